@@ -1,0 +1,58 @@
+"""Errors a user can act on.
+
+PraxiaError(ValueError)          exit code 2: the input is wrong, and the message says what to do
+├── UnknownName                  a name that is not registered, with the nearest valid ones
+├── DataError                    a data set that is missing, truncated or altered, naming file and episode
+├── MismatchError                two parts that do not fit: embodiment, window, head and encoder
+├── RecordingError               recording stopped early; says what was kept
+├── TrainingError                a loss that is not finite, naming the batch
+└── GraphicsError                no OpenGL that can draw off screen
+"""
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "DataError",
+    "GraphicsError",
+    "MismatchError",
+    "PraxiaError",
+    "RecordingError",
+    "TrainingError",
+    "UnknownName",
+]
+
+
+class PraxiaError(ValueError):
+    """Bad input. The message is one line: what was expected, what came, what to do next."""
+
+
+class UnknownName(PraxiaError):
+    """A name nobody registered. The message holds the nearest valid names and the command that lists all."""
+
+    def __init__(self, kind: str, name: str, valid: Iterable[str], listing: str):
+        valid = sorted(valid)
+        near = difflib.get_close_matches(name, valid, n=3, cutoff=0.3) or valid[:3]
+        super().__init__(f"unknown {kind} {name!r}; nearest: {', '.join(near)}. List all {len(valid)}: {listing}")
+        self.name = name
+        self.nearest = near
+
+
+class DataError(PraxiaError):
+    """A data set that cannot be read as it should be. The message names the file and the episodes in it."""
+
+
+class MismatchError(PraxiaError):
+    """Two parts that do not fit. The message names both."""
+
+
+class RecordingError(PraxiaError):
+    """Recording stopped early, for instance on a full disk. The message says what was kept."""
+
+
+class TrainingError(PraxiaError):
+    """Training cannot go on, for instance after a loss that is not finite. The message names the batch."""
+
+
+class GraphicsError(PraxiaError):
+    """No OpenGL can draw off screen here. The message is the one line that installs it."""

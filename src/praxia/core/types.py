@@ -1,0 +1,323 @@
+"""The numpy nouns and the interfaces between rooms.
+
+Axes: B batch, T observed moments, H actions ahead, A action dims, S state dims, K executed steps, C Y X image.
+Actions are continuous and in the embodiment's declared units at every door.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+
+from praxia.core.keys import content_key
+
+__all__ = [
+    "Camera",
+    "Decision",
+    "Embodiment",
+    "Env",
+    "EnvSpec",
+    "Field",
+    "Observation",
+    "Outcome",
+    "Pace",
+    "Policy",
+    "Progress",
+    "Query",
+    "Samples",
+    "Start",
+    "VectorEnv",
+    "Window",
+]
+
+Kind = Literal["position", "delta", "velocity", "torque", "gripper", "discrete"]
+
+
+@dataclass(frozen=True)
+class Field:
+    """A run of neighbouring dims of a state or an action vector that mean one thing.
+
+    `size` dims, each within [`low`, `high`] in `unit` (None: unbounded). `frame` is what they are relative to.
+    """
+
+    name: str
+    size: int
+    kind: Kind
+    unit: str
+    frame: str = ""
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A camera by name and the size of its pictures in pixels."""
+
+    name: str
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Embodiment:
+    """A body: what its state and action vectors mean, its cameras and its control rate in Hz."""
+
+    name: str
+    state: tuple[Field, ...]
+    action: tuple[Field, ...]
+    cameras: tuple[Camera, ...]
+    control_hz: float
+
+    @property
+    def state_dim(self) -> int:
+        return sum(part.size for part in self.state)
+
+    @property
+    def action_dim(self) -> int:
+        return sum(part.size for part in self.action)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON value that `from_json` turns back into an equal embodiment."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Embodiment":
+        """The inverse of `to_json`."""
+        return cls(
+            name=value["name"],
+            state=tuple(Field(**part) for part in value["state"]),
+            action=tuple(Field(**part) for part in value["action"]),
+            cameras=tuple(Camera(**camera) for camera in value["cameras"]),
+            control_hz=value["control_hz"],
+        )
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which moments a model sees and how many actions it predicts, in steps of the data set's own rate.
+
+    `moments` maps a modality ("state", "image.<camera>") to step offsets, at most 0, in rising order.
+    `horizon` H actions follow: action[t] leads from observation t to observation t + 1, starting at t = 0.
+    """
+
+    moments: Mapping[str, tuple[int, ...]]
+    horizon: int
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        return tuple(name.removeprefix("image.") for name in self.moments if name.startswith("image."))
+
+    @property
+    def history(self) -> int:
+        """How many past observations must be kept beside the newest one."""
+        return max((-min(offsets) for offsets in self.moments.values()), default=0)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"moments": {name: list(at) for name, at in self.moments.items()}, "horizon": self.horizon}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Window":
+        return cls({name: tuple(at) for name, at in value["moments"].items()}, value["horizon"])
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One moment of one robot: pictures by camera, state in the embodiment's units, and the instruction."""
+
+    images: Mapping[str, UInt8[np.ndarray, "Y X 3"]]
+    state: Float32[np.ndarray, " S"]
+    instruction: str
+    time_s: float
+
+
+@dataclass(frozen=True)
+class Start:
+    """An explicit initial state: everything a simulator needs to begin this one episode.
+
+    `payload` is a JSON value that only the environment named `env` reads. `key` is the hash of all three.
+    """
+
+    env: str
+    task: str
+    payload: Mapping[str, Any]
+
+    @cached_property
+    def key(self) -> str:
+        return content_key(self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        return {"env": self.env, "task": self.task, "payload": self.payload}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one environment step led to. `success` holds at this step, not ever."""
+
+    reward: float
+    terminated: bool
+    truncated: bool
+    success: bool
+
+
+class Env(Protocol):
+    """One robot in one task. Nothing is drawn until `look`."""
+
+    embodiment: Embodiment
+
+    def reset(self, start: Start) -> None:
+        """Begin the episode that `start` describes: the same start gives the same episode, bit for bit."""
+
+    def step(self, action: Float32[np.ndarray, " A"]) -> Outcome:
+        """Apply one action, in declared units, for one control period."""
+        ...
+
+    def look(self, cameras: Sequence[str]) -> Observation:
+        """The present moment, with a picture from each of `cameras` and from no other."""
+        ...
+
+    def privileged(self) -> Mapping[str, np.ndarray]:
+        """What the simulator knows and a robot does not. For experts and diagnostics only."""
+        ...
+
+    def snapshot(self) -> bytes:
+        """The simulator's full state: never a pickle."""
+        ...
+
+    def restore(self, snapshot: bytes) -> None:
+        """Go back to a snapshot of this episode, bit for bit."""
+
+    def close(self) -> None:
+        """Free the simulator and its graphics."""
+
+
+@dataclass(frozen=True)
+class EnvSpec:
+    """A plain value from which a worker process builds its `Env` (`praxia.envs.build`).
+
+    `env` is a name of the `envs` registry, `profile` one of its render profiles, `size` the picture's side in
+    pixels. `wrappers` are names of `praxia.envs.wrappers`, applied in order.
+    """
+
+    env: str
+    task: str
+    profile: str = "fast"
+    size: int = 64
+    wrappers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Query:
+    """What a policy is asked: the newest moments of one episode, oldest first, and who asks.
+
+    `history[-1]` is now. `key` and `step` address the noise, `row` the carry. At step 0 the row's carry is new.
+    """
+
+    history: tuple[Observation, ...]
+    key: str
+    step: int
+    row: int
+    privileged: Mapping[str, np.ndarray] | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A chunk of actions in declared units.
+
+    `label`, where it differs from `chunk`, is what a learner should imitate: an expert that disturbs its own
+    motion to visit more states (DART, Laskey et al. 2017) records its undisturbed intent here.
+    """
+
+    chunk: Float32[np.ndarray, "H A"]
+    valid: Bool[np.ndarray, " H"]
+    label: Float32[np.ndarray, "H A"] | None = None
+
+
+class Policy(Protocol):
+    """Weights only: everything about an episode lives in the carry or in the query.
+
+    `privileged` says whether queries must hold privileged state (experts). `cameras` are what it looks at.
+    """
+
+    embodiment: Embodiment | None
+    window: Window
+    privileged: bool
+
+    def start(self, num_rows: int) -> Any:
+        """A carry for `num_rows` episodes at once."""
+        ...
+
+    def act(self, queries: Sequence[Query], carry: Any) -> tuple[list[Decision], Any]:
+        """One decision a query, in order, and the carry after it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a chunk is used: `executed_steps` actions of it are applied before the policy looks again."""
+
+    executed_steps: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a slot of a `VectorEnv` reports after a reset or a run of steps.
+
+    `outcomes` has one entry a step taken: fewer than asked when the episode ended on the way. `snapshots`
+    holds the simulator state before each step taken where the slot was begun with `snapshots=True`. `error` is
+    the text of a crash: the slot then needs a new `begin`.
+    """
+
+    slot: int
+    observation: Observation | None
+    privileged: Mapping[str, np.ndarray] | None = None
+    outcomes: tuple[Outcome, ...] = ()
+    snapshots: tuple[bytes, ...] = ()
+    error: str | None = None
+
+
+class VectorEnv(Protocol):
+    """Many environments behind per-slot, asynchronous calls: a process pool, local environments, a world model."""
+
+    num_slots: int
+
+    def begin(
+        self,
+        slot: int,
+        spec: EnvSpec,
+        start: Start,
+        cameras: Sequence[str],
+        *,
+        privileged: bool = False,
+        snapshots: bool = False,
+    ) -> None:
+        """Reset `slot` to `start` and look."""
+
+    def advance(self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool) -> None:
+        """Apply up to K actions, stopping where the episode ends (or succeeds, if asked), then look once."""
+
+    def ready(self) -> list[Progress]:
+        """Block until at least one slot has finished what it was asked; all that have, in slot order."""
+        ...
+
+    def close(self) -> None:
+        """End every process and free every environment."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """B windows out of a data set, as the transforms and the encoders' `prepare` see them.
+
+    Moments before an episode's first step repeat the first and are not valid; actions after its last step repeat
+    the last and are not valid.
+    """
+
+    images: Mapping[str, UInt8[np.ndarray, "B T Y X 3"]]
+    image_valid: Mapping[str, Bool[np.ndarray, "B T"]]
+    state: Float32[np.ndarray, "B T S"]
+    state_valid: Bool[np.ndarray, "B T"]
+    instruction: tuple[str, ...]
+    action: Float32[np.ndarray, "B H A"] | None
+    action_valid: Bool[np.ndarray, "B H"] | None
