@@ -1,0 +1,43 @@
+# Two commands: `make demo` and `make test`. Each sets itself up on a fresh machine.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEMO ?= runs/demo
+export MUJOCO_GL ?= egl
+
+.PHONY: demo test lint unit setup gl peer-lerobot clean
+
+demo: $(READY) gl
+	$(BIN)/praxia study demo --out $(DEMO)
+
+test: $(READY) gl lint unit
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+
+# One thread each: 2-thread torch collapses beside another process.
+unit: $(READY) gl
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --jaxtyping-packages=praxia,beartype.beartype
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+gl: $(READY)
+	@$(BIN)/python -c "import mujoco; mujoco.GLContext(16, 16).free()" >/dev/null 2>&1 || { \
+	  echo "no off-screen OpenGL: apt-get install libegl1 libgl1 libgles2 (then again)"; exit 2; }
+
+# Minutes and gigabytes: proves our data sets against the lerobot package in an environment of its own.
+peer-lerobot: $(READY)
+	$(BIN)/python tests/peers/lerobot_agrees.py
+
+clean:
+	rm -rf $(VENV) build

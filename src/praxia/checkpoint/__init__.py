@@ -1,0 +1,1 @@
+"""Config + weights + transforms <-> Policy. Safetensors and JSON, never pickle."""

@@ -1,0 +1,40 @@
+"""What every verb prints with: progress and summaries for people, on stderr."""
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+__all__ = ["command_line", "print_summary", "progress"]
+
+STDERR = Console(stderr=True)
+
+
+def progress() -> Progress:
+    """A progress bar whose task shows `text` beside the time left."""
+    return Progress(
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[text]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=STDERR,
+    )
+
+
+def print_summary(values: Mapping[str, Any]) -> None:
+    """One line a value, nested values shortened."""
+    for name, value in values.items():
+        text = f"{value:.4g}" if isinstance(value, float) else str(value)
+        STDERR.print(f"  {name:16s} {text[:200]}", highlight=False, markup=False)
+
+
+def command_line(verb: str, arguments: list[str]) -> str:
+    """The command as it can be typed again."""
+    return shlex.join(["praxia", verb, *(item for item in arguments if item != "--json")])
+
+

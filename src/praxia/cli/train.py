@@ -1,0 +1,61 @@
+"""`praxia train RECIPE --data DIR --out RUN [--resume]`, with every field of the recipe as an option."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from praxia.cli.console import command_line, print_summary, progress
+from praxia.core.registry import lookup
+from praxia.recipes import RECIPES
+
+__all__ = ["run"]
+
+
+def run(arguments: list[str]) -> dict[str, Any]:
+    if not arguments or arguments[0].startswith("-"):
+        print("usage: praxia train RECIPE --data DIR --out RUN [--resume] [options of the recipe]")
+        print("`praxia recipes` lists the recipes; `praxia train RECIPE --help` lists a recipe's options.")
+        raise SystemExit(0 if "--help" in arguments or "-h" in arguments else 2)
+    name, rest = arguments[0], arguments[1:]
+    recipe = lookup("recipes", RECIPES, name, kind="recipe", listing="praxia recipes")()
+
+    from praxia.train.config import TrainRun
+    from praxia.train.engine import train
+
+    @dataclass(frozen=True)
+    class Arguments:
+        """Train a recipe on a data set."""
+
+        recipe: Annotated[TrainRun, tyro.conf.arg(name="")]
+        data: Path
+        """The data set's folder."""
+        out: Path
+        """The folder of this run: policy, metrics and state."""
+        resume: bool = False
+        """Go on from the last saved state."""
+        json: bool = False
+        """Print one JSON object on stdout."""
+
+    default = Arguments(recipe=recipe, data=tyro.MISSING, out=tyro.MISSING)
+    options = tyro.cli(Arguments, args=rest, default=default, prog=f"praxia train {name}")
+    steps = options.recipe.train.steps
+    with progress() as bar:
+        task = bar.add_task(name, total=steps, text="")
+
+        def report(step: int, metrics: dict[str, float]) -> None:
+            text = f"loss {metrics['loss']:.4f}  {metrics['samples_per_s']:.0f} samples/s"
+            bar.update(task, completed=step, text=text)
+
+        result = train(
+            options.recipe,
+            options.data,
+            options.out,
+            recipe=name,
+            command=command_line("train", arguments),
+            resume=options.resume,
+            report=report,
+        )
+    print_summary(result)
+    return result

@@ -1,0 +1,39 @@
+"""Configuration as values: frozen dataclasses that name themselves by tag, never by module path."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+__all__ = ["Part", "part_from_json", "part_to_json"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Base of every configurable part (encoder, head, ...), so that the command line can override its fields.
+
+    A subclass is a frozen dataclass of JSON values and parts. `tag` is its name in its room's registry.
+    """
+
+    tag: ClassVar[str]
+
+
+def part_to_json(part: Part) -> dict[str, Any]:
+    """`{"part": tag, field: value, ...}`, nested where a field is itself a part."""
+    value: dict[str, Any] = {"part": part.tag}
+    for entry in fields(part):
+        item = getattr(part, entry.name)
+        value[entry.name] = part_to_json(item) if isinstance(item, Part) else item
+    return value
+
+
+def part_from_json(value: Mapping[str, Any], find: Callable[[str], type[Part]]) -> Part:
+    """The inverse of `part_to_json`. `find` maps a tag to its class and raises UnknownName for a stranger."""
+    arguments = {}
+    for name, item in value.items():
+        if name == "part":
+            continue
+        if isinstance(item, Mapping) and "part" in item:
+            arguments[name] = part_from_json(item, find)
+        else:
+            arguments[name] = tuple(item) if isinstance(item, list) else item
+    return find(value["part"])(**arguments)

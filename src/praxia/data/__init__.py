@@ -1,0 +1,17 @@
+"""Demonstrations on disk: our own reader and writer of the LeRobot v3.0 layout. No torch.
+
+Write (the collect room):
+    `recording.begin(root, plan, resume=...)`    which episodes are already safe; refuses somebody else's folder
+    `staging.stage_episode(root, index, episode)`    one finished `episode.Episode`, from any process, in any order
+    `compact.compact(root, embodiment, plan)`    staged episodes -> the data set, in index order; its content_sha256
+
+Read (the train, results and cli rooms):
+    `dataset.Dataset(root)`                      episodes, statistics, columns, frames; `verify()` hashes every file
+    `windows.Windows(dataset, window, episodes)` `len()`, `read(indices) -> Samples`, batched
+    `order.batch_indices(seed, step, size, num)` which windows step `step` reads
+    `summary.info(root)`                         what `praxia info DIR` prints
+
+Beside the standard's files lie `praxia/episodes.jsonl` (start, task, success and provenance of each episode),
+`praxia/states/` (the simulator's state before each step), `praxia/embodiment.json`, `praxia/plan.json` and
+`praxia/manifest.json` (bytes and SHA-256 of every file). Other readers of the format never look there.
+"""

@@ -1,0 +1,56 @@
+"""Numbers a frame <-> arrow tables, as LeRobot lays them out: scalars for one dim, fixed-size lists for more."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Num, Shaped
+
+from praxia.data.episode import Episode
+
+__all__ = ["frame_columns", "index_columns", "matrix", "table"]
+
+
+def frame_columns(episode: Episode) -> dict[str, np.ndarray]:
+    """What was recorded at each step, by feature; whatever depends on an episode's place in the data set is not here."""
+    return {
+        "observation.state": episode.state,
+        "action": episode.action,
+        "action.executed": episode.executed_action,
+        "next.reward": episode.reward,
+        "next.success": episode.success,
+        "next.terminated": episode.terminated,
+        "next.truncated": episode.truncated,
+        "next.done": episode.terminated | episode.truncated,
+    }
+
+
+def index_columns(episode: int, first: int, length: int, task: int, fps: float) -> dict[str, np.ndarray]:
+    """The columns LeRobot always has. Times are frame counts over `fps`, in seconds from the episode's start."""
+    steps = np.arange(length)
+    return {
+        "timestamp": (steps / fps).astype(np.float32),
+        "frame_index": steps,
+        "episode_index": np.full(length, episode),
+        "index": first + steps,
+        "task_index": np.full(length, task),
+    }
+
+
+def table(columns: Mapping[str, Shaped[np.ndarray, "N *D"]]) -> pa.Table:
+    """An arrow table, one row a frame."""
+    return pa.table({name: _column(values) for name, values in columns.items()})
+
+
+def _column(values: np.ndarray) -> pa.Array:
+    if values.ndim == 1 or values.shape[1] == 1:
+        return pa.array(values.reshape(len(values)))
+    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).ravel()), values.shape[1])
+
+
+def matrix(column: pa.ChunkedArray) -> Num[np.ndarray, "N D"] | Shaped[np.ndarray, "N D"]:
+    """A column as one array with one row a frame, whichever way its writer nested it."""
+    flat = column.combine_chunks()
+    while pa.types.is_list(flat.type) or pa.types.is_large_list(flat.type) or pa.types.is_fixed_size_list(flat.type):
+        flat = flat.flatten()
+    return flat.to_numpy(zero_copy_only=False).reshape(len(column), -1)

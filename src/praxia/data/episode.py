@@ -1,0 +1,69 @@
+"""One recorded episode, in memory, before it is staged."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+
+from praxia.core.errors import DataError, MismatchError
+from praxia.core.types import Embodiment, Start
+
+__all__ = ["Episode"]
+
+
+@dataclass(frozen=True)
+class Episode:
+    """N steps of one robot. Row t: the observation at t, the action taken there, and what that led to.
+
+    `action` is the label a learner imitates, `executed_action` what the robot did; both in declared units.
+    `reward`, `success`, `terminated` and `truncated` are the outcome of step t. `task` is the short name
+    ("door-open"), `instruction` the sentence. `snapshots` hold the simulator's state before each step (or nothing).
+    `provenance` is any JSON value about where the episode came from: the expert, its noise.
+
+    Raises:
+        DataError: a number that is not finite.
+        MismatchError: arrays of different lengths, or of another size than the embodiment declares.
+    """
+
+    embodiment: Embodiment
+    images: Mapping[str, UInt8[np.ndarray, "N _ _ 3"]]
+    state: Float32[np.ndarray, "N S"]
+    action: Float32[np.ndarray, "N A"]
+    executed_action: Float32[np.ndarray, "N A"]
+    reward: Float32[np.ndarray, " N"]
+    success: Bool[np.ndarray, " N"]
+    terminated: Bool[np.ndarray, " N"]
+    truncated: Bool[np.ndarray, " N"]
+    instruction: str
+    task: str
+    start: Start
+    snapshots: Sequence[bytes] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self):
+        body, n = self.embodiment, len(self)
+        expected = {
+            "state": (n, body.state_dim),
+            "action": (n, body.action_dim),
+            "executed_action": (n, body.action_dim),
+            **{name: (n,) for name in ("reward", "success", "terminated", "truncated")},
+        }
+        got = {name: getattr(self, name).shape for name in expected}
+        for camera in body.cameras:
+            expected[f"images[{camera.name}]"] = (n, camera.height, camera.width, 3)
+            got[f"images[{camera.name}]"] = self.images[camera.name].shape if camera.name in self.images else None
+        for name, shape in expected.items():
+            if n == 0 or got[name] != shape:
+                raise MismatchError(
+                    f"an episode of {body.name!r} needs {name} of shape {shape} with at least one step, got {got[name]}"
+                )
+        for name in ("state", "action", "executed_action", "reward"):
+            if not np.isfinite(getattr(self, name)).all():
+                raise DataError(f"an episode of {self.task!r} has a {name} that is not finite; nothing could learn from it")
+        if len(self.snapshots) not in (0, n):
+            raise MismatchError(f"an episode of {n} steps needs {n} snapshots or none, got {len(self.snapshots)}")
+
+    def __len__(self) -> int:
+        return len(self.state)

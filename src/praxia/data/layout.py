@@ -1,0 +1,61 @@
+"""Where things lie in a LeRobot v3.0 data set, and the limits at which its files roll over."""
+
+from pathlib import Path
+
+__all__ = [
+    "CODEBASE_VERSION",
+    "DATA",
+    "DATA_FILE_MB",
+    "EMBODIMENT",
+    "EPISODES",
+    "FILES_PER_CHUNK",
+    "INFO",
+    "MANIFEST",
+    "PLAN",
+    "RECORDS",
+    "STAGING",
+    "STATES",
+    "STATS",
+    "TASKS",
+    "VIDEO",
+    "VIDEO_FILE_MB",
+    "committed",
+    "image_key",
+    "place",
+]
+
+CODEBASE_VERSION = "v3.0"
+FILES_PER_CHUNK = 1000
+DATA_FILE_MB = 100
+VIDEO_FILE_MB = 200
+
+INFO = "meta/info.json"
+STATS = "meta/stats.json"
+TASKS = "meta/tasks.parquet"
+EPISODES = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
+DATA = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
+VIDEO = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
+
+STATES = "praxia/states/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
+RECORDS = "praxia/episodes.jsonl"
+EMBODIMENT = "praxia/embodiment.json"
+PLAN = "praxia/plan.json"
+MANIFEST = "praxia/manifest.json"
+
+STAGING = ".staging"
+
+
+def committed(root: Path) -> bool:
+    """Whether `root` holds a finished data set: `info.json` is written last."""
+    return (root / INFO).is_file()
+
+
+def place(number: int) -> dict[str, int]:
+    """The chunk and file index of the `number`-th file of a kind."""
+    chunk, file = divmod(number, FILES_PER_CHUNK)
+    return {"chunk_index": chunk, "file_index": file}
+
+
+def image_key(camera: str) -> str:
+    """The feature that holds the pictures of `camera`."""
+    return f"observation.images.{camera}"

@@ -1,0 +1,120 @@
+"""The one pass over staged episodes that writes data, state and video files and gathers statistics on the way."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from praxia.core.types import Embodiment
+from praxia.data.columns import index_columns, matrix, table
+from praxia.data.features import frames_per_second
+from praxia.data.layout import DATA, DATA_FILE_MB, STATES, VIDEO, VIDEO_FILE_MB, image_key, place
+from praxia.data.rolling import RollingParquet, groups_by_size
+from praxia.data.staging import StagedEpisode
+from praxia.data.stats import MAX_QUANTILE_ROWS, Described, Moments, Pixels, describe
+from praxia.data.video import concatenate
+from praxia.data.whole import sync
+
+__all__ = ["Merged", "merge"]
+
+
+@dataclass
+class Merged:
+    """What the pass found: by episode where its rows and pictures went, by file which episodes are in it."""
+
+    lengths: list[int] = field(default_factory=list)
+    instructions: list[str] = field(default_factory=list)
+    data_places: list[dict[str, int]] = field(default_factory=list)
+    video_places: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    episode_stats: list[dict[str, Described]] = field(default_factory=list)
+    stats: dict[str, Described] = field(default_factory=dict)
+    episodes_in_file: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def contains(self, root: Path, path: Path, episode: int) -> None:
+        name = path.relative_to(root).as_posix()
+        first, _ = self.episodes_in_file.get(name, (episode, episode))
+        self.episodes_in_file[name] = (first, episode)
+
+
+class Gathered:
+    """Moments and rows of every numeric feature, growing episode by episode."""
+
+    def __init__(self, num_frames: int):
+        self._stride = -(-num_frames // MAX_QUANTILE_ROWS)
+        self._moments: dict[str, Moments] = {}
+        self._rows: dict[str, list[np.ndarray]] = {}
+
+    def add(self, name: str, values: np.ndarray, first: int) -> None:
+        new = Moments.of(values)
+        self._moments[name] = self._moments[name].merge(new) if name in self._moments else new
+        self._rows.setdefault(name, []).append(values[-first % self._stride :: self._stride])
+
+    def describe(self) -> dict[str, Described]:
+        return {name: moments.describe(np.concatenate(self._rows[name])) for name, moments in self._moments.items()}
+
+
+def merge(root: Path, episodes: Sequence[StagedEpisode], embodiment: Embodiment) -> Merged:
+    """Write everything that is one entry a frame."""
+    merged = Merged()
+    cameras = [camera.name for camera in embodiment.cameras]
+    gathered = _numbers(root, episodes, merged, frames_per_second(embodiment))
+    for camera in cameras:
+        _videos(root, episodes, camera, merged, embodiment.control_hz)
+    pixels = {camera: [episode.pixels(camera) for episode in episodes] for camera in cameras}
+    for number in range(len(episodes)):
+        merged.episode_stats[number] |= {image_key(name): parts[number].describe() for name, parts in pixels.items()}
+    merged.stats = gathered.describe() | {
+        image_key(name): Pixels.total(parts).describe() for name, parts in pixels.items()
+    }
+    return merged
+
+
+def _numbers(root: Path, episodes: Sequence[StagedEpisode], merged: Merged, fps: float) -> Gathered:
+    data = RollingParquet(root, DATA, DATA_FILE_MB, "snappy")
+    states = RollingParquet(root, STATES, DATA_FILE_MB, "zstd")
+    gathered = Gathered(sum(episode.description["length"] for episode in episodes))
+    first = 0
+    for number, episode in enumerate(episodes):
+        length, instruction = episode.description["length"], episode.description["instruction"]
+        if instruction not in merged.instructions:
+            merged.instructions.append(instruction)
+        index = index_columns(number, first, length, merged.instructions.index(instruction), fps)
+        recorded = episode.frames()
+        for name, values in index.items():
+            recorded = recorded.append_column(name, table({name: values})[name])
+        merged.data_places.append(data.add(recorded))
+        merged.contains(root, data.path, number)
+        state = episode.states()
+        states.add(state.add_column(0, "episode_index", pa.array(np.full(len(state), number))))
+        merged.contains(root, states.path, number)
+        merged.lengths.append(length)
+        own = {name: describe(values.reshape(length, -1)) for name, values in index.items()}
+        merged.episode_stats.append(dict(episode.description["stats"]) | own)
+        for name in recorded.column_names:
+            gathered.add(name, matrix(recorded[name]), first)
+        first += length
+    data.close()
+    states.close()
+    return gathered
+
+
+def _videos(root: Path, episodes: Sequence[StagedEpisode], camera: str, merged: Merged, fps: float) -> None:
+    key = image_key(camera)
+    sizes = [episode.video(camera).stat().st_size for episode in episodes]
+    places = merged.video_places[key] = []
+    for file, group in enumerate(groups_by_size(sizes, VIDEO_FILE_MB)):
+        path = root / VIDEO.format(video_key=key, **place(file))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as target:
+            count = concatenate([episodes[number].video(camera) for number in group], target, fps)
+        sync(path)
+        first = 0
+        for number in group:
+            last = first + merged.lengths[number]
+            places.append({**place(file), "from_timestamp": first / fps, "to_timestamp": last / fps})
+            merged.contains(root, path, number)
+            first = last
+        assert first == count, f"{path} has {count} frames, its episodes have {first}"

@@ -1,0 +1,50 @@
+"""Beginning a recording: which folder may be written to, and what a resumed one already has."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from praxia.core.errors import MismatchError, PraxiaError
+from praxia.core.keys import canonical_json
+from praxia.data.layout import PLAN, RECORDS, STAGING, committed
+from praxia.data.staging import staged
+from praxia.data.whole import out_of_space, write_whole
+
+__all__ = ["begin"]
+
+
+def begin(root: str | Path, plan: Mapping[str, Any], *, resume: bool = False) -> list[int]:
+    """Claim `root` for the recording that `plan` (any JSON value) describes; the indices it already has, in order.
+
+    With `resume`, a killed recording of the same plan goes on; a finished one returns all its indices, and `compact`
+    has then nothing to do.
+
+    Raises:
+        PraxiaError: `root` holds something else, or an unfinished recording and `resume` was not asked for.
+        MismatchError: `resume`, but the recording there was begun with another plan.
+    """
+    root = Path(root)
+    plan_file = root / PLAN if committed(root) else root / STAGING / "plan.json"
+    if plan_file.is_file():
+        if not resume:
+            kind = "a finished data set" if committed(root) else f"an unfinished recording ({len(staged(root))} episodes)"
+            raise PraxiaError(f"{root} already holds {kind}; choose another --out, or add --resume to go on with it")
+        _same_plan(root, json.loads(plan_file.read_bytes()), plan)
+    elif root.exists() and any(path.name != STAGING for path in root.iterdir()):
+        raise PraxiaError(f"expected an empty or new folder for the data set, got {root} with files in it")
+    if committed(root):
+        shutil.rmtree(root / STAGING, ignore_errors=True)
+        return [json.loads(line)["start_index"] for line in (root / RECORDS).read_text().splitlines()]
+    with out_of_space(root, "beginning the recording"):
+        write_whole(root / STAGING / "plan.json", canonical_json(plan).encode())
+    return staged(root)
+
+
+def _same_plan(root: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    new = json.loads(canonical_json(new))
+    different = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+    if different:
+        changes = ", ".join(f"{name} was {old.get(name)!r} and is now {new.get(name)!r}" for name in different)
+        raise MismatchError(f"{root} was begun differently: {changes}. Resume with the same options or choose another --out")

@@ -1,0 +1,144 @@
+"""Finished episodes waiting to be compacted, each a folder of its own that is there in full or not at all.
+
+`root/.staging/episode-000123/` holds `frames.parquet`, one mp4 a camera, `states.parquet` and, last, `episode.json`
+with the SHA-256 of the others. Any process may stage any episode at any time.
+"""
+
+import io
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from praxia.core.errors import PraxiaError
+from praxia.core.keys import content_key
+from praxia.data.columns import frame_columns, table
+from praxia.data.episode import Episode
+from praxia.data.layout import STAGING, committed, image_key
+from praxia.data.stats import Pixels, describe, sampled_frames
+from praxia.data.video import encode
+from praxia.data.whole import EPISODE_PREFIX, json_bytes, out_of_space, sha256_of, sync, write_bytes
+
+__all__ = ["StagedEpisode", "stage_episode", "staged"]
+
+DESCRIPTION = "episode.json"
+
+
+@dataclass(frozen=True)
+class StagedEpisode:
+    """One staged folder, read back."""
+
+    folder: Path
+
+    @cached_property
+    def description(self) -> dict[str, Any]:
+        return json.loads((self.folder / DESCRIPTION).read_bytes())
+
+    @property
+    def index(self) -> int:
+        return int(self.folder.name.removeprefix(EPISODE_PREFIX))
+
+    def whole(self) -> bool:
+        """Whether every file is there with the bytes that were written."""
+        try:
+            return all(sha256_of(self.folder / name) == digest for name, digest in self.description["files"].items())
+        except (OSError, ValueError, KeyError, AttributeError):
+            return False
+
+    def frames(self) -> pa.Table:
+        return pq.read_table(self.folder / "frames.parquet", memory_map=False)
+
+    def states(self) -> pa.Table:
+        return pq.read_table(self.folder / "states.parquet", memory_map=False)
+
+    def video(self, camera: str) -> Path:
+        return self.folder / f"{camera}.mp4"
+
+    def pixels(self, camera: str) -> Pixels:
+        return Pixels.from_json(self.description["pixels"][camera])
+
+
+def stage_episode(root: str | Path, index: int, episode: Episode) -> None:
+    """Write `episode` under its start index, whole: a temporary folder, fsync, rename.
+
+    Raises:
+        RecordingError: the disk is full. Nothing of this episode is left behind; the others are kept.
+        PraxiaError: `root` already holds a finished data set.
+    """
+    root = Path(root)
+    if committed(root):
+        raise PraxiaError(f"{root} already holds a finished data set; record into another --out folder")
+    staging = root / STAGING
+    final = staging / f"{EPISODE_PREFIX}{index:06d}"
+    temporary = staging / f".tmp-{final.name}-{os.getpid()}"
+    with out_of_space(root, f"writing episode {index}"):
+        try:
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir(parents=True)
+            _write(temporary, episode)
+            shutil.rmtree(final, ignore_errors=True)
+            temporary.rename(final)
+            sync(staging)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+
+
+def _write(folder: Path, episode: Episode) -> None:
+    columns = frame_columns(episode)
+    contents = {"frames.parquet": _parquet(table(columns), "snappy")}
+    contents["states.parquet"] = _parquet(
+        pa.table({"frame_index": range(len(episode.snapshots)), "state": pa.array(episode.snapshots, pa.binary())}),
+        "zstd",
+    )
+    pixels = {}
+    for camera in episode.embodiment.cameras:
+        pictures = episode.images[camera.name]
+        contents[f"{camera.name}.mp4"] = encode(pictures, episode.embodiment.control_hz)
+        pixels[camera.name] = Pixels.of(pictures[sampled_frames(len(episode))]).to_json()
+    for name, data in contents.items():
+        write_bytes(folder / name, data)
+    description = {
+        "length": len(episode),
+        "embodiment": content_key(episode.embodiment.to_json()),
+        "instruction": episode.instruction,
+        "task": episode.task,
+        "success": bool(episode.success.any()),
+        "start": episode.start.to_json(),
+        "provenance": dict(episode.provenance),
+        "stats": {name: describe(values.reshape(len(episode), -1)) for name, values in columns.items()},
+        "pixels": pixels,
+        "files": {name: sha256_of(folder / name) for name in contents},
+    }
+    write_bytes(folder / DESCRIPTION, json_bytes(description))
+    sync(folder)
+
+
+def _parquet(rows: pa.Table, compression: str) -> bytes:
+    target = io.BytesIO()
+    pq.write_table(rows, target, compression=compression)
+    return target.getvalue()
+
+
+def staged(root: str | Path) -> list[int]:
+    """The indices that are safely staged, in order, every file of theirs checked against its hash.
+
+    Removes what a kill left half-written and what no longer has its bytes, so that those episodes are recorded anew.
+    Call it when no other process is staging into `root`.
+    """
+    staging = Path(root) / STAGING
+    indices = []
+    for folder in sorted(staging.glob(f"{EPISODE_PREFIX}*")):
+        if StagedEpisode(folder).whole():
+            indices.append(StagedEpisode(folder).index)
+        else:
+            shutil.rmtree(folder)
+    for leftover in staging.glob(".tmp-*"):
+        shutil.rmtree(leftover)
+    return indices

@@ -1,0 +1,104 @@
+"""Pictures <-> H.264, one moment a frame, found again by counting.
+
+Constant rate, no B frames, a key frame every second frame (so a random frame costs at most two decodes). 4:4:4, not
+4:2:0: at 64 px halving the colour resolution alone costs more than the codec does (PSNR of rendered scenes 32 dB with
+4:2:0 at any quality, 43 dB with 4:4:4 at these settings, 1.5 kB a frame).
+"""
+
+import io
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+import numpy as np
+from av.video.stream import VideoStream
+from jaxtyping import Int64, UInt8
+
+__all__ = ["CODEC", "PIXEL_FORMAT", "concatenate", "decode_all", "decode_some", "encode"]
+
+CODEC = "h264"
+PIXEL_FORMAT = "yuv444p"
+OPTIONS = {"crf": "8", "preset": "veryfast", "tune": "psnr", "g": "2", "bf": "0"}
+
+
+def frame_rate(fps: float) -> Fraction:
+    """`fps` as a ratio small enough for a container's clock, so that frame n is at exactly n / fps."""
+    return Fraction(fps).limit_denominator(1001)
+
+
+def encode(frames: UInt8[np.ndarray, "N Y X 3"], fps: float) -> bytes:
+    """An mp4 file. Single-threaded: the same pictures give the same bytes."""
+    rate = frame_rate(fps)
+    target = io.BytesIO()
+    with av.open(target, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=rate, options=OPTIONS)
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = PIXEL_FORMAT
+        stream.codec_context.thread_count = 1
+        for picture in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    return target.getvalue()
+
+
+def concatenate(sources: Sequence[Path], target: BinaryIO, fps: float) -> int:
+    """Copy the packets of `sources` one after the other, without decoding, and return how many frames there are.
+
+    Times are integer frame counts over `fps`: nothing drifts, however many episodes there are.
+    """
+    tick = 1 / frame_rate(fps)
+    count = 0
+    with av.open(target, "w", format="mp4") as container:
+        stream, settings = None, None
+        for source in sources:
+            with av.open(str(source)) as opened:
+                template = opened.streams.video[0]
+                if stream is None:
+                    stream = container.add_stream_from_template(template)
+                    stream.time_base = tick
+                    settings = template.codec_context.extradata
+                assert template.codec_context.extradata == settings, f"{source} was encoded with other settings"
+                for packet in opened.demux(template):
+                    if packet.dts is None:  # the demuxer's end mark
+                        continue
+                    packet.stream = stream
+                    packet.time_base, packet.pts, packet.dts, packet.duration = tick, count, count, 1
+                    container.mux(packet)
+                    count += 1
+    return count
+
+
+def _stream(container: av.container.InputContainer) -> VideoStream:
+    stream = container.streams.video[0]
+    stream.codec_context.thread_count = 1  # threads delay frames and gain nothing on small pictures
+    return stream
+
+
+def decode_all(path: Path) -> Iterator[UInt8[np.ndarray, "Y X 3"]]:
+    """Every frame of a file, in order.
+
+    Raises:
+        OSError, av.error.FFmpegError: a file that is not a whole video.
+    """
+    with av.open(str(path)) as container:
+        for frame in container.decode(_stream(container)):
+            yield frame.to_ndarray(format="rgb24")
+
+
+def decode_some(path: Path, numbers: Int64[np.ndarray, " K"], fps: float) -> UInt8[np.ndarray, "K Y X 3"]:
+    """The frames of a file with the given numbers, in any order and with repeats, by seeking to each."""
+    rate = frame_rate(fps)
+    found: dict[int, np.ndarray] = {}
+    with av.open(str(path)) as container:
+        stream = _stream(container)
+        assert stream.time_base is not None, f"{path} has no clock"
+        for number in sorted(set(numbers.tolist())):
+            container.seek(round(number / rate / stream.time_base), stream=stream)
+            for frame in container.decode(stream):
+                assert frame.pts is not None, f"{path} has a frame without a time"
+                if round(frame.pts * stream.time_base * rate) == number:
+                    found[number] = frame.to_ndarray(format="rgb24")
+                    break
+    return np.stack([found[number] for number in numbers.tolist()])

@@ -1,0 +1,7 @@
+"""Observation -> Context. A part is registered here by tag; outside packages use the group `praxia.encoders`."""
+
+ENCODERS = {
+    "film-cnn": "praxia.encoders.film_cnn:FilmCNN",
+    "state-only": "praxia.encoders.state_only:StateOnly",
+    "subword-text": "praxia.encoders.language:SubwordText",
+}

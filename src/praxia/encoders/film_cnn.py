@@ -1,0 +1,102 @@
+"""A small convolutional encoder that the instruction steers through FiLM."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+from torch.nn import functional
+
+from praxia.core.config import Part
+from praxia.encoders.language import SubwordText
+from praxia.nn.types import Batch, Context, Shapes
+
+__all__ = ["FilmCNN", "FilmCNNEncoder"]
+
+
+@dataclass(frozen=True)
+class FilmCNN(Part):
+    """Four convolutions (5x5/2, 3x3/2, 3x3, 3x3), GroupNorm and FiLM each, then spatial softmax keypoints.
+
+    FiLM: Perez et al. 2018 (arXiv 1709.07871), zero-initialised as in RT-1 so that it starts as the identity. Spatial
+    softmax: Levine et al. 2016 (arXiv 1504.00702). The keypoints of every camera and moment, the state and the
+    instruction go through a two-layer MLP to one "readout" token.
+    """
+
+    tag: ClassVar[str] = "film-cnn"
+    text: SubwordText = field(default_factory=SubwordText)
+    channels: tuple[int, ...] = (32, 48, 64, 64)
+    width: int = 512
+
+    def build(self, shapes: Shapes) -> "FilmCNNEncoder":
+        return FilmCNNEncoder(self, shapes)
+
+
+class FilmCNNEncoder(nn.Module):
+    """See `FilmCNN`. All cameras and moments share the convolutions."""
+
+    gives = frozenset({"readout"})
+
+    def __init__(self, config: FilmCNN, shapes: Shapes):
+        super().__init__()
+        self.width = config.width
+        self.cameras = shapes.cameras
+        self.text = config.text.build(shapes)
+        kernels, strides = (5, 3, 3, 3), (2, 2, 1, 1)
+        inputs = (3, *config.channels[:-1])
+        self.blocks = nn.ModuleList(
+            FilmBlock(cin, cout, kernel, stride, self.text.width)
+            for cin, cout, kernel, stride in zip(inputs, config.channels, kernels, strides, strict=True)
+        )
+        num_points = 2 * config.channels[-1] * len(shapes.cameras) * shapes.num_moments
+        self.trunk = nn.Sequential(
+            nn.Linear(num_points + shapes.state_dim * shapes.num_moments + self.text.width, config.width),
+            nn.LayerNorm(config.width),
+            nn.SiLU(),
+            nn.Linear(config.width, config.width),
+            nn.LayerNorm(config.width),
+            nn.SiLU(),
+        )
+
+    def forward(self, batch: Batch) -> Context:
+        text = self.text(batch)
+        points = [self.keypoints(batch.images[camera], text).flatten(1) for camera in self.cameras]
+        readout = self.trunk(torch.cat([*points, batch.state.flatten(1), text], dim=-1))[:, None]
+        mask = torch.ones(readout.shape[:2], dtype=torch.bool, device=readout.device)
+        return Context(readout, mask, {"readout": slice(0, 1)})
+
+    def keypoints(self, images: UInt8[Tensor, "B T C Y X"], text: Float[Tensor, "B D"]) -> Float[Tensor, "B T P"]:
+        """Where each feature is, in [-1, 1]: x and y of the softmax over each feature map."""
+        num_moments = images.shape[1]
+        x = images.flatten(0, 1).to(text.dtype) / 127.5 - 1.0
+        x = x.contiguous(memory_format=torch.channels_last)
+        steer = text.repeat_interleave(num_moments, dim=0)
+        for block in self.blocks:
+            x = block(x, steer)
+        return spatial_softmax(x).unflatten(0, (-1, num_moments))
+
+
+class FilmBlock(nn.Module):
+    """Convolution, GroupNorm(8), FiLM (1 + gamma) x + beta from a vector, SiLU."""
+
+    def __init__(self, cin: int, cout: int, kernel: int, stride: int, width: int):
+        super().__init__()
+        self.conv = nn.Conv2d(cin, cout, kernel, stride, kernel // 2)
+        self.norm = nn.GroupNorm(8, cout)
+        self.film = nn.Linear(width, 2 * cout)
+        nn.init.zeros_(self.film.weight)
+        nn.init.zeros_(self.film.bias)
+
+    def forward(self, x: Float[Tensor, "B C Y X"], steer: Float[Tensor, "B D"]) -> Float[Tensor, "B C2 Y2 X2"]:
+        gamma, beta = self.film(steer)[:, :, None, None].chunk(2, dim=1)
+        return functional.silu(self.norm(self.conv(x)) * (1 + gamma) + beta)
+
+
+def spatial_softmax(x: Float[Tensor, "B C Y X"]) -> Float[Tensor, "B P"]:
+    """The expected position of each channel's softmax: P = 2 C numbers in [-1, 1], all x then all y."""
+    height, width = x.shape[2:]
+    weight = x.flatten(2).softmax(-1).unflatten(-1, (height, width))
+    xs = torch.linspace(-1, 1, width, device=x.device, dtype=x.dtype)
+    ys = torch.linspace(-1, 1, height, device=x.device, dtype=x.dtype)
+    return torch.cat([weight.sum(2) @ xs, weight.sum(3) @ ys], dim=-1)

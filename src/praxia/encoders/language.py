@@ -1,0 +1,52 @@
+"""Instruction -> one vector."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from praxia.core.config import Part
+from praxia.nn.types import Batch, Shapes
+
+__all__ = ["SubwordText", "SubwordTextEncoder"]
+
+
+@dataclass(frozen=True)
+class SubwordText(Part):
+    """A small text encoder learned with the policy, over the data set's own subword vocabulary.
+
+    This is the seam for a pretrained language model: any part whose `build(shapes)` gives a module with `width` and
+    `forward(batch) -> [B, width]`, reading `batch.text` and `batch.text_valid`, goes in its place.
+    """
+
+    tag: ClassVar[str] = "subword-text"
+    width: int = 128
+    num_heads: int = 4
+
+    def build(self, shapes: Shapes) -> "SubwordTextEncoder":
+        return SubwordTextEncoder(self, shapes.vocabulary)
+
+
+class SubwordTextEncoder(nn.Module):
+    """Embeddings with learned positions, one pre-norm self-attention layer, the mean over valid ids."""
+
+    MAX_LENGTH = 64
+
+    def __init__(self, config: SubwordText, vocabulary: int):
+        super().__init__()
+        self.width = config.width
+        self.embed = nn.Embedding(vocabulary, config.width)
+        self.position = nn.Parameter(torch.randn(self.MAX_LENGTH, config.width) * 0.02)
+        self.norm = nn.LayerNorm(config.width)
+        self.attention = nn.MultiheadAttention(config.width, config.num_heads, batch_first=True)
+        self.out = nn.Sequential(nn.LayerNorm(config.width), nn.Linear(config.width, config.width))
+
+    def forward(self, batch: Batch) -> Float[Tensor, "B D"]:
+        valid = batch.text_valid
+        x = self.embed(batch.text) + self.position[: batch.text.shape[1]]
+        y = self.norm(x)
+        x = x + self.attention(y, y, y, key_padding_mask=~valid, need_weights=False)[0]
+        weight = valid[..., None].to(x.dtype)
+        return self.out((x * weight).sum(1) / weight.sum(1).clamp_min(1.0))

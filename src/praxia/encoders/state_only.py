@@ -1,0 +1,49 @@
+"""Proprioception and instruction without pictures: the blind control."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from praxia.core.config import Part
+from praxia.encoders.language import SubwordText
+from praxia.nn.types import Batch, Context, Shapes
+
+__all__ = ["StateOnly", "StateOnlyEncoder"]
+
+
+@dataclass(frozen=True)
+class StateOnly(Part):
+    """What `FilmCNN` is without its pictures: the same text encoder and the same trunk."""
+
+    tag: ClassVar[str] = "state-only"
+    text: SubwordText = field(default_factory=SubwordText)
+    width: int = 512
+
+    def build(self, shapes: Shapes) -> "StateOnlyEncoder":
+        return StateOnlyEncoder(self, shapes)
+
+
+class StateOnlyEncoder(nn.Module):
+    """See `StateOnly`. Gives one "readout" token."""
+
+    gives = frozenset({"readout"})
+
+    def __init__(self, config: StateOnly, shapes: Shapes):
+        super().__init__()
+        self.width = config.width
+        self.text = config.text.build(shapes)
+        self.trunk = nn.Sequential(
+            nn.Linear(shapes.state_dim * shapes.num_moments + self.text.width, config.width),
+            nn.LayerNorm(config.width),
+            nn.SiLU(),
+            nn.Linear(config.width, config.width),
+            nn.LayerNorm(config.width),
+            nn.SiLU(),
+        )
+
+    def forward(self, batch: Batch) -> Context:
+        readout = self.trunk(torch.cat([batch.state.flatten(1), self.text(batch)], dim=-1))[:, None]
+        mask = torch.ones(readout.shape[:2], dtype=torch.bool, device=readout.device)
+        return Context(readout, mask, {"readout": slice(0, 1)})

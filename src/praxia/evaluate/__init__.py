@@ -1,0 +1,10 @@
+"""Judging a policy: named benchmarks, controls, and the runner that leaves result rows behind.
+
+An outside package adds benchmarks with entry points in the group `praxia.evaluate`, each a `Benchmark`.
+"""
+
+BENCHMARKS = {
+    "metaworld-demo/fast": "praxia.evaluate.metaworld:DEMO",
+    "metaworld-mt10/fast": "praxia.evaluate.metaworld:MT10",
+    "metaworld-mt50/fast": "praxia.evaluate.metaworld:MT50",
+}

@@ -1,0 +1,56 @@
+"""A benchmark fixes everything about an evaluation but the policy and the number of episodes."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from praxia.core.registry import lookup, names
+from praxia.core.types import EnvSpec, Pace
+from praxia.evaluate import BENCHMARKS
+from praxia.rollout.trace import Metric
+
+__all__ = ["Benchmark", "benchmark_names", "find_benchmark"]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Who uses this name has the same tasks, starts, pictures, pace and count of successes.
+
+    `tasks` of the environment `env`, from its starts of `split`, for at most `horizon` steps; square pictures of
+    `size` pixels from the policy's choice of `cameras`, drawn with the render profile `profile`. `state` says in
+    words what a policy may know beside them. Of each decision `pace.executed_steps` actions are executed. Success
+    counts when it `ever` held, which also ends the episode, or only when it holds at the `end`, after `horizon`.
+    """
+
+    name: str
+    summary: str
+    env: str
+    tasks: tuple[str, ...]
+    horizon: int
+    pace: Pace
+    cameras: tuple[str, ...]
+    size: int
+    profile: str
+    state: str
+    metric: Metric
+    split: str = "test"
+
+    def spec(self, task: str, wrappers: tuple[str, ...] = ()) -> EnvSpec:
+        """The environment of one of the tasks."""
+        return EnvSpec(self.env, task, self.profile, self.size, wrappers)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def find_benchmark(name: str) -> Benchmark:
+    """The benchmark of that name.
+
+    Raises:
+        UnknownName: with the nearest names.
+    """
+    return lookup("evaluate", BENCHMARKS, name, kind="benchmark", listing="praxia info --benchmarks")
+
+
+def benchmark_names() -> list[str]:
+    """Every benchmark's name, those of other packages too."""
+    return sorted(names("evaluate", BENCHMARKS))

@@ -1,0 +1,39 @@
+"""Control conditions: the same policy and starts with one of its senses spoiled, to see what it really uses."""
+
+from collections.abc import Callable
+
+from praxia.core.errors import UnknownName
+
+__all__ = ["CONTROLS", "control_wrappers"]
+
+# From (task, all tasks, the task's own instruction by name) to the wrappers of `praxia.envs` that spoil it.
+Instructions = Callable[[str], str]
+Control = Callable[[str, tuple[str, ...], Instructions], tuple[str, ...]]
+
+
+def _swapped_image(task: str, tasks: tuple[str, ...], instruction: Instructions) -> tuple[str, ...]:
+    """Pictures from another start of the same task: what the policy scores without seeing its own scene."""
+    return ("swapped-image",)
+
+
+def _shuffled_instruction(task: str, tasks: tuple[str, ...], instruction: Instructions) -> tuple[str, ...]:
+    """The instruction of the benchmark's next task, cyclic: always another one."""
+    return (f"instruct:{instruction(tasks[(tasks.index(task) + 1) % len(tasks)])}",)
+
+
+CONTROLS: dict[str, Control] = {"swapped-image": _swapped_image, "shuffled-instruction": _shuffled_instruction}
+
+
+def control_wrappers(
+    control: str | None, task: str, tasks: tuple[str, ...], instruction: Instructions
+) -> tuple[str, ...]:
+    """The environment wrappers of a control for one task of a benchmark; no control has none.
+
+    Raises:
+        UnknownName: no control has that name.
+    """
+    if control is None:
+        return ()
+    if control not in CONTROLS:
+        raise UnknownName("control", control, CONTROLS, "praxia eval --help")
+    return CONTROLS[control](task, tasks, instruction)

@@ -1,0 +1,31 @@
+"""Exponential moving average of weights."""
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Ema"]
+
+
+class Ema:
+    """A slow copy of a module's floating-point state.
+
+    The decay warms up as min(decay, (1 + step) / (10 + step)), so that early steps are forgotten (the schedule of
+    TensorFlow's ExponentialMovingAverage). Integer buffers are copied.
+    """
+
+    def __init__(self, module: nn.Module, decay: float):
+        self.decay = decay
+        self.state: dict[str, Tensor] = {name: value.detach().clone() for name, value in module.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, module: nn.Module, step: int) -> None:
+        """Move towards `module` after optimiser step number `step`, counted from 0."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        slow, fast = [], []
+        for name, value in module.state_dict().items():
+            if value.is_floating_point():
+                slow.append(self.state[name])
+                fast.append(value.detach())
+            else:
+                self.state[name].copy_(value)
+        torch._foreach_lerp_(slow, fast, 1 - decay)

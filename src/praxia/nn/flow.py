@@ -1,0 +1,42 @@
+"""Flow matching on straight paths: t = 0 is noise, t = 1 is data, x_t = (1 - t) noise + t data, v = data - noise.
+
+Lipman et al. 2023 (arXiv 2210.02747); the direction of t is the papers' (and GR00T's), the reverse of openpi's code.
+"""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+__all__ = ["beta_times", "euler", "interpolate"]
+
+
+def beta_times(num: int, generator: torch.Generator, device: torch.device) -> Float[Tensor, " B"]:
+    """Training times that dwell on noisy inputs: 1 - t ~ 0.999 Beta(1.5, 1) + 0.001 (pi0, section IV).
+
+    Beta(1.5, 1) has the distribution function x^1.5, so its inverse of a uniform draw is u^(2/3).
+    """
+    uniform = torch.rand(num, generator=generator, device=device)
+    return 1 - (0.999 * uniform.pow(2 / 3) + 0.001)
+
+
+def interpolate(
+    noise: Float[Tensor, "B H A"], data: Float[Tensor, "B H A"], time: Float[Tensor, " B"]
+) -> tuple[Float[Tensor, "B H A"], Float[Tensor, "B H A"]]:
+    """The point at `time` on the path from noise to data, and the velocity along it."""
+    t = time[:, None, None]
+    return (1 - t) * noise + t * data, data - noise
+
+
+def euler(
+    velocity: Callable[[Float[Tensor, "B H A"], Float[Tensor, " B"]], Float[Tensor, "B H A"]],
+    noise: Float[Tensor, "B H A"],
+    num_steps: int,
+) -> Float[Tensor, "B H A"]:
+    """Integrate from noise (t = 0) to data (t = 1) in `num_steps` equal Euler steps."""
+    x = noise
+    for step in range(num_steps):
+        time = torch.full((x.shape[0],), step / num_steps, device=x.device, dtype=x.dtype)
+        x = x + velocity(x, time) / num_steps
+    return x

@@ -1,0 +1,95 @@
+"""The torch nouns and the interfaces between encoders, heads and what trains them.
+
+Axes: B batch, T observed moments, H actions ahead, A action dims, S state dims, L text tokens, N context tokens,
+D width, C Y X image. Everything here is normalised: units are undone by the checkpoint's transforms.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Protocol
+
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor
+
+__all__ = ["Batch", "Context", "Encoder", "Head", "Shapes", "Trainable"]
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """The sizes that a data set and a window fix, from which encoders and heads build their layers."""
+
+    cameras: tuple[str, ...]
+    num_moments: int
+    state_dim: int
+    action_dim: int
+    horizon: int
+    vocabulary: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One training or inference batch on one device. `action` is absent at inference."""
+
+    images: Mapping[str, UInt8[Tensor, "B T C Y X"]]
+    image_valid: Mapping[str, Bool[Tensor, "B T"]]
+    state: Float[Tensor, "B T S"]
+    state_valid: Bool[Tensor, "B T"]
+    text: Int[Tensor, "B L"]
+    text_valid: Bool[Tensor, "B L"]
+    action: Float[Tensor, "B H A"] | None = None
+    action_valid: Bool[Tensor, "B H"] | None = None
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on `device`; copies from pinned memory do not block."""
+
+        def move(value):
+            if isinstance(value, Mapping):
+                return {name: move(item) for name, item in value.items()}
+            return value if value is None else value.to(device, non_blocking=True)
+
+        return replace(self, **{entry.name: move(getattr(self, entry.name)) for entry in fields(self)})
+
+
+@dataclass(frozen=True)
+class Context:
+    """What an encoder made of an observation: tokens, which of them count, and named runs of them.
+
+    The group "readout", where an encoder gives it, summarises the observation for heads that take one vector.
+    """
+
+    tokens: Float[Tensor, "B N D"]
+    mask: Bool[Tensor, "B N"]
+    groups: Mapping[str, slice]
+
+
+class Encoder(Protocol):
+    """Observation -> Context. Knows no head."""
+
+    gives: frozenset[str]
+    width: int
+
+    def __call__(self, batch: Batch) -> Context: ...
+
+
+class Head(Protocol):
+    """Context -> actions. Knows no camera."""
+
+    needs: frozenset[str]
+    noise_shape: tuple[int, ...]
+
+    def loss(
+        self, context: Context, batch: Batch, generator: torch.Generator
+    ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        """A mean over the valid action entries, and metrics for the log."""
+        ...
+
+    def sample(self, context: Context, noise: Float[Tensor, "B ..."]) -> Float[Tensor, "B H A"]:
+        """Actions from noise drawn by the caller: the head itself is deterministic."""
+        ...
+
+
+class Trainable(Protocol):
+    """What the training engine needs of a model."""
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, Tensor]]: ...

@@ -1,0 +1,1 @@
+"""Encoder + Head = Policy."""

@@ -1,0 +1,136 @@
+"""An encoder and a head put together: what is trained, and what decides."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32
+from torch import Tensor, nn
+
+from praxia.core.config import Part
+from praxia.core.errors import MismatchError
+from praxia.core.keys import generator
+from praxia.core.types import Decision, Embodiment, Observation, Query, Samples, Window
+from praxia.nn.types import Batch, Shapes
+from praxia.transforms.chain import Transforms
+
+__all__ = ["Composed", "ComposedModel", "LearnedPolicy", "to_batch"]
+
+
+@dataclass(frozen=True)
+class Composed(Part):
+    """A model as a value: any encoder with any head that needs no more than the encoder gives."""
+
+    tag: ClassVar[str] = "composed"
+    encoder: Part
+    head: Part
+
+    def build(self, shapes: Shapes) -> "ComposedModel":
+        """The network with fresh weights.
+
+        Raises:
+            MismatchError: naming both parts, when the head needs what the encoder does not give.
+        """
+        encoder = self.encoder.build(shapes)  # pyright: ignore[reportAttributeAccessIssue]
+        head = self.head.build(shapes, encoder.width)  # pyright: ignore[reportAttributeAccessIssue]
+        if missing := head.needs - encoder.gives:
+            raise MismatchError(
+                f"head {self.head.tag!r} needs {sorted(missing)}, but encoder {self.encoder.tag!r} gives "
+                f"{sorted(encoder.gives)}; choose another pair"
+            )
+        return ComposedModel(encoder, head)
+
+
+class ComposedModel(nn.Module):
+    """See `Composed`. Satisfies `Trainable`."""
+
+    def __init__(self, encoder: nn.Module, head: nn.Module):
+        super().__init__()
+        self.encoder = encoder
+        self.head = head
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        """A scalar and its metrics; all randomness comes from `generator`."""
+        return self.head.loss(self.encoder(batch), batch, generator)  # pyright: ignore[reportCallIssue]
+
+    def sample(self, batch: Batch, noise: Float[Tensor, "B ..."]) -> Float[Tensor, "B H A"]:
+        """Normalised action chunks."""
+        return self.head.sample(self.encoder(batch), noise)  # pyright: ignore[reportCallIssue]
+
+    # torch's module wrappers (DDP) hook `forward`; training goes through it, so that gradients are synchronised.
+    forward = loss
+
+
+class LearnedPolicy:
+    """A trained model with its transforms: satisfies `core.types.Policy`.
+
+    Holds weights only; the carry is empty because the model sees its whole window in the query. Noise is drawn on
+    the CPU, keyed by (episode, step), so it does not depend on who else is in the batch.
+    """
+
+    privileged = False
+
+    def __init__(self, model: ComposedModel, transforms: Transforms, embodiment: Embodiment, window: Window):
+        self.model = model.eval()
+        self.transforms = transforms
+        self.embodiment = embodiment
+        self.window = window
+        self.device = next(model.parameters()).device
+
+    def start(self, num_rows: int) -> None:
+        return None
+
+    @torch.inference_mode()
+    def act(self, queries: Sequence[Query], carry: None) -> tuple[list[Decision], None]:
+        samples = self.transforms.encode(stack_queries(queries, self.window))
+        batch = to_batch(samples, self.transforms).to(self.device)
+        noise = np.stack([self._noise(query) for query in queries])
+        actions = self.model.sample(batch, torch.from_numpy(noise).to(self.device))
+        chunks = self.transforms.decode(actions.float().cpu().numpy())
+        valid = np.ones(self.window.horizon, dtype=bool)
+        return [Decision(chunk, valid) for chunk in chunks], None
+
+    def _noise(self, query: Query) -> Float32[np.ndarray, "..."]:
+        shape = self.model.head.noise_shape
+        return generator("policy", query.key, query.step).standard_normal(shape, dtype=np.float32)  # pyright: ignore
+
+
+def stack_queries(queries: Sequence[Query], window: Window) -> Samples:
+    """Queries as a batch of windows. A history shorter than the window repeats its oldest moment, not valid."""
+
+    def moments(query: Query, offsets: tuple[int, ...]) -> tuple[list[Observation], list[bool]]:
+        last = len(query.history) - 1
+        return [query.history[max(last + at, 0)] for at in offsets], [last + at >= 0 for at in offsets]
+
+    images, image_valid = {}, {}
+    for camera in window.cameras:
+        chosen = [moments(query, window.moments[f"image.{camera}"]) for query in queries]
+        images[camera] = np.stack([np.stack([seen.images[camera] for seen in row]) for row, _ in chosen])
+        image_valid[camera] = np.array([valid for _, valid in chosen])
+    chosen = [moments(query, window.moments["state"]) for query in queries]
+    return Samples(
+        images=images,
+        image_valid=image_valid,
+        state=np.stack([np.stack([seen.state for seen in row]) for row, _ in chosen]),
+        state_valid=np.array([valid for _, valid in chosen]),
+        instruction=tuple(query.history[-1].instruction for query in queries),
+        action=None,
+        action_valid=None,
+    )
+
+
+def to_batch(samples: Samples, transforms: Transforms) -> Batch:
+    """Encoded samples as CPU tensors; pictures keep their memory, seen as channels first."""
+    text, text_valid = transforms.subwords.encode(samples.instruction)
+    return Batch(
+        images={name: torch.from_numpy(value).permute(0, 1, 4, 2, 3) for name, value in samples.images.items()},
+        image_valid={name: torch.from_numpy(value) for name, value in samples.image_valid.items()},
+        state=torch.from_numpy(samples.state),
+        state_valid=torch.from_numpy(samples.state_valid),
+        text=torch.from_numpy(text),
+        text_valid=torch.from_numpy(text_valid),
+        action=None if samples.action is None else torch.from_numpy(samples.action),
+        action_valid=None if samples.action_valid is None else torch.from_numpy(samples.action_valid),
+    )

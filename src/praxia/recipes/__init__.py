@@ -1,0 +1,6 @@
+"""Named, full configurations. Outside packages add theirs with the entry-point group `praxia.recipes`."""
+
+RECIPES = {
+    "flow-metaworld": "praxia.recipes.metaworld:flow_metaworld",
+    "flow-metaworld-blind": "praxia.recipes.metaworld:flow_metaworld_blind",
+}

@@ -1,0 +1,40 @@
+"""What the rows of one evaluation add up to."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from praxia.results.rows import Row
+from praxia.results.statistics import macro_interval, wilson_interval
+
+__all__ = ["summarise"]
+
+
+def summarise(rows: Sequence[Row]) -> dict[str, Any]:
+    """`{episodes, errors, success, ci95, macro: {success, ci95}, per_task: {task: {episodes, errors, success, ci95}}}`.
+
+    Rates are fractions of the episodes that were not errors, and None where none is left. `success` and `ci95` are
+    pooled over all episodes (Wilson); `macro` is the unweighted mean over the tasks that have a rate. Tasks come
+    in the order of their first row.
+    """
+    by_task = {task: [row for row in rows if row.task == task] for task in dict.fromkeys(row.task for row in rows)}
+    counts = [(successes, trials) for successes, trials in map(_count, by_task.values()) if trials]
+    macro = {
+        "success": sum(successes / trials for successes, trials in counts) / len(counts) if counts else None,
+        "ci95": list(macro_interval(counts)) if counts else None,
+    }
+    return {**_rate(rows), "macro": macro, "per_task": {task: _rate(mine) for task, mine in by_task.items()}}
+
+
+def _count(rows: Sequence[Row]) -> tuple[int, int]:
+    """Successes, and the episodes that could have been one."""
+    return sum(row.status == "success" for row in rows), sum(row.status != "error" for row in rows)
+
+
+def _rate(rows: Sequence[Row]) -> dict[str, Any]:
+    successes, trials = _count(rows)
+    return {
+        "episodes": len(rows),
+        "errors": len(rows) - trials,
+        "success": successes / trials if trials else None,
+        "ci95": list(wilson_interval(successes, trials)) if trials else None,
+    }

@@ -1,0 +1,177 @@
+"""Environments in worker processes behind the `VectorEnv` interface: small messages by pipe, pictures by memory."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from multiprocessing.connection import Connection, wait
+from multiprocessing.shared_memory import SharedMemory
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from praxia.core.errors import MismatchError, PraxiaError
+from praxia.core.types import EnvSpec, Progress, Start
+from praxia.rollout.process import Worker
+from praxia.rollout.slots import Build, LocalSlots
+
+__all__ = ["WorkerPool"]
+
+Layout = dict[str, tuple[int, int, int]]
+
+
+class WorkerPool:
+    """A `VectorEnv` of `num_workers` processes with `slots_per_worker` slots each.
+
+    While a policy thinks about some slots the processes simulate the others. A slot's pictures travel through
+    its own block of shared memory and are copied out of it, so an observation stays what it was. `build` must be
+    picklable: it is sent to every worker once.
+
+    A crash in an environment is `Progress.error` of its slot. A worker that dies is that for all its slots, and
+    another takes its place. Bad input (`PraxiaError`) in a worker is raised by `ready`.
+    """
+
+    def __init__(self, num_workers: int, slots_per_worker: int, build: Build, num_idle: int = 16):
+        self.num_slots = num_workers * slots_per_worker
+        self._arguments = (build, slots_per_worker, num_idle)
+        self._workers = [Worker(_serve, *self._arguments) for _ in range(num_workers)]
+        self._blocks: dict[int, SharedMemory] = {}
+        self._busy: set[int] = set()
+        # Slots whose environment died with its worker while the caller was not waiting for them.
+        self._lost: dict[int, Progress] = {}
+        self._failed: list[Progress] = []
+
+    def begin(
+        self,
+        slot: int,
+        spec: EnvSpec,
+        start: Start,
+        cameras: Sequence[str],
+        *,
+        privileged: bool = False,
+        snapshots: bool = False,
+    ) -> None:
+        self._lost.pop(slot, None)
+        self._reserve(slot, len(cameras) * spec.size * spec.size * 3)
+        watching = {"privileged": privileged, "snapshots": snapshots}
+        self._ask(slot, "begin", (spec, start, tuple(cameras)), watching)
+
+    def advance(self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool) -> None:
+        if slot in self._lost:
+            self._failed.append(self._lost.pop(slot))
+        else:
+            self._ask(slot, "advance", (actions, stop_on_success), {})
+
+    def ready(self) -> list[Progress]:
+        arrived: list[Progress] = []
+        while self._busy and not arrived and not self._failed:
+            readable = wait([worker.connection for worker in self._workers])
+            for number, worker in enumerate(self._workers):
+                if worker.connection in readable:
+                    arrived += self._receive(number)
+        arrived += self._failed
+        self._failed = []
+        return sorted(arrived, key=lambda progress: progress.slot)
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.close()
+        self._workers = []
+        while self._blocks:
+            _free(self._blocks.popitem()[1])
+
+    def _reserve(self, slot: int, num_bytes: int) -> None:
+        held = self._blocks.get(slot)
+        if num_bytes > (held.size if held else 0):
+            if held:
+                _free(held)
+            self._blocks[slot] = SharedMemory(create=True, size=num_bytes)
+
+    def _ask(self, slot: int, verb: str, arguments: tuple[Any, ...], options: dict[str, bool]) -> None:
+        number, local = slot % len(self._workers), slot // len(self._workers)
+        block = self._blocks[slot].name if slot in self._blocks else None
+        self._busy.add(slot)
+        try:
+            self._workers[number].connection.send((verb, local, block, arguments, options))
+        except (BrokenPipeError, ConnectionResetError):
+            self._replace(number)
+
+    def _receive(self, number: int) -> list[Progress]:
+        """All that worker `number` has to say by now."""
+        arrived = []
+        connection = self._workers[number].connection
+        try:
+            while connection.poll():
+                answer = connection.recv()
+                if isinstance(answer, str):
+                    raise PraxiaError(answer)
+                arrived.append(self._unpack(number, *answer))
+        except (EOFError, ConnectionResetError):
+            self._replace(number)
+        return arrived
+
+    def _unpack(self, number: int, progress: Progress, layout: Layout) -> Progress:
+        slot = progress.slot * len(self._workers) + number
+        self._busy.discard(slot)
+        if progress.observation is None:
+            return replace(progress, slot=slot)
+        images, at = {}, 0
+        for camera, shape in layout.items():
+            picture = np.ndarray(shape, np.uint8, self._blocks[slot].buf, offset=at)
+            images[camera] = picture.copy()
+            at += picture.nbytes
+        return replace(progress, slot=slot, observation=replace(progress.observation, images=images))
+
+    def _replace(self, number: int) -> None:
+        """Put a new process in the place of a dead one, and say so to whoever waits for its slots."""
+        error = self._workers[number].epitaph
+        self._workers[number].close()
+        for slot in range(number, self.num_slots, len(self._workers)):
+            progress = Progress(slot, None, error=error)
+            if slot in self._busy:
+                self._busy.discard(slot)
+                self._failed.append(progress)
+            else:
+                self._lost[slot] = progress
+        self._workers[number] = Worker(_serve, *self._arguments)
+
+
+def _free(block: SharedMemory) -> None:
+    block.close()
+    block.unlink()
+
+
+def _serve(connection: Connection, build: Build, num_slots: int, num_idle: int) -> None:
+    """The worker's side: one request at a time, in the order they came."""
+    slots = LocalSlots(num_slots, build, num_idle)
+    blocks: dict[int, SharedMemory] = {}
+    while True:
+        verb, slot, name, arguments, options = connection.recv()
+        try:
+            getattr(slots, verb)(slot, *arguments, **options)
+            (progress,) = slots.ready()
+            connection.send(_pack(progress, _attach(blocks, slot, name)))
+        except PraxiaError as error:
+            connection.send(str(error))
+
+
+def _attach(blocks: dict[int, SharedMemory], slot: int, name: str | None) -> SharedMemory | None:
+    held = blocks.get(slot)
+    if name is not None and (held is None or held.name != name):
+        if held is not None:
+            held.close()
+        blocks[slot] = SharedMemory(name)
+    return blocks.get(slot)
+
+
+def _pack(progress: Progress, block: SharedMemory | None) -> tuple[Progress, Layout]:
+    """`progress` without its pictures, which are now in `block`, and how they lie there."""
+    observation, layout, at = progress.observation, {}, 0
+    if observation is None:
+        return progress, layout
+    for camera, image in observation.images.items():
+        if block is None or at + image.nbytes > block.size:
+            raise MismatchError(f"camera {camera!r} gave a picture of {image.shape}, larger than EnvSpec.size allows")
+        np.ndarray(image.shape, np.uint8, block.buf, offset=at)[:] = image
+        layout[camera] = image.shape
+        at += image.nbytes
+    return replace(progress, observation=replace(observation, images={})), layout

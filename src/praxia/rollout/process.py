@@ -1,0 +1,83 @@
+"""Worker processes that never outlive their parent and never fight over cores."""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+__all__ = ["Worker"]
+
+_context = multiprocessing.get_context("spawn")
+
+# One process a core is the plan: numerical libraries and the software renderer must not start threads of their own.
+_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "LP_NUM_THREADS": "0",
+}
+
+
+class Worker:
+    """A spawned process that runs `target(connection, *arguments)`, and this side of its pipe.
+
+    When this process dies, however it dies, the worker ends too: it reads the end of its pipe, and a thread of its
+    watches the parent besides, for the case that the worker is busy.
+    """
+
+    def __init__(self, target: Callable[..., None], *arguments: Any):
+        self.connection, theirs = _context.Pipe()
+        self.process = _context.Process(target=_run, args=(target, theirs, *arguments), daemon=True)
+        with _environment():
+            self.process.start()
+        # With our copy of its end closed, a dead worker reads as the end of the pipe.
+        theirs.close()
+
+    @property
+    def epitaph(self) -> str:
+        """How a dead worker ended, in a few words."""
+        self.process.join()
+        code = self.process.exitcode
+        return f"worker process died ({f'signal {-code}' if code is not None and code < 0 else f'exit code {code}'})"
+
+    def close(self) -> None:
+        """End the process now and wait for its end."""
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
+        self.process.close()
+
+
+def _run(target: Callable[..., None], connection: Connection, *arguments: Any) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        target(connection, *arguments)
+    except (EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
+        # The parent has gone, or is about to say why it stops: nobody needs a second traceback.
+        return
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    """What a spawned interpreter must find before it imports its first library."""
+    wanted = {**_ENVIRONMENT, "MUJOCO_GL": os.environ.get("MUJOCO_GL", "egl")}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,96 @@
+"""What the loop remembers of an episode under way."""
+
+import time
+from collections import deque
+
+import numpy as np
+from jaxtyping import Float32
+
+from praxia.core.types import Decision, Observation, Outcome, Progress, Query
+from praxia.rollout.trace import Job, Recording, Trace
+
+__all__ = ["Running"]
+
+
+class Running:
+    """One job in one slot: fed with progress and decisions, it answers with queries and, at its end, a trace.
+
+    `num_moments` newest observations are kept for the policy; all of them with a `recording`.
+    """
+
+    def __init__(self, job: Job, slot: int, num_moments: int, recording: Recording | None):
+        self.slot = slot
+        self.error: str | None = None
+        self.planned_actions: Float32[np.ndarray, "K A"] = np.zeros((0, 0), np.float32)
+        self._planned_labels = self.planned_actions
+        self._job = job
+        self._recording = recording
+        self._began_s = time.perf_counter()
+        self._history: deque[Observation] = deque(maxlen=num_moments)
+        self._privileged = None
+        self._actions: list[np.ndarray] = []
+        self._labels: list[np.ndarray] = []
+        self._outcomes: list[Outcome] = []
+        self._observations: list[Observation] = []
+        self._snapshots: list[bytes] = []
+
+    @property
+    def steps(self) -> int:
+        return len(self._outcomes)
+
+    def take(self, progress: Progress) -> "Running":
+        """Note what the environment reports."""
+        self.error = progress.error
+        taken = len(progress.outcomes)
+        self._outcomes += progress.outcomes
+        self._actions += list(self.planned_actions[:taken])
+        self._labels += list(self._planned_labels[:taken])
+        self._privileged = progress.privileged
+        if progress.observation is not None:
+            self._history.append(progress.observation)
+        if self._recording is not None:
+            self._observations += [progress.observation] if progress.observation is not None else []
+            self._snapshots += progress.snapshots
+        return self
+
+    def is_over(self, horizon: int, steps_after_success: int | None) -> bool:
+        if self.error is not None or self.steps >= horizon:
+            return True
+        if self._outcomes and (self._outcomes[-1].terminated or self._outcomes[-1].truncated):
+            return True
+        if steps_after_success is None:
+            return False
+        first = next((step for step, outcome in enumerate(self._outcomes, 1) if outcome.success), None)
+        return first is not None and self.steps - first >= steps_after_success
+
+    def query(self) -> Query:
+        return Query(tuple(self._history), self._job.key, self.steps, self.slot, self._privileged)
+
+    def plan(self, decision: Decision, most: int) -> None:
+        """Take the first `most` valid actions of `decision`, or an error where they cannot be executed."""
+        valid = decision.valid[:most]
+        count = len(valid) if valid.all() else int(valid.argmin())
+        actions = decision.chunk[:count]
+        labels = actions if decision.label is None else decision.label[:count]
+        finite = np.isfinite(actions).all(axis=1)
+        if count == 0:
+            self.error = f"the policy gave no valid action at step {self.steps}"
+        elif not finite.all():
+            self.error = f"the policy gave an action that is not finite at step {self.steps + int(finite.argmin())}"
+        # The policy may reuse its arrays for the next decision.
+        self.planned_actions, self._planned_labels = actions.copy(), labels.copy()
+
+    def trace(self) -> Trace:
+        return Trace(
+            job=self._job,
+            actions=self._stack(self._actions),
+            labels=self._stack(self._labels),
+            outcomes=tuple(self._outcomes),
+            observations=tuple(self._observations),
+            snapshots=tuple(self._snapshots),
+            error=self.error,
+            wall_s=time.perf_counter() - self._began_s,
+        )
+
+    def _stack(self, rows: list[np.ndarray]) -> Float32[np.ndarray, "T A"]:
+        return np.stack(rows) if rows else np.zeros((0, self.planned_actions.shape[1]), np.float32)

@@ -1,0 +1,79 @@
+"""What the loop is given and what it gives back."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float32
+
+from praxia.core.types import EnvSpec, Observation, Outcome, Start
+
+__all__ = ["Job", "Metric", "Recording", "Status", "Trace"]
+
+Status = Literal["success", "failure", "error"]
+Metric = Literal["ever", "end"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One episode to run: where (`spec`), from which `start`, and the `key` that its noise hangs on.
+
+    `index` is the episode's place in an order that the caller chose; the loop only hands it back.
+    """
+
+    spec: EnvSpec
+    start: Start
+    key: str
+    index: int
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a trace keeps beside actions and outcomes: every look at `cameras`, and snapshots if asked.
+
+    Without a recording nothing is drawn that the policy does not ask for.
+    """
+
+    cameras: tuple[str, ...]
+    snapshots: bool = True
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One episode as it went: T steps were taken.
+
+    `actions` were executed, in declared units; `labels` are what a learner should imitate. `observations` holds
+    one entry a look (before every decision, and after the last step where the episode was not over for the
+    environment) and `snapshots` one a step: both only with a `Recording`. `success_step` counts the steps after
+    which success first held; None: it never did. `error` is the text of a crash: then the episode says nothing
+    about the policy.
+    """
+
+    job: Job
+    actions: Float32[np.ndarray, "T A"]
+    labels: Float32[np.ndarray, "T A"]
+    outcomes: tuple[Outcome, ...]
+    observations: tuple[Observation, ...]
+    snapshots: tuple[bytes, ...]
+    error: str | None
+    wall_s: float
+
+    @property
+    def steps(self) -> int:
+        return len(self.outcomes)
+
+    @property
+    def success_step(self) -> int | None:
+        return next((step for step, outcome in enumerate(self.outcomes, 1) if outcome.success), None)
+
+    @property
+    def success_end(self) -> bool:
+        """Whether success held at the last step."""
+        return bool(self.outcomes) and self.outcomes[-1].success
+
+    def status(self, metric: Metric) -> Status:
+        """`metric` says whether success counts when it ever held, or only when it held at the end."""
+        if self.error is not None:
+            return "error"
+        succeeded = self.success_end if metric == "end" else self.success_step is not None
+        return "success" if succeeded else "failure"

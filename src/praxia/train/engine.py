@@ -1,0 +1,236 @@
+"""The training loop, on Lightning Fabric. The step counter is the only data state."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor
+
+from praxia.checkpoint.store import PolicyConfig, save_policy
+from praxia.core.config import part_to_json
+from praxia.core.errors import MismatchError, PraxiaError, TrainingError
+from praxia.core.files import write_whole
+from praxia.data import Dataset, Windows, batch_indices
+from praxia.nn.ema import Ema
+from praxia.nn.types import Batch, Shapes
+from praxia.policies.composed import ComposedModel, to_batch
+from praxia.train.augment import random_shift
+from praxia.train.config import TrainRun
+from praxia.train.schedule import warmup_cosine
+from praxia.train.state import TrainState
+from praxia.train.tracker import Tracker
+from praxia.transforms.chain import Transforms
+
+__all__ = ["Report", "train"]
+
+Report = Callable[[int, dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where batches come from: windows of a data set through the policy's transforms."""
+
+    windows: Windows
+    transforms: Transforms
+    seed: int
+    batch_size: int
+
+    def samples_of(self, step: int) -> np.ndarray:
+        """The window numbers of the batch at `step`: a pure function of (seed, step)."""
+        return batch_indices(self.seed, step, self.batch_size, len(self.windows))
+
+    def batch(self, step: int, rank: int, world_size: int) -> Batch:
+        """This process's share of the batch at `step`."""
+        share = self.samples_of(step)[rank::world_size]
+        return to_batch(self.transforms.encode(self.windows.read(share)), self.transforms)
+
+
+def train(
+    run: TrainRun, data: Path, out: Path, *, recipe: str, command: str, resume: bool = False, report: Report | None = None
+) -> dict[str, Any]:
+    """Train `run` on the data set at `data`, write the policy to `out/policy`, and return what was done.
+
+    Returns {checkpoint, steps, resumed_from, samples_per_s, weights_sha256}. `report(step, metrics)` is called at
+    every logged step. With `resume`, goes on from the last saved state bit-identically (same device, same threads).
+
+    Raises:
+        PraxiaError: `out` holds a run already, or another run than the one to resume.
+        TrainingError: the loss is not finite; names the batch.
+    """
+    fabric = Fabric(accelerator="auto", devices="auto", precision=_precision(run), num_nodes=1)
+    fabric.launch()
+    dataset = Dataset(data)
+    description = {
+        "recipe": recipe,
+        "config": part_to_json(run),
+        "command": command,
+        "data": {"path": str(data), "content_sha256": dataset.content_sha256},
+        "seed": run.train.seed,
+    }
+    if fabric.is_global_zero:
+        _claim(out, description, resume)
+    fabric.barrier()
+    source, config = _prepare(run, dataset, description)
+    torch.manual_seed(run.train.seed)
+    model = config.model.build(config.shapes)
+    result = _fit(fabric, run, model, source, out, report)
+    result["weights_sha256"] = save_policy(out / "policy", config, result.pop("ema")) if fabric.is_global_zero else ""
+    return {"checkpoint": str(out / "policy"), **result}
+
+
+def _prepare(run: TrainRun, dataset: Dataset, description: dict[str, Any]) -> tuple[Source, PolicyConfig]:
+    embodiment = dataset.embodiment
+    if missing := set(run.window.cameras) - set(dataset.cameras):
+        raise MismatchError(
+            f"the recipe looks through {sorted(missing)}, but the data set {dataset.root} has cameras "
+            f"{sorted(dataset.cameras)}; override --window.moments or collect with that camera"
+        )
+    episodes = dataset.successful() if run.only_success else dataset.episodes_all()
+    if not len(episodes):
+        raise PraxiaError(f"no episode of {dataset.root} can be trained on: none succeeded; see `praxia info`")
+    windows = Windows(dataset, run.window, episodes)
+    transforms = Transforms.fit(dataset.stats, dataset.instructions)
+    shapes = Shapes(
+        cameras=run.window.cameras,
+        num_moments=len(run.window.moments["state"]),
+        state_dim=embodiment.state_dim,
+        action_dim=embodiment.action_dim,
+        horizon=run.window.horizon,
+        vocabulary=transforms.subwords.size,
+    )
+    config = PolicyConfig(run.model, shapes, transforms, embodiment, run.window, description)
+    return Source(windows, transforms, run.train.seed, run.train.batch_size), config
+
+
+def _claim(out: Path, description: dict[str, Any], resume: bool) -> None:
+    """Make `out` this run's folder, or check that it is already."""
+    path = out / "run.json"
+    if not path.exists():
+        out.mkdir(parents=True, exist_ok=True)
+        write_whole(path, json.dumps(description, indent=1))
+        return
+    if not resume:
+        raise PraxiaError(f"{out} holds a run already; go on with --resume or choose another --out")
+    before = json.loads(path.read_text())
+    for name in ("config", "seed"):
+        if before[name] != json.loads(json.dumps(description[name])):
+            raise PraxiaError(f"{out} was begun with another {name}; resume with the same options as {before['command']!r}")
+    if before["data"]["content_sha256"] != description["data"]["content_sha256"]:
+        raise PraxiaError(f"{out} was begun on other data ({before['data']['path']}); train anew with another --out")
+
+
+def _fit(
+    fabric: Fabric, run: TrainRun, model: ComposedModel, source: Source, out: Path, report: Report | None
+) -> dict[str, Any]:
+    options = run.train
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, betas=(0.9, 0.95)
+    )
+    wrapped, optimizer = fabric.setup(model, optimizer)
+    ema = Ema(model, options.ema_decay)
+    state = TrainState(out / "state", model, ema, optimizer)
+    resumed_from = state.load()
+    tracker = Tracker(out, options.tracker, part_to_json(run), resumed_from) if fabric.is_global_zero else None
+    clock = Clock(resumed_from)
+    first_bad = torch.full((), options.steps, device=fabric.device)
+    for step in range(resumed_from, options.steps):
+        loss = _step(fabric, run, wrapped, optimizer, source, step)
+        ema.update(model, step)
+        first_bad = torch.where(loss.isfinite(), first_bad, first_bad.clamp_max(step))
+        done = step + 1
+        save = fabric.is_global_zero and clock.save_due(options.checkpoint_s) and done < options.steps
+        if done % options.log_every == 0 or done == options.steps or save:
+            _check_finite(int(first_bad), options.steps, source)
+        if save:
+            state.save(done)
+            clock.saved()
+        if tracker is not None and (done % options.log_every == 0 or done == options.steps):
+            values = {"step": done, "loss": float(loss), "lr": _rate(run, step), **clock.read(done, options.batch_size)}
+            tracker.log(values)
+            if report is not None:
+                report(done, values)
+    if tracker is not None:
+        state.save(options.steps)
+        tracker.close()
+    speed = clock.mean_speed(options.steps, options.batch_size)
+    return {"steps": options.steps, "resumed_from": resumed_from, "samples_per_s": speed, "ema": ema.state}
+
+
+def _step(fabric: Fabric, run: TrainRun, model, optimizer, source: Source, step: int) -> Tensor:
+    """One optimiser step. All of its randomness is keyed by (seed, step, rank)."""
+    options = run.train
+    generator = torch.Generator(fabric.device).manual_seed(_stream(options.seed, step, fabric.global_rank))
+    batch = source.batch(step, fabric.global_rank, fabric.world_size).to(fabric.device)
+    if options.shift_px:
+        batch = random_shift(batch, options.shift_px, generator)
+    for group in optimizer.param_groups:
+        group["lr"] = _rate(run, step)
+    optimizer.zero_grad(set_to_none=True)
+    loss, _ = model(batch, generator)
+    fabric.backward(loss)
+    fabric.clip_gradients(model, optimizer, max_norm=options.clip_norm, error_if_nonfinite=False)
+    optimizer.step()
+    return loss.detach()
+
+
+def _rate(run: TrainRun, step: int) -> float:
+    return warmup_cosine(step, run.train.learning_rate, run.train.warmup_steps, run.train.steps)
+
+
+def _stream(*key: int) -> int:
+    """A 63-bit seed from a key."""
+    return int.from_bytes(hashlib.sha256(repr(key).encode()).digest()[:8], "little") >> 1
+
+
+def _check_finite(first_bad: int, total: int, source: Source) -> None:
+    """Refuse to go on, or to save, after a loss that was not finite."""
+    if first_bad >= total:
+        return
+    rows = source.samples_of(first_bad)
+    samples = source.windows.read(rows)
+    assert samples.action is not None
+    finite = np.isfinite(samples.action).all((1, 2)) & np.isfinite(samples.state).all((1, 2))
+    where = source.windows.locate(rows[~finite]) if not finite.all() else []
+    cause = (
+        f"not finite in the data: (episode, frame) {where[:4]}; run `praxia info DIR`"
+        if where
+        else "all its values are finite: lower --train.learning-rate"
+    )
+    raise TrainingError(f"loss is not finite at the batch of step {first_bad} ({len(rows)} windows); {cause}")
+
+
+def _precision(run: TrainRun) -> Any:
+    if run.train.precision != "auto":
+        return run.train.precision
+    return "bf16-mixed" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "32-true"
+
+
+class Clock:
+    """Wall time of a run: speed since the last reading, and when a checkpoint is due."""
+
+    def __init__(self, step: int):
+        now = time.perf_counter()
+        self.first_step, self.began = step, now
+        self.last_step, self.last_read, self.last_saved = step, now, now
+
+    def read(self, step: int, batch_size: int) -> dict[str, float]:
+        now = time.perf_counter()
+        speed = (step - self.last_step) * batch_size / max(now - self.last_read, 1e-9)
+        self.last_step, self.last_read = step, now
+        return {"samples_per_s": speed, "wall_s": now - self.began}
+
+    def mean_speed(self, step: int, batch_size: int) -> float:
+        return (step - self.first_step) * batch_size / max(time.perf_counter() - self.began, 1e-9)
+
+    def save_due(self, period_s: float) -> bool:
+        return time.perf_counter() - self.last_saved >= period_s
+
+    def saved(self) -> None:
+        self.last_saved = time.perf_counter()

@@ -1,0 +1,65 @@
+"""Everything a run needs to go on bit-identically, flattened into safetensors: weights, average, optimiser, step."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from praxia.core.errors import DataError
+from praxia.core.files import sha256_file, staged_folder
+from praxia.nn.ema import Ema
+
+__all__ = ["TrainState"]
+
+
+@dataclass(frozen=True)
+class TrainState:
+    """The mutable objects of a run and the folder they are saved under. `save` and `load` move their content."""
+
+    folder: Path
+    model: nn.Module
+    ema: Ema
+    optimizer: torch.optim.Optimizer
+
+    def save(self, step: int) -> None:
+        """Write the state after `step` steps whole, replacing the one before."""
+        with staged_folder(self.folder) as stage:
+            digests = {}
+            for name, tensors in self._tensors().items():
+                path = stage / f"{name}.safetensors"
+                save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, path)
+                digests[path.name] = sha256_file(path)
+            (stage / "state.json").write_text(json.dumps({"step": step, "sha256": digests}))
+
+    def load(self) -> int:
+        """Restore the last saved state and return its step; 0 where nothing was saved yet."""
+        if not (self.folder / "state.json").exists():
+            return 0
+        saved = json.loads((self.folder / "state.json").read_text())
+        for name, digest in saved["sha256"].items():
+            path = self.folder / name
+            if not path.is_file() or sha256_file(path) != digest:
+                raise DataError(f"{path} is missing or altered, so this run cannot go on; train anew without --resume")
+        device = next(self.model.parameters()).device
+        read = {name: load_file(self.folder / f"{name}.safetensors") for name in ("model", "ema", "optimizer")}
+        self.model.load_state_dict(read["model"])
+        for name, value in read["ema"].items():
+            self.ema.state[name].copy_(value)
+        self._load_optimizer(read["optimizer"], device)
+        return saved["step"]
+
+    def _tensors(self) -> dict[str, dict[str, Tensor]]:
+        state = self.optimizer.state_dict()["state"]
+        optimizer = {f"{index}.{key}": value for index, entry in state.items() for key, value in entry.items()}
+        return {"model": self.model.state_dict(), "ema": self.ema.state, "optimizer": optimizer}
+
+    def _load_optimizer(self, tensors: dict[str, Tensor], device: torch.device) -> None:
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in tensors.items():
+            index, key = name.split(".", 1)
+            state.setdefault(int(index), {})[key] = value if key == "step" else value.to(device)
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": state, "param_groups": groups})

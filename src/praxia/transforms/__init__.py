@@ -1,0 +1,1 @@
+"""Pure maps between a body's units and what a network sees. numpy only; every one travels in the checkpoint."""

@@ -1,0 +1,22 @@
+import pytest
+
+from praxia.core.errors import UnknownName
+from praxia.core.registry import lookup
+
+
+def test_an_unknown_name_is_answered_with_the_nearest_and_the_listing():
+    table = {"flow": "praxia.heads.flow:Flow", "film-cnn": "praxia.encoders.film_cnn:FilmCNN"}
+    with pytest.raises(UnknownName, match=r"unknown head 'flw'; nearest: flow.*praxia recipes"):
+        lookup("heads", table, "flw", kind="head", listing="praxia recipes")
+
+
+def test_every_registered_part_can_be_imported():
+    from praxia.encoders import ENCODERS
+    from praxia.envs import ENVS
+    from praxia.heads import HEADS
+    from praxia.recipes import RECIPES
+
+    for room, table in {"encoders": ENCODERS, "heads": HEADS, "recipes": RECIPES, "envs": ENVS}.items():
+        for name in table:
+            found = lookup(room, table, name, kind=room, listing="")
+            assert getattr(found, "tag", name) == name

@@ -1,0 +1,171 @@
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from toy_world import ToyEnv, Walker, build, job
+
+from praxia.core.errors import MismatchError
+from praxia.core.types import Decision, EnvSpec, Pace, Query
+from praxia.rollout.loop import rollout
+from praxia.rollout.slots import LocalSlots
+from praxia.rollout.trace import Recording, Trace
+
+PACE = Pace(4)
+
+
+def run(policy: Any, jobs: Sequence[Any], num_slots: int = 3, **options: Any) -> list[Trace]:
+    slots = LocalSlots(num_slots, build)
+    options = {"pace": PACE, "horizon": 40, **options}
+    traces = list(rollout(policy, slots, jobs, **options))
+    slots.close()
+    return sorted(traces, key=lambda trace: trace.job.index)
+
+
+def replay(trace: Trace) -> list[bool]:
+    env = ToyEnv(trace.job.spec)
+    env.reset(trace.job.start)
+    return [env.step(action).success for action in trace.actions]
+
+
+def test_every_job_runs_once_and_its_actions_replay_it():
+    traces = run(Walker(), [job(number) for number in range(7)])
+    assert [trace.job.index for trace in traces] == list(range(7))
+    for trace in traces:
+        assert trace.status("ever") == trace.status("end") == "success"
+        successes = replay(trace)
+        assert successes.index(True) + 1 == trace.success_step == trace.steps == len(trace.actions)
+
+
+def test_actions_do_not_depend_on_slots_or_order():
+    jobs = [job(number, goal=2.0 + number) for number in range(6)]
+    alone = run(Walker(), jobs, num_slots=1)
+    together = run(Walker(), jobs[::-1], num_slots=4)
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one.actions, other.actions)
+
+
+def test_a_finished_slot_goes_on_at_once_beside_a_long_episode():
+    policy = Walker()
+    jobs = [job(0, goal=1.0), job(1, goal=15.0), job(2, goal=1.0), job(3, goal=1.0)]
+    run(policy, jobs, num_slots=2)
+    asked = [[query.key for query in batch] for batch in policy.batches]
+    # The short ones ran one after the other while the long one went on: it is in every batch.
+    assert all(jobs[1].key in keys for keys in asked)
+    assert sum(len(keys) == 2 for keys in asked) == sum(len(keys) for keys in asked) - len(asked) >= 3
+
+
+def test_exact_asks_about_one_episode_at_a_time():
+    policy = Walker()
+    run(policy, [job(number) for number in range(4)], exact=True)
+    assert {len(batch) for batch in policy.batches} == {1}
+
+
+@pytest.mark.parametrize("executed_steps", [1, 3])
+def test_looks_only_when_the_policy_does(executed_steps: int):
+    made: list[ToyEnv] = []
+
+    def remember(spec: EnvSpec) -> ToyEnv:
+        made.append(ToyEnv(spec))
+        return made[-1]
+
+    slots = LocalSlots(1, remember)
+    (trace,) = rollout(Walker(), slots, [job(0, goal=5.3)], pace=Pace(executed_steps), horizon=40)
+    decisions = -(-trace.steps // executed_steps)
+    assert made[0].looks == [(executed_steps * look, ("front",)) for look in range(decisions)]
+
+
+def test_a_blind_policy_has_nothing_drawn_unless_recorded():
+    blind = Walker(cameras=())
+    run(blind, [job(0)])
+    assert all(not query.history[-1].images for batch in blind.batches for query in batch)
+    (trace,) = run(blind, [job(3)], pace=Pace(1), recording=Recording(("front",)))
+    seen = [tuple(look.images["front"][0, 0]) for look in trace.observations]
+    assert seen == [(3, step, 0) for step in range(trace.steps)]
+
+
+def test_a_recording_holds_snapshots_before_each_step():
+    (trace,) = run(Walker(), [job(0)], recording=Recording(()))
+    positions = [np.frombuffer(snapshot)[0] for snapshot in trace.snapshots]
+    expected = np.concatenate([[0.0], np.cumsum(trace.actions.astype(np.float64))[:-1]])
+    np.testing.assert_array_equal(positions, expected)
+
+
+def test_success_can_be_followed_by_more_steps():
+    (trace,) = run(Walker(), [job(0)], pace=Pace(1), steps_after_success=3)
+    assert trace.success_step is not None
+    assert trace.steps == trace.success_step + 3
+
+
+def test_the_metric_end_needs_success_at_the_last_step():
+    class Runner(Walker):
+        def _decide(self, query: Query) -> Decision:
+            return Decision(np.ones((4, 1), np.float32), np.ones(4, bool))
+
+    (trace,) = run(Runner(), [job(0, goal=3.0)], steps_after_success=None)
+    assert (trace.steps, trace.success_step, trace.success_end) == (40, 3, False)
+    assert (trace.status("ever"), trace.status("end")) == ("success", "failure")
+
+
+def test_the_environment_can_end_an_episode():
+    (trace,) = run(Walker(), [job(0, ends_at=2)])
+    assert (trace.steps, trace.status("ever")) == (2, "failure")
+
+
+def test_the_horizon_ends_an_episode_within_a_chunk():
+    (trace,) = run(Walker(), [job(0, goal=1000.0)], horizon=6)
+    assert (trace.steps, trace.status("ever"), len(trace.actions)) == (6, "failure", 6)
+
+
+def test_a_crash_is_an_error_and_the_slot_goes_on():
+    jobs = [job(0, crash_at=0), job(1, crash_at=5), job(2), job(3)]
+    traces = run(Walker(), jobs, num_slots=1)
+    assert [trace.status("ever") for trace in traces] == ["error", "error", "success", "success"]
+    assert [trace.error for trace in traces[:2]] == ["RuntimeError: at reset", "RuntimeError: at a step"]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_an_action_that_is_not_finite_is_an_error_naming_the_step(bad: float):
+    class Faulty(Walker):
+        def _decide(self, query: Query) -> Decision:
+            chunk = super()._decide(query).chunk.copy()
+            chunk[2] = bad if query.step == 4 else 0
+            return Decision(chunk, np.ones(4, bool))
+
+    first, second = run(Faulty(), [job(0), job(1)], num_slots=1)
+    assert first.error == second.error == "the policy gave an action that is not finite at step 6"
+    assert first.steps == 4
+
+
+def test_only_valid_actions_are_executed():
+    class Brief(Walker):
+        def _decide(self, query: Query) -> Decision:
+            return Decision(super()._decide(query).chunk, np.arange(4) < 2)
+
+    policy = Brief()
+    run(policy, [job(0, goal=4.0)])
+    assert [batch[0].step for batch in itertools.islice(policy.batches, 3)] == [0, 2, 4]
+
+
+def test_labels_may_differ_from_what_was_executed():
+    class Noisy(Walker):
+        def _decide(self, query: Query) -> Decision:
+            clean = super()._decide(query)
+            return Decision(clean.chunk + np.float32(0.1), clean.valid, clean.chunk)
+
+    (trace,) = run(Noisy(), [job(0)])
+    np.testing.assert_allclose(trace.actions - trace.labels, 0.1, atol=1e-6)
+
+
+def test_history_grows_to_the_window_and_needs_a_look_at_every_step():
+    policy = Walker(past=2)
+    run(policy, [job(0)], pace=Pace(1))
+    assert [len(batch[0].history) for batch in policy.batches[:4]] == [1, 2, 3, 3]
+    assert [look.time_s for look in policy.batches[3][0].history] == pytest.approx([0.1, 0.2, 0.3])
+    with pytest.raises(MismatchError, match="pace of 1"):
+        run(policy, [job(0)], pace=Pace(2))
+
+
+def test_nothing_to_do_ends_at_once():
+    assert run(Walker(), []) == []

@@ -1,0 +1,167 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from toy_world import ToyEnv, Walker, build, job
+
+from praxia.core.errors import PraxiaError, UnknownName
+from praxia.core.types import EnvSpec, Pace
+from praxia.rollout.loop import rollout
+from praxia.rollout.pool import WorkerPool
+from praxia.rollout.slots import LocalSlots
+from praxia.rollout.trace import Trace
+
+
+@contextmanager
+def pool(num_workers: int, slots_per_worker: int = 2, make: Callable[[EnvSpec], Any] = build) -> Iterator[WorkerPool]:
+    with closing(WorkerPool(num_workers, slots_per_worker, make)) as slots:
+        yield slots
+
+
+def run(slots: Any, jobs: list[Any]) -> list[Trace]:
+    traces = rollout(Walker(), slots, jobs, pace=Pace(4), horizon=40)
+    return sorted(traces, key=lambda trace: trace.job.index)
+
+
+def test_the_pool_gives_what_local_slots_give():
+    jobs = [job(number, goal=2.0 + number) for number in range(7)]
+    expected = run(LocalSlots(1, build), jobs)
+    for num_workers in (1, 2):
+        with pool(num_workers) as slots:
+            got = run(slots, jobs)
+        for one, other in zip(expected, got, strict=True):
+            np.testing.assert_array_equal(one.actions, other.actions)
+            assert one.outcomes == other.outcomes
+
+
+def test_pictures_arrive_by_camera_and_stay_what_they_were():
+    with pool(1) as slots:
+        seen = []
+        for number in (1, 2):
+            one = job(number, size=8 * number)  # the second needs a larger block of memory
+            slots.begin(0, one.spec, one.start, ("front", "side"))
+            seen += slots.ready()
+            slots.advance(0, np.zeros((3, 1), np.float32), stop_on_success=True)
+            seen += slots.ready()
+    pictures = [progress.observation.images for progress in seen]
+    assert [sorted(images) for images in pictures] == [["front", "side"]] * 4
+    assert [images["side"].shape[0] for images in pictures] == [8, 8, 16, 16]
+    assert [tuple(images["front"][0, 0]) for images in pictures] == [(1, 0, 0), (1, 3, 0), (2, 0, 0), (2, 3, 0)]
+
+
+def test_a_crash_is_an_error_and_the_worker_lives_on():
+    with pool(1, 1) as slots:
+        traces = run(slots, [job(0, crash_at=0), job(1, crash_at=5), job(2)])
+    assert [trace.error for trace in traces] == ["RuntimeError: at reset", "RuntimeError: at a step", None]
+
+
+def test_a_dead_worker_is_an_error_of_its_slots_and_is_replaced():
+    jobs = [job(0, die_at=3), job(1, goal=4.0), job(2), job(3), job(4)]
+    with pool(1, 2) as slots:
+        traces = run(slots, jobs)
+    assert [trace.error for trace in traces[:2]] == ["worker process died (signal 9)"] * 2
+    assert [trace.status("ever") for trace in traces[2:]] == ["success"] * 3
+
+
+def test_a_worker_killed_while_idle_is_reported_at_the_next_step():
+    with pool(1, 1) as slots:
+        one = job(0)
+        slots.begin(0, one.spec, one.start, ())
+        slots.ready()
+        (child,) = workers(os.getpid())
+        child.kill()
+        wait_until(lambda: child.status() == psutil.STATUS_ZOMBIE)
+        slots.advance(0, np.zeros((1, 1), np.float32), stop_on_success=True)
+        (progress,) = slots.ready()
+        assert progress.error == "worker process died (signal 9)"
+        slots.begin(0, one.spec, one.start, ())
+        assert slots.ready()[0].error is None
+
+
+def refuse(spec: EnvSpec) -> ToyEnv:
+    raise UnknownName("task", spec.task, ["walk", "run"], "praxia info")
+
+
+def test_bad_input_is_raised_and_not_counted_as_a_crash():
+    with pool(1, 1, refuse) as slots, pytest.raises(PraxiaError, match="unknown task 'walk'"):
+        run(slots, [job(0)])
+
+
+def large(spec: EnvSpec) -> ToyEnv:
+    return ToyEnv(EnvSpec(spec.env, spec.task, size=spec.size + 1))
+
+
+def test_a_picture_larger_than_declared_is_refused():
+    with pool(1, 1, large) as slots, pytest.raises(PraxiaError, match=r"'front' gave a picture of \(9, 9, 3\)"):
+        run(slots, [job(0)])
+
+
+def workers(pid: int) -> list[psutil.Process]:
+    """The pool's processes, without the standard library's resource tracker."""
+    return [child for child in psutil.Process(pid).children() if "spawn_main" in " ".join(child.cmdline())]
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {here!r})
+import time
+import numpy as np
+from toy_world import build, job
+from praxia.rollout.pool import WorkerPool
+
+if __name__ == "__main__":
+    slots = WorkerPool(2, 1, build)
+    for slot in range(2):
+        one = job(slot)
+        slots.begin(slot, one.spec, one.start, ("front",))
+    seen = 0
+    while seen < 2:
+        seen += len(slots.ready())
+    {then}
+"""
+
+
+def script(then: str) -> list[str]:
+    return [sys.executable, "-c", SCRIPT.format(here=str(Path(__file__).parent), then=then)]
+
+
+def test_no_worker_outlives_a_killed_parent():
+    before = set(os.listdir("/dev/shm"))
+    with subprocess.Popen(
+        script("print('ready', flush=True); time.sleep(60)"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as parent:
+        assert parent.stdout is not None
+        parent.stdout.readline()
+        children = workers(parent.pid)
+        assert len(children) == 2
+        parent.send_signal(signal.SIGKILL)
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive
+    wait_until(lambda: set(os.listdir("/dev/shm")) <= before)
+
+
+def test_closing_leaks_nothing_and_workers_import_no_torch():
+    then = """
+    import psutil
+    maps = [open(f"/proc/{child.pid}/maps").read() for child in psutil.Process().children()]
+    assert len(maps) >= 2 and not any("torch" in text for text in maps)
+    slots.close()
+    """
+    done = subprocess.run(script(then.strip()), capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def wait_until(holds: Callable[[], bool], timeout_s: float = 10) -> None:
+    end = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
