@@ -1,8 +1,21 @@
 """Small values that tests of several rooms need: shapes and batches with known content."""
 
+import dataclasses
+
+import numpy as np
 import torch
 
+from praxia.checkpoint.store import PolicyConfig
+from praxia.core.keys import generator
+from praxia.core.types import Camera, Embodiment, Field, Observation, Query, Window
+from praxia.encoders.film_cnn import FilmCNN
+from praxia.encoders.language import SubwordText
+from praxia.heads.flow import Flow
 from praxia.nn.types import Batch, Shapes
+from praxia.policies.composed import Composed, LearnedPolicy
+from praxia.transforms.chain import Transforms
+from praxia.transforms.normalise import Normaliser
+from praxia.transforms.subwords import Subwords
 
 
 def make_shapes(horizon: int = 4) -> Shapes:
@@ -25,3 +38,42 @@ def make_batch(num: int = 5, horizon: int = 4, text_seed: int = 0, image_seed: i
         action=action,
         action_valid=torch.ones(num, horizon, dtype=torch.bool),
     )
+
+
+BODY = Embodiment(
+    name="toy",
+    state=(Field("position", 3, "position", "m"),),
+    action=(Field("move", 2, "delta", "m"),),
+    cameras=(Camera("front", 16, 16),),
+    control_hz=10.0,
+)
+TEXTS = ("push the block to the left", "lift the cup")
+
+
+def make_config() -> PolicyConfig:
+    """A tiny policy with two moments of picture and state; its actions span [0, 10]."""
+    transforms = Transforms(
+        state=Normaliser((-1.0,) * 3, (1.0,) * 3), action=Normaliser((0.0,) * 2, (10.0,) * 2), subwords=Subwords.fit(TEXTS)
+    )
+    shapes = dataclasses.replace(make_shapes(), vocabulary=transforms.subwords.size)
+    encoder = FilmCNN(text=SubwordText(width=16, num_heads=2), channels=(8, 8, 8, 8), width=32)
+    window = Window({"image.front": (-1, 0), "state": (-1, 0)}, horizon=4)
+    return PolicyConfig(Composed(encoder=encoder, head=Flow(width=32, depth=1)), shapes, transforms, BODY, window, {"seed": 0})
+
+
+def make_policy() -> LearnedPolicy:
+    """The policy of `make_config` with weights of a fixed seed."""
+    torch.manual_seed(0)
+    config = make_config()
+    return config.build(config.model.build(config.shapes).state_dict())
+
+
+def make_query(key: str, step: int, history: int = 2) -> Query:
+    """A query whose pictures and state are drawn from (key, step)."""
+
+    def moment(at: int) -> Observation:
+        rng = generator(key, step, at)
+        image = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+        return Observation({"front": image}, rng.standard_normal(3).astype(np.float32), TEXTS[0], at / 10)
+
+    return Query(tuple(moment(at) for at in range(history)), key, step, row=0)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Num, Shaped
+from jaxtyping import Shaped
 
 from praxia.data.episode import Episode
 
@@ -12,7 +12,7 @@ __all__ = ["frame_columns", "index_columns", "matrix", "table"]
 
 
 def frame_columns(episode: Episode) -> dict[str, np.ndarray]:
-    """What was recorded at each step, by feature; whatever depends on an episode's place in the data set is not here."""
+    """What was recorded at each step, by feature: all that does not depend on the episode's place in the data set."""
     return {
         "observation.state": episode.state,
         "action": episode.action,
@@ -48,7 +48,7 @@ def _column(values: np.ndarray) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).ravel()), values.shape[1])
 
 
-def matrix(column: pa.ChunkedArray) -> Num[np.ndarray, "N D"] | Shaped[np.ndarray, "N D"]:
+def matrix(column: pa.ChunkedArray) -> Shaped[np.ndarray, "N D"]:
     """A column as one array with one row a frame, whichever way its writer nested it."""
     flat = column.combine_chunks()
     while pa.types.is_list(flat.type) or pa.types.is_large_list(flat.type) or pa.types.is_fixed_size_list(flat.type):

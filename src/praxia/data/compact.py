@@ -34,7 +34,7 @@ from praxia.data.layout import (
 from praxia.data.manifest import Manifest
 from praxia.data.merge import Merged, merge
 from praxia.data.staging import StagedEpisode, staged
-from praxia.data.whole import EPISODE_PREFIX, json_bytes, out_of_space, sync, write_bytes, write_whole
+from praxia.data.whole import EPISODE_PREFIX, json_bytes, num_staged, out_of_space, sync, write_bytes, write_whole
 
 __all__ = ["compact"]
 
@@ -46,7 +46,7 @@ def compact(root: str | Path, embodiment: Embodiment, plan: Mapping[str, Any]) -
     only clears what a kill left behind. `plan` is the JSON value given to `recording.begin`.
 
     Raises:
-        RecordingError: nothing is staged, or the disk is full; every staged episode is kept.
+        RecordingError: nothing is staged, a staged episode lost bytes, or the disk is full; what is whole is kept.
         MismatchError: an episode was recorded with another embodiment.
     """
     root = Path(root)
@@ -58,7 +58,13 @@ def compact(root: str | Path, embodiment: Embodiment, plan: Mapping[str, Any]) -
 
 
 def _build(root: Path, embodiment: Embodiment, plan: Mapping[str, Any]) -> None:
-    episodes = [StagedEpisode(root / STAGING / f"{EPISODE_PREFIX}{index:06d}") for index in staged(root)]
+    expected, indices = num_staged(root), staged(root)
+    if len(indices) < expected:
+        raise RecordingError(
+            f"{expected - len(indices)} of {expected} staged episodes in {root} had lost bytes and were removed; "
+            "run the same command again with --resume to record them anew"
+        )
+    episodes = [StagedEpisode(root / STAGING / f"{EPISODE_PREFIX}{index:06d}") for index in indices]
     if not episodes:
         raise RecordingError(f"no episode is staged in {root}, so there is nothing to make a data set of")
     _same_body(episodes, embodiment)

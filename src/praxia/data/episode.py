@@ -48,7 +48,7 @@ class Episode:
             "state": (n, body.state_dim),
             "action": (n, body.action_dim),
             "executed_action": (n, body.action_dim),
-            **{name: (n,) for name in ("reward", "success", "terminated", "truncated")},
+            **dict.fromkeys(("reward", "success", "terminated", "truncated"), (n,)),
         }
         got = {name: getattr(self, name).shape for name in expected}
         for camera in body.cameras:
@@ -61,7 +61,9 @@ class Episode:
                 )
         for name in ("state", "action", "executed_action", "reward"):
             if not np.isfinite(getattr(self, name)).all():
-                raise DataError(f"an episode of {self.task!r} has a {name} that is not finite; nothing could learn from it")
+                raise DataError(
+                    f"an episode of {self.task!r} has a {name} that is not finite; nothing could learn from it"
+                )
         if len(self.snapshots) not in (0, n):
             raise MismatchError(f"an episode of {n} steps needs {n} snapshots or none, got {len(self.snapshots)}")
 

@@ -12,16 +12,26 @@ from praxia.core.keys import canonical_json
 from praxia.data.layout import MANIFEST
 from praxia.data.whole import json_bytes, sha256_of
 
-__all__ = ["FileEntry", "Manifest", "content_sha256"]
+__all__ = ["ADVICE", "FileEntry", "Manifest"]
+
+ADVICE = "Restore the file from a copy, or record the data set again with `praxia collect`"
 
 
 @dataclass(frozen=True)
 class FileEntry:
-    """One file: its size, its hash and its first and last episode (None: it concerns all of them)."""
+    """One file: its size in bytes, its hash and its first and last episode (None: it concerns all of them)."""
 
     size: int
     sha256: str
     episodes: tuple[int, int] | None
+
+    @property
+    def contents(self) -> str:
+        """Which episodes are in it, for an error."""
+        if self.episodes is None:
+            return "all episodes"
+        first, last = self.episodes
+        return f"episode {first}" if first == last else f"episodes {first} to {last}"
 
     def to_json(self) -> dict[str, Any]:
         return {"bytes": self.size, "sha256": self.sha256, "episodes": self.episodes and list(self.episodes)}
@@ -31,26 +41,23 @@ class FileEntry:
         return cls(value["bytes"], value["sha256"], value["episodes"] and tuple(value["episodes"]))
 
 
-def content_sha256(files: Mapping[str, FileEntry]) -> str:
-    """The hash of a data set: over every file's path and hash, in order of path."""
-    return hashlib.sha256(canonical_json({name: entry.sha256 for name, entry in files.items()}).encode()).hexdigest()
-
-
 @dataclass(frozen=True)
 class Manifest:
-    """All files of one data set, by path relative to its root."""
+    """All files of one data set, by path relative to its root; empty for a data set of another writer."""
 
     files: Mapping[str, FileEntry]
 
     @property
     def content_sha256(self) -> str:
-        return content_sha256(self.files)
+        """The hash of the data set: over every file's path and hash."""
+        hashes = {name: entry.sha256 for name, entry in self.files.items()}
+        return hashlib.sha256(canonical_json(hashes).encode()).hexdigest()
 
     @classmethod
     def of(cls, root: Path, episodes: Mapping[str, tuple[int, int]], coming: Mapping[str, bytes]) -> "Manifest":
         """Hash what is on disk, and `coming`, files that will be written after the manifest."""
         files = {}
-        for path in sorted(path for path in root.rglob("*") if path.is_file()):
+        for path in (path for path in root.rglob("*") if path.is_file()):
             name = path.relative_to(root).as_posix()
             if not name.startswith("."):
                 files[name] = FileEntry(path.stat().st_size, sha256_of(path), episodes.get(name))
@@ -64,40 +71,54 @@ class Manifest:
 
     @classmethod
     def read(cls, root: Path) -> "Manifest":
-        """
+        """The manifest of a finished data set.
+
         Raises:
-            DataError: a manifest that is not JSON, or whose entries do not add up to its own content_sha256.
+            DataError: it is missing from a data set of ours, is not JSON, or does not add up to its content_sha256.
         """
+        path = root / MANIFEST
+        if not path.is_file():
+            if path.parent.is_dir():
+                raise DataError(f"{path} is missing; in it: all episodes. {ADVICE}")
+            return cls({})
         try:
-            value = json.loads((root / MANIFEST).read_bytes())
+            value = json.loads(path.read_bytes())
             manifest = cls({name: FileEntry.from_json(entry) for name, entry in value["files"].items()})
+            expected = value["content_sha256"]
         except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{root / MANIFEST} is damaged ({error}); restore it from a copy of the data set") from error
-        if manifest.content_sha256 != value["content_sha256"]:
-            raise DataError(f"{root / MANIFEST} was altered: its entries do not add up to its content_sha256")
+            raise DataError(f"{path} is damaged ({error}); in it: all episodes. {ADVICE}") from error
+        if manifest.content_sha256 != expected:
+            raise DataError(f"{path} was altered: it does not add up to its own content_sha256. {ADVICE}")
         return manifest
 
+    def sha256(self, root: Path, path: Path) -> str:
+        """A file's hash as recorded, or computed where nothing was recorded."""
+        name = path.relative_to(root).as_posix()
+        return self.files[name].sha256 if name in self.files else sha256_of(path)
+
+    def holding(self, prefix: str, episode: int) -> tuple[str, int] | None:
+        """The file under `prefix` that holds `episode`, and how many episodes come before it there."""
+        for name, entry in self.files.items():
+            if name.startswith(prefix) and entry.episodes and entry.episodes[0] <= episode <= entry.episodes[1]:
+                return name, episode - entry.episodes[0]
+        return None
+
     def check(self, root: Path, name: str, *, full: bool) -> None:
-        """One file against its entry: by size, or with `full` also by hash.
+        """One file against its entry, if it has one: by size, or with `full` also by hash.
 
         Raises:
             DataError: naming the file, what is wrong and which episodes are in it.
         """
+        if name not in self.files:
+            return
         entry, path = self.files[name], root / name
-        if not path.is_file():
-            raise DataError(f"{path} is missing; in it: {_episodes(entry)}. {_ADVICE}")
-        size = path.stat().st_size
-        if size < entry.size:
-            raise DataError(f"{path} is truncated: expected {entry.size} bytes, got {size}; in it: {_episodes(entry)}. {_ADVICE}")
-        if size != entry.size or (full and sha256_of(path) != entry.sha256):
-            raise DataError(f"{path} was altered since it was recorded; in it: {_episodes(entry)}. {_ADVICE}")
-
-
-_ADVICE = "Restore the file from a copy, or record the data set again with `praxia collect`"
-
-
-def _episodes(entry: FileEntry) -> str:
-    if entry.episodes is None:
-        return "all episodes"
-    first, last = entry.episodes
-    return f"episode {first}" if first == last else f"episodes {first} to {last}"
+        size = path.stat().st_size if path.is_file() else None
+        if size is None:
+            wrong = "is missing"
+        elif size < entry.size:
+            wrong = f"is truncated: expected {entry.size} bytes, got {size}"
+        elif size > entry.size or (full and sha256_of(path) != entry.sha256):
+            wrong = "was altered since it was recorded"
+        else:
+            return
+        raise DataError(f"{path} {wrong}; in it: {entry.contents}. {ADVICE}")

@@ -10,7 +10,7 @@ from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.keys import canonical_json
 from praxia.data.layout import PLAN, RECORDS, STAGING, committed
 from praxia.data.staging import staged
-from praxia.data.whole import out_of_space, write_whole
+from praxia.data.whole import num_staged, out_of_space, write_whole
 
 __all__ = ["begin"]
 
@@ -29,7 +29,9 @@ def begin(root: str | Path, plan: Mapping[str, Any], *, resume: bool = False) ->
     plan_file = root / PLAN if committed(root) else root / STAGING / "plan.json"
     if plan_file.is_file():
         if not resume:
-            kind = "a finished data set" if committed(root) else f"an unfinished recording ({len(staged(root))} episodes)"
+            kind = (
+                "a finished data set" if committed(root) else f"an unfinished recording ({num_staged(root)} episodes)"
+            )
             raise PraxiaError(f"{root} already holds {kind}; choose another --out, or add --resume to go on with it")
         _same_plan(root, json.loads(plan_file.read_bytes()), plan)
     elif root.exists() and any(path.name != STAGING for path in root.iterdir()):
@@ -47,4 +49,6 @@ def _same_plan(root: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> No
     different = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
     if different:
         changes = ", ".join(f"{name} was {old.get(name)!r} and is now {new.get(name)!r}" for name in different)
-        raise MismatchError(f"{root} was begun differently: {changes}. Resume with the same options or choose another --out")
+        raise MismatchError(
+            f"{root} was begun differently: {changes}. Resume with the same options or choose another --out"
+        )

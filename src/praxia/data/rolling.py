@@ -15,7 +15,7 @@ MEGABYTE = 1024 * 1024
 
 
 class RollingParquet:
-    """A series of parquet files under `template`, one row group an episode, each of at most `limit_mb` (uncompressed)."""
+    """Parquet files named by `template`, one row group an episode, each of at most `limit_mb` before compression."""
 
     def __init__(self, root: Path, template: str, limit_mb: int, compression: str):
         self._root, self._template, self._limit, self._compression = root, template, limit_mb * MEGABYTE, compression
@@ -25,14 +25,16 @@ class RollingParquet:
     def add(self, rows: pa.Table) -> dict[str, int]:
         """Append one episode; where it went."""
         if self._writer is None or self._size + rows.nbytes > self._limit:
-            self.close()
-            self._number, self._size = self._number + 1, 0
-            path = self.path
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._writer = pq.ParquetWriter(path, rows.schema, compression=self._compression)
+            self._writer = self._next(rows.schema)
         self._writer.write_table(rows, row_group_size=max(1, rows.num_rows))
         self._size += rows.nbytes
         return place(self._number)
+
+    def _next(self, schema: pa.Schema) -> pq.ParquetWriter:
+        self.close()
+        self._number, self._size = self._number + 1, 0
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        return pq.ParquetWriter(self.path, schema, compression=self._compression)
 
     @property
     def path(self) -> Path:

@@ -20,7 +20,7 @@ from praxia.core.errors import PraxiaError
 from praxia.core.keys import content_key
 from praxia.data.columns import frame_columns, table
 from praxia.data.episode import Episode
-from praxia.data.layout import STAGING, committed, image_key
+from praxia.data.layout import STAGING, committed
 from praxia.data.stats import Pixels, describe, sampled_frames
 from praxia.data.video import encode
 from praxia.data.whole import EPISODE_PREFIX, json_bytes, out_of_space, sha256_of, sync, write_bytes

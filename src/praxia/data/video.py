@@ -13,6 +13,9 @@ from typing import BinaryIO
 
 import av
 import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from jaxtyping import Int64, UInt8
 
@@ -38,7 +41,7 @@ def encode(frames: UInt8[np.ndarray, "N Y X 3"], fps: float) -> bytes:
         stream.pix_fmt = PIXEL_FORMAT
         stream.codec_context.thread_count = 1
         for picture in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            container.mux(stream.encode(VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
     return target.getvalue()
 
@@ -70,7 +73,7 @@ def concatenate(sources: Sequence[Path], target: BinaryIO, fps: float) -> int:
     return count
 
 
-def _stream(container: av.container.InputContainer) -> VideoStream:
+def _stream(container: InputContainer) -> VideoStream:
     stream = container.streams.video[0]
     stream.codec_context.thread_count = 1  # threads delay frames and gain nothing on small pictures
     return stream
@@ -80,11 +83,12 @@ def decode_all(path: Path) -> Iterator[UInt8[np.ndarray, "Y X 3"]]:
     """Every frame of a file, in order.
 
     Raises:
-        OSError, av.error.FFmpegError: a file that is not a whole video.
+        OSError, FFmpegError: a file that is not a whole video.
     """
     with av.open(str(path)) as container:
+        converter = VideoReformatter()  # one for all frames: setting one up costs more than a small picture
         for frame in container.decode(_stream(container)):
-            yield frame.to_ndarray(format="rgb24")
+            yield converter.reformat(frame, format="rgb24").to_ndarray()
 
 
 def decode_some(path: Path, numbers: Int64[np.ndarray, " K"], fps: float) -> UInt8[np.ndarray, "K Y X 3"]:
@@ -92,13 +96,13 @@ def decode_some(path: Path, numbers: Int64[np.ndarray, " K"], fps: float) -> UIn
     rate = frame_rate(fps)
     found: dict[int, np.ndarray] = {}
     with av.open(str(path)) as container:
-        stream = _stream(container)
+        stream, converter = _stream(container), VideoReformatter()
         assert stream.time_base is not None, f"{path} has no clock"
         for number in sorted(set(numbers.tolist())):
             container.seek(round(number / rate / stream.time_base), stream=stream)
             for frame in container.decode(stream):
                 assert frame.pts is not None, f"{path} has a frame without a time"
                 if round(frame.pts * stream.time_base * rate) == number:
-                    found[number] = frame.to_ndarray(format="rgb24")
+                    found[number] = converter.reformat(frame, format="rgb24").to_ndarray()
                     break
     return np.stack([found[number] for number in numbers.tolist()])

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from praxia.core.errors import UnknownName
+from praxia.core.errors import PraxiaError, UnknownName
 
 __all__ = ["CONTROLS", "control_wrappers"]
 
@@ -18,7 +18,10 @@ def _swapped_image(task: str, tasks: tuple[str, ...], instruction: Instructions)
 
 def _shuffled_instruction(task: str, tasks: tuple[str, ...], instruction: Instructions) -> tuple[str, ...]:
     """The instruction of the benchmark's next task, cyclic: always another one."""
-    return (f"instruct:{instruction(tasks[(tasks.index(task) + 1) % len(tasks)])}",)
+    other = instruction(tasks[(tasks.index(task) + 1) % len(tasks)])
+    if other == instruction(task):
+        raise PraxiaError("shuffled-instruction needs a benchmark whose tasks have different instructions")
+    return (f"instruct:{other}",)
 
 
 CONTROLS: dict[str, Control] = {"swapped-image": _swapped_image, "shuffled-instruction": _shuffled_instruction}
@@ -31,6 +34,7 @@ def control_wrappers(
 
     Raises:
         UnknownName: no control has that name.
+        PraxiaError: the benchmark has no other instruction to give.
     """
     if control is None:
         return ()

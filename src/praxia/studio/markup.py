@@ -4,7 +4,7 @@ from html import escape
 
 __all__ = ["Markup", "join", "tag"]
 
-_VOID = frozenset({"col", "link", "meta", "path", "line", "rect", "circle", "polyline"})
+_VOID = frozenset({"br", "col", "link", "meta", "path", "line", "rect", "circle", "polyline"})
 
 
 class Markup(str):

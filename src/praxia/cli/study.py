@@ -1,0 +1,42 @@
+"""`praxia study NAME --out DIR`."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from praxia.cli.console import print_summary
+from praxia.core.errors import PraxiaError
+from praxia.core.registry import lookup
+from praxia.studies import STUDIES
+
+__all__ = ["run"]
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Run a named study: "demo" collects, trains, judges and reports in minutes."""
+
+    name: tyro.conf.Positional[str]
+    out: Path
+    """A new folder, or one whose study was interrupted."""
+    seed: int = 0
+    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one a core)")] = os.cpu_count() or 1
+    scale: float = 1.0
+    """A fraction of the demonstrations, training steps and episodes: 0.02 shows that everything works."""
+    json: bool = False
+    """Print one JSON object on stdout."""
+
+
+def run(arguments: list[str]) -> dict[str, Any]:
+    options = tyro.cli(Arguments, args=arguments, prog="praxia study")
+    study = lookup("studies", STUDIES, options.name, kind="study", listing="praxia study --help")
+    result = study(options.out, seed=options.seed, workers=options.workers, scale=options.scale)
+    print_summary(result["summary"])
+    print(f"REPORT {result['report']}", file=sys.stderr if options.json else sys.stdout)
+    if not result["passed"]:
+        raise PraxiaError(f"expected {result['expected']}, got {result['got']}; open {result['report']}")
+    return result

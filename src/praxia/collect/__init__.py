@@ -1,0 +1,1 @@
+"""Recording demonstrations: scripted experts in worker processes, every episode kept, one data set."""

@@ -1,0 +1,100 @@
+"""Worker processes that record episodes, handed out by index, in order."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+from praxia.collect.plan import Collection, Source
+from praxia.collect.record import record
+from praxia.core.errors import PraxiaError, RecordingError
+from praxia.rollout.process import Worker
+from praxia.rollout.slots import LocalSlots
+
+__all__ = ["Crew"]
+
+
+class Crew:
+    """`num_workers` processes recording `collection` into `root`.
+
+    An episode that crashes, or whose worker dies, is begun once more from the same start.
+    """
+
+    def __init__(self, num_workers: int, root: Path, collection: Collection, source: Source):
+        self._arguments = (root, collection, source)
+        self._workers = [Worker(_serve, *self._arguments) for _ in range(num_workers)]
+        self._doing: dict[int, int] = {}
+        self._crashes: dict[int, str] = {}
+
+    def run(self, indices: Iterable[int]) -> Iterator[int]:
+        """Record the episodes `indices`; yields each index when its episode is safe on the disk.
+
+        Raises:
+            RecordingError: an episode crashed twice, or the disk is full.
+            PraxiaError: bad input that a worker met.
+        """
+        waiting = deque(indices)
+        for number in range(len(self._workers)):
+            self._hand_out(number, waiting)
+        while self._doing:
+            readable = wait([self._workers[number].connection for number in self._doing])
+            for number in list(self._doing):
+                if self._workers[number].connection in readable:
+                    index, crash = self._doing.pop(number), self._listen(number)
+                    if crash is not None:
+                        self._note(index, crash)
+                        waiting.appendleft(index)
+                    self._hand_out(number, waiting)
+                    if crash is None:
+                        yield index
+
+    @property
+    def num_crashes(self) -> int:
+        return len(self._crashes)
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.close()
+        self._workers = []
+
+    def _hand_out(self, number: int, waiting: deque[int]) -> None:
+        if waiting:
+            self._doing[number] = waiting.popleft()
+            try:
+                self._workers[number].connection.send(self._doing[number])
+            except (BrokenPipeError, ConnectionResetError):
+                # It died idle: `wait` reads that from its pipe, and the episode counts as crashed.
+                return
+
+    def _listen(self, number: int) -> str | None:
+        """What worker `number` says of its episode: None that it is safe, or how it crashed."""
+        try:
+            refusal, crash = self._workers[number].connection.recv()
+        except (EOFError, ConnectionResetError):
+            crash = self._workers[number].epitaph
+            self._workers[number].close()
+            self._workers[number] = Worker(_serve, *self._arguments)
+            return crash
+        if refusal is not None:
+            kind, message = refusal
+            raise RecordingError(message) if kind == RecordingError.__name__ else PraxiaError(message)
+        return crash
+
+    def _note(self, index: int, crash: str) -> None:
+        if index in self._crashes:
+            raise RecordingError(
+                f"episode {index} crashed twice from the same start ({crash}); the episodes before it are kept:"
+                " go on with --resume, or leave its task out"
+            )
+        self._crashes[index] = crash
+
+
+def _serve(connection: Connection, root: Path, collection: Collection, source: Source) -> None:
+    """The worker's side: an index in, (refusal, crash) out."""
+    slots = LocalSlots(1, source.build)
+    while True:
+        index = connection.recv()
+        try:
+            connection.send((None, record(root, index, collection, source, slots)))
+        except PraxiaError as error:
+            connection.send(((type(error).__name__, str(error)), None))

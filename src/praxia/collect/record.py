@@ -1,0 +1,67 @@
+"""One demonstration: run the expert once, with everything it sees and does, and put it into a data set's staging."""
+
+from pathlib import Path
+
+import numpy as np
+
+from praxia.collect.plan import Collection, Source
+from praxia.core.types import Embodiment, Pace, VectorEnv
+from praxia.data.episode import Episode
+from praxia.data.staging import stage_episode
+from praxia.rollout.loop import rollout
+from praxia.rollout.trace import Recording, Trace
+
+__all__ = ["episode_of", "record"]
+
+# A few steps at the goal teach a policy to stay there.
+STEPS_AFTER_SUCCESS = 3
+
+
+def record(root: Path, index: int, collection: Collection, source: Source, slots: VectorEnv) -> str | None:
+    """Record episode `index` of `collection` into `root`, success or not; the text of a crash, if there was one.
+
+    A crashed episode is not kept: it says nothing about the expert.
+    """
+    job = collection.job(index, source)
+    body = source.embodiment(job.spec)
+    noise = collection.noise_of(index)
+    (trace,) = rollout(
+        source.expert(job.spec.task, noise),
+        slots,
+        [job],
+        pace=Pace(executed_steps=1),
+        horizon=collection.horizon,
+        steps_after_success=STEPS_AFTER_SUCCESS,
+        recording=Recording(tuple(camera.name for camera in body.cameras)),
+    )
+    if trace.error is None:
+        stage_episode(root, index, episode_of(trace, body, noise))
+    return trace.error
+
+
+def episode_of(trace: Trace, body: Embodiment, noise: float) -> Episode:
+    """A recorded trace as an episode of a data set: T steps, and the T moments they were taken in.
+
+    An episode that the environment did not terminate was cut off by us: its last step is marked truncated.
+    """
+    steps, outcomes = trace.steps, trace.outcomes
+    seen = trace.observations[:steps]
+    terminated = np.array([outcome.terminated for outcome in outcomes])
+    truncated = np.array([outcome.truncated for outcome in outcomes])
+    truncated[-1] = not terminated[-1]
+    return Episode(
+        embodiment=body,
+        images={camera.name: np.stack([moment.images[camera.name] for moment in seen]) for camera in body.cameras},
+        state=np.stack([moment.state for moment in seen]),
+        action=trace.labels,
+        executed_action=trace.actions,
+        reward=np.array([outcome.reward for outcome in outcomes], np.float32),
+        success=np.array([outcome.success for outcome in outcomes]),
+        terminated=terminated,
+        truncated=truncated,
+        instruction=seen[0].instruction,
+        task=trace.job.start.task,
+        start=trace.job.start,
+        snapshots=trace.snapshots,
+        provenance={"collector": "scripted expert", "noise": noise, "key": trace.job.key},
+    )

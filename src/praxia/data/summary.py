@@ -1,0 +1,53 @@
+"""What `praxia info DIR` says about a data set."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from praxia.data.dataset import Dataset
+
+__all__ = ["info"]
+
+
+def info(root: str | Path) -> dict[str, Any]:
+    """A JSON value: what there is, how big it is, and that every file still has its hash.
+
+    `verified` is False for a data set of another writer: it has no hashes to verify.
+
+    Raises:
+        DataError: a file that is missing, truncated or altered.
+    """
+    dataset = Dataset(root)
+    dataset.verify()
+    episodes = dataset.episodes
+    names = np.array(episodes.task)
+    tasks = {}
+    for task in sorted(set(episodes.task)):
+        rows = names == task
+        tasks[task] = {
+            "episodes": int(rows.sum()),
+            "successes": int(episodes.success[rows].sum()),
+            "frames": int(episodes.length[rows].sum()),
+            "instructions": sorted({text for text, row in zip(episodes.instruction, rows, strict=True) if row}),
+        }
+    return {
+        "kind": "dataset",
+        "path": str(root),
+        "embodiment": dataset.embodiment.name,
+        "episodes": dataset.num_episodes,
+        "successes": int(episodes.success.sum()),
+        "frames": dataset.num_frames,
+        "fps": dataset.fps,
+        "cameras": {camera.name: [camera.height, camera.width] for camera in dataset.embodiment.cameras},
+        "state_dim": dataset.embodiment.state_dim,
+        "action_dim": dataset.embodiment.action_dim,
+        "bytes": sum(path.stat().st_size for path in dataset.root.rglob("*") if _counts(path, dataset.root)),
+        "tasks": tasks,
+        "content_sha256": dataset.content_sha256,
+        "verified": dataset.ours,
+    }
+
+
+def _counts(path: Path, root: Path) -> bool:
+    return path.is_file() and not path.relative_to(root).parts[0].startswith(".")

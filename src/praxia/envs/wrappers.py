@@ -1,0 +1,93 @@
+"""Environments that spoil one sense of the policy, by composition: what is left shows what it uses."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float32
+
+from praxia.core.errors import UnknownName
+from praxia.core.types import Env, EnvSpec, Observation, Outcome, Start
+from praxia.envs.starts import twin_start
+
+__all__ = ["Instruct", "SwappedImage", "wrap"]
+
+
+def wrap(env: Env, spec: EnvSpec, wrapper: str) -> Env:
+    """`env` in the wrapper of that name: "swapped-image", or "instruct:" and an instruction."""
+    name, _, argument = wrapper.partition(":")
+    if name == "instruct":
+        return Instruct(env, argument)
+    if name == "swapped-image":
+        from praxia.envs import build
+
+        return SwappedImage(env, build(replace(spec, wrappers=())))
+    raise UnknownName("environment wrapper", wrapper, ("swapped-image", "instruct:<text>"), "praxia eval --help")
+
+
+class Instruct:
+    """The same environment with another instruction."""
+
+    def __init__(self, env: Env, instruction: str):
+        self.env = env
+        self.embodiment = env.embodiment
+        self._instruction = instruction
+
+    def reset(self, start: Start) -> None:
+        self.env.reset(start)
+
+    def step(self, action: Float32[np.ndarray, " A"]) -> Outcome:
+        return self.env.step(action)
+
+    def look(self, cameras: Sequence[str]) -> Observation:
+        return replace(self.env.look(cameras), instruction=self._instruction)
+
+    def privileged(self) -> Mapping[str, np.ndarray]:
+        return self.env.privileged()
+
+    def snapshot(self) -> bytes:
+        return self.env.snapshot()
+
+    def restore(self, snapshot: bytes) -> None:
+        self.env.restore(snapshot)
+
+    def close(self) -> None:
+        self.env.close()
+
+
+class SwappedImage:
+    """Pictures come from a twin at another start of the same task; state, instruction and outcome stay its own.
+
+    The twin is driven by the same actions, so that the arm in the picture moves as the policy means it to and only the
+    scene is another's: a policy that does not need to see loses nothing.
+    """
+
+    def __init__(self, env: Env, twin: Env):
+        self.env = env
+        self.twin = twin
+        self.embodiment = env.embodiment
+
+    def reset(self, start: Start) -> None:
+        self.env.reset(start)
+        self.twin.reset(twin_start(start))
+
+    def step(self, action: Float32[np.ndarray, " A"]) -> Outcome:
+        self.twin.step(action)
+        return self.env.step(action)
+
+    def look(self, cameras: Sequence[str]) -> Observation:
+        return replace(self.env.look(()), images=self.twin.look(cameras).images)
+
+    def privileged(self) -> Mapping[str, np.ndarray]:
+        return self.env.privileged()
+
+    def snapshot(self) -> bytes:
+        """Of the environment itself; the twin only lends its pictures."""
+        return self.env.snapshot()
+
+    def restore(self, snapshot: bytes) -> None:
+        self.env.restore(snapshot)
+
+    def close(self) -> None:
+        self.twin.close()
+        self.env.close()

@@ -1,0 +1,1 @@
+"""Policies with privileged state."""

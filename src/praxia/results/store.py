@@ -1,0 +1,144 @@
+"""One evaluation on disk, and how to film any of its episodes again.
+
+`F.jsonl` holds the rows, `F.jsonl.meta.json` what produced them, and `F.actions/<start>.safetensors` what each
+episode executed, with its environment and start: enough to replay it exactly.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from praxia.core.errors import DataError, MismatchError, PraxiaError
+from praxia.core.files import write_whole
+from praxia.core.keys import canonical_json
+from praxia.core.types import EnvSpec, Start
+from praxia.results.rows import Row, RowWriter, read_rows, recover_rows, write_rows
+
+__all__ = ["Replay", "ResultsStore", "read_meta", "read_replay"]
+
+# A commit changes these without changing what is computed: the hash of the source is compared instead.
+_NOT_COMPARED = ("revision", "dirty")
+
+
+@dataclass(frozen=True)
+class Replay:
+    """An episode as it can be run again: reset `spec` to `start`, then apply `actions`."""
+
+    spec: EnvSpec
+    start: Start
+    actions: Float32[np.ndarray, "T A"]
+
+
+class ResultsStore:
+    """The files of an evaluation under way: each episode is safe when `append` returns."""
+
+    def __init__(self, out: Path):
+        self._out = out
+        self._writer: RowWriter | None = None
+
+    def begin(self, meta: Mapping[str, Any], resume: bool) -> list[Row]:
+        """Claim the files and return the rows that an earlier, killed run left.
+
+        `meta` is a JSON value with a "fingerprint": a resumed run must have the earlier one's.
+
+        Raises:
+            PraxiaError: the files are there and `resume` was not asked for.
+            MismatchError: the earlier run was another evaluation. Names what differs.
+        """
+        meta_path = _meta_path(self._out)
+        if not resume and (self._out.exists() or meta_path.exists()):
+            raise PraxiaError(
+                f"{self._out} already holds an evaluation: choose another --out, or finish it with --resume"
+            )
+        if meta_path.exists():
+            self._compare(read_meta(self._out)["fingerprint"], json.loads(json.dumps(meta["fingerprint"])))
+        elif self._out.exists():
+            raise PraxiaError(f"{self._out} cannot be resumed without {meta_path.name} beside it: choose another --out")
+        else:
+            _actions_folder(self._out).mkdir(parents=True, exist_ok=True)
+            write_whole(meta_path, json.dumps(meta, indent=1) + "\n")
+        rows = recover_rows(self._out) if self._out.exists() else []
+        self._writer = RowWriter(self._out)
+        return rows
+
+    def append(self, row: Row, replay: Replay) -> None:
+        """Keep one episode: its actions first, so that no row lacks them."""
+        assert self._writer is not None, "append before begin"
+        about = {"spec": canonical_json(asdict(replay.spec)), "start": canonical_json(replay.start.to_json())}
+        write_whole(_actions_path(self._out, row.start), save({"actions": replay.actions}, about))
+        self._writer.append(row)
+
+    def finish(self, starts: Sequence[str]) -> list[Row]:
+        """Put the rows in the order of their `starts`, whatever order they ended in, and return them."""
+        self.close()
+        place = {start: at for at, start in enumerate(starts)}
+        rows = sorted(read_rows(self._out), key=lambda row: place[row.start])
+        write_rows(self._out, rows)
+        return rows
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _compare(self, old: dict[str, Any], new: dict[str, Any]) -> None:
+        different = [name for name in new if old.get(name) != new[name] and name not in _NOT_COMPARED]
+        if different:
+            changes = "; ".join(f"{name} {_difference(old.get(name), new[name])}" for name in different)
+            raise MismatchError(f"{self._out} was begun differently ({changes}): undo that, or choose another --out")
+
+
+def read_meta(out: Path) -> dict[str, Any]:
+    """What produced the rows of `out`.
+
+    Raises:
+        DataError: the file beside the rows is not there or not JSON.
+    """
+    path = _meta_path(out)
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read ({type(error).__name__}): expected it beside {out.name}") from error
+
+
+def read_replay(out: Path, start: str) -> Replay:
+    """How to run the episode of `out` that began at the start of key `start` again.
+
+    Raises:
+        DataError: its actions are not there or damaged.
+    """
+    path = _actions_path(out, start)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            about, actions = file.metadata(), file.get_tensor("actions")
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{path} cannot be read ({error}): evaluate again to film episode {start}") from error
+    spec, where = json.loads(about["spec"]), json.loads(about["start"])
+    return Replay(EnvSpec(**{**spec, "wrappers": tuple(spec["wrappers"])}), Start(**where), actions)
+
+
+def _meta_path(out: Path) -> Path:
+    return out.with_name(f"{out.name}.meta.json")
+
+
+def _actions_folder(out: Path) -> Path:
+    return out.with_suffix(".actions")
+
+
+def _actions_path(out: Path, start: str) -> Path:
+    return _actions_folder(out) / f"{start}.safetensors"
+
+
+def _difference(old: Any, new: Any) -> str:
+    """Old and new, down to the entries that differ."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+        return ", ".join(f"{name} {_difference(old.get(name), new.get(name))}" for name in names)
+    return f"was {old!r}, is {new!r}"

@@ -1,0 +1,48 @@
+"""The whole page: one HTML file that asks for nothing else."""
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+
+from praxia.studio.comparison import Comparison
+from praxia.studio.film import Film
+from praxia.studio.films import film_wall
+from praxia.studio.headline import headline
+from praxia.studio.markup import Markup, tag
+from praxia.studio.provenance import provenance
+from praxia.studio.recorded import dataset_section
+from praxia.studio.sources import Material
+from praxia.studio.tasks import task_table
+from praxia.studio.training import training_curves
+
+__all__ = ["page"]
+
+# The browser itself refuses scripts and every request: what is not in the file cannot be on the page.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; media-src data:"
+
+
+def page(material: Material, comparisons: Sequence[Comparison], films: Mapping[str, Sequence[Film]]) -> str:
+    """The HTML of a report. `films` are by the name of the comparison whose main evaluation they show."""
+    sections = []
+    for comparison in comparisons:
+        sections += [headline(comparison), task_table(comparison)]
+        if films.get(comparison.name):
+            sections.append(film_wall(films[comparison.name]))
+    if material.runs:
+        sections.append(training_curves(material.runs))
+    sections += [dataset_section(dataset) for dataset in material.datasets]
+    sections.append(provenance(material, comparisons))
+    title = "Praxia report"
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+        tag("meta", name_="viewport", content="width=device-width, initial-scale=1"),
+        tag("title", ": ".join([title, *(comparison.name for comparison in comparisons[:1])])),
+        tag("style", _style()),
+    )
+    body = tag("body", tag("header", tag("h1", title)), tag("main", *sections))
+    return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+
+
+def _style() -> Markup:
+    return Markup(files("praxia.studio").joinpath("style.css").read_text())

@@ -1,0 +1,46 @@
+import json
+
+import numpy as np
+import pytest
+from praxia_testing import make_config, make_policy, make_query
+
+from praxia.checkpoint.store import load_policy, read_config, save_policy
+from praxia.core.errors import DataError, PraxiaError, UnknownName
+
+
+def test_a_policy_comes_back_as_it_was(tmp_path):
+    policy, config = make_policy(), make_config()
+    digest = save_policy(tmp_path / "policy", config, policy.model.state_dict())
+    again, found = load_policy(tmp_path)  # the run's folder will do
+    assert found == digest
+    assert read_config(tmp_path / "policy")[0] == config
+    one, two = (p.act([make_query("a", 3)], None)[0][0].chunk for p in (policy, again))
+    np.testing.assert_array_equal(one, two)
+
+
+def test_altered_weights_are_refused(tmp_path):
+    save_policy(tmp_path / "policy", make_config(), make_policy().model.state_dict())
+    path = tmp_path / "policy" / "weights.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"weights\.safetensors.*SHA-256"):
+        load_policy(tmp_path / "policy")
+
+
+def test_a_folder_without_a_policy_says_what_to_do(tmp_path):
+    with pytest.raises(PraxiaError, match=r"no policy\.json; `praxia train` writes one"):
+        load_policy(tmp_path)
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(PraxiaError, match="unfinished training run.*--resume"):
+        load_policy(tmp_path)
+
+
+def test_an_unknown_part_is_answered_with_the_nearest(tmp_path):
+    save_policy(tmp_path / "policy", make_config(), make_policy().model.state_dict())
+    path = tmp_path / "policy" / "policy.json"
+    value = json.loads(path.read_text())
+    value["model"]["encoder"]["part"] = "state-onyl"
+    path.write_text(json.dumps(value))
+    with pytest.raises(UnknownName, match="state-only"):
+        read_config(path.parent)

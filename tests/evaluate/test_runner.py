@@ -1,0 +1,174 @@
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from toy_benchmark import BENCHMARK, ToldEnv, draw_start, judge
+from toy_world import BODY, Walker
+
+from praxia.core.errors import MismatchError, PraxiaError, UnknownName
+from praxia.core.types import Camera, Start
+from praxia.results.rows import actions_digest, read_rows
+from praxia.results.store import read_meta, read_replay
+
+
+def timeless(out: Path) -> list[dict[str, Any]]:
+    return [{**json.loads(line), "wall_s": None} for line in out.read_text().splitlines()]
+
+
+def test_rows_are_by_task_and_start_and_say_what_happened(tmp_path: Path):
+    out = tmp_path / "f.jsonl"
+    summary = judge(out)
+    rows = read_rows(out)
+    starts = [draw_start(task, "test", index) for task in BENCHMARK.tasks for index in range(4)]
+    assert [row.start for row in rows] == [start.key for start in starts]
+    assert (summary["episodes"], summary["errors"], summary["success"]) == (8, 0, 1.0)
+    assert list(summary["per_task"]) == list(BENCHMARK.tasks)
+    assert summary["fingerprint"] == read_meta(out)["fingerprint"]
+    assert summary["fingerprint"]["benchmark"]["horizon"] == 40
+
+
+def test_any_episode_can_be_replayed_from_what_is_kept(tmp_path: Path):
+    judge(tmp_path / "f.jsonl")
+    for row in read_rows(tmp_path / "f.jsonl"):
+        kept = read_replay(tmp_path / "f.jsonl", row.start)
+        assert actions_digest(kept.actions) == row.actions_sha256
+        env = ToldEnv(kept.spec)
+        env.reset(kept.start)
+        successes = [env.step(action).success for action in kept.actions]
+        assert successes.index(True) + 1 == row.success_step == row.steps
+
+
+def test_exact_rows_do_not_depend_on_the_number_of_workers(tmp_path: Path):
+    for workers in (1, 2):
+        judge(tmp_path / f"{workers}.jsonl", workers=workers, exact=True)
+    assert timeless(tmp_path / "1.jsonl") == timeless(tmp_path / "2.jsonl")
+
+
+def test_more_episodes_extend_an_evaluation(tmp_path: Path):
+    judge(tmp_path / "grown.jsonl", episodes=2)
+    said: list[str] = []
+    judge(tmp_path / "grown.jsonl", episodes=3, resume=True, report=lambda done, total, text: said.append(text))
+    judge(tmp_path / "whole.jsonl", episodes=3)
+    assert said[0] == "4 episodes recovered"
+    assert len(said) == 1 + 2
+    assert timeless(tmp_path / "grown.jsonl") == timeless(tmp_path / "whole.jsonl")
+    with pytest.raises(MismatchError, match="2 episodes more"):
+        judge(tmp_path / "grown.jsonl", episodes=2, resume=True)
+
+
+def crash_at_two(task: str, split: str, index: int) -> Start:
+    return draw_start(task, split, index, **({"crash_at": 3} if index == 2 else {}))
+
+
+def test_a_crash_is_an_error_row_and_no_failure(tmp_path: Path):
+    summary = judge(tmp_path / "f.jsonl", draw=crash_at_two)
+    assert (summary["episodes"], summary["errors"], summary["success"]) == (8, 2, 1.0)
+    errors = [row for row in read_rows(tmp_path / "f.jsonl") if row.status == "error"]
+    assert [row.error for row in errors] == ["RuntimeError: at a step"] * 2
+
+
+def die_at_two(task: str, split: str, index: int) -> Start:
+    return draw_start(task, split, index, **({"die_at": 3} if index == 2 and task == "run" else {}))
+
+
+def test_a_killed_worker_costs_error_rows_and_not_the_evaluation(tmp_path: Path):
+    summary = judge(tmp_path / "f.jsonl", draw=die_at_two, episodes=6)
+    assert summary["episodes"] == 12
+    assert 1 <= summary["errors"] <= 4
+    assert summary["success"] == 1.0
+
+
+def test_the_metric_end_looks_at_the_last_step(tmp_path: Path):
+    class Blaster(Walker):
+        def _decide(self, query: Any) -> Any:
+            return replace(super()._decide(query), chunk=np.ones((4, 1), np.float32))
+
+    ever = judge(tmp_path / "ever.jsonl", Blaster())
+    end = judge(tmp_path / "end.jsonl", Blaster(), benchmark=replace(BENCHMARK, metric="end"))
+    assert (ever["success"], end["success"]) == (1.0, 0.0)
+    assert {row.steps for row in read_rows(tmp_path / "end.jsonl")} == {40}
+
+
+def test_a_shuffled_instruction_is_that_of_another_task(tmp_path: Path):
+    policy = Walker()
+    judge(tmp_path / "f.jsonl", policy, control="shuffled-instruction")
+    row = read_rows(tmp_path / "f.jsonl")[0]
+    assert (row.task, row.control) == ("walk", "shuffled-instruction")
+    told = {query.key: query.history[-1].instruction for batch in policy.batches for query in batch}
+    assert told[f"0/{row.start}"] == "please run"
+    with pytest.raises(PraxiaError, match="different instructions"):
+        judge(tmp_path / "g.jsonl", control="shuffled-instruction", benchmark=replace(BENCHMARK, tasks=("walk",)))
+
+
+def test_the_swapped_image_is_a_wrapper_of_the_environment(tmp_path: Path):
+    judge(tmp_path / "f.jsonl", control="swapped-image", episodes=1)
+    (first, _) = read_rows(tmp_path / "f.jsonl")
+    assert read_replay(tmp_path / "f.jsonl", first.start).spec.wrappers == ("swapped-image",)
+
+
+def test_an_unknown_control_names_the_nearest(tmp_path: Path):
+    with pytest.raises(UnknownName, match="swapped-image"):
+        judge(tmp_path / "f.jsonl", control="swaped-image")
+    assert not (tmp_path / "f.jsonl").exists()
+
+
+def test_a_policy_for_another_body_is_refused_naming_both(tmp_path: Path):
+    policy = Walker()
+    policy.embodiment = replace(BODY, name="crawler")
+    with pytest.raises(MismatchError, match=r"'crawler'.*'toy'"):
+        judge(tmp_path / "f.jsonl", policy)
+
+
+def test_a_policy_for_other_pictures_is_refused_naming_both(tmp_path: Path):
+    policy = Walker()
+    policy.embodiment = replace(BODY, cameras=(Camera("front", 96, 96),))
+    with pytest.raises(MismatchError, match="front 96x96 but front 8x8"):
+        judge(tmp_path / "f.jsonl", policy)
+    with pytest.raises(MismatchError, match=r"camera 'wrist'.*has front"):
+        judge(tmp_path / "f.jsonl", Walker(cameras=("wrist",)))
+
+
+def test_a_policy_without_a_body_fits(tmp_path: Path):
+    policy = Walker(cameras=())
+    policy.embodiment = None
+    assert judge(tmp_path / "f.jsonl", policy)["success"] == 1.0
+
+
+def test_another_policy_does_not_go_on_with_these_rows(tmp_path: Path):
+    judge(tmp_path / "f.jsonl")
+    with pytest.raises(MismatchError, match=r"policy_sha256 was 'f00d', is 'beef'"):
+        judge(tmp_path / "f.jsonl", policy_sha256="beef", resume=True)
+    with pytest.raises(PraxiaError, match="--resume"):
+        judge(tmp_path / "f.jsonl")
+
+
+def test_killed_evaluations_resume_to_the_rows_of_an_undisturbed_one(tmp_path: Path):
+    judge_script = [sys.executable, str(Path(__file__).parent / "toy_benchmark.py")]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "rollout")}
+    out, whole = tmp_path / "killed.jsonl", tmp_path / "whole.jsonl"
+    moments = random.Random(0)
+    for attempt in range(3):
+        arguments = [str(out), "12", "2", *(["--resume"] if attempt else [])]
+        with subprocess.Popen([*judge_script, *arguments], env=environment) as running:
+            seen = out.stat().st_size if out.exists() else 0
+            end = time.monotonic() + 20
+            while (not out.exists() or out.stat().st_size == seen) and time.monotonic() < end:
+                time.sleep(0.01)
+            time.sleep(moments.uniform(0, 0.1))
+            assert running.poll() is None, "it was done before it could be killed"
+            running.send_signal(signal.SIGKILL)
+    survivors = out.read_bytes().count(b"\n")
+    assert 3 <= survivors < 24
+    for path, extra in ((out, ["--resume"]), (whole, [])):
+        subprocess.run([*judge_script, str(path), "12", "1", *extra], env=environment, check=True, timeout=60)
+    assert len(timeless(out)) == 24
+    assert timeless(out) == timeless(whole)

@@ -1,0 +1,79 @@
+"""A benchmark over the toy world of the rollout's tests. Run as a script it evaluates: something to kill.
+
+python toy_benchmark.py OUT EPISODES WORKERS [--resume]
+"""
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from toy_world import BODY, ToyEnv, Walker
+
+from praxia.core.keys import generator
+from praxia.core.types import EnvSpec, Outcome, Pace, Start
+from praxia.evaluate.benchmarks import Benchmark
+from praxia.evaluate.plan import Evaluation, Suite
+from praxia.evaluate.runner import evaluate
+
+BENCHMARK = Benchmark(
+    name="toy/plain",
+    summary="walk on a line",
+    env="toy",
+    tasks=("walk", "run"),
+    horizon=40,
+    pace=Pace(4),
+    cameras=("front",),
+    size=8,
+    profile="plain",
+    state="position",
+    metric="ever",
+)
+
+
+class ToldEnv(ToyEnv):
+    """The toy world, which also tells the instruction that a wrapper gave it, and can be slow."""
+
+    def look(self, cameras: Any) -> Any:
+        observation = super().look(cameras)
+        told = [name.removeprefix("instruct:") for name in self.spec.wrappers if name.startswith("instruct:")]
+        return type(observation)(observation.images, observation.state, *(told or [self.spec.task]), observation.time_s)
+
+    def step(self, action: np.ndarray) -> Outcome:
+        time.sleep(self.payload.get("step_s", 0))
+        return super().step(action)
+
+
+def build(spec: EnvSpec) -> ToldEnv:
+    return ToldEnv(spec)
+
+
+def draw_start(task: str, split: str, index: int, **flags: Any) -> Start:
+    goal = float(generator(task, split, index).uniform(2, 12))
+    return Start("toy", task, {"number": index, "goal": goal, **flags})
+
+
+def slow_start(task: str, split: str, index: int) -> Start:
+    return draw_start(task, split, index, step_s=0.005)
+
+
+def suite(draw: Any = draw_start) -> Suite:
+    return Suite(build, draw, lambda task: f"please {task}", lambda spec: BODY, lambda: {"gl": None})
+
+
+def judge(out: Path, policy: Any = None, draw: Any = draw_start, episodes: int = 4, **options: Any) -> dict[str, Any]:
+    running = {name: options.pop(name) for name in ("workers", "resume", "report") if name in options}
+    options = {"benchmark": BENCHMARK, "policy_sha256": "f00d", "episodes": episodes, **options}
+    return evaluate(policy or Walker(), Evaluation(**options), out, suite(draw), **running)
+
+
+if __name__ == "__main__":
+    judge(
+        Path(sys.argv[1]),
+        draw=slow_start,
+        episodes=int(sys.argv[2]),
+        workers=int(sys.argv[3]),
+        resume="--resume" in sys.argv,
+        exact=True,
+    )

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+import torch
+from praxia_testing import make_policy, make_query
+
+from praxia.core.errors import MismatchError
+from praxia.encoders.state_only import StateOnly
+from praxia.heads.flow import Flow, FlowHead
+from praxia.policies.composed import Composed, stack_queries
+
+
+def test_decisions_are_in_declared_units_and_of_the_windows_length():
+    policy = make_policy()
+    decisions, _ = policy.act([make_query("a", 0)], policy.start(1))
+    assert decisions[0].chunk.shape == (policy.window.horizon, 2)
+    assert decisions[0].chunk.dtype == np.float32
+    # The head starts at zero velocity, so the chunk is its noise in units: [-1, 1] maps to [0, 10].
+    noise = (decisions[0].chunk - 5) / 5
+    assert 0.2 < noise.std() < 3
+
+
+def test_a_decision_depends_on_its_own_query_alone():
+    policy = make_policy()
+    queries = [make_query(key, step) for key, step in [("a", 0), ("b", 4), ("a", 4), ("c", 8)]]
+    together, _ = policy.act(queries, None)
+    backwards, _ = policy.act(queries[::-1], None)
+    alone = [policy.act([query], None)[0][0] for query in queries]
+    for one, two, three in zip(together, backwards[::-1], alone, strict=True):
+        np.testing.assert_allclose(one.chunk, three.chunk, atol=1e-5)
+        np.testing.assert_allclose(two.chunk, three.chunk, atol=1e-5)
+    assert not np.allclose(together[0].chunk, together[2].chunk)
+
+
+def test_acting_twice_gives_the_same_bits():
+    policy, query = make_policy(), make_query("a", 4)
+    first, second = (policy.act([query], None)[0][0].chunk for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_short_history_repeats_its_oldest_moment_which_does_not_count():
+    policy = make_policy()
+    samples = stack_queries([make_query("a", 0, history=1), make_query("b", 9, history=2)], policy.window)
+    assert samples.state.shape == (2, 2, 3)
+    np.testing.assert_array_equal(samples.state_valid, [[False, True], [True, True]])
+    np.testing.assert_array_equal(samples.state[0, 0], samples.state[0, 1])
+    assert not np.array_equal(samples.state[1, 0], samples.state[1, 1])
+
+
+def test_a_head_that_needs_what_the_encoder_does_not_give_is_refused_in_one_line(monkeypatch):
+    from praxia_testing import make_shapes
+
+    monkeypatch.setattr(FlowHead, "needs", frozenset({"prefix"}))
+    with pytest.raises(MismatchError, match=r"head 'flow' needs \['prefix'\].*'state-only' gives \['readout'\]"):
+        Composed(encoder=StateOnly(), head=Flow()).build(make_shapes())
+
+
+def test_inference_leaves_no_gradient():
+    policy = make_policy()
+    policy.act([make_query("a", 0)], None)
+    assert all(parameter.grad is None for parameter in policy.model.parameters())
+    assert not torch.is_inference_mode_enabled()

@@ -1,0 +1,89 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from praxia.core.errors import DataError, MismatchError, PraxiaError
+from praxia.core.types import EnvSpec, Start
+from praxia.results.rows import Row, actions_digest, read_rows
+from praxia.results.store import Replay, ResultsStore, read_meta, read_replay
+
+META = {"command": "praxia eval", "fingerprint": {"seed": 0, "versions": {"numpy": "2.0"}, "revision": "abc"}}
+STARTS = [Start("toy", "walk", {"number": number}) for number in range(3)]
+
+
+def row(start: Start) -> Row:
+    return Row(
+        "toy", start.task, start.key, "f00d", None, "success", 2, 2, actions_digest(replay(start).actions), None, 0.1
+    )
+
+
+def replay(start: Start) -> Replay:
+    actions = np.full((2, 1), start.payload["number"], np.float32)
+    return Replay(EnvSpec("toy", "walk", wrappers=("swapped-image",)), start, actions)
+
+
+def filled(out: Path, starts: list[Start]) -> ResultsStore:
+    store = ResultsStore(out)
+    assert store.begin(META, resume=False) == []
+    for start in starts:
+        store.append(row(start), replay(start))
+    return store
+
+
+def test_rows_end_in_the_order_asked_for_and_episodes_can_be_replayed(tmp_path: Path):
+    out = tmp_path / "deep" / "f.jsonl"
+    rows = filled(out, STARTS[::-1]).finish([start.key for start in STARTS])
+    assert rows == read_rows(out) == [row(start) for start in STARTS]
+    assert read_meta(out) == META
+    for start in STARTS:
+        found = read_replay(out, start.key)
+        assert (found.spec, found.start, found.start.key) == (replay(start).spec, start, start.key)
+        np.testing.assert_array_equal(found.actions, replay(start).actions)
+
+
+def test_a_resumed_evaluation_keeps_whole_rows(tmp_path: Path):
+    out = tmp_path / "f.jsonl"
+    filled(out, STARTS[:2]).close()
+    out.write_bytes(out.read_bytes()[:-5])
+    store = ResultsStore(out)
+    assert store.begin({**META, "command": "other words"}, resume=True) == [row(STARTS[0])]
+    store.append(row(STARTS[1]), replay(STARTS[1]))
+    assert store.finish([start.key for start in STARTS]) == [row(start) for start in STARTS[:2]]
+
+
+def test_nothing_is_overwritten_unasked(tmp_path: Path):
+    filled(tmp_path / "f.jsonl", STARTS).close()
+    with pytest.raises(PraxiaError, match="--resume"):
+        ResultsStore(tmp_path / "f.jsonl").begin(META, resume=False)
+
+
+def test_another_evaluation_is_not_resumed_but_another_commit_of_the_same_source_is(tmp_path: Path):
+    out = tmp_path / "f.jsonl"
+    filled(out, STARTS).close()
+    changed = json.loads(json.dumps(META))
+    changed["fingerprint"]["revision"] = "def"
+    store = ResultsStore(out)
+    assert len(store.begin(changed, resume=True)) == 3
+    store.close()
+    changed["fingerprint"]["versions"]["numpy"] = "2.1"
+    with pytest.raises(MismatchError, match=r"versions numpy was '2.0', is '2.1'"):
+        ResultsStore(out).begin(changed, resume=True)
+
+
+def test_rows_without_their_meta_are_not_resumed(tmp_path: Path):
+    filled(tmp_path / "f.jsonl", STARTS).close()
+    (tmp_path / "f.jsonl.meta.json").unlink()
+    with pytest.raises(PraxiaError, match=r"f\.jsonl\.meta\.json"):
+        ResultsStore(tmp_path / "f.jsonl").begin(META, resume=True)
+
+
+def test_damaged_files_are_named(tmp_path: Path):
+    filled(tmp_path / "f.jsonl", STARTS).close()
+    (tmp_path / "f.actions" / f"{STARTS[0].key}.safetensors").write_bytes(b"torn")
+    with pytest.raises(DataError, match=STARTS[0].key):
+        read_replay(tmp_path / "f.jsonl", STARTS[0].key)
+    (tmp_path / "f.jsonl.meta.json").write_text("{")
+    with pytest.raises(DataError, match=r"f\.jsonl\.meta\.json"):
+        read_meta(tmp_path / "f.jsonl")
