@@ -1,13 +1,14 @@
 """What every verb prints with: progress and summaries for people, on stderr."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-__all__ = ["command_line", "print_summary", "progress"]
+__all__ = ["STDERR", "command_line", "counting", "print_summary", "progress"]
 
 STDERR = Console(stderr=True)
 
@@ -24,6 +25,18 @@ def progress() -> Progress:
         TimeRemainingColumn(),
         console=STDERR,
     )
+
+
+@contextmanager
+def counting(name: str) -> Iterator[Callable[[int, int, str], None]]:
+    """A progress bar moved by calling what this yields with (done, planned, text)."""
+    with progress() as bar:
+        task = bar.add_task(name, total=None, text="")
+
+        def report(done: int, planned: int, text: str) -> None:
+            bar.update(task, completed=done, total=planned, text=text)
+
+        yield report
 
 
 def print_summary(values: Mapping[str, Any]) -> None:

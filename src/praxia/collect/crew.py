@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from typing import Any
 
 from praxia.collect.plan import Collection, Source
 from praxia.collect.record import record
@@ -26,8 +27,8 @@ class Crew:
         self._doing: dict[int, int] = {}
         self._crashes: dict[int, str] = {}
 
-    def run(self, indices: Iterable[int]) -> Iterator[int]:
-        """Record the episodes `indices`; yields each index when its episode is safe on the disk.
+    def run(self, indices: Iterable[int]) -> Iterator[tuple[int, bool]]:
+        """Record the episodes `indices`; yields (index, success) of each when it is safe on the disk.
 
         Raises:
             RecordingError: an episode crashed twice, or the disk is full.
@@ -38,15 +39,14 @@ class Crew:
             self._hand_out(number, waiting)
         while self._doing:
             readable = wait([self._workers[number].connection for number in self._doing])
-            for number in list(self._doing):
-                if self._workers[number].connection in readable:
-                    index, crash = self._doing.pop(number), self._listen(number)
-                    if crash is not None:
-                        self._note(index, crash)
-                        waiting.appendleft(index)
-                    self._hand_out(number, waiting)
-                    if crash is None:
-                        yield index
+            for number in [number for number in self._doing if self._workers[number].connection in readable]:
+                index, (verdict, detail) = self._doing.pop(number), self._listen(number)
+                if verdict == "crashed":
+                    self._note_crash(index, detail)
+                    waiting.appendleft(index)
+                self._hand_out(number, waiting)
+                if verdict == "recorded":
+                    yield index, detail
 
     @property
     def num_crashes(self) -> int:
@@ -66,35 +66,38 @@ class Crew:
                 # It died idle: `wait` reads that from its pipe, and the episode counts as crashed.
                 return
 
-    def _listen(self, number: int) -> str | None:
-        """What worker `number` says of its episode: None that it is safe, or how it crashed."""
+    def _listen(self, number: int) -> tuple[str, Any]:
+        """What worker `number` says of its episode: "recorded" with its success, or "crashed" with why."""
         try:
-            refusal, crash = self._workers[number].connection.recv()
+            verdict, detail = self._workers[number].connection.recv()
         except (EOFError, ConnectionResetError):
-            crash = self._workers[number].epitaph
+            detail = self._workers[number].epitaph
             self._workers[number].close()
             self._workers[number] = Worker(_serve, *self._arguments)
-            return crash
-        if refusal is not None:
-            kind, message = refusal
+            return "crashed", detail
+        if verdict == "refused":
+            kind, message = detail
             raise RecordingError(message) if kind == RecordingError.__name__ else PraxiaError(message)
-        return crash
+        return verdict, detail
 
-    def _note(self, index: int, crash: str) -> None:
+    def _note_crash(self, index: int, crash: str) -> None:
         if index in self._crashes:
             raise RecordingError(
-                f"episode {index} crashed twice from the same start ({crash}); the episodes before it are kept:"
+                f"episode {index} crashed twice from the same start ({crash}); every episode recorded before is kept:"
                 " go on with --resume, or leave its task out"
             )
         self._crashes[index] = crash
 
 
 def _serve(connection: Connection, root: Path, collection: Collection, source: Source) -> None:
-    """The worker's side: an index in, (refusal, crash) out."""
+    """The worker's side: an index comes in, a verdict and its detail go out."""
     slots = LocalSlots(1, source.build)
     while True:
         index = connection.recv()
         try:
-            connection.send((None, record(root, index, collection, source, slots)))
+            trace = record(root, index, collection, source, slots)
         except PraxiaError as error:
-            connection.send(((type(error).__name__, str(error)), None))
+            connection.send(("refused", (type(error).__name__, str(error))))
+        else:
+            crashed = trace.error is not None
+            connection.send(("crashed", trace.error) if crashed else ("recorded", trace.success_step is not None))

@@ -26,7 +26,7 @@ class Source:
     build: Build
     draw_start: Callable[[str, str, int], Start]
     embodiment: Callable[[EnvSpec], Embodiment]
-    expert: Callable[[str, float], Policy]
+    expert: Callable[[float], Policy]
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,6 @@ class Collection:
     noise: tuple[float, ...] = (0.0, 0.15, 0.4)
     horizon: int = HORIZON
 
-    # Far above any number of episodes a task, so that no two seeds share a start.
-    _STARTS_PER_SEED = 1_000_000
-
     def __len__(self) -> int:
         return self.episodes * len(self.tasks)
 
@@ -65,6 +62,5 @@ class Collection:
     def job(self, index: int, source: Source) -> Job:
         """The episode of that index."""
         task = self.tasks[index % len(self.tasks)]
-        number = self.seed * self._STARTS_PER_SEED + index // len(self.tasks)
-        start = source.draw_start(task, "train", number)
+        start = source.draw_start(task, f"train-{self.seed}", index // len(self.tasks))
         return Job(self.spec(task), start, f"{self.seed}/{start.key}", index)

@@ -17,16 +17,16 @@ __all__ = ["episode_of", "record"]
 STEPS_AFTER_SUCCESS = 3
 
 
-def record(root: Path, index: int, collection: Collection, source: Source, slots: VectorEnv) -> str | None:
-    """Record episode `index` of `collection` into `root`, success or not; the text of a crash, if there was one.
+def record(root: Path, index: int, collection: Collection, source: Source, slots: VectorEnv) -> Trace:
+    """Record episode `index` of `collection` into `root`, success or not.
 
-    A crashed episode is not kept: it says nothing about the expert.
+    A crashed episode (`Trace.error`) is not kept: it says nothing about the expert.
     """
     job = collection.job(index, source)
     body = source.embodiment(job.spec)
     noise = collection.noise_of(index)
     (trace,) = rollout(
-        source.expert(job.spec.task, noise),
+        source.expert(noise),
         slots,
         [job],
         pace=Pace(executed_steps=1),
@@ -36,7 +36,7 @@ def record(root: Path, index: int, collection: Collection, source: Source, slots
     )
     if trace.error is None:
         stage_episode(root, index, episode_of(trace, body, noise))
-    return trace.error
+    return trace
 
 
 def episode_of(trace: Trace, body: Embodiment, noise: float) -> Episode:

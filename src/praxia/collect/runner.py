@@ -25,7 +25,7 @@ def collect(
     *,
     workers: int = 1,
     resume: bool = False,
-    report: Report | None = None,
+    report: Report = lambda done, planned, text: None,
 ) -> dict[str, Any]:
     """Record what is missing of `collection`, then make the data set of it.
 
@@ -61,18 +61,15 @@ def _record(
     workers: int,
     missing: list[int],
     num_recovered: int,
-    report: Report | None,
+    report: Report,
 ) -> int:
     """Record the episodes `missing`; returns how many crashed on the way."""
-    began_s, done = time.perf_counter(), 0
+    began_s, planned = time.perf_counter(), len(collection)
+    report(num_recovered, planned, f"{num_recovered} episodes recovered" if num_recovered else "starting")
     with closing(Crew(min(workers, len(missing)), out, collection, source)) as crew:
-        if report is not None:
-            report(
-                num_recovered, len(collection), f"{num_recovered} episodes recovered" if num_recovered else "starting"
-            )
-        for index in crew.run(missing):
-            done += 1
-            if report is not None:
-                per_minute = done / (time.perf_counter() - began_s) * 60
-                report(num_recovered + done, len(collection), f"{per_minute:.0f} episodes/min")
+        successes = 0
+        for done, (_, success) in enumerate(crew.run(missing), 1):
+            successes += success
+            per_minute = done / (time.perf_counter() - began_s) * 60
+            report(num_recovered + done, planned, f"{successes}/{done} succeeded  {per_minute:.0f} episodes/min")
         return crew.num_crashes

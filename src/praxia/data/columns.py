@@ -1,14 +1,16 @@
 """Numbers a frame <-> arrow tables, as LeRobot lays them out: scalars for one dim, fixed-size lists for more."""
 
+import io
 from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from jaxtyping import Shaped
 
 from praxia.data.episode import Episode
 
-__all__ = ["frame_columns", "index_columns", "matrix", "table"]
+__all__ = ["frame_columns", "index_columns", "matrix", "parquet_bytes", "table"]
 
 
 def frame_columns(episode: Episode) -> dict[str, np.ndarray]:
@@ -54,3 +56,10 @@ def matrix(column: pa.ChunkedArray) -> Shaped[np.ndarray, "N D"]:
     while pa.types.is_list(flat.type) or pa.types.is_large_list(flat.type) or pa.types.is_fixed_size_list(flat.type):
         flat = flat.flatten()
     return flat.to_numpy(zero_copy_only=False).reshape(len(column), -1)
+
+
+def parquet_bytes(rows: pa.Table, compression: str = "snappy") -> bytes:
+    """`rows` as a parquet file."""
+    target = io.BytesIO()
+    pq.write_table(rows, target, compression=compression)
+    return target.getvalue()

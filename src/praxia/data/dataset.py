@@ -181,7 +181,8 @@ class Dataset:
         if found is None:
             return []
         name, row_group = found
-        return pq.ParquetFile(self.root / name).read_row_group(row_group, columns=["state"])["state"].to_pylist()
+        rows = pq.ParquetFile(self.root / name).read_row_group(row_group, columns=["state"])
+        return [state for state in rows["state"].to_pylist() if state is not None]
 
     def verify(self) -> None:
         """Hash every file against the manifest. A data set of another writer has nothing to check against.

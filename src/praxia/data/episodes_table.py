@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from praxia.data.columns import parquet_bytes
 from praxia.data.layout import EPISODES, TASKS, place
 from praxia.data.merge import Merged
 from praxia.data.staging import StagedEpisode
-from praxia.data.whole import sync
+from praxia.data.whole import write_bytes
 
 __all__ = ["episode_rows", "write_episodes", "write_tasks"]
 
@@ -41,7 +41,8 @@ def episode_rows(episodes: Sequence[StagedEpisode], merged: Merged) -> list[dict
 
 def write_episodes(root: Path, rows: Sequence[dict[str, Any]]) -> None:
     """All rows into one file: 10,000 episodes are a few tens of megabytes."""
-    _write(pa.table({name: [row[name] for row in rows] for name in rows[0]}), root / EPISODES.format(**place(0)))
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    write_bytes(root / EPISODES.format(**place(0)), parquet_bytes(pa.table(columns)))
 
 
 def write_tasks(root: Path, instructions: Sequence[str]) -> None:
@@ -56,14 +57,9 @@ def write_tasks(root: Path, instructions: Sequence[str]) -> None:
         ],
     }
     rows = pa.table({"task_index": pa.array(range(len(instructions)), pa.int64()), index: list(instructions)})
-    _write(rows.replace_schema_metadata({"pandas": json.dumps(described)}), root / TASKS)
+    described_rows = rows.replace_schema_metadata({"pandas": json.dumps(described)})
+    write_bytes(root / TASKS, parquet_bytes(described_rows))
 
 
 def _pandas_column(name: str | None, field: str | None, kind: str, numpy: str, metadata: Any) -> dict[str, Any]:
     return {"name": name, "field_name": field, "pandas_type": kind, "numpy_type": numpy, "metadata": metadata}
-
-
-def _write(rows: pa.Table, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(rows, path)
-    sync(path)

@@ -73,32 +73,36 @@ def merge(root: Path, episodes: Sequence[StagedEpisode], embodiment: Embodiment)
 
 
 def _numbers(root: Path, episodes: Sequence[StagedEpisode], merged: Merged, fps: float) -> Gathered:
-    data = RollingParquet(root, DATA, DATA_FILE_MB, "snappy")
-    states = RollingParquet(root, STATES, DATA_FILE_MB, "zstd")
     gathered = Gathered(sum(episode.description["length"] for episode in episodes))
+    data = states = None
     first = 0
     for number, episode in enumerate(episodes):
         length, instruction = episode.description["length"], episode.description["instruction"]
         if instruction not in merged.instructions:
             merged.instructions.append(instruction)
         index = index_columns(number, first, length, merged.instructions.index(instruction), fps)
-        recorded = episode.frames()
-        for name, values in index.items():
-            recorded = recorded.append_column(name, table({name: values})[name])
-        merged.data_places.append(data.add(recorded))
+        rows = _beside(episode.frames(), table(index))
+        state = _beside(pa.table({"episode_index": np.full(length, number)}), episode.states())
+        data = data or RollingParquet(root, DATA, DATA_FILE_MB, rows.schema, "snappy")
+        states = states or RollingParquet(root, STATES, DATA_FILE_MB, state.schema, "zstd")
+        merged.data_places.append(data.add(rows))
+        states.add(state)
         merged.contains(root, data.path, number)
-        state = episode.states()
-        states.add(state.add_column(0, "episode_index", pa.array(np.full(len(state), number))))
         merged.contains(root, states.path, number)
         merged.lengths.append(length)
         own = {name: describe(values.reshape(length, -1)) for name, values in index.items()}
-        merged.episode_stats.append(dict(episode.description["stats"]) | own)
-        for name in recorded.column_names:
-            gathered.add(name, matrix(recorded[name]), first)
+        merged.episode_stats.append(episode.description["stats"] | own)
+        for name in rows.column_names:
+            gathered.add(name, matrix(rows[name]), first)
         first += length
-    data.close()
-    states.close()
+    for files in (data, states):
+        assert files, "merge was given no episodes"
+        files.close()
     return gathered
+
+
+def _beside(left: pa.Table, right: pa.Table) -> pa.Table:
+    return pa.table({name: rows[name] for rows in (left, right) for name in rows.column_names})
 
 
 def _videos(root: Path, episodes: Sequence[StagedEpisode], camera: str, merged: Merged, fps: float) -> None:

@@ -1,5 +1,6 @@
 """Files that roll over: many episodes a file, a new file when the next episode would make it too big."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from praxia.data.layout import place
-from praxia.data.whole import sync
+from praxia.data.whole import write_bytes
 
 __all__ = ["RollingParquet", "groups_by_size"]
 
@@ -15,26 +16,30 @@ MEGABYTE = 1024 * 1024
 
 
 class RollingParquet:
-    """Parquet files named by `template`, one row group an episode, each of at most `limit_mb` before compression."""
+    """Parquet files named by `template`, one row group an episode, each of at most `limit_mb` before compression.
 
-    def __init__(self, root: Path, template: str, limit_mb: int, compression: str):
-        self._root, self._template, self._limit, self._compression = root, template, limit_mb * MEGABYTE, compression
-        self._writer: pq.ParquetWriter | None = None
-        self._number, self._size = -1, 0
+    The file under way grows in memory and reaches the disk at once, when it is full or at `close`.
+    """
+
+    def __init__(self, root: Path, template: str, limit_mb: int, schema: pa.Schema, compression: str):
+        self._root, self._template, self._limit = root, template, limit_mb * MEGABYTE
+        self._schema, self._compression = schema, compression
+        self._number = 0
+        self._open()
+
+    def _open(self) -> None:
+        self._bytes, self._size = io.BytesIO(), 0
+        self._writer = pq.ParquetWriter(self._bytes, self._schema, compression=self._compression)
 
     def add(self, rows: pa.Table) -> dict[str, int]:
         """Append one episode; where it went."""
-        if self._writer is None or self._size + rows.nbytes > self._limit:
-            self._writer = self._next(rows.schema)
+        if self._size and self._size + rows.nbytes > self._limit:
+            self.close()
+            self._number += 1
+            self._open()
         self._writer.write_table(rows, row_group_size=max(1, rows.num_rows))
         self._size += rows.nbytes
         return place(self._number)
-
-    def _next(self, schema: pa.Schema) -> pq.ParquetWriter:
-        self.close()
-        self._number, self._size = self._number + 1, 0
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        return pq.ParquetWriter(self.path, schema, compression=self._compression)
 
     @property
     def path(self) -> Path:
@@ -42,11 +47,9 @@ class RollingParquet:
         return self._root / self._template.format(**place(self._number))
 
     def close(self) -> None:
-        """Finish the file under way and fsync it."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-            sync(self.path)
+        """Write the file under way."""
+        self._writer.close()
+        write_bytes(self.path, self._bytes.getbuffer())
 
 
 def groups_by_size(sizes: Sequence[int], limit_mb: int) -> list[range]:

@@ -4,7 +4,6 @@
 with the SHA-256 of the others. Any process may stage any episode at any time.
 """
 
-import io
 import json
 import os
 import shutil
@@ -13,12 +12,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from praxia.core.errors import PraxiaError
 from praxia.core.keys import content_key
-from praxia.data.columns import frame_columns, table
+from praxia.data.columns import frame_columns, parquet_bytes, table
 from praxia.data.episode import Episode
 from praxia.data.layout import STAGING, committed
 from praxia.data.stats import Pixels, describe, sampled_frames
@@ -92,11 +92,8 @@ def stage_episode(root: str | Path, index: int, episode: Episode) -> None:
 
 def _write(folder: Path, episode: Episode) -> None:
     columns = frame_columns(episode)
-    contents = {"frames.parquet": _parquet(table(columns), "snappy")}
-    contents["states.parquet"] = _parquet(
-        pa.table({"frame_index": range(len(episode.snapshots)), "state": pa.array(episode.snapshots, pa.binary())}),
-        "zstd",
-    )
+    contents = {"frames.parquet": parquet_bytes(table(columns))}
+    contents["states.parquet"] = parquet_bytes(_states(episode), "zstd")
     pixels = {}
     for camera in episode.embodiment.cameras:
         pictures = episode.images[camera.name]
@@ -120,10 +117,10 @@ def _write(folder: Path, episode: Episode) -> None:
     sync(folder)
 
 
-def _parquet(rows: pa.Table, compression: str) -> bytes:
-    target = io.BytesIO()
-    pq.write_table(rows, target, compression=compression)
-    return target.getvalue()
+def _states(episode: Episode) -> pa.Table:
+    """One row a step; null where the simulator's state was not recorded."""
+    snapshots = episode.snapshots or [None] * len(episode)
+    return pa.table({"frame_index": np.arange(len(episode)), "state": pa.array(snapshots, pa.binary())})
 
 
 def staged(root: str | Path) -> list[int]:

@@ -37,7 +37,7 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
     """Write and fsync; for files inside a folder that only counts once it is renamed or committed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:

@@ -1,22 +1,36 @@
-"""Adapters to simulators, one `core.types.Env` each. Outside packages add theirs in the group `praxia.envs`."""
+"""Environments: one adapter a benchmark or robot. Importing this imports no simulator.
+
+An outside package adds a `family.Family` with the entry-point group `praxia.envs`.
+"""
+
+from typing import TYPE_CHECKING
 
 from praxia.core.registry import lookup
 from praxia.core.types import Env, EnvSpec
 
-ENVS = {"metaworld": "praxia.envs.metaworld.env:MetaWorld"}
+if TYPE_CHECKING:
+    from praxia.envs.family import Family
 
-__all__ = ["ENVS", "build"]
+__all__ = ["ENVS", "build", "find_family"]
+
+ENVS = {
+    "metaworld": "praxia.envs.metaworld.family:METAWORLD",
+}
+
+
+def find_family(name: str) -> "Family":
+    """The family of environments of that name.
+
+    Raises:
+        UnknownName: with the nearest names.
+    """
+    return lookup("envs", ENVS, name, kind="environment", listing="praxia collect --help")
 
 
 def build(spec: EnvSpec) -> Env:
-    """The environment that `spec` names, inside its wrappers. Only that simulator is imported.
+    """The environment that `spec` describes, wrapped as it says.
 
     Raises:
-        UnknownName: the environment, its task, its render profile or a wrapper is not known.
+        UnknownName: no environment, task, render profile or wrapper has that name.
     """
-    from praxia.envs.wrappers import wrap
-
-    def bare(plain: EnvSpec) -> Env:
-        return lookup("envs", ENVS, plain.env, kind="environment", listing="praxia info --benchmarks")(plain)
-
-    return wrap(spec, bare)
+    return find_family(spec.env).build(spec)

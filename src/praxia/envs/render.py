@@ -17,7 +17,10 @@ from praxia.core.errors import GraphicsError, UnknownName
 
 os.environ.setdefault("MUJOCO_GL", "egl")
 
-import mujoco
+try:
+    import mujoco
+except RuntimeError as error:  # it refuses a MUJOCO_GL that it does not know
+    raise GraphicsError(f"{error}; set MUJOCO_GL=egl") from None
 
 __all__ = ["PROFILES", "Profile", "Renderer", "decimated", "find_profile", "gl_vendor"]
 

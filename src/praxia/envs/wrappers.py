@@ -1,6 +1,6 @@
 """Environments that spoil one sense of the policy, by composition: what is left shows what it uses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,21 +8,28 @@ from jaxtyping import Float32
 
 from praxia.core.errors import UnknownName
 from praxia.core.types import Env, EnvSpec, Observation, Outcome, Start
-from praxia.envs.starts import twin_start
 
-__all__ = ["Instruct", "SwappedImage", "wrap"]
+__all__ = ["Instruct", "SwappedImage", "wrapped"]
 
 
-def wrap(env: Env, spec: EnvSpec, wrapper: str) -> Env:
-    """`env` in the wrapper of that name: "swapped-image", or "instruct:" and an instruction."""
-    name, _, argument = wrapper.partition(":")
-    if name == "instruct":
-        return Instruct(env, argument)
-    if name == "swapped-image":
-        from praxia.envs import build
+def wrapped(make: Callable[[EnvSpec], Env], spec: EnvSpec, twin_start: Callable[[Start], Start]) -> Env:
+    """`make(spec)` in the spec's wrappers, in order: "swapped-image", or "instruct:" and an instruction.
 
-        return SwappedImage(env, build(replace(spec, wrappers=())))
-    raise UnknownName("environment wrapper", wrapper, ("swapped-image", "instruct:<text>"), "praxia eval --help")
+    `twin_start` is another start of the same task, as a pure function of the episode's own.
+
+    Raises:
+        UnknownName: no wrapper has that name.
+    """
+    env = make(spec)
+    for wrapper in spec.wrappers:
+        name, _, argument = wrapper.partition(":")
+        if name == "instruct":
+            env = Instruct(env, argument)
+        elif name == "swapped-image":
+            env = SwappedImage(env, make(spec), twin_start)
+        else:
+            raise UnknownName("environment wrapper", wrapper, ("swapped-image", "instruct:<text>"), "praxia eval --help")
+    return env
 
 
 class Instruct:
@@ -62,14 +69,15 @@ class SwappedImage:
     scene is another's: a policy that does not need to see loses nothing.
     """
 
-    def __init__(self, env: Env, twin: Env):
+    def __init__(self, env: Env, twin: Env, twin_start: Callable[[Start], Start]):
         self.env = env
         self.twin = twin
         self.embodiment = env.embodiment
+        self._twin_start = twin_start
 
     def reset(self, start: Start) -> None:
         self.env.reset(start)
-        self.twin.reset(twin_start(start))
+        self.twin.reset(self._twin_start(start))
 
     def step(self, action: Float32[np.ndarray, " A"]) -> Outcome:
         self.twin.step(action)

@@ -1,1 +1,22 @@
-"""Policies with privileged state."""
+"""Policies with privileged state.
+
+An expert is registered under its family of environments as a callable from that family's instructions
+({task: text}) to a `Policy`; outside packages use the entry-point group `praxia.experts`.
+"""
+
+from praxia.core.registry import lookup
+
+__all__ = ["EXPERTS", "find_expert"]
+
+EXPERTS = {
+    "metaworld": "praxia.experts.scripted:ScriptedExpert",
+}
+
+
+def find_expert(env: str):
+    """What makes the expert of a family of environments.
+
+    Raises:
+        UnknownName: no expert is registered for it.
+    """
+    return lookup("experts", EXPERTS, env, kind="expert for environment", listing="praxia collect --help")

@@ -5,26 +5,34 @@ and actions give the same episode, so a film is made when somebody wants to look
 compared with the row: a film that shows something else than what was counted says so.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float32
 
-from praxia.core.types import EnvSpec, Outcome, Progress, Start, VectorEnv
+from praxia.core.errors import DataError
+from praxia.core.types import Embodiment, EnvSpec, Outcome, Progress, Start, VectorEnv
 from praxia.results.rows import Row
+from praxia.results.store import read_replay
+from praxia.rollout.pool import WorkerPool
+from praxia.rollout.slots import Build
 from praxia.studio.mp4 import encode_mp4
+from praxia.studio.sources import ResultsFile
 
-__all__ = ["Film", "Take", "film"]
+__all__ = ["Film", "Take", "film_episodes", "shoot", "worth_seeing"]
 
 _PICTURES_HZ = 25
+_SIZE_PX = 256
 
 
 @dataclass(frozen=True)
 class Take:
-    """One episode to film: its row, its start, and the T actions that were executed, in declared units.
+    """One episode to film: its row, its start in the environment `spec`, and the T actions that were executed.
 
-    `camera` is a name of the environment's, `control_hz` its rate.
+    `camera` is one of the environment's, `control_hz` its rate.
     """
 
     row: Row
@@ -44,13 +52,85 @@ class Take:
 class Film:
     """A filmed episode. `mp4` plays at the robot's own speed; None: nothing could be filmed.
 
-    `mismatch` says how the repetition differed from the row; None: it did not.
+    `mismatch` says how the repetition differed from the row, or why there is none; None: it ended the same.
     """
 
     row: Row
     instruction: str
     mp4: bytes | None
     mismatch: str | None
+
+
+def film_episodes(results: ResultsFile, build: Build) -> list[Film]:
+    """A success and a failure of each task, filmed in as many processes as there are cores.
+
+    `build` must be picklable. An episode whose actions are not there becomes a film that says so.
+    """
+    takes: list[Take] = []
+    films: dict[str, Film] = {}
+    chosen = worth_seeing(results.rows)
+    body: Embodiment | None = None
+    for row in chosen:
+        try:
+            replay = read_replay(results.path, row.start)
+        except DataError as error:
+            films[row.start] = Film(row, "", None, str(error))
+            continue
+        # The scene itself, whatever a control showed to the policy.
+        spec = replace(replay.spec, size=_SIZE_PX, wrappers=())
+        body = body or _body(spec, build)
+        takes.append(Take(row, spec, replay.start, replay.actions, body.cameras[0].name, body.control_hz))
+    if takes:
+        with closing(WorkerPool(min(len(takes), os.cpu_count() or 1), 1, build)) as slots:
+            films |= {one.row.start: one for one in shoot(takes, slots)}
+    return [films[row.start] for row in chosen]
+
+
+def worth_seeing(rows: Sequence[Row]) -> list[Row]:
+    """Of each task, in order, one success and one failure, where there is one: that of the smallest start key.
+
+    Keys are hashes, so this is a draw by lot that everybody can repeat, and not a choice by looks.
+    """
+    chosen = []
+    for task in dict.fromkeys(row.task for row in rows):
+        for status in ("success", "failure"):
+            found = [row for row in rows if (row.task, row.status) == (task, status)]
+            chosen += sorted(found, key=lambda row: row.start)[:1]
+    return chosen
+
+
+def shoot(takes: Sequence[Take], slots: VectorEnv) -> Iterator[Film]:
+    """One film a take, as they are finished; as many at once as there are slots."""
+    waiting = list(takes)[::-1]
+    shooting: dict[int, _Shooting] = {}
+
+    def begin(slot: int) -> None:
+        if waiting:
+            take = waiting.pop()
+            shooting[slot] = _Shooting(take)
+            slots.begin(slot, take.spec, take.start, (take.camera,))
+
+    for slot in range(slots.num_slots):
+        begin(slot)
+    while shooting:
+        for progress in slots.ready():
+            scene = shooting[progress.slot]
+            scene.see(progress)
+            actions = scene.next_actions()
+            if len(actions):
+                slots.advance(progress.slot, actions, stop_on_success=False)
+            else:
+                del shooting[progress.slot]
+                begin(progress.slot)
+                yield scene.finish()
+
+
+def _body(spec: EnvSpec, build: Build) -> Embodiment:
+    env = build(spec)
+    try:
+        return env.embodiment
+    finally:
+        env.close()
 
 
 @dataclass
@@ -84,40 +164,13 @@ class _Shooting:
     def _mismatch(self) -> str | None:
         row = self.take.row
         if self.error is not None:
-            return f"the repetition failed: {self.error}"
+            return f"the repetition crashed: {self.error}"
         first = next((step for step, outcome in enumerate(self.outcomes, 1) if outcome.success), None)
-        if (len(self.outcomes), first) == (row.steps, row.success_step):
+        steps = len(self.outcomes)
+        if (steps, first) == (row.steps, row.success_step):
             return None
-        return f"the row has {_outcome(row.steps, row.success_step)}, but its repetition {_outcome(len(self.outcomes), first)}"
-
-
-def film(takes: Sequence[Take], slots: VectorEnv) -> list[Film]:
-    """One film a take, in the order of `takes`; as many at once as there are slots."""
-    waiting = list(enumerate(takes))[::-1]
-    shooting: dict[int, tuple[int, _Shooting]] = {}
-    films: dict[int, Film] = {}
-
-    def begin(slot: int) -> None:
-        if waiting:
-            number, take = waiting.pop()
-            shooting[slot] = number, _Shooting(take)
-            slots.begin(slot, take.spec, take.start, (take.camera,))
-
-    for slot in range(slots.num_slots):
-        begin(slot)
-    while shooting:
-        for progress in slots.ready():
-            number, scene = shooting[progress.slot]
-            scene.see(progress)
-            actions = scene.next_actions()
-            if len(actions):
-                slots.advance(progress.slot, actions, stop_on_success=False)
-            else:
-                films[number] = scene.finish()
-                del shooting[progress.slot]
-                begin(progress.slot)
-    return [films[number] for number in range(len(takes))]
+        return f"counted was {_outcome(row.steps, row.success_step)}, but its repetition had {_outcome(steps, first)}"
 
 
 def _outcome(steps: int, success_step: int | None) -> str:
-    return f"{'success at step ' + str(success_step) if success_step else 'no success'} in {steps} steps"
+    return f"{f'success at step {success_step}' if success_step else 'no success'} in {steps} steps"

@@ -36,7 +36,7 @@ def _figure(film: Film) -> Markup:
         tag("br"),
         f"“{film.instruction}” ",
         tag("code", row.start, class_="soft", title="key of the start"),
-        tag("div", f"Not what was counted: {film.mismatch}", class_="bad", role="note") if film.mismatch else None,
+        tag("div", film.mismatch, class_="bad", role="note") if film.mismatch else None,
     ]
     return tag("figure", _video(film, f"{row.task}: {outcome}"), tag("figcaption", *caption))
 

@@ -1,9 +1,12 @@
-"""The demonstrations: how many, and how often the expert succeeded."""
+"""The demonstrations: how many, and how often the demonstrator succeeded."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from praxia.results.statistics import wilson_interval
-from praxia.studio.charts import interval_bar
 from praxia.studio.markup import Markup, tag
 from praxia.studio.sources import Recorded
+from praxia.studio.tabular import RATE_COLUMNS, rate_cells, tabular
 
 __all__ = ["dataset_section"]
 
@@ -15,27 +18,24 @@ def dataset_section(dataset: Recorded) -> Markup:
     text = (
         f"{about['episodes']:,} episodes ({about['successes']:,} successful) of {about['embodiment']}, "
         f"{about['frames']:,} frames at {about['fps']} Hz; {sizes}; {about['bytes'] / 1e6:,.1f} MB. "
-        f"{'Every file has its recorded hash.' if about['verified'] else 'There is no manifest to verify it against.'}"
+        f"{'Every file has its recorded hash.' if about['verified'] else 'It has no manifest to be verified against.'}"
     )
-    names = ("task", "instruction", "episodes", "frames", "success", "")
-    numeric = ("episodes", "frames", "success")
-    heads = [tag("th", name, scope="col", class_="n" if name in numeric else None) if name else tag("td") for name in names]
-    rows = [_row(task, values) for task, values in about["tasks"].items()]
-    caption = tag("caption", "Demonstrations; success is the demonstrator's, with its 95% Wilson interval.")
-    table = tag("table", caption, tag("thead", tag("tr", *heads)), tag("tbody", *rows))
-    region = tag("div", table, class_="wide", tabindex=0, role="region", aria_label="Demonstrations per task")
-    title = tag("h2", "Demonstrations ", tag("span", dataset.path.name, class_="soft"))
-    return tag("section", title, tag("p", text), region)
+    columns = [("task", None), ("instruction", None), ("frames", "n"), *RATE_COLUMNS]
+    table = tabular(
+        "Success is the demonstrator's, with its 95% Wilson interval.",
+        columns,
+        [_cells(task, values) for task, values in about["tasks"].items()],
+    )
+    title = tag("h2", "Demonstrations ", tag("span", dataset.path.resolve().name, class_="soft"))
+    return tag("section", title, tag("p", text), table)
 
 
-def _row(task: str, values: dict) -> Markup:
+def _cells(task: str, values: Mapping[str, Any]) -> list[object]:
     episodes, successes = values["episodes"], values["successes"]
-    return tag(
-        "tr",
-        tag("th", task, scope="row"),
-        tag("td", " / ".join(values["instructions"])),
-        tag("td", episodes, class_="n"),
-        tag("td", f"{values['frames']:,}", class_="n"),
-        tag("td", f"{successes / episodes:.1%}", class_="n"),
-        tag("td", interval_bar(successes / episodes, *wilson_interval(successes, episodes))),
-    )
+    summary = {
+        "episodes": episodes,
+        "errors": 0,
+        "success": successes / episodes,
+        "ci95": wilson_interval(successes, episodes),
+    }
+    return [task, " / ".join(values["instructions"]), f"{values['frames']:,}", *rate_cells(summary)]

@@ -42,7 +42,9 @@ class TrainingRun:
     @property
     def is_blind(self) -> bool:
         """Whether its policy sees no pictures at all."""
-        return self.policy is not None and not any(name.startswith("image.") for name in self.policy["window"]["moments"])
+        return self.policy is not None and not any(
+            name.startswith("image.") for name in self.policy["window"]["moments"]
+        )
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,15 @@ __all__ = ["training_curves"]
 
 def training_curves(runs: Sequence[TrainingRun]) -> Markup:
     """The curves of all runs in one pair of charts, and what each run was."""
-    drawn = [run for run in runs if run.metrics]
-    charts = []
-    if drawn:
-        loss, speed = _series(drawn, "loss"), _series(drawn, "samples_per_s")
-        charts = [
-            line_chart("Training loss (logarithmic)", "step", loss, log=True),
-            line_chart("Training samples a second", "step", speed),
-        ]
-    return tag("section", tag("h2", "Training"), *(_run(run) for run in runs), tag("div", *charts, class_="charts"))
+    charts = None
+    if drawn := [run for run in runs if run.metrics]:
+        charts = tag(
+            "div",
+            line_chart("Training loss (logarithmic)", "step", _series(drawn, "loss"), log=True),
+            line_chart("Training samples a second", "step", _series(drawn, "samples_per_s")),
+            class_="charts",
+        )
+    return tag("section", tag("h2", "Training"), *(_run(run) for run in runs), charts)
 
 
 def _series(runs: Sequence[TrainingRun], name: str) -> list[Series]:
@@ -30,15 +30,15 @@ def _series(runs: Sequence[TrainingRun], name: str) -> list[Series]:
 
 
 def _run(run: TrainingRun) -> Markup:
-    if not run.metrics:
-        return tag("div", tag("p", f"{run.name}: nothing was logged.", class_="bad"), command(run.description["command"]))
-    first, last = run.metrics[0], run.metrics[-1]
-    took = last["wall_s"]
-    text = (
-        f": {last['step']:,} steps of {run.description['recipe']} in {_duration(took)}, seed {run.description['seed']}; "
-        f"loss {first['loss']:.3g} at step {first['step']:,}, {last['loss']:.3g} at the end."
-    )
-    return tag("div", tag("p", tag("strong", run.name), text), command(run.description["command"]))
+    about = run.description
+    text = f": {about['recipe']}, seed {about['seed']}; nothing was logged yet."
+    if run.metrics:
+        first, last = run.metrics[0], run.metrics[-1]
+        text = (
+            f": {about['recipe']}, seed {about['seed']}; {last['step']:,} steps in {_duration(last['wall_s'])}; "
+            f"loss {first['loss']:.3g} at step {first['step']:,}, {last['loss']:.3g} at the end."
+        )
+    return tag("div", tag("p", tag("strong", run.name), text), command(about["command"]))
 
 
 def _duration(seconds: float) -> str:

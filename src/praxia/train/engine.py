@@ -17,7 +17,9 @@ from praxia.checkpoint.store import PolicyConfig, save_policy
 from praxia.core.config import part_to_json
 from praxia.core.errors import MismatchError, PraxiaError, TrainingError
 from praxia.core.files import write_whole
-from praxia.data import Dataset, Windows, batch_indices
+from praxia.data.dataset import Dataset
+from praxia.data.order import batch_indices
+from praxia.data.windows import Windows
 from praxia.nn.ema import Ema
 from praxia.nn.types import Batch, Shapes
 from praxia.policies.composed import ComposedModel, to_batch
@@ -92,7 +94,7 @@ def _prepare(run: TrainRun, dataset: Dataset, description: dict[str, Any]) -> tu
             f"the recipe looks through {sorted(missing)}, but the data set {dataset.root} has cameras "
             f"{sorted(dataset.cameras)}; override --window.moments or collect with that camera"
         )
-    episodes = dataset.successful() if run.only_success else dataset.episodes_all()
+    episodes = dataset.select(successful=run.only_success)
     if not len(episodes):
         raise PraxiaError(f"no episode of {dataset.root} can be trained on: none succeeded; see `praxia info`")
     windows = Windows(dataset, run.window, episodes)

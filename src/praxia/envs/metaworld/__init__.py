@@ -1,1 +1,1 @@
-"""Meta-World v3 (McLean et al. 2025; metaworld 3.0.0, MuJoCo 3.8.1): fifty tasks of one Sawyer arm."""
+"""Meta-World v3 (McLean et al. 2025, arXiv 2505.11289; the package metaworld 3.0.0): fifty tasks of one Sawyer arm."""

@@ -4,8 +4,8 @@ from functools import lru_cache
 
 from praxia.core.keys import generator
 from praxia.core.types import Start
-from praxia.envs.instructions import short_name
-from praxia.envs.metaworld import make_simulator
+from praxia.envs.metaworld.tasks import short_name
+from praxia.envs.metaworld.env import make_simulator
 
 __all__ = ["draw_start", "twin_start"]
 

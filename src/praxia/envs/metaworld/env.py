@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from praxia.core.types import Camera, Embodiment, EnvSpec, Field, Observation, Outcome, Start
-from praxia.envs.instructions import instruction_of, short_name
+from praxia.envs.metaworld.tasks import instruction_of, short_name
 from praxia.envs.render import Renderer, find_profile
 
 # After render, which chooses MuJoCo's OpenGL platform.

@@ -1,0 +1,54 @@
+"""`praxia collect ENV --tasks a,b --episodes N --out DIR [--resume]`."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from praxia.cli.console import counting, print_summary
+
+__all__ = ["run"]
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Record demonstrations of scripted experts as a LeRobot v3.0 data set. Every episode is kept, failures too."""
+
+    env: tyro.conf.Positional[str]
+    """The family of environments, such as metaworld."""
+    tasks: str
+    """Task names with commas between them, or all."""
+    out: Path
+    """The data set's folder: new, or one to --resume."""
+    episodes: int = 50
+    """How many of each task."""
+    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one a core)")] = os.cpu_count() or 1
+    seed: int = 0
+    size: int = 64
+    """The pictures' side in pixels."""
+    profile: str = "fast"
+    """The render profile: fast, plain or default."""
+    resume: bool = False
+    """Go on with a recording that was killed."""
+    json: bool = False
+    """Print one JSON object on stdout."""
+
+
+def run(arguments: list[str]) -> dict[str, Any]:
+    options = tyro.cli(Arguments, args=arguments, prog="praxia collect")
+
+    from praxia.collect.plan import Collection
+    from praxia.collect.runner import collect
+    from praxia.collect.sources import find_source
+
+    source = find_source(options.env)
+    tasks = source.tasks if options.tasks == "all" else tuple(map(source.short_name, options.tasks.split(",")))
+    collection = Collection(options.env, tasks, options.episodes, options.seed, options.profile, options.size)
+    with counting("collect") as report:
+        result = collect(
+            collection, options.out, source, workers=options.workers, resume=options.resume, report=report
+        )
+    print_summary(result)
+    return result

@@ -1,0 +1,67 @@
+"""`praxia eval CKPT|expert|zero --benchmark NAME --episodes N --out F.jsonl`."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from praxia.cli.console import STDERR, command_line, counting
+
+__all__ = ["run"]
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Judge a policy on a named benchmark, from starts it never saw."""
+
+    policy: tyro.conf.Positional[str]
+    """A policy's or a training run's folder; or expert, or zero."""
+    benchmark: str
+    """A name from `praxia info --benchmarks`."""
+    out: Path
+    """Where the rows go: a new .jsonl file, or one to --resume."""
+    episodes: int = 20
+    """How many of each task."""
+    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one a core)")] = os.cpu_count() or 1
+    control: str | None = None
+    """Spoil one sense: swapped-image or shuffled-instruction."""
+    exact: bool = False
+    """One episode an inference: rows then do not depend on workers or on kills, to the last bit."""
+    seed: int = 0
+    """Enters the policy's noise, not the starts."""
+    resume: bool = False
+    """Run only the episodes that a killed evaluation did not finish."""
+    json: bool = False
+    """Print one JSON object on stdout."""
+
+
+def run(arguments: list[str]) -> dict[str, Any]:
+    options = tyro.cli(Arguments, args=arguments, prog="praxia eval")
+
+    from praxia.evaluate.benchmarks import find_benchmark
+    from praxia.evaluate.judged import find_policy
+    from praxia.evaluate.plan import Evaluation
+    from praxia.evaluate.runner import evaluate
+    from praxia.evaluate.suites import find_suite
+    from praxia.results.rows import read_rows
+    from praxia.studio.table import success_table
+
+    benchmark = find_benchmark(options.benchmark)
+    policy, digest, threads = find_policy(options.policy, benchmark)
+    evaluation = Evaluation(benchmark, digest, options.episodes, options.control, options.exact, options.seed)
+    with counting("eval") as report:
+        result = evaluate(
+            policy,
+            evaluation,
+            options.out,
+            find_suite(benchmark.env),
+            workers=options.workers,
+            resume=options.resume,
+            threads=threads,
+            command=command_line("eval", arguments),
+            report=report,
+        )
+    STDERR.print(success_table(read_rows(options.out)))
+    return result

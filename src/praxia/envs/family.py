@@ -1,0 +1,28 @@
+"""What the verbs need to know of a family of environments, as one value."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from praxia.core.types import Embodiment, Env, EnvSpec, Start
+
+__all__ = ["Family"]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A benchmark suite or a robot. Picklable, so that worker processes get a copy: its functions are module-level.
+
+    `instructions` maps every task's name to what its robot is told. `task(name)` is the task's short name and refuses
+    a stranger. `draw_start(task, split, index)` is start number `index` of a split, whatever was drawn before;
+    `embodiment(spec)` the body in that environment, without making it; `build(spec)` makes it, wrapped as the spec
+    says. `provenance()` is a JSON object of what draws and simulates: the OpenGL vendor, the assets' hash.
+    """
+
+    name: str
+    instructions: Mapping[str, str]
+    task: Callable[[str], str]
+    draw_start: Callable[[str, str, int], Start]
+    embodiment: Callable[[EnvSpec], Embodiment]
+    build: Callable[[EnvSpec], Env]
+    provenance: Callable[[], Mapping[str, Any]]

@@ -1,0 +1,44 @@
+"""Meta-World as a `Family`."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import metaworld
+
+from praxia.core.types import Embodiment, Env, EnvSpec
+from praxia.envs.family import Family
+from praxia.envs.metaworld.tasks import INSTRUCTIONS, short_name
+from praxia.envs.metaworld.env import MetaWorld, embodiment
+from praxia.envs.render import gl_vendor
+from praxia.envs.metaworld.starts import draw_start, twin_start
+from praxia.envs.wrappers import wrapped
+
+__all__ = ["METAWORLD"]
+
+
+def _embodiment(spec: EnvSpec) -> Embodiment:
+    return embodiment(spec.size)
+
+
+def _build(spec: EnvSpec) -> Env:
+    return wrapped(MetaWorld, spec, twin_start)
+
+
+def _provenance() -> dict[str, Any]:
+    return {"gl_vendor": gl_vendor(), "assets_sha256": _assets_sha256()}
+
+
+@cache
+def _assets_sha256() -> str:
+    """One hash over the package's scenes, meshes and textures."""
+    root = Path(metaworld.__file__).parent / "assets"
+    digest = hashlib.sha256()
+    for path in sorted(path for path in root.rglob("*") if path.is_file()):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest.update(f"{path.relative_to(root).as_posix()} {content}\n".encode())
+    return digest.hexdigest()
+
+
+METAWORLD = Family("metaworld", INSTRUCTIONS, short_name, draw_start, _embodiment, _build, _provenance)

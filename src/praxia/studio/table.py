@@ -1,0 +1,49 @@
+"""Success per task, for the terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from praxia.results.rows import Row
+from praxia.results.summary import summarise
+from praxia.studio.figures import interval, mean_steps_to_success, percent
+
+__all__ = ["success_table"]
+
+_BAR_CHARS = 20
+
+
+def success_table(rows: Sequence[Row], title: str = "") -> Table:
+    """One line a task and one for all of them: episodes, errors, success with its 95% Wilson interval, a bar.
+
+    The bar is full up to the interval's lower end and light up to its upper end.
+    """
+    summary = summarise(rows)
+    table = Table(title=title or None, title_justify="left")
+    table.add_column("task")
+    for name in ("episodes", "errors", "success", "95% interval"):
+        table.add_column(name, justify="right")
+    table.add_column("0 to 100%")
+    table.add_column("steps to success", justify="right")
+    for task, one in summary["per_task"].items():
+        mine = [row for row in rows if row.task == task]
+        table.add_row(*_cells(task, one), mean_steps_to_success(mine))
+    table.add_section()
+    table.add_row(*_cells("all episodes", summary), mean_steps_to_success(rows), style="bold")
+    macro = summary["macro"]
+    table.add_row("mean over tasks", "", "", percent(macro["success"]), interval(macro), "", "")
+    return table
+
+
+def _cells(name: str, summary: Mapping[str, Any]) -> tuple[str | Text, ...]:
+    errors = Text(str(summary["errors"]), style="red" if summary["errors"] else "")
+    return Text(name), str(summary["episodes"]), errors, percent(summary["success"]), interval(summary), _bar(summary)
+
+
+def _bar(summary: Mapping[str, Any]) -> str:
+    if summary["ci95"] is None:
+        return ""
+    low, high = (round(end * _BAR_CHARS) for end in summary["ci95"])
+    return "█" * low + "░" * (high - low) + "·" * (_BAR_CHARS - high)

@@ -1,0 +1,128 @@
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from toy_collection import build, build_on_a_filling_disk, draw_start, gather
+
+from praxia.core.errors import MismatchError, PraxiaError, RecordingError
+from praxia.core.types import EnvSpec, Start
+from praxia.data.dataset import Dataset
+
+
+def crashing_start(path: str, how: str, task: str, split: str, index: int) -> Start:
+    return draw_start(task, split, index, **({"once": path, "how": how} if (task, index) == ("run", 1) else {}))
+
+
+def broken_start(task: str, split: str, index: int) -> Start:
+    return draw_start(task, split, index, **({"crash_at": 2} if (task, index) == ("run", 1) else {}))
+
+
+def test_episodes_lie_by_index_with_everything_that_happened(tmp_path: Path):
+    said: list[tuple[int, int, str]] = []
+    result = gather(tmp_path / "data", report=lambda *what: said.append(what))
+    dataset = Dataset(tmp_path / "data")
+    assert dataset.episodes.task == ("walk", "run") * 3
+    assert {name: result[name] for name in ("episodes", "attempts", "successes", "recovered")} == {
+        "episodes": 6,
+        "attempts": 6,
+        "successes": 6,
+        "recovered": 0,
+    }
+    assert result["frames"] == dataset.num_frames
+    assert result["content_sha256"] == dataset.content_sha256
+    assert [done for done, _, _ in said] == list(range(7))
+    assert said[-1][2].startswith("6/6 succeeded")
+
+
+def test_the_executed_actions_replay_each_episode_and_the_labels_are_clean(tmp_path: Path):
+    gather(tmp_path / "data")
+    dataset = Dataset(tmp_path / "data")
+    executed, label = dataset.column("action.executed"), dataset.column("action")
+    state = dataset.column("observation.state")
+    for episode in range(dataset.num_episodes):
+        first, length = int(dataset.episodes.first[episode]), int(dataset.episodes.length[episode])
+        rows = slice(first, first + length)
+        env = build(EnvSpec("toy", dataset.episodes.task[episode], size=16))
+        env.reset(draw_start(dataset.episodes.task[episode], "train-0", episode // 2))
+        successes = []
+        for action, position in zip(executed[rows], state[rows], strict=True):
+            assert position[0] == np.float32(env.position)
+            successes.append(env.step(action).success)
+        # Three steps follow success; every second round of the tasks is disturbed.
+        assert successes.index(True) == length - 4
+        disturbed = episode // 2 % 2 == 1
+        assert (np.abs(executed[rows] - label[rows]).max() > 0.01) == disturbed
+
+
+def test_workers_do_not_change_the_data_set(tmp_path: Path):
+    hashes = {gather(tmp_path / str(workers), workers=workers)["content_sha256"] for workers in (1, 2)}
+    assert len(hashes) == 1
+
+
+def test_another_seed_has_other_starts(tmp_path: Path):
+    hashes = {gather(tmp_path / str(seed), seed=seed, episodes=1)["content_sha256"] for seed in (0, 1)}
+    assert len(hashes) == 2
+
+
+def test_failures_are_kept(tmp_path: Path):
+    result = gather(tmp_path / "data", episodes=2, horizon=3)
+    assert (result["episodes"], result["successes"], result["frames"]) == (4, 0, 12)
+
+
+@pytest.mark.parametrize("how", ["raise", "die"])
+def test_a_crashed_episode_is_recorded_once_more(tmp_path: Path, how: str):
+    draw = partial(crashing_start, str(tmp_path / "crashed"), how)
+    result = gather(tmp_path / "data", draw=draw)
+    assert (result["episodes"], result["attempts"]) == (6, 7)
+
+
+def test_an_episode_that_always_crashes_ends_the_collection_and_the_rest_is_kept(tmp_path: Path):
+    with pytest.raises(RecordingError, match=r"episode 3 crashed twice .*at a step.*--resume"):
+        gather(tmp_path / "data", draw=broken_start)
+    assert gather(tmp_path / "data", resume=True)["recovered"] == 3
+
+
+def test_resuming_needs_to_be_asked_for_and_needs_the_same_collection(tmp_path: Path):
+    whole = gather(tmp_path / "data")
+    with pytest.raises(PraxiaError, match="--resume"):
+        gather(tmp_path / "data")
+    with pytest.raises(MismatchError, match="horizon was 40 and is now 50"):
+        gather(tmp_path / "data", resume=True, horizon=50)
+    assert gather(tmp_path / "data", resume=True) == {**whole, "recovered": 6}
+
+
+def test_a_full_disk_says_what_was_kept_and_how_to_go_on(tmp_path: Path):
+    with pytest.raises(RecordingError, match=r"no space left.*kept: 1 whole episodes.*--resume"):
+        gather(tmp_path / "data", make=build_on_a_filling_disk)
+    assert gather(tmp_path / "data", resume=True)["recovered"] == 1
+
+
+def test_killed_collections_resume_to_the_data_set_of_an_undisturbed_one(tmp_path: Path):
+    script = [sys.executable, str(Path(__file__).parent / "toy_collection.py")]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "rollout")}
+    out, whole = tmp_path / "killed", tmp_path / "whole"
+    moments = random.Random(0)
+    staging = out / ".staging"
+    for attempt in range(3):
+        seen = len(list(staging.glob("episode-*")))
+        with subprocess.Popen(
+            [*script, str(out), "12", "2", *(["--resume"] if attempt else [])], env=environment
+        ) as run:
+            end = time.monotonic() + 20
+            while len(list(staging.glob("episode-*"))) == seen and time.monotonic() < end:
+                time.sleep(0.01)
+            time.sleep(moments.uniform(0, 0.2))
+            assert run.poll() is None, "it was done before it could be killed"
+            run.send_signal(signal.SIGKILL)
+    assert 3 <= len(list(staging.glob("episode-*"))) < 24
+    for path, extra in ((out, ["--resume"]), (whole, [])):
+        subprocess.run([*script, str(path), "12", "1", *extra], env=environment, check=True, timeout=60)
+    assert Dataset(out).content_sha256 == Dataset(whole).content_sha256
+    assert Dataset(out).num_episodes == 24

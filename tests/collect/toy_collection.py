@@ -1,0 +1,104 @@
+"""A collection in the toy world of the rollout's tests. Run as a script it collects: something to kill.
+
+python toy_collection.py OUT EPISODES WORKERS [--resume]
+"""
+
+import errno
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from toy_world import ToyEnv, Walker
+
+from praxia.collect.plan import Collection, Source
+from praxia.collect.runner import collect
+from praxia.core.keys import generator
+from praxia.core.types import Camera, Decision, Embodiment, EnvSpec, Field, Outcome, Query, Start
+
+SIZE = 16
+BODY = Embodiment(
+    name="toy",
+    state=(Field("position", 1, "position", "m"),),
+    action=(Field("move", 1, "delta", "m", low=-1.0, high=1.0),),
+    cameras=(Camera("front", SIZE, SIZE),),
+    control_hz=10.0,
+)
+
+
+class MisbehavingEnv(ToyEnv):
+    """The toy world with crashes that happen only once: a file remembers them."""
+
+    embodiment = BODY
+
+    def step(self, action: np.ndarray) -> Outcome:
+        time.sleep(self.payload.get("step_s", 0))
+        once = self.payload.get("once")
+        if once is not None and self.steps == 2 and not os.path.exists(once):
+            Path(once).touch()
+            if self.payload["how"] == "die":
+                os.kill(os.getpid(), 9)
+            raise RuntimeError("toy crash")
+        return super().step(action)
+
+
+class Expert(Walker):
+    """Walks to the goal with noise on what it executes, not on its label."""
+
+    embodiment = None
+
+    def __init__(self, noise: float):
+        super().__init__(cameras=(), chunk=1)
+        self.noise = noise
+
+    def _decide(self, query: Query) -> Decision:
+        clean = super()._decide(query)
+        disturbance = self.noise * generator(query.key, query.step, "dart").normal(size=clean.chunk.shape)
+        return Decision((clean.chunk + disturbance).astype(np.float32), clean.valid, clean.chunk)
+
+
+def build(spec: EnvSpec) -> MisbehavingEnv:
+    return MisbehavingEnv(spec)
+
+
+def build_on_a_filling_disk(spec: EnvSpec) -> MisbehavingEnv:
+    """From the second task on, this process can write nothing to the disk any more."""
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    if spec.task == "run":
+        os.fsync = full
+    return build(spec)
+
+
+def draw_start(task: str, split: str, index: int, **flags: Any) -> Start:
+    goal = float(generator(task, split, index).uniform(1.5, 4))
+    return Start("toy", task, {"number": index, "goal": goal, **flags})
+
+
+def slow_start(task: str, split: str, index: int) -> Start:
+    return draw_start(task, split, index, step_s=0.01)
+
+
+def embodiment(spec: EnvSpec) -> Embodiment:
+    return BODY
+
+
+def gather(out: Path, episodes: int = 3, draw: Any = draw_start, make: Any = build, **options: Any) -> dict[str, Any]:
+    running = {name: options.pop(name) for name in ("workers", "resume", "report") if name in options}
+    options = {"tasks": ("walk", "run"), "size": SIZE, "noise": (0.0, 0.1), "horizon": 40, **options}
+    collection = Collection("toy", episodes=episodes, **options)
+    return collect(collection, out, Source(make, draw, embodiment, Expert), **running)
+
+
+if __name__ == "__main__":
+    gather(
+        Path(sys.argv[1]),
+        episodes=int(sys.argv[2]),
+        draw=slow_start,
+        workers=int(sys.argv[3]),
+        resume="--resume" in sys.argv,
+    )
