@@ -41,14 +41,14 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
     from praxia.collect.plan import Collection
     from praxia.collect.runner import collect
-    from praxia.collect.sources import find_source
+    from praxia.envs import find_family
 
-    source = find_source(options.env)
-    tasks = source.tasks if options.tasks == "all" else tuple(map(source.short_name, options.tasks.split(",")))
+    family = find_family(options.env)
+    tasks = tuple(family.instructions if options.tasks == "all" else map(family.task, options.tasks.split(",")))
     collection = Collection(options.env, tasks, options.episodes, options.seed, options.profile, options.size)
     with counting("collect") as report:
         result = collect(
-            collection, options.out, source, workers=options.workers, resume=options.resume, report=report
+            collection, options.out, family, workers=options.workers, resume=options.resume, report=report
         )
     print_summary(result)
     return result

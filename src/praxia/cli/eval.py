@@ -40,23 +40,23 @@ class Arguments:
 def run(arguments: list[str]) -> dict[str, Any]:
     options = tyro.cli(Arguments, args=arguments, prog="praxia eval")
 
+    from praxia.envs import find_family
     from praxia.evaluate.benchmarks import find_benchmark
     from praxia.evaluate.judged import find_policy
     from praxia.evaluate.plan import Evaluation
     from praxia.evaluate.runner import evaluate
-    from praxia.evaluate.suites import find_suite
     from praxia.results.rows import read_rows
     from praxia.studio.table import success_table
 
     benchmark = find_benchmark(options.benchmark)
-    policy, digest, threads = find_policy(options.policy, benchmark)
+    policy, digest, threads = find_policy(options.policy, benchmark, exact=options.exact)
     evaluation = Evaluation(benchmark, digest, options.episodes, options.control, options.exact, options.seed)
     with counting("eval") as report:
         result = evaluate(
             policy,
             evaluation,
             options.out,
-            find_suite(benchmark.env),
+            find_family(benchmark.env),
             workers=options.workers,
             resume=options.resume,
             threads=threads,

@@ -51,10 +51,9 @@ def _benchmarks() -> dict[str, str]:
 
 
 def _tasks(env: str) -> dict[str, str]:
-    from praxia.collect.sources import find_source
+    from praxia.envs import find_family
 
-    source = find_source(env)
-    return {task: source.instruction(task) for task in source.tasks}
+    return dict(find_family(env).instructions)
 
 
 def _describe(path: Path) -> dict[str, Any]:

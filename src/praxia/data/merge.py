@@ -74,7 +74,8 @@ def merge(root: Path, episodes: Sequence[StagedEpisode], embodiment: Embodiment)
 
 def _numbers(root: Path, episodes: Sequence[StagedEpisode], merged: Merged, fps: float) -> Gathered:
     gathered = Gathered(sum(episode.description["length"] for episode in episodes))
-    data = states = None
+    data = RollingParquet(root, DATA, DATA_FILE_MB, "snappy")
+    states = RollingParquet(root, STATES, DATA_FILE_MB, "zstd")
     first = 0
     for number, episode in enumerate(episodes):
         length, instruction = episode.description["length"], episode.description["instruction"]
@@ -83,8 +84,6 @@ def _numbers(root: Path, episodes: Sequence[StagedEpisode], merged: Merged, fps:
         index = index_columns(number, first, length, merged.instructions.index(instruction), fps)
         rows = _beside(episode.frames(), table(index))
         state = _beside(pa.table({"episode_index": np.full(length, number)}), episode.states())
-        data = data or RollingParquet(root, DATA, DATA_FILE_MB, rows.schema, "snappy")
-        states = states or RollingParquet(root, STATES, DATA_FILE_MB, state.schema, "zstd")
         merged.data_places.append(data.add(rows))
         states.add(state)
         merged.contains(root, data.path, number)
@@ -95,9 +94,8 @@ def _numbers(root: Path, episodes: Sequence[StagedEpisode], merged: Merged, fps:
         for name in rows.column_names:
             gathered.add(name, matrix(rows[name]), first)
         first += length
-    for files in (data, states):
-        assert files, "merge was given no episodes"
-        files.close()
+    data.close()
+    states.close()
     return gathered
 
 

@@ -21,25 +21,25 @@ class RollingParquet:
     The file under way grows in memory and reaches the disk at once, when it is full or at `close`.
     """
 
-    def __init__(self, root: Path, template: str, limit_mb: int, schema: pa.Schema, compression: str):
-        self._root, self._template, self._limit = root, template, limit_mb * MEGABYTE
-        self._schema, self._compression = schema, compression
-        self._number = 0
-        self._open()
-
-    def _open(self) -> None:
+    def __init__(self, root: Path, template: str, limit_mb: int, compression: str):
+        self._root, self._template, self._limit, self._compression = root, template, limit_mb * MEGABYTE, compression
+        self._writer: pq.ParquetWriter | None = None
         self._bytes, self._size = io.BytesIO(), 0
-        self._writer = pq.ParquetWriter(self._bytes, self._schema, compression=self._compression)
+        self._number = -1
 
     def add(self, rows: pa.Table) -> dict[str, int]:
         """Append one episode; where it went."""
-        if self._size and self._size + rows.nbytes > self._limit:
-            self.close()
-            self._number += 1
-            self._open()
+        if self._writer is None or self._size + rows.nbytes > self._limit:
+            self._writer = self._next(rows.schema)
         self._writer.write_table(rows, row_group_size=max(1, rows.num_rows))
         self._size += rows.nbytes
         return place(self._number)
+
+    def _next(self, schema: pa.Schema) -> pq.ParquetWriter:
+        self.close()
+        self._number += 1
+        self._bytes, self._size = io.BytesIO(), 0
+        return pq.ParquetWriter(self._bytes, schema, compression=self._compression)
 
     @property
     def path(self) -> Path:
@@ -47,7 +47,9 @@ class RollingParquet:
         return self._root / self._template.format(**place(self._number))
 
     def close(self) -> None:
-        """Write the file under way."""
+        """Write the file under way, if there is one."""
+        if self._writer is None:
+            return
         self._writer.close()
         write_bytes(self.path, self._bytes.getbuffer())
 

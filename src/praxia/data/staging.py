@@ -47,7 +47,11 @@ class StagedEpisode:
     def whole(self) -> bool:
         """Whether every file is there with the bytes that were written."""
         try:
-            return all(sha256_of(self.folder / name) == digest for name, digest in self.description["files"].items())
+            described = {name: value for name, value in self.description.items() if name != "key"}
+            files = described["files"].items()
+            return content_key(described) == self.description["key"] and all(
+                sha256_of(self.folder / name) == digest for name, digest in files
+            )
         except (OSError, ValueError, KeyError, AttributeError):
             return False
 
@@ -113,7 +117,7 @@ def _write(folder: Path, episode: Episode) -> None:
         "pixels": pixels,
         "files": {name: sha256_of(folder / name) for name in contents},
     }
-    write_bytes(folder / DESCRIPTION, json_bytes(description))
+    write_bytes(folder / DESCRIPTION, json_bytes({"key": content_key(description), **description}))
     sync(folder)
 
 

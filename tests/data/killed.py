@@ -1,0 +1,30 @@
+"""A process that SIGKILLs itself at its n-th fsync: `killed.py stage|compact ROOT N [INDEX ...]`."""
+
+import os
+import signal
+import sys
+
+import synthetic
+
+from praxia.data.compact import compact
+from praxia.data.staging import stage_episode
+
+verb, root, last = sys.argv[1], sys.argv[2], int(sys.argv[3])
+calls = 0
+fsync = os.fsync
+
+
+def counting(descriptor):
+    global calls
+    calls += 1
+    if calls == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+    fsync(descriptor)
+
+
+os.fsync = counting
+if verb == "stage":
+    for index in map(int, sys.argv[4:]):
+        stage_episode(root, index, synthetic.episode(index))
+else:
+    compact(root, synthetic.BODY, {"seed": 0})

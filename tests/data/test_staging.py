@@ -1,0 +1,134 @@
+import errno
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from praxia.core.errors import DataError, MismatchError, PraxiaError, RecordingError
+from praxia.data.compact import compact
+from praxia.data.recording import begin
+from praxia.data.staging import stage_episode, staged
+
+
+def test_staged_lists_whole_episodes_and_drops_damaged_ones(tmp_path, stage):
+    stage(tmp_path, [4, 0, 2, 7])
+    folder = tmp_path / ".staging"
+    (folder / "episode-000002" / "front.mp4").write_bytes(b"not what was written")
+    (folder / "episode-000007" / "frames.parquet").unlink()
+    description = folder / "episode-000004" / "episode.json"
+    description.write_text(description.read_text().replace("push-0", "push-1"))
+    assert staged(tmp_path) == [0]
+    assert [path.name for path in folder.glob("episode-*")] == ["episode-000000"]
+
+
+def test_staging_again_replaces(tmp_path, synthetic, stage):
+    stage(tmp_path, [1, 1])
+    assert staged(tmp_path) == [1]
+
+
+def test_a_finished_data_set_takes_no_more_episodes(tmp_path, synthetic, record):
+    record(tmp_path, [0])
+    with pytest.raises(PraxiaError, match="already holds a finished data set"):
+        stage_episode(tmp_path, 1, synthetic.episode(1))
+
+
+def test_compacting_what_lost_bytes_says_so(tmp_path, synthetic, stage):
+    stage(tmp_path, range(3))
+    (tmp_path / ".staging" / "episode-000001" / "wrist.mp4").write_bytes(b"")
+    with pytest.raises(RecordingError, match=r"1 of 3 staged episodes .* --resume"):
+        compact(tmp_path, synthetic.BODY, {})
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda e: {"action": e.action[:, :2]}, MismatchError, "needs action of shape"),
+        (lambda e: {"images": {"front": e.images["front"]}}, MismatchError, "needs images.wrist. of shape"),
+        (lambda e: {"snapshots": e.snapshots[1:]}, MismatchError, "snapshots or none"),
+        (lambda e: {"state": np.full_like(e.state, np.nan)}, DataError, "state that is not finite"),
+    ],
+)
+def test_an_episode_that_does_not_fit_its_body_is_refused(synthetic, change, error, message):
+    episode = synthetic.episode(3)
+    with pytest.raises(error, match=message):
+        replace(episode, **change(episode))
+
+
+def test_a_full_disk_says_what_was_kept(tmp_path, synthetic, stage, monkeypatch):
+    stage(tmp_path, range(2))
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RecordingError, match=r"while writing episode 2; kept: 2 whole episodes .* --resume"):
+        stage_episode(tmp_path, 2, synthetic.episode(2))
+    with pytest.raises(RecordingError, match=r"while compacting; kept: 2 whole episodes .* --resume"):
+        compact(tmp_path, synthetic.BODY, {})
+    monkeypatch.undo()
+    assert staged(tmp_path) == [0, 1]
+    assert not list((tmp_path / ".staging").glob(".tmp-*"))
+
+
+FILL = """
+import synthetic
+from praxia.core.errors import RecordingError
+from praxia.data.compact import compact
+from praxia.data.recording import begin
+from praxia.data.staging import stage_episode, staged
+begin("set", {})
+try:
+    for index in range(1000):
+        stage_episode("set", index, synthetic.episode(index))
+except RecordingError as error:
+    assert f"kept: {index} whole episodes" in str(error), error
+assert 0 < index < 999 and staged("set") == list(range(index))
+try:
+    compact("set", synthetic.BODY, {})
+except RecordingError as error:
+    assert "while compacting" in str(error), error
+else:
+    raise SystemExit("the disk was not full")
+assert staged("set") == list(range(index))
+print("kept", index)
+"""
+
+
+def test_a_really_full_disk(tmp_path):
+    """A file system of one megabyte, where the kernel lets an ordinary user mount one of their own."""
+    unshare = shutil.which("unshare")
+    mount = f"mount -t tmpfs -o size=1m none {tmp_path} && cd {tmp_path}"
+    if not unshare or subprocess.run([unshare, "-rm", "sh", "-c", mount], capture_output=True, check=False).returncode:
+        pytest.skip("no private file systems here; the test above stands in")
+    script = f"{mount} && exec {sys.executable} -W error -c '{FILL}'"
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run(
+        [unshare, "-rm", "sh", "-c", script], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("kept")
+    assert "Exception ignored" not in done.stderr
+
+
+def test_begin_claims_a_folder(tmp_path):
+    root = tmp_path / "set"
+    assert begin(root, {"tasks": ["a"], "seed": 0}) == []
+    with pytest.raises(PraxiaError, match=r"unfinished recording \(0 episodes\).*--resume"):
+        begin(root, {"tasks": ["a"], "seed": 0})
+    assert begin(root, {"tasks": ("a",), "seed": 0}, resume=True) == []
+    with pytest.raises(MismatchError, match="seed was 0 and is now 1"):
+        begin(root, {"tasks": ["a"], "seed": 1}, resume=True)
+
+
+def test_begin_refuses_what_is_not_its_own(tmp_path, record):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(PraxiaError, match="expected an empty or new folder"):
+        begin(tmp_path, {})
+    record(tmp_path / "set", [0])
+    with pytest.raises(PraxiaError, match=r"already holds a finished data set; choose another --out"):
+        begin(tmp_path / "set", {"seed": 0})

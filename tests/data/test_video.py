@@ -1,0 +1,63 @@
+import io
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from praxia.data.video import concatenate, decode_all, decode_some, encode
+
+
+def scene(n, seed=0):
+    """Smooth coloured pictures with hard edges, as a renderer draws them."""
+    y, x = np.mgrid[0:64, 0:64] / 64
+    frames = []
+    for t in range(n):
+        ball = (x - 0.5 - 0.01 * t) ** 2 + (y - 0.4 - 0.1 * seed) ** 2 < 0.03
+        red = np.where(ball, 0.9, 0.3 + 0.4 * x)
+        green = np.where(ball, 0.1, 0.5 * y + 0.2)
+        frames.append(np.stack([red, green, np.where(ball, 0.15, 0.6 - 0.4 * x * y)], axis=-1))
+    return (np.stack(frames) * 255).astype(np.uint8)
+
+
+def written(tmp_path, name, data):
+    (tmp_path / name).write_bytes(data)
+    return tmp_path / name
+
+
+def test_pictures_survive(tmp_path):
+    frames = scene(12)
+    decoded = np.stack(list(decode_all(written(tmp_path, "a.mp4", encode(frames, 80)))))
+    error = ((decoded.astype(float) - frames) ** 2).mean(axis=(1, 2, 3))
+    assert (10 * np.log10(255**2 / error)).min() > 38
+
+
+def test_the_same_pictures_give_the_same_bytes():
+    assert encode(scene(9), 80) == encode(scene(9), 80)
+
+
+@pytest.mark.parametrize("fps", [80.0, 10.0, 30.0, 29.97, 12.5])
+def test_joined_files_keep_time_exactly(tmp_path, fps):
+    lengths = [1, 7, 2, 30, 5]
+    parts = [scene(n, seed) for seed, n in enumerate(lengths)]
+    files = [written(tmp_path, f"{i}.mp4", encode(part, fps)) for i, part in enumerate(parts)]
+    target = io.BytesIO()
+    assert concatenate(files, target, fps) == sum(lengths)
+    joined = written(tmp_path, "all.mp4", target.getvalue())
+    rate = Fraction(fps).limit_denominator(1001)
+    with av.open(str(joined)) as container:
+        stream = container.streams.video[0]
+        times = [frame.pts * stream.time_base for frame in container.decode(stream)]
+        assert stream.average_rate == rate
+        assert stream.frames == sum(lengths)
+    assert times == [n / rate for n in range(sum(lengths))]
+    alone = np.concatenate([np.stack(list(decode_all(file))) for file in files])
+    np.testing.assert_array_equal(np.stack(list(decode_all(joined))), alone)
+    numbers = np.array([44, 0, 8, 9, 9, 10, 1, 31])
+    np.testing.assert_array_equal(decode_some(joined, numbers, fps), alone[numbers])
+
+
+def test_files_of_other_settings_are_not_joined(tmp_path):
+    files = [written(tmp_path, f"{i}.mp4", encode(scene(3)[:, :size], 80)) for i, size in enumerate((64, 32))]
+    with pytest.raises(AssertionError, match="encoded with other settings"):
+        concatenate(files, io.BytesIO(), 80)

@@ -1,0 +1,145 @@
+"""A ball that rolls to the right and succeeds beyond its goal; results of judged episodes in it, on disk."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from praxia.core.types import Camera, Embodiment, EnvSpec, Field, Observation, Outcome, Start
+from praxia.results.rows import Row, actions_digest
+from praxia.results.store import Replay, ResultsStore
+
+BODY = Embodiment(
+    name="ball",
+    state=(Field("position", 1, "position", "m"),),
+    action=(Field("move", 1, "delta", "m"),),
+    cameras=(Camera("side", 64, 64),),
+    control_hz=80.0,
+)
+HORIZON = 60
+
+
+class BallEnv:
+    """Each step moves the ball by action[0]; at 1 it is at the picture's right edge. Success beyond `goal`."""
+
+    embodiment = BODY
+
+    def __init__(self, spec: EnvSpec):
+        self.spec = spec
+
+    def reset(self, start: Start) -> None:
+        self.goal, self.crash_at = start.payload["goal"], start.payload.get("crash_at")
+        self.position, self.steps = 0.0, 0
+
+    def step(self, action: np.ndarray) -> Outcome:
+        self.steps += 1
+        if self.steps == self.crash_at:
+            raise RuntimeError("the ball burst")
+        self.position += float(action[0])
+        return Outcome(0.0, False, False, self.position >= self.goal)
+
+    def look(self, cameras: Sequence[str]) -> Observation:
+        side = self.spec.size
+        down, across = np.mgrid[0:side, 0:side] / side
+        ball = np.hypot(down - 0.6, across - self.position) < 0.12
+        picture = np.where(ball[..., None], (200, 60, 30), (60, 90, 120)).astype(np.uint8)
+        state = np.array([self.position], np.float32)
+        return Observation(dict.fromkeys(cameras, picture), state, f"roll <b>{self.spec.task}</b>", self.steps / 80)
+
+    def privileged(self) -> Mapping[str, np.ndarray]:
+        return {}
+
+    def snapshot(self) -> bytes:
+        return np.float64(self.position).tobytes()
+
+    def restore(self, snapshot: bytes) -> None:
+        self.position = float(np.frombuffer(snapshot)[0])
+
+    def close(self) -> None:
+        pass
+
+
+def build(spec: EnvSpec) -> BallEnv:
+    return BallEnv(spec)
+
+
+def run_episode(start: Start, speed: float) -> tuple[np.ndarray, int | None]:
+    """The actions of an episode that rolls at `speed` until success or the horizon, and the step of success."""
+    env = build(EnvSpec("ball", start.task))
+    env.reset(start)
+    for step in range(1, HORIZON + 1):
+        if env.step(np.array([speed], np.float32)).success:
+            return np.full((step, 1), speed, np.float32), step
+    return np.full((HORIZON, 1), speed, np.float32), None
+
+
+def judge(
+    out: Path,
+    outcomes: Mapping[str, str],
+    *,
+    benchmark: str = "ball/plain",
+    control: str | None = None,
+    policy: str = "runs/seeing/policy",
+    sha256: str = "5ee1" * 16,
+) -> list[Row]:
+    """Write results of real episodes to `out`: `outcomes` has for each task a letter an episode.
+
+    "s" succeeds after about 25 steps, "f" fails, "e" crashes.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    store = ResultsStore(out)
+    store.begin(meta(benchmark, control, policy, sha256, out), resume=False)
+    rows = []
+    for task, letters in outcomes.items():
+        for number, letter in enumerate(letters):
+            start = Start("ball", task, {"goal": 0.75, "number": number})
+            actions, success_step = run_episode(start, (0.03 if letter == "s" else 0.005) + 0.0001 * number)
+            status: Any = {"s": "success", "f": "failure", "e": "error"}[letter]
+            error = "RuntimeError: the ball burst" if letter == "e" else None
+            digest = actions_digest(actions)
+            row = Row(
+                benchmark, task, start.key, sha256, control, status, len(actions), success_step, digest, error, 0.1
+            )
+            store.append(row, Replay(EnvSpec("ball", task, "fast", 64), start, actions))
+            rows.append(row)
+    store.close()
+    return rows
+
+
+def meta(benchmark: str, control: str | None, policy: str, sha256: str, out: Path) -> dict[str, Any]:
+    return {
+        "schema": "praxia.evaluation.v1",
+        "command": f"praxia eval {policy} --benchmark {benchmark} --out {out.name}",
+        "fingerprint": {
+            "benchmark": {"name": benchmark, "metric": "ever", "horizon": HORIZON},
+            "policy_sha256": sha256,
+            "control": control,
+            "seed": 0,
+            "versions": {"mujoco": "3.8.1"},
+        },
+    }
+
+
+def train(run: Path, *, sha256: str = "5ee1" * 16, blind: bool = False, steps: int = 400) -> Path:
+    """Write a training run's files to `run`."""
+    (run / "policy").mkdir(parents=True)
+    about = {
+        "recipe": "flow-ball",
+        "config": {"part": "train-run", "train": {"steps": steps}},
+        "command": f"praxia train flow-ball --data data --out {run.name}",
+        "data": {"path": "data", "content_sha256": "c0ffee"},
+        "seed": 3,
+    }
+    (run / "run.json").write_text(json.dumps(about))
+    moments = {"state": [0]} if blind else {"state": [0], "image.side": [0]}
+    (run / "policy" / "policy.json").write_text(
+        json.dumps({"weights_sha256": sha256, "window": {"moments": moments, "horizon": 8}})
+    )
+    lines = [
+        {"step": step, "loss": 40 / step, "lr": 1e-3, "samples_per_s": 900.0 + step % 7, "wall_s": step / 8}
+        for step in range(40, steps + 1, 40)
+    ]
+    (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return run
