@@ -7,22 +7,24 @@ import errno
 import os
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from toy_world import ToyEnv, Walker
 
-from praxia.collect.plan import Collection, Source
+from praxia.collect.plan import Collection
 from praxia.collect.runner import collect
 from praxia.core.keys import generator
 from praxia.core.types import Camera, Decision, Embodiment, EnvSpec, Field, Outcome, Query, Start
+from praxia.envs.family import Family
 
 SIZE = 16
 BODY = Embodiment(
     name="toy",
     state=(Field("position", 1, "position", "m"),),
-    action=(Field("move", 1, "delta", "m", low=-1.0, high=1.0),),
+    action=(Field("move", 1, "delta", "m", low=-1.0, high=1.0), Field("grip", 1, "gripper", "1")),
     cameras=(Camera("front", SIZE, SIZE),),
     control_hz=10.0,
 )
@@ -45,18 +47,16 @@ class MisbehavingEnv(ToyEnv):
 
 
 class Expert(Walker):
-    """Walks to the goal with noise on what it executes, not on its label."""
+    """Walks to the goal with a hand that does nothing."""
 
     embodiment = None
 
-    def __init__(self, noise: float):
+    def __init__(self, instructions: Mapping[str, str]):
         super().__init__(cameras=(), chunk=1)
-        self.noise = noise
 
     def _decide(self, query: Query) -> Decision:
-        clean = super()._decide(query)
-        disturbance = self.noise * generator(query.key, query.step, "dart").normal(size=clean.chunk.shape)
-        return Decision((clean.chunk + disturbance).astype(np.float32), clean.valid, clean.chunk)
+        move = super()._decide(query).chunk
+        return Decision(np.concatenate([move, np.zeros_like(move)], axis=1), np.ones(1, bool))
 
 
 def build(spec: EnvSpec) -> MisbehavingEnv:
@@ -87,11 +87,21 @@ def embodiment(spec: EnvSpec) -> Embodiment:
     return BODY
 
 
+def task_name(name: str) -> str:
+    return name
+
+
+def provenance() -> dict[str, Any]:
+    return {}
+
+
 def gather(out: Path, episodes: int = 3, draw: Any = draw_start, make: Any = build, **options: Any) -> dict[str, Any]:
     running = {name: options.pop(name) for name in ("workers", "resume", "report") if name in options}
     options = {"tasks": ("walk", "run"), "size": SIZE, "noise": (0.0, 0.1), "horizon": 40, **options}
     collection = Collection("toy", episodes=episodes, **options)
-    return collect(collection, out, Source(make, draw, embodiment, Expert), **running)
+    told = {"walk": "please walk", "run": "please run"}
+    family = Family("toy", told, task_name, draw, embodiment, make, provenance)
+    return collect(collection, out, family, make_expert=Expert, **running)
 
 
 if __name__ == "__main__":

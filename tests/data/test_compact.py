@@ -66,9 +66,8 @@ def test_columns_hold_what_was_recorded(recorded, synthetic):
 
 
 def test_files_roll_over_at_their_limits(tmp_path, synthetic, record, monkeypatch):
-    kilobyte = 1 / 1024
-    monkeypatch.setattr(merge, "DATA_FILE_MB", 3 * kilobyte)
-    monkeypatch.setattr(merge, "VIDEO_FILE_MB", 40 * kilobyte)
+    monkeypatch.setattr(merge, "DATA_FILE_BYTES", 3000)
+    monkeypatch.setattr(merge, "VIDEO_FILE_BYTES", 6000)
     record(tmp_path)
     assert len(list((tmp_path / "data/chunk-000").iterdir())) > 2
     assert len(list((tmp_path / "videos/observation.images.front/chunk-000").iterdir())) > 2

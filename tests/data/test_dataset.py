@@ -16,7 +16,7 @@ VIDEO = "videos/observation.images.front/chunk-000/file-001.mp4"
 @pytest.fixture
 def broken(tmp_path, record, monkeypatch):
     """A data set of several video files, to be damaged."""
-    monkeypatch.setattr(merge, "VIDEO_FILE_MB", 40 / 1024)
+    monkeypatch.setattr(merge, "VIDEO_FILE_BYTES", 6000)
     record(tmp_path / "set")
     return tmp_path / "set"
 

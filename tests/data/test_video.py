@@ -27,13 +27,13 @@ def written(tmp_path, name, data):
 
 def test_pictures_survive(tmp_path):
     frames = scene(12)
-    decoded = np.stack(list(decode_all(written(tmp_path, "a.mp4", encode(frames, 80)))))
+    decoded = np.stack(list(decode_all(written(tmp_path, "a.mp4", encode(frames, 80.0)))))
     error = ((decoded.astype(float) - frames) ** 2).mean(axis=(1, 2, 3))
     assert (10 * np.log10(255**2 / error)).min() > 38
 
 
 def test_the_same_pictures_give_the_same_bytes():
-    assert encode(scene(9), 80) == encode(scene(9), 80)
+    assert encode(scene(9), 80.0) == encode(scene(9), 80.0)
 
 
 @pytest.mark.parametrize("fps", [80.0, 10.0, 30.0, 29.97, 12.5])
@@ -58,6 +58,6 @@ def test_joined_files_keep_time_exactly(tmp_path, fps):
 
 
 def test_files_of_other_settings_are_not_joined(tmp_path):
-    files = [written(tmp_path, f"{i}.mp4", encode(scene(3)[:, :size], 80)) for i, size in enumerate((64, 32))]
+    files = [written(tmp_path, f"{i}.mp4", encode(scene(3)[:, :size], 80.0)) for i, size in enumerate((64, 32))]
     with pytest.raises(AssertionError, match="encoded with other settings"):
-        concatenate(files, io.BytesIO(), 80)
+        concatenate(files, io.BytesIO(), 80.0)

@@ -52,9 +52,9 @@ def test_any_order_and_repeats(windows):
 
 
 def test_only_what_the_window_asks_for(dataset):
-    samples = Windows(dataset, Window({"image.wrist": (0,)}, horizon=1), [2]).read(np.array([1]))
+    samples = Windows(dataset, Window({"image.wrist": (0,), "state": (0,)}, horizon=1), [2]).read(np.array([1]))
     assert list(samples.images) == ["wrist"]
-    assert samples.state.shape == (1, 0, 4)
+    assert samples.state.shape == (1, 1, 4)
     assert samples.action.shape == (1, 1, 3)
 
 

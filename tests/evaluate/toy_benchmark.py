@@ -12,9 +12,10 @@ import numpy as np
 from toy_world import BODY, ToyEnv, Walker
 
 from praxia.core.keys import generator
-from praxia.core.types import EnvSpec, Outcome, Pace, Start
+from praxia.core.types import Embodiment, EnvSpec, Outcome, Pace, Start
+from praxia.envs.family import Family
 from praxia.evaluate.benchmarks import Benchmark
-from praxia.evaluate.plan import Evaluation, Suite
+from praxia.evaluate.plan import Evaluation
 from praxia.evaluate.runner import evaluate
 
 BENCHMARK = Benchmark(
@@ -58,14 +59,27 @@ def slow_start(task: str, split: str, index: int) -> Start:
     return draw_start(task, split, index, step_s=0.005)
 
 
-def suite(draw: Any = draw_start) -> Suite:
-    return Suite(build, draw, lambda task: f"please {task}", lambda spec: BODY, lambda: {"gl": None})
+def task_name(name: str) -> str:
+    return name
+
+
+def embodiment(spec: EnvSpec) -> Embodiment:
+    return BODY
+
+
+def provenance() -> dict[str, Any]:
+    return {"gl_vendor": "none"}
+
+
+def family(draw: Any = draw_start) -> Family:
+    told = {"walk": "please walk", "run": "please run"}
+    return Family("toy", told, task_name, draw, embodiment, build, provenance)
 
 
 def judge(out: Path, policy: Any = None, draw: Any = draw_start, episodes: int = 4, **options: Any) -> dict[str, Any]:
     running = {name: options.pop(name) for name in ("workers", "resume", "report") if name in options}
     options = {"benchmark": BENCHMARK, "policy_sha256": "f00d", "episodes": episodes, **options}
-    return evaluate(policy or Walker(), Evaluation(**options), out, suite(draw), **running)
+    return evaluate(policy or Walker(), Evaluation(**options), out, family(draw), **running)
 
 
 if __name__ == "__main__":

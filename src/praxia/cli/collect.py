@@ -42,6 +42,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     from praxia.collect.plan import Collection
     from praxia.collect.runner import collect
     from praxia.envs import find_family
+    from praxia.envs import find_family
 
     family = find_family(options.env)
     tasks = tuple(family.instructions if options.tasks == "all" else map(family.task, options.tasks.split(",")))

@@ -1,29 +1,36 @@
-"""Worker processes that record episodes, handed out by index, in order."""
+"""Worker processes that record episodes."""
 
-from collections import deque
-from collections.abc import Iterable, Iterator
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from praxia.collect.plan import Collection, Source
+from praxia.collect.plan import Collection
 from praxia.collect.record import record
 from praxia.core.errors import PraxiaError, RecordingError
+from praxia.core.types import Policy
+from praxia.envs.family import Family
 from praxia.rollout.process import Worker
 from praxia.rollout.slots import LocalSlots
+from praxia.rollout.waiting import Waiting
 
-__all__ = ["Crew"]
+__all__ = ["Crew", "MakeExpert"]
+
+# From what each task's robot is told to the expert of them all. Picklable.
+MakeExpert = Callable[[Mapping[str, str]], Policy]
 
 
 class Crew:
-    """`num_workers` processes recording `collection` into `root`.
+    """`num_workers` processes recording `collection` into `root`, each staying with a task while it can.
 
     An episode that crashes, or whose worker dies, is begun once more from the same start.
     """
 
-    def __init__(self, num_workers: int, root: Path, collection: Collection, source: Source):
-        self._arguments = (root, collection, source)
+    def __init__(self, num_workers: int, root: Path, collection: Collection, family: Family, make_expert: MakeExpert):
+        self._arguments = (root, collection, family, make_expert)
         self._workers = [Worker(_serve, *self._arguments) for _ in range(num_workers)]
+        self._num_tasks = len(collection.tasks)
         self._doing: dict[int, int] = {}
         self._crashes: dict[int, str] = {}
 
@@ -34,17 +41,17 @@ class Crew:
             RecordingError: an episode crashed twice, or the disk is full.
             PraxiaError: bad input that a worker met.
         """
-        waiting = deque(indices)
+        waiting = Waiting(indices, lambda index: index % self._num_tasks)
         for number in range(len(self._workers)):
-            self._hand_out(number, waiting)
+            self._hand_out(number, waiting.take(None))
         while self._doing:
             readable = wait([self._workers[number].connection for number in self._doing])
             for number in [number for number in self._doing if self._workers[number].connection in readable]:
                 index, (verdict, detail) = self._doing.pop(number), self._listen(number)
                 if verdict == "crashed":
                     self._note_crash(index, detail)
-                    waiting.appendleft(index)
-                self._hand_out(number, waiting)
+                    waiting.put_back(index)
+                self._hand_out(number, waiting.take(index))
                 if verdict == "recorded":
                     yield index, detail
 
@@ -57,14 +64,12 @@ class Crew:
             worker.close()
         self._workers = []
 
-    def _hand_out(self, number: int, waiting: deque[int]) -> None:
-        if waiting:
-            self._doing[number] = waiting.popleft()
-            try:
-                self._workers[number].connection.send(self._doing[number])
-            except (BrokenPipeError, ConnectionResetError):
-                # It died idle: `wait` reads that from its pipe, and the episode counts as crashed.
-                return
+    def _hand_out(self, number: int, index: int | None) -> None:
+        if index is not None:
+            self._doing[number] = index
+            # A worker that died idle cannot be told: its pipe says so when we listen, and the episode has crashed.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                self._workers[number].connection.send(index)
 
     def _listen(self, number: int) -> tuple[str, Any]:
         """What worker `number` says of its episode: "recorded" with its success, or "crashed" with why."""
@@ -89,13 +94,14 @@ class Crew:
         self._crashes[index] = crash
 
 
-def _serve(connection: Connection, root: Path, collection: Collection, source: Source) -> None:
+def _serve(connection: Connection, root: Path, collection: Collection, family: Family, make_expert: MakeExpert) -> None:
     """The worker's side: an index comes in, a verdict and its detail go out."""
-    slots = LocalSlots(1, source.build)
+    slots = LocalSlots(1, family.build)
+    expert = make_expert(family.instructions)
     while True:
         index = connection.recv()
         try:
-            trace = record(root, index, collection, source, slots)
+            trace = record(root, index, collection, family, expert, slots)
         except PraxiaError as error:
             connection.send(("refused", (type(error).__name__, str(error))))
         else:

@@ -1,32 +1,16 @@
-"""What a collection records, as a value, and what it needs to know of the environments it records in."""
+"""What a collection records, as a value."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from praxia.core.types import Embodiment, EnvSpec, Policy, Start
-from praxia.rollout.slots import Build
+from praxia.core.types import EnvSpec
+from praxia.envs.family import Family
 from praxia.rollout.trace import Job
 
-__all__ = ["Collection", "Source"]
+__all__ = ["Collection"]
 
 # The experts of Meta-World reach success after 83 steps on average and 215 at most; noise delays them a little.
 HORIZON = 250
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where demonstrations come from. Picklable: every worker process gets a copy.
-
-    `build` makes an environment, `draw_start(task, split, index)` is a task's start number `index`,
-    `embodiment(spec)` the body in that environment, and `expert(task, noise)` a policy that solves the task while
-    it disturbs its own actions with Gaussian noise of deviation `noise` and labels them with what it meant to do.
-    """
-
-    build: Build
-    draw_start: Callable[[str, str, int], Start]
-    embodiment: Callable[[EnvSpec], Embodiment]
-    expert: Callable[[float], Policy]
 
 
 @dataclass(frozen=True)
@@ -59,8 +43,8 @@ class Collection:
     def noise_of(self, index: int) -> float:
         return self.noise[index // len(self.tasks) % len(self.noise)]
 
-    def job(self, index: int, source: Source) -> Job:
+    def job(self, index: int, family: Family) -> Job:
         """The episode of that index."""
         task = self.tasks[index % len(self.tasks)]
-        start = source.draw_start(task, f"train-{self.seed}", index // len(self.tasks))
+        start = family.draw_start(task, f"train-{self.seed}", index // len(self.tasks))
         return Job(self.spec(task), start, f"{self.seed}/{start.key}", index)

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from praxia.collect.plan import Collection, Source
-from praxia.core.types import Embodiment, Pace, VectorEnv
+from praxia.collect.plan import Collection
+from praxia.core.types import Embodiment, Pace, Policy, VectorEnv
 from praxia.data.episode import Episode
 from praxia.data.staging import stage_episode
+from praxia.envs.family import Family
+from praxia.experts.scripted import Noisy
 from praxia.rollout.loop import rollout
 from praxia.rollout.trace import Recording, Trace
 
@@ -17,16 +19,16 @@ __all__ = ["episode_of", "record"]
 STEPS_AFTER_SUCCESS = 3
 
 
-def record(root: Path, index: int, collection: Collection, source: Source, slots: VectorEnv) -> Trace:
+def record(root: Path, index: int, collection: Collection, family: Family, expert: Policy, slots: VectorEnv) -> Trace:
     """Record episode `index` of `collection` into `root`, success or not.
 
     A crashed episode (`Trace.error`) is not kept: it says nothing about the expert.
     """
-    job = collection.job(index, source)
-    body = source.embodiment(job.spec)
+    job = collection.job(index, family)
+    body = family.embodiment(job.spec)
     noise = collection.noise_of(index)
     (trace,) = rollout(
-        source.expert(noise),
+        Noisy(expert, noise),
         slots,
         [job],
         pace=Pace(executed_steps=1),

@@ -6,11 +6,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from praxia.collect.crew import Crew
-from praxia.collect.plan import Collection, Source
+from praxia.collect.crew import Crew, MakeExpert
+from praxia.collect.plan import Collection
 from praxia.data.compact import compact
 from praxia.data.dataset import Dataset
 from praxia.data.recording import begin
+from praxia.envs.family import Family
+from praxia.experts import find_expert
 
 __all__ = ["Report", "collect"]
 
@@ -21,13 +23,15 @@ Report = Callable[[int, int, str], None]
 def collect(
     collection: Collection,
     out: Path,
-    source: Source,
+    family: Family,
     *,
+    make_expert: MakeExpert | None = None,
     workers: int = 1,
     resume: bool = False,
     report: Report = lambda done, planned, text: None,
 ) -> dict[str, Any]:
-    """Record what is missing of `collection`, then make the data set of it.
+    """Record what is missing of `collection` with its environments' registered expert, or that of `make_expert`, then
+    make the data set of it.
 
     Returns `{episodes, attempts, successes, frames, recovered, content_sha256}`: episodes in the data set, how many
     were begun for it (crashed ones are begun again), those that reached success, their steps, how many an earlier,
@@ -38,11 +42,16 @@ def collect(
         MismatchError: `resume` with a collection other than that begun in `out`.
         RecordingError: a full disk, or an episode that crashed twice; what was recorded is kept.
     """
+    make_expert = make_expert or find_expert(collection.env)
     plan = collection.to_json()
     recovered = begin(out, plan, resume=resume)
     missing = sorted(set(range(len(collection))) - set(recovered))
-    crashes = _record(collection, out, source, workers, missing, len(recovered), report) if missing else 0
-    content_sha256 = compact(out, source.embodiment(collection.spec(collection.tasks[0])), plan)
+    crashes = 0
+    if missing:
+        with closing(Crew(min(workers, len(missing)), out, collection, family, make_expert)) as crew:
+            _record(crew, missing, len(recovered), report)
+            crashes = crew.num_crashes
+    content_sha256 = compact(out, family.embodiment(collection.spec(collection.tasks[0])), plan)
     dataset = Dataset(out)
     return {
         "episodes": dataset.num_episodes,
@@ -54,22 +63,11 @@ def collect(
     }
 
 
-def _record(
-    collection: Collection,
-    out: Path,
-    source: Source,
-    workers: int,
-    missing: list[int],
-    num_recovered: int,
-    report: Report,
-) -> int:
-    """Record the episodes `missing`; returns how many crashed on the way."""
-    began_s, planned = time.perf_counter(), len(collection)
+def _record(crew: Crew, missing: list[int], num_recovered: int, report: Report) -> None:
+    """Have the episodes `missing` recorded, and say how it goes."""
+    began_s, successes, planned = time.perf_counter(), 0, num_recovered + len(missing)
     report(num_recovered, planned, f"{num_recovered} episodes recovered" if num_recovered else "starting")
-    with closing(Crew(min(workers, len(missing)), out, collection, source)) as crew:
-        successes = 0
-        for done, (_, success) in enumerate(crew.run(missing), 1):
-            successes += success
-            per_minute = done / (time.perf_counter() - began_s) * 60
-            report(num_recovered + done, planned, f"{successes}/{done} succeeded  {per_minute:.0f} episodes/min")
-        return crew.num_crashes
+    for done, (_, success) in enumerate(crew.run(missing), 1):
+        successes += success
+        per_minute = done / (time.perf_counter() - began_s) * 60
+        report(num_recovered + done, planned, f"{successes}/{done} succeeded  {per_minute:.0f} episodes/min")

@@ -18,12 +18,14 @@ class Part:
 
 
 def part_to_json(part: Part) -> dict[str, Any]:
-    """`{"part": tag, field: value, ...}`, nested where a field is itself a part."""
-    value: dict[str, Any] = {"part": part.tag}
-    for entry in fields(part):
-        item = getattr(part, entry.name)
-        value[entry.name] = part_to_json(item) if isinstance(item, Part) else item
-    return value
+    """`{"part": tag, field: value, ...}`, nested where a field is itself a part or knows its own `to_json`."""
+
+    def plain(item: Any) -> Any:
+        if isinstance(item, Part):
+            return part_to_json(item)
+        return item.to_json() if hasattr(item, "to_json") else item
+
+    return {"part": part.tag, **{entry.name: plain(getattr(part, entry.name)) for entry in fields(part)}}
 
 
 def part_from_json(value: Mapping[str, Any], find: Callable[[str], type[Part]]) -> Part:

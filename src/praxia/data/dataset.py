@@ -90,7 +90,7 @@ class Dataset:
 
     @property
     def fps(self) -> float:
-        return self.info["fps"]
+        return float(self.info["fps"])
 
     @property
     def num_episodes(self) -> int:

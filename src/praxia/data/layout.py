@@ -5,12 +5,13 @@ from pathlib import Path
 __all__ = [
     "CODEBASE_VERSION",
     "DATA",
-    "DATA_FILE_MB",
+    "DATA_FILE_BYTES",
     "EMBODIMENT",
     "EPISODES",
     "FILES_PER_CHUNK",
     "INFO",
     "MANIFEST",
+    "MEGABYTE",
     "PLAN",
     "RECORDS",
     "STAGING",
@@ -18,7 +19,7 @@ __all__ = [
     "STATS",
     "TASKS",
     "VIDEO",
-    "VIDEO_FILE_MB",
+    "VIDEO_FILE_BYTES",
     "committed",
     "image_key",
     "place",
@@ -26,8 +27,9 @@ __all__ = [
 
 CODEBASE_VERSION = "v3.0"
 FILES_PER_CHUNK = 1000
-DATA_FILE_MB = 100
-VIDEO_FILE_MB = 200
+MEGABYTE = 1024 * 1024
+DATA_FILE_BYTES = 100 * MEGABYTE
+VIDEO_FILE_BYTES = 200 * MEGABYTE
 
 INFO = "meta/info.json"
 STATS = "meta/stats.json"

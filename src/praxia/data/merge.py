@@ -10,8 +10,7 @@ import pyarrow as pa
 
 from praxia.core.types import Embodiment
 from praxia.data.columns import index_columns, matrix, table
-from praxia.data.features import frames_per_second
-from praxia.data.layout import DATA, DATA_FILE_MB, STATES, VIDEO, VIDEO_FILE_MB, image_key, place
+from praxia.data.layout import DATA, DATA_FILE_BYTES, STATES, VIDEO, VIDEO_FILE_BYTES, image_key, place
 from praxia.data.rolling import RollingParquet, groups_by_size
 from praxia.data.staging import StagedEpisode
 from praxia.data.stats import MAX_QUANTILE_ROWS, Described, Moments, Pixels, describe
@@ -60,7 +59,7 @@ def merge(root: Path, episodes: Sequence[StagedEpisode], embodiment: Embodiment)
     """Write everything that is one entry a frame."""
     merged = Merged()
     cameras = [camera.name for camera in embodiment.cameras]
-    gathered = _numbers(root, episodes, merged, frames_per_second(embodiment))
+    gathered = _numbers(root, episodes, merged, embodiment.control_hz)
     for camera in cameras:
         _videos(root, episodes, camera, merged, embodiment.control_hz)
     pixels = {camera: [episode.pixels(camera) for episode in episodes] for camera in cameras}
@@ -74,8 +73,8 @@ def merge(root: Path, episodes: Sequence[StagedEpisode], embodiment: Embodiment)
 
 def _numbers(root: Path, episodes: Sequence[StagedEpisode], merged: Merged, fps: float) -> Gathered:
     gathered = Gathered(sum(episode.description["length"] for episode in episodes))
-    data = RollingParquet(root, DATA, DATA_FILE_MB, "snappy")
-    states = RollingParquet(root, STATES, DATA_FILE_MB, "zstd")
+    data = RollingParquet(root, DATA, DATA_FILE_BYTES, "snappy")
+    states = RollingParquet(root, STATES, DATA_FILE_BYTES, "zstd")
     first = 0
     for number, episode in enumerate(episodes):
         length, instruction = episode.description["length"], episode.description["instruction"]
@@ -107,7 +106,7 @@ def _videos(root: Path, episodes: Sequence[StagedEpisode], camera: str, merged: 
     key = image_key(camera)
     sizes = [episode.video(camera).stat().st_size for episode in episodes]
     places = merged.video_places[key] = []
-    for file, group in enumerate(groups_by_size(sizes, VIDEO_FILE_MB)):
+    for file, group in enumerate(groups_by_size(sizes, VIDEO_FILE_BYTES)):
         path = root / VIDEO.format(video_key=key, **place(file))
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as target:

@@ -12,17 +12,15 @@ from praxia.data.whole import write_bytes
 
 __all__ = ["RollingParquet", "groups_by_size"]
 
-MEGABYTE = 1024 * 1024
-
 
 class RollingParquet:
-    """Parquet files named by `template`, one row group an episode, each of at most `limit_mb` before compression.
+    """Parquet files named by `template`, one row group an episode, each of at most `limit` bytes before compression.
 
     The file under way grows in memory and reaches the disk at once, when it is full or at `close`.
     """
 
-    def __init__(self, root: Path, template: str, limit_mb: int, compression: str):
-        self._root, self._template, self._limit, self._compression = root, template, limit_mb * MEGABYTE, compression
+    def __init__(self, root: Path, template: str, limit: int, compression: str):
+        self._root, self._template, self._limit, self._compression = root, template, limit, compression
         self._writer: pq.ParquetWriter | None = None
         self._bytes, self._size = io.BytesIO(), 0
         self._number = -1
@@ -54,11 +52,11 @@ class RollingParquet:
         write_bytes(self.path, self._bytes.getbuffer())
 
 
-def groups_by_size(sizes: Sequence[int], limit_mb: int) -> list[range]:
-    """Consecutive runs of items whose sizes (bytes) add up to at most `limit_mb`, or hold one item alone."""
+def groups_by_size(sizes: Sequence[int], limit: int) -> list[range]:
+    """Consecutive runs of items whose sizes (bytes) add up to at most `limit`, or hold one item alone."""
     groups, first, total = [], 0, 0
     for item, size in enumerate(sizes):
-        if item > first and total + size > limit_mb * MEGABYTE:
+        if item > first and total + size > limit:
             groups.append(range(first, item))
             first, total = item, 0
         total += size

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64, Num, UInt8
+from jaxtyping import Float64, Int64, Shaped, UInt8
 
 __all__ = ["Moments", "Pixels", "describe", "sampled_frames"]
 
@@ -31,7 +31,7 @@ class Moments:
     maximum: Float64[np.ndarray, " D"]
 
     @classmethod
-    def of(cls, values: Num[np.ndarray, "N D"]) -> "Moments":
+    def of(cls, values: Shaped[np.ndarray, "N D"]) -> "Moments":
         values = values.astype(np.float64)
         mean = values.mean(axis=0)
         return cls(len(values), mean, ((values - mean) ** 2).sum(axis=0), values.min(axis=0), values.max(axis=0))
@@ -48,7 +48,7 @@ class Moments:
             np.maximum(self.maximum, other.maximum),
         )
 
-    def describe(self, rows: Num[np.ndarray, "N D"]) -> Described:
+    def describe(self, rows: Shaped[np.ndarray, "N D"]) -> Described:
         """As LeRobot lists them: std is the population's; quantiles come from `rows`."""
         levels = np.quantile(rows.astype(np.float64), list(QUANTILES.values()), axis=0)
         return {
@@ -61,7 +61,7 @@ class Moments:
         }
 
 
-def describe(values: Num[np.ndarray, "N D"]) -> Described:
+def describe(values: Shaped[np.ndarray, "N D"]) -> Described:
     """The statistics of one block of rows."""
     return Moments.of(values).describe(values)
 

@@ -9,7 +9,6 @@ import io
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
 
 import av
 import numpy as np
@@ -46,7 +45,7 @@ def encode(frames: UInt8[np.ndarray, "N Y X 3"], fps: float) -> bytes:
     return target.getvalue()
 
 
-def concatenate(sources: Sequence[Path], target: BinaryIO, fps: float) -> int:
+def concatenate(sources: Sequence[Path], target: io.BufferedIOBase, fps: float) -> int:
     """Copy the packets of `sources` one after the other, without decoding, and return how many frames there are.
 
     Times are integer frame counts over `fps`: nothing drifts, however many episodes there are.

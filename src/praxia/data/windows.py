@@ -34,6 +34,7 @@ class Windows:
         self.window = window
         chosen = np.asarray(episodes, dtype=np.int64)
         first, length = dataset.episodes.first[chosen], dataset.episodes.length[chosen]
+        self._episode = np.repeat(chosen, length)
         self._first = np.repeat(first, length)
         self._last = np.repeat(first + length - 1, length)
         self._now = np.concatenate([np.arange(a, a + n) for a, n in zip(first, length, strict=True)])
@@ -64,6 +65,11 @@ class Windows:
             action=self._action[action_at],
             action_valid=action_valid,
         )
+
+    def frames_of(self, indices: Int64[np.ndarray, " B"]) -> list[tuple[int, int]]:
+        """(episode, frame in it) of each window's present, for messages."""
+        frames = self._now[indices] - self._first[indices]
+        return list(zip(self._episode[indices].tolist(), frames.tolist(), strict=True))
 
     def _locate(
         self, indices: Int64[np.ndarray, " B"], offsets: Sequence[int]

@@ -1,137 +1,135 @@
-"""Named render profiles: how a MuJoCo scene becomes a picture. A profile is part of a benchmark's name.
+"""Drawing a MuJoCo scene under a named render profile.
 
-The cost of software OpenGL is geometry and shadow maps, not pixels: at the default quality a Meta-World frame of any
-size takes a third of a second on one core.
+A policy is trained and judged under one profile, so the profile is part of a benchmark's name. In software the cost
+of a picture is the shadow map, then multi-sampling, then triangles; its size hardly matters.
 """
 
 import copy
-import os
+from collections import OrderedDict
 from dataclasses import dataclass
 
-import fast_simplification
 import numpy as np
 from jaxtyping import UInt8
-from scipy.spatial import cKDTree
 
-from praxia.core.errors import GraphicsError, UnknownName
+from praxia.core.errors import UnknownName
+from praxia.envs.graphics import make_current, mujoco, thread_local
+from praxia.envs.meshes import decimate
+from praxia.envs.textures import shrink
 
-os.environ.setdefault("MUJOCO_GL", "egl")
-
-try:
-    import mujoco
-except RuntimeError as error:  # it refuses a MUJOCO_GL that it does not know
-    raise GraphicsError(f"{error}; set MUJOCO_GL=egl") from None
-
-__all__ = ["PROFILES", "Profile", "Renderer", "decimated", "find_profile", "gl_vendor"]
+__all__ = ["PROFILES", "Profile", "View", "draw", "profile"]
 
 
 @dataclass(frozen=True)
 class Profile:
-    """`effects`: shadows, reflections and four samples a pixel. `faces`: the fraction of each mesh that is drawn."""
+    """How a scene is drawn.
+
+    `effects` are shadows, reflections and multi-sampling, `faces` the fraction of each mesh's triangles,
+    `texture_pixels` the longest side of a texture, and `kept` how many scenes stay in graphics memory.
+    """
 
     effects: bool
     faces: float
+    texture_pixels: int | None
+    kept: int
 
 
+# A scene of Meta-World takes 110, 45 and 5 MB of graphics memory; a process may have all fifty tasks under way.
 PROFILES = {
-    "default": Profile(effects=True, faces=1.0),
-    "plain": Profile(effects=False, faces=1.0),
-    "fast": Profile(effects=False, faces=0.1),
+    "default": Profile(effects=True, faces=1.0, texture_pixels=None, kept=8),
+    "plain": Profile(effects=False, faces=1.0, texture_pixels=None, kept=8),
+    "fast": Profile(effects=False, faces=0.1, texture_pixels=256, kept=64),
 }
 
-# Meshes of fewer faces are cheap already, and fall apart first.
-MIN_FACES = 200
 
-
-class Renderer:
-    """Draws one model with one profile and one camera at `size` x `size` pixels. Holds an OpenGL context.
-
-    It draws a copy of the model, so the physics cannot see the profile; `data` may be that of the original.
-    """
-
-    def __init__(self, model: mujoco.MjModel, profile: str, size: int, camera: mujoco.MjvCamera, fovy_deg: float):
-        chosen = find_profile(profile)
-        drawn = decimated(model, chosen.faces) if chosen.faces < 1 else copy.copy(model)
-        drawn.vis.global_.offwidth = drawn.vis.global_.offheight = size
-        drawn.vis.global_.fovy = fovy_deg
-        if not chosen.effects:
-            drawn.vis.quality.offsamples = 0
-            drawn.vis.quality.shadowsize = 0
-        try:
-            self._renderer = mujoco.Renderer(drawn, size, size)
-        except Exception as error:  # every OpenGL platform raises its own
-            raise GraphicsError(_no_graphics(error)) from error
-        self._camera = camera
-        for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION):
-            self._renderer.scene.flags[flag] = chosen.effects
-
-    def draw(self, data: mujoco.MjData) -> UInt8[np.ndarray, "Y X 3"]:
-        """The scene as it stands."""
-        self._renderer.update_scene(data, self._camera)
-        return self._renderer.render()
-
-    def close(self) -> None:
-        self._renderer.close()
-
-
-def find_profile(name: str) -> Profile:
-    """The render profile of that name.
-
-    Raises:
-        UnknownName: with the nearest names.
-    """
+def profile(name: str) -> Profile:
+    """The render profile of that name. Raises UnknownName."""
     if name not in PROFILES:
         raise UnknownName("render profile", name, PROFILES, "praxia info --benchmarks")
     return PROFILES[name]
 
 
-def decimated(model: mujoco.MjModel, faces: float) -> mujoco.MjModel:
-    """A copy of `model` for drawing, whose larger meshes keep about the fraction `faces` of their triangles.
+@dataclass(frozen=True)
+class View:
+    """A camera that hangs in the world: where it is and looks (m), and its vertical field of view."""
 
-    Quadric edge collapse (the fast-simplification library) chooses the triangles; their corners are then moved to the
-    nearest original vertices, so that positions, normals and texture coordinates stay the model's own.
+    position: tuple[float, float, float]
+    target: tuple[float, float, float]
+    fovy_deg: float
+
+    def camera(self) -> mujoco.MjvCamera:
+        ahead = np.subtract(self.target, self.position)
+        camera = mujoco.MjvCamera()
+        camera.type = mujoco.mjtCamera.mjCAMERA_FREE
+        camera.lookat[:] = self.target
+        camera.distance = np.linalg.norm(ahead)
+        camera.azimuth = np.rad2deg(np.arctan2(ahead[1], ahead[0]))
+        camera.elevation = np.rad2deg(np.arcsin(ahead[2] / camera.distance))
+        return camera
+
+
+class _Canvas:
+    """The graphics memory of one scene under one profile at one size, shared by all simulators of that scene."""
+
+    def __init__(self, model: mujoco.MjModel, how: Profile, size: int):
+        make_current()
+        self.scene = mujoco.MjvScene(model, maxgeom=model.ngeom + model.nsite + 50)
+        # What is uploaded is a copy of the model: the one that is simulated is never changed.
+        drawn = copy.copy(model)
+        drawn.vis.global_.offwidth = drawn.vis.global_.offheight = size
+        if not how.effects:
+            drawn.vis.quality.offsamples = 0
+            drawn.vis.quality.shadowsize = 0
+            self.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False
+            self.scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
+        if how.faces < 1:
+            decimate(drawn, how.faces)
+        if how.texture_pixels is not None:
+            shrink(drawn, how.texture_pixels)
+        self.context = mujoco.MjrContext(drawn, mujoco.mjtFontScale.mjFONTSCALE_50.value)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self.context)
+        self.area = mujoco.MjrRect(0, 0, size, size)
+        self.option = mujoco.MjvOption()
+
+
+# Uploaded textures take some ten megabytes a scene: those used longest ago are given back.
+_MOST_CANVASES = 16
+
+
+def _canvas(model: mujoco.MjModel, scene: str, how: Profile, size: int) -> _Canvas:
+    canvases: OrderedDict[tuple, _Canvas] = thread_local("canvases", OrderedDict)
+    key = (scene, how, size)
+    if key not in canvases:
+        while len(canvases) >= _MOST_CANVASES:
+            canvases.popitem(last=False)[1].context.free()
+        canvases[key] = _Canvas(model, how, size)
+    canvases.move_to_end(key)
+    return canvases[key]
+
+
+def draw(
+    model: mujoco.MjModel, data: mujoco.MjData, *, scene: str, view: View, how: Profile, size: int
+) -> UInt8[np.ndarray, "Y X 3"]:
+    """A square picture of `size` pixels, upright. Neither `model` nor `data` is changed.
+
+    `scene` names what `model` was compiled from: models of one name share their uploaded meshes and textures.
+
+    Raises:
+        GraphicsError: this machine cannot draw off screen.
     """
-    drawn = copy.copy(model)
-    for mesh in range(model.nmesh):
-        start, num = int(model.mesh_faceadr[mesh]), int(model.mesh_facenum[mesh])
-        if num < MIN_FACES:
-            continue
-        first, count = int(model.mesh_vertadr[mesh]), int(model.mesh_vertnum[mesh])
-        points = np.array(model.mesh_vert[first : first + count])
-        old = {
-            name: np.array(getattr(model, name)[start : start + num])
-            for name in ("mesh_face", "mesh_facenormal", "mesh_facetexcoord")
-        }
-        moved, triangles = fast_simplification.simplify(points, old["mesh_face"].astype(np.int32), 1 - faces)
-        nearest = cKDTree(points).query(moved)[1]
-        corner = np.zeros(count, dtype=np.int64)  # one triangle corner of the original at each vertex
-        corner[old["mesh_face"].ravel()] = np.arange(3 * num)
-        chosen = corner[nearest[triangles]]
-        vertices = old["mesh_face"].ravel()[chosen]
-        whole = (vertices != np.roll(vertices, 1, axis=1)).all(1)  # drop triangles that became lines
-        chosen = chosen[whole]
-        for name, value in old.items():
-            getattr(drawn, name)[start : start + len(chosen)] = value.ravel()[chosen]
-        drawn.mesh_facenum[mesh] = len(chosen)
-    return drawn
-
-
-def gl_vendor() -> str:
-    """Vendor, renderer and version of the OpenGL that draws here: part of every result's fingerprint."""
-    from OpenGL import GL
-
-    try:
-        context = mujoco.GLContext(16, 16)
-        context.make_current()
-    except Exception as error:
-        raise GraphicsError(_no_graphics(error)) from error
-    text = " / ".join(GL.glGetString(name).decode() for name in (GL.GL_VENDOR, GL.GL_RENDERER, GL.GL_VERSION))
-    context.free()
-    return text
-
-
-def _no_graphics(error: Exception) -> str:
-    return (
-        f"no off-screen OpenGL with MUJOCO_GL={os.environ['MUJOCO_GL']} ({type(error).__name__}); "
-        "install it with `apt-get install libegl1 libgl1 libgles2`, then try again"
+    canvas = _canvas(model, scene, how, size)
+    make_current()
+    mujoco.mjv_updateScene(
+        model, data, canvas.option, None, view.camera(), mujoco.mjtCatBit.mjCAT_ALL.value, canvas.scene
     )
+    _set_field_of_view(canvas.scene, view.fovy_deg)
+    mujoco.mjr_render(canvas.area, canvas.scene, canvas.context)
+    picture = np.empty((size, size, 3), np.uint8)
+    mujoco.mjr_readPixels(picture, None, canvas.area, canvas.context)
+    return np.ascontiguousarray(picture[::-1])
+
+
+def _set_field_of_view(scene: mujoco.MjvScene, fovy_deg: float) -> None:
+    """A free camera takes its angle from the model, which is not ours to change: the frustum is set instead."""
+    for eye in scene.camera:
+        half = eye.frustum_near * np.tan(np.deg2rad(fovy_deg) / 2)
+        eye.frustum_bottom, eye.frustum_top, eye.frustum_width = -half, half, half

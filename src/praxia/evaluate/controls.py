@@ -1,25 +1,25 @@
 """Control conditions: the same policy and starts with one of its senses spoiled, to see what it really uses."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from praxia.core.errors import PraxiaError, UnknownName
 
 __all__ = ["CONTROLS", "control_wrappers"]
 
-# From (task, all tasks, the task's own instruction by name) to the wrappers of `praxia.envs` that spoil it.
-Instructions = Callable[[str], str]
+# From (task, all tasks of the benchmark, what a robot is told by task) to the environment wrappers that spoil it.
+Instructions = Mapping[str, str]
 Control = Callable[[str, tuple[str, ...], Instructions], tuple[str, ...]]
 
 
-def _swapped_image(task: str, tasks: tuple[str, ...], instruction: Instructions) -> tuple[str, ...]:
+def _swapped_image(task: str, tasks: tuple[str, ...], instructions: Instructions) -> tuple[str, ...]:
     """Pictures from another start of the same task: what the policy scores without seeing its own scene."""
     return ("swapped-image",)
 
 
-def _shuffled_instruction(task: str, tasks: tuple[str, ...], instruction: Instructions) -> tuple[str, ...]:
+def _shuffled_instruction(task: str, tasks: tuple[str, ...], instructions: Instructions) -> tuple[str, ...]:
     """The instruction of the benchmark's next task, cyclic: always another one."""
-    other = instruction(tasks[(tasks.index(task) + 1) % len(tasks)])
-    if other == instruction(task):
+    other = instructions[tasks[(tasks.index(task) + 1) % len(tasks)]]
+    if other == instructions[task]:
         raise PraxiaError("shuffled-instruction needs a benchmark whose tasks have different instructions")
     return (f"instruct:{other}",)
 
@@ -28,7 +28,7 @@ CONTROLS: dict[str, Control] = {"swapped-image": _swapped_image, "shuffled-instr
 
 
 def control_wrappers(
-    control: str | None, task: str, tasks: tuple[str, ...], instruction: Instructions
+    control: str | None, task: str, tasks: tuple[str, ...], instructions: Instructions
 ) -> tuple[str, ...]:
     """The environment wrappers of a control for one task of a benchmark; no control has none.
 
@@ -40,4 +40,4 @@ def control_wrappers(
         return ()
     if control not in CONTROLS:
         raise UnknownName("control", control, CONTROLS, "praxia eval --help")
-    return CONTROLS[control](task, tasks, instruction)
+    return CONTROLS[control](task, tasks, instructions)

@@ -1,32 +1,13 @@
 """What exactly an evaluation runs: a list of jobs that depends on nothing but its definition."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from praxia.core.types import Embodiment, EnvSpec, Start
+from praxia.envs.family import Family
 from praxia.evaluate.benchmarks import Benchmark
 from praxia.evaluate.controls import control_wrappers
-from praxia.rollout.slots import Build
 from praxia.rollout.trace import Job
 
-__all__ = ["Evaluation", "Suite", "plan"]
-
-
-@dataclass(frozen=True)
-class Suite:
-    """What the runner needs to know of a family of environments.
-
-    `build` makes an environment and is picklable; `draw_start(task, split, index)` is its start number `index`;
-    `instruction(task)` what a task's robot is told; `embodiment(spec)` the body in that environment; `provenance()`
-    a JSON object about what draws and simulates: the GL vendor, the hash of the assets.
-    """
-
-    build: Build
-    draw_start: Callable[[str, str, int], Start]
-    instruction: Callable[[str], str]
-    embodiment: Callable[[EnvSpec], Embodiment]
-    provenance: Callable[[], Mapping[str, Any]]
+__all__ = ["Evaluation", "plan"]
 
 
 @dataclass(frozen=True)
@@ -41,20 +22,17 @@ class Evaluation:
     seed: int = 0
 
 
-def plan(evaluation: Evaluation, suite: Suite) -> list[Job]:
-    """Every job of an evaluation, tasks in turn, so that a stopped one has judged all of them about equally.
-
-    A job's index is its place in the finished rows: by task, then by start.
+def plan(evaluation: Evaluation, family: Family) -> list[Job]:
+    """Every job of an evaluation, by task and then by start, which is also the order of the finished rows.
 
     Raises:
         UnknownName: no control of that name.
     """
     benchmark, jobs = evaluation.benchmark, []
-    for at in range(evaluation.episodes):
-        for place, task in enumerate(benchmark.tasks):
-            wrappers = control_wrappers(evaluation.control, task, benchmark.tasks, suite.instruction)
-            start = suite.draw_start(task, benchmark.split, at)
-            key = f"{evaluation.seed}/{start.key}"
-            jobs.append(Job(benchmark.spec(task, wrappers), start, key, place * evaluation.episodes + at))
+    for task in benchmark.tasks:
+        spec = benchmark.spec(task, control_wrappers(evaluation.control, task, benchmark.tasks, family.instructions))
+        for at in range(evaluation.episodes):
+            start = family.draw_start(task, benchmark.split, at)
+            jobs.append(Job(spec, start, f"{evaluation.seed}/{start.key}", len(jobs)))
     assert len({job.start.key for job in jobs}) == len(jobs), "two starts of this benchmark are the same"
     return jobs

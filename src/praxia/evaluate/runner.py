@@ -2,21 +2,23 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from praxia.core.errors import MismatchError
 from praxia.core.types import Policy
+from praxia.envs.family import Family
 from praxia.evaluate.fit import check_fit
-from praxia.evaluate.plan import Evaluation, Suite, plan
+from praxia.evaluate.plan import Evaluation, plan
 from praxia.results import fingerprint
 from praxia.results.rows import Row, actions_digest
 from praxia.results.store import Replay, ResultsStore
 from praxia.results.summary import summarise
 from praxia.rollout.loop import rollout
 from praxia.rollout.pool import WorkerPool
+from praxia.rollout.process import elsewhere
 from praxia.rollout.trace import Job, Trace
 
 __all__ = ["Report", "evaluate"]
@@ -32,13 +34,13 @@ def evaluate(
     policy: Policy,
     evaluation: Evaluation,
     out: Path,
-    suite: Suite,
+    family: Family,
     *,
     workers: int = 1,
     resume: bool = False,
     threads: int = 1,
     command: str = "",
-    report: Report | None = None,
+    report: Report = lambda done, planned, text: None,
 ) -> dict[str, Any]:
     """Run what is missing of `evaluation` and return `results.summary.summarise` of all rows, and the fingerprint.
 
@@ -53,27 +55,31 @@ def evaluate(
         UnknownName: no control of that name.
     """
     benchmark = evaluation.benchmark
-    check_fit(policy, benchmark, suite.embodiment(benchmark.spec(benchmark.tasks[0])))
-    jobs = plan(evaluation, suite)
-    meta = _meta(evaluation, suite, threads, command)
+    check_fit(policy, benchmark, family.embodiment(benchmark.spec(benchmark.tasks[0])))
+    jobs = plan(evaluation, family)
+    # A learned policy says which device does its arithmetic; the others do theirs in numpy.
+    arithmetic = {"device": str(getattr(policy, "device", "cpu")), "threads": threads}
+    meta = _meta(evaluation, family, arithmetic, command)
     with closing(ResultsStore(out)) as store:
         kept = store.begin(meta, resume)
         _check_kept(out, kept, jobs)
         tally = _Tally(len(jobs), kept, report)
         missing = [job for job in jobs if job.start.key not in {row.start for row in kept}]
-        for trace in _traces(policy, evaluation, missing, suite, workers):
+        for trace in _traces(policy, evaluation, missing, family, workers):
             row = _row(evaluation, trace)
             store.append(row, Replay(trace.job.spec, trace.job.start, trace.actions))
             tally.add(row)
-        rows = store.finish([job.start.key for job in sorted(jobs, key=lambda job: job.index)])
+        rows = store.finish([job.start.key for job in jobs])
     return {**summarise(rows), "fingerprint": meta["fingerprint"]}
 
 
-def _traces(policy: Policy, evaluation: Evaluation, jobs: Sequence[Job], suite: Suite, workers: int) -> Iterator[Trace]:
+def _traces(
+    policy: Policy, evaluation: Evaluation, jobs: Sequence[Job], family: Family, workers: int
+) -> Iterator[Trace]:
     if not jobs:
         return
     benchmark = evaluation.benchmark
-    with closing(WorkerPool(min(workers, len(jobs)), SLOTS_PER_WORKER, suite.build)) as slots:
+    with closing(WorkerPool(min(workers, len(jobs)), SLOTS_PER_WORKER, family.build)) as slots:
         yield from rollout(
             policy,
             slots,
@@ -101,7 +107,7 @@ def _row(evaluation: Evaluation, trace: Trace) -> Row:
     )
 
 
-def _meta(evaluation: Evaluation, suite: Suite, threads: int, command: str) -> dict[str, Any]:
+def _meta(evaluation: Evaluation, family: Family, arithmetic: Mapping[str, Any], command: str) -> dict[str, Any]:
     """What is written beside the rows. Whatever can change a row is in the fingerprint."""
     return {
         "schema": "praxia.evaluation.v1",
@@ -112,11 +118,12 @@ def _meta(evaluation: Evaluation, suite: Suite, threads: int, command: str) -> d
             "control": evaluation.control,
             "exact": evaluation.exact,
             "seed": evaluation.seed,
-            "threads": threads,
+            **arithmetic,
             "versions": fingerprint.versions(),
             **fingerprint.code(),
             "machine": fingerprint.machine(),
-            **suite.provenance(),
+            # OpenGL and CUDA in one process can end it.
+            **elsewhere(family.provenance),
         },
     }
 
@@ -130,7 +137,7 @@ def _check_kept(out: Path, kept: Sequence[Row], jobs: Sequence[Job]) -> None:
 class _Tally:
     """Counts episodes as they come in, and says how it goes."""
 
-    def __init__(self, planned: int, kept: Sequence[Row], report: Report | None):
+    def __init__(self, planned: int, kept: Sequence[Row], report: Report):
         self._report = report
         self._planned, self._num_kept = planned, len(kept)
         self._counts = Counter(row.status for row in kept)
@@ -146,5 +153,4 @@ class _Tally:
         self._say(f"{success}{errors}  {per_minute:.0f} episodes/min")
 
     def _say(self, text: str) -> None:
-        if self._report is not None:
-            self._report(self._counts.total(), self._planned, text)
+        self._report(self._counts.total(), self._planned, text)

@@ -6,6 +6,7 @@ from praxia.core.errors import MismatchError
 from praxia.core.types import Pace, Policy, VectorEnv
 from praxia.rollout.running import Running
 from praxia.rollout.trace import Job, Recording, Trace
+from praxia.rollout.waiting import Waiting
 
 __all__ = ["rollout"]
 
@@ -23,9 +24,10 @@ def rollout(
 ) -> Iterator[Trace]:
     """Run every job once and yield its trace when it has ended, in no promised order.
 
-    A slot whose episode ended begins the next job at once. The policy is asked about whichever slots are ready,
-    while the others simulate; with `exact` it is asked about one episode at a time, so that the shape of its
-    arithmetic, and with it the result to the last bit, does not depend on who else was ready.
+    A slot whose episode ended begins another job at once, one of the same environment while there is one. The
+    policy is asked about whichever slots are ready, while the others simulate; with `exact` it is asked about one
+    episode at a time, so that the shape of its arithmetic, and with it the result to the last bit, does not depend
+    on who else was ready.
 
     The first `pace.executed_steps` valid actions of a decision are applied before the policy looks again. An
     episode ends where the environment ends it, after `horizon` steps, or at the first look with at least
@@ -44,11 +46,11 @@ def rollout(
         )
     cameras = tuple(dict.fromkeys((*policy.window.cameras, *(recording.cameras if recording else ()))))
     snapshots = recording is not None and recording.snapshots
-    waiting, running = iter(jobs), dict[int, Running]()
+    waiting, running = Waiting(jobs, lambda job: job.spec), dict[int, Running]()
 
     def begin(slot: int) -> None:
-        running.pop(slot, None)
-        job = next(waiting, None)
+        before = running.pop(slot, None)
+        job = waiting.take(before.job if before else None)
         if job is not None:
             running[slot] = Running(job, slot, policy.window.history + 1, recording)
             slots.begin(slot, job.spec, job.start, cameras, privileged=policy.privileged, snapshots=snapshots)

@@ -30,9 +30,9 @@ class WorkerPool:
     another takes its place. Bad input (`PraxiaError`) in a worker is raised by `ready`.
     """
 
-    def __init__(self, num_workers: int, slots_per_worker: int, build: Build, num_idle: int = 16):
+    def __init__(self, num_workers: int, slots_per_worker: int, build: Build):
         self.num_slots = num_workers * slots_per_worker
-        self._arguments = (build, slots_per_worker, num_idle)
+        self._arguments = (build, slots_per_worker)
         self._workers = [Worker(_serve, *self._arguments) for _ in range(num_workers)]
         self._blocks: dict[int, SharedMemory] = {}
         self._busy: set[int] = set()
@@ -140,9 +140,9 @@ def _free(block: SharedMemory) -> None:
     block.unlink()
 
 
-def _serve(connection: Connection, build: Build, num_slots: int, num_idle: int) -> None:
+def _serve(connection: Connection, build: Build, num_slots: int) -> None:
     """The worker's side: one request at a time, in the order they came."""
-    slots = LocalSlots(num_slots, build, num_idle)
+    slots = LocalSlots(num_slots, build)
     blocks: dict[int, SharedMemory] = {}
     while True:
         verb, slot, name, arguments, options = connection.recv()

@@ -6,9 +6,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, TypeVar
 
-__all__ = ["Worker"]
+from praxia.core.errors import PraxiaError
+
+__all__ = ["Worker", "elsewhere"]
+
+Value = TypeVar("Value")
 
 _context = multiprocessing.get_context("spawn")
 
@@ -49,6 +53,31 @@ class Worker:
         self.process.join()
         self.connection.close()
         self.process.close()
+
+
+def elsewhere(function: Callable[[], Value]) -> Value:
+    """What the picklable `function` returns in a process of its own: for what must not share one with CUDA.
+
+    Raises:
+        PraxiaError: the function did.
+    """
+    worker = Worker(_answer, function)
+    try:
+        refusal, value = worker.connection.recv()
+    except (EOFError, ConnectionResetError) as error:
+        raise RuntimeError(worker.epitaph) from error
+    finally:
+        worker.close()
+    if refusal is not None:
+        raise PraxiaError(refusal)
+    return value
+
+
+def _answer(connection: Connection, function: Callable[[], Any]) -> None:
+    try:
+        connection.send((None, function()))
+    except PraxiaError as error:
+        connection.send((str(error), None))
 
 
 def _run(target: Callable[..., None], connection: Connection, *arguments: Any) -> None:

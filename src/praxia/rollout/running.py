@@ -19,11 +19,11 @@ class Running:
     """
 
     def __init__(self, job: Job, slot: int, num_moments: int, recording: Recording | None):
+        self.job = job
         self.slot = slot
         self.error: str | None = None
         self.planned_actions: Float32[np.ndarray, "K A"] = np.zeros((0, 0), np.float32)
         self._planned_labels = self.planned_actions
-        self._job = job
         self._recording = recording
         self._began_s = time.perf_counter()
         self._history: deque[Observation] = deque(maxlen=num_moments)
@@ -64,7 +64,7 @@ class Running:
         return first is not None and self.steps - first >= steps_after_success
 
     def query(self) -> Query:
-        return Query(tuple(self._history), self._job.key, self.steps, self.slot, self._privileged)
+        return Query(tuple(self._history), self.job.key, self.steps, self.slot, self._privileged)
 
     def plan(self, decision: Decision, most: int) -> None:
         """Take the first `most` valid actions of `decision`, or an error where they cannot be executed."""
@@ -82,7 +82,7 @@ class Running:
 
     def trace(self) -> Trace:
         return Trace(
-            job=self._job,
+            job=self.job,
             actions=self._stack(self._actions),
             labels=self._stack(self._labels),
             outcomes=tuple(self._outcomes),

@@ -71,7 +71,7 @@ class LocalSlots:
     there): nobody would look at it.
     """
 
-    def __init__(self, num_slots: int, build: Build, num_idle: int = 16):
+    def __init__(self, num_slots: int, build: Build, num_idle: int = 2):
         self.num_slots = num_slots
         self._shelf = EnvShelf(build, num_idle)
         self._slots = [_Slot() for _ in range(num_slots)]

@@ -18,7 +18,7 @@ class Series:
     y: Sequence[float]
 
 
-def interval_bar(rate: float, low: float, high: float, width: int = 150) -> Markup:
+def interval_bar(rate: float, low: float, high: float, width: int = 130) -> Markup:
     """A bar from 0 to `rate` of 1, with a whisker from `low` to `high`."""
     height, middle = 14, 7
 

@@ -31,12 +31,10 @@ def _figure(film: Film) -> Markup:
     outcome = f"success after {row.success_step} steps" if succeeded else f"failure, {row.steps} steps"
     caption = [
         tag("strong", row.task),
-        " – ",
         tag("span", outcome, class_="good" if succeeded else "bad"),
-        tag("br"),
-        f"“{film.instruction}” ",
-        tag("code", row.start, class_="soft", title="key of the start"),
-        tag("div", film.mismatch, class_="bad", role="note") if film.mismatch else None,
+        tag("q", film.instruction) if film.instruction else None,
+        tag("span", "start ", tag("code", row.start), class_="soft"),
+        tag("span", film.mismatch, class_="warning bad", role="note") if film.mismatch else None,
     ]
     return tag("figure", _video(film, f"{row.task}: {outcome}"), tag("figcaption", *caption))
 

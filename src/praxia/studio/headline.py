@@ -15,7 +15,8 @@ def headline(comparison: Comparison) -> Markup:
     rate = tag("span", percent(main.summary["success"]).removesuffix("%"), tag("small", "%"), class_="rate")
     return tag(
         "section",
-        tag("h2", main.label, tag("span", f" on {comparison.name}", class_="soft")),
+        tag("p", "Praxia report", class_="over"),
+        tag("h1", main.label, tag("span", f" on {comparison.name}", class_="soft")),
         tag("div", rate, _facts(main), class_="verdict"),
         _errors(main),
         command(main.command),
@@ -44,7 +45,7 @@ def _errors(main: Evaluation) -> Markup | None:
         f"{summary['errors']} of {summary['episodes']} episodes crashed and are in no rate here; counted as failures "
         f"they would make it {percent(_successes(main) / summary['episodes'])}. The first: {first}"
     )
-    return tag("p", text, class_="bad")
+    return tag("p", text, class_="warning bad")
 
 
 def _controls(comparison: Comparison) -> Markup:

@@ -32,6 +32,7 @@ def page(material: Material, comparisons: Sequence[Comparison], films: Mapping[s
     sections += [dataset_section(dataset) for dataset in material.datasets]
     sections.append(provenance(material, comparisons))
     title = "Praxia report"
+    plain_title = None if comparisons else tag("h1", title)
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -40,7 +41,7 @@ def page(material: Material, comparisons: Sequence[Comparison], films: Mapping[s
         tag("title", ": ".join([title, *(comparison.name for comparison in comparisons[:1])])),
         tag("style", _style()),
     )
-    body = tag("body", tag("header", tag("h1", title)), tag("main", *sections))
+    body = tag("body", tag("main", plain_title, *sections))
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
 
 

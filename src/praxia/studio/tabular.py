@@ -11,11 +11,11 @@ __all__ = ["RATE_COLUMNS", "rate_cells", "tabular"]
 
 # Column names and the class of their cells ("n": a number).
 RATE_COLUMNS = (
-    ("episodes", "n"),
-    ("errors", "n"),
     ("success", "n"),
     ("95% interval", "interval"),
     ("0 to 100%", None),
+    ("episodes", "n"),
+    ("errors", "n"),
 )
 
 
@@ -23,11 +23,11 @@ def rate_cells(summary: Mapping[str, Any]) -> list[object]:
     """The cells of `RATE_COLUMNS` for a summary of rows."""
     errors = summary["errors"]
     return [
-        f"{summary['episodes']:,}",
-        tag("span", errors, class_="bad") if errors else errors,
         percent(summary["success"]),
         interval(summary),
         interval_bar(summary["success"], *summary["ci95"]) if summary["ci95"] else None,
+        f"{summary['episodes']:,}",
+        tag("span", errors, class_="bad") if errors else errors,
     ]
 
 
@@ -46,7 +46,7 @@ def tabular(
     heads = [tag("th", name, scope="col", class_=kind) for name, kind in columns]
     kinds = [kind for _, kind in columns]
     body = [_row(cells, kinds, "marked" if number == marked else None) for number, cells in enumerate(rows)]
-    parts = [tag("caption", caption), tag("thead", tag("tr", *heads)), tag("tbody", *body)]
+    parts = [tag("caption", tag("span", caption)), tag("thead", tag("tr", *heads)), tag("tbody", *body)]
     if foot is not None:
         parts.append(tag("tfoot", _row(foot, kinds, None)))
     return tag("div", tag("table", *parts), class_="wide", tabindex=0, role="region", aria_label=caption)

@@ -11,7 +11,8 @@ __all__ = ["training_curves"]
 
 
 def training_curves(runs: Sequence[TrainingRun]) -> Markup:
-    """The curves of all runs in one pair of charts, and what each run was."""
+    """The curves of all runs in one pair of charts, and what each run was; blind ones last."""
+    runs = sorted(runs, key=lambda run: run.is_blind)
     charts = None
     if drawn := [run for run in runs if run.metrics]:
         charts = tag(

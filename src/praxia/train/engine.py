@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from praxia.transforms.chain import Transforms
 
 __all__ = ["Report", "train"]
 
-Report = Callable[[int, dict[str, float]], None]
+Report = Callable[[int, dict[str, float | int]], None]
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,7 @@ def _claim(out: Path, description: dict[str, Any], resume: bool) -> None:
 def _fit(
     fabric: Fabric, run: TrainRun, model: ComposedModel, source: Source, out: Path, report: Report | None
 ) -> dict[str, Any]:
+    """Optimise from the last saved state to the end; "ema" of the result holds the averaged weights."""
     options = run.train
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, betas=(0.9, 0.95)
@@ -139,30 +141,35 @@ def _fit(
     ema = Ema(model, options.ema_decay)
     state = TrainState(out / "state", model, ema, optimizer)
     resumed_from = state.load()
-    tracker = Tracker(out, options.tracker, part_to_json(run), resumed_from) if fabric.is_global_zero else None
     clock = Clock(resumed_from)
     first_bad = torch.full((), options.steps, device=fabric.device)
-    for step in range(resumed_from, options.steps):
-        loss = _step(fabric, run, wrapped, optimizer, source, step)
-        ema.update(model, step)
-        first_bad = torch.where(loss.isfinite(), first_bad, first_bad.clamp_max(step))
-        done = step + 1
-        save = fabric.is_global_zero and clock.save_due(options.checkpoint_s) and done < options.steps
-        if done % options.log_every == 0 or done == options.steps or save:
-            _check_finite(int(first_bad), options.steps, source)
-        if save:
-            state.save(done)
-            clock.saved()
-        if tracker is not None and (done % options.log_every == 0 or done == options.steps):
-            values = {"step": done, "loss": float(loss), "lr": _rate(run, step), **clock.read(done, options.batch_size)}
-            tracker.log(values)
-            if report is not None:
-                report(done, values)
-    if tracker is not None:
-        state.save(options.steps)
-        tracker.close()
+    with _tracker(fabric, run, out, resumed_from) as tracker:
+        for step in range(resumed_from, options.steps):
+            loss = _step(fabric, run, wrapped, optimizer, source, step)
+            ema.update(model, step)
+            first_bad = torch.where(loss.isfinite(), first_bad, first_bad.clamp_max(step))
+            done = step + 1
+            log = done % options.log_every == 0 or done == options.steps
+            save = done == options.steps or clock.save_due(options.checkpoint_s)
+            if log or save:  # reading a number waits for the device, so not at every step
+                _check_finite(int(first_bad), options.steps, source)
+            if save and fabric.is_global_zero:
+                state.save(done)
+                clock.saved()
+            if log and tracker is not None:
+                speed = clock.read(done, options.batch_size)
+                values = {"step": done, "loss": float(loss), "lr": _rate(run, step), **speed}
+                tracker.log(values)
+                if report is not None:
+                    report(done, values)
     speed = clock.mean_speed(options.steps, options.batch_size)
     return {"steps": options.steps, "resumed_from": resumed_from, "samples_per_s": speed, "ema": ema.state}
+
+
+def _tracker(fabric: Fabric, run: TrainRun, out: Path, resumed_from: int) -> AbstractContextManager[Tracker | None]:
+    if not fabric.is_global_zero:
+        return nullcontext()
+    return closing(Tracker(out, run.train.tracker, part_to_json(run), resumed_from))
 
 
 def _step(fabric: Fabric, run: TrainRun, model, optimizer, source: Source, step: int) -> Tensor:
@@ -199,7 +206,7 @@ def _check_finite(first_bad: int, total: int, source: Source) -> None:
     samples = source.windows.read(rows)
     assert samples.action is not None
     finite = np.isfinite(samples.action).all((1, 2)) & np.isfinite(samples.state).all((1, 2))
-    where = source.windows.locate(rows[~finite]) if not finite.all() else []
+    where = source.windows.frames_of(rows[~finite])
     cause = (
         f"not finite in the data: (episode, frame) {where[:4]}; run `praxia info DIR`"
         if where

@@ -21,7 +21,7 @@ class Tracker:
         if name == "wandb":
             self.logger.log_hyperparams(config)
 
-    def log(self, values: dict[str, float]) -> None:
+    def log(self, values: dict[str, float | int]) -> None:
         """Append one line; `values` holds "step"."""
         self.file.write(json.dumps(values) + "\n")
         self.file.flush()

@@ -1,0 +1,59 @@
+"""Off-screen OpenGL: the one door through which this room imports MuJoCo, and one GL context a thread.
+
+MuJoCo picks its way to OpenGL while it is imported, so the choice must be made before. EGL needs no display.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from praxia.core.errors import GraphicsError
+
+os.environ.setdefault("MUJOCO_GL", "egl")
+
+
+def _refusal(cause: Exception) -> GraphicsError:
+    reason = " ".join(str(cause).split())[:120]
+    return GraphicsError(
+        f"no OpenGL can draw off screen with MUJOCO_GL={os.environ['MUJOCO_GL']} ({type(cause).__name__}: {reason}); "
+        "unset MUJOCO_GL and run: apt-get install libegl1 libgl1 libgles2"
+    )
+
+
+try:
+    import mujoco
+except RuntimeError as error:  # a MUJOCO_GL that MuJoCo does not know
+    raise _refusal(error) from None
+
+__all__ = ["gl_vendor", "make_current", "mujoco", "thread_local"]
+
+# A GL context, and all that was uploaded into it, belongs to the thread that made it.
+_thread = threading.local()
+
+
+def thread_local(name: str, make: Callable[[], Any]) -> Any:
+    """This thread's object of that name, made at the first call."""
+    if not hasattr(_thread, name):
+        setattr(_thread, name, make())
+    return getattr(_thread, name)
+
+
+def make_current() -> None:
+    """Make this thread's GL context the current one.
+
+    Raises:
+        GraphicsError: no context can be made. One line that names the packages to install.
+    """
+    try:
+        thread_local("context", lambda: mujoco.GLContext(64, 64)).make_current()
+    except Exception as error:  # missing libraries surface as AttributeError, ImportError, OSError, RuntimeError
+        raise _refusal(error) from None
+
+
+def gl_vendor() -> str:
+    """Who draws, for fingerprints: vendor, renderer and version of OpenGL. Raises GraphicsError."""
+    make_current()
+    from OpenGL import GL
+
+    return " | ".join(GL.glGetString(name).decode() for name in (GL.GL_VENDOR, GL.GL_RENDERER, GL.GL_VERSION))

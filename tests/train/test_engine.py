@@ -1,0 +1,161 @@
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from praxia.checkpoint.store import load_policy, read_config
+from praxia.core.errors import MismatchError, PraxiaError, TrainingError
+from praxia.core.types import Window
+from praxia.data.windows import Windows
+from praxia.train import engine
+
+
+def fit(run, data, out, **more):
+    return engine.train(run, data, out, recipe="tiny", command="praxia train tiny", **more)
+
+
+class Stop(Exception):
+    pass
+
+
+def stop_after(step):
+    def report(done, metrics):
+        if done >= step:
+            raise Stop
+
+    return report
+
+
+def test_a_run_leaves_a_policy_and_its_numbers(tiny_run, dataset_path, tmp_path):
+    result = fit(tiny_run, dataset_path, tmp_path / "run")
+    assert result["steps"] == 6
+    assert result["resumed_from"] == 0
+    policy, digest = load_policy(tmp_path / "run")
+    assert digest == result["weights_sha256"]
+    assert policy.window == tiny_run.window
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [2, 4, 6]
+    assert set(lines[0]) == {"step", "loss", "lr", "samples_per_s", "wall_s"}
+    assert read_config(tmp_path / "run")[0].provenance["data"]["content_sha256"]
+    assert list((tmp_path / "run" / "tensorboard").glob("events*"))
+
+
+def test_two_runs_of_one_seed_are_equal_and_of_another_are_not(tiny_run, dataset_path, tmp_path):
+    other = dataclasses.replace(tiny_run, train=dataclasses.replace(tiny_run.train, seed=1))
+    one, two, three = (
+        fit(run, dataset_path, tmp_path / str(index)) for index, run in enumerate([tiny_run, tiny_run, other])
+    )
+    assert one["weights_sha256"] == two["weights_sha256"] != three["weights_sha256"]
+
+
+def test_a_stopped_run_goes_on_to_the_same_weights(tiny_run, dataset_path, tmp_path):
+    whole = fit(tiny_run, dataset_path, tmp_path / "whole")
+    with pytest.raises(Stop):
+        fit(tiny_run, dataset_path, tmp_path / "run", report=stop_after(4))
+    resumed = fit(tiny_run, dataset_path, tmp_path / "run", resume=True)
+    assert 0 < resumed["resumed_from"] < 6
+    assert resumed["weights_sha256"] == whole["weights_sha256"]
+    lines = [json.loads(line)["step"] for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert lines == [2, 4, 6]
+
+
+KILLED = """
+import sys
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from praxia.core.config import part_from_json
+from praxia.checkpoint.store import find_part
+from praxia.core.types import Window
+from praxia.train.config import Train, TrainRun
+from praxia.train.engine import train
+import json, time
+value = json.loads(sys.argv[1])
+window = Window({"image.front": (0,), "state": (0,)}, horizon=4)
+run = TrainRun(part_from_json(value["model"], find_part), window, Train(**value["train"]))
+def report(step, metrics):
+    print(step, flush=True)
+    time.sleep(0.05)
+print("READY", train(run, Path(sys.argv[2]), Path(sys.argv[3]), recipe="t", command="c", resume=True, report=report))
+"""
+
+
+def test_a_run_killed_at_random_moments_ends_with_the_same_weights(tiny_run, dataset_path, tmp_path):
+    options = dataclasses.replace(tiny_run.train, steps=60)
+    run = dataclasses.replace(tiny_run, train=options)
+    whole = fit(run, dataset_path, tmp_path / "whole")
+    from praxia.core.config import part_to_json
+
+    train = dataclasses.asdict(options)
+    config = json.dumps({"model": part_to_json(run.model), "train": train})
+    arguments = [sys.executable, "-c", KILLED, config, str(dataset_path), str(tmp_path / "run")]
+    rng = np.random.default_rng(0)
+    for _ in range(2):
+        process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process.stdout.readline()  # the first report: at least two steps are done
+        time.sleep(rng.uniform(0.0, 0.6))
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+    resumed = fit(run, dataset_path, tmp_path / "run", resume=True)
+    assert resumed["resumed_from"] > 0
+    assert resumed["weights_sha256"] == whole["weights_sha256"]
+
+
+def test_a_folder_in_use_is_refused_and_so_is_resuming_another_run(tiny_run, dataset_path, tmp_path):
+    fit(tiny_run, dataset_path, tmp_path / "run")
+    with pytest.raises(PraxiaError, match="holds a run already; go on with --resume"):
+        fit(tiny_run, dataset_path, tmp_path / "run")
+    other = dataclasses.replace(tiny_run, train=dataclasses.replace(tiny_run.train, learning_rate=1.0))
+    with pytest.raises(PraxiaError, match="another config"):
+        fit(other, dataset_path, tmp_path / "run", resume=True)
+
+
+def test_a_loss_that_is_not_finite_names_its_batch_and_is_not_saved(tiny_run, dataset_path, tmp_path, monkeypatch):
+    read = Windows.read
+
+    def poisoned(self, indices):
+        samples = read(self, indices)
+        action = samples.action.copy()
+        action[indices == 7] = np.nan
+        return dataclasses.replace(samples, action=action)
+
+    monkeypatch.setattr(Windows, "read", poisoned)
+    with pytest.raises(TrainingError, match=r"not finite at the batch of step \d+ .*\(episode, frame\) \[\(0, 7\)\]"):
+        fit(tiny_run, dataset_path, tmp_path / "run")
+    assert not (tmp_path / "run" / "policy").exists()
+
+
+def test_a_camera_that_the_data_do_not_have_is_refused(tiny_run, dataset_path, tmp_path):
+    window = Window({"image.wrist": (0,), "state": (0,)}, horizon=4)
+    with pytest.raises(MismatchError, match=r"\['wrist'\].*\['front'\]"):
+        fit(dataclasses.replace(tiny_run, window=window), dataset_path, tmp_path / "run")
+
+
+def test_failures_are_filtered_out(tiny_run, dataset_path, tmp_path, monkeypatch):
+    chosen = []
+    init = Windows.__init__
+
+    def spy(self, dataset, window, episodes):
+        chosen.append(list(episodes))
+        init(self, dataset, window, episodes)
+
+    monkeypatch.setattr(Windows, "__init__", spy)
+    fit(tiny_run, dataset_path, tmp_path / "a")
+    fit(dataclasses.replace(tiny_run, only_success=False), dataset_path, tmp_path / "b")
+    assert chosen == [[0, 1, 2, 3, 4], [0, 1, 2, 3, 4, 5]]
+
+
+def test_the_policy_learns_what_the_data_show(tiny_run, dataset_path, tmp_path):
+    options = dataclasses.replace(tiny_run.train, steps=400, batch_size=32, checkpoint_s=60.0, learning_rate=3e-3)
+    fit(dataclasses.replace(tiny_run, train=options), dataset_path, tmp_path / "run")
+    lines = [json.loads(line)["loss"] for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert np.mean(lines[-20:]) < 0.6 * np.mean(lines[:5])
+    assert torch.get_num_threads() == 1
