@@ -53,12 +53,16 @@ TEXTS = ("push the block to the left", "lift the cup")
 def make_config() -> PolicyConfig:
     """A tiny policy with two moments of picture and state; its actions span [0, 10]."""
     transforms = Transforms(
-        state=Normaliser((-1.0,) * 3, (1.0,) * 3), action=Normaliser((0.0,) * 2, (10.0,) * 2), subwords=Subwords.fit(TEXTS)
+        state=Normaliser((-1.0,) * 3, (1.0,) * 3),
+        action=Normaliser((0.0,) * 2, (10.0,) * 2),
+        subwords=Subwords.fit(TEXTS),
     )
     shapes = dataclasses.replace(make_shapes(), vocabulary=transforms.subwords.size)
     encoder = FilmCNN(text=SubwordText(width=16, num_heads=2), channels=(8, 8, 8, 8), width=32)
     window = Window({"image.front": (-1, 0), "state": (-1, 0)}, horizon=4)
-    return PolicyConfig(Composed(encoder=encoder, head=Flow(width=32, depth=1)), shapes, transforms, BODY, window, {"seed": 0})
+    return PolicyConfig(
+        Composed(encoder=encoder, head=Flow(width=32, depth=1)), shapes, transforms, BODY, window, {"seed": 0}
+    )
 
 
 def make_policy() -> LearnedPolicy:

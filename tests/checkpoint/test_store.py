@@ -32,7 +32,7 @@ def test_a_folder_without_a_policy_says_what_to_do(tmp_path):
     with pytest.raises(PraxiaError, match=r"no policy\.json; `praxia train` writes one"):
         load_policy(tmp_path)
     (tmp_path / "run.json").write_text("{}")
-    with pytest.raises(PraxiaError, match="unfinished training run.*--resume"):
+    with pytest.raises(PraxiaError, match=r"unfinished training run.*--resume"):
         load_policy(tmp_path)
 
 

@@ -86,7 +86,7 @@ def test_a_crashed_episode_is_recorded_once_more(tmp_path: Path, how: str):
 def test_an_episode_that_always_crashes_ends_the_collection_and_the_rest_is_kept(tmp_path: Path):
     with pytest.raises(RecordingError, match=r"episode 3 crashed twice .*at a step.*--resume"):
         gather(tmp_path / "data", draw=broken_start)
-    assert gather(tmp_path / "data", resume=True)["recovered"] == 3
+    assert gather(tmp_path / "data", resume=True)["recovered"] == 4
 
 
 def test_resuming_needs_to_be_asked_for_and_needs_the_same_collection(tmp_path: Path):
@@ -99,9 +99,9 @@ def test_resuming_needs_to_be_asked_for_and_needs_the_same_collection(tmp_path: 
 
 
 def test_a_full_disk_says_what_was_kept_and_how_to_go_on(tmp_path: Path):
-    with pytest.raises(RecordingError, match=r"no space left.*kept: 1 whole episodes.*--resume"):
+    with pytest.raises(RecordingError, match=r"no space left.*kept: 3 whole episodes.*--resume"):
         gather(tmp_path / "data", make=build_on_a_filling_disk)
-    assert gather(tmp_path / "data", resume=True)["recovered"] == 1
+    assert gather(tmp_path / "data", resume=True)["recovered"] == 3
 
 
 def test_killed_collections_resume_to_the_data_set_of_an_undisturbed_one(tmp_path: Path):

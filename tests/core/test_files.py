@@ -24,9 +24,14 @@ def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
     target = tmp_path / "state"
     with staged_folder(target) as stage:
         (stage / "a").write_text("1")
-    with pytest.raises(RuntimeError), staged_folder(target) as stage:
-        (stage / "b").write_text("2")
-        raise RuntimeError
+
+    def fail():
+        with staged_folder(target) as stage:
+            (stage / "b").write_text("2")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert [path.name for path in target.iterdir()] == ["a"]
     assert list(tmp_path.iterdir()) == [target]
 

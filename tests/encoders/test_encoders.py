@@ -4,7 +4,7 @@ import pytest
 import torch
 from praxia_testing import make_batch, make_shapes
 
-from praxia.encoders.film_cnn import FilmCNN, FilmBlock, spatial_softmax
+from praxia.encoders.film_cnn import FilmBlock, FilmCNN, spatial_softmax
 from praxia.encoders.state_only import StateOnly
 
 

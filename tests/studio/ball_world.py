@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from praxia.core.types import Camera, Embodiment, EnvSpec, Field, Observation, Outcome, Start
+from praxia.data.episode import Episode
 from praxia.results.rows import Row, actions_digest
 from praxia.results.store import Replay, ResultsStore
 
@@ -143,3 +144,25 @@ def train(run: Path, *, sha256: str = "5ee1" * 16, blind: bool = False, steps: i
     ]
     (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return run
+
+
+def episode(task: str, succeeded: bool) -> Episode:
+    """A demonstration of four steps."""
+    last = np.arange(4) == 3
+    moves = np.full((4, 1), 0.25, np.float32)
+    return Episode(
+        embodiment=BODY,
+        images={"side": np.zeros((4, 64, 64, 3), np.uint8)},
+        state=np.cumsum(moves, axis=0) - moves,
+        action=moves,
+        executed_action=moves,
+        reward=np.zeros(4, np.float32),
+        success=last & succeeded,
+        terminated=np.zeros(4, bool),
+        truncated=last,
+        instruction=f"roll the {task}",
+        task=task,
+        start=Start("ball", task, {"goal": 0.75, "succeeded": succeeded}),
+        snapshots=[b"state"] * 4,
+        provenance={"expert": "ball"},
+    )

@@ -38,7 +38,14 @@ class Chromium:
         """Open `page` in a new, empty profile. What pages log to the console is in `stderr`."""
         self._count += 1
         profile = self._profiles / f"profile-{self._count}"
-        command = [self._program, *FLAGS, f"--user-data-dir={profile}", "--enable-logging=stderr", *options, page.as_uri()]
+        command = [
+            self._program,
+            *FLAGS,
+            f"--user-data-dir={profile}",
+            "--enable-logging=stderr",
+            *options,
+            page.as_uri(),
+        ]
         return subprocess.run(command, capture_output=True, text=True, timeout=90, check=True)
 
     def console(self, page: Path) -> list[str]:
@@ -48,7 +55,9 @@ class Chromium:
 
 @pytest.fixture(scope="session")
 def chromium(tmp_path_factory):
-    program = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    program = next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+    )
     if program is None:
         message = "no chromium to open pages with: apt-get install chromium"
         pytest.fail(message) if os.environ.get("PRAXIA_CI") == "1" else pytest.skip(message)
@@ -83,3 +92,21 @@ class Document(HTMLParser):
 @pytest.fixture
 def document():
     return Document
+
+
+@pytest.fixture(scope="session")
+def tiny_dataset(tmp_path_factory):
+    """A data set of three episodes: two of "push", of which one failed, and one of "turn"."""
+    from ball_world import episode
+
+    from praxia.data.compact import compact
+    from praxia.data.recording import begin
+    from praxia.data.staging import stage_episode
+
+    root = tmp_path_factory.mktemp("recorded") / "demos"
+    begin(root, {"seed": 0})
+    for index, (task, succeeded) in enumerate((("push", True), ("push", False), ("turn", True))):
+        recorded = episode(task, succeeded)
+        stage_episode(root, index, recorded)
+    compact(root, recorded.embodiment, {"seed": 0})
+    return root

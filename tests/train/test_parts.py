@@ -1,3 +1,5 @@
+import itertools
+
 import torch
 
 from praxia.train.augment import shift_images
@@ -30,4 +32,4 @@ def test_the_schedule_warms_up_and_decays_to_a_tenth():
     assert rates[9] == 1.0
     assert abs(rates[60] - 0.55) < 1e-9
     assert abs(rates[110] - 0.1) < 1e-9
-    assert all(a >= b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert all(a >= b for a, b in itertools.pairwise(rates[10:]))

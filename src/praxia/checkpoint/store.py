@@ -21,7 +21,16 @@ from praxia.nn.types import Shapes
 from praxia.policies.composed import Composed, LearnedPolicy
 from praxia.transforms.chain import Transforms
 
-__all__ = ["SCHEMA", "PolicyConfig", "choose_device", "find_part", "load_policy", "policy_folder", "read_config", "save_policy"]
+__all__ = [
+    "SCHEMA",
+    "PolicyConfig",
+    "choose_device",
+    "find_part",
+    "load_policy",
+    "policy_folder",
+    "read_config",
+    "save_policy",
+]
 
 SCHEMA = 1
 
@@ -96,7 +105,9 @@ def policy_folder(path: Path) -> Path:
     for folder in (path, path / "policy"):
         if (folder / "policy.json").is_file():
             return folder
-    state = "an unfinished training run (go on with `praxia train ... --resume`)" if (path / "run.json").exists() else ""
+    state = (
+        "an unfinished training run (go on with `praxia train ... --resume`)" if (path / "run.json").exists() else ""
+    )
     raise PraxiaError(f"expected a policy at {path}, got {state or 'no policy.json'}; `praxia train` writes one")
 
 

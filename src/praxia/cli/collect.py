@@ -42,14 +42,11 @@ def run(arguments: list[str]) -> dict[str, Any]:
     from praxia.collect.plan import Collection
     from praxia.collect.runner import collect
     from praxia.envs import find_family
-    from praxia.envs import find_family
 
     family = find_family(options.env)
     tasks = tuple(family.instructions if options.tasks == "all" else map(family.task, options.tasks.split(",")))
     collection = Collection(options.env, tasks, options.episodes, options.seed, options.profile, options.size)
     with counting("collect") as report:
-        result = collect(
-            collection, options.out, family, workers=options.workers, resume=options.resume, report=report
-        )
+        result = collect(collection, options.out, family, workers=options.workers, resume=options.resume, report=report)
     print_summary(result)
     return result

@@ -3,17 +3,26 @@
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
-__all__ = ["STDERR", "command_line", "counting", "print_summary", "progress"]
+__all__ = ["STDERR", "command_line", "counting", "print_summary", "stages"]
 
 STDERR = Console(stderr=True)
 
 
-def progress() -> Progress:
+def _progress() -> Progress:
     """A progress bar whose task shows `text` beside the time left."""
     return Progress(
         TextColumn("[bold]{task.description}"),
@@ -30,11 +39,20 @@ def progress() -> Progress:
 @contextmanager
 def counting(name: str) -> Iterator[Callable[[int, int, str], None]]:
     """A progress bar moved by calling what this yields with (done, planned, text)."""
-    with progress() as bar:
-        task = bar.add_task(name, total=None, text="")
+    with stages() as report:
+        yield partial(report, name)
 
-        def report(done: int, planned: int, text: str) -> None:
-            bar.update(task, completed=done, total=planned, text=text)
+
+@contextmanager
+def stages() -> Iterator[Callable[[str, int, int, str], None]]:
+    """A progress bar for each name that what this yields is called with: (name, done, planned, text)."""
+    with _progress() as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def report(name: str, done: int, planned: int, text: str) -> None:
+            if name not in tasks:
+                tasks[name] = bar.add_task(name, total=planned, text=text)
+            bar.update(tasks[name], completed=done, total=planned, text=text)
 
         yield report
 
@@ -49,5 +67,3 @@ def print_summary(values: Mapping[str, Any]) -> None:
 def command_line(verb: str, arguments: list[str]) -> str:
     """The command as it can be typed again."""
     return shlex.join(["praxia", verb, *(item for item in arguments if item != "--json")])
-
-

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from praxia.cli.console import print_summary
+from praxia.cli.console import print_summary, stages
 from praxia.core.errors import PraxiaError
 from praxia.core.registry import lookup
 from praxia.studies import STUDIES
@@ -34,7 +34,8 @@ class Arguments:
 def run(arguments: list[str]) -> dict[str, Any]:
     options = tyro.cli(Arguments, args=arguments, prog="praxia study")
     study = lookup("studies", STUDIES, options.name, kind="study", listing="praxia study --help")
-    result = study(options.out, seed=options.seed, workers=options.workers, scale=options.scale)
+    with stages() as report:
+        result = study(options.out, seed=options.seed, workers=options.workers, scale=options.scale, report=report)
     print_summary(result["summary"])
     print(f"REPORT {result['report']}", file=sys.stderr if options.json else sys.stdout)
     if not result["passed"]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from praxia.cli.console import command_line, print_summary, progress
+from praxia.cli.console import command_line, counting, print_summary
 from praxia.core.registry import lookup
 from praxia.recipes import RECIPES
 
@@ -41,12 +41,10 @@ def run(arguments: list[str]) -> dict[str, Any]:
     default = Arguments(recipe=recipe, data=tyro.MISSING, out=tyro.MISSING)
     options = tyro.cli(Arguments, args=rest, default=default, prog=f"praxia train {name}")
     steps = options.recipe.train.steps
-    with progress() as bar:
-        task = bar.add_task(name, total=steps, text="")
+    with counting(name) as count:
 
-        def report(step: int, metrics: dict[str, float]) -> None:
-            text = f"loss {metrics['loss']:.4f}  {metrics['samples_per_s']:.0f} samples/s"
-            bar.update(task, completed=step, text=text)
+        def report(step: int, metrics: dict[str, float | int]) -> None:
+            count(step, steps, f"loss {metrics['loss']:.4f}  {metrics['samples_per_s']:.0f} samples/s")
 
         result = train(
             options.recipe,

@@ -42,13 +42,13 @@ def collect(
         MismatchError: `resume` with a collection other than that begun in `out`.
         RecordingError: a full disk, or an episode that crashed twice; what was recorded is kept.
     """
-    make_expert = make_expert or find_expert(collection.env)
+    expert = make_expert or find_expert(collection.env)
     plan = collection.to_json()
     recovered = begin(out, plan, resume=resume)
     missing = sorted(set(range(len(collection))) - set(recovered))
     crashes = 0
     if missing:
-        with closing(Crew(min(workers, len(missing)), out, collection, family, make_expert)) as crew:
+        with closing(Crew(min(workers, len(missing)), out, collection, family, expert)) as crew:
             _record(crew, missing, len(recovered), report)
             crashes = crew.num_crashes
     content_sha256 = compact(out, family.embodiment(collection.spec(collection.tasks[0])), plan)

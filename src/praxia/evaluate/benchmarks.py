@@ -39,7 +39,7 @@ class Benchmark:
         return EnvSpec(self.env, task, self.profile, self.size, wrappers)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "tasks": list(self.tasks), "cameras": list(self.cameras)}
 
 
 def find_benchmark(name: str) -> Benchmark:

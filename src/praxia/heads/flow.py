@@ -59,7 +59,8 @@ class FlowHead(nn.Module):
         self, context: Context, batch: Batch, generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """Mean squared velocity error over valid steps, averaged over `repeats` draws of noise and time."""
-        assert batch.action is not None and batch.action_valid is not None
+        assert batch.action is not None, "a loss needs actions"
+        assert batch.action_valid is not None, "a loss needs to know which actions count"
         repeats = self.config.repeats
         condition = self._condition(context).repeat(repeats, 1)
         action = batch.action.repeat(repeats, 1, 1)

@@ -28,4 +28,5 @@ class Ema:
                 fast.append(value.detach())
             else:
                 self.state[name].copy_(value)
-        torch._foreach_lerp_(slow, fast, 1 - decay)
+        # One fused call: a loop over tensors costs more than the arithmetic.
+        torch._foreach_lerp_(slow, fast, 1 - decay)  # pyright: ignore[reportPrivateImportUsage]

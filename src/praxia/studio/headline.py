@@ -29,7 +29,7 @@ def _facts(main: Evaluation) -> Markup:
     facts = {
         "95% Wilson interval": interval(summary) or "–",
         "successes": f"{_successes(main)} of {summary['episodes'] - summary['errors']} episodes",
-        f"mean over {len(summary['per_task'])} tasks": f"{percent(macro['success'])} ({interval(macro)})",
+        f"macro: mean of {len(summary['per_task'])} tasks": f"{percent(macro['success'])} ({interval(macro)})",
         "errors": str(summary["errors"]),
     }
     return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in facts.items()), class_="facts")

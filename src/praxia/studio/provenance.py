@@ -22,7 +22,7 @@ def provenance(material: Material, comparisons: Sequence[Comparison]) -> Markup:
     for comparison in comparisons:
         for one in comparison.all:
             title = f"{one.label} on {comparison.name}"
-            records.append(_record(title, one.command, {"file": str(one.source.path), **one.fingerprint}))
+            records.append(_record(title, one.command, {"file": one.source.path.name, **one.fingerprint}))
     for run in material.runs:
         about = {name: value for name, value in run.description.items() if name != "command"}
         records.append(_record(f"training {run.name}", run.description["command"], about))

@@ -56,7 +56,14 @@ class Source:
 
 
 def train(
-    run: TrainRun, data: Path, out: Path, *, recipe: str, command: str, resume: bool = False, report: Report | None = None
+    run: TrainRun,
+    data: Path,
+    out: Path,
+    *,
+    recipe: str,
+    command: str,
+    resume: bool = False,
+    report: Report | None = None,
 ) -> dict[str, Any]:
     """Train `run` on the data set at `data`, write the policy to `out/policy`, and return what was done.
 
@@ -124,7 +131,9 @@ def _claim(out: Path, description: dict[str, Any], resume: bool) -> None:
     before = json.loads(path.read_text())
     for name in ("config", "seed"):
         if before[name] != json.loads(json.dumps(description[name])):
-            raise PraxiaError(f"{out} was begun with another {name}; resume with the same options as {before['command']!r}")
+            raise PraxiaError(
+                f"{out} was begun with another {name}; resume with the same options as {before['command']!r}"
+            )
     if before["data"]["content_sha256"] != description["data"]["content_sha256"]:
         raise PraxiaError(f"{out} was begun on other data ({before['data']['path']}); train anew with another --out")
 

@@ -25,7 +25,9 @@ class Tracker:
         """Append one line; `values` holds "step"."""
         self.file.write(json.dumps(values) + "\n")
         self.file.flush()
-        self.logger.log_metrics({key: value for key, value in values.items() if key != "step"}, step=values["step"])
+        self.logger.log_metrics(
+            {key: value for key, value in values.items() if key != "step"}, step=int(values["step"])
+        )
 
     def close(self) -> None:
         self.file.close()
@@ -40,7 +42,7 @@ class Tracker:
     @staticmethod
     def _logger(run: Path, name: str):
         if name == "tensorboard":
-            from lightning.fabric.loggers import TensorBoardLogger
+            from lightning.fabric.loggers.tensorboard import TensorBoardLogger
 
             return TensorBoardLogger(root_dir=run, name="tensorboard", version="")
         try:

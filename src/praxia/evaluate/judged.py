@@ -1,0 +1,53 @@
+"""Who is judged: a checkpoint, or one of the two policies that need none."""
+
+import hashlib
+import os
+from importlib.metadata import version
+from pathlib import Path
+
+from praxia.core.types import Policy
+from praxia.envs import find_family
+from praxia.evaluate.benchmarks import Benchmark
+
+__all__ = ["find_policy"]
+
+
+def find_policy(name: str, benchmark: Benchmark, *, exact: bool, workers: int | None = None) -> tuple[Policy, str, int]:
+    """A policy by the name "expert" or "zero" or by the path of its checkpoint, its SHA-256, and its threads.
+
+    A learned policy gets one thread under `exact`, and otherwise the cores that `workers` (None: one a core) leave
+    it: numerical libraries that share cores with simulators lose most of their speed.
+
+    Raises:
+        PraxiaError: no checkpoint there; UnknownName: no expert for the benchmark's environments.
+        DataError: weights that are not those that were saved.
+    """
+    if name in ("expert", "zero"):
+        return _scripted(name, benchmark), _digest(name, benchmark), 1
+
+    # Only a learned policy needs torch, and its import takes seconds.
+    import torch
+
+    from praxia.checkpoint.store import choose_device, load_policy
+
+    cores = os.cpu_count() or 1
+    threads = 1 if exact else max(1, cores - (workers or cores))
+    torch.set_num_threads(threads)
+    policy, digest = load_policy(Path(name), choose_device())
+    return policy, digest, threads
+
+
+def _scripted(name: str, benchmark: Benchmark) -> Policy:
+    family = find_family(benchmark.env)
+    if name == "zero":
+        from praxia.experts.zero import Zero
+
+        return Zero(family.embodiment(benchmark.spec(benchmark.tasks[0])))
+    from praxia.experts import find_expert
+
+    return find_expert(benchmark.env)(family.instructions)
+
+
+def _digest(name: str, benchmark: Benchmark) -> str:
+    """Policies without weights are what this version of Praxia says they are."""
+    return hashlib.sha256(f"{name}:{benchmark.env}:{version('praxia')}".encode()).hexdigest()

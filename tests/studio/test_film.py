@@ -1,0 +1,137 @@
+import io
+import json
+from dataclasses import replace
+
+import av
+import numpy as np
+import pytest
+from ball_world import BODY, build, judge, run_episode
+
+from praxia.core.types import EnvSpec, Start
+from praxia.results.rows import Row
+from praxia.rollout.slots import LocalSlots
+from praxia.studio.film import Take, film_episodes, shoot, worth_seeing
+from praxia.studio.mp4 import encode_mp4
+from praxia.studio.sources import gather
+
+
+def decode(mp4):
+    with av.open(io.BytesIO(mp4)) as container:
+        stream = container.streams.video[0]
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
+        return stream, frames
+
+
+def where_the_ball_is(picture):
+    """Across, as a fraction of the picture's width."""
+    reddish = picture[..., 0].astype(int) - picture[..., 2] > 40
+    return np.nonzero(reddish)[1].mean() / picture.shape[1]
+
+
+def take(speed=0.03, goal=0.75, **changes):
+    start = Start("ball", "push", {"goal": goal})
+    actions, success_step = run_episode(start, speed)
+    row = Row("b", "push", start.key, "p", None, "success", len(actions), success_step, "", None, 0.0)
+    return Take(replace(row, **changes), EnvSpec("ball", "push", size=64), start, actions, "side", BODY.control_hz)
+
+
+def shoot_one(one):
+    (film,) = shoot([one], LocalSlots(1, build))
+    return film
+
+
+def test_a_film_shows_every_third_step_at_the_robots_own_speed():
+    film = shoot_one(take())
+    assert film.mismatch is None
+    assert film.instruction == "roll <b>push</b>"
+    stream, frames = decode(film.mp4)
+    # 25 steps: the start, eight times three steps, and one more; then the end stands half a second.
+    assert len(frames) == 1 + 9 + 13
+    assert float(stream.average_rate) == pytest.approx(80 / 3, rel=1e-3)
+    middle = [where_the_ball_is(frames[number]) for number in (3, 6)]
+    assert middle == pytest.approx([0.27, 0.54], abs=0.02)
+    assert np.abs(frames[-1].astype(int) - frames[9]).mean() < 2
+
+
+def test_films_keep_to_what_browsers_play():
+    stream, _ = decode(shoot_one(take()).mp4)
+    assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+    mp4 = encode_mp4([np.zeros((64, 64, 3), np.uint8)], 10.0)
+    assert mp4.index(b"moov") < mp4.index(b"mdat"), "the index comes first"
+
+
+def test_the_same_pictures_make_the_same_film():
+    pictures = list(np.random.default_rng(0).integers(0, 255, (5, 32, 32, 3), dtype=np.uint8))
+    assert encode_mp4(pictures, 10.0) == encode_mp4(pictures, 10.0)
+
+
+def test_another_outcome_than_the_row_has_is_said():
+    film = shoot_one(take(success_step=20))
+    assert (
+        film.mismatch
+        == "counted was success at step 20 in 25 steps, but its repetition had success at step 25 in 25 steps"
+    )
+
+
+def test_a_crash_of_the_repetition_is_said_and_what_was_seen_is_kept():
+    one = take()
+    start = Start("ball", "push", {"goal": 0.75, "crash_at": 10})
+    film = shoot_one(replace(one, start=start))
+    assert film.mismatch == "the repetition crashed: RuntimeError: the ball burst"
+    assert len(decode(film.mp4)[1]) == 4 + 13
+
+
+def test_a_draw_by_lot_and_not_the_first_in_the_file(tmp_path):
+    rows = judge(tmp_path / "x.jsonl", {"push": "sssff", "turn": "ffe", "lift": "ss"})
+    chosen = worth_seeing(rows)
+    assert [(row.task, row.status) for row in chosen] == [
+        ("push", "success"),
+        ("push", "failure"),
+        ("turn", "failure"),
+        ("lift", "success"),
+    ]
+    assert chosen[0].start == min(row.start for row in rows if (row.task, row.status) == ("push", "success"))
+    assert worth_seeing(rows[::-1])[-2:] == chosen[:2]
+
+
+def test_films_of_a_results_file_are_made_in_worker_processes(tmp_path):
+    judge(tmp_path / "x.jsonl", {"push": "sf", "turn": "f"})
+    films = film_episodes(gather([tmp_path]).results[0], build)
+    assert [(film.row.task, film.row.status, film.mismatch) for film in films] == [
+        ("push", "success", None),
+        ("push", "failure", None),
+        ("turn", "failure", None),
+    ]
+    assert decode(films[0].mp4)[1][0].shape == (256, 256, 3)
+
+
+def test_a_film_without_its_actions_says_so(tmp_path):
+    (row,) = judge(tmp_path / "x.jsonl", {"push": "s"})
+    (tmp_path / "x.actions" / f"{row.start}.safetensors").unlink()
+    (film,) = film_episodes(gather([tmp_path]).results[0], build)
+    assert film.mp4 is None
+    assert row.start in film.mismatch
+
+
+@pytest.mark.gl
+def test_metaworld_is_filmed(tmp_path):
+    from praxia.envs import build, find_family
+    from praxia.results.store import Replay, ResultsStore
+
+    family = find_family("metaworld")
+    start = family.draw_start("door-open", "test", 0)
+    spec = EnvSpec("metaworld", "door-open", "fast", 64)
+    out = tmp_path / "x.jsonl"
+    store = ResultsStore(out)
+    store.begin({"command": "praxia eval zero", "fingerprint": {}}, resume=False)
+    row = Row("m", "door-open", start.key, "zero", None, "failure", 12, None, "", None, 0.1)
+    store.append(row, Replay(spec, start, np.zeros((12, 4), np.float32)))
+    store.close()
+    (film,) = film_episodes(gather([out]).results[0], build)
+    assert film.mismatch is None
+    assert film.instruction == family.instructions["door-open"]
+    _, frames = decode(film.mp4)
+    assert len(frames) == 1 + 4 + 13
+    assert frames[0].shape == (256, 256, 3)
+    assert frames[0].std() > 20, "there is something to see"
+    assert json.loads((tmp_path / "x.jsonl.meta.json").read_text())["command"] == "praxia eval zero"

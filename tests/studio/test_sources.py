@@ -1,0 +1,69 @@
+import json
+
+import pytest
+from ball_world import judge, train
+
+from praxia.core.errors import DataError, PraxiaError
+from praxia.studio.sources import gather
+
+
+def test_a_folder_is_searched_two_levels_deep_and_each_thing_found_once(tmp_path):
+    judge(tmp_path / "results" / "all.jsonl", {"push": "s"})
+    judge(tmp_path / "a" / "b" / "deep.jsonl", {"push": "s"})
+    judge(tmp_path / "a" / "b" / "c" / "too_deep.jsonl", {"push": "s"})
+    train(tmp_path / "train" / "seeing")
+    material = gather([tmp_path, tmp_path / "train" / "seeing", tmp_path / "results" / "all.jsonl"])
+    assert sorted(file.path.name for file in material.results) == ["all.jsonl", "deep.jsonl"]
+    assert [run.name for run in material.runs] == ["seeing"]
+
+
+def test_a_run_knows_its_numbers_and_whether_it_is_blind(tmp_path):
+    (run,) = gather([train(tmp_path / "run", steps=80)]).runs
+    assert [line["step"] for line in run.metrics] == [40, 80]
+    assert not run.is_blind
+    (blind,) = gather([train(tmp_path / "blind", blind=True)]).runs
+    assert blind.is_blind
+
+
+def test_a_run_under_way_is_read_up_to_its_last_whole_line(tmp_path):
+    run = train(tmp_path / "run", steps=80)
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 120, "lo')
+    assert len(gather([run]).runs[0].metrics) == 2
+
+
+def test_a_dataset_is_summed_up(tiny_dataset):
+    (dataset,) = gather([tiny_dataset]).datasets
+    assert dataset.info["episodes"] == 3
+    assert dataset.plan == {"seed": 0}
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty folder", "text file", "other json lines"])
+def test_what_is_nothing_of_ours_is_refused_in_one_line(tmp_path, kind):
+    source = tmp_path / "it"
+    if kind == "empty folder":
+        source.mkdir()
+    elif kind == "text file":
+        source.write_text("hello")
+    elif kind == "other json lines":
+        source = tmp_path / "it.jsonl"
+        source.write_text(json.dumps({"step": 1}) + "\n")
+    with pytest.raises(
+        PraxiaError, match=r"expected results \(X.jsonl\), a training run or a data set at .*it"
+    ) as caught:
+        gather([source])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_broken_run_is_named(tmp_path):
+    run = train(tmp_path / "run")
+    (run / "run.json").write_text("{")
+    with pytest.raises(DataError, match="run.json is not JSON"):
+        gather([run])
+
+
+def test_results_without_what_made_them_are_refused(tmp_path):
+    judge(tmp_path / "x.jsonl", {"push": "s"})
+    (tmp_path / "x.jsonl.meta.json").unlink()
+    with pytest.raises(DataError, match="x.jsonl.meta.json"):
+        gather([tmp_path / "x.jsonl"])
