@@ -58,12 +58,12 @@ def test_what_is_nothing_of_ours_is_refused_in_one_line(tmp_path, kind):
 def test_a_broken_run_is_named(tmp_path):
     run = train(tmp_path / "run")
     (run / "run.json").write_text("{")
-    with pytest.raises(DataError, match="run.json is not JSON"):
+    with pytest.raises(DataError, match=r"run\.json is not JSON"):
         gather([run])
 
 
 def test_results_without_what_made_them_are_refused(tmp_path):
     judge(tmp_path / "x.jsonl", {"push": "s"})
     (tmp_path / "x.jsonl.meta.json").unlink()
-    with pytest.raises(DataError, match="x.jsonl.meta.json"):
+    with pytest.raises(DataError, match=r"x\.jsonl\.meta\.json"):
         gather([tmp_path / "x.jsonl"])

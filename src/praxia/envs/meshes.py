@@ -49,7 +49,9 @@ def _slots(starts: np.ndarray, counts: np.ndarray, mesh: int) -> slice:
 
 # The arm's meshes are the same in all scenes and what comes out is small: each is simplified once in a process.
 @cache
-def _simplified(vertices: bytes, faces: bytes, normals: bytes, keep: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _simplified(
+    vertices: bytes, faces: bytes, normals: bytes, keep: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A coarse mesh: vertices float32[V, 3], faces int32[F, 3], and the original corner like each corner, int[F, 3].
 
     The originals are `vertices` float32[v, 3], `faces` int32[f, 3] and the corners' `normals` float32[f, 3, 3].

@@ -16,7 +16,7 @@ from praxia.envs.graphics import make_current, mujoco, thread_local
 from praxia.envs.meshes import decimate
 from praxia.envs.textures import shrink
 
-__all__ = ["PROFILES", "Profile", "View", "draw", "profile"]
+__all__ = ["PROFILES", "Profile", "View", "draw", "find_profile"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ PROFILES = {
 }
 
 
-def profile(name: str) -> Profile:
+def find_profile(name: str) -> Profile:
     """The render profile of that name. Raises UnknownName."""
     if name not in PROFILES:
         raise UnknownName("render profile", name, PROFILES, "praxia info --benchmarks")
@@ -50,17 +50,17 @@ def profile(name: str) -> Profile:
 
 @dataclass(frozen=True)
 class View:
-    """A camera that hangs in the world: where it is and looks (m), and its vertical field of view."""
+    """A camera that hangs in the world: where it is, where it looks, and its vertical field of view."""
 
-    position: tuple[float, float, float]
-    target: tuple[float, float, float]
+    position_m: tuple[float, float, float]
+    target_m: tuple[float, float, float]
     fovy_deg: float
 
     def camera(self) -> mujoco.MjvCamera:
-        ahead = np.subtract(self.target, self.position)
+        ahead = np.subtract(self.target_m, self.position_m)
         camera = mujoco.MjvCamera()
         camera.type = mujoco.mjtCamera.mjCAMERA_FREE
-        camera.lookat[:] = self.target
+        camera.lookat[:] = self.target_m
         camera.distance = np.linalg.norm(ahead)
         camera.azimuth = np.rad2deg(np.arctan2(ahead[1], ahead[0]))
         camera.elevation = np.rad2deg(np.arcsin(ahead[2] / camera.distance))
@@ -91,15 +91,11 @@ class _Canvas:
         self.option = mujoco.MjvOption()
 
 
-# Uploaded textures take some ten megabytes a scene: those used longest ago are given back.
-_MOST_CANVASES = 16
-
-
 def _canvas(model: mujoco.MjModel, scene: str, how: Profile, size: int) -> _Canvas:
-    canvases: OrderedDict[tuple, _Canvas] = thread_local("canvases", OrderedDict)
-    key = (scene, how, size)
+    canvases: OrderedDict[tuple[str, int], _Canvas] = thread_local(f"canvases {how}", OrderedDict)
+    key = (scene, size)
     if key not in canvases:
-        while len(canvases) >= _MOST_CANVASES:
+        while len(canvases) >= how.kept:
             canvases.popitem(last=False)[1].context.free()
         canvases[key] = _Canvas(model, how, size)
     canvases.move_to_end(key)

@@ -28,7 +28,9 @@ def wrapped(make: Callable[[EnvSpec], Env], spec: EnvSpec, twin_start: Callable[
         elif name == "swapped-image":
             env = SwappedImage(env, make(spec), twin_start)
         else:
-            raise UnknownName("environment wrapper", wrapper, ("swapped-image", "instruct:<text>"), "praxia eval --help")
+            raise UnknownName(
+                "environment wrapper", wrapper, ("swapped-image", "instruct:<text>"), "praxia eval --help"
+            )
     return env
 
 

@@ -9,10 +9,11 @@ import metaworld
 
 from praxia.core.types import Embodiment, Env, EnvSpec
 from praxia.envs.family import Family
-from praxia.envs.metaworld.tasks import INSTRUCTIONS, short_name
-from praxia.envs.metaworld.env import MetaWorld, embodiment
-from praxia.envs.render import gl_vendor
+from praxia.envs.graphics import gl_vendor
+from praxia.envs.metaworld.body import embodiment
+from praxia.envs.metaworld.env import MetaWorld
 from praxia.envs.metaworld.starts import draw_start, twin_start
+from praxia.envs.metaworld.tasks import INSTRUCTIONS, short_name
 from praxia.envs.wrappers import wrapped
 
 __all__ = ["METAWORLD"]

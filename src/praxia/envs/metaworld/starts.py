@@ -4,12 +4,12 @@ from functools import lru_cache
 
 from praxia.core.keys import generator
 from praxia.core.types import Start
+from praxia.envs.metaworld.simulator import Simulator
 from praxia.envs.metaworld.tasks import short_name
-from praxia.envs.metaworld.env import make_simulator
 
 __all__ = ["draw_start", "twin_start"]
 
-_simulator = lru_cache(maxsize=4)(make_simulator)
+_simulator = lru_cache(maxsize=4)(Simulator)
 
 
 @lru_cache(maxsize=8192)
@@ -21,11 +21,14 @@ def draw_start(task: str, split: str, index: int) -> Start:
     """
     task = short_name(task)
     simulator = _simulator(task)
-    simulator._freeze_rand_vec = False
-    simulator.seeded_rand_vec = True
-    simulator.np_random = generator("metaworld", task, split, index)
-    simulator.reset()
-    return Start("metaworld", task, {"rand_vec": [float(value) for value in simulator._last_rand_vec]})
+    simulator.renew()
+    stock = simulator.stock
+    stock._freeze_rand_vec = False
+    stock.seeded_rand_vec = True
+    stock.np_random = generator("metaworld", task, split, index)
+    stock.reset()
+    assert stock._last_rand_vec is not None
+    return Start("metaworld", task, {"rand_vec": stock._last_rand_vec.tolist()})
 
 
 def twin_start(start: Start) -> Start:

@@ -1,0 +1,36 @@
+"""The robot of Meta-World: what its numbers mean, and the camera that watches it."""
+
+from functools import cache
+
+from praxia.core.types import Camera, Embodiment, Field
+from praxia.envs.render import View
+
+__all__ = ["CAMERA", "CONTROL_HZ", "WORKSPACE", "embodiment"]
+
+CAMERA = "workspace"
+CONTROL_HZ = 80.0
+
+# Not one of the package's cameras: objects and goals of all fifty tasks fill this one's picture.
+WORKSPACE = View(position_m=(0.75, 0.05, 0.75), target_m=(0.02, 0.70, 0.13), fovy_deg=40.0)
+
+
+@cache
+def embodiment(size: int) -> Embodiment:
+    """A Sawyer arm whose hand is moved in space, without rotation, seen by one camera of `size` pixels.
+
+    The state holds no object and no goal. The gripper's opening is a fraction of 0.1 m; its action is an effort, in
+    fractions of the most, that closes where positive.
+    """
+    return Embodiment(
+        name="metaworld-sawyer",
+        state=(
+            Field("hand", 3, "position", "m", frame="world"),
+            Field("gripper", 1, "gripper", "1", low=0.0, high=1.0),
+        ),
+        action=(
+            Field("hand", 3, "delta", "cm", frame="world", low=-1.0, high=1.0),
+            Field("gripper", 1, "gripper", "1", low=-1.0, high=1.0),
+        ),
+        cameras=(Camera(CAMERA, size, size),),
+        control_hz=CONTROL_HZ,
+    )

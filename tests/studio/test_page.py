@@ -1,0 +1,138 @@
+import re
+
+import pytest
+from ball_world import build, judge, train
+from scipy.stats import binomtest
+
+from praxia.core.errors import PraxiaError
+from praxia.studio.report import report
+
+
+def wilson(successes, trials):
+    found = binomtest(successes, trials).proportion_ci(method="wilson")
+    return f"{100 * found.low:.1f}–{100 * found.high:.1f}%"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory, tiny_dataset):
+    """The page of a demo: a policy with an error, two controls, a blind policy, two runs and a data set."""
+    root = tmp_path_factory.mktemp("demo")
+    judge(root / "seeing.jsonl", {"push": "ssfs", "lift": "ssss", "turn": "ffef"})
+    judge(root / "a.jsonl", {"push": "sfff", "lift": "ffff", "turn": "ffff"}, control="swapped-image")
+    judge(root / "b.jsonl", {"push": "ssff", "lift": "sfff", "turn": "ffff"}, sha256="b11d", policy="blind-run")
+    train(root / "seeing-run")
+    train(root / "blind-run", blind=True, sha256="b11d")
+    return report([root, tiny_dataset], root / "out" / "report.html", build=build).read_text()
+
+
+def test_the_headline_has_the_pooled_rate_its_interval_and_the_macro_mean(demo):
+    text = re.sub(r"\s*<[^>]*>\s*", " ", demo)
+    assert "63.6 %" in text, "7 of the 11 episodes that did not crash"
+    assert f"95% Wilson interval {wilson(7, 11)}" in text
+    assert f"{100 * (0.75 + 1 + 0) / 3:.1f}% (" in text
+    assert "1 of 12 episodes crashed" in text
+    assert "would make it 58.3%. The first: RuntimeError: the ball burst" in text
+
+
+def test_controls_stand_below_it_with_their_distance_in_points(demo, document):
+    rows = document(demo)
+    name, success, interval, _, episodes, errors, points, made_by = rows.row("swapped-image")
+    assert (success, interval, episodes, errors) == ("8.3%", wilson(1, 12), "12", "0")
+    assert points == f"−{100 * (7 / 11 - 1 / 12):.1f}"
+    assert "praxia eval" in made_by
+    assert "pictures of another start" in name
+    assert rows.row("blind")[6] == f"−{100 * (7 / 11 - 3 / 12):.1f}"
+
+
+def test_every_task_has_its_rate_interval_errors_steps_and_controls(demo, document):
+    rows = document(demo)
+    assert rows.row("push") == ["push", "75.0%", wilson(3, 4), "", "4", "0", "25", "25.0%", "50.0%"]
+    assert rows.row("turn") == ["turn", "0.0%", wilson(0, 3), "", "4", "1", "–", "0.0%", "0.0%"]
+    assert rows.row("all")[1] == "63.6%"
+
+
+def test_a_success_and_a_failure_of_each_task_are_on_the_page(demo, document):
+    tags = document(demo).tags
+    films = [values for name, values in tags if name == "video"]
+    labels = [values["aria-label"] for values in films]
+    assert [label.split(":")[0] for label in labels] == [
+        "Film of push",
+        "Film of push",
+        "Film of lift",
+        "Film of turn",
+    ]
+    assert all("controls" in values and "muted" in values and "autoplay" not in values for values in films)
+    assert "repetition" not in " ".join(labels)
+
+
+def test_training_and_demonstrations_are_there(demo, document):
+    assert demo.count('class="chart"') == 2
+    assert "seed 3; 400 steps in 50 s; loss 1 at step 40, 0.1 at the end" in demo
+    assert "3 episodes (2 successful) of ball, 12 frames at 80 Hz" in demo
+    assert ["push", "roll the push", "8", "50.0%", wilson(1, 2), "", "2", "0"] in document(demo).rows
+
+
+def test_every_command_and_fingerprint_is_there(demo):
+    assert demo.count("praxia eval runs/seeing/policy --benchmark ball/plain --out seeing.jsonl") == 2
+    assert demo.count("praxia train flow-ball --data data --out seeing-run") == 2
+    assert "versions.mujoco" in demo
+    assert "c0ffee" in demo
+
+
+def test_the_page_asks_for_nothing(demo, document):
+    for name, values in document(demo).tags:
+        assert name not in ("script", "link", "iframe", "object", "embed", "base", "form"), name
+        assert not [key for key in values if key.startswith("on")], values
+        for key in ("src", "href", "poster", "action", "srcset"):
+            assert (values.get(key) or "data:").startswith("data:"), values
+    style = demo[demo.index("<style>") : demo.index("</style>")]
+    assert "url(" not in style
+    assert "@import" not in style
+    assert "default-src 'none'" in demo
+
+
+def test_tables_pictures_and_films_are_named_for_those_who_cannot_see_them(demo, document):
+    tags = document(demo).tags
+    assert all(values.get("aria-label") or values.get("aria-hidden") for name, values in tags if name == "svg")
+    assert all(values.get("aria-label") for name, values in tags if name == "video")
+    assert sum(name == "table" for name, _ in tags) == sum(name == "tbody" for name, _ in tags)
+    assert all(values.get("scope") in ("row", "col") for name, values in tags if name == "th")
+    assert ("html", {"lang": "en"}) in tags
+
+
+def test_data_cannot_become_page(tmp_path, document):
+    evil = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
+    judge(tmp_path / "x.jsonl", {evil: "sf"}, benchmark=evil, policy=f"'{evil}'", control=evil)
+    train(tmp_path / "<script>")
+    page = report([tmp_path], tmp_path / "report.html", build=build).read_text()
+    names = {name for name, _ in document(page).tags}
+    assert not {"script", "img", "b"} & names
+    assert not any(key.startswith("on") for _, values in document(page).tags for key in values)
+
+
+def test_a_film_that_shows_something_else_says_so_in_red(tmp_path):
+    (row,) = judge(tmp_path / "x.jsonl", {"push": "s"})
+    path = tmp_path / "x.jsonl"
+    path.write_text(path.read_text().replace(f'"success_step": {row.success_step}', '"success_step": 7'))
+    page = report([path], tmp_path / "report.html", build=build).read_text()
+    assert '<span class="warning bad" role="note">counted was success at step 7' in page
+
+
+def test_a_training_run_alone_makes_a_page(tmp_path):
+    page = report([train(tmp_path / "run")], tmp_path / "report.html").read_text()
+    assert "<h1>Praxia report</h1>" in page
+    assert "<video" not in page
+
+
+def test_where_every_episode_crashed_there_is_no_rate(tmp_path, document):
+    judge(tmp_path / "x.jsonl", {"push": "ee"})
+    page = report([tmp_path], tmp_path / "report.html", build=build).read_text()
+    assert document(page).row("push") == ["push", "–", "", "", "2", "2", "–"]
+
+
+def test_bad_sources_leave_an_older_page_alone(tmp_path):
+    out = tmp_path / "report.html"
+    out.write_text("older")
+    with pytest.raises(PraxiaError):
+        report([tmp_path / "nothing"], out)
+    assert out.read_text() == "older"
