@@ -29,10 +29,10 @@ def test_a_killed_staging_keeps_every_episode_that_was_finished(tmp_path, record
     root = tmp_path / "set"
     begin(root, PLAN)
     assert start("stage", root, fsync, *range(8)).wait() == -signal.SIGKILL
-    assert list((root / ".staging").glob(".tmp-*")), "killed while writing"
+    assert list((root / ".staging").glob(".episode-*")), "killed while writing"
     safe = begin(root, PLAN, resume=True)
     assert safe == list(range((fsync - 1) // 7)), "each episode takes seven fsyncs"
-    assert not list((root / ".staging").glob(".tmp-*"))
+    assert not list((root / ".staging").glob(".episode-*"))
     stage(root, [index for index in range(8) if index not in safe])
     assert compact(root, synthetic.BODY, PLAN) == Manifest.read(recorded).content_sha256
 

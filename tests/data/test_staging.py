@@ -47,7 +47,11 @@ def test_compacting_what_lost_bytes_says_so(tmp_path, synthetic, stage):
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        (lambda e: {"action": e.action[:, :2], "executed_action": e.executed_action[:, :2]}, MismatchError, "needs action of shape"),
+        (
+            lambda e: {"action": e.action[:, :2], "executed_action": e.executed_action[:, :2]},
+            MismatchError,
+            "needs action of shape",
+        ),
         (lambda e: {"images": {"front": e.images["front"]}}, MismatchError, "needs images.wrist. of shape"),
         (lambda e: {"snapshots": e.snapshots[1:]}, MismatchError, "snapshots or none"),
         (lambda e: {"state": np.full_like(e.state, np.nan)}, DataError, "state that is not finite"),
@@ -72,7 +76,7 @@ def test_a_full_disk_says_what_was_kept(tmp_path, synthetic, stage, monkeypatch)
         compact(tmp_path, synthetic.BODY, {})
     monkeypatch.undo()
     assert staged(tmp_path) == [0, 1]
-    assert not list((tmp_path / ".staging").glob(".tmp-*"))
+    assert not list((tmp_path / ".staging").glob(".episode-*"))
 
 
 FILL = """

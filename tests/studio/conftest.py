@@ -1,9 +1,14 @@
+import json
 import os
+import select
 import shutil
+import signal
 import subprocess
 import sys
+from base64 import b64decode
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,45 +28,97 @@ FLAGS = (
     "--disable-extensions",
     "--hide-scrollbars",
     "--host-resolver-rules=MAP * ~NOTFOUND",
+    "--remote-debugging-pipe",
 )
 
 
 class Chromium:
-    """A real browser, without a window and without a network."""
+    """A real browser without a window or a network, driven over a pipe (the Chrome DevTools Protocol)."""
 
-    def __init__(self, program: str, profiles: Path):
-        self._program = program
-        self._profiles = profiles
-        self._count = 0
+    def __init__(self, program: str, profile: Path):
+        theirs_in, self._out = os.pipe()
+        self._in, theirs_out = os.pipe()
+        # The browser reads commands from descriptor 3 and writes answers to descriptor 4.
+        redirect = f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out}'
+        command = ["bash", "-c", redirect, program, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self._process = subprocess.Popen(command, pass_fds=(theirs_in, theirs_out), start_new_session=True, **quiet)
+        os.close(theirs_in)
+        os.close(theirs_out)
+        self._rest = b""
+        self._number = 0
+        self._session: str | None = None
+        self.events: list[dict[str, Any]] = []
+        target = self.ask("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.ask(f"{domain}.enable")
 
-    def run(self, page: Path, *options: str) -> subprocess.CompletedProcess[str]:
-        """Open `page` in a new, empty profile. What pages log to the console is in `stderr`."""
-        self._count += 1
-        profile = self._profiles / f"profile-{self._count}"
-        command = [
-            self._program,
-            *FLAGS,
-            f"--user-data-dir={profile}",
-            "--enable-logging=stderr",
-            *options,
-            page.as_uri(),
-        ]
-        return subprocess.run(command, capture_output=True, text=True, timeout=90, check=True)
+    def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Send one command and wait for its answer; what happens meanwhile is added to `events`."""
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._out, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._receive()
+            if answer.get("id") == self._number:
+                assert "error" not in answer, f"{method}: {answer['error']}"
+                return answer["result"]
+            self.events.append(answer)
 
-    def console(self, page: Path) -> list[str]:
-        """Everything that the page logged, errors among it."""
-        return [line for line in self.run(page, "--dump-dom").stderr.splitlines() if "CONSOLE" in line]
+    def open(self, page: Path, width: int = 1280, scheme: str = "light") -> None:
+        """Load a page into a window of `width` px, light or dark, and forget earlier events."""
+        self.ask("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+        self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        self.events.clear()
+        self.ask("Page.navigate", url=page.as_uri())
+        while not self.named("Page.loadEventFired"):
+            self.events.append(self._receive())
+
+    def evaluate(self, script: str) -> Any:
+        """The value of a script, or of the promise it makes, run in the page whatever the page forbids."""
+        asked = {"expression": script, "awaitPromise": True, "returnByValue": True, "userGesture": True}
+        answer = self.ask("Runtime.evaluate", **asked)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    def screenshot(self) -> bytes:
+        """A PNG of the window."""
+        return b64decode(self.ask("Page.captureScreenshot")["data"])
+
+    def named(self, *methods: str) -> list[dict[str, Any]]:
+        """The parameters of all events of these names since the page was opened."""
+        return [event["params"] for event in self.events if event.get("method") in methods]
+
+    def close(self) -> None:
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        os.close(self._in)
+        os.close(self._out)
+
+    def _receive(self) -> dict[str, Any]:
+        while b"\0" not in self._rest:
+            ready, _, _ = select.select([self._in], [], [], 60)
+            assert ready, "the browser has been silent for a minute"
+            data = os.read(self._in, 1 << 20)
+            assert data, "the browser ended"
+            self._rest += data
+        line, self._rest = self._rest.split(b"\0", 1)
+        return json.loads(line)
 
 
 @pytest.fixture(scope="session")
 def chromium(tmp_path_factory):
-    program = next(
-        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-    )
+    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
+    program = next((path for path in found if path), None)
     if program is None:
         message = "no chromium to open pages with: apt-get install chromium"
         pytest.fail(message) if os.environ.get("PRAXIA_CI") == "1" else pytest.skip(message)
-    return Chromium(program, tmp_path_factory.mktemp("chromium"))
+    browser = Chromium(program, tmp_path_factory.mktemp("chromium"))
+    yield browser
+    browser.close()
 
 
 class Document(HTMLParser):

@@ -28,25 +28,29 @@ def points(chart):
 
 
 def test_a_straight_line_stays_straight_and_begins_at_zero():
-    (x0, y0), (x1, y1), (x2, y2) = points(line_chart("speed", "step", [Series("a", [0, 5, 10], [0.0, 2.0, 4.0])]))
+    (x0, y0), (x1, y1), (x2, y2) = points(line_chart("speed", "step", [Series("a", [0.0, 5.0, 10.0], [0.0, 2.0, 4.0])]))
     assert x1 - x0 == pytest.approx(x2 - x1, abs=0.2)
     assert y1 - y0 == pytest.approx(y2 - y1, abs=0.2)
     assert y2 < y0, "larger values are higher up"
 
 
 def test_on_a_logarithmic_axis_equal_ratios_are_equal_distances():
-    (_, y0), (_, y1), (_, y2) = points(line_chart("loss", "step", [Series("a", [1, 2, 3], [1.0, 0.1, 0.01])], log=True))
+    (_, y0), (_, y1), (_, y2) = points(
+        line_chart("loss", "step", [Series("a", [1.0, 2.0, 3.0], [1.0, 0.1, 0.01])], log=True)
+    )
     assert y1 - y0 == pytest.approx(y2 - y1, abs=0.2)
 
 
 @pytest.mark.parametrize("values", [[0.0, 0.0], [3e-5, 2e-5], [7.0], [1234.5, 99999.0]])
 @pytest.mark.parametrize("log", [False, True])
 def test_every_point_lies_inside_the_chart(values, log):
-    chart = line_chart("t", "x", [Series("a", list(range(1, len(values) + 1)), values)], log=log and min(values) > 0)
+    chart = line_chart(
+        "t", "x", [Series("a", [float(x) for x in range(1, len(values) + 1)], values)], log=log and min(values) > 0
+    )
     assert all(0 <= x <= 560 and 0 <= y <= 260 for x, y in points(chart))
 
 
 def test_several_lines_have_a_legend_and_one_has_none():
-    one, two = Series("first", [1], [1.0]), Series("<second>", [1], [2.0])
+    one, two = Series("first", [1.0], [1.0]), Series("<second>", [1.0], [2.0])
     assert "legend" not in line_chart("t", "x", [one])
     assert "&lt;second&gt;" in line_chart("t", "x", [one, two])

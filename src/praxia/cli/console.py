@@ -1,6 +1,7 @@
 """What every verb prints with: progress and summaries for people, on stderr."""
 
 import shlex
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -19,7 +20,8 @@ from rich.progress import (
 
 __all__ = ["STDERR", "command_line", "counting", "print_summary", "stages"]
 
-STDERR = Console(stderr=True)
+# Without a terminal (a log file, CI) lines need not be short.
+STDERR = Console(stderr=True, width=None if sys.stderr.isatty() else 120)
 
 
 def _progress() -> Progress:

@@ -49,7 +49,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     from praxia.studio.table import success_table
 
     benchmark = find_benchmark(options.benchmark)
-    policy, digest, threads = find_policy(options.policy, benchmark, exact=options.exact)
+    policy, digest, threads = find_policy(options.policy, benchmark, exact=options.exact, workers=options.workers)
     evaluation = Evaluation(benchmark, digest, options.episodes, options.control, options.exact, options.seed)
     with counting("eval") as report:
         result = evaluate(

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from praxia.core.errors import MismatchError, RecordingError
+from praxia.core.files import sync_folder, write_whole
 from praxia.core.keys import canonical_json, content_key
 from praxia.core.types import Embodiment
+from praxia.data.disk import json_bytes, out_of_space, write_synced
 from praxia.data.episodes_table import episode_rows, write_episodes, write_tasks
 from praxia.data.features import features_of, frames_per_second
 from praxia.data.layout import (
@@ -20,6 +22,7 @@ from praxia.data.layout import (
     DATA,
     DATA_FILE_BYTES,
     EMBODIMENT,
+    EPISODE_PREFIX,
     FILES_PER_CHUNK,
     INFO,
     MANIFEST,
@@ -31,11 +34,11 @@ from praxia.data.layout import (
     VIDEO,
     VIDEO_FILE_BYTES,
     committed,
+    num_staged,
 )
 from praxia.data.manifest import Manifest
 from praxia.data.merge import Merged, merge
 from praxia.data.staging import StagedEpisode, staged
-from praxia.data.whole import EPISODE_PREFIX, json_bytes, num_staged, out_of_space, sync, write_bytes, write_whole
 
 __all__ = ["compact"]
 
@@ -74,15 +77,15 @@ def _build(root: Path, embodiment: Embodiment, plan: Mapping[str, Any]) -> None:
     merged = merge(root, episodes, embodiment)
     write_tasks(root, merged.instructions)
     write_episodes(root, episode_rows(episodes, merged))
-    write_bytes(root / STATS, json_bytes(merged.stats))
-    write_bytes(root / RECORDS, _records(episodes))
-    write_bytes(root / EMBODIMENT, json_bytes(embodiment.to_json()))
-    write_bytes(root / PLAN, json_bytes(json.loads(canonical_json(plan))))
+    write_synced(root / STATS, json_bytes(merged.stats))
+    write_synced(root / RECORDS, _records(episodes))
+    write_synced(root / EMBODIMENT, json_bytes(embodiment.to_json()))
+    write_synced(root / PLAN, json_bytes(json.loads(canonical_json(plan))))
     info = json_bytes(_info(embodiment, merged))
     manifest = Manifest.of(root, merged.episodes_in_file, {INFO: info})
-    write_bytes(root / MANIFEST, manifest.to_bytes())
+    write_synced(root / MANIFEST, manifest.to_bytes())
     for folder in sorted(path for path in root.rglob("*") if path.is_dir() and STAGING not in path.parts):
-        sync(folder)
+        sync_folder(folder)
     write_whole(root / INFO, info)
 
 

@@ -17,10 +17,9 @@ from praxia.core.types import Embodiment
 from praxia.data.columns import matrix
 from praxia.data.features import camera_name, embodiment_of
 from praxia.data.frames import Footage
-from praxia.data.layout import CODEBASE_VERSION, EMBODIMENT, INFO, RECORDS, STATS, TASKS
+from praxia.data.layout import CODEBASE_VERSION, EMBODIMENT, INFO, RECORDS, STATS, TASKS, num_staged
 from praxia.data.manifest import ADVICE, Manifest
 from praxia.data.placement import integers, placed_files
-from praxia.data.whole import num_staged
 
 __all__ = ["Dataset", "Episodes"]
 

@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 
 from praxia.data.columns import parquet_bytes
+from praxia.data.disk import write_synced
 from praxia.data.layout import EPISODES, TASKS, place
 from praxia.data.merge import Merged
 from praxia.data.staging import StagedEpisode
-from praxia.data.whole import write_bytes
 
 __all__ = ["episode_rows", "write_episodes", "write_tasks"]
 
@@ -42,7 +42,7 @@ def episode_rows(episodes: Sequence[StagedEpisode], merged: Merged) -> list[dict
 def write_episodes(root: Path, rows: Sequence[dict[str, Any]]) -> None:
     """All rows into one file: 10,000 episodes are a few tens of megabytes."""
     columns = {name: [row[name] for row in rows] for name in rows[0]}
-    write_bytes(root / EPISODES.format(**place(0)), parquet_bytes(pa.table(columns)))
+    write_synced(root / EPISODES.format(**place(0)), parquet_bytes(pa.table(columns)))
 
 
 def write_tasks(root: Path, instructions: Sequence[str]) -> None:
@@ -58,7 +58,7 @@ def write_tasks(root: Path, instructions: Sequence[str]) -> None:
     }
     rows = pa.table({"task_index": pa.array(range(len(instructions)), pa.int64()), index: list(instructions)})
     described_rows = rows.replace_schema_metadata({"pandas": json.dumps(described)})
-    write_bytes(root / TASKS, parquet_bytes(described_rows))
+    write_synced(root / TASKS, parquet_bytes(described_rows))
 
 
 def _pandas_column(name: str | None, field: str | None, kind: str, numpy: str, metadata: Any) -> dict[str, Any]:

@@ -17,12 +17,12 @@ from av.error import FFmpegError
 from jaxtyping import Int64, UInt8
 
 from praxia.core.errors import DataError
+from praxia.core.files import sync_folder
 from praxia.core.keys import content_key
 from praxia.core.types import Camera
 from praxia.data.manifest import Manifest
 from praxia.data.placement import PlacedFile
 from praxia.data.video import decode_all, decode_some
-from praxia.data.whole import sync
 
 __all__ = ["Footage"]
 
@@ -94,9 +94,10 @@ class Footage:
             for file in self.files:
                 for picture in _pictures(file):
                     target.write(picture.tobytes())
-        sync(temporary)
+            target.flush()
+            os.fsync(target.fileno())
         temporary.rename(path)
-        sync(path.parent)
+        sync_folder(path.parent)
 
 
 def _pictures(file: PlacedFile) -> Iterator[UInt8[np.ndarray, "Y X 3"]]:

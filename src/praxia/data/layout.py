@@ -8,6 +8,7 @@ __all__ = [
     "DATA_FILE_BYTES",
     "EMBODIMENT",
     "EPISODES",
+    "EPISODE_PREFIX",
     "FILES_PER_CHUNK",
     "INFO",
     "MANIFEST",
@@ -22,6 +23,7 @@ __all__ = [
     "VIDEO_FILE_BYTES",
     "committed",
     "image_key",
+    "num_staged",
     "place",
 ]
 
@@ -45,6 +47,7 @@ PLAN = "praxia/plan.json"
 MANIFEST = "praxia/manifest.json"
 
 STAGING = ".staging"
+EPISODE_PREFIX = "episode-"
 
 
 def committed(root: Path) -> bool:
@@ -61,3 +64,8 @@ def place(number: int) -> dict[str, int]:
 def image_key(camera: str) -> str:
     """The feature that holds the pictures of `camera`."""
     return f"observation.images.{camera}"
+
+
+def num_staged(root: Path) -> int:
+    """How many whole episodes wait in the staging folder of `root`."""
+    return sum(1 for _ in (root / STAGING).glob(f"{EPISODE_PREFIX}*"))

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from praxia.core.errors import DataError
+from praxia.core.files import sha256_file
 from praxia.core.keys import canonical_json
+from praxia.data.disk import json_bytes
 from praxia.data.layout import MANIFEST
-from praxia.data.whole import json_bytes, sha256_of
 
 __all__ = ["ADVICE", "FileEntry", "Manifest"]
 
@@ -60,7 +61,7 @@ class Manifest:
         for path in (path for path in root.rglob("*") if path.is_file()):
             name = path.relative_to(root).as_posix()
             if not name.startswith("."):
-                files[name] = FileEntry(path.stat().st_size, sha256_of(path), episodes.get(name))
+                files[name] = FileEntry(path.stat().st_size, sha256_file(path), episodes.get(name))
         for name, data in coming.items():
             files[name] = FileEntry(len(data), hashlib.sha256(data).hexdigest(), None)
         return cls(files)
@@ -94,7 +95,7 @@ class Manifest:
     def sha256(self, root: Path, path: Path) -> str:
         """A file's hash as recorded, or computed where nothing was recorded."""
         name = path.relative_to(root).as_posix()
-        return self.files[name].sha256 if name in self.files else sha256_of(path)
+        return self.files[name].sha256 if name in self.files else sha256_file(path)
 
     def holding(self, prefix: str, episode: int) -> tuple[str, int] | None:
         """The file under `prefix` that holds `episode`, and how many episodes come before it there."""
@@ -117,7 +118,7 @@ class Manifest:
             wrong = "is missing"
         elif size < entry.size:
             wrong = f"is truncated: expected {entry.size} bytes, got {size}"
-        elif size > entry.size or (full and sha256_of(path) != entry.sha256):
+        elif size > entry.size or (full and sha256_file(path) != entry.sha256):
             wrong = "was altered since it was recorded"
         else:
             return

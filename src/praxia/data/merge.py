@@ -1,5 +1,6 @@
 """The one pass over staged episodes that writes data, state and video files and gathers statistics on the way."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,6 @@ from praxia.data.rolling import RollingParquet, groups_by_size
 from praxia.data.staging import StagedEpisode
 from praxia.data.stats import MAX_QUANTILE_ROWS, Described, Moments, Pixels, describe
 from praxia.data.video import concatenate
-from praxia.data.whole import sync
 
 __all__ = ["Merged", "merge"]
 
@@ -111,7 +111,8 @@ def _videos(root: Path, episodes: Sequence[StagedEpisode], camera: str, merged: 
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as target:
             count = concatenate([episodes[number].video(camera) for number in group], target, fps)
-        sync(path)
+            target.flush()
+            os.fsync(target.fileno())
         first = 0
         for number in group:
             last = first + merged.lengths[number]

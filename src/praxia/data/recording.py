@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from praxia.core.errors import MismatchError, PraxiaError
+from praxia.core.files import write_whole
 from praxia.core.keys import canonical_json
-from praxia.data.layout import PLAN, RECORDS, STAGING, committed
+from praxia.data.disk import out_of_space
+from praxia.data.layout import PLAN, RECORDS, STAGING, committed, num_staged
 from praxia.data.staging import staged
-from praxia.data.whole import num_staged, out_of_space, write_whole
 
 __all__ = ["begin"]
 
@@ -40,6 +41,7 @@ def begin(root: str | Path, plan: Mapping[str, Any], *, resume: bool = False) ->
         shutil.rmtree(root / STAGING, ignore_errors=True)
         return [json.loads(line)["start_index"] for line in (root / RECORDS).read_text().splitlines()]
     with out_of_space(root, "beginning the recording"):
+        (root / STAGING).mkdir(parents=True, exist_ok=True)
         write_whole(root / STAGING / "plan.json", canonical_json(plan).encode())
     return staged(root)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from praxia.data.disk import write_synced
 from praxia.data.layout import place
-from praxia.data.whole import write_bytes
 
 __all__ = ["RollingParquet", "groups_by_size"]
 
@@ -49,7 +49,7 @@ class RollingParquet:
         if self._writer is None:
             return
         self._writer.close()
-        write_bytes(self.path, self._bytes.getbuffer())
+        write_synced(self.path, self._bytes.getbuffer())
 
 
 def groups_by_size(sizes: Sequence[int], limit: int) -> list[range]:

@@ -5,7 +5,6 @@ with the SHA-256 of the others. Any process may stage any episode at any time.
 """
 
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,13 +16,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from praxia.core.errors import PraxiaError
+from praxia.core.files import sha256_file, staged_folder
 from praxia.core.keys import content_key
 from praxia.data.columns import frame_columns, parquet_bytes, table
+from praxia.data.disk import json_bytes, out_of_space
 from praxia.data.episode import Episode
-from praxia.data.layout import STAGING, committed
+from praxia.data.layout import EPISODE_PREFIX, STAGING, committed
 from praxia.data.stats import Pixels, describe, sampled_frames
 from praxia.data.video import encode
-from praxia.data.whole import EPISODE_PREFIX, json_bytes, out_of_space, sha256_of, sync, write_bytes
 
 __all__ = ["StagedEpisode", "stage_episode", "staged"]
 
@@ -50,7 +50,7 @@ class StagedEpisode:
             described = {name: value for name, value in self.description.items() if name != "key"}
             files = described["files"].items()
             return content_key(described) == self.description["key"] and all(
-                sha256_of(self.folder / name) == digest for name, digest in files
+                sha256_file(self.folder / name) == digest for name, digest in files
             )
         except (OSError, ValueError, KeyError, AttributeError):
             return False
@@ -69,7 +69,7 @@ class StagedEpisode:
 
 
 def stage_episode(root: str | Path, index: int, episode: Episode) -> None:
-    """Write `episode` under its start index, whole: a temporary folder, fsync, rename.
+    """Write `episode` under its start index, whole; an older one of the same index is replaced.
 
     Raises:
         RecordingError: the disk is full. Nothing of this episode is left behind; the others are kept.
@@ -78,20 +78,12 @@ def stage_episode(root: str | Path, index: int, episode: Episode) -> None:
     root = Path(root)
     if committed(root):
         raise PraxiaError(f"{root} already holds a finished data set; record into another --out folder")
-    staging = root / STAGING
-    final = staging / f"{EPISODE_PREFIX}{index:06d}"
-    temporary = staging / f".tmp-{final.name}-{os.getpid()}"
-    with out_of_space(root, f"writing episode {index}"):
-        try:
-            shutil.rmtree(temporary, ignore_errors=True)
-            temporary.mkdir(parents=True)
-            _write(temporary, episode)
-            shutil.rmtree(final, ignore_errors=True)
-            temporary.rename(final)
-            sync(staging)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
+    with out_of_space(root, f"writing episode {index}"), staged_folder(_folder(root, index)) as folder:
+        _write(folder, episode)
+
+
+def _folder(root: Path, index: int) -> Path:
+    return root / STAGING / f"{EPISODE_PREFIX}{index:06d}"
 
 
 def _write(folder: Path, episode: Episode) -> None:
@@ -104,7 +96,7 @@ def _write(folder: Path, episode: Episode) -> None:
         contents[f"{camera.name}.mp4"] = encode(pictures, episode.embodiment.control_hz)
         pixels[camera.name] = Pixels.of(pictures[sampled_frames(len(episode))]).to_json()
     for name, data in contents.items():
-        write_bytes(folder / name, data)
+        (folder / name).write_bytes(data)
     description = {
         "length": len(episode),
         "embodiment": content_key(episode.embodiment.to_json()),
@@ -115,10 +107,9 @@ def _write(folder: Path, episode: Episode) -> None:
         "provenance": dict(episode.provenance),
         "stats": {name: describe(values.reshape(len(episode), -1)) for name, values in columns.items()},
         "pixels": pixels,
-        "files": {name: sha256_of(folder / name) for name in contents},
+        "files": {name: sha256_file(folder / name) for name in contents},
     }
-    write_bytes(folder / DESCRIPTION, json_bytes({"key": content_key(description), **description}))
-    sync(folder)
+    (folder / DESCRIPTION).write_bytes(json_bytes({"key": content_key(description), **description}))
 
 
 def _states(episode: Episode) -> pa.Table:
@@ -140,6 +131,6 @@ def staged(root: str | Path) -> list[int]:
             indices.append(StagedEpisode(folder).index)
         else:
             shutil.rmtree(folder)
-    for leftover in staging.glob(".tmp-*"):
+    for leftover in staging.glob(f".{EPISODE_PREFIX}*"):
         shutil.rmtree(leftover)
     return indices

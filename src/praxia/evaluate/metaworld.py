@@ -62,14 +62,14 @@ DEMO = replace(
     name="metaworld-demo/fast",
     summary="eight tasks that must be seen, small pictures: what `make demo` learns in minutes",
     tasks=(
-        "door-open",
-        "window-open",
-        "window-close",
-        "drawer-open",
+        "button-press",
         "button-press-topdown",
+        "button-press-topdown-wall",
         "coffee-button",
         "door-lock",
         "door-unlock",
+        "drawer-open",
+        "window-open",
     ),
     # On these tasks the experts are done after 130 steps at most.
     horizon=200,

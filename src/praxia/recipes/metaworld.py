@@ -17,7 +17,7 @@ def flow_metaworld() -> TrainRun:
     return TrainRun(
         model=Composed(encoder=FilmCNN(), head=Flow()),
         window=Window({"image.workspace": (0,), "state": (0,)}, horizon=8),
-        train=Train(),
+        train=Train(steps=2000),
     )
 
 

@@ -110,7 +110,7 @@ class Stages:
         """Judge the policy of a recipe, or the expert, and return the summary."""
         benchmark, episodes = find_benchmark(BENCHMARK), self._scaled(EPISODES)
         who = "expert" if policy is None else str(self.out / policy)
-        judged, digest, threads = find_policy(who, benchmark, exact=False)
+        judged, digest, threads = find_policy(who, benchmark, exact=False, workers=self.workers)
         command = f"praxia eval {policy or 'expert'} --benchmark {BENCHMARK} --episodes {episodes}"
         return evaluate(
             judged,

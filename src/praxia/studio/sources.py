@@ -32,7 +32,7 @@ class TrainingRun:
 
     path: Path
     description: Mapping[str, Any]
-    metrics: tuple[Mapping[str, float], ...]
+    metrics: tuple[Mapping[str, float | int], ...]
     policy: Mapping[str, Any] | None
 
     @property
@@ -132,7 +132,7 @@ def _read_run(path: Path) -> TrainingRun:
     )
 
 
-def _read_lines(path: Path) -> Iterator[dict[str, float]]:
+def _read_lines(path: Path) -> Iterator[dict[str, float | int]]:
     """Every whole line: a run that is under way, or was killed, may end within one."""
     for number, line in enumerate(path.read_text().splitlines(keepends=True), 1):
         if not line.endswith("\n"):

@@ -25,9 +25,10 @@ def training_curves(runs: Sequence[TrainingRun]) -> Markup:
 
 
 def _series(runs: Sequence[TrainingRun], name: str) -> list[Series]:
-    return [
-        Series(run.name, [line["step"] for line in run.metrics], [line[name] for line in run.metrics]) for run in runs
-    ]
+    def column(run: TrainingRun, of: str) -> list[float]:
+        return [float(line[of]) for line in run.metrics]
+
+    return [Series(run.name, column(run, "step"), column(run, name)) for run in runs]
 
 
 def _run(run: TrainingRun) -> Markup:
@@ -42,6 +43,6 @@ def _run(run: TrainingRun) -> Markup:
     return tag("div", tag("p", tag("strong", run.name), text), command(about["command"]))
 
 
-def _duration(seconds: float) -> str:
+def _duration(seconds: float | int) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
