@@ -7,6 +7,7 @@ from praxia.data.episode import Episode
 
 BITS = 24
 CAMERAS = ("front", "wrist")
+TINTS = ((235, 190, 160), (150, 200, 240))  # colours, so that a channel swapped or a matrix mistaken shows
 BODY = Embodiment(
     name="synthetic",
     state=(Field("hand", 3, "position", "m"), Field("grip", 1, "gripper", "", low=0.0, high=1.0)),
@@ -23,7 +24,8 @@ def picture(camera: str, episode: int, frame: int) -> np.ndarray:
     bits = np.array([(number >> bit) & 1 for bit in range(BITS)], dtype=np.uint8).reshape(3, 8)
     blocks = np.concatenate([bits, 1 - bits])
     rows, columns = np.arange(size.height) * 6 // size.height, np.arange(size.width) * 8 // size.width
-    return np.repeat((blocks[rows][:, columns] * 235 + 10)[..., None], 3, axis=2).astype(np.uint8)
+    white = 10 + blocks[rows][:, columns, None] * np.array(TINTS[CAMERAS.index(camera)])
+    return white.astype(np.uint8)
 
 
 def spelled(pixels: np.ndarray) -> tuple[str, int, int]:
@@ -31,7 +33,7 @@ def spelled(pixels: np.ndarray) -> tuple[str, int, int]:
     height, width = pixels.shape[:2]
     rows, columns = np.arange(height) * 6 // height, np.arange(width) * 8 // width
     grey = pixels.mean(axis=2)
-    blocks = np.array([[grey[rows == r][:, columns == c].mean() for c in range(8)] for r in range(6)]) > 127
+    blocks = np.array([[grey[rows == r][:, columns == c].mean() for c in range(8)] for r in range(6)]) > 100
     assert (blocks[:3] != blocks[3:]).all(), "a picture no frame was made of"
     number = sum(int(bit) << place for place, bit in enumerate(blocks[:3].ravel()))
     return CAMERAS[number >> 20], (number >> 10) & 1023, number & 1023

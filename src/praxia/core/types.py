@@ -7,7 +7,7 @@ Actions are continuous and in the embodiment's declared units at every door.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
@@ -162,6 +162,7 @@ class Outcome:
     success: bool
 
 
+@runtime_checkable
 class Env(Protocol):
     """One robot in one task. Nothing is drawn until `look`."""
 
@@ -235,6 +236,7 @@ class Decision:
     label: Float32[np.ndarray, "H A"] | None = None
 
 
+@runtime_checkable
 class Policy(Protocol):
     """Weights only: everything about an episode lives in the carry or in the query.
 
@@ -278,6 +280,7 @@ class Progress:
     error: str | None = None
 
 
+@runtime_checkable
 class VectorEnv(Protocol):
     """Many environments behind per-slot, asynchronous calls: a process pool, local environments, a world model."""
 

@@ -76,7 +76,7 @@ class Footage:
             with _alone(path.parent / f"{self.camera.name}.lock"):
                 if not path.is_file():
                     self._build(path)
-        return np.memmap(path, dtype=np.uint8, mode="r", shape=self._shape)
+        return np.asarray(np.memmap(path, dtype=np.uint8, mode="r", shape=self._shape))
 
     def _build(self, path: Path) -> None:
         for file in self.files:

@@ -86,7 +86,6 @@ class _Canvas:
         if how.texture_pixels is not None:
             shrink(drawn, how.texture_pixels)
         self.context = mujoco.MjrContext(drawn, mujoco.mjtFontScale.mjFONTSCALE_50.value)
-        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self.context)
         self.area = mujoco.MjrRect(0, 0, size, size)
         self.option = mujoco.MjvOption()
 
@@ -118,6 +117,8 @@ def draw(
         model, data, canvas.option, None, view.camera(), mujoco.mjtCatBit.mjCAT_ALL.value, canvas.scene
     )
     _set_field_of_view(canvas.scene, view.fovy_deg)
+    # MuJoCo draws into whatever buffer is bound but reads from its own: with two canvases those are not the same.
+    mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, canvas.context)
     mujoco.mjr_render(canvas.area, canvas.scene, canvas.context)
     picture = np.empty((size, size, 3), np.uint8)
     mujoco.mjr_readPixels(picture, None, canvas.area, canvas.context)

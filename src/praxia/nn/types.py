@@ -6,7 +6,7 @@ D width, C Y X image. Everything here is normalised: units are undone by the che
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
@@ -63,6 +63,7 @@ class Context:
     groups: Mapping[str, slice]
 
 
+@runtime_checkable
 class Encoder(Protocol):
     """Observation -> Context. Knows no head."""
 
@@ -72,6 +73,7 @@ class Encoder(Protocol):
     def __call__(self, batch: Batch) -> Context: ...
 
 
+@runtime_checkable
 class Head(Protocol):
     """Context -> actions. Knows no camera."""
 
@@ -89,6 +91,7 @@ class Head(Protocol):
         ...
 
 
+@runtime_checkable
 class Trainable(Protocol):
     """What the training engine needs of a model."""
 

@@ -1,5 +1,6 @@
 """HTML and SVG as values. Text is escaped unless it is `Markup` already, so data cannot turn into page."""
 
+from collections.abc import Sequence
 from html import escape
 
 __all__ = ["Markup", "join", "tag"]
@@ -24,7 +25,7 @@ def tag(name: str, /, *children: object, **attributes: object) -> Markup:
     return Markup(f"<{opening}>{join(children)}</{name}>")
 
 
-def join(children: tuple[object, ...] | list[Markup]) -> Markup:
+def join(children: Sequence[object]) -> Markup:
     """Children one after the other, each escaped unless it is `Markup`."""
     shown = (child for child in children if child is not None)
     return Markup("".join(child if isinstance(child, Markup) else escape(str(child)) for child in shown))

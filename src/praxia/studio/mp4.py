@@ -26,7 +26,7 @@ def encode_mp4(pictures: Sequence[UInt8[np.ndarray, "Y X 3"]], rate_hz: float) -
     with TemporaryDirectory() as folder:
         path = Path(folder) / "film.mp4"
         with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
-            stream = container.add_stream("libx264", rate=rate, options={"crf": "24", "preset": "slow"})
+            stream = container.add_stream("libx264", rate=rate, options={"crf": "24", "preset": "medium"})
             stream.height, stream.width = pictures[0].shape[:2]
             stream.pix_fmt = "yuv420p"
             stream.codec_context.thread_count = 1

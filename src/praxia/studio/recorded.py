@@ -17,7 +17,7 @@ def dataset_section(dataset: Recorded) -> Markup:
     sizes = ", ".join(f"{name} {height} × {width} px" for name, (height, width) in about["cameras"].items())
     text = (
         f"{about['episodes']:,} episodes ({about['successes']:,} successful) of {about['embodiment']}, "
-        f"{about['frames']:,} frames at {about['fps']} Hz; {sizes}; {about['bytes'] / 1e6:,.1f} MB. "
+        f"{about['frames']:,} frames at {about['fps']:g} Hz; {sizes}; {about['bytes'] / 1e6:,.1f} MB. "
         f"{'Every file has its recorded hash.' if about['verified'] else 'It has no manifest to be verified against.'}"
     )
     columns = [("task", None), ("instruction", None), ("frames", "n"), *RATE_COLUMNS]

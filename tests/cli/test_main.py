@@ -1,0 +1,59 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from praxia.cli.main import VERBS, main
+
+
+def run(*arguments):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    return stopped.value.code
+
+
+def test_help_lists_every_verb(capsys):
+    assert run("--help") == 0
+    text = capsys.readouterr().out
+    assert all(f"praxia {verb}" in text for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_every_verb_has_help(verb, capsys):
+    assert run(verb, "--help") == 0
+    assert "--json" in capsys.readouterr().out or verb == "train"
+
+
+def test_an_unknown_verb_recipe_task_benchmark_or_study_is_one_line_with_the_nearest(capsys, tmp_path):
+    out = str(tmp_path / "out")
+    for arguments, nearest in [
+        (("colect",), "collect"),
+        (("train", "flow-metaword", "--data", "x", "--out", out), "flow-metaworld"),
+        (("collect", "metaword", "--tasks", "all", "--out", out), "metaworld"),
+        (("collect", "metaworld", "--tasks", "door-opn", "--out", out), "door-open"),
+        (("eval", "zero", "--benchmark", "metaworld-mt10/fsat", "--out", out), "metaworld-mt10/fast"),
+        (("study", "demoo", "--out", out), "demo"),
+    ]:
+        assert run(*arguments) == 2
+        error = capsys.readouterr().err.strip()
+        assert error.startswith("praxia: unknown")
+        assert nearest in error
+        assert "\n" not in error
+
+
+def test_with_json_stdout_is_one_object_for_errors_too(capsys):
+    assert run("info", "/nowhere", "--json") == 2
+    captured = capsys.readouterr()
+    assert "expected a data set" in json.loads(captured.out)["error"]
+    assert run("recipes", "--json") == 0
+    assert "flow-metaworld" in json.loads(capsys.readouterr().out)["recipes"]
+    assert run("info", "--benchmarks", "--json") == 0
+    assert {"metaworld-mt10/fast", "metaworld-mt50/fast"} <= set(json.loads(capsys.readouterr().out)["benchmarks"])
+    assert run("info", "--tasks", "metaworld", "--json") == 0
+    assert len(json.loads(capsys.readouterr().out)["tasks"]) == 50
+
+
+def test_the_installed_command_runs():
+    done = subprocess.run([sys.executable, "-m", "praxia", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "0.1.0"

@@ -1,0 +1,35 @@
+"""Torch-free rooms stay so through every door: a package's `__init__` escapes the import contract."""
+
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import praxia
+
+ROOMS = ("core", "transforms", "data", "envs", "experts", "rollout", "results", "collect", "studio")
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_torch_free_room_imports_no_torch(room):
+    modules = [info.name for info in pkgutil.walk_packages(praxia.__path__, "praxia.") if _room(info.name) == room]
+    assert modules
+    _import_and_check(modules, "torch", "lightning")
+
+
+def test_help_imports_nothing_heavy():
+    _import_and_check(["praxia.cli.main"], "torch", "lightning", "numpy", "mujoco", "pyarrow", "av")
+
+
+def _room(name: str) -> str:
+    return name.split(".")[1]
+
+
+def _import_and_check(modules, *heavy):
+    code = (
+        f"import importlib, sys\nfor name in {modules!r}: importlib.import_module(name)\n"
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,45 @@
+import dataclasses
+import json
+
+import pytest
+
+from praxia.core.config import part_from_json, part_to_json
+from praxia.core.registry import lookup
+from praxia.recipes import RECIPES
+from praxia.train import engine
+
+
+def recipe(name):
+    return lookup("recipes", RECIPES, name, kind="recipe", listing="praxia recipes")()
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_a_recipe_says_in_one_line_what_it_is(name):
+    maker = lookup("recipes", RECIPES, name, kind="recipe", listing="")
+    assert 20 < len(maker.__doc__.splitlines()[0]) < 120
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_a_recipes_model_survives_json(name):
+    from praxia.checkpoint.store import find_part
+
+    model = recipe(name).model
+    assert part_from_json(json.loads(json.dumps(part_to_json(model))), find_part) == model
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_two_steps_save_resume_identical(name, demonstrations, tmp_path):
+    run = recipe(name)
+    options = dataclasses.replace(run.train, steps=3, batch_size=4, checkpoint_s=0.0, log_every=1)
+    run = dataclasses.replace(run, train=options)
+    whole = engine.train(run, demonstrations, tmp_path / "whole", recipe=name, command="")
+
+    def stop(step, metrics):
+        if step == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        engine.train(run, demonstrations, tmp_path / "run", recipe=name, command="", report=stop)
+    resumed = engine.train(run, demonstrations, tmp_path / "run", recipe=name, command="", resume=True)
+    assert resumed["resumed_from"] == 2
+    assert resumed["weights_sha256"] == whole["weights_sha256"]
