@@ -7,6 +7,7 @@ import pytest
 from praxia.core.errors import DataError, UnknownName
 from praxia.data import merge
 from praxia.data.dataset import Dataset
+from praxia.data.manifest import Manifest
 from praxia.data.summary import info
 
 DATA = "data/chunk-000/file-000.parquet"
@@ -16,14 +17,13 @@ VIDEO = "videos/observation.images.front/chunk-000/file-001.mp4"
 @pytest.fixture
 def broken(tmp_path, record, monkeypatch):
     """A data set of several video files, to be damaged."""
-    monkeypatch.setattr(merge, "VIDEO_FILE_BYTES", 6000)
+    monkeypatch.setattr(merge, "VIDEO_FILE_BYTES", 12_000)
     record(tmp_path / "set")
     return tmp_path / "set"
 
 
 def episodes_in(root, name):
-    first, last = json.loads((root / "praxia/manifest.json").read_text())["files"][name]["episodes"]
-    return f"episodes {first} to {last}"
+    return Manifest.read(root).files[name].contents
 
 
 @pytest.mark.parametrize("name", [DATA, VIDEO])

@@ -8,9 +8,9 @@ from praxia.studio.table import success_table
 
 
 def printed(rows):
-    console = Console(width=120, file=io.StringIO())
+    console = Console(width=80, file=io.StringIO())
     console.print(success_table(rows))
-    lines = [line.replace("│", " ") for line in console.file.getvalue().splitlines()]
+    lines = console.file.getvalue().splitlines()
     return {line.split()[0]: line for line in lines if len(line.split()) > 3}
 
 
@@ -19,7 +19,7 @@ def test_every_task_and_all_of_them(tmp_path):
     found = binomtest(3, 4).proportion_ci(method="wilson")
     assert f"{100 * found.low:.1f}–{100 * found.high:.1f}%" in lines["push"]
     assert "75.0%" in lines["push"]
-    assert "█" * round(20 * found.low) + "░" in lines["push"]
+    assert "█" * round(10 * found.low) + "░" in lines["push"]
     assert lines["[red]turn[/red]"].split()[1:4] == ["3", "1", "0.0%"]
     assert "50.0%" in lines["all"], "3 of the 6 that did not crash"
     assert "37.5%" in lines["mean"]

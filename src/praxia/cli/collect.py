@@ -37,6 +37,7 @@ class Arguments:
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
+    """Record, and return what `collect.runner.collect` returns."""
     options = tyro.cli(Arguments, args=arguments, prog="praxia collect")
 
     from praxia.collect.plan import Collection

@@ -38,6 +38,7 @@ class Arguments:
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
+    """Judge, and return the summary with its fingerprint."""
     options = tyro.cli(Arguments, args=arguments, prog="praxia eval")
 
     from praxia.envs import find_family

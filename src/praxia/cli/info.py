@@ -26,6 +26,7 @@ class Arguments:
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
+    """Describe a path, or list what there is."""
     options = tyro.cli(Arguments, args=arguments, prog="praxia info")
     if options.benchmarks:
         return _listed("benchmarks", _benchmarks(), options.json)

@@ -20,6 +20,7 @@ class Arguments:
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
+    """List the recipes."""
     options = tyro.cli(Arguments, args=arguments, prog="praxia recipes")
     found = {}
     for name in sorted(names("recipes", RECIPES)):

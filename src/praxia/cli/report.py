@@ -23,6 +23,7 @@ class Arguments:
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
+    """Write the page and return where."""
     options = tyro.cli(Arguments, args=arguments, prog="praxia report")
 
     from praxia.studio.report import report

@@ -32,6 +32,7 @@ class Arguments:
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
+    """Run the study and return its result."""
     options = tyro.cli(Arguments, args=arguments, prog="praxia study")
     study = lookup("studies", STUDIES, options.name, kind="study", listing="praxia study --help")
     with stages() as report:

@@ -14,6 +14,7 @@ __all__ = ["run"]
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
+    """Train, and return what `train.engine.train` returns."""
     if not arguments or arguments[0].startswith("-"):
         print("usage: praxia train RECIPE --data DIR --out RUN [--resume] [options of the recipe]")
         print("`praxia recipes` lists the recipes; `praxia train RECIPE --help` lists a recipe's options.")

@@ -4,7 +4,7 @@ from functools import cache
 
 import fast_simplification
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from praxia.envs.graphics import mujoco
 
@@ -66,5 +66,5 @@ def _simplified(
     across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-30)
     originals = np.hstack([points[triangles.reshape(-1)], scale * directions])
     wanted = np.hstack([coarse[corners.reshape(-1)], scale * np.repeat(across, 3, axis=0)])
-    _, like = cKDTree(originals).query(wanted)
+    _, like = KDTree(originals).query(wanted)
     return coarse.astype(np.float32), corners.astype(np.int32), like.reshape(-1, 3)

@@ -173,10 +173,10 @@ class _Shooting:
         return f"counted was {_outcome(row.steps, row.success_step)}, but its repetition had {_outcome(steps, first)}"
 
 
-def _halved(picture: UInt8[np.ndarray, "Y X 3"]) -> UInt8[np.ndarray, "Y/2 X/2 3"]:
+def _halved(picture: UInt8[np.ndarray, "Y X 3"]) -> UInt8[np.ndarray, "Y//2 X//2 3"]:
     """The picture at half its size, each pixel the mean of four; Y and X are even."""
-    height, width, _ = picture.shape
-    return picture.reshape(height // 2, 2, width // 2, 2, 3).mean((1, 3)).round().astype(np.uint8)
+    rows = picture[::2].astype(np.uint16) + picture[1::2]
+    return ((rows[:, ::2] + rows[:, 1::2] + 2) // 4).astype(np.uint8)
 
 
 def _outcome(steps: int, success_step: int | None) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
@@ -12,21 +13,21 @@ from praxia.studio.figures import interval, mean_steps_to_success, percent
 
 __all__ = ["success_table"]
 
-_BAR_CHARS = 20
+_BAR_CHARS = 10
+_CAPTION = "█ up to the interval's lower end, ░ to its upper; steps: mean to success"
 
 
-def success_table(rows: Sequence[Row], title: str = "") -> Table:
-    """One line a task and one for all of them: episodes, errors, success with its 95% Wilson interval, a bar.
-
-    The bar is full up to the interval's lower end and light up to its upper end.
-    """
+def success_table(rows: Sequence[Row], title: str | None = None) -> Table:
+    """One line a task, all episodes, and the mean over tasks: 80 columns wide where task names are short."""
     summary = summarise(rows)
-    table = Table(title=title or None, title_justify="left")
-    table.add_column("task")
-    for name in ("episodes", "errors", "success", "95% interval"):
-        table.add_column(name, justify="right")
-    table.add_column("0 to 100%")
-    table.add_column("steps to success", justify="right")
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.title, table.title_justify = title, "left"
+    table.caption, table.caption_justify = _CAPTION, "left"
+    table.add_column("task", no_wrap=True)
+    for name in ("n", "errors", "success", "95% interval"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("0 – 100%", no_wrap=True)
+    table.add_column("steps", justify="right")
     for task, one in summary["per_task"].items():
         mine = [row for row in rows if row.task == task]
         table.add_row(*_cells(task, one), mean_steps_to_success(mine))

@@ -49,7 +49,7 @@ class MetaWorld:
         self._simulator.begin(start.payload["rand_vec"])
         self._start_key = start.key
 
-    def step(self, action: Float32[np.ndarray, " 4"]) -> Outcome:
+    def step(self, action: Float32[np.ndarray, " A"]) -> Outcome:
         """Actions outside [-1, 1] are clipped, as a robot's driver would.
 
         Raises:
