@@ -67,9 +67,9 @@ def test_a_success_and_a_failure_of_each_task_are_on_the_page(demo, document):
 
 def test_training_and_demonstrations_are_there(demo, document):
     assert demo.count('class="chart"') == 2
-    assert "seed 3; 400 steps in 50 s; loss 1 at step 40, 0.1 at the end" in demo
+    assert "seed 3; 400 steps in 50 s; loss 1 at step 40, 0.1 at step 400" in demo
     assert "3 episodes (2 successful) of ball, 12 frames at 80 Hz" in demo
-    assert ["push", "roll the push", "8", "50.0%", wilson(1, 2), "", "2", "0"] in document(demo).rows
+    assert ["push", "roll the push", "8", "50.0%", wilson(1, 2), "", "2"] in document(demo).rows
 
 
 def test_every_command_and_fingerprint_is_there(demo):
@@ -123,6 +123,12 @@ def test_a_training_run_alone_makes_a_page(tmp_path):
     page = report([train(tmp_path / "run")], tmp_path / "report.html").read_text()
     assert "<h1>Praxia report</h1>" in page
     assert "<video" not in page
+
+
+def test_a_run_without_a_policy_is_not_finished(tmp_path):
+    run = train(tmp_path / "run")
+    (run / "policy" / "policy.json").unlink()
+    assert "Not finished." in report([run], tmp_path / "report.html").read_text()
 
 
 def test_where_every_episode_crashed_there_is_no_rate(tmp_path, document):

@@ -243,9 +243,13 @@ class Policy(Protocol):
     `privileged` says whether queries must hold privileged state (experts). `cameras` are what it looks at.
     """
 
-    embodiment: Embodiment | None
     window: Window
     privileged: bool
+
+    @property
+    def embodiment(self) -> Embodiment | None:
+        """The body it was made for; None fits any."""
+        ...
 
     def start(self, num_rows: int) -> Any:
         """A carry for `num_rows` episodes at once."""
@@ -299,7 +303,7 @@ class VectorEnv(Protocol):
         """Reset `slot` to `start` and look."""
 
     def advance(self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool) -> None:
-        """Apply up to K actions, stopping where the episode ends (or succeeds, if asked), then look once."""
+        """Apply up to K actions, stopping where the episode ends (or succeeds, if asked), then look once if it has not."""
 
     def ready(self) -> list[Progress]:
         """Block until at least one slot has finished what it was asked; all that have, in slot order."""

@@ -1,7 +1,4 @@
-"""Off-screen OpenGL: the one door through which this room imports MuJoCo, and one GL context a thread.
-
-MuJoCo picks its way to OpenGL while it is imported, so the choice must be made before. EGL needs no display.
-"""
+"""Off-screen OpenGL: one context a thread, and one clear line where there is none."""
 
 import os
 import threading
@@ -9,8 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from praxia.core.errors import GraphicsError
-
-os.environ.setdefault("MUJOCO_GL", "egl")
 
 
 def _refusal(cause: Exception) -> GraphicsError:
@@ -26,7 +21,7 @@ try:
 except RuntimeError as error:  # a MUJOCO_GL that MuJoCo does not know
     raise _refusal(error) from None
 
-__all__ = ["gl_vendor", "make_current", "mujoco", "thread_local"]
+__all__ = ["gl_vendor", "make_current", "thread_local"]
 
 # A GL context, and all that was uploaded into it, belongs to the thread that made it.
 _thread = threading.local()
@@ -56,4 +51,5 @@ def gl_vendor() -> str:
     make_current()
     from OpenGL import GL
 
-    return " | ".join(GL.glGetString(name).decode() for name in (GL.GL_VENDOR, GL.GL_RENDERER, GL.GL_VERSION))
+    names = (GL.GL_VENDOR, GL.GL_RENDERER, GL.GL_VERSION)
+    return " | ".join(str(GL.glGetString(name), "ascii") for name in names)

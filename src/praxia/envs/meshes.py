@@ -3,10 +3,10 @@
 from functools import cache
 
 import fast_simplification
+import mujoco
 import numpy as np
 from scipy.spatial import KDTree
 
-from praxia.envs.graphics import mujoco
 
 __all__ = ["decimate"]
 
@@ -56,12 +56,12 @@ def _simplified(
 
     The originals are `vertices` float32[v, 3], `faces` int32[f, 3] and the corners' `normals` float32[f, 3, 3].
     """
-    points = np.frombuffer(vertices, np.float32).reshape(-1, 3).copy()  # the library refuses read-only arrays
-    triangles = np.frombuffer(faces, np.int32).reshape(-1, 3).copy()
+    points = np.frombuffer(vertices, np.float32).reshape(-1, 3).astype(np.float64)
+    triangles = np.frombuffer(faces, np.int32).reshape(-1, 3).astype(np.int64)
     directions = np.frombuffer(normals, np.float32).reshape(-1, 3)
-    coarse, corners = fast_simplification.simplify(points, triangles, target_reduction=1 - keep)
+    coarse, corners = fast_simplification.simplify(points, triangles, target_reduction=1 - keep)[:2]
     scale = _DIRECTION_SCALE * np.linalg.norm(np.ptp(points, axis=0))
-    a, b, c = coarse[corners].astype(np.float64).swapaxes(0, 1)
+    a, b, c = coarse[corners].swapaxes(0, 1)
     across = np.cross(b - a, c - a)
     across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-30)
     originals = np.hstack([points[triangles.reshape(-1)], scale * directions])

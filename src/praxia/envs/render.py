@@ -8,11 +8,12 @@ import copy
 from collections import OrderedDict
 from dataclasses import dataclass
 
+import mujoco
 import numpy as np
 from jaxtyping import UInt8
 
 from praxia.core.errors import UnknownName
-from praxia.envs.graphics import make_current, mujoco, thread_local
+from praxia.envs.graphics import make_current, thread_local
 from praxia.envs.meshes import decimate
 from praxia.envs.textures import shrink
 

@@ -1,8 +1,8 @@
 """Smaller textures for small pictures: they are nearly all of the graphics memory that a scene takes."""
 
+import mujoco
 import numpy as np
 
-from praxia.envs.graphics import mujoco
 
 __all__ = ["shrink"]
 

@@ -20,7 +20,8 @@ def dataset_section(dataset: Recorded) -> Markup:
         f"{about['frames']:,} frames at {about['fps']:g} Hz; {sizes}; {about['bytes'] / 1e6:,.1f} MB. "
         f"{'Every file has its recorded hash.' if about['verified'] else 'It has no manifest to be verified against.'}"
     )
-    columns = [("task", None), ("instruction", None), ("frames", "n"), *RATE_COLUMNS]
+    # Nothing recorded is an error: those are never kept as episodes.
+    columns = [("task", None), ("instruction", "words"), ("frames", "n"), *RATE_COLUMNS[:-1]]
     table = tabular(
         "Success is the demonstrator's, with its 95% Wilson interval.",
         columns,
@@ -38,4 +39,4 @@ def _cells(task: str, values: Mapping[str, Any]) -> list[object]:
         "success": successes / episodes,
         "ci95": wilson_interval(successes, episodes),
     }
-    return [task, " / ".join(values["instructions"]), f"{values['frames']:,}", *rate_cells(summary)]
+    return [task, " / ".join(values["instructions"]), f"{values['frames']:,}", *rate_cells(summary)[:-1]]

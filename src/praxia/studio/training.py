@@ -33,14 +33,15 @@ def _series(runs: Sequence[TrainingRun], name: str) -> list[Series]:
 
 def _run(run: TrainingRun) -> Markup:
     about = run.description
-    text = f": {about['recipe']}, seed {about['seed']}; nothing was logged yet."
+    text = f": {about['recipe']}, seed {about['seed']}; nothing was logged."
     if run.metrics:
         first, last = run.metrics[0], run.metrics[-1]
         text = (
             f": {about['recipe']}, seed {about['seed']}; {last['step']:,} steps in {_duration(last['wall_s'])}; "
-            f"loss {first['loss']:.3g} at step {first['step']:,}, {last['loss']:.3g} at the end."
+            f"loss {first['loss']:.3g} at step {first['step']:,}, {last['loss']:.3g} at step {last['step']:,}."
         )
-    return tag("div", tag("p", tag("strong", run.name), text), command(about["command"]))
+    unfinished = tag("span", " Not finished.", class_="bad") if run.policy is None else None
+    return tag("div", tag("p", tag("strong", run.name), text, unfinished), command(about["command"]))
 
 
 def _duration(seconds: float | int) -> str:

@@ -7,11 +7,11 @@ of the model, and keeps numbers on the object. And its `set_task` unpickles.
 import copy
 from typing import Any
 
+import mujoco
 import numpy as np
 from metaworld.env_dict import ENV_CLS_MAP
 from metaworld.sawyer_xyz_env import SawyerXYZEnv
 
-from praxia.envs.graphics import mujoco
 
 __all__ = ["Simulator", "make_simulator", "plain_attributes"]
 

@@ -4,11 +4,11 @@ import json
 import zlib
 from typing import Any
 
+import mujoco
 import numpy as np
 
 from praxia.core.errors import MismatchError
 from praxia.core.keys import canonical_json
-from praxia.envs.graphics import mujoco
 from praxia.envs.metaworld.simulator import Simulator, plain_attributes
 
 __all__ = ["decode", "encode", "restore", "snapshot"]
@@ -22,7 +22,8 @@ def snapshot(simulator: Simulator, start_key: str) -> bytes:
     stock = simulator.stock
     state = np.empty(mujoco.mj_stateSize(stock.model, _STATE))
     mujoco.mj_getState(stock.model, stock.data, state, _STATE)
-    values, arrays = {}, {"/state": state}
+    values: dict[str, Any] = {}
+    arrays: dict[str, np.ndarray] = {"/state": state}
     for name, value in plain_attributes(stock).items():
         if isinstance(value, np.ndarray | np.generic):
             arrays[name] = np.asarray(value)
