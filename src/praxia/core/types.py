@@ -303,7 +303,7 @@ class VectorEnv(Protocol):
         """Reset `slot` to `start` and look."""
 
     def advance(self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool) -> None:
-        """Apply up to K actions, stopping where the episode ends (or succeeds, if asked), then look once if it has not."""
+        """Apply up to K actions, stopping where the episode ends (or succeeds, if asked); look once if it goes on."""
 
     def ready(self) -> list[Progress]:
         """Block until at least one slot has finished what it was asked; all that have, in slot order."""

@@ -3,6 +3,7 @@
 An outside package adds a `family.Family` with the entry-point group `praxia.envs`.
 """
 
+import os
 from typing import TYPE_CHECKING
 
 from praxia.core.registry import lookup
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from praxia.envs.family import Family
 
 __all__ = ["ENVS", "build", "find_family"]
+
+# MuJoCo chooses its way to OpenGL while it is imported. EGL needs no display.
+os.environ.setdefault("MUJOCO_GL", "egl")
 
 ENVS = {
     "metaworld": "praxia.envs.metaworld.family:METAWORLD",

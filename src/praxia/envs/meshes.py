@@ -7,7 +7,6 @@ import mujoco
 import numpy as np
 from scipy.spatial import KDTree
 
-
 __all__ = ["decimate"]
 
 # A mesh of fewer faces costs next to nothing and would lose its shape.

@@ -3,7 +3,6 @@
 import mujoco
 import numpy as np
 
-
 __all__ = ["shrink"]
 
 

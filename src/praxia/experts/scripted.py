@@ -1,5 +1,6 @@
 """Meta-World's scripted experts, and noise that widens what they show."""
 
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,6 +25,8 @@ class ScriptedExpert:
     window = Window({"state": (0,)}, horizon=1)
 
     def __init__(self, instructions: Mapping[str, str]):
+        # The import brings MuJoCo along, which chooses its OpenGL then, for the environments of this process too.
+        os.environ.setdefault("MUJOCO_GL", "egl")
         from metaworld.policies import ENV_POLICY_MAP
 
         self._experts = {text: ENV_POLICY_MAP[f"{task}-v3"]() for task, text in instructions.items()}

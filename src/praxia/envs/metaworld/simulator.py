@@ -12,7 +12,6 @@ import numpy as np
 from metaworld.env_dict import ENV_CLS_MAP
 from metaworld.sawyer_xyz_env import SawyerXYZEnv
 
-
 __all__ = ["Simulator", "make_simulator", "plain_attributes"]
 
 # What the fifty tasks move in a model when they reset, and the fields beside it that they could.
