@@ -19,7 +19,9 @@ from praxia.transforms.subwords import Subwords
 
 
 def make_shapes(horizon: int = 4) -> Shapes:
-    return Shapes(cameras=("front",), num_moments=2, state_dim=3, action_dim=2, horizon=horizon, vocabulary=50)
+    return Shapes(
+        cameras=("front",), num_images=2, num_states=2, state_dim=3, action_dim=2, horizon=horizon, vocabulary=50
+    )
 
 
 def make_batch(num: int = 5, horizon: int = 4, text_seed: int = 0, image_seed: int = 0) -> Batch:

@@ -315,14 +315,16 @@ class VectorEnv(Protocol):
 
 @dataclass(frozen=True)
 class Samples:
-    """B windows out of a data set, as the transforms and the encoders' `prepare` see them.
+    """B windows out of a data set, as the transforms see them.
+
+    `images` are [B, T, Y, X, 3]; each modality has its own T, and each camera its own Y and X.
 
     Moments before an episode's first step repeat the first and are not valid; actions after its last step repeat
     the last and are not valid.
     """
 
-    images: Mapping[str, UInt8[np.ndarray, "B T Y X 3"]]
-    image_valid: Mapping[str, Bool[np.ndarray, "B T"]]
+    images: Mapping[str, UInt8[np.ndarray, "B _ _ _ 3"]]
+    image_valid: Mapping[str, Bool[np.ndarray, "B _"]]
     state: Float32[np.ndarray, "B T S"]
     state_valid: Bool[np.ndarray, "B T"]
     instruction: tuple[str, ...]

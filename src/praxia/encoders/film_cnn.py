@@ -49,9 +49,9 @@ class FilmCNNEncoder(nn.Module):
             FilmBlock(cin, cout, kernel, stride, self.text.width)
             for cin, cout, kernel, stride in zip(inputs, config.channels, kernels, strides, strict=True)
         )
-        num_points = 2 * config.channels[-1] * len(shapes.cameras) * shapes.num_moments
+        num_points = 2 * config.channels[-1] * shapes.num_images
         self.trunk = nn.Sequential(
-            nn.Linear(num_points + shapes.state_dim * shapes.num_moments + self.text.width, config.width),
+            nn.Linear(num_points + shapes.state_dim * shapes.num_states + self.text.width, config.width),
             nn.LayerNorm(config.width),
             nn.SiLU(),
             nn.Linear(config.width, config.width),

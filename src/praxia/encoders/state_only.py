@@ -35,7 +35,7 @@ class StateOnlyEncoder(nn.Module):
         self.width = config.width
         self.text = config.text.build(shapes)
         self.trunk = nn.Sequential(
-            nn.Linear(shapes.state_dim * shapes.num_moments + self.text.width, config.width),
+            nn.Linear(shapes.state_dim * shapes.num_states + self.text.width, config.width),
             nn.LayerNorm(config.width),
             nn.SiLU(),
             nn.Linear(config.width, config.width),

@@ -17,10 +17,14 @@ __all__ = ["Batch", "Context", "Encoder", "Head", "Shapes", "Trainable"]
 
 @dataclass(frozen=True)
 class Shapes:
-    """The sizes that a data set and a window fix, from which encoders and heads build their layers."""
+    """The sizes that a data set and a window fix, from which encoders and heads build their layers.
+
+    `num_images` counts the pictures of a window over all cameras and moments, `num_states` its state moments.
+    """
 
     cameras: tuple[str, ...]
-    num_moments: int
+    num_images: int
+    num_states: int
     state_dim: int
     action_dim: int
     horizon: int
@@ -29,10 +33,13 @@ class Shapes:
 
 @dataclass(frozen=True)
 class Batch:
-    """One training or inference batch on one device. `action` is absent at inference."""
+    """One training or inference batch on one device. `action` is absent at inference.
 
-    images: Mapping[str, UInt8[Tensor, "B T C Y X"]]
-    image_valid: Mapping[str, Bool[Tensor, "B T"]]
+    `images` are [B, T, C, Y, X]; each modality has its own T, and each camera its own Y and X.
+    """
+
+    images: Mapping[str, UInt8[Tensor, "B _ C _ _"]]
+    image_valid: Mapping[str, Bool[Tensor, "B _"]]
     state: Float[Tensor, "B T S"]
     state_valid: Bool[Tensor, "B T"]
     text: Int[Tensor, "B L"]

@@ -109,7 +109,8 @@ def _prepare(run: TrainRun, dataset: Dataset, description: dict[str, Any]) -> tu
     transforms = Transforms.fit(dataset.stats, dataset.instructions)
     shapes = Shapes(
         cameras=run.window.cameras,
-        num_moments=len(run.window.moments["state"]),
+        num_images=sum(len(run.window.moments[f"image.{camera}"]) for camera in run.window.cameras),
+        num_states=len(run.window.moments["state"]),
         state_dim=embodiment.state_dim,
         action_dim=embodiment.action_dim,
         horizon=run.window.horizon,
