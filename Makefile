@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-DEMO ?= runs/demo
+DEMO ?= runs/demo-$(shell date +%Y%m%d-%H%M%S)
 export MUJOCO_GL ?= egl
 
 .PHONY: demo test lint unit setup gl peer-lerobot clean

@@ -18,7 +18,7 @@ def _refusal(cause: Exception) -> GraphicsError:
 
 try:
     import mujoco
-except RuntimeError as error:  # a MUJOCO_GL that MuJoCo does not know
+except (AttributeError, OSError, RuntimeError) as error:  # a missing library, or a MUJOCO_GL that it does not know
     raise _refusal(error) from None
 
 __all__ = ["gl_vendor", "make_current", "thread_local"]
@@ -41,8 +41,10 @@ def make_current() -> None:
         GraphicsError: no context can be made. One line that names the packages to install.
     """
     try:
+        # Without this default the finalizer of a context that could not be made prints a second error.
+        setattr(mujoco.GLContext, "_context", None)  # noqa: B010
         thread_local("context", lambda: mujoco.GLContext(64, 64)).make_current()
-    except Exception as error:  # missing libraries surface as AttributeError, ImportError, OSError, RuntimeError
+    except Exception as error:  # each way to OpenGL fails in its own way
         raise _refusal(error) from None
 
 

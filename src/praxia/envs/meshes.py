@@ -56,7 +56,7 @@ def _simplified(
     The originals are `vertices` float32[v, 3], `faces` int32[f, 3] and the corners' `normals` float32[f, 3, 3].
     """
     points = np.frombuffer(vertices, np.float32).reshape(-1, 3).astype(np.float64)
-    triangles = np.frombuffer(faces, np.int32).reshape(-1, 3).astype(np.int64)
+    triangles = np.frombuffer(faces, np.int32).reshape(-1, 3).copy()  # it refuses read-only arrays
     directions = np.frombuffer(normals, np.float32).reshape(-1, 3)
     coarse, corners = fast_simplification.simplify(points, triangles, target_reduction=1 - keep)[:2]
     scale = _DIRECTION_SCALE * np.linalg.norm(np.ptp(points, axis=0))

@@ -92,11 +92,14 @@ class SwappedImage:
         return self.env.privileged()
 
     def snapshot(self) -> bytes:
-        """Of the environment itself; the twin only lends its pictures."""
-        return self.env.snapshot()
+        """Of both: the length of the environment's own in four bytes, then it, then the twin's."""
+        own = self.env.snapshot()
+        return len(own).to_bytes(4, "little") + own + self.twin.snapshot()
 
     def restore(self, snapshot: bytes) -> None:
-        self.env.restore(snapshot)
+        end = 4 + int.from_bytes(snapshot[:4], "little")
+        self.env.restore(snapshot[4:end])
+        self.twin.restore(snapshot[end:])
 
     def close(self) -> None:
         self.twin.close()

@@ -1,0 +1,111 @@
+"""How fast a policy trains: the engine's own loop, against arithmetic alone and against a torch DataLoader.
+
+All three take the same optimiser steps of `flow-metaworld` on a small synthetic data set of 64 px pictures. "bare" has
+its batches in memory before the clock starts; "dataloader" fetches one window at a time and collates, as map-style
+data sets commonly do; "engine" is what `praxia train` does.
+
+    python speed/train.py [--steps 60] [--json]
+"""
+
+import argparse
+import dataclasses
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import torch
+from windows import WINDOW, dataset
+
+from praxia.data.windows import Windows
+from praxia.nn.types import Batch, Shapes
+from praxia.policies.composed import ComposedModel, to_batch
+from praxia.recipes.metaworld import flow_metaworld
+from praxia.train.augment import random_shift
+from praxia.train.engine import Source
+from praxia.transforms.chain import Transforms
+
+BATCH, WARMUP = 128, 5
+
+
+def build(source: Source) -> ComposedModel:
+    shapes = Shapes(("front",), 1, 1, 4, 4, WINDOW.horizon, source.transforms.subwords.size)
+    torch.manual_seed(0)
+    return flow_metaworld().model.build(shapes)
+
+
+def samples_per_s(model: ComposedModel, batches: Iterable[Batch], steps: int) -> float:
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    generator = torch.Generator().manual_seed(0)
+    began_s = 0.0
+    for step, batch in enumerate(batches):
+        if step == WARMUP:
+            began_s = time.perf_counter()
+        loss, _ = model(random_shift(batch, 3, generator), generator)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+    return steps * BATCH / (time.perf_counter() - began_s)
+
+
+class OneAtATime(torch.utils.data.Dataset):
+    """Windows as a map-style data set."""
+
+    def __init__(self, source: Source):
+        self.source = source
+
+    def __len__(self) -> int:
+        return len(self.source.windows)
+
+    def __getitem__(self, index: int) -> Batch:
+        samples = self.source.windows.read(torch.tensor([index]).numpy())
+        return to_batch(self.source.transforms.encode(samples), self.source.transforms)
+
+
+def collate(items: list[Batch]) -> Batch:
+    def together(name: str):
+        values = [getattr(item, name) for item in items]
+        if isinstance(values[0], dict):
+            return {key: torch.cat([value[key] for value in values]) for key in values[0]}
+        return torch.cat(values)
+
+    return Batch(**{entry.name: together(entry.name) for entry in dataclasses.fields(Batch)})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args()
+    total = options.steps + WARMUP
+    with tempfile.TemporaryDirectory() as folder:
+        opened = dataset(Path(folder) / "set")
+        windows = Windows(opened, WINDOW, opened.select())
+        source = Source(windows, Transforms.fit(opened.stats, opened.instructions), 0, BATCH)
+        ready = [source.batch(step, 0, 1) for step in range(total)]
+        loader = torch.utils.data.DataLoader(
+            OneAtATime(source),
+            sampler=(i for step in range(total) for i in source.samples_of(step).tolist()),
+            batch_size=BATCH,
+            collate_fn=collate,
+        )
+        ways: dict[str, Callable[[], Iterable[Batch]]] = {
+            "bare": lambda: ready,
+            "engine": lambda: (source.batch(step, 0, 1) for step in range(total)),
+            "dataloader": lambda: loader,
+        }
+        speeds = {name: samples_per_s(build(source), batches(), options.steps) for name, batches in ways.items()}
+    found = {
+        "batch": BATCH,
+        "threads": torch.get_num_threads(),
+        "samples_per_s": round(speeds["engine"]),
+        "engine_of_bare": round(speeds["engine"] / speeds["bare"], 3),
+        "engine_of_dataloader": round(speeds["engine"] / speeds["dataloader"], 3),
+    }
+    print(json.dumps(found) if options.json else "\n".join(f"{name:24s} {value}" for name, value in found.items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+import pickle
+import subprocess
+import sys
+
+import pytest
+
+from praxia.core.errors import UnknownName
+from praxia.core.types import EnvSpec
+from praxia.envs import find_family
+
+
+def test_importing_the_room_imports_no_simulator():
+    code = "import sys, praxia.envs, praxia.envs.wrappers; print([m for m in ('mujoco', 'metaworld', 'torch') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_family_travels_to_worker_processes():
+    family = find_family("metaworld")
+    assert pickle.loads(pickle.dumps(family)) == family  # noqa: S301
+
+
+def test_a_family_knows_bodies_and_starts_without_building():
+    family = find_family("metaworld")
+    body = family.embodiment(EnvSpec("metaworld", "door-open", size=80))
+    assert (body.state_dim, body.action_dim, body.control_hz) == (4, 4, 80.0)
+    assert [(camera.name, camera.width, camera.height) for camera in body.cameras] == [("workspace", 80, 80)]
+    assert family.draw_start("door-open-v3", "test", 0) == family.draw_start("door-open", "test", 0)
+
+
+@pytest.mark.gl
+def test_provenance_names_who_draws_and_hashes_the_assets():
+    provenance = find_family("metaworld").provenance()
+    assert len(provenance["assets_sha256"]) == 64
+    assert provenance["gl_vendor"]
+
+
+def test_an_unknown_family_is_refused():
+    with pytest.raises(UnknownName, match="nearest: metaworld"):
+        find_family("meta-world")

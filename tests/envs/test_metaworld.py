@@ -1,0 +1,161 @@
+import hashlib
+import multiprocessing
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from praxia.core.errors import MismatchError, UnknownName
+from praxia.core.keys import generator
+from praxia.core.types import EnvSpec, Outcome
+from praxia.envs.metaworld.env import MetaWorld
+from praxia.envs.metaworld.snapshots import decode, encode
+from praxia.envs.metaworld.starts import draw_start
+
+# Objects that move, doors, buttons with springs, and live positions kept as attributes.
+TASKS = ("door-open", "peg-insert-side", "coffee-button", "box-close", "stick-pull", "hammer")
+
+
+def actions(num: int) -> np.ndarray:
+    return generator("test actions").uniform(-1, 1, (num, 4)).astype(np.float32)
+
+
+def follow(env: MetaWorld, steps: Sequence[np.ndarray]) -> list[tuple[Outcome, bytes]]:
+    return [(env.step(action), env.snapshot()) for action in steps]
+
+
+def make(task: str, **options) -> MetaWorld:
+    return MetaWorld(EnvSpec("metaworld", task, **options))
+
+
+def episode_hash(task: str) -> str:
+    env = make(task)
+    env.reset(draw_start(task, "test", 0))
+    return hashlib.sha256(b"".join(state for _, state in follow(env, actions(20)))).hexdigest()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_an_episode_is_the_same_whatever_ran_before(task):
+    fresh, used = make(task), make(task)
+    for index in (1, 2):
+        used.reset(draw_start(task, "test", index))
+        follow(used, actions(15))
+    start = draw_start(task, "test", 0)
+    fresh.reset(start)
+    used.reset(start)
+    assert fresh.snapshot() == used.snapshot()
+    assert follow(fresh, actions(25)) == follow(used, actions(25))
+
+
+def test_an_episode_is_the_same_in_another_process():
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(episode_hash, ("peg-insert-side",)) == episode_hash("peg-insert-side")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_snapshot_restored_elsewhere_continues_bit_for_bit(task):
+    start = draw_start(task, "test", 5)
+    first = make(task)
+    first.reset(start)
+    middle = follow(first, actions(20))[-1][1]
+    observation, seen = first.look(()), first.privileged()["observation"]
+    rest = follow(first, actions(20))
+
+    second = make(task)
+    second.reset(start)
+    second.restore(middle)
+    assert second.snapshot() == middle
+    np.testing.assert_array_equal(second.privileged()["observation"], seen)
+    np.testing.assert_array_equal(second.look(()).state, observation.state)
+    assert second.look(()).time_s == observation.time_s == 20 / 80
+    assert follow(second, actions(20)) == rest
+
+
+def test_a_snapshot_is_small_and_holds_no_pickle():
+    env = make("stick-pull")
+    env.reset(draw_start("stick-pull", "test", 0))
+    snapshot = follow(env, actions(10))[-1][1]
+    assert len(snapshot) < 3000
+    values, arrays = decode(snapshot)
+    assert values["attributes"]["curr_path_length"] == 10
+    assert encode(values, arrays) == snapshot
+
+
+def test_a_snapshot_of_another_episode_is_refused():
+    env = make("door-open")
+    env.reset(draw_start("door-open", "test", 0))
+    snapshot = env.snapshot()
+    env.reset(draw_start("door-open", "test", 1))
+    with pytest.raises(MismatchError, match="reset to the snapshot's own start"):
+        env.restore(snapshot)
+
+
+def test_a_start_of_another_task_is_refused():
+    with pytest.raises(MismatchError, match="expected a start of metaworld/door-open, got one of metaworld/reach"):
+        make("door-open").reset(draw_start("reach", "test", 0))
+
+
+def test_unstable_physics_is_an_error_and_not_a_failure(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # MuJoCo writes a log where it stands
+    env = make("door-open")
+    env.reset(draw_start("door-open", "test", 0))
+    values, arrays = decode(env.snapshot())
+    arrays["/state"][1:8] = 1e12
+    env.restore(encode(values, arrays))
+    with pytest.raises(RuntimeError, match="physics of door-open became unstable"):
+        env.step(np.zeros(4, np.float32))
+    env.reset(draw_start("door-open", "test", 0))
+    env.step(np.zeros(4, np.float32))
+
+
+def test_the_state_is_hand_and_gripper_and_nothing_of_the_objects():
+    env = make("push")
+    states = []
+    for index in range(2):
+        env.reset(draw_start("push", "test", index))
+        states.append(env.look(()).state)
+    np.testing.assert_array_equal(states[0], states[1])
+    env.step(np.array([1, 0, 0, 1], np.float32))
+    moved = env.look(()).state
+    assert moved.dtype == np.float32
+    assert moved[0] > states[1][0]
+    assert env.embodiment.state_dim == len(moved) == 4
+
+
+def test_privileged_state_holds_the_goal():
+    env, start = make("reach"), draw_start("reach", "test", 0)
+    env.reset(start)
+    observation = env.privileged()["observation"]
+    assert observation.shape == (39,)
+    np.testing.assert_allclose(observation[-3:], start.payload["rand_vec"][3:], atol=1e-12)
+
+
+def test_the_first_observation_shows_bodies_where_they_are():
+    env = make("door-open")
+    env.reset(draw_start("door-open", "test", 1))
+    first = env.privileged()["observation"][4:7]
+    env.reset(draw_start("door-open", "test", 2))
+    env.reset(draw_start("door-open", "test", 1))
+    env.step(np.zeros(4, np.float32))
+    np.testing.assert_allclose(env.privileged()["observation"][4:7], first, atol=2e-3)
+
+
+def test_actions_beyond_the_range_are_clipped():
+    start, snapshots = draw_start("reach", "test", 0), []
+    for action in ([3, -2, 1, 9], [1, -1, 1, 1]):
+        env = make("reach")
+        env.reset(start)
+        env.step(np.array(action, np.float32))
+        snapshots.append(env.snapshot())
+    assert snapshots[0] == snapshots[1]
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(UnknownName, match="nearest: door-open"):
+        make("door-opne")
+    with pytest.raises(UnknownName, match="nearest: fast"):
+        make("door-open", profile="fsat")
+    env = make("door-open")
+    env.reset(draw_start("door-open", "test", 0))
+    with pytest.raises(UnknownName, match="nearest: workspace"):
+        env.look(("workspcae",))

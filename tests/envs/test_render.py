@@ -1,0 +1,179 @@
+import os
+import subprocess
+import sys
+
+import mujoco
+import numpy as np
+import pytest
+
+from praxia.core.types import EnvSpec, Observation
+from praxia.envs.graphics import gl_vendor
+from praxia.envs.meshes import decimate
+from praxia.envs.metaworld.env import MetaWorld
+from praxia.envs.metaworld.simulator import make_simulator
+from praxia.envs.metaworld.starts import draw_start
+from praxia.envs.render import PROFILES, draw
+from praxia.envs.textures import shrink
+
+pytestmark = pytest.mark.gl
+
+CAMERA = ("workspace",)
+
+
+def begun(task: str, profile: str = "fast", size: int = 64, index: int = 0) -> MetaWorld:
+    env = MetaWorld(EnvSpec("metaworld", task, profile, size))
+    env.reset(draw_start(task, "test", index))
+    return env
+
+
+def picture(env: MetaWorld) -> np.ndarray:
+    return env.look(CAMERA).images["workspace"]
+
+
+def moved(env: MetaWorld, steps: int) -> list[bytes]:
+    action = np.array([0.5, 0.5, -0.5, 1], np.float32)
+    return [(env.step(action), env.snapshot())[1] for _ in range(steps)]
+
+
+@pytest.mark.parametrize("size", [64, 96])
+def test_a_picture_has_the_size_that_was_asked_for(size):
+    image = picture(begun("door-open", size=size))
+    assert image.shape == (size, size, 3)
+    assert image.dtype == np.uint8
+
+
+def test_nothing_is_drawn_unless_somebody_looks(monkeypatch):
+    def refuse(*arguments, **options):
+        raise AssertionError("drew")
+
+    monkeypatch.setattr("praxia.envs.metaworld.env.draw", refuse)
+    env = begun("door-open")
+    moved(env, 2)
+    seen = env.look(())
+    assert isinstance(seen, Observation)
+    assert seen.images == {}
+
+
+def test_pictures_are_upright():
+    """The grey room is above the brown table."""
+    image = picture(begun("reach")).astype(int)
+    top, bottom = image[:6, -20:].mean((0, 1)), image[-6:, 10:30].mean((0, 1))
+    assert abs(top[0] - top[2]) < 15
+    assert bottom[0] - bottom[2] > 20
+
+
+def test_the_goal_can_be_seen():
+    """Reach's goal is a red ball: two starts differ where their goals are."""
+    first, second = picture(begun("reach", index=0)), picture(begun("reach", index=1))
+    assert (np.abs(first.astype(int) - second).max(-1) > 60).sum() >= 4
+
+
+@pytest.mark.parametrize("profile", ["fast", "plain"])
+def test_scenes_drawn_in_turn_do_not_mix(profile):
+    """Contexts share one GL context: a picture must come from its own scene's buffer."""
+    envs = [begun(task, profile) for task in ("assembly", "basketball", "disassemble", "door-open")]
+    alone = [picture(env) for env in envs]
+    for env, expected in zip(envs[::-1], alone[::-1], strict=True):
+        np.testing.assert_array_equal(picture(env), expected)
+    assert len({image.tobytes() for image in alone}) == len(envs)
+
+
+@pytest.mark.parametrize("task", ["door-open", "peg-insert-side"])
+def test_a_restored_snapshot_looks_the_same(task):
+    first, second = begun(task, index=3), begun(task, index=3)
+    snapshot = moved(first, 25)[-1]
+    second.restore(snapshot)
+    np.testing.assert_array_equal(picture(second), picture(first))
+
+
+@pytest.mark.parametrize("task", ["hammer", "coffee-button"])
+def test_the_physics_cannot_see_the_profile(task):
+    unseen = moved(begun(task), 12)
+    for profile in PROFILES:
+        env = begun(task, profile)
+        states = []
+        for _ in range(12):
+            picture(env)
+            states += moved(env, 1)
+        assert states == unseen
+
+
+@pytest.mark.parametrize("task", ["hammer", "coffee-button", "drawer-open", "soccer"])
+def test_decimated_scenes_look_like_the_whole_ones(task):
+    plain, fast = picture(begun(task, "plain", 96)).astype(int), picture(begun(task, "fast", 96)).astype(int)
+    assert np.abs(plain - fast).mean() < 4
+    assert (np.abs(plain - fast).max(-1) > 60).mean() < 0.03
+
+
+def test_decimation_keeps_shapes_with_a_tenth_of_the_faces():
+    model, again = make_simulator("hammer").model, make_simulator("hammer").model
+    before = [np.ptp(corners(model, mesh), axis=0) for mesh in range(model.nmesh)]
+    faces = model.mesh_facenum.sum()
+    decimate(model, 0.1)
+    decimate(again, 0.1)
+    assert model.mesh_facenum.sum() < 0.15 * faces
+    for mesh, extent in enumerate(before):
+        after = np.ptp(corners(model, mesh), axis=0)
+        np.testing.assert_allclose(after, extent, atol=0.05 * np.linalg.norm(extent))
+    for name in ("mesh_vert", "mesh_face", "mesh_facenormal", "mesh_facetexcoord", "mesh_facenum"):
+        np.testing.assert_array_equal(getattr(model, name), getattr(again, name))
+
+
+def corners(model: mujoco.MjModel, mesh: int) -> np.ndarray:
+    start, num, first = model.mesh_faceadr[mesh], model.mesh_facenum[mesh], model.mesh_vertadr[mesh]
+    return model.mesh_vert[first + model.mesh_face[start : start + num].reshape(-1)]
+
+
+def test_shrinking_averages_texels():
+    model = make_simulator("reach").model
+    texture = int(np.argmax(model.tex_width))
+    height, width, channels = (int(getattr(model, f"tex_{name}")[texture]) for name in ("height", "width", "nchannel"))
+    texels = model.tex_data[model.tex_adr[texture] :][: height * width * channels].reshape(height, width, channels)
+    mean = texels.mean((0, 1))
+    shrink(model, 256)
+    assert model.tex_width.max() <= 256
+    size = int(model.tex_height[texture] * model.tex_width[texture] * channels)
+    small = model.tex_data[model.tex_adr[texture] :][:size].reshape(-1, channels)
+    np.testing.assert_allclose(small.mean(0), mean, atol=1.0)
+
+
+def test_scenes_that_no_longer_fit_are_given_back_and_made_again(monkeypatch):
+    env = begun("door-open", size=32)
+    first = picture(env)
+    for size in range(33, 33 + PROFILES["plain"].kept + 1):
+        picture(begun("door-open", "plain", size))
+    np.testing.assert_array_equal(picture(begun("door-open", size=32)), first)
+    assert draw is not None
+
+
+def test_the_vendor_is_named():
+    assert gl_vendor().count(" | ") == 2
+
+
+BROKEN = """
+from praxia.core.errors import GraphicsError
+from praxia.core.types import EnvSpec
+try:
+    from praxia.envs import find_family
+    family = find_family("metaworld")
+    env = family.build(EnvSpec("metaworld", "reach"))
+    env.reset(family.draw_start("reach", "test", 0))
+    env.look(("workspace",))
+except GraphicsError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("broken", [{"MUJOCO_GL": "nonsense"}, {"MUJOCO_GL": "egl", "MUJOCO_EGL_DEVICE_ID": "99"}])
+def test_without_opengl_one_line_says_what_to_install(broken):
+    done = subprocess.run(
+        [sys.executable, "-c", BROKEN], env={**os.environ, **broken}, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    assert len(done.stdout.splitlines()) == 1
+    assert "apt-get install libegl1 libgl1 libgles2" in done.stdout
+
+
+def test_a_process_that_drew_ends_without_a_sound():
+    done = subprocess.run([sys.executable, "-c", BROKEN], capture_output=True, text=True, check=True)
+    assert done.stdout == done.stderr == ""

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from praxia.core.types import EnvSpec
+from praxia.envs.metaworld.env import MetaWorld
+from praxia.envs.metaworld.starts import draw_start, twin_start
+
+TASKS = ("door-open", "peg-insert-side", "push")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_splits_are_disjoint(task):
+    splits = [[draw_start(task, split, index) for index in range(40)] for split in ("train-0", "train-1", "test")]
+    starts = [start for split in splits for start in split]
+    assert len({start.key for start in starts}) == len(starts)
+    vectors = np.array([start.payload["rand_vec"] for start in starts])
+    distances = np.abs(vectors[:, None] - vectors[None]).max(-1) + np.eye(len(starts))
+    assert distances.min() > 0
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_start_depends_on_its_own_index_alone(task):
+    draw = draw_start.__wrapped__  # past the cache
+    forward = [draw(task, "test", index) for index in range(5)]
+    draw("reach", "test", 0)
+    backward = [draw(task, "test", index) for index in reversed(range(5))]
+    assert forward == backward[::-1]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_starts_lie_where_the_package_draws_them_and_obey_its_distances(task):
+    env = MetaWorld(EnvSpec("metaworld", task))
+    space = env._simulator.stock._random_reset_space
+    for index in range(20):
+        vector = np.array(draw_start(task, "test", index).payload["rand_vec"])
+        assert np.all(space.low <= vector)
+        assert np.all(vector <= space.high)
+        if len(vector) == 6:  # object, goal: the package draws again where they are nearer than this
+            assert np.linalg.norm(vector[:2] - vector[3:5]) >= 0.1
+
+
+def test_a_twin_is_another_start_of_the_same_task_and_a_function_of_the_start():
+    start = draw_start("door-open", "test", 3)
+    assert twin_start(start) == twin_start(start)
+    assert twin_start(start).task == "door-open"
+    assert twin_start(start).key != start.key
+    assert twin_start(start) != twin_start(draw_start("door-open", "test", 4))

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from praxia.core.errors import UnknownName
+from praxia.core.types import EnvSpec
+from praxia.envs import build, find_family
+from praxia.envs.metaworld.starts import draw_start, twin_start
+
+pytestmark = pytest.mark.gl
+
+ACTION = np.array([0.3, 0.6, -0.4, 0.5], np.float32)
+START = draw_start("door-open", "test", 0)
+
+
+def begun(start, *wrappers: str):
+    env = build(EnvSpec("metaworld", "door-open", wrappers=wrappers))
+    env.reset(start)
+    for _ in range(10):
+        env.step(ACTION)
+    return env
+
+
+def test_a_swapped_image_is_the_twins_and_everything_else_the_episodes_own():
+    swapped = begun(START, "swapped-image")
+    own, twin = begun(START), begun(twin_start(START))
+    seen = swapped.look(("workspace",))
+    np.testing.assert_array_equal(seen.images["workspace"], twin.look(("workspace",)).images["workspace"])
+    assert np.any(seen.images["workspace"] != own.look(("workspace",)).images["workspace"])
+    np.testing.assert_array_equal(seen.state, own.look(()).state)
+    np.testing.assert_array_equal(swapped.privileged()["observation"], own.privileged()["observation"])
+    assert swapped.step(ACTION) == own.step(ACTION)
+
+
+def test_a_swapped_image_comes_back_with_a_snapshot():
+    first, second = begun(START, "swapped-image"), begun(START, "swapped-image")
+    snapshot, seen = first.snapshot(), first.look(("workspace",)).images["workspace"]
+    for _ in range(5):
+        second.step(-ACTION)
+    second.restore(snapshot)
+    np.testing.assert_array_equal(second.look(("workspace",)).images["workspace"], seen)
+    assert second.snapshot() == snapshot
+
+
+def test_instruct_replaces_the_instruction_alone():
+    told, own = begun(START, "instruct:close: the window"), begun(START)
+    assert told.look(()).instruction == "close: the window"
+    assert told.snapshot() == own.snapshot()
+    np.testing.assert_array_equal(told.look(()).state, own.look(()).state)
+
+
+def test_wrappers_compose_in_order():
+    env = begun(START, "swapped-image", "instruct:one", "instruct:two")
+    assert env.look(()).instruction == "two"
+    assert env.embodiment == find_family("metaworld").embodiment(EnvSpec("metaworld", "door-open"))
+
+
+def test_an_unknown_wrapper_is_refused():
+    with pytest.raises(UnknownName, match="nearest: swapped-image"):
+        build(EnvSpec("metaworld", "door-open", wrappers=("swaped-image",)))
