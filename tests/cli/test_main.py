@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -57,3 +58,12 @@ def test_with_json_stdout_is_one_object_for_errors_too(capsys):
 def test_the_installed_command_runs():
     done = subprocess.run([sys.executable, "-m", "praxia", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "0.1.0"
+
+
+def test_without_graphics_one_line_says_what_to_install(tmp_path):
+    command = [sys.executable, "-m", "praxia", "collect", "metaworld", "--tasks", "reach", "--out", str(tmp_path / "x")]
+    environment = {**os.environ, "MUJOCO_GL": "nonsense"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 2
+    assert "apt-get install libegl1" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

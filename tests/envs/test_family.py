@@ -10,7 +10,10 @@ from praxia.envs import find_family
 
 
 def test_importing_the_room_imports_no_simulator():
-    code = "import sys, praxia.envs, praxia.envs.wrappers; print([m for m in ('mujoco', 'metaworld', 'torch') if m in sys.modules])"
+    code = (
+        "import sys, praxia.envs, praxia.envs.wrappers\n"
+        "print([name for name in ('mujoco', 'metaworld', 'torch') if name in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -11,7 +11,7 @@ def test_zero_does_nothing_for_every_query():
     env = family.build(spec)
     env.reset(family.draw_start("door-open", "test", 0))
     policy = Zero(family.embodiment(spec))
-    decisions, carry = policy.act([Query((env.look(()),), key, 0, 0) for key in "ab"], policy.start(2))
+    decisions, _ = policy.act([Query((env.look(()),), key, 0, 0) for key in "ab"], policy.start(2))
     assert len(decisions) == 2
     for decision in decisions:
         assert decision.chunk.shape == (policy.window.horizon, 4)

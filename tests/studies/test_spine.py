@@ -69,12 +69,14 @@ def test_exact_rows_depend_neither_on_workers_nor_on_kills(spine, tmp_path):
     assert {row["status"] for row in rows(two)} <= {"success", "failure"}
 
 
-def test_a_policy_for_other_pictures_is_refused(spine, tmp_path):
-    root, _ = spine
-    command = [*PRAXIA, "eval", root / "run", "--benchmark", "metaworld-mt10/fast", "--out", tmp_path / "x.jsonl"]
+def test_a_policy_for_other_pictures_is_refused(tmp_path):
+    small = (*COLLECT[:5], 1, "--seed", 0, "--size", 32, "--workers", 1, "--out", tmp_path / "data")
+    praxia(*small)
+    praxia("train", "flow-metaworld", "--data", tmp_path / "data", "--out", tmp_path / "run", "--train.steps", 1)
+    command = [*PRAXIA, "eval", tmp_path / "run", "--benchmark", "metaworld-mt10/fast", "--out", tmp_path / "x.jsonl"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "workspace 64x64 but workspace 80x80" in done.stderr
+    assert "workspace 32x32 but workspace 64x64" in done.stderr
 
 
 def test_info_knows_each_kind_of_thing(spine):

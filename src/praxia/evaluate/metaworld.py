@@ -33,7 +33,7 @@ MT10 = Benchmark(
     horizon=400,
     pace=Pace(executed_steps=4),
     cameras=("workspace",),
-    size=80,
+    size=64,
     profile="fast",
     state="hand position and gripper opening",
     # Meta-World's own count: an episode is a success when the task was solved at any step.
@@ -60,7 +60,7 @@ MT50 = replace(
 DEMO = replace(
     MT10,
     name="metaworld-demo/fast",
-    summary="eight tasks that must be seen, small pictures: what `make demo` learns in minutes",
+    summary="eight tasks that must be seen: what `make demo` learns in minutes",
     tasks=(
         "button-press",
         "button-press-topdown",
@@ -73,5 +73,4 @@ DEMO = replace(
     ),
     # Over 160 starts of these tasks the experts needed 75 steps on average and 123 at most.
     horizon=200,
-    size=64,
 )

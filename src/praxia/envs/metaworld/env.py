@@ -43,9 +43,7 @@ class MetaWorld:
             MismatchError: the start is another environment's or another task's.
         """
         if (start.env, start.task) != ("metaworld", self._task):
-            raise MismatchError(
-                f"a start of {start.env}/{start.task} cannot begin an episode of metaworld/{self._task}"
-            )
+            raise MismatchError(f"expected a start of metaworld/{self._task}, got one of {start.env}/{start.task}")
         self._simulator.begin(start.payload["rand_vec"])
         self._start_key = start.key
 
