@@ -34,7 +34,7 @@ def test_a_family_knows_bodies_and_starts_without_building():
 @pytest.mark.gl
 def test_provenance_names_who_draws_and_hashes_the_assets():
     provenance = find_family("metaworld").provenance()
-    assert len(provenance["assets_sha256"]) == 64
+    assert len(provenance["assets_sha256"]) == len(provenance["golden_frame_sha256"]) == 64
     assert provenance["gl_vendor"]
 
 

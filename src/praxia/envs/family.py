@@ -16,7 +16,8 @@ class Family:
     `instructions` maps every task's name to what its robot is told. `task(name)` is the task's short name and refuses
     a stranger. `draw_start(task, split, index)` is start number `index` of a split, whatever was drawn before;
     `embodiment(spec)` the body in that environment, without making it; `build(spec)` makes it, wrapped as the spec
-    says. `provenance()` is a JSON object of what draws and simulates: the OpenGL vendor, the assets' hash.
+    says. `provenance()` is a JSON object of what draws and simulates: the OpenGL vendor, the hashes of the
+    assets and of one known picture.
     """
 
     name: str

@@ -10,7 +10,7 @@ import metaworld
 from praxia.core.types import Embodiment, Env, EnvSpec
 from praxia.envs.family import Family
 from praxia.envs.graphics import gl_vendor
-from praxia.envs.metaworld.body import embodiment
+from praxia.envs.metaworld.body import CAMERA, embodiment
 from praxia.envs.metaworld.env import MetaWorld
 from praxia.envs.metaworld.starts import draw_start, twin_start
 from praxia.envs.metaworld.tasks import INSTRUCTIONS, short_name
@@ -28,7 +28,21 @@ def _build(spec: EnvSpec) -> Env:
 
 
 def _provenance() -> dict[str, Any]:
-    return {"gl_vendor": gl_vendor(), "assets_sha256": _assets_sha256()}
+    return {
+        "gl_vendor": gl_vendor(),
+        "assets_sha256": _assets_sha256(),
+        "golden_frame_sha256": _golden_frame_sha256(),
+    }
+
+
+@cache
+def _golden_frame_sha256() -> str:
+    """One picture of one known moment: it changes with the camera, the meshes, the drawing and the physics."""
+    env = MetaWorld(EnvSpec("metaworld", "button-press", "fast", 64))
+    env.reset(draw_start("button-press", "golden", 0))
+    picture = env.look((CAMERA,)).images[CAMERA]
+    env.close()
+    return hashlib.sha256(picture.tobytes()).hexdigest()
 
 
 @cache
