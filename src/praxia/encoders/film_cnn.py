@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from praxia.core.config import Part
 from praxia.encoders.language import SubwordText
+from praxia.encoders.readout import Readout
 from praxia.nn.types import Batch, Context, Shapes
 
 __all__ = ["FilmCNN", "FilmCNNEncoder"]
@@ -36,7 +37,7 @@ class FilmCNN(Part):
 class FilmCNNEncoder(nn.Module):
     """See `FilmCNN`. All cameras and moments share the convolutions."""
 
-    gives = frozenset({"readout"})
+    gives = Readout.gives
 
     def __init__(self, config: FilmCNN, shapes: Shapes):
         super().__init__()
@@ -50,21 +51,12 @@ class FilmCNNEncoder(nn.Module):
             for cin, cout, kernel, stride in zip(inputs, config.channels, kernels, strides, strict=True)
         )
         num_points = 2 * config.channels[-1] * shapes.num_images
-        self.trunk = nn.Sequential(
-            nn.Linear(num_points + shapes.state_dim * shapes.num_states + self.text.width, config.width),
-            nn.LayerNorm(config.width),
-            nn.SiLU(),
-            nn.Linear(config.width, config.width),
-            nn.LayerNorm(config.width),
-            nn.SiLU(),
-        )
+        self.readout = Readout(num_points + shapes.state_dim * shapes.num_states + self.text.width, config.width)
 
     def forward(self, batch: Batch) -> Context:
         text = self.text(batch)
         points = [self.keypoints(batch.images[camera], text).flatten(1) for camera in self.cameras]
-        readout = self.trunk(torch.cat([*points, batch.state.flatten(1), text], dim=-1))[:, None]
-        mask = torch.ones(readout.shape[:2], dtype=torch.bool, device=readout.device)
-        return Context(readout, mask, {"readout": slice(0, 1)})
+        return self.readout(torch.cat([*points, batch.state.flatten(1), text], dim=-1))
 
     def keypoints(self, images: UInt8[Tensor, "B T C Y X"], text: Float[Tensor, "B D"]) -> Float[Tensor, "B T P"]:
         """Where each feature is, in [-1, 1]: x and y of the softmax over each feature map."""

@@ -8,6 +8,7 @@ from torch import nn
 
 from praxia.core.config import Part
 from praxia.encoders.language import SubwordText
+from praxia.encoders.readout import Readout
 from praxia.nn.types import Batch, Context, Shapes
 
 __all__ = ["StateOnly", "StateOnlyEncoder"]
@@ -15,7 +16,7 @@ __all__ = ["StateOnly", "StateOnlyEncoder"]
 
 @dataclass(frozen=True)
 class StateOnly(Part):
-    """What `FilmCNN` is without its pictures: the same text encoder and the same trunk."""
+    """What `FilmCNN` is without its pictures: the same text encoder and the same readout."""
 
     tag: ClassVar[str] = "state-only"
     text: SubwordText = field(default_factory=SubwordText)
@@ -28,22 +29,13 @@ class StateOnly(Part):
 class StateOnlyEncoder(nn.Module):
     """See `StateOnly`. Gives one "readout" token."""
 
-    gives = frozenset({"readout"})
+    gives = Readout.gives
 
     def __init__(self, config: StateOnly, shapes: Shapes):
         super().__init__()
         self.width = config.width
         self.text = config.text.build(shapes)
-        self.trunk = nn.Sequential(
-            nn.Linear(shapes.state_dim * shapes.num_states + self.text.width, config.width),
-            nn.LayerNorm(config.width),
-            nn.SiLU(),
-            nn.Linear(config.width, config.width),
-            nn.LayerNorm(config.width),
-            nn.SiLU(),
-        )
+        self.readout = Readout(shapes.state_dim * shapes.num_states + self.text.width, config.width)
 
     def forward(self, batch: Batch) -> Context:
-        readout = self.trunk(torch.cat([batch.state.flatten(1), self.text(batch)], dim=-1))[:, None]
-        mask = torch.ones(readout.shape[:2], dtype=torch.bool, device=readout.device)
-        return Context(readout, mask, {"readout": slice(0, 1)})
+        return self.readout(torch.cat([batch.state.flatten(1), self.text(batch)], dim=-1))

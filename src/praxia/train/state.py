@@ -1,6 +1,7 @@
 """Everything a run needs to go on bit-identically, flattened into safetensors: weights, average, optimiser, step."""
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,11 @@ __all__ = ["TrainState"]
 
 @dataclass(frozen=True)
 class TrainState:
-    """The mutable objects of a run and the folder they are saved under. `save` and `load` move their content."""
+    """The mutable objects of a run and the folder its states are saved in. `save` and `load` move their content.
+
+    Each state is a folder of its own, named by its step; the one before is removed when the new one is whole, so that
+    a kill at any moment leaves a state to go on from.
+    """
 
     folder: Path
     model: nn.Module
@@ -25,31 +30,40 @@ class TrainState:
     optimizer: torch.optim.Optimizer
 
     def save(self, step: int) -> None:
-        """Write the state after `step` steps whole, replacing the one before."""
-        with staged_folder(self.folder) as stage:
+        """Write the state after `step` steps, then remove whatever else is there."""
+        target = self.folder / f"{step:08d}"
+        with staged_folder(target) as stage:
             digests = {}
             for name, tensors in self._tensors().items():
                 path = stage / f"{name}.safetensors"
                 save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, path)
                 digests[path.name] = sha256_file(path)
             (stage / "state.json").write_text(json.dumps({"step": step, "sha256": digests}))
+        for other in self.folder.iterdir():
+            if other != target:
+                shutil.rmtree(other)
 
     def load(self) -> int:
-        """Restore the last saved state and return its step; 0 where nothing was saved yet."""
-        if not (self.folder / "state.json").exists():
+        """Restore the last saved state and return its step; 0 where nothing was saved yet.
+
+        Raises:
+            DataError: a file of it is missing or altered.
+        """
+        saved = sorted(self.folder.glob("[0-9]*"))
+        if not saved:
             return 0
-        saved = json.loads((self.folder / "state.json").read_text())
-        for name, digest in saved["sha256"].items():
-            path = self.folder / name
+        description = json.loads((saved[-1] / "state.json").read_text())
+        for name, digest in description["sha256"].items():
+            path = saved[-1] / name
             if not path.is_file() or sha256_file(path) != digest:
                 raise DataError(f"{path} is missing or altered, so this run cannot go on; train anew without --resume")
         device = next(self.model.parameters()).device
-        read = {name: load_file(self.folder / f"{name}.safetensors") for name in ("model", "ema", "optimizer")}
-        self.model.load_state_dict(read["model"])
-        for name, value in read["ema"].items():
+        model, ema, optimizer = (load_file(saved[-1] / f"{name}.safetensors") for name in ("model", "ema", "optimizer"))
+        self.model.load_state_dict(model)
+        for name, value in ema.items():
             self.ema.state[name].copy_(value)
-        self._load_optimizer(read["optimizer"], device)
-        return saved["step"]
+        self._load_optimizer(optimizer, device)
+        return description["step"]
 
     def _tensors(self) -> dict[str, dict[str, Tensor]]:
         state = self.optimizer.state_dict()["state"]
