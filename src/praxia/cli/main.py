@@ -5,6 +5,7 @@ Exit codes: 0 done, 2 bad input (a PraxiaError), 1 fault. With `--json`, stdout 
 
 import importlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 
@@ -35,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _run(verb: str, arguments: list[str]) -> int:
-    as_json = "--json" in arguments
+    # Of the processes that torchrun starts only the first speaks.
+    as_json = "--json" in arguments and os.environ.get("RANK", "0") == "0"
     try:
         if verb == "--version":
             from praxia import __version__

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, nullcontext
@@ -69,12 +70,13 @@ def train(
 
     Returns {checkpoint, steps, resumed_from, samples_per_s, weights_sha256}. `report(step, metrics)` is called at
     every logged step. With `resume`, goes on from the last saved state bit-identically (same device, same threads).
+    Under `torchrun --nproc-per-node N -m praxia train ...` N processes share each batch (DDP).
 
     Raises:
         PraxiaError: `out` holds a run already, or another run than the one to resume.
         TrainingError: the loss is not finite; names the batch.
     """
-    fabric = Fabric(accelerator="auto", devices="auto", precision=_precision(run), num_nodes=1)
+    fabric = Fabric(accelerator="auto", devices=_num_processes(), precision=_precision(run))
     fabric.launch()
     dataset = Dataset(data)
     description = {
@@ -223,6 +225,11 @@ def _check_finite(first_bad: int, total: int, source: Source) -> None:
         else "all its values are finite: lower --train.learning-rate"
     )
     raise TrainingError(f"loss is not finite at the batch of step {first_bad} ({len(rows)} windows); {cause}")
+
+
+def _num_processes() -> int:
+    """How many processes train together on this machine: what torchrun says, or one."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 def _precision(run: TrainRun) -> Any:
