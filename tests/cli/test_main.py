@@ -67,3 +67,20 @@ def test_without_graphics_one_line_says_what_to_install(tmp_path):
     assert done.returncode == 2
     assert "apt-get install libegl1" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("collect", "metaworld", "--tasks", "reach", "--episodes", "0"), "--episodes of at least 1, got 0"),
+        (("collect", "metaworld", "--tasks", "reach", "--workers", "0"), "--workers of at least 1, got 0"),
+        (("collect", "metaworld", "--tasks", "reach,reach-v3"), "reach more than once"),
+        (("eval", "zero", "--benchmark", "metaworld-demo/fast", "--workers", "0"), "--workers of at least 1, got 0"),
+        (("eval", "zero", "--benchmark", "metaworld-demo/fast", "--episodes", "0"), "--episodes of at least 1, got 0"),
+        (("train", "flow-metaworld", "--data", "x", "--train.steps", "0"), "--train.steps of at least 1, got 0"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused_in_one_line(arguments, said, capsys, tmp_path):
+    assert run(*arguments, "--out", str(tmp_path / "out.jsonl")) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out.jsonl").exists()

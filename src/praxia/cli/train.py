@@ -20,16 +20,16 @@ def run(arguments: list[str]) -> dict[str, Any]:
         print("`praxia recipes` lists the recipes; `praxia train RECIPE --help` lists a recipe's options.")
         raise SystemExit(0 if "--help" in arguments or "-h" in arguments else 2)
     name, rest = arguments[0], arguments[1:]
-    recipe = lookup("recipes", RECIPES, name, kind="recipe", listing="praxia recipes")()
+    configured = lookup("recipes", RECIPES, name, kind="recipe", listing="praxia recipes")()
 
     from praxia.train.config import TrainRun
     from praxia.train.engine import train
 
-    @dataclass(frozen=True)
+    @dataclass(frozen=True, kw_only=True)
     class Arguments:
         """Train a recipe on a data set."""
 
-        recipe: Annotated[TrainRun, tyro.conf.arg(name="")]
+        recipe: Annotated[TrainRun, tyro.conf.arg(name="")] = configured
         data: Path
         """The data set's folder."""
         out: Path
@@ -39,8 +39,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         json: bool = False
         """Print one JSON object on stdout."""
 
-    default = Arguments(recipe=recipe, data=tyro.MISSING, out=tyro.MISSING)
-    options = tyro.cli(Arguments, args=rest, default=default, prog=f"praxia train {name}")
+    options = tyro.cli(Arguments, args=rest, prog=f"praxia train {name}")
     steps = options.recipe.train.steps
     with counting(name) as count:
 

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from praxia.core.errors import PraxiaError, expect_positive
 from praxia.core.types import EnvSpec
 from praxia.envs.family import Family
 from praxia.rollout.trace import Job
@@ -20,6 +21,9 @@ class Collection:
     Episode e of the k-th of K tasks has index e * K + k: the data set's order, whoever records it and when.
     `noise` levels take turns, episode by episode (in units of the action's range; see DART, Laskey et al. 2017).
     Every `seed` has starts and noise of its own.
+
+    Raises:
+        PraxiaError: no episodes, no pixels, or a task named twice.
     """
 
     env: str
@@ -30,6 +34,12 @@ class Collection:
     size: int = 64
     noise: tuple[float, ...] = (0.0, 0.15, 0.4)
     horizon: int = HORIZON
+
+    def __post_init__(self):
+        expect_positive(episodes=self.episodes, size=self.size)
+        twice = sorted({task for task in self.tasks if self.tasks.count(task) > 1})
+        if twice:
+            raise PraxiaError(f"expected every task once, got {', '.join(twice)} more than once in --tasks")
 
     def __len__(self) -> int:
         return self.episodes * len(self.tasks)

@@ -8,6 +8,7 @@ from typing import Any
 
 from praxia.collect.crew import Crew, MakeExpert
 from praxia.collect.plan import Collection
+from praxia.core.errors import expect_positive
 from praxia.data.compact import compact
 from praxia.data.dataset import Dataset
 from praxia.data.recording import begin
@@ -42,6 +43,7 @@ def collect(
         MismatchError: `resume` with a collection other than that begun in `out`.
         RecordingError: a full disk, or an episode that crashed twice; what was recorded is kept.
     """
+    expect_positive(workers=workers)
     expert = make_expert or find_expert(collection.env)
     plan = collection.to_json()
     recovered = begin(out, plan, resume=resume)

@@ -20,6 +20,7 @@ __all__ = [
     "RecordingError",
     "TrainingError",
     "UnknownName",
+    "expect_positive",
 ]
 
 
@@ -56,3 +57,14 @@ class TrainingError(PraxiaError):
 
 class GraphicsError(PraxiaError):
     """No OpenGL can draw off screen here. The message is the one line that installs it."""
+
+
+def expect_positive(**numbers: int) -> None:
+    """Refuse numbers below 1, by their name: `expect_positive(workers=workers)`.
+
+    Raises:
+        PraxiaError: naming the first that is.
+    """
+    for name, number in numbers.items():
+        if number < 1:
+            raise PraxiaError(f"expected --{name} of at least 1, got {number}")

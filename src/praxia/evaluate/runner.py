@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from praxia.core.errors import MismatchError
+from praxia.core.errors import MismatchError, expect_positive
 from praxia.core.types import Policy
 from praxia.envs.family import Family
 from praxia.evaluate.fit import check_fit
@@ -54,6 +54,7 @@ def evaluate(
         PraxiaError: `out` exists and `resume` was not asked for.
         UnknownName: no control of that name.
     """
+    expect_positive(episodes=evaluation.episodes, workers=workers)
     benchmark = evaluation.benchmark
     check_fit(policy, benchmark, family.embodiment(benchmark.spec(benchmark.tasks[0])))
     jobs = plan(evaluation, family)

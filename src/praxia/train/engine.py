@@ -17,7 +17,7 @@ from torch import Tensor
 
 from praxia.checkpoint.store import PolicyConfig, save_policy
 from praxia.core.config import part_to_json
-from praxia.core.errors import MismatchError, PraxiaError, TrainingError
+from praxia.core.errors import MismatchError, PraxiaError, TrainingError, expect_positive
 from praxia.core.files import write_whole
 from praxia.data.dataset import Dataset
 from praxia.data.order import batch_indices
@@ -76,6 +76,7 @@ def train(
         PraxiaError: `out` holds a run already, or another run than the one to resume.
         TrainingError: the loss is not finite; names the batch.
     """
+    expect_positive(**{"train.steps": run.train.steps, "train.batch-size": run.train.batch_size})
     fabric = Fabric(accelerator="auto", devices=_num_processes(), precision=_precision(run))
     fabric.launch()
     dataset = Dataset(data)
