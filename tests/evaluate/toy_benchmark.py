@@ -73,7 +73,7 @@ def provenance() -> dict[str, Any]:
 
 def family(draw: Any = draw_start) -> Family:
     told = {"walk": "please walk", "run": "please run"}
-    return Family("toy", told, task_name, draw, embodiment, build, provenance)
+    return Family("toy", told, task_name, draw, embodiment, build, provenance, 60)
 
 
 def judge(out: Path, policy: Any = None, draw: Any = draw_start, episodes: int = 4, **options: Any) -> dict[str, Any]:

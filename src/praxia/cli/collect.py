@@ -46,7 +46,15 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
     family = find_family(options.env)
     tasks = tuple(family.instructions if options.tasks == "all" else map(family.task, options.tasks.split(",")))
-    collection = Collection(options.env, tasks, options.episodes, options.seed, options.profile, options.size)
+    collection = Collection(
+        options.env,
+        tasks,
+        options.episodes,
+        family.horizon,
+        seed=options.seed,
+        profile=options.profile,
+        size=options.size,
+    )
     with counting("collect") as report:
         result = collect(collection, options.out, family, workers=options.workers, resume=options.resume, report=report)
     print_summary(result)

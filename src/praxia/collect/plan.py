@@ -10,13 +10,10 @@ from praxia.rollout.trace import Job
 
 __all__ = ["Collection"]
 
-# The experts of Meta-World reach success after 83 steps on average and 215 at most; noise delays them a little.
-HORIZON = 250
-
 
 @dataclass(frozen=True)
 class Collection:
-    """`episodes` of each of `tasks` in `env`, from its training starts.
+    """`episodes` of each of `tasks` in `env`, from its training starts, of at most `horizon` steps.
 
     Episode e of the k-th of K tasks has index e * K + k: the data set's order, whoever records it and when.
     `noise` levels take turns, episode by episode (in units of the action's range; see DART, Laskey et al. 2017).
@@ -29,11 +26,11 @@ class Collection:
     env: str
     tasks: tuple[str, ...]
     episodes: int
+    horizon: int
     seed: int = 0
     profile: str = "fast"
     size: int = 64
     noise: tuple[float, ...] = (0.0, 0.15, 0.4)
-    horizon: int = HORIZON
 
     def __post_init__(self):
         expect_positive(episodes=self.episodes, size=self.size)

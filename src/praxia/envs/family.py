@@ -13,11 +13,13 @@ __all__ = ["Family"]
 class Family:
     """A benchmark suite or a robot. Picklable, so that worker processes get a copy: its functions are module-level.
 
-    `instructions` maps every task's name to what its robot is told. `task(name)` is the task's short name and refuses
-    a stranger. `draw_start(task, split, index)` is start number `index` of a split, whatever was drawn before;
-    `embodiment(spec)` the body in that environment, without making it; `build(spec)` makes it, wrapped as the spec
-    says. `provenance()` is a JSON object of what draws and simulates: the OpenGL vendor, the hashes of the
-    assets and of one known picture.
+    `instructions` maps every task's name to what its robot is told, or to the pattern that a start fills in.
+    `task(name)` is the task's short name and refuses a stranger. `draw_start(task, split, index)` is start number
+    `index` of a split, whatever was drawn before; `embodiment(spec)` the body in that environment, without making it;
+    `build(spec)` makes it, wrapped as the spec says. `provenance()` is a JSON object of what draws and simulates: the
+    OpenGL vendor, the hashes of the assets and of one known picture. `horizon` is the number of steps that a
+    demonstration may take. `other_instruction(start)`, where there is one, is another instruction that can be
+    followed from that start and leads elsewhere.
     """
 
     name: str
@@ -27,3 +29,5 @@ class Family:
     embodiment: Callable[[EnvSpec], Embodiment]
     build: Callable[[EnvSpec], Env]
     provenance: Callable[[], Mapping[str, Any]]
+    horizon: int
+    other_instruction: Callable[[Start], str] | None = None

@@ -11,11 +11,19 @@ from praxia.core.types import Env, EnvSpec, Observation, Outcome, Start
 
 __all__ = ["Instruct", "SwappedImage", "wrapped"]
 
+WRAPPERS = ("swapped-image", "other-instruction", "instruct:<text>")
 
-def wrapped(make: Callable[[EnvSpec], Env], spec: EnvSpec, twin_start: Callable[[Start], Start]) -> Env:
-    """`make(spec)` in the spec's wrappers, in order: "swapped-image", or "instruct:" and an instruction.
 
-    `twin_start` is another start of the same task, as a pure function of the episode's own.
+def wrapped(
+    make: Callable[[EnvSpec], Env],
+    spec: EnvSpec,
+    twin_start: Callable[[Start], Start],
+    other_instruction: Callable[[Start], str] | None = None,
+) -> Env:
+    """`make(spec)` in the spec's wrappers, in order: "swapped-image", "other-instruction", or "instruct:" and a text.
+
+    `twin_start` is another start of the same task, as a pure function of the episode's own, and `other_instruction`
+    what else could be done from a start, where the family knows that.
 
     Raises:
         UnknownName: no wrapper has that name.
@@ -24,26 +32,28 @@ def wrapped(make: Callable[[EnvSpec], Env], spec: EnvSpec, twin_start: Callable[
     for wrapper in spec.wrappers:
         name, _, argument = wrapper.partition(":")
         if name == "instruct":
-            env = Instruct(env, argument)
+            env = Instruct(env, lambda start, text=argument: text)
+        elif name == "other-instruction" and other_instruction is not None:
+            env = Instruct(env, other_instruction)
         elif name == "swapped-image":
             env = SwappedImage(env, make(spec), twin_start)
         else:
-            raise UnknownName(
-                "environment wrapper", wrapper, ("swapped-image", "instruct:<text>"), "praxia eval --help"
-            )
+            raise UnknownName("environment wrapper", wrapper, WRAPPERS, "praxia eval --help")
     return env
 
 
 class Instruct:
-    """The same environment with another instruction."""
+    """The same environment with another instruction: `instruction(start)`. What counts as success stays as it was."""
 
-    def __init__(self, env: Env, instruction: str):
+    def __init__(self, env: Env, instruction: Callable[[Start], str]):
         self.env = env
         self.embodiment = env.embodiment
-        self._instruction = instruction
+        self._instruct = instruction
+        self._instruction = ""
 
     def reset(self, start: Start) -> None:
         self.env.reset(start)
+        self._instruction = self._instruct(start)
 
     def step(self, action: Float32[np.ndarray, " A"]) -> Outcome:
         return self.env.step(action)

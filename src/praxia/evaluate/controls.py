@@ -24,7 +24,16 @@ def _shuffled_instruction(task: str, tasks: tuple[str, ...], instructions: Instr
     return (f"instruct:{other}",)
 
 
-CONTROLS: dict[str, Control] = {"swapped-image": _swapped_image, "shuffled-instruction": _shuffled_instruction}
+def _other_instruction(task: str, tasks: tuple[str, ...], instructions: Instructions) -> tuple[str, ...]:
+    """Another instruction that can be followed in the same scene; success stays that of the start's own."""
+    return ("other-instruction",)
+
+
+CONTROLS: dict[str, Control] = {
+    "swapped-image": _swapped_image,
+    "shuffled-instruction": _shuffled_instruction,
+    "other-instruction": _other_instruction,
+}
 
 
 def control_wrappers(

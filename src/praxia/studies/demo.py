@@ -82,8 +82,16 @@ class Stages:
     def collect(self) -> None:
         benchmark = find_benchmark(BENCHMARK)
         episodes = self._scaled(DEMONSTRATIONS)
-        collection = Collection(benchmark.env, benchmark.tasks, episodes, self.seed, benchmark.profile, benchmark.size)
         family = find_family(benchmark.env)
+        collection = Collection(
+            benchmark.env,
+            benchmark.tasks,
+            episodes,
+            family.horizon,
+            seed=self.seed,
+            profile=benchmark.profile,
+            size=benchmark.size,
+        )
         collect(
             collection, self._data, family, workers=self.workers, resume=True, report=partial(self.report, "collect")
         )
