@@ -54,6 +54,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         seed=options.seed,
         profile=options.profile,
         size=options.size,
+        blunder_every=family.blunder_every,
     )
     with counting("collect") as report:
         result = collect(collection, options.out, family, workers=options.workers, resume=options.resume, report=report)

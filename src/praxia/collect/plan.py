@@ -16,7 +16,8 @@ class Collection:
     """`episodes` of each of `tasks` in `env`, from its training starts, of at most `horizon` steps.
 
     Episode e of the k-th of K tasks has index e * K + k: the data set's order, whoever records it and when.
-    `noise` levels take turns, episode by episode (in units of the action's range; see DART, Laskey et al. 2017).
+    `noise` levels take turns, episode by episode (see `experts.disturbed`), and in every `blunder_every`-th episode
+    of a task (None: in none) the expert makes a mistake on purpose and recovers.
     Every `seed` has starts and noise of its own.
 
     Raises:
@@ -31,6 +32,7 @@ class Collection:
     profile: str = "fast"
     size: int = 64
     noise: tuple[float, ...] = (0.0, 0.15, 0.4)
+    blunder_every: int | None = None
 
     def __post_init__(self):
         expect_positive(episodes=self.episodes, size=self.size)
@@ -49,6 +51,9 @@ class Collection:
 
     def noise_of(self, index: int) -> float:
         return self.noise[index // len(self.tasks) % len(self.noise)]
+
+    def blunders_in(self, index: int) -> bool:
+        return self.blunder_every is not None and (index // len(self.tasks) + 1) % self.blunder_every == 0
 
     def job(self, index: int, family: Family) -> Job:
         """The episode of that index."""

@@ -9,7 +9,7 @@ from praxia.core.types import Embodiment, Pace, Policy, VectorEnv
 from praxia.data.episode import Episode
 from praxia.data.staging import stage_episode
 from praxia.envs.family import Family
-from praxia.experts.scripted import Noisy
+from praxia.experts.disturbed import Blundering, Noisy
 from praxia.rollout.loop import rollout
 from praxia.rollout.trace import Recording, Trace
 
@@ -26,9 +26,10 @@ def record(root: Path, index: int, collection: Collection, family: Family, exper
     """
     job = collection.job(index, family)
     body = family.embodiment(job.spec)
-    noise = collection.noise_of(index)
+    noise, blunders = collection.noise_of(index), collection.blunders_in(index)
+    disturbed = Noisy(expert, body, noise)
     (trace,) = rollout(
-        Noisy(expert, noise),
+        Blundering(disturbed, body) if blunders else disturbed,
         slots,
         [job],
         pace=Pace(executed_steps=1),
@@ -37,11 +38,11 @@ def record(root: Path, index: int, collection: Collection, family: Family, exper
         recording=Recording(tuple(camera.name for camera in body.cameras)),
     )
     if trace.error is None:
-        stage_episode(root, index, episode_of(trace, body, noise))
+        stage_episode(root, index, episode_of(trace, body, noise, blunders))
     return trace
 
 
-def episode_of(trace: Trace, body: Embodiment, noise: float) -> Episode:
+def episode_of(trace: Trace, body: Embodiment, noise: float, blunders: bool) -> Episode:
     """A recorded trace as an episode of a data set: T steps, and the T moments they were taken in.
 
     An episode that the environment did not terminate was cut off by us: its last step is marked truncated.
@@ -65,5 +66,5 @@ def episode_of(trace: Trace, body: Embodiment, noise: float) -> Episode:
         task=trace.job.start.task,
         start=trace.job.start,
         snapshots=trace.snapshots,
-        provenance={"collector": "scripted expert", "noise": noise, "key": trace.job.key},
+        provenance={"collector": "scripted expert", "noise": noise, "blunders": blunders, "key": trace.job.key},
     )

@@ -19,6 +19,7 @@ os.environ.setdefault("MUJOCO_GL", "egl")
 
 ENVS = {
     "metaworld": "praxia.envs.metaworld.family:METAWORLD",
+    "tabletop-gantry": "praxia.envs.tabletop.family:GANTRY",
 }
 
 

@@ -17,9 +17,11 @@ class Family:
     `task(name)` is the task's short name and refuses a stranger. `draw_start(task, split, index)` is start number
     `index` of a split, whatever was drawn before; `embodiment(spec)` the body in that environment, without making it;
     `build(spec)` makes it, wrapped as the spec says. `provenance()` is a JSON object of what draws and simulates: the
-    OpenGL vendor, the hashes of the assets and of one known picture. `horizon` is the number of steps that a
-    demonstration may take. `other_instruction(start)`, where there is one, is another instruction that can be
-    followed from that start and leads elsewhere.
+    OpenGL vendor, the hashes of the assets and of one known picture.
+
+    A demonstration may take `horizon` steps, and in every `blunder_every`-th of a task (None: in none) the expert is
+    to make a mistake on purpose: one that decides by the present moment recovers. `other_instruction(start)`, where
+    there is one, is another instruction that can be followed from that start and leads elsewhere.
     """
 
     name: str
@@ -30,4 +32,5 @@ class Family:
     build: Callable[[EnvSpec], Env]
     provenance: Callable[[], Mapping[str, Any]]
     horizon: int
+    blunder_every: int | None = None
     other_instruction: Callable[[Start], str] | None = None

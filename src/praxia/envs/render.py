@@ -17,7 +17,7 @@ from praxia.envs.graphics import make_current, thread_local
 from praxia.envs.meshes import decimate
 from praxia.envs.textures import shrink
 
-__all__ = ["PROFILES", "Profile", "View", "draw", "find_profile"]
+__all__ = ["PROFILES", "Mounted", "Profile", "View", "draw", "find_profile"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class View:
     target_m: tuple[float, float, float]
     fovy_deg: float
 
-    def camera(self) -> mujoco.MjvCamera:
+    def camera(self, model: mujoco.MjModel) -> mujoco.MjvCamera:
         ahead = np.subtract(self.target_m, self.position_m)
         camera = mujoco.MjvCamera()
         camera.type = mujoco.mjtCamera.mjCAMERA_FREE
@@ -68,12 +68,25 @@ class View:
         return camera
 
 
+@dataclass(frozen=True)
+class Mounted:
+    """A camera of the model itself, by its name: it moves with the body that it is mounted on."""
+
+    name: str
+
+    def camera(self, model: mujoco.MjModel) -> mujoco.MjvCamera:
+        camera = mujoco.MjvCamera()
+        camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
+        camera.fixedcamid = model.camera(self.name).id
+        return camera
+
+
 class _Canvas:
     """The graphics memory of one scene under one profile at one size, shared by all simulators of that scene."""
 
     def __init__(self, model: mujoco.MjModel, how: Profile, size: int):
         make_current()
-        self.scene = mujoco.MjvScene(model, maxgeom=model.ngeom + model.nsite + 50)
+        self.scene = mujoco.MjvScene(model, maxgeom=max(300, model.ngeom + model.nsite + 50))
         # What is uploaded is a copy of the model: the one that is simulated is never changed.
         drawn = copy.copy(model)
         drawn.vis.global_.offwidth = drawn.vis.global_.offheight = size
@@ -103,7 +116,7 @@ def _canvas(model: mujoco.MjModel, scene: str, how: Profile, size: int) -> _Canv
 
 
 def draw(
-    model: mujoco.MjModel, data: mujoco.MjData, *, scene: str, view: View, how: Profile, size: int
+    model: mujoco.MjModel, data: mujoco.MjData, *, scene: str, view: View | Mounted, how: Profile, size: int
 ) -> UInt8[np.ndarray, "Y X 3"]:
     """A square picture of `size` pixels, upright. Neither `model` nor `data` is changed.
 
@@ -115,9 +128,10 @@ def draw(
     canvas = _canvas(model, scene, how, size)
     make_current()
     mujoco.mjv_updateScene(
-        model, data, canvas.option, None, view.camera(), mujoco.mjtCatBit.mjCAT_ALL.value, canvas.scene
+        model, data, canvas.option, None, view.camera(model), mujoco.mjtCatBit.mjCAT_ALL.value, canvas.scene
     )
-    _set_field_of_view(canvas.scene, view.fovy_deg)
+    if isinstance(view, View):
+        _set_field_of_view(canvas.scene, view.fovy_deg)
     # MuJoCo draws into whatever buffer is bound but reads from its own: with two canvases those are not the same.
     mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, canvas.context)
     mujoco.mjr_render(canvas.area, canvas.scene, canvas.context)

@@ -10,6 +10,7 @@ __all__ = ["EXPERTS", "find_expert"]
 
 EXPERTS = {
     "metaworld": "praxia.experts.scripted:ScriptedExpert",
+    "tabletop-gantry": "praxia.experts.tabletop:TabletopExpert",
 }
 
 

@@ -1,16 +1,14 @@
-"""Meta-World's scripted experts, and noise that widens what they show."""
+"""Meta-World's scripted experts."""
 
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from praxia.core.keys import generator
-from praxia.core.types import Decision, Embodiment, Policy, Query, Window
+from praxia.core.types import Decision, Query, Window
 
-__all__ = ["Noisy", "ScriptedExpert"]
+__all__ = ["ScriptedExpert"]
 
 
 class ScriptedExpert:
@@ -45,31 +43,3 @@ class ScriptedExpert:
             wanted = expert.get_action(query.privileged["observation"])
         action = np.clip(wanted, -1, 1).astype(np.float32)
         return Decision(action[None], np.ones(1, dtype=bool))
-
-
-class Noisy:
-    """A policy whose hand is disturbed while the label stays what it meant to do (DART, Laskey et al. 2017).
-
-    Gaussian noise of deviation `sigma`, in units of the action, keyed by (episode, step). The last dim, the gripper,
-    is left alone. The sum is clipped to the action's range [-1, 1].
-    """
-
-    def __init__(self, policy: Policy, sigma: float):
-        self._policy = policy
-        self._sigma = sigma
-        self.privileged = policy.privileged
-        self.embodiment: Embodiment | None = policy.embodiment
-        self.window = policy.window
-
-    def start(self, num_rows: int):
-        return self._policy.start(num_rows)
-
-    def act(self, queries: Sequence[Query], carry) -> tuple[list[Decision], object]:
-        decisions, carry = self._policy.act(queries, carry)
-        return [self._disturb(query, decision) for query, decision in zip(queries, decisions, strict=True)], carry
-
-    def _disturb(self, query: Query, decision: Decision) -> Decision:
-        noise = generator("noise", query.key, query.step).standard_normal(decision.chunk.shape)
-        noise[:, -1] = 0
-        executed = np.clip(decision.chunk + self._sigma * noise, -1, 1).astype(np.float32)
-        return replace(decision, chunk=executed, label=decision.chunk)

@@ -91,6 +91,7 @@ class Stages:
             seed=self.seed,
             profile=benchmark.profile,
             size=benchmark.size,
+            blunder_every=family.blunder_every,
         )
         collect(
             collection, self._data, family, workers=self.workers, resume=True, report=partial(self.report, "collect")

@@ -1,17 +1,15 @@
-"""A simulator's full state as bytes: JSON and raw numbers, compressed, never a pickle."""
+"""Everything that MuJoCo and Meta-World's object keep of an episode, as bytes and back."""
 
-import json
-import zlib
 from typing import Any
 
 import mujoco
 import numpy as np
 
 from praxia.core.errors import MismatchError
-from praxia.core.keys import canonical_json
 from praxia.envs.metaworld.simulator import Simulator, plain_attributes
+from praxia.envs.snapshots import decode, encode
 
-__all__ = ["decode", "encode", "restore", "snapshot"]
+__all__ = ["restore", "snapshot"]
 
 # Positions, velocities, controls, the mocap body that drives the hand, and the solver's warm start.
 _STATE = mujoco.mjtState.mjSTATE_INTEGRATION
@@ -51,23 +49,3 @@ def restore(simulator: Simulator, start_key: str, content: bytes) -> None:
     # The forward pass places bodies and contacts, but may move the solver's warm start: that is set again.
     mujoco.mj_forward(stock.model, stock.data)
     mujoco.mj_setState(stock.model, stock.data, state, _STATE)
-
-
-def encode(values: dict[str, Any], arrays: dict[str, np.ndarray]) -> bytes:
-    """A JSON object and named arrays -> bytes: the same content gives the same bytes."""
-    shapes = {name: [item.dtype.str, list(item.shape)] for name, item in arrays.items()}
-    header = canonical_json({"values": values, "arrays": shapes}).encode()
-    numbers = b"".join(arrays[name].tobytes() for name in sorted(arrays))
-    return zlib.compress(len(header).to_bytes(4, "little") + header + numbers, level=1)
-
-
-def decode(content: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The inverse of `encode`, bit for bit."""
-    plain = zlib.decompress(content)
-    at = 4 + int.from_bytes(plain[:4], "little")
-    header = json.loads(plain[4:at])
-    arrays = {}
-    for name, (dtype, shape) in sorted(header["arrays"].items()):
-        arrays[name] = np.frombuffer(plain, dtype, int(np.prod(shape)), at).reshape(shape).copy()
-        at += arrays[name].nbytes
-    return header["values"], arrays

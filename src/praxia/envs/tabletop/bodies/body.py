@@ -69,7 +69,10 @@ class Controls(Protocol):
 class Body(Protocol):
     """A robot as a plain value."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Its embodiment's, and that of its family of environments."""
+        ...
 
     def embodiment(self, size: int) -> Embodiment:
         """What its numbers mean, with cameras "front" and "wrist" of `size` pixels."""

@@ -1,0 +1,63 @@
+"""Tabletop as families of environments, one a body: a benchmark names a body by its family."""
+
+import hashlib
+from functools import cache, partial
+from typing import Any
+
+from praxia.core.types import Embodiment, Env, EnvSpec
+from praxia.envs.family import Family
+from praxia.envs.graphics import gl_vendor
+from praxia.envs.tabletop.bodies.body import Body
+from praxia.envs.tabletop.bodies.gantry import GANTRY as GANTRY_BODY
+from praxia.envs.tabletop.env import Tabletop
+from praxia.envs.tabletop.model import FRONT
+from praxia.envs.tabletop.starts import draw_start, other_instruction, twin_start
+from praxia.envs.tabletop.tasks import INSTRUCTIONS, short_name
+from praxia.envs.wrappers import wrapped
+
+__all__ = ["GANTRY"]
+
+HORIZON = 100
+
+
+def _family(body: Body) -> Family:
+    return Family(
+        name=body.name,
+        instructions=INSTRUCTIONS,
+        task=short_name,
+        draw_start=partial(draw_start, body.name),
+        embodiment=partial(_embodiment, body),
+        build=partial(_build, body),
+        provenance=partial(_provenance, body),
+        horizon=HORIZON,
+        blunder_every=4,
+        other_instruction=other_instruction,
+    )
+
+
+def _embodiment(body: Body, spec: EnvSpec) -> Embodiment:
+    return body.embodiment(spec.size)
+
+
+def _build(body: Body, spec: EnvSpec) -> Env:
+    return wrapped(partial(_make, body), spec, twin_start, other_instruction)
+
+
+def _make(body: Body, spec: EnvSpec) -> Env:
+    return Tabletop(spec, body)
+
+
+def _provenance(body: Body) -> dict[str, Any]:
+    return {"gl_vendor": gl_vendor(), "golden_frame_sha256": _golden_frame_sha256(body)}
+
+
+@cache
+def _golden_frame_sha256(body: Body) -> str:
+    """One picture of one known moment: it changes with the scenes, the drawing and the physics."""
+    env = Tabletop(EnvSpec(body.name, "touch", "fast", 64), body)
+    env.reset(draw_start(body.name, "touch", "golden", 0))
+    picture = env.look((FRONT,)).images[FRONT]
+    return hashlib.sha256(picture.tobytes()).hexdigest()
+
+
+GANTRY = _family(GANTRY_BODY)

@@ -1,0 +1,137 @@
+"""How each kind of fixture is built, its measures, and how it is read. Origin: where it stands on the table."""
+
+import mujoco
+import numpy as np
+
+from praxia.envs.tabletop.scene import Fixture
+
+__all__ = [
+    "BIN_HALF_M",
+    "BIN_WALL_M",
+    "BUTTON_TRAVEL_M",
+    "DRAWER_TRAVEL_M",
+    "FOOTPRINT_M",
+    "HANDLE_M",
+    "KNOB_M",
+    "PLATE_HEIGHT_M",
+    "PLATE_RADIUS_M",
+    "SWITCH_RANGE_RAD",
+    "add_fixture",
+]
+
+BIN_HALF_M, BIN_WALL_M = 0.062, 0.035
+PLATE_RADIUS_M, PLATE_HEIGHT_M = 0.058, 0.008
+BUTTON_TRAVEL_M = 0.012
+KNOB_M = 0.044  # the top of a button that nobody presses
+SWITCH_RANGE_RAD, LEVER_M = 0.6, 0.06
+DRAWER_TRAVEL_M = 0.07
+# The handle's middle when the drawer is closed, from the fixture's origin: before its front, at half its height.
+HANDLE_M = (0.0, -0.105, 0.034)
+
+# Half the width and half the depth of what must be kept free around each kind.
+FOOTPRINT_M = {
+    "bin": (BIN_HALF_M, BIN_HALF_M),
+    "plate": (PLATE_RADIUS_M, PLATE_RADIUS_M),
+    "button": (0.036, 0.036),
+    "switch": (0.05, 0.03),
+    "drawer": (0.062, 0.062),
+}
+
+BOX, CYLINDER, CAPSULE = mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_CYLINDER, mujoco.mjtGeom.mjGEOM_CAPSULE
+DARK, PALE = (0.25, 0.25, 0.27, 1), (0.80, 0.78, 0.74, 1)
+
+
+def add_fixture(spec: mujoco.MjSpec, fixture: Fixture, height_m: float) -> None:
+    """Build `fixture` on a table top at `height_m`. A moving part's joint bears the fixture's name."""
+    base = spec.worldbody.add_body(name=fixture.name, pos=[fixture.x_m, fixture.y_m, height_m])
+    {"bin": _bin, "plate": _plate, "button": _button, "switch": _switch, "drawer": _drawer}[fixture.kind](base, fixture)
+    for part in base.bodies:  # a joint says how it moves in its base, not contacts
+        spec.add_exclude(bodyname1=base.name, bodyname2=part.name)
+
+
+def _box(body: mujoco.MjsBody, half: list[float], at: list[float], rgba: tuple[float, ...], mass: float = 0.05) -> None:
+    body.add_geom(type=BOX, size=half, pos=at, rgba=rgba, mass=mass, conaffinity=3)
+
+
+def _bin(base: mujoco.MjsBody, fixture: Fixture) -> None:
+    rgba, outer, thick, tall = (*fixture.rgb, 1), BIN_HALF_M, 0.003, BIN_WALL_M / 2
+    _box(base, [outer, outer, 0.002], [0, 0, 0.002], rgba)
+    for side in (-1, 1):
+        _box(base, [thick, outer, tall], [side * (outer - thick), 0, tall], rgba)
+        _box(base, [outer, thick, tall], [0, side * (outer - thick), tall], rgba)
+
+
+def _plate(base: mujoco.MjsBody, fixture: Fixture) -> None:
+    half = PLATE_HEIGHT_M / 2
+    base.add_geom(
+        type=CYLINDER, size=[PLATE_RADIUS_M, half, 0], pos=[0, 0, half], rgba=(*fixture.rgb, 1), conaffinity=3
+    )
+
+
+def _button(base: mujoco.MjsBody, fixture: Fixture) -> None:
+    base.add_geom(type=CYLINDER, size=[0.036, 0.012, 0], pos=[0, 0, 0.012], rgba=DARK, conaffinity=3)
+    cap = base.add_body(name=f"{fixture.name}/cap")
+    cap.add_joint(
+        name=fixture.name,
+        type=mujoco.mjtJoint.mjJNT_SLIDE,
+        axis=[0, 0, -1],
+        range=[0, BUTTON_TRAVEL_M],
+        limited=mujoco.mjtLimited.mjLIMITED_TRUE,
+        stiffness=[250, 0, 0],
+        damping=[3, 0, 0],
+    )
+    cap.gravcomp = 1
+    cap.add_geom(
+        type=CYLINDER, size=[0.026, 0.013, 0], pos=[0, 0, 0.031], rgba=(*fixture.rgb, 1), mass=0.05, conaffinity=3
+    )
+
+
+def _switch(base: mujoco.MjsBody, fixture: Fixture) -> None:
+    """A lever that stays where it is left, by friction; it points right where its angle is positive."""
+    _box(base, [0.05, 0.03, 0.008], [0, 0, 0.008], DARK)
+    lever = base.add_body(name=f"{fixture.name}/lever", pos=[0, 0, 0.016], gravcomp=1)
+    lever.add_joint(
+        name=fixture.name,
+        type=mujoco.mjtJoint.mjJNT_HINGE,
+        axis=[0, 1, 0],
+        range=[-np.rad2deg(SWITCH_RANGE_RAD), np.rad2deg(SWITCH_RANGE_RAD)],  # a spec speaks in degrees
+        limited=mujoco.mjtLimited.mjLIMITED_TRUE,
+        frictionloss=0.05,
+        damping=[0.02, 0, 0],
+        armature=1e-3,
+    )
+    lever.add_geom(
+        type=CAPSULE,
+        fromto=[0, 0, 0.008, 0, 0, LEVER_M],
+        size=[0.008, 0, 0],
+        rgba=(*fixture.rgb, 1),
+        mass=0.05,
+        conaffinity=3,
+    )
+
+
+def _drawer(base: mujoco.MjsBody, fixture: Fixture) -> None:
+    """A cabinet without a front, and a tray with a front and a handle that slides out of it towards the operator."""
+    half, tall, thick = 0.062, 0.034, 0.004
+    _box(base, [half, half, thick], [0, 0, 2 * tall - thick], PALE)
+    _box(base, [half, thick, tall], [0, half - thick, tall], PALE)
+    for side in (-1, 1):
+        _box(base, [thick, half, tall], [side * (half - thick), 0, tall], PALE)
+    tray = base.add_body(name=f"{fixture.name}/tray")
+    tray.add_joint(
+        name=fixture.name,
+        type=mujoco.mjtJoint.mjJNT_SLIDE,
+        axis=[0, -1, 0],
+        range=[0, DRAWER_TRAVEL_M],
+        limited=mujoco.mjtLimited.mjLIMITED_TRUE,
+        frictionloss=0.8,
+        damping=[3, 0, 0],
+    )
+    tray.gravcomp = 1
+    rgba = (*fixture.rgb, 1)
+    _box(tray, [half - 0.002, thick, 0.027], [0, -half - thick - 0.001, 0.031], rgba)
+    _box(tray, [half - 0.012, half - 0.008, 0.002], [0, 0, 0.007], rgba)
+    x, y, z = HANDLE_M
+    _box(tray, [0.04, 0.004, 0.006], [x, y, z], DARK)
+    for side in (-1, 1):
+        _box(tray, [0.004, 0.019, 0.006], [side * 0.036, y + 0.016, z], DARK)

@@ -1,0 +1,137 @@
+"""How goals are said: referring expressions that pick out one thing, and several phrasings of every verb."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from praxia.envs.tabletop.goals import Goal
+from praxia.envs.tabletop.scene import Fixture, Scene, Thing
+
+__all__ = ["HELD_OUT_PHRASES", "PHRASES", "Description", "describe", "instruct"]
+
+# {s} subject, {r} reference, {d} direction. Those of training, and those held out for the task axis.
+PHRASES: dict[str, tuple[str, ...]] = {
+    "touch": ("touch {s}", "tap {s}", "put your finger on {s}"),
+    "push": ("push {s} {d}", "slide {s} {d}", "shove {s} {d}"),
+    "push to": ("push {s} to {r}", "slide {s} up to {r}", "shove {s} against {r}"),
+    "press": ("press {s}", "push down {s}", "hit {s}"),
+    "pick": ("pick up {s}", "lift {s}", "take {s}"),
+    "place in": ("place {s} in {r}", "put {s} into {r}", "drop {s} in {r}"),
+    "place on": ("place {s} on {r}", "put {s} onto {r}", "set {s} down on {r}"),
+    "place": ("place {s} {d} {r}", "put {s} {d} {r}", "move {s} to the {d} {r}"),
+    "stack": ("stack {s} on {r}", "put {s} on top of {r}"),
+    "open": ("open {s}", "pull {s} open"),
+    "close": ("close {s}", "push {s} shut"),
+    "flip": ("flip {s}", "throw {s} to the other side"),
+}
+HELD_OUT_PHRASES: dict[str, tuple[str, ...]] = {
+    "touch": ("make contact with {s}", "could you feel {s} with your hand"),
+    "push": ("nudge {s} {d}", "please get {s} to move {d}"),
+    "push to": ("nudge {s} towards {r}", "bring {s} next to {r} without lifting it"),
+    "press": ("please activate {s}", "poke {s}"),
+    "pick": ("grab {s} and raise it", "i would like you to hold {s} up"),
+    "place in": ("{r} is where {s} belongs", "store {s} inside {r}"),
+    "place on": ("{s} should end up on {r}", "rest {s} upon {r}"),
+    "place": ("{s} should end up {d} {r}", "i want {s} to be {d} {r}"),
+}
+SAID = {"left": "to the left", "right": "to the right", "away": "away from me", "closer": "towards me"}
+
+
+@dataclass(frozen=True)
+class Description:
+    """A referring expression: the noun is a shape, "object" for any loose thing, or a kind of fixture.
+
+    `side` ("left of" or "right of") relates it to another description: everything further to that side by 3 cm.
+    """
+
+    noun: str
+    colour: str = ""
+    size: str = ""
+    side: str = ""
+    other: "Description | None" = None
+
+    def text(self) -> str:
+        """In English, with its article."""
+        words = " ".join(word for word in ("the", self.size, self.colour, self.noun) if word)
+        return f"{words} {self.side} {self.other.text()}" if self.other else words
+
+    def matches(self, scene: Scene) -> list[str]:
+        """The names of all that it fits."""
+        found = [item for item in (*scene.things, *scene.fixtures) if self._fits(item)]
+        if self.other is not None:
+            (name,) = self.other.matches(scene)
+            x_m, sign = scene.find(name).x_m, -1 if self.side == "left of" else 1
+            found = [item for item in found if sign * (item.x_m - x_m) > 0.03]
+        return [item.name for item in found]
+
+    def _fits(self, item: Thing | Fixture) -> bool:
+        nouns = (item.shape, "object") if isinstance(item, Thing) else (item.kind,)
+        size = item.size if isinstance(item, Thing) else ""
+        return self.noun in nouns and self.colour in ("", item.colour) and self.size in ("", size)
+
+
+def describe(name: str, scene: Scene, rng: np.random.Generator, *, related: bool = False) -> Description:
+    """A description that fits the thing or fixture `name` and nothing else in the scene.
+
+    Mostly by colour and shape, now and then by colour, shape or size alone where that is enough. `related`: by its
+    side of another thing, where some such description is enough.
+    """
+    item = scene.find(name)
+    if related and isinstance(item, Thing):
+        fitting = _unique(_related(item, scene), scene)
+        if fitting:
+            return fitting[rng.integers(len(fitting))]
+    fitting = _unique(_plain(item), scene)
+    # The first that is enough half of the time: it says colour and shape; a size is added only where it is needed.
+    return fitting[0] if rng.random() < 0.5 else fitting[rng.integers(min(3, len(fitting)))]
+
+
+def _plain(item: Thing | Fixture) -> list[Description]:
+    if isinstance(item, Fixture):
+        return [Description(item.kind, item.colour), Description(item.kind)]
+    return [
+        Description(item.shape, item.colour),
+        Description("object", item.colour),
+        Description(item.shape),
+        Description(item.shape, size=item.size),
+        Description(item.shape, item.colour, item.size),
+    ]
+
+
+def _related(item: Thing, scene: Scene) -> list[Description]:
+    anchors = [
+        anchor
+        for other in (*scene.things, *scene.fixtures)
+        if other.name != item.name
+        for anchor in _unique(_plain(other), scene)[:1]
+    ]
+    return [
+        Description(noun, side=side, other=anchor)
+        for noun in (item.shape, "object")
+        for side in ("left of", "right of")
+        for anchor in anchors
+        if Description(noun).matches(scene) != [item.name]
+    ]
+
+
+def _unique(descriptions: Sequence[Description], scene: Scene) -> list[Description]:
+    return [one for one in descriptions if len(one.matches(scene)) == 1]
+
+
+def instruct(
+    goals: Sequence[Goal], scene: Scene, rng: np.random.Generator, *, held_out: bool = False, related: bool = False
+) -> str:
+    """What the robot is told: each goal in one of the phrasings of training, or of the held-out ones; chains joined."""
+    said = [_say(goal, scene, rng, HELD_OUT_PHRASES if held_out else PHRASES, related) for goal in goals]
+    if len(said) == 1:
+        return said[0]
+    return "first " + ", then ".join(said) if rng.random() < 0.5 else " and then ".join(said)
+
+
+def _say(goal: Goal, scene: Scene, rng: np.random.Generator, phrases: dict[str, tuple[str, ...]], related: bool) -> str:
+    key = f"{goal.verb} {goal.relation}" if f"{goal.verb} {goal.relation}" in phrases else goal.verb
+    subject = describe(goal.subject, scene, rng, related=related).text()
+    reference = describe(goal.reference, scene, rng).text() if goal.reference else ""
+    pattern = phrases[key][rng.integers(len(phrases[key]))]
+    return pattern.format(s=subject, r=reference, d=SAID.get(goal.relation, goal.relation))

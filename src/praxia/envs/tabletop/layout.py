@@ -1,0 +1,167 @@
+"""Random scenes: what is on the table, where, and how it looks. Every scene that comes out is at rest."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from praxia.envs.tabletop import palette
+from praxia.envs.tabletop.fixtures import DRAWER_TRAVEL_M, FOOTPRINT_M, HANDLE_M
+from praxia.envs.tabletop.scene import SHAPES, Fixture, FrontCamera, Light, Scene, Thing
+
+__all__ = ["AREA_X_M", "AREA_Y_M", "GAP_M", "draw_scene"]
+
+# Things lie in this part of the table, with room for a gripper's fingers between them; fixtures stand behind it.
+AREA_X_M, AREA_Y_M = (-0.23, 0.23), (-0.19, 0.015)
+GAP_M = 0.045
+SLOTS_X_M, SLOTS_Y_M = (-0.21, -0.07, 0.07, 0.21), 0.125
+
+RADII_M = {"small": 0.02, "large": 0.027}
+FLATNESS = {"cube": 1.0, "ball": 1.0, "cylinder": 1.15, "puck": 0.55, "egg": 0.7, "slab": 0.5}
+
+Shade = Callable[[str, np.random.Generator], palette.Rgb]
+
+
+def draw_scene(rng: np.random.Generator, *, held_out: str = "", fixture: str = "") -> Scene:
+    """A scene as in training, but for the one factor that `held_out` names.
+
+    `held_out`: "" (none), "colours" (shades), "textures", "lights", "cameras", "heights" or "distractors". A `fixture`
+    of that kind is certainly there. There is always a bin and a button.
+    """
+    height = rng.uniform(0.0, 0.01) if held_out != "heights" else rng.uniform(0.025, 0.04)
+    shade = palette.held_out_shade if held_out == "colours" else palette.shade
+    fixtures = _draw_fixtures(rng, shade, fixture)
+    num_distractors = int(rng.integers(2, 4)) if held_out == "distractors" else 0
+    looks = _draw_looks(rng, shade, int(rng.integers(3, 7)), num_distractors)
+    loose = _arrange(rng, looks, fixtures)
+    tables = palette.HELD_OUT_TABLES if held_out == "textures" else palette.TABLES
+    return Scene(
+        things=tuple(thing for thing in loose if thing.name.startswith("thing")),
+        fixtures=fixtures,
+        distractors=tuple(thing for thing in loose if thing.name.startswith("distractor")),
+        table_height_m=round(float(height), 4),
+        table=tables[rng.integers(len(tables))],
+        light=_draw_light(rng, held_out == "lights"),
+        camera=_draw_camera(rng, held_out == "cameras"),
+    )
+
+
+def _draw_fixtures(rng: np.random.Generator, shade: Shade, wanted: str) -> tuple[Fixture, ...]:
+    """A bin, a button, two others in four slots; two of a kind differ in colour."""
+    kinds = ["bin", "button", *rng.choice(["bin", "button", "plate", "switch", "drawer"], 2, replace=False)]
+    if wanted and wanted not in kinds:
+        kinds[2] = wanted
+    colours = rng.permutation(list(palette.COLOURS))
+    slots = rng.permutation(SLOTS_X_M)
+    return tuple(
+        Fixture(
+            name=f"fixture{at}",
+            kind=str(kind),  # pyright: ignore[reportArgumentType]
+            colour=str(colours[at]),
+            rgb=shade(str(colours[at]), rng),
+            x_m=_rounded(slots[at] + rng.uniform(-0.004, 0.004)),
+            y_m=_rounded(SLOTS_Y_M + rng.uniform(-0.01, 0.01)),
+            turned=bool(rng.random() < 0.5),
+        )
+        for at, kind in enumerate(kinds)
+    )
+
+
+def _draw_looks(rng: np.random.Generator, shade: Shade, num_things: int, num_distractors: int) -> list[Thing]:
+    """Things that differ from each other in what they are called, not yet in their places."""
+    called: set[tuple[str, str, str]] = set()
+    looks = []
+    while len(looks) < num_things:
+        shape = SHAPES[rng.integers(len(SHAPES))]
+        colour = list(palette.COLOURS)[rng.integers(len(palette.COLOURS))]
+        size = "small" if rng.random() < 0.5 else "large"
+        if (shape, colour, size) not in called:
+            called.add((shape, colour, size))
+            looks.append(_thing(f"thing{len(looks)}", shape, colour, size, shade(colour, rng), rng))
+    for at in range(num_distractors):
+        shape = ("egg", "slab")[rng.integers(2)]
+        looks.append(_thing(f"distractor{at}", shape, "", "large", palette.distracting_shade(rng), rng))
+    return looks
+
+
+def _thing(name: str, shape: str, colour: str, size: str, rgb: palette.Rgb, rng: np.random.Generator) -> Thing:
+    radius = RADII_M[size]
+    yaw = _rounded(rng.uniform(-np.pi, np.pi))
+    half_height = round(radius * FLATNESS[shape], 4)
+    return Thing(name, shape, colour, size, rgb, radius, half_height, 0.0, 0.0, yaw)  # pyright: ignore[reportArgumentType]
+
+
+def _arrange(rng: np.random.Generator, looks: Sequence[Thing], fixtures: Sequence[Fixture]) -> list[Thing]:
+    """Places for all of `looks`, each with `GAP_M` to the next and clear of fixtures. Draws again until they fit."""
+    for _ in range(1000):
+        placed: list[Thing] = []
+        for look in looks:
+            for _ in range(30):
+                x, y = rng.uniform(*AREA_X_M), rng.uniform(*AREA_Y_M)
+                there = replace(look, x_m=_rounded(x), y_m=_rounded(y))
+                if _is_free(there, placed, fixtures):
+                    placed.append(there)
+                    break
+        if len(placed) == len(looks):
+            return placed
+        if len(looks) > 6:
+            looks = [look for look in looks if look.name != f"thing{len(looks)}"]
+    raise AssertionError(f"{len(looks)} things do not fit on the table")
+
+
+def _is_free(thing: Thing, others: Sequence[Thing], fixtures: Sequence[Fixture]) -> bool:
+    for other in others:
+        reach = _half_width(thing) + _half_width(other) + GAP_M
+        if np.hypot(thing.x_m - other.x_m, thing.y_m - other.y_m) < reach:
+            return False
+    return all(not _is_in_the_way(thing, fixture) for fixture in fixtures)
+
+
+def _half_width(thing: Thing) -> float:
+    """Of the circle around it, whatever its yaw."""
+    return thing.radius_m * (np.sqrt(2) if thing.shape == "cube" else 1.0)
+
+
+def _is_in_the_way(thing: Thing, fixture: Fixture) -> bool:
+    """Whether it is nearer to a fixture than a finger is thick, or where a drawer and a hand at its handle come."""
+    half_x, half_y = FOOTPRINT_M[fixture.kind]
+    front = half_y + 0.03
+    if fixture.kind == "drawer":
+        front = -HANDLE_M[1] + DRAWER_TRAVEL_M + 0.045
+    reach = _half_width(thing)
+    ahead = fixture.y_m - thing.y_m
+    return abs(thing.x_m - fixture.x_m) < half_x + 0.02 + reach and ahead < front + reach
+
+
+def _draw_light(rng: np.random.Generator, held_out: bool) -> Light:
+    """From above and any side; held out: low from one side, or tinted."""
+    angle = rng.uniform(-np.pi, np.pi)
+    if not held_out:
+        direction = (0.35 * np.cos(angle), 0.35 * np.sin(angle), 1.0)
+        strength = rng.uniform(0.45, 0.65)
+        return Light(_triple(direction), _triple((strength,) * 3), round(float(rng.uniform(0.35, 0.45)), 4))
+    if rng.random() < 0.5:
+        return Light(_triple((1.3 * np.cos(angle), 1.3 * np.sin(angle), 1.0)), (0.8, 0.8, 0.8), 0.2)
+    tint = ((0.75, 0.55, 0.35), (0.40, 0.55, 0.80))[rng.integers(2)]
+    return Light(_triple((0.35 * np.cos(angle), 0.35 * np.sin(angle), 1.0)), tint, 0.35)
+
+
+def _draw_camera(rng: np.random.Generator, held_out: bool) -> FrontCamera:
+    """The operator's view, a little off each time; held out: clearly to a side, higher or lower."""
+    position, target = np.array([0.0, -0.60, 0.66]), np.array([0.0, 0.015, 0.02])
+    if held_out:
+        side = np.array([rng.choice([-1, 1]) * rng.uniform(0.12, 0.2), 0, rng.choice([-1, 1]) * rng.uniform(0.05, 0.1)])
+        position = position + side
+    else:
+        position = position + rng.uniform(-0.01, 0.01, 3)
+    return FrontCamera(_triple(position), _triple(target), 38.0)
+
+
+def _triple(values: Sequence[float] | np.ndarray) -> tuple[float, float, float]:
+    x, y, z = (_rounded(value) for value in values)
+    return x, y, z
+
+
+def _rounded(value: float) -> float:
+    """To a tenth of a millimetre (or milliradian): short in JSON."""
+    return round(float(value), 4)

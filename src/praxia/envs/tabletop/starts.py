@@ -1,0 +1,136 @@
+"""Where episodes begin: a scene, the goals in it, what the robot is told, and what else it could have been told."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from praxia.core.keys import generator
+from praxia.core.types import Start
+from praxia.envs.tabletop.goals import Goal, possible_goals
+from praxia.envs.tabletop.language import instruct
+from praxia.envs.tabletop.layout import draw_scene
+from praxia.envs.tabletop.scene import Scene
+from praxia.envs.tabletop.tasks import SCENE_FACTORS, TRAINED, is_held_out_combination, short_name
+
+__all__ = ["draw_start", "other_instruction", "twin_start"]
+
+# What must be on the table for a verb; a bin and a button always are.
+NEEDED = {"open": "drawer", "close": "drawer", "flip": "switch"}
+
+# Verbs whose goals stay possible whatever other of these were reached before them.
+CHAINED = ("touch", "press", "place", "open", "close", "flip")
+
+
+@lru_cache(maxsize=8192)
+def draw_start(env: str, task: str, split: str, index: int) -> Start:
+    """Start number `index` of a task's split, such as "test" or "train-0", for the body that `env` is named after.
+
+    A pure function of (task, split, index): every body meets the same scene and is told the same. Scenes are drawn
+    without regard to the verb, except that what a verb needs is there: the picture does not give the task away.
+    """
+    rng = generator("tabletop", short_name(task), split, index)
+    kind, _, factor = task.partition("-")
+    while True:
+        scene = draw_scene(
+            rng,
+            held_out=factor if factor in SCENE_FACTORS else "",
+            fixture="" if kind == "chain" else NEEDED.get(kind, ""),
+        )
+        goals = _chain(rng, scene, int(factor)) if kind == "chain" else _single(rng, scene, kind, factor)
+        other = _other(rng, scene, goals)
+        if goals and other:
+            break
+    text = instruct(goals, scene, rng, held_out=factor == "phrasings", related=factor == "references")
+    payload = {
+        "scene": scene.to_json(),
+        "goals": [goal.to_json() for goal in goals],
+        "instruction": text,
+        "other": {"goals": [other[0].to_json()], "instruction": instruct(other, scene, rng)},
+    }
+    return Start(env, task, payload)
+
+
+def twin_start(start: Start) -> Start:
+    """Another start of the same task: a pure function of `start`."""
+    return draw_start(start.env, start.task, f"twin-{start.key}", 0)
+
+
+def other_instruction(start: Start) -> str:
+    """What else the robot could be told in the start's scene: a goal of a trained verb with another subject."""
+    return start.payload["other"]["instruction"]
+
+
+def _single(rng: np.random.Generator, scene: Scene, verb: str, factor: str) -> list[Goal]:
+    """One goal of the verb, or none where the scene has none to offer."""
+    goals = [
+        goal
+        for goal in possible_goals(scene, verb)
+        if is_held_out_combination(verb, scene.find(goal.subject)) == (factor == "combinations")
+    ]
+    goal = _choose(rng, goals)
+    if goal is None or (factor == "references" and not _needs_a_relation(goal, scene)):
+        return []
+    return [goal]
+
+
+def _needs_a_relation(goal: Goal, scene: Scene) -> bool:
+    """Whether something else in the scene has the subject's shape, so that a relation can be what tells them apart."""
+    shape = getattr(scene.find(goal.subject), "shape", "")
+    return sum(thing.shape == shape for thing in scene.things) > 1
+
+
+def _choose(rng: np.random.Generator, goals: Sequence[Goal]) -> Goal | None:
+    """One of the goals: first a kind of relation, with its weight, then any goal of that kind."""
+    kinds: dict[str, list[Goal]] = {}
+    for goal in goals:
+        kinds.setdefault(_kind(goal), []).append(goal)
+    if not kinds:
+        return None
+    weights = np.array([WEIGHTS.get(kind, 1.0) for kind in kinds])
+    chosen = list(kinds.values())[rng.choice(len(kinds), p=weights / weights.sum())]
+    return chosen[rng.integers(len(chosen))]
+
+
+# "to" among pushes; bins before plates before sides among places. Kinds that are not there leave their share to others.
+WEIGHTS = {"push direction": 0.75, "push to": 0.25, "place in": 0.5, "place on": 0.25, "place side": 0.25}
+
+
+def _kind(goal: Goal) -> str:
+    if goal.verb == "push":
+        return "push to" if goal.relation == "to" else "push direction"
+    if goal.verb == "place":
+        return f"place {goal.relation}" if goal.relation in ("in", "on") else "place side"
+    return goal.verb
+
+
+def _chain(rng: np.random.Generator, scene: Scene, length: int) -> list[Goal]:
+    """Goals with different subjects and places, or none where the scene has too few."""
+    goals: list[Goal] = []
+    taken: set[str] = set()
+    for verb in rng.permutation(CHAINED * 2):
+        possible = [
+            goal
+            for goal in possible_goals(scene, str(verb))
+            if goal.relation in ("", "in", "on") and not taken & {goal.subject, goal.reference}
+        ]
+        goal = _choose(rng, possible)
+        if goal is not None and len(goals) < length:
+            goals.append(goal)
+            taken |= {goal.subject, goal.reference} - {""}
+    return goals if len(goals) == length else []
+
+
+def _other(rng: np.random.Generator, scene: Scene, goals: Sequence[Goal]) -> list[Goal]:
+    """A trained goal whose subject is none of those that `goals` speak of."""
+    spoken = {goal.subject for goal in goals} | {goal.reference for goal in goals}
+    verb = str(rng.choice(TRAINED))
+    goal = _choose(
+        rng,
+        [
+            goal
+            for goal in possible_goals(scene, verb)
+            if goal.subject not in spoken and not is_held_out_combination(verb, scene.find(goal.subject))
+        ],
+    )
+    return [goal] if goal else []

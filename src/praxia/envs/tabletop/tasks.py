@@ -1,0 +1,69 @@
+"""The tasks of Tabletop by name: a verb, and behind a dash what is held out from training in it.
+
+The three axes: *task* (another thing to do in a known kind of scene), *scene* (a known thing to do where something
+looks different), *body* (another robot). In the words of the star-Gen taxonomy (arXiv 2503.01238): "combinations",
+"phrasings" and "references" are semantic; "colours", "textures", "lights", "cameras" and "distractors" visual;
+"heights", untrained verbs, chains and bodies behavioural.
+"""
+
+from praxia.core.errors import UnknownName
+from praxia.envs.tabletop.palette import COLOURS
+from praxia.envs.tabletop.scene import SHAPES, Fixture, Thing
+
+__all__ = [
+    "CHAINS",
+    "INSTRUCTIONS",
+    "SCENE_FACTORS",
+    "TASK_FACTORS",
+    "TRAINED",
+    "UNTRAINED",
+    "is_held_out_combination",
+    "short_name",
+]
+
+TRAINED = ("touch", "push", "press", "pick", "place")
+UNTRAINED = ("stack", "open", "close", "flip")
+CHAINS = ("chain-2", "chain-3", "chain-4", "chain-5")
+TASK_FACTORS = ("combinations", "phrasings", "references")
+SCENE_FACTORS = ("colours", "textures", "lights", "cameras", "heights", "distractors")
+
+_PATTERNS = {
+    "touch": "touch <thing>",
+    "push": "push <thing> <direction or to thing>",
+    "press": "press <button>",
+    "pick": "pick up <thing>",
+    "place": "place <thing> <in bin, on plate, left or right of thing>",
+    "stack": "stack <thing> on <thing>",
+    "open": "open <drawer>",
+    "close": "close <drawer>",
+    "flip": "flip <switch>",
+}
+INSTRUCTIONS = {
+    **_PATTERNS,
+    **{chain: f"first ..., then ...: {chain[-1]} parts" for chain in CHAINS},
+    **{
+        f"{verb}-{factor}": f"{_PATTERNS[verb]}, held-out {factor}"
+        for factor in (*TASK_FACTORS, *SCENE_FACTORS)
+        for verb in TRAINED
+        if (verb, factor) != ("press", "references")  # two buttons are told apart by colour alone
+    },
+}
+
+
+def short_name(task: str) -> str:
+    """The task's name.
+
+    Raises:
+        UnknownName: with the nearest tasks.
+    """
+    if task not in INSTRUCTIONS:
+        raise UnknownName("Tabletop task", task, INSTRUCTIONS, "praxia info --tasks tabletop-gantry")
+    return task
+
+
+def is_held_out_combination(verb: str, item: Thing | Fixture) -> bool:
+    """Whether this verb is never trained on things of this colour and shape, which are trained with other verbs."""
+    if verb not in TRAINED:
+        return False
+    shape = SHAPES.index(item.shape) if isinstance(item, Thing) else 0  # pyright: ignore[reportArgumentType]
+    return (list(COLOURS).index(item.colour) + 2 * shape + TRAINED.index(verb)) % len(COLOURS) == 0
