@@ -7,4 +7,5 @@ BENCHMARKS = {
     "metaworld-demo/fast": "praxia.evaluate.metaworld:DEMO",
     "metaworld-mt10/fast": "praxia.evaluate.metaworld:MT10",
     "metaworld-mt50/fast": "praxia.evaluate.metaworld:MT50",
+    "tabletop/train": "praxia.evaluate.tabletop:TRAIN",
 }

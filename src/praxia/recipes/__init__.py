@@ -3,4 +3,5 @@
 RECIPES = {
     "flow-metaworld": "praxia.recipes.metaworld:flow_metaworld",
     "flow-metaworld-blind": "praxia.recipes.metaworld:flow_metaworld_blind",
+    "flow-tabletop": "praxia.recipes.tabletop:flow_tabletop",
 }

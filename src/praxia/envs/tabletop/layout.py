@@ -148,13 +148,13 @@ def _draw_light(rng: np.random.Generator, held_out: bool) -> Light:
 
 def _draw_camera(rng: np.random.Generator, held_out: bool) -> FrontCamera:
     """The operator's view, a little off each time; held out: clearly to a side, higher or lower."""
-    position, target = np.array([0.0, -0.60, 0.66]), np.array([0.0, 0.015, 0.02])
+    position, target = np.array([0.0, -0.52, 0.76]), np.array([0.0, 0.0, 0.02])
     if held_out:
         side = np.array([rng.choice([-1, 1]) * rng.uniform(0.12, 0.2), 0, rng.choice([-1, 1]) * rng.uniform(0.05, 0.1)])
         position = position + side
     else:
         position = position + rng.uniform(-0.01, 0.01, 3)
-    return FrontCamera(_triple(position), _triple(target), 38.0)
+    return FrontCamera(_triple(position), _triple(target), 34.0)
 
 
 def _triple(values: Sequence[float] | np.ndarray) -> tuple[float, float, float]:

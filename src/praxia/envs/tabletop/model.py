@@ -69,14 +69,15 @@ def _table(spec: mujoco.MjSpec, scene: Scene) -> None:
             name=name, type=mujoco.mjtTexture.mjTEXTURE_2D, width=TEXTURE_PIXELS, height=TEXTURE_PIXELS, nchannel=3
         )
         texture.data = table_texture(name).tobytes()
-    material = spec.add_material(name="table", specular=0.1, texrepeat=[2, 2])
-    material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = scene.table
+        # Every model has every material: which texture a material has is uploaded once, for all of them.
+        material = spec.add_material(name=name, specular=0.1, texrepeat=[2, 2])
+        material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = name
     spec.worldbody.add_geom(
         name="table",
         type=mujoco.mjtGeom.mjGEOM_BOX,
         size=TABLE_HALF_M,
         pos=[0, 0, scene.table_height_m - TABLE_HALF_M[2]],
-        material="table",
+        material=scene.table,
         friction=[1.0, 0.005, 0.0005],
         conaffinity=3,
     )
