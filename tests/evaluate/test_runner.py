@@ -109,6 +109,22 @@ def test_a_shuffled_instruction_is_that_of_another_task(tmp_path: Path):
         judge(tmp_path / "g.jsonl", control="shuffled-instruction", benchmark=replace(BENCHMARK, tasks=("walk",)))
 
 
+def stalls(task: str, split: str, index: int) -> Start:
+    """The odd ones are out of reach; those of "run" are half done by then."""
+    return draw_start(task, split, index, **({"goal": 1000.0, "half_done": task == "run"} if index % 2 else {}))
+
+
+def test_rows_say_how_much_was_done_and_groups_are_summed_up(tmp_path: Path):
+    benchmark = replace(BENCHMARK, axis="task", groups={"fast": ("run",), "slow": ("walk",)})
+    summary = judge(tmp_path / "f.jsonl", draw=stalls, benchmark=benchmark)
+    done = [(row.task, row.progress) for row in read_rows(tmp_path / "f.jsonl")]
+    assert done == [("walk", 1.0), ("walk", 0.0)] * 2 + [("run", 1.0), ("run", 0.5)] * 2
+    assert [(name, one["success"], one["progress"]) for name, one in summary["per_group"].items()] == [
+        ("fast", 0.5, 0.75),
+        ("slow", 0.5, 0.5),
+    ]
+
+
 def test_the_swapped_image_is_a_wrapper_of_the_environment(tmp_path: Path):
     judge(tmp_path / "f.jsonl", control="swapped-image", episodes=1)
     (first, _) = read_rows(tmp_path / "f.jsonl")

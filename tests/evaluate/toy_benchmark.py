@@ -5,6 +5,7 @@ python toy_benchmark.py OUT EPISODES WORKERS [--resume]
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,8 @@ class ToldEnv(ToyEnv):
 
     def step(self, action: np.ndarray) -> Outcome:
         time.sleep(self.payload.get("step_s", 0))
-        return super().step(action)
+        outcome = super().step(action)
+        return replace(outcome, progress=0.5) if self.payload.get("half_done") else outcome
 
 
 def build(spec: EnvSpec) -> ToldEnv:
@@ -71,9 +73,13 @@ def provenance() -> dict[str, Any]:
     return {"gl_vendor": "none"}
 
 
-def family(draw: Any = draw_start) -> Family:
+def other_instruction(start: Start) -> str:
+    return f"please do not {start.task}"
+
+
+def family(draw: Any = draw_start, other: Any = None) -> Family:
     told = {"walk": "please walk", "run": "please run"}
-    return Family("toy", told, task_name, draw, embodiment, build, provenance, 60)
+    return Family("toy", told, task_name, draw, embodiment, build, provenance, 60, other_instruction=other)
 
 
 def judge(out: Path, policy: Any = None, draw: Any = draw_start, episodes: int = 4, **options: Any) -> dict[str, Any]:

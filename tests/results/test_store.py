@@ -14,9 +14,8 @@ STARTS = [Start("toy", "walk", {"number": number}) for number in range(3)]
 
 
 def row(start: Start) -> Row:
-    return Row(
-        "toy", start.task, start.key, "f00d", None, "success", 2, 2, actions_digest(replay(start).actions), None, 0.1
-    )
+    digest = actions_digest(replay(start).actions)
+    return Row("toy", start.task, start.key, "f00d", None, "success", 2, 2, 1.0, digest, None, 0.1)
 
 
 def replay(start: Start) -> Replay:

@@ -5,10 +5,13 @@ from praxia.results.rows import Row, Status
 from praxia.results.summary import summarise
 
 
-def rows(task: str, successes: int, failures: int, errors: int) -> list[Row]:
-    statuses: list[Status] = ["success"] * successes + ["failure"] * failures + ["error"] * errors
+def rows(task: str, successes: int, failures: int, errors: int, failed_at: float = 0.0) -> list[Row]:
+    """Episodes of a task; its failures had done the share `failed_at` of it."""
+    statuses: list[tuple[Status, float]] = [("success", 1.0)] * successes
+    statuses += [("failure", failed_at)] * failures + [("error", 0.25)] * errors
     return [
-        Row("toy", task, f"{task}{n}", "", None, status, 1, None, "", None, 0.0) for n, status in enumerate(statuses)
+        Row("toy", task, f"{task}{n}", "", None, status, 1, None, progress, "", None, 0.0)
+        for n, (status, progress) in enumerate(statuses)
     ]
 
 
@@ -28,9 +31,28 @@ def test_pooled_and_macro_differ_where_tasks_have_unequal_counts():
     assert summary["per_task"]["walk"]["success"] == 1.0
 
 
+def test_what_was_done_of_failures_counts_as_progress_and_errors_count_as_nothing():
+    summary = summarise(rows("walk", 1, 3, 2, failed_at=0.5) + rows("run", 2, 2, 0))
+    assert summary["per_task"]["walk"]["progress"] == pytest.approx((1 + 3 * 0.5) / 4)
+    assert summary["per_task"]["run"]["progress"] == summary["per_task"]["run"]["success"] == 0.5
+    assert summary["progress"] == pytest.approx((1 + 3 * 0.5 + 2) / 8)
+
+
+def test_groups_pool_the_episodes_of_their_tasks():
+    judged = rows("walk", 3, 1, 1) + rows("run", 0, 4, 0) + rows("sleep", 2, 0, 0)
+    groups = {"moving": ("walk", "run"), "dreaming": ("dream",)}
+    found = summarise(judged, groups)["per_group"]
+    assert list(found) == ["moving", "dreaming"]
+    assert (found["moving"]["episodes"], found["moving"]["errors"], found["moving"]["success"]) == (9, 1, 3 / 8)
+    assert found["moving"]["ci95"] == pytest.approx(list(binomtest(3, 8).proportion_ci(0.95, method="wilson")))
+    assert (found["dreaming"]["episodes"], found["dreaming"]["success"]) == (0, None)
+    assert summarise(judged)["per_group"] == {}
+
+
 def test_a_task_of_errors_alone_has_no_rate_and_stays_out_of_the_macro():
     summary = summarise(rows("walk", 1, 1, 0) + rows("run", 0, 0, 2))
-    assert summary["per_task"]["run"] == {"episodes": 2, "errors": 2, "success": None, "ci95": None}
+    nothing = {"episodes": 2, "errors": 2, "success": None, "ci95": None, "progress": None}
+    assert summary["per_task"]["run"] == nothing
     assert summary["macro"]["success"] == 0.5
 
 

@@ -84,25 +84,29 @@ def judge(
     control: str | None = None,
     policy: str = "runs/seeing/policy",
     sha256: str = "5ee1" * 16,
+    axis: str = "",
+    groups: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Row]:
     """Write results of real episodes to `out`: `outcomes` has for each task a letter an episode.
 
-    "s" succeeds after about 25 steps, "f" fails, "e" crashes.
+    "s" succeeds after about 25 steps, "f" fails, "h" fails with half of its task done, "e" crashes.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     store = ResultsStore(out)
-    store.begin(meta(benchmark, control, policy, sha256, out), resume=False)
+    about = meta(benchmark, control, policy, sha256, out)
+    about["fingerprint"]["benchmark"] |= {"axis": axis, "groups": groups or {}}
+    store.begin(about, resume=False)
     rows = []
     for task, letters in outcomes.items():
         for number, letter in enumerate(letters):
             start = Start("ball", task, {"goal": 0.75, "number": number})
             actions, success_step = run_episode(start, (0.03 if letter == "s" else 0.005) + 0.0001 * number)
-            status: Any = {"s": "success", "f": "failure", "e": "error"}[letter]
+            status: Any = {"s": "success", "f": "failure", "h": "failure", "e": "error"}[letter]
+            progress = {"s": 1.0, "h": 0.5}.get(letter, 0.0)
             error = "RuntimeError: the ball burst" if letter == "e" else None
             digest = actions_digest(actions)
-            row = Row(
-                benchmark, task, start.key, sha256, control, status, len(actions), success_step, digest, error, 0.1
-            )
+            judged = (benchmark, task, start.key, sha256, control)
+            row = Row(*judged, status, len(actions), success_step, progress, digest, error, 0.1)
             store.append(row, Replay(EnvSpec("ball", task, "fast", 64), start, actions))
             rows.append(row)
     store.close()
@@ -123,7 +127,7 @@ def meta(benchmark: str, control: str | None, policy: str, sha256: str, out: Pat
     }
 
 
-def train(run: Path, *, sha256: str = "5ee1" * 16, blind: bool = False, steps: int = 400) -> Path:
+def train(run: Path, *, sha256: str = "5ee1" * 16, blind: bool = False, mute: bool = False, steps: int = 400) -> Path:
     """Write a training run's files to `run`."""
     (run / "policy").mkdir(parents=True)
     about = {
@@ -135,9 +139,13 @@ def train(run: Path, *, sha256: str = "5ee1" * 16, blind: bool = False, steps: i
     }
     (run / "run.json").write_text(json.dumps(about))
     moments = {"state": [0]} if blind else {"state": [0], "image.side": [0]}
-    (run / "policy" / "policy.json").write_text(
-        json.dumps({"weights_sha256": sha256, "window": {"moments": moments, "horizon": 8}})
-    )
+    text = {"part": "no-text"} if mute else {"part": "subword-text", "width": 128}
+    policy = {
+        "weights_sha256": sha256,
+        "window": {"moments": moments, "horizon": 8},
+        "model": {"part": "composed", "encoder": {"part": "film-cnn", "text": text}, "head": {"part": "flow"}},
+    }
+    (run / "policy" / "policy.json").write_text(json.dumps(policy))
     lines = [
         {"step": step, "loss": 40 / step, "lr": 1e-3, "samples_per_s": 900.0 + step % 7, "wall_s": step / 8}
         for step in range(40, steps + 1, 40)

@@ -6,7 +6,10 @@ import av
 import pytest
 from ball_world import build, judge, train
 
+from praxia.studio.comparison import compare
+from praxia.studio.page import page as page_of
 from praxia.studio.report import report
+from praxia.studio.sources import gather
 
 pytestmark = pytest.mark.browser
 
@@ -29,6 +32,22 @@ def page(tmp_path_factory, tiny_dataset):
     judge(root / "a.jsonl", {"push": "ff", "a-task-with-quite-a-long-name": "fe"}, control="swapped-image")
     train(root / "seeing-run")
     return report([root, tiny_dataset], root / "report.html", build=build)
+
+
+@pytest.fixture(scope="module")
+def axes(tmp_path_factory):
+    """Every axis with groups, and all controls and references of Tabletop."""
+    root = tmp_path_factory.mktemp("axes")
+    others = [{"control": "other-instruction"}, {"control": "swapped-image"}]
+    others += [{"policy": name, "sha256": name} for name in ("language-free", "blind", "expert", "after-5-minutes")]
+    for axis in ("train", "task", "scene", "body", "long"):
+        judged = {"benchmark": f"ball/{axis}", "axis": axis, "groups": {"distractors": ["push"]}}
+        for number, other in enumerate([{}, *others]):
+            judge(root / f"{axis}{number}.jsonl", {"push": "shfe", "lift": "f"}, **judged, **other)
+    material = gather([root])
+    out = root / "report.html"
+    out.write_text(page_of(material, compare(material), {}))
+    return out
 
 
 def test_the_browser_has_nothing_to_complain_about_and_asks_for_nothing(chromium, page):
@@ -55,6 +74,14 @@ def test_every_film_plays(chromium, page):
 def test_the_page_never_scrolls_sideways(chromium, page, width):
     chromium.open(page, width)
     assert chromium.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", [1280, 420])
+def test_the_chart_of_the_axes_fits_a_window_and_scrolls_by_itself_in_a_narrow_one(chromium, axes, width):
+    chromium.open(axes, width)
+    chart = "document.querySelector('.axes')"
+    assert chromium.evaluate("document.documentElement.scrollWidth") <= width
+    assert chromium.evaluate(f"{chart}.scrollWidth > {chart}.clientWidth") == (width == 420)
 
 
 def test_a_wide_table_scrolls_by_itself_and_from_the_keyboard(chromium, page):

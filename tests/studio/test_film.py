@@ -31,7 +31,7 @@ def where_the_ball_is(picture):
 def take(speed=0.03, goal=0.75, **changes):
     start = Start("ball", "push", {"goal": goal})
     actions, success_step = run_episode(start, speed)
-    row = Row("b", "push", start.key, "p", None, "success", len(actions), success_step, "", None, 0.0)
+    row = Row("b", "push", start.key, "p", None, "success", len(actions), success_step, 1.0, "", None, 0.0)
     return Take(replace(row, **changes), EnvSpec("ball", "push", size=64), start, actions, "side", BODY.control_hz)
 
 
@@ -123,7 +123,7 @@ def test_metaworld_is_filmed(tmp_path):
     out = tmp_path / "x.jsonl"
     store = ResultsStore(out)
     store.begin({"command": "praxia eval zero", "fingerprint": {}}, resume=False)
-    row = Row("m", "door-open", start.key, "zero", None, "failure", 12, None, "", None, 0.1)
+    row = Row("m", "door-open", start.key, "zero", None, "failure", 12, None, 0.0, "", None, 0.1)
     store.append(row, Replay(spec, start, np.zeros((12, 4), np.float32)))
     store.close()
     (film,) = film_episodes(gather([out]).results[0], build)

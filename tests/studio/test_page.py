@@ -51,6 +51,14 @@ def test_every_task_has_its_rate_interval_errors_steps_and_controls(demo, docume
     assert rows.row("all")[1] == "63.6%"
 
 
+def test_progress_is_shown_where_some_episode_was_done_in_part(tmp_path, demo, document):
+    assert "progress" not in document(demo).row("task")
+    judge(tmp_path / "x.jsonl", {"push": "shhf", "turn": "ff"})
+    rows = document(report([tmp_path], tmp_path / "report.html", build=build).read_text())
+    assert rows.row("task")[6] == "progress"
+    assert [rows.row(name)[6] for name in ("push", "turn", "all")] == ["50.0%", "0.0%", "33.3%"]
+
+
 def test_a_success_and_a_failure_of_each_task_are_on_the_page(demo, document):
     tags = document(demo).tags
     films = [values for name, values in tags if name == "video"]

@@ -21,8 +21,12 @@ def test_a_run_knows_its_numbers_and_whether_it_is_blind(tmp_path):
     (run,) = gather([train(tmp_path / "run", steps=80)]).runs
     assert [line["step"] for line in run.metrics] == [40, 80]
     assert not run.is_blind
+    assert not run.is_language_free
     (blind,) = gather([train(tmp_path / "blind", blind=True)]).runs
     assert blind.is_blind
+    (mute,) = gather([train(tmp_path / "mute", mute=True)]).runs
+    assert mute.is_language_free
+    assert not mute.is_blind
 
 
 def test_a_run_under_way_is_read_up_to_its_last_whole_line(tmp_path):
@@ -67,3 +71,10 @@ def test_results_without_what_made_them_are_refused(tmp_path):
     (tmp_path / "x.jsonl.meta.json").unlink()
     with pytest.raises(DataError, match=r"x\.jsonl\.meta\.json"):
         gather([tmp_path / "x.jsonl"])
+
+
+def test_rows_of_another_version_are_refused_and_not_passed_over(tmp_path):
+    judge(tmp_path / "new.jsonl", {"push": "s"})
+    (tmp_path / "old.jsonl").write_text((tmp_path / "new.jsonl").read_text().replace("praxia.row.v2", "praxia.row.v1"))
+    with pytest.raises(DataError, match=r"old\.jsonl line 1 has schema 'praxia\.row\.v1'"):
+        gather([tmp_path])

@@ -154,12 +154,17 @@ class Start:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one environment step led to. `success` holds at this step, not ever."""
+    """What one environment step led to. `success` holds at this step, not ever.
+
+    `progress` in [0, 1] is the share of the task's parts done so far, such as 1/3 of "first ..., then ..., then ...".
+    None: the environment counts no parts, and the task is done at success and not before.
+    """
 
     reward: float
     terminated: bool
     truncated: bool
     success: bool
+    progress: float | None = None
 
 
 @runtime_checkable

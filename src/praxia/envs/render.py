@@ -6,18 +6,18 @@ of a picture is the shadow map, then multi-sampling, then triangles; its size ha
 
 import copy
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import mujoco
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float32, Int32, UInt8
 
 from praxia.core.errors import UnknownName
 from praxia.envs.graphics import make_current, thread_local
 from praxia.envs.meshes import decimate
 from praxia.envs.textures import shrink
 
-__all__ = ["PROFILES", "Mounted", "Profile", "View", "draw", "find_profile"]
+__all__ = ["PROFILES", "Mounted", "Profile", "View", "draw", "draw_depth", "draw_segments", "find_profile"]
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,53 @@ def draw(
     Raises:
         GraphicsError: this machine cannot draw off screen.
     """
+    canvas = _render(model, data, scene, view, how, size)
+    picture = np.empty((size, size, 3), np.uint8)
+    mujoco.mjr_readPixels(picture, None, canvas.area, canvas.context)
+    return np.ascontiguousarray(picture[::-1])
+
+
+def draw_depth(
+    model: mujoco.MjModel, data: mujoco.MjData, *, scene: str, view: View | Mounted, how: Profile, size: int
+) -> Float32[np.ndarray, "Y X"]:
+    """As `draw`, but the distance of every pixel from the camera's plane, in metres."""
+    canvas = _render(model, data, scene, view, replace(how, effects=False), size)  # samples would be averaged
+    depth = np.empty((size, size), np.float32)
+    mujoco.mjr_readPixels(None, depth, canvas.area, canvas.context)
+    near, far = (model.stat.extent * edge for edge in (model.vis.map.znear, model.vis.map.zfar))
+    # OpenGL keeps 0 at the near plane, 1 at the far one, and what is linear in 1 / distance between them.
+    return (near / (1 - depth[::-1] * (1 - near / far))).astype(np.float32)
+
+
+def draw_segments(
+    model: mujoco.MjModel, data: mujoco.MjData, *, scene: str, view: View | Mounted, how: Profile, size: int
+) -> Int32[np.ndarray, "Y X"]:
+    """As `draw`, but the id of the geom that every pixel shows; -1 where there is none."""
+    plain = replace(how, effects=False)  # blended or shaded numbers would be others
+    canvas = _render(model, data, scene, view, plain, size, segmented=True)
+    picture = np.empty((size, size, 3), np.uint8)
+    mujoco.mjr_readPixels(picture, None, canvas.area, canvas.context)
+    number = picture[::-1].astype(np.int32) @ np.array([1, 1 << 8, 1 << 16], np.int32)
+    shown = canvas.scene.geoms[: canvas.scene.ngeom]
+    geoms = {geom.segid + 1: geom.objid for geom in shown if geom.objtype == mujoco.mjtObj.mjOBJ_GEOM}
+    table = np.full(number.max() + 1, -1, np.int32)
+    for segment, geom in geoms.items():
+        if segment < len(table):
+            table[segment] = geom
+    return table[number]
+
+
+def _render(
+    model: mujoco.MjModel,
+    data: mujoco.MjData,
+    scene: str,
+    view: View | Mounted,
+    how: Profile,
+    size: int,
+    *,
+    segmented: bool = False,
+) -> _Canvas:
+    """Draw into the canvas of this scene, whose buffer is then the one to read."""
     canvas = _canvas(model, scene, how, size)
     make_current()
     mujoco.mjv_updateScene(
@@ -132,12 +179,12 @@ def draw(
     )
     if isinstance(view, View):
         _set_field_of_view(canvas.scene, view.fovy_deg)
+    canvas.scene.flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = segmented
+    canvas.scene.flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = segmented
     # MuJoCo draws into whatever buffer is bound but reads from its own: with two canvases those are not the same.
     mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, canvas.context)
     mujoco.mjr_render(canvas.area, canvas.scene, canvas.context)
-    picture = np.empty((size, size, 3), np.uint8)
-    mujoco.mjr_readPixels(picture, None, canvas.area, canvas.context)
-    return np.ascontiguousarray(picture[::-1])
+    return canvas
 
 
 def _set_field_of_view(scene: mujoco.MjvScene, fovy_deg: float) -> None:

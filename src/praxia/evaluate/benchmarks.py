@@ -1,14 +1,18 @@
 """A benchmark fixes everything about an evaluation but the policy and the number of episodes."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 from praxia.core.registry import lookup, names
 from praxia.core.types import EnvSpec, Pace
 from praxia.evaluate import BENCHMARKS
 from praxia.rollout.trace import Metric
 
-__all__ = ["Benchmark", "benchmark_names", "find_benchmark"]
+__all__ = ["Axis", "Benchmark", "benchmark_names", "find_benchmark"]
+
+# What is new to a policy that was trained on the tasks of an axis "train": tasks, scenes, the body, long chains.
+Axis = Literal["", "train", "task", "scene", "body", "long"]
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,9 @@ class Benchmark:
     `size` pixels from the policy's choice of `cameras`, drawn with the render profile `profile`. `state` says in
     words what a policy may know beside them. Of each decision `pace.executed_steps` actions are executed. Success
     counts when it `ever` held, which also ends the episode, or only when it holds at the `end`, after `horizon`.
+
+    `axis` is the axis of generalisation that it measures; "": none. `groups` are its tasks by what is new in them,
+    such as {"phrasings": (...), "verbs": (...)}: a task is in one group at most.
     """
 
     name: str
@@ -33,13 +40,21 @@ class Benchmark:
     state: str
     metric: Metric
     split: str = "test"
+    axis: Axis = ""
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        grouped = [task for tasks in self.groups.values() for task in tasks]
+        assert set(grouped) <= set(self.tasks), f"{self.name}: no tasks {sorted(set(grouped) - set(self.tasks))}"
+        assert len(set(grouped)) == len(grouped), f"{self.name}: a task in two groups of {self.groups}"
 
     def spec(self, task: str, wrappers: tuple[str, ...] = ()) -> EnvSpec:
         """The environment of one of the tasks."""
         return EnvSpec(self.env, task, self.profile, self.size, wrappers)
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "tasks": list(self.tasks), "cameras": list(self.cameras)}
+        groups = {name: list(tasks) for name, tasks in self.groups.items()}
+        return {**asdict(self), "tasks": list(self.tasks), "cameras": list(self.cameras), "groups": groups}
 
 
 def find_benchmark(name: str) -> Benchmark:

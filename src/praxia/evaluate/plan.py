@@ -27,10 +27,11 @@ def plan(evaluation: Evaluation, family: Family) -> list[Job]:
 
     Raises:
         UnknownName: no control of that name.
+        PraxiaError: the control has nothing to spoil here.
     """
     benchmark, jobs = evaluation.benchmark, []
     for task in benchmark.tasks:
-        spec = benchmark.spec(task, control_wrappers(evaluation.control, task, benchmark.tasks, family.instructions))
+        spec = benchmark.spec(task, control_wrappers(evaluation.control, task, benchmark.tasks, family))
         for at in range(evaluation.episodes):
             start = family.draw_start(task, benchmark.split, at)
             jobs.append(Job(spec, start, f"{evaluation.seed}/{start.key}", len(jobs)))

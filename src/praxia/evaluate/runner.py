@@ -51,7 +51,7 @@ def evaluate(
 
     Raises:
         MismatchError: policy and benchmark do not fit, or `out` was begun differently.
-        PraxiaError: `out` exists and `resume` was not asked for.
+        PraxiaError: `out` exists and `resume` was not asked for, or the control has nothing to spoil here.
         UnknownName: no control of that name.
     """
     expect_positive(episodes=evaluation.episodes, workers=workers)
@@ -71,7 +71,7 @@ def evaluate(
             store.append(row, Replay(trace.job.spec, trace.job.start, trace.actions))
             tally.add(row)
         rows = store.finish([job.start.key for job in jobs])
-    return {**summarise(rows), "fingerprint": meta["fingerprint"]}
+    return {**summarise(rows, benchmark.groups), "fingerprint": meta["fingerprint"]}
 
 
 def _traces(
@@ -102,6 +102,7 @@ def _row(evaluation: Evaluation, trace: Trace) -> Row:
         status=trace.status(evaluation.benchmark.metric),
         steps=trace.steps,
         success_step=trace.success_step,
+        progress=trace.progress,
         actions_sha256=actions_digest(trace.actions),
         error=trace.error,
         wall_s=round(trace.wall_s, 3),

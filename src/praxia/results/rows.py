@@ -16,7 +16,7 @@ from praxia.core.files import write_whole
 
 __all__ = ["SCHEMA", "Row", "RowWriter", "Status", "actions_digest", "read_rows", "recover_rows", "write_rows"]
 
-SCHEMA = "praxia.row.v1"
+SCHEMA = "praxia.row.v2"
 Status = Literal["success", "failure", "error"]
 
 
@@ -26,8 +26,9 @@ class Row:
 
     `start` is the key of its initial state, `policy_sha256` that of the judged weights, `control` the name of the
     control condition or None. `steps` were taken; success first held after `success_step` of them (None: never).
-    `actions_sha256` is the hash of what was executed. An `error` row says nothing about the policy and `error` why.
-    `wall_s` seconds passed: of all fields only this one differs from run to run.
+    `progress` is the share of the task's parts, in [0, 1], that was done when the episode ended. `actions_sha256`
+    is the hash of what was executed. An `error` row says nothing about the policy and `error` why. `wall_s` seconds
+    passed: of all fields only this one differs from run to run.
     """
 
     benchmark: str
@@ -38,6 +39,7 @@ class Row:
     status: Status
     steps: int
     success_step: int | None
+    progress: float
     actions_sha256: str
     error: str | None
     wall_s: float
@@ -106,7 +108,10 @@ def _parse(path: Path, number: int, line: bytes) -> Row:
     if not isinstance(value, dict):
         raise DataError(f"{path} line {number} is not a JSON object: expected one result row a line")
     if value.get("schema") != SCHEMA:
-        raise DataError(f"{path} line {number} has schema {value.get('schema')!r}, expected {SCHEMA!r}")
+        raise DataError(
+            f"{path} line {number} has schema {value.get('schema')!r}, expected {SCHEMA!r}: "
+            "another version of praxia wrote it; evaluate again with `praxia eval`"
+        )
     wanted = {field.name for field in fields(Row)}
     if set(value) != wanted:
         raise DataError(

@@ -1,6 +1,6 @@
 """What the rows of one evaluation add up to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from praxia.results.rows import Row
@@ -9,12 +9,13 @@ from praxia.results.statistics import macro_interval, wilson_interval
 __all__ = ["summarise"]
 
 
-def summarise(rows: Sequence[Row]) -> dict[str, Any]:
-    """`{episodes, errors, success, ci95, macro: {success, ci95}, per_task: {task: {episodes, errors, success, ci95}}}`.
+def summarise(rows: Sequence[Row], groups: Mapping[str, Sequence[str]] | None = None) -> dict[str, Any]:
+    """`{**RATE, macro: {success, ci95}, per_task: {task: RATE}, per_group: {group: RATE}}` of some episodes.
 
-    Rates are fractions of the episodes that were not errors, and None where none is left. `success` and `ci95` are
-    pooled over all episodes (Wilson); `macro` is the unweighted mean over the tasks that have a rate. Tasks come
-    in the order of their first row.
+    A RATE is `{episodes, errors, success, ci95, progress}`. Rates are fractions of the episodes that were not errors,
+    and None where none is left. `success` and `ci95` (Wilson) are pooled over all episodes of a kind, and `progress`
+    is the mean share of its parts that was done of a task. `macro` is the unweighted mean over the tasks that have a
+    rate. Tasks come in the order of their first row, and `groups` of tasks in their own.
     """
     by_task = {task: [row for row in rows if row.task == task] for task in dict.fromkeys(row.task for row in rows)}
     counts = [(successes, trials) for successes, trials in map(_count, by_task.values()) if trials]
@@ -22,7 +23,14 @@ def summarise(rows: Sequence[Row]) -> dict[str, Any]:
         "success": sum(successes / trials for successes, trials in counts) / len(counts) if counts else None,
         "ci95": list(macro_interval(counts)) if counts else None,
     }
-    return {**_rate(rows), "macro": macro, "per_task": {task: _rate(mine) for task, mine in by_task.items()}}
+    return {
+        **_rate(rows),
+        "macro": macro,
+        "per_task": {task: _rate(mine) for task, mine in by_task.items()},
+        "per_group": {
+            group: _rate([row for row in rows if row.task in tasks]) for group, tasks in (groups or {}).items()
+        },
+    }
 
 
 def _count(rows: Sequence[Row]) -> tuple[int, int]:
@@ -37,4 +45,5 @@ def _rate(rows: Sequence[Row]) -> dict[str, Any]:
         "errors": len(rows) - trials,
         "success": successes / trials if trials else None,
         "ci95": list(wilson_interval(successes, trials)) if trials else None,
+        "progress": sum(row.progress for row in rows if row.status != "error") / trials if trials else None,
     }

@@ -71,6 +71,12 @@ class Trace:
         """Whether success held at the last step."""
         return bool(self.outcomes) and self.outcomes[-1].success
 
+    @property
+    def progress(self) -> float:
+        """The share of the task's parts, in [0, 1], that was done at the last step."""
+        progress = self.outcomes[-1].progress if self.outcomes else None
+        return float(self.success_end) if progress is None else progress
+
     def status(self, metric: Metric) -> Status:
         """`metric` says whether success counts when it ever held, or only when it held at the end."""
         if self.error is not None:

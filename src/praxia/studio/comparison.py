@@ -1,64 +1,16 @@
 """Which evaluations stand beside which: one judged policy, and what its number must be read against."""
 
-import re
-import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
 
-from praxia.results.rows import Row
-from praxia.results.summary import summarise
-from praxia.studio.sources import Material, ResultsFile, TrainingRun
+from praxia.studio.evaluation import MEANING, Evaluation, named
+from praxia.studio.sources import Material
 
-__all__ = ["MEANING", "Comparison", "Evaluation", "compare"]
+__all__ = ["AXES", "Comparison", "compare"]
 
-MEANING = {
-    "swapped-image": "the same policy, shown pictures of another start of the same task",
-    "shuffled-instruction": "the same policy, told to do another task",
-    "blind": "another policy, trained without pictures",
-    "expert": "scripted, and told where everything is",
-    "zero": "never moves",
-}
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """One results file with a name for people: the policy's, or what kind of control or reference it is."""
-
-    source: ResultsFile
-    label: str
-
-    @property
-    def rows(self) -> tuple[Row, ...]:
-        return self.source.rows
-
-    @property
-    def command(self) -> str:
-        return self.source.meta["command"]
-
-    @property
-    def fingerprint(self) -> Mapping[str, Any]:
-        return self.source.meta["fingerprint"]
-
-    @property
-    def benchmark(self) -> Mapping[str, Any]:
-        """The benchmark's definition."""
-        return self.fingerprint["benchmark"]
-
-    @property
-    def is_candidate(self) -> bool:
-        """Whether this judges a policy for its own sake."""
-        return self.fingerprint["control"] is None and self.label not in MEANING
-
-    @cached_property
-    def summary(self) -> dict[str, Any]:
-        return summarise(self.rows)
-
-    def summary_of(self, task: str | None) -> Mapping[str, Any]:
-        """The summary of one task, or of all."""
-        return self.summary if task is None else summarise([row for row in self.rows if row.task == task])
+# The axes of generalisation, in the order in which they are told.
+AXES = ("train", "task", "scene", "body", "long")
+_KINDS = ("", *MEANING)
 
 
 @dataclass(frozen=True)
@@ -73,49 +25,62 @@ class Comparison:
         return self.main.benchmark["name"]
 
     @property
+    def axis(self) -> str:
+        """The axis of generalisation that its benchmark measures; "": none."""
+        return self.main.benchmark["axis"]
+
+    @property
+    def groups(self) -> Mapping[str, Sequence[str]]:
+        """The benchmark's tasks by what is new in them."""
+        return self.main.benchmark["groups"]
+
+    @property
     def all(self) -> tuple[Evaluation, ...]:
         return (self.main, *self.others)
+
+    @property
+    def candidates(self) -> tuple[Evaluation, ...]:
+        """Those that judge a policy for its own sake; the main one where none does."""
+        return tuple(one for one in self.all if not one.kind) or (self.main,)
+
+    @property
+    def counts_parts(self) -> bool:
+        """Whether some candidate's episode ended with a part of its task done, and not all."""
+        return any(one.counts_parts for one in self.candidates)
 
     @property
     def tasks(self) -> tuple[str, ...]:
         """The main evaluation's tasks, then whatever only others have."""
         return tuple(dict.fromkeys(row.task for one in self.all for row in one.rows))
 
+    def beside(self, candidate: Evaluation) -> list[Evaluation]:
+        """What a candidate is to be read against: the controls of its own policy, and every reference."""
+        others = [one for one in self.others if one.kind]
+        return [one for one in others if not one.is_control or one.policy_sha256 == candidate.policy_sha256]
+
 
 def compare(material: Material) -> list[Comparison]:
-    """One comparison a benchmark, in the order in which benchmarks first come.
+    """One comparison a benchmark: those of the axes of generalisation first, else by which benchmark comes first.
 
-    The main evaluation is the first that is neither a control nor a reference (blind, expert, zero). Other
-    policies follow it, then controls and references.
+    The main evaluation is the first that is neither a control nor a reference (blind, expert, zero, ...). Other
+    policies follow it, then controls and references. A control of another policy than the main one's says of which.
     """
-    evaluations = [Evaluation(file, _label(file, material.runs)) for file in material.results]
-    order = list(MEANING)
+    evaluations = [named(file, material.runs) for file in material.results]
     comparisons = []
     for name in dict.fromkeys(one.benchmark["name"] for one in evaluations):
         mine = [one for one in evaluations if one.benchmark["name"] == name]
-        main = next((one for one in mine if one.is_candidate), mine[0])
-        others = [one for one in mine if one is not main]
-        others.sort(key=lambda one: order.index(one.label) if one.label in order else -1)
-        comparisons.append(Comparison(main, tuple(others)))
-    return comparisons
+        main = next((one for one in mine if not one.kind), mine[0])
+        others = [_told_apart(one, main) for one in mine if one is not main]
+        comparisons.append(Comparison(main, tuple(sorted(others, key=lambda one: _place(one.kind, _KINDS)))))
+    return sorted(comparisons, key=lambda one: _place(one.axis, AXES))
 
 
-def _label(file: ResultsFile, runs: Sequence[TrainingRun]) -> str:
-    """A control is called by its name, a policy by the name of the run that made it, a blind one "blind"."""
-    fingerprint = file.meta["fingerprint"]
-    if fingerprint["control"] is not None:
-        return fingerprint["control"]
-    for run in runs:
-        if run.policy is not None and run.policy["weights_sha256"] == fingerprint["policy_sha256"]:
-            return "blind" if run.is_blind else run.name
-    name = _name_in(file.meta["command"]) or file.path.stem
-    return "blind" if "blind" in re.split("[^a-z]", name) else name
+def _place(name: str, order: Sequence[str]) -> int:
+    """Strangers come last."""
+    return order.index(name) if name in order else len(order)
 
 
-def _name_in(command: str) -> str | None:
-    """The policy in `praxia eval POLICY ...`: what was typed, or for a path the folder of its run."""
-    words = [word for word in shlex.split(command)[2:] if not word.startswith("-")]
-    if not words:
-        return None
-    path = Path(words[0])
-    return path.parent.name if path.name == "policy" and path.parent.name else path.name
+def _told_apart(one: Evaluation, main: Evaluation) -> Evaluation:
+    if not one.is_control or one.policy_sha256 == main.policy_sha256:
+        return one
+    return replace(one, label=f"{one.kind} of {one.policy}")

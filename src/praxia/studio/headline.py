@@ -1,6 +1,7 @@
 """The top of the page: one number, how sure it is, and what it must be read against."""
 
-from praxia.studio.comparison import MEANING, Comparison, Evaluation
+from praxia.studio.comparison import Comparison
+from praxia.studio.evaluation import MEANING, Evaluation
 from praxia.studio.figures import interval, percent, points
 from praxia.studio.markup import Markup, tag
 from praxia.studio.provenance import command
@@ -61,7 +62,7 @@ def _controls(comparison: Comparison) -> Markup:
 
 
 def _name(one: Evaluation) -> Markup:
-    note = MEANING.get(one.label)
+    note = MEANING.get(one.kind)
     return tag("span", one.label, tag("span", note, class_="note") if note else None)
 
 

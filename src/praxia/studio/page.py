@@ -6,6 +6,7 @@ from importlib.resources import files
 from praxia.studio.comparison import Comparison
 from praxia.studio.film import Film
 from praxia.studio.films import film_wall
+from praxia.studio.generalisation import generalisation
 from praxia.studio.headline import headline
 from praxia.studio.markup import Markup, tag
 from praxia.studio.provenance import provenance
@@ -24,7 +25,8 @@ def page(material: Material, comparisons: Sequence[Comparison], films: Mapping[s
     """The HTML of a report. `films` are by the name of the comparison whose main evaluation they show."""
     sections = []
     for comparison in comparisons:
-        sections += [headline(comparison), task_table(comparison)]
+        axes = generalisation(comparisons) if comparison is comparisons[0] else None
+        sections += [headline(comparison), axes, task_table(comparison)]
         if films.get(comparison.name):
             sections.append(film_wall(films[comparison.name]))
     if material.runs:

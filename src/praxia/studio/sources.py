@@ -9,7 +9,7 @@ from typing import Any
 from praxia.core.errors import DataError, PraxiaError
 from praxia.data.layout import PLAN, committed
 from praxia.data.summary import info
-from praxia.results.rows import SCHEMA, Row, read_rows
+from praxia.results.rows import Row, read_rows
 from praxia.results.store import read_meta
 
 __all__ = ["Material", "Recorded", "ResultsFile", "TrainingRun", "gather"]
@@ -39,12 +39,21 @@ class TrainingRun:
     def name(self) -> str:
         return self.path.resolve().name
 
+    def made(self, policy_sha256: str) -> bool:
+        """Whether the policy of these weights is this run's."""
+        return self.policy is not None and self.policy["weights_sha256"] == policy_sha256
+
     @property
     def is_blind(self) -> bool:
         """Whether its policy sees no pictures at all."""
         return self.policy is not None and not any(
             name.startswith("image.") for name in self.policy["window"]["moments"]
         )
+
+    @property
+    def is_language_free(self) -> bool:
+        """Whether its policy is told nothing."""
+        return self.policy is not None and "no-text" in _tags(self.policy["model"])
 
 
 @dataclass(frozen=True)
@@ -110,7 +119,7 @@ def _find(source: Path, depth: int) -> Iterator[Path]:
 
 
 def _is_results(path: Path) -> bool:
-    """Whether a file begins with a result row."""
+    """Whether a file begins with a result row, of whatever version: one that cannot be read is not passed over."""
     if path.suffix != ".jsonl":
         return False
     with path.open("rb") as file:
@@ -118,7 +127,16 @@ def _is_results(path: Path) -> bool:
             first = json.loads(file.readline())
         except ValueError:
             return False
-    return isinstance(first, dict) and first.get("schema") == SCHEMA
+    return isinstance(first, dict) and str(first.get("schema")).startswith("praxia.row.")
+
+
+def _tags(part: Any) -> Iterator[str]:
+    """The tags of a configured part and of all parts in it."""
+    if isinstance(part, Mapping):
+        if "part" in part:
+            yield part["part"]
+        for value in part.values():
+            yield from _tags(value)
 
 
 def _read_run(path: Path) -> TrainingRun:

@@ -1,6 +1,7 @@
 """Tabletop as an `Env`: one robot, one scene, one instruction at a time."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -84,12 +85,13 @@ class Tabletop:
             raise RuntimeError("the physics of this scene became unstable")
         self._judge.update()
         progress = self._judge.progress
-        return Outcome(progress - before, terminated=False, truncated=False, success=self._judge.has_succeeded)
+        success = self._judge.has_succeeded
+        return Outcome(progress - before, terminated=False, truncated=False, success=success, progress=progress)
 
     def look(self, cameras: Sequence[str]) -> Observation:
         """Raises GraphicsError where nothing can be drawn, UnknownName for a camera that is not there."""
         assert self._start is not None, "reset comes first"
-        images = {camera: self._draw(camera) for camera in cameras}
+        images = {camera: draw(self.model, self.data, **self.drawing(camera)) for camera in cameras}
         return Observation(images, self._controls.state(self.data), self._start.payload["instruction"], self.data.time)
 
     def privileged(self) -> Mapping[str, np.ndarray]:
@@ -125,8 +127,13 @@ class Tabletop:
         high = np.concatenate([np.full(part.size, part.high) for part in self.embodiment.action])
         return np.clip(action, low, high).astype(np.float32)
 
-    def _draw(self, camera: str) -> np.ndarray:
+    def drawing(self, camera: str) -> dict[str, Any]:
+        """How this environment draws what a camera sees: options of `envs.render`'s functions.
+
+        Raises:
+            UnknownName: a camera that is not there.
+        """
         if camera not in CAMERAS:
             raise UnknownName("camera", camera, CAMERAS, "praxia info --benchmarks")
-        # Every scene has the same textures and no meshes, so one upload serves them all.
-        return draw(self.model, self.data, scene="tabletop", view=Mounted(camera), how=self._profile, size=self._size)
+        # Every scene has the same textures and materials and no meshes, so one upload serves them all.
+        return {"scene": "tabletop", "view": Mounted(camera), "how": self._profile, "size": self._size}

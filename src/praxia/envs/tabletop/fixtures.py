@@ -1,5 +1,8 @@
 """How each kind of fixture is built, its measures, and how it is read. Origin: where it stands on the table."""
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
 import mujoco
 import numpy as np
 
@@ -37,6 +40,8 @@ FOOTPRINT_M = {
     "drawer": (0.062, 0.062),
 }
 
+Numbers: TypeAlias = Sequence[float | int]
+
 BOX, CYLINDER, CAPSULE = mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_CYLINDER, mujoco.mjtGeom.mjGEOM_CAPSULE
 DARK, PALE = (0.25, 0.25, 0.27, 1), (0.80, 0.78, 0.74, 1)
 
@@ -49,8 +54,8 @@ def add_fixture(spec: mujoco.MjSpec, fixture: Fixture, height_m: float) -> None:
         spec.add_exclude(bodyname1=base.name, bodyname2=part.name)
 
 
-def _box(body: mujoco.MjsBody, half: list[float], at: list[float], rgba: tuple[float, ...], mass: float = 0.05) -> None:
-    body.add_geom(type=BOX, size=half, pos=at, rgba=rgba, mass=mass, conaffinity=3)
+def _box(body: mujoco.MjsBody, half: Numbers, at: Numbers, rgba: Numbers) -> None:
+    body.add_geom(type=BOX, size=half, pos=at, rgba=rgba, mass=0.05, conaffinity=3)
 
 
 def _bin(base: mujoco.MjsBody, fixture: Fixture) -> None:

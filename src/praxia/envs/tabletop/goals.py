@@ -157,7 +157,7 @@ def _spot_is_free(scene: Scene, thing: Thing, spot: tuple[float, float], referen
         or item.y_m - spot[1] > FOOTPRINT_M[item.kind][1] + 0.05 + (0.13 if item.kind == "drawer" else 0)
         for item in scene.fixtures
     )
-    return clear and fixtures
+    return bool(clear and fixtures)
 
 
 def _is_on(place: np.ndarray, half_width: float, near: float, far: float) -> bool:

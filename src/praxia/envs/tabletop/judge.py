@@ -83,7 +83,7 @@ def _place(goal: Goal, reading: Reading, origin: Origin) -> bool:
     side = np.array(SIDES[goal.relation])
     along, across = float(apart[:2] @ side), float(abs(apart[0] * side[1] - apart[1] * side[0]))
     lower = reading.position(goal.subject)[2] - origin[goal.subject][2]
-    return 0.03 <= along <= 0.14 and across <= 0.04 and abs(lower) < 0.01
+    return bool(0.03 <= along <= 0.14 and across <= 0.04 and abs(lower) < 0.01)
 
 
 def _stack(goal: Goal, reading: Reading, origin: Origin) -> bool:
@@ -107,7 +107,7 @@ def _close(goal: Goal, reading: Reading, origin: Origin) -> bool:
 
 def _flip(goal: Goal, reading: Reading, origin: Origin) -> bool:
     before = origin[goal.subject][0]
-    return reading.joint(goal.subject) * np.sign(before) <= -0.6 * SWITCH_RANGE_RAD
+    return bool(reading.joint(goal.subject) * np.sign(before) <= -0.6 * SWITCH_RANGE_RAD)
 
 
 _REACHED: dict[str, Callable[[Goal, Reading, Origin], bool]] = {

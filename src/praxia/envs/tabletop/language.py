@@ -8,7 +8,7 @@ import numpy as np
 from praxia.envs.tabletop.goals import Goal
 from praxia.envs.tabletop.scene import Fixture, Scene, Thing
 
-__all__ = ["HELD_OUT_PHRASES", "PHRASES", "Description", "describe", "instruct"]
+__all__ = ["HELD_OUT_PHRASES", "PHRASES", "Description", "describe", "instruct", "relations_to"]
 
 # {s} subject, {r} reference, {d} direction. Those of training, and those held out for the task axis.
 PHRASES: dict[str, tuple[str, ...]] = {
@@ -77,12 +77,9 @@ def describe(name: str, scene: Scene, rng: np.random.Generator, *, related: bool
     Mostly by colour and shape, now and then by colour, shape or size alone where that is enough. `related`: by its
     side of another thing, where some such description is enough.
     """
-    item = scene.find(name)
-    if related and isinstance(item, Thing):
-        fitting = _unique(_related(item, scene), scene)
-        if fitting:
-            return fitting[rng.integers(len(fitting))]
-    fitting = _unique(_plain(item), scene)
+    if related and (fitting := relations_to(name, scene)):
+        return fitting[rng.integers(len(fitting))]
+    fitting = _only(name, _plain(scene.find(name)), scene)
     # The first that is enough half of the time: it says colour and shape; a size is added only where it is needed.
     return fitting[0] if rng.random() < 0.5 else fitting[rng.integers(min(3, len(fitting)))]
 
@@ -99,24 +96,30 @@ def _plain(item: Thing | Fixture) -> list[Description]:
     ]
 
 
-def _related(item: Thing, scene: Scene) -> list[Description]:
+def relations_to(name: str, scene: Scene) -> list[Description]:
+    """Descriptions of a thing by its shape, or as an object, and its side of something else; none where none fits."""
+    item = scene.find(name)
+    if not isinstance(item, Thing):
+        return []
     anchors = [
         anchor
         for other in (*scene.things, *scene.fixtures)
         if other.name != item.name
-        for anchor in _unique(_plain(other), scene)[:1]
+        for anchor in _only(other.name, _plain(other), scene)[:1]
     ]
-    return [
+    related = [
         Description(noun, side=side, other=anchor)
         for noun in (item.shape, "object")
         for side in ("left of", "right of")
         for anchor in anchors
         if Description(noun).matches(scene) != [item.name]
     ]
+    return _only(name, related, scene)
 
 
-def _unique(descriptions: Sequence[Description], scene: Scene) -> list[Description]:
-    return [one for one in descriptions if len(one.matches(scene)) == 1]
+def _only(name: str, descriptions: Sequence[Description], scene: Scene) -> list[Description]:
+    """Those that fit the thing or fixture of that name and nothing else."""
+    return [one for one in descriptions if one.matches(scene) == [name]]
 
 
 def instruct(

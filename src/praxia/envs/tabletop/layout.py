@@ -17,7 +17,7 @@ GAP_M = 0.045
 SLOTS_X_M, SLOTS_Y_M = (-0.21, -0.07, 0.07, 0.21), 0.125
 
 RADII_M = {"small": 0.02, "large": 0.027}
-FLATNESS = {"cube": 1.0, "ball": 1.0, "cylinder": 1.15, "puck": 0.55, "egg": 0.7, "slab": 0.5}
+FLATNESS = {"cube": 1.0, "ball": 1.0, "cylinder": 1.15, "puck": 0.55, "post": 1.2, "slab": 0.5}
 
 Shade = Callable[[str, np.random.Generator], palette.Rgb]
 
@@ -31,8 +31,10 @@ def draw_scene(rng: np.random.Generator, *, held_out: str = "", fixture: str = "
     height = rng.uniform(0.0, 0.01) if held_out != "heights" else rng.uniform(0.025, 0.04)
     shade = palette.held_out_shade if held_out == "colours" else palette.shade
     fixtures = _draw_fixtures(rng, shade, fixture)
-    num_distractors = int(rng.integers(2, 4)) if held_out == "distractors" else 0
-    looks = _draw_looks(rng, shade, int(rng.integers(3, 7)), num_distractors)
+    num_things, num_distractors = int(rng.integers(3, 7)), 0
+    if held_out == "distractors":
+        num_things, num_distractors = int(rng.integers(3, 5)), int(rng.integers(2, 4))
+    looks = _draw_looks(rng, shade, num_things, num_distractors)
     loose = _arrange(rng, looks, fixtures)
     tables = palette.HELD_OUT_TABLES if held_out == "textures" else palette.TABLES
     return Scene(
@@ -79,7 +81,7 @@ def _draw_looks(rng: np.random.Generator, shade: Shade, num_things: int, num_dis
             called.add((shape, colour, size))
             looks.append(_thing(f"thing{len(looks)}", shape, colour, size, shade(colour, rng), rng))
     for at in range(num_distractors):
-        shape = ("egg", "slab")[rng.integers(2)]
+        shape = ("post", "slab")[rng.integers(2)]
         looks.append(_thing(f"distractor{at}", shape, "", "large", palette.distracting_shade(rng), rng))
     return looks
 
@@ -104,8 +106,6 @@ def _arrange(rng: np.random.Generator, looks: Sequence[Thing], fixtures: Sequenc
                     break
         if len(placed) == len(looks):
             return placed
-        if len(looks) > 6:
-            looks = [look for look in looks if look.name != f"thing{len(looks)}"]
     raise AssertionError(f"{len(looks)} things do not fit on the table")
 
 
@@ -119,7 +119,7 @@ def _is_free(thing: Thing, others: Sequence[Thing], fixtures: Sequence[Fixture])
 
 def _half_width(thing: Thing) -> float:
     """Of the circle around it, whatever its yaw."""
-    return thing.radius_m * (np.sqrt(2) if thing.shape == "cube" else 1.0)
+    return thing.radius_m * (2**0.5 if thing.shape == "cube" else 1.0)
 
 
 def _is_in_the_way(thing: Thing, fixture: Fixture) -> bool:

@@ -19,7 +19,7 @@ GEOMS = {
     "cube": mujoco.mjtGeom.mjGEOM_BOX,
     "slab": mujoco.mjtGeom.mjGEOM_BOX,
     "ball": mujoco.mjtGeom.mjGEOM_SPHERE,
-    "egg": mujoco.mjtGeom.mjGEOM_ELLIPSOID,
+    "post": mujoco.mjtGeom.mjGEOM_CYLINDER,
     "cylinder": mujoco.mjtGeom.mjGEOM_CYLINDER,
     "puck": mujoco.mjtGeom.mjGEOM_CYLINDER,
 }
@@ -137,7 +137,9 @@ def _thing(spec: mujoco.MjSpec, thing: Thing, height_m: float) -> None:
 def _measures(thing: Thing) -> list[float]:
     radius, half_height = thing.radius_m, thing.half_height_m
     if thing.shape in ("cylinder", "puck"):
-        return [radius, half_height, 0]
+        return [radius, half_height, 0.0]
+    if thing.shape == "post":
+        return [radius / 2, half_height, 0.0]
     if thing.shape == "slab":
         return [radius, radius / 2, half_height]
     return [radius, radius, half_height]

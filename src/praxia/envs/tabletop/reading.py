@@ -13,7 +13,11 @@ __all__ = ["Reading"]
 
 
 class Reading:
-    """Questions to one model and its data, which keep changing under it. Positions are in metres in the world."""
+    """Questions to one model and its data, which keep changing under it. Positions are in metres in the world.
+
+    `names` are all things and fixtures, `owners` which of them each geom is part of ("": none), `is_robot` which geoms
+    are the robot's.
+    """
 
     def __init__(self, model: mujoco.MjModel, data: mujoco.MjData, scene: Scene):
         self.scene = scene
@@ -26,8 +30,9 @@ class Reading:
             if item.kind in ("button", "switch", "drawer")
         }
         names: Mapping[int, str] = {body: name for name, body in self._bodies.items()}
-        self._owner = [names.get(int(model.body_rootid[body]), "") for body in model.geom_bodyid]
-        self._robot = model.geom_contype == ROBOT_CONTYPE
+        self.names = tuple(self._bodies)
+        self.owners = [names.get(int(model.body_rootid[body]), "") for body in model.geom_bodyid]
+        self.is_robot = np.equal(model.geom_contype, ROBOT_CONTYPE)
         fingers = [geom for geom in range(model.ngeom) if model.geom(geom).name.startswith("finger")]
         self._finger_body = {geom: int(model.geom_bodyid[geom]) for geom in fingers}
 
@@ -49,8 +54,8 @@ class Reading:
         found: dict[str, set[int]] = {}
         for one, other in self._data.contact.geom[: self._data.ncon]:
             for mine, its in ((one, other), (other, one)):
-                if self._robot[mine] and self._owner[its]:
-                    fingers = found.setdefault(self._owner[its], set())
+                if self.is_robot[mine] and self.owners[its]:
+                    fingers = found.setdefault(self.owners[its], set())
                     if mine in self._finger_body:
                         fingers.add(self._finger_body[mine])
         return found

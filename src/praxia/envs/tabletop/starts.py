@@ -8,7 +8,7 @@ import numpy as np
 from praxia.core.keys import generator
 from praxia.core.types import Start
 from praxia.envs.tabletop.goals import Goal, possible_goals
-from praxia.envs.tabletop.language import instruct
+from praxia.envs.tabletop.language import instruct, relations_to
 from praxia.envs.tabletop.layout import draw_scene
 from praxia.envs.tabletop.scene import Scene
 from praxia.envs.tabletop.tasks import SCENE_FACTORS, TRAINED, is_held_out_combination, short_name
@@ -69,15 +69,9 @@ def _single(rng: np.random.Generator, scene: Scene, verb: str, factor: str) -> l
         if is_held_out_combination(verb, scene.find(goal.subject)) == (factor == "combinations")
     ]
     goal = _choose(rng, goals)
-    if goal is None or (factor == "references" and not _needs_a_relation(goal, scene)):
+    if goal is None or (factor == "references" and not relations_to(goal.subject, scene)):
         return []
     return [goal]
-
-
-def _needs_a_relation(goal: Goal, scene: Scene) -> bool:
-    """Whether something else in the scene has the subject's shape, so that a relation can be what tells them apart."""
-    shape = getattr(scene.find(goal.subject), "shape", "")
-    return sum(thing.shape == shape for thing in scene.things) > 1
 
 
 def _choose(rng: np.random.Generator, goals: Sequence[Goal]) -> Goal | None:

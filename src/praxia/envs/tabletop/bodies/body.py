@@ -6,7 +6,7 @@ conaffinity 3, so that a robot does not collide with itself.
 """
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import mujoco
 import numpy as np
@@ -43,6 +43,7 @@ WORKSPACE_HIGH_M = (0.28, 0.22, 0.30)
 NUM_USER_DATA = 8
 
 
+@runtime_checkable
 class Controls(Protocol):
     """A body in one compiled model. Keeps nothing of an episode: that is all in `MjData`."""
 
@@ -66,6 +67,7 @@ class Controls(Protocol):
         ...
 
 
+@runtime_checkable
 class Body(Protocol):
     """A robot as a plain value."""
 

@@ -1,0 +1,109 @@
+"""One evaluation, and what it is called: the policy's, a control, or a reference."""
+
+import re
+import shlex
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from praxia.results.rows import Row
+from praxia.results.summary import summarise
+from praxia.studio.sources import ResultsFile, TrainingRun
+
+__all__ = ["MEANING", "Evaluation", "named"]
+
+MEANING = {
+    "other-instruction": "the same policy, told to do something else in the same scene; success is still that of the "
+    "first instruction",
+    "swapped-image": "the same policy, shown pictures of another start of the same task",
+    "shuffled-instruction": "the same policy, told to do another task",
+    "language-free": "another policy, trained without instructions",
+    "blind": "another policy, trained without pictures",
+    "expert": "scripted, and told where everything is",
+    "zero": "never moves",
+}
+# Words in a policy's name that say what it is, where its run is not there to ask.
+_SAID_BY = {"blind": "blind", "language-free": "language-free", "mute": "language-free"}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One results file of the policy called `policy`.
+
+    `kind` is that of the control or reference which it is, most of them in `MEANING`; "": it judges the policy for
+    its own sake. `label` is its name for people.
+    """
+
+    source: ResultsFile
+    policy: str
+    kind: str
+    label: str
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        return self.source.rows
+
+    @property
+    def command(self) -> str:
+        return self.source.meta["command"]
+
+    @property
+    def fingerprint(self) -> Mapping[str, Any]:
+        return self.source.meta["fingerprint"]
+
+    @property
+    def benchmark(self) -> Mapping[str, Any]:
+        """The benchmark's definition."""
+        return self.fingerprint["benchmark"]
+
+    @property
+    def is_control(self) -> bool:
+        """Whether one of the policy's senses was spoiled."""
+        return self.fingerprint["control"] is not None
+
+    @property
+    def policy_sha256(self) -> str:
+        return self.fingerprint["policy_sha256"]
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        return summarise(self.rows)
+
+    @property
+    def counts_parts(self) -> bool:
+        """Whether some episode ended with a part of its task done, and not all."""
+        return any(0 < row.progress < 1 for row in self.rows if row.status != "error")
+
+    def summary_of(self, tasks: Collection[str] | None) -> Mapping[str, Any]:
+        """The summary of some tasks, or of all."""
+        return self.summary if tasks is None else summarise([row for row in self.rows if row.task in tasks])
+
+
+def named(file: ResultsFile, runs: Sequence[TrainingRun]) -> Evaluation:
+    """A control is called by its name, a reference by its kind, a policy by the name of the run that made it."""
+    fingerprint = file.meta["fingerprint"]
+    run = next((run for run in runs if run.made(fingerprint["policy_sha256"])), None)
+    policy = run.name if run else _name_in(file.meta["command"]) or file.path.stem
+    kind = fingerprint["control"] or (_kind_of_run(run) if run else _kind_of_name(policy))
+    return Evaluation(file, policy, kind, kind or policy)
+
+
+def _kind_of_run(run: TrainingRun) -> str:
+    return "blind" if run.is_blind else "language-free" if run.is_language_free else ""
+
+
+def _kind_of_name(policy: str) -> str:
+    if policy in ("expert", "zero"):
+        return policy
+    return next((kind for word, kind in _SAID_BY.items() if re.search(rf"(?<![a-z]){word}(?![a-z])", policy)), "")
+
+
+def _name_in(command: str) -> str | None:
+    """The policy in `praxia eval POLICY ...`: what was typed, or for a path the folder of its run."""
+    words = [word for word in shlex.split(command)[2:] if not word.startswith("-")]
+    if not words:
+        return None
+    path = Path(words[0])
+    return path.parent.name if path.name == "policy" and path.parent.name else path.name

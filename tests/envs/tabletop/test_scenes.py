@@ -1,0 +1,103 @@
+"""Any scene is at rest, nothing intersects, and it comes back from JSON text bit for bit."""
+
+import json
+
+import mujoco
+import numpy as np
+import pytest
+
+from praxia.core.keys import generator
+from praxia.envs.tabletop.bodies.gantry import GANTRY
+from praxia.envs.tabletop.layout import draw_scene
+from praxia.envs.tabletop.model import build_model, place_fixtures
+from praxia.envs.tabletop.scene import Scene
+from praxia.envs.tabletop.tasks import SCENE_FACTORS
+
+FACTORS = ("", *SCENE_FACTORS)
+
+
+def scenes(number: int, factor: str):
+    fixtures = ("", "drawer", "switch", "plate")
+    return [
+        draw_scene(generator("scene", factor, at), held_out=factor, fixture=fixtures[at % 4]) for at in range(number)
+    ]
+
+
+def simulated(scene: Scene) -> tuple[mujoco.MjModel, mujoco.MjData]:
+    model = build_model(scene, GANTRY)
+    data = mujoco.MjData(model)
+    place_fixtures(model, data, scene)
+    GANTRY.bind(model).home(data)
+    mujoco.mj_forward(model, data)
+    return model, data
+
+
+@pytest.mark.parametrize("factor", FACTORS)
+def test_nothing_moves_by_a_millimetre_in_half_a_second(factor):
+    for scene in scenes(25, factor):
+        model, data = simulated(scene)
+        before = data.geom_xpos.copy()
+        mujoco.mj_step(model, data, 100)
+        moved = np.linalg.norm(data.geom_xpos - before, axis=1)
+        assert moved.max() < 1e-3, (scene, model.geom(moved.argmax()).name)
+
+
+@pytest.mark.parametrize("factor", FACTORS)
+def test_nothing_intersects(factor):
+    for scene in scenes(25, factor):
+        _, data = simulated(scene)
+        depths = [contact.dist for contact in (data.contact[at] for at in range(data.ncon))]
+        assert min(depths, default=0.0) > -1e-4, scene
+        for at, one in enumerate(scene.loose):
+            for other in scene.loose[at + 1 :]:
+                apart = np.hypot(one.x_m - other.x_m, one.y_m - other.y_m)
+                assert apart > 1.42 * (one.radius_m + other.radius_m), (scene, one, other)  # whatever their yaws
+
+
+@pytest.mark.parametrize("factor", FACTORS)
+def test_a_scene_is_rebuilt_bit_for_bit_from_json_text(factor):
+    for scene in scenes(8, factor):
+        again = Scene.from_json(json.loads(json.dumps(scene.to_json())))
+        assert again == scene
+        models = [build_model(one, GANTRY) for one in (scene, again)]
+        first, second = (np.empty(mujoco.mj_sizeModel(model), np.uint8) for model in models)
+        mujoco.mj_saveModel(models[0], None, first)
+        mujoco.mj_saveModel(models[1], None, second)
+        np.testing.assert_array_equal(first, second)
+
+
+def test_things_of_a_scene_are_called_differently_and_there_are_three_to_six():
+    for scene in scenes(200, ""):
+        called = [(thing.shape, thing.colour, thing.size) for thing in scene.things]
+        assert 3 <= len(set(called)) == len(called) <= 6
+        kinds = [item.kind for item in scene.fixtures]
+        assert len(kinds) == 4
+        assert {"bin", "button"} <= set(kinds)
+        assert len({item.colour for item in scene.fixtures}) == 4
+
+
+def test_every_factor_changes_what_it_says_and_nothing_else_of_the_kind():
+    def looks(factor):
+        drawn = scenes(60, factor)
+        return {
+            "textures": {scene.table for scene in drawn},
+            "heights": max(scene.table_height_m for scene in drawn),
+            "cameras": max(abs(scene.camera.position_m[0]) for scene in drawn),
+            "distractors": max(len(scene.distractors) for scene in drawn),
+        }
+
+    usual = looks("")
+    assert looks("textures")["textures"].isdisjoint(usual["textures"])
+    assert looks("heights")["heights"] > 0.02 > usual["heights"]
+    assert looks("cameras")["cameras"] > 0.1 > usual["cameras"]
+    assert looks("distractors")["distractors"] >= 2 > usual["distractors"]
+    for factor in FACTORS:
+        assert sum(looks(factor)[name] != usual[name] for name in usual if name != factor and name != "heights") <= 1
+
+
+def test_the_held_out_shades_are_none_of_training():
+    usual = {(thing.colour, thing.rgb) for scene in scenes(100, "") for thing in scene.things}
+    for scene in scenes(50, "colours"):
+        for thing in scene.things:
+            near = [np.abs(np.subtract(rgb, thing.rgb)).max() for colour, rgb in usual if colour == thing.colour]
+            assert min(near) > 0.04, thing
