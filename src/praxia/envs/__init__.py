@@ -20,6 +20,10 @@ os.environ.setdefault("MUJOCO_GL", "egl")
 ENVS = {
     "metaworld": "praxia.envs.metaworld.family:METAWORLD",
     "tabletop-gantry": "praxia.envs.tabletop.family:GANTRY",
+    "tabletop-arm6": "praxia.envs.tabletop.family:ARM6",
+    "tabletop-arm6-joints": "praxia.envs.tabletop.family:ARM6_JOINTS",
+    "tabletop-arm7": "praxia.envs.tabletop.family:ARM7",
+    "tabletop-arm7-joints": "praxia.envs.tabletop.family:ARM7_JOINTS",
 }
 
 

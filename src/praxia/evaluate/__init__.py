@@ -7,5 +7,9 @@ BENCHMARKS = {
     "metaworld-demo/fast": "praxia.evaluate.metaworld:DEMO",
     "metaworld-mt10/fast": "praxia.evaluate.metaworld:MT10",
     "metaworld-mt50/fast": "praxia.evaluate.metaworld:MT50",
+    "tabletop/body": "praxia.evaluate.tabletop:BODY",
+    "tabletop/long": "praxia.evaluate.tabletop:LONG",
+    "tabletop/scene": "praxia.evaluate.tabletop:SCENE",
+    "tabletop/task": "praxia.evaluate.tabletop:TASK",
     "tabletop/train": "praxia.evaluate.tabletop:TRAIN",
 }

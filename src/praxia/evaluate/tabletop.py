@@ -4,10 +4,12 @@ Starts, scenes and instructions are a pure function of (task, split, index), the
 come from the same tasks' training splits; nothing of the other axes is ever trained on by the recipes.
 """
 
+from dataclasses import replace
+
 from praxia.core.types import Pace
 from praxia.evaluate.benchmarks import Benchmark
 
-__all__ = ["TRAIN"]
+__all__ = ["BODY", "LONG", "SCENE", "TASK", "TRAIN"]
 
 TRAINED = ("touch", "push", "press", "pick", "place")
 
@@ -24,4 +26,60 @@ TRAIN = Benchmark(
     profile="fast",
     state="hand position and gripper opening",
     metric="ever",
+    axis="train",
+)
+
+
+def _held_out(factors: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """By factor, the trained verbs where it is held out. (Buttons need no relation to be told apart.)"""
+    return {
+        factor: tuple(f"{verb}-{factor}" for verb in TRAINED if (verb, factor) != ("press", "references"))
+        for factor in factors
+    }
+
+
+def _all(groups: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(task for tasks in groups.values() for task in tasks)
+
+
+_TASK_GROUPS = {
+    **_held_out(("combinations", "phrasings", "references")),
+    "verbs": ("stack", "open", "close", "flip"),
+}
+_SCENE_GROUPS = _held_out(("colours", "textures", "lights", "cameras", "heights", "distractors"))
+
+TASK = replace(
+    TRAIN,
+    name="tabletop/task",
+    summary="trained kinds of scenes, but other things to do: held-out combinations, phrasings, references and verbs",
+    tasks=_all(_TASK_GROUPS),
+    axis="task",
+    groups=_TASK_GROUPS,
+)
+
+SCENE = replace(
+    TRAIN,
+    name="tabletop/scene",
+    summary="trained things to do where something looks different: colours, textures, lights, cameras, and more",
+    tasks=_all(_SCENE_GROUPS),
+    axis="scene",
+    groups=_SCENE_GROUPS,
+)
+
+BODY = replace(
+    TRAIN,
+    name="tabletop/body",
+    summary="the trained tasks, scenes and starts with another robot: an arm of seven joints and three fingers",
+    env="tabletop-arm7",
+    axis="body",
+)
+
+LONG = replace(
+    TRAIN,
+    name="tabletop/long",
+    summary="chains of two to five parts; the progress column says how many of them were done",
+    tasks=("chain-2", "chain-3", "chain-4", "chain-5"),
+    # The expert needs 28 steps a part on average and 200 for the longest chain.
+    horizon=400,
+    axis="long",
 )

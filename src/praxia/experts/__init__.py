@@ -11,6 +11,10 @@ __all__ = ["EXPERTS", "find_expert"]
 EXPERTS = {
     "metaworld": "praxia.experts.scripted:ScriptedExpert",
     "tabletop-gantry": "praxia.experts.tabletop:TabletopExpert",
+    "tabletop-arm6": "praxia.experts.tabletop:TabletopExpert",
+    "tabletop-arm6-joints": "praxia.experts.tabletop:TabletopExpert",
+    "tabletop-arm7": "praxia.experts.tabletop:TabletopExpert",
+    "tabletop-arm7-joints": "praxia.experts.tabletop:TabletopExpert",
 }
 
 

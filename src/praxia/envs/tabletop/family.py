@@ -7,15 +7,15 @@ from typing import Any
 from praxia.core.types import Embodiment, Env, EnvSpec
 from praxia.envs.family import Family
 from praxia.envs.graphics import gl_vendor
+from praxia.envs.tabletop.bodies import arm6, arm7, gantry
 from praxia.envs.tabletop.bodies.body import Body
-from praxia.envs.tabletop.bodies.gantry import GANTRY as GANTRY_BODY
 from praxia.envs.tabletop.env import Tabletop
 from praxia.envs.tabletop.model import FRONT
 from praxia.envs.tabletop.starts import draw_start, other_instruction, twin_start
 from praxia.envs.tabletop.tasks import INSTRUCTIONS, short_name
 from praxia.envs.wrappers import wrapped
 
-__all__ = ["GANTRY"]
+__all__ = ["ARM6", "ARM6_JOINTS", "ARM7", "ARM7_JOINTS", "GANTRY"]
 
 HORIZON = 100
 
@@ -60,4 +60,6 @@ def _golden_frame_sha256(body: Body) -> str:
     return hashlib.sha256(picture.tobytes()).hexdigest()
 
 
-GANTRY = _family(GANTRY_BODY)
+GANTRY = _family(gantry.GANTRY)
+ARM6, ARM6_JOINTS = _family(arm6.ARM6), _family(arm6.ARM6_JOINTS)
+ARM7, ARM7_JOINTS = _family(arm7.ARM7), _family(arm7.ARM7_JOINTS)

@@ -10,7 +10,7 @@ from praxia.envs.tabletop.fixtures import FOOTPRINT_M
 from praxia.envs.tabletop.layout import GAP_M
 from praxia.envs.tabletop.scene import Fixture, Scene, Thing
 
-__all__ = ["DIRECTIONS", "PUSH_M", "SIDES", "VERBS", "Goal", "beside", "goals_from_json", "possible_goals"]
+__all__ = ["BESIDE_M", "DIRECTIONS", "PUSH_M", "SIDES", "VERBS", "Goal", "beside", "goals_from_json", "possible_goals"]
 
 VERBS = ("touch", "push", "press", "pick", "place", "stack", "open", "close", "flip")
 
@@ -18,6 +18,8 @@ VERBS = ("touch", "push", "press", "pick", "place", "stack", "open", "close", "f
 DIRECTIONS: dict[str, tuple[float, float]] = {"left": (-1, 0), "right": (1, 0), "away": (0, 1), "closer": (0, -1)}
 SIDES: dict[str, tuple[float, float]] = {"left of": (-1, 0), "right of": (1, 0)}
 PUSH_M = 0.05
+# Between what is placed beside something and that: room for a finger, even where both are cubes turned by 45 degrees.
+BESIDE_M = 0.05
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def possible_goals(scene: Scene, verb: str) -> list[Goal]:
 
 def beside(reference: Thing, subject: Thing, side: str) -> tuple[float, float]:
     """Where the subject's centre is to be when it has been placed on that side of the reference."""
-    apart = reference.radius_m + subject.radius_m + 0.035
+    apart = reference.radius_m + subject.radius_m + BESIDE_M
     along_x, along_y = SIDES[side]
     return reference.x_m + apart * along_x, reference.y_m + apart * along_y
 

@@ -125,12 +125,12 @@ def _half_width(thing: Thing) -> float:
 def _is_in_the_way(thing: Thing, fixture: Fixture) -> bool:
     """Whether it is nearer to a fixture than a finger is thick, or where a drawer and a hand at its handle come."""
     half_x, half_y = FOOTPRINT_M[fixture.kind]
-    front = half_y + 0.03
-    if fixture.kind == "drawer":
-        front = -HANDLE_M[1] + DRAWER_TRAVEL_M + 0.045
+    aside, front = 0.02, half_y + 0.03
+    if fixture.kind == "drawer":  # as tall as fingers are long: an open one must fit between it and the thing
+        aside, front = 0.045, -HANDLE_M[1] + DRAWER_TRAVEL_M + 0.045
     reach = _half_width(thing)
     ahead = fixture.y_m - thing.y_m
-    return abs(thing.x_m - fixture.x_m) < half_x + 0.02 + reach and ahead < front + reach
+    return abs(thing.x_m - fixture.x_m) < half_x + aside + reach and ahead < front + reach
 
 
 def _draw_light(rng: np.random.Generator, held_out: bool) -> Light:

@@ -55,6 +55,9 @@ def _settings(spec: mujoco.MjSpec) -> None:
     # Elliptic cones and a high ratio keep what is grasped from creeping out of the fingers.
     spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     spec.option.impratio = 10
+    # Contacts as stiff as the time step allows: a hand that presses something sinks into it by about a millimetre.
+    spec.default.geom.solref = [0.01, 1.0]
+    spec.default.geom.solimp = [0.95, 0.99, 0.001, 0.5, 2.0]
     spec.nuserdata = NUM_USER_DATA
     # Round shapes of few triangles: at these sizes nobody sees the difference, and software pays for each.
     spec.visual.quality.numslices = 16

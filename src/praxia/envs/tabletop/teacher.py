@@ -3,7 +3,7 @@
 import numpy as np
 
 from praxia.envs.tabletop.fixtures import BIN_WALL_M, HANDLE_M, KNOB_M, PLATE_HEIGHT_M
-from praxia.envs.tabletop.goals import DIRECTIONS, PUSH_M, SIDES, Goal
+from praxia.envs.tabletop.goals import BESIDE_M, DIRECTIONS, PUSH_M, SIDES, Goal
 from praxia.envs.tabletop.judge import Origin
 from praxia.envs.tabletop.reading import Reading
 from praxia.envs.tabletop.scene import Fixture, Thing
@@ -59,7 +59,7 @@ def _resting_place(goal: Goal, thing: Thing, reading: Reading) -> np.ndarray:
     elif goal.verb == "stack":
         place[2] += thing.half_height_m + reference.half_height_m
     else:
-        apart = reference.radius_m + thing.radius_m + 0.035
+        apart = reference.radius_m + thing.radius_m + BESIDE_M
         place[:2] += apart * np.array(SIDES[goal.relation])
         place[2] = reading.scene.table_height_m + thing.half_height_m
     return place

@@ -1,0 +1,256 @@
+"""The arms on a bare table: where they reach, how they follow, what they hold, and that they keep nothing."""
+
+import itertools
+from dataclasses import replace
+
+import mujoco
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from praxia.envs.tabletop.bodies.arm6 import ARM6, ARM6_JOINTS
+from praxia.envs.tabletop.bodies.arm7 import ARM7, ARM7_JOINTS
+from praxia.envs.tabletop.bodies.body import CONTROL_HZ, GRIP, NUM_USER_DATA, WORKSPACE_HIGH_M, WORKSPACE_LOW_M, WRIST
+from praxia.envs.tabletop.bodies.gantry import GANTRY
+
+HANDS, JOINTS = (ARM6, ARM7), (ARM6_JOINTS, ARM7_JOINTS)
+BOX, BALL, CYLINDER = mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_SPHERE, mujoco.mjtGeom.mjGEOM_CYLINDER
+THINGS = {
+    "small cube": (BOX, [0.0175] * 3),
+    "large cube": (BOX, [0.03] * 3),
+    "ball": (BALL, [0.025, 0, 0]),
+    "cylinder": (CYLINDER, [0.0225, 0.03, 0]),
+    "puck": (CYLINDER, [0.03, 0.0175, 0]),
+}
+MIDDLE = np.add(WORKSPACE_LOW_M, WORKSPACE_HIGH_M) / 2
+OPEN, CLOSED = -1.0, 1.0
+
+named = pytest.mark.parametrize
+
+
+class Table:
+    """A robot at home behind a table, with at most one loose thing of 100 g on it."""
+
+    def __init__(self, body, thing=None, at=(0.0, 0.0), yaw_rad=0.0):
+        spec = mujoco.MjSpec()
+        spec.option.timestep, spec.option.integrator = 0.005, mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+        spec.option.cone, spec.option.impratio = mujoco.mjtCone.mjCONE_ELLIPTIC, 10
+        spec.nuserdata = NUM_USER_DATA
+        spec.worldbody.add_geom(name="table", type=BOX, size=[0.42, 0.34, 0.02], pos=[0, 0, -0.02], conaffinity=3)
+        if thing:
+            shape, size = THINGS[thing]
+            height = {BALL: size[0], CYLINDER: size[1]}.get(shape, size[2])
+            turn = [np.cos(yaw_rad / 2), 0, 0, np.sin(yaw_rad / 2)]
+            loose = spec.worldbody.add_body(name="thing", pos=[*at, height], quat=turn)
+            loose.add_freejoint()
+            loose.add_geom(type=shape, size=size, mass=0.1, condim=4, friction=[1, 0.005, 0.0001], conaffinity=3)
+        body.add(spec)
+        self.model = spec.compile()
+        self.data = mujoco.MjData(self.model)
+        self.controls = body.bind(self.model)
+        self.controls.home(self.data)
+        mujoco.mj_forward(self.model, self.data)
+
+    def step(self, action):
+        self.controls.command(self.data, np.asarray(action, np.float32))
+        mujoco.mj_step(self.model, self.data, round(1 / CONTROL_HZ / self.model.opt.timestep))
+        mujoco.mj_forward(self.model, self.data)
+
+    def move_to(self, place, gripper=OPEN, steps=50):
+        for _ in range(steps):
+            self.step([*np.clip(100 * (place - self.data.userdata[:3]), -2, 2), gripper])
+
+    @property
+    def grip(self):
+        return self.data.site(GRIP).xpos.copy()
+
+    @property
+    def tilt_deg(self):
+        return np.rad2deg(Rotation.from_matrix(self.data.site(GRIP).xmat.reshape(3, 3)).magnitude())
+
+    @property
+    def thing(self):
+        return self.data.body("thing").xpos.copy()
+
+    @property
+    def state(self):
+        state = np.empty(mujoco.mj_stateSize(self.model, mujoco.mjtState.mjSTATE_INTEGRATION))
+        mujoco.mj_getState(self.model, self.data, state, mujoco.mjtState.mjSTATE_INTEGRATION)
+        return state
+
+
+@named("body", HANDS, ids=lambda body: body.name)
+def test_hand_bodies_speak_the_gantrys_language(body):
+    size = 32
+    assert replace(body.embodiment(size), name="") == replace(GANTRY.embodiment(size), name="")
+
+
+@named("body", HANDS + JOINTS, ids=lambda body: body.name)
+def test_home_is_high_over_the_middle_open_and_at_rest(body):
+    table = Table(body)
+    np.testing.assert_allclose(table.grip, [0, 0.05, 0.22], atol=1e-3)
+    assert table.tilt_deg < 0.1
+    assert table.controls.state(table.data)[-1] == pytest.approx(1)
+    mujoco.mj_step(table.model, table.data, 100)
+    np.testing.assert_allclose(table.grip, [0, 0.05, 0.22], atol=1e-3)
+    assert table.controls.state(table.data).shape == (body.embodiment(32).state_dim,)
+
+
+@named("body", HANDS, ids=lambda body: body.name)
+def test_every_corner_of_the_workspace_is_reached_upright(body):
+    corners = itertools.product(*zip(WORKSPACE_LOW_M, WORKSPACE_HIGH_M, strict=True))
+    for place in (*corners, MIDDLE):
+        table = Table(body)
+        table.move_to(np.array(place), steps=40)
+        assert np.linalg.norm(table.grip - place) < 0.003, place
+        assert table.tilt_deg < 1, place
+
+
+@named("body", HANDS, ids=lambda body: body.name)
+@named("axis", range(3))
+def test_a_step_of_2_cm_is_followed_as_the_gantry_follows_it(body, axis):
+    step = np.zeros(4)
+    step[axis], step[3] = -2, OPEN
+    for place in (MIDDLE, np.array([0.2, -0.15, 0.1])):
+        table = Table(body)
+        table.move_to(place)
+        before = table.grip
+        moved_cm = []
+        for action in (step, [0, 0, 0, OPEN], [0, 0, 0, OPEN], [0, 0, 0, OPEN]):
+            table.step(action)
+            moved_cm.append(-100 * (table.grip - before)[axis])
+        assert 1.2 < moved_cm[0] < 2
+        assert 1.85 < moved_cm[1] < 2.1
+        assert moved_cm[3] == pytest.approx(2, abs=0.02)
+
+
+@named("body", HANDS, ids=lambda body: body.name)
+@named("thing", THINGS)
+def test_what_is_grasped_stays_in_the_hand_when_lifted_and_shaken(body, thing):
+    table = Table(body, thing, at=(0.08, -0.05), yaw_rad=0.3)
+    place = np.array([0.08, -0.05, max(table.thing[2] - 0.01, 0.005)])
+    table.move_to(np.add(place, [0, 0, 0.1]), steps=20)
+    table.move_to(place, steps=12)
+    for _ in range(8):
+        table.step([0, 0, 0, CLOSED])
+    held = table.thing - table.grip
+    for up in (2, 2, 2, 2, 2):
+        table.step([0, 0, up, CLOSED])
+    for i in range(24):
+        shake = np.zeros(4)
+        shake[(i // 8) % 3], shake[3] = 2 if i // 2 % 2 else -2, CLOSED
+        table.step(shake)
+    for _ in range(20):
+        table.step([0, 0, 0, CLOSED])
+    assert np.linalg.norm(table.thing - table.grip - held) < 0.006
+
+
+@named("body", HANDS, ids=lambda body: body.name)
+def test_a_blocked_hand_presses_with_a_bounded_force_and_comes_back_at_once(body):
+    table = Table(body, "large cube")
+    table.move_to(np.array([0, 0, 0.10]), CLOSED, steps=20)
+    for _ in range(20):
+        table.step([0, 0, -2, CLOSED])
+    assert table.grip[2] - table.data.userdata[2] < 0.031
+    force = np.zeros(6)
+    pressed = 0.0
+    for i, contact in enumerate(table.data.contact):
+        if any(table.model.geom(geom).name.startswith("finger") for geom in contact.geom):
+            mujoco.mj_contactForce(table.model, table.data, i, force)
+            pressed += force[0]
+    assert 20 < pressed < 80
+    for _ in range(4):
+        table.step([0, 0, 2, CLOSED])
+    assert table.grip[2] > 0.08
+
+
+@named("body", HANDS + JOINTS, ids=lambda body: body.name)
+def test_commands_depend_on_the_simulators_state_alone(body):
+    rng = np.random.default_rng(0)
+    dim = body.embodiment(32).action_dim
+    scale = np.array([2.0, 2, 2, 1] if dim == 4 else [0.5] * (dim - 1) + [1])
+    actions = rng.uniform(-scale, scale, (20, dim)).astype(np.float32)
+    one, other = Table(body, "ball"), Table(body, "ball")
+    for action in actions[:10]:
+        one.step(action)
+        other.step(action)
+    assert one.state.tobytes() == other.state.tobytes()
+    middle = one.state
+    for action in actions[10:]:
+        one.step(action)
+    # The same ten steps by another binding on another table, from the state in the middle.
+    strange = Table(body, "ball")
+    strange.step(actions[-1])
+    mujoco.mj_setState(strange.model, strange.data, middle, mujoco.mjtState.mjSTATE_INTEGRATION)
+    mujoco.mj_forward(strange.model, strange.data)
+    mujoco.mj_setState(strange.model, strange.data, middle, mujoco.mjtState.mjSTATE_INTEGRATION)
+    for action in actions[10:]:
+        strange.step(action)
+    assert one.state.tobytes() == strange.state.tobytes()
+
+
+@named("body", JOINTS, ids=lambda body: body.name)
+def test_a_joints_body_follows_its_targets(body):
+    table = Table(body)
+    state = table.controls.state(table.data)
+    before = table.grip
+    for _ in range(10):
+        table.step([*state[:-1], OPEN])
+    np.testing.assert_allclose(table.grip, before, atol=1e-3)
+    target = state[:-1] + 0.2
+    for _ in range(12):
+        table.step([*target, CLOSED])
+    now = table.controls.state(table.data)
+    np.testing.assert_allclose(now[:-1], target, atol=2e-3)
+    assert now[-1] < 0.02
+    np.testing.assert_allclose(table.controls.privileged(table.data)["joint_targets"], target, atol=1e-6)
+
+
+@named("body", JOINTS, ids=lambda body: body.name)
+def test_an_expert_can_steer_a_joints_body_by_jacobian_and_tilt(body):
+    table = Table(body)
+    goal = np.array([0.2, -0.15, 0.08])
+    for _ in range(40):
+        known = table.controls.privileged(table.data)
+        move = np.clip(goal - known["grip"], -0.015, 0.015)
+        joints = known["joint_targets"] + np.linalg.pinv(known["jacobian"]) @ [*move, *known["tilt"]]
+        table.step([*joints, OPEN])
+    assert np.linalg.norm(table.grip - goal) < 0.002
+    assert table.tilt_deg < 0.5
+    assert known["opening"] > 0.95
+
+
+@named("body", HANDS, ids=lambda body: body.name)
+def test_a_closed_grippers_tips_meet_below_the_grip_and_an_open_one_spans_8_cm(body):
+    table = Table(body)
+    pads = [table.data.geom(name) for name in ("finger_left", "finger_right")]
+    assert 0.08 < pads[1].xpos[0] - pads[0].xpos[0] < 0.10
+    for _ in range(15):
+        table.step([0, 0, 0, CLOSED])
+    ends = [pad.xpos - pad.xmat.reshape(3, 3) @ [0, 0, 0.0225] for pad in pads]
+    assert abs(ends[1][0] - ends[0][0]) < 0.015
+    assert table.grip[2] - ends[0][2] == pytest.approx(0.005, abs=0.003)
+
+
+@named("body", HANDS, ids=lambda body: body.name)
+def test_the_wrist_camera_sees_the_fingertips_and_25_cm_of_table(body):
+    table = Table(body)
+    table.move_to(np.array([0, 0, 0.15]), steps=20)
+    camera = table.data.camera(WRIST)
+    half = np.tan(np.deg2rad(table.model.camera(WRIST).fovy[0]) / 2)
+
+    def in_picture(point):
+        x, y, z = camera.xmat.reshape(3, 3).T @ (point - camera.xpos)
+        return max(abs(x), abs(y)) < -z * half
+
+    for name in ("finger_left", "finger_right"):
+        pad = table.data.geom(name)
+        assert in_picture(pad.xpos - pad.xmat.reshape(3, 3) @ [0, 0, 0.0225])
+    assert all(in_picture(np.array([x, y, 0])) for x in (-0.125, 0.125) for y in (-0.08, 0.17))
+
+
+@named("body", HANDS, ids=lambda body: body.name)
+def test_an_arm_is_cheap_to_draw(body):
+    table = Table(body)
+    assert table.model.ngeom - 1 <= 17
+    assert not table.model.nmesh
