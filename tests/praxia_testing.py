@@ -13,15 +13,13 @@ from praxia.encoders.language import SubwordText
 from praxia.heads.flow import Flow
 from praxia.nn.types import Batch, Shapes
 from praxia.policies.composed import Composed, LearnedPolicy
-from praxia.transforms.chain import Transforms
+from praxia.transforms.chain import BodyTransforms, Transforms
 from praxia.transforms.normalise import Normaliser
 from praxia.transforms.subwords import Subwords
 
 
-def make_shapes(horizon: int = 4) -> Shapes:
-    return Shapes(
-        cameras=("front",), num_images=2, num_states=2, state_dim=3, action_dim=2, horizon=horizon, vocabulary=50
-    )
+def make_shapes(horizon: int = 4, bodies: tuple[tuple[int, int], ...] = ((3, 2),)) -> Shapes:
+    return Shapes(cameras=("front",), num_images=2, num_states=2, bodies=bodies, horizon=horizon, vocabulary=50)
 
 
 def make_batch(num: int = 5, horizon: int = 4, text_seed: int = 0, image_seed: int = 0) -> Batch:
@@ -37,6 +35,7 @@ def make_batch(num: int = 5, horizon: int = 4, text_seed: int = 0, image_seed: i
         state_valid=torch.ones(num, 2, dtype=torch.bool),
         text=torch.randint(2, 50, (num, 6), generator=ids),
         text_valid=(torch.arange(6) < 4).expand(num, 6),
+        embodiment=torch.zeros(num, dtype=torch.int64),
         action=action,
         action_valid=torch.ones(num, horizon, dtype=torch.bool),
     )
@@ -49,37 +48,51 @@ BODY = Embodiment(
     cameras=(Camera("front", 16, 16),),
     control_hz=10.0,
 )
+SMALL_BODY = dataclasses.replace(
+    BODY, name="small", state=(Field("position", 1, "position", "m"),), action=(Field("move", 1, "delta", "m"),)
+)
 TEXTS = ("push the block to the left", "lift the cup")
 
 
 def make_config() -> PolicyConfig:
     """A tiny policy with two moments of picture and state; its actions span [0, 10]."""
     transforms = Transforms(
-        state=Normaliser((-1.0,) * 3, (1.0,) * 3),
-        action=Normaliser((0.0,) * 2, (10.0,) * 2),
+        bodies=(BodyTransforms(state=Normaliser((-1.0,) * 3, (1.0,) * 3), action=Normaliser((0.0,) * 2, (10.0,) * 2)),),
         subwords=Subwords.fit(TEXTS),
     )
     shapes = dataclasses.replace(make_shapes(), vocabulary=transforms.subwords.size)
     encoder = FilmCNN(text=SubwordText(width=16, num_heads=2), channels=(8, 8, 8, 8), width=32)
     window = Window({"image.front": (-1, 0), "state": (-1, 0)}, horizon=4)
     return PolicyConfig(
-        Composed(encoder=encoder, head=Flow(width=32, depth=1)), shapes, transforms, BODY, window, {"seed": 0}
+        Composed(encoder=encoder, head=Flow(width=32, depth=1)), shapes, transforms, (BODY,), window, {"seed": 0}
     )
 
 
-def make_policy() -> LearnedPolicy:
-    """The policy of `make_config` with weights of a fixed seed."""
-    torch.manual_seed(0)
+def make_config_of_two() -> PolicyConfig:
+    """`make_config` trained on a second, smaller body too, whose actions span [100, 200]."""
     config = make_config()
+    small = BodyTransforms(state=Normaliser((-1.0,), (1.0,)), action=Normaliser((100.0,), (200.0,)))
+    return dataclasses.replace(
+        config,
+        shapes=dataclasses.replace(config.shapes, bodies=((3, 2), (1, 1))),
+        transforms=dataclasses.replace(config.transforms, bodies=(*config.transforms.bodies, small)),
+        embodiments=(BODY, SMALL_BODY),
+    )
+
+
+def make_policy(config: PolicyConfig | None = None) -> LearnedPolicy:
+    """The policy of `config`, or of `make_config`, with weights of a fixed seed."""
+    torch.manual_seed(0)
+    config = config or make_config()
     return config.build(config.model.build(config.shapes).state_dict())
 
 
-def make_query(key: str, step: int, history: int = 2) -> Query:
+def make_query(key: str, step: int, history: int = 2, state_dim: int = 3) -> Query:
     """A query whose pictures and state are drawn from (key, step)."""
 
     def moment(at: int) -> Observation:
         rng = generator(key, step, at)
         image = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
-        return Observation({"front": image}, rng.standard_normal(3).astype(np.float32), TEXTS[0], at / 10)
+        return Observation({"front": image}, rng.standard_normal(state_dim).astype(np.float32), TEXTS[0], at / 10)
 
     return Query(tuple(moment(at) for at in range(history)), key, step, row=0)

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from praxia_testing import make_config, make_policy, make_query
+from praxia_testing import SMALL_BODY, make_config, make_config_of_two, make_policy, make_query
 
 from praxia.checkpoint.store import load_policy, read_config, save_policy
 from praxia.core.errors import DataError, PraxiaError, UnknownName
@@ -44,3 +44,31 @@ def test_an_unknown_part_is_answered_with_the_nearest(tmp_path):
     path.write_text(json.dumps(value))
     with pytest.raises(UnknownName, match="state-only"):
         read_config(path.parent)
+
+
+def test_a_policy_of_several_bodies_comes_back_and_decides_as_before(tmp_path):
+    config = make_config_of_two()
+    policy = make_policy(config)
+    save_policy(tmp_path / "policy", config, policy.model.state_dict())
+    again, _ = load_policy(tmp_path)
+    assert read_config(tmp_path)[0] == config
+    assert again.embodiments == config.embodiments
+    query = make_query("a", 3, state_dim=1)
+    one, two = (p.bind(SMALL_BODY).act([query], None)[0][0].chunk for p in (policy, again))
+    np.testing.assert_array_equal(one, two)
+
+
+def test_a_policy_of_the_first_schema_can_still_be_read(tmp_path):
+    config = make_config()
+    save_policy(tmp_path / "policy", config, make_policy().model.state_dict())
+    path = tmp_path / "policy" / "policy.json"
+    value = json.loads(path.read_text())
+    (sizes,), (embodiment,) = value["shapes"].pop("bodies"), value.pop("embodiments")
+    value["shapes"].update(state_dim=sizes[0], action_dim=sizes[1])
+    (normalisers,) = value["transforms"].pop("bodies")
+    value["transforms"].update(normalisers)
+    path.write_text(json.dumps({**value, "schema": 1, "embodiment": embodiment}))
+    assert read_config(tmp_path)[0] == config
+    path.write_text(json.dumps({**value, "schema": 3}))
+    with pytest.raises(PraxiaError, match=r"schema 2 at .*, got 3"):
+        read_config(tmp_path)

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from praxia.core.files import sha256_file, staged_folder, write_whole
+from praxia.core.files import sha256_file, staged_folder, whole_lines, write_whole
 
 
 def test_a_failed_write_leaves_the_old_content(tmp_path, monkeypatch):
@@ -39,3 +39,9 @@ def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
 def test_sha256_is_the_standard_one(tmp_path):
     (tmp_path / "abc").write_bytes(b"abc")
     assert sha256_file(tmp_path / "abc").startswith("ba7816bf8f01cfea")
+
+
+def test_a_torn_last_line_is_none(tmp_path):
+    path = tmp_path / "log"
+    path.write_text("one\ntwo\nthr")
+    assert whole_lines(path) == ["one\n", "two\n"]

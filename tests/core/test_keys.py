@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from praxia.core.keys import canonical_json, content_key, generator
+from praxia.core.keys import canonical_json, content_key, generator, seed
 
 
 def test_equal_values_have_equal_keys_whatever_their_order():
@@ -25,3 +25,11 @@ def test_streams_are_standard_normal():
     draws = np.stack([generator("n", step).standard_normal(16) for step in range(500)])
     assert abs(draws.mean()) < 0.05
     assert abs(draws.std() - 1) < 0.05
+
+
+def test_a_seed_has_63_bits_and_depends_on_the_key_alone():
+    seeds = {seed("step", step) for step in range(1000)}
+    assert len(seeds) == 1000
+    assert all(0 <= one < 2**63 for one in seeds)
+    assert max(seeds) > 2**62
+    assert seed("step", 3) == seed("step", 3) != seed("step", "3")

@@ -5,6 +5,7 @@ import torch
 from praxia_testing import make_batch, make_shapes
 
 from praxia.encoders.film_cnn import FilmBlock, FilmCNN, spatial_softmax
+from praxia.encoders.language import NoText
 from praxia.encoders.state_only import StateOnly
 
 
@@ -46,3 +47,27 @@ def test_padding_of_the_instruction_changes_nothing():
     batch = make_batch()
     changed = batch.text.masked_fill(~batch.text_valid, 7)
     torch.testing.assert_close(encoder(batch).tokens, encoder(dataclasses.replace(batch, text=changed)).tokens)
+
+
+def test_without_text_the_instruction_changes_nothing():
+    torch.manual_seed(0)
+    encoder = FilmCNN(text=NoText(), width=32, channels=(8, 8, 8, 8)).build(make_shapes()).eval()
+    base, other_text, other_image = make_batch(), make_batch(text_seed=1), make_batch(image_seed=1)
+    assert torch.equal(encoder(base).tokens, encoder(other_text).tokens)
+    assert not torch.allclose(encoder(base).tokens, encoder(other_image).tokens)
+    assert not encoder.text(base).any()
+
+
+@pytest.mark.parametrize("config", [FilmCNN(width=32, channels=(8, 8, 8, 8)), StateOnly(width=32)])
+def test_state_that_a_body_does_not_have_changes_nothing_and_the_body_matters(config):
+    torch.manual_seed(0)
+    encoder = config.build(make_shapes(bodies=((3, 2), (1, 1)))).eval()
+    batch = make_batch()
+    state = batch.state.clone()
+    state[:, :, 1:] = float("nan")
+    small, large = torch.ones(5, dtype=torch.int64), torch.zeros(5, dtype=torch.int64)
+    as_small, padded = (
+        encoder(dataclasses.replace(batch, embodiment=small, state=value)).tokens for value in (batch.state, state)
+    )
+    assert torch.equal(as_small, padded)
+    assert not torch.allclose(as_small, encoder(dataclasses.replace(batch, embodiment=large)).tokens)

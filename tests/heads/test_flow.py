@@ -1,5 +1,6 @@
 import dataclasses
 
+import pytest
 import torch
 from praxia_testing import make_batch, make_shapes
 
@@ -48,5 +49,79 @@ def test_the_head_overfits_ten_samples():
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    sample = head.sample(context_of(batch), torch.randn(10, 4, 2, generator=generator))
+    sample = head.sample(context_of(batch), torch.randn(10, 4, 2, generator=generator), batch.embodiment)
     assert (sample - batch.action).abs().mean() < 0.15
+
+
+BODIES = ((3, 2), (1, 1))  # the second body has one action dim
+
+
+def batch_of_two_bodies(num=6, padding=0.0):
+    """Rows of both bodies in turns; `padding` is what stands in the dims that the second one does not have."""
+    batch = make_batch(num=num)
+    embodiment = torch.arange(num) % 2
+    action = batch.action.clone()
+    action[1::2, :, 1:] = padding
+    return dataclasses.replace(batch, action=action, embodiment=embodiment)
+
+
+def head_of_two_bodies(**config):
+    torch.manual_seed(0)
+    head = Flow(**config).build(make_shapes(bodies=BODIES), 16)
+    torch.nn.init.normal_(head.out.weight, std=0.1)  # so that everything has an influence
+    torch.nn.init.normal_(head.out.bias, std=0.1)
+    return head
+
+
+@pytest.mark.parametrize("padding", [7.0, float("nan")])
+def test_dims_that_a_body_does_not_have_change_neither_loss_nor_gradient(padding):
+    found = []
+    for value in (0.0, padding):
+        head, batch = head_of_two_bodies(width=16, depth=1), batch_of_two_bodies(padding=value)
+        loss, _ = head.loss(context_of(batch), batch, torch.Generator().manual_seed(0))
+        loss.backward()
+        found.append((loss.detach(), *(parameter.grad for parameter in head.parameters())))
+    for one, two in zip(*found, strict=True):
+        assert torch.equal(one, two)
+    head_in, head_out = head.action_in.weight.grad.unflatten(1, (4, 2)), head.out.weight.grad.unflatten(2, (4, 2))
+    assert not head_in[1, :, 1].any()
+    assert not head_out[1, :, :, 1].any()
+    assert not head.out.bias.grad.unflatten(1, (4, 2))[1, :, 1].any()
+    assert head_in[1, :, 0].any()
+    assert head_out[1, :, :, 0].any()
+
+
+def test_the_loss_of_two_bodies_is_the_mean_over_the_dims_they_have():
+    batch = batch_of_two_bodies(num=4096, padding=1e6)
+    head = Flow(width=16, depth=1, repeats=1).build(make_shapes(bodies=BODIES), 16)  # starts at zero velocity
+    loss, _ = head.loss(context_of(batch), batch, torch.Generator().manual_seed(0))
+    own = torch.cat([batch.action[::2].flatten(), batch.action[1::2, :, 0].flatten()]).double()
+    assert abs(loss.item() / (own.square().mean() + 1).item() - 1) < 0.03
+
+
+def test_noise_in_dims_that_a_body_does_not_have_changes_no_sample():
+    head, batch = head_of_two_bodies(width=16, depth=1), batch_of_two_bodies()
+    noise = torch.randn(6, 4, 2)
+    other = noise.clone()
+    other[1::2, :, 1] += 5.0
+    one, two = (head.sample(context_of(batch), value, batch.embodiment) for value in (noise, other))
+    assert torch.equal(one[::2], two[::2])
+    assert torch.equal(one[1::2, :, 0], two[1::2, :, 0])
+
+
+def test_two_bodies_learn_opposite_actions_from_one_observation():
+    batch = batch_of_two_bodies(num=8)
+    state = batch.state[:1].expand_as(batch.state)
+    sign = torch.where(batch.embodiment == 0, 0.8, -0.8)[:, None, None]
+    batch = dataclasses.replace(batch, state=state, action=sign.expand_as(batch.action))
+    head = Flow(width=32, depth=1, repeats=8).build(make_shapes(bodies=BODIES), 16)
+    optimizer = torch.optim.AdamW(head.parameters(), lr=3e-3, weight_decay=0.0)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(300):
+        loss, _ = head.loss(context_of(batch), batch, generator)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    sample = head.sample(context_of(batch), torch.randn(8, 4, 2, generator=generator), batch.embodiment)
+    assert (sample[::2] - 0.8).abs().mean() < 0.15
+    assert (sample[1::2, :, 0] + 0.8).abs().mean() < 0.15

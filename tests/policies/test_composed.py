@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from praxia_testing import make_policy, make_query
+from praxia_testing import BODY, SMALL_BODY, make_config_of_two, make_policy, make_query
 
-from praxia.core.errors import MismatchError
+from praxia.core.errors import MismatchError, UnknownName
 from praxia.encoders.state_only import StateOnly
 from praxia.heads.flow import Flow, FlowHead
 from praxia.policies.composed import Composed, stack_queries
@@ -39,7 +41,7 @@ def test_acting_twice_gives_the_same_bits():
 
 def test_a_short_history_repeats_its_oldest_moment_which_does_not_count():
     policy = make_policy()
-    samples = stack_queries([make_query("a", 0, history=1), make_query("b", 9, history=2)], policy.window)
+    samples = stack_queries([make_query("a", 0, history=1), make_query("b", 9, history=2)], policy.window, 0)
     assert samples.state.shape == (2, 2, 3)
     np.testing.assert_array_equal(samples.state_valid, [[False, True], [True, True]])
     np.testing.assert_array_equal(samples.state[0, 0], samples.state[0, 1])
@@ -59,3 +61,36 @@ def test_inference_leaves_no_gradient():
     policy.act([make_query("a", 0)], None)
     assert all(parameter.grad is None for parameter in policy.model.parameters())
     assert not torch.is_inference_mode_enabled()
+
+
+def test_bound_to_a_body_decisions_have_its_dims_and_units():
+    policy = make_policy(make_config_of_two())
+    large, small = policy.bind(BODY), policy.bind(SMALL_BODY)
+    assert (large.embodiment, small.embodiment) == (BODY, SMALL_BODY)
+    for bound, dims, centre, half in ((large, 2, 5, 5), (small, 1, 150, 50)):
+        (decision,), _ = bound.act([make_query("a", 0, state_dim=bound.embodiment.state_dim)], None)
+        assert decision.chunk.shape == (4, dims)
+        noise = (decision.chunk - centre) / half  # the head starts at zero velocity
+        assert 0.2 < noise.std() < 3
+        assert abs(noise).max() < 4
+
+
+def test_bound_on_purpose_another_body_gets_the_named_ones_weights_and_normalisers():
+    policy, other = make_policy(make_config_of_two()), replace(SMALL_BODY, name="other")
+    lent = policy.bind(other, "small")
+    assert lent.embodiment == other
+    query = make_query("a", 0, state_dim=1)
+    one, two = (bound.act([query], None)[0][0].chunk for bound in (lent, policy.bind(SMALL_BODY)))
+    np.testing.assert_array_equal(one, two)
+    with pytest.raises(UnknownName, match=r"'smal'; nearest: small"):
+        policy.bind(other, "smal")
+    with pytest.raises(UnknownName, match="'other'"):
+        policy.bind(other)
+
+
+def test_trained_on_several_bodies_it_decides_for_none_until_it_is_bound():
+    policy = make_policy(make_config_of_two())
+    with pytest.raises(MismatchError, match=r"'toy', 'small'.*bind it"):
+        policy.act([make_query("a", 0)], None)
+    with pytest.raises(MismatchError, match="bind it"):
+        _ = policy.embodiment

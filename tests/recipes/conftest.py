@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -8,20 +10,26 @@ from praxia.data.recording import begin
 from praxia.data.staging import stage_episode
 from praxia.envs import find_family
 
+TASKS = {"metaworld": "door-open", "tabletop-gantry": "touch", "tabletop-arm7-joints": "touch"}
+
 
 @pytest.fixture(scope="session")
 def demonstrations(tmp_path_factory):
-    """Two short episodes of noise with Meta-World's body: what a recipe for it can be trained on."""
-    body = find_family("metaworld").embodiment(EnvSpec("metaworld", "door-open"))
-    root = tmp_path_factory.mktemp("demonstrations") / "data"
+    """By family of environments, two short episodes of noise with its body: what a recipe for it can be trained on."""
+    folder = tmp_path_factory.mktemp("demonstrations")
+    return {env: _record(folder / env, env, task) for env, task in TASKS.items()}
+
+
+def _record(root: Path, env: str, task: str) -> Path:
+    body = find_family(env).embodiment(EnvSpec(env, task))
     begin(root, {})
     rng = np.random.default_rng(0)
     for index, text in enumerate(["open the door", "close it"]):
-        actions = rng.uniform(-1, 1, (6, 4)).astype(np.float32)
+        actions = rng.uniform(-1, 1, (6, body.action_dim)).astype(np.float32)
         episode = Episode(
             embodiment=body,
-            images={"workspace": rng.integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)},
-            state=rng.uniform(0, 1, (6, 4)).astype(np.float32),
+            images={camera.name: rng.integers(0, 256, (6, 64, 64, 3), dtype=np.uint8) for camera in body.cameras},
+            state=rng.uniform(0, 1, (6, body.state_dim)).astype(np.float32),
             action=actions,
             executed_action=actions,
             reward=np.zeros(6, np.float32),
@@ -30,7 +38,7 @@ def demonstrations(tmp_path_factory):
             truncated=np.arange(6) == 5,
             instruction=text,
             task=f"task-{index}",
-            start=Start("metaworld", f"task-{index}", {}),
+            start=Start(env, f"task-{index}", {}),
         )
         stage_episode(root, index, episode)
     compact(root, body, {})

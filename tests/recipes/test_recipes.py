@@ -13,6 +13,14 @@ def recipe(name):
     return lookup("recipes", RECIPES, name, kind="recipe", listing="praxia recipes")()
 
 
+def data_for(name, demonstrations):
+    """A recipe's name says what it is for."""
+    if "metaworld" in name:
+        return [demonstrations["metaworld"]]
+    gantry = demonstrations["tabletop-gantry"]
+    return [gantry, demonstrations["tabletop-arm7-joints"]] if name.endswith("bodies") else [gantry]
+
+
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_a_recipe_says_in_one_line_what_it_is(name):
     maker = lookup("recipes", RECIPES, name, kind="recipe", listing="")
@@ -29,17 +37,17 @@ def test_a_recipes_model_survives_json(name):
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_two_steps_save_resume_identical(name, demonstrations, tmp_path):
-    run = recipe(name)
+    run, data = recipe(name), data_for(name, demonstrations)
     options = dataclasses.replace(run.train, steps=3, batch_size=4, checkpoint_s=0.0, log_every=1)
     run = dataclasses.replace(run, train=options)
-    whole = engine.train(run, demonstrations, tmp_path / "whole", recipe=name, command="")
+    whole = engine.train(run, data, tmp_path / "whole", recipe=name, command="")
 
     def stop(step, metrics):
         if step == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        engine.train(run, demonstrations, tmp_path / "run", recipe=name, command="", report=stop)
-    resumed = engine.train(run, demonstrations, tmp_path / "run", recipe=name, command="", resume=True)
+        engine.train(run, data, tmp_path / "run", recipe=name, command="", report=stop)
+    resumed = engine.train(run, data, tmp_path / "run", recipe=name, command="", resume=True)
     assert resumed["resumed_from"] == 2
     assert resumed["weights_sha256"] == whole["weights_sha256"]

@@ -25,4 +25,4 @@ def test_the_demo_runs_end_to_end(tmp_path):
     assert sum(row["status"] == "success" for row in expert) >= 0.75 * len(expert)
     again = subprocess.run(command, capture_output=True, text=True, check=False)
     assert again.returncode == 2
-    assert "finished demo" in again.stderr
+    assert "finished study" in again.stderr

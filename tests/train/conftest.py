@@ -2,10 +2,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from praxia_testing import BODY, TEXTS
+from praxia_testing import BODY, SMALL_BODY, TEXTS
 
 from praxia.core.keys import generator
-from praxia.core.types import Start, Window
+from praxia.core.types import Embodiment, Start, Window
 from praxia.data.compact import compact
 from praxia.data.episode import Episode
 from praxia.data.recording import begin
@@ -17,14 +17,14 @@ from praxia.policies.composed import Composed
 from praxia.train.config import Train, TrainRun
 
 
-def make_episode(index: int) -> Episode:
+def make_episode(index: int, body: Embodiment = BODY) -> Episode:
     """12 steps; the action is a linear function of the state, turned round by the instruction."""
     rng = generator("episode", index)
-    state = rng.uniform(-1, 1, (12, 3)).astype(np.float32)
-    action = (state[:, :2] * (1 if index % 2 else -1)).astype(np.float32)
+    state = rng.uniform(-1, 1, (12, body.state_dim)).astype(np.float32)
+    action = (state[:, : body.action_dim] * (1 if index % 2 else -1)).astype(np.float32)
     end = np.arange(12) == 11
     return Episode(
-        embodiment=BODY,
+        embodiment=body,
         images={"front": rng.integers(0, 256, (12, 16, 16, 3), dtype=np.uint8)},
         state=state,
         action=action,
@@ -39,14 +39,25 @@ def make_episode(index: int) -> Episode:
     )
 
 
-@pytest.fixture(scope="session")
-def dataset_path(tmp_path_factory):
-    root = tmp_path_factory.mktemp("data") / "toy"
+def record(root, body: Embodiment = BODY, first: int = 0):
+    """Six episodes, of which number 5 failed."""
     begin(root, {"episodes": 6})
     for index in range(6):
-        stage_episode(root, index, make_episode(index))
-    compact(root, BODY, {"episodes": 6})
+        stage_episode(root, index, make_episode(first + index, body))
+    compact(root, body, {"episodes": 6})
     return root
+
+
+@pytest.fixture(scope="session")
+def dataset_path(tmp_path_factory):
+    return record(tmp_path_factory.mktemp("data") / "toy")
+
+
+@pytest.fixture(scope="session")
+def mixed_paths(dataset_path, tmp_path_factory):
+    """Two data sets of the toy body with one of the small body between them."""
+    folder = tmp_path_factory.mktemp("mixed")
+    return [dataset_path, record(folder / "small", SMALL_BODY, first=20), record(folder / "more", first=40)]
 
 
 @pytest.fixture

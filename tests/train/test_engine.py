@@ -18,7 +18,7 @@ from praxia.train import engine
 
 
 def fit(run, data, out, **more):
-    return engine.train(run, data, out, recipe="tiny", command="praxia train tiny", **more)
+    return engine.train(run, [data], out, recipe="tiny", command="praxia train tiny", **more)
 
 
 class Stop(Exception):
@@ -43,7 +43,7 @@ def test_a_run_leaves_a_policy_and_its_numbers(tiny_run, dataset_path, tmp_path)
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [2, 4, 6]
     assert set(lines[0]) == {"step", "loss", "lr", "samples_per_s", "wall_s"}
-    assert read_config(tmp_path / "run")[0].provenance["data"]["content_sha256"]
+    assert read_config(tmp_path / "run")[0].provenance["data"][0]["content_sha256"]
     assert list((tmp_path / "run" / "tensorboard").glob("events*"))
 
 
@@ -83,7 +83,7 @@ run = TrainRun(part_from_json(value["model"], find_part), window, Train(**value[
 def report(step, metrics):
     print(step, flush=True)
     time.sleep(0.05)
-print("READY", train(run, Path(sys.argv[2]), Path(sys.argv[3]), recipe="t", command="c", resume=True, report=report))
+print("READY", train(run, [Path(sys.argv[2])], Path(sys.argv[3]), recipe="t", command="c", resume=True, report=report))
 """
 
 
@@ -128,14 +128,16 @@ def test_a_loss_that_is_not_finite_names_its_batch_and_is_not_saved(tiny_run, da
         return dataclasses.replace(samples, action=action)
 
     monkeypatch.setattr(Windows, "read", poisoned)
-    with pytest.raises(TrainingError, match=r"not finite at the batch of step \d+ .*\(episode, frame\) \[\(0, 7\)\]"):
+    with pytest.raises(
+        TrainingError, match=r"not finite at the batch of step \d+ .*\(data set, episode, frame\) \[\('.*toy', 0, 7\)\]"
+    ):
         fit(tiny_run, dataset_path, tmp_path / "run")
     assert not (tmp_path / "run" / "policy").exists()
 
 
 def test_a_camera_that_the_data_do_not_have_is_refused(tiny_run, dataset_path, tmp_path):
     window = Window({"image.wrist": (0,), "state": (0,)}, horizon=4)
-    with pytest.raises(MismatchError, match=r"\['wrist'\].*\['front'\]"):
+    with pytest.raises(MismatchError, match=r"asks for image\.wrist.*image\.front"):
         fit(dataclasses.replace(tiny_run, window=window), dataset_path, tmp_path / "run")
 
 

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from praxia.core.errors import PraxiaError
+from praxia.core.types import Samples
+from praxia.transforms.chain import Transforms
 from praxia.transforms.normalise import Normaliser
 from praxia.transforms.subwords import Subwords
 
@@ -55,3 +57,38 @@ def test_an_unseen_instruction_keeps_its_letters_and_overlong_ones_are_cut():
     ids, valid = subwords.encode(["x" * 500])
     assert valid.all()
     assert ids.max() < subwords.size
+
+
+def stats(state, action):
+    """Statistics of a data set whose quantiles are -x and x."""
+    highest = {"observation.state": np.array(state, float), "action": np.array(action, float)}
+    return {name: {"q01": (-value).tolist(), "q99": value.tolist()} for name, value in highest.items()}
+
+
+def samples(embodiment, dims):
+    """Two moments and one action a row, all 2, padded with 9."""
+    rows = len(embodiment)
+    values = np.full((rows, 2, 3), 9, np.float32)
+    for row, size in enumerate(dims):
+        values[row, :, :size] = 2
+    return Samples({}, {}, values, np.ones((rows, 2), bool), ("a",) * rows, np.array(embodiment), values, None)
+
+
+def test_several_data_sets_of_one_body_share_the_range_that_holds_all():
+    transforms = Transforms.fit([[stats([1, 5], [2]), stats([3, 4], [1])]], TEXTS)
+    assert transforms.bodies[0].state == Normaliser((-3.0, -5.0), (3.0, 5.0))
+    assert transforms.bodies[0].action == Normaliser((-2.0,), (2.0,))
+
+
+def test_each_row_is_normalised_by_its_own_body_and_what_it_lacks_is_zero():
+    transforms = Transforms.fit([[stats([1, 2, 4], [1, 2, 4])], [stats([8], [16, 32])]], TEXTS)
+    encoded = transforms.encode(samples([1, 0, 1], [1, 3, 1]))
+    np.testing.assert_array_equal(encoded.state[:, 0], [[0.25, 0, 0], [2, 1, 0.5], [0.25, 0, 0]])
+    decoded = [transforms.decode(np.ones((1, 3), np.float32), body) for body in (0, 1)]
+    np.testing.assert_array_equal(decoded[0], [[1, 2, 4]])
+    np.testing.assert_array_equal(decoded[1], [[16, 32]])
+
+
+def test_transforms_survive_json():
+    transforms = Transforms.fit([[stats([1, 2, 4], [1])], [stats([8], [16, 32])]], TEXTS)
+    assert Transforms.from_json(json.loads(json.dumps(transforms.to_json()))) == transforms

@@ -1,4 +1,4 @@
-"""A policy as a folder: `policy.json` (config, shapes, transforms, embodiment, window) and `weights.safetensors`."""
+"""A policy as a folder: `policy.json` (config, shapes, transforms, embodiments, window) and `weights.safetensors`."""
 
 import json
 from collections.abc import Mapping
@@ -32,17 +32,20 @@ __all__ = [
     "save_policy",
 ]
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
 class PolicyConfig:
-    """All of a policy but its weights. `provenance` says which run and data made it."""
+    """All of a policy but its weights. `provenance` says which run and data made it.
+
+    `shapes.bodies` and `transforms.bodies` are in the order of `embodiments`, which numbers them.
+    """
 
     model: Composed
     shapes: Shapes
     transforms: Transforms
-    embodiment: Embodiment
+    embodiments: tuple[Embodiment, ...]
     window: Window
     provenance: Mapping[str, Any]
 
@@ -52,20 +55,21 @@ class PolicyConfig:
             "model": part_to_json(self.model),
             "shapes": asdict(self.shapes),
             "transforms": self.transforms.to_json(),
-            "embodiment": self.embodiment.to_json(),
+            "embodiments": [body.to_json() for body in self.embodiments],
             "window": self.window.to_json(),
             "provenance": dict(self.provenance),
         }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "PolicyConfig":
-        model = part_from_json(value["model"], find_part)
+        model, shapes = part_from_json(value["model"], find_part), value["shapes"]
         assert isinstance(model, Composed), model
+        sizes = {"cameras": tuple(shapes["cameras"]), "bodies": tuple(map(tuple, shapes["bodies"]))}
         return cls(
             model=model,
-            shapes=Shapes(**{**value["shapes"], "cameras": tuple(value["shapes"]["cameras"])}),
+            shapes=Shapes(**{**shapes, **sizes}),
             transforms=Transforms.from_json(value["transforms"]),
-            embodiment=Embodiment.from_json(value["embodiment"]),
+            embodiments=tuple(map(Embodiment.from_json, value["embodiments"])),
             window=Window.from_json(value["window"]),
             provenance=value["provenance"],
         )
@@ -74,7 +78,7 @@ class PolicyConfig:
         """The policy with `weights` (as `load_file` gives them) on `device`."""
         model = self.model.build(self.shapes)
         model.load_state_dict(dict(weights))
-        return LearnedPolicy(model.to(device), self.transforms, self.embodiment, self.window)
+        return LearnedPolicy(model.to(device), self.transforms, self.embodiments, self.window)
 
 
 def find_part(tag: str) -> type[Part]:
@@ -114,9 +118,25 @@ def policy_folder(path: Path) -> Path:
 def read_config(path: Path) -> tuple[PolicyConfig, str]:
     """A policy's config and its weights' SHA-256, without loading the weights."""
     value = json.loads((policy_folder(path) / "policy.json").read_text())
+    if value.get("schema") == 1:
+        value = _from_schema_1(value)
     if value.get("schema") != SCHEMA:
         raise PraxiaError(f"expected a policy of schema {SCHEMA} at {path}, got {value.get('schema')}")
     return PolicyConfig.from_json(value), value["weights_sha256"]
+
+
+def _from_schema_1(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A policy of the time when each had one embodiment, which was not in a list."""
+    shapes, transforms = dict(value["shapes"]), value["transforms"]
+    shapes["bodies"] = [(shapes.pop("state_dim"), shapes.pop("action_dim"))]
+    normalisers = {"state": transforms["state"], "action": transforms["action"]}
+    return {
+        **value,
+        "schema": SCHEMA,
+        "shapes": shapes,
+        "transforms": {"bodies": [normalisers], "subwords": transforms["subwords"]},
+        "embodiments": [value["embodiment"]],
+    }
 
 
 def load_policy(path: Path, device: str = "cpu") -> tuple[LearnedPolicy, str]:

@@ -1,4 +1,4 @@
-"""`praxia eval CKPT|expert|zero --benchmark NAME --episodes N --out F.jsonl`."""
+"""`praxia eval CKPT|expert|zero --benchmark NAME --episodes N --out F.jsonl [--as BODY]`."""
 
 import os
 from dataclasses import dataclass
@@ -26,7 +26,9 @@ class Arguments:
     """How many of each task."""
     workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one a core)")] = os.cpu_count() or 1
     control: str | None = None
-    """Spoil one sense: swapped-image or shuffled-instruction."""
+    """Spoil one sense: swapped-image, shuffled-instruction or other-instruction."""
+    bind_as: Annotated[str | None, tyro.conf.arg(name="as")] = None
+    """Judge a policy on a body it was not trained on, with the weights of the trained embodiment of this name."""
     exact: bool = False
     """One episode an inference: rows then do not depend on workers or on kills, to the last bit."""
     seed: int = 0
@@ -50,8 +52,12 @@ def run(arguments: list[str]) -> dict[str, Any]:
     from praxia.studio.table import success_table
 
     benchmark = find_benchmark(options.benchmark)
-    policy, digest, threads = find_policy(options.policy, benchmark, exact=options.exact, workers=options.workers)
-    evaluation = Evaluation(benchmark, digest, options.episodes, options.control, options.exact, options.seed)
+    policy, digest, threads = find_policy(
+        options.policy, benchmark, exact=options.exact, workers=options.workers, bind_as=options.bind_as
+    )
+    evaluation = Evaluation(
+        benchmark, digest, options.episodes, options.control, options.exact, options.seed, options.bind_as
+    )
     with counting("eval") as report:
         result = evaluate(
             policy,

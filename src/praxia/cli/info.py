@@ -67,7 +67,7 @@ def _describe(path: Path) -> dict[str, Any]:
 
         config, digest = read_config(path)
         described = config.to_json()
-        names = ("model", "embodiment", "window", "provenance")
+        names = ("model", "embodiments", "window", "provenance")
         return {"kind": "policy", "path": str(path), "weights_sha256": digest, **{n: described[n] for n in names}}
     if path.suffix == ".jsonl":
         return _results(path)
@@ -85,4 +85,6 @@ def _results(path: Path) -> dict[str, Any]:
 
     rows = read_rows(path)
     STDERR.print(success_table(rows))
-    return {"kind": "results", "path": str(path), **summarise(rows), "fingerprint": read_meta(path)["fingerprint"]}
+    fingerprint = read_meta(path)["fingerprint"]
+    summary = summarise(rows, fingerprint["benchmark"].get("groups"))
+    return {"kind": "results", "path": str(path), **summary, "fingerprint": fingerprint}

@@ -1,4 +1,4 @@
-"""`praxia train RECIPE --data DIR --out RUN [--resume]`, with every field of the recipe as an option."""
+"""`praxia train RECIPE --data DIR[,DIR...] --out RUN [--resume]`, with every field of the recipe as an option."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ __all__ = ["run"]
 def run(arguments: list[str]) -> dict[str, Any]:
     """Train, and return what `train.engine.train` returns."""
     if not arguments or arguments[0].startswith("-"):
-        print("usage: praxia train RECIPE --data DIR --out RUN [--resume] [options of the recipe]")
+        print("usage: praxia train RECIPE --data DIR[,DIR...] --out RUN [--resume] [options of the recipe]")
         print("`praxia recipes` lists the recipes; `praxia train RECIPE --help` lists a recipe's options.")
         raise SystemExit(0 if "--help" in arguments or "-h" in arguments else 2)
     name, rest = arguments[0], arguments[1:]
@@ -30,8 +30,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
         """Train a recipe on a data set."""
 
         recipe: Annotated[TrainRun, tyro.conf.arg(name="")] = configured
-        data: Path
-        """The data set's folder."""
+        data: str
+        """The data set's folder; several with commas between them train one policy, for all their bodies."""
         out: Path
         """The folder of this run: policy, metrics and state."""
         resume: bool = False
@@ -48,7 +48,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
         result = train(
             options.recipe,
-            options.data,
+            [Path(path) for path in options.data.split(",")],
             options.out,
             recipe=name,
             command=command_line("train", arguments),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["sha256_file", "staged_folder", "sync_folder", "write_whole"]
+__all__ = ["sha256_file", "staged_folder", "sync_folder", "whole_lines", "write_whole"]
 
 
 def write_whole(path: Path, data: bytes | str) -> None:
@@ -22,6 +22,11 @@ def write_whole(path: Path, data: bytes | str) -> None:
     finally:
         partial.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def whole_lines(path: Path) -> list[str]:
+    """The lines of a text file that is, or was, being appended to: without the last one where that is torn."""
+    return [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
 
 @contextmanager

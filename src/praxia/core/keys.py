@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["canonical_json", "content_key", "generator"]
+__all__ = ["canonical_json", "content_key", "generator", "seed"]
 
 
 def canonical_json(value: Any) -> str:
@@ -26,3 +26,8 @@ def generator(*key: str | int) -> np.random.Generator:
     """A counter-based random generator (Philox) whose whole stream is a pure function of `key`."""
     digest = hashlib.sha256(canonical_json(list(key)).encode()).digest()
     return np.random.Generator(np.random.Philox(key=np.frombuffer(digest[:16], dtype=np.uint64)))
+
+
+def seed(*key: str | int) -> int:
+    """63 bits that are a pure function of `key`: the seed of a generator that is not numpy's, such as torch's."""
+    return int.from_bytes(hashlib.sha256(repr(key).encode()).digest()[:8], "little") >> 1

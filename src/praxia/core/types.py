@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float32, Int64, UInt8
 
 from praxia.core.keys import content_key
 
@@ -326,6 +326,9 @@ class Samples:
 
     Moments before an episode's first step repeat the first and are not valid; actions after its last step repeat
     the last and are not valid.
+
+    `embodiment` numbers each row's body in a list that travels with the samples' source: a mixture's, a policy's. Dims
+    of state and action that a row's body does not have are zero.
     """
 
     images: Mapping[str, UInt8[np.ndarray, "B _ _ _ 3"]]
@@ -333,5 +336,6 @@ class Samples:
     state: Float32[np.ndarray, "B T S"]
     state_valid: Bool[np.ndarray, "B T"]
     instruction: tuple[str, ...]
+    embodiment: Int64[np.ndarray, " B"]
     action: Float32[np.ndarray, "B H A"] | None
     action_valid: Bool[np.ndarray, "B H"] | None

@@ -10,6 +10,7 @@ import pyarrow as pa
 from jaxtyping import Int64
 
 from praxia.core.errors import DataError
+from praxia.data.manifest import ADVICE
 
 __all__ = ["PlacedFile", "integers", "placed_files"]
 
@@ -29,8 +30,7 @@ class PlacedFile:
     def broken(self, reason: str) -> DataError:
         """The error to raise when the file cannot be used."""
         return DataError(
-            f"{self.path} cannot be read ({reason}); in it: episodes {self.episodes[0]} to {self.episodes[1]}. "
-            "Restore the file from a copy, or record the data set again with `praxia collect`"
+            f"{self.path} cannot be read ({reason}); in it: episodes {self.episodes[0]} to {self.episodes[1]}. {ADVICE}"
         )
 
 

@@ -32,6 +32,8 @@ class Windows:
             )
         _expect_modalities(dataset, window)
         self.window = window
+        self.root = dataset.root
+        self.embodiment = dataset.embodiment
         chosen = np.asarray(episodes, dtype=np.int64)
         first, length = dataset.episodes.first[chosen], dataset.episodes.length[chosen]
         self._episode = np.repeat(chosen, length)
@@ -62,6 +64,7 @@ class Windows:
             state=self._state[state_at],
             state_valid=state_valid,
             instruction=tuple(self._instructions[self._task[self._now[indices]]]),
+            embodiment=np.zeros(len(indices), dtype=np.int64),
             action=self._action[action_at],
             action_valid=action_valid,
         )

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from praxia.core.config import Part
+from praxia.encoders.body_state import BodyState
 from praxia.encoders.language import SubwordText
 from praxia.encoders.readout import Readout
 from praxia.nn.types import Batch, Context, Shapes
@@ -23,10 +24,14 @@ class FilmCNN(Part):
     FiLM: Perez et al. 2018 (arXiv 1709.07871), zero-initialised as in RT-1 so that it starts as the identity. Spatial
     softmax: Levine et al. 2016 (arXiv 1504.00702). The keypoints of every camera and moment, the state and the
     instruction go through a two-layer MLP to one "readout" token.
+
+    With `state_steers` the state enters FiLM beside the instruction: what matters in a picture depends on where the
+    hand is and on whether it holds something.
     """
 
     tag: ClassVar[str] = "film-cnn"
-    text: SubwordText = field(default_factory=SubwordText)
+    text: Part = field(default_factory=SubwordText)
+    state_steers: bool = False
     channels: tuple[int, ...] = (32, 48, 64, 64)
     width: int = 512
 
@@ -43,27 +48,31 @@ class FilmCNNEncoder(nn.Module):
         super().__init__()
         self.width = config.width
         self.cameras = shapes.cameras
-        self.text = config.text.build(shapes)
+        self.text = config.text.build(shapes)  # pyright: ignore[reportAttributeAccessIssue]
+        self.state = BodyState(shapes)
+        self.state_steers = config.state_steers
+        steer_width = self.text.width + (self.state.width if config.state_steers else 0)
         kernels, strides = (5, 3, 3, 3), (2, 2, 1, 1)
         inputs = (3, *config.channels[:-1])
         self.blocks = nn.ModuleList(
-            FilmBlock(cin, cout, kernel, stride, self.text.width)
+            FilmBlock(cin, cout, kernel, stride, steer_width)
             for cin, cout, kernel, stride in zip(inputs, config.channels, kernels, strides, strict=True)
         )
         num_points = 2 * config.channels[-1] * shapes.num_images
-        self.readout = Readout(num_points + shapes.state_dim * shapes.num_states + self.text.width, config.width)
+        self.readout = Readout(num_points + self.state.width + self.text.width, config.width)
 
     def forward(self, batch: Batch) -> Context:
-        text = self.text(batch)
-        points = [self.keypoints(batch.images[camera], text).flatten(1) for camera in self.cameras]
-        return self.readout(torch.cat([*points, batch.state.flatten(1), text], dim=-1))
+        text, state = self.text(batch), self.state(batch)
+        steer = torch.cat([text, state], dim=-1) if self.state_steers else text
+        points = [self.keypoints(batch.images[camera], steer).flatten(1) for camera in self.cameras]
+        return self.readout(torch.cat([*points, state, text], dim=-1))
 
-    def keypoints(self, images: UInt8[Tensor, "B T C Y X"], text: Float[Tensor, "B D"]) -> Float[Tensor, "B T P"]:
+    def keypoints(self, images: UInt8[Tensor, "B T C Y X"], steer: Float[Tensor, "B D"]) -> Float[Tensor, "B T P"]:
         """Where each feature is, in [-1, 1]: x and y of the softmax over each feature map."""
         num_moments = images.shape[1]
-        x = images.flatten(0, 1).to(text.dtype) / 127.5 - 1.0
+        x = images.flatten(0, 1).to(steer.dtype) / 127.5 - 1.0
         x = x.contiguous(memory_format=torch.channels_last)
-        steer = text.repeat_interleave(num_moments, dim=0)
+        steer = steer.repeat_interleave(num_moments, dim=0)
         for block in self.blocks:
             x = block(x, steer)
         return spatial_softmax(x).unflatten(0, (-1, num_moments))

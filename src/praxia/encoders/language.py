@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from praxia.core.config import Part
 from praxia.nn.types import Batch, Shapes
 
-__all__ = ["SubwordText", "SubwordTextEncoder"]
+__all__ = ["NoText", "NoTextEncoder", "SubwordText", "SubwordTextEncoder"]
 
 
 @dataclass(frozen=True)
@@ -50,3 +50,25 @@ class SubwordTextEncoder(nn.Module):
         x = x + self.attention(y, y, y, key_padding_mask=~valid, need_weights=False)[0]
         weight = valid[..., None].to(x.dtype)
         return self.out((x * weight).sum(1) / weight.sum(1).clamp_min(1.0))
+
+
+@dataclass(frozen=True)
+class NoText(Part):
+    """In place of a text encoder, for a policy that is never told what to do: zeros whatever the instruction."""
+
+    tag: ClassVar[str] = "no-text"
+    width: int = 8
+
+    def build(self, shapes: Shapes) -> "NoTextEncoder":
+        return NoTextEncoder(self)
+
+
+class NoTextEncoder(nn.Module):
+    """See `NoText`."""
+
+    def __init__(self, config: NoText):
+        super().__init__()
+        self.width = config.width
+
+    def forward(self, batch: Batch) -> Float[Tensor, "B D"]:
+        return batch.state.new_zeros(len(batch.state), self.width)

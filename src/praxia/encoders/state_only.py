@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from praxia.core.config import Part
+from praxia.encoders.body_state import BodyState
 from praxia.encoders.language import SubwordText
 from praxia.encoders.readout import Readout
 from praxia.nn.types import Batch, Context, Shapes
@@ -19,7 +20,7 @@ class StateOnly(Part):
     """What `FilmCNN` is without its pictures: the same text encoder and the same readout."""
 
     tag: ClassVar[str] = "state-only"
-    text: SubwordText = field(default_factory=SubwordText)
+    text: Part = field(default_factory=SubwordText)
     width: int = 512
 
     def build(self, shapes: Shapes) -> "StateOnlyEncoder":
@@ -34,8 +35,9 @@ class StateOnlyEncoder(nn.Module):
     def __init__(self, config: StateOnly, shapes: Shapes):
         super().__init__()
         self.width = config.width
-        self.text = config.text.build(shapes)
-        self.readout = Readout(shapes.state_dim * shapes.num_states + self.text.width, config.width)
+        self.text = config.text.build(shapes)  # pyright: ignore[reportAttributeAccessIssue]
+        self.state = BodyState(shapes)
+        self.readout = Readout(self.state.width + self.text.width, config.width)
 
     def forward(self, batch: Batch) -> Context:
-        return self.readout(torch.cat([batch.state.flatten(1), self.text(batch)], dim=-1))
+        return self.readout(torch.cat([self.state(batch), self.text(batch)], dim=-1))

@@ -1,10 +1,41 @@
 """Whether a policy and a benchmark fit, said before the first episode."""
 
-from praxia.core.errors import MismatchError
-from praxia.core.types import Camera, Embodiment, Field, Policy
+from typing import NoReturn, Protocol, runtime_checkable
+
+from praxia.core.errors import MismatchError, UnknownName
+from praxia.core.types import Camera, Embodiment, Field, Policy, Window
 from praxia.evaluate.benchmarks import Benchmark
 
-__all__ = ["check_fit"]
+__all__ = ["Binds", "bound", "check_fit"]
+
+
+@runtime_checkable
+class Binds(Protocol):
+    """A policy that was trained on one or more bodies and can decide for one of them."""
+
+    embodiments: tuple[Embodiment, ...]
+    window: Window
+
+    def bind(self, body: Embodiment, name: str | None = None) -> Policy:
+        """The same weights deciding for `body` as for the trained embodiment `name`; None: that of the body's name."""
+        ...
+
+
+def bound(policy: Binds, benchmark: Benchmark, body: Embodiment, bind_as: str | None = None) -> Policy:
+    """`policy` bound to `body`, the benchmark's: by its name, or on purpose as the trained embodiment `bind_as`.
+
+    Raises:
+        UnknownName: `bind_as` names no embodiment that it was trained on.
+        MismatchError: it was not trained on the body, or the trained embodiment means something else; names both.
+    """
+    trained = {one.name: one for one in policy.embodiments}
+    if bind_as is not None and bind_as not in trained:
+        raise UnknownName("embodiment of this policy", bind_as, trained, "praxia info POLICY")
+    name = bind_as or body.name
+    if name not in trained:
+        _refuse(" and ".join(map(repr, trained)), benchmark, body)
+    _expect_same(trained[name], body, policy.window.cameras, benchmark)
+    return policy.bind(body, name)
 
 
 def check_fit(policy: Policy, benchmark: Benchmark, body: Embodiment) -> None:
@@ -15,20 +46,34 @@ def check_fit(policy: Policy, benchmark: Benchmark, body: Embodiment) -> None:
     Raises:
         MismatchError: naming both.
     """
-    _check_cameras(policy.window.cameras, benchmark)
-    if policy.embodiment is None:
+    _expect_cameras(policy.window.cameras, benchmark)
+    ours = policy.embodiment
+    if ours is None:
         return
-    ours, theirs = _essence(policy.embodiment, policy.window.cameras), _essence(body, policy.window.cameras)
-    different = [name for name in ours if ours[name] != theirs[name]]
-    if different:
-        named = ", ".join(f"{name} {ours[name]} but {theirs[name]}" for name in different)
+    if ours.name != body.name:
+        _refuse(repr(ours.name), benchmark, body)
+    _expect_same(ours, body, policy.window.cameras, benchmark)
+
+
+def _refuse(trained: str, benchmark: Benchmark, body: Embodiment) -> NoReturn:
+    raise MismatchError(
+        f"the policy is for embodiment {trained}, benchmark {benchmark.name!r} has {body.name!r}; choose another with"
+        " `praxia info --benchmarks`, or use its weights for that body on purpose with --as EMBODIMENT"
+    )
+
+
+def _expect_same(ours: Embodiment, theirs: Embodiment, cameras: tuple[str, ...], benchmark: Benchmark) -> None:
+    _expect_cameras(cameras, benchmark)
+    mine, other = _essence(ours, cameras), _essence(theirs, cameras)
+    if different := [name for name in mine if mine[name] != other[name]]:
+        named = ", ".join(f"{name} {mine[name]} but {other[name]}" for name in different)
         raise MismatchError(
-            f"the policy is for embodiment {policy.embodiment.name!r}, benchmark {benchmark.name!r} has {body.name!r}:"
+            f"the policy is for embodiment {ours.name!r}, benchmark {benchmark.name!r} has {theirs.name!r}:"
             f" {named}; choose another with `praxia info --benchmarks`"
         )
 
 
-def _check_cameras(wanted: tuple[str, ...], benchmark: Benchmark) -> None:
+def _expect_cameras(wanted: tuple[str, ...], benchmark: Benchmark) -> None:
     missing = [camera for camera in wanted if camera not in benchmark.cameras]
     if missing:
         raise MismatchError(
@@ -41,7 +86,6 @@ def _essence(body: Embodiment, cameras: tuple[str, ...]) -> dict[str, str]:
     """What must be equal for actions and observations to mean the same, in words."""
     sizes = {camera.name: camera for camera in body.cameras}
     return {
-        "name": body.name,
         "state": _words(body.state),
         "action": _words(body.action),
         "pictures": ", ".join(_describe(sizes.get(name)) for name in cameras),

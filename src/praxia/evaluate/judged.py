@@ -5,24 +5,33 @@ import os
 from importlib.metadata import version
 from pathlib import Path
 
+from praxia.core.errors import PraxiaError
 from praxia.core.types import Policy
 from praxia.envs import find_family
 from praxia.evaluate.benchmarks import Benchmark
+from praxia.evaluate.fit import bound
 
 __all__ = ["find_policy"]
 
 
-def find_policy(name: str, benchmark: Benchmark, *, exact: bool, workers: int | None = None) -> tuple[Policy, str, int]:
+def find_policy(
+    name: str, benchmark: Benchmark, *, exact: bool, workers: int | None = None, bind_as: str | None = None
+) -> tuple[Policy, str, int]:
     """A policy by the name "expert" or "zero" or by the path of its checkpoint, its SHA-256, and its threads.
 
     A learned policy gets one thread under `exact`, and otherwise the cores that `workers` (None: one a core) leave
-    it: numerical libraries that share cores with simulators lose most of their speed.
+    it: numerical libraries that share cores with simulators lose most of their speed. It is bound to the benchmark's
+    body, or, on purpose, for that body as the embodiment `bind_as` that it was trained on.
 
     Raises:
-        PraxiaError: no checkpoint there; UnknownName: no expert for the benchmark's environments.
+        PraxiaError: no checkpoint there, or `bind_as` for a policy without weights.
+        UnknownName: no expert for the benchmark's environments, or no trained embodiment `bind_as`.
+        MismatchError: not trained on the benchmark's body, or on another that means something else.
         DataError: weights that are not those that were saved.
     """
     if name in ("expert", "zero"):
+        if bind_as is not None:
+            raise PraxiaError(f"--as expects the folder of a trained policy, got {name!r}, which needs no binding")
         return _scripted(name, benchmark), _digest(name, benchmark), 1
 
     # Only a learned policy needs torch, and its import takes seconds.
@@ -34,7 +43,8 @@ def find_policy(name: str, benchmark: Benchmark, *, exact: bool, workers: int | 
     threads = 1 if exact else max(1, cores - (workers or cores))
     torch.set_num_threads(threads)
     policy, digest = load_policy(Path(name), choose_device())
-    return policy, digest, threads
+    body = find_family(benchmark.env).embodiment(benchmark.spec(benchmark.tasks[0]))
+    return bound(policy, benchmark, body, bind_as), digest, threads
 
 
 def _scripted(name: str, benchmark: Benchmark) -> Policy:

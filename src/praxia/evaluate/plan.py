@@ -12,7 +12,10 @@ __all__ = ["Evaluation", "plan"]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Who is judged on what: `episodes` is the number a task, `seed` enters the policy's noise alone."""
+    """Who is judged on what: `episodes` is the number a task, `seed` enters the policy's noise alone.
+
+    `bind_as` is the trained embodiment as which the policy was bound on purpose to the benchmark's body, if it was.
+    """
 
     benchmark: Benchmark
     policy_sha256: str
@@ -20,6 +23,7 @@ class Evaluation:
     control: str | None = None
     exact: bool = False
     seed: int = 0
+    bind_as: str | None = None
 
 
 def plan(evaluation: Evaluation, family: Family) -> list[Job]:

@@ -44,6 +44,7 @@ def _all(groups: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
 
 _TASK_GROUPS = {
     **_held_out(("combinations", "phrasings", "references")),
+    "relations": ("push-to", "place-beside"),
     "verbs": ("stack", "open", "close", "flip"),
 }
 _SCENE_GROUPS = _held_out(("colours", "textures", "lights", "cameras", "heights", "distractors"))
@@ -51,7 +52,7 @@ _SCENE_GROUPS = _held_out(("colours", "textures", "lights", "cameras", "heights"
 TASK = replace(
     TRAIN,
     name="tabletop/task",
-    summary="trained kinds of scenes, but other things to do: held-out combinations, phrasings, references and verbs",
+    summary="known kinds of scenes, but other things to do: combinations, phrasings, references, relations, verbs",
     tasks=_all(_TASK_GROUPS),
     axis="task",
     groups=_TASK_GROUPS,

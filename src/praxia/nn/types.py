@@ -20,22 +20,32 @@ class Shapes:
     """The sizes that a data set and a window fix, from which encoders and heads build their layers.
 
     `num_images` counts the pictures of a window over all cameras and moments, `num_states` its state moments.
+    `bodies` holds (state dims, action dims) of each embodiment, in the order of their ids; `state_dim` and
+    `action_dim` are the largest, to which all are padded.
     """
 
     cameras: tuple[str, ...]
     num_images: int
     num_states: int
-    state_dim: int
-    action_dim: int
+    bodies: tuple[tuple[int, int], ...]
     horizon: int
     vocabulary: int
+
+    @property
+    def state_dim(self) -> int:
+        return max(state for state, _ in self.bodies)
+
+    @property
+    def action_dim(self) -> int:
+        return max(action for _, action in self.bodies)
 
 
 @dataclass(frozen=True)
 class Batch:
     """One training or inference batch on one device. `action` is absent at inference.
 
-    `images` are [B, T, C, Y, X]; each modality has its own T, and each camera its own Y and X.
+    `images` are [B, T, C, Y, X]; each modality has its own T, and each camera its own Y and X. `embodiment` numbers
+    each row's body; what state and action hold in dims that it does not have must not matter.
     """
 
     images: Mapping[str, UInt8[Tensor, "B _ C _ _"]]
@@ -44,6 +54,7 @@ class Batch:
     state_valid: Bool[Tensor, "B T"]
     text: Int[Tensor, "B L"]
     text_valid: Bool[Tensor, "B L"]
+    embodiment: Int[Tensor, " B"]
     action: Float[Tensor, "B H A"] | None = None
     action_valid: Bool[Tensor, "B H"] | None = None
 
@@ -90,10 +101,12 @@ class Head(Protocol):
     def loss(
         self, context: Context, batch: Batch, generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """A mean over the valid action entries, and metrics for the log."""
+        """A mean over the valid action entries of each row's own body, and metrics for the log."""
         ...
 
-    def sample(self, context: Context, noise: Float[Tensor, "B ..."]) -> Float[Tensor, "B H A"]:
+    def sample(
+        self, context: Context, noise: Float[Tensor, "B ..."], embodiment: Int[Tensor, " B"]
+    ) -> Float[Tensor, "B H A"]:
         """Actions from noise drawn by the caller: the head itself is deterministic."""
         ...
 

@@ -1,6 +1,7 @@
 """An encoder and a head put together: what is trained, and what decides."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
 from praxia.core.config import Part
-from praxia.core.errors import MismatchError
+from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.keys import generator
 from praxia.core.types import Decision, Embodiment, Observation, Query, Samples, Window
 from praxia.nn.types import Batch, Shapes
@@ -56,8 +57,8 @@ class ComposedModel(nn.Module):
         return self.head.loss(self.encoder(batch), batch, generator)  # pyright: ignore[reportCallIssue]
 
     def sample(self, batch: Batch, noise: Float[Tensor, "B ..."]) -> Float[Tensor, "B H A"]:
-        """Normalised action chunks."""
-        return self.head.sample(self.encoder(batch), noise)  # pyright: ignore[reportCallIssue]
+        """Normalised action chunks, padded to the largest body's dims."""
+        return self.head.sample(self.encoder(batch), noise, batch.embodiment)  # pyright: ignore[reportCallIssue]
 
     # torch's module wrappers (DDP) hook `forward`; training goes through it, so that gradients are synchronised.
     forward = loss
@@ -68,27 +69,65 @@ class LearnedPolicy:
 
     Holds weights only; the carry is empty because the model sees its whole window in the query. Noise is drawn on
     the CPU, keyed by (episode, step), so it does not depend on who else is in the batch.
+
+    `embodiments` are the bodies it was trained on. Of several, `bind` says for which one it decides.
     """
 
     privileged = False
 
-    def __init__(self, model: ComposedModel, transforms: Transforms, embodiment: Embodiment, window: Window):
+    def __init__(
+        self, model: ComposedModel, transforms: Transforms, embodiments: tuple[Embodiment, ...], window: Window
+    ):
         self.model = model.eval()
         self.transforms = transforms
-        self.embodiment = embodiment
+        self.embodiments = embodiments
         self.window = window
         self.device = next(model.parameters()).device
+        # The body it decides for, and whose weights and normalisers it uses for it.
+        self._bound = (embodiments[0], 0) if len(embodiments) == 1 else None
+
+    @property
+    def embodiment(self) -> Embodiment:
+        """The body it decides for.
+
+        Raises:
+            MismatchError: it was trained on several and is not bound to one.
+        """
+        return self._binding()[0]
+
+    def bind(self, body: Embodiment, name: str | None = None) -> "LearnedPolicy":
+        """The same weights deciding for `body` as for the trained embodiment `name`; None: that of the body's own name.
+
+        Whether the two have the same fields, rate and pictures is for the caller to judge (`evaluate.fit`).
+
+        Raises:
+            UnknownName: no embodiment of that name was trained.
+        """
+        trained = [one.name for one in self.embodiments]
+        name = body.name if name is None else name
+        if name not in trained:
+            raise UnknownName("embodiment of this policy", name, trained, "praxia info POLICY")
+        bound = copy(self)
+        bound._bound = (body, trained.index(name))
+        return bound
+
+    def _binding(self) -> tuple[Embodiment, int]:
+        if self._bound is None:
+            names = ", ".join(repr(one.name) for one in self.embodiments)
+            raise MismatchError(f"the policy was trained on several embodiments ({names}); bind it to one of them")
+        return self._bound
 
     def start(self, num_rows: int) -> None:
         return None
 
     @torch.inference_mode()
     def act(self, queries: Sequence[Query], carry: None) -> tuple[list[Decision], None]:
-        samples = self.transforms.encode(stack_queries(queries, self.window))
+        _, body = self._binding()
+        samples = self.transforms.encode(stack_queries(queries, self.window, body))
         batch = to_batch(samples, self.transforms).to(self.device)
         noise = np.stack([self._noise(query) for query in queries])
         actions = self.model.sample(batch, torch.from_numpy(noise).to(self.device))
-        chunks = self.transforms.decode(actions.float().cpu().numpy())
+        chunks = self.transforms.decode(actions.float().cpu().numpy(), body)
         valid = np.ones(self.window.horizon, dtype=bool)
         return [Decision(chunk, valid) for chunk in chunks], None
 
@@ -97,8 +136,11 @@ class LearnedPolicy:
         return generator("policy", query.key, query.step).standard_normal(shape, dtype=np.float32)  # pyright: ignore
 
 
-def stack_queries(queries: Sequence[Query], window: Window) -> Samples:
-    """Queries as a batch of windows. A history shorter than the window repeats its oldest moment, not valid."""
+def stack_queries(queries: Sequence[Query], window: Window, body: int) -> Samples:
+    """Queries as a batch of windows of the embodiment numbered `body`.
+
+    A history shorter than the window repeats its oldest moment, not valid.
+    """
 
     def moments(query: Query, offsets: tuple[int, ...]) -> tuple[list[Observation], list[bool]]:
         last = len(query.history) - 1
@@ -116,6 +158,7 @@ def stack_queries(queries: Sequence[Query], window: Window) -> Samples:
         state=np.stack([np.stack([seen.state for seen in row]) for row, _ in chosen]),
         state_valid=np.array([valid for _, valid in chosen]),
         instruction=tuple(query.history[-1].instruction for query in queries),
+        embodiment=np.full(len(queries), body, dtype=np.int64),
         action=None,
         action_valid=None,
     )
@@ -131,6 +174,7 @@ def to_batch(samples: Samples, transforms: Transforms) -> Batch:
         state_valid=torch.from_numpy(samples.state_valid),
         text=torch.from_numpy(text),
         text_valid=torch.from_numpy(text_valid),
+        embodiment=torch.from_numpy(samples.embodiment),
         action=None if samples.action is None else torch.from_numpy(samples.action),
         action_valid=None if samples.action_valid is None else torch.from_numpy(samples.action_valid),
     )

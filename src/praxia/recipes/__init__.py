@@ -4,4 +4,6 @@ RECIPES = {
     "flow-metaworld": "praxia.recipes.metaworld:flow_metaworld",
     "flow-metaworld-blind": "praxia.recipes.metaworld:flow_metaworld_blind",
     "flow-tabletop": "praxia.recipes.tabletop:flow_tabletop",
+    "flow-tabletop-bodies": "praxia.recipes.tabletop:flow_tabletop_bodies",
+    "flow-tabletop-language-free": "praxia.recipes.tabletop:flow_tabletop_language_free",
 }

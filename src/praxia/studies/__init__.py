@@ -2,4 +2,6 @@
 
 STUDIES = {
     "demo": "praxia.studies.demo:demo",
+    "tabletop": "praxia.studies.tabletop:tabletop",
+    "tabletop-experts": "praxia.studies.tabletop_experts:tabletop_experts",
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from praxia.core.errors import DataError, PraxiaError
+from praxia.core.files import whole_lines
 from praxia.data.layout import PLAN, committed
 from praxia.data.summary import info
 from praxia.results.rows import Row, read_rows
@@ -152,9 +153,7 @@ def _read_run(path: Path) -> TrainingRun:
 
 def _read_lines(path: Path) -> Iterator[dict[str, float | int]]:
     """Every whole line: a run that is under way, or was killed, may end within one."""
-    for number, line in enumerate(path.read_text().splitlines(keepends=True), 1):
-        if not line.endswith("\n"):
-            return
+    for number, line in enumerate(whole_lines(path), 1):
         try:
             yield json.loads(line)
         except ValueError as error:

@@ -1,10 +1,9 @@
 """The training loop, on Lightning Fabric. The step counter is the only data state."""
 
-import hashlib
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,11 @@ from torch import Tensor
 
 from praxia.checkpoint.store import PolicyConfig, save_policy
 from praxia.core.config import part_to_json
-from praxia.core.errors import MismatchError, PraxiaError, TrainingError, expect_positive
+from praxia.core.errors import PraxiaError, TrainingError, expect_positive
 from praxia.core.files import write_whole
+from praxia.core.keys import seed
 from praxia.data.dataset import Dataset
+from praxia.data.mixture import Mixture
 from praxia.data.order import batch_indices
 from praxia.data.windows import Windows
 from praxia.nn.ema import Ema
@@ -39,9 +40,9 @@ Report = Callable[[int, dict[str, float | int]], None]
 
 @dataclass(frozen=True)
 class Source:
-    """Where batches come from: windows of a data set through the policy's transforms."""
+    """Where batches come from: windows of the data sets through the policy's transforms."""
 
-    windows: Windows
+    windows: Mixture
     transforms: Transforms
     seed: int
     batch_size: int
@@ -58,7 +59,7 @@ class Source:
 
 def train(
     run: TrainRun,
-    data: Path,
+    data: Sequence[Path],
     out: Path,
     *,
     recipe: str,
@@ -66,7 +67,7 @@ def train(
     resume: bool = False,
     report: Report | None = None,
 ) -> dict[str, Any]:
-    """Train `run` on the data set at `data`, write the policy to `out/policy`, and return what was done.
+    """Train `run` on the data sets at `data`, write the policy to `out/policy`, and return what was done.
 
     Returns {checkpoint, steps, resumed_from, samples_per_s, weights_sha256}. `report(step, metrics)` is called at
     every logged step. With `resume`, goes on from the last saved state bit-identically (same device, same threads).
@@ -74,23 +75,24 @@ def train(
 
     Raises:
         PraxiaError: `out` holds a run already, or another run than the one to resume.
+        MismatchError: data sets that do not fit each other or the recipe.
         TrainingError: the loss is not finite; names the batch.
     """
     expect_positive(**{"train.steps": run.train.steps, "train.batch-size": run.train.batch_size})
     fabric = Fabric(accelerator="auto", devices=_num_processes(), precision=_precision(run))
     fabric.launch()
-    dataset = Dataset(data)
+    datasets = [Dataset(path) for path in data]
     description = {
         "recipe": recipe,
         "config": part_to_json(run),
         "command": command,
-        "data": {"path": str(data), "content_sha256": dataset.content_sha256},
+        "data": [{"path": str(one.root), "content_sha256": one.content_sha256} for one in datasets],
         "seed": run.train.seed,
     }
     if fabric.is_global_zero:
         _claim(out, description, resume)
     fabric.barrier()
-    source, config = _prepare(run, dataset, description)
+    source, config = _prepare(run, datasets, description)
     torch.manual_seed(run.train.seed)
     model = config.model.build(config.shapes)
     result = _fit(fabric, run, model, source, out, report)
@@ -98,28 +100,22 @@ def train(
     return {"checkpoint": str(out / "policy"), **result}
 
 
-def _prepare(run: TrainRun, dataset: Dataset, description: dict[str, Any]) -> tuple[Source, PolicyConfig]:
-    embodiment = dataset.embodiment
-    if missing := set(run.window.cameras) - set(dataset.cameras):
-        raise MismatchError(
-            f"the recipe looks through {sorted(missing)}, but the data set {dataset.root} has cameras "
-            f"{sorted(dataset.cameras)}; override --window.moments or collect with that camera"
-        )
-    episodes = dataset.select(successful=run.only_success)
-    if not len(episodes):
-        raise PraxiaError(f"no episode of {dataset.root} can be trained on: none succeeded; see `praxia info`")
-    windows = Windows(dataset, run.window, episodes)
-    transforms = Transforms.fit(dataset.stats, dataset.instructions)
+def _prepare(run: TrainRun, datasets: Sequence[Dataset], description: dict[str, Any]) -> tuple[Source, PolicyConfig]:
+    windows = Mixture([Windows(one, run.window, one.select(successful=run.only_success)) for one in datasets])
+    bodies = windows.embodiments
+    transforms = Transforms.fit(
+        ([one.stats for one in datasets if one.embodiment.name == body.name] for body in bodies),
+        [text for one in datasets for text in one.instructions],
+    )
     shapes = Shapes(
         cameras=run.window.cameras,
         num_images=sum(len(run.window.moments[f"image.{camera}"]) for camera in run.window.cameras),
         num_states=len(run.window.moments["state"]),
-        state_dim=embodiment.state_dim,
-        action_dim=embodiment.action_dim,
+        bodies=tuple((body.state_dim, body.action_dim) for body in bodies),
         horizon=run.window.horizon,
         vocabulary=transforms.subwords.size,
     )
-    config = PolicyConfig(run.model, shapes, transforms, embodiment, run.window, description)
+    config = PolicyConfig(run.model, shapes, transforms, bodies, run.window, description)
     return Source(windows, transforms, run.train.seed, run.train.batch_size), config
 
 
@@ -138,8 +134,10 @@ def _claim(out: Path, description: dict[str, Any], resume: bool) -> None:
             raise PraxiaError(
                 f"{out} was begun with another {name}; resume with the same options as {before['command']!r}"
             )
-    if before["data"]["content_sha256"] != description["data"]["content_sha256"]:
-        raise PraxiaError(f"{out} was begun on other data ({before['data']['path']}); train anew with another --out")
+    contents = [[one["content_sha256"] for one in each["data"]] for each in (before, description)]
+    if contents[0] != contents[1]:
+        paths = ",".join(one["path"] for one in before["data"])
+        raise PraxiaError(f"{out} was begun on other data (--data {paths}); train anew with another --out")
 
 
 def _fit(
@@ -188,7 +186,7 @@ def _tracker(fabric: Fabric, run: TrainRun, out: Path, resumed_from: int) -> Abs
 def _step(fabric: Fabric, run: TrainRun, model, optimizer, source: Source, step: int) -> Tensor:
     """One optimiser step. All of its randomness is keyed by (seed, step, rank)."""
     options = run.train
-    generator = torch.Generator(fabric.device).manual_seed(_stream(options.seed, step, fabric.global_rank))
+    generator = torch.Generator(fabric.device).manual_seed(seed(options.seed, step, fabric.global_rank))
     batch = source.batch(step, fabric.global_rank, fabric.world_size).to(fabric.device)
     if options.shift_px:
         batch = random_shift(batch, options.shift_px, generator)
@@ -206,11 +204,6 @@ def _rate(run: TrainRun, step: int) -> float:
     return warmup_cosine(step, run.train.learning_rate, run.train.warmup_steps, run.train.steps)
 
 
-def _stream(*key: int) -> int:
-    """A 63-bit seed from a key."""
-    return int.from_bytes(hashlib.sha256(repr(key).encode()).digest()[:8], "little") >> 1
-
-
 def _check_finite(first_bad: int, total: int, source: Source) -> None:
     """Refuse to go on, or to save, after a loss that was not finite."""
     if first_bad >= total:
@@ -221,7 +214,7 @@ def _check_finite(first_bad: int, total: int, source: Source) -> None:
     finite = np.isfinite(samples.action).all((1, 2)) & np.isfinite(samples.state).all((1, 2))
     where = source.windows.frames_of(rows[~finite])
     cause = (
-        f"not finite in the data: (episode, frame) {where[:4]}; run `praxia info DIR`"
+        f"not finite in the data: (data set, episode, frame) {where[:4]}; run `praxia info DIR`"
         if where
         else "all its values are finite: lower --train.learning-rate"
     )

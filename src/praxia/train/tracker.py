@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from praxia.core.errors import PraxiaError
-from praxia.core.files import write_whole
+from praxia.core.files import whole_lines, write_whole
 
 __all__ = ["Tracker"]
 
@@ -36,8 +36,8 @@ class Tracker:
     def _forget_after(self, step: int) -> None:
         """Drop what an interrupted run logged past the state it goes on from: those steps come again."""
         if self.path.exists():
-            lines = [line for line in self.path.read_text().splitlines(keepends=True) if line.endswith("\n")]
-            write_whole(self.path, "".join(line for line in lines if json.loads(line)["step"] <= step))
+            kept = [line for line in whole_lines(self.path) if json.loads(line)["step"] <= step]
+            write_whole(self.path, "".join(kept))
 
     @staticmethod
     def _logger(run: Path, name: str):

@@ -1,56 +1,88 @@
 """All transforms of one policy, in the order they are applied: the part of a checkpoint that is not weights."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 
 from praxia.core.types import Samples
 from praxia.transforms.normalise import Normaliser
 from praxia.transforms.subwords import Subwords
 
-__all__ = ["Transforms"]
+__all__ = ["BodyTransforms", "Stats", "Transforms"]
+
+# A data set's statistics: {feature: {"q01": [...], "q99": [...], ...}}.
+Stats = Mapping[str, Mapping[str, Sequence[float]]]
+
+
+@dataclass(frozen=True)
+class BodyTransforms:
+    """Normalisation of one body's state and action."""
+
+    state: Normaliser
+    action: Normaliser
+
+    @classmethod
+    def fit(cls, stats: Iterable[Stats]) -> "BodyTransforms":
+        """From the statistics of all of the body's data sets (features "observation.state" and "action")."""
+        stats = list(stats)
+        return cls(
+            state=Normaliser.from_stats(*(one["observation.state"] for one in stats)),
+            action=Normaliser.from_stats(*(one["action"] for one in stats)),
+        )
 
 
 @dataclass(frozen=True)
 class Transforms:
-    """State and action normalisation and the instruction vocabulary."""
+    """Normalisation of each body's state and action, in the order of the embodiments, and one vocabulary."""
 
-    state: Normaliser
-    action: Normaliser
+    bodies: tuple[BodyTransforms, ...]
     subwords: Subwords
 
     @classmethod
-    def fit(cls, stats: Mapping[str, Mapping[str, Sequence[float]]], instructions: Sequence[str]) -> "Transforms":
-        """From a data set's statistics (features "observation.state" and "action") and its instructions."""
-        return cls(
-            state=Normaliser.from_stats(stats["observation.state"]),
-            action=Normaliser.from_stats(stats["action"]),
-            subwords=Subwords.fit(instructions),
-        )
+    def fit(cls, stats: Iterable[Iterable[Stats]], instructions: Sequence[str]) -> "Transforms":
+        """From the statistics of the data sets of each body and the instructions of all."""
+        return cls(tuple(BodyTransforms.fit(body) for body in stats), Subwords.fit(instructions))
 
     def encode(self, samples: Samples) -> Samples:
-        """Normalise state and action; pictures stay uint8 until they are on the device."""
-        action = None if samples.action is None else self.action.encode(samples.action)
-        return replace(samples, state=self.state.encode(samples.state), action=action)
+        """Normalise each row by its own body; dims that it does not have become zero.
 
-    def decode(self, action: Float32[np.ndarray, "*batch H A"]) -> Float32[np.ndarray, "*batch H A"]:
-        """Network outputs to declared units."""
-        return self.action.decode(action)
+        State and action come out padded to the largest body's. Pictures stay uint8 until they are on the device.
+        """
+        state = _by_body(samples.state, samples.embodiment, [body.state for body in self.bodies])
+        if samples.action is None:
+            return replace(samples, state=state)
+        action = _by_body(samples.action, samples.embodiment, [body.action for body in self.bodies])
+        return replace(samples, state=state, action=action)
+
+    def decode(self, action: Float32[np.ndarray, "*batch H A"], body: int) -> Float32[np.ndarray, "*batch H D"]:
+        """Network outputs to the declared units of the embodiment numbered `body`, cut to its own dims."""
+        normaliser = self.bodies[body].action
+        return normaliser.decode(action[..., : normaliser.size])
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "state": self.state.to_json(),
-            "action": self.action.to_json(),
+            "bodies": [{"state": body.state.to_json(), "action": body.action.to_json()} for body in self.bodies],
             "subwords": {"model": self.subwords.model, "max_length": self.subwords.max_length},
         }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Transforms":
-        return cls(
-            state=Normaliser.from_json(value["state"]),
-            action=Normaliser.from_json(value["action"]),
-            subwords=Subwords(**value["subwords"]),
+        bodies = (
+            BodyTransforms(Normaliser.from_json(body["state"]), Normaliser.from_json(body["action"]))
+            for body in value["bodies"]
         )
+        return cls(tuple(bodies), Subwords(**value["subwords"]))
+
+
+def _by_body(
+    value: Float32[np.ndarray, "B T D"], embodiment: Int64[np.ndarray, " B"], normalisers: Sequence[Normaliser]
+) -> Float32[np.ndarray, "B T E"]:
+    """Each row through the normaliser of its body, padded with zeros to the largest."""
+    encoded = np.zeros((*value.shape[:-1], max(one.size for one in normalisers)), dtype=np.float32)
+    for body in np.unique(embodiment):
+        normaliser, rows = normalisers[body], embodiment == body
+        encoded[rows, :, : normaliser.size] = normaliser.encode(value[rows, :, : normaliser.size])
+    return encoded

@@ -30,9 +30,19 @@ class Normaliser:
             raise PraxiaError("normalisation needs finite quantiles; run `praxia info DIR` on the data set")
 
     @classmethod
-    def from_stats(cls, stats: Mapping[str, Sequence[float]]) -> "Normaliser":
-        """From one feature of a data set's statistics: needs "q01" and "q99"."""
-        return cls(tuple(map(float, stats["q01"])), tuple(map(float, stats["q99"])))
+    def from_stats(cls, *stats: Mapping[str, Sequence[float]]) -> "Normaliser":
+        """From one feature of one or more data sets' statistics: needs "q01" and "q99".
+
+        Of several the lowest and the highest: a range that holds the bulk of each, however few frames one has.
+        """
+        low = np.min([one["q01"] for one in stats], axis=0)
+        high = np.max([one["q99"] for one in stats], axis=0)
+        return cls(tuple(map(float, low)), tuple(map(float, high)))
+
+    @property
+    def size(self) -> int:
+        """How many dims it maps."""
+        return len(self.low)
 
     def encode(self, value: Float32[np.ndarray, "*batch D"]) -> Float32[np.ndarray, "*batch D"]:
         """Declared units to about [-1, 1]."""

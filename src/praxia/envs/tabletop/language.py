@@ -28,12 +28,10 @@ PHRASES: dict[str, tuple[str, ...]] = {
 HELD_OUT_PHRASES: dict[str, tuple[str, ...]] = {
     "touch": ("make contact with {s}", "could you feel {s} with your hand"),
     "push": ("nudge {s} {d}", "please get {s} to move {d}"),
-    "push to": ("nudge {s} towards {r}", "bring {s} next to {r} without lifting it"),
     "press": ("please activate {s}", "poke {s}"),
     "pick": ("grab {s} and raise it", "i would like you to hold {s} up"),
     "place in": ("{r} is where {s} belongs", "store {s} inside {r}"),
     "place on": ("{s} should end up on {r}", "rest {s} upon {r}"),
-    "place": ("{s} should end up {d} {r}", "i want {s} to be {d} {r}"),
 }
 SAID = {"left": "to the left", "right": "to the right", "away": "away from me", "closer": "towards me"}
 

@@ -7,11 +7,11 @@ import numpy as np
 
 from praxia.core.keys import generator
 from praxia.core.types import Start
-from praxia.envs.tabletop.goals import Goal, possible_goals
+from praxia.envs.tabletop.goals import SIDES, Goal, possible_goals
 from praxia.envs.tabletop.language import instruct, relations_to
 from praxia.envs.tabletop.layout import draw_scene
 from praxia.envs.tabletop.scene import Scene
-from praxia.envs.tabletop.tasks import SCENE_FACTORS, TRAINED, is_held_out_combination, short_name
+from praxia.envs.tabletop.tasks import RELATIONS, SCENE_FACTORS, TRAINED, is_held_out_combination, short_name
 
 __all__ = ["draw_start", "other_instruction", "twin_start"]
 
@@ -67,6 +67,7 @@ def _single(rng: np.random.Generator, scene: Scene, verb: str, factor: str) -> l
         goal
         for goal in possible_goals(scene, verb)
         if is_held_out_combination(verb, scene.find(goal.subject)) == (factor == "combinations")
+        and _relates_things(goal) == (factor in RELATIONS)
     ]
     goal = _choose(rng, goals)
     if goal is None or (factor == "references" and not relations_to(goal.subject, scene)):
@@ -86,16 +87,17 @@ def _choose(rng: np.random.Generator, goals: Sequence[Goal]) -> Goal | None:
     return chosen[rng.integers(len(chosen))]
 
 
-# "to" among pushes; bins before plates before sides among places. Kinds that are not there leave their share to others.
-WEIGHTS = {"push direction": 0.75, "push to": 0.25, "place in": 0.5, "place on": 0.25, "place side": 0.25}
+# Bins before plates: a plate is not in every scene. Where it is not, bins have its share.
+WEIGHTS = {"in": 0.6, "on": 0.4}
 
 
 def _kind(goal: Goal) -> str:
-    if goal.verb == "push":
-        return "push to" if goal.relation == "to" else "push direction"
-    if goal.verb == "place":
-        return f"place {goal.relation}" if goal.relation in ("in", "on") else "place side"
-    return goal.verb
+    return goal.relation if goal.verb == "place" else goal.verb
+
+
+def _relates_things(goal: Goal) -> bool:
+    """Whether the goal is about two things, and not about one and a direction or a fixture."""
+    return goal.relation == "to" or goal.relation in SIDES
 
 
 def _chain(rng: np.random.Generator, scene: Scene, length: int) -> list[Goal]:
@@ -124,7 +126,9 @@ def _other(rng: np.random.Generator, scene: Scene, goals: Sequence[Goal]) -> lis
         [
             goal
             for goal in possible_goals(scene, verb)
-            if goal.subject not in spoken and not is_held_out_combination(verb, scene.find(goal.subject))
+            if goal.subject not in spoken
+            and not is_held_out_combination(verb, scene.find(goal.subject))
+            and not _relates_things(goal)
         ],
     )
     return [goal] if goal else []

@@ -13,6 +13,7 @@ from praxia.envs.tabletop.scene import SHAPES, Fixture, Thing
 __all__ = [
     "CHAINS",
     "INSTRUCTIONS",
+    "RELATIONS",
     "SCENE_FACTORS",
     "TASK_FACTORS",
     "TRAINED",
@@ -22,17 +23,21 @@ __all__ = [
 ]
 
 TRAINED = ("touch", "push", "press", "pick", "place")
-UNTRAINED = ("stack", "open", "close", "flip")
+UNTRAINED = ("push-to", "place-beside", "stack", "open", "close", "flip")
+# Relations between two things, which training leaves out: it pushes by direction, and places in bins and on plates.
+RELATIONS = ("to", "beside")
 CHAINS = ("chain-2", "chain-3", "chain-4", "chain-5")
 TASK_FACTORS = ("combinations", "phrasings", "references")
 SCENE_FACTORS = ("colours", "textures", "lights", "cameras", "heights", "distractors")
 
 _PATTERNS = {
     "touch": "touch <thing>",
-    "push": "push <thing> <direction or to thing>",
+    "push": "push <thing> <direction>",
+    "push-to": "push <thing> to <thing>",
     "press": "press <button>",
     "pick": "pick up <thing>",
-    "place": "place <thing> <in bin, on plate, left or right of thing>",
+    "place": "place <thing> <in bin or on plate>",
+    "place-beside": "place <thing> <left or right of> <thing>",
     "stack": "stack <thing> on <thing>",
     "open": "open <drawer>",
     "close": "close <drawer>",

@@ -1,0 +1,48 @@
+"""Linear layers with weights of their own for each embodiment, and which dims of a padded vector are a body's own."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ["BodyLinear", "OneBodyLinear", "body_linear", "own_dims"]
+
+
+def body_linear(num_bodies: int, num_in: int, num_out: int) -> "BodyLinear | OneBodyLinear":
+    """A linear layer that is called with (x, embodiment)."""
+    return OneBodyLinear(num_in, num_out) if num_bodies == 1 else BodyLinear(num_bodies, num_in, num_out)
+
+
+class OneBodyLinear(nn.Linear):
+    """What is left of `BodyLinear` with one body: a plain linear layer, by its parameters' names and shapes too."""
+
+    def forward(self, input: Float[Tensor, "B I"], embodiment: Int[Tensor, " B"] | None = None) -> Float[Tensor, "B O"]:
+        return super().forward(input)
+
+
+class BodyLinear(nn.Module):
+    """y = x W[e] + b[e], where e is the row's embodiment: weight [E, I, O] and bias [E, O].
+
+    The category-specific linear layer of GR00T N1 (arXiv 2503.14734). Deviation: each row's input is laid into its
+    body's block of an [E I] vector that is zero elsewhere, and multiplied once. Few bodies make that cheap, no weight
+    is copied for each row, and gradients need no scatter, whose order differs from run to run on an accelerator.
+    """
+
+    def __init__(self, num_bodies: int, num_in: int, num_out: int):
+        super().__init__()
+        bound = 1 / math.sqrt(num_in)  # nn.Linear's own
+        self.weight = nn.Parameter(torch.empty(num_bodies, num_in, num_out).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(num_bodies, num_out).uniform_(-bound, bound))
+
+    def forward(self, x: Float[Tensor, "B I"], embodiment: Int[Tensor, " B"]) -> Float[Tensor, "B O"]:
+        chosen = functional.one_hot(embodiment, len(self.weight)).to(x.dtype)
+        blocks = (chosen[:, :, None] * x[:, None]).flatten(1)
+        return blocks @ self.weight.flatten(0, 1) + chosen @ self.bias
+
+
+def own_dims(sizes: Sequence[int]) -> Bool[Tensor, "E A"]:
+    """Which of the largest body's dims each body has: the first `sizes[e]`."""
+    return torch.arange(max(sizes)) < torch.tensor(sizes)[:, None]

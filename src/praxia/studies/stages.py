@@ -1,0 +1,110 @@
+"""The verbs as the stages of a study: each goes on where it was interrupted, and none runs twice."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from praxia.collect.plan import Collection
+from praxia.collect.runner import collect
+from praxia.core.errors import PraxiaError
+from praxia.envs import find_family
+from praxia.evaluate.benchmarks import Benchmark, find_benchmark
+from praxia.evaluate.judged import find_policy
+from praxia.evaluate.plan import Evaluation
+from praxia.evaluate.runner import evaluate
+from praxia.train.config import TrainRun
+from praxia.train.engine import train
+
+__all__ = ["Report", "Stages", "expect_unfinished"]
+
+# Called with the stage's name, what is done of it, what is planned, and a text for people.
+Report = Callable[[str, int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Stages:
+    """A study's folder and what its verbs share. `scale` shrinks demonstrations, steps and episodes alike."""
+
+    out: Path
+    seed: int
+    workers: int
+    scale: float
+    report: Report
+
+    def collect(self, name: str, benchmark: Benchmark, episodes: int) -> None:
+        """`episodes` demonstrations of each of the benchmark's tasks, in the folder `name`."""
+        family = find_family(benchmark.env)
+        collection = Collection(
+            benchmark.env,
+            benchmark.tasks,
+            self._scaled(episodes),
+            family.horizon,
+            seed=self.seed,
+            profile=benchmark.profile,
+            size=benchmark.size,
+            blunder_every=family.blunder_every,
+        )
+        say = partial(self.report, f"collect {name}")
+        collect(collection, self.out / name, family, workers=self.workers, resume=True, report=say)
+
+    def train(self, name: str, recipe: str, run: TrainRun, data: Sequence[str]) -> None:
+        """The recipe on the data sets of those names, in the folder `name`."""
+        if (self.out / name / "policy").exists():
+            return
+        options = replace(run.train, steps=self._scaled(run.train.steps), seed=self.seed)
+
+        def say(step: int, metrics: dict[str, float | int]) -> None:
+            self.report(
+                f"train {name}", step, options.steps, f"loss {metrics['loss']:.3f}, {metrics['samples_per_s']:.0f}/s"
+            )
+
+        command = f"praxia train {recipe} --data {','.join(data)} --out {name} --train.steps {options.steps}"
+        train(
+            replace(run, train=options),
+            [self.out / one for one in data],
+            self.out / name,
+            recipe=recipe,
+            command=f"{command} --train.seed {self.seed}",
+            resume=True,
+            report=say,
+        )
+
+    def evaluate(
+        self,
+        name: str,
+        policy: str | None,
+        benchmark_name: str,
+        episodes: int,
+        *,
+        control: str | None = None,
+        bind_as: str | None = None,
+    ) -> dict[str, Any]:
+        """Judge the policy in the folder `policy`, or the expert (None), and return the summary."""
+        benchmark, episodes = find_benchmark(benchmark_name), self._scaled(episodes)
+        who = "expert" if policy is None else str(self.out / policy)
+        judged, digest, threads = find_policy(who, benchmark, exact=False, workers=self.workers, bind_as=bind_as)
+        words = [f"praxia eval {policy or 'expert'} --benchmark {benchmark_name} --episodes {episodes}"]
+        words += [f"--control {control}"] if control else []
+        words += [f"--as {bind_as}"] if bind_as else []
+        return evaluate(
+            judged,
+            Evaluation(benchmark, digest, episodes, control, seed=self.seed, bind_as=bind_as),
+            self.out / f"{name}.jsonl",
+            find_family(benchmark.env),
+            workers=self.workers,
+            resume=True,
+            threads=threads,
+            command=" ".join([*words, f"--out {name}.jsonl"]),
+            report=partial(self.report, f"judge {name}"),
+        )
+
+    def _scaled(self, number: int) -> int:
+        return max(1, round(number * self.scale))
+
+
+def expect_unfinished(out: Path) -> None:
+    """Raises PraxiaError where a study has ended already."""
+    if (out / "summary.json").exists():
+        raise PraxiaError(f"{out} holds a finished study; open {out / 'report.html'} or choose another --out")

@@ -1,0 +1,82 @@
+"""The three axes: what a policy trained on one body in known scenes can do elsewhere, and what it uses to do it."""
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from praxia.core.files import write_whole
+from praxia.evaluate.benchmarks import find_benchmark
+from praxia.recipes.tabletop import flow_tabletop, flow_tabletop_bodies, flow_tabletop_language_free
+from praxia.studies.stages import Report, Stages, expect_unfinished
+from praxia.studio.report import report as make_report
+
+__all__ = ["tabletop"]
+
+# Of each of five tasks, on the gantry and on the arm of six joints; and how many of the held-out arm are five minutes.
+DEMONSTRATIONS, FEW = 900, 36
+EPISODES = {"tabletop/train": 40, "tabletop/task": 5, "tabletop/scene": 5, "tabletop/body": 20, "tabletop/long": 10}
+
+
+def tabletop(out: Path, *, seed: int, workers: int, scale: float, report: Report) -> dict[str, Any]:
+    """Run everything in `out`, or go on where an interrupted study stopped.
+
+    Returns {"summary", "report", "passed", "expected", "got"}. `summary`, also in `out/summary.json`, is {seconds,
+    train: {task: success}, other_instruction, swapped_image, language_free, task, scene, long, body_zero_shot,
+    body_after_5_minutes, expert}: success rates, of task and scene by group. `scale` shrinks demonstrations, steps and
+    episodes alike; a smaller study has no success rate to pass.
+    """
+    began_s = time.perf_counter()
+    expect_unfinished(out)
+    stages = Stages(out, seed, workers, scale, report)
+    gantry, arm7 = find_benchmark("tabletop/train"), find_benchmark("tabletop/body")
+    arm6 = replace(gantry, env="tabletop-arm6")
+    stages.collect("gantry", gantry, DEMONSTRATIONS)
+    stages.collect("arm6", arm6, DEMONSTRATIONS)
+    stages.collect("arm7-five-minutes", arm7, FEW)
+
+    stages.train("policy", "flow-tabletop", flow_tabletop(), ["gantry"])
+    stages.train("language-free", "flow-tabletop-language-free", flow_tabletop_language_free(), ["gantry"])
+    bodies = flow_tabletop_bodies()
+    stages.train("zero-shot", "flow-tabletop-bodies", bodies, ["gantry", "arm6"])
+    stages.train("after-five-minutes", "flow-tabletop-bodies", bodies, ["gantry", "arm6", "arm7-five-minutes"])
+
+    def judge(name: str, policy: str | None, benchmark: str, **options: str) -> dict[str, Any]:
+        return stages.evaluate(name, policy, benchmark, EPISODES[benchmark], **options)
+
+    found = {axis: judge(axis, "policy", f"tabletop/{axis}") for axis in ("train", "task", "scene", "long")}
+    controls = {
+        control: judge(control, "policy", "tabletop/train", control=control)
+        for control in ("other-instruction", "swapped-image")
+    }
+    language_free = judge("language-free", "language-free", "tabletop/train")
+    zero_shot = judge("body-zero-shot", "zero-shot", "tabletop/body", bind_as="tabletop-arm6")
+    adapted = judge("body-after-five-minutes", "after-five-minutes", "tabletop/body")
+    experts = {axis: judge(f"expert-{axis}", None, f"tabletop/{axis}") for axis in ("train", "body", "long")}
+
+    page = make_report([out], out / "report.html")
+    summary = {
+        "seconds": round(time.perf_counter() - began_s, 1),
+        "train": {task: row["success"] for task, row in found["train"]["per_task"].items()},
+        **{control.replace("-", "_"): result["success"] for control, result in controls.items()},
+        "language_free": language_free["success"],
+        **{axis: _by_group(found[axis]) for axis in ("task", "scene")},
+        "long": {"success": found["long"]["success"], "progress": found["long"]["progress"]},
+        "body_zero_shot": zero_shot["success"],
+        "body_after_five_minutes": adapted["success"],
+        "expert": {axis: result["success"] for axis, result in experts.items()},
+    }
+    write_whole(out / "summary.json", json.dumps(summary, indent=1) + "\n")
+    lowest = min(summary["train"].values())
+    return {
+        "summary": summary,
+        "report": str(page),
+        "passed": scale < 1 or lowest >= 0.5,
+        "expected": "at least 50% success on every trained task",
+        "got": f"{lowest:.1%} on the lowest",
+    }
+
+
+def _by_group(result: dict[str, Any]) -> dict[str, float | None]:
+    return {group: row["success"] for group, row in result["per_group"].items()}

@@ -1,0 +1,63 @@
+"""Whether demonstrations can be had: Tabletop's expert with every body in every task."""
+
+import json
+import time
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from praxia.core.files import write_whole
+from praxia.envs import ENVS, find_family
+from praxia.evaluate.benchmarks import find_benchmark
+from praxia.evaluate.judged import find_policy
+from praxia.evaluate.plan import Evaluation
+from praxia.evaluate.runner import evaluate
+from praxia.studies.stages import Report, expect_unfinished
+from praxia.studio.report import report as make_report
+
+__all__ = ["tabletop_experts"]
+
+EPISODES, POOLED, CELL = 100, 0.97, 0.90
+TASKS = (*find_benchmark("tabletop/train").tasks, "push-to", "place-beside", "stack", "open", "close", "flip")
+
+
+def tabletop_experts(out: Path, *, seed: int, workers: int, scale: float, report: Report) -> dict[str, Any]:
+    """Run everything in `out`, or go on where an interrupted study stopped.
+
+    Returns {"summary", "report", "passed", "expected", "got"}; `summary`, also in `out/summary.json`, is {seconds,
+    pooled, lowest, per_body: {body: {task: success}}}. `scale` shrinks the 100 test starts of each cell.
+    """
+    began_s = time.perf_counter()
+    expect_unfinished(out)
+    per_body: dict[str, dict[str, float]] = {}
+    successes = 0.0
+    for body in (name for name in ENVS if name.startswith("tabletop-")):
+        benchmark = replace(find_benchmark("tabletop/train"), name=f"experts/{body}", env=body, tasks=TASKS, axis="")
+        expert, digest, threads = find_policy("expert", benchmark, exact=False, workers=workers)
+        result = evaluate(
+            expert,
+            Evaluation(benchmark, digest, max(1, round(EPISODES * scale)), seed=seed),
+            out / f"{body}.jsonl",
+            find_family(body),
+            workers=workers,
+            resume=True,
+            threads=threads,
+            command=f"praxia study tabletop-experts --out {out.name}",
+            report=partial(report, body),
+        )
+        per_body[body] = {task: row["success"] or 0.0 for task, row in result["per_task"].items()}
+        successes += result["success"] or 0.0
+    page = make_report([out], out / "report.html")
+    lowest = min(min(tasks.values()) for tasks in per_body.values())
+    pooled = successes / len(per_body)
+    seconds = round(time.perf_counter() - began_s, 1)
+    summary = {"seconds": seconds, "pooled": pooled, "lowest": lowest, "per_body": per_body}
+    write_whole(out / "summary.json", json.dumps(summary, indent=1) + "\n")
+    return {
+        "summary": summary,
+        "report": str(page),
+        "passed": scale < 1 or (pooled >= POOLED and lowest >= CELL),
+        "expected": f"at least {POOLED:.0%} pooled and {CELL:.0%} in every cell",
+        "got": f"{pooled:.1%} and {lowest:.0%}",
+    }

@@ -1,0 +1,77 @@
+import numpy as np
+
+from praxia.core.types import Decision, Embodiment, Field, Query, Window
+from praxia.experts.disturbed import Blundering, Noisy
+
+HAND = Embodiment(
+    "hand",
+    (),
+    (Field("hand", 3, "delta", "cm", low=-2.0, high=2.0), Field("gripper", 1, "gripper", "1", low=-1.0, high=1.0)),
+    (),
+    20.0,
+)
+JOINTS = Embodiment("joints", (), (Field("joints", 4, "position", "rad", low=-3.0, high=3.0),), (), 20.0)
+
+
+class Steady:
+    """Always says the same."""
+
+    privileged, embodiment, window = True, None, Window({"state": (0,)}, 1)
+
+    def __init__(self, action):
+        self.action = np.array([action], np.float32)
+
+    def start(self, num_rows):
+        return None
+
+    def act(self, queries, carry):
+        return [Decision(self.action, np.ones(1, bool)) for _ in queries], None
+
+
+def run(policy, steps=200, key="episode"):
+    return [policy.act([Query((), key, step, 0, {})], None)[0][0] for step in range(steps)]
+
+
+def test_noise_is_a_fraction_of_what_a_step_may_change():
+    for body, action, scale in ((HAND, [0, 0, 0, 1], 2.0), (JOINTS, [1, 1, 1, 1], 0.04)):
+        steady = Steady(action)
+        moved = np.concatenate([one.chunk - steady.action for one in run(Noisy(steady, body, 0.1), 2000)])
+        np.testing.assert_allclose(moved[:, :3].std(axis=0), 0.1 * scale, rtol=0.1)
+        if body is HAND:
+            assert np.all(moved[:, 3] == 0)
+
+
+def test_disturbed_actions_stay_in_range_and_labels_are_the_experts():
+    steady = Steady([2, -2, 0, 1])
+    for policy in (Noisy(steady, HAND, 0.5), Blundering(Noisy(steady, HAND, 0.5), HAND)):
+        for decision in run(policy):
+            assert np.all(np.abs(decision.chunk) <= [2, 2, 2, 1])
+            np.testing.assert_array_equal(decision.label, steady.action)
+
+
+def test_a_mistake_lasts_three_to_eight_steps_and_is_the_episodes_own():
+    steady = Steady([0, 0, 0, 1])
+    mistakes = {}
+    for key in map(str, range(60)):
+        wrong = [at for at, one in enumerate(run(Blundering(steady, HAND), 60, key)) if one.label is not None]
+        assert 3 <= len(wrong) <= 8
+        assert wrong == list(range(wrong[0], wrong[-1] + 1))
+        assert wrong[0] >= 3
+        mistakes[key] = tuple(wrong)
+    assert len(set(mistakes.values())) > 30
+    driven = run(Blundering(steady, HAND), 60, "7")
+    again = run(Blundering(steady, HAND), 60, "7")
+    for one, other in zip(driven, again, strict=True):
+        np.testing.assert_array_equal(one.chunk, other.chunk)
+
+
+def test_some_mistakes_open_the_gripper_and_some_do_not():
+    steady = Steady([0, 0, 0, 1])
+    opened = [min(one.chunk[0, 3] for one in run(Blundering(steady, HAND), 40, key)) < 0 for key in map(str, range(60))]
+    assert 15 < sum(opened) < 45
+
+
+def test_without_noise_the_expert_is_executed():
+    steady = Steady([1, 0, 0, -1])
+    for decision in run(Noisy(steady, HAND, 0.0), 10):
+        np.testing.assert_array_equal(decision.chunk, steady.action)

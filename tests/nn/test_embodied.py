@@ -1,0 +1,43 @@
+import torch
+
+from praxia.nn.embodied import BodyLinear, body_linear, own_dims
+
+
+def test_each_row_goes_through_its_own_bodys_weights():
+    torch.manual_seed(0)
+    layer = body_linear(3, 5, 4).double()
+    assert isinstance(layer, BodyLinear)
+    x, embodiment = torch.randn(7, 5, dtype=torch.float64), torch.tensor([0, 2, 1, 1, 0, 2, 2])
+    y = layer(x, embodiment)
+    for row, body in enumerate(embodiment):
+        expected = torch.nn.functional.linear(x[row], layer.weight[body].T, layer.bias[body])
+        torch.testing.assert_close(y[row], expected)
+
+
+def test_a_body_that_is_not_in_the_batch_learns_nothing():
+    layer = body_linear(3, 5, 4)
+    layer(torch.randn(4, 5), torch.tensor([0, 2, 2, 0])).square().sum().backward()
+    touched = layer.weight.grad.flatten(1).abs().sum(1) + layer.bias.grad.abs().sum(1)
+    assert (touched > 0).tolist() == [True, False, True]
+
+
+def test_it_starts_as_a_linear_layer_does():
+    torch.manual_seed(0)
+    layer, plain = body_linear(2, 400, 300), torch.nn.Linear(400, 300)
+    for mine, theirs in ((layer.weight, plain.weight), (layer.bias, plain.bias)):
+        assert abs(mine.std() / theirs.std() - 1) < 0.1
+        assert abs(mine.abs().max() / theirs.abs().max() - 1) < 0.02
+
+
+def test_one_body_is_a_plain_linear_layer():
+    torch.manual_seed(0)
+    layer = body_linear(1, 5, 4)
+    torch.manual_seed(0)
+    plain = torch.nn.Linear(5, 4)
+    x = torch.randn(6, 5)
+    assert torch.equal(layer(x, torch.zeros(6, dtype=torch.int64)), plain(x))
+    assert layer.state_dict().keys() == plain.state_dict().keys()
+
+
+def test_own_dims_are_the_first_of_each_body():
+    assert own_dims([1, 3]).tolist() == [[True, False, False], [True, True, True]]

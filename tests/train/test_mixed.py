@@ -1,0 +1,71 @@
+"""Training on several data sets and bodies at once."""
+
+import json
+
+import pytest
+import torch
+from praxia_testing import BODY, SMALL_BODY, make_query
+
+from praxia.checkpoint.store import load_policy, read_config
+from praxia.core.errors import PraxiaError
+from praxia.data.dataset import Dataset
+from praxia.train import engine
+
+
+def fit(run, data, out, **more):
+    return engine.train(run, data, out, recipe="tiny", command="praxia train tiny", **more)
+
+
+def stop_after(step):
+    def report(done, metrics):
+        if done >= step:
+            raise KeyboardInterrupt
+
+    return report
+
+
+def test_one_policy_of_all_bodies(tiny_run, mixed_paths, tmp_path):
+    fit(tiny_run, mixed_paths, tmp_path / "run")
+    config, _ = read_config(tmp_path / "run")
+    assert config.embodiments == (BODY, SMALL_BODY)
+    assert config.shapes.bodies == ((3, 2), (1, 1))
+    texts = [text for path in mixed_paths for text in Dataset(path).instructions]
+    assert config.transforms.subwords.encode(texts)[1].any()
+    highest = [Dataset(path).stats["action"]["q99"] for path in (mixed_paths[0], mixed_paths[2])]
+    assert config.transforms.bodies[0].action.high == tuple(map(max, *highest))
+    policy, _ = load_policy(tmp_path / "run")
+    for body in (BODY, SMALL_BODY):
+        query = make_query("a", 0, history=1, state_dim=body.state_dim)
+        assert policy.bind(body).act([query], None)[0][0].chunk.shape == (4, body.action_dim)
+
+
+def test_run_json_describes_all_data_and_resuming_checks_all(tiny_run, mixed_paths, tmp_path):
+    fit(tiny_run, mixed_paths, tmp_path / "run")
+    described = json.loads((tmp_path / "run" / "run.json").read_text())["data"]
+    assert described == [{"path": str(path), "content_sha256": Dataset(path).content_sha256} for path in mixed_paths]
+    for others in (mixed_paths[:2], [mixed_paths[0], mixed_paths[2], mixed_paths[1]]):
+        with pytest.raises(PraxiaError, match=rf"other data \(--data {mixed_paths[0]},{mixed_paths[1]},"):
+            fit(tiny_run, others, tmp_path / "run", resume=True)
+
+
+def test_a_stopped_run_on_a_mixture_goes_on_to_the_same_weights(tiny_run, mixed_paths, tmp_path):
+    whole = fit(tiny_run, mixed_paths, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        fit(tiny_run, mixed_paths, tmp_path / "run", report=stop_after(4))
+    resumed = fit(tiny_run, mixed_paths, tmp_path / "run", resume=True)
+    assert 0 < resumed["resumed_from"] < 6
+    assert resumed["weights_sha256"] == whole["weights_sha256"]
+
+
+def test_a_second_data_set_of_one_body_adds_no_weights(tiny_run, mixed_paths, tmp_path):
+    fit(tiny_run, mixed_paths[:1], tmp_path / "one")
+    fit(tiny_run, [mixed_paths[0], mixed_paths[2]], tmp_path / "two")
+    one, two = (load_policy(tmp_path / name)[0].model.state_dict() for name in ("one", "two"))
+    assert {name: value.shape for name, value in one.items()} == {name: value.shape for name, value in two.items()}
+    assert any(not torch.equal(one[name], two[name]) for name in one)
+
+
+def test_a_data_set_without_a_success_is_refused(tiny_run, mixed_paths, tmp_path, monkeypatch):
+    monkeypatch.setattr(Dataset, "select", lambda self, tasks=None, *, successful=True: [])
+    with pytest.raises(PraxiaError, match=rf"at least one episode of {mixed_paths[0]}, got none"):
+        fit(tiny_run, mixed_paths, tmp_path / "run")
