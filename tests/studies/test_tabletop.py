@@ -37,7 +37,7 @@ def test_the_axes_are_measured_and_shown(tmp_path):
     assert summary["expert"]["train"] >= 0.8
     page = (tmp_path / "axes" / "report.html").read_text()
     assert "Generalisation" in page
-    for words in ("phrasings", "distractors", "other-instruction", "language-free", "after-five-minutes", "zero-shot"):
+    for words in ("phrasings", "distractors", "other-instruction", "language-free", "after-five-minutes"):
         assert words in page, words
 
 

@@ -49,8 +49,10 @@ class Stages:
         say = partial(self.report, f"collect {name}")
         collect(collection, self.out / name, family, workers=self.workers, resume=True, report=say)
 
-    def train(self, name: str, recipe: str, run: TrainRun, data: Sequence[str]) -> None:
-        """The recipe on the data sets of those names, in the folder `name`."""
+    def train(
+        self, name: str, recipe: str, run: TrainRun, data: Sequence[str], *, start_from: str | None = None
+    ) -> None:
+        """The recipe on the data sets of those names, in the folder `name`; or another run's policy, fine-tuned."""
         if (self.out / name / "policy").exists():
             return
         options = replace(run.train, steps=self._scaled(run.train.steps), seed=self.seed)
@@ -66,7 +68,8 @@ class Stages:
             [self.out / one for one in data],
             self.out / name,
             recipe=recipe,
-            command=f"{command} --train.seed {self.seed}",
+            command=f"{command} --train.seed {self.seed}" + (f" --start-from {start_from}" if start_from else ""),
+            start_from=self.out / start_from if start_from else None,
             resume=True,
             report=say,
         )

@@ -19,6 +19,7 @@ from praxia.core.config import part_to_json
 from praxia.core.errors import PraxiaError, TrainingError, expect_positive
 from praxia.core.files import write_whole
 from praxia.core.keys import seed
+from praxia.core.types import Embodiment
 from praxia.data.dataset import Dataset
 from praxia.data.mixture import Mixture
 from praxia.data.order import batch_indices
@@ -28,6 +29,7 @@ from praxia.nn.types import Batch, Shapes
 from praxia.policies.composed import ComposedModel, to_batch
 from praxia.train.augment import random_shift
 from praxia.train.config import TrainRun
+from praxia.train.origin import read_origin
 from praxia.train.schedule import warmup_cosine
 from praxia.train.state import TrainState
 from praxia.train.tracker import Tracker
@@ -64,59 +66,69 @@ def train(
     *,
     recipe: str,
     command: str,
+    start_from: Path | None = None,
     resume: bool = False,
     report: Report | None = None,
 ) -> dict[str, Any]:
     """Train `run` on the data sets at `data`, write the policy to `out/policy`, and return what was done.
 
     Returns {checkpoint, steps, resumed_from, samples_per_s, weights_sha256}. `report(step, metrics)` is called at
-    every logged step. With `resume`, goes on from the last saved state bit-identically (same device, same threads).
+    every logged step. `start_from` is a policy to fine-tune: its weights, normalisers and vocabulary are taken over,
+    instead of fresh ones. With `resume`, goes on from the last saved state bit-identically (same device, same threads).
     Under `torchrun --nproc-per-node N -m praxia train ...` N processes share each batch (DDP).
 
     Raises:
         PraxiaError: `out` holds a run already, or another run than the one to resume.
-        MismatchError: data sets that do not fit each other or the recipe.
+        MismatchError: data sets that do not fit each other, the recipe, or the policy to start from.
         TrainingError: the loss is not finite; names the batch.
     """
     expect_positive(**{"train.steps": run.train.steps, "train.batch-size": run.train.batch_size})
     fabric = Fabric(accelerator="auto", devices=_num_processes(), precision=_precision(run))
     fabric.launch()
     datasets = [Dataset(path) for path in data]
+    windows = Mixture([Windows(one, run.window, one.select(successful=run.only_success)) for one in datasets])
+    origin = read_origin(start_from, run, windows.embodiments) if start_from else None
     description = {
         "recipe": recipe,
         "config": part_to_json(run),
         "command": command,
         "data": [{"path": str(one.root), "content_sha256": one.content_sha256} for one in datasets],
         "seed": run.train.seed,
+        "start_from": origin and origin.to_json(),
     }
     if fabric.is_global_zero:
         _claim(out, description, resume)
     fabric.barrier()
-    source, config = _prepare(run, datasets, description)
+    transforms = origin.transforms if origin else _fit_transforms(datasets, windows.embodiments)
+    source = Source(windows, transforms, run.train.seed, run.train.batch_size)
+    config = _config(run, source, description)
     torch.manual_seed(run.train.seed)
     model = config.model.build(config.shapes)
+    if origin:
+        model.load_state_dict(dict(origin.weights))
     result = _fit(fabric, run, model, source, out, report)
     result["weights_sha256"] = save_policy(out / "policy", config, result.pop("ema")) if fabric.is_global_zero else ""
     return {"checkpoint": str(out / "policy"), **result}
 
 
-def _prepare(run: TrainRun, datasets: Sequence[Dataset], description: dict[str, Any]) -> tuple[Source, PolicyConfig]:
-    windows = Mixture([Windows(one, run.window, one.select(successful=run.only_success)) for one in datasets])
-    bodies = windows.embodiments
-    transforms = Transforms.fit(
+def _fit_transforms(datasets: Sequence[Dataset], bodies: Sequence[Embodiment]) -> Transforms:
+    return Transforms.fit(
         ([one.stats for one in datasets if one.embodiment.name == body.name] for body in bodies),
         [text for one in datasets for text in one.instructions],
     )
+
+
+def _config(run: TrainRun, source: Source, description: dict[str, Any]) -> PolicyConfig:
+    bodies = source.windows.embodiments
     shapes = Shapes(
         cameras=run.window.cameras,
         num_images=sum(len(run.window.moments[f"image.{camera}"]) for camera in run.window.cameras),
         num_states=len(run.window.moments["state"]),
         bodies=tuple((body.state_dim, body.action_dim) for body in bodies),
         horizon=run.window.horizon,
-        vocabulary=transforms.subwords.size,
+        vocabulary=source.transforms.subwords.size,
     )
-    config = PolicyConfig(run.model, shapes, transforms, bodies, run.window, description)
-    return Source(windows, transforms, run.train.seed, run.train.batch_size), config
+    return PolicyConfig(run.model, shapes, source.transforms, bodies, run.window, description)
 
 
 def _claim(out: Path, description: dict[str, Any], resume: bool) -> None:
@@ -129,8 +141,8 @@ def _claim(out: Path, description: dict[str, Any], resume: bool) -> None:
     if not resume:
         raise PraxiaError(f"{out} holds a run already; go on with --resume or choose another --out")
     before = json.loads(path.read_text())
-    for name in ("config", "seed"):
-        if before[name] != json.loads(json.dumps(description[name])):
+    for name in ("config", "seed", "start_from"):
+        if before.get(name) != json.loads(json.dumps(description[name])):
             raise PraxiaError(
                 f"{out} was begun with another {name}; resume with the same options as {before['command']!r}"
             )

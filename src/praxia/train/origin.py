@@ -1,0 +1,56 @@
+"""The policy that a run goes on from instead of fresh weights: fine-tuning."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from praxia.checkpoint.store import load_policy, read_config
+from praxia.core.errors import MismatchError
+from praxia.core.types import Embodiment
+from praxia.train.config import TrainRun
+from praxia.transforms.chain import Transforms
+
+__all__ = ["Origin", "read_origin"]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A policy's weights, and the transforms by which they understand states, actions and words."""
+
+    path: Path
+    weights: Mapping[str, Tensor]
+    weights_sha256: str
+    transforms: Transforms
+
+    def to_json(self) -> dict[str, Any]:
+        return {"path": str(self.path), "weights_sha256": self.weights_sha256}
+
+
+def read_origin(path: Path, run: TrainRun, bodies: Sequence[Embodiment]) -> Origin:
+    """The policy at `path`, for a run on data of `bodies`, which take the places of its own in their order.
+
+    Raises:
+        PraxiaError: no policy there. DataError: weights that are not those that were saved.
+        MismatchError: another model or window, or bodies whose states or actions mean something else.
+    """
+    config, digest = read_config(path)
+    ours, theirs = (
+        {"model": run.model, "window": run.window, "bodies": _meanings(bodies)},
+        {"model": config.model, "window": config.window, "bodies": _meanings(config.embodiments)},
+    )
+    different = [name for name in ours if ours[name] != theirs[name]]
+    if different:
+        raise MismatchError(
+            f"the policy at {path} cannot be fine-tuned here: its {' and '.join(different)} differ from this run's "
+            f"(it was made by {config.provenance.get('recipe')!r} for "
+            f"{', '.join(body.name for body in config.embodiments)}); see `praxia info {path}`"
+        )
+    policy, _ = load_policy(path)
+    return Origin(path, policy.model.state_dict(), digest, config.transforms)
+
+
+def _meanings(bodies: Sequence[Embodiment]) -> list[object]:
+    return [(body.state, body.action, body.control_hz) for body in bodies]

@@ -1,0 +1,61 @@
+import dataclasses
+
+import pytest
+import torch
+
+from praxia.checkpoint.store import load_policy, read_config
+from praxia.core.errors import MismatchError, PraxiaError
+from praxia.train import engine
+
+
+def fit(run, data, out, **more):
+    return engine.train(run, [data], out, recipe="tiny", command="praxia train tiny", **more)
+
+
+def tuned(run, **changes):
+    return dataclasses.replace(run, train=dataclasses.replace(run.train, **changes))
+
+
+def test_fine_tuning_begins_with_the_policys_weights_and_keeps_its_transforms(tiny_run, mixed_paths, tmp_path):
+    toy, _, more = mixed_paths
+    fit(tiny_run, toy, tmp_path / "first")
+    still = tuned(tiny_run, learning_rate=0.0, weight_decay=0.0, steps=2)
+    fit(still, more, tmp_path / "second", start_from=tmp_path / "first")
+    before, after = (load_policy(tmp_path / name)[0].model.state_dict() for name in ("first", "second"))
+    for name, value in before.items():
+        torch.testing.assert_close(after[name], value, rtol=0, atol=1e-6)
+    first, second, fresh = tmp_path / "first", tmp_path / "second", tmp_path / "fresh"
+    fit(still, more, fresh)
+    assert read_config(second)[0].transforms == read_config(first)[0].transforms != read_config(fresh)[0].transforms
+    origin = read_config(second)[0].provenance["start_from"]
+    assert origin["weights_sha256"] == read_config(first)[1]
+
+
+def test_fine_tuning_moves_the_weights(tiny_run, dataset_path, tmp_path):
+    first = fit(tiny_run, dataset_path, tmp_path / "first")
+    second = fit(tiny_run, dataset_path, tmp_path / "second", start_from=tmp_path / "first")
+    assert second["weights_sha256"] != first["weights_sha256"]
+
+
+def test_another_model_or_body_is_refused(tiny_run, mixed_paths, tmp_path):
+    toy, small, _ = mixed_paths
+    fit(tiny_run, toy, tmp_path / "first")
+    wider = dataclasses.replace(tiny_run, model=dataclasses.replace(tiny_run.model, head=wide_head(tiny_run)))
+    with pytest.raises(MismatchError, match="model"):
+        fit(wider, toy, tmp_path / "wider", start_from=tmp_path / "first")
+    with pytest.raises(MismatchError, match="bodies"):
+        fit(tiny_run, small, tmp_path / "small", start_from=tmp_path / "first")
+    with pytest.raises(PraxiaError, match=r"no policy\.json"):
+        fit(tiny_run, toy, tmp_path / "none", start_from=tmp_path / "nowhere")
+    assert not (tmp_path / "small").exists()
+
+
+def wide_head(run):
+    return dataclasses.replace(run.model.head, width=48)
+
+
+def test_resuming_needs_the_same_start(tiny_run, dataset_path, tmp_path):
+    fit(tiny_run, dataset_path, tmp_path / "first")
+    fit(tiny_run, dataset_path, tmp_path / "second", start_from=tmp_path / "first")
+    with pytest.raises(PraxiaError, match="start_from"):
+        fit(tiny_run, dataset_path, tmp_path / "second", resume=True)
