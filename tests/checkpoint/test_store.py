@@ -70,5 +70,5 @@ def test_a_policy_of_the_first_schema_can_still_be_read(tmp_path):
     path.write_text(json.dumps({**value, "schema": 1, "embodiment": embodiment}))
     assert read_config(tmp_path)[0] == config
     path.write_text(json.dumps({**value, "schema": 3}))
-    with pytest.raises(PraxiaError, match=r"schema 2 at .*, got 3"):
+    with pytest.raises(PraxiaError, match=r"schema 2 at .*, got 3; .*`praxia train`"):
         read_config(tmp_path)

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -84,3 +85,19 @@ def test_numbers_that_make_no_sense_are_refused_in_one_line(arguments, said, cap
     assert run(*arguments, "--out", str(tmp_path / "out.jsonl")) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_several_data_sets_have_commas_between_them(monkeypatch, tmp_path):
+    from praxia.train import engine
+
+    given = []
+    monkeypatch.setattr(engine, "train", lambda run, data, out, **more: given.append(data) or {"steps": 0})
+    for text in ("one", "one,two/three"):
+        assert run("train", "flow-metaworld", "--data", text, "--out", str(tmp_path / "run")) == 0
+    assert given == [[Path("one")], [Path("one"), Path("two/three")]]
+
+
+def test_as_needs_a_trained_policy(capsys, tmp_path):
+    out = str(tmp_path / "out.jsonl")
+    assert run("eval", "zero", "--benchmark", "tabletop/body", "--as", "tabletop-gantry", "--out", out) == 2
+    assert "--as expects the folder of a trained policy, got 'zero'" in capsys.readouterr().err

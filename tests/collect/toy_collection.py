@@ -100,7 +100,7 @@ def gather(out: Path, episodes: int = 3, draw: Any = draw_start, make: Any = bui
     options = {"tasks": ("walk", "run"), "size": SIZE, "noise": (0.0, 0.1), "horizon": 40, **options}
     collection = Collection("toy", episodes=episodes, **options)
     told = {"walk": "please walk", "run": "please run"}
-    family = Family("toy", told, task_name, draw, embodiment, make, provenance, 60)
+    family = Family("toy", told, task_name, draw, embodiment, make, provenance, tuple(told), 60)
     return collect(collection, out, family, make_expert=Expert, **running)
 
 

@@ -1,6 +1,6 @@
 import torch
 
-from praxia.nn.embodied import BodyLinear, body_linear, own_dims
+from praxia.nn.embodied import BodyLinear, body_linear, keep_own, own_dims
 
 
 def test_each_row_goes_through_its_own_bodys_weights():
@@ -41,3 +41,10 @@ def test_one_body_is_a_plain_linear_layer():
 
 def test_own_dims_are_the_first_of_each_body():
     assert own_dims([1, 3]).tolist() == [[True, False, False], [True, True, True]]
+
+
+def test_what_a_body_does_not_have_becomes_zero_and_one_body_has_everything():
+    x = torch.tensor([[[1.0, float("nan")]], [[2.0, 3.0]]])
+    kept = keep_own(x, own_dims([1, 2]), torch.tensor([0, 1]))
+    assert kept.tolist() == [[[1.0, 0.0]], [[2.0, 3.0]]]
+    assert keep_own(x, own_dims([2]), torch.tensor([0, 0])) is x

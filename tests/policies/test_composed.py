@@ -94,3 +94,18 @@ def test_trained_on_several_bodies_it_decides_for_none_until_it_is_bound():
         policy.act([make_query("a", 0)], None)
     with pytest.raises(MismatchError, match="bind it"):
         _ = policy.embodiment
+
+
+def test_each_body_decides_through_its_own_weights():
+    policy = make_policy(make_config_of_two())
+
+    def chunks() -> list[np.ndarray]:
+        bodies = (BODY, SMALL_BODY)
+        return [policy.bind(b).act([make_query("a", 0, state_dim=b.state_dim)], None)[0][0].chunk for b in bodies]
+
+    before = chunks()
+    with torch.no_grad():
+        policy.model.head.out.bias[1] += 1.0  # the small body's
+    after = chunks()
+    np.testing.assert_array_equal(before[0], after[0])
+    np.testing.assert_allclose(after[1] - before[1], 50.0, rtol=1e-3)  # one unit of [-1, 1] in [100, 200]

@@ -42,7 +42,7 @@ def test_the_axes_are_measured_and_shown(tmp_path):
 
 
 def test_every_expert_is_measured_with_every_body(tmp_path):
-    summary = study("tabletop-experts", tmp_path / "experts", 0.01)
+    summary = study("tabletop-expert", tmp_path / "experts", 0.01)
     assert len(summary["per_body"]) == 5
     assert all(len(tasks) == 11 for tasks in summary["per_body"].values())
     assert summary["pooled"] >= 0.9

@@ -60,6 +60,12 @@ def mixed_paths(dataset_path, tmp_path_factory):
     return [dataset_path, record(folder / "small", SMALL_BODY, first=20), record(folder / "more", first=40)]
 
 
+@pytest.fixture(scope="session")
+def record_as():
+    """`record_as(folder, body)` writes a data set of six episodes of that body."""
+    return record
+
+
 @pytest.fixture
 def tiny_run() -> TrainRun:
     encoder = FilmCNN(text=SubwordText(width=16, num_heads=2), channels=(8, 8, 8, 8), width=32)

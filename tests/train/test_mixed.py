@@ -1,5 +1,6 @@
 """Training on several data sets and bodies at once."""
 
+import dataclasses
 import json
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from praxia_testing import BODY, SMALL_BODY, make_query
 
 from praxia.checkpoint.store import load_policy, read_config
-from praxia.core.errors import PraxiaError
+from praxia.core.errors import MismatchError, PraxiaError
 from praxia.data.dataset import Dataset
 from praxia.train import engine
 
@@ -46,6 +47,24 @@ def test_run_json_describes_all_data_and_resuming_checks_all(tiny_run, mixed_pat
     for others in (mixed_paths[:2], [mixed_paths[0], mixed_paths[2], mixed_paths[1]]):
         with pytest.raises(PraxiaError, match=rf"other data \(--data {mixed_paths[0]},{mixed_paths[1]},"):
             fit(tiny_run, others, tmp_path / "run", resume=True)
+
+
+def test_a_run_from_before_mixtures_is_resumed_or_refused_in_words(tiny_run, mixed_paths, tmp_path):
+    whole = fit(tiny_run, mixed_paths[:1], tmp_path / "run")
+    path = tmp_path / "run" / "run.json"
+    described = json.loads(path.read_text())
+    path.write_text(json.dumps({**described, "data": described["data"][0]}))
+    resumed = fit(tiny_run, mixed_paths[:1], tmp_path / "run", resume=True)
+    assert resumed["weights_sha256"] == whole["weights_sha256"]
+    with pytest.raises(PraxiaError, match=rf"other data \(--data {mixed_paths[0]}\)"):
+        fit(tiny_run, mixed_paths, tmp_path / "run", resume=True)
+
+
+def test_data_sets_that_do_not_fit_leave_the_folder_free(tiny_run, mixed_paths, record_as, tmp_path):
+    slow = record_as(tmp_path / "slow", dataclasses.replace(SMALL_BODY, name="slow", control_hz=20.0))
+    with pytest.raises(MismatchError, match=r"one control rate, got 10 Hz in .* and 20 Hz in"):
+        fit(tiny_run, [mixed_paths[0], slow], tmp_path / "run")
+    assert fit(tiny_run, mixed_paths[:2], tmp_path / "run")["resumed_from"] == 0
 
 
 def test_a_stopped_run_on_a_mixture_goes_on_to_the_same_weights(tiny_run, mixed_paths, tmp_path):

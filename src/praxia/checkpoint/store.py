@@ -121,7 +121,10 @@ def read_config(path: Path) -> tuple[PolicyConfig, str]:
     if value.get("schema") == 1:
         value = _from_schema_1(value)
     if value.get("schema") != SCHEMA:
-        raise PraxiaError(f"expected a policy of schema {SCHEMA} at {path}, got {value.get('schema')}")
+        raise PraxiaError(
+            f"expected a policy of schema {SCHEMA} at {path}, got {value.get('schema')}; "
+            "train it anew with `praxia train` or use the version of Praxia that wrote it"
+        )
     return PolicyConfig.from_json(value), value["weights_sha256"]
 
 

@@ -19,7 +19,7 @@ class Arguments:
     env: tyro.conf.Positional[str]
     """The family of environments, such as metaworld."""
     tasks: str
-    """Task names with commas between them, or all."""
+    """Task names with commas between them, or all: all that are for training."""
     out: Path
     """The data set's folder: new, or one to --resume."""
     episodes: int = 50
@@ -45,7 +45,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     from praxia.envs import find_family
 
     family = find_family(options.env)
-    tasks = tuple(family.instructions if options.tasks == "all" else map(family.task, options.tasks.split(",")))
+    tasks = tuple(family.trained if options.tasks == "all" else map(family.task, options.tasks.split(",")))
     collection = Collection(
         options.env,
         tasks,

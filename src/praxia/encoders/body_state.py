@@ -1,10 +1,9 @@
 """Proprioception of whichever body -> features of one width."""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from praxia.nn.embodied import BodyLinear, own_dims
+from praxia.nn.embodied import BodyLinear, keep_own, own_dims
 from praxia.nn.types import Batch, Shapes
 
 __all__ = ["BodyState"]
@@ -31,5 +30,5 @@ class BodyState(nn.Module):
     def forward(self, batch: Batch) -> Float[Tensor, "B F"]:
         if self.project is None:
             return batch.state.flatten(1)
-        state = torch.where(self.own[batch.embodiment][:, None], batch.state, 0.0)
+        state = keep_own(batch.state, self.own, batch.embodiment)
         return self.project(state.flatten(1), batch.embodiment)

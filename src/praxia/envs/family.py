@@ -19,9 +19,11 @@ class Family:
     `build(spec)` makes it, wrapped as the spec says. `provenance()` is a JSON object of what draws and simulates: the
     OpenGL vendor, the hashes of the assets and of one known picture.
 
-    A demonstration may take `horizon` steps, and in every `blunder_every`-th of a task (None: in none) the expert is
-    to make a mistake on purpose: one that decides by the present moment recovers. `other_instruction(start)`, where
-    there is one, is another instruction that can be followed from that start and leads elsewhere.
+    `trained` are the tasks that demonstrations are recorded of unless others are asked for; the others test what was
+    learned from them. A demonstration may take `horizon` steps, and in every `blunder_every`-th of a task (None: in
+    none) the expert is to make a mistake on purpose: one that decides by the present moment recovers.
+    `other_instruction(start)`, where there is one, is another instruction that can be followed from that start and
+    leads elsewhere.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Family:
     embodiment: Callable[[EnvSpec], Embodiment]
     build: Callable[[EnvSpec], Env]
     provenance: Callable[[], Mapping[str, Any]]
+    trained: tuple[str, ...]
     horizon: int
     blunder_every: int | None = None
     other_instruction: Callable[[Start], str] | None = None

@@ -7,11 +7,10 @@ come from the same tasks' training splits; nothing of the other axes is ever tra
 from dataclasses import replace
 
 from praxia.core.types import Pace
+from praxia.envs.tabletop.tasks import CHAINS, INSTRUCTIONS, SCENE_FACTORS, TASK_FACTORS, TRAINED, UNTRAINED
 from praxia.evaluate.benchmarks import Benchmark
 
 __all__ = ["BODY", "LONG", "SCENE", "TASK", "TRAIN"]
-
-TRAINED = ("touch", "push", "press", "pick", "place")
 
 TRAIN = Benchmark(
     name="tabletop/train",
@@ -31,11 +30,9 @@ TRAIN = Benchmark(
 
 
 def _held_out(factors: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """By factor, the trained verbs where it is held out. (Buttons need no relation to be told apart.)"""
-    return {
-        factor: tuple(f"{verb}-{factor}" for verb in TRAINED if (verb, factor) != ("press", "references"))
-        for factor in factors
-    }
+    """By factor, the tasks where it is held out."""
+    tasks = {factor: [f"{verb}-{factor}" for verb in TRAINED] for factor in factors}
+    return {factor: tuple(task for task in names if task in INSTRUCTIONS) for factor, names in tasks.items()}
 
 
 def _all(groups: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
@@ -43,11 +40,11 @@ def _all(groups: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
 
 
 _TASK_GROUPS = {
-    **_held_out(("combinations", "phrasings", "references")),
-    "relations": ("push-to", "place-beside"),
-    "verbs": ("stack", "open", "close", "flip"),
+    **_held_out(TASK_FACTORS),
+    "relations": tuple(task for task in UNTRAINED if "-" in task),
+    "verbs": tuple(task for task in UNTRAINED if "-" not in task),
 }
-_SCENE_GROUPS = _held_out(("colours", "textures", "lights", "cameras", "heights", "distractors"))
+_SCENE_GROUPS = _held_out(SCENE_FACTORS)
 
 TASK = replace(
     TRAIN,
@@ -70,7 +67,7 @@ SCENE = replace(
 BODY = replace(
     TRAIN,
     name="tabletop/body",
-    summary="the trained tasks, scenes and starts with another robot: an arm of seven joints and three fingers",
+    summary="the trained tasks, scenes and starts with another robot: an arm of seven joints with jaws",
     env="tabletop-arm7",
     axis="body",
 )
@@ -78,8 +75,8 @@ BODY = replace(
 LONG = replace(
     TRAIN,
     name="tabletop/long",
-    summary="chains of two to five parts; the progress column says how many of them were done",
-    tasks=("chain-2", "chain-3", "chain-4", "chain-5"),
+    summary="chains of two to five trained parts; the progress column says how many of them were done",
+    tasks=CHAINS,
     # The expert needs 28 steps a part on average and 200 for the longest chain.
     horizon=400,
     axis="long",

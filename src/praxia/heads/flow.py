@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from praxia.core.config import Part
 from praxia.nn.embed import sinusoid
-from praxia.nn.embodied import body_linear, own_dims
+from praxia.nn.embodied import body_linear, keep_own, own_dims
 from praxia.nn.flow import beta_times, euler, interpolate
 from praxia.nn.types import Batch, Context, Shapes
 
@@ -71,14 +71,13 @@ class FlowHead(nn.Module):
         repeats = self.config.repeats
         condition = self._condition(context).repeat(repeats, 1)
         embodiment = batch.embodiment.repeat(repeats)
-        own = self.own[embodiment][:, None]
-        action = torch.where(own, batch.action.repeat(repeats, 1, 1), 0.0)
-        valid = (batch.action_valid.repeat(repeats, 1)[..., None] & own).to(action.dtype)
+        action = keep_own(batch.action.repeat(repeats, 1, 1), self.own, embodiment)
+        valid = batch.action_valid.repeat(repeats, 1)[..., None] & self.own[embodiment][:, None]
         noise = torch.randn(action.shape, generator=generator, device=action.device)
         time = beta_times(len(action), generator, action.device)
         x, target = interpolate(noise, action, time)
         error = (self._velocity(x, time, condition, embodiment) - target).square() * valid
-        loss = error.sum() / valid.sum().clamp_min(1.0)
+        loss = error.sum() / valid.sum().clamp_min(1)
         return loss, {"flow": loss.detach()}
 
     def sample(
@@ -98,7 +97,7 @@ class FlowHead(nn.Module):
         condition: Float[Tensor, "B D"],
         embodiment: Int[Tensor, " B"],
     ) -> Float[Tensor, "B H A"]:
-        x = torch.where(self.own[embodiment][:, None], x, 0.0)
+        x = keep_own(x, self.own, embodiment)
         steer = functional.silu(condition + self.time_in(sinusoid(time, TIME_WIDTH)))
         h = self.action_in(x.flatten(1), embodiment) + condition
         for block in self.blocks:

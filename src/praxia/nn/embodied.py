@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["BodyLinear", "OneBodyLinear", "body_linear", "own_dims"]
+__all__ = ["BodyLinear", "OneBodyLinear", "body_linear", "keep_own", "own_dims"]
 
 
 def body_linear(num_bodies: int, num_in: int, num_out: int) -> "BodyLinear | OneBodyLinear":
@@ -46,3 +46,10 @@ class BodyLinear(nn.Module):
 def own_dims(sizes: Sequence[int]) -> Bool[Tensor, "E A"]:
     """Which of the largest body's dims each body has: the first `sizes[e]`."""
     return torch.arange(max(sizes)) < torch.tensor(sizes)[:, None]
+
+
+def keep_own(
+    x: Float[Tensor, "B T A"], own: Bool[Tensor, "E A"], embodiment: Int[Tensor, " B"]
+) -> Float[Tensor, "B T A"]:
+    """`x` with zero in the dims that a row's body does not have, whatever was there. One body has them all."""
+    return x if len(own) == 1 else torch.where(own[embodiment][:, None], x, 0.0)

@@ -3,5 +3,5 @@
 STUDIES = {
     "demo": "praxia.studies.demo:demo",
     "tabletop": "praxia.studies.tabletop:tabletop",
-    "tabletop-experts": "praxia.studies.tabletop_experts:tabletop_experts",
+    "tabletop-expert": "praxia.studies.tabletop_expert:tabletop_expert",
 }

@@ -63,6 +63,7 @@ class Stages:
             )
 
         command = f"praxia train {recipe} --data {','.join(data)} --out {name} --train.steps {options.steps}"
+        command += f" --train.learning-rate {options.learning_rate:g}"
         train(
             replace(run, train=options),
             [self.out / one for one in data],
@@ -91,6 +92,7 @@ class Stages:
         words = [f"praxia eval {policy or 'expert'} --benchmark {benchmark_name} --episodes {episodes}"]
         words += [f"--control {control}"] if control else []
         words += [f"--as {bind_as}"] if bind_as else []
+        words += [f"--seed {self.seed}"]
         return evaluate(
             judged,
             Evaluation(benchmark, digest, episodes, control, seed=self.seed, bind_as=bind_as),

@@ -31,32 +31,41 @@ def tabletop(out: Path, *, seed: int, workers: int, scale: float, report: Report
     began_s = time.perf_counter()
     expect_unfinished(out)
     stages = Stages(out, seed, workers, scale, report)
-    gantry, arm7 = find_benchmark("tabletop/train"), find_benchmark("tabletop/body")
-    stages.collect("gantry", gantry, DEMONSTRATIONS)
-    stages.collect("arm7-five-minutes", arm7, FEW)
-
+    stages.collect("gantry", find_benchmark("tabletop/train"), DEMONSTRATIONS)
+    stages.collect("arm7-five-minutes", find_benchmark("tabletop/body"), FEW)
     stages.train("policy", "flow-tabletop", flow_tabletop(), ["gantry"])
     stages.train("language-free", "flow-tabletop-language-free", flow_tabletop_language_free(), ["gantry"])
     stages.train("after-five-minutes", "flow-tabletop", fine_tuning(), ["arm7-five-minutes"], start_from="policy")
+    summary = _judged(stages)
+    page = make_report([out], out / "report.html")
+    summary = {"seconds": round(time.perf_counter() - began_s, 1), **summary}
+    write_whole(out / "summary.json", json.dumps(summary, indent=1) + "\n")
+    passed, got = _verdict(summary)
+    return {
+        "summary": summary,
+        "report": str(page),
+        "passed": scale < 1 or passed,
+        "expected": "touch, push, press together 80%, pick, place together 50%, 60 points less with another instruction",
+        "got": got,
+    }
 
+
+def _judged(stages: Stages) -> dict[str, Any]:
     def judge(name: str, policy: str | None, benchmark: str, **options: str) -> dict[str, Any]:
         return stages.evaluate(name, policy, benchmark, EPISODES[benchmark], **options)
 
     found = {axis: judge(axis, "policy", f"tabletop/{axis}") for axis in ("train", "task", "scene", "long")}
     controls = {
-        control: judge(control, "policy", "tabletop/train", control=control)
+        control.replace("-", "_"): judge(control, "policy", "tabletop/train", control=control)["success"]
         for control in ("other-instruction", "swapped-image")
     }
     language_free = judge("language-free", "language-free", "tabletop/train")
     zero_shot = judge("body-zero-shot", "policy", "tabletop/body", bind_as="tabletop-gantry")
     adapted = judge("body-after-five-minutes", "after-five-minutes", "tabletop/body")
     experts = {axis: judge(f"expert-{axis}", None, f"tabletop/{axis}") for axis in ("train", "body", "long")}
-
-    page = make_report([out], out / "report.html")
-    summary = {
-        "seconds": round(time.perf_counter() - began_s, 1),
+    return {
         "train": {task: row["success"] for task, row in found["train"]["per_task"].items()},
-        **{control.replace("-", "_"): result["success"] for control, result in controls.items()},
+        **controls,
         "language_free": language_free["success"],
         **{axis: _by_group(found[axis]) for axis in ("task", "scene")},
         "long": {"success": found["long"]["success"], "progress": found["long"]["progress"]},
@@ -64,15 +73,16 @@ def tabletop(out: Path, *, seed: int, workers: int, scale: float, report: Report
         "body_after_five_minutes": adapted["success"],
         "expert": {axis: result["success"] for axis, result in experts.items()},
     }
-    write_whole(out / "summary.json", json.dumps(summary, indent=1) + "\n")
-    lowest = min(summary["train"].values())
-    return {
-        "summary": summary,
-        "report": str(page),
-        "passed": scale < 1 or lowest >= 0.5,
-        "expected": "at least 50% success on every trained task",
-        "got": f"{lowest:.1%} on the lowest",
-    }
+
+
+def _verdict(summary: dict[str, Any]) -> tuple[bool, str]:
+    """Whether one body's policy is good enough and listens, and in words. A task of which all crashed counts as 0."""
+    rates = {task: rate or 0.0 for task, rate in summary["train"].items()}
+    simple = sum(rates[task] for task in ("touch", "push", "press")) / 3
+    grasping = sum(rates[task] for task in ("pick", "place")) / 2
+    fall = sum(rates.values()) / len(rates) - (summary["other_instruction"] or 0.0)
+    passed = simple >= 0.8 and grasping >= 0.5 and fall >= 0.6
+    return passed, f"{simple:.0%}, {grasping:.0%} and {100 * fall:.0f} points"
 
 
 def fine_tuning() -> TrainRun:

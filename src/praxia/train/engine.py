@@ -141,14 +141,18 @@ def _claim(out: Path, description: dict[str, Any], resume: bool) -> None:
     if not resume:
         raise PraxiaError(f"{out} holds a run already; go on with --resume or choose another --out")
     before = json.loads(path.read_text())
-    for name in ("config", "seed", "start_from"):
-        if before.get(name) != json.loads(json.dumps(description[name])):
+    for name in ("config", "seed"):
+        if before[name] != json.loads(json.dumps(description[name])):
             raise PraxiaError(
                 f"{out} was begun with another {name}; resume with the same options as {before['command']!r}"
             )
-    contents = [[one["content_sha256"] for one in each["data"]] for each in (before, description)]
-    if contents[0] != contents[1]:
-        paths = ",".join(one["path"] for one in before["data"])
+    origins = [(one.get("start_from") or {}).get("weights_sha256") for one in (before, description)]
+    if origins[0] != origins[1]:
+        raise PraxiaError(f"{out} was begun with another start_from; resume with the same as {before['command']!r}")
+    # A run of the time before mixtures names its one data set without a list.
+    data = before["data"] if isinstance(before["data"], list) else [before["data"]]
+    if [one["content_sha256"] for one in data] != [one["content_sha256"] for one in description["data"]]:
+        paths = ",".join(one["path"] for one in data)
         raise PraxiaError(f"{out} was begun on other data (--data {paths}); train anew with another --out")
 
 

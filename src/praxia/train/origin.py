@@ -32,6 +32,8 @@ class Origin:
 def read_origin(path: Path, run: TrainRun, bodies: Sequence[Embodiment]) -> Origin:
     """The policy at `path`, for a run on data of `bodies`, which take the places of its own in their order.
 
+    A body that the policy was trained on keeps its place.
+
     Raises:
         PraxiaError: no policy there. DataError: weights that are not those that were saved.
         MismatchError: another model or window, or bodies whose states or actions mean something else.
@@ -42,6 +44,9 @@ def read_origin(path: Path, run: TrainRun, bodies: Sequence[Embodiment]) -> Orig
         {"model": config.model, "window": config.window, "bodies": _meanings(config.embodiments)},
     )
     different = [name for name in ours if ours[name] != theirs[name]]
+    known = [body.name for body in config.embodiments]
+    if any(body.name in known and known[at : at + 1] != [body.name] for at, body in enumerate(bodies)):
+        different.append("order of bodies")
     if different:
         raise MismatchError(
             f"the policy at {path} cannot be fine-tuned here: its {' and '.join(different)} differ from this run's "

@@ -11,7 +11,8 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 __all__ = ["Subwords"]
 
 PAD, UNKNOWN = "[PAD]", "[UNK]"
-SLACK = 8
+# Far more than the longest instruction trained on: a longer one, in other words or of several parts, is not cut.
+MAX_LENGTH = 64
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Subwords:
 
     @classmethod
     def fit(cls, instructions: Sequence[str], vocabulary: int = 512) -> "Subwords":
-        """Fit on the distinct instructions, with room for texts a little longer than the longest.
+        """Fit on the distinct instructions.
 
         Deterministic: neither the order nor the number of times an instruction is given matters.
         """
@@ -41,8 +42,7 @@ class Subwords:
             show_progress=False,
         )
         tokenizer.train_from_iterator(sorted(set(instructions)), trainer)
-        longest = max(len(tokenizer.encode(text).ids) for text in instructions)
-        return cls(tokenizer.to_str(), max_length=longest + SLACK)
+        return cls(tokenizer.to_str(), MAX_LENGTH)
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
@@ -58,11 +58,11 @@ class Subwords:
         return self._tokenizer.get_vocab_size()
 
     def encode(self, instructions: Sequence[str]) -> tuple[Int64[np.ndarray, "B L"], Bool[np.ndarray, "B L"]]:
-        """Ids, padded with 0 to `max_length`, and which of them count."""
-        ids = np.zeros((len(instructions), self.max_length), dtype=np.int64)
+        """Ids, padded with 0 to the longest of these instructions, and which of them count."""
+        rows = [self._ids(text) for text in instructions]
+        ids = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
         valid = np.zeros(ids.shape, dtype=bool)
-        for row, text in enumerate(instructions):
-            tokens = self._ids(text)
+        for row, tokens in enumerate(rows):
             ids[row, : len(tokens)] = tokens
             valid[row, : len(tokens)] = True
         return ids, valid

@@ -9,7 +9,7 @@ from praxia.envs import build, find_family
 from praxia.envs.tabletop.tasks import TRAINED, UNTRAINED
 from praxia.experts import find_expert
 
-BODIES = ("tabletop-gantry",)
+BODIES = ("tabletop-gantry", "tabletop-arm7", "tabletop-arm6-joints")
 
 
 def begun(env_name: str, task: str, index: int = 0, *wrappers: str):
@@ -80,7 +80,8 @@ def test_a_later_part_alone_is_worth_nothing():
 
 @pytest.mark.parametrize("env_name", BODIES)
 def test_an_episode_is_the_same_after_json_and_in_a_used_environment(env_name):
-    actions = np.random.default_rng(0).uniform(-2, 2, (20, 4)).astype(np.float32)
+    body = find_family(env_name).embodiment(EnvSpec(env_name, "place"))
+    actions = np.random.default_rng(0).uniform(-2, 2, (20, body.action_dim)).astype(np.float32)
 
     def run(env, start):
         env.reset(start)
@@ -171,10 +172,18 @@ def test_every_table_is_drawn_with_its_own_texture():
     assert means["stone"].min() > means["felt"].max()  # pale
 
 
-@pytest.mark.gl
 def test_the_other_instruction_is_told_and_success_stays_that_of_the_first():
     env, start = begun("tabletop-gantry", "press", 0, "other-instruction")
     assert env.look(()).instruction == start.payload["other"]["instruction"]
-    for step in range(40):
-        outcome = env.step(act("tabletop-gantry", env, step))
-    assert outcome.success or step == 39
+    # The expert goes by the goal, not by what is told.
+    assert any(env.step(act("tabletop-gantry", env, step)).success for step in range(40))
+
+
+def test_a_healthy_snapshot_mends_an_unstable_moment():
+    env, _ = begun("tabletop-gantry", "touch")
+    snapshot = env.snapshot()
+    env.data.qvel[:] = np.nan
+    with pytest.raises(RuntimeError, match="unstable"):
+        env.step(np.zeros(4, np.float32))
+    env.restore(snapshot)
+    env.step(np.zeros(4, np.float32))

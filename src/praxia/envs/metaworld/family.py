@@ -59,4 +59,14 @@ def _assets_sha256() -> str:
 # The experts need 83 steps on average and 215 at most; noise delays them a little.
 HORIZON = 250
 
-METAWORLD = Family("metaworld", INSTRUCTIONS, short_name, draw_start, _embodiment, _build, _provenance, HORIZON)
+METAWORLD = Family(
+    name="metaworld",
+    instructions=INSTRUCTIONS,
+    task=short_name,
+    draw_start=draw_start,
+    embodiment=_embodiment,
+    build=_build,
+    provenance=_provenance,
+    trained=tuple(INSTRUCTIONS),
+    horizon=HORIZON,
+)

@@ -114,6 +114,9 @@ class Tabletop:
                 "reset to the snapshot's own start first"
             )
         mujoco.mj_setState(self.model, self.data, arrays["state"], _STATE)
+        # An instability since then is undone with the rest; the counters are not part of the state.
+        for kind in _UNSTABLE:
+            self.data.warning[kind].number = 0
         # The forward pass places bodies and contacts, but may move the solver's warm start: that is set again.
         mujoco.mj_forward(self.model, self.data)
         mujoco.mj_setState(self.model, self.data, arrays["state"], _STATE)

@@ -4,6 +4,8 @@ import hashlib
 from functools import cache, partial
 from typing import Any
 
+import numpy as np
+
 from praxia.core.types import Embodiment, Env, EnvSpec
 from praxia.envs.family import Family
 from praxia.envs.graphics import gl_vendor
@@ -12,7 +14,7 @@ from praxia.envs.tabletop.bodies.body import Body
 from praxia.envs.tabletop.env import Tabletop
 from praxia.envs.tabletop.model import FRONT
 from praxia.envs.tabletop.starts import draw_start, other_instruction, twin_start
-from praxia.envs.tabletop.tasks import INSTRUCTIONS, short_name
+from praxia.envs.tabletop.tasks import INSTRUCTIONS, TRAINED, short_name
 from praxia.envs.wrappers import wrapped
 
 __all__ = ["ARM6", "ARM6_JOINTS", "ARM7", "ARM7_JOINTS", "GANTRY"]
@@ -29,6 +31,7 @@ def _family(body: Body) -> Family:
         embodiment=partial(_embodiment, body),
         build=partial(_build, body),
         provenance=partial(_provenance, body),
+        trained=TRAINED,
         horizon=HORIZON,
         blunder_every=4,
         other_instruction=other_instruction,
@@ -56,6 +59,10 @@ def _golden_frame_sha256(body: Body) -> str:
     """One picture of one known moment: it changes with the scenes, the drawing and the physics."""
     env = Tabletop(EnvSpec(body.name, "touch", "fast", 64), body)
     env.reset(draw_start(body.name, "touch", "golden", 0))
+    # A fixed motion first, so that servos, kinematics and contacts are in the picture too.
+    action = np.concatenate([np.full(part.size, 0.25 * (part.high or 1.0)) for part in env.embodiment.action])
+    for _ in range(20):
+        env.step(action.astype(np.float32))
     picture = env.look((FRONT,)).images[FRONT]
     return hashlib.sha256(picture.tobytes()).hexdigest()
 

@@ -16,6 +16,8 @@ __all__ = [
     "FOOTPRINT_M",
     "HANDLE_M",
     "KNOB_M",
+    "LEVER_FOOT_M",
+    "LEVER_M",
     "PLATE_HEIGHT_M",
     "PLATE_RADIUS_M",
     "SWITCH_RANGE_RAD",
@@ -26,7 +28,7 @@ BIN_HALF_M, BIN_WALL_M = 0.062, 0.035
 PLATE_RADIUS_M, PLATE_HEIGHT_M = 0.058, 0.008
 BUTTON_TRAVEL_M = 0.012
 KNOB_M = 0.044  # the top of a button that nobody presses
-SWITCH_RANGE_RAD, LEVER_M = 0.6, 0.06
+SWITCH_RANGE_RAD, LEVER_M, LEVER_FOOT_M = 0.6, 0.06, 0.016
 DRAWER_TRAVEL_M = 0.07
 # The handle's middle when the drawer is closed, from the fixture's origin: before its front, at half its height.
 HANDLE_M = (0.0, -0.105, 0.034)
@@ -94,7 +96,7 @@ def _button(base: mujoco.MjsBody, fixture: Fixture) -> None:
 def _switch(base: mujoco.MjsBody, fixture: Fixture) -> None:
     """A lever that stays where it is left, by friction; it points right where its angle is positive."""
     _box(base, [0.05, 0.03, 0.008], [0, 0, 0.008], DARK)
-    lever = base.add_body(name=f"{fixture.name}/lever", pos=[0, 0, 0.016], gravcomp=1)
+    lever = base.add_body(name=f"{fixture.name}/lever", pos=[0, 0, LEVER_FOOT_M], gravcomp=1)
     lever.add_joint(
         name=fixture.name,
         type=mujoco.mjtJoint.mjJNT_HINGE,

@@ -10,9 +10,7 @@ from praxia.envs.tabletop.fixtures import FOOTPRINT_M
 from praxia.envs.tabletop.layout import GAP_M
 from praxia.envs.tabletop.scene import Fixture, Scene, Thing
 
-__all__ = ["BESIDE_M", "DIRECTIONS", "PUSH_M", "SIDES", "VERBS", "Goal", "beside", "goals_from_json", "possible_goals"]
-
-VERBS = ("touch", "push", "press", "pick", "place", "stack", "open", "close", "flip")
+__all__ = ["BESIDE_M", "DIRECTIONS", "PUSH_M", "SIDES", "Goal", "beside", "goals_from_json", "possible_goals"]
 
 # As the operator sees it.
 DIRECTIONS: dict[str, tuple[float, float]] = {"left": (-1, 0), "right": (1, 0), "away": (0, 1), "closer": (0, -1)}
@@ -49,10 +47,10 @@ def possible_goals(scene: Scene, verb: str) -> list[Goal]:
 
 
 def beside(reference: Thing, subject: Thing, side: str) -> tuple[float, float]:
-    """Where the subject's centre is to be when it has been placed on that side of the reference."""
+    """From the reference's centre to where the subject's is to be when it has been placed on that side (x, y, in m)."""
     apart = reference.radius_m + subject.radius_m + BESIDE_M
     along_x, along_y = SIDES[side]
-    return reference.x_m + apart * along_x, reference.y_m + apart * along_y
+    return apart * along_x, apart * along_y
 
 
 def _touch(scene: Scene) -> Iterator[Goal]:
@@ -99,7 +97,7 @@ def _place(scene: Scene) -> Iterator[Goal]:
                 yield Goal("place", thing.name, "in" if item.kind == "bin" else "on", item.name)
         for other in scene.things:
             for side in SIDES:
-                if other is not thing and _spot_is_free(scene, thing, beside(other, thing, side), other):
+                if other is not thing and _spot_is_free(scene, thing, side, other):
                     yield Goal("place", thing.name, side, other.name)
 
 
@@ -145,9 +143,10 @@ def _lane_is_free(scene: Scene, thing: Thing, target: np.ndarray, ignored: Seque
     return True
 
 
-def _spot_is_free(scene: Scene, thing: Thing, spot: tuple[float, float], reference: Thing) -> bool:
-    """Whether the thing can be put there between the fingers, and is not there already."""
-    if not _is_on(np.array(spot), 0.23, -0.19, 0.02) or np.hypot(spot[0] - thing.x_m, spot[1] - thing.y_m) < 0.08:
+def _spot_is_free(scene: Scene, thing: Thing, side: str, reference: Thing) -> bool:
+    """Whether the thing can be put on that side of the reference between the fingers, and is not there already."""
+    spot = np.array([reference.x_m, reference.y_m]) + beside(reference, thing, side)
+    if not _is_on(spot, 0.23, -0.19, 0.02) or np.hypot(spot[0] - thing.x_m, spot[1] - thing.y_m) < 0.08:
         return False
     others = [other for other in scene.loose if other.name not in (thing.name, reference.name)]
     clear = all(

@@ -106,8 +106,8 @@ def _close(goal: Goal, reading: Reading, origin: Origin) -> bool:
 
 
 def _flip(goal: Goal, reading: Reading, origin: Origin) -> bool:
-    before = origin[goal.subject][0]
-    return bool(reading.joint(goal.subject) * np.sign(before) <= -0.6 * SWITCH_RANGE_RAD)
+    side = 1 if origin[goal.subject][0] >= 0 else -1
+    return reading.joint(goal.subject) * side <= -0.6 * SWITCH_RANGE_RAD
 
 
 _REACHED: dict[str, Callable[[Goal, Reading, Origin], bool]] = {

@@ -40,7 +40,8 @@ SAID = {"left": "to the left", "right": "to the right", "away": "away from me", 
 class Description:
     """A referring expression: the noun is a shape, "object" for any loose thing, or a kind of fixture.
 
-    `side` ("left of" or "right of") relates it to another description: everything further to that side by 3 cm.
+    `side` ("left of" or "right of") relates it to another description: everything further to that side, if only by a
+    hair. Who uses it for one thing makes sure that the thing is there clearly (`relations_to`).
     """
 
     noun: str
@@ -60,7 +61,7 @@ class Description:
         if self.other is not None:
             (name,) = self.other.matches(scene)
             x_m, sign = scene.find(name).x_m, -1 if self.side == "left of" else 1
-            found = [item for item in found if sign * (item.x_m - x_m) > 0.03]
+            found = [item for item in found if sign * (item.x_m - x_m) > 0]
         return [item.name for item in found]
 
     def _fits(self, item: Thing | Fixture) -> bool:
@@ -110,9 +111,15 @@ def relations_to(name: str, scene: Scene) -> list[Description]:
         for noun in (item.shape, "object")
         for side in ("left of", "right of")
         for anchor in anchors
-        if Description(noun).matches(scene) != [item.name]
+        if Description(noun).matches(scene) != [item.name] and _is_clearly(item, side, anchor, scene)
     ]
     return _only(name, related, scene)
+
+
+def _is_clearly(item: Thing, side: str, anchor: Description, scene: Scene) -> bool:
+    """Whether a thing is on that side of the anchor by more than 3 cm."""
+    (name,) = anchor.matches(scene)
+    return (item.x_m - scene.find(name).x_m) * (-1 if side == "left of" else 1) > 0.03
 
 
 def _only(name: str, descriptions: Sequence[Description], scene: Scene) -> list[Description]:

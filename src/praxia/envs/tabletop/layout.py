@@ -26,7 +26,8 @@ def draw_scene(rng: np.random.Generator, *, held_out: str = "", fixture: str = "
     """A scene as in training, but for the one factor that `held_out` names.
 
     `held_out`: "" (none), "colours" (shades), "textures", "lights", "cameras", "heights" or "distractors". A `fixture`
-    of that kind is certainly there. There is always a bin and a button.
+    of that kind is certainly there. There is always a bin and a button. Where there are distractors, at most four
+    things leave room for them.
     """
     height = rng.uniform(0.0, 0.01) if held_out != "heights" else rng.uniform(0.025, 0.04)
     shade = palette.held_out_shade if held_out == "colours" else palette.shade

@@ -6,14 +6,13 @@ from typing import Any, Literal
 
 from praxia.envs.tabletop.palette import Rgb
 
-__all__ = ["FIXTURES", "SHAPES", "Fixture", "FrontCamera", "Light", "Scene", "Thing"]
+__all__ = ["SHAPES", "Fixture", "FrontCamera", "Light", "Scene", "Thing"]
 
 Shape = Literal["cube", "ball", "cylinder", "puck", "post", "slab"]
 Kind = Literal["bin", "plate", "button", "switch", "drawer"]
 
 # What instructions speak of; posts and slabs only distract.
 SHAPES: tuple[Shape, ...] = ("cube", "ball", "cylinder", "puck")
-FIXTURES: tuple[Kind, ...] = ("bin", "plate", "button", "switch", "drawer")
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ __all__ = ["draw_start", "other_instruction", "twin_start"]
 # What must be on the table for a verb; a bin and a button always are.
 NEEDED = {"open": "drawer", "close": "drawer", "flip": "switch"}
 
-# Verbs whose goals stay possible whatever other of these were reached before them.
-CHAINED = ("touch", "press", "place", "open", "close", "flip")
+# Trained verbs whose goals stay possible whatever other of these were reached before them. (A push may end in another
+# one's way, and what was picked up is still in the hand.)
+CHAINED = ("touch", "press", "place")
 
 
 @lru_cache(maxsize=8192)
@@ -104,12 +105,8 @@ def _chain(rng: np.random.Generator, scene: Scene, length: int) -> list[Goal]:
     """Goals with different subjects and places, or none where the scene has too few."""
     goals: list[Goal] = []
     taken: set[str] = set()
-    for verb in rng.permutation(CHAINED * 2):
-        possible = [
-            goal
-            for goal in possible_goals(scene, str(verb))
-            if goal.relation in ("", "in", "on") and not taken & {goal.subject, goal.reference}
-        ]
+    for verb in rng.permutation(CHAINED * 4):
+        possible = [goal for goal in _trained_goals(scene, str(verb)) if not taken & {goal.subject, goal.reference}]
         goal = _choose(rng, possible)
         if goal is not None and len(goals) < length:
             goals.append(goal)
@@ -121,14 +118,14 @@ def _other(rng: np.random.Generator, scene: Scene, goals: Sequence[Goal]) -> lis
     """A trained goal whose subject is none of those that `goals` speak of."""
     spoken = {goal.subject for goal in goals} | {goal.reference for goal in goals}
     verb = str(rng.choice(TRAINED))
-    goal = _choose(
-        rng,
-        [
-            goal
-            for goal in possible_goals(scene, verb)
-            if goal.subject not in spoken
-            and not is_held_out_combination(verb, scene.find(goal.subject))
-            and not _relates_things(goal)
-        ],
-    )
+    goal = _choose(rng, [goal for goal in _trained_goals(scene, verb) if goal.subject not in spoken])
     return [goal] if goal else []
+
+
+def _trained_goals(scene: Scene, verb: str) -> list[Goal]:
+    """The possible goals of a verb that are like those of training: no held-out combination, no two things related."""
+    return [
+        goal
+        for goal in possible_goals(scene, verb)
+        if not is_held_out_combination(verb, scene.find(goal.subject)) and not _relates_things(goal)
+    ]

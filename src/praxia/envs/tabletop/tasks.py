@@ -3,7 +3,7 @@
 The three axes: *task* (another thing to do in a known kind of scene), *scene* (a known thing to do where something
 looks different), *body* (another robot). In the words of the star-Gen taxonomy (arXiv 2503.01238): "combinations",
 "phrasings" and "references" are semantic; "colours", "textures", "lights", "cameras" and "distractors" visual;
-"heights", untrained verbs, chains and bodies behavioural.
+"heights", untrained verbs and relations, chains and bodies behavioural.
 """
 
 from praxia.core.errors import UnknownName

@@ -1,16 +1,14 @@
-"""What an expert is told about the goal whose turn it is: numbers only, no names of the scene."""
+"""What an expert is told about the goal whose turn it is: the verb, and numbers; no names of the scene."""
 
 import numpy as np
 
-from praxia.envs.tabletop.fixtures import BIN_WALL_M, HANDLE_M, KNOB_M, PLATE_HEIGHT_M
-from praxia.envs.tabletop.goals import BESIDE_M, DIRECTIONS, PUSH_M, SIDES, Goal
+from praxia.envs.tabletop.fixtures import BIN_WALL_M, HANDLE_M, KNOB_M, LEVER_FOOT_M, LEVER_M, PLATE_HEIGHT_M
+from praxia.envs.tabletop.goals import DIRECTIONS, PUSH_M, Goal, beside
 from praxia.envs.tabletop.judge import Origin
 from praxia.envs.tabletop.reading import Reading
 from praxia.envs.tabletop.scene import Fixture, Thing
 
 __all__ = ["lesson"]
-
-LEVER_TIP_M = 0.06
 
 
 def lesson(goal: Goal, reading: Reading, origin: Origin) -> dict[str, np.ndarray]:
@@ -59,8 +57,7 @@ def _resting_place(goal: Goal, thing: Thing, reading: Reading) -> np.ndarray:
     elif goal.verb == "stack":
         place[2] += thing.half_height_m + reference.half_height_m
     else:
-        apart = reference.radius_m + thing.radius_m + BESIDE_M
-        place[:2] += apart * np.array(SIDES[goal.relation])
+        place[:2] += beside(reference, thing, goal.relation)
         place[2] = reading.scene.table_height_m + thing.half_height_m
     return place
 
@@ -76,8 +73,8 @@ def _of_fixture(goal: Goal, fixture: Fixture, reading: Reading, origin: Origin) 
         size = np.array([0.04, 0.006])
     else:
         angle = reading.joint(goal.subject)
-        moved = np.array([LEVER_TIP_M * np.sin(angle), 0, 0.016 + LEVER_TIP_M * np.cos(angle)])
-        direction = np.array([-float(np.sign(origin[goal.subject][0])), 0.0])
+        moved = np.array([LEVER_M * np.sin(angle), 0, LEVER_FOOT_M + LEVER_M * np.cos(angle)])
+        direction = np.array([-1.0 if origin[goal.subject][0] >= 0 else 1.0, 0.0])
         size = np.array([0.008, 0.03])
     return {
         "subject": foot + moved,

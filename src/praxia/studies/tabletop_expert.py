@@ -9,6 +9,7 @@ from typing import Any
 
 from praxia.core.files import write_whole
 from praxia.envs import ENVS, find_family
+from praxia.envs.tabletop.tasks import TRAINED, UNTRAINED
 from praxia.evaluate.benchmarks import find_benchmark
 from praxia.evaluate.judged import find_policy
 from praxia.evaluate.plan import Evaluation
@@ -16,13 +17,12 @@ from praxia.evaluate.runner import evaluate
 from praxia.studies.stages import Report, expect_unfinished
 from praxia.studio.report import report as make_report
 
-__all__ = ["tabletop_experts"]
+__all__ = ["tabletop_expert"]
 
 EPISODES, POOLED, CELL = 100, 0.97, 0.90
-TASKS = (*find_benchmark("tabletop/train").tasks, "push-to", "place-beside", "stack", "open", "close", "flip")
 
 
-def tabletop_experts(out: Path, *, seed: int, workers: int, scale: float, report: Report) -> dict[str, Any]:
+def tabletop_expert(out: Path, *, seed: int, workers: int, scale: float, report: Report) -> dict[str, Any]:
     """Run everything in `out`, or go on where an interrupted study stopped.
 
     Returns {"summary", "report", "passed", "expected", "got"}; `summary`, also in `out/summary.json`, is {seconds,
@@ -33,7 +33,9 @@ def tabletop_experts(out: Path, *, seed: int, workers: int, scale: float, report
     per_body: dict[str, dict[str, float]] = {}
     successes = 0.0
     for body in (name for name in ENVS if name.startswith("tabletop-")):
-        benchmark = replace(find_benchmark("tabletop/train"), name=f"experts/{body}", env=body, tasks=TASKS, axis="")
+        benchmark = replace(
+            find_benchmark("tabletop/train"), name=f"experts/{body}", env=body, tasks=(*TRAINED, *UNTRAINED), axis=""
+        )
         expert, digest, threads = find_policy("expert", benchmark, exact=False, workers=workers)
         result = evaluate(
             expert,
@@ -43,7 +45,7 @@ def tabletop_experts(out: Path, *, seed: int, workers: int, scale: float, report
             workers=workers,
             resume=True,
             threads=threads,
-            command=f"praxia study tabletop-experts --out {out.name}",
+            command=f"praxia study tabletop-expert --seed {seed} --scale {scale:g} --out {out.name}",
             report=partial(report, body),
         )
         per_body[body] = {task: row["success"] or 0.0 for task, row in result["per_task"].items()}
