@@ -45,7 +45,7 @@ def tabletop(out: Path, *, seed: int, workers: int, scale: float, report: Report
         "summary": summary,
         "report": str(page),
         "passed": scale < 1 or passed,
-        "expected": "touch, push, press together 80%, pick, place together 50%, 60 points less with another instruction",
+        "expected": "80% of touch, push and press, 50% of pick and place, 60 points less when told to do otherwise",
         "got": got,
     }
 
