@@ -95,12 +95,16 @@ def provenance() -> dict[str, Any]:
     return {}
 
 
+def horizon(task: str) -> int:
+    return 60
+
+
 def gather(out: Path, episodes: int = 3, draw: Any = draw_start, make: Any = build, **options: Any) -> dict[str, Any]:
     running = {name: options.pop(name) for name in ("workers", "resume", "report") if name in options}
     options = {"tasks": ("walk", "run"), "size": SIZE, "noise": (0.0, 0.1), "horizon": 40, **options}
     collection = Collection("toy", episodes=episodes, **options)
     told = {"walk": "please walk", "run": "please run"}
-    family = Family("toy", told, task_name, draw, embodiment, make, provenance, tuple(told), 60)
+    family = Family("toy", told, task_name, draw, embodiment, make, provenance, tuple(told), horizon)
     return collect(collection, out, family, make_expert=Expert, **running)
 
 

@@ -77,9 +77,15 @@ def other_instruction(start: Start) -> str:
     return f"please do not {start.task}"
 
 
+def horizon(task: str) -> int:
+    return 60
+
+
 def family(draw: Any = draw_start, other: Any = None) -> Family:
     told = {"walk": "please walk", "run": "please run"}
-    return Family("toy", told, task_name, draw, embodiment, build, provenance, 60, other_instruction=other)
+    return Family(
+        "toy", told, task_name, draw, embodiment, build, provenance, tuple(told), horizon, other_instruction=other
+    )
 
 
 def judge(out: Path, policy: Any = None, draw: Any = draw_start, episodes: int = 4, **options: Any) -> dict[str, Any]:

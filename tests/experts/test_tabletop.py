@@ -24,7 +24,7 @@ def successes(body: str, tasks, split: str, disturb=lambda expert, embodiment: e
         for index in range(STARTS)
     ]
     slots = LocalSlots(2, family.build)
-    traces = list(rollout(expert, slots, jobs, pace=Pace(1), horizon=family.horizon))
+    traces = list(rollout(expert, slots, jobs, pace=Pace(1), horizon=max(map(family.horizon, tasks))))
     assert all(trace.error is None for trace in traces), [trace.error for trace in traces]
     return sum(trace.success_step is not None for trace in traces)
 

@@ -40,7 +40,8 @@ def test_normaliser_survives_json():
 def test_subwords_round_trip_and_pad():
     subwords = Subwords.fit(TEXTS)
     ids, valid = subwords.encode(TEXTS)
-    assert ids.shape == valid.shape == (3, subwords.max_length)
+    assert ids.shape == valid.shape == (3, valid.sum(1).max())  # no longer than the longest
+    assert not valid.all()
     assert (ids[~valid] == 0).all()
     for row, text in enumerate(TEXTS):
         assert subwords.decode(ids[row][valid[row]].tolist()) == text

@@ -50,7 +50,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         options.env,
         tasks,
         options.episodes,
-        family.horizon,
+        max(map(family.horizon, tasks)),
         seed=options.seed,
         profile=options.profile,
         size=options.size,

@@ -20,8 +20,8 @@ class Family:
     OpenGL vendor, the hashes of the assets and of one known picture.
 
     `trained` are the tasks that demonstrations are recorded of unless others are asked for; the others test what was
-    learned from them. A demonstration may take `horizon` steps, and in every `blunder_every`-th of a task (None: in
-    none) the expert is to make a mistake on purpose: one that decides by the present moment recovers.
+    learned from them. A demonstration of a task may take `horizon(task)` steps, and in every `blunder_every`-th (None:
+    in none) the expert is to make a mistake on purpose: one that decides by the present moment recovers.
     `other_instruction(start)`, where there is one, is another instruction that can be followed from that start and
     leads elsewhere.
     """
@@ -34,6 +34,6 @@ class Family:
     build: Callable[[EnvSpec], Env]
     provenance: Callable[[], Mapping[str, Any]]
     trained: tuple[str, ...]
-    horizon: int
+    horizon: Callable[[str], int]
     blunder_every: int | None = None
     other_instruction: Callable[[Start], str] | None = None

@@ -19,7 +19,7 @@ def flow_tabletop() -> TrainRun:
     return TrainRun(
         model=Composed(encoder=_encoder(TransformerText()), head=Flow()),
         window=Window({"image.front": (0,), "image.wrist": (0,), "state": (0,)}, horizon=8),
-        train=Train(steps=3000),
+        train=Train(steps=5000),
     )
 
 

@@ -40,7 +40,7 @@ class Stages:
             benchmark.env,
             benchmark.tasks,
             self._scaled(episodes),
-            family.horizon,
+            max(map(family.horizon, benchmark.tasks)),
             seed=self.seed,
             profile=benchmark.profile,
             size=benchmark.size,

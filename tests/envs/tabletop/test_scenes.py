@@ -80,7 +80,7 @@ def looks(factor) -> dict[str, object]:
     """What each factor is about, as something that either is as in training or is not."""
     drawn = scenes(60, factor)
     return {
-        "colours": max(max(thing.rgb) for scene in drawn for thing in scene.things if thing.colour == "purple") > 0.74,
+        "colours": max(max(thing.rgb) for scene in drawn for thing in scene.things if thing.colour == "purple") > 0.76,
         "textures": {scene.table for scene in drawn}.isdisjoint(("oak", "felt", "stone")),
         "lights": any(np.hypot(*scene.light.direction[:2]) > 0.4 or len(set(scene.light.rgb)) > 1 for scene in drawn),
         "cameras": max(abs(scene.camera.position_m[0]) for scene in drawn) > 0.1,
