@@ -1,8 +1,6 @@
-import pickle
-
 import pytest
 
-from praxia.envs.tabletop.family import ARM7, GANTRY
+from praxia.envs.tabletop.family import GANTRY
 
 
 @pytest.mark.parametrize(
@@ -10,8 +8,3 @@ from praxia.envs.tabletop.family import ARM7, GANTRY
 )
 def test_a_demonstration_of_a_chain_has_time_for_every_part(task, steps):
     assert GANTRY.horizon(task) == steps
-
-
-def test_a_family_reaches_worker_processes():
-    again = pickle.loads(pickle.dumps(ARM7))
-    assert again.draw_start("touch", "test", 3) == ARM7.draw_start("touch", "test", 3)
