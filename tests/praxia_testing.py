@@ -10,6 +10,7 @@ from praxia.core.keys import generator
 from praxia.core.types import Camera, Embodiment, Field, Observation, Query, Window
 from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.language import SubwordText
+from praxia.heads.denoisers.residual_mlp import ResidualMLP
 from praxia.heads.flow import Flow
 from praxia.nn.types import Batch, Shapes
 from praxia.policies.composed import Composed, LearnedPolicy
@@ -64,7 +65,7 @@ def make_config() -> PolicyConfig:
     encoder = FilmCNN(text=SubwordText(width=16, num_heads=2), channels=(8, 8, 8, 8), width=32)
     window = Window({"image.front": (-1, 0), "state": (-1, 0)}, horizon=4)
     return PolicyConfig(
-        Composed(encoder=encoder, head=Flow(width=32, depth=1)), shapes, transforms, (BODY,), window, {"seed": 0}
+        Composed(encoder=encoder, head=Flow(ResidualMLP(width=32, depth=1))), shapes, transforms, (BODY,), window, {"seed": 0}
     )
 
 

@@ -58,17 +58,11 @@ def test_a_policy_of_several_bodies_comes_back_and_decides_as_before(tmp_path):
     np.testing.assert_array_equal(one, two)
 
 
-def test_a_policy_of_the_first_schema_can_still_be_read(tmp_path):
-    config = make_config()
-    save_policy(tmp_path / "policy", config, make_policy().model.state_dict())
+def test_a_policy_of_another_schema_is_refused(tmp_path):
+    save_policy(tmp_path / "policy", make_config(), make_policy().model.state_dict())
     path = tmp_path / "policy" / "policy.json"
     value = json.loads(path.read_text())
-    (sizes,), (embodiment,) = value["shapes"].pop("bodies"), value.pop("embodiments")
-    value["shapes"].update(state_dim=sizes[0], action_dim=sizes[1])
-    (normalisers,) = value["transforms"].pop("bodies")
-    value["transforms"].update(normalisers)
-    path.write_text(json.dumps({**value, "schema": 1, "embodiment": embodiment}))
-    assert read_config(tmp_path)[0] == config
-    path.write_text(json.dumps({**value, "schema": 3}))
-    with pytest.raises(PraxiaError, match=r"schema 2 at .*, got 3; .*`praxia train`"):
-        read_config(tmp_path)
+    for schema in (2, 4):
+        path.write_text(json.dumps({**value, "schema": schema}))
+        with pytest.raises(PraxiaError, match=rf"schema 3 at .*, got {schema}; .*`praxia train`"):
+            read_config(tmp_path)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from praxia_testing import make_batch, make_shapes
 
+from praxia.heads.denoisers.residual_mlp import ResidualMLP
 from praxia.heads.flow import Flow
 from praxia.nn.types import Context
 
@@ -16,7 +17,7 @@ def context_of(batch, width=16):
 
 def test_a_head_that_predicts_nothing_has_the_loss_of_the_velocity_itself():
     batch = make_batch(num=4096)
-    head = Flow(width=16, depth=1, repeats=1).build(make_shapes(), 16)
+    head = Flow(ResidualMLP(width=16, depth=1), repeats=1).build(make_shapes(), 16)
     loss, _ = head.loss(context_of(batch), batch, torch.Generator().manual_seed(0))
     expected = (batch.action.double().square().mean() + 1).item()  # E (a - n)^2 = E a^2 + 1, as `out` starts at zero
     assert abs(loss.item() / expected - 1) < 0.03
@@ -27,7 +28,7 @@ def test_padded_steps_never_enter_the_loss():
     batch = make_batch()
     valid = batch.action_valid.clone()
     valid[:, 2:] = False
-    head = Flow(width=16, depth=1).build(make_shapes(), 16)
+    head = Flow(ResidualMLP(width=16, depth=1)).build(make_shapes(), 16)
     losses = []
     for padding in (0.0, 1e3):
         action = batch.action.masked_fill(~valid[..., None], padding)
@@ -41,7 +42,7 @@ def test_padded_steps_never_enter_the_loss():
 def test_the_head_overfits_ten_samples():
     torch.manual_seed(0)
     batch = make_batch(num=10)
-    head = Flow(width=64, depth=2, repeats=16).build(make_shapes(), 16)
+    head = Flow(ResidualMLP(width=64, depth=2), repeats=16).build(make_shapes(), 16)
     optimizer = torch.optim.AdamW(head.parameters(), lr=3e-3, weight_decay=0.0)
     generator = torch.Generator().manual_seed(0)
     for _ in range(600):
@@ -67,9 +68,9 @@ def batch_of_two_bodies(num=6, padding=0.0):
 
 def head_of_two_bodies(**config):
     torch.manual_seed(0)
-    head = Flow(**config).build(make_shapes(bodies=BODIES), 16)
-    torch.nn.init.normal_(head.out.weight, std=0.1)  # so that everything has an influence
-    torch.nn.init.normal_(head.out.bias, std=0.1)
+    head = Flow(ResidualMLP(**config)).build(make_shapes(bodies=BODIES), 16)
+    torch.nn.init.normal_(head.denoiser.out.weight, std=0.1)  # so that everything has an influence
+    torch.nn.init.normal_(head.denoiser.out.bias, std=0.1)
     return head
 
 
@@ -83,17 +84,17 @@ def test_dims_that_a_body_does_not_have_change_neither_loss_nor_gradient(padding
         found.append((loss.detach(), *(parameter.grad for parameter in head.parameters())))
     for one, two in zip(*found, strict=True):
         assert torch.equal(one, two)
-    head_in, head_out = head.action_in.weight.grad.unflatten(1, (4, 2)), head.out.weight.grad.unflatten(2, (4, 2))
+    head_in, head_out = head.denoiser.action_in.weight.grad.unflatten(1, (4, 2)), head.denoiser.out.weight.grad.unflatten(2, (4, 2))
     assert not head_in[1, :, 1].any()
     assert not head_out[1, :, :, 1].any()
-    assert not head.out.bias.grad.unflatten(1, (4, 2))[1, :, 1].any()
+    assert not head.denoiser.out.bias.grad.unflatten(1, (4, 2))[1, :, 1].any()
     assert head_in[1, :, 0].any()
     assert head_out[1, :, :, 0].any()
 
 
 def test_the_loss_of_two_bodies_is_the_mean_over_the_dims_they_have():
     batch = batch_of_two_bodies(num=4096, padding=1e6)
-    head = Flow(width=16, depth=1, repeats=1).build(make_shapes(bodies=BODIES), 16)  # starts at zero velocity
+    head = Flow(ResidualMLP(width=16, depth=1), repeats=1).build(make_shapes(bodies=BODIES), 16)  # starts at zero velocity
     loss, _ = head.loss(context_of(batch), batch, torch.Generator().manual_seed(0))
     own = torch.cat([batch.action[::2].flatten(), batch.action[1::2, :, 0].flatten()]).double()
     assert abs(loss.item() / (own.square().mean() + 1).item() - 1) < 0.03
@@ -114,7 +115,7 @@ def test_two_bodies_learn_opposite_actions_from_one_observation():
     state = batch.state[:1].expand_as(batch.state)
     sign = torch.where(batch.embodiment == 0, 0.8, -0.8)[:, None, None]
     batch = dataclasses.replace(batch, state=state, action=sign.expand_as(batch.action))
-    head = Flow(width=32, depth=1, repeats=8).build(make_shapes(bodies=BODIES), 16)
+    head = Flow(ResidualMLP(width=32, depth=1), repeats=8).build(make_shapes(bodies=BODIES), 16)
     optimizer = torch.optim.AdamW(head.parameters(), lr=3e-3, weight_decay=0.0)
     generator = torch.Generator().manual_seed(0)
     for _ in range(300):

@@ -7,7 +7,8 @@ from praxia_testing import BODY, SMALL_BODY, make_config_of_two, make_policy, ma
 
 from praxia.core.errors import MismatchError, UnknownName
 from praxia.encoders.state_only import StateOnly
-from praxia.heads.flow import Flow, FlowHead
+from praxia.heads.denoisers.residual_mlp import ResidualMLPDenoiser
+from praxia.heads.flow import Flow
 from praxia.policies.composed import Composed, stack_queries
 
 
@@ -51,7 +52,7 @@ def test_a_short_history_repeats_its_oldest_moment_which_does_not_count():
 def test_a_head_that_needs_what_the_encoder_does_not_give_is_refused_in_one_line(monkeypatch):
     from praxia_testing import make_shapes
 
-    monkeypatch.setattr(FlowHead, "needs", frozenset({"prefix"}))
+    monkeypatch.setattr(ResidualMLPDenoiser, "needs", frozenset({"prefix"}))
     with pytest.raises(MismatchError, match=r"head 'flow' needs \['prefix'\].*'state-only' gives \['readout'\]"):
         Composed(encoder=StateOnly(), head=Flow()).build(make_shapes())
 
@@ -105,7 +106,7 @@ def test_each_body_decides_through_its_own_weights():
 
     before = chunks()
     with torch.no_grad():
-        policy.model.head.out.bias[1] += 1.0  # the small body's
+        policy.model.head.denoiser.out.bias[1] += 1.0  # the small body's
     after = chunks()
     np.testing.assert_array_equal(before[0], after[0])
     np.testing.assert_allclose(after[1] - before[1], 50.0, rtol=1e-3)  # one unit of [-1, 1] in [100, 200]

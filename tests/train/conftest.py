@@ -12,6 +12,7 @@ from praxia.data.recording import begin
 from praxia.data.staging import stage_episode
 from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.language import SubwordText
+from praxia.heads.denoisers.residual_mlp import ResidualMLP
 from praxia.heads.flow import Flow
 from praxia.policies.composed import Composed
 from praxia.train.config import Train, TrainRun
@@ -71,7 +72,7 @@ def tiny_run() -> TrainRun:
     encoder = FilmCNN(text=SubwordText(width=16, num_heads=2), channels=(8, 8, 8, 8), width=32)
     window = Window({"image.front": (0,), "state": (0,)}, horizon=4)
     options = Train(steps=6, batch_size=8, warmup_steps=2, log_every=2, checkpoint_s=0.0, shift_px=1)
-    return TrainRun(model=Composed(encoder=encoder, head=Flow(width=32, depth=1)), window=window, train=options)
+    return TrainRun(model=Composed(encoder=encoder, head=Flow(ResidualMLP(width=32, depth=1))), window=window, train=options)
 
 
 @pytest.fixture

@@ -13,10 +13,11 @@ from torch import Tensor
 from praxia.core.config import Part, part_from_json, part_to_json
 from praxia.core.errors import DataError, PraxiaError
 from praxia.core.files import sha256_file, staged_folder
-from praxia.core.registry import lookup
+from praxia.core.registry import lookup, names
 from praxia.core.types import Embodiment, Window
 from praxia.encoders import ENCODERS
 from praxia.heads import HEADS
+from praxia.heads.denoisers import DENOISERS
 from praxia.nn.types import Shapes
 from praxia.policies.composed import Composed, LearnedPolicy
 from praxia.transforms.chain import Transforms
@@ -32,7 +33,7 @@ __all__ = [
     "save_policy",
 ]
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,9 @@ def find_part(tag: str) -> type[Part]:
     """The config class of a registered encoder, head or model."""
     if tag == Composed.tag:
         return Composed
-    room, table = ("heads", HEADS) if tag in HEADS else ("encoders", ENCODERS)
-    return lookup(room, table, tag, kind="part", listing="praxia recipes")
+    rooms = {"heads": HEADS, "denoisers": DENOISERS, "encoders": ENCODERS}
+    room = next((room for room, table in rooms.items() if tag in names(room, table)), "encoders")
+    return lookup(room, rooms[room], tag, kind="part", listing="praxia recipes")
 
 
 def save_policy(folder: Path, config: PolicyConfig, weights: Mapping[str, Tensor]) -> str:
@@ -118,28 +120,12 @@ def policy_folder(path: Path) -> Path:
 def read_config(path: Path) -> tuple[PolicyConfig, str]:
     """A policy's config and its weights' SHA-256, without loading the weights."""
     value = json.loads((policy_folder(path) / "policy.json").read_text())
-    if value.get("schema") == 1:
-        value = _from_schema_1(value)
     if value.get("schema") != SCHEMA:
         raise PraxiaError(
             f"expected a policy of schema {SCHEMA} at {path}, got {value.get('schema')}; "
             "train it anew with `praxia train` or use the version of Praxia that wrote it"
         )
     return PolicyConfig.from_json(value), value["weights_sha256"]
-
-
-def _from_schema_1(value: Mapping[str, Any]) -> dict[str, Any]:
-    """A policy of the time when each had one embodiment, which was not in a list."""
-    shapes, transforms = dict(value["shapes"]), value["transforms"]
-    shapes["bodies"] = [(shapes.pop("state_dim"), shapes.pop("action_dim"))]
-    normalisers = {"state": transforms["state"], "action": transforms["action"]}
-    return {
-        **value,
-        "schema": SCHEMA,
-        "shapes": shapes,
-        "transforms": {"bodies": [normalisers], "subwords": transforms["subwords"]},
-        "embodiments": [value["embodiment"]],
-    }
 
 
 def load_policy(path: Path, device: str = "cpu") -> tuple[LearnedPolicy, str]:

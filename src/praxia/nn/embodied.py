@@ -19,7 +19,9 @@ def body_linear(num_bodies: int, num_in: int, num_out: int) -> "BodyLinear | One
 class OneBodyLinear(nn.Linear):
     """What is left of `BodyLinear` with one body: a plain linear layer, by its parameters' names and shapes too."""
 
-    def forward(self, input: Float[Tensor, "B I"], embodiment: Int[Tensor, " B"] | None = None) -> Float[Tensor, "B O"]:
+    def forward(
+        self, input: Float[Tensor, "B *H I"], embodiment: Int[Tensor, " B"] | None = None
+    ) -> Float[Tensor, "B *H O"]:
         return super().forward(input)
 
 
@@ -37,9 +39,10 @@ class BodyLinear(nn.Module):
         self.weight = nn.Parameter(torch.empty(num_bodies, num_in, num_out).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(num_bodies, num_out).uniform_(-bound, bound))
 
-    def forward(self, x: Float[Tensor, "B I"], embodiment: Int[Tensor, " B"]) -> Float[Tensor, "B O"]:
+    def forward(self, x: Float[Tensor, "B *H I"], embodiment: Int[Tensor, " B"]) -> Float[Tensor, "B *H O"]:
         chosen = functional.one_hot(embodiment, len(self.weight)).to(x.dtype)
-        blocks = (chosen[:, :, None] * x[:, None]).flatten(1)
+        chosen = chosen[:, None].expand(-1, x.shape[1], -1) if x.dim() == 3 else chosen
+        blocks = (chosen[..., :, None] * x[..., None, :]).flatten(-2)
         return blocks @ self.weight.flatten(0, 1) + chosen @ self.bias
 
 

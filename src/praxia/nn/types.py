@@ -80,6 +80,10 @@ class Context:
     mask: Bool[Tensor, "B N"]
     groups: Mapping[str, slice]
 
+    def readout(self) -> Float[Tensor, "B D"]:
+        """The mean of the group "readout", for a head that needs it."""
+        return self.tokens[:, self.groups["readout"]].mean(1)
+
 
 @runtime_checkable
 class Encoder(Protocol):

@@ -1,0 +1,128 @@
+"""Action Chunking with Transformers: a chunk decoded from learned queries, with a style latent while training."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from praxia.core.config import Part
+from praxia.nn.embodied import body_linear, keep_own, own_dims
+from praxia.nn.masking import masked_mean, own_actions
+from praxia.nn.types import Batch, Context, Shapes
+
+__all__ = ["ACT", "ACTHead"]
+
+
+@dataclass(frozen=True)
+class ACT(Part):
+    """A conditional VAE: L1 on the chunk plus `kl_weight` times the latent's divergence from a unit normal.
+
+    Zhao et al. 2023 (arXiv 2304.13705); published size: width 512, MLP 3200, 4 encoder layers, 8 heads, latent 32,
+    chunk 100. One decoder layer, because only the first of their seven is used (as LeRobot keeps it). At run time the
+    latent is 0. Deviations: no dropout (theirs is 0.1), because a step's randomness is drawn from its own generator;
+    the state is among the context's tokens, which carry their own positions.
+    """
+
+    tag: ClassVar[str] = "act"
+    width: int = 128
+    mlp_width: int = 512
+    num_heads: int = 4
+    encoder_depth: int = 2
+    latent: int = 32
+    kl_weight: float = 10.0
+
+    def build(self, shapes: Shapes, context_width: int) -> "ACTHead":
+        return ACTHead(self, shapes, context_width)
+
+
+class ACTHead(nn.Module):
+    """See `ACT`. Takes any context; draws no noise at run time."""
+
+    needs: frozenset[str] = frozenset()
+    noise_shape = (0,)
+    own: Tensor
+
+    def __init__(self, config: ACT, shapes: Shapes, context_width: int):
+        super().__init__()
+        self.config = config
+        width, num_bodies = config.width, len(shapes.bodies)
+        self.posterior = Posterior(config, shapes)
+        self.latent_in = nn.Linear(config.latent, width)
+        self.context_in = nn.Linear(context_width, width)
+        self.encoder = _encoder(config)
+        layer = nn.TransformerDecoderLayer(width, config.num_heads, config.mlp_width, dropout=0.0, batch_first=True)
+        self.decoder = nn.TransformerDecoder(layer, 1, nn.LayerNorm(width))
+        self.queries = nn.Parameter(torch.randn(shapes.horizon, width))
+        self.out = body_linear(num_bodies, width, shapes.action_dim)
+        self.register_buffer("own", own_dims([action for _, action in shapes.bodies]), persistent=False)
+
+    def loss(
+        self, context: Context, batch: Batch, generator: torch.Generator
+    ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        """Mean absolute error over valid steps and own dims, and the divergence summed over the latent's dims."""
+        action, counts = own_actions(batch, self.own)
+        mean, log_variance = self.posterior(action, batch)
+        noise = torch.randn(mean.shape, generator=generator, device=mean.device)
+        predicted = self._decode(context, mean + (log_variance / 2).exp() * noise, batch.embodiment)
+        l1 = masked_mean((predicted - action).abs(), counts)
+        divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
+        loss = l1 + self.config.kl_weight * divergence
+        return loss, {"l1": l1.detach(), "kl": divergence.detach()}
+
+    def sample(
+        self, context: Context, noise: Float[Tensor, "B 0"], embodiment: Int[Tensor, " B"]
+    ) -> Float[Tensor, "B H A"]:
+        """The chunk at latent 0; dims that a row's body does not have mean nothing."""
+        return self._decode(context, context.tokens.new_zeros(len(context.tokens), self.config.latent), embodiment)
+
+    def _decode(
+        self, context: Context, latent: Float[Tensor, "B Z"], embodiment: Int[Tensor, " B"]
+    ) -> Float[Tensor, "B H A"]:
+        tokens = torch.cat([self.latent_in(latent)[:, None], self.context_in(context.tokens)], dim=1)
+        hidden = torch.cat([~context.mask.new_ones(len(tokens), 1), ~context.mask], dim=1)
+        memory = self.encoder(tokens, src_key_padding_mask=hidden)
+        queries = self.queries.expand(len(tokens), -1, -1)
+        return self.out(self.decoder(queries, memory, memory_key_padding_mask=hidden), embodiment)
+
+
+class Posterior(nn.Module):
+    """(state, actions) -> mean and log variance of the style latent. Padded actions are not seen."""
+
+    own_state: Tensor
+
+    def __init__(self, config: ACT, shapes: Shapes):
+        super().__init__()
+        width, num_bodies = config.width, len(shapes.bodies)
+        self.summary = nn.Parameter(torch.randn(width))
+        self.state_in = body_linear(num_bodies, shapes.state_dim * shapes.num_states, width)
+        self.action_in = body_linear(num_bodies, shapes.action_dim, width)
+        self.position = nn.Parameter(torch.randn(shapes.horizon + 2, width))
+        self.encoder = _encoder(config)
+        self.out = nn.Linear(width, 2 * config.latent)
+        self.register_buffer("own_state", own_dims([state for state, _ in shapes.bodies]), persistent=False)
+
+    def forward(
+        self, action: Float[Tensor, "B H A"], batch: Batch
+    ) -> tuple[Float[Tensor, "B Z"], Float[Tensor, "B Z"]]:
+        assert batch.action_valid is not None
+        state = keep_own(batch.state, self.own_state, batch.embodiment).flatten(1)
+        tokens = torch.cat(
+            [
+                self.summary.expand(len(action), 1, -1),
+                self.state_in(state, batch.embodiment)[:, None],
+                self.action_in(action, batch.embodiment),
+            ],
+            dim=1,
+        )
+        seen: Bool[Tensor, "B 2"] = batch.action_valid.new_ones(len(action), 2)
+        hidden = ~torch.cat([seen, batch.action_valid], dim=1)
+        summary = self.encoder(tokens + self.position, src_key_padding_mask=hidden)[:, 0]
+        mean, log_variance = self.out(summary).chunk(2, dim=1)
+        return mean, log_variance
+
+
+def _encoder(config: ACT) -> nn.TransformerEncoder:
+    layer = nn.TransformerEncoderLayer(config.width, config.num_heads, config.mlp_width, dropout=0.0, batch_first=True)
+    return nn.TransformerEncoder(layer, config.encoder_depth, enable_nested_tensor=False)

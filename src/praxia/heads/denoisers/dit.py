@@ -1,0 +1,111 @@
+"""The diffusion transformer of GR00T N1: alternately attends to the observation and along the chunk."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from praxia.core.config import Part
+from praxia.nn.embed import sinusoid
+from praxia.nn.embodied import body_linear
+from praxia.nn.types import Context, Shapes
+
+__all__ = ["DiT", "DiTDenoiser"]
+
+
+@dataclass(frozen=True)
+class DiT(Part):
+    """Even blocks attend to the context's tokens, odd ones to the chunk; the time scales and shifts every block.
+
+    GR00T N1 (arXiv 2503.14734, `cross_attention_dit.py` and `flow_matching_action_head.py`); published size: width
+    1536, depth 16, 32 heads. Actions enter through W3 swish(W2 [W1 a, sincos(time)]) with weights a body. Deviations:
+    time is continuous where theirs falls into 1000 buckets; the state is among the context's tokens and not a token
+    of the chunk; there are no learned "future" tokens; gates start at zero (DiT), theirs has none.
+    """
+
+    tag: ClassVar[str] = "dit"
+    width: int = 128
+    depth: int = 4
+    num_heads: int = 4
+
+    def build(self, shapes: Shapes, context_width: int) -> "DiTDenoiser":
+        return DiTDenoiser(self, shapes, context_width)
+
+
+class DiTDenoiser(nn.Module):
+    """See `DiT`. Takes any context."""
+
+    needs: frozenset[str] = frozenset()
+
+    def __init__(self, config: DiT, shapes: Shapes, context_width: int):
+        super().__init__()
+        width, num_bodies = config.width, len(shapes.bodies)
+        self.width = width
+        self.action_in = body_linear(num_bodies, shapes.action_dim, width)
+        self.action_and_time = body_linear(num_bodies, 2 * width, width)
+        self.action_mixed = body_linear(num_bodies, width, width)
+        self.position = nn.Parameter(torch.randn(shapes.horizon, width) * 0.02)
+        self.time_in = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+        self.blocks = nn.ModuleList(
+            DiTBlock(width, context_width if at % 2 == 0 else None, config.num_heads) for at in range(config.depth)
+        )
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.modulate = nn.Linear(width, 2 * width)
+        self.out = body_linear(num_bodies, width, shapes.action_dim)
+        for layer in (self.modulate, self.out):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def condition(self, context: Context) -> tuple[Tensor, ...]:
+        return context.tokens, context.mask
+
+    def forward(
+        self,
+        x: Float[Tensor, "B H A"],
+        time: Float[Tensor, " B"],
+        condition: tuple[Tensor, ...],
+        embodiment: Int[Tensor, " B"],
+    ) -> Float[Tensor, "B H A"]:
+        tokens, mask = condition
+        moment = sinusoid(time, self.width)
+        steps = self.action_in(x, embodiment)
+        both = torch.cat([steps, moment[:, None].expand_as(steps)], dim=-1)
+        h = self.action_mixed(functional.silu(self.action_and_time(both, embodiment)), embodiment) + self.position
+        steer = functional.silu(self.time_in(moment))
+        for block in self.blocks:
+            h = block(h, steer, tokens, mask)
+        scale, shift = self.modulate(steer)[:, None].chunk(2, dim=-1)
+        return self.out(self.norm(h) * (1 + scale) + shift, embodiment)
+
+
+class DiTBlock(nn.Module):
+    """Attention, to a context of width `context_width` or (None) along the chunk, and an MLP; both modulated."""
+
+    def __init__(self, width: int, context_width: int | None, num_heads: int):
+        super().__init__()
+        self.crosses = context_width is not None
+        self.attention_norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.attention = nn.MultiheadAttention(
+            width, num_heads, batch_first=True, kdim=context_width, vdim=context_width
+        )
+        self.mlp_norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU("tanh"), nn.Linear(4 * width, width))
+        self.modulate = nn.Linear(width, 6 * width)
+        nn.init.zeros_(self.modulate.weight)
+        nn.init.zeros_(self.modulate.bias)
+
+    def forward(
+        self,
+        x: Float[Tensor, "B H D"],
+        steer: Float[Tensor, "B D"],
+        tokens: Float[Tensor, "B N D2"],
+        mask: Bool[Tensor, "B N"],
+    ) -> Float[Tensor, "B H D"]:
+        scale, shift, gate, mlp_scale, mlp_shift, mlp_gate = self.modulate(steer)[:, None].chunk(6, dim=-1)
+        query = self.attention_norm(x) * (1 + scale) + shift
+        seen, hidden = (tokens, ~mask) if self.crosses else (query, None)
+        x = x + gate * self.attention(query, seen, seen, key_padding_mask=hidden, need_weights=False)[0]
+        return x + mlp_gate * self.mlp(self.mlp_norm(x) * (1 + mlp_scale) + mlp_shift)

@@ -1,0 +1,84 @@
+"""A residual MLP over the whole chunk: the smallest denoiser, and on small chunks the fastest."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from praxia.core.config import Part
+from praxia.nn.embed import sinusoid
+from praxia.nn.embodied import body_linear
+from praxia.nn.types import Context, Shapes
+
+__all__ = ["TIME_WIDTH", "ResidualMLP", "ResidualMLPDenoiser"]
+
+TIME_WIDTH = 64
+
+
+@dataclass(frozen=True)
+class ResidualMLP(Part):
+    """`depth` residual blocks that the readout and the time scale and shift."""
+
+    tag: ClassVar[str] = "residual-mlp"
+    width: int = 256
+    depth: int = 3
+
+    def build(self, shapes: Shapes, context_width: int) -> "ResidualMLPDenoiser":
+        return ResidualMLPDenoiser(self, shapes, context_width)
+
+
+class ResidualMLPDenoiser(nn.Module):
+    """See `ResidualMLP`. Needs a "readout" group, whose tokens are averaged.
+
+    With several embodiments the first and the last layer have weights a body.
+    """
+
+    needs = frozenset({"readout"})
+
+    def __init__(self, config: ResidualMLP, shapes: Shapes, context_width: int):
+        super().__init__()
+        self.chunk_shape = (shapes.horizon, shapes.action_dim)
+        num_actions = shapes.horizon * shapes.action_dim
+        self.action_in = body_linear(len(shapes.bodies), num_actions, config.width)
+        self.time_in = nn.Linear(TIME_WIDTH, config.width)
+        self.context_in = nn.Linear(context_width, config.width)
+        self.blocks = nn.ModuleList(ModulatedBlock(config.width) for _ in range(config.depth))
+        self.norm = nn.LayerNorm(config.width)
+        self.out = body_linear(len(shapes.bodies), config.width, num_actions)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def condition(self, context: Context) -> tuple[Tensor, ...]:
+        return (self.context_in(context.readout()),)
+
+    def forward(
+        self,
+        x: Float[Tensor, "B H A"],
+        time: Float[Tensor, " B"],
+        condition: tuple[Tensor, ...],
+        embodiment: Int[Tensor, " B"],
+    ) -> Float[Tensor, "B H A"]:
+        (seen,) = condition
+        steer = functional.silu(seen + self.time_in(sinusoid(time, TIME_WIDTH)))
+        h = self.action_in(x.flatten(1), embodiment) + seen
+        for block in self.blocks:
+            h = block(h, steer)
+        return self.out(functional.silu(self.norm(h)), embodiment).unflatten(1, self.chunk_shape)
+
+
+class ModulatedBlock(nn.Module):
+    """A residual MLP block whose normalised input is scaled and shifted by a vector (adaLN-zero, DiT)."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.modulate = nn.Linear(width, 3 * width)
+        self.mlp = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+        nn.init.zeros_(self.modulate.weight)
+        nn.init.zeros_(self.modulate.bias)
+
+    def forward(self, x: Float[Tensor, "B D"], steer: Float[Tensor, "B D"]) -> Float[Tensor, "B D"]:
+        scale, shift, gate = self.modulate(steer).chunk(3, dim=-1)
+        return x + gate * self.mlp(self.norm(x) * (1 + scale) + shift)

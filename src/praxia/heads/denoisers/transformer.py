@@ -1,0 +1,75 @@
+"""The transformer denoiser of Diffusion Policy: a causal decoder over the chunk that attends to the observation."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from praxia.core.config import Part
+from praxia.nn.embed import sinusoid
+from praxia.nn.embodied import body_linear
+from praxia.nn.types import Context, Shapes
+
+__all__ = ["Transformer", "TransformerDenoiser"]
+
+
+@dataclass(frozen=True)
+class Transformer(Part):
+    """Steps of the chunk see themselves, earlier steps, the time and every token of the context.
+
+    Chi et al. 2023 (arXiv 2303.04137), `transformer_for_diffusion.py`; published size: width 256, depth 8, 4 heads.
+    Deviations: no dropout (theirs is 0.3 in attention), because a step's randomness is drawn from its own generator;
+    context tokens carry their own positions, so none are added; a first and a last layer a body.
+    """
+
+    tag: ClassVar[str] = "transformer"
+    width: int = 128
+    depth: int = 4
+    num_heads: int = 4
+
+    def build(self, shapes: Shapes, context_width: int) -> "TransformerDenoiser":
+        return TransformerDenoiser(self, shapes, context_width)
+
+
+class TransformerDenoiser(nn.Module):
+    """See `Transformer`. Takes any context."""
+
+    needs: frozenset[str] = frozenset()
+
+    def __init__(self, config: Transformer, shapes: Shapes, context_width: int):
+        super().__init__()
+        width, num_bodies = config.width, len(shapes.bodies)
+        self.width = width
+        self.action_in = body_linear(num_bodies, shapes.action_dim, width)
+        self.position = nn.Parameter(torch.randn(shapes.horizon, width) * 0.02)
+        self.context_in = nn.Linear(context_width, width)
+        self.remember = nn.Sequential(nn.Linear(width, 4 * width), nn.Mish(), nn.Linear(4 * width, width))
+        layer = nn.TransformerDecoderLayer(
+            width, config.num_heads, 4 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+        )
+        self.layers = nn.TransformerDecoder(layer, config.depth)
+        self.norm = nn.LayerNorm(width)
+        self.out = body_linear(num_bodies, width, shapes.action_dim)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+        later = torch.ones(shapes.horizon, shapes.horizon, dtype=torch.bool).triu(1)
+        self.register_buffer("later", later, persistent=False)
+
+    def condition(self, context: Context) -> tuple[Tensor, ...]:
+        return self.context_in(context.tokens), context.mask
+
+    def forward(
+        self,
+        x: Float[Tensor, "B H A"],
+        time: Float[Tensor, " B"],
+        condition: tuple[Tensor, ...],
+        embodiment: Int[Tensor, " B"],
+    ) -> Float[Tensor, "B H A"]:
+        tokens, mask = condition
+        memory = self.remember(torch.cat([sinusoid(time, self.width)[:, None], tokens], dim=1))
+        hidden = torch.cat([~mask.new_ones(len(mask), 1), ~mask], dim=1)
+        h = self.action_in(x, embodiment) + self.position
+        h = self.layers(h, memory, tgt_mask=self.later, memory_key_padding_mask=hidden)
+        return self.out(self.norm(h), embodiment)

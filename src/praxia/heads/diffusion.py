@@ -1,0 +1,90 @@
+"""Denoising diffusion over action chunks (Diffusion Policy)."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from praxia.core.config import Part
+from praxia.heads.denoisers.denoiser import repeat_rows
+from praxia.heads.denoisers.unet import UNet
+from praxia.nn.diffusion import cosine_alphas_bar, ddim, noised
+from praxia.nn.embodied import keep_own, own_dims
+from praxia.nn.masking import masked_mean, own_actions
+from praxia.nn.types import Batch, Context, Shapes
+
+__all__ = ["Diffusion", "DiffusionHead"]
+
+
+@dataclass(frozen=True)
+class Diffusion(Part):
+    """A network predicts the noise in a chunk; `num_steps` DDIM steps out of `train_steps` sample it.
+
+    Chi et al. 2023 (arXiv 2303.04137): cosine schedule, 100 steps, 16 at run time. `clip` bounds the predicted actions
+    at every step; theirs is 1 because they scale by minimum and maximum, here 1 and -1 are quantiles that data exceed.
+    `repeats` noise draws share one pass of the encoder, as in `Flow`.
+    """
+
+    tag: ClassVar[str] = "diffusion"
+    denoiser: Part = field(default_factory=UNet)
+    repeats: int = 4
+    train_steps: int = 100
+    num_steps: int = 16
+    clip: float = 2.0
+
+    def build(self, shapes: Shapes, context_width: int) -> "DiffusionHead":
+        return DiffusionHead(self, shapes, context_width)
+
+
+class DiffusionHead(nn.Module):
+    """See `Diffusion`. Dims that a row's body does not have enter neither the network nor the loss."""
+
+    own: Tensor
+    alphas_bar: Tensor
+
+    def __init__(self, config: Diffusion, shapes: Shapes, context_width: int):
+        super().__init__()
+        self.config = config
+        self.noise_shape = (shapes.horizon, shapes.action_dim)
+        self.denoiser = config.denoiser.build(shapes, context_width)  # pyright: ignore[reportAttributeAccessIssue]
+        self.needs = self.denoiser.needs
+        self.register_buffer("own", own_dims([action for _, action in shapes.bodies]), persistent=False)
+        self.register_buffer("alphas_bar", cosine_alphas_bar(config.train_steps).float(), persistent=False)
+
+    def loss(
+        self, context: Context, batch: Batch, generator: torch.Generator
+    ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        """Mean squared error of the noise over valid steps and own dims, over `repeats` draws of (noise, step)."""
+        rows = (*own_actions(batch, self.own), batch.embodiment)
+        action, counts, embodiment = repeat_rows(rows, self.config.repeats)
+        condition = repeat_rows(self.denoiser.condition(context), self.config.repeats)
+        noise = torch.randn(action.shape, generator=generator, device=action.device)
+        step = torch.randint(self.config.train_steps, (len(action),), generator=generator, device=action.device)
+        x = noised(action, noise, self.alphas_bar[step])
+        loss = masked_mean((self._noise(x, step, condition, embodiment) - noise).square(), counts)
+        return loss, {"diffusion": loss.detach()}
+
+    def sample(
+        self, context: Context, noise: Float[Tensor, "B H A"], embodiment: Int[Tensor, " B"]
+    ) -> Float[Tensor, "B H A"]:
+        """The chunk that is left of `noise`; dims that a row's body does not have mean nothing."""
+        condition = self.denoiser.condition(context)
+        return ddim(
+            lambda x, step: self._noise(x, step, condition, embodiment),
+            noise,
+            self.alphas_bar,
+            self.config.num_steps,
+            self.config.clip,
+        )
+
+    def _noise(
+        self,
+        x: Float[Tensor, "B H A"],
+        step: Int[Tensor, " B"],
+        condition: tuple[Tensor, ...],
+        embodiment: Int[Tensor, " B"],
+    ) -> Float[Tensor, "B H A"]:
+        time = (step + 1) / self.config.train_steps
+        return self.denoiser(keep_own(x, self.own, embodiment), time, condition, embodiment)

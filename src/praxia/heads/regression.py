@@ -1,0 +1,68 @@
+"""One chunk for one observation, by least absolute error: what averages where demonstrations disagree."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from praxia.core.config import Part
+from praxia.nn.embodied import body_linear, own_dims
+from praxia.nn.masking import masked_mean, own_actions
+from praxia.nn.types import Batch, Context, Shapes
+
+__all__ = ["Regression", "RegressionHead"]
+
+
+@dataclass(frozen=True)
+class Regression(Part):
+    """A residual MLP from the readout to the chunk, trained with L1 (as OpenVLA-OFT's head, arXiv 2502.19645)."""
+
+    tag: ClassVar[str] = "regression"
+    width: int = 256
+    depth: int = 2
+
+    def build(self, shapes: Shapes, context_width: int) -> "RegressionHead":
+        return RegressionHead(self, shapes, context_width)
+
+
+class RegressionHead(nn.Module):
+    """See `Regression`. Needs a "readout" group; draws no noise."""
+
+    needs = frozenset({"readout"})
+    noise_shape = (0,)
+    own: Tensor
+
+    def __init__(self, config: Regression, shapes: Shapes, context_width: int):
+        super().__init__()
+        self.chunk_shape = (shapes.horizon, shapes.action_dim)
+        self.context_in = nn.Linear(context_width, config.width)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.LayerNorm(config.width), nn.Linear(config.width, config.width), nn.ReLU())
+            for _ in range(config.depth)
+        )
+        self.norm = nn.LayerNorm(config.width)
+        self.out = body_linear(len(shapes.bodies), config.width, shapes.horizon * shapes.action_dim)
+        self.register_buffer("own", own_dims([action for _, action in shapes.bodies]), persistent=False)
+
+    def loss(
+        self, context: Context, batch: Batch, generator: torch.Generator
+    ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        """Mean absolute error over valid steps and own dims."""
+        action, counts = own_actions(batch, self.own)
+        loss = masked_mean((self._predict(context, batch.embodiment) - action).abs(), counts)
+        return loss, {"l1": loss.detach()}
+
+    def sample(
+        self, context: Context, noise: Float[Tensor, "B 0"], embodiment: Int[Tensor, " B"]
+    ) -> Float[Tensor, "B H A"]:
+        """The one chunk; dims that a row's body does not have mean nothing."""
+        return self._predict(context, embodiment)
+
+    def _predict(self, context: Context, embodiment: Int[Tensor, " B"]) -> Float[Tensor, "B H A"]:
+        h = functional.relu(self.context_in(context.readout()))
+        for block in self.blocks:
+            h = h + block(h)
+        return self.out(self.norm(h), embodiment).unflatten(1, self.chunk_shape)

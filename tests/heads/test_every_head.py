@@ -1,0 +1,127 @@
+"""What every head must do, whatever it is made of."""
+
+import dataclasses
+
+import pytest
+import torch
+from praxia_testing import make_batch, make_shapes
+
+from praxia.heads.act import ACT
+from praxia.heads.denoisers.dit import DiT
+from praxia.heads.denoisers.residual_mlp import ResidualMLP
+from praxia.heads.denoisers.transformer import Transformer
+from praxia.heads.denoisers.unet import UNet
+from praxia.heads.diffusion import Diffusion
+from praxia.heads.flow import Flow
+from praxia.heads.regression import Regression
+from praxia.nn.types import Context
+
+DENOISERS = {
+    "residual-mlp": ResidualMLP(width=64, depth=2),
+    "unet": UNet(channels=(16, 32), groups=4),
+    "transformer": Transformer(width=32, depth=2, num_heads=2),
+    "dit": DiT(width=32, depth=2, num_heads=2),
+}
+SAMPLED = {
+    **{f"flow {name}": Flow(one, repeats=8) for name, one in DENOISERS.items()},
+    **{f"diffusion {name}": Diffusion(one, repeats=8) for name, one in DENOISERS.items()},
+}
+CERTAIN = {
+    "regression": Regression(width=64),
+    "act": ACT(width=32, mlp_width=64, num_heads=2, encoder_depth=1, kl_weight=1.0),
+}
+EVERY = {**SAMPLED, **CERTAIN}
+every = pytest.mark.parametrize("config", EVERY.values(), ids=EVERY)
+BODIES = ((3, 2), (1, 1))  # the second body has one action dim
+
+
+def context_of(batch, width=16):
+    """Two tokens, of which the second is padding in every other row."""
+    tokens = torch.zeros(len(batch.state), 2, width)
+    tokens[:, 0, :3] = torch.nan_to_num(batch.state[:, 0])
+    mask = torch.ones(tokens.shape[:2], dtype=torch.bool)
+    mask[::2, 1] = False
+    return Context(tokens, mask, {"readout": slice(0, 1)})
+
+
+def noise_for(head, num):
+    return torch.randn(num, *head.noise_shape, generator=torch.Generator().manual_seed(3))
+
+
+def built(config, bodies=((3, 2),)):
+    torch.manual_seed(0)
+    return config.build(make_shapes(bodies=bodies), 16)
+
+
+def shaken(config, bodies):
+    """Weights that leave nothing without influence: some layers start at zero."""
+    head = built(config, bodies)
+    with torch.no_grad():
+        for parameter in head.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)) * 0.05)
+    return head
+
+
+LEARNING = {name: one for name, one in EVERY.items() if not name.startswith("diffusion") or "residual" in name}
+
+
+@pytest.mark.parametrize("config", LEARNING.values(), ids=LEARNING)
+def test_it_overfits_ten_samples_of_two_bodies_that_see_the_same(config):
+    """Each observation comes twice, with another body and other actions."""
+    batch, embodiment = make_batch(num=10), torch.arange(10) % 2
+    state = batch.state[::2].repeat_interleave(2, dim=0)
+    batch = dataclasses.replace(batch, state=state, embodiment=embodiment, action=batch.action.clamp(-2, 2))
+    context, head = context_of(batch), built(config, BODIES)
+    optimizer = torch.optim.AdamW(head.parameters(), lr=3e-3, weight_decay=0.0)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(300):
+        loss, _ = head.loss(context, batch, generator)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        sample = head.sample(context, noise_for(head, 10), embodiment)
+    own = torch.ones_like(sample, dtype=torch.bool)
+    own[1::2, :, 1:] = False
+    assert (sample - batch.action)[own].abs().median() < 0.2
+
+
+@every
+def test_the_same_noise_gives_the_same_sample_and_padded_tokens_are_not_seen(config):
+    batch, head = make_batch(), shaken(config, ((3, 2),))
+    context = context_of(batch)
+    one = head.sample(context, noise_for(head, 5), batch.embodiment)
+    assert one.shape == (5, 4, 2)
+    assert torch.equal(one, head.sample(context, noise_for(head, 5), batch.embodiment))
+    tokens = torch.where(context.mask[..., None], context.tokens, 7.0)
+    padded = dataclasses.replace(context, tokens=tokens)
+    torch.testing.assert_close(one, head.sample(padded, noise_for(head, 5), batch.embodiment))
+
+
+@every
+@pytest.mark.parametrize("padding", [7.0, float("nan")])
+def test_dims_that_a_body_does_not_have_change_neither_loss_nor_gradient(config, padding):
+    found = []
+    for value in (0.0, padding):
+        batch = make_batch(num=6)
+        action, state = batch.action.clone(), batch.state.clone()
+        action[1::2, :, 1:], state[1::2, :, 1:] = value, value
+        batch = dataclasses.replace(batch, action=action, state=state, embodiment=torch.arange(6) % 2)
+        head = shaken(config, BODIES)
+        context = context_of(dataclasses.replace(batch, state=batch.state[..., :1].expand(-1, -1, 3)))
+        loss, _ = head.loss(context, batch, torch.Generator().manual_seed(0))
+        loss.backward()
+        found.append((loss.detach(), *(parameter.grad for parameter in head.parameters())))
+    for one, two in zip(*found, strict=True):
+        assert (one is None and two is None) or torch.equal(one, two)
+
+
+@every
+def test_padded_steps_have_no_error_of_their_own(config):
+    """What is in them may enter a network as input, where it is masked or causal, but no error is counted there."""
+    batch, head = make_batch(), built(config)
+    none = dataclasses.replace(batch, action_valid=torch.zeros_like(batch.action_valid))
+    _, metrics = head.loss(context_of(batch), none, torch.Generator().manual_seed(0))
+    errors = {name: value.item() for name, value in metrics.items() if name != "kl"}
+    assert errors
+    assert all(value == 0 for value in errors.values())
