@@ -8,7 +8,7 @@ import pytest
 
 import praxia
 
-ROOMS = ("core", "transforms", "data", "envs", "experts", "rollout", "results", "collect", "studio")
+ROOMS = ("core", "transforms", "action_codes", "data", "envs", "experts", "rollout", "results", "collect", "studio")
 
 
 @pytest.mark.parametrize("room", ROOMS)

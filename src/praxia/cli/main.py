@@ -19,6 +19,7 @@ VERBS = {
     "eval": "judge a policy on a named benchmark, from starts it never saw",
     "report": "one self-contained HTML page from data sets, runs and results",
     "info": "what a data set, a policy, a run or a results file is; --benchmarks lists the benchmarks",
+    "codes": "fit a code of actions on a data set, or compare the codes there are",
     "recipes": "list the recipes that `train` takes",
     "study": "run a named study that calls several verbs, such as the demo",
 }

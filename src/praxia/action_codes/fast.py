@@ -1,0 +1,93 @@
+"""FAST: the frequencies of a chunk, rounded, as byte-pair codes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int64
+
+from praxia.action_codes.codes import Codes, Decoded, Status, expect_chunks, padded
+from praxia.action_codes.dct import dct, inverse_dct
+from praxia.action_codes.integer_bpe import IntegerBpe
+from praxia.action_codes.utf8_bpe import Utf8Bpe
+from praxia.action_codes.vocabulary import IntegerVocabulary
+
+__all__ = ["Fast"]
+
+SCALE = 10.0
+VOCABULARY = 1024
+# Far beyond any alphabet, and within int64.
+BEYOND = 2.0**40
+
+
+@dataclass(frozen=True)
+class Fast:
+    """DCT-II along time, times `scale`, rounded; all dims of the lowest frequency first; then byte pairs of integers.
+
+    Source: FAST (Pertsch et al. 2025, arXiv 2501.09747, section V and the public `physical-intelligence/fast`).
+    Deviations: pairs are of integers, not of the UTF-8 bytes of a text that was split by the words of English
+    (`official.load_official` reads those vocabularies); a coefficient out of the alphabet is clipped on both sides and
+    counted, where the public code clips below in silence; ids that make no chunk are refused with a `Status`, where
+    the public code returns zeros; the DCT is in float64, so that a coefficient on the edge of two integers may round
+    to the other one than in float32.
+    """
+
+    tag: ClassVar[str] = "fast"
+
+    horizon: int
+    action_dim: int
+    scale: float
+    integers: IntegerVocabulary
+
+    @classmethod
+    def fit(cls, chunks: Float32[np.ndarray, "B H A"], scale: float = SCALE, vocabulary: int = VOCABULARY) -> "Fast":
+        """The alphabet holds every coefficient of `chunks`. Deterministic, and independent of their order.
+
+        Raises:
+            PraxiaError: more different integers than `vocabulary`.
+        """
+        expect_chunks(chunks, *chunks.shape[1:])
+        integers = IntegerBpe.fit(_quantised(chunks, scale), vocabulary)
+        return cls(chunks.shape[1], chunks.shape[2], scale, integers)
+
+    @property
+    def vocabulary(self) -> int:
+        return self.integers.size
+
+    @property
+    def max_length(self) -> int:
+        return self.horizon * self.action_dim * self.integers.ids_per_integer
+
+    def encode(self, chunks: Float32[np.ndarray, "B H A"]) -> Codes:
+        expect_chunks(chunks, self.horizon, self.action_dim)
+        wanted = _quantised(chunks, self.scale)
+        said = self.integers.nearest(wanted)
+        ids, valid = padded(self.integers.encode(said))
+        return Codes(ids, valid, (said != wanted).sum(1))
+
+    def decode(self, ids: Int64[np.ndarray, "B L"], valid: Bool[np.ndarray, "B L"]) -> Decoded:
+        rows, status = self.integers.decode(ids, valid, self.horizon * self.action_dim)
+        chunks = inverse_dct(rows.reshape(-1, self.horizon, self.action_dim) / self.scale).astype(np.float32)
+        chunks[status != Status.OK] = np.nan
+        return Decoded(chunks, status)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "code": self.tag,
+            "horizon": self.horizon,
+            "action_dim": self.action_dim,
+            "scale": self.scale,
+            "integers": self.integers.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Fast":
+        kinds = {kind.kind: kind for kind in (IntegerBpe, Utf8Bpe)}
+        integers = kinds[value["integers"]["kind"]].from_json(value["integers"])
+        return cls(value["horizon"], value["action_dim"], value["scale"], integers)
+
+
+def _quantised(chunks: Float32[np.ndarray, "B H A"], scale: float) -> Int64[np.ndarray, "B N"]:
+    coefficients = np.around(dct(chunks) * scale).clip(-BEYOND, BEYOND)
+    return coefficients.astype(np.int64).reshape(len(chunks), -1)

@@ -1,0 +1,113 @@
+"""`praxia codes fit DATA --out FILE.json` and `praxia codes report DATA`."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from praxia.cli.console import STDERR, print_summary
+from praxia.core.errors import DataError
+
+__all__ = ["run"]
+
+# Every so many episodes one is held out of the fit that `report` judges.
+HELD_OUT_EVERY = 10
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Fit a code of actions on the successful episodes of a data set."""
+
+    data: tyro.conf.Positional[Path]
+    out: Path
+    """The code's file (JSON)."""
+    code: str = "fast"
+    """fast, bins or quantile-bins."""
+    horizon: int = 16
+    """How many actions a chunk has."""
+    json: bool = False
+    """Print one JSON object on stdout."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Round trips of held-out episodes through every code, fitted on the others."""
+
+    data: tyro.conf.Positional[Path]
+    horizon: int = 16
+    """How many actions a chunk has."""
+    json: bool = False
+    """Print one JSON object on stdout."""
+
+
+def run(arguments: list[str]) -> dict[str, Any]:
+    """Fit a code, or compare them."""
+    options = tyro.cli(
+        Annotated[Fit, tyro.conf.subcommand("fit")] | Annotated[Report, tyro.conf.subcommand("report")],
+        args=arguments,
+        prog="praxia codes",
+        description="Codes of actions for networks that predict tokens. Both take --help and --json.",
+    )
+    return _fit(options) if isinstance(options, Fit) else _report(options)
+
+
+def _fit(options: Fit) -> dict[str, Any]:
+    from praxia.action_codes import find_code
+    from praxia.core.files import write_whole
+    from praxia.data.action_chunks import action_chunks
+    from praxia.data.dataset import Dataset
+
+    kind = find_code(options.code)
+    dataset = Dataset(options.data)
+    chunks, _ = action_chunks(dataset, options.horizon, dataset.select())
+    code = kind.fit(chunks)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(options.out, json.dumps(code.to_json()))
+    result = {
+        "code": options.code,
+        "out": str(options.out),
+        "chunks": len(chunks),
+        "horizon": code.horizon,
+        "action_dim": code.action_dim,
+        "vocabulary": code.vocabulary,
+        "tokens": float(code.encode(chunks).valid.sum(1).mean()),
+    }
+    print_summary(result)
+    return result
+
+
+def _report(options: Report) -> dict[str, Any]:
+    from praxia.action_codes import CODES, find_code
+    from praxia.action_codes.report import round_trips
+    from praxia.data.action_chunks import action_chunks
+    from praxia.data.dataset import Dataset
+    from praxia.transforms.normalise import Normaliser
+
+    dataset = Dataset(options.data)
+    episodes = dataset.select()
+    if len(episodes) < 2:
+        raise DataError(
+            f"expected at least 2 successful episodes in {options.data}, one of them to hold out, "
+            f"got {len(episodes)}; record more with `praxia collect`"
+        )
+    held_out = episodes[::HELD_OUT_EVERY]
+    fitted, _ = action_chunks(dataset, options.horizon, sorted(set(episodes.tolist()) - set(held_out.tolist())))
+    chunks, valid = action_chunks(dataset, options.horizon, held_out)
+    codes = {tag: find_code(tag).fit(fitted) for tag in CODES}
+    to_units = Normaliser.from_stats(dataset.stats["action"]).decode
+    table = round_trips(codes, chunks, valid, to_units, dataset.embodiment.action)
+    for tag, row in table.items():
+        STDERR.print(
+            f"  {tag:14s} mse {row['mse']:.2e}  largest error {row['max_error']:.3f}  tokens {row['tokens']:.1f}"
+            f"  compression {row['compression']:.1f}  clipped {row['clipped_share']:.2%}",
+            highlight=False,
+        )
+    return {
+        "data": str(options.data),
+        "horizon": options.horizon,
+        "fitted_chunks": len(fitted),
+        "held_out_chunks": len(chunks),
+        "codes": table,
+    }
