@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
-from praxia.action_codes.codes import Codes, Decoded, Status, expect_chunks
+from praxia.action_codes.codes import Codes, Decoded, Status
 
 __all__ = ["NUM_BINS", "decode_bins", "encode_bins"]
 
@@ -12,19 +12,17 @@ NUM_BINS = 256  # RT-1, RT-2, OpenVLA
 
 def encode_bins(
     chunks: Float32[np.ndarray, "B H A"],
-    horizon: int,
     low: Float32[np.ndarray, " A"],
     high: Float32[np.ndarray, " A"],
     centres: Float32[np.ndarray, "A N"],
 ) -> Codes:
     """Each action by the number of the centre nearest to it; of two as near, or equal, the first."""
-    expect_chunks(chunks, horizon, len(centres))
     edges = (centres[:, :-1] + centres[:, 1:]) / 2
     ids = np.empty(chunks.shape, np.int64)
     for dim, between in enumerate(edges):
         ids[..., dim] = np.searchsorted(between, chunks[..., dim])
     outside = (chunks < low) | (chunks > high)
-    flat = ids.reshape(len(chunks), horizon * len(centres))
+    flat = ids.reshape(len(chunks), chunks.shape[1] * len(centres))
     return Codes(flat, np.ones(flat.shape, bool), outside.sum((1, 2)))
 
 

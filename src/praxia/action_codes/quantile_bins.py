@@ -55,8 +55,9 @@ class QuantileBins:
         return self.horizon * self.action_dim
 
     def encode(self, chunks: Float32[np.ndarray, "B H A"]) -> Codes:
+        expect_chunks(chunks, self.horizon, self.action_dim)
         low, high = np.array(self.low, np.float32), np.array(self.high, np.float32)
-        return encode_bins(chunks, self.horizon, low, high, self._table)
+        return encode_bins(chunks, low, high, self._table)
 
     def decode(self, ids: Int64[np.ndarray, "B L"], valid: Bool[np.ndarray, "B L"]) -> Decoded:
         return decode_bins(ids, valid, self.horizon, self._table)

@@ -53,8 +53,9 @@ class UniformBins:
         return self.horizon * self.action_dim
 
     def encode(self, chunks: Float32[np.ndarray, "B H A"]) -> Codes:
+        expect_chunks(chunks, self.horizon, self.action_dim)
         low, high = np.array(self.low, np.float32), np.array(self.high, np.float32)
-        return encode_bins(chunks, self.horizon, low, high, self._centres)
+        return encode_bins(chunks, low, high, self._centres)
 
     def decode(self, ids: Int64[np.ndarray, "B L"], valid: Bool[np.ndarray, "B L"]) -> Decoded:
         return decode_bins(ids, valid, self.horizon, self._centres)

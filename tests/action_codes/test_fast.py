@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+import scipy.fft
+
+from praxia.action_codes.codes import Status
+from praxia.action_codes.fast import Fast
+
+
+@pytest.fixture(scope="module")
+def code(smooth):
+    return Fast.fit(smooth(400), vocabulary=300)
+
+
+def test_it_is_rounded_scipy_dct_and_back(code, smooth):
+    chunks = smooth(30, seed=1)
+    coded = code.encode(chunks)
+    decoded = code.decode(coded.ids, coded.valid)
+    coefficients = np.around(scipy.fft.dct(chunks.astype(np.float64), axis=1, norm="ortho") * 10)
+    expected = scipy.fft.idct(coefficients / 10, axis=1, norm="ortho")
+    inside = coded.num_clipped == 0
+    assert inside.sum() > 20
+    assert (decoded.status == Status.OK).all()
+    np.testing.assert_allclose(decoded.chunks[inside], expected[inside], atol=1e-6)
+    assert np.sqrt(np.mean((decoded.chunks - chunks) ** 2)) < 0.05
+
+
+def test_smooth_chunks_are_shorter_than_their_numbers_and_never_longer_than_promised(code, smooth):
+    valid = code.encode(smooth(100, seed=2)).valid
+    assert valid.sum(1).mean() < 36 * 2 / 3
+    assert valid.shape[1] <= code.max_length == 36
+
+
+def test_a_finer_scale_is_closer_and_longer(smooth):
+    chunks, found = smooth(300), []
+    for scale in (5.0, 20.0):
+        code = Fast.fit(chunks, scale=scale)
+        coded = code.encode(chunks)
+        error = np.mean((code.decode(coded.ids, coded.valid).chunks - chunks) ** 2)
+        found.append((error, coded.valid.sum()))
+    assert found[0][0] > 4 * found[1][0]
+    assert found[0][1] < found[1][1]
+
+
+def test_one_chunk_is_coded_as_it_is_among_others(code, smooth):
+    chunks = smooth(20, seed=3)
+    together = code.encode(chunks)
+    for row in range(20):
+        alone = code.encode(chunks[row : row + 1])
+        assert alone.ids[0].tolist() == together.ids[row][together.valid[row]].tolist()
+
+
+def test_coefficients_outside_the_alphabet_are_clipped_on_both_sides_and_counted(code):
+    far = np.zeros((3, 12, 3), np.float32)
+    far[0], far[1, :, 1] = 50, -50  # constant: one coefficient a dim that is not zero
+    coded = code.encode(far)
+    assert coded.num_clipped.tolist() == [3, 1, 0]
+    decoded = code.decode(coded.ids, coded.valid).chunks
+    highest, lowest = code.integers.high / 10 / np.sqrt(12), code.integers.low / 10 / np.sqrt(12)
+    np.testing.assert_allclose(decoded[0], highest, atol=1e-6)
+    np.testing.assert_allclose(decoded[1, :, 1], lowest, atol=1e-6)
+
+
+def test_rows_that_are_no_chunk_are_nan_with_a_status(code, smooth):
+    coded = code.encode(smooth(1, seed=4))
+    good = coded.ids[0].tolist()
+    rows = [[*good, 0], [*good[:-1], 0, 0], [*good, 0], [*good[:-1], code.vocabulary, 0], [*good[:-1], -1, 0]]
+    valid = np.arange(len(good) + 1) < len(good) + np.array([0, -1, 1, 0, 0])[:, None]
+    decoded = code.decode(np.array(rows), valid)
+    expected = [Status.OK, Status.TOO_SHORT, Status.TOO_LONG, Status.UNKNOWN_ID, Status.UNKNOWN_ID]
+    assert decoded.status.tolist() == expected
+    assert np.isfinite(decoded.chunks[0]).all()
+    assert np.isnan(decoded.chunks[1:]).all()
+
+
+def test_no_ids_at_all_are_too_short(code):
+    decoded = code.decode(np.zeros((2, 0), np.int64), np.zeros((2, 0), bool))
+    assert decoded.status.tolist() == [Status.TOO_SHORT] * 2
