@@ -18,7 +18,7 @@ def rows_like_coefficients(num=300, length=60, seed=0):
     return np.around(np.random.default_rng(seed).normal(0, scale, (num, length))).astype(np.int64)
 
 
-FITTED = IntegerBpe.fit(rows_like_coefficients(), 200)
+FITTED = IntegerBpe.fit(rows_like_coefficients(), -35, 35, 200)
 
 
 def merged_by_hand(code, row):
@@ -81,7 +81,7 @@ def test_every_merge_spells_something_of_its_own():
 
 def test_a_fit_does_not_depend_on_the_order_of_rows():
     rows = rows_like_coefficients()
-    assert IntegerBpe.fit(rows[np.random.default_rng(3).permutation(len(rows))], 200) == FITTED
+    assert IntegerBpe.fit(rows[np.random.default_rng(3).permutation(len(rows))], -35, 35, 200) == FITTED
 
 
 def test_it_survives_json():
@@ -90,4 +90,4 @@ def test_it_survives_json():
 
 def test_more_integers_than_ids_are_refused():
     with pytest.raises(PraxiaError, match=r"vocabulary of 101 \(the integers 0 .. 100\).*got 50; take a larger"):
-        IntegerBpe.fit(np.arange(101)[None], 50)
+        IntegerBpe.fit(np.arange(101)[None], 0, 100, 50)

@@ -1,5 +1,6 @@
 """FAST: the frequencies of a chunk, rounded, as byte-pair codes."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -17,6 +18,8 @@ __all__ = ["Fast"]
 
 SCALE = 10.0
 VOCABULARY = 1024
+# Chunks that were not fitted on go a little beyond those that were; ids for it cost next to nothing.
+HEADROOM = 0.1
 # Far beyond any alphabet, and within int64.
 BEYOND = 2.0**40
 
@@ -42,13 +45,18 @@ class Fast:
 
     @classmethod
     def fit(cls, chunks: Float32[np.ndarray, "B H A"], scale: float = SCALE, vocabulary: int = VOCABULARY) -> "Fast":
-        """The alphabet holds every coefficient of `chunks`. Deterministic, and independent of their order.
+        """The alphabet holds the range of the coefficients of `chunks`, and a tenth of it more on either side.
+
+        Deterministic, and independent of the order of the chunks.
 
         Raises:
             PraxiaError: more different integers than `vocabulary`.
         """
         expect_chunks(chunks, *chunks.shape[1:])
-        integers = IntegerBpe.fit(_quantised(chunks, scale), vocabulary)
+        rows = _quantised(chunks, scale)
+        low, high = int(rows.min()), int(rows.max())
+        more = math.ceil(HEADROOM * (high - low))
+        integers = IntegerBpe.fit(rows, low - more, high + more, vocabulary)
         return cls(chunks.shape[1], chunks.shape[2], scale, integers)
 
     @property

@@ -45,8 +45,8 @@ class IntegerBpe:
     merges: tuple[tuple[int, int], ...]
 
     @classmethod
-    def fit(cls, integers: Int64[np.ndarray, "B N"], size: int) -> "IntegerBpe":
-        """At most `size` ids; the alphabet spans all `integers`, the merges are learned from 4096 rows at most.
+    def fit(cls, integers: Int64[np.ndarray, "B N"], low: int, high: int, size: int) -> "IntegerBpe":
+        """At most `size` ids; the merges are learned from 4096 rows at most, of integers in [low, high].
 
         Deterministic, and independent of the order of the rows: those to learn from are taken evenly out of the
         sorted ones. A merge that spells what an earlier id spells too is left out.
@@ -54,7 +54,6 @@ class IntegerBpe:
         Raises:
             PraxiaError: more integers than `size`.
         """
-        low, high = int(integers.min()), int(integers.max())
         num_integers = high - low + 1
         if not num_integers <= size <= MAX_VOCABULARY:
             raise PraxiaError(
