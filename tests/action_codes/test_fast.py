@@ -4,6 +4,7 @@ import scipy.fft
 
 from praxia.action_codes.codes import Status
 from praxia.action_codes.fast import Fast
+from praxia.core.errors import DataError
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,14 @@ def test_rows_that_are_no_chunk_are_nan_with_a_status(code, smooth):
     assert decoded.status.tolist() == expected
     assert np.isfinite(decoded.chunks[0]).all()
     assert np.isnan(decoded.chunks[1:]).all()
+
+
+def test_actions_too_far_out_to_be_fitted_are_refused(smooth):
+    chunks = smooth(20)
+    chunks[3, :, 0] = 40
+    with pytest.raises(DataError, match=r"to 40: a FAST code of 1024 ids .* --code quantile-bins") as refused:
+        Fast.fit(chunks)
+    assert "\n" not in str(refused.value)
 
 
 def test_no_ids_at_all_are_too_short(code):

@@ -2,14 +2,12 @@ import json
 from itertools import pairwise
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from praxia.action_codes.codes import Status, padded
 from praxia.action_codes.integer_bpe import IntegerBpe
-from praxia.core.errors import PraxiaError
 
 
 def rows_like_coefficients(num=300, length=60, seed=0):
@@ -86,8 +84,3 @@ def test_a_fit_does_not_depend_on_the_order_of_rows():
 
 def test_it_survives_json():
     assert IntegerBpe.from_json(json.loads(json.dumps(FITTED.to_json()))) == FITTED
-
-
-def test_more_integers_than_ids_are_refused():
-    with pytest.raises(PraxiaError, match=r"vocabulary of 101 \(the integers 0 .. 100\).*got 50; take a larger"):
-        IntegerBpe.fit(np.arange(101)[None], 0, 100, 50)

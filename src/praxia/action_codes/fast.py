@@ -13,6 +13,7 @@ from praxia.action_codes.dct import dct, inverse_dct
 from praxia.action_codes.integer_bpe import IntegerBpe
 from praxia.action_codes.utf8_bpe import Utf8Bpe
 from praxia.action_codes.vocabulary import IntegerVocabulary
+from praxia.core.errors import DataError
 
 __all__ = ["Fast"]
 
@@ -50,12 +51,18 @@ class Fast:
         Deterministic, and independent of the order of the chunks.
 
         Raises:
-            PraxiaError: more different integers than `vocabulary`.
+            DataError: the coefficients span more integers than `vocabulary` has ids.
         """
         expect_chunks(chunks, *chunks.shape[1:])
         rows = _quantised(chunks, scale)
         low, high = int(rows.min()), int(rows.max())
         more = math.ceil(HEADROOM * (high - low))
+        if high - low + 1 + 2 * more > vocabulary:
+            raise DataError(
+                f"expected actions that are normalised to about [-1, 1], got {chunks.min():.3g} to {chunks.max():.3g}: "
+                f"a FAST code of {vocabulary} ids cannot hold the coefficients {low} to {high}; mend the actions that "
+                "are far out, or use `praxia codes fit DATA --code quantile-bins`"
+            )
         integers = IntegerBpe.fit(rows, low - more, high + more, vocabulary)
         return cls(chunks.shape[1], chunks.shape[2], scale, integers)
 
