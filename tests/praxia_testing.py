@@ -64,9 +64,8 @@ def make_config() -> PolicyConfig:
     shapes = dataclasses.replace(make_shapes(), vocabulary=transforms.subwords.size)
     encoder = FilmCNN(text=SubwordText(width=16, num_heads=2), channels=(8, 8, 8, 8), width=32)
     window = Window({"image.front": (-1, 0), "state": (-1, 0)}, horizon=4)
-    return PolicyConfig(
-        Composed(encoder=encoder, head=Flow(ResidualMLP(width=32, depth=1))), shapes, transforms, (BODY,), window, {"seed": 0}
-    )
+    model = Composed(encoder=encoder, head=Flow(ResidualMLP(width=32, depth=1)))
+    return PolicyConfig(model, shapes, transforms, (BODY,), window, {"seed": 0})
 
 
 def make_config_of_two() -> PolicyConfig:

@@ -5,12 +5,14 @@ from praxia.core.errors import PraxiaError
 from praxia.data import dataset as module
 from praxia.data.action_chunks import action_chunks
 from praxia.data.dataset import Dataset
+from praxia.transforms.chain import Transforms
 
 
 def test_chunks_are_normalised_actions_and_no_picture_is_touched(recorded, synthetic, monkeypatch):
     monkeypatch.setattr(module, "Footage", None)
     dataset = Dataset(recorded)
-    chunks, valid = action_chunks(dataset, 6, [2, 5])
+    transforms = Transforms.fit([[dataset.stats]], dataset.instructions)
+    chunks, valid = action_chunks([(dataset, [2, 5])], 6, transforms)
     actions = [synthetic.episode(index).action for index in (2, 5)]
     assert len(chunks) == len(valid) == sum(map(len, actions))
     low, high = (np.array(dataset.stats["action"][name]) for name in ("q01", "q99"))
@@ -22,5 +24,6 @@ def test_chunks_are_normalised_actions_and_no_picture_is_touched(recorded, synth
 
 
 def test_a_horizon_below_one_is_refused(recorded):
+    dataset = Dataset(recorded)
     with pytest.raises(PraxiaError, match="--horizon of at least 1, got 0"):
-        action_chunks(Dataset(recorded), 0, [0])
+        action_chunks([(dataset, [0])], 0, Transforms.fit([[dataset.stats]], dataset.instructions))

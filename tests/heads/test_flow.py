@@ -84,17 +84,18 @@ def test_dims_that_a_body_does_not_have_change_neither_loss_nor_gradient(padding
         found.append((loss.detach(), *(parameter.grad for parameter in head.parameters())))
     for one, two in zip(*found, strict=True):
         assert torch.equal(one, two)
-    head_in, head_out = head.denoiser.action_in.weight.grad.unflatten(1, (4, 2)), head.denoiser.out.weight.grad.unflatten(2, (4, 2))
+    first, last = head.denoiser.action_in, head.denoiser.out
+    head_in, head_out = first.weight.grad.unflatten(1, (4, 2)), last.weight.grad.unflatten(2, (4, 2))
     assert not head_in[1, :, 1].any()
     assert not head_out[1, :, :, 1].any()
-    assert not head.denoiser.out.bias.grad.unflatten(1, (4, 2))[1, :, 1].any()
+    assert not last.bias.grad.unflatten(1, (4, 2))[1, :, 1].any()
     assert head_in[1, :, 0].any()
     assert head_out[1, :, :, 0].any()
 
 
 def test_the_loss_of_two_bodies_is_the_mean_over_the_dims_they_have():
     batch = batch_of_two_bodies(num=4096, padding=1e6)
-    head = Flow(ResidualMLP(width=16, depth=1), repeats=1).build(make_shapes(bodies=BODIES), 16)  # starts at zero velocity
+    head = Flow(ResidualMLP(width=16, depth=1), repeats=1).build(make_shapes(bodies=BODIES), 16)  # velocity zero
     loss, _ = head.loss(context_of(batch), batch, torch.Generator().manual_seed(0))
     own = torch.cat([batch.action[::2].flatten(), batch.action[1::2, :, 0].flatten()]).double()
     assert abs(loss.item() / (own.square().mean() + 1).item() - 1) < 0.03

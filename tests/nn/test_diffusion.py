@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -28,12 +29,12 @@ def test_noise_takes_the_variance_that_the_signal_loses():
 def test_steps_begin_at_the_noisiest_and_are_spread_evenly(num, first, last):
     steps = ddim_steps(100, num)
     assert (len(steps), steps[0], steps[-1]) == (num, first, last)
-    gaps = [one - two for one, two in zip(steps, steps[1:], strict=False)]
+    gaps = [one - two for one, two in pairwise(steps)]
     assert max(gaps, default=0) - min(gaps, default=0) <= 1
 
 
 def test_with_the_best_predictor_of_a_normal_ddim_gives_that_normal():
-    """For data ~ N(m, s^2) the expected noise has a closed form, and the deterministic path maps N(0, 1) onto the data."""
+    """For data ~ N(m, s^2) the expected noise has a closed form, and the path maps N(0, 1) onto the data."""
     mean, deviation, alphas_bar = 0.3, 0.2, cosine_alphas_bar(1000)
 
     def predict(x, step):

@@ -86,7 +86,9 @@ def test_another_stack_reads_on_from_the_first_ones_cache():
     _, other = first(x.flip(0), ones, torch.zeros(3, dtype=torch.int64))
     changed, _ = second(y, ones[:, :2], torch.zeros(2, dtype=torch.int64), other)
     assert not torch.allclose(found, changed)
-    repeated, _ = second(y.repeat(2, 1, 1), ones[:, :2].repeat(2, 1), torch.zeros(2, dtype=torch.int64), cache.repeat(2))
+    repeated, _ = second(
+        y.repeat(2, 1, 1), ones[:, :2].repeat(2, 1), torch.zeros(2, dtype=torch.int64), cache.repeat(2)
+    )
     torch.testing.assert_close(repeated, found.repeat(2, 1, 1))
 
 

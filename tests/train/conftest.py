@@ -72,7 +72,9 @@ def tiny_run() -> TrainRun:
     encoder = FilmCNN(text=SubwordText(width=16, num_heads=2), channels=(8, 8, 8, 8), width=32)
     window = Window({"image.front": (0,), "state": (0,)}, horizon=4)
     options = Train(steps=6, batch_size=8, warmup_steps=2, log_every=2, checkpoint_s=0.0, shift_px=1)
-    return TrainRun(model=Composed(encoder=encoder, head=Flow(ResidualMLP(width=32, depth=1))), window=window, train=options)
+    return TrainRun(
+        model=Composed(encoder=encoder, head=Flow(ResidualMLP(width=32, depth=1))), window=window, train=options
+    )
 
 
 @pytest.fixture

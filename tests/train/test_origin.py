@@ -51,7 +51,7 @@ def test_another_model_or_body_is_refused(tiny_run, mixed_paths, tmp_path):
 
 
 def wide_head(run):
-    return dataclasses.replace(run.model.head, width=48)
+    return dataclasses.replace(run.model.head, repeats=3)
 
 
 def test_resuming_needs_the_same_start(tiny_run, dataset_path, tmp_path):

@@ -66,6 +66,16 @@ class ActionCode(Protocol):
         """How many ids there are: 0 .. vocabulary - 1. Start, end and padding are the network's own."""
         ...
 
+    def lengths(self) -> Int64[np.ndarray, " V"]:
+        """How many of a chunk's H * A numbers each id stands for: ids that add up to all of them can be decoded.
+
+        All 1 where id i of a chunk says its action entry i, step by step.
+
+        Raises:
+            MismatchError: ids of this code do not stand for whole numbers.
+        """
+        ...
+
     @property
     def max_length(self) -> int:
         """The most ids that a chunk can take; codes of fixed length always take as many."""

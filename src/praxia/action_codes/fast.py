@@ -70,6 +70,9 @@ class Fast:
     def vocabulary(self) -> int:
         return self.integers.size
 
+    def lengths(self) -> Int64[np.ndarray, " V"]:
+        return self.integers.lengths()
+
     @property
     def max_length(self) -> int:
         return self.horizon * self.action_dim * self.integers.ids_per_integer

@@ -74,6 +74,9 @@ class IntegerBpe:
     def _num_integers(self) -> int:
         return self.high - self.low + 1
 
+    def lengths(self) -> Int64[np.ndarray, " V"]:
+        return self._runs.length
+
     def nearest(self, integers: Int64[np.ndarray, "B N"]) -> Int64[np.ndarray, "B N"]:
         return integers.clip(self.low, self.high)
 

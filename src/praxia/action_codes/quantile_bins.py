@@ -50,6 +50,9 @@ class QuantileBins:
     def vocabulary(self) -> int:
         return len(self.centres[0])
 
+    def lengths(self) -> Int64[np.ndarray, " V"]:
+        return np.ones(self.vocabulary, np.int64)
+
     @property
     def max_length(self) -> int:
         return self.horizon * self.action_dim

@@ -48,6 +48,9 @@ class UniformBins:
     def vocabulary(self) -> int:
         return self.num_bins
 
+    def lengths(self) -> Int64[np.ndarray, " V"]:
+        return np.ones(self.vocabulary, np.int64)
+
     @property
     def max_length(self) -> int:
         return self.horizon * self.action_dim

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer, pre_tokenizers
 
 from praxia.action_codes.characters import integers_of, texts_of
 from praxia.action_codes.codes import Status
+from praxia.core.errors import MismatchError
 
 __all__ = ["Utf8Bpe"]
 
@@ -39,6 +40,12 @@ class Utf8Bpe:
     @property
     def size(self) -> int:
         return len(self._bytes)
+
+    def lengths(self) -> Int64[np.ndarray, " V"]:
+        raise MismatchError(
+            "expected a code whose ids stand for whole integers, got an official vocabulary of bytes, with which a "
+            "network can spell half a character; fit one: `praxia codes fit DATA --code fast`"
+        )
 
     def nearest(self, integers: Int64[np.ndarray, "B N"]) -> Int64[np.ndarray, "B N"]:
         return self._nearest[(integers - self.min_token).clip(0, NUM_CHARACTERS - 1)] + self.min_token

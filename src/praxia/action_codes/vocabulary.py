@@ -19,6 +19,10 @@ class IntegerVocabulary(Protocol):
     @property
     def size(self) -> int: ...
 
+    def lengths(self) -> Int64[np.ndarray, " V"]:
+        """How many integers each id stands for. Raises MismatchError where an id may be a part of one."""
+        ...
+
     def nearest(self, integers: Int64[np.ndarray, "B N"]) -> Int64[np.ndarray, "B N"]:
         """The integers themselves where they are in the alphabet, else the nearest one that is."""
         ...

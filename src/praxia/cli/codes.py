@@ -2,13 +2,18 @@
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from praxia.cli.console import STDERR, print_summary
 from praxia.core.errors import DataError
+
+if TYPE_CHECKING:
+    from praxia.data.dataset import Dataset
+    from praxia.transforms.chain import Transforms
 
 __all__ = ["run"]
 
@@ -61,7 +66,7 @@ def _fit(options: Fit) -> dict[str, Any]:
 
     kind = find_code(options.code)
     dataset = Dataset(options.data)
-    chunks, _ = action_chunks(dataset, options.horizon, dataset.select())
+    chunks, _ = action_chunks([(dataset, dataset.select())], options.horizon, _transforms(dataset))
     code = kind.fit(chunks)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     write_whole(options.out, json.dumps(code.to_json()))
@@ -83,7 +88,6 @@ def _report(options: Report) -> dict[str, Any]:
     from praxia.action_codes.report import round_trips
     from praxia.data.action_chunks import action_chunks
     from praxia.data.dataset import Dataset
-    from praxia.transforms.normalise import Normaliser
 
     dataset = Dataset(options.data)
     episodes = dataset.select()
@@ -93,10 +97,11 @@ def _report(options: Report) -> dict[str, Any]:
             f"got {len(episodes)}; record more with `praxia collect`"
         )
     held_out = episodes[::HELD_OUT_EVERY]
-    fitted, _ = action_chunks(dataset, options.horizon, sorted(set(episodes.tolist()) - set(held_out.tolist())))
-    chunks, valid = action_chunks(dataset, options.horizon, held_out)
+    transforms, others = _transforms(dataset), sorted(set(episodes.tolist()) - set(held_out.tolist()))
+    fitted, _ = action_chunks([(dataset, others)], options.horizon, transforms)
+    chunks, valid = action_chunks([(dataset, held_out)], options.horizon, transforms)
     codes = {tag: find_code(tag).fit(fitted) for tag in CODES}
-    to_units = Normaliser.from_stats(dataset.stats["action"]).decode
+    to_units = partial(transforms.decode, body=0)
     table = round_trips(codes, chunks, valid, to_units, dataset.embodiment.action)
     for tag, row in table.items():
         STDERR.print(
@@ -111,3 +116,10 @@ def _report(options: Report) -> dict[str, Any]:
         "held_out_chunks": len(chunks),
         "codes": table,
     }
+
+
+def _transforms(dataset: "Dataset") -> "Transforms":
+    """As training would fit them on this data set alone."""
+    from praxia.transforms.chain import Transforms
+
+    return Transforms.fit([[dataset.stats]], dataset.instructions)

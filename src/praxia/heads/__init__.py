@@ -2,9 +2,11 @@
 
 HEADS = {
     "act": "praxia.heads.act:ACT",
-    "bins": "praxia.heads.bins:Bins",
+    "autoregressive": "praxia.heads.autoregressive:Autoregressive",
     "diffusion": "praxia.heads.diffusion:Diffusion",
     "flow": "praxia.heads.flow:Flow",
-    "parallel-bins": "praxia.heads.parallel_bins:ParallelBins",
+    "oft": "praxia.heads.parallel:OFT",
+    "parallel-bins": "praxia.heads.parallel:ParallelBins",
+    "prefix-transformer": "praxia.heads.prefix:PrefixTransformer",
     "regression": "praxia.heads.regression:Regression",
 }

@@ -1,8 +1,8 @@
 """An encoder and a head put together: what is trained, and what decides."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -27,6 +27,15 @@ class Composed(Part):
     tag: ClassVar[str] = "composed"
     encoder: Part
     head: Part
+
+    def fit(self, chunks: Callable[[], Float32[np.ndarray, "B H A"]]) -> "Composed":
+        """With the head's code fitted, where it has one; `chunks` gives normalised actions of the training data."""
+        fit = getattr(self.head, "fit", None)
+        return self if fit is None else replace(self, head=fit(chunks()))
+
+    def unfitted(self) -> "Composed":
+        """As it was before `fit`."""
+        return replace(self, head=replace(self.head, fitted=None)) if hasattr(self.head, "fitted") else self  # pyright: ignore[reportCallIssue]
 
     def build(self, shapes: Shapes) -> "ComposedModel":
         """The network with fresh weights.

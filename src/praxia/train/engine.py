@@ -20,13 +20,14 @@ from praxia.core.errors import PraxiaError, TrainingError, expect_positive
 from praxia.core.files import write_whole
 from praxia.core.keys import seed
 from praxia.core.types import Embodiment
+from praxia.data.action_chunks import action_chunks
 from praxia.data.dataset import Dataset
 from praxia.data.mixture import Mixture
 from praxia.data.order import batch_indices
 from praxia.data.windows import Windows
 from praxia.nn.ema import Ema
 from praxia.nn.types import Batch, Shapes
-from praxia.policies.composed import ComposedModel, to_batch
+from praxia.policies.composed import Composed, ComposedModel, to_batch
 from praxia.train.augment import random_shift
 from praxia.train.config import TrainRun
 from praxia.train.origin import read_origin
@@ -101,7 +102,8 @@ def train(
     fabric.barrier()
     transforms = origin.transforms if origin else _fit_transforms(datasets, windows.embodiments)
     source = Source(windows, transforms, run.train.seed, run.train.batch_size)
-    config = _config(run, source, description)
+    model_config = origin.model if origin else run.model.fit(lambda: _chunks(run, datasets, transforms))
+    config = _config(run, model_config, source, description)
     torch.manual_seed(run.train.seed)
     model = config.model.build(config.shapes)
     if origin:
@@ -118,7 +120,12 @@ def _fit_transforms(datasets: Sequence[Dataset], bodies: Sequence[Embodiment]) -
     )
 
 
-def _config(run: TrainRun, source: Source, description: dict[str, Any]) -> PolicyConfig:
+def _chunks(run: TrainRun, datasets: Sequence[Dataset], transforms: Transforms) -> np.ndarray:
+    selected = [(one, one.select(successful=run.only_success)) for one in datasets]
+    return action_chunks(selected, run.window.horizon, transforms)[0]
+
+
+def _config(run: TrainRun, model: Composed, source: Source, description: dict[str, Any]) -> PolicyConfig:
     bodies = source.windows.embodiments
     shapes = Shapes(
         cameras=run.window.cameras,
@@ -128,7 +135,7 @@ def _config(run: TrainRun, source: Source, description: dict[str, Any]) -> Polic
         horizon=run.window.horizon,
         vocabulary=source.transforms.subwords.size,
     )
-    return PolicyConfig(run.model, shapes, source.transforms, bodies, run.window, description)
+    return PolicyConfig(model, shapes, source.transforms, bodies, run.window, description)
 
 
 def _claim(out: Path, description: dict[str, Any], resume: bool) -> None:

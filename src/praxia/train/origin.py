@@ -10,6 +10,7 @@ from torch import Tensor
 from praxia.checkpoint.store import load_policy, read_config
 from praxia.core.errors import MismatchError
 from praxia.core.types import Embodiment
+from praxia.policies.composed import Composed
 from praxia.train.config import TrainRun
 from praxia.transforms.chain import Transforms
 
@@ -18,9 +19,10 @@ __all__ = ["Origin", "read_origin"]
 
 @dataclass(frozen=True)
 class Origin:
-    """A policy's weights, and the transforms by which they understand states, actions and words."""
+    """A policy's model and weights, and the transforms by which they understand states, actions and words."""
 
     path: Path
+    model: Composed
     weights: Mapping[str, Tensor]
     weights_sha256: str
     transforms: Transforms
@@ -41,7 +43,7 @@ def read_origin(path: Path, run: TrainRun, bodies: Sequence[Embodiment]) -> Orig
     config, digest = read_config(path)
     ours, theirs = (
         {"model": run.model, "window": run.window, "bodies": _meanings(bodies)},
-        {"model": config.model, "window": config.window, "bodies": _meanings(config.embodiments)},
+        {"model": config.model.unfitted(), "window": config.window, "bodies": _meanings(config.embodiments)},
     )
     different = [name for name in ours if ours[name] != theirs[name]]
     known = [body.name for body in config.embodiments]
@@ -54,7 +56,7 @@ def read_origin(path: Path, run: TrainRun, bodies: Sequence[Embodiment]) -> Orig
             f"{', '.join(body.name for body in config.embodiments)}); see `praxia info {path}`"
         )
     policy, _ = load_policy(path)
-    return Origin(path, policy.model.state_dict(), digest, config.transforms)
+    return Origin(path, config.model, policy.model.state_dict(), digest, config.transforms)
 
 
 def _meanings(bodies: Sequence[Embodiment]) -> list[object]:

@@ -1,0 +1,153 @@
+"""All steps of the chunk decoded at once by a bidirectional transformer: OpenVLA-OFT's parallel decoding."""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from praxia.core.config import Part
+from praxia.core.errors import MismatchError
+from praxia.heads.coded import choose, code_of, encode_on, fit_code, uniform
+from praxia.heads.prefix import PrefixTransformer
+from praxia.nn.embodied import body_linear, own_dims
+from praxia.nn.masking import masked_mean, own_actions
+from praxia.nn.types import Batch, Context, Shapes
+
+__all__ = ["OFT", "OFTHead", "ParallelBins", "ParallelBinsHead"]
+
+
+class Steps(nn.Module):
+    """One hidden state for each step of the chunk: learned queries that see the context and each other."""
+
+    def __init__(self, decoder: Part, shapes: Shapes, context_width: int):
+        super().__init__()
+        self.decoder = decoder.build(context_width)  # pyright: ignore[reportAttributeAccessIssue]
+        self.width = self.decoder.width
+        self.queries = nn.Parameter(torch.randn(shapes.horizon, self.width) * 0.02)
+
+    def forward(self, context: Context) -> Float[Tensor, "B H D"]:
+        queries = self.queries.expand(len(context.tokens), -1, -1)
+        return self.decoder.extend(queries, self.decoder.prefix(context), causal=False)[0]
+
+
+@dataclass(frozen=True)
+class OFT(Part):
+    """Two residual MLP blocks a step on top of the parallel decoding, trained with L1.
+
+    OpenVLA-OFT (Kim et al. 2025, arXiv 2502.19645). Deviations: one query a step where theirs has one an action dim,
+    all of a step concatenated; queries are learned where theirs are empty embeddings told apart by position.
+    """
+
+    tag: ClassVar[str] = "oft"
+    decoder: Part = field(default_factory=PrefixTransformer)
+
+    def build(self, shapes: Shapes, context_width: int) -> "OFTHead":
+        return OFTHead(self, shapes, context_width)
+
+
+class OFTHead(nn.Module):
+    """See `OFT`. Takes any context; draws no noise."""
+
+    needs: frozenset[str] = frozenset()
+    noise_shape = (0,)
+    own: Tensor
+
+    def __init__(self, config: OFT, shapes: Shapes, context_width: int):
+        super().__init__()
+        self.steps = Steps(config.decoder, shapes, context_width)
+        width = self.steps.width
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.ReLU()) for _ in range(2)
+        )
+        self.norm = nn.LayerNorm(width)
+        self.out = body_linear(len(shapes.bodies), width, shapes.action_dim)
+        self.register_buffer("own", own_dims([action for _, action in shapes.bodies]), persistent=False)
+
+    def loss(
+        self, context: Context, batch: Batch, generator: torch.Generator
+    ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        """Mean absolute error over valid steps and own dims."""
+        action, counts = own_actions(batch, self.own)
+        predicted = self._predict(context, batch.embodiment)
+        loss = masked_mean((predicted - action).abs(), counts)
+        return loss, {"l1": loss.detach()}
+
+    def sample(
+        self, context: Context, noise: Float[Tensor, "B 0"], embodiment: Int[Tensor, " B"]
+    ) -> Float[Tensor, "B H A"]:
+        """The one chunk; dims that a row's body does not have mean nothing."""
+        return self._predict(context, embodiment)
+
+    def _predict(self, context: Context, embodiment: Int[Tensor, " B"]) -> Float[Tensor, "B H A"]:
+        h = self.steps(context)
+        for block in self.blocks:
+            h = h + block(h)
+        return self.out(self.norm(h), embodiment)
+
+
+@dataclass(frozen=True)
+class ParallelBins(Part):
+    """Bins of every step and dim at once, each independent of the others given the observation: fast, and unimodal.
+
+    `code` is "bins", "quantile-bins", or a file of one of them; it takes the likeliest bin unless `temperature` is
+    above 0. The discrete variant of OpenVLA-OFT.
+    """
+
+    tag: ClassVar[str] = "parallel-bins"
+    code: str = "bins"
+    decoder: Part = field(default_factory=PrefixTransformer)
+    temperature: float = 0.0
+    # The fitted code as JSON; training fits it.
+    fitted: Any = None
+
+    def fit(self, chunks: Float32[np.ndarray, "B H A"]) -> "ParallelBins":
+        """With its code fitted on the data; see `coded.fit_code`."""
+        return fit_code(self, chunks)
+
+    def build(self, shapes: Shapes, context_width: int) -> "ParallelBinsHead":
+        return ParallelBinsHead(self, shapes, context_width)
+
+
+class ParallelBinsHead(nn.Module):
+    """See `ParallelBins`. Takes any context."""
+
+    needs: frozenset[str] = frozenset()
+    own: Tensor
+
+    def __init__(self, config: ParallelBins, shapes: Shapes, context_width: int):
+        super().__init__()
+        self.code, self.temperature = code_of(config), config.temperature
+        if (self.code.lengths() != 1).any():
+            raise MismatchError(
+                f"head 'parallel-bins' needs a code of one id an action entry (bins, quantile-bins), got "
+                f"{config.code!r}; use head 'autoregressive'"
+            )
+        self.noise_shape = (shapes.horizon, shapes.action_dim)
+        self.steps = Steps(config.decoder, shapes, context_width)
+        self.out = body_linear(len(shapes.bodies), self.steps.width, shapes.action_dim * self.code.vocabulary)
+        self.register_buffer("own", own_dims([action for _, action in shapes.bodies]), persistent=False)
+
+    def loss(
+        self, context: Context, batch: Batch, generator: torch.Generator
+    ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        """Mean cross-entropy over valid steps and own dims, in nats."""
+        action, counts = own_actions(batch, self.own)
+        ids, _, clipped = encode_on(self.code, action)
+        logits = self._logits(context, batch.embodiment).flatten(0, 2).float()
+        error = functional.cross_entropy(logits, ids.flatten(), reduction="none").view_as(action)
+        loss = masked_mean(error, counts)
+        return loss, {"cross_entropy": loss.detach(), "clipped": clipped}
+
+    def sample(
+        self, context: Context, noise: Float[Tensor, "B H A"], embodiment: Int[Tensor, " B"]
+    ) -> Float[Tensor, "B H A"]:
+        """The centres of the chosen bins; dims that a row's body does not have mean nothing."""
+        ids = choose(self._logits(context, embodiment), uniform(noise), self.temperature).flatten(1).cpu().numpy()
+        return torch.from_numpy(self.code.decode(ids, np.ones_like(ids, bool)).chunks).to(context.tokens)
+
+    def _logits(self, context: Context, embodiment: Int[Tensor, " B"]) -> Float[Tensor, "B H A V"]:
+        return self.out(self.steps(context), embodiment).unflatten(-1, (self.noise_shape[1], -1))
