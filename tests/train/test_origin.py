@@ -40,7 +40,7 @@ def test_fine_tuning_moves_the_weights(tiny_run, dataset_path, tmp_path):
 def test_another_model_or_body_is_refused(tiny_run, mixed_paths, tmp_path):
     toy, small, _ = mixed_paths
     fit(tiny_run, toy, tmp_path / "first")
-    wider = dataclasses.replace(tiny_run, model=dataclasses.replace(tiny_run.model, head=wide_head(tiny_run)))
+    wider = dataclasses.replace(tiny_run, model=dataclasses.replace(tiny_run.model, head=another_head(tiny_run)))
     with pytest.raises(MismatchError, match="model"):
         fit(wider, toy, tmp_path / "wider", start_from=tmp_path / "first")
     with pytest.raises(MismatchError, match="bodies"):
@@ -50,7 +50,7 @@ def test_another_model_or_body_is_refused(tiny_run, mixed_paths, tmp_path):
     assert not (tmp_path / "small").exists()
 
 
-def wide_head(run):
+def another_head(run):
     return dataclasses.replace(run.model.head, repeats=3)
 
 
