@@ -3,6 +3,7 @@
 import os
 import sys
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +28,10 @@ class Arguments:
     workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one a core)")] = os.cpu_count() or 1
     scale: float = 1.0
     """A fraction of the demonstrations, training steps and episodes: 0.02 shows that everything works."""
+    arena: str | None = None
+    """Where the study of heads compares them: bimodal."""
+    seeds: int | None = None
+    """How often the study of heads trains each."""
     json: bool = False
     """Print one JSON object on stdout."""
 
@@ -35,8 +40,13 @@ def run(arguments: list[str]) -> dict[str, Any]:
     """Run the study and return its result."""
     options = tyro.cli(Arguments, args=arguments, prog="praxia study")
     study = lookup("studies", STUDIES, options.name, kind="study", listing="praxia study --help")
+    own = {name: getattr(options, name) for name in ("arena", "seeds") if getattr(options, name) is not None}
+    if strange := own.keys() - signature(study).parameters.keys():
+        raise PraxiaError(f"study {options.name!r} takes no --{', --'.join(sorted(strange))}")
     with stages() as report:
-        result = study(options.out, seed=options.seed, workers=options.workers, scale=options.scale, report=report)
+        result = study(
+            options.out, seed=options.seed, workers=options.workers, scale=options.scale, report=report, **own
+        )
     print_summary(result["summary"])
     print(f"REPORT {result['report']}", file=sys.stderr if options.json else sys.stdout)
     if not result["passed"]:

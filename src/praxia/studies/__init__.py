@@ -2,6 +2,7 @@
 
 STUDIES = {
     "demo": "praxia.studies.demo:demo",
+    "heads": "praxia.studies.heads:heads",
     "tabletop": "praxia.studies.tabletop:tabletop",
     "tabletop-expert": "praxia.studies.tabletop_expert:tabletop_expert",
 }

@@ -12,6 +12,7 @@ from praxia.studio.markup import Markup, tag
 from praxia.studio.provenance import provenance
 from praxia.studio.recorded import dataset_section
 from praxia.studio.sources import Material
+from praxia.studio.study_table import table_section
 from praxia.studio.tasks import task_table
 from praxia.studio.training import training_curves
 
@@ -29,6 +30,7 @@ def page(material: Material, comparisons: Sequence[Comparison], films: Mapping[s
         sections += [headline(comparison), axes, task_table(comparison)]
         if films.get(comparison.name):
             sections.append(film_wall(films[comparison.name]))
+    sections[1:1] = [table_section(table) for table in material.tables]
     if material.runs:
         sections.append(training_curves(material.runs))
     sections += [dataset_section(dataset) for dataset in material.datasets]

@@ -13,9 +13,10 @@ from praxia.data.summary import info
 from praxia.results.rows import Row, read_rows
 from praxia.results.store import read_meta
 
-__all__ = ["Material", "Recorded", "ResultsFile", "TrainingRun", "gather"]
+__all__ = ["Material", "Recorded", "ResultsFile", "Table", "TrainingRun", "gather"]
 
 _DEPTH = 2
+TABLE = "table.json"
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,20 @@ class Recorded:
 
 
 @dataclass(frozen=True)
+class Table:
+    """A study's own table: `title`, a `note`, the names of `columns`, and `rows` of texts."""
+
+    title: str
+    note: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
 class Material:
     """Everything that one report is about, in the order it was named."""
 
+    tables: tuple[Table, ...]
     results: tuple[ResultsFile, ...]
     runs: tuple[TrainingRun, ...]
     datasets: tuple[Recorded, ...]
@@ -82,9 +94,10 @@ def gather(sources: Sequence[Path]) -> Material:
         PraxiaError: a source that is none of these, or that cannot be read.
     """
     places = {place.resolve(): place for source in sources for place in _places(source)}
-    files = [place for place in places.values() if place.is_file()]
+    files = [place for place in places.values() if place.is_file() and place.name != TABLE]
     folders = [place for place in places.values() if place.is_dir()]
     return Material(
+        tuple(_read_table(path) for path in places.values() if path.name == TABLE),
         tuple(ResultsFile(path, tuple(read_rows(path)), read_meta(path)) for path in files),
         tuple(_read_run(path) for path in folders if not committed(path)),
         tuple(_read_dataset(path) for path in folders if committed(path)),
@@ -107,7 +120,7 @@ def _places(source: Path) -> list[Path]:
 def _find(source: Path, depth: int) -> Iterator[Path]:
     """Results files, run folders and data-set folders at `source` or at most `depth` levels below it."""
     if source.is_file():
-        if _is_results(source):
+        if source.name == TABLE or _is_results(source):
             yield source
     elif committed(source):
         yield source
@@ -138,6 +151,11 @@ def _tags(part: Any) -> Iterator[str]:
             yield part["part"]
         for value in part.values():
             yield from _tags(value)
+
+
+def _read_table(path: Path) -> Table:
+    value = _read_json(path)
+    return Table(value["title"], value["note"], tuple(value["columns"]), tuple(map(tuple, value["rows"])))
 
 
 def _read_run(path: Path) -> TrainingRun:
