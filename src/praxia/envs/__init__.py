@@ -18,6 +18,7 @@ __all__ = ["ENVS", "build", "find_family"]
 os.environ.setdefault("MUJOCO_GL", "egl")
 
 ENVS = {
+    "bimodal": "praxia.envs.bimodal.family:BIMODAL",
     "metaworld": "praxia.envs.metaworld.family:METAWORLD",
     "tabletop-gantry": "praxia.envs.tabletop.family:GANTRY",
     "tabletop-arm6": "praxia.envs.tabletop.family:ARM6",

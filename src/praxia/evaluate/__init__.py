@@ -4,6 +4,7 @@ An outside package adds benchmarks with entry points in the group `praxia.evalua
 """
 
 BENCHMARKS = {
+    "bimodal": "praxia.evaluate.bimodal:PASS",
     "metaworld-demo/fast": "praxia.evaluate.metaworld:DEMO",
     "metaworld-mt10/fast": "praxia.evaluate.metaworld:MT10",
     "metaworld-mt50/fast": "praxia.evaluate.metaworld:MT50",

@@ -9,6 +9,7 @@ from praxia.core.registry import lookup
 __all__ = ["EXPERTS", "find_expert"]
 
 EXPERTS = {
+    "bimodal": "praxia.experts.bimodal:BimodalExpert",
     "metaworld": "praxia.experts.scripted:ScriptedExpert",
     "tabletop-gantry": "praxia.experts.tabletop:TabletopExpert",
     "tabletop-arm6": "praxia.experts.tabletop:TabletopExpert",

@@ -1,0 +1,49 @@
+"""Bimodal as a `Family`."""
+
+import hashlib
+from typing import Any
+
+from praxia.core.types import Embodiment, Env, EnvSpec
+from praxia.envs.bimodal.body import CAMERA, embodiment
+from praxia.envs.bimodal.env import Bimodal
+from praxia.envs.bimodal.starts import INSTRUCTIONS, draw_start, short_name, twin_start
+from praxia.envs.family import Family
+from praxia.envs.wrappers import wrapped
+
+__all__ = ["BIMODAL"]
+
+
+def _embodiment(spec: EnvSpec) -> Embodiment:
+    return embodiment(spec.size)
+
+
+def _build(spec: EnvSpec) -> Env:
+    return wrapped(Bimodal, spec, twin_start)
+
+
+def _provenance() -> dict[str, Any]:
+    """One picture of one known moment: it changes with the scenes, the drawing and the motion. No OpenGL draws it."""
+    env = Bimodal(EnvSpec("bimodal", "pass"))
+    env.reset(draw_start("pass", "golden", 0))
+    for _ in range(5):
+        env.step(env.privileged()["goal"].astype("float32"))
+    picture = env.look((CAMERA,)).images[CAMERA]
+    return {"golden_frame_sha256": hashlib.sha256(picture.tobytes()).hexdigest()}
+
+
+def _horizon(task: str) -> int:
+    """The expert needs 23 steps, and up to 52 where it is disturbed."""
+    return 60
+
+
+BIMODAL = Family(
+    name="bimodal",
+    instructions=INSTRUCTIONS,
+    task=short_name,
+    draw_start=draw_start,
+    embodiment=_embodiment,
+    build=_build,
+    provenance=_provenance,
+    trained=tuple(INSTRUCTIONS),
+    horizon=_horizon,
+)

@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from praxia.envs.bimodal.sides import num_switches, side
+
+
+def states(*places: tuple[float, float]) -> np.ndarray:
+    """Of a robot at these places, with the obstacle at (0.1, 0.5)."""
+    return np.array([[x + 0.1, y + 0.5, 0.1, 0.5, 0.1, 1.5] for x, y in places], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [
+        ([(0, -0.5), (-0.4, -0.1), (-0.4, 0.2), (0, 1)], "left"),
+        ([(0, -0.5), (0.4, -0.1), (0.4, 0.2), (0, 1)], "right"),
+        ([(0, -0.5), (0, -0.4)], None),
+        ([(0, -0.5)], None),
+        # The look before it is on the middle line, but the way crosses to the left of the obstacle.
+        ([(0, -0.5), (0.0, -0.4), (-0.8, 0.4)], "left"),
+        # What happens behind the obstacle is of no interest.
+        ([(0, -0.5), (0.4, 0.1), (-0.4, 0.3), (-0.4, -0.1), (-0.4, 0.2)], "right"),
+    ],
+)
+def test_the_side_is_where_the_robot_came_past(places, expected):
+    assert side(states(*places)) == expected
+
+
+@pytest.mark.parametrize(
+    ("asides", "expected"),
+    [
+        ([0, -0.2, -0.4, -0.4], 0),
+        ([0.01, -0.2, 0.01, -0.4], 0),  # nearer than 5 cm is on no side
+        ([0, 0.2, -0.2, -0.4], 1),
+        ([0, 0.2, -0.2, 0.2], 2),
+    ],
+)
+def test_changes_of_sides_are_counted_up_to_the_obstacle(asides, expected):
+    before = list(zip(asides, (-0.5, -0.4, -0.3, -0.2), strict=True))
+    beyond = [(asides[-1], 0.1), (-asides[-1], 0.5)]
+    assert num_switches(states(*before)) == expected
+    assert num_switches(states(*before, *beyond)) == expected
