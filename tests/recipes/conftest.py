@@ -10,7 +10,7 @@ from praxia.data.recording import begin
 from praxia.data.staging import stage_episode
 from praxia.envs import find_family
 
-TASKS = {"metaworld": "door-open", "tabletop-gantry": "touch", "tabletop-arm7-joints": "touch"}
+TASKS = {"bimodal": "pass", "metaworld": "door-open", "tabletop-gantry": "touch", "tabletop-arm7-joints": "touch"}
 
 
 @pytest.fixture(scope="session")

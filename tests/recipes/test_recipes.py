@@ -17,6 +17,8 @@ def data_for(name, demonstrations):
     """A recipe's name says what it is for."""
     if "metaworld" in name:
         return [demonstrations["metaworld"]]
+    if "bimodal" in name:
+        return [demonstrations["bimodal"]]
     gantry = demonstrations["tabletop-gantry"]
     return [gantry, demonstrations["tabletop-arm7-joints"]] if name.endswith("bodies") else [gantry]
 
