@@ -11,6 +11,7 @@ HAND = Embodiment(
     20.0,
 )
 JOINTS = Embodiment("joints", (), (Field("joints", 4, "position", "rad", low=-3.0, high=3.0),), (), 20.0)
+PLACE = Embodiment("place", (), (Field("place", 2, "position", "px", low=0.0, high=512.0),), (), 10.0)
 
 
 class Steady:
@@ -33,7 +34,7 @@ def run(policy, steps=200, key="episode"):
 
 
 def test_noise_is_a_fraction_of_what_a_step_may_change():
-    for body, action, scale in ((HAND, [0, 0, 0, 1], 2.0), (JOINTS, [1, 1, 1, 1], 0.04)):
+    for body, action, scale in ((HAND, [0, 0, 0, 1], 2.0), (JOINTS, [1, 1, 1, 1], 0.04), (PLACE, [256, 256], 20.0)):
         steady = Steady(action)
         moved = np.concatenate([one.chunk - steady.action for one in run(Noisy(steady, body, 0.1), 2000)])
         np.testing.assert_allclose(moved[:, :3].std(axis=0), 0.1 * scale, rtol=0.1)

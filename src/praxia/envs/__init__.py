@@ -20,6 +20,7 @@ os.environ.setdefault("MUJOCO_GL", "egl")
 ENVS = {
     "bimodal": "praxia.envs.bimodal.family:BIMODAL",
     "metaworld": "praxia.envs.metaworld.family:METAWORLD",
+    "pusht": "praxia.envs.pusht.family:PUSHT",
     "tabletop-gantry": "praxia.envs.tabletop.family:GANTRY",
     "tabletop-arm6": "praxia.envs.tabletop.family:ARM6",
     "tabletop-arm6-joints": "praxia.envs.tabletop.family:ARM6_JOINTS",

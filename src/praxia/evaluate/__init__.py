@@ -8,6 +8,7 @@ BENCHMARKS = {
     "metaworld-demo/fast": "praxia.evaluate.metaworld:DEMO",
     "metaworld-mt10/fast": "praxia.evaluate.metaworld:MT10",
     "metaworld-mt50/fast": "praxia.evaluate.metaworld:MT50",
+    "pusht": "praxia.evaluate.pusht:PUSHT",
     "tabletop/body": "praxia.evaluate.tabletop:BODY",
     "tabletop/long": "praxia.evaluate.tabletop:LONG",
     "tabletop/scene": "praxia.evaluate.tabletop:SCENE",

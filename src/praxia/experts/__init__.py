@@ -11,6 +11,7 @@ __all__ = ["EXPERTS", "find_expert"]
 EXPERTS = {
     "bimodal": "praxia.experts.bimodal:BimodalExpert",
     "metaworld": "praxia.experts.scripted:ScriptedExpert",
+    "pusht": "praxia.experts.pusht.expert:PushTExpert",
     "tabletop-gantry": "praxia.experts.tabletop:TabletopExpert",
     "tabletop-arm6": "praxia.experts.tabletop:TabletopExpert",
     "tabletop-arm6-joints": "praxia.experts.tabletop:TabletopExpert",

@@ -14,8 +14,9 @@ from praxia.core.types import Decision, Embodiment, Field, Policy, Query
 
 __all__ = ["Blundering", "Noisy"]
 
-# What one control step may sensibly change of a joint target, which is declared by its range alone.
-JOINT_STEP_RAD = 0.04
+# What one control step may sensibly change of a target position, which is declared by its range alone, by its unit:
+# a joint of an arm, the agent of PushT.
+TARGET_STEP = {"rad": 0.04, "px": 20.0}
 
 # A mistake begins at one of these steps and lasts for one of these numbers of them.
 BLUNDER_BEGINS, BLUNDER_LASTS = (3, 26), (3, 9)
@@ -24,8 +25,8 @@ BLUNDER_BEGINS, BLUNDER_LASTS = (3, 26), (3, 9)
 class Noisy:
     """A policy whose hand is disturbed by Gaussian noise, keyed by (episode, step), of deviation `sigma`.
 
-    `sigma` is a fraction of what one step may change: a delta's range, or 0.04 rad of a joint target. Grippers are left
-    alone. The sum is clipped to the declared range.
+    `sigma` is a fraction of what one step may change: a delta's range, or 0.04 rad or 20 px of a target position.
+    Grippers are left alone. The sum is clipped to the declared range.
     """
 
     def __init__(self, policy: Policy, body: Embodiment, sigma: float):
@@ -101,5 +102,5 @@ def _reach(part: Field) -> float:
     if part.kind in ("gripper", "discrete"):
         return 0.0
     if part.kind == "position":
-        return JOINT_STEP_RAD
+        return TARGET_STEP[part.unit]
     return 1.0 if part.high is None else part.high

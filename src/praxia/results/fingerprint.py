@@ -9,7 +9,7 @@ from typing import Any
 
 __all__ = ["code", "machine", "versions"]
 
-_PACKAGES = ("praxia", "numpy", "mujoco", "metaworld", "torch")
+_PACKAGES = ("praxia", "numpy", "mujoco", "metaworld", "gym-pusht", "pymunk", "shapely", "torch")
 
 
 def versions() -> dict[str, str | None]:

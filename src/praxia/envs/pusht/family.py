@@ -1,0 +1,51 @@
+"""PushT as a `Family`."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from praxia.core.types import Embodiment, Env, EnvSpec
+from praxia.envs.family import Family
+from praxia.envs.pusht.body import CAMERA, embodiment
+from praxia.envs.pusht.env import PushT
+from praxia.envs.pusht.starts import INSTRUCTIONS, draw_start, short_name, twin_start
+from praxia.envs.wrappers import wrapped
+
+__all__ = ["PUSHT"]
+
+
+def _embodiment(spec: EnvSpec) -> Embodiment:
+    return embodiment(spec.size)
+
+
+def _build(spec: EnvSpec) -> Env:
+    return wrapped(PushT, spec, twin_start)
+
+
+def _provenance() -> dict[str, Any]:
+    """One picture of one known moment: it changes with the drawing and the physics. No OpenGL draws it."""
+    env = PushT(EnvSpec("pusht", "push"))
+    env.reset(draw_start("push", "golden", 0))
+    for _ in range(10):
+        env.step(env.privileged()["block"][:2].astype(np.float32))
+    picture = env.look((CAMERA,)).images[CAMERA]
+    return {"golden_frame_sha256": hashlib.sha256(picture.tobytes()).hexdigest()}
+
+
+def _horizon(task: str) -> int:
+    """The field's. The expert needs a hundred steps on average."""
+    return 300
+
+
+PUSHT = Family(
+    name="pusht",
+    instructions=INSTRUCTIONS,
+    task=short_name,
+    draw_start=draw_start,
+    embodiment=_embodiment,
+    build=_build,
+    provenance=_provenance,
+    trained=tuple(INSTRUCTIONS),
+    horizon=_horizon,
+)

@@ -1,0 +1,25 @@
+"""The benchmark on PushT, with the state as observation and the field's score as progress.
+
+Starts are drawn from the package's distribution by Praxia's own generator: not the field's seeds. `progress` is the
+highest share of 95% coverage that an episode reached, which is what the field reports as a score.
+"""
+
+from praxia.core.types import Pace
+from praxia.evaluate.benchmarks import Benchmark
+
+__all__ = ["PUSHT"]
+
+PUSHT = Benchmark(
+    name="pusht",
+    summary="push a T onto its place until it covers 95% of it; progress is the best coverage reached",
+    env="pusht",
+    tasks=("push",),
+    # Horizon, pictures and pace are those of Diffusion Policy (Chi et al. 2023), which executes 8 of 16 actions.
+    horizon=300,
+    pace=Pace(executed_steps=8),
+    cameras=("top",),
+    size=96,
+    profile="fast",
+    state="positions of agent and block, and the block's angle",
+    metric="ever",
+)

@@ -1,0 +1,163 @@
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gym_pusht.envs.pusht import PushTEnv
+
+from praxia.core.errors import MismatchError, UnknownName
+from praxia.core.types import EnvSpec, Start
+from praxia.envs import build, find_family
+from praxia.envs.snapshots import decode
+
+FAMILY = find_family("pusht")
+
+
+def begun(index: int = 0):
+    env = build(EnvSpec("pusht", "push", size=96))
+    env.reset(FAMILY.draw_start("push", "env", index))
+    return env
+
+
+def chase(env, num: int):
+    """Push the block about: run at it, each time from where that has led, with some noise."""
+    rng = np.random.default_rng(0)
+    outcomes = []
+    for _ in range(num):
+        block = env.privileged()["block"][:2]
+        outcomes.append(env.step((block + rng.normal(0, 60, 2)).astype(np.float32)))
+    return outcomes
+
+
+def episode_hash() -> str:
+    env = begun()
+    chase(env, 40)
+    return hashlib.sha256(env.snapshot() + env.privileged()["block"].tobytes()).hexdigest()
+
+
+def test_it_is_the_packages_environment():
+    """The same unturned start in the package's own way to begin: the same poses, rewards and pictures."""
+    stock, legacy = PushTEnv(), np.array([150, 160, 210, 300, 2.5])
+    stock.reset(options={"reset_to_state": legacy})
+    cos, sin = np.cos(2.5), np.sin(2.5)
+    gravity = np.array([0, 45])
+    block = legacy[2:4] + gravity - np.array([[cos, -sin], [sin, cos]]) @ gravity
+    env = begun()
+    env.reset(Start("pusht", "push", {"agent": [150, 160], "block": [*block, 2.5]}))
+    rng, rewards = np.random.default_rng(1), []
+    for _ in range(60):
+        np.testing.assert_allclose(env.look(()).state, stock.get_obs(), atol=1e-3)
+        action = (stock.get_obs()[2:4] + rng.normal(0, 60, 2)).clip(0, 512).astype(np.float32)
+        outcome, theirs = env.step(action), stock.step(action.astype(np.float64))
+        rewards.append(outcome.reward)
+        assert outcome.reward == pytest.approx(theirs[1], abs=1e-6)
+        assert (outcome.terminated, outcome.success) == (theirs[2], theirs[4]["is_success"])
+        assert outcome.progress == max(rewards)
+    assert max(rewards) > min(rewards)
+    difference = env.look(("top",)).images["top"].astype(int) - stock._render()
+    assert np.abs(difference).max() <= 40  # an edge may fall on the next pixel
+    assert np.mean(difference != 0) < 0.01
+
+
+def test_a_block_at_its_goal_is_success_and_ends_the_episode():
+    env = begun()
+    env.reset(Start("pusht", "push", {"agent": [50, 50], "block": [256, 256, np.pi / 4]}))
+    outcome = env.step(np.array([50, 50], np.float32))
+    assert outcome.success
+    assert outcome.terminated
+    assert outcome.reward == outcome.progress == 1.0
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_the_block_is_where_the_start_says_and_the_goal_is_not_reached(index):
+    env, start = begun(index), FAMILY.draw_start("push", "env", index)
+    told = env.privileged()
+    np.testing.assert_allclose(told["agent"], start.payload["agent"])
+    np.testing.assert_allclose(told["block"], start.payload["block"], atol=1e-6)
+    state = env.look(()).state
+    assert state.dtype == np.float32
+    np.testing.assert_allclose(state[4], start.payload["block"][2] % (2 * np.pi), atol=1e-5)
+
+
+def test_an_episode_is_the_same_after_json_and_in_a_used_environment():
+    used = begun(1)
+    chase(used, 30)
+    used.reset(Start(**json.loads(json.dumps(FAMILY.draw_start("push", "env", 0).to_json()))))
+    fresh = begun(0)
+    assert chase(used, 40) == chase(fresh, 40)
+    assert used.snapshot() == fresh.snapshot()
+
+
+def test_an_episode_is_the_same_in_another_process():
+    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import test_env as here\n"
+    code += "print(here.episode_hash())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == episode_hash() + "\n", "and nothing greets on stdout"
+
+
+def test_a_snapshot_restored_elsewhere_continues_bit_for_bit():
+    first, second = begun(), begun()
+    chase(first, 25)
+    snapshot, seen = first.snapshot(), first.look(())
+    second.restore(snapshot)
+    assert second.snapshot() == snapshot
+    assert second.look(()).time_s == seen.time_s == 2.5
+    assert chase(first, 30) == chase(second, 30)
+    np.testing.assert_array_equal(first.privileged()["block"], second.privileged()["block"])
+    assert decode(snapshot)[1]["actions"].shape == (25, 2)
+
+
+def test_positions_velocities_and_angles_are_not_all_there_is_of_a_moment():
+    """Why a snapshot holds actions: a space that is given all that can be read goes on a little differently."""
+    first, second = begun(), begun()
+    chase(first, 25)
+    theirs, ours = first._stock, second._stock
+    for name in ("agent", "block"):
+        read, written = getattr(theirs, name), getattr(ours, name)
+        written.angle, written.angular_velocity = read.angle, read.angular_velocity
+        written.position, written.velocity = read.position, read.velocity
+    np.testing.assert_allclose(second.privileged()["block"], first.privileged()["block"], atol=1e-12)
+    actions = [first.privileged()["block"][:2].astype(np.float32)] * 10
+    for action in actions:
+        first.step(action)
+        second.step(action)
+    apart = np.abs(second.privileged()["block"] - first.privileged()["block"])
+    assert 1e-9 < apart.max() < 2.0
+
+
+def test_what_is_not_its_own_is_refused():
+    env = begun(0)
+    with pytest.raises(MismatchError, match="own start"):
+        env.restore(begun(1).snapshot())
+    with pytest.raises(MismatchError, match="pusht/push"):
+        env.reset(Start("metaworld", "push", {}))
+    with pytest.raises(UnknownName, match="top"):
+        env.look(("front",))
+    with pytest.raises(UnknownName, match="nearest: push"):
+        build(EnvSpec("pusht", "psuh"))
+
+
+def test_actions_beyond_the_picture_are_clipped():
+    first, second = begun(), begun()
+    first.step(np.array([600, -50], np.float32))
+    second.step(np.array([512, 0], np.float32))
+    assert first.snapshot() == second.snapshot()
+
+
+def test_a_picture_has_the_size_that_was_asked_for_and_shows_the_agent():
+    env = begun()
+    picture = env.look(("top",)).images["top"]
+    assert picture.shape == (96, 96, 3)
+    assert picture.dtype == np.uint8
+    x, y = (env.privileged()["agent"] * 96 / 512).astype(int)
+    assert picture[y, x].argmax() == 2  # royal blue
+    assert not env.look(()).images
+
+
+def test_starts_are_a_function_of_their_number():
+    starts = [FAMILY.draw_start("push", split, index) for split in ("test", "train-0") for index in range(50)]
+    assert len({start.key for start in starts}) == 100
+    assert starts[7] == FAMILY.draw_start("push", "test", 7)
