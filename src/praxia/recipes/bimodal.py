@@ -84,5 +84,5 @@ def _run(head: Part) -> TrainRun:
     return TrainRun(
         model=Composed(encoder=StateOnly(text=NoText(), width=256), head=head),
         window=Window({"state": (0,)}, horizon=8),
-        train=Train(steps=1500, shift_px=0),
+        train=Train(steps=1500, batch_size=64, shift_px=0),
     )

@@ -65,8 +65,8 @@ def heads(
     Returns {"summary", "report", "passed", "expected", "got", "arena", "expert", "rows"}. `expert` is its success rate;
     each row is {head, success, ci95, per_seed, modes, committed, ms_per_chunk, tokens_per_action, parameters,
     samples_per_s}: `modes` the shares of episodes that passed left and right of the obstacle, `committed` the share
-    that never changed sides, `ms_per_chunk` the median of one observation on one thread, `tokens_per_action` None for heads
-    without codes. What does not apply to an arena is None.
+    that never changed sides, `ms_per_chunk` the median of one observation on one thread, `tokens_per_action` None for
+    heads without codes. What does not apply to an arena is None.
 
     Raises:
         UnknownName: the arena.
