@@ -10,7 +10,13 @@ from praxia.data.recording import begin
 from praxia.data.staging import stage_episode
 from praxia.envs import find_family
 
-TASKS = {"bimodal": "pass", "metaworld": "door-open", "tabletop-gantry": "touch", "tabletop-arm7-joints": "touch"}
+TASKS = {
+    "bimodal": "pass",
+    "metaworld": "door-open",
+    "pusht": "push",
+    "tabletop-arm7-joints": "touch",
+    "tabletop-gantry": "touch",
+}
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,9 @@ def data_for(name, demonstrations):
     """A recipe's name says what it is for."""
     if "metaworld" in name:
         return [demonstrations["metaworld"]]
-    if "bimodal" in name:
-        return [demonstrations["bimodal"]]
+    for arena in ("bimodal", "pusht"):
+        if name.endswith(arena):
+            return [demonstrations[arena]]
     gantry = demonstrations["tabletop-gantry"]
     return [gantry, demonstrations["tabletop-arm7-joints"]] if name.endswith("bodies") else [gantry]
 

@@ -1,6 +1,7 @@
 """The study of heads, end to end at a small scale, with two of them."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -10,8 +11,8 @@ from praxia.studies import heads as module
 
 @pytest.mark.timeout(250)
 def test_heads_are_compared_on_the_same_data_and_starts(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "HEADS", ("fast",))
-    monkeypatch.setattr(module, "_verdict", lambda rows: (True, ""))
+    small = replace(module.ARENAS["bimodal"], heads=("fast",), verdict=lambda table: (True, ""))
+    monkeypatch.setitem(module.ARENAS, "bimodal", small)
     found = module.heads(tmp_path, seed=0, workers=1, scale=0.02, report=lambda *_: None, arena="bimodal", seeds=2)
     assert found["arena"] == "bimodal"
     assert found["expert"] == 1
@@ -20,7 +21,7 @@ def test_heads_are_compared_on_the_same_data_and_starts(tmp_path, monkeypatch):
     assert 0 < row["tokens_per_action"] <= 2
     assert len(row["per_seed"]) == 2
     assert sum(row["modes"]) <= 1
-    assert row["ci95"][0] <= row["success"] <= row["ci95"][1]
+    assert row["ci95"][0] <= row["success"] == row["score"] <= row["ci95"][1]
     assert min(row["ms_per_chunk"], row["parameters"], row["samples_per_s"]) > 0
     starts = {
         tuple(json.loads(line)["start"] for line in (tmp_path / f"judged-fast-{at}.jsonl").read_text().splitlines())
@@ -28,7 +29,7 @@ def test_heads_are_compared_on_the_same_data_and_starts(tmp_path, monkeypatch):
     }
     assert len(starts) == 1
     page = (tmp_path / "report.html").read_text()
-    for words in ("Heads on bimodal", "tokens an action", "committed"):
+    for words in ("Heads on bimodal", "tokens/action", "committed"):
         assert words in page, words
     with pytest.raises(PraxiaError, match="finished study"):
         module.heads(tmp_path, seed=0, workers=1, scale=0.03, report=lambda *_: None)
@@ -43,7 +44,19 @@ def test_a_side_needs_a_verdict_on_both():
     def row(head, success, modes=(0.5, 0.5)):
         return {"head": head, "success": success, "modes": list(modes)}
 
+    def two_ways(rows):
+        return module.ARENAS["bimodal"].verdict({"rows": rows})[0]
+
     good = [row(name, 0.95) for name in ("flow", "diffusion-unet", "bins", "fast")]
-    assert module._verdict([*good, row("regression", 0.0)])[0]
-    assert not module._verdict([*good, row("regression", 0.95)])[0]
-    assert not module._verdict([*good[:-1], row("fast", 0.95, (0.1, 0.9)), row("regression", 0.0)])[0]
+    assert two_ways([*good, row("regression", 0.0)])
+    assert not two_ways([*good, row("regression", 0.95)])
+    assert not two_ways([*good[:-1], row("fast", 0.95, (0.1, 0.9)), row("regression", 0.0)])
+
+
+def test_pusht_is_read_against_its_expert():
+    def near(flow, diffusion):
+        rows = [{"head": "flow", "score": flow}, {"head": "diffusion", "score": diffusion}]
+        return module.ARENAS["pusht"].verdict({"expert": 0.95, "rows": rows})[0]
+
+    assert near(0.86, 0.9)
+    assert not near(0.86, 0.8)

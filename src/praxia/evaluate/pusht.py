@@ -20,6 +20,6 @@ PUSHT = Benchmark(
     cameras=("top",),
     size=96,
     profile="fast",
-    state="positions of agent and block, and the block's angle",
+    state="positions of agent and block, and where the block points",
     metric="ever",
 )

@@ -68,9 +68,10 @@ class PushT:
     def look(self, cameras: Sequence[str]) -> Observation:
         """Raises UnknownName for a camera that is not there."""
         images = {camera: self._draw(camera) for camera in cameras}
-        state = self._stock.get_obs()
-        assert isinstance(state, np.ndarray)
-        return Observation(images, state.astype(np.float32), INSTRUCTIONS[self._task], len(self._actions) / CONTROL_HZ)
+        seen = self._stock.get_obs()
+        assert isinstance(seen, np.ndarray)
+        state = np.array([*seen[:4], np.cos(seen[4]), np.sin(seen[4])], np.float32)
+        return Observation(images, state, INSTRUCTIONS[self._task], len(self._actions) / CONTROL_HZ)
 
     def privileged(self) -> Mapping[str, np.ndarray]:
         """`agent` float64[2]; `block` and `goal` float64[3] each, with angles that do not jump."""

@@ -1,0 +1,43 @@
+"""Recipes for PushT from its state: one encoder, one budget, and heads that Diffusion Policy compares."""
+
+from praxia.core.config import Part
+from praxia.core.types import Window
+from praxia.encoders.language import NoText
+from praxia.encoders.state_only import StateOnly
+from praxia.heads.denoisers.residual_mlp import ResidualMLP
+from praxia.heads.denoisers.unet import UNet
+from praxia.heads.diffusion import Diffusion
+from praxia.heads.flow import Flow
+from praxia.heads.regression import Regression
+from praxia.policies.composed import Composed
+from praxia.train.config import Train, TrainRun
+
+__all__ = ["diffusion_pusht", "diffusion_unet_pusht", "flow_pusht", "regression_pusht"]
+
+
+def regression_pusht() -> TrainRun:
+    """Two moments of state -> chunks of 16 targets by least absolute error."""
+    return _run(Regression(width=512, depth=3))
+
+
+def flow_pusht() -> TrainRun:
+    """Two moments of state -> chunks of 16 targets by flow matching with a residual MLP."""
+    return _run(Flow(ResidualMLP(width=512)))
+
+
+def diffusion_pusht() -> TrainRun:
+    """Two moments of state -> chunks of 16 targets by denoising diffusion with a residual MLP."""
+    return _run(Diffusion(ResidualMLP(width=512)))
+
+
+def diffusion_unet_pusht() -> TrainRun:
+    """Two moments of state -> chunks of 16 targets by Diffusion Policy's U-Net."""
+    return _run(Diffusion(UNet(channels=(32, 64, 128)), repeats=1))
+
+
+def _run(head: Part) -> TrainRun:
+    return TrainRun(
+        model=Composed(encoder=StateOnly(text=NoText(), width=256), head=head),
+        window=Window({"state": (-1, 0)}, horizon=16),
+        train=Train(steps=6000, batch_size=128, shift_px=0),
+    )
