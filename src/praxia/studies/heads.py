@@ -103,7 +103,7 @@ def heads(
 
     Returns {"summary", "report", "passed", "expected", "got", "arena", "expert", "rows"}. `expert` is its mean score;
     each row is {head, success, ci95, score, per_seed, modes, committed, ms_per_chunk, tokens_per_action, parameters,
-    samples_per_s}: `score` and `per_seed` are mean progress (on PushT the best coverage, elsewhere success), `modes` the
+    samples_per_s}: `score` and `per_seed` are mean progress (on PushT the best coverage, else success), `modes` the
     shares of episodes that passed left and right of the obstacle, `committed` the share that never changed sides,
     `ms_per_chunk` the median of one observation on one thread, `tokens_per_action` None for heads without codes. What
     does not apply to an arena is None.
