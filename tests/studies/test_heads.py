@@ -21,6 +21,7 @@ def test_heads_are_compared_on_the_same_data_and_starts(tmp_path, monkeypatch):
     assert 0 < row["tokens_per_action"] <= 2
     assert len(row["per_seed"]) == 2
     assert sum(row["modes"]) <= 1
+    assert 0 <= row["minority"] <= 0.5
     assert row["ci95"][0] <= row["success"] == row["score"] <= row["ci95"][1]
     assert min(row["ms_per_chunk"], row["parameters"], row["samples_per_s"]) > 0
     starts = {

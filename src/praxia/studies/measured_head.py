@@ -1,0 +1,123 @@
+"""What is measured of one action head for the table of heads."""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+import numpy as np
+import torch
+
+from praxia.checkpoint.store import load_policy
+from praxia.core.types import Query
+from praxia.data.action_chunks import action_chunks
+from praxia.data.dataset import Dataset
+from praxia.envs import build
+from praxia.envs.bimodal.sides import num_switches, side
+from praxia.policies.composed import LearnedPolicy
+from praxia.results.rows import read_rows
+from praxia.results.statistics import wilson_interval
+from praxia.results.store import Replay, read_replay
+
+__all__ = ["measure"]
+
+# For the modes out of one and the same start.
+NUM_STARTS, NUM_DRAWS = 20, 32
+
+
+def measure(runs: Sequence[Path], judged: Sequence[Path], data: Path) -> dict[str, Any]:
+    """What is known of a head that was trained in `runs` on `data`, one a seed, and judged in the files `judged`.
+
+    Returns {success, ci95, score, per_seed, modes, minority, committed, ms_per_chunk, tokens_per_action, parameters,
+    samples_per_s}. `score` and `per_seed` are mean progress: on PushT the best coverage, else success. `modes` are the
+    shares of episodes that passed left and right of the obstacle, `minority` the share of the rarer way out of one and
+    the same start (0.5 at best, 0 for one answer each time), `committed` the share that never changed sides; None where
+    there is no obstacle. `ms_per_chunk` is the median of one observation on one thread, `tokens_per_action` None for
+    heads without codes. The last five are of the first run.
+    """
+    results = [read_rows(path) for path in judged]
+    replays = [read_replay(path, row.start) for path, rows in zip(judged, results, strict=True) for row in rows]
+    successes = sum(row.status == "success" for rows in results for row in rows)
+    episodes = sum(map(len, results))
+    policy, _ = load_policy(runs[0])
+    return {
+        "success": successes / episodes,
+        "ci95": list(wilson_interval(successes, episodes)),
+        "score": fmean(row.progress for rows in results for row in rows),
+        "per_seed": [fmean(row.progress for row in rows) for rows in results],
+        **_sides(replays),
+        "minority": _minority(policy, replays[:NUM_STARTS]),
+        "ms_per_chunk": _milliseconds(policy, replays[0]),
+        "tokens_per_action": _tokens_per_action(policy, Dataset(data)),
+        "parameters": sum(value.numel() for value in policy.model.parameters()),
+        "samples_per_s": _samples_per_s(runs[0]),
+    }
+
+
+def _sides(replays: Sequence[Replay]) -> dict[str, Any]:
+    """On which side of the obstacle the episodes passed, by doing their actions again."""
+    if replays[0].spec.env != "bimodal":
+        return {"modes": None, "committed": None}
+    env, found = build(replays[0].spec), []
+    for replay in replays:
+        env.reset(replay.start)
+        states = [env.look(()).state]
+        for action in replay.actions:
+            env.step(action)
+            states.append(env.look(()).state)
+        found.append((side(np.array(states)), num_switches(np.array(states))))
+    env.close()
+    return {
+        "modes": [sum(way == name for way, _ in found) / len(found) for name in ("left", "right")],
+        "committed": sum(switches == 0 for _, switches in found) / len(found),
+    }
+
+
+def _minority(policy: LearnedPolicy, replays: Sequence[Replay]) -> float | None:
+    """The mean over starts of the rarer side's share among first chunks with other noise."""
+    if replays[0].spec.env != "bimodal":
+        return None
+    env, shares = build(replays[0].spec), []
+    for replay in replays:
+        env.reset(replay.start)
+        seen = env.look(())
+        queries = [Query((seen,), f"{replay.start.key}/{draw}", 0, 0) for draw in range(NUM_DRAWS)]
+        decisions, _ = policy.act(queries, policy.start(len(queries)))
+        aside = seen.state[0] - seen.state[2] + np.array([one.chunk[:, 0].sum() for one in decisions])
+        left = float((aside < 0).mean())
+        shares.append(min(left, 1 - left))
+    env.close()
+    return fmean(shares)
+
+
+def _milliseconds(policy: LearnedPolicy, replay: Replay) -> float:
+    """The median time of one decision about one observation, on one thread, once it is warm."""
+    env = build(replay.spec)
+    env.reset(replay.start)
+    query = Query((env.look(policy.window.cameras),), replay.start.key, 0, 0)
+    env.close()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    times = []
+    for _ in range(25):
+        began_s = time.perf_counter()
+        policy.act([query], policy.start(1))
+        times.append(time.perf_counter() - began_s)
+    torch.set_num_threads(threads)
+    return round(1000 * median(times[5:]), 3)
+
+
+def _tokens_per_action(policy: LearnedPolicy, dataset: Dataset) -> float | None:
+    code = getattr(policy.model.head, "code", None)
+    if code is None:
+        return None
+    chunks, _ = action_chunks([(dataset, dataset.select())], policy.window.horizon, policy.transforms)
+    return round(float(code.encode(chunks).valid.sum(1).mean()) / policy.window.horizon, 3)
+
+
+def _samples_per_s(run: Path) -> float:
+    """The median of what training logged."""
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    return round(median(json.loads(line)["samples_per_s"] for line in lines), 1)
