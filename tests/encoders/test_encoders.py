@@ -6,16 +6,87 @@ from praxia_testing import make_batch, make_shapes
 
 from praxia.encoders.film_cnn import FilmBlock, FilmCNN, spatial_softmax
 from praxia.encoders.language import NoText
+from praxia.encoders.octo import OBSERVATION, READOUT, TASK, Octo, block_mask
+from praxia.encoders.resnet import ResNet
+from praxia.encoders.rt1 import RT1, TokenLearner
 from praxia.encoders.state_only import StateOnly
+from praxia.encoders.vision_language import VisionLanguage
+from praxia.encoders.vit import ViT, grid_positions
+
+SEEING = [
+    FilmCNN(width=32, channels=(8, 8, 8, 8)),
+    ResNet(width=32, channels=(8, 16)),
+    RT1(channels=(8, 8, 8, 16), num_tokens=4),
+    ViT(width=16, depth=1, num_heads=2),
+    Octo(width=16, depth=1, num_heads=2),
+    VisionLanguage(width=16, mlp_width=32, depth=2, num_heads=2, head_width=8, vision_depth=1),
+]
+every = pytest.mark.parametrize("config", [*SEEING, StateOnly(width=32)], ids=lambda config: config.tag)
 
 
-@pytest.mark.parametrize("config", [FilmCNN(width=32, channels=(8, 8, 8, 8)), StateOnly(width=32)])
-def test_an_encoder_gives_one_readout_token_of_its_width(config):
+NUM_TOKENS = (1, 1, 2 * 4 + 1, 2 * 4 + 2, 1 + 2 * 4 + 1 + 2, 2 * 4 + 6 + 1 + 1, 1)
+counted = pytest.mark.parametrize(
+    ("config", "num_tokens"), list(zip([*SEEING, StateOnly(width=32)], NUM_TOKENS, strict=True))
+)
+
+
+@counted
+def test_an_encoder_gives_so_many_tokens_of_its_width_and_what_it_says(config, num_tokens):
     encoder = config.build(make_shapes())
     context = encoder(make_batch())
-    assert context.tokens.shape == (5, 1, encoder.width)
-    assert context.mask.all()
-    assert encoder.gives == set(context.groups)
+    assert context.tokens.shape == (5, num_tokens, encoder.width)
+    assert context.mask[:, context.groups["readout"]].all()
+    assert context.readout().shape == (5, encoder.width)
+    assert encoder.gives >= set(context.groups)
+    assert (context.stream is not None) == any(given.startswith("stream") for given in encoder.gives)
+
+
+def test_who_sees_whom_in_octo():
+    """One task token, two moments of two patches, the state of the newest, and a readout for each moment."""
+    kind = torch.tensor([TASK, *[OBSERVATION] * 5, READOUT, READOUT])
+    time = torch.tensor([-1, 0, 0, 1, 1, 1, 0, 1])
+    drawn = ["x.......", "xxx.....", "xxx.....", "xxxxxx..", "xxxxxx..", "xxxxxx..", "xxx...x.", "xxxxxx.x"]
+    assert ["".join("x" if seen else "." for seen in row) for row in block_mask(kind, time).tolist()] == drawn
+
+
+def test_an_older_moment_of_octo_knows_nothing_of_a_newer_one():
+    torch.manual_seed(0)
+    encoder = Octo(width=16, depth=2, num_heads=2).build(make_shapes()).eval()
+    batch, other = make_batch(), make_batch(image_seed=1)
+    newest = torch.cat([batch.images["front"][:, :1], other.images["front"][:, 1:]], dim=1)
+    one, two = (
+        encoder(dataclasses.replace(batch, images={"front": x})).tokens for x in (batch.images["front"], newest)
+    )
+    older = [0, *range(1, 5), 10]  # task, the first moment's patches, its readout
+    torch.testing.assert_close(one[:, older], two[:, older])
+    assert not torch.allclose(one[:, -1], two[:, -1])
+
+
+def test_a_learned_token_is_a_weighted_mean_of_places():
+    torch.manual_seed(0)
+    learner = TokenLearner(8, 3)
+    same = torch.randn(2, 1, 8)
+    torch.testing.assert_close(learner(same.expand(2, 20, 8)), same.expand(2, 3, 8))
+    places = torch.randn(2, 20, 8)
+    tokens = learner(places)
+    assert (tokens <= places.amax(1, keepdim=True)).all()
+    torch.testing.assert_close(learner(places.flip(1)), tokens)  # places have no order
+
+
+def test_every_place_of_a_grid_has_its_own_position():
+    found = grid_positions(5, 7, 16, torch.device("cpu"))
+    assert found.shape == (35, 16)
+    assert torch.cdist(found, found).fill_diagonal_(1).min() > 0.1
+
+
+def test_padded_words_do_not_enter_the_stream():
+    torch.manual_seed(0)
+    encoder = VisionLanguage(width=16, mlp_width=32, depth=2, num_heads=2, head_width=8).build(make_shapes()).eval()
+    batch = make_batch()
+    changed = dataclasses.replace(batch, text=batch.text.masked_fill(~batch.text_valid, 7))
+    one, two = encoder(batch), encoder(changed)
+    torch.testing.assert_close(one.readout(), two.readout())
+    assert one.stream.valid.sum() == 5 * (2 * 4 + 4 + 1 + 1)
 
 
 def test_film_starts_as_the_identity():
@@ -32,10 +103,14 @@ def test_a_keypoint_is_where_the_feature_is():
     torch.testing.assert_close(spatial_softmax(x), torch.tensor([[1.0, -0.5, -1.0, 1.0]]))
 
 
-def test_the_instruction_and_the_picture_both_matter_to_film_cnn_and_only_the_instruction_to_state_only():
+def test_the_instruction_and_the_picture_both_matter_and_only_the_instruction_to_state_only():
     torch.manual_seed(0)
-    for config, sees in [(FilmCNN(width=32, channels=(8, 8, 8, 8)), True), (StateOnly(width=32), False)]:
+    for config in [*SEEING, StateOnly(width=32)]:
+        sees = config.tag != "state-only"
         encoder = config.build(make_shapes()).eval()
+        with torch.no_grad():
+            for parameter in encoder.parameters():  # FiLM starts without influence
+                parameter.add_(torch.randn(parameter.shape) * 0.05)
         base, other_text, other_image = make_batch(), make_batch(text_seed=1), make_batch(image_seed=1)
         assert not torch.allclose(encoder(base).tokens, encoder(other_text).tokens)
         assert torch.allclose(encoder(base).tokens, encoder(other_image).tokens) != sees
@@ -58,7 +133,7 @@ def test_without_text_the_instruction_changes_nothing():
     assert not encoder.text(base).any()
 
 
-@pytest.mark.parametrize("config", [FilmCNN(width=32, channels=(8, 8, 8, 8)), StateOnly(width=32)])
+@every
 def test_state_that_a_body_does_not_have_changes_nothing_and_the_body_matters(config):
     torch.manual_seed(0)
     encoder = config.build(make_shapes(bodies=((3, 2), (1, 1)))).eval()

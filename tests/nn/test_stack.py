@@ -92,6 +92,16 @@ def test_another_stack_reads_on_from_the_first_ones_cache():
     torch.testing.assert_close(repeated, found.repeat(2, 1, 1))
 
 
+def test_two_stacks_of_the_same_weights_are_one():
+    first, second = stack(), stack()
+    second.load_state_dict(first.state_dict())
+    x, ones = torch.randn(2, 5, 16, dtype=torch.float64), torch.ones(2, 5, dtype=torch.bool)
+    whole, _ = first(x, ones, torch.tensor([0, 0, 0, 1, 1]))
+    _, cache = first(x[:, :3], ones[:, :3], torch.zeros(3, dtype=torch.int64))
+    rest, _ = second(x[:, 3:], ones[:, 3:], torch.zeros(2, dtype=torch.int64), cache)
+    torch.testing.assert_close(rest, whole[:, 3:])
+
+
 def test_turned_queries_and_keys_meet_by_their_distance_alone():
     query, key = torch.randn(1, 1, 1, 8, dtype=torch.float64), torch.randn(1, 1, 1, 8, dtype=torch.float64)
 

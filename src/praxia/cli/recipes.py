@@ -15,6 +15,8 @@ __all__ = ["run"]
 class Arguments:
     """List the recipes."""
 
+    pairs: bool = False
+    """Which encoders fit which heads, instead."""
     json: bool = False
     """Print one JSON object on stdout."""
 
@@ -22,6 +24,8 @@ class Arguments:
 def run(arguments: list[str]) -> dict[str, Any]:
     """List the recipes."""
     options = tyro.cli(Arguments, args=arguments, prog="praxia recipes")
+    if options.pairs:
+        return _pairs(options.json)
     found = {}
     for name in sorted(names("recipes", RECIPES)):
         recipe = lookup("recipes", RECIPES, name, kind="recipe", listing="praxia recipes")
@@ -29,3 +33,17 @@ def run(arguments: list[str]) -> dict[str, Any]:
     if not options.json:
         print("\n".join(f"{name:24s} {text}" for name, text in found.items()))
     return {"recipes": found}
+
+
+def _pairs(as_json: bool) -> dict[str, Any]:
+    from praxia.policies.pairs import missing
+
+    lacking = missing()
+    encoders, heads = (list(dict.fromkeys(pair[at] for pair in lacking)) for at in (0, 1))
+    if not as_json:
+        width = max(map(len, heads)) + 2
+        print(" " * width + "  ".join(encoders))
+        for head in heads:
+            cells = [("no" if lacking[encoder, head] else "yes").center(len(encoder)) for encoder in encoders]
+            print(head.ljust(width) + "  ".join(cells).rstrip())
+    return {"pairs": [{"encoder": e, "head": h, "missing": sorted(lack)} for (e, h), lack in lacking.items()]}

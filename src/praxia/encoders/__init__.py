@@ -3,7 +3,12 @@
 ENCODERS = {
     "film-cnn": "praxia.encoders.film_cnn:FilmCNN",
     "no-text": "praxia.encoders.language:NoText",
+    "octo": "praxia.encoders.octo:Octo",
+    "resnet": "praxia.encoders.resnet:ResNet",
+    "rt1": "praxia.encoders.rt1:RT1",
     "state-only": "praxia.encoders.state_only:StateOnly",
     "subword-text": "praxia.encoders.language:SubwordText",
     "transformer-text": "praxia.encoders.transformer_text:TransformerText",
+    "vision-language": "praxia.encoders.vision_language:VisionLanguage",
+    "vit": "praxia.encoders.vit:ViT",
 }

@@ -23,6 +23,11 @@ class Heads:
     num_kv: int
     width: int
 
+    @property
+    def stream(self) -> str:
+        """What an encoder of this shape gives, and an expert of this shape needs."""
+        return f"stream of {self.depth} layers with {self.num_kv} of {self.num} heads of {self.width}"
+
 
 @dataclass(frozen=True)
 class Cache:

@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
+from praxia.nn.stack import Cache
+
 __all__ = ["Batch", "Context", "Encoder", "Head", "Shapes", "Trainable"]
 
 
@@ -73,12 +75,14 @@ class Batch:
 class Context:
     """What an encoder made of an observation: tokens, which of them count, and named runs of them.
 
-    The group "readout", where an encoder gives it, summarises the observation for heads that take one vector.
+    The group "readout", where an encoder gives it, summarises the observation for heads that take one vector. `stream`
+    holds the keys and values of a language model's layers, for a head that reads on where it ended.
     """
 
     tokens: Float[Tensor, "B N D"]
     mask: Bool[Tensor, "B N"]
     groups: Mapping[str, slice]
+    stream: Cache | None = None
 
     def readout(self) -> Float[Tensor, "B D"]:
         """The mean of the group "readout", for a head that needs it."""

@@ -16,28 +16,28 @@ __all__ = ["diffusion_pusht", "diffusion_unet_pusht", "flow_pusht", "regression_
 
 
 def regression_pusht() -> TrainRun:
-    """Two moments of state -> chunks of 16 targets by least absolute error."""
+    """State -> chunks of 16 targets by least absolute error."""
     return _run(Regression(width=512, depth=3))
 
 
 def flow_pusht() -> TrainRun:
-    """Two moments of state -> chunks of 16 targets by flow matching with a residual MLP."""
+    """State -> chunks of 16 targets by flow matching with a residual MLP."""
     return _run(Flow(ResidualMLP(width=512)))
 
 
 def diffusion_pusht() -> TrainRun:
-    """Two moments of state -> chunks of 16 targets by denoising diffusion with a residual MLP."""
+    """State -> chunks of 16 targets by denoising diffusion with a residual MLP."""
     return _run(Diffusion(ResidualMLP(width=512)))
 
 
 def diffusion_unet_pusht() -> TrainRun:
-    """Two moments of state -> chunks of 16 targets by Diffusion Policy's U-Net."""
+    """State -> chunks of 16 targets by Diffusion Policy's U-Net."""
     return _run(Diffusion(UNet(channels=(32, 64, 128)), repeats=1))
 
 
 def _run(head: Part) -> TrainRun:
     return TrainRun(
         model=Composed(encoder=StateOnly(text=NoText(), width=256), head=head),
-        window=Window({"state": (-1, 0)}, horizon=16),
+        window=Window({"state": (0,)}, horizon=16),
         train=Train(steps=6000, batch_size=128, shift_px=0),
     )

@@ -1,6 +1,7 @@
 """Networks that flow matching and diffusion share. Registered by tag; outside packages use `praxia.denoisers`."""
 
 DENOISERS = {
+    "action-expert": "praxia.heads.denoisers.action_expert:ActionExpert",
     "dit": "praxia.heads.denoisers.dit:DiT",
     "residual-mlp": "praxia.heads.denoisers.residual_mlp:ResidualMLP",
     "transformer": "praxia.heads.denoisers.transformer:Transformer",

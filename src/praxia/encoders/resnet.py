@@ -1,0 +1,96 @@
+"""A ResNet with GroupNorm and spatial softmax: the vision of Diffusion Policy."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+from torch.nn import functional
+
+from praxia.core.config import Part
+from praxia.encoders.body_state import BodyState
+from praxia.encoders.film_cnn import spatial_softmax
+from praxia.encoders.language import SubwordText
+from praxia.encoders.readout import Readout
+from praxia.nn.types import Batch, Context, Shapes
+
+__all__ = ["ResNet", "ResNetEncoder"]
+
+
+@dataclass(frozen=True)
+class ResNet(Part):
+    """A stem (7x7/2 and 3x3/2) and stages of two residual blocks; keypoints, state and text make one readout token.
+
+    He et al. 2016 (arXiv 1512.03385) with GroupNorm, 16 channels a group, in place of BatchNorm, and spatial softmax,
+    as in Diffusion Policy (arXiv 2303.04137). Published size: channels (64, 128, 256, 512), ResNet-18. Deviations: all
+    cameras share their weights; the stem halves a second time by convolution.
+    """
+
+    tag: ClassVar[str] = "resnet"
+    text: Part = field(default_factory=SubwordText)
+    channels: tuple[int, ...] = (32, 64, 128)
+    width: int = 512
+
+    def build(self, shapes: Shapes) -> "ResNetEncoder":
+        return ResNetEncoder(self, shapes)
+
+
+class ResNetEncoder(nn.Module):
+    """See `ResNet`."""
+
+    gives = Readout.gives
+
+    def __init__(self, config: ResNet, shapes: Shapes):
+        super().__init__()
+        self.width = config.width
+        self.cameras = shapes.cameras
+        first = config.channels[0]
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, first, 7, 2, 3),
+            _norm(first),
+            nn.ReLU(),
+            nn.Conv2d(first, first, 3, 2, 1),
+            _norm(first),
+            nn.ReLU(),
+        )
+        inputs = (first, *config.channels[:-1])
+        self.stages = nn.Sequential(
+            *(
+                nn.Sequential(Block(cin, cout, 1 if at == 0 else 2), Block(cout, cout, 1))
+                for at, (cin, cout) in enumerate(zip(inputs, config.channels, strict=True))
+            )
+        )
+        self.text = config.text.build(shapes)  # pyright: ignore[reportAttributeAccessIssue]
+        self.state = BodyState(shapes)
+        num_points = 2 * config.channels[-1] * shapes.num_images
+        self.readout = Readout(num_points + self.state.width + self.text.width, config.width)
+
+    def forward(self, batch: Batch) -> Context:
+        points = [self.keypoints(batch.images[camera]).flatten(1) for camera in self.cameras]
+        return self.readout(torch.cat([*points, self.state(batch), self.text(batch)], dim=-1))
+
+    def keypoints(self, images: UInt8[Tensor, "B T C Y X"]) -> Float[Tensor, "B T P"]:
+        """Where each feature is, in [-1, 1]: x and y of the softmax over each feature map."""
+        x = images.flatten(0, 1).to(next(self.stem.parameters()).dtype) / 127.5 - 1.0
+        x = self.stages(self.stem(x.contiguous(memory_format=torch.channels_last)))
+        return spatial_softmax(x).unflatten(0, images.shape[:2])
+
+
+class Block(nn.Module):
+    """Two 3x3 convolutions, added to what came in."""
+
+    def __init__(self, cin: int, cout: int, stride: int):
+        super().__init__()
+        self.inside = nn.Sequential(
+            nn.Conv2d(cin, cout, 3, stride, 1), _norm(cout), nn.ReLU(), nn.Conv2d(cout, cout, 3, 1, 1), _norm(cout)
+        )
+        same = cin == cout and stride == 1
+        self.skip = nn.Identity() if same else nn.Sequential(nn.Conv2d(cin, cout, 1, stride), _norm(cout))
+
+    def forward(self, x: Float[Tensor, "B C Y X"]) -> Float[Tensor, "B C2 Y2 X2"]:
+        return functional.relu(self.inside(x) + self.skip(x))
+
+
+def _norm(channels: int) -> nn.GroupNorm:
+    return nn.GroupNorm(max(channels // 16, 1), channels)

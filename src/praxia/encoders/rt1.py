@@ -1,0 +1,86 @@
+"""RT-1's vision: FiLM-steered convolutions whose feature maps become a few learned tokens a picture."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from praxia.core.config import Part
+from praxia.encoders.body_state import BodyState
+from praxia.encoders.film_cnn import FilmBlock
+from praxia.encoders.language import SubwordText
+from praxia.nn.types import Batch, Context, Shapes
+
+__all__ = ["RT1", "RT1Encoder", "TokenLearner"]
+
+
+@dataclass(frozen=True)
+class RT1(Part):
+    """Convolutions as in `FilmCNN`, then TokenLearner: `num_tokens` tokens a picture, and one of the state.
+
+    RT-1 (Brohan et al. 2022, arXiv 2212.06817) with 8 tokens. Deviations: four convolutions in place of
+    EfficientNet-B3, a text encoder learned with the policy, and the state, which RT-1 does not see. The group "readout"
+    holds all tokens, so that a head that takes one vector gets their mean.
+    """
+
+    tag: ClassVar[str] = "rt1"
+    text: Part = field(default_factory=SubwordText)
+    channels: tuple[int, ...] = (32, 48, 64, 128)
+    num_tokens: int = 8
+
+    def build(self, shapes: Shapes) -> "RT1Encoder":
+        return RT1Encoder(self, shapes)
+
+
+class RT1Encoder(nn.Module):
+    """See `RT1`."""
+
+    gives = frozenset({"readout"})
+
+    def __init__(self, config: RT1, shapes: Shapes):
+        super().__init__()
+        self.width = config.channels[-1]
+        self.cameras = shapes.cameras
+        self.text = config.text.build(shapes)  # pyright: ignore[reportAttributeAccessIssue]
+        self.state = BodyState(shapes)
+        kernels, strides, inputs = (5, 3, 3, 3), (2, 2, 1, 1), (3, *config.channels[:-1])
+        self.blocks = nn.ModuleList(
+            FilmBlock(cin, cout, kernel, stride, self.text.width)
+            for cin, cout, kernel, stride in zip(inputs, config.channels, kernels, strides, strict=True)
+        )
+        self.learner = TokenLearner(self.width, config.num_tokens)
+        # Which picture a token is of.
+        self.picture = nn.Parameter(torch.randn(shapes.num_images, 1, self.width) * 0.02)
+        self.state_in = nn.Linear(self.state.width, self.width)
+
+    def forward(self, batch: Batch) -> Context:
+        text = self.text(batch)
+        pictures = torch.cat([self.tokens(batch.images[camera], text) for camera in self.cameras], dim=1)
+        tokens = torch.cat([(pictures + self.picture).flatten(1, 2), self.state_in(self.state(batch))[:, None]], dim=1)
+        mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
+        return Context(tokens, mask, {"readout": slice(0, tokens.shape[1])})
+
+    def tokens(self, images: UInt8[Tensor, "B T C Y X"], text: Float[Tensor, "B E"]) -> Float[Tensor, "B T N D"]:
+        """The tokens of each moment's picture."""
+        x = images.flatten(0, 1).to(text.dtype) / 127.5 - 1.0
+        x = x.contiguous(memory_format=torch.channels_last)
+        steer = text.repeat_interleave(images.shape[1], dim=0)
+        for block in self.blocks:
+            x = block(x, steer)
+        return self.learner(x.flatten(2).mT).unflatten(0, images.shape[:2])
+
+
+class TokenLearner(nn.Module):
+    """`num_tokens` weighted means over all places; the weights come from each place's features by a small MLP.
+
+    Ryoo et al. 2021 (arXiv 2106.11297), version 1.1 as in RT-1: LayerNorm, MLP of width 64, softmax over places.
+    """
+
+    def __init__(self, width: int, num_tokens: int):
+        super().__init__()
+        self.weigh = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 64), nn.GELU(), nn.Linear(64, num_tokens))
+
+    def forward(self, places: Float[Tensor, "B P D"]) -> Float[Tensor, "B N D"]:
+        return self.weigh(places).softmax(1).mT @ places
