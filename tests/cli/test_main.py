@@ -56,6 +56,21 @@ def test_with_json_stdout_is_one_object_for_errors_too(capsys):
     assert len(json.loads(capsys.readouterr().out)["tasks"]) == 50
 
 
+def test_pairs_say_which_encoders_fit_which_heads(capsys):
+    assert run("recipes", "--pairs", "--json") == 0
+    pairs = json.loads(capsys.readouterr().out)["pairs"]
+    lacking = {(pair["encoder"], pair["head"]) for pair in pairs if pair["missing"]}
+    assert ("film-cnn", "flow (action-expert)") in lacking
+    assert ("vision-language", "flow (action-expert)") not in lacking
+    assert run("recipes", "--pairs") == 0
+    assert "flow (action-expert)" in capsys.readouterr().out
+
+
+def test_a_study_refuses_what_it_does_not_take(capsys, tmp_path):
+    assert run("study", "demo", "--out", str(tmp_path), "--arena", "bimodal") == 2
+    assert "study 'demo' takes no --arena" in capsys.readouterr().err
+
+
 def test_the_installed_command_runs():
     done = subprocess.run([sys.executable, "-m", "praxia", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "0.1.0"
