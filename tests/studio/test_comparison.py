@@ -32,6 +32,15 @@ def test_the_policy_is_the_main_one_whatever_its_file_is_called(tmp_path):
     ]
 
 
+def test_where_no_policy_has_a_sense_those_without_it_are_judged_for_themselves(tmp_path):
+    for name in ("flow", "bins"):
+        judge(tmp_path / f"{name}.jsonl", {"push": "f"}, policy=f"runs/{name}", sha256=name)
+        train(tmp_path / name, blind=True, mute=True, sha256=name)
+    judge(tmp_path / "expert.jsonl", {"push": "s"}, policy="expert", sha256="expert")
+    (comparison,) = compare(gather([tmp_path]))
+    assert [one.label for one in comparison.all] == ["bins", "flow", "expert"]
+
+
 @pytest.mark.parametrize(
     ("policy", "label"),
     [

@@ -86,12 +86,16 @@ def named(file: ResultsFile, runs: Sequence[TrainingRun]) -> Evaluation:
     fingerprint = file.meta["fingerprint"]
     run = next((run for run in runs if run.made(fingerprint["policy_sha256"])), None)
     policy = run.name if run else _name_in(file.meta["command"]) or file.path.stem
-    kind = fingerprint["control"] or (_kind_of_run(run) if run else _kind_of_name(policy))
+    kind = fingerprint["control"] or (_kind_of_run(run, runs) if run else _kind_of_name(policy))
     return Evaluation(file, policy, kind, kind or policy)
 
 
-def _kind_of_run(run: TrainingRun) -> str:
-    return "blind" if run.is_blind else "language-free" if run.is_language_free else ""
+def _kind_of_run(run: TrainingRun, runs: Sequence[TrainingRun]) -> str:
+    """A policy that lacks a sense is a reference for those that have it; where none has, it is judged for itself."""
+    finished = [one for one in runs if one.policy is not None]
+    if run.is_blind and not all(one.is_blind for one in finished):
+        return "blind"
+    return "language-free" if run.is_language_free and not all(one.is_language_free for one in finished) else ""
 
 
 def _kind_of_name(policy: str) -> str:
