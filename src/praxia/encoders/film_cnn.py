@@ -52,12 +52,7 @@ class FilmCNNEncoder(nn.Module):
         self.state = BodyState(shapes)
         self.state_steers = config.state_steers
         steer_width = self.text.width + (self.state.width if config.state_steers else 0)
-        kernels, strides = (5, 3, 3, 3), (2, 2, 1, 1)
-        inputs = (3, *config.channels[:-1])
-        self.blocks = nn.ModuleList(
-            FilmBlock(cin, cout, kernel, stride, steer_width)
-            for cin, cout, kernel, stride in zip(inputs, config.channels, kernels, strides, strict=True)
-        )
+        self.blocks = film_blocks(config.channels, steer_width)
         num_points = 2 * config.channels[-1] * shapes.num_images
         self.readout = Readout(num_points + self.state.width + self.text.width, config.width)
 
@@ -76,6 +71,15 @@ class FilmCNNEncoder(nn.Module):
         for block in self.blocks:
             x = block(x, steer)
         return spatial_softmax(x).unflatten(0, (-1, num_moments))
+
+
+def film_blocks(channels: tuple[int, ...], steer_width: int) -> nn.ModuleList:
+    """The four convolutions 5x5/2, 3x3/2, 3x3, 3x3 over a picture, each steered by a vector of `steer_width`."""
+    kernels, strides, inputs = (5, 3, 3, 3), (2, 2, 1, 1), (3, *channels[:-1])
+    return nn.ModuleList(
+        FilmBlock(cin, cout, kernel, stride, steer_width)
+        for cin, cout, kernel, stride in zip(inputs, channels, kernels, strides, strict=True)
+    )
 
 
 class FilmBlock(nn.Module):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from praxia.core.config import Part
 from praxia.encoders.body_state import BodyState
-from praxia.encoders.film_cnn import FilmBlock
+from praxia.encoders.film_cnn import film_blocks
 from praxia.encoders.language import SubwordText
 from praxia.nn.types import Batch, Context, Shapes
 
@@ -45,11 +45,7 @@ class RT1Encoder(nn.Module):
         self.cameras = shapes.cameras
         self.text = config.text.build(shapes)  # pyright: ignore[reportAttributeAccessIssue]
         self.state = BodyState(shapes)
-        kernels, strides, inputs = (5, 3, 3, 3), (2, 2, 1, 1), (3, *config.channels[:-1])
-        self.blocks = nn.ModuleList(
-            FilmBlock(cin, cout, kernel, stride, self.text.width)
-            for cin, cout, kernel, stride in zip(inputs, config.channels, kernels, strides, strict=True)
-        )
+        self.blocks = film_blocks(config.channels, self.text.width)
         self.learner = TokenLearner(self.width, config.num_tokens)
         # Which picture a token is of.
         self.picture = nn.Parameter(torch.randn(shapes.num_images, 1, self.width) * 0.02)

@@ -36,11 +36,6 @@ class Cache:
     layers: tuple[tuple[Tensor, Tensor], ...]
     valid: Bool[Tensor, "B N"]
 
-    def repeat(self, num: int) -> "Cache":
-        """Every row `num` times, below themselves."""
-        layers = tuple((key.repeat(num, 1, 1, 1), value.repeat(num, 1, 1, 1)) for key, value in self.layers)
-        return Cache(layers, self.valid.repeat(num, 1))
-
 
 class Stack(nn.Module):
     """Gemma's layers: RMSNorm, rotary positions, grouped queries, gated GELU MLP, no biases.

@@ -38,6 +38,7 @@ class Goal:
 
 
 def goals_from_json(values: Sequence[Mapping[str, Any]]) -> tuple[Goal, ...]:
+    """The inverse of `Goal.to_json`, for all goals of a start."""
     return tuple(Goal(**value) for value in values)
 
 
