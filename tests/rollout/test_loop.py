@@ -167,5 +167,53 @@ def test_history_grows_to_the_window_and_needs_a_look_at_every_step():
         run(policy, [job(0)], pace=Pace(2))
 
 
+class Counter(Walker):
+    """Asked at step t it predicts 0.1 t + 0.01 k for k steps ahead, in arrays that it uses again."""
+
+    def __init__(self, invalid: int | None = None, bad_at: int | None = None, past: int = 0):
+        super().__init__(chunk=3, past=past)
+        self.invalid, self.bad_at = invalid, bad_at
+        self.chunk = np.zeros((3, 1), np.float32)
+
+    def _decide(self, query: Query) -> Decision:
+        ahead = np.arange(3)
+        self.chunk[:, 0] = 0.1 * query.step + 0.01 * ahead
+        if query.step == self.bad_at:
+            self.chunk[1] = np.nan
+        return Decision(self.chunk, ahead != self.invalid, self.chunk + 1)
+
+
+def weighted(step: int, ages: list[int], rate: float) -> float:
+    """The mean of what `Counter` predicted for `step` when it was asked `ages` steps ago, oldest first."""
+    weights = np.exp(-rate * np.arange(len(ages)))
+    return float(np.dot(weights, [0.1 * (step - age) + 0.01 * age for age in ages]) / weights.sum())
+
+
+@pytest.mark.parametrize(("past", "num_slots"), [(0, 1), (2, 2)])
+def test_ensembling_executes_the_mean_of_what_was_predicted_for_the_step(past: int, num_slots: int):
+    traces = run(
+        Counter(past=past), [job(0, goal=1000.0), job(1, goal=1000.0)], num_slots, pace=Pace(1, 0.3), horizon=5
+    )
+    ages = [[0], [1, 0], [2, 1, 0], [2, 1, 0], [2, 1, 0]]
+    expected = [weighted(step, ages[step], 0.3) for step in range(5)]
+    for trace in traces:
+        np.testing.assert_allclose(trace.actions[:, 0], expected, rtol=1e-5)
+        np.testing.assert_array_equal(trace.labels, trace.actions)
+
+
+def test_ensembling_counts_only_valid_predictions():
+    (trace,) = run(Counter(invalid=1), [job(0, goal=1000.0)], pace=Pace(1, 0.3), horizon=4)
+    expected = [weighted(step, ages, 0.3) for step, ages in enumerate([[0], [0], [2, 0], [2, 0]])]
+    np.testing.assert_allclose(trace.actions[:, 0], expected, rtol=1e-5)
+    (trace,) = run(Counter(invalid=0), [job(0, goal=1000.0)], pace=Pace(1, 0.3), horizon=4)
+    assert trace.error == "the policy gave no valid action at step 0"
+
+
+def test_ensembling_reports_what_is_not_finite_at_the_step_of_which_it_speaks():
+    (trace,) = run(Counter(bad_at=2), [job(0, goal=1000.0)], pace=Pace(1, 0.3))
+    assert trace.error == "the policy gave an action that is not finite at step 3"
+    assert trace.steps == 3
+
+
 def test_nothing_to_do_ends_at_once():
     assert run(Walker(), []) == []

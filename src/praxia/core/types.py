@@ -4,6 +4,7 @@ Axes: B batch, T observed moments, H actions ahead, A action dims, S state dims,
 Actions are continuous and in the embodiment's declared units at every door.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -12,6 +13,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
 
+from praxia.core.errors import PraxiaError
 from praxia.core.keys import content_key
 
 __all__ = [
@@ -267,9 +269,28 @@ class Policy(Protocol):
 
 @dataclass(frozen=True)
 class Pace:
-    """How a chunk is used: `executed_steps` actions of it are applied before the policy looks again."""
+    """How a chunk is used: `executed_steps` actions of it are applied before the policy looks again.
+
+    With an `ensemble` m the policy looks at every step, and what it has predicted for that step so far is averaged with
+    weights exp(-m i), i = 0 the oldest prediction: ACT's temporal ensembling (`rollout/ensemble.py`).
+
+    Raises:
+        PraxiaError: an ensemble of chunks that are executed for more than one step, or an m that is not finite.
+    """
 
     executed_steps: int
+    ensemble: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.ensemble is None:
+            return
+        if self.executed_steps != 1:
+            raise PraxiaError(
+                f"ensembling averages the predictions for each step, so it needs a pace of 1 executed step, got"
+                f" {self.executed_steps}"
+            )
+        if not math.isfinite(self.ensemble):
+            raise PraxiaError(f"expected a finite rate m of the ensemble's weights exp(-m i), got {self.ensemble}")
 
 
 @dataclass(frozen=True)

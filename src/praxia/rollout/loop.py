@@ -29,9 +29,10 @@ def rollout(
     episode at a time, so that the shape of its arithmetic, and with it the result to the last bit, does not depend
     on who else was ready.
 
-    The first `pace.executed_steps` valid actions of a decision are applied before the policy looks again. An
-    episode ends where the environment ends it, after `horizon` steps, or at the first look with at least
-    `steps_after_success` steps since success first held (0: at that very step; None: success does not end it).
+    The first `pace.executed_steps` valid actions of a decision are applied before the policy looks again; with a
+    `pace.ensemble` it looks at every step, and its valid predictions for that step are averaged. An episode ends
+    where the environment ends it, after `horizon` steps, or at the first look with at least `steps_after_success`
+    steps since success first held (0: at that very step; None: success does not end it).
 
     A crash in the environment, and actions that are not finite, end the episode with `Trace.error`. What the
     policy itself raises is raised here.
@@ -52,7 +53,7 @@ def rollout(
         before = running.pop(slot, None)
         job = waiting.take(before.job if before else None)
         if job is not None:
-            running[slot] = Running(job, slot, policy.window.history + 1, recording)
+            running[slot] = Running(job, slot, policy.window.history + 1, recording, pace)
             slots.begin(slot, job.spec, job.start, cameras, privileged=policy.privileged, snapshots=snapshots)
 
     carry = policy.start(slots.num_slots)
@@ -67,7 +68,7 @@ def rollout(
         for batch in [[episode] for episode in asking] if exact else [asking] if asking else []:
             decisions, carry = policy.act([episode.query() for episode in batch], carry)
             for episode, decision in zip(batch, decisions, strict=True):
-                episode.plan(decision, min(pace.executed_steps, horizon - episode.steps))
+                episode.plan(decision, horizon)
                 if episode.error is None:
                     slots.advance(episode.slot, episode.planned_actions, stop_on_success=steps_after_success == 0)
                 else:

@@ -6,7 +6,8 @@ from collections import deque
 import numpy as np
 from jaxtyping import Float32
 
-from praxia.core.types import Decision, Observation, Outcome, Progress, Query
+from praxia.core.types import Decision, Observation, Outcome, Pace, Progress, Query
+from praxia.rollout.ensemble import ensemble
 from praxia.rollout.trace import Job, Recording, Trace
 
 __all__ = ["Running"]
@@ -15,16 +16,20 @@ __all__ = ["Running"]
 class Running:
     """One job in one slot: fed with progress and decisions, it answers with queries and, at its end, a trace.
 
-    `num_moments` newest observations are kept for the policy; all of them with a `recording`.
+    `num_moments` newest observations are kept for the policy; all of them with a `recording`. With an ensembling `pace`
+    decisions are kept too, while they speak of steps to come. What is kept of a decision is a copy: the policy may
+    reuse its arrays for the next one.
     """
 
-    def __init__(self, job: Job, slot: int, num_moments: int, recording: Recording | None):
+    def __init__(self, job: Job, slot: int, num_moments: int, recording: Recording | None, pace: Pace):
         self.job = job
         self.slot = slot
         self.error: str | None = None
         self.planned_actions: Float32[np.ndarray, "K A"] = np.zeros((0, 0), np.float32)
         self._planned_labels = self.planned_actions
         self._recording = recording
+        self._pace = pace
+        self._decided: list[tuple[int, Decision]] = []
         self._began_s = time.perf_counter()
         self._history: deque[Observation] = deque(maxlen=num_moments)
         self._privileged = None
@@ -66,19 +71,32 @@ class Running:
     def query(self) -> Query:
         return Query(tuple(self._history), self.job.key, self.steps, self.slot, self._privileged)
 
-    def plan(self, decision: Decision, most: int) -> None:
-        """Take the first `most` valid actions of `decision`, or an error where they cannot be executed."""
-        valid = decision.valid[:most]
-        count = len(valid) if valid.all() else int(valid.argmin())
-        actions = decision.chunk[:count]
-        labels = actions if decision.label is None else decision.label[:count]
+    def plan(self, decision: Decision, horizon: int) -> None:
+        """Take what the pace executes of `decision` within `horizon`, or an error where that cannot be done."""
+        if self._pace.ensemble is None:
+            actions, labels = self._next_of(decision, min(self._pace.executed_steps, horizon - self.steps))
+        else:
+            # A mean of labels would be no expert's intent. Nobody learns from these: collection never ensembles.
+            actions = labels = self._mean_with(decision, self._pace.ensemble)
         finite = np.isfinite(actions).all(axis=1)
-        if count == 0:
+        if len(actions) == 0:
             self.error = f"the policy gave no valid action at step {self.steps}"
         elif not finite.all():
             self.error = f"the policy gave an action that is not finite at step {self.steps + int(finite.argmin())}"
-        # The policy may reuse its arrays for the next decision.
         self.planned_actions, self._planned_labels = actions.copy(), labels.copy()
+
+    def _next_of(self, decision: Decision, most: int) -> tuple[Float32[np.ndarray, "K A"], Float32[np.ndarray, "K A"]]:
+        """At most `most` actions up to the first that is not valid, and their labels."""
+        valid = decision.valid[:most]
+        count = len(valid) if valid.all() else int(valid.argmin())
+        actions = decision.chunk[:count]
+        return actions, actions if decision.label is None else decision.label[:count]
+
+    def _mean_with(self, decision: Decision, rate: float) -> Float32[np.ndarray, "K A"]:
+        """The action of the present step out of `decision` and those before it, or none."""
+        before = [(at, one) for at, one in self._decided if self.steps - at < len(one.valid)]
+        self._decided = [*before, (self.steps, Decision(decision.chunk.copy(), decision.valid.copy()))]
+        return ensemble(self._decided, self.steps, rate)
 
     def trace(self) -> Trace:
         return Trace(

@@ -42,11 +42,11 @@ class Recording:
 class Trace:
     """One episode as it went: T steps were taken.
 
-    `actions` were executed, in declared units; `labels` are what a learner should imitate. `observations` holds
-    one entry a look (before every decision, and after the last step where the episode was not over for the
-    environment) and `snapshots` one a step: both only with a `Recording`. `success_step` counts the steps after
-    which success first held; None: it never did. `error` is the text of a crash: then the episode says nothing
-    about the policy.
+    `actions` were executed, in declared units; `labels` are what a learner should imitate, or under ensembling the
+    actions again. `observations` holds one entry a look (before every decision, and after the last step where the
+    episode was not over for the environment) and `snapshots` one a step: both only with a `Recording`.
+    `success_step` counts the steps after which success first held; None: it never did. `error` is the text of a
+    crash: then the episode says nothing about the policy.
     """
 
     job: Job
