@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from praxia.cli.main import VERBS, main
+from praxia.core.types import Pace
 
 
 def run(*arguments):
@@ -110,6 +111,24 @@ def test_several_data_sets_have_commas_between_them(monkeypatch, tmp_path):
     for text in ("one", "one,two/three"):
         assert run("train", "flow-metaworld", "--data", text, "--out", str(tmp_path / "run")) == 0
     assert given == [[Path("one")], [Path("one"), Path("two/three")]]
+
+
+def test_the_rate_of_ensembling_reaches_the_evaluation(monkeypatch, tmp_path):
+    from praxia.cli import eval as verb
+    from praxia.evaluate import runner
+
+    class Judged(Exception):
+        pass
+
+    def judge(policy, evaluation, out, family, **more):
+        raise Judged(evaluation.pace)
+
+    monkeypatch.setattr(runner, "evaluate", judge)
+    asked = ["zero", "--benchmark", "bimodal", "--out", str(tmp_path / "out.jsonl")]
+    for words, pace in (([], Pace(8)), (["--ensemble", "0.01"], Pace(1, 0.01)), (["--ensemble", "-2"], Pace(1, -2.0))):
+        with pytest.raises(Judged) as found:
+            verb.run([*asked, *words])
+        assert found.value.args == (pace,)
 
 
 def test_as_needs_a_trained_policy(capsys, tmp_path):

@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import random
 import signal
@@ -165,6 +166,32 @@ def test_another_policy_does_not_go_on_with_these_rows(tmp_path: Path):
         judge(tmp_path / "f.jsonl", policy_sha256="beef", resume=True)
     with pytest.raises(PraxiaError, match="--resume"):
         judge(tmp_path / "f.jsonl")
+
+
+def test_an_ensembled_evaluation_says_so_and_is_not_resumed_as_another(tmp_path: Path):
+    class Hasty(Walker):
+        """Predicts a step of 1 m, then none: the mean of both is half a metre."""
+
+        def _decide(self, query: Any) -> Any:
+            return replace(super()._decide(query), chunk=np.array([[1], [0], [0], [0]], np.float32))
+
+    judge(tmp_path / "plain.jsonl", Hasty())
+    judge(tmp_path / "f.jsonl", Hasty(), ensemble=0.0)
+    row = read_rows(tmp_path / "f.jsonl")[0]
+    np.testing.assert_allclose(read_replay(tmp_path / "f.jsonl", row.start).actions[:3, 0], [1, 1 / 2, 1 / 3])
+    plain, found = (read_meta(tmp_path / f"{name}.jsonl")["fingerprint"] for name in ("plain", "f"))
+    assert plain["pace"] == plain["benchmark"]["pace"] == {"executed_steps": 4, "ensemble": None}
+    assert found == {**plain, "pace": {"executed_steps": 1, "ensemble": 0.0}}
+    judge(tmp_path / "f.jsonl", Hasty(), ensemble=0.0, resume=True)
+    for ensemble, said in ((None, "executed_steps was 1, is 4, ensemble was 0.0, is None"), (0.01, "is 0.01")):
+        with pytest.raises(MismatchError, match=rf"\(pace .*{said}\)"):
+            judge(tmp_path / "f.jsonl", Hasty(), ensemble=ensemble, resume=True)
+
+
+def test_a_rate_that_is_no_number_is_refused_before_anything_is_written(tmp_path: Path):
+    with pytest.raises(PraxiaError, match="finite rate"):
+        judge(tmp_path / "f.jsonl", ensemble=math.nan)
+    assert not list(tmp_path.iterdir())
 
 
 def test_killed_evaluations_resume_to_the_rows_of_an_undisturbed_one(tmp_path: Path):

@@ -82,6 +82,7 @@ def judge(
     *,
     benchmark: str = "ball/plain",
     control: str | None = None,
+    ensemble: float | None = None,
     policy: str = "runs/seeing/policy",
     sha256: str = "5ee1" * 16,
     axis: str = "",
@@ -95,6 +96,7 @@ def judge(
     store = ResultsStore(out)
     about = meta(benchmark, control, policy, sha256, out)
     about["fingerprint"]["benchmark"] |= {"axis": axis, "groups": groups or {}}
+    about["fingerprint"]["pace"] = {"executed_steps": 4 if ensemble is None else 1, "ensemble": ensemble}
     store.begin(about, resume=False)
     rows = []
     for task, letters in outcomes.items():

@@ -96,6 +96,23 @@ def test_each_policy_is_read_against_its_own_controls_and_every_reference(tmp_pa
     assert comparison.others[2].kind == "swapped-image"
 
 
+def test_what_was_ensembled_says_so_and_never_stands_for_the_benchmarks_own_pace(tmp_path):
+    judge(tmp_path / "a.jsonl", {"push": "s"}, ensemble=0.01)
+    judge(tmp_path / "b.jsonl", {"push": "s"})
+    judge(tmp_path / "c.jsonl", {"push": "f"}, control="swapped-image")
+    judge(tmp_path / "d.jsonl", {"push": "f"}, control="swapped-image", ensemble=0.01)
+    (comparison,) = compare(gather([tmp_path]))
+    assert [one.label for one in comparison.all] == [
+        "seeing",
+        "seeing (ensemble 0.01)",
+        "swapped-image",
+        "swapped-image (ensemble 0.01) of seeing",
+    ]
+    plain, averaged = comparison.candidates
+    assert [one.source.path.stem for one in comparison.beside(plain)] == ["c"]
+    assert [one.source.path.stem for one in comparison.beside(averaged)] == ["d"]
+
+
 def test_where_no_policy_is_judged_for_its_own_sake_the_main_one_stands_in(tmp_path):
     judge(tmp_path / "a.jsonl", {"push": "s"}, policy="expert", sha256="expert")
     (comparison,) = compare(gather([tmp_path]))

@@ -1,4 +1,4 @@
-"""`praxia eval CKPT|expert|zero --benchmark NAME --episodes N --out F.jsonl [--as BODY]`."""
+"""`praxia eval CKPT|expert|zero --benchmark NAME --episodes N --out F.jsonl [--as BODY] [--ensemble 0.01]`."""
 
 import os
 from dataclasses import dataclass
@@ -29,6 +29,9 @@ class Arguments:
     """Spoil one sense: swapped-image, shuffled-instruction or other-instruction."""
     bind_as: Annotated[str | None, tyro.conf.arg(name="as")] = None
     """Judge a policy on a body it was not trained on, with the weights of the trained embodiment of this name."""
+    ensemble: float | None = None
+    """Look at every step, whatever the benchmark's pace, and average all that was predicted for it with weights
+    exp(-m i), i = 0 the oldest: ACT's temporal ensembling; its m is 0.01."""
     exact: bool = False
     """One episode an inference: rows then do not depend on workers or on kills, to the last bit."""
     seed: int = 0
@@ -56,7 +59,14 @@ def run(arguments: list[str]) -> dict[str, Any]:
         options.policy, benchmark, exact=options.exact, workers=options.workers, bind_as=options.bind_as
     )
     evaluation = Evaluation(
-        benchmark, digest, options.episodes, options.control, options.exact, options.seed, options.bind_as
+        benchmark,
+        digest,
+        options.episodes,
+        options.control,
+        options.exact,
+        options.seed,
+        options.bind_as,
+        options.ensemble,
     )
     with counting("eval") as report:
         result = evaluate(

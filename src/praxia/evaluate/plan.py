@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from praxia.core.types import Pace
 from praxia.envs.family import Family
 from praxia.evaluate.benchmarks import Benchmark
 from praxia.evaluate.controls import control_wrappers
@@ -15,6 +16,7 @@ class Evaluation:
     """Who is judged on what: `episodes` is the number a task, `seed` enters the policy's noise alone.
 
     `bind_as` is the trained embodiment as which the policy was bound on purpose to the benchmark's body, if it was.
+    `ensemble` replaces the benchmark's pace: a look at every step, and `Pace.ensemble` of that rate.
     """
 
     benchmark: Benchmark
@@ -24,6 +26,16 @@ class Evaluation:
     exact: bool = False
     seed: int = 0
     bind_as: str | None = None
+    ensemble: float | None = None
+
+    @property
+    def pace(self) -> Pace:
+        """How chunks are executed: as the benchmark has it, unless they are ensembled.
+
+        Raises:
+            PraxiaError: `ensemble` is not finite.
+        """
+        return self.benchmark.pace if self.ensemble is None else Pace(1, self.ensemble)
 
 
 def plan(evaluation: Evaluation, family: Family) -> list[Job]:

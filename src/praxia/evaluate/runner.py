@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,8 @@ def evaluate(
 
     Raises:
         MismatchError: policy and benchmark do not fit, or `out` was begun differently.
-        PraxiaError: `out` exists and `resume` was not asked for, or the control has nothing to spoil here.
+        PraxiaError: `out` exists and `resume` was not asked for, the control has nothing to spoil here, or the rate of
+            ensembling is not finite.
         UnknownName: no control of that name.
     """
     expect_positive(episodes=evaluation.episodes, workers=workers)
@@ -85,7 +87,7 @@ def _traces(
             policy,
             slots,
             jobs,
-            pace=benchmark.pace,
+            pace=evaluation.pace,
             horizon=benchmark.horizon,
             steps_after_success=0 if benchmark.metric == "ever" else None,
             exact=evaluation.exact,
@@ -118,6 +120,7 @@ def _meta(evaluation: Evaluation, family: Family, arithmetic: Mapping[str, Any],
             "benchmark": evaluation.benchmark.to_json(),
             "policy_sha256": evaluation.policy_sha256,
             "control": evaluation.control,
+            "pace": asdict(evaluation.pace),
             "exact": evaluation.exact,
             "seed": evaluation.seed,
             "bind_as": evaluation.bind_as,

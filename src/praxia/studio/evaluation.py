@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -64,8 +64,15 @@ class Evaluation:
         return self.fingerprint["control"] is not None
 
     @property
-    def policy_sha256(self) -> str:
-        return self.fingerprint["policy_sha256"]
+    def ensemble(self) -> float | None:
+        """The rate of temporal ensembling; None: chunks were executed one after the other."""
+        # Files from before ensembling say nothing of the pace beside the benchmark's.
+        return self.fingerprint.get("pace", {}).get("ensemble")
+
+    @property
+    def judged(self) -> tuple[str, float | None]:
+        """Whose weights decided and how they were ensembled: equal for a policy, its controls, and other benchmarks."""
+        return self.fingerprint["policy_sha256"], self.ensemble
 
     @cached_property
     def summary(self) -> dict[str, Any]:
@@ -82,12 +89,16 @@ class Evaluation:
 
 
 def named(file: ResultsFile, runs: Sequence[TrainingRun]) -> Evaluation:
-    """A control is called by its name, a reference by its kind, a policy by the name of the run that made it."""
+    """A control is called by its name, a reference by its kind, a policy by the name of the run that made it.
+
+    Under ensembling its label ends with the rate, since that is not the benchmark's pace.
+    """
     fingerprint = file.meta["fingerprint"]
     run = next((run for run in runs if run.made(fingerprint["policy_sha256"])), None)
     policy = run.name if run else _name_in(file.meta["command"]) or file.path.stem
     kind = fingerprint["control"] or (_kind_of_run(run, runs) if run else _kind_of_name(policy))
-    return Evaluation(file, policy, kind, kind or policy)
+    one = Evaluation(file, policy, kind, kind or policy)
+    return one if one.ensemble is None else replace(one, label=f"{one.label} (ensemble {one.ensemble:g})")
 
 
 def _kind_of_run(run: TrainingRun, runs: Sequence[TrainingRun]) -> str:

@@ -112,7 +112,7 @@ class _Chart:
         """The same policy's success on trained tasks, or that of the first policy judged on them."""
         if self.trained is None or comparison.axis == "train":
             return None
-        same = (other for other in self.trained.candidates if other.policy_sha256 == one.policy_sha256)
+        same = (other for other in self.trained.candidates if other.judged == one.judged)
         return next(same, self.trained.main).summary["success"]
 
 
