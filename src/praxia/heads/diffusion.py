@@ -8,11 +8,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from praxia.core.config import Part
-from praxia.heads.denoisers.denoiser import repeat_rows
+from praxia.heads.denoisers.denoiser import repeated_rows
 from praxia.heads.denoisers.unet import UNet
 from praxia.nn.diffusion import cosine_alphas_bar, ddim, noised
 from praxia.nn.embodied import keep_own, own_dims
-from praxia.nn.masking import masked_mean, own_actions
+from praxia.nn.masking import masked_mean
 from praxia.nn.types import Batch, Context, Shapes
 
 __all__ = ["Diffusion", "DiffusionHead"]
@@ -57,9 +57,8 @@ class DiffusionHead(nn.Module):
         self, context: Context, batch: Batch, generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """Mean squared error of the noise over valid steps and own dims, over `repeats` draws of (noise, step)."""
-        rows = (*own_actions(batch, self.own), batch.embodiment)
-        action, counts, embodiment = repeat_rows(rows, self.config.repeats)
-        condition = repeat_rows(self.denoiser.condition(context), self.config.repeats)
+        rows = repeated_rows(self.denoiser, context, batch, self.own, self.config.repeats)
+        action, counts, embodiment, condition = rows
         noise = torch.randn(action.shape, generator=generator, device=action.device)
         step = torch.randint(self.config.train_steps, (len(action),), generator=generator, device=action.device)
         x = noised(action, noise, self.alphas_bar[step])

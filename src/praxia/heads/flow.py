@@ -8,11 +8,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from praxia.core.config import Part
-from praxia.heads.denoisers.denoiser import repeat_rows
+from praxia.heads.denoisers.denoiser import repeated_rows
 from praxia.heads.denoisers.residual_mlp import ResidualMLP
 from praxia.nn.embodied import keep_own, own_dims
 from praxia.nn.flow import beta_times, euler, interpolate
-from praxia.nn.masking import masked_mean, own_actions
+from praxia.nn.masking import masked_mean
 from praxia.nn.types import Batch, Context, Shapes
 
 __all__ = ["Flow", "FlowHead"]
@@ -52,9 +52,8 @@ class FlowHead(nn.Module):
         self, context: Context, batch: Batch, generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """Mean squared velocity error over valid steps and own dims, averaged over `repeats` draws of (noise, time)."""
-        rows = (*own_actions(batch, self.own), batch.embodiment)
-        action, counts, embodiment = repeat_rows(rows, self.config.repeats)
-        condition = repeat_rows(self.denoiser.condition(context), self.config.repeats)
+        rows = repeated_rows(self.denoiser, context, batch, self.own, self.config.repeats)
+        action, counts, embodiment, condition = rows
         noise = torch.randn(action.shape, generator=generator, device=action.device)
         time = beta_times(len(action), generator, action.device)
         x, target = interpolate(noise, action, time)

@@ -2,12 +2,13 @@
 
 from typing import Protocol, runtime_checkable
 
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from praxia.nn.types import Context
+from praxia.nn.masking import own_actions
+from praxia.nn.types import Batch, Context
 
-__all__ = ["Denoiser", "repeat_rows"]
+__all__ = ["Denoiser", "repeated_rows"]
 
 
 @runtime_checkable
@@ -32,6 +33,18 @@ class Denoiser(Protocol):
     ) -> Float[Tensor, "B H A"]: ...
 
 
-def repeat_rows(values: tuple[Tensor, ...], num: int) -> tuple[Tensor, ...]:
+def repeated_rows(
+    denoiser: Denoiser, context: Context, batch: Batch, own: Bool[Tensor, "E A"], repeats: int
+) -> tuple[Float[Tensor, "R H A"], Bool[Tensor, "R H A"], Int[Tensor, " R"], tuple[Tensor, ...]]:
+    """What a loss over `repeats` noise draws a row needs, R = repeats * B rows: the whole batch, again and again.
+
+    The actions, zero in dims that a row's body does not have; which of their entries count; the embodiments; and the
+    denoiser's condition, which is computed once a row.
+    """
+    action, counts, embodiment = _repeat((*own_actions(batch, own), batch.embodiment), repeats)
+    return action, counts, embodiment, _repeat(denoiser.condition(context), repeats)
+
+
+def _repeat(values: tuple[Tensor, ...], num: int) -> tuple[Tensor, ...]:
     """Each tensor `num` times below itself."""
     return tuple(value.repeat(num, *[1] * (value.dim() - 1)) for value in values)
