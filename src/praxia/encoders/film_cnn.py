@@ -13,6 +13,7 @@ from praxia.encoders.body_state import BodyState
 from praxia.encoders.language import SubwordText
 from praxia.encoders.readout import Readout
 from praxia.nn.types import Batch, Context, Shapes
+from praxia.nn.zeroed import zeroed
 
 __all__ = ["FilmCNN", "FilmCNNEncoder"]
 
@@ -89,9 +90,7 @@ class FilmBlock(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(cin, cout, kernel, stride, kernel // 2)
         self.norm = nn.GroupNorm(8, cout)
-        self.film = nn.Linear(width, 2 * cout)
-        nn.init.zeros_(self.film.weight)
-        nn.init.zeros_(self.film.bias)
+        self.film = zeroed(nn.Linear(width, 2 * cout))
 
     def forward(self, x: Float[Tensor, "B C Y X"], steer: Float[Tensor, "B D"]) -> Float[Tensor, "B C2 Y2 X2"]:
         gamma, beta = self.film(steer)[:, :, None, None].chunk(2, dim=1)

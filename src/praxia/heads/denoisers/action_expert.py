@@ -13,6 +13,7 @@ from praxia.nn.embed import sinusoid
 from praxia.nn.embodied import body_linear
 from praxia.nn.stack import Cache, Heads, Stack
 from praxia.nn.types import Context, Shapes
+from praxia.nn.zeroed import zeroed
 
 __all__ = ["ActionExpert", "ActionExpertDenoiser"]
 
@@ -55,9 +56,7 @@ class ActionExpertDenoiser(nn.Module):
             nn.Linear(width if config.ada_norm else 2 * width, width), nn.SiLU(), nn.Linear(width, width)
         )
         self.stack = Stack(width, config.mlp_width, heads, width if config.ada_norm else None)
-        self.out = body_linear(num_bodies, width, shapes.action_dim)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        self.out = zeroed(body_linear(num_bodies, width, shapes.action_dim))
 
     def condition(self, context: Context) -> tuple[Tensor, ...]:
         assert context.stream is not None, "an encoder that gives a stream has one"

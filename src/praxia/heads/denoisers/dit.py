@@ -12,6 +12,7 @@ from praxia.core.config import Part
 from praxia.nn.embed import sinusoid
 from praxia.nn.embodied import body_linear
 from praxia.nn.types import Context, Shapes
+from praxia.nn.zeroed import zeroed
 
 __all__ = ["DiT", "DiTDenoiser"]
 
@@ -53,11 +54,8 @@ class DiTDenoiser(nn.Module):
             DiTBlock(width, context_width if at % 2 == 0 else None, config.num_heads) for at in range(config.depth)
         )
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
-        self.modulate = nn.Linear(width, 2 * width)
-        self.out = body_linear(num_bodies, width, shapes.action_dim)
-        for layer in (self.modulate, self.out):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        self.modulate = zeroed(nn.Linear(width, 2 * width))
+        self.out = zeroed(body_linear(num_bodies, width, shapes.action_dim))
 
     def condition(self, context: Context) -> tuple[Tensor, ...]:
         return context.tokens, context.mask
@@ -93,9 +91,7 @@ class DiTBlock(nn.Module):
         )
         self.mlp_norm = nn.LayerNorm(width, elementwise_affine=False)
         self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU("tanh"), nn.Linear(4 * width, width))
-        self.modulate = nn.Linear(width, 6 * width)
-        nn.init.zeros_(self.modulate.weight)
-        nn.init.zeros_(self.modulate.bias)
+        self.modulate = zeroed(nn.Linear(width, 6 * width))
 
     def forward(
         self,

@@ -11,6 +11,7 @@ from praxia.core.config import Part
 from praxia.nn.embed import sinusoid
 from praxia.nn.embodied import body_linear
 from praxia.nn.types import Context, Shapes
+from praxia.nn.zeroed import zeroed
 
 __all__ = ["TIME_WIDTH", "ResidualMLP", "ResidualMLPDenoiser"]
 
@@ -46,9 +47,7 @@ class ResidualMLPDenoiser(nn.Module):
         self.context_in = nn.Linear(context_width, config.width)
         self.blocks = nn.ModuleList(ModulatedBlock(config.width) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.width)
-        self.out = body_linear(len(shapes.bodies), config.width, num_actions)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        self.out = zeroed(body_linear(len(shapes.bodies), config.width, num_actions))
 
     def condition(self, context: Context) -> tuple[Tensor, ...]:
         return (self.context_in(context.readout()),)
@@ -74,10 +73,8 @@ class ModulatedBlock(nn.Module):
     def __init__(self, width: int):
         super().__init__()
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
-        self.modulate = nn.Linear(width, 3 * width)
+        self.modulate = zeroed(nn.Linear(width, 3 * width))
         self.mlp = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
-        nn.init.zeros_(self.modulate.weight)
-        nn.init.zeros_(self.modulate.bias)
 
     def forward(self, x: Float[Tensor, "B D"], steer: Float[Tensor, "B D"]) -> Float[Tensor, "B D"]:
         scale, shift, gate = self.modulate(steer).chunk(3, dim=-1)

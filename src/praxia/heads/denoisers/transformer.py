@@ -11,6 +11,7 @@ from praxia.core.config import Part
 from praxia.nn.embed import sinusoid
 from praxia.nn.embodied import body_linear
 from praxia.nn.types import Context, Shapes
+from praxia.nn.zeroed import zeroed
 
 __all__ = ["Transformer", "TransformerDenoiser"]
 
@@ -51,9 +52,7 @@ class TransformerDenoiser(nn.Module):
         )
         self.layers = nn.TransformerDecoder(layer, config.depth)
         self.norm = nn.LayerNorm(width)
-        self.out = body_linear(num_bodies, width, shapes.action_dim)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        self.out = zeroed(body_linear(num_bodies, width, shapes.action_dim))
         later = torch.ones(shapes.horizon, shapes.horizon, dtype=torch.bool).triu(1)
         self.register_buffer("later", later, persistent=False)
 

@@ -13,6 +13,7 @@ from praxia.heads.denoisers.residual_mlp import TIME_WIDTH
 from praxia.nn.embed import sinusoid
 from praxia.nn.embodied import body_linear
 from praxia.nn.types import Context, Shapes
+from praxia.nn.zeroed import zeroed
 
 __all__ = ["UNet", "UNetDenoiser"]
 
@@ -69,9 +70,7 @@ class UNetDenoiser(nn.Module):
         )
         self.grow = nn.ModuleList(nn.ConvTranspose1d(cin, cin, 4, 2, 1) for cin, _ in reversed(pairs[1:]))
         self.last = ConvBlock(first, first, config.kernel, config.groups)
-        self.out = body_linear(num_bodies, first, shapes.action_dim)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        self.out = zeroed(body_linear(num_bodies, first, shapes.action_dim))
 
     def condition(self, context: Context) -> tuple[Tensor, ...]:
         return (context.readout(),)
