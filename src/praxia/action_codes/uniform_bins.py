@@ -2,20 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Float32
 
-from praxia.action_codes.bins import NUM_BINS, decode_bins, encode_bins
-from praxia.action_codes.codes import Codes, Decoded, expect_chunks
+from praxia.action_codes.bins import NUM_BINS, Bins
+from praxia.action_codes.codes import expect_chunks
 
 __all__ = ["UniformBins"]
 
 
 @dataclass(frozen=True)
-class UniformBins:
+class UniformBins(Bins):
     """`num_bins` bins that part [low, high] of each normalised dim; H * A ids, all dims of the first action first.
 
     A bin is decoded to its centre: inside the range no action is off by more than half a bin.
@@ -28,9 +27,6 @@ class UniformBins:
 
     tag: ClassVar[str] = "bins"
 
-    horizon: int
-    low: tuple[float, ...]
-    high: tuple[float, ...]
     num_bins: int = NUM_BINS
 
     @classmethod
@@ -40,31 +36,7 @@ class UniformBins:
         low, high = chunks.min((0, 1)), chunks.max((0, 1))
         return cls(chunks.shape[1], tuple(low.tolist()), tuple(high.tolist()))
 
-    @property
-    def action_dim(self) -> int:
-        return len(self.low)
-
-    @property
-    def vocabulary(self) -> int:
-        return self.num_bins
-
-    def lengths(self) -> Int64[np.ndarray, " V"]:
-        return np.ones(self.vocabulary, np.int64)
-
-    @property
-    def max_length(self) -> int:
-        return self.horizon * self.action_dim
-
-    def encode(self, chunks: Float32[np.ndarray, "B H A"]) -> Codes:
-        expect_chunks(chunks, self.horizon, self.action_dim)
-        low, high = np.array(self.low, np.float32), np.array(self.high, np.float32)
-        return encode_bins(chunks, low, high, self._centres)
-
-    def decode(self, ids: Int64[np.ndarray, "B L"], valid: Bool[np.ndarray, "B L"]) -> Decoded:
-        return decode_bins(ids, valid, self.horizon, self._centres)
-
-    @cached_property
-    def _centres(self) -> Float32[np.ndarray, "A N"]:
+    def place_centres(self) -> Float32[np.ndarray, "A N"]:
         low, high = np.array(self.low)[:, None], np.array(self.high)[:, None]
         return (low + (high - low) * (np.arange(self.num_bins) + 0.5) / self.num_bins).astype(np.float32)
 
