@@ -8,6 +8,7 @@ from praxia.encoders.film_cnn import FilmBlock, FilmCNN, spatial_softmax
 from praxia.encoders.language import NoText
 from praxia.encoders.octo import OBSERVATION, READOUT, TASK, Octo, block_mask
 from praxia.encoders.resnet import ResNet
+from praxia.encoders.resnet_grid import ResNetGrid
 from praxia.encoders.rt1 import RT1, TokenLearner
 from praxia.encoders.state_only import StateOnly
 from praxia.encoders.vision_language import VisionLanguage
@@ -16,6 +17,7 @@ from praxia.encoders.vit import ViT, grid_positions
 SEEING = [
     FilmCNN(width=32, channels=(8, 8, 8, 8)),
     ResNet(width=32, channels=(8, 16)),
+    ResNetGrid(channels=(8, 16)),
     RT1(channels=(8, 8, 8, 16), num_tokens=4),
     ViT(width=16, depth=1, num_heads=2),
     Octo(width=16, depth=1, num_heads=2),
@@ -24,7 +26,7 @@ SEEING = [
 every = pytest.mark.parametrize("config", [*SEEING, StateOnly(width=32)], ids=lambda config: config.tag)
 
 
-NUM_TOKENS = (1, 1, 2 * 4 + 1, 2 * 4 + 2, 1 + 2 * 4 + 1 + 2, 2 * 4 + 6 + 1 + 1, 1)
+NUM_TOKENS = (1, 1, 2 * 4 + 2, 2 * 4 + 1, 2 * 4 + 2, 1 + 2 * 4 + 1 + 2, 2 * 4 + 6 + 1 + 1, 1)
 counted = pytest.mark.parametrize(
     ("config", "num_tokens"), list(zip([*SEEING, StateOnly(width=32)], NUM_TOKENS, strict=True))
 )

@@ -14,6 +14,7 @@ from praxia.policies.pairs import PAIRED_ENCODERS, PAIRED_HEADS, missing
 SMALL_ENCODERS = {
     "film-cnn": {"channels": (8, 8, 8, 8), "width": 32},
     "resnet": {"channels": (8, 16), "width": 32},
+    "resnet-grid": {"channels": (8, 16)},
     "rt1": {"channels": (8, 8, 8, 16), "num_tokens": 4},
     "vit": {"width": 16, "depth": 1, "num_heads": 2},
     "octo": {"width": 16, "depth": 1, "num_heads": 2},

@@ -5,6 +5,7 @@ ENCODERS = {
     "no-text": "praxia.encoders.language:NoText",
     "octo": "praxia.encoders.octo:Octo",
     "resnet": "praxia.encoders.resnet:ResNet",
+    "resnet-grid": "praxia.encoders.resnet_grid:ResNetGrid",
     "rt1": "praxia.encoders.rt1:RT1",
     "state-only": "praxia.encoders.state_only:StateOnly",
     "subword-text": "praxia.encoders.language:SubwordText",

@@ -15,7 +15,7 @@ from praxia.encoders.language import SubwordText
 from praxia.encoders.readout import Readout
 from praxia.nn.types import Batch, Context, Shapes
 
-__all__ = ["ResNet", "ResNetEncoder"]
+__all__ = ["ResNet", "ResNetEncoder", "Trunk"]
 
 
 @dataclass(frozen=True)
@@ -45,22 +45,7 @@ class ResNetEncoder(nn.Module):
         super().__init__()
         self.width = config.width
         self.cameras = shapes.cameras
-        first = config.channels[0]
-        self.stem = nn.Sequential(
-            nn.Conv2d(3, first, 7, 2, 3),
-            _norm(first),
-            nn.ReLU(),
-            nn.Conv2d(first, first, 3, 2, 1),
-            _norm(first),
-            nn.ReLU(),
-        )
-        inputs = (first, *config.channels[:-1])
-        self.stages = nn.Sequential(
-            *(
-                nn.Sequential(Block(cin, cout, 1 if at == 0 else 2), Block(cout, cout, 1))
-                for at, (cin, cout) in enumerate(zip(inputs, config.channels, strict=True))
-            )
-        )
+        self.trunk = Trunk(config.channels)
         self.text = config.text.build(shapes)  # pyright: ignore[reportAttributeAccessIssue]
         self.state = BodyState(shapes)
         num_points = 2 * config.channels[-1] * shapes.num_images
@@ -72,9 +57,33 @@ class ResNetEncoder(nn.Module):
 
     def keypoints(self, images: UInt8[Tensor, "B T C Y X"]) -> Float[Tensor, "B T P"]:
         """Where each feature is, in [-1, 1]: x and y of the softmax over each feature map."""
-        x = images.flatten(0, 1).to(next(self.stem.parameters()).dtype) / 127.5 - 1.0
-        x = self.stages(self.stem(x.contiguous(memory_format=torch.channels_last)))
-        return spatial_softmax(x).unflatten(0, images.shape[:2])
+        return spatial_softmax(self.trunk(images.flatten(0, 1))).unflatten(0, images.shape[:2])
+
+
+class Trunk(nn.Module):
+    """Pictures to feature maps at a fourth of their size, halved between stages; the last stage's channels."""
+
+    def __init__(self, channels: tuple[int, ...]):
+        super().__init__()
+        first = channels[0]
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, first, 7, 2, 3),
+            _norm(first),
+            nn.ReLU(),
+            nn.Conv2d(first, first, 3, 2, 1),
+            _norm(first),
+            nn.ReLU(),
+        )
+        self.stages = nn.Sequential(
+            *(
+                nn.Sequential(Block(cin, cout, 1 if at == 0 else 2), Block(cout, cout, 1))
+                for at, (cin, cout) in enumerate(zip((first, *channels[:-1]), channels, strict=True))
+            )
+        )
+
+    def forward(self, images: UInt8[Tensor, "B C Y X"]) -> Float[Tensor, "B C2 Y2 X2"]:
+        x = images.to(next(self.stem.parameters()).dtype) / 127.5 - 1.0
+        return self.stages(self.stem(x.contiguous(memory_format=torch.channels_last)))
 
 
 class Block(nn.Module):

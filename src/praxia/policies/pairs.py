@@ -6,6 +6,7 @@ from praxia.core.config import Part
 from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.octo import Octo
 from praxia.encoders.resnet import ResNet
+from praxia.encoders.resnet_grid import ResNetGrid
 from praxia.encoders.rt1 import RT1
 from praxia.encoders.state_only import StateOnly
 from praxia.encoders.vision_language import VisionLanguage
@@ -29,6 +30,7 @@ __all__ = ["PAIRED_ENCODERS", "PAIRED_HEADS", "missing"]
 PAIRED_ENCODERS: dict[str, Part] = {
     "film-cnn": FilmCNN(),
     "resnet": ResNet(),
+    "resnet-grid": ResNetGrid(),
     "rt1": RT1(),
     "vit": ViT(),
     "octo": Octo(),
