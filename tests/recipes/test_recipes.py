@@ -38,7 +38,8 @@ def test_a_recipes_model_survives_json(name):
     assert part_from_json(json.loads(json.dumps(part_to_json(model))), find_part) == model
 
 
-@pytest.mark.parametrize("name", sorted(RECIPES))
+# Those of published size are too large for a laptop; test_known.py builds them without memory.
+@pytest.mark.parametrize("name", [name for name in sorted(RECIPES) if not name.endswith("-published")])
 def test_two_steps_save_resume_identical(name, demonstrations, tmp_path):
     run, data = recipe(name), data_for(name, demonstrations)
     options = dataclasses.replace(run.train, steps=3, batch_size=4, checkpoint_s=0.0, log_every=1)

@@ -31,7 +31,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
         recipe = lookup("recipes", RECIPES, name, kind="recipe", listing="praxia recipes")
         found[name] = (recipe.__doc__ or "").strip().splitlines()[0]
     if not options.json:
-        print("\n".join(f"{name:24s} {text}" for name, text in found.items()))
+        width = max(map(len, found))
+        print("\n".join(f"{name:{width}s}  {text}" for name, text in found.items()))
     return {"recipes": found}
 
 

@@ -1,0 +1,67 @@
+"""Recipes named after policies that the field knows, at a size that a laptop trains, on Tabletop.
+
+Each is a pair of an encoder and a head of the same family as the original, at the sizes of `flow-tabletop`.
+`known_published.py` has them at the sizes of their papers. Deviations that all share: they see the newest moment alone,
+because a policy that sees past moments must be asked at every step and Tabletop's benchmarks ask at every fourth; a
+small text encoder learned with the policy tells all of them what to do; pictures are augmented by shifts, not by crops
+and colours. What a part itself leaves out stands at the part.
+"""
+
+from praxia.core.config import Part
+from praxia.core.types import Window
+from praxia.encoders.octo import Octo
+from praxia.encoders.resnet import ResNet
+from praxia.encoders.resnet_grid import ResNetGrid
+from praxia.encoders.rt1 import RT1
+from praxia.encoders.transformer_text import TransformerText
+from praxia.heads.act import ACT
+from praxia.heads.denoisers.residual_mlp import ResidualMLP
+from praxia.heads.denoisers.transformer import Transformer
+from praxia.heads.denoisers.unet import UNet
+from praxia.heads.diffusion import Diffusion
+from praxia.heads.parallel import ParallelBins
+from praxia.policies.composed import Composed
+from praxia.train.config import Train, TrainRun
+
+__all__ = ["act", "diffusion_policy_transformer", "diffusion_policy_unet", "octo", "rt1"]
+
+
+def rt1() -> TrainRun:
+    """RT-1: FiLM convolutions, eight learned tokens a picture, a transformer, 256 bins an action dim; small.
+
+    In RT-1 no action token sees another, so its bins are decoded at once and not one after another. Deviations: chunks
+    of 8 actions where RT-1 predicts one, because the benchmarks execute 4 at a time.
+    """
+    return _run(RT1(text=TransformerText()), ParallelBins(), horizon=8)
+
+
+def octo() -> TrainRun:
+    """Octo: a transformer over task, patches and a readout, and a diffusion head on the readout; small."""
+    head = Diffusion(ResidualMLP(), train_steps=20, num_steps=20, clip=5.0)
+    return _run(Octo(text=TransformerText(), patch_px=16), head, horizon=4)
+
+
+def act() -> TrainRun:
+    """ACT: the places of ResNet's feature maps, a transformer and a style latent, chunks by L1; small.
+
+    Deviations: chunks of 16 where theirs are of 100 at 50 Hz.
+    """
+    return _run(ResNetGrid(text=TransformerText()), ACT(), horizon=16)
+
+
+def diffusion_policy_unet() -> TrainRun:
+    """Diffusion Policy: ResNet with spatial softmax, chunks of 16 by a one-dimensional U-Net; small."""
+    return _run(ResNet(text=TransformerText()), Diffusion(UNet()), horizon=16)
+
+
+def diffusion_policy_transformer() -> TrainRun:
+    """Diffusion Policy: ResNet with spatial softmax, chunks of 10 by a causal transformer; small."""
+    return _run(ResNet(text=TransformerText()), Diffusion(Transformer()), horizon=10)
+
+
+def _run(encoder: Part, head: Part, horizon: int) -> TrainRun:
+    return TrainRun(
+        model=Composed(encoder=encoder, head=head),
+        window=Window({"image.front": (0,), "image.wrist": (0,), "state": (0,)}, horizon=horizon),
+        train=Train(steps=5000),
+    )

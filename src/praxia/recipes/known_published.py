@@ -1,0 +1,154 @@
+"""The policies of `known.py` at the sizes, windows and optimiser settings of their papers and public code.
+
+They are for an accelerator; on a laptop they can only be built. What follows holds for all of them. Training is AdamW
+with betas 0.9 and 0.95, a cosine decay to a tenth and clipping at 1, in place of each one's own optimiser and schedule;
+steps are ours where theirs depend on the size of a data set. Weights start from nothing: no ImageNet, T5 or sentence
+encoder. All are told the instruction through a text encoder learned with the policy. There is no dropout. Windows with
+past moments must be evaluated at a pace of 1 step. What a part itself leaves out stands at the part.
+
+Parameters are counted with Tabletop's gantry, two cameras and a vocabulary of 512 subwords.
+"""
+
+from praxia.core.types import Window
+from praxia.encoders.language import SubwordText
+from praxia.encoders.octo import Octo
+from praxia.encoders.resnet import ResNet
+from praxia.encoders.resnet_grid import ResNetGrid
+from praxia.encoders.rt1 import RT1
+from praxia.heads.act import ACT
+from praxia.heads.denoisers.residual_mlp import ResidualMLP
+from praxia.heads.denoisers.transformer import Transformer
+from praxia.heads.denoisers.unet import UNet
+from praxia.heads.diffusion import Diffusion
+from praxia.heads.parallel import ParallelBins
+from praxia.heads.prefix import PrefixTransformer
+from praxia.policies.composed import Composed
+from praxia.train.config import Train, TrainRun
+
+__all__ = [
+    "act_published",
+    "diffusion_policy_transformer_published",
+    "diffusion_policy_unet_published",
+    "octo_published",
+    "rt1_published",
+]
+
+RESNET18 = (64, 128, 256, 512)
+
+
+def rt1_published() -> TrainRun:
+    """RT-1 at its published size: 6 moments, 8 tokens of 512 a picture, 8 layers of 8 heads, 256 bins.
+
+    Brohan et al. 2022 (arXiv 2212.06817) and the public `robotics_transformer`. 38.6M parameters; theirs about 35M, of
+    which 16M are EfficientNet-B3 and 19M the transformer. Deviations: four convolutions are no EfficientNet-B3; two
+    cameras where theirs has one; the transformer's MLPs are gated and 4 times as wide where theirs are one layer of
+    512, and its heads are 64 wide where theirs are 128; only the newest moment's action is learned where theirs learns
+    that of every moment. Learning rate as in the public configuration; it names no batch size.
+    """
+    return TrainRun(
+        model=Composed(
+            encoder=RT1(text=SubwordText(width=512), channels=RESNET18),
+            head=ParallelBins(decoder=PrefixTransformer(width=512, depth=8, num_heads=8)),
+        ),
+        window=_window(moments=6, horizon=1),
+        train=Train(steps=400_000, batch_size=64, learning_rate=1e-4, ema_decay=0.0),
+    )
+
+
+def octo_published() -> TrainRun:
+    """Octo-Small: width 384, 12 layers, 2 moments, chunks of 4 by 20 steps of diffusion on the readout.
+
+    Octo 2024 (arXiv 2405.12213) and the public `octo_pretrain_config.py`. 23.8M parameters; theirs 27M without T5.
+    Deviations: the head's MLP is modulated by time and readout where theirs reads them beside the actions, and 256 wide
+    inside its blocks where theirs is 1024; DDIM where theirs is DDPM; one picture size; the learning rate decays by a
+    cosine where theirs falls with the root of the step.
+    """
+    return TrainRun(
+        model=Composed(
+            encoder=Octo(text=SubwordText(width=384), width=384, depth=12, num_heads=6, patch_px=16),
+            head=Diffusion(ResidualMLP(width=256, depth=3), repeats=1, train_steps=20, num_steps=20, clip=5.0),
+        ),
+        window=_window(moments=2, horizon=4),
+        train=Train(
+            steps=300_000,
+            batch_size=512,
+            learning_rate=3e-4,
+            weight_decay=0.1,
+            warmup_steps=2000,
+            ema_decay=0.0,
+            shift_px=10,
+        ),
+    )
+
+
+def act_published() -> TrainRun:
+    """ACT at its published size: ResNet-18, width 512, MLP 3200, chunks of 100, KL weight 10.
+
+    Zhao et al. 2023 (arXiv 2304.13705) and the public `act`. 51.9M parameters; theirs about 80M, of which six decoder
+    layers of 5.4M each come after the one that is used. Deviations: no temporal ensembling; clipping, which theirs
+    names and does not do. Steps are those of 2,000 epochs of the 40 episodes that theirs trains on.
+    """
+    return TrainRun(
+        model=Composed(
+            encoder=ResNetGrid(channels=RESNET18),
+            head=ACT(width=512, mlp_width=3200, num_heads=8, encoder_depth=4, latent=32, kl_weight=10.0),
+        ),
+        window=_window(moments=1, horizon=100),
+        train=Train(
+            steps=10_000, batch_size=8, learning_rate=1e-5, warmup_steps=0, ema_decay=0.0, shift_px=0, log_every=100
+        ),
+    )
+
+
+def diffusion_policy_unet_published() -> TrainRun:
+    """Diffusion Policy's U-Net at its published size: ResNet-18, 2 moments, 16 actions, channels 512 to 2048.
+
+    Chi et al. 2023 (arXiv 2303.04137), `train_diffusion_unet_hybrid_workspace.yaml`. 267.0M parameters, of which the
+    head has 254.4M; their U-Net has 255.6M (10 action dims, two cameras). Deviations: all 16 actions lie ahead where
+    their first belongs to the older moment; the cameras share one ResNet, with 512 keypoints where theirs has 32 a
+    camera; 16 DDIM steps where that configuration takes 100 of DDPM; the average of weights warms up by another law.
+    """
+    return TrainRun(
+        model=Composed(
+            encoder=ResNet(channels=RESNET18, width=256),
+            head=Diffusion(UNet(channels=(512, 1024, 2048), kernel=5, groups=8), repeats=1),
+        ),
+        window=_window(moments=2, horizon=16),
+        train=_diffusion_policy(weight_decay=1e-6, warmup_steps=500),
+    )
+
+
+def diffusion_policy_transformer_published() -> TrainRun:
+    """Diffusion Policy's transformer at its published size for pictures: 8 layers of 256, 2 moments, 10 actions.
+
+    Chi et al. 2023 (arXiv 2303.04137), `train_diffusion_transformer_hybrid_workspace.yaml`. 21.5M parameters, of which
+    the head has 9.0M; their transformer has 9.0M. Deviations: as for the U-Net; both moments are one token where theirs
+    are two; no dropout in attention, theirs is 0.3; one weight decay, the transformer's, for the ResNet too.
+    """
+    return TrainRun(
+        model=Composed(
+            encoder=ResNet(channels=RESNET18, width=256),
+            head=Diffusion(Transformer(width=256, depth=8, num_heads=4), repeats=1),
+        ),
+        window=_window(moments=2, horizon=10),
+        train=_diffusion_policy(weight_decay=1e-3, warmup_steps=1000),
+    )
+
+
+def _diffusion_policy(weight_decay: float, warmup_steps: int) -> Train:
+    """Shifts of 5 px of 96 stand for their random crop of nine tenths."""
+    return Train(
+        steps=300_000,
+        batch_size=64,
+        learning_rate=1e-4,
+        weight_decay=weight_decay,
+        warmup_steps=warmup_steps,
+        ema_decay=0.9999,
+        shift_px=5,
+    )
+
+
+def _window(moments: int, horizon: int) -> Window:
+    """The newest `moments` steps of both cameras and the state."""
+    past = tuple(range(1 - moments, 1))
+    return Window({"image.front": past, "image.wrist": past, "state": past}, horizon)

@@ -1,0 +1,88 @@
+"""The recipes named after known policies: at a laptop's size they train and act, at their own size they add up."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from praxia.checkpoint.store import load_policy
+from praxia.core.registry import lookup
+from praxia.core.types import EnvSpec, Observation, Query
+from praxia.envs import find_family
+from praxia.nn.types import Shapes
+from praxia.recipes import RECIPES, known, known_published
+from praxia.train import engine
+
+KNOWN = [name.replace("_", "-") for name in known.__all__]
+
+
+def maker(name):
+    return lookup("recipes", RECIPES, name, kind="recipe", listing="praxia recipes")
+
+
+def built_without_memory(name):
+    """The model for Tabletop's gantry, its weights on no device at all."""
+    run, body = maker(name)(), find_family("tabletop-gantry").embodiment(EnvSpec("tabletop-gantry", "touch"))
+    moments, cameras = run.window.moments, run.window.cameras
+    shapes = Shapes(
+        cameras=cameras,
+        num_images=sum(len(moments[f"image.{camera}"]) for camera in cameras),
+        num_states=len(moments["state"]),
+        bodies=((body.state_dim, body.action_dim),),
+        horizon=run.window.horizon,
+        vocabulary=512,
+    )
+    chunks = np.linspace(-1, 1, 64 * run.window.horizon * body.action_dim, dtype=np.float32)
+    model = run.model.fit(lambda: chunks.reshape(64, run.window.horizon, body.action_dim))
+    with torch.device("meta"):
+        return model.build(shapes)
+
+
+def millions(module: nn.Module) -> float:
+    return sum(value.numel() for value in module.parameters()) / 1e6
+
+
+def test_each_comes_at_both_sizes():
+    assert sorted(known_published.__all__) == sorted(f"{name}_published" for name in known.__all__)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_published_size_has_as_many_parameters_as_its_docstring_says(name):
+    model, text = built_without_memory(f"{name}-published"), maker(f"{name}-published").__doc__
+    whole = re.search(r"([\d.]+)M parameters", text)
+    assert whole, text
+    assert millions(model) == pytest.approx(float(whole[1]), abs=0.051)
+    if head := re.search(r"the head\s+has ([\d.]+)M", text):
+        assert millions(model.head) == pytest.approx(float(head[1]), abs=0.051)
+
+
+def test_published_sizes_come_near_to_the_originals():
+    """Counted from Diffusion Policy's public code (10 action dims, two cameras); of Octo and ACT as they are told."""
+    unet, transformer, act, octo = (
+        built_without_memory(f"{name}-published")
+        for name in ("diffusion-policy-unet", "diffusion-policy-transformer", "act", "octo")
+    )
+    assert millions(unet.head) == pytest.approx(255.612, rel=0.01)
+    assert millions(transformer.head) == pytest.approx(8.998, rel=0.01)
+    with torch.device("meta"):
+        unused = 6 * millions(nn.TransformerDecoderLayer(512, 8, 3200))
+    assert millions(act) + unused == pytest.approx(80, rel=0.06)
+    # One convolution in place of two stems, and computed in place of learned positions.
+    assert millions(octo) == pytest.approx(27, rel=0.15)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_laptops_size_trains_two_steps_and_acts(name, demonstrations, tmp_path):
+    run = maker(name)()
+    run = dataclasses.replace(run, train=dataclasses.replace(run.train, steps=2, batch_size=4))
+    engine.train(run, [demonstrations["tabletop-gantry"]], tmp_path / "run", recipe=name, command="")
+    policy, _ = load_policy(tmp_path / "run")
+    picture = np.zeros((64, 64, 3), np.uint8)
+    seen = Observation(dict.fromkeys(run.window.cameras, picture), np.zeros(4, np.float32), "touch the red ball", 0.0)
+    decisions, _ = policy.act([Query((seen,), key, 0, 0) for key in "ab"], policy.start(2))
+    for decision in decisions:
+        assert decision.chunk.shape == (run.window.horizon, policy.embodiment.action_dim)
+        assert np.isfinite(decision.chunk).all()
