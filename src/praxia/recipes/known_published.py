@@ -3,8 +3,9 @@
 They are for an accelerator; on a laptop they can only be built. What follows holds for all of them. Training is AdamW
 with betas 0.9 and 0.95, a cosine decay to a tenth and clipping at 1, in place of each one's own optimiser and schedule;
 steps are ours where theirs depend on the size of a data set. Weights start from nothing: no ImageNet, T5 or sentence
-encoder. All are told the instruction through a text encoder learned with the policy. There is no dropout. Windows with
-past moments must be evaluated at a pace of 1 step. What a part itself leaves out stands at the part.
+encoder. All are told the instruction through a text encoder learned with the policy. There is no dropout; pictures are
+augmented by shifts alone, not by crops and colours. Windows with past moments must be evaluated at a pace of 1 step.
+What a part itself leaves out stands at the part.
 
 Parameters are counted with Tabletop's gantry, two cameras and a vocabulary of 512 subwords.
 """
@@ -94,9 +95,7 @@ def act_published() -> TrainRun:
             head=ACT(width=512, mlp_width=3200, num_heads=8, encoder_depth=4, latent=32, kl_weight=10.0),
         ),
         window=_window(moments=1, horizon=100),
-        train=Train(
-            steps=10_000, batch_size=8, learning_rate=1e-5, warmup_steps=0, ema_decay=0.0, shift_px=0, log_every=100
-        ),
+        train=Train(steps=10_000, batch_size=8, learning_rate=1e-5, warmup_steps=0, ema_decay=0.0, shift_px=0),
     )
 
 
