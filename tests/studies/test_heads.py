@@ -36,6 +36,37 @@ def test_heads_are_compared_on_the_same_data_and_starts(tmp_path, monkeypatch):
         module.heads(tmp_path, seed=0, workers=1, scale=0.03, report=lambda *_: None)
 
 
+@pytest.mark.gl
+@pytest.mark.timeout(250)
+def test_heads_are_compared_where_they_see_and_are_told(tmp_path, monkeypatch):
+    small = replace(module.ARENAS["tabletop"], heads=("flow",), verdict=lambda table: (True, ""))
+    monkeypatch.setitem(module.ARENAS, "tabletop", small)
+    found = module.heads(tmp_path, seed=0, workers=1, scale=0.002, report=lambda *_: None, arena="tabletop")
+    (row,) = found["rows"]
+    assert set(row["per_task"]) == {"touch", "press"}
+    assert row["modes"] is None
+    assert row["ms_per_chunk"] > 0
+
+
+def test_heads_of_an_arena_differ_in_nothing_but_the_head():
+    """The control of Tabletop differs in its text encoder, and in nothing else."""
+    for arena in module.ARENAS.values():
+        runs = [module.recipe_of(arena, head)[1] for head in arena.heads]
+        same = [replace(run, model=replace(run.model, head=runs[0].model.head)) for run in runs]
+        different = [head for head, run in zip(arena.heads, same, strict=True) if run != same[0]]
+        assert different == [head for head in arena.heads if "language-free" in head]
+
+
+def test_tabletop_is_read_against_a_head_that_is_not_told():
+    def told(flow, untold):
+        rows = [("flow", flow), ("flow-language-free", untold)]
+        table = {"rows": [{"head": name, "success": sum(ci) / 2, "ci95": list(ci)} for name, ci in rows]}
+        return module.ARENAS["tabletop"].verdict(table)[0]
+
+    assert told((0.6, 0.8), (0.2, 0.4))
+    assert not told((0.3, 0.5), (0.2, 0.4))
+
+
 def test_an_unknown_arena_is_refused_with_the_nearest(tmp_path):
     with pytest.raises(UnknownName, match="bimodal"):
         module.heads(tmp_path, seed=0, workers=1, scale=1.0, report=lambda *_: None, arena="bimodl")

@@ -29,7 +29,7 @@ class Arguments:
     scale: float = 1.0
     """A fraction of the demonstrations, training steps and episodes: 0.02 shows that everything works."""
     arena: str | None = None
-    """Where the study of heads compares them: bimodal or pusht."""
+    """Where the study of heads compares them: bimodal, pusht or tabletop."""
     seeds: int | None = None
     """How often the study of heads trains each."""
     json: bool = False

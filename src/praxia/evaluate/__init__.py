@@ -10,6 +10,7 @@ BENCHMARKS = {
     "metaworld-mt50/fast": "praxia.evaluate.metaworld:MT50",
     "pusht": "praxia.evaluate.pusht:PUSHT",
     "tabletop/body": "praxia.evaluate.tabletop:BODY",
+    "tabletop/heads": "praxia.evaluate.tabletop:HEADS",
     "tabletop/long": "praxia.evaluate.tabletop:LONG",
     "tabletop/scene": "praxia.evaluate.tabletop:SCENE",
     "tabletop/task": "praxia.evaluate.tabletop:TASK",

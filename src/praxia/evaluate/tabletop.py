@@ -10,7 +10,7 @@ from praxia.core.types import Pace
 from praxia.envs.tabletop.tasks import CHAINS, INSTRUCTIONS, SCENE_FACTORS, TASK_FACTORS, TRAINED, UNTRAINED
 from praxia.evaluate.benchmarks import Benchmark
 
-__all__ = ["BODY", "LONG", "SCENE", "TASK", "TRAIN"]
+__all__ = ["BODY", "HEADS", "LONG", "SCENE", "TASK", "TRAIN"]
 
 TRAIN = Benchmark(
     name="tabletop/train",
@@ -80,4 +80,12 @@ LONG = replace(
     # The expert needs 28 steps a part on average and 200 for the longest chain.
     horizon=400,
     axis="long",
+)
+
+HEADS = replace(
+    TRAIN,
+    name="tabletop/heads",
+    summary="touch what is named, press the button that is named: two trained tasks, to compare heads in minutes",
+    tasks=("touch", "press"),
+    axis="",
 )

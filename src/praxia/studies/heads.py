@@ -15,14 +15,16 @@ from praxia.recipes import RECIPES
 from praxia.studies.measured_head import measure
 from praxia.studies.stages import Report, Stages, expect_unfinished
 from praxia.studio.report import report as make_report
+from praxia.train.config import TrainRun
 
-__all__ = ["ARENAS", "heads"]
+__all__ = ["ARENAS", "heads", "recipe_of"]
 
 
 @dataclass(frozen=True)
 class Arena:
-    """Where `heads` are compared: `demonstrations` to learn from, `episodes` to be judged on, for each seed.
+    """Where `heads` are compared: `demonstrations` to learn from, `episodes` to be judged on, a task, for each seed.
 
+    A head's recipe is named after it and the benchmark: `flow-tabletop-heads` on "tabletop/heads".
     `verdict` says of a finished table whether it shows what the arena is made to show, and in words; `expected` what
     that is.
     """
@@ -50,6 +52,15 @@ def _near_the_expert(table: Mapping[str, Any]) -> tuple[bool, str]:
     by_head = {row["head"]: row for row in table["rows"]}
     near = [by_head[name]["score"] / table["expert"] for name in ("flow", "diffusion")]
     return min(near) >= 0.9, f"{near[0]:.2f} and {near[1]:.2f} of the expert's {table['expert']:.3f}"
+
+
+def _told(table: Mapping[str, Any]) -> tuple[bool, str]:
+    """Whether every head does more than one that is never told what to do."""
+    by_head = {row["head"]: row for row in table["rows"]}
+    untold = by_head.pop("flow-language-free")
+    passed = all(row["ci95"][0] > untold["ci95"][1] for row in by_head.values())
+    words = [f"{name} {row['success']:.0%} ({_percents(row['ci95'])})" for name, row in by_head.items()]
+    return passed, ", ".join([*words, f"without instruction {untold['success']:.0%} ({_percents(untold['ci95'])})"])
 
 
 ARENAS = {
@@ -80,6 +91,25 @@ ARENAS = {
         expected="0.9 of the expert's score by flow and by diffusion",
         verdict=_near_the_expert,
     ),
+    "tabletop": Arena(
+        benchmark="tabletop/heads",
+        demonstrations=600,
+        episodes=50,
+        heads=(
+            "regression",
+            "act",
+            "oft",
+            "flow",
+            "dit",
+            "diffusion-unet",
+            "bins",
+            "fast",
+            # The control: what the pictures alone give.
+            "flow-language-free",
+        ),
+        expected="every head's interval above that of flow without the instruction",
+        verdict=_told,
+    ),
 }
 
 
@@ -102,8 +132,7 @@ def heads(
     stages.collect("data", find_benchmark(chosen.benchmark), chosen.demonstrations)
     rows = []
     for head in chosen.heads:
-        recipe = f"{head}-{arena}"
-        run = lookup("recipes", RECIPES, recipe, kind="recipe", listing="praxia recipes")()
+        recipe, run = recipe_of(chosen, head)
         for at in range(seeds):
             replace(stages, seed=seed + at).train(f"{head}-{at}", recipe, run, ["data"])
             stages.evaluate(f"judged-{head}-{at}", f"{head}-{at}", chosen.benchmark, chosen.episodes)
@@ -125,6 +154,12 @@ def heads(
     }
 
 
+def recipe_of(arena: Arena, head: str) -> tuple[str, TrainRun]:
+    """The name of the head's recipe in that arena, and what it is."""
+    name = f"{head}-{arena.benchmark.replace('/', '-')}"
+    return name, lookup("recipes", RECIPES, name, kind="recipe", listing="praxia recipes")()
+
+
 def _measured(stages: Stages, head: str, seeds: int) -> dict[str, Any]:
     runs = [stages.out / f"{head}-{at}" for at in range(seeds)]
     return {
@@ -139,6 +174,7 @@ def _shown(table: Mapping[str, Any]) -> dict[str, Any]:
         "head",
         "success",
         "95% interval",
+        "by task",
         "score",
         "left / right",
         "from one start",
@@ -151,6 +187,7 @@ def _shown(table: Mapping[str, Any]) -> dict[str, Any]:
             row["head"],
             f"{row['success']:.1%}",
             _percents(row["ci95"]),
+            ", ".join(f"{task} {success:.0%}" for task, success in row["per_task"].items()),
             f"{row['score']:.3f}",
             _percents(row["modes"]) if row["modes"] else "",
             f"{row['minority']:.2f}" if row["minority"] is not None else "",

@@ -17,7 +17,7 @@ from praxia.data.dataset import Dataset
 from praxia.envs import build
 from praxia.envs.bimodal.sides import num_switches, side
 from praxia.policies.composed import LearnedPolicy
-from praxia.results.rows import read_rows
+from praxia.results.rows import Row, read_rows
 from praxia.results.statistics import wilson_interval
 from praxia.results.store import Replay, read_replay
 
@@ -30,8 +30,9 @@ NUM_STARTS, NUM_DRAWS = 20, 32
 def measure(runs: Sequence[Path], judged: Sequence[Path], data: Path) -> dict[str, Any]:
     """What is known of a head that was trained in `runs` on `data`, one a seed, and judged in the files `judged`.
 
-    Returns {success, ci95, score, per_seed, modes, minority, committed, ms_per_chunk, tokens_per_action, parameters,
-    samples_per_s}. `score` and `per_seed` are mean progress: on PushT the best coverage, else success. `modes` are the
+    Returns {success, ci95, per_task, score, per_seed, modes, minority, committed, ms_per_chunk, tokens_per_action,
+    parameters, samples_per_s}. `per_task` is each task's success rate. `score` and `per_seed` are mean progress: on
+    PushT the best coverage, else success. `modes` are the
     shares of episodes that passed left and right of the obstacle, `minority` the share of the rarer way out of one and
     the same start (0.5 at best, 0 for one answer each time), `committed` the share that never changed sides; None where
     there is no obstacle. `ms_per_chunk` is the median of one observation on one thread, `tokens_per_action` None for
@@ -45,6 +46,7 @@ def measure(runs: Sequence[Path], judged: Sequence[Path], data: Path) -> dict[st
     return {
         "success": successes / episodes,
         "ci95": list(wilson_interval(successes, episodes)),
+        "per_task": _per_task([row for rows in results for row in rows]),
         "score": fmean(row.progress for rows in results for row in rows),
         "per_seed": [fmean(row.progress for row in rows) for rows in results],
         **_sides(replays),
@@ -53,6 +55,13 @@ def measure(runs: Sequence[Path], judged: Sequence[Path], data: Path) -> dict[st
         "tokens_per_action": _tokens_per_action(policy, Dataset(data)),
         "parameters": sum(value.numel() for value in policy.model.parameters()),
         "samples_per_s": _samples_per_s(runs[0]),
+    }
+
+
+def _per_task(rows: Sequence[Row]) -> dict[str, float]:
+    return {
+        task: fmean(row.status == "success" for row in rows if row.task == task)
+        for task in dict.fromkeys(row.task for row in rows)
     }
 
 
