@@ -24,7 +24,8 @@ class ResNet(Part):
 
     He et al. 2016 (arXiv 1512.03385) with GroupNorm, 16 channels a group, in place of BatchNorm, and spatial softmax,
     as in Diffusion Policy (arXiv 2303.04137). Published size: channels (64, 128, 256, 512), ResNet-18. Deviations: all
-    cameras share their weights; the stem halves a second time by convolution.
+    cameras share their weights; the stem halves a second time by convolution; every channel gives a keypoint, where
+    theirs first narrows to 32; no crops.
     """
 
     tag: ClassVar[str] = "resnet"

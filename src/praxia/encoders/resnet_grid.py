@@ -22,8 +22,9 @@ class ResNetGrid(Part):
     """One token a place of every picture's last feature map, one of the state and one of the instruction.
 
     DETR (arXiv 2005.12872) as ACT uses it (arXiv 2304.13705); published size: channels (64, 128, 256, 512), ResNet-18.
-    Deviations: GroupNorm trained with the policy in place of frozen BatchNorm from ImageNet; the positions, sines and
-    cosines of row and column, are added once and not in every layer, beside a learned vector a picture; an instruction.
+    Deviations: the stem halves its second time by convolution; GroupNorm, trained with the policy, in place of frozen
+    BatchNorm from ImageNet; positions, sines and cosines of row and column, are added once and not in every layer, and
+    a learned vector a picture with them; an instruction.
     The group "readout" holds all tokens, so that a head that takes one vector gets their mean.
     """
 
