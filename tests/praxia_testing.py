@@ -59,9 +59,9 @@ def make_config() -> PolicyConfig:
     """A tiny policy with two moments of picture and state; its actions span [0, 10]."""
     transforms = Transforms(
         bodies=(BodyTransforms(state=Normaliser((-1.0,) * 3, (1.0,) * 3), action=Normaliser((0.0,) * 2, (10.0,) * 2)),),
-        subwords=Subwords.fit(TEXTS),
+        words=Subwords.fit(TEXTS),
     )
-    shapes = dataclasses.replace(make_shapes(), vocabulary=transforms.subwords.size)
+    shapes = dataclasses.replace(make_shapes(), vocabulary=transforms.words.size)
     encoder = FilmCNN(text=SubwordText(width=16, num_heads=2), channels=(8, 8, 8, 8), width=32)
     window = Window({"image.front": (-1, 0), "state": (-1, 0)}, horizon=4)
     model = Composed(encoder=encoder, head=Flow(ResidualMLP(width=32, depth=1)))

@@ -47,9 +47,10 @@ def test_generation_with_its_cache_is_the_network_read_at_once(code):
     torch.nn.init.normal_(head.out.weight)
     ids, valid = head.generate(seen, torch.zeros(3, *head.noise_shape), torch.zeros(3, dtype=torch.int64))
     before = head.lengths[ids].cumsum(1) - head.lengths[ids]
-    inputs = torch.cat([head.begin(torch.zeros(3, 1, dtype=torch.int64)), head.embed(ids[:, :-1])], dim=1)
-    hidden, _ = head.decoder.extend(inputs + head.place(before.clamp_max(7)), head.decoder.prefix(seen), causal=True)
-    logits = head.out(hidden).masked_fill(head.lengths > (8 - before)[..., None], -torch.inf)
+    reading = head.decoder.begin(seen)
+    inputs = torch.cat([head.begin(torch.zeros(3, 1, dtype=torch.int64)), head.embed(ids[:, :-1], reading)], dim=1)
+    hidden, reading = reading.extend(inputs + head.place(before.clamp_max(7)), causal=True)
+    logits = head.out(hidden, reading).masked_fill(head.lengths > (8 - before)[..., None], -torch.inf)
     assert torch.equal(logits.argmax(-1)[valid], ids[valid])
 
 

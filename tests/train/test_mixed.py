@@ -31,7 +31,7 @@ def test_one_policy_of_all_bodies(tiny_run, mixed_paths, tmp_path):
     assert config.embodiments == (BODY, SMALL_BODY)
     assert config.shapes.bodies == ((3, 2), (1, 1))
     texts = [text for path in mixed_paths for text in Dataset(path).instructions]
-    assert config.transforms.subwords.encode(texts)[1].any()
+    assert config.transforms.words.encode(texts)[1].any()
     highest = [Dataset(path).stats["action"]["q99"] for path in (mixed_paths[0], mixed_paths[2])]
     assert config.transforms.bodies[0].action.high == tuple(map(max, *highest))
     policy, _ = load_policy(tmp_path / "run")

@@ -113,6 +113,11 @@ class Window:
         return tuple(name.removeprefix("image.") for name in self.moments if name.startswith("image."))
 
     @property
+    def num_images(self) -> int:
+        """Pictures of all cameras and moments."""
+        return sum(len(self.moments[f"image.{camera}"]) for camera in self.cameras)
+
+    @property
     def history(self) -> int:
         """How many past observations must be kept beside the newest one."""
         return max((-min(offsets) for offsets in self.moments.values()), default=0)

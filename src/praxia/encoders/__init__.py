@@ -4,6 +4,7 @@ ENCODERS = {
     "film-cnn": "praxia.encoders.film_cnn:FilmCNN",
     "no-text": "praxia.encoders.language:NoText",
     "octo": "praxia.encoders.octo:Octo",
+    "public-vlm": "praxia.encoders.public.model:PublicVLM",
     "resnet": "praxia.encoders.resnet:ResNet",
     "resnet-grid": "praxia.encoders.resnet_grid:ResNetGrid",
     "rt1": "praxia.encoders.rt1:RT1",

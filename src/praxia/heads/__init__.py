@@ -9,4 +9,5 @@ HEADS = {
     "parallel-bins": "praxia.heads.parallel:ParallelBins",
     "prefix-transformer": "praxia.heads.prefix:PrefixTransformer",
     "regression": "praxia.heads.regression:Regression",
+    "spoken": "praxia.heads.spoken:Spoken",
 }

@@ -47,14 +47,13 @@ class Autoregressive(Part):
 
 
 class AutoregressiveHead(nn.Module):
-    """See `Autoregressive`. Takes any context.
+    """See `Autoregressive`. Takes any context that its decoder takes.
 
     Where each id says one action entry, padded steps and dims that a body does not have are left out of the loss. An
     id of FAST says something of all steps at once: there a chunk that runs over its episode's end counts as a whole,
     with the last action repeated.
     """
 
-    needs: frozenset[str] = frozenset()
     own: Tensor
     lengths: Tensor
     rest: Tensor
@@ -65,13 +64,12 @@ class AutoregressiveHead(nn.Module):
         self.chunk_size = shapes.horizon * shapes.action_dim
         self.noise_shape = (self.chunk_size,)
         self.decoder = config.decoder.build(context_width)  # pyright: ignore[reportAttributeAccessIssue]
-        width = self.decoder.width
-        self.embed = nn.Embedding(self.code.vocabulary, width)
+        self.needs, width = self.decoder.needs, self.decoder.width
         self.begin = nn.Embedding(len(shapes.bodies), width)
         self.place = nn.Embedding(self.chunk_size, width)
-        for table in (self.embed, self.begin, self.place):
+        for table in (self.begin, self.place):
             nn.init.normal_(table.weight, std=0.02)
-        self.out = nn.Linear(width, self.code.vocabulary)
+        self.embed, self.out = self.decoder.words(self.code.vocabulary)
         lengths = torch.from_numpy(self.code.lengths())
         # What stands where a body has nothing: the id of 0.
         nothing = np.zeros((1, shapes.horizon, shapes.action_dim), np.float32)
@@ -89,9 +87,11 @@ class AutoregressiveHead(nn.Module):
         ids, valid, clipped = encode_on(self.code, action)
         before = self.lengths[ids].cumsum(1) - self.lengths[ids]
         begin = self.begin(batch.embodiment)[:, None]
-        inputs = torch.cat([begin, self.embed(ids[:, :-1])], dim=1) + self.place(before.clamp_max(self.chunk_size - 1))
-        hidden, _ = self.decoder.extend(inputs, self.decoder.prefix(context), causal=True)
-        error = functional.cross_entropy(self.out(hidden).flatten(0, 1).float(), ids.flatten(), reduction="none")
+        reading = self.decoder.begin(context)
+        inputs = torch.cat([begin, self.embed(ids[:, :-1], reading)], dim=1)
+        hidden, reading = reading.extend(inputs + self.place(before.clamp_max(self.chunk_size - 1)), causal=True)
+        logits = self.out(hidden, reading).flatten(0, 1).float()
+        error = functional.cross_entropy(logits, ids.flatten(), reduction="none")
         loss = masked_mean(error.view_as(ids), counts.flatten(1) if self.by_entry else valid)
         return loss, {"cross_entropy": loss.detach(), "clipped": clipped}
 
@@ -108,22 +108,23 @@ class AutoregressiveHead(nn.Module):
         self, context: Context, noise: Float[Tensor, "B N"], embodiment: Int[Tensor, " B"]
     ) -> tuple[Int[Tensor, "B L"], Bool[Tensor, "B L"]]:
         """Ids that together spell a whole chunk, padded with 0, and which of them count."""
-        draws, cache = uniform(noise), self.decoder.prefix(context)
+        draws, reading = uniform(noise), self.decoder.begin(context)
         before = torch.zeros_like(embodiment)
-        x = self.begin(embodiment)
+        x = self.begin(embodiment)[:, None]
         ids, valid = [], []
         for at in range(self.chunk_size):
             left = self.chunk_size - before
             if not left.any():
                 break
-            x = (x + self.place(before.clamp_max(self.chunk_size - 1)))[:, None]
-            hidden, cache = self.decoder.extend(x, cache, causal=True)
-            logits = self.out(hidden[:, 0]).masked_fill(self.lengths > left[:, None].clamp_min(1), -torch.inf)
+            x = x + self.place(before.clamp_max(self.chunk_size - 1))[:, None]
+            hidden, reading = reading.extend(x, causal=True)
+            fits = self.lengths <= left[:, None].clamp_min(1)
+            logits = self.out(hidden, reading)[:, 0].masked_fill(~fits, -torch.inf)
             chosen = self._at_rest(choose(logits, draws[:, at], self.temperature), at, embodiment)
             ids.append(torch.where(left > 0, chosen, 0))
             valid.append(left > 0)
             before = before + torch.where(left > 0, self.lengths[chosen], 0)
-            x = self.embed(chosen)
+            x = self.embed(chosen[:, None], reading)
         return torch.stack(ids, dim=1), torch.stack(valid, dim=1)
 
     def _at_rest(self, ids: Int[Tensor, " B"], at: int, embodiment: Int[Tensor, " B"]) -> Int[Tensor, " B"]:

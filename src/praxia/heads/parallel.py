@@ -31,7 +31,7 @@ class Steps(nn.Module):
 
     def forward(self, context: Context) -> Float[Tensor, "B H D"]:
         queries = self.queries.expand(len(context.tokens), -1, -1)
-        return self.decoder.extend(queries, self.decoder.prefix(context), causal=False)[0]
+        return self.decoder.begin(context).extend(queries, causal=False)[0]
 
 
 @dataclass(frozen=True)
@@ -50,16 +50,15 @@ class OFT(Part):
 
 
 class OFTHead(nn.Module):
-    """See `OFT`. Takes any context; draws no noise."""
+    """See `OFT`. Takes any context that its decoder takes; draws no noise."""
 
-    needs: frozenset[str] = frozenset()
     noise_shape = (0,)
     own: Tensor
 
     def __init__(self, config: OFT, shapes: Shapes, context_width: int):
         super().__init__()
         self.steps = Steps(config.decoder, shapes, context_width)
-        width = self.steps.width
+        self.needs, width = self.steps.decoder.needs, self.steps.width
         self.blocks = nn.ModuleList(
             nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.ReLU()) for _ in range(2)
         )
@@ -113,9 +112,8 @@ class ParallelBins(Part):
 
 
 class ParallelBinsHead(nn.Module):
-    """See `ParallelBins`. Takes any context."""
+    """See `ParallelBins`. Takes any context that its decoder takes."""
 
-    needs: frozenset[str] = frozenset()
     own: Tensor
 
     def __init__(self, config: ParallelBins, shapes: Shapes, context_width: int):
@@ -128,6 +126,7 @@ class ParallelBinsHead(nn.Module):
             )
         self.noise_shape = (shapes.horizon, shapes.action_dim)
         self.steps = Steps(config.decoder, shapes, context_width)
+        self.needs = self.steps.decoder.needs
         self.out = body_linear(len(shapes.bodies), self.steps.width, shapes.action_dim * self.code.vocabulary)
         self.register_buffer("own", own_dims([action for _, action in shapes.bodies]), persistent=False)
 

@@ -1,17 +1,34 @@
-"""A small transformer that reads the context first and then what a head asks of it."""
+"""Who reads on after the context, for heads that ask token by token: a small transformer of the head's own."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from praxia.core.config import Part
 from praxia.nn.stack import Cache, Heads, Stack
 from praxia.nn.types import Context
 
-__all__ = ["PrefixStack", "PrefixTransformer"]
+__all__ = ["PrefixStack", "PrefixTransformer", "Reading"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Where a decoder stands in its text: who reads, what was read, and the context that it began with."""
+
+    read: Callable[..., tuple[Tensor, Cache]]
+    cache: Cache
+    context: Context
+
+    def extend(self, x: Float[Tensor, "B L D"], *, causal: bool) -> tuple[Float[Tensor, "B L D"], "Reading"]:
+        """Read L tokens more: each sees all (or, `causal`, those before it and itself) and the context."""
+        blocks = torch.arange(x.shape[1], device=x.device)
+        valid = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
+        hidden, cache = self.read(x, valid, blocks if causal else blocks * 0, self.cache)
+        return hidden, Reading(self.read, cache, self.context)
 
 
 @dataclass(frozen=True)
@@ -31,7 +48,9 @@ class PrefixTransformer(Part):
 
 
 class PrefixStack(nn.Module):
-    """See `PrefixTransformer`."""
+    """See `PrefixTransformer`. Takes any context."""
+
+    needs: frozenset[str] = frozenset()
 
     def __init__(self, config: PrefixTransformer, context_width: int):
         super().__init__()
@@ -40,13 +59,30 @@ class PrefixStack(nn.Module):
         self.context_in = nn.Linear(context_width, config.width)
         self.stack = Stack(config.width, 4 * config.width, heads)
 
-    def prefix(self, context: Context) -> Cache:
-        """Read the context; what `extend` needs of it."""
+    def begin(self, context: Context) -> Reading:
+        """Read the context."""
         blocks = torch.zeros(context.tokens.shape[1], dtype=torch.int64, device=context.tokens.device)
-        return self.stack(self.context_in(context.tokens), context.mask, blocks)[1]
+        cache = self.stack(self.context_in(context.tokens), context.mask, blocks)[1]
+        return Reading(self.stack, cache, context)
 
-    def extend(self, x: Float[Tensor, "B L D"], cache: Cache, *, causal: bool) -> tuple[Float[Tensor, "B L D"], Cache]:
-        """Read L tokens more: each sees all (or, `causal`, those before it and itself) and the context."""
-        blocks = torch.arange(x.shape[1], device=x.device)
-        valid = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
-        return self.stack(x, valid, blocks if causal else blocks * 0, cache)
+    def words(self, vocabulary: int) -> tuple[nn.Module, nn.Module]:
+        """Tables of the head's own: (ids, reading) -> what is read for them, (hidden, reading) -> logits."""
+        return OwnIds(vocabulary, self.width), OwnLogits(self.width, vocabulary)
+
+
+class OwnIds(nn.Embedding):
+    """A table of embeddings that begins small."""
+
+    def __init__(self, vocabulary: int, width: int):
+        super().__init__(vocabulary, width)
+        nn.init.normal_(self.weight, std=0.02)
+
+    def forward(self, input: Int[Tensor, "B L"], reading: Reading | None = None) -> Float[Tensor, "B L D"]:
+        return super().forward(input)
+
+
+class OwnLogits(nn.Linear):
+    """A linear layer over the ids."""
+
+    def forward(self, input: Float[Tensor, "B L D"], reading: Reading | None = None) -> Float[Tensor, "B L V"]:
+        return super().forward(input)

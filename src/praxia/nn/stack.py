@@ -11,30 +11,39 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["Cache", "Heads", "RMSNorm", "Stack", "rotate"]
+__all__ = ["Cache", "Heads", "RMSNorm", "Stack", "reading", "rotate"]
 
 
 @dataclass(frozen=True)
 class Heads:
-    """What two stacks must share to attend to each other. `num_kv` heads of keys serve `num` heads of queries."""
+    """What two stacks must share to attend to each other. `num_kv` heads of keys serve `num` heads of queries.
+
+    `rope_base` is the base of the rotary positions.
+    """
 
     depth: int
     num: int
     num_kv: int
     width: int
+    rope_base: float = 10_000.0
 
     @property
     def stream(self) -> str:
         """What an encoder of this shape gives, and an expert of this shape needs."""
-        return f"stream of {self.depth} layers with {self.num_kv} of {self.num} heads of {self.width}"
+        heads = f"{self.num_kv} of {self.num} heads of {self.width}"
+        return f"stream of {self.depth} layers with {heads}, rotary base {self.rope_base:g}"
 
 
 @dataclass(frozen=True)
 class Cache:
-    """What was read so far: rotated keys and values [B, KV, N, d] of each layer, and which of the N tokens count."""
+    """What was read so far: rotated keys and values [B, KV, N, d] of each layer, and which of the N tokens count.
+
+    `position` is that of the next token: how many count, unless a model numbers its tokens in another way.
+    """
 
     layers: tuple[tuple[Tensor, Tensor], ...]
     valid: Bool[Tensor, "B N"]
+    position: Int[Tensor, " B"]
 
 
 class Stack(nn.Module):
@@ -63,17 +72,26 @@ class Stack(nn.Module):
         own: equal numbers see each other both ways, rising ones read left to right. Tokens that are not valid are not
         seen and take no position.
         """
-        before = x.new_zeros(len(x), 0, dtype=torch.bool) if cache is None else cache.valid
-        position = before.sum(1, keepdim=True) + valid.cumsum(1) - 1
-        within = (blocks[None, :] <= blocks[:, None]) & valid[:, None]
-        seen = torch.cat([before[:, None].expand(-1, len(blocks), -1), within], dim=2)[:, None]
-        # A token that may see nothing (padding before all else) would be a softmax over nothing.
-        seen = seen | ~seen.any(-1, keepdim=True)
+        position, seen, valid, following = reading(valid, blocks, cache)
         layers = []
         for at, layer in enumerate(self.layers):
             x, keys = layer(x, position, seen, cache and cache.layers[at], condition)
             layers.append(keys)
-        return self.norm(x, condition)[0], Cache(tuple(layers), torch.cat([before, valid], dim=1))
+        return self.norm(x, condition)[0], Cache(tuple(layers), valid, following)
+
+
+def reading(
+    valid: Bool[Tensor, "B L"], blocks: Int[Tensor, " L"], cache: Cache | None
+) -> tuple[Int[Tensor, "B L"], Bool[Tensor, "B 1 L N"], Bool[Tensor, "B N"], Int[Tensor, " B"]]:
+    """How L tokens are read after those in `cache`: positions, who sees whom, who counts of all, the next position."""
+    before = valid[:, :0] if cache is None else cache.valid
+    begin = valid.new_zeros(len(valid), dtype=torch.int64) if cache is None else cache.position
+    position = begin[:, None] + valid.cumsum(1) - 1
+    within = (blocks[None, :] <= blocks[:, None]) & valid[:, None]
+    seen = torch.cat([before[:, None].expand(-1, len(blocks), -1), within], dim=2)[:, None]
+    # A token that may see nothing (padding before all else) would be a softmax over nothing.
+    seen = seen | ~seen.any(-1, keepdim=True)
+    return position, seen, torch.cat([before, valid], dim=1), begin + valid.sum(1)
 
 
 class Layer(nn.Module):
@@ -101,8 +119,9 @@ class Layer(nn.Module):
         condition: Float[Tensor, "B C"] | None,
     ) -> tuple[Float[Tensor, "B L D"], tuple[Tensor, Tensor]]:
         h, opened = self.attention_norm(x, condition)
-        query = rotate(self._split(self.query(h)), position)
-        key, value = rotate(self._split(self.key(h)), position), self._split(self.value(h))
+        query = rotate(self._split(self.query(h)), position, self.heads.rope_base)
+        key = rotate(self._split(self.key(h)), position, self.heads.rope_base)
+        value = self._split(self.value(h))
         if before is not None:
             key, value = torch.cat([before[0], key], dim=2), torch.cat([before[1], value], dim=2)
         mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=seen, enable_gqa=True)

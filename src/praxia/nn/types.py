@@ -14,7 +14,7 @@ from torch import Tensor
 
 from praxia.nn.stack import Cache
 
-__all__ = ["Batch", "Context", "Encoder", "Head", "Shapes", "Trainable"]
+__all__ = ["Batch", "Context", "Encoder", "Head", "Language", "Pretrained", "Shapes", "Trainable"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class Batch:
 
     `images` are [B, T, C, Y, X]; each modality has its own T, and each camera its own Y and X. `embodiment` numbers
     each row's body; what state and action hold in dims that it does not have must not matter.
+
+    `answer` is what a language model should say to `text`; a batch of questions has it instead of actions.
     """
 
     images: Mapping[str, UInt8[Tensor, "B _ C _ _"]]
@@ -59,6 +61,8 @@ class Batch:
     embodiment: Int[Tensor, " B"]
     action: Float[Tensor, "B H A"] | None = None
     action_valid: Bool[Tensor, "B H"] | None = None
+    answer: Int[Tensor, "B M"] | None = None
+    answer_valid: Bool[Tensor, "B M"] | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on `device`; copies from pinned memory do not block."""
@@ -71,18 +75,41 @@ class Batch:
         return replace(self, **{entry.name: move(getattr(self, entry.name)) for entry in fields(self)})
 
 
+@runtime_checkable
+class Language(Protocol):
+    """A language model that has read a context, and can read on after its stream. It has `vocabulary` words."""
+
+    vocabulary: int
+
+    def embed(self, ids: Int[Tensor, "B L"]) -> Float[Tensor, "B L D"]:
+        """What it reads for ids of its vocabulary."""
+        ...
+
+    def read(
+        self, x: Float[Tensor, "B L D"], valid: Bool[Tensor, "B L"], blocks: Int[Tensor, " L"], cache: Cache | None
+    ) -> tuple[Float[Tensor, "B L D"], Cache]:
+        """L tokens more after those in `cache`, as `Stack` reads them."""
+        ...
+
+    def logits(self, hidden: Float[Tensor, "B L D"], words: slice = slice(None)) -> Float[Tensor, "B L V"]:
+        """What it says next, over its vocabulary or a run of it."""
+        ...
+
+
 @dataclass(frozen=True)
 class Context:
     """What an encoder made of an observation: tokens, which of them count, and named runs of them.
 
     The group "readout", where an encoder gives it, summarises the observation for heads that take one vector. `stream`
-    holds the keys and values of a language model's layers, for a head that reads on where it ended.
+    holds the keys and values of a language model's layers, for a head that reads on where it ended; `language` is that
+    model, for a head that speaks with its words.
     """
 
     tokens: Float[Tensor, "B N D"]
     mask: Bool[Tensor, "B N"]
     groups: Mapping[str, slice]
     stream: Cache | None = None
+    language: Language | None = None
 
     def readout(self) -> Float[Tensor, "B D"]:
         """The mean of the group "readout", for a head that needs it."""
@@ -116,6 +143,27 @@ class Head(Protocol):
         self, context: Context, noise: Float[Tensor, "B ..."], embodiment: Int[Tensor, " B"]
     ) -> Float[Tensor, "B H A"]:
         """Actions from noise drawn by the caller: the head itself is deterministic."""
+        ...
+
+
+@runtime_checkable
+class Pretrained(Protocol):
+    """An encoder that begins with public weights, and may train few of them."""
+
+    def load(self) -> None:
+        """Take over the public weights that its config names."""
+        ...
+
+    def adapt(self) -> None:
+        """Freeze what is not trained, and add low-rank adapters: other names in its state from here on."""
+        ...
+
+    def merge(self) -> None:
+        """The inverse of `adapt`, adapters added to the weights that they adapt."""
+        ...
+
+    def answer_loss(self, batch: Batch) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        """Mean cross-entropy of an id of `batch.answer`, in nats."""
         ...
 
 

@@ -1,6 +1,6 @@
 """An encoder and a head put together: what is trained, and what decides."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -14,8 +14,9 @@ from praxia.core.config import Part
 from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.keys import generator
 from praxia.core.types import Decision, Embodiment, Observation, Query, Samples, Window
-from praxia.nn.types import Batch, Shapes
+from praxia.nn.types import Batch, Pretrained, Shapes
 from praxia.transforms.chain import Transforms
+from praxia.transforms.prompt import Prompt
 
 __all__ = ["Composed", "ComposedModel", "LearnedPolicy", "to_batch"]
 
@@ -28,14 +29,26 @@ class Composed(Part):
     encoder: Part
     head: Part
 
+    def words(self, num_pictures: int) -> Prompt | None:
+        """The words that the encoder's public model knows, for windows of so many pictures; None: the data's own."""
+        words = getattr(self.encoder, "words", None)
+        return None if words is None else words(num_pictures)
+
     def fit(self, chunks: Callable[[], Float32[np.ndarray, "B H A"]]) -> "Composed":
-        """With the head's code fitted, where it has one; `chunks` gives normalised actions of the training data."""
-        fit = getattr(self.head, "fit", None)
-        return self if fit is None else replace(self, head=fit(chunks()))
+        """With what parts learn of the data before training: a head's code, a public model's sizes.
+
+        `chunks` gives normalised actions of the training data.
+        """
+        encoder, head = (getattr(part, "fit", None) for part in (self.encoder, self.head))
+        return Composed(encoder() if encoder else self.encoder, head(chunks()) if head else self.head)
 
     def unfitted(self) -> "Composed":
         """As it was before `fit`."""
-        return replace(self, head=replace(self.head, fitted=None)) if hasattr(self.head, "fitted") else self  # pyright: ignore[reportCallIssue]
+
+        def before(part: Part) -> Part:
+            return replace(part, fitted=None) if hasattr(part, "fitted") else part  # pyright: ignore[reportCallIssue]
+
+        return Composed(before(self.encoder), before(self.head))
 
     def build(self, shapes: Shapes) -> "ComposedModel":
         """The network with fresh weights.
@@ -61,8 +74,28 @@ class ComposedModel(nn.Module):
         self.encoder = encoder
         self.head = head
 
+    def begin(self, weights: Mapping[str, Tensor] | None) -> None:
+        """Take over `weights`, or (None) the public ones that the encoder names, and freeze or adapt what it says."""
+        public = self.encoder if isinstance(self.encoder, Pretrained) else None
+        if weights is not None:
+            self.load_state_dict(dict(weights))
+        elif public is not None:
+            public.load()
+        if public is not None:
+            public.adapt()
+
+    def finish(self, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """`weights`, in the names of before training: adapters merged. The model is theirs afterwards."""
+        if not isinstance(self.encoder, Pretrained):
+            return weights
+        self.load_state_dict(dict(weights))
+        self.encoder.merge()
+        return self.state_dict()
+
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """A scalar and its metrics; all randomness comes from `generator`."""
+        """A scalar and its metrics; all randomness comes from `generator`. Questions ask the language model alone."""
+        if batch.answer is not None:
+            return self.encoder.answer_loss(batch)  # pyright: ignore[reportCallIssue]
         return self.head.loss(self.encoder(batch), batch, generator)  # pyright: ignore[reportCallIssue]
 
     def sample(self, batch: Batch, noise: Float[Tensor, "B ..."]) -> Float[Tensor, "B H A"]:
@@ -175,7 +208,7 @@ def stack_queries(queries: Sequence[Query], window: Window, body: int) -> Sample
 
 def to_batch(samples: Samples, transforms: Transforms) -> Batch:
     """Encoded samples as CPU tensors; pictures keep their memory, seen as channels first."""
-    text, text_valid = transforms.subwords.encode(samples.instruction)
+    text, text_valid = transforms.text(samples)
     return Batch(
         images={name: torch.from_numpy(value).permute(0, 1, 4, 2, 3) for name, value in samples.images.items()},
         image_valid={name: torch.from_numpy(value) for name, value in samples.image_valid.items()},

@@ -100,23 +100,24 @@ def train(
     if fabric.is_global_zero:
         _claim(out, description, resume)
     fabric.barrier()
-    transforms = origin.transforms if origin else _fit_transforms(datasets, windows.embodiments)
+    transforms = origin.transforms if origin else _fit_transforms(run, datasets, windows.embodiments)
     source = Source(windows, transforms, run.train.seed, run.train.batch_size)
     model_config = origin.model if origin else run.model.fit(lambda: _chunks(run, datasets, transforms))
     config = _config(run, model_config, source, description)
     torch.manual_seed(run.train.seed)
     model = config.model.build(config.shapes)
-    if origin:
-        model.load_state_dict(dict(origin.weights))
+    model.begin(origin and origin.weights)
     result = _fit(fabric, run, model, source, out, report)
-    result["weights_sha256"] = save_policy(out / "policy", config, result.pop("ema")) if fabric.is_global_zero else ""
+    weights = model.finish(result.pop("ema"))
+    result["weights_sha256"] = save_policy(out / "policy", config, weights) if fabric.is_global_zero else ""
     return {"checkpoint": str(out / "policy"), **result}
 
 
-def _fit_transforms(datasets: Sequence[Dataset], bodies: Sequence[Embodiment]) -> Transforms:
+def _fit_transforms(run: TrainRun, datasets: Sequence[Dataset], bodies: Sequence[Embodiment]) -> Transforms:
     return Transforms.fit(
         ([one.stats for one in datasets if one.embodiment.name == body.name] for body in bodies),
         [text for one in datasets for text in one.instructions],
+        run.model.words(run.window.num_images),
     )
 
 
@@ -129,11 +130,11 @@ def _config(run: TrainRun, model: Composed, source: Source, description: dict[st
     bodies = source.windows.embodiments
     shapes = Shapes(
         cameras=run.window.cameras,
-        num_images=sum(len(run.window.moments[f"image.{camera}"]) for camera in run.window.cameras),
+        num_images=run.window.num_images,
         num_states=len(run.window.moments["state"]),
         bodies=tuple((body.state_dim, body.action_dim) for body in bodies),
         horizon=run.window.horizon,
-        vocabulary=source.transforms.subwords.size,
+        vocabulary=source.transforms.words.size,
     )
     return PolicyConfig(model, shapes, source.transforms, bodies, run.window, description)
 

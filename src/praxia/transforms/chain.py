@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float32, Int64
 
+from praxia.core.errors import MismatchError
 from praxia.core.types import Samples
 from praxia.transforms.normalise import Normaliser
+from praxia.transforms.prompt import Prompt
 from praxia.transforms.subwords import Subwords
 
 __all__ = ["BodyTransforms", "Stats", "Transforms"]
@@ -36,15 +38,17 @@ class BodyTransforms:
 
 @dataclass(frozen=True)
 class Transforms:
-    """Normalisation of each body's state and action, in the order of the embodiments, and one vocabulary."""
+    """Normalisation of each body's state and action, in the order of the embodiments, and the words of instructions."""
 
     bodies: tuple[BodyTransforms, ...]
-    subwords: Subwords
+    words: Subwords | Prompt
 
     @classmethod
-    def fit(cls, stats: Iterable[Iterable[Stats]], instructions: Sequence[str]) -> "Transforms":
-        """From the statistics of the data sets of each body and the instructions of all."""
-        return cls(tuple(BodyTransforms.fit(body) for body in stats), Subwords.fit(instructions))
+    def fit(
+        cls, stats: Iterable[Iterable[Stats]], instructions: Sequence[str], words: Prompt | None = None
+    ) -> "Transforms":
+        """From the statistics of the data sets of each body and, unless a model brings `words`, all instructions."""
+        return cls(tuple(BodyTransforms.fit(body) for body in stats), words or Subwords.fit(instructions))
 
     def encode(self, samples: Samples) -> Samples:
         """Normalise each row by its own body; dims that it does not have become zero.
@@ -57,6 +61,13 @@ class Transforms:
         action = _by_body(samples.action, samples.embodiment, [body.action for body in self.bodies])
         return replace(samples, state=state, action=action)
 
+    def text(self, samples: Samples) -> tuple[Int64[np.ndarray, "B L"], Bool[np.ndarray, "B L"]]:
+        """Ids of what encoded samples are told, padded with 0, and which of them count."""
+        own = [body.state.size for body in self.bodies]
+        if len(set(own)) > 1 and isinstance(self.words, Prompt) and self.words.tells_state:
+            raise MismatchError(f"a prompt that tells the state needs bodies of one state size, got {own}")
+        return self.words.encode(samples.instruction, samples.state[:, -1])
+
     def decode(self, action: Float32[np.ndarray, "*batch H A"], body: int) -> Float32[np.ndarray, "*batch H D"]:
         """Network outputs to the declared units of the embodiment numbered `body`, cut to its own dims."""
         normaliser = self.bodies[body].action
@@ -65,7 +76,7 @@ class Transforms:
     def to_json(self) -> dict[str, Any]:
         return {
             "bodies": [{"state": body.state.to_json(), "action": body.action.to_json()} for body in self.bodies],
-            "subwords": {"model": self.subwords.model, "max_length": self.subwords.max_length},
+            "prompt" if isinstance(self.words, Prompt) else "subwords": self.words.to_json(),
         }
 
     @classmethod
@@ -74,7 +85,8 @@ class Transforms:
             BodyTransforms(Normaliser.from_json(body["state"]), Normaliser.from_json(body["action"]))
             for body in value["bodies"]
         )
-        return cls(tuple(bodies), Subwords(**value["subwords"]))
+        words = Prompt(**value["prompt"]) if "prompt" in value else Subwords(**value["subwords"])
+        return cls(tuple(bodies), words)
 
 
 def _by_body(

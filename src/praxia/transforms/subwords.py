@@ -1,12 +1,15 @@
 """Instructions <-> subword ids: a byte-pair vocabulary fitted on the data set's own instructions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Float32, Int64
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+from praxia.transforms.padding import padded
 
 __all__ = ["Subwords"]
 
@@ -57,15 +60,14 @@ class Subwords:
         """How many ids there are. Id 0 pads."""
         return self._tokenizer.get_vocab_size()
 
-    def encode(self, instructions: Sequence[str]) -> tuple[Int64[np.ndarray, "B L"], Bool[np.ndarray, "B L"]]:
-        """Ids, padded with 0 to the longest of these instructions, and which of them count."""
-        rows = [self._ids(text) for text in instructions]
-        ids = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
-        valid = np.zeros(ids.shape, dtype=bool)
-        for row, tokens in enumerate(rows):
-            ids[row, : len(tokens)] = tokens
-            valid[row, : len(tokens)] = True
-        return ids, valid
+    def encode(
+        self, instructions: Sequence[str], states: Float32[np.ndarray, "B S"] | None = None
+    ) -> tuple[Int64[np.ndarray, "B L"], Bool[np.ndarray, "B L"]]:
+        """Ids, padded with 0 to the longest of these instructions, and which of them count; states are not told."""
+        return padded([self._ids(text) for text in instructions])
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The (lower-cased) text behind `ids`."""

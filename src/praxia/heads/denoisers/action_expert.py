@@ -35,6 +35,7 @@ class ActionExpert(Part):
     num_heads: int = 4
     num_kv_heads: int = 1
     head_width: int = 32
+    rope_base: float = 10_000.0
     ada_norm: bool = False
 
     def build(self, shapes: Shapes, context_width: int) -> "ActionExpertDenoiser":
@@ -46,7 +47,7 @@ class ActionExpertDenoiser(nn.Module):
 
     def __init__(self, config: ActionExpert, shapes: Shapes):
         super().__init__()
-        heads = Heads(config.depth, config.num_heads, config.num_kv_heads, config.head_width)
+        heads = Heads(config.depth, config.num_heads, config.num_kv_heads, config.head_width, config.rope_base)
         self.needs = frozenset({heads.stream})
         self.width = width = config.width
         num_bodies = len(shapes.bodies)
@@ -60,7 +61,8 @@ class ActionExpertDenoiser(nn.Module):
 
     def condition(self, context: Context) -> tuple[Tensor, ...]:
         assert context.stream is not None, "an encoder that gives a stream has one"
-        return context.stream.valid, *(value for layer in context.stream.layers for value in layer)
+        stream = context.stream
+        return stream.valid, stream.position, *(value for layer in stream.layers for value in layer)
 
     def forward(
         self,
@@ -69,8 +71,8 @@ class ActionExpertDenoiser(nn.Module):
         condition: tuple[Tensor, ...],
         embodiment: Int[Tensor, " B"],
     ) -> Float[Tensor, "B H A"]:
-        valid, *values = condition
-        cache = Cache(tuple(zip(values[::2], values[1::2], strict=True)), valid)
+        valid, position, *values = condition
+        cache = Cache(tuple(zip(values[::2], values[1::2], strict=True)), valid, position)
         steps, moment = self.action_in(x, embodiment), sinusoid(time, self.width)
         if self.ada_norm:
             steer = functional.silu(self.time_in(moment))

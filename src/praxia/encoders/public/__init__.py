@@ -1,0 +1,1 @@
+"""Public vision-language models, through the `transformers` library, as encoders."""

@@ -1,0 +1,111 @@
+"""A public model's folder, as the Hub lays it out: config.json, tokenizer.json, safetensors. Nothing is unpickled."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from praxia.core.errors import MismatchError, PraxiaError
+
+__all__ = ["build_model", "load_weights", "read_architecture", "read_tokeniser"]
+
+
+def read_architecture(folder: Path, family: str, expected: str) -> dict[str, Any]:
+    """The `transformers` config of the model in `folder`, as JSON.
+
+    Raises:
+        PraxiaError: no config or no safetensors there. MismatchError: a model of another family than `expected`'s.
+    """
+    path = folder / "config.json"
+    if not path.is_file() or not any(folder.glob("*.safetensors")):
+        raise PraxiaError(
+            f"expected the files of a public model at {folder} (config.json, tokenizer.json, *.safetensors), got "
+            f"{'no safetensors' if path.is_file() else 'no config.json'}"
+        )
+    found = json.loads(path.read_text()).get("model_type")
+    if found != family:
+        raise MismatchError(
+            f"expected a model of the family {family!r} at {folder}, as {expected} is, got {found!r}; name a model of "
+            "that family with --model.encoder.model, or other weights"
+        )
+    from transformers import AutoConfig
+
+    # Through the library, so that files of its earlier versions are understood.
+    return json.loads(json.dumps(AutoConfig.from_pretrained(folder, local_files_only=True).to_dict()))
+
+
+def read_tokeniser(folder: Path) -> str:
+    """The text of tokenizer.json.
+
+    Raises:
+        PraxiaError: there is none.
+    """
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        raise PraxiaError(f"expected the tokeniser of a public model at {path}, got nothing")
+    return path.read_text()
+
+
+def build_model(family: str, architecture: Mapping[str, Any], depth: int) -> Any:
+    """A model with fresh weights; `depth` above 0 keeps only the first layers of its language model."""
+    from transformers import AutoConfig, AutoModelForImageTextToText
+
+    config = AutoConfig.for_model(family, **{key: value for key, value in architecture.items() if key != "model_type"})
+    _cut(config, depth)
+    return AutoModelForImageTextToText.from_config(config, attn_implementation="sdpa")
+
+
+def load_weights(folder: Path, depth: int) -> Any:
+    """The model of `folder` in float32, whatever its files hold; see `build_model` for `depth`.
+
+    Raises:
+        MismatchError: the files lack weights, or hold some of other shapes.
+    """
+    from transformers import AutoConfig, AutoModelForImageTextToText
+
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    _cut(config, depth)
+    with _quiet():
+        loaded: Any = AutoModelForImageTextToText.from_pretrained(
+            folder,
+            config=config,
+            dtype="float32",
+            attn_implementation="sdpa",
+            use_safetensors=True,
+            local_files_only=True,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
+    model, found = loaded
+    wrong = [str(key) for key in (*found["missing_keys"], *found["mismatched_keys"])]
+    if wrong:
+        raise MismatchError(
+            f"the safetensors in {folder} do not fit its config.json: {len(wrong)} weights are missing or of another "
+            f"shape, {sorted(wrong)[0]} among them; copy the folder again"
+        )
+    return model
+
+
+def _cut(config: Any, depth: int) -> None:
+    text = config.text_config
+    if not 0 <= depth <= text.num_hidden_layers:
+        raise MismatchError(f"expected a depth of at most {text.num_hidden_layers} layers, got {depth}")
+    text.num_hidden_layers = depth or text.num_hidden_layers
+    if depth and getattr(text, "layer_types", None):
+        text.layer_types = text.layer_types[:depth]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the library's progress bars and its report of weights that are not used."""
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        logging.enable_progress_bar()

@@ -1,0 +1,76 @@
+"""Who reads on after the context: the encoder's own language model, in whose words actions are spoken."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from praxia.core.config import Part
+from praxia.heads.prefix import Reading
+from praxia.nn.types import Context
+
+__all__ = ["Spoken", "SpokenDecoder"]
+
+
+@dataclass(frozen=True)
+class Spoken(Part):
+    """The language model that read the context goes on reading; ids of actions are the last ones of its vocabulary.
+
+    RT-2 (arXiv 2307.15818), OpenVLA (arXiv 2406.09246): id i is word number vocabulary - 1 - `skip` - i. pi0-FAST skips
+    the last 128, PaliGemma's own marks. Only ids of actions can be said. Deviations: the first id follows a learned
+    token instead of the prompt's last word, and every token's input also says how many numbers stand before it.
+    """
+
+    tag: ClassVar[str] = "spoken"
+    skip: int = 0
+
+    def build(self, context_width: int) -> "SpokenDecoder":
+        return SpokenDecoder(self, context_width)
+
+
+class SpokenDecoder(nn.Module):
+    """See `Spoken`. Needs a language model that goes on reading; has no weights."""
+
+    needs = frozenset({"language"})
+
+    def __init__(self, config: Spoken, context_width: int):
+        super().__init__()
+        self.skip, self.width = config.skip, context_width
+
+    def begin(self, context: Context) -> Reading:
+        """The language model where it ended."""
+        assert context.language is not None, "an encoder that gives language has one"
+        assert context.stream is not None
+        return Reading(context.language.read, context.stream, context)
+
+    def words(self, vocabulary: int) -> tuple[nn.Module, nn.Module]:
+        """The language model's own words: (ids, reading) -> what it reads for them, (hidden, reading) -> logits."""
+        return SpokenIds(vocabulary, self.skip), SpokenLogits(vocabulary, self.skip)
+
+
+class SpokenIds(nn.Module):
+    """Ids as the language model's embeddings."""
+
+    def __init__(self, vocabulary: int, skip: int):
+        super().__init__()
+        self.vocabulary, self.skip = vocabulary, skip
+
+    def forward(self, ids: Int[Tensor, "B L"], reading: Reading) -> Float[Tensor, "B L D"]:
+        language = reading.context.language
+        assert language is not None
+        return language.embed(language.vocabulary - 1 - self.skip - ids)
+
+
+class SpokenLogits(nn.Module):
+    """The language model's logits of the ids, in their order."""
+
+    def __init__(self, vocabulary: int, skip: int):
+        super().__init__()
+        self.vocabulary, self.skip = vocabulary, skip
+
+    def forward(self, hidden: Float[Tensor, "B L D"], reading: Reading) -> Float[Tensor, "B L V"]:
+        language = reading.context.language
+        assert language is not None
+        end = language.vocabulary - self.skip
+        return language.logits(hidden, slice(end - self.vocabulary, end)).flip(-1)

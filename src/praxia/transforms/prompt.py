@@ -1,0 +1,92 @@
+"""Instructions in the words of a public language model: its tokeniser, and a template around what is told."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int64
+from tokenizers import Tokenizer
+
+from praxia.core.errors import PraxiaError
+from praxia.transforms.padding import padded
+
+__all__ = ["NUM_STATE_BINS", "Prompt"]
+
+PICTURES, INSTRUCTION, STATE = "{pictures}", "{instruction}", "{state}"
+# pi0.5 and pi0-FAST: each state dim as one of 256 numbers.
+NUM_STATE_BINS = 256
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt template in the ids of a model's own tokeniser (the `tokenizers` library's JSON, as a value).
+
+    `template` holds "{pictures}" once, "{instruction}", and perhaps "{state}": the normalised state of the newest
+    moment as numbers 0 ... 255 with spaces between (pi0.5; openpi's `tokenizer.py`), a bin being 2/256 wide from -1.
+    `picture` is what stands for one picture: marks of the model, and its placeholder once for each of the picture's
+    tokens. Instructions are stripped, and line ends in them become spaces. No special ids are added but those that the
+    template names. `closing` ends an answer.
+
+    Raises:
+        PraxiaError: a template without "{pictures}" once, or without "{instruction}".
+    """
+
+    model: str
+    template: str
+    picture: str
+    num_pictures: int
+    closing: str
+
+    def __post_init__(self) -> None:
+        if self.template.count(PICTURES) != 1 or INSTRUCTION not in self.template:
+            raise PraxiaError(f"expected a template with {PICTURES} once and {INSTRUCTION}, got {self.template!r}")
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        return Tokenizer.from_str(self.model)
+
+    @cached_property
+    def _ids(self):
+        return lru_cache(maxsize=4096)(lambda text: self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    @property
+    def size(self) -> int:
+        """How many ids the tokeniser has; a model may have rows for more."""
+        return self._tokenizer.get_vocab_size()
+
+    @property
+    def tells_state(self) -> bool:
+        """Whether the state is told in words."""
+        return STATE in self.template
+
+    def encode(
+        self, instructions: Sequence[str], states: Float32[np.ndarray, "B S"], num_pictures: int | None = None
+    ) -> tuple[Int64[np.ndarray, "B L"], Bool[np.ndarray, "B L"]]:
+        """Ids of the whole prompt, padded with 0 to the longest, and which of them count."""
+        # Placeholders are special ids, at which a tokeniser splits anyway: what is before and after can be read alone.
+        before, after = self.template.split(PICTURES)
+        pictures = self._ids(self.picture) * (self.num_pictures if num_pictures is None else num_pictures)
+        rows = []
+        for instruction, state in zip(instructions, states, strict=True):
+            told = [self._fill(part, instruction, state) for part in (before, after)]
+            rows.append([*self._ids(told[0]), *pictures, *self._ids(told[1])])
+        return padded(rows)
+
+    def answers(self, texts: Sequence[str]) -> tuple[Int64[np.ndarray, "B M"], Bool[np.ndarray, "B M"]]:
+        """Ids of what is to be said, with the closing mark, padded with 0, and which of them count."""
+        return padded([self._ids(f"{text}{self.closing}") for text in texts])
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text behind `ids`, marks included."""
+        return self._tokenizer.decode(list(ids), skip_special_tokens=False)
+
+    def _fill(self, part: str, instruction: str, state: Float32[np.ndarray, " S"]) -> str:
+        if STATE in part:
+            bins = np.clip(np.floor((state + 1) / 2 * NUM_STATE_BINS), 0, NUM_STATE_BINS - 1).astype(int)
+            part = part.replace(STATE, " ".join(map(str, bins)))
+        return part.replace(INSTRUCTION, " ".join(instruction.strip().split("\n")))
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)

@@ -1,0 +1,285 @@
+"""Tiny models of the public families, against what `transformers` itself computes with the same weights."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from public_models import MODELS, make_model, save_model, small_config
+from safetensors.torch import load_file, save_file
+
+from praxia.core.errors import MismatchError, PraxiaError, UnknownName
+from praxia.encoders.public.model import PublicVLM
+from praxia.nn.types import Batch, Pretrained, Shapes
+
+INSTRUCTIONS = ("push the block", "what colour is the block to the left?")
+CAMERAS = ("front", "wrist")
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def family(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def folder(family, tmp_path_factory):
+    return save_model(family, tmp_path_factory.mktemp(family))
+
+
+def make_encoder(family, folder, **options):
+    part = PublicVLM(MODELS[family], str(folder), **options).fit()
+    shapes = Shapes(CAMERAS, num_images=2, num_states=1, bodies=((3, 2),), horizon=4, vocabulary=1)
+    encoder = part.build(shapes).eval()
+    encoder.load()
+    return part, encoder
+
+
+def make_batch(part, encoder, size=None):
+    """Two rows with prompts of other lengths and two pictures each."""
+    text, valid = part.words(2).encode(INSTRUCTIONS, np.zeros((2, 3), np.float32))
+    size = size or (encoder.side, encoder.side)
+    pixels = torch.Generator().manual_seed(0)
+    images = {name: torch.randint(0, 256, (2, 1, 3, *size), dtype=torch.uint8, generator=pixels) for name in CAMERAS}
+    return Batch(
+        images=images,
+        image_valid={name: torch.ones(2, 1, dtype=torch.bool) for name in CAMERAS},
+        state=torch.randn(2, 1, 3, generator=pixels),
+        state_valid=torch.ones(2, 1, dtype=torch.bool),
+        text=torch.from_numpy(text),
+        text_valid=torch.from_numpy(valid),
+        embodiment=torch.zeros(2, dtype=torch.int64),
+    )
+
+
+def official_pixels(family, images):
+    """What the family's own processor makes of uint8 pictures [n, 3, Y, X] of the right size."""
+    pictures = [np.asarray(image.permute(1, 2, 0)) for image in images]
+    if family == "paligemma":
+        from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+
+        return SiglipImageProcessorPil(do_resize=False)(pictures, return_tensors="pt")
+    if family == "smolvlm":
+        from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
+
+        found = SmolVLMImageProcessorPil(do_resize=False, do_image_splitting=False, do_pad=False)(
+            [pictures], return_tensors="pt"
+        )
+        return {"pixel_values": found["pixel_values"]}
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+    return Qwen2VLImageProcessorPil(patch_size=2, do_resize=False)(pictures, return_tensors="pt")
+
+
+def official_logits(family, ids, num_prompt, images):
+    """One row through the whole public model: a prompt of `num_prompt` ids, and an answer after it."""
+    more = dict(official_pixels(family, images))
+    kinds = torch.arange(len(ids)) >= num_prompt
+    if family == "paligemma":
+        more["token_type_ids"] = kinds.long()[None]
+    if family == "qwen2_5_vl":
+        more["mm_token_type_ids"] = (ids == small_config(family)["image_token_id"]).int()[None]
+    with torch.inference_mode():
+        return make_model(family)(input_ids=ids[None], attention_mask=torch.ones(1, len(ids)).long(), **more).logits[0]
+
+
+def test_what_it_says_is_what_the_public_model_says(family, folder):
+    part, encoder = make_encoder(family, folder)
+    batch = make_batch(part, encoder)
+    with torch.inference_mode():
+        context = encoder(batch)
+        said = encoder.language.logits(context.tokens)
+    for row, valid in enumerate(batch.text_valid):
+        ids = batch.text[row, valid]
+        expected = official_logits(family, ids, len(ids), torch.cat([one[row] for one in batch.images.values()]))
+        assert expected.std() > 0.1
+        torch.testing.assert_close(said[row, : len(ids)], expected, atol=2e-5, rtol=2e-5)
+
+
+def test_it_reads_on_as_the_public_model_reads_at_once(family, folder):
+    """Through the cache and at the right positions, behind prompts of other lengths."""
+    part, encoder = make_encoder(family, folder)
+    batch = make_batch(part, encoder)
+    answers, valid = map(torch.from_numpy, part.words(2).answers(["red", "to the left"]))
+    with torch.inference_mode():
+        said = encoder.answer_logits(batch, answers, valid)
+    for row in range(2):
+        ids = torch.cat([batch.text[row, batch.text_valid[row]], answers[row, valid[row]]])
+        num_prompt = int(batch.text_valid[row].sum())
+        pictures = torch.cat([one[row] for one in batch.images.values()])
+        expected = official_logits(family, ids, num_prompt, pictures)[num_prompt - 1 :]
+        torch.testing.assert_close(said[row, : len(expected)], expected, atol=2e-5, rtol=2e-5)
+
+
+def test_the_answer_loss_is_cross_entropy_of_the_answer(family, folder):
+    part, encoder = make_encoder(family, folder)
+    batch = make_batch(part, encoder)
+    answers, valid = map(torch.from_numpy, part.words(2).answers(["red", "to the left"]))
+    loss, _ = encoder.answer_loss(dataclasses.replace(batch, answer=answers, answer_valid=valid))
+    expected = []
+    for row in range(2):
+        ids = torch.cat([batch.text[row, batch.text_valid[row]], answers[row, valid[row]]])
+        begin = int(batch.text_valid[row].sum())
+        pictures = torch.cat([one[row] for one in batch.images.values()])
+        chances = official_logits(family, ids, begin, pictures).double().log_softmax(-1)
+        expected += [-chances[at - 1, ids[at]] for at in range(begin, len(ids))]
+    torch.testing.assert_close(loss.double(), torch.stack(expected).mean(), atol=1e-5, rtol=1e-5)
+
+
+def test_the_state_and_the_readout_see_the_prompt_and_it_does_not_see_them(family, folder):
+    part, encoder = make_encoder(family, folder)
+    batch = make_batch(part, encoder)
+    with torch.inference_mode():
+        before = encoder(batch)
+        after = encoder(dataclasses.replace(batch, state=batch.state + 1))
+        other = {**batch.images, "front": 255 - batch.images["front"]}
+        elsewhere = encoder(dataclasses.replace(batch, images=other))
+    length = batch.text.shape[1]
+    torch.testing.assert_close(after.tokens[:, :length], before.tokens[:, :length])
+    for changed in (after, elsewhere):
+        assert not torch.allclose(changed.readout(), before.readout(), atol=1e-3)
+    # The stream ends with the state, whose position is the next after the words.
+    assert before.stream is not None
+    assert before.stream.layers[0][0].shape[2] == length + 1 == before.stream.valid.shape[1]
+
+
+def test_a_padded_row_is_the_row_alone(family, folder):
+    part, encoder = make_encoder(family, folder)
+    batch = make_batch(part, encoder)
+    short = int(batch.text_valid[0].sum())
+    alone = dataclasses.replace(
+        batch,
+        images={name: value[:1] for name, value in batch.images.items()},
+        image_valid={},
+        state=batch.state[:1],
+        text=batch.text[:1, :short],
+        text_valid=batch.text_valid[:1, :short],
+        embodiment=batch.embodiment[:1],
+    )
+    with torch.inference_mode():
+        torch.testing.assert_close(encoder(batch).readout()[:1], encoder(alone).readout(), atol=2e-5, rtol=2e-5)
+
+
+def test_pictures_of_another_shape_are_padded_to_a_square(family, folder):
+    part, encoder = make_encoder(family, folder)
+    wide = torch.full((1, 3, 20, 40), 255, dtype=torch.uint8)
+    pixels = encoder.family.pixels(wide, encoder.side)
+    assert pixels.shape == (1, 3, encoder.side, encoder.side)
+    above = encoder.side // 4
+    black, white = pixels[0, :, 0, 0], pixels[0, :, encoder.side // 2, 0]
+    assert (pixels[0, :, :above] == black[:, None, None]).all()
+    torch.testing.assert_close(pixels[0, :, above:-above], white[:, None, None].expand(3, 2 * above, encoder.side))
+    with torch.inference_mode():
+        assert encoder(make_batch(part, encoder, size=(20, 40))).tokens.isfinite().all()
+
+
+def test_a_prompt_without_room_for_the_pictures_is_refused(family, folder):
+    part, encoder = make_encoder(family, folder)
+    batch = make_batch(part, encoder)
+    without = dataclasses.replace(batch, text=torch.ones_like(batch.text) * 300)
+    with pytest.raises(MismatchError, match=r"got 2 pictures of \d+ tokens, but the prompt has 0 placeholders"):
+        encoder(without)
+
+
+def test_low_rank_adapters_learn_and_are_merged(family, folder):
+    part, encoder = make_encoder(family, folder, trained="adapters", lora_rank=4)
+    assert isinstance(encoder, Pretrained)
+    batch, names = make_batch(part, encoder), set(encoder.state_dict())
+    before = encoder(batch).tokens.detach()
+    public = {name: value.clone() for name, value in encoder.model.state_dict().items()}
+    encoder.adapt()
+    torch.testing.assert_close(encoder(batch).tokens, before)
+    learning = {name for name, one in encoder.named_parameters() if one.requires_grad}
+    assert {name for name in learning if "lora" not in name} == {"ask", "state_in.weight", "state_in.bias"}
+    assert sum("lora_B" in name for name in learning) == 2 * 7  # of two layers, attention and MLP
+    optimizer = torch.optim.AdamW(encoder.parameters(), lr=1e-2)
+    for _ in range(3):
+        encoder(batch).tokens.square().mean().backward()
+        optimizer.step()
+    adapted = encoder(batch).tokens.detach()
+    assert not torch.allclose(adapted, before, atol=1e-2)
+    encoder.merge()
+    assert set(encoder.state_dict()) == names
+    torch.testing.assert_close(encoder(batch).tokens, adapted, atol=2e-5, rtol=2e-5)
+    changed = {name for name, value in encoder.model.state_dict().items() if not torch.equal(value, public[name])}
+    assert len(changed) == 2 * 7
+    assert all(name.endswith("_proj.weight") for name in changed)
+
+
+@pytest.mark.parametrize(
+    ("trained", "vision", "words"), [("all", True, True), ("language", False, True), ("nothing", False, False)]
+)
+def test_what_is_frozen(family, folder, trained, vision, words):
+    _, encoder = make_encoder(family, folder, trained=trained)
+    encoder.adapt()
+    language = {id(one) for one in encoder.language._text_model.parameters()}
+    for parameter in encoder.model.parameters():
+        assert parameter.requires_grad == (words if id(parameter) in language else vision)
+    assert encoder.ask.requires_grad
+    assert encoder.say is None or encoder.say.weight.requires_grad == words
+
+
+def test_the_first_layers_alone(family, folder):
+    part, encoder = make_encoder(family, folder, depth=1)
+    batch = make_batch(part, encoder)
+    context = encoder(batch)
+    assert context.stream is not None
+    assert len(context.stream.layers) == 1
+    _, whole = make_encoder(family, folder)
+    key = context.stream.layers[0][0]
+    torch.testing.assert_close(key, whole(batch).stream.layers[0][0])
+    with pytest.raises(MismatchError, match="at most 2 layers, got 3"):
+        make_encoder(family, folder, depth=3)
+
+
+def test_a_state_that_is_told_is_no_token(family, folder):
+    part, encoder = make_encoder(family, folder, template="{pictures}Task: {instruction}, State: {state};\n")
+    batch = make_batch(part, encoder)
+    context = encoder(batch)
+    assert context.tokens.shape[1] == batch.text.shape[1] + 1
+    told = part.words(2).decode(batch.text[0, batch.text_valid[0]].tolist())
+    assert told.endswith("Task:Ġpush theĠblock,ĠState: 128Ġ128Ġ128;Ċ") or "128 128 128" in told.replace("Ġ", " ")
+
+
+def test_files_that_do_not_fit(family, folder, tmp_path):
+    other = next(name for name in MODELS if name != family)
+    with pytest.raises(MismatchError, match=f"expected a model of the family '{other}' .* got '{family}'"):
+        PublicVLM(MODELS[other], str(folder)).fit()
+    with pytest.raises(PraxiaError, match="hf download .* --local-dir DIR"):
+        PublicVLM(MODELS[family]).fit()
+    with pytest.raises(PraxiaError, match="got no config.json"):
+        PublicVLM(MODELS[family], str(tmp_path)).fit()
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "tokenizer.json").unlink()
+    with pytest.raises(PraxiaError, match=r"expected the tokeniser .*tokenizer\.json, got nothing"):
+        PublicVLM(MODELS[family], str(tmp_path)).words(1)
+    config = json.loads((folder / "config.json").read_text())
+    config["text_config"]["intermediate_size"] = 80
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(MismatchError, match=r"6 weights are missing or of another shape, .*mlp"):
+        make_encoder_of(family, tmp_path)
+    for path in tmp_path.glob("*.safetensors*"):
+        path.unlink()
+    with pytest.raises(PraxiaError, match="got no safetensors"):
+        PublicVLM(MODELS[family], str(tmp_path)).fit()
+
+
+def make_encoder_of(family, folder):
+    shapes = Shapes(CAMERAS, num_images=2, num_states=1, bodies=((3, 2),), horizon=4, vocabulary=1)
+    PublicVLM(MODELS[family], str(folder)).fit().build(shapes).load()
+
+
+def test_a_file_that_lacks_weights(family, folder, tmp_path):
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    piece = sorted(tmp_path.glob("*.safetensors"))[0]
+    kept = dict(list(load_file(piece).items())[1:])
+    save_file(kept, piece, metadata={"format": "pt"})
+    with pytest.raises(MismatchError, match="1 weights are missing"):
+        make_encoder_of(family, tmp_path)
+
+
+def test_nobody_knows_that_model():
+    with pytest.raises(UnknownName, match="nearest: paligemma-3b-224"):
+        PublicVLM("paligema-3b").fit()
