@@ -62,9 +62,9 @@ def official_pixels(family, images):
     if family == "smolvlm":
         from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
-        found = SmolVLMImageProcessorPil(do_resize=False, do_image_splitting=False, do_pad=False)(
-            [pictures], return_tensors="pt"
-        )
+        found = SmolVLMImageProcessorPil(
+            size={"longest_edge": 28}, max_image_size={"longest_edge": 28}, do_image_splitting=False
+        )([pictures], return_tensors="pt")
         return {"pixel_values": found["pixel_values"]}
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
@@ -152,6 +152,7 @@ def test_a_padded_row_is_the_row_alone(family, folder):
         images={name: value[:1] for name, value in batch.images.items()},
         image_valid={},
         state=batch.state[:1],
+        state_valid=batch.state_valid[:1],
         text=batch.text[:1, :short],
         text_valid=batch.text_valid[:1, :short],
         embodiment=batch.embodiment[:1],
@@ -226,8 +227,8 @@ def test_the_first_layers_alone(family, folder):
     assert context.stream is not None
     assert len(context.stream.layers) == 1
     _, whole = make_encoder(family, folder)
-    key = context.stream.layers[0][0]
-    torch.testing.assert_close(key, whole(batch).stream.layers[0][0])
+    # The last token is the state, whose way in is not public.
+    torch.testing.assert_close(context.stream.layers[0][0][:, :, :-1], whole(batch).stream.layers[0][0][:, :, :-1])
     with pytest.raises(MismatchError, match="at most 2 layers, got 3"):
         make_encoder(family, folder, depth=3)
 
@@ -238,16 +239,16 @@ def test_a_state_that_is_told_is_no_token(family, folder):
     context = encoder(batch)
     assert context.tokens.shape[1] == batch.text.shape[1] + 1
     told = part.words(2).decode(batch.text[0, batch.text_valid[0]].tolist())
-    assert told.endswith("Task:Ġpush theĠblock,ĠState: 128Ġ128Ġ128;Ċ") or "128 128 128" in told.replace("Ġ", " ")
+    assert told.endswith("Task: push the block, State: 128 128 128;\n")
 
 
 def test_files_that_do_not_fit(family, folder, tmp_path):
     other = next(name for name in MODELS if name != family)
     with pytest.raises(MismatchError, match=f"expected a model of the family '{other}' .* got '{family}'"):
         PublicVLM(MODELS[other], str(folder)).fit()
-    with pytest.raises(PraxiaError, match="hf download .* --local-dir DIR"):
+    with pytest.raises(PraxiaError, match=r"hf download .* --local-dir DIR"):
         PublicVLM(MODELS[family]).fit()
-    with pytest.raises(PraxiaError, match="got no config.json"):
+    with pytest.raises(PraxiaError, match=r"got no config\.json"):
         PublicVLM(MODELS[family], str(tmp_path)).fit()
     for path in folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
@@ -276,7 +277,7 @@ def test_a_file_that_lacks_weights(family, folder, tmp_path):
     piece = sorted(tmp_path.glob("*.safetensors"))[0]
     kept = dict(list(load_file(piece).items())[1:])
     save_file(kept, piece, metadata={"format": "pt"})
-    with pytest.raises(MismatchError, match="1 weights are missing"):
+    with pytest.raises(MismatchError, match=r"[12] weights are missing"):
         make_encoder_of(family, tmp_path)
 
 
