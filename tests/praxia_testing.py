@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import av
 import numpy as np
 import torch
 
@@ -96,3 +97,14 @@ def make_query(key: str, step: int, history: int = 2, state_dim: int = 3) -> Que
         return Observation({"front": image}, rng.standard_normal(state_dim).astype(np.float32), TEXTS[0], at / 10)
 
     return Query(tuple(moment(at) for at in range(history)), key, step, row=0)
+
+
+def save_picture(path, colour, size=(20, 40)):
+    """A PNG of one colour."""
+    with av.open(path, "w", format="image2") as container:
+        stream = container.add_stream("png", width=size[1], height=size[0], pix_fmt="rgb24")
+        picture = np.broadcast_to(np.array(colour, np.uint8), (*size, 3))
+        for packet in stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")):
+            container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)

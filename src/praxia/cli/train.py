@@ -34,6 +34,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
         """The data set's folder; several with commas between them train one policy, for all their bodies."""
         out: Path
         """The folder of this run: policy, metrics and state."""
+        questions: Path | None = None
+        """Questions about pictures (LLaVA's JSON), answered by the policy's language model while it learns."""
         start_from: Path | None = None
         """Fine-tune this policy: its weights, normalisers and vocabulary, on new data of bodies like its own."""
         resume: bool = False
@@ -54,6 +56,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
             options.out,
             recipe=name,
             command=command_line("train", arguments),
+            questions=options.questions,
             start_from=options.start_from,
             resume=options.resume,
             report=report,

@@ -14,7 +14,8 @@ __all__ = ["Train", "TrainRun"]
 class Train(Part):
     """The optimisation: AdamW with warm-up and cosine decay to a tenth, gradient clipping, an average of weights.
 
-    `shift_px` is the random shift of the pictures. `checkpoint_s` bounds the work that a kill loses.
+    `shift_px` is the random shift of the pictures. `checkpoint_s` bounds the work that a kill loses. Where questions
+    are asked beside, each step asks `num_questions` and adds `answer_weight` times their loss.
     """
 
     tag: ClassVar[str] = "train"
@@ -26,6 +27,8 @@ class Train(Part):
     clip_norm: float = 1.0
     ema_decay: float = 0.999
     shift_px: int = 3
+    num_questions: int = 16
+    answer_weight: float = 1.0
     seed: int = 0
     checkpoint_s: float = 30.0
     log_every: int = 50

@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +23,17 @@ from praxia.core.types import Embodiment
 from praxia.data.action_chunks import action_chunks
 from praxia.data.dataset import Dataset
 from praxia.data.mixture import Mixture
-from praxia.data.order import batch_indices
+from praxia.data.questions import read_questions
 from praxia.data.windows import Windows
 from praxia.nn.ema import Ema
 from praxia.nn.types import Batch, Shapes
-from praxia.policies.composed import Composed, ComposedModel, to_batch
+from praxia.policies.composed import ComposedModel
+from praxia.train.ahead import ahead
 from praxia.train.augment import random_shift
 from praxia.train.config import TrainRun
 from praxia.train.origin import read_origin
 from praxia.train.schedule import warmup_cosine
+from praxia.train.source import Asked, Source
 from praxia.train.state import TrainState
 from praxia.train.tracker import Tracker
 from praxia.transforms.chain import Transforms
@@ -40,24 +42,8 @@ __all__ = ["Report", "train"]
 
 Report = Callable[[int, dict[str, float | int]], None]
 
-
-@dataclass(frozen=True)
-class Source:
-    """Where batches come from: windows of the data sets through the policy's transforms."""
-
-    windows: Mixture
-    transforms: Transforms
-    seed: int
-    batch_size: int
-
-    def samples_of(self, step: int) -> np.ndarray:
-        """The window numbers of the batch at `step`: a pure function of (seed, step)."""
-        return batch_indices(self.seed, step, self.batch_size, len(self.windows))
-
-    def batch(self, step: int, rank: int, world_size: int) -> Batch:
-        """This process's share of the batch at `step`."""
-        share = self.samples_of(step)[rank::world_size]
-        return to_batch(self.transforms.encode(self.windows.read(share)), self.transforms)
+# The side of a question's picture as it is read; encoders scale it to their own.
+QUESTION_PX = 224
 
 
 def train(
@@ -67,6 +53,7 @@ def train(
     *,
     recipe: str,
     command: str,
+    questions: Path | None = None,
     start_from: Path | None = None,
     resume: bool = False,
     report: Report | None = None,
@@ -74,9 +61,10 @@ def train(
     """Train `run` on the data sets at `data`, write the policy to `out/policy`, and return what was done.
 
     Returns {checkpoint, steps, resumed_from, samples_per_s, weights_sha256}. `report(step, metrics)` is called at
-    every logged step. `start_from` is a policy to fine-tune: its weights, normalisers and vocabulary are taken over,
-    instead of fresh ones. With `resume`, goes on from the last saved state bit-identically (same device, same threads).
-    Under `torchrun --nproc-per-node N -m praxia train ...` N processes share each batch (DDP).
+    every logged step. `questions` is a file of pictures with questions (`data.questions`), answered by the encoder's
+    language model beside the actions. `start_from` is a policy to fine-tune: its weights, normalisers and vocabulary
+    are taken over, instead of fresh ones. With `resume`, goes on from the last saved state bit-identically (same
+    device, same threads). Under `torchrun --nproc-per-node N -m praxia train ...` N processes share each batch (DDP).
 
     Raises:
         PraxiaError: `out` holds a run already, or another run than the one to resume.
@@ -84,26 +72,32 @@ def train(
         TrainingError: the loss is not finite; names the batch.
     """
     expect_positive(**{"train.steps": run.train.steps, "train.batch-size": run.train.batch_size})
-    fabric = Fabric(accelerator="auto", devices=_num_processes(), precision=_precision(run))
+    # Not every weight of a language model takes part in every loss.
+    strategy = "ddp_find_unused_parameters_true" if _num_processes() > 1 else "auto"
+    fabric = Fabric(accelerator="auto", devices=_num_processes(), precision=_precision(run), strategy=strategy)
     fabric.launch()
     datasets = [Dataset(path) for path in data]
     windows = Mixture([Windows(one, run.window, one.select(successful=run.only_success)) for one in datasets])
+    asked = read_questions(questions) if questions else None
     origin = read_origin(start_from, run, windows.embodiments) if start_from else None
     description = {
         "recipe": recipe,
         "config": part_to_json(run),
         "command": command,
         "data": [{"path": str(one.root), "content_sha256": one.content_sha256} for one in datasets],
+        "questions": asked.to_json() if asked else None,
         "seed": run.train.seed,
         "start_from": origin and origin.to_json(),
     }
+    transforms = origin.transforms if origin else _fit_transforms(run, datasets, windows.embodiments)
+    shapes = _shapes(run, windows.embodiments, transforms)
+    model_config = origin.model if origin else run.model.fit(lambda: _chunks(run, datasets, transforms))
+    config = PolicyConfig(model_config, shapes, transforms, windows.embodiments, run.window, description)
+    ask = Asked(asked, run.train.num_questions, QUESTION_PX) if asked else None
+    source = Source(windows, transforms, shapes, run.train.seed, run.train.batch_size, ask)
     if fabric.is_global_zero:
         _claim(out, description, resume)
     fabric.barrier()
-    transforms = origin.transforms if origin else _fit_transforms(run, datasets, windows.embodiments)
-    source = Source(windows, transforms, run.train.seed, run.train.batch_size)
-    model_config = origin.model if origin else run.model.fit(lambda: _chunks(run, datasets, transforms))
-    config = _config(run, model_config, source, description)
     torch.manual_seed(run.train.seed)
     model = config.model.build(config.shapes)
     model.begin(origin and origin.weights)
@@ -126,17 +120,15 @@ def _chunks(run: TrainRun, datasets: Sequence[Dataset], transforms: Transforms) 
     return action_chunks(selected, run.window.horizon, transforms)[0]
 
 
-def _config(run: TrainRun, model: Composed, source: Source, description: dict[str, Any]) -> PolicyConfig:
-    bodies = source.windows.embodiments
-    shapes = Shapes(
+def _shapes(run: TrainRun, bodies: Sequence[Embodiment], transforms: Transforms) -> Shapes:
+    return Shapes(
         cameras=run.window.cameras,
         num_images=run.window.num_images,
         num_states=len(run.window.moments["state"]),
         bodies=tuple((body.state_dim, body.action_dim) for body in bodies),
         horizon=run.window.horizon,
-        vocabulary=source.transforms.words.size,
+        vocabulary=transforms.words.size,
     )
-    return PolicyConfig(model, shapes, source.transforms, bodies, run.window, description)
 
 
 def _claim(out: Path, description: dict[str, Any], resume: bool) -> None:
@@ -154,6 +146,9 @@ def _claim(out: Path, description: dict[str, Any], resume: bool) -> None:
             raise PraxiaError(
                 f"{out} was begun with another {name}; resume with the same options as {before['command']!r}"
             )
+    asked = [(one.get("questions") or {}).get("content_sha256") for one in (before, description)]
+    if asked[0] != asked[1]:
+        raise PraxiaError(f"{out} was begun with other questions; resume with the same as {before['command']!r}")
     origins = [(one.get("start_from") or {}).get("weights_sha256") for one in (before, description)]
     if origins[0] != origins[1]:
         raise PraxiaError(f"{out} was begun with another start_from; resume with the same as {before['command']!r}")
@@ -179,8 +174,8 @@ def _fit(
     clock = Clock(resumed_from)
     first_bad = torch.full((), options.steps, device=fabric.device)
     with _tracker(fabric, run, out, resumed_from) as tracker:
-        for step in range(resumed_from, options.steps):
-            loss = _step(fabric, run, wrapped, optimizer, source, step)
+        for step, batches in ahead(partial(_batches, fabric, source), resumed_from, options.steps):
+            loss = _step(fabric, run, wrapped, optimizer, batches, step)
             ema.update(model, step)
             first_bad = torch.where(loss.isfinite(), first_bad, first_bad.clamp_max(step))
             done = step + 1
@@ -207,11 +202,15 @@ def _tracker(fabric: Fabric, run: TrainRun, out: Path, resumed_from: int) -> Abs
     return closing(Tracker(out, run.train.tracker, part_to_json(run), resumed_from))
 
 
-def _step(fabric: Fabric, run: TrainRun, model, optimizer, source: Source, step: int) -> Tensor:
+def _batches(fabric: Fabric, source: Source, step: int) -> tuple[Batch, Batch | None]:
+    return source.batch(step, fabric.global_rank, fabric.world_size)
+
+
+def _step(fabric: Fabric, run: TrainRun, model, optimizer, batches: tuple[Batch, Batch | None], step: int) -> Tensor:
     """One optimiser step. All of its randomness is keyed by (seed, step, rank)."""
     options = run.train
     generator = torch.Generator(fabric.device).manual_seed(seed(options.seed, step, fabric.global_rank))
-    batch = source.batch(step, fabric.global_rank, fabric.world_size).to(fabric.device)
+    batch, asked = batches[0].to(fabric.device), batches[1]
     if options.shift_px:
         batch = random_shift(batch, options.shift_px, generator)
     for group in optimizer.param_groups:
@@ -219,6 +218,10 @@ def _step(fabric: Fabric, run: TrainRun, model, optimizer, source: Source, step:
     optimizer.zero_grad(set_to_none=True)
     loss, _ = model(batch, generator)
     fabric.backward(loss)
+    if asked is not None:
+        said, _ = model(asked.to(fabric.device), generator)
+        fabric.backward(options.answer_weight * said)
+        loss = loss + options.answer_weight * said
     fabric.clip_gradients(model, optimizer, max_norm=options.clip_norm, error_if_nonfinite=False)
     optimizer.step()
     return loss.detach()

@@ -27,7 +27,7 @@ class Prompt:
     moment as numbers 0 ... 255 with spaces between (pi0.5; openpi's `tokenizer.py`), a bin being 2/256 wide from -1.
     `picture` is what stands for one picture: marks of the model, and its placeholder once for each of the picture's
     tokens. Instructions are stripped, and line ends in them become spaces. No special ids are added but those that the
-    template names. `closing` ends an answer.
+    template names. `question` is the template of a question about one picture, `closing` ends its answer.
 
     Raises:
         PraxiaError: a template without "{pictures}" once, or without "{instruction}".
@@ -38,6 +38,7 @@ class Prompt:
     picture: str
     num_pictures: int
     closing: str
+    question: str
 
     def __post_init__(self) -> None:
         if self.template.count(PICTURES) != 1 or INSTRUCTION not in self.template:
@@ -62,17 +63,15 @@ class Prompt:
         return STATE in self.template
 
     def encode(
-        self, instructions: Sequence[str], states: Float32[np.ndarray, "B S"], num_pictures: int | None = None
+        self, instructions: Sequence[str], states: Float32[np.ndarray, "B S"]
     ) -> tuple[Int64[np.ndarray, "B L"], Bool[np.ndarray, "B L"]]:
         """Ids of the whole prompt, padded with 0 to the longest, and which of them count."""
-        # Placeholders are special ids, at which a tokeniser splits anyway: what is before and after can be read alone.
-        before, after = self.template.split(PICTURES)
-        pictures = self._ids(self.picture) * (self.num_pictures if num_pictures is None else num_pictures)
-        rows = []
-        for instruction, state in zip(instructions, states, strict=True):
-            told = [self._fill(part, instruction, state) for part in (before, after)]
-            rows.append([*self._ids(told[0]), *pictures, *self._ids(told[1])])
-        return padded(rows)
+        told = zip(instructions, states, strict=True)
+        return padded([self._row(self.template, self.num_pictures, text, state) for text, state in told])
+
+    def ask(self, questions: Sequence[str]) -> tuple[Int64[np.ndarray, "B L"], Bool[np.ndarray, "B L"]]:
+        """Ids of questions about one picture each, padded with 0, and which of them count."""
+        return padded([self._row(self.question, 1, text, np.zeros(0, np.float32)) for text in questions])
 
     def answers(self, texts: Sequence[str]) -> tuple[Int64[np.ndarray, "B M"], Bool[np.ndarray, "B M"]]:
         """Ids of what is to be said, with the closing mark, padded with 0, and which of them count."""
@@ -81,6 +80,11 @@ class Prompt:
     def decode(self, ids: Sequence[int]) -> str:
         """The text behind `ids`, marks included."""
         return self._tokenizer.decode(list(ids), skip_special_tokens=False)
+
+    def _row(self, template: str, num_pictures: int, told: str, state: Float32[np.ndarray, " S"]) -> list[int]:
+        # Placeholders are special ids, at which a tokeniser splits anyway: what is before and after can be read alone.
+        before, after = (self._ids(self._fill(part, told, state)) for part in template.split(PICTURES))
+        return [*before, *self._ids(self.picture) * num_pictures, *after]
 
     def _fill(self, part: str, instruction: str, state: Float32[np.ndarray, " S"]) -> str:
         if STATE in part:

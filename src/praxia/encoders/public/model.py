@@ -87,6 +87,7 @@ class PublicVLM(Part):
             picture=family.picture(family.num_tokens(config, family.side(config))),
             num_pictures=num_pictures,
             closing=family.closing,
+            question=family.template,
         )
 
     def build(self, shapes: Shapes) -> "PublicVLMEncoder":

@@ -1,0 +1,117 @@
+"""Pictures with questions and answers, for training a language model beside the actions that it leads."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from jaxtyping import UInt8
+
+from praxia.core.errors import DataError
+
+__all__ = ["Question", "Questions", "read_questions"]
+
+# What LLaVA's files write where the picture belongs.
+PICTURE_MARK = "<image>"
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question about one picture, and its answer."""
+
+    picture: Path
+    text: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class Questions:
+    """All questions of a file. `num_without_picture` conversations of it have none and were left out.
+
+    `content_sha256` is the file's, not that of the pictures.
+    """
+
+    path: Path
+    items: tuple[Question, ...]
+    num_without_picture: int
+    content_sha256: str
+
+    def to_json(self) -> dict[str, Any]:
+        """What a run remembers of them."""
+        return {"path": str(self.path), "content_sha256": self.content_sha256, "number": len(self)}
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def pictures(self, rows: np.ndarray, side: int) -> UInt8[np.ndarray, "B 1 P P 3"]:
+        """The pictures of the questions numbered `rows`, scaled into squares of `side` pixels, black where they end.
+
+        Raises:
+            DataError: a picture is missing or cannot be decoded.
+        """
+        return np.stack([_picture(self.items[row].picture, side)[None] for row in rows])
+
+
+def read_questions(path: Path) -> Questions:
+    """LLaVA's format (arXiv 2304.08485): a JSON list, or a line each, of {"image", "conversations"}.
+
+    "image" is relative to the file's folder, "conversations" a list of {"from": "human" | "gpt", "value"} in turns.
+    Every turn is a question of its own: what was said before it is not told.
+
+    Raises:
+        DataError: a file that is missing or has another form; names the entry.
+    """
+    if not path.is_file():
+        raise DataError(f"expected questions at {path}, got nothing; a JSON list of {{image, conversations}}")
+    content = path.read_bytes()
+    try:
+        text = content.decode()
+        entries = json.loads(text) if text.lstrip().startswith("[") else [json.loads(one) for one in text.splitlines()]
+    except ValueError as error:
+        raise DataError(f"{path} is no JSON: {error}") from None
+    items, num_without = [], 0
+    for number, entry in enumerate(entries):
+        try:
+            if "image" in entry:
+                items += _turns(entry, path.parent)
+            else:
+                num_without += 1
+        except (KeyError, TypeError, IndexError) as error:
+            raise DataError(
+                f"{path}: expected {{image, conversations: [{{from, value}}, ...]}} in entry {number}, got "
+                f"{str(entry)[:80]} ({type(error).__name__}: {error})"
+            ) from None
+    if not items:
+        raise DataError(f"{path} has no question about a picture; {num_without} conversations without one")
+    return Questions(path, tuple(items), num_without, hashlib.sha256(content).hexdigest())
+
+
+def _turns(entry: Any, folder: Path) -> list[Question]:
+    turns = entry["conversations"]
+    if len(turns) % 2:
+        raise IndexError(f"{len(turns)} turns")
+    found = []
+    for asked, said in zip(turns[::2], turns[1::2], strict=True):
+        if (asked["from"], said["from"]) != ("human", "gpt"):
+            raise KeyError(f"turns of {asked['from']} and {said['from']}")
+        text = asked["value"].replace(PICTURE_MARK, "").strip()
+        found.append(Question(folder / entry["image"], text, said["value"].strip()))
+    return found
+
+
+def _picture(path: Path, side: int) -> UInt8[np.ndarray, "P P 3"]:
+    try:
+        with av.open(path) as container:
+            frame = next(container.decode(video=0))
+    except (OSError, StopIteration, av.error.FFmpegError) as error:  # pyright: ignore[reportAttributeAccessIssue]
+        raise DataError(f"expected a picture at {path}, got none that can be decoded ({error})") from None
+    scale = side / max(frame.width, frame.height)
+    columns, rows = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
+    square = np.zeros((side, side, 3), np.uint8)
+    above, left = (side - rows) // 2, (side - columns) // 2
+    small = frame.reformat(width=columns, height=rows, format="rgb24").to_ndarray()
+    square[above : above + rows, left : left + columns] = small
+    return square
