@@ -32,8 +32,8 @@ def make_tokeniser(family: str) -> str:
     return tokenizer.to_str()
 
 
-def small_config(family: str) -> dict:
-    """Two layers of a language model, one or two of vision: pictures of 28 px (56 px for Qwen), four tokens each."""
+def small_config(family: str, **text_sizes: int) -> dict:
+    """Two layers of a language model, one or two of vision: pictures of 28 px and four tokens (Qwen: 32 px and 64)."""
     token = Tokenizer.from_str(make_tokeniser(family)).token_to_id("<|image_pad|>" if "qwen" in family else "<image>")
     text = {
         "vocab_size": VOCABULARY,
@@ -43,6 +43,7 @@ def small_config(family: str) -> dict:
         "num_attention_heads": 4,
         "num_key_value_heads": 1 if family == "paligemma" else 2,
         "head_dim": 8,
+        **text_sizes,
     }
     if family == "qwen2_5_vl":
         rope = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [1, 1, 2]}

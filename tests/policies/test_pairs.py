@@ -5,12 +5,16 @@ import dataclasses
 import pytest
 import torch
 from praxia_testing import make_batch, make_config
+from public_models import small_config
 
 from praxia.checkpoint.store import load_policy, read_config, save_policy
 from praxia.core.errors import MismatchError
+from praxia.encoders.state_only import StateOnly
+from praxia.heads.denoisers.action_expert import ActionExpert
 from praxia.policies.composed import Composed
 from praxia.policies.pairs import PAIRED_ENCODERS, PAIRED_HEADS, missing
 
+PI0_HEADS = {"num_hidden_layers": 18, "num_attention_heads": 8, "head_dim": 256}
 SMALL_ENCODERS = {
     "film-cnn": {"channels": (8, 8, 8, 8), "width": 32},
     "resnet": {"channels": (8, 16), "width": 32},
@@ -19,19 +23,35 @@ SMALL_ENCODERS = {
     "vit": {"width": 16, "depth": 1, "num_heads": 2},
     "octo": {"width": 16, "depth": 1, "num_heads": 2},
     "vision-language": {"width": 16, "mlp_width": 32, "vision_depth": 1},
+    "public-vlm": {"fitted": small_config("paligemma", **PI0_HEADS)},
     "state-only": {"width": 32},
 }
+SMALL_HEADS = {"flow (action-expert of pi0)": {"denoiser": ActionExpert(16, 32, 18, 8, 1, 256)}}
 LACKING = missing()
+
+
+def make_told_batch(encoder):
+    """Five rows; a public model is also told where its two pictures stand, of four tokens each."""
+    batch = make_batch()
+    if encoder != "public-vlm":
+        return batch
+    ids = torch.cat([torch.full((5, 8), small_config("paligemma")["image_token_index"]), batch.text], dim=1)
+    return dataclasses.replace(batch, text=ids, text_valid=torch.cat([ids[:, :8] > 0, batch.text_valid], dim=1))
+
+
+def fit_head(head):
+    return Composed(StateOnly(), head).fit(lambda: make_batch(num=200).action.clamp(-2, 2).numpy()).head
 
 
 @pytest.mark.parametrize(("encoder", "head"), LACKING)
 def test_a_pair_works_or_is_refused_in_one_line(encoder, head, tmp_path):
     torch.manual_seed(0)
-    config, batch = make_config(), make_batch()
+    config, batch = make_config(), make_told_batch(encoder)
     small = dataclasses.replace(PAIRED_ENCODERS[encoder], **SMALL_ENCODERS[encoder])
-    model = Composed(small, PAIRED_HEADS[head]).fit(lambda: make_batch(num=200).action.clamp(-2, 2).numpy())
+    fitted = fit_head(dataclasses.replace(PAIRED_HEADS[head], **SMALL_HEADS.get(head, {})))
+    model = Composed(small, fitted)
     if LACKING[encoder, head]:
-        with pytest.raises(MismatchError, match=r"needs \['stream of 4 layers .*\], but encoder .* gives") as refusal:
+        with pytest.raises(MismatchError, match=r"needs \['(stream of|language).*\], but encoder .* gives") as refusal:
             model.build(config.shapes)
         assert "\n" not in str(refusal.value)
         return
@@ -54,8 +74,8 @@ def test_a_pair_works_or_is_refused_in_one_line(encoder, head, tmp_path):
         assert torch.equal(built.eval().sample(batch, noise), again.model.sample(batch, noise))
 
 
-def test_only_a_stream_is_ever_missing():
-    lacking = {pair for pair, lack in LACKING.items() if lack}
-    assert lacking == {
-        (encoder, head) for encoder, head in LACKING if "expert" in head and encoder != "vision-language"
-    }
+def test_only_language_models_of_the_right_kind_are_ever_missing():
+    fits = {"action-expert of pi0": "public-vlm", "spoken": "public-vlm", "action-expert": "vision-language"}
+    for encoder, head in LACKING:
+        needed = next((given for words, given in fits.items() if words in head), encoder)
+        assert bool(LACKING[encoder, head]) == (encoder != needed)
