@@ -11,12 +11,14 @@ from torch import nn
 from praxia.checkpoint.store import load_policy
 from praxia.core.registry import lookup
 from praxia.core.types import EnvSpec, Observation, Query
+from praxia.encoders.state_only import StateOnly
 from praxia.envs import find_family
 from praxia.nn.types import Shapes
-from praxia.recipes import RECIPES, known, known_published
+from praxia.policies.composed import Composed
+from praxia.recipes import RECIPES, known, known_published, vla, vla_published
 from praxia.train import engine
 
-KNOWN = [name.replace("_", "-") for name in known.__all__]
+KNOWN = [name.replace("_", "-") for name in (*known.__all__, *vla.__all__)]
 
 
 def maker(name):
@@ -26,19 +28,19 @@ def maker(name):
 def built_without_memory(name):
     """The model for Tabletop's gantry, its weights on no device at all."""
     run, body = maker(name)(), find_family("tabletop-gantry").embodiment(EnvSpec("tabletop-gantry", "touch"))
-    moments, cameras = run.window.moments, run.window.cameras
     shapes = Shapes(
-        cameras=cameras,
-        num_images=sum(len(moments[f"image.{camera}"]) for camera in cameras),
-        num_states=len(moments["state"]),
+        cameras=run.window.cameras,
+        num_images=run.window.num_images,
+        num_states=len(run.window.moments["state"]),
         bodies=((body.state_dim, body.action_dim),),
         horizon=run.window.horizon,
         vocabulary=512,
     )
     chunks = np.linspace(-1, 1, 64 * run.window.horizon * body.action_dim, dtype=np.float32)
-    model = run.model.fit(lambda: chunks.reshape(64, run.window.horizon, body.action_dim))
+    # A public model's sizes are those of the published one, without its files.
+    fitted = Composed(StateOnly(), run.model.head).fit(lambda: chunks.reshape(64, run.window.horizon, body.action_dim))
     with torch.device("meta"):
-        return model.build(shapes)
+        return dataclasses.replace(run.model, head=fitted.head).build(shapes)
 
 
 def millions(module: nn.Module) -> float:
@@ -46,7 +48,8 @@ def millions(module: nn.Module) -> float:
 
 
 def test_each_comes_at_both_sizes():
-    assert sorted(known_published.__all__) == sorted(f"{name}_published" for name in known.__all__)
+    for small, published in ((known, known_published), (vla, vla_published)):
+        assert sorted(published.__all__) == sorted(f"{name}_published" for name in small.__all__)
 
 
 @pytest.mark.parametrize("name", KNOWN)
