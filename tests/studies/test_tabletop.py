@@ -1,48 +1,57 @@
 """The studies of Tabletop, end to end at a small scale."""
 
 import json
-import subprocess
-import sys
+from dataclasses import replace
 
 import pytest
+
+from praxia.cli.main import main
+from praxia.evaluate.benchmarks import Benchmark, find_benchmark
+from praxia.studies import stages
+from praxia.studio import film
 
 pytestmark = [pytest.mark.gl, pytest.mark.timeout(280)]
 
 
-def study(name: str, out, scale: float) -> dict:
-    command = [
-        sys.executable,
-        "-m",
-        "praxia",
-        "study",
-        name,
-        "--out",
-        str(out),
-        "--scale",
-        str(scale),
-        "--workers",
-        "1",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip().splitlines()[-1] == f"REPORT {out / 'report.html'}"
-    return json.loads((out / "summary.json").read_text())
+def with_small_groups(name: str) -> Benchmark:
+    """The benchmark with one task in each of its groups, where it has groups."""
+    benchmark = find_benchmark(name)
+    groups = {group: tasks[:1] for group, tasks in benchmark.groups.items()}
+    return replace(benchmark, tasks=sum(groups.values(), ()) or benchmark.tasks, groups=groups)
 
 
-def test_the_axes_are_measured_and_shown(tmp_path):
-    summary = study("tabletop", tmp_path / "axes", 0.001)
+@pytest.fixture
+def study(tmp_path, monkeypatch, capsys):
+    """Runs a study by its command and returns its summary and its page."""
+    # Films of every task would take two thirds of the time, and the tasks of groups a part of the rest.
+    worth_seeing = film.worth_seeing
+    monkeypatch.setattr(stages, "find_benchmark", with_small_groups)
+    monkeypatch.setattr(film, "worth_seeing", lambda rows: worth_seeing(rows)[:1])
+
+    def run(name: str, scale: float) -> tuple[dict, str]:
+        with pytest.raises(SystemExit) as stopped:
+            main(["study", name, "--out", str(tmp_path), "--scale", str(scale), "--workers", "1"])
+        assert stopped.value.code == 0
+        assert capsys.readouterr().out.strip().splitlines()[-1] == f"REPORT {tmp_path / 'report.html'}"
+        return json.loads((tmp_path / "summary.json").read_text()), (tmp_path / "report.html").read_text()
+
+    return run
+
+
+def test_the_axes_are_measured_and_shown(study):
+    summary, page = study("tabletop", 0.001)
     assert set(summary["train"]) == {"touch", "push", "press", "pick", "place"}
     assert set(summary["task"]) == {"combinations", "phrasings", "references", "relations", "verbs"}
     assert set(summary["scene"]) == {"colours", "textures", "lights", "cameras", "heights", "distractors"}
     assert summary["expert"]["train"] >= 0.8
-    page = (tmp_path / "axes" / "report.html").read_text()
     assert "Generalisation" in page
     for words in ("phrasings", "distractors", "other-instruction", "language-free", "after-five-minutes"):
         assert words in page, words
+    assert page.count("<video") == 5, "one a benchmark"
 
 
-def test_every_expert_is_measured_with_every_body(tmp_path):
-    summary = study("tabletop-expert", tmp_path / "experts", 0.01)
+def test_every_expert_is_measured_with_every_body(study):
+    summary, _ = study("tabletop-expert", 0.01)
     assert len(summary["per_body"]) == 5
     assert all(len(tasks) == 11 for tasks in summary["per_body"].values())
     assert summary["pooled"] >= 0.9
