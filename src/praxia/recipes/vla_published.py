@@ -2,9 +2,9 @@
 
 They are for an accelerator, and need the public model's files: `--model.encoder.weights DIR`. What follows holds for
 all of them. They begin with the public vision-language model, not with the authors' robot weights. Training is AdamW
-with betas 0.9 and 0.95, warm-up, a cosine decay to a tenth and clipping at 1. Two cameras, as Tabletop has; pictures are
-augmented by shifts alone, of 3 px. Normalised by the 1% and 99% quantiles. What a part itself leaves out stands at the
-part.
+with betas 0.9 and 0.95, warm-up, a cosine decay to a tenth and clipping at 1. Two cameras, as Tabletop has; pictures
+are augmented by shifts alone, of 3 px. Normalised by the 1% and 99% quantiles. What a part itself leaves out stands at
+the part.
 
 Parameters are counted with Tabletop's gantry.
 """
