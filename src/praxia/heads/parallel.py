@@ -15,6 +15,7 @@ from praxia.heads.coded import choose, code_of, encode_on, fit_code, uniform
 from praxia.heads.prefix import PrefixTransformer
 from praxia.nn.embodied import body_linear, own_dims
 from praxia.nn.masking import masked_mean, own_actions
+from praxia.nn.residual import ResidualBlock
 from praxia.nn.types import Batch, Context, Shapes
 
 __all__ = ["OFT", "OFTHead", "ParallelBins", "ParallelBinsHead"]
@@ -59,9 +60,7 @@ class OFTHead(nn.Module):
         super().__init__()
         self.steps = Steps(config.decoder, shapes, context_width)
         self.needs, width = self.steps.decoder.needs, self.steps.width
-        self.blocks = nn.ModuleList(
-            nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.ReLU()) for _ in range(2)
-        )
+        self.blocks = nn.Sequential(ResidualBlock(width), ResidualBlock(width))
         self.norm = nn.LayerNorm(width)
         self.out = body_linear(len(shapes.bodies), width, shapes.action_dim)
         self.register_buffer("own", own_dims([action for _, action in shapes.bodies]), persistent=False)
@@ -82,10 +81,7 @@ class OFTHead(nn.Module):
         return self._predict(context, embodiment)
 
     def _predict(self, context: Context, embodiment: Int[Tensor, " B"]) -> Float[Tensor, "B H A"]:
-        h = self.steps(context)
-        for block in self.blocks:
-            h = h + block(h)
-        return self.out(self.norm(h), embodiment)
+        return self.out(self.norm(self.blocks(self.steps(context))), embodiment)
 
 
 @dataclass(frozen=True)

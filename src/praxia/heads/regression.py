@@ -11,6 +11,7 @@ from torch.nn import functional
 from praxia.core.config import Part
 from praxia.nn.embodied import body_linear, own_dims
 from praxia.nn.masking import masked_mean, own_actions
+from praxia.nn.residual import ResidualBlock
 from praxia.nn.types import Batch, Context, Shapes
 
 __all__ = ["Regression", "RegressionHead"]
@@ -39,10 +40,7 @@ class RegressionHead(nn.Module):
         super().__init__()
         self.chunk_shape = (shapes.horizon, shapes.action_dim)
         self.context_in = nn.Linear(context_width, config.width)
-        self.blocks = nn.ModuleList(
-            nn.Sequential(nn.LayerNorm(config.width), nn.Linear(config.width, config.width), nn.ReLU())
-            for _ in range(config.depth)
-        )
+        self.blocks = nn.Sequential(*(ResidualBlock(config.width) for _ in range(config.depth)))
         self.norm = nn.LayerNorm(config.width)
         self.out = body_linear(len(shapes.bodies), config.width, shapes.horizon * shapes.action_dim)
         self.register_buffer("own", own_dims([action for _, action in shapes.bodies]), persistent=False)
@@ -62,7 +60,5 @@ class RegressionHead(nn.Module):
         return self._predict(context, embodiment)
 
     def _predict(self, context: Context, embodiment: Int[Tensor, " B"]) -> Float[Tensor, "B H A"]:
-        h = functional.relu(self.context_in(context.readout()))
-        for block in self.blocks:
-            h = h + block(h)
+        h = self.blocks(functional.relu(self.context_in(context.readout())))
         return self.out(self.norm(h), embodiment).unflatten(1, self.chunk_shape)

@@ -11,6 +11,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from praxia.nn.zeroed import zeroed
+
 __all__ = ["Cache", "Heads", "RMSNorm", "Stack", "reading", "rotate"]
 
 
@@ -146,9 +148,7 @@ class RMSNorm(nn.Module):
         if condition_width is None:
             self.weight = nn.Parameter(torch.zeros(width))
         else:
-            self.modulate = nn.Linear(condition_width, 3 * width)
-            nn.init.zeros_(self.modulate.weight)
-            nn.init.zeros_(self.modulate.bias)
+            self.modulate = zeroed(nn.Linear(condition_width, 3 * width))
         self.conditioned = condition_width is not None
 
     def forward(

@@ -87,7 +87,7 @@ ARENAS = {
         benchmark="pusht",
         demonstrations=200,
         episodes=50,
-        heads=("regression", "flow", "diffusion", "diffusion-unet"),
+        heads=("regression", "flow", "diffusion"),
         expected="0.9 of the expert's score by flow and by diffusion",
         verdict=_near_the_expert,
     ),
