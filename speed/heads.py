@@ -1,6 +1,6 @@
 """What a chunk of actions costs, head by head and stage by stage, for one observation.
 
-All heads are at their default size on the same vision-language encoder (two cameras of 64 px, chunks of 16 of 7
+All heads that fit it are at their default size on the same vision-language encoder (two cameras of 64 px, chunks of 16 of 7
 dims). `cold_ms` is the first chunk of a fresh model, `encode_ms` the encoder alone, `sample_ms` the head alone,
 `chunk_ms` both together, each the median of the warm runs, on one thread of the CPU or on the accelerator.
 `of_regression` is `chunk_ms` over that of the regression head in the same run.
@@ -20,7 +20,7 @@ import torch
 from praxia.checkpoint.store import choose_device
 from praxia.nn.types import Batch, Shapes
 from praxia.policies.composed import Composed
-from praxia.policies.pairs import PAIRED_ENCODERS, PAIRED_HEADS
+from praxia.policies.pairs import PAIRED_ENCODERS, PAIRED_HEADS, missing
 
 SHAPES = Shapes(("front", "wrist"), num_images=2, num_states=1, bodies=((7, 7),), horizon=16, vocabulary=512)
 WORDS = 12
@@ -81,7 +81,8 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     device = torch.device(choose_device())
-    heads = {head: measured(head, options.runs, device) for head in PAIRED_HEADS}
+    fitting = [head for (encoder, head), lack in missing().items() if encoder == "vision-language" and not lack]
+    heads = {head: measured(head, options.runs, device) for head in fitting}
     for row in heads.values():
         row["of_regression"] = round(row["chunk_ms"] / heads["regression"]["chunk_ms"], 2)
     if options.json:

@@ -168,6 +168,11 @@ class PublicVLMEncoder(nn.Module):
         last = hidden.shape[1]
         return Context(hidden, valid, {"readout": slice(last - 1, last)}, stream, self.language)
 
+    def see(self, images: Tensor) -> Float[Tensor, "B N D"]:
+        """The tokens of one camera's pictures, moment after moment."""
+        pixels = self.family.pixels(images.flatten(0, 1), self.side).to(self.ask.dtype)
+        return self.family.see(self.model, pixels).unflatten(0, images.shape[:2]).flatten(1, 2)
+
     def answer_loss(self, batch: Batch) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """Mean cross-entropy of an id of the answer, in nats, given the prompt and the ids before it."""
         assert batch.answer is not None, "a batch of questions has answers"
@@ -207,13 +212,9 @@ class PublicVLMEncoder(nn.Module):
             )
         x = self.language.embed(batch.text.masked_fill(is_picture | ~batch.text_valid, 0))
         if pictures:
-            seen = torch.cat([self._see(one) for one in pictures], dim=1).to(x.dtype)
+            seen = torch.cat([self.see(one) for one in pictures], dim=1).to(x.dtype)
             x = x.masked_scatter(is_picture[..., None], seen)
         return x, batch.text_valid, is_picture
-
-    def _see(self, images: Tensor) -> Float[Tensor, "B N D"]:
-        pixels = self.family.pixels(images.flatten(0, 1), self.side).to(self.ask.dtype)
-        return self.family.see(self.model, pixels).unflatten(0, images.shape[:2]).flatten(1, 2)
 
     def _blocks(self, length: int, device: torch.device) -> Int[Tensor, " L"]:
         order = torch.arange(length, device=device)

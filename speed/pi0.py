@@ -1,0 +1,120 @@
+"""What a chunk of pi0 costs at its published size, stage by stage, with random weights and three cameras.
+
+`see_ms` is the pictures alone, `prefix_ms` pictures and language model, `sample_ms` the ten steps of the action expert
+after them, `chunk_ms` all together; medians of warm runs of one observation, `cold_ms` the first. On an accelerator
+bfloat16, and the whole sampling also compiled and captured as a graph (`compiled_ms`, after `compile_s` once). Published,
+on an RTX 4090 with three cameras (arXiv 2410.24164): 14 ms pictures, 32 ms prefix, 27 ms ten steps, 73 ms in all.
+
+    python speed/pi0.py [--size published|small] [--runs 10] [--json]
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from statistics import median
+
+import torch
+
+from praxia.checkpoint.store import choose_device
+from praxia.encoders.public.model import PublicVLM
+from praxia.encoders.public.published import find_published
+from praxia.heads.denoisers.action_expert import ActionExpert
+from praxia.nn.types import Batch, Shapes
+from praxia.policies.composed import ComposedModel
+from praxia.recipes.vla_published import pi0_published
+
+PUBLISHED_MS = {"see_ms": 14.0, "prefix_ms": 46.0, "sample_ms": 27.0, "chunk_ms": 73.0}
+SHAPES = Shapes(("front", "left", "right"), num_images=3, num_states=1, bodies=((32, 32),), horizon=50, vocabulary=1)
+WORDS = 20
+
+
+def build(size: str, device: torch.device) -> ComposedModel:
+    """pi0 as its recipe has it, or with its language model and expert cut to two layers."""
+    model = pi0_published().model
+    assert isinstance(model.encoder, PublicVLM)
+    if size == "small":
+        config = json.loads(json.dumps(find_published(model.encoder.model).config))
+        config["vision_config"]["num_hidden_layers"] = config["text_config"]["num_hidden_layers"] = 2
+        expert: ActionExpert = model.head.denoiser  # pyright: ignore[reportAttributeAccessIssue]
+        head = replace(model.head, denoiser=replace(expert, depth=2))  # pyright: ignore[reportCallIssue]
+        model = replace(model, encoder=replace(model.encoder, fitted=config), head=head)
+    torch.set_default_dtype(torch.bfloat16 if device.type == "cuda" else torch.float32)
+    with device:
+        built = model.build(SHAPES).eval()
+    torch.set_default_dtype(torch.float32)
+    return built
+
+
+def observation(model: ComposedModel, device: torch.device) -> Batch:
+    encoder = model.encoder
+    num_places = SHAPES.num_images * encoder.num_tokens  # pyright: ignore[reportOperatorIssue]
+    places = torch.full((1, num_places), encoder.placeholder)  # pyright: ignore[reportArgumentType]
+    text = torch.cat([places, torch.randint(2, 1000, (1, WORDS))], dim=1)
+    images = {name: torch.randint(0, 256, (1, 1, 3, 224, 224), dtype=torch.uint8) for name in SHAPES.cameras}
+    return Batch(
+        images=images,
+        image_valid={name: torch.ones(1, 1, dtype=torch.bool) for name in images},
+        state=torch.randn(1, 1, 32).to(encoder.ask.dtype),  # pyright: ignore[reportArgumentType]
+        state_valid=torch.ones(1, 1, dtype=torch.bool),
+        text=text,
+        text_valid=torch.ones_like(text, dtype=torch.bool),
+        embodiment=torch.zeros(1, dtype=torch.int64),
+    ).to(device)
+
+
+def milliseconds(act: Callable[[], object], device: torch.device) -> float:
+    began_s = time.perf_counter()
+    act()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return 1000 * (time.perf_counter() - began_s)
+
+
+@torch.inference_mode()
+def measured(size: str, runs: int) -> dict[str, float | str]:
+    torch.manual_seed(0)
+    device = torch.device(choose_device())
+    model = build(size, device)
+    batch = observation(model, device)
+    encoder, head = model.encoder, model.head
+    noise = torch.randn(1, *head.noise_shape, device=device, dtype=encoder.ask.dtype)  # pyright: ignore
+    cold = milliseconds(lambda: model.sample(batch, noise), device)
+    context = encoder(batch)
+    stages = {
+        "see_ms": lambda: [encoder.see(one) for one in batch.images.values()],  # pyright: ignore[reportCallIssue]
+        "prefix_ms": lambda: encoder(batch),
+        "sample_ms": lambda: head.sample(context, noise, batch.embodiment),  # pyright: ignore[reportCallIssue]
+        "chunk_ms": lambda: model.sample(batch, noise),
+    }
+    warm = {name: median(milliseconds(stage, device) for _ in range(runs)) for name, stage in stages.items()}
+    found = {"cold_ms": cold, **warm}
+    if device.type == "cuda":
+        sample = torch.compile(head.sample, mode="reduce-overhead")  # pyright: ignore[reportArgumentType]
+        fast = lambda: sample(encoder(batch), noise, batch.embodiment)  # noqa: E731
+        found["compile_s"] = sum(milliseconds(fast, device) for _ in range(3)) / 1000
+        found["compiled_ms"] = median(milliseconds(fast, device) for _ in range(runs))
+    return {
+        "size": size,
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
+        "dtype": str(encoder.ask.dtype),  # pyright: ignore[reportAttributeAccessIssue]
+        "parameters": sum(value.numel() for value in model.parameters()),
+        **{name: round(value, 2) for name, value in found.items()},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--size", choices=["published", "small"], default="published")
+    parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    found = measured(options.size, options.runs)
+    found["published"] = PUBLISHED_MS  # pyright: ignore[reportArgumentType]
+    print(json.dumps(found) if options.json else "\n".join(f"{name:12s} {value}" for name, value in found.items()))
+
+
+if __name__ == "__main__":
+    main()
