@@ -1,7 +1,7 @@
 """What a chunk of actions costs, head by head and stage by stage, for one observation.
 
-All heads that fit it are at their default size on the same vision-language encoder (two cameras of 64 px, chunks of 16 of 7
-dims). `cold_ms` is the first chunk of a fresh model, `encode_ms` the encoder alone, `sample_ms` the head alone,
+All heads that fit are at their default size on the same vision-language encoder (two cameras of 64 px, chunks of 16 of
+7 dims). `cold_ms` is the first chunk of a fresh model, `encode_ms` the encoder alone, `sample_ms` the head alone,
 `chunk_ms` both together, each the median of the warm runs, on one thread of the CPU or on the accelerator.
 `of_regression` is `chunk_ms` over that of the regression head in the same run.
 

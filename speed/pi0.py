@@ -2,8 +2,9 @@
 
 `see_ms` is the pictures alone, `prefix_ms` pictures and language model, `sample_ms` the ten steps of the action expert
 after them, `chunk_ms` all together; medians of warm runs of one observation, `cold_ms` the first. On an accelerator
-bfloat16, and the whole sampling also compiled and captured as a graph (`compiled_ms`, after `compile_s` once). Published,
-on an RTX 4090 with three cameras (arXiv 2410.24164): 14 ms pictures, 32 ms prefix, 27 ms ten steps, 73 ms in all.
+bfloat16, and the ten steps also compiled and captured as a graph (`compiled_ms` for all, after `compile_s` once).
+Published, on an RTX 4090 with three cameras (arXiv 2410.24164): 14 ms pictures, 32 ms prefix, 27 ms ten steps, 73 ms in
+all.
 
     python speed/pi0.py [--size published|small] [--runs 10] [--json]
 """
