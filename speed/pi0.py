@@ -41,11 +41,9 @@ def build(size: str, device: torch.device) -> ComposedModel:
         expert: ActionExpert = model.head.denoiser  # pyright: ignore[reportAttributeAccessIssue]
         head = replace(model.head, denoiser=replace(expert, depth=2))  # pyright: ignore[reportCallIssue]
         model = replace(model, encoder=replace(model.encoder, fitted=config), head=head)
-    torch.set_default_dtype(torch.bfloat16 if device.type == "cuda" else torch.float32)
     with device:
         built = model.build(SHAPES).eval()
-    torch.set_default_dtype(torch.float32)
-    return built
+    return built.bfloat16() if device.type == "cuda" else built
 
 
 def observation(model: ComposedModel, device: torch.device) -> Batch:

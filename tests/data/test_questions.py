@@ -23,7 +23,7 @@ def path(tmp_path):
         {"image": "pictures/blue.png", "conversations": turns("Which colour?\n<image>", "blue")},
     ]
     (tmp_path / "asked.json").write_text(json.dumps(entries))
-    (tmp_path / "asked.jsonl").write_text("\n".join(map(json.dumps, entries)))
+    (tmp_path / "asked.jsonl").write_text("\n\n".join(map(json.dumps, entries)))
     return tmp_path / "asked.json"
 
 
@@ -55,6 +55,11 @@ def test_pictures_are_squares_with_black_edges(path):
         ('[{"image": "a.png"}]', "in entry 0, got .*conversations"),
         ('[{"image": "a.png", "conversations": [{"from": "human", "value": "?"}]}]', "entry 0, got .*1 turns"),
         (json.dumps([{"image": "a.png", "conversations": turns("a", "b")[::-1]}]), "turns of gpt and human"),
+        (
+            '[{"image": "a.png", "conversations": [{"from": "human", "value": 1}, {"from": "gpt", "value": "b"}]}]',
+            "entry 0",
+        ),
+        (json.dumps([{"image": "a.png", "conversations": turns("a", " ")}]), "an empty answer"),
         ('[{"conversations": []}]', "has no question about a picture; 1 conversations without one"),
     ],
 )
@@ -73,3 +78,5 @@ def test_files_that_are_missing(path):
     for row in (0, 2):
         with pytest.raises(DataError, match=r"expected a picture at .*png, got none that can be decoded"):
             questions.pictures(np.array([row]), 16)
+    with pytest.raises(DataError, match=r"asked\.json: 1 of 3 questions have no picture, .*blue\.png among them"):
+        read_questions(path)

@@ -161,3 +161,9 @@ def test_the_policy_learns_what_the_data_show(tiny_run, dataset_path, tmp_path):
     lines = [json.loads(line)["loss"] for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert np.mean(lines[-20:]) < 0.6 * np.mean(lines[:5])
     assert torch.get_num_threads() == 1
+
+
+def test_mixed_precision(tiny_run, dataset_path, tmp_path):
+    options = dataclasses.replace(tiny_run.train, precision="bf16-mixed", steps=2)
+    run = dataclasses.replace(tiny_run, train=options)
+    engine.train(run, [dataset_path], tmp_path / "run", recipe="tiny", command="")

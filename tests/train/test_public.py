@@ -17,6 +17,7 @@ from praxia.encoders.public.model import PublicVLM
 from praxia.heads.autoregressive import Autoregressive
 from praxia.heads.denoisers.action_expert import ActionExpert
 from praxia.heads.flow import Flow
+from praxia.heads.parallel import OFT
 from praxia.heads.spoken import Spoken
 from praxia.policies.composed import Composed
 from praxia.train import engine
@@ -137,9 +138,65 @@ def test_questions_are_learned_beside_the_actions(public_run, dataset_path, aske
     assert described["number"] == 2
 
 
-def test_questions_need_a_model_that_speaks(tiny_run, dataset_path, asked, tmp_path):
+def test_questions_need_a_model_that_learns_to_speak(tiny_run, public_run, dataset_path, asked, tmp_path):
     with pytest.raises(MismatchError, match="questions need an encoder with a public language model"):
         fit(tiny_run, dataset_path, tmp_path / "run", questions=asked)
+    with pytest.raises(MismatchError, match="questions teach a language model, and here none learns"):
+        fit(public_run(trained="nothing"), dataset_path, tmp_path / "run", questions=asked)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_code_that_the_language_model_has_no_words_for_is_refused(public_run, dataset_path, tmp_path):
+    run = public_run(Autoregressive("bins", Spoken(skip=200)))
+    with pytest.raises(MismatchError, match=r"expected a code of at most 200 ids, .*, got 256"):
+        fit(run, dataset_path, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+HEADS = {"expert": EXPERT, "spoken": Autoregressive("bins", Spoken(skip=4), temperature=0.0), "oft": OFT(Spoken())}
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_files_of_half_precision_are_trained_saved_and_used_in_float32(
+    head, public_run, dataset_path, folder, tmp_path
+):
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    make_model("paligemma").bfloat16().save_pretrained(tmp_path)
+    run = public_run(HEADS[head])
+    run = dataclasses.replace(run, model=Composed(PublicVLM(MODELS["paligemma"], str(tmp_path)), HEADS[head]))
+    fit(run, dataset_path, tmp_path / "run")
+    policy, _ = load_policy(tmp_path / "run")
+    saved = load_file(tmp_path / "run" / "policy" / "weights.safetensors")
+    for name, value in policy.model.state_dict().items():
+        assert value.dtype == torch.float32
+        assert torch.equal(value, saved[name])
+    decisions, _ = policy.act([make_query("a", 0, history=1)], None)
+    assert np.isfinite(decisions[0].chunk).all()
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_mixed_precision(head, public_run, dataset_path, asked, tmp_path):
+    run = public_run(HEADS[head], steps=2, trained="adapters")
+    run = dataclasses.replace(run, train=dataclasses.replace(run.train, precision="bf16-mixed"))
+    fit(run, dataset_path, tmp_path / "run", questions=asked)
+    load_policy(tmp_path / "run")
+
+
+def test_a_policy_is_tuned_on_in_another_way_and_without_the_public_files(public_run, dataset_path, folder, tmp_path):
+    fit(public_run(trained="adapters"), dataset_path, tmp_path / "run")
+    run = public_run(trained="nothing")
+    elsewhere = dataclasses.replace(run.model.encoder, weights="/nowhere")
+    run = dataclasses.replace(run, model=dataclasses.replace(run.model, encoder=elsewhere))
+    fit(run, dataset_path, tmp_path / "more", start_from=tmp_path / "run")
+    assert changed(tmp_path / "more" / "policy") == changed(tmp_path / "run" / "policy") != set()
+
+
+def test_what_is_frozen_is_not_saved_again_and_again(public_run, dataset_path, tmp_path):
+    fit(public_run(trained="nothing"), dataset_path, tmp_path / "run")
+    (state,) = (tmp_path / "run" / "state").iterdir()
+    for name in ("model", "ema"):
+        assert not any(key.startswith("encoder.model.") for key in load_file(state / f"{name}.safetensors"))
 
 
 def test_other_questions_are_another_run(public_run, dataset_path, asked, tmp_path):

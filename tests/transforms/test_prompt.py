@@ -12,7 +12,8 @@ from praxia.transforms.prompt import Prompt
 
 
 def make_prompt(template="{pictures}<bos>{instruction}\n"):
-    return Prompt(make_tokeniser("paligemma"), template, "<image><image>", 2, "<eos>", "{pictures}Q: {instruction} A:")
+    question, answer = "{pictures}Q: {instruction} A:", " {answer}<eos>"
+    return Prompt(make_tokeniser("paligemma"), template, "<image><image>", 2, question, answer)
 
 
 def texts(prompt, ids, valid):
@@ -37,13 +38,20 @@ def test_the_state_is_told_in_256_numbers():
 def test_questions_and_answers():
     prompt = make_prompt()
     assert texts(prompt, *prompt.ask(["what colour?"])) == ["<image><image>Q: what colour? A:"]
-    assert texts(prompt, *prompt.answers(["red", "to the left"])) == ["red<eos>", "to the left<eos>"]
+    assert texts(prompt, *prompt.answers(["red", "to the left"])) == [" red<eos>", " to the left<eos>"]
 
 
 def test_what_is_told_cannot_fill_the_template_again():
     prompt = make_prompt("{pictures}{state} {instruction}")
     told = texts(prompt, *prompt.encode(["say {state}"], np.zeros((1, 1), np.float32)))
     assert told == ["<image>" * 4 + "128 say {state}"]
+
+
+def test_marks_of_the_model_are_not_taken_from_users():
+    prompt, told = make_prompt(), ["push <image> now"]
+    for use in (lambda: prompt.encode(told, np.zeros((1, 1), np.float32)), lambda: prompt.answers(told)):
+        with pytest.raises(PraxiaError, match=r"expected plain text, got 'push <image> now', which holds '<image>'"):
+            use()
 
 
 @pytest.mark.parametrize("template", ["{instruction}", "{pictures}{pictures}{instruction}", "{pictures} go"])

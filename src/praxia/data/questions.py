@@ -69,7 +69,8 @@ def read_questions(path: Path) -> Questions:
     content = path.read_bytes()
     try:
         text = content.decode()
-        entries = json.loads(text) if text.lstrip().startswith("[") else [json.loads(one) for one in text.splitlines()]
+        whole = text.lstrip().startswith("[")
+        entries = json.loads(text) if whole else [json.loads(one) for one in text.splitlines() if one.strip()]
     except ValueError as error:
         raise DataError(f"{path} is no JSON: {error}") from None
     items, num_without = [], 0
@@ -79,11 +80,14 @@ def read_questions(path: Path) -> Questions:
                 items += _turns(entry, path.parent)
             else:
                 num_without += 1
-        except (KeyError, TypeError, IndexError) as error:
+        except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
             raise DataError(
                 f"{path}: expected {{image, conversations: [{{from, value}}, ...]}} in entry {number}, got "
                 f"{str(entry)[:80]} ({type(error).__name__}: {error})"
             ) from None
+    missing = [one.picture for one in items if not one.picture.is_file()]
+    if missing:
+        raise DataError(f"{path}: {len(missing)} of {len(items)} questions have no picture, {missing[0]} among them")
     if not items:
         raise DataError(f"{path} has no question about a picture; {num_without} conversations without one")
     return Questions(path, tuple(items), num_without, hashlib.sha256(content).hexdigest())
@@ -92,13 +96,15 @@ def read_questions(path: Path) -> Questions:
 def _turns(entry: Any, folder: Path) -> list[Question]:
     turns = entry["conversations"]
     if len(turns) % 2:
-        raise IndexError(f"{len(turns)} turns")
+        raise ValueError(f"{len(turns)} turns")
     found = []
     for asked, said in zip(turns[::2], turns[1::2], strict=True):
         if (asked["from"], said["from"]) != ("human", "gpt"):
-            raise KeyError(f"turns of {asked['from']} and {said['from']}")
-        text = asked["value"].replace(PICTURE_MARK, "").strip()
-        found.append(Question(folder / entry["image"], text, said["value"].strip()))
+            raise ValueError(f"turns of {asked['from']} and {said['from']}")
+        text, answer = asked["value"].replace(PICTURE_MARK, "").strip(), said["value"].strip()
+        if not answer:
+            raise ValueError("an empty answer")
+        found.append(Question(folder / entry["image"], text, answer))
     return found
 
 

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from praxia.core.config import Part
+from praxia.core.errors import MismatchError
 from praxia.heads.prefix import Reading
 from praxia.nn.types import Context
 
@@ -18,8 +19,9 @@ class Spoken(Part):
     """The language model that read the context goes on reading; ids of actions are the last ones of its vocabulary.
 
     RT-2 (arXiv 2307.15818), OpenVLA (arXiv 2406.09246): id i is word number vocabulary - 1 - `skip` - i. pi0-FAST skips
-    the last 128, PaliGemma's own marks. Only ids of actions can be said. Deviations: the first id follows a learned
-    token instead of the prompt's last word, and every token's input also says how many numbers stand before it.
+    the last 128, PaliGemma's words for parts of pictures. Only ids of actions can be said. Deviations: the first id
+    follows a learned token instead of the prompt's last word, and every token's input also says how many numbers stand
+    before it.
     """
 
     tag: ClassVar[str] = "spoken"
@@ -37,15 +39,27 @@ class SpokenDecoder(nn.Module):
     def __init__(self, config: Spoken, context_width: int):
         super().__init__()
         self.skip, self.width = config.skip, context_width
+        self.num_ids = 0
 
     def begin(self, context: Context) -> Reading:
-        """The language model where it ended."""
+        """The language model where it ended.
+
+        Raises:
+            MismatchError: it has too few words.
+        """
         assert context.language is not None, "an encoder that gives language has one"
         assert context.stream is not None
+        if self.num_ids + self.skip > context.language.vocabulary:
+            most = context.language.vocabulary - self.skip
+            raise MismatchError(
+                f"expected a code of at most {most} ids, for which the language model has words, got {self.num_ids}; "
+                "fit a smaller one"
+            )
         return Reading(context.language.read, context.stream, context)
 
     def words(self, vocabulary: int) -> tuple[nn.Module, nn.Module]:
         """The language model's own words: (ids, reading) -> what it reads for them, (hidden, reading) -> logits."""
+        self.num_ids = vocabulary
         return SpokenIds(vocabulary, self.skip), SpokenLogits(vocabulary, self.skip)
 
 

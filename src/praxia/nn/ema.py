@@ -3,19 +3,28 @@
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Ema"]
+__all__ = ["Ema", "frozen_names"]
+
+
+def frozen_names(module: nn.Module) -> frozenset[str]:
+    """The names of parameters that are not trained."""
+    return frozenset(name for name, value in module.named_parameters() if not value.requires_grad)
 
 
 class Ema:
     """A slow copy of a module's floating-point state.
 
     The decay warms up as min(decay, (1 + step) / (10 + step)), so that early steps are forgotten (the schedule of
-    TensorFlow's ExponentialMovingAverage). Integer buffers are copied.
+    TensorFlow's ExponentialMovingAverage). Integer buffers are copied; frozen parameters are the module's own.
     """
 
     def __init__(self, module: nn.Module, decay: float):
         self.decay = decay
-        self.state: dict[str, Tensor] = {name: value.detach().clone() for name, value in module.state_dict().items()}
+        self.frozen = frozen_names(module)
+        self.state: dict[str, Tensor] = {
+            name: value.detach() if name in self.frozen else value.detach().clone()
+            for name, value in module.state_dict().items()
+        }
 
     @torch.no_grad()
     def update(self, module: nn.Module, step: int) -> None:
@@ -23,6 +32,8 @@ class Ema:
         decay = min(self.decay, (1 + step) / (10 + step))
         slow, fast = [], []
         for name, value in module.state_dict().items():
+            if name in self.frozen:
+                continue
             if value.is_floating_point():
                 slow.append(self.state[name])
                 fast.append(value.detach())

@@ -77,7 +77,10 @@ class Batch:
 
 @runtime_checkable
 class Language(Protocol):
-    """A language model that has read a context, and can read on after its stream. It has `vocabulary` words."""
+    """A language model that has read a context, and can read on after its stream.
+
+    The first `vocabulary` of its ids are words of text; it may have marks and empty rows behind them.
+    """
 
     vocabulary: int
 
@@ -156,6 +159,11 @@ class Pretrained(Protocol):
 
     def adapt(self) -> None:
         """Freeze what is not trained, and add low-rank adapters: other names in its state from here on."""
+        ...
+
+    @property
+    def learns_words(self) -> bool:
+        """Whether its language model learns at all."""
         ...
 
     def merge(self) -> None:

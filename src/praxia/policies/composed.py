@@ -18,7 +18,7 @@ from praxia.nn.types import Batch, Pretrained, Shapes
 from praxia.transforms.chain import Transforms
 from praxia.transforms.prompt import Prompt
 
-__all__ = ["Composed", "ComposedModel", "LearnedPolicy", "to_batch"]
+__all__ = ["Composed", "ComposedModel", "Held", "LearnedPolicy", "to_batch"]
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,19 @@ class Composed(Part):
         """As it was before `fit`."""
 
         def before(part: Part) -> Part:
+            if hasattr(part, "unfitted"):
+                return part.unfitted()  # pyright: ignore[reportAttributeAccessIssue]
             return replace(part, fitted=None) if hasattr(part, "fitted") else part  # pyright: ignore[reportCallIssue]
 
         return Composed(before(self.encoder), before(self.head))
+
+    def fitted_as(self, other: "Composed") -> "Composed":
+        """With what `other`, the same network, learned of its data before training."""
+
+        def after(part: Part, its: Part) -> Part:
+            return replace(part, fitted=its.fitted) if hasattr(part, "fitted") else part  # pyright: ignore
+
+        return Composed(after(self.encoder, other.encoder), after(self.head, other.head))
 
     def build(self, shapes: Shapes) -> "ComposedModel":
         """The network with fresh weights.
@@ -102,8 +112,19 @@ class ComposedModel(nn.Module):
         """Normalised action chunks, padded to the largest body's dims."""
         return self.head.sample(self.encoder(batch), noise, batch.embodiment)  # pyright: ignore[reportCallIssue]
 
-    # torch's module wrappers (DDP) hook `forward`; training goes through it, so that gradients are synchronised.
-    forward = loss
+    def forward(self, held: "Held", generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        """`loss`, for wrappers of modules that hook this (DDP, Fabric's precision): training goes through it."""
+        return self.loss(held.batch, generator)
+
+
+class Held:
+    """A batch that Fabric passes on as it is: it would take a dataclass apart to convert it, and refuses frozen ones.
+
+    Autocast converts what layers need, where they need it.
+    """
+
+    def __init__(self, batch: Batch):
+        self.batch = batch
 
 
 class LearnedPolicy:

@@ -34,6 +34,8 @@ __all__ = [
 
 ASK = "{pictures}<bos>In: What action should the robot take to {instruction}?\nOut:"
 TELL_STATE = "{pictures}<bos>Task: {instruction}, State: {state};\nAction: "
+# A state of all weights, their average and the optimiser's is some ten gigabytes.
+SAVE_S = 3600.0
 # What openpi calls gemma_300m, beside Gemma-2B.
 EXPERT = ActionExpert(width=1024, mlp_width=4096, depth=18, num_heads=8, num_kv_heads=1, head_width=256)
 
@@ -44,10 +46,10 @@ def openvla_published() -> TrainRun:
     OpenVLA (arXiv 2406.09246), its settings of fine-tuning with LoRA. With `--questions FILE` it is trained as RT-2 is
     (arXiv 2307.15818), on questions about pictures beside robot data. 2923.5M parameters; OpenVLA has about 7B.
     Deviations: PaliGemma-3B in the place of Llama-2-7B behind DINOv2 and SigLIP (RT-2: PaLI-X and PaLM-E, which are not
-    public); the pictures' part has no adapters; the state is seen.
+    public); the pictures' part has no adapters; the state is seen; the last 128 words are left out, as pi0-FAST does.
     """
-    head = Autoregressive("bins", Spoken(), temperature=0.0)
-    train = Train(steps=50_000, batch_size=16, learning_rate=5e-4, warmup_steps=0, ema_decay=0.0)
+    head = Autoregressive("bins", Spoken(skip=128), temperature=0.0)
+    train = Train(steps=50_000, batch_size=16, learning_rate=5e-4, warmup_steps=0, ema_decay=0.0, checkpoint_s=SAVE_S)
     return _run(PublicVLM(template=ASK, trained="adapters", lora_rank=32), head, 1, train)
 
 
@@ -57,7 +59,7 @@ def openvla_oft_published() -> TrainRun:
     Kim et al. 2025 (arXiv 2502.19645), its settings for LIBERO. 2931.9M parameters, of which the head has 8.4M; theirs
     about 7B. Deviations: those of `openvla-published`; the learning rate falls by a cosine where theirs falls once.
     """
-    train = Train(steps=150_000, batch_size=64, learning_rate=5e-4, warmup_steps=0, ema_decay=0.0)
+    train = Train(steps=150_000, batch_size=64, learning_rate=5e-4, warmup_steps=0, ema_decay=0.0, checkpoint_s=SAVE_S)
     return _run(PublicVLM(template=ASK, trained="adapters", lora_rank=32), OFT(Spoken()), 8, train)
 
 
@@ -100,7 +102,9 @@ def gr00t_n1_published() -> TrainRun:
     frozen too, theirs learns; the average of weights is this project's.
     """
     head = Flow(DiT(width=1536, depth=16, num_heads=32), repeats=1, num_steps=4)
-    train = Train(steps=10_000, batch_size=32, learning_rate=1e-4, weight_decay=1e-5, warmup_steps=500)
+    train = Train(
+        steps=10_000, batch_size=32, learning_rate=1e-4, weight_decay=1e-5, warmup_steps=500, checkpoint_s=SAVE_S
+    )
     return _run(PublicVLM("smolvlm2-2.2b", trained="nothing", depth=12), head, 16, train)
 
 
@@ -112,6 +116,7 @@ def _openpi() -> Train:
         weight_decay=1e-10,
         warmup_steps=1000,
         ema_decay=0.99,
+        checkpoint_s=SAVE_S,
     )
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from praxia.checkpoint.store import PolicyConfig, save_policy
 from praxia.core.config import part_to_json
-from praxia.core.errors import PraxiaError, TrainingError, expect_positive
+from praxia.core.errors import MismatchError, PraxiaError, TrainingError, expect_positive
 from praxia.core.files import write_whole
 from praxia.core.keys import seed
 from praxia.core.types import Embodiment
@@ -26,8 +26,8 @@ from praxia.data.mixture import Mixture
 from praxia.data.questions import read_questions
 from praxia.data.windows import Windows
 from praxia.nn.ema import Ema
-from praxia.nn.types import Batch, Shapes
-from praxia.policies.composed import ComposedModel
+from praxia.nn.types import Batch, Pretrained, Shapes
+from praxia.policies.composed import ComposedModel, Held
 from praxia.train.ahead import ahead
 from praxia.train.augment import random_shift
 from praxia.train.config import TrainRun
@@ -95,12 +95,13 @@ def train(
     config = PolicyConfig(model_config, shapes, transforms, windows.embodiments, run.window, description)
     ask = Asked(asked, run.train.num_questions, QUESTION_PX) if asked else None
     source = Source(windows, transforms, shapes, run.train.seed, run.train.batch_size, ask)
-    if fabric.is_global_zero:
-        _claim(out, description, resume)
-    fabric.barrier()
     torch.manual_seed(run.train.seed)
     model = config.model.build(config.shapes)
     model.begin(origin and origin.weights)
+    _expect_to_learn(model, source)
+    if fabric.is_global_zero:
+        _claim(out, description, resume)
+    fabric.barrier()
     result = _fit(fabric, run, model, source, out, report)
     weights = model.finish(result.pop("ema"))
     result["weights_sha256"] = save_policy(out / "policy", config, weights) if fabric.is_global_zero else ""
@@ -129,6 +130,20 @@ def _shapes(run: TrainRun, bodies: Sequence[Embodiment], transforms: Transforms)
         horizon=run.window.horizon,
         vocabulary=transforms.words.size,
     )
+
+
+def _expect_to_learn(model: ComposedModel, source: Source) -> None:
+    """See that a batch can be made and used, before anything is written."""
+    if source.asked is not None and not (isinstance(model.encoder, Pretrained) and model.encoder.learns_words):
+        raise MismatchError(
+            "questions teach a language model, and here none learns; choose encoder 'public-vlm' with "
+            "--model.encoder.trained adapters, language or all"
+        )
+    batch, asked = source.batch(0, 0, source.batch_size)  # one row of it
+    with torch.no_grad():
+        for one in (batch, asked):
+            if one is not None:
+                model.loss(one, torch.Generator().manual_seed(0))
 
 
 def _claim(out: Path, description: dict[str, Any], resume: bool) -> None:
@@ -216,10 +231,10 @@ def _step(fabric: Fabric, run: TrainRun, model, optimizer, batches: tuple[Batch,
     for group in optimizer.param_groups:
         group["lr"] = _rate(run, step)
     optimizer.zero_grad(set_to_none=True)
-    loss, _ = model(batch, generator)
+    loss, _ = model(Held(batch), generator)
     fabric.backward(loss)
     if asked is not None:
-        said, _ = model(asked.to(fabric.device), generator)
+        said, _ = model(Held(asked.to(fabric.device)), generator)
         fabric.backward(options.answer_weight * said)
         loss = loss + options.answer_weight * said
     fabric.clip_gradients(model, optimizer, max_norm=options.clip_norm, error_if_nonfinite=False)

@@ -42,7 +42,7 @@ def read_origin(path: Path, run: TrainRun, bodies: Sequence[Embodiment]) -> Orig
     """
     config, digest = read_config(path)
     ours, theirs = (
-        {"model": run.model, "window": run.window, "bodies": _meanings(bodies)},
+        {"model": run.model.unfitted(), "window": run.window, "bodies": _meanings(bodies)},
         {"model": config.model.unfitted(), "window": config.window, "bodies": _meanings(config.embodiments)},
     )
     different = [name for name in ours if ours[name] != theirs[name]]
@@ -56,7 +56,7 @@ def read_origin(path: Path, run: TrainRun, bodies: Sequence[Embodiment]) -> Orig
             f"{', '.join(body.name for body in config.embodiments)}); see `praxia info {path}`"
         )
     policy, _ = load_policy(path)
-    return Origin(path, config.model, policy.model.state_dict(), digest, config.transforms)
+    return Origin(path, run.model.fitted_as(config.model), policy.model.state_dict(), digest, config.transforms)
 
 
 def _meanings(bodies: Sequence[Embodiment]) -> list[object]:

@@ -59,7 +59,8 @@ class TrainState:
                 raise DataError(f"{path} is missing or altered, so this run cannot go on; train anew without --resume")
         device = next(self.model.parameters()).device
         model, ema, optimizer = (load_file(saved[-1] / f"{name}.safetensors") for name in ("model", "ema", "optimizer"))
-        self.model.load_state_dict(model)
+        absent = self.model.load_state_dict(model, strict=False).missing_keys
+        assert self.ema.frozen.issuperset(absent), absent
         for name, value in ema.items():
             self.ema.state[name].copy_(value)
         self._load_optimizer(optimizer, device)
@@ -68,7 +69,12 @@ class TrainState:
     def _tensors(self) -> dict[str, dict[str, Tensor]]:
         state = self.optimizer.state_dict()["state"]
         optimizer = {f"{index}.{key}": value for index, entry in state.items() for key, value in entry.items()}
-        return {"model": self.model.state_dict(), "ema": self.ema.state, "optimizer": optimizer}
+        # What is frozen is what the run began with, which it takes over again when it goes on.
+        model, ema = (
+            {name: value for name, value in state.items() if name not in self.ema.frozen}
+            for state in (self.model.state_dict(), self.ema.state)
+        )
+        return {"model": model, "ema": ema, "optimizer": optimizer}
 
     def _load_optimizer(self, tensors: dict[str, Tensor], device: torch.device) -> None:
         state: dict[int, dict[str, Tensor]] = {}

@@ -14,7 +14,7 @@ from praxia.transforms.padding import padded
 
 __all__ = ["NUM_STATE_BINS", "Prompt"]
 
-PICTURES, INSTRUCTION, STATE = "{pictures}", "{instruction}", "{state}"
+PICTURES, INSTRUCTION, STATE, ANSWER = "{pictures}", "{instruction}", "{state}", "{answer}"
 # pi0.5 and pi0-FAST: each state dim as one of 256 numbers.
 NUM_STATE_BINS = 256
 
@@ -27,7 +27,8 @@ class Prompt:
     moment as numbers 0 ... 255 with spaces between (pi0.5; openpi's `tokenizer.py`), a bin being 2/256 wide from -1.
     `picture` is what stands for one picture: marks of the model, and its placeholder once for each of the picture's
     tokens. Instructions are stripped, and line ends in them become spaces. No special ids are added but those that the
-    template names. `question` is the template of a question about one picture, `closing` ends its answer.
+    template names. `question` is the template of a question about one picture, `answer` ("... {answer} ...") that of
+    what is said to it. Instructions, questions and answers must not hold marks of the model.
 
     Raises:
         PraxiaError: a template without "{pictures}" once, or without "{instruction}".
@@ -37,8 +38,8 @@ class Prompt:
     template: str
     picture: str
     num_pictures: int
-    closing: str
     question: str
+    answer: str
 
     def __post_init__(self) -> None:
         if self.template.count(PICTURES) != 1 or INSTRUCTION not in self.template:
@@ -74,8 +75,8 @@ class Prompt:
         return padded([self._row(self.question, 1, text, np.zeros(0, np.float32)) for text in questions])
 
     def answers(self, texts: Sequence[str]) -> tuple[Int64[np.ndarray, "B M"], Bool[np.ndarray, "B M"]]:
-        """Ids of what is to be said, with the closing mark, padded with 0, and which of them count."""
-        return padded([self._ids(f"{text}{self.closing}") for text in texts])
+        """Ids of what is to be said, padded with 0, and which of them count."""
+        return padded([self._ids(self.answer.replace(ANSWER, self._plain(text))) for text in texts])
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text behind `ids`, marks included."""
@@ -90,7 +91,17 @@ class Prompt:
         if STATE in part:
             bins = np.clip(np.floor((state + 1) / 2 * NUM_STATE_BINS), 0, NUM_STATE_BINS - 1).astype(int)
             part = part.replace(STATE, " ".join(map(str, bins)))
-        return part.replace(INSTRUCTION, " ".join(instruction.strip().split("\n")))
+        return part.replace(INSTRUCTION, self._plain(" ".join(instruction.strip().split("\n"))))
+
+    def _plain(self, text: str) -> str:
+        for mark in self._marks:
+            if mark in text:
+                raise PraxiaError(f"expected plain text, got {text[:80]!r}, which holds {mark!r}, a mark of the model")
+        return text
+
+    @cached_property
+    def _marks(self) -> list[str]:
+        return [added.content for added in self._tokenizer.get_added_tokens_decoder().values() if added.special]
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -23,7 +23,7 @@ Pixels = Float[Tensor, "B 3 P P"]
 class Family:
     """A kind of model that `transformers` builds from a config whose `model_type` is `name`.
 
-    `template` is its own way to be asked (`transforms.prompt.Prompt`), `closing` how its answers end. `picture(config)`
+    `template` is its own way to be asked (`transforms.prompt.Prompt`), `answer` its way to answer. `picture(config)`
     is the text that stands for one picture, with the placeholder once for each of its `num_tokens(config, side)`
     tokens. `side(config)` is the side of the pictures it was trained on, in pixels. `see(model, pixels)` gives
     [B, N, D] from normalised pixels. In a `bidirectional` family the prompt's tokens all see each other; else each sees
@@ -32,7 +32,7 @@ class Family:
 
     name: str
     template: str
-    closing: str
+    answer: str
     picture: Callable[[int], str]
     side: Callable[[Mapping[str, Any]], int]
     num_tokens: Callable[[Mapping[str, Any], int], int]
@@ -97,7 +97,7 @@ def _see_qwen(model, pixels: Pixels) -> Float[Tensor, "B N D"]:
 PALIGEMMA = Family(
     name="paligemma",
     template="{pictures}<bos>{instruction}\n",
-    closing="<eos>",
+    answer="{answer}<eos>",
     picture=lambda num: "<image>" * num,
     side=lambda config: config["vision_config"]["image_size"],
     num_tokens=lambda config, side: (side // config["vision_config"]["patch_size"]) ** 2,
@@ -108,7 +108,7 @@ PALIGEMMA = Family(
 SMOLVLM = Family(
     name="smolvlm",
     template="<|im_start|>User:{pictures}{instruction}<end_of_utterance>\nAssistant:",
-    closing="<end_of_utterance>",
+    answer=" {answer}<end_of_utterance>",
     picture=lambda num: f"<fake_token_around_image><global-img>{'<image>' * num}<fake_token_around_image>",
     side=lambda config: config["vision_config"]["image_size"],
     num_tokens=lambda config, side: (side // config["vision_config"]["patch_size"]) ** 2 // config["scale_factor"] ** 2,
@@ -119,7 +119,7 @@ QWEN = Family(
     name="qwen2_5_vl",
     template="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
     "{pictures}{instruction}<|im_end|>\n<|im_start|>assistant\n",
-    closing="<|im_end|>",
+    answer="{answer}<|im_end|>",
     picture=lambda num: f"<|vision_start|>{'<|image_pad|>' * num}<|vision_end|>",
     # It takes any size; this is that of the other families, in whole tokens of 28 px.
     side=lambda config: 8 * config["vision_config"]["patch_size"] * config["vision_config"]["spatial_merge_size"],

@@ -48,12 +48,14 @@ def read_tokeniser(folder: Path) -> str:
 
 
 def build_model(family: str, architecture: Mapping[str, Any], depth: int) -> Any:
-    """A model with fresh weights; `depth` above 0 keeps only the first layers of its language model."""
+    """A model with fresh weights in float32; `depth` above 0 keeps only the first layers of its language model."""
+    import torch
     from transformers import AutoConfig, AutoModelForImageTextToText
 
     config = AutoConfig.for_model(family, **{key: value for key, value in architecture.items() if key != "model_type"})
     _cut(config, depth)
-    return AutoModelForImageTextToText.from_config(config, attn_implementation="sdpa")
+    # A config names the type that its files have; what is trained and saved here is float32.
+    return AutoModelForImageTextToText.from_config(config, attn_implementation="sdpa", dtype=torch.float32)
 
 
 def load_weights(folder: Path, depth: int) -> Any:
@@ -101,11 +103,12 @@ def _quiet() -> Iterator[None]:
     """Without the library's progress bars and its report of weights that are not used."""
     from transformers.utils import logging
 
-    level = logging.get_verbosity()
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
         yield
     finally:
         logging.set_verbosity(level)
-        logging.enable_progress_bar()
+        if bars:
+            logging.enable_progress_bar()

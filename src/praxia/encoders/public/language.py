@@ -25,8 +25,9 @@ class PublicLanguage:
     ways, and read on by whom it does not know.
     """
 
-    def __init__(self, text_model: nn.Module, say: nn.Module | None, grid_positions: bool):
-        self.vocabulary: int = text_model.config.vocab_size  # pyright: ignore[reportAttributeAccessIssue]
+    def __init__(self, text_model: nn.Module, say: nn.Module | None, grid_positions: bool, num_words: int):
+        config: Any = text_model.config
+        self.vocabulary: int = min(num_words, config.vocab_size)
         self._text_model = text_model
         self._say = say
         self._grid_positions = grid_positions

@@ -59,6 +59,10 @@ class PublicVLM(Part):
     def family(self) -> Family:
         return find_family(find_published(self.model).family)
 
+    def unfitted(self) -> "PublicVLM":
+        """What it is as a network, without what says how it is trained and where its weights came from."""
+        return PublicVLM(model=self.model, template=self.template, depth=self.depth)
+
     def fit(self) -> "PublicVLM":
         """With the architecture of the model that lies in `weights`.
 
@@ -86,8 +90,8 @@ class PublicVLM(Part):
             template=self.template or family.template,
             picture=family.picture(family.num_tokens(config, family.side(config))),
             num_pictures=num_pictures,
-            closing=family.closing,
             question=family.template,
+            answer=family.answer,
         )
 
     def build(self, shapes: Shapes) -> "PublicVLMEncoder":
@@ -116,7 +120,8 @@ class PublicVLMEncoder(nn.Module):
 
     @property
     def language(self) -> PublicLanguage:
-        return PublicLanguage(self._text_model, self.say, self.family.grid_positions)
+        num_words = find_published(self.config.model).num_words
+        return PublicLanguage(self._text_model, self.say, self.family.grid_positions, num_words)
 
     @property
     def _text_model(self) -> nn.Module:
@@ -128,9 +133,16 @@ class PublicVLMEncoder(nn.Module):
         Raises:
             MismatchError: weights are missing in it or of other shapes.
         """
-        loaded = load_weights(Path(self.config.weights), self.config.depth)
+        has_say, training = self.say is not None, self.training
+        del self.model, self.say  # there is not always room for two
+        loaded = load_weights(Path(self.config.weights), self.config.depth).train(training)
         self.model = loaded.model
-        self.say = None if self.say is None else loaded.lm_head
+        self.say = loaded.lm_head if has_say else None
+
+    @property
+    def learns_words(self) -> bool:
+        """Whether anything of the public model is trained."""
+        return any(one.requires_grad for one in self.model.parameters())
 
     def adapt(self) -> None:
         """Freeze what `config.trained` leaves out, and add adapters where it asks for them."""
@@ -205,7 +217,8 @@ class PublicVLMEncoder(nn.Module):
         pictures = [batch.images[name] for name in names]
         is_picture = batch.text_valid & (batch.text == self.placeholder)
         num_pictures = sum(one.shape[1] for one in pictures)
-        if (is_picture.sum(1) != num_pictures * self.num_tokens).any():
+        # Elsewhere than on the CPU, reading a number would wait for the device.
+        if batch.text.device.type == "cpu" and (is_picture.sum(1) != num_pictures * self.num_tokens).any():
             raise MismatchError(
                 f"encoder 'public-vlm' got {num_pictures} pictures of {self.num_tokens} tokens, but the prompt has "
                 f"{int(is_picture[0].sum())} placeholders; train with the tokeniser of its own weights"

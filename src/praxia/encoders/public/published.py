@@ -13,12 +13,14 @@ __all__ = ["PUBLISHED", "Published", "find_published"]
 class Published:
     """A public model: its family, its name on the Hub, its parameters as stored there, and its `transformers` config.
 
-    The configs name what differs from the family's defaults. Counts are those of the published safetensors.
+    The configs name what differs from the family's defaults. Counts are those of the published safetensors. The first
+    `num_words` ids are those of text; behind them come marks of the family, and rows that stand for nothing.
     """
 
     family: str
     hub: str
     num_parameters: int
+    num_words: int
     config: Mapping[str, Any]
 
 
@@ -43,6 +45,7 @@ PUBLISHED = {
         "paligemma",
         "google/paligemma-3b-pt-224",
         2_923_466_480,
+        257_152,
         {
             "text_config": {
                 "model_type": "gemma",
@@ -71,6 +74,7 @@ PUBLISHED = {
         "smolvlm",
         "HuggingFaceTB/SmolVLM2-500M-Video-Instruct",
         507_482_304,
+        49_152,
         _smolvlm(
             {
                 "hidden_size": 960,
@@ -88,6 +92,7 @@ PUBLISHED = {
         "smolvlm",
         "HuggingFaceTB/SmolVLM2-2.2B-Instruct",
         2_246_784_880,
+        49_152,
         _smolvlm(
             {
                 "hidden_size": 2048,
@@ -105,6 +110,7 @@ PUBLISHED = {
         "qwen2_5_vl",
         "Qwen/Qwen2.5-VL-3B-Instruct",
         3_754_622_976,
+        151_643,
         {
             "text_config": {
                 "hidden_size": 2048,
