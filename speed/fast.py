@@ -57,7 +57,7 @@ class Published:
         self.bpe._tokenizer.train_from_iterator([self.text(row) for row in coefficients], trainer)
 
     def coefficients(self, chunk: np.ndarray) -> np.ndarray:
-        return np.around(scipy.fft.dct(chunk, axis=0, norm="ortho") * SCALE)
+        return np.around(np.asarray(scipy.fft.dct(chunk, axis=0, norm="ortho")) * SCALE)
 
     def text(self, coefficients: np.ndarray) -> str:
         return "".join(map(chr, np.maximum(coefficients.flatten() - self.low, 0).astype(int)))

@@ -13,6 +13,7 @@ import json
 import time
 from collections.abc import Callable
 from statistics import median
+from typing import Any
 
 import numpy as np
 import torch
@@ -59,12 +60,13 @@ def measured(head: str, runs: int, device: torch.device) -> dict[str, float]:
     torch.manual_seed(0)
     config = Composed(PAIRED_ENCODERS["vision-language"], PAIRED_HEADS[head]).fit(smooth_chunks)
     model, batch = config.build(SHAPES).to(device).eval(), observation(device)
-    noise = torch.randn(1, *model.head.noise_shape, device=device)
+    head_module: Any = model.head
+    noise = torch.randn(1, *head_module.noise_shape, device=device)
     cold = milliseconds(lambda: model.sample(batch, noise), device)
     context = model.encoder(batch)
     stages = {
         "encode_ms": lambda: model.encoder(batch),
-        "sample_ms": lambda: model.head.sample(context, noise, batch.embodiment),
+        "sample_ms": lambda: head_module.sample(context, noise, batch.embodiment),
         "chunk_ms": lambda: model.sample(batch, noise),
     }
     warm = {name: median(milliseconds(stage, device) for _ in range(runs)) for name, stage in stages.items()}

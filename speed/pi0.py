@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from statistics import median
+from typing import Any
 
 import torch
 
@@ -22,6 +23,7 @@ from praxia.checkpoint.store import choose_device
 from praxia.encoders.public.model import PublicVLM
 from praxia.encoders.public.published import find_published
 from praxia.heads.denoisers.action_expert import ActionExpert
+from praxia.heads.flow import Flow
 from praxia.nn.types import Batch, Shapes
 from praxia.policies.composed import ComposedModel
 from praxia.recipes.vla_published import pi0_published
@@ -34,28 +36,30 @@ WORDS = 20
 def build(size: str, device: torch.device) -> ComposedModel:
     """pi0 as its recipe has it, or with its language model and expert cut to two layers."""
     model = pi0_published().model
-    assert isinstance(model.encoder, PublicVLM)
+    encoder, head = model.encoder, model.head
+    assert isinstance(encoder, PublicVLM)
+    assert isinstance(head, Flow)
     if size == "small":
-        config = json.loads(json.dumps(find_published(model.encoder.model).config))
+        config = json.loads(json.dumps(find_published(encoder.model).config))
         config["vision_config"]["num_hidden_layers"] = config["text_config"]["num_hidden_layers"] = 2
-        expert: ActionExpert = model.head.denoiser  # pyright: ignore[reportAttributeAccessIssue]
-        head = replace(model.head, denoiser=replace(expert, depth=2))  # pyright: ignore[reportCallIssue]
-        model = replace(model, encoder=replace(model.encoder, fitted=config), head=head)
+        assert isinstance(head.denoiser, ActionExpert)
+        small = replace(head, denoiser=replace(head.denoiser, depth=2))
+        model = replace(model, encoder=replace(encoder, fitted=config), head=small)
     with device:
         built = model.build(SHAPES).eval()
     return built.bfloat16() if device.type == "cuda" else built
 
 
 def observation(model: ComposedModel, device: torch.device) -> Batch:
-    encoder = model.encoder
-    num_places = SHAPES.num_images * encoder.num_tokens  # pyright: ignore[reportOperatorIssue]
-    places = torch.full((1, num_places), encoder.placeholder)  # pyright: ignore[reportArgumentType]
+    encoder: Any = model.encoder
+    num_places = SHAPES.num_images * encoder.num_tokens
+    places = torch.full((1, num_places), encoder.placeholder)
     text = torch.cat([places, torch.randint(2, 1000, (1, WORDS))], dim=1)
     images = {name: torch.randint(0, 256, (1, 1, 3, 224, 224), dtype=torch.uint8) for name in SHAPES.cameras}
     return Batch(
         images=images,
         image_valid={name: torch.ones(1, 1, dtype=torch.bool) for name in images},
-        state=torch.randn(1, 1, 32).to(encoder.ask.dtype),  # pyright: ignore[reportArgumentType]
+        state=torch.randn(1, 1, 32).to(encoder.ask.dtype),
         state_valid=torch.ones(1, 1, dtype=torch.bool),
         text=text,
         text_valid=torch.ones_like(text, dtype=torch.bool),
@@ -72,32 +76,33 @@ def milliseconds(act: Callable[[], object], device: torch.device) -> float:
 
 
 @torch.inference_mode()
-def measured(size: str, runs: int) -> dict[str, float | str]:
+def measured(size: str, runs: int) -> dict[str, Any]:
     torch.manual_seed(0)
     device = torch.device(choose_device())
     model = build(size, device)
     batch = observation(model, device)
-    encoder, head = model.encoder, model.head
-    noise = torch.randn(1, *head.noise_shape, device=device, dtype=encoder.ask.dtype)  # pyright: ignore
+    encoder: Any = model.encoder
+    head: Any = model.head
+    noise = torch.randn(1, *head.noise_shape, device=device, dtype=encoder.ask.dtype)
     cold = milliseconds(lambda: model.sample(batch, noise), device)
     context = encoder(batch)
     stages = {
-        "see_ms": lambda: [encoder.see(one) for one in batch.images.values()],  # pyright: ignore[reportCallIssue]
+        "see_ms": lambda: [encoder.see(one) for one in batch.images.values()],
         "prefix_ms": lambda: encoder(batch),
-        "sample_ms": lambda: head.sample(context, noise, batch.embodiment),  # pyright: ignore[reportCallIssue]
+        "sample_ms": lambda: head.sample(context, noise, batch.embodiment),
         "chunk_ms": lambda: model.sample(batch, noise),
     }
     warm = {name: median(milliseconds(stage, device) for _ in range(runs)) for name, stage in stages.items()}
     found = {"cold_ms": cold, **warm}
     if device.type == "cuda":
-        sample = torch.compile(head.sample, mode="reduce-overhead")  # pyright: ignore[reportArgumentType]
+        sample = torch.compile(head.sample, mode="reduce-overhead")
         fast = lambda: sample(encoder(batch), noise, batch.embodiment)  # noqa: E731
         found["compile_s"] = sum(milliseconds(fast, device) for _ in range(3)) / 1000
         found["compiled_ms"] = median(milliseconds(fast, device) for _ in range(runs))
     return {
         "size": size,
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
-        "dtype": str(encoder.ask.dtype),  # pyright: ignore[reportAttributeAccessIssue]
+        "dtype": str(encoder.ask.dtype),
         "parameters": sum(value.numel() for value in model.parameters()),
         **{name: round(value, 2) for name, value in found.items()},
     }
@@ -111,7 +116,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     found = measured(options.size, options.runs)
-    found["published"] = PUBLISHED_MS  # pyright: ignore[reportArgumentType]
+    found["published"] = PUBLISHED_MS
     print(json.dumps(found) if options.json else "\n".join(f"{name:12s} {value}" for name, value in found.items()))
 
 

@@ -14,25 +14,27 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
 from windows import WINDOW, dataset
 
+from praxia.data.mixture import Mixture
 from praxia.data.windows import Windows
 from praxia.nn.types import Batch, Shapes
-from praxia.policies.composed import ComposedModel, to_batch
+from praxia.policies.composed import ComposedModel, Held, to_batch
 from praxia.recipes.metaworld import flow_metaworld
+from praxia.train.ahead import ahead
 from praxia.train.augment import random_shift
-from praxia.train.engine import Source
+from praxia.train.source import Source
 from praxia.transforms.chain import Transforms
 
 BATCH, WARMUP = 128, 5
 
 
 def build(source: Source) -> ComposedModel:
-    shapes = Shapes(("front",), 1, 1, 4, 4, WINDOW.horizon, source.transforms.subwords.size)
     torch.manual_seed(0)
-    return flow_metaworld().model.build(shapes)
+    return flow_metaworld().model.build(source.shapes)
 
 
 def samples_per_s(model: ComposedModel, batches: Iterable[Batch], steps: int) -> float:
@@ -42,7 +44,7 @@ def samples_per_s(model: ComposedModel, batches: Iterable[Batch], steps: int) ->
     for step, batch in enumerate(batches):
         if step == WARMUP:
             began_s = time.perf_counter()
-        loss, _ = model(random_shift(batch, 3, generator), generator)
+        loss, _ = model(Held(random_shift(batch, 3, generator)), generator)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -65,8 +67,10 @@ class OneAtATime(torch.utils.data.Dataset):
 
 
 def collate(items: list[Batch]) -> Batch:
-    def together(name: str):
+    def together(name: str) -> Any:
         values = [getattr(item, name) for item in items]
+        if values[0] is None:
+            return None
         if isinstance(values[0], dict):
             return {key: torch.cat([value[key] for value in values]) for key in values[0]}
         return torch.cat(values)
@@ -82,9 +86,12 @@ def main() -> None:
     total = options.steps + WARMUP
     with tempfile.TemporaryDirectory() as folder:
         opened = dataset(Path(folder) / "set")
-        windows = Windows(opened, WINDOW, opened.select())
-        source = Source(windows, Transforms.fit(opened.stats, opened.instructions), 0, BATCH)
-        ready = [source.batch(step, 0, 1) for step in range(total)]
+        windows = Mixture([Windows(opened, WINDOW, opened.select())])
+        transforms, body = Transforms.fit([[opened.stats]], opened.instructions), opened.embodiment
+        bodies = ((body.state_dim, body.action_dim),)
+        shapes = Shapes(WINDOW.cameras, WINDOW.num_images, 1, bodies, WINDOW.horizon, transforms.words.size)
+        source = Source(windows, transforms, shapes, 0, BATCH)
+        ready = [source.batch(step, 0, 1)[0] for step in range(total)]
         loader = torch.utils.data.DataLoader(
             OneAtATime(source),
             sampler=(i for step in range(total) for i in source.samples_of(step).tolist()),
@@ -93,7 +100,7 @@ def main() -> None:
         )
         ways: dict[str, Callable[[], Iterable[Batch]]] = {
             "bare": lambda: ready,
-            "engine": lambda: (source.batch(step, 0, 1) for step in range(total)),
+            "engine": lambda: (made[0] for _, made in ahead(lambda step: source.batch(step, 0, 1), 0, total)),
             "dataloader": lambda: loader,
         }
         speeds = {name: samples_per_s(build(source), batches(), options.steps) for name, batches in ways.items()}

@@ -77,6 +77,7 @@ def one_at_a_time(root: Path) -> Callable[[np.ndarray], np.ndarray]:
     container = av.open(str(root / "videos/observation.images.front/chunk-000/file-000.mp4"))
     stream, converter = container.streams.video[0], VideoReformatter()
     stream.codec_context.thread_count = 1
+    assert stream.time_base is not None
     ticks = round(1 / BODY.control_hz / stream.time_base)
 
     def decode(number: int) -> np.ndarray:
