@@ -24,7 +24,8 @@ class Autoregressive(Part):
     """A prefix-LM over the context's tokens predicts the chunk's ids by cross-entropy; the prefix is read once.
 
     `code` is "bins", "quantile-bins", "fast", or the file that `praxia codes fit` wrote. At `temperature` 0 it takes
-    the likeliest id (OpenVLA, pi0-FAST), which loses all modes of the demonstrations but one; at 1 it samples.
+    the likeliest id (OpenVLA, pi0-FAST), which loses all modes of the demonstrations but one; at 1 it samples as it has
+    learned, and with many ids in a chunk some come from the tails and tear it (docs/RESULTS.md, "Heads").
 
     Only ids that still fit into the chunk are sampled, so that every sequence can be decoded; there is no end symbol.
     The public pi0-FAST ends with one, and acts on zeros where what came before does not decode. Each token's input
@@ -34,7 +35,7 @@ class Autoregressive(Part):
     tag: ClassVar[str] = "autoregressive"
     code: str = "bins"
     decoder: Part = field(default_factory=PrefixTransformer)
-    temperature: float = 1.0
+    temperature: float = 0.5
     # The fitted code as JSON; training fits it.
     fitted: Any = None
 
