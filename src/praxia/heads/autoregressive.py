@@ -35,7 +35,7 @@ class Autoregressive(Part):
     tag: ClassVar[str] = "autoregressive"
     code: str = "bins"
     decoder: Part = field(default_factory=PrefixTransformer)
-    temperature: float = 0.5
+    temperature: float = 0.3
     # The fitted code as JSON; training fits it.
     fitted: Any = None
 
