@@ -11,13 +11,12 @@ all.
 
 import argparse
 import json
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from statistics import median
 from typing import Any
 
 import torch
+from heads import milliseconds
 
 from praxia.checkpoint.store import choose_device
 from praxia.encoders.public.model import PublicVLM
@@ -65,14 +64,6 @@ def observation(model: ComposedModel, device: torch.device) -> Batch:
         text_valid=torch.ones_like(text, dtype=torch.bool),
         embodiment=torch.zeros(1, dtype=torch.int64),
     ).to(device)
-
-
-def milliseconds(act: Callable[[], object], device: torch.device) -> float:
-    began_s = time.perf_counter()
-    act()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return 1000 * (time.perf_counter() - began_s)
 
 
 @torch.inference_mode()

@@ -167,3 +167,5 @@ def test_mixed_precision(tiny_run, dataset_path, tmp_path):
     options = dataclasses.replace(tiny_run.train, precision="bf16-mixed", steps=2)
     run = dataclasses.replace(tiny_run, train=options)
     engine.train(run, [dataset_path], tmp_path / "run", recipe="tiny", command="")
+    weights = load_policy(tmp_path / "run")[0].model.state_dict().values()
+    assert all(value.dtype == torch.float32 and value.isfinite().all() for value in weights)

@@ -180,7 +180,8 @@ def test_mixed_precision(head, public_run, dataset_path, asked, tmp_path):
     run = public_run(HEADS[head], steps=2, trained="adapters")
     run = dataclasses.replace(run, train=dataclasses.replace(run.train, precision="bf16-mixed"))
     fit(run, dataset_path, tmp_path / "run", questions=asked)
-    load_policy(tmp_path / "run")
+    weights = load_policy(tmp_path / "run")[0].model.state_dict().values()
+    assert all(value.dtype == torch.float32 and value.isfinite().all() for value in weights)
 
 
 def test_a_policy_is_tuned_on_in_another_way_and_without_the_public_files(public_run, dataset_path, folder, tmp_path):

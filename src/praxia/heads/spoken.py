@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from praxia.core.config import Part
 from praxia.core.errors import MismatchError
 from praxia.heads.prefix import Reading
-from praxia.nn.types import Context
+from praxia.nn.types import Context, Language
 
 __all__ = ["Spoken", "SpokenDecoder"]
 
@@ -39,52 +39,52 @@ class SpokenDecoder(nn.Module):
     def __init__(self, config: Spoken, context_width: int):
         super().__init__()
         self.skip, self.width = config.skip, context_width
-        self.num_ids = 0
 
     def begin(self, context: Context) -> Reading:
-        """The language model where it ended.
-
-        Raises:
-            MismatchError: it has too few words.
-        """
+        """The language model where it ended."""
         assert context.language is not None, "an encoder that gives language has one"
         assert context.stream is not None
-        if self.num_ids + self.skip > context.language.vocabulary:
-            most = context.language.vocabulary - self.skip
-            raise MismatchError(
-                f"expected a code of at most {most} ids, for which the language model has words, got {self.num_ids}; "
-                "fit a smaller one"
-            )
         return Reading(context.language.read, context.stream, context)
 
     def words(self, vocabulary: int) -> tuple[nn.Module, nn.Module]:
-        """The language model's own words: (ids, reading) -> what it reads for them, (hidden, reading) -> logits."""
-        self.num_ids = vocabulary
+        """The language model's own words: (ids, reading) -> what it reads for them, (hidden, reading) -> logits.
+
+        Both raise MismatchError where it has too few words for so many ids.
+        """
         return SpokenIds(vocabulary, self.skip), SpokenLogits(vocabulary, self.skip)
 
 
-class SpokenIds(nn.Module):
+class LastWords(nn.Module):
+    """The last `num` words of a language model before the `skip` that are left out."""
+
+    def __init__(self, num: int, skip: int):
+        super().__init__()
+        self.num, self.skip = num, skip
+
+    def find(self, reading: Reading) -> tuple[Language, int]:
+        """The language model, and the number after the last of the words."""
+        language = reading.context.language
+        assert language is not None, "a reading of a language model has one"
+        end = language.vocabulary - self.skip
+        if self.num > end:
+            raise MismatchError(
+                f"expected a code of at most {end} ids, for which the language model has words, got {self.num}; "
+                "fit a smaller one"
+            )
+        return language, end
+
+
+class SpokenIds(LastWords):
     """Ids as the language model's embeddings."""
 
-    def __init__(self, vocabulary: int, skip: int):
-        super().__init__()
-        self.vocabulary, self.skip = vocabulary, skip
-
     def forward(self, ids: Int[Tensor, "B L"], reading: Reading) -> Float[Tensor, "B L D"]:
-        language = reading.context.language
-        assert language is not None
-        return language.embed(language.vocabulary - 1 - self.skip - ids)
+        language, end = self.find(reading)
+        return language.embed(end - 1 - ids)
 
 
-class SpokenLogits(nn.Module):
+class SpokenLogits(LastWords):
     """The language model's logits of the ids, in their order."""
 
-    def __init__(self, vocabulary: int, skip: int):
-        super().__init__()
-        self.vocabulary, self.skip = vocabulary, skip
-
     def forward(self, hidden: Float[Tensor, "B L D"], reading: Reading) -> Float[Tensor, "B L V"]:
-        language = reading.context.language
-        assert language is not None
-        end = language.vocabulary - self.skip
-        return language.logits(hidden, slice(end - self.vocabulary, end)).flip(-1)
+        language, end = self.find(reading)
+        return language.logits(hidden, slice(end - self.num, end)).flip(-1)

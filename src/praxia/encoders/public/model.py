@@ -163,8 +163,7 @@ class PublicVLMEncoder(nn.Module):
         self.requires_grad_(True)
 
     def forward(self, batch: Batch) -> Context:
-        x, valid, is_picture = self._prompt(batch)
-        position, following = self.family.positions(is_picture, valid, self.num_tokens)
+        x, valid, position, following = self._prompt(batch)
         added = [] if self.state is None or self.state_in is None else [self.state_in(self.state(batch))]
         added.append(self.ask.expand(len(x), -1))
         ahead = torch.arange(len(added), device=x.device)
@@ -198,21 +197,23 @@ class PublicVLMEncoder(nn.Module):
         self, batch: Batch, ids: Int[Tensor, "B M"], ids_valid: Bool[Tensor, "B M"]
     ) -> Float[Tensor, "B M2 V"]:
         """What the public model says after the prompt, and after each of `ids` (left to right): M + 1 in a row."""
-        x, valid, is_picture = self._prompt(batch)
-        position, following = self.family.positions(is_picture, valid, self.num_tokens)
+        x, valid, position, following = self._prompt(batch)
         seen = reading(valid, self._blocks(valid.shape[1], x.device), None)[1]
         hidden, layers = self.language.run(x, position, seen, None)
         # Each row's last word: behind it come no others that count.
         end = (valid * torch.arange(valid.shape[1], device=x.device)).argmax(1)
         first = hidden[torch.arange(len(x), device=x.device), end][:, None]
         order = torch.arange(ids.shape[1], device=x.device)
-        later, _ = self.language.read(
-            self.language.embed(ids), ids_valid, order, Cache(layers, valid, following.to(torch.int64))
-        )
+        later, _ = self.language.read(self.language.embed(ids), ids_valid, order, Cache(layers, valid, following))
         return self.language.logits(torch.cat([first, later], dim=1))
 
-    def _prompt(self, batch: Batch) -> tuple[Float[Tensor, "B L D"], Bool[Tensor, "B L"], Bool[Tensor, "B L"]]:
-        """What the language model reads: words, with a picture's tokens at its placeholders; and which those are."""
+    def _prompt(
+        self, batch: Batch
+    ) -> tuple[Float[Tensor, "B L D"], Bool[Tensor, "B L"], Int[Tensor, "... B L"], Int[Tensor, " B"]]:
+        """What the language model reads: words, with a picture's tokens at its placeholders.
+
+        Which of them count, their positions, and the position after the last.
+        """
         names = [name for name in self.cameras if name in batch.images]
         pictures = [batch.images[name] for name in names]
         is_picture = batch.text_valid & (batch.text == self.placeholder)
@@ -227,7 +228,7 @@ class PublicVLMEncoder(nn.Module):
         if pictures:
             seen = torch.cat([self.see(one) for one in pictures], dim=1).to(x.dtype)
             x = x.masked_scatter(is_picture[..., None], seen)
-        return x, batch.text_valid, is_picture
+        return x, batch.text_valid, *self.family.positions(is_picture, batch.text_valid, self.num_tokens)
 
     def _blocks(self, length: int, device: torch.device) -> Int[Tensor, " L"]:
         order = torch.arange(length, device=device)
