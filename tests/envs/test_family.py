@@ -27,7 +27,10 @@ def test_a_family_knows_bodies_and_starts_without_building():
     family = find_family("metaworld")
     body = family.embodiment(EnvSpec("metaworld", "door-open", size=80))
     assert (body.state_dim, body.action_dim, body.control_hz) == (4, 4, 80.0)
-    assert [(camera.name, camera.width, camera.height) for camera in body.cameras] == [("workspace", 80, 80)]
+    assert [(camera.name, camera.width, camera.height) for camera in body.cameras] == [
+        ("workspace", 80, 80),
+        ("hand", 80, 80),
+    ]
     assert family.draw_start("door-open-v3", "test", 0) == family.draw_start("door-open", "test", 0)
 
 

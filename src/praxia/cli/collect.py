@@ -28,6 +28,8 @@ class Arguments:
     seed: int = 0
     size: int = 64
     """The pictures' side in pixels."""
+    cameras: str = "all"
+    """Whose pictures are kept, names with commas between them: all that the body has, or some."""
     profile: str = "fast"
     """The render profile: fast, plain or default."""
     resume: bool = False
@@ -55,6 +57,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         profile=options.profile,
         size=options.size,
         blunder_every=family.blunder_every,
+        cameras=() if options.cameras == "all" else tuple(options.cameras.split(",")),
     )
     with counting("collect") as report:
         result = collect(collection, options.out, family, workers=options.workers, resume=options.resume, report=report)

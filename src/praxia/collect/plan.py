@@ -1,10 +1,10 @@
 """What a collection records, as a value."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from praxia.core.errors import PraxiaError, expect_positive
-from praxia.core.types import EnvSpec
+from praxia.core.errors import PraxiaError, UnknownName, expect_positive
+from praxia.core.types import Embodiment, EnvSpec
 from praxia.envs.family import Family
 from praxia.rollout.trace import Job
 
@@ -18,7 +18,7 @@ class Collection:
     Episode e of the k-th of K tasks has index e * K + k: the data set's order, whoever records it and when.
     `noise` levels take turns, episode by episode (see `experts.disturbed`), and in every `blunder_every`-th episode
     of a task (None: in none) the expert makes a mistake on purpose and recovers.
-    Every `seed` has starts and noise of its own.
+    Every `seed` has starts and noise of its own. `cameras` are those of the body whose pictures are kept; (): all.
 
     Raises:
         PraxiaError: no episodes, no pixels, or a task named twice.
@@ -33,6 +33,7 @@ class Collection:
     size: int = 64
     noise: tuple[float, ...] = (0.0, 0.15, 0.4)
     blunder_every: int | None = None
+    cameras: tuple[str, ...] = ()
 
     def __post_init__(self):
         expect_positive(episodes=self.episodes, size=self.size)
@@ -48,6 +49,19 @@ class Collection:
 
     def spec(self, task: str) -> EnvSpec:
         return EnvSpec(self.env, task, self.profile, self.size)
+
+    def embodiment(self, family: Family) -> Embodiment:
+        """The body as it is recorded: with the chosen cameras.
+
+        Raises:
+            UnknownName: the body has no camera of that name.
+        """
+        body = family.embodiment(self.spec(self.tasks[0]))
+        known = {camera.name: camera for camera in body.cameras}
+        for name in self.cameras:
+            if name not in known:
+                raise UnknownName("camera", name, known, "praxia info --benchmarks")
+        return replace(body, cameras=tuple(known[name] for name in self.cameras or known))
 
     def noise_of(self, index: int) -> float:
         return self.noise[index // len(self.tasks) % len(self.noise)]

@@ -25,7 +25,7 @@ def record(root: Path, index: int, collection: Collection, family: Family, exper
     A crashed episode (`Trace.error`) is not kept: it says nothing about the expert.
     """
     job = collection.job(index, family)
-    body = family.embodiment(job.spec)
+    body = collection.embodiment(family)
     noise, blunders = collection.noise_of(index), collection.blunders_in(index)
     disturbed = Noisy(expert, body, noise)
     (trace,) = rollout(

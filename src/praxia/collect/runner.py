@@ -45,7 +45,7 @@ def collect(
     """
     expect_positive(workers=workers)
     expert = make_expert or find_expert(collection.env)
-    plan = collection.to_json()
+    plan, body = collection.to_json(), collection.embodiment(family)
     recovered = begin(out, plan, resume=resume)
     missing = sorted(set(range(len(collection))) - set(recovered))
     crashes = 0
@@ -53,7 +53,7 @@ def collect(
         with closing(Crew(min(workers, len(missing)), out, collection, family, expert)) as crew:
             _record(crew, missing, len(recovered), report)
             crashes = crew.num_crashes
-    content_sha256 = compact(out, family.embodiment(collection.spec(collection.tasks[0])), plan)
+    content_sha256 = compact(out, body, plan)
     dataset = Dataset(out)
     return {
         "episodes": dataset.num_episodes,

@@ -32,8 +32,9 @@ MT10 = Benchmark(
     # 500 of the simulator in every failure.
     horizon=400,
     pace=Pace(executed_steps=4),
-    cameras=("workspace",),
-    size=64,
+    cameras=("workspace", "hand"),
+    # The smallest goals are balls of 2 cm radius: four pixels in the room's camera, and more in the hand's.
+    size=80,
     profile="fast",
     state="hand position and gripper opening",
     # Meta-World's own count: an episode is a success when the task was solved at any step.
@@ -73,4 +74,6 @@ DEMO = replace(
     ),
     # Over 160 starts of these tasks the experts needed 75 steps on average and 123 at most.
     horizon=200,
+    cameras=("workspace",),
+    size=64,
 )

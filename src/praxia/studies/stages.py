@@ -45,6 +45,7 @@ class Stages:
             profile=benchmark.profile,
             size=benchmark.size,
             blunder_every=family.blunder_every,
+            cameras=benchmark.cameras,
         )
         say = partial(self.report, f"collect {name}")
         collect(collection, self.out / name, family, workers=self.workers, resume=True, report=say)

@@ -11,7 +11,7 @@ from jaxtyping import Float32, UInt8
 
 from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import EnvSpec, Observation, Outcome, Start
-from praxia.envs.metaworld.body import CAMERA, CONTROL_HZ, WORKSPACE, embodiment
+from praxia.envs.metaworld.body import CAMERAS, CONTROL_HZ, embodiment
 from praxia.envs.metaworld.simulator import Simulator
 from praxia.envs.metaworld.snapshots import restore, snapshot
 from praxia.envs.metaworld.tasks import instruction_of, short_name
@@ -84,7 +84,8 @@ class MetaWorld:
         return observation
 
     def _draw(self, camera: str) -> UInt8[np.ndarray, "Y X 3"]:
-        if camera != CAMERA:
-            raise UnknownName("camera", camera, [CAMERA], "praxia info --benchmarks")
+        if camera not in CAMERAS:
+            raise UnknownName("camera", camera, CAMERAS, "praxia info --benchmarks")
         stock = self._simulator.stock
-        return draw(stock.model, stock.data, scene=stock.model_name, view=WORKSPACE, how=self._profile, size=self._size)
+        view = CAMERAS[camera]
+        return draw(stock.model, stock.data, scene=stock.model_name, view=view, how=self._profile, size=self._size)

@@ -10,7 +10,7 @@ import metaworld
 from praxia.core.types import Embodiment, Env, EnvSpec
 from praxia.envs.family import Family
 from praxia.envs.graphics import gl_vendor
-from praxia.envs.metaworld.body import CAMERA, embodiment
+from praxia.envs.metaworld.body import CAMERAS, embodiment
 from praxia.envs.metaworld.env import MetaWorld
 from praxia.envs.metaworld.starts import draw_start, twin_start
 from praxia.envs.metaworld.tasks import INSTRUCTIONS, short_name
@@ -37,12 +37,12 @@ def _provenance() -> dict[str, Any]:
 
 @cache
 def _golden_frame_sha256() -> str:
-    """One picture of one known moment: it changes with the camera, the meshes, the drawing and the physics."""
+    """The pictures of one known moment: they change with the camera, the meshes, the drawing and the physics."""
     env = MetaWorld(EnvSpec("metaworld", "button-press", "fast", 64))
     env.reset(draw_start("button-press", "golden", 0))
-    picture = env.look((CAMERA,)).images[CAMERA]
+    pictures = env.look(tuple(CAMERAS)).images
     env.close()
-    return hashlib.sha256(picture.tobytes()).hexdigest()
+    return hashlib.sha256(b"".join(picture.tobytes() for picture in pictures.values())).hexdigest()
 
 
 @cache
