@@ -1,4 +1,10 @@
+from dataclasses import replace
+
+import pytest
+
 from praxia.collect.plan import Collection
+from praxia.core.errors import UnknownName
+from praxia.envs import find_family
 
 
 def test_noise_and_mistakes_take_turns_within_every_task():
@@ -15,3 +21,18 @@ def test_noise_and_mistakes_take_turns_within_every_task():
 def test_without_a_rhythm_nobody_errs_on_purpose():
     collection = Collection("toy", ("walk",), 8, horizon=9)
     assert not any(collection.blunders_in(index) for index in range(8))
+
+
+def test_all_cameras_are_recorded_or_the_chosen_ones_in_their_order():
+    family = find_family("metaworld")
+    every = Collection("metaworld", ("reach",), 1, horizon=9, size=32)
+    some = replace(every, cameras=("hand",))
+    turned = replace(every, cameras=("hand", "workspace"))
+    named = [[camera.name for camera in one.embodiment(family).cameras] for one in (every, some, turned)]
+    assert named == [["workspace", "hand"], ["hand"], ["hand", "workspace"]]
+    assert all(camera.height == camera.width == 32 for camera in some.embodiment(family).cameras)
+
+
+def test_a_camera_that_is_not_there_is_refused():
+    with pytest.raises(UnknownName, match=r"hnad.*hand"):
+        Collection("metaworld", ("reach",), 1, horizon=9, cameras=("hnad",)).embodiment(find_family("metaworld"))

@@ -163,3 +163,27 @@ def test_unknown_names_are_refused():
     env.reset(draw_start("door-open", "test", 0))
     with pytest.raises(UnknownName, match="nearest: workspace"):
         env.look(("workspcae",))
+
+
+def finger_px(picture: np.ndarray) -> np.ndarray:
+    """The middle of the one finger that is cyan."""
+    red, green, blue = np.moveaxis(picture.astype(int), -1, 0)
+    places = np.argwhere((green > red + 60) & (blue > red + 60))
+    assert len(places) > 5
+    return places.mean(axis=0)
+
+
+@pytest.mark.gl
+def test_the_camera_on_the_hand_moves_with_it_and_the_room_does_not():
+    env = make("reach", size=80)
+    env.reset(draw_start("reach", "test", 0))
+    before = env.look(("workspace", "hand"))
+    for _ in range(20):
+        env.step(np.array([0.0, 1.0, 0.0, 0.0], np.float32))
+    after = env.look(("workspace", "hand"))
+    assert after.state[1] - before.state[1] > 0.1, "metres"
+    moved = {
+        name: np.abs(finger_px(after.images[name]) - finger_px(before.images[name])).max() for name in before.images
+    }
+    assert moved["hand"] < 2
+    assert moved["workspace"] > 5

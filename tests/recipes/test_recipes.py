@@ -15,7 +15,7 @@ def recipe(name):
 
 def data_for(name, demonstrations):
     """A recipe's name says what it is for."""
-    if "metaworld" in name:
+    if "metaworld" in name or "mt50" in name:
         return [demonstrations["metaworld"]]
     for arena in ("bimodal", "pusht"):
         if name.endswith(arena):

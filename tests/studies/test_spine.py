@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from praxia.data.dataset import Dataset
+
 pytestmark = [pytest.mark.gl, pytest.mark.timeout(280)]
 PRAXIA = [sys.executable, "-m", "praxia"]
 
@@ -35,6 +37,7 @@ def rows(path: Path):
 
 
 COLLECT = ("collect", "metaworld", "--tasks", "button-press,coffee-button-v3", "--episodes", 3, "--seed", 3)
+COLLECT += ("--cameras", "workspace")
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +52,7 @@ def spine(tmp_path_factory):
 def test_a_killed_collection_goes_on_to_the_same_data_set(spine, tmp_path):
     _, collected = spine
     assert collected["episodes"] == collected["successes"] == 6
+    assert [camera.name for camera in Dataset(spine[0] / "data").embodiment.cameras] == ["workspace"]
     out = tmp_path / "data"
     staged = out / ".staging"
     kill_when(lambda: len(list(staged.glob("episode-*"))) >= 2, *COLLECT, "--workers", 1, "--out", out)

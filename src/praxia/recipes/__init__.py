@@ -24,6 +24,7 @@ RECIPES = {
     "flow-language-free-tabletop-heads": "praxia.recipes.tabletop_heads:flow_language_free_tabletop_heads",
     "flow-metaworld": "praxia.recipes.metaworld:flow_metaworld",
     "flow-metaworld-blind": "praxia.recipes.metaworld:flow_metaworld_blind",
+    "flow-mt50": "praxia.recipes.metaworld:flow_mt50",
     "flow-pusht": "praxia.recipes.pusht:flow_pusht",
     "flow-tabletop": "praxia.recipes.tabletop:flow_tabletop",
     "flow-tabletop-bodies": "praxia.recipes.tabletop:flow_tabletop_bodies",

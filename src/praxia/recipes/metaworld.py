@@ -9,7 +9,7 @@ from praxia.heads.flow import Flow
 from praxia.policies.composed import Composed
 from praxia.train.config import Train, TrainRun
 
-__all__ = ["flow_metaworld", "flow_metaworld_blind"]
+__all__ = ["flow_metaworld", "flow_metaworld_blind", "flow_mt50"]
 
 
 def flow_metaworld() -> TrainRun:
@@ -28,4 +28,18 @@ def flow_metaworld_blind() -> TrainRun:
         seeing,
         model=Composed(encoder=StateOnly(), head=seeing.model.head),
         window=Window({"state": (0,)}, horizon=8),
+    )
+
+
+def flow_mt50() -> TrainRun:
+    """The room's and the hand's picture, proprioception and the instruction -> chunks of 8 actions by flow: 50 tasks.
+
+    The pictures' first map, the largest, has half of `flow_metaworld`'s channels, because there are two pictures of
+    80 px: with all fifty tasks the number of samples that a core can learn from decides. The batch is smaller for the
+    same reason: as many samples in twice the steps.
+    """
+    return TrainRun(
+        model=Composed(encoder=FilmCNN(state_steers=True, channels=(16, 32, 48, 64)), head=Flow()),
+        window=Window({"image.workspace": (0,), "image.hand": (0,), "state": (0,)}, horizon=8),
+        train=Train(steps=20_000, batch_size=64),
     )

@@ -3,6 +3,7 @@
 STUDIES = {
     "demo": "praxia.studies.demo:demo",
     "heads": "praxia.studies.heads:heads",
+    "mt50": "praxia.studies.mt50:mt50",
     "tabletop": "praxia.studies.tabletop:tabletop",
     "tabletop-expert": "praxia.studies.tabletop_expert:tabletop_expert",
 }
