@@ -41,5 +41,5 @@ def flow_mt50() -> TrainRun:
     return TrainRun(
         model=Composed(encoder=FilmCNN(state_steers=True, channels=(16, 32, 48, 64)), head=Flow()),
         window=Window({"image.workspace": (0,), "image.hand": (0,), "state": (0,)}, horizon=8),
-        train=Train(steps=20_000, batch_size=64),
+        train=Train(steps=15_500, batch_size=64),
     )
