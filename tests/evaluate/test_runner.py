@@ -2,6 +2,7 @@ import json
 import math
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -75,6 +76,20 @@ def test_a_crash_is_an_error_row_and_no_failure(tmp_path: Path):
     assert (summary["episodes"], summary["errors"], summary["success"]) == (8, 2, 1.0)
     errors = [row for row in read_rows(tmp_path / "f.jsonl") if row.status == "error"]
     assert [row.error for row in errors] == ["RuntimeError: at a step"] * 2
+
+
+def test_a_policy_at_fault_is_an_error_row_that_names_it(tmp_path: Path):
+    class Degrees(Walker):
+        def _decide(self, query: Any) -> Any:
+            decision = super()._decide(query)
+            return replace(decision, chunk=decision.chunk * 57) if query.key == first else decision
+
+    first = f"0/{draw_start('walk', 'test', 0).key}"
+    summary = judge(tmp_path / "f.jsonl", Degrees())
+    assert (summary["episodes"], summary["errors"], summary["success"]) == (8, 1, 1.0)
+    error = read_rows(tmp_path / "f.jsonl")[0].error
+    assert error is not None
+    assert re.search(r"the policy gave .* declared within \[-1, 1\].* at step 0$", error)
 
 
 def die_at_two(task: str, split: str, index: int) -> Start:

@@ -32,6 +32,7 @@ def record(root: Path, index: int, collection: Collection, family: Family, exper
         Blundering(disturbed, body) if blunders else disturbed,
         slots,
         [job],
+        body=body,
         pace=Pace(executed_steps=1),
         horizon=collection.horizon,
         steps_after_success=STEPS_AFTER_SUCCESS,

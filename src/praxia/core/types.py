@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64, UInt8
+from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 
 from praxia.core.errors import PraxiaError
 from praxia.core.keys import content_key
@@ -80,6 +80,13 @@ class Embodiment:
     @property
     def action_dim(self) -> int:
         return sum(part.size for part in self.action)
+
+    @cached_property
+    def action_range(self) -> tuple[Float64[np.ndarray, " A"], Float64[np.ndarray, " A"]]:
+        """The lowest and the highest value of each action dim; infinite where none is declared."""
+        lows = [np.full(part.size, -np.inf if part.low is None else part.low) for part in self.action]
+        highs = [np.full(part.size, np.inf if part.high is None else part.high) for part in self.action]
+        return np.concatenate(lows), np.concatenate(highs)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON value that `from_json` turns back into an equal embodiment."""

@@ -87,6 +87,7 @@ def _traces(
             policy,
             slots,
             jobs,
+            body=family.embodiment(jobs[0].spec),
             pace=evaluation.pace,
             horizon=benchmark.horizon,
             steps_after_success=0 if benchmark.metric == "ever" else None,

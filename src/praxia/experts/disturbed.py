@@ -90,9 +90,7 @@ class _Limits:
             [np.full(part.size, _reach(part)) for part in body.action]
         )
         self.is_gripper = np.concatenate([np.full(part.size, part.kind == "gripper") for part in body.action])
-        lows = [np.full(part.size, -np.inf if part.low is None else part.low) for part in body.action]
-        highs = [np.full(part.size, np.inf if part.high is None else part.high) for part in body.action]
-        self._low, self._high = np.concatenate(lows), np.concatenate(highs)
+        self._low, self._high = body.action_range
 
     def clipped(self, actions: np.ndarray) -> np.ndarray:
         return np.clip(actions, self._low, self._high).astype(np.float32)

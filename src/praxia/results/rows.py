@@ -27,8 +27,9 @@ class Row:
     `start` is the key of its initial state, `policy_sha256` that of the judged weights, `control` the name of the
     control condition or None. `steps` were taken; success first held after `success_step` of them (None: never).
     `progress` is the share of the task's parts, in [0, 1], that was done when the episode ended. `actions_sha256`
-    is the hash of what was executed. An `error` row says nothing about the policy and `error` why. `wall_s` seconds
-    passed: of all fields only this one differs from run to run.
+    is the hash of what was executed. An `error` row is neither a success nor a failure, and `error` says why: a crash,
+    or what "the policy gave" that no robot should execute. `wall_s` seconds passed: of all fields only this one differs
+    from run to run.
     """
 
     benchmark: str

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from praxia.core.errors import MismatchError
-from praxia.core.types import Pace, Policy, VectorEnv
+from praxia.core.types import Embodiment, Pace, Policy, VectorEnv
+from praxia.rollout.faults import miscounted
 from praxia.rollout.running import Running
 from praxia.rollout.trace import Job, Recording, Trace
 from praxia.rollout.waiting import Waiting
@@ -18,6 +19,7 @@ def rollout(
     *,
     pace: Pace,
     horizon: int,
+    body: Embodiment | None = None,
     steps_after_success: int | None = 0,
     recording: Recording | None = None,
     exact: bool = False,
@@ -34,8 +36,9 @@ def rollout(
     where the environment ends it, after `horizon` steps, or at the first look with at least `steps_after_success`
     steps since success first held (0: at that very step; None: success does not end it).
 
-    A crash in the environment, and actions that are not finite, end the episode with `Trace.error`. What the
-    policy itself raises is raised here.
+    A crash in the environment ends its episode with `Trace.error`, and so does a decision that is no chunk of actions
+    of `body` (None: of any) or that no robot should execute: see `rollout.faults`. A wrong number of decisions ends
+    the episodes that were asked about. What the policy itself raises is raised here.
 
     Raises:
         MismatchError: the policy wants past observations, and only those at the looks exist.
@@ -53,7 +56,7 @@ def rollout(
         before = running.pop(slot, None)
         job = waiting.take(before.job if before else None)
         if job is not None:
-            running[slot] = Running(job, slot, policy.window.history + 1, recording, pace)
+            running[slot] = Running(job, slot, policy.window.history + 1, pace, body, recording)
             slots.begin(slot, job.spec, job.start, cameras, privileged=policy.privileged, snapshots=snapshots)
 
     carry = policy.start(slots.num_slots)
@@ -67,8 +70,13 @@ def rollout(
             begin(episode.slot)
         for batch in [[episode] for episode in asking] if exact else [asking] if asking else []:
             decisions, carry = policy.act([episode.query() for episode in batch], carry)
-            for episode, decision in zip(batch, decisions, strict=True):
-                episode.plan(decision, horizon)
+            if len(decisions) == len(batch):
+                for episode, decision in zip(batch, decisions, strict=True):
+                    episode.plan(decision, horizon)
+            else:
+                for episode in batch:
+                    episode.error = miscounted(len(decisions), len(batch), episode.steps)
+            for episode in batch:
                 if episode.error is None:
                     slots.advance(episode.slot, episode.planned_actions, stop_on_success=steps_after_success == 0)
                 else:

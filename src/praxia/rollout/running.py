@@ -6,8 +6,9 @@ from collections import deque
 import numpy as np
 from jaxtyping import Float32
 
-from praxia.core.types import Decision, Observation, Outcome, Pace, Progress, Query
+from praxia.core.types import Decision, Embodiment, Observation, Outcome, Pace, Progress, Query
 from praxia.rollout.ensemble import ensemble
+from praxia.rollout.faults import malformed, unexecutable
 from praxia.rollout.trace import Job, Recording, Trace
 
 __all__ = ["Running"]
@@ -18,10 +19,18 @@ class Running:
 
     `num_moments` newest observations are kept for the policy; all of them with a `recording`. With an ensembling `pace`
     decisions are kept too, while they speak of steps to come. What is kept of a decision is a copy: the policy may
-    reuse its arrays for the next one.
+    reuse its arrays for the next one. Decisions are held to the actions of `body`, if that is known.
     """
 
-    def __init__(self, job: Job, slot: int, num_moments: int, recording: Recording | None, pace: Pace):
+    def __init__(
+        self,
+        job: Job,
+        slot: int,
+        num_moments: int,
+        pace: Pace,
+        body: Embodiment | None = None,
+        recording: Recording | None = None,
+    ):
         self.job = job
         self.slot = slot
         self.error: str | None = None
@@ -29,6 +38,7 @@ class Running:
         self._planned_labels = self.planned_actions
         self._recording = recording
         self._pace = pace
+        self._body = body
         self._decided: list[tuple[int, Decision]] = []
         self._began_s = time.perf_counter()
         self._history: deque[Observation] = deque(maxlen=num_moments)
@@ -73,16 +83,15 @@ class Running:
 
     def plan(self, decision: Decision, horizon: int) -> None:
         """Take what the pace executes of `decision` within `horizon`, or an error where that cannot be done."""
+        self.error = malformed(decision, self._body, self.steps)
+        if self.error is not None:
+            return
         if self._pace.ensemble is None:
             actions, labels = self._next_of(decision, min(self._pace.executed_steps, horizon - self.steps))
         else:
             # A mean of labels would be no expert's intent. Nobody learns from these: collection never ensembles.
             actions = labels = self._mean_with(decision, self._pace.ensemble)
-        finite = np.isfinite(actions).all(axis=1)
-        if len(actions) == 0:
-            self.error = f"the policy gave no valid action at step {self.steps}"
-        elif not finite.all():
-            self.error = f"the policy gave an action that is not finite at step {self.steps + int(finite.argmin())}"
+        self.error = unexecutable(actions, self._body, self.steps)
         self.planned_actions, self._planned_labels = actions.copy(), labels.copy()
 
     def _next_of(self, decision: Decision, most: int) -> tuple[Float32[np.ndarray, "K A"], Float32[np.ndarray, "K A"]]:

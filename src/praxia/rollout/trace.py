@@ -46,7 +46,7 @@ class Trace:
     actions again. `observations` holds one entry a look (before every decision, and after the last step where the
     episode was not over for the environment) and `snapshots` one a step: both only with a `Recording`.
     `success_step` counts the steps after which success first held; None: it never did. `error` is the text of a
-    crash: then the episode says nothing about the policy.
+    crash, or of a policy's fault: then the episode is neither a success nor a failure.
     """
 
     job: Job

@@ -126,9 +126,7 @@ class Tabletop:
         """Nothing is held but memory."""
 
     def _clipped(self, action: Float32[np.ndarray, " A"]) -> Float32[np.ndarray, " A"]:
-        low = np.concatenate([np.full(part.size, part.low) for part in self.embodiment.action])
-        high = np.concatenate([np.full(part.size, part.high) for part in self.embodiment.action])
-        return np.clip(action, low, high).astype(np.float32)
+        return np.clip(action, *self.embodiment.action_range).astype(np.float32)
 
     def drawing(self, camera: str) -> dict[str, Any]:
         """How this environment draws what a camera sees: options of `envs.render`'s functions.
