@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
-from toy_benchmark import BENCHMARK, ToldEnv, draw_start, judge
+from toy_benchmark import BENCHMARK, ToldEnv, draw_start, judge, slow_start
 from toy_world import BODY, Walker
 
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
@@ -96,11 +97,26 @@ def die_at_two(task: str, split: str, index: int) -> Start:
     return draw_start(task, split, index, **({"die_at": 3} if index == 2 and task == "run" else {}))
 
 
-def test_a_killed_worker_costs_error_rows_and_not_the_evaluation(tmp_path: Path):
+def test_an_episode_that_kills_its_workers_costs_error_rows_and_not_the_evaluation(tmp_path: Path):
     summary = judge(tmp_path / "f.jsonl", draw=die_at_two, episodes=6)
     assert summary["episodes"] == 12
     assert 1 <= summary["errors"] <= 4
     assert summary["success"] == 1.0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_worker_that_is_killed_costs_nothing(tmp_path: Path, workers: int):
+    def kill_one(done: int, planned: int, text: str) -> None:
+        if done == 3:
+            child = next(one for one in psutil.Process().children() if "spawn_main" in " ".join(one.cmdline()))
+            killed.append(child)
+            child.kill()
+
+    killed: list[psutil.Process] = []
+    judge(tmp_path / "whole.jsonl", draw=slow_start)
+    judge(tmp_path / "f.jsonl", draw=slow_start, workers=workers, exact=True, report=kill_one)
+    assert len(killed) == 1
+    assert timeless(tmp_path / "f.jsonl") == timeless(tmp_path / "whole.jsonl")
 
 
 def test_the_metric_end_looks_at_the_last_step(tmp_path: Path):

@@ -64,12 +64,39 @@ def test_a_crash_is_an_error_and_the_worker_lives_on():
     assert [trace.error for trace in traces] == ["RuntimeError: at reset", "RuntimeError: at a step", None]
 
 
-def test_a_dead_worker_is_an_error_of_its_slots_and_is_replaced():
+TWICE = "worker process died (signal 9), the second one with this episode under way"
+
+
+def test_an_episode_that_takes_two_workers_with_it_is_an_error_and_so_are_those_beside_it():
     jobs = [job(0, die_at=3), job(1, goal=4.0), job(2), job(3), job(4)]
     with pool(1, 2) as slots:
         traces = run(slots, jobs)
-    assert [trace.error for trace in traces[:2]] == ["worker process died (signal 9)"] * 2
+    assert [trace.error for trace in traces[:2]] == [TWICE] * 2
     assert [trace.status("ever") for trace in traces[2:]] == ["success"] * 3
+
+
+def test_episodes_lost_with_their_worker_are_begun_again():
+    jobs = [job(number, goal=4.0) for number in range(5)]
+    expected = run(LocalSlots(1, build), jobs)
+
+    class Killer(Walker):
+        has_killed = False
+
+        def act(self, queries: Any, carry: Any) -> Any:
+            if not self.has_killed and any((query.key, query.step) == (jobs[0].key, 4) for query in queries):
+                self.has_killed = True
+                (child,) = workers(os.getpid())
+                child.kill()
+            return super().act(queries, carry)
+
+    policy = Killer()
+    with pool(1, 2) as slots:
+        found = sorted(rollout(policy, slots, jobs, pace=Pace(4), horizon=40), key=lambda trace: trace.job.index)
+    assert policy.has_killed
+    for one, other in zip(expected, found, strict=True):
+        assert other.error is None
+        np.testing.assert_array_equal(one.actions, other.actions)
+        assert one.outcomes == other.outcomes
 
 
 def test_a_worker_killed_while_idle_is_reported_at_the_next_step():
@@ -82,7 +109,7 @@ def test_a_worker_killed_while_idle_is_reported_at_the_next_step():
         wait_until(lambda: child.status() == psutil.STATUS_ZOMBIE)
         slots.advance(0, np.zeros((1, 1), np.float32), stop_on_success=True)
         (progress,) = slots.ready()
-        assert progress.error == "worker process died (signal 9)"
+        assert (progress.error, progress.lost) == ("worker process died (signal 9)", True)
         slots.begin(0, one.spec, one.start, ())
         assert slots.ready()[0].error is None
 

@@ -311,7 +311,8 @@ class Progress:
 
     `outcomes` has one entry a step taken: fewer than asked when the episode ended on the way. `snapshots`
     holds the simulator state before each step taken where the slot was begun with `snapshots=True`. `error` is
-    the text of a crash: the slot then needs a new `begin`.
+    the text of a crash: the slot then needs a new `begin`. `lost` says that the process died in which the environment
+    was, perhaps through no fault of this one.
     """
 
     slot: int
@@ -320,6 +321,7 @@ class Progress:
     outcomes: tuple[Outcome, ...] = ()
     snapshots: tuple[bytes, ...] = ()
     error: str | None = None
+    lost: bool = False
 
 
 @runtime_checkable

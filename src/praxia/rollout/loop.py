@@ -38,7 +38,8 @@ def rollout(
 
     A crash in the environment ends its episode with `Trace.error`, and so does a decision that is no chunk of actions
     of `body` (None: of any) or that no robot should execute: see `rollout.faults`. A wrong number of decisions ends
-    the episodes that were asked about. What the policy itself raises is raised here.
+    the episodes that were asked about. An episode whose worker process dies is begun again from its start; the second
+    time that is an error too. What the policy itself raises is raised here.
 
     Raises:
         MismatchError: the policy wants past observations, and only those at the looks exist.
@@ -52,22 +53,28 @@ def rollout(
     snapshots = recording is not None and recording.snapshots
     waiting, running = Waiting(jobs, lambda job: job.spec), dict[int, Running]()
 
-    def begin(slot: int) -> None:
+    def begin(slot: int, job: Job, again: bool = False) -> None:
+        running[slot] = Running(job, slot, policy.window.history + 1, pace, body, recording, again)
+        slots.begin(slot, job.spec, job.start, cameras, privileged=policy.privileged, snapshots=snapshots)
+
+    def begin_next(slot: int) -> None:
         before = running.pop(slot, None)
         job = waiting.take(before.job if before else None)
         if job is not None:
-            running[slot] = Running(job, slot, policy.window.history + 1, pace, body, recording)
-            slots.begin(slot, job.spec, job.start, cameras, privileged=policy.privileged, snapshots=snapshots)
+            begin(slot, job)
 
     carry = policy.start(slots.num_slots)
     for slot in range(slots.num_slots):
-        begin(slot)
+        begin_next(slot)
     while running:
         arrived = [running[progress.slot].take(progress) for progress in slots.ready()]
-        ended = [episode for episode in arrived if episode.is_over(horizon, steps_after_success)]
-        asking = [episode for episode in arrived if episode not in ended]
+        lost = [episode for episode in arrived if episode.lost]
+        ended = [episode for episode in arrived if not episode.lost and episode.is_over(horizon, steps_after_success)]
+        asking = [episode for episode in arrived if episode not in lost and episode not in ended]
+        for episode in lost:
+            begin(episode.slot, episode.job, again=True)
         for episode in ended:
-            begin(episode.slot)
+            begin_next(episode.slot)
         for batch in [[episode] for episode in asking] if exact else [asking] if asking else []:
             decisions, carry = policy.act([episode.query() for episode in batch], carry)
             if len(decisions) == len(batch):
@@ -80,6 +87,6 @@ def rollout(
                 if episode.error is None:
                     slots.advance(episode.slot, episode.planned_actions, stop_on_success=steps_after_success == 0)
                 else:
-                    begin(episode.slot)
+                    begin_next(episode.slot)
                     ended.append(episode)
         yield from [episode.trace() for episode in ended]

@@ -26,8 +26,8 @@ class WorkerPool:
     its own block of shared memory and are copied out of it, so an observation stays what it was. `build` must be
     picklable: it is sent to every worker once.
 
-    A crash in an environment is `Progress.error` of its slot. A worker that dies is that for all its slots, and
-    another takes its place. Bad input (`PraxiaError`) in a worker is raised by `ready`.
+    A crash in an environment is `Progress.error` of its slot. A worker that dies is that for all its slots, which are
+    `Progress.lost`, and another takes its place. Bad input (`PraxiaError`) in a worker is raised by `ready`.
     """
 
     def __init__(self, num_workers: int, slots_per_worker: int, build: Build):
@@ -126,7 +126,7 @@ class WorkerPool:
         error = self._workers[number].epitaph
         self._workers[number].close()
         for slot in range(number, self.num_slots, len(self._workers)):
-            progress = Progress(slot, None, error=error)
+            progress = Progress(slot, None, error=error, lost=True)
             if slot in self._busy:
                 self._busy.discard(slot)
                 self._failed.append(progress)

@@ -20,6 +20,8 @@ class Running:
     `num_moments` newest observations are kept for the policy; all of them with a `recording`. With an ensembling `pace`
     decisions are kept too, while they speak of steps to come. What is kept of a decision is a copy: the policy may
     reuse its arrays for the next one. Decisions are held to the actions of `body`, if that is known.
+
+    What was `lost` with its worker can be begun `again`; lost then too, it ends with an error.
     """
 
     def __init__(
@@ -30,15 +32,18 @@ class Running:
         pace: Pace,
         body: Embodiment | None = None,
         recording: Recording | None = None,
+        again: bool = False,
     ):
         self.job = job
         self.slot = slot
         self.error: str | None = None
+        self.lost = False
         self.planned_actions: Float32[np.ndarray, "K A"] = np.zeros((0, 0), np.float32)
         self._planned_labels = self.planned_actions
         self._recording = recording
         self._pace = pace
         self._body = body
+        self._again = again
         self._decided: list[tuple[int, Decision]] = []
         self._began_s = time.perf_counter()
         self._history: deque[Observation] = deque(maxlen=num_moments)
@@ -56,6 +61,9 @@ class Running:
     def take(self, progress: Progress) -> "Running":
         """Note what the environment reports."""
         self.error = progress.error
+        self.lost = progress.lost and not self._again
+        if progress.lost and self._again:
+            self.error = f"{progress.error}, the second one with this episode under way"
         taken = len(progress.outcomes)
         self._outcomes += progress.outcomes
         self._actions += list(self.planned_actions[:taken])
