@@ -48,6 +48,11 @@ def test_any_episode_can_be_replayed_from_what_is_kept(tmp_path: Path):
         env.reset(kept.start)
         successes = [env.step(action).success for action in kept.actions]
         assert successes.index(True) + 1 == row.success_step == row.steps
+        # The toy's steps are deltas within [-1, 1] m.
+        assert row.path == pytest.approx(np.abs(np.clip(kept.actions.astype(np.float64), -1, 1)).sum())
+        assert row.jerk == pytest.approx(
+            np.sqrt(np.mean(np.diff(kept.actions[:, 0].astype(np.float64), n=2) ** 2)) * 1000
+        )
 
 
 def test_exact_rows_do_not_depend_on_the_number_of_workers(tmp_path: Path):

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from praxia.core.errors import MismatchError, expect_positive
-from praxia.core.types import Policy
+from praxia.core.types import Embodiment, Policy
 from praxia.envs.family import Family
 from praxia.evaluate.fit import check_fit
 from praxia.evaluate.plan import Evaluation, plan
 from praxia.results import fingerprint
+from praxia.results.motion import motion
 from praxia.results.rows import Row, actions_digest
 from praxia.results.store import Replay, ResultsStore
 from praxia.results.summary import summarise
@@ -58,7 +59,8 @@ def evaluate(
     """
     expect_positive(episodes=evaluation.episodes, workers=workers)
     benchmark = evaluation.benchmark
-    check_fit(policy, benchmark, family.embodiment(benchmark.spec(benchmark.tasks[0])))
+    body = family.embodiment(benchmark.spec(benchmark.tasks[0]))
+    check_fit(policy, benchmark, body)
     jobs = plan(evaluation, family)
     # A learned policy says which device does its arithmetic; the others do theirs in numpy.
     arithmetic = {"device": str(getattr(policy, "device", "cpu")), "threads": threads}
@@ -68,8 +70,8 @@ def evaluate(
         _check_kept(out, kept, jobs)
         tally = _Tally(len(jobs), kept, report)
         missing = [job for job in jobs if job.start.key not in {row.start for row in kept}]
-        for trace in _traces(policy, evaluation, missing, family, workers):
-            row = _row(evaluation, trace)
+        for trace in _traces(policy, evaluation, missing, family, workers, body):
+            row = _row(evaluation, trace, body)
             store.append(row, Replay(trace.job.spec, trace.job.start, trace.actions))
             tally.add(row)
         rows = store.finish([job.start.key for job in jobs])
@@ -77,7 +79,7 @@ def evaluate(
 
 
 def _traces(
-    policy: Policy, evaluation: Evaluation, jobs: Sequence[Job], family: Family, workers: int
+    policy: Policy, evaluation: Evaluation, jobs: Sequence[Job], family: Family, workers: int, body: Embodiment
 ) -> Iterator[Trace]:
     if not jobs:
         return
@@ -87,7 +89,7 @@ def _traces(
             policy,
             slots,
             jobs,
-            body=family.embodiment(jobs[0].spec),
+            body=body,
             pace=evaluation.pace,
             horizon=benchmark.horizon,
             steps_after_success=0 if benchmark.metric == "ever" else None,
@@ -95,7 +97,8 @@ def _traces(
         )
 
 
-def _row(evaluation: Evaluation, trace: Trace) -> Row:
+def _row(evaluation: Evaluation, trace: Trace, body: Embodiment) -> Row:
+    moved = motion(trace.actions, body)
     return Row(
         benchmark=evaluation.benchmark.name,
         task=trace.job.start.task,
@@ -106,6 +109,8 @@ def _row(evaluation: Evaluation, trace: Trace) -> Row:
         steps=trace.steps,
         success_step=trace.success_step,
         progress=trace.progress,
+        path=moved.path,
+        jerk=moved.jerk,
         actions_sha256=actions_digest(trace.actions),
         error=trace.error,
         wall_s=round(trace.wall_s, 3),

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, get_args
 
@@ -16,7 +16,7 @@ from praxia.core.files import write_whole
 
 __all__ = ["SCHEMA", "Row", "RowWriter", "Status", "actions_digest", "read_rows", "recover_rows", "write_rows"]
 
-SCHEMA = "praxia.row.v2"
+SCHEMA = "praxia.row.v3"
 Status = Literal["success", "failure", "error"]
 
 
@@ -26,10 +26,11 @@ class Row:
 
     `start` is the key of its initial state, `policy_sha256` that of the judged weights, `control` the name of the
     control condition or None. `steps` were taken; success first held after `success_step` of them (None: never).
-    `progress` is the share of the task's parts, in [0, 1], that was done when the episode ended. `actions_sha256`
-    is the hash of what was executed. An `error` row is neither a success nor a failure, and `error` says why: a crash,
-    or what "the policy gave" that no robot should execute. `wall_s` seconds passed: of all fields only this one differs
-    from run to run.
+    `progress` is the share of the task's parts, in [0, 1], that was done when the episode ended. `path` and `jerk` say
+    how the robot was told to move (`results.motion`; None where that is undefined), and `actions_sha256` is the hash of
+    what was executed. An `error` row is neither a success nor a failure, and `error` says why: a crash, or what "the
+    policy gave" that no robot should execute. `wall_s` seconds passed: of all fields only this one differs from run to
+    run.
     """
 
     benchmark: str
@@ -41,6 +42,8 @@ class Row:
     steps: int
     success_step: int | None
     progress: float
+    path: float | None = field(default=None, kw_only=True)
+    jerk: float | None = field(default=None, kw_only=True)
     actions_sha256: str
     error: str | None
     wall_s: float
@@ -113,7 +116,7 @@ def _parse(path: Path, number: int, line: bytes) -> Row:
             f"{path} line {number} has schema {value.get('schema')!r}, expected {SCHEMA!r}: "
             "another version of praxia wrote it; evaluate again with `praxia eval`"
         )
-    wanted = {field.name for field in fields(Row)}
+    wanted = {each.name for each in fields(Row)}
     if set(value) != wanted:
         raise DataError(
             f"{path} line {number}: missing fields {sorted(wanted - set(value))}, unknown {sorted(set(value) - wanted)}"

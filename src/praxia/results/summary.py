@@ -1,6 +1,7 @@
 """What the rows of one evaluation add up to."""
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean, median
 from typing import Any
 
 from praxia.results.rows import Row
@@ -12,10 +13,14 @@ __all__ = ["summarise"]
 def summarise(rows: Sequence[Row], groups: Mapping[str, Sequence[str]] | None = None) -> dict[str, Any]:
     """`{**RATE, macro: {success, ci95}, per_task: {task: RATE}, per_group: {group: RATE}}` of some episodes.
 
-    A RATE is `{episodes, errors, success, ci95, progress}`. Rates are fractions of the episodes that were not errors,
-    and None where none is left. `success` and `ci95` (Wilson) are pooled over all episodes of a kind, and `progress`
-    is the mean share of its parts that was done of a task. `macro` is the unweighted mean over the tasks that have a
-    rate. Tasks come in the order of their first row, and `groups` of tasks in their own.
+    A RATE is `{episodes, errors, success, ci95, progress, steps, median_steps, path, jerk}`. Rates are fractions of the
+    episodes that were not errors, and None where none is left. `success` and `ci95` (Wilson) are pooled over all
+    episodes of a kind, and `progress` is the mean share of its parts that was done of a task. `macro` is the unweighted
+    mean over the tasks that have a rate. Tasks come in the order of their first row, `groups` of tasks in their own.
+
+    The last four are of the successful episodes alone: mean and median of the steps to success, mean of `path` and
+    `jerk`; None where there is none, or where one has none. Policies that succeed in different episodes are compared by
+    them with care: who solves only what is near has the shorter way.
     """
     by_task = {task: [row for row in rows if row.task == task] for task in dict.fromkeys(row.task for row in rows)}
     counts = [(successes, trials) for successes, trials in map(_count, by_task.values()) if trials]
@@ -46,4 +51,20 @@ def _rate(rows: Sequence[Row]) -> dict[str, Any]:
         "success": successes / trials if trials else None,
         "ci95": list(wilson_interval(successes, trials)) if trials else None,
         "progress": sum(row.progress for row in rows if row.status != "error") / trials if trials else None,
+        **_motion([row for row in rows if row.status == "success"]),
     }
+
+
+def _motion(successes: Sequence[Row]) -> dict[str, float | None]:
+    steps = [row.steps if row.success_step is None else row.success_step for row in successes]
+    return {
+        "steps": fmean(steps) if steps else None,
+        "median_steps": median(steps) if steps else None,
+        "path": _mean([row.path for row in successes]),
+        "jerk": _mean([row.jerk for row in successes]),
+    }
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known and len(known) == len(values) else None
