@@ -43,7 +43,7 @@ class Crew:
         """
         waiting = Waiting(indices, lambda index: index % self._num_tasks)
         for number in range(len(self._workers)):
-            self._hand_out(number, waiting.take(None))
+            self._hand_out(number, waiting.take(number))
         while self._doing:
             readable = wait([self._workers[number].connection for number in self._doing])
             for number in [number for number in self._doing if self._workers[number].connection in readable]:
@@ -51,7 +51,7 @@ class Crew:
                 if verdict == "crashed":
                     self._note_crash(index, detail)
                     waiting.put_back(index)
-                self._hand_out(number, waiting.take(index))
+                self._hand_out(number, waiting.take(number))
                 if verdict == "recorded":
                     yield index, detail
 

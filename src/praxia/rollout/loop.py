@@ -1,15 +1,15 @@
-"""The one loop in which a policy meets environments: collection, evaluation and later deployment run this."""
+"""The one loop in which policies meet environments: collection, evaluation and later deployment run this."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from praxia.core.errors import MismatchError
-from praxia.core.types import Embodiment, Pace, Policy, VectorEnv
+from praxia.core.types import Decision, Embodiment, Pace, Policy, VectorEnv
 from praxia.rollout.faults import miscounted
 from praxia.rollout.running import Running
-from praxia.rollout.trace import Job, Recording, Trace
-from praxia.rollout.waiting import Waiting
+from praxia.rollout.trace import Job, Player, Recording, Trace
+from praxia.rollout.waiting import Queue, Waiting
 
-__all__ = ["rollout"]
+__all__ = ["play", "rollout"]
 
 
 def rollout(
@@ -24,14 +24,37 @@ def rollout(
     recording: Recording | None = None,
     exact: bool = False,
 ) -> Iterator[Trace]:
-    """Run every job once and yield its trace when it has ended, in no promised order.
+    """`play` of one policy: a slot whose episode ended begins one of the same environment while there is one."""
+    return play(
+        [Player(policy, pace)],
+        slots,
+        Waiting(jobs, lambda job: job.spec),
+        horizon=horizon,
+        body=body,
+        steps_after_success=steps_after_success,
+        recording=recording,
+        exact=exact,
+    )
 
-    A slot whose episode ended begins another job at once, one of the same environment while there is one. The
-    policy is asked about whichever slots are ready, while the others simulate; with `exact` it is asked about one
-    episode at a time, so that the shape of its arithmetic, and with it the result to the last bit, does not depend
-    on who else was ready.
 
-    The first `pace.executed_steps` valid actions of a decision are applied before the policy looks again; with a
+def play(
+    players: Sequence[Player],
+    slots: VectorEnv,
+    jobs: Queue[Job],
+    *,
+    horizon: int,
+    body: Embodiment | None = None,
+    steps_after_success: int | None = 0,
+    recording: Recording | None = None,
+    exact: bool = False,
+) -> Iterator[Trace]:
+    """Run every job once, by the player that it names, and yield its trace when it has ended, in no promised order.
+
+    A slot whose episode ended takes the next of `jobs` at once. A policy is asked about whichever of its episodes are
+    ready, while the others simulate; with `exact` it is asked about one episode at a time, so that the shape of its
+    arithmetic, and with it the result to the last bit, does not depend on who else was ready.
+
+    The first `pace.executed_steps` valid actions of a decision are applied before its policy looks again; with a
     `pace.ensemble` it looks at every step, and its valid predictions for that step are averaged. An episode ends
     where the environment ends it, after `horizon` steps, or at the first look with at least `steps_after_success`
     steps since success first held (0: at that very step; None: success does not end it).
@@ -39,31 +62,29 @@ def rollout(
     A crash in the environment ends its episode with `Trace.error`, and so does a decision that is no chunk of actions
     of `body` (None: of any) or that no robot should execute: see `rollout.faults`. A wrong number of decisions ends
     the episodes that were asked about. An episode whose worker process dies is begun again from its start; the second
-    time that is an error too. What the policy itself raises is raised here.
+    time that is an error too. What a policy itself raises is raised here.
 
     Raises:
-        MismatchError: the policy wants past observations, and only those at the looks exist.
+        MismatchError: a policy wants past observations, and only those at the looks exist.
     """
-    if policy.window.history > 0 and pace.executed_steps > 1:
-        raise MismatchError(
-            f"the policy sees {policy.window.history} past steps, but with {pace.executed_steps} executed steps it"
-            " looks only once in as many: evaluate it with a pace of 1"
-        )
-    cameras = tuple(dict.fromkeys((*policy.window.cameras, *(recording.cameras if recording else ()))))
+    for player in players:
+        _check_history(player)
     snapshots = recording is not None and recording.snapshots
-    waiting, running = Waiting(jobs, lambda job: job.spec), dict[int, Running]()
+    carries = [player.policy.start(slots.num_slots) for player in players]
+    running: dict[int, Running] = {}
 
     def begin(slot: int, job: Job, again: bool = False) -> None:
-        running[slot] = Running(job, slot, policy.window.history + 1, pace, body, recording, again)
-        slots.begin(slot, job.spec, job.start, cameras, privileged=policy.privileged, snapshots=snapshots)
+        player = players[job.player]
+        running[slot] = Running(job, slot, player, body, recording, again)
+        cameras = tuple(dict.fromkeys((*player.policy.window.cameras, *(recording.cameras if recording else ()))))
+        slots.begin(slot, job.spec, job.start, cameras, privileged=player.policy.privileged, snapshots=snapshots)
 
     def begin_next(slot: int) -> None:
-        before = running.pop(slot, None)
-        job = waiting.take(before.job if before else None)
+        running.pop(slot, None)
+        job = jobs.take(slot)
         if job is not None:
             begin(slot, job)
 
-    carry = policy.start(slots.num_slots)
     for slot in range(slots.num_slots):
         begin_next(slot)
     while running:
@@ -75,14 +96,11 @@ def rollout(
             begin(episode.slot, episode.job, again=True)
         for episode in ended:
             begin_next(episode.slot)
-        for batch in [[episode] for episode in asking] if exact else [asking] if asking else []:
-            decisions, carry = policy.act([episode.query() for episode in batch], carry)
-            if len(decisions) == len(batch):
-                for episode, decision in zip(batch, decisions, strict=True):
-                    episode.plan(decision, horizon)
-            else:
-                for episode in batch:
-                    episode.error = miscounted(len(decisions), len(batch), episode.steps)
+        for batch in _batches(asking, exact):
+            number = batch[0].job.player
+            queries = [episode.query() for episode in batch]
+            decisions, carries[number] = players[number].policy.act(queries, carries[number])
+            _plan(batch, decisions, horizon)
             for episode in batch:
                 if episode.error is None:
                     slots.advance(episode.slot, episode.planned_actions, stop_on_success=steps_after_success == 0)
@@ -90,3 +108,31 @@ def rollout(
                     begin_next(episode.slot)
                     ended.append(episode)
         yield from [episode.trace() for episode in ended]
+
+
+def _check_history(player: Player) -> None:
+    past, executed = player.policy.window.history, player.pace.executed_steps
+    if past > 0 and executed > 1:
+        raise MismatchError(
+            f"the policy sees {past} past steps, but with {executed} executed steps it looks only once in as many:"
+            " evaluate it with a pace of 1"
+        )
+
+
+def _batches(asking: Sequence[Running], exact: bool) -> list[list[Running]]:
+    """What is asked at once: the episodes of one player, or with `exact` a single one."""
+    if exact:
+        return [[episode] for episode in asking]
+    by_player: dict[int, list[Running]] = {}
+    for episode in asking:
+        by_player.setdefault(episode.job.player, []).append(episode)
+    return list(by_player.values())
+
+
+def _plan(batch: Sequence[Running], decisions: Sequence[Decision], horizon: int) -> None:
+    if len(decisions) == len(batch):
+        for episode, decision in zip(batch, decisions, strict=True):
+            episode.plan(decision, horizon)
+    else:
+        for episode in batch:
+            episode.error = miscounted(len(decisions), len(batch), episode.steps)

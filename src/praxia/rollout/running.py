@@ -6,10 +6,10 @@ from collections import deque
 import numpy as np
 from jaxtyping import Float32
 
-from praxia.core.types import Decision, Embodiment, Observation, Outcome, Pace, Progress, Query
+from praxia.core.types import Decision, Embodiment, Observation, Outcome, Progress, Query
 from praxia.rollout.ensemble import ensemble
 from praxia.rollout.faults import malformed, unexecutable
-from praxia.rollout.trace import Job, Recording, Trace
+from praxia.rollout.trace import Job, Player, Recording, Trace
 
 __all__ = ["Running"]
 
@@ -17,8 +17,8 @@ __all__ = ["Running"]
 class Running:
     """One job in one slot: fed with progress and decisions, it answers with queries and, at its end, a trace.
 
-    `num_moments` newest observations are kept for the policy; all of them with a `recording`. With an ensembling `pace`
-    decisions are kept too, while they speak of steps to come. What is kept of a decision is a copy: the policy may
+    As many newest observations are kept as the player's policy sees; all of them with a `recording`. With an ensembling
+    pace decisions are kept too, while they speak of steps to come. What is kept of a decision is a copy: the policy may
     reuse its arrays for the next one. Decisions are held to the actions of `body`, if that is known.
 
     What was `lost` with its worker can be begun `again`; lost then too, it ends with an error.
@@ -28,8 +28,7 @@ class Running:
         self,
         job: Job,
         slot: int,
-        num_moments: int,
-        pace: Pace,
+        player: Player,
         body: Embodiment | None = None,
         recording: Recording | None = None,
         again: bool = False,
@@ -41,12 +40,12 @@ class Running:
         self.planned_actions: Float32[np.ndarray, "K A"] = np.zeros((0, 0), np.float32)
         self._planned_labels = self.planned_actions
         self._recording = recording
-        self._pace = pace
+        self._pace = player.pace
         self._body = body
         self._again = again
         self._decided: list[tuple[int, Decision]] = []
         self._began_s = time.perf_counter()
-        self._history: deque[Observation] = deque(maxlen=num_moments)
+        self._history: deque[Observation] = deque(maxlen=player.policy.window.history + 1)
         self._privileged = None
         self._actions: list[np.ndarray] = []
         self._labels: list[np.ndarray] = []

@@ -6,25 +6,35 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float32
 
-from praxia.core.types import EnvSpec, Observation, Outcome, Start
+from praxia.core.types import EnvSpec, Observation, Outcome, Pace, Policy, Start
 
-__all__ = ["Job", "Metric", "Recording", "Status", "Trace"]
+__all__ = ["Job", "Metric", "Player", "Recording", "Status", "Trace"]
 
 Status = Literal["success", "failure", "error"]
 Metric = Literal["ever", "end"]
 
 
 @dataclass(frozen=True)
+class Player:
+    """A policy and how its chunks are executed."""
+
+    policy: Policy
+    pace: Pace
+
+
+@dataclass(frozen=True)
 class Job:
     """One episode to run: where (`spec`), from which `start`, and the `key` that its noise hangs on.
 
-    `index` is the episode's place in an order that the caller chose; the loop only hands it back.
+    `index` is the episode's place in an order that the caller chose; the loop only hands it back. `player` numbers who
+    plays it where there are several.
     """
 
     spec: EnvSpec
     start: Start
     key: str
     index: int
+    player: int = 0
 
 
 @dataclass(frozen=True)

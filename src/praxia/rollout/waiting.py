@@ -2,11 +2,21 @@
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
-__all__ = ["Waiting"]
+__all__ = ["InTurn", "Queue", "Waiting"]
 
 Item = TypeVar("Item")
+Given = TypeVar("Given", covariant=True)
+
+
+@runtime_checkable
+class Queue(Protocol[Given]):
+    """Items that wait."""
+
+    def take(self, who: Hashable) -> Given | None:
+        """The next item for `who`; None: nothing is left."""
+        ...
 
 
 class Waiting(Generic[Item]):
@@ -19,15 +29,44 @@ class Waiting(Generic[Item]):
     def __init__(self, items: Iterable[Item], group: Callable[[Item], Hashable]):
         self._group = group
         self._queues: dict[Hashable, deque[Item]] = {}
+        self._at: dict[Hashable, Hashable] = {}
         for item in items:
             self._queues.setdefault(group(item), deque()).append(item)
 
-    def take(self, before: Item | None) -> Item | None:
-        """The next item for whoever did the item `before` (None: nobody yet); None: nothing is left."""
-        mine = self._queues.get(self._group(before)) if before is not None else None
+    def take(self, who: Hashable) -> Item | None:
+        """The next item for `who`, of the group of its last one while that has any; None: nothing is left."""
+        mine = self._queues.get(self._at.get(who))
         queue = mine or max(self._queues.values(), key=len, default=None)
-        return queue.popleft() if queue else None
+        if not queue:
+            return None
+        self._at[who] = self._group(queue[0])
+        return queue.popleft()
 
     def put_back(self, item: Item) -> None:
         """`item` is next in its group again."""
         self._queues[self._group(item)].appendleft(item)
+
+
+class InTurn(Generic[Item]):
+    """Items in the order given, but for what is gained by leaving a group with whoever had it last.
+
+    Of the `ahead` next items the first is taken whose group the same one had last, or nobody yet; if there is none, the
+    first of all. With a round of all groups in `ahead` everybody goes round among the same few groups, whose simulators
+    can stay, and helps out where a round would end late.
+    """
+
+    def __init__(self, items: Iterable[Item], group: Callable[[Item], Hashable], ahead: int):
+        self._items = list(items)
+        self._group = group
+        self._ahead = ahead
+        self._holder: dict[Hashable, Hashable] = {}
+
+    def take(self, who: Hashable) -> Item | None:
+        """The next item for `who`; None: nothing is left."""
+        if not self._items:
+            return None
+        holders = [self._holder.get(self._group(item)) for item in self._items[: self._ahead]]
+        at = next((place for place, holder in enumerate(holders) if holder in (who, None)), 0)
+        item = self._items.pop(at)
+        self._holder[self._group(item)] = who
+        return item
