@@ -1,14 +1,16 @@
-"""Intervals around success rates."""
+"""Intervals around success rates, and what many tests at once allow."""
 
 from collections.abc import Sequence
 from math import sqrt
 from statistics import NormalDist
 
-__all__ = ["macro_interval", "wilson_interval"]
+from scipy.special import betaincinv
+
+__all__ = ["clopper_pearson_interval", "holm", "macro_interval", "wilson_interval"]
 
 
-def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The Wilson score interval of a proportion, within [0, 1]; `trials` is at least 1.
+def wilson_interval(successes: int | float, trials: int | float, confidence: float = 0.95) -> tuple[float, float]:
+    """The Wilson score interval of a proportion, within [0, 1]. Effective counts, which are not whole, may be given.
 
     Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference", JASA 22.
     """
@@ -20,6 +22,21 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tu
     # At the ends the limits are exactly 0 and 1; rounding would leave a speck.
     low = 0.0 if successes == 0 else centre - half
     high = 1.0 if successes == trials else centre + half
+    return low, high
+
+
+def clopper_pearson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+    """The exact interval of a proportion: it covers the truth at least as often as it says, and mostly more often.
+
+    Source: Clopper and Pearson 1934, "The use of confidence or fiducial limits illustrated in the case of the
+    binomial", Biometrika 26.
+    """
+    assert 0 <= successes <= trials, f"{successes} successes of {trials}"
+    assert trials > 0, "no trials have no interval"
+    tail = (1 - confidence) / 2
+    failures = trials - successes
+    low = 0.0 if successes == 0 else float(betaincinv(successes, failures + 1, tail))
+    high = 1.0 if failures == 0 else float(betaincinv(successes + 1, failures, 1 - tail))
     return low, high
 
 
@@ -39,3 +56,15 @@ def macro_interval(counts: Sequence[tuple[int, int]], confidence: float = 0.95) 
     below = sqrt(sum((rate - low) ** 2 for rate, (low, _) in zip(rates, limits, strict=True))) / len(rates)
     above = sqrt(sum((high - rate) ** 2 for rate, (_, high) in zip(rates, limits, strict=True))) / len(rates)
     return mean - below, mean + above
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values, in the order given: who rejects those at most alpha errs in any of them with at most alpha.
+
+    Source: Holm 1979, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6.
+    """
+    adjusted, highest = [0.0] * len(p_values), 0.0
+    for rank, at in enumerate(sorted(range(len(p_values)), key=lambda at: p_values[at])):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[at]))
+        adjusted[at] = highest
+    return adjusted

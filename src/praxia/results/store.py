@@ -19,6 +19,7 @@ from praxia.core.errors import DataError, MismatchError, PraxiaError
 from praxia.core.files import write_whole
 from praxia.core.keys import canonical_json
 from praxia.core.types import EnvSpec, Start
+from praxia.results.differences import differences
 from praxia.results.rows import Row, RowWriter, read_rows, recover_rows, write_rows
 
 __all__ = ["Replay", "ResultsStore", "read_meta", "read_replay"]
@@ -89,9 +90,7 @@ class ResultsStore:
             self._writer = None
 
     def _compare(self, old: dict[str, Any], new: dict[str, Any]) -> None:
-        different = [name for name in new if old.get(name) != new[name] and name not in _NOT_COMPARED]
-        if different:
-            changes = "; ".join(f"{name} {_difference(old.get(name), new[name])}" for name in different)
+        if changes := differences(old, new, _NOT_COMPARED):
             raise MismatchError(f"{self._out} was begun differently ({changes}): undo that, or choose another --out")
 
 
@@ -134,11 +133,3 @@ def _actions_folder(out: Path) -> Path:
 
 def _actions_path(out: Path, start: str) -> Path:
     return _actions_folder(out) / f"{start}.safetensors"
-
-
-def _difference(old: Any, new: Any) -> str:
-    """Old and new, down to the entries that differ."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-        return ", ".join(f"{name} {_difference(old.get(name), new.get(name))}" for name in names)
-    return f"was {old!r}, is {new!r}"

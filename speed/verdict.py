@@ -1,0 +1,128 @@
+"""What verdicts cost and how often they are wrong, by simulation with a look after every pair.
+
+`wrong` is the share of comparisons of two equally good policies that were ever decided within 2,000 pairs: the same
+policy with other noise at starts of very different difficulty, and pairs of outcomes with a correlation at ten tasks of
+unequal difficulty. `to_verdict` is 70% against 85% success without correlation: mean and 90th percentile of the pairs to a
+verdict, and the shares that were undecided or decided for the worse. `opposed` are two policies of which each is better
+by 30 points at half of fifty tasks, met in turn: `wrong_first` with all of one's tasks before the other's, `wrong_mixed`
+with tasks in random order. `miss` is the share of confidence sequences that ever excluded a true effect of 15 points.
+
+    python speed/verdict.py [--comparisons 2000] [--json]
+"""
+
+import argparse
+import json
+from collections.abc import Callable
+from math import log
+from typing import Any
+
+import numpy as np
+
+from praxia.core.keys import generator
+from praxia.results.anytime import ALPHA, log_capital, log_e_value
+from praxia.results.paired import Counts
+
+PAIRS = 2000
+TASK_RATES = np.array([0.02, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.85, 0.95, 1.0])
+
+# Outcomes of both policies, [comparisons, pairs] of booleans each.
+Outcomes = tuple[np.ndarray, np.ndarray]
+
+
+def correlated(rng: np.random.Generator, num: int, rates_a: np.ndarray, rates_b: np.ndarray, rho: float) -> Outcomes:
+    """Outcomes at the rates [pairs] of both policies, which have a correlation of `rho` where the rates are the same."""
+    shape = (num, len(rates_a))
+    ours, theirs, shared = rng.random(shape), rng.random(shape), rng.random(shape) < rho
+    return ours < rates_a, np.where(shared, ours, theirs) < rates_b
+
+
+def other_noise(rng: np.random.Generator, num: int) -> Outcomes:
+    """One policy twice: each start has a success rate of its own, mostly close to 0 or 1."""
+    rates = rng.beta(0.5, 0.3, (num, PAIRS))
+    return rng.random(rates.shape) < rates, rng.random(rates.shape) < rates
+
+
+def decisions(outcomes: Outcomes) -> tuple[np.ndarray, np.ndarray]:
+    """Of each comparison the number of pairs to its verdict (0: none) and whether it says that the first is better."""
+    a, b = outcomes
+    a_alone, b_alone = np.cumsum(a & ~b, axis=1), np.cumsum(b & ~a, axis=1)
+    enough = log_e_value(a_alone, b_alone) >= -log(ALPHA)
+    at = enough.argmax(axis=1)
+    rows = np.arange(len(a))
+    return np.where(enough.any(axis=1), at + 1, 0), a_alone[rows, at] > b_alone[rows, at]
+
+
+def wrong(name: str, num: int, draw: Callable[[np.random.Generator], Outcomes]) -> float:
+    """The share of comparisons that were decided although there is nothing to decide."""
+    return float((decisions(draw(generator("speed-verdict", name)))[0] > 0).mean())
+
+
+def nulls(num: int) -> dict[str, float]:
+    """`wrong` of every null."""
+    rates = np.resize(TASK_RATES, PAIRS)
+    found = {"other_noise": wrong("other_noise", num, lambda rng: other_noise(rng, num))}
+    for rho in (0.0, 0.5, 0.9):
+        name = f"correlation_{rho}"
+        found[name] = wrong(name, num, lambda rng, rho=rho: correlated(rng, num, rates, rates, rho))
+    return found
+
+
+def to_verdict(num: int) -> dict[str, float]:
+    """Pairs from the first to the verdict at 85% against 70%, without correlation."""
+    better, worse = np.full(PAIRS, 0.85), np.full(PAIRS, 0.7)
+    pairs, first = decisions(correlated(generator("speed-verdict", "power"), num, better, worse, 0.0))
+    waited = np.where(pairs > 0, pairs, PAIRS)
+    return {
+        "mean_pairs": float(waited.mean()),
+        "p90_pairs": float(np.quantile(waited, 0.9)),
+        "undecided": float((pairs == 0).mean()),
+        "wrong": float(((pairs > 0) & ~first).mean()),
+    }
+
+
+def opposed(num: int) -> dict[str, float]:
+    """`wrong` where tasks differ in opposite directions and the mean over them does not differ."""
+    ours, theirs = np.repeat([0.8, 0.5], 25), np.repeat([0.5, 0.8], 25)
+
+    def first(rng: np.random.Generator) -> Outcomes:
+        return correlated(rng, num, np.resize(ours, PAIRS), np.resize(theirs, PAIRS), 0.0)
+
+    def mixed(rng: np.random.Generator) -> Outcomes:
+        order = np.concatenate([rng.permutation(50) for _ in range(PAIRS // 50)])
+        return correlated(rng, num, ours[order], theirs[order], 0.0)
+
+    return {"wrong_first": wrong("opposed", num, first), "wrong_mixed": wrong("opposed mixed", num, mixed)}
+
+
+def miss(num: int) -> float:
+    """The share of confidence sequences that exclude the true effect at one of sixty looks at up to 2,000 pairs."""
+    a, b = correlated(generator("speed-verdict", "miss"), num, np.full(PAIRS, 0.85), np.full(PAIRS, 0.7), 0.0)
+    looks = np.unique(np.geomspace(2, PAIRS, 60).astype(int))
+    missed = 0
+    for ours, theirs in zip(a, b, strict=True):
+        counted = [Counts(*(int(kind[:at].sum()) for kind in _kinds(ours, theirs))) for at in looks]
+        missed += any(log_capital(0.15, counts) >= -log(ALPHA) for counts in counted)
+    return missed / num
+
+
+def _kinds(ours: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, ...]:
+    return ours & theirs, ours & ~theirs, ~ours & theirs, ~ours & ~theirs
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--comparisons", type=int, default=2000)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args()
+    num = options.comparisons
+    found: dict[str, Any] = {
+        "wrong": nulls(num),
+        "to_verdict": to_verdict(num),
+        "opposed": opposed(num),
+        "miss": miss(num),
+    }
+    print(json.dumps(found) if options.json else "\n".join(f"{name:12s} {value}" for name, value in found.items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Two evaluations of the same starts, episode beside episode."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from praxia.core.errors import MismatchError
+from praxia.core.keys import generator
+from praxia.results.differences import differences
+from praxia.results.rows import Row, read_rows
+from praxia.results.store import read_meta
+
+__all__ = ["POLICYS_OWN", "Pair", "Pairing", "pair_files", "pair_rows"]
+
+# Entries of a fingerprint in which two results may differ and still be compared: what the policy is, how it was asked,
+# and where a commit did not change the source.
+POLICYS_OWN = frozenset(
+    ("policy_sha256", "bind_as", "pace", "seed", "exact", "device", "threads", "revision", "dirty")
+)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The episodes of both policies from one start."""
+
+    a: Row
+    b: Row
+
+    @property
+    def task(self) -> str:
+        return self.a.task
+
+    @property
+    def is_error(self) -> bool:
+        """Whether either episode is an error: then the pair says nothing."""
+        return "error" in (self.a.status, self.b.status)
+
+    @property
+    def outcome(self) -> tuple[bool, bool]:
+        """Whether the first, and whether the second, succeeded."""
+        return self.a.status == "success", self.b.status == "success"
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Pairs, those of all tasks in turn, and how many rows of either evaluation have no partner."""
+
+    pairs: tuple[Pair, ...]
+    unpaired: int
+
+
+def pair_files(a: Path, b: Path) -> Pairing:
+    """The pairs of two results files.
+
+    Raises:
+        DataError: a file cannot be read.
+        MismatchError: they were not judged alike, with all that differs, or have no start in common.
+    """
+    rows = read_rows(a), read_rows(b)
+    _expect_alike(a, read_meta(a)["fingerprint"], b, read_meta(b)["fingerprint"])
+    pairing = pair_rows(*rows)
+    if not pairing.pairs:
+        raise MismatchError(
+            f"{a} ({len(rows[0])} episodes) and {b} ({len(rows[1])}) have no start in common: expected evaluations of the"
+            " same benchmark; judge both with the same `praxia eval --benchmark`"
+        )
+    return pairing
+
+
+def pair_rows(a: Iterable[Row], b: Iterable[Row]) -> Pairing:
+    """The pairs of rows with the same start, in the order of `a` within a task and the tasks in turn."""
+    ours, theirs = list(a), {row.start: row for row in b}
+    pairs = [Pair(row, theirs[row.start]) for row in ours if row.start in theirs]
+    return Pairing(tuple(_in_turn(pairs)), len(ours) + len(theirs) - 2 * len(pairs))
+
+
+def _in_turn(pairs: Sequence[Pair]) -> Iterator[Pair]:
+    """The first pair of every task, then the second of every task that has one, and so on.
+
+    Each round has its own order of tasks, the same for everyone: with a fixed order a comparison that stops within a
+    round would always lack the same tasks.
+    """
+    queues = {task: deque(pair for pair in pairs if pair.task == task) for task in dict.fromkeys(p.task for p in pairs)}
+    for turn in count():
+        if not queues:
+            return
+        for task in generator("turn", turn).permutation(sorted(queues)).tolist():
+            yield queues[task].popleft()
+        queues = {task: queue for task, queue in queues.items() if queue}
+
+
+def _expect_alike(a: Path, ours: dict[str, Any], b: Path, theirs: dict[str, Any]) -> None:
+    if found := differences(ours, theirs, POLICYS_OWN, words=("has", "but")):
+        raise MismatchError(f"{a} and {b} were not judged alike ({found}): judge both again under one version and machine")

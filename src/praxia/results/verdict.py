@@ -1,0 +1,118 @@
+"""Which of two policies is better, and how sure that is."""
+
+from collections.abc import Sequence
+from math import exp
+from typing import Any, Literal
+
+from praxia.results.anytime import ALPHA, confidence_sequence, is_decided, log_e_value, pairs_needed
+from praxia.results.paired import Counts, mcnemar_p_value, newcombe_interval
+from praxia.results.pairs import Pair
+from praxia.results.statistics import holm
+from praxia.results.timing import time_to_success
+
+__all__ = ["Comparison", "Word"]
+
+Word = Literal["better", "worse", "undecided"]
+
+
+class Comparison:
+    """Takes pairs one by one and says which policy is better: the first is "better" or "worse" than the second.
+
+    With `until_decided` the e-value is looked at after every pair, and `decided` says when it is enough: stop then.
+    Without it the number of pairs is fixed beforehand, nothing is decided on the way, and the verdict is by McNemar's
+    exact test. Both err with a probability of at most `anytime.ALPHA` where the policies do not differ.
+
+    Pairs must come in an order that was planned before, never in that in which episodes end: whoever fails takes
+    longer, so the first pairs to end are not a fair sample.
+    """
+
+    def __init__(self, *, until_decided: bool, unpaired: int = 0):
+        self._until_decided = until_decided
+        self._unpaired = unpaired
+        self._pairs: list[Pair] = []
+        self._num_errors = 0
+        self._alone = [0, 0]
+
+    @property
+    def decided(self) -> bool:
+        """Whether no further pair is needed."""
+        return self._until_decided and is_decided(Counts(a_alone=self._alone[0], b_alone=self._alone[1]))
+
+    def add(self, pair: Pair) -> None:
+        """Count the next pair in planned order; one with an error is counted as such and says nothing."""
+        assert not self.decided, "a pair after the decision"
+        if pair.is_error:
+            self._num_errors += 1
+            return
+        self._pairs.append(pair)
+        a, b = pair.outcome
+        self._alone[0] += a and not b
+        self._alone[1] += b and not a
+
+    def verdict(self) -> dict[str, Any]:
+        """`{verdict, effect, macro_effect, ci95, e_value, p_value, pairs, discordant: [n10, n01], pairs_needed, errors,
+        unpaired, per_task: {task: TASK}, per_task_exploratory, time_to_success}`.
+
+        `effect` is the first one's success rate minus the second one's over all pairs, `macro_effect` the unweighted
+        mean of the tasks' effects. n10 counts the pairs where the first alone succeeded. `ci95` is the confidence
+        sequence where pairs are taken until decided, and Newcombe's interval otherwise; `p_value` is McNemar's, and
+        None where pairs are taken until decided. `pairs_needed` is an estimate of how many pairs `until_decided` takes
+        in all. `errors` counts pairs with an error, `unpaired` episodes without a partner.
+
+        A TASK is `{verdict, effect, discordant, pairs, p_value, p_holm}` by McNemar's exact test, adjusted for the
+        number of tasks by Holm; `per_task_exploratory` says that the tests do not allow for having stopped when it
+        suited the pooled one. Effects and intervals are None where every pair is an error.
+        """
+        counts = _counts(self._pairs)
+        per_task = self._per_task()
+        effects = [one["effect"] for one in per_task.values()]
+        return {
+            "verdict": self._word(counts),
+            "effect": counts.effect,
+            "macro_effect": sum(effects) / len(effects) if effects else None,
+            "ci95": self._interval(counts),
+            # No JSON number is as large as a long, one-sided comparison can make it.
+            "e_value": exp(min(log_e_value(counts.a_alone, counts.b_alone), 700.0)),
+            "p_value": None if self._until_decided else mcnemar_p_value(counts),
+            "pairs": counts.pairs,
+            "discordant": [counts.a_alone, counts.b_alone],
+            "pairs_needed": pairs_needed(counts),
+            "errors": self._num_errors,
+            "unpaired": self._unpaired,
+            "per_task": per_task,
+            "per_task_exploratory": self._until_decided,
+            "time_to_success": time_to_success([pair.a for pair in self._pairs], [pair.b for pair in self._pairs]),
+        }
+
+    def _word(self, counts: Counts) -> Word:
+        settled = is_decided(counts) if self._until_decided else mcnemar_p_value(counts) <= ALPHA
+        return _direction(counts) if settled else "undecided"
+
+    def _interval(self, counts: Counts) -> list[float] | None:
+        if not counts.pairs:
+            return None
+        return list(confidence_sequence(counts) if self._until_decided else newcombe_interval(counts))
+
+    def _per_task(self) -> dict[str, dict[str, Any]]:
+        tasks = dict.fromkeys(pair.task for pair in self._pairs)
+        counted = {task: _counts([pair for pair in self._pairs if pair.task == task]) for task in tasks}
+        p_values = [mcnemar_p_value(counts) for counts in counted.values()]
+        return {
+            task: {
+                "verdict": _direction(counts) if adjusted <= ALPHA else "undecided",
+                "effect": counts.effect,
+                "discordant": [counts.a_alone, counts.b_alone],
+                "pairs": counts.pairs,
+                "p_value": p_value,
+                "p_holm": adjusted,
+            }
+            for (task, counts), p_value, adjusted in zip(counted.items(), p_values, holm(p_values), strict=True)
+        }
+
+
+def _counts(pairs: Sequence[Pair]) -> Counts:
+    return Counts.of(pair.outcome for pair in pairs)
+
+
+def _direction(counts: Counts) -> Word:
+    return "better" if counts.a_alone > counts.b_alone else "worse"
