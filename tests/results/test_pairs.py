@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import pytest
+from results_testing import made_rows, write_results
+
+from praxia.core.errors import DataError, MismatchError
+from praxia.results.pairs import pair_files, pair_rows
+
+
+def test_rows_of_one_start_are_paired_whatever_their_order():
+    a, b = made_rows({"walk": "101", "run": "00"}), made_rows({"walk": "011", "run": "01"})
+    pairing = pair_rows(a, reversed(b))
+    assert {(pair.a.start, pair.b.start) for pair in pairing.pairs} == {(row.start, row.start) for row in a}
+    outcomes = {pair.a.start: pair.outcome for pair in pairing.pairs}
+    assert (outcomes["walk-0"], outcomes["walk-1"], outcomes["walk-2"]) == ((True, False), (False, True), (True, True))
+    assert pairing.unpaired == 0
+
+
+def test_tasks_come_in_turn_and_each_round_has_its_own_order_that_never_changes():
+    rows = made_rows({task: "1" * number for task, number in zip("abcdef", [8, 8, 8, 8, 8, 3], strict=True)})
+    pairs = pair_rows(rows, rows).pairs
+    rounds = [[pair.task for pair in pairs[6 * turn : 6 * turn + 6]] for turn in range(3)]
+    assert all(sorted(order) == list("abcdef") for order in rounds)
+    assert len({tuple(order) for order in rounds}) > 1
+    assert sorted(pair.task for pair in pairs[18:23]) == list("abcde")
+    for task in "abcdef":
+        starts = [pair.a.start for pair in pairs if pair.task == task]
+        assert starts == [f"{task}-{index}" for index in range(len(starts))]
+    assert pair_rows(rows[::-1], rows).pairs[0].task == pairs[0].task
+
+
+def test_rows_without_a_partner_are_counted_and_errors_are_kept_as_such():
+    pairing = pair_rows(made_rows({"walk": "11!1."}), made_rows({"walk": "1.0!1"}))
+    assert [(pair.a.start, pair.is_error) for pair in pairing.pairs] == [
+        ("walk-0", False),
+        ("walk-2", True),
+        ("walk-3", True),
+    ]
+    assert pairing.unpaired == 2
+
+
+def test_what_is_the_policys_own_may_differ_between_files(tmp_path: Path):
+    rows = made_rows({"walk": "10"})
+    own = {"policy_sha256": "beef", "seed": 3, "exact": True, "device": "cuda", "revision": "def", "pace": {"m": 1}}
+    a, b = write_results(tmp_path / "a.jsonl", rows), write_results(tmp_path / "b.jsonl", rows, **own)
+    assert len(pair_files(a, b).pairs) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"benchmark": {"name": "toy/plain", "horizon": 80}}, "benchmark horizon has 40, but 80"),
+        ({"control": "swapped-image"}, "control has None, but 'swapped-image'"),
+        ({"versions": {"numpy": "2.0", "mujoco": "3.9"}}, "versions mujoco has '3.8', but '3.9'"),
+        ({"source_sha256": "bbbb"}, "source_sha256 has 'aaaa', but 'bbbb'"),
+        ({"gl_vendor": "Mesa"}, "gl_vendor has 'none', but 'Mesa'"),
+        ({"golden_frame": "cafe"}, "golden_frame has None, but 'cafe'"),
+    ],
+)
+def test_results_that_were_not_judged_alike_are_refused_with_the_difference(tmp_path: Path, change, said: str):
+    rows = made_rows({"walk": "10"})
+    a, b = write_results(tmp_path / "a.jsonl", rows), write_results(tmp_path / "b.jsonl", rows, **change)
+    with pytest.raises(MismatchError, match=r"a\.jsonl and .*b\.jsonl were not judged alike") as refused:
+        pair_files(a, b)
+    assert said in str(refused.value)
+
+
+def test_results_without_a_common_start_are_refused(tmp_path: Path):
+    a = write_results(tmp_path / "a.jsonl", made_rows({"walk": "11"}))
+    b = write_results(tmp_path / "b.jsonl", made_rows({"walk": "..1"}))
+    with pytest.raises(MismatchError, match=r"\(2 episodes\).*\(1\) have no start in common"):
+        pair_files(a, b)
+
+
+def test_a_file_without_its_meta_is_refused(tmp_path: Path):
+    a = write_results(tmp_path / "a.jsonl", made_rows({"walk": "11"}))
+    (tmp_path / "a.jsonl.meta.json").unlink()
+    with pytest.raises(DataError, match=r"a\.jsonl\.meta\.json"):
+        pair_files(a, a)
