@@ -9,17 +9,11 @@ from statsmodels.stats.multitest import multipletests
 from praxia.results.anytime import confidence_sequence, log_e_value, pairs_needed
 from praxia.results.paired import Counts, newcombe_interval
 from praxia.results.pairs import Pair, pair_rows
-from praxia.results.verdict import Comparison
+from praxia.results.verdict import Comparison, judge
 
 
 def compared(a: dict[str, str], b: dict[str, str], *, until_decided: bool = False) -> dict:
-    pairing = pair_rows(made_rows(a), made_rows(b))
-    comparison = Comparison(until_decided=until_decided, unpaired=pairing.unpaired)
-    for pair in pairing.pairs:
-        comparison.add(pair)
-        if comparison.decided:
-            break
-    return comparison.verdict()
+    return judge(pair_rows(made_rows(a), made_rows(b)), until_decided=until_decided)
 
 
 MANY = {"walk": "1" * 12 + "0" * 3 + "1" * 5, "run": "10" * 10}

@@ -17,6 +17,7 @@ VERBS = {
     "collect": "record demonstrations of scripted experts as a LeRobot v3.0 data set",
     "train": "train a recipe on a data set",
     "eval": "judge a policy on a named benchmark, from starts it never saw",
+    "compare": "which of two policies is better, from the same starts, and how sure that is",
     "report": "one self-contained HTML page from data sets, runs and results",
     "info": "what a data set, a policy, a run or a results file is; --benchmarks lists the benchmarks",
     "codes": "fit a code of actions on a data set, or compare the codes there are",

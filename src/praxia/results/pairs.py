@@ -17,9 +17,7 @@ __all__ = ["POLICYS_OWN", "Pair", "Pairing", "pair_files", "pair_rows"]
 
 # Entries of a fingerprint in which two results may differ and still be compared: what the policy is, how it was asked,
 # and where a commit did not change the source.
-POLICYS_OWN = frozenset(
-    ("policy_sha256", "bind_as", "pace", "seed", "exact", "device", "threads", "revision", "dirty")
-)
+POLICYS_OWN = frozenset(("policy_sha256", "bind_as", "pace", "seed", "exact", "device", "threads", "revision", "dirty"))
 
 
 @dataclass(frozen=True)
@@ -94,4 +92,6 @@ def _in_turn(pairs: Sequence[Pair]) -> Iterator[Pair]:
 
 def _expect_alike(a: Path, ours: dict[str, Any], b: Path, theirs: dict[str, Any]) -> None:
     if found := differences(ours, theirs, POLICYS_OWN, words=("has", "but")):
-        raise MismatchError(f"{a} and {b} were not judged alike ({found}): judge both again under one version and machine")
+        raise MismatchError(
+            f"{a} and {b} were not judged alike ({found}): judge both again under one version and machine"
+        )

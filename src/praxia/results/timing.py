@@ -22,7 +22,8 @@ def time_to_success(a: Iterable[Row], b: Iterable[Row]) -> dict[str, Any]:
     masters: a description beside the verdict, not a second one.
     """
     steps = [
-        [row.success_step for row in rows if row.status == "success" and row.success_step is not None] for rows in (a, b)
+        [row.success_step for row in rows if row.status == "success" and row.success_step is not None]
+        for rows in (a, b)
     ]
     ks = None
     if all(steps):

@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 from praxia.results.anytime import ALPHA, confidence_sequence, is_decided, log_e_value, pairs_needed
 from praxia.results.paired import Counts, mcnemar_p_value, newcombe_interval
-from praxia.results.pairs import Pair
+from praxia.results.pairs import Pair, Pairing
 from praxia.results.statistics import holm
 from praxia.results.timing import time_to_success
 
-__all__ = ["Comparison", "Word"]
+__all__ = ["Comparison", "Word", "judge"]
 
 Word = Literal["better", "worse", "undecided"]
 
@@ -108,6 +108,16 @@ class Comparison:
             }
             for (task, counts), p_value, adjusted in zip(counted.items(), p_values, holm(p_values), strict=True)
         }
+
+
+def judge(pairing: Pairing, *, until_decided: bool) -> dict[str, Any]:
+    """The verdict on pairs that are all there: on all of them, or on as many as it takes."""
+    comparison = Comparison(until_decided=until_decided, unpaired=pairing.unpaired)
+    for pair in pairing.pairs:
+        if comparison.decided:
+            break
+        comparison.add(pair)
+    return comparison.verdict()
 
 
 def _counts(pairs: Sequence[Pair]) -> Counts:
