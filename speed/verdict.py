@@ -1,11 +1,12 @@
 """What verdicts cost and how often they are wrong, by simulation with a look after every pair.
 
 `wrong` is the share of comparisons of two equally good policies that were ever decided within 2,000 pairs: the same
-policy with other noise at starts of very different difficulty, and pairs of outcomes with a correlation at ten tasks of
-unequal difficulty. `to_verdict` is 70% against 85% success without correlation: mean and 90th percentile of the pairs to a
-verdict, and the shares that were undecided or decided for the worse. `opposed` are two policies of which each is better
-by 30 points at half of fifty tasks, met in turn: `wrong_first` with all of one's tasks before the other's, `wrong_mixed`
-with tasks in random order. `miss` is the share of confidence sequences that ever excluded a true effect of 15 points.
+policy with other noise at starts of very different difficulty, and pairs of outcomes with a correlation at ten tasks
+of unequal difficulty. `to_verdict` is 70% against 85% success without correlation: mean and 90th percentile of the
+pairs to a verdict, and the shares that were undecided or decided for the worse. `opposed` are two policies of which
+each is better by 30 points at half of fifty tasks, met in turn: `wrong_first` with all of one's tasks before the
+other's, `wrong_mixed` with tasks in random order. `miss` is the share of confidence sequences that ever excluded a
+true effect of 15 points.
 
     python speed/verdict.py [--comparisons 2000] [--json]
 """
@@ -30,7 +31,7 @@ Outcomes = tuple[np.ndarray, np.ndarray]
 
 
 def correlated(rng: np.random.Generator, num: int, rates_a: np.ndarray, rates_b: np.ndarray, rho: float) -> Outcomes:
-    """Outcomes at the rates [pairs] of both policies, which have a correlation of `rho` where the rates are the same."""
+    """Outcomes at the rates [pairs] of both policies, with a correlation of `rho` where the rates are the same."""
     shape = (num, len(rates_a))
     ours, theirs, shared = rng.random(shape), rng.random(shape), rng.random(shape) < rho
     return ours < rates_a, np.where(shared, ours, theirs) < rates_b

@@ -11,9 +11,10 @@ pairs. The means whose capital is below 1 / alpha make up the confidence sequenc
 e-value decides.
 
 Where tasks differ in m and are met in turn, the argument still holds at the end of each round of tasks (a product of
-means is largest where all are equal). Within a round it holds for the hypothesis that no task differs. Where some favour
-one policy and some the other, the beginning of a round must be a fair sample of it: `pairs.py` gives each round its own
-order of tasks. (`python speed/verdict.py`, `opposed`: 1.4% wrong verdicts then, 20.8% with all tasks of one kind first.)
+means is largest where all are equal). Within a round it holds for the hypothesis that no task differs. Where some
+favour one policy and some the other, the beginning of a round must be a fair sample of it: `pairs.py` gives each round
+its own order of tasks. (`python speed/verdict.py`, `opposed`: 1.4% wrong verdicts then, 20.8% with all tasks of one
+kind first.)
 
 Sources: Ville 1939; Robbins 1970, "Statistical methods related to the law of the iterated logarithm" (mixtures);
 Waudby-Smith and Ramdas 2024, "Estimating means of bounded random variables by betting", JRSS-B 86. Theirs bets a
@@ -26,8 +27,8 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Num
-from scipy.optimize import brentq
-from scipy.special import betaln, logsumexp
+from scipy.optimize import root_scalar
+from scipy.special import betaln
 
 from praxia.results.paired import Counts
 
@@ -65,7 +66,8 @@ def log_capital(effect: float, counts: Counts) -> float:
     won, lost = np.log(2 * _SHARES / (1 + effect)), np.log(2 * (1 - _SHARES) / (1 - effect))
     neither = np.logaddexp(won, lost) - log(2)
     undivided = counts.both + counts.neither
-    return float(logsumexp(_LOG_WEIGHTS + counts.a_alone * won + counts.b_alone * lost + undivided * neither))
+    bets = _LOG_WEIGHTS + counts.a_alone * won + counts.b_alone * lost + undivided * neither
+    return float(np.logaddexp.reduce(bets))
 
 
 def confidence_sequence(counts: Counts) -> tuple[float, float]:
@@ -86,7 +88,7 @@ def confidence_sequence(counts: Counts) -> tuple[float, float]:
     def limit(end: float) -> float:
         if mean == end or short(end * close) < 0:
             return end
-        return float(brentq(short, middle, end * close, xtol=1e-9))
+        return float(root_scalar(short, bracket=(middle, end * close), xtol=1e-9).root)
 
     return limit(-1.0), limit(1.0)
 
@@ -104,8 +106,8 @@ def pairs_needed(counts: Counts) -> int | None:
     def lacking(number: float) -> float:
         return log_e_value(number * counts.a_alone / discordant, number * counts.b_alone / discordant) + log(ALPHA)
 
-    # The bet loses a little at first and then wins for good, so there is one crossing.
+    # The bet loses a little at first and then wins for good, so there is one crossing; one pair is never enough.
     enough = 1.0
     while lacking(enough) < 0:
         enough *= 2
-    return ceil(brentq(lacking, enough / 2, enough) * counts.pairs / discordant) if enough > 1 else counts.pairs
+    return ceil(root_scalar(lacking, bracket=(enough / 2, enough)).root * counts.pairs / discordant)

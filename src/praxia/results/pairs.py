@@ -62,8 +62,8 @@ def pair_files(a: Path, b: Path) -> Pairing:
     pairing = pair_rows(*rows)
     if not pairing.pairs:
         raise MismatchError(
-            f"{a} ({len(rows[0])} episodes) and {b} ({len(rows[1])}) have no start in common: expected evaluations of the"
-            " same benchmark; judge both with the same `praxia eval --benchmark`"
+            f"{a} ({len(rows[0])} episodes) and {b} ({len(rows[1])}) have no start in common: expected evaluations of"
+            " the same benchmark; judge both with the same `praxia eval --benchmark`"
         )
     return pairing
 
@@ -93,5 +93,5 @@ def _in_turn(pairs: Sequence[Pair]) -> Iterator[Pair]:
 def _expect_alike(a: Path, ours: dict[str, Any], b: Path, theirs: dict[str, Any]) -> None:
     if found := differences(ours, theirs, POLICYS_OWN, words=("has", "but")):
         raise MismatchError(
-            f"{a} and {b} were not judged alike ({found}): judge both again under one version and machine"
+            f"{a} and {b} were not judged alike ({found}): judge both again with the same `praxia eval`, on one machine"
         )

@@ -17,19 +17,20 @@ def time_to_success(a: Iterable[Row], b: Iterable[Row]) -> dict[str, Any]:
     """`{a: STEPS, b: STEPS, ks: {statistic, p_value}}` of the successes of two policies.
 
     STEPS is `{successes, q10, q25, q50, q75, q90}`, quantiles of the steps to success, None without any. The two-sample
-    Kolmogorov-Smirnov test asks whether both distributions are the same; None where one policy never succeeded. It takes
-    the samples for independent, while successes from one start are alike, and each policy's are from starts that it
-    masters: a description beside the verdict, not a second one.
+    Kolmogorov-Smirnov test asks whether both distributions are the same; None where one policy never succeeded. It
+    takes the samples for independent, while successes from one start are alike, and each policy's are from starts that
+    it masters: a description beside the verdict, not a second one.
     """
-    steps = [
-        [row.success_step for row in rows if row.status == "success" and row.success_step is not None]
-        for rows in (a, b)
-    ]
+    ours, theirs = _steps(a), _steps(b)
     ks = None
-    if all(steps):
-        found = ks_2samp(*steps)
+    if ours and theirs:
+        found: Any = ks_2samp(ours, theirs)
         ks = {"statistic": float(found.statistic), "p_value": float(found.pvalue)}
-    return {"a": _quantiles(steps[0]), "b": _quantiles(steps[1]), "ks": ks}
+    return {"a": _quantiles(ours), "b": _quantiles(theirs), "ks": ks}
+
+
+def _steps(rows: Iterable[Row]) -> list[int]:
+    return [row.success_step for row in rows if row.status == "success" and row.success_step is not None]
 
 
 def _quantiles(steps: Sequence[int]) -> dict[str, Any]:
