@@ -8,6 +8,10 @@ each is better by 30 points at half of fifty tasks, met in turn: `wrong_first` w
 other's, `wrong_mixed` with tasks in random order. `miss` is the share of confidence sequences that ever excluded a
 true effect of 15 points.
 
+`adjusted` is a success rate over 100 starts (20 of each of five tasks), adjusted for what three other policies did at
+400 starts (80 of each): `narrower`, by how much its interval is narrower on the mean than Wilson's, and how often
+either holds the truth. Starts differ in difficulty with a standard deviation of 1.5 in the logit, beside tasks with 1.
+
     python speed/verdict.py [--comparisons 2000] [--json]
 """
 
@@ -21,7 +25,10 @@ import numpy as np
 
 from praxia.core.keys import generator
 from praxia.results.anytime import ALPHA, log_capital, log_e_value
+from praxia.results.difficulty import Difficulty, adjusted_rate
 from praxia.results.paired import Counts
+from praxia.results.rows import Row
+from praxia.results.statistics import wilson_interval
 
 PAIRS = 2000
 TASK_RATES = np.array([0.02, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.85, 0.95, 1.0])
@@ -106,6 +113,37 @@ def miss(num: int) -> float:
     return missed / num
 
 
+def adjusted(num: int) -> dict[str, float]:
+    """How much the difficulty of starts narrows an interval, and whether that is honest."""
+    narrower, held, held_raw = [], [], []
+    for number in range(num):
+        rng = generator("speed-verdict", "adjusted", number)
+        tasks, skills = rng.normal(0, 1, 5), rng.normal(0.5, 0.7, 4)
+        logits = tasks[:, None, None] + rng.normal(0, 1.5, (5, 80, 1)) + skills
+        outcomes = rng.random(logits.shape) < 1 / (1 + np.exp(-logits))
+        rows = [_rows(outcomes[:, : 20 if who == 0 else 80, who]) for who in range(4)]
+        # The rate over all starts there could be.
+        everywhere = tasks[:, None] + rng.normal(0, 1.5, (5, 20_000)) + skills[0]
+        truth = (1 / (1 + np.exp(-everywhere))).mean()
+        successes = sum(row.status == "success" for row in rows[0])
+        raw = wilson_interval(successes, len(rows[0]))
+        found = adjusted_rate(rows[0], Difficulty.of(rows[1:]))
+        low, high = found["ci95"] if found else raw
+        narrower.append(1 - (high - low) / (raw[1] - raw[0]))
+        held.append(low <= truth <= high)
+        held_raw.append(raw[0] <= truth <= raw[1])
+    return {"narrower": float(np.mean(narrower)), "held": float(np.mean(held)), "held_raw": float(np.mean(held_raw))}
+
+
+def _rows(outcomes: np.ndarray) -> list[Row]:
+    """Rows of one policy with these outcomes [tasks, starts]."""
+    rows = []
+    for (task, start), success in np.ndenumerate(outcomes):
+        status = "success" if success else "failure"
+        rows.append(Row("", str(task), f"{task}-{start}", "", None, status, 1, None, 0.0, "", None, 0.0))
+    return rows
+
+
 def _kinds(ours: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, ...]:
     return ours & theirs, ours & ~theirs, ~ours & theirs, ~ours & ~theirs
 
@@ -121,6 +159,7 @@ def main() -> None:
         "to_verdict": to_verdict(num),
         "opposed": opposed(num),
         "miss": miss(num),
+        "adjusted": adjusted(num // 4),
     }
     print(json.dumps(found) if options.json else "\n".join(f"{name:12s} {value}" for name, value in found.items()))
 

@@ -18,6 +18,7 @@ VERBS = {
     "train": "train a recipe on a data set",
     "eval": "judge a policy on a named benchmark, from starts it never saw",
     "compare": "which of two policies is better, from the same starts, and how sure that is",
+    "leaderboard": "all results of a folder, ranked as far as they can be told apart",
     "report": "one self-contained HTML page from data sets, runs and results",
     "info": "what a data set, a policy, a run or a results file is; --benchmarks lists the benchmarks",
     "codes": "fit a code of actions on a data set, or compare the codes there are",
@@ -31,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):
         print("praxia: robot foundation models, from demonstrations to a judged policy\n")
-        print("\n".join(f"  praxia {verb:8s} {text}" for verb, text in VERBS.items()))
+        print("\n".join(f"  praxia {verb:12s} {text}" for verb, text in VERBS.items()))
         print("\nEvery verb takes --help and --json.")
         sys.exit(0)
     sys.exit(_run(arguments[0], arguments[1:]))

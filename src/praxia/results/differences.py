@@ -1,6 +1,6 @@
 """In what two fingerprints differ, in words."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 __all__ = ["differences"]
@@ -14,14 +14,18 @@ def differences(
 ) -> str:
     """Every entry in which two JSON objects differ, down to the innermost: "seed was 0, is 1"; "": none does.
 
-    `words` go before the values of `one` and `other`; outermost entries named in `ignored` may differ.
+    `words` go before the values of `one` and `other`; outermost entries named in `ignored` may differ. An entry that is
+    not there is as good as None.
     """
-    names = [name for name in {**one, **other} if one.get(name) != other.get(name) and name not in ignored]
-    return "; ".join(f"{name} {_difference(one.get(name), other.get(name), words)}" for name in names)
+    ours, theirs = ({name: value for name, value in each.items() if name not in ignored} for each in (one, other))
+    return "; ".join(_entries(ours, theirs, words))
 
 
-def _difference(one: Any, other: Any, words: tuple[str, str]) -> str:
-    if isinstance(one, dict) and isinstance(other, dict):
-        names = [name for name in {**one, **other} if one.get(name) != other.get(name)]
-        return ", ".join(f"{name} {_difference(one.get(name), other.get(name), words)}" for name in names)
-    return f"{words[0]} {one!r}, {words[1]} {other!r}"
+def _entries(one: Mapping[str, Any], other: Mapping[str, Any], words: tuple[str, str]) -> Iterator[str]:
+    for name in {**one, **other}:
+        ours, theirs = one.get(name), other.get(name)
+        if isinstance(ours, dict) and isinstance(theirs, dict):
+            if inner := ", ".join(_entries(ours, theirs, words)):
+                yield f"{name} {inner}"
+        elif ours != theirs:
+            yield f"{name} {words[0]} {ours!r}, {words[1]} {theirs!r}"

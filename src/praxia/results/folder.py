@@ -1,0 +1,76 @@
+"""All results files in a folder."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from praxia.core.errors import DataError, PraxiaError
+from praxia.results.rows import Row, read_rows
+from praxia.results.store import read_meta
+
+__all__ = ["Entry", "read_folder"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One results file: `name` is its path in the folder, `meta` what produced its rows."""
+
+    name: str
+    rows: tuple[Row, ...]
+    meta: Mapping[str, Any]
+
+    @property
+    def fingerprint(self) -> Mapping[str, Any]:
+        return self.meta["fingerprint"]
+
+    @property
+    def kind(self) -> Literal["policy", "privileged", "control"]:
+        """A control has a sense spoiled, a privileged policy knows what no robot can; neither competes."""
+        if self.fingerprint["control"] is not None:
+            return "control"
+        return "privileged" if self.meta.get("privileged", False) else "policy"
+
+
+def read_folder(folder: Path) -> tuple[list[Entry], dict[str, str]]:
+    """The results files in and below a folder, by name, and why each of the others could not be read.
+
+    Raises:
+        PraxiaError: no folder there, or no results in it.
+    """
+    if not folder.is_dir():
+        raise PraxiaError(f"expected a folder of results files (X.jsonl), got {folder}, which is none")
+    entries, unreadable = list[Entry](), dict[str, str]()
+    for path in sorted(folder.rglob("*.jsonl")):
+        if not _claims_results(path):
+            continue
+        name = path.relative_to(folder).as_posix()
+        try:
+            entries.append(_read(name, path))
+        except DataError as error:
+            unreadable[name] = str(error)
+    if not entries and not unreadable:
+        raise PraxiaError(f"no results files in {folder}: `praxia eval ... --out {folder}/X.jsonl` writes one")
+    return entries, unreadable
+
+
+def _read(name: str, path: Path) -> Entry:
+    meta, rows = read_meta(path), tuple(read_rows(path))
+    if not rows:
+        raise DataError(f"{path} has no rows yet: finish its evaluation with the same `praxia eval` and --resume")
+    if not {"benchmark", "policy_sha256", "control"} <= meta.get("fingerprint", {}).keys():
+        raise DataError(f"{path.name}.meta.json has no whole fingerprint: expected what `praxia eval` writes")
+    return Entry(name, rows, meta)
+
+
+def _claims_results(path: Path) -> bool:
+    """Whether it has a description beside it, or begins with a row of whatever version; logs of training do not."""
+    if path.with_name(f"{path.name}.meta.json").is_file():
+        return True
+    with path.open("rb") as file:
+        try:
+            first = json.loads(file.readline())
+        except ValueError:
+            return False
+    return isinstance(first, dict) and str(first.get("schema")).startswith("praxia.row.")

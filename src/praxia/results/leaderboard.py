@@ -1,0 +1,123 @@
+"""All results of a folder, ranked as far as they can be told apart."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from scipy.stats import fisher_exact
+
+from praxia.results.anytime import ALPHA
+from praxia.results.differences import differences
+from praxia.results.difficulty import Difficulty, adjusted_rate
+from praxia.results.folder import Entry, read_folder
+from praxia.results.paired import Counts, mcnemar_p_value
+from praxia.results.pairs import POLICYS_OWN, pair_rows
+from praxia.results.rows import Row
+from praxia.results.statistics import holm
+from praxia.results.summary import summarise
+
+__all__ = ["leaderboard"]
+
+
+def leaderboard(folder: Path) -> dict[str, Any]:
+    """`{tables: [TABLE], unreadable: [{file, reason}]}` of all results files in and below a folder.
+
+    A TABLE is `{benchmark, differs, entries: [ENTRY], comparisons: [COMPARISON]}`, one for each benchmark; `differs`
+    says in what a benchmark differs from an earlier one of the same name. An ENTRY is `{file, kind, control, rank,
+    policy_sha256, episodes, errors, success, ci95, macro: {success, ci95}, adjusted, differs}`: those that compete by
+    falling success, then what is privileged, then controls. `rank` is the range [best, worst] of places that cannot be
+    excluded: two policies are tied unless a test says otherwise. `adjusted` is `difficulty.adjusted_rate` by the other
+    policies without a control, and `differs` in what an evaluation differs from the table's first but for the policy.
+
+    A COMPARISON is `{a, b, test, effect, pairs, p_value, p_holm}`: "mcnemar", exact and paired, where at least half of
+    the smaller one's starts were met by both, and otherwise "fisher" on all episodes of the tasks that both met.
+    `effect` is the difference of success rates that was tested, and Holm's adjustment is for a whole table.
+
+    Raises:
+        PraxiaError: no folder there, or no results in it.
+    """
+    entries, unreadable = read_folder(folder)
+    first: dict[str, Mapping[str, Any]] = {}
+    tables = []
+    for group in _by_benchmark(entries):
+        benchmark = group[0].fingerprint["benchmark"]
+        earlier = first.setdefault(benchmark["name"], benchmark)
+        tables.append({"benchmark": benchmark["name"], "differs": differences(earlier, benchmark), **_table(group)})
+    return {"tables": tables, "unreadable": [{"file": name, "reason": why} for name, why in unreadable.items()]}
+
+
+def _by_benchmark(entries: Sequence[Entry]) -> list[list[Entry]]:
+    groups: list[list[Entry]] = []
+    for entry in entries:
+        benchmark = entry.fingerprint["benchmark"]
+        known = (group for group in groups if not differences(group[0].fingerprint["benchmark"], benchmark))
+        if (group := next(known, None)) is None:
+            groups.append([entry])
+        else:
+            group.append(entry)
+    return groups
+
+
+def _table(entries: Sequence[Entry]) -> dict[str, Any]:
+    described = [_described(entry, entries) for entry in entries]
+    ranked = [
+        entry
+        for entry, one in zip(entries, described, strict=True)
+        if entry.kind == "policy" and one["success"] is not None
+    ]
+    comparisons = [_compared(a, b) for a, b in combinations(ranked, 2)]
+    for one, adjusted in zip(comparisons, holm([one["p_value"] for one in comparisons]), strict=True):
+        one["p_holm"] = adjusted
+    ranks = _ranks([entry.name for entry in ranked], comparisons)
+    rows = [{**one, "rank": ranks.get(one["file"])} for one in described]
+    order = ("policy", "privileged", "control")
+    rows.sort(key=lambda one: (order.index(one["kind"]), 1 if one["success"] is None else -one["success"]))
+    return {"entries": rows, "comparisons": comparisons}
+
+
+def _described(entry: Entry, entries: Sequence[Entry]) -> dict[str, Any]:
+    mine = entry.fingerprint["policy_sha256"]
+    others = [one.rows for one in entries if one.kind != "control" and one.fingerprint["policy_sha256"] != mine]
+    summary = summarise(entry.rows)
+    return {
+        "file": entry.name,
+        "kind": entry.kind,
+        "control": entry.fingerprint["control"],
+        "policy_sha256": mine,
+        **{name: summary[name] for name in ("episodes", "errors", "success", "ci95", "macro")},
+        "adjusted": None if entry.kind == "control" else adjusted_rate(entry.rows, Difficulty.of(others)),
+        "differs": differences(entries[0].fingerprint, entry.fingerprint, POLICYS_OWN | {"control"}),
+    }
+
+
+def _compared(a: Entry, b: Entry) -> dict[str, Any]:
+    ours, theirs = ([row for row in entry.rows if row.status != "error"] for entry in (a, b))
+    counts = Counts.of(pair.outcome for pair in pair_rows(ours, theirs).pairs)
+    if 2 * counts.pairs >= min(len(ours), len(theirs)):
+        test, effect, p_value = "mcnemar", counts.effect, mcnemar_p_value(counts)
+    else:
+        test, (effect, p_value) = "fisher", _unpaired(ours, theirs)
+    return {"a": a.name, "b": b.name, "test": test, "effect": effect, "pairs": counts.pairs, "p_value": p_value}
+
+
+def _unpaired(a: Sequence[Row], b: Sequence[Row]) -> tuple[float | None, float]:
+    """The difference of success rates in the tasks that both met, and Fisher's p-value; without such tasks nothing."""
+    common = {row.task for row in a} & {row.task for row in b}
+    statuses = [[row.status for row in rows if row.task in common] for rows in (a, b)]
+    if not common:
+        return None, 1.0
+    ours, theirs = (mine.count("success") / len(mine) for mine in statuses)
+    found: Any = fisher_exact([[mine.count("success"), mine.count("failure")] for mine in statuses])
+    return ours - theirs, float(found.pvalue)
+
+
+def _ranks(ranked: Sequence[str], comparisons: Sequence[Mapping[str, Any]]) -> dict[str, list[int]]:
+    """Of each the range of places: behind those that a test puts above it, before those that it puts below."""
+    above, below = dict.fromkeys(ranked, 0), dict.fromkeys(ranked, 0)
+    for one in comparisons:
+        if one["p_holm"] <= ALPHA:
+            better, worse = (one["a"], one["b"]) if one["effect"] > 0 else (one["b"], one["a"])
+            above[worse] += 1
+            below[better] += 1
+    return {name: [1 + above[name], len(ranked) - below[name]] for name in ranked}

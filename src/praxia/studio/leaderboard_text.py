@@ -1,0 +1,57 @@
+"""A leaderboard for the terminal."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from praxia.studio.figures import interval, percent
+
+__all__ = ["leaderboard_table"]
+
+_CAPTION = "Places that cannot be excluded: policies are tied unless a paired test (McNemar, Holm) says otherwise."
+_ADJUSTED = " Adjusted: for what other policies did at these starts and at others."
+_UNRANKED = {"privileged": "privileged", "control": "control", "policy": "–"}
+
+
+def leaderboard_table(table: Mapping[str, Any]) -> Table:
+    """One benchmark's table of a leaderboard; what it compares unpaired, or was judged differently, is marked."""
+    shown = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    shown.title, shown.title_justify = table["benchmark"], "left"
+    if table["differs"]:
+        shown.title += f" ({table['differs']})"
+    shown.caption, shown.caption_justify = _caption(table), "left"
+    shown.add_column("place", no_wrap=True)
+    shown.add_column("file", overflow="fold")
+    for name in ("n", "errors", "success", "95% interval", "mean over tasks", "adjusted"):
+        shown.add_column(name, justify="right")
+    for one in table["entries"]:
+        macro, adjusted = one["macro"], one["adjusted"]
+        shown.add_row(
+            _place(one),
+            Text(one["file"] + ("*" if one["differs"] else "")),
+            str(one["episodes"]),
+            str(one["errors"]),
+            percent(one["success"]),
+            interval(one),
+            f"{percent(macro['success'])} {interval(macro)}",
+            f"{percent(adjusted['success'])} {interval(adjusted)}" if adjusted else "",
+        )
+    return shown
+
+
+def _place(one: Mapping[str, Any]) -> str:
+    if one["rank"] is None:
+        return one["control"] or _UNRANKED[one["kind"]]
+    best, worst = one["rank"]
+    return str(best) if best == worst else f"{best}–{worst}"
+
+
+def _caption(table: Mapping[str, Any]) -> str:
+    said = _CAPTION + (_ADJUSTED if any(one["adjusted"] for one in table["entries"]) else "")
+    if unpaired := sum(one["test"] == "fisher" for one in table["comparisons"]):
+        said += f" {unpaired} of {len(table['comparisons'])} tests are unpaired (Fisher): too few starts in common."
+    said += "".join(f" *{one['file']}: {one['differs']}." for one in table["entries"] if one["differs"])
+    return said

@@ -1,0 +1,37 @@
+import json
+from pathlib import Path
+
+import pytest
+from results_testing import made_rows, write_results
+
+from praxia.cli.main import main
+
+
+def run(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as stopped:
+        main([str(argument) for argument in arguments])
+    return stopped.value.code
+
+
+def test_a_folder_is_ranked_for_people_and_as_json(tmp_path: Path, capsys):
+    write_results(tmp_path / "good.jsonl", made_rows({"walk": "1" * 40}))
+    write_results(tmp_path / "bad.jsonl", made_rows({"walk": "0" * 40}), source_sha256="bbbb")
+    write_results(tmp_path / "apart.jsonl", made_rows({"walk": "." * 40 + "10" * 20}))
+    write_results(tmp_path / "empty.jsonl", [])
+    write_results(tmp_path / "expert.jsonl", made_rows({"walk": "1" * 40}), {"privileged": True})
+    assert run("leaderboard", tmp_path, "--json") == 0
+    captured = capsys.readouterr()
+    (table,) = json.loads(captured.out)["tables"]
+    assert [one["file"] for one in table["entries"]] == ["good.jsonl", "apart.jsonl", "bad.jsonl", "expert.jsonl"]
+    lines = [line.split() for line in captured.err.splitlines()]
+    assert ["1", "good.jsonl", "40", "0", "100.0%"] in [line[:5] for line in lines]
+    assert ["privileged", "expert.jsonl"] in [line[:2] for line in lines]
+    said = " ".join(captured.err.split())
+    assert "2 of 3 tests are unpaired (Fisher)" in said
+    assert "*bad.jsonl: source_sha256 was 'aaaa', is 'bbbb'." in said
+    assert "not read:" in said
+
+
+def test_a_folder_without_results_is_refused_in_one_line(tmp_path: Path, capsys):
+    assert run("leaderboard", tmp_path) == 2
+    assert "praxia eval" in capsys.readouterr().err
