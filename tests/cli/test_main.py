@@ -57,6 +57,24 @@ def test_with_json_stdout_is_one_object_for_errors_too(capsys):
     assert len(json.loads(capsys.readouterr().out)["tasks"]) == 50
 
 
+def test_the_listing_of_benchmarks_says_what_each_fixes(capsys):
+    assert run("info", "--benchmarks") == 0
+    blocks = {block.split()[0]: block for block in capsys.readouterr().out.split("\n\n")}
+    evo1 = blocks["metaworld-mt50/evo1"]
+    for fixed in (
+        "50 of metaworld-evo1",
+        "400",
+        "15 actions",
+        "448 px",
+        "profile default",
+        "very hard 5",
+        "privileged",
+    ):
+        assert fixed in evo1
+    assert "privileged" not in blocks["metaworld-mt50/lerobot"]
+    assert max(len(line) for block in blocks.values() for line in block.splitlines()) <= 120
+
+
 def test_pairs_say_which_encoders_fit_which_heads(capsys):
     assert run("recipes", "--pairs", "--json") == 0
     pairs = json.loads(capsys.readouterr().out)["pairs"]

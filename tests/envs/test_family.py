@@ -6,7 +6,7 @@ import pytest
 
 from praxia.core.errors import UnknownName
 from praxia.core.types import EnvSpec
-from praxia.envs import find_family
+from praxia.envs import ENVS, find_family
 
 
 def test_importing_the_room_imports_no_simulator():
@@ -18,9 +18,14 @@ def test_importing_the_room_imports_no_simulator():
     assert done.stdout.strip() == "[]"
 
 
-def test_a_family_travels_to_worker_processes():
-    family = find_family("metaworld")
-    assert pickle.loads(pickle.dumps(family)) == family  # noqa: S301
+@pytest.mark.parametrize("name", [name for name in ENVS if name.startswith("metaworld")])
+def test_a_family_travels_to_worker_processes(name: str):
+    family = find_family(name)
+    copy = pickle.loads(pickle.dumps(family))  # noqa: S301
+    spec = EnvSpec(name, "door-open", size=80)
+    assert copy.name == family.name == name
+    assert copy.draw_start("door-open", "test", 2) == family.draw_start("door-open", "test", 2)
+    assert copy.embodiment(spec) == family.embodiment(spec) == copy.build(spec).embodiment
 
 
 def test_a_family_knows_bodies_and_starts_without_building():

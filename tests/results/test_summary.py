@@ -51,6 +51,29 @@ def test_groups_pool_the_episodes_of_their_tasks():
     assert summarise(judged)["per_group"] == {}
 
 
+def test_the_mean_of_groups_is_that_of_the_means_of_their_tasks():
+    judged = rows("walk", 3, 1, 0) + rows("run", 1, 3, 0) + rows("fly", 4, 0, 0) + rows("dream", 0, 0, 2)
+    groups = {"easy": ("walk", "run"), "hard": ("fly", "dream"), "very hard": ("swim",)}
+    found = summarise(judged, groups, averages_groups=True)
+    assert found["macro_of_groups"]["success"] == pytest.approx((0.5 + 1.0) / 2)
+    assert found["macro"]["success"] == pytest.approx((0.75 + 0.25 + 1.0) / 3)
+    assert found["success"] == pytest.approx(8 / 12)
+    # MOVER: the tasks' Wilson distances add in squares, each with its weight in the mean.
+    limits = {wins: binomtest(wins, 4).proportion_ci(0.95, method="wilson") for wins in (1, 3, 4)}
+    weighted = [(0.25, 3), (0.25, 1), (0.5, 4)]
+    below = sum((weight * (wins / 4 - limits[wins].low)) ** 2 for weight, wins in weighted) ** 0.5
+    above = sum((weight * (limits[wins].high - wins / 4)) ** 2 for weight, wins in weighted) ** 0.5
+    assert found["macro_of_groups"]["ci95"] == pytest.approx([0.75 - below, 0.75 + above])
+
+
+def test_groups_are_averaged_only_where_the_benchmark_says_so():
+    judged = rows("walk", 3, 1, 0)
+    assert summarise(judged, {"easy": ("walk",)})["macro_of_groups"] is None
+    assert summarise(judged, {"easy": ("walk",)}, averages_groups=True)["macro_of_groups"]["success"] == 0.75
+    nothing = {"success": None, "ci95": None}
+    assert summarise([], {"easy": ("walk",)}, averages_groups=True)["macro_of_groups"] == nothing
+
+
 def test_a_task_of_errors_alone_has_no_rate_and_stays_out_of_the_macro():
     summary = summarise(rows("walk", 1, 1, 0) + rows("run", 0, 0, 2))
     nothing = {

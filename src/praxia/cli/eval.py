@@ -52,6 +52,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     from praxia.evaluate.plan import Evaluation
     from praxia.evaluate.runner import evaluate
     from praxia.results.rows import read_rows
+    from praxia.results.store import read_meta
     from praxia.studio.table import success_table
 
     benchmark = find_benchmark(options.benchmark)
@@ -80,5 +81,5 @@ def run(arguments: list[str]) -> dict[str, Any]:
             command=command_line("eval", arguments),
             report=report,
         )
-    STDERR.print(success_table(read_rows(options.out)))
+    STDERR.print(success_table(read_rows(options.out), read_meta(options.out)))
     return result

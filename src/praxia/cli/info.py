@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tyro
 
 from praxia.cli.console import STDERR, print_summary
 from praxia.core.errors import PraxiaError
+
+if TYPE_CHECKING:
+    from praxia.evaluate.benchmarks import Benchmark
 
 __all__ = ["run"]
 
@@ -18,7 +21,7 @@ class Arguments:
 
     path: tyro.conf.Positional[Path | None] = None
     benchmarks: bool = False
-    """List the named benchmarks."""
+    """List the named benchmarks, and what each of them fixes."""
     tasks: str | None = None
     """List the tasks of a family of environments, such as metaworld, with their instructions."""
     json: bool = False
@@ -29,9 +32,9 @@ def run(arguments: list[str]) -> dict[str, Any]:
     """Describe a path, or list what there is."""
     options = tyro.cli(Arguments, args=arguments, prog="praxia info")
     if options.benchmarks:
-        return _listed("benchmarks", _benchmarks(), options.json)
+        return _benchmarks(options.json)
     if options.tasks is not None:
-        return _listed("tasks", _tasks(options.tasks), options.json)
+        return _tasks(options.tasks, options.json)
     if options.path is None:
         raise PraxiaError("expected a path, --benchmarks or --tasks ENV, got none; see `praxia info --help`")
     found = _describe(options.path)
@@ -39,22 +42,39 @@ def run(arguments: list[str]) -> dict[str, Any]:
     return found
 
 
-def _listed(kind: str, values: dict[str, str], as_json: bool) -> dict[str, Any]:
-    if not as_json:
-        print("\n".join(f"{name:28s} {text}" for name, text in values.items()))
-    return {kind: values}
-
-
-def _benchmarks() -> dict[str, str]:
+def _benchmarks(as_json: bool) -> dict[str, Any]:
     from praxia.evaluate.benchmarks import benchmark_names, find_benchmark
 
-    return {name: find_benchmark(name).summary for name in benchmark_names()}
+    benchmarks = [find_benchmark(name) for name in benchmark_names()]
+    if not as_json:
+        print("\n\n".join("\n  ".join(_lines(one)) for one in benchmarks))
+    return {"benchmarks": {one.name: one.to_json() for one in benchmarks}}
 
 
-def _tasks(env: str) -> dict[str, str]:
+def _lines(benchmark: "Benchmark") -> list[str]:
+    """Its name, and what it fixes."""
+    executed, groups = benchmark.pace.executed_steps, benchmark.groups.items()
+    looks = "looks at every step" if executed == 1 else f"executes {executed} actions of a decision"
+    ends = "at any step" if benchmark.metric == "ever" else "at the last step"
+    averaged = "; the published number is their mean" if benchmark.averages_groups else ""
+    grouped = ", ".join(f"{name} {len(tasks)}" for name, tasks in groups) + averaged
+    return [
+        benchmark.name,
+        benchmark.summary,
+        f"tasks     {len(benchmark.tasks)} of {benchmark.env}, solved {ends} of {benchmark.horizon}; {looks}",
+        *([f"groups    {grouped}"] if groups else []),
+        f"pictures  {' and '.join(benchmark.cameras)}, {benchmark.size} px, render profile {benchmark.profile}",
+        f"state     {benchmark.state}{' (privileged)' if benchmark.privileged_state else ''}",
+    ]
+
+
+def _tasks(env: str, as_json: bool) -> dict[str, Any]:
     from praxia.envs import find_family
 
-    return dict(find_family(env).instructions)
+    instructions = dict(find_family(env).instructions)
+    if not as_json:
+        print("\n".join(f"{name:28s} {text}" for name, text in instructions.items()))
+    return {"tasks": instructions}
 
 
 def _describe(path: Path) -> dict[str, Any]:
@@ -78,13 +98,20 @@ def _describe(path: Path) -> dict[str, Any]:
 
 
 def _results(path: Path) -> dict[str, Any]:
+    from praxia.results.privilege import privilege_of
     from praxia.results.rows import read_rows
     from praxia.results.store import read_meta
     from praxia.results.summary import summarise
     from praxia.studio.table import success_table
 
-    rows = read_rows(path)
-    STDERR.print(success_table(rows))
-    fingerprint = read_meta(path)["fingerprint"]
-    summary = summarise(rows, fingerprint["benchmark"].get("groups"))
-    return {"kind": "results", "path": str(path), **summary, "fingerprint": fingerprint}
+    rows, meta = read_rows(path), read_meta(path)
+    STDERR.print(success_table(rows, meta))
+    benchmark = meta["fingerprint"]["benchmark"]
+    averaged = bool(benchmark.get("averages_groups"))
+    return {
+        "kind": "results",
+        "path": str(path),
+        "privilege": privilege_of(meta),
+        **summarise(rows, benchmark.get("groups"), averages_groups=averaged),
+        "fingerprint": meta["fingerprint"],
+    }

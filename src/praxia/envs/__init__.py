@@ -20,6 +20,9 @@ os.environ.setdefault("MUJOCO_GL", "egl")
 ENVS = {
     "bimodal": "praxia.envs.bimodal.family:BIMODAL",
     "metaworld": "praxia.envs.metaworld.family:METAWORLD",
+    "metaworld-evo1": "praxia.envs.metaworld.evo1:FAMILY",
+    "metaworld-lerobot": "praxia.envs.metaworld.lerobot:FAMILY",
+    "metaworld-starvla": "praxia.envs.metaworld.starvla:FAMILY",
     "pusht": "praxia.envs.pusht.family:PUSHT",
     "tabletop-gantry": "praxia.envs.tabletop.family:GANTRY",
     "tabletop-arm6": "praxia.envs.tabletop.family:ARM6",

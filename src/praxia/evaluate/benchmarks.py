@@ -21,11 +21,13 @@ class Benchmark:
 
     `tasks` of the environment `env`, from its starts of `split`, for at most `horizon` steps; square pictures of
     `size` pixels from the policy's choice of `cameras`, drawn with the render profile `profile`. `state` says in
-    words what a policy may know beside them. Of each decision `pace.executed_steps` actions are executed. Success
-    counts when it `ever` held, which also ends the episode, or only when it holds at the `end`, after `horizon`.
+    words what a policy may know beside them, and `privileged_state` whether that holds what a robot could not measure.
+    Of each decision `pace.executed_steps` actions are executed, all where it has fewer. Success counts when it `ever`
+    held, which also ends the episode, or only when it holds at the `end`, after `horizon`.
 
     `axis` is the axis of generalisation that it measures; "": none. `groups` are its tasks by what is new in them,
-    such as {"phrasings": (...), "verbs": (...)}: a task is in one group at most.
+    such as {"phrasings": (...), "verbs": (...)}, or by how hard they are: a task is in one group at most. Where it
+    `averages_groups` the number that is published is the unweighted mean of the groups' rates.
     """
 
     name: str
@@ -42,6 +44,8 @@ class Benchmark:
     split: str = "test"
     axis: Axis = ""
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    averages_groups: bool = False
+    privileged_state: bool = False
 
     def __post_init__(self) -> None:
         grouped = [task for tasks in self.groups.values() for task in tasks]

@@ -2,13 +2,14 @@
 
 Their starts are Praxia's own (the split "test" of `praxia.envs`), their camera is aimed at the table, and the state
 holds nothing that the robot could not measure: numbers are not comparable with those under Meta-World's default
-camera, or with protocols that put object positions into the state.
+camera, or with evaluations that put object positions into the state.
 """
 
 from dataclasses import replace
 
 from praxia.core.types import Pace
 from praxia.evaluate.benchmarks import Benchmark
+from praxia.evaluate.metaworld_tasks import MT10_TASKS, MT50_TASKS, by_difficulty
 
 __all__ = ["DEMO", "MT10", "MT50"]
 
@@ -16,18 +17,7 @@ MT10 = Benchmark(
     name="metaworld-mt10/fast",
     summary="Meta-World's official set of ten tasks, one policy, told apart by instruction",
     env="metaworld",
-    tasks=(
-        "reach",
-        "push",
-        "pick-place",
-        "door-open",
-        "drawer-open",
-        "drawer-close",
-        "button-press-topdown",
-        "peg-insert-side",
-        "window-open",
-        "window-close",
-    ),
+    tasks=MT10_TASKS,
     # The experts need 83 steps on average and at most 215: 400 leaves a slow policy time, without paying for the
     # 500 of the simulator in every failure.
     horizon=400,
@@ -39,23 +29,16 @@ MT10 = Benchmark(
     state="hand position and gripper opening",
     # Meta-World's own count: an episode is a success when the task was solved at any step.
     metric="ever",
+    groups=by_difficulty(MT10_TASKS),
+    averages_groups=True,
 )
 
 MT50 = replace(
     MT10,
     name="metaworld-mt50/fast",
     summary="all fifty tasks of Meta-World, one policy, told apart by instruction",
-    tasks=(
-        *("assembly", "basketball", "bin-picking", "box-close", "button-press", "button-press-topdown"),
-        *("button-press-topdown-wall", "button-press-wall", "coffee-button", "coffee-pull", "coffee-push"),
-        *("dial-turn", "disassemble", "door-close", "door-lock", "door-open", "door-unlock", "drawer-close"),
-        *("drawer-open", "faucet-close", "faucet-open", "hammer", "hand-insert", "handle-press"),
-        *("handle-press-side", "handle-pull", "handle-pull-side", "lever-pull", "peg-insert-side"),
-        *("peg-unplug-side", "pick-out-of-hole", "pick-place", "pick-place-wall", "plate-slide"),
-        *("plate-slide-back", "plate-slide-back-side", "plate-slide-side", "push", "push-back", "push-wall"),
-        *("reach", "reach-wall", "shelf-place", "soccer", "stick-pull", "stick-push", "sweep", "sweep-into"),
-        *("window-close", "window-open"),
-    ),
+    tasks=MT50_TASKS,
+    groups=by_difficulty(MT50_TASKS),
 )
 
 DEMO = replace(
@@ -76,4 +59,6 @@ DEMO = replace(
     horizon=200,
     cameras=("workspace",),
     size=64,
+    groups={},
+    averages_groups=False,
 )

@@ -75,7 +75,8 @@ def evaluate(
             store.append(row, Replay(trace.job.spec, trace.job.start, trace.actions))
             tally.add(row)
         rows = store.finish([job.start.key for job in jobs])
-    return {**summarise(rows, benchmark.groups), "fingerprint": meta["fingerprint"]}
+    summary = summarise(rows, benchmark.groups, averages_groups=benchmark.averages_groups)
+    return {**summary, "fingerprint": meta["fingerprint"]}
 
 
 def _traces(

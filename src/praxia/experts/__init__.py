@@ -11,6 +11,9 @@ __all__ = ["EXPERTS", "find_expert"]
 EXPERTS = {
     "bimodal": "praxia.experts.bimodal:BimodalExpert",
     "metaworld": "praxia.experts.scripted:ScriptedExpert",
+    "metaworld-evo1": "praxia.experts.scripted:ScriptedExpert",
+    "metaworld-lerobot": "praxia.experts.scripted:ScriptedExpert",
+    "metaworld-starvla": "praxia.experts.scripted:ScriptedExpert",
     "pusht": "praxia.experts.pusht.expert:PushTExpert",
     "tabletop-gantry": "praxia.experts.tabletop:TabletopExpert",
     "tabletop-arm6": "praxia.experts.tabletop:TabletopExpert",

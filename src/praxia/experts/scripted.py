@@ -14,8 +14,8 @@ __all__ = ["ScriptedExpert"]
 class ScriptedExpert:
     """The scripted policies of the metaworld package (`ENV_POLICY_MAP`).
 
-    `instructions` maps task names ("door-open") to what the robot is told, by which a query's task is known. Reads
-    `query.privileged["observation"]`, float64[39] with the goal; decides one step at a time, from that alone.
+    Reads `query.privileged`: its `task`, such as "door-open", and its `observation`, float64[39] with the goal; decides
+    one step at a time, from these alone. `instructions` names the tasks that it is asked about.
     """
 
     privileged = True
@@ -27,7 +27,7 @@ class ScriptedExpert:
         os.environ.setdefault("MUJOCO_GL", "egl")
         from metaworld.policies import ENV_POLICY_MAP
 
-        self._experts = {text: ENV_POLICY_MAP[f"{task}-v3"]() for task, text in instructions.items()}
+        self._experts = {task: ENV_POLICY_MAP[f"{task}-v3"]() for task in instructions}
 
     def start(self, num_rows: int) -> None:
         return None
@@ -37,7 +37,7 @@ class ScriptedExpert:
 
     def _decide(self, query: Query) -> Decision:
         assert query.privileged is not None, "an expert needs privileged state"
-        expert = self._experts[query.history[-1].instruction]
+        expert = self._experts[str(query.privileged["task"])]
         with warnings.catch_warnings():  # some ask for more than the environment can do, and say so at each step
             warnings.filterwarnings("ignore", message="Constant", category=UserWarning)
             wanted = expert.get_action(query.privileged["observation"])

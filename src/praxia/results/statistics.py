@@ -40,21 +40,26 @@ def clopper_pearson_interval(successes: int, trials: int, confidence: float = 0.
     return low, high
 
 
-def macro_interval(counts: Sequence[tuple[int, int]], confidence: float = 0.95) -> tuple[float, float]:
-    """An interval of the unweighted mean of several tasks' success rates, from (successes, trials) of each task.
+def macro_interval(
+    counts: Sequence[tuple[int, int]], confidence: float = 0.95, weights: Sequence[float] | None = None
+) -> tuple[float, float]:
+    """An interval of a mean of several tasks' success rates, from (successes, trials) of each task.
 
     Each task's Wilson interval says how far its rate may lie below and above; for independent tasks the distances
     add in squares (MOVER). Unlike the normal and the bootstrap interval this one has a width where every task
-    succeeded always, and it needs no random numbers. With one task it is Wilson's interval.
+    succeeded always, and it needs no random numbers. With one task it is Wilson's interval. The tasks' `weights` add
+    to 1; None: all are equal.
 
     Source: Zou and Donner 2008, "Construction of confidence limits about effect measures: a general approach",
     Statistics in Medicine 27, eq. 3, applied to a mean.
     """
+    weights = weights or [1 / len(counts)] * len(counts)
     rates = [successes / trials for successes, trials in counts]
     limits = [wilson_interval(successes, trials, confidence) for successes, trials in counts]
-    mean = sum(rates) / len(rates)
-    below = sqrt(sum((rate - low) ** 2 for rate, (low, _) in zip(rates, limits, strict=True))) / len(rates)
-    above = sqrt(sum((high - rate) ** 2 for rate, (_, high) in zip(rates, limits, strict=True))) / len(rates)
+    mean = sum(weight * rate for weight, rate in zip(weights, rates, strict=True))
+    parts = list(zip(weights, rates, limits, strict=True))
+    below = sqrt(sum((weight * (rate - low)) ** 2 for weight, rate, (low, _) in parts))
+    above = sqrt(sum((weight * (high - rate)) ** 2 for weight, rate, (_, high) in parts))
     return mean - below, mean + above
 
 

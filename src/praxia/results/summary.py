@@ -10,32 +10,42 @@ from praxia.results.statistics import macro_interval, wilson_interval
 __all__ = ["summarise"]
 
 
-def summarise(rows: Sequence[Row], groups: Mapping[str, Sequence[str]] | None = None) -> dict[str, Any]:
-    """`{**RATE, macro: {success, ci95}, per_task: {task: RATE}, per_group: {group: RATE}}` of some episodes.
+def summarise(
+    rows: Sequence[Row], groups: Mapping[str, Sequence[str]] | None = None, *, averages_groups: bool = False
+) -> dict[str, Any]:
+    """`{**RATE, macro: MEAN, macro_of_groups: MEAN | None, per_task: {task: RATE}, per_group: {group: RATE}}`.
 
-    A RATE is `{episodes, errors, success, ci95, progress, steps, median_steps, path, jerk}`. Rates are fractions of the
-    episodes that were not errors, and None where none is left. `success` and `ci95` (Wilson) are pooled over all
-    episodes of a kind, and `progress` is the mean share of its parts that was done of a task. `macro` is the unweighted
-    mean over the tasks that have a rate. Tasks come in the order of their first row, `groups` of tasks in their own.
+    A RATE is `{episodes, errors, success, ci95, progress, steps, median_steps, path, jerk}`, a MEAN `{success, ci95}`.
+    Rates are fractions of the episodes that were not errors, and None where none is left. `success` and `ci95` (Wilson)
+    are pooled over all episodes of a kind, and `progress` is the mean share of its parts that was done of a task.
+    `macro` is the unweighted mean over the tasks that have a rate, and `macro_of_groups` that over the groups of such
+    means, where the benchmark `averages_groups`. Tasks come in the order of their first row, `groups` in their own.
 
     The last four are of the successful episodes alone: mean and median of the steps to success, mean of `path` and
     `jerk`; None where there is none, or where one has none. Policies that succeed in different episodes are compared by
     them with care: who solves only what is near has the shorter way.
     """
     by_task = {task: [row for row in rows if row.task == task] for task in dict.fromkeys(row.task for row in rows)}
-    counts = [(successes, trials) for successes, trials in map(_count, by_task.values()) if trials]
-    macro = {
-        "success": sum(successes / trials for successes, trials in counts) / len(counts) if counts else None,
-        "ci95": list(macro_interval(counts)) if counts else None,
-    }
+    counts = {task: count for task, count in ((task, _count(mine)) for task, mine in by_task.items()) if count[1]}
+    groups = groups or {}
     return {
         **_rate(rows),
-        "macro": macro,
+        "macro": _mean_of(counts, [list(counts)]),
+        "macro_of_groups": _mean_of(counts, list(groups.values())) if averages_groups else None,
         "per_task": {task: _rate(mine) for task, mine in by_task.items()},
-        "per_group": {
-            group: _rate([row for row in rows if row.task in tasks]) for group, tasks in (groups or {}).items()
-        },
+        "per_group": {group: _rate([row for row in rows if row.task in tasks]) for group, tasks in groups.items()},
     }
+
+
+def _mean_of(counts: Mapping[str, tuple[int, int]], groups: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """The mean over groups of the means over their tasks, and its interval; groups and tasks without a rate are out."""
+    judged = [tasks for tasks in ([task for task in group if task in counts] for group in groups) if tasks]
+    if not judged:
+        return {"success": None, "ci95": None}
+    weights = {task: 1 / len(judged) / len(tasks) for tasks in judged for task in tasks}
+    mine = [counts[task] for task in weights]
+    success = sum(weight * count[0] / count[1] for weight, count in zip(weights.values(), mine, strict=True))
+    return {"success": success, "ci95": list(macro_interval(mine, weights=list(weights.values())))}
 
 
 def _count(rows: Sequence[Row]) -> tuple[int, int]:

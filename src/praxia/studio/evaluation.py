@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from praxia.results.privilege import privilege_of
 from praxia.results.rows import Row
 from praxia.results.summary import summarise
 from praxia.studio.sources import ResultsFile, TrainingRun
@@ -74,9 +75,15 @@ class Evaluation:
         """Whose weights decided and how they were ensembled: equal for a policy, its controls, and other benchmarks."""
         return self.fingerprint["policy_sha256"], self.ensemble
 
+    @property
+    def privilege(self) -> str | None:
+        """What the policy knew that a robot would not."""
+        return privilege_of(self.source.meta)
+
     @cached_property
     def summary(self) -> dict[str, Any]:
-        return summarise(self.rows)
+        groups, averaged = self.benchmark.get("groups"), bool(self.benchmark.get("averages_groups"))
+        return summarise(self.rows, groups, averages_groups=averaged)
 
     @property
     def counts_parts(self) -> bool:

@@ -31,8 +31,12 @@ def _facts(main: Evaluation) -> Markup:
         "95% Wilson interval": interval(summary) or "–",
         "successes": f"{_successes(main)} of {summary['episodes'] - summary['errors']} episodes",
         f"macro: mean of {len(summary['per_task'])} tasks": f"{percent(macro['success'])} ({interval(macro)})",
-        "errors": str(summary["errors"]),
     }
+    if (of_groups := summary["macro_of_groups"]) is not None:
+        facts[f"mean of {', '.join(summary['per_group'])}"] = f"{percent(of_groups['success'])} ({interval(of_groups)})"
+    facts["errors"] = str(summary["errors"])
+    if main.privilege:
+        facts["not comparable"] = main.privilege
     return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in facts.items()), class_="facts")
 
 
@@ -62,7 +66,7 @@ def _controls(comparison: Comparison) -> Markup:
 
 
 def _name(one: Evaluation) -> Markup:
-    note = MEANING.get(one.kind)
+    note = "; ".join(text for text in (MEANING.get(one.kind), one.privilege) if text)
     return tag("span", one.label, tag("span", note, class_="note") if note else None)
 
 

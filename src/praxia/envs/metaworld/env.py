@@ -1,7 +1,7 @@
 """Meta-World v3 as an `Env`.
 
-Deviations from the package: a free camera aimed at the table, so that objects fill the picture; starts as explicit
-values instead of pickled tasks; pictures only on request; the robot's state holds no object position and no goal.
+Deviations from the package: starts as explicit values instead of pickled tasks; pictures only on request; the robot
+sees and knows what its `Setup` says.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,29 +11,33 @@ from jaxtyping import Float32, UInt8
 
 from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import EnvSpec, Observation, Outcome, Start
-from praxia.envs.metaworld.body import CAMERAS, CONTROL_HZ, embodiment
+from praxia.envs.metaworld.own import SETUP
+from praxia.envs.metaworld.setup import CONTROL_HZ, Setup
 from praxia.envs.metaworld.simulator import Simulator
 from praxia.envs.metaworld.snapshots import restore, snapshot
-from praxia.envs.metaworld.tasks import instruction_of, short_name
-from praxia.envs.render import draw, find_profile
+from praxia.envs.metaworld.tasks import short_name
+from praxia.envs.render import find_profile
 
 __all__ = ["MetaWorld"]
 
 
 class MetaWorld:
-    """One task. See `praxia.core.types.Env`; `spec.size` and `spec.profile` say how it is drawn.
+    """One task under a setup. See `praxia.core.types.Env`; `spec.size` and `spec.profile` say how it is drawn.
 
     Raises:
         UnknownName: the task or the render profile.
     """
 
-    def __init__(self, spec: EnvSpec):
-        self.embodiment = embodiment(spec.size)
+    def __init__(self, spec: EnvSpec, setup: Setup = SETUP):
+        self.embodiment = setup.embodiment(spec.size)
+        self._setup = setup
         self._task = short_name(spec.task)
-        self._instruction = instruction_of(spec.task)
+        self._instruction = setup.instructions[self._task]
         self._profile = find_profile(spec.profile)
         self._size = spec.size
         self._simulator = Simulator(self._task)
+        for shot in setup.cameras.values():
+            shot.place(self._simulator.stock.model)
         self._start_key = ""
 
     def reset(self, start: Start) -> None:
@@ -42,9 +46,12 @@ class MetaWorld:
         Raises:
             MismatchError: the start is another environment's or another task's.
         """
-        if (start.env, start.task) != ("metaworld", self._task):
-            raise MismatchError(f"expected a start of metaworld/{self._task}, got one of {start.env}/{start.task}")
+        if (start.env, start.task) != (self._setup.name, self._task):
+            expected = f"{self._setup.name}/{self._task}"
+            raise MismatchError(f"expected a start of {expected}, got one of {start.env}/{start.task}")
         self._simulator.begin(start.payload["rand_vec"])
+        for _ in range(self._setup.idle_steps):
+            self._simulator.stock.step(np.zeros(4, np.float32))
         self._start_key = start.key
 
     def step(self, action: Float32[np.ndarray, " A"]) -> Outcome:
@@ -60,12 +67,13 @@ class MetaWorld:
     def look(self, cameras: Sequence[str]) -> Observation:
         """Raises GraphicsError where nothing can be drawn, UnknownName for a camera that is not there."""
         images = {camera: self._draw(camera) for camera in cameras}
-        time_s = self._simulator.stock.curr_path_length / CONTROL_HZ
-        return Observation(images, self._observation[:4].astype(np.float32), self._instruction, time_s)
+        steps = self._simulator.stock.curr_path_length - self._setup.idle_steps
+        state = self._observation[: self.embodiment.state_dim].astype(np.float32)
+        return Observation(images, state, self._instruction, steps / CONTROL_HZ)
 
     def privileged(self) -> Mapping[str, np.ndarray]:
-        """`observation` float64[39]: hand, gripper, objects, the same of the step before, goal."""
-        return {"observation": self._observation.copy()}
+        """`observation` float64[39]: hand, gripper, objects, the same of the step before, goal; and `task`, a text."""
+        return {"observation": self._observation.copy(), "task": np.array(self._task)}
 
     def snapshot(self) -> bytes:
         return snapshot(self._simulator, self._start_key)
@@ -84,8 +92,8 @@ class MetaWorld:
         return observation
 
     def _draw(self, camera: str) -> UInt8[np.ndarray, "Y X 3"]:
-        if camera not in CAMERAS:
-            raise UnknownName("camera", camera, CAMERAS, "praxia info --benchmarks")
+        cameras = self._setup.cameras
+        if camera not in cameras:
+            raise UnknownName("camera", camera, cameras, "praxia info --benchmarks")
         stock = self._simulator.stock
-        view = CAMERAS[camera]
-        return draw(stock.model, stock.data, scene=stock.model_name, view=view, how=self._profile, size=self._size)
+        return cameras[camera].take(stock.model, stock.data, stock.model_name, self._profile, self._size)

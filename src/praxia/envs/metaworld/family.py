@@ -1,46 +1,72 @@
-"""Meta-World as a `Family`."""
+"""Meta-World as a `Family`, one for each way to set it up."""
 
 import hashlib
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import metaworld
 
-from praxia.core.types import Embodiment, Env, EnvSpec
+from praxia.core.types import Embodiment, Env, EnvSpec, Start
 from praxia.envs.family import Family
 from praxia.envs.graphics import gl_vendor
-from praxia.envs.metaworld.body import CAMERAS, embodiment
+from praxia.envs.metaworld import own
 from praxia.envs.metaworld.env import MetaWorld
+from praxia.envs.metaworld.setup import Setup
 from praxia.envs.metaworld.starts import draw_start, twin_start
-from praxia.envs.metaworld.tasks import INSTRUCTIONS, short_name
+from praxia.envs.metaworld.tasks import short_name
 from praxia.envs.wrappers import wrapped
 
-__all__ = ["METAWORLD"]
+__all__ = ["METAWORLD", "family_of"]
 
 
-def _embodiment(spec: EnvSpec) -> Embodiment:
-    return embodiment(spec.size)
+def family_of(setup: Setup) -> Family:
+    """All tasks of Meta-World under one setup."""
+    return Family(
+        name=setup.name,
+        instructions=setup.instructions,
+        task=short_name,
+        draw_start=partial(_draw_start, setup),
+        embodiment=partial(_embodiment, setup),
+        build=partial(_build, setup),
+        provenance=partial(_provenance, setup),
+        trained=tuple(setup.instructions),
+        horizon=_horizon,
+    )
 
 
-def _build(spec: EnvSpec) -> Env:
-    return wrapped(MetaWorld, spec, twin_start)
+def _draw_start(setup: Setup, task: str, split: str, index: int) -> Start:
+    if split == "test" and setup.draw_test is not None:
+        task = short_name(task)
+        return Start(setup.name, task, setup.draw_test(task, index))
+    return draw_start(task, split, index, setup.name)
 
 
-def _provenance() -> dict[str, Any]:
+def _embodiment(setup: Setup, spec: EnvSpec) -> Embodiment:
+    return setup.embodiment(spec.size)
+
+
+def _build(setup: Setup, spec: EnvSpec) -> Env:
+    return wrapped(partial(_make, setup), spec, twin_start)
+
+
+def _make(setup: Setup, spec: EnvSpec) -> Env:
+    return MetaWorld(spec, setup)
+
+
+def _provenance(setup: Setup) -> dict[str, Any]:
     return {
         "gl_vendor": gl_vendor(),
         "assets_sha256": _assets_sha256(),
-        "golden_frame_sha256": _golden_frame_sha256(),
+        "golden_frame_sha256": _golden_frame_sha256(setup),
     }
 
 
-@cache
-def _golden_frame_sha256() -> str:
-    """The pictures of one known moment: they change with the camera, the meshes, the drawing and the physics."""
-    env = MetaWorld(EnvSpec("metaworld", "button-press", "fast", 64))
-    env.reset(draw_start("button-press", "golden", 0))
-    pictures = env.look(tuple(CAMERAS)).images
+def _golden_frame_sha256(setup: Setup) -> str:
+    """The pictures of one known moment: they change with the cameras, the meshes, the drawing and the physics."""
+    env = MetaWorld(EnvSpec(setup.name, "button-press", setup.profile, setup.size), setup)
+    env.reset(draw_start("button-press", "golden", 0, setup.name))
+    pictures = env.look(tuple(setup.cameras)).images
     env.close()
     return hashlib.sha256(b"".join(picture.tobytes() for picture in pictures.values())).hexdigest()
 
@@ -61,14 +87,4 @@ def _horizon(task: str) -> int:
     return 250
 
 
-METAWORLD = Family(
-    name="metaworld",
-    instructions=INSTRUCTIONS,
-    task=short_name,
-    draw_start=draw_start,
-    embodiment=_embodiment,
-    build=_build,
-    provenance=_provenance,
-    trained=tuple(INSTRUCTIONS),
-    horizon=_horizon,
-)
+METAWORLD = family_of(own.SETUP)

@@ -2,35 +2,44 @@
 
 from functools import lru_cache
 
+import numpy as np
+
 from praxia.core.keys import generator
 from praxia.core.types import Start
 from praxia.envs.metaworld.simulator import Simulator
 from praxia.envs.metaworld.tasks import short_name
 
-__all__ = ["draw_start", "twin_start"]
+__all__ = ["draw_rand_vec", "draw_start", "twin_start"]
 
 _simulator = lru_cache(maxsize=4)(Simulator)
 
 
 @lru_cache(maxsize=8192)
-def draw_start(task: str, split: str, index: int) -> Start:
-    """Start number `index` of a Meta-World task's split, such as "test" or "train-0".
+def draw_start(task: str, split: str, index: int, env: str = "metaworld") -> Start:
+    """Start number `index` of a Meta-World task's split, such as "test" or "train-0", for the family `env`.
 
-    The random vector (object and goal positions) is drawn by Meta-World's own reset, which draws again where objects
-    would overlap, from a generator keyed by (task, split, index) alone.
+    Every family that has these starts has the same ones: they are keyed by (task, split, index) alone.
     """
     task = short_name(task)
+    return Start(env, task, {"rand_vec": draw_rand_vec(task, generator("metaworld", task, split, index))})
+
+
+def twin_start(start: Start) -> Start:
+    """Another start of the same task: a pure function of `start`."""
+    return draw_start(start.task, f"twin-{start.key}", 0, start.env)
+
+
+def draw_rand_vec(task: str, rng: np.random.Generator) -> list[float]:
+    """The random vector (object and goal positions, in metres) that Meta-World's own reset draws from `rng`.
+
+    It draws again where objects would overlap.
+    """
     simulator = _simulator(task)
     simulator.renew()
     stock = simulator.stock
     stock._freeze_rand_vec = False
     stock.seeded_rand_vec = True
-    stock.np_random = generator("metaworld", task, split, index)
+    stock.np_random = rng
     stock.reset()
     assert stock._last_rand_vec is not None
-    return Start("metaworld", task, {"rand_vec": stock._last_rand_vec.tolist()})
-
-
-def twin_start(start: Start) -> Start:
-    """Another start of the same task: a pure function of `start`."""
-    return draw_start(start.task, f"twin-{start.key}", 0)
+    return stock._last_rand_vec.tolist()

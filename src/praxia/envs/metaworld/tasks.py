@@ -2,7 +2,7 @@
 
 from praxia.core.errors import UnknownName
 
-__all__ = ["INSTRUCTIONS", "instruction_of", "short_name"]
+__all__ = ["INSTRUCTIONS", "short_name"]
 
 INSTRUCTIONS = {
     "assembly": "pick up the ring by its handle and put it over the peg",
@@ -68,8 +68,3 @@ def short_name(task: str) -> str:
     if name not in INSTRUCTIONS:
         raise UnknownName("Meta-World task", task, INSTRUCTIONS, "praxia info --tasks metaworld")
     return name
-
-
-def instruction_of(task: str) -> str:
-    """What the robot is told to do."""
-    return INSTRUCTIONS[short_name(task)]

@@ -1,0 +1,59 @@
+"""The starts of evaluations that make all fifty environments at once, as Evo-1's and starVLA's do.
+
+`gymnasium.make_vec("Meta-World/MT50", seed=s)` draws fifty starts of each task, one task after the other, from numpy's
+global state seeded with s; each environment then takes one of its fifty at random at every reset, by a generator
+seeded with s. A seed given to a reset changes nothing in metaworld 3.0.0.
+"""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from gymnasium.utils import seeding
+from metaworld.env_dict import MT50_V3
+
+from praxia.envs.metaworld.simulator import make_simulator
+from praxia.envs.metaworld.tasks import short_name
+
+__all__ = ["goals", "mt50_payload"]
+
+_GOALS_A_TASK = 50
+
+
+def mt50_payload(seed: int, task: str, index: int) -> dict[str, Any]:
+    """The payload of the start that episode number `index` of a task has in an evaluation with that seed.
+
+    Some of the random draws fall on the same start: their payloads differ in "episode", which no simulator reads, so
+    that each is an episode of its own with other noise.
+    """
+    rng, _ = seeding.np_random(seed)
+    drawn = [int(rng.choice(_GOALS_A_TASK)) for _ in range(index + 1)]
+    return {"rand_vec": list(goals(seed, task)[drawn[-1]]), "episode": index}
+
+
+def goals(seed: int, task: str) -> tuple[tuple[float, ...], ...]:
+    """The random vectors of `task` in `metaworld.MT50(seed)`, in metres. The first call takes seconds.
+
+    Meta-World's resets let the arm settle for 50 steps, on which no draw depends: here it is one.
+    """
+    return _all_goals(seed)[task]
+
+
+@cache
+def _all_goals(seed: int) -> dict[str, tuple[tuple[float, ...], ...]]:
+    rng = np.random.RandomState(seed)
+    return {task: _draw(task, rng) for task in map(short_name, MT50_V3)}
+
+
+def _draw(task: str, rng: np.random.RandomState) -> tuple[tuple[float, ...], ...]:
+    stock: Any = make_simulator(task)
+    stock._freeze_rand_vec, stock.seeded_rand_vec, stock.np_random = False, True, rng
+    settle = stock._reset_hand
+    stock._reset_hand = lambda steps=50: settle(steps=1)
+    drawn = []
+    for _ in range(_GOALS_A_TASK):
+        stock.reset()
+        drawn.append(tuple(stock._last_rand_vec.tolist()))
+    del stock._reset_hand  # it holds the environment that holds it: 600 MB in all would wait to be collected
+    stock.close()
+    return tuple(drawn)
