@@ -232,11 +232,11 @@ def test_a_rate_that_is_no_number_is_refused_before_anything_is_written(tmp_path
 
 def test_killed_evaluations_resume_to_the_rows_of_an_undisturbed_one(tmp_path: Path):
     judge_script = [sys.executable, str(Path(__file__).parent / "toy_benchmark.py")]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "rollout")}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1] / "rollout"), *sys.path])}
     out, whole = tmp_path / "killed.jsonl", tmp_path / "whole.jsonl"
     moments = random.Random(0)
     for attempt in range(3):
-        arguments = [str(out), "12", "2", *(["--resume"] if attempt else [])]
+        arguments = ["12", "2", str(out), *(["--resume"] if attempt else [])]
         with subprocess.Popen([*judge_script, *arguments], env=environment) as running:
             seen = out.stat().st_size if out.exists() else 0
             end = time.monotonic() + 20
@@ -248,6 +248,6 @@ def test_killed_evaluations_resume_to_the_rows_of_an_undisturbed_one(tmp_path: P
     survivors = out.read_bytes().count(b"\n")
     assert 3 <= survivors < 24
     for path, extra in ((out, ["--resume"]), (whole, [])):
-        subprocess.run([*judge_script, str(path), "12", "1", *extra], env=environment, check=True, timeout=60)
+        subprocess.run([*judge_script, "12", "1", str(path), *extra], env=environment, check=True, timeout=60)
     assert len(timeless(out)) == 24
     assert timeless(out) == timeless(whole)

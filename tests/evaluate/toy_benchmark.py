@@ -1,10 +1,11 @@
 """A benchmark over the toy world of the rollout's tests. Run as a script it evaluates: something to kill.
 
-python toy_benchmark.py OUT EPISODES WORKERS [--resume]
+python toy_benchmark.py EPISODES WORKERS OUT [OUT] [--resume]
 """
 
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ import numpy as np
 from toy_world import BODY, ToyEnv, Walker
 
 from praxia.core.keys import generator
-from praxia.core.types import Embodiment, EnvSpec, Outcome, Pace, Start
+from praxia.core.types import Decision, Embodiment, EnvSpec, Outcome, Pace, Query, Start
 from praxia.envs.family import Family
 from praxia.evaluate.benchmarks import Benchmark
+from praxia.evaluate.interleaved import Contestant, interleave
 from praxia.evaluate.plan import Evaluation
 from praxia.evaluate.runner import evaluate
+from praxia.results.rows import Row
 
 BENCHMARK = Benchmark(
     name="toy/plain",
@@ -94,12 +97,39 @@ def judge(out: Path, policy: Any = None, draw: Any = draw_start, episodes: int =
     return evaluate(policy or Walker(), Evaluation(**options), out, family(draw), **running)
 
 
+class Stroller(Walker):
+    """Takes half a step, blind."""
+
+    def __init__(self) -> None:
+        super().__init__(cameras=())
+
+    def _decide(self, query: Query) -> Decision:
+        decision = super()._decide(query)
+        return replace(decision, chunk=decision.chunk / 2)
+
+
+def judge_both(
+    outs: tuple[Path, Path], draw: Any = draw_start, episodes: int = 4, build: Any = build, **options: Any
+) -> Iterator[tuple[Row, Row]]:
+    """A walker beside a stroller; `ensemble` is the stroller's."""
+    running = {name: options.pop(name) for name in ("workers", "resume") if name in options}
+    options = {"benchmark": BENCHMARK, "episodes": episodes, **options}
+    walker = Evaluation(policy_sha256="f00d", **{**options, "ensemble": None})
+    stroller = Evaluation(policy_sha256="beef", **options)
+    contestants = Contestant(Walker(), walker, outs[0]), Contestant(Stroller(), stroller, outs[1])
+    return interleave(*contestants, replace(family(draw), build=build), **running)
+
+
+def main(episodes: str, workers: str, *outs: str) -> None:
+    options: Any = {"draw": slow_start, "episodes": int(episodes), "workers": int(workers), "exact": True}
+    options["resume"] = outs[-1] == "--resume"
+    paths = [Path(out) for out in outs if out != "--resume"]
+    if len(paths) == 1:
+        judge(paths[0], **options)
+    else:
+        for _ in judge_both((paths[0], paths[1]), **options):
+            pass
+
+
 if __name__ == "__main__":
-    judge(
-        Path(sys.argv[1]),
-        draw=slow_start,
-        episodes=int(sys.argv[2]),
-        workers=int(sys.argv[3]),
-        resume="--resume" in sys.argv,
-        exact=True,
-    )
+    main(*sys.argv[1:])

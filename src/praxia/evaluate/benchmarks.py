@@ -52,6 +52,11 @@ class Benchmark:
         assert set(grouped) <= set(self.tasks), f"{self.name}: no tasks {sorted(set(grouped) - set(self.tasks))}"
         assert len(set(grouped)) == len(grouped), f"{self.name}: a task in two groups of {self.groups}"
 
+    @property
+    def steps_after_success(self) -> int | None:
+        """How long an episode goes on when it has succeeded: not at all, or (None) to its end."""
+        return 0 if self.metric == "ever" else None
+
     def spec(self, task: str, wrappers: tuple[str, ...] = ()) -> EnvSpec:
         """The environment of one of the tasks."""
         return EnvSpec(self.env, task, self.profile, self.size, wrappers)

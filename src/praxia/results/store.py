@@ -53,6 +53,16 @@ class ResultsStore:
             PraxiaError: the files are there and `resume` was not asked for.
             MismatchError: the earlier run was another evaluation. Names what differs.
         """
+        self.check(meta, resume)
+        if not _meta_path(self._out).exists():
+            _actions_folder(self._out).mkdir(parents=True, exist_ok=True)
+            write_whole(_meta_path(self._out), json.dumps(meta, indent=1) + "\n")
+        rows = recover_rows(self._out) if self._out.exists() else []
+        self._writer = RowWriter(self._out)
+        return rows
+
+    def check(self, meta: Mapping[str, Any], resume: bool) -> None:
+        """Raises what `begin` raises, and changes nothing."""
         meta_path = _meta_path(self._out)
         if not resume and (self._out.exists() or meta_path.exists()):
             raise PraxiaError(
@@ -62,12 +72,6 @@ class ResultsStore:
             self._compare(read_meta(self._out)["fingerprint"], json.loads(json.dumps(meta["fingerprint"])))
         elif self._out.exists():
             raise PraxiaError(f"{self._out} cannot be resumed without {meta_path.name} beside it: choose another --out")
-        else:
-            _actions_folder(self._out).mkdir(parents=True, exist_ok=True)
-            write_whole(meta_path, json.dumps(meta, indent=1) + "\n")
-        rows = recover_rows(self._out) if self._out.exists() else []
-        self._writer = RowWriter(self._out)
-        return rows
 
     def append(self, row: Row, replay: Replay) -> None:
         """Keep one episode: its actions first, so that no row lacks them."""

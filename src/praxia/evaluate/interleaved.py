@@ -1,0 +1,131 @@
+"""Two policies through one benchmark at once, from identical starts, in an order that was planned before."""
+
+import math
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from praxia.core.errors import MismatchError, PraxiaError, expect_positive
+from praxia.core.types import Policy
+from praxia.envs.family import Family
+from praxia.evaluate.ledger import Ledger, provenance
+from praxia.evaluate.plan import Evaluation
+from praxia.evaluate.runner import SLOTS_PER_WORKER
+from praxia.results.rows import Row
+from praxia.results.turns import in_turn
+from praxia.rollout.loop import play
+from praxia.rollout.pool import WorkerPool
+from praxia.rollout.trace import Job, Player, Trace
+from praxia.rollout.waiting import InTurn
+
+__all__ = ["Contestant", "interleave"]
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A policy, on what it is judged, and where its results go. `threads` is what its arithmetic was given."""
+
+    policy: Policy
+    evaluation: Evaluation
+    out: Path
+    threads: int = 1
+
+
+def interleave(
+    a: Contestant, b: Contestant, family: Family, *, workers: int = 1, resume: bool = False, command: str = ""
+) -> Iterator[tuple[Row, Row]]:
+    """Run what is missing of both evaluations and yield the rows of `a` and `b` from each start, start by start.
+
+    Starts come as planned, all tasks in turn (`results.turns`), whatever order episodes end in: nothing waits for a
+    slow one but the pairs that were planned behind it.
+
+    Both leave the files that `evaluate` would, with the same rows: under `exact` they are equal to the last bit but
+    for `wall_s`. The caller may stop at any pair: what has ended is kept, also where no pair has shown it yet, and the
+    files can be read, compared, or gone on with. Rows that no pair has shown are of the episodes that ended first: not
+    a fair sample. A killed comparison loses the episodes under way; with `resume` the pairs that are there come first,
+    and then the missing ones are run.
+
+    Raises:
+        MismatchError: a policy and the benchmark do not fit, the evaluations differ in more than the policy and its
+            noise, or the files were begun differently.
+        PraxiaError: both have the same file, a file exists and `resume` was not asked for, or as `evaluate` says.
+        UnknownName: no control of that name.
+    """
+    expect_positive(workers=workers)
+    _expect_alike(a, b)
+    with closing(_ledger(a, family)) as ours, closing(_ledger(b, family)) as theirs:
+        ledgers, draws = (ours, theirs), provenance(family)
+        metas = [ledger.meta(one.threads, command, draws) for one, ledger in zip((a, b), ledgers, strict=True)]
+        # Neither is begun unless both can be.
+        for ledger, meta in zip(ledgers, metas, strict=True):
+            ledger.check(meta, resume)
+        for ledger, meta in zip(ledgers, metas, strict=True):
+            ledger.begin(meta, resume)
+        try:
+            yield from _pairs((a, b), ledgers, family, workers)
+        finally:
+            for ledger in ledgers:
+                ledger.finish()
+
+
+def _ledger(one: Contestant, family: Family) -> Ledger:
+    return Ledger(one.policy, one.evaluation, one.out, family)
+
+
+def _pairs(
+    contestants: Sequence[Contestant], ledgers: Sequence[Ledger], family: Family, workers: int
+) -> Iterator[tuple[Row, Row]]:
+    ours, theirs = ({row.start: row for row in ledger.kept} for ledger in ledgers)
+    starts = [job.start for job in ledgers[0].jobs]
+    planned = [start.key for start in in_turn(starts, lambda start: start.task)]
+    at = 0
+    traces = _traces(contestants, ledgers, planned, family, workers)
+    with closing(traces):
+        while at < len(planned):
+            key = planned[at]
+            if key in ours and key in theirs:
+                yield ours[key], theirs[key]
+                at += 1
+            else:
+                trace = next(traces)
+                row = ledgers[trace.job.player].add(trace)
+                (ours, theirs)[trace.job.player][row.start] = row
+
+
+def _traces(
+    contestants: Sequence[Contestant], ledgers: Sequence[Ledger], planned: Sequence[str], family: Family, workers: int
+) -> Generator[Trace, None, None]:
+    place = {key: at for at, key in enumerate(planned)}
+    missing = [replace(job, player=player) for player, ledger in enumerate(ledgers) for job in ledger.missing]
+    jobs = sorted(missing, key=lambda job: (place[job.start.key], job.player))
+    evaluation, num_specs = contestants[0].evaluation, len({job.spec for job in jobs})
+    workers = min(workers, len(jobs))
+    # Every task's simulator stays with one of the workers, between them: one of Meta-World takes 40 MB, and to build it
+    # as long as an episode.
+    num_idle = max(2, math.ceil(num_specs / workers))
+    with closing(WorkerPool(workers, SLOTS_PER_WORKER, family.build, num_idle)) as slots:
+        yield from play(
+            [Player(one.policy, one.evaluation.pace) for one in contestants],
+            slots,
+            InTurn(jobs, _spec, ahead=len(contestants) * num_specs),
+            horizon=evaluation.benchmark.horizon,
+            body=ledgers[0].body,
+            steps_after_success=evaluation.benchmark.steps_after_success,
+            exact=evaluation.exact,
+        )
+
+
+def _spec(job: Job) -> object:
+    return job.spec
+
+
+def _expect_alike(a: Contestant, b: Contestant) -> None:
+    if a.out.resolve() == b.out.resolve():
+        raise PraxiaError(f"expected a results file for each policy, got {a.out} for both")
+    ours, theirs = (
+        {"benchmark": one.benchmark.name, "episodes": one.episodes, "control": one.control, "exact": one.exact}
+        for one in (a.evaluation, b.evaluation)
+    )
+    if different := [f"{name} {ours[name]!r} but {theirs[name]!r}" for name in ours if ours[name] != theirs[name]]:
+        raise MismatchError(f"expected two policies to be judged alike, got {', '.join(different)}")
