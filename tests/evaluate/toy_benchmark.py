@@ -5,7 +5,7 @@ python toy_benchmark.py EPISODES WORKERS OUT [OUT] [--resume]
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -110,7 +110,7 @@ class Stroller(Walker):
 
 def judge_both(
     outs: tuple[Path, Path], draw: Any = draw_start, episodes: int = 4, build: Any = build, **options: Any
-) -> Iterator[tuple[Row, Row]]:
+) -> Generator[tuple[Row, Row], None, None]:
     """A walker beside a stroller; `ensemble` is the stroller's."""
     running = {name: options.pop(name) for name in ("workers", "resume") if name in options}
     options = {"benchmark": BENCHMARK, "episodes": episodes, **options}

@@ -34,7 +34,7 @@ class Contestant:
 
 def interleave(
     a: Contestant, b: Contestant, family: Family, *, workers: int = 1, resume: bool = False, command: str = ""
-) -> Iterator[tuple[Row, Row]]:
+) -> Generator[tuple[Row, Row], None, None]:
     """Run what is missing of both evaluations and yield the rows of `a` and `b` from each start, start by start.
 
     Starts come as planned, all tasks in turn (`results.turns`), whatever order episodes end in: nothing waits for a

@@ -1,17 +1,15 @@
 """Two evaluations of the same starts, episode beside episode."""
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 from praxia.core.errors import MismatchError
-from praxia.core.keys import generator
 from praxia.results.differences import differences
 from praxia.results.rows import Row, read_rows
 from praxia.results.store import read_meta
+from praxia.results.turns import in_turn
 
 __all__ = ["POLICYS_OWN", "Pair", "Pairing", "pair_files", "pair_rows"]
 
@@ -72,22 +70,7 @@ def pair_rows(a: Iterable[Row], b: Iterable[Row]) -> Pairing:
     """The pairs of rows with the same start, in the order of `a` within a task and the tasks in turn."""
     ours, theirs = list(a), {row.start: row for row in b}
     pairs = [Pair(row, theirs[row.start]) for row in ours if row.start in theirs]
-    return Pairing(tuple(_in_turn(pairs)), len(ours) + len(theirs) - 2 * len(pairs))
-
-
-def _in_turn(pairs: Sequence[Pair]) -> Iterator[Pair]:
-    """The first pair of every task, then the second of every task that has one, and so on.
-
-    Each round has its own order of tasks, the same for everyone: with a fixed order a comparison that stops within a
-    round would always lack the same tasks.
-    """
-    queues = {task: deque(pair for pair in pairs if pair.task == task) for task in dict.fromkeys(p.task for p in pairs)}
-    for turn in count():
-        if not queues:
-            return
-        for task in generator("turn", turn).permutation(sorted(queues)).tolist():
-            yield queues[task].popleft()
-        queues = {task: queue for task, queue in queues.items() if queue}
+    return Pairing(tuple(in_turn(pairs, lambda pair: pair.task)), len(ours) + len(theirs) - 2 * len(pairs))
 
 
 def _expect_alike(a: Path, ours: dict[str, Any], b: Path, theirs: dict[str, Any]) -> None:
