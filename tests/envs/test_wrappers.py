@@ -41,6 +41,23 @@ def test_a_swapped_image_comes_back_with_a_snapshot():
     assert second.snapshot() == snapshot
 
 
+def test_a_frozen_state_is_the_first_moments_and_everything_else_goes_on():
+    frozen, own = begun(START, "frozen-state"), begun(START)
+    first = build(EnvSpec("metaworld", "door-open"))
+    first.reset(START)
+    seen, truth = frozen.look(("workspace",)), own.look(("workspace",))
+    np.testing.assert_array_equal(seen.state, first.look(()).state)
+    assert np.abs(seen.state - truth.state).max() > 0.01
+    np.testing.assert_array_equal(seen.images["workspace"], truth.images["workspace"])
+    assert (seen.instruction, seen.time_s) == (truth.instruction, truth.time_s)
+    assert frozen.snapshot() == own.snapshot()
+    assert frozen.step(ACTION) == own.step(ACTION)
+    other = draw_start("door-open", "test", 1)
+    frozen.reset(other)
+    first.reset(other)
+    np.testing.assert_array_equal(frozen.look(()).state, first.look(()).state)
+
+
 def test_instruct_replaces_the_instruction_alone():
     told, own = begun(START, "instruct:close: the window"), begun(START)
     assert told.look(()).instruction == "close: the window"

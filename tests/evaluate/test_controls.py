@@ -13,6 +13,12 @@ def test_no_control_wraps_nothing():
     assert control_wrappers(None, "walk", TASKS, family()) == ()
 
 
+@pytest.mark.parametrize("control", ["swapped-image", "frozen-state"])
+def test_what_any_environment_can_spoil_needs_nothing_of_the_family(control: str):
+    for known in (family(), MANY):
+        assert control_wrappers(control, "walk", TASKS, known) == (control,)
+
+
 def test_a_shuffled_instruction_is_the_next_tasks():
     assert control_wrappers("shuffled-instruction", "walk", TASKS, family()) == ("instruct:please run",)
     assert control_wrappers("shuffled-instruction", "run", TASKS, family()) == ("instruct:please walk",)

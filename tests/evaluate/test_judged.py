@@ -12,12 +12,15 @@ BENCHMARK = find_benchmark("metaworld-demo/fast")
 BODY = find_family(BENCHMARK.env).embodiment(BENCHMARK.spec(BENCHMARK.tasks[0]))
 
 
-def test_the_expert_and_the_idle_policy_need_no_checkpoint():
+def test_the_expert_the_idle_and_the_random_policy_need_no_checkpoint():
     expert, expert_sha256, _ = find_policy("expert", BENCHMARK, exact=True)
     zero, zero_sha256, _ = find_policy("zero", BENCHMARK, exact=True)
     assert expert.privileged
     assert not zero.privileged
-    assert len({expert_sha256, zero_sha256}) == 2
+    chance, chance_sha256, _ = find_policy("random", BENCHMARK, exact=True)
+    assert not chance.privileged
+    assert chance.embodiment == zero.embodiment == BODY
+    assert len({expert_sha256, zero_sha256, chance_sha256}) == 3
     assert find_policy("zero", BENCHMARK, exact=False)[1] == zero_sha256
 
 

@@ -1,4 +1,4 @@
-"""`praxia eval CKPT|expert|zero --benchmark NAME --episodes N --out F.jsonl [--as BODY] [--ensemble 0.01]`."""
+"""`praxia eval CKPT|expert|zero|random --benchmark NAME --episodes N --out F.jsonl [--as BODY] [--ensemble 0.01]`."""
 
 import os
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Arguments:
     """Judge a policy on a named benchmark, from starts it never saw."""
 
     policy: tyro.conf.Positional[str]
-    """A policy's or a training run's folder; or expert, or zero."""
+    """A policy's or a training run's folder; or expert, zero or random."""
     benchmark: str
     """A name from `praxia info --benchmarks`."""
     out: Path
@@ -26,7 +26,7 @@ class Arguments:
     """How many of each task."""
     workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one a core)")] = os.cpu_count() or 1
     control: str | None = None
-    """Spoil one sense: swapped-image, shuffled-instruction or other-instruction."""
+    """Spoil one sense: swapped-image, frozen-state, shuffled-instruction or other-instruction."""
     bind_as: Annotated[str | None, tyro.conf.arg(name="as")] = None
     """Judge a policy on a body it was not trained on, with the weights of the trained embodiment of this name."""
     ensemble: float | None = None

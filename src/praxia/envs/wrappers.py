@@ -9,9 +9,9 @@ from jaxtyping import Float32
 from praxia.core.errors import UnknownName
 from praxia.core.types import Env, EnvSpec, Observation, Outcome, Start
 
-__all__ = ["Instruct", "SwappedImage", "wrapped"]
+__all__ = ["FrozenState", "Instruct", "SwappedImage", "wrapped"]
 
-WRAPPERS = ("swapped-image", "other-instruction", "instruct:<text>")
+WRAPPERS = ("swapped-image", "frozen-state", "other-instruction", "instruct:<text>")
 
 
 def wrapped(
@@ -20,7 +20,7 @@ def wrapped(
     twin_start: Callable[[Start], Start],
     other_instruction: Callable[[Start], str] | None = None,
 ) -> Env:
-    """`make(spec)` in the spec's wrappers, in order: "swapped-image", "other-instruction", or "instruct:" and a text.
+    """`make(spec)` in the spec's wrappers, in order: see `WRAPPERS`.
 
     `twin_start` is another start of the same task, as a pure function of the episode's own, and `other_instruction`
     what else could be done from a start, where the family knows that.
@@ -37,6 +37,8 @@ def wrapped(
             env = Instruct(env, other_instruction)
         elif name == "swapped-image":
             env = SwappedImage(env, make(spec), twin_start)
+        elif name == "frozen-state":
+            env = FrozenState(env)
         else:
             raise UnknownName("environment wrapper", wrapper, WRAPPERS, "praxia eval --help")
     return env
@@ -60,6 +62,37 @@ class Instruct:
 
     def look(self, cameras: Sequence[str]) -> Observation:
         return replace(self.env.look(cameras), instruction=self._instruction)
+
+    def privileged(self) -> Mapping[str, np.ndarray]:
+        return self.env.privileged()
+
+    def snapshot(self) -> bytes:
+        return self.env.snapshot()
+
+    def restore(self, snapshot: bytes) -> None:
+        self.env.restore(snapshot)
+
+    def close(self) -> None:
+        self.env.close()
+
+
+class FrozenState:
+    """The same environment, but the state never changes from what it was at the start. Pictures show what happens."""
+
+    def __init__(self, env: Env):
+        self.env = env
+        self.embodiment = env.embodiment
+        self._state: Float32[np.ndarray, " S"] = np.zeros(0, np.float32)
+
+    def reset(self, start: Start) -> None:
+        self.env.reset(start)
+        self._state = self.env.look(()).state
+
+    def step(self, action: Float32[np.ndarray, " A"]) -> Outcome:
+        return self.env.step(action)
+
+    def look(self, cameras: Sequence[str]) -> Observation:
+        return replace(self.env.look(cameras), state=self._state)
 
     def privileged(self) -> Mapping[str, np.ndarray]:
         return self.env.privileged()

@@ -39,8 +39,14 @@ def _other_instruction(task: str, tasks: tuple[str, ...], family: Family) -> tup
     return ("other-instruction",)
 
 
+def _frozen_state(task: str, tasks: tuple[str, ...], family: Family) -> tuple[str, ...]:
+    """The state of the episode's first moment for ever: what the policy scores without feeling where its body is."""
+    return ("frozen-state",)
+
+
 CONTROLS: dict[str, Control] = {
     "swapped-image": _swapped_image,
+    "frozen-state": _frozen_state,
     "shuffled-instruction": _shuffled_instruction,
     "other-instruction": _other_instruction,
 }

@@ -1,4 +1,4 @@
-"""Who is judged: a checkpoint, or one of the two policies that need none."""
+"""Who is judged: a checkpoint, or one of the three policies that need none."""
 
 import hashlib
 import os
@@ -13,11 +13,13 @@ from praxia.evaluate.fit import bound
 
 __all__ = ["find_policy"]
 
+_SCRIPTED = ("expert", "zero", "random")
+
 
 def find_policy(
     name: str, benchmark: Benchmark, *, exact: bool, workers: int | None = None, bind_as: str | None = None
 ) -> tuple[Policy, str, int]:
-    """A policy by the name "expert" or "zero" or by the path of its checkpoint, its SHA-256, and its threads.
+    """A policy by the name "expert", "zero" or "random" or by the path of its checkpoint, its SHA-256, and its threads.
 
     A learned policy gets one thread under `exact`, and otherwise the cores that `workers` (None: one a core) leave
     it: numerical libraries that share cores with simulators lose most of their speed. It is bound to the benchmark's
@@ -29,7 +31,7 @@ def find_policy(
         MismatchError: not trained on the benchmark's body, or on another that means something else.
         DataError: weights that are not those that were saved.
     """
-    if name in ("expert", "zero"):
+    if name in _SCRIPTED:
         if bind_as is not None:
             raise PraxiaError(f"--as expects the folder of a trained policy, got {name!r}, which needs no binding")
         return _scripted(name, benchmark), _digest(name, benchmark), 1
@@ -49,10 +51,15 @@ def find_policy(
 
 def _scripted(name: str, benchmark: Benchmark) -> Policy:
     family = find_family(benchmark.env)
+    body = family.embodiment(benchmark.spec(benchmark.tasks[0]))
     if name == "zero":
         from praxia.experts.zero import Zero
 
-        return Zero(family.embodiment(benchmark.spec(benchmark.tasks[0])))
+        return Zero(body)
+    if name == "random":
+        from praxia.experts.uniform import Uniform
+
+        return Uniform(body)
     from praxia.experts import find_expert
 
     return find_expert(benchmark.env)(family.instructions)

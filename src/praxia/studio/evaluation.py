@@ -20,10 +20,12 @@ MEANING = {
     "first instruction",
     "swapped-image": "the same policy, shown pictures of another start of the same task",
     "shuffled-instruction": "the same policy, told to do another task",
+    "frozen-state": "the same policy, whose state is that of the first moment for ever",
     "language-free": "another policy, trained without instructions",
     "blind": "another policy, trained without pictures",
     "expert": "scripted, and told where everything is",
     "zero": "never moves",
+    "random": "moves at random",
 }
 # Words in a policy's name that say what it is, where its run is not there to ask.
 _SAID_BY = {"blind": "blind", "language-free": "language-free", "mute": "language-free"}
@@ -117,7 +119,7 @@ def _kind_of_run(run: TrainingRun, runs: Sequence[TrainingRun]) -> str:
 
 
 def _kind_of_name(policy: str) -> str:
-    if policy in ("expert", "zero"):
+    if policy in ("expert", "zero", "random"):
         return policy
     return next((kind for word, kind in _SAID_BY.items() if re.search(rf"(?<![a-z]){word}(?![a-z])", policy)), "")
 

@@ -16,10 +16,12 @@ _GLYPHS = {
     "other-instruction": ("spoiled", _CROSS),
     "shuffled-instruction": ("spoiled", _CROSS),
     "swapped-image": ("spoiled", "M-4 0H4M0-4V4"),
+    "frozen-state": ("spoiled", "M-3.4-2.4H3.4M-3.4 2.4H3.4"),
     "language-free": ("without", "M0-4L4 0L0 4L-4 0Z"),
     "blind": ("without", "M-3.4 0a3.4 3.4 0 1 0 6.8 0a3.4 3.4 0 1 0-6.8 0Z"),
     "expert": ("told", "M-4 3.2H4L0-3.8Z"),
     "zero": ("without", "M-3-3H3V3H-3Z"),
+    "random": ("without", "M-3.6-2.2L-1.2 2.2L1.2-2.2L3.6 2.2"),
 }
 _STRANGER = ("without", "M0-4V4")
 
