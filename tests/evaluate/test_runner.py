@@ -55,10 +55,25 @@ def test_any_episode_can_be_replayed_from_what_is_kept(tmp_path: Path):
         )
 
 
-def test_exact_rows_do_not_depend_on_the_number_of_workers(tmp_path: Path):
-    for workers in (1, 2):
-        judge(tmp_path / f"{workers}.jsonl", workers=workers, exact=True)
-    assert timeless(tmp_path / "1.jsonl") == timeless(tmp_path / "2.jsonl")
+class Sociable(Walker):
+    """Whose actions depend on how many are asked about at once, as those of batched arithmetic do."""
+
+    def act(self, queries: Any, carry: Any) -> Any:
+        decisions, carry = super().act(queries, carry)
+        return [replace(one, chunk=one.chunk + np.float32(0.001 * len(queries))) for one in decisions], carry
+
+
+def test_exact_rows_do_not_depend_on_workers_or_order(tmp_path: Path):
+    first = tmp_path / "1.jsonl"
+    judge(first, Sociable(), exact=True)
+    for workers in (2, 4):
+        out = tmp_path / f"{workers}.jsonl"
+        judge(out, Sociable(), workers=workers, exact=True)
+        assert timeless(out) == timeless(first)
+    judge(tmp_path / "order.jsonl", Sociable(), exact=True, benchmark=replace(BENCHMARK, tasks=BENCHMARK.tasks[::-1]))
+    assert timeless(tmp_path / "order.jsonl") == timeless(first)[4:] + timeless(first)[:4]
+    judge(tmp_path / "batched.jsonl", Sociable())
+    assert timeless(tmp_path / "batched.jsonl") != timeless(first), "a policy that would not show it"
 
 
 def test_more_episodes_extend_an_evaluation(tmp_path: Path):

@@ -46,6 +46,22 @@ def test_actions_do_not_depend_on_slots_or_order():
         np.testing.assert_array_equal(one.actions, other.actions)
 
 
+def test_exact_actions_do_not_depend_on_slots_or_on_any_order():
+    class Sociable(Walker):
+        def act(self, queries: Sequence[Query], carry: Any) -> Any:
+            decisions, carry = super().act(queries, carry)
+            return [Decision(one.chunk + np.float32(0.001 * len(queries)), one.valid) for one in decisions], carry
+
+    jobs = [job(number, goal=2.0 + number) for number in range(6)]
+    alone = run(Sociable(), jobs, num_slots=1)
+    for seed in range(5):
+        shuffled = [jobs[at] for at in np.random.default_rng(seed).permutation(6)]
+        for one, other in zip(alone, run(Sociable(), shuffled, num_slots=2 + seed, exact=True), strict=True):
+            np.testing.assert_array_equal(one.actions, other.actions)
+    together = run(Sociable(), jobs, num_slots=4)
+    assert any(one.actions.tobytes() != other.actions.tobytes() for one, other in zip(alone, together, strict=True))
+
+
 def test_a_finished_slot_goes_on_at_once_beside_a_long_episode():
     policy = Walker()
     jobs = [job(0, goal=1.0), job(1, goal=15.0), job(2, goal=1.0), job(3, goal=1.0)]
