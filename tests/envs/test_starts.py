@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
+from praxia.core.keys import generator
 from praxia.core.types import EnvSpec
 from praxia.envs.metaworld.env import MetaWorld
+from praxia.envs.metaworld.simulator import Simulator
 from praxia.envs.metaworld.starts import draw_start, twin_start
 
 TASKS = ("door-open", "peg-insert-side", "push")
@@ -37,6 +39,33 @@ def test_starts_lie_where_the_package_draws_them_and_obey_its_distances(task):
         assert np.all(vector <= space.high)
         if len(vector) == 6:  # object, goal: the package draws again where they are nearer than this
             assert np.linalg.norm(vector[:2] - vector[3:5]) >= 0.1
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        *(
+            "lever-pull",
+            "pick-place-wall",
+            "push-back",
+            "push-wall",
+            "reach",
+            "reach-wall",
+            "sweep",
+        ),  # ask for the hand
+        *("assembly", "bin-picking", "door-open", "peg-insert-side", "pick-place", "push", "stick-pull"),
+    ],
+)
+def test_without_the_hands_way_the_package_draws_the_same(task: str):
+    simulator = Simulator(task)
+    for index in range(3):
+        simulator.renew()
+        stock = simulator.stock
+        stock._freeze_rand_vec, stock.seeded_rand_vec = False, True
+        stock.np_random = generator("metaworld", task, "test", index)
+        stock.reset()
+        assert stock._last_rand_vec is not None
+        assert draw_start(task, "test", index).payload["rand_vec"] == stock._last_rand_vec.tolist()
 
 
 def test_a_twin_is_another_start_of_the_same_task_and_a_function_of_the_start():
