@@ -3,7 +3,8 @@
 `wrong` is the share of comparisons of two equally good policies that were ever decided within 2,000 pairs: the same
 policy with other noise at starts of very different difficulty, and pairs of outcomes with a correlation at ten tasks
 of unequal difficulty. `to_verdict` is 70% against 85% success without correlation: mean and 90th percentile of the
-pairs to a verdict, and the shares that were undecided or decided for the worse. `opposed` are two policies of which
+pairs to a verdict, and the shares that were undecided or decided for the worse; `to_verdict_alike` the same where
+half of the pairs are alike (one draw for both). `opposed` are two policies of which
 each is better by 30 points at half of fifty tasks, met in turn: `wrong_first` with all of one's tasks before the
 other's, `wrong_mixed` with tasks in random order. `miss` is the share of confidence sequences that ever excluded a
 true effect of 15 points.
@@ -75,10 +76,10 @@ def nulls(num: int) -> dict[str, float]:
     return found
 
 
-def to_verdict(num: int) -> dict[str, float]:
-    """Pairs from the first to the verdict at 85% against 70%, without correlation."""
+def to_verdict(num: int, rho: float = 0.0) -> dict[str, float]:
+    """Pairs from the first to the verdict at 85% against 70%, `rho` of them from one draw for both."""
     better, worse = np.full(PAIRS, 0.85), np.full(PAIRS, 0.7)
-    pairs, first = decisions(correlated(generator("speed-verdict", "power"), num, better, worse, 0.0))
+    pairs, first = decisions(correlated(generator("speed-verdict", "power"), num, better, worse, rho))
     waited = np.where(pairs > 0, pairs, PAIRS)
     return {
         "mean_pairs": float(waited.mean()),
@@ -157,6 +158,7 @@ def main() -> None:
     found: dict[str, Any] = {
         "wrong": nulls(num),
         "to_verdict": to_verdict(num),
+        "to_verdict_alike": to_verdict(num, 0.5),
         "opposed": opposed(num),
         "miss": miss(num),
         "adjusted": adjusted(num // 4),

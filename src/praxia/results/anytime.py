@@ -35,7 +35,7 @@ from praxia.results.paired import Counts
 __all__ = ["ALPHA", "confidence_sequence", "is_decided", "log_capital", "log_e_value", "pairs_needed"]
 
 ALPHA = 0.05
-# Of 0.5 to 30 the one that needs fewest pairs, and few more for small effects, in `python speed/verdict.py`.
+# Few pairs where the effect is large, few more where it is small: docs/LOG.md has what other numbers do.
 PRIOR = 3.0
 
 Number = int | float | Num[np.ndarray, "..."]
