@@ -57,3 +57,46 @@ def test_another_benchmark_is_refused_in_one_line(files, tmp_path, capsys):
 def test_what_is_not_there_is_refused(files, tmp_path, capsys):
     assert run("compare", files[0], tmp_path / "none.jsonl") == 2
     assert "no results at" in capsys.readouterr().err
+
+
+def test_policies_are_judged_side_by_side_and_leave_their_results(tmp_path: Path, capsys):
+    arguments = ["compare", "expert", "zero", "--benchmark", "bimodal", "--until-decided", "--workers", 1]
+    assert run(*arguments, "--out", tmp_path / "both", "--json") == 0
+    captured = capsys.readouterr()
+    verdict = json.loads(captured.out)
+    assert (verdict["verdict"], verdict["effect"]) == ("better", 1.0)
+    assert verdict["results"] == [str(tmp_path / "both" / name) for name in ("expert.jsonl", "zero.jsonl")]
+    assert "expert is better than zero: +100.0 points" in captured.err
+    assert run("compare", *verdict["results"], "--until-decided", "--json") == 0
+    again = json.loads(capsys.readouterr().out)
+    assert {**again, "unpaired": 0} == {name: value for name, value in verdict.items() if name != "results"}
+    assert run("compare", *verdict["results"], "--json") == 2
+    assert "use --until-decided" in json.loads(capsys.readouterr().out)["error"]
+    assert run(*arguments, "--out", tmp_path / "both") == 2
+    assert "--resume" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["expert", "zero"], "expected --benchmark NAME"),
+        (["expert", "zero", "--benchmark", "bimodal"], "--out DIR"),
+        (["a.jsonl", "zero", "--benchmark", "bimodal"], "two results files or two policies"),
+        (["a.jsonl", "b.jsonl", "--benchmark", "bimodal"], "leave out --benchmark"),
+        (["expert", "zero", "--benchmark", "bimodl", "--out", "x"], "bimodal"),
+        (["expert", "zero", "--benchmark", "bimodal", "--out", "x", "--episodes", "0"], "--episodes of at least 1"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_in_one_line(arguments, said: str, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run("compare", *arguments) == 2
+    error = capsys.readouterr().err.strip()
+    assert said in error
+    assert len(error.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_policy_twice_has_two_files(tmp_path: Path, capsys):
+    assert run("compare", "zero", "zero", "--benchmark", "bimodal", "--out", tmp_path / "o", "--episodes", 1) == 0
+    assert {path.name for path in (tmp_path / "o").glob("*.jsonl")} == {"zero-a.jsonl", "zero-b.jsonl"}
+    assert "zero-a and zero-b cannot be told apart" in capsys.readouterr().err

@@ -19,16 +19,21 @@ def test_a_folder_is_ranked_for_people_and_as_json(tmp_path: Path, capsys):
     write_results(tmp_path / "apart.jsonl", made_rows({"walk": "." * 40 + "10" * 20}))
     write_results(tmp_path / "empty.jsonl", [])
     write_results(tmp_path / "expert.jsonl", made_rows({"walk": "1" * 40}), {"privileged": True})
+    write_results(
+        tmp_path / "stopped.jsonl", made_rows({"walk": "0"}), {"until_decided": True}, control="swapped-image"
+    )
     assert run("leaderboard", tmp_path, "--json") == 0
     captured = capsys.readouterr()
     (table,) = json.loads(captured.out)["tables"]
-    assert [one["file"] for one in table["entries"]] == ["good.jsonl", "apart.jsonl", "bad.jsonl", "expert.jsonl"]
+    files = [one["file"].removesuffix(".jsonl") for one in table["entries"]]
+    assert files == ["good", "apart", "bad", "expert", "stopped"]
     lines = [line.split() for line in captured.err.splitlines()]
     assert ["1", "good.jsonl", "40", "0", "100.0%"] in [line[:5] for line in lines]
     assert ["privileged", "expert.jsonl"] in [line[:2] for line in lines]
     said = " ".join(captured.err.split())
     assert "2 of 3 tests are unpaired (Fisher)" in said
     assert "*bad.jsonl: source_sha256 was 'aaaa', is 'bbbb'." in said
+    assert "stopped when decided, not of a fixed number: stopped.jsonl." in said
     assert "not read:" in said
 
 

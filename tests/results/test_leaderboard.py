@@ -87,10 +87,21 @@ def test_rates_are_the_summarys_and_errors_have_none(tmp_path: Path):
     (table,) = leaderboard(tmp_path)["tables"]
     one, crashed = table["entries"]
     expected = summarise(rows)
+    assert one["macro_of_groups"] is None
     assert {name: one[name] for name in ("episodes", "errors", "success", "ci95", "macro")} == {
         name: expected[name] for name in ("episodes", "errors", "success", "ci95", "macro")
     }
     assert (crashed["success"], crashed["rank"], one["rank"]) == (None, None, [1, 1])
+
+
+def test_a_benchmark_that_averages_groups_or_gives_privileged_state_says_so(tmp_path: Path):
+    groups = {"easy": ["walk"], "hard": ["run"]}
+    benchmark = {"name": "toy/groups", "groups": groups, "averages_groups": True, "privileged_state": True}
+    rows = made_rows({"walk": "1110", "run": "10"})
+    write_results(tmp_path / "a.jsonl", rows, benchmark=benchmark)
+    ((one,),) = [table["entries"] for table in leaderboard(tmp_path)["tables"]]
+    assert one["macro_of_groups"] == summarise(rows, groups, averages_groups=True)["macro_of_groups"]
+    assert (one["privilege"], one["rank"]) == ("privileged state", [1, 1])
 
 
 def test_other_benchmarks_have_their_own_tables_even_under_one_name(tmp_path: Path):

@@ -5,6 +5,7 @@ from results_testing import made_rows, write_results
 
 from praxia.core.errors import DataError, MismatchError
 from praxia.results.pairs import pair_files, pair_rows
+from praxia.results.turns import in_turn
 
 
 def test_rows_of_one_start_are_paired_whatever_their_order():
@@ -16,17 +17,10 @@ def test_rows_of_one_start_are_paired_whatever_their_order():
     assert pairing.unpaired == 0
 
 
-def test_tasks_come_in_turn_and_each_round_has_its_own_order_that_never_changes():
-    rows = made_rows({task: "1" * number for task, number in zip("abcdef", [8, 8, 8, 8, 8, 3], strict=True)})
-    pairs = pair_rows(rows, rows).pairs
-    rounds = [[pair.task for pair in pairs[6 * turn : 6 * turn + 6]] for turn in range(3)]
-    assert all(sorted(order) == list("abcdef") for order in rounds)
-    assert len({tuple(order) for order in rounds}) > 1
-    assert sorted(pair.task for pair in pairs[18:23]) == list("abcde")
-    for task in "abcdef":
-        starts = [pair.a.start for pair in pairs if pair.task == task]
-        assert starts == [f"{task}-{index}" for index in range(len(starts))]
-    assert pair_rows(rows[::-1], rows).pairs[0].task == pairs[0].task
+def test_tasks_come_in_turn():
+    rows = made_rows({"walk": "1111", "run": "11", "hop": "111"})
+    pairs = pair_rows(rows, rows[::-1]).pairs
+    assert [pair.a for pair in pairs] == list(in_turn(rows, lambda row: row.task))
 
 
 def test_rows_without_a_partner_are_counted_and_errors_are_kept_as_such():
@@ -63,6 +57,13 @@ def test_results_that_were_not_judged_alike_are_refused_with_the_difference(tmp_
     with pytest.raises(MismatchError, match=r"a\.jsonl and .*b\.jsonl were not judged alike") as refused:
         pair_files(a, b)
     assert said in str(refused.value)
+
+
+def test_results_that_stopped_when_decided_are_known_as_such(tmp_path: Path):
+    a = write_results(tmp_path / "a.jsonl", made_rows({"walk": "11"}), {"until_decided": True})
+    b = write_results(tmp_path / "b.jsonl", made_rows({"walk": "00"}), {"until_decided": False})
+    assert pair_files(a, b).stopped is True
+    assert pair_files(b, b).stopped is False
 
 
 def test_results_without_a_common_start_are_refused(tmp_path: Path):

@@ -1,11 +1,13 @@
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from results_testing import made_rows
 from scipy.stats import binomtest
 from statsmodels.stats.multitest import multipletests
 
+from praxia.core.errors import PraxiaError
 from praxia.results.anytime import confidence_sequence, log_e_value, pairs_needed
 from praxia.results.paired import Counts, newcombe_interval
 from praxia.results.pairs import Pair, pair_rows
@@ -71,6 +73,13 @@ def test_a_pair_after_the_decision_is_a_mistake():
         comparison.add(pairs[0])
     with pytest.raises(AssertionError, match="after the decision"):
         comparison.add(pairs[0])
+
+
+def test_pairs_that_stopped_when_decided_are_not_judged_as_a_fixed_number():
+    pairing = replace(pair_rows(made_rows({"walk": "11"}), made_rows({"walk": "00"})), stopped=True)
+    with pytest.raises(PraxiaError, match="--until-decided"):
+        judge(pairing, until_decided=False)
+    assert judge(pairing, until_decided=True)["pairs"] == 2
 
 
 def test_errors_drop_their_pair_and_are_counted():

@@ -1,12 +1,14 @@
-"""`praxia compare A.jsonl B.jsonl [--until-decided]`."""
+"""`praxia compare A B [--benchmark NAME --out DIR] [--until-decided]`, of results files or of policies."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
-from praxia.cli.console import STDERR
+from praxia.cli.console import STDERR, command_line, counting
+from praxia.core.errors import PraxiaError
 
 __all__ = ["run"]
 
@@ -15,13 +17,25 @@ __all__ = ["run"]
 class Arguments:
     """Which of two policies is better, by their episodes from the same starts."""
 
-    a: tyro.conf.Positional[Path]
-    """The results file of the first policy, which the verdict is about."""
-    b: tyro.conf.Positional[Path]
-    """That of the second."""
+    a: tyro.conf.Positional[str]
+    """The first, which the verdict is about: a results file (.jsonl), or a policy's or a training run's folder; or
+    expert, or zero."""
+    b: tyro.conf.Positional[str]
+    """The second, of the same kind."""
+    benchmark: str | None = None
+    """For policies: a name from `praxia info --benchmarks`."""
+    episodes: int = 20
+    """For policies: how many of each task, or at most how many."""
     until_decided: bool = False
     """Take pairs, all tasks in turn, only until the verdict is sure: a test that may be looked at after every pair.
     Without it all pairs are taken, by an exact test for a number of pairs that was fixed beforehand."""
+    out: Path | None = None
+    """For policies: a new folder for both results files, or one to --resume."""
+    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one a core)")] = os.cpu_count() or 1
+    exact: bool = False
+    """One episode an inference: rows and verdict then do not depend on workers or on kills, to the last bit."""
+    resume: bool = False
+    """Run only the episodes that a killed comparison did not finish."""
     json: bool = False
     """Print one JSON object on stdout."""
 
@@ -30,13 +44,66 @@ def run(arguments: list[str]) -> dict[str, Any]:
     """Compare, and return the verdict."""
     options = tyro.cli(Arguments, args=arguments, prog="praxia compare")
 
-    from praxia.results.pairs import pair_files
-    from praxia.results.verdict import judge
     from praxia.studio.verdict_text import verdict_sentence, verdict_table
 
-    verdict = judge(pair_files(options.a, options.b), until_decided=options.until_decided)
+    names = options.a, options.b
+    if all(name.endswith(".jsonl") for name in names):
+        labels, verdict = (Path(options.a).stem, Path(options.b).stem), _of_files(options)
+    elif any(name.endswith(".jsonl") for name in names):
+        raise PraxiaError(f"expected two results files or two policies, got {options.a} and {options.b}")
+    else:
+        labels, verdict = _labels(*names), _of_policies(options, command_line("compare", arguments))
     STDERR.print(verdict_table(verdict))
-    STDERR.print(
-        verdict_sentence(verdict, options.a.stem, options.b.stem), highlight=False, markup=False, soft_wrap=True
-    )
+    STDERR.print(verdict_sentence(verdict, *labels), highlight=False, markup=False, soft_wrap=True)
     return verdict
+
+
+def _of_files(options: Arguments) -> dict[str, Any]:
+    from praxia.results.pairs import pair_files
+    from praxia.results.verdict import judge
+
+    if options.benchmark or options.out:
+        raise PraxiaError("results files bring their benchmark and need no folder: leave out --benchmark and --out")
+    return judge(pair_files(Path(options.a), Path(options.b)), until_decided=options.until_decided)
+
+
+def _of_policies(options: Arguments, command: str) -> dict[str, Any]:
+    if options.benchmark is None or options.out is None:
+        raise PraxiaError(
+            "to compare policies expected --benchmark NAME (`praxia info --benchmarks` lists them) and --out DIR"
+        )
+    from praxia.envs import find_family
+    from praxia.evaluate.benchmarks import find_benchmark
+    from praxia.evaluate.compare import compare
+    from praxia.evaluate.interleaved import Contestant
+    from praxia.evaluate.judged import find_policy
+    from praxia.evaluate.plan import Evaluation
+
+    benchmark, out = find_benchmark(options.benchmark), options.out
+
+    def contestant(name: str, label: str) -> Contestant:
+        policy, digest, threads = find_policy(name, benchmark, exact=options.exact, workers=options.workers)
+        evaluation = Evaluation(benchmark, digest, options.episodes, exact=options.exact)
+        return Contestant(policy, evaluation, out / f"{label}.jsonl", threads)
+
+    label_a, label_b = _labels(options.a, options.b)
+    a, b = contestant(options.a, label_a), contestant(options.b, label_b)
+    with counting("compare") as report:
+        verdict = compare(
+            a,
+            b,
+            find_family(benchmark.env),
+            until_decided=options.until_decided,
+            workers=options.workers,
+            resume=options.resume,
+            command=command,
+            report=report,
+        )
+    return {**verdict, "results": [str(a.out), str(b.out)]}
+
+
+def _labels(a: str, b: str) -> tuple[str, str]:
+    """What both policies and their files are called: as their runs are, kept apart where that is the same."""
+    paths = [Path(name).resolve() for name in (a, b)]
+    ours, theirs = (path.parent.name if path.name == "policy" else path.name for path in paths)
+    return (ours, theirs) if ours != theirs else (f"{ours}-a", f"{theirs}-b")

@@ -33,7 +33,14 @@ class Contestant:
 
 
 def interleave(
-    a: Contestant, b: Contestant, family: Family, *, workers: int = 1, resume: bool = False, command: str = ""
+    a: Contestant,
+    b: Contestant,
+    family: Family,
+    *,
+    workers: int = 1,
+    resume: bool = False,
+    command: str = "",
+    until_decided: bool = False,
 ) -> Generator[tuple[Row, Row], None, None]:
     """Run what is missing of both evaluations and yield the rows of `a` and `b` from each start, start by start.
 
@@ -44,7 +51,8 @@ def interleave(
     for `wall_s`. The caller may stop at any pair: what has ended is kept, also where no pair has shown it yet, and the
     files can be read, compared, or gone on with. Rows that no pair has shown are of the episodes that ended first: not
     a fair sample. A killed comparison loses the episodes under way; with `resume` the pairs that are there come first,
-    and then the missing ones are run.
+    and then the missing ones are run. `until_decided` says that the caller stops when the pairs say enough, and is
+    written beside the rows: their number then was not fixed beforehand.
 
     Raises:
         MismatchError: a policy and the benchmark do not fit, the evaluations differ in more than the policy and its
@@ -56,7 +64,10 @@ def interleave(
     _expect_alike(a, b)
     with closing(_ledger(a, family)) as ours, closing(_ledger(b, family)) as theirs:
         ledgers, draws = (ours, theirs), provenance(family)
-        metas = [ledger.meta(one.threads, command, draws) for one, ledger in zip((a, b), ledgers, strict=True)]
+        metas = [
+            {**ledger.meta(one.threads, command, draws), "until_decided": until_decided}
+            for one, ledger in zip((a, b), ledgers, strict=True)
+        ]
         # Neither is begun unless both can be.
         for ledger, meta in zip(ledgers, metas, strict=True):
             ledger.check(meta, resume)

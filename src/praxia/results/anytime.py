@@ -12,7 +12,7 @@ e-value decides.
 
 Where tasks differ in m and are met in turn, the argument still holds at the end of each round of tasks (a product of
 means is largest where all are equal). Within a round it holds for the hypothesis that no task differs. Where some
-favour one policy and some the other, the beginning of a round must be a fair sample of it: `pairs.py` gives each round
+favour one policy and some the other, the beginning of a round must be a fair sample of it: `turns.py` gives each round
 its own order of tasks. (`python speed/verdict.py`, `opposed`: 1.4% wrong verdicts then, 20.8% with all tasks of one
 kind first.)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from praxia.core.errors import DataError, PraxiaError
+from praxia.results.privilege import privilege_of
 from praxia.results.rows import Row, read_rows
 from praxia.results.store import read_meta
 
@@ -27,10 +28,10 @@ class Entry:
 
     @property
     def kind(self) -> Literal["policy", "privileged", "control"]:
-        """A control has a sense spoiled, a privileged policy knows what no robot can; neither competes."""
+        """A control has a sense spoiled, a privileged policy reads the simulator; neither competes."""
         if self.fingerprint["control"] is not None:
             return "control"
-        return "privileged" if self.meta.get("privileged", False) else "policy"
+        return "privileged" if privilege_of(self.meta) == "privileged policy" else "policy"
 
 
 def read_folder(folder: Path) -> tuple[list[Entry], dict[str, str]]:

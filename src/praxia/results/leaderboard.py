@@ -12,7 +12,8 @@ from praxia.results.differences import differences
 from praxia.results.difficulty import Difficulty, adjusted_rate
 from praxia.results.folder import Entry, read_folder
 from praxia.results.paired import Counts, mcnemar_p_value
-from praxia.results.pairs import POLICYS_OWN, pair_rows
+from praxia.results.pairs import POLICYS_OWN, pair_rows, was_stopped
+from praxia.results.privilege import privilege_of
 from praxia.results.rows import Row
 from praxia.results.statistics import holm
 from praxia.results.summary import summarise
@@ -24,11 +25,13 @@ def leaderboard(folder: Path) -> dict[str, Any]:
     """`{tables: [TABLE], unreadable: [{file, reason}]}` of all results files in and below a folder.
 
     A TABLE is `{benchmark, differs, entries: [ENTRY], comparisons: [COMPARISON]}`, one for each benchmark; `differs`
-    says in what a benchmark differs from an earlier one of the same name. An ENTRY is `{file, kind, control, rank,
-    policy_sha256, episodes, errors, success, ci95, macro: {success, ci95}, adjusted, differs}`: those that compete by
-    falling success, then what is privileged, then controls. `rank` is the range [best, worst] of places that cannot be
-    excluded: two policies are tied unless a test says otherwise. `adjusted` is `difficulty.adjusted_rate` by the other
-    policies without a control, and `differs` in what an evaluation differs from the table's first but for the policy.
+    says in what a benchmark differs from an earlier one of the same name. An ENTRY is `{file, kind, control, privilege,
+    rank, policy_sha256, episodes, errors, success, ci95, macro, macro_of_groups, adjusted, until_decided, differs}`:
+    those that compete by falling success, then privileged policies, then controls; rates are `summary.summarise`'s.
+    `rank` is the range [best, worst] of places that cannot be excluded: two policies are tied unless a test says
+    otherwise. `adjusted` is `difficulty.adjusted_rate` by the other policies without a control. `until_decided` says
+    that the episodes are those of a comparison that stopped when it was decided: rates and tests then do not hold as
+    they do for a fixed number. `differs` is in what an evaluation differs from the table's first but for the policy.
 
     A COMPARISON is `{a, b, test, effect, pairs, p_value, p_holm}`: "mcnemar", exact and paired, where at least half of
     the smaller one's starts were met by both, and otherwise "fisher" on all episodes of the tasks that both met.
@@ -79,14 +82,18 @@ def _table(entries: Sequence[Entry]) -> dict[str, Any]:
 def _described(entry: Entry, entries: Sequence[Entry]) -> dict[str, Any]:
     mine = entry.fingerprint["policy_sha256"]
     others = [one.rows for one in entries if one.kind != "control" and one.fingerprint["policy_sha256"] != mine]
-    summary = summarise(entry.rows)
+    benchmark = entry.fingerprint["benchmark"]
+    averaged = bool(benchmark.get("averages_groups"))
+    summary = summarise(entry.rows, benchmark.get("groups"), averages_groups=averaged)
     return {
         "file": entry.name,
         "kind": entry.kind,
         "control": entry.fingerprint["control"],
+        "privilege": privilege_of(entry.meta),
         "policy_sha256": mine,
-        **{name: summary[name] for name in ("episodes", "errors", "success", "ci95", "macro")},
+        **{name: summary[name] for name in ("episodes", "errors", "success", "ci95", "macro", "macro_of_groups")},
         "adjusted": None if entry.kind == "control" else adjusted_rate(entry.rows, Difficulty.of(others)),
+        "until_decided": was_stopped(entry.meta),
         "differs": differences(entries[0].fingerprint, entry.fingerprint, POLICYS_OWN | {"control"}),
     }
 

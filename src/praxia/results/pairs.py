@@ -1,7 +1,7 @@
 """Two evaluations of the same starts, episode beside episode."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from praxia.results.rows import Row, read_rows
 from praxia.results.store import read_meta
 from praxia.results.turns import in_turn
 
-__all__ = ["POLICYS_OWN", "Pair", "Pairing", "pair_files", "pair_rows"]
+__all__ = ["POLICYS_OWN", "Pair", "Pairing", "pair_files", "pair_rows", "was_stopped"]
 
 # Entries of a fingerprint in which two results may differ and still be compared: what the policy is, how it was asked,
 # and where a commit did not change the source.
@@ -42,10 +42,14 @@ class Pair:
 
 @dataclass(frozen=True)
 class Pairing:
-    """Pairs, those of all tasks in turn, and how many rows of either evaluation have no partner."""
+    """Pairs, those of all tasks in turn, and how many rows of either evaluation have no partner.
+
+    `stopped`: how many pairs there are was decided by what they said.
+    """
 
     pairs: tuple[Pair, ...]
     unpaired: int
+    stopped: bool = False
 
 
 def pair_files(a: Path, b: Path) -> Pairing:
@@ -55,15 +59,20 @@ def pair_files(a: Path, b: Path) -> Pairing:
         DataError: a file cannot be read.
         MismatchError: they were not judged alike, with all that differs, or have no start in common.
     """
-    rows = read_rows(a), read_rows(b)
-    _expect_alike(a, read_meta(a)["fingerprint"], b, read_meta(b)["fingerprint"])
+    rows, metas = (read_rows(a), read_rows(b)), (read_meta(a), read_meta(b))
+    _expect_alike(a, metas[0]["fingerprint"], b, metas[1]["fingerprint"])
     pairing = pair_rows(*rows)
     if not pairing.pairs:
         raise MismatchError(
             f"{a} ({len(rows[0])} episodes) and {b} ({len(rows[1])}) have no start in common: expected evaluations of"
             " the same benchmark; judge both with the same `praxia eval --benchmark`"
         )
-    return pairing
+    return replace(pairing, stopped=any(map(was_stopped, metas)))
+
+
+def was_stopped(meta: Mapping[str, Any]) -> bool:
+    """Whether what `meta` describes may have been stopped when a comparison was decided."""
+    return bool(meta.get("until_decided"))
 
 
 def pair_rows(a: Iterable[Row], b: Iterable[Row]) -> Pairing:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import exp
 from typing import Any, Literal
 
+from praxia.core.errors import PraxiaError
 from praxia.results.anytime import ALPHA, confidence_sequence, is_decided, log_e_value, pairs_needed
 from praxia.results.paired import Counts, mcnemar_p_value, newcombe_interval
 from praxia.results.pairs import Pair, Pairing
@@ -37,6 +38,11 @@ class Comparison:
     def decided(self) -> bool:
         """Whether no further pair is needed."""
         return self._until_decided and is_decided(Counts(a_alone=self._alone[0], b_alone=self._alone[1]))
+
+    @property
+    def discordant(self) -> tuple[int, int]:
+        """At how many starts so far the first alone, and the second alone, succeeded."""
+        return self._alone[0], self._alone[1]
 
     def add(self, pair: Pair) -> None:
         """Count the next pair in planned order; one with an error is counted as such and says nothing."""
@@ -94,7 +100,8 @@ class Comparison:
         return list(confidence_sequence(counts) if self._until_decided else newcombe_interval(counts))
 
     def _per_task(self) -> dict[str, dict[str, Any]]:
-        tasks = dict.fromkeys(pair.task for pair in self._pairs)
+        # Pairs come in an order of tasks that is drawn anew each round.
+        tasks = sorted({pair.task for pair in self._pairs})
         counted = {task: _counts([pair for pair in self._pairs if pair.task == task]) for task in tasks}
         p_values = [mcnemar_p_value(counts) for counts in counted.values()]
         return {
@@ -111,7 +118,16 @@ class Comparison:
 
 
 def judge(pairing: Pairing, *, until_decided: bool) -> dict[str, Any]:
-    """The verdict on pairs that are all there: on all of them, or on as many as it takes."""
+    """The verdict on pairs that are all there: on all of them, or on as many as it takes.
+
+    Raises:
+        PraxiaError: all of them, but their number was not fixed beforehand.
+    """
+    if pairing.stopped and not until_decided:
+        raise PraxiaError(
+            "these results are of a comparison that stopped when it was decided, and an exact test needs a number of"
+            " pairs that was fixed beforehand: use --until-decided"
+        )
     comparison = Comparison(until_decided=until_decided, unpaired=pairing.unpaired)
     for pair in pairing.pairs:
         if comparison.decided:

@@ -125,9 +125,13 @@ def _kind_of_name(policy: str) -> str:
 
 
 def _name_in(command: str) -> str | None:
-    """The policy in `praxia eval POLICY ...`: what was typed, or for a path the folder of its run."""
-    words = [word for word in shlex.split(command)[2:] if not word.startswith("-")]
-    if not words:
+    """The policy in `praxia eval POLICY ...`: what was typed, or for a path the folder of its run.
+
+    A comparison has two, and names its files after them.
+    """
+    words = [word for word in shlex.split(command)[1:] if not word.startswith("-")]
+    if len(words) < 2 or words[0] == "compare":
         return None
+    words = words[1:]
     path = Path(words[0])
     return path.parent.name if path.name == "policy" and path.parent.name else path.name

@@ -13,6 +13,7 @@ __all__ = ["leaderboard_table"]
 
 _CAPTION = "Places that cannot be excluded: policies are tied unless a paired test (McNemar, Holm) says otherwise."
 _ADJUSTED = " Adjusted: for what other policies did at these starts and at others."
+_MEANS = {"macro": "mean over tasks", "macro_of_groups": "mean over groups", "adjusted": "adjusted"}
 _UNRANKED = {"privileged": "privileged", "control": "control", "policy": "–"}
 
 
@@ -25,10 +26,10 @@ def leaderboard_table(table: Mapping[str, Any]) -> Table:
     shown.caption, shown.caption_justify = _caption(table), "left"
     shown.add_column("place", no_wrap=True)
     shown.add_column("file", overflow="fold")
-    for name in ("n", "errors", "success", "95% interval", "mean over tasks", "adjusted"):
+    means = [name for name in _MEANS if any(one[name] for one in table["entries"])]
+    for name in ("n", "errors", "success", "95% interval", *(_MEANS[name] for name in means)):
         shown.add_column(name, justify="right")
     for one in table["entries"]:
-        macro, adjusted = one["macro"], one["adjusted"]
         shown.add_row(
             _place(one),
             Text(one["file"] + ("*" if one["differs"] else "")),
@@ -36,10 +37,13 @@ def leaderboard_table(table: Mapping[str, Any]) -> Table:
             str(one["errors"]),
             percent(one["success"]),
             interval(one),
-            f"{percent(macro['success'])} {interval(macro)}",
-            f"{percent(adjusted['success'])} {interval(adjusted)}" if adjusted else "",
+            *(f"{percent(one[name]['success'])} {interval(one[name])}" if one[name] else "" for name in means),
         )
     return shown
+
+
+def _is_privileged(table: Mapping[str, Any]) -> bool:
+    return any(one["privilege"] == "privileged state" for one in table["entries"])
 
 
 def _place(one: Mapping[str, Any]) -> str:
@@ -50,8 +54,11 @@ def _place(one: Mapping[str, Any]) -> str:
 
 
 def _caption(table: Mapping[str, Any]) -> str:
-    said = _CAPTION + (_ADJUSTED if any(one["adjusted"] for one in table["entries"]) else "")
+    said = "Every policy here knows what a robot cannot measure. " if _is_privileged(table) else ""
+    said += _CAPTION + (_ADJUSTED if any(one["adjusted"] for one in table["entries"]) else "")
     if unpaired := sum(one["test"] == "fisher" for one in table["comparisons"]):
         said += f" {unpaired} of {len(table['comparisons'])} tests are unpaired (Fisher): too few starts in common."
+    if stopped := [one["file"] for one in table["entries"] if one["until_decided"]]:
+        said += f" Of comparisons that stopped when decided, not of a fixed number: {', '.join(stopped)}."
     said += "".join(f" *{one['file']}: {one['differs']}." for one in table["entries"] if one["differs"])
     return said
