@@ -1,6 +1,5 @@
 """`praxia eval CKPT|expert|zero|random --benchmark NAME --episodes N --out F.jsonl [--as BODY] [--ensemble 0.01]`."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,6 +7,7 @@ from typing import Annotated, Any
 import tyro
 
 from praxia.cli.console import STDERR, command_line, counting
+from praxia.evaluate.machine import default_workers
 
 __all__ = ["run"]
 
@@ -24,7 +24,7 @@ class Arguments:
     """Where the rows go: a new .jsonl file, or one to --resume."""
     episodes: int = 20
     """How many of each task."""
-    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one a core)")] = os.cpu_count() or 1
+    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one a core)")] = default_workers()
     control: str | None = None
     """Spoil one sense: swapped-image, frozen-state, shuffled-instruction or other-instruction."""
     bind_as: Annotated[str | None, tyro.conf.arg(name="as")] = None

@@ -1,7 +1,6 @@
 """Who is judged: a checkpoint, or one of the three policies that need none."""
 
 import hashlib
-import os
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from praxia.core.types import Policy
 from praxia.envs import find_family
 from praxia.evaluate.benchmarks import Benchmark
 from praxia.evaluate.fit import bound
+from praxia.evaluate.machine import available_cores
 
 __all__ = ["find_policy"]
 
@@ -41,7 +41,7 @@ def find_policy(
 
     from praxia.checkpoint.store import choose_device, load_policy
 
-    cores = os.cpu_count() or 1
+    cores = available_cores()
     threads = 1 if exact else max(1, cores - (workers or cores))
     torch.set_num_threads(threads)
     policy, digest = load_policy(Path(name), choose_device())
