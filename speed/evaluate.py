@@ -11,9 +11,10 @@ which success does not end. Every environment is built and has drawn once before
 compares 80 px under the profile "fast" with the straight loop at 480 px. Nothing is extrapolated: an episode is
 shorter than a benchmark's, and of the pictures that Praxia's side draws one an episode, at its end, is for nobody.
 
-`core_s_a_step` says where all cores' time goes, for one environment step: CPU time in physics, drawing, inference, and
-transport (all other work of the processes), and in `idle` what was used by none of them. On a machine that does
-something else too, that is in `idle`, and ratios are of no use: a straight loop loses more than several processes do.
+`core_s_a_step` says where all cores' time goes, for one environment step: CPU time in physics (an episode's reset
+too), drawing, inference, and transport (all other work of the processes), and in `idle` what was used by none of them.
+On a machine that does something else too that is in `idle`, and the ratios say little: `core_ratio_...` are then the
+better guess, those of a step's CPU time on one core to that of ours spread over all.
 
     python speed/evaluate.py [--episodes 4] [--steps 80] [--workers 2] [--json]
 """
@@ -40,7 +41,7 @@ from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.language import SubwordText
 from praxia.envs import build, find_family
 from praxia.evaluate.benchmarks import Benchmark, find_benchmark
-from praxia.evaluate.machine import default_workers
+from praxia.evaluate.machine import available_cores, default_workers
 from praxia.evaluate.plan import Evaluation, plan
 from praxia.evaluate.runner import SLOTS_PER_WORKER
 from praxia.heads.denoisers.residual_mlp import ResidualMLP
@@ -83,9 +84,12 @@ class Rate:
     def a_minute(self) -> float:
         return 60 * self.episodes / self.wall_s
 
+    @property
+    def cpu_s_a_step(self) -> float:
+        return sum(self.cpu_s.values()) / (self.episodes * self.steps)
+
     def to_json(self) -> dict[str, Any]:
-        cores = os.cpu_count() or 1
-        used = {**self.cpu_s, "idle": cores * self.wall_s - sum(self.cpu_s.values())}
+        used = {**self.cpu_s, "idle": available_cores() * self.wall_s - sum(self.cpu_s.values())}
         steps = self.episodes * self.steps
         return {
             "episodes": self.episodes,
@@ -123,8 +127,13 @@ class TimedEnv:
     def __init__(self, env: Env, folder: Path):
         self._env, self._file = env, folder / str(os.getpid())
         self.embodiment = env.embodiment
-        self.reset, self.privileged = env.reset, env.privileged
-        self.snapshot, self.restore, self.close = env.snapshot, env.restore, env.close
+        self.privileged, self.close = env.privileged, env.close
+        self.snapshot, self.restore = env.snapshot, env.restore
+
+    def reset(self, start: Start) -> None:
+        began_s = time.process_time()
+        self._env.reset(start)
+        _worker.add("physics", began_s)
 
     def step(self, action: np.ndarray) -> Outcome:
         began_s = time.process_time()
@@ -193,7 +202,9 @@ def straight_env(task: str, size: int) -> Any:
 
 def straight_episode(policy: Policy, env: Any, job: Job, steps: int, stopwatch: Stopwatch) -> None:
     env._last_rand_vec = np.array(job.start.payload["rand_vec"])
+    began_s = time.process_time()
     state, _ = env.reset()
+    stopwatch.add("physics", began_s)
     picture = straight_look(env, stopwatch)
     instruction = find_family("metaworld-lerobot").instructions[job.start.task]
     carry, chunk = policy.start(1), np.zeros((0, 4), np.float32)
@@ -236,7 +247,7 @@ def pooled(policy: Policy, jobs: Sequence[Job], workers: int, steps: int) -> Rat
 
 
 def inference_ms(policy: Policy, start: Start, size: int) -> float:
-    """The CPU time of a decision for one picture, at the fifth of nine."""
+    """The CPU time of a decision for one picture: the median of nine, after a first that is not counted."""
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 256, (size, size, 3), np.uint8)
     words = find_family("metaworld-lerobot").instructions[start.task]
@@ -273,10 +284,14 @@ def main() -> None:
         "praxia_224": pooled(policies[224], jobs(small, options.episodes), options.workers, options.steps),
         "praxia_fast": pooled(policies[80], jobs(fast, 16 * options.episodes), options.workers, options.steps),
     }
+    against = {"480": "straight_480", "224": "straight_224", "fast": "straight_480"}
+    sides = {name: (rates[f"praxia_{name}"], rates[straight_one]) for name, straight_one in against.items()}
     found = {
-        "ratio_480": round(rates["praxia_480"].a_minute / rates["straight_480"].a_minute, 1),
-        "ratio_224": round(rates["praxia_224"].a_minute / rates["straight_224"].a_minute, 1),
-        "ratio_fast": round(rates["praxia_fast"].a_minute / rates["straight_480"].a_minute, 1),
+        **{f"ratio_{name}": round(ours.a_minute / theirs.a_minute, 1) for name, (ours, theirs) in sides.items()},
+        **{
+            f"core_ratio_{name}": round(available_cores() * theirs.cpu_s_a_step / ours.cpu_s_a_step, 1)
+            for name, (ours, theirs) in sides.items()
+        },
         "inference_ms": round(thinking_ms, 1),
         "workers": options.workers,
         "steps": options.steps,

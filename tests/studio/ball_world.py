@@ -87,6 +87,8 @@ def judge(
     sha256: str = "5ee1" * 16,
     axis: str = "",
     groups: Mapping[str, Sequence[str]] | None = None,
+    averages_groups: bool = False,
+    privileged_state: bool = False,
 ) -> list[Row]:
     """Write results of real episodes to `out`: `outcomes` has for each task a letter an episode.
 
@@ -95,7 +97,8 @@ def judge(
     out.parent.mkdir(parents=True, exist_ok=True)
     store = ResultsStore(out)
     about = meta(benchmark, control, policy, sha256, out)
-    about["fingerprint"]["benchmark"] |= {"axis": axis, "groups": groups or {}}
+    averaged = {"groups": groups or {}, "averages_groups": averages_groups}
+    about["fingerprint"]["benchmark"] |= {"axis": axis, "privileged_state": privileged_state, **averaged}
     about["fingerprint"]["pace"] = {"executed_steps": 4 if ensemble is None else 1, "ensemble": ensemble}
     store.begin(about, resume=False)
     rows = []

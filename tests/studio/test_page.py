@@ -34,6 +34,17 @@ def test_the_headline_has_the_pooled_rate_its_interval_and_the_macro_mean(demo):
     assert "would make it 58.3%. The first: RuntimeError: the ball burst" in text
 
 
+def test_the_headline_has_what_the_field_publishes_and_says_what_was_privileged(tmp_path):
+    groups = {"easy": ["push", "turn"], "hard": ["lift"]}
+    outcomes = {"push": "sssf", "turn": "f", "lift": "s"}
+    judge(tmp_path / "x.jsonl", outcomes, groups=groups, averages_groups=True, privileged_state=True)
+    page = report([tmp_path / "x.jsonl"], tmp_path / "report.html", build=build).read_text()
+    text = re.sub(r"(\s|<[^>]*>)+", " ", page)
+    assert "macro: mean of 3 tasks 58.3% (" in text
+    assert "mean of easy, hard 68.8% (" in text
+    assert "not comparable privileged state" in text
+
+
 def test_controls_stand_below_it_with_their_distance_in_points(demo, document):
     rows = document(demo)
     name, success, interval, _, episodes, errors, points, made_by = rows.row("swapped-image")
