@@ -46,7 +46,7 @@ def test_nothing_is_drawn_unless_somebody_looks(monkeypatch):
     def refuse(*arguments, **options):
         raise AssertionError("drew")
 
-    monkeypatch.setattr("praxia.envs.metaworld.env.draw", refuse)
+    monkeypatch.setattr("praxia.envs.metaworld.shots.draw", refuse)
     env = begun("door-open")
     moved(env, 2)
     seen = env.look(())
