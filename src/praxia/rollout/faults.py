@@ -7,9 +7,9 @@ from praxia.core.types import Decision, Embodiment
 
 __all__ = ["FAR_WIDTHS", "malformed", "miscounted", "unexecutable"]
 
-# Policies overshoot their range and the robot's driver clips that: of 22,831 episodes of trained, barely trained and
-# scripted policies one went 1.6 widths beyond, and none of a finished training more than 1.0. Wrong units are factors
-# of 10 and more, and a network that diverges knows no bounds.
+# Policies overshoot their range and the robot's driver clips that. In 22,831 kept episodes none whose training was
+# finished went further than 1.0 widths beyond, and none after a few steps of training than 1.6 (docs/LOG.md). Wrong
+# units are factors of 10 and more, and a network that diverges knows no bounds.
 FAR_WIDTHS = 4.0
 
 
