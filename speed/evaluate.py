@@ -9,7 +9,7 @@ which success does not end. Every environment is built and has drawn once before
 
 `ratio_480` and `ratio_224` compare episodes a minute at that size and default quality on both sides; `ratio_fast`
 compares 80 px under the profile "fast" with the straight loop at 480 px. Nothing is extrapolated: an episode is
-shorter than a benchmark's, and of the pictures that Praxia's side draws one an episode, at its end, is for nobody.
+shorter than a benchmark's.
 
 `core_s_a_step` says where all cores' time goes, for one environment step: CPU time in physics (an episode's reset
 too), drawing, inference, and transport (all other work of the processes), and in `idle` what was used by none of them.

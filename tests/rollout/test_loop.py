@@ -233,3 +233,17 @@ def test_ensembling_reports_what_is_not_finite_at_the_step_of_which_it_speaks():
 
 def test_nothing_to_do_ends_at_once():
     assert run(Walker(), []) == []
+
+
+@pytest.mark.parametrize("recording", [None, Recording(("front",), snapshots=False)])
+def test_at_the_horizon_nothing_is_drawn_but_for_a_recording(recording: Recording | None):
+    made: list[ToyEnv] = []
+
+    def build_and_keep(spec: EnvSpec) -> ToyEnv:
+        made.append(ToyEnv(spec))
+        return made[-1]
+
+    slots = LocalSlots(1, build_and_keep)
+    (trace,) = rollout(Walker(), slots, [job(0, goal=1000.0)], pace=PACE, horizon=10, recording=recording)
+    assert trace.steps == 10
+    assert [step for step, _ in made[0].looks] == [0, 4, 8] + ([10] if recording else [])

@@ -342,8 +342,8 @@ class VectorEnv(Protocol):
     ) -> None:
         """Reset `slot` to `start` and look."""
 
-    def advance(self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool) -> None:
-        """Apply up to K actions, stopping where the episode ends (or succeeds, if asked); look once if it goes on."""
+    def advance(self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool, look: bool = True) -> None:
+        """Apply up to K actions, stopping where the episode ends (or succeeds, if asked); then `look` if it goes on."""
 
     def ready(self) -> list[Progress]:
         """Block until at least one slot has finished what it was asked; all that have, in slot order."""

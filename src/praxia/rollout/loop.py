@@ -103,7 +103,10 @@ def play(
             _plan(batch, decisions, horizon)
             for episode in batch:
                 if episode.error is None:
-                    slots.advance(episode.slot, episode.planned_actions, stop_on_success=steps_after_success == 0)
+                    actions = episode.planned_actions
+                    # At the horizon nobody decides any more: a picture of it would be drawn for a recording alone.
+                    look = recording is not None or episode.steps + len(actions) < horizon
+                    slots.advance(episode.slot, actions, stop_on_success=steps_after_success == 0, look=look)
                 else:
                     begin_next(episode.slot)
                     ended.append(episode)

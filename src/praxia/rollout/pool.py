@@ -55,11 +55,11 @@ class WorkerPool:
         watching = {"privileged": privileged, "snapshots": snapshots}
         self._ask(slot, "begin", (spec, start, tuple(cameras)), watching)
 
-    def advance(self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool) -> None:
+    def advance(self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool, look: bool = True) -> None:
         if slot in self._lost:
             self._failed.append(self._lost.pop(slot))
         else:
-            self._ask(slot, "advance", (actions, stop_on_success), {})
+            self._ask(slot, "advance", (actions, stop_on_success, look), {})
 
     def ready(self) -> list[Progress]:
         arrived: list[Progress] = []

@@ -68,7 +68,7 @@ class LocalSlots:
     one. A `PraxiaError` is bad input, not a crash: `ready` raises it.
 
     No observation is drawn where the episode is over (terminated, truncated, or successful and asked to stop
-    there): nobody would look at it.
+    there), or where the caller says that it will not look.
     """
 
     def __init__(self, num_slots: int, build: Build, num_idle: int = 2):
@@ -91,8 +91,8 @@ class LocalSlots:
         held.cameras, held.privileged, held.snapshots = tuple(cameras), privileged, snapshots
         self._asked[slot] = partial(self._begin, slot, spec, start)
 
-    def advance(self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool) -> None:
-        self._asked[slot] = partial(self._advance, slot, actions, stop_on_success)
+    def advance(self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool, look: bool = True) -> None:
+        self._asked[slot] = partial(self._advance, slot, actions, stop_on_success, look)
 
     def ready(self) -> list[Progress]:
         asked, self._asked = self._asked, {}
@@ -128,7 +128,7 @@ class LocalSlots:
         held.env.reset(start)
         return Progress(slot, *self._watch(held))
 
-    def _advance(self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool) -> Progress:
+    def _advance(self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool, look: bool) -> Progress:
         held = self._slots[slot]
         assert held.env is not None, f"slot {slot} was advanced before it was begun"
         outcomes: list[Outcome] = []
@@ -139,8 +139,10 @@ class LocalSlots:
             outcomes.append(held.env.step(action))
             last = outcomes[-1]
             if last.terminated or last.truncated or (stop_on_success and last.success):
-                return Progress(slot, None, None, tuple(outcomes), tuple(snapshots))
-        return Progress(slot, *self._watch(held), tuple(outcomes), tuple(snapshots))
+                look = False
+                break
+        watched = self._watch(held) if look else (None, None)
+        return Progress(slot, *watched, tuple(outcomes), tuple(snapshots))
 
     def _watch(self, held: _Slot) -> tuple[Observation, dict[str, np.ndarray] | None]:
         assert held.env is not None
