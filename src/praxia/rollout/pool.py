@@ -24,15 +24,15 @@ class WorkerPool:
 
     While a policy thinks about some slots the processes simulate the others. A slot's pictures travel through
     its own block of shared memory and are copied out of it, so an observation stays what it was. `build` must be
-    picklable: it is sent to every worker once. Each worker keeps up to `num_idle` unused environments.
+    picklable: it is sent to every worker once.
 
     A crash in an environment is `Progress.error` of its slot. A worker that dies is that for all its slots, which are
     `Progress.lost`, and another takes its place. Bad input (`PraxiaError`) in a worker is raised by `ready`.
     """
 
-    def __init__(self, num_workers: int, slots_per_worker: int, build: Build, num_idle: int = 2):
+    def __init__(self, num_workers: int, slots_per_worker: int, build: Build):
         self.num_slots = num_workers * slots_per_worker
-        self._arguments = (slots_per_worker, build, num_idle)
+        self._arguments = (slots_per_worker, build)
         self._workers = [Worker(_serve, *self._arguments) for _ in range(num_workers)]
         self._blocks: dict[int, SharedMemory] = {}
         self._busy: set[int] = set()
@@ -140,9 +140,9 @@ def _free(block: SharedMemory) -> None:
     block.unlink()
 
 
-def _serve(connection: Connection, num_slots: int, build: Build, num_idle: int) -> None:
+def _serve(connection: Connection, num_slots: int, build: Build) -> None:
     """The worker's side: one request at a time, in the order they came."""
-    slots = LocalSlots(num_slots, build, num_idle)
+    slots = LocalSlots(num_slots, build)
     blocks: dict[int, SharedMemory] = {}
     while True:
         verb, slot, name, arguments, options = connection.recv()

@@ -51,8 +51,8 @@ class InTurn(Generic[Item]):
     """Items in the order given, but for what is gained by leaving a group with whoever had it last.
 
     Of the `ahead` next items the first is taken whose group the same one had last, or nobody yet; if there is none, the
-    first of all. With a round of all groups in `ahead` everybody goes round among the same few groups, whose simulators
-    can stay, and helps out where a round would end late.
+    first of all. So neighbours of one group are one worker's, and with a round of all groups in `ahead` everybody goes
+    round among the same few groups, and helps out where a round would end late.
     """
 
     def __init__(self, items: Iterable[Item], group: Callable[[Item], Hashable], ahead: int):
