@@ -1,6 +1,7 @@
 import io
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import av
 import numpy as np
@@ -10,9 +11,10 @@ from ball_world import BODY, build, judge, run_episode
 from praxia.core.types import EnvSpec, Start
 from praxia.results.rows import Row
 from praxia.rollout.slots import LocalSlots
-from praxia.studio.film import Take, film_episodes, shoot, worth_seeing
+from praxia.studio.film import film, film_episodes, film_pairs, worth_seeing
 from praxia.studio.mp4 import encode_mp4
-from praxia.studio.sources import gather
+from praxia.studio.repetition import Episode, Take, repeat
+from praxia.studio.sources import ResultsFile, gather
 
 
 def decode(mp4):
@@ -32,19 +34,21 @@ def take(speed=0.03, goal=0.75, **changes):
     start = Start("ball", "push", {"goal": goal})
     actions, success_step = run_episode(start, speed)
     row = Row("b", "push", start.key, "p", None, "success", len(actions), success_step, 1.0, "", None, 0.0)
-    return Take(replace(row, **changes), EnvSpec("ball", "push", size=64), start, actions, "side", BODY.control_hz)
+    episode = Episode(ResultsFile(Path("x.jsonl"), (), {}), replace(row, **changes))
+    return Take(episode, EnvSpec("ball", "push", size=64), start, actions, BODY, "side")
 
 
-def shoot_one(one):
-    (film,) = shoot([one], LocalSlots(1, build))
-    return film
+def shoot(*takes):
+    """One film of all takes, side by side."""
+    done = dict(repeat(dict(enumerate(takes)), LocalSlots(2, build)))
+    return film(*(done[place] for place in sorted(done)))
 
 
 def test_a_film_shows_every_third_step_at_the_robots_own_speed():
-    film = shoot_one(take())
-    assert film.mismatch is None
-    assert film.instruction == "roll <b>push</b>"
-    stream, frames = decode(film.mp4)
+    shown = shoot(take())
+    assert shown.mismatches == ()
+    assert shown.instruction == "roll <b>push</b>"
+    stream, frames = decode(shown.mp4)
     # 26 steps: the start, eight times three steps, and two more; then the end stands half a second.
     assert len(frames) == 1 + 9 + 13
     assert float(stream.average_rate) == pytest.approx(80 / 3, rel=1e-3)
@@ -54,7 +58,7 @@ def test_a_film_shows_every_third_step_at_the_robots_own_speed():
 
 
 def test_films_keep_to_what_browsers_play():
-    stream, _ = decode(shoot_one(take()).mp4)
+    stream, _ = decode(shoot(take()).mp4)
     assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
     mp4 = encode_mp4([np.zeros((64, 64, 3), np.uint8)], 10.0)
     assert mp4.index(b"moov") < mp4.index(b"mdat"), "the index comes first"
@@ -66,8 +70,8 @@ def test_the_same_pictures_make_the_same_film():
 
 
 def test_another_outcome_than_the_row_has_is_said():
-    film = shoot_one(take(success_step=20))
-    counted, repeated = film.mismatch.split(", but its ")
+    (mismatch,) = shoot(take(success_step=20)).mismatches
+    counted, repeated = mismatch.split(", but its ")
     assert counted == "counted was success at step 20 in 26 steps"
     assert repeated == "repetition had success at step 26 in 26 steps"
 
@@ -75,9 +79,45 @@ def test_another_outcome_than_the_row_has_is_said():
 def test_a_crash_of_the_repetition_is_said_and_what_was_seen_is_kept():
     one = take()
     start = Start("ball", "push", {"goal": 0.75, "crash_at": 10})
-    film = shoot_one(replace(one, start=start))
-    assert film.mismatch == "the repetition crashed: RuntimeError: the ball burst"
-    assert len(decode(film.mp4)[1]) == 4 + 13
+    shown = shoot(replace(one, start=start))
+    assert shown.mismatches == ("the repetition crashed: RuntimeError: the ball burst",)
+    assert len(decode(shown.mp4)[1]) == 4 + 13
+
+
+def test_two_episodes_stand_side_by_side_and_the_shorter_waits_at_its_end():
+    fast, slow = take(speed=0.03), take(speed=0.015)
+    shown = shoot(fast, slow)
+    assert [row.steps for row in shown.rows] == [26, 51]
+    _, frames = decode(shown.mp4)
+    # 51 steps are 17 times three, and the start; the end stands half a second.
+    assert len(frames) == 1 + 17 + 13
+    assert frames[0].shape == (32, 32 + 8 + 32, 3)
+    halves = [[where_the_ball_is(frame[:, :32]), where_the_ball_is(frame[:, 40:])] for frame in (frames[6], frames[17])]
+    assert halves[0] == pytest.approx([0.54, 0.27], abs=0.03)
+    assert halves[1] == pytest.approx([0.77, 0.77], abs=0.03)
+
+
+def test_pairs_are_filmed_in_worker_processes_in_the_order_asked_for(tmp_path):
+    judge(tmp_path / "a.jsonl", {"push": "sf"})
+    judge(tmp_path / "b.jsonl", {"push": "fs"}, policy="other", sha256="0ther")
+    a, b = gather([tmp_path]).results
+    first, second = film_pairs([(Episode(a, x), Episode(b, y)) for x, y in zip(a.rows, b.rows, strict=True)], build)
+    assert [row.status for row in first.rows] == ["success", "failure"]
+    assert [row.status for row in second.rows] == ["failure", "success"]
+    assert first.mismatches == second.mismatches == ()
+    assert decode(first.mp4)[1][0].shape == (256, 520, 3)
+
+
+def test_a_pair_of_which_one_cannot_be_repeated_has_no_film_and_says_why(tmp_path):
+    judge(tmp_path / "a.jsonl", {"push": "s"})
+    (row,) = judge(tmp_path / "b.jsonl", {"push": "f"}, policy="other", sha256="0ther")
+    (tmp_path / "b.actions" / f"{row.start}.safetensors").unlink()
+    a, b = gather([tmp_path]).results
+    (shown,) = film_pairs([(Episode(a, a.rows[0]), Episode(b, b.rows[0]))], build)
+    assert shown.mp4 is None
+    assert shown.instruction == "roll <b>push</b>"
+    (mismatch,) = shown.mismatches
+    assert row.start in mismatch
 
 
 def test_a_draw_by_lot_and_not_the_first_in_the_file(tmp_path):
@@ -96,10 +136,10 @@ def test_a_draw_by_lot_and_not_the_first_in_the_file(tmp_path):
 def test_films_of_a_results_file_are_made_in_worker_processes(tmp_path):
     judge(tmp_path / "x.jsonl", {"push": "sf", "turn": "f"})
     films = film_episodes(gather([tmp_path]).results[0], build)
-    assert [(film.row.task, film.row.status, film.mismatch) for film in films] == [
-        ("push", "success", None),
-        ("push", "failure", None),
-        ("turn", "failure", None),
+    assert [(one.rows[0].task, one.rows[0].status, one.mismatches) for one in films] == [
+        ("push", "success", ()),
+        ("push", "failure", ()),
+        ("turn", "failure", ()),
     ]
     assert decode(films[0].mp4)[1][0].shape == (256, 256, 3)
 
@@ -107,9 +147,9 @@ def test_films_of_a_results_file_are_made_in_worker_processes(tmp_path):
 def test_a_film_without_its_actions_says_so(tmp_path):
     (row,) = judge(tmp_path / "x.jsonl", {"push": "s"})
     (tmp_path / "x.actions" / f"{row.start}.safetensors").unlink()
-    (film,) = film_episodes(gather([tmp_path]).results[0], build)
-    assert film.mp4 is None
-    assert row.start in film.mismatch
+    (shown,) = film_episodes(gather([tmp_path]).results[0], build)
+    assert shown.mp4 is None
+    assert row.start in shown.mismatches[0]
 
 
 @pytest.mark.gl
@@ -126,10 +166,10 @@ def test_metaworld_is_filmed(tmp_path):
     row = Row("m", "door-open", start.key, "zero", None, "failure", 12, None, 0.0, "", None, 0.1)
     store.append(row, Replay(spec, start, np.zeros((12, 4), np.float32)))
     store.close()
-    (film,) = film_episodes(gather([out]).results[0], build)
-    assert film.mismatch is None
-    assert film.instruction == family.instructions["door-open"]
-    _, frames = decode(film.mp4)
+    (shown,) = film_episodes(gather([out]).results[0], build)
+    assert shown.mismatches == ()
+    assert shown.instruction == family.instructions["door-open"]
+    _, frames = decode(shown.mp4)
     assert len(frames) == 1 + 4 + 13
     assert frames[0].shape == (256, 256, 3)
     assert frames[0].std() > 20, "there is something to see"

@@ -1,90 +1,58 @@
-"""Films of judged episodes, made by doing their stored actions again in the simulator.
+"""Films of judged episodes: one by itself, or two from the same start side by side."""
 
-Nothing is drawn during an evaluation but what the policy asks for. Starts and actions are kept, and the same start
-and actions give the same episode, so a film is made when somebody wants to look. The repetition's outcome is
-compared with the row: a film that shows something else than what was counted says so.
-"""
-
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import UInt8
 
-from praxia.core.errors import DataError
-from praxia.core.types import Embodiment, EnvSpec, Outcome, Progress, Start, VectorEnv
 from praxia.results.rows import Row
-from praxia.results.store import read_replay
-from praxia.rollout.pool import WorkerPool
 from praxia.rollout.slots import Build
 from praxia.studio.mp4 import encode_mp4
+from praxia.studio.repetition import Episode, Repetition, repeat_episodes, repeat_pairs
 from praxia.studio.sources import ResultsFile
 
-__all__ = ["Film", "Take", "film_episodes", "shoot", "worth_seeing"]
+__all__ = ["Film", "film", "film_episodes", "film_pairs", "worth_seeing"]
 
-_PICTURES_HZ = 25
-# Drawn at twice the size of the film and averaged: the fast render profiles do not smooth edges.
-_DRAWN_PX = 512
-
-
-@dataclass(frozen=True)
-class Take:
-    """One episode to film: its row, its start in the environment `spec`, and the T actions that were executed.
-
-    `camera` is one of the environment's, `control_hz` its rate.
-    """
-
-    row: Row
-    spec: EnvSpec
-    start: Start
-    actions: Float32[np.ndarray, "T A"]
-    camera: str
-    control_hz: float
-
-    @property
-    def stride(self) -> int:
-        """Control steps from picture to picture."""
-        return max(1, round(self.control_hz / _PICTURES_HZ))
+# Between the pictures of a film of two; pictures stay even.
+_GAP_PX = 8
 
 
 @dataclass(frozen=True)
 class Film:
-    """A filmed episode. `mp4` plays at the robot's own speed; None: nothing could be filmed.
+    """Episodes of `rows` from one start, from left to right.
 
-    `mismatch` says how the repetition differed from the row, or why there is none; None: it ended the same.
+    `mp4` plays at the robot's own speed; None: nothing could be filmed. A shorter episode's last picture stands until
+    the longest is over. `mismatches` say how a repetition differed from its row, or why there is none.
     """
 
-    row: Row
+    rows: tuple[Row, ...]
     instruction: str
     mp4: bytes | None
-    mismatch: str | None
+    mismatches: tuple[str, ...]
+
+
+def film(*repetitions: Repetition) -> Film:
+    """One film of repetitions from one start."""
+    return Film(
+        tuple(one.episode.row for one in repetitions),
+        repetitions[0].instruction or repetitions[-1].instruction,
+        _mp4(repetitions) if all(one.pictures for one in repetitions) else None,
+        tuple(one.mismatch for one in repetitions if one.mismatch is not None),
+    )
 
 
 def film_episodes(results: ResultsFile, build: Build) -> list[Film]:
-    """A success and a failure of each task, filmed in as many processes as there are cores.
+    """A success and a failure of each task."""
+    chosen = [Episode(results, row) for row in worth_seeing(results.rows)]
+    films = {place: film(one) for place, one in repeat_episodes(chosen, build, pictures=True)}
+    return [films[place] for place in sorted(films)]
 
-    `build` must be picklable. An episode whose actions are not there becomes a film that says so.
-    """
-    takes: list[Take] = []
-    films: dict[str, Film] = {}
-    chosen = worth_seeing(results.rows)
-    body: Embodiment | None = None
-    for row in chosen:
-        try:
-            replay = read_replay(results.path, row.start)
-        except DataError as error:
-            films[row.start] = Film(row, "", None, str(error))
-            continue
-        # The scene itself, whatever a control showed to the policy.
-        spec = replace(replay.spec, size=_DRAWN_PX, wrappers=())
-        body = body or _body(spec, build)
-        takes.append(Take(row, spec, replay.start, replay.actions, body.cameras[0].name, body.control_hz))
-    if takes:
-        with closing(WorkerPool(min(len(takes), os.cpu_count() or 1), 1, build)) as slots:
-            films |= {one.row.start: one for one in shoot(takes, slots)}
-    return [films[row.start] for row in chosen]
+
+def film_pairs(pairs: Sequence[tuple[Episode, Episode]], build: Build) -> list[Film]:
+    """Each two episodes, which began at the same start, side by side."""
+    films = {place: film(*both) for place, both in repeat_pairs(pairs, build, pictures=True)}
+    return [films[place] for place in sorted(films)]
 
 
 def worth_seeing(rows: Sequence[Row]) -> list[Row]:
@@ -100,84 +68,14 @@ def worth_seeing(rows: Sequence[Row]) -> list[Row]:
     return chosen
 
 
-def shoot(takes: Sequence[Take], slots: VectorEnv) -> Iterator[Film]:
-    """One film a take, as they are finished; as many at once as there are slots."""
-    waiting = list(takes)[::-1]
-    shooting: dict[int, _Shooting] = {}
-
-    def begin(slot: int) -> None:
-        if waiting:
-            take = waiting.pop()
-            shooting[slot] = _Shooting(take)
-            slots.begin(slot, take.spec, take.start, (take.camera,))
-
-    for slot in range(slots.num_slots):
-        begin(slot)
-    while shooting:
-        for progress in slots.ready():
-            scene = shooting[progress.slot]
-            scene.see(progress)
-            actions = scene.next_actions()
-            if len(actions):
-                slots.advance(progress.slot, actions, stop_on_success=False)
-            else:
-                del shooting[progress.slot]
-                begin(progress.slot)
-                yield scene.finish()
+def _mp4(repetitions: Sequence[Repetition]) -> bytes:
+    most = max(len(one.pictures) for one in repetitions)
+    held = [[*one.pictures, *[one.pictures[-1]] * (most - len(one.pictures))] for one in repetitions]
+    return encode_mp4([_beside(pictures) for pictures in zip(*held, strict=True)], repetitions[0].picture_hz)
 
 
-def _body(spec: EnvSpec, build: Build) -> Embodiment:
-    env = build(spec)
-    try:
-        return env.embodiment
-    finally:
-        env.close()
-
-
-@dataclass
-class _Shooting:
-    """A take under way: what was seen so far."""
-
-    take: Take
-    instruction: str = ""
-    pictures: list[np.ndarray] = field(default_factory=list)
-    outcomes: list[Outcome] = field(default_factory=list)
-    error: str | None = None
-
-    def see(self, progress: Progress) -> None:
-        self.error = progress.error
-        self.outcomes.extend(progress.outcomes)
-        if progress.observation is not None:
-            self.instruction = progress.observation.instruction
-            self.pictures.append(_halved(progress.observation.images[self.take.camera]))
-
-    def next_actions(self) -> Float32[np.ndarray, "K A"]:
-        """The next few stored actions; none when all were done, or the episode cannot go on."""
-        last = self.outcomes[-1] if self.outcomes else None
-        over = self.error is not None or (last is not None and (last.terminated or last.truncated))
-        done = len(self.take.actions) if over else len(self.outcomes)
-        return self.take.actions[done : done + self.take.stride]
-
-    def finish(self) -> Film:
-        mp4 = encode_mp4(self.pictures, self.take.control_hz / self.take.stride) if self.pictures else None
-        return Film(self.take.row, self.instruction, mp4, self._mismatch())
-
-    def _mismatch(self) -> str | None:
-        row = self.take.row
-        if self.error is not None:
-            return f"the repetition crashed: {self.error}"
-        first = next((step for step, outcome in enumerate(self.outcomes, 1) if outcome.success), None)
-        steps = len(self.outcomes)
-        if (steps, first) == (row.steps, row.success_step):
-            return None
-        return f"counted was {_outcome(row.steps, row.success_step)}, but its repetition had {_outcome(steps, first)}"
-
-
-def _halved(picture: UInt8[np.ndarray, "Y X 3"]) -> UInt8[np.ndarray, "Y//2 X//2 3"]:
-    """The picture at half its size, each pixel the mean of four; Y and X are even."""
-    rows = picture[::2].astype(np.uint16) + picture[1::2]
-    return ((rows[:, ::2] + rows[:, 1::2] + 2) // 4).astype(np.uint8)
-
-
-def _outcome(steps: int, success_step: int | None) -> str:
-    return f"{f'success at step {success_step}' if success_step else 'no success'} in {steps} steps"
+def _beside(pictures: Sequence[UInt8[np.ndarray, "Y X 3"]]) -> UInt8[np.ndarray, "Y W 3"]:
+    """Pictures of one size in a row, with white between them."""
+    gap = np.full((len(pictures[0]), _GAP_PX, 3), 255, np.uint8)
+    parts = [part for picture in pictures for part in (gap, picture)]
+    return np.concatenate(parts[1:], axis=1)

@@ -1,18 +1,20 @@
-"""The films on the page: for each task a success and a failure."""
+"""Films on the page: for each task a success and a failure, and the frame that every film has."""
 
 from base64 import b64encode
 from collections.abc import Sequence
 
+from praxia.results.rows import Row
 from praxia.studio.film import Film
 from praxia.studio.markup import Markup, tag
+from praxia.studio.repetition import FILM_PX
 
-__all__ = ["film_wall"]
+__all__ = ["figure", "film_wall", "outcome"]
 
 
 def film_wall(films: Sequence[Film]) -> Markup:
     """All films, task after task."""
-    tasks = dict.fromkeys(film.row.task for film in films)
-    articles = [_task(task, [film for film in films if film.row.task == task]) for task in tasks]
+    tasks = dict.fromkeys(film.rows[0].task for film in films)
+    articles = [_task(task, [film for film in films if film.rows[0].task == task]) for task in tasks]
     text = (
         "One success and one failure of each task, where there is one: those whose start has the smallest hash, not "
         "those that look best. Made by executing the stored actions again from the stored start, at the robot's own "
@@ -21,22 +23,36 @@ def film_wall(films: Sequence[Film]) -> Markup:
     return tag("section", tag("h2", "Films"), tag("p", text, class_="soft"), tag("div", *articles, class_="films"))
 
 
-def _task(task: str, films: Sequence[Film]) -> Markup:
-    return tag("article", *(_figure(film) for film in films), aria_label=task)
+def figure(film: Film, lines: Sequence[object], label: str) -> Markup:
+    """A film over its task, `lines` of what it shows, the instruction, the start, and what went wrong with it.
 
-
-def _figure(film: Film) -> Markup:
-    row = film.row
-    succeeded = row.status == "success"
-    outcome = f"success after {row.success_step} steps" if succeeded else f"failure, {row.steps} steps"
+    `label` says what it shows to those who cannot see it.
+    """
+    row = film.rows[0]
     caption = [
         tag("strong", row.task),
-        tag("span", outcome, class_="good" if succeeded else "bad"),
+        *lines,
         tag("q", film.instruction) if film.instruction else None,
         tag("span", "start ", tag("code", row.start), class_="soft"),
-        tag("span", film.mismatch, class_="warning bad", role="note") if film.mismatch else None,
+        *(tag("span", text, class_="warning bad", role="note") for text in film.mismatches),
     ]
-    return tag("figure", _video(film, f"{row.task}: {outcome}"), tag("figcaption", *caption))
+    return tag("figure", _video(film, f"{row.task}: {label}"), tag("figcaption", *caption))
+
+
+def outcome(row: Row) -> tuple[str, str]:
+    """How an episode ended, and the class of that: "good" or "bad"."""
+    if row.status == "success":
+        return f"success after {row.success_step} steps", "good"
+    return f"{row.status}, {row.steps} steps", "bad"
+
+
+def _task(task: str, films: Sequence[Film]) -> Markup:
+    return tag("article", *(_single(film) for film in films), aria_label=task)
+
+
+def _single(film: Film) -> Markup:
+    text, class_ = outcome(film.rows[0])
+    return figure(film, [tag("span", text, class_=class_)], text)
 
 
 def _video(film: Film, label: str) -> Markup:
@@ -51,7 +67,7 @@ def _video(film: Film, label: str) -> Markup:
         muted=True,
         playsinline=True,
         preload="metadata",
-        width=256,
-        height=256,
+        width=FILM_PX * len(film.rows),
+        height=FILM_PX,
         aria_label=f"Film of {label}. Instruction: {film.instruction}",
     )

@@ -1,0 +1,204 @@
+"""Judged episodes done again: their stored actions from their stored start, watched on the way.
+
+Nothing is drawn during an evaluation but what the policy asks for. Starts and actions are kept, and the same start
+and actions give the same episode, so pictures are drawn and motion is measured when somebody wants to know. The
+repetition's outcome is compared with the row: what shows something else than what was counted says so.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from praxia.core.errors import DataError
+from praxia.core.types import Embodiment, EnvSpec, Outcome, Progress, Start, VectorEnv
+from praxia.results.rows import Row
+from praxia.results.store import read_replay
+from praxia.rollout.pool import WorkerPool
+from praxia.rollout.slots import Build
+from praxia.studio.sources import ResultsFile
+
+__all__ = ["FILM_PX", "Episode", "Repetition", "Take", "repeat", "repeat_episodes", "repeat_pairs"]
+
+_PICTURES_HZ = 25
+# The side of a picture, in pixels. It is drawn at twice that and averaged: fast render profiles do not smooth edges.
+FILM_PX = 256
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A row of a results file."""
+
+    results: ResultsFile
+    row: Row
+
+
+@dataclass(frozen=True)
+class Take:
+    """What to do again: an episode's start in the environment `spec` of `body`, and the T actions that were executed.
+
+    Pictures are taken by `camera`, one of the body's, 25 a second or fewer. With None nothing is drawn, and the state
+    is read after each step.
+    """
+
+    episode: Episode
+    spec: EnvSpec
+    start: Start
+    actions: Float32[np.ndarray, "T A"]
+    body: Embodiment
+    camera: str | None
+
+    @property
+    def stride(self) -> int:
+        """Control steps from look to look."""
+        return 1 if self.camera is None else max(1, round(self.body.control_hz / _PICTURES_HZ))
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """What was seen of an episode's repetition: at the start, after each stride, and at the end where it went on.
+
+    `mismatch` says how the repetition differed from the row, or why there is none; None: it ended the same. `body` is
+    None, and there are no `states`, where the episode could not be begun.
+    """
+
+    episode: Episode
+    instruction: str = ""
+    pictures: tuple[UInt8[np.ndarray, "Y X 3"], ...] = ()
+    states: tuple[Float32[np.ndarray, " S"], ...] = ()
+    body: Embodiment | None = None
+    picture_hz: float = 0.0
+    mismatch: str | None = None
+
+
+def repeat_episodes(episodes: Sequence[Episode], build: Build, *, pictures: bool) -> Iterator[tuple[int, Repetition]]:
+    """Repeat episodes of one benchmark in as many processes as there are cores; each comes with its place when done.
+
+    `build` must be picklable. An episode whose actions are not there becomes a repetition that says so.
+    """
+    takes: dict[int, Take] = {}
+    body: Embodiment | None = None
+    for place, episode in enumerate(episodes):
+        try:
+            replay = read_replay(episode.results.path, episode.row.start)
+        except DataError as error:
+            yield place, Repetition(episode, mismatch=str(error))
+            continue
+        # The scene itself, whatever a control showed to the policy.
+        spec = replace(replay.spec, size=2 * FILM_PX, wrappers=())
+        body = body or _body(spec, build)
+        camera = body.cameras[0].name if pictures else None
+        takes[place] = Take(episode, spec, replay.start, replay.actions, body, camera)
+    if takes:
+        with closing(WorkerPool(min(len(takes), os.cpu_count() or 1), 1, build)) as slots:
+            yield from repeat(takes, slots)
+
+
+def repeat_pairs(
+    pairs: Sequence[tuple[Episode, Episode]], build: Build, *, pictures: bool
+) -> Iterator[tuple[int, tuple[Repetition, Repetition]]]:
+    """As `repeat_episodes`; both of a pair come together, when both are done."""
+    halves: dict[int, Repetition] = {}
+    for place, done in repeat_episodes([episode for pair in pairs for episode in pair], build, pictures=pictures):
+        # The other half's place is one more or one less.
+        if place ^ 1 not in halves:
+            halves[place] = done
+        else:
+            other = halves.pop(place ^ 1)
+            yield place // 2, (done, other) if place % 2 == 0 else (other, done)
+
+
+def repeat(takes: Mapping[int, Take], slots: VectorEnv) -> Iterator[tuple[int, Repetition]]:
+    """One repetition a take, under the take's key, as they are finished; as many at once as there are slots."""
+    waiting = list(takes.items())[::-1]
+    running: dict[int, tuple[int, _Running]] = {}
+
+    def begin(slot: int) -> None:
+        if waiting:
+            key, take = waiting.pop()
+            running[slot] = key, _Running(take)
+            slots.begin(slot, take.spec, take.start, () if take.camera is None else (take.camera,))
+
+    for slot in range(slots.num_slots):
+        begin(slot)
+    while running:
+        for progress in slots.ready():
+            key, scene = running[progress.slot]
+            scene.see(progress)
+            actions = scene.next_actions()
+            if len(actions):
+                slots.advance(progress.slot, actions, stop_on_success=False)
+            else:
+                del running[progress.slot]
+                begin(progress.slot)
+                yield key, scene.finish()
+
+
+def _body(spec: EnvSpec, build: Build) -> Embodiment:
+    env = build(spec)
+    try:
+        return env.embodiment
+    finally:
+        env.close()
+
+
+@dataclass
+class _Running:
+    """A take under way: what was seen so far."""
+
+    take: Take
+    instruction: str = ""
+    pictures: list[np.ndarray] = field(default_factory=list)
+    states: list[np.ndarray] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    error: str | None = None
+
+    def see(self, progress: Progress) -> None:
+        self.error = progress.error
+        self.outcomes.extend(progress.outcomes)
+        if progress.observation is not None:
+            self.instruction = progress.observation.instruction
+            self.states.append(progress.observation.state)
+            if self.take.camera is not None:
+                self.pictures.append(_halved(progress.observation.images[self.take.camera]))
+
+    def next_actions(self) -> Float32[np.ndarray, "K A"]:
+        """The next few stored actions; none when all were done, or the episode cannot go on."""
+        last = self.outcomes[-1] if self.outcomes else None
+        over = self.error is not None or (last is not None and (last.terminated or last.truncated))
+        done = len(self.take.actions) if over else len(self.outcomes)
+        return self.take.actions[done : done + self.take.stride]
+
+    def finish(self) -> Repetition:
+        return Repetition(
+            self.take.episode,
+            self.instruction,
+            tuple(self.pictures),
+            tuple(self.states),
+            self.take.body,
+            self.take.body.control_hz / self.take.stride,
+            self._mismatch(),
+        )
+
+    def _mismatch(self) -> str | None:
+        row = self.take.episode.row
+        if self.error is not None:
+            return f"the repetition crashed: {self.error}"
+        first = next((step for step, outcome in enumerate(self.outcomes, 1) if outcome.success), None)
+        steps = len(self.outcomes)
+        if (steps, first) == (row.steps, row.success_step):
+            return None
+        return f"counted was {_outcome(row.steps, row.success_step)}, but its repetition had {_outcome(steps, first)}"
+
+
+def _halved(picture: UInt8[np.ndarray, "Y X 3"]) -> UInt8[np.ndarray, "Y//2 X//2 3"]:
+    """The picture at half its size, each pixel the mean of four; Y and X are even."""
+    rows = picture[::2].astype(np.uint16) + picture[1::2]
+    return ((rows[:, ::2] + rows[:, 1::2] + 2) // 4).astype(np.uint8)
+
+
+def _outcome(steps: int, success_step: int | None) -> str:
+    return f"{f'success at step {success_step}' if success_step else 'no success'} in {steps} steps"
