@@ -1,7 +1,10 @@
 """A ball that rolls to the right and succeeds beyond its goal; results of judged episodes in it, on disk."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +12,12 @@ import numpy as np
 
 from praxia.core.types import Camera, Embodiment, EnvSpec, Field, Observation, Outcome, Start
 from praxia.data.episode import Episode
+from praxia.results.motion import motion
 from praxia.results.rows import Row, actions_digest
 from praxia.results.store import Replay, ResultsStore
+from praxia.studio.comparison import compare
+from praxia.studio.page import page
+from praxia.studio.sources import gather
 
 BODY = Embodiment(
     name="ball",
@@ -42,12 +49,16 @@ class BallEnv:
         return Outcome(0.0, False, False, self.position >= self.goal)
 
     def look(self, cameras: Sequence[str]) -> Observation:
-        side = self.spec.size
-        down, across = np.mgrid[0:side, 0:side] / side
-        ball = np.hypot(down - 0.6, across - self.position) < 0.12
-        picture = np.where(ball[..., None], (200, 60, 30), (60, 90, 120)).astype(np.uint8)
         state = np.array([self.position], np.float32)
-        return Observation(dict.fromkeys(cameras, picture), state, f"roll <b>{self.spec.task}</b>", self.steps / 80)
+        images = {camera: self._draw() for camera in cameras}
+        return Observation(images, state, f"roll <b>{self.spec.task}</b>", self.steps / 80)
+
+    def _draw(self) -> np.ndarray:
+        place = np.arange(self.spec.size) / self.spec.size
+        ball = (place[:, None] - 0.6) ** 2 + (place - self.position) ** 2 < 0.12**2
+        picture = np.full((*ball.shape, 3), (60, 90, 120), np.uint8)
+        picture[ball] = (200, 60, 30)
+        return picture
 
     def privileged(self) -> Mapping[str, np.ndarray]:
         return {}
@@ -89,10 +100,13 @@ def judge(
     groups: Mapping[str, Sequence[str]] | None = None,
     averages_groups: bool = False,
     privileged_state: bool = False,
+    command: str | None = None,
+    **changes: Any,
 ) -> list[Row]:
     """Write results of real episodes to `out`: `outcomes` has for each task a letter an episode.
 
-    "s" succeeds after about 25 steps, "f" fails, "h" fails with half of its task done, "e" crashes.
+    "s" succeeds after about 25 steps, "f" rolls too slowly, "b" backwards, "h" fails with half of its task done, "e"
+    crashes. `changes` are made to the fingerprint, and `command` replaces that of an evaluation.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     store = ResultsStore(out)
@@ -100,22 +114,36 @@ def judge(
     averaged = {"groups": groups or {}, "averages_groups": averages_groups}
     about["fingerprint"]["benchmark"] |= {"axis": axis, "privileged_state": privileged_state, **averaged}
     about["fingerprint"]["pace"] = {"executed_steps": 4 if ensemble is None else 1, "ensemble": ensemble}
-    store.begin(about, resume=False)
+    about["fingerprint"] |= changes
+    store.begin({**about, "command": command or about["command"]}, resume=False)
     rows = []
     for task, letters in outcomes.items():
         for number, letter in enumerate(letters):
             start = Start("ball", task, {"goal": 0.75, "number": number})
-            actions, success_step = run_episode(start, (0.03 if letter == "s" else 0.005) + 0.0001 * number)
-            status: Any = {"s": "success", "f": "failure", "h": "failure", "e": "error"}[letter]
+            speed = {"s": 0.03, "b": -0.01}.get(letter, 0.005)
+            actions, success_step = run_episode(start, speed + 0.0001 * number)
+            status: Any = {"s": "success", "e": "error"}.get(letter, "failure")
             progress = {"s": 1.0, "h": 0.5}.get(letter, 0.0)
             error = "RuntimeError: the ball burst" if letter == "e" else None
             digest = actions_digest(actions)
             judged = (benchmark, task, start.key, sha256, control)
             row = Row(*judged, status, len(actions), success_step, progress, digest, error, 0.1)
+            row = replace(row, **asdict(motion(actions, BODY)))
             store.append(row, Replay(EnvSpec("ball", task, "fast", 64), start, actions))
             rows.append(row)
     store.close()
     return rows
+
+
+def page_without_films(root: Path) -> str:
+    """The page of everything in a folder, but for what takes a simulator."""
+    material = gather([root])
+    return page(material, compare(material), {})
+
+
+def text_of(html: str) -> str:
+    """What a page says, with single spaces."""
+    return unescape(re.sub(r"(\s|<[^>]*>)+", " ", html))
 
 
 def meta(benchmark: str, control: str | None, policy: str, sha256: str, out: Path) -> dict[str, Any]:

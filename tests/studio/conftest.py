@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from base64 import b64decode
+from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,7 @@ class Document(HTMLParser):
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.rows: list[list[str]] = []
+        self._in_cell = False
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
@@ -136,9 +138,14 @@ class Document(HTMLParser):
             self.rows.append([])
         if tag in ("td", "th"):
             self.rows[-1].append("")
+            self._in_cell = True
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self._in_cell = False
 
     def handle_data(self, data):
-        if self.rows and self.rows[-1]:
+        if self._in_cell:
             self.rows[-1][-1] += data
 
     def row(self, heading: str) -> list[str]:
@@ -149,6 +156,17 @@ class Document(HTMLParser):
 @pytest.fixture
 def document():
     return Document
+
+
+@pytest.fixture(scope="session")
+def repeater():
+    """Worker processes in which balls roll again."""
+    from ball_world import build
+
+    from praxia.studio.repetition import Repeater
+
+    with closing(Repeater(build)) as workers:
+        yield workers
 
 
 @pytest.fixture(scope="session")

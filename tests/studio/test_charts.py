@@ -54,3 +54,12 @@ def test_several_lines_have_a_legend_and_one_has_none():
     one, two = Series("first", [1.0], [1.0]), Series("<second>", [1.0], [2.0])
     assert "legend" not in line_chart("t", "x", [one])
     assert "&lt;second&gt;" in line_chart("t", "x", [one, two])
+
+
+@pytest.mark.parametrize("top", [25.0, 1e7, 1e200])
+def test_a_logarithmic_axis_of_any_length_has_a_few_round_ticks(top):
+    chart = line_chart("evidence", "pairs", [Series("e", [0.0, 1.0], [0.5, top])], log=True)
+    labels = re.findall(r'class="tick end"[^>]*>([^<]*)', chart)
+    assert 4 <= len(labels) <= 14
+    assert all(len(label) <= 5 and "e" not in label for label in labels), labels
+    assert all(0 <= x <= 560 and 0 <= y <= 260 for x, y in points(chart))

@@ -1,5 +1,6 @@
 import io
 import json
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from praxia.results.rows import Row
 from praxia.rollout.slots import LocalSlots
 from praxia.studio.film import film, film_episodes, film_pairs, worth_seeing
 from praxia.studio.mp4 import encode_mp4
-from praxia.studio.repetition import Episode, Take, repeat
+from praxia.studio.repetition import Episode, Repeater, Take, repeat
 from praxia.studio.sources import ResultsFile, gather
 
 
@@ -97,23 +98,23 @@ def test_two_episodes_stand_side_by_side_and_the_shorter_waits_at_its_end():
     assert halves[1] == pytest.approx([0.77, 0.77], abs=0.03)
 
 
-def test_pairs_are_filmed_in_worker_processes_in_the_order_asked_for(tmp_path):
+def test_pairs_are_filmed_in_worker_processes_in_the_order_asked_for(tmp_path, repeater):
     judge(tmp_path / "a.jsonl", {"push": "sf"})
     judge(tmp_path / "b.jsonl", {"push": "fs"}, policy="other", sha256="0ther")
     a, b = gather([tmp_path]).results
-    first, second = film_pairs([(Episode(a, x), Episode(b, y)) for x, y in zip(a.rows, b.rows, strict=True)], build)
+    first, second = film_pairs([(Episode(a, x), Episode(b, y)) for x, y in zip(a.rows, b.rows, strict=True)], repeater)
     assert [row.status for row in first.rows] == ["success", "failure"]
     assert [row.status for row in second.rows] == ["failure", "success"]
     assert first.mismatches == second.mismatches == ()
     assert decode(first.mp4)[1][0].shape == (256, 520, 3)
 
 
-def test_a_pair_of_which_one_cannot_be_repeated_has_no_film_and_says_why(tmp_path):
+def test_a_pair_of_which_one_cannot_be_repeated_has_no_film_and_says_why(tmp_path, repeater):
     judge(tmp_path / "a.jsonl", {"push": "s"})
     (row,) = judge(tmp_path / "b.jsonl", {"push": "f"}, policy="other", sha256="0ther")
     (tmp_path / "b.actions" / f"{row.start}.safetensors").unlink()
     a, b = gather([tmp_path]).results
-    (shown,) = film_pairs([(Episode(a, a.rows[0]), Episode(b, b.rows[0]))], build)
+    (shown,) = film_pairs([(Episode(a, a.rows[0]), Episode(b, b.rows[0]))], repeater)
     assert shown.mp4 is None
     assert shown.instruction == "roll <b>push</b>"
     (mismatch,) = shown.mismatches
@@ -133,9 +134,9 @@ def test_a_draw_by_lot_and_not_the_first_in_the_file(tmp_path):
     assert worth_seeing(rows[::-1])[-2:] == chosen[:2]
 
 
-def test_films_of_a_results_file_are_made_in_worker_processes(tmp_path):
+def test_films_of_a_results_file_are_made_in_worker_processes(tmp_path, repeater):
     judge(tmp_path / "x.jsonl", {"push": "sf", "turn": "f"})
-    films = film_episodes(gather([tmp_path]).results[0], build)
+    films = film_episodes(gather([tmp_path]).results[0], repeater)
     assert [(one.rows[0].task, one.rows[0].status, one.mismatches) for one in films] == [
         ("push", "success", ()),
         ("push", "failure", ()),
@@ -144,10 +145,10 @@ def test_films_of_a_results_file_are_made_in_worker_processes(tmp_path):
     assert decode(films[0].mp4)[1][0].shape == (256, 256, 3)
 
 
-def test_a_film_without_its_actions_says_so(tmp_path):
+def test_a_film_without_its_actions_says_so(tmp_path, repeater):
     (row,) = judge(tmp_path / "x.jsonl", {"push": "s"})
     (tmp_path / "x.actions" / f"{row.start}.safetensors").unlink()
-    (shown,) = film_episodes(gather([tmp_path]).results[0], build)
+    (shown,) = film_episodes(gather([tmp_path]).results[0], repeater)
     assert shown.mp4 is None
     assert row.start in shown.mismatches[0]
 
@@ -166,7 +167,8 @@ def test_metaworld_is_filmed(tmp_path):
     row = Row("m", "door-open", start.key, "zero", None, "failure", 12, None, 0.0, "", None, 0.1)
     store.append(row, Replay(spec, start, np.zeros((12, 4), np.float32)))
     store.close()
-    (shown,) = film_episodes(gather([out]).results[0], build)
+    with closing(Repeater(build)) as repeater:
+        (shown,) = film_episodes(gather([out]).results[0], repeater)
     assert shown.mismatches == ()
     assert shown.instruction == family.instructions["door-open"]
     _, frames = decode(shown.mp4)

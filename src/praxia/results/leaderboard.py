@@ -18,7 +18,7 @@ from praxia.results.rows import Row
 from praxia.results.statistics import holm
 from praxia.results.summary import summarise
 
-__all__ = ["leaderboard"]
+__all__ = ["leaderboard", "ranking"]
 
 
 def leaderboard(folder: Path) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def leaderboard(folder: Path) -> dict[str, Any]:
     for group in _by_benchmark(entries):
         benchmark = group[0].fingerprint["benchmark"]
         earlier = first.setdefault(benchmark["name"], benchmark)
-        tables.append({"benchmark": benchmark["name"], "differs": differences(earlier, benchmark), **_table(group)})
+        tables.append({"benchmark": benchmark["name"], "differs": differences(earlier, benchmark), **ranking(group)})
     return {"tables": tables, "unreadable": [{"file": name, "reason": why} for name, why in unreadable.items()]}
 
 
@@ -62,7 +62,8 @@ def _by_benchmark(entries: Sequence[Entry]) -> list[list[Entry]]:
     return groups
 
 
-def _table(entries: Sequence[Entry]) -> dict[str, Any]:
+def ranking(entries: Sequence[Entry]) -> dict[str, Any]:
+    """The entries and comparisons of a `leaderboard`'s TABLE, of results on one benchmark."""
     described = [_described(entry, entries) for entry in entries]
     ranked = [
         entry

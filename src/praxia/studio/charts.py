@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, floor, log10
+from math import ceil, floor, isclose, log10
 
 from praxia.studio.markup import Markup, join, tag
 
 __all__ = ["Series", "interval_bar", "line_chart"]
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
@@ -93,13 +95,21 @@ def _ticks(high: float) -> list[float]:
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 in every decade, from the last that is not above `low` to the first that is not below `high`."""
+    """Round numbers from the last that is not above `low` to the first that is not below `high`: ten at most.
+
+    1, 2 and 5 in every decade, or the powers of ten where these would be too many, or every second of them, ...
+    """
     decades = range(floor(log10(low)), ceil(log10(high)) + 1)
-    rungs = [factor * 10.0**decade for decade in decades for factor in (1, 2, 5)]
+    factors, stride = ((1, 2, 5), 1) if len(decades) <= 4 else ((1,), ceil(len(decades) / 9))
+    rungs = [factor * 10.0**decade for decade in decades[::stride] for factor in factors]
+    rungs += [rungs[-1] * 10.0**stride] * (stride > 1)
     first = max((rung for rung in rungs if rung <= low * 1.001), default=rungs[0])
     last = min((rung for rung in rungs if rung >= high * 0.999 and rung > first), default=rungs[-1])
     return [rung for rung in rungs if first <= rung <= last]
 
 
 def _short(value: float) -> str:
+    power = round(log10(value)) if value > 0 else 0
+    if not -4 < power < 6 and isclose(value, 10.0**power):
+        return f"10{str(power).translate(_RAISED)}"
     return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"

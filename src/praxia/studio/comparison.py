@@ -44,6 +44,13 @@ class Comparison:
         return tuple(one for one in self.all if not one.kind) or (self.main,)
 
     @property
+    def contenders(self) -> tuple[Evaluation, ...]:
+        """Those between which a verdict is asked for: the candidates; or the only one and the only reference."""
+        if len(self.candidates) == 1 and len(self.all) == 2 and not self.others[0].is_control:
+            return self.all
+        return self.candidates
+
+    @property
     def counts_parts(self) -> bool:
         """Whether some candidate's episode ended with a part of its task done, and not all."""
         return any(one.counts_parts for one in self.candidates)
@@ -70,7 +77,7 @@ def compare(material: Material) -> list[Comparison]:
     comparisons = []
     for name in dict.fromkeys(one.benchmark["name"] for one in evaluations):
         mine = [one for one in evaluations if one.benchmark["name"] == name]
-        main = min(mine, key=lambda one: (one.kind != "", one.ensemble is not None))
+        main = min(mine, key=lambda one: (one.kind != "", one.ensemble is not None, one.place))
         others = [_told_apart(one, main) for one in mine if one is not main]
         comparisons.append(Comparison(main, tuple(sorted(others, key=lambda one: _place(one.kind, _KINDS)))))
     return sorted(comparisons, key=lambda one: _place(one.axis, AXES))

@@ -78,6 +78,16 @@ class Evaluation:
         return self.fingerprint["policy_sha256"], self.ensemble
 
     @property
+    def place(self) -> int:
+        """0 or 1: whether its policy was named first or second in `praxia compare`."""
+        return 1 if self.source.path.stem in _policies_in(self.command)[1:] else 0
+
+    @property
+    def until_decided(self) -> bool:
+        """Whether its number of episodes was not fixed beforehand."""
+        return "--until-decided" in _words(self.command)
+
+    @property
     def privilege(self) -> str | None:
         """What the policy knew that a robot would not."""
         return privilege_of(self.source.meta)
@@ -104,7 +114,9 @@ def named(file: ResultsFile, runs: Sequence[TrainingRun]) -> Evaluation:
     """
     fingerprint = file.meta["fingerprint"]
     run = next((run for run in runs if run.made(fingerprint["policy_sha256"])), None)
-    policy = run.name if run else _name_in(file.meta["command"]) or file.path.stem
+    typed = _policies_in(file.meta["command"])
+    # A comparison leaves two files, each called by its policy.
+    policy = run.name if run else typed[0] if len(typed) == 1 else file.path.stem
     kind = fingerprint["control"] or (_kind_of_run(run, runs) if run else _kind_of_name(policy))
     one = Evaluation(file, policy, kind, kind or policy)
     return one if one.ensemble is None else replace(one, label=f"{one.label} (ensemble {one.ensemble:g})")
@@ -124,14 +136,20 @@ def _kind_of_name(policy: str) -> str:
     return next((kind for word, kind in _SAID_BY.items() if re.search(rf"(?<![a-z]){word}(?![a-z])", policy)), "")
 
 
-def _name_in(command: str) -> str | None:
-    """The policy in `praxia eval POLICY ...`: what was typed, or for a path the folder of its run.
+def _policies_in(command: str) -> list[str]:
+    """The one policy in `praxia eval POLICY ...`, or both in `praxia compare A B ...`, by what people call them.
 
-    A comparison has two, and names its files after them.
+    That is what was typed, or for a path the folder of its run. Two of one name are told apart as their files are.
     """
-    words = [word for word in shlex.split(command)[1:] if not word.startswith("-")]
-    if len(words) < 2 or words[0] == "compare":
-        return None
-    words = words[1:]
-    path = Path(words[0])
-    return path.parent.name if path.name == "policy" and path.parent.name else path.name
+    verb, *typed = [word for word in _words(command)[1:] if not word.startswith("-")] or [""]
+    paths = [Path(word) for word in typed[: 2 if verb == "compare" else 1]]
+    names = [path.parent.name if path.name == "policy" and path.parent.name else path.name for path in paths]
+    return names if len(set(names)) == len(names) else [f"{names[0]}-a", f"{names[1]}-b"]
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:
+        # What no shell would take was not written by us.
+        return command.split()

@@ -7,9 +7,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from praxia.results.rows import Row
-from praxia.rollout.slots import Build
 from praxia.studio.mp4 import encode_mp4
-from praxia.studio.repetition import Episode, Repetition, repeat_episodes, repeat_pairs
+from praxia.studio.repetition import Episode, Repeater, Repetition
 from praxia.studio.sources import ResultsFile
 
 __all__ = ["Film", "film", "film_episodes", "film_pairs", "worth_seeing"]
@@ -42,16 +41,16 @@ def film(*repetitions: Repetition) -> Film:
     )
 
 
-def film_episodes(results: ResultsFile, build: Build) -> list[Film]:
+def film_episodes(results: ResultsFile, repeater: Repeater) -> list[Film]:
     """A success and a failure of each task."""
     chosen = [Episode(results, row) for row in worth_seeing(results.rows)]
-    films = {place: film(one) for place, one in repeat_episodes(chosen, build, pictures=True)}
+    films = {place: film(one) for place, one in repeater.episodes(chosen, pictures=True)}
     return [films[place] for place in sorted(films)]
 
 
-def film_pairs(pairs: Sequence[tuple[Episode, Episode]], build: Build) -> list[Film]:
+def film_pairs(pairs: Sequence[tuple[Episode, Episode]], repeater: Repeater) -> list[Film]:
     """Each two episodes, which began at the same start, side by side."""
-    films = {place: film(*both) for place, both in repeat_pairs(pairs, build, pictures=True)}
+    films = {place: film(*both) for place, both in repeater.pairs(pairs, pictures=True)}
     return [films[place] for place in sorted(films)]
 
 

@@ -8,7 +8,7 @@ from praxia.studio.film import Film
 from praxia.studio.markup import Markup, tag
 from praxia.studio.repetition import FILM_PX
 
-__all__ = ["figure", "film_wall", "outcome"]
+__all__ = ["film_wall", "side_by_side"]
 
 
 def film_wall(films: Sequence[Film]) -> Markup:
@@ -23,7 +23,23 @@ def film_wall(films: Sequence[Film]) -> Markup:
     return tag("section", tag("h2", "Films"), tag("p", text, class_="soft"), tag("div", *articles, class_="films"))
 
 
-def figure(film: Film, lines: Sequence[object], label: str) -> Markup:
+def side_by_side(film: Film, names: tuple[str, str], lines: Sequence[object] = ()) -> Markup:
+    """A film of two episodes, which policies of these `names` made, over what became of both and more `lines`."""
+    said = [(f"{name}: {text}", class_) for name, (text, class_) in zip(names, map(_outcome, film.rows), strict=True)]
+    sides = [tag("span", text, class_=class_) for text, class_ in said]
+    return _figure(film, [tag("span", *sides, class_="sides"), *lines], "; ".join(text for text, _ in said))
+
+
+def _task(task: str, films: Sequence[Film]) -> Markup:
+    return tag("article", *(_single(film) for film in films), aria_label=task)
+
+
+def _single(film: Film) -> Markup:
+    text, class_ = _outcome(film.rows[0])
+    return _figure(film, [tag("span", text, class_=class_)], text)
+
+
+def _figure(film: Film, lines: Sequence[object], label: str) -> Markup:
     """A film over its task, `lines` of what it shows, the instruction, the start, and what went wrong with it.
 
     `label` says what it shows to those who cannot see it.
@@ -39,20 +55,11 @@ def figure(film: Film, lines: Sequence[object], label: str) -> Markup:
     return tag("figure", _video(film, f"{row.task}: {label}"), tag("figcaption", *caption))
 
 
-def outcome(row: Row) -> tuple[str, str]:
+def _outcome(row: Row) -> tuple[str, str]:
     """How an episode ended, and the class of that: "good" or "bad"."""
     if row.status == "success":
         return f"success after {row.success_step} steps", "good"
     return f"{row.status}, {row.steps} steps", "bad"
-
-
-def _task(task: str, films: Sequence[Film]) -> Markup:
-    return tag("article", *(_single(film) for film in films), aria_label=task)
-
-
-def _single(film: Film) -> Markup:
-    text, class_ = outcome(film.rows[0])
-    return figure(film, [tag("span", text, class_=class_)], text)
 
 
 def _video(film: Film, label: str) -> Markup:

@@ -4,17 +4,20 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 from praxia.studio.comparison import Comparison
-from praxia.studio.film import Film
+from praxia.studio.duel import duel_of
 from praxia.studio.films import film_wall
+from praxia.studio.footage import Footage
 from praxia.studio.generalisation import generalisation
 from praxia.studio.headline import headline
 from praxia.studio.markup import Markup, tag
 from praxia.studio.provenance import provenance
 from praxia.studio.recorded import dataset_section
 from praxia.studio.sources import Material
+from praxia.studio.standings import standings
 from praxia.studio.study_table import table_section
 from praxia.studio.tasks import task_table
 from praxia.studio.training import training_curves
+from praxia.studio.verdict import verdict_section
 
 __all__ = ["page"]
 
@@ -22,14 +25,17 @@ __all__ = ["page"]
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; media-src data:"
 
 
-def page(material: Material, comparisons: Sequence[Comparison], films: Mapping[str, Sequence[Film]]) -> str:
-    """The HTML of a report. `films` are by the name of the comparison whose main evaluation they show."""
+def page(material: Material, comparisons: Sequence[Comparison], footage: Mapping[str, Footage]) -> str:
+    """The HTML of a report. `footage` is by the name of the comparison that it is of."""
     sections = []
     for comparison in comparisons:
         axes = generalisation(comparisons) if comparison is comparisons[0] else None
-        sections += [headline(comparison), axes, task_table(comparison)]
-        if films.get(comparison.name):
-            sections.append(film_wall(films[comparison.name]))
+        shown = footage.get(comparison.name, Footage())
+        duel = duel_of(comparison)
+        sections += [headline(comparison), axes]
+        sections.append(verdict_section(duel, shown.discordant) if duel else standings(comparison))
+        sections.append(task_table(comparison))
+        sections += [film_wall(shown.films)] if shown.films else []
     sections[1:1] = [table_section(table) for table in material.tables]
     if material.runs:
         sections.append(training_curves(material.runs))

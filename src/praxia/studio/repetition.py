@@ -21,7 +21,7 @@ from praxia.rollout.pool import WorkerPool
 from praxia.rollout.slots import Build
 from praxia.studio.sources import ResultsFile
 
-__all__ = ["FILM_PX", "Episode", "Repetition", "Take", "repeat", "repeat_episodes", "repeat_pairs"]
+__all__ = ["FILM_PX", "Episode", "Repeater", "Repetition", "Take", "repeat"]
 
 _PICTURES_HZ = 25
 # The side of a picture, in pixels. It is drawn at twice that and averaged: fast render profiles do not smooth edges.
@@ -74,41 +74,60 @@ class Repetition:
     mismatch: str | None = None
 
 
-def repeat_episodes(episodes: Sequence[Episode], build: Build, *, pictures: bool) -> Iterator[tuple[int, Repetition]]:
-    """Repeat episodes of one benchmark in as many processes as there are cores; each comes with its place when done.
+class Repeater:
+    """Repeats judged episodes in as many processes as there are cores; they start with the first episode.
 
-    `build` must be picklable. An episode whose actions are not there becomes a repetition that says so.
+    `build` must be picklable.
     """
-    takes: dict[int, Take] = {}
-    body: Embodiment | None = None
-    for place, episode in enumerate(episodes):
-        try:
-            replay = read_replay(episode.results.path, episode.row.start)
-        except DataError as error:
-            yield place, Repetition(episode, mismatch=str(error))
-            continue
+
+    def __init__(self, build: Build):
+        self._build = build
+        self._bodies: dict[str, Embodiment] = {}
+        self._slots: WorkerPool | None = None
+
+    def episodes(self, episodes: Sequence[Episode], *, pictures: bool) -> Iterator[tuple[int, Repetition]]:
+        """Each episode's repetition with its place among `episodes`, as they are done: take all of them.
+
+        An episode whose actions are not there becomes a repetition that says so.
+        """
+        takes: dict[int, Take] = {}
+        for place, episode in enumerate(episodes):
+            try:
+                takes[place] = self._take(episode, pictures)
+            except DataError as error:
+                yield place, Repetition(episode, mismatch=str(error))
+        if takes:
+            self._slots = self._slots or WorkerPool(os.cpu_count() or 1, 1, self._build)
+            yield from repeat(takes, self._slots)
+
+    def pairs(
+        self, pairs: Sequence[tuple[Episode, Episode]], *, pictures: bool
+    ) -> Iterator[tuple[int, tuple[Repetition, Repetition]]]:
+        """As `episodes`; both of a pair come together, when both are done."""
+        halves: dict[int, Repetition] = {}
+        for place, done in self.episodes([episode for pair in pairs for episode in pair], pictures=pictures):
+            # The other half's place is one more or one less.
+            if place ^ 1 not in halves:
+                halves[place] = done
+            else:
+                other = halves.pop(place ^ 1)
+                yield place // 2, (done, other) if place % 2 == 0 else (other, done)
+
+    def close(self) -> None:
+        """End the processes."""
+        if self._slots is not None:
+            self._slots.close()
+            self._slots = None
+
+    def _take(self, episode: Episode, pictures: bool) -> Take:
+        replay = read_replay(episode.results.path, episode.row.start)
         # The scene itself, whatever a control showed to the policy.
         spec = replace(replay.spec, size=2 * FILM_PX, wrappers=())
-        body = body or _body(spec, build)
-        camera = body.cameras[0].name if pictures else None
-        takes[place] = Take(episode, spec, replay.start, replay.actions, body, camera)
-    if takes:
-        with closing(WorkerPool(min(len(takes), os.cpu_count() or 1), 1, build)) as slots:
-            yield from repeat(takes, slots)
-
-
-def repeat_pairs(
-    pairs: Sequence[tuple[Episode, Episode]], build: Build, *, pictures: bool
-) -> Iterator[tuple[int, tuple[Repetition, Repetition]]]:
-    """As `repeat_episodes`; both of a pair come together, when both are done."""
-    halves: dict[int, Repetition] = {}
-    for place, done in repeat_episodes([episode for pair in pairs for episode in pair], build, pictures=pictures):
-        # The other half's place is one more or one less.
-        if place ^ 1 not in halves:
-            halves[place] = done
-        else:
-            other = halves.pop(place ^ 1)
-            yield place // 2, (done, other) if place % 2 == 0 else (other, done)
+        if spec.env not in self._bodies:
+            with closing(self._build(spec)) as env:
+                self._bodies[spec.env] = env.embodiment
+        body = self._bodies[spec.env]
+        return Take(episode, spec, replay.start, replay.actions, body, body.cameras[0].name if pictures else None)
 
 
 def repeat(takes: Mapping[int, Take], slots: VectorEnv) -> Iterator[tuple[int, Repetition]]:
@@ -135,14 +154,6 @@ def repeat(takes: Mapping[int, Take], slots: VectorEnv) -> Iterator[tuple[int, R
                 del running[progress.slot]
                 begin(progress.slot)
                 yield key, scene.finish()
-
-
-def _body(spec: EnvSpec, build: Build) -> Embodiment:
-    env = build(spec)
-    try:
-        return env.embodiment
-    finally:
-        env.close()
 
 
 @dataclass

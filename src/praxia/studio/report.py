@@ -1,14 +1,17 @@
 """One self-contained HTML page from results, training runs and data sets."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from praxia.core.files import write_whole
 from praxia.envs import build
 from praxia.rollout.slots import Build
 from praxia.studio.comparison import compare
-from praxia.studio.film import film_episodes
+from praxia.studio.duel import duel_of
+from praxia.studio.footage import shoot
 from praxia.studio.page import page
+from praxia.studio.repetition import Repeater
 from praxia.studio.sources import gather
 
 __all__ = ["report"]
@@ -17,9 +20,10 @@ __all__ = ["report"]
 def report(sources: Sequence[Path], out: Path, *, build: Build = build) -> Path:
     """Write the page at `out`, whole or not at all, and return it.
 
-    `sources` are results files, training runs, data sets, and folders that hold them within two levels. For each
-    task of every benchmark's main evaluation a success and a failure are filmed, by repeating them in environments
-    that `build` (picklable) makes in processes of their own: a few seconds a film.
+    `sources` are results files, training runs, data sets, and folders that hold them within two levels. Of every
+    benchmark some episodes are repeated, in environments that `build` (picklable) makes in processes of their own: a
+    success and a failure of each task for films, and starts where one of two policies alone succeeded: a few seconds a
+    film.
 
     Raises:
         PraxiaError: a source that is none of these, or cannot be read.
@@ -27,7 +31,8 @@ def report(sources: Sequence[Path], out: Path, *, build: Build = build) -> Path:
     """
     material = gather(sources)
     comparisons = compare(material)
-    films = {comparison.name: film_episodes(comparison.main.source, build) for comparison in comparisons}
+    with closing(Repeater(build)) as repeater:
+        footage = {comparison.name: shoot(comparison, duel_of(comparison), repeater) for comparison in comparisons}
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(out, page(material, comparisons, films))
+    write_whole(out, page(material, comparisons, footage))
     return out
