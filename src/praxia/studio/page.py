@@ -5,6 +5,7 @@ from importlib.resources import files
 
 from praxia.studio.comparison import Comparison
 from praxia.studio.duel import duel_of
+from praxia.studio.failure_table import failure_section
 from praxia.studio.films import film_wall
 from praxia.studio.footage import Footage
 from praxia.studio.generalisation import generalisation
@@ -35,6 +36,7 @@ def page(material: Material, comparisons: Sequence[Comparison], footage: Mapping
         sections += [headline(comparison), axes]
         sections.append(verdict_section(duel, shown.discordant) if duel else standings(comparison))
         sections.append(task_table(comparison))
+        sections += [failure_section(failures) for failures in shown.failures]
         sections += [film_wall(shown.films)] if shown.films else []
     sections[1:1] = [table_section(table) for table in material.tables]
     if material.runs:

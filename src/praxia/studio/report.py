@@ -22,8 +22,8 @@ def report(sources: Sequence[Path], out: Path, *, build: Build = build) -> Path:
 
     `sources` are results files, training runs, data sets, and folders that hold them within two levels. Of every
     benchmark some episodes are repeated, in environments that `build` (picklable) makes in processes of their own: a
-    success and a failure of each task for films, and starts where one of two policies alone succeeded: a few seconds a
-    film.
+    success and a failure of each task for films, starts where one of two policies alone succeeded, and failures beside
+    somebody's success from the same start. That takes a few seconds a film.
 
     Raises:
         PraxiaError: a source that is none of these, or cannot be read.
