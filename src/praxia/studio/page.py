@@ -11,8 +11,10 @@ from praxia.studio.footage import Footage
 from praxia.studio.generalisation import generalisation
 from praxia.studio.headline import headline
 from praxia.studio.markup import Markup, tag
+from praxia.studio.motion import motion_section
 from praxia.studio.provenance import provenance
 from praxia.studio.recorded import dataset_section
+from praxia.studio.senses import senses
 from praxia.studio.sources import Material
 from praxia.studio.standings import standings
 from praxia.studio.study_table import table_section
@@ -35,7 +37,7 @@ def page(material: Material, comparisons: Sequence[Comparison], footage: Mapping
         duel = duel_of(comparison)
         sections += [headline(comparison), axes]
         sections.append(verdict_section(duel, shown.discordant) if duel else standings(comparison))
-        sections.append(task_table(comparison))
+        sections += [task_table(comparison), *senses(comparison), motion_section(comparison, duel)]
         sections += [failure_section(failures) for failures in shown.failures]
         sections += [film_wall(shown.films)] if shown.films else []
     sections[1:1] = [table_section(table) for table in material.tables]

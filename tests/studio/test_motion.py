@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from ball_world import judge, page_without_films, text_of
+from scipy.stats import t, ttest_rel
+
+
+def shown(text):
+    """ "1,234 ± 5.6" as two numbers."""
+    return [float(part.replace(",", "").replace("−", "-")) for part in text.split(" ± ")]
+
+
+def half_width(values):
+    low, high = t.interval(
+        0.95, len(values) - 1, loc=np.mean(values), scale=np.std(values, ddof=1) / len(values) ** 0.5
+    )
+    return (high - low) / 2
+
+
+def test_two_policies_are_compared_where_both_succeeded(tmp_path, document):
+    a = judge(tmp_path / "a.jsonl", {"push": "sssssf", "turn": "ssss"}, policy="runs/first")
+    b = judge(tmp_path / "b.jsonl", {"push": "fsssss", "turn": "ffss"}, policy="runs/second", sha256="2")
+    both = [(x, y) for x, y in zip(a, b, strict=True) if x.status == y.status == "success"]
+    rows = document(page_without_films(tmp_path))
+    paths = np.array([[x.path for x, _ in both], [y.path for _, y in both]])
+    _, ours, theirs, difference, starts = rows.row("path")
+    assert starts == str(len(both)) == "6"
+    assert shown(ours) == pytest.approx([paths[0].mean(), half_width(paths[0])], rel=0.05)
+    assert shown(theirs) == pytest.approx([paths[1].mean(), half_width(paths[1])], rel=0.05)
+    assert shown(difference) == [0.0], "both roll alike from the same start"
+    assert shown(rows.row("steps to success")[1])[0] == pytest.approx(np.mean([x.success_step for x, _ in both]))
+
+
+def test_the_difference_is_paired(tmp_path, document):
+    """Starts differ a lot, and the second is 1 step or 2 slower at each: unpaired nobody would see it."""
+    from dataclasses import replace
+
+    from praxia.results.rows import write_rows
+
+    a = judge(tmp_path / "a.jsonl", {"push": "ssssss"}, policy="runs/first")
+    b = judge(tmp_path / "b.jsonl", {"push": "ssssss"}, policy="runs/second", sha256="2")
+    steps = [10, 20, 30, 40, 50, 60]
+    slower = [11, 22, 31, 42, 51, 62]
+    write_rows(tmp_path / "a.jsonl", [replace(row, success_step=step) for row, step in zip(a, steps, strict=True)])
+    write_rows(tmp_path / "b.jsonl", [replace(row, success_step=step) for row, step in zip(b, slower, strict=True)])
+    difference = shown(document(page_without_films(tmp_path)).row("steps to success")[3])
+    interval = ttest_rel(steps, slower).confidence_interval()
+    assert difference == pytest.approx([-1.5, (interval.high - interval.low) / 2], abs=0.01)
+
+
+def test_without_a_duel_each_is_measured_on_its_own_successes(tmp_path, document):
+    rows = judge(tmp_path / "a.jsonl", {"push": "sssf"}, policy="runs/first")
+    judge(tmp_path / "b.jsonl", {"push": "ffff"}, policy="zero", sha256="zero")
+    judge(tmp_path / "c.jsonl", {"push": "ssss"}, policy="expert", sha256="expert")
+    judge(tmp_path / "d.jsonl", {"push": "ssss"}, policy="runs/first", control="swapped-image")
+    page = page_without_films(tmp_path)
+    shown_rows = document(page).rows
+    head = next(at for at, row in enumerate(shown_rows) if row[1:2] == ["steps to success"])
+    found = shown_rows[head + 1 : head + 3]
+    assert [row[0] for row in found] == ["first", "expert"]
+    paths = [row.path for row in rows if row.status == "success"]
+    assert shown(found[0][2]) == pytest.approx([np.mean(paths), half_width(paths)], rel=0.05)
+    assert found[0][4] == "3"
+    assert "Each over its own successes" in text_of(page)
+
+
+def test_where_nobody_succeeded_nothing_is_said(tmp_path):
+    judge(tmp_path / "a.jsonl", {"push": "ff"})
+    assert "How they move" not in text_of(page_without_films(tmp_path))
+
+
+def test_one_success_has_no_interval(tmp_path, document):
+    (row, _) = judge(tmp_path / "a.jsonl", {"push": "sf"}, policy="runs/first")
+    judge(tmp_path / "b.jsonl", {"push": "sf"}, policy="runs/second", sha256="2")
+    assert document(page_without_films(tmp_path)).row("steps to success")[1] == str(row.success_step)

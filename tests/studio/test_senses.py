@@ -1,0 +1,89 @@
+import pytest
+from ball_world import judge, page_without_films, text_of
+
+from praxia.results.paired import Counts, newcombe_interval
+from praxia.studio.comparison import compare
+from praxia.studio.senses import drop_of
+from praxia.studio.sources import gather
+
+OWN = "s" * 35 + "f" * 5
+
+
+def judge_with_controls(root, **letters):
+    judge(root / "own.jsonl", {"push": OWN}, policy="runs/flow")
+    for kind, outcomes in letters.items():
+        name = kind.replace("_", "-")
+        of = {"policy": name, "sha256": name} if name == "zero" else {"policy": "runs/flow", "control": name}
+        judge(root / f"{name}.jsonl", {"push": outcomes}, **of)
+
+
+def drop_in(root):
+    (comparison,) = compare(gather([root]))
+    return drop_of(comparison.main, comparison.others[0])
+
+
+@pytest.mark.parametrize(
+    ("control", "verb"),
+    [
+        ("f" * 40, "uses"),
+        ("s" * 24 + "f" * 16, "uses"),
+        ("s" * 35 + "f" * 5, "hardly uses"),
+        ("s" * 40, "does better without"),
+        # A difference of 5 points that may be 15.
+        ("s" * 31 + "f" * 7 + "ss", "may or may not use"),
+    ],
+)
+def test_the_words_go_by_the_interval(tmp_path, control, verb):
+    judge_with_controls(tmp_path, swapped_image=control)
+    assert drop_in(tmp_path).verb == verb
+
+
+def test_who_never_succeeds_cannot_be_shown_to_use_nothing(tmp_path):
+    judge(tmp_path / "own.jsonl", {"push": "f" * 60}, policy="runs/flow")
+    judge(tmp_path / "x.jsonl", {"push": "f" * 60}, policy="runs/flow", control="swapped-image")
+    drop = drop_in(tmp_path)
+    assert drop.interval[1] < 0.1
+    assert drop.verb == "may or may not use"
+
+
+def test_the_table_has_the_paired_difference_and_its_interval(tmp_path, document):
+    judge_with_controls(tmp_path, swapped_image="s" * 10 + "f" * 30, frozen_state=OWN, zero="f" * 40)
+    page = page_without_films(tmp_path)
+    rows = [row for row in document(page).rows if len(row) == 5]
+    low, high = newcombe_interval(Counts(10, 25, 0, 5))
+    assert rows[1] == ["flow", "87.5%", "", "", "40"]
+    (swapped,) = [row for row in rows if row[0].startswith("swapped-image")]
+    assert swapped[1:] == ["25.0%", "−62.5", f"−{100 * high:.1f} to −{100 * low:.1f}", "40"]
+    (zero,) = [row for row in rows if row[0].startswith("zero")]
+    assert zero[1:3] == ["0.0%", "−87.5"]
+    text = text_of(page)
+    assert "flow uses its pictures (−62.5 points), hardly uses its state (+0.0 points)." in text
+
+
+def test_senses_of_which_the_same_can_be_said_are_named_together(tmp_path):
+    judge_with_controls(tmp_path, swapped_image="f" * 40, shuffled_instruction="s" * 10 + "f" * 30, frozen_state=OWN)
+    text = text_of(page_without_films(tmp_path))
+    assert "flow uses its pictures (−87.5 points) and its instruction (−62.5 points), hardly uses its state (" in text
+
+
+def test_only_starts_that_both_met_count(tmp_path):
+    judge(tmp_path / "own.jsonl", {"push": "ssffss", "turn": "ss"}, policy="runs/flow")
+    judge(tmp_path / "x.jsonl", {"push": "fffe"}, policy="runs/flow", control="swapped-image")
+    assert drop_in(tmp_path).counts == Counts(0, 2, 0, 1)
+
+
+def test_who_is_not_better_than_chance_is_told_so(tmp_path):
+    judge_with_controls(tmp_path, swapped_image="f" * 40, zero="s" * 33 + "f" * 7)
+    assert "It was not shown to be better than zero." in text_of(page_without_films(tmp_path))
+
+
+def test_a_control_that_was_judged_differently_is_refused(tmp_path):
+    judge(tmp_path / "own.jsonl", {"push": OWN}, policy="runs/flow")
+    judge(tmp_path / "x.jsonl", {"push": OWN}, control="swapped-image", versions={"mujoco": "3.3.0"})
+    text = text_of(page_without_films(tmp_path))
+    assert "swapped-image: it was not judged alike (versions mujoco was '3.8.1', is '3.3.0')." in text
+
+
+def test_without_controls_nothing_is_said(tmp_path):
+    judge_with_controls(tmp_path, zero="f" * 40)
+    assert "What flow uses" not in text_of(page_without_films(tmp_path))
