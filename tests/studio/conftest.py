@@ -158,7 +158,7 @@ def document():
     return Document
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def repeater():
     """Worker processes in which balls roll again."""
     from ball_world import build
