@@ -9,13 +9,14 @@ import os
 import sys
 from collections.abc import Sequence
 
-from praxia.core.errors import PraxiaError, UnknownName
+from praxia.core.errors import PraxiaError, Refused, UnknownName
 
 __all__ = ["VERBS", "main"]
 
 VERBS = {
     "collect": "record demonstrations of scripted experts as a LeRobot v3.0 data set",
     "train": "train a recipe on a data set",
+    "preflight": "whether checkpoint, benchmark and this machine fit, in seconds, before hours of eval",
     "eval": "judge a policy on a named benchmark, from starts it never saw",
     "compare": "which of two policies is better, from the same starts, and how sure that is",
     "leaderboard": "all results of a folder, ranked as far as they can be told apart",
@@ -53,7 +54,8 @@ def _run(verb: str, arguments: list[str]) -> int:
     except PraxiaError as error:
         print(f"praxia: {error}", file=sys.stderr)
         if as_json:
-            print(json.dumps({"error": str(error)}))
+            found = error.result if isinstance(error, Refused) else {}
+            print(json.dumps({"error": str(error), **found}))
         return 2
     except KeyboardInterrupt:
         print("praxia: interrupted; what was recorded is kept, go on with --resume", file=sys.stderr)

@@ -6,11 +6,13 @@ PraxiaError(ValueError)          exit code 2: the input is wrong, and the messag
 ├── MismatchError                two parts that do not fit: embodiment, window, head and encoder
 ├── RecordingError               recording stopped early; says what was kept
 ├── TrainingError                a loss that is not finite, naming the batch
+├── Refused                      a verb whose answer is no: the message is the first reason, `result` all it found
 └── GraphicsError                no OpenGL that can draw off screen
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 __all__ = [
     "DataError",
@@ -18,6 +20,7 @@ __all__ = [
     "MismatchError",
     "PraxiaError",
     "RecordingError",
+    "Refused",
     "TrainingError",
     "UnknownName",
     "expect_positive",
@@ -53,6 +56,17 @@ class RecordingError(PraxiaError):
 
 class TrainingError(PraxiaError):
     """Training cannot go on, for instance after a loss that is not finite. The message names the batch."""
+
+
+class Refused(PraxiaError):
+    """What was asked was looked into, and the answer is no. The message is the first reason in one line.
+
+    `result` is a JSON value of all that was found: `--json` prints it beside the message.
+    """
+
+    def __init__(self, message: str, result: Mapping[str, Any]):
+        super().__init__(message)
+        self.result = result
 
 
 class GraphicsError(PraxiaError):

@@ -2,11 +2,27 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
 
 from praxia.core.types import Embodiment, Env, EnvSpec, Start
 
-__all__ = ["Family"]
+__all__ = ["Family", "Golden"]
+
+
+@dataclass(frozen=True)
+class Golden:
+    """One picture of one known moment: `draw()` draws it on this machine, the PNG at `path` is what it was once.
+
+    Who changes scenes, cameras, drawing or physics on purpose writes it anew, and old policies see another world:
+    `python -m praxia.evaluate.preflight.record`.
+    """
+
+    draw: Callable[[], UInt8[np.ndarray, "Y X 3"]]
+    path: Path
 
 
 @dataclass(frozen=True)
@@ -23,7 +39,7 @@ class Family:
     learned from them. A demonstration of a task may take `horizon(task)` steps, and in every `blunder_every`-th (None:
     in none) the expert is to make a mistake on purpose: one that decides by the present moment recovers.
     `other_instruction(start)`, where there is one, is another instruction that can be followed from that start and
-    leads elsewhere.
+    leads elsewhere. `golden`, where there is one, shows whether this machine draws what others do.
     """
 
     name: str
@@ -37,3 +53,4 @@ class Family:
     horizon: Callable[[str], int]
     blunder_every: int | None = None
     other_instruction: Callable[[Start], str] | None = None
+    golden: Golden | None = None

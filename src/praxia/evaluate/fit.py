@@ -6,15 +6,23 @@ from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import Camera, Embodiment, Field, Policy, Window
 from praxia.evaluate.benchmarks import Benchmark
 
-__all__ = ["Binds", "bound", "check_fit"]
+__all__ = ["Binds", "Trained", "bound", "check_fit", "matching"]
 
 
 @runtime_checkable
-class Binds(Protocol):
-    """A policy that was trained on one or more bodies and can decide for one of them."""
+class Trained(Protocol):
+    """What says on which bodies a policy was trained and what it looks at: the policy, or its config."""
 
-    embodiments: tuple[Embodiment, ...]
-    window: Window
+    @property
+    def embodiments(self) -> tuple[Embodiment, ...]: ...
+
+    @property
+    def window(self) -> Window: ...
+
+
+@runtime_checkable
+class Binds(Trained, Protocol):
+    """A policy that was trained on one or more bodies and can decide for one of them."""
 
     def bind(self, body: Embodiment, name: str | None = None) -> Policy:
         """The same weights deciding for `body` as for the trained embodiment `name`; None: that of the body's name."""
@@ -23,6 +31,14 @@ class Binds(Protocol):
 
 def bound(policy: Binds, benchmark: Benchmark, body: Embodiment, bind_as: str | None = None) -> Policy:
     """`policy` bound to `body`, the benchmark's: by its name, or on purpose as the trained embodiment `bind_as`.
+
+    Raises as `matching` does.
+    """
+    return policy.bind(body, matching(policy, benchmark, body, bind_as))
+
+
+def matching(policy: Trained, benchmark: Benchmark, body: Embodiment, bind_as: str | None = None) -> str:
+    """The trained embodiment, by its name, as which `policy` can decide for `body`: that of its name, or `bind_as`.
 
     Raises:
         UnknownName: `bind_as` names no embodiment that it was trained on.
@@ -35,7 +51,7 @@ def bound(policy: Binds, benchmark: Benchmark, body: Embodiment, bind_as: str | 
     if name not in trained:
         _refuse(" and ".join(map(repr, trained)), benchmark, body)
     _expect_same(trained[name], body, policy.window.cameras, benchmark)
-    return policy.bind(body, name)
+    return name
 
 
 def check_fit(policy: Policy, benchmark: Benchmark, body: Embodiment) -> None:

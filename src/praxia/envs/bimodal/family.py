@@ -1,13 +1,17 @@
 """Bimodal as a `Family`."""
 
 import hashlib
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
 
 from praxia.core.types import Embodiment, Env, EnvSpec
 from praxia.envs.bimodal.body import CAMERA, embodiment
 from praxia.envs.bimodal.env import Bimodal
 from praxia.envs.bimodal.starts import INSTRUCTIONS, draw_start, short_name, twin_start
-from praxia.envs.family import Family
+from praxia.envs.family import Family, Golden
 from praxia.envs.wrappers import wrapped
 
 __all__ = ["BIMODAL"]
@@ -22,13 +26,16 @@ def _build(spec: EnvSpec) -> Env:
 
 
 def _provenance() -> dict[str, Any]:
-    """One picture of one known moment: it changes with the scenes, the drawing and the motion. No OpenGL draws it."""
+    return {"golden_frame_sha256": hashlib.sha256(_golden_frame().tobytes()).hexdigest()}
+
+
+def _golden_frame() -> UInt8[np.ndarray, "Y X 3"]:
+    """It changes with the scenes, the drawing and the motion. No OpenGL draws it."""
     env = Bimodal(EnvSpec("bimodal", "pass"))
     env.reset(draw_start("pass", "golden", 0))
     for _ in range(5):
         env.step(env.privileged()["goal"].astype("float32"))
-    picture = env.look((CAMERA,)).images[CAMERA]
-    return {"golden_frame_sha256": hashlib.sha256(picture.tobytes()).hexdigest()}
+    return env.look((CAMERA,)).images[CAMERA]
 
 
 def _horizon(task: str) -> int:
@@ -46,4 +53,5 @@ BIMODAL = Family(
     provenance=_provenance,
     trained=tuple(INSTRUCTIONS),
     horizon=_horizon,
+    golden=Golden(_golden_frame, Path(__file__).with_name("golden.png")),
 )

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import metaworld
+import numpy as np
+from jaxtyping import UInt8
 
 from praxia.core.types import Embodiment, Env, EnvSpec, Start
-from praxia.envs.family import Family
+from praxia.envs.family import Family, Golden
 from praxia.envs.graphics import gl_vendor
 from praxia.envs.metaworld import own
 from praxia.envs.metaworld.env import MetaWorld
@@ -18,6 +20,9 @@ from praxia.envs.metaworld.tasks import short_name
 from praxia.envs.wrappers import wrapped
 
 __all__ = ["METAWORLD", "family_of"]
+
+# What the setups draw larger shows the same here, and a small file is enough to compare with.
+GOLDEN_PX = 64
 
 
 def family_of(setup: Setup) -> Family:
@@ -32,6 +37,7 @@ def family_of(setup: Setup) -> Family:
         provenance=partial(_provenance, setup),
         trained=tuple(setup.instructions),
         horizon=_horizon,
+        golden=Golden(partial(_golden_frame, setup), Path(__file__).parent / "golden" / f"{setup.name}.png"),
     )
 
 
@@ -58,17 +64,17 @@ def _provenance(setup: Setup) -> dict[str, Any]:
     return {
         "gl_vendor": gl_vendor(),
         "assets_sha256": _assets_sha256(),
-        "golden_frame_sha256": _golden_frame_sha256(setup),
+        "golden_frame_sha256": hashlib.sha256(_golden_frame(setup).tobytes()).hexdigest(),
     }
 
 
-def _golden_frame_sha256(setup: Setup) -> str:
-    """The pictures of one known moment: they change with the cameras, the meshes, the drawing and the physics."""
-    env = MetaWorld(EnvSpec(setup.name, "button-press", setup.profile, setup.size), setup)
+def _golden_frame(setup: Setup) -> UInt8[np.ndarray, "Y X 3"]:
+    """All cameras' pictures, one below another: they change with cameras, meshes, drawing and physics."""
+    env = MetaWorld(EnvSpec(setup.name, "button-press", setup.profile, GOLDEN_PX), setup)
     env.reset(draw_start("button-press", "golden", 0, setup.name))
     pictures = env.look(tuple(setup.cameras)).images
     env.close()
-    return hashlib.sha256(b"".join(picture.tobytes() for picture in pictures.values())).hexdigest()
+    return np.concatenate([pictures[camera] for camera in setup.cameras])
 
 
 @cache

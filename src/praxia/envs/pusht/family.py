@@ -1,12 +1,14 @@
 """PushT as a `Family`."""
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import UInt8
 
 from praxia.core.types import Embodiment, Env, EnvSpec
-from praxia.envs.family import Family
+from praxia.envs.family import Family, Golden
 from praxia.envs.pusht.body import CAMERA, embodiment
 from praxia.envs.pusht.env import PushT
 from praxia.envs.pusht.starts import INSTRUCTIONS, draw_start, short_name, twin_start
@@ -24,13 +26,16 @@ def _build(spec: EnvSpec) -> Env:
 
 
 def _provenance() -> dict[str, Any]:
-    """One picture of one known moment: it changes with the drawing and the physics. No OpenGL draws it."""
+    return {"golden_frame_sha256": hashlib.sha256(_golden_frame().tobytes()).hexdigest()}
+
+
+def _golden_frame() -> UInt8[np.ndarray, "Y X 3"]:
+    """It changes with the drawing and the physics. No OpenGL draws it."""
     env = PushT(EnvSpec("pusht", "push"))
     env.reset(draw_start("push", "golden", 0))
     for _ in range(10):
         env.step(env.privileged()["block"][:2].astype(np.float32))
-    picture = env.look((CAMERA,)).images[CAMERA]
-    return {"golden_frame_sha256": hashlib.sha256(picture.tobytes()).hexdigest()}
+    return env.look((CAMERA,)).images[CAMERA]
 
 
 def _horizon(task: str) -> int:
@@ -48,4 +53,5 @@ PUSHT = Family(
     provenance=_provenance,
     trained=tuple(INSTRUCTIONS),
     horizon=_horizon,
+    golden=Golden(_golden_frame, Path(__file__).with_name("golden.png")),
 )

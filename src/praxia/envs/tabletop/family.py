@@ -2,12 +2,14 @@
 
 import hashlib
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import UInt8
 
 from praxia.core.types import Embodiment, Env, EnvSpec
-from praxia.envs.family import Family
+from praxia.envs.family import Family, Golden
 from praxia.envs.graphics import gl_vendor
 from praxia.envs.tabletop.bodies import arm6, arm7, gantry
 from praxia.envs.tabletop.bodies.body import Body
@@ -33,6 +35,7 @@ def _family(body: Body) -> Family:
         horizon=_horizon,
         blunder_every=4,
         other_instruction=other_instruction,
+        golden=Golden(partial(_golden_frame, body), Path(__file__).parent / "golden" / f"{body.name}.png"),
     )
 
 
@@ -54,20 +57,20 @@ def _make(body: Body, spec: EnvSpec) -> Env:
 
 
 def _provenance(body: Body) -> dict[str, Any]:
-    return {"gl_vendor": gl_vendor(), "golden_frame_sha256": _golden_frame_sha256(body)}
+    picture = _golden_frame(body)
+    return {"gl_vendor": gl_vendor(), "golden_frame_sha256": hashlib.sha256(picture.tobytes()).hexdigest()}
 
 
 @cache
-def _golden_frame_sha256(body: Body) -> str:
-    """One picture of one known moment: it changes with the scenes, the drawing and the physics."""
+def _golden_frame(body: Body) -> UInt8[np.ndarray, "Y X 3"]:
+    """It changes with the scenes, the drawing and the physics."""
     env = Tabletop(EnvSpec(body.name, "touch", "fast", 64), body)
     env.reset(draw_start(body.name, "touch", "golden", 0))
     # A fixed motion first, so that servos, kinematics and contacts are in the picture too.
     action = np.concatenate([np.full(part.size, 0.25 * (part.high or 1.0)) for part in env.embodiment.action])
     for _ in range(20):
         env.step(action.astype(np.float32))
-    picture = env.look((FRONT,)).images[FRONT]
-    return hashlib.sha256(picture.tobytes()).hexdigest()
+    return env.look((FRONT,)).images[FRONT]
 
 
 GANTRY = _family(gantry.GANTRY)

@@ -1,0 +1,96 @@
+"""Writes what preflight compares with: `python -m praxia.evaluate.preflight.record [BENCHMARK ...] [--pictures]`.
+
+The expert and the zero action are judged anew on each benchmark named, and golden pictures drawn anew. Run it after a
+change that is meant to change them, and look at the difference before it is committed.
+"""
+
+import json
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import tyro
+
+from praxia.core.files import write_whole
+from praxia.envs import ENVS, find_family
+from praxia.evaluate.benchmarks import Benchmark, find_benchmark
+from praxia.evaluate.judged import find_policy
+from praxia.evaluate.plan import Evaluation
+from praxia.evaluate.preflight.pictures import write_picture
+from praxia.evaluate.preflight.recorded import TABLE, read_table
+from praxia.evaluate.preflight.subject import NUM_ZERO
+from praxia.evaluate.runner import evaluate
+from praxia.results.rows import read_rows
+
+__all__ = ["record_pictures", "record_rates"]
+
+# Doing nothing takes the whole horizon, so it is tried on fewer starts of each task.
+ZERO_STARTS = 2
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Record what preflight compares with: rates of the named benchmarks, and with --pictures the golden pictures."""
+
+    benchmarks: tyro.conf.Positional[tuple[str, ...]] = ()
+    episodes: int = 10
+    """How many of each task by the expert."""
+    workers: int = 1
+    pictures: bool = False
+
+
+def record_rates(name: str, episodes: int, workers: int) -> dict[str, Any]:
+    """Judge the expert and the zero action on a benchmark: an entry of the table (`recorded.Recorded`)."""
+    benchmark = find_benchmark(name)
+    # No fewer starts of a task than preflight looks at.
+    zero = _successes("zero", benchmark, max(ZERO_STARTS, -(-NUM_ZERO // len(benchmark.tasks))), workers)
+    return {
+        "episodes": episodes,
+        "expert": _successes("expert", benchmark, episodes, workers),
+        "solved_by_zero": [task for task, count in zero.items() if count],
+    }
+
+
+def _successes(who: str, benchmark: Benchmark, episodes: int, workers: int) -> dict[str, int]:
+    policy, digest, threads = find_policy(who, benchmark, exact=False, workers=workers)
+    with TemporaryDirectory() as folder:
+        rows = Path(folder) / "rows.jsonl"
+        evaluation, family = Evaluation(benchmark, digest, episodes), find_family(benchmark.env)
+        evaluate(policy, evaluation, rows, family, workers=workers, threads=threads)
+        wins = Counter(row.task for row in read_rows(rows) if row.status == "success")
+    return {task: wins[task] for task in benchmark.tasks}
+
+
+def record_pictures() -> dict[str, str | None]:
+    """Draw every built-in family's golden picture into its file; by family, the vendor of the OpenGL that did."""
+    drawn_by = {}
+    for family in map(find_family, ENVS):
+        if family.golden is not None:
+            write_picture(family.golden.path, family.golden.draw())
+            drawn_by[family.name] = family.provenance().get("gl_vendor")
+    return drawn_by
+
+
+def main() -> None:
+    """See the module."""
+    options = tyro.cli(Arguments, prog="python -m praxia.evaluate.preflight.record")
+    if options.pictures:
+        _write({**read_table(), "drawn_by": record_pictures()})
+    for name in options.benchmarks:
+        found = record_rates(name, options.episodes, options.workers)
+        table = read_table()
+        _write({**table, "benchmarks": {**table["benchmarks"], name: found}})
+        wins = found["expert"].values()
+        solved = ", ".join(found["solved_by_zero"]) or "nothing"
+        print(f"{name}: expert {sum(wins)} of {options.episodes * len(wins)}, zero solves {solved}", file=sys.stderr)
+
+
+def _write(table: dict[str, Any]) -> None:
+    write_whole(TABLE, json.dumps(table, indent=1, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    main()

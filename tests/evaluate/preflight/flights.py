@@ -1,0 +1,90 @@
+"""Small data sets of experts, recorded in this process, and policies that say they were trained on them."""
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from praxia_testing import make_config
+
+from praxia.checkpoint.store import PolicyConfig
+from praxia.collect.plan import Collection
+from praxia.collect.record import episode_of
+from praxia.core.errors import Refused
+from praxia.core.types import Pace, Window
+from praxia.data.compact import compact
+from praxia.data.dataset import Dataset
+from praxia.data.episode import Episode
+from praxia.data.recording import begin
+from praxia.data.staging import stage_episode
+from praxia.envs.family import Family
+from praxia.evaluate.benchmarks import Benchmark
+from praxia.evaluate.preflight.run import preflight
+from praxia.experts import find_expert
+from praxia.rollout.loop import rollout
+from praxia.rollout.slots import LocalSlots
+from praxia.rollout.trace import Recording
+from praxia.transforms.chain import BodyTransforms, Transforms
+
+
+def record(
+    root: Path,
+    family: Family,
+    benchmark: Benchmark,
+    episodes: int,
+    doctored: Callable[[Episode], Episode] = lambda episode: episode,
+) -> Dataset:
+    """`episodes` of the expert of each of the benchmark's tasks, in the benchmark's pictures."""
+    collection = Collection(
+        family.name, benchmark.tasks, episodes, benchmark.horizon, profile=benchmark.profile, size=benchmark.size
+    )
+    begin(root, collection.to_json())
+    body = family.embodiment(benchmark.spec(benchmark.tasks[0]))
+    expert = find_expert(family.name)(family.instructions)
+    with closing(LocalSlots(1, family.build)) as slots:
+        jobs = [collection.job(index, family) for index in range(len(collection))]
+        recording = Recording(tuple(camera.name for camera in body.cameras), snapshots=False)
+        for trace in rollout(expert, slots, jobs, pace=Pace(1), horizon=benchmark.horizon, recording=recording):
+            stage_episode(root, trace.job.index, doctored(episode_of(trace, body, 0.0, False)))
+    compact(root, body, collection.to_json())
+    return Dataset(root)
+
+
+def trained_on(data: Dataset, cameras: tuple[str, ...]) -> PolicyConfig:
+    """The config of a policy with the statistics of `data`."""
+    config = make_config()
+    return replace(
+        config,
+        embodiments=(data.embodiment,),
+        transforms=Transforms((BodyTransforms.fit([data.stats]),), config.transforms.words),
+        window=Window({"state": (0,), **{f"image.{camera}": (0,) for camera in cameras}}, horizon=8),
+        provenance={"data": [{"path": str(data.root), "content_sha256": data.content_sha256}]},
+    )
+
+
+def with_ranges(config: PolicyConfig, what: str, low: Any = None, high: Any = None) -> PolicyConfig:
+    """The same policy with other statistics: `low` and `high` map those that were."""
+    body = config.transforms.bodies[0]
+    normaliser = getattr(body, what)
+    lows, highs = (tuple(map(float, change(old) if change else old)) for change, old in _pairs(normaliser, low, high))
+    body = replace(body, **{what: replace(normaliser, low=lows, high=highs)})
+    return replace(config, transforms=replace(config.transforms, bodies=(body,)))
+
+
+def _pairs(normaliser: Any, low: Any, high: Any) -> list[tuple[Any, tuple[float, ...]]]:
+    return [(low, normaliser.low), (high, normaliser.high)]
+
+
+def fly(*arguments: Any, **options: Any) -> dict[str, tuple[bool | None, str]]:
+    """What `preflight` finds, by check, whether it refuses or not."""
+    try:
+        result = preflight(*arguments, **options)
+    except Refused as refusal:
+        result = refusal.result
+    assert result["ok"] is all(check["ok"] is not False for check in result["checks"])
+    return {check["name"]: (check["ok"], check["detail"]) for check in result["checks"]}
+
+
+def failed(found: dict[str, tuple[bool | None, str]]) -> set[str]:
+    return {name for name, (ok, _) in found.items() if ok is False}

@@ -1,0 +1,168 @@
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from flights import failed, fly, record, trained_on
+from scipy.stats import binom
+
+from praxia.core.types import Start
+from praxia.envs import find_family
+from praxia.evaluate import BENCHMARKS
+from praxia.evaluate.benchmarks import find_benchmark
+from praxia.evaluate.preflight import recorded
+from praxia.evaluate.preflight.episodes import binomial_tail, spread_episodes
+from praxia.experts import EXPERTS
+
+BENCHMARK, FAMILY = find_benchmark("bimodal"), find_family("bimodal")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return record(tmp_path_factory.mktemp("bimodal") / "data", FAMILY, BENCHMARK, 6)
+
+
+@pytest.fixture(scope="module")
+def policy(data):
+    return trained_on(data, cameras=("top",))
+
+
+def test_what_fits_passes_every_check_there_is_something_for(policy):
+    found = fly(policy, BENCHMARK, FAMILY)
+    assert {name: ok for name, (ok, _) in found.items()} == {
+        "names-and-units": True,
+        "golden-frame": True,
+        "recorded-frames": True,
+        "gripper": None,
+        "replay": True,
+        "zero": True,
+        "expert": True,
+        "statistics": True,
+    }
+    assert found["replay"][1] == "6 of 6 recorded successes succeed again (tasks: 1)"
+    assert found["gripper"][1] == "the body has no gripper that is both commanded and seen"
+
+
+def test_recorded_actions_that_do_not_succeed_again_are_named(tmp_path):
+    turned = record(
+        tmp_path / "turned", FAMILY, BENCHMARK, 3, lambda one: replace(one, executed_action=-one.executed_action)
+    )
+    ok, detail = fly(trained_on(turned, ("top",)), BENCHMARK, FAMILY)["replay"]
+    assert ok is False
+    assert detail.startswith("0 of 3 recorded successes succeed again")
+    assert "episode 0 (pass)" in detail
+
+
+class Slow:
+    """An environment whose robot does a fifth of what it is told."""
+
+    def __init__(self, env):
+        self._env = env
+
+    def __getattr__(self, name):
+        return getattr(self._env, name)
+
+    def step(self, action):
+        return self._env.step((action / 5).astype(np.float32))
+
+
+def test_a_changed_simulator_fails_replays_and_expert(policy):
+    found = fly(policy, BENCHMARK, replace(FAMILY, build=lambda spec: Slow(FAMILY.build(spec))))
+    assert {"replay", "expert"} <= failed(found)
+    assert "the expert succeeds in 0 of 16 episodes; recorded were 100 of 100" in found["expert"][1]
+
+
+def test_an_environment_that_crashes_is_not_ready(policy):
+    class Crashing(Slow):
+        def step(self, action):
+            raise RuntimeError("boom")
+
+    found = fly(policy, BENCHMARK, replace(FAMILY, build=lambda spec: Crashing(FAMILY.build(spec))))
+    assert {"replay", "expert", "zero"} <= failed(found)
+    assert found["expert"][1] == "16 of 16 of the expert's episodes crashed: RuntimeError: boom"
+
+
+def at_the_goal(task, split, index):
+    start = FAMILY.draw_start(task, split, index)
+    return Start(start.env, start.task, {**start.payload, "goal": start.payload["robot"]})
+
+
+def test_a_benchmark_that_is_solved_by_doing_nothing_is_refused_unless_that_is_known(policy, tmp_path, monkeypatch):
+    given_away = replace(FAMILY, draw_start=at_the_goal)
+    ok, detail = fly(policy, BENCHMARK, given_away)["zero"]
+    assert ok is False
+    assert "doing nothing succeeds in pass 8 of 8" in detail
+    assert "praxia.evaluate.preflight.record bimodal" in detail
+    table = {
+        "benchmarks": {"bimodal": {"episodes": 20, "expert": {"pass": 20}, "solved_by_zero": ["pass"]}},
+        "drawn_by": {},
+    }
+    (tmp_path / "table.json").write_text(json.dumps(table))
+    monkeypatch.setattr(recorded, "TABLE", tmp_path / "table.json")
+    assert fly(policy, BENCHMARK, given_away)["zero"] == (
+        True,
+        "doing nothing fails in 0 of 8 episodes; as recorded it solves pass 8 of 8",
+    )
+
+
+def test_what_was_never_recorded_is_not_done_and_says_how(policy):
+    ok, detail = fly(policy, replace(BENCHMARK, name="bimodal/new"), FAMILY)["expert"]
+    assert ok is None
+    assert detail.endswith("record it: python -m praxia.evaluate.preflight.record bimodal/new")
+
+
+def test_without_its_data_a_checkpoint_is_not_silently_fine(policy, data, tmp_path):
+    gone = replace(policy, provenance={"data": [{"path": str(tmp_path / "gone"), "content_sha256": "x"}]})
+    found = fly(gone, BENCHMARK, FAMILY)
+    for name in ("replay", "recorded-frames"):
+        ok, detail = found[name]
+        assert ok is None
+        assert "gone is not there or not whole" in detail
+        assert detail.endswith("give it with --data DIR")
+    assert fly(gone, BENCHMARK, FAMILY, data=data.root)["replay"][0] is True
+    other = replace(policy, provenance={"data": [{"path": str(data.root), "content_sha256": "x"}]})
+    assert "is no longer what it was trained on" in fly(other, BENCHMARK, FAMILY)["replay"][1]
+
+
+def test_damaged_data_refuses(policy, data, tmp_path):
+    shutil.copytree(data.root, tmp_path / "copy")
+    (file,) = (tmp_path / "copy" / "data").glob("*/*.parquet")
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    ok, detail = fly(policy, BENCHMARK, FAMILY, data=tmp_path / "copy")["replay"]
+    assert ok is False
+    assert "altered" in detail
+
+
+def test_every_benchmark_with_an_expert_has_a_recorded_rate():
+    """If this fails: `python -m praxia.evaluate.preflight.record BENCHMARK`."""
+    for name in BENCHMARKS:
+        benchmark, known = find_benchmark(name), recorded.recorded(name)
+        assert benchmark.env in EXPERTS
+        assert known is not None, name
+        assert set(known.expert) == set(benchmark.tasks), name
+        assert sum(known.expert.values()) > 0.9 * known.episodes * len(benchmark.tasks), name
+
+
+@pytest.mark.parametrize(("successes", "trials", "rate"), [(0, 8, 0.5), (5, 16, 0.99), (16, 16, 0.7), (3, 20, 0.25)])
+def test_the_binomial_is_scipys(successes, trials, rate):
+    assert binomial_tail(successes, trials, rate) == pytest.approx(binom.cdf(successes, trials, rate), rel=1e-9)
+
+
+def test_replays_are_spread_over_the_tasks_and_over_each_tasks_successes(tmp_path):
+    """Of 21 episodes of push, reach and lift in turn those of push succeed, and the later half of reach's."""
+
+    def doctored(number, episode):
+        task = ("push", "reach", "lift")[number % 3]
+        won = task == "push" or (task == "reach" and number > 10)
+        return replace(episode, task=task, success=episode.success if won else np.zeros_like(episode.success))
+
+    numbers = iter(range(21))
+    data = record(tmp_path / "data", FAMILY, BENCHMARK, 21, lambda episode: doctored(next(numbers), episode))
+    assert [data.episodes.task[number] for number in range(3)] == ["push", "reach", "lift"]
+    assert spread_episodes(data, ("reach", "push", "fly"), 8, 6) == [13, 16, 19, 0, 9, 18]
+    assert spread_episodes(data, ("reach", "push", "fly"), 1, 1) == [13]
+    assert spread_episodes(data, ("fly",), 8, 4) == [0, 18, 13, 19]
+    assert spread_episodes(data, ("lift",), 8, 4) == []

@@ -1,0 +1,89 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from flights import fly, record, trained_on, with_ranges
+
+from praxia.envs import find_family
+from praxia.evaluate.benchmarks import find_benchmark
+
+BENCHMARK, FAMILY = find_benchmark("bimodal"), find_family("bimodal")
+
+
+@pytest.fixture(scope="module")
+def policy(tmp_path_factory):
+    return trained_on(record(tmp_path_factory.mktemp("bimodal") / "data", FAMILY, BENCHMARK, 6), cameras=())
+
+
+def scaled(by):
+    return lambda old: np.array(old) * by
+
+
+def test_actions_far_outside_the_declared_range_refuse(policy):
+    ok, detail = fly(with_ranges(policy, "action", scaled(5), scaled(5)), BENCHMARK, FAMILY)["statistics"]
+    assert ok is False
+    assert "action 'robot' was within [" in detail
+    assert "far outside its [-1, 1] m/s" in detail
+
+
+def test_a_dim_that_never_moved_refuses_where_the_expert_moves_it(policy):
+    held = with_ranges(policy, "action", None, lambda old: (policy.transforms.bodies[0].action.low[0], old[1]))
+    ok, detail = fly(held, BENCHMARK, FAMILY)["statistics"]
+    assert ok is False
+    assert "action 'robot'[0] never moved in training" in detail
+    assert "robot'[1]" not in detail
+
+
+@pytest.mark.parametrize("by", [0.001, 1 / 57.3])
+def test_statistics_in_another_unit_refuse(policy, by):
+    ok, detail = fly(with_ranges(policy, "state", scaled(by), scaled(by)), BENCHMARK, FAMILY)["statistics"]
+    assert ok is False
+    assert "times as far from the middle" in detail
+
+
+def test_a_range_near_zero_refuses(policy):
+    def narrow(old):
+        return (*old[:1], policy.transforms.bodies[0].state.low[1] + 0.001, *old[2:])
+
+    ok, detail = fly(with_ranges(policy, "state", None, narrow), BENCHMARK, FAMILY)["statistics"]
+    assert ok is False
+    assert "state 'robot'[1] was within [" in detail
+    assert "a range near zero, or another unit" in detail
+
+
+def declared(policy, unit, low, high):
+    """The policy and a family whose action is declared otherwise."""
+    body = policy.embodiments[0]
+    body = replace(body, action=(replace(body.action[0], kind="position", unit=unit, low=low, high=high),))
+    return replace(policy, embodiments=(body,)), replace(FAMILY, embodiment=lambda spec: body)
+
+
+@pytest.mark.parametrize(
+    ("unit", "low", "high", "by", "said"),
+    [
+        ("rad", -1.0, 1.0, 57.3, "far outside its [-1, 1] rad, as if in degrees"),
+        ("rad", None, None, 57.3, "far outside its [-3.14, 3.14] rad, as if in degrees"),
+        ("deg", -60.0, 60.0, 1.0, "little of its [-60, 60] deg, as if in radians"),
+        ("deg", None, None, 1.0, "little of its [-180, 180] deg, as if in radians"),
+    ],
+)
+def test_radians_for_degrees_refuse_and_the_reverse(policy, unit, low, high, by, said):
+    policy, family = declared(with_ranges(policy, "action", scaled(by), scaled(by)), unit, low, high)
+    ok, detail = fly(policy, BENCHMARK, family)["statistics"]
+    assert ok is False
+    assert said in detail
+
+
+@pytest.mark.parametrize(("unit", "low", "high", "by"), [("rad", -1.0, 1.0, 1.0), ("deg", -60.0, 60.0, 57.3)])
+def test_angles_in_their_unit_are_within_it(policy, unit, low, high, by):
+    policy, family = declared(with_ranges(policy, "action", scaled(by), scaled(by)), unit, low, high)
+    detail = fly(policy, BENCHMARK, family)["statistics"][1]
+    assert "as if" not in detail
+    assert "far outside" not in detail
+
+
+def test_a_policy_of_another_body_has_no_statistics_to_judge(policy):
+    other = replace(policy, embodiments=(replace(policy.embodiments[0], name="other"),))
+    found = fly(other, BENCHMARK, FAMILY)
+    assert found["statistics"][0] is None
+    assert found["names-and-units"][0] is False
