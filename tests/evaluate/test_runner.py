@@ -99,7 +99,7 @@ def test_a_crash_is_an_error_row_and_no_failure(tmp_path: Path):
     assert [row.error for row in errors] == ["RuntimeError: at a step"] * 2
 
 
-def test_a_policy_at_fault_is_an_error_row_that_names_it(tmp_path: Path):
+def test_a_policy_at_fault_fails_and_its_row_names_the_fault(tmp_path: Path):
     class Degrees(Walker):
         def _decide(self, query: Any) -> Any:
             decision = super()._decide(query)
@@ -107,7 +107,7 @@ def test_a_policy_at_fault_is_an_error_row_that_names_it(tmp_path: Path):
 
     first = f"0/{draw_start('walk', 'test', 0).key}"
     summary = judge(tmp_path / "f.jsonl", Degrees())
-    assert (summary["episodes"], summary["errors"], summary["success"]) == (8, 1, 1.0)
+    assert (summary["episodes"], summary["errors"], summary["faults"], summary["success"]) == (8, 0, 1, 7 / 8)
     error = read_rows(tmp_path / "f.jsonl")[0].error
     assert error is not None
     assert re.search(r"the policy gave .* declared within \[-1, 1\].* at step 0$", error)

@@ -79,6 +79,7 @@ def test_a_task_of_errors_alone_has_no_rate_and_stays_out_of_the_macro():
     nothing = {
         "episodes": 2,
         "errors": 2,
+        "faults": 0,
         "success": None,
         "ci95": None,
         "progress": None,
@@ -108,3 +109,10 @@ def test_how_the_robot_moved_is_told_of_successes_alone():
 
 def test_nothing_has_no_rate():
     assert summarise([])["success"] is None
+
+
+def test_a_fault_of_the_policy_is_a_failure_and_a_crash_is_not():
+    faulty = [replace(row, error="the policy gave nothing") for row in rows("walk", 0, 2, 0)]
+    crashed = [replace(row, error="the simulator broke") for row in rows("run", 0, 0, 1)]
+    summary = summarise(rows("reach", 2, 1, 0) + faulty + crashed)
+    assert (summary["success"], summary["errors"], summary["faults"]) == (2 / 5, 1, 2)

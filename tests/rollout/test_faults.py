@@ -64,7 +64,7 @@ FAULTS = {
 @pytest.mark.parametrize(("spoil", "said"), FAULTS.values(), ids=FAULTS)
 def test_a_fault_ends_its_episode_and_no_other(spoil: Callable[[Decision], Decision], said: str):
     before, faulty, after = act_badly(spoil)
-    assert (before.status("ever"), faulty.status("ever"), after.status("ever")) == ("success", "error", "success")
+    assert (before.status("ever"), faulty.status("ever"), after.status("ever")) == ("success", "failure", "success")
     assert re.search(rf"^the policy gave .*{said}.* at step 4$", faulty.error or ""), faulty.error
     assert faulty.steps == 4
 

@@ -28,9 +28,9 @@ class Row:
     control condition or None. `steps` were taken; success first held after `success_step` of them (None: never).
     `progress` is the share of the task's parts, in [0, 1], that was done when the episode ended. `path` and `jerk` say
     how the robot was told to move (`results.motion`; None where that is undefined), and `actions_sha256` is the hash of
-    what was executed. An `error` row is neither a success nor a failure, and `error` says why: a crash, or what "the
-    policy gave" that no robot should execute. `wall_s` seconds passed: of all fields only this one differs from run to
-    run.
+    what was executed. An `error` row is neither a success nor a failure, and `error` says what crashed. A failure
+    whose `error` is a text was the policy's fault: it ended with what "the policy gave" that no robot should execute.
+    `wall_s` seconds passed: of all fields only this one differs from run to run.
     """
 
     benchmark: str

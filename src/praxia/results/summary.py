@@ -15,8 +15,9 @@ def summarise(
 ) -> dict[str, Any]:
     """`{**RATE, macro: MEAN, macro_of_groups: MEAN | None, per_task: {task: RATE}, per_group: {group: RATE}}`.
 
-    A RATE is `{episodes, errors, success, ci95, progress, steps, median_steps, path, jerk}`, a MEAN `{success, ci95}`.
-    Rates are fractions of the episodes that were not errors, and None where none is left. `success` and `ci95` (Wilson)
+    A RATE is `{episodes, errors, faults, success, ci95, progress, steps, median_steps, path, jerk}`, a MEAN
+    `{success, ci95}`. Rates are fractions of the episodes that were not errors, and None where none is left; failures
+    by the policy's own fault are in them, and counted as `faults`. `success` and `ci95` (Wilson)
     are pooled over all episodes of a kind, and `progress` is the mean share of its parts that was done of a task.
     `macro` is the unweighted mean over the tasks that have a rate, and `macro_of_groups` that over the groups of such
     means, where the benchmark `averages_groups`. Tasks come in the order of their first row, `groups` in their own.
@@ -58,6 +59,7 @@ def _rate(rows: Sequence[Row]) -> dict[str, Any]:
     return {
         "episodes": len(rows),
         "errors": len(rows) - trials,
+        "faults": sum(row.status == "failure" and row.error is not None for row in rows),
         "success": successes / trials if trials else None,
         "ci95": list(wilson_interval(successes, trials)) if trials else None,
         "progress": sum(row.progress for row in rows if row.status != "error") / trials if trials else None,

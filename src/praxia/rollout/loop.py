@@ -138,4 +138,4 @@ def _plan(batch: Sequence[Running], decisions: Sequence[Decision], horizon: int)
             episode.plan(decision, horizon)
     else:
         for episode in batch:
-            episode.error = miscounted(len(decisions), len(batch), episode.steps)
+            episode.blame(miscounted(len(decisions), len(batch), episode.steps))

@@ -36,6 +36,7 @@ class Running:
         self.job = job
         self.slot = slot
         self.error: str | None = None
+        self.is_fault = False
         self.lost = False
         self.planned_actions: Float32[np.ndarray, "K A"] = np.zeros((0, 0), np.float32)
         self._planned_labels = self.planned_actions
@@ -90,16 +91,21 @@ class Running:
 
     def plan(self, decision: Decision, horizon: int) -> None:
         """Take what the pace executes of `decision` within `horizon`, or an error where that cannot be done."""
-        self.error = malformed(decision, self._body, self.steps)
-        if self.error is not None:
+        if (fault := malformed(decision, self._body, self.steps)) is not None:
+            self.blame(fault)
             return
         if self._pace.ensemble is None:
             actions, labels = self._next_of(decision, min(self._pace.executed_steps, horizon - self.steps))
         else:
             # A mean of labels would be no expert's intent. Nobody learns from these: collection never ensembles.
             actions = labels = self._mean_with(decision, self._pace.ensemble)
-        self.error = unexecutable(actions, self._body, self.steps)
+        if (fault := unexecutable(actions, self._body, self.steps)) is not None:
+            self.blame(fault)
         self.planned_actions, self._planned_labels = actions.copy(), labels.copy()
+
+    def blame(self, fault: str) -> None:
+        """End the episode for what the policy did."""
+        self.error, self.is_fault = fault, True
 
     def _next_of(self, decision: Decision, most: int) -> tuple[Float32[np.ndarray, "K A"], Float32[np.ndarray, "K A"]]:
         """At most `most` actions up to the first that is not valid, and their labels."""
@@ -124,6 +130,7 @@ class Running:
             snapshots=tuple(self._snapshots),
             error=self.error,
             wall_s=time.perf_counter() - self._began_s,
+            is_fault=self.is_fault,
         )
 
     def _stack(self, rows: list[np.ndarray]) -> Float32[np.ndarray, "T A"]:

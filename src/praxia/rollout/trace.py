@@ -56,7 +56,7 @@ class Trace:
     actions again. `observations` holds one entry a look (before every decision, and after the last step where the
     episode was not over for the environment) and `snapshots` one a step: both only with a `Recording`.
     `success_step` counts the steps after which success first held; None: it never did. `error` is the text of a
-    crash, or of a policy's fault: then the episode is neither a success nor a failure.
+    crash, which says nothing about the policy, or with `is_fault` of what the policy did that ended the episode.
     """
 
     job: Job
@@ -67,6 +67,7 @@ class Trace:
     snapshots: tuple[bytes, ...]
     error: str | None
     wall_s: float
+    is_fault: bool = False
 
     @property
     def steps(self) -> int:
@@ -88,8 +89,11 @@ class Trace:
         return float(self.success_end) if progress is None else progress
 
     def status(self, metric: Metric) -> Status:
-        """`metric` says whether success counts when it ever held, or only when it held at the end."""
+        """`metric` says whether success counts when it ever held, or only when it held at the end.
+
+        A policy's fault is a failure: were it none, who gives no action where it is hard would look better.
+        """
         if self.error is not None:
-            return "error"
+            return "failure" if self.is_fault else "error"
         succeeded = self.success_end if metric == "end" else self.success_step is not None
         return "success" if succeeded else "failure"

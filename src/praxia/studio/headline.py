@@ -35,9 +35,15 @@ def _facts(main: Evaluation) -> Markup:
     if (of_groups := summary["macro_of_groups"]) is not None:
         facts[f"mean of {', '.join(summary['per_group'])}"] = f"{percent(of_groups['success'])} ({interval(of_groups)})"
     facts["errors"] = str(summary["errors"])
+    if summary["faults"]:
+        facts["failures by a fault of the policy"] = f"{summary['faults']}; the first: {_first_fault(main)}"
     if main.privilege:
         facts["not comparable"] = main.privilege
     return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in facts.items()), class_="facts")
+
+
+def _first_fault(main: Evaluation) -> str | None:
+    return next(row.error for row in main.rows if row.status == "failure" and row.error is not None)
 
 
 def _errors(main: Evaluation) -> Markup | None:
