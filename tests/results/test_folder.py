@@ -1,7 +1,8 @@
+import json
 from pathlib import Path
 
 import pytest
-from results_testing import made_rows, write_results
+from results_testing import made_fingerprint, made_rows, write_results
 
 from praxia.core.errors import PraxiaError
 from praxia.results.folder import read_folder
@@ -26,12 +27,14 @@ def test_what_cannot_be_read_is_named_with_its_reason(tmp_path: Path):
     write_results(tmp_path / "orphan.jsonl", made_rows({"walk": "1"}))
     (tmp_path / "orphan.jsonl.meta.json").unlink()
     (tmp_path / "old.jsonl").write_text('{"schema": "praxia.row.v1"}\n')
-    (tmp_path / "old.jsonl.meta.json").write_text("{}")
+    (tmp_path / "old.jsonl.meta.json").write_text(json.dumps({"fingerprint": made_fingerprint()}))
+    (write_results(tmp_path / "list.jsonl", made_rows({"walk": "1"})).parent / "list.jsonl.meta.json").write_text("[]")
     write_results(tmp_path / "odd.jsonl", made_rows({"walk": "1"}), {"fingerprint": {}})
     entries, unreadable = read_folder(tmp_path)
     assert entries == []
     reasons = {
         "empty.jsonl": "no rows yet",
+        "list.jsonl": "no whole fingerprint",
         "odd.jsonl": "no whole fingerprint",
         "old.jsonl": "praxia.row.v1",
         "orphan.jsonl": "meta.json",

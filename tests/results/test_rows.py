@@ -63,6 +63,13 @@ def test_what_is_no_row_is_named_by_its_line(tmp_path: Path, line: str, says: st
         read_rows(path)
 
 
+def test_two_rows_of_one_start_are_refused(tmp_path: Path):
+    path = written(tmp_path / "rows.jsonl")
+    path.write_bytes(path.read_bytes() + ROW.line())
+    with pytest.raises(DataError, match="lines 1 and 3 are of the same start, abcd"):
+        read_rows(path)
+
+
 def test_a_missing_file_is_refused(tmp_path: Path):
     with pytest.raises(DataError, match="praxia eval"):
         read_rows(tmp_path / "none.jsonl")

@@ -9,7 +9,9 @@ from praxia.core.types import EnvSpec, Start
 from praxia.results.rows import Row, actions_digest, read_rows
 from praxia.results.store import Replay, ResultsStore, read_meta, read_replay
 
-META = {"command": "praxia eval", "fingerprint": {"seed": 0, "versions": {"numpy": "2.0"}, "revision": "abc"}}
+IDENTITY = {"benchmark": {"name": "toy"}, "policy_sha256": "f00d", "control": None}
+FINGERPRINT = {**IDENTITY, "seed": 0, "versions": {"numpy": "2.0"}, "revision": "abc"}
+META = {"command": "praxia eval", "fingerprint": FINGERPRINT}
 STARTS = [Start("toy", "walk", {"number": number}) for number in range(3)]
 
 
@@ -83,6 +85,7 @@ def test_damaged_files_are_named(tmp_path: Path):
     (tmp_path / "f.actions" / f"{STARTS[0].key}.safetensors").write_bytes(b"torn")
     with pytest.raises(DataError, match=STARTS[0].key):
         read_replay(tmp_path / "f.jsonl", STARTS[0].key)
-    (tmp_path / "f.jsonl.meta.json").write_text("{")
-    with pytest.raises(DataError, match=r"f\.jsonl\.meta\.json"):
-        read_meta(tmp_path / "f.jsonl")
+    for damaged in ("{", "[]", "{}", '{"fingerprint": {"seed": 0}}'):
+        (tmp_path / "f.jsonl.meta.json").write_text(damaged)
+        with pytest.raises(DataError, match=r"f\.jsonl\.meta\.json"):
+            read_meta(tmp_path / "f.jsonl")

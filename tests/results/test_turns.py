@@ -23,3 +23,11 @@ def test_a_longer_plan_begins_as_a_shorter_one():
     shorter = [f"{task}{number}" for task in "abc" for number in range(2)]
     longer = [f"{task}{number}" for task in "abc" for number in range(5)]
     assert list(in_turn(longer, lambda item: item[0]))[:6] == list(in_turn(shorter, lambda item: item[0]))
+
+
+def test_what_a_stop_left_begins_as_the_plan_did():
+    """Of the plan's first 21 items all are there, of the next ones some, in which tasks are missing and skipped."""
+    plan = list(in_turn([f"{task}{number}" for task in "abcdefgh" for number in range(5)], lambda item: item[0]))
+    left = plan[:21] + plan[22:40:3]
+    assert {item[0] for item in left[21:]} < set("abcdefgh")
+    assert list(in_turn(sorted(left), lambda item: item[0]))[:21] == plan[:21]

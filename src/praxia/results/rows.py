@@ -78,7 +78,7 @@ def read_rows(path: Path) -> list[Row]:
     """All rows of a finished file.
 
     Raises:
-        DataError: no such file, or a line that is not a row of this schema, by its number.
+        DataError: no such file, a line that is not a row of this schema, by its number, or a start with two rows.
     """
     if not path.is_file():
         raise DataError(f"no results at {path}: expected a file that `praxia eval ... --out {path}` writes")
@@ -87,7 +87,13 @@ def read_rows(path: Path) -> list[Row]:
         raise DataError(
             f"{path} ends within a row: its evaluation was stopped; finish it with the same `praxia eval` and --resume"
         )
-    return [_parse(path, number, line) for number, line in enumerate(data.splitlines(), 1)]
+    rows = [_parse(path, number, line) for number, line in enumerate(data.splitlines(), 1)]
+    seen: dict[str, int] = {}
+    for number, row in enumerate(rows, 1):
+        # Counted twice, an episode would look like more evidence than it is.
+        if (before := seen.setdefault(row.start, number)) != number:
+            raise DataError(f"{path} lines {before} and {number} are of the same start, {row.start}: expected one each")
+    return rows
 
 
 def recover_rows(path: Path) -> list[Row]:

@@ -27,6 +27,9 @@ __all__ = ["Replay", "ResultsStore", "read_meta", "read_replay"]
 # A commit changes these without changing what is computed: the hash of the source is compared instead.
 _NOT_COMPARED = ("revision", "dirty")
 
+# Without these entries of its fingerprint nobody can say what results are of.
+_IDENTITY = frozenset(("benchmark", "policy_sha256", "control"))
+
 
 @dataclass(frozen=True)
 class Replay:
@@ -102,13 +105,17 @@ def read_meta(out: Path) -> dict[str, Any]:
     """What produced the rows of `out`.
 
     Raises:
-        DataError: the file beside the rows is not there or not JSON.
+        DataError: the file beside the rows is not there, not JSON, or does not say what was judged.
     """
     path = _meta_path(out)
     try:
-        return json.loads(path.read_text())
+        meta = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read ({type(error).__name__}): expected it beside {out.name}") from error
+    fingerprint = meta.get("fingerprint") if isinstance(meta, dict) else None
+    if not isinstance(fingerprint, dict) or not fingerprint.keys() >= _IDENTITY:
+        raise DataError(f"{path} has no whole fingerprint: expected what `praxia eval` writes beside {out.name}")
+    return meta
 
 
 def read_replay(out: Path, start: str) -> Replay:
