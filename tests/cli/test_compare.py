@@ -6,6 +6,7 @@ from results_testing import made_rows, write_results
 
 from praxia.cli.main import main
 from praxia.results.anytime import log_e_value
+from praxia.results.rows import read_rows
 
 
 def run(*arguments: object) -> int:
@@ -42,7 +43,8 @@ def test_until_decided_takes_no_more_pairs_than_it_needs(files, capsys):
 
 
 def test_an_open_question_is_no_failure(files, capsys):
-    assert run("compare", files[0], files[0], "--json") == 0
+    same = write_results(files[0].with_name("same.jsonl"), read_rows(files[0]))
+    assert run("compare", files[0], same, "--json") == 0
     assert json.loads(capsys.readouterr().out)["verdict"] == "undecided"
 
 
@@ -50,7 +52,7 @@ def test_another_benchmark_is_refused_in_one_line(files, tmp_path, capsys):
     other = write_results(tmp_path / "other.jsonl", made_rows({"walk": "1"}), benchmark={"name": "toy/hard"})
     assert run("compare", files[0], other, "--json") == 2
     captured = capsys.readouterr()
-    assert "name has 'toy/plain', but 'toy/hard'" in json.loads(captured.out)["error"]
+    assert "is of benchmark 'toy/plain', but" in json.loads(captured.out)["error"]
     assert len(captured.err.strip().splitlines()) == 1
 
 
@@ -94,6 +96,11 @@ def test_what_does_not_go_together_is_refused_in_one_line(arguments, said: str, 
     assert said in error
     assert len(error.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_is_not_taken_for_the_folder_of_both_results(files, capsys):
+    assert run("compare", "expert", "zero", "--benchmark", "bimodal", "--out", files[0]) == 2
+    assert "--out to be a folder" in capsys.readouterr().err
 
 
 def test_one_policy_twice_has_two_files(tmp_path: Path, capsys):

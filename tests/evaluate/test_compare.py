@@ -57,6 +57,20 @@ def test_until_decided_stops_early_and_the_files_give_the_same_verdict(tmp_path:
     assert {**again, "unpaired": 0} == found
 
 
+def test_a_comparison_that_becomes_one_until_decided_says_so_and_cannot_go_back(tmp_path: Path):
+    compared(tmp_path, 2, until_decided=False)
+    assert compared(tmp_path, until_decided=True, resume=True)["verdict"] == "better"
+    assert pair_files(tmp_path / "walker.jsonl", tmp_path / "sleeper.jsonl").stopped
+    with pytest.raises(PraxiaError, match="use --until-decided"):
+        compared(tmp_path, until_decided=False, resume=True)
+
+
+def test_results_that_were_whole_before_do_not_depend_on_the_decision(tmp_path: Path):
+    compared(tmp_path, until_decided=False)
+    compared(tmp_path, until_decided=True, resume=True)
+    assert not pair_files(tmp_path / "walker.jsonl", tmp_path / "sleeper.jsonl").stopped
+
+
 def test_the_verdict_does_not_depend_on_the_number_of_workers_or_on_who_is_slow(tmp_path: Path):
     def lame(task: str, split: str, index: int) -> Start:
         return draw_start(task, split, index, **({"goal": 1000.0, "step_s": 0.002} if index % 3 == 0 else {}))

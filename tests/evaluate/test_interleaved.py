@@ -75,8 +75,8 @@ def test_pairs_come_as_planned_and_only_those_behind_a_slow_one_wait(tmp_path: P
     assert before == order[:slow]
     a, b = next(pairs)
     assert (a.start, a.status, b.status) == (order[slow], "failure", "failure")
-    # A round of five and more, behind it in the plan, had ended before.
-    assert min(len(read_rows(out)) for out in outs(tmp_path)) > slow + 5
+    # Of both policies some, behind it in the plan, had ended before.
+    assert min(len(read_rows(out)) for out in outs(tmp_path)) > slow + 1
     assert [a.start for a, _ in pairs] == order[slow + 1 :]
 
 

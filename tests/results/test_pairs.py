@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from results_testing import made_rows, write_results
 
-from praxia.core.errors import DataError, MismatchError
+from praxia.core.errors import DataError, MismatchError, PraxiaError
 from praxia.results.pairs import pair_files, pair_rows
 from praxia.results.turns import in_turn
 
@@ -63,7 +63,8 @@ def test_results_that_stopped_when_decided_are_known_as_such(tmp_path: Path):
     a = write_results(tmp_path / "a.jsonl", made_rows({"walk": "11"}), {"until_decided": True})
     b = write_results(tmp_path / "b.jsonl", made_rows({"walk": "00"}), {"until_decided": False})
     assert pair_files(a, b).stopped is True
-    assert pair_files(b, b).stopped is False
+    c = write_results(tmp_path / "c.jsonl", made_rows({"walk": "01"}))
+    assert pair_files(b, c).stopped is False
 
 
 def test_results_without_a_common_start_are_refused(tmp_path: Path):
@@ -77,4 +78,18 @@ def test_a_file_without_its_meta_is_refused(tmp_path: Path):
     a = write_results(tmp_path / "a.jsonl", made_rows({"walk": "11"}))
     (tmp_path / "a.jsonl.meta.json").unlink()
     with pytest.raises(DataError, match=r"a\.jsonl\.meta\.json"):
-        pair_files(a, a)
+        pair_files(a, write_results(tmp_path / "b.jsonl", made_rows({"walk": "11"})))
+
+
+def test_one_file_twice_is_refused(tmp_path: Path):
+    a = write_results(tmp_path / "a.jsonl", made_rows({"walk": "11"}))
+    with pytest.raises(PraxiaError, match="results of two policies"):
+        pair_files(a, tmp_path / "." / "a.jsonl")
+
+
+def test_another_benchmark_is_named_without_all_that_it_fixes(tmp_path: Path):
+    a = write_results(tmp_path / "a.jsonl", made_rows({"walk": "11"}))
+    b = write_results(tmp_path / "b.jsonl", made_rows({"walk": "11"}), benchmark={"name": "toy/far", "horizon": 80})
+    with pytest.raises(MismatchError, match=r"is of benchmark 'toy/plain', but .* of 'toy/far'") as refused:
+        pair_files(a, b)
+    assert "horizon" not in str(refused.value)

@@ -22,6 +22,8 @@ SEEN = {
     "pairs": 1143,
     "discordant": [310, 120],
     "pairs_needed": 900,
+    "errors": 0,
+    "unpaired": 0,
 }
 
 
@@ -42,6 +44,11 @@ SEEN = {
             {"verdict": "undecided", "pairs_needed": None, "effect": 0.0, "ci95": [-0.01, 0.01]},
             "A and B cannot be told apart: +0.0 points [-1.0, 1.0] after 1,143 pairs (310 against 120 discordant), "
             "e = 24.1",
+        ),
+        (
+            {"errors": 3, "unpaired": 1200},
+            "A is better than B: +13.3 points [5.0, 19.7] after 1,143 pairs (310 against 120 discordant), e = 24.1; "
+            "left out: 3 pairs with an error and 1,200 episodes without a partner",
         ),
     ],
 )

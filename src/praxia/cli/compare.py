@@ -1,6 +1,5 @@
 """`praxia compare A B [--benchmark NAME --out DIR] [--until-decided]`, of results files or of policies."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +8,7 @@ import tyro
 
 from praxia.cli.console import STDERR, command_line, counting
 from praxia.core.errors import PraxiaError
+from praxia.evaluate.machine import default_workers
 
 __all__ = ["run"]
 
@@ -19,7 +19,7 @@ class Arguments:
 
     a: tyro.conf.Positional[str]
     """The first, which the verdict is about: a results file (.jsonl), or a policy's or a training run's folder; or
-    expert, or zero."""
+    expert, zero or random."""
     b: tyro.conf.Positional[str]
     """The second, of the same kind."""
     benchmark: str | None = None
@@ -31,7 +31,7 @@ class Arguments:
     Without it all pairs are taken, by an exact test for a number of pairs that was fixed beforehand."""
     out: Path | None = None
     """For policies: a new folder for both results files, or one to --resume."""
-    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one a core)")] = os.cpu_count() or 1
+    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one a core)")] = default_workers()
     exact: bool = False
     """One episode an inference: rows and verdict then do not depend on workers or on kills, to the last bit."""
     resume: bool = False
@@ -72,6 +72,8 @@ def _of_policies(options: Arguments, command: str) -> dict[str, Any]:
         raise PraxiaError(
             "to compare policies expected --benchmark NAME (`praxia info --benchmarks` lists them) and --out DIR"
         )
+    if options.out.exists() and not options.out.is_dir():
+        raise PraxiaError(f"expected --out to be a folder, got the file {options.out}")
     from praxia.envs import find_family
     from praxia.evaluate.benchmarks import find_benchmark
     from praxia.evaluate.compare import compare

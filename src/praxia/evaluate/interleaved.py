@@ -56,7 +56,8 @@ def interleave(
     Raises:
         MismatchError: a policy and the benchmark do not fit, the evaluations differ in more than the policy and its
             noise, or the files were begun differently.
-        PraxiaError: both have the same file, a file exists and `resume` was not asked for, or as `evaluate` says.
+        PraxiaError: both have the same file, a file exists and `resume` was not asked for, a comparison that stopped
+            when it was decided is to go on with a fixed number of pairs, or as `evaluate` says.
         UnknownName: no control of that name.
     """
     expect_positive(workers=workers)

@@ -51,7 +51,8 @@ class Ledger:
 
         Raises:
             MismatchError: the files were begun differently.
-            PraxiaError: they are there and `resume` was not asked for.
+            PraxiaError: they are there and `resume` was not asked for, or they are of a comparison that stopped when it
+                was decided and this one has a fixed number of pairs.
         """
         self._store.check(meta, resume)
 
@@ -69,6 +70,8 @@ class Ledger:
                 f"{self._out} holds {beyond} episodes more than were asked for: resume with more --episodes"
             )
         self.kept = kept
+        if meta.get("until_decided") and self.missing:
+            self._store.mark_until_decided()
 
     @property
     def missing(self) -> list[Job]:

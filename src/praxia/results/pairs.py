@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from praxia.core.errors import MismatchError
+from praxia.core.errors import MismatchError, PraxiaError
 from praxia.results.differences import differences
 from praxia.results.rows import Row, read_rows
 from praxia.results.store import read_meta
@@ -56,9 +56,12 @@ def pair_files(a: Path, b: Path) -> Pairing:
     """The pairs of two results files.
 
     Raises:
+        PraxiaError: both are the same file.
         DataError: a file cannot be read.
         MismatchError: they were not judged alike, with all that differs, or have no start in common.
     """
+    if a.resolve() == b.resolve():
+        raise PraxiaError(f"expected the results of two policies, got {a} for both")
     rows, metas = (read_rows(a), read_rows(b)), (read_meta(a), read_meta(b))
     _expect_alike(a, metas[0]["fingerprint"], b, metas[1]["fingerprint"])
     pairing = pair_rows(*rows)
@@ -83,6 +86,9 @@ def pair_rows(a: Iterable[Row], b: Iterable[Row]) -> Pairing:
 
 
 def _expect_alike(a: Path, ours: dict[str, Any], b: Path, theirs: dict[str, Any]) -> None:
+    names = [one["benchmark"]["name"] for one in (ours, theirs)]
+    if names[0] != names[1]:
+        raise MismatchError(f"{a} is of benchmark {names[0]!r}, but {b} of {names[1]!r}: judge both on the same one")
     if found := differences(ours, theirs, POLICYS_OWN, words=("has", "but")):
         raise MismatchError(
             f"{a} and {b} were not judged alike ({found}): judge both again with the same `praxia eval`, on one machine"

@@ -53,7 +53,8 @@ class ResultsStore:
         `meta` is a JSON value with a "fingerprint": a resumed run must have the earlier one's.
 
         Raises:
-            PraxiaError: the files are there and `resume` was not asked for.
+            PraxiaError: the files are there and `resume` was not asked for, or the earlier run stopped when it was
+                decided and this one says that it will not.
             MismatchError: the earlier run was another evaluation. Names what differs.
         """
         self.check(meta, resume)
@@ -72,9 +73,21 @@ class ResultsStore:
                 f"{self._out} already holds an evaluation: choose another --out, or finish it with --resume"
             )
         if meta_path.exists():
-            self._compare(read_meta(self._out)["fingerprint"], json.loads(json.dumps(meta["fingerprint"])))
+            old = read_meta(self._out)
+            self._compare(old["fingerprint"], json.loads(json.dumps(meta["fingerprint"])))
+            if old.get("until_decided") and meta.get("until_decided") is False:
+                raise PraxiaError(
+                    f"{self._out} is of a comparison that stopped when it was decided, which cannot become one of a"
+                    " fixed number of pairs: use --until-decided, or choose another --out"
+                )
         elif self._out.exists():
             raise PraxiaError(f"{self._out} cannot be resumed without {meta_path.name} beside it: choose another --out")
+
+    def mark_until_decided(self) -> None:
+        """Write beside the rows that how many there are depends on what they say."""
+        meta = read_meta(self._out)
+        if not meta.get("until_decided"):
+            write_whole(_meta_path(self._out), json.dumps({**meta, "until_decided": True}, indent=1) + "\n")
 
     def append(self, row: Row, replay: Replay) -> None:
         """Keep one episode: its actions first, so that no row lacks them."""

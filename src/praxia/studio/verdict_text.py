@@ -16,7 +16,10 @@ _EXPLORATORY = "; it does not allow for having stopped when all tasks together w
 
 
 def verdict_sentence(verdict: Mapping[str, Any], a: str = "A", b: str = "B") -> str:
-    """Such as "A is better than B: +12.4 points [5.0, 19.7] after 143 pairs (31 against 12 discordant), e = 24.1"."""
+    """Such as "A is better than B: +12.4 points [5.0, 19.7] after 143 pairs (31 against 12 discordant), e = 24.1".
+
+    What is not among the pairs is counted behind it: pairs with an error, and episodes without a partner.
+    """
     if not verdict["pairs"]:
         return f"{a} {_SAYS['undecided']} {b} cannot be compared: each of {verdict['errors']} pairs has an error"
     undecided = verdict["verdict"] == "undecided"
@@ -26,7 +29,7 @@ def verdict_sentence(verdict: Mapping[str, Any], a: str = "A", b: str = "B") -> 
     return (
         f"{a} {_SAYS[verdict['verdict']]} {b}{' cannot be told apart' if undecided else ''}:"
         f" {_points(verdict['effect'], '+')} points [{low}, {high}] after {verdict['pairs']:,} pairs"
-        f" ({ours} against {theirs} discordant), {evidence}{_outlook(verdict) if undecided else ''}"
+        f" ({ours} against {theirs} discordant), {evidence}{_outlook(verdict) if undecided else ''}{_left_out(verdict)}"
     )
 
 
@@ -50,6 +53,12 @@ def verdict_table(verdict: Mapping[str, Any]) -> Table:
 def _outlook(verdict: Mapping[str, Any]) -> str:
     needed = verdict["pairs_needed"]
     return f"; about {needed:,} pairs would decide such a difference" if needed else ""
+
+
+def _left_out(verdict: Mapping[str, Any]) -> str:
+    counted = {"pairs with an error": verdict["errors"], "episodes without a partner": verdict["unpaired"]}
+    found = " and ".join(f"{count:,} {what}" for what, count in counted.items() if count)
+    return f"; left out: {found}" if found else ""
 
 
 def _cells(name: str, one: Mapping[str, Any]) -> tuple[Text | str, ...]:
