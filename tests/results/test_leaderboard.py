@@ -133,6 +133,20 @@ def test_the_adjusted_rate_is_by_the_other_policies(tmp_path: Path):
     assert adjusted["b.jsonl"] is None, "it met all that are known"
 
 
+def test_a_policy_is_not_adjusted_by_other_results_of_its_own(tmp_path: Path):
+    hard = "10110100101101001011010010110100101101001011"
+    write_results(tmp_path / "a.jsonl", made_rows({"walk": hard[:20]}))
+    write_results(tmp_path / "again.jsonl", made_rows({"walk": hard}), seed=1)
+    (table,) = leaderboard(tmp_path)["tables"]
+    assert [one["adjusted"] for one in table["entries"]] == [None, None]
+
+
+@pytest.mark.parametrize(("common", "test"), [(5, "mcnemar"), (4, "fisher")])
+def test_half_of_the_smaller_ones_starts_are_enough_for_pairs(tmp_path: Path, common: int, test: str):
+    (table,) = filled(tmp_path, a="1" * 20, b="." * (20 - common) + "01" * 5)["tables"]
+    assert (table["comparisons"][0]["test"], table["comparisons"][0]["pairs"]) == (test, common)
+
+
 def test_what_cannot_be_read_is_listed(tmp_path: Path):
     write_results(tmp_path / "a.jsonl", made_rows({"walk": "1"}))
     write_results(tmp_path / "b.jsonl", [])

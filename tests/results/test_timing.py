@@ -18,6 +18,11 @@ def test_quantiles_are_of_the_successes_alone():
     assert found["ks"] == {"statistic": 0.0, "p_value": 1.0}
 
 
+def test_the_time_is_that_of_the_first_success_however_long_the_episode_went_on():
+    rows = [made_row("walk", 0, "success", 30, success_step=12)]
+    assert time_to_success(rows, rows)["a"]["q50"] == 12.0
+
+
 def test_the_distance_of_both_distributions_is_scipys():
     rng = np.random.default_rng(0)
     fast, slow = rng.integers(20, 60, 80).tolist(), rng.integers(30, 90, 70).tolist()
