@@ -27,7 +27,9 @@ def test_two_files_give_a_verdict_and_a_sentence(files, capsys):
     captured = capsys.readouterr()
     verdict = json.loads(captured.out)
     named = {"verdict", "effect", "ci95", "e_value", "p_value", "pairs", "discordant", "pairs_needed", "per_task"}
-    assert named | {"macro_effect", "errors", "unpaired", "time_to_success", "per_task_exploratory"} == set(verdict)
+    named |= {"macro_effect", "errors", "unpaired", "time_to_success", "per_task_exploratory", "results", "privilege"}
+    assert named == set(verdict)
+    assert verdict["privilege"] == [None, None]
     assert (verdict["verdict"], verdict["pairs"], verdict["discordant"]) == ("better", 60, [30, 0])
     assert "new is better than old: +50.0 points" in captured.err
     assert run("compare", *files) == 0
@@ -71,7 +73,8 @@ def test_policies_are_judged_side_by_side_and_leave_their_results(tmp_path: Path
     assert "expert is better than zero: +100.0 points" in captured.err
     assert run("compare", *verdict["results"], "--until-decided", "--json") == 0
     again = json.loads(capsys.readouterr().out)
-    assert {**again, "unpaired": 0} == {name: value for name, value in verdict.items() if name != "results"}
+    assert {**again, "unpaired": 0} == verdict
+    assert verdict["privilege"] == ["privileged policy", None]
     assert run("compare", *verdict["results"], "--json") == 2
     assert "use --until-decided" in json.loads(capsys.readouterr().out)["error"]
     assert run(*arguments, "--out", tmp_path / "both") == 2
@@ -107,3 +110,20 @@ def test_one_policy_twice_has_two_files(tmp_path: Path, capsys):
     assert run("compare", "zero", "zero", "--benchmark", "bimodal", "--out", tmp_path / "o", "--episodes", 1) == 0
     assert {path.name for path in (tmp_path / "o").glob("*.jsonl")} == {"zero-a.jsonl", "zero-b.jsonl"}
     assert "zero-a and zero-b cannot be told apart" in capsys.readouterr().err
+
+
+def test_a_privileged_policy_is_named(files, capsys):
+    expert = write_results(files[0].with_name("expert.jsonl"), read_rows(files[0]), {"privileged": True})
+    assert run("compare", files[1], expert, "--json") == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["privilege"] == [None, "privileged policy"]
+    assert "expert: privileged policy" in captured.err
+
+
+def test_the_rows_of_a_killed_evaluation_are_no_fair_sample(files, capsys):
+    half = write_results(files[0].with_name("half.jsonl"), read_rows(files[0])[:40], {"planned": 60})
+    assert run("compare", half, files[1]) == 2
+    assert "half.jsonl holds 40 of 60 planned episodes" in capsys.readouterr().err
+    stopped = {"planned": 60, "until_decided": True}
+    write_results(files[0].with_name("half.jsonl"), read_rows(files[0])[:40], stopped)
+    assert run("compare", half, files[1], "--until-decided") == 0

@@ -84,6 +84,7 @@ def test_more_episodes_extend_an_evaluation(tmp_path: Path):
     assert said[0] == "4 episodes recovered"
     assert len(said) == 1 + 2
     assert timeless(tmp_path / "grown.jsonl") == timeless(tmp_path / "whole.jsonl")
+    assert read_meta(tmp_path / "grown.jsonl")["planned"] == 6
     with pytest.raises(MismatchError, match="2 episodes more"):
         judge(tmp_path / "grown.jsonl", episodes=2, resume=True)
 

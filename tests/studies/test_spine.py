@@ -80,7 +80,7 @@ def test_a_policy_for_other_pictures_is_refused(tmp_path):
     command = [*PRAXIA, "eval", tmp_path / "run", "--benchmark", "metaworld-mt10/fast", "--out", tmp_path / "x.jsonl"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "workspace 32x32 but workspace 64x64" in done.stderr
+    assert "workspace 32x32 but workspace 80x80" in done.stderr
 
 
 def test_info_knows_each_kind_of_thing(spine):

@@ -163,7 +163,8 @@ def test_metaworld_is_filmed(tmp_path):
     spec = EnvSpec("metaworld", "door-open", "fast", 64)
     out = tmp_path / "x.jsonl"
     store = ResultsStore(out)
-    store.begin({"command": "praxia eval zero", "fingerprint": {}}, resume=False)
+    judged = {"benchmark": {"name": "m"}, "policy_sha256": "zero", "control": None}
+    store.begin({"command": "praxia eval zero", "fingerprint": judged}, resume=False)
     row = Row("m", "door-open", start.key, "zero", None, "failure", 12, None, 0.0, "", None, 0.1)
     store.append(row, Replay(spec, start, np.zeros((12, 4), np.float32)))
     store.close()

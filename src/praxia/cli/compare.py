@@ -44,18 +44,26 @@ def run(arguments: list[str]) -> dict[str, Any]:
     """Compare, and return the verdict."""
     options = tyro.cli(Arguments, args=arguments, prog="praxia compare")
 
+    from praxia.results.privilege import privilege_of
+    from praxia.results.store import read_meta
     from praxia.studio.verdict_text import verdict_sentence, verdict_table
 
     names = options.a, options.b
     if all(name.endswith(".jsonl") for name in names):
-        labels, verdict = (Path(options.a).stem, Path(options.b).stem), _of_files(options)
+        labels, files = (Path(options.a).stem, Path(options.b).stem), names
+        verdict = _of_files(options)
     elif any(name.endswith(".jsonl") for name in names):
         raise PraxiaError(f"expected two results files or two policies, got {options.a} and {options.b}")
     else:
-        labels, verdict = _labels(*names), _of_policies(options, command_line("compare", arguments))
+        labels = _labels(*names)
+        verdict, files = _of_policies(options, command_line("compare", arguments))
+    privilege = [privilege_of(read_meta(Path(file))) for file in files]
     STDERR.print(verdict_table(verdict))
+    for label, words in zip(labels, privilege, strict=True):
+        if words is not None:
+            STDERR.print(f"{label}: {words}", highlight=False, markup=False)
     STDERR.print(verdict_sentence(verdict, *labels), highlight=False, markup=False, soft_wrap=True)
-    return verdict
+    return {**verdict, "results": list(files), "privilege": privilege}
 
 
 def _of_files(options: Arguments) -> dict[str, Any]:
@@ -67,7 +75,8 @@ def _of_files(options: Arguments) -> dict[str, Any]:
     return judge(pair_files(Path(options.a), Path(options.b)), until_decided=options.until_decided)
 
 
-def _of_policies(options: Arguments, command: str) -> dict[str, Any]:
+def _of_policies(options: Arguments, command: str) -> tuple[dict[str, Any], tuple[str, str]]:
+    """The verdict, and the results files of both."""
     if options.benchmark is None or options.out is None:
         raise PraxiaError(
             "to compare policies expected --benchmark NAME (`praxia info --benchmarks` lists them) and --out DIR"
@@ -101,7 +110,7 @@ def _of_policies(options: Arguments, command: str) -> dict[str, Any]:
             command=command,
             report=report,
         )
-    return {**verdict, "results": [str(a.out), str(b.out)]}
+    return verdict, (str(a.out), str(b.out))
 
 
 def _labels(a: str, b: str) -> tuple[str, str]:

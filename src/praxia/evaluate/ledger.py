@@ -102,6 +102,7 @@ class Ledger:
             "schema": "praxia.evaluation.v1",
             "command": command,
             "privileged": self._policy.privileged,
+            "planned": len(self.jobs),
             "fingerprint": {
                 "benchmark": evaluation.benchmark.to_json(),
                 "policy_sha256": evaluation.policy_sha256,

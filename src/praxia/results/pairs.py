@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from praxia.core.errors import MismatchError, PraxiaError
+from praxia.core.errors import DataError, MismatchError, PraxiaError
 from praxia.results.differences import differences
 from praxia.results.rows import Row, read_rows
 from praxia.results.store import read_meta
@@ -57,12 +57,14 @@ def pair_files(a: Path, b: Path) -> Pairing:
 
     Raises:
         PraxiaError: both are the same file.
-        DataError: a file cannot be read.
+        DataError: a file cannot be read, or lacks episodes that were planned: those that end first are no fair sample.
         MismatchError: they were not judged alike, with all that differs, or have no start in common.
     """
     if a.resolve() == b.resolve():
         raise PraxiaError(f"expected the results of two policies, got {a} for both")
     rows, metas = (read_rows(a), read_rows(b)), (read_meta(a), read_meta(b))
+    for path, mine, meta in zip((a, b), rows, metas, strict=True):
+        _expect_whole(path, len(mine), meta)
     _expect_alike(a, metas[0]["fingerprint"], b, metas[1]["fingerprint"])
     pairing = pair_rows(*rows)
     if not pairing.pairs:
@@ -71,6 +73,14 @@ def pair_files(a: Path, b: Path) -> Pairing:
             " the same benchmark; judge both with the same `praxia eval --benchmark`"
         )
     return replace(pairing, stopped=any(map(was_stopped, metas)))
+
+
+def _expect_whole(path: Path, episodes: int, meta: Mapping[str, Any]) -> None:
+    if episodes < meta.get("planned", 0) and not was_stopped(meta):
+        raise DataError(
+            f"{path} holds {episodes} of {meta['planned']} planned episodes, those that ended first, which are no fair"
+            f" sample: go on with --resume ({meta['command']})"
+        )
 
 
 def was_stopped(meta: Mapping[str, Any]) -> bool:

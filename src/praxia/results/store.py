@@ -50,7 +50,8 @@ class ResultsStore:
     def begin(self, meta: Mapping[str, Any], resume: bool) -> list[Row]:
         """Claim the files and return the rows that an earlier, killed run left.
 
-        `meta` is a JSON value with a "fingerprint": a resumed run must have the earlier one's.
+        `meta` is a JSON value with a "fingerprint": a resumed run must have the earlier one's. It may have more episodes
+        "planned" than that; their number is then written beside the rows.
 
         Raises:
             PraxiaError: the files are there and `resume` was not asked for, or the earlier run stopped when it was
@@ -60,7 +61,9 @@ class ResultsStore:
         self.check(meta, resume)
         if not _meta_path(self._out).exists():
             _actions_folder(self._out).mkdir(parents=True, exist_ok=True)
-            write_whole(_meta_path(self._out), json.dumps(meta, indent=1) + "\n")
+            self._write_meta(meta)
+        elif (old := read_meta(self._out)).get("planned", 0) < meta.get("planned", 0):
+            self._write_meta({**old, "planned": meta["planned"]})
         rows = recover_rows(self._out) if self._out.exists() else []
         self._writer = RowWriter(self._out)
         return rows
@@ -87,7 +90,10 @@ class ResultsStore:
         """Write beside the rows that how many there are depends on what they say."""
         meta = read_meta(self._out)
         if not meta.get("until_decided"):
-            write_whole(_meta_path(self._out), json.dumps({**meta, "until_decided": True}, indent=1) + "\n")
+            self._write_meta({**meta, "until_decided": True})
+
+    def _write_meta(self, meta: Mapping[str, Any]) -> None:
+        write_whole(_meta_path(self._out), json.dumps(meta, indent=1) + "\n")
 
     def append(self, row: Row, replay: Replay) -> None:
         """Keep one episode: its actions first, so that no row lacks them."""

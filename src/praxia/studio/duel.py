@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from praxia.core.errors import MismatchError
+from praxia.core.errors import DataError, MismatchError
 from praxia.results.pairs import Pair, pair_files
 from praxia.results.verdict import judge
 from praxia.studio.comparison import Comparison
@@ -39,7 +39,7 @@ def duel_of(comparison: Comparison) -> Duel | None:
     a, b = _told_apart(*sorted(comparison.contenders, key=lambda one: one.place))
     try:
         pairing = pair_files(a.source.path, b.source.path)
-    except MismatchError as error:
+    except (DataError, MismatchError) as error:
         return Duel(a, b, refusal=str(error))
     verdict = judge(pairing, until_decided=a.until_decided and b.until_decided)
     judged = [pair for pair in pairing.pairs if not pair.is_error]
