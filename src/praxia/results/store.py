@@ -50,8 +50,8 @@ class ResultsStore:
     def begin(self, meta: Mapping[str, Any], resume: bool) -> list[Row]:
         """Claim the files and return the rows that an earlier, killed run left.
 
-        `meta` is a JSON value with a "fingerprint": a resumed run must have the earlier one's. It may have more episodes
-        "planned" than that; their number is then written beside the rows.
+        `meta` is a JSON value with a "fingerprint": a resumed run must have the earlier one's. It may have
+        more episodes "planned" than that; their number is then written beside the rows.
 
         Raises:
             PraxiaError: the files are there and `resume` was not asked for, or the earlier run stopped when it was
