@@ -115,7 +115,9 @@ def judge(
     about["fingerprint"]["benchmark"] |= {"axis": axis, "privileged_state": privileged_state, **averaged}
     about["fingerprint"]["pace"] = {"executed_steps": 4 if ensemble is None else 1, "ensemble": ensemble}
     about["fingerprint"] |= changes
-    store.begin({**about, "command": command or about["command"]}, resume=False)
+    typed = command or about["command"]
+    # As a comparison writes it beside its rows.
+    store.begin({**about, "command": typed, "until_decided": "--until-decided" in typed}, resume=False)
     rows = []
     for task, letters in outcomes.items():
         for number, letter in enumerate(letters):

@@ -31,7 +31,7 @@ class Duel:
 def duel_of(comparison: Comparison) -> Duel | None:
     """The duel of the two contenders, in the order in which they were named; None where there are fewer, or more.
 
-    Where both were judged until it was decided, only the pairs that it took count: what ended after them is no fair
+    Where results were judged until it was decided, only the pairs that it took count: what ended after them is no fair
     sample. Otherwise all pairs count, as many as were planned.
     """
     if len(comparison.contenders) != 2:
@@ -41,7 +41,7 @@ def duel_of(comparison: Comparison) -> Duel | None:
         pairing = pair_files(a.source.path, b.source.path)
     except (DataError, MismatchError) as error:
         return Duel(a, b, refusal=str(error))
-    verdict = judge(pairing, until_decided=a.until_decided and b.until_decided)
+    verdict = judge(pairing, until_decided=pairing.stopped)
     judged = [pair for pair in pairing.pairs if not pair.is_error]
     return Duel(a, b, tuple(judged[: verdict["pairs"]]), verdict)
 
