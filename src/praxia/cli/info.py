@@ -101,17 +101,16 @@ def _results(path: Path) -> dict[str, Any]:
     from praxia.results.privilege import privilege_of
     from praxia.results.rows import read_rows
     from praxia.results.store import read_meta
-    from praxia.results.summary import summarise
+    from praxia.results.summary import summarise_as
     from praxia.studio.table import success_table
 
     rows, meta = read_rows(path), read_meta(path)
     STDERR.print(success_table(rows, meta))
     benchmark = meta["fingerprint"]["benchmark"]
-    averaged = bool(benchmark.get("averages_groups"))
     return {
         "kind": "results",
         "path": str(path),
         "privilege": privilege_of(meta),
-        **summarise(rows, benchmark.get("groups"), averages_groups=averaged),
+        **summarise_as(benchmark, rows),
         "fingerprint": meta["fingerprint"],
     }

@@ -16,7 +16,7 @@ from praxia.results.pairs import POLICYS_OWN, pair_rows, was_stopped
 from praxia.results.privilege import privilege_of
 from praxia.results.rows import Row
 from praxia.results.statistics import holm
-from praxia.results.summary import summarise
+from praxia.results.summary import summarise_as
 
 __all__ = ["leaderboard", "ranking"]
 
@@ -83,9 +83,7 @@ def ranking(entries: Sequence[Entry]) -> dict[str, Any]:
 def _described(entry: Entry, entries: Sequence[Entry]) -> dict[str, Any]:
     mine = entry.fingerprint["policy_sha256"]
     others = [one.rows for one in entries if one.kind != "control" and one.fingerprint["policy_sha256"] != mine]
-    benchmark = entry.fingerprint["benchmark"]
-    averaged = bool(benchmark.get("averages_groups"))
-    summary = summarise(entry.rows, benchmark.get("groups"), averages_groups=averaged)
+    summary = summarise_as(entry.fingerprint["benchmark"], entry.rows)
     return {
         "file": entry.name,
         "kind": entry.kind,

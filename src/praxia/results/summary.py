@@ -7,7 +7,7 @@ from typing import Any
 from praxia.results.rows import Row
 from praxia.results.statistics import macro_interval, wilson_interval
 
-__all__ = ["summarise"]
+__all__ = ["summarise", "summarise_as"]
 
 
 def summarise(
@@ -36,6 +36,11 @@ def summarise(
         "per_task": {task: _rate(mine) for task, mine in by_task.items()},
         "per_group": {group: _rate([row for row in rows if row.task in tasks]) for group, tasks in groups.items()},
     }
+
+
+def summarise_as(benchmark: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
+    """`summarise` with the groups of a benchmark's definition, as a fingerprint holds it."""
+    return summarise(rows, benchmark.get("groups"), averages_groups=bool(benchmark.get("averages_groups")))
 
 
 def _mean_of(counts: Mapping[str, tuple[int, int]], groups: Sequence[Sequence[str]]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from praxia.results.privilege import privilege_of
 from praxia.results.rows import Row
-from praxia.results.summary import summarise
+from praxia.results.summary import summarise, summarise_as
 from praxia.studio.sources import ResultsFile, TrainingRun
 
 __all__ = ["MEANING", "Evaluation", "named"]
@@ -83,19 +83,13 @@ class Evaluation:
         return 1 if self.source.path.stem in _policies_in(self.command)[1:] else 0
 
     @property
-    def until_decided(self) -> bool:
-        """Whether its number of episodes was not fixed beforehand."""
-        return "--until-decided" in _words(self.command)
-
-    @property
     def privilege(self) -> str | None:
         """What the policy knew that a robot would not."""
         return privilege_of(self.source.meta)
 
     @cached_property
     def summary(self) -> dict[str, Any]:
-        groups, averaged = self.benchmark.get("groups"), bool(self.benchmark.get("averages_groups"))
-        return summarise(self.rows, groups, averages_groups=averaged)
+        return summarise_as(self.benchmark, self.rows)
 
     @property
     def counts_parts(self) -> bool:

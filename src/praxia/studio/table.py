@@ -9,7 +9,7 @@ from rich.text import Text
 
 from praxia.results.privilege import privilege_of
 from praxia.results.rows import Row
-from praxia.results.summary import summarise
+from praxia.results.summary import summarise_as
 from praxia.studio.figures import interval, mean_steps_to_success, percent
 
 __all__ = ["success_table"]
@@ -25,8 +25,8 @@ def success_table(rows: Sequence[Row], meta: Mapping[str, Any], title: str | Non
     title says what the policy knew that a robot would not.
     """
     benchmark = meta["fingerprint"]["benchmark"]
-    averaged = bool(benchmark.get("averages_groups"))
-    summary = summarise(rows, benchmark.get("groups"), averages_groups=averaged)
+    summary = summarise_as(benchmark, rows)
+    averaged = summary["macro_of_groups"] is not None
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.title = " · ".join(text for text in (title, privilege_of(meta)) if text) or None
     table.title_justify = "left"

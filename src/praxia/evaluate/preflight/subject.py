@@ -108,7 +108,7 @@ class Subject:
             plan(Evaluation(self.sample, "", -(-most // len(self.sample.tasks))), self.family),
             pace=self.benchmark.pace,
             horizon=self.benchmark.horizon,
-            steps_after_success=0 if self.benchmark.metric == "ever" else None,
+            steps_after_success=self.benchmark.steps_after_success,
             recording=Recording(cameras=(), snapshots=False),
         )
         return list(traces)
