@@ -1,6 +1,5 @@
 """All results files in a folder."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any, Literal
 
 from praxia.core.errors import DataError, PraxiaError
 from praxia.results.privilege import privilege_of
-from praxia.results.rows import Row, read_rows
+from praxia.results.rows import Row, begins_with_row, read_rows
 from praxia.results.store import read_meta
 
 __all__ = ["Entry", "read_folder"]
@@ -65,11 +64,4 @@ def _read(name: str, path: Path) -> Entry:
 
 def _claims_results(path: Path) -> bool:
     """Whether it has a description beside it, or begins with a row of whatever version; logs of training do not."""
-    if path.with_name(f"{path.name}.meta.json").is_file():
-        return True
-    with path.open("rb") as file:
-        try:
-            first = json.loads(file.readline())
-        except ValueError:
-            return False
-    return isinstance(first, dict) and str(first.get("schema")).startswith("praxia.row.")
+    return path.with_name(f"{path.name}.meta.json").is_file() or begins_with_row(path)

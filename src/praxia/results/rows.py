@@ -14,7 +14,17 @@ from jaxtyping import Float32
 from praxia.core.errors import DataError
 from praxia.core.files import write_whole
 
-__all__ = ["SCHEMA", "Row", "RowWriter", "Status", "actions_digest", "read_rows", "recover_rows", "write_rows"]
+__all__ = [
+    "SCHEMA",
+    "Row",
+    "RowWriter",
+    "Status",
+    "actions_digest",
+    "begins_with_row",
+    "read_rows",
+    "recover_rows",
+    "write_rows",
+]
 
 SCHEMA = "praxia.row.v3"
 Status = Literal["success", "failure", "error"]
@@ -72,6 +82,16 @@ class RowWriter:
 def actions_digest(actions: Float32[np.ndarray, "T A"]) -> str:
     """SHA-256 over the executed actions as little-endian float32, step after step."""
     return hashlib.sha256(np.ascontiguousarray(actions, "<f4").tobytes()).hexdigest()
+
+
+def begins_with_row(path: Path) -> bool:
+    """Whether a file begins with a result row, of whatever version: one that cannot be read is not passed over."""
+    with path.open("rb") as file:
+        try:
+            first = json.loads(file.readline())
+        except ValueError:
+            return False
+    return isinstance(first, dict) and str(first.get("schema")).startswith("praxia.row.")
 
 
 def read_rows(path: Path) -> list[Row]:

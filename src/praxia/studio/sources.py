@@ -10,7 +10,7 @@ from praxia.core.errors import DataError, PraxiaError
 from praxia.core.files import whole_lines
 from praxia.data.layout import PLAN, committed
 from praxia.data.summary import info
-from praxia.results.rows import Row, read_rows
+from praxia.results.rows import Row, begins_with_row, read_rows
 from praxia.results.store import read_meta
 
 __all__ = ["Material", "Recorded", "ResultsFile", "Table", "TrainingRun", "gather"]
@@ -120,7 +120,7 @@ def _places(source: Path) -> list[Path]:
 def _find(source: Path, depth: int) -> Iterator[Path]:
     """Results files, run folders and data-set folders at `source` or at most `depth` levels below it."""
     if source.is_file():
-        if source.name == TABLE or _is_results(source):
+        if source.name == TABLE or (source.suffix == ".jsonl" and begins_with_row(source)):
             yield source
     elif committed(source):
         yield source
@@ -130,18 +130,6 @@ def _find(source: Path, depth: int) -> Iterator[Path]:
         for child in sorted(source.iterdir()):
             if child.is_file() or (depth and not child.name.startswith(".")):
                 yield from _find(child, depth - 1)
-
-
-def _is_results(path: Path) -> bool:
-    """Whether a file begins with a result row, of whatever version: one that cannot be read is not passed over."""
-    if path.suffix != ".jsonl":
-        return False
-    with path.open("rb") as file:
-        try:
-            first = json.loads(file.readline())
-        except ValueError:
-            return False
-    return isinstance(first, dict) and str(first.get("schema")).startswith("praxia.row.")
 
 
 def _tags(part: Any) -> Iterator[str]:
