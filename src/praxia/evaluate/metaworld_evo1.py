@@ -7,11 +7,9 @@ drawn twice, so that an evaluation of more episodes says more.
 Deviations: MuJoCo is 3.8.1 and metaworld 3.0.0, where Evo-1 pins neither.
 """
 
-from dataclasses import replace
-
 from praxia.core.types import Pace
 from praxia.evaluate.benchmarks import Benchmark
-from praxia.evaluate.metaworld_tasks import MT10_TASKS, MT50_TASKS, by_difficulty
+from praxia.evaluate.metaworld_tasks import MT50_TASKS, by_difficulty, mt10_of
 
 __all__ = ["MT10", "MT50"]
 
@@ -33,10 +31,4 @@ MT50 = Benchmark(
     privileged_state=True,
 )
 
-MT10 = replace(
-    MT50,
-    name="metaworld-mt10/evo1",
-    summary="the ten tasks of MT10 among those of metaworld-mt50/evo1",
-    tasks=MT10_TASKS,
-    groups=by_difficulty(MT10_TASKS),
-)
+MT10 = mt10_of(MT50)

@@ -7,11 +7,9 @@ Deviations: LeRobot leaves it to a policy how many actions of a chunk are execut
 the default of its SmolVLA and pi0, and all where a chunk is shorter. MuJoCo is 3.8.1, where LeRobot pins none.
 """
 
-from dataclasses import replace
-
 from praxia.core.types import Pace
 from praxia.evaluate.benchmarks import Benchmark
-from praxia.evaluate.metaworld_tasks import MT10_TASKS, MT50_TASKS, by_difficulty
+from praxia.evaluate.metaworld_tasks import MT50_TASKS, by_difficulty, mt10_of
 
 __all__ = ["MT10", "MT50"]
 
@@ -31,10 +29,4 @@ MT50 = Benchmark(
     averages_groups=True,
 )
 
-MT10 = replace(
-    MT50,
-    name="metaworld-mt10/lerobot",
-    summary="the ten tasks of MT10 among those of metaworld-mt50/lerobot",
-    tasks=MT10_TASKS,
-    groups=by_difficulty(MT10_TASKS),
-)
+MT10 = mt10_of(MT50)

@@ -8,11 +8,9 @@ Deviations: starVLA executes a policy's whole chunk, whose length is 8 in its co
 actions are executed whatever the chunk's length. MuJoCo is 3.8.1 and metaworld 3.0.0, where starVLA pins neither.
 """
 
-from dataclasses import replace
-
 from praxia.core.types import Pace
 from praxia.evaluate.benchmarks import Benchmark
-from praxia.evaluate.metaworld_tasks import MT10_TASKS, MT50_TASKS, by_difficulty
+from praxia.evaluate.metaworld_tasks import MT50_TASKS, by_difficulty, mt10_of
 
 __all__ = ["MT10", "MT50"]
 
@@ -33,10 +31,4 @@ MT50 = Benchmark(
     averages_groups=True,
 )
 
-MT10 = replace(
-    MT50,
-    name="metaworld-mt10/starvla",
-    summary="the ten tasks of MT10 among those of metaworld-mt50/starvla",
-    tasks=MT10_TASKS,
-    groups=by_difficulty(MT10_TASKS),
-)
+MT10 = mt10_of(MT50)

@@ -1,8 +1,11 @@
 """Meta-World's sets of tasks, and how hard the field says they are."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-__all__ = ["MT10_TASKS", "MT50_TASKS", "by_difficulty"]
+from praxia.evaluate.benchmarks import Benchmark
+
+__all__ = ["MT10_TASKS", "MT50_TASKS", "by_difficulty", "mt10_of"]
 
 MT10_TASKS = (
     "reach",
@@ -48,3 +51,14 @@ def by_difficulty(tasks: Sequence[str]) -> dict[str, tuple[str, ...]]:
     groups = {"easy": tuple(task for task in tasks if task not in harder)}
     groups |= {name: tuple(task for task in tasks if task in group) for name, group in _DIFFICULTY.items()}
     return {name: group for name, group in groups.items() if group}
+
+
+def mt10_of(mt50: Benchmark) -> Benchmark:
+    """The benchmark of all fifty tasks, `metaworld-mt50/...`, cut down to the ten of MT10."""
+    return replace(
+        mt50,
+        name=mt50.name.replace("mt50", "mt10"),
+        summary=f"the ten tasks of MT10 among those of {mt50.name}",
+        tasks=MT10_TASKS,
+        groups=by_difficulty(MT10_TASKS),
+    )
