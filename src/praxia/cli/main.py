@@ -15,6 +15,7 @@ __all__ = ["VERBS", "main"]
 
 VERBS = {
     "collect": "record demonstrations of scripted experts as a LeRobot v3.0 data set",
+    "data": "look at, check and change data sets, and bring in those of other formats",
     "train": "train a recipe on a data set",
     "preflight": "whether checkpoint, benchmark and this machine fit, in seconds, before hours of eval",
     "eval": "judge a policy on a named benchmark, from starts it never saw",

@@ -1,0 +1,31 @@
+"""`praxia data info DIR`."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import tyro
+
+from praxia.cli.console import print_summary
+
+__all__ = ["run"]
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What a data set is, and that every file still has its hash."""
+
+    root: tyro.conf.Positional[str]
+    """The data set's folder."""
+    json: bool = False
+    """Print one JSON object on stdout."""
+
+
+def run(arguments: list[str]) -> dict[str, Any]:
+    """Describe a data set, and return what `data.summary.info` returns."""
+    options = tyro.cli(Arguments, args=arguments, prog="praxia data info")
+
+    from praxia.data.summary import info
+
+    found = info(options.root)
+    print_summary(found)
+    return found
