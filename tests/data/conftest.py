@@ -1,4 +1,5 @@
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,13 @@ def _load(name):
 def synthetic():
     """The module of the synthetic robot."""
     return _load("synthetic")
+
+
+@pytest.fixture(scope="session")
+def foreign(synthetic):
+    """The module that writes the synthetic robot's data sets as others do."""
+    sys.modules.setdefault("synthetic", synthetic)
+    return _load("foreign")
 
 
 @pytest.fixture(scope="session")

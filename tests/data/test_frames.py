@@ -1,13 +1,16 @@
+import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections import namedtuple
+import time
 
 import numpy as np
 import pytest
 
 from praxia.core.errors import DataError
 from praxia.data.dataset import Dataset
+from praxia.data.reading import Video
 
 
 @pytest.fixture
@@ -16,59 +19,171 @@ def own(tmp_path, recorded):
     return shutil.copytree(recorded, tmp_path / "set", ignore=shutil.ignore_patterns(".cache"))
 
 
+def every(dataset):
+    return np.arange(dataset.num_frames)
+
+
 def caches(root):
-    return sorted((root / ".cache").glob("*.rgb"))
+    return sorted((root / ".cache").glob("*/*.rgb"))
+
+
+def held(root, camera="front", **options):
+    """How many bytes the cache of a camera holds."""
+    return Dataset(root, **options).footage(camera)._cache.held_bytes
+
+
+def spell(synthetic, pictures):
+    return [synthetic.spelled(picture) for picture in pictures]
+
+
+def whole(dataset, camera):
+    """What every frame must spell."""
+    lengths = dataset.episodes.length.tolist()
+    return [(camera, episode, frame) for episode, n in enumerate(lengths) for frame in range(n)]
 
 
 def test_cache_and_direct_decoding_agree(own):
     dataset = Dataset(own)
     indices = np.array([40, 3, 3, 0, dataset.num_frames - 1, 41])
     direct = dataset.decode("wrist", indices)
-    assert not (own / ".cache").exists()
-    np.testing.assert_array_equal(direct, dataset.frames("wrist")[indices])
-    assert not dataset.frames("wrist").flags.writeable
+    assert not caches(own)
+    for _ in range(2):
+        np.testing.assert_array_equal(direct, dataset.footage("wrist").read(indices))
 
 
-def test_the_cache_is_built_once(own, monkeypatch):
-    before = np.array(Dataset(own).frames("front"))
-    monkeypatch.setattr("praxia.data.frames.decode_all", None)
-    np.testing.assert_array_equal(Dataset(own).frames("front"), before)
+def test_what_is_held_is_not_decoded_again(own, monkeypatch):
+    dataset = Dataset(own)
+    before = dataset.footage("front").read(every(dataset))
+    monkeypatch.setattr(Video, "read", None)
+    again = Dataset(own)
+    np.testing.assert_array_equal(again.footage("front").read(every(again)[::-1]), before[::-1])
     assert len(caches(own)) == 1
 
 
-def test_other_videos_are_never_served_from_an_old_cache(tmp_path, own, record):
-    Dataset(own).frames("front")
+def test_first_only_blocks_that_were_asked_for_are_decoded(own):
+    dataset = Dataset(own)
+    dataset.footage("front").read(np.array([40]))
+    assert 0 < held(own) < dataset.num_frames * 64 * 64 * 3
+
+
+def test_other_videos_are_never_served_from_an_old_cache(tmp_path, own, record, synthetic):
+    first = Dataset(own)
+    first.footage("front").read(every(first))
     (old,) = caches(own)
     shutil.copytree(own / ".cache", tmp_path / "kept")
     shutil.rmtree(own)
     record(own, range(8, 16))
     shutil.copytree(tmp_path / "kept", own / ".cache")
-    frames = Dataset(own).frames("front")
+    dataset = Dataset(own)
+    pictures = dataset.footage("front").read(every(dataset))
+    assert {episode for _, episode, _ in spell(synthetic, pictures)} == set(range(8, 16))
     (new,) = caches(own)
     assert new != old
-    assert len(frames) == Dataset(own).num_frames
 
 
-def test_half_a_cache_is_built_again(own):
-    (own / ".cache").mkdir()
-    (own / ".cache" / "front-0123456789abcdef.tmp").write_bytes(b"killed here")
-    frames = Dataset(own).frames("front")
-    assert len(frames) == Dataset(own).num_frames
-    assert [path.suffix for path in sorted((own / ".cache").iterdir())] == [".rgb", ".lock"]
+@pytest.mark.parametrize("damage", ["bit", "zeros"])
+def test_a_damaged_cache_is_noticed_and_mended(own, damage):
+    dataset = Dataset(own)
+    before = dataset.footage("front").read(every(dataset))
+    (path,) = caches(own)
+    data = np.fromfile(path, np.uint8)
+    if damage == "bit":
+        data[len(data) // 2] ^= 1
+    else:  # as a power cut leaves a file whose table reached the disk first
+        data[:] = 0
+    data.tofile(path)
+    np.testing.assert_array_equal(Dataset(own).footage("front").read(every(dataset)), before)
+    np.testing.assert_array_equal(np.fromfile(path, np.uint8), before.ravel())
 
 
-def test_two_processes_at_once(own):
-    script = f"from praxia.data.dataset import Dataset; print(int(Dataset({str(own)!r}).frames('front').sum()))"
-    both = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) for _ in range(2)]
-    said = {int(process.communicate()[0]) for process in both}
-    assert said == {int(Dataset(own).frames("front").sum())}
+def test_the_budget_holds_and_what_has_no_room_is_decoded_right(own, synthetic):
+    one = 64 * 64 * 3
+    frames = 2 * (64 * 64 + 48 * 80) * 3 * 40 // 2
+    dataset = Dataset(own, cache_bytes=frames)
+    for seed in range(3):
+        indices = np.random.default_rng(seed).permutation(dataset.num_frames)
+        pictures = dataset.footage("front").read(indices)
+        assert spell(synthetic, pictures) == [whole(dataset, "front")[i] for i in indices]
+        assert 0 < held(own, cache_bytes=frames) <= 45 * one
+    assert not caches(Dataset(own, cache_bytes=0).root / "nothing")
 
 
-def test_too_little_space(own, monkeypatch):
-    usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10, 9, 1))
-    with pytest.raises(DataError, match=r"camera 'front' of .* needs 1 MB of disk, 0 MB are free"):
-        Dataset(own).frames("front")
+def test_old_blocks_make_room_for_those_of_a_later_run(own, synthetic):
+    budget = 40 * (64 * 64 + 48 * 80) * 3
+    dataset = Dataset(own, cache_bytes=budget)
+    early, late = np.arange(32), np.arange(32, 64)
+    dataset.footage("front").read(early)
+    dataset.footage("front").read(late)  # in the same run nothing is exchanged
+    first = held(own, cache_bytes=budget)
+    later = Dataset(own, cache_bytes=budget).footage("front")
+    later._cache._since_s = int(time.time()) + 1  # as if it had been opened a second later
+    assert spell(synthetic, later.read(late)) == whole(dataset, "front")[32:64]
+    assert held(own, cache_bytes=budget) == first
+    monkey = Dataset(own, cache_bytes=budget).footage("front")
+    assert not monkey._cache.read(early, np.empty((32, 64, 64, 3), np.uint8)).any()
+    assert monkey._cache.read(late, np.empty((32, 64, 64, 3), np.uint8)).all()
+    assert spell(synthetic, monkey.read(early)) == whole(dataset, "front")[:32]
+
+
+READER = """
+import sys, numpy as np
+from praxia.data.dataset import Dataset
+dataset = Dataset(sys.argv[1], cache_bytes=int(sys.argv[2]) or None)
+footage = dataset.footage("front")
+for seed in range(int(sys.argv[3]), int(sys.argv[3]) + 30):
+    order = np.random.default_rng(seed).permutation(dataset.num_frames)
+    for rows in np.array_split(order, 7):
+        print(int((footage.read(rows).reshape(len(rows), -1).sum(1, dtype=np.int64) * (rows + 1)).sum()), flush=True)
+"""
+
+
+def readers(own, budget, seeds):
+    arguments = [sys.executable, "-c", READER, str(own), str(budget)]
+    return [subprocess.Popen([*arguments, str(seed)], stdout=subprocess.PIPE) for seed in seeds]
+
+
+def expected(own, seed):
+    dataset = Dataset(own, cache_bytes=0)
+    sums = dataset.decode("front", every(dataset)).reshape(dataset.num_frames, -1).sum(1, dtype=np.int64)
+    found = []
+    for one in range(seed, seed + 30):
+        order = np.random.default_rng(one).permutation(dataset.num_frames)
+        found += [int((sums[rows] * (rows + 1)).sum()) for rows in np.array_split(order, 7)]
+    return found
+
+
+def test_many_processes_fill_evict_and_read_at_once_and_one_is_killed(own):
+    """Two with room for all, one with room for a third, which evicts what the others use last."""
+    killed, *others = [*readers(own, 0, (100, 0)), *readers(own, 40 * (64 * 64 + 48 * 80) * 3, (200,))]
+    killed.stdout.readline()
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    for seed, process in zip((0, 200), others, strict=True):
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert [int(line) for line in said.split()] == expected(own, seed)
+
+
+def test_a_full_disk_only_costs_time(own, monkeypatch, synthetic):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    dataset = Dataset(own)
+    for _ in range(2):
+        assert spell(synthetic, dataset.footage("front").read(every(dataset))) == whole(dataset, "front")
+    assert held(own) == 0
+
+
+def test_pictures_at_another_size_keep_their_proportions(own, synthetic):
+    dataset = Dataset(own)
+    small = dataset.footage("wrist", (40, 40))
+    pictures = small.read(every(dataset))
+    assert pictures.shape[1:] == (40, 40, 3)
+    assert (pictures[:, :8] == 0).all()
+    assert (pictures[:, 32:] == 0).all()
+    assert spell(synthetic, pictures[:, 8:32]) == whole(dataset, "wrist")
+    np.testing.assert_array_equal(small.decode(every(dataset)[5:9]), pictures[5:9])
 
 
 def test_a_video_cut_short_by_another_writer(own):
@@ -76,6 +191,6 @@ def test_a_video_cut_short_by_another_writer(own):
     path = own / "videos/observation.images.front/chunk-000/file-000.mp4"
     path.write_bytes(path.read_bytes()[:3000])
     dataset = Dataset(own)
-    for read in (lambda: dataset.frames("front"), lambda: dataset.decode("front", np.array([90]))):
+    for read in (dataset.footage("front").read, dataset.footage("front").decode):
         with pytest.raises(DataError, match=r"file-000.mp4 cannot be read .*; in it: episodes 0 to 7"):
-            read()
+            read(np.array([90]))

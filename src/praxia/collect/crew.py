@@ -9,9 +9,9 @@ from typing import Any
 from praxia.collect.plan import Collection
 from praxia.collect.record import record
 from praxia.core.errors import PraxiaError, RecordingError
+from praxia.core.process import Worker
 from praxia.core.types import Policy
 from praxia.envs.family import Family
-from praxia.rollout.process import Worker
 from praxia.rollout.slots import LocalSlots
 from praxia.rollout.waiting import Waiting
 

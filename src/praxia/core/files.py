@@ -7,7 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["sha256_file", "staged_folder", "sync_folder", "whole_lines", "write_whole"]
+from upath import UPath
+
+__all__ = ["Place", "name_within", "sha256_file", "staged_folder", "sync_folder", "whole_lines", "write_whole"]
+
+# A file here, or one that fsspec reaches.
+Place = Path | UPath
+
+
+def name_within(root: Place, path: Place) -> str:
+    """The path of a file below `root`, with slashes."""
+    return str(path).removeprefix(str(root)).lstrip("/")
 
 
 def write_whole(path: Path, data: bytes | str) -> None:
@@ -63,7 +73,10 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def sha256_file(path: Path) -> str:
+def sha256_file(path: Place) -> str:
     """The hexadecimal SHA-256 of a file, read in blocks."""
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,25 +1,27 @@
-"""A LeRobot v3.0 data set on disk, opened for reading."""
+"""A LeRobot v3.0 (or v2.1) data set on disk, opened for reading."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Bool, Int64, Shaped, UInt8
 
-from praxia.core.errors import DataError, UnknownName
+from praxia.core.errors import UnknownName
+from praxia.core.files import Place, name_within
+from praxia.core.keys import content_key
 from praxia.core.types import Embodiment
-from praxia.data.columns import matrix
-from praxia.data.features import camera_name, embodiment_of
-from praxia.data.frames import Footage
-from praxia.data.layout import CODEBASE_VERSION, EMBODIMENT, INFO, RECORDS, STATS, TASKS, num_staged
-from praxia.data.manifest import ADVICE, Manifest
-from praxia.data.placement import integers, placed_files
+from praxia.data.catalogue import Catalogue, open_root
+from praxia.data.features import PICTURES, camera_name, embodiment_of, picture_size
+from praxia.data.frames import Footage, budget_for, cache_folder
+from praxia.data.layout import CODEBASE_VERSION, EMBODIMENT, RECORDS
+from praxia.data.placement import PlacedFile, integers
+from praxia.data.reading import Images, Pictures, Video
+from praxia.data.rows import Rows
+from praxia.data.stored_stats import stored_stats
 
 __all__ = ["Dataset", "Episodes"]
 
@@ -42,33 +44,31 @@ class Episodes:
 
 
 class Dataset:
-    """One data set. Opening checks that every file is there with its size; each is hashed before it is first used.
+    """One data set: a folder, or a place that fsspec knows ("s3://...").
 
-    Numbers are read into memory when first asked for, pictures are mapped from a decoded cache (`frames`).
-    Data sets without our manifest open too, as far as plain LeRobot v3.0 with videos goes.
+    Opening checks that every file is there with its size; each is hashed before it is first used. Numbers are read into
+    memory when first asked for, pictures through a decoded cache on disk (`footage`) of at most `cache_bytes`: 0 for
+    none, None for all of them if the disk has room. Data sets without our manifest open too, as far as LeRobot v3.0,
+    v2.1 or v2.0 goes. Pickling keeps the place and not the numbers: another process opens it anew.
 
     Raises:
         DataError: not a finished data set, or a file that is missing, truncated or altered, with its episodes.
     """
 
-    def __init__(self, root: str | Path):
-        self.root = Path(root)
-        _expect_finished(self.root)
-        self.manifest = Manifest.read(self.root)
-        for name in self.manifest.files:
-            self.manifest.check(self.root, name, full=name.startswith("meta/"))
-        self.info: dict[str, Any] = json.loads((self.root / INFO).read_bytes())
-        version = self.info.get("codebase_version")
-        if version != CODEBASE_VERSION:
-            raise DataError(
-                f"expected LeRobot layout {CODEBASE_VERSION} in {self.root}, got {version}; convert it first"
-            )
-        self._videos = {camera_name(k): k for k, v in self.info["features"].items() if v["dtype"] == "video"}
-        self._table = self._read_parquet("meta/episodes")
-        for key in (None, *self._videos.values()):
-            for file in placed_files(self.root, self.info, self._table, key):
-                if not file.path.is_file():
-                    raise file.broken("it is missing")
+    def __init__(self, root: str | Place, *, cache_bytes: int | None = None):
+        self.root = open_root(root)
+        self.cache_bytes = cache_bytes
+        self.catalogue = Catalogue.read(self.root)
+        self.manifest, self.info = self.catalogue.manifest, self.catalogue.info
+        features = self.info["features"]
+        self._pictures = {camera_name(k): k for k, feature in features.items() if feature["dtype"] in PICTURES}
+        self._footage: dict[tuple[str, tuple[int, int]], Footage] = {}
+        for file in self._files():
+            if not file.path.is_file():
+                raise file.broken("it is missing")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(Dataset, cache_bytes=self.cache_bytes), (str(self.root),)
 
     # What there is
 
@@ -85,15 +85,15 @@ class Dataset:
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        return tuple(self._videos)
+        return tuple(self._pictures)
 
     @property
     def fps(self) -> float:
-        return float(self.info["fps"])
+        return self.catalogue.fps
 
     @property
     def num_episodes(self) -> int:
-        return self._table.num_rows
+        return self.catalogue.table.num_rows
 
     @cached_property
     def num_frames(self) -> int:
@@ -106,16 +106,13 @@ class Dataset:
 
     @cached_property
     def stats(self) -> dict[str, dict[str, Any]]:
-        """Statistics by feature, as in meta/stats.json."""
-        return json.loads((self.root / STATS).read_bytes())
+        """Statistics by feature, as in meta/stats.json; those of numbers that it lacks, out of the numbers."""
+        return stored_stats(self.catalogue, self._rows)
 
-    @cached_property
+    @property
     def instructions(self) -> tuple[str, ...]:
         """The distinct instructions, by task_index."""
-        rows = pq.read_table(self.root / TASKS)
-        text = next(name for name in rows.column_names if name != "task_index")
-        by_index = dict(zip(rows["task_index"].to_pylist(), rows[text].to_pylist(), strict=True))
-        return tuple(by_index[index] for index in sorted(by_index))
+        return self.catalogue.instructions
 
     @cached_property
     def records(self) -> list[dict[str, Any]]:
@@ -125,10 +122,11 @@ class Dataset:
 
     @cached_property
     def episodes(self) -> Episodes:
-        instructions = tuple(tasks[0] for tasks in self._table["tasks"].to_pylist())
+        table = self.catalogue.table
+        instructions = tuple(tasks[0] for tasks in table["tasks"].to_pylist())
         return Episodes(
-            first=integers(self._table, "dataset_from_index"),
-            length=integers(self._table, "length"),
+            first=integers(table, "dataset_from_index"),
+            length=integers(table, "length"),
             instruction=instructions,
             task=tuple(record["task"] for record in self.records) if self.ours else instructions,
             success=np.array(
@@ -153,26 +151,37 @@ class Dataset:
     # What is in it
 
     @cached_property
-    def _columns(self) -> pa.Table:
-        return self._read_parquet("data")
+    def _rows(self) -> Rows:
+        return Rows(self.catalogue)
 
     def column(self, feature: str) -> Shaped[np.ndarray, "N D"]:
-        """One feature of every frame, in frame order.
+        """One feature of every frame, in frame order: numbers, finite ones.
 
         Raises:
             UnknownName: a feature the data set does not have.
+            DataError: rows that are missing, out of order, not finite or of another size than declared.
         """
-        if feature not in self._columns.column_names:
-            raise UnknownName("feature", feature, self._columns.column_names, f"praxia info {self.root}")
-        return matrix(self._columns[feature])
+        if feature not in self._rows.features:
+            raise UnknownName("feature", feature, self._rows.features, f"praxia data info {self.root}")
+        return self._rows[feature]
 
-    def frames(self, camera: str) -> UInt8[np.ndarray, "N Y X 3"]:
-        """Every picture of a camera, in frame order, mapped from the decoded cache (built on first use)."""
-        return self._footage(camera).cached()
+    def footage(self, camera: str, size: tuple[int, int] | None = None) -> Footage:
+        """The pictures of a camera by frame, at their own size or scaled to `size` (height, width), with black bars.
+
+        Raises:
+            UnknownName: a camera the data set does not have.
+        """
+        if camera not in self._pictures:
+            raise UnknownName("camera", camera, self._pictures, f"praxia data info {self.root}")
+        own = picture_size(self.info["features"][self._pictures[camera]])
+        scaled = size or own
+        if (camera, scaled) not in self._footage:
+            self._footage[camera, scaled] = self._open_footage(camera, own, scaled)
+        return self._footage[camera, scaled]
 
     def decode(self, camera: str, indices: Int64[np.ndarray, " K"]) -> UInt8[np.ndarray, "K Y X 3"]:
-        """Some pictures of a camera, decoded from the videos without building the cache."""
-        return self._footage(camera).decode(indices)
+        """Some pictures of a camera, decoded without the cache."""
+        return self.footage(camera).decode(indices)
 
     def snapshots(self, episode: int) -> list[bytes]:
         """The simulator's state before each step of one episode; empty where none was recorded."""
@@ -180,7 +189,9 @@ class Dataset:
         if found is None:
             return []
         name, row_group = found
-        rows = pq.ParquetFile(self.root / name).read_row_group(row_group, columns=["state"])
+        self.manifest.check(self.root, name, full=True)
+        with (self.root / name).open("rb") as file:
+            rows = pq.ParquetFile(file).read_row_group(row_group, columns=["state"])
         return [state for state in rows["state"].to_pylist() if state is not None]
 
     def verify(self) -> None:
@@ -192,33 +203,43 @@ class Dataset:
         for name in self.manifest.files:
             self.manifest.check(self.root, name, full=True)
 
-    def _read_parquet(self, folder: str) -> pa.Table:
-        paths = sorted((self.root / folder).glob("*/*.parquet"))
-        if not paths:
-            raise DataError(f"{self.root / folder} holds no parquet file. {ADVICE}")
-        tables = []
-        for path in paths:
-            self.manifest.check(self.root, path.relative_to(self.root).as_posix(), full=True)
-            try:
-                tables.append(pq.read_table(path))
-            except (pa.ArrowException, OSError) as error:
-                raise DataError(f"{path} cannot be read ({error}). {ADVICE}") from error
-        return pa.concat_tables(tables)
+    def _files(self) -> list[PlacedFile]:
+        videos = [key for key in self._pictures.values() if self._in_video(key)]
+        return [*self.catalogue.data(), *(file for key in videos for file in self.catalogue.pictures(key))]
 
-    def _footage(self, camera: str) -> Footage:
-        if camera not in self._videos:
-            raise UnknownName("camera", camera, self._videos, f"praxia info {self.root}")
-        files = placed_files(self.root, self.info, self._table, self._videos[camera])
-        size = next(known for known in self.embodiment.cameras if known.name == camera)
-        return Footage(self.root, self.manifest, size, files, self.fps)
+    def _in_video(self, key: str) -> bool:
+        return self.info["features"][key]["dtype"] == "video"
+
+    def _open_footage(self, camera: str, own: tuple[int, int], scaled: tuple[int, int]) -> Footage:
+        key = self._pictures[camera]
+        files = self.catalogue.pictures(key) if self._in_video(key) else self._rows.files
+        open_file = partial(_open_pictures, self.catalogue, key, own, scaled)
+        if self.cache_bytes == 0:
+            return Footage(files, scaled, open_file)
+        folder = cache_folder(self.root)
+        name = f"{scaled[0]}x{scaled[1]}-{content_key([[self.manifest.stamp(self.root, f.path) for f in files], own])}"
+        place = folder / camera.replace("/", "_") / f"{name}.rgb"
+        for outdated in [*folder.glob("*.rgb"), *place.parent.glob(f"{scaled[0]}x{scaled[1]}-*")]:
+            if outdated.stem != name:
+                outdated.unlink(missing_ok=True)
+        needed = self.num_frames * scaled[0] * scaled[1] * 3
+        if self.cache_bytes is None:
+            return Footage(files, scaled, open_file, (place, budget_for(folder, needed)))
+        every = [picture_size(self.info["features"][one]) for one in self._pictures.values()]
+        share = own[0] * own[1] / sum(height * width for height, width in every)
+        return Footage(files, scaled, open_file, (place, int(self.cache_bytes * share)))
 
 
-def _expect_finished(root: Path) -> None:
-    if (root / INFO).is_file():
-        return
-    if num_staged(root):
-        raise DataError(
-            f"{root} holds an unfinished recording ({num_staged(root)} episodes staged); "
-            "finish it: run the same `praxia collect` again with --resume"
-        )
-    raise DataError(f"expected a data set in {root}, but {INFO} is missing; make one with `praxia collect`")
+def _open_pictures(
+    catalogue: Catalogue, key: str, own: tuple[int, int], scaled: tuple[int, int], file: PlacedFile
+) -> Pictures:
+    catalogue.manifest.check(catalogue.root, name_within(catalogue.root, file.path), full=True)
+    if catalogue.info["features"][key]["dtype"] == "video":
+        video = Video(file.path, catalogue.fps, own, scaled)
+        # One picture too many somewhere would make every later one its neighbour. Where hashes vouch for the file an
+        # edit may have left pictures that no episode has; in v2.1 they can only lie behind the episode's end.
+        claimed = sum(one.num_frames for one in catalogue.pictures(key) if one.path == file.path)
+        if not catalogue.manifest.files and catalogue.info["codebase_version"] == CODEBASE_VERSION:
+            video.expect_at_most(claimed)
+        return video
+    return Images(file.path, key, own, scaled, catalogue.root)

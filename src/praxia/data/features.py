@@ -1,5 +1,6 @@
 """LeRobot's feature declarations <-> our embodiment."""
 
+import math
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
@@ -8,7 +9,18 @@ from praxia.core.types import Camera, Embodiment, Field
 from praxia.data.layout import image_key
 from praxia.data.video import CODEC, PIXEL_FORMAT
 
-__all__ = ["INDEX_FEATURES", "camera_name", "embodiment_of", "features_of", "frames_per_second"]
+__all__ = [
+    "INDEX_FEATURES",
+    "PICTURES",
+    "camera_name",
+    "embodiment_of",
+    "features_of",
+    "frames_per_second",
+    "picture_size",
+]
+
+# What features that hold pictures are declared as: in a video, or one by one in the data files.
+PICTURES = ("video", "image")
 
 INDEX_FEATURES = ("timestamp", "frame_index", "episode_index", "index", "task_index")
 OUTCOMES = {
@@ -69,18 +81,32 @@ def camera_name(key: str) -> str:
     return key.removeprefix("observation.images.").removeprefix("observation.")
 
 
+def picture_size(feature: Mapping[str, Any]) -> tuple[int, int]:
+    """(height, width) of a feature's pictures; older writers declare the channels first.
+
+    Raises:
+        ValueError: it declares no picture in colour.
+    """
+    shape = tuple(int(size) for size in feature["shape"])
+    if len(shape) == 3 and shape[2] == 3:
+        return shape[:2]
+    if len(shape) == 3 and shape[0] == 3:
+        return shape[1:]
+    raise ValueError(f"expected pictures of shape (height, width, 3), got {shape}")
+
+
 def embodiment_of(info: Mapping[str, Any]) -> Embodiment:
     """What info.json of another writer tells about the body: sizes and rates, no units and no ranges."""
     features = info["features"]
 
     def vector(key: str) -> tuple[Field, ...]:
-        size = features[key]["shape"][0] if key in features else 0
+        size = math.prod(features[key]["shape"]) if key in features else 0
         return (Field(key.removeprefix("observation."), size, "position", ""),) if size else ()
 
     cameras = tuple(
-        Camera(camera_name(key), feature["shape"][0], feature["shape"][1])
+        Camera(camera_name(key), *picture_size(feature))
         for key, feature in features.items()
-        if feature["dtype"] == "video"
+        if feature["dtype"] in PICTURES
     )
     name = info.get("robot_type") or "unknown"
     return Embodiment(name, vector("observation.state"), vector("action"), cameras, float(Fraction(info["fps"])))

@@ -1,127 +1,187 @@
-"""Pictures of a data set: decoded once into a flat file per camera that later reads map into memory.
+"""Pictures of a data set by the number of the frame, whichever file they are in."""
 
-The cache, `<root>/.cache/<camera>-<key>.rgb`, is uint8[num_frames, Y, X, 3]; its key is the hash of the video files,
-so other videos are never served by it. Batches are then one fancy index, and the operating system keeps what fits.
-"""
-
-import fcntl
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from av.error import FFmpegError
 from jaxtyping import Int64, UInt8
+from upath import UPath
 
-from praxia.core.errors import DataError
-from praxia.core.files import sync_folder
+from praxia.core.files import Place
 from praxia.core.keys import content_key
-from praxia.core.types import Camera
-from praxia.data.manifest import Manifest
+from praxia.data.cache import BLOCK, BlockCache
 from praxia.data.placement import PlacedFile
-from praxia.data.video import decode_all, decode_some
+from praxia.data.reading import Pictures, Unreadable
 
-__all__ = ["Footage"]
+__all__ = ["Footage", "budget_for", "cache_folder"]
 
 CACHE = ".cache"
+# Files kept open at once: opening one reads its whole index.
+MAX_OPEN = 8
 
 
-@dataclass(frozen=True)
 class Footage:
-    """All pictures of one camera, in the videos `files`, in frame order."""
+    """All pictures [N, Y, X, 3] of one camera, in the files `files`, in frame order.
 
-    root: Path
-    manifest: Manifest
-    camera: Camera
-    files: Sequence[PlacedFile]
-    fps: float
+    `open_file` opens one of the files, whose hash it has checked. With a cache folder and a budget, what is decoded is
+    kept (`data.cache`), a block of frames at a time, so that each frame is decoded once by all processes together and
+    later epochs copy memory. What the budget has no room for is decoded each time it is asked for, and then no frame
+    beside it that its codec does not need. At most `MAX_OPEN` files are open, and one block is in memory.
+    """
 
-    @property
-    def _shape(self) -> tuple[int, int, int, int]:
-        num_frames = sum(len(file.numbers) for file in self.files)
-        return (num_frames, self.camera.height, self.camera.width, 3)
+    def __init__(
+        self,
+        files: Sequence[PlacedFile],
+        size: tuple[int, int],
+        open_file: Callable[[PlacedFile], Pictures],
+        cache: tuple[Path, int] | None = None,
+    ):
+        self.files, self._open_file = tuple(files), open_file
+        self.shape = (sum(file.num_frames for file in files), *size, 3)
+        self._firsts = np.array([file.first_frame for file in files], np.int64)
+        self._open: OrderedDict[int, Pictures] = OrderedDict()
+        self._units: dict[int, Int64[np.ndarray, " M"]] = {}
+        self._cache = None
+        if cache is not None and cache[1] > 0:
+            ends = np.concatenate([_block_ends(file) for file in files])
+            self._cache = BlockCache(cache[0], self.shape, ends, cache[1])
 
-    def decode(self, indices: Int64[np.ndarray, " K"]) -> UInt8[np.ndarray, "K Y X 3"]:
-        """The pictures of the given frames straight from the videos, without the cache.
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_open": OrderedDict(), "_units": {}}
+
+    def read(self, frames: Int64[np.ndarray, " K"]) -> UInt8[np.ndarray, "K Y X 3"]:
+        """The pictures of the given frames, in any order and with repeats.
 
         Raises:
-            DataError: a video that cannot be read, naming its episodes.
+            DataError: a file that is missing, altered or damaged, naming it and its episodes.
         """
-        pictures = np.empty((len(indices), *self._shape[1:]), dtype=np.uint8)
-        for file in self.files:
-            rows = np.flatnonzero((indices >= file.first) & (indices < file.first + len(file.numbers)))
-            if len(rows) == 0:
-                continue
-            try:
-                pictures[rows] = decode_some(file.path, file.numbers[indices[rows] - file.first], self.fps)
-            except KeyError as error:
-                raise file.broken(f"it has no frame {error}") from error
-            except (FFmpegError, OSError) as error:
-                raise file.broken(str(error)) from error
+        if self._cache is None:
+            return self.decode(frames)
+        pictures = np.empty((len(frames), *self.shape[1:]), dtype=np.uint8)
+        missing = np.flatnonzero(~self._cache.read(frames, pictures))
+        wanted = self._by_unit(self._cache, frames, missing)
+        for wait in (False, True):  # what another process is decoding comes last
+            for unit, rows in list(wanted.items()):
+                if not self._cache.admits(np.array(unit)):
+                    pictures[rows] = self.decode(frames[rows])
+                    del wanted[unit]
+                    continue
+                with self._cache.alone(unit[0], wait=wait) as mine:
+                    if mine:
+                        self._keep(self._cache, unit, frames[rows], rows, pictures)
+                        del wanted[unit]
         return pictures
 
-    def cached(self) -> UInt8[np.ndarray, "N Y X 3"]:
-        """Every picture, mapped from the cache; decodes all videos, once, if they are not there yet.
+    def decode(self, frames: Int64[np.ndarray, " K"]) -> UInt8[np.ndarray, "K Y X 3"]:
+        """The same without the cache: one pass over each file touched.
 
         Raises:
-            DataError: a video that is missing, altered or not whole, naming its episodes, or too little free space.
+            DataError: a file that is missing, altered or damaged, naming it and its episodes.
         """
-        hashes = [self.manifest.sha256(self.root, file.path) for file in self.files]
-        path = self.root / CACHE / f"{self.camera.name}-{content_key([hashes, *self._shape])}.rgb"
-        if not path.is_file():
-            path.parent.mkdir(exist_ok=True)
-            with _alone(path.parent / f"{self.camera.name}.lock"):
-                if not path.is_file():
-                    self._build(path)
-        return np.asarray(np.memmap(path, dtype=np.uint8, mode="r", shape=self._shape))
+        pictures = np.empty((len(frames), *self.shape[1:]), dtype=np.uint8)
+        of_file = np.searchsorted(self._firsts, frames, side="right") - 1
+        for at in np.unique(of_file).tolist():
+            rows = np.flatnonzero(of_file == at)
+            numbers, back = np.unique(self.files[at].numbers(frames[rows]), return_inverse=True)
+            order = np.argsort(back, kind="stable")
+            ends = np.searchsorted(back[order], np.arange(len(numbers)), side="right")
+            for picture, group in zip(self._pictures(at, numbers), np.split(rows[order], ends[:-1]), strict=True):
+                pictures[group] = picture
+        return pictures
 
-    def _build(self, path: Path) -> None:
-        for file in self.files:
-            self.manifest.check(self.root, file.path.relative_to(self.root).as_posix(), full=True)
-        for outdated in path.parent.glob(f"{self.camera.name}-*"):
-            outdated.unlink()
-        needed, free = int(np.prod(self._shape)), shutil.disk_usage(path.parent).free
-        if free < needed:
-            raise DataError(
-                f"decoding camera {self.camera.name!r} of {self.root} needs {needed / 1e6:.0f} MB of disk, "
-                f"{free / 1e6:.0f} MB are free; free some space or record fewer episodes"
-            )
-        temporary = path.with_suffix(".tmp")
-        with temporary.open("wb") as target:
-            for file in self.files:
-                for picture in _pictures(file):
-                    target.write(picture.tobytes())
-            target.flush()
-            os.fsync(target.fileno())
-        temporary.rename(path)
-        sync_folder(path.parent)
+    def _by_unit(
+        self, cache: BlockCache, frames: Int64[np.ndarray, " K"], rows: Int64[np.ndarray, " M"]
+    ) -> dict[tuple[int, ...], Int64[np.ndarray, " R"]]:
+        """Which rows need which blocks, and the blocks that are decoded with those."""
+        blocks = cache.block_of(frames[rows])
+        wanted: dict[tuple[int, ...], list[int]] = {}
+        for row, block in zip(rows.tolist(), blocks.tolist(), strict=True):
+            wanted.setdefault(self._unit(cache, block), []).append(row)
+        return {unit: np.array(some) for unit, some in wanted.items()}
+
+    def _unit(self, cache: BlockCache, block: int) -> tuple[int, ...]:
+        """`block` and those beside it that begin in the same group of pictures: decoding one passes the others."""
+        frame = cache.frames_of(block)[:1]
+        at = int(np.searchsorted(self._firsts, frame[0], side="right")) - 1
+        first = int(cache.block_of(self._firsts[at : at + 1])[0])
+        if at not in self._units:
+            ends = _block_ends(self.files[at])
+            begins = np.concatenate([[self._firsts[at]], ends[:-1]])
+            self._units[at] = self._reader(at).key(self.files[at].numbers(begins))
+        keys = self._units[at]
+        return tuple((first + np.flatnonzero(keys == keys[block - first])).tolist())
+
+    def _keep(
+        self,
+        cache: BlockCache,
+        unit: tuple[int, ...],
+        frames: Int64[np.ndarray, " R"],
+        rows: Int64[np.ndarray, " R"],
+        into: UInt8[np.ndarray, "K Y X 3"],
+    ) -> None:
+        """Decode the blocks of `unit` that are not held, and copy `frames` of them to `rows` of `into`."""
+        found = np.empty((len(frames), *self.shape[1:]), dtype=np.uint8)
+        got = cache.read(frames, found)  # another process may have been here
+        for block in unit:
+            if cache.holds(block):
+                continue
+            members = cache.frames_of(block)
+            pictures = self.decode(members)
+            cache.put(block, pictures)
+            mine = ~got & (frames >= members[0]) & (frames <= members[-1])
+            found[mine] = pictures[frames[mine] - members[0]]
+            got |= mine
+        left = np.flatnonzero(~got)
+        if len(left):  # held a moment ago, and given up since
+            found[left] = self.decode(frames[left])
+        into[rows] = found
+
+    def _pictures(self, at: int, numbers: Int64[np.ndarray, " K"]) -> Iterator[UInt8[np.ndarray, "Y X 3"]]:
+        file = self.files[at]
+        try:
+            yield from self._reader(at).read(numbers)
+        except Unreadable as error:
+            reader = self._open.pop(at, None)
+            if reader is not None:
+                reader.close()
+            where = "" if error.number is None else f", of episode {file.episode_of(error.number)}"
+            raise file.broken(f"{error}{where}") from error
+
+    def _reader(self, at: int) -> Pictures:
+        if at not in self._open:
+            try:
+                self._open[at] = self._open_file(self.files[at])
+            except Unreadable as error:
+                raise self.files[at].broken(str(error)) from error
+            if len(self._open) > MAX_OPEN:
+                self._open.popitem(last=False)[1].close()
+        self._open.move_to_end(at)
+        return self._open[at]
 
 
-def _pictures(file: PlacedFile) -> Iterator[UInt8[np.ndarray, "Y X 3"]]:
-    """The file's pictures that the data set counts, in order; those of episodes it no longer has are skipped."""
-    wanted, found = iter(file.numbers.tolist()), 0
-    number = next(wanted)
-    try:
-        for at, picture in enumerate(decode_all(file.path)):
-            if at == number:
-                yield picture
-                found += 1
-                number = next(wanted, -1)
-    except (FFmpegError, OSError) as error:
-        raise file.broken(str(error)) from error
-    if found < len(file.numbers):
-        raise file.broken(f"expected {len(file.numbers)} frames, got {found}")
+def _block_ends(file: PlacedFile) -> Int64[np.ndarray, " blocks"]:
+    """Blocks never reach from one file into the next."""
+    ends = np.arange(BLOCK, file.num_frames + BLOCK, BLOCK, dtype=np.int64)
+    return file.first_frame + np.minimum(ends, file.num_frames)
 
 
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """One process at a time. The lock ends with its process, so a kill never leaves it behind."""
-    descriptor = os.open(lock, os.O_CREAT | os.O_RDWR)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+def cache_folder(root: Place) -> Path:
+    """`.cache` beside the data; for a data set elsewhere or write-protected a folder of the user's."""
+    if isinstance(root, Path) and not isinstance(root, UPath) and os.access(root, os.W_OK):
+        return root / CACHE
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return home / "praxia" / content_key(str(root))
+
+
+def budget_for(folder: Path, needed: int) -> int:
+    """Bytes to keep where nobody said: all if they fit into nine tenths of the free space, or half of that space."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(there).free + sum(path.stat().st_blocks * 512 for path in folder.glob("*/*.rgb"))
+    return needed if needed <= 0.9 * free else free // 2

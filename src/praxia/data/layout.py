@@ -1,14 +1,17 @@
-"""Where things lie in a LeRobot v3.0 data set, and the limits at which its files roll over."""
+"""Where things lie in a LeRobot v3.0 data set (and in one of v2.1), and the limits at which its files roll over."""
 
-from pathlib import Path
+from praxia.core.files import Place
 
 __all__ = [
     "CODEBASE_VERSION",
+    "CODEBASE_VERSIONS",
     "DATA",
     "DATA_FILE_BYTES",
     "EMBODIMENT",
     "EPISODES",
+    "EPISODE_LINES",
     "EPISODE_PREFIX",
+    "EPISODE_STATS_LINES",
     "FILES_PER_CHUNK",
     "INFO",
     "MANIFEST",
@@ -19,6 +22,7 @@ __all__ = [
     "STATES",
     "STATS",
     "TASKS",
+    "TASK_LINES",
     "VIDEO",
     "VIDEO_FILE_BYTES",
     "committed",
@@ -28,6 +32,8 @@ __all__ = [
 ]
 
 CODEBASE_VERSION = "v3.0"
+# What can be read; one file an episode before v3.0.
+CODEBASE_VERSIONS = (CODEBASE_VERSION, "v2.1", "v2.0")
 FILES_PER_CHUNK = 1000
 MEGABYTE = 1024 * 1024
 DATA_FILE_BYTES = 100 * MEGABYTE
@@ -40,6 +46,11 @@ EPISODES = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 DATA = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 VIDEO = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 
+# v2.1
+TASK_LINES = "meta/tasks.jsonl"
+EPISODE_LINES = "meta/episodes.jsonl"
+EPISODE_STATS_LINES = "meta/episodes_stats.jsonl"
+
 STATES = "praxia/states/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 RECORDS = "praxia/episodes.jsonl"
 EMBODIMENT = "praxia/embodiment.json"
@@ -50,7 +61,7 @@ STAGING = ".staging"
 EPISODE_PREFIX = "episode-"
 
 
-def committed(root: Path) -> bool:
+def committed(root: Place) -> bool:
     """Whether `root` holds a finished data set: `info.json` is written last."""
     return (root / INFO).is_file()
 
@@ -66,6 +77,6 @@ def image_key(camera: str) -> str:
     return f"observation.images.{camera}"
 
 
-def num_staged(root: Path) -> int:
+def num_staged(root: Place) -> int:
     """How many whole episodes wait in the staging folder of `root`."""
     return sum(1 for _ in (root / STAGING).glob(f"{EPISODE_PREFIX}*"))

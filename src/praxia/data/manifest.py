@@ -4,11 +4,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from praxia.core.errors import DataError
-from praxia.core.files import sha256_file
+from praxia.core.files import Place, name_within, sha256_file
 from praxia.core.keys import canonical_json
 from praxia.data.disk import json_bytes
 from praxia.data.layout import MANIFEST
@@ -52,14 +51,14 @@ class Manifest:
     def content_sha256(self) -> str:
         """The hash of the data set: over every file's path and hash."""
         hashes = {name: entry.sha256 for name, entry in self.files.items()}
-        return hashlib.sha256(canonical_json(hashes).encode()).hexdigest()
+        return _digest(hashes)
 
     @classmethod
-    def of(cls, root: Path, episodes: Mapping[str, tuple[int, int]], coming: Mapping[str, bytes]) -> "Manifest":
+    def of(cls, root: Place, episodes: Mapping[str, tuple[int, int]], coming: Mapping[str, bytes]) -> "Manifest":
         """Hash what is on disk, and `coming`, files that will be written after the manifest."""
         files = {}
         for path in (path for path in root.rglob("*") if path.is_file()):
-            name = path.relative_to(root).as_posix()
+            name = name_within(root, path)
             if not name.startswith("."):
                 files[name] = FileEntry(path.stat().st_size, sha256_file(path), episodes.get(name))
         for name, data in coming.items():
@@ -68,10 +67,10 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         entries = {name: entry.to_json() for name, entry in sorted(self.files.items())}
-        return json_bytes({"content_sha256": self.content_sha256, "files": entries})
+        return json_bytes({"content_sha256": self.content_sha256, "entries_sha256": _digest(entries), "files": entries})
 
     @classmethod
-    def read(cls, root: Path) -> "Manifest":
+    def read(cls, root: Place) -> "Manifest":
         """The manifest of a finished data set.
 
         Raises:
@@ -86,16 +85,21 @@ class Manifest:
             value = json.loads(path.read_bytes())
             manifest = cls({name: FileEntry.from_json(entry) for name, entry in value["files"].items()})
             expected = value["content_sha256"]
-        except (ValueError, KeyError, TypeError) as error:
+            # Not in data sets of the time before: their sizes and episodes were not covered.
+            entries = value.get("entries_sha256", _digest(value["files"]))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{path} is damaged ({error}); in it: all episodes. {ADVICE}") from error
-        if manifest.content_sha256 != expected:
+        if manifest.content_sha256 != expected or entries != _digest(value["files"]):
             raise DataError(f"{path} was altered: it does not add up to its own content_sha256. {ADVICE}")
         return manifest
 
-    def sha256(self, root: Path, path: Path) -> str:
-        """A file's hash as recorded, or computed where nothing was recorded."""
-        name = path.relative_to(root).as_posix()
-        return self.files[name].sha256 if name in self.files else sha256_file(path)
+    def stamp(self, root: Place, path: Place) -> str:
+        """What tells a file from an older one of its name: its hash if recorded, or its size and time of change."""
+        name = name_within(root, path)
+        if name in self.files:
+            return self.files[name].sha256
+        about = path.stat()
+        return f"{name} {about.st_size} {about.st_mtime}"
 
     def holding(self, prefix: str, episode: int) -> tuple[str, int] | None:
         """The file under `prefix` that holds `episode`, and how many episodes come before it there."""
@@ -104,7 +108,7 @@ class Manifest:
                 return name, episode - entry.episodes[0]
         return None
 
-    def check(self, root: Path, name: str, *, full: bool) -> None:
+    def check(self, root: Place, name: str, *, full: bool) -> None:
         """One file against its entry, if it has one: by size, or with `full` also by hash.
 
         Raises:
@@ -123,3 +127,7 @@ class Manifest:
         else:
             return
         raise DataError(f"{path} {wrong}; in it: {entry.contents}. {ADVICE}")
+
+
+def _digest(entries: Any) -> str:
+    return hashlib.sha256(canonical_json(entries).encode()).hexdigest()

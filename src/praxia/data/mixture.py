@@ -8,6 +8,7 @@ from jaxtyping import Float32, Int64
 
 from praxia.core.errors import MismatchError
 from praxia.core.types import Camera, Embodiment, Samples
+from praxia.data.order import batch_indices
 from praxia.data.windows import Windows
 
 __all__ = ["Mixture"]
@@ -38,6 +39,10 @@ class Mixture:
 
     def __len__(self) -> int:
         return int(self._first[-1])
+
+    def batch(self, seed: int, step: int, batch_size: int) -> Int64[np.ndarray, " B"]:
+        """The windows of batch `step`: a pure function of its arguments."""
+        return batch_indices(seed, step, batch_size, len(self))
 
     def read(self, indices: Int64[np.ndarray, " B"]) -> Samples:
         """The windows with the given numbers, in that order, in declared units."""

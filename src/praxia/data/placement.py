@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import pyarrow as pa
 from jaxtyping import Int64
 
 from praxia.core.errors import DataError
+from praxia.core.files import Place
 from praxia.data.manifest import ADVICE
 
 __all__ = ["PlacedFile", "integers", "placed_files"]
@@ -17,24 +17,45 @@ __all__ = ["PlacedFile", "integers", "placed_files"]
 
 @dataclass(frozen=True)
 class PlacedFile:
-    """One data or video file: its episodes (first and last) and its frames.
+    """One data or video file and the neighbouring episodes in it.
 
-    Frame `first + i` of the data set is picture number `numbers[i]` of the file.
+    `first` is each episode's first frame in the data set, `start` the place of that frame in the file: the row of a
+    data file, the number of a picture in a video.
     """
 
-    path: Path
-    first: int
-    numbers: Int64[np.ndarray, " N"]
-    episodes: tuple[int, int]
+    path: Place
+    episode: Int64[np.ndarray, " E"]
+    first: Int64[np.ndarray, " E"]
+    length: Int64[np.ndarray, " E"]
+    start: Int64[np.ndarray, " E"]
+
+    @property
+    def first_frame(self) -> int:
+        """The data set's first frame that is in this file."""
+        return int(self.first[0])
+
+    @property
+    def num_frames(self) -> int:
+        return int(self.first[-1] + self.length[-1] - self.first[0])
+
+    def numbers(self, frames: Int64[np.ndarray, " K"]) -> Int64[np.ndarray, " K"]:
+        """Where frames of the data set are in the file."""
+        at = np.searchsorted(self.first, frames, side="right") - 1
+        return self.start[at] + frames - self.first[at]
+
+    def episode_of(self, number: int) -> int:
+        """The episode that the file's row or picture `number` belongs to."""
+        at = int(np.searchsorted(np.sort(self.start), number, side="right")) - 1
+        return int(self.episode[np.argsort(self.start)[max(at, 0)]])
 
     def broken(self, reason: str) -> DataError:
         """The error to raise when the file cannot be used."""
-        return DataError(
-            f"{self.path} cannot be read ({reason}); in it: episodes {self.episodes[0]} to {self.episodes[1]}. {ADVICE}"
-        )
+        first, last = int(self.episode[0]), int(self.episode[-1])
+        contents = f"episode {first}" if first == last else f"episodes {first} to {last}"
+        return DataError(f"{self.path} cannot be read ({reason}); in it: {contents}. {ADVICE}")
 
 
-def placed_files(root: Path, info: Mapping[str, Any], table: pa.Table, key: str | None) -> list[PlacedFile]:
+def placed_files(root: Place, info: Mapping[str, Any], table: pa.Table, key: str | None) -> list[PlacedFile]:
     """The files that hold the frames' numbers (`key` None) or the pictures of the video feature `key`, in frame order.
 
     `table` is meta/episodes, whole.
@@ -42,19 +63,31 @@ def placed_files(root: Path, info: Mapping[str, Any], table: pa.Table, key: str 
     prefix = "data" if key is None else f"videos/{key}"
     chunks, files = integers(table, f"{prefix}/chunk_index"), integers(table, f"{prefix}/file_index")
     firsts, lengths = integers(table, "dataset_from_index"), integers(table, "length")
-    starts = np.zeros(len(firsts), dtype=np.int64)
-    if key is not None:
-        starts = np.round(table[f"{prefix}/from_timestamp"].to_numpy() * info["fps"]).astype(np.int64)
     breaks = np.flatnonzero((np.diff(chunks) != 0) | (np.diff(files) != 0)) + 1
-    placed = []
+    template = info["data_path"] if key is None else info["video_path"]
+    placed, filled = [], {}
     for group in np.split(np.arange(len(firsts)), breaks):
-        at = {"chunk_index": int(chunks[group[0]]), "file_index": int(files[group[0]])}
-        path = info["data_path"].format(**at) if key is None else info["video_path"].format(video_key=key, **at)
-        numbers = np.concatenate([starts[e] + np.arange(int(lengths[e])) for e in group])
-        placed.append(PlacedFile(root / path, int(firsts[group[0]]), numbers, (int(group[0]), int(group[-1]))))
+        chunk, number = int(chunks[group[0]]), int(files[group[0]])
+        # v3.0 counts files, v2.1 has one an episode: each template takes the names it knows.
+        path = root / template.format(
+            video_key=key, chunk_index=chunk, file_index=number, episode_chunk=chunk, episode_index=number
+        )
+        if key is not None:
+            starts = np.round(table[f"{prefix}/from_timestamp"].to_numpy()[group] * info["fps"]).astype(np.int64)
+        else:
+            starts = filled.get(path, 0) + np.cumsum(lengths[group]) - lengths[group]
+            filled[path] = int(starts[-1] + lengths[group[-1]])
+        placed.append(PlacedFile(path, group, firsts[group], lengths[group], starts))
     return placed
 
 
 def integers(table: pa.Table, name: str) -> Int64[np.ndarray, " E"]:
-    """A column of the episode table."""
-    return table[name].to_numpy().astype(np.int64)
+    """A column of whole numbers.
+
+    Raises:
+        ValueError: some are missing or no whole numbers.
+    """
+    column = table[name]
+    if column.null_count or not pa.types.is_integer(column.type):
+        raise ValueError(f"expected whole numbers in {name}, got {column.type} with {column.null_count} missing")
+    return column.to_numpy().astype(np.int64)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped, UInt8
 
-__all__ = ["Moments", "Pixels", "describe", "sampled_frames"]
+__all__ = ["QUANTILES", "Moments", "Pixels", "describe", "sampled_frames"]
 
 MAX_QUANTILE_ROWS = 1_000_000
 QUANTILES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from praxia.core.files import Place, name_within
 from praxia.data.dataset import Dataset
 
 __all__ = ["info"]
@@ -49,5 +50,5 @@ def info(root: str | Path) -> dict[str, Any]:
     }
 
 
-def _counts(path: Path, root: Path) -> bool:
-    return path.is_file() and not path.relative_to(root).parts[0].startswith(".")
+def _counts(path: Place, root: Place) -> bool:
+    return path.is_file() and not name_within(root, path).startswith(".")

@@ -6,19 +6,16 @@ Constant rate, no B frames, a key frame every second frame (so a random frame co
 """
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
-from av.container import InputContainer
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
-from av.video.stream import VideoStream
-from jaxtyping import Int64, UInt8
+from jaxtyping import UInt8
 
-__all__ = ["CODEC", "PIXEL_FORMAT", "concatenate", "decode_all", "decode_some", "encode"]
+__all__ = ["CODEC", "PIXEL_FORMAT", "concatenate", "encode", "frame_rate"]
 
 CODEC = "h264"
 PIXEL_FORMAT = "yuv444p"
@@ -73,38 +70,3 @@ def concatenate(sources: Sequence[Path], target: io.BufferedIOBase, fps: float) 
                     container.mux(packet)
                     count += 1
     return count
-
-
-def _stream(container: InputContainer) -> VideoStream:
-    stream = container.streams.video[0]
-    stream.codec_context.thread_count = 1  # threads delay frames and gain nothing on small pictures
-    return stream
-
-
-def decode_all(path: Path) -> Iterator[UInt8[np.ndarray, "Y X 3"]]:
-    """Every frame of a file, in order.
-
-    Raises:
-        OSError, FFmpegError: a file that is not a whole video.
-    """
-    with av.open(str(path)) as container:
-        converter = VideoReformatter()  # one for all frames: setting one up costs more than a small picture
-        for frame in container.decode(_stream(container)):
-            yield converter.reformat(frame, format="rgb24").to_ndarray()
-
-
-def decode_some(path: Path, numbers: Int64[np.ndarray, " K"], fps: float) -> UInt8[np.ndarray, "K Y X 3"]:
-    """The frames of a file with the given numbers, in any order and with repeats, by seeking to each."""
-    rate = frame_rate(fps)
-    found: dict[int, np.ndarray] = {}
-    with av.open(str(path)) as container:
-        stream, converter = _stream(container), VideoReformatter()
-        assert stream.time_base is not None, f"{path} has no clock"
-        for number in sorted(set(numbers.tolist())):
-            container.seek(round(number / rate / stream.time_base), stream=stream)
-            for frame in container.decode(stream):
-                assert frame.pts is not None, f"{path} has a frame without a time"
-                if round(frame.pts * stream.time_base * rate) == number:
-                    found[number] = converter.reformat(frame, format="rgb24").to_ndarray()
-                    break
-    return np.stack([found[number] for number in numbers.tolist()])

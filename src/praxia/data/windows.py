@@ -44,7 +44,7 @@ class Windows:
         self._action = np.ascontiguousarray(dataset.column("action"), dtype=np.float32)
         self._task = dataset.column("task_index")[:, 0]
         self._instructions = np.array(dataset.instructions, dtype=object)
-        self._frames = {camera: dataset.frames(camera) for camera in window.cameras}
+        self._frames = {camera: dataset.footage(camera) for camera in window.cameras}
 
     def __len__(self) -> int:
         return len(self._now)
@@ -57,7 +57,7 @@ class Windows:
         images, image_valid = {}, {}
         for camera, frames in self._frames.items():
             at, image_valid[camera] = self._locate(indices, moments[f"image.{camera}"])
-            images[camera] = frames[at]
+            images[camera] = frames.read(at.ravel()).reshape(*at.shape, *frames.shape[1:])
         return Samples(
             images=images,
             image_valid=image_valid,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from praxia.core.errors import MismatchError, expect_positive
+from praxia.core.process import elsewhere
 from praxia.core.types import Embodiment, Policy
 from praxia.envs.family import Family
 from praxia.evaluate.fit import check_fit
@@ -14,7 +15,6 @@ from praxia.results import fingerprint
 from praxia.results.motion import motion
 from praxia.results.rows import Row, actions_digest
 from praxia.results.store import Replay, ResultsStore
-from praxia.rollout.process import elsewhere
 from praxia.rollout.trace import Job, Trace
 
 __all__ = ["Ledger", "provenance"]

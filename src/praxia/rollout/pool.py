@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float32
 
 from praxia.core.errors import MismatchError, PraxiaError
+from praxia.core.process import Worker
 from praxia.core.types import EnvSpec, Progress, Start
-from praxia.rollout.process import Worker
 from praxia.rollout.slots import Build, LocalSlots
 
 __all__ = ["WorkerPool"]

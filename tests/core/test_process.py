@@ -3,7 +3,7 @@ import os
 import pytest
 
 from praxia.core.errors import GraphicsError, PraxiaError
-from praxia.rollout.process import elsewhere
+from praxia.core.process import elsewhere
 
 
 def settings() -> dict[str, str]:

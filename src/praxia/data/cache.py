@@ -1,0 +1,236 @@
+"""Decoded pictures on disk, mapped into memory: a flat file of frames and a small table of what is there.
+
+`<folder>/<name>.rgb` is uint8[num_frames, Y, X, 3], sparse: a block of neighbouring frames lies where it belongs or is
+not there yet. Any number of processes read and fill it at once, and any of them may be killed at any moment.
+"""
+
+import ctypes
+import fcntl
+import os
+import struct
+import sys
+import threading
+import time
+import weakref
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Int64, UInt8
+
+__all__ = ["BLOCK", "BlockCache"]
+
+# Frames a block: what is decoded, kept and given up together.
+BLOCK = 32
+
+ROW = np.dtype([("held", np.uint8), ("checksum", np.uint32), ("used_s", np.uint32)])
+
+Shape = tuple[int, int, int, int]
+
+
+class BlockCache:
+    """A budgeted cache of the frames [N, Y, X, 3], `ends[b]` being the frame after block b's last.
+
+    A block that is held has the bytes that were put, or it is given up: each process compares it with its checksum
+    before it first reads it, so what a power cut left half-written is decoded anew. Readers hold a shared lock while
+    they copy, and whoever puts or evicts holds it alone.
+
+    At most `budget` bytes are held. A full cache makes room only by evicting blocks that nobody has used since this
+    object was made: a run goes through all of its frames equally often, so exchanging its own blocks for one another
+    would gain nothing. Nothing is evicted where files cannot have holes (other systems than Linux).
+    """
+
+    def __init__(self, path: Path, shape: Shape, ends: Int64[np.ndarray, " blocks"], budget: int):
+        self.path, self.shape, self.budget = path, shape, budget
+        self._ends = ends
+        self._frame_bytes = int(np.prod(shape[1:]))
+        self._since_s = int(time.time())
+        self._opened: _Opened | None = None
+        self._inside = threading.RLock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_opened": None, "_inside": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        self._inside = threading.RLock()
+
+    def block_of(self, frames: Int64[np.ndarray, " K"]) -> Int64[np.ndarray, " K"]:
+        return np.searchsorted(self._ends, frames, side="right")
+
+    def frames_of(self, block: int) -> Int64[np.ndarray, " F"]:
+        return np.arange(self._ends[block - 1] if block else 0, self._ends[block])
+
+    def read(self, frames: Int64[np.ndarray, " K"], into: UInt8[np.ndarray, "K Y X 3"]) -> Bool[np.ndarray, " K"]:
+        """Copy the frames that are held to their rows of `into`; which those were."""
+        blocks = self.block_of(frames)
+        with self._locked(fcntl.LOCK_SH) as opened:
+            here = opened.table["held"][blocks] == 1
+            for block in np.unique(blocks[here]):
+                if not opened.checked[block]:
+                    opened.checked[block] = self._checksum(opened, int(block)) == opened.table["checksum"][block]
+            sound = opened.checked[blocks]
+            if not here.any():
+                return here
+            rows = np.flatnonzero(here & sound)
+            if len(rows) == len(frames):
+                np.take(opened.frames, frames, axis=0, out=into)
+            else:
+                into[rows] = opened.frames[frames[rows]]
+            opened.table["used_s"][blocks[rows]] = int(time.time())
+        damaged = np.unique(blocks[here & ~sound])
+        if len(damaged):
+            with self._locked(fcntl.LOCK_EX) as opened:
+                opened.table["held"][damaged] = 0
+        return here & sound
+
+    def holds(self, block: int) -> bool:
+        with self._locked(fcntl.LOCK_SH) as opened:
+            return bool(opened.table["held"][block])
+
+    def admits(self, blocks: Int64[np.ndarray, " M"]) -> bool:
+        """Whether there is room for all of these, perhaps in the place of others."""
+        with self._locked(fcntl.LOCK_SH) as opened:
+            return self._room(opened) + self._evictable(opened)[1] >= self._bytes(blocks)
+
+    def put(self, block: int, pictures: UInt8[np.ndarray, "F Y X 3"]) -> None:
+        """Keep a whole block, if there is room for it."""
+        with self._locked(fcntl.LOCK_EX) as opened:
+            if opened.table["held"][block] or not self._make_room(opened, self._bytes(np.array([block]))):
+                return
+            content = np.ascontiguousarray(pictures)
+            place = int(self.frames_of(block)[0]) * self._frame_bytes
+            try:
+                # Writing to a mapped page of a full disk would kill the process; this raises.
+                os.posix_fallocate(opened.data, place, content.nbytes)
+                _write(opened.data, content.ravel().data, place)
+            except OSError:
+                self.budget = 0  # the disk is full: this run reads on without keeping more
+                return
+            opened.table[block] = (0, _checksum(content, block), int(time.time()))
+            opened.checked[block] = True
+            opened.table["held"][block] = 1
+
+    @contextmanager
+    def alone(self, block: int, *, wait: bool) -> Iterator[bool]:
+        """Be the one process that decodes `block`; False if another does and `wait` is not set."""
+        with self._inside:
+            lock = self._open().fill
+            try:
+                fcntl.lockf(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB), 1, block)
+            except BlockingIOError:
+                yield False
+                return
+            try:
+                yield True
+            finally:
+                fcntl.lockf(lock, fcntl.LOCK_UN, 1, block)
+
+    @property
+    def held_bytes(self) -> int:
+        with self._locked(fcntl.LOCK_SH) as opened:
+            return self._held(opened)
+
+    def _bytes(self, blocks: Int64[np.ndarray, " M"]) -> int:
+        sizes = np.diff(self._ends, prepend=0)
+        return int(sizes[blocks].sum()) * self._frame_bytes
+
+    def _held(self, opened: "_Opened") -> int:
+        return self._bytes(np.flatnonzero(opened.table["held"]))
+
+    def _room(self, opened: "_Opened") -> int:
+        return self.budget - self._held(opened)
+
+    def _evictable(self, opened: "_Opened") -> tuple[Int64[np.ndarray, " M"], int]:
+        """Blocks that nobody has used since this object was made, longest unused first, and their bytes."""
+        if not sys.platform.startswith("linux"):
+            return np.zeros(0, np.int64), 0
+        old = np.flatnonzero((opened.table["held"] == 1) & (opened.table["used_s"] < self._since_s))
+        return old[np.argsort(opened.table["used_s"][old], kind="stable")], self._bytes(old)
+
+    def _make_room(self, opened: "_Opened", needed: int) -> bool:
+        room = self._room(opened)
+        if room >= needed:
+            return True
+        old, free = self._evictable(opened)
+        if room + free < needed:
+            return False
+        for block in old.tolist():
+            opened.table["held"][block] = 0
+            opened.checked[block] = False
+            frames = self.frames_of(block)
+            _punch(opened.data, int(frames[0]) * self._frame_bytes, len(frames) * self._frame_bytes)
+            room += len(frames) * self._frame_bytes
+            if room >= needed:
+                break
+        return True
+
+    def _checksum(self, opened: "_Opened", block: int) -> int:
+        frames = self.frames_of(block)
+        return _checksum(opened.frames[frames[0] : frames[-1] + 1], block)
+
+    @contextmanager
+    def _locked(self, kind: int) -> Iterator["_Opened"]:
+        with self._inside:
+            opened = self._open()
+            fcntl.flock(opened.lock, kind)
+            try:
+                # What another process gave up must be compared again when it is back.
+                opened.checked &= opened.table["held"] == 1
+                yield opened
+            finally:
+                fcntl.flock(opened.lock, fcntl.LOCK_UN)
+
+    def _open(self) -> "_Opened":
+        if self._opened is None or self._opened.process != os.getpid():  # a fork shares locks with its parent
+            self._opened = _Opened(self.path, self.shape, len(self._ends))
+        return self._opened
+
+
+class _Opened:
+    """The files of one cache in one process."""
+
+    def __init__(self, path: Path, shape: Shape, num_blocks: int):
+        self.process = os.getpid()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        names = [path.with_suffix(suffix) for suffix in (".lock", ".fill", ".rgb", ".table")]
+        files = [os.open(name, os.O_CREAT | os.O_RDWR, 0o666) for name in names]
+        weakref.finalize(self, _close, files)
+        self.lock, self.fill, self.data, table = files
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
+        try:
+            for file, size in ((self.data, int(np.prod(shape))), (table, num_blocks * ROW.itemsize)):
+                if os.fstat(file).st_size != size:
+                    os.ftruncate(file, size)
+        finally:
+            fcntl.flock(self.lock, fcntl.LOCK_UN)
+        self.table = np.memmap(path.with_suffix(".table"), dtype=ROW, mode="r+", shape=(num_blocks,))
+        self.frames = np.asarray(np.memmap(path, dtype=np.uint8, mode="r", shape=shape))
+        self.checked = np.zeros(num_blocks, bool)
+
+
+def _close(files: list[int]) -> None:
+    for file in files:
+        os.close(file)
+
+
+def _checksum(content: np.ndarray, block: int) -> int:
+    return zlib.crc32(np.ascontiguousarray(content).data, zlib.crc32(struct.pack("<q", block)))
+
+
+def _write(file: int, content: memoryview, place: int) -> None:
+    while len(content):
+        done = os.pwrite(file, content, place)
+        content, place = content[done:], place + done
+
+
+def _punch(file: int, place: int, size: int) -> None:
+    """Give a stretch of a file back to the disk; it then reads as zeros."""
+    keep_size, punch_hole = 1, 2  # linux/falloc.h
+    call = ctypes.CDLL(None, use_errno=True).fallocate
+    call.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
+    # Where the file system cannot, the space stays taken until the cache is removed; the block is gone all the same.
+    call(file, keep_size | punch_hole, place, size)

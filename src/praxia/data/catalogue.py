@@ -1,0 +1,279 @@
+"""What `meta/` says about a data set, in v3.0's words whichever version of LeRobot's layout wrote it."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec import get_filesystem_class
+from upath import UPath
+
+from praxia.core.errors import DataError
+from praxia.core.files import Place
+from praxia.data.features import PICTURES, picture_size
+from praxia.data.layout import (
+    CODEBASE_VERSION,
+    CODEBASE_VERSIONS,
+    EPISODE_LINES,
+    INFO,
+    TASK_LINES,
+    TASKS,
+    num_staged,
+)
+from praxia.data.manifest import ADVICE, Manifest
+from praxia.data.placement import PlacedFile, integers, placed_files
+
+__all__ = ["Catalogue", "open_root"]
+
+
+def open_root(root: str | Place) -> Place:
+    """A folder, or a place that fsspec knows: "memory://...", "s3://...", "hf://datasets/...".
+
+    Raises:
+        DataError: a kind of place for which no package is installed.
+    """
+    if isinstance(root, Place) or "://" not in root:
+        return root if isinstance(root, UPath) else Path(root)
+    try:
+        get_filesystem_class(root.split("://")[0])
+        return UPath(root)
+    except (ImportError, ValueError) as error:
+        raise DataError(f"{root} cannot be reached: {error}") from error
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The episodes and files of one data set. `table` is meta/episodes of v3.0: one row an episode, without statistics.
+
+    Opening reads nothing but `meta/`; what it says is checked against itself, so that a reader may rely on it: lengths
+    add up, and no two episodes share a picture.
+    """
+
+    root: Place
+    manifest: Manifest
+    info: Mapping[str, Any]
+    table: pa.Table
+    instructions: tuple[str, ...]
+
+    @classmethod
+    def read(cls, root: str | Place) -> "Catalogue":
+        """Raises:
+        DataError: not a finished data set, or meta/ is missing, altered or contradicts itself; names the file.
+        """
+        place = open_root(root)
+        _expect_finished(place)
+        manifest = Manifest.read(place)
+        for name in manifest.files:
+            # What is small and concerns every episode; the rest is hashed before it is first used.
+            manifest.check(place, name, full=name.startswith(("meta/", "praxia/e")))
+        info = _info(place)
+        version_3 = info["codebase_version"] == CODEBASE_VERSION
+        table = _table(place, info) if version_3 else _table_of_lines(place, info)
+        _expect_consistent(place, info, table)
+        instructions = _instructions(place) if version_3 else _instructions_of_lines(place)
+        return cls(place, manifest, info, table, instructions)
+
+    @property
+    def fps(self) -> float:
+        return float(self.info["fps"])
+
+    def pictures(self, key: str) -> list[PlacedFile]:
+        """The files that hold the pictures of a feature, in frame order."""
+        return placed_files(self.root, self.info, self.table, key)
+
+    def data(self) -> list[PlacedFile]:
+        """The data files as the episode table places them.
+
+        Of other writers only the order of rows can be relied on: LeRobot reads all files of `data/` by name and goes by
+        the row, and its converter from v2.1 places some episodes in the file before theirs.
+        """
+        return placed_files(self.root, self.info, self.table, None)
+
+
+def _expect_finished(root: Place) -> None:
+    if (root / INFO).is_file():
+        return
+    if isinstance(root, Path) and num_staged(root):
+        raise DataError(
+            f"{root} holds an unfinished recording ({num_staged(root)} episodes staged); "
+            "finish it: run the same `praxia collect` again with --resume"
+        )
+    raise DataError(f"expected a data set in {root}, but {INFO} is missing; make one with `praxia collect`")
+
+
+def _damaged(path: Place, reason: object) -> DataError:
+    return DataError(f"{path} is damaged ({reason}); in it: all episodes. {ADVICE}")
+
+
+def _info(root: Place) -> dict[str, Any]:
+    path = root / INFO
+    try:
+        info = json.loads(path.read_bytes())
+        version = info["codebase_version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(path, repr(error)) from error
+    if version not in CODEBASE_VERSIONS:
+        known = ", ".join(CODEBASE_VERSIONS)
+        raise DataError(f"expected LeRobot layout {known} in {root}, got {version}; convert it first")
+    try:
+        fps, features = float(info["fps"]), info["features"]
+        sizes = {key: picture_size(one) for key, one in features.items() if one["dtype"] in PICTURES}
+        numbers = [int(size) for one in features.values() for size in one["shape"]]
+        if not (math.isfinite(fps) and 0 < fps < 1e6) or not all(0 < size < 2**31 for size in numbers):
+            raise ValueError(f"fps {fps}, shapes {numbers}")
+        if any(one["dtype"] == "video" for one in features.values()):
+            info["video_path"].format(video_key="", chunk_index=0, file_index=0, episode_chunk=0, episode_index=0)
+        info["data_path"].format(chunk_index=0, file_index=0, episode_chunk=0, episode_index=0)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
+        raise _damaged(path, repr(error)) from error
+    assert all(len(size) == 2 for size in sizes.values())
+    return info
+
+
+# v3.0
+
+
+def _table(root: Place, info: Mapping[str, Any]) -> pa.Table:
+    folder = root / "meta" / "episodes"
+    paths = sorted(folder.glob("*/*.parquet"), key=str)
+    if not paths:
+        raise DataError(f"{folder} holds no parquet file. {ADVICE}")
+    wanted = ["episode_index", "tasks", "length", "dataset_from_index", "dataset_to_index"]
+    wanted += ["data/chunk_index", "data/file_index"]
+    for key in _videos(info):
+        wanted += [f"videos/{key}/{name}" for name in ("chunk_index", "file_index", "from_timestamp", "to_timestamp")]
+    parts = []
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                parts.append(pq.read_table(file, columns=wanted).select(wanted))
+        except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+            raise _damaged(path, error) from error
+    return pa.concat_tables(parts)
+
+
+def _instructions(root: Place) -> tuple[str, ...]:
+    path = root / TASKS
+    try:
+        with path.open("rb") as file:
+            rows = pq.read_table(file)
+        text = next(name for name in rows.column_names if name != "task_index")
+        return _by_index(zip(rows["task_index"].to_pylist(), rows[text].to_pylist(), strict=True))
+    except FileNotFoundError as error:
+        raise DataError(f"{path} is missing; in it: all episodes. {ADVICE}") from error
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError, StopIteration) as error:
+        raise _damaged(path, repr(error)) from error
+
+
+def _by_index(rows: Iterable[tuple[int, str]]) -> tuple[str, ...]:
+    by_index = dict(rows)
+    if sorted(by_index) != list(range(len(by_index))) or not all(isinstance(one, str) for one in by_index.values()):
+        raise ValueError(f"expected instructions numbered from 0, got {sorted(by_index)[:10]}")
+    return tuple(by_index[number] for number in range(len(by_index)))
+
+
+def _videos(info: Mapping[str, Any]) -> list[str]:
+    return [key for key, feature in info["features"].items() if feature["dtype"] == "video"]
+
+
+# v2.1
+
+
+def _lines(path: Place) -> list[dict[str, Any]]:
+    try:
+        lines = path.read_bytes().decode().splitlines()
+        return [json.loads(line) for line in lines if line.strip()]
+    except FileNotFoundError as error:
+        raise DataError(f"{path} is missing; in it: all episodes. {ADVICE}") from error
+    except ValueError as error:
+        raise _damaged(path, error) from error
+
+
+def _table_of_lines(root: Place, info: Mapping[str, Any]) -> pa.Table:
+    """One data file and one video a camera each episode, in chunks of `chunks_size` episodes."""
+    path = root / EPISODE_LINES
+    try:
+        rows = sorted(_lines(path), key=lambda row: row["episode_index"])
+        length = np.array([row["length"] for row in rows], dtype=np.int64)
+        number = np.array([row["episode_index"] for row in rows], dtype=np.int64)
+        tasks = pa.array([row["tasks"] for row in rows], pa.list_(pa.string()))
+        chunk = number // int(info["chunks_size"])
+    except (KeyError, TypeError, ValueError, OverflowError, ZeroDivisionError, pa.ArrowException) as error:
+        raise _damaged(path, repr(error)) from error
+    last = np.cumsum(length)
+    columns: dict[str, Any] = {"episode_index": number, "tasks": tasks, "length": length}
+    columns |= {"dataset_from_index": last - length, "dataset_to_index": last}
+    columns |= {"data/chunk_index": chunk, "data/file_index": number}
+    for key in _videos(info):
+        columns |= {f"videos/{key}/chunk_index": chunk, f"videos/{key}/file_index": number}
+        columns[f"videos/{key}/from_timestamp"] = np.zeros(len(rows))
+        columns[f"videos/{key}/to_timestamp"] = length / float(info["fps"])
+    return pa.table(columns)
+
+
+def _instructions_of_lines(root: Place) -> tuple[str, ...]:
+    path = root / TASK_LINES
+    try:
+        return _by_index((row["task_index"], row["task"]) for row in _lines(path))
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, repr(error)) from error
+
+
+# Both
+
+
+def _expect_consistent(root: Place, info: Mapping[str, Any], table: pa.Table) -> None:
+    """Whether the episode table contradicts itself or info.json; then nothing in it can be relied on."""
+    path = root / ("meta/episodes" if info["codebase_version"] == CODEBASE_VERSION else EPISODE_LINES)
+
+    def expect(right: np.ndarray, what: str) -> None:
+        if not right.all():
+            raise DataError(f"{path}: {what} in episode {int(np.flatnonzero(~right)[0])}. {ADVICE}")
+
+    if table.num_rows == 0:
+        raise DataError(f"{path} lists no episode. {ADVICE}")
+    try:
+        number, length = integers(table, "episode_index"), integers(table, "length")
+        first, last = integers(table, "dataset_from_index"), integers(table, "dataset_to_index")
+        expect(number == np.arange(table.num_rows), "expected episodes numbered from 0, got another episode_index")
+        expect((length >= 1) & (length < 2**40), "expected a length of at least one frame, got another")
+        expect((first == np.cumsum(length) - length) & (last == first + length), "lengths do not add up to the index")
+        for name in table.column_names:
+            if name.endswith(("chunk_index", "file_index")):
+                expect((integers(table, name) >= 0), f"expected {name} of at least 0, got less")
+        for key in _videos(info):
+            _expect_apart(table, key, float(info["fps"]), expect)
+        told = table["tasks"].to_pylist()
+    except DataError:
+        raise
+    except (ValueError, TypeError, KeyError, pa.ArrowException) as error:
+        raise _damaged(path, error) from error
+    expect(np.array([bool(tasks) for tasks in told]), "expected an instruction, got none")
+    for name, got in (("total_episodes", table.num_rows), ("total_frames", int(length.sum()))):
+        if info.get(name, got) != got:
+            raise DataError(f"{root / INFO} counts {info[name]} {name}, {path} has {got}. {ADVICE}")
+
+
+def _expect_apart(table: pa.Table, key: str, fps: float, expect: Any) -> None:
+    """Every episode has its own stretch of a video, whole frames long."""
+    chunk, file = integers(table, f"videos/{key}/chunk_index"), integers(table, f"videos/{key}/file_index")
+    length = integers(table, "length")
+    begins, ends = (
+        np.asarray(table[f"videos/{key}/{name}"].to_numpy(), np.float64) * fps
+        for name in ("from_timestamp", "to_timestamp")
+    )
+    expect(np.isfinite(begins) & (begins > -0.25) & (begins < 2**40), f"{key}: from_timestamp is no time of a frame")
+    start = np.round(begins).astype(np.int64)
+    expect(np.abs(begins - start) < 0.25, f"{key}: from_timestamp is no time of a frame")
+    expect(np.abs(ends - begins - length) < 0.5, f"{key}: to_timestamp - from_timestamp is not the episode's length")
+    order = np.lexsort((start, file, chunk))
+    same = (np.diff(chunk[order]) == 0) & (np.diff(file[order]) == 0)
+    shared = same & (start[order][:-1] + length[order][:-1] > start[order][1:])
+    overlap = np.zeros(len(start), bool)
+    overlap[order[1:][shared]] = True
+    expect(~overlap, f"{key}: its pictures belong to another episode too")

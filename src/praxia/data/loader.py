@@ -1,0 +1,161 @@
+"""Batches read ahead of their use by worker processes; their arrays come back through shared memory."""
+
+import pickle
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from multiprocessing.shared_memory import SharedMemory
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Int64
+
+from praxia.core.errors import PraxiaError
+from praxia.core.process import Worker
+from praxia.core.types import Samples
+
+__all__ = ["Loader", "Source"]
+
+# Batches asked of each worker at once: one that it reads, one that waits to be taken.
+AHEAD = 2
+# Arrays begin where processors like them to.
+ALIGN = 64
+
+Header = tuple[bytes, list[int], str]
+
+
+@runtime_checkable
+class Source(Protocol):
+    """What batches are read from, such as a `Mixture`; picklable, and small when pickled."""
+
+    def batch(self, seed: int, step: int, batch_size: int) -> Int64[np.ndarray, " B"]:
+        """The numbers of the windows of batch `step`: a pure function of its arguments."""
+        ...
+
+    def read(self, indices: Int64[np.ndarray, " B"]) -> Samples:
+        """The windows with the given numbers."""
+        ...
+
+
+class Loader:
+    """The batches of `source`, read by `workers` processes; with 0 of them, here, when asked for.
+
+    Batch s is a pure function of (seed, s), whoever reads it: any number of workers gives the same batches, and reading
+    may begin at any step. Of `share` (rank, n) every n-th row of a batch is read, beginning with `rank`. A worker holds
+    `source`, `AHEAD` batches in shared memory, and what reading a data set needs (`data.frames`).
+
+    Raises:
+        PraxiaError: at its own step, what reading raised; or a worker that died.
+    """
+
+    def __init__(self, source: Source, *, seed: int, batch_size: int, workers: int, share: tuple[int, int] = (0, 1)):
+        self._read = _Reading(source, seed, batch_size, share)
+        self._workers = [Worker(_serve, self._read) for _ in range(workers)]
+        self._blocks: dict[str, SharedMemory] = {}
+        self._next: int | None = None
+
+    def __enter__(self) -> "Loader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the workers and free their memory."""
+        for worker in self._workers:
+            worker.close()
+        self._workers = []
+        while self._blocks:
+            block = self._blocks.popitem()[1]
+            block.close()
+            block.unlink()
+
+    def batches(self, first_step: int, end_step: int) -> Iterator[tuple[int, Samples]]:
+        """(step, its samples) for each step from `first_step`."""
+        for step in range(first_step, end_step):
+            yield step, self.take(step)
+
+    def take(self, step: int) -> Samples:
+        """The samples of a step. Steps are read ahead in order, so take them in order, beginning anywhere."""
+        if not self._workers:
+            return self._read(step)
+        if self._next is None:
+            for coming in range(step, step + AHEAD * len(self._workers)):
+                self._ask(coming)
+        elif self._next != step:
+            raise PraxiaError(f"expected to be asked for step {self._next} next, got {step}; make a new loader for it")
+        samples = self._receive(step)
+        self._next = step + 1
+        self._ask(step + AHEAD * len(self._workers))
+        return samples
+
+    def _ask(self, step: int) -> None:
+        worker = self._workers[step % len(self._workers)]
+        try:
+            worker.connection.send(step)
+        except (BrokenPipeError, ConnectionResetError):
+            raise PraxiaError(f"{worker.epitaph} before it read step {step}") from None
+
+    def _receive(self, step: int) -> Samples:
+        worker = self._workers[step % len(self._workers)]
+        try:
+            answer: str | Header = worker.connection.recv()
+        except (EOFError, ConnectionResetError):
+            raise PraxiaError(f"{worker.epitaph} while it read step {step}") from None
+        if isinstance(answer, str):
+            raise PraxiaError(answer)
+        frame, sizes, name = answer
+        if name not in self._blocks:
+            self._blocks[name] = SharedMemory(name)
+        memory, place, buffers = self._blocks[name].buf, 0, []
+        assert memory is not None, "the block is open"
+        for size in sizes:
+            buffers.append(bytearray(memory[place : place + size]))
+            place += _aligned(size)
+        return pickle.loads(frame, buffers=buffers)  # noqa: S301 - our own child wrote it
+
+
+class _Reading:
+    """Which rows of which batch, out of what: all that a worker needs to know."""
+
+    def __init__(self, source: Source, seed: int, batch_size: int, share: tuple[int, int]):
+        self._source, self._seed, self._size, self._share = source, seed, batch_size, share
+
+    def __call__(self, step: int) -> Samples:
+        rank, ranks = self._share
+        return self._source.read(self._source.batch(self._seed, step, self._size)[rank::ranks])
+
+
+def _serve(connection: Connection, read: _Reading) -> None:
+    """The worker's side: one step at a time, each into the block of shared memory whose batch was taken longest ago."""
+    blocks: list[SharedMemory] = []
+    turn = 0
+    while True:
+        step = connection.recv()
+        try:
+            frame, arrays = _packed(read(step))
+        except PraxiaError as error:
+            connection.send(str(error))
+            continue
+        needed = sum(_aligned(len(array)) for array in arrays)
+        if len(blocks) <= turn:
+            blocks.append(SharedMemory(create=True, size=max(needed, 1)))
+        elif blocks[turn].size < needed:  # the loader frees the old one when it ends
+            blocks[turn] = SharedMemory(create=True, size=needed)
+        memory, place = blocks[turn].buf, 0
+        assert memory is not None, "the block is open"
+        for array in arrays:
+            memory[place : place + len(array)] = array
+            place += _aligned(len(array))
+        connection.send((frame, [len(array) for array in arrays], blocks[turn].name))
+        turn = (turn + 1) % AHEAD
+
+
+def _packed(samples: Samples) -> tuple[bytes, list[memoryview]]:
+    """`samples` without the bytes of its arrays, and those."""
+    arrays: list[memoryview] = []
+    frame = pickle.dumps(samples, protocol=5, buffer_callback=lambda array: arrays.append(array.raw()))
+    return frame, arrays
+
+
+def _aligned(size: int) -> int:
+    return -(-size // ALIGN) * ALIGN

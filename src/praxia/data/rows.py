@@ -1,0 +1,167 @@
+"""The numbers of every frame, out of the data files in one pass."""
+
+import math
+from collections.abc import Mapping
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from jaxtyping import Shaped
+
+from praxia.core.errors import DataError
+from praxia.core.files import Place, name_within
+from praxia.data.catalogue import Catalogue
+from praxia.data.columns import matrix
+from praxia.data.manifest import ADVICE
+from praxia.data.placement import PlacedFile, integers
+
+__all__ = ["Rows"]
+
+# Features of more values a frame are read one by one when asked for: point clouds, depth.
+MAX_TOGETHER = 1024
+NO_NUMBERS = ("video", "image", "string")
+
+
+class Rows:
+    """Features [N, D] by name, rows in frame order. Held in memory once read.
+
+    The order of rows is that of the files' names, as LeRobot reads them, and is checked against what every row says of
+    itself (`episode_index`, `frame_index`, `index`): rows that are missing, doubled or in another order are an error.
+    """
+
+    def __init__(self, catalogue: Catalogue):
+        self._catalogue = catalogue
+        declared = catalogue.info["features"]
+        self._sizes = {n: math.prod(f["shape"]) for n, f in declared.items() if f["dtype"] not in NO_NUMBERS}
+        self._read: dict[str, np.ndarray] = {}
+        table = catalogue.table
+        self._first, self._length = integers(table, "dataset_from_index"), integers(table, "length")
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        return tuple(self._sizes)
+
+    def __getitem__(self, feature: str) -> Shaped[np.ndarray, "N D"]:
+        """Raises:
+        DataError: rows that are missing, out of order, not finite or of another size than declared.
+        """
+        if feature not in self._read:
+            together = [name for name, size in self._sizes.items() if size <= MAX_TOGETHER and not self._read]
+            self._load(sorted({feature, *together}))
+            if not np.isfinite(self._read[feature]).all():
+                row = int(np.flatnonzero(~np.isfinite(self._read[feature]).all(axis=1))[0])
+                self._refuse(feature, row)
+        return self._read[feature]
+
+    @cached_property
+    def files(self) -> list[PlacedFile]:
+        """The data files and the frames in each, by how many rows it has; an episode may reach over two."""
+        folder = self._catalogue.root / "data"
+        placed, first, total = [], 0, int(self._first[-1] + self._length[-1])
+        for path in sorted(folder.glob("*/*.parquet"), key=str):
+            try:
+                with path.open("rb") as opened:
+                    count = pq.ParquetFile(opened).metadata.num_rows
+            except (pa.ArrowException, OSError, ValueError) as error:
+                raise self._broken(path, str(error)) from error
+            if count == 0:
+                continue
+            if first + count > total:
+                raise self._broken(path, f"expected {total - first} rows, got {count}")
+            placed.append(self._placed(path, first, first + count))
+            first += count
+        if first != total:
+            raise DataError(f"{folder} holds {first} rows, the episodes have {total} frames; see `praxia data check`")
+        return placed
+
+    def _placed(self, path: Place, first: int, end: int) -> PlacedFile:
+        here = np.flatnonzero((self._first < end) & (self._first + self._length > first))
+        begins = np.maximum(self._first[here], first)
+        ends = np.minimum(self._first[here] + self._length[here], end)
+        return PlacedFile(path, here, begins, ends - begins, begins - first)
+
+    def _broken(self, path: Place, reason: str) -> DataError:
+        """The error of a file, naming the episodes that the table places in it."""
+        placed = next((file for file in self._catalogue.data() if str(file.path) == str(path)), None)
+        if placed is not None:
+            return placed.broken(reason)
+        return DataError(f"{path} cannot be read ({reason}); no episode is placed in it. {ADVICE}")
+
+    def _load(self, features: list[str]) -> None:
+        wanted = sorted({*features, "episode_index", "frame_index", "index"})
+        arrays: dict[str, np.ndarray] = {}
+        total = int(self._first[-1] + self._length[-1])
+        for file in self.files:
+            name = name_within(self._catalogue.root, file.path)
+            self._catalogue.manifest.check(self._catalogue.root, name, full=True)
+            columns = self._columns(file, wanted)
+            self._expect_in_order(file, columns)
+            for feature, values in columns.items():
+                if feature not in arrays:
+                    arrays[feature] = np.empty((total, values.shape[1]), values.dtype)
+                arrays[feature][file.first_frame : file.first_frame + file.num_frames] = values
+        self._expect_known_tasks(arrays)
+        for name, values in arrays.items():
+            values.setflags(write=False)
+            self._read[name] = values
+
+    def _columns(self, file: PlacedFile, wanted: list[str]) -> Mapping[str, np.ndarray]:
+        columns = {}
+        try:
+            with file.path.open("rb") as opened:
+                table = pq.read_table(opened, columns=wanted)
+            for name in wanted:
+                size = self._sizes.get(name, 1)
+                if table[name].null_count:
+                    raise ValueError(f"{table[name].null_count} values of {name} are missing")
+                values = matrix(table[name])
+                if values.shape != (file.num_frames, size) or values.dtype.kind not in "fiub":
+                    raise ValueError(f"expected {name} of shape {(file.num_frames, size)}, got {values.shape}")
+                columns[name] = values
+        except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:
+            raise file.broken(f"{type(error).__name__} {error}") from error
+        return columns
+
+    def _expect_in_order(self, file: PlacedFile, columns: Mapping[str, np.ndarray]) -> None:
+        frames = np.arange(file.first_frame, file.first_frame + file.num_frames)
+        episodes = np.repeat(file.episode, file.length)
+        expected = {"index": frames, "episode_index": episodes, "frame_index": frames - self._first[episodes]}
+        for name, right in expected.items():
+            wrong = np.flatnonzero(columns[name][:, 0] != right)
+            if len(wrong):
+                at = int(wrong[0])
+                raise file.broken(
+                    f"expected {name} {right[at]} in row {at}, of episode {episodes[at]}, got {columns[name][at, 0]}"
+                )
+
+    def _expect_known_tasks(self, arrays: Mapping[str, np.ndarray]) -> None:
+        tasks = arrays.get("task_index")
+        if tasks is None:
+            return
+        said = self._catalogue.instructions
+        unknown = np.flatnonzero((tasks[:, 0] < 0) | (tasks[:, 0] >= len(said)))
+        if len(unknown):
+            row = int(unknown[0])
+            raise DataError(
+                f"{self._catalogue.root}: episode {self._episode_of(row)} has task_index {tasks[row, 0]}, there are "
+                f"{len(said)} instructions; see `praxia data check`"
+            )
+        told = self._catalogue.table["tasks"].to_pylist()
+        for episode, task in np.unique(np.stack([arrays["episode_index"][:, 0], tasks[:, 0]], 1), axis=0).tolist():
+            if said[task] not in told[episode]:
+                raise DataError(
+                    f"{self._catalogue.root}: frames of episode {episode} have task_index {task} ({said[task]!r}), its "
+                    f"entry in the episode table has {told[episode]}; see `praxia data check`"
+                )
+
+    def _episode_of(self, row: int) -> int:
+        return int(np.searchsorted(self._first, row, side="right")) - 1
+
+    def _refuse(self, feature: str, row: int) -> None:
+        del self._read[feature]
+        episode = self._episode_of(row)
+        raise DataError(
+            f"{self._catalogue.root}: {feature} of episode {episode}, frame {row - int(self._first[episode])}, is not "
+            "finite; take the episode out with `praxia data edit delete`"
+        )

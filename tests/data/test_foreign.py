@@ -1,0 +1,180 @@
+import pickle
+import shutil
+
+import numpy as np
+import pytest
+from upath import UPath
+
+from praxia.core.errors import DataError
+from praxia.core.types import Window
+from praxia.data.dataset import Dataset
+from praxia.data.stats import describe
+from praxia.data.windows import Windows
+
+WINDOW = Window({"image.front": (-2, 0), "image.wrist": (0,), "state": (0,)}, horizon=3)
+
+
+def expect_right(dataset, taken, synthetic, frames=None):
+    """Every number equal, and every picture of every window the right one, in a shuffled order."""
+    np.testing.assert_array_equal(dataset.column("observation.state"), np.concatenate([one.state for one in taken]))
+    windows = Windows(dataset, WINDOW, range(dataset.num_episodes))
+    order = np.random.default_rng(0).permutation(len(windows))[:frames]
+    where = windows.frames_of(order)
+    samples = windows.read(order)
+    for row, (episode, frame) in enumerate(where):
+        number = int(taken[episode].provenance["number"])
+        assert samples.instruction[row] == taken[episode].instruction
+        np.testing.assert_array_equal(samples.state[row, 0], taken[episode].state[frame])
+        np.testing.assert_array_equal(samples.action[row, 0], taken[episode].action[frame])
+        assert synthetic.spelled(samples.images["front"][row, 0]) == ("front", number, max(frame - 2, 0))
+        assert synthetic.spelled(samples.images["front"][row, 1]) == ("front", number, frame)
+        assert synthetic.spelled(samples.images["wrist"][row, 0]) == ("wrist", number, frame)
+
+
+@pytest.fixture
+def write(foreign):
+    """Write a foreign data set; its episodes know their number."""
+
+    def do(root, *arguments, episodes=range(6), **options):
+        taken = foreign.write(root, *arguments, episodes=episodes, **options)
+        for number, one in zip(episodes, taken, strict=True):
+            one.provenance["number"] = number
+        return taken
+
+    return do
+
+
+@pytest.mark.parametrize("codec", ["av1", "h264", "hevc", "h264-long", None])
+def test_v3_in_every_codec(tmp_path, write, synthetic, codec):
+    taken = write(tmp_path / "set", "v3.0", codec)
+    for _ in range(2):  # from the videos, then from the cache
+        expect_right(Dataset(tmp_path / "set"), taken, synthetic)
+    expect_right(Dataset(tmp_path / "set", cache_bytes=0), taken, synthetic, frames=20)
+
+
+@pytest.mark.parametrize("codec", ["h264", None])
+def test_v2_1(tmp_path, write, synthetic, codec):
+    taken = write(tmp_path / "set", "v2.1", codec)
+    dataset = Dataset(tmp_path / "set")
+    expect_right(dataset, taken, synthetic)
+    assert dataset.embodiment.control_hz == 30
+    assert (dataset.ours, dataset.episodes.instruction) == (False, tuple(one.instruction for one in taken))
+
+
+def test_a_place_that_fsspec_knows(tmp_path, write, synthetic, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    taken = write(tmp_path / "set", "v3.0", "av1", episodes=range(3))
+    there = UPath("memory://somewhere/set")
+    for path in (tmp_path / "set").rglob("*"):
+        if path.is_file():
+            to = there / path.relative_to(tmp_path / "set").as_posix()
+            to.parent.mkdir(parents=True, exist_ok=True)
+            to.write_bytes(path.read_bytes())
+    for _ in range(2):
+        expect_right(Dataset("memory://somewhere/set"), taken, synthetic)
+    assert list((tmp_path / "home").rglob("*.rgb"))
+    with pytest.raises(DataError, match="cannot be reached"):
+        Dataset("nowhere-at-all://bucket/set")
+
+
+def test_statistics_that_a_writer_left_out_come_from_the_numbers(tmp_path, write):
+    taken = write(tmp_path / "set", "v2.1", None, episodes=range(3))
+    assert Dataset(tmp_path / "set").stats["action"] == describe(np.concatenate([one.action for one in taken]))
+
+
+def test_an_opened_data_set_goes_to_another_process_as_its_place(recorded):
+    dataset = Dataset(recorded, cache_bytes=0)
+    dataset.column("action")
+    packed = pickle.dumps(dataset)
+    again = pickle.loads(packed)  # noqa: S301 - as a worker process does
+    assert len(packed) < 1000
+    assert (again.root, again.cache_bytes) == (dataset.root, 0)
+    np.testing.assert_array_equal(again.decode("front", np.array([3])), dataset.decode("front", np.array([3])))
+
+
+def test_rows_are_read_by_their_order_whatever_the_table_says_of_files(tmp_path, write, synthetic):
+    """LeRobot's own converter places the first episode of a file in the file before."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    taken = write(tmp_path / "set", "v3.0", None, per_file=2)
+    path = tmp_path / "set/meta/episodes/chunk-000/file-000.parquet"
+    rows = pq.read_table(path)
+    at = rows.column_names.index("data/file_index")
+    pq.write_table(rows.set_column(at, "data/file_index", pa.array([0, 0, 0, 1, 1, 2])), path)
+    expect_right(Dataset(tmp_path / "set"), taken, synthetic)
+
+
+def shift(rows, name, by):
+    import pyarrow as pa
+
+    return rows.set_column(
+        rows.column_names.index(name), name, pa.array([value + by for value in rows[name].to_pylist()])
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "by", "error"),
+    [
+        ("index", 1, r"expected index 0 in row 0, of episode 0, got 1\); in it: episodes 0 to 3"),
+        ("frame_index", 1, r"expected frame_index 0 in row 0, of episode 0, got 1"),
+        ("episode_index", -1, r"expected episode_index 0 in row 0, of episode 0, got -1"),
+        ("task_index", 90, r"episode 0 has task_index 90, there are 4 instructions"),
+    ],
+)
+def test_rows_that_say_they_are_others(tmp_path, write, name, by, error):
+    import pyarrow.parquet as pq
+
+    write(tmp_path / "set", "v3.0", None)
+    path = tmp_path / "set/data/chunk-000/file-000.parquet"
+    pq.write_table(shift(pq.read_table(path), name, by), path)
+    with pytest.raises(DataError, match=error):
+        Dataset(tmp_path / "set").column("action")
+
+
+@pytest.mark.parametrize(
+    ("name", "by", "error"),
+    [
+        ("length", 1, "lengths do not add up to the index in episode 0"),
+        ("episode_index", 1, "expected episodes numbered from 0"),
+        (
+            "videos/observation.images.front/from_timestamp",
+            0.011,
+            "front: from_timestamp is no time of a frame in episode 0",
+        ),
+        ("videos/observation.images.wrist/from_timestamp", 1 / 30, "wrist: to_timestamp - from_timestamp is not"),
+        ("length", 10**12, "expected a length|lengths do not add up"),
+    ],
+)
+def test_a_table_that_contradicts_itself(tmp_path, write, name, by, error):
+    import pyarrow.parquet as pq
+
+    write(tmp_path / "set", "v3.0", "h264", episodes=range(3))
+    path = tmp_path / "set/meta/episodes/chunk-000/file-000.parquet"
+    pq.write_table(shift(pq.read_table(path), name, by), path)
+    with pytest.raises(DataError, match=error):
+        Dataset(tmp_path / "set")
+
+
+def test_two_episodes_of_the_same_pictures_and_another_rate(tmp_path, write):
+    import json
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    write(tmp_path / "set", "v3.0", "h264", episodes=(4, 4))
+    path = tmp_path / "set/meta/episodes/chunk-000/file-000.parquet"
+    whole = pq.read_table(path)
+    rows = whole
+    for end in ("from", "to"):
+        name = f"videos/observation.images.front/{end}_timestamp"
+        rows = rows.set_column(rows.column_names.index(name), name, pa.array([rows[name][0].as_py()] * 2))
+    pq.write_table(rows, path)
+    with pytest.raises(DataError, match="front: its pictures belong to another episode too in episode 1"):
+        Dataset(tmp_path / "set")
+    pq.write_table(whole, path)
+    info = tmp_path / "set/meta/info.json"
+    info.write_text(json.dumps(json.loads(info.read_text()) | {"fps": 15}))
+    shutil.rmtree(tmp_path / "set" / ".cache", ignore_errors=True)
+    with pytest.raises(DataError, match="from_timestamp is no time of a frame in episode 1"):
+        Dataset(tmp_path / "set").decode("front", np.array([3]))

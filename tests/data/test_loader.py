@@ -1,0 +1,64 @@
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from praxia.core.errors import PraxiaError
+from praxia.core.types import Window
+from praxia.data.dataset import Dataset
+from praxia.data.loader import Loader
+from praxia.data.mixture import Mixture
+from praxia.data.windows import Windows
+
+WINDOW = Window({"image.front": (-1, 0), "image.wrist": (0,), "state": (0,)}, horizon=3)
+
+
+@pytest.fixture
+def mixture(recorded):
+    dataset = Dataset(recorded)
+    return Mixture([Windows(dataset, WINDOW, range(dataset.num_episodes))])
+
+
+def same(one, other):
+    assert one.instruction == other.instruction
+    for name in ("state", "state_valid", "action", "action_valid", "embodiment"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    for camera in one.images:
+        np.testing.assert_array_equal(one.images[camera], other.images[camera])
+        np.testing.assert_array_equal(one.image_valid[camera], other.image_valid[camera])
+
+
+def test_workers_give_the_batches_of_no_workers_from_any_step_on(mixture, synthetic):
+    with (
+        Loader(mixture, seed=3, batch_size=10, workers=0) as here,
+        Loader(mixture, seed=3, batch_size=10, workers=2) as there,
+    ):
+        kept = []
+        for (step, one), (again, other) in zip(here.batches(7, 27), there.batches(7, 27), strict=True):
+            assert step == again
+            same(one, other)
+            kept.append(other)
+        # What was taken stays what it was.
+        same(kept[0], here.take(7))
+        where = mixture.frames_of(mixture.batch(3, 26, 10))
+        for picture, (_, episode, frame) in zip(kept[-1].images["wrist"][:, 0], where, strict=True):
+            assert synthetic.spelled(picture) == ("wrist", episode, frame)
+
+
+def test_ranks_share_a_batch(mixture):
+    whole = Loader(mixture, seed=0, batch_size=9, workers=0).take(4)
+    shares = [Loader(mixture, seed=0, batch_size=9, workers=0, share=(rank, 2)).take(4) for rank in range(2)]
+    assert [len(share.state) for share in shares] == [5, 4]
+    for rank, share in enumerate(shares):
+        np.testing.assert_array_equal(share.state, whole.state[rank::2])
+
+
+def test_what_goes_wrong_is_said_at_its_step(mixture, tmp_path):
+    with Loader(mixture, seed=0, batch_size=4, workers=1) as loader:
+        loader.take(0)
+        with pytest.raises(PraxiaError, match="expected to be asked for step 1 next, got 5"):
+            loader.take(5)
+        os.kill(loader._workers[0].process.pid, signal.SIGKILL)
+        with pytest.raises(PraxiaError, match=r"worker process died \(signal 9\) (while|before) it read step"):
+            list(loader.batches(1, 9))
