@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float32
 
 from praxia.action_codes.codes import ActionCode
-from praxia.core.types import Field
+from praxia.core.types import Field, placed
 
 __all__ = ["round_trips"]
 
@@ -41,8 +41,6 @@ def _round_trip(
     decoded = code.decode(coded.ids, coded.valid)
     assert not decoded.status.any(), "what a code has written it can read"
     in_units = to_units(decoded.chunks)[valid] - to_units(chunks)[valid]
-    ends = np.cumsum([field.size for field in fields])
-    by_field = zip(fields, np.split(in_units, ends[:-1], axis=-1), strict=True)
     tokens = float(coded.valid.sum(1).mean())
     num_values = code.horizon * code.action_dim
     return {
@@ -51,7 +49,7 @@ def _round_trip(
         "compression": num_values / tokens,
         "clipped_share": float(coded.num_clipped.mean()) / num_values,
         "vocabulary": code.vocabulary,
-        "fields": {field.name: {"unit": field.unit, **_errors(error)} for field, error in by_field},
+        "fields": {field.name: {"unit": field.unit, **_errors(in_units[..., dims])} for field, dims in placed(fields)},
     }
 
 

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -33,6 +34,7 @@ __all__ = [
     "Start",
     "VectorEnv",
     "Window",
+    "placed",
 ]
 
 Kind = Literal["position", "delta", "velocity", "torque", "gripper", "discrete"]
@@ -52,6 +54,12 @@ class Field:
     frame: str = ""
     low: float | None = None
     high: float | None = None
+
+
+def placed(fields: Sequence[Field]) -> list[tuple[Field, slice]]:
+    """Each field of a vector and which of the vector's dims are its own."""
+    ends = accumulate(part.size for part in fields)
+    return [(part, slice(end - part.size, end)) for part, end in zip(fields, ends, strict=True)]
 
 
 @dataclass(frozen=True)

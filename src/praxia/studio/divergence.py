@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from praxia.core.types import Embodiment
+from praxia.core.types import Embodiment, placed
 
 __all__ = ["SKIPPED", "WITHIN", "Followed", "follow", "motion_fields"]
 
@@ -30,12 +30,7 @@ class Followed:
 
 def motion_fields(body: Embodiment) -> list[slice]:
     """The dims of the state that are positions, field by field: hand or joints, and objects where a body knows them."""
-    fields, at = [], 0
-    for part in body.state:
-        if part.kind == "position":
-            fields.append(slice(at, at + part.size))
-        at += part.size
-    return fields
+    return [dims for part, dims in placed(body.state) if part.kind == "position"]
 
 
 def follow(episode: Float[np.ndarray, "T S"], reference: Float[np.ndarray, "R S"], fields: Sequence[slice]) -> Followed:

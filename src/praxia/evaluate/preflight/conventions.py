@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from praxia.core.errors import PraxiaError
-from praxia.core.types import Field
+from praxia.core.types import Field, placed
 from praxia.data.dataset import Dataset
 from praxia.evaluate.fit import matching
 from praxia.evaluate.preflight.subject import Finding, Subject
@@ -59,11 +59,9 @@ def gripper_agrees(subject: Subject) -> Finding:
 
 def _grippers(fields: Sequence[Field]) -> Iterator[tuple[Field, int]]:
     """The dims of a vector that are grippers', each with its field."""
-    at = 0
-    for part in fields:
+    for part, dims in placed(fields):
         if part.kind == "gripper":
-            yield from ((part, dim) for dim in range(at, at + part.size))
-        at += part.size
+            yield from ((part, dim) for dim in range(dims.start, dims.stop))
 
 
 def _opening_after(subject: Subject, command: int, opening: int, value: float) -> float:
@@ -86,8 +84,7 @@ def _at_rest(
     action: Sequence[Field], state: Sequence[Field], seen: Float32[np.ndarray, " S"]
 ) -> Float32[np.ndarray, " A"]:
     """The action that moves nothing: zeros, and of a target position the position itself where the state tells it."""
-    ends = np.cumsum([part.size for part in state])
-    known = {part.name: seen[end - part.size : end] for part, end in zip(state, ends, strict=True)}
+    known = {part.name: seen[dims] for part, dims in placed(state)}
     rest = [
         known[part.name] if part.kind == "position" and part.name in known else np.zeros(part.size) for part in action
     ]
