@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from praxia.data.dataset import Dataset
-from praxia.data.stats import Moments, Pixels, describe, sampled_frames
+from praxia.data.stats import Pixels, Statistics, describe, sampled_frames
 
 LEVELS = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
 
@@ -24,25 +24,57 @@ def reference(values, scale=1.0):
     }
 
 
-def test_a_large_offset_does_not_eat_the_spread():
-    values = np.array([[10000], [10001], [10002]], dtype=np.float32)
-    assert describe(values)["std"] == pytest.approx([np.sqrt(2 / 3)])
-    apart = Moments.of(values[:1]).merge(Moments.of(values[1:])).describe(values)
-    assert apart["std"] == pytest.approx([0.8165], abs=1e-4)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_a_large_offset_does_not_eat_the_spread(dtype):
+    values = np.array([[10000], [10001], [10002]], dtype=dtype)
+    assert describe(values)["std"] == pytest.approx([np.sqrt(2 / 3)], rel=1e-12)
+    row_by_row = statistics_of([row[None] for row in values]).describe()
+    assert row_by_row["std"] == pytest.approx([0.8165], abs=1e-4)
+    assert row_by_row["mean"] == [10001]
 
 
-@settings(max_examples=50, deadline=None)
-@given(st.lists(arrays(np.float32, st.tuples(st.integers(1, 9), st.just(2)), elements=st.floats(-1e6, 1e6, width=32))))
-def test_merged_blocks_are_the_whole(blocks):
-    if not blocks:
-        return
-    merged = Moments.of(blocks[0])
-    for block in blocks[1:]:
-        merged = merged.merge(Moments.of(block))
-    whole = np.concatenate(blocks)
+def statistics_of(blocks):
+    found = Statistics()
+    for block in blocks:
+        found.add(block)
+    return found
+
+
+def merged(left, right):
+    both = Statistics()
+    both.merge(left)
+    both.merge(right)
+    return both
+
+
+def expect(described, whole):
+    scale = np.abs(whole).max() + 1
+    assert described["count"] == [len(whole)]
     for name, expected in reference(whole).items():
-        scale = np.abs(whole).max() + 1
-        np.testing.assert_allclose(merged.describe(whole)[name], expected, rtol=1e-9, atol=1e-9 * scale, err_msg=name)
+        np.testing.assert_allclose(described[name], expected, rtol=1e-9, atol=1e-9 * scale, err_msg=name)
+
+
+BLOCK = arrays(np.float32, st.tuples(st.integers(0, 9), st.just(2)), elements=st.floats(-1e6, 1e6, width=32))
+
+
+@settings(derandomize=True, max_examples=50, deadline=None)
+@given(st.lists(BLOCK, min_size=3, max_size=8))
+def test_blocks_in_any_grouping_are_the_whole(blocks):
+    whole = np.concatenate(blocks)
+    if not len(whole):
+        return
+    first, second, third = statistics_of(blocks[:1]), statistics_of(blocks[1:2]), statistics_of(blocks[2:])
+    for one in (statistics_of(blocks), merged(merged(first, second), third), merged(first, merged(second, third))):
+        expect(one.describe(), whole)
+
+
+def test_quantiles_of_merged_episodes_are_those_of_all_rows_and_no_envelope():
+    """One short, wild episode beside a long, quiet one: an envelope would give it half of the range."""
+    draw = np.random.default_rng(5)
+    quiet, wild = draw.normal(size=(50_000, 1)), 1000 + draw.normal(size=(20, 1))
+    found = merged(statistics_of([quiet]), statistics_of([wild])).describe()
+    expect(found, np.concatenate([quiet, wild]))
+    assert found["q99"][0] < 3
 
 
 def test_pixels_are_exact(synthetic):

@@ -1,6 +1,7 @@
 """The one pass over staged episodes that writes data, state and video files and gathers statistics on the way."""
 
 import os
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from praxia.data.columns import index_columns, matrix, table
 from praxia.data.layout import DATA, DATA_FILE_BYTES, STATES, VIDEO, VIDEO_FILE_BYTES, image_key, place
 from praxia.data.rolling import RollingParquet, groups_by_size
 from praxia.data.staging import StagedEpisode
-from praxia.data.stats import MAX_QUANTILE_ROWS, Described, Moments, Pixels, describe
+from praxia.data.stats import Described, Pixels, Statistics, describe
 from praxia.data.video import concatenate
 
 __all__ = ["Merged", "merge"]
@@ -38,23 +39,6 @@ class Merged:
         self.episodes_in_file[name] = (first, episode)
 
 
-class Gathered:
-    """Moments and rows of every numeric feature, growing episode by episode."""
-
-    def __init__(self, num_frames: int):
-        self._stride = -(-num_frames // MAX_QUANTILE_ROWS)
-        self._moments: dict[str, Moments] = {}
-        self._rows: dict[str, list[np.ndarray]] = {}
-
-    def add(self, name: str, values: np.ndarray, first: int) -> None:
-        new = Moments.of(values)
-        self._moments[name] = self._moments[name].merge(new) if name in self._moments else new
-        self._rows.setdefault(name, []).append(values[-first % self._stride :: self._stride])
-
-    def describe(self) -> dict[str, Described]:
-        return {name: moments.describe(np.concatenate(self._rows[name])) for name, moments in self._moments.items()}
-
-
 def merge(root: Path, episodes: Sequence[StagedEpisode], embodiment: Embodiment) -> Merged:
     """Write everything that is one entry a frame."""
     merged = Merged()
@@ -65,14 +49,14 @@ def merge(root: Path, episodes: Sequence[StagedEpisode], embodiment: Embodiment)
     pixels = {camera: [episode.pixels(camera) for episode in episodes] for camera in cameras}
     for number in range(len(episodes)):
         merged.episode_stats[number] |= {image_key(name): parts[number].describe() for name, parts in pixels.items()}
-    merged.stats = gathered.describe() | {
+    merged.stats = {name: statistics.describe() for name, statistics in gathered.items()} | {
         image_key(name): Pixels.total(parts).describe() for name, parts in pixels.items()
     }
     return merged
 
 
-def _numbers(root: Path, episodes: Sequence[StagedEpisode], merged: Merged, fps: float) -> Gathered:
-    gathered = Gathered(sum(episode.description["length"] for episode in episodes))
+def _numbers(root: Path, episodes: Sequence[StagedEpisode], merged: Merged, fps: float) -> dict[str, Statistics]:
+    gathered: dict[str, Statistics] = defaultdict(Statistics)
     data = RollingParquet(root, DATA, DATA_FILE_BYTES, "snappy")
     states = RollingParquet(root, STATES, DATA_FILE_BYTES, "zstd")
     first = 0
@@ -91,7 +75,7 @@ def _numbers(root: Path, episodes: Sequence[StagedEpisode], merged: Merged, fps:
         own = {name: describe(values.reshape(length, -1)) for name, values in index.items()}
         merged.episode_stats.append(episode.description["stats"] | own)
         for name in rows.column_names:
-            gathered.add(name, matrix(rows[name]), first)
+            gathered[name].add(matrix(rows[name]))
         first += length
     data.close()
     states.close()

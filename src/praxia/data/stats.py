@@ -1,8 +1,9 @@
 """Statistics of a data set in one pass, in float64.
 
-Mean and variance are merged episode by episode (Chan, Golub and LeVeque 1979), never as E[x^2] - E[x]^2. Quantiles are
-true ones over all rows, linearly interpolated as numpy does: exact up to `MAX_QUANTILE_ROWS` rows of a data set, over
-every k-th row beyond. Pictures are counted in 256 bins a channel, so theirs are exact over the sampled frames.
+Mean and variance are merged block by block (Chan, Golub and LeVeque 1979), never as E[x^2] - E[x]^2. Quantiles are
+exact over all rows up to a million, and off by at most 0.013% of the ranks up to a thousand million (`data.quantiles`).
+Merging episodes or data sets gives what one pass over all of their rows gives. Pictures are counted in 256 bins a
+channel, so theirs are exact over the sampled frames.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,9 +13,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped, UInt8
 
-__all__ = ["QUANTILES", "Moments", "Pixels", "describe", "sampled_frames"]
+from praxia.data.quantiles import Quantiles
 
-MAX_QUANTILE_ROWS = 1_000_000
+__all__ = ["QUANTILES", "Described", "Moments", "Pixels", "Statistics", "describe", "sampled_frames"]
+
 QUANTILES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
 
 Described = dict[str, list[Any]]
@@ -48,22 +50,56 @@ class Moments:
             np.maximum(self.maximum, other.maximum),
         )
 
-    def describe(self, rows: Shaped[np.ndarray, "N D"]) -> Described:
-        """As LeRobot lists them: std is the population's; quantiles come from `rows`."""
-        levels = np.quantile(rows.astype(np.float64), list(QUANTILES.values()), axis=0)
+    def describe(self) -> Described:
+        """As LeRobot lists them: std is the population's."""
         return {
             "min": self.minimum.tolist(),
             "max": self.maximum.tolist(),
             "mean": self.mean.tolist(),
             "std": np.sqrt(self.squares / self.count).tolist(),
             "count": [self.count],
-            **dict(zip(QUANTILES, levels.tolist(), strict=True)),
         }
+
+
+class Statistics:
+    """Moments and quantiles of the rows added so far, growing block by block, in bounded memory."""
+
+    def __init__(self) -> None:
+        self._moments: Moments | None = None
+        self._quantiles = Quantiles()
+
+    @property
+    def rank_error(self) -> int:
+        """By how many of the ranks a quantile may be off; 0: none."""
+        return self._quantiles.rank_error
+
+    def add(self, rows: Shaped[np.ndarray, "N D"]) -> None:
+        """Count these rows too."""
+        if len(rows):
+            self._join(Moments.of(rows))
+            self._quantiles.add(rows)
+
+    def merge(self, other: "Statistics") -> None:
+        """Count all that `other` has counted."""
+        if other._moments is not None:
+            self._join(other._moments)
+            self._quantiles.merge(other._quantiles)
+
+    def describe(self) -> Described:
+        """As LeRobot lists them. At least one row was added."""
+        assert self._moments is not None, "no rows"
+        levels = self._quantiles.at(list(QUANTILES.values()))
+        return {**self._moments.describe(), **dict(zip(QUANTILES, levels.tolist(), strict=True))}
+
+    def _join(self, moments: Moments) -> None:
+        self._moments = moments if self._moments is None else self._moments.merge(moments)
 
 
 def describe(values: Shaped[np.ndarray, "N D"]) -> Described:
     """The statistics of one block of rows."""
-    return Moments.of(values).describe(values)
+    statistics = Statistics()
+    statistics.add(values)
+    return statistics.describe()
 
 
 def sampled_frames(length: int) -> Int64[np.ndarray, " K"]:
