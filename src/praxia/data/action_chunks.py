@@ -1,37 +1,89 @@
-"""The action chunks of data sets, normalised, without a look at their pictures."""
+"""The action chunks of data sets, without a look at their pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
-from praxia.core.errors import expect_positive
+from praxia.core.errors import DataError, expect_positive
 from praxia.core.types import Window
 from praxia.data.dataset import Dataset
 from praxia.data.mixture import Mixture
+from praxia.data.stats import Statistics
 from praxia.data.windows import Windows
 from praxia.transforms.chain import Transforms
+from praxia.transforms.relative import Relative
 
-__all__ = ["action_chunks"]
+__all__ = ["action_chunks", "blind_windows", "chunk_statistics"]
 
 MAX_CHUNKS = 16_384
+# So many actions are in memory at once, but for the columns of the data sets.
+MAX_ACTIONS = 1 << 17
 
 
-def action_chunks(
-    data: Sequence[tuple[Dataset, Sequence[int] | Int64[np.ndarray, " K"]]], horizon: int, transforms: Transforms
-) -> tuple[Float32[np.ndarray, "B H A"], Bool[np.ndarray, "B H"]]:
-    """Chunks of `horizon` actions that begin at frames of the given episodes of each data set, and which steps count.
-
-    As training sees them: normalised and padded by `transforms`, an episode's last action repeated. Of more than 16,384
-    frames so many are taken, evenly.
+def blind_windows(
+    data: Sequence[tuple[Dataset, Sequence[int] | Int64[np.ndarray, " _"]]], horizon: int
+) -> list[Windows]:
+    """Windows of the given episodes of each data set that see the present state and no picture.
 
     Raises:
+        PraxiaError: a horizon below 1.
         DataError: no episodes.
     """
     expect_positive(horizon=horizon)
-    windows = Mixture([Windows(dataset, Window({}, horizon), episodes) for dataset, episodes in data])
+    return [Windows(dataset, Window({"state": (0,)}, horizon), episodes) for dataset, episodes in data]
+
+
+def action_chunks(
+    data: Sequence[tuple[Dataset, Sequence[int] | Int64[np.ndarray, " _"]]], horizon: int, transforms: Transforms
+) -> tuple[Float32[np.ndarray, "B H A"], Bool[np.ndarray, "B H"]]:
+    """Chunks of `horizon` actions that begin at frames of the given episodes of each data set, and which steps count.
+
+    As training sees them: through `transforms`, an episode's last action repeated. Of more than 16,384 frames so many
+    are taken, evenly. Raises as `blind_windows`.
+    """
+    windows = Mixture(blind_windows(data, horizon))
     chosen = np.linspace(0, len(windows) - 1, min(len(windows), MAX_CHUNKS)).astype(np.int64)
     samples = transforms.encode(windows.read(chosen))
     assert samples.action is not None
     assert samples.action_valid is not None
     return samples.action, samples.action_valid
+
+
+def chunk_statistics(parts: Sequence[Windows], relative: Mapping[str, Relative]) -> dict[str, Statistics]:
+    """By embodiment, statistics of the actions [A] of all chunks [H, A] of the windows.
+
+    As a policy sees them before they are normalised: an action enters once for every chunk that it is part of, relative
+    to the state when that chunk begins where `relative` says so by the embodiment's name (its windows' last state is
+    then the present one). Steps after an episode's end do not enter. Windows of one body count as one data set.
+
+    Raises:
+        DataError: a number that is not finite, naming data set, episode and frame.
+    """
+    found: dict[str, Statistics] = {}
+    for part in parts:
+        told = relative.get(part.embodiment.name)
+        into = found.setdefault(part.embodiment.name, Statistics())
+        for rows in _runs(len(part), max(1, MAX_ACTIONS // part.window.horizon)):
+            samples = part.read(rows)
+            assert samples.action is not None
+            assert samples.action_valid is not None
+            chunks = samples.action if told is None else told.encode(samples.action, samples.state[:, -1])
+            _expect_finite(part, rows, chunks)
+            into.add(chunks[samples.action_valid])
+    return found
+
+
+def _runs(num: int, size: int) -> Iterator[Int64[np.ndarray, " B"]]:
+    for first in range(0, num, size):
+        yield np.arange(first, min(first + size, num))
+
+
+def _expect_finite(part: Windows, rows: Int64[np.ndarray, " B"], chunks: Float32[np.ndarray, "B H A"]) -> None:
+    finite = np.isfinite(chunks).all((1, 2))
+    if not finite.all():
+        ((episode, frame),) = part.frames_of(rows[~finite][:1])
+        raise DataError(
+            f"{part.root} has an action or state that is not finite, within {chunks.shape[1]} steps of frame {frame} of"
+            f" episode {episode}; nothing could learn from it: record the episode anew or leave it out"
+        )

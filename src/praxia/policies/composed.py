@@ -190,7 +190,8 @@ class LearnedPolicy:
         batch = to_batch(samples, self.transforms).to(self.device)
         noise = np.stack([self._noise(query) for query in queries])
         actions = self.model.sample(batch, torch.from_numpy(noise).to(self.device))
-        chunks = self.transforms.decode(actions.float().cpu().numpy(), body)
+        present = np.stack([query.history[-1].state for query in queries])
+        chunks = self.transforms.decode(actions.float().cpu().numpy(), body, present)
         valid = np.ones(self.window.horizon, dtype=bool)
         return [Decision(chunk, valid) for chunk in chunks], None
 

@@ -1,11 +1,14 @@
 """What one training run is, as a value."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from praxia.core.config import Part
-from praxia.core.types import Window
+from praxia.core.errors import MismatchError, PraxiaError
+from praxia.core.types import Embodiment, Window
 from praxia.policies.composed import Composed
+from praxia.transforms.relative import Relative, relatives
 
 __all__ = ["Train", "TrainRun"]
 
@@ -38,10 +41,34 @@ class Train(Part):
 
 @dataclass(frozen=True)
 class TrainRun(Part):
-    """A full run: the model, the window it sees, how it is trained, and which episodes it learns from."""
+    """A full run: the model, the window it sees, how it is trained, and which episodes it learns from.
+
+    With `relative`, positions in a chunk are learned relative to the state when it begins (`transforms.relative`), each
+    action field to the state field of its name, or to the one that `relative_to` gives it.
+    """
 
     tag: ClassVar[str] = "train-run"
     model: Composed
     window: Window
     train: Train
     only_success: bool = True
+    relative: bool = False
+    relative_to: Mapping[str, str] = field(default_factory=dict)
+
+    def relatives(self, bodies: Sequence[Embodiment]) -> tuple[Relative | None, ...]:
+        """What is relative of each body's actions.
+
+        Raises:
+            MismatchError: nothing can be, or the window does not end with the state that it would be relative to.
+            PraxiaError: `relative_to` without `relative`.
+        """
+        if not self.relative:
+            if self.relative_to:
+                raise PraxiaError("expected --relative beside --relative-to, got none: actions would stay absolute")
+            return (None,) * len(bodies)
+        if self.window.moments.get("state", ())[-1:] != (0,):
+            raise MismatchError(
+                f"relative actions need a window whose last state is the present (0), got"
+                f" {self.window.moments.get('state', ())}; leave out --relative or choose another recipe"
+            )
+        return relatives(bodies, self.relative_to)

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from praxia.core.errors import MismatchError, PraxiaError, TrainingError, expect
 from praxia.core.files import write_whole
 from praxia.core.keys import seed
 from praxia.core.types import Embodiment
-from praxia.data.action_chunks import action_chunks
+from praxia.data.action_chunks import action_chunks, blind_windows, chunk_statistics
 from praxia.data.dataset import Dataset
 from praxia.data.mixture import Mixture
 from praxia.data.questions import read_questions
@@ -109,16 +110,28 @@ def train(
 
 
 def _fit_transforms(run: TrainRun, datasets: Sequence[Dataset], bodies: Sequence[Embodiment]) -> Transforms:
-    return Transforms.fit(
+    transforms = Transforms.fit(
         ([one.stats for one in datasets if one.embodiment.name == body.name] for body in bodies),
         [text for one in datasets for text in one.instructions],
         run.model.words(run.window.num_images),
     )
+    relative = {body.name: own for body, own in zip(bodies, run.relatives(bodies), strict=True) if own is not None}
+    if not relative:
+        return transforms
+    seen = chunk_statistics(blind_windows(_selected(run, datasets), run.window.horizon), relative)
+    told = (
+        one.told_by(relative[body.name], seen[body.name].describe()) if body.name in relative else one
+        for body, one in zip(bodies, transforms.bodies, strict=True)
+    )
+    return replace(transforms, bodies=tuple(told))
 
 
 def _chunks(run: TrainRun, datasets: Sequence[Dataset], transforms: Transforms) -> np.ndarray:
-    selected = [(one, one.select(successful=run.only_success)) for one in datasets]
-    return action_chunks(selected, run.window.horizon, transforms)[0]
+    return action_chunks(_selected(run, datasets), run.window.horizon, transforms)[0]
+
+
+def _selected(run: TrainRun, datasets: Sequence[Dataset]) -> list[tuple[Dataset, np.ndarray]]:
+    return [(one, one.select(successful=run.only_success)) for one in datasets]
 
 
 def _shapes(run: TrainRun, bodies: Sequence[Embodiment], transforms: Transforms) -> Shapes:
@@ -156,6 +169,8 @@ def _claim(out: Path, description: dict[str, Any], resume: bool) -> None:
     if not resume:
         raise PraxiaError(f"{out} holds a run already; go on with --resume or choose another --out")
     before = json.loads(path.read_text())
+    # A run of the time before relative actions does not say that it has none.
+    before["config"] = {"relative": False, "relative_to": {}, **before["config"]}
     for name in ("config", "seed"):
         if before[name] != json.loads(json.dumps(description[name])):
             raise PraxiaError(

@@ -38,13 +38,22 @@ def read_origin(path: Path, run: TrainRun, bodies: Sequence[Embodiment]) -> Orig
 
     Raises:
         PraxiaError: no policy there. DataError: weights that are not those that were saved.
-        MismatchError: another model or window, or bodies whose states or actions mean something else.
+        MismatchError: another model or window, bodies whose states or actions mean something else, or actions that are
+            relative in one and absolute in the other.
     """
     config, digest = read_config(path)
-    ours, theirs = (
-        {"model": run.model.unfitted(), "window": run.window, "bodies": _meanings(bodies)},
-        {"model": config.model.unfitted(), "window": config.window, "bodies": _meanings(config.embodiments)},
-    )
+    ours = {
+        "model": run.model.unfitted(),
+        "window": run.window,
+        "bodies": _meanings(bodies),
+        "relative actions": run.relatives(bodies),
+    }
+    theirs = {
+        "model": config.model.unfitted(),
+        "window": config.window,
+        "bodies": _meanings(config.embodiments),
+        "relative actions": tuple(body.relative for body in config.transforms.bodies),
+    }
     different = [name for name in ours if ours[name] != theirs[name]]
     known = [body.name for body in config.embodiments]
     if any(body.name in known and known[at : at + 1] != [body.name] for at, body in enumerate(bodies)):

@@ -11,20 +11,23 @@ from praxia.core.errors import MismatchError
 from praxia.core.types import Samples
 from praxia.transforms.normalise import Normaliser
 from praxia.transforms.prompt import Prompt
+from praxia.transforms.relative import Relative
 from praxia.transforms.subwords import Subwords
 
 __all__ = ["BodyTransforms", "Stats", "Transforms"]
 
-# A data set's statistics: {feature: {"q01": [...], "q99": [...], ...}}.
-Stats = Mapping[str, Mapping[str, Sequence[float]]]
+# One feature's statistics: {"q01": [...], "q99": [...], ...}, and a data set's: {feature: statistics}.
+FeatureStats = Mapping[str, Sequence[float]]
+Stats = Mapping[str, FeatureStats]
 
 
 @dataclass(frozen=True)
 class BodyTransforms:
-    """Normalisation of one body's state and action."""
+    """Normalisation of one body's state and action, the latter after `relative`; None: actions stay absolute."""
 
     state: Normaliser
     action: Normaliser
+    relative: Relative | None = None
 
     @classmethod
     def fit(cls, stats: Iterable[Stats]) -> "BodyTransforms":
@@ -35,10 +38,23 @@ class BodyTransforms:
             action=Normaliser.from_stats(*(one["action"] for one in stats)),
         )
 
+    def told_by(self, relative: Relative, action: FeatureStats) -> "BodyTransforms":
+        """With actions that are `relative`, normalised by their statistics as such."""
+        return replace(self, action=Normaliser.from_stats(action), relative=relative)
+
+    def to_json(self) -> dict[str, Any]:
+        normalisers = {"state": self.state.to_json(), "action": self.action.to_json()}
+        return normalisers if self.relative is None else {**normalisers, "relative": self.relative.to_json()}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "BodyTransforms":
+        relative = Relative.from_json(value["relative"]) if "relative" in value else None
+        return cls(Normaliser.from_json(value["state"]), Normaliser.from_json(value["action"]), relative)
+
 
 @dataclass(frozen=True)
 class Transforms:
-    """Normalisation of each body's state and action, in the order of the embodiments, and the words of instructions."""
+    """What happens to each body's state and action, in the order of the embodiments, and the words of instructions."""
 
     bodies: tuple[BodyTransforms, ...]
     words: Subwords | Prompt
@@ -53,12 +69,13 @@ class Transforms:
     def encode(self, samples: Samples) -> Samples:
         """Normalise each row by its own body; dims that it does not have become zero.
 
-        State and action come out padded to the largest body's. Pictures stay uint8 until they are on the device.
+        Relative actions are so to the last moment of `samples.state`, which must be the present. State and action come
+        out padded to the largest body's. Pictures stay uint8 until they are on the device.
         """
         state = _by_body(samples.state, samples.embodiment, [body.state for body in self.bodies])
         if samples.action is None:
             return replace(samples, state=state)
-        action = _by_body(samples.action, samples.embodiment, [body.action for body in self.bodies])
+        action = _by_body(self._related(samples), samples.embodiment, [body.action for body in self.bodies])
         return replace(samples, state=state, action=action)
 
     def text(self, samples: Samples) -> tuple[Int64[np.ndarray, "B L"], Bool[np.ndarray, "B L"]]:
@@ -68,25 +85,45 @@ class Transforms:
             raise MismatchError(f"a prompt that tells the state needs bodies of one state size, got {own}")
         return self.words.encode(samples.instruction, samples.state[:, -1])
 
-    def decode(self, action: Float32[np.ndarray, "*batch H A"], body: int) -> Float32[np.ndarray, "*batch H D"]:
-        """Network outputs to the declared units of the embodiment numbered `body`, cut to its own dims."""
-        normaliser = self.bodies[body].action
-        return normaliser.decode(action[..., : normaliser.size])
+    def _related(self, samples: Samples) -> Float32[np.ndarray, "B H A"]:
+        """Actions in declared units, relative where their body's are."""
+        assert samples.action is not None
+        if all(body.relative is None for body in self.bodies):
+            return samples.action
+        action = samples.action.copy()
+        for number, body in enumerate(self.bodies):
+            if body.relative is not None:
+                rows = samples.embodiment == number
+                action[rows] = body.relative.encode(action[rows], samples.state[rows, -1])
+        return action
+
+    def decode(
+        self,
+        action: Float32[np.ndarray, "*batch H A"],
+        body: int,
+        present: Float32[np.ndarray, "*batch S"] | None = None,
+    ) -> Float32[np.ndarray, "*batch H D"]:
+        """Network outputs to the declared units of the embodiment numbered `body`, cut to its own dims.
+
+        `present` is the state at the moment of the decision, in declared units. Only relative actions need it.
+        """
+        transforms = self.bodies[body]
+        found = transforms.action.decode(action[..., : transforms.action.size])
+        if transforms.relative is None:
+            return found
+        assert present is not None, "relative actions are decoded with the state that they are relative to"
+        return transforms.relative.decode(found, present)
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "bodies": [{"state": body.state.to_json(), "action": body.action.to_json()} for body in self.bodies],
+            "bodies": [body.to_json() for body in self.bodies],
             "prompt" if isinstance(self.words, Prompt) else "subwords": self.words.to_json(),
         }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Transforms":
-        bodies = (
-            BodyTransforms(Normaliser.from_json(body["state"]), Normaliser.from_json(body["action"]))
-            for body in value["bodies"]
-        )
         words = Prompt(**value["prompt"]) if "prompt" in value else Subwords(**value["subwords"])
-        return cls(tuple(bodies), words)
+        return cls(tuple(map(BodyTransforms.from_json, value["bodies"])), words)
 
 
 def _by_body(

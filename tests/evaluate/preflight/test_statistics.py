@@ -1,11 +1,21 @@
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from flights import fly, record, trained_on, with_ranges
 
+from praxia.core.types import Observation, Outcome
 from praxia.envs import find_family
 from praxia.evaluate.benchmarks import find_benchmark
+from praxia.evaluate.plan import Evaluation, plan
+from praxia.evaluate.preflight.statistics import statistics_are_sane
+from praxia.evaluate.preflight.subject import Subject
+from praxia.rollout.slots import LocalSlots
+from praxia.rollout.trace import Trace
+from praxia.transforms.chain import BodyTransforms
+from praxia.transforms.normalise import Normaliser
+from praxia.transforms.relative import Relative
 
 BENCHMARK, FAMILY = find_benchmark("bimodal"), find_family("bimodal")
 
@@ -87,3 +97,32 @@ def test_a_policy_of_another_body_has_no_statistics_to_judge(policy):
     found = fly(other, BENCHMARK, FAMILY)
     assert found["statistics"][0] is None
     assert found["names-and-units"][0] is False
+
+
+def test_relative_actions_are_compared_as_what_they_are_relative_to(policy):
+    """A robot that is told where to go, 100 m from the origin: its steps are small, its actions are not."""
+    body = replace(
+        policy.embodiments[0],
+        action=(replace(policy.embodiments[0].action[0], kind="position", unit="m", low=None, high=None),),
+    )
+    told = Relative.of(body, {})
+    assert told is not None
+    state = np.full((9, 6), 100, np.float32)
+    action = state[:8, :2] + np.float32([[0.1, -0.2]]) * np.linspace(-1, 1, 8, dtype=np.float32)[:, None]
+    moments = tuple(Observation({}, row, "go", 0.0) for row in state)
+    job = plan(Evaluation(BENCHMARK, "", 1), FAMILY)[0]
+    trace = Trace(job, action, action, (Outcome(0.0, False, False, False),) * 8, moments, (), None, 0.0)
+    near = Normaliser((99.0,) * 6, (101.0,) * 6)
+    fitted = BodyTransforms(near, near).told_by(told, {"q01": [-0.1, -0.2], "q99": [0.1, 0.2]})
+    trained = replace(policy, embodiments=(body,), transforms=replace(policy.transforms, bodies=(fitted,)))
+    family = replace(FAMILY, embodiment=lambda spec: body)
+    with closing(LocalSlots(1, FAMILY.build)) as slots:
+        subject = Subject(trained, BENCHMARK, family, slots)
+        subject.__dict__["expert_traces"] = [trace]  # in place of the expert's episodes
+        assert statistics_are_sane(subject).ok
+        wide = replace(fitted, action=Normaliser((-0.001, -0.2), (0.001, 0.2)))
+        subject = replace(subject, policy=replace(trained, transforms=replace(trained.transforms, bodies=(wide,))))
+        subject.__dict__["expert_traces"] = [trace]
+        found = statistics_are_sane(subject)
+    assert found.ok is False
+    assert "action 'robot'[0] was within [-0.001, 0.001] in training, but the expert takes it to [-0.1" in found.detail

@@ -5,9 +5,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from jaxtyping import Float32
 
-from praxia.core.types import Field
+from praxia.core.types import Field, placed
 from praxia.evaluate.preflight.subject import Finding, Subject
+from praxia.rollout.trace import Trace
 from praxia.transforms.normalise import MIN_RANGE, Normaliser
+from praxia.transforms.relative import Relative
 
 __all__ = ["statistics_are_sane"]
 
@@ -31,27 +33,37 @@ def statistics_are_sane(subject: Subject) -> Finding:
     if subject.trained is None:
         return Finding(None, "the policy was not trained on this body, so there are no statistics to judge")
     body, transforms = subject.trained
+    relative = transforms.relative
+    decided = body.action if relative is None else relative.fields(body.action)
     wrong = [
         *_undeclared("state", body.state, transforms.state),
-        *_undeclared("action", body.action, transforms.action),
+        *_undeclared("action", decided, transforms.action),
     ]
     traces = [trace for trace in subject.expert_traces if trace.error is None]
     # The body's own numbers are compared only where they are the trained ones': names and units are another check.
     if traces and (body.state, body.action) == (subject.body.state, subject.body.action):
         states = np.concatenate([[moment.state for moment in trace.observations] for trace in traces])
-        actions = np.concatenate([trace.actions for trace in traces])
+        actions = np.concatenate([_decided(trace, relative) for trace in traces])
         wrong += _unmatched("state", body.state, transforms.state, states)
-        wrong += _unmatched("action", body.action, transforms.action, actions)
+        wrong += _unmatched("action", decided, transforms.action, actions)
     if wrong:
         return Finding(False, "; ".join(wrong))
     against = "declared, and of what the expert does here" if traces else "declared (there is no expert to compare)"
     return Finding(True, f"{transforms.state.size} state and {transforms.action.size} action dims are within {against}")
 
 
+def _decided(trace: Trace, relative: Relative | None) -> Float32[np.ndarray, "T A"]:
+    """An episode's actions, each as the first of the chunk that a policy would have decided there."""
+    if relative is None:
+        return trace.actions
+    states = np.stack([moment.state for moment in trace.observations[: len(trace.actions)]])
+    return relative.encode(trace.actions[:, None], states)[:, 0]
+
+
 def _undeclared(what: str, fields: Sequence[Field], normaliser: Normaliser) -> Iterator[str]:
     """Fields whose statistics cannot be in the declared unit or range."""
-    for part, first in _placed(fields):
-        low, high = min(normaliser.low[first : first + part.size]), max(normaliser.high[first : first + part.size])
+    for part, dims in placed(fields):
+        low, high = min(normaliser.low[dims]), max(normaliser.high[dims])
         reach, got = max(-low, high), f"{what} {part.name!r} was within [{low:.3g}, {high:.3g}] in training"
         bound = max(-part.low, part.high) if part.low is not None and part.high is not None else None
         if bound is None and part.kind == "position":
@@ -72,11 +84,11 @@ def _unmatched(
 ) -> Iterator[str]:
     """Dims that the expert takes to where the policy's normaliser makes nothing of them."""
     far = np.abs(normaliser.encode(values)).max(axis=0)
-    for part, first in _placed(fields):
-        for dim in range(first, first + part.size):
+    for part, dims in placed(fields):
+        for dim in range(dims.start, dims.stop):
             low, high = normaliser.low[dim], normaliser.high[dim]
             here = f"[{values[:, dim].min():.3g}, {values[:, dim].max():.3g}] {part.unit}".strip()
-            name = f"{what} {part.name!r}" + (f"[{dim - first}]" if part.size > 1 else "")
+            name = f"{what} {part.name!r}" + (f"[{dim - dims.start}]" if part.size > 1 else "")
             if high - low < MIN_RANGE:
                 width = 1.0 if part.low is None or part.high is None else part.high - part.low
                 if np.abs(values[:, dim] - (low + high) / 2).max() > MOVES * width:
@@ -86,11 +98,3 @@ def _unmatched(
                     f"{name} was within [{low:.3g}, {high:.3g}] in training, but the expert takes it to {here},"
                     f" {far[dim]:.0f} times as far from the middle: a range near zero, or another unit"
                 )
-
-
-def _placed(fields: Sequence[Field]) -> Iterator[tuple[Field, int]]:
-    """Each field and the first of its dims."""
-    first = 0
-    for part in fields:
-        yield part, first
-        first += part.size

@@ -1,0 +1,127 @@
+"""Absolute positions <-> positions relative to where the robot is when it decides."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from praxia.core.errors import MismatchError, UnknownName
+from praxia.core.types import Embodiment, Field, placed
+
+__all__ = ["Relative", "relatives"]
+
+
+@dataclass(frozen=True)
+class Relative:
+    """Which dims of an action are told relative to which dims of the state at the chunk's present, one for one.
+
+    All steps of a chunk are relative to the one state that was seen, not each to the step before, so errors do not add
+    up. Other dims (grippers, deltas, velocities) stay as they are.
+
+    Source: openpi's `DeltaActions` (pi0); UMI (Chi et al. 2024, arXiv 2402.10329). Deviation from UMI:
+    rotations are subtracted dim by dim, as pi0 does with joint angles, not composed as poses.
+    """
+
+    action: tuple[int, ...]
+    state: tuple[int, ...]
+
+    @classmethod
+    def of(cls, body: Embodiment, sources: Mapping[str, str]) -> "Relative | None":
+        """Position fields of the action with a state field of the same name, or of the one that `sources` gives them.
+
+        None: the body has no such field.
+
+        Raises:
+            MismatchError: the two fields do not mean the same: kind, size, unit or frame differ.
+            UnknownName: `sources` gives a state field that the body does not have.
+        """
+        states = {part.name: (part, dims) for part, dims in placed(body.state)}
+        action, state = [], []
+        for part, dims in placed(body.action):
+            source = sources.get(part.name, part.name)
+            if part.name in sources and source not in states:
+                raise UnknownName(f"state field of {body.name!r}", source, states, "praxia data stats DIR")
+            if part.name not in sources and (part.kind != "position" or source not in states):
+                continue
+            seen, seen_dims = states[source]
+            _expect_same(body, part, seen)
+            action += range(dims.start, dims.stop)
+            state += range(seen_dims.start, seen_dims.stop)
+        return cls(tuple(action), tuple(state)) if action else None
+
+    def encode(
+        self, action: Float32[np.ndarray, "*batch H A"], state: Float32[np.ndarray, "*batch S"]
+    ) -> Float32[np.ndarray, "*batch H A"]:
+        """Declared units to the same units relative to `state`, the present one. Exact to float32's last bit."""
+        return self._moved(action, state, -1)
+
+    def decode(
+        self, action: Float32[np.ndarray, "*batch H A"], state: Float32[np.ndarray, "*batch S"]
+    ) -> Float32[np.ndarray, "*batch H A"]:
+        """The inverse of `encode`."""
+        return self._moved(action, state, 1)
+
+    def _moved(self, action: np.ndarray, state: np.ndarray, sign: int) -> np.ndarray:
+        moved, dims = action.copy(), list(self.action)
+        present = state[..., None, list(self.state)].astype(np.float64)
+        moved[..., dims] = action[..., dims] + sign * present
+        return moved
+
+    def fields(self, action: Sequence[Field]) -> list[Field]:
+        """The fields of an action as a policy sees them: relative ones are deltas, within the range's width."""
+        return [self._field(part) if dims.start in self.action else part for part, dims in placed(action)]
+
+    @staticmethod
+    def _field(part: Field) -> Field:
+        width = None if part.low is None or part.high is None else part.high - part.low
+        return replace(part, kind="delta", low=None if width is None else -width, high=width)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"action": list(self.action), "state": list(self.state)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Relative":
+        return cls(tuple(value["action"]), tuple(value["state"]))
+
+
+def relatives(bodies: Sequence[Embodiment], sources: Mapping[str, str]) -> tuple[Relative | None, ...]:
+    """What is relative of each body, as `Relative.of`; a body of deltas or velocities keeps its actions as they are.
+
+    Raises:
+        MismatchError: nothing is, of any body. And as `Relative.of`.
+        UnknownName: `sources` names an action field that no body has.
+    """
+    known = {part.name for body in bodies for part in body.action}
+    for name in sources:
+        if name not in known:
+            raise UnknownName("action field", name, known, "praxia data stats DIR")
+    found = tuple(Relative.of(body, sources) for body in bodies)
+    if not any(found):
+        raise MismatchError(
+            f"no action can be relative: expected a position with a state field of its name, got {_listed(bodies)}; "
+            "leave out --relative, or name the state field with --relative-to ACTION STATE"
+        )
+    return found
+
+
+def _expect_same(body: Embodiment, action: Field, state: Field) -> None:
+    meanings = [("position", state.size, state.unit, state.frame), (state.kind, action.size, action.unit, action.frame)]
+    if action.kind != "position" or meanings[0] != meanings[1]:
+        raise MismatchError(
+            f"action {_words(action)} of {body.name!r} cannot be relative to state {_words(state)}: both must be "
+            "positions of one size, unit and frame"
+        )
+
+
+def _listed(bodies: Sequence[Embodiment]) -> str:
+    return "; ".join(
+        f"{body.name!r} with actions {', '.join(map(_words, body.action))} and states"
+        f" {', '.join(map(_words, body.state))}"
+        for body in bodies
+    )
+
+
+def _words(part: Field) -> str:
+    return f"{part.name!r} ({' '.join(filter(None, (part.kind, f'[{part.size}]', part.unit, part.frame)))})"
