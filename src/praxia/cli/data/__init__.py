@@ -9,6 +9,7 @@ __all__ = ["VERBS", "run"]
 
 VERBS = {
     "info": "what a data set is, and that every file still has its hash",
+    "stats": "its numbers by embodiment, as recorded or as a policy sees them, and what in them spoils training",
 }
 
 

@@ -1,0 +1,99 @@
+"""`praxia data stats DIR [DIR...]`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import tyro
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from praxia.cli.console import STDERR
+from praxia.core.errors import PraxiaError
+
+if TYPE_CHECKING:
+    from praxia.train.config import TrainRun
+
+__all__ = ["run"]
+
+COLUMNS = ("mean", "std", "min", "q01", "q10", "q50", "q90", "q99", "max")
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The numbers of data sets by embodiment, in one pass, and what in them spoils training."""
+
+    roots: tyro.conf.Positional[tuple[str, ...]]
+    """The data sets' folders. Those of one embodiment count as one data set."""
+    horizon: int | None = None
+    """Count actions as a policy sees them, in chunks of so many, in place of the recorded column."""
+    relative: bool = False
+    """Count positions of a chunk relative to the state at which it begins."""
+    relative_to: dict[str, str] = field(default_factory=dict)
+    """State fields, by action field, where their names differ: --relative-to ACTION STATE."""
+    recipe: str | None = None
+    """Count what this recipe learns from: its horizon, its episodes, and relative actions if it has them."""
+    json: bool = False
+    """Print one JSON object on stdout."""
+
+
+def run(arguments: list[str]) -> dict[str, Any]:
+    """Count, print tables and warnings, and return what `data.survey.survey` returns."""
+    options = tyro.cli(Arguments, args=arguments, prog="praxia data stats")
+    if not options.roots:
+        raise PraxiaError("expected the folder of a data set, got none; see `praxia data stats --help`")
+
+    from praxia.data.dataset import Dataset
+    from praxia.data.survey import survey
+    from praxia.transforms.relative import relatives
+
+    recipe = _recipe(options.recipe) if options.recipe else None
+    horizon = recipe.window.horizon if recipe and options.horizon is None else options.horizon
+    relative = options.relative or (recipe is not None and recipe.relative)
+    sources = options.relative_to or (recipe.relative_to if recipe else {})
+    if relative and horizon is None:
+        raise PraxiaError("relative actions are relative to a chunk's present; add --horizon H or --recipe NAME")
+    datasets = [Dataset(root) for root in options.roots]
+    told = {}
+    if relative:
+        bodies = list({one.embodiment.name: one.embodiment for one in datasets}.values())
+        found = zip(bodies, relatives(bodies, sources), strict=True)
+        told = {body.name: own for body, own in found if own is not None}
+    successful = recipe is not None and recipe.only_success
+    result = survey([(one, one.select(successful=successful)) for one in datasets], horizon, told)
+    _show(result)
+    return result
+
+
+def _recipe(name: str) -> "TrainRun":
+    from praxia.core.registry import lookup
+    from praxia.recipes import RECIPES
+
+    return lookup("recipes", RECIPES, name, kind="recipe", listing="praxia recipes")()
+
+
+def _show(result: Mapping[str, Any]) -> None:
+    for name, body in result["embodiments"].items():
+        STDERR.print(f"{name}: {body['episodes']} episodes, {body['frames']} frames", highlight=False, markup=False)
+        for feature, described in body["features"].items():
+            STDERR.print(_table(feature, described, body))
+    for one in result["warnings"]:
+        where = f"{one['embodiment']} {one['feature']} {one['dim']}"
+        STDERR.print(f"{one['kind']:9s} {where}: {one['text']}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _table(feature: str, described: Mapping[str, Any], body: Mapping[str, Any]) -> Table:
+    """One line a dim."""
+    seen = f", in chunks of {body['horizon']}" if feature == "action" and body["horizon"] else ""
+    error = described["rank_error"]
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, title_justify="left")
+    table.title = f"{feature}: {described['count'][0]} rows{seen}, quantiles " + (
+        f"within {error:.4%} of the ranks" if error else "exact"
+    )
+    table.add_column("dim", no_wrap=True)
+    for column in COLUMNS:
+        table.add_column(column, justify="right", no_wrap=True)
+    for at, dim in enumerate(described["dims"]):
+        mark = " (relative)" if seen and dim in body["relative"] else ""
+        table.add_row(dim + mark, *(f"{described[column][at]:.5g}" for column in COLUMNS))
+    return table

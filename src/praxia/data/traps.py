@@ -1,0 +1,61 @@
+"""What in a feature's statistics spoils training without an error."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from praxia.core.types import Field, placed
+
+__all__ = ["Trap", "traps"]
+
+# Normalisation maps q01..q99 to a range of 2: a value this many times as far out is one that no network fits well.
+BULK_SHARE = 0.1
+# A part of the declared range that is rounding, not a value outside of it.
+ROUNDING = 1e-6
+# float32 tells apart values no closer than this part of the spread: a hundredth is as coarse as a range of 400 steps.
+COARSE = 0.01
+
+
+@dataclass(frozen=True)
+class Trap:
+    """`kind`: still, outliers, outside or float32, of one dim; `text` says what was found, in its unit."""
+
+    dim: str
+    kind: str
+    text: str
+
+
+def traps(described: dict[str, list[Any]], names: Sequence[str], fields: Sequence[Field]) -> list[Trap]:
+    """The traps in one feature's statistics as `Statistics.describe` gives them.
+
+    `names` are its dims. `fields` declare their ranges; none: nothing is declared.
+    """
+    ranges = [(part.low, part.high, part.unit) for part, _ in placed(fields) for _ in range(part.size)]
+    if len(ranges) != len(names):
+        ranges = [(None, None, "")] * len(names)
+    found = []
+    for at, (name, declared) in enumerate(zip(names, ranges, strict=True)):
+        one = {key: float(values[at]) for key, values in described.items() if key != "count"}
+        found += [Trap(name, kind, text) for kind, text in _traps(one, *declared)]
+    return found
+
+
+def _traps(one: dict[str, float], low: float | None, high: float | None, unit: str) -> Iterator[tuple[str, str]]:
+    lowest, highest, bulk = one["min"], one["max"], one["q99"] - one["q01"]
+    if lowest == highest:
+        yield "still", f"never moves: always {lowest:.6g} {unit}".rstrip()
+    elif bulk < BULK_SHARE * (highest - lowest):
+        yield (
+            "outliers",
+            f"98% of the values are within [{one['q01']:.4g}, {one['q99']:.4g}], {bulk / (highest - lowest):.2%} of"
+            f" the whole range [{lowest:.4g}, {highest:.4g}] {unit}".rstrip(),
+        )
+    margin = ROUNDING * (high - low) if low is not None and high is not None else 0.0
+    if (low is not None and lowest < low - margin) or (high is not None and highest > high + margin):
+        declared = f"[{'-inf' if low is None else f'{low:g}'}, {'inf' if high is None else f'{high:g}'}] {unit}"
+        yield "outside", f"goes to [{lowest:.6g}, {highest:.6g}], outside the declared {declared}".rstrip()
+    step = float(np.spacing(np.float32(max(abs(lowest), abs(highest)))))
+    if lowest != highest and step > COARSE * one["std"]:
+        yield "float32", f"float32 has steps of {step:.2g} there, {step / one['std']:.0%} of its std {one['std']:.2g}"
