@@ -11,6 +11,8 @@ Read (the train, results and cli rooms):
     `order.batch_indices(seed, step, size, num)` which windows step `step` reads
     `summary.info(root)`                         what `praxia info DIR` prints
 
+Exchange: `exchange` imports the data sets of ACT/ALOHA, robomimic and Diffusion Policy, and exports to the first two.
+
 Beside the standard's files lie `praxia/episodes.jsonl` (start, task, success and provenance of each episode),
 `praxia/states/` (the simulator's state before each step), `praxia/embodiment.json`, `praxia/plan.json` and
 `praxia/manifest.json` (bytes and SHA-256 of every file). Other readers of the format never look there.

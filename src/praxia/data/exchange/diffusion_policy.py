@@ -1,0 +1,198 @@
+"""Diffusion Policy: a zarr replay buffer, `data/KEY` with all episodes in a row, `meta/episode_ends` where each ends.
+
+A folder or a `.zarr.zip`. Pictures are the arrays of shape [N, Y, X, 3], uint8 or float from 0 to 255 (PushT's are
+float32); floats are rounded to whole levels. The action is `data/action`, the state `data/state`.
+
+Rules: a buffer with `state` of 5, `action` of 2 and `keypoint` is PushT's: 10 Hz, positions in its 512 px picture, the
+block's angle in rad, the action where the agent is sent. For any other buffer the rate must be given. The task is the
+source's name. The buffer says neither instruction nor reward nor success.
+
+A chunk that is absent would be read as zeros, so it is an error here. Codecs that could run code (pickle) are refused.
+
+Source: real-stanford/diffusion_policy (common/replay_buffer.py, dataset/pusht_image_dataset.py, demo_pusht.py,
+env/pusht/pusht_env.py).
+"""
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int64, UInt8
+
+from praxia.core.errors import DataError, PraxiaError
+from praxia.core.types import Camera, Embodiment, Field
+from praxia.data.exchange.source import Choice, Steps, chosen, fingerprint, rate, same_length, vectors
+
+__all__ = ["PUSHT_HZ", "ReplayBuffer", "open_diffusion_policy"]
+
+PUSHT_HZ = 10.0
+PUSHT_SIDE_PX = 512.0
+CODECS = ("blosc", "zlib", "gzip", "zstd", "lz4", "bz2", "lzma", "delta", "shuffle", "bytes", "transpose", "crc32c")
+METADATA = (".zarray", ".zattrs", "zarr.json")
+
+
+@dataclass(frozen=True)
+class ReplayBuffer:
+    """The episodes of one buffer, in its order."""
+
+    path: Path
+    ends: Int64[np.ndarray, " E"]
+    body: Embodiment
+    plan: dict[str, Any]
+    left_out: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def _rows(self, episode: int) -> slice:
+        return slice(int(self.ends[episode - 1]) if episode else 0, int(self.ends[episode]))
+
+    def steps(self, episode: int) -> Steps:
+        rows = self._rows(episode)
+        with _opened(self.path) as arrays:
+            values = {key: _numbers(self.path, arrays, key, rows) for key in (*self.plan["state"], "action")}
+        return Steps(
+            state=np.concatenate([values[key] for key in self.plan["state"]], axis=1),
+            action=values["action"],
+            instruction=self.plan["instruction"],
+            task=self.plan["task"],
+            origin={"file": self.path.resolve().name, "episode": episode},
+        )
+
+    def pictures(self, episode: int, camera: str, rows: slice) -> UInt8[np.ndarray, "K Y X 3"]:
+        own, where = self._rows(episode), f"{self.path}/data/{camera}, episode {episode}"
+        with _opened(self.path) as arrays:
+            found = arrays[f"data/{camera}"][own.start + rows.start : min(own.start + rows.stop, own.stop)]
+        if found.dtype == np.uint8:
+            return found
+        if not np.isfinite(found).all() or found.min() < 0 or found.max() > 255 or found.max() <= 1:
+            raise DataError(f"{where}: expected levels from 0 to 255, got {found.min():.4g} to {found.max():.4g}")
+        return np.rint(found).astype(np.uint8)
+
+
+def open_diffusion_policy(source: Path, choice: Choice) -> ReplayBuffer:
+    """Look through a buffer.
+
+    Raises:
+        DataError: naming the array: missing, not as long as the episodes, of an unknown codec, or with chunks missing.
+        PraxiaError: zarr is not installed, or what the buffer does not say was not given either.
+    """
+    if not choice.instruction:
+        raise PraxiaError(f"a replay buffer does not say what the robot was told; give it for {source}: --instruction")
+    with _opened(source) as arrays:
+        names = [name.removeprefix("data/") for name in arrays if name.startswith("data/")]
+        pictures = [name for name in names if _is_picture(arrays[f"data/{name}"])]
+        cameras = chosen("camera", choice.cameras, pictures, str(source))
+        flat = [name for name in names if name not in pictures and name != "action"]
+        state = chosen("array of the state", choice.state or ("state",), flat, f"{source}/data")
+        for name in ("data/action", "meta/episode_ends"):
+            if name not in arrays:
+                raise DataError(f"{source} has no {name}, where a replay buffer has it. There: {', '.join(arrays)}")
+        used = [f"data/{name}" for name in (*state, *cameras, "action")]
+        for name in (*used, "meta/episode_ends"):
+            _expect_whole(source, name, arrays[name])
+        ends = np.asarray(arrays["meta/episode_ends"][:])
+        same_length({name: arrays[name].shape[0] for name in used} | {"episode_ends": _last(ends, source)}, str(source))
+        sizes = {name.removeprefix("data/"): arrays[name].shape[1:] for name in used}
+    body = _body(names, sizes, state, cameras, choice, source)
+    plan = {
+        "import": "diffusion-policy",
+        "source": fingerprint(source, [source] if source.is_file() else [p for p in source.rglob("*") if p.is_file()]),
+        "instruction": choice.instruction,
+        "task": choice.task or source.resolve().name.partition(".")[0],
+        "state": list(state),
+        "body": body.to_json(),
+    }
+    left_out = tuple(f"data/{name}" for name in names if f"data/{name}" not in used)
+    return ReplayBuffer(source, ends.astype(np.int64), body, plan, left_out)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[dict[str, Any]]:
+    """The arrays of a buffer by their path in it."""
+    try:
+        import zarr
+        from zarr.storage import LocalStore, ZipStore
+    except ModuleNotFoundError as error:
+        raise PraxiaError("zarr files need the package zarr: pip install 'praxia[zarr]'") from error
+    if not path.is_dir() and not zipfile.is_zipfile(path):
+        raise DataError(
+            f"expected a zarr folder or a .zarr.zip, got {path}{'' if path.exists() else ', which is not there'}"
+        )
+    try:
+        with ZipStore(path, mode="r") if path.is_file() else LocalStore(path, read_only=True) as store:
+            root = zarr.open_group(store, mode="r")
+            yield {name: found for name, found in root.members(max_depth=None) if isinstance(found, zarr.Array)}
+    except PraxiaError:
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} cannot be read as zarr ({error}); copy it again from where it came from") from error
+
+
+def _expect_whole(source: Path, name: str, array: Any) -> None:
+    """Only codecs of plain bytes, and every chunk there."""
+    described = array.metadata.to_dict()
+    if "codecs" in described:
+        named = [codec["name"] for codec in described["codecs"]]
+    else:
+        parts = [*(described.get("filters") or ()), described.get("compressor")]
+        named = [part["id"] if isinstance(part, dict) else part.codec_id for part in parts if part]
+    for codec in named:
+        if codec.removeprefix("numcodecs.") not in CODECS:
+            raise DataError(f"{source}/{name} has the codec {codec!r}; expected one of {', '.join(CODECS)}")
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"{source}/{name}: expected numbers, got {array.dtype}")
+    if array.nchunks_initialized != array.nchunks:
+        raise DataError(f"{source}/{name} has {array.nchunks_initialized} of {array.nchunks} chunks; copy it again")
+    if "blosc" in " ".join(named) and source.is_dir():
+        _expect_whole_blosc(source / name)
+
+
+def _expect_whole_blosc(folder: Path) -> None:
+    """The library reads a Blosc chunk that lost its end without a word, as whatever is in memory there.
+
+    A chunk's header says how many bytes it has (little-endian, at byte 12). In a zip, checksums stand in for this.
+    """
+    for chunk in (path for path in folder.rglob("*") if path.is_file() and path.name not in METADATA):
+        with chunk.open("rb") as file:
+            promised = int.from_bytes(file.read(16)[12:], "little")
+        if (size := chunk.stat().st_size) != promised:
+            raise DataError(f"{chunk} is truncated: expected {promised} bytes, got {size}; copy it again")
+
+
+def _last(ends: np.ndarray, source: Path) -> int:
+    """How many steps `meta/episode_ends` promises."""
+    if ends.ndim != 1 or ends.dtype.kind not in "iu" or len(ends) == 0 or (np.diff(ends, prepend=0) <= 0).any():
+        raise DataError(f"{source}: expected rising whole numbers in meta/episode_ends, got {ends[:4].tolist()} ...")
+    return int(ends[-1])
+
+
+def _is_picture(array: Any) -> bool:
+    return array.ndim == 4 and array.shape[-1] == 3 and array.dtype.kind in "fu"
+
+
+def _numbers(path: Path, arrays: dict[str, Any], key: str, rows: slice) -> np.ndarray:
+    return vectors(np.asarray(arrays[f"data/{key}"][rows]), f"{path}/data/{key} from row {rows.start}")
+
+
+def _body(
+    names: list[str],
+    sizes: dict[str, tuple[int, ...]],
+    state: tuple[str, ...],
+    cameras: tuple[str, ...],
+    choice: Choice,
+    source: Path,
+) -> Embodiment:
+    pictures = tuple(Camera(name, *sizes[name][:2]) for name in cameras)
+    if state == ("state",) and sizes["state"] == (5,) and sizes["action"] == (2,) and "keypoint" in names:
+        agent, block = (Field(name, 2, "position", "px", "picture", 0.0, PUSHT_SIDE_PX) for name in ("agent", "block"))
+        hertz = rate(PUSHT_HZ if choice.fps is None else choice.fps, str(source))
+        angle = Field("block_angle", 1, "position", "rad", "picture")
+        return Embodiment("pusht", (agent, block, angle), (agent,), pictures, hertz)
+    fields = tuple(Field(key, int(np.prod(sizes[key])), "position", "") for key in state)
+    action = (Field("action", int(np.prod(sizes["action"])), "position", ""),)
+    return Embodiment("diffusion-policy", fields, action, pictures, rate(choice.fps, str(source)))

@@ -1,0 +1,78 @@
+"""An episode of a source as an episode of ours."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from praxia.core.errors import DataError
+from praxia.core.types import Start
+from praxia.data.episode import Episode
+from praxia.data.exchange.source import Source, Steps
+
+__all__ = ["assumed", "columns_of", "episode_of"]
+
+
+def assumed(steps: Steps) -> dict[str, str]:
+    """What the source does not say, and what is taken instead."""
+    taken = {
+        "executed_action": "the action",
+        "reward": "0 in every step",
+        "success": "true in the last step",
+        "terminated": "false",
+        "truncated": "true in the last step, unless it is terminated",
+    }
+    return {name: text for name, text in taken.items() if getattr(steps, name) is None}
+
+
+def columns_of(steps: Steps) -> Mapping[str, np.ndarray]:
+    """Every number of an episode by our feature's name, in the source's own precision."""
+    last = np.arange(len(steps)) == len(steps) - 1
+    terminated = _or(steps.terminated, np.zeros(len(steps), bool))
+    truncated = _or(steps.truncated, last & ~terminated)
+    return {
+        "observation.state": steps.state,
+        "action": steps.action,
+        "action.executed": _or(steps.executed_action, steps.action),
+        "next.reward": _or(steps.reward, np.zeros(len(steps))),
+        "next.success": _or(steps.success, last),
+        "next.terminated": terminated,
+        "next.truncated": truncated,
+        "next.done": terminated | truncated,
+    }
+
+
+def episode_of(source: Source, number: int) -> Episode:
+    """Episode `number`, all of it in memory. Its start says where it came from: no simulator can begin it.
+
+    Raises:
+        DataError: naming file and array.
+    """
+    steps, body, kind = source.steps(number), source.body, source.plan["import"]
+    images = {camera.name: source.pictures(number, camera.name, slice(0, len(steps))) for camera in body.cameras}
+    for camera in body.cameras:
+        wanted = (len(steps), camera.height, camera.width, 3)
+        if images[camera.name].shape != wanted:
+            raise DataError(
+                f"{steps.origin['file']}, episode {steps.origin['episode']}: expected pictures {wanted} of camera "
+                f"{camera.name}, got {images[camera.name].shape}"
+            )
+    columns = columns_of(steps)
+    return Episode(
+        embodiment=body,
+        images=images,
+        state=columns["observation.state"].astype(np.float32),
+        action=columns["action"].astype(np.float32),
+        executed_action=columns["action.executed"].astype(np.float32),
+        reward=columns["next.reward"].astype(np.float32),
+        success=columns["next.success"],
+        terminated=columns["next.terminated"],
+        truncated=columns["next.truncated"],
+        instruction=steps.instruction,
+        task=steps.task,
+        start=Start(kind, steps.task, {"file": steps.origin["file"], "episode": steps.origin["episode"]}),
+        provenance={"importer": kind, **steps.origin, "assumed": assumed(steps)},
+    )
+
+
+def _or(values: np.ndarray | None, otherwise: np.ndarray) -> np.ndarray:
+    return otherwise if values is None else values

@@ -1,0 +1,230 @@
+"""robomimic: one HDF5 file, `data/demo_N/{obs/KEY, actions, rewards, dones}`, and `mask/NAME` lists of demos.
+
+Rules: the control rate is `env_kwargs.control_freq` of the attribute `env_args`, the task its `env_name`, the
+instruction `lang` of a demo's `ep_meta` (as RoboCasa writes it) or `env_kwargs.env_lang`. Pictures are the observations
+of shape [N, Y, X, 3] uint8; a camera is called as its key without `_image`. The state is what the published configs
+take: `robot0_eef_pos`, `robot0_eef_quat`, `robot0_gripper_qpos` (and those of `robot1`), and `object` too where there
+are no pictures. Where robosuite made the rewards, one of `reward_scale` (1) is success; elsewhere success is not said.
+Where `dones` holds, the episode is terminated; robomimic may write it at success, at the end, or both.
+
+Files that `praxia data export robomimic` made carry the body, success and the executed actions too, and come back so.
+
+Source: ARISE-Initiative/robomimic (docs/datasets/overview.md, scripts/dataset_states_to_obs.py, exps/templates).
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from praxia.core.errors import DataError, PraxiaError
+from praxia.core.types import Camera, Embodiment, Field, Kind
+from praxia.data.exchange.hdf5 import Node, find, numbers, opened
+from praxia.data.exchange.source import Choice, Steps, chosen, fingerprint, rate, same_length
+
+__all__ = ["Robomimic", "open_robomimic"]
+
+KIND = "a robomimic data set"
+ROBOSUITE = 1  # robomimic's EnvType
+USUAL = tuple(f"robot{arm}_{key}" for arm in (0, 1) for key in ("eef_pos", "eef_quat", "gripper_qpos"))
+UNITS = {"eef_pos": "m", "gripper_qpos": "m", "joint_pos": "rad", "joint_vel": "rad/s"}
+
+
+@dataclass(frozen=True)
+class Robomimic:
+    """The demos of one file, or of one of its masks, in the order of their numbers."""
+
+    path: Path
+    demos: tuple[str, ...]
+    pictures_of: dict[str, str]
+    env_args: dict[str, Any]
+    body: Embodiment
+    plan: dict[str, Any]
+    left_out: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.demos)
+
+    def steps(self, episode: int) -> Steps:
+        name = self.demos[episode]
+        with opened(self.path) as file:
+            demo = find(file, f"data/{name}", KIND)
+            reward = _column(demo, "rewards")
+            return Steps(
+                state=np.concatenate([numbers(demo, f"obs/{key}", KIND) for key in self.plan["state"]], axis=1),
+                action=numbers(demo, "actions", KIND),
+                instruction=_instruction(demo, self.env_args, self.plan["instruction"], str(self.path)),
+                task=_meta(demo).get("task", self.plan["task"]),
+                origin={"file": self.path.name, "episode": name},
+                executed_action=numbers(demo, "executed_actions", KIND) if "executed_actions" in demo else None,
+                reward=reward,
+                success=_truth(demo, "successes", _robosuite_success(reward, self.env_args)),
+                terminated=_truth(demo, "terminated", _truth(demo, "dones", None)),
+                truncated=_truth(demo, "truncated", None),
+            )
+
+    def pictures(self, episode: int, camera: str, rows: slice) -> UInt8[np.ndarray, "K Y X 3"]:
+        with opened(self.path) as file:
+            return find(file, f"data/{self.demos[episode]}/obs/{self.pictures_of[camera]}", KIND)[rows]
+
+
+def open_robomimic(source: Path, choice: Choice) -> Robomimic:
+    """Look through a file.
+
+    Raises:
+        DataError: naming file and demo: an array missing, of another size than in the first demo or of another length
+            than its neighbours.
+        PraxiaError: what the file does not say was not given either.
+    """
+    with opened(source) as file:
+        data = find(file, "data", KIND)
+        env_args = _json(data, "env_args")
+        demos = _demos(file, choice.mask, source)
+        first = find(data, demos[0], KIND)
+        observations = find(first, "obs", KIND)
+        picture_keys = {key.removesuffix("_image"): key for key in observations if _is_picture(observations[key])}
+        cameras = chosen("camera", choice.cameras, picture_keys, f"{source} {first.name}/obs")
+        pictures_of = {name: picture_keys[name] for name in cameras}
+        known = _known_body(env_args, source)
+        low = [key for key in observations if observations[key].ndim <= 2]
+        state = _state(choice.state, low, known, bool(cameras), f"{source} {first.name}/obs")
+        sizes = _sizes(first, state, tuple(pictures_of.values()))
+        for name in demos:
+            _instruction(find(data, name, KIND), env_args, choice.instruction, str(source))
+            if (found := _sizes(data[name], state, tuple(pictures_of.values()))) != sizes:
+                raise DataError(f"{source}: expected arrays in {name} as in {demos[0]}, {sizes}, got {found}")
+        left_out = [f"obs/{key}" for key in observations if key not in (*state, *pictures_of.values())]
+        left_out += [key for key in ("states", "next_obs", "actions_abs", "action_dict") if key in first]
+    kwargs = env_args.get("env_kwargs", {})
+    declared = {part.name: part for part in known.state} if known else {}
+    body = Embodiment(
+        name=known.name if known else "robomimic",
+        state=tuple(declared.get(key, _field(key, int(np.prod(sizes[key])))) for key in state),
+        action=known.action if known else (_action_field(sizes["actions"][0], env_args),),
+        cameras=tuple(Camera(name, *sizes[key][:2]) for name, key in pictures_of.items()),
+        control_hz=rate(choice.fps if choice.fps is not None else kwargs.get("control_freq"), str(source)),
+    )
+    plan = {
+        "import": "robomimic",
+        "source": fingerprint(source, [source]),
+        "instruction": choice.instruction,
+        "task": choice.task or env_args.get("env_name") or source.stem,
+        "state": list(state),
+        "mask": choice.mask,
+        "body": body.to_json(),
+    }
+    return Robomimic(source, demos, pictures_of, env_args, body, plan, tuple(left_out))
+
+
+def _demos(file: Node, mask: str | None, source: Path) -> tuple[str, ...]:
+    there = [name for name in file["data"] if re.fullmatch(r"demo_\d+", name)]
+    if mask is not None:
+        chosen("mask", (mask,), file.get("mask", ()), str(source))
+        wanted = {name.decode() if isinstance(name, bytes) else str(name) for name in file["mask"][mask][()]}
+        if missing := sorted(wanted - set(there)):
+            raise DataError(f"{source}: mask/{mask} names demos that are not in data: {', '.join(missing[:3])}")
+        there = [name for name in there if name in wanted]
+    if not there:
+        found = ", ".join(list(file["data"])[:3]) or "nothing"
+        raise DataError(f"expected demo_0, ... in data of {source}, got {found}")
+    return tuple(sorted(there, key=lambda name: int(name.removeprefix("demo_"))))
+
+
+def _json(holder: Node, name: str) -> dict[str, Any]:
+    """A JSON attribute; empty where it is absent."""
+    try:
+        value = json.loads(holder.attrs.get(name, "{}"))
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{holder.file.filename}: expected JSON in {name} of {holder.name} ({error})") from error
+    if not isinstance(value, dict):
+        raise DataError(f"{holder.file.filename}: expected a JSON object in {name} of {holder.name}, got {value!r}")
+    return value
+
+
+def _known_body(env_args: dict[str, Any], source: Path) -> Embodiment | None:
+    """The body that our own exporter wrote beside robomimic's `env_args`."""
+    if "praxia" not in env_args:
+        return None
+    try:
+        return Embodiment.from_json(env_args["praxia"])
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{source}: the body in env_args is damaged ({error!r})") from error
+
+
+def _state(
+    wanted: tuple[str, ...], low: list[str], known: Embodiment | None, has_pictures: bool, where: str
+) -> tuple[str, ...]:
+    if wanted:
+        return chosen("array of the state", wanted, low, where)
+    if known:
+        return chosen("array of the state", tuple(part.name for part in known.state), low, where)
+    usual = [key for key in (*USUAL, *(() if has_pictures else ("object",))) if key in low]
+    if not usual:
+        raise PraxiaError(f"{where} has none of {', '.join(USUAL[:3])}; choose with --state from {', '.join(low)}")
+    return tuple(usual)
+
+
+def _is_picture(array: Node) -> bool:
+    return array.ndim == 4 and array.dtype == np.uint8 and array.shape[-1] == 3
+
+
+def _sizes(demo: Node, state: tuple[str, ...], pictures: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+    """The shape of one row of every array that is imported, and that all have as many rows."""
+    arrays = {key: find(demo, f"obs/{key}", KIND) for key in (*state, *pictures)}
+    for key in pictures:
+        if not _is_picture(arrays[key]):
+            raise DataError(f"{demo.file.filename}: expected uint8 [N, Y, X, 3] at {arrays[key].name}")
+    arrays["actions"] = find(demo, "actions", KIND)
+    beside = ("rewards", "dones", "successes", "terminated", "truncated", "executed_actions")
+    lengths = {name: len(array) for name, array in arrays.items()} | {k: len(demo[k]) for k in beside if k in demo}
+    if "num_samples" in demo.attrs:
+        lengths["num_samples"] = int(demo.attrs["num_samples"])
+    same_length(lengths, f"{demo.file.filename} {demo.name}")
+    return {name: array.shape[1:] for name, array in arrays.items()}
+
+
+def _field(key: str, size: int) -> Field:
+    name = re.sub(r"^robot\d_", "", key)
+    kind: Kind = "gripper" if name == "gripper_qpos" else "velocity" if name.endswith("_vel") else "position"
+    return Field(key, size, kind, UNITS.get(name, ""))
+
+
+def _action_field(size: int, env_args: dict[str, Any]) -> Field:
+    """Actions are normalised to [-1, 1] (robomimic's convention); deltas where robosuite's controller says so."""
+    controller = env_args.get("env_kwargs", {}).get("controller_configs", {})
+    parts = [controller, *controller.get("body_parts", {}).values()] if isinstance(controller, dict) else []
+    said = [part["control_delta"] for part in parts if isinstance(part, dict) and "control_delta" in part]
+    if said and all(said):
+        return Field("action", size, "delta", "", low=-1.0, high=1.0)
+    return Field("action", size, "position", "")
+
+
+def _meta(demo: Node) -> dict[str, Any]:
+    return _json(demo, "ep_meta")
+
+
+def _instruction(demo: Node, env_args: dict[str, Any], said: str | None, where: str) -> str:
+    found = said or _meta(demo).get("lang") or env_args.get("env_kwargs", {}).get("env_lang")
+    if not found:
+        raise PraxiaError(f"{where} does not say what the robot was told in {demo.name}; give it with --instruction")
+    return found
+
+
+def _column(demo: Node, key: str) -> np.ndarray | None:
+    return numbers(demo, key, KIND)[:, 0] if key in demo else None
+
+
+def _truth(demo: Node, key: str, otherwise: np.ndarray | None) -> np.ndarray | None:
+    values = _column(demo, key)
+    return otherwise if values is None else values.astype(bool)
+
+
+def _robosuite_success(reward: np.ndarray | None, env_args: dict[str, Any]) -> np.ndarray | None:
+    if reward is None or env_args.get("env_type") != ROBOSUITE:
+        return None
+    scale = env_args.get("env_kwargs", {}).get("reward_scale") or 1.0
+    return reward >= scale - 1e-6

@@ -1,0 +1,93 @@
+import h5py
+import numpy as np
+import pytest
+from exchange_testing import EPISODES, INSTRUCTION, LOW, length, values, whole
+
+from praxia.core.errors import DataError, PraxiaError, UnknownName
+from praxia.data.dataset import Dataset
+
+STATE = ("robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos")
+
+
+@pytest.fixture(scope="module")
+def imported(robomimic, bring, tmp_path_factory):
+    out = tmp_path_factory.mktemp("imported") / "set"
+    said = bring("robomimic", robomimic, out)
+    return Dataset(out), said
+
+
+def test_every_number_and_every_frame(imported, spells):
+    dataset, said = imported
+    state = np.concatenate([whole(key, LOW[key]) for key in STATE], axis=1)
+    np.testing.assert_array_equal(dataset.column("observation.state"), state)
+    action = [np.clip(values("action", episode, 7), -1, 1) for episode in EPISODES]
+    np.testing.assert_array_equal(dataset.column("action"), np.concatenate(action).astype(np.float32))
+    assert dataset.episodes.length.tolist() == [length(episode) for episode in EPISODES]
+    spells(dataset, {"front": "front", "wrist": "wrist"})
+    exact = np.concatenate([*(values(key, e, LOW[key]).ravel() for key in STATE for e in EPISODES)])
+    at_least = np.abs(exact - exact.astype(np.float32)).max()
+    assert at_least <= said["largest_rounding"] < 1e-6
+
+
+def test_outcomes_are_the_sources(imported):
+    dataset, said = imported
+    assert dataset.episodes.success.tolist() == [episode % 3 != 2 for episode in EPISODES]
+    reward = np.concatenate([[0] * (length(e) - 2) + [e % 3 != 2] * 2 for e in EPISODES])
+    np.testing.assert_array_equal(dataset.column("next.reward")[:, 0], reward)
+    np.testing.assert_array_equal(dataset.column("next.terminated")[:, 0], reward == 1)
+    assert dataset.column("next.truncated")[:, 0].tolist() == [t == 7 for t in range(13)], "who never ends is cut off"
+    assert set(said["assumed"]) == {"executed_action", "truncated"}
+
+
+def test_body_rate_and_names(imported):
+    dataset, said = imported
+    assert (dataset.fps, dataset.episodes.task[0], dataset.episodes.instruction[0]) == (20.0, "Lift", INSTRUCTION)
+    assert [(part.name, part.unit) for part in dataset.embodiment.state] == list(
+        zip(STATE, ("m", "", "m"), strict=True)
+    )
+    (action,) = dataset.embodiment.action
+    assert (action.kind, action.low, action.high) == ("delta", -1.0, 1.0)
+    assert dataset.records[1]["start"]["payload"] == {"file": "image.hdf5", "episode": "demo_2"}
+    assert {"obs/robot0_joint_pos", "obs/object", "states", "next_obs"} <= set(said["left_out"])
+
+
+def test_a_mask_in_the_order_of_numbers(robomimic, bring, spells, tmp_path):
+    bring("robomimic", robomimic, tmp_path / "set", mask="valid", cameras=("front",), state=("robot0_joint_pos",))
+    dataset = Dataset(tmp_path / "set")
+    spells(dataset, {"front": "front"}, (2, 10))
+    np.testing.assert_array_equal(dataset.column("observation.state"), whole("robot0_joint_pos", 7, (2, 10)))
+    with pytest.raises(UnknownName, match="unknown mask 'vlaid'; nearest: valid"):
+        bring("robomimic", robomimic, tmp_path / "other", mask="vlaid")
+
+
+def test_without_pictures_objects_are_seen_by_number(make_robomimic, bring, tmp_path):
+    other = {"env_name": "Hopper", "env_type": 2, "env_kwargs": {"env_lang": "hop"}}
+    source = make_robomimic(tmp_path / "low.hdf5", episodes=(0, 1, 2), env_args=other, cameras=())
+    with pytest.raises(PraxiaError, match=r"low.hdf5 does not say its control rate; .*--fps"):
+        bring("robomimic", source, tmp_path / "set", instruction=None)
+    said = bring("robomimic", source, tmp_path / "set", instruction=None, fps=12.5)
+    dataset = Dataset(tmp_path / "set")
+    assert (said["psnr_db"], dataset.cameras, dataset.fps) == ({}, (), 12.5)
+    assert dataset.embodiment.state[-1].name == "object"
+    assert dataset.episodes.instruction == ("hop",) * 3
+    assert dataset.episodes.success.all(), "only robosuite's reward says success"
+    assert "success" in said["assumed"]
+
+
+def test_what_is_missing_is_named(make_robomimic, bring, tmp_path):
+    source = make_robomimic(tmp_path / "image.hdf5", episodes=(0, 1, 2))
+    with pytest.raises(PraxiaError, match=r"does not say what the robot was told in /data/demo_0; .*--instruction"):
+        bring("robomimic", source, tmp_path / "set", instruction=None)
+    with pytest.raises(UnknownName, match="unknown array of the state 'robot0_eef'; nearest: robot0_eef"):
+        bring("robomimic", source, tmp_path / "set", state=("robot0_eef",))
+    with h5py.File(source, "r+") as file:
+        file["data/demo_1/obs/robot0_eef_pos"][1] = np.inf
+        del file["data/demo_2/obs/robot0_eef_quat"]
+    with pytest.raises(DataError, match=r"no 'robot0_eef_quat' in /data/demo_2/obs, .*There: front_image"):
+        bring("robomimic", source, tmp_path / "set")
+    with pytest.raises(DataError, match=r"image.hdf5/data/demo_1/obs/robot0_eef_pos: expected finite"):
+        bring("robomimic", source, tmp_path / "set", state=("robot0_eef_pos",))
+    with h5py.File(source, "r+") as file:
+        file["data/demo_0"].attrs["num_samples"] = 99
+    with pytest.raises(DataError, match=r"/data/demo_0: expected arrays of one length.*num_samples 99"):
+        bring("robomimic", source, tmp_path / "set", state=("robot0_eef_pos",))
