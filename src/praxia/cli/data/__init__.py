@@ -11,6 +11,7 @@ VERBS = {
     "info": "what a data set is, and that every file still has its hash",
     "stats": "its numbers by embodiment, as recorded or as a policy sees them, and what in them spoils training",
     "import": "bring in a data set of ACT/ALOHA, robomimic or Diffusion Policy, and compare it with its source",
+    "export": "write a data set as robomimic or ALOHA HDF5",
 }
 
 

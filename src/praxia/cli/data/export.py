@@ -1,0 +1,38 @@
+"""`praxia data export FORMAT DIR --out FILE_OR_FOLDER`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from praxia.cli.console import counting, print_summary
+
+__all__ = ["run"]
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Write a data set as another project reads it, and say what that format has no place for."""
+
+    format: tyro.conf.Positional[str]
+    """robomimic (one HDF5 file) or aloha (a folder of ACT's episode_N.hdf5)."""
+    root: tyro.conf.Positional[Path]
+    """The data set's folder."""
+    out: Path
+    """The new file or folder."""
+    json: bool = False
+    """Print one JSON object on stdout."""
+
+
+def run(arguments: list[str]) -> dict[str, Any]:
+    """Export, and return what `exchange.exporting.export` returns, with the path."""
+    options = tyro.cli(Arguments, args=arguments, prog="praxia data export")
+
+    from praxia.data.exchange.exporting import export
+
+    with counting("export") as report:
+        found = export(options.root, options.format, options.out, report)
+    result = {"path": str(options.out), "format": options.format, **found}
+    print_summary(result)
+    return result
