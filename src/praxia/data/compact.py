@@ -25,6 +25,7 @@ from praxia.data.layout import (
     EPISODE_PREFIX,
     FILES_PER_CHUNK,
     INFO,
+    LIVE_PREFIX,
     MANIFEST,
     MEGABYTE,
     PLAN,
@@ -50,7 +51,8 @@ def compact(root: str | Path, embodiment: Embodiment, plan: Mapping[str, Any]) -
     only clears what a kill left behind. `plan` is the JSON value given to `recording.begin`.
 
     Raises:
-        RecordingError: nothing is staged, a staged episode lost bytes, or the disk is full; what is whole is kept.
+        RecordingError: nothing is staged, a staged episode lost bytes, one is half recorded, or the disk is full; what
+            is whole is kept.
         MismatchError: an episode was recorded with another embodiment.
     """
     root = Path(root)
@@ -67,6 +69,11 @@ def _build(root: Path, embodiment: Embodiment, plan: Mapping[str, Any]) -> None:
         raise RecordingError(
             f"{expected - len(indices)} of {expected} staged episodes in {root} had lost bytes and were removed; "
             "run the same command again with --resume to record them anew"
+        )
+    if live := sorted(path.name.removeprefix(LIVE_PREFIX) for path in (root / STAGING).glob(f"{LIVE_PREFIX}*")):
+        raise RecordingError(
+            f"episode {int(live[0])} in {root} is still being recorded, or was when its recorder was killed: save or "
+            "discard it, or recover it with Recorder(root, embodiment, plan, resume=True)"
         )
     episodes = [StagedEpisode(root / STAGING / f"{EPISODE_PREFIX}{index:06d}") for index in indices]
     if not episodes:

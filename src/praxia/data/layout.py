@@ -14,6 +14,7 @@ __all__ = [
     "EPISODE_STATS_LINES",
     "FILES_PER_CHUNK",
     "INFO",
+    "LIVE_PREFIX",
     "MANIFEST",
     "MEGABYTE",
     "PLAN",
@@ -59,6 +60,7 @@ MANIFEST = "praxia/manifest.json"
 
 STAGING = ".staging"
 EPISODE_PREFIX = "episode-"
+LIVE_PREFIX = "live-"
 
 
 def committed(root: Place) -> bool:

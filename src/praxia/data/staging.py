@@ -6,6 +6,8 @@ with the SHA-256 of the others. Any process may stage any episode at any time.
 
 import json
 import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +20,7 @@ import pyarrow.parquet as pq
 from praxia.core.errors import PraxiaError
 from praxia.core.files import sha256_file, staged_folder
 from praxia.core.keys import content_key
+from praxia.core.types import Embodiment
 from praxia.data.columns import frame_columns, parquet_bytes, table
 from praxia.data.disk import json_bytes, out_of_space
 from praxia.data.episode import Episode
@@ -25,7 +28,15 @@ from praxia.data.layout import EPISODE_PREFIX, STAGING, committed
 from praxia.data.stats import Pixels, describe, sampled_frames
 from praxia.data.video import encode
 
-__all__ = ["StagedEpisode", "stage_episode", "staged"]
+__all__ = [
+    "StagedEpisode",
+    "expect_unfinished",
+    "stage_episode",
+    "staged",
+    "staged_episode",
+    "staged_indices",
+    "write_numbers",
+]
 
 DESCRIPTION = "episode.json"
 
@@ -75,39 +86,62 @@ def stage_episode(root: str | Path, index: int, episode: Episode) -> None:
         RecordingError: the disk is full. Nothing of this episode is left behind; the others are kept.
         PraxiaError: `root` already holds a finished data set.
     """
+    with staged_episode(root, index) as folder:
+        pixels = {}
+        for camera in episode.embodiment.cameras:
+            pictures = episode.images[camera.name]
+            (folder / f"{camera.name}.mp4").write_bytes(encode(pictures, episode.embodiment.control_hz))
+            pixels[camera.name] = Pixels.of(pictures[sampled_frames(len(episode))])
+        write_numbers(folder, episode, episode.embodiment, pixels)
+
+
+@contextmanager
+def staged_episode(root: str | Path, index: int) -> Iterator[Path]:
+    """The folder of one episode, to be filled with one mp4 a camera and by `write_numbers`; staged when the block ends.
+
+    Raises:
+        RecordingError: the disk is full. Nothing of this episode is left behind; the others are kept.
+        PraxiaError: `root` already holds a finished data set.
+    """
     root = Path(root)
+    expect_unfinished(root)
+    folder = root / STAGING / f"{EPISODE_PREFIX}{index:06d}"
+    with out_of_space(root, f"writing episode {index}"), staged_folder(folder) as partial:
+        yield partial
+
+
+def expect_unfinished(root: Path) -> None:
+    """Refuse a folder to which no episode can be added.
+
+    Raises:
+        PraxiaError: `root` already holds a finished data set.
+    """
     if committed(root):
         raise PraxiaError(f"{root} already holds a finished data set; record into another --out folder")
-    with out_of_space(root, f"writing episode {index}"), staged_folder(_folder(root, index)) as folder:
-        _write(folder, episode)
 
 
-def _folder(root: Path, index: int) -> Path:
-    return root / STAGING / f"{EPISODE_PREFIX}{index:06d}"
+def write_numbers(folder: Path, episode: Episode, embodiment: Embodiment, pixels: Mapping[str, Pixels]) -> None:
+    """What lies beside the videos of an episode: its numbers and states and, last, its description.
 
-
-def _write(folder: Path, episode: Episode) -> None:
+    `pixels` has one entry for each mp4 in `folder`, the cameras of `embodiment`. Nothing of `episode.images` is read.
+    """
     columns = frame_columns(episode)
     contents = {"frames.parquet": parquet_bytes(table(columns))}
     contents["states.parquet"] = parquet_bytes(_states(episode), "zstd")
-    pixels = {}
-    for camera in episode.embodiment.cameras:
-        pictures = episode.images[camera.name]
-        contents[f"{camera.name}.mp4"] = encode(pictures, episode.embodiment.control_hz)
-        pixels[camera.name] = Pixels.of(pictures[sampled_frames(len(episode))]).to_json()
     for name, data in contents.items():
         (folder / name).write_bytes(data)
+    files = [*contents, *(f"{camera}.mp4" for camera in pixels)]
     description = {
         "length": len(episode),
-        "embodiment": content_key(episode.embodiment.to_json()),
+        "embodiment": content_key(embodiment.to_json()),
         "instruction": episode.instruction,
         "task": episode.task,
         "success": bool(episode.success.any()),
         "start": episode.start.to_json(),
         "provenance": dict(episode.provenance),
         "stats": {name: describe(values.reshape(len(episode), -1)) for name, values in columns.items()},
-        "pixels": pixels,
-        "files": {name: sha256_file(folder / name) for name in contents},
+        "pixels": {camera: found.to_json() for camera, found in pixels.items()},
+        "files": {name: sha256_file(folder / name) for name in files},
     }
     (folder / DESCRIPTION).write_bytes(json_bytes({"key": content_key(description), **description}))
 
@@ -116,6 +150,11 @@ def _states(episode: Episode) -> pa.Table:
     """One row a step; null where the simulator's state was not recorded."""
     snapshots = episode.snapshots or [None] * len(episode)
     return pa.table({"frame_index": np.arange(len(episode)), "state": pa.array(snapshots, pa.binary())})
+
+
+def staged_indices(root: Path) -> list[int]:
+    """The indices that are staged, in order, as their folders' names say."""
+    return [StagedEpisode(folder).index for folder in sorted((root / STAGING).glob(f"{EPISODE_PREFIX}*"))]
 
 
 def staged(root: str | Path) -> list[int]:

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.container import OutputContainer
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 from jaxtyping import UInt8
 
-__all__ = ["CODEC", "PIXEL_FORMAT", "concatenate", "encode", "frame_rate"]
+__all__ = ["CODEC", "PIXEL_FORMAT", "concatenate", "encode", "frame_rate", "output_stream"]
 
 CODEC = "h264"
 PIXEL_FORMAT = "yuv444p"
@@ -32,17 +34,22 @@ def frame_rate(fps: float) -> Fraction:
 
 def encode(frames: UInt8[np.ndarray, "N Y X 3"], fps: float) -> bytes:
     """An mp4 file. Single-threaded: the same pictures give the same bytes."""
-    rate = frame_rate(fps)
     target = io.BytesIO()
     with av.open(target, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=rate, options=OPTIONS)
-        stream.height, stream.width = frames.shape[1:3]
-        stream.pix_fmt = PIXEL_FORMAT
-        stream.codec_context.thread_count = 1
+        stream = output_stream(container, frames.shape[1], frames.shape[2], fps)
         for picture in frames:
             container.mux(stream.encode(VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
     return target.getvalue()
+
+
+def output_stream(container: OutputContainer, height: int, width: int, fps: float) -> VideoStream:
+    """A stream of `container` whose encoder has the settings of every video that is recorded."""
+    stream = container.add_stream("libx264", rate=frame_rate(fps), options=OPTIONS)
+    stream.height, stream.width = height, width
+    stream.pix_fmt = PIXEL_FORMAT
+    stream.codec_context.thread_count = 1
+    return stream
 
 
 def concatenate(sources: Sequence[Path], target: io.BufferedIOBase, fps: float) -> int:

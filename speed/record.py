@@ -1,0 +1,134 @@
+"""Recording in real time: how long `add` holds the control loop up, how far encoding falls behind, how long a save is.
+
+A robot is played in real time: every control period one frame of every camera, a texture that moves under sensor noise,
+which is harder to encode than a rendered scene. The alternative keeps the same frames in memory and encodes them when
+the episode has ended (`staging.stage_episode`); what it holds in memory by then stands beside it. Threads of this
+process share the machine's cores with whatever else runs on it.
+
+    python speed/record.py [--seconds 10] [--json]
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from praxia.core.types import Camera, Embodiment, Field, Start
+from praxia.data.episode import Episode
+from praxia.data.live.recorder import Recorder
+from praxia.data.recording import begin
+from praxia.data.staging import stage_episode
+
+DIM = 7
+DRAWN = 32
+SAID = {"instruction": "fold the towel", "task": "fold", "start": Start("speed", "fold", {})}
+
+
+def body(cameras: int, height: int, width: int, hz: float) -> Embodiment:
+    return Embodiment(
+        "speed",
+        (Field("joints", DIM, "position", "rad"),),
+        (Field("joints", DIM, "position", "rad"),),
+        tuple(Camera(f"camera{number}", height, width) for number in range(cameras)),
+        hz,
+    )
+
+
+def pictures(camera: Camera, seed: int) -> np.ndarray:
+    """`DRAWN` neighbouring pictures, which a recording goes through forwards and backwards."""
+    draw = np.random.default_rng(seed)
+    y, x = np.mgrid[0 : camera.height, 0 : camera.width]
+    shape = (camera.height, camera.width, 3)
+    colour = np.array([1.0, 0.9, 0.7])
+    drawn = [
+        (127 + 60 * np.sin((x + 2 * t) / 23) + 50 * np.cos((y - t) / 17))[..., None] * colour + draw.normal(0, 3, shape)
+        for t in range(DRAWN)
+    ]
+    return np.stack(drawn).clip(0, 255).astype(np.uint8)
+
+
+def there_and_back(frames: int) -> np.ndarray:
+    """Which of the drawn pictures each frame shows."""
+    return DRAWN - 1 - abs(np.arange(frames) % (2 * DRAWN - 2) - (DRAWN - 1))
+
+
+def live(root: Path, embodiment: Embodiment, drawn: dict[str, np.ndarray], frames: int) -> dict[str, Any]:
+    """Record in real time."""
+    said: list[str] = []
+    recorder = Recorder(root, embodiment, {}, say=said.append)
+    episode = recorder.episode(0, **SAID)
+    numbers = np.zeros(DIM, np.float32)
+    adding_ms, behind_s, on_disk = [], [], []
+    began_s = time.perf_counter()
+    for frame, shown in enumerate(there_and_back(frames)):
+        time.sleep(max(0.0, began_s + frame / embodiment.control_hz - time.perf_counter()))
+        images = {name: each[shown] for name, each in drawn.items()}
+        adding_s = time.perf_counter()
+        episode.add(images, numbers, numbers, numbers, 0.0, False, False, frame == frames - 1)
+        adding_ms.append(1000 * (time.perf_counter() - adding_s))
+        state = episode.state()
+        behind_s.append(state.behind_s)
+        on_disk.append(max(state.on_disk.values()))
+    speed = min(hz for hz in episode.state().encoder_hz.values() if hz)
+    saving_s = time.perf_counter()
+    episode.save()
+    return {
+        "add_p50_ms": round(float(np.quantile(adding_ms, 0.5)), 2),
+        "add_p99_ms": round(float(np.quantile(adding_ms, 0.99)), 2),
+        "add_max_ms": round(max(adding_ms), 2),
+        "encoder_hz": round(speed, 1),
+        "most_behind_s": round(max(behind_s), 2),
+        "most_pictures_on_disk": max(on_disk),
+        "save_s": round(time.perf_counter() - saving_s, 2),
+        "said": said,
+    }
+
+
+def at_the_end(root: Path, embodiment: Embodiment, drawn: dict[str, np.ndarray], frames: int) -> dict[str, Any]:
+    """Encode when all frames are there."""
+    shown = there_and_back(frames)
+    images = {name: each[shown] for name, each in drawn.items()}
+    numbers, never = np.zeros((frames, DIM), np.float32), np.zeros(frames, bool)
+    last = np.arange(frames) == frames - 1
+    reward = np.zeros(frames, np.float32)
+    episode = Episode(embodiment, images, numbers, numbers, numbers, reward, never, never, last, **SAID)
+    begin(root, {})
+    began_s = time.perf_counter()
+    stage_episode(root, 0, episode)
+    return {
+        "save_s": round(time.perf_counter() - began_s, 2),
+        "memory_mb": round(sum(each.nbytes for each in images.values()) / 1e6),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=10.0, help="how long each episode is")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args()
+    found: dict[str, Any] = {"cores": os.cpu_count(), "seconds": options.seconds}
+    for cameras, height, width, hz in ((2, 224, 224, 30.0), (2, 224, 224, 50.0), (3, 480, 640, 30.0)):
+        embodiment, frames = body(cameras, height, width, hz), round(options.seconds * hz)
+        drawn = {camera.name: pictures(camera, number) for number, camera in enumerate(embodiment.cameras)}
+        with tempfile.TemporaryDirectory() as folder:
+            found[f"{cameras} x {width} x {height} at {hz:.0f} Hz"] = {
+                "live": live(Path(folder) / "live", embodiment, drawn, frames),
+                "at_the_end": at_the_end(Path(folder) / "end", embodiment, drawn, frames),
+                "same_files": _same(Path(folder)),
+            }
+    print(json.dumps(found) if options.json else json.dumps(found, indent=2))
+
+
+def _same(folder: Path) -> bool:
+    """Whether both ways have staged the same bytes."""
+    live, end = (sorted((folder / name / ".staging" / "episode-000000").iterdir()) for name in ("live", "end"))
+    return [path.read_bytes() for path in live] == [path.read_bytes() for path in end]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Recordings that are SIGKILLed: each line of stdin is one, done in a process of its own that was forked from this one.
+
+It adds frames in real time and kills itself right after the last of them, having said what was at risk.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+
+import feeding
+import numpy as np
+import synthetic
+
+from praxia.data.live.film import CameraEncoder
+from praxia.data.live.recorder import Recorder
+
+LENGTH = 90
+
+
+def record(said: int, root: str, index: int, frames: int, encode_s: float = 0.0, memory_bytes: int = 1_000_000) -> None:
+    if encode_s:
+        take = CameraEncoder.take
+
+        def slowly(self: CameraEncoder, picture: np.ndarray | None) -> None:
+            time.sleep(encode_s)
+            take(self, picture)
+
+        CameraEncoder.take = slowly
+    recorder = Recorder(
+        root, synthetic.BODY, {"seed": 0}, resume=True, memory_bytes=memory_bytes, say=lambda line: None
+    )
+    episode = synthetic.episode(index, LENGTH)
+    live = feeding.begin(recorder, index, episode)
+    began_s = time.perf_counter()
+    for frame in range(frames):
+        time.sleep(max(0.0, began_s + frame / synthetic.BODY.control_hz - time.perf_counter()))
+        feeding.feed(live, episode, frame)
+    state = live.state()
+    os.write(said, (json.dumps({"at_risk": state.at_risk, "on_disk": state.on_disk}) + "\n").encode())
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+for line in sys.stdin:
+    listening, said = os.pipe()
+    child = os.fork()
+    if not child:
+        record(said, **json.loads(line))
+    _, status = os.waitpid(child, 0)
+    assert os.WTERMSIG(status) == signal.SIGKILL, status
+    print(os.read(listening, 4096).decode(), end="", flush=True)
+    os.close(listening)
+    os.close(said)
