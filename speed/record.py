@@ -2,8 +2,12 @@
 
 A robot is played in real time: every control period one frame of every camera, a texture that moves under sensor noise,
 which is harder to encode than a rendered scene. The alternative keeps the same frames in memory and encodes them when
-the episode has ended (`staging.stage_episode`); what it holds in memory by then stands beside it. Threads of this
-process share the machine's cores with whatever else runs on it.
+the episode has ended (`staging.stage_episode`); what it holds in memory by then stands beside it.
+
+Wall times depend on what else the machine does: `copy_p99_ms` is how long copying a frame takes in the same loop while
+nothing is recorded. Processor times hardly do: `add_cpu_p99_ms`, and `cores`, the processor seconds a second of episode
+costs in all, from its first frame until it is staged. `encoders` are the pictures a second that one thread encodes, and
+two in all.
 
     python speed/record.py [--seconds 10] [--json]
 """
@@ -13,19 +17,24 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from praxia.core.errors import RecordingError
 from praxia.core.types import Camera, Embodiment, Field, Start
 from praxia.data.episode import Episode
 from praxia.data.live.recorder import Recorder
 from praxia.data.recording import begin
 from praxia.data.staging import stage_episode
+from praxia.data.video import encode
 
 DIM = 7
 DRAWN = 32
+Pictures = Mapping[str, np.ndarray]
 SAID = {"instruction": "fold the towel", "task": "fold", "start": Start("speed", "fold", {})}
 
 
@@ -57,39 +66,79 @@ def there_and_back(frames: int) -> np.ndarray:
     return DRAWN - 1 - abs(np.arange(frames) % (2 * DRAWN - 2) - (DRAWN - 1))
 
 
-def live(root: Path, embodiment: Embodiment, drawn: dict[str, np.ndarray], frames: int) -> dict[str, Any]:
+def live(root: Path, embodiment: Embodiment, drawn: Pictures, frames: int) -> dict[str, Any]:
     """Record in real time."""
     said: list[str] = []
     recorder = Recorder(root, embodiment, {}, say=said.append)
     episode = recorder.episode(0, **SAID)
     numbers = np.zeros(DIM, np.float32)
-    adding_ms, behind_s, on_disk = [], [], []
-    began_s = time.perf_counter()
-    for frame, shown in enumerate(there_and_back(frames)):
-        time.sleep(max(0.0, began_s + frame / embodiment.control_hz - time.perf_counter()))
-        images = {name: each[shown] for name, each in drawn.items()}
-        adding_s = time.perf_counter()
-        episode.add(images, numbers, numbers, numbers, 0.0, False, False, frame == frames - 1)
+    states, adding_ms, adding_cpu_ms, refused = [], [], [], None
+    began_cpu_s = time.process_time()
+    for frame, images in played(embodiment, drawn, frames):
+        adding_s, adding_cpu_s = time.perf_counter(), time.thread_time()
+        try:
+            episode.add(images, numbers, numbers, numbers, 0.0, False, False, frame == frames - 1)
+        except RecordingError as error:
+            refused = str(error)
+            break
         adding_ms.append(1000 * (time.perf_counter() - adding_s))
-        state = episode.state()
-        behind_s.append(state.behind_s)
-        on_disk.append(max(state.on_disk.values()))
-    speed = min(hz for hz in episode.state().encoder_hz.values() if hz)
+        adding_cpu_ms.append(1000 * (time.thread_time() - adding_cpu_s))
+        states.append(episode.state())
     saving_s = time.perf_counter()
     episode.save()
     return {
-        "add_p50_ms": round(float(np.quantile(adding_ms, 0.5)), 2),
-        "add_p99_ms": round(float(np.quantile(adding_ms, 0.99)), 2),
-        "add_max_ms": round(max(adding_ms), 2),
-        "encoder_hz": round(speed, 1),
-        "most_behind_s": round(max(behind_s), 2),
-        "most_pictures_on_disk": max(on_disk),
+        "add_p50_ms": quantile(adding_ms, 0.5),
+        "add_p99_ms": quantile(adding_ms, 0.99),
+        "add_max_ms": quantile(adding_ms, 1),
+        "add_cpu_p99_ms": quantile(adding_cpu_ms, 0.99),
+        "cores": round((time.process_time() - began_cpu_s) * embodiment.control_hz / len(states), 2),
+        "frames": len(states),
+        "most_behind_s": round(max(state.behind_s for state in states), 2),
+        "most_at_risk": max(state.at_risk for state in states),
+        "most_pictures_on_disk": max(max(state.on_disk.values()) for state in states),
         "save_s": round(time.perf_counter() - saving_s, 2),
         "said": said,
+        "refused": refused,
     }
 
 
-def at_the_end(root: Path, embodiment: Embodiment, drawn: dict[str, np.ndarray], frames: int) -> dict[str, Any]:
+def played(embodiment: Embodiment, drawn: Pictures, frames: int) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    """Number and pictures of each frame, at its time."""
+    began_s = time.perf_counter()
+    for frame, shown in enumerate(there_and_back(frames)):
+        time.sleep(max(0.0, began_s + frame / embodiment.control_hz - time.perf_counter()))
+        yield frame, {name: each[shown] for name, each in drawn.items()}
+
+
+def quantile(values: list[float], level: float) -> float:
+    return round(float(np.quantile(values, level)), 2)
+
+
+def copying(embodiment: Embodiment, drawn: Pictures, frames: int) -> float:
+    """The 99% quantile of the milliseconds in which one frame's pictures are copied, while nothing is recorded."""
+    copying_ms = []
+    for _, images in played(embodiment, drawn, frames):
+        began_s = time.perf_counter()
+        kept = [picture.copy() for picture in images.values()]
+        copying_ms.append(1000 * (time.perf_counter() - began_s))
+        assert kept
+    return quantile(copying_ms, 0.99)
+
+
+def encoders(embodiment: Embodiment, drawn: Pictures) -> dict[str, int]:
+    """Pictures a second, by how many threads encode at once."""
+
+    def rate(threads: int) -> int:
+        pictures = next(iter(drawn.values()))
+        began_s = time.perf_counter()
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(lambda _: encode(pictures, embodiment.control_hz), range(threads)))
+        return round(threads * len(pictures) / (time.perf_counter() - began_s))
+
+    return {str(threads): rate(threads) for threads in (1, 2)}
+
+
+def at_the_end(root: Path, embodiment: Embodiment, drawn: Pictures, frames: int) -> dict[str, Any]:
     """Encode when all frames are there."""
     shown = there_and_back(frames)
     images = {name: each[shown] for name, each in drawn.items()}
@@ -117,6 +166,8 @@ def main() -> None:
         drawn = {camera.name: pictures(camera, number) for number, camera in enumerate(embodiment.cameras)}
         with tempfile.TemporaryDirectory() as folder:
             found[f"{cameras} x {width} x {height} at {hz:.0f} Hz"] = {
+                "encoders": encoders(embodiment, drawn),
+                "copy_p99_ms": copying(embodiment, drawn, frames),
                 "live": live(Path(folder) / "live", embodiment, drawn, frames),
                 "at_the_end": at_the_end(Path(folder) / "end", embodiment, drawn, frames),
                 "same_files": _same(Path(folder)),

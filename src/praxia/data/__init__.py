@@ -5,6 +5,9 @@ Write (the collect room):
     `staging.stage_episode(root, index, episode)`    one finished `episode.Episode`, from any process, in any order
     `compact.compact(root, embodiment, plan)`    staged episodes -> the data set, in index order; its content_sha256
 
+Write in real time, frame by frame (robots, teleoperation):
+    `live.recorder.Recorder(root, embodiment, plan)`    `.episode(...)`, `.add(...)`, `.save()`; stages the same folders
+
 Read (the train, results and cli rooms):
     `dataset.Dataset(root)`                      episodes, statistics, columns, frames; `verify()` hashes every file
     `windows.Windows(dataset, window, episodes)` `len()`, `read(indices) -> Samples`, batched

@@ -13,7 +13,7 @@ from praxia.data.live.recorder import Recorder
 
 PLAN = {"seed": 0}
 FRAME_BYTES = 3 * (64 * 64 + 48 * 80)
-LENGTH = 90
+LENGTH = 50
 SPILLING = {"encode_s": 0.04, "memory_bytes": 8 * FRAME_BYTES}
 
 
@@ -39,7 +39,7 @@ def expect_frames(root, synthetic, kept):
 
 def test_a_killed_episode_keeps_all_but_what_was_in_memory(tmp_path, synthetic, killed):
     kept = {}
-    for index, (frames, options) in enumerate([(1, {}), (2, {}), (17, {}), (40, {}), (40, SPILLING)]):
+    for index, (frames, options) in enumerate([(1, {}), (2, {}), (30, {}), (40, SPILLING)]):
         moment = killed(tmp_path, index, frames, **options)
         (found,) = resumed(tmp_path, synthetic).recovered
         assert found.index == index
@@ -50,10 +50,17 @@ def test_a_killed_episode_keeps_all_but_what_was_in_memory(tmp_path, synthetic, 
             assert moment["at_risk"] <= 9, "not more than the memory"
         if found.frames:
             kept[index] = found.frames
-    assert 3 in kept
+    assert 2 in kept
     records = expect_frames(tmp_path, synthetic, kept).records
     assert [record["provenance"]["recovered"] for record in records] == [True] * len(kept)
     assert records[-1]["provenance"]["expert"] == "synthetic"
+
+
+def test_a_process_that_ends_by_itself_loses_nothing(tmp_path, synthetic, killed):
+    killed(tmp_path, 1, 12, ends_by_itself=True, encode_s=0.02)
+    (found,) = resumed(tmp_path, synthetic).recovered
+    assert (found.frames, found.lost_frames) == (12, 0)
+    expect_frames(tmp_path, synthetic, {1: 12})
 
 
 def test_a_torn_tail_costs_the_torn_frame(tmp_path, synthetic, killed):

@@ -48,6 +48,9 @@ class Backlog:
     The caller's thread `put`s; a thread a camera takes pictures out by `picture` and `encoded`; one thread writes
     numbers and spilled pictures by `write_one`. From half of `memory_bytes` on pictures go to disk, so that the other
     half is there while the disk is busy. The disk gets its space back when the encoders have caught up.
+
+    From then on the encoders read from disk and free no memory, so they rest while a quarter of it is left: what they
+    leave of the processor is what the disk's thread needs where several of them have too little of it.
     """
 
     def __init__(self, numbers: Journal, spills: Mapping[str, Spill], memory_bytes: int):
@@ -88,7 +91,7 @@ class Backlog:
         """Picture `number`, waiting until it has come; None after the last one. It stays until it is `encoded`."""
         queue = self._queues[camera]
         with self._changed:
-            self._changed.wait_for(lambda: number in queue.pictures or self._closed)
+            self._changed.wait_for(lambda: (number in queue.pictures and not self._urgent) or self._closed)
             waiting = queue.pictures.get(number)
             picture, record = (waiting.picture, waiting.record) if waiting else (None, None)
         return picture if record is None else queue.spill.read(record)
@@ -128,6 +131,10 @@ class Backlog:
     def _crowded(self) -> bool:
         return self.memory_bytes > self._limit / 2
 
+    @property
+    def _urgent(self) -> bool:
+        return self.memory_bytes > self._limit * 3 / 4
+
     def _spill_one(self) -> None:
         with self._changed:
             for queue in self._queues.values():
@@ -147,6 +154,7 @@ class Backlog:
             if waiting:  # not encoded meanwhile
                 waiting.picture, waiting.record = None, record
                 self.memory_bytes -= picture.nbytes
+                self._changed.notify_all()
 
     def waiting(self) -> dict[str, int]:
         """How many pictures of each camera are not safe as video yet."""

@@ -1,5 +1,6 @@
 """One episode while it is recorded."""
 
+import atexit
 import errno
 import threading
 from collections.abc import Callable, Mapping
@@ -31,7 +32,7 @@ class LiveEpisode:
 
     A kill takes the frames that are in memory at that moment (`RecorderState.at_risk`): one or two while the encoders
     keep up, never more than fit into the recorder's `memory_bytes`. A power cut also takes what the last second wrote.
-    Methods are for one thread; `Recorder.state` is for any.
+    A process that ends by itself, with an episode open, takes none. Methods are for one thread; `state` is for any.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class LiveEpisode:
         self._workers.append(Worker("write", self._write))
         self._syncer = Worker("sync", self._sync)
         self.open = True
+        atexit.register(self._drain)
 
     @property
     def index(self) -> int:
@@ -131,12 +133,10 @@ class LiveEpisode:
         self._expect_open()
         if not self._frames:
             raise PraxiaError(f"episode {self.index} has no frame to save; add one, or discard the episode")
-        self._backlog.close()
         for worker in self._workers:
             if worker.fault:
                 worker.start()
-        for worker in self._workers:
-            worker.join()
+        self._drain()
         self._expect_healthy(f"episode {self.index} was not saved")
         self._expect_all_written()
         try:
@@ -148,9 +148,7 @@ class LiveEpisode:
     def discard(self) -> None:
         """Forget the episode and remove what it has on disk."""
         self._expect_open()
-        self._backlog.close(drop=True)
-        for worker in self._workers:
-            worker.join()
+        self._drain(drop=True)
         self._end()
 
     def state(self) -> RecorderState:
@@ -190,8 +188,15 @@ class LiveEpisode:
         while not self._ending.wait(SYNC_S):
             self._journals.sync()
 
+    def _drain(self, *, drop: bool = False) -> None:
+        """Let the threads do what there is to do, or drop it. A process that ends with the episode open does so too."""
+        self._backlog.close(drop=drop)
+        for worker in self._workers:
+            worker.join()
+
     def _end(self) -> None:
         self.open = False
+        atexit.unregister(self._drain)
         self._ending.set()
         self._syncer.join()
         self._folder.remove()

@@ -65,11 +65,14 @@ class Journal:
         """
         views = [memoryview(part).cast("B") for part in parts]
         header = HEADER.pack(sum(len(view) for view in views), _checksum(len(self), views))
-        at = self._ends[-1]
-        for view in (memoryview(header), *views):
-            while view:
-                written = os.pwrite(self._file, view, at)
-                view, at = view[written:], at + written
+        views, at = [memoryview(header), *views], self._ends[-1]
+        while views:
+            written = os.pwritev(self._file, views, at)
+            at += written
+            while views and written >= len(views[0]):
+                written -= len(views.pop(0))
+            if views:
+                views[0] = views[0][written:]
         self._ends.append(at)
         return len(self) - 1
 
