@@ -26,6 +26,7 @@ def record(
     frames: int,
     encode_s: float = 0.0,
     memory_bytes: int = 1_000_000,
+    most_at_risk: int | None = None,
     ends_by_itself: bool = False,
 ) -> None:
     if encode_s:
@@ -43,6 +44,10 @@ def record(
     for frame in range(frames):
         time.sleep(max(0.0, began_s + frame / synthetic.BODY.control_hz - time.perf_counter()))
         feeding.feed(live, episode, frame)
+        while live.state().memory_bytes > 0.7 * memory_bytes:  # a disk that is slow for once is another test
+            time.sleep(0.001)
+    while most_at_risk is not None and live.state().at_risk > most_at_risk:
+        time.sleep(0.001)
     state = live.state()
     os.write(said, (json.dumps({"at_risk": state.at_risk, "on_disk": state.on_disk}) + "\n").encode())
     if not ends_by_itself:

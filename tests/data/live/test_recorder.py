@@ -132,7 +132,7 @@ def test_a_full_disk_refuses_the_next_frame_and_saving_goes_on_when_there_is_spa
     def fill():
         for frame in range(7, 20):
             feeding.feed(live, episode, frame)
-            time.sleep(0.05)
+            time.sleep(0.2)
 
     monkeypatch.setattr(os, "pwritev", full)
     message = r"frame (\d+) of episode 2 was not recorded: no space left.*kept: the \1 frames"
