@@ -94,8 +94,8 @@ class LiveEpisode:
         Numbers are kept as float32.
 
         Raises:
-            RecordingError: this frame cannot be recorded, because the disk is full or too slow for what waits; the
-                message names it and what is kept. It is never raised for a frame that had been taken.
+            RecordingError: this frame cannot be recorded, because the disk is full, or disk or processor too slow
+                for what waits; the message names it and what is kept. No frame that was taken before is lost by it.
             MismatchError, DataError: a frame that does not fit the embodiment or is not finite; it is not taken.
         """
         self._expect_open()
@@ -115,9 +115,7 @@ class LiveEpisode:
         row = pack(step_of(self._body, images, fields, snapshot, self._header["task"]))
         pictures = {camera.name: images[camera.name].copy() for camera in self._body.cameras}
         if not self._backlog.put(row, pictures):
-            waiting = (
-                f"{self._backlog.memory_bytes / 1e6:.0f} MB wait in memory, and the disk is slower than the cameras"
-            )
+            waiting = f"{self._backlog.memory_bytes / 1e6:.0f} MB wait and reach the disk slower than they come"
             raise self._error(f"frame {self._frames} of episode {self.index} was not recorded", waiting)
         self._with_snapshots = snapshot is not None
         self._frames += 1
