@@ -1,7 +1,8 @@
 """Pictures -> a small video that every browser plays."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
+from itertools import repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,22 +25,35 @@ _OPTIONS = {
 }
 
 
-def encode_mp4(pictures: Sequence[UInt8[np.ndarray, "Y X 3"]], rate_hz: float) -> bytes:
+def encode_mp4(
+    pictures: Iterable[UInt8[np.ndarray, "Y X 3"]], rate_hz: float, coding: Mapping[str, str] | None = None
+) -> bytes:
     """An H.264 mp4 file (yuv420p, index first) of at least one picture; Y and X are even.
 
-    The last picture stands half a second longer. Single-threaded: the same pictures give the same bytes.
+    The last picture stands half a second longer. Single-threaded: the same pictures give the same bytes. `coding` are
+    options of x264 in place of our own.
     """
     rate = Fraction(rate_hz).limit_denominator(1001)
-    held = round(_LAST_PICTURE_S * rate_hz)
+    waiting = iter(pictures)
+    first = next(waiting)
     # The index goes first by reading the file again, which a buffer in memory does not allow.
     with TemporaryDirectory() as folder:
         path = Path(folder) / "film.mp4"
         with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
-            stream = container.add_stream("libx264", rate=rate, options=_OPTIONS)
-            stream.height, stream.width = pictures[0].shape[:2]
+            stream = container.add_stream("libx264", rate=rate, options={**_OPTIONS, **(coding or {})})
+            stream.height, stream.width = first.shape[:2]
             stream.pix_fmt = "yuv420p"
             stream.codec_context.thread_count = 1
-            for picture in [*pictures, *[pictures[-1]] * held]:
+            for picture in _held(first, waiting, round(_LAST_PICTURE_S * rate_hz)):
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
             container.mux(stream.encode())
         return path.read_bytes()
+
+
+def _held(first: np.ndarray, others: Iterable[np.ndarray], times: int) -> Iterator[np.ndarray]:
+    """All pictures, and the last one so many times more."""
+    last = first
+    yield last
+    for last in others:
+        yield last
+    yield from repeat(last, times)

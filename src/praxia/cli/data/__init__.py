@@ -12,6 +12,7 @@ VERBS = {
     "stats": "its numbers by embodiment, as recorded or as a policy sees them, and what in them spoils training",
     "import": "bring in a data set of ACT/ALOHA, robomimic or Diffusion Policy, and compare it with its source",
     "export": "write a data set as robomimic or ALOHA HDF5",
+    "view": "a page of its episodes: pictures, actions and states in step",
 }
 
 

@@ -1,0 +1,66 @@
+"""`praxia data view DIR`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from praxia.cli.console import STDERR, counting
+
+__all__ = ["run"]
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """One self-contained HTML page of a data set's episodes: pictures, actions and states in step."""
+
+    root: tyro.conf.Positional[str]
+    """The data set's folder."""
+    out: Path | None = None
+    """The page. Default: the data set's name with .html, in the current folder."""
+    episodes: str | None = None
+    """Such as 0-4 or 3,7,10-12. Default: the first five, or as many of them as make a page of 30 MB."""
+    cameras: tuple[str, ...] = ()
+    """Which cameras. Default: all."""
+    rerun: Path | None = None
+    """Write the same episodes as a rerun recording (.rrd) too. Needs `pip install 'praxia[rerun]'`."""
+    json: bool = False
+    """Print one JSON object on stdout."""
+
+
+def run(arguments: list[str]) -> dict[str, Any]:
+    """Write the page, and say where it is and what is on it."""
+    options = tyro.cli(Arguments, args=arguments, prog="praxia data view")
+
+    from praxia.data.dataset import Dataset
+    from praxia.studio.viewer.choice import chosen_cameras, chosen_episodes
+    from praxia.studio.viewer.recording import expect_rerun, record
+    from praxia.studio.viewer.view import view
+
+    if options.rerun is not None:
+        expect_rerun()
+    dataset = Dataset(options.root)
+    cameras = chosen_cameras(dataset, options.cameras)
+    asked = None if options.episodes is None else chosen_episodes(dataset, options.episodes)
+    out = options.out or Path(f"{dataset.root.resolve().name}.html")
+    with counting("page") as report:
+        episodes = view(dataset, out, cameras, asked, report)
+    if options.rerun is not None:
+        with counting("rerun") as report:
+            record(dataset, options.rerun, cameras, episodes, report)
+    found = {
+        "page": str(out),
+        "bytes": out.stat().st_size,
+        "episodes": episodes,
+        "episodes_in_all": dataset.num_episodes,
+        "frames": int(dataset.episodes.length[episodes].sum()),
+        "cameras": list(cameras),
+        "rerun": None if options.rerun is None else str(options.rerun),
+    }
+    others = "" if len(episodes) == dataset.num_episodes else "; others with --episodes, such as 3,7,10-12"
+    text = f"{len(episodes)} of {dataset.num_episodes} episodes, {found['bytes'] / 1e6:.1f} MB{others}"
+    STDERR.print(text, highlight=False, markup=False)
+    if not options.json:
+        print(out)
+    return found

@@ -1,0 +1,54 @@
+// The episodes on the page, by text and outcome.
+const find = id => document.getElementById(id);
+const contents = JSON.parse(find("contents").textContent);
+const seconds = (frames, digits = 1) => `${(frames / contents.fps).toFixed(digits)} s`;
+const outcome = episode => episode.success === null ? "" : episode.success ? "success" : "failure";
+
+class EpisodeList {
+  constructor(onPick) {
+    this.onPick = onPick;
+    this.buttons = contents.episodes.map((episode, number) => this.button(episode, number));
+    find("episodes").append(...this.buttons);
+    find("filter").addEventListener("input", () => this.filter());
+    find("outcome")?.addEventListener("change", () => this.filter());
+  }
+
+  button(episode, number) {
+    const made = element("button", {type: "button", "aria-current": "false", "data-episode": episode.index});
+    if (episode.thumbnail) made.append(element("img", {src: episode.thumbnail, alt: ""}));
+    const mark = element("span", {class: episode.success ? "good" : "bad"}, outcome(episode));
+    const about = element("span", {class: "line"}, element("strong", {}, `#${episode.index}`), ` ${seconds(episode.length)} `, mark);
+    made.append(element("span", {class: "text"}, about, element("span", {class: "words"}, episode.instruction)));
+    made.addEventListener("click", () => this.onPick(number));
+    return made;
+  }
+
+  select(number) {
+    this.selected = number;
+    this.buttons.forEach((button, place) => button.setAttribute("aria-current", String(place === number)));
+    const [box, row] = [find("episodes"), this.buttons[number]];
+    // Not scrollIntoView, which moves the page as well.
+    const above = row.offsetTop - box.offsetTop;
+    if (above < box.scrollTop) box.scrollTop = above;
+    else if (above + row.offsetHeight > box.scrollTop + box.clientHeight) box.scrollTop = above + row.offsetHeight - box.clientHeight;
+  }
+
+  // To the next or the previous of those that the filter leaves.
+  turn(by) {
+    const left = this.buttons.map((button, number) => button.hidden ? -1 : number).filter(number => number >= 0);
+    const place = left.indexOf(this.selected);
+    const next = place < 0 ? left[0] : left[place + by];
+    if (next !== undefined) this.onPick(next);
+  }
+
+  filter() {
+    const words = find("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
+    const wanted = find("outcome")?.value ?? "all";
+    contents.episodes.forEach((episode, number) => {
+      const text = `#${episode.index} ${episode.task} ${episode.instruction}`.toLowerCase();
+      const fits = wanted === "all" || outcome(episode) === wanted;
+      this.buttons[number].hidden = !fits || !words.every(word => text.includes(word));
+    });
+    find("none").hidden = this.buttons.some(button => !button.hidden);
+  }
+}

@@ -1,0 +1,112 @@
+"""What is drawn of a data set's numbers: one plot a named field of the body, one line a dim."""
+
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Shaped
+
+from praxia.core.types import Field
+from praxia.data.dataset import Dataset
+
+__all__ = ["Plot", "numbers", "plots_of", "successes"]
+
+REWARD = "next.reward"
+_SUCCESS = "next.success"
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Some neighbouring dims of a feature, `first` of them on, that mean one thing. `field` declares range and unit."""
+
+    feature: str
+    group: str
+    first: int
+    field: Field
+    names: tuple[str, ...]
+
+    @property
+    def unit(self) -> str:
+        """In words for people: nothing for a number without one, which is declared as "1"."""
+        return "" if self.field.unit == "1" else self.field.unit
+
+    def rows(self, dataset: Dataset) -> Shaped[np.ndarray, "N D"]:
+        """These dims in every frame of the data set."""
+        return dataset.column(self.feature)[:, self.first : self.first + self.field.size]
+
+    def to_json(self, dataset: Dataset) -> dict[str, Any]:
+        """What the page needs to draw it; `spans` are the lowest and highest finite values in the whole data set."""
+        return {
+            "feature": self.feature,
+            "group": self.group,
+            "first": self.first,
+            "names": self.names,
+            "name": self.field.name,
+            "kind": self.field.kind,
+            "unit": self.unit,
+            "low": self.field.low,
+            "high": self.field.high,
+            "spans": [_span(values) for values in self.rows(dataset).T],
+        }
+
+
+def plots_of(dataset: Dataset) -> tuple[Plot, ...]:
+    """Actions, states, rewards, then every other vector of decimal numbers that the data set has, in its own order.
+
+    In a data set of another writer each of them is one field without unit or range. What the robot executed is left
+    out where it is what the action says.
+    """
+    body, features = dataset.embodiment, dataset.info["features"]
+    known = {"action": body.action, "observation.state": body.state, "action.executed": body.action}
+    if "action.executed" in features and np.array_equal(dataset.column("action"), dataset.column("action.executed")):
+        features = {name: feature for name, feature in features.items() if name != "action.executed"}
+    first = [name for name in ("action", "observation.state", REWARD) if name in features]
+    plots = []
+    for feature in [*first, *(name for name in features if name not in first and _is_vector(name, features[name]))]:
+        plots += _plots_of(feature, features[feature], known.get(feature) if dataset.ours else None)
+    return tuple(plots)
+
+
+def numbers(dataset: Dataset, plots: Sequence[Plot], episode: int) -> dict[str, str]:
+    """By feature, an episode's rows: float32, little-endian, frame after frame, in base64."""
+    rows = slice(dataset.episodes.first[episode], dataset.episodes.first[episode] + dataset.episodes.length[episode])
+    features = dict.fromkeys(plot.feature for plot in plots)
+    return {name: b64encode(dataset.column(name)[rows].astype("<f4").tobytes()).decode() for name in features}
+
+
+def successes(dataset: Dataset, episode: int) -> list[int] | None:
+    """The frames whose step was a success; None where the data set does not say."""
+    if _SUCCESS not in dataset.info["features"]:
+        return None
+    first, length = dataset.episodes.first[episode], dataset.episodes.length[episode]
+    return np.flatnonzero(dataset.column(_SUCCESS)[first : first + length, 0]).tolist()
+
+
+def _plots_of(feature: str, declared: Mapping[str, Any], fields: Sequence[Field] | None) -> Iterator[Plot]:
+    group = feature.removeprefix("observation.").removeprefix("next.")
+    size = int(np.prod(declared["shape"]))
+    names, first = _dim_names(declared.get("names"), size), 0
+    for field in fields or (Field(group, size, "position", ""),):
+        own = [name.removeprefix(f"{field.name}.") for name in names[first : first + field.size]]
+        yield Plot(feature, group, first, field, tuple(own) if field.size > 1 else (field.name,))
+        first += field.size
+
+
+def _is_vector(name: str, declared: Mapping[str, Any]) -> bool:
+    return str(declared["dtype"]).startswith("float") and name != "timestamp"
+
+
+def _dim_names(names: Any, size: int) -> list[str]:
+    """As the data set gives them, in a list or in one within a mapping ({"motors": [...]}); else their numbers."""
+    if isinstance(names, Mapping) and len(names) == 1:
+        names = next(iter(names.values()))
+    if isinstance(names, list) and len(names) == size:
+        return [str(name) for name in names]
+    return [str(number) for number in range(size)]
+
+
+def _span(values: Shaped[np.ndarray, " N"]) -> list[float] | None:
+    finite = values[np.isfinite(values)]
+    return [float(finite.min()), float(finite.max())] if len(finite) else None

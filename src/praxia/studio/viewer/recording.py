@@ -1,0 +1,127 @@
+"""Episodes as a rerun recording, for those who would rather explore them in rerun's viewer (https://rerun.io)."""
+
+import importlib.util
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from praxia.core.errors import PraxiaError
+from praxia.data.dataset import Dataset
+from praxia.studio.viewer.plots import Plot, plots_of
+
+__all__ = ["expect_rerun", "record"]
+
+_DECODED_AT_ONCE = 64
+
+
+def expect_rerun() -> None:
+    """Refuse where its package is not installed.
+
+    Raises:
+        PraxiaError: with the line that installs it.
+    """
+    if importlib.util.find_spec("rerun") is None:
+        raise PraxiaError("a rerun recording needs the package rerun-sdk: pip install 'praxia[rerun]'")
+
+
+def record(
+    dataset: Dataset,
+    out: Path,
+    cameras: Sequence[str],
+    episodes: Sequence[int],
+    report: Callable[[int, int, str], None] = lambda done, planned, text: None,
+) -> None:
+    """Write `out`, whole or not at all: below episode_N an entity a camera and a field, and the instruction.
+
+    On the timelines "frame" and "time" every episode begins at 0, and each has a tab of its own. Pictures are JPEG of
+    high quality, in their recorded size; numbers are what the data set has.
+
+    Raises:
+        PraxiaError: rerun is not installed, or `out` lies within the data set.
+        DataError: a file of the data set that cannot be read.
+    """
+    expect_rerun()
+    import rerun as rr
+
+    if dataset.root.resolve() in out.resolve().parents:
+        raise PraxiaError(f"expected --rerun outside the data set {dataset.root}, got {out}")
+    plots = plots_of(dataset)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(f".{out.name}.partial")
+    # Without its properties, in which rerun notes when the file was made.
+    stream = rr.RecordingStream("praxia", recording_id=dataset.root.resolve().name, send_properties=False)
+    try:
+        stream.save(partial, default_blueprint=_layout(dataset, plots, cameras, episodes))
+        for number, episode in enumerate(episodes):
+            report(number, len(episodes), f"episode {episode}")
+            _write(stream, dataset, plots, cameras, episode)
+        report(len(episodes), len(episodes), "writing")
+        stream.disconnect()
+        partial.replace(out)
+    finally:
+        stream.disconnect()
+        partial.unlink(missing_ok=True)
+
+
+def _write(stream: Any, dataset: Dataset, plots: Sequence[Plot], cameras: Sequence[str], episode: int) -> None:
+    import rerun as rr
+
+    first, length = int(dataset.episodes.first[episode]), int(dataset.episodes.length[episode])
+    name = _entity(episode)
+    stream.log(f"{name}/instruction", rr.TextDocument(dataset.episodes.instruction[episode]), static=True)
+    for plot in plots:
+        path = f"{name}/{_path(plot)}"
+        stream.log(path, rr.SeriesLines(names=list(plot.names)), static=True)
+        values = plot.rows(dataset)[first : first + length].astype(np.float64)
+        stream.send_columns(path, _times(np.arange(length), dataset.fps), rr.Scalars.columns(scalars=values))
+    for camera in cameras:
+        for start in range(0, length, _DECODED_AT_ONCE):
+            steps = np.arange(start, min(start + _DECODED_AT_ONCE, length))
+            pictures = [_jpeg(picture) for picture in dataset.decode(camera, first + steps)]
+            columns = rr.EncodedImage.columns(blob=pictures, media_type=["image/jpeg"] * len(pictures))
+            stream.send_columns(f"{name}/camera/{camera}", _times(steps, dataset.fps), columns)
+
+
+def _layout(dataset: Dataset, plots: Sequence[Plot], cameras: Sequence[str], episodes: Sequence[int]) -> Any:
+    """A tab an episode: the instruction, its cameras side by side, and a plot a field."""
+    import rerun.blueprint as rb
+
+    tabs = []
+    for episode in episodes:
+        name = _entity(episode)
+        seen = [rb.Spatial2DView(origin=f"{name}/camera/{camera}", name=camera) for camera in cameras]
+        drawn = [rb.TimeSeriesView(origin=f"{name}/{_path(plot)}", name=_title(plot)) for plot in plots]
+        said = rb.TextDocumentView(origin=f"{name}/instruction", name="instruction")
+        rows = [said, *([rb.Horizontal(*seen)] if seen else []), rb.Grid(*drawn)]
+        shares = [1, *([4] if seen else []), 6]
+        tabs.append(rb.Vertical(*rows, row_shares=shares, name=f"episode {episode}"))
+    return rb.Blueprint(rb.Tabs(*tabs), collapse_panels=True)
+
+
+def _entity(episode: int) -> str:
+    return f"episode_{episode}"
+
+
+def _path(plot: Plot) -> str:
+    return plot.group if plot.field.name == plot.group else f"{plot.group}/{plot.field.name}"
+
+
+def _title(plot: Plot) -> str:
+    return f"{_path(plot)} [{plot.unit}]" if plot.unit else _path(plot)
+
+
+def _times(steps: np.ndarray, fps: float) -> list[Any]:
+    import rerun as rr
+
+    return [rr.TimeColumn("frame", sequence=steps), rr.TimeColumn("time", duration=steps / fps)]
+
+
+def _jpeg(picture: UInt8[np.ndarray, "Y X 3"]) -> bytes:
+    target = io.BytesIO()
+    Image.fromarray(picture).save(target, "JPEG", quality=92, subsampling=0)
+    return target.getvalue()

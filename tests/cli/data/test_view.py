@@ -1,0 +1,87 @@
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+from praxia.cli.main import main
+from praxia.data.compact import compact
+from praxia.data.recording import begin
+from praxia.data.staging import stage_episode
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """Six episodes of four steps."""
+    path = Path(__file__).parents[2] / "data" / "synthetic.py"
+    found = importlib.util.spec_from_file_location("synthetic", path)
+    assert found is not None
+    assert found.loader is not None
+    synthetic = importlib.util.module_from_spec(found)
+    found.loader.exec_module(synthetic)
+    root = tmp_path_factory.mktemp("recorded") / "some demos"
+    begin(root, {"seed": 0})
+    for index in range(6):
+        stage_episode(root, index, synthetic.episode(index, 4))
+    compact(root, synthetic.BODY, {"seed": 0})
+    return root
+
+
+@pytest.fixture
+def view(capsys, tmp_path, monkeypatch):
+    """Run the verb in an empty folder; its exit code and its JSON."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as stopped:
+            main(["data", "view", *map(str, arguments), "--json"])
+        return stopped.value.code, json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def test_the_page_is_named_as_the_data_set_and_holds_the_first_five(view, recorded, tmp_path):
+    code, found = view(recorded)
+    page = tmp_path / "some demos.html"
+    assert (code, found) == (
+        0,
+        {
+            "page": "some demos.html",
+            "bytes": page.stat().st_size,
+            "episodes": [0, 1, 2, 3, 4],
+            "episodes_in_all": 6,
+            "frames": 20,
+            "cameras": ["front", "wrist"],
+            "rerun": None,
+        },
+    )
+    assert "praxia data view '" in page.read_text().replace("&#x27;", "'")
+
+
+def test_chosen_episodes_and_cameras_as_a_page_and_a_rerun_recording(view, recorded, tmp_path):
+    options = ("--episodes", "5,0-1", "--cameras", "wrist", "--out", "new/page.html", "--rerun", "new/demos.rrd")
+    code, found = view(recorded, *options)
+    assert (code, found["episodes"], found["frames"], found["cameras"]) == (0, [5, 0, 1], 12, ["wrist"])
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["demos.rrd", "page.html"]
+    assert found["rerun"] == "new/demos.rrd"
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (("--episodes", "6"), "within 0-5"),
+        (("--episodes", "some"), "such as 0-4"),
+        (("--cameras", "frnt"), "unknown camera 'frnt'; nearest: front"),
+    ],
+)
+def test_what_is_not_there_is_one_line(view, recorded, tmp_path, options, error):
+    code, found = view(recorded, *options)
+    assert code == 2
+    assert error in found["error"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_without_a_data_set(view, tmp_path):
+    code, found = view(tmp_path / "nothing")
+    assert code == 2
+    assert "expected a data set" in found["error"]
