@@ -17,8 +17,8 @@ function short(value) {
 }
 
 // Without the noughts at its end.
-function round(value) {
-  const text = Number.isFinite(value) ? String(Number(value.toPrecision(4))) : String(value).replace("Infinity", "∞");
+function round(value, digits = 5) {
+  const text = Number.isFinite(value) ? String(Number(value.toPrecision(digits))) : String(value).replace("Infinity", "∞");
   return text.replace("-", "−");
 }
 
@@ -106,8 +106,8 @@ class Plot {
     const [from, to] = [declared[1] === null ? -1 : down(declared[1]), declared[0] === null ? 101 : down(declared[0])];
     this.band.setAttribute("y", from);
     this.band.setAttribute("height", declared[0] === null && declared[1] === null ? 0 : Math.max(to - from, 0));
-    this.top.textContent = round(high);
-    this.bottom.textContent = round(low);
+    this.top.textContent = round(high, 3);
+    this.bottom.textContent = round(low, 3);
     this.lines.forEach((line, dim) => line.setAttribute("d", this.hidden.has(dim) ? "" : this.path(dim, down)));
   }
 
@@ -118,7 +118,8 @@ class Plot {
     let broken = true;
     const add = (frame, value) => {
       if (!Number.isFinite(value)) return void (broken = true);
-      parts.push(`${broken ? "M" : "L"}${(1000 * (frame + 0.5) / this.length).toFixed(1)} ${down(value).toFixed(2)}`);
+      const place = `${(1000 * (frame + 0.5) / this.length).toFixed(1)} ${down(value).toFixed(2)}`;
+      parts.push(broken ? `M${place}h0` : `L${place}`);  // h0: a value alone is a dot
       broken = false;
     };
     for (let frame = 0; frame < this.length; frame += together) {

@@ -95,7 +95,7 @@ def _plots_of(feature: str, declared: Mapping[str, Any], fields: Sequence[Field]
 
 
 def _is_vector(name: str, declared: Mapping[str, Any]) -> bool:
-    return str(declared["dtype"]).startswith("float") and name != "timestamp"
+    return str(declared["dtype"]).startswith("float") and len(declared["shape"]) == 1 and name != "timestamp"
 
 
 def _dim_names(names: Any, size: int) -> list[str]:

@@ -123,5 +123,5 @@ def _times(steps: np.ndarray, fps: float) -> list[Any]:
 
 def _jpeg(picture: UInt8[np.ndarray, "Y X 3"]) -> bytes:
     target = io.BytesIO()
-    Image.fromarray(picture).save(target, "JPEG", quality=92, subsampling=0)
+    Image.fromarray(picture).save(target, "JPEG", quality=85, subsampling=0)
     return target.getvalue()
