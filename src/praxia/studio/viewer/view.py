@@ -18,7 +18,7 @@ from praxia.studio.viewer.reel import Reel
 
 __all__ = ["view"]
 
-FIRST_EPISODES = 5
+_FIRST_EPISODES = 5
 _MOST_BYTES = 30_000_000
 _THUMBNAIL_PX = 112
 
@@ -44,7 +44,7 @@ def view(
     plots = plots_of(dataset)
     known = {camera.name: camera for camera in dataset.embodiment.cameras}
     reel = Reel(tuple(known[name] for name in cameras)) if cameras else None
-    asked = list(episodes if episodes is not None else range(min(FIRST_EPISODES, dataset.num_episodes)))
+    asked = list(episodes if episodes is not None else range(min(_FIRST_EPISODES, dataset.num_episodes)))
     shown: list[Shown] = []
     size = 0
     for episode in asked:
