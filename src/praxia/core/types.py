@@ -24,6 +24,7 @@ __all__ = [
     "Env",
     "EnvSpec",
     "Field",
+    "Kind",
     "Observation",
     "Outcome",
     "Pace",
@@ -114,7 +115,7 @@ class Embodiment:
 
 @dataclass(frozen=True)
 class Window:
-    """Which moments a model sees and how many actions it predicts, in steps of the data set's own rate.
+    """Which moments a model sees and how many actions it predicts, in steps of the body's control rate.
 
     `moments` maps a modality ("state", "image.<camera>") to step offsets, at most 0, in rising order.
     `horizon` H actions follow: action[t] leads from observation t to observation t + 1, starting at t = 0.

@@ -14,7 +14,7 @@ from praxia.data.windows import Windows
 from praxia.transforms.chain import Transforms
 from praxia.transforms.relative import Relative
 
-__all__ = ["action_chunks", "blind_windows", "chunk_statistics"]
+__all__ = ["action_chunks", "blind_windows", "chunk_statistics", "chunks_of"]
 
 MAX_CHUNKS = 16_384
 # So many actions are in memory at once, but for the columns of the data sets.
@@ -39,12 +39,19 @@ def action_chunks(
 ) -> tuple[Float32[np.ndarray, "B H A"], Bool[np.ndarray, "B H"]]:
     """Chunks of `horizon` actions that begin at frames of the given episodes of each data set, and which steps count.
 
-    As training sees them: through `transforms`, an episode's last action repeated. Of more than 16,384 frames so many
-    are taken, evenly. Raises as `blind_windows`.
+    As `chunks_of` gives them. Raises as `blind_windows`.
     """
-    windows = Mixture(blind_windows(data, horizon))
+    return chunks_of(Mixture(blind_windows(data, horizon)), transforms)
+
+
+def chunks_of(windows: Mixture, transforms: Transforms) -> tuple[Float32[np.ndarray, "B H A"], Bool[np.ndarray, "B H"]]:
+    """The chunks of the windows of a mixture, and which steps count.
+
+    As training sees them: at the mixture's rate, through `transforms`, an episode's last action repeated. Of more than
+    16,384 windows so many are taken, evenly.
+    """
     chosen = np.linspace(0, len(windows) - 1, min(len(windows), MAX_CHUNKS)).astype(np.int64)
-    samples = transforms.encode(windows.read(chosen))
+    samples = transforms.encode(windows.read(chosen, pictures=False))
     assert samples.action is not None
     assert samples.action_valid is not None
     return samples.action, samples.action_valid

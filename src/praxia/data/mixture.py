@@ -1,55 +1,70 @@
 """Several data sets, of one body or of several, read as if they were one."""
 
 from collections.abc import Sequence
-from itertools import accumulate
+from dataclasses import replace
+from itertools import accumulate, combinations
 
 import numpy as np
 from jaxtyping import Float32, Int64
 
 from praxia.core.errors import MismatchError
-from praxia.core.types import Camera, Embodiment, Samples
-from praxia.data.order import batch_indices
+from praxia.core.types import Embodiment, Field, Samples
+from praxia.data.order import WeightedOrder, batch_indices
 from praxia.data.windows import Windows
 
 __all__ = ["Mixture"]
 
 
 class Mixture:
-    """The windows of every part, one part after the other: len() windows, each as likely as any other.
+    """The windows of every part, one part after the other: len() windows.
 
+    `weights` are the parts' shares as whole numbers (`mixing.mix`); None: each window is as likely as any other.
     `embodiments` are the bodies in the order in which the parts bring them; data sets of one body share its number.
     States and actions are padded with zeros to the largest body's.
 
     Raises:
-        MismatchError: data sets that differ in their control rate, in the size of a picture that the window asks for,
-            or in what the state or action of one body means, naming both.
+        MismatchError: data sets that differ in their rate, in the size of a picture that the window asks for, or in
+            what the state or action of one body means, naming both.
     """
 
-    def __init__(self, parts: Sequence[Windows]):
-        for part in parts[1:]:
-            _expect_alike(parts[0], part)
+    def __init__(self, parts: Sequence[Windows], weights: tuple[int, ...] | None = None):
+        for one, other in combinations(parts, 2):
+            _expect_alike(one, other)
         by_name: dict[str, Windows] = {}
         for part in parts:
             _expect_one_body(by_name.setdefault(part.embodiment.name, part), part)
         self.parts = tuple(parts)
         self.window = parts[0].window
-        self.embodiments: tuple[Embodiment, ...] = tuple(part.embodiment for part in by_name.values())
+        self.embodiments: tuple[Embodiment, ...] = tuple(_body_of(name, parts) for name in by_name)
         self._body_of = np.array([list(by_name).index(part.embodiment.name) for part in parts], dtype=np.int64)
         self._first = np.array([0, *accumulate(len(part) for part in parts)], dtype=np.int64)
+        self._weights = weights
+        self._order = WeightedOrder(tuple(map(len, parts)), weights) if weights else None
 
     def __len__(self) -> int:
         return int(self._first[-1])
 
-    def batch(self, seed: int, step: int, batch_size: int) -> Int64[np.ndarray, " B"]:
-        """The windows of batch `step`: a pure function of its arguments."""
-        return batch_indices(seed, step, batch_size, len(self))
+    @property
+    def shares(self) -> list[float]:
+        """By part, how many of the positions of the order are its own: they add up to 1."""
+        weights = self._weights or [len(part) for part in self.parts]
+        return [weight / sum(weights) for weight in weights]
 
-    def read(self, indices: Int64[np.ndarray, " B"]) -> Samples:
-        """The windows with the given numbers, in that order, in declared units."""
-        of_part = self._part_of(indices)
+    def batch(self, seed: int, step: int, batch_size: int) -> Int64[np.ndarray, " B"]:
+        """The windows of batch `step`: a pure function of its arguments, with or without weights (`data.order`)."""
+        if self._order is None:
+            return batch_indices(seed, step, batch_size, len(self))
+        return self._order.batch(seed, step, batch_size)
+
+    def read(self, indices: Int64[np.ndarray, " B"], *, pictures: bool = True) -> Samples:
+        """The windows with the given numbers, in that order, in declared units. `pictures` False: `images` is empty."""
+        of_part = self.part_of(indices)
         parts = np.unique(of_part)
         rows = [np.flatnonzero(of_part == part) for part in parts]
-        found = [self.parts[part].read(indices[at] - self._first[part]) for part, at in zip(parts, rows, strict=True)]
+        found = [
+            self.parts[part].read(indices[at] - self._first[part], pictures=pictures)
+            for part, at in zip(parts, rows, strict=True)
+        ]
 
         def rejoin(arrays: Sequence[np.ndarray]) -> np.ndarray:
             if len(arrays) == 1:  # a whole batch from one data set needs no copy
@@ -62,7 +77,7 @@ class Mixture:
         state_dim = max(body.state_dim for body in self.embodiments)
         action_dim = max(body.action_dim for body in self.embodiments)
         return Samples(
-            images={name: rejoin([one.images[name] for one in found]) for name in self.window.cameras},
+            images={name: rejoin([one.images[name] for one in found]) for name in found[0].images},
             image_valid={name: rejoin([one.image_valid[name] for one in found]) for name in self.window.cameras},
             state=rejoin([_padded(one.state, state_dim) for one in found]),
             state_valid=rejoin([one.state_valid for one in found]),
@@ -74,13 +89,14 @@ class Mixture:
 
     def frames_of(self, indices: Int64[np.ndarray, " B"]) -> list[tuple[str, int, int]]:
         """(data set, episode, frame in it) of each window's present, for messages."""
-        of_part, found = self._part_of(indices), []
+        of_part, found = self.part_of(indices), []
         for number, index in zip(indices, of_part, strict=True):
             ((episode, frame),) = self.parts[index].frames_of(np.array([number - self._first[index]]))
             found.append((str(self.parts[index].root), episode, frame))
         return found
 
-    def _part_of(self, indices: Int64[np.ndarray, " B"]) -> Int64[np.ndarray, " B"]:
+    def part_of(self, indices: Int64[np.ndarray, " B"]) -> Int64[np.ndarray, " B"]:
+        """The number of the part of each window."""
         return np.searchsorted(self._first, indices, side="right") - 1
 
 
@@ -90,27 +106,44 @@ def _padded(value: Float32[np.ndarray, "B T D"], dims: int) -> Float32[np.ndarra
 
 def _expect_alike(one: Windows, other: Windows) -> None:
     """What every row of a batch shares."""
-    values = [("control rate", f"{one.embodiment.control_hz:g} Hz", f"{other.embodiment.control_hz:g} Hz")]
+    hz = [f"{part.embodiment.control_hz:g} Hz" for part in (one, other)]
+    values = [("control rate", *hz, '"rate_hz"')]
     for name in one.window.cameras:
-        values.append((f"size of {name!r}", _size(one.embodiment, name), _size(other.embodiment, name)))
-    for what, ours, theirs in values:
+        ours, theirs = (_size(part.embodiment, name) for part in (one, other))
+        if ours and theirs:  # a camera that one of them has not is as large as needed
+            values.append((f"size of {name!r}", ours, theirs, '"sizes"'))
+    for what, ours, theirs, key in values:
         if ours != theirs:
             raise MismatchError(
                 f"expected data sets of one {what}, got {ours} in {one.root} and {theirs} in {other.root}; "
-                "collect one of them anew or train on them one by one"
+                f"say which in a mixture file, {key} (see `praxia data mix --help`)"
             )
 
 
 def _expect_one_body(one: Windows, other: Windows) -> None:
     """A body's name is what a policy is later bound by, so it must mean one thing."""
     for what in ("state", "action"):
-        if getattr(one.embodiment, what) != getattr(other.embodiment, what):
+        if _meaning(one, what, other) != _meaning(other, what, one):
             raise MismatchError(
-                f"embodiment {one.embodiment.name!r} has another {what} in {one.root} than in {other.root}; "
-                "see `praxia info` on both and give one of the bodies another name"
+                f"embodiment {one.embodiment.name!r} has another {what} in {one.root} than in {other.root}; see "
+                "`praxia info` on both, and rename fields or one of the bodies in a mixture file"
             )
 
 
-def _size(body: Embodiment, camera: str) -> str:
-    known: Camera = next(one for one in body.cameras if one.name == camera)
-    return f"{known.height}x{known.width}"
+def _meaning(part: Windows, what: str, other: Windows) -> tuple[Field, ...]:
+    """The fields of a vector. Of data sets of two rates, the ranges of deltas say how far each goes in its own step."""
+    fields = getattr(part.embodiment, what)
+    if part.dataset.fps == other.dataset.fps:
+        return fields
+    return tuple(replace(one, low=None, high=None) if one.kind == "delta" else one for one in fields)
+
+
+def _body_of(name: str, parts: Sequence[Windows]) -> Embodiment:
+    """The body of that name with every camera that one of its data sets has."""
+    bodies = [part.embodiment for part in parts if part.embodiment.name == name]
+    cameras = {camera.name: camera for body in reversed(bodies) for camera in reversed(body.cameras)}
+    return replace(bodies[0], cameras=tuple(reversed(cameras.values())))
+
+
+def _size(body: Embodiment, camera: str) -> str | None:
+    return next((f"{one.height}x{one.width}" for one in body.cameras if one.name == camera), None)

@@ -1,40 +1,59 @@
 """Windows as values: which moments and actions belong together around a frame, read by the batch."""
 
 from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Float32, Int64, UInt8
 
 from praxia.core.errors import DataError, MismatchError
-from praxia.core.types import Samples, Window
+from praxia.core.types import Embodiment, Samples, Window
 from praxia.data.dataset import Dataset
+from praxia.data.mixing.resampling import Resampling
+from praxia.data.mixing.view import View
+from praxia.data.stats import describe
 
 __all__ = ["Windows"]
 
 STATE = "state"
+
+# Actions at another rate are summed up for their statistics by so many windows at once.
+BLOCK = 65_536
 
 
 class Windows:
     """Every frame of the given episodes as the present moment of one window: len() windows, numbered in order.
 
     Moments before an episode's first step repeat the first, actions after its last repeat the last; neither is valid.
-    Pictures come from the data set's decoded cache, which is built here if it is not there yet.
+    `view` says what is read otherwise than the data set says. At another rate every frame of the data set is still the
+    present of one window, and only a step that ends within the episode is valid (`mixing.resampling` has the rest).
 
     Raises:
         DataError: no episodes.
         MismatchError: the window asks for a camera or modality that the data set does not have.
+        UnknownName: the view names what the data set does not have.
     """
 
-    def __init__(self, dataset: Dataset, window: Window, episodes: Sequence[int] | Int64[np.ndarray, " K"]):
+    def __init__(
+        self,
+        dataset: Dataset,
+        window: Window,
+        episodes: Sequence[int] | Int64[np.ndarray, " K"],
+        view: View | None = None,
+    ):
         if len(episodes) == 0:
             raise DataError(
                 f"expected at least one episode of {dataset.root}, got none; see `praxia info {dataset.root}`"
             )
-        _expect_modalities(dataset, window)
+        self.dataset = dataset
         self.window = window
+        self.view = view or View()
         self.root = dataset.root
-        self.embodiment = dataset.embodiment
+        self.embodiment = self.view.embodiment(dataset)
+        _expect_modalities(dataset, window, self.view, self.embodiment)
         chosen = np.asarray(episodes, dtype=np.int64)
+        self.episodes = chosen
         first, length = dataset.episodes.first[chosen], dataset.episodes.length[chosen]
         self._episode = np.repeat(chosen, length)
         self._first = np.repeat(first, length)
@@ -44,20 +63,48 @@ class Windows:
         self._action = np.ascontiguousarray(dataset.column("action"), dtype=np.float32)
         self._task = dataset.column("task_index")[:, 0]
         self._instructions = np.array(dataset.instructions, dtype=object)
-        self._frames = {camera: dataset.footage(camera) for camera in window.cameras}
+        sources = {camera: self.view.source_of(camera) for camera in window.cameras}
+        self._footage = {
+            camera: dataset.footage(source, self.view.sizes.get(camera)) for camera, source in sources.items() if source
+        }
+        self._steps = Resampling.between(dataset.embodiment.control_hz, self.embodiment.control_hz)
+        factors = self._steps.factors(self.embodiment.action)
+        self._summed = np.flatnonzero(np.isfinite(factors) & (not self._steps.same))
+        self._factors = factors[self._summed]
+        self._parts = np.ascontiguousarray(self._action[:, self._summed])
 
     def __len__(self) -> int:
         return len(self._now)
 
-    def read(self, indices: Int64[np.ndarray, " B"]) -> Samples:
-        """The windows with the given numbers, in that order, in declared units."""
+    @cached_property
+    def stats(self) -> dict[str, dict[str, Any]]:
+        """Statistics of the state and of single actions, as read: {"observation.state": ..., "action": ...}.
+
+        The data set's own where the rates are one; of the valid first actions of all windows where actions are summed.
+        """
+        known = {name: self.dataset.stats[name] for name in ("observation.state", "action")}
+        if len(self._summed) == 0:
+            return known
+        rows = np.arange(len(self))
+        blocks = [self._actions(rows[at : at + BLOCK], 1) for at in range(0, len(rows), BLOCK)]
+        found = np.concatenate([action[valid[:, 0], 0] for action, valid in blocks])
+        if len(found) == 0:
+            raise MismatchError(
+                f"no episode of {self.root} is as long as a step at {self.embodiment.control_hz:g} Hz; raise rate_hz"
+            )
+        return {**known, "action": describe(found)}
+
+    def read(self, indices: Int64[np.ndarray, " B"], *, pictures: bool = True) -> Samples:
+        """The windows with the given numbers, in that order, in declared units. `pictures` False: `images` is empty."""
         moments = self.window.moments
-        state_at, state_valid = self._locate(indices, moments.get(STATE, ()))
-        action_at, action_valid = self._locate(indices, range(self.window.horizon))
+        state_at, state_valid = self._locate(indices, self._steps.newest(moments.get(STATE, ())))
+        action, action_valid = self._actions(indices, self.window.horizon)
         images, image_valid = {}, {}
-        for camera, frames in self._frames.items():
-            at, image_valid[camera] = self._locate(indices, moments[f"image.{camera}"])
-            images[camera] = frames.read(at.ravel()).reshape(*at.shape, *frames.shape[1:])
+        for camera in self.window.cameras:
+            at, valid = self._locate(indices, self._steps.newest(moments[f"image.{camera}"]))
+            image_valid[camera] = valid & (camera in self._footage)
+            if pictures:
+                images[camera] = self._look(camera, at)
         return Samples(
             images=images,
             image_valid=image_valid,
@@ -65,7 +112,7 @@ class Windows:
             state_valid=state_valid,
             instruction=tuple(self._instructions[self._task[self._now[indices]]]),
             embodiment=np.zeros(len(indices), dtype=np.int64),
-            action=self._action[action_at],
+            action=action,
             action_valid=action_valid,
         )
 
@@ -75,19 +122,47 @@ class Windows:
         return list(zip(self._episode[indices].tolist(), frames.tolist(), strict=True))
 
     def _locate(
-        self, indices: Int64[np.ndarray, " B"], offsets: Sequence[int]
+        self, indices: Int64[np.ndarray, " B"], offsets: Sequence[int] | Int64[np.ndarray, " T"]
     ) -> tuple[Int64[np.ndarray, "B T"], Bool[np.ndarray, "B T"]]:
         """Frames at `offsets` from each window's present, held inside its episode, and which needed no holding."""
         wanted = self._now[indices, None] + np.asarray(offsets, dtype=np.int64)
         held = np.clip(wanted, self._first[indices, None], self._last[indices, None])
         return held, held == wanted
 
+    def _actions(
+        self, indices: Int64[np.ndarray, " B"], horizon: int
+    ) -> tuple[Float32[np.ndarray, "B H A"], Bool[np.ndarray, "B H"]]:
+        """The actions of `horizon` steps from each present, and which steps end within the episode."""
+        at, valid = self._locate(indices, self._steps.in_force(horizon))
+        action = self._action[at]
+        if len(self._summed):
+            frames, parts = self._steps.touched(horizon)
+            touched, _ = self._locate(indices, frames.ravel())
+            pieces = self._parts[touched].reshape(len(indices), *frames.shape, -1)
+            action[..., self._summed] = np.einsum("bhkd,hk->bhd", pieces.astype(np.float64), parts) * self._factors
+        return action, valid
 
-def _expect_modalities(dataset: Dataset, window: Window) -> None:
-    known = {STATE, *(f"image.{camera}" for camera in dataset.cameras)}
+    def _look(self, camera: str, at: Int64[np.ndarray, "B T"]) -> UInt8[np.ndarray, "B T Y X 3"]:
+        """The pictures of the given frames; black where the data set has no such camera."""
+        if camera not in self._footage:
+            return np.zeros((*at.shape, *self.view.sizes[camera], 3), dtype=np.uint8)
+        pictures = self._footage[camera].read(at.ravel())
+        return pictures.reshape(*at.shape, *pictures.shape[1:])
+
+
+def _expect_modalities(dataset: Dataset, window: Window, view: View, body: Embodiment) -> None:
+    cameras = [*(camera.name for camera in body.cameras), *view.cameras]
+    known = {STATE, *(f"image.{camera}" for camera in cameras)}
     unknown = sorted(set(window.moments) - known)
     if unknown:
         raise MismatchError(
             f"the window asks for {', '.join(unknown)}; {dataset.root} has {', '.join(sorted(known))}. "
-            "Choose another recipe or record with that camera"
+            "Choose another recipe, record with that camera, or say in a mixture file which camera that is: "
+            '"cameras": {"front": "top", "wrist": null}, where null is none'
+        )
+    unsized = [name for name in window.cameras if view.source_of(name) is None and name not in view.sizes]
+    if unsized:
+        raise MismatchError(
+            f'no data set has camera {unsized[0]!r}, so its size is unknown: give it in the mixture file, "sizes": '
+            f'{{"{unsized[0]}": [64, 64]}}, or choose another recipe'
         )
