@@ -121,8 +121,8 @@ def test_a_folder_in_use_is_refused_and_so_is_resuming_another_run(tiny_run, dat
 def test_a_loss_that_is_not_finite_names_its_batch_and_is_not_saved(tiny_run, dataset_path, tmp_path, monkeypatch):
     read = Windows.read
 
-    def poisoned(self, indices):
-        samples = read(self, indices)
+    def poisoned(self, indices, **more):
+        samples = read(self, indices, **more)
         action = samples.action.copy()
         action[indices == 7] = np.nan
         return dataclasses.replace(samples, action=action)
@@ -145,9 +145,9 @@ def test_failures_are_filtered_out(tiny_run, dataset_path, tmp_path, monkeypatch
     chosen = []
     init = Windows.__init__
 
-    def spy(self, dataset, window, episodes):
+    def spy(self, dataset, window, episodes, view):
         chosen.append(list(episodes))
-        init(self, dataset, window, episodes)
+        init(self, dataset, window, episodes, view)
 
     monkeypatch.setattr(Windows, "__init__", spy)
     fit(tiny_run, dataset_path, tmp_path / "a")

@@ -3,13 +3,18 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 import torch
 from praxia_testing import BODY, SMALL_BODY, make_query
 
 from praxia.checkpoint.store import load_policy, read_config
 from praxia.core.errors import MismatchError, PraxiaError
+from praxia.core.types import Pace
 from praxia.data.dataset import Dataset
+from praxia.data.mixing.mix import Mix, Part
+from praxia.evaluate.benchmarks import Benchmark
+from praxia.evaluate.fit import matching
 from praxia.train import engine
 
 
@@ -76,6 +81,34 @@ def test_a_stopped_run_on_a_mixture_goes_on_to_the_same_weights(tiny_run, mixed_
     assert resumed["weights_sha256"] == whole["weights_sha256"]
 
 
+@pytest.fixture
+def half_rate(mixed_paths):
+    """The toy robots at half their rate, one drawn three times as often as the other."""
+    return Mix((Part(str(mixed_paths[0]), weight=3.0), Part(str(mixed_paths[1]), weight=1.0)), rate_hz=5.0)
+
+
+def test_a_mixture_is_resumed_as_it_was_and_its_policy_acts_at_its_rate(tiny_run, half_rate, tmp_path):
+    whole = fit(tiny_run, half_rate, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        fit(tiny_run, half_rate, tmp_path / "run", report=stop_after(4))
+    first, second = half_rate.parts
+    other = dataclasses.replace(half_rate, parts=(first, dataclasses.replace(second, weight=2.0)))
+    for changed in (other, dataclasses.replace(half_rate, rate_hz=10.0)):
+        with pytest.raises(PraxiaError, match="another mixture of the same data"):
+            fit(tiny_run, changed, tmp_path / "run", resume=True)
+    resumed = fit(tiny_run, half_rate, tmp_path / "run", resume=True)
+    assert 0 < resumed["resumed_from"] < 6
+    assert resumed["weights_sha256"] == whole["weights_sha256"]
+    described = json.loads((tmp_path / "run" / "run.json").read_text())["mixture"]
+    assert described == {"rate_hz": 5.0, "parts": [{"weight": 3.0}, {"weight": 1.0}]}
+    config, _ = read_config(tmp_path / "run")
+    assert [body.control_hz for body in config.embodiments] == [5.0, 5.0]
+    assert config.transforms.bodies[0].action.high[0] > 1.0, "two deltas in one step, each at most 1"
+    benchmark = Benchmark("toy/fast", "", "toy", ("walk",), 20, Pace(2), ("front",), 16, "fast", "", "ever")
+    with pytest.raises(MismatchError, match="rate 5 Hz but 10 Hz"):
+        matching(config, benchmark, BODY)
+
+
 def test_a_second_data_set_of_one_body_adds_no_weights(tiny_run, mixed_paths, tmp_path):
     fit(tiny_run, mixed_paths[:1], tmp_path / "one")
     fit(tiny_run, [mixed_paths[0], mixed_paths[2]], tmp_path / "two")
@@ -85,6 +118,6 @@ def test_a_second_data_set_of_one_body_adds_no_weights(tiny_run, mixed_paths, tm
 
 
 def test_a_data_set_without_a_success_is_refused(tiny_run, mixed_paths, tmp_path, monkeypatch):
-    monkeypatch.setattr(Dataset, "select", lambda self, tasks=None, *, successful=True: [])
+    monkeypatch.setattr(Dataset, "select", lambda self, tasks=None, *, successful=True: np.flatnonzero([]))
     with pytest.raises(PraxiaError, match=rf"at least one episode of {mixed_paths[0]}, got none"):
         fit(tiny_run, mixed_paths, tmp_path / "run")

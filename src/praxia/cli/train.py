@@ -1,4 +1,4 @@
-"""`praxia train RECIPE --data DIR[,DIR...] --out RUN [--resume]`, with every field of the recipe as an option."""
+"""`praxia train RECIPE --data DIR[,DIR]|MIX.json --out RUN [--resume]`, with every field of the recipe as an option."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +16,13 @@ __all__ = ["run"]
 def run(arguments: list[str]) -> dict[str, Any]:
     """Train, and return what `train.engine.train` returns."""
     if not arguments or arguments[0].startswith("-"):
-        print("usage: praxia train RECIPE --data DIR[,DIR...] --out RUN [--resume] [options of the recipe]")
+        print("usage: praxia train RECIPE --data DIR[,DIR...]|MIX.json --out RUN [--resume] [options of the recipe]")
         print("`praxia recipes` lists the recipes; `praxia train RECIPE --help` lists a recipe's options.")
         raise SystemExit(0 if "--help" in arguments or "-h" in arguments else 2)
     name, rest = arguments[0], arguments[1:]
     configured = lookup("recipes", RECIPES, name, kind="recipe", listing="praxia recipes")()
 
+    from praxia.data.mixing.file import find_mix
     from praxia.train.config import TrainRun
     from praxia.train.engine import train
 
@@ -31,7 +32,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
         recipe: Annotated[TrainRun, tyro.conf.arg(name="")] = configured
         data: str
-        """The data set's folder; several with commas between them train one policy, for all their bodies."""
+        """The data set's folder; several with commas between them train one policy, for all their bodies. Or a mixture
+        file (.json): see `praxia data mix --help`."""
         out: Path
         """The folder of this run: policy, metrics and state."""
         questions: Path | None = None
@@ -52,7 +54,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
         result = train(
             options.recipe,
-            [Path(path) for path in options.data.split(",")],
+            find_mix(options.data),
             options.out,
             recipe=name,
             command=command_line("train", arguments),

@@ -72,7 +72,7 @@ def chunk_statistics(parts: Sequence[Windows], relative: Mapping[str, Relative])
         told = relative.get(part.embodiment.name)
         into = found.setdefault(part.embodiment.name, Statistics())
         for rows in _runs(len(part), max(1, MAX_ACTIONS // part.window.horizon)):
-            samples = part.read(rows)
+            samples = part.read(rows, pictures=False)
             assert samples.action is not None
             assert samples.action_valid is not None
             chunks = samples.action if told is None else told.encode(samples.action, samples.state[:, -1])

@@ -21,11 +21,10 @@ from praxia.core.errors import MismatchError, PraxiaError, TrainingError, expect
 from praxia.core.files import write_whole
 from praxia.core.keys import seed
 from praxia.core.types import Embodiment
-from praxia.data.action_chunks import action_chunks, blind_windows, chunk_statistics
-from praxia.data.dataset import Dataset
+from praxia.data.action_chunks import chunk_statistics, chunks_of
+from praxia.data.mixing.mix import Mix
 from praxia.data.mixture import Mixture
 from praxia.data.questions import read_questions
-from praxia.data.windows import Windows
 from praxia.nn.ema import Ema
 from praxia.nn.types import Batch, Pretrained, Shapes
 from praxia.policies.composed import ComposedModel, Held
@@ -49,7 +48,7 @@ QUESTION_PX = 224
 
 def train(
     run: TrainRun,
-    data: Sequence[Path],
+    data: Mix | Sequence[Path],
     out: Path,
     *,
     recipe: str,
@@ -59,7 +58,7 @@ def train(
     resume: bool = False,
     report: Report | None = None,
 ) -> dict[str, Any]:
-    """Train `run` on the data sets at `data`, write the policy to `out/policy`, and return what was done.
+    """Train `run` on the mixture or the data sets `data`, write the policy to `out/policy`, and return what was done.
 
     Returns {checkpoint, steps, resumed_from, samples_per_s, weights_sha256}. `report(step, metrics)` is called at
     every logged step. `questions` is a file of pictures with questions (`data.questions`), answered by the encoder's
@@ -77,22 +76,23 @@ def train(
     strategy = "ddp_find_unused_parameters_true" if _num_processes() > 1 else "auto"
     fabric = Fabric(accelerator="auto", devices=_num_processes(), precision=_precision(run), strategy=strategy)
     fabric.launch()
-    datasets = [Dataset(path) for path in data]
-    windows = Mixture([Windows(one, run.window, one.select(successful=run.only_success)) for one in datasets])
+    mix = data if isinstance(data, Mix) else Mix.of(data)
+    windows = mix.open(run.window, successful=run.only_success)
     asked = read_questions(questions) if questions else None
     origin = read_origin(start_from, run, windows.embodiments) if start_from else None
     description = {
         "recipe": recipe,
         "config": part_to_json(run),
         "command": command,
-        "data": [{"path": str(one.root), "content_sha256": one.content_sha256} for one in datasets],
+        "data": [{"path": str(one.root), "content_sha256": one.dataset.content_sha256} for one in windows.parts],
+        "mixture": mix.to_json(),
         "questions": asked.to_json() if asked else None,
         "seed": run.train.seed,
         "start_from": origin and origin.to_json(),
     }
-    transforms = origin.transforms if origin else _fit_transforms(run, datasets, windows.embodiments)
+    transforms = origin.transforms if origin else _fit_transforms(run, windows)
     shapes = _shapes(run, windows.embodiments, transforms)
-    model_config = origin.model if origin else run.model.fit(lambda: _chunks(run, datasets, transforms))
+    model_config = origin.model if origin else run.model.fit(lambda: chunks_of(windows, transforms)[0])
     config = PolicyConfig(model_config, shapes, transforms, windows.embodiments, run.window, description)
     ask = Asked(asked, run.train.num_questions, QUESTION_PX) if asked else None
     source = Source(windows, transforms, shapes, run.train.seed, run.train.batch_size, ask)
@@ -109,29 +109,22 @@ def train(
     return {"checkpoint": str(out / "policy"), **result}
 
 
-def _fit_transforms(run: TrainRun, datasets: Sequence[Dataset], bodies: Sequence[Embodiment]) -> Transforms:
+def _fit_transforms(run: TrainRun, windows: Mixture) -> Transforms:
+    bodies = windows.embodiments
     transforms = Transforms.fit(
-        ([one.stats for one in datasets if one.embodiment.name == body.name] for body in bodies),
-        [text for one in datasets for text in one.instructions],
+        ([one.stats for one in windows.parts if one.embodiment.name == body.name] for body in bodies),
+        [text for one in windows.parts for text in one.dataset.instructions],
         run.model.words(run.window.num_images),
     )
     relative = {body.name: own for body, own in zip(bodies, run.relatives(bodies), strict=True) if own is not None}
     if not relative:
         return transforms
-    seen = chunk_statistics(blind_windows(_selected(run, datasets), run.window.horizon), relative)
+    seen = chunk_statistics(windows.parts, relative)
     told = (
         one.told_by(relative[body.name], seen[body.name].describe()) if body.name in relative else one
         for body, one in zip(bodies, transforms.bodies, strict=True)
     )
     return replace(transforms, bodies=tuple(told))
-
-
-def _chunks(run: TrainRun, datasets: Sequence[Dataset], transforms: Transforms) -> np.ndarray:
-    return action_chunks(_selected(run, datasets), run.window.horizon, transforms)[0]
-
-
-def _selected(run: TrainRun, datasets: Sequence[Dataset]) -> list[tuple[Dataset, np.ndarray]]:
-    return [(one, one.select(successful=run.only_success)) for one in datasets]
 
 
 def _shapes(run: TrainRun, bodies: Sequence[Embodiment], transforms: Transforms) -> Shapes:
@@ -184,9 +177,19 @@ def _claim(out: Path, description: dict[str, Any], resume: bool) -> None:
         raise PraxiaError(f"{out} was begun with another start_from; resume with the same as {before['command']!r}")
     # A run of the time before mixtures names its one data set without a list.
     data = before["data"] if isinstance(before["data"], list) else [before["data"]]
-    if [one["content_sha256"] for one in data] != [one["content_sha256"] for one in description["data"]]:
+    if [_content(one) for one in data] != [_content(one) for one in description["data"]]:
         paths = ",".join(one["path"] for one in data)
         raise PraxiaError(f"{out} was begun on other data (--data {paths}); train anew with another --out")
+    if before.get("mixture") != description["mixture"]:
+        raise PraxiaError(
+            f"{out} was begun with another mixture of the same data; resume with the same --data as "
+            f"{before['command']!r}, unaltered, or train anew with another --out"
+        )
+
+
+def _content(data: dict[str, Any]) -> str:
+    """What a data set is known by: its hash, or the place of one that has none."""
+    return data["content_sha256"] or data["path"]
 
 
 def _fit(

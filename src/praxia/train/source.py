@@ -66,7 +66,7 @@ class Source:
 
     def samples_of(self, step: int) -> np.ndarray:
         """The window numbers of the batch at `step`: a pure function of (seed, step)."""
-        return batch_indices(self.seed, step, self.batch_size, len(self.windows))
+        return self.windows.batch(self.seed, step, self.batch_size)
 
     def batch(self, step: int, rank: int, world_size: int) -> tuple[Batch, Batch | None]:
         """This process's share of the batch at `step`, and of its questions if there are any."""

@@ -125,6 +125,15 @@ def test_without_its_data_a_checkpoint_is_not_silently_fine(policy, data, tmp_pa
     assert "is no longer what it was trained on" in fly(other, BENCHMARK, FAMILY)["replay"][1]
 
 
+def test_what_was_recorded_is_not_compared_where_a_mixture_read_it_otherwise(policy, data):
+    known = [{"path": str(data.root), "content_sha256": data.content_sha256}]
+    renamed = {"parts": [{"cameras": {"front": "top"}}]}
+    mixed = replace(policy, provenance={"data": known, "mixture": renamed})
+    ok, detail = fly(mixed, BENCHMARK, FAMILY)["recorded-frames"]
+    assert ok is None
+    assert "with other names, sizes or at another rate" in detail
+
+
 def test_damaged_data_refuses(policy, data, tmp_path):
     shutil.copytree(data.root, tmp_path / "copy")
     (file,) = (tmp_path / "copy" / "data").glob("*/*.parquet")

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECKS", "preflight"]
 
+# What a mixture says where its data sets are read otherwise than they were recorded: nothing here compares with them.
+READ_OTHERWISE = {"rate_hz", "sizes", "cameras", "fields"}
+
 CHECKS: dict[str, Callable[[Subject], Finding]] = {
     "names-and-units": names_and_units_fit,
     "golden-frame": golden_frame_matches,
@@ -90,6 +93,7 @@ def _find_data(policy: "PolicyConfig", given: Path | None, body: str) -> tuple[D
     if given is not None:
         return Dataset(given), ""
     reasons = []
+    mixture = policy.provenance.get("mixture") or {}
     for known in policy.provenance.get("data", ()):
         try:
             found = Dataset(known["path"])
@@ -100,6 +104,8 @@ def _find_data(policy: "PolicyConfig", given: Path | None, body: str) -> tuple[D
             reasons.append(f"{known['path']} is no longer what it was trained on")
         elif found.embodiment.name != body:
             reasons.append(f"{known['path']} is of {found.embodiment.name!r}")
+        elif READ_OTHERWISE & {*mixture, *(key for part in mixture.get("parts", ()) for key in part)}:
+            reasons.append(f"{known['path']} was mixed in with other names, sizes or at another rate")
         else:
             return found, ""
     return None, f"no training data ({'; '.join(reasons) or 'the checkpoint names none'}); give it with --data DIR"
