@@ -11,7 +11,10 @@ Write in real time, frame by frame (robots, teleoperation):
 Read (the train, results and cli rooms):
     `dataset.Dataset(root)`                      episodes, statistics, columns, frames; `verify()` hashes every file
     `windows.Windows(dataset, window, episodes)` `len()`, `read(indices) -> Samples`, batched
-    `order.batch_indices(seed, step, size, num)` which windows step `step` reads
+    `mixing.file.find_mix(data)`                 what `--data` names, as a `mixing.mix.Mix`: data sets, how, how often
+    `Mix.open(window) -> mixture.Mixture`        their windows as one: `batch(seed, step, size)`, `read(indices)`
+    `mixing.preview.preview(mix, window, ...)`   what `praxia data mix` prints: what a step will see
+    `order`                                      which windows step `step` reads
     `summary.info(root)`                         what `praxia info DIR` prints
 
 Exchange: `exchange` imports the data sets of ACT/ALOHA, robomimic and Diffusion Policy, and exports to the first two.

@@ -13,6 +13,7 @@ VERBS = {
     "import": "bring in a data set of ACT/ALOHA, robomimic or Diffusion Policy, and compare it with its source",
     "export": "write a data set as robomimic or ALOHA HDF5",
     "view": "a page of its episodes: pictures, actions and states in step",
+    "mix": "what a training step will see of data sets that are mixed",
 }
 
 

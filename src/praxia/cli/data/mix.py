@@ -1,0 +1,116 @@
+"""`praxia data mix MIX.json|DIR[,DIR...]`."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import tyro
+
+from praxia.cli.console import STDERR, print_summary
+from praxia.core.errors import PraxiaError
+
+__all__ = ["run"]
+
+FILE = """A mixture file, in which only "parts" and "data" are needed; folders are relative to it:
+
+{"rate_hz": 15,                               steps a second; needed where the data sets have several rates
+ "temperature": 2,                            shares go with windows^(1/2); or a "weight" for every part
+ "sizes": {"front": [224, 224]},              height and width, with black bars where the aspect differs
+ "parts": [
+  {"data": "gantry", "weight": 2, "tasks": ["push"], "episodes": [0, 1],
+   "body": "gantry",                          another name for the embodiment
+   "cameras": {"front": "top", "wrist": null},  our name: its name; null: it has none, so black and not valid
+   "fields": {"state": {"hand": "ee_pos"},    our name: its name
+              "action": [{"name": "move", "size": 3, "kind": "delta", "unit": "m"}]}}]}   or declare them all
+"""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What a training step will see of data sets that are mixed. Nothing is trained."""
+
+    data: tyro.conf.Positional[str]
+    """A mixture file (.json), or data sets' folders with commas between them."""
+    recipe: str | None = None
+    """The window, batch size, steps, seed and choice of episodes of this recipe."""
+    window: str | None = None
+    """The window as JSON, {"moments": {"image.front": [-1, 0], "state": [0]}, "horizon": 16}, instead of a recipe's.
+    Without either: the present moment and 16 actions."""
+    steps: int | None = None
+    """How many training steps; the recipe's, or 1000."""
+    batch_size: int | None = None
+    """How many rows a step has; the recipe's, or 64."""
+    pictures: bool = False
+    """Read the pictures of the first batch too."""
+    json: bool = False
+    """Print one JSON object on stdout."""
+
+
+def run(arguments: list[str]) -> dict[str, Any]:
+    """Preview a mixture, and return what `data.mixing.preview.preview` returns."""
+    options = tyro.cli(Arguments, args=arguments, prog="praxia data mix", description=f"{Arguments.__doc__}\n\n{FILE}")
+
+    from praxia.core.errors import expect_positive
+    from praxia.data.mixing.file import find_mix
+    from praxia.data.mixing.preview import present_window, preview
+
+    mix = find_mix(options.data)
+    plan: dict[str, Any] = {"steps": 1000, "batch_size": 64}
+    if options.recipe is not None:
+        window, plan = _of_recipe(options.recipe)
+    else:
+        window = present_window(mix)
+    if options.window is not None:
+        window = _window(options.window)
+    given = {"steps": options.steps, "batch_size": options.batch_size}
+    plan.update({name: value for name, value in given.items() if value is not None})
+    expect_positive(steps=plan["steps"], **{"batch-size": plan["batch_size"]})
+    found = preview(mix, window, **plan, pictures=options.pictures)
+    _print(found)
+    return found
+
+
+def _of_recipe(name: str) -> tuple[Any, dict[str, Any]]:
+    from praxia.core.registry import lookup
+    from praxia.recipes import RECIPES
+
+    run = lookup("recipes", RECIPES, name, kind="recipe", listing="praxia recipes")()
+    options = run.train
+    plan = {"steps": options.steps, "batch_size": options.batch_size, "seed": options.seed}
+    return run.window, {**plan, "successful": run.only_success}
+
+
+def _window(text: str) -> Any:
+    from praxia.core.types import Window
+
+    try:
+        return Window.from_json(json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PraxiaError(
+            'expected --window \'{"moments": {"image.front": [-1, 0], "state": [0]}, "horizon": 16}\', got '
+            f"{text!r} "
+            f"({type(error).__name__}: {error})"
+        ) from None
+
+
+def _print(found: dict[str, Any]) -> None:
+    """The parts as lines, then the batch."""
+    for part in found["parts"]:
+        rate = f"{part['rate_hz']:g} Hz" + (f" as {found['rate_hz']:g} Hz" if part["resampled"] else "")
+        STDERR.print(
+            f"  {part['share']:6.1%}  {part['data']}: {part['body']}, {rate}, {part['episodes']} episodes, "
+            f"{part['windows']} windows read {part['epochs']:.2f} times",
+            highlight=False,
+            markup=False,
+        )
+        for name, camera in part["cameras"].items():
+            seen = (
+                "none: black, not valid"
+                if camera is None
+                else f"{camera['from']} {camera['size']} as {camera['read_as']}"
+            )
+            STDERR.print(f"          {name}: {seen}", highlight=False, markup=False)
+        for what in ("state", "action"):
+            named = ", ".join(f"{one['name']} {one['dims']}" for one in part[what])
+            STDERR.print(f"          {what}: {named}", highlight=False, markup=False)
+    print_summary(found["batch"])
