@@ -46,13 +46,17 @@ class WeightedOrder:
         assert len(sizes) == len(weights)
         assert min(sizes) > 0
         assert min(weights) > 0
-        self.sizes = sizes
+        self.sizes, self.weights = sizes, weights
         self.round = max(ROUND, -(-sum(weights) // min(weights)))
         # Python's integers, because positions times weights can pass 64 bits.
         self._up_to = [sum(weights[: part + 1]) for part in range(len(weights))]
         self._first = np.cumsum([0, *sizes[:-1]])
         self._rounds: dict[int, tuple[tuple[int, int], np.ndarray, np.ndarray]] = {}
         self._walks: dict[tuple[int, int], tuple[tuple[int, int], np.ndarray]] = {}
+
+    def __reduce__(self) -> tuple[type["WeightedOrder"], tuple[tuple[int, ...], tuple[int, ...]]]:
+        """Another process has a cache of its own."""
+        return WeightedOrder, (self.sizes, self.weights)
 
     def begun(self, rounds: int) -> Int64[np.ndarray, " P"]:
         """How many of the positions before round `rounds` are each part's."""

@@ -76,6 +76,10 @@ class Windows:
     def __len__(self) -> int:
         return len(self._now)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process reads the data set anew."""
+        return Windows, (self.dataset, self.window, self.episodes, self.view)
+
     @cached_property
     def stats(self) -> dict[str, dict[str, Any]]:
         """Statistics of the state and of single actions, as read: {"observation.state": ..., "action": ...}.

@@ -1,3 +1,4 @@
+import pickle
 from dataclasses import replace
 from fractions import Fraction
 
@@ -70,6 +71,16 @@ def test_every_window_through_shuffles_weights_rates_sizes_and_names(mixture, sy
     assert samples.images["front"].shape == (16, 2, 96, 72, 3)
     assert samples.images["wrist"].shape == (16, 1, 48, 80, 3)
     assert len(seen) == len(mixture)
+
+
+def test_another_process_would_read_the_same(mixture):
+    indices = mixture.batch(1, 77, 8)
+    samples = mixture.read(indices)
+    sent = pickle.loads(pickle.dumps(mixture))  # noqa: S301 - our own
+    np.testing.assert_array_equal(sent.batch(1, 77, 8), indices)
+    again = sent.read(indices)
+    np.testing.assert_array_equal(again.action, samples.action)
+    np.testing.assert_array_equal(again.images["front"], samples.images["front"])
 
 
 def test_bodies_say_what_a_policy_of_this_mixture_acts_on(mixture, body):
