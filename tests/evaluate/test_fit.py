@@ -35,6 +35,14 @@ def test_on_purpose_it_decides_for_another_body_with_the_same_fields(policy):
     check_fit(ready, BENCHMARK, new)
 
 
+def test_a_body_that_had_no_such_camera_in_training_needs_none():
+    blind = replace(SMALL_BODY, cameras=())
+    policy = make_policy(replace(make_config_of_two(), embodiments=(BODY, blind)))
+    ready = bound(policy, replace(BENCHMARK, cameras=("wrist",)), blind)
+    check_fit(ready, replace(BENCHMARK, cameras=("wrist",)), blind)
+    assert ready.window.cameras == ()
+
+
 def test_as_something_it_was_not_trained_on_is_answered_with_the_nearest(policy):
     with pytest.raises(UnknownName, match="'smal'; nearest: small"):
         bound(policy, BENCHMARK, replace(SMALL_BODY, name="new"), "smal")

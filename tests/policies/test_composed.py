@@ -49,6 +49,20 @@ def test_a_short_history_repeats_its_oldest_moment_which_does_not_count():
     assert not np.array_equal(samples.state[1, 0], samples.state[1, 1])
 
 
+def test_a_camera_that_a_body_had_not_in_training_is_neither_asked_for_nor_seen():
+    config = make_config_of_two()
+    blind = replace(SMALL_BODY, cameras=())
+    policy = make_policy(replace(config, embodiments=(BODY, blind))).bind(blind)
+    assert (policy.window.cameras, policy.bind(BODY).window) == ((), config.window)
+    query = make_query("a", 4, state_dim=1)
+    unseen = replace(query, history=tuple(replace(one, images={}) for one in query.history))
+    black = {"front": np.zeros((16, 16, 3), np.uint8)}
+    darkened = replace(query, history=tuple(replace(one, images=black) for one in query.history))
+    seeing = make_policy(config).bind(SMALL_BODY)
+    chunks = [one.act([asked], None)[0][0].chunk for one, asked in ((policy, unseen), (seeing, darkened))]
+    np.testing.assert_array_equal(*chunks)
+
+
 def test_a_head_that_needs_what_the_encoder_does_not_give_is_refused_in_one_line(monkeypatch):
     from praxia_testing import make_shapes
 

@@ -6,7 +6,7 @@ Actions are continuous and in the embodiment's declared units at every door.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -137,6 +137,11 @@ class Window:
     def history(self) -> int:
         """How many past observations must be kept beside the newest one."""
         return max((-min(offsets) for offsets in self.moments.values()), default=0)
+
+    def of(self, body: Embodiment) -> "Window":
+        """Without the cameras that `body` does not have."""
+        absent = {f"image.{camera}" for camera in self.cameras} - {f"image.{camera.name}" for camera in body.cameras}
+        return replace(self, moments={name: at for name, at in self.moments.items() if name not in absent})
 
     def to_json(self) -> dict[str, Any]:
         return {"moments": {name: list(at) for name, at in self.moments.items()}, "horizon": self.horizon}
@@ -369,7 +374,7 @@ class Samples:
     `images` are [B, T, Y, X, 3]; each modality has its own T, and each camera its own Y and X.
 
     Moments before an episode's first step repeat the first and are not valid; actions after its last step repeat
-    the last and are not valid.
+    the last and are not valid. Pictures of a camera that a row's body does not have are black and not valid.
 
     `embodiment` numbers each row's body in a list that travels with the samples' source: a mixture's, a policy's. Dims
     of state and action that a row's body does not have are zero.

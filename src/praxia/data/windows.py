@@ -164,9 +164,3 @@ def _expect_modalities(dataset: Dataset, window: Window, view: View, body: Embod
             "Choose another recipe, record with that camera, or say in a mixture file which camera that is: "
             '"cameras": {"front": "top", "wrist": null}, where null is none'
         )
-    unsized = [name for name in window.cameras if view.source_of(name) is None and name not in view.sizes]
-    if unsized:
-        raise MismatchError(
-            f'no data set has camera {unsized[0]!r}, so its size is unknown: give it in the mixture file, "sizes": '
-            f'{{"{unsized[0]}": [64, 64]}}, or choose another recipe'
-        )

@@ -50,7 +50,7 @@ def matching(policy: Trained, benchmark: Benchmark, body: Embodiment, bind_as: s
     name = bind_as or body.name
     if name not in trained:
         _refuse(" and ".join(map(repr, trained)), benchmark, body)
-    _expect_same(trained[name], body, policy.window.cameras, benchmark)
+    _expect_same(trained[name], body, policy.window.of(trained[name]).cameras, benchmark)
     return name
 
 

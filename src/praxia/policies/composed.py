@@ -133,7 +133,8 @@ class LearnedPolicy:
     Holds weights only; the carry is empty because the model sees its whole window in the query. Noise is drawn on
     the CPU, keyed by (episode, step), so it does not depend on who else is in the batch.
 
-    `embodiments` are the bodies it was trained on. Of several, `bind` says for which one it decides.
+    `embodiments` are the bodies it was trained on. Of several, `bind` says for which one it decides; `window` is then
+    without cameras that this one did not have in training, which the network sees black and not valid, as it did there.
     """
 
     privileged = False
@@ -145,6 +146,7 @@ class LearnedPolicy:
         self.transforms = transforms
         self.embodiments = embodiments
         self.window = window
+        self._seen = window
         self.device = next(model.parameters()).device
         # The body it decides for, and whose weights and normalisers it uses for it.
         self._bound = (embodiments[0], 0) if len(embodiments) == 1 else None
@@ -172,6 +174,7 @@ class LearnedPolicy:
             raise UnknownName("embodiment of this policy", name, trained, "praxia info POLICY")
         bound = copy(self)
         bound._bound = (body, trained.index(name))
+        bound.window = self._seen.of(self.embodiments[trained.index(name)])
         return bound
 
     def _binding(self) -> tuple[Embodiment, int]:
@@ -186,7 +189,8 @@ class LearnedPolicy:
     @torch.inference_mode()
     def act(self, queries: Sequence[Query], carry: None) -> tuple[list[Decision], None]:
         _, body = self._binding()
-        samples = self.transforms.encode(stack_queries(queries, self.window, body))
+        samples = stack_queries(queries, self.window, body)
+        samples = self.transforms.encode(with_black(samples, self._seen, self.embodiments))
         batch = to_batch(samples, self.transforms).to(self.device)
         noise = np.stack([self._noise(query) for query in queries])
         actions = self.model.sample(batch, torch.from_numpy(noise).to(self.device))
@@ -226,6 +230,20 @@ def stack_queries(queries: Sequence[Query], window: Window, body: int) -> Sample
         action=None,
         action_valid=None,
     )
+
+
+def with_black(samples: Samples, window: Window, bodies: Sequence[Embodiment]) -> Samples:
+    """With black pictures, not valid, of the window's cameras that are lacking, as large as those of `bodies`."""
+    sizes = {camera.name: (camera.height, camera.width) for body in bodies for camera in body.cameras}
+    images, image_valid = {}, {}
+    for camera in window.cameras:
+        if camera in samples.images:
+            images[camera], image_valid[camera] = samples.images[camera], samples.image_valid[camera]
+        else:
+            shape = (len(samples.state), len(window.moments[f"image.{camera}"]))
+            images[camera] = np.zeros((*shape, *sizes[camera], 3), dtype=np.uint8)
+            image_valid[camera] = np.zeros(shape, dtype=bool)
+    return replace(samples, images=images, image_valid=image_valid)
 
 
 def to_batch(samples: Samples, transforms: Transforms) -> Batch:

@@ -167,7 +167,7 @@ def test_what_does_not_fit_is_refused_with_the_key_that_settles_it(mix, changes,
     [
         (View(cameras={"front": "tpo"}), "unknown camera 'tpo'; nearest: top"),
         (View(cameras={"front": "top"}), r'asks for image.wrist.*"wrist": null'),
-        (View(cameras={"front": None, "wrist": None}), "no data set has camera 'front'"),
+        (View(cameras={"front": None, "wrist": None}), "no data set of the mixture has such a camera"),
         (replace(AS_FAST, action={"move": "ee_dleta"}), "unknown action field 'ee_dleta'; nearest: ee_delta"),
         (replace(AS_FAST, state={"grip": "ee_pos"}), "a name of its own for each state field"),
         (replace(AS_FAST, action=(Field("all", 7, "delta", "m"),)), "fields of 8 numbers in all .* got 7"),

@@ -144,9 +144,13 @@ class Mix:
         for name in self.sizes:
             if name not in known and not any(name in view.cameras for view in views):
                 raise UnknownName("camera of sizes", name, known, "praxia data mix DIR[,DIR...]")
-        sized = {**known, **self.sizes}
-        absent = [{name for name in window.cameras if view.source_of(name) is None} & set(sized) for view in views]
+        for name in window.cameras:
+            if name not in known and all(view.source_of(name) is None for view in views):
+                raise MismatchError(
+                    f"the window asks for image.{name}, and no data set of the mixture has such a camera; "
+                    "choose another recipe"
+                )
         return [
-            replace(view, sizes={**self.sizes, **{name: sized[name] for name in lacking}})
-            for view, lacking in zip(views, absent, strict=True)
+            replace(view, sizes={**self.sizes, **{name: known[name] for name in known if view.source_of(name) is None}})
+            for view in views
         ]

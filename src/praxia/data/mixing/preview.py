@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -24,11 +25,9 @@ BECOMES = {"delta": "summed", "velocity": "mean", "torque": "mean"}
 
 def present_window(mix: Mix, horizon: int = 16) -> Window:
     """The present moment of the state and of every camera that all parts have or say that they have not."""
-    names: list[list[str]] = []
-    for part in mix.parts:
-        body = part.view.embodiment(Dataset(part.data))
-        names.append([*(camera.name for camera in body.cameras), *part.view.cameras])
-    shared = [name for name in dict.fromkeys(names[0]) if all(name in others for others in names)]
+    had = [[one.name for one in part.view.embodiment(Dataset(part.data)).cameras] for part in mix.parts]
+    known = [[*names, *part.view.cameras] for names, part in zip(had, mix.parts, strict=True)]
+    shared = [name for name in dict.fromkeys(chain(*had)) if all(name in names for names in known)]
     return Window({"state": (0,), **{f"image.{name}": (0,) for name in shared}}, horizon)
 
 
@@ -138,6 +137,6 @@ def _batch(mixture: Mixture, samples: Samples) -> dict[str, Any]:
 
 
 def _pictures_shape(mixture: Mixture, camera: str, valid: np.ndarray) -> list[int]:
-    sizes = [(one.height, one.width) for body in mixture.embodiments for one in body.cameras if one.name == camera]
-    height, width = sizes[0] if sizes else mixture.parts[0].view.sizes[camera]
+    cameras = (one for body in mixture.embodiments for one in body.cameras)
+    height, width = next((one.height, one.width) for one in cameras if one.name == camera)
     return [*valid.shape, height, width, 3]

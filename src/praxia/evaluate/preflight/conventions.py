@@ -23,7 +23,7 @@ MIN_CORRELATION, MIN_MOTION = 0.2, 0.02
 def names_and_units_fit(subject: Subject) -> Finding:
     """State, action, rate and cameras mean to the policy what they mean to the benchmark. Raises as `matching`."""
     name = matching(subject.policy, subject.benchmark, subject.body, subject.bind_as)
-    cameras = ", ".join(subject.policy.window.cameras) or "no camera"
+    cameras = ", ".join(subject.cameras) or "no camera"
     return Finding(True, f"it decides as {name!r}, at {subject.body.control_hz:g} Hz, looking at {cameras}")
 
 

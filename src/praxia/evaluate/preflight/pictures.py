@@ -26,7 +26,7 @@ Picture = UInt8[np.ndarray, "Y X 3"]
 def golden_frame_matches(subject: Subject) -> Finding:
     """The family's known picture is drawn here as it was where it was stored: bit for bit, or nearly."""
     family = subject.family
-    if not subject.policy.window.cameras:
+    if not subject.cameras:
         return Finding(None, "the policy looks at no camera, so nothing will be drawn for it")
     if family.golden is None:
         return Finding(None, f"no golden picture is stored for {family.name}: give its Family one (envs/family.py)")
@@ -42,7 +42,7 @@ def recorded_frames_match(subject: Subject) -> Finding:
 
     Those of the data set went through a video codec, so bits always differ.
     """
-    data, cameras = subject.data, subject.policy.window.cameras
+    data, cameras = subject.data, subject.cameras
     if not cameras:
         return Finding(None, "the policy looks at no camera, so nothing will be drawn for it")
     if data is None:

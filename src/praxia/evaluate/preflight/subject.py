@@ -82,6 +82,12 @@ class Subject:
         return next(((body, transforms) for body, transforms in bodies if body.name == name), None)
 
     @property
+    def cameras(self) -> tuple[str, ...]:
+        """What the policy looks at when it decides for this body."""
+        window = self.policy.window
+        return window.cameras if self.trained is None else window.of(self.trained[0]).cameras
+
+    @property
     def sample(self) -> Benchmark:
         """The benchmark with a sample of its tasks."""
         return replace(self.benchmark, tasks=tuple(spread(self.benchmark.tasks, NUM_TASKS)), groups={})
