@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from flights import fly, record, trained_on
 
+from praxia.core.types import Camera
 from praxia.envs import ENVS, find_family
 from praxia.envs.family import Golden
 from praxia.evaluate.benchmarks import find_benchmark
@@ -82,7 +83,10 @@ def test_data_of_another_size_or_without_the_camera_is_refused(policy):
     found = fly(policy, replace(BENCHMARK, size=96), FAMILY)
     assert found["recorded-frames"] == (False, found["recorded-frames"][1])
     assert "has another size" in found["recorded-frames"][1]
-    looking = replace(policy, window=replace(policy.window, moments={"state": (0,), "image.side": (0,)}))
+    (body,) = policy.embodiments
+    beside = replace(body, cameras=(*body.cameras, Camera("side", 64, 64)))
+    window = replace(policy.window, moments={"state": (0,), "image.side": (0,)})
+    looking = replace(policy, window=window, embodiments=(beside,))
     assert "has no camera 'side'" in fly(looking, BENCHMARK, FAMILY)["recorded-frames"][1]
 
 
