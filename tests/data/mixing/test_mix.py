@@ -8,7 +8,6 @@ import pytest
 from praxia.core.errors import DataError, MismatchError, PraxiaError, UnknownName
 from praxia.core.types import Camera, Field, Window
 from praxia.data.dataset import Dataset
-from praxia.data.letterbox import inner
 from praxia.data.mixing.mix import Mix, Part
 from praxia.data.mixing.view import View
 from praxia.data.mixture import Mixture
@@ -33,7 +32,11 @@ def mixture(mix):
 
 def spelled_inside(synthetic, picture, own):
     """What the middle of a letterboxed picture spells; what is around it must be black."""
-    rows, columns = inner(own, picture.shape[:2])
+    scale = min(whole / side for whole, side in zip(picture.shape, own, strict=False))
+    filled = [round(side * scale) for side in own]
+    rows, columns = (
+        slice((whole - part) // 2, (whole + part) // 2) for whole, part in zip(picture.shape, filled, strict=False)
+    )
     around = picture.copy()
     around[rows, columns] = 0
     assert not around.any()

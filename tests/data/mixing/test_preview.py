@@ -7,7 +7,7 @@ import pytest
 from praxia.cli.data.mix import run
 from praxia.core.errors import PraxiaError
 from praxia.core.types import Window
-from praxia.data.dataset import Dataset
+from praxia.data.frames import Footage
 from praxia.data.mixing.file import read_mix
 
 
@@ -31,7 +31,7 @@ def path(fast, slow, tmp_path):
 
 
 def test_it_says_what_a_step_will_see_and_touches_no_picture(path, monkeypatch):
-    monkeypatch.setattr(Dataset, "frames", None)
+    monkeypatch.setattr(Footage, "read", None)
     found = run([path, "--steps", "50", "--batch-size", "128", "--json"])
     json.dumps(found)
     fast, slow = found["parts"]
