@@ -66,3 +66,24 @@ def test_files_of_other_settings_are_not_joined(tmp_path):
     files = [written(tmp_path, f"{i}.mp4", encode(scene(3)[:, :size], 80.0)) for i, size in enumerate((64, 32))]
     with pytest.raises(AssertionError, match="encoded with other settings"):
         concatenate(files, io.BytesIO(), 80.0)
+
+
+def test_streams_that_pyav_decodes_by_another_library_are_joined(tmp_path):
+    """AV1: its decoder, libdav1d, has no encoder of that name to copy the settings of a stream into."""
+    files = []
+    for number in range(2):
+        with av.open(str(tmp_path / f"{number}.mp4"), "w") as container:
+            stream = container.add_stream("libsvtav1", rate=30, options={"g": "2", "crf": "30", "preset": "12"})
+            stream.height, stream.width, stream.pix_fmt = 64, 64, "yuv420p"
+            for picture in scene(3 + number, number):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            container.mux(stream.encode())
+        files.append(tmp_path / f"{number}.mp4")
+    target = io.BytesIO()
+    assert concatenate(files, target, 30.0) == 7
+    alone, joined = [], []
+    for found, paths in ((alone, files), (joined, [written(tmp_path, "all.mp4", target.getvalue())])):
+        for path in paths:
+            with av.open(str(path)) as container:
+                found += [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    np.testing.assert_array_equal(joined, alone)

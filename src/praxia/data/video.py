@@ -65,7 +65,7 @@ def concatenate(sources: Sequence[Path], target: io.BufferedIOBase, fps: float) 
             with av.open(str(source)) as opened:
                 template = opened.streams.video[0]
                 if stream is None:
-                    stream = container.add_stream_from_template(template)
+                    stream = container.add_stream_from_template(template, opaque=True)
                     stream.time_base = tick
                     settings = template.codec_context.extradata
                 assert template.codec_context.extradata == settings, f"{source} was encoded with other settings"
