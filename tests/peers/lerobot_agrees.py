@@ -1,159 +1,124 @@
 """Does the `lerobot` package read what we write as we read it, and do we read what it writes?
 
-    python tests/peers/lerobot_agrees.py [--venv build/lerobot-venv]
+    python tests/peers/lerobot_agrees.py [--venv build/lerobot-venv] [--long]
 
 A command, not a test of the suite: on first use it installs a stock `lerobot` (8 GB with its CUDA torch; it runs on a
-CPU) into an environment of its own. Prints one JSON verdict; exit code 0 if everything agrees.
+CPU) into an environment of its own. Every data set, whoever wrote it, is compared in the same way: columns, windows
+and their padding exactly, pictures with the other's decoding and by what is written in them (camera, episode, frame).
+
+`ours-av1` has AV1 as lerobot encodes it, put where our recorder's own video would be, and joined by us. `v21-...` are
+data sets in the layout before v3.0: our reading of them is compared with lerobot's of what its own script converts them
+to, and `...-converted` with ours of that. --long adds 500 episodes that lerobot wrote into one file.
+
+Prints one JSON verdict, by data set; exit code 0 if everything agrees.
 """
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
-import venv
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import av
 import numpy as np
+from lerobot_compare import ASKED, IMAGES, compare, synthetic
+from lerobot_environment import FOLDER, peer, run_inside
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "data"))
+from praxia.core.errors import PraxiaError
+from praxia.data import merge, staging
+from praxia.data.compact import compact
+from praxia.data.recording import begin
+from praxia.data.staging import stage_episode
+from praxia.data.video import encode
 
-import synthetic  # noqa: E402
-
-from praxia.core.types import Window  # noqa: E402
-from praxia.data import merge  # noqa: E402
-from praxia.data.compact import compact  # noqa: E402
-from praxia.data.dataset import Dataset  # noqa: E402
-from praxia.data.recording import begin  # noqa: E402
-from praxia.data.staging import stage_episode  # noqa: E402
-from praxia.data.windows import Windows  # noqa: E402
-
-LEROBOT = "lerobot==0.4.4"
-EPISODES = 24
-TOLERANCE = 4  # grey levels: two conversions from YUV to RGB may round differently
-MOMENTS = {"image.front": (-2, -1, 0), "image.wrist": (0,), "state": (-3, 0)}
-HORIZON = 6
-KEYS = {
-    "image.front": "observation.images.front",
-    "image.wrist": "observation.images.wrist",
-    "state": "observation.state",
-}
-THEIR_LENGTHS = (7, 12, 5)
+EPISODES, LONG, FPS = 24, 500, 30
+CODECS = {"h264": "h264", "hevc": "hevc", "av1": "libsvtav1", "images": "png"}
+OURS = ("ours-one", "ours-many", "ours-av1")
+WHOLE, SMALL = (10**8, 10**8), (8_000, 20_000)  # bytes of a data and of a video file, at most
 
 
-def peer(folder: Path) -> Path:
-    """The python of the peer's environment, installed if it is not there yet."""
-    python = folder / "bin" / "python"
-    if not (folder / "installed").exists():
-        print(f"installing {LEROBOT} into {folder} (minutes, 8 GB)", file=sys.stderr)
-        venv.create(folder, with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", LEROBOT], check=True, stdout=sys.stderr)
-        (folder / "installed").write_text(LEROBOT + "\n")
-    return python
+def encode_av1(frames: np.ndarray, fps: float) -> bytes:
+    """An mp4 file with the codec and the settings of the `lerobot` package."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "video.mp4"
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("libsvtav1", round(fps), options={"g": "2", "crf": "30", "preset": "12"})
+            stream.height, stream.width = frames.shape[1:3]
+            stream.pix_fmt = "yuv420p"
+            for picture in frames:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            container.mux(stream.encode())
+        return path.read_bytes()
 
 
-def write_ours(root: Path) -> Dataset:
-    """A data set of ours, in several data and video files: their limits are lowered for it."""
-    merge.DATA_FILE_BYTES, merge.VIDEO_FILE_BYTES = 8_000, 20_000
+def write_ours(root: Path, limits: tuple[int, int], encoder: Callable[[np.ndarray, float], bytes]) -> None:
+    """A data set of ours; the limits of its files and its encoder are replaced."""
+    (merge.DATA_FILE_BYTES, merge.VIDEO_FILE_BYTES), staging.encode = limits, encoder
     begin(root, {"peer": True})
     for index in range(EPISODES):
         stage_episode(root, index, synthetic.episode(index))
     compact(root, synthetic.BODY, {"peer": True})
-    return Dataset(root)
 
 
-def compare_frames(ours: Dataset, read: dict[str, np.ndarray]) -> tuple[dict[str, bool], int]:
-    """Which features are equal, exactly, over all frames; and the largest difference of any pixel."""
-    equal, worst = {}, 0
-    for name, theirs in read.items():
-        if not name.startswith("frame/"):
-            continue
-        feature = name.removeprefix("frame/")
-        if feature == "task":
-            tasks = ours.column("task_index")[:, 0]
-            equal[feature] = theirs.tolist() == [ours.instructions[task] for task in tasks]
-        elif feature.startswith("observation.images."):
-            frames = np.asarray(ours.frames(feature.removeprefix("observation.images.")))
-            worst = max(worst, _largest(frames, theirs))
-        else:
-            mine = ours.column(feature)
-            equal[feature] = mine.dtype == theirs.dtype and np.array_equal(mine, theirs.reshape(len(theirs), -1))
-    return equal, worst
+def write_given(folder: Path, episodes: int) -> None:
+    """The synthetic episodes, for the package to write."""
+    folder.mkdir()
+    for index in range(episodes):
+        made = synthetic.episode(index)
+        arrays = {IMAGES + camera: pictures for camera, pictures in made.images.items()}
+        arrays |= {"observation.state": made.state, "action": made.action, "instruction": np.array(made.instruction)}
+        np.savez(folder / f"{index:06d}.npz", **arrays)
 
 
-def compare_windows(ours: Dataset, read: dict[str, np.ndarray]) -> tuple[dict[str, bool], int]:
-    """The same for windows: values, and padding, which is the complement of our validity."""
-    windows = Windows(ours, Window(MOMENTS, HORIZON), range(ours.num_episodes))
-    samples = windows.read(np.arange(len(windows)))
-    equal = {
-        "window/observation.state": np.array_equal(samples.state, read["window/observation.state"]),
-        "window/action": np.array_equal(samples.action, read["window/action"]),
-        "pad/observation.state": np.array_equal(~samples.state_valid, read["pad/observation.state"]),
-        "pad/action": np.array_equal(~samples.action_valid, read["pad/action"]),
+def plan(long: bool) -> dict[str, Any]:
+    """What happens inside the package's environment: what it writes, and what of all it reads."""
+    case = {"episodes": EPISODES, "fps": FPS}
+    write = {
+        f"theirs-{name}-{files}": {**case, "codec": codec, "many_files": files == "many"}
+        for name, codec in CODECS.items()
+        for files in ("one", "many")
     }
-    worst = 0
-    for camera in ours.cameras:
-        key = KEYS[f"image.{camera}"]
-        theirs = read[f"window/{key}"].reshape(samples.images[camera].shape)
-        worst = max(worst, _largest(samples.images[camera], theirs))
-        pad = read[f"pad/{key}"].reshape(samples.image_valid[camera].shape)
-        equal[f"pad/{key}"] = np.array_equal(~samples.image_valid[camera], pad)
-    return equal, worst
+    write_v21 = {f"v21-{name}": {**case, "codec": CODECS[name]} for name in ("h264", "av1", "images")}
+    read = [*OURS, *write, *(f"{name}-converted" for name in write_v21)]
+    asked = dict.fromkeys(read, ASKED)
+    if long:
+        write["theirs-av1-long"] = {**case, "episodes": LONG, "codec": CODECS["av1"], "many_files": False}
+        asked["theirs-av1-long"] = {}
+    return {"write": write, "write_v21": write_v21, "read": asked}
 
 
-def compare_theirs(root: Path, read: dict[str, np.ndarray]) -> tuple[dict[str, bool], float]:
-    """What the peer's writer wrote, through our reader; the mean difference of its lossy pictures."""
-    theirs = Dataset(root)
-    equal = {
-        "theirs/lengths": tuple(theirs.episodes.length.tolist()) == THEIR_LENGTHS,
-        "theirs/state": np.array_equal(theirs.column("observation.state"), read["theirs/state"]),
-        "theirs/action": np.array_equal(theirs.column("action"), read["theirs/action"]),
-        "theirs/instructions": theirs.episodes.instruction == ("task 0", "task 1", "task 0"),
-    }
-    cached = np.asarray(theirs.frames("top"))
-    equal["theirs/decode"] = np.array_equal(cached, theirs.decode("top", np.arange(theirs.num_frames)))
-    return equal, float(np.abs(cached.astype(float) - read["theirs/picture"]).mean())
-
-
-def _largest(mine: np.ndarray, theirs: np.ndarray) -> int:
-    return int(np.abs(mine.astype(int) - theirs).max())
+def judge(folder: Path, ask: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The comparison of each data set. One that we refuse does not agree, nor one of ours that lerobot cannot read."""
+    found = {}
+    for root in [*ask["read"], *ask["write_v21"]]:
+        name = f"{root}-converted" if root in ask["write_v21"] else root
+        try:
+            found[root] = compare(folder / root, dict(np.load(folder / "read" / f"{name}.npz")))
+            found[root]["agrees"] &= root not in OURS or not any(found[root]["unreadable_to_lerobot"].values())
+        except PraxiaError as error:
+            found[root] = {"agrees": False, "refused": str(error)}
+        print(f"{root}: {found[root]}", file=sys.stderr)
+    return found
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--venv", type=Path, default=Path("build/lerobot-venv"))
-    python = peer(parser.parse_args().venv.absolute())
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--venv", type=Path, default=FOLDER)
+    parser.add_argument("--long", action="store_true")
+    options = parser.parse_args()
+    python, ask = peer(options.venv), plan(options.long)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        ours = write_ours(folder / "ours")
-        asked = {KEYS[key]: at for key, at in MOMENTS.items()} | {"action": range(HORIZON)}
-        ask = {"windows": {key: list(at) for key, at in asked.items()}, "lengths": THEIR_LENGTHS}
-        (folder / "ask.json").write_text(json.dumps(ask))
-        offline = {"HF_HOME": str(folder / "hf"), "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
-        command = [python, HERE / "lerobot_inside.py", folder]
-        subprocess.run(command, check=True, stdout=sys.stderr, env=os.environ | offline)
-        answer, read = json.loads((folder / "answer.json").read_text()), dict(np.load(folder / "read.npz"))
-        frames, frame_pixels = compare_frames(ours, read)
-        windows, window_pixels = compare_windows(ours, read)
-        theirs, their_pixels = compare_theirs(folder / "theirs", read)
-    equal, pixels = frames | windows | theirs, max(frame_pixels, window_pixels)
-    verdict = {
-        "agrees": all(equal.values()) and pixels <= TOLERANCE and their_pixels < 3,
-        "frames": ours.num_frames,
-        "episodes": ours.num_episodes,
-        "files": sum(name.endswith((".mp4", ".parquet")) and name[0] in "dv" for name in ours.manifest.files),
-        "differing": sorted(name for name, same in equal.items() if not same),
-        "compared": sorted(equal),
-        "max_abs_pixel_difference": pixels,
-        "mean_abs_pixel_difference_of_theirs": round(their_pixels, 3),
-        "lerobot_version": answer["lerobot"],
-        "torch_version": answer["torch"],
-        "video_backend": answer["video_backend"],
-    }
-    print(json.dumps(verdict))
-    return 0 if verdict["agrees"] else 1
+        for root, how in zip(OURS, ((WHOLE, encode), (SMALL, encode), (SMALL, encode_av1)), strict=True):
+            write_ours(folder / root, *how)
+        write_given(folder / "given", LONG if options.long else EPISODES)
+        versions = run_inside(python, "lerobot_inside.py", folder, ask)
+        sets = judge(folder, ask)
+    agrees = all(one["agrees"] for one in sets.values())
+    print(json.dumps({"agrees": agrees, **versions, "sets": sets}))
+    return 0 if agrees else 1
 
 
 if __name__ == "__main__":

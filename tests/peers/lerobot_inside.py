@@ -1,6 +1,7 @@
-"""Runs inside the `lerobot` package's own environment: its reading of our data set, and a data set it writes itself.
+"""Runs inside the `lerobot` package's own environment: writes data sets with it, and reads those and ours.
 
-Arguments: a folder with `ours/` (a data set of ours) and `ask.json`. Leaves `read.npz`, `theirs/` and `answer.json`.
+Argument: a folder with `ask.json` and `given/`, the episodes to write. Leaves the data sets where they were asked for,
+`read/NAME.npz` of each one that was to be read, and `answer.json`.
 """
 
 import json
@@ -8,80 +9,72 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import lerobot_writes
 import numpy as np
 from lerobot.datasets.lerobot_dataset import LeRobotDataset
+from lerobot.datasets.video_utils import FrameTimestampError
 
 
-def bytes_of(pictures):
-    """float [..., C, Y, X] in 0..1 -> uint8[..., Y, X, C]."""
-    return np.moveaxis((pictures.numpy() * 255).round().astype(np.uint8), -3, -1)
+def video_backend():
+    """The package's own choice of video backend where its library loads (the package does not try), else its other."""
+    try:
+        import torchcodec.decoders  # noqa: F401
+    except (ImportError, RuntimeError, OSError):
+        return "pyav"
+    return None
 
 
-def open_set(root, **options):
-    """The package's own choice of video backend where it works here, else its other one."""
-    for backend in (None, "pyav"):
+def as_array(name, value):
+    """An item's value; pictures float [..., C, Y, X] in 0..1 -> uint8[..., Y, X, C]."""
+    if name.startswith("observation.images.") and not name.endswith("_is_pad"):
+        return np.moveaxis((value.numpy() * 255).round().astype(np.uint8), -3, -1)
+    return np.array(value) if isinstance(value, str) else value.numpy()
+
+
+def all_items(opened):
+    """Every item's values by name, and which items the package can read: those it cannot are zero."""
+    arrays, readable = {}, np.ones(len(opened), dtype=bool)
+    for index in range(len(opened)):
         try:
-            opened = LeRobotDataset("local/set", root=root, video_backend=backend, **options)
-            opened[0]
-            return opened, opened.video_backend
-        except (ImportError, RuntimeError, OSError) as error:
-            failure = error
-    raise failure
+            item = {name: as_array(name, value) for name, value in opened[index].items()}
+        except (FrameTimestampError, RuntimeError):
+            readable[index] = False
+            continue
+        for name, value in item.items():
+            if name not in arrays:
+                dtype = "U100" if value.dtype.kind == "U" else value.dtype
+                arrays[name] = np.zeros((len(opened), *value.shape), dtype=dtype)
+            arrays[name][index] = value
+    return arrays, readable
 
 
 def read(root, windows):
-    """Every frame's columns and pictures, and every frame's windows, as arrays."""
-    plain, backend = open_set(root)
-    arrays = {}
-    items = [plain[index] for index in range(len(plain))]
-    for name in items[0]:
-        values = [item[name] for item in items]
-        if name.startswith("observation.images."):
-            arrays[f"frame/{name}"] = np.stack([bytes_of(value) for value in values])
-        else:
-            arrays[f"frame/{name}"] = (
-                np.array(values) if name == "task" else np.stack([value.numpy() for value in values])
-            )
-    windowed, _ = open_set(root, delta_timestamps={name: [k / plain.fps for k in at] for name, at in windows.items()})
-    items = [windowed[index] for index in range(len(windowed))]
-    for name in windows:
-        values = [item[name] for item in items]
-        picture = name.startswith("observation.images.")
-        arrays[f"window/{name}"] = np.stack([bytes_of(value) if picture else value.numpy() for value in values])
-        arrays[f"pad/{name}"] = np.stack([item[f"{name}_is_pad"].numpy() for item in items])
-    return arrays, backend, plain.num_episodes
-
-
-def write(root, lengths, backend):
-    """A data set by the package's own writer, H.264, three episodes; what it put in, exactly."""
-    features = {
-        "observation.images.top": {"dtype": "video", "shape": (64, 96, 3), "names": ["height", "width", "channels"]},
-        "observation.state": {"dtype": "float32", "shape": (2,), "names": ["a", "b"]},
-        "action": {"dtype": "float32", "shape": (1,), "names": ["a"]},
-    }
-    made = LeRobotDataset.create("local/theirs", 10, features, root=root, vcodec="h264", video_backend=backend)
-    draw = np.random.default_rng(0)
-    kept = {"state": [], "action": [], "picture": []}
-    for episode, length in enumerate(lengths):
-        for step in range(length):
-            picture = np.full((64, 96, 3), 20 + 10 * step, dtype=np.uint8)
-            picture[:, : 24 * (episode + 1)] = 200
-            state, action = draw.normal(size=2).astype(np.float32), draw.normal(size=1).astype(np.float32)
-            frame = {"observation.images.top": picture, "observation.state": state, "action": action}
-            made.add_frame({**frame, "task": f"task {episode % 2}"})
-            for name, value in (("state", state), ("action", action), ("picture", picture)):
-                kept[name].append(value)
-        made.save_episode()
-    made.finalize()
-    return {f"theirs/{name}": np.stack(values) for name, values in kept.items()}
+    """Every frame's columns and pictures, and the asked windows of every frame."""
+    plain = LeRobotDataset("local/set", root=root, video_backend=video_backend())
+    frames, readable = all_items(plain)
+    found = {f"frame/{name}": values for name, values in frames.items()} | {"readable": readable}
+    if windows:
+        moments = {name: [step / plain.fps for step in at] for name, at in windows.items()}
+        opened = LeRobotDataset("local/set", root=root, delta_timestamps=moments, video_backend=video_backend())
+        items, found["windows_readable"] = all_items(opened)
+        for name in windows:
+            found[f"window/{name}"], found[f"pad/{name}"] = items[name], items[f"{name}_is_pad"]
+    return found, plain.video_backend
 
 
 def main(folder):
     ask = json.loads((folder / "ask.json").read_text())
-    arrays, backend, episodes = read(folder / "ours", ask["windows"])
-    arrays |= write(folder / "theirs", ask["lengths"], backend)
-    np.savez(folder / "read.npz", **arrays)
-    answer = {"lerobot": version("lerobot"), "torch": version("torch"), "video_backend": backend, "episodes": episodes}
+    for name, case in ask["write"].items():
+        lerobot_writes.write(folder / name, folder / "given", **case)
+    for name, case in ask["write_v21"].items():
+        lerobot_writes.write_v21(folder / name, folder / "given", **case)
+        lerobot_writes.convert_v21(folder / name, folder / f"{name}-converted")
+    (folder / "read").mkdir()
+    for name, windows in ask["read"].items():
+        print(f"lerobot reads {name}", file=sys.stderr)
+        found, backend = read(folder / name, windows)
+        np.savez(folder / "read" / f"{name}.npz", **found)
+    answer = {name: version(name) for name in ("lerobot", "torch", "av")} | {"video_backend": backend}
     (folder / "answer.json").write_text(json.dumps(answer))
 
 
