@@ -48,6 +48,7 @@ class Loader:
     """
 
     def __init__(self, source: Source, *, seed: int, batch_size: int, workers: int, share: tuple[int, int] = (0, 1)):
+        self.share = share
         self._read = _Reading(source, seed, batch_size, share)
         self._workers = [Worker(_serve, self._read) for _ in range(workers)]
         self._blocks: dict[str, SharedMemory] = {}

@@ -4,7 +4,7 @@ Axes: B batch, T observed moments, H actions ahead, A action dims, S state dims,
 D width, C Y X image. Everything here is normalised: units are undone by the checkpoint's transforms.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Protocol, runtime_checkable
 
@@ -67,12 +67,19 @@ class Batch:
     def to(self, device: torch.device) -> "Batch":
         """The same batch on `device`; copies from pinned memory do not block."""
 
-        def move(value):
-            if isinstance(value, Mapping):
-                return {name: move(item) for name, item in value.items()}
-            return value if value is None else value.to(device, non_blocking=True)
+        return self._each(lambda value: value.to(device, non_blocking=True))
 
-        return replace(self, **{entry.name: move(getattr(self, entry.name)) for entry in fields(self)})
+    def pinned(self) -> "Batch":
+        """The same batch in pinned memory, out of which a GPU copies by itself."""
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, move: Callable[[Tensor], Tensor]) -> "Batch":
+        def moved(value):
+            if isinstance(value, Mapping):
+                return {name: moved(item) for name, item in value.items()}
+            return value if value is None else move(value)
+
+        return replace(self, **{entry.name: moved(getattr(self, entry.name)) for entry in fields(self)})
 
 
 @runtime_checkable

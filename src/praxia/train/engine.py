@@ -22,6 +22,7 @@ from praxia.core.files import write_whole
 from praxia.core.keys import seed
 from praxia.core.types import Embodiment
 from praxia.data.action_chunks import chunk_statistics, chunks_of
+from praxia.data.loader import Loader
 from praxia.data.mixing.mix import Mix
 from praxia.data.mixture import Mixture
 from praxia.data.questions import read_questions
@@ -77,7 +78,7 @@ def train(
     fabric = Fabric(accelerator="auto", devices=_num_processes(), precision=_precision(run), strategy=strategy)
     fabric.launch()
     mix = data if isinstance(data, Mix) else Mix.of(data)
-    windows = mix.open(run.window, successful=run.only_success)
+    windows = mix.open(run.window, successful=run.only_success, cache_bytes=run.train.cache_bytes)
     asked = read_questions(questions) if questions else None
     origin = read_origin(start_from, run, windows.embodiments) if start_from else None
     description = {
@@ -145,7 +146,7 @@ def _expect_to_learn(model: ComposedModel, source: Source) -> None:
             "questions teach a language model, and here none learns; choose encoder 'public-vlm' with "
             "--model.encoder.trained adapters, language or all"
         )
-    batch, asked = source.batch(0, 0, source.batch_size)  # one row of it
+    batch, asked = source.batch(source.loader(0, (0, source.batch_size)), 0)  # one row of it
     with torch.no_grad():
         for one in (batch, asked):
             if one is not None:
@@ -206,8 +207,11 @@ def _fit(
     resumed_from = state.load()
     clock = Clock(resumed_from)
     first_bad = torch.full((), options.steps, device=fabric.device)
-    with _tracker(fabric, run, out, resumed_from) as tracker:
-        for step, batches in ahead(partial(_batches, fabric, source), resumed_from, options.steps):
+    with (
+        _tracker(fabric, run, out, resumed_from) as tracker,
+        source.loader(options.workers, (fabric.global_rank, fabric.world_size)) as loader,
+    ):
+        for step, batches in ahead(partial(_batches, fabric, source, loader), resumed_from, options.steps):
             loss = _step(fabric, run, wrapped, optimizer, batches, step)
             ema.update(model, step)
             first_bad = torch.where(loss.isfinite(), first_bad, first_bad.clamp_max(step))
@@ -235,8 +239,11 @@ def _tracker(fabric: Fabric, run: TrainRun, out: Path, resumed_from: int) -> Abs
     return closing(Tracker(out, run.train.tracker, part_to_json(run), resumed_from))
 
 
-def _batches(fabric: Fabric, source: Source, step: int) -> tuple[Batch, Batch | None]:
-    return source.batch(step, fabric.global_rank, fabric.world_size)
+def _batches(fabric: Fabric, source: Source, loader: Loader, step: int) -> tuple[Batch, Batch | None]:
+    batch, asked = source.batch(loader, step)
+    if fabric.device.type != "cuda":
+        return batch, asked
+    return batch.pinned(), asked and asked.pinned()
 
 
 def _step(fabric: Fabric, run: TrainRun, model, optimizer, batches: tuple[Batch, Batch | None], step: int) -> Tensor:

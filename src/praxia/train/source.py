@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from praxia.core.errors import MismatchError
+from praxia.data.loader import Loader
 from praxia.data.mixture import Mixture
 from praxia.data.order import batch_indices
 from praxia.data.questions import Questions
@@ -47,7 +48,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Source:
-    """Windows of the data sets through the policy's transforms, and perhaps questions beside them."""
+    """Windows of the data sets, as its loader reads them, through the policy's transforms, and perhaps questions beside them."""
 
     windows: Mixture
     transforms: Transforms
@@ -68,10 +69,14 @@ class Source:
         """The window numbers of the batch at `step`: a pure function of (seed, step)."""
         return self.windows.batch(self.seed, step, self.batch_size)
 
-    def batch(self, step: int, rank: int, world_size: int) -> tuple[Batch, Batch | None]:
+    def loader(self, workers: int, share: tuple[int, int]) -> Loader:
+        """Reads a process's `share` (rank, processes) of each batch."""
+        return Loader(self.windows, seed=self.seed, batch_size=self.batch_size, workers=workers, share=share)
+
+    def batch(self, loader: Loader, step: int) -> tuple[Batch, Batch | None]:
         """This process's share of the batch at `step`, and of its questions if there are any."""
-        share = self.samples_of(step)[rank::world_size]
-        batch = to_batch(self.transforms.encode(self.windows.read(share)), self.transforms)
+        rank, world_size = loader.share
+        batch = to_batch(self.transforms.encode(loader.take(step)), self.transforms)
         if self.asked is None:
             return batch, None
         assert isinstance(self.transforms.words, Prompt)

@@ -99,14 +99,14 @@ class Mix:
         given = {name: value for name, value in whole.items() if value}
         return {**given, "parts": parts} if given or any(parts) else None
 
-    def open(self, window: Window, *, successful: bool = True) -> Mixture:
-        """The mixture's windows.
+    def open(self, window: Window, *, successful: bool = True, cache_bytes: int | None = None) -> Mixture:
+        """The mixture's windows. `cache_bytes` is for the decoded pictures of all data sets, in proportion to theirs.
 
         Raises:
             MismatchError: data sets that do not fit each other or the window, naming both.
             UnknownName: a name that a data set does not have. DataError: a data set without an episode to learn from.
         """
-        datasets = [Dataset(part.data) for part in self.parts]
+        datasets = _opened([part.data for part in self.parts], cache_bytes)
         views = self._views(window, datasets)
         windows = [
             Windows(dataset, window, part.chosen(dataset, successful=successful), view)
@@ -154,3 +154,12 @@ class Mix:
             replace(view, sizes={**self.sizes, **{name: known[name] for name in known if view.source_of(name) is None}})
             for view in views
         ]
+
+
+def _opened(roots: Sequence[Path], cache_bytes: int | None) -> list[Dataset]:
+    if cache_bytes is None:
+        return [Dataset(root) for root in roots]
+    frames = [Dataset(root).num_frames for root in roots]
+    return [
+        Dataset(root, cache_bytes=cache_bytes * num // sum(frames)) for root, num in zip(roots, frames, strict=True)
+    ]
