@@ -119,7 +119,7 @@ def shift(rows, name, by):
         ("index", 1, r"expected index 0 in row 0, of episode 0, got 1\); in it: episodes 0 to 3"),
         ("frame_index", 1, r"expected frame_index 0 in row 0, of episode 0, got 1"),
         ("episode_index", -1, r"expected episode_index 0 in row 0, of episode 0, got -1"),
-        ("task_index", 90, r"episode 0 has task_index 90, there are 4 instructions"),
+        ("task_index", 90, r"file-000.parquet: in episode 0, frame 0, task_index is 90, there are 4 instructions"),
     ],
 )
 def test_rows_that_say_they_are_others(tmp_path, write, name, by, error):

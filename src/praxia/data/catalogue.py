@@ -26,7 +26,7 @@ from praxia.data.layout import (
     num_staged,
 )
 from praxia.data.manifest import ADVICE, Manifest
-from praxia.data.placement import PlacedFile, integers, placed_files
+from praxia.data.placement import PlacedFile, integers, placed_files, seconds
 
 __all__ = ["Catalogue", "open_root"]
 
@@ -107,7 +107,8 @@ def _expect_finished(root: Place) -> None:
 
 
 def _damaged(path: Place, reason: object) -> DataError:
-    return DataError(f"{path} is damaged ({reason}); in it: all episodes. {ADVICE}")
+    said = " ".join(str(reason).split())  # some libraries say it in several lines
+    return DataError(f"{path} is damaged ({said}); in it: all episodes. {ADVICE}")
 
 
 def _info(root: Place) -> dict[str, Any]:
@@ -115,7 +116,7 @@ def _info(root: Place) -> dict[str, Any]:
     try:
         info = json.loads(path.read_bytes())
         version = info["codebase_version"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(path, repr(error)) from error
     if version not in CODEBASE_VERSIONS:
         known = ", ".join(CODEBASE_VERSIONS)
@@ -190,7 +191,7 @@ def _lines(path: Place) -> list[dict[str, Any]]:
         return [json.loads(line) for line in lines if line.strip()]
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing; in it: all episodes. {ADVICE}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _damaged(path, error) from error
 
 
@@ -263,10 +264,7 @@ def _expect_apart(table: pa.Table, key: str, fps: float, expect: Any) -> None:
     """Every episode has its own stretch of a video, whole frames long."""
     chunk, file = integers(table, f"videos/{key}/chunk_index"), integers(table, f"videos/{key}/file_index")
     length = integers(table, "length")
-    begins, ends = (
-        np.asarray(table[f"videos/{key}/{name}"].to_numpy(), np.float64) * fps
-        for name in ("from_timestamp", "to_timestamp")
-    )
+    begins, ends = (seconds(table, f"videos/{key}/{name}") * fps for name in ("from_timestamp", "to_timestamp"))
     expect(np.isfinite(begins) & (begins > -0.25) & (begins < 2**40), f"{key}: from_timestamp is no time of a frame")
     start = np.round(begins).astype(np.int64)
     expect(np.abs(begins - start) < 0.25, f"{key}: from_timestamp is no time of a frame")

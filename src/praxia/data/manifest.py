@@ -87,10 +87,12 @@ class Manifest:
             expected = value["content_sha256"]
             # Not in data sets of the time before: their sizes and episodes were not covered.
             entries = value.get("entries_sha256", _digest(value["files"]))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DataError(f"{path} is damaged ({error}); in it: all episodes. {ADVICE}") from error
         if manifest.content_sha256 != expected or entries != _digest(value["files"]):
-            raise DataError(f"{path} was altered: it does not add up to its own content_sha256. {ADVICE}")
+            raise DataError(
+                f"{path} was altered: it does not add up to its own content_sha256; in it: all episodes. {ADVICE}"
+            )
         return manifest
 
     def stamp(self, root: Place, path: Place) -> str:

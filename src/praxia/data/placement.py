@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64
 
 from praxia.core.errors import DataError
 from praxia.core.files import Place
 from praxia.data.manifest import ADVICE
 
-__all__ = ["PlacedFile", "integers", "placed_files"]
+__all__ = ["PlacedFile", "integers", "placed_files", "seconds"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,8 @@ class PlacedFile:
         """The error to raise when the file cannot be used."""
         first, last = int(self.episode[0]), int(self.episode[-1])
         contents = f"episode {first}" if first == last else f"episodes {first} to {last}"
-        return DataError(f"{self.path} cannot be read ({reason}); in it: {contents}. {ADVICE}")
+        said = " ".join(reason.split())  # some libraries say it in several lines
+        return DataError(f"{self.path} cannot be read ({said}); in it: {contents}. {ADVICE}")
 
 
 def placed_files(root: Place, info: Mapping[str, Any], table: pa.Table, key: str | None) -> list[PlacedFile]:
@@ -73,7 +74,7 @@ def placed_files(root: Place, info: Mapping[str, Any], table: pa.Table, key: str
             video_key=key, chunk_index=chunk, file_index=number, episode_chunk=chunk, episode_index=number
         )
         if key is not None:
-            starts = np.round(table[f"{prefix}/from_timestamp"].to_numpy()[group] * info["fps"]).astype(np.int64)
+            starts = np.round(seconds(table, f"{prefix}/from_timestamp")[group] * info["fps"]).astype(np.int64)
         else:
             starts = filled.get(path, 0) + np.cumsum(lengths[group]) - lengths[group]
             filled[path] = int(starts[-1] + lengths[group[-1]])
@@ -91,3 +92,15 @@ def integers(table: pa.Table, name: str) -> Int64[np.ndarray, " E"]:
     if column.null_count or not pa.types.is_integer(column.type):
         raise ValueError(f"expected whole numbers in {name}, got {column.type} with {column.null_count} missing")
     return column.to_numpy().astype(np.int64)
+
+
+def seconds(table: pa.Table, name: str) -> Float64[np.ndarray, " E"]:
+    """A column of times.
+
+    Raises:
+        ValueError: some are missing or no numbers.
+    """
+    column = table[name]
+    if column.null_count or not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
+        raise ValueError(f"expected times in {name}, got {column.type} with {column.null_count} missing")
+    return column.to_numpy().astype(np.float64)

@@ -1,8 +1,9 @@
 """The numbers of every frame, out of the data files in one pass."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import NoReturn
 
 import numpy as np
 import pyarrow as pa
@@ -35,6 +36,7 @@ class Rows:
         declared = catalogue.info["features"]
         self._sizes = {n: math.prod(f["shape"]) for n, f in declared.items() if f["dtype"] not in NO_NUMBERS}
         self._read: dict[str, np.ndarray] = {}
+        self._finite: set[str] = set()  # what was asked for and found to be
         table = catalogue.table
         self._first, self._length = integers(table, "dataset_from_index"), integers(table, "length")
 
@@ -49,9 +51,9 @@ class Rows:
         if feature not in self._read:
             together = [name for name, size in self._sizes.items() if size <= MAX_TOGETHER and not self._read]
             self._load(sorted({feature, *together}))
-            if not np.isfinite(self._read[feature]).all():
-                row = int(np.flatnonzero(~np.isfinite(self._read[feature]).all(axis=1))[0])
-                self._refuse(feature, row)
+        if feature not in self._finite:
+            self._expect_finite(feature)
+            self._finite.add(feature)
         return self._read[feature]
 
     @cached_property
@@ -72,8 +74,17 @@ class Rows:
             placed.append(self._placed(path, first, first + count))
             first += count
         if first != total:
+            self._refuse_short(placed)
             raise DataError(f"{folder} holds {first} rows, the episodes have {total} frames; see `praxia data check`")
         return placed
+
+    def _refuse_short(self, placed: Sequence[PlacedFile]) -> None:
+        """Name the first file with fewer rows than the table places in it."""
+        rows = {str(file.path): file.num_frames for file in placed}
+        for due in self._catalogue.data():
+            got = rows.get(str(due.path), 0)
+            if got < due.num_frames:
+                raise due.broken(f"expected {due.num_frames} rows, got {got}")
 
     def _placed(self, path: Place, first: int, end: int) -> PlacedFile:
         here = np.flatnonzero((self._first < end) & (self._first + self._length > first))
@@ -142,26 +153,20 @@ class Rows:
         said = self._catalogue.instructions
         unknown = np.flatnonzero((tasks[:, 0] < 0) | (tasks[:, 0] >= len(said)))
         if len(unknown):
-            row = int(unknown[0])
-            raise DataError(
-                f"{self._catalogue.root}: episode {self._episode_of(row)} has task_index {tasks[row, 0]}, there are "
-                f"{len(said)} instructions; see `praxia data check`"
-            )
+            self._refuse(int(unknown[0]), f"task_index is {tasks[unknown[0], 0]}, there are {len(said)} instructions")
         told = self._catalogue.table["tasks"].to_pylist()
-        for episode, task in np.unique(np.stack([arrays["episode_index"][:, 0], tasks[:, 0]], 1), axis=0).tolist():
+        pairs, rows = np.unique(np.stack([arrays["episode_index"][:, 0], tasks[:, 0]], 1), axis=0, return_index=True)
+        for (episode, task), row in zip(pairs.tolist(), rows.tolist(), strict=True):
             if said[task] not in told[episode]:
-                raise DataError(
-                    f"{self._catalogue.root}: frames of episode {episode} have task_index {task} ({said[task]!r}), its "
-                    f"entry in the episode table has {told[episode]}; see `praxia data check`"
-                )
+                self._refuse(row, f"task_index is {task} ({said[task]!r}), the episode table has {told[episode]}")
 
-    def _episode_of(self, row: int) -> int:
-        return int(np.searchsorted(self._first, row, side="right")) - 1
+    def _expect_finite(self, feature: str) -> None:
+        wrong = np.flatnonzero(~np.isfinite(self._read[feature]).all(axis=1))
+        if len(wrong):
+            self._refuse(int(wrong[0]), f"{feature} is not finite; take the episode out with `praxia data edit delete`")
 
-    def _refuse(self, feature: str, row: int) -> None:
-        del self._read[feature]
-        episode = self._episode_of(row)
-        raise DataError(
-            f"{self._catalogue.root}: {feature} of episode {episode}, frame {row - int(self._first[episode])}, is not "
-            "finite; take the episode out with `praxia data edit delete`"
-        )
+    def _refuse(self, row: int, reason: str) -> NoReturn:
+        """The error of a row, naming its file, its episode and its place there."""
+        file = next(one for one in self.files if row < one.first_frame + one.num_frames)
+        episode = int(np.searchsorted(self._first, row, side="right")) - 1
+        raise DataError(f"{file.path}: in episode {episode}, frame {row - int(self._first[episode])}, {reason}")

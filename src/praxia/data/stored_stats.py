@@ -29,7 +29,7 @@ def stored_stats(catalogue: Catalogue, rows: Rows) -> dict[str, dict[str, Any]]:
     if path.is_file():
         try:
             found = {name: dict(one) for name, one in json.loads(path.read_bytes()).items()}
-        except (ValueError, AttributeError, TypeError) as error:
+        except (ValueError, AttributeError, TypeError, RecursionError) as error:
             raise DataError(f"{path} is damaged ({error}); in it: all episodes. {ADVICE}") from error
     for name in VECTORS:
         if name in rows.features and not set(found.get(name, ())) >= NEEDED:

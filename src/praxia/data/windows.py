@@ -52,6 +52,9 @@ class Windows:
         self.root = dataset.root
         self.embodiment = self.view.embodiment(dataset)
         _expect_modalities(dataset, window, self.view, self.embodiment)
+        # Before anything is as long as the episode table says: here it is held against the rows that there are.
+        self._state = np.ascontiguousarray(dataset.column("observation.state"), dtype=np.float32)
+        self._action = np.ascontiguousarray(dataset.column("action"), dtype=np.float32)
         chosen = np.asarray(episodes, dtype=np.int64)
         self.episodes = chosen
         first, length = dataset.episodes.first[chosen], dataset.episodes.length[chosen]
@@ -59,8 +62,6 @@ class Windows:
         self._first = np.repeat(first, length)
         self._last = np.repeat(first + length - 1, length)
         self._now = np.concatenate([np.arange(a, a + n) for a, n in zip(first, length, strict=True)])
-        self._state = np.ascontiguousarray(dataset.column("observation.state"), dtype=np.float32)
-        self._action = np.ascontiguousarray(dataset.column("action"), dtype=np.float32)
         self._task = dataset.column("task_index")[:, 0]
         self._instructions = np.array(dataset.instructions, dtype=object)
         sources = {camera: self.view.source_of(camera) for camera in window.cameras}
