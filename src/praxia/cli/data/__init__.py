@@ -14,6 +14,7 @@ VERBS = {
     "export": "write a data set as robomimic or ALOHA HDF5",
     "view": "a page of its episodes: pictures, actions and states in step",
     "mix": "what a training step will see of data sets that are mixed",
+    "check": "whether every file, row, time and picture of a data set is whole, and which episodes are safe",
 }
 
 

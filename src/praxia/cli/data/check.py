@@ -1,0 +1,61 @@
+"""`praxia data check DIR`."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import tyro
+
+from praxia.cli.console import STDERR, print_summary, stages
+from praxia.core.errors import Refused
+
+__all__ = ["run"]
+
+SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Whether a data set is whole: every file, row, time and picture is looked at, and everything wrong is listed.
+
+    Exit code 0 if it is, 2 if not; --json prints {ok, episodes_safe, problems: [{file, episode, kind, detail, count}]}.
+    """
+
+    root: tyro.conf.Positional[str]
+    """The data set's folder."""
+    quick: bool = False
+    """Count pictures without decoding them."""
+    json: bool = False
+    """Print one JSON object on stdout."""
+
+
+def run(arguments: list[str]) -> dict[str, Any]:
+    """Check a data set, and return what `data.check.verdict.check` returns.
+
+    Raises:
+        Refused: something is wrong with it; what was found travels with the error.
+    """
+    options = tyro.cli(Arguments, args=arguments, prog="praxia data check")
+
+    from praxia.data.check.verdict import check
+
+    with stages() as report:
+        found = check(options.root, quick=options.quick, report=report)
+    print_summary({name: value for name, value in found.items() if name != "problems"})
+    problems = found["problems"]
+    for problem in problems[:SHOWN]:
+        STDERR.print(f"  {_line(problem)}", highlight=False, markup=False, soft_wrap=True)
+    if len(problems) > SHOWN:
+        STDERR.print(f"  and {len(problems) - SHOWN} more; --json lists all")
+    if not found["ok"]:
+        raise Refused(
+            f"{options.root} has {len(problems)} problems; {found['episodes_safe']} of {found['episodes'] or 'its'} "
+            f"episodes are safe. The first: {_line(problems[0])}",
+            found,
+        )
+    return found
+
+
+def _line(problem: dict[str, Any]) -> str:
+    episode = "all episodes" if problem["episode"] is None else f"episode {problem['episode']}"
+    times = f" ({problem['count']} times)" if problem["count"] > 1 else ""
+    return f"{problem['kind']}: {problem['file']}, {episode}: {problem['detail']}{times}"

@@ -1,0 +1,89 @@
+"""What can be wrong with a data set, and the list of what was found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Int64
+
+from praxia.data.layout import PLAN, STATS
+
+__all__ = ["KINDS", "Problem", "Problems"]
+
+KINDS = {
+    "missing-file": "a file that the data set names is not there",
+    "stray-file": "a file of rows that nothing names: readers that go by folder would take its rows for others",
+    "truncated": "a file is shorter than it was, or empty",
+    "altered": "a file does not have the SHA-256 that it was recorded with",
+    "unreadable": "a parquet or video file cannot be opened",
+    "json": "a JSON file cannot be parsed, or lacks what must be in it",
+    "version": "a layout version that is not read",
+    "wrong-shape": "a column is missing, or has another shape or type than declared",
+    "wrong-index": "index, frame_index or episode_index are not consecutive, or rows and episode table disagree",
+    "empty-episode": "an episode without a frame",
+    "duplicate-episode": "two rows of the episode table describe one episode",
+    "unknown-task": "a task_index, or an episode's task, that the table of tasks does not have",
+    "not-finite": "a number is NaN, infinite or absent",
+    "wrong-timestamp": "a time is not frame_index / fps, or an episode's place in its video cannot be right",
+    "missing-frames": "an episode's pictures are not in the video",
+    "surplus-frames": "pictures follow a video's last episode (said only without checksums): one may be put in",
+    "undecodable": "a picture cannot be decoded",
+    "camera": "pictures have another size, rate or codec than declared",
+    "statistics": "meta/stats.json does not describe the numbers",
+}
+HOLD_NO_EPISODE = (STATS, PLAN)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """`count` problems of a kind in an episode (None: the whole data set) of a file; `detail` tells of the first."""
+
+    file: str
+    episode: int | None
+    kind: str
+    detail: str
+    count: int = 1
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "file": self.file,
+            "episode": self.episode,
+            "kind": self.kind,
+            "detail": self.detail,
+            "count": self.count,
+        }
+
+
+class Problems:
+    """What was found so far: one entry for each file, episode and kind."""
+
+    def __init__(self):
+        self._found: dict[tuple[str, int | None, str], Problem] = {}
+
+    def add(
+        self,
+        file: str,
+        kind: str,
+        detail: str,
+        episodes: Sequence[int] | Int64[np.ndarray, " K"] | None = None,
+        count: int = 1,
+    ) -> None:
+        """Note `count` problems in each of `episodes`; None: in the whole data set."""
+        assert kind in KINDS, kind
+        for episode in [None] if episodes is None else map(int, episodes):
+            key = (file, episode, kind)
+            known = self._found.get(key)
+            self._found[key] = replace(known, count=known.count + count) if known else Problem(*key, detail, count)
+
+    def listed(self) -> list[Problem]:
+        """By file, then by episode; what concerns all of a file first."""
+        return sorted(self._found.values(), key=lambda one: (one.file, -1 if one.episode is None else one.episode))
+
+    def safe(self, num_episodes: int) -> Bool[np.ndarray, " E"]:
+        """Which episodes nothing found touches. Wrong statistics and plans touch none: they can be made anew."""
+        keep = np.ones(num_episodes, dtype=bool)
+        for problem in self._found.values():
+            if problem.file not in HOLD_NO_EPISODE:
+                keep[slice(None) if problem.episode is None else problem.episode] = False
+        return keep

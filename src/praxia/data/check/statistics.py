@@ -1,0 +1,64 @@
+"""Whether meta/stats.json describes the numbers that are there."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from praxia.data.check.problems import Problems
+from praxia.data.layout import EPISODE_STATS_LINES, STATS
+from praxia.data.stats import Moments
+
+__all__ = ["check_statistics"]
+
+# Of a dim's own range: other writers compute in float32.
+TOLERANCE = {"min": 1e-4, "max": 1e-4, "mean": 1e-2, "std": 1e-2}
+
+
+def check_statistics(root: Path, moments: Mapping[str, Moments], problems: Problems) -> None:
+    """Compare the count, extremes, mean and standard deviation of every numeric feature.
+
+    Quantiles and the statistics of pictures are not: writers take them from samples of their own choice. Nor are
+    those of single episodes.
+    """
+    if not (root / STATS).is_file():
+        if (root / EPISODE_STATS_LINES).is_file():  # v2.1 has nothing else
+            return
+        problems.add(STATS, "statistics", "it is missing")
+        return
+    try:
+        stats = json.loads((root / STATS).read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        problems.add(STATS, "json", str(error))
+        return
+    for feature, found in moments.items():
+        described = stats.get(feature) if isinstance(stats, dict) else None
+        if not isinstance(described, dict):
+            problems.add(STATS, "statistics", f"it has nothing on {feature}")
+            continue
+        for name, due in _described(found).items():
+            if name in described and not _alike(described[name], due, found, TOLERANCE.get(name, 0.0)):
+                problems.add(STATS, "statistics", f"{name} of {feature} is not that of the data")
+
+
+def _described(found: Moments) -> dict[str, np.ndarray]:
+    return {
+        "count": np.array([found.count]),
+        "min": found.minimum,
+        "max": found.maximum,
+        "mean": found.mean,
+        "std": np.sqrt(found.squares / found.count),
+    }
+
+
+def _alike(value: Any, due: np.ndarray, found: Moments, tolerance: float) -> bool:
+    try:
+        got = np.asarray(value, dtype=np.float64).reshape(due.shape)
+    except (TypeError, ValueError):
+        return False
+    allowed = tolerance * (found.maximum - found.minimum) + 1e-6 * np.maximum(
+        np.abs(found.maximum), np.abs(found.minimum)
+    )
+    return bool((np.abs(got - due) <= (allowed if tolerance else 0)).all())

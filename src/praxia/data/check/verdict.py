@@ -1,0 +1,119 @@
+"""The whole check: everything there is to find, in one list."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool
+
+from praxia.core.errors import DataError
+from praxia.data.check.described import Described, describe
+from praxia.data.check.hashes import check_hashes
+from praxia.data.check.problems import Problems
+from praxia.data.check.rows import check_rows
+from praxia.data.check.segments import segments
+from praxia.data.check.statistics import check_statistics
+from praxia.data.check.table import Sound, check_table, starts
+from praxia.data.check.videos import check_video
+from praxia.data.layout import INFO, num_staged
+from praxia.data.stats import Moments
+
+__all__ = ["check"]
+
+Report = Callable[[str, int, int, str], None]
+
+
+def check(
+    root: str | Path, *, quick: bool = False, report: Report = lambda name, done, planned, text: None
+) -> dict[str, Any]:
+    """A JSON value: whether the data set in `root` is whole, and everything wrong with it.
+
+    `ok`; `problems`, each with `file` (relative to `root`), `episode` (null: the whole data set), `kind` (one of
+    `problems.KINDS`), `detail` and `count`; `episodes`, how many there are (null: not known); `episodes_safe`, how many
+    no problem touches, and `safe`, which, as [first, last]; `verifiable`, "checksums" where the data set has them, else
+    "not verifiable": bits that flipped and still make a number or a picture are then not seen.
+
+    Files are gone through one by one, in bounded memory. `quick` counts pictures without decoding them. `report` is
+    called with (name of the step, done, planned, file). What damaged data makes a decoder do is a problem in the list.
+
+    Raises:
+        DataError: `root` holds no data set, or an unfinished recording.
+    """
+    root = Path(root)
+    _expect_some(root)
+    problems = Problems()
+    described = describe(root, problems)
+    hashed = check_hashes(
+        root,
+        len(described) if described else None,
+        problems,
+        lambda done, planned, text: report("hash", done, planned, text),
+    )
+    if described is not None:
+        sound = check_table(described, problems)
+        moments = _numbers(described, sound, problems, report)
+        if len(moments) > 0:
+            check_statistics(root, moments, problems)
+        _pictures(described, sound, problems, report, decode=not quick, surplus=not hashed)
+    listed = problems.listed()
+    safe = problems.safe(len(described) if described else 0)
+    return {
+        "kind": "check",
+        "path": str(root),
+        "ok": not listed,
+        "episodes": len(described) if described else None,
+        "episodes_safe": int(safe.sum()),
+        "safe": _ranges(safe),
+        "verifiable": "checksums" if hashed else "not verifiable",
+        "decoded": not quick,
+        "problems": [problem.to_json() for problem in listed],
+    }
+
+
+def _expect_some(root: Path) -> None:
+    if (root / INFO).parent.is_dir():
+        return
+    if num_staged(root):
+        raise DataError(
+            f"{root} holds an unfinished recording ({num_staged(root)} episodes staged); "
+            "finish it: run the same `praxia collect` again with --resume"
+        )
+    raise DataError(f"expected a data set in {root}, but it has no folder meta; make one with `praxia collect`")
+
+
+def _numbers(described: Described, sound: Sound, problems: Problems, report: Report) -> dict[str, Moments]:
+    """Check every data file; the moments of what all of them hold, or nothing where rows are lost."""
+    files = segments(described, sound.rows, problems)
+    total: dict[str, Moments] = {}
+    for done, segment in enumerate(files):
+        report("rows", done, len(files), segment.name)
+        found = check_rows(described, segment, sound.rows, problems)
+        total = {
+            feature: total[feature].merge(found[feature]) if feature in total else found[feature]
+            for feature in found
+            if feature in total or done == 0
+        }
+    report("rows", len(files), len(files), "")
+    whole = sum(segment.num_rows for segment in files) == sum(described.episodes["length"].tolist())
+    return total if whole else {}
+
+
+def _pictures(
+    described: Described, sound: Sound, problems: Problems, report: Report, *, decode: bool, surplus: bool
+) -> None:
+    files = [(key, *file) for key in described.keys("video") for file in described.files(key)]
+    for done, (key, name, episodes) in enumerate(files):
+        report("pictures", done, len(files), name)
+        sure = episodes[sound.pictures[key][episodes]]
+        first = np.round(starts(described, key)[sure]).astype(np.int64)
+        # Where the table is not sure of all episodes, nobody knows what the last picture is.
+        surplus_here = surplus and len(sure) == len(episodes)
+        check_video(described, key, name, sure, first, problems, decode=decode, surplus=surplus_here)
+    report("pictures", len(files), len(files), "")
+
+
+def _ranges(safe: Bool[np.ndarray, " E"]) -> list[list[int]]:
+    """Runs of true entries as [first, last]."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], safe, [False]]).astype(np.int8)))
+    return [[int(first), int(end) - 1] for first, end in edges.reshape(-1, 2)]

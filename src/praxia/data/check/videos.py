@@ -1,0 +1,181 @@
+"""Whether one video holds the pictures that its episodes speak of, and whether they can be decoded.
+
+Packets are counted before anything is decoded, and both passes end after as many packets as the file could hold: a
+damaged index may promise any number. Decoding stops at errors (`err_detect=explode`): left alone, FFmpeg's H.264
+decoder fills damaged places with pixels of other pictures and says nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from jaxtyping import Float64, Int64
+
+from praxia.data.check.described import Described
+from praxia.data.check.problems import Problems
+from praxia.data.video import frame_rate
+
+__all__ = ["check_video"]
+
+# What PyAV raises on damaged bytes: some come from tags that are no text, or from streams without a codec.
+DAMAGED_VIDEO = (FFmpegError, OSError, ValueError, IndexError, AttributeError, MemoryError, TypeError, OverflowError)
+BYTES_A_PACKET = 4  # at least: its size alone takes as much
+TOLERANCE = 0.25  # of a frame
+
+
+@dataclass(frozen=True)
+class _Video:
+    """A file that should hold pictures `first[k]` to `first[k] + length[k]` of K episodes, in rising order."""
+
+    path: Path
+    name: str
+    key: str
+    fps: float
+    size: tuple[int, int]
+    codec: str | None
+    episodes: Int64[np.ndarray, " K"]
+    first: Int64[np.ndarray, " K"]
+    length: Int64[np.ndarray, " K"]
+
+    def lacking(self, numbers: Int64[np.ndarray, " N"]) -> Iterator[tuple[int, int]]:
+        """The episodes that need other pictures than these, and how many more each does."""
+        present = np.unique(numbers)
+        ends = np.searchsorted(present, [self.first, self.first + self.length])
+        missing = self.length - (ends[1] - ends[0])
+        return zip(self.episodes[missing > 0].tolist(), missing[missing > 0].tolist(), strict=True)
+
+
+def check_video(
+    described: Described,
+    key: str,
+    name: str,
+    episodes: Int64[np.ndarray, " K"],
+    first: Int64[np.ndarray, " K"],
+    problems: Problems,
+    *,
+    decode: bool,
+    surplus: bool,
+) -> None:
+    """Note what is wrong with the file `name` of the feature `key`, in which `episodes` begin at the pictures `first`.
+
+    `surplus`: whether pictures that follow the last episode's are a problem.
+    """
+    path, feature = described.root / name, described.features[key]
+    if not path.is_file():
+        problems.add(name, "missing-file", "its pictures are lost", episodes)
+        return
+    declared = feature.get("info") or feature.get("video_info") or {}
+    order = np.argsort(first, kind="stable")
+    lengths = described.episodes["length"][episodes]
+    video = _Video(
+        path,
+        name,
+        key,
+        described.fps,
+        _height_width(feature["shape"]),
+        declared.get("video.codec") if isinstance(declared, dict) else None,
+        episodes[order],
+        first[order],
+        lengths[order],
+    )
+    try:
+        times = _counted(video, problems)
+    except DAMAGED_VIDEO as error:
+        kind = "truncated" if path.stat().st_size == 0 else "unreadable"
+        problems.add(name, kind, f"{type(error).__name__}: {error}", episodes)
+        return
+    numbers = np.round(times).astype(np.int64)
+    for episode, count in video.lacking(numbers):
+        problems.add(name, "missing-frames", f"the video has {len(numbers)} pictures", [episode], count)
+    _clock(video, times, problems)
+    end = int((video.first + video.length).max(initial=0))
+    if surplus and (numbers >= end).any():
+        detail = f"the video has {len(numbers)} pictures, its episodes end at {end}"
+        problems.add(name, "surplus-frames", detail, episodes, int((numbers >= end).sum()))
+    if decode:
+        _decode(video, numbers, problems)
+
+
+def _height_width(shape: list[int]) -> tuple[int, int]:
+    """LeRobot declares pictures as [Y, X, C], and in older data sets as [C, Y, X]."""
+    if len(shape) < 3:
+        return (0, 0)
+    return (shape[1], shape[2]) if shape[0] in (1, 3) and shape[2] not in (1, 3) else (shape[0], shape[1])
+
+
+def _packets(container: InputContainer, video: _Video) -> Iterator[Packet]:
+    return islice(container.demux(container.streams.video[0]), video.path.stat().st_size // BYTES_A_PACKET)
+
+
+def _counted(video: _Video, problems: Problems) -> Float64[np.ndarray, " N"]:
+    """When each picture of the file is shown, in frames and in rising order; what the stream says is compared."""
+    with av.open(str(video.path)) as container:
+        stream = container.streams.video[0]
+        tick = stream.time_base
+        size, codec = (stream.height, stream.width), stream.codec_context.codec.canonical_name
+        packets = (packet for packet in _packets(container, video) if not packet.is_discard)
+        times = [packet.pts for packet in packets if packet.pts is not None]
+    if size != video.size:
+        problems.add(video.name, "camera", f"expected pictures of {video.size}, got {size}", video.episodes)
+    if video.codec is not None and video.codec != codec:
+        problems.add(video.name, "camera", f"expected the codec {video.codec}, got {codec}", video.episodes)
+    return np.sort(_in_frames(times, tick, video))
+
+
+def _clock(video: _Video, times: Float64[np.ndarray, " N"], problems: Problems) -> None:
+    """A picture is found by counting and by its time: both must lead to the same one."""
+    wrong = np.flatnonzero(np.abs(times - np.arange(len(times))) > TOLERANCE)
+    if len(wrong) == 0:
+        return
+    at = int(wrong[0])
+    detail = f"picture {at} is shown after {times[at]:.4g} frames of {video.fps:g} fps"
+    kind = "wrong-timestamp" if abs(np.median(np.diff(times)) - 1) < TOLERANCE else "camera"
+    problems.add(video.name, kind, detail, video.episodes[video.first + video.length > min(at, times[at])])
+
+
+def _decode(video: _Video, numbers: Int64[np.ndarray, " N"], problems: Problems) -> None:
+    decoded, tick, said = [], None, "pictures are lost"
+    try:
+        with av.open(str(video.path)) as container:
+            stream = container.streams.video[0]
+            tick = stream.time_base
+            stream.codec_context.thread_count = 1
+            stream.codec_context.options = {"err_detect": "explode"}
+            size, usable = (stream.height, stream.width), True
+            for packet in _packets(container, video):
+                usable = usable or packet.is_keyframe
+                try:
+                    frames = packet.decode()
+                except FFmpegError as error:
+                    usable, said = False, str(error)
+                    continue
+                decoded += [frame.pts for frame in frames if usable and _fits(frame, size)]
+    except DAMAGED_VIDEO as error:
+        said = f"{type(error).__name__}: {error}"
+    lost = np.setdiff1d(numbers, np.round(_in_frames(decoded, tick, video)).astype(np.int64))
+    for episode, count in _holding(video, lost):
+        problems.add(video.name, "undecodable", said, [episode], count)
+
+
+def _in_frames(times: list[int], tick: Fraction | None, video: _Video) -> Float64[np.ndarray, " N"]:
+    """Times of a video's clock in frames."""
+    return np.array(times, dtype=np.float64) * float((tick or 0) * frame_rate(video.fps))
+
+
+def _fits(frame: VideoFrame, size: tuple[int, int]) -> bool:
+    return not frame.is_corrupt and frame.pts is not None and (frame.height, frame.width) == size
+
+
+def _holding(video: _Video, lost: Int64[np.ndarray, " N"]) -> Iterator[tuple[int, int]]:
+    """The episodes to which some of the pictures belong, and how many."""
+    ends = np.searchsorted(lost, [video.first, video.first + video.length])
+    counts = ends[1] - ends[0]
+    return zip(video.episodes[counts > 0].tolist(), counts[counts > 0].tolist(), strict=True)
