@@ -1,0 +1,251 @@
+import io
+import json
+
+import av
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from damage import write
+from damages.meta import INFO, STATS, TASKS
+from damages.parquet import rewrite, with_column
+from damages.table import TABLE
+from PIL import Image
+
+from praxia.cli.main import main
+from praxia.core.errors import DataError
+from praxia.data.check.problems import KINDS
+from praxia.data.check.verdict import check
+
+ROWS = "data/chunk-000/file-000.parquet"
+FRONT = "videos/observation.images.front/chunk-000/file-001.mp4"
+WRIST = "videos/observation.images.wrist/chunk-000/file-001.mp4"
+FROM = "videos/observation.images.wrist/from_timestamp"
+
+
+@pytest.fixture
+def original(healthy):
+    return healthy[0]["ours"]
+
+
+@pytest.fixture
+def found(tmp_path):
+    """What `check` finds in some files: as a value, and as (file, episode, kind)."""
+
+    def do(files, **options):
+        write(tmp_path / "set", files)
+        verdict = check(tmp_path / "set", **options)
+        assert verdict == json.loads(json.dumps(verdict))
+        assert {problem["kind"] for problem in verdict["problems"]} <= set(KINDS)
+        assert verdict["ok"] == (not verdict["problems"])
+        return verdict, {(one["file"], one["episode"], one["kind"]) for one in verdict["problems"]}
+
+    return do
+
+
+def foreign(files):
+    """The same as another writer leaves it: without checksums."""
+    return {name: data for name, data in files.items() if not name.startswith("praxia/")}
+
+
+def changed(files, name, column, change):
+    """`files` with one column of a parquet file put through `change`, a function of a list."""
+    files = dict(files)
+
+    def do(rows):
+        return with_column(rows, column, pa.array(change(rows[column].to_pylist()), rows[column].type))
+
+    rewrite(files, name, do)
+    return files
+
+
+def poked(at, value):
+    return lambda values: [*values[:at], value, *values[at + 1 :]]
+
+
+def test_a_whole_data_set_is_whole(original, found):
+    steps = []
+    verdict, problems = found(original, report=lambda *step: steps.append(step))
+    assert (problems, verdict["verifiable"], verdict["episodes_safe"], verdict["safe"]) == (
+        set(),
+        "checksums",
+        6,
+        [[0, 5]],
+    )
+    assert {step[0]: step[1] for step in steps} == {"hash": len(original) - 1, "rows": 2, "pictures": 4}
+    verdict, problems = found(foreign(original), quick=True)
+    assert (problems, verdict["verifiable"]) == (set(), "not verifiable")
+
+
+def test_checksums_name_the_file_and_every_episode_in_it(original, found):
+    """One flipped bit in each of three files, and a file that is gone."""
+    files = dict(original)
+    for name in (FRONT, STATS):
+        data = bytearray(files[name])
+        data[len(data) // 2] ^= 1
+        files[name] = bytes(data)
+    files[WRIST] = files[WRIST][:-1]
+    verdict, problems = found(files)
+    in_front, in_wrist = (
+        [number for number, at in enumerate(_files_of(original, camera)) if at == file]
+        for camera, file in (("front", 1), ("wrist", 1))
+    )
+    assert {(FRONT, number, "altered") for number in in_front} <= problems
+    assert {(WRIST, number, "truncated") for number in in_wrist} <= problems
+    assert (STATS, None, "altered") in problems
+    safe = {number for first, last in verdict["safe"] for number in range(first, last + 1)}
+    assert safe == set(range(6)) - {*in_front, *in_wrist}  # the statistics touch no episode
+    assert verdict["episodes_safe"] == len(safe) > 0
+
+
+def _files_of(files, camera):
+    rows = pq.read_table(io.BytesIO(files[TABLE]))
+    return rows[f"videos/observation.images.{camera}/file_index"].to_pylist()
+
+
+def test_flipped_bits_without_checksums(original, found):
+    """What still decodes cannot be known; what does not is told by episode, and the others are safe."""
+    files = foreign(original)
+    with av.open(io.BytesIO(files[FRONT])) as container:
+        third = list(container.demux(video=0))[2]
+    data = bytearray(files[FRONT])
+    data[third.pos + 20 : third.pos + 60] = bytes(40)
+    files[FRONT] = bytes(data)
+    first = _files_of(original, "front").index(1)
+    verdict, problems = found(files)
+    assert problems == {(FRONT, first, "undecodable")}
+    assert verdict["problems"][0]["count"] == 2  # with the picture that is told as a difference from it
+    assert (verdict["episodes_safe"], verdict["verifiable"]) == (5, "not verifiable")
+    assert found(files, quick=True)[1] == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "change", "due"),
+    [
+        (ROWS, "frame_index", poked(7, 5), {(ROWS, 1, "wrong-index")}),
+        (ROWS, "index", lambda values: [values[1], values[0], *values[2:]], {(ROWS, 0, "wrong-index")}),
+        (ROWS, "episode_index", poked(2, 10**15), {(ROWS, 0, "wrong-index")}),
+        (ROWS, "timestamp", poked(3, 1.0), {(ROWS, 0, "wrong-timestamp")}),
+        (ROWS, "task_index", poked(3, 99), {(ROWS, 0, "unknown-task")}),
+        (ROWS, "task_index", poked(3, 1), {(ROWS, 0, "unknown-task")}),  # a task, but not this episode's
+        (TABLE, "length", poked(4, 10**12), {(TABLE, 4, "wrong-index"), (INFO, None, "wrong-index")}),
+        (TABLE, "length", poked(4, 0), {(TABLE, 4, "empty-episode"), (INFO, None, "wrong-index")}),
+        (TABLE, "episode_index", poked(4, 3), {(TABLE, 4, "duplicate-episode")}),
+        (TABLE, "tasks", poked(2, ["fly"]), {(TABLE, 2, "unknown-task")}),
+        (TABLE, FROM, poked(1, 0.0), {(TABLE, 1, "wrong-timestamp")}),
+        (TABLE, FROM, poked(1, float("nan")), {(TABLE, 1, "wrong-timestamp")}),
+        (TABLE, "data/file_index", poked(5, -1), {(TABLE, 5, "wrong-index")}),
+    ],
+)  # fmt: skip
+def test_numbers_that_contradict_each_other(original, found, name, column, change, due):
+    verdict, problems = found(changed(foreign(original), name, column, change))
+    assert due <= problems
+    named = {episode for _, episode, _ in problems} - {None}
+    assert named - {episode for _, episode, _ in due} == set() or name == TABLE
+    assert verdict["episodes_safe"] < 6
+
+
+def test_many_problems_of_an_episode_are_one_entry(original, found):
+    verdict, _ = found(changed(foreign(original), ROWS, "timestamp", lambda values: [one + 0.5 for one in values]))
+    assert [(one["episode"], one["kind"], one["count"]) for one in verdict["problems"] if one["file"] == ROWS] == [
+        (0, "wrong-timestamp", 5),
+        (1, "wrong-timestamp", 12),
+        (2, "wrong-timestamp", 19),
+    ]
+
+
+def test_statistics(original, found):
+    files, stats = foreign(original), json.loads(original[STATS])
+    stats["action"]["std"] = [one * 1.1 for one in stats["action"]["std"]]
+    del stats["next.reward"]
+    files[STATS] = json.dumps(stats).encode()
+    verdict, problems = found(files)
+    assert problems == {(STATS, None, "statistics")}
+    assert (verdict["ok"], verdict["episodes_safe"], verdict["problems"][0]["count"]) == (False, 6, 2)
+
+
+def test_a_column_of_another_shape(original, found):
+    info = json.loads(original[INFO])
+    info["features"]["action"]["shape"] = [4]
+    info["features"]["gone"] = {"dtype": "float32", "shape": [1], "names": None}
+    files = {**foreign(original), INFO: json.dumps(info).encode()}
+    verdict, problems = found(files)
+    assert {kind for name, _, kind in problems if name.startswith("data/")} == {"wrong-shape"}
+    assert verdict["episodes_safe"] == 0
+
+
+def test_meta_that_cannot_be_read(original, found):
+    """Then only checksums are left to be checked; and nothing is safe that nobody knows of."""
+    for name, kind in ((INFO, "json"), (TABLE, "unreadable"), (TASKS, "unreadable")):
+        verdict, problems = found({**foreign(original), name: b"{"})
+        assert (name, None, kind) in problems
+        assert verdict["episodes_safe"] == 0
+    verdict, problems = found({**original, INFO: b"{", FRONT: b""})
+    assert {(INFO, None, "json"), (INFO, None, "truncated"), (FRONT, None, "truncated")} <= problems
+    assert verdict["episodes"] is None
+
+
+def test_v2_1(healthy, found):
+    """Lines of JSON in place of tables, and a file an episode."""
+    original, lines = healthy[0]["v2.1"], "meta/episodes.jsonl"
+    verdict, problems = found(original)
+    assert (problems, verdict["episodes_safe"]) == (set(), 6)
+    wrong = original[lines].replace(b'"length": 12', b'"length": 11')
+    verdict, problems = found({**original, lines: wrong, "meta/tasks.jsonl": b""})
+    assert ("meta/tasks.jsonl", None, "unknown-task") in problems
+    assert ("data/chunk-000/episode_000001.parquet", 1, "wrong-index") in problems
+    lost = "videos/chunk-000/observation.images.front/episode_000003.mp4"
+    verdict, problems = found({name: data for name, data in original.items() if name != lost})
+    assert (problems, verdict["safe"]) == ({(lost, 3, "missing-file")}, [[0, 2], [4, 5]])
+
+
+def test_pictures_among_the_rows(original, found):
+    """An image feature as LeRobot writes it: one picture lost, one of another size, one cut short."""
+
+    def png(size):
+        target = io.BytesIO()
+        Image.fromarray(np.full((*size, 3), 90, dtype=np.uint8)).save(target, "PNG")
+        return target.getvalue()
+
+    files, info = foreign(original), json.loads(original[INFO])
+    info["features"]["observation.images.top"] = {"dtype": "image", "shape": [12, 16, 3], "names": None}
+    files[INFO] = json.dumps(info).encode()
+    for name in [name for name in files if name.startswith("data/")]:
+
+        def add(rows, name=name):
+            cells = [{"bytes": png((12, 16)), "path": None}] * rows.num_rows
+            if name == ROWS:
+                cells[6], cells[7] = {"bytes": None, "path": None}, {"bytes": png((12, 17)), "path": None}
+                cells[8] = {"bytes": png((12, 16))[:-40], "path": None}
+            kind = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+            return rows.append_column("observation.images.top", pa.array(cells, kind))
+
+        rewrite(files, name, add)
+    _, problems = found(files)
+    assert problems == {(ROWS, 1, "missing-frames"), (ROWS, 1, "camera"), (ROWS, 1, "undecodable")}
+
+
+def test_the_command(original, tmp_path, capsys):
+    write(tmp_path / "set", original)
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as done:
+            main(["data", "check", str(tmp_path / "set"), *arguments])
+        return done.value.code, capsys.readouterr()
+
+    code, said = run("--json", "--quick")
+    assert (code, json.loads(said.out)["ok"]) == (0, True)
+    (tmp_path / "set" / WRIST).unlink()
+    code, said = run("--json")
+    value = json.loads(said.out)
+    assert (code, value["ok"], value["problems"][0]["file"]) == (2, False, WRIST)
+    assert "missing-file" in value["error"]
+    assert f"missing-file: {WRIST}, episode" in said.err
+
+
+def test_nothing_to_check(tmp_path, stage):
+    with pytest.raises(DataError, match="expected a data set"):
+        check(tmp_path / "nowhere")
+    stage(tmp_path / "half", range(1))
+    with pytest.raises(DataError, match=r"unfinished recording \(1 episodes staged\)"):
+        check(tmp_path / "half")
