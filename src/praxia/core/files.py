@@ -52,7 +52,7 @@ def staged_folder(path: Path) -> Iterator[Path]:
         yield partial
         for file in partial.rglob("*"):
             if file.is_file():
-                with file.open("rb+") as handle:
+                with file.open("rb") as handle:
                     os.fsync(handle.fileno())
         sync_folder(partial)
         if path.exists():

@@ -84,6 +84,11 @@ class Dataset:
         return embodiment_of(self.info)
 
     @property
+    def table(self) -> pa.Table:
+        """meta/episodes, whole."""
+        return self._table
+
+    @property
     def cameras(self) -> tuple[str, ...]:
         return tuple(self._pictures)
 

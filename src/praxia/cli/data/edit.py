@@ -1,0 +1,185 @@
+"""`praxia data edit delete|split|merge|trim|rename ... --out NEW`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from praxia.cli.console import print_summary
+from praxia.core.errors import PraxiaError, UnknownName
+
+__all__ = ["OPERATIONS", "run"]
+
+
+@dataclass(frozen=True)
+class Common:
+    """What every operation takes."""
+
+    dry_run: bool = False
+    """Say what would be done, and do nothing."""
+    json: bool = False
+    """Print one JSON object on stdout."""
+
+
+@dataclass(frozen=True)
+class Delete(Common):
+    """A data set without some of its episodes."""
+
+    root: tyro.conf.Positional[Path] = tyro.MISSING
+    """The data set's folder. It is not changed."""
+    episodes: str = tyro.MISSING
+    """Those to delete, counted from 0: 3,7-9."""
+    out: Path = tyro.MISSING
+    """A new folder."""
+
+
+@dataclass(frozen=True)
+class Split(Common):
+    """Several data sets out of one."""
+
+    root: tyro.conf.Positional[Path] = tyro.MISSING
+    """The data set's folder. It is not changed."""
+    out: tuple[str, ...] = tyro.MISSING
+    """New folders, one a part: A,B or A B."""
+    fractions: tuple[str, ...] = ()
+    """How much of it each part gets: 0.9,0.1. Which episodes is drawn at random, always the same ones."""
+    episodes: tuple[str, ...] = ()
+    """Or the episodes of each part: 0-7,9 8,10-12."""
+
+
+@dataclass(frozen=True)
+class Merge(Common):
+    """One data set of several with the same features."""
+
+    roots: tyro.conf.Positional[tuple[Path, ...]] = tyro.MISSING
+    """The data sets' folders, in the order of their episodes. They are not changed."""
+    out: Path = tyro.MISSING
+    """A new folder."""
+
+
+@dataclass(frozen=True)
+class Trim(Common):
+    """A data set without frames at the begin and at the end of its episodes in which nothing moves.
+
+    Frames in the middle stay: an episode's pictures are one stretch of a video."""
+
+    root: tyro.conf.Positional[Path] = tyro.MISSING
+    """The data set's folder. It is not changed."""
+    out: Path = tyro.MISSING
+    """A new folder."""
+    features: tuple[str, ...] = ("observation.state",)
+    """What has to move. Positions, not changes of them."""
+    threshold: float = 0.002
+    """A dim moves where it changes by more than this from one frame to the next, as a part of its range (1% to 99%
+    quantile)."""
+    frames: int = 5
+    """Idle frames are cut where they are more than these, and then all."""
+
+
+@dataclass(frozen=True)
+class Rename(Common):
+    """A data set with other names."""
+
+    root: tyro.conf.Positional[Path] = tyro.MISSING
+    """The data set's folder. It is not changed."""
+    out: Path = tyro.MISSING
+    """A new folder."""
+    feature: tuple[str, ...] = ()
+    """Features, or cameras by their short names: old=new."""
+    instruction: tuple[str, ...] = ()
+    """Instructions: "old"="new"."""
+    embodiment: str | None = None
+    """What the robot is called from now on."""
+
+
+def _delete(options: Delete) -> dict[str, Any]:
+    from praxia.data.edit.operations import delete
+
+    return delete(options.root, options.episodes, options.out, dry_run=options.dry_run)
+
+
+def _split(options: Split) -> dict[str, Any]:
+    from praxia.data.edit.operations import split
+
+    try:
+        fractions = [float(part) for part in _items(options.fractions)]
+    except ValueError as error:
+        raise PraxiaError(f"expected --fractions like 0.9,0.1, got {' '.join(options.fractions)}") from error
+    outs = _items(options.out)
+    return split(options.root, outs, episodes=options.episodes, fractions=fractions, dry_run=options.dry_run)
+
+
+def _merge(options: Merge) -> dict[str, Any]:
+    from praxia.data.edit.operations import merge
+
+    return merge(options.roots, options.out, dry_run=options.dry_run)
+
+
+def _trim(options: Trim) -> dict[str, Any]:
+    from praxia.data.edit.operations import trim
+
+    return trim(
+        options.root,
+        options.out,
+        features=_items(options.features),
+        threshold=options.threshold,
+        frames=options.frames,
+        dry_run=options.dry_run,
+    )
+
+
+def _rename(options: Rename) -> dict[str, Any]:
+    from praxia.data.edit.operations import rename
+
+    return rename(
+        options.root,
+        options.out,
+        features=_pairs("--feature", options.feature),
+        instructions=_pairs("--instruction", options.instruction),
+        embodiment=options.embodiment,
+        dry_run=options.dry_run,
+    )
+
+
+OPERATIONS: dict[str, tuple[type[Common], Callable[[Any], dict[str, Any]], str]] = {
+    "delete": (Delete, _delete, "leave out episodes"),
+    "split": (Split, _split, "several data sets, by episodes or by fractions"),
+    "merge": (Merge, _merge, "one data set of several with the same features"),
+    "trim": (Trim, _trim, "leave out frames at the begin and at the end of episodes in which nothing moves"),
+    "rename": (Rename, _rename, "other names of features, cameras, instructions, the robot"),
+}
+
+
+def run(arguments: list[str]) -> dict[str, Any]:
+    """Make a new data set, or several, and return what was done.
+
+    Raises:
+        UnknownName: no such operation.
+    """
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print("praxia data edit: new data sets out of data sets, which stay as they are; no video is encoded anew\n")
+        print("\n".join(f"  praxia data edit {name:8s} {text}" for name, (_, _, text) in OPERATIONS.items()))
+        print("\nEvery operation takes --help, --dry-run and --json.")
+        raise SystemExit(0)
+    name, rest = arguments[0], arguments[1:]
+    if name not in OPERATIONS:
+        raise UnknownName("operation of edit", name, OPERATIONS, "praxia data edit --help")
+    kind, operate, _ = OPERATIONS[name]
+    done = operate(tyro.cli(kind, args=rest, prog=f"praxia data edit {name}"))
+    print_summary(done)
+    return done
+
+
+def _items(values: tuple[str, ...]) -> list[str]:
+    """Words with commas or spaces between them."""
+    return [item for value in values for item in value.split(",") if item]
+
+
+def _pairs(option: str, values: tuple[str, ...]) -> dict[str, str]:
+    pairs = [value.partition("=") for value in values]
+    for value, (old, _, new) in zip(values, pairs, strict=True):
+        if not old or not new:
+            raise PraxiaError(f"expected {option} old=new, got {value!r}")
+    return {old: new for old, _, new in pairs}

@@ -1,0 +1,49 @@
+"""Whether data sets can become one."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from praxia.core.errors import MismatchError
+from praxia.data.edit.source import Source
+
+__all__ = ["expect_alike"]
+
+
+def expect_alike(a: Source, b: Source) -> None:
+    """Refuse data sets that cannot be merged.
+
+    Raises:
+        MismatchError: naming both, and the first thing that differs.
+    """
+    if a.ours != b.ours:
+        mine, theirs = (a, b) if a.ours else (b, a)
+        raise MismatchError(
+            f"{mine.root} was recorded by praxia, with starts and outcomes of its episodes, and {theirs.root} was not:"
+            " merged, its episodes would have none. Merge data sets of one kind"
+        )
+    if different := _different(a.info["features"], b.info["features"]):
+        raise MismatchError(
+            f"{a.root} and {b.root} do not have the same features: {'; '.join(different)}. A name alone can be changed:"
+            " `praxia data edit rename --feature`"
+        )
+    for what, mine, theirs in (
+        ("frames a second", a.info["fps"], b.info["fps"]),
+        ("robot", a.info.get("robot_type"), b.info.get("robot_type")),
+        ("embodiment", a.embodiment, b.embodiment),
+    ):
+        if mine != theirs:
+            said = "" if what == "embodiment" else f": {mine!r} and {theirs!r}"
+            raise MismatchError(
+                f"{a.root} and {b.root} do not have the same {what}{said}; only alike data sets are merged"
+            )
+
+
+def _different(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+    """What is said of features that only one has, or that are not of one type, shape and meaning."""
+    found = [f"only the first has {name}" for name in mine if name not in theirs]
+    found += [f"only the second has {name}" for name in theirs if name not in mine]
+    for name in mine:
+        for what in ("dtype", "shape", "names"):
+            if name in theirs and (one := mine[name].get(what)) != (other := theirs[name].get(what)):
+                found.append(f"{what} of {name} is {one} and {other}")
+    return found

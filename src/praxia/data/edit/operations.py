@@ -1,0 +1,168 @@
+"""The edits: each says what is kept, under what names, and has it written.
+
+With `dry_run` all of them only say what they would do.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from praxia.core.errors import PraxiaError
+from praxia.data.edit.alike import expect_alike
+from praxia.data.edit.change import Change, Part
+from praxia.data.edit.choice import chosen, drawn, spelled
+from praxia.data.edit.idle import idle
+from praxia.data.edit.renaming import names_of
+from praxia.data.edit.source import Source
+from praxia.data.edit.write import expect_new, write
+
+__all__ = ["delete", "merge", "rename", "split", "trim"]
+
+Said = dict[str, Any]
+Place = str | Path
+
+
+def delete(root: Place, episodes: str, out: Place, *, dry_run: bool = False) -> Said:
+    """A data set without the episodes that `episodes` names ("3,7-9").
+
+    Raises:
+        PraxiaError: an episode that is not there, or all of them; a folder that is there already.
+        DataError: a data set that cannot be read.
+    """
+    source = Source.open(root)
+    removed = chosen(episodes, len(source.lengths))
+    kept = np.setdiff1d(np.arange(len(source.lengths)), removed)
+    change = Change((Part.whole(source, kept),), {"operation": "delete", "episodes": spelled(removed)})
+    return {"removed": removed.tolist(), **_make(change, out, dry_run)}
+
+
+def split(
+    root: Place,
+    outs: Sequence[Place],
+    *,
+    episodes: Sequence[str] = (),
+    fractions: Sequence[float] = (),
+    dry_run: bool = False,
+) -> Said:
+    """Several data sets out of one: of the episodes that are named for each, or of a fraction of them each.
+
+    Which episodes make up a fraction is drawn at random, always the same ones for data sets of one size. "removed" are
+    the episodes that are in none.
+
+    Raises:
+        PraxiaError: not as many folders as parts, an episode that is not there or in two parts, fractions that do not
+            go; a folder that is there already.
+        DataError: a data set that cannot be read.
+    """
+    if bool(episodes) == bool(fractions):
+        raise PraxiaError("expected --episodes or --fractions, one of them, to say how to split")
+    if len(episodes or fractions) != len(outs):
+        raise PraxiaError(f"expected a folder for each of {len(episodes or fractions)} parts, got {len(outs)}")
+    source = Source.open(root)
+    total = len(source.lengths)
+    parts = [chosen(text, total) for text in episodes] if episodes else drawn(fractions, total)
+    together, counts = np.unique(np.concatenate(parts), return_counts=True)
+    if (counts > 1).any():
+        raise PraxiaError(f"expected each episode in one part at most, got {spelled(together[counts > 1])} in several")
+    changes = [Change((Part.whole(source, part),), {"operation": "split", "episodes": spelled(part)}) for part in parts]
+    removed = np.setdiff1d(np.arange(total), together).tolist()
+    return {"operation": "split", "removed": removed, "parts": _make_all(changes, outs, dry_run)}
+
+
+def merge(roots: Sequence[Place], out: Place, *, dry_run: bool = False) -> Said:
+    """One data set of the episodes of several, one data set after the other; equal instructions become one.
+
+    Raises:
+        PraxiaError: fewer than two data sets, or one twice; a folder that is there already.
+        MismatchError: data sets with different features, rates, robots, or writers, naming both.
+        DataError: a data set that cannot be read.
+    """
+    if len(roots) < 2 or len({Path(root).resolve() for root in roots}) < len(roots):
+        raise PraxiaError(f"expected two or more different data sets to merge, got {', '.join(map(str, roots))}")
+    sources = [Source.open(root) for root in roots]
+    for other in sources[1:]:
+        expect_alike(sources[0], other)
+    change = Change(tuple(Part.whole(source) for source in sources), {"operation": "merge"})
+    return {"removed": [], **_make(change, out, dry_run)}
+
+
+def trim(
+    root: Place,
+    out: Place,
+    *,
+    features: Sequence[str] = ("observation.state",),
+    threshold: float = 0.002,
+    frames: int = 5,
+    dry_run: bool = False,
+) -> Said:
+    """A data set without the frames at the begin and at the end of its episodes in which nothing moves.
+
+    They are cut where they are more than `frames`, and then all. What moves is said in `idle`. Idle frames in the
+    middle stay: an episode's pictures are one stretch of a video. Episodes that never move stay whole, and are listed
+    as "still". The numbers of the frames that stay are not touched, so an episode whose end was cut has no
+    `next.done` any more; its time starts at 0 again.
+
+    Raises:
+        PraxiaError: a threshold or a number of frames below 0; a folder that is there already.
+        UnknownName: a feature that is not there, or is no number.
+        DataError: a data set that cannot be read.
+    """
+    if threshold < 0 or frames < 0:
+        raise PraxiaError(f"expected --threshold and --frames of at least 0, got {threshold} and {frames}")
+    source = Source.open(root)
+    found = idle(source, features, threshold)
+    begin, end = (np.where(cut > frames, cut, 0) for cut in (found.begin, found.end))
+    part = Part(source, np.arange(len(source.lengths)), begin, source.lengths - begin - end)
+    said = {"operation": "trim", "features": list(features), "threshold": threshold, "frames": frames}
+    cut = [
+        {"episode": episode, "begin": int(begin[episode]), "end": int(end[episode])}
+        for episode in np.flatnonzero(part.trimmed).tolist()
+    ]
+    still = np.flatnonzero(found.still).tolist()
+    return {"removed": [], "trimmed": cut, "still": still, **_make(Change((part,), said), out, dry_run)}
+
+
+def rename(
+    root: Place,
+    out: Place,
+    *,
+    features: Mapping[str, str] | None = None,
+    instructions: Mapping[str, str] | None = None,
+    embodiment: str | None = None,
+    dry_run: bool = False,
+) -> Said:
+    """A data set with other names of features (or of cameras, as "front"), instructions, or the robot: old to new.
+
+    An instruction that gets the name of another becomes one with it.
+
+    Raises:
+        UnknownName: a feature or an instruction that is not there.
+        PraxiaError: nothing to rename, a name that is taken or that readers rely on; a folder that is there already.
+        DataError: a data set that cannot be read.
+    """
+    source = Source.open(root)
+    names = names_of(source, features or {}, instructions or {}, embodiment)
+    said = {
+        "operation": "rename",
+        "features": dict(names.features),
+        "instructions": dict(names.instructions),
+        "embodiment": embodiment,
+    }
+    return {"removed": [], **_make(Change((Part.whole(source),), said, names), out, dry_run)}
+
+
+def _make(change: Change, out: Place, dry_run: bool) -> Said:
+    return {"operation": change.operation["operation"], **_make_all([change], [out], dry_run)[0]}
+
+
+def _make_all(changes: Sequence[Change], outs: Sequence[Place], dry_run: bool) -> list[Said]:
+    folders = [Path(out) for out in outs]
+    if not dry_run:
+        return write(changes, folders)
+    expect_new(folders)
+    return [
+        {"out": str(out), "episodes": len(change.lengths), "frames": int(change.lengths.sum()), "dry_run": True}
+        for change, out in zip(changes, folders, strict=True)
+    ]

@@ -1,0 +1,191 @@
+"""The rows of a new data set, file by file: what is kept of each source file, under new indices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Int64, Shaped
+
+from praxia.core.errors import MismatchError
+from praxia.data.columns import matrix
+from praxia.data.edit.change import Change, Part
+from praxia.data.edit.folder import Folder, ParquetFiles
+from praxia.data.edit.source import Source
+from praxia.data.layout import DATA, MEGABYTE
+from praxia.data.merge import Gathered
+from praxia.data.placement import PlacedFile
+from praxia.data.stats import Described, describe
+
+__all__ = ["Rows", "write_rows"]
+
+# Smaller files are joined with their neighbours even where their rows stay as they are.
+MIN_LINKED_BYTES = MEGABYTE
+GROUP_BYTES = 16 * MEGABYTE
+BLOCK = 65_536
+
+
+@dataclass
+class Rows:
+    """Where the rows of each new episode went, the statistics of all, and of those episodes that are not as they were.
+
+    `places` has one entry an episode; `episode_stats` is by episode, for those that were trimmed (all their features)
+    or have several tasks (their task_index).
+    """
+
+    places: list[dict[str, int]] = field(default_factory=list)
+    stats: dict[str, Described] = field(default_factory=dict)
+    episode_stats: dict[int, dict[str, Described]] = field(default_factory=dict)
+
+
+def write_rows(folder: Folder, change: Change) -> Rows:
+    """Write data/ in one pass over every source file that holds something that is kept.
+
+    Raises:
+        DataError: a file that does not hold the rows that meta/episodes says, or a task that it does not name.
+        MismatchError: sources whose columns cannot be brought into the same types.
+    """
+    done, files = Rows(), ParquetFiles(folder, DATA, "snappy")
+    features = _numeric(change.names.info(change.sources[0].info)["features"])
+    gathered = Gathered(int(change.lengths.sum()))
+    schema = None
+    for part in change.parts:
+        for file in part.source.files():
+            kept = part.within(*file.episodes)
+            if len(kept) == 0:
+                continue
+            old = part.source.read(file)
+            new = _renumbered(change, part, file, old, kept)
+            schema = new.schema if schema is None else schema
+            new = _conform(new, schema, part.source)
+            numbers = change.number(part) + kept
+            span = (int(numbers[0]), int(numbers[-1]))
+            if file.path.stat().st_size >= MIN_LINKED_BYTES and new.equals(old) and new.schema.equals(old.schema):
+                place = files.take_over(part.source, file.path, span)
+            else:
+                place = files.add(new, span, max(1, GROUP_BYTES * new.num_rows // max(1, new.nbytes)))
+            done.places += [place] * len(kept)
+            values = {name: _values(new, name, shape, file) for name, shape in features.items()}
+            _gather(gathered, values, int(change.firsts[numbers[0]]))
+            done.episode_stats |= _changed_episodes(part, kept, numbers, values, features)
+    files.close()
+    done.stats = {name: _shaped(described, features[name]) for name, described in gathered.describe().items()}
+    return done
+
+
+def _numeric(features: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """The shape of every feature that is a number, or several, a frame."""
+    return {
+        name: tuple(feature["shape"])
+        for name, feature in features.items()
+        if feature["dtype"] not in ("video", "image") and _is_number(feature["dtype"])
+    }
+
+
+def _is_number(dtype: str) -> bool:
+    try:
+        return np.dtype(dtype).kind in "biuf"
+    except TypeError:
+        return False
+
+
+def _renumbered(change: Change, part: Part, file: PlacedFile, old: pa.Table, kept: Int64[np.ndarray, " K"]) -> pa.Table:
+    """What is kept of the rows of one file, with the columns that depend on an episode's place in the data set."""
+    first, last = file.episodes
+    lengths, numbers = part.length[kept], change.number(part) + kept
+    offsets = np.cumsum(part.source.lengths[first : last + 1]) - part.source.lengths[first : last + 1]
+    rows = change.names.rows(_cut(old, offsets[part.episode[kept] - first] + part.begin[kept], lengths))
+    step = np.arange(rows.num_rows) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    restarted = np.repeat(part.begin[kept] > 0, lengths)
+    columns = {
+        "timestamp": np.where(restarted, (step / part.source.fps).astype(np.float32), rows["timestamp"].to_numpy()),
+        "frame_index": step,
+        "episode_index": np.repeat(numbers, lengths),
+        "index": change.firsts[numbers[0]] + np.arange(rows.num_rows),
+        "task_index": _tasks(change, part.source, file, rows["task_index"].to_numpy()),
+    }
+    for name, values in columns.items():
+        at = rows.schema.get_field_index(name)
+        rows = rows.set_column(at, rows.schema.field(at), pa.array(values).cast(rows.schema.field(at).type))
+    return rows
+
+
+def _cut(rows: pa.Table, starts: Int64[np.ndarray, " K"], lengths: Int64[np.ndarray, " K"]) -> pa.Table:
+    """Slices of `rows`, one after the other, without copying; neighbours are one slice."""
+    ends = starts + lengths
+    breaks = np.flatnonzero(starts[1:] != ends[:-1])
+    firsts, lasts = np.concatenate([[0], breaks + 1]), np.concatenate([breaks, [len(starts) - 1]])
+    return pa.concat_tables(
+        [rows.slice(starts[a], ends[b] - starts[a]) for a, b in zip(firsts.tolist(), lasts.tolist(), strict=True)]
+    )
+
+
+def _tasks(change: Change, source: Source, file: PlacedFile, old: Int64[np.ndarray, " N"]) -> Int64[np.ndarray, " N"]:
+    numbers = change.task_numbers(source)
+    known = (old >= 0) & (old < len(numbers))
+    new = np.where(known, numbers[np.where(known, old, 0)], -1)
+    if (new < 0).any():
+        wrong = int(old[np.argmin(new)])
+        raise file.broken(f"it has rows with task_index {wrong}, which is no task of their episode in meta/episodes")
+    return new
+
+
+def _conform(rows: pa.Table, schema: pa.Schema, source: Source) -> pa.Table:
+    """`rows` with the columns, types and order of `schema`.
+
+    Raises:
+        MismatchError: naming the data set whose columns are others.
+    """
+    if rows.schema.equals(schema):
+        return rows
+    try:
+        return rows.select(schema.names).cast(schema)
+    except (KeyError, ValueError, pa.ArrowException) as error:
+        raise MismatchError(f"the columns of {source.root} are not those of the rows before them: {error}") from error
+
+
+def _values(rows: pa.Table, name: str, shape: tuple[int, ...], file: PlacedFile) -> Shaped[np.ndarray, "N D"]:
+    if name not in rows.column_names:
+        raise file.broken(f"it has no column {name!r}, which info.json declares")
+    try:
+        return matrix(rows[name]).reshape(rows.num_rows, prod(shape))
+    except ValueError as error:
+        raise file.broken(
+            f"its column {name!r} is not of shape {list(shape)} a frame, as info.json declares"
+        ) from error
+
+
+def _gather(gathered: Gathered, values: Mapping[str, Shaped[np.ndarray, "N _"]], first: int) -> None:
+    """Block by block: float64 copies of a whole file would not stay in the processor's cache."""
+    for name, rows in values.items():
+        for at in range(0, len(rows), BLOCK):
+            gathered.add(name, rows[at : at + BLOCK], first + at)
+
+
+def _changed_episodes(
+    part: Part,
+    kept: Int64[np.ndarray, " K"],
+    numbers: Int64[np.ndarray, " K"],
+    values: Mapping[str, Shaped[np.ndarray, "N _"]],
+    features: Mapping[str, tuple[int, ...]],
+) -> dict[int, dict[str, Described]]:
+    """The statistics of the episodes that need them anew, by number."""
+    lengths = part.length[kept]
+    starts = np.cumsum(lengths) - lengths
+    tasks = values["task_index"][:, 0]
+    several = np.minimum.reduceat(tasks, starts) < np.maximum.reduceat(tasks, starts)
+    found = {}
+    for place in np.flatnonzero(part.trimmed[kept] | several).tolist():
+        rows = slice(starts[place], starts[place] + lengths[place])
+        names = features if part.trimmed[kept[place]] else ("task_index",)
+        found[int(numbers[place])] = {name: _shaped(describe(values[name][rows]), features[name]) for name in names}
+    return found
+
+
+def _shaped(described: Described, shape: tuple[int, ...]) -> Described:
+    """Statistics a dim as LeRobot nests them for features of several axes."""
+    if len(shape) < 2:
+        return described
+    return {name: v if name == "count" else np.reshape(v, shape).tolist() for name, v in described.items()}
