@@ -46,11 +46,12 @@ def recorded_actions_replay(subject: Subject) -> Finding:
 def spread_episodes(data: Dataset, tasks: Sequence[str], num_tasks: int, most: int) -> list[int]:
     """Successful episodes, about `most`, evenly spaced over at most `num_tasks` of the tasks that the data set has.
 
-    Where it has none of `tasks`, they are of its own.
+    Where it has none of `tasks`, they are of its own. Trimmed ones are left out: they do not begin at their start.
     """
     own = data.episodes.task
+    whole = [int(number) for number in data.select() if "trimmed" not in data.records[number]]
     wanted = [task for task in tasks if task in own] or list(dict.fromkeys(own))
-    by_task = [[int(number) for number in data.select() if own[number] == task] for task in wanted]
+    by_task = [[number for number in whole if own[number] == task] for task in wanted]
     chosen = spread([numbers for numbers in by_task if numbers], num_tasks)
     return [number for numbers in chosen for number in spread(numbers, -(-most // len(chosen)))]
 
