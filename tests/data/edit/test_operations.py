@@ -104,10 +104,10 @@ def test_merging_what_was_split_gives_the_episodes_back(tmp_path, several, prove
     proven(tmp_path / "out", whole(several, [4, 5, 6, 7, 0, 1, 2, 3]))
 
 
-@pytest.fixture
-def idling(tmp_path, synthetic, record, monkeypatch):
+@pytest.fixture(scope="module")
+def idling(tmp_path_factory, synthetic, record):
     """Episodes of 14 frames whose state rests for `index` at the begin and 2 at the end; episode 3 never moves."""
-    make = synthetic.episode
+    make, root = synthetic.episode, tmp_path_factory.mktemp("idling") / "set"
 
     def episode(index, length=None):
         one = make(index, 14)
@@ -116,9 +116,10 @@ def idling(tmp_path, synthetic, record, monkeypatch):
         one.state[: index + 1], one.state[-3:] = one.state[index], one.state[-1]
         return one
 
-    monkeypatch.setattr(synthetic, "episode", episode)
-    record(tmp_path / "idling", range(6))
-    return tmp_path / "idling"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(synthetic, "episode", episode)
+        record(root, range(6))
+    return root
 
 
 def test_trim(tmp_path, idling, proven):

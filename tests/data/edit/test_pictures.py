@@ -21,16 +21,17 @@ def pictures(seed, frames):
     return draw.normal(draw.uniform(0, 255), draw.uniform(0, 60), (frames, 8, 8, 3)).clip(0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 def test_moments_are_exact_and_quantiles_within_the_bound(seed):
     parts = [Pixels.of(pictures(100 * seed + number, 5 + number)) for number in range(12)]
-    found, off = mixture(stacked([part.describe() for part in parts]))
+    described = [part.describe() for part in parts]
+    found, off = mixture(stacked(described))
     true = Pixels.total(parts).describe()
     for name in ("min", "max", *MOMENTS):
         np.testing.assert_allclose(found[name], true[name], rtol=1e-9)
     errors = [np.abs(np.array(found[name]) - true[name]).max() for name in QUANTILES]
     assert 0 < max(errors) <= off + 1 / 255, "a true quantile lies on a level, a given one need not"
-    average = {name: np.mean([np.array(part.describe()[name]) for part in parts], axis=0) for name in QUANTILES}
+    average = {name: np.mean([one[name] for one in described], axis=0) for name in QUANTILES}
     assert max(errors) < max(np.abs(average[name] - true[name]).max() for name in QUANTILES)
 
 

@@ -26,7 +26,8 @@ def names_of(
         if text not in source.tasks.values():
             raise UnknownName("instruction", text, source.tasks.values(), f"praxia data info {source.root}")
     keys: dict[str, str] = dict(_keys(source, old, new) for old, new in features.items())
-    after: list[str] = [keys.get(name, name) for name in source.info["features"]]
+    declared: list[str] = list(source.info["features"])
+    after = [keys.get(name, name) for name in declared]
     if taken := sorted({name for name in after if after.count(name) > 1}):
         raise PraxiaError(f"expected names that no other feature of {source.root} has, got {', '.join(taken)}")
     return Names(keys, dict(instructions), embodiment)

@@ -19,7 +19,7 @@ from praxia.data.merge import Gathered
 from praxia.data.placement import PlacedFile
 from praxia.data.stats import Described, describe
 
-__all__ = ["Rows", "write_rows"]
+__all__ = ["Rows", "cut", "write_rows"]
 
 # Smaller files are joined with their neighbours even where their rows stay as they are.
 MIN_LINKED_BYTES = MEGABYTE
@@ -96,7 +96,7 @@ def _renumbered(change: Change, part: Part, file: PlacedFile, old: pa.Table, kep
     first, last = file.episodes
     lengths, numbers = part.length[kept], change.number(part) + kept
     offsets = np.cumsum(part.source.lengths[first : last + 1]) - part.source.lengths[first : last + 1]
-    rows = change.names.rows(_cut(old, offsets[part.episode[kept] - first] + part.begin[kept], lengths))
+    rows = change.names.rows(cut(old, offsets[part.episode[kept] - first] + part.begin[kept], lengths))
     step = np.arange(rows.num_rows) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     restarted = np.repeat(part.begin[kept] > 0, lengths)
     columns = {
@@ -112,7 +112,7 @@ def _renumbered(change: Change, part: Part, file: PlacedFile, old: pa.Table, kep
     return rows
 
 
-def _cut(rows: pa.Table, starts: Int64[np.ndarray, " K"], lengths: Int64[np.ndarray, " K"]) -> pa.Table:
+def cut(rows: pa.Table, starts: Int64[np.ndarray, " K"], lengths: Int64[np.ndarray, " K"]) -> pa.Table:
     """Slices of `rows`, one after the other, without copying; neighbours are one slice."""
     ends = starts + lengths
     breaks = np.flatnonzero(starts[1:] != ends[:-1])

@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 
 from praxia.data.edit.change import Change
 from praxia.data.edit.folder import Folder, ParquetFiles
+from praxia.data.edit.rows import cut
 from praxia.data.layout import STATES
 
 __all__ = ["write_states"]
@@ -29,16 +30,21 @@ def write_states(folder: Folder, change: Change) -> None:
                 files.take_over(source, path, (first, last))
                 continue
             source.manifest.check(source.root, source.name(path), full=True)
-            rows = pq.read_table(path, memory_map=False)
+            rows = pq.read_table(path, columns=["state"], memory_map=False)
             offsets = np.cumsum(lengths[first : last + 1]) - lengths[first : last + 1]
-            starts = offsets[part.episode[kept] - first] + part.begin[kept]
-            for place, (start, length) in enumerate(zip(starts.tolist(), part.length[kept].tolist(), strict=True)):
-                state = pa.table(
-                    {
-                        "episode_index": np.full(length, number + place),
-                        "frame_index": np.arange(length),
-                        "state": rows["state"].slice(start, length),
-                    }
-                )
-                files.add(state, (number + place, number + place), length)
+            length = part.length[kept]
+            states = cut(rows, offsets[part.episode[kept] - first] + part.begin[kept], length)
+            begins = np.cumsum(length) - length
+            table = pa.table(
+                {
+                    "episode_index": np.repeat(number + np.arange(len(kept)), length),
+                    "frame_index": np.arange(len(states)) - np.repeat(begins, length),
+                    "state": states["state"],
+                }
+            )
+            # Neighbours of one length are written together: ten thousand calls of the writer would take seconds.
+            for run in np.split(np.arange(len(kept)), np.flatnonzero(np.diff(length)) + 1):
+                rows_a_group = int(length[run[0]])
+                piece = table.slice(begins[run[0]], len(run) * rows_a_group)
+                files.add(piece, (number + int(run[0]), number + int(run[-1])), rows_a_group)
     files.close()
