@@ -84,11 +84,6 @@ class Dataset:
         return embodiment_of(self.info)
 
     @property
-    def table(self) -> pa.Table:
-        """meta/episodes, whole."""
-        return self._table
-
-    @property
     def cameras(self) -> tuple[str, ...]:
         return tuple(self._pictures)
 
@@ -244,7 +239,10 @@ def _open_pictures(
         # One picture too many somewhere would make every later one its neighbour. Where hashes vouch for the file an
         # edit may have left pictures that no episode has; in v2.1 they can only lie behind the episode's end.
         claimed = sum(one.num_frames for one in catalogue.pictures(key) if one.path == file.path)
-        if not catalogue.manifest.files and catalogue.info["codebase_version"] == CODEBASE_VERSION:
+        # And where an edit left some, it says how many frames its videos have.
+        claimed = catalogue.info.get("video_frames", {}).get(name_within(catalogue.root, file.path), claimed)
+        version_3 = catalogue.info["codebase_version"] == CODEBASE_VERSION
+        if not catalogue.manifest.files and version_3 and claimed is not None:
             video.expect_at_most(claimed)
         return video
     return Images(file.path, key, own, scaled, catalogue.root)

@@ -253,9 +253,9 @@ def test_a_splits_range_moves_with_its_episodes(tmp_path, recorded):
 
     source = Source.open(recorded)
     source.info["splits"] = {"train": "0:5", "val": "5:6", "test": "6:8"}
-    assert new_info(Change((Part.whole(source, np.array([1, 4, 6, 7])),), {}))["splits"] == {
+    assert new_info(Change((Part.whole(source, np.array([1, 4, 6, 7])),), {}), {})["splits"] == {
         "train": "0:2",
         "test": "2:4",
     }
     with pytest.raises(MismatchError, match="is divided into train, val, test"):
-        new_info(Change((Part.whole(source), Part.whole(source)), {}))
+        new_info(Change((Part.whole(source), Part.whole(source)), {}), {})

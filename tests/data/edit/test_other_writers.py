@@ -80,7 +80,7 @@ def test_what_nobody_here_knows_survives(tmp_path, foreign, proven):
 def test_features_of_any_kind_are_renamed_also_in_the_files_of_datasets(tmp_path, foreign, proven):
     out = tmp_path / "out"
     rename(foreign, out, features={"shot": "picture", "note": "remark", "action": "act", "wrist": "hand"})
-    assert (Dataset(out).cameras, "action" in Dataset(out).stats) == (("front", "hand"), False)
+    assert (Dataset(out).cameras, "action" in Dataset(out).stats) == (("front", "hand", "picture"), False)
     schema = pq.read_schema(out / "data/chunk-000/file-000.parquet")
     assert {"picture", "remark", "act", "action.executed"} <= set(schema.names)
     assert set(json.loads(schema.metadata[b"huggingface"])["info"]["features"]) == {"picture", "remark"}
@@ -151,5 +151,5 @@ def test_a_row_too_few(tmp_path, foreign):
     shutil.copytree(foreign, root)
     path = root / "data/chunk-000/file-000.parquet"
     pq.write_table(pq.read_table(path)[:-1], path)
-    with pytest.raises(DataError, match=r"its rows are not the \d+ that meta/episodes names\); in it: episodes 0 to"):
+    with pytest.raises(DataError, match=r"data holds \d+ rows, the episodes have \d+ frames"):
         trim(root, tmp_path / "out")

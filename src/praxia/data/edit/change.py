@@ -71,14 +71,10 @@ class Change:
         found: dict[str, None] = {}
         for part in self.parts:
             used = {text for texts in part.source.table["tasks"].take(part.episode).to_pylist() for text in texts}
-            tasks = part.source.tasks
-            found |= dict.fromkeys(self.names.instruction(tasks[i]) for i in sorted(tasks) if tasks[i] in used)
+            found |= dict.fromkeys(self.names.instruction(text) for text in part.source.tasks if text in used)
         return tuple(found)
 
     def task_numbers(self, source: Source) -> Int64[np.ndarray, " T"]:
         """The new task_index by the old one of `source`; -1 where no kept episode is said to have it."""
-        numbers = np.full(max(source.tasks, default=-1) + 1, -1, dtype=np.int64)
         places = {text: place for place, text in enumerate(self.tasks)}
-        for old, text in source.tasks.items():
-            numbers[old] = places.get(self.names.instruction(text), -1)
-        return numbers
+        return np.array([places.get(self.names.instruction(text), -1) for text in source.tasks], dtype=np.int64)

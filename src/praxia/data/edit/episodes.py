@@ -9,14 +9,14 @@ from jaxtyping import Float64, Int64
 
 from praxia.core.errors import MismatchError
 from praxia.data.edit.change import Change
-from praxia.data.edit.rows import Rows
+from praxia.data.edit.rows import Written
 from praxia.data.layout import place
 from praxia.data.stats import QUANTILES
 
 __all__ = ["episode_table"]
 
 
-def episode_table(change: Change, rows: Rows, videos: Mapping[str, Mapping[str, Any]]) -> pa.Table:
+def episode_table(change: Change, rows: Written, videos: Mapping[str, Mapping[str, Any]]) -> pa.Table:
     """One row an episode. `videos` are the columns of each video feature, by its new name.
 
     Columns that are not known here stay. Statistics of a trimmed episode's pictures stay too: they are those of all
@@ -90,7 +90,7 @@ def _lists(values: Float64[np.ndarray, " E"]) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(np.arange(len(values) + 1, dtype=np.int32)), pa.array(values))
 
 
-def _described_anew(table: pa.Table, rows: Rows) -> pa.Table:
+def _described_anew(table: pa.Table, rows: Written) -> pa.Table:
     """The statistics in `rows` in place of those of the episodes that are not as they were."""
     features = {feature for described in rows.episode_stats.values() for feature in described}
     for column in table.column_names:

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from praxia.core.files import sha256_file
+from praxia.core.files import Place, sha256_file
 from praxia.data.edit.source import Source
 from praxia.data.layout import DATA_FILE_BYTES, place
 from praxia.data.manifest import FileEntry
@@ -26,18 +26,18 @@ class Folder:
     hashes: dict[str, str] = field(default_factory=dict)
     bytes_linked: int = 0
 
-    def take_over(self, source: Source, path: Path, name: str, episodes: tuple[int, int] | None = None) -> None:
+    def take_over(self, source: Source, path: Place, name: str, episodes: tuple[int, int] | None = None) -> None:
         """A file of `source`, byte for byte, under another name: as a hard link, or a copy where that cannot be.
 
         Its recorded hash comes with it, so that what was altered before is still found to be.
         """
         target = self.root / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(path, target)
+        if _linked(path, target):
             self.bytes_linked += target.stat().st_size
-        except OSError:
-            shutil.copyfile(path, target)
+        else:
+            with path.open("rb") as old, target.open("wb") as new:
+                shutil.copyfileobj(old, new)
         if episodes is not None:
             self.contains(name, *episodes)
         if (entry := source.manifest.files.get(source.name(path))) is not None:
@@ -82,7 +82,7 @@ class ParquetFiles:
         self._folder.contains(self._name, *episodes)
         return place(self._number)
 
-    def take_over(self, source: Source, path: Path, episodes: tuple[int, int]) -> dict[str, int]:
+    def take_over(self, source: Source, path: Place, episodes: tuple[int, int]) -> dict[str, int]:
         """The next file is one of `source` as it is; where it went."""
         self.close()
         self._number += 1
@@ -106,3 +106,12 @@ class ParquetFiles:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+
+
+def _linked(path: Place, target: Path) -> bool:
+    """Whether a hard link could be made: not to other disks, nor where the system or the owner forbids it."""
+    try:
+        os.link(str(path), target)
+    except OSError:
+        return False
+    return True

@@ -46,9 +46,9 @@ def idle(source: Source, features: Sequence[str], threshold: float) -> Idle:
     for feature in features:
         if feature not in numbers:
             raise UnknownName("feature", feature, numbers, f"praxia data info {source.root}")
-    firsts = np.cumsum(source.lengths) - source.lengths
+    firsts = source.firsts
     moves = np.zeros(int(source.lengths.sum()), dtype=bool)
-    tables = [source.read(file, features) for file in source.files()]
+    tables = [source.read(file, features) for file in source.files]
     for feature in features:
         values = np.concatenate([matrix(table[feature]) for table in tables]).astype(np.float64)
         sample = values[:: -(-len(values) // MAX_SAMPLED_ROWS)]

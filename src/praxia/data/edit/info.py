@@ -1,12 +1,14 @@
 """meta/info.json of a new data set: the first source's, with other counts, splits and names."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from praxia.core.errors import MismatchError
 from praxia.data.edit.change import Change, Part
+from praxia.data.edit.source import VIDEO_FRAMES
 from praxia.data.layout import CODEBASE_VERSION, DATA, VIDEO
 
 __all__ = ["new_info"]
@@ -14,14 +16,19 @@ __all__ = ["new_info"]
 OLDER = ("total_chunks", "total_videos")  # v3.0 has no such counts
 
 
-def new_info(change: Change) -> dict[str, Any]:
+def new_info(change: Change, video_frames: Mapping[str, int | None]) -> dict[str, Any]:
     """What is not known here stays as it is.
+
+    Where no hashes vouch for the videos `video_frames` goes in as well: how many frames each has, with those that no
+    episode has any more. A reader can then still tell a video that was altered.
 
     Raises:
         MismatchError: sources to be merged with splits that could not be told apart in one data set.
     """
     source, total = change.sources[0], len(change.lengths)
     kept = {name: value for name, value in change.names.info(source.info).items() if name not in OLDER}
+    if not source.ours:
+        kept[VIDEO_FRAMES] = dict(video_frames)
     return kept | {
         "codebase_version": CODEBASE_VERSION,
         "total_episodes": total,

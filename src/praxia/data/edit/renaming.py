@@ -23,8 +23,8 @@ def names_of(
     if not (features or instructions or embodiment):
         raise PraxiaError("expected something to rename: --feature old=new, --instruction old=new or --embodiment new")
     for text in instructions:
-        if text not in source.tasks.values():
-            raise UnknownName("instruction", text, source.tasks.values(), f"praxia data info {source.root}")
+        if text not in source.tasks:
+            raise UnknownName("instruction", text, source.tasks, f"praxia data info {source.root}")
     keys: dict[str, str] = dict(_keys(source, old, new) for old, new in features.items())
     declared: list[str] = list(source.info["features"])
     after = [keys.get(name, name) for name in declared]

@@ -13,13 +13,14 @@ from praxia.core.errors import MismatchError
 from praxia.data.columns import matrix
 from praxia.data.edit.change import Change, Part
 from praxia.data.edit.folder import Folder, ParquetFiles
+from praxia.data.edit.piece import Piece
 from praxia.data.edit.source import Source
 from praxia.data.layout import DATA, MEGABYTE
 from praxia.data.merge import Gathered
 from praxia.data.placement import PlacedFile
 from praxia.data.stats import Described, describe
 
-__all__ = ["Rows", "cut", "write_rows"]
+__all__ = ["Written", "cut", "write_rows"]
 
 # Smaller files are joined with their neighbours even where their rows stay as they are.
 MIN_LINKED_BYTES = MEGABYTE
@@ -28,7 +29,7 @@ BLOCK = 65_536
 
 
 @dataclass
-class Rows:
+class Written:
     """Where the rows of each new episode went, the statistics of all, and of those episodes that are not as they were.
 
     `places` has one entry an episode; `episode_stats` is by episode, for those that were trimmed (all their features)
@@ -40,38 +41,37 @@ class Rows:
     episode_stats: dict[int, dict[str, Described]] = field(default_factory=dict)
 
 
-def write_rows(folder: Folder, change: Change) -> Rows:
+def write_rows(folder: Folder, change: Change) -> Written:
     """Write data/ in one pass over every source file that holds something that is kept.
 
     Raises:
         DataError: a file that does not hold the rows that meta/episodes says, or a task that it does not name.
         MismatchError: sources whose columns cannot be brought into the same types.
     """
-    done, files = Rows(), ParquetFiles(folder, DATA, "snappy")
+    done, files = Written(), ParquetFiles(folder, DATA, "snappy")
     features = _numeric(change.names.info(change.sources[0].info)["features"])
     gathered = Gathered(int(change.lengths.sum()))
-    schema = None
+    changed, schema = Changed(), None
     for part in change.parts:
-        for file in part.source.files():
-            kept = part.within(*file.episodes)
-            if len(kept) == 0:
+        for file in part.source.files:
+            piece = Piece.of(change, part, file)
+            if len(piece) == 0:
                 continue
             old = part.source.read(file)
-            new = _renumbered(change, part, file, old, kept)
+            new = _renumbered(change, part, file, old, piece)
             schema = new.schema if schema is None else schema
             new = _conform(new, schema, part.source)
-            numbers = change.number(part) + kept
-            span = (int(numbers[0]), int(numbers[-1]))
             if file.path.stat().st_size >= MIN_LINKED_BYTES and new.equals(old) and new.schema.equals(old.schema):
-                place = files.take_over(part.source, file.path, span)
+                place = files.take_over(part.source, file.path, piece.span)
             else:
-                place = files.add(new, span, max(1, GROUP_BYTES * new.num_rows // max(1, new.nbytes)))
-            done.places += [place] * len(kept)
+                place = files.add(new, piece.span, max(1, GROUP_BYTES * new.num_rows // max(1, new.nbytes)))
+            done.places += [place] * int((piece.step == 0).sum())
             values = {name: _values(new, name, shape, file) for name, shape in features.items()}
-            _gather(gathered, values, int(change.firsts[numbers[0]]))
-            done.episode_stats |= _changed_episodes(part, kept, numbers, values, features)
+            _gather(gathered, values, int(change.firsts[piece.number[0]] + piece.step[0]))
+            changed.add(part, piece, values)
     files.close()
-    done.stats = {name: _shaped(described, features[name]) for name, described in gathered.describe().items()}
+    done.stats = _shaped(gathered.describe(), features)
+    done.episode_stats = {number: _shaped(described, features) for number, described in changed.described.items()}
     return done
 
 
@@ -91,19 +91,16 @@ def _is_number(dtype: str) -> bool:
         return False
 
 
-def _renumbered(change: Change, part: Part, file: PlacedFile, old: pa.Table, kept: Int64[np.ndarray, " K"]) -> pa.Table:
+def _renumbered(change: Change, part: Part, file: PlacedFile, old: pa.Table, piece: Piece) -> pa.Table:
     """What is kept of the rows of one file, with the columns that depend on an episode's place in the data set."""
-    first, last = file.episodes
-    lengths, numbers = part.length[kept], change.number(part) + kept
-    offsets = np.cumsum(part.source.lengths[first : last + 1]) - part.source.lengths[first : last + 1]
-    rows = change.names.rows(cut(old, offsets[part.episode[kept] - first] + part.begin[kept], lengths))
-    step = np.arange(rows.num_rows) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    restarted = np.repeat(part.begin[kept] > 0, lengths)
+    rows = change.names.rows(cut(old, piece.start, piece.length))
+    restarted = np.repeat(part.begin[piece.place] > 0, piece.length)
+    times = (piece.steps / part.source.fps).astype(np.float32)
     columns = {
-        "timestamp": np.where(restarted, (step / part.source.fps).astype(np.float32), rows["timestamp"].to_numpy()),
-        "frame_index": step,
-        "episode_index": np.repeat(numbers, lengths),
-        "index": change.firsts[numbers[0]] + np.arange(rows.num_rows),
+        "timestamp": np.where(restarted, times, rows["timestamp"].to_numpy()),
+        "frame_index": piece.steps,
+        "episode_index": np.repeat(piece.number, piece.length),
+        "index": np.repeat(change.firsts[piece.number], piece.length) + piece.steps,
         "task_index": _tasks(change, part.source, file, rows["task_index"].to_numpy()),
     }
     for name, values in columns.items():
@@ -164,28 +161,35 @@ def _gather(gathered: Gathered, values: Mapping[str, Shaped[np.ndarray, "N _"]],
             gathered.add(name, rows[at : at + BLOCK], first + at)
 
 
-def _changed_episodes(
-    part: Part,
-    kept: Int64[np.ndarray, " K"],
-    numbers: Int64[np.ndarray, " K"],
-    values: Mapping[str, Shaped[np.ndarray, "N _"]],
-    features: Mapping[str, tuple[int, ...]],
-) -> dict[int, dict[str, Described]]:
+class Changed:
     """The statistics of the episodes that need them anew, by number."""
-    lengths = part.length[kept]
-    starts = np.cumsum(lengths) - lengths
-    tasks = values["task_index"][:, 0]
-    several = np.minimum.reduceat(tasks, starts) < np.maximum.reduceat(tasks, starts)
-    found = {}
-    for place in np.flatnonzero(part.trimmed[kept] | several).tolist():
-        rows = slice(starts[place], starts[place] + lengths[place])
-        names = features if part.trimmed[kept[place]] else ("task_index",)
-        found[int(numbers[place])] = {name: _shaped(describe(values[name][rows]), features[name]) for name in names}
-    return found
+
+    def __init__(self) -> None:
+        self.described: dict[int, dict[str, Described]] = {}
+        self._begun: dict[int, list[dict[str, np.ndarray]]] = {}
+
+    def add(self, part: Part, piece: Piece, values: Mapping[str, Shaped[np.ndarray, "N _"]]) -> None:
+        """Take what changed of the rows of one file; of an episode that reaches over two files, all at the second."""
+        tasks, offset = values["task_index"][:, 0], piece.offset
+        several = np.minimum.reduceat(tasks, offset) < np.maximum.reduceat(tasks, offset)
+        torn = piece.length < part.length[piece.place]
+        for at in np.flatnonzero(part.trimmed[piece.place] | several | torn).tolist():
+            names = values if part.trimmed[piece.place[at]] else ("task_index",)
+            here = slice(offset[at], offset[at] + piece.length[at])
+            number, whole = int(piece.number[at]), int(part.length[piece.place[at]])
+            begun = self._begun.setdefault(number, [])
+            begun.append({name: values[name][here] for name in names})
+            if sum(len(one["task_index"]) for one in begun) == whole:
+                del self._begun[number]
+                rows_of = {name: np.concatenate([one[name] for one in begun]) for name in names}
+                self.described[number] = {name: describe(rows) for name, rows in rows_of.items()}
 
 
-def _shaped(described: Described, shape: tuple[int, ...]) -> Described:
+def _shaped(described: Mapping[str, Described], features: Mapping[str, tuple[int, ...]]) -> dict[str, Described]:
     """Statistics a dim as LeRobot nests them for features of several axes."""
-    if len(shape) < 2:
-        return described
-    return {name: v if name == "count" else np.reshape(v, shape).tolist() for name, v in described.items()}
+    return {
+        feature: {name: v if name == "count" else np.reshape(v, features[feature]).tolist() for name, v in one.items()}
+        if len(features[feature]) > 1
+        else one
+        for feature, one in described.items()
+    }

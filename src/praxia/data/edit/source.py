@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,36 +12,38 @@ import pyarrow.parquet as pq
 from jaxtyping import Int64
 
 from praxia.core.errors import DataError
+from praxia.core.files import Place, name_within
 from praxia.core.types import Embodiment
+from praxia.data.catalogue import Catalogue
 from praxia.data.dataset import Dataset
-from praxia.data.layout import PLAN, STATES, STATS, TASKS
+from praxia.data.features import INDEX_FEATURES, PICTURES
+from praxia.data.layout import CODEBASE_VERSION, PLAN, STATES
 from praxia.data.manifest import ADVICE, Manifest
-from praxia.data.placement import PlacedFile, integers, placed_files
+from praxia.data.placement import PlacedFile, integers
+from praxia.data.rows import Rows
 
 __all__ = ["Source"]
 
 KNOWN_META = ("info.json", "stats.json", "tasks.parquet", "tasks.jsonl", "episodes.jsonl", "episodes_stats.jsonl")
+VIDEO_FRAMES = "video_frames"
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """One data set. `table` is meta/episodes in the columns of LeRobot v3.0, `tasks` the instruction by task_index.
+    """One data set, of LeRobot v3.0 or v2.1. `table` is meta/episodes of v3.0, whole; of v2.1 without statistics.
 
     `records`, `embodiment` and `plan` are there in a data set of ours alone.
     """
 
-    root: Path
-    info: Mapping[str, Any]
+    catalogue: Catalogue
     table: pa.Table
-    tasks: Mapping[int, str]
     stats: Mapping[str, Any]
-    manifest: Manifest
     records: Sequence[Mapping[str, Any]]
     embodiment: Embodiment | None
     plan: Mapping[str, Any]
 
     @classmethod
-    def open(cls, root: str | Path) -> "Source":
+    def open(cls, root: str | Place) -> "Source":
         """The data set in the folder `root`.
 
         Raises:
@@ -51,16 +52,30 @@ class Source:
         dataset = Dataset(root)
         ours = dataset.ours
         return cls(
-            root=dataset.root,
-            info=dataset.info,
-            table=dataset.table,
-            tasks=_tasks(dataset.root),
-            stats=dataset.stats if (dataset.root / STATS).is_file() else {},
-            manifest=dataset.manifest,
+            catalogue=dataset.catalogue,
+            table=_table(dataset.catalogue),
+            stats=dataset.stats,
             records=dataset.records,
             embodiment=dataset.embodiment if ours else None,
             plan=json.loads((dataset.root / PLAN).read_bytes()) if ours else {},
         )
+
+    @property
+    def root(self) -> Place:
+        return self.catalogue.root
+
+    @property
+    def info(self) -> Mapping[str, Any]:
+        return self.catalogue.info
+
+    @property
+    def manifest(self) -> Manifest:
+        return self.catalogue.manifest
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The instruction by task_index."""
+        return self.catalogue.instructions
 
     @property
     def ours(self) -> bool:
@@ -68,7 +83,12 @@ class Source:
 
     @property
     def fps(self) -> float:
-        return float(self.info["fps"])
+        return self.catalogue.fps
+
+    @cached_property
+    def firsts(self) -> Int64[np.ndarray, " E"]:
+        """The index of each episode's first frame."""
+        return integers(self.table, "dataset_from_index")
 
     @cached_property
     def lengths(self) -> Int64[np.ndarray, " E"]:
@@ -82,11 +102,23 @@ class Source:
     @cached_property
     def cameras(self) -> list[str]:
         """Features that are pictures, in videos or in parquet."""
-        return self.features("video", "image")
+        return self.features(*PICTURES)
 
-    def files(self, key: str | None = None) -> list[PlacedFile]:
-        """Those that hold the rows, or the pictures of the video feature `key`."""
-        return placed_files(self.root, self.info, self.table, key)
+    @cached_property
+    def files(self) -> list[PlacedFile]:
+        """Those that hold the rows; an episode may reach over two."""
+        return Rows(self.catalogue).files
+
+    def videos(self, key: str) -> list[PlacedFile]:
+        """Those that hold the pictures of the video feature `key`."""
+        return self.catalogue.pictures(key)
+
+    def video_frames(self, key: str, file: PlacedFile) -> int | None:
+        """How many frames a video should have. None in v2.1, where more of them may lie behind the episode's end."""
+        if self.info["codebase_version"] != CODEBASE_VERSION:
+            return None
+        claimed = sum(one.num_frames for one in self.videos(key) if one.path == file.path)
+        return self.info.get(VIDEO_FRAMES, {}).get(self.name(file.path), claimed)
 
     def read(self, file: PlacedFile, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows of one file, which are those of its episodes, in order.
@@ -94,40 +126,48 @@ class Source:
         Raises:
             DataError: it was altered, is not parquet, or holds other rows than the episode table says.
         """
-        self.manifest.check(self.root, file.path.relative_to(self.root).as_posix(), full=True)
+        self.manifest.check(self.root, self.name(file.path), full=True)
         wanted = columns if columns is None else [*columns, "episode_index"]
         try:
-            rows = pq.ParquetFile(file.path).read(columns=wanted)
-        except (pa.ArrowException, OSError) as error:
+            with file.path.open("rb") as opened:
+                rows = pq.ParquetFile(opened).read(columns=wanted)
+        except (pa.ArrowException, OSError, ValueError) as error:
             raise file.broken(str(error)) from error
-        first, last = file.episodes
-        expected = np.repeat(np.arange(first, last + 1), self.lengths[first : last + 1])
+        for name in INDEX_FEATURES if columns is None else wanted or ():
+            if name not in rows.column_names:
+                raise file.broken(f"it has no column {name!r}")
+        expected = np.repeat(file.episode, file.length)
         if not np.array_equal(rows["episode_index"].to_numpy(), expected):
             raise file.broken(f"its rows are not the {len(expected)} that meta/episodes names")
         return rows if columns is None else rows.select(columns)
 
-    def states(self) -> list[tuple[Path, tuple[int, int]]]:
+    def states(self) -> list[tuple[Place, tuple[int, int]]]:
         """The files with the simulator's states, and the first and last episode of each."""
         folder = STATES.partition("chunk")[0]
-        found = [(self.root / name, entry.episodes) for name, entry in self.manifest.files.items()]
-        return sorted((path, episodes) for path, episodes in found if episodes and self.name(path).startswith(folder))
+        entries = {name: entry for name, entry in self.manifest.files.items() if name.startswith(folder)}
+        return [(self.root / name, entry.episodes) for name, entry in sorted(entries.items()) if entry.episodes]
 
-    def name(self, path: Path) -> str:
+    def name(self, path: Place) -> str:
         """`path` from the data set's folder."""
-        return path.relative_to(self.root).as_posix()
+        return name_within(self.root, path)
 
-    def others(self) -> list[Path]:
+    def others(self) -> list[Place]:
         """Files that nobody here knows: beside info.json, and beside the folders."""
-        files = [path for folder in (self.root, self.root / "meta") for path in sorted(folder.iterdir())]
+        files = [path for folder in (self.root, self.root / "meta") for path in sorted(folder.iterdir(), key=str)]
         return [
             path for path in files if path.is_file() and not path.name.startswith(".") and path.name not in KNOWN_META
         ]
 
 
-def _tasks(root: Path) -> dict[int, str]:
-    try:
-        rows = pq.read_table(root / TASKS)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{root / TASKS} cannot be read ({error}); in it: all episodes. {ADVICE}") from error
-    text = next(name for name in rows.column_names if name != "task_index")
-    return dict(zip(rows["task_index"].to_pylist(), rows[text].to_pylist(), strict=True))
+def _table(catalogue: Catalogue) -> pa.Table:
+    """meta/episodes with the columns that readers do without: statistics, and other writers' own."""
+    if catalogue.info["codebase_version"] != CODEBASE_VERSION:
+        return catalogue.table
+    tables = []
+    for path in sorted((catalogue.root / "meta" / "episodes").glob("*/*.parquet"), key=str):
+        try:
+            with path.open("rb") as file:
+                tables.append(pq.read_table(file))
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise DataError(f"{path} cannot be read ({error}). {ADVICE}") from error
+    return pa.concat_tables(tables, promote_options="permissive")

@@ -30,7 +30,8 @@ def write_states(folder: Folder, change: Change) -> None:
                 files.take_over(source, path, (first, last))
                 continue
             source.manifest.check(source.root, source.name(path), full=True)
-            rows = pq.read_table(path, columns=["state"], memory_map=False)
+            with path.open("rb") as file:
+                rows = pq.read_table(file, columns=["state"])
             offsets = np.cumsum(lengths[first : last + 1]) - lengths[first : last + 1]
             length = part.length[kept]
             states = cut(rows, offsets[part.episode[kept] - first] + part.begin[kept], length)

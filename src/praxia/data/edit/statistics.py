@@ -9,7 +9,7 @@ from jaxtyping import Float64
 from praxia.data.columns import matrix
 from praxia.data.edit.change import Change
 from praxia.data.edit.pictures import KNOTS, mixture
-from praxia.data.edit.rows import Rows
+from praxia.data.edit.rows import Written
 
 __all__ = ["statistics"]
 
@@ -18,7 +18,7 @@ Values = dict[str, Float64[np.ndarray, "E _"]]
 NEEDED = ("min", "max", "mean", "std", "count")
 
 
-def statistics(change: Change, rows: Rows, table: pa.Table) -> tuple[dict[str, Any], dict[str, float]]:
+def statistics(change: Change, rows: Written, table: pa.Table) -> tuple[dict[str, Any], dict[str, float]]:
     """The statistics by feature, and how far the quantiles of each camera's pictures may be off, in levels of 0 to 1.
 
     Pictures whose episodes have no statistics get those of their whole sources, mixed. What is in the stats.json of a

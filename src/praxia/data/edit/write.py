@@ -76,14 +76,14 @@ def _build(root: Path, change: Change) -> dict[str, Any]:
     folder, source = Folder(root), change.sources[0]
     rows = write_rows(folder, change)
     videos = {change.names.feature(key): take_over_videos(folder, change, key) for key in source.features("video")}
-    table = episode_table(change, rows, videos)
+    table = episode_table(change, rows, {key: places for key, (places, _) in videos.items()})
     described, bounds = statistics(change, rows, table)
     write_synced(root / EPISODES.format(**place(0)), parquet_bytes(table))
     write_tasks(root, change.tasks)
     # Not every writer keeps its numbers finite, and whose are not must be editable too.
     write_synced(root / STATS, json.dumps(described, indent=1).encode())
     left_out = take_over_others(folder, change)
-    info = json_bytes(new_info(change))
+    info = json_bytes(new_info(change, {name: n for _, frames in videos.values() for name, n in frames.items()}))
     content_sha256 = None
     if source.ours:
         write_states(folder, change)

@@ -1,0 +1,29 @@
+"""Data sets of LeRobot v2.1, with a file an episode, become v3.0 by any edit."""
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from praxia.core.files import sha256_file
+from praxia.data.dataset import Dataset
+from praxia.data.edit.operations import delete
+
+
+@pytest.mark.parametrize("codec", ["h264", None])
+def test_what_is_edited_is_v3(tmp_path, foreign, synthetic, codec):
+    root, out = tmp_path / "old", tmp_path / "out"
+    taken = foreign.write(root, "v2.1", codec)
+    delete(root, "1-2", out)
+    old, new = Dataset(root), Dataset(out)
+    assert new.info["codebase_version"] == "v3.0"
+    assert new.episodes.length.tolist() == [len(taken[number]) for number in (0, 3, 4, 5)]
+    kept = np.isin(old.column("episode_index")[:, 0], [0, 3, 4, 5])
+    np.testing.assert_array_equal(new.column("action"), old.column("action")[kept])
+    for camera in synthetic.CAMERAS:
+        spelled = [synthetic.spelled(picture) for picture in new.decode(camera, np.arange(new.num_frames))]
+        assert spelled == [(camera, number, frame) for number in (0, 3, 4, 5) for frame in range(len(taken[number]))]
+    videos = {sha256_file(path) for path in root.rglob("*.mp4")}
+    assert {sha256_file(path) for path in out.rglob("*.mp4")} <= videos
+    assert len(list((out / "data").rglob("*.parquet"))) == 1, "small files are joined"
+    assert not list((out / "meta").glob("*.jsonl"))
+    assert pq.read_table(out / "meta/tasks.parquet").num_rows == len(new.instructions)
