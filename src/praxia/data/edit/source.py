@@ -17,7 +17,7 @@ from praxia.core.types import Embodiment
 from praxia.data.catalogue import Catalogue
 from praxia.data.dataset import Dataset
 from praxia.data.features import INDEX_FEATURES, PICTURES
-from praxia.data.layout import CODEBASE_VERSION, PLAN, STATES
+from praxia.data.layout import CODEBASE_VERSION, PLAN, STATES, STATS
 from praxia.data.manifest import ADVICE, Manifest
 from praxia.data.placement import PlacedFile, integers
 from praxia.data.rows import Rows
@@ -54,7 +54,7 @@ class Source:
         return cls(
             catalogue=dataset.catalogue,
             table=_table(dataset.catalogue),
-            stats=dataset.stats,
+            stats=_stats(dataset.root / STATS),
             records=dataset.records,
             embodiment=dataset.embodiment if ours else None,
             plan=json.loads((dataset.root / PLAN).read_bytes()) if ours else {},
@@ -171,3 +171,11 @@ def _table(catalogue: Catalogue) -> pa.Table:
         except (pa.ArrowException, OSError, ValueError) as error:
             raise DataError(f"{path} cannot be read ({error}). {ADVICE}") from error
     return pa.concat_tables(tables, promote_options="permissive")
+
+
+def _stats(path: Place) -> dict[str, Any]:
+    """As they are written: what is missing is computed from the rows that are kept."""
+    try:
+        return dict(json.loads(path.read_bytes())) if path.is_file() else {}
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{path} is damaged ({error}); in it: all episodes. {ADVICE}") from error
