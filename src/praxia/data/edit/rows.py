@@ -1,5 +1,6 @@
 """The rows of a new data set, file by file: what is kept of each source file, under new indices."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
@@ -16,9 +17,8 @@ from praxia.data.edit.folder import Folder, ParquetFiles
 from praxia.data.edit.piece import Piece
 from praxia.data.edit.source import Source
 from praxia.data.layout import DATA, MEGABYTE
-from praxia.data.merge import Gathered
 from praxia.data.placement import PlacedFile
-from praxia.data.stats import Described, describe
+from praxia.data.stats import Described, Statistics, describe
 
 __all__ = ["Written", "cut", "write_rows"]
 
@@ -50,7 +50,7 @@ def write_rows(folder: Folder, change: Change) -> Written:
     """
     done, files = Written(), ParquetFiles(folder, DATA, "snappy")
     features = _numeric(change.names.info(change.sources[0].info)["features"])
-    gathered = Gathered(int(change.lengths.sum()))
+    gathered: dict[str, Statistics] = defaultdict(Statistics)
     changed, schema = Changed(), None
     for part in change.parts:
         for file in part.source.files:
@@ -67,10 +67,10 @@ def write_rows(folder: Folder, change: Change) -> Written:
                 place = files.add(new, piece.span, max(1, GROUP_BYTES * new.num_rows // max(1, new.nbytes)))
             done.places += [place] * int((piece.step == 0).sum())
             values = {name: _values(new, name, shape, file) for name, shape in features.items()}
-            _gather(gathered, values, int(change.firsts[piece.number[0]] + piece.step[0]))
+            _gather(gathered, values)
             changed.add(part, piece, values)
     files.close()
-    done.stats = _shaped(gathered.describe(), features)
+    done.stats = _shaped({name: one.describe() for name, one in gathered.items()}, features)
     done.episode_stats = {number: _shaped(described, features) for number, described in changed.described.items()}
     return done
 
@@ -154,11 +154,11 @@ def _values(rows: pa.Table, name: str, shape: tuple[int, ...], file: PlacedFile)
         ) from error
 
 
-def _gather(gathered: Gathered, values: Mapping[str, Shaped[np.ndarray, "N _"]], first: int) -> None:
+def _gather(gathered: Mapping[str, Statistics], values: Mapping[str, Shaped[np.ndarray, "N _"]]) -> None:
     """Block by block: float64 copies of a whole file would not stay in the processor's cache."""
     for name, rows in values.items():
         for at in range(0, len(rows), BLOCK):
-            gathered.add(name, rows[at : at + BLOCK], first + at)
+            gathered[name].add(rows[at : at + BLOCK])
 
 
 class Changed:
