@@ -6,7 +6,6 @@ A picture that is not where it should be is an error, never its neighbour.
 import io
 import weakref
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -105,9 +104,10 @@ class Video:
         spacing = np.median(np.diff(np.sort(times))) * float(base * self._rate) if len(times) > 1 else 1.0
         if abs(spacing - 1) > 0.05:
             raise Unreadable(f"expected frames 1/{float(self._rate):g} s apart, got {spacing / self._rate:.4g} s")
-        self._tick, self._begin = base * self._rate, begin
+        # Frames a tick of the container's clock. In float64 a frame's number is right to a millionth for centuries.
+        self._tick, self._begin = float(base * self._rate), begin
         # Entries are in decoding order and their times those of decoding: a constant delay before they are shown.
-        shown = np.round((times[keys] - times[0]) * float(self._tick)).astype(np.int64)
+        shown = np.round((times[keys] - times[0]) * self._tick).astype(np.int64)
         order = np.argsort(shown, kind="stable")
         self._keys, self._key_times = shown[order], times[keys][order]
         if len(self._keys) == 0:
@@ -166,8 +166,8 @@ class Video:
                 raise Unreadable("a frame without a time", number)
             place = (frame.pts - self._begin) * self._tick
             self._at = round(place)
-            if abs(place - self._at) > Fraction(1, 4):
-                raise Unreadable(f"a frame at {float(place):.2f} frames from the start", number)
+            if abs(place - self._at) > 0.25:
+                raise Unreadable(f"a frame at {place:.2f} frames from the start", number)
             if self._at >= number:
                 if frame.is_corrupt and self._at == number:
                     raise Unreadable("damaged", number)

@@ -17,9 +17,10 @@ __all__ = ["Train", "TrainRun"]
 class Train(Part):
     """The optimisation: AdamW with warm-up and cosine decay to a tenth, gradient clipping, an average of weights.
 
-    `workers` processes read ahead, each a batch at a time; at 0 a thread does. `cache_gb` bounds what decoded pictures may
-    take on disk (0: none are kept; None: all are, if there is room). `shift_px` is the random shift of the pictures. `checkpoint_s` bounds the work that a kill loses. Where questions
-    are asked beside, each step asks `num_questions` and adds `answer_weight` times their loss.
+    `workers` processes read ahead, each a batch at a time; at 0 a thread does. `cache_gb` bounds what decoded pictures
+    may take on disk (0: none are kept; None: all of them, if there is room). `shift_px` is the random shift of the
+    pictures. `checkpoint_s` bounds the work that a kill loses. Where questions are asked beside, each step asks
+    `num_questions` and adds `answer_weight` times their loss.
     """
 
     tag: ClassVar[str] = "train"

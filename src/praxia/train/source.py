@@ -48,7 +48,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Source:
-    """Windows of the data sets, as its loader reads them, through the policy's transforms, and perhaps questions beside them."""
+    """Windows of the data sets through the policy's transforms, and perhaps questions beside them."""
 
     windows: Mixture
     transforms: Transforms

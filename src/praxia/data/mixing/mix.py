@@ -156,7 +156,7 @@ class Mix:
         ]
 
 
-def _opened(roots: Sequence[Path], cache_bytes: int | None) -> list[Dataset]:
+def _opened(roots: Sequence[str], cache_bytes: int | None) -> list[Dataset]:
     if cache_bytes is None:
         return [Dataset(root) for root in roots]
     frames = [Dataset(root).num_frames for root in roots]
