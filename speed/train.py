@@ -91,7 +91,8 @@ def main() -> None:
         bodies = ((body.state_dim, body.action_dim),)
         shapes = Shapes(WINDOW.cameras, WINDOW.num_images, 1, bodies, WINDOW.horizon, transforms.words.size)
         source = Source(windows, transforms, shapes, 0, BATCH)
-        ready = [source.batch(step, 0, 1)[0] for step in range(total)]
+        reader = source.loader(0, (0, 1))
+        ready = [source.batch(reader, step)[0] for step in range(total)]
         loader = torch.utils.data.DataLoader(
             OneAtATime(source),
             sampler=(i for step in range(total) for i in source.samples_of(step).tolist()),
@@ -100,7 +101,7 @@ def main() -> None:
         )
         ways: dict[str, Callable[[], Iterable[Batch]]] = {
             "bare": lambda: ready,
-            "engine": lambda: (made[0] for _, made in ahead(lambda step: source.batch(step, 0, 1), 0, total)),
+            "engine": lambda: (made[0] for _, made in ahead(lambda step: source.batch(reader, step), 0, total)),
             "dataloader": lambda: loader,
         }
         speeds = {name: samples_per_s(build(source), batches(), options.steps) for name, batches in ways.items()}
