@@ -2,103 +2,102 @@
 
     python tests/peers/lerobot_opens_edits.py [--venv build/lerobot-venv]
 
-A command, not a test of the suite; installs a stock `lerobot` as `lerobot_agrees.py` does. Our own data sets, and one
-that the package itself wrote, go through every operation. Prints one JSON verdict; exit code 0 if everything agrees.
+A command, not a test of the suite; installs a stock `lerobot` as `lerobot_agrees.py` does. Data sets of ours, of the
+package's own writer (H.264 in many files, AV1, images) and in the layout before v3.0 go through the operations. Columns
+are compared exactly, pictures with the package's decoding; that they are the right ones the suite proves. Prints one
+JSON verdict; exit code 0 if everything agrees.
 """
 
 import argparse
 import json
-import os
-import subprocess
+import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from lerobot_agrees import EPISODES, FPS, SMALL, write_given, write_ours
+from lerobot_compare import IMAGES, TOLERANCE
+from lerobot_environment import FOLDER, peer, run_inside
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "data")]
+from praxia.data.dataset import Dataset
+from praxia.data.edit import rows
+from praxia.data.edit.operations import delete, merge, rename, split, trim
+from praxia.data.video import encode
 
-import lerobot_agrees as agrees  # noqa: E402
-import synthetic  # noqa: E402
-
-from praxia.data.compact import compact  # noqa: E402
-from praxia.data.dataset import Dataset  # noqa: E402
-from praxia.data.edit import rows  # noqa: E402
-from praxia.data.edit.operations import delete, merge, rename, split, trim  # noqa: E402
-from praxia.data.recording import begin  # noqa: E402
-from praxia.data.staging import stage_episode  # noqa: E402
+TEXT = "push object 2 to the wall"
 
 
-def edited(folder: Path, ours: Path, theirs: Path) -> list[Path]:
-    """Every operation on both, and one operation after another."""
+def write_theirs(python: Path, folder: Path) -> None:
+    """What the package writes, and is then asked to read."""
+    case = {"episodes": EPISODES, "fps": FPS}
+    write = {
+        "theirs-h264": {**case, "codec": "h264", "many_files": True},
+        "theirs-av1": {**case, "codec": "libsvtav1", "many_files": False},
+        "theirs-images": {**case, "codec": "png", "many_files": False},
+    }
+    ask = {"write": write, "write_v21": {"v21": {**case, "codec": "h264"}}, "read": {"theirs-images": {}}}
+    run_inside(python, "lerobot_inside.py", folder, ask)
+    shutil.rmtree(folder / "read")
+
+
+def edit_all(folder: Path, edited: Path) -> None:
+    """Every operation on data sets of ours and of the package, and one operation after another."""
     rows.MIN_LINKED_BYTES = 0  # so that files that stay as they are occur among these small ones
-    second = folder / "second"
-    begin(second, {"peer": True})
-    for index in range(30, 33):
-        stage_episode(second, index, synthetic.episode(index))
-    compact(second, synthetic.BODY, {"peer": True})
-    delete(ours, "3,7-9,22", folder / "deleted")
-    split(ours, [folder / "part", folder / "rest"], fractions=[0.25, 0.75])
-    merge([folder / "rest", second, folder / "part"], folder / "merged")
-    trim(ours, folder / "trimmed", threshold=0.45, frames=0)
-    text = "push object 2 to the wall"
-    rename(ours, folder / "renamed", features={"front": "top"}, instructions={text: "push it"}, embodiment="other")
-    delete(folder / "trimmed", "0,5", folder / "trimmed-deleted")
-    delete(theirs, "1", folder / "theirs-deleted")
-    merge([theirs, folder / "theirs-deleted"], folder / "theirs-merged")
-    trim(theirs, folder / "theirs-trimmed", threshold=0.2, frames=0)
-    rename(theirs, folder / "theirs-renamed", features={"top": "front", "observation.state": "observation.joints"})
-    return [
-        path for path in sorted(folder.iterdir()) if (path / "meta").is_dir() and path not in (ours, theirs, second)
-    ]
+    ours = folder / "ours"
+    delete(ours, "3,7-9,22", edited / "deleted")
+    split(ours, [edited / "part", edited / "rest"], fractions=[0.25, 0.75])
+    merge([edited / "rest", edited / "part"], edited / "merged")
+    trim(ours, edited / "trimmed", threshold=0.45, frames=0)
+    rename(ours, edited / "renamed", features={"front": "top"}, instructions={TEXT: "push it"}, embodiment="other")
+    delete(edited / "trimmed", "0,5", edited / "trimmed-deleted")
+    for name in ("theirs-h264", "theirs-av1", "theirs-images", "v21"):
+        delete(folder / name, "1,10-12", edited / f"{name}-deleted")
+        trim(folder / name, edited / f"{name}-trimmed", threshold=0.45, frames=0)
+        merge([edited / f"{name}-deleted", edited / f"{name}-trimmed"], edited / f"{name}-merged")
+        names = {"front": "top", "observation.state": "observation.joints"}
+        rename(folder / name, edited / f"{name}-renamed", features=names, instructions={TEXT: "push it"})
 
 
-def compare(ours: Dataset, read: dict[str, np.ndarray]) -> tuple[list[str], int]:
+def compare(ours: Dataset, read: dict[str, np.ndarray]) -> dict[str, Any]:
     """Which features differ in any item, and the largest difference of any pixel."""
     differing, worst = [], 0
-    for name, theirs in read.items():
-        if name == "task":
-            tasks = ours.column("task_index")[:, 0]
-            same = theirs.tolist() == [ours.instructions[task] for task in tasks]
-        elif name.startswith("observation.images."):
-            frames = ours.decode(name.removeprefix("observation.images."), np.arange(ours.num_frames))
-            worst = max(worst, int(np.abs(frames.astype(int) - theirs).max()))
-            same = True
+    for name in (name for name in read if name.startswith("frame/")):
+        feature, theirs = name.removeprefix("frame/"), read[name]
+        if feature.startswith(IMAGES):
+            mine = ours.decode(feature.removeprefix(IMAGES), np.arange(ours.num_frames))
+            worst = max(worst, int(np.abs(mine.astype(int) - theirs).max()))
+        elif feature == "task":
+            mine = [ours.instructions[task] for task in ours.column("task_index")[:, 0]]
+            differing += [feature] if theirs.tolist() != mine else []
         else:
-            same = np.array_equal(ours.column(name), theirs.reshape(len(theirs), -1))
-        differing += [] if same else [name]
-    return differing, worst
+            mine = ours.column(feature)
+            differing += [] if np.array_equal(mine, theirs.reshape(len(theirs), -1)) else [feature]
+    unreadable = int((~read["readable"]).sum())
+    found = {"items": ours.num_frames, "differing": differing, "unreadable": unreadable, "max_pixel": worst}
+    return {"agrees": not differing and not unreadable and worst <= TOLERANCE, **found}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--venv", type=Path, default=Path("build/lerobot-venv"))
-    python = agrees.peer(parser.parse_args().venv.absolute())
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--venv", type=Path, default=FOLDER)
+    python = peer(parser.parse_args().venv)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        offline = {"HF_HOME": str(folder / "hf"), "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
-
-        def inside(*arguments: object) -> None:
-            command = [python, HERE / "lerobot_opens_inside.py", *map(str, arguments)]
-            subprocess.run(command, check=True, stdout=sys.stderr, env=os.environ | offline)
-
-        ours = agrees.write_ours(folder / "ours")
-        inside("write", folder / "theirs")
-        made = edited(folder, ours.root, folder / "theirs")
-        inside("read", *made)
-        found = {path.name: (Dataset(path), dict(np.load(path.with_suffix(".npz")))) for path in made}
-        results = {name: compare(data, read) for name, (data, read) in found.items()}
-        frames = {name: data.num_frames for name, (data, _) in found.items()}
-    verdict = {
-        "agrees": all(not differing and pixels <= agrees.TOLERANCE for differing, pixels in results.values()),
-        "items": frames,
-        "differing": {name: differing for name, (differing, _) in results.items() if differing},
-        "max_abs_pixel_difference": max(pixels for _, pixels in results.values()),
-        "lerobot": agrees.LEROBOT,
-    }
-    print(json.dumps(verdict))
-    return 0 if verdict["agrees"] else 1
+        write_ours(folder / "ours", SMALL, encode)
+        write_given(folder / "given", EPISODES)
+        write_theirs(python, folder)
+        edit_all(folder, folder / "edited")
+        made = sorted(path.name for path in (folder / "edited").iterdir())
+        ask = {"write": {}, "write_v21": {}, "read": {name: {} for name in made}}
+        (folder / "edited" / "given").mkdir()
+        versions = run_inside(python, "lerobot_inside.py", folder / "edited", ask)
+        read = folder / "edited" / "read"
+        sets = {name: compare(Dataset(folder / "edited" / name), dict(np.load(read / f"{name}.npz"))) for name in made}
+    agrees = all(one["agrees"] for one in sets.values())
+    print(json.dumps({"agrees": agrees, **versions, "sets": sets}))
+    return 0 if agrees else 1
 
 
 if __name__ == "__main__":
