@@ -1,4 +1,4 @@
-"""Demonstrations on disk: our own reader and writer of the LeRobot v3.0 layout. No torch.
+"""Demonstrations on disk: our own reader and writer of the LeRobot layout. No torch.
 
 Write (the collect room):
     `recording.begin(root, plan, resume=...)`    which episodes are already safe; refuses somebody else's folder
@@ -9,13 +9,18 @@ Write in real time, frame by frame (robots, teleoperation):
     `live.recorder.Recorder(root, embodiment, plan)`    `.episode(...)`, `.add(...)`, `.save()`; stages the same folders
 
 Read (the train, results and cli rooms):
-    `dataset.Dataset(root)`                      episodes, statistics, columns, frames; `verify()` hashes every file
+    `catalogue.Catalogue.read(root)`             what meta/ says, of v3.0 and v2.1 alike, held against itself
+    `dataset.Dataset(root, cache_bytes=...)`     episodes, statistics, columns, footage; `verify()` hashes every file
+    `Dataset.footage(camera, size)`              pictures by frame, through the cache: `read(frames)`; `decode(frames)`
     `windows.Windows(dataset, window, episodes)` `len()`, `read(indices) -> Samples`, batched
     `mixing.file.find_mix(data)`                 what `--data` names, as a `mixing.mix.Mix`: data sets, how, how often
     `Mix.open(window) -> mixture.Mixture`        their windows as one: `batch(seed, step, size)`, `read(indices)`
     `mixing.preview.preview(mix, window, ...)`   what `praxia data mix` prints: what a step will see
     `order`                                      which windows step `step` reads
+    `loader.Loader(mixture, workers=...)`        its batches, read ahead by processes: `take(step)`
     `summary.info(root)`                         what `praxia info DIR` prints
+
+Look after: `check` finds what is wrong with a data set, `edit` makes another out of it, `survey` its statistics.
 
 Exchange: `exchange` imports the data sets of ACT/ALOHA, robomimic and Diffusion Policy, and exports to the first two.
 
