@@ -55,6 +55,12 @@ def test_two_runs_of_one_seed_are_equal_and_of_another_are_not(tiny_run, dataset
     assert one["weights_sha256"] == two["weights_sha256"] != three["weights_sha256"]
 
 
+def test_who_reads_and_what_is_kept_changes_nothing(tiny_run, dataset_path, tmp_path):
+    here = fit(tiny_run, dataset_path, tmp_path / "here")
+    there = fit(tiny_run, dataset_path, tmp_path / "there", workers=2, cache_bytes=0)
+    assert here["weights_sha256"] == there["weights_sha256"]
+
+
 def test_a_stopped_run_goes_on_to_the_same_weights(tiny_run, dataset_path, tmp_path):
     whole = fit(tiny_run, dataset_path, tmp_path / "whole")
     with pytest.raises(Stop):

@@ -40,6 +40,10 @@ def run(arguments: list[str]) -> dict[str, Any]:
         """Questions about pictures (LLaVA's JSON), answered by the policy's language model while it learns."""
         start_from: Path | None = None
         """Fine-tune this policy: its weights, normalisers and vocabulary, on new data of bodies like its own."""
+        workers: int = 0
+        """How many processes read batches ahead; at 0 a thread does. The batches are the same."""
+        cache_gb: float | None = None
+        """What decoded pictures may take on disk (0: none are kept); all of them, if there is room, unless said."""
         resume: bool = False
         """Go on from the last saved state."""
         json: bool = False
@@ -60,6 +64,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
             command=command_line("train", arguments),
             questions=options.questions,
             start_from=options.start_from,
+            workers=options.workers,
+            cache_bytes=None if options.cache_gb is None else int(options.cache_gb * 1e9),
             resume=options.resume,
             report=report,
         )

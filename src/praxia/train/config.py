@@ -17,10 +17,8 @@ __all__ = ["Train", "TrainRun"]
 class Train(Part):
     """The optimisation: AdamW with warm-up and cosine decay to a tenth, gradient clipping, an average of weights.
 
-    `workers` processes read ahead, each a batch at a time; at 0 a thread does. `cache_gb` bounds what decoded pictures
-    may take on disk (0: none are kept; None: all of them, if there is room). `shift_px` is the random shift of the
-    pictures. `checkpoint_s` bounds the work that a kill loses. Where questions are asked beside, each step asks
-    `num_questions` and adds `answer_weight` times their loss.
+    `shift_px` is the random shift of the pictures. `checkpoint_s` bounds the work that a kill loses. Where questions
+    are asked beside, each step asks `num_questions` and adds `answer_weight` times their loss.
     """
 
     tag: ClassVar[str] = "train"
@@ -32,8 +30,6 @@ class Train(Part):
     clip_norm: float = 1.0
     ema_decay: float = 0.999
     shift_px: int = 3
-    workers: int = 0
-    cache_gb: float | None = None
     num_questions: int = 16
     answer_weight: float = 1.0
     seed: int = 0
@@ -41,10 +37,6 @@ class Train(Part):
     log_every: int = 50
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     tracker: Literal["tensorboard", "wandb"] = "tensorboard"
-
-    @property
-    def cache_bytes(self) -> int | None:
-        return None if self.cache_gb is None else int(self.cache_gb * 1e9)
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,8 @@ def train(
     command: str,
     questions: Path | None = None,
     start_from: Path | None = None,
+    workers: int = 0,
+    cache_bytes: int | None = None,
     resume: bool = False,
     report: Report | None = None,
 ) -> dict[str, Any]:
@@ -64,8 +66,10 @@ def train(
     Returns {checkpoint, steps, resumed_from, samples_per_s, weights_sha256}. `report(step, metrics)` is called at
     every logged step. `questions` is a file of pictures with questions (`data.questions`), answered by the encoder's
     language model beside the actions. `start_from` is a policy to fine-tune: its weights, normalisers and vocabulary
-    are taken over, instead of fresh ones. With `resume`, goes on from the last saved state bit-identically (same
-    device, same threads). Under `torchrun --nproc-per-node N -m praxia train ...` N processes share each batch (DDP).
+    are taken over, instead of fresh ones. `workers` processes read batches ahead (0: a thread does), and decoded
+    pictures take at most `cache_bytes` of disk (0: none are kept; None: all of them, if there is room); neither changes
+    a result. With `resume`, goes on from the last saved state bit-identically (same device, same threads). Under
+    `torchrun --nproc-per-node N -m praxia train ...` N processes share each batch (DDP).
 
     Raises:
         PraxiaError: `out` holds a run already, or another run than the one to resume.
@@ -78,7 +82,7 @@ def train(
     fabric = Fabric(accelerator="auto", devices=_num_processes(), precision=_precision(run), strategy=strategy)
     fabric.launch()
     mix = data if isinstance(data, Mix) else Mix.of(data)
-    windows = mix.open(run.window, successful=run.only_success, cache_bytes=run.train.cache_bytes)
+    windows = mix.open(run.window, successful=run.only_success, cache_bytes=cache_bytes)
     asked = read_questions(questions) if questions else None
     origin = read_origin(start_from, run, windows.embodiments) if start_from else None
     description = {
@@ -104,7 +108,7 @@ def train(
     if fabric.is_global_zero:
         _claim(out, description, resume)
     fabric.barrier()
-    result = _fit(fabric, run, model, source, out, report)
+    result = _fit(fabric, run, model, source, workers, out, report)
     weights = model.finish(result.pop("ema"))
     result["weights_sha256"] = save_policy(out / "policy", config, weights) if fabric.is_global_zero else ""
     return {"checkpoint": str(out / "policy"), **result}
@@ -194,7 +198,13 @@ def _content(data: dict[str, Any]) -> str:
 
 
 def _fit(
-    fabric: Fabric, run: TrainRun, model: ComposedModel, source: Source, out: Path, report: Report | None
+    fabric: Fabric,
+    run: TrainRun,
+    model: ComposedModel,
+    source: Source,
+    workers: int,
+    out: Path,
+    report: Report | None,
 ) -> dict[str, Any]:
     """Optimise from the last saved state to the end; "ema" of the result holds the averaged weights."""
     options = run.train
@@ -209,7 +219,7 @@ def _fit(
     first_bad = torch.full((), options.steps, device=fabric.device)
     with (
         _tracker(fabric, run, out, resumed_from) as tracker,
-        source.loader(options.workers, (fabric.global_rank, fabric.world_size)) as loader,
+        source.loader(workers, (fabric.global_rank, fabric.world_size)) as loader,
     ):
         for step, batches in ahead(partial(_batches, fabric, source, loader), resumed_from, options.steps):
             loss = _step(fabric, run, wrapped, optimizer, batches, step)
