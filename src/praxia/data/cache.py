@@ -29,6 +29,9 @@ PAGE = 4096
 # Bytes of disk that are taken at once.
 RESERVED = 1 << 26
 
+# What is known of a block. One whose writer was killed stays COMING: it counts as taken until it is decoded again, or
+# evicted as any other.
+ABSENT, HELD, COMING = 0, 1, 2
 ROW = np.dtype([("held", np.uint8), ("checksum", np.uint32), ("used_s", np.uint32)])
 
 Shape = tuple[int, int, int, int]
@@ -71,7 +74,7 @@ class BlockCache:
         """Copy the frames that are held to their rows of `into`; which those were."""
         blocks = self.block_of(frames)
         with self._locked(fcntl.LOCK_SH) as opened:
-            here = opened.table["held"][blocks] == 1
+            here = opened.table["held"][blocks] == HELD
             for block in np.unique(blocks[here]):
                 if not opened.checked[block]:
                     opened.checked[block] = self._checksum(opened, int(block)) == opened.table["checksum"][block]
@@ -87,12 +90,12 @@ class BlockCache:
         damaged = np.unique(blocks[here & ~sound])
         if len(damaged):
             with self._locked(fcntl.LOCK_EX) as opened:
-                opened.table["held"][damaged] = 0
+                opened.table["held"][damaged] = ABSENT
         return here & sound
 
     def holds(self, block: int) -> bool:
         with self._locked(fcntl.LOCK_SH) as opened:
-            return bool(opened.table["held"][block])
+            return bool(opened.table["held"][block] == HELD)
 
     def admits(self, blocks: Int64[np.ndarray, " M"]) -> bool:
         """Whether there is room for all of these, perhaps in the place of others."""
@@ -100,21 +103,25 @@ class BlockCache:
             return self._room(opened) + self._evictable(opened)[1] >= self._bytes(blocks)
 
     def put(self, block: int, pictures: UInt8[np.ndarray, "F Y X 3"]) -> None:
-        """Keep a whole block, if there is room for it."""
+        """Keep a whole block, if there is room for it. For whoever is `alone` with it."""
         with self._locked(fcntl.LOCK_EX) as opened:
-            if opened.table["held"][block] or not self._make_room(opened, self._bytes(np.array([block]))):
+            if opened.table["held"][block] == HELD or not self._make_room(opened, self._bytes(np.array([block]))):
                 return
-            content = np.ascontiguousarray(pictures)
-            place = int(self.frames_of(block)[0]) * self._frame_bytes
-            try:
-                self._reserve(opened, place, content.nbytes)
-                _write(opened.data, content.ravel().data, place)
-            except OSError:
-                self.budget = 0  # the disk is full: this run reads on without keeping more
-                return
-            opened.table[block] = (0, _checksum(content, block), int(time.time()))
-            opened.checked[block] = True
-            opened.table["held"][block] = 1
+            opened.table[block] = (COMING, 0, int(time.time()))
+        # Nobody reads the block until it is held, so the lock is free while the bytes are written.
+        content = np.ascontiguousarray(pictures)
+        place = int(self.frames_of(block)[0]) * self._frame_bytes
+        try:
+            self._reserve(opened, place, content.nbytes)
+            _write(opened.data, content.ravel().data, place)
+        except OSError:
+            self.budget = 0  # the disk is full: this run reads on without keeping more
+            opened.table["held"][block] = ABSENT
+            return
+        with self._locked(fcntl.LOCK_EX) as opened:
+            opened.table[block] = (COMING, _checksum(content, block), int(time.time()))
+            # Not checked: somebody who came later may have evicted it while it was written.
+            opened.table["held"][block] = HELD
 
     @contextmanager
     def alone(self, block: int, *, wait: bool) -> Iterator[bool]:
@@ -150,7 +157,7 @@ class BlockCache:
         """Blocks that nobody has used since this object was made, longest unused first, and their bytes."""
         if not sys.platform.startswith("linux"):
             return np.zeros(0, np.int64), 0
-        old = np.flatnonzero((opened.table["held"] == 1) & (opened.table["used_s"] < self._since_s))
+        old = np.flatnonzero((opened.table["held"] != ABSENT) & (opened.table["used_s"] < self._since_s))
         return old[np.argsort(opened.table["used_s"][old], kind="stable")], self._bytes(old)
 
     def _make_room(self, opened: "_Opened", needed: int) -> bool:
@@ -161,7 +168,7 @@ class BlockCache:
         if room + free < needed:
             return False
         for block in old.tolist():
-            opened.table["held"][block] = 0
+            opened.table["held"][block] = ABSENT
             opened.checked[block] = False
             frames = self.frames_of(block)
             _punch(opened.data, int(frames[0]) * self._frame_bytes, len(frames) * self._frame_bytes)
@@ -195,7 +202,7 @@ class BlockCache:
             fcntl.flock(opened.lock, kind)
             try:
                 # What another process gave up must be compared again when it is back.
-                opened.checked &= opened.table["held"] == 1
+                opened.checked &= opened.table["held"] == HELD
                 yield opened
             finally:
                 fcntl.flock(opened.lock, fcntl.LOCK_UN)
