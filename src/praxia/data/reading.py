@@ -141,9 +141,14 @@ class Video:
                 if found is not None:
                     return found
             # A frame that is shown before the key frame that it follows needs an earlier one (open groups of pictures).
-            for back in (at, at - 1, at - 2, 0):
-                self._seek(max(back, 0))
-                found = self._forward(number)
+            for back in sorted({max(back, 0) for back in (at, at - 1, at - 2, 0)}, reverse=True):
+                try:
+                    self._seek(back)
+                    found = self._forward(number)
+                except FFmpegError:  # so may decoders call what follows a key frame and refers to what came before it
+                    if back == 0:
+                        raise
+                    continue
                 if found is not None:
                     return found
         except Unreadable:
