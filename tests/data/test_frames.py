@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 import signal
@@ -6,10 +7,14 @@ import sys
 import time
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from praxia.core.errors import DataError
+from praxia.core.files import sha256_file
+from praxia.data import manifest
 from praxia.data.dataset import Dataset
+from praxia.data.edit.operations import delete
 from praxia.data.reading import Video
 
 
@@ -194,3 +199,44 @@ def test_a_video_cut_short_by_another_writer(own):
     for read in (dataset.footage("front").read, dataset.footage("front").decode):
         with pytest.raises(DataError, match=r"file-000.mp4 cannot be read .*; in it: episodes 0 to 7"):
             read(np.array([90]))
+
+
+def test_an_edit_that_keeps_the_videos_is_never_served_from_the_cache_of_before(tmp_path, own, synthetic):
+    first = Dataset(own)
+    first.footage("front").read(every(first))
+    delete(own, "0", tmp_path / "edited")
+    shutil.move(own / ".cache", tmp_path / "edited/.cache")
+    dataset = Dataset(tmp_path / "edited")
+    pictures = dataset.footage("front").read(every(dataset))
+    assert {episode for _, episode, _ in spell(synthetic, pictures)} == set(range(1, 8))
+
+
+def test_each_camera_has_its_own_cache_whatever_it_is_called(tmp_path, foreign, synthetic):
+    root = tmp_path / "set"
+    root.mkdir()
+    foreign.write(root, codec=None)
+    names = {"observation.images.front": "observation.images.a/1", "observation.images.wrist": "observation.images..."}
+    info = json.loads((root / "meta/info.json").read_text())
+    info["features"] = {names.get(name, name): feature for name, feature in info["features"].items()}
+    info["features"]["observation.images.a_1"] = info["features"]["observation.images.a/1"]
+    (root / "meta/info.json").write_text(json.dumps(info))
+    for path in root.glob("data/*/*.parquet"):
+        rows = pq.read_table(path).rename_columns(names)
+        pq.write_table(rows.append_column("observation.images.a_1", rows["observation.images.a/1"].slice(0)), path)
+    dataset = Dataset(root)
+    for camera in ("a/1", "a_1", ".."):
+        dataset.footage(camera).read(np.arange(3))
+    assert {path.name for path in root.iterdir()} == {".cache", "data", "meta"}
+    assert len(caches(root)) == 3
+
+
+def test_a_file_is_hashed_once_however_often_it_is_opened(own, monkeypatch):
+    hashed = []
+    monkeypatch.setattr(manifest, "sha256_file", lambda path: hashed.append(path.name) or sha256_file(path))
+    dataset = Dataset(own, cache_bytes=0)
+    hashed.clear()
+    footage = dataset.footage("front")
+    for _ in range(3):
+        footage.decode(np.array([1]))
+        footage._open.clear()
+    assert hashed == ["file-000.mp4"]

@@ -1,10 +1,11 @@
 """A LeRobot v3.0 (or v2.1) data set on disk, opened for reading."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -63,6 +64,7 @@ class Dataset:
         features = self.info["features"]
         self._pictures = {camera_name(k): k for k, feature in features.items() if feature["dtype"] in PICTURES}
         self._footage: dict[tuple[str, tuple[int, int]], Footage] = {}
+        self._hashed: set[str] = set()
         for file in self._files():
             if not file.path.is_file():
                 raise file.broken("it is missing")
@@ -213,12 +215,16 @@ class Dataset:
     def _open_footage(self, camera: str, own: tuple[int, int], scaled: tuple[int, int]) -> Footage:
         key = self._pictures[camera]
         files = self.catalogue.pictures(key) if self._in_video(key) else self._rows.files
-        open_file = partial(_open_pictures, self.catalogue, key, own, scaled)
+        most = _most_frames(self.catalogue, key, files)
+        open_file = partial(_open_pictures, self.catalogue, key, own, scaled, most, self._hashed)
         if self.cache_bytes == 0:
             return Footage(files, scaled, open_file)
         folder = cache_folder(self.root)
-        name = f"{scaled[0]}x{scaled[1]}-{content_key([[self.manifest.stamp(self.root, f.path) for f in files], own])}"
-        place = folder / camera.replace("/", "_") / f"{name}.rgb"
+        # Which frame is where counts too: an edit gives other episodes the same videos, byte for byte.
+        places = [[one.tolist() for one in (file.first, file.length, file.start)] for file in files]
+        stamps = [self.manifest.stamp(self.root, file.path) for file in files]
+        name = f"{scaled[0]}x{scaled[1]}-{content_key([key, own, stamps, places])}"
+        place = folder / _folder_name(camera) / f"{name}.rgb"
         for outdated in [*folder.glob("*.rgb"), *place.parent.glob(f"{scaled[0]}x{scaled[1]}-*")]:
             if outdated.stem != name:
                 outdated.unlink(missing_ok=True)
@@ -230,19 +236,43 @@ class Dataset:
         return Footage(files, scaled, open_file, (place, int(self.cache_bytes * share)))
 
 
+def _folder_name(camera: str) -> str:
+    """One for each camera, whatever it is called, and never a way out of the folder."""
+    return quote(camera, safe="").replace(".", "%2E")
+
+
+def _most_frames(catalogue: Catalogue, key: str, files: Sequence[PlacedFile]) -> dict[Place, int]:
+    """How many frames each video may have, where no hashes vouch for it.
+
+    One picture too many somewhere would make every later one its neighbour. With hashes an edit may have left pictures
+    that no episode has, and without them it says how many there are; in v2.1 they lie behind the episode's end.
+    """
+    if catalogue.manifest.files or catalogue.info["codebase_version"] != CODEBASE_VERSION:
+        return {}
+    most: dict[Place, int] = {}
+    for file in files:
+        most[file.path] = most.get(file.path, 0) + file.num_frames
+    told = catalogue.info.get("video_frames", {})
+    said = {path: told.get(name_within(catalogue.root, path), count) for path, count in most.items()}
+    return {path: count for path, count in said.items() if count is not None}
+
+
 def _open_pictures(
-    catalogue: Catalogue, key: str, own: tuple[int, int], scaled: tuple[int, int], file: PlacedFile
+    catalogue: Catalogue,
+    key: str,
+    own: tuple[int, int],
+    scaled: tuple[int, int],
+    most: Mapping[Place, int],
+    hashed: set[str],
+    file: PlacedFile,
 ) -> Pictures:
-    catalogue.manifest.check(catalogue.root, name_within(catalogue.root, file.path), full=True)
-    if catalogue.info["features"][key]["dtype"] == "video":
-        video = Video(file.path, catalogue.fps, own, scaled)
-        # One picture too many somewhere would make every later one its neighbour. Where hashes vouch for the file an
-        # edit may have left pictures that no episode has; in v2.1 they can only lie behind the episode's end.
-        claimed = sum(one.num_frames for one in catalogue.pictures(key) if one.path == file.path)
-        # And where an edit left some, it says how many frames its videos have.
-        claimed = catalogue.info.get("video_frames", {}).get(name_within(catalogue.root, file.path), claimed)
-        version_3 = catalogue.info["codebase_version"] == CODEBASE_VERSION
-        if not catalogue.manifest.files and version_3 and claimed is not None:
-            video.expect_at_most(claimed)
-        return video
-    return Images(file.path, key, own, scaled, catalogue.root)
+    """`hashed` are the files that were already, by this process: a file is opened many times."""
+    name = name_within(catalogue.root, file.path)
+    catalogue.manifest.check(catalogue.root, name, full=name not in hashed)
+    hashed.add(name)
+    if catalogue.info["features"][key]["dtype"] != "video":
+        return Images(file.path, key, own, scaled, catalogue.root)
+    video = Video(file.path, catalogue.fps, own, scaled)
+    if file.path in most:
+        video.expect_at_most(most[file.path])
+    return video
