@@ -2,6 +2,8 @@ import pickle
 import shutil
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from upath import UPath
 
@@ -178,3 +180,35 @@ def test_two_episodes_of_the_same_pictures_and_another_rate(tmp_path, write):
     shutil.rmtree(tmp_path / "set" / ".cache", ignore_errors=True)
     with pytest.raises(DataError, match="from_timestamp is no time of a frame in episode 1"):
         Dataset(tmp_path / "set").decode("front", np.array([3]))
+
+
+def test_an_episode_table_in_files_of_different_types(tmp_path, write, synthetic):
+    taken = write(tmp_path)
+    path = tmp_path / "meta/episodes/chunk-000/file-000.parquet"
+    table = pq.read_table(path)
+    at = table.schema.get_field_index("length")
+    later = table.slice(3).set_column(at, "length", table["length"].slice(3).cast(pa.int32()))
+    pq.write_table(table.slice(0, 3), path)
+    pq.write_table(later, path.with_name("file-001.parquet"))
+    expect_right(Dataset(tmp_path), taken, synthetic)
+    pq.write_table(
+        later.set_column(at, "length", later["length"].cast(pa.string())), path.with_name("file-001.parquet")
+    )
+    with pytest.raises(DataError, match="meta/episodes is damaged"):
+        Dataset(tmp_path)
+
+
+def test_an_instruction_of_several_lines_in_the_older_layout(tmp_path, write):
+    write(tmp_path, "v2.1")
+    for name in ("episodes", "tasks"):
+        path = tmp_path / f"meta/{name}.jsonl"
+        path.write_text(path.read_text().replace("push object 1", "push\u2028object 1"))  # as jsonlines writes it
+    assert "push\u2028object 1 to the wall" in Dataset(tmp_path).instructions
+
+
+def test_a_rate_that_is_no_number(tmp_path, write):
+    write(tmp_path)
+    path = tmp_path / "meta/info.json"
+    path.write_text(path.read_text().replace('"fps": 30', '"fps": "30"'))
+    with pytest.raises(DataError, match=r"info.json is damaged .*fps '30'"):
+        Dataset(tmp_path)

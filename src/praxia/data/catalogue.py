@@ -122,11 +122,12 @@ def _info(root: Place) -> dict[str, Any]:
         known = ", ".join(CODEBASE_VERSIONS)
         raise DataError(f"expected LeRobot layout {known} in {root}, got {version}; convert it first")
     try:
-        fps, features = float(info["fps"]), info["features"]
+        fps, features = info["fps"], info["features"]
         sizes = {key: picture_size(one) for key, one in features.items() if one["dtype"] in PICTURES}
         numbers = [int(size) for one in features.values() for size in one["shape"]]
-        if not (math.isfinite(fps) and 0 < fps < 1e6) or not all(0 < size < 2**31 for size in numbers):
-            raise ValueError(f"fps {fps}, shapes {numbers}")
+        known = isinstance(fps, int | float) and math.isfinite(fps) and 0 < fps < 1e6
+        if not known or not all(0 < size < 2**31 for size in numbers):
+            raise ValueError(f"fps {fps!r}, shapes {numbers}")
         if any(one["dtype"] == "video" for one in features.values()):
             info["video_path"].format(video_key="", chunk_index=0, file_index=0, episode_chunk=0, episode_index=0)
         info["data_path"].format(chunk_index=0, file_index=0, episode_chunk=0, episode_index=0)
@@ -155,7 +156,10 @@ def _table(root: Place, info: Mapping[str, Any]) -> pa.Table:
                 parts.append(pq.read_table(file, columns=wanted).select(wanted))
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             raise _damaged(path, error) from error
-    return pa.concat_tables(parts)
+    try:  # a recording that was resumed may have been so by another version of its writer
+        return pa.concat_tables(parts, promote_options="permissive")
+    except pa.ArrowException as error:
+        raise _damaged(folder, error) from error
 
 
 def _instructions(root: Place) -> tuple[str, ...]:
@@ -187,7 +191,7 @@ def _videos(info: Mapping[str, Any]) -> list[str]:
 
 def _lines(path: Place) -> list[dict[str, Any]]:
     try:
-        lines = path.read_bytes().decode().splitlines()
+        lines = path.read_bytes().decode().split("\n")  # instructions may hold what else `splitlines` splits at
         return [json.loads(line) for line in lines if line.strip()]
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing; in it: all episodes. {ADVICE}") from error
@@ -198,8 +202,9 @@ def _lines(path: Place) -> list[dict[str, Any]]:
 def _table_of_lines(root: Place, info: Mapping[str, Any]) -> pa.Table:
     """One data file and one video a camera each episode, in chunks of `chunks_size` episodes."""
     path = root / EPISODE_LINES
+    lines = _lines(path)
     try:
-        rows = sorted(_lines(path), key=lambda row: row["episode_index"])
+        rows = sorted(lines, key=lambda row: row["episode_index"])
         length = np.array([row["length"] for row in rows], dtype=np.int64)
         number = np.array([row["episode_index"] for row in rows], dtype=np.int64)
         tasks = pa.array([row["tasks"] for row in rows], pa.list_(pa.string()))
@@ -219,8 +224,9 @@ def _table_of_lines(root: Place, info: Mapping[str, Any]) -> pa.Table:
 
 def _instructions_of_lines(root: Place) -> tuple[str, ...]:
     path = root / TASK_LINES
+    lines = _lines(path)
     try:
-        return _by_index((row["task_index"], row["task"]) for row in _lines(path))
+        return _by_index((row["task_index"], row["task"]) for row in lines)
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(path, repr(error)) from error
 

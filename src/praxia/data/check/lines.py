@@ -60,7 +60,7 @@ def tasks_of_lines(root: Path, problems: Problems) -> dict[int, str]:
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_bytes().decode().splitlines() if line.strip()]
+    return [json.loads(line) for line in path.read_bytes().decode().split("\n") if line.strip()]
 
 
 def _whole(value: Any) -> int:
