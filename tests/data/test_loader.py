@@ -62,3 +62,39 @@ def test_what_goes_wrong_is_said_at_its_step(mixture, tmp_path):
         os.kill(loader._workers[0].process.pid, signal.SIGKILL)
         with pytest.raises(PraxiaError, match=r"worker process died \(signal 9\) (while|before) it read step"):
             list(loader.batches(1, 9))
+
+
+class Faulty:
+    """A source whose step 2 cannot be read."""
+
+    def __init__(self, source):
+        self._source = source
+
+    def batch(self, seed, step, batch_size):
+        return np.full(batch_size, -1) if step == 2 else self._source.batch(seed, step, batch_size)
+
+    def read(self, indices):
+        if indices[0] < 0:
+            raise PraxiaError("step 2 cannot be read")
+        return self._source.read(indices)
+
+
+def test_after_a_step_that_cannot_be_read_every_later_one_is_its_own(mixture):
+    with Loader(Faulty(mixture), seed=0, batch_size=4, workers=2) as loader:
+        for step in range(2):
+            loader.take(step)
+        with pytest.raises(PraxiaError, match="step 2 cannot be read"):
+            loader.take(2)
+        with pytest.raises(PraxiaError, match="expected to be asked for step 3 next, got 2"):
+            loader.take(2)
+        for step in range(3, 9):
+            same(loader.take(step), mixture.read(mixture.batch(0, step, 4)))
+
+
+def test_nothing_stays_in_shared_memory_of_batches_that_nobody_took(mixture):
+    before = set(os.listdir("/dev/shm"))
+    with Loader(mixture, seed=0, batch_size=4, workers=2) as loader:
+        loader.take(0)
+        loader._workers[1].connection.poll(10)
+        assert set(os.listdir("/dev/shm")) - before
+    assert not [name for name in set(os.listdir("/dev/shm")) - before if name.startswith("praxia-")]

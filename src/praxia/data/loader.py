@@ -2,9 +2,12 @@
 
 import pickle
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import count
 from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
 from typing import Protocol, runtime_checkable
+from uuid import uuid4
 
 import numpy as np
 from jaxtyping import Int64
@@ -50,7 +53,9 @@ class Loader:
     def __init__(self, source: Source, *, seed: int, batch_size: int, workers: int, share: tuple[int, int] = (0, 1)):
         self.share = share
         self._read = _Reading(source, seed, batch_size, share)
-        self._workers = [Worker(_serve, self._read) for _ in range(workers)]
+        # Blocks are found by their names when this ends, also those of batches that nobody took.
+        self._names = [f"praxia-{uuid4().hex[:12]}-{worker}" for worker in range(workers)]
+        self._workers = [Worker(_serve, self._read, name) for name in self._names]
         self._blocks: dict[str, SharedMemory] = {}
         self._next: int | None = None
 
@@ -66,9 +71,14 @@ class Loader:
             worker.close()
         self._workers = []
         while self._blocks:
-            block = self._blocks.popitem()[1]
-            block.close()
-            block.unlink()
+            self._blocks.popitem()[1].close()
+        while self._names:
+            name = self._names.pop()
+            with suppress(FileNotFoundError):
+                for number in count():
+                    block = SharedMemory(f"{name}-{number}")
+                    block.close()
+                    block.unlink()
 
     def batches(self, first_step: int, end_step: int) -> Iterator[tuple[int, Samples]]:
         """(step, its samples) for each step from `first_step`."""
@@ -84,10 +94,12 @@ class Loader:
                 self._ask(coming)
         elif self._next != step:
             raise PraxiaError(f"expected to be asked for step {self._next} next, got {step}; make a new loader for it")
-        samples = self._receive(step)
+        found = self._receive(step)
         self._next = step + 1
         self._ask(step + AHEAD * len(self._workers))
-        return samples
+        if isinstance(found, str):  # raised last, so that whoever asks again is not given a later step's answer
+            raise PraxiaError(found)
+        return found
 
     def _ask(self, step: int) -> None:
         worker = self._workers[step % len(self._workers)]
@@ -96,14 +108,15 @@ class Loader:
         except (BrokenPipeError, ConnectionResetError):
             raise PraxiaError(f"{worker.epitaph} before it read step {step}") from None
 
-    def _receive(self, step: int) -> Samples:
+    def _receive(self, step: int) -> Samples | str:
+        """The samples of a step, or why there are none."""
         worker = self._workers[step % len(self._workers)]
         try:
             answer: str | Header = worker.connection.recv()
         except (EOFError, ConnectionResetError):
             raise PraxiaError(f"{worker.epitaph} while it read step {step}") from None
         if isinstance(answer, str):
-            raise PraxiaError(answer)
+            return answer
         frame, sizes, name = answer
         if name not in self._blocks:
             self._blocks[name] = SharedMemory(name)
@@ -126,9 +139,10 @@ class _Reading:
         return self._source.read(self._source.batch(self._seed, step, self._size)[rank::ranks])
 
 
-def _serve(connection: Connection, read: _Reading) -> None:
+def _serve(connection: Connection, read: _Reading, name: str) -> None:
     """The worker's side: one step at a time, each into the block of shared memory whose batch was taken longest ago."""
     blocks: list[SharedMemory] = []
+    names = (f"{name}-{number}" for number in count())
     turn = 0
     while True:
         step = connection.recv()
@@ -139,9 +153,9 @@ def _serve(connection: Connection, read: _Reading) -> None:
             continue
         needed = sum(_aligned(len(array)) for array in arrays)
         if len(blocks) <= turn:
-            blocks.append(SharedMemory(create=True, size=max(needed, 1)))
+            blocks.append(SharedMemory(next(names), create=True, size=max(needed, 1)))
         elif blocks[turn].size < needed:  # the loader frees the old one when it ends
-            blocks[turn] = SharedMemory(create=True, size=needed)
+            blocks[turn] = SharedMemory(next(names), create=True, size=needed)
         memory, place = blocks[turn].buf, 0
         assert memory is not None, "the block is open"
         for array in arrays:
