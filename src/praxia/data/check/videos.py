@@ -96,12 +96,19 @@ def check_video(
     for episode, count in video.lacking(numbers):
         problems.add(name, "missing-frames", f"the video has {len(numbers)} pictures", [episode], count)
     _clock(video, times, problems)
-    end = int((video.first + video.length).max(initial=0))
-    if surplus and (numbers >= end).any():
+    end = _end(described, video)
+    if surplus and end is not None and (numbers >= end).any():
         detail = f"the video has {len(numbers)} pictures, its episodes end at {end}"
         problems.add(name, "surplus-frames", detail, episodes, int((numbers >= end).sum()))
     if decode:
         _decode(video, numbers, problems)
+
+
+def _end(described: Described, video: _Video) -> int | None:
+    """How many pictures the file may have; None: any number. An edit leaves more than episodes need, and says so."""
+    told = described.info.get("video_frames")
+    count = told.get(video.name, 0) if isinstance(told, dict) else 0
+    return None if count is None else max(int(count), int((video.first + video.length).max(initial=0)))
 
 
 def _height_width(shape: list[int]) -> tuple[int, int]:
