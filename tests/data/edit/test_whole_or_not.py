@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from praxia.core.errors import DataError, RecordingError
+from praxia.core.errors import DataError, PraxiaError, RecordingError
 from praxia.core.files import sha256_file
 from praxia.data.dataset import Dataset
 from praxia.data.edit import write
@@ -79,3 +79,19 @@ def test_an_altered_source(tmp_path, several):
     with pytest.raises(DataError, match=r"mp4 was altered"):
         Dataset(tmp_path / "out").verify()
     assert Manifest.read(tmp_path / "out").files
+
+
+def test_one_part_of_a_split_is_never_written_within_another(tmp_path, recorded):
+    outs = [tmp_path / "a", tmp_path / "a/b"]
+    with pytest.raises(PraxiaError, match=r"beside each other as --out, got .*/a/b within .*/a"):
+        split(recorded, outs, fractions=(0.5, 0.5))
+    assert not outs[0].exists()
+
+
+def test_what_another_edit_is_writing_stays(tmp_path, recorded):
+    others, mine = tmp_path / ".out.v2.123.partial", tmp_path / ".out.123.partial"
+    others.mkdir()
+    mine.mkdir()
+    delete(recorded, "0", tmp_path / "out")
+    assert others.exists()
+    assert not mine.exists()

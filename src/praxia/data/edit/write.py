@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -43,8 +44,9 @@ def write(changes: Sequence[Change], outs: Sequence[Path]) -> list[dict[str, Any
     """
     expect_new(outs)
     for out in outs:
-        for leftover in out.parent.glob(f".{out.name}.*.partial"):
-            shutil.rmtree(leftover)
+        for leftover in out.parent.glob(".*.partial"):
+            if re.fullmatch(rf"\.{re.escape(out.name)}\.\d+\.partial", leftover.name):
+                shutil.rmtree(leftover)
     try:
         with ExitStack() as stack:
             return [
@@ -61,7 +63,7 @@ def write(changes: Sequence[Change], outs: Sequence[Path]) -> list[dict[str, Any
 
 
 def expect_new(outs: Sequence[Path]) -> None:
-    """Refuse folders that are there already.
+    """Refuse folders that are there already, or one within another.
 
     Raises:
         PraxiaError: naming the folder.
@@ -69,6 +71,9 @@ def expect_new(outs: Sequence[Path]) -> None:
     for at, out in enumerate(outs):
         if out.exists() or out in outs[:at]:
             raise PraxiaError(f"expected a new folder as --out, got {out}, which is already there")
+        for other in outs:
+            if other.absolute() in out.absolute().parents:
+                raise PraxiaError(f"expected folders beside each other as --out, got {out} within {other}")
 
 
 def _build(root: Path, change: Change) -> dict[str, Any]:
