@@ -119,8 +119,10 @@ class BlockCache:
             opened.table["held"][block] = ABSENT
             return
         with self._locked(fcntl.LOCK_EX) as opened:
+            if opened.table["held"][block] != COMING:  # somebody who came later evicted it while it was written
+                _punch(opened.data, place, content.nbytes)
+                return
             opened.table[block] = (COMING, _checksum(content, block), int(time.time()))
-            # Not checked: somebody who came later may have evicted it while it was written.
             opened.table["held"][block] = HELD
 
     @contextmanager

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from praxia.data import cache
+from praxia.data.cache import BLOCK, BlockCache
+
+SHAPE = (3 * BLOCK, 8, 8, 3)
+ENDS = np.array([BLOCK, 2 * BLOCK, 3 * BLOCK])
+SIZE = BLOCK * 8 * 8 * 3
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """A cache with room for one block, as a run that began at the given second opens it."""
+
+    def do(since_s):
+        found = BlockCache(tmp_path / "frames.rgb", SHAPE, ENDS, SIZE)
+        found._since_s = since_s
+        return found
+
+    return do
+
+
+def pictures(block):
+    return np.full((BLOCK, 8, 8, 3), block + 1, np.uint8)
+
+
+def test_a_block_that_is_evicted_while_it_is_written_is_not_held(opened, monkeypatch):
+    monkeypatch.setattr(cache.time, "time", lambda: 1000)
+    reader, writer, later, latest = opened(1000), opened(1001), opened(1002), opened(1003)
+    into = np.empty((1, 8, 8, 3), np.uint8)
+    writer.put(0, pictures(0))
+    assert reader.read(np.array([0]), into).all()
+    later.put(1, pictures(1))
+    write = cache._write
+
+    def interrupted(*arguments):
+        write(*arguments)
+        monkeypatch.setattr(cache, "_write", write)
+        latest.put(2, pictures(2))
+
+    monkeypatch.setattr(cache, "_write", interrupted)
+    writer.put(0, pictures(0))
+    assert not reader.read(np.array([0]), into).any()
+    assert reader.read(np.array([2 * BLOCK]), into).all()
+    assert (into == 3).all()
+    assert reader.held_bytes == SIZE
