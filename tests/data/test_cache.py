@@ -14,7 +14,7 @@ def opened(tmp_path):
     """A cache with room for one block, as a run that began at the given second opens it."""
 
     def do(since_s):
-        found = BlockCache(tmp_path / "frames.rgb", SHAPE, ENDS, SIZE)
+        found = BlockCache(tmp_path / "front" / "frames.rgb", SHAPE, ENDS, SIZE)
         found._since_s = since_s
         return found
 

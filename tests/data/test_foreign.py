@@ -1,3 +1,4 @@
+import json
 import pickle
 import shutil
 
@@ -94,6 +95,35 @@ def test_an_opened_data_set_goes_to_another_process_as_its_place(recorded):
     np.testing.assert_array_equal(again.decode("front", np.array([3])), dataset.decode("front", np.array([3])))
 
 
+def test_a_column_that_nobody_asks_for_stops_nobody(tmp_path, write):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    write(tmp_path / "set", "v3.0", None)
+    for path in (tmp_path / "set/data/chunk-000").iterdir():
+        rows = pq.read_table(path)
+        pq.write_table(rows.append_column("effort", pa.nulls(len(rows), pa.float32())), path)
+    info = tmp_path / "set/meta/info.json"
+    said = json.loads(info.read_text())
+    said["features"]["effort"] = {"dtype": "float32", "shape": [1], "names": None}
+    info.write_text(json.dumps(said))
+    dataset = Dataset(tmp_path / "set")
+    assert len(dataset.column("action")) == dataset.num_frames
+    with pytest.raises(DataError, match="values of effort are missing"):
+        dataset.column("effort")
+
+
+def test_cameras_of_one_short_name_keep_their_own(tmp_path, write):
+    write(tmp_path / "set", "v3.0", None)
+    info = tmp_path / "set/meta/info.json"
+    said = json.loads(info.read_text())
+    said["features"]["observation.front"] = said["features"]["observation.images.front"]
+    info.write_text(json.dumps(said))
+    dataset = Dataset(tmp_path / "set")
+    assert set(dataset.cameras) == {"observation.images.front", "observation.front", "wrist"}
+    assert {camera.name for camera in dataset.embodiment.cameras} == set(dataset.cameras)
+
+
 def test_rows_are_read_by_their_order_whatever_the_table_says_of_files(tmp_path, write, synthetic):
     """LeRobot's own converter places the first episode of a file in the file before."""
     import pyarrow as pa
@@ -159,8 +189,6 @@ def test_a_table_that_contradicts_itself(tmp_path, write, name, by, error):
 
 
 def test_two_episodes_of_the_same_pictures_and_another_rate(tmp_path, write):
-    import json
-
     import pyarrow as pa
     import pyarrow.parquet as pq
 

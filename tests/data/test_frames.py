@@ -101,33 +101,44 @@ def test_a_damaged_cache_is_noticed_and_mended(own, damage):
     np.testing.assert_array_equal(np.fromfile(path, np.uint8), before.ravel())
 
 
+ONE = 64 * 64 * 3  # a picture of the front camera
+
+
 def test_the_budget_holds_and_what_has_no_room_is_decoded_right(own, synthetic):
-    one = 64 * 64 * 3
-    frames = 2 * (64 * 64 + 48 * 80) * 3 * 40 // 2
-    dataset = Dataset(own, cache_bytes=frames)
+    dataset = Dataset(own, cache_bytes=40 * ONE)
     for seed in range(3):
         indices = np.random.default_rng(seed).permutation(dataset.num_frames)
         pictures = dataset.footage("front").read(indices)
         assert spell(synthetic, pictures) == [whole(dataset, "front")[i] for i in indices]
-        assert 0 < held(own, cache_bytes=frames) <= 45 * one
-    assert not caches(Dataset(own, cache_bytes=0).root / "nothing")
+        assert 0 < held(own) <= 40 * ONE
 
 
-def test_old_blocks_make_room_for_those_of_a_later_run(own, synthetic):
-    budget = 40 * (64 * 64 + 48 * 80) * 3
-    dataset = Dataset(own, cache_bytes=budget)
+def test_a_budget_is_for_all_cameras_and_sizes_together(own, synthetic):
+    dataset = Dataset(own, cache_bytes=120 * ONE)
+    for camera, size in (("front", None), ("front", (32, 32)), ("wrist", None), ("wrist", (24, 40))):
+        dataset.footage(camera, size).read(every(dataset))
+        assert sum(path.stat().st_blocks * 512 for path in caches(own)) <= 120 * ONE
+    assert spell(synthetic, dataset.footage("wrist").read(every(dataset))) == whole(dataset, "wrist")
+
+
+def test_old_blocks_and_old_caches_make_room_for_those_of_a_later_run(own, synthetic):
+    dataset = Dataset(own, cache_bytes=40 * ONE)
     early, late = np.arange(32), np.arange(32, 64)
     dataset.footage("front").read(early)
     dataset.footage("front").read(late)  # in the same run nothing is exchanged
-    first = held(own, cache_bytes=budget)
-    later = Dataset(own, cache_bytes=budget).footage("front")
+    assert held(own) == 32 * ONE
+    later = Dataset(own, cache_bytes=40 * ONE).footage("front")
     later._cache._since_s = int(time.time()) + 1  # as if it had been opened a second later
     assert spell(synthetic, later.read(late)) == whole(dataset, "front")[32:64]
-    assert held(own, cache_bytes=budget) == first
-    monkey = Dataset(own, cache_bytes=budget).footage("front")
-    assert not monkey._cache.read(early, np.empty((32, 64, 64, 3), np.uint8)).any()
-    assert monkey._cache.read(late, np.empty((32, 64, 64, 3), np.uint8)).all()
-    assert spell(synthetic, monkey.read(early)) == whole(dataset, "front")[:32]
+    assert held(own) == 32 * ONE
+    again = Dataset(own, cache_bytes=40 * ONE).footage("front")
+    assert not again._cache.read(early, np.empty((32, 64, 64, 3), np.uint8)).any()
+    assert again._cache.read(late, np.empty((32, 64, 64, 3), np.uint8)).all()
+    assert spell(synthetic, again.read(early)) == whole(dataset, "front")[:32]
+    other = Dataset(own, cache_bytes=40 * ONE).footage("wrist")
+    other._cache._since_s = int(time.time()) + 2
+    assert spell(synthetic, other.read(early)) == whole(dataset, "wrist")[:32]
+    assert [path.parent.name for path in caches(own)] == ["wrist"]
 
 
 READER = """
@@ -159,7 +170,7 @@ def expected(own, seed):
 
 def test_many_processes_fill_evict_and_read_at_once_and_one_is_killed(own):
     """Two with room for all, one with room for a third, which evicts what the others use last."""
-    killed, *others = [*readers(own, 0, (100, 0)), *readers(own, 40 * (64 * 64 + 48 * 80) * 3, (200,))]
+    killed, *others = [*readers(own, 0, (100, 0)), *readers(own, 40 * ONE, (200,))]
     killed.stdout.readline()
     os.kill(killed.pid, signal.SIGKILL)
     killed.communicate()

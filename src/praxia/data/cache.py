@@ -7,6 +7,7 @@ not there yet. Any number of processes read and fill it at once, and any of them
 import ctypes
 import fcntl
 import os
+import shutil
 import struct
 import sys
 import threading
@@ -28,6 +29,9 @@ BLOCK = 32
 PAGE = 4096
 # Bytes of disk that are taken at once.
 RESERVED = 1 << 26
+# Of a disk, for what else is written beside: a training's state.
+LEFT_FREE = 2 * 10**9
+SUFFIXES = (".lock", ".fill", ".rgb", ".table")
 
 # What is known of a block. One whose writer was killed stays COMING: it counts as taken until it is decoded again, or
 # evicted as any other.
@@ -44,12 +48,14 @@ class BlockCache:
     before it first reads it, so what a power cut left half-written is decoded anew. Readers hold a shared lock while
     they copy, and whoever puts or evicts holds it alone.
 
-    At most `budget` bytes are held. A full cache makes room only by evicting blocks that nobody has used since this
-    object was made: a run goes through all of its frames equally often, so exchanging its own blocks for one another
-    would gain nothing. Nothing is evicted where files cannot have holes (other systems than Linux).
+    All caches of a data set, those of other cameras and sizes in the folders beside, together hold at most `budget`
+    bytes (None: no bound), and leave `LEFT_FREE` of the disk. Room is made only by evicting what nobody has used since
+    this object was made, other caches and blocks of this one: a run goes through all of its frames equally often, so
+    exchanging its own blocks for one another would gain nothing. No block is evicted where files cannot have holes
+    (other systems than Linux).
     """
 
-    def __init__(self, path: Path, shape: Shape, ends: Int64[np.ndarray, " blocks"], budget: int):
+    def __init__(self, path: Path, shape: Shape, ends: Int64[np.ndarray, " blocks"], budget: int | None):
         self.path, self.shape, self.budget = path, shape, budget
         self._ends = ends
         self._frame_bytes = int(np.prod(shape[1:]))
@@ -99,8 +105,12 @@ class BlockCache:
 
     def admits(self, blocks: Int64[np.ndarray, " M"]) -> bool:
         """Whether there is room for all of these, perhaps in the place of others."""
+        needed = self._bytes(blocks)
         with self._locked(fcntl.LOCK_SH) as opened:
-            return self._room(opened) + self._evictable(opened)[1] >= self._bytes(blocks)
+            if self._room(opened) >= needed:
+                return True
+            self._drop_unused()
+            return self._room(opened) + self._evictable(opened)[1] >= needed
 
     def put(self, block: int, pictures: UInt8[np.ndarray, "F Y X 3"]) -> None:
         """Keep a whole block, if there is room for it. For whoever is `alone` with it."""
@@ -153,7 +163,24 @@ class BlockCache:
         return self._bytes(np.flatnonzero(opened.table["held"]))
 
     def _room(self, opened: "_Opened") -> int:
-        return self.budget - self._held(opened)
+        room = shutil.disk_usage(self.path.parent).free - LEFT_FREE
+        if self.budget is None:
+            return room
+        beside = sum(_disk_bytes(path) for path in self._beside())
+        return min(room, self.budget - self._held(opened) - beside)
+
+    def _beside(self) -> list[Path]:
+        """The caches of other cameras and sizes."""
+        return [path for path in self.path.parent.parent.glob("*/*.rgb") if path != self.path]
+
+    def _drop_unused(self) -> None:
+        """Remove caches beside this one that nobody has used since this object was made."""
+        for path in self._beside():
+            table = path.with_suffix(".table")
+            rows = np.fromfile(table, ROW) if table.is_file() else np.zeros(0, ROW)
+            if rows["used_s"].max(initial=0) < self._since_s:
+                for suffix in SUFFIXES:  # who has it open reads on
+                    path.with_suffix(suffix).unlink(missing_ok=True)
 
     def _evictable(self, opened: "_Opened") -> tuple[Int64[np.ndarray, " M"], int]:
         """Blocks that nobody has used since this object was made, longest unused first, and their bytes."""
@@ -185,7 +212,7 @@ class BlockCache:
         Writing to a mapped page of a full disk would kill the process; this raises.
         """
         whole = int(np.prod(self.shape))
-        if self.budget < whole:
+        if self.budget is not None and self.budget < whole:
             os.posix_fallocate(opened.data, place, size)
             return
         for part in range(place // RESERVED, (place + size - 1) // RESERVED + 1):
@@ -221,7 +248,7 @@ class _Opened:
     def __init__(self, path: Path, shape: Shape, num_blocks: int):
         self.process = os.getpid()
         path.parent.mkdir(parents=True, exist_ok=True)
-        names = [path.with_suffix(suffix) for suffix in (".lock", ".fill", ".rgb", ".table")]
+        names = [path.with_suffix(suffix) for suffix in SUFFIXES]
         files = [os.open(name, os.O_CREAT | os.O_RDWR, 0o666) for name in names]
         weakref.finalize(self, _close, files)
         self.lock, self.fill, self.data, table = files
@@ -236,6 +263,13 @@ class _Opened:
         self.frames = np.asarray(np.memmap(path, dtype=np.uint8, mode="r", shape=shape))
         self.checked = np.zeros(num_blocks, bool)
         self.reserved: set[int] = set()
+
+
+def _disk_bytes(path: Path) -> int:
+    try:
+        return path.stat().st_blocks * 512
+    except FileNotFoundError:  # dropped by somebody else
+        return 0
 
 
 def _close(files: list[int]) -> None:

@@ -11,14 +11,16 @@ import numpy as np
 import pyarrow.parquet as pq
 from jaxtyping import Bool, Int64, Shaped, UInt8
 
-from praxia.core.errors import UnknownName
+from praxia.core.errors import DataError, UnknownName
 from praxia.core.files import Place, name_within
 from praxia.core.keys import content_key
 from praxia.core.types import Embodiment
+from praxia.data.cache import BlockCache
 from praxia.data.catalogue import Catalogue, open_root
-from praxia.data.features import PICTURES, camera_name, embodiment_of, picture_size
-from praxia.data.frames import Footage, budget_for, cache_folder
-from praxia.data.layout import CODEBASE_VERSION, EMBODIMENT, RECORDS
+from praxia.data.features import cameras_of, embodiment_of, picture_size
+from praxia.data.frames import Footage, block_ends, cache_folder
+from praxia.data.layout import CODEBASE_VERSION, EMBODIMENT, INFO, RECORDS
+from praxia.data.manifest import ADVICE
 from praxia.data.placement import PlacedFile, integers
 from praxia.data.reading import Images, Pictures, Video
 from praxia.data.rows import Rows
@@ -48,9 +50,9 @@ class Dataset:
     """One data set: a folder, or a place that fsspec knows ("s3://...").
 
     Opening checks that every file is there with its size; each is hashed before it is first used. Numbers are read into
-    memory when first asked for, pictures through a decoded cache on disk (`footage`) of at most `cache_bytes`: 0 for
-    none, None for all of them if the disk has room. Data sets without our manifest open too, as far as LeRobot v3.0,
-    v2.1 or v2.0 goes. Pickling keeps the place and not the numbers: another process opens it anew.
+    memory when first asked for, pictures through a decoded cache on disk (`footage`) of at most `cache_bytes` for all
+    cameras: 0 for none, None for all of them if the disk has room. Data sets without our manifest open too, as far as
+    LeRobot v3.0, v2.1 or v2.0 goes. Pickling keeps the place and not the numbers: another process opens it anew.
 
     Raises:
         DataError: not a finished data set, or a file that is missing, truncated or altered, with its episodes.
@@ -62,7 +64,7 @@ class Dataset:
         self.catalogue = Catalogue.read(self.root)
         self.manifest, self.info = self.catalogue.manifest, self.catalogue.info
         features = self.info["features"]
-        self._pictures = {camera_name(k): k for k, feature in features.items() if feature["dtype"] in PICTURES}
+        self._pictures = cameras_of(features)
         self._footage: dict[tuple[str, tuple[int, int]], Footage] = {}
         self._hashed: set[str] = set()
         for file in self._files():
@@ -228,12 +230,8 @@ class Dataset:
         for outdated in [*folder.glob("*.rgb"), *place.parent.glob(f"{scaled[0]}x{scaled[1]}-*")]:
             if outdated.stem != name:
                 outdated.unlink(missing_ok=True)
-        needed = self.num_frames * scaled[0] * scaled[1] * 3
-        if self.cache_bytes is None:
-            return Footage(files, scaled, open_file, (place, budget_for(folder, needed)))
-        every = [picture_size(self.info["features"][one]) for one in self._pictures.values()]
-        share = own[0] * own[1] / sum(height * width for height, width in every)
-        return Footage(files, scaled, open_file, (place, int(self.cache_bytes * share)))
+        cache = BlockCache(place, (self.num_frames, *scaled, 3), block_ends(files), self.cache_bytes)
+        return Footage(files, scaled, open_file, cache)
 
 
 def _folder_name(camera: str) -> str:
@@ -253,6 +251,8 @@ def _most_frames(catalogue: Catalogue, key: str, files: Sequence[PlacedFile]) ->
     for file in files:
         most[file.path] = most.get(file.path, 0) + file.num_frames
     told = catalogue.info.get("video_frames", {})
+    if not isinstance(told, dict):
+        raise DataError(f"{catalogue.root / INFO}: expected video_frames by file, got {told!r}. {ADVICE}")
     said = {path: told.get(name_within(catalogue.root, path), count) for path, count in most.items()}
     return {path: count for path, count in said.items() if count is not None}
 

@@ -13,6 +13,7 @@ __all__ = [
     "INDEX_FEATURES",
     "PICTURES",
     "camera_name",
+    "cameras_of",
     "embodiment_of",
     "features_of",
     "frames_per_second",
@@ -81,6 +82,13 @@ def camera_name(key: str) -> str:
     return key.removeprefix("observation.images.").removeprefix("observation.")
 
 
+def cameras_of(features: Mapping[str, Any]) -> dict[str, str]:
+    """The image features by our short name; by their own where two would have one name."""
+    keys = [key for key, feature in features.items() if feature["dtype"] in PICTURES]
+    short = [camera_name(key) for key in keys]
+    return {name if short.count(name) == 1 else key: key for name, key in zip(short, keys, strict=True)}
+
+
 def picture_size(feature: Mapping[str, Any]) -> tuple[int, int]:
     """(height, width) of a feature's pictures; older writers declare the channels first.
 
@@ -103,10 +111,6 @@ def embodiment_of(info: Mapping[str, Any]) -> Embodiment:
         size = math.prod(features[key]["shape"]) if key in features else 0
         return (Field(key.removeprefix("observation."), size, "position", ""),) if size else ()
 
-    cameras = tuple(
-        Camera(camera_name(key), *picture_size(feature))
-        for key, feature in features.items()
-        if feature["dtype"] in PICTURES
-    )
+    cameras = tuple(Camera(name, *picture_size(features[key])) for name, key in cameras_of(features).items())
     name = info.get("robot_type") or "unknown"
     return Embodiment(name, vector("observation.state"), vector("action"), cameras, float(Fraction(info["fps"])))

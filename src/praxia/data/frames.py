@@ -1,7 +1,6 @@
 """Pictures of a data set by the number of the frame, whichever file they are in."""
 
 import os
-import shutil
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from praxia.data.cache import BLOCK, BlockCache
 from praxia.data.placement import PlacedFile
 from praxia.data.reading import Pictures, Unreadable
 
-__all__ = ["Footage", "budget_for", "cache_folder"]
+__all__ = ["Footage", "block_ends", "cache_folder"]
 
 CACHE = ".cache"
 # Files kept open at once: opening one reads its whole index.
@@ -27,10 +26,10 @@ MAX_OPEN = 8
 class Footage:
     """All pictures [N, Y, X, 3] of one camera, in the files `files`, in frame order.
 
-    `open_file` opens one of the files, whose hash it has checked. With a cache folder and a budget, what is decoded is
-    kept (`data.cache`), a block of frames at a time, so that each frame is decoded once by all processes together and
-    later epochs copy memory. What the budget has no room for is decoded each time it is asked for, and then no frame
-    beside it that its codec does not need. At most `MAX_OPEN` files are open, and one block is in memory.
+    `open_file` opens one of the files, whose hash it has checked. With a cache what is decoded is kept there, a block of
+    frames at a time, so that each frame is decoded once by all processes together and later epochs copy memory. What
+    the cache has no room for is decoded each time it is asked for, and then no frame beside it that its codec does not
+    need. At most `MAX_OPEN` files are open, and one block is in memory.
     """
 
     def __init__(
@@ -38,17 +37,14 @@ class Footage:
         files: Sequence[PlacedFile],
         size: tuple[int, int],
         open_file: Callable[[PlacedFile], Pictures],
-        cache: tuple[Path, int] | None = None,
+        cache: BlockCache | None = None,
     ):
         self.files, self._open_file = tuple(files), open_file
         self.shape = (sum(file.num_frames for file in files), *size, 3)
         self._firsts = np.array([file.first_frame for file in files], np.int64)
         self._open: OrderedDict[int, Pictures] = OrderedDict()
         self._units: dict[int, Int64[np.ndarray, " M"]] = {}
-        self._cache = None
-        if cache is not None and cache[1] > 0:
-            ends = np.concatenate([_block_ends(file) for file in files])
-            self._cache = BlockCache(cache[0], self.shape, ends, cache[1])
+        self._cache = cache
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -166,8 +162,12 @@ class Footage:
         return self._open[at]
 
 
+def block_ends(files: Sequence[PlacedFile]) -> Int64[np.ndarray, " blocks"]:
+    """Where the cache's blocks end: they never reach from one file into the next."""
+    return np.concatenate([_block_ends(file) for file in files])
+
+
 def _block_ends(file: PlacedFile) -> Int64[np.ndarray, " blocks"]:
-    """Blocks never reach from one file into the next."""
     ends = np.arange(BLOCK, file.num_frames + BLOCK, BLOCK, dtype=np.int64)
     return file.first_frame + np.minimum(ends, file.num_frames)
 
@@ -178,10 +178,3 @@ def cache_folder(root: Place) -> Path:
         return root / CACHE
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return home / "praxia" / content_key(str(root))
-
-
-def budget_for(folder: Path, needed: int) -> int:
-    """Bytes to keep where nobody said: all if they fit into nine tenths of the free space, or half of that space."""
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    free = shutil.disk_usage(there).free + sum(path.stat().st_blocks * 512 for path in folder.glob("*/*.rgb"))
-    return needed if needed <= 0.9 * free else free // 2

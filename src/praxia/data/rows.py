@@ -21,6 +21,8 @@ __all__ = ["Rows"]
 
 # Features of more values a frame are read one by one when asked for: point clouds, depth.
 MAX_TOGETHER = 1024
+# What every row says of itself.
+PLACES = ("episode_index", "frame_index", "index", "task_index")
 NO_NUMBERS = ("video", "image", "string")
 
 
@@ -36,6 +38,7 @@ class Rows:
         declared = catalogue.info["features"]
         self._sizes = {n: math.prod(f["shape"]) for n, f in declared.items() if f["dtype"] not in NO_NUMBERS}
         self._read: dict[str, np.ndarray] = {}
+        self._faults: dict[str, DataError] = {}  # of columns that nobody has asked for yet
         self._finite: set[str] = set()  # what was asked for and found to be
         table = catalogue.table
         self._first, self._length = integers(table, "dataset_from_index"), integers(table, "length")
@@ -48,9 +51,11 @@ class Rows:
         """Raises:
         DataError: rows that are missing, out of order, not finite or of another size than declared.
         """
-        if feature not in self._read:
+        if feature not in self._read and feature not in self._faults:
             together = [name for name, size in self._sizes.items() if size <= MAX_TOGETHER and not self._read]
             self._load(sorted({feature, *together}))
+        if feature in self._faults:
+            raise self._faults[feature]
         if feature not in self._finite:
             self._expect_finite(feature)
             self._finite.add(feature)
@@ -100,7 +105,7 @@ class Rows:
         return DataError(f"{path} cannot be read ({reason}); no episode is placed in it. {ADVICE}")
 
     def _load(self, features: list[str]) -> None:
-        wanted = sorted({*features, "episode_index", "frame_index", "index"})
+        wanted = sorted({*features, *PLACES})
         arrays: dict[str, np.ndarray] = {}
         total = int(self._first[-1] + self._length[-1])
         for file in self.files:
@@ -111,28 +116,43 @@ class Rows:
             for feature, values in columns.items():
                 if feature not in arrays:
                     arrays[feature] = np.empty((total, values.shape[1]), values.dtype)
-                arrays[feature][file.first_frame : file.first_frame + file.num_frames] = values
+                whole = arrays[feature]
+                if whole.dtype != values.dtype:
+                    self._faults[feature] = file.broken(f"expected {feature} of {whole.dtype}, got {values.dtype}")
+                    continue
+                whole[file.first_frame : file.first_frame + file.num_frames] = values
         self._expect_known_tasks(arrays)
         for name, values in arrays.items():
             values.setflags(write=False)
-            self._read[name] = values
+            if name not in self._faults:
+                self._read[name] = values
 
     def _columns(self, file: PlacedFile, wanted: list[str]) -> Mapping[str, np.ndarray]:
-        columns = {}
+        """The columns of a file that are as declared; what is wrong with others is said when they are asked for."""
         try:
             with file.path.open("rb") as opened:
                 table = pq.read_table(opened, columns=wanted)
-            for name in wanted:
-                size = self._sizes.get(name, 1)
-                if table[name].null_count:
-                    raise ValueError(f"{table[name].null_count} values of {name} are missing")
-                values = matrix(table[name])
-                if values.shape != (file.num_frames, size) or values.dtype.kind not in "fiub":
-                    raise ValueError(f"expected {name} of shape {(file.num_frames, size)}, got {values.shape}")
-                columns[name] = values
         except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:
             raise file.broken(f"{type(error).__name__} {error}") from error
+        columns = {}
+        for name in wanted:
+            try:
+                columns[name] = self._column(file, table, name)
+            except (pa.ArrowException, ValueError, KeyError, MemoryError) as error:
+                fault = file.broken(f"{type(error).__name__} {error}")
+                if name in PLACES:
+                    raise fault from error
+                self._faults.setdefault(name, fault)
         return columns
+
+    def _column(self, file: PlacedFile, table: pa.Table, name: str) -> Shaped[np.ndarray, "N D"]:
+        size = self._sizes.get(name, 1)
+        if table[name].null_count:
+            raise ValueError(f"{table[name].null_count} values of {name} are missing")
+        values = matrix(table[name])
+        if values.shape != (file.num_frames, size) or values.dtype.kind not in "fiub":
+            raise ValueError(f"expected {name} of shape {(file.num_frames, size)}, got {values.shape}")
+        return values
 
     def _expect_in_order(self, file: PlacedFile, columns: Mapping[str, np.ndarray]) -> None:
         frames = np.arange(file.first_frame, file.first_frame + file.num_frames)

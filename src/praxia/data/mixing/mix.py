@@ -157,9 +157,9 @@ class Mix:
 
 
 def _opened(roots: Sequence[str], cache_bytes: int | None) -> list[Dataset]:
-    if cache_bytes is None:
-        return [Dataset(root) for root in roots]
-    frames = [Dataset(root).num_frames for root in roots]
-    return [
-        Dataset(root, cache_bytes=cache_bytes * num // sum(frames)) for root, num in zip(roots, frames, strict=True)
-    ]
+    datasets = [Dataset(root) for root in roots]
+    if cache_bytes is not None:
+        frames = sum(dataset.num_frames for dataset in datasets)
+        for dataset in datasets:
+            dataset.cache_bytes = cache_bytes * dataset.num_frames // frames
+    return datasets
