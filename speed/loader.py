@@ -14,8 +14,7 @@ processes, and touches every byte of the pictures in the process that asked for 
 - peer: `LeRobotDataset` under torch's DataLoader with the package's own video backend (torchcodec where that loads,
   else pyav), after some batches to warm up.
 
-Before each, memory is claimed from a host that may have taken it back (`measuring.claim_memory`). They take turns,
-`--rounds` times: every number is the median, with the least and the most; ratios are taken within a round. Memory is
+They take turns, `--rounds` times: every number is the median, with the least and the most; ratios are taken within a round. Memory is
 the largest of any worker in any round: `mb_a_worker` of ours, without what an idle interpreter with the same modules
 has. `measuring.memory_mb` says what is counted.
 
@@ -40,7 +39,7 @@ from typing import Any
 
 import av
 from av.video.reformatter import VideoReformatter
-from measuring import Watch, claim_memory, memory_mb, touch
+from measuring import Watch, memory_mb, touch
 
 from praxia.core.types import Samples, Window
 from praxia.data.dataset import Dataset
@@ -58,8 +57,6 @@ BATCH, WORKERS, HORIZON = 32, 2, 16
 WINDOW = Window({**{f"image.{camera}": (0,) for camera in CAMERAS}, "state": (0,)}, HORIZON)
 CACHED_S, START_S = 10.0, 3.0
 PEER_WARM_UP, PEER_BATCHES = 8, 60
-# More than anyone here holds at a time: the decoded cache, and the workers.
-CLAIMED = 3 << 30
 SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -217,12 +214,8 @@ def main() -> None:
     ask |= {"warm_up": PEER_WARM_UP, "batches": PEER_BATCHES}
     rounds = []
     for number in range(options.rounds):
-        claim_memory(CLAIMED)
-        one: dict[str, Any] = {"bare": bare(root)}
-        claim_memory(CLAIMED)
-        one["ours"] = ours(root)
+        one: dict[str, Any] = {"bare": bare(root), "ours": ours(root)}
         if options.peer:
-            claim_memory(CLAIMED)
             one["peer"] = run_inside(python, "lerobot_loads.py", BUILD.absolute(), dict(ask))
         rounds.append(one)
         print(f"round {number + 1}: {one}", file=sys.stderr)

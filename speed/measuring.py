@@ -3,7 +3,6 @@
 Only numpy and /proc (Linux): it runs in the environment of other packages too.
 """
 
-import mmap
 import os
 import threading
 from pathlib import Path
@@ -11,7 +10,7 @@ from types import TracebackType
 
 import numpy as np
 
-__all__ = ["Watch", "claim_memory", "memory_mb", "touch"]
+__all__ = ["Watch", "memory_mb", "touch"]
 
 # Asking a process of gigabytes stops it for some hundredths of a second.
 INTERVAL_S = 1.0
@@ -21,17 +20,6 @@ KINDS = ("unique", "held")
 def touch(pictures: np.ndarray) -> int:
     """Read every byte, as whoever loads pictures will."""
     return int(np.ascontiguousarray(pictures).reshape(-1).view(np.uint64).sum())
-
-
-def claim_memory(num_bytes: int) -> None:
-    """Have so much memory in the machine, and leave it free.
-
-    A virtual machine gives what it does not use back to its host. To get it again has been seen to cost 3 us a kB, five
-    times what decoding into it costs, so who needs much would be measured by what ran before.
-    """
-    with mmap.mmap(-1, num_bytes) as memory:
-        for place in range(0, num_bytes, mmap.PAGESIZE):
-            memory[place] = 1
 
 
 def memory_mb(pid: int | str = "self") -> dict[str, float]:

@@ -26,8 +26,8 @@ MAX_OPEN = 8
 class Footage:
     """All pictures [N, Y, X, 3] of one camera, in the files `files`, in frame order.
 
-    `open_file` opens one of the files, whose hash it has checked. With a cache what is decoded is kept there, a block of
-    frames at a time, so that each frame is decoded once by all processes together and later epochs copy memory. What
+    `open_file` opens one of the files, whose hash it has checked. With a cache what is decoded is kept there, a block
+    of frames at a time, so that each frame is decoded once by all processes together and later epochs copy memory. What
     the cache has no room for is decoded each time it is asked for, and then no frame beside it that its codec does not
     need. At most `MAX_OPEN` files are open, and one block is in memory.
     """
