@@ -14,9 +14,9 @@ processes, and touches every byte of the pictures in the process that asked for 
 - peer: `LeRobotDataset` under torch's DataLoader with the package's own video backend (torchcodec where that loads,
   else pyav), after some batches to warm up.
 
-They take turns, `--rounds` times: every number is the median, with the least and the most; ratios are taken within a round. Memory is
-the largest of any worker in any round: `mb_a_worker` of ours, without what an idle interpreter with the same modules
-has. `measuring.memory_mb` says what is counted.
+They take turns, `--rounds` times: every number is the median, with the least and the most; ratios are taken within a
+round. Memory is the largest of any worker in any round: `mb_a_worker` of ours, without what an idle interpreter with
+the same modules has. `measuring.memory_mb` says what is counted.
 
     python speed/loader.py [--peer lerobot] [--rounds 3] [--json]
 """

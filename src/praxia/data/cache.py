@@ -207,7 +207,7 @@ class BlockCache:
         return True
 
     def _reserve(self, opened: "_Opened", place: int, size: int) -> None:
-        """Take the space, with that of blocks to come if all have room: writing is then three times as fast.
+        """Take the space, with that of blocks to come if all have room: in fewer and larger pieces.
 
         Writing to a mapped page of a full disk would kill the process; this raises.
         """
