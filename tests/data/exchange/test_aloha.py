@@ -45,9 +45,11 @@ def test_what_is_known_and_what_is_assumed(imported):
         "payload": {"file": "episode_10.hdf5", "episode": 10},
     }
     assert record["provenance"]["sim"] is False
-    assert set(record["provenance"]["assumed"]) == {"executed_action", "reward", "success", "terminated", "truncated"}
+    unsaid = {"executed_action", "reward", "success", "terminated", "truncated"}
+    assert set(record["provenance"]["assumed"]) == {"fps", "task", *unsaid}
     assert record["success"]
-    assert set(said["assumed"]) == set(record["provenance"]["assumed"])
+    assert said["assumed"] == record["provenance"]["assumed"]
+    assert said["assumed"]["fps"].startswith("50 Hz")
     assert said["left_out"] == ["observations/qvel", "observations/effort"]
 
 
@@ -68,19 +70,22 @@ def test_the_same_source_gives_the_same_content(imported, aloha, bring, tmp_path
 def test_compressed_pictures(make_aloha, bring, spells, tmp_path):
     """As ACT's scripts write them red and blue come back in their places; as ordinary JPEGs they would be swapped."""
     source = make_aloha(tmp_path / "source", episodes=(0, 2), compress=True, base=True)
-    bring("aloha", source, tmp_path / "set", cameras=("front",))
+    said = bring("aloha", source, tmp_path / "set", cameras=("front",))
+    assert said["assumed"]["jpeg"].startswith("bgr")
     dataset = Dataset(tmp_path / "set")
     spells(dataset, {"front": "front"}, (0, 2))
     np.testing.assert_array_equal(dataset.column("action")[:, 14:], whole("base", 2, (0, 2)))
     assert [part.unit for part in dataset.embodiment.action[-2:]] == ["m/s", "rad/s"]
-    bring("aloha", source, tmp_path / "swapped", cameras=("front",), jpeg="rgb")
+    said = bring("aloha", source, tmp_path / "swapped", cameras=("front",), jpeg="rgb")
+    assert "jpeg" not in said["assumed"]
     frame = np.arange(1)
     swapped = Dataset(tmp_path / "swapped").decode("front", frame)[..., ::-1]
     assert np.abs(swapped.astype(int) - dataset.decode("front", frame)).max() < 12
 
 
 def test_state_of_several_arrays(aloha, bring, tmp_path):
-    bring("aloha", aloha, tmp_path / "set", state=("qpos", "qvel"), cameras=("wrist",), fps=25.0, task="cube")
+    said = bring("aloha", aloha, tmp_path / "set", state=("qpos", "qvel"), cameras=("wrist",), fps=25.0, task="cube")
+    assert not {"fps", "task", "jpeg"} & set(said["assumed"]), "somebody said so"
     dataset = Dataset(tmp_path / "set")
     np.testing.assert_array_equal(dataset.column("observation.state")[:, 14:], whole("qvel", 14))
     assert (dataset.fps, dataset.cameras, dataset.episodes.task[0]) == (25.0, ("wrist",), "cube")

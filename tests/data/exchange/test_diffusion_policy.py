@@ -25,6 +25,7 @@ def test_every_number_and_every_frame(imported, spells):
     assert dataset.episodes.length.tolist() == [length(episode) for episode in EPISODES]
     spells(dataset, {"img": "front"})
     assert said["left_out"] == ["data/keypoint"]
+    assert (said["assumed"]["fps"], said["assumed"]["task"]) == ("10 Hz, PushT's", "pusht_replay, the source's name")
     assert (dataset.fps, dataset.embodiment.name, dataset.episodes.task[0]) == (10.0, "pusht", "pusht_replay")
     assert dataset.records[2]["start"]["payload"] == {"file": "pusht_replay.zarr", "episode": 2}
 
@@ -45,7 +46,8 @@ def test_other_buffers_must_be_described(make_pusht, bring, tmp_path):
         bring("diffusion-policy", source, tmp_path / "set")
     with pytest.raises(UnknownName, match="unknown array of the state 'robot_eef_pose'; nearest: state"):
         bring("diffusion-policy", source, tmp_path / "set", state=("robot_eef_pose",), fps=10.0)
-    bring("diffusion-policy", source, tmp_path / "set", fps=20.0)
+    said = bring("diffusion-policy", source, tmp_path / "set", fps=20.0)
+    assert "fps" not in said["assumed"]
     assert Dataset(tmp_path / "set").embodiment.state[0].unit == "", "nothing is known about it"
 
 

@@ -61,7 +61,7 @@ def test_a_mask_in_the_order_of_numbers(robomimic, bring, spells, tmp_path):
 
 
 def test_without_pictures_objects_are_seen_by_number(make_robomimic, bring, tmp_path):
-    other = {"env_name": "Hopper", "env_type": 2, "env_kwargs": {"env_lang": "hop"}}
+    other = {"env_type": 2, "env_kwargs": {"env_lang": "hop"}}
     source = make_robomimic(tmp_path / "low.hdf5", episodes=(0, 1, 2), env_args=other, cameras=())
     with pytest.raises(PraxiaError, match=r"low.hdf5 does not say its control rate; .*--fps"):
         bring("robomimic", source, tmp_path / "set", instruction=None)
@@ -72,6 +72,7 @@ def test_without_pictures_objects_are_seen_by_number(make_robomimic, bring, tmp_
     assert dataset.episodes.instruction == ("hop",) * 3
     assert dataset.episodes.success.all(), "only robosuite's reward says success"
     assert "success" in said["assumed"]
+    assert (dataset.episodes.task[0], said["assumed"]["task"]) == ("low", "low, the file's name")
 
 
 def test_what_is_missing_is_named(make_robomimic, bring, tmp_path):

@@ -15,7 +15,7 @@ __all__ = ["run"]
 class Arguments:
     """Bring in a data set of another project, and compare every number and a sample of the pictures with the source.
 
-    Nothing is guessed: what the source does not say is an option, or is listed as assumed.
+    What the source does not say is an option; where none is given, the rule of its format is listed as assumed.
     """
 
     format: tyro.conf.Positional[str]
@@ -29,15 +29,15 @@ class Arguments:
     instruction: str | None = None
     """What the robot was told. It must be given where the source does not say it."""
     task: str | None = None
-    """The task's short name. Unsaid: robomimic's env_name, else the source's name."""
+    """The task's short name. Unsaid: what robomimic's file calls it, else the source's name."""
     state: str = ""
     """The source's arrays that make the state, commas between them. Unsaid: qpos, the usual low-dim keys, state."""
     cameras: str = ""
     """Cameras whose pictures are kept, commas between them. Unsaid: all."""
     mask: str | None = None
     """Only the demos of this filter key of robomimic."""
-    jpeg: Literal["bgr", "rgb"] = "bgr"
-    """How compressed pictures of aloha were made: bgr as ACT's own scripts do with OpenCV, rgb as any other JPEG."""
+    jpeg: Literal["bgr", "rgb"] | None = None
+    """How compressed pictures of aloha were made: rgb as any JPEG. Unsaid: bgr, as ACT's own scripts do with OpenCV."""
     resume: bool = False
     """Go on with an import that was killed."""
     json: bool = False

@@ -85,6 +85,7 @@ def open_aloha(source: Path, choice: Choice) -> Aloha:
         state = chosen("state", choice.state or ("qpos",), arrays, str(files[0]))
         left_out = [f"observations/{key}" for key in arrays if key not in state]
         left_out += [f"{IMAGES}/{camera}" for camera in there if camera not in cameras]
+        compressed = any(file[f"{IMAGES}/{camera}"].ndim != 4 for camera in cameras)
     sizes = _sizes(files[0], state, cameras)
     for path in files[1:]:
         if (found := _sizes(path, state, cameras)) != sizes:
@@ -96,14 +97,21 @@ def open_aloha(source: Path, choice: Choice) -> Aloha:
         cameras=tuple(Camera(name, *sizes[name][:2]) for name in cameras),
         control_hz=rate(CONTROL_HZ if choice.fps is None else choice.fps, str(source)),
     )
+    task = choice.task or (source if source.is_dir() else source.parent).resolve().name
+    rules = {
+        "fps": None if choice.fps is not None else f"{CONTROL_HZ:g} Hz, as ACT's scripts record",
+        "task": None if choice.task else f"{task}, the folder's name",
+        "jpeg": None if choice.jpeg or not compressed else "bgr, as ACT's scripts compress",
+    }
     plan = {
         "import": "aloha",
         "source": fingerprint(source, files),
         "instruction": choice.instruction,
-        "task": choice.task or (source if source.is_dir() else source.parent).resolve().name,
+        "task": task,
         "state": list(state),
-        "jpeg": choice.jpeg,
+        "jpeg": choice.jpeg or "bgr",
         "body": body.to_json(),
+        "assumed": {name: text for name, text in rules.items() if text},
     }
     return Aloha(files, body, plan, tuple(left_out))
 

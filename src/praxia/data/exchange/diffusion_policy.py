@@ -99,13 +99,19 @@ def open_diffusion_policy(source: Path, choice: Choice) -> ReplayBuffer:
         same_length({name: arrays[name].shape[0] for name in used} | {"episode_ends": _last(ends, source)}, str(source))
         sizes = {name.removeprefix("data/"): arrays[name].shape[1:] for name in used}
     body = _body(names, sizes, state, cameras, choice, source)
+    task = choice.task or source.resolve().name.partition(".")[0]
+    rules = {
+        "fps": None if choice.fps is not None else f"{body.control_hz:g} Hz, PushT's",
+        "task": None if choice.task else f"{task}, the source's name",
+    }
     plan = {
         "import": "diffusion-policy",
         "source": fingerprint(source, [source] if source.is_file() else [p for p in source.rglob("*") if p.is_file()]),
         "instruction": choice.instruction,
-        "task": choice.task or source.resolve().name.partition(".")[0],
+        "task": task,
         "state": list(state),
         "body": body.to_json(),
+        "assumed": {name: text for name, text in rules.items() if text},
     }
     left_out = tuple(f"data/{name}" for name in names if f"data/{name}" not in used)
     return ReplayBuffer(source, ends.astype(np.int64), body, plan, left_out)

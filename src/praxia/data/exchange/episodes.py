@@ -12,8 +12,8 @@ from praxia.data.exchange.source import Source, Steps
 __all__ = ["assumed", "columns_of", "episode_of"]
 
 
-def assumed(steps: Steps) -> dict[str, str]:
-    """What the source does not say, and what is taken instead."""
+def assumed(source: Source, steps: Steps) -> dict[str, str]:
+    """What neither the source nor a person said, and what is taken instead."""
     taken = {
         "executed_action": "the action",
         "reward": "0 in every step",
@@ -21,7 +21,8 @@ def assumed(steps: Steps) -> dict[str, str]:
         "terminated": "false",
         "truncated": "true in the last step, unless it is terminated",
     }
-    return {name: text for name, text in taken.items() if getattr(steps, name) is None}
+    unsaid = {name: text for name, text in taken.items() if getattr(steps, name) is None}
+    return {**source.plan["assumed"], **unsaid}
 
 
 def columns_of(steps: Steps) -> Mapping[str, np.ndarray]:
@@ -70,7 +71,7 @@ def episode_of(source: Source, number: int) -> Episode:
         instruction=steps.instruction,
         task=steps.task,
         start=Start(kind, steps.task, {"file": steps.origin["file"], "episode": steps.origin["episode"]}),
-        provenance={"importer": kind, **steps.origin, "assumed": assumed(steps)},
+        provenance={"importer": kind, **steps.origin, "assumed": assumed(source, steps)},
     )
 
 

@@ -1,11 +1,12 @@
 """robomimic: one HDF5 file, `data/demo_N/{obs/KEY, actions, rewards, dones}`, and `mask/NAME` lists of demos.
 
-Rules: the control rate is `env_kwargs.control_freq` of the attribute `env_args`, the task its `env_name`, the
-instruction `lang` of a demo's `ep_meta` (as RoboCasa writes it) or `env_kwargs.env_lang`. Pictures are the observations
-of shape [N, Y, X, 3] uint8; a camera is called as its key without `_image`. The state is what the published configs
-take: `robot0_eef_pos`, `robot0_eef_quat`, `robot0_gripper_qpos` (and those of `robot1`), and `object` too where there
-are no pictures. Where robosuite made the rewards, one of `reward_scale` (1) is success; elsewhere success is not said.
-Where `dones` holds, the episode is terminated; robomimic may write it at success, at the end, or both.
+Rules: the control rate is `env_kwargs.control_freq` of the attribute `env_args`, the task its `env_name` or else the
+file's name, the instruction `lang` of a demo's `ep_meta` (as RoboCasa writes it) or `env_kwargs.env_lang`. Pictures are
+the observations of shape [N, Y, X, 3] uint8; a camera is called as its key without `_image`. The state is what the
+published configs take: `robot0_eef_pos`, `robot0_eef_quat`, `robot0_gripper_qpos` (and those of `robot1`), and `object`
+too where there are no pictures. Where robosuite made the rewards, one of `reward_scale` (1) is success; elsewhere
+success is not said. Where `dones` holds, the episode is terminated; robomimic may write it at success, at the end, or
+both.
 
 Files that `praxia data export robomimic` made carry the body, success and the executed actions too, and come back so.
 
@@ -58,7 +59,7 @@ class Robomimic:
                 state=np.concatenate([numbers(demo, f"obs/{key}", KIND) for key in self.plan["state"]], axis=1),
                 action=numbers(demo, "actions", KIND),
                 instruction=_instruction(demo, self.env_args, self.plan["instruction"], str(self.path)),
-                task=_meta(demo).get("task", self.plan["task"]),
+                task=_task(demo, self.env_args, self.plan["task"]) or self.path.stem,
                 origin={"file": self.path.name, "episode": name},
                 executed_action=numbers(demo, "executed_actions", KIND) if "executed_actions" in demo else None,
                 reward=reward,
@@ -93,8 +94,10 @@ def open_robomimic(source: Path, choice: Choice) -> Robomimic:
         low = [key for key in observations if observations[key].ndim <= 2]
         state = _state(choice.state, low, known, bool(cameras), f"{source} {first.name}/obs")
         sizes = _sizes(first, state, tuple(pictures_of.values()))
+        named = True
         for name in demos:
             _instruction(find(data, name, KIND), env_args, choice.instruction, str(source))
+            named = named and bool(_task(data[name], env_args, choice.task))
             if (found := _sizes(data[name], state, tuple(pictures_of.values()))) != sizes:
                 raise DataError(f"{source}: expected arrays in {name} as in {demos[0]}, {sizes}, got {found}")
         left_out = [f"obs/{key}" for key in observations if key not in (*state, *pictures_of.values())]
@@ -112,10 +115,11 @@ def open_robomimic(source: Path, choice: Choice) -> Robomimic:
         "import": "robomimic",
         "source": fingerprint(source, [source]),
         "instruction": choice.instruction,
-        "task": choice.task or env_args.get("env_name") or source.stem,
+        "task": choice.task,
         "state": list(state),
         "mask": choice.mask,
         "body": body.to_json(),
+        "assumed": {} if named else {"task": f"{source.stem}, the file's name"},
     }
     return Robomimic(source, demos, pictures_of, env_args, body, plan, tuple(left_out))
 
@@ -212,6 +216,10 @@ def _instruction(demo: Node, env_args: dict[str, Any], said: str | None, where: 
     if not found:
         raise PraxiaError(f"{where} does not say what the robot was told in {demo.name}; give it with --instruction")
     return found
+
+
+def _task(demo: Node, env_args: dict[str, Any], said: str | None) -> str | None:
+    return said or _meta(demo).get("task") or env_args.get("env_name")
 
 
 def _column(demo: Node, key: str) -> np.ndarray | None:

@@ -29,7 +29,7 @@ class Choice:
     state: tuple[str, ...] = ()
     cameras: tuple[str, ...] = ()
     mask: str | None = None
-    jpeg: Literal["bgr", "rgb"] = "bgr"
+    jpeg: Literal["bgr", "rgb"] | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,8 @@ class Steps:
 class Source(Protocol):
     """A source that was looked through: every episode has the same arrays, of sizes that fit.
 
-    `plan` is a JSON value that fixes what is imported, `left_out` the source's arrays that are not.
+    `plan` is a JSON value that fixes what is imported; its "assumed" names what neither source nor person said, with
+    what the format's rule took. `left_out` are the source's arrays that are not imported.
     """
 
     @property
