@@ -69,8 +69,8 @@ def test_chosen_episodes_and_cameras_as_a_page_and_a_rerun_recording(view, recor
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        (("--episodes", "6"), "within 0-5"),
-        (("--episodes", "some"), "such as 0-4"),
+        (("--episodes", "6"), "there is no episode 6: the data set has episodes 0 to 5"),
+        (("--episodes", "some"), "expected numbers of episodes like 3,7-9"),
         (("--cameras", "frnt"), "unknown camera 'frnt'; nearest: front"),
     ],
 )

@@ -34,7 +34,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
     options = tyro.cli(Arguments, args=arguments, prog="praxia data view")
 
     from praxia.data.dataset import Dataset
-    from praxia.studio.viewer.choice import chosen_cameras, chosen_episodes
+    from praxia.data.episode_numbers import chosen
+    from praxia.studio.viewer.choice import chosen_cameras
     from praxia.studio.viewer.recording import expect_rerun, record
     from praxia.studio.viewer.view import view
 
@@ -42,7 +43,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         expect_rerun()
     dataset = Dataset(options.root)
     cameras = chosen_cameras(dataset, options.cameras)
-    asked = None if options.episodes is None else chosen_episodes(dataset, options.episodes)
+    asked = None if options.episodes is None else chosen(options.episodes, dataset.num_episodes)
     out = options.out or Path(f"{dataset.root.resolve().name}.html")
     with counting("page") as report:
         episodes = view(dataset, out, cameras, asked, report)

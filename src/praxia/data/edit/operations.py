@@ -12,11 +12,12 @@ import numpy as np
 from praxia.core.errors import PraxiaError
 from praxia.data.edit.alike import expect_alike
 from praxia.data.edit.change import Change, Part
-from praxia.data.edit.choice import chosen, drawn, spelled
+from praxia.data.edit.drawing import drawn
 from praxia.data.edit.idle import idle
 from praxia.data.edit.renaming import names_of
 from praxia.data.edit.source import Source
 from praxia.data.edit.write import expect_new, write
+from praxia.data.episode_numbers import chosen, spelled
 
 __all__ = ["delete", "merge", "rename", "split", "trim"]
 
@@ -32,10 +33,10 @@ def delete(root: Place, episodes: str, out: Place, *, dry_run: bool = False) -> 
         DataError: a data set that cannot be read.
     """
     source = Source.open(root)
-    removed = chosen(episodes, len(source.lengths))
+    removed = sorted(chosen(episodes, len(source.lengths)))
     kept = np.setdiff1d(np.arange(len(source.lengths)), removed)
     change = Change((Part.whole(source, kept),), {"operation": "delete", "episodes": spelled(removed)})
-    return {"removed": removed.tolist(), **_make(change, out, dry_run)}
+    return {"removed": removed, **_make(change, out, dry_run)}
 
 
 def split(
@@ -62,7 +63,7 @@ def split(
         raise PraxiaError(f"expected a folder for each of {len(episodes or fractions)} parts, got {len(outs)}")
     source = Source.open(root)
     total = len(source.lengths)
-    parts = [chosen(text, total) for text in episodes] if episodes else drawn(fractions, total)
+    parts = [np.array(sorted(chosen(text, total))) for text in episodes] if episodes else drawn(fractions, total)
     together, counts = np.unique(np.concatenate(parts), return_counts=True)
     if (counts > 1).any():
         raise PraxiaError(f"expected each episode in one part at most, got {spelled(together[counts > 1])} in several")
