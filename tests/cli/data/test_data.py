@@ -1,7 +1,7 @@
 import pytest
 
 from praxia.cli.data import VERBS, run
-from praxia.core.errors import UnknownName
+from praxia.core.errors import PraxiaError, UnknownName
 
 
 def test_help_lists_every_verb(capsys):
@@ -21,3 +21,19 @@ def test_every_verb_has_help_and_json(verb, capsys):
 def test_an_unknown_verb_names_the_nearest():
     with pytest.raises(UnknownName, match="info"):
         run(["inof"])
+
+
+@pytest.mark.parametrize("verb", [["stats"], ["edit", "merge"]])
+def test_folders_that_are_required_are_said_to_be(verb, capsys):
+    with pytest.raises(SystemExit):
+        run([*verb, "--help"])
+    usage, _, rest = capsys.readouterr().out.partition("positional arguments")
+    folders = rest.partition("options")[0]
+    assert "DIR [DIR ...]" in usage
+    assert "(required)" in folders
+    assert "default" not in folders
+
+
+def test_stats_of_no_folder():
+    with pytest.raises(PraxiaError, match="expected the folder of a data set, got none; see `praxia data stats"):
+        run(["stats"])

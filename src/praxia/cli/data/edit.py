@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
@@ -53,7 +53,10 @@ class Split(Common):
 class Merge(Common):
     """One data set of several with the same features."""
 
-    roots: tyro.conf.Positional[tuple[Path, ...]] = tyro.MISSING
+    roots: Annotated[
+        tyro.conf.Positional[tuple[Path, ...]],
+        tyro.conf.arg(metavar="DIR DIR [DIR ...]", help_behavior_hint="(required)"),
+    ] = tyro.MISSING
     """The data sets' folders, in the order of their episodes. They are not changed."""
     out: Path = tyro.MISSING
     """A new folder."""

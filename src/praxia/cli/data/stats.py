@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 from rich.box import SIMPLE_HEAD
@@ -23,7 +23,10 @@ COLUMNS = ("mean", "std", "min", "q01", "q10", "q50", "q90", "q99", "max")
 class Arguments:
     """The numbers of data sets by embodiment, in one pass, and what in them spoils training."""
 
-    roots: tyro.conf.Positional[tuple[str, ...]]
+    roots: Annotated[
+        tyro.conf.Positional[tuple[str, ...]],
+        tyro.conf.arg(metavar="DIR [DIR ...]", help_behavior_hint="(required)"),
+    ]
     """The data sets' folders. Those of one embodiment count as one data set."""
     horizon: int | None = None
     """Count actions as a policy sees them, in chunks of so many, in place of the recorded column."""

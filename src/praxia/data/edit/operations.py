@@ -81,7 +81,8 @@ def merge(roots: Sequence[Place], out: Place, *, dry_run: bool = False) -> Said:
         DataError: a data set that cannot be read.
     """
     if len(roots) < 2 or len({Path(root).resolve() for root in roots}) < len(roots):
-        raise PraxiaError(f"expected two or more different data sets to merge, got {', '.join(map(str, roots))}")
+        got = ", ".join(map(str, roots)) or "none"
+        raise PraxiaError(f"expected two or more different data sets to merge, got {got}")
     sources = [Source.open(root) for root in roots]
     for other in sources[1:]:
         expect_alike(sources[0], other)
