@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from praxia.cli.console import STDERR, print_summary
+from praxia.cli.console import STDERR, counting, print_summary
 from praxia.core.errors import PraxiaError
 
 if TYPE_CHECKING:
@@ -81,7 +81,8 @@ def _describe(path: Path) -> dict[str, Any]:
     if (path / "meta" / "info.json").is_file():
         from praxia.data.summary import info
 
-        return info(path)
+        with counting("verify") as report:
+            return info(path, report)
     if (path / "policy.json").is_file() or (path / "run.json").is_file():
         from praxia.checkpoint.store import read_config
 

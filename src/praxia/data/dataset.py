@@ -1,7 +1,7 @@
 """A LeRobot v3.0 (or v2.1) data set on disk, opened for reading."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -198,14 +198,17 @@ class Dataset:
             rows = pq.ParquetFile(file).read_row_group(row_group, columns=["state"])
         return [state for state in rows["state"].to_pylist() if state is not None]
 
-    def verify(self) -> None:
+    def verify(self, report: Callable[[int, int, str], None] = lambda done, planned, text: None) -> None:
         """Hash every file against the manifest. A data set of another writer has nothing to check against.
+
+        `report` is called after each file with those done, those planned, and a text for people.
 
         Raises:
             DataError: naming the first file that is missing, truncated or altered, and its episodes.
         """
-        for name in self.manifest.files:
+        for done, name in enumerate(self.manifest.files, 1):
             self.manifest.check(self.root, name, full=True)
+            report(done, len(self.manifest.files), "files hashed")
 
     def _files(self) -> list[PlacedFile]:
         videos = [key for key in self._pictures.values() if self._in_video(key)]

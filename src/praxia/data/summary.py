@@ -1,5 +1,6 @@
 """What `praxia info DIR` says about a data set."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,19 @@ from praxia.data.dataset import Dataset
 __all__ = ["info"]
 
 
-def info(root: str | Path) -> dict[str, Any]:
+def info(
+    root: str | Path, report: Callable[[int, int, str], None] = lambda done, planned, text: None
+) -> dict[str, Any]:
     """A JSON value: what there is, how big it is, and that every file still has its hash.
 
-    `verified` is False for a data set of another writer: it has no hashes to verify.
+    `verified` is False for a data set of another writer: it has no hashes to verify. `report` is called after each file
+    that was hashed with those done, those planned, and a text for people.
 
     Raises:
         DataError: a file that is missing, truncated or altered.
     """
     dataset = Dataset(root)
-    dataset.verify()
+    dataset.verify(report)
     episodes = dataset.episodes
     names = np.array(episodes.task)
     tasks = {}

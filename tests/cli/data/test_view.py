@@ -81,6 +81,16 @@ def test_what_is_not_there_is_one_line(view, recorded, tmp_path, options, error)
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("verb", [["data", "info"], ["info"]])
+def test_info_tells_people_how_far_it_is_and_prints_one_object(recorded, capsys, verb):
+    with pytest.raises(SystemExit) as stopped:
+        main([*verb, str(recorded), "--json"])
+    captured = capsys.readouterr()
+    found = json.loads(captured.out)
+    assert (stopped.value.code, found["episodes"], found["verified"]) == (0, 6, True)
+    assert "files hashed" in captured.err
+
+
 def test_a_folder_without_a_data_set(view, tmp_path):
     code, found = view(tmp_path / "nothing")
     assert code == 2

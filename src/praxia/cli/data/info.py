@@ -5,7 +5,7 @@ from typing import Any
 
 import tyro
 
-from praxia.cli.console import print_summary
+from praxia.cli.console import counting, print_summary
 
 __all__ = ["run"]
 
@@ -26,6 +26,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
     from praxia.data.summary import info
 
-    found = info(options.root)
+    with counting("verify") as report:
+        found = info(options.root, report)
     print_summary(found)
     return found
