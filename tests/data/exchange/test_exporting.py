@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import h5py
 import numpy as np
@@ -9,6 +10,8 @@ from praxia.cli.main import main
 from praxia.core.errors import PraxiaError, UnknownName
 from praxia.data.dataset import Dataset
 from praxia.data.exchange.exporting import export
+from praxia.data.exchange.importing import open_source
+from praxia.data.exchange.source import Choice
 
 NUMBERS = (
     "observation.state",
@@ -47,6 +50,16 @@ def test_robomimic_comes_back_as_it_was(recorded, exported, bring, synthetic, tm
         frames = np.arange(before.num_frames)
         spelled = [synthetic.spelled(picture) for picture in after.decode(camera, frames)]
         assert spelled == [synthetic.spelled(picture) for picture in before.decode(camera, frames)]
+
+
+def test_cameras_come_back_in_the_bodys_order(exported, tmp_path):
+    shutil.copy(exported[0], tmp_path / "out.hdf5")
+    with h5py.File(tmp_path / "out.hdf5", "r+") as file:
+        env_args = json.loads(file["data"].attrs["env_args"])
+        env_args["praxia"]["cameras"].reverse()
+        file["data"].attrs["env_args"] = json.dumps(env_args)
+    body = open_source("robomimic", tmp_path / "out.hdf5", Choice()).body
+    assert [camera.name for camera in body.cameras] == ["wrist", "front"]
 
 
 def test_robomimic_is_laid_out_as_its_readers_expect(recorded, exported, synthetic):

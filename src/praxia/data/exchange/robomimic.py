@@ -15,6 +15,7 @@ Source: ARISE-Initiative/robomimic (docs/datasets/overview.md, scripts/dataset_s
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,10 +88,11 @@ def open_robomimic(source: Path, choice: Choice) -> Robomimic:
         demos = _demos(file, choice.mask, source)
         first = find(data, demos[0], KIND)
         observations = find(first, "obs", KIND)
-        picture_keys = {key.removesuffix("_image"): key for key in observations if _is_picture(observations[key])}
-        cameras = chosen("camera", choice.cameras, picture_keys, f"{source} {first.name}/obs")
-        pictures_of = {name: picture_keys[name] for name in cameras}
         known = _known_body(env_args, source)
+        picture_keys = {key.removesuffix("_image"): key for key in observations if _is_picture(observations[key])}
+        there = _in_order(picture_keys, known)
+        cameras = chosen("camera", choice.cameras, there, f"{source} {first.name}/obs")
+        pictures_of = {name: picture_keys[name] for name in cameras}
         low = [key for key in observations if observations[key].ndim <= 2]
         state = _state(choice.state, low, known, bool(cameras), f"{source} {first.name}/obs")
         sizes = _sizes(first, state, tuple(pictures_of.values()))
@@ -157,6 +159,12 @@ def _known_body(env_args: dict[str, Any], source: Path) -> Embodiment | None:
         return Embodiment.from_json(env_args["praxia"])
     except (KeyError, TypeError) as error:
         raise DataError(f"{source}: the body in env_args is damaged ({error!r})") from error
+
+
+def _in_order(cameras: Iterable[str], known: Embodiment | None) -> list[str]:
+    """HDF5 lists names by the alphabet; a body has an order of its own."""
+    order = [camera.name for camera in known.cameras] if known else []
+    return sorted(cameras, key=lambda name: order.index(name) if name in order else len(order))
 
 
 def _state(
