@@ -19,6 +19,7 @@ Read (the train, results and cli rooms):
     `order`                                      which windows step `step` reads
     `loader.Loader(mixture, workers=...)`        its batches, read ahead by processes: `take(step)`
     `summary.info(root)`                         what `praxia info DIR` prints
+    `episode_numbers.chosen(text, total)`        the episodes that "3,7-9" names
 
 Look after: `check` finds what is wrong with a data set, `edit` makes another out of it, `survey` its statistics.
 

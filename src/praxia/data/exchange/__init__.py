@@ -8,6 +8,6 @@ Export:
     `exporting.export(root, format, target, ...)`   a data set of ours as `robomimic` or `aloha` HDF5
 
 A source's numbers are kept to the last bit of a float32, its pictures as a video keeps them. What a source does not say
-is given by the person who imports it (`source.Choice`), follows from a rule that the format's module states, or is
-assumed and listed so in every episode's provenance.
+is given by the person who imports it (`source.Choice`), or is assumed by a rule that the format's module states; rates,
+tasks, colours and outcomes that were are listed so in every episode's provenance.
 """
