@@ -52,14 +52,15 @@ def test_robomimic_comes_back_as_it_was(recorded, exported, bring, synthetic, tm
         assert spelled == [synthetic.spelled(picture) for picture in before.decode(camera, frames)]
 
 
-def test_cameras_come_back_in_the_bodys_order(exported, tmp_path):
+def test_cameras_come_back_in_the_bodys_order_and_the_task_as_it_is_said(exported, tmp_path):
     shutil.copy(exported[0], tmp_path / "out.hdf5")
     with h5py.File(tmp_path / "out.hdf5", "r+") as file:
         env_args = json.loads(file["data"].attrs["env_args"])
         env_args["praxia"]["cameras"].reverse()
         file["data"].attrs["env_args"] = json.dumps(env_args)
-    body = open_source("robomimic", tmp_path / "out.hdf5", Choice()).body
-    assert [camera.name for camera in body.cameras] == ["wrist", "front"]
+    source = open_source("robomimic", tmp_path / "out.hdf5", Choice(task="other"))
+    assert [camera.name for camera in source.body.cameras] == ["wrist", "front"]
+    assert source.steps(0).task == "other", "what a person says goes before what the file says"
 
 
 def test_robomimic_is_laid_out_as_its_readers_expect(recorded, exported, synthetic):
