@@ -26,6 +26,7 @@ __all__ = [
     "TASK_LINES",
     "VIDEO",
     "VIDEO_FILE_BYTES",
+    "VIDEO_FRAMES",
     "committed",
     "image_key",
     "num_staged",
@@ -45,6 +46,8 @@ STATS = "meta/stats.json"
 TASKS = "meta/tasks.parquet"
 EPISODES = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 DATA = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
+# In info.json of a data set without hashes that an edit made: how many frames each video has (null: any number).
+VIDEO_FRAMES = "video_frames"
 VIDEO = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 
 # v2.1

@@ -225,6 +225,46 @@ def test_pictures_among_the_rows(original, found):
     assert problems == {(ROWS, 1, "missing-frames"), (ROWS, 1, "camera"), (ROWS, 1, "undecodable")}
 
 
+def test_pictures_in_files_of_their_own(tmp_path, foreign):
+    """A path leads on from the data set's folder, as for the reader; a size is height before width."""
+    root = tmp_path / "set"
+    foreign.write(root, "v3.0", None, range(3))
+    key = "observation.images.wrist"
+    rows = pq.read_table(root / ROWS)
+    cells = rows[key].to_pylist()
+    for number, cell in enumerate(cells):
+        (root / f"{number}.png").write_bytes(cell["bytes"])
+        cell |= {"bytes": None, "path": f"{number}.png"}
+    kind = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+    at = rows.schema.get_field_index(key)
+    pq.write_table(rows.set_column(at, key, pa.array(cells, kind)), root / ROWS)
+    assert [problem["file"] for problem in check(root)["problems"]] == [STATS]
+    (root / "0.png").unlink()
+    Image.fromarray(np.zeros((80, 3, 3), np.uint8)).save(root / "5.png")
+    problems = [(one["episode"], one["kind"]) for one in check(root)["problems"] if one["file"] != STATS]
+    assert problems == [(0, "missing-frames"), (1, "camera")]
+
+
+def test_a_column_that_nothing_declares_is_no_problem(original, found):
+    files = foreign(original)
+    rewrite(files, ROWS, lambda rows: rows.append_column("__index_level_0__", rows["index"]))
+    verdict, problems = found(files)
+    assert (problems, verdict["ok"], verdict["episodes_safe"]) == (set(), True, 6)
+
+
+def test_what_info_says_of_pictures_must_be_what_the_reader_reads(original, found):
+    info = json.loads(original[INFO])
+    wrist = {**info["features"]["observation.images.wrist"], "shape": [1, 48, 80]}
+    for said in (
+        {"features": {**info["features"], "observation.images.wrist": wrist}},
+        {"video_frames": [5]},
+        {"video_frames": {WRIST: "many"}},
+    ):
+        verdict, problems = found({**foreign(original), INFO: json.dumps(info | said).encode()})
+        assert problems == {(INFO, None, "json")}
+        assert not verdict["ok"]
+
+
 def test_the_command(original, tmp_path, capsys):
     write(tmp_path / "set", original)
 
@@ -244,6 +284,8 @@ def test_the_command(original, tmp_path, capsys):
 
 
 def test_nothing_to_check(tmp_path, stage):
+    with pytest.raises(DataError, match=r"expected a folder of this machine, got memory://somewhere/set;"):
+        check("memory://somewhere/set")
     with pytest.raises(DataError, match="expected a data set"):
         check(tmp_path / "nowhere")
     stage(tmp_path / "half", range(1))

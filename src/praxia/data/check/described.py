@@ -14,7 +14,8 @@ from jaxtyping import Int64, Shaped
 
 from praxia.data.check.lines import episodes_of_lines, tasks_of_lines
 from praxia.data.check.problems import Problems
-from praxia.data.layout import CODEBASE_VERSION, CODEBASE_VERSIONS, EPISODE_LINES, INFO, TASKS
+from praxia.data.features import PICTURES, picture_size
+from praxia.data.layout import CODEBASE_VERSION, CODEBASE_VERSIONS, EPISODE_LINES, INFO, TASKS, VIDEO_FRAMES
 
 __all__ = ["DAMAGED_PARQUET", "Described", "describe"]
 
@@ -135,12 +136,20 @@ def _wrong(info: Any) -> tuple[str, str] | None:
         shape = feature.get("shape")
         if not isinstance(shape, list) or not all(type(size) is int and 0 < size < 2**31 for size in shape):
             return "json", f"feature {name!r} has the shape {shape!r}"
+        if feature["dtype"] in PICTURES:
+            try:
+                picture_size(feature)
+            except ValueError as error:
+                return "json", f"feature {name!r}: {error}"
     has_videos = any(feature["dtype"] == "video" for feature in features.values())
     for name in ("data_path", "video_path") if has_videos else ("data_path",):
         try:
             _filled(info[name], "", 0, 0)
         except (KeyError, AttributeError, IndexError, ValueError):
             return "json", f"expected a {name} with chunk_index and file_index, got {info.get(name)!r}"
+    told = info.get(VIDEO_FRAMES, {})
+    if not isinstance(told, dict) or not all(count is None or type(count) is int for count in told.values()):
+        return "json", f"expected {VIDEO_FRAMES} with a number for each video, got {told!r}"
     return None
 
 

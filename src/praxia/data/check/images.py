@@ -1,7 +1,9 @@
-"""Whether pictures that lie among the rows, as PNG or JPEG, can be decoded and have the declared size."""
+"""Whether pictures that are no videos, PNG or JPEG among the rows or in files of their own, are as declared."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -9,34 +11,46 @@ from jaxtyping import Int64
 from PIL import Image
 
 from praxia.data.check.problems import Problems
+from praxia.data.features import picture_size
 
 __all__ = ["check_images"]
 
 
 def check_images(
-    name: str, column: pa.ChunkedArray, shape: Sequence[int], owner: Int64[np.ndarray, " N"], problems: Problems
+    root: Path,
+    name: str,
+    column: pa.ChunkedArray,
+    declared: Mapping[str, Any],
+    owner: Int64[np.ndarray, " N"],
+    problems: Problems,
 ) -> None:
-    """Note each picture of `column` in the file `name` that is not there, not whole, or not of `shape`.
+    """Note each picture of `column` in the file `name` that is not there, not whole, or not as it is `declared`.
 
-    `owner` is the episode of each row, -1 where nobody knows.
+    `owner` is the episode of each row, -1 where nobody knows. A path leads on from `root`, as for the reader.
     """
+    expected = picture_size(declared)
     for episode, cell in zip(owner.tolist(), column.to_pylist(), strict=True):
         of = None if episode < 0 else [episode]
-        data = cell.get("bytes") if isinstance(cell, dict) else cell
-        if not isinstance(data, bytes):
-            problems.add(name, "missing-frames", "a row has no picture", of)
-            continue
         try:
+            data = _encoded(cell, root)
+            if data is None:
+                problems.add(name, "missing-frames", "a row has no picture", of)
+                continue
             with Image.open(io.BytesIO(data)) as picture:
                 size = (picture.height, picture.width)
-                if not _fits(size, shape):  # before it is decoded: a damaged header may promise gigabytes
-                    problems.add(name, "camera", f"expected a picture of {list(shape)}, got {list(size)}", of)
+                if size != expected:  # before it is decoded: a damaged header may promise gigabytes
+                    problems.add(name, "camera", f"expected a picture of {expected}, got {size}", of)
                     continue
                 np.asarray(picture)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             problems.add(name, "undecodable", str(error), of)
 
 
-def _fits(size: tuple[int, int], shape: Sequence[int]) -> bool:
-    """LeRobot declares pictures as [Y, X, C] or as [C, Y, X]."""
-    return size in (tuple(shape[:2]), tuple(shape[1:]))
+def _encoded(cell: Any, root: Path) -> bytes | None:
+    """A picture's file, or None where the row has none, or names one that is not there."""
+    if not isinstance(cell, dict):
+        return None
+    data, path = cell.get("bytes"), cell.get("path")
+    if data is None and isinstance(path, str) and (root / path).is_file():
+        return (root / path).read_bytes()
+    return data if isinstance(data, bytes) else None

@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import Bool
 
 from praxia.core.errors import DataError
+from praxia.core.files import Place
+from praxia.data.catalogue import open_root
 from praxia.data.check.described import Described, describe
 from praxia.data.check.hashes import check_hashes
 from praxia.data.check.problems import Problems
@@ -25,7 +27,7 @@ Report = Callable[[str, int, int, str], None]
 
 
 def check(
-    root: str | Path, *, quick: bool = False, report: Report = lambda name, done, planned, text: None
+    root: str | Place, *, quick: bool = False, report: Report = lambda name, done, planned, text: None
 ) -> dict[str, Any]:
     """A JSON value: whether the data set in `root` is whole, and everything wrong with it.
 
@@ -38,9 +40,9 @@ def check(
     called with (name of the step, done, planned, file). What damaged data makes a decoder do is a problem in the list.
 
     Raises:
-        DataError: `root` holds no data set, or an unfinished recording.
+        DataError: `root` holds no data set, or an unfinished recording, or is no folder of this machine.
     """
-    root = Path(root)
+    root = _folder(root)
     _expect_some(root)
     problems = Problems()
     described = describe(root, problems)
@@ -69,6 +71,13 @@ def check(
         "decoded": not quick,
         "problems": [problem.to_json() for problem in listed],
     }
+
+
+def _folder(root: str | Place) -> Path:
+    folder = open_root(root)
+    if not isinstance(folder, Path):
+        raise DataError(f"expected a folder of this machine, got {root}; all of it is read here, so copy it here first")
+    return folder
 
 
 def _expect_some(root: Path) -> None:

@@ -21,6 +21,8 @@ from jaxtyping import Float64, Int64
 
 from praxia.data.check.described import Described
 from praxia.data.check.problems import Problems
+from praxia.data.features import picture_size
+from praxia.data.layout import VIDEO_FRAMES
 from praxia.data.video import frame_rate
 
 __all__ = ["check_video"]
@@ -80,7 +82,7 @@ def check_video(
         name,
         key,
         described.fps,
-        _height_width(feature["shape"]),
+        picture_size(feature),
         declared.get("video.codec") if isinstance(declared, dict) else None,
         episodes[order],
         first[order],
@@ -106,16 +108,8 @@ def check_video(
 
 def _end(described: Described, video: _Video) -> int | None:
     """How many pictures the file may have; None: any number. An edit leaves more than episodes need, and says so."""
-    told = described.info.get("video_frames")
-    count = told.get(video.name, 0) if isinstance(told, dict) else 0
-    return None if count is None else max(int(count), int((video.first + video.length).max(initial=0)))
-
-
-def _height_width(shape: list[int]) -> tuple[int, int]:
-    """LeRobot declares pictures as [Y, X, C], and in older data sets as [C, Y, X]."""
-    if len(shape) < 3:
-        return (0, 0)
-    return (shape[1], shape[2]) if shape[0] in (1, 3) and shape[2] not in (1, 3) else (shape[0], shape[1])
+    count = described.info.get(VIDEO_FRAMES, {}).get(video.name, 0)
+    return None if count is None else max(count, int((video.first + video.length).max(initial=0)))
 
 
 def _packets(container: InputContainer, video: _Video) -> Iterator[Packet]:
