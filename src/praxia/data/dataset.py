@@ -19,7 +19,7 @@ from praxia.data.cache import BlockCache
 from praxia.data.catalogue import Catalogue, open_root
 from praxia.data.features import cameras_of, embodiment_of, picture_size
 from praxia.data.frames import Footage, block_ends, cache_folder
-from praxia.data.layout import CODEBASE_VERSION, EMBODIMENT, INFO, RECORDS
+from praxia.data.layout import CODEBASE_VERSION, EMBODIMENT, INFO, RECORDS, VIDEO_FRAMES
 from praxia.data.manifest import ADVICE
 from praxia.data.placement import PlacedFile, integers
 from praxia.data.reading import Images, Pictures, Video
@@ -253,7 +253,7 @@ def _most_frames(catalogue: Catalogue, key: str, files: Sequence[PlacedFile]) ->
     most: dict[Place, int] = {}
     for file in files:
         most[file.path] = most.get(file.path, 0) + file.num_frames
-    told = catalogue.info.get("video_frames", {})
+    told = catalogue.info.get(VIDEO_FRAMES, {})
     if not isinstance(told, dict):
         raise DataError(f"{catalogue.root / INFO}: expected video_frames by file, got {told!r}. {ADVICE}")
     said = {path: told.get(name_within(catalogue.root, path), count) for path, count in most.items()}

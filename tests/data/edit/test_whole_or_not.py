@@ -1,6 +1,7 @@
 """A new data set is there in full or not at all, and its source as it was."""
 
 import errno
+import os
 import signal
 import subprocess
 import sys
@@ -89,9 +90,35 @@ def test_one_part_of_a_split_is_never_written_within_another(tmp_path, recorded)
 
 
 def test_what_another_edit_is_writing_stays(tmp_path, recorded):
-    others, mine = tmp_path / ".out.v2.123.partial", tmp_path / ".out.123.partial"
-    others.mkdir()
-    mine.mkdir()
+    with subprocess.Popen(["true"]) as dead:
+        pass
+    running = [tmp_path / f".out.v2.{dead.pid}.partial", tmp_path / f".out.{os.getppid()}.partial"]
+    left = tmp_path / f".out.{dead.pid}.partial"
+    for folder in (*running, left):
+        folder.mkdir()
     delete(recorded, "0", tmp_path / "out")
-    assert others.exists()
-    assert not mine.exists()
+    assert all(folder.exists() for folder in running)
+    assert not left.exists()
+
+
+def test_what_another_edit_made_meanwhile_stays(tmp_path, recorded, monkeypatch):
+    out = tmp_path / "out"
+
+    def statistics(*arguments):
+        out.mkdir()
+        return found(*arguments)
+
+    found = write.statistics
+    monkeypatch.setattr(write, "statistics", statistics)
+    with pytest.raises(PraxiaError, match=r"got .*/out, which is already there"):
+        delete(recorded, "0", out)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_data_set_is_never_written_within_its_source(tmp_path, recorded, dry_run):
+    (tmp_path / "link").symlink_to(recorded)
+    for out in (recorded / "new", tmp_path / "link/meta/new"):
+        with pytest.raises(PraxiaError, match=r"expected --out outside of the data set that is edited, got .*/new in "):
+            delete(recorded, "0", out, dry_run=dry_run)
+        assert not out.exists()

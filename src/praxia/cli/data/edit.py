@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
@@ -27,11 +26,11 @@ class Common:
 class Delete(Common):
     """A data set without some of its episodes."""
 
-    root: tyro.conf.Positional[Path] = tyro.MISSING
-    """The data set's folder. It is not changed."""
+    root: tyro.conf.Positional[str] = tyro.MISSING
+    """The data set: a folder, or a place that fsspec knows. It is not changed."""
     episodes: str = tyro.MISSING
     """Those to delete, counted from 0: 3,7-9."""
-    out: Path = tyro.MISSING
+    out: str = tyro.MISSING
     """A new folder."""
 
 
@@ -39,8 +38,8 @@ class Delete(Common):
 class Split(Common):
     """Several data sets out of one."""
 
-    root: tyro.conf.Positional[Path] = tyro.MISSING
-    """The data set's folder. It is not changed."""
+    root: tyro.conf.Positional[str] = tyro.MISSING
+    """The data set: a folder, or a place that fsspec knows. It is not changed."""
     out: tuple[str, ...] = tyro.MISSING
     """New folders, one a part: A,B or A B."""
     fractions: tuple[str, ...] = ()
@@ -54,11 +53,11 @@ class Merge(Common):
     """One data set of several with the same features."""
 
     roots: Annotated[
-        tyro.conf.Positional[tuple[Path, ...]],
+        tyro.conf.Positional[tuple[str, ...]],
         tyro.conf.arg(metavar="DIR DIR [DIR ...]", help_behavior_hint="(required)"),
     ] = tyro.MISSING
     """The data sets' folders, in the order of their episodes. They are not changed."""
-    out: Path = tyro.MISSING
+    out: str = tyro.MISSING
     """A new folder."""
 
 
@@ -68,9 +67,9 @@ class Trim(Common):
 
     Frames in the middle stay: an episode's pictures are one stretch of a video."""
 
-    root: tyro.conf.Positional[Path] = tyro.MISSING
-    """The data set's folder. It is not changed."""
-    out: Path = tyro.MISSING
+    root: tyro.conf.Positional[str] = tyro.MISSING
+    """The data set: a folder, or a place that fsspec knows. It is not changed."""
+    out: str = tyro.MISSING
     """A new folder."""
     features: tuple[str, ...] = ("observation.state",)
     """What has to move. Positions, not changes of them."""
@@ -85,9 +84,9 @@ class Trim(Common):
 class Rename(Common):
     """A data set with other names."""
 
-    root: tyro.conf.Positional[Path] = tyro.MISSING
-    """The data set's folder. It is not changed."""
-    out: Path = tyro.MISSING
+    root: tyro.conf.Positional[str] = tyro.MISSING
+    """The data set: a folder, or a place that fsspec knows. It is not changed."""
+    out: str = tyro.MISSING
     """A new folder."""
     feature: tuple[str, ...] = ()
     """Features, or cameras by their short names: old=new."""

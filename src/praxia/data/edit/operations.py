@@ -155,15 +155,21 @@ def rename(
     return {"removed": [], **_make(Change((Part.whole(source),), said, names), out, dry_run)}
 
 
+def _folder(out: Place) -> Path:
+    if "://" in str(out):
+        raise PraxiaError(f"expected a folder of this machine as --out, got {out}; make it here and copy it there")
+    return Path(out)
+
+
 def _make(change: Change, out: Place, dry_run: bool) -> Said:
     return {"operation": change.operation["operation"], **_make_all([change], [out], dry_run)[0]}
 
 
 def _make_all(changes: Sequence[Change], outs: Sequence[Place], dry_run: bool) -> list[Said]:
-    folders = [Path(out) for out in outs]
+    folders = [_folder(out) for out in outs]
     if not dry_run:
         return write(changes, folders)
-    expect_new(folders)
+    expect_new(changes, folders)
     return [
         {"out": str(out), "episodes": len(change.lengths), "frames": int(change.lengths.sum()), "dry_run": True}
         for change, out in zip(changes, folders, strict=True)

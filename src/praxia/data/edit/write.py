@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Sequence
@@ -34,25 +35,28 @@ def write(changes: Sequence[Change], outs: Sequence[Path]) -> list[dict[str, Any
     """Make each of `changes` the data set in the folder of `outs` beside it; what was done, as JSON values.
 
     All of them are built beside their places and then renamed: a kill leaves none of them in parts, and what an
-    earlier kill left behind is removed first.
+    earlier kill left behind is removed first. What another process is writing stays.
 
     Raises:
         DataError: a source that does not hold what it says.
         MismatchError: sources that do not fit together.
         RecordingError: the disk is full; then nothing is left of it, and the sources are as they were.
-        PraxiaError: a folder that is there already.
+        PraxiaError: a folder that is there already, or lies within a source.
     """
-    expect_new(outs)
+    expect_new(changes, outs)
     for out in outs:
         for leftover in out.parent.glob(".*.partial"):
-            if re.fullmatch(rf"\.{re.escape(out.name)}\.\d+\.partial", leftover.name):
+            match = re.fullmatch(rf"\.{re.escape(out.name)}\.(\d+)\.partial", leftover.name)
+            if match is not None and not _runs(int(match[1])):
                 shutil.rmtree(leftover)
     try:
         with ExitStack() as stack:
-            return [
+            done = [
                 _build(stack.enter_context(staged_folder(out)), change) | {"out": str(out)}
                 for change, out in zip(changes, outs, strict=True)
             ]
+            expect_new(changes, outs)  # another process may have been faster
+            return done
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
@@ -62,8 +66,19 @@ def write(changes: Sequence[Change], outs: Sequence[Path]) -> list[dict[str, Any
         ) from error
 
 
-def expect_new(outs: Sequence[Path]) -> None:
-    """Refuse folders that are there already, or one within another.
+def _runs(process: int) -> bool:
+    """Whether it is another process of this machine."""
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return process != os.getpid()
+
+
+def expect_new(changes: Sequence[Change], outs: Sequence[Path]) -> None:
+    """Refuse folders that are there already, or within one another or a source.
 
     Raises:
         PraxiaError: naming the folder.
@@ -74,6 +89,9 @@ def expect_new(outs: Sequence[Path]) -> None:
         for other in outs:
             if other.absolute() in out.absolute().parents:
                 raise PraxiaError(f"expected folders beside each other as --out, got {out} within {other}")
+        for source in (source for change in changes for source in change.sources):
+            if isinstance(source.root, Path) and out.resolve().is_relative_to(source.root.resolve()):
+                raise PraxiaError(f"expected --out outside of the data set that is edited, got {out} in {source.root}")
 
 
 def _build(root: Path, change: Change) -> dict[str, Any]:
