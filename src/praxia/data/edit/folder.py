@@ -111,7 +111,7 @@ class ParquetFiles:
 def _linked(path: Place, target: Path) -> bool:
     """Whether a hard link could be made: not to other disks, nor where the system or the owner forbids it."""
     try:
-        os.link(str(path), target)
+        os.link(os.path.realpath(str(path)), target)  # a link to a symbolic one would lead nowhere from here
     except OSError:
         return False
     return True

@@ -8,8 +8,7 @@ import numpy as np
 
 from praxia.core.errors import MismatchError
 from praxia.data.edit.change import Change, Part
-from praxia.data.edit.source import VIDEO_FRAMES
-from praxia.data.layout import CODEBASE_VERSION, DATA, VIDEO
+from praxia.data.layout import CODEBASE_VERSION, DATA, VIDEO, VIDEO_FRAMES
 
 __all__ = ["new_info"]
 

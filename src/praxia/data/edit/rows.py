@@ -33,12 +33,13 @@ class Written:
     """Where the rows of each new episode went, the statistics of all, and of those episodes that are not as they were.
 
     `places` has one entry an episode; `episode_stats` is by episode, for those that were trimmed (all their features)
-    or have several tasks (their task_index).
+    or have several tasks (their task_index). `named` are, for each part, the paths by which its rows name pictures.
     """
 
     places: list[dict[str, int]] = field(default_factory=list)
     stats: dict[str, Described] = field(default_factory=dict)
     episode_stats: dict[int, dict[str, Described]] = field(default_factory=dict)
+    named: list[set[str]] = field(default_factory=list)
 
 
 def write_rows(folder: Folder, change: Change) -> Written:
@@ -53,6 +54,7 @@ def write_rows(folder: Folder, change: Change) -> Written:
     gathered: dict[str, Statistics] = defaultdict(Statistics)
     changed, schema = Changed(), None
     for part in change.parts:
+        done.named.append(set())
         for file in part.source.files:
             piece = Piece.of(change, part, file)
             if len(piece) == 0:
@@ -68,6 +70,7 @@ def write_rows(folder: Folder, change: Change) -> Written:
             done.places += [place] * int((piece.step == 0).sum())
             values = {name: _values(new, name, shape, file) for name, shape in features.items()}
             _gather(gathered, values)
+            done.named[-1].update(*(_named(new[change.names.feature(key)]) for key in part.source.features("image")))
             changed.add(part, piece, values)
     files.close()
     done.stats = _shaped({name: one.describe() for name, one in gathered.items()}, features)
@@ -152,6 +155,16 @@ def _values(rows: pa.Table, name: str, shape: tuple[int, ...], file: PlacedFile)
         raise file.broken(
             f"its column {name!r} is not of shape {list(shape)} a frame, as info.json declares"
         ) from error
+
+
+def _named(pictures: pa.ChunkedArray) -> list[str]:
+    """The paths of pictures that are files of their own."""
+    if not pa.types.is_struct(pictures.type):
+        return []
+    fields = {field.name: values for field, values in zip(pictures.type, pictures.flatten(), strict=True)}
+    if not {"bytes", "path"} <= set(fields):
+        return []
+    return fields["path"].filter(fields["bytes"].is_null()).drop_null().to_pylist()
 
 
 def _gather(gathered: Mapping[str, Statistics], values: Mapping[str, Shaped[np.ndarray, "N _"]]) -> None:

@@ -1,6 +1,7 @@
 """What lies beside LeRobot's files in a data set of ours, and files that nobody here knows."""
 
 import json
+from collections.abc import Sequence, Set
 from typing import Any
 
 from praxia.core.errors import MismatchError
@@ -55,24 +56,30 @@ def _plan(change: Change) -> dict[str, Any]:
     return shared | {EDITS: [*plans[0].get(EDITS, []), said]}
 
 
-def take_over_others(folder: Folder, change: Change) -> list[str]:
-    """Files of a data set of another writer that are neither rows, pictures nor known tables, as they are.
+def take_over_others(folder: Folder, change: Change, named: Sequence[Set[str]]) -> list[str]:
+    """Files that nobody here knows, as they are; the names of those that are left out.
 
-    Where several sources are merged these are taken over that are the same in all; the names of the rest are returned.
+    Where several sources are merged these are taken over that are the same in all, and the pictures that the rows of
+    one name by their path: `named`, for each source.
 
     Raises:
-        MismatchError: sources to be merged number their subtasks differently.
+        MismatchError: sources to be merged number their subtasks differently, or name different pictures alike.
     """
-    if change.sources[0].ours:
-        return []
-    first, *more = change.sources
-    mine = {first.name(path): path for path in first.others()}
-    theirs = [{source.name(path): path for path in source.others()} for source in more]
-    left_out = {name for files in theirs for name in files}
-    for name, path in mine.items():
-        if all(name in files and path.read_bytes() == files[name].read_bytes() for files in theirs):
-            folder.take_over(first, path, name)
-            left_out.discard(name)
+    found = [source.others() for source in change.sources]
+    pictures = set().union(*named)
+    left_out = {name for _, homeless in found for name in homeless if name not in pictures}
+    files = [others | {name: homeless[name] for name in pictures & set(homeless)} for others, homeless in found]
+    for name in dict.fromkeys(name for one in files for name in one):
+        owners = [(source, one[name]) for source, one in zip(change.sources, files, strict=True) if name in one]
+        (source, path), *more = owners
+        alike = all(path.read_bytes() == other.read_bytes() for _, other in more)
+        if name in pictures and not alike:
+            raise MismatchError(
+                f"{' and '.join(str(source.root) for source, _ in owners)} have different pictures {name}, which their"
+                " rows refer to by path: expected another path for each"
+            )
+        if name in pictures or (alike and len(owners) == len(found)):
+            folder.take_over(source, path, name)
         else:
             left_out.add(name)
     if SUBTASKS in left_out:

@@ -1,9 +1,10 @@
 """A data set as an edit sees it: the episode table, the tasks, and the files that hold rows and pictures."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -17,15 +18,28 @@ from praxia.core.types import Embodiment
 from praxia.data.catalogue import Catalogue
 from praxia.data.dataset import Dataset
 from praxia.data.features import INDEX_FEATURES, PICTURES
-from praxia.data.layout import CODEBASE_VERSION, PLAN, STATES, STATS
+from praxia.data.layout import (
+    CODEBASE_VERSION,
+    EPISODE_LINES,
+    EPISODE_STATS_LINES,
+    INFO,
+    MANIFEST,
+    PLAN,
+    STATES,
+    STATS,
+    TASK_LINES,
+    TASKS,
+    VIDEO_FRAMES,
+)
 from praxia.data.manifest import ADVICE, Manifest
 from praxia.data.placement import PlacedFile, integers
 from praxia.data.rows import Rows
 
 __all__ = ["Source"]
 
-KNOWN_META = ("info.json", "stats.json", "tasks.parquet", "tasks.jsonl", "episodes.jsonl", "episodes_stats.jsonl")
-VIDEO_FRAMES = "video_frames"
+# What an edit writes anew.
+REWRITTEN_FILES = (INFO, STATS, TASKS, TASK_LINES, EPISODE_LINES)
+REWRITTEN_FOLDERS = ("data/", "videos/", "meta/episodes/", "praxia/")
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,11 +128,20 @@ class Source:
         return self.catalogue.pictures(key)
 
     def video_frames(self, key: str, file: PlacedFile) -> int | None:
-        """How many frames a video should have. None in v2.1, where more of them may lie behind the episode's end."""
+        """How many frames a video should have. None in v2.1, where more of them may lie behind the episode's end.
+
+        Raises:
+            DataError: info.json tells it as something else than an object.
+        """
         if self.info["codebase_version"] != CODEBASE_VERSION:
             return None
         claimed = sum(one.num_frames for one in self.videos(key) if one.path == file.path)
-        return self.info.get(VIDEO_FRAMES, {}).get(self.name(file.path), claimed)
+        told = self.info.get(VIDEO_FRAMES, {})
+        if not isinstance(told, Mapping):
+            raise DataError(
+                f"{self.root / INFO} is damaged (expected {VIDEO_FRAMES} as an object, got {told!r}). {ADVICE}"
+            )
+        return told.get(self.name(file.path), claimed)
 
     def read(self, file: PlacedFile, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows of one file, which are those of its episodes, in order.
@@ -151,12 +174,40 @@ class Source:
         """`path` from the data set's folder."""
         return name_within(self.root, path)
 
-    def others(self) -> list[Place]:
-        """Files that nobody here knows: beside info.json, and beside the folders."""
-        files = [path for folder in (self.root, self.root / "meta") for path in sorted(folder.iterdir(), key=str)]
-        return [
-            path for path in files if path.is_file() and not path.name.startswith(".") and path.name not in KNOWN_META
-        ]
+    def others(self) -> tuple[dict[str, Place], dict[str, Place]]:
+        """Files that nobody here knows, by name, and those that a new data set has no place for.
+
+        The latter lie in folders that are written anew, or are v2.1's statistics of episodes. Pictures that rows name
+        by their path may be among either. What begins with a dot is no part of a data set.
+        """
+        used = [*self.files, *(file for key in self.features("video") for file in self.videos(key))]
+        known = {self.name(file.path) for file in used} | {*self.manifest.files, MANIFEST}
+        others, homeless = {}, {}
+        for path in _files(self.root):
+            name = self.name(path)
+            if name in REWRITTEN_FILES or _of_episodes(name):
+                continue
+            if name != EPISODE_STATS_LINES and not name.startswith(REWRITTEN_FOLDERS):
+                others[name] = path
+            elif name not in known:
+                homeless[name] = path
+        return others, homeless
+
+
+def _files(folder: Place) -> Iterator[Place]:
+    """All that are not hidden, in folders that are linked too."""
+    for path in sorted(folder.iterdir(), key=str):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from _files(path)
+        elif path.is_file():
+            yield path
+
+
+def _of_episodes(name: str) -> bool:
+    """Whether it is a part of the episode table."""
+    return PurePosixPath(name).match("meta/episodes/*/*.parquet")
 
 
 def _table(catalogue: Catalogue) -> pa.Table:
