@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec import get_filesystem_class
+from jaxtyping import Int64, Shaped
 from upath import UPath
 
 from praxia.core.errors import DataError
@@ -28,7 +29,7 @@ from praxia.data.layout import (
 from praxia.data.manifest import ADVICE, Manifest
 from praxia.data.placement import PlacedFile, integers, placed_files, seconds
 
-__all__ = ["Catalogue", "open_root"]
+__all__ = ["Catalogue", "columns_of_lines", "open_root"]
 
 
 def open_root(root: str | Place) -> Place:
@@ -208,18 +209,31 @@ def _table_of_lines(root: Place, info: Mapping[str, Any]) -> pa.Table:
         length = np.array([row["length"] for row in rows], dtype=np.int64)
         number = np.array([row["episode_index"] for row in rows], dtype=np.int64)
         tasks = pa.array([row["tasks"] for row in rows], pa.list_(pa.string()))
-        chunk = number // int(info["chunks_size"])
-    except (KeyError, TypeError, ValueError, OverflowError, ZeroDivisionError, pa.ArrowException) as error:
+        columns = columns_of_lines(info, number, length)
+    except (KeyError, TypeError, ValueError, OverflowError, pa.ArrowException) as error:
         raise _damaged(path, repr(error)) from error
-    last = np.cumsum(length)
-    columns: dict[str, Any] = {"episode_index": number, "tasks": tasks, "length": length}
-    columns |= {"dataset_from_index": last - length, "dataset_to_index": last}
+    return pa.table({**columns, "tasks": tasks})
+
+
+def columns_of_lines(
+    info: Mapping[str, Any], number: Int64[np.ndarray, " E"], length: Int64[np.ndarray, " E"]
+) -> dict[str, Shaped[np.ndarray, " E"]]:
+    """v3.0's columns of numbers for v2.1's episodes: an episode is a file, and `chunks_size` of them a folder.
+
+    Raises:
+        ValueError, KeyError, TypeError: info.json does not say how many are a folder.
+    """
+    size = int(info["chunks_size"])
+    if size < 1:
+        raise ValueError(f"expected chunks_size of at least 1, got {size}")
+    end, chunk = np.cumsum(length), number // size
+    columns = {"episode_index": number, "length": length, "dataset_from_index": end - length, "dataset_to_index": end}
     columns |= {"data/chunk_index": chunk, "data/file_index": number}
     for key in _videos(info):
         columns |= {f"videos/{key}/chunk_index": chunk, f"videos/{key}/file_index": number}
-        columns[f"videos/{key}/from_timestamp"] = np.zeros(len(rows))
+        columns[f"videos/{key}/from_timestamp"] = np.zeros(len(number))
         columns[f"videos/{key}/to_timestamp"] = length / float(info["fps"])
-    return pa.table(columns)
+    return columns
 
 
 def _instructions_of_lines(root: Place) -> tuple[str, ...]:

@@ -194,6 +194,8 @@ def test_v2_1(healthy, found):
     verdict, problems = found({**original, lines: wrong, "meta/tasks.jsonl": b""})
     assert ("meta/tasks.jsonl", None, "unknown-task") in problems
     assert ("data/chunk-000/episode_000001.parquet", 1, "wrong-index") in problems
+    info = original[INFO].replace(b'"chunks_size": 1000', b'"chunks_size": 0')
+    assert (lines, None, "json") in found({**original, INFO: info})[1]
     lost = "videos/chunk-000/observation.images.front/episode_000003.mp4"
     verdict, problems = found({name: data for name, data in original.items() if name != lost})
     assert (problems, verdict["safe"]) == ({(lost, 3, "missing-file")}, [[0, 2], [4, 5]])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
+from praxia.data.catalogue import columns_of_lines
 from praxia.data.check.problems import Problems
 from praxia.data.layout import EPISODE_LINES, TASK_LINES
 
@@ -30,19 +31,11 @@ def episodes_of_lines(
             np.array([_whole(row[name]) for row in rows], dtype=np.int64) for name in ("episode_index", "length")
         )
         instructions = tuple(tuple(str(task) for task in row["tasks"]) for row in rows)
-        chunk = number // max(1, _whole(info["chunks_size"]))
+        columns = columns_of_lines(info, number, length)
     except DAMAGED_LINE as error:
         kind = "json" if (root / EPISODE_LINES).is_file() else "missing-file"
         problems.add(EPISODE_LINES, kind, f"{type(error).__name__}: {error}")
         return None
-    end = np.cumsum(length)
-    columns: dict[str, np.ndarray] = {"episode_index": number, "length": length}
-    columns |= {"dataset_from_index": end - length, "dataset_to_index": end}
-    columns |= {"data/chunk_index": chunk, "data/file_index": number}
-    for key in (key for key, feature in info["features"].items() if feature["dtype"] == "video"):
-        columns |= {f"videos/{key}/chunk_index": chunk, f"videos/{key}/file_index": number}
-        columns[f"videos/{key}/from_timestamp"] = np.zeros(len(rows))
-        columns[f"videos/{key}/to_timestamp"] = length / float(info["fps"])
     return columns, instructions
 
 
