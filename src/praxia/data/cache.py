@@ -78,6 +78,7 @@ class BlockCache:
 
     def read(self, frames: Int64[np.ndarray, " K"], into: UInt8[np.ndarray, "K Y X 3"]) -> Bool[np.ndarray, " K"]:
         """Copy the frames that are held to their rows of `into`; which those were."""
+        assert frames.size == 0 or 0 <= frames.min() <= frames.max() < self.shape[0], "frames of the data set"
         blocks = self.block_of(frames)
         with self._locked(fcntl.LOCK_SH) as opened:
             here = opened.table["held"][blocks] == HELD
@@ -89,7 +90,7 @@ class BlockCache:
                 return here
             rows = np.flatnonzero(here & sound)
             if len(rows) == len(frames):
-                np.take(opened.frames, frames, axis=0, out=into)
+                np.take(opened.frames, frames, axis=0, out=into, mode="clip")  # "raise" would copy twice
             else:
                 into[rows] = opened.frames[frames[rows]]
             opened.table["used_s"][blocks[rows]] = int(time.time())
