@@ -32,14 +32,14 @@ def test_a_block_that_is_evicted_while_it_is_written_is_not_held(opened, monkeyp
     writer.put(0, pictures(0))
     assert reader.read(np.array([0]), into).all()
     later.put(1, pictures(1))
-    write = cache._write
+    write = cache.write
 
     def interrupted(*arguments):
         write(*arguments)
-        monkeypatch.setattr(cache, "_write", write)
+        monkeypatch.setattr(cache, "write", write)
         latest.put(2, pictures(2))
 
-    monkeypatch.setattr(cache, "_write", interrupted)
+    monkeypatch.setattr(cache, "write", interrupted)
     writer.put(0, pictures(0))
     assert not reader.read(np.array([0]), into).any()
     assert reader.read(np.array([2 * BLOCK]), into).all()

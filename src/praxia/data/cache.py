@@ -4,16 +4,12 @@
 not there yet. Any number of processes read and fill it at once, and any of them may be killed at any moment.
 """
 
-import ctypes
 import fcntl
 import os
 import shutil
-import struct
 import sys
 import threading
 import time
-import weakref
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,23 +18,28 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int64, UInt8
 
+from praxia.data.cache_files import (
+    ABSENT,
+    COMING,
+    HELD,
+    ROW,
+    SUFFIXES,
+    CacheFiles,
+    Shape,
+    checksum,
+    disk_bytes,
+    punch,
+    write,
+)
+
 __all__ = ["BLOCK", "BlockCache"]
 
 # Frames a block: what is decoded, kept and given up together.
 BLOCK = 32
-PAGE = 4096
 # Bytes of disk that are taken at once.
 RESERVED = 1 << 26
 # Of a disk, for what else is written beside: a training's state.
 LEFT_FREE = 2 * 10**9
-SUFFIXES = (".lock", ".fill", ".rgb", ".table")
-
-# What is known of a block. One whose writer was killed stays COMING: it counts as taken until it is decoded again, or
-# evicted as any other.
-ABSENT, HELD, COMING = 0, 1, 2
-ROW = np.dtype([("held", np.uint8), ("checksum", np.uint32), ("used_s", np.uint32)])
-
-Shape = tuple[int, int, int, int]
 
 
 class BlockCache:
@@ -60,7 +61,7 @@ class BlockCache:
         self._ends = ends
         self._frame_bytes = int(np.prod(shape[1:]))
         self._since_s = int(time.time())
-        self._opened: _Opened | None = None
+        self._opened: CacheFiles | None = None
         self._inside = threading.RLock()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -124,16 +125,16 @@ class BlockCache:
         place = int(self.frames_of(block)[0]) * self._frame_bytes
         try:
             self._reserve(opened, place, content.nbytes)
-            _write(opened.data, content.ravel().data, place)
+            write(opened.data, content.ravel().data, place)
         except OSError:
             self.budget = 0  # the disk is full: this run reads on without keeping more
             opened.table["held"][block] = ABSENT
             return
         with self._locked(fcntl.LOCK_EX) as opened:
             if opened.table["held"][block] != COMING:  # somebody who came later evicted it while it was written
-                _punch(opened.data, place, content.nbytes)
+                punch(opened.data, place, content.nbytes)
                 return
-            opened.table[block] = (COMING, _checksum(content, block), int(time.time()))
+            opened.table[block] = (COMING, checksum(content, block), int(time.time()))
             opened.table["held"][block] = HELD
 
     @contextmanager
@@ -160,14 +161,14 @@ class BlockCache:
         sizes = np.diff(self._ends, prepend=0)
         return int(sizes[blocks].sum()) * self._frame_bytes
 
-    def _held(self, opened: "_Opened") -> int:
+    def _held(self, opened: CacheFiles) -> int:
         return self._bytes(np.flatnonzero(opened.table["held"]))
 
-    def _room(self, opened: "_Opened") -> int:
+    def _room(self, opened: CacheFiles) -> int:
         room = shutil.disk_usage(self.path.parent).free - LEFT_FREE
         if self.budget is None:
             return room
-        beside = sum(_disk_bytes(path) for path in self._beside())
+        beside = sum(disk_bytes(path) for path in self._beside())
         return min(room, self.budget - self._held(opened) - beside)
 
     def _beside(self) -> list[Path]:
@@ -183,14 +184,14 @@ class BlockCache:
                 for suffix in SUFFIXES:  # who has it open reads on
                     path.with_suffix(suffix).unlink(missing_ok=True)
 
-    def _evictable(self, opened: "_Opened") -> tuple[Int64[np.ndarray, " M"], int]:
+    def _evictable(self, opened: CacheFiles) -> tuple[Int64[np.ndarray, " M"], int]:
         """Blocks that nobody has used since this object was made, longest unused first, and their bytes."""
         if not sys.platform.startswith("linux"):
             return np.zeros(0, np.int64), 0
         old = np.flatnonzero((opened.table["held"] != ABSENT) & (opened.table["used_s"] < self._since_s))
         return old[np.argsort(opened.table["used_s"][old], kind="stable")], self._bytes(old)
 
-    def _make_room(self, opened: "_Opened", needed: int) -> bool:
+    def _make_room(self, opened: CacheFiles, needed: int) -> bool:
         room = self._room(opened)
         if room >= needed:
             return True
@@ -201,13 +202,13 @@ class BlockCache:
             opened.table["held"][block] = ABSENT
             opened.checked[block] = False
             frames = self.frames_of(block)
-            _punch(opened.data, int(frames[0]) * self._frame_bytes, len(frames) * self._frame_bytes)
+            punch(opened.data, int(frames[0]) * self._frame_bytes, len(frames) * self._frame_bytes)
             room += len(frames) * self._frame_bytes
             if room >= needed:
                 break
         return True
 
-    def _reserve(self, opened: "_Opened", place: int, size: int) -> None:
+    def _reserve(self, opened: CacheFiles, place: int, size: int) -> None:
         """Take the space, with that of blocks to come if all have room: in fewer and larger pieces.
 
         Writing to a mapped page of a full disk would kill the process; this raises.
@@ -221,12 +222,12 @@ class BlockCache:
                 os.posix_fallocate(opened.data, part * RESERVED, min(RESERVED, whole - part * RESERVED))
                 opened.reserved.add(part)
 
-    def _checksum(self, opened: "_Opened", block: int) -> int:
+    def _checksum(self, opened: CacheFiles, block: int) -> int:
         frames = self.frames_of(block)
-        return _checksum(opened.frames[frames[0] : frames[-1] + 1], block)
+        return checksum(opened.frames[frames[0] : frames[-1] + 1], block)
 
     @contextmanager
-    def _locked(self, kind: int) -> Iterator["_Opened"]:
+    def _locked(self, kind: int) -> Iterator[CacheFiles]:
         with self._inside:
             opened = self._open()
             fcntl.flock(opened.lock, kind)
@@ -237,68 +238,7 @@ class BlockCache:
             finally:
                 fcntl.flock(opened.lock, fcntl.LOCK_UN)
 
-    def _open(self) -> "_Opened":
+    def _open(self) -> CacheFiles:
         if self._opened is None or self._opened.process != os.getpid():  # a fork shares locks with its parent
-            self._opened = _Opened(self.path, self.shape, len(self._ends))
+            self._opened = CacheFiles(self.path, self.shape, len(self._ends))
         return self._opened
-
-
-class _Opened:
-    """The files of one cache in one process."""
-
-    def __init__(self, path: Path, shape: Shape, num_blocks: int):
-        self.process = os.getpid()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        names = [path.with_suffix(suffix) for suffix in SUFFIXES]
-        files = [os.open(name, os.O_CREAT | os.O_RDWR, 0o666) for name in names]
-        weakref.finalize(self, _close, files)
-        self.lock, self.fill, self.data, table = files
-        fcntl.flock(self.lock, fcntl.LOCK_EX)
-        try:
-            for file, size in ((self.data, int(np.prod(shape))), (table, num_blocks * ROW.itemsize)):
-                if os.fstat(file).st_size != size:
-                    os.ftruncate(file, size)
-        finally:
-            fcntl.flock(self.lock, fcntl.LOCK_UN)
-        self.table = np.memmap(path.with_suffix(".table"), dtype=ROW, mode="r+", shape=(num_blocks,))
-        self.frames = np.asarray(np.memmap(path, dtype=np.uint8, mode="r", shape=shape))
-        self.checked = np.zeros(num_blocks, bool)
-        self.reserved: set[int] = set()
-
-
-def _disk_bytes(path: Path) -> int:
-    try:
-        return path.stat().st_blocks * 512
-    except FileNotFoundError:  # dropped by somebody else
-        return 0
-
-
-def _close(files: list[int]) -> None:
-    for file in files:
-        os.close(file)
-
-
-def _checksum(content: np.ndarray, block: int) -> int:
-    """The CRC-32 of the block's number, of the sum of each page, and of what is left: ten times as fast as of it all.
-
-    It is to notice pages that never reached the disk, stale ones and flipped bits, not an adversary.
-    """
-    flat = np.ascontiguousarray(content).reshape(-1)
-    whole = len(flat) // PAGE * PAGE
-    sums = flat[:whole].view(np.uint64).reshape(-1, PAGE // 8).sum(axis=1, dtype=np.uint64)
-    return zlib.crc32(flat[whole:].data, zlib.crc32(sums.data, zlib.crc32(struct.pack("<q", block))))
-
-
-def _write(file: int, content: memoryview, place: int) -> None:
-    while len(content):
-        done = os.pwrite(file, content, place)
-        content, place = content[done:], place + done
-
-
-def _punch(file: int, place: int, size: int) -> None:
-    """Give a stretch of a file back to the disk; it then reads as zeros."""
-    keep_size, punch_hole = 1, 2  # linux/falloc.h
-    call = ctypes.CDLL(None, use_errno=True).fallocate
-    call.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
-    # Where the file system cannot, the space stays taken until the cache is removed; the block is gone all the same.
-    call(file, keep_size | punch_hole, place, size)

@@ -1,8 +1,6 @@
 """The training loop, on Lightning Fabric. The step counter is the only data state."""
 
-import json
 import os
-import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import replace
@@ -17,8 +15,7 @@ from torch import Tensor
 
 from praxia.checkpoint.store import PolicyConfig, save_policy
 from praxia.core.config import part_to_json
-from praxia.core.errors import MismatchError, PraxiaError, TrainingError, expect_positive
-from praxia.core.files import write_whole
+from praxia.core.errors import MismatchError, TrainingError, expect_positive
 from praxia.core.keys import seed
 from praxia.core.types import Embodiment
 from praxia.data.action_chunks import chunk_statistics, chunks_of
@@ -31,6 +28,8 @@ from praxia.nn.types import Batch, Pretrained, Shapes
 from praxia.policies.composed import ComposedModel, Held
 from praxia.train.ahead import ahead
 from praxia.train.augment import random_shift
+from praxia.train.claim import claim
+from praxia.train.clock import Clock
 from praxia.train.config import TrainRun
 from praxia.train.origin import read_origin
 from praxia.train.schedule import warmup_cosine
@@ -106,7 +105,7 @@ def train(
     model.begin(origin and origin.weights)
     _expect_to_learn(model, source)
     if fabric.is_global_zero:
-        _claim(out, description, resume)
+        claim(out, description, resume)
     fabric.barrier()
     result = _fit(fabric, run, model, source, workers, out, report)
     weights = model.finish(result.pop("ema"))
@@ -155,46 +154,6 @@ def _expect_to_learn(model: ComposedModel, source: Source) -> None:
         for one in (batch, asked):
             if one is not None:
                 model.loss(one, torch.Generator().manual_seed(0))
-
-
-def _claim(out: Path, description: dict[str, Any], resume: bool) -> None:
-    """Make `out` this run's folder, or check that it is already."""
-    path = out / "run.json"
-    if not path.exists():
-        out.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(description, indent=1))
-        return
-    if not resume:
-        raise PraxiaError(f"{out} holds a run already; go on with --resume or choose another --out")
-    before = json.loads(path.read_text())
-    # A run of the time before relative actions does not say that it has none.
-    before["config"] = {"relative": False, "relative_to": {}, **before["config"]}
-    for name in ("config", "seed"):
-        if before[name] != json.loads(json.dumps(description[name])):
-            raise PraxiaError(
-                f"{out} was begun with another {name}; resume with the same options as {before['command']!r}"
-            )
-    asked = [(one.get("questions") or {}).get("content_sha256") for one in (before, description)]
-    if asked[0] != asked[1]:
-        raise PraxiaError(f"{out} was begun with other questions; resume with the same as {before['command']!r}")
-    origins = [(one.get("start_from") or {}).get("weights_sha256") for one in (before, description)]
-    if origins[0] != origins[1]:
-        raise PraxiaError(f"{out} was begun with another start_from; resume with the same as {before['command']!r}")
-    # A run of the time before mixtures names its one data set without a list.
-    data = before["data"] if isinstance(before["data"], list) else [before["data"]]
-    if [_content(one) for one in data] != [_content(one) for one in description["data"]]:
-        paths = ",".join(one["path"] for one in data)
-        raise PraxiaError(f"{out} was begun on other data (--data {paths}); train anew with another --out")
-    if before.get("mixture") != description["mixture"]:
-        raise PraxiaError(
-            f"{out} was begun with another mixture of the same data; resume with the same --data as "
-            f"{before['command']!r}, unaltered, or train anew with another --out"
-        )
-
-
-def _content(data: dict[str, Any]) -> str:
-    """What a data set is known by: its hash, or the place of one that has none."""
-    return data["content_sha256"] or data["path"]
 
 
 def _fit(
@@ -307,27 +266,3 @@ def _precision(run: TrainRun) -> Any:
     if run.train.precision != "auto":
         return run.train.precision
     return "bf16-mixed" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "32-true"
-
-
-class Clock:
-    """Wall time of a run: speed since the last reading, and when a checkpoint is due."""
-
-    def __init__(self, step: int):
-        now = time.perf_counter()
-        self.first_step, self.began = step, now
-        self.last_step, self.last_read, self.last_saved = step, now, now
-
-    def read(self, step: int, batch_size: int) -> dict[str, float]:
-        now = time.perf_counter()
-        speed = (step - self.last_step) * batch_size / max(now - self.last_read, 1e-9)
-        self.last_step, self.last_read = step, now
-        return {"samples_per_s": speed, "wall_s": now - self.began}
-
-    def mean_speed(self, step: int, batch_size: int) -> float:
-        return (step - self.first_step) * batch_size / max(time.perf_counter() - self.began, 1e-9)
-
-    def save_due(self, period_s: float) -> bool:
-        return time.perf_counter() - self.last_saved >= period_s
-
-    def saved(self) -> None:
-        self.last_saved = time.perf_counter()
