@@ -60,6 +60,7 @@ class BlockCache:
         self.path, self.shape, self.budget = path, shape, budget
         self._ends = ends
         self._frame_bytes = int(np.prod(shape[1:]))
+        self._block_bytes = np.diff(ends, prepend=0) * self._frame_bytes
         self._since_s = int(time.time())
         self._opened: CacheFiles | None = None
         self._inside = threading.RLock()
@@ -158,8 +159,7 @@ class BlockCache:
             return self._held(opened)
 
     def _bytes(self, blocks: Int64[np.ndarray, " M"]) -> int:
-        sizes = np.diff(self._ends, prepend=0)
-        return int(sizes[blocks].sum()) * self._frame_bytes
+        return int(self._block_bytes[blocks].sum())
 
     def _held(self, opened: CacheFiles) -> int:
         return self._bytes(np.flatnonzero(opened.table["held"]))

@@ -62,6 +62,7 @@ class CacheFiles:
 
 
 def disk_bytes(path: Path) -> int:
+    """What a file takes on the disk, its holes left out; nothing if it is gone."""
     try:
         return path.stat().st_blocks * 512
     except FileNotFoundError:  # dropped by somebody else
@@ -85,6 +86,11 @@ def checksum(content: np.ndarray, block: int) -> int:
 
 
 def write(file: int, content: memoryview, place: int) -> None:
+    """All of `content` at `place` of the file, however many calls that takes.
+
+    Raises:
+        OSError: the disk is full.
+    """
     while len(content):
         done = os.pwrite(file, content, place)
         content, place = content[done:], place + done

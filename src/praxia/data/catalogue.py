@@ -124,7 +124,9 @@ def _info(root: Place) -> dict[str, Any]:
         raise DataError(f"expected LeRobot layout {known} in {root}, got {version}; convert it first")
     try:
         fps, features = info["fps"], info["features"]
-        sizes = {key: picture_size(one) for key, one in features.items() if one["dtype"] in PICTURES}
+        for one in features.values():
+            if one["dtype"] in PICTURES:
+                picture_size(one)  # raises where it is none
         numbers = [int(size) for one in features.values() for size in one["shape"]]
         known = isinstance(fps, int | float) and math.isfinite(fps) and 0 < fps < 1e6
         if not known or not all(0 < size < 2**31 for size in numbers):
@@ -134,7 +136,6 @@ def _info(root: Place) -> dict[str, Any]:
         info["data_path"].format(chunk_index=0, file_index=0, episode_chunk=0, episode_index=0)
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
         raise _damaged(path, repr(error)) from error
-    assert all(len(size) == 2 for size in sizes.values())
     return info
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from praxia.core.errors import DataError
+from praxia.data.letterbox import framed, inside
 
 __all__ = ["Question", "Questions", "read_questions"]
 
@@ -114,10 +115,6 @@ def _picture(path: Path, side: int) -> UInt8[np.ndarray, "P P 3"]:
             frame = next(container.decode(video=0))
     except (OSError, StopIteration, av.error.FFmpegError) as error:  # pyright: ignore[reportAttributeAccessIssue]
         raise DataError(f"expected a picture at {path}, got none that can be decoded ({error})") from None
-    scale = side / max(frame.width, frame.height)
-    columns, rows = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
-    square = np.zeros((side, side, 3), np.uint8)
-    above, left = (side - rows) // 2, (side - columns) // 2
+    rows, columns = inside((frame.height, frame.width), (side, side))
     small = frame.reformat(width=columns, height=rows, format="rgb24").to_ndarray()
-    square[above : above + rows, left : left + columns] = small
-    return square
+    return framed(small, (side, side))

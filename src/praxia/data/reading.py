@@ -20,6 +20,7 @@ from jaxtyping import Int64, UInt8
 from PIL import Image, UnidentifiedImageError
 
 from praxia.core.files import Place
+from praxia.data.letterbox import Size, framed, inside
 from praxia.data.video import frame_rate
 
 __all__ = ["Images", "Pictures", "Unreadable", "Video"]
@@ -29,8 +30,6 @@ STRIDE = 4
 # What PyAV has been seen to raise for damaged files: no stream, a stream without a codec, tags that are no text, sizes
 # beyond all memory.
 FAULTS = (FFmpegError, OSError, EOFError, ValueError, IndexError, AttributeError, MemoryError)
-
-Size = tuple[int, int]
 
 
 class Unreadable(ValueError):
@@ -185,9 +184,9 @@ class Video:
             raise Unreadable(f"expected pictures of {self._size}, got one of {frame.height}x{frame.width}")
         if self._scaled == self._size:
             return self._converter.reformat(frame, format="rgb24").to_ndarray()
-        height, width = _inside(self._size, self._scaled)
+        height, width = inside(self._size, self._scaled)
         small = self._converter.reformat(frame, width=width, height=height, format="rgb24", interpolation="AREA")
-        return _framed(small.to_ndarray(), self._scaled)
+        return framed(small.to_ndarray(), self._scaled)
 
 
 class Images:
@@ -251,21 +250,5 @@ class Images:
             raise Unreadable(f"expected pictures of {self._size}, got {picture.height}x{picture.width}", number)
         if self._scaled == self._size:
             return np.asarray(picture)
-        height, width = _inside(self._size, self._scaled)
-        return _framed(np.asarray(picture.resize((width, height), Image.Resampling.BOX)), self._scaled)
-
-
-def _inside(size: Size, scaled: Size) -> Size:
-    """The largest height and width of the proportions of `size` that fit into `scaled`."""
-    by = min(scaled[0] / size[0], scaled[1] / size[1])
-    return max(1, round(size[0] * by)), max(1, round(size[1] * by))
-
-
-def _framed(picture: UInt8[np.ndarray, "_ _ 3"], scaled: Size) -> UInt8[np.ndarray, "Y X 3"]:
-    """`picture` in the middle of a black one."""
-    if picture.shape[:2] == scaled:
-        return picture
-    whole = np.zeros((*scaled, 3), np.uint8)
-    above, left = (scaled[0] - picture.shape[0]) // 2, (scaled[1] - picture.shape[1]) // 2
-    whole[above : above + picture.shape[0], left : left + picture.shape[1]] = picture
-    return whole
+        height, width = inside(self._size, self._scaled)
+        return framed(np.asarray(picture.resize((width, height), Image.Resampling.BOX)), self._scaled)
