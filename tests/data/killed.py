@@ -1,4 +1,7 @@
-"""A process that SIGKILLs itself at its n-th fsync: `killed.py stage|compact ROOT N [INDEX ...]`."""
+"""A process that SIGKILLs itself at its n-th fsync: `killed.py stage|compact|delete ROOT N [INDEX ... | OUT]`.
+
+`delete` takes episode 1 out of the data set ROOT into OUT.
+"""
 
 import os
 import signal
@@ -7,6 +10,7 @@ import sys
 import synthetic
 
 from praxia.data.compact import compact
+from praxia.data.edit.operations import delete
 from praxia.data.staging import stage_episode
 
 verb, root, last = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -26,5 +30,7 @@ os.fsync = counting
 if verb == "stage":
     for index in map(int, sys.argv[4:]):
         stage_episode(root, index, synthetic.episode(index))
+elif verb == "delete":
+    delete(root, "1", sys.argv[4])
 else:
     compact(root, synthetic.BODY, {"seed": 0})

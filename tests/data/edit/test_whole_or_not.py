@@ -16,7 +16,7 @@ from praxia.data.edit import write
 from praxia.data.edit.operations import delete, split
 from praxia.data.manifest import Manifest
 
-SCRIPT = Path(__file__).with_name("killed.py")
+SCRIPT = Path(__file__).parents[1] / "killed.py"
 
 
 def files(root):
@@ -27,7 +27,7 @@ def files(root):
 @pytest.mark.parametrize("fsync", [1, 12])
 def test_a_kill_leaves_nothing_where_the_data_set_would_be(tmp_path, recorded, fsync):
     before, out = files(recorded), tmp_path / "out"
-    command = [sys.executable, str(SCRIPT), str(recorded), str(out), str(fsync)]
+    command = [sys.executable, str(SCRIPT), "delete", str(recorded), str(fsync), str(out)]
     assert subprocess.run(command).returncode == -signal.SIGKILL
     assert not out.exists()
     assert list(tmp_path.glob(".out.*.partial")), "killed while writing"
