@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from praxia.core.config import Part
 from praxia.nn.types import Batch, Shapes
 
-__all__ = ["NoText", "NoTextEncoder", "SubwordText", "SubwordTextEncoder"]
+__all__ = ["NoText", "NoTextEncoder", "SubwordText", "SubwordTextEncoder", "unseen"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,10 @@ class SubwordText(Part):
 
 
 class SubwordTextEncoder(nn.Module):
-    """Embeddings with learned positions, one pre-norm self-attention layer, the mean over valid ids."""
+    """Embeddings with learned positions, one pre-norm self-attention layer, the mean over valid ids.
+
+    An empty instruction has none: its mean is zero, whatever else is in the batch.
+    """
 
     MAX_LENGTH = 64
 
@@ -47,9 +50,14 @@ class SubwordTextEncoder(nn.Module):
         valid = batch.text_valid
         x = self.embed(batch.text) + self.position[: batch.text.shape[1]]
         y = self.norm(x)
-        x = x + self.attention(y, y, y, key_padding_mask=~valid, need_weights=False)[0]
+        x = x + self.attention(y, y, y, key_padding_mask=unseen(valid), need_weights=False)[0]
         weight = valid[..., None].to(x.dtype)
         return self.out((x * weight).sum(1) / weight.sum(1).clamp_min(1.0))
+
+
+def unseen(valid: Bool[Tensor, "B L"]) -> Bool[Tensor, "B L"]:
+    """Which ids attention must not see. An empty instruction sees its padding: a softmax over nothing is NaN."""
+    return ~valid & valid.any(1, keepdim=True)
 
 
 @dataclass(frozen=True)

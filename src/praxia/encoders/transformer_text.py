@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from praxia.core.config import Part
+from praxia.encoders.language import unseen
 from praxia.nn.types import Batch, Shapes
 
 __all__ = ["TransformerText", "TransformerTextEncoder"]
@@ -31,7 +32,7 @@ class TransformerText(Part):
 
 
 class TransformerTextEncoder(nn.Module):
-    """See `TransformerText`. The mean over valid ids of the last layer."""
+    """See `TransformerText`. The mean over valid ids of the last layer; zero where there are none."""
 
     MAX_LENGTH = 64
 
@@ -55,6 +56,6 @@ class TransformerTextEncoder(nn.Module):
     def forward(self, batch: Batch) -> Float[Tensor, "B D"]:
         valid = batch.text_valid
         x = self.embed(batch.text) + self.position[: batch.text.shape[1]]
-        x = self.layers(x, src_key_padding_mask=~valid)
+        x = self.layers(x, src_key_padding_mask=unseen(valid))
         weight = valid[..., None].to(x.dtype)
         return self.out((x * weight).sum(1) / weight.sum(1).clamp_min(1.0))

@@ -9,8 +9,8 @@ __all__ = ["padded"]
 
 
 def padded(rows: Sequence[Sequence[int]]) -> tuple[Int64[np.ndarray, "B L"], Bool[np.ndarray, "B L"]]:
-    """Ids, padded with 0 to the longest row, and which of them count."""
-    ids = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
+    """Ids, padded with 0 to the longest row, and which of them count. L is at least 1, where all rows are empty too."""
+    ids = np.zeros((len(rows), max(1, *map(len, rows))), dtype=np.int64)
     valid = np.zeros(ids.shape, dtype=bool)
     for row, tokens in enumerate(rows):
         ids[row, : len(tokens)] = tokens
