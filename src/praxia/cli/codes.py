@@ -120,6 +120,9 @@ def _report(options: Report) -> dict[str, Any]:
 
 def _transforms(dataset: "Dataset") -> "Transforms":
     """As training would fit them on this data set alone."""
+    from praxia.data.vectors import VECTORS
     from praxia.transforms.chain import Transforms
 
+    for vector in VECTORS:
+        dataset.column(vector)  # where there is none, this says what makes it
     return Transforms.fit([[dataset.stats]], dataset.instructions)

@@ -6,7 +6,7 @@ Actions are continuous and in the embodiment's declared units at every door.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -45,7 +45,9 @@ Kind = Literal["position", "delta", "velocity", "torque", "gripper", "discrete"]
 class Field:
     """A run of neighbouring dims of a state or an action vector that mean one thing.
 
-    `size` dims, each within [`low`, `high`] in `unit` (None: unbounded). `frame` is what they are relative to.
+    `size` dims, each within [`low`, `high`] in `unit` (None: unbounded). `frame` is what they are relative to. `dims`
+    are the names of its dims, where the data say them. They do not make fields unequal, for most bodies do not name
+    their dims: `core.dims` says where two orders of them meet.
     """
 
     name: str
@@ -55,6 +57,16 @@ class Field:
     frame: str = ""
     low: float | None = None
     high: float | None = None
+    dims: tuple[str, ...] = field(default=(), compare=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON value that `from_json` turns back; without "dims" where they have no names."""
+        return {name: list(value) if name == "dims" else value for name, value in asdict(self).items() if value != ()}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Field":
+        """The inverse of `to_json`."""
+        return cls(**{**value, "dims": tuple(value.get("dims", ()))})
 
 
 def placed(fields: Sequence[Field]) -> list[tuple[Field, slice]]:
@@ -99,15 +111,16 @@ class Embodiment:
 
     def to_json(self) -> dict[str, Any]:
         """A JSON value that `from_json` turns back into an equal embodiment."""
-        return asdict(self)
+        vectors = {name: tuple(one.to_json() for one in getattr(self, name)) for name in ("state", "action")}
+        return {**asdict(self), **vectors}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Embodiment":
         """The inverse of `to_json`."""
         return cls(
             name=value["name"],
-            state=tuple(Field(**part) for part in value["state"]),
-            action=tuple(Field(**part) for part in value["action"]),
+            state=tuple(map(Field.from_json, value["state"])),
+            action=tuple(map(Field.from_json, value["action"])),
             cameras=tuple(Camera(**camera) for camera in value["cameras"]),
             control_hz=value["control_hz"],
         )

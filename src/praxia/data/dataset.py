@@ -25,6 +25,7 @@ from praxia.data.placement import PlacedFile, integers
 from praxia.data.reading import Images, Pictures, Video
 from praxia.data.rows import Rows
 from praxia.data.stored_stats import stored_stats
+from praxia.data.vectors import VECTORS, NoVector
 
 __all__ = ["Dataset", "Episodes"]
 
@@ -162,9 +163,11 @@ class Dataset:
         """One feature of every frame, in frame order: numbers, finite ones.
 
         Raises:
-            UnknownName: a feature the data set does not have.
+            UnknownName: a feature the data set does not have; of state and action with the command that makes it.
             DataError: rows that are missing, out of order, not finite or of another size than declared.
         """
+        if feature in VECTORS and feature not in self._rows.features:
+            raise NoVector(self.root, self.info["features"], feature)
         if feature not in self._rows.features:
             raise UnknownName("feature", feature, self._rows.features, f"praxia data info {self.root}")
         return self._rows[feature]

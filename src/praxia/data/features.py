@@ -14,6 +14,7 @@ __all__ = [
     "PICTURES",
     "camera_name",
     "cameras_of",
+    "dim_names",
     "embodiment_of",
     "features_of",
     "frames_per_second",
@@ -103,13 +104,24 @@ def picture_size(feature: Mapping[str, Any]) -> tuple[int, int]:
     raise ValueError(f"expected pictures of shape (height, width, 3), got {shape}")
 
 
+def dim_names(feature: Mapping[str, Any]) -> tuple[str, ...]:
+    """As info.json names a feature's dims, in a list or (older writers) a list within {"motors": [...]}; else none."""
+    names = feature.get("names")
+    if isinstance(names, Mapping) and len(names) == 1:
+        (names,) = names.values()
+    if not isinstance(names, list) or len(names) != math.prod(feature["shape"]):
+        return ()
+    return tuple(map(str, names))
+
+
 def embodiment_of(info: Mapping[str, Any]) -> Embodiment:
     """What info.json of another writer tells about the body: sizes and rates, no units and no ranges."""
     features = info["features"]
 
     def vector(key: str) -> tuple[Field, ...]:
         size = math.prod(features[key]["shape"]) if key in features else 0
-        return (Field(key.removeprefix("observation."), size, "position", ""),) if size else ()
+        named = dim_names(features[key]) if size else ()
+        return (Field(key.removeprefix("observation."), size, "position", "", dims=named),) if size else ()
 
     cameras = tuple(Camera(name, *picture_size(features[key])) for name, key in cameras_of(features).items())
     name = info.get("robot_type") or "unknown"

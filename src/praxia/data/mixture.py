@@ -7,8 +7,10 @@ from itertools import accumulate, combinations
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from praxia.core.dims import difference
 from praxia.core.errors import MismatchError
 from praxia.core.types import Embodiment, Field, Samples
+from praxia.data.one_body import other_numbers
 from praxia.data.order import WeightedOrder, batch_indices
 from praxia.data.windows import Windows
 
@@ -30,9 +32,9 @@ class Mixture:
     def __init__(self, parts: Sequence[Windows], weights: tuple[int, ...] | None = None):
         for one, other in combinations(parts, 2):
             _expect_alike(one, other)
-        by_name: dict[str, Windows] = {}
-        for part in parts:
-            _expect_one_body(by_name.setdefault(part.embodiment.name, part), part)
+            if one.embodiment.name == other.embodiment.name:
+                _expect_one_body(one, other)
+        by_name = dict.fromkeys(part.embodiment.name for part in parts)
         self.parts = tuple(parts)
         self.window = parts[0].window
         self.embodiments: tuple[Embodiment, ...] = tuple(_body_of(name, parts) for name in by_name)
@@ -128,6 +130,8 @@ def _expect_one_body(one: Windows, other: Windows) -> None:
                 f"embodiment {one.embodiment.name!r} has another {what} in {one.root} than in {other.root}; see "
                 "`praxia info` on both, and rename fields or one of the bodies in a mixture file"
             )
+    if found := difference(one.embodiment, other.embodiment):
+        raise other_numbers(one.embodiment.name, one.root, other.root, found)
 
 
 def _meaning(part: Windows, what: str, other: Windows) -> tuple[Field, ...]:
@@ -139,10 +143,16 @@ def _meaning(part: Windows, what: str, other: Windows) -> tuple[Field, ...]:
 
 
 def _body_of(name: str, parts: Sequence[Windows]) -> Embodiment:
-    """The body of that name with every camera that one of its data sets has."""
+    """The body of that name with every camera that one of its data sets has, and the names that one has for dims."""
     bodies = [part.embodiment for part in parts if part.embodiment.name == name]
+    named = {what: _named(tuple(getattr(body, what) for body in bodies)) for what in ("state", "action")}
     cameras = {camera.name: camera for body in reversed(bodies) for camera in reversed(body.cameras)}
-    return replace(bodies[0], cameras=tuple(reversed(cameras.values())))
+    return replace(bodies[0], **named, cameras=tuple(reversed(cameras.values())))
+
+
+def _named(vectors: Sequence[tuple[Field, ...]]) -> tuple[Field, ...]:
+    """One vector as several data sets declare it, each field by the first that names its dims."""
+    return tuple(next((one for one in same if one.dims), same[0]) for same in zip(*vectors, strict=True))
 
 
 def _size(body: Embodiment, camera: str) -> str | None:

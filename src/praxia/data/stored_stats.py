@@ -9,11 +9,11 @@ from praxia.data.layout import STATS
 from praxia.data.manifest import ADVICE
 from praxia.data.rows import Rows
 from praxia.data.stats import QUANTILES, describe
+from praxia.data.vectors import VECTORS
 
 __all__ = ["stored_stats"]
 
 NEEDED = {"min", "max", "mean", "std", "count", *QUANTILES}
-VECTORS = ("observation.state", "action")
 
 
 def stored_stats(catalogue: Catalogue, rows: Rows) -> dict[str, dict[str, Any]]:

@@ -1,17 +1,21 @@
 """What `praxia data stats DIR ...` says: the numbers of data sets, body by body, and what is suspicious in them."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int64, Shaped
 
-from praxia.core.errors import DataError, MismatchError
+from praxia.core.dims import named_otherwise
+from praxia.core.errors import DataError
 from praxia.core.types import Embodiment, Field
 from praxia.data.action_chunks import blind_windows, chunk_statistics
 from praxia.data.dataset import Dataset
-from praxia.data.features import INDEX_FEATURES
+from praxia.data.features import INDEX_FEATURES, dim_names
+from praxia.data.one_body import other_numbers
 from praxia.data.stats import Statistics
 from praxia.data.traps import traps
 from praxia.transforms.relative import Relative
@@ -66,8 +70,8 @@ def _body(
     """The entry of one body."""
     first = data[0][0]
     names = _measured(first)
-    for dataset, _ in data[1:]:
-        _expect_alike(first, dataset)
+    for (one, _), (other, _) in combinations(data, 2):
+        _expect_alike(one, other)
     statistics = {feature: Statistics() for feature in names}
     if horizon is not None:
         body = first.embodiment.name
@@ -103,13 +107,9 @@ def _measured(dataset: Dataset) -> dict[str, list[str]]:
 
 
 def _dims(name: str, feature: Mapping[str, Any]) -> list[str]:
-    """As info.json names them, in a list or (older writers) a list within {"motors": [...]}; or by their number."""
-    size, names = int(np.prod(feature["shape"])), feature.get("names")
-    if isinstance(names, Mapping) and len(names) == 1:
-        (names,) = names.values()
-    if isinstance(names, list) and len(names) == size:
-        return [str(one) for one in names]
-    return [name] if size == 1 else [f"{name}[{at}]" for at in range(size)]
+    """As info.json names them, or by their number."""
+    size = math.prod(feature["shape"])
+    return list(dim_names(feature)) or ([name] if size == 1 else [f"{name}[{at}]" for at in range(size)])
 
 
 def _rows(dataset: Dataset, feature: str, episodes: Int64[np.ndarray, " K"]) -> Iterator[Shaped[np.ndarray, "N D"]]:
@@ -137,11 +137,16 @@ def _fields(body: Embodiment, relative: Relative | None) -> dict[str, Sequence[F
 
 
 def _expect_alike(one: Dataset, other: Dataset) -> None:
-    if _measured(one) == _measured(other):
-        mine, theirs = ((own.embodiment.state, own.embodiment.action) for own in (one, other))
-        if mine == theirs:
-            return
-    raise MismatchError(
-        f"embodiment {one.embodiment.name!r} has other numbers in {one.root} than in {other.root}; "
-        "see `praxia data stats` on each and give one of the bodies another name"
-    )
+    """One kind of numbers, and no dim with two names."""
+    mine, theirs = _sizes(one), _sizes(other)
+    fields = [(own.embodiment.state, own.embodiment.action) for own in (one, other)]
+    body = one.embodiment.name
+    if mine != theirs or fields[0] != fields[1]:
+        raise other_numbers(body, one.root, other.root)
+    for name in mine:
+        if found := named_otherwise(name, *(dim_names(own.info["features"][name]) for own in (one, other))):
+            raise other_numbers(body, one.root, other.root, found)
+
+
+def _sizes(dataset: Dataset) -> dict[str, int]:
+    return {name: len(dims) for name, dims in _measured(dataset).items()}

@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from praxia.checkpoint.store import load_policy, read_config
+from praxia.checkpoint.store import PolicyConfig, load_policy, read_config
+from praxia.core.dims import difference
 from praxia.core.errors import MismatchError
 from praxia.core.types import Embodiment
 from praxia.policies.composed import Composed
@@ -64,8 +65,26 @@ def read_origin(path: Path, run: TrainRun, bodies: Sequence[Embodiment]) -> Orig
             f"(it was made by {config.provenance.get('recipe')!r} for "
             f"{', '.join(body.name for body in config.embodiments)}); see `praxia info {path}`"
         )
+    _expect_one_order(path, config, bodies)
     policy, _ = load_policy(path)
     return Origin(path, run.model.fitted_as(config.model), policy.model.state_dict(), digest, config.transforms)
+
+
+def _expect_one_order(path: Path, config: PolicyConfig, bodies: Sequence[Embodiment]) -> None:
+    """Bodies whose fields are equal may still have their joints in two orders. Another body may have other joints."""
+    for trained, body in zip(config.embodiments, bodies, strict=True):
+        found = difference(trained, body)
+        if found and (found.reordered or trained.name == body.name):
+            raise MismatchError(
+                f"the policy at {path} cannot be fine-tuned here: embodiment {body.name!r} has other numbers in its "
+                f"data than in this run's: {found.text}; `praxia data edit reorder DIR --like {_data_of(config)} --out "
+                "NEW` gives both one order"
+            )
+
+
+def _data_of(config: PolicyConfig) -> str:
+    """The data set that a policy was trained on, the first of several."""
+    return next((one["path"] for one in config.provenance.get("data", ())), "OTHER")
 
 
 def _meanings(bodies: Sequence[Embodiment]) -> list[object]:

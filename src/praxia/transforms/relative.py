@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from praxia.core.dims import order_of
 from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import Embodiment, Field, placed
 
@@ -31,7 +32,8 @@ class Relative:
     def of(cls, body: Embodiment, sources: Mapping[str, str]) -> "Relative | None":
         """Position fields of the action with a state field of the same name, or of the one that `sources` gives them.
 
-        None: the body has no such field.
+        Dims go with those of the same names, where both fields name theirs alike; else in their order. None: the body
+        has no such field.
 
         Raises:
             MismatchError: the two fields do not mean the same: kind, size, unit or frame differ.
@@ -48,7 +50,7 @@ class Relative:
             seen, seen_dims = states[source]
             _expect_same(body, part, seen)
             action += range(dims.start, dims.stop)
-            state += range(seen_dims.start, seen_dims.stop)
+            state += (seen_dims.start + at for at in order_of(seen.dims, part.dims) or range(seen.size))
         return cls(tuple(action), tuple(state)) if action else None
 
     def encode(

@@ -1,4 +1,4 @@
-"""`praxia data edit delete|split|merge|trim|rename ... --out NEW`."""
+"""`praxia data edit delete|split|merge|trim|rename|join|reorder ... --out NEW`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -96,6 +96,30 @@ class Rename(Common):
     """What the robot is called from now on."""
 
 
+@dataclass(frozen=True)
+class Join(Common):
+    """A data set with vectors joined out of parts, such as a state out of arm and gripper."""
+
+    root: tyro.conf.Positional[str] = tyro.MISSING
+    """The data set: a folder, or a place that fsspec knows. It is not changed."""
+    out: str = tyro.MISSING
+    """A new folder."""
+    feature: tuple[str, ...] = ()
+    """New vectors and their parts, in order: observation.state=observation.state.arm,observation.state.gripper."""
+
+
+@dataclass(frozen=True)
+class Reorder(Common):
+    """A data set whose vectors have their dims in the order of another data set, by their names."""
+
+    root: tyro.conf.Positional[str] = tyro.MISSING
+    """The data set: a folder, or a place that fsspec knows. It is not changed."""
+    like: str = tyro.MISSING
+    """The data set whose order it gets."""
+    out: str = tyro.MISSING
+    """A new folder."""
+
+
 def _delete(options: Delete) -> dict[str, Any]:
     from praxia.data.edit.operations import delete
 
@@ -145,12 +169,28 @@ def _rename(options: Rename) -> dict[str, Any]:
     )
 
 
+def _join(options: Join) -> dict[str, Any]:
+    from praxia.data.edit.operations import join
+
+    pairs = _pairs("--feature", options.feature)
+    parts = {new: [part for part in parts.split(",") if part] for new, parts in pairs.items()}
+    return join(options.root, options.out, features=parts, dry_run=options.dry_run)
+
+
+def _reorder(options: Reorder) -> dict[str, Any]:
+    from praxia.data.edit.operations import reorder
+
+    return reorder(options.root, options.like, options.out, dry_run=options.dry_run)
+
+
 OPERATIONS: dict[str, tuple[type[Common], Callable[[Any], dict[str, Any]], str]] = {
     "delete": (Delete, _delete, "leave out episodes"),
     "split": (Split, _split, "several data sets, by episodes or by fractions"),
     "merge": (Merge, _merge, "one data set of several with the same features"),
     "trim": (Trim, _trim, "leave out frames at the begin and at the end of episodes in which nothing moves"),
     "rename": (Rename, _rename, "other names of features, cameras, instructions, the robot"),
+    "join": (Join, _join, "vectors joined out of parts, such as a state out of arm and gripper"),
+    "reorder": (Reorder, _reorder, "the dims of vectors in the order of another data set, by their names"),
 }
 
 

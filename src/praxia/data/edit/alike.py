@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from praxia.core.dims import order_of
 from praxia.core.errors import MismatchError
 from praxia.data.edit.source import Source
+from praxia.data.features import dim_names
 
 __all__ = ["expect_alike"]
 
@@ -23,8 +25,7 @@ def expect_alike(a: Source, b: Source) -> None:
         )
     if different := _different(a.info["features"], b.info["features"]):
         raise MismatchError(
-            f"{a.root} and {b.root} do not have the same features: {'; '.join(different)}. A name alone can be changed:"
-            " `praxia data edit rename --feature`"
+            f"{a.root} and {b.root} do not have the same features: {'; '.join(different)}. {_way(a, b)}"
         )
     for what, mine, theirs in (
         ("frames a second", a.info["fps"], b.info["fps"]),
@@ -36,6 +37,15 @@ def expect_alike(a: Source, b: Source) -> None:
             raise MismatchError(
                 f"{a.root} and {b.root} do not have the same {what}{said}; only alike data sets are merged"
             )
+
+
+def _way(a: Source, b: Source) -> str:
+    """What can make their features the same."""
+    mine, theirs = a.info["features"], b.info["features"]
+    orders = [(dim_names(mine[name]), dim_names(theirs[name])) for name in mine if name in theirs]
+    if any(one != other and order_of(other, one) for one, other in orders):
+        return f"Names in another order: `praxia data edit reorder {b.root} --like {a.root} --out NEW`"
+    return "A name alone can be changed: `praxia data edit rename --feature`"
 
 
 def _different(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:

@@ -18,6 +18,7 @@ from jaxtyping import Bool, Int64
 from praxia.core.errors import UnknownName
 from praxia.data.columns import matrix
 from praxia.data.edit.source import Source
+from praxia.data.vectors import VECTORS, NoVector
 
 __all__ = ["Idle", "idle"]
 
@@ -44,6 +45,8 @@ def idle(source: Source, features: Sequence[str], threshold: float) -> Idle:
         "float32", "float64", "float16", *(f"{s}int{b}" for s in ("", "u") for b in (8, 16, 32, 64))
     )
     for feature in features:
+        if feature in VECTORS and feature not in numbers:
+            raise NoVector(source.root, source.info["features"], feature)
         if feature not in numbers:
             raise UnknownName("feature", feature, numbers, f"praxia data info {source.root}")
     firsts = source.firsts

@@ -1,4 +1,4 @@
-"""Other names for features, instructions and the body."""
+"""Other names for features, instructions and the body, and vectors that are put together anew."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from praxia.core.types import Embodiment
+from praxia.data.edit.vectors import Vectors
 from praxia.data.features import camera_name
 
 __all__ = ["Names"]
@@ -20,6 +21,7 @@ class Names:
     features: Mapping[str, str] = field(default_factory=dict)
     instructions: Mapping[str, str] = field(default_factory=dict)
     embodiment: str | None = None
+    vectors: Vectors = field(default_factory=Vectors)
 
     def feature(self, name: str) -> str:
         return self.features.get(name, name)
@@ -29,11 +31,11 @@ class Names:
 
     def rows(self, table: pa.Table) -> pa.Table:
         """Rows of data/, whose columns are features, under the new names."""
-        return self._renamed(table, self.feature)
+        return self.vectors.rows(self._renamed(table, self.feature))
 
     def episodes(self, table: pa.Table) -> pa.Table:
         """Rows of meta/episodes, with columns as "stats/<feature>/mean" and "videos/<feature>/file_index"."""
-        return self._renamed(table, self._episode_column)
+        return self.vectors.episodes(self._renamed(table, self._episode_column))
 
     def _episode_column(self, name: str) -> str:
         kind, _, rest = name.partition("/")
@@ -50,7 +52,7 @@ class Names:
     def info(self, info: Mapping[str, Any]) -> dict[str, Any]:
         """info.json with other names of features and of the robot."""
         features = {self.feature(name): feature for name, feature in info["features"].items()}
-        renamed = {**info, "features": features}
+        renamed = self.vectors.info({**info, "features": features})
         return renamed if self.embodiment is None else {**renamed, "robot_type": self.embodiment}
 
     def body(self, embodiment: Embodiment) -> Embodiment:

@@ -14,12 +14,14 @@ from praxia.data.edit.alike import expect_alike
 from praxia.data.edit.change import Change, Part
 from praxia.data.edit.drawing import drawn
 from praxia.data.edit.idle import idle
+from praxia.data.edit.joining import joined, reordered
+from praxia.data.edit.names import Names
 from praxia.data.edit.renaming import names_of
 from praxia.data.edit.source import Source
 from praxia.data.edit.write import expect_new, write
 from praxia.data.episode_numbers import chosen, spelled
 
-__all__ = ["delete", "merge", "rename", "split", "trim"]
+__all__ = ["delete", "join", "merge", "rename", "reorder", "split", "trim"]
 
 Said = dict[str, Any]
 Place = str | Path
@@ -152,6 +154,35 @@ def rename(
         "instructions": dict(names.instructions),
         "embodiment": embodiment,
     }
+    return {"removed": [], **_make(Change((Part.whole(source),), said, names), out, dry_run)}
+
+
+def join(root: Place, out: Place, *, features: Mapping[str, Sequence[str]], dry_run: bool = False) -> Said:
+    """A data set with vectors joined out of parts, in order: {"observation.state": ["observation.state.arm", ...]}.
+
+    The parts are no features of their own any more.
+
+    Raises:
+        UnknownName: a part that is not there, or is no number.
+        PraxiaError: nothing to join, a part twice, a name that is taken; a folder that is there already.
+        DataError: a data set that cannot be read.
+    """
+    source = Source.open(root)
+    names = Names(vectors=joined(source, features))
+    said = {"operation": "join", "features": {new: list(parts) for new, parts in features.items()}}
+    return {"removed": [], **_make(Change((Part.whole(source),), said, names), out, dry_run)}
+
+
+def reorder(root: Place, like: Place, out: Place, *, dry_run: bool = False) -> Said:
+    """A data set whose vectors have their dims in the order that `like` has them in, by their names.
+
+    Raises:
+        PraxiaError: no vector has the same names in another order; a folder that is there already.
+        DataError: a data set that cannot be read.
+    """
+    source = Source.open(root)
+    names = Names(vectors=reordered(source, Source.open(like)))
+    said = {"operation": "reorder", "features": {new: list(dims[0][1]) for new, dims in names.vectors.made.items()}}
     return {"removed": [], **_make(Change((Part.whole(source),), said, names), out, dry_run)}
 
 

@@ -33,7 +33,8 @@ class Written:
     """Where the rows of each new episode went, the statistics of all, and of those episodes that are not as they were.
 
     `places` has one entry an episode; `episode_stats` is by episode, for those that were trimmed (all their features)
-    or have several tasks (their task_index). `named` are, for each part, the paths by which its rows name pictures.
+    or have several tasks (their task_index), and of vectors that are put together anew for all. `named` are, for each
+    part, the paths by which its rows name pictures.
     """
 
     places: list[dict[str, int]] = field(default_factory=list)
@@ -52,7 +53,7 @@ def write_rows(folder: Folder, change: Change) -> Written:
     done, files = Written(), ParquetFiles(folder, DATA, "snappy")
     features = _numeric(change.names.info(change.sources[0].info)["features"])
     gathered: dict[str, Statistics] = defaultdict(Statistics)
-    changed, schema = Changed(), None
+    changed, schema = Changed(tuple(change.names.vectors.made)), None
     for part in change.parts:
         done.named.append(set())
         for file in part.source.files:
@@ -175,9 +176,10 @@ def _gather(gathered: Mapping[str, Statistics], values: Mapping[str, Shaped[np.n
 
 
 class Changed:
-    """The statistics of the episodes that need them anew, by number."""
+    """The statistics of the episodes that need them anew, by number; of the features `made` every episode does."""
 
-    def __init__(self) -> None:
+    def __init__(self, made: tuple[str, ...]) -> None:
+        self._made = made
         self.described: dict[int, dict[str, Described]] = {}
         self._begun: dict[int, list[dict[str, np.ndarray]]] = {}
 
@@ -186,8 +188,8 @@ class Changed:
         tasks, offset = values["task_index"][:, 0], piece.offset
         several = np.minimum.reduceat(tasks, offset) < np.maximum.reduceat(tasks, offset)
         torn = piece.length < part.length[piece.place]
-        for at in np.flatnonzero(part.trimmed[piece.place] | several | torn).tolist():
-            names = values if part.trimmed[piece.place[at]] else ("task_index",)
+        for at in np.flatnonzero(part.trimmed[piece.place] | several | torn | bool(self._made)).tolist():
+            names = values if part.trimmed[piece.place[at]] else ("task_index", *self._made)
             here = slice(offset[at], offset[at] + piece.length[at])
             number, whole = int(piece.number[at]), int(part.length[piece.place[at]])
             begun = self._begun.setdefault(number, [])

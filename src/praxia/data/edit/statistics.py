@@ -26,7 +26,8 @@ def statistics(change: Change, rows: Written, table: pa.Table) -> tuple[dict[str
     """
     names = change.names
     one = change.sources[0].stats if len(change.parts) == 1 else {}
-    found = {names.feature(feature): dict(described) for feature, described in one.items()}
+    kept = {feature: described for feature, described in one.items() if feature not in names.vectors.parts}
+    found = {names.feature(feature): dict(described) for feature, described in kept.items()}
     for feature, described in rows.stats.items():
         found[feature] = found.get(feature, {}) | described
     bounds = {}

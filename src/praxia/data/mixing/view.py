@@ -78,7 +78,7 @@ class View:
         """What differs from an empty view."""
 
         def plain(fields: Fields) -> Any:
-            return dict(fields) if isinstance(fields, Mapping) else [vars(part) for part in fields]
+            return dict(fields) if isinstance(fields, Mapping) else [part.to_json() for part in fields]
 
         fields = {name: plain(value) for name, value in (("state", self.state), ("action", self.action)) if value}
         found = {"body": self.body, "cameras": dict(self.cameras), "fields": fields}

@@ -1,0 +1,105 @@
+"""Features made anew out of the dims of others: parts joined to one vector, or dims in another order."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from praxia.data.columns import matrix, table
+from praxia.data.features import dim_names
+from praxia.data.stats import QUANTILES
+
+__all__ = ["Dims", "Vectors"]
+
+DESCRIBED = ("min", "max", "mean", "std", "count", *QUANTILES)
+
+# A feature of the source, and which of its dims are taken, in that order.
+Dims = tuple[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """By new feature what it is made of, one part after the other. What it is made of is no feature any more."""
+
+    made: Mapping[str, tuple[Dims, ...]] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """The features that are used up."""
+        return frozenset(name for dims in self.made.values() for name, _ in dims)
+
+    def rows(self, rows: pa.Table) -> pa.Table:
+        """Rows of data/ with the new columns."""
+        if not self.made or not self.parts <= set(rows.column_names):
+            return rows  # whoever looks for the new columns says that they are missing, and in which file
+        made = {
+            new: np.concatenate([matrix(rows[name])[:, list(at)] for name, at in dims], axis=1)
+            for new, dims in self.made.items()
+        }
+        columns = self._placed({name: rows[name] for name in rows.column_names}, {n: table(made)[n] for n in made})
+        metadata = {key: value for key, value in (rows.schema.metadata or {}).items() if key != b"pandas"}
+        if b"huggingface" in metadata:
+            metadata[b"huggingface"] = self._told(json.loads(metadata[b"huggingface"]), made)
+        return pa.table(columns).replace_schema_metadata(metadata)
+
+    def info(self, info: Mapping[str, Any]) -> dict[str, Any]:
+        """info.json with the new features."""
+        made = {new: _declared(new, dims, info["features"]) for new, dims in self.made.items()}
+        return {**info, "features": self._placed(info["features"], made)}
+
+    def episodes(self, rows: pa.Table) -> pa.Table:
+        """Rows of meta/episodes with empty columns for the statistics that the new features will have."""
+        for new, dims in self.made.items():
+            there = [name for name in DESCRIBED if f"stats/{dims[0][0]}/{name}" in rows.column_names]
+            rows = rows.drop_columns(_statistics_of({part for part, _ in dims} & set(self.made), rows))
+            for name in there:
+                kind = pa.int64() if name == "count" else pa.float64()
+                rows = rows.append_column(f"stats/{new}/{name}", pa.nulls(len(rows), pa.list_(kind)))
+        return rows.drop_columns(_statistics_of(self.parts - set(self.made), rows))
+
+    def _placed(self, old: Mapping[str, Any], made: Mapping[str, Any]) -> dict[str, Any]:
+        """`made` among `old`, each where the first of its parts was."""
+        at = {dims[0][0]: new for new, dims in self.made.items()}
+        found: dict[str, Any] = {}
+        for name, value in old.items():
+            if name in at:
+                found[at[name]] = made[at[name]]
+            elif name not in self.parts:
+                found[name] = value
+        return found
+
+    def _told(self, said: dict[str, Any], made: Mapping[str, np.ndarray]) -> bytes:
+        """What `datasets` wrote into the schema, with the new columns' types."""
+        features = said.get("info", {}).get("features")
+        if isinstance(features, dict) and self.parts <= set(features):
+            types = {new: _type(values) for new, values in made.items()}
+            said["info"]["features"] = self._placed(features, types)
+        return json.dumps(said).encode()
+
+
+def _statistics_of(features: Iterable[str], rows: pa.Table) -> list[str]:
+    """The columns of meta/episodes that describe `features`."""
+    begins = tuple(f"stats/{name}/" for name in features)
+    return [name for name in rows.column_names if name.startswith(begins)]
+
+
+def _type(values: np.ndarray) -> dict[str, Any]:
+    one = {"dtype": str(values.dtype), "_type": "Value"}
+    return one if values.shape[1] == 1 else {"feature": one, "length": values.shape[1], "_type": "Sequence"}
+
+
+def _declared(new: str, dims: Sequence[Dims], features: Mapping[str, Any]) -> dict[str, Any]:
+    """A feature of info.json. Dims without a name get that of their part, and a number where it has several."""
+    names = []
+    for part, at in dims:
+        own = dim_names(features[part])
+        short = part.removeprefix(f"{new}.")
+        size = math.prod(features[part]["shape"])
+        own = own or ((short,) if size == 1 else tuple(f"{short}.{number}" for number in range(size)))
+        names += [own[number] for number in at]
+    dtype = np.result_type(*(features[part]["dtype"] for part, _ in dims))
+    return {**features[dims[0][0]], "dtype": str(dtype), "shape": [len(names)], "names": names}
