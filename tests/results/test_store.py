@@ -6,6 +6,7 @@ import pytest
 
 from praxia.core.errors import DataError, MismatchError, PraxiaError
 from praxia.core.types import EnvSpec, Start
+from praxia.results.folder import claims_results, read_folder, results_name
 from praxia.results.rows import Row, actions_digest, read_rows
 from praxia.results.store import Replay, ResultsStore, read_meta, read_replay
 
@@ -82,10 +83,37 @@ def test_rows_without_their_meta_are_not_resumed(tmp_path: Path):
 
 def test_damaged_files_are_named(tmp_path: Path):
     filled(tmp_path / "f.jsonl", STARTS).close()
-    (tmp_path / "f.actions" / f"{STARTS[0].key}.safetensors").write_bytes(b"torn")
+    (tmp_path / "f.jsonl.actions" / f"{STARTS[0].key}.safetensors").write_bytes(b"torn")
     with pytest.raises(DataError, match=STARTS[0].key):
         read_replay(tmp_path / "f.jsonl", STARTS[0].key)
     for damaged in ("{", "[]", "{}", '{"fingerprint": {"seed": 0}}'):
         (tmp_path / "f.jsonl.meta.json").write_text(damaged)
         with pytest.raises(DataError, match=r"f\.jsonl\.meta\.json"):
             read_meta(tmp_path / "f.jsonl")
+
+
+def test_files_that_differ_behind_a_dot_are_two_evaluations(tmp_path: Path):
+    """`with_suffix` would give both "model.actions", and each the other's episodes."""
+    outs = [tmp_path / name for name in ("model.v1", "model.v2", "model", "model.jsonl")]
+    for number, out in enumerate(outs):
+        store = ResultsStore(out)
+        store.begin(META, resume=False)
+        other = np.full((2, 1), float(number), np.float32)
+        store.append(row(STARTS[0]), Replay(EnvSpec("toy", "walk"), STARTS[0], other))
+        store.close()
+    assert [read_replay(out, STARTS[0].key).actions[0, 0] for out in outs] == [0, 1, 2, 3]
+    assert [claims_results(out) for out in outs] == [True] * 4
+    assert sorted(entry.name for entry in read_folder(tmp_path)[0]) == sorted(out.name for out in outs)
+    assert [results_name(out) for out in outs[:2]] == ["model.v1", "model.v2"]
+
+
+def test_episodes_of_files_from_before_are_still_found(tmp_path: Path):
+    out = tmp_path / "f.jsonl"
+    filled(out, STARTS[:1]).close()
+    (tmp_path / "f.jsonl.actions").rename(tmp_path / "f.actions")
+    np.testing.assert_array_equal(read_replay(out, STARTS[0].key).actions, replay(STARTS[0]).actions)
+    store = ResultsStore(out)
+    store.begin(META, resume=True)
+    store.append(row(STARTS[1]), replay(STARTS[1]))
+    store.close()
+    assert [read_replay(out, start.key).start for start in STARTS[:2]] == STARTS[:2]

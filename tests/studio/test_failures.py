@@ -63,7 +63,7 @@ def test_no_more_are_repeated_than_the_limit_and_tasks_share_it(tmp_path, repeat
 def test_a_repetition_that_went_otherwise_is_left_out_and_said(tmp_path, repeater):
     rows = judge(tmp_path / "a.jsonl", {"push": "ff"}, policy="runs/first")
     judge(tmp_path / "b.jsonl", {"push": "ss"}, policy="expert", sha256="expert")
-    (tmp_path / "a.actions" / f"{rows[0].start}.safetensors").unlink()
+    (tmp_path / "a.jsonl.actions" / f"{rows[0].start}.safetensors").unlink()
     (first,) = failures_in(tmp_path, repeater)
     assert [one.row.start for one in first.found] == [rows[1].start]
     (why,) = first.unfit

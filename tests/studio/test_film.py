@@ -112,7 +112,7 @@ def test_pairs_are_filmed_in_worker_processes_in_the_order_asked_for(tmp_path, r
 def test_a_pair_of_which_one_cannot_be_repeated_has_no_film_and_says_why(tmp_path, repeater):
     judge(tmp_path / "a.jsonl", {"push": "s"})
     (row,) = judge(tmp_path / "b.jsonl", {"push": "f"}, policy="other", sha256="0ther")
-    (tmp_path / "b.actions" / f"{row.start}.safetensors").unlink()
+    (tmp_path / "b.jsonl.actions" / f"{row.start}.safetensors").unlink()
     a, b = gather([tmp_path]).results
     (shown,) = film_pairs([(Episode(a, a.rows[0]), Episode(b, b.rows[0]))], repeater)
     assert shown.mp4 is None
@@ -147,7 +147,7 @@ def test_films_of_a_results_file_are_made_in_worker_processes(tmp_path, repeater
 
 def test_a_film_without_its_actions_says_so(tmp_path, repeater):
     (row,) = judge(tmp_path / "x.jsonl", {"push": "s"})
-    (tmp_path / "x.actions" / f"{row.start}.safetensors").unlink()
+    (tmp_path / "x.jsonl.actions" / f"{row.start}.safetensors").unlink()
     (shown,) = film_episodes(gather([tmp_path]).results[0], repeater)
     assert shown.mp4 is None
     assert row.start in shown.mismatches[0]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from praxia.cli.arguments import parse
 from praxia.cli.console import STDERR, print_summary
 from praxia.core.errors import DataError
 
@@ -49,10 +50,10 @@ class Report:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Fit a code, or compare them."""
-    options = tyro.cli(
+    options = parse(
         Annotated[Fit, tyro.conf.subcommand("fit")] | Annotated[Report, tyro.conf.subcommand("report")],
-        args=arguments,
-        prog="praxia codes",
+        arguments,
+        "praxia codes",
         description="Codes of actions for networks that predict tokens. Both take --help and --json.",
     )
     return _fit(options) if isinstance(options, Fit) else _report(options)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from praxia.cli.arguments import parse
 from praxia.cli.console import counting, print_summary
 
 __all__ = ["run"]
@@ -40,7 +41,7 @@ class Arguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Record, and return what `collect.runner.collect` returns."""
-    options = tyro.cli(Arguments, args=arguments, prog="praxia collect")
+    options = parse(Arguments, arguments, "praxia collect")
 
     from praxia.collect.plan import Collection
     from praxia.collect.runner import collect

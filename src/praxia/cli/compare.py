@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from praxia.cli.arguments import parse
 from praxia.cli.console import STDERR, command_line, counting
 from praxia.core.errors import PraxiaError
 from praxia.evaluate.machine import default_workers
@@ -42,17 +43,19 @@ class Arguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Compare, and return the verdict."""
-    options = tyro.cli(Arguments, args=arguments, prog="praxia compare")
+    options = parse(Arguments, arguments, "praxia compare")
 
+    from praxia.results.folder import claims_results, results_name
     from praxia.results.privilege import privilege_of
     from praxia.results.store import read_meta
     from praxia.studio.verdict_text import verdict_sentence, verdict_table
 
     names = options.a, options.b
-    if all(name.endswith(".jsonl") for name in names):
-        labels, files = (Path(options.a).stem, Path(options.b).stem), names
+    results = [name.endswith(".jsonl") or claims_results(Path(name)) for name in names]
+    if all(results):
+        labels, files = (results_name(Path(options.a)), results_name(Path(options.b))), names
         verdict = _of_files(options)
-    elif any(name.endswith(".jsonl") for name in names):
+    elif any(results):
         raise PraxiaError(f"expected two results files or two policies, got {options.a} and {options.b}")
     else:
         labels = _labels(*names)

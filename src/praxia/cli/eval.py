@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from praxia.cli.arguments import parse
 from praxia.cli.console import STDERR, command_line, counting
 from praxia.evaluate.machine import default_workers
 
@@ -44,7 +45,7 @@ class Arguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Judge, and return the summary with its fingerprint."""
-    options = tyro.cli(Arguments, args=arguments, prog="praxia eval")
+    options = parse(Arguments, arguments, "praxia eval")
 
     from praxia.envs import find_family
     from praxia.evaluate.benchmarks import find_benchmark

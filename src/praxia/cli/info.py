@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
+from praxia.cli.arguments import parse
 from praxia.cli.console import STDERR, counting, print_summary
 from praxia.core.errors import PraxiaError
 
@@ -30,7 +31,7 @@ class Arguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Describe a path, or list what there is."""
-    options = tyro.cli(Arguments, args=arguments, prog="praxia info")
+    options = parse(Arguments, arguments, "praxia info")
     if options.benchmarks:
         return _benchmarks(options.json)
     if options.tasks is not None:
@@ -90,7 +91,9 @@ def _describe(path: Path) -> dict[str, Any]:
         described = config.to_json()
         names = ("model", "embodiments", "window", "provenance")
         return {"kind": "policy", "path": str(path), "weights_sha256": digest, **{n: described[n] for n in names}}
-    if path.suffix == ".jsonl":
+    from praxia.results.folder import claims_results
+
+    if path.suffix == ".jsonl" or claims_results(path):
         return _results(path)
     raise PraxiaError(
         f"expected a data set, a policy, a training run or a results file (.jsonl), got {path}, which is "

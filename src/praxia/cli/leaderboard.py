@@ -6,6 +6,7 @@ from typing import Any
 
 import tyro
 
+from praxia.cli.arguments import parse
 from praxia.cli.console import STDERR
 
 __all__ = ["run"]
@@ -23,7 +24,7 @@ class Arguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Rank, and return the tables."""
-    options = tyro.cli(Arguments, args=arguments, prog="praxia leaderboard")
+    options = parse(Arguments, arguments, "praxia leaderboard")
 
     from praxia.results.leaderboard import leaderboard
     from praxia.studio.leaderboard_text import leaderboard_table

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from praxia.cli.arguments import parse
 from praxia.cli.console import STDERR
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Arguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Check, and return what `evaluate.preflight.run.preflight` returns."""
-    options = tyro.cli(Arguments, args=arguments, prog="praxia preflight")
+    options = parse(Arguments, arguments, "praxia preflight")
 
     from praxia.checkpoint.store import read_config
     from praxia.envs import find_family

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-import tyro
-
+from praxia.cli.arguments import parse
 from praxia.core.registry import lookup, names
 from praxia.recipes import RECIPES
 
@@ -23,7 +22,7 @@ class Arguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """List the recipes."""
-    options = tyro.cli(Arguments, args=arguments, prog="praxia recipes")
+    options = parse(Arguments, arguments, "praxia recipes")
     if options.pairs:
         return _pairs(options.json)
     found = {}

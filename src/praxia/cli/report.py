@@ -6,6 +6,7 @@ from typing import Any
 
 import tyro
 
+from praxia.cli.arguments import parse
 from praxia.cli.console import STDERR
 
 __all__ = ["run"]
@@ -24,7 +25,7 @@ class Arguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Write the page and return where."""
-    options = tyro.cli(Arguments, args=arguments, prog="praxia report")
+    options = parse(Arguments, arguments, "praxia report")
 
     from praxia.studio.report import report
 

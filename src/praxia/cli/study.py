@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from praxia.cli.arguments import parse
 from praxia.cli.console import print_summary, stages
 from praxia.core.errors import PraxiaError
 from praxia.core.registry import lookup
@@ -38,7 +39,7 @@ class Arguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Run the study and return its result."""
-    options = tyro.cli(Arguments, args=arguments, prog="praxia study")
+    options = parse(Arguments, arguments, "praxia study")
     study = lookup("studies", STUDIES, options.name, kind="study", listing="praxia study --help")
     own = {name: getattr(options, name) for name in ("arena", "seeds") if getattr(options, name) is not None}
     if strange := own.keys() - signature(study).parameters.keys():

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from praxia.cli.arguments import parse
 from praxia.cli.console import command_line, counting, print_summary
 from praxia.core.registry import lookup
 from praxia.recipes import RECIPES
@@ -49,7 +50,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         json: bool = False
         """Print one JSON object on stdout."""
 
-    options = tyro.cli(Arguments, args=rest, prog=f"praxia train {name}")
+    options = parse(Arguments, rest, f"praxia train {name}")
     steps = options.recipe.train.steps
     with counting(name) as count:
 

@@ -35,7 +35,8 @@ def named_otherwise(what: str, mine: Sequence[str], theirs: Sequence[str]) -> Di
         return None
     reordered = sorted(mine) == sorted(theirs)
     order = ", the same names in another order" if reordered else ""
-    return Difference(f"dim {at} of {what} is {mine[at]!r} in the first and {theirs[at]!r} in the second{order}", reordered)
+    said = f"dim {at} of {what} is {mine[at]!r} in the first and {theirs[at]!r} in the second"
+    return Difference(said + order, reordered)
 
 
 def order_of(names: Sequence[str], wanted: Sequence[str]) -> tuple[int, ...] | None:

@@ -8,9 +8,9 @@ from typing import Any, Literal
 from praxia.core.errors import DataError, PraxiaError
 from praxia.results.privilege import privilege_of
 from praxia.results.rows import Row, begins_with_row, read_rows
-from praxia.results.store import read_meta
+from praxia.results.store import META, read_meta
 
-__all__ = ["Entry", "read_folder"]
+__all__ = ["Entry", "claims_results", "read_folder", "results_name"]
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,9 @@ def read_folder(folder: Path) -> tuple[list[Entry], dict[str, str]]:
     if not folder.is_dir():
         raise PraxiaError(f"expected a folder of results files (X.jsonl), got {folder}, which is none")
     entries, unreadable = list[Entry](), dict[str, str]()
-    for path in sorted(folder.rglob("*.jsonl")):
-        if not _claims_results(path):
+    described = (path.with_name(path.name.removesuffix(META)) for path in folder.rglob(f"*{META}"))
+    for path in sorted({*folder.rglob("*.jsonl"), *described}):
+        if not claims_results(path):
             continue
         name = path.relative_to(folder).as_posix()
         try:
@@ -62,6 +63,16 @@ def _read(name: str, path: Path) -> Entry:
     return Entry(name, rows, meta)
 
 
-def _claims_results(path: Path) -> bool:
-    """Whether it has a description beside it, or begins with a row of whatever version; logs of training do not."""
-    return path.with_name(f"{path.name}.meta.json").is_file() or begins_with_row(path)
+def claims_results(path: Path) -> bool:
+    """Whether a file has a description beside it, or is called .jsonl and begins with a row; logs of training do not.
+
+    Rows of whatever version count, so that one that cannot be read is not passed over.
+    """
+    if not path.is_file():
+        return False
+    return path.with_name(f"{path.name}{META}").is_file() or (path.suffix == ".jsonl" and begins_with_row(path))
+
+
+def results_name(path: Path) -> str:
+    """What a results file is called for people: "model.v1.jsonl" is model.v1, and so is "model.v1"."""
+    return path.name.removesuffix(".jsonl")

@@ -1,7 +1,8 @@
 """One evaluation on disk, and how to film any of its episodes again.
 
-`F.jsonl` holds the rows, `F.jsonl.meta.json` what produced them, and `F.actions/<start>.safetensors` what each
-episode executed, with its environment and start: enough to replay it exactly.
+`F.jsonl` holds the rows, `F.jsonl.meta.json` what produced them, and `F.jsonl.actions/<start>.safetensors` what each
+episode executed, with its environment and start: enough to replay it exactly. Names are put behind the file's whole
+name: "model.v1" and "model.v2" are two evaluations. Older versions wrote `F.actions`, which is still read.
 """
 
 import json
@@ -22,7 +23,10 @@ from praxia.core.types import EnvSpec, Start
 from praxia.results.differences import differences
 from praxia.results.rows import Row, RowWriter, read_rows, recover_rows, write_rows
 
-__all__ = ["Replay", "ResultsStore", "read_meta", "read_replay"]
+__all__ = ["META", "Replay", "ResultsStore", "read_meta", "read_replay"]
+
+# What is put behind the name of a results file for what produced its rows.
+META = ".meta.json"
 
 # A commit changes these without changing what is computed: the hash of the source is compared instead.
 _NOT_COMPARED = ("revision", "dirty")
@@ -59,8 +63,8 @@ class ResultsStore:
             MismatchError: the earlier run was another evaluation. Names what differs.
         """
         self.check(meta, resume)
+        _actions_folder(self._out).mkdir(parents=True, exist_ok=True)
         if not _meta_path(self._out).exists():
-            _actions_folder(self._out).mkdir(parents=True, exist_ok=True)
             self._write_meta(meta)
         elif (old := read_meta(self._out)).get("planned", 0) < meta.get("planned", 0):
             self._write_meta({**old, "planned": meta["planned"]})
@@ -144,6 +148,8 @@ def read_replay(out: Path, start: str) -> Replay:
         DataError: its actions are not there or damaged.
     """
     path = _actions_path(out, start)
+    if not path.is_file() and (older := out.with_suffix(".actions") / path.name).is_file():
+        path = older
     try:
         with safe_open(path, framework="numpy") as file:
             about, actions = file.metadata(), file.get_tensor("actions")
@@ -154,11 +160,11 @@ def read_replay(out: Path, start: str) -> Replay:
 
 
 def _meta_path(out: Path) -> Path:
-    return out.with_name(f"{out.name}.meta.json")
+    return out.with_name(f"{out.name}{META}")
 
 
 def _actions_folder(out: Path) -> Path:
-    return out.with_suffix(".actions")
+    return out.with_name(f"{out.name}.actions")
 
 
 def _actions_path(out: Path, start: str) -> Path:

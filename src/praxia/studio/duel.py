@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from praxia.core.errors import DataError, MismatchError
+from praxia.results.folder import results_name
 from praxia.results.pairs import Pair, pair_files
 from praxia.results.verdict import judge
 from praxia.studio.comparison import Comparison
@@ -64,6 +65,6 @@ def _told_apart(a: Evaluation, b: Evaluation) -> tuple[Evaluation, Evaluation]:
     if a.label != b.label:
         return a, b
     return (
-        replace(a, label=f"{a.label} ({a.source.path.stem})"),
-        replace(b, label=f"{b.label} ({b.source.path.stem})"),
+        replace(a, label=f"{a.label} ({results_name(a.source.path)})"),
+        replace(b, label=f"{b.label} ({results_name(b.source.path)})"),
     )

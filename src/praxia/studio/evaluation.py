@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from praxia.results.folder import results_name
 from praxia.results.privilege import privilege_of
 from praxia.results.rows import Row
 from praxia.results.summary import summarise, summarise_as
@@ -80,7 +81,7 @@ class Evaluation:
     @property
     def place(self) -> int:
         """0 or 1: whether its policy was named first or second in `praxia compare`."""
-        return 1 if self.source.path.stem in _policies_in(self.command)[1:] else 0
+        return 1 if results_name(self.source.path) in _policies_in(self.command)[1:] else 0
 
     @property
     def privilege(self) -> str | None:
@@ -110,7 +111,7 @@ def named(file: ResultsFile, runs: Sequence[TrainingRun]) -> Evaluation:
     run = next((run for run in runs if run.made(fingerprint["policy_sha256"])), None)
     typed = _policies_in(file.meta["command"])
     # A comparison leaves two files, each called by its policy.
-    policy = run.name if run else typed[0] if len(typed) == 1 else file.path.stem
+    policy = run.name if run else typed[0] if len(typed) == 1 else results_name(file.path)
     kind = fingerprint["control"] or (_kind_of_run(run, runs) if run else _kind_of_name(policy))
     one = Evaluation(file, policy, kind, kind or policy)
     return one if one.ensemble is None else replace(one, label=f"{one.label} (ensemble {one.ensemble:g})")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from praxia.results.anytime import ALPHA
-from praxia.results.folder import Entry
+from praxia.results.folder import Entry, results_name
 from praxia.results.leaderboard import ranking
 from praxia.studio.comparison import Comparison
 from praxia.studio.figures import interval, percent, points
@@ -27,7 +27,7 @@ def standings(comparison: Comparison) -> Markup | None:
     if len(candidates) < 3:
         return None
     labels = [one.label for one in candidates]
-    names = [one.source.path.stem if labels.count(one.label) > 1 else one.label for one in candidates]
+    names = [results_name(one.source.path) if labels.count(one.label) > 1 else one.label for one in candidates]
     table = ranking([Entry(name, one.rows, one.source.meta) for name, one in zip(names, candidates, strict=True)])
     ranked = [one["file"] for one in table["entries"] if one["rank"] is not None]
     return tag(

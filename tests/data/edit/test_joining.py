@@ -88,7 +88,7 @@ def test_a_reordered_data_set_means_the_same_and_can_be_mixed(tmp_path, written)
         lambda: survey([(Dataset(one), range(3)) for one in (a, b)]),
         lambda: merge([a, b], tmp_path / "merged"),
     ):
-        with pytest.raises(MismatchError, match="'pan'.*'grip'") as caught:
+        with pytest.raises(MismatchError, match=r"'pan'.*'grip'") as caught:
             refuses()
         assert said in str(caught.value)
     reorder(b, a, tmp_path / "out")
@@ -183,7 +183,7 @@ def test_the_message_of_a_missing_vector_holds_the_command_that_makes_it(tmp_pat
 
 def test_trimming_by_a_state_that_is_called_otherwise_names_the_way(tmp_path, written):
     written(tmp_path / "set", state="state")
-    with pytest.raises(DataError, match="--feature state=observation.state"):
+    with pytest.raises(DataError, match=r"--feature state=observation\.state"):
         trim(tmp_path / "set", tmp_path / "out")
     with pytest.raises(UnknownName, match="nearest: state"):
         trim(tmp_path / "set", tmp_path / "out", features=("stat",))

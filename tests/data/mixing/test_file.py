@@ -100,3 +100,27 @@ def test_what_a_file_cannot_say_is_refused_naming_the_place(write, value, kind, 
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(DataError, match="expected a mixture file"):
         find_mix(str(tmp_path / "none.json"))
+
+
+def test_a_folder_with_a_comma_or_called_json_is_one_data_set(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("a,b", "c", "set.json"):
+        (tmp_path / name).mkdir()
+    assert find_mix("a,b") == Mix.of(["a,b"])
+    assert find_mix("c,a,b") == Mix.of(["c", "a,b"])
+    assert find_mix("set.json") == Mix.of(["set.json"])
+    assert find_mix("c,~/d") == Mix.of(["c", str(tmp_path / "home/d")])
+    for text in ("c,", ",", "c,,d", ""):
+        with pytest.raises(PraxiaError, match="commas between"):
+            find_mix(text)
+
+
+def test_a_file_may_name_a_folder_from_home(write, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert read_mix(write({"parts": [{"data": "~/set"}]})).parts[0].data == "/home/somebody/set"
+
+
+def test_a_key_that_is_there_twice_is_refused(write):
+    with pytest.raises(DataError, match="'front' once"):
+        read_mix(write('{"parts": [{"data": "a", "cameras": {"front": "top", "front": "left"}}]}'))

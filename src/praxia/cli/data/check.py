@@ -5,6 +5,7 @@ from typing import Any
 
 import tyro
 
+from praxia.cli.arguments import parse
 from praxia.cli.console import STDERR, print_summary, stages
 from praxia.core.errors import Refused
 
@@ -34,7 +35,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     Raises:
         Refused: something is wrong with it; what was found travels with the error.
     """
-    options = tyro.cli(Arguments, args=arguments, prog="praxia data check")
+    options = parse(Arguments, arguments, "praxia data check")
 
     from praxia.data.check.verdict import check
 

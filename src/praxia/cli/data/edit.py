@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from praxia.cli.arguments import parse
 from praxia.cli.console import print_summary
 from praxia.core.errors import PraxiaError, UnknownName
 
@@ -133,7 +134,8 @@ def _split(options: Split) -> dict[str, Any]:
         fractions = [float(part) for part in _items(options.fractions)]
     except ValueError as error:
         raise PraxiaError(f"expected --fractions like 0.9,0.1, got {' '.join(options.fractions)}") from error
-    outs = _items(options.out)
+    # Folders that are as many as the parts keep the commas in their names.
+    outs = options.out if len(options.out) == len(options.episodes or fractions) else _items(options.out)
     return split(options.root, outs, episodes=options.episodes, fractions=fractions, dry_run=options.dry_run)
 
 
@@ -209,7 +211,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     if name not in OPERATIONS:
         raise UnknownName("operation of edit", name, OPERATIONS, "praxia data edit --help")
     kind, operate, _ = OPERATIONS[name]
-    done = operate(tyro.cli(kind, args=rest, prog=f"praxia data edit {name}"))
+    done = operate(parse(kind, rest, f"praxia data edit {name}"))
     print_summary(done)
     return done
 
@@ -224,4 +226,7 @@ def _pairs(option: str, values: tuple[str, ...]) -> dict[str, str]:
     for value, (old, _, new) in zip(values, pairs, strict=True):
         if not old or not new:
             raise PraxiaError(f"expected {option} old=new, got {value!r}")
+    olds = [old for old, _, _ in pairs]
+    if twice := next((old for old in olds if olds.count(old) > 1), None):
+        raise PraxiaError(f"expected {option} {twice}=... once, got {' and '.join(values)}")
     return {old: new for old, _, new in pairs}

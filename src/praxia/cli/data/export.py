@@ -6,6 +6,7 @@ from typing import Any
 
 import tyro
 
+from praxia.cli.arguments import parse
 from praxia.cli.console import counting, print_summary
 
 __all__ = ["run"]
@@ -27,7 +28,7 @@ class Arguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Export, and return what `exchange.exporting.export` returns, with the path."""
-    options = tyro.cli(Arguments, args=arguments, prog="praxia data export")
+    options = parse(Arguments, arguments, "praxia data export")
 
     from praxia.data.exchange.exporting import export
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import tyro
 
+from praxia.cli.arguments import parse
 from praxia.cli.console import print_summary, stages
 
 __all__ = ["run"]
@@ -46,7 +47,7 @@ class Arguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Import, and return what `exchange.importing.import_dataset` returns, with the path."""
-    options = tyro.cli(Arguments, args=arguments, prog="praxia data import")
+    options = parse(Arguments, arguments, "praxia data import")
 
     from praxia.data.exchange.importing import import_dataset, open_source
     from praxia.data.exchange.source import Choice

@@ -5,6 +5,7 @@ from typing import Any
 
 import tyro
 
+from praxia.cli.arguments import parse
 from praxia.cli.console import counting, print_summary
 
 __all__ = ["run"]
@@ -22,7 +23,7 @@ class Arguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Describe a data set, and return what `data.summary.info` returns."""
-    options = tyro.cli(Arguments, args=arguments, prog="praxia data info")
+    options = parse(Arguments, arguments, "praxia data info")
 
     from praxia.data.summary import info
 

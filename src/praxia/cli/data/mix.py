@@ -6,6 +6,7 @@ from typing import Any
 
 import tyro
 
+from praxia.cli.arguments import parse
 from praxia.cli.console import STDERR, print_summary
 from praxia.core.errors import PraxiaError
 
@@ -48,7 +49,7 @@ class Arguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Preview a mixture, and return what `data.mixing.preview.preview` returns."""
-    options = tyro.cli(Arguments, args=arguments, prog="praxia data mix", description=f"{Arguments.__doc__}\n\n{FILE}")
+    options = parse(Arguments, arguments, "praxia data mix", description=f"{Arguments.__doc__}\n\n{FILE}")
 
     from praxia.core.errors import expect_positive
     from praxia.data.mixing.file import find_mix

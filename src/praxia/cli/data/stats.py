@@ -8,6 +8,7 @@ import tyro
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from praxia.cli.arguments import parse
 from praxia.cli.console import STDERR
 from praxia.core.errors import PraxiaError
 
@@ -42,7 +43,7 @@ class Arguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Count, print tables and warnings, and return what `data.survey.survey` returns."""
-    options = tyro.cli(Arguments, args=arguments, prog="praxia data stats")
+    options = parse(Arguments, arguments, "praxia data stats")
     if not options.roots:
         raise PraxiaError("expected the folder of a data set, got none; see `praxia data stats --help`")
 

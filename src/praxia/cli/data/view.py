@@ -6,6 +6,7 @@ from typing import Any
 
 import tyro
 
+from praxia.cli.arguments import parse
 from praxia.cli.console import STDERR, counting
 
 __all__ = ["run"]
@@ -31,7 +32,7 @@ class Arguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Write the page, and say where it is and what is on it."""
-    options = tyro.cli(Arguments, args=arguments, prog="praxia data view")
+    options = parse(Arguments, arguments, "praxia data view")
 
     from praxia.data.dataset import Dataset
     from praxia.data.episode_numbers import chosen

@@ -99,7 +99,7 @@ def open_diffusion_policy(source: Path, choice: Choice) -> ReplayBuffer:
         same_length({name: arrays[name].shape[0] for name in used} | {"episode_ends": _last(ends, source)}, str(source))
         sizes = {name.removeprefix("data/"): arrays[name].shape[1:] for name in used}
     body = _body(names, sizes, state, cameras, choice, source)
-    task = choice.task or source.resolve().name.partition(".")[0]
+    task = choice.task or source.resolve().name.removesuffix(".zip").removesuffix(".zarr")
     rules = {
         "fps": None if choice.fps is not None else f"{body.control_hz:g} Hz, PushT's",
         "task": None if choice.task else f"{task}, the source's name",

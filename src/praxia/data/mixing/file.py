@@ -9,11 +9,13 @@ Folders are relative to the file. All keys but "parts" and "data" may be left ou
 
 import json
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
-from praxia.core.errors import DataError, UnknownName
+from praxia.core.errors import DataError, PraxiaError, UnknownName
+from praxia.core.paths import from_home, named_paths
 from praxia.core.types import Field, Kind
 from praxia.data.mixing.mix import Mix, Part
 from praxia.data.mixing.view import Fields, View
@@ -29,9 +31,15 @@ FIELD_KEYS = ("name", "size", "kind", "unit", "frame", "low", "high")
 def find_mix(data: str) -> Mix:
     """What `--data` names: a mixture file, or data sets' folders with commas between them.
 
-    Raises as `read_mix` does.
+    Raises:
+        PraxiaError: no name before or after a comma. And as `read_mix`.
     """
-    return read_mix(Path(data)) if data.endswith(".json") else Mix.of(data.split(","))
+    if data.endswith(".json") and not Path(data).is_dir():
+        return read_mix(Path(data))
+    folders = named_paths(data)
+    if "" in folders:
+        raise PraxiaError(f"expected a mixture file (.json), or folders with commas between them, got {data!r}")
+    return Mix.of([from_home(folder) for folder in folders])
 
 
 def read_mix(path: Path) -> Mix:
@@ -43,9 +51,11 @@ def read_mix(path: Path) -> Mix:
         PraxiaError: as `Mix`.
     """
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(path.read_bytes(), object_pairs_hook=partial(_once, str(path)))
     except FileNotFoundError:
         raise DataError(f"expected a mixture file at {path}, got nothing; see `{HELP}`") from None
+    except DataError:
+        raise
     except (OSError, ValueError) as error:
         raise DataError(f"{path} is no JSON: {error}") from None
     whole = _table(value, str(path), KEYS)
@@ -80,7 +90,7 @@ def _part(value: Any, where: str, folder: Path) -> Part:
         action=_fields(fields.get("action", {}), f"{where}.fields.action"),
     )
     return Part(
-        data=data if "://" in data else str(folder / data),
+        data=data if "://" in data else str(folder / from_home(data)),
         view=view,
         weight=_number(table.get("weight"), f"{where}.weight"),
         tasks=_items(table.get("tasks"), str, f"{where}.tasks"),
@@ -112,6 +122,15 @@ def _field(value: Any, where: str) -> Field:
             raise _other(f"{where}.{key}", "a number or null", table[key])
     bounds = {key: float(table[key]) for key in ("low", "high") if table.get(key) is not None}
     return Field(**{"unit": "", **table, **bounds})
+
+
+def _once(where: str, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; of a key that is there twice the last alone would count."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise DataError(f"{where}: expected {max(keys, key=keys.count)!r} once in an object, got it twice")
+    return found
 
 
 def _table(value: Any, where: str, keys: Collection[str] | None = None) -> Mapping[str, Any]:

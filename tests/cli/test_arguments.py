@@ -1,0 +1,85 @@
+"""Options that are given twice: all of them count, or the second is refused."""
+
+from dataclasses import fields
+
+import pytest
+
+from praxia.cli.arguments import parse
+from praxia.cli.data.edit import Delete, Join, Rename, Split
+from praxia.cli.data.edit import run as edit
+from praxia.cli.main import VERBS, main
+from praxia.core.errors import PraxiaError
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "SET --feature a=b --feature c=d --out NEW",
+        "SET --feature=a=b --out NEW --feature c=d",
+        "--feature a=b --out NEW --feature=c=d -- SET",
+        "SET --out=NEW --feature a=b c=d",
+    ],
+)
+def test_every_word_of_a_list_counts(words):
+    found = parse(Rename, words.split(), "praxia")
+    assert (found.root, found.out, found.feature) == ("SET", "NEW", ("a=b", "c=d"))
+
+
+def test_a_list_of_words_with_one_letter_options_before_it_stays_as_it_is():
+    found = parse(Split, ["SET", "--out", "A", "B", "--episodes", "0-3", "--episodes", "4,6-7", "--dry-run"], "praxia")
+    assert (found.out, found.episodes, found.dry_run) == (("A", "B"), ("0-3", "4,6-7"), True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--episodes 1 --episodes 3", "--episodes once, got --episodes 1 and --episodes 3"),
+        ("--episodes=1 --out X --episodes 1", "--episodes once"),
+        ("--episodes 1 --out X --out=Y", "--out once"),
+        ("--episodes 1 --dry-run --dry_run", "--dry-run once"),
+        ("--episodes 1 --dry-run --no-dry-run", "--dry-run once"),
+    ],
+)
+def test_a_second_value_is_refused_in_one_line(words, said):
+    with pytest.raises(PraxiaError, match=said) as caught:
+        parse(Delete, ["SET", *words.split()], "praxia")
+    assert "\n" not in str(caught.value)
+
+
+TWICE = {
+    "collect": "pusht --tasks a --tasks b",
+    "data": "mix SET --steps 1 --steps 2",
+    "train": "flow-pusht --data A --out X --data B",
+    "preflight": "P --benchmark A --benchmark B",
+    "eval": "P --benchmark A --out X --episodes 1 --episodes 2",
+    "compare": "A B --benchmark X --benchmark Y",
+    "leaderboard": "F --out A --out B",
+    "report": "F --out A --out B",
+    "info": "F --json --json",
+    "codes": "fit F --horizon 1 --horizon 2",
+    "recipes": "--json --json",
+    "study": "demo --out A --out B",
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_refuses_a_second_value(verb, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([verb, *TWICE[verb].split()])
+    assert caught.value.code == 2
+    assert " once, got --" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["check", "view", "info", "stats", "import", "export", "edit"])
+def test_every_verb_of_data_refuses_a_second_value(verb, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["data", verb, *(["trim"] if verb == "edit" else []), "A", "B", "--json", "--json"])
+    assert caught.value.code == 2
+    assert "--json once" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("operation", "kind"), [("rename", Rename), ("join", Join)])
+def test_a_name_that_is_told_twice_is_refused(operation, kind):
+    assert "feature" in {one.name for one in fields(kind)}
+    with pytest.raises(PraxiaError, match=r"a=\.\.\. once, got a=b and a=c"):
+        edit([operation, "SET", "--out", "NEW", "--feature", "a=b", "a=c"])
