@@ -149,3 +149,21 @@ def test_what_must_be_said(aloha, bring, tmp_path):
         bring("aloha", aloha, tmp_path / "set", cameras=("frnot",))
     with pytest.raises(PraxiaError, match="--mask names a filter key of robomimic"):
         bring("aloha", aloha, tmp_path / "set", mask="valid")
+
+
+def test_what_is_left_out_of_any_file_and_files_that_are_no_episodes_are_named(make_aloha, bring, tmp_path):
+    folder = make_aloha(tmp_path / "lid", episodes=(0, 1))
+    with h5py.File(folder / "episode_1.hdf5", "r+") as file:
+        file["observations/images_depth/front"] = np.zeros((3, 2, 2), np.uint16)
+        file["observations/images/top"] = file["observations/images/front"][()]
+    for name in ("episode_2 (copy).hdf5", "test.HDF5", "later.h5", "notes.txt"):
+        shutil.copy(folder / "episode_0.hdf5", folder / name)
+    said = bring("aloha", folder, tmp_path / "set")
+    assert said["episodes"] == 2
+    arrays = ["qvel", "effort", "images/top", "images_depth/front"]
+    assert said["left_out"] == [
+        *(f"observations/{one}" for one in arrays),
+        "episode_2 (copy).hdf5",
+        "later.h5",
+        "test.HDF5",
+    ]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import zarr
 from exchange_testing import EPISODES, length, whole
+from zarr.storage import LocalStore, ZipStore
 
 from praxia.core.errors import DataError, PraxiaError, UnknownName
 from praxia.data.dataset import Dataset
@@ -57,6 +58,15 @@ def change(source, name, **to):
 
 
 def lose_a_chunk(source):
+    """Of a buffer whose writer stores chunks of zeros: those of its actions are there."""
+    change(source, "action", compressor=None)
+    for chunk in ("0.0", "1.0"):
+        (source / "data/action" / chunk).write_bytes(bytes(16 * 2 * 4))
+    (source / "data/state/1.0").unlink()
+
+
+def lose_what_nothing_fills(source):
+    change(source, "state", fill_value=None)
     (source / "data/state/1.0").unlink()
 
 
@@ -98,7 +108,8 @@ def dim_pictures(source):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lose_a_chunk, r"data/state has 1 of 2 chunks"),
+        (lose_a_chunk, r"data/state has 1 of 2 chunks, and data/action stores chunks of nothing but its fill value"),
+        (lose_what_nothing_fills, r"data/state has 1 of 2 chunks, and it has no fill value"),
         (damage_a_chunk, r"data/state/0.0 is truncated: expected \d+ bytes, got 40"),
         (shrink, r"expected arrays of one length.*state 25, .*action 20, episode_ends 25"),
         (unordered, r"expected rising whole numbers in meta/episode_ends, got \[3, 2"),
@@ -125,3 +136,48 @@ def test_what_is_no_buffer(bring, tmp_path):
     }.items():
         with pytest.raises(DataError, match=message):
             bring("diffusion-policy", tmp_path / name, tmp_path / "set")
+
+
+@pytest.mark.parametrize(("format", "shards"), [(2, False), (3, False), (3, True)])
+@pytest.mark.parametrize("zipped", [False, True])
+def test_chunks_of_the_fill_value_need_not_be_stored(bring, tmp_path, format, shards, zipped):
+    """zarr's own writer leaves them out: still actions, a black picture, a state that is 5 for a while."""
+    where = tmp_path / ("set.zarr.zip" if zipped else "set.zarr")
+    n, draw = 24, np.random.default_rng(0)
+    arrays = {"action": draw.normal(size=(n, 2)), "state": draw.normal(size=(n, 3))}
+    arrays["camera"] = draw.integers(0, 256, (n, 16, 16, 3)).astype(np.uint8)
+    arrays["action"][4:16], arrays["state"][8:12], arrays["camera"][20:] = 0, 5, 0
+    with ZipStore(where, mode="w") if zipped else LocalStore(where) as store:
+        root = zarr.open_group(store, mode="w", zarr_format=format)
+        for name, rows in arrays.items():
+            layout = {"chunks": (4, *rows.shape[1:]), "fill_value": 5 if name == "state" else 0}
+            layout |= {"shards": (8, *rows.shape[1:])} if shards else {}
+            root.create_array(f"data/{name}", shape=rows.shape, dtype=rows.dtype, **layout)[:] = rows
+        root.create_array("meta/episode_ends", data=np.array([10, n]))
+    said = bring("diffusion-policy", where, tmp_path / "set", fps=10.0)
+    unstored = {"action": 1 if shards else 3, "camera": 0 if shards else 1, "state": 0 if shards else 1}
+    assert {name: said["assumed"].get(f"data/{name}") for name in arrays} == {
+        name: f"its fill value in {count} chunks that are not stored" if count else None
+        for name, count in unstored.items()
+    }
+    dataset = Dataset(tmp_path / "set")
+    for feature, name in (("action", "action"), ("observation.state", "state")):
+        np.testing.assert_array_equal(dataset.column(feature), arrays[name].astype(np.float32))
+    assert dataset.decode("camera", np.array([21])).max() < 16
+
+
+def test_a_float_picture_may_be_black(make_pusht, bring, tmp_path):
+    source = make_pusht(tmp_path / "set.zarr", episodes=range(2))
+    pictures = zarr.open_group(source, mode="r+")["data/img"]
+    pictures[:] = 0
+    assert bring("diffusion-policy", source, tmp_path / "set")["episodes"] == 2
+
+
+def test_everything_that_is_not_imported_is_named(make_pusht, bring, tmp_path):
+    source = make_pusht(tmp_path / "set.v2.zarr", episodes=range(2))
+    root = zarr.open_group(source, mode="r+")
+    root.create_array("meta/operator", data=np.zeros(2))
+    root.create_array("extra", data=np.zeros(2))
+    said = bring("diffusion-policy", source, tmp_path / "set")
+    assert sorted(said["left_out"]) == ["data/keypoint", "extra", "meta/operator"]
+    assert said["assumed"]["task"] == "set.v2, the source's name"

@@ -5,6 +5,8 @@ from exchange_testing import EPISODES, INSTRUCTION, LOW, length, values, whole
 
 from praxia.core.errors import DataError, PraxiaError, UnknownName
 from praxia.data.dataset import Dataset
+from praxia.data.exchange.robomimic import open_robomimic
+from praxia.data.exchange.source import Choice
 
 STATE = ("robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos")
 
@@ -92,3 +94,76 @@ def test_what_is_missing_is_named(make_robomimic, bring, tmp_path):
         file["data/demo_0"].attrs["num_samples"] = 99
     with pytest.raises(DataError, match=r"/data/demo_0: expected arrays of one length.*num_samples 99"):
         bring("robomimic", source, tmp_path / "set", state=("robot0_eef_pos",))
+
+
+OSC = {"type": "OSC_POSE", "output_max": [0.05] * 6, "gripper": {"type": "GRIP"}}
+BASE = {"type": "JOINT_VELOCITY", "vel_limits": [-1, 1], "interpolation": None}
+
+
+def composite(**parts):
+    return {"type": "BASIC", "body_parts": parts}
+
+
+@pytest.mark.parametrize(
+    ("controllers", "kind", "assumed"),
+    [
+        ({**OSC, "control_delta": True}, "delta", None),
+        ({**OSC, "control_delta": False}, "position", None),
+        ({**OSC, "input_type": "delta"}, "delta", None),
+        ([{**OSC, "control_delta": True}, {**OSC, "control_delta": True}], "delta", None),
+        (composite(right={**OSC, "input_type": "delta"}), "delta", None),
+        (composite(right={**OSC, "input_type": "absolute"}), "position", None),
+        (
+            composite(arms={"right": {**OSC, "input_type": "delta"}, "left": {**OSC, "input_type": "delta"}}),
+            "delta",
+            None,
+        ),
+        (composite(right={**OSC, "input_type": "delta"}, base=BASE), "delta", "all of it delta, of delta and velocity"),
+        (
+            composite(right={**OSC, "input_type": "delta"}, left={**OSC, "input_type": "absolute"}),
+            "position",
+            "all of it position, of delta and position",
+        ),
+        (composite(right={"type": "JOINT_VELOCITY", "input_max": 1}), "velocity", None),
+        (composite(right={"type": "JOINT_TORQUE"}), "torque", None),
+        (composite(right=None), "position", None),
+        ({"type": "BASIC", "body_parts": None}, "position", None),
+        (None, "position", None),
+    ],
+)
+def test_what_actions_are_is_what_robosuites_controllers_say(make_robomimic, tmp_path, controllers, kind, assumed):
+    env_args = {"env_name": "Lift", "type": 1, "env_kwargs": {"control_freq": 20, "controller_configs": controllers}}
+    path = make_robomimic(tmp_path / "set.hdf5", episodes=range(1), env_args=env_args, cameras=())
+    source = open_robomimic(path, Choice(instruction=INSTRUCTION))
+    (action,) = source.body.action
+    assert (action.kind, action.low) == (kind, None if kind == "position" else -1.0)
+    assert source.plan["assumed"].get("action") == assumed
+
+
+@pytest.mark.parametrize(
+    "env_args", [None, {}, {"env_name": "real", "type": 4, "env_kwargs": None}, {"env_kwargs": [1]}, {"env_name": None}]
+)
+def test_a_file_that_says_nothing_of_its_environment_needs_a_rate_and_no_more(
+    make_robomimic, bring, tmp_path, env_args
+):
+    path = make_robomimic(tmp_path / "set.hdf5", episodes=range(2), env_args=env_args, cameras=())
+    with pytest.raises(PraxiaError, match="--fps"):
+        bring("robomimic", path, tmp_path / "set")
+    said = bring("robomimic", path, tmp_path / "set", fps=20.0)
+    assert said["assumed"]["success"], "no robosuite said what its rewards mean"
+
+
+def test_demos_come_by_the_numbers_in_their_names_and_what_is_none_is_named(make_robomimic, bring, spells, tmp_path):
+    path = make_robomimic(tmp_path / "set.hdf5", episodes=(0, 1, 2))
+    with h5py.File(path, "r+") as file:
+        file.move("data/demo_0", "data/episode_10")
+        file.move("data/demo_1", "data/episode_9")
+        file["data/notes/by"] = 1.0
+        file["data/demo_2/obs/late"] = np.zeros(3)
+        file["data/demo_2/tactile"] = np.zeros(3)
+    said = bring("robomimic", path, tmp_path / "set")
+    dataset = Dataset(tmp_path / "set")
+    assert [one["provenance"]["episode"] for one in dataset.records] == ["demo_2", "episode_9", "episode_10"]
+    spells(dataset, {"front": "front", "wrist": "wrist"}, episodes=(2, 1, 0))
+    assert said["assumed"]["order"] == "as the demos' names rise"
+    assert {"data/notes", "obs/late", "tactile"} < set(said["left_out"])

@@ -26,7 +26,7 @@ from PIL import Image, UnidentifiedImageError
 
 from praxia.core.errors import DataError, PraxiaError
 from praxia.core.types import Camera, Embodiment, Field, Kind
-from praxia.data.exchange.hdf5 import Node, find, numbers, opened
+from praxia.data.exchange.hdf5 import Node, array_names, find, numbers, opened
 from praxia.data.exchange.source import Choice, Steps, chosen, fingerprint, rate, same_length
 
 __all__ = ["CONTROL_HZ", "Aloha", "open_aloha"]
@@ -83,10 +83,10 @@ def open_aloha(source: Path, choice: Choice) -> Aloha:
         cameras = chosen("camera", choice.cameras, coloured, str(files[0]))
         arrays = [key for key in ARRAYS if key in file["observations"]]
         state = chosen("state", choice.state or ("qpos",), arrays, str(files[0]))
-        left_out = [f"observations/{key}" for key in arrays if key not in state]
-        left_out += [f"{IMAGES}/{camera}" for camera in there if camera not in cameras]
         compressed = any(file[f"{IMAGES}/{camera}"].ndim != 4 for camera in cameras)
     sizes = _sizes(files[0], state, cameras)
+    used = [f"observations/{key}" for key in state] + [f"{IMAGES}/{camera}" for camera in cameras]
+    left_out = [name for name in _arrays(files) if name not in (*used, "action", BASE, "compress_len")]
     for path in files[1:]:
         if (found := _sizes(path, state, cameras)) != sizes:
             raise DataError(f"{path}: expected arrays as in {files[0].name}, {sizes}, got {found}")
@@ -113,7 +113,7 @@ def open_aloha(source: Path, choice: Choice) -> Aloha:
         "body": body.to_json(),
         "assumed": {name: text for name, text in rules.items() if text},
     }
-    return Aloha(files, body, plan, tuple(left_out))
+    return Aloha(files, body, plan, (*left_out, *_others(source, files)))
 
 
 def _files(source: Path) -> tuple[Path, ...]:
@@ -124,6 +124,24 @@ def _files(source: Path) -> tuple[Path, ...]:
         there = sorted(path.name for path in source.glob("*"))[:3] or ["nothing"]
         raise DataError(f"expected files episode_0.hdf5, ... in {source}, got {', '.join(there)}")
     return tuple(sorted(files, key=_number))
+
+
+def _arrays(files: tuple[Path, ...]) -> list[str]:
+    """Every array that some file has, those of ACT's scripts first."""
+    found = dict.fromkeys(f"observations/{key}" for key in ARRAYS)
+    there: set[str] = set()
+    for path in files:
+        with opened(path) as file:
+            names = array_names(file)
+        found |= dict.fromkeys(names)
+        there.update(names)
+    return [name for name in found if name in there]
+
+
+def _others(source: Path, files: tuple[Path, ...]) -> list[str]:
+    """HDF5 files of a folder that are not called as episodes are."""
+    there = sorted(source.glob("*")) if source.is_dir() else []
+    return [path.name for path in there if path.suffix.lower() in (".hdf5", ".h5") and path not in files]
 
 
 def _number(path: Path) -> int:

@@ -7,14 +7,19 @@ Rules: a buffer with `state` of 5, `action` of 2 and `keypoint` is PushT's: 10 H
 block's angle in rad, the action where the agent is sent. For any other buffer the rate must be given. The task is the
 source's name. The buffer says neither instruction nor reward nor success.
 
-A chunk that is absent would be read as zeros, so it is an error here. Codecs that could run code (pickle) are refused.
+A chunk that holds nothing but the array's fill value need not be stored, and zarr's own writer leaves it out: an absent
+chunk is read so, and listed as assumed. It is an error where it must have been lost: the array has no fill value, or a
+chunk of its fill value alone is stored somewhere in the buffer, so its writer leaves none out. Codecs that could run
+code (pickle) are refused.
 
 Source: real-stanford/diffusion_policy (common/replay_buffer.py, dataset/pusht_image_dataset.py, demo_pusht.py,
 env/pusht/pusht_env.py).
 """
 
+import itertools
+import math
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +37,7 @@ __all__ = ["PUSHT_HZ", "ReplayBuffer", "open_diffusion_policy"]
 PUSHT_HZ = 10.0
 PUSHT_SIDE_PX = 512.0
 CODECS = ("blosc", "zlib", "gzip", "zstd", "lz4", "bz2", "lzma", "delta", "shuffle", "bytes", "transpose", "crc32c")
+SHARDS = "sharding_indexed"
 METADATA = (".zarray", ".zattrs", "zarr.json")
 
 
@@ -69,7 +75,7 @@ class ReplayBuffer:
             found = arrays[f"data/{camera}"][own.start + rows.start : min(own.start + rows.stop, own.stop)]
         if found.dtype == np.uint8:
             return found
-        if not np.isfinite(found).all() or found.min() < 0 or found.max() > 255 or found.max() <= 1:
+        if not np.isfinite(found).all() or found.min() < 0 or found.max() > 255 or 0 < found.max() <= 1:
             raise DataError(f"{where}: expected levels from 0 to 255, got {found.min():.4g} to {found.max():.4g}")
         return np.rint(found).astype(np.uint8)
 
@@ -93,16 +99,18 @@ def open_diffusion_policy(source: Path, choice: Choice) -> ReplayBuffer:
             if name not in arrays:
                 raise DataError(f"{source} has no {name}, where a replay buffer has it. There: {', '.join(arrays)}")
         used = [f"data/{name}" for name in (*state, *cameras, "action")]
-        for name in (*used, "meta/episode_ends"):
-            _expect_whole(source, name, arrays[name])
+        unstored = {name: _expect_whole(source, name, arrays[name]) for name in (*used, "meta/episode_ends")}
+        _expect_left_out(source, arrays, unstored)
         ends = np.asarray(arrays["meta/episode_ends"][:])
         same_length({name: arrays[name].shape[0] for name in used} | {"episode_ends": _last(ends, source)}, str(source))
         sizes = {name.removeprefix("data/"): arrays[name].shape[1:] for name in used}
+        there = tuple(arrays)
     body = _body(names, sizes, state, cameras, choice, source)
     task = choice.task or source.resolve().name.removesuffix(".zip").removesuffix(".zarr")
     rules = {
         "fps": None if choice.fps is not None else f"{body.control_hz:g} Hz, PushT's",
         "task": None if choice.task else f"{task}, the source's name",
+        **{name: f"its fill value in {count} chunks that are not stored" for name, count in unstored.items() if count},
     }
     plan = {
         "import": "diffusion-policy",
@@ -113,7 +121,7 @@ def open_diffusion_policy(source: Path, choice: Choice) -> ReplayBuffer:
         "body": body.to_json(),
         "assumed": {name: text for name, text in rules.items() if text},
     }
-    left_out = tuple(f"data/{name}" for name in names if f"data/{name}" not in used)
+    left_out = tuple(name for name in there if name not in (*used, "meta/episode_ends"))
     return ReplayBuffer(source, ends.astype(np.int64), body, plan, left_out)
 
 
@@ -139,23 +147,53 @@ def _opened(path: Path) -> Iterator[dict[str, Any]]:
         raise DataError(f"{path} cannot be read as zarr ({error}); copy it again from where it came from") from error
 
 
-def _expect_whole(source: Path, name: str, array: Any) -> None:
-    """Only codecs of plain bytes, and every chunk there."""
+def _expect_whole(source: Path, name: str, array: Any) -> int:
+    """Only codecs of plain bytes, and every chunk that is there whole; how many are not stored."""
     described = array.metadata.to_dict()
     if "codecs" in described:
-        named = [codec["name"] for codec in described["codecs"]]
+        settings = [codec.get("configuration", {}) for codec in described["codecs"]]
+        within = [one for own in settings for key in ("codecs", "index_codecs") for one in own.get(key, ())]
+        named = [codec["name"] for codec in (*described["codecs"], *within)]
     else:
         parts = [*(described.get("filters") or ()), described.get("compressor")]
         named = [part["id"] if isinstance(part, dict) else part.codec_id for part in parts if part]
     for codec in named:
-        if codec.removeprefix("numcodecs.") not in CODECS:
+        if codec.removeprefix("numcodecs.") not in (*CODECS, SHARDS):
             raise DataError(f"{source}/{name} has the codec {codec!r}; expected one of {', '.join(CODECS)}")
     if array.dtype.kind not in "fiub":
         raise DataError(f"{source}/{name}: expected numbers, got {array.dtype}")
-    if array.nchunks_initialized != array.nchunks:
-        raise DataError(f"{source}/{name} has {array.nchunks_initialized} of {array.nchunks} chunks; copy it again")
-    if "blosc" in " ".join(named) and source.is_dir():
+    if "blosc" in " ".join(named) and SHARDS not in named and source.is_dir():
         _expect_whole_blosc(source / name)
+    return _stored_units(array)[1]
+
+
+def _expect_left_out(source: Path, arrays: Mapping[str, Any], unstored: Mapping[str, int]) -> None:
+    """That chunks which are not stored were left out by their writer, and not lost."""
+    lacking = [name for name, count in unstored.items() if count]
+    stored = next((name for name in unstored if _stores_fill(arrays[name])), None) if lacking else None
+    for name in lacking:
+        array, count = arrays[name], unstored[name]
+        if stored or array.metadata.fill_value is None:
+            total = _stored_units(array)[0]
+            reason = f"{stored} stores chunks of nothing but its fill value" if stored else "it has no fill value"
+            raise DataError(f"{source}/{name} has {total - count} of {total} chunks, and {reason}; copy it again")
+
+
+def _stored_units(array: Any) -> tuple[int, int]:
+    """How many chunks an array has, or shards of chunks, and how many of them are not stored."""
+    unit = array.shards or array.chunks
+    total = math.prod(-(-size // step) for size, step in zip(array.shape, unit, strict=True))
+    together = math.prod(unit) // math.prod(array.chunks)
+    return total, total - array.nchunks_initialized // together
+
+
+def _stores_fill(array: Any) -> bool:
+    """Whether some chunk is stored that holds nothing but the fill value: more of them read so than are not stored."""
+    unit, fill = array.shards or array.chunks, np.asarray(array.fill_value)
+    begins = itertools.product(*(range(0, size, step) for size, step in zip(array.shape, unit, strict=True)))
+    places = (tuple(slice(at, at + step) for at, step in zip(begin, unit, strict=True)) for begin in begins)
+    filled = sum(np.array_equal(block := array[place], np.broadcast_to(fill, block.shape)) for place in places)
+    return filled > _stored_units(array)[1]
 
 
 def _expect_whole_blosc(folder: Path) -> None:

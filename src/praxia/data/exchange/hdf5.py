@@ -14,7 +14,7 @@ from praxia.core.errors import DataError, PraxiaError
 from praxia.core.files import sync_folder
 from praxia.data.exchange.source import vectors
 
-__all__ = ["Node", "find", "new_file", "numbers", "opened"]
+__all__ = ["Node", "array_names", "find", "new_file", "numbers", "opened"]
 
 # A file, a group or an array of h5py: what lies behind a name is known only once it is looked up.
 Node = Any
@@ -74,6 +74,13 @@ def numbers(group: Node, key: str, kind: str) -> Shaped[np.ndarray, "N D"]:
     if not hasattr(found, "shape"):
         raise DataError(f"{group.file.filename}: expected an array at {found.name}, got a group")
     return vectors(found[()], f"{group.file.filename}{found.name}")
+
+
+def array_names(group: Node) -> list[str]:
+    """Every array below `group`, by its path from there."""
+    found: list[str] = []
+    group.visititems(lambda name, node: found.append(name) if hasattr(node, "shape") else None)
+    return found
 
 
 @contextmanager

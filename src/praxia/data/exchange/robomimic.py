@@ -1,16 +1,20 @@
 """robomimic: one HDF5 file, `data/demo_N/{obs/KEY, actions, rewards, dones}`, and `mask/NAME` lists of demos.
 
+A demo is what has `actions`, whatever its name; they come in the order of their names, numbers in them by value.
+
 Rules: the control rate is `env_kwargs.control_freq` of the attribute `env_args`, the task its `env_name` or else the
 file's name, the instruction `lang` of a demo's `ep_meta` (as RoboCasa writes it) or `env_kwargs.env_lang`. Pictures are
 the observations of shape [N, Y, X, 3] uint8; a camera is called as its key without `_image`. The state is what the
 published configs take: `robot0_eef_pos`, `robot0_eef_quat`, `robot0_gripper_qpos` (and those of `robot1`), and `object`
-too where there are no pictures. Where robosuite made the rewards, one of `reward_scale` (1) is success; elsewhere
-success is not said. Where `dones` holds, the episode is terminated; robomimic may write it at success, at the end, or
-both.
+too where there are no pictures. Actions are deltas where robosuite's controllers say so: `control_delta`, or since its
+version 1.5 `input_type` of the body's parts. Where robosuite made the rewards, one of `reward_scale` (1) is success;
+elsewhere success is not said. Where `dones` holds, the episode is terminated; robomimic may write it at success, at the
+end, or both.
 
 Files that `praxia data export robomimic` made carry the body, success and the executed actions too, and come back so.
 
-Source: ARISE-Initiative/robomimic (docs/datasets/overview.md, scripts/dataset_states_to_obs.py, exps/templates).
+Source: ARISE-Initiative/robomimic (docs/datasets/overview.md, scripts/dataset_states_to_obs.py, exps/templates),
+ARISE-Initiative/robosuite (controllers/config).
 """
 
 import json
@@ -26,13 +30,14 @@ from jaxtyping import UInt8
 from praxia.core.errors import DataError, PraxiaError
 from praxia.core.types import Camera, Embodiment, Field, Kind
 from praxia.data.exchange.hdf5 import Node, find, numbers, opened
-from praxia.data.exchange.source import Choice, Steps, chosen, fingerprint, rate, same_length
+from praxia.data.exchange.source import Choice, Steps, by_number, chosen, fingerprint, rate, same_length
 
 __all__ = ["Robomimic", "open_robomimic"]
 
 KIND = "a robomimic data set"
 ROBOSUITE = 1  # robomimic's EnvType
 USUAL = tuple(f"robot{arm}_{key}" for arm in (0, 1) for key in ("eef_pos", "eef_quat", "gripper_qpos"))
+BESIDE = ("rewards", "dones", "successes", "terminated", "truncated", "executed_actions")
 UNITS = {"eef_pos": "m", "gripper_qpos": "m", "joint_pos": "rad", "joint_vel": "rad/s"}
 
 
@@ -102,17 +107,24 @@ def open_robomimic(source: Path, choice: Choice) -> Robomimic:
             named = named and bool(_task(data[name], env_args, choice.task))
             if (found := _sizes(data[name], state, tuple(pictures_of.values()))) != sizes:
                 raise DataError(f"{source}: expected arrays in {name} as in {demos[0]}, {sizes}, got {found}")
-        left_out = [f"obs/{key}" for key in observations if key not in (*state, *pictures_of.values())]
-        left_out += [key for key in ("states", "next_obs", "actions_abs", "action_dict") if key in first]
-    kwargs = env_args.get("env_kwargs", {})
+        arrays = dict.fromkeys(key for name in demos for key in _arrays(data[name]))
+        used = (*(f"obs/{key}" for key in (*state, *pictures_of.values())), "actions", *BESIDE)
+        left_out = [key for key in arrays if key not in used]
+        left_out += [f"data/{name}" for name in data if not _is_demo(data[name])]
     declared = {part.name: part for part in known.state} if known else {}
     body = Embodiment(
         name=known.name if known else "robomimic",
         state=tuple(declared.get(key, _field(key, int(np.prod(sizes[key])))) for key in state),
         action=known.action if known else (_action_field(sizes["actions"][0], env_args),),
         cameras=tuple(Camera(name, *sizes[key][:2]) for name, key in pictures_of.items()),
-        control_hz=rate(choice.fps if choice.fps is not None else kwargs.get("control_freq"), str(source)),
+        control_hz=rate(choice.fps if choice.fps is not None else _kwargs(env_args).get("control_freq"), str(source)),
     )
+    mixed = known is None and len(_kinds(env_args)) > 1
+    rules = {
+        "task": None if named else f"{source.stem}, the file's name",
+        "order": None if all(re.fullmatch(r"demo_\d+", name) for name in demos) else "as the demos' names rise",
+        "action": f"all of it {body.action[0].kind}, of {' and '.join(sorted(_kinds(env_args)))}" if mixed else None,
+    }
     plan = {
         "import": "robomimic",
         "source": fingerprint(source, [source]),
@@ -121,13 +133,13 @@ def open_robomimic(source: Path, choice: Choice) -> Robomimic:
         "state": list(state),
         "mask": choice.mask,
         "body": body.to_json(),
-        "assumed": {} if named else {"task": f"{source.stem}, the file's name"},
+        "assumed": {name: text for name, text in rules.items() if text},
     }
     return Robomimic(source, demos, pictures_of, env_args, body, plan, tuple(left_out))
 
 
 def _demos(file: Node, mask: str | None, source: Path) -> tuple[str, ...]:
-    there = [name for name in file["data"] if re.fullmatch(r"demo_\d+", name)]
+    there = [name for name in file["data"] if _is_demo(file["data"][name])]
     if mask is not None:
         chosen("mask", (mask,), file.get("mask", ()), str(source))
         wanted = {name.decode() if isinstance(name, bytes) else str(name) for name in file["mask"][mask][()]}
@@ -136,16 +148,27 @@ def _demos(file: Node, mask: str | None, source: Path) -> tuple[str, ...]:
         there = [name for name in there if name in wanted]
     if not there:
         found = ", ".join(list(file["data"])[:3]) or "nothing"
-        raise DataError(f"expected demo_0, ... in data of {source}, got {found}")
-    return tuple(sorted(there, key=lambda name: int(name.removeprefix("demo_"))))
+        raise DataError(f"expected demo_0, ... with actions in data of {source}, got {found}")
+    return tuple(sorted(there, key=by_number))
+
+
+def _arrays(demo: Node) -> list[str]:
+    """What a demo has, and of its observations each."""
+    return [f"obs/{key}" for key in demo["obs"]] + [key for key in demo if key != "obs"]
+
+
+def _is_demo(node: Node) -> bool:
+    return hasattr(node, "keys") and "actions" in node
 
 
 def _json(holder: Node, name: str) -> dict[str, Any]:
-    """A JSON attribute; empty where it is absent."""
+    """A JSON attribute; empty where it is absent, or says that there is nothing."""
     try:
         value = json.loads(holder.attrs.get(name, "{}"))
     except (ValueError, TypeError) as error:
         raise DataError(f"{holder.file.filename}: expected JSON in {name} of {holder.name} ({error})") from error
+    if value is None:
+        return {}
     if not isinstance(value, dict):
         raise DataError(f"{holder.file.filename}: expected a JSON object in {name} of {holder.name}, got {value!r}")
     return value
@@ -191,8 +214,7 @@ def _sizes(demo: Node, state: tuple[str, ...], pictures: tuple[str, ...]) -> dic
         if not _is_picture(arrays[key]):
             raise DataError(f"{demo.file.filename}: expected uint8 [N, Y, X, 3] at {arrays[key].name}")
     arrays["actions"] = find(demo, "actions", KIND)
-    beside = ("rewards", "dones", "successes", "terminated", "truncated", "executed_actions")
-    lengths = {name: len(array) for name, array in arrays.items()} | {k: len(demo[k]) for k in beside if k in demo}
+    lengths = {name: len(array) for name, array in arrays.items()} | {k: len(demo[k]) for k in BESIDE if k in demo}
     if "num_samples" in demo.attrs:
         lengths["num_samples"] = int(demo.attrs["num_samples"])
     same_length(lengths, f"{demo.file.filename} {demo.name}")
@@ -207,12 +229,32 @@ def _field(key: str, size: int) -> Field:
 
 def _action_field(size: int, env_args: dict[str, Any]) -> Field:
     """Actions are normalised to [-1, 1] (robomimic's convention); deltas where robosuite's controller says so."""
-    controller = env_args.get("env_kwargs", {}).get("controller_configs", {})
-    parts = [controller, *controller.get("body_parts", {}).values()] if isinstance(controller, dict) else []
-    said = [part["control_delta"] for part in parts if isinstance(part, dict) and "control_delta" in part]
-    if said and all(said):
-        return Field("action", size, "delta", "", low=-1.0, high=1.0)
-    return Field("action", size, "position", "")
+    kinds = _kinds(env_args)
+    if not kinds or "position" in kinds:
+        return Field("action", size, "position", "")
+    return Field("action", size, "delta" if "delta" in kinds else kinds.pop(), "", low=-1.0, high=1.0)
+
+
+def _kinds(env_args: dict[str, Any]) -> set[Kind]:
+    """What robosuite's controllers take, of all robots and of all parts of their bodies that say it."""
+    found: set[Kind] = set()
+    waiting: list[Any] = [_kwargs(env_args).get("controller_configs")]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            told = one.get("control_delta", {"delta": True, "absolute": False}.get(str(one.get("input_type"))))
+            if (kind := str(one.get("type")).removeprefix("JOINT_").lower()) in ("velocity", "torque"):
+                found.add(kind)
+            elif told is not None:
+                found.add("delta" if told else "position")
+        waiting += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+    return found
+
+
+def _kwargs(env_args: dict[str, Any]) -> dict[str, Any]:
+    """What the environment was made with; nothing for real robots."""
+    found = env_args.get("env_kwargs")
+    return found if isinstance(found, dict) else {}
 
 
 def _meta(demo: Node) -> dict[str, Any]:
@@ -220,7 +262,7 @@ def _meta(demo: Node) -> dict[str, Any]:
 
 
 def _instruction(demo: Node, env_args: dict[str, Any], said: str | None, where: str) -> str:
-    found = said or _meta(demo).get("lang") or env_args.get("env_kwargs", {}).get("env_lang")
+    found = said or _meta(demo).get("lang") or _kwargs(env_args).get("env_lang")
     if not found:
         raise PraxiaError(f"{where} does not say what the robot was told in {demo.name}; give it with --instruction")
     return found
@@ -242,5 +284,5 @@ def _truth(demo: Node, key: str, otherwise: np.ndarray | None) -> np.ndarray | N
 def _robosuite_success(reward: np.ndarray | None, env_args: dict[str, Any]) -> np.ndarray | None:
     if reward is None or env_args.get("env_type") != ROBOSUITE:
         return None
-    scale = env_args.get("env_kwargs", {}).get("reward_scale") or 1.0
+    scale = _kwargs(env_args).get("reward_scale") or 1.0
     return reward >= scale - 1e-6

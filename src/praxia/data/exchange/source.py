@@ -1,5 +1,6 @@
 """What an importer reads: a source of episodes, and what a person must say that the source does not."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from jaxtyping import Bool, Shaped, UInt8
 from praxia.core.errors import DataError, PraxiaError, UnknownName
 from praxia.core.types import Embodiment
 
-__all__ = ["Choice", "Source", "Steps", "chosen", "fingerprint", "rate", "same_length", "vectors"]
+__all__ = ["Choice", "Source", "Steps", "by_number", "chosen", "fingerprint", "rate", "same_length", "vectors"]
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,12 @@ def chosen(kind: str, wanted: Iterable[str], there: Iterable[str], where: str) -
         if name not in there:
             raise UnknownName(kind, name, there, f"{', '.join(there)} in {where}")
     return tuple(wanted) or there
+
+
+def by_number(name: str) -> tuple[tuple[str | int, ...], str]:
+    """A key that sorts names with the numbers in them by value: demo_2 before demo_10."""
+    pieces = re.split(r"(\d+)", name)
+    return tuple(int(piece) if at % 2 else piece for at, piece in enumerate(pieces)), name
 
 
 def rate(said: Any, where: str) -> float:
