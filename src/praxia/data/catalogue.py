@@ -16,7 +16,7 @@ from upath import UPath
 
 from praxia.core.errors import DataError
 from praxia.core.files import Place
-from praxia.data.features import PICTURES, picture_size
+from praxia.data.features import PICTURES, left_out, videos_read
 from praxia.data.layout import (
     CODEBASE_VERSION,
     CODEBASE_VERSIONS,
@@ -27,7 +27,7 @@ from praxia.data.layout import (
     num_staged,
 )
 from praxia.data.manifest import ADVICE, Manifest
-from praxia.data.placement import PlacedFile, integers, placed_files, seconds
+from praxia.data.placement import PlacedFile, integers, placed_files, seconds, video_ends
 
 __all__ = ["Catalogue", "columns_of_lines", "open_root"]
 
@@ -50,6 +50,9 @@ def open_root(root: str | Place) -> Place:
 @dataclass(frozen=True)
 class Catalogue:
     """The episodes and files of one data set. `table` is meta/episodes of v3.0: one row an episode, without statistics.
+    Columns about videos that are no cameras may be missing from it.
+
+    `instructions` are in the order of their task_index, which `task_numbers` are and which may have gaps.
 
     Opening reads nothing but `meta/`; what it says is checked against itself, so that a reader may rely on it: lengths
     add up, and no two episodes share a picture.
@@ -60,6 +63,7 @@ class Catalogue:
     info: Mapping[str, Any]
     table: pa.Table
     instructions: tuple[str, ...]
+    task_numbers: Int64[np.ndarray, " T"]
 
     @classmethod
     def read(cls, root: str | Place) -> "Catalogue":
@@ -76,16 +80,27 @@ class Catalogue:
         version_3 = info["codebase_version"] == CODEBASE_VERSION
         table = _table(place, info) if version_3 else _table_of_lines(place, info)
         _expect_consistent(place, info, table)
-        instructions = _instructions(place) if version_3 else _instructions_of_lines(place)
-        return cls(place, manifest, info, table, instructions)
+        told = _instructions(place) if version_3 else _instructions_of_lines(place)
+        numbers = np.array(sorted(told), dtype=np.int64)
+        return cls(place, manifest, info, table, tuple(told[number] for number in numbers.tolist()), numbers)
 
     @property
     def fps(self) -> float:
         return float(self.info["fps"])
 
+    def tasks_of(self, task_index: Int64[np.ndarray, " N"]) -> Int64[np.ndarray, " N"]:
+        """Which of `instructions` each task_index means; -1: none."""
+        numbers = self.task_numbers
+        at = np.minimum(np.searchsorted(numbers, task_index), len(numbers) - 1)
+        return np.where(numbers[at] == task_index, at, -1) if len(numbers) else np.full(len(task_index), -1)
+
     def pictures(self, key: str) -> list[PlacedFile]:
         """The files that hold the pictures of a feature, in frame order."""
         return placed_files(self.root, self.info, self.table, key)
+
+    def video_ends(self, key: str) -> dict[Place, int]:
+        """How many pictures the episode table gives to each of these files."""
+        return video_ends(self.root, self.info, self.table, key)
 
     def data(self) -> list[PlacedFile]:
         """The data files as the episode table places them.
@@ -124,9 +139,9 @@ def _info(root: Place) -> dict[str, Any]:
         raise DataError(f"expected LeRobot layout {known} in {root}, got {version}; convert it first")
     try:
         fps, features = info["fps"], info["features"]
-        for one in features.values():
+        for name, one in features.items():
             if one["dtype"] in PICTURES:
-                picture_size(one)  # raises where it is none
+                left_out(name, one)  # raises where its shape is none
         numbers = [int(size) for one in features.values() for size in one["shape"]]
         known = isinstance(fps, int | float) and math.isfinite(fps) and 0 < fps < 1e6
         if not known or not all(0 < size < 2**31 for size in numbers):
@@ -149,13 +164,15 @@ def _table(root: Place, info: Mapping[str, Any]) -> pa.Table:
         raise DataError(f"{folder} holds no parquet file. {ADVICE}")
     wanted = ["episode_index", "tasks", "length", "dataset_from_index", "dataset_to_index"]
     wanted += ["data/chunk_index", "data/file_index"]
-    for key in _videos(info):
-        wanted += [f"videos/{key}/{name}" for name in ("chunk_index", "file_index", "from_timestamp", "to_timestamp")]
+    read = videos_read(info["features"])
+    wanted += [name for key in read for name in _video_columns(key)]
+    others = [name for key in _videos(info) if key not in read for name in _video_columns(key)]
     parts = []
     for path in paths:
         try:
             with path.open("rb") as file:
-                parts.append(pq.read_table(file, columns=wanted).select(wanted))
+                rows = pq.ParquetFile(file).read(columns=[*wanted, *others])
+            parts.append(rows.select([*wanted, *(name for name in others if name in rows.column_names)]))
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             raise _damaged(path, error) from error
     try:  # a recording that was resumed may have been so by another version of its writer
@@ -164,7 +181,7 @@ def _table(root: Place, info: Mapping[str, Any]) -> pa.Table:
         raise _damaged(folder, error) from error
 
 
-def _instructions(root: Place) -> tuple[str, ...]:
+def _instructions(root: Place) -> dict[int, str]:
     path = root / TASKS
     try:
         with path.open("rb") as file:
@@ -177,11 +194,15 @@ def _instructions(root: Place) -> tuple[str, ...]:
         raise _damaged(path, repr(error)) from error
 
 
-def _by_index(rows: Iterable[tuple[int, str]]) -> tuple[str, ...]:
+def _by_index(rows: Iterable[tuple[int, str]]) -> dict[int, str]:
     by_index = dict(rows)
-    if sorted(by_index) != list(range(len(by_index))) or not all(isinstance(one, str) for one in by_index.values()):
-        raise ValueError(f"expected instructions numbered from 0, got {sorted(by_index)[:10]}")
-    return tuple(by_index[number] for number in range(len(by_index)))
+    if not all(type(number) is int and number >= 0 and isinstance(text, str) for number, text in by_index.items()):
+        raise ValueError(f"expected a number and an instruction each, got {list(by_index.items())[:3]}")
+    return by_index
+
+
+def _video_columns(key: str) -> list[str]:
+    return [f"videos/{key}/{name}" for name in ("chunk_index", "file_index", "from_timestamp", "to_timestamp")]
 
 
 def _videos(info: Mapping[str, Any]) -> list[str]:
@@ -237,7 +258,7 @@ def columns_of_lines(
     return columns
 
 
-def _instructions_of_lines(root: Place) -> tuple[str, ...]:
+def _instructions_of_lines(root: Place) -> dict[int, str]:
     path = root / TASK_LINES
     lines = _lines(path)
     try:
@@ -268,7 +289,7 @@ def _expect_consistent(root: Place, info: Mapping[str, Any], table: pa.Table) ->
         for name in table.column_names:
             if name.endswith(("chunk_index", "file_index")):
                 expect((integers(table, name) >= 0), f"expected {name} of at least 0, got less")
-        for key in _videos(info):
+        for key in videos_read(info["features"]):
             _expect_apart(table, key, float(info["fps"]), expect)
         told = table["tasks"].to_pylist()
     except DataError:
@@ -289,7 +310,8 @@ def _expect_apart(table: pa.Table, key: str, fps: float, expect: Any) -> None:
     expect(np.isfinite(begins) & (begins > -0.25) & (begins < 2**40), f"{key}: from_timestamp is no time of a frame")
     start = np.round(begins).astype(np.int64)
     expect(np.abs(begins - start) < 0.25, f"{key}: from_timestamp is no time of a frame")
-    expect(np.abs(ends - begins - length) < 0.5, f"{key}: to_timestamp - from_timestamp is not the episode's length")
+    expect(ends < 2**40, f"{key}: to_timestamp is no time of a frame")
+    expect(ends - begins > length - 0.5, f"{key}: to_timestamp - from_timestamp is less than the episode's length")
     order = np.lexsort((start, file, chunk))
     same = (np.diff(chunk[order]) == 0) & (np.diff(file[order]) == 0)
     shared = same & (start[order][:-1] + length[order][:-1] > start[order][1:])

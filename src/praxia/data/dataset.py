@@ -17,7 +17,8 @@ from praxia.core.keys import content_key
 from praxia.core.types import Embodiment
 from praxia.data.cache import BlockCache
 from praxia.data.catalogue import Catalogue, open_root
-from praxia.data.features import cameras_of, embodiment_of, picture_size
+from praxia.data.episode_numbers import spelled
+from praxia.data.features import PICTURES, cameras_of, embodiment_of, left_out, picture_size, videos_read
 from praxia.data.frames import Footage, block_ends, cache_folder
 from praxia.data.layout import CODEBASE_VERSION, EMBODIMENT, INFO, RECORDS, VIDEO_FRAMES
 from praxia.data.manifest import ADVICE
@@ -68,9 +69,7 @@ class Dataset:
         self._pictures = cameras_of(features)
         self._footage: dict[tuple[str, tuple[int, int]], Footage] = {}
         self._hashed: set[str] = set()
-        for file in self._files():
-            if not file.path.is_file():
-                raise file.broken("it is missing")
+        self._expect_files()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(Dataset, cache_bytes=self.cache_bytes), (str(self.root),)
@@ -91,6 +90,13 @@ class Dataset:
     @property
     def cameras(self) -> tuple[str, ...]:
         return tuple(self._pictures)
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """The features of pictures that are no cameras, each with what it is: depth."""
+        features = self.info["features"]
+        told = {key: left_out(key, one) for key, one in features.items() if one["dtype"] in PICTURES}
+        return {key: what for key, what in told.items() if what is not None}
 
     @property
     def fps(self) -> float:
@@ -160,7 +166,7 @@ class Dataset:
         return Rows(self.catalogue)
 
     def column(self, feature: str) -> Shaped[np.ndarray, "N D"]:
-        """One feature of every frame, in frame order: numbers, finite ones.
+        """One feature of every frame, in frame order: numbers, finite ones. `complete` says whether it is.
 
         Raises:
             UnknownName: a feature the data set does not have; of state and action with the command that makes it.
@@ -171,6 +177,19 @@ class Dataset:
         if feature not in self._rows.features:
             raise UnknownName("feature", feature, self._rows.features, f"praxia data info {self.root}")
         return self._rows[feature]
+
+    def complete(self, feature: str) -> bool:
+        """Whether the data set has a feature whose numbers are all there and finite, so that `column` gives it.
+
+        Not every writer fills what nobody trains on: NaN for a sensor that was not there, nothing for a reward.
+        """
+        if feature not in self._rows.features:
+            return False
+        try:
+            self.column(feature)
+        except DataError:
+            return False
+        return True
 
     def footage(self, camera: str, size: tuple[int, int] | None = None) -> Footage:
         """The pictures of a camera by frame, at their own size or scaled to `size` (height, width), with black bars.
@@ -213,8 +232,17 @@ class Dataset:
             self.manifest.check(self.root, name, full=True)
             report(done, len(self.manifest.files), "files hashed")
 
+    def _expect_files(self) -> None:
+        missing = [file for file in self._files() if not file.path.is_file()]
+        if len(missing) == 1:
+            raise missing[0].broken("it is missing")
+        if missing:
+            episodes = spelled(np.unique(np.concatenate([file.episode for file in missing])))
+            more = len({file.path for file in missing}) - 1
+            raise DataError(f"{missing[0].path} and {more} more are missing; in them: episodes {episodes}. {ADVICE}")
+
     def _files(self) -> list[PlacedFile]:
-        videos = [key for key in self._pictures.values() if self._in_video(key)]
+        videos = videos_read(self.info["features"])
         return [*self.catalogue.data(), *(file for key in videos for file in self.catalogue.pictures(key))]
 
     def _in_video(self, key: str) -> bool:
@@ -223,7 +251,7 @@ class Dataset:
     def _open_footage(self, camera: str, own: tuple[int, int], scaled: tuple[int, int]) -> Footage:
         key = self._pictures[camera]
         files = self.catalogue.pictures(key) if self._in_video(key) else self._rows.files
-        most = _most_frames(self.catalogue, key, files)
+        most = _most_frames(self.catalogue, key) if self._in_video(key) else {}
         open_file = partial(_open_pictures, self.catalogue, key, own, scaled, most, self._hashed)
         if self.cache_bytes == 0:
             return Footage(files, scaled, open_file)
@@ -245,7 +273,7 @@ def _folder_name(camera: str) -> str:
     return quote(camera, safe="").replace(".", "%2E")
 
 
-def _most_frames(catalogue: Catalogue, key: str, files: Sequence[PlacedFile]) -> dict[Place, int]:
+def _most_frames(catalogue: Catalogue, key: str) -> dict[Place, int]:
     """How many frames each video may have, where no hashes vouch for it.
 
     One picture too many somewhere would make every later one its neighbour. With hashes an edit may have left pictures
@@ -253,9 +281,7 @@ def _most_frames(catalogue: Catalogue, key: str, files: Sequence[PlacedFile]) ->
     """
     if catalogue.manifest.files or catalogue.info["codebase_version"] != CODEBASE_VERSION:
         return {}
-    most: dict[Place, int] = {}
-    for file in files:
-        most[file.path] = most.get(file.path, 0) + file.num_frames
+    most = catalogue.video_ends(key)
     told = catalogue.info.get(VIDEO_FRAMES, {})
     if not isinstance(told, dict):
         raise DataError(f"{catalogue.root / INFO}: expected video_frames by file, got {told!r}. {ADVICE}")

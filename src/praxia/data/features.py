@@ -1,6 +1,7 @@
 """LeRobot's feature declarations <-> our embodiment."""
 
 import math
+import re
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
@@ -12,19 +13,29 @@ from praxia.data.video import CODEC, PIXEL_FORMAT
 __all__ = [
     "INDEX_FEATURES",
     "PICTURES",
+    "READ",
     "camera_name",
     "cameras_of",
     "dim_names",
     "embodiment_of",
     "features_of",
     "frames_per_second",
+    "left_out",
     "picture_size",
+    "videos_read",
 ]
 
 # What features that hold pictures are declared as: in a video, or one by one in the data files.
 PICTURES = ("video", "image")
 
+# Grey, colour, colour with alpha.
+CHANNELS = (1, 3, 4)
+# Pixel formats of one channel of more than 8 bits, as depth has.
+DEEP = re.compile(r"gray(9|1[0246]|32|f)")
+
 INDEX_FEATURES = ("timestamp", "frame_index", "episode_index", "index", "task_index")
+# The numbers that training reads, of every frame. What else a data set declares need not be there, or finite.
+READ = ("observation.state", "action", *INDEX_FEATURES)
 OUTCOMES = {
     "next.reward": "float32",
     "next.success": "bool",
@@ -84,24 +95,65 @@ def camera_name(key: str) -> str:
 
 
 def cameras_of(features: Mapping[str, Any]) -> dict[str, str]:
-    """The image features by our short name; by their own where two would have one name."""
-    keys = [key for key, feature in features.items() if feature["dtype"] in PICTURES]
+    """The features that are cameras by our short name; by their own where two would have one name."""
+    keys = [key for key, feature in features.items() if feature["dtype"] in PICTURES and left_out(key, feature) is None]
     short = [camera_name(key) for key in keys]
     return {name if short.count(name) == 1 else key: key for name, key in zip(short, keys, strict=True)}
 
 
-def picture_size(feature: Mapping[str, Any]) -> tuple[int, int]:
-    """(height, width) of a feature's pictures; older writers declare the channels first.
+def videos_read(features: Mapping[str, Any]) -> list[str]:
+    """The video features that are cameras."""
+    return [key for key in cameras_of(features).values() if features[key]["dtype"] == "video"]
+
+
+def left_out(key: str, feature: Mapping[str, Any]) -> str | None:
+    """What a feature of pictures is if it is no camera, for a message; None for a camera.
+
+    Observations carry colour pictures of 8 bits. Depth has one channel, and says that it is depth, has more than 8 bits
+    in its pixel format or, where it says neither, is called so; what has one channel otherwise is a grey camera. Depth
+    in three channels of 8 bits is a picture like others.
 
     Raises:
-        ValueError: it declares no picture in colour.
+        ValueError: its shape is not that of pictures.
     """
-    shape = tuple(int(size) for size in feature["shape"])
-    if len(shape) == 3 and shape[2] == 3:
-        return shape[:2]
-    if len(shape) == 3 and shape[0] == 3:
-        return shape[1:]
-    raise ValueError(f"expected pictures of shape (height, width, 3), got {shape}")
+    channels = _picture_shape(feature)[2]
+    told = _told(feature)
+    pixels = str(told.get("video.pix_fmt", told.get("pix_fmt", "")))
+    declared = told.get("is_depth_map", told.get("video.is_depth_map"))
+    named = declared is None and not pixels and "depth" in key.lower()
+    if DEEP.match(pixels) or (channels == 1 and (declared or named)):
+        return f"depth ({pixels})" if pixels else "depth"
+    return None if channels in CHANNELS else f"pictures of {channels} channels"
+
+
+def picture_size(feature: Mapping[str, Any]) -> tuple[int, int]:
+    """(height, width) of a feature's pictures.
+
+    Raises:
+        ValueError: its shape is not that of pictures.
+    """
+    return _picture_shape(feature)[:2]
+
+
+def _picture_shape(feature: Mapping[str, Any]) -> tuple[int, int, int]:
+    """(height, width, channels), in whichever order they are declared: some writers have the channels first.
+
+    The sizes decide, and the names where both ends could be channels.
+    """
+    shape, names = tuple(int(size) for size in feature["shape"]), feature.get("names")
+    if len(shape) == 2:
+        return (*shape, 1)
+    if len(shape) != 3:
+        raise ValueError(f"expected pictures of shape (height, width, channels), got {shape}")
+    named = isinstance(names, list) and bool(names) and str(names[0]).startswith("channel")
+    first, last = shape[0] in CHANNELS, shape[2] in CHANNELS
+    return (shape[1], shape[2], shape[0]) if (first and not last) or (named and first == last) else shape
+
+
+def _told(feature: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a feature says of its pictures beside their shape."""
+    told = feature.get("info") or feature.get("video_info") or {}
+    return {**feature, **told} if isinstance(told, Mapping) else feature
 
 
 def dim_names(feature: Mapping[str, Any]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from praxia.data.layout import MANIFEST
 
 __all__ = ["ADVICE", "FileEntry", "Manifest"]
 
-ADVICE = "Restore the file from a copy, or record the data set again with `praxia collect`"
+ADVICE = "Restore the file from a copy, or keep the episodes that are whole: `praxia data check` says which, and how"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from praxia.core.errors import DataError
 from praxia.core.files import Place
 from praxia.data.manifest import ADVICE
 
-__all__ = ["PlacedFile", "integers", "placed_files", "seconds"]
+__all__ = ["PlacedFile", "integers", "placed_files", "runs", "seconds", "video_ends"]
 
 
 @dataclass(frozen=True)
@@ -82,16 +82,41 @@ def placed_files(root: Place, info: Mapping[str, Any], table: pa.Table, key: str
     return placed
 
 
+def video_ends(root: Place, info: Mapping[str, Any], table: pa.Table, key: str) -> dict[Place, int]:
+    """How many pictures the episode table gives to each video of the feature `key`.
+
+    Its episodes' `to_timestamp` says it: LeRobot's converter takes it from the videos, which may run on after the last
+    row of their episode; an episode's first picture is where `from_timestamp` says all the same.
+    """
+    ends = np.round(seconds(table, f"videos/{key}/to_timestamp") * info["fps"]).astype(np.int64)
+    found: dict[Place, int] = {}
+    for file in placed_files(root, info, table, key):
+        needed = int((file.start + file.length).max())
+        found[file.path] = max(found.get(file.path, 0), needed, int(ends[file.episode].max()))
+    return found
+
+
+def runs(numbers: Int64[np.ndarray, " N"]) -> tuple[Int64[np.ndarray, " R"], Int64[np.ndarray, " R"]]:
+    """The first place and the length of each stretch of equal numbers."""
+    starts = np.flatnonzero(np.diff(numbers, prepend=numbers[:1] - 1))
+    return starts, np.diff(starts, append=len(numbers))
+
+
 def integers(table: pa.Table, name: str) -> Int64[np.ndarray, " E"]:
-    """A column of whole numbers.
+    """A column of whole numbers; pandas makes floating-point ones of them where a row once lacked one.
 
     Raises:
         ValueError: some are missing or no whole numbers.
     """
     column = table[name]
-    if column.null_count or not pa.types.is_integer(column.type):
+    known = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
+    if column.null_count or not known:
         raise ValueError(f"expected whole numbers in {name}, got {column.type} with {column.null_count} missing")
-    return column.to_numpy().astype(np.int64)
+    numbers = column.to_numpy()
+    whole = numbers.astype(np.int64) if np.isfinite(numbers).all() else None
+    if whole is None or not np.array_equal(whole, numbers):
+        raise ValueError(f"expected whole numbers in {name}, got {column.type} with others among them")
+    return whole
 
 
 def seconds(table: pa.Table, name: str) -> Float64[np.ndarray, " E"]:

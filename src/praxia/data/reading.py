@@ -20,6 +20,7 @@ from jaxtyping import Int64, UInt8
 from PIL import Image, UnidentifiedImageError
 
 from praxia.core.files import Place
+from praxia.data.image_files import colours
 from praxia.data.letterbox import Size, framed, inside
 from praxia.data.video import frame_rate
 
@@ -235,7 +236,7 @@ class Images:
         try:
             content = cell["bytes"] if cell["bytes"] is not None else (self._folder / cell["path"]).read_bytes()
             with Image.open(io.BytesIO(content)) as opened:
-                picture = opened.convert("RGB")
+                picture = colours(opened)
         except (
             OSError,
             ValueError,
@@ -246,9 +247,11 @@ class Images:
             Image.DecompressionBombError,
         ) as error:
             raise Unreadable(f"{type(error).__name__} {error}", number) from error
-        if (picture.height, picture.width) != self._size:
-            raise Unreadable(f"expected pictures of {self._size}, got {picture.height}x{picture.width}", number)
+        if picture.shape[:2] != self._size:
+            got = "x".join(map(str, picture.shape[:2]))
+            raise Unreadable(f"expected pictures of {self._size}, got {got} (upright, as EXIF says)", number)
         if self._scaled == self._size:
-            return np.asarray(picture)
+            return picture
         height, width = inside(self._size, self._scaled)
-        return framed(np.asarray(picture.resize((width, height), Image.Resampling.BOX)), self._scaled)
+        small = Image.fromarray(picture).resize((width, height), Image.Resampling.BOX)
+        return framed(np.asarray(small), self._scaled)

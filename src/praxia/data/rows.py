@@ -8,7 +8,7 @@ from typing import NoReturn
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from jaxtyping import Shaped
+from jaxtyping import Int64, Shaped
 
 from praxia.core.errors import DataError
 from praxia.core.files import Place, name_within
@@ -116,12 +116,11 @@ class Rows:
             for feature, values in columns.items():
                 if feature not in arrays:
                     arrays[feature] = np.empty((total, values.shape[1]), values.dtype)
-                whole = arrays[feature]
-                if whole.dtype != values.dtype:
-                    self._faults[feature] = file.broken(f"expected {feature} of {whole.dtype}, got {values.dtype}")
-                    continue
+                # Another version of a writer may have gone on in another width.
+                wider = np.promote_types(arrays[feature].dtype, values.dtype)
+                whole = arrays[feature] = arrays[feature].astype(wider, copy=False)
                 whole[file.first_frame : file.first_frame + file.num_frames] = values
-        self._expect_known_tasks(arrays)
+        arrays["task_index"] = self._tasks(arrays)
         for name, values in arrays.items():
             values.setflags(write=False)
             if name not in self._faults:
@@ -131,7 +130,8 @@ class Rows:
         """The columns of a file that are as declared; what is wrong with others is said when they are asked for."""
         try:
             with file.path.open("rb") as opened:
-                table = pq.read_table(opened, columns=wanted)
+                there = pq.ParquetFile(opened).schema_arrow.names
+                table = pq.read_table(opened, columns=[name for name in wanted if name in there])
         except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:
             raise file.broken(f"{type(error).__name__} {error}") from error
         columns = {}
@@ -166,19 +166,19 @@ class Rows:
                     f"expected {name} {right[at]} in row {at}, of episode {episodes[at]}, got {columns[name][at, 0]}"
                 )
 
-    def _expect_known_tasks(self, arrays: Mapping[str, np.ndarray]) -> None:
-        tasks = arrays.get("task_index")
-        if tasks is None:
-            return
-        said = self._catalogue.instructions
-        unknown = np.flatnonzero((tasks[:, 0] < 0) | (tasks[:, 0] >= len(said)))
+    def _tasks(self, arrays: Mapping[str, np.ndarray]) -> Int64[np.ndarray, "N 1"]:
+        """`task_index` becomes the place among the data set's instructions, which other writers number with gaps."""
+        own = arrays["task_index"][:, 0].astype(np.int64)
+        tasks, said = self._catalogue.tasks_of(own), self._catalogue.instructions
+        unknown = np.flatnonzero(tasks < 0)
         if len(unknown):
-            self._refuse(int(unknown[0]), f"task_index is {tasks[unknown[0], 0]}, there are {len(said)} instructions")
+            self._refuse(int(unknown[0]), f"task_index is {own[unknown[0]]}, which is none of {len(said)} instructions")
         told = self._catalogue.table["tasks"].to_pylist()
-        pairs, rows = np.unique(np.stack([arrays["episode_index"][:, 0], tasks[:, 0]], 1), axis=0, return_index=True)
+        pairs, rows = np.unique(np.stack([arrays["episode_index"][:, 0], tasks], 1), axis=0, return_index=True)
         for (episode, task), row in zip(pairs.tolist(), rows.tolist(), strict=True):
             if said[task] not in told[episode]:
-                self._refuse(row, f"task_index is {task} ({said[task]!r}), the episode table has {told[episode]}")
+                self._refuse(row, f"task_index is {own[row]} ({said[task]!r}), the episode table has {told[episode]}")
+        return tasks[:, None]
 
     def _expect_finite(self, feature: str) -> None:
         wrong = np.flatnonzero(~np.isfinite(self._read[feature]).all(axis=1))

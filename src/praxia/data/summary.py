@@ -17,8 +17,9 @@ def info(
 ) -> dict[str, Any]:
     """A JSON value: what there is, how big it is, and that every file still has its hash.
 
-    `verified` is False for a data set of another writer: it has no hashes to verify. `report` is called after each file
-    that was hashed with those done, those planned, and a text for people.
+    `left_out`, where there are some, are the features of pictures that are no cameras, with what each is. `verified` is
+    False for a data set of another writer: it has no hashes to verify. `report` is called after each file that was
+    hashed with those done, those planned, and a text for people.
 
     Raises:
         DataError: a file that is missing, truncated or altered.
@@ -45,6 +46,7 @@ def info(
         "frames": dataset.num_frames,
         "fps": dataset.fps,
         "cameras": {camera.name: [camera.height, camera.width] for camera in dataset.embodiment.cameras},
+        **({"left_out": dataset.left_out} if dataset.left_out else {}),
         "state_dim": dataset.embodiment.state_dim,
         "action_dim": dataset.embodiment.action_dim,
         "bytes": sum(path.stat().st_size for path in dataset.root.rglob("*") if _counts(path, dataset.root)),

@@ -56,6 +56,11 @@ def survey(
     for name, own in bodies.items():
         told = (relative or {}).get(name)
         found[name] = _body(own, horizon, told)
+        for feature in _lacking(own):
+            text = "not counted, for not all of its values are there and finite; training does not read it"
+            warnings.append(
+                {"embodiment": name, "feature": feature, "dim": feature, "kind": "not-finite", "text": text}
+            )
         fields = _fields(own[0][0].embodiment, told if horizon else None)
         for feature, described in found[name]["features"].items():
             values = {key: value for key, value in described.items() if key not in ("dims", "rank_error")}
@@ -69,7 +74,8 @@ def _body(
 ) -> dict[str, Any]:
     """The entry of one body."""
     first = data[0][0]
-    names = _measured(first)
+    lacking = _lacking(data)
+    names = {feature: dims for feature, dims in _measured(first).items() if feature not in lacking}
     for (one, _), (other, _) in combinations(data, 2):
         _expect_alike(one, other)
     statistics = {feature: Statistics() for feature in names}
@@ -104,6 +110,12 @@ def _measured(dataset: Dataset) -> dict[str, list[str]]:
         for name, feature in dataset.info["features"].items()
         if feature["dtype"].startswith("float") and name not in INDEX_FEATURES and not name.startswith("next.")
     }
+
+
+def _lacking(data: Sequence[tuple[Dataset, Int64[np.ndarray, " _"]]]) -> list[str]:
+    """Measured features beside the state and the action of which a data set does not hold every number."""
+    beside = [feature for feature in _measured(data[0][0]) if feature not in (STATE, ACTION)]
+    return [feature for feature in beside if not all(dataset.complete(feature) for dataset, _ in data)]
 
 
 def _dims(name: str, feature: Mapping[str, Any]) -> list[str]:

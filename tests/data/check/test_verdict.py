@@ -128,8 +128,8 @@ def test_flipped_bits_without_checksums(original, found):
         (ROWS, "timestamp", poked(3, 1.0), {(ROWS, 0, "wrong-timestamp")}),
         (ROWS, "task_index", poked(3, 99), {(ROWS, 0, "unknown-task")}),
         (ROWS, "task_index", poked(3, 1), {(ROWS, 0, "unknown-task")}),  # a task, but not this episode's
-        (TABLE, "length", poked(4, 10**12), {(TABLE, 4, "wrong-index"), (INFO, None, "wrong-index")}),
-        (TABLE, "length", poked(4, 0), {(TABLE, 4, "empty-episode"), (INFO, None, "wrong-index")}),
+        (TABLE, "length", poked(4, 10**12), {(TABLE, 4, "wrong-index"), (INFO, None, "numbering")}),
+        (TABLE, "length", poked(4, 0), {(TABLE, 4, "empty-episode"), (INFO, None, "numbering")}),
         (TABLE, "episode_index", poked(4, 3), {(TABLE, 4, "duplicate-episode")}),
         (TABLE, "tasks", poked(2, ["fly"]), {(TABLE, 2, "unknown-task")}),
         (TABLE, FROM, poked(1, 0.0), {(TABLE, 1, "wrong-timestamp")}),
@@ -161,7 +161,8 @@ def test_statistics(original, found):
     files[STATS] = json.dumps(stats).encode()
     verdict, problems = found(files)
     assert problems == {(STATS, None, "statistics")}
-    assert (verdict["ok"], verdict["episodes_safe"], verdict["problems"][0]["count"]) == (False, 6, 2)
+    assert (verdict["ok"], verdict["episodes_safe"], verdict["problems"][0]["count"]) == (False, 6, 1)
+    assert [note["detail"] for note in verdict["notes"]] == ["it has nothing on next.reward"]
 
 
 def test_a_column_of_another_shape(original, found):
@@ -240,10 +241,11 @@ def test_pictures_in_files_of_their_own(tmp_path, foreign):
     kind = pa.struct({"bytes": pa.binary(), "path": pa.string()})
     at = rows.schema.get_field_index(key)
     pq.write_table(rows.set_column(at, key, pa.array(cells, kind)), root / ROWS)
-    assert [problem["file"] for problem in check(root)["problems"]] == [STATS]
+    verdict = check(root)
+    assert (verdict["ok"], [note["file"] for note in verdict["notes"]]) == (True, [STATS])
     (root / "0.png").unlink()
     Image.fromarray(np.zeros((80, 3, 3), np.uint8)).save(root / "5.png")
-    problems = [(one["episode"], one["kind"]) for one in check(root)["problems"] if one["file"] != STATS]
+    problems = [(one["episode"], one["kind"]) for one in check(root)["problems"]]
     assert problems == [(0, "missing-frames"), (1, "camera")]
 
 
@@ -256,7 +258,7 @@ def test_a_column_that_nothing_declares_is_no_problem(original, found):
 
 def test_what_info_says_of_pictures_must_be_what_the_reader_reads(original, found):
     info = json.loads(original[INFO])
-    wrist = {**info["features"]["observation.images.wrist"], "shape": [1, 48, 80]}
+    wrist = {**info["features"]["observation.images.wrist"], "shape": [1, 3, 48, 80]}
     for said in (
         {"features": {**info["features"], "observation.images.wrist": wrist}},
         {"video_frames": [5]},

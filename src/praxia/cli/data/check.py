@@ -1,6 +1,7 @@
 """`praxia data check DIR`."""
 
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any
 
 import tyro
@@ -41,19 +42,33 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
     with stages() as report:
         found = check(options.root, quick=options.quick, report=report)
-    print_summary({name: value for name, value in found.items() if name != "problems"})
+    print_summary({name: value for name, value in found.items() if name not in ("problems", "notes")})
     problems = found["problems"]
     for problem in problems[:SHOWN]:
         STDERR.print(f"  {_line(problem)}", highlight=False, markup=False, soft_wrap=True)
     if len(problems) > SHOWN:
         STDERR.print(f"  and {len(problems) - SHOWN} more; --json lists all")
+    for note in found["notes"][:SHOWN]:
+        STDERR.print(f"  note: {_line(note)}", highlight=False, markup=False, soft_wrap=True)
+    if len(found["notes"]) > SHOWN:
+        STDERR.print(f"  and {len(found['notes']) - SHOWN} more notes; --json lists all")
     if not found["ok"]:
         raise Refused(
             f"{options.root} has {len(problems)} problems; {found['episodes_safe']} of {found['episodes'] or 'its'} "
-            f"episodes are safe. The first: {_line(problems[0])}",
+            f"episodes are safe. The first: {_line(problems[0])}{_way_on(options.root, found)}",
             found,
         )
     return found
+
+
+def _way_on(root: str, found: dict[str, Any]) -> str:
+    """How to go on with the episodes that are safe, where some are."""
+    safe = ",".join(str(first) if first == last else f"{first}-{last}" for first, last in found["safe"])
+    return (
+        f". A data set of the safe ones: `praxia data edit split {quote(root)} --episodes {safe} --out NEW`"
+        if safe
+        else ""
+    )
 
 
 def _line(problem: dict[str, Any]) -> str:

@@ -14,8 +14,10 @@ from jaxtyping import Int64, Shaped
 
 from praxia.data.check.lines import episodes_of_lines, tasks_of_lines
 from praxia.data.check.problems import Problems
-from praxia.data.features import PICTURES, picture_size
+from praxia.data.episode_numbers import spelled
+from praxia.data.features import PICTURES, left_out, videos_read
 from praxia.data.layout import CODEBASE_VERSION, CODEBASE_VERSIONS, EPISODE_LINES, INFO, TASKS, VIDEO_FRAMES
+from praxia.data.placement import integers, seconds
 
 __all__ = ["DAMAGED_PARQUET", "Described", "describe"]
 
@@ -29,7 +31,8 @@ TIMES = ("from_timestamp", "to_timestamp")
 class Described:
     """E episodes as LeRobot v3.0's episode table has them (or would, of v2.1), and what info.json declares.
 
-    `episodes` are the table's columns, [E] each: whole numbers, and times in seconds. `tasks` is the instruction by
+    `episodes` are the table's columns, [E] each: whole numbers, and times in seconds. Where the table numbers its
+    episodes with gaps (`gapped`) their frames count as if there were none. `tasks` is the instruction by
     task_index, `instructions` those of each episode; both empty where the tables of them are damaged. `table_file` is
     where the episode table lies.
     """
@@ -52,9 +55,30 @@ class Described:
     def features(self) -> Mapping[str, Mapping[str, Any]]:
         return self.info["features"]
 
+    @property
+    def numbers(self) -> Int64[np.ndarray, " E"]:
+        """What each episode is called: its own number, or its place in the table where own ones do not rise."""
+        own = self.episodes["episode_index"]
+        return own if _rising(own) else np.arange(len(own))
+
+    def placed(self, own: Int64[np.ndarray, " N"]) -> Int64[np.ndarray, " N"]:
+        """The place in the table of the episodes with these numbers, -1 where it has none."""
+        numbers = self.numbers
+        at = np.minimum(np.searchsorted(numbers, own), max(0, len(numbers) - 1))
+        return np.where(numbers[at] == own, at, -1) if len(numbers) else np.full(len(own), -1)
+
+    @property
+    def gapped(self) -> bool:
+        return not np.array_equal(self.numbers, np.arange(len(self)))
+
     def keys(self, dtype: str) -> list[str]:
-        """The features of pictures that lie in videos ("video") or among the rows ("image")."""
-        return [key for key, feature in self.features.items() if feature["dtype"] == dtype]
+        """The features of pictures that lie in videos ("video") or among the rows ("image"), as far as known where."""
+        found = [key for key, feature in self.features.items() if feature["dtype"] == dtype]
+        return [key for key in found if dtype != "video" or self.episodes.keys() >= set(_places(key))]
+
+    def left_out(self, key: str) -> str | None:
+        """What a feature of pictures is if it is no camera."""
+        return left_out(key, self.features[key])
 
     def files(self, key: str | None) -> Iterator[tuple[str, Int64[np.ndarray, " K"]]]:
         """The files of the rows (None) or of a video feature, relative to the root, and the episodes in each."""
@@ -80,7 +104,11 @@ def describe(root: Path, problems: Problems) -> Described | None:
         return None
     if info["codebase_version"] != CODEBASE_VERSION:
         lines = episodes_of_lines(root, info, problems)
-        return lines and Described(root, info, *lines, tasks_of_lines(root, problems), EPISODE_LINES)
+        if lines is None:
+            return None
+        columns, instructions = lines
+        columns = _closed(columns, EPISODE_LINES, problems)
+        return Described(root, info, columns, instructions, tasks_of_lines(root, problems), EPISODE_LINES)
     names = sorted(path.relative_to(root).as_posix() for path in (root / "meta/episodes").glob("*/*.parquet"))
     if not names:
         problems.add("meta/episodes", "missing-file", "there is no episode table")
@@ -89,18 +117,36 @@ def describe(root: Path, problems: Problems) -> Described | None:
     table = _joined([one for one in tables if one is not None], names[0], problems)
     if table is None or None in tables:
         return None
-    columns = {name: _numbers(table, name, names[0], problems) for name in _needed(info)}
+    needed = [*WHOLE, *(name for key in videos_read(info["features"]) for name in _places(key))]
+    others = [name for key, one in info["features"].items() if one["dtype"] == "video" for name in _places(key)]
+    columns = {name: _numbers(table, name, names[0], problems) for name in needed}
+    columns |= {name: _numbers(table, name, names[0], Problems()) for name in others if name not in columns}
     known = {name: column for name, column in columns.items() if column is not None}
-    if len(known) < len(columns):
+    if not known.keys() >= set(needed):
         return None
+    known = _closed(known, names[0], problems)
     return Described(root, info, known, _instructions(table, names[0], problems), _tasks(root, problems), names[0])
 
 
-def _needed(info: Mapping[str, Any]) -> list[str]:
-    """The columns of numbers that the episode table must have."""
-    videos = [key for key, feature in info["features"].items() if feature["dtype"] == "video"]
-    places = ("chunk_index", "file_index", *TIMES)
-    return [*WHOLE, *(f"videos/{key}/{name}" for key in videos for name in places)]
+def _places(key: str) -> list[str]:
+    """The columns of the episode table that say where the pictures of a video feature are."""
+    return [f"videos/{key}/{name}" for name in ("chunk_index", "file_index", *TIMES)]
+
+
+def _rising(numbers: Int64[np.ndarray, " E"]) -> bool:
+    return bool((numbers[:1] >= 0).all() and (np.diff(numbers) > 0).all())
+
+
+def _closed(
+    columns: Mapping[str, Shaped[np.ndarray, " E"]], file: str, problems: Problems
+) -> Mapping[str, Shaped[np.ndarray, " E"]]:
+    """Frames counted as if the episodes were numbered without gaps, and a problem where they are not."""
+    number, length = columns["episode_index"], columns["length"]
+    if np.array_equal(number, np.arange(len(number))) or not _rising(number):
+        return columns
+    problems.add(file, "numbering", f"expected episodes 0 to {len(number) - 1}, got {spelled(number)}")
+    end = np.cumsum(length)
+    return {**columns, "dataset_from_index": end - length, "dataset_to_index": end}
 
 
 def _info(root: Path, problems: Problems) -> dict[str, Any] | None:
@@ -138,7 +184,7 @@ def _wrong(info: Any) -> tuple[str, str] | None:
             return "json", f"feature {name!r} has the shape {shape!r}"
         if feature["dtype"] in PICTURES:
             try:
-                picture_size(feature)
+                left_out(name, feature)
             except ValueError as error:
                 return "json", f"feature {name!r}: {error}"
     has_videos = any(feature["dtype"] == "video" for feature in features.values())
@@ -172,16 +218,21 @@ def _joined(tables: list[pa.Table], name: str, problems: Problems) -> pa.Table |
 
 
 def _numbers(table: pa.Table, name: str, file: str, problems: Problems) -> Shaped[np.ndarray, " E"] | None:
+    """A column; -1, or a time that is none, where an episode has nothing there."""
     if name not in table.column_names:
         problems.add(file, "wrong-shape", f"it has no column {name}")
         return None
-    column, is_time = table[name], name.endswith(TIMES)
-    fits = pa.types.is_integer(column.type) or (is_time and pa.types.is_floating(column.type))
-    if not fits or column.null_count:
-        what = f"{column.null_count} empty rows" if fits else str(column.type)
-        problems.add(file, "wrong-shape", f"column {name} has {what}")
+    read, none = (seconds, np.nan) if name.endswith(TIMES) else (integers, -1)
+    empty = table[name].is_null(nan_is_null=True).to_numpy()
+    if empty.any():
+        problems.add(file, "wrong-shape", f"column {name} is empty", np.flatnonzero(empty))
+    try:
+        found = np.full(len(empty), none)
+        found[~empty] = read(table.filter(pa.array(~empty)), name)
+        return found
+    except ValueError as error:
+        problems.add(file, "wrong-shape", str(error))
         return None
-    return column.to_numpy().astype(np.float64 if is_time else np.int64)
 
 
 def _instructions(table: pa.Table, name: str, problems: Problems) -> tuple[tuple[str, ...], ...]:

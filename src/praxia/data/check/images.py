@@ -12,6 +12,7 @@ from PIL import Image
 
 from praxia.data.check.problems import Problems
 from praxia.data.features import picture_size
+from praxia.data.image_files import colours, upright_size
 
 __all__ = ["check_images"]
 
@@ -23,10 +24,13 @@ def check_images(
     declared: Mapping[str, Any],
     owner: Int64[np.ndarray, " N"],
     problems: Problems,
+    *,
+    camera: bool,
 ) -> None:
     """Note each picture of `column` in the file `name` that is not there, not whole, or not as it is `declared`.
 
-    `owner` is the episode of each row, -1 where nobody knows. A path leads on from `root`, as for the reader.
+    Those of a `camera` must have colours. `owner` is the episode of each row, -1 where nobody knows. A path leads on
+    from `root`, as for the reader.
     """
     expected = picture_size(declared)
     for episode, cell in zip(owner.tolist(), column.to_pylist(), strict=True):
@@ -37,11 +41,11 @@ def check_images(
                 problems.add(name, "missing-frames", "a row has no picture", of)
                 continue
             with Image.open(io.BytesIO(data)) as picture:
-                size = (picture.height, picture.width)
+                size = upright_size(picture)
                 if size != expected:  # before it is decoded: a damaged header may promise gigabytes
                     problems.add(name, "camera", f"expected a picture of {expected}, got {size}", of)
                     continue
-                np.asarray(picture)
+                colours(picture) if camera else picture.load()
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             problems.add(name, "undecodable", str(error), of)
 

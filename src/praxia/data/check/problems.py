@@ -1,4 +1,7 @@
-"""What can be wrong with a data set, and the list of what was found."""
+"""What can be wrong with a data set, and the list of what was found.
+
+A list holds problems, or notes: of the same kinds, but about what no reader needs, so that nothing is wrong for it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +23,7 @@ KINDS = {
     "json": "a JSON file cannot be parsed, or lacks what must be in it",
     "version": "a layout version that is not read",
     "wrong-shape": "a column is missing, or has another shape or type than declared",
+    "numbering": "episodes are numbered with gaps, or info.json counts others: each of them may be whole for all that",
     "wrong-index": "index, frame_index or episode_index are not consecutive, or rows and episode table disagree",
     "empty-episode": "an episode without a frame",
     "duplicate-episode": "two rows of the episode table describe one episode",
@@ -27,12 +31,15 @@ KINDS = {
     "not-finite": "a number is NaN, infinite or absent",
     "wrong-timestamp": "a time is not frame_index / fps, or an episode's place in its video cannot be right",
     "missing-frames": "an episode's pictures are not in the video",
-    "surplus-frames": "pictures follow a video's last episode (said only without checksums): one may be put in",
+    "surplus-frames": "more pictures than the episode table gives to a video (said only without checksums): one may be"
+    " put in. As a note: pictures that it gives to an episode, and that follow the episode's last row",
     "undecodable": "a picture cannot be decoded",
     "camera": "pictures have another size, rate or codec than declared",
     "statistics": "meta/stats.json does not describe the numbers",
+    "left-out": "a feature of pictures that is no camera, such as depth: observations do not have it, edits keep it",
 }
 HOLD_NO_EPISODE = (STATS, PLAN)
+CONCERN_NO_EPISODE = ("numbering", "stray-file")
 
 
 @dataclass(frozen=True)
@@ -45,10 +52,11 @@ class Problem:
     detail: str
     count: int = 1
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self, numbers: Int64[np.ndarray, " E"]) -> dict[str, Any]:
+        """With the episode's own number, of `numbers` in the order of the table."""
         return {
             "file": self.file,
-            "episode": self.episode,
+            "episode": None if self.episode is None else int(numbers[self.episode]),
             "kind": self.kind,
             "detail": self.detail,
             "count": self.count,
@@ -76,14 +84,21 @@ class Problems:
             known = self._found.get(key)
             self._found[key] = replace(known, count=known.count + count) if known else Problem(*key, detail, count)
 
+    def of(self, kind: str) -> bool:
+        """Whether one of this kind was found."""
+        return any(problem.kind == kind for problem in self._found.values())
+
     def listed(self) -> list[Problem]:
         """By file, then by episode; what concerns all of a file first."""
         return sorted(self._found.values(), key=lambda one: (one.file, -1 if one.episode is None else one.episode))
 
     def safe(self, num_episodes: int) -> Bool[np.ndarray, " E"]:
-        """Which episodes nothing found touches. Wrong statistics and plans touch none: they can be made anew."""
+        """Which episodes nothing found touches.
+
+        Wrong statistics and plans touch none: they can be made anew. Nor do rows of episodes that the table lacks.
+        """
         keep = np.ones(num_episodes, dtype=bool)
         for problem in self._found.values():
-            if problem.file not in HOLD_NO_EPISODE:
+            if problem.file not in HOLD_NO_EPISODE and problem.kind not in CONCERN_NO_EPISODE:
                 keep[slice(None) if problem.episode is None else problem.episode] = False
         return keep

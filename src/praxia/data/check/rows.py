@@ -14,6 +14,7 @@ from praxia.data.check.images import check_images
 from praxia.data.check.problems import Problems
 from praxia.data.check.segments import Segment
 from praxia.data.check.values import check_values
+from praxia.data.features import READ
 from praxia.data.stats import Moments
 
 __all__ = ["check_rows"]
@@ -23,9 +24,11 @@ SECONDS = 1e-4  # as LeRobot tolerates
 
 
 def check_rows(
-    described: Described, segment: Segment, sound: Bool[np.ndarray, " E"], problems: Problems
+    described: Described, segment: Segment, sound: Bool[np.ndarray, " E"], problems: Problems, notes: Problems
 ) -> dict[str, Moments]:
-    """Note what is wrong in one data file; the moments of every numeric feature.
+    """Note what is wrong in one data file; the moments of every numeric feature that is whole there.
+
+    That a number is NaN or absent is a problem where it is read for training, else a note.
 
     Rows are told apart by their position where the table is `sound` about their episode, else by their own
     episode_index.
@@ -33,13 +36,16 @@ def check_rows(
     path = described.root / segment.name
     file = _File.of(described, segment, sound)
     moments: dict[str, Moments] = {}
+    whole = set(described.features)
     try:
         first = 0
         size = BATCH_OF_IMAGES if described.keys("image") else BATCH
         # As readers do: this looks at more of a damaged file than `ParquetFile`.
         for batch in dataset(path, format="parquet").to_batches(batch_size=size, batch_readahead=1, use_threads=False):
             rows = pa.table(batch)
-            for feature, values in _checked(file, rows, first, problems):
+            checked = dict(_checked(file, rows, first, problems, notes))
+            whole &= checked.keys()
+            for feature, values in checked.items():
                 with np.errstate(all="ignore"):  # numbers of any size
                     new = Moments.of(values)
                     moments[feature] = moments[feature].merge(new) if feature in moments else new
@@ -47,7 +53,7 @@ def check_rows(
     except DAMAGED_PARQUET as error:
         problems.add(segment.name, "unreadable", str(error), segment.named if len(segment.named) else None)
         return {}
-    return moments
+    return {feature: one for feature, one in moments.items() if feature in whole}
 
 
 @dataclass(frozen=True)
@@ -64,9 +70,11 @@ class _File:
 
     @classmethod
     def of(cls, described: Described, segment: Segment, sound: Bool[np.ndarray, " E"]) -> "_File":
-        first, last = (described.episodes[f"dataset_{end}_index"] - segment.first for end in ("from", "to"))
-        number = segment.named[sound[segment.named]]
-        return cls(described, segment.name, segment.named, bool(sound.all()), number, first[number], last[number])
+        sure = sound[segment.named]
+        number, first = segment.named[sure], segment.start[sure]
+        last = first + described.episodes["length"][number]
+        complete = segment.counted and bool(sound.all())
+        return cls(described, segment.name, segment.named, complete, number, first, last)
 
     def owners(self, rows: Int64[np.ndarray, " N"]) -> Int64[np.ndarray, " N"]:
         """The episode of each row, -1 where the table does not say."""
@@ -84,24 +92,28 @@ class _File:
 
 
 def _checked(
-    file: _File, rows: pa.Table, first: int, problems: Problems
+    file: _File, rows: pa.Table, first: int, problems: Problems, notes: Problems
 ) -> Iterator[tuple[str, Shaped[np.ndarray, "N D"]]]:
     """Check rows `first` and on of the file; their numeric features that are whole."""
     position = np.arange(first, first + rows.num_rows)
     owner = file.owners(position)
     own = _integers(rows, "episode_index")
     if own is not None:
-        known = (own >= 0) & (own < len(file.described))
-        owner = np.where(owner < 0, np.where(known, own, -1), owner)
+        owner = np.where(owner < 0, file.described.placed(own), owner)
     for feature, declared in file.described.features.items():
         if declared["dtype"] == "video":
             continue
+        is_picture = declared["dtype"] == "image"
+        camera = is_picture and file.described.left_out(feature) is None
+        listed = problems if camera or feature in READ else notes
         if feature not in rows.column_names:
-            problems.add(file.name, "wrong-shape", f"it has no column {feature}", file.named)
-        elif declared["dtype"] == "image":
-            check_images(file.described.root, file.name, rows[feature], declared, owner, problems)
+            listed.add(file.name, "wrong-shape", f"it has no column {feature}", file.named)
+        elif is_picture:
+            check_images(file.described.root, file.name, rows[feature], declared, owner, listed, camera=camera)
         else:
-            values = check_values(feature, declared, rows[feature], partial(file.note, problems, owner))
+            values = check_values(
+                feature, declared, rows[feature], partial(file.note, problems, owner), partial(file.note, listed, owner)
+            )
             if values is not None:
                 yield feature, values
     if file.complete:
@@ -127,14 +139,12 @@ def _indices(
     described = file.described
     placed = file.owners(position)
     sure = placed >= 0
-    at = np.searchsorted(file.number, placed[sure]) if len(file.number) else placed[sure]
+    at = np.searchsorted(file.first, position[sure], side="right") - 1
     frame = np.full(len(position), -1)
     frame[sure] = position[sure] - file.first[at]
-    expected = {
-        "episode_index": placed,
-        "frame_index": frame,
-        "index": described.episodes["dataset_from_index"][placed] + frame if len(described) else frame,
-    }
+    expected = {"episode_index": described.numbers[placed] if len(described) else placed, "frame_index": frame}
+    if not described.gapped:  # else nobody knows whether episodes that are gone still count
+        expected["index"] = described.episodes["dataset_from_index"][placed] + frame if len(described) else frame
     for name, value in expected.items():
         got = _integers(rows, name)
         if got is not None:

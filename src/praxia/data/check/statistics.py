@@ -17,16 +17,16 @@ __all__ = ["check_statistics"]
 TOLERANCE = {"min": 1e-4, "max": 1e-4, "mean": 1e-2, "std": 1e-2}
 
 
-def check_statistics(root: Path, moments: Mapping[str, Moments], problems: Problems) -> None:
+def check_statistics(root: Path, moments: Mapping[str, Moments], problems: Problems, notes: Problems) -> None:
     """Compare the count, extremes, mean and standard deviation of every numeric feature.
 
-    Quantiles and the statistics of pictures are not: writers take them from samples of their own choice. Nor are
-    those of single episodes.
+    What is missing is noted alone: it is computed where it is needed. Quantiles and the statistics of pictures are not
+    compared: writers take them from samples of their own choice. Nor are those of single episodes.
     """
     if not (root / STATS).is_file():
         if (root / EPISODE_STATS_LINES).is_file():  # v2.1 has nothing else
             return
-        problems.add(STATS, "statistics", "it is missing")
+        notes.add(STATS, "statistics", "it is missing")
         return
     try:
         stats = json.loads((root / STATS).read_bytes())
@@ -36,7 +36,7 @@ def check_statistics(root: Path, moments: Mapping[str, Moments], problems: Probl
     for feature, found in moments.items():
         described = stats.get(feature) if isinstance(stats, dict) else None
         if not isinstance(described, dict):
-            problems.add(STATS, "statistics", f"it has nothing on {feature}")
+            notes.add(STATS, "statistics", f"it has nothing on {feature}")
             continue
         for name, due in _described(found).items():
             if name in described and not _alike(described[name], due, found, TOLERANCE.get(name, 0.0)):

@@ -40,7 +40,7 @@ def _rows(described: Described, problems: Problems) -> Bool[np.ndarray, " E"]:
     columns, file = described.episodes, described.table_file
     number, length = columns["episode_index"], columns["length"]
     first, last = columns["dataset_from_index"], columns["dataset_to_index"]
-    away = number != np.arange(len(described))
+    away = number != described.numbers
     again = np.isin(np.arange(len(described)), np.unique(number, return_index=True)[1], invert=True)
     problems.add(file, "duplicate-episode", "episode_index occurs twice", np.flatnonzero(again))
     problems.add(file, "wrong-index", "episode_index is not the row's number", np.flatnonzero(away & ~again))
@@ -74,8 +74,8 @@ def _pictures(
     first, last = np.where(outside, 0, first), np.where(outside, 0, last)
     between = ~outside & (np.abs(first - np.round(first)) > 0.25)
     problems.add(file, "wrong-timestamp", f"from_timestamp of {key} lies between frames", np.flatnonzero(between))
-    unequal = rows & ~outside & (np.abs(last - first - length) > 0.5)
-    detail = f"to_timestamp - from_timestamp of {key} is not length / fps"
+    unequal = rows & ~outside & (last - first - length < -0.5)
+    detail = f"to_timestamp - from_timestamp of {key} is less than length / fps"
     problems.add(file, "wrong-timestamp", detail, np.flatnonzero(unequal))
     sound = rows & ~(outside | between | unequal)
     for _, episodes in described.files(key):
@@ -102,7 +102,7 @@ def _totals(described: Described, problems: Problems) -> None:
     for name, counted in (("total_episodes", len(described)), ("total_frames", frames)):
         if described.info.get(name, counted) != counted:
             detail = f"{name} is {described.info[name]!r}, the episode table has {counted}"
-            problems.add(INFO, "wrong-index", detail)
+            problems.add(INFO, "numbering", detail)
 
 
 def _instructions(described: Described, problems: Problems) -> None:

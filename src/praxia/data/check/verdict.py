@@ -1,11 +1,12 @@
 """The whole check: everything there is to find, in one list."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int64
 
 from praxia.core.errors import DataError
 from praxia.core.files import Place
@@ -18,10 +19,11 @@ from praxia.data.check.segments import segments
 from praxia.data.check.statistics import check_statistics
 from praxia.data.check.table import Sound, check_table, starts
 from praxia.data.check.videos import check_video
+from praxia.data.features import PICTURES
 from praxia.data.layout import INFO, num_staged
 from praxia.data.stats import Moments
 
-__all__ = ["check"]
+__all__ = ["Found", "check", "examine"]
 
 Report = Callable[[str, int, int, str], None]
 
@@ -31,10 +33,11 @@ def check(
 ) -> dict[str, Any]:
     """A JSON value: whether the data set in `root` is whole, and everything wrong with it.
 
-    `ok`; `problems`, each with `file` (relative to `root`), `episode` (null: the whole data set), `kind` (one of
-    `problems.KINDS`), `detail` and `count`; `episodes`, how many there are (null: not known); `episodes_safe`, how many
-    no problem touches, and `safe`, which, as [first, last]; `verifiable`, "checksums" where the data set has them, else
-    "not verifiable": bits that flipped and still make a number or a picture are then not seen.
+    `ok`: nothing is wrong for a reader; `problems`, each with `file` (relative to `root`), `episode` (null: the whole
+    data set), `kind` (one of `problems.KINDS`), `detail` and `count`; `notes`, which are like them and concern what no
+    reader needs; `episodes`, how many there are (null: not known); `episodes_safe`, how many no problem touches, and
+    `safe`, which, as [first, last]; `verifiable`, "checksums" where the data set has them, else "not verifiable": bits
+    that flipped and still make a number or a picture are then not seen.
 
     Files are gone through one by one, in bounded memory. `quick` counts pictures without decoding them. `report` is
     called with (name of the step, done, planned, file). What damaged data makes a decoder do is a problem in the list.
@@ -42,9 +45,54 @@ def check(
     Raises:
         DataError: `root` holds no data set, or an unfinished recording, or is no folder of this machine.
     """
-    root = _folder(root)
+    folder = _folder(root)
+    found = examine(folder, quick=quick, report=report)
+    numbers, safe, listed = found.numbers, found.safe, found.problems.listed()
+    return {
+        "kind": "check",
+        "path": str(folder),
+        "ok": not listed,
+        "episodes": len(numbers) if found.described else None,
+        "episodes_safe": int(safe.sum()),
+        "safe": _ranges(numbers[safe]),
+        "verifiable": "checksums" if found.hashed else "not verifiable",
+        "decoded": not quick,
+        "problems": [problem.to_json(numbers) for problem in listed],
+        "notes": [note.to_json(numbers) for note in found.notes.listed()],
+    }
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found in a data set: what its `meta/` says (None: it cannot be read), and what is wrong.
+
+    `hashed`: it has checksums.
+    """
+
+    described: Described | None
+    problems: Problems
+    notes: Problems
+    hashed: bool
+
+    @property
+    def numbers(self) -> Int64[np.ndarray, " E"]:
+        """The episodes' own numbers, in the order of the table."""
+        return self.described.numbers if self.described else np.zeros(0, dtype=np.int64)
+
+    @property
+    def safe(self) -> Bool[np.ndarray, " E"]:
+        """Which episodes no problem touches."""
+        return self.problems.safe(len(self.numbers))
+
+
+def examine(root: Path, *, quick: bool = False, report: Report = lambda name, done, planned, text: None) -> Found:
+    """All that `check` finds in the folder `root`, as values.
+
+    Raises:
+        DataError: `root` holds no data set, or an unfinished recording.
+    """
     _expect_some(root)
-    problems = Problems()
+    problems, notes = Problems(), Problems()
     described = describe(root, problems)
     hashed = check_hashes(
         root,
@@ -54,23 +102,20 @@ def check(
     )
     if described is not None:
         sound = check_table(described, problems)
-        moments = _numbers(described, sound, problems, report)
+        moments = _numbers(described, sound, problems, notes, report)
         if len(moments) > 0:
-            check_statistics(root, moments, problems)
-        _pictures(described, sound, problems, report, decode=not quick, surplus=not hashed)
-    listed = problems.listed()
-    safe = problems.safe(len(described) if described else 0)
-    return {
-        "kind": "check",
-        "path": str(root),
-        "ok": not listed,
-        "episodes": len(described) if described else None,
-        "episodes_safe": int(safe.sum()),
-        "safe": _ranges(safe),
-        "verifiable": "checksums" if hashed else "not verifiable",
-        "decoded": not quick,
-        "problems": [problem.to_json() for problem in listed],
-    }
+            check_statistics(root, moments, problems, notes)
+        _left_out(described, notes)
+        _pictures(
+            described,
+            sound,
+            problems,
+            notes,
+            report,
+            decode=not quick,
+            surplus=not (hashed or problems.of("numbering")),
+        )
+    return Found(described, problems, notes, hashed)
 
 
 def _folder(root: str | Place) -> Path:
@@ -91,13 +136,15 @@ def _expect_some(root: Path) -> None:
     raise DataError(f"expected a data set in {root}, but it has no folder meta; make one with `praxia collect`")
 
 
-def _numbers(described: Described, sound: Sound, problems: Problems, report: Report) -> dict[str, Moments]:
+def _numbers(
+    described: Described, sound: Sound, problems: Problems, notes: Problems, report: Report
+) -> dict[str, Moments]:
     """Check every data file; the moments of what all of them hold, or nothing where rows are lost."""
     files = segments(described, sound.rows, problems)
     total: dict[str, Moments] = {}
     for done, segment in enumerate(files):
         report("rows", done, len(files), segment.name)
-        found = check_rows(described, segment, sound.rows, problems)
+        found = check_rows(described, segment, sound.rows, problems, notes)
         total = {
             feature: total[feature].merge(found[feature]) if feature in total else found[feature]
             for feature in found
@@ -108,21 +155,35 @@ def _numbers(described: Described, sound: Sound, problems: Problems, report: Rep
     return total if whole else {}
 
 
+def _left_out(described: Described, notes: Problems) -> None:
+    for key, feature in described.features.items():
+        if feature["dtype"] in PICTURES and (what := described.left_out(key)) is not None:
+            notes.add(INFO, "left-out", f"{key} is {what}: observations do not have it, edits keep it")
+
+
 def _pictures(
-    described: Described, sound: Sound, problems: Problems, report: Report, *, decode: bool, surplus: bool
+    described: Described,
+    sound: Sound,
+    problems: Problems,
+    notes: Problems,
+    report: Report,
+    *,
+    decode: bool,
+    surplus: bool,
 ) -> None:
     files = [(key, *file) for key in described.keys("video") for file in described.files(key)]
     for done, (key, name, episodes) in enumerate(files):
         report("pictures", done, len(files), name)
         sure = episodes[sound.pictures[key][episodes]]
         first = np.round(starts(described, key)[sure]).astype(np.int64)
-        # Where the table is not sure of all episodes, nobody knows what the last picture is.
-        surplus_here = surplus and len(sure) == len(episodes)
-        check_video(described, key, name, sure, first, problems, decode=decode, surplus=surplus_here)
+        # Where the table is not sure of all episodes, or lacks some, nobody knows what the last picture is.
+        surplus_here = surplus and bool(sound.pictures[key].all())
+        listed = problems if described.left_out(key) is None else notes
+        check_video(described, key, name, sure, first, listed, notes, decode=decode, surplus=surplus_here)
     report("pictures", len(files), len(files), "")
 
 
-def _ranges(safe: Bool[np.ndarray, " E"]) -> list[list[int]]:
-    """Runs of true entries as [first, last]."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], safe, [False]]).astype(np.int8)))
-    return [[int(first), int(end) - 1] for first, end in edges.reshape(-1, 2)]
+def _ranges(numbers: Int64[np.ndarray, " K"]) -> list[list[int]]:
+    """Runs of neighbouring numbers as [first, last]."""
+    runs = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
+    return [[int(run[0]), int(run[-1])] for run in runs if len(run)]

@@ -22,7 +22,7 @@ from jaxtyping import Float64, Int64
 from praxia.data.check.described import Described
 from praxia.data.check.problems import Problems
 from praxia.data.features import picture_size
-from praxia.data.layout import VIDEO_FRAMES
+from praxia.data.layout import CODEBASE_VERSION, VIDEO_FRAMES
 from praxia.data.video import frame_rate
 
 __all__ = ["check_video"]
@@ -35,7 +35,10 @@ TOLERANCE = 0.25  # of a frame
 
 @dataclass(frozen=True)
 class _Video:
-    """A file that should hold pictures `first[k]` to `first[k] + length[k]` of K episodes, in rising order."""
+    """A file that should hold pictures `first[k]` to `first[k] + length[k]` of K episodes, in rising order.
+
+    `more` are the pictures that the table gives to each episode after its last row.
+    """
 
     path: Path
     name: str
@@ -46,6 +49,12 @@ class _Video:
     episodes: Int64[np.ndarray, " K"]
     first: Int64[np.ndarray, " K"]
     length: Int64[np.ndarray, " K"]
+    more: Int64[np.ndarray, " K"]
+
+    @property
+    def given(self) -> int:
+        """How many pictures the episode table gives to the file."""
+        return int((self.first + self.length + self.more).max(initial=0))
 
     def lacking(self, numbers: Int64[np.ndarray, " N"]) -> Iterator[tuple[int, int]]:
         """The episodes that need other pictures than these, and how many more each does."""
@@ -62,13 +71,15 @@ def check_video(
     episodes: Int64[np.ndarray, " K"],
     first: Int64[np.ndarray, " K"],
     problems: Problems,
+    notes: Problems,
     *,
     decode: bool,
     surplus: bool,
 ) -> None:
     """Note what is wrong with the file `name` of the feature `key`, in which `episodes` begin at the pictures `first`.
 
-    `surplus`: whether pictures that follow the last episode's are a problem.
+    `surplus`: whether pictures that follow the last episode's are a problem. Of v2.1 they are noted: a file is an
+    episode there, so that they come after its last row.
     """
     path, feature = described.root / name, described.features[key]
     if not path.is_file():
@@ -77,6 +88,7 @@ def check_video(
     declared = feature.get("info") or feature.get("video_info") or {}
     order = np.argsort(first, kind="stable")
     lengths = described.episodes["length"][episodes]
+    ends = np.round(described.episodes[f"videos/{key}/to_timestamp"][episodes] * described.fps).astype(np.int64)
     video = _Video(
         path,
         name,
@@ -87,6 +99,7 @@ def check_video(
         episodes[order],
         first[order],
         lengths[order],
+        np.maximum(ends - first - lengths, 0)[order],
     )
     try:
         times = _counted(video, problems)
@@ -98,18 +111,24 @@ def check_video(
     for episode, count in video.lacking(numbers):
         problems.add(name, "missing-frames", f"the video has {len(numbers)} pictures", [episode], count)
     _clock(video, times, problems)
-    end = _end(described, video)
-    if surplus and end is not None and (numbers >= end).any():
-        detail = f"the video has {len(numbers)} pictures, its episodes end at {end}"
-        problems.add(name, "surplus-frames", detail, episodes, int((numbers >= end).sum()))
+    beyond = int((numbers >= _end(described, video)).sum())
+    if beyond and surplus:
+        detail = f"the video has {len(numbers)} pictures, the episode table gives it {video.given}"
+        if described.info["codebase_version"] == CODEBASE_VERSION:
+            problems.add(name, "surplus-frames", detail, episodes, beyond)
+        else:
+            notes.add(name, "surplus-frames", f"{detail}: its last ones follow the episode's end", episodes, beyond)
+    for episode, more in zip(video.episodes.tolist(), video.more.tolist(), strict=True):
+        if more > 0:
+            notes.add(name, "surplus-frames", "pictures follow the episode's last row", [episode], more)
     if decode:
         _decode(video, numbers, problems)
 
 
-def _end(described: Described, video: _Video) -> int | None:
-    """How many pictures the file may have; None: any number. An edit leaves more than episodes need, and says so."""
+def _end(described: Described, video: _Video) -> float:
+    """How many pictures the file may have. An edit leaves some that no episode has, and says how many there are."""
     count = described.info.get(VIDEO_FRAMES, {}).get(video.name, 0)
-    return None if count is None else max(count, int((video.first + video.length).max(initial=0)))
+    return np.inf if count is None else max(count, video.given)
 
 
 def _packets(container: InputContainer, video: _Video) -> Iterator[Packet]:

@@ -75,6 +75,6 @@ class Change:
         return tuple(found)
 
     def task_numbers(self, source: Source) -> Int64[np.ndarray, " T"]:
-        """The new task_index by the old one of `source`; -1 where no kept episode is said to have it."""
+        """The new task_index of each instruction of `source`; -1 where no kept episode is said to have it."""
         places = {text: place for place, text in enumerate(self.tasks)}
         return np.array([places.get(self.names.instruction(text), -1) for text in source.tasks], dtype=np.int64)

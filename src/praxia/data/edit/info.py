@@ -47,7 +47,7 @@ def _ranges(part: Part) -> dict[str, tuple[int, int]]:
 
 def _splits(part: Part) -> dict[str, str]:
     """Each split where its episodes are now; without those that have none any more."""
-    moved = {name: np.searchsorted(part.episode, span) for name, span in _ranges(part).items()}
+    moved = {name: np.searchsorted(part.source.numbers[part.episode], span) for name, span in _ranges(part).items()}
     spans = {name: f"{first}:{end}" for name, (first, end) in moved.items() if first < end}
     return spans or {"train": f"0:{len(part.episode)}"}
 

@@ -3,13 +3,15 @@
 With `dry_run` all of them only say what they would do.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int64
 
-from praxia.core.errors import PraxiaError
+from praxia.core.errors import DataError, PraxiaError
 from praxia.data.edit.alike import expect_alike
 from praxia.data.edit.change import Change, Part
 from praxia.data.edit.drawing import drawn
@@ -18,6 +20,7 @@ from praxia.data.edit.joining import joined, reordered
 from praxia.data.edit.names import Names
 from praxia.data.edit.renaming import names_of
 from praxia.data.edit.source import Source
+from praxia.data.edit.whole import whole
 from praxia.data.edit.write import expect_new, write
 from praxia.data.episode_numbers import chosen, spelled
 
@@ -28,17 +31,26 @@ Place = str | Path
 
 
 def delete(root: Place, episodes: str, out: Place, *, dry_run: bool = False) -> Said:
-    """A data set without the episodes that `episodes` names ("3,7-9").
+    """A data set without the episodes that `episodes` names ("3,7-9"): those of which parts are missing, for one.
 
     Raises:
         PraxiaError: an episode that is not there, or all of them; a folder that is there already.
         DataError: a data set that cannot be read.
     """
-    source = Source.open(root)
-    removed = sorted(chosen(episodes, len(source.lengths)))
-    kept = np.setdiff1d(np.arange(len(source.lengths)), removed)
-    change = Change((Part.whole(source, kept),), {"operation": "delete", "episodes": spelled(removed)})
-    return {"removed": removed, **_make(change, out, dry_run)}
+
+    def without(source: Source) -> Said:
+        removed = sorted(_named(source, episodes))
+        if len(lost := np.setdiff1d(source.lost, removed)):
+            raise DataError(
+                f"{root}: episodes {spelled(lost)} are not whole, and would be kept; delete them too: "
+                f"`praxia data edit delete {quote(str(root))} --episodes "
+                f"{spelled(np.union1d(source.lost, removed))} --out {quote(str(out))}`"
+            )
+        kept = np.flatnonzero(np.isin(source.numbers, removed, invert=True))
+        change = Change((Part.whole(source, kept),), {"operation": "delete", "episodes": spelled(removed)})
+        return {"removed": removed, **_make(change, out, dry_run)}
+
+    return _of_whole(root, without)
 
 
 def split(
@@ -51,8 +63,9 @@ def split(
 ) -> Said:
     """Several data sets out of one: of the episodes that are named for each, or of a fraction of them each.
 
-    Which episodes make up a fraction is drawn at random, always the same ones for data sets of one size. "removed" are
-    the episodes that are in none.
+    Episodes that are named may be the whole ones of a data set of which other parts are missing. Which episodes make up
+    a fraction is drawn at random, always the same ones for data sets of one size. "removed" are the episodes that are
+    in none.
 
     Raises:
         PraxiaError: not as many folders as parts, an episode that is not there or in two parts, fractions that do not
@@ -63,15 +76,58 @@ def split(
         raise PraxiaError("expected --episodes or --fractions, one of them, to say how to split")
     if len(episodes or fractions) != len(outs):
         raise PraxiaError(f"expected a folder for each of {len(episodes or fractions)} parts, got {len(outs)}")
-    source = Source.open(root)
-    total = len(source.lengths)
-    parts = [np.array(sorted(chosen(text, total))) for text in episodes] if episodes else drawn(fractions, total)
-    together, counts = np.unique(np.concatenate(parts), return_counts=True)
-    if (counts > 1).any():
-        raise PraxiaError(f"expected each episode in one part at most, got {spelled(together[counts > 1])} in several")
-    changes = [Change((Part.whole(source, part),), {"operation": "split", "episodes": spelled(part)}) for part in parts]
-    removed = np.setdiff1d(np.arange(total), together).tolist()
-    return {"operation": "split", "removed": removed, "parts": _make_all(changes, outs, dry_run)}
+    if fractions:
+        source = Source.open(root)
+        return _parted(source, drawn(fractions, len(source.lengths)), outs, dry_run)
+
+    def of_numbers(source: Source) -> Said:
+        parts = [np.array(sorted(_named(source, text))) for text in episodes]
+        together, counts = np.unique(np.concatenate(parts), return_counts=True)
+        if (counts > 1).any():
+            said = spelled(together[counts > 1])
+            raise PraxiaError(f"expected each episode in one part at most, got {said} in several")
+        if len(lost := np.intersect1d(together, source.lost)):
+            raise DataError(
+                f"{root}: episodes {spelled(lost)} are not whole: `praxia data check {quote(str(root))}` says why; "
+                f"whole are {spelled(np.sort(source.numbers))}"
+            )
+        return _parted(source, [np.flatnonzero(np.isin(source.numbers, part)) for part in parts], outs, dry_run)
+
+    return _of_whole(root, of_numbers)
+
+
+def _parted(source: Source, parts: Sequence[Int64[np.ndarray, " _"]], outs: Sequence[Place], dry_run: bool) -> Said:
+    """`parts` are places of episodes in `source`."""
+    changes = [
+        Change((Part.whole(source, part),), {"operation": "split", "episodes": spelled(np.sort(source.numbers[part]))})
+        for part in parts
+    ]
+    removed = np.setdiff1d(source.numbers, source.numbers[np.concatenate(parts)])
+    return {
+        "operation": "split",
+        "removed": np.union1d(removed, source.lost).tolist(),
+        "parts": _make_all(changes, outs, dry_run),
+    }
+
+
+def _named(source: Source, text: str) -> list[int]:
+    """The numbers of the episodes that `text` names, whole or not."""
+    known = np.union1d(source.numbers, source.lost)
+    named = chosen(text, int(known[-1]) + 1)
+    if unknown := np.setdiff1d(named, known).tolist():
+        raise PraxiaError(f"there is no episode {unknown[0]}: the data set has episodes {spelled(known)}")
+    return named
+
+
+def _of_whole(root: Place, edit: Callable[[Source], Said]) -> Said:
+    """`edit` of the data set; of its whole episodes where it cannot be read for parts that are missing."""
+    try:
+        return edit(Source.open(root))
+    except DataError:
+        source = whole(root)
+        if source is None:
+            raise
+        return edit(source)
 
 
 def merge(roots: Sequence[Place], out: Place, *, dry_run: bool = False) -> Said:

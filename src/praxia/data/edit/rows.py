@@ -16,6 +16,7 @@ from praxia.data.edit.change import Change, Part
 from praxia.data.edit.folder import Folder, ParquetFiles
 from praxia.data.edit.piece import Piece
 from praxia.data.edit.source import Source
+from praxia.data.features import READ
 from praxia.data.layout import DATA, MEGABYTE
 from praxia.data.placement import PlacedFile
 from praxia.data.stats import Described, Statistics, describe
@@ -64,12 +65,14 @@ def write_rows(folder: Folder, change: Change) -> Written:
             new = _renumbered(change, part, file, old, piece)
             schema = new.schema if schema is None else schema
             new = _conform(new, schema, part.source)
-            if file.path.stat().st_size >= MIN_LINKED_BYTES and new.equals(old) and new.schema.equals(old.schema):
+            entire = part.source.placed is None and file.path.stat().st_size >= MIN_LINKED_BYTES
+            if entire and new.equals(old) and new.schema.equals(old.schema):
                 place = files.take_over(part.source, file.path, piece.span)
             else:
                 place = files.add(new, piece.span, max(1, GROUP_BYTES * new.num_rows // max(1, new.nbytes)))
             done.places += [place] * int((piece.step == 0).sum())
-            values = {name: _values(new, name, shape, file) for name, shape in features.items()}
+            there = {name: shape for name, shape in features.items() if name in READ or name in new.column_names}
+            values = {name: _values(new, name, shape, file) for name, shape in there.items()}
             _gather(gathered, values)
             done.named[-1].update(*(_named(new[change.names.feature(key)]) for key in part.source.features("image")))
             changed.add(part, piece, values)
@@ -124,9 +127,8 @@ def cut(rows: pa.Table, starts: Int64[np.ndarray, " K"], lengths: Int64[np.ndarr
 
 
 def _tasks(change: Change, source: Source, file: PlacedFile, old: Int64[np.ndarray, " N"]) -> Int64[np.ndarray, " N"]:
-    numbers = change.task_numbers(source)
-    known = (old >= 0) & (old < len(numbers))
-    new = np.where(known, numbers[np.where(known, old, 0)], -1)
+    at, numbers = source.catalogue.tasks_of(old), change.task_numbers(source)
+    new = np.where(at < 0, -1, numbers[at]) if len(numbers) else np.full(len(old), -1)
     if (new < 0).any():
         wrong = int(old[np.argmin(new)])
         raise file.broken(f"it has rows with task_index {wrong}, which is no task of their episode in meta/episodes")

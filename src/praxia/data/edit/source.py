@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
@@ -17,7 +17,7 @@ from praxia.core.files import Place, name_within
 from praxia.core.types import Embodiment
 from praxia.data.catalogue import Catalogue
 from praxia.data.dataset import Dataset
-from praxia.data.features import INDEX_FEATURES, PICTURES
+from praxia.data.features import INDEX_FEATURES, PICTURES, videos_read
 from praxia.data.layout import (
     CODEBASE_VERSION,
     EPISODE_LINES,
@@ -35,7 +35,7 @@ from praxia.data.manifest import ADVICE, Manifest
 from praxia.data.placement import PlacedFile, integers
 from praxia.data.rows import Rows
 
-__all__ = ["Source"]
+__all__ = ["Source", "episode_table", "stored"]
 
 # What an edit writes anew.
 REWRITTEN_FILES = (INFO, STATS, TASKS, TASK_LINES, EPISODE_LINES)
@@ -46,7 +46,11 @@ REWRITTEN_FOLDERS = ("data/", "videos/", "meta/episodes/", "praxia/")
 class Source:
     """One data set, of LeRobot v3.0 or v2.1. `table` is meta/episodes of v3.0, whole; of v2.1 without statistics.
 
-    `records`, `embodiment` and `plan` are there in a data set of ours alone.
+    `records`, `embodiment` and `plan` are there in a data set of ours alone. `absent` are features that info.json
+    declares and nothing reads, such as depth, of which files are missing: a new data set is without them.
+
+    Where parts are missing (`edit/whole.py`) only whole episodes are there: `numbers` is what each is called, `lost`
+    what those are called that are not, and `placed` where the rows are.
     """
 
     catalogue: Catalogue
@@ -55,6 +59,10 @@ class Source:
     records: Sequence[Mapping[str, Any]]
     embodiment: Embodiment | None
     plan: Mapping[str, Any]
+    absent: tuple[str, ...]
+    numbers: Int64[np.ndarray, " E"]
+    lost: Int64[np.ndarray, " L"]
+    placed: tuple[PlacedFile, ...] | None = None
 
     @classmethod
     def open(cls, root: str | Place) -> "Source":
@@ -65,13 +73,32 @@ class Source:
         """
         dataset = Dataset(root)
         ours = dataset.ours
-        return cls(
+        whole = cls(
             catalogue=dataset.catalogue,
-            table=_table(dataset.catalogue),
-            stats=_stats(dataset.root / STATS),
+            table=episode_table(dataset.catalogue),
+            stats=stored(dataset.root / STATS),
             records=dataset.records,
             embodiment=dataset.embodiment if ours else None,
             plan=json.loads((dataset.root / PLAN).read_bytes()) if ours else {},
+            absent=(),
+            numbers=np.arange(dataset.num_episodes),
+            lost=np.zeros(0, dtype=np.int64),
+        )
+        return whole.without_absent()
+
+    def without_absent(self) -> "Source":
+        """Without the features that nothing reads and of which files, or their places in the table, are missing."""
+        absent = _absent(self.catalogue)
+        if not absent:
+            return self
+        kept = {name: one for name, one in self.info["features"].items() if name not in absent}
+        starts = tuple(f"{kind}/{feature}/" for kind in ("videos", "stats") for feature in absent)
+        return replace(
+            self,
+            catalogue=replace(self.catalogue, info={**self.info, "features": kept}),
+            table=self.table.drop_columns([name for name in self.table.column_names if name.startswith(starts)]),
+            stats={name: one for name, one in self.stats.items() if name not in absent},
+            absent=absent,
         )
 
     @property
@@ -88,7 +115,7 @@ class Source:
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """The instruction by task_index."""
+        """The instructions in the order of their task_index."""
         return self.catalogue.instructions
 
     @property
@@ -121,7 +148,7 @@ class Source:
     @cached_property
     def files(self) -> list[PlacedFile]:
         """Those that hold the rows; an episode may reach over two."""
-        return Rows(self.catalogue).files
+        return Rows(self.catalogue).files if self.placed is None else list(self.placed)
 
     def videos(self, key: str) -> list[PlacedFile]:
         """Those that hold the pictures of the video feature `key`."""
@@ -135,7 +162,7 @@ class Source:
         """
         if self.info["codebase_version"] != CODEBASE_VERSION:
             return None
-        claimed = sum(one.num_frames for one in self.videos(key) if one.path == file.path)
+        claimed = self.catalogue.video_ends(key)[file.path]
         told = self.info.get(VIDEO_FRAMES, {})
         if not isinstance(told, Mapping):
             raise DataError(
@@ -159,7 +186,10 @@ class Source:
         for name in INDEX_FEATURES if columns is None else wanted or ():
             if name not in rows.column_names:
                 raise file.broken(f"it has no column {name!r}")
-        expected = np.repeat(file.episode, file.length)
+        if self.placed is not None:  # there are rows of other episodes beside them
+            stretches = zip(file.start.tolist(), file.length.tolist(), strict=True)
+            rows = pa.concat_tables([rows.slice(start, length) for start, length in stretches])
+        expected = np.repeat(self.numbers[file.episode], file.length)
         if not np.array_equal(rows["episode_index"].to_numpy(), expected):
             raise file.broken(f"its rows are not the {len(expected)} that meta/episodes names")
         return rows if columns is None else rows.select(columns)
@@ -210,8 +240,26 @@ def _of_episodes(name: str) -> bool:
     return PurePosixPath(name).match("meta/episodes/*/*.parquet")
 
 
-def _table(catalogue: Catalogue) -> pa.Table:
-    """meta/episodes with the columns that readers do without: statistics, and other writers' own."""
+def _absent(catalogue: Catalogue) -> tuple[str, ...]:
+    """The video features that are no cameras and whose files are not all there, or have no place in the table."""
+
+    def there(key: str) -> bool:
+        try:
+            return all(file.path.is_file() for file in catalogue.pictures(key))
+        except (KeyError, ValueError):
+            return False
+
+    features = catalogue.info["features"]
+    read = videos_read(features)
+    return tuple(key for key, one in features.items() if one["dtype"] == "video" and key not in read and not there(key))
+
+
+def episode_table(catalogue: Catalogue) -> pa.Table:
+    """meta/episodes with the columns that readers do without: statistics, and other writers' own.
+
+    Raises:
+        DataError: a file of it cannot be read.
+    """
     if catalogue.info["codebase_version"] != CODEBASE_VERSION:
         return catalogue.table
     tables = []
@@ -224,8 +272,8 @@ def _table(catalogue: Catalogue) -> pa.Table:
     return pa.concat_tables(tables, promote_options="permissive")
 
 
-def _stats(path: Place) -> dict[str, Any]:
-    """As they are written: what is missing is computed from the rows that are kept."""
+def stored(path: Place) -> dict[str, Any]:
+    """meta/stats.json as it is written: what is missing is computed from the rows that are kept."""
     try:
         return dict(json.loads(path.read_bytes())) if path.is_file() else {}
     except (ValueError, TypeError) as error:

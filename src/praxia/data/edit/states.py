@@ -20,9 +20,9 @@ def write_states(folder: Folder, change: Change) -> None:
     """
     files = ParquetFiles(folder, STATES, "zstd")
     for part in change.parts:
-        source, lengths = part.source, part.source.lengths
+        source, numbers = part.source, part.source.numbers[part.episode]
         for path, (first, last) in source.states():
-            kept = part.within(first, last)
+            kept = np.arange(*np.searchsorted(numbers, [first, last + 1]))
             if len(kept) == 0:
                 continue
             number = change.number(part) + int(kept[0])
@@ -31,10 +31,10 @@ def write_states(folder: Folder, change: Change) -> None:
                 continue
             source.manifest.check(source.root, source.name(path), full=True)
             with path.open("rb") as file:
-                rows = pq.read_table(file, columns=["state"])
-            offsets = np.cumsum(lengths[first : last + 1]) - lengths[first : last + 1]
+                rows = pq.read_table(file, columns=["episode_index", "state"])
+            starts = np.searchsorted(rows["episode_index"].to_numpy(), numbers[kept])
             length = part.length[kept]
-            states = cut(rows, offsets[part.episode[kept] - first] + part.begin[kept], length)
+            states = cut(rows, starts + part.begin[kept], length)
             begins = np.cumsum(length) - length
             table = pa.table(
                 {

@@ -105,7 +105,7 @@ def _build(root: Path, change: Change) -> dict[str, Any]:
     write_tasks(root, change.tasks)
     # Not every writer keeps its numbers finite, and whose are not must be editable too.
     write_synced(root / STATS, json.dumps(described, indent=1).encode())
-    left_out = take_over_others(folder, change, rows.named)
+    left_out = [*take_over_others(folder, change, rows.named), *(key for one in change.sources for key in one.absent)]
     info = json_bytes(new_info(change, {name: n for _, frames in videos.values() for name, n in frames.items()}))
     content_sha256 = None
     if source.ours:

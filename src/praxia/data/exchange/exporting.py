@@ -46,6 +46,6 @@ def export(
     return {
         "episodes": dataset.num_episodes,
         "frames": dataset.num_frames,
-        "lost": list(found.lost),
+        "lost": [*found.lost, *(f"{key} ({what})" for key, what in dataset.left_out.items())],
         "filled": dict(found.filled),
     }

@@ -44,7 +44,7 @@ class Recorded:
         return self.dataset.records[self.number] if self.dataset.ours else {}
 
     def has(self, feature: str) -> bool:
-        return feature in self.dataset.info["features"]
+        return self.dataset.complete(feature)
 
     def column(self, feature: str) -> Shaped[np.ndarray, "N D"]:
         return self.dataset.column(feature)[self.rows]

@@ -72,7 +72,7 @@ def _write(demo: Node, episode: Recorded) -> dict[str, str]:
         )
     demo.create_dataset("actions", data=episode.column("action"))
     demo.create_dataset("states", shape=(n, 0), dtype=np.float32)
-    rewards = dones = np.zeros(n)
+    rewards, dones = np.zeros(n), np.zeros(n)
     if episode.has("next.reward"):
         rewards = episode.column("next.reward")[:, 0]
     else:

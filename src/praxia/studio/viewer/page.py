@@ -12,7 +12,7 @@ from typing import Any
 from praxia.data.dataset import Dataset
 from praxia.studio.markup import Markup, tag
 from praxia.studio.viewer.overview import overview
-from praxia.studio.viewer.plots import Plot
+from praxia.studio.viewer.plots import Plot, not_drawn
 from praxia.studio.viewer.reel import Reel
 
 __all__ = ["Shown", "page"]
@@ -83,7 +83,10 @@ def _header(dataset: Dataset, shown: Sequence[Shown], command: str) -> Markup:
         range_of_others = f"--episodes {after}-{min(after + 4, dataset.num_episodes - 1)}"
         text = f" {len(shown):,} of them are on this page; others: "
         others = tag("span", text, tag("code", f"{command} {range_of_others}"), class_="soft")
-    return tag("header", tag("h1", dataset.root.resolve().name), tag("p", about, others))
+    absent = [f"{name}, of which not all numbers are there and finite" for name in not_drawn(dataset)]
+    absent += [f"{key}, which is {what}" for key, what in dataset.left_out.items()]
+    without = tag("p", f"Not shown: {'; '.join(absent)}.", class_="soft") if absent else None
+    return tag("header", tag("h1", dataset.root.resolve().name), tag("p", about, others), without)
 
 
 def _viewer(shown: Sequence[Shown]) -> Markup:

@@ -11,7 +11,7 @@ from jaxtyping import Shaped
 from praxia.core.types import Field
 from praxia.data.dataset import Dataset
 
-__all__ = ["Plot", "numbers", "plots_of", "successes"]
+__all__ = ["Plot", "not_drawn", "numbers", "plots_of", "successes"]
 
 REWARD = "next.reward"
 _SUCCESS = "next.success"
@@ -56,17 +56,24 @@ def plots_of(dataset: Dataset) -> tuple[Plot, ...]:
     """Actions, states, rewards, then every other vector of decimal numbers that the data set has, in its own order.
 
     In a data set of another writer each of them is one field without unit or range. What the robot executed is left
-    out where it is what the action says.
+    out where it is what the action says; so is what `not_drawn` names.
     """
     body, features = dataset.embodiment, dataset.info["features"]
     known = {"action": body.action, "observation.state": body.state, "action.executed": body.action}
-    if "action.executed" in features and np.array_equal(dataset.column("action"), dataset.column("action.executed")):
+    lacking = not_drawn(dataset)
+    executed = "action.executed" in features and "action.executed" not in lacking
+    if executed and np.array_equal(dataset.column("action"), dataset.column("action.executed")):
         features = {name: feature for name, feature in features.items() if name != "action.executed"}
-    first = [name for name in ("action", "observation.state", REWARD) if name in features]
     plots = []
-    for feature in [*first, *(name for name in features if name not in first and _is_vector(name, features[name]))]:
+    for feature in [name for name in _drawn(features) if name not in lacking]:
         plots += _plots_of(feature, features[feature], known.get(feature) if dataset.ours else None)
     return tuple(plots)
+
+
+def not_drawn(dataset: Dataset) -> list[str]:
+    """What would be drawn beside states and actions if all of its numbers were there and finite."""
+    beside = [name for name in _drawn(dataset.info["features"]) if name not in ("action", "observation.state")]
+    return [name for name in beside if not dataset.complete(name)]
 
 
 def numbers(dataset: Dataset, plots: Sequence[Plot], episode: int) -> dict[str, str]:
@@ -78,7 +85,7 @@ def numbers(dataset: Dataset, plots: Sequence[Plot], episode: int) -> dict[str, 
 
 def successes(dataset: Dataset, episode: int) -> list[int] | None:
     """The frames whose step was a success; None where the data set does not say."""
-    if _SUCCESS not in dataset.info["features"]:
+    if not dataset.complete(_SUCCESS):
         return None
     first, length = dataset.episodes.first[episode], dataset.episodes.length[episode]
     return np.flatnonzero(dataset.column(_SUCCESS)[first : first + length, 0]).tolist()
@@ -92,6 +99,12 @@ def _plots_of(feature: str, declared: Mapping[str, Any], fields: Sequence[Field]
         own = [name.removeprefix(f"{field.name}.") for name in names[first : first + field.size]]
         yield Plot(feature, group, first, field, tuple(own) if field.size > 1 else (field.name,))
         first += field.size
+
+
+def _drawn(features: Mapping[str, Any]) -> list[str]:
+    """What is drawn, in that order."""
+    first = [name for name in ("action", "observation.state", REWARD) if name in features]
+    return [*first, *(name for name in features if name not in first and _is_vector(name, features[name]))]
 
 
 def _is_vector(name: str, declared: Mapping[str, Any]) -> bool:
