@@ -27,6 +27,7 @@ from praxia.data.layout import (
     num_staged,
 )
 from praxia.data.manifest import ADVICE, Manifest
+from praxia.data.parquet import native
 from praxia.data.placement import PlacedFile, integers, placed_files, seconds
 
 __all__ = ["Catalogue", "columns_of_lines", "open_root"]
@@ -154,8 +155,7 @@ def _table(root: Place, info: Mapping[str, Any]) -> pa.Table:
     parts = []
     for path in paths:
         try:
-            with path.open("rb") as file:
-                parts.append(pq.read_table(file, columns=wanted).select(wanted))
+            parts.append(pq.read_table(native(path), columns=wanted).select(wanted))
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             raise _damaged(path, error) from error
     try:  # a recording that was resumed may have been so by another version of its writer
@@ -167,8 +167,7 @@ def _table(root: Place, info: Mapping[str, Any]) -> pa.Table:
 def _instructions(root: Place) -> tuple[str, ...]:
     path = root / TASKS
     try:
-        with path.open("rb") as file:
-            rows = pq.read_table(file)
+        rows = pq.read_table(native(path))
         text = next(name for name in rows.column_names if name != "task_index")
         return _by_index(zip(rows["task_index"].to_pylist(), rows[text].to_pylist(), strict=True))
     except FileNotFoundError as error:

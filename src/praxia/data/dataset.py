@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-import pyarrow.parquet as pq
 from jaxtyping import Bool, Int64, Shaped, UInt8
 
 from praxia.core.errors import DataError, UnknownName
@@ -21,6 +20,7 @@ from praxia.data.features import cameras_of, embodiment_of, picture_size
 from praxia.data.frames import Footage, block_ends, cache_folder
 from praxia.data.layout import CODEBASE_VERSION, EMBODIMENT, INFO, RECORDS, VIDEO_FRAMES
 from praxia.data.manifest import ADVICE
+from praxia.data.parquet import open_groups
 from praxia.data.placement import PlacedFile, integers
 from praxia.data.reading import Images, Pictures, Video
 from praxia.data.rows import Rows
@@ -194,8 +194,7 @@ class Dataset:
             return []
         name, row_group = found
         self.manifest.check(self.root, name, full=True)
-        with (self.root / name).open("rb") as file:
-            rows = pq.ParquetFile(file).read_row_group(row_group, columns=["state"])
+        rows = open_groups(self.root / name).read_row_group(row_group, columns=["state"], use_threads=False)
         return [state for state in rows["state"].to_pylist() if state is not None]
 
     def verify(self, report: Callable[[int, int, str], None] = lambda done, planned, text: None) -> None:

@@ -8,6 +8,7 @@ from praxia.data.edit.change import Change
 from praxia.data.edit.folder import Folder, ParquetFiles
 from praxia.data.edit.rows import cut
 from praxia.data.layout import STATES
+from praxia.data.parquet import native
 
 __all__ = ["write_states"]
 
@@ -30,8 +31,7 @@ def write_states(folder: Folder, change: Change) -> None:
                 files.take_over(source, path, (first, last))
                 continue
             source.manifest.check(source.root, source.name(path), full=True)
-            with path.open("rb") as file:
-                rows = pq.read_table(file, columns=["state"])
+            rows = pq.read_table(native(path), columns=["state"])
             offsets = np.cumsum(lengths[first : last + 1]) - lengths[first : last + 1]
             length = part.length[kept]
             states = cut(rows, offsets[part.episode[kept] - first] + part.begin[kept], length)
