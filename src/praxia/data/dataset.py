@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -17,7 +18,7 @@ from praxia.core.types import Embodiment
 from praxia.data.cache import BlockCache
 from praxia.data.catalogue import Catalogue, open_root
 from praxia.data.features import cameras_of, embodiment_of, picture_size
-from praxia.data.frames import Footage, block_ends, cache_folder
+from praxia.data.frames import Footage, block_ends, cache_folders
 from praxia.data.layout import CODEBASE_VERSION, EMBODIMENT, INFO, RECORDS, VIDEO_FRAMES
 from praxia.data.manifest import ADVICE
 from praxia.data.parquet import open_groups
@@ -223,17 +224,19 @@ class Dataset:
         open_file = partial(_open_pictures, self.catalogue, key, own, scaled, most, self._hashed)
         if self.cache_bytes == 0:
             return Footage(files, scaled, open_file)
-        folder = cache_folder(self.root)
         # Which frame is where counts too: an edit gives other episodes the same videos, byte for byte.
         places = [[one.tolist() for one in (file.first, file.length, file.start)] for file in files]
         stamps = [self.manifest.stamp(self.root, file.path) for file in files]
         name = f"{scaled[0]}x{scaled[1]}-{content_key([key, own, stamps, places])}"
-        place = folder / _folder_name(camera) / f"{name}.rgb"
-        for outdated in [*folder.glob("*.rgb"), *place.parent.glob(f"{scaled[0]}x{scaled[1]}-*")]:
-            if outdated.stem != name:
-                outdated.unlink(missing_ok=True)
-        cache = BlockCache(place, (self.num_frames, *scaled, 3), block_ends(files), self.cache_bytes)
-        return Footage(files, scaled, open_file, cache)
+        caches = []
+        for folder in cache_folders(self.root):
+            place = folder / _folder_name(camera) / f"{name}.rgb"
+            for outdated in [*folder.glob("*.rgb"), *place.parent.glob(f"{scaled[0]}x{scaled[1]}-*")]:
+                if outdated.stem != name:
+                    with suppress(OSError):  # gone, or not ours to remove
+                        outdated.unlink()
+            caches.append(BlockCache(place, (self.num_frames, *scaled, 3), block_ends(files), self.cache_bytes))
+        return Footage(files, scaled, open_file, caches)
 
 
 def _folder_name(camera: str) -> str:
