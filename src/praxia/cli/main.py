@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from praxia.core.errors import PraxiaError, Refused, UnknownName
+from praxia.core.process import limit_threads
 
 __all__ = ["VERBS", "main"]
 
@@ -37,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         print("\n".join(f"  praxia {verb:12s} {text}" for verb, text in VERBS.items()))
         print("\nEvery verb takes --help and --json.")
         sys.exit(0)
+    limit_threads()
     sys.exit(_run(arguments[0], arguments[1:]))
 
 
