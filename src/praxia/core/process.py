@@ -3,6 +3,7 @@
 import math
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -84,7 +85,7 @@ class Worker:
     def __init__(self, target: Callable[..., None], *arguments: Any):
         self.connection, theirs = _context.Pipe()
         self.process = _context.Process(target=_run, args=(target, theirs, *arguments), daemon=True)
-        with _environment():
+        with _environment(), _deaf():
             self.process.start()
         # With our copy of its end closed, a dead worker reads as the end of the pipe.
         theirs.close()
@@ -133,8 +134,8 @@ def _run(target: Callable[..., None], connection: Connection, *arguments: Any) -
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         target(connection, *arguments)
-    except (EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
-        # The parent has gone, or is about to say why it stops: nobody needs a second traceback.
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        # The parent has gone: nobody needs a traceback.
         return
 
 
@@ -143,6 +144,16 @@ def _end_with_parent() -> None:
     assert parent is not None
     wait([parent.sentinel])
     os._exit(1)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes begun here never hear Ctrl-C: the terminal tells all, but it is their parent's to end them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -48,6 +48,27 @@ def open_root(root: str | Place) -> Place:
         raise DataError(f"{root} cannot be reached: {error}") from error
 
 
+def _reached(root: Place) -> bool:
+    """Whether info.json is there.
+
+    Raises:
+        DataError: nobody knows, since the place cannot be reached. Drivers raise errors of their own kinds.
+    """
+    if not isinstance(root, UPath):
+        return (root / INFO).is_file()
+    try:
+        return bool((root / INFO).read_bytes())  # `is_file` is False for whatever goes wrong
+    except Exception as error:
+        while isinstance(error, FileNotFoundError) and error.__cause__ is not None:
+            error = error.__cause__  # HTTP's driver calls everything a missing file
+        if isinstance(error, FileNotFoundError):
+            return False
+        said = (str(error).strip().splitlines() or [""])[0]
+        raise DataError(
+            f"{root} cannot be reached ({type(error).__name__}: {said}); check the address, the network and your login"
+        ) from error
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """The episodes and files of one data set. `table` is meta/episodes of v3.0: one row an episode, without statistics.
@@ -98,7 +119,7 @@ class Catalogue:
 
 
 def _expect_finished(root: Place) -> None:
-    if (root / INFO).is_file():
+    if _reached(root):
         return
     if isinstance(root, Path) and num_staged(root):
         raise DataError(
