@@ -36,12 +36,13 @@ import torch
 from metaworld.env_dict import ENV_CLS_MAP
 
 from praxia.checkpoint.store import PolicyConfig
+from praxia.core.process import available_cores
 from praxia.core.types import Decision, Env, EnvSpec, Observation, Outcome, Pace, Policy, Query, Start, Window
 from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.language import SubwordText
 from praxia.envs import build, find_family
 from praxia.evaluate.benchmarks import Benchmark, find_benchmark
-from praxia.evaluate.machine import available_cores, default_workers
+from praxia.evaluate.machine import default_workers
 from praxia.evaluate.plan import Evaluation, plan
 from praxia.evaluate.runner import SLOTS_PER_WORKER
 from praxia.heads.denoisers.residual_mlp import ResidualMLP

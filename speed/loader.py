@@ -41,6 +41,7 @@ import av
 from av.video.reformatter import VideoReformatter
 from measuring import Watch, memory_mb, touch
 
+from praxia.core.process import available_cores
 from praxia.core.types import Samples, Window
 from praxia.data.dataset import Dataset
 from praxia.data.loader import Loader
@@ -229,7 +230,7 @@ def main() -> None:
         "batch": BATCH,
         "workers": WORKERS,
         "rounds": options.rounds,
-        "cores": os.cpu_count(),
+        "cores": available_cores(),
     }
     print(json.dumps(found) if options.json else "\n".join(f"{name:34s} {value}" for name, value in found.items()))
 

@@ -14,7 +14,6 @@ two in all.
 
 import argparse
 import json
-import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -25,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from praxia.core.errors import RecordingError
+from praxia.core.process import available_cores
 from praxia.core.types import Camera, Embodiment, Field, Start
 from praxia.data.episode import Episode
 from praxia.data.live.recorder import Recorder
@@ -160,7 +160,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="how long each episode is")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
-    found: dict[str, Any] = {"cores": os.cpu_count(), "seconds": options.seconds}
+    found: dict[str, Any] = {"cores": available_cores(), "seconds": options.seconds}
     for cameras, height, width, hz in ((2, 224, 224, 30.0), (2, 224, 224, 50.0), (3, 480, 640, 30.0)):
         embodiment, frames = body(cameras, height, width, hz), round(options.seconds * hz)
         drawn = {camera.name: pictures(camera, number) for number, camera in enumerate(embodiment.cameras)}

@@ -1,9 +1,11 @@
 import os
+from pathlib import Path
 
 import pytest
 
+from praxia.core import process
 from praxia.core.errors import GraphicsError, PraxiaError
-from praxia.core.process import elsewhere
+from praxia.core.process import available_cores, elsewhere, limit_threads
 
 
 def settings() -> dict[str, str]:
@@ -35,3 +37,90 @@ def test_bad_input_comes_back_as_one_line():
 def test_a_process_that_dies_says_how():
     with pytest.raises(RuntimeError, match="exit code 7"):
         elsewhere(vanish)
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """A machine of eight cores, whose system files are as given."""
+
+    def do(files):
+        for name, text in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return tmp_path
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    return do
+
+
+V1 = "11:memory:/docker/1f\n4:cpu,cpuacct:/docker/1f\n1:name=systemd:/docker/1f\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({}, 8),
+        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "max 100000\n"}, 8),
+        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "200000 100000\n"}, 2),
+        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "250000 100000\n"}, 3),
+        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "10000 100000\n"}, 1),
+        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "6400000 100000\n"}, 8),
+        (  # a pod's group, and a smaller one around it
+            {
+                "proc/self/cgroup": "0::/kube/pod/one\n",
+                "sys/fs/cgroup/kube/pod/one/cpu.max": "600000 100000\n",
+                "sys/fs/cgroup/kube/pod/cpu.max": "300000 100000\n",
+                "sys/fs/cgroup/kube/cpu.max": "max 100000\n",
+            },
+            3,
+        ),
+        (  # v1, seen from the host and from inside
+            {
+                "proc/self/cgroup": V1,
+                "sys/fs/cgroup/cpu,cpuacct/docker/1f/cpu.cfs_quota_us": "400000\n",
+                "sys/fs/cgroup/cpu,cpuacct/docker/1f/cpu.cfs_period_us": "100000\n",
+            },
+            4,
+        ),
+        (
+            {
+                "proc/self/cgroup": V1,
+                "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "50000\n",
+                "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000\n",
+            },
+            1,
+        ),
+        (
+            {
+                "proc/self/cgroup": V1,
+                "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "-1\n",
+                "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000\n",
+            },
+            8,
+        ),
+    ],
+)
+def test_cores_are_those_that_this_process_is_bound_to_and_granted(machine, files, cores):
+    assert available_cores(machine(files)) == cores
+
+
+def test_libraries_that_know_of_no_quota_are_told_unless_the_user_has(monkeypatch):
+    monkeypatch.setattr(process, "_quotas", lambda system: iter([0.5]))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.setenv("OMP_NUM_THREADS", "")  # so that it is put back to what it was
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    limit_threads()
+    assert os.environ["OMP_NUM_THREADS"] == "1"
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    limit_threads()
+    assert os.environ["OMP_NUM_THREADS"] == "5"
+
+
+def test_no_verb_counts_cores_that_it_may_not_use():
+    """Every other count of cores is of the machine, whoever may use them."""
+    package = Path(process.__file__).parents[1]
+    for path in package.rglob("*.py"):
+        if path.name != "process.py":
+            assert "cpu_count" not in path.read_text(), path

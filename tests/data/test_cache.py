@@ -1,8 +1,12 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from praxia.data import cache
 from praxia.data.cache import BLOCK, BlockCache
+from praxia.data.cache_files import ROW
 
 SHAPE = (3 * BLOCK, 8, 8, 3)
 ENDS = np.array([BLOCK, 2 * BLOCK, 3 * BLOCK])
@@ -45,3 +49,29 @@ def test_a_block_that_is_evicted_while_it_is_written_is_not_held(opened, monkeyp
     assert reader.read(np.array([2 * BLOCK]), into).all()
     assert (into == 3).all()
     assert reader.held_bytes == SIZE
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from praxia.data.cache import BlockCache
+many = 200_000  # blocks, whose table is larger than a file may be here
+cache = BlockCache(Path(sys.argv[1]) / "front" / "frames.rgb", (many, 1, 1, 3), np.arange(1, many + 1), 0)
+resource.setrlimit(resource.RLIMIT_FSIZE, (many * 4, many * 4))
+print(cache.opens())
+"""
+
+
+def test_a_disk_without_room_for_the_table_is_no_place_for_a_cache(tmp_path):
+    done = subprocess.run([sys.executable, "-c", FULL, tmp_path], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_the_table_has_its_place_on_disk_before_it_is_written_through_memory(tmp_path):
+    """A page that a full disk has no room for would kill the process by SIGBUS."""
+    path = tmp_path / "front" / "frames.rgb"
+    many = 5000
+    assert BlockCache(path, (many, 8, 8, 3), np.arange(1, many + 1), None).opens()
+    table = path.with_suffix(".table").stat()
+    assert table.st_blocks * 512 >= table.st_size == many * ROW.itemsize

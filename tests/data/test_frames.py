@@ -1,9 +1,11 @@
 import json
 import os
+import pwd
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -181,8 +183,9 @@ def test_many_processes_fill_evict_and_read_at_once_and_one_is_killed(own):
 
 
 def test_a_full_disk_only_costs_time(own, monkeypatch, synthetic):
-    def full(*_):
-        raise OSError(28, "No space left on device")
+    def full(file, place, size):
+        if size > 4096:  # a page for the table is left
+            raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full)
     dataset = Dataset(own)
@@ -251,3 +254,66 @@ def test_a_file_is_hashed_once_however_often_it_is_opened(own, monkeypatch):
         footage.decode(np.array([1]))
         footage._open.clear()
     assert hashed == ["file-000.mp4"]
+
+
+@pytest.fixture
+def places(tmp_path, own, monkeypatch):
+    """Where pictures may be kept, best first; a file where a folder should be can be used by nobody."""
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    return [own / ".cache", tmp_path / "home", tmp_path / "temporary"]
+
+
+@pytest.mark.parametrize("unusable", range(4))
+def test_pictures_are_kept_where_something_can_be_written_and_read_without_a_cache_where_nothing_can(
+    places, own, synthetic, unusable
+):
+    for place in places[:unusable]:
+        shutil.rmtree(place, ignore_errors=True)
+        place.write_bytes(b"")
+    for _ in range(2):
+        dataset = Dataset(own)
+        assert spell(synthetic, dataset.footage("front").read(every(dataset))) == whole(dataset, "front")
+    kept = [bool(list(place.rglob("*.rgb"))) for place in places]
+    assert kept == [number == unusable for number in range(3)]
+
+
+def test_a_user_whom_the_system_does_not_know_needs_no_home(places, own, synthetic, monkeypatch):
+    def nobody(number):
+        raise KeyError(number)
+
+    places[0].write_bytes(b"")
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    dataset = Dataset(own)
+    assert spell(synthetic, dataset.footage("front").read(every(dataset))) == whole(dataset, "front")
+    assert list(places[2].rglob("*.rgb"))
+
+
+def test_a_temporary_folder_of_another_user_is_left_alone(places, own, monkeypatch):
+    for place in places[:2]:
+        place.write_bytes(b"")
+    (places[2] / "praxia-54321").mkdir()
+    monkeypatch.setattr(os, "getuid", lambda: 54321)
+    Dataset(own).footage("front").read(np.arange(3))
+    assert not list(places[2].rglob("*.rgb"))
+
+
+def test_what_another_user_keeps_beside_the_data_stops_nobody(places, own, synthetic, monkeypatch):
+    Dataset(own).footage("front").read(np.arange(3))
+    (theirs,) = caches(own)
+
+    def refused(path, *more, **options):
+        if str(path).startswith(str(places[0])):
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *more, **options)
+
+    opened = os.open
+    monkeypatch.setattr(os, "open", refused)
+    monkeypatch.setattr(os, "unlink", refused)
+    dataset = Dataset(own)
+    assert spell(synthetic, dataset.footage("front").read(every(dataset))) == whole(dataset, "front")
+    assert list(places[1].rglob("*.rgb"))
+    assert theirs.exists()

@@ -1,4 +1,6 @@
 import os
+import re
+import resource
 import signal
 
 import numpy as np
@@ -6,8 +8,10 @@ import pytest
 
 from praxia.core.errors import PraxiaError
 from praxia.core.types import Window
+from praxia.data import loader as loading
 from praxia.data.dataset import Dataset
 from praxia.data.loader import Loader
+from praxia.data.loader import _serve as serve
 from praxia.data.mixture import Mixture
 from praxia.data.windows import Windows
 
@@ -91,10 +95,42 @@ def test_after_a_step_that_cannot_be_read_every_later_one_is_its_own(mixture):
             same(loader.take(step), mixture.read(mixture.batch(0, step, 4)))
 
 
-def test_nothing_stays_in_shared_memory_of_batches_that_nobody_took(mixture):
+def test_shared_memory_is_not_taken_from_dev_shm_which_containers_keep_small(mixture):
     before = set(os.listdir("/dev/shm"))
     with Loader(mixture, seed=0, batch_size=4, workers=2) as loader:
         loader.take(0)
         loader._workers[1].connection.poll(10)
-        assert set(os.listdir("/dev/shm")) - before
-    assert not [name for name in set(os.listdir("/dev/shm")) - before if name.startswith("praxia-")]
+        there = set(os.listdir("/dev/shm")) - before
+        assert not [name for name in there if name.startswith(("praxia-", "psm_"))]
+
+
+class Growing:
+    """Batches that need more memory from step to step."""
+
+    def __init__(self, source):
+        self._source = source
+
+    def batch(self, seed, step, batch_size):
+        return self._source.batch(seed, step, 1 + 2 * step)
+
+    def read(self, indices):
+        return self._source.read(indices)
+
+
+def test_batches_may_grow(mixture):
+    with Loader(Growing(mixture), seed=0, batch_size=1, workers=2) as loader:
+        for step in range(9):
+            same(loader.take(step), mixture.read(mixture.batch(0, step, 1 + 2 * step)))
+
+
+def no_memory(connection, read):
+    """A worker that may have no memory of more than 1 kB."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
+    serve(connection, read)
+
+
+def test_too_little_memory_is_one_line_that_says_what_to_do(mixture, monkeypatch):
+    monkeypatch.setattr(loading, "_serve", no_memory)
+    with Loader(mixture, seed=0, batch_size=4, workers=1) as loader, pytest.raises(PraxiaError) as refused:
+        loader.take(0)
+    assert re.fullmatch(r"no room for 0\.\d MB of memory .*; use fewer --workers .*", str(refused.value))

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from praxia.evaluate.machine import available_cores, default_workers
+from praxia.core.process import available_cores
+from praxia.evaluate.machine import default_workers
 
 BOUND = """
 import os

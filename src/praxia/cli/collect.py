@@ -1,6 +1,5 @@
 """`praxia collect ENV --tasks a,b --episodes N --out DIR [--resume]`."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +8,7 @@ import tyro
 
 from praxia.cli.arguments import parse
 from praxia.cli.console import counting, print_summary
+from praxia.core.process import available_cores
 
 __all__ = ["run"]
 
@@ -25,7 +25,7 @@ class Arguments:
     """The data set's folder: new, or one to --resume."""
     episodes: int = 50
     """How many of each task."""
-    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one a core)")] = os.cpu_count() or 1
+    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one a core)")] = available_cores()
     seed: int = 0
     size: int = 64
     """The pictures' side in pixels."""

@@ -21,7 +21,7 @@ from rich.progress import (
 __all__ = ["STDERR", "command_line", "counting", "print_summary", "stages"]
 
 # Without a terminal (a log file, CI) lines need not be short.
-STDERR = Console(stderr=True, width=None if sys.stderr.isatty() else 120)
+STDERR = Console(stderr=True, width=None if sys.stderr is not None and sys.stderr.isatty() else 120)
 
 
 def _progress() -> Progress:

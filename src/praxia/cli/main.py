@@ -1,17 +1,26 @@
 """`praxia VERB ...`: finds the verb, runs it, and turns errors into one line and an exit code.
 
-Exit codes: 0 done, 2 bad input (a PraxiaError), 1 fault. With `--json`, stdout holds one JSON object and nothing else.
+Exit codes: 0 done; 2 bad input (a PraxiaError), or the system refuses (a full disk, no permission); 1 fault; 130
+interrupted; 141 nobody reads on (`praxia ... | head`), as of any tool. With `--json`, stdout holds one JSON object and
+nothing else.
 """
 
 import importlib
 import json
 import os
+import select
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
 
+from praxia.cli.refusals import in_one_line
 from praxia.core.errors import PraxiaError, Refused, UnknownName
+from praxia.core.process import limit_threads
 
 __all__ = ["VERBS", "main"]
+
+INTERRUPTED, QUIET = 130, 141  # 128 and the number of SIGINT, of SIGPIPE
 
 VERBS = {
     "collect": "record demonstrations of scripted experts as a LeRobot v3.0 data set",
@@ -32,35 +41,85 @@ VERBS = {
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one verb and exit."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    limit_threads()
+    code, found = _run(arguments)
+    # Of the processes that torchrun starts only the first speaks.
+    as_json = "--json" in arguments and os.environ.get("RANK", "0") == "0"
+    sys.exit(_printed(code, found if as_json else None))
+
+
+def _run(arguments: list[str]) -> tuple[int, Any]:
+    """The exit code, and what --json prints."""
+    try:
+        return 0, _result(arguments)
+    except PraxiaError as error:
+        return _refused(str(error), error.result if isinstance(error, Refused) else {})
+    except KeyboardInterrupt:
+        _say("interrupted; what was recorded is kept, and a verb that takes --resume goes on from there")
+        return INTERRUPTED, None
+    except SystemExit as end:  # help was asked for, or options are wrong: tyro has said so
+        # So does rich end where nobody reads what it prints.
+        return (QUIET if end.code == 1 and _reader_gone() else int(end.code or 0)), None
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) and _reader_gone():
+            return QUIET, None
+        refusal = in_one_line(error, arguments)
+        if refusal is None:
+            raise
+        return _refused(refusal, {})
+
+
+def _result(arguments: list[str]) -> Any:
+    """What the verb returns; None where it was only asked about."""
     if not arguments or arguments[0] in ("-h", "--help"):
         print("praxia: robot foundation models, from demonstrations to a judged policy\n")
         print("\n".join(f"  praxia {verb:12s} {text}" for verb, text in VERBS.items()))
         print("\nEvery verb takes --help and --json.")
-        sys.exit(0)
-    sys.exit(_run(arguments[0], arguments[1:]))
+        return None
+    if arguments[0] == "--version":
+        from praxia import __version__
+
+        print(__version__)
+        return None
+    if arguments[0] not in VERBS:
+        raise UnknownName("verb", arguments[0], VERBS, "praxia --help")
+    return importlib.import_module(f"praxia.cli.{arguments[0]}").run(arguments[1:])
 
 
-def _run(verb: str, arguments: list[str]) -> int:
-    # Of the processes that torchrun starts only the first speaks.
-    as_json = "--json" in arguments and os.environ.get("RANK", "0") == "0"
+def _refused(reason: str, found: Mapping[str, Any]) -> tuple[int, Any]:
+    _say(reason)
+    return 2, {"error": reason, **found}
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # who does not read stderr, or has it on a full disk, still gets the exit code
+        print(f"praxia: {text}", file=sys.stderr)
+
+
+def _reader_gone() -> bool:
+    """Whether stdout or stderr is a pipe that nobody reads any more, as of `praxia ... | head`."""
+    pipes = select.poll()
+    for descriptor in (1, 2):
+        pipes.register(descriptor, 0)
+    return any(event & select.POLLERR for _, event in pipes.poll(0))
+
+
+def _printed(code: int, found: Any) -> int:
+    """Print what --json prints, if anything, and all that waits to be printed; the exit code.
+
+    What the interpreter would write at its end it would have no words for.
+    """
+    if sys.stdout is None:  # it was closed
+        return code
     try:
-        if verb == "--version":
-            from praxia import __version__
-
-            print(__version__)
-            return 0
-        if verb not in VERBS:
-            raise UnknownName("verb", verb, VERBS, "praxia --help")
-        result = importlib.import_module(f"praxia.cli.{verb}").run(arguments)
-    except PraxiaError as error:
-        print(f"praxia: {error}", file=sys.stderr)
-        if as_json:
-            found = error.result if isinstance(error, Refused) else {}
-            print(json.dumps({"error": str(error), **found}))
-        return 2
-    except KeyboardInterrupt:
-        print("praxia: interrupted; what was recorded is kept, go on with --resume", file=sys.stderr)
-        return 1
-    if as_json:
-        print(json.dumps(result))
-    return 0
+        if found is not None:
+            print(json.dumps(found))
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is left in the buffer
+        if isinstance(error, BrokenPipeError):
+            return QUIET
+        if code == 0:
+            _say(f"the result cannot be printed: {error.strerror}")
+        return code or 2
+    return code

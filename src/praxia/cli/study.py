@@ -1,6 +1,5 @@
 """`praxia study NAME --out DIR`."""
 
-import os
 import sys
 from dataclasses import dataclass
 from inspect import signature
@@ -12,6 +11,7 @@ import tyro
 from praxia.cli.arguments import parse
 from praxia.cli.console import print_summary, stages
 from praxia.core.errors import PraxiaError
+from praxia.core.process import available_cores
 from praxia.core.registry import lookup
 from praxia.studies import STUDIES
 
@@ -26,7 +26,7 @@ class Arguments:
     out: Path
     """A new folder, or one whose study was interrupted."""
     seed: int = 0
-    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one a core)")] = os.cpu_count() or 1
+    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one a core)")] = available_cores()
     scale: float = 1.0
     """A fraction of the demonstrations, training steps and episodes: 0.02 shows that everything works."""
     arena: str | None = None

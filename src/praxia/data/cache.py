@@ -72,6 +72,14 @@ class BlockCache:
         self.__dict__ |= state
         self._inside = threading.RLock()
 
+    def opens(self) -> bool:
+        """Whether its files are there or can be made: not on a full disk, or in a folder that is not ours to write."""
+        try:
+            self._open()
+        except OSError:
+            return False
+        return True
+
     def block_of(self, frames: Int64[np.ndarray, " K"]) -> Int64[np.ndarray, " K"]:
         return np.searchsorted(self._ends, frames, side="right")
 

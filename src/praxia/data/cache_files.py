@@ -39,6 +39,9 @@ class CacheFiles:
     """`lock`: who reads or changes; `fill`: who decodes which block; `data`: the frames; `table`: a row a block.
 
     `checked` are the blocks that this process has compared with their checksum, `reserved` the pieces of disk it took.
+
+    Raises:
+        OSError: they cannot be made there.
     """
 
     def __init__(self, path: Path, shape: Shape, num_blocks: int):
@@ -53,6 +56,8 @@ class CacheFiles:
             for file, size in ((self.data, int(np.prod(shape))), (table, num_blocks * ROW.itemsize)):
                 if os.fstat(file).st_size != size:
                     os.ftruncate(file, size)
+            # It is written to through memory, which kills the process (SIGBUS) where a full disk has no page for it.
+            os.posix_fallocate(table, 0, num_blocks * ROW.itemsize)
         finally:
             fcntl.flock(self.lock, fcntl.LOCK_UN)
         self.table = np.memmap(path.with_suffix(".table"), dtype=ROW, mode="r+", shape=(num_blocks,))

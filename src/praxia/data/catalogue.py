@@ -27,6 +27,7 @@ from praxia.data.layout import (
     num_staged,
 )
 from praxia.data.manifest import ADVICE, Manifest
+from praxia.data.parquet import native
 from praxia.data.placement import PlacedFile, integers, placed_files, seconds, video_ends
 
 __all__ = ["Catalogue", "columns_of_lines", "open_root"]
@@ -45,6 +46,27 @@ def open_root(root: str | Place) -> Place:
         return UPath(root)
     except (ImportError, ValueError) as error:
         raise DataError(f"{root} cannot be reached: {error}") from error
+
+
+def _reached(root: Place) -> bool:
+    """Whether info.json is there.
+
+    Raises:
+        DataError: nobody knows, since the place cannot be reached. Drivers raise errors of their own kinds.
+    """
+    if not isinstance(root, UPath):
+        return (root / INFO).is_file()
+    try:
+        return bool((root / INFO).read_bytes())  # `is_file` is False for whatever goes wrong
+    except Exception as error:
+        while isinstance(error, FileNotFoundError) and error.__cause__ is not None:
+            error = error.__cause__  # HTTP's driver calls everything a missing file
+        if isinstance(error, FileNotFoundError):
+            return False
+        said = (str(error).strip().splitlines() or [""])[0]
+        raise DataError(
+            f"{root} cannot be reached ({type(error).__name__}: {said}); check the address, the network and your login"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -112,7 +134,7 @@ class Catalogue:
 
 
 def _expect_finished(root: Place) -> None:
-    if (root / INFO).is_file():
+    if _reached(root):
         return
     if isinstance(root, Path) and num_staged(root):
         raise DataError(
@@ -170,8 +192,7 @@ def _table(root: Place, info: Mapping[str, Any]) -> pa.Table:
     parts = []
     for path in paths:
         try:
-            with path.open("rb") as file:
-                rows = pq.ParquetFile(file).read(columns=[*wanted, *others])
+            rows = pq.ParquetFile(native(path)).read(columns=[*wanted, *others])
             parts.append(rows.select([*wanted, *(name for name in others if name in rows.column_names)]))
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             raise _damaged(path, error) from error
@@ -184,8 +205,7 @@ def _table(root: Place, info: Mapping[str, Any]) -> pa.Table:
 def _instructions(root: Place) -> dict[int, str]:
     path = root / TASKS
     try:
-        with path.open("rb") as file:
-            rows = pq.read_table(file)
+        rows = pq.read_table(native(path))
         text = next(name for name in rows.column_names if name != "task_index")
         return _by_index(zip(rows["task_index"].to_pylist(), rows[text].to_pylist(), strict=True))
     except FileNotFoundError as error:

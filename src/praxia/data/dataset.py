@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-import pyarrow.parquet as pq
 from jaxtyping import Bool, Int64, Shaped, UInt8
 
 from praxia.core.errors import DataError, UnknownName
@@ -19,9 +19,10 @@ from praxia.data.cache import BlockCache
 from praxia.data.catalogue import Catalogue, open_root
 from praxia.data.episode_numbers import spelled
 from praxia.data.features import PICTURES, cameras_of, embodiment_of, left_out, picture_size, videos_read
-from praxia.data.frames import Footage, block_ends, cache_folder
+from praxia.data.frames import Footage, block_ends, cache_folders
 from praxia.data.layout import CODEBASE_VERSION, EMBODIMENT, INFO, RECORDS, VIDEO_FRAMES
 from praxia.data.manifest import ADVICE
+from praxia.data.parquet import open_groups
 from praxia.data.placement import PlacedFile, integers
 from praxia.data.reading import Images, Pictures, Video
 from praxia.data.rows import Rows
@@ -216,8 +217,7 @@ class Dataset:
             return []
         name, row_group = found
         self.manifest.check(self.root, name, full=True)
-        with (self.root / name).open("rb") as file:
-            rows = pq.ParquetFile(file).read_row_group(row_group, columns=["state"])
+        rows = open_groups(self.root / name).read_row_group(row_group, columns=["state"], use_threads=False)
         return [state for state in rows["state"].to_pylist() if state is not None]
 
     def verify(self, report: Callable[[int, int, str], None] = lambda done, planned, text: None) -> None:
@@ -255,17 +255,19 @@ class Dataset:
         open_file = partial(_open_pictures, self.catalogue, key, own, scaled, most, self._hashed)
         if self.cache_bytes == 0:
             return Footage(files, scaled, open_file)
-        folder = cache_folder(self.root)
         # Which frame is where counts too: an edit gives other episodes the same videos, byte for byte.
         places = [[one.tolist() for one in (file.first, file.length, file.start)] for file in files]
         stamps = [self.manifest.stamp(self.root, file.path) for file in files]
         name = f"{scaled[0]}x{scaled[1]}-{content_key([key, own, stamps, places])}"
-        place = folder / _folder_name(camera) / f"{name}.rgb"
-        for outdated in [*folder.glob("*.rgb"), *place.parent.glob(f"{scaled[0]}x{scaled[1]}-*")]:
-            if outdated.stem != name:
-                outdated.unlink(missing_ok=True)
-        cache = BlockCache(place, (self.num_frames, *scaled, 3), block_ends(files), self.cache_bytes)
-        return Footage(files, scaled, open_file, cache)
+        caches = []
+        for folder in cache_folders(self.root):
+            place = folder / _folder_name(camera) / f"{name}.rgb"
+            for outdated in [*folder.glob("*.rgb"), *place.parent.glob(f"{scaled[0]}x{scaled[1]}-*")]:
+                if outdated.stem != name:
+                    with suppress(OSError):  # gone, or not ours to remove
+                        outdated.unlink()
+            caches.append(BlockCache(place, (self.num_frames, *scaled, 3), block_ends(files), self.cache_bytes))
+        return Footage(files, scaled, open_file, caches)
 
 
 def _folder_name(camera: str) -> str:

@@ -1,8 +1,10 @@
 """Pictures of a data set by the number of the frame, whichever file they are in."""
 
 import os
+import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from praxia.data.cache import BLOCK, BlockCache
 from praxia.data.placement import PlacedFile
 from praxia.data.reading import Pictures, Unreadable
 
-__all__ = ["Footage", "block_ends", "cache_folder"]
+__all__ = ["Footage", "block_ends", "cache_folders"]
 
 CACHE = ".cache"
 # Files kept open at once: opening one reads its whole index.
@@ -26,10 +28,10 @@ MAX_OPEN = 8
 class Footage:
     """All pictures [N, Y, X, 3] of one camera, in the files `files`, in frame order.
 
-    `open_file` opens one of the files, whose hash it has checked. With a cache what is decoded is kept there, a block
-    of frames at a time, so that each frame is decoded once by all processes together and later epochs copy memory. What
-    the cache has no room for is decoded each time it is asked for, and then no frame beside it that its codec does not
-    need. At most `MAX_OPEN` files are open, and one block is in memory.
+    `open_file` opens one of the files, whose hash it has checked. What is decoded is kept in the first of `caches` that
+    can be written, a block of frames at a time, so that each frame is decoded once by all processes together and later
+    epochs copy memory. Without one everything, else what it has no room for, is decoded each time it is asked for, and
+    then no frame beside it that its codec does not need. At most `MAX_OPEN` files are open, and one block is in memory.
     """
 
     def __init__(
@@ -37,14 +39,14 @@ class Footage:
         files: Sequence[PlacedFile],
         size: tuple[int, int],
         open_file: Callable[[PlacedFile], Pictures],
-        cache: BlockCache | None = None,
+        caches: Sequence[BlockCache] = (),
     ):
         self.files, self._open_file = tuple(files), open_file
         self.shape = (sum(file.num_frames for file in files), *size, 3)
         self._firsts = np.array([file.first_frame for file in files], np.int64)
         self._open: OrderedDict[int, Pictures] = OrderedDict()
         self._units: dict[int, Int64[np.ndarray, " M"]] = {}
-        self._cache = cache
+        self._caches = tuple(caches)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -58,20 +60,21 @@ class Footage:
         Raises:
             DataError: a file that is missing, altered or damaged, naming it and its episodes.
         """
-        if self._cache is None:
+        cache = self._cache
+        if cache is None:
             return self.decode(frames)
         pictures = np.empty((len(frames), *self.shape[1:]), dtype=np.uint8)
-        missing = np.flatnonzero(~self._cache.read(frames, pictures))
-        wanted = self._by_unit(self._cache, frames, missing)
+        missing = np.flatnonzero(~cache.read(frames, pictures))
+        wanted = self._by_unit(cache, frames, missing)
         for wait in (False, True):  # what another process is decoding comes last
             for unit, rows in list(wanted.items()):
-                if not self._cache.admits(np.array(unit)):
+                if not cache.admits(np.array(unit)):
                     pictures[rows] = self.decode(frames[rows])
                     del wanted[unit]
                     continue
-                with self._cache.alone(unit[0], wait=wait) as mine:
+                with cache.alone(unit[0], wait=wait) as mine:
                     if mine:
-                        self._keep(self._cache, unit, frames[rows], rows, pictures)
+                        self._keep(cache, unit, frames[rows], rows, pictures)
                         del wanted[unit]
         return pictures
 
@@ -91,6 +94,13 @@ class Footage:
             for picture, group in zip(self._pictures(at, numbers), np.split(rows[order], ends[:-1]), strict=True):
                 pictures[group] = picture
         return pictures
+
+    @property
+    def _cache(self) -> BlockCache | None:
+        """The one that is used."""
+        while self._caches and not self._caches[0].opens():
+            self._caches = self._caches[1:]
+        return self._caches[0] if self._caches else None
 
     def _by_unit(
         self, cache: BlockCache, frames: Int64[np.ndarray, " K"], rows: Int64[np.ndarray, " M"]
@@ -172,9 +182,18 @@ def _block_ends(file: PlacedFile) -> Int64[np.ndarray, " blocks"]:
     return file.first_frame + np.minimum(ends, file.num_frames)
 
 
-def cache_folder(root: Place) -> Path:
-    """`.cache` beside the data; for a data set elsewhere or write-protected a folder of the user's."""
-    if isinstance(root, Path) and not isinstance(root, UPath) and os.access(root, os.W_OK):
-        return root / CACHE
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return home / "praxia" / content_key(str(root))
+def cache_folders(root: Place) -> list[Path]:
+    """Where decoded pictures may be kept, best first; a cache finds out whether it can write there.
+
+    `.cache` beside the data, where they are on this machine; a folder of the user's ($XDG_CACHE_HOME or ~/.cache); one
+    in the temporary folder, for users without a home (containers).
+    """
+    folders = [root / CACHE] if isinstance(root, Path) and not isinstance(root, UPath) else []
+    with suppress(RuntimeError):  # no HOME, and a user whom the system does not know
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        folders.append(home / "praxia" / content_key(str(root)))
+    with suppress(OSError):  # no temporary folder
+        ours = Path(tempfile.gettempdir()) / f"praxia-{os.getuid()}"
+        if not ours.exists() or ours.lstat().st_uid == os.getuid():
+            folders.append(ours / content_key(str(root)))
+    return folders

@@ -2,17 +2,14 @@
 
 import pickle
 from collections.abc import Iterator
-from contextlib import suppress
-from itertools import count
 from multiprocessing.connection import Connection
-from multiprocessing.shared_memory import SharedMemory
 from typing import Protocol, runtime_checkable
-from uuid import uuid4
 
 import numpy as np
 from jaxtyping import Int64
 
 from praxia.core.errors import PraxiaError
+from praxia.core.memory import SharedMemory
 from praxia.core.process import Worker
 from praxia.core.types import Samples
 
@@ -23,7 +20,8 @@ AHEAD = 2
 # Arrays begin where processors like them to.
 ALIGN = 64
 
-Header = tuple[bytes, list[int], str]
+# The batch without the bytes of its arrays, their sizes, the block they lie in, and whether that is sent next.
+Header = tuple[bytes, list[int], int, bool]
 
 
 @runtime_checkable
@@ -53,10 +51,8 @@ class Loader:
     def __init__(self, source: Source, *, seed: int, batch_size: int, workers: int, share: tuple[int, int] = (0, 1)):
         self.share = share
         self._read = _Reading(source, seed, batch_size, share)
-        # Blocks are found by their names when this ends, also those of batches that nobody took.
-        self._names = [f"praxia-{uuid4().hex[:12]}-{worker}" for worker in range(workers)]
-        self._workers = [Worker(_serve, self._read, name) for name in self._names]
-        self._blocks: dict[str, SharedMemory] = {}
+        self._workers = [Worker(_serve, self._read) for _ in range(workers)]
+        self._blocks: dict[tuple[int, int], SharedMemory] = {}
         self._next: int | None = None
 
     def __enter__(self) -> "Loader":
@@ -70,15 +66,7 @@ class Loader:
         for worker in self._workers:
             worker.close()
         self._workers = []
-        while self._blocks:
-            self._blocks.popitem()[1].close()
-        while self._names:
-            name = self._names.pop()
-            with suppress(FileNotFoundError):
-                for number in count():
-                    block = SharedMemory(f"{name}-{number}")
-                    block.close()
-                    block.unlink()
+        self._blocks.clear()
 
     def batches(self, first_step: int, end_step: int) -> Iterator[tuple[int, Samples]]:
         """(step, its samples) for each step from `first_step`."""
@@ -110,18 +98,18 @@ class Loader:
 
     def _receive(self, step: int) -> Samples | str:
         """The samples of a step, or why there are none."""
-        worker = self._workers[step % len(self._workers)]
+        number = step % len(self._workers)
+        worker = self._workers[number]
         try:
             answer: str | Header = worker.connection.recv()
+            if isinstance(answer, str):
+                return answer
+            frame, sizes, turn, new = answer
+            if new:
+                self._blocks[number, turn] = SharedMemory.received(worker.connection)
         except (EOFError, ConnectionResetError):
             raise PraxiaError(f"{worker.epitaph} while it read step {step}") from None
-        if isinstance(answer, str):
-            return answer
-        frame, sizes, name = answer
-        if name not in self._blocks:
-            self._blocks[name] = SharedMemory(name)
-        memory, place, buffers = self._blocks[name].buf, 0, []
-        assert memory is not None, "the block is open"
+        memory, place, buffers = memoryview(self._blocks[number, turn].bytes), 0, []
         for size in sizes:
             buffers.append(bytearray(memory[place : place + size]))
             place += _aligned(size)
@@ -139,29 +127,29 @@ class _Reading:
         return self._source.read(self._source.batch(self._seed, step, self._size)[rank::ranks])
 
 
-def _serve(connection: Connection, read: _Reading, name: str) -> None:
+def _serve(connection: Connection, read: _Reading) -> None:
     """The worker's side: one step at a time, each into the block of shared memory whose batch was taken longest ago."""
-    blocks: list[SharedMemory] = []
-    names = (f"{name}-{number}" for number in count())
+    blocks: dict[int, SharedMemory] = {}
     turn = 0
     while True:
         step = connection.recv()
         try:
             frame, arrays = _packed(read(step))
+            needed = sum(_aligned(len(array)) for array in arrays)
+            new = turn not in blocks or blocks[turn].size < needed
+            if new:
+                blocks.pop(turn, None)  # before another is made, so that there is room for it
+                blocks[turn] = SharedMemory(max(needed, 1))
         except PraxiaError as error:
             connection.send(str(error))
             continue
-        needed = sum(_aligned(len(array)) for array in arrays)
-        if len(blocks) <= turn:
-            blocks.append(SharedMemory(next(names), create=True, size=max(needed, 1)))
-        elif blocks[turn].size < needed:  # the loader frees the old one when it ends
-            blocks[turn] = SharedMemory(next(names), create=True, size=needed)
-        memory, place = blocks[turn].buf, 0
-        assert memory is not None, "the block is open"
+        memory, place = memoryview(blocks[turn].bytes), 0
         for array in arrays:
             memory[place : place + len(array)] = array
             place += _aligned(len(array))
-        connection.send((frame, [len(array) for array in arrays], blocks[turn].name))
+        connection.send((frame, [len(array) for array in arrays], turn, new))
+        if new:
+            blocks[turn].send(connection)
         turn = (turn + 1) % AHEAD
 
 

@@ -12,7 +12,6 @@ from typing import Any, Protocol, runtime_checkable
 import av
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
@@ -22,6 +21,7 @@ from PIL import Image, UnidentifiedImageError
 from praxia.core.files import Place
 from praxia.data.image_files import colours
 from praxia.data.letterbox import Size, framed, inside
+from praxia.data.parquet import open_groups
 from praxia.data.video import frame_rate
 
 __all__ = ["Images", "Pictures", "Unreadable", "Video"]
@@ -200,9 +200,7 @@ class Images:
     def __init__(self, path: Place, feature: str, size: Size, scaled: Size, folder: Place):
         self._feature, self._size, self._scaled, self._folder = feature, size, scaled, folder
         try:
-            opened = path.open("rb")
-            weakref.finalize(self, opened.close)
-            self._file = pq.ParquetFile(opened)
+            self._file = open_groups(path)
             groups = [self._file.metadata.row_group(group).num_rows for group in range(self._file.num_row_groups)]
         except (pa.ArrowException, OSError, ValueError) as error:
             raise Unreadable(str(error)) from error
@@ -225,7 +223,7 @@ class Images:
             raise Unreadable("the file has no such row", number)
         if self._held[0] != group:
             try:
-                rows = self._file.read_row_group(group, columns=[self._feature])
+                rows = self._file.read_row_group(group, columns=[self._feature], use_threads=False)
                 self._held = (group, rows[self._feature].to_pylist())
             except (pa.ArrowException, OSError, ValueError, KeyError) as error:
                 raise Unreadable(str(error), number) from error

@@ -15,6 +15,7 @@ from praxia.core.files import Place, name_within
 from praxia.data.catalogue import Catalogue
 from praxia.data.columns import matrix
 from praxia.data.manifest import ADVICE
+from praxia.data.parquet import count_rows, native
 from praxia.data.placement import PlacedFile, integers
 
 __all__ = ["Rows"]
@@ -68,8 +69,7 @@ class Rows:
         placed, first, total = [], 0, int(self._first[-1] + self._length[-1])
         for path in sorted(folder.glob("*/*.parquet"), key=str):
             try:
-                with path.open("rb") as opened:
-                    count = pq.ParquetFile(opened).metadata.num_rows
+                count = count_rows(path)
             except (pa.ArrowException, OSError, ValueError) as error:
                 raise self._broken(path, str(error)) from error
             if count == 0:
@@ -129,9 +129,8 @@ class Rows:
     def _columns(self, file: PlacedFile, wanted: list[str]) -> Mapping[str, np.ndarray]:
         """The columns of a file that are as declared; what is wrong with others is said when they are asked for."""
         try:
-            with file.path.open("rb") as opened:
-                there = pq.ParquetFile(opened).schema_arrow.names
-                table = pq.read_table(opened, columns=[name for name in wanted if name in there])
+            opened = pq.ParquetFile(native(file.path))
+            table = opened.read(columns=[name for name in wanted if name in opened.schema_arrow.names])
         except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:
             raise file.broken(f"{type(error).__name__} {error}") from error
         columns = {}

@@ -25,6 +25,7 @@ from praxia.data.columns import frame_columns, parquet_bytes, table
 from praxia.data.disk import json_bytes, out_of_space
 from praxia.data.episode import Episode
 from praxia.data.layout import EPISODE_PREFIX, STAGING, committed
+from praxia.data.parquet import native
 from praxia.data.stats import Pixels, describe, sampled_frames
 from praxia.data.video import encode
 
@@ -67,10 +68,10 @@ class StagedEpisode:
             return False
 
     def frames(self) -> pa.Table:
-        return pq.read_table(self.folder / "frames.parquet", memory_map=False)
+        return pq.read_table(native(self.folder / "frames.parquet"))
 
     def states(self) -> pa.Table:
-        return pq.read_table(self.folder / "states.parquet", memory_map=False)
+        return pq.read_table(native(self.folder / "states.parquet"))
 
     def video(self, camera: str) -> Path:
         return self.folder / f"{camera}.mp4"

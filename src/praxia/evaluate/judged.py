@@ -5,11 +5,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from praxia.core.errors import PraxiaError
+from praxia.core.process import available_cores
 from praxia.core.types import Policy
 from praxia.envs import find_family
 from praxia.evaluate.benchmarks import Benchmark
 from praxia.evaluate.fit import bound
-from praxia.evaluate.machine import available_cores
 
 __all__ = ["find_policy"]
 

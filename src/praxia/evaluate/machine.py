@@ -1,13 +1,8 @@
 """How an evaluation shares the machine's cores."""
 
-import os
+from praxia.core.process import available_cores
 
-__all__ = ["available_cores", "default_workers"]
-
-
-def available_cores() -> int:
-    """The cores that this process may use: fewer than the machine's where it was bound to some of them."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+__all__ = ["default_workers"]
 
 
 def default_workers() -> int:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
-from multiprocessing.shared_memory import SharedMemory
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
 from praxia.core.errors import MismatchError, PraxiaError
+from praxia.core.memory import SharedMemory
 from praxia.core.process import Worker
 from praxia.core.types import EnvSpec, Progress, Start
 from praxia.rollout.slots import Build, LocalSlots
@@ -35,6 +35,8 @@ class WorkerPool:
         self._arguments = (slots_per_worker, build)
         self._workers = [Worker(_serve, *self._arguments) for _ in range(num_workers)]
         self._blocks: dict[int, SharedMemory] = {}
+        # Slots whose worker has their block.
+        self._shared: set[int] = set()
         self._busy: set[int] = set()
         # Slots whose environment died with its worker while the caller was not waiting for them.
         self._lost: dict[int, Progress] = {}
@@ -76,22 +78,23 @@ class WorkerPool:
         for worker in self._workers:
             worker.close()
         self._workers = []
-        while self._blocks:
-            _free(self._blocks.popitem()[1])
+        self._blocks.clear()
 
     def _reserve(self, slot: int, num_bytes: int) -> None:
         held = self._blocks.get(slot)
         if num_bytes > (held.size if held else 0):
-            if held:
-                _free(held)
-            self._blocks[slot] = SharedMemory(create=True, size=num_bytes)
+            self._blocks[slot] = SharedMemory(num_bytes)
+            self._shared.discard(slot)
 
     def _ask(self, slot: int, verb: str, arguments: tuple[Any, ...], options: dict[str, bool]) -> None:
         number, local = slot % len(self._workers), slot // len(self._workers)
-        block = self._blocks[slot].name if slot in self._blocks else None
+        connection, shares = self._workers[number].connection, slot in self._blocks and slot not in self._shared
         self._busy.add(slot)
         try:
-            self._workers[number].connection.send((verb, local, block, arguments, options))
+            connection.send((verb, local, shares, arguments, options))
+            if shares:
+                self._blocks[slot].send(connection)
+                self._shared.add(slot)
         except (BrokenPipeError, ConnectionResetError):
             self._replace(number)
 
@@ -116,7 +119,7 @@ class WorkerPool:
             return replace(progress, slot=slot)
         images, at = {}, 0
         for camera, shape in layout.items():
-            picture = np.ndarray(shape, np.uint8, self._blocks[slot].buf, offset=at)
+            picture = np.ndarray(shape, np.uint8, self._blocks[slot].bytes, offset=at)
             images[camera] = picture.copy()
             at += picture.nbytes
         return replace(progress, slot=slot, observation=replace(progress.observation, images=images))
@@ -126,6 +129,7 @@ class WorkerPool:
         error = self._workers[number].epitaph
         self._workers[number].close()
         for slot in range(number, self.num_slots, len(self._workers)):
+            self._shared.discard(slot)
             progress = Progress(slot, None, error=error, lost=True)
             if slot in self._busy:
                 self._busy.discard(slot)
@@ -135,32 +139,20 @@ class WorkerPool:
         self._workers[number] = Worker(_serve, *self._arguments)
 
 
-def _free(block: SharedMemory) -> None:
-    block.close()
-    block.unlink()
-
-
 def _serve(connection: Connection, num_slots: int, build: Build) -> None:
     """The worker's side: one request at a time, in the order they came."""
     slots = LocalSlots(num_slots, build)
     blocks: dict[int, SharedMemory] = {}
     while True:
-        verb, slot, name, arguments, options = connection.recv()
+        verb, slot, shares, arguments, options = connection.recv()
+        if shares:
+            blocks[slot] = SharedMemory.received(connection)
         try:
             getattr(slots, verb)(slot, *arguments, **options)
             (progress,) = slots.ready()
-            connection.send(_pack(progress, _attach(blocks, slot, name)))
+            connection.send(_pack(progress, blocks.get(slot)))
         except PraxiaError as error:
             connection.send(str(error))
-
-
-def _attach(blocks: dict[int, SharedMemory], slot: int, name: str | None) -> SharedMemory | None:
-    held = blocks.get(slot)
-    if name is not None and (held is None or held.name != name):
-        if held is not None:
-            held.close()
-        blocks[slot] = SharedMemory(name)
-    return blocks.get(slot)
 
 
 def _pack(progress: Progress, block: SharedMemory | None) -> tuple[Progress, Layout]:
@@ -171,7 +163,7 @@ def _pack(progress: Progress, block: SharedMemory | None) -> tuple[Progress, Lay
     for camera, image in observation.images.items():
         if block is None or at + image.nbytes > block.size:
             raise MismatchError(f"camera {camera!r} gave a picture of {image.shape}, larger than EnvSpec.size allows")
-        np.ndarray(image.shape, np.uint8, block.buf, offset=at)[:] = image
+        np.ndarray(image.shape, np.uint8, block.bytes, offset=at)[:] = image
         layout[camera] = image.shape
         at += image.nbytes
     return replace(progress, observation=replace(observation, images={})), layout

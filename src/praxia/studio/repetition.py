@@ -5,7 +5,6 @@ and actions give the same episode, so pictures are drawn and motion is measured 
 repetition's outcome is compared with the row: what shows something else than what was counted says so.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from praxia.core.errors import DataError
+from praxia.core.process import available_cores
 from praxia.core.types import Embodiment, EnvSpec, Outcome, Progress, Start, VectorEnv
 from praxia.results.rows import Row
 from praxia.results.store import read_replay
@@ -97,7 +97,7 @@ class Repeater:
             except DataError as error:
                 yield place, Repetition(episode, mismatch=str(error))
         if takes:
-            self._slots = self._slots or WorkerPool(os.cpu_count() or 1, 1, self._build)
+            self._slots = self._slots or WorkerPool(available_cores(), 1, self._build)
             yield from repeat(takes, self._slots)
 
     def pairs(

@@ -17,6 +17,7 @@ from praxia.data.check.problems import Problems
 from praxia.data.episode_numbers import spelled
 from praxia.data.features import PICTURES, left_out, videos_read
 from praxia.data.layout import CODEBASE_VERSION, CODEBASE_VERSIONS, EPISODE_LINES, INFO, TASKS, VIDEO_FRAMES
+from praxia.data.parquet import native
 from praxia.data.placement import integers, seconds
 
 __all__ = ["DAMAGED_PARQUET", "Described", "describe"]
@@ -202,7 +203,7 @@ def _wrong(info: Any) -> tuple[str, str] | None:
 def _table(root: Path, name: str, problems: Problems) -> pa.Table | None:
     """The episode table without the statistics in it, which are most of its bytes."""
     try:
-        file = pq.ParquetFile(root / name)
+        file = pq.ParquetFile(native(root / name))
         return file.read(columns=[column for column in file.schema_arrow.names if not column.startswith("stats/")])
     except DAMAGED_PARQUET as error:
         problems.add(name, "unreadable", str(error))
@@ -248,7 +249,7 @@ def _tasks(root: Path, problems: Problems) -> dict[int, str]:
         problems.add(TASKS, "missing-file", "it holds the instructions")
         return {}
     try:
-        rows = pq.ParquetFile(root / TASKS).read()
+        rows = pq.ParquetFile(native(root / TASKS)).read()
         (text,) = (name for name in rows.column_names if name != "task_index")
         tasks = dict(zip(rows["task_index"].to_pylist(), rows[text].to_pylist(), strict=True))
     except DAMAGED_PARQUET as error:

@@ -8,11 +8,11 @@ row's own `episode_index` does: a file that is not there then takes no other's e
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow.parquet as pq
 from jaxtyping import Bool, Int64
 
 from praxia.data.check.described import DAMAGED_PARQUET, Described
 from praxia.data.check.problems import Problems
+from praxia.data.parquet import count_rows
 from praxia.data.placement import integers, runs
 
 __all__ = ["Segment", "segments"]
@@ -44,7 +44,7 @@ def segments(described: Described, sound: Bool[np.ndarray, " E"], problems: Prob
             continue
         path = described.root / name
         try:
-            rows[name] = pq.ParquetFile(path).metadata.num_rows
+            rows[name] = count_rows(path)
         except DAMAGED_PARQUET as error:
             empty = path.stat().st_size == 0
             problems.add(name, "truncated" if empty else "unreadable", str(error), named if len(named) else None)

@@ -32,6 +32,7 @@ from praxia.data.layout import (
     VIDEO_FRAMES,
 )
 from praxia.data.manifest import ADVICE, Manifest
+from praxia.data.parquet import native
 from praxia.data.placement import PlacedFile, integers
 from praxia.data.rows import Rows
 
@@ -179,8 +180,7 @@ class Source:
         self.manifest.check(self.root, self.name(file.path), full=True)
         wanted = columns if columns is None else [*columns, "episode_index"]
         try:
-            with file.path.open("rb") as opened:
-                rows = pq.ParquetFile(opened).read(columns=wanted)
+            rows = pq.ParquetFile(native(file.path)).read(columns=wanted)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise file.broken(str(error)) from error
         for name in INDEX_FEATURES if columns is None else wanted or ():
@@ -265,8 +265,7 @@ def episode_table(catalogue: Catalogue) -> pa.Table:
     tables = []
     for path in sorted((catalogue.root / "meta" / "episodes").glob("*/*.parquet"), key=str):
         try:
-            with path.open("rb") as file:
-                tables.append(pq.read_table(file))
+            tables.append(pq.read_table(native(path)))
         except (pa.ArrowException, OSError, ValueError) as error:
             raise DataError(f"{path} cannot be read ({error}). {ADVICE}") from error
     return pa.concat_tables(tables, promote_options="permissive")

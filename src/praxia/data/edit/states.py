@@ -8,6 +8,7 @@ from praxia.data.edit.change import Change
 from praxia.data.edit.folder import Folder, ParquetFiles
 from praxia.data.edit.rows import cut
 from praxia.data.layout import STATES
+from praxia.data.parquet import native
 
 __all__ = ["write_states"]
 
@@ -30,8 +31,7 @@ def write_states(folder: Folder, change: Change) -> None:
                 files.take_over(source, path, (first, last))
                 continue
             source.manifest.check(source.root, source.name(path), full=True)
-            with path.open("rb") as file:
-                rows = pq.read_table(file, columns=["episode_index", "state"])
+            rows = pq.read_table(native(path), columns=["episode_index", "state"])
             starts = np.searchsorted(rows["episode_index"].to_numpy(), numbers[kept])
             length = part.length[kept]
             states = cut(rows, starts + part.begin[kept], length)

@@ -1,0 +1,61 @@
+"""What the operating system refuses, in one line: a full disk, a folder that cannot be made, no connection."""
+
+import errno
+from collections.abc import Sequence
+from itertools import pairwise
+
+__all__ = ["in_one_line"]
+
+# By the name that the system gives the error: what is wrong with a path, and what to do next.
+REFUSALS = {
+    "ENOSPC": "no space left on the disk of {path}; free some, and run the same command again",
+    "EDQUOT": "your quota on the disk of {path} is used up; free some space, and run the same command again",
+    "EFBIG": "{path} would be larger than a file may be there; see `ulimit -f`, or choose another disk",
+    "EACCES": "no permission for {path}; choose another path, or ask its owner",
+    "EPERM": "no permission for {path}; choose another path, or ask its owner",
+    "EROFS": "{path} is on a disk that can only be read; choose another path",
+    "ENOTDIR": "a part of {path} is a file and not a folder; choose another path",
+    "EEXIST": "expected {path} to be new or a folder, but it is a file; choose another path",
+    "EISDIR": "expected {path} to be a file, but it is a folder; choose another path",
+    "ENOTEMPTY": "expected {path} to be empty, but it is not; choose another path",
+    "ENAMETOOLONG": "the name {path} is too long for the disk; choose a shorter one",
+    "EILSEQ": "the disk does not take the name {path}; choose another one",
+    "ELOOP": "links lead from {path} back to itself; choose another path",
+    "EXDEV": "{path} reaches over two disks; choose a path on one of them",
+    "EIO": "the disk of {path} failed; look at `dmesg`",
+    "ESTALE": "the network disk of {path} has gone; mount it again",
+    "EMFILE": "too many files are open ({path}); allow more with `ulimit -n 4096`",
+    "ENFILE": "too many files are open on this machine ({path}); close some programs",
+    "ENOMEM": "no memory left ({path}); use fewer --workers or smaller batches",
+    "EAGAIN": "the system starts no more processes or threads; use fewer --workers, or see `ulimit -u`",
+}
+
+
+# Whose errors say that another machine cannot be reached, or refuses: libraries that fsspec's drivers use.
+NETWORK = ("socket", "ssl", "http", "urllib", "aiohttp", "requests", "botocore", "huggingface_hub")
+
+
+def in_one_line(error: OSError, arguments: Sequence[str]) -> str | None:
+    """What stopped a command with these arguments; None if that was no refusal, but a fault of ours.
+
+    A missing file is a refusal only where the user named it.
+    """
+    number = errno.errorcode.get(error.errno or 0, "")
+    if number in REFUSALS:
+        return REFUSALS[number].format(path=_path(error, arguments))
+    whose = type(error).__module__.split(".")[0]
+    if whose in NETWORK or isinstance(error, ConnectionRefusedError | TimeoutError):
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return f"another machine cannot be reached ({said}); check the address and the network, and run it again"
+    missing = str(error.filename)
+    if number == "ENOENT" and any(missing == word or missing.startswith(f"{word.rstrip('/')}/") for word in arguments):
+        return f"expected a file or folder {missing}, but it is not there"
+    return None
+
+
+def _path(error: OSError, arguments: Sequence[str]) -> str:
+    """What the error is about. Who writes to an open file is not told its name: then it is what the command makes."""
+    if error.filename is not None:
+        return str(error.filename2 or error.filename)
+    out = next((value for option, value in pairwise(arguments) if option == "--out"), None)
+    return out or "what this command writes"

@@ -1,0 +1,63 @@
+"""Memory that processes share."""
+
+import mmap
+import os
+import weakref
+from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle, send_handle
+
+from praxia.core.errors import PraxiaError
+
+__all__ = ["SharedMemory"]
+
+
+class SharedMemory:
+    """Bytes, `size` of them, that this process shares with those it sends them to; gone when the last of them ends.
+
+    It has no name, so nothing stays behind when processes are killed, and it takes nothing of /dev/shm, of which a
+    container often has only 64 MB. All of it is taken at once: memory that was only promised would kill the process
+    that writes to it (SIGBUS) where there is no more.
+
+    Raises:
+        PraxiaError: there is not so much memory.
+    """
+
+    def __init__(self, size: int):
+        try:
+            self._map(os.memfd_create("praxia"), size)
+        except OSError as error:
+            raise PraxiaError(
+                f"no room for {size / 1e6:.1f} MB of memory that a worker process shares ({error.strerror}); "
+                "use fewer --workers or smaller batches, or give the container more memory"
+            ) from error
+
+    @classmethod
+    def received(cls, connection: Connection) -> "SharedMemory":
+        """What the process at the other end sends next.
+
+        Raises:
+            EOFError: it has ended.
+        """
+        memory = cls.__new__(cls)
+        memory._map(recv_handle(connection))
+        return memory
+
+    def _map(self, file: int, size: int = 0) -> None:
+        """Take over the open `file`, and let it grow to at least `size`."""
+        self._file = file
+        weakref.finalize(self, os.close, file)
+        if size:
+            os.posix_fallocate(file, 0, size)
+        self.bytes = mmap.mmap(file, 0)
+
+    @property
+    def size(self) -> int:
+        return len(self.bytes)
+
+    def send(self, connection: Connection) -> None:
+        """Share it with the process at the other end, which has been told to expect it.
+
+        Raises:
+            BrokenPipeError, ConnectionResetError: it has ended.
+        """
+        send_handle(connection, self._file, None)
