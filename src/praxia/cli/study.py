@@ -11,6 +11,7 @@ import tyro
 
 from praxia.cli.console import print_summary, stages
 from praxia.core.errors import PraxiaError
+from praxia.core.lock import Lock
 from praxia.core.registry import lookup
 from praxia.studies import STUDIES
 
@@ -43,7 +44,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     own = {name: getattr(options, name) for name in ("arena", "seeds") if getattr(options, name) is not None}
     if strange := own.keys() - signature(study).parameters.keys():
         raise PraxiaError(f"study {options.name!r} takes no --{', --'.join(sorted(strange))}")
-    with stages() as report:
+    with Lock(options.out / ".lock", options.out), stages() as report:
         result = study(
             options.out, seed=options.seed, workers=options.workers, scale=options.scale, report=report, **own
         )

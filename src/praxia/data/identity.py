@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -11,11 +11,23 @@ from upath import UPath
 from praxia.core.files import Place, name_within, sha256_file
 from praxia.data.dataset import Dataset
 
-__all__ = ["sampled_sha256", "samples_of"]
+__all__ = ["is_known", "known_by", "sampled_sha256", "samples_of"]
 
 # Of all files with pictures together so many pieces are read, but of each its begin, its middle and its end.
 PIECES = 4096
 PIECE_BYTES = 16 * 1024
+
+
+def known_by(dataset: Dataset) -> dict[str, str | None]:
+    """Where a data set is, and what it is known by wherever it is: its hash, or `sampled_sha256` where it has none."""
+    known: dict[str, str | None] = {"path": str(dataset.root), "content_sha256": dataset.content_sha256}
+    return known if dataset.ours else {**known, "sampled_sha256": sampled_sha256(dataset)}
+
+
+def is_known(dataset: Dataset, known: Mapping[str, str | None]) -> bool:
+    """Whether it is what `known_by` said, as far as that said it: policies of the time before have no samples."""
+    found = known_by(dataset)
+    return all(found.get(name) == value for name, value in known.items() if name != "path")
 
 
 def sampled_sha256(dataset: Dataset) -> str:

@@ -34,8 +34,10 @@ def claim(out: Path, description: dict[str, Any], resume: bool) -> None:
             raise PraxiaError(
                 f"{out} was begun with another {name}; resume with the same options as {before['command']!r}"
             )
-    asked = [(one.get("questions") or {}).get("content_sha256") for one in (before, description)]
-    if asked[0] != asked[1]:
+    asked = [one.get("questions") or {} for one in (before, description)]
+    # A run of the time before does not say what the pictures were.
+    names = ["content_sha256", *(["pictures_sha256"] if "pictures_sha256" in asked[0] else [])]
+    if any(asked[0].get(name) != asked[1].get(name) for name in names):
         raise PraxiaError(f"{out} was begun with other questions; resume with the same as {before['command']!r}")
     origins = [(one.get("start_from") or {}).get("weights_sha256") for one in (before, description)]
     if origins[0] != origins[1]:

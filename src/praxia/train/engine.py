@@ -19,8 +19,7 @@ from praxia.core.keys import seed
 from praxia.core.lock import Lock
 from praxia.core.types import Embodiment
 from praxia.data.action_chunks import chunk_statistics, chunks_of
-from praxia.data.dataset import Dataset
-from praxia.data.identity import sampled_sha256
+from praxia.data.identity import known_by
 from praxia.data.loader import Loader
 from praxia.data.mixing.mix import Mix
 from praxia.data.mixture import Mixture
@@ -98,7 +97,7 @@ def train(
         "recipe": recipe,
         "config": part_to_json(run),
         "command": command,
-        "data": [_known_by(one.dataset) for one in windows.parts],
+        "data": [known_by(one.dataset) for one in windows.parts],
         "mixture": mix.to_json(),
         "questions": asked.to_json() if asked else None,
         "seed": run.train.seed,
@@ -122,12 +121,6 @@ def train(
         weights = model.finish(result.pop("ema"))
         result["weights_sha256"] = save_policy(out / "policy", config, weights) if fabric.is_global_zero else ""
     return {"checkpoint": str(out / "policy"), **result}
-
-
-def _known_by(dataset: Dataset) -> dict[str, str | None]:
-    """Where a data set is, and what it is known by wherever it is: its hash, or one of samples where it has none."""
-    known: dict[str, str | None] = {"path": str(dataset.root), "content_sha256": dataset.content_sha256}
-    return known if dataset.ours else {**known, "sampled_sha256": sampled_sha256(dataset)}
 
 
 def _fit_transforms(run: TrainRun, windows: Mixture) -> Transforms:
