@@ -1,9 +1,13 @@
 import errno
 import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
-from praxia.core.files import sha256_file, staged_folder, whole_lines, write_whole
+from praxia.core.errors import PraxiaError
+from praxia.core.files import sha256_file, staged_folder, sweep, whole_lines, write_whole
 
 
 def test_a_failed_write_leaves_the_old_content(tmp_path, monkeypatch):
@@ -45,3 +49,61 @@ def test_a_torn_last_line_is_none(tmp_path):
     path = tmp_path / "log"
     path.write_text("one\ntwo\nthr")
     assert whole_lines(path) == ["one\n", "two\n"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from praxia.core.files import staged_folder
+with staged_folder(Path(sys.argv[1])) as stage:
+    (stage / "new").write_text("2")
+    if sys.argv[2] == "between":
+        Path.rename, rename = lambda path, to: (rename(path, to), os.kill(os.getpid(), signal.SIGKILL)), Path.rename
+    else:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("moment", ["within", "between"])
+def test_what_a_killed_writer_left_is_tidied_up_by_the_next(tmp_path, moment, caplog):
+    target = tmp_path / "state"
+    with staged_folder(target) as stage:
+        (stage / "old").write_text("1")
+    assert subprocess.run([sys.executable, "-c", KILLED, str(target), moment]).returncode == -signal.SIGKILL
+    assert (tmp_path / ".state.partial").is_dir()
+    assert target.exists() == (moment == "within"), "between the two renames it is away"
+    sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]
+    assert (target / "old").read_text() == "1", "what was to be replaced is there again"
+    back = "state was put back, " if moment == "between" else ""
+    assert caplog.messages == [f"{tmp_path}: a writer was killed here; {back}.state.partial was removed"]
+
+
+def test_a_process_number_that_comes_again_is_no_hindrance(tmp_path):
+    """In containers every process may be number 1."""
+    for name in (f".state.{os.getpid()}.partial", ".state.partial"):
+        (tmp_path / name).mkdir()
+    with staged_folder(tmp_path / "state") as stage:
+        (stage / "new").write_text("2")
+    write_whole(tmp_path / "state" / "value", "3")
+    sweep(tmp_path, "state")
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]
+
+
+def test_who_is_writing_is_left_alone(tmp_path, caplog):
+    with staged_folder(tmp_path / "state") as stage:
+        sweep(tmp_path)
+        assert stage.is_dir()
+        with pytest.raises(PraxiaError, match=rf"state is being written by process {os.getpid()}"):
+            staged_folder(tmp_path / "state").__enter__()
+    assert not caplog.messages
+
+
+def test_processes_that_write_one_file_take_turns(tmp_path):
+    script = "import sys\nfrom pathlib import Path\nfrom praxia.core.files import write_whole\n"
+    script += "for n in range(100): write_whole(Path(sys.argv[1]), sys.argv[2] * 1000)"
+    path = tmp_path / "value"
+    both = [subprocess.Popen([sys.executable, "-c", script, str(path), letter]) for letter in "ab"]
+    assert [process.wait() for process in both] == [0, 0]
+    assert path.read_text() in ("a" * 1000, "b" * 1000)
+    assert list(tmp_path.iterdir()) == [path]

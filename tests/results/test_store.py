@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -117,3 +119,35 @@ def test_episodes_of_files_from_before_are_still_found(tmp_path: Path):
     store.append(row(STARTS[1]), replay(STARTS[1]))
     store.close()
     assert [read_replay(out, start.key).start for start in STARTS[:2]] == STARTS[:2]
+
+
+WRITING = """
+import sys
+from pathlib import Path
+from praxia.results.store import ResultsStore
+store = ResultsStore(Path(sys.argv[1]))
+store.begin({"command": "", "fingerprint": {"benchmark": {"name": "toy"}, "policy_sha256": "f00d", "control": None}}, False)
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_what_another_process_writes_is_refused_until_that_is_dead(tmp_path: Path, resume: bool):
+    out, meta = tmp_path / "f.jsonl", {"command": "", "fingerprint": IDENTITY}
+    command = [sys.executable, "-c", WRITING, str(out)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        for claim in (ResultsStore(out).check, ResultsStore(out).begin):
+            with pytest.raises(
+                PraxiaError, match=rf"f\.jsonl is being written by process {other.pid} on .*: wait until"
+            ):
+                claim(meta, resume)
+        other.kill()
+    (tmp_path / ".f.jsonl.meta.json.partial").write_text("{")  # what a kill leaves
+    store = ResultsStore(out)
+    assert store.begin(meta, resume=True) == []
+    store.finish([])
+    store.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["f.jsonl", "f.jsonl.actions", "f.jsonl.meta.json"]

@@ -12,6 +12,7 @@ from praxia.cli.arguments import parse
 from praxia.cli.console import print_summary, stages
 from praxia.core.errors import PraxiaError
 from praxia.core.process import available_cores
+from praxia.core.lock import Lock
 from praxia.core.registry import lookup
 from praxia.studies import STUDIES
 
@@ -44,7 +45,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     own = {name: getattr(options, name) for name in ("arena", "seeds") if getattr(options, name) is not None}
     if strange := own.keys() - signature(study).parameters.keys():
         raise PraxiaError(f"study {options.name!r} takes no --{', --'.join(sorted(strange))}")
-    with stages() as report:
+    with Lock(options.out / ".lock", options.out), stages() as report:
         result = study(
             options.out, seed=options.seed, workers=options.workers, scale=options.scale, report=report, **own
         )

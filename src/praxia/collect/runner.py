@@ -11,7 +11,7 @@ from praxia.collect.plan import Collection
 from praxia.core.errors import expect_positive
 from praxia.data.compact import compact
 from praxia.data.dataset import Dataset
-from praxia.data.recording import begin
+from praxia.data.recording import alone, begin
 from praxia.envs.family import Family
 from praxia.experts import find_expert
 
@@ -39,21 +39,22 @@ def collect(
     killed run had left, and the data set's content address, which depends on neither workers nor kills.
 
     Raises:
-        PraxiaError: `out` holds something already and `resume` was not asked for.
+        PraxiaError: `out` holds something already and `resume` was not asked for, or another process records there.
         MismatchError: `resume` with a collection other than that begun in `out`.
         RecordingError: a full disk, or an episode that crashed twice; what was recorded is kept.
     """
     expect_positive(workers=workers)
     expert = make_expert or find_expert(collection.env)
     plan, body = collection.to_json(), collection.embodiment(family)
-    recovered = begin(out, plan, resume=resume)
-    missing = sorted(set(range(len(collection))) - set(recovered))
-    crashes = 0
-    if missing:
-        with closing(Crew(min(workers, len(missing)), out, collection, family, expert)) as crew:
-            _record(crew, missing, len(recovered), report)
-            crashes = crew.num_crashes
-    content_sha256 = compact(out, body, plan)
+    with alone(out):
+        recovered = begin(out, plan, resume=resume)
+        missing = sorted(set(range(len(collection))) - set(recovered))
+        crashes = 0
+        if missing:
+            with closing(Crew(min(workers, len(missing)), out, collection, family, expert)) as crew:
+                _record(crew, missing, len(recovered), report)
+                crashes = crew.num_crashes
+        content_sha256 = compact(out, body, plan)
     dataset = Dataset(out)
     return {
         "episodes": dataset.num_episodes,

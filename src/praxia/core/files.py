@@ -1,6 +1,8 @@
 """Files that are written whole: staged beside their place, synced, renamed."""
 
+import glob
 import hashlib
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -9,7 +11,24 @@ from pathlib import Path
 
 from upath import UPath
 
-__all__ = ["Place", "name_within", "sha256_file", "staged_folder", "sync_folder", "whole_lines", "write_whole"]
+from praxia.core.lock import Lock
+
+__all__ = [
+    "Place",
+    "name_within",
+    "sha256_file",
+    "staged_file",
+    "staged_folder",
+    "sweep",
+    "sync_folder",
+    "whole_lines",
+    "write_whole",
+]
+
+LOG = logging.getLogger(__name__)
+
+# What is written beside its place is called `.NAME.partial`, and `.NAME.old` what it replaces.
+PARTIAL, OLD = ".partial", ".old"
 
 # A file here, or one that fsspec reaches.
 Place = Path | UPath
@@ -21,17 +40,28 @@ def name_within(root: Place, path: Place) -> str:
 
 
 def write_whole(path: Path, data: bytes | str) -> None:
-    """`path` holds either its old content or all of `data`, whenever the power goes."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
+    """`path` holds either its old content or all of `data`, whenever the power goes. Several writers take turns."""
+    with _unfinished(path, wait=True) as partial:
         with partial.open("wb") as file:
             file.write(data.encode() if isinstance(data, str) else data)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    sync_folder(path.parent)
+        sync_folder(path.parent)
+
+
+@contextmanager
+def staged_file(path: Path) -> Iterator[Path]:
+    """The name of a file to write, which is at `path` when the block ends, and nowhere if it fails.
+
+    Raises:
+        PraxiaError: another process is writing it.
+    """
+    with _unfinished(path) as partial:
+        yield partial
+        _sync(partial)
+        partial.replace(path)
+        sync_folder(path.parent)
 
 
 def whole_lines(path: Path) -> list[str]:
@@ -43,25 +73,88 @@ def whole_lines(path: Path) -> list[str]:
 def staged_folder(path: Path) -> Iterator[Path]:
     """An empty folder to fill, which becomes `path` when the block ends and vanishes if it fails.
 
-    An older folder at `path` is replaced: between the two renames `path` is absent, never half.
+    An older folder at `path` is replaced: between the two renames `path` is absent, never half, and the next writer of
+    `path` puts the older one back if the process was killed there.
+
+    Raises:
+        PraxiaError: another process is writing it.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    old = path.with_name(f".{path.name}.{os.getpid()}.old")
-    partial.mkdir(parents=True)
-    try:
+    with _unfinished(path) as partial:
+        partial.mkdir()
         yield partial
         for file in partial.rglob("*"):
             if file.is_file():
-                with file.open("rb") as handle:
-                    os.fsync(handle.fileno())
+                _sync(file)
         sync_folder(partial)
         if path.exists():
-            path.rename(old)
+            path.rename(partial.with_suffix(OLD))
         partial.rename(path)
         sync_folder(path.parent)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def _unfinished(path: Path, *, wait: bool = False) -> Iterator[Path]:
+    """The place where `path` is written, this process's alone; what killed writers of it left is tidied up.
+
+    Raises:
+        PraxiaError: another process is writing `path`, and `wait` was not asked for.
+    """
+    partial = path.with_name(f".{path.name}{PARTIAL}")
+    with _writing(partial, wait=wait):
+        _say(path.parent, _tidied(partial))
+        try:
+            yield partial
+        finally:
+            _tidied(partial)
+
+
+def _writing(partial: Path, *, wait: bool = False) -> Lock:
+    """The right to write what is called `.NAME.partial` or `.NAME.old` meanwhile."""
+    return Lock(partial.with_suffix(f"{PARTIAL}.lock"), _place(partial), wait=wait)
+
+
+def _place(partial: Path) -> Path:
+    return partial.with_name(partial.stem.removeprefix("."))
+
+
+def sweep(folder: Path, name: str = "") -> None:
+    """Tidy up what killed writers left in `folder`, files and folders called `.NAME.*` that nobody is writing.
+
+    One line says what was found.
+    """
+    found, pattern = [], f".{glob.escape(name)}.*" if name else ".*"
+    for path in sorted(folder.glob(pattern)):
+        if path.suffix in (PARTIAL, OLD) and (lock := _writing(path)).take():
+            found += _tidied(path)
+            lock.release()
+    for path in folder.glob(f"{pattern}.lock"):
+        if (lock := Lock(path, path)).take():
+            lock.release()
+    _say(folder, found)
+
+
+def _tidied(leftover: Path) -> list[str]:
+    """Remove an unfinished file or folder, put back what it was to replace and did not; what was done."""
+    place, partial, old = _place(leftover), leftover.with_suffix(PARTIAL), leftover.with_suffix(OLD)
+    done = []
+    if old.exists() and not place.exists():
+        old.rename(place)
+        done.append(f"{place.name} was put back")
+    for path in (partial, old):
+        if path.exists():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            done.append(f"{path.name} was removed")
+    return done
+
+
+def _say(folder: Path, found: list[str]) -> None:
+    if found:
+        LOG.warning("%s: a writer was killed here; %s", folder, ", ".join(found))
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as handle:
+        os.fsync(handle.fileno())
 
 
 def sync_folder(path: Path) -> None:

@@ -39,6 +39,7 @@ from praxia.data.layout import (
 )
 from praxia.data.manifest import Manifest
 from praxia.data.merge import Merged, merge
+from praxia.data.recording import alone
 from praxia.data.staging import StagedEpisode, staged
 
 __all__ = ["compact"]
@@ -54,12 +55,14 @@ def compact(root: str | Path, embodiment: Embodiment, plan: Mapping[str, Any]) -
         RecordingError: nothing is staged, a staged episode lost bytes, one is half recorded, or the disk is full; what
             is whole is kept.
         MismatchError: an episode was recorded with another embodiment.
+        PraxiaError: another process is recording into `root`.
     """
     root = Path(root)
-    if not committed(root):
-        with out_of_space(root, "compacting"):
-            _build(root, embodiment, plan)
-    shutil.rmtree(root / STAGING, ignore_errors=True)
+    with alone(root):
+        if not committed(root):
+            with out_of_space(root, "compacting"):
+                _build(root, embodiment, plan)
+        shutil.rmtree(root / STAGING, ignore_errors=True)
     return Manifest.read(root).content_sha256
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,15 @@ import numpy as np
 from jaxtyping import UInt8
 
 from praxia.core.errors import DataError
+from praxia.core.files import sha256_file
 from praxia.data.letterbox import framed, inside
 
 __all__ = ["Question", "Questions", "read_questions"]
 
 # What LLaVA's files write where the picture belongs.
 PICTURE_MARK = "<image>"
+
+HASHED_PICTURES = 1000
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Question:
 class Questions:
     """All questions of a file. `num_without_picture` conversations of it have none and were left out.
 
-    `content_sha256` is the file's, not that of the pictures.
+    `content_sha256` is the file's, `pictures_sha256` that of their pictures.
     """
 
     path: Path
@@ -42,10 +46,25 @@ class Questions:
 
     def to_json(self) -> dict[str, Any]:
         """What a run remembers of them."""
-        return {"path": str(self.path), "content_sha256": self.content_sha256, "number": len(self)}
+        return {
+            "path": str(self.path),
+            "content_sha256": self.content_sha256,
+            "pictures_sha256": self.pictures_sha256(),
+            "number": len(self),
+        }
 
     def __len__(self) -> int:
         return len(self.items)
+
+    def pictures_sha256(self) -> str:
+        """A hash of the sizes of all pictures, by their names in the file's folder, and of the bytes of a thousand."""
+        paths = sorted({one.picture for one in self.items})
+        read = set(paths[:: -(-len(paths) // HASHED_PICTURES)])
+        found = [
+            [os.path.relpath(path, self.path.parent), path.stat().st_size, sha256_file(path) if path in read else None]
+            for path in paths
+        ]
+        return hashlib.sha256(json.dumps(found).encode()).hexdigest()
 
     def pictures(self, rows: np.ndarray, side: int) -> UInt8[np.ndarray, "B 1 P P 3"]:
         """The pictures of the questions numbered `rows`, scaled into squares of `side` pixels, black where they end.

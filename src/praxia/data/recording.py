@@ -2,22 +2,50 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.files import write_whole
 from praxia.core.keys import canonical_json
+from praxia.core.lock import Lock
 from praxia.data.disk import out_of_space
 from praxia.data.layout import PLAN, RECORDS, STAGING, committed, num_staged
 from praxia.data.staging import staged
 
-__all__ = ["begin"]
+__all__ = ["alone", "begin"]
+
+
+@contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """Be the one process that records into `root` or finishes what is recorded there; a finished data set is free.
+
+    Raises:
+        PraxiaError: another process is; names it.
+        RecordingError: the disk is full.
+    """
+    if committed(root):
+        yield
+        return
+    new, lock = not root.exists(), Lock(root / STAGING / ".lock", root, shared=True)
+    with out_of_space(root, "beginning the recording"):
+        lock.hold()
+    try:
+        yield
+    finally:
+        lock.release()
+        with suppress(OSError):  # something is in it
+            (root / STAGING).rmdir()
+            if new:
+                root.rmdir()
 
 
 def begin(root: str | Path, plan: Mapping[str, Any], *, resume: bool = False) -> list[int]:
     """Claim `root` for the recording that `plan` (any JSON value) describes; the indices it already has, in order.
+
+    Where other processes may want to record there too, for whoever is `alone` with it.
 
     With `resume`, a killed recording of the same plan goes on; a finished one returns all its indices, and `compact`
     has then nothing to do.

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from praxia.core.errors import PraxiaError
-from praxia.core.files import sha256_file, staged_folder
+from praxia.core.files import sha256_file, staged_folder, sweep
 from praxia.core.keys import content_key
 from praxia.core.types import Embodiment
 from praxia.data.columns import frame_columns, parquet_bytes, table
@@ -162,7 +162,7 @@ def staged(root: str | Path) -> list[int]:
     """The indices that are safely staged, in order, every file of theirs checked against its hash.
 
     Removes what a kill left half-written and what no longer has its bytes, so that those episodes are recorded anew.
-    Call it when no other process is staging into `root`.
+    What another process is staging at the moment stays.
     """
     staging = Path(root) / STAGING
     indices = []
@@ -171,6 +171,5 @@ def staged(root: str | Path) -> list[int]:
             indices.append(StagedEpisode(folder).index)
         else:
             shutil.rmtree(folder)
-    for leftover in staging.glob(f".{EPISODE_PREFIX}*"):
-        shutil.rmtree(leftover)
+    sweep(staging)
     return indices

@@ -17,8 +17,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from praxia.core.errors import DataError, MismatchError, PraxiaError
-from praxia.core.files import write_whole
+from praxia.core.files import sweep, write_whole
 from praxia.core.keys import canonical_json
+from praxia.core.lock import Lock
 from praxia.core.types import EnvSpec, Start
 from praxia.results.differences import differences
 from praxia.results.rows import Row, RowWriter, read_rows, recover_rows, write_rows
@@ -45,11 +46,15 @@ class Replay:
 
 
 class ResultsStore:
-    """The files of an evaluation under way: each episode is safe when `append` returns."""
+    """The files of an evaluation under way: each episode is safe when `append` returns.
+
+    One process has them at a time, from its first `check` or `begin` until `close`.
+    """
 
     def __init__(self, out: Path):
         self._out = out
         self._writer: RowWriter | None = None
+        self._lock = Lock(out.with_name(f".{out.name}.lock"), out, shared=True)
 
     def begin(self, meta: Mapping[str, Any], resume: bool) -> list[Row]:
         """Claim the files and return the rows that an earlier, killed run left.
@@ -59,7 +64,7 @@ class ResultsStore:
 
         Raises:
             PraxiaError: the files are there and `resume` was not asked for, or the earlier run stopped when it was
-                decided and this one says that it will not.
+                decided and this one says that it will not. Or another process is writing them.
             MismatchError: the earlier run was another evaluation. Names what differs.
         """
         self.check(meta, resume)
@@ -68,12 +73,15 @@ class ResultsStore:
             self._write_meta(meta)
         elif (old := read_meta(self._out)).get("planned", 0) < meta.get("planned", 0):
             self._write_meta({**old, "planned": meta["planned"]})
+        sweep(self._out.parent, self._out.name)
+        sweep(_actions_folder(self._out))
         rows = recover_rows(self._out) if self._out.exists() else []
         self._writer = RowWriter(self._out)
         return rows
 
     def check(self, meta: Mapping[str, Any], resume: bool) -> None:
-        """Raises what `begin` raises, and changes nothing."""
+        """Raises what `begin` raises; nobody else can write the files afterwards, and nothing else is changed."""
+        self._lock.hold()
         meta_path = _meta_path(self._out)
         if not resume and (self._out.exists() or meta_path.exists()):
             raise PraxiaError(
@@ -108,13 +116,18 @@ class ResultsStore:
 
     def finish(self, starts: Sequence[str]) -> list[Row]:
         """Put the rows in the order of their `starts`, whatever order they ended in, and return them."""
-        self.close()
+        self._close_rows()
         place = {start: at for at, start in enumerate(starts)}
         rows = sorted(read_rows(self._out), key=lambda row: place[row.start])
         write_rows(self._out, rows)
         return rows
 
     def close(self) -> None:
+        """Let others write the files."""
+        self._close_rows()
+        self._lock.release()
+
+    def _close_rows(self) -> None:
         if self._writer is not None:
             self._writer.close()
             self._writer = None

@@ -1,6 +1,7 @@
 """Whose folder a run's folder is: a new run's, or that of the run to go on with."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ from praxia.core.errors import PraxiaError
 from praxia.core.files import write_whole
 
 __all__ = ["claim"]
+
+LOG = logging.getLogger(__name__)
 
 
 def claim(out: Path, description: dict[str, Any], resume: bool) -> None:
@@ -31,17 +34,17 @@ def claim(out: Path, description: dict[str, Any], resume: bool) -> None:
             raise PraxiaError(
                 f"{out} was begun with another {name}; resume with the same options as {before['command']!r}"
             )
-    asked = [(one.get("questions") or {}).get("content_sha256") for one in (before, description)]
-    if asked[0] != asked[1]:
+    asked = [one.get("questions") or {} for one in (before, description)]
+    # A run of the time before does not say what the pictures were.
+    names = ["content_sha256", *(["pictures_sha256"] if "pictures_sha256" in asked[0] else [])]
+    if any(asked[0].get(name) != asked[1].get(name) for name in names):
         raise PraxiaError(f"{out} was begun with other questions; resume with the same as {before['command']!r}")
     origins = [(one.get("start_from") or {}).get("weights_sha256") for one in (before, description)]
     if origins[0] != origins[1]:
         raise PraxiaError(f"{out} was begun with another start_from; resume with the same as {before['command']!r}")
     # A run of the time before mixtures names its one data set without a list.
     data = before["data"] if isinstance(before["data"], list) else [before["data"]]
-    if [_content(one) for one in data] != [_content(one) for one in description["data"]]:
-        paths = ",".join(one["path"] for one in data)
-        raise PraxiaError(f"{out} was begun on other data (--data {paths}); train anew with another --out")
+    _expect_same_data(out, data, description["data"])
     if before.get("mixture") != description["mixture"]:
         raise PraxiaError(
             f"{out} was begun with another mixture of the same data; resume with the same --data as "
@@ -49,6 +52,24 @@ def claim(out: Path, description: dict[str, Any], resume: bool) -> None:
         )
 
 
-def _content(data: dict[str, Any]) -> str:
-    """What a data set is known by: its hash, or the place of one that has none."""
-    return data["content_sha256"] or data["path"]
+def _expect_same_data(out: Path, before: list[dict[str, Any]], now: list[dict[str, Any]]) -> None:
+    """Content decides, wherever it lies. Of a data set without hashes an older run knows the place alone."""
+    paths = ",".join(one["path"] for one in before)
+    if len(before) != len(now):
+        raise PraxiaError(f"{out} was begun on other data (--data {paths}); train anew with another --out")
+    for old, new in zip(before, now, strict=True):
+        if (known := _content(old)) is None:
+            LOG.warning("%s does not say what its data were, only where: %s", out, old["path"])
+        if (known or old["path"]) == (_content(new) if known else new["path"]):
+            continue
+        if old["path"] == new["path"]:
+            raise PraxiaError(
+                f"{out} was begun on {old['path']}, which has been altered, added to or replaced since; resume with "
+                "the data as they were, wherever a copy is, or train anew with another --out"
+            )
+        raise PraxiaError(f"{out} was begun on other data (--data {paths}); train anew with another --out")
+
+
+def _content(data: dict[str, Any]) -> str | None:
+    """What a data set is known by: its hash, or that of samples of it."""
+    return data["content_sha256"] or data.get("sampled_sha256")

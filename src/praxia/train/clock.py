@@ -6,12 +6,12 @@ __all__ = ["Clock"]
 
 
 class Clock:
-    """Wall time of a run: speed since the last reading, and when a checkpoint is due."""
+    """Wall time of a run: speed since the last reading, and of all of it."""
 
     def __init__(self, step: int):
         now = time.perf_counter()
         self.first_step, self.began = step, now
-        self.last_step, self.last_read, self.last_saved = step, now, now
+        self.last_step, self.last_read = step, now
 
     def read(self, step: int, batch_size: int) -> dict[str, float]:
         now = time.perf_counter()
@@ -21,9 +21,3 @@ class Clock:
 
     def mean_speed(self, step: int, batch_size: int) -> float:
         return (step - self.first_step) * batch_size / max(time.perf_counter() - self.began, 1e-9)
-
-    def save_due(self, period_s: float) -> bool:
-        return time.perf_counter() - self.last_saved >= period_s
-
-    def saved(self) -> None:
-        self.last_saved = time.perf_counter()

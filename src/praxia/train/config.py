@@ -17,8 +17,10 @@ __all__ = ["Train", "TrainRun"]
 class Train(Part):
     """The optimisation: AdamW with warm-up and cosine decay to a tenth, gradient clipping, an average of weights.
 
-    `shift_px` is the random shift of the pictures. `checkpoint_s` bounds the work that a kill loses. Where questions
-    are asked beside, each step asks `num_questions` and adds `answer_weight` times their loss.
+    `shift_px` is the random shift of the pictures. A state is saved every
+    `checkpoint_s` seconds, or more seldom where that would take more than a twentieth of the time or the disk is slower
+    (`train.saving`): so much work can a kill lose. Where questions are asked beside, each step asks `num_questions` and
+    adds `answer_weight` times their loss.
     """
 
     tag: ClassVar[str] = "train"

@@ -1,6 +1,5 @@
 """The training loop, on Lightning Fabric. The step counter is the only data state."""
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import replace
@@ -17,8 +16,10 @@ from praxia.checkpoint.store import PolicyConfig, save_policy
 from praxia.core.config import part_to_json
 from praxia.core.errors import MismatchError, TrainingError, expect_positive
 from praxia.core.keys import seed
+from praxia.core.lock import Lock
 from praxia.core.types import Embodiment
 from praxia.data.action_chunks import chunk_statistics, chunks_of
+from praxia.data.identity import known_by
 from praxia.data.loader import Loader
 from praxia.data.mixing.mix import Mix
 from praxia.data.mixture import Mixture
@@ -32,6 +33,8 @@ from praxia.train.claim import claim
 from praxia.train.clock import Clock
 from praxia.train.config import TrainRun
 from praxia.train.origin import read_origin
+from praxia.train.ranks import expect_one_node, expect_shares, num_processes
+from praxia.train.saving import Saver, disk_full
 from praxia.train.schedule import warmup_cosine
 from praxia.train.source import Asked, Source
 from praxia.train.state import TrainState
@@ -71,14 +74,20 @@ def train(
     `torchrun --nproc-per-node N -m praxia train ...` N processes share each batch (DDP).
 
     Raises:
-        PraxiaError: `out` holds a run already, or another run than the one to resume.
+        PraxiaError: `out` holds a run already, or another run than the one to resume, or another process trains in it.
+            Several machines, or processes that cannot share a batch evenly.
         MismatchError: data sets that do not fit each other, the recipe, or the policy to start from.
-        TrainingError: the loss is not finite; names the batch.
+        TrainingError: a loss or its gradient is not finite, and names the batch; or the disk is full. States that were
+            saved before are kept.
     """
     expect_positive(**{"train.steps": run.train.steps, "train.batch-size": run.train.batch_size})
+    expect_one_node()
+    expect_shares(run.train.batch_size, "train.batch-size")
+    if questions:
+        expect_shares(run.train.num_questions, "train.num-questions")
     # Not every weight of a language model takes part in every loss.
-    strategy = "ddp_find_unused_parameters_true" if _num_processes() > 1 else "auto"
-    fabric = Fabric(accelerator="auto", devices=_num_processes(), precision=_precision(run), strategy=strategy)
+    strategy = "ddp_find_unused_parameters_true" if num_processes() > 1 else "auto"
+    fabric = Fabric(accelerator="auto", devices=num_processes(), precision=_precision(run), strategy=strategy)
     fabric.launch()
     mix = data if isinstance(data, Mix) else Mix.of(data)
     windows = mix.open(run.window, successful=run.only_success, cache_bytes=cache_bytes)
@@ -88,7 +97,7 @@ def train(
         "recipe": recipe,
         "config": part_to_json(run),
         "command": command,
-        "data": [{"path": str(one.root), "content_sha256": one.dataset.content_sha256} for one in windows.parts],
+        "data": [known_by(one.dataset) for one in windows.parts],
         "mixture": mix.to_json(),
         "questions": asked.to_json() if asked else None,
         "seed": run.train.seed,
@@ -104,12 +113,13 @@ def train(
     model = config.model.build(config.shapes)
     model.begin(origin and origin.weights)
     _expect_to_learn(model, source)
-    if fabric.is_global_zero:
-        claim(out, description, resume)
-    fabric.barrier()
-    result = _fit(fabric, run, model, source, workers, out, report)
-    weights = model.finish(result.pop("ema"))
-    result["weights_sha256"] = save_policy(out / "policy", config, weights) if fabric.is_global_zero else ""
+    with disk_full(out), Lock(out / ".lock", out) if fabric.is_global_zero else nullcontext():
+        if fabric.is_global_zero:
+            claim(out, description, resume)
+        fabric.barrier()
+        result = _fit(fabric, run, model, source, workers, out, report)
+        weights = model.finish(result.pop("ema"))
+        result["weights_sha256"] = save_policy(out / "policy", config, weights) if fabric.is_global_zero else ""
     return {"checkpoint": str(out / "policy"), **result}
 
 
@@ -175,24 +185,22 @@ def _fit(
     state = TrainState(out / "state", model, ema, optimizer)
     resumed_from = state.load()
     clock = Clock(resumed_from)
-    first_bad = torch.full((), options.steps, device=fabric.device)
     with (
+        Saver(state, options.checkpoint_s) as saver,
         _tracker(fabric, run, out, resumed_from) as tracker,
         source.loader(workers, (fabric.global_rank, fabric.world_size)) as loader,
     ):
         for step, batches in ahead(partial(_batches, fabric, source, loader), resumed_from, options.steps):
-            loss = _step(fabric, run, wrapped, optimizer, batches, step)
+            loss, norm = _gradients(fabric, run, wrapped, optimizer, batches, step)
+            # All processes have the same gradients, so they agree. Nothing has taken a step yet.
+            if not bool(norm.isfinite() & loss.isfinite()):
+                raise _not_finite(step, loss, source)
+            optimizer.step()
             ema.update(model, step)
-            first_bad = torch.where(loss.isfinite(), first_bad, first_bad.clamp_max(step))
             done = step + 1
-            log = done % options.log_every == 0 or done == options.steps
-            save = done == options.steps or clock.save_due(options.checkpoint_s)
-            if log or save:  # reading a number waits for the device, so not at every step
-                _check_finite(int(first_bad), options.steps, source)
-            if save and fabric.is_global_zero:
-                state.save(done)
-                clock.saved()
-            if log and tracker is not None:
+            if fabric.is_global_zero and (done == options.steps or saver.due()):
+                saver.save(done)
+            if tracker is not None and (done % options.log_every == 0 or done == options.steps):
                 speed = clock.read(done, options.batch_size)
                 values = {"step": done, "loss": float(loss), "lr": _rate(run, step), **speed}
                 tracker.log(values)
@@ -215,8 +223,10 @@ def _batches(fabric: Fabric, source: Source, loader: Loader, step: int) -> tuple
     return batch.pinned(), asked and asked.pinned()
 
 
-def _step(fabric: Fabric, run: TrainRun, model, optimizer, batches: tuple[Batch, Batch | None], step: int) -> Tensor:
-    """One optimiser step. All of its randomness is keyed by (seed, step, rank)."""
+def _gradients(
+    fabric: Fabric, run: TrainRun, model, optimizer, batches: tuple[Batch, Batch | None], step: int
+) -> tuple[Tensor, Tensor]:
+    """Leave the clipped gradients of one step; its loss, and their norm before. Keyed by (seed, step, rank)."""
     options = run.train
     generator = torch.Generator(fabric.device).manual_seed(seed(options.seed, step, fabric.global_rank))
     batch, asked = batches[0].to(fabric.device), batches[1]
@@ -231,20 +241,18 @@ def _step(fabric: Fabric, run: TrainRun, model, optimizer, batches: tuple[Batch,
         said, _ = model(Held(asked.to(fabric.device)), generator)
         fabric.backward(options.answer_weight * said)
         loss = loss + options.answer_weight * said
-    fabric.clip_gradients(model, optimizer, max_norm=options.clip_norm, error_if_nonfinite=False)
-    optimizer.step()
-    return loss.detach()
+    norm = fabric.clip_gradients(model, optimizer, max_norm=options.clip_norm, error_if_nonfinite=False)
+    assert norm is not None, "clipping by norm gives the norm"
+    return loss.detach(), norm.detach()
 
 
 def _rate(run: TrainRun, step: int) -> float:
     return warmup_cosine(step, run.train.learning_rate, run.train.warmup_steps, run.train.steps)
 
 
-def _check_finite(first_bad: int, total: int, source: Source) -> None:
-    """Refuse to go on, or to save, after a loss that was not finite."""
-    if first_bad >= total:
-        return
-    rows = source.samples_of(first_bad)
+def _not_finite(step: int, loss: Tensor, source: Source) -> TrainingError:
+    """The error that says which batch it was, and whether its data are the cause."""
+    rows = source.samples_of(step)
     samples = source.windows.read(rows)
     assert samples.action is not None
     finite = np.isfinite(samples.action).all((1, 2)) & np.isfinite(samples.state).all((1, 2))
@@ -254,12 +262,8 @@ def _check_finite(first_bad: int, total: int, source: Source) -> None:
         if where
         else "all its values are finite: lower --train.learning-rate"
     )
-    raise TrainingError(f"loss is not finite at the batch of step {first_bad} ({len(rows)} windows); {cause}")
-
-
-def _num_processes() -> int:
-    """How many processes train together on this machine: what torchrun says, or one."""
-    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    what = "the gradient" if bool(loss.isfinite()) else "the loss"
+    return TrainingError(f"{what} is not finite at the batch of step {step} ({len(rows)} windows); {cause}")
 
 
 def _precision(run: TrainRun) -> Any:

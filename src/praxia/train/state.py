@@ -1,7 +1,9 @@
 """Everything a run needs to go on bit-identically, flattened into safetensors: weights, average, optimiser, step."""
 
 import json
+import logging
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,19 +11,27 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from praxia.core.errors import DataError
-from praxia.core.files import sha256_file, staged_folder
+from praxia.core.errors import DataError, TrainingError
+from praxia.core.files import sha256_file, staged_folder, sweep
 from praxia.nn.ema import Ema
 
-__all__ = ["TrainState"]
+__all__ = ["Copied", "TrainState"]
+
+LOG = logging.getLogger(__name__)
+
+# How many states are there at a time: the last one, and the one before it, should that be damaged.
+KEPT = 2
+
+# The tensors of each file of a state, in memory of the processor.
+Copied = Mapping[str, Mapping[str, Tensor]]
 
 
 @dataclass(frozen=True)
 class TrainState:
-    """The mutable objects of a run and the folder its states are saved in. `save` and `load` move their content.
+    """The mutable objects of a run and the folder its states are saved in.
 
-    Each state is a folder of its own, named by its step; the one before is removed when the new one is whole, so that
-    a kill at any moment leaves a state to go on from.
+    Each state is a folder of its own, named by its step. The last two are kept, and an older one is removed when the
+    new one is whole, so that a kill at any moment leaves a state to go on from.
     """
 
     folder: Path
@@ -29,42 +39,75 @@ class TrainState:
     ema: Ema
     optimizer: torch.optim.Optimizer
 
-    def save(self, step: int) -> None:
-        """Write the state after `step` steps, then remove whatever else is there."""
-        target = self.folder / f"{step:08d}"
-        with staged_folder(target) as stage:
-            digests = {}
-            for name, tensors in self._tensors().items():
-                path = stage / f"{name}.safetensors"
-                save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, path)
-                digests[path.name] = sha256_file(path)
-            (stage / "state.json").write_text(json.dumps({"step": step, "sha256": digests}))
-        for other in self.folder.iterdir():
-            if other != target:
-                shutil.rmtree(other)
+    def copied(self) -> Copied:
+        """The state as it is now; later steps do not change the copy."""
+        return {
+            name: {key: value.detach().to("cpu", copy=True).contiguous() for key, value in tensors.items()}
+            for name, tensors in self._tensors().items()
+        }
 
-    def load(self) -> int:
-        """Restore the last saved state and return its step; 0 where nothing was saved yet.
+    def write(self, step: int, copied: Copied) -> None:
+        """Write the state after `step` steps, then remove all but the last two.
 
         Raises:
-            DataError: a file of it is missing or altered.
+            TrainingError: a number in it is not finite; nothing is written or removed then.
+            OSError, SafetensorError: such as a full disk; the states that were there are kept.
         """
-        saved = sorted(self.folder.glob("[0-9]*"))
-        if not saved:
-            return 0
-        description = json.loads((saved[-1] / "state.json").read_text())
-        for name, digest in description["sha256"].items():
-            path = saved[-1] / name
-            if not path.is_file() or sha256_file(path) != digest:
-                raise DataError(f"{path} is missing or altered, so this run cannot go on; train anew without --resume")
-        device = next(self.model.parameters()).device
-        model, ema, optimizer = (load_file(saved[-1] / f"{name}.safetensors") for name in ("model", "ema", "optimizer"))
+        _expect_finite(step, copied)
+        with staged_folder(self.folder / f"{step:08d}") as stage:
+            digests = {}
+            for name, tensors in copied.items():
+                path = stage / f"{name}.safetensors"
+                save_file(dict(tensors), path)
+                digests[path.name] = sha256_file(path)
+            (stage / "state.json").write_text(json.dumps({"step": step, "sha256": digests}))
+        # A later one is damaged, or this run would have gone on from it.
+        for other in set(self._saved()) - set([one for one in self._saved() if int(one.name) <= step][-KEPT:]):
+            shutil.rmtree(other)
+
+    def load(self) -> int:
+        """Restore the last saved state that is whole, and return its step; 0 where nothing was saved yet.
+
+        Where the last one is damaged, one line says so.
+
+        Raises:
+            DataError: every one has a file that is missing or altered.
+        """
+        sweep(self.folder)
+        damage = None
+        for saved in reversed(self._saved()):
+            try:
+                step = self._restore(saved)
+            except DataError as error:
+                LOG.warning("%s; this run goes on from the state before, if there is one", error)
+                damage = damage or error
+            else:
+                return step
+        if damage is not None:
+            raise DataError(f"{damage}, so this run cannot go on; train anew without --resume")
+        return 0
+
+    def _saved(self) -> list[Path]:
+        return sorted(path for path in self.folder.glob("[0-9]*") if path.name.isdigit())
+
+    def _restore(self, saved: Path) -> int:
+        path = saved / "state.json"
+        try:
+            description = json.loads(path.read_text())
+            for name, digest in description["sha256"].items():
+                path = saved / name
+                if sha256_file(path) != digest:
+                    raise ValueError(digest)
+            step, names = description["step"], [f"{name}.safetensors" for name in ("model", "ema", "optimizer")]
+            model, ema, optimizer = (load_file(path := saved / name) for name in names)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"{path} is missing or altered") from error
         absent = self.model.load_state_dict(model, strict=False).missing_keys
         assert self.ema.frozen.issuperset(absent), absent
         for name, value in ema.items():
             self.ema.state[name].copy_(value)
-        self._load_optimizer(optimizer, device)
-        return description["step"]
+        self._load_optimizer(optimizer, next(self.model.parameters()).device)
+        return step
 
     def _tensors(self) -> dict[str, dict[str, Tensor]]:
         state = self.optimizer.state_dict()["state"]
@@ -83,3 +126,13 @@ class TrainState:
             state.setdefault(int(index), {})[key] = value if key == "step" else value.to(device)
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _expect_finite(step: int, copied: Copied) -> None:
+    for name, tensors in copied.items():
+        for key, value in tensors.items():
+            if not bool(value.isfinite().all()):
+                raise TrainingError(
+                    f"not finite after step {step}: {key} of the {name}; the states before are kept. "
+                    "Lower --train.learning-rate"
+                )

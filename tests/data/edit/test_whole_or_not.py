@@ -30,7 +30,7 @@ def test_a_kill_leaves_nothing_where_the_data_set_would_be(tmp_path, recorded, f
     command = [sys.executable, str(SCRIPT), "delete", str(recorded), str(fsync), str(out)]
     assert subprocess.run(command).returncode == -signal.SIGKILL
     assert not out.exists()
-    assert list(tmp_path.glob(".out.*.partial")), "killed while writing"
+    assert list(tmp_path.glob(".out.partial")), "killed while writing"
     delete(recorded, "1", out)
     assert [path.name for path in tmp_path.iterdir()] == ["out"], "what the kill left is gone"
     Dataset(out).verify()
@@ -89,16 +89,32 @@ def test_one_part_of_a_split_is_never_written_within_another(tmp_path, recorded)
     assert not outs[0].exists()
 
 
+WRITING = """
+import sys
+from pathlib import Path
+from praxia.core.files import staged_folder
+with staged_folder(Path(sys.argv[1])):
+    print(flush=True)
+    sys.stdin.read()
+"""
+
+
 def test_what_another_edit_is_writing_stays(tmp_path, recorded):
-    with subprocess.Popen(["true"]) as dead:
-        pass
-    running = [tmp_path / f".out.v2.{dead.pid}.partial", tmp_path / f".out.{os.getppid()}.partial"]
-    left = tmp_path / f".out.{dead.pid}.partial"
-    for folder in (*running, left):
+    """A process number says nothing: what is left behind is what nobody writes, whoever it was."""
+    left = [tmp_path / f".out.{os.getpid()}.partial", tmp_path / f".out.{os.getppid()}.partial"]
+    for folder in left:
         folder.mkdir()
+    writing = [sys.executable, "-c", WRITING, str(tmp_path / "out")]
+    with subprocess.Popen(writing, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        with pytest.raises(PraxiaError, match=rf"out is being written by process {other.pid} on .*: wait until"):
+            delete(recorded, "0", tmp_path / "out")
+        assert (tmp_path / ".out.partial").is_dir()
+        assert not any(folder.exists() for folder in left)
+        other.kill()
+    assert (tmp_path / ".out.partial").is_dir()
     delete(recorded, "0", tmp_path / "out")
-    assert all(folder.exists() for folder in running)
-    assert not left.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_what_another_edit_made_meanwhile_stays(tmp_path, recorded, monkeypatch):

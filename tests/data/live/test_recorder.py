@@ -202,7 +202,7 @@ def test_what_is_discarded_leaves_nothing_behind(tmp_path, synthetic, feeding, s
         Recorder(tmp_path, synthetic.BODY, PLAN, resume=True)
     stuck.set()
     live.discard()
-    assert [path.name for path in (tmp_path / ".staging").iterdir()] == ["plan.json"]
+    assert sorted(path.name for path in (tmp_path / ".staging").iterdir()) == [".lock", "plan.json"]
     with pytest.raises(PraxiaError, match="saved or discarded already"):
         feeding.feed(live, synthetic.episode(3), 3)
     live = feeding.begin(recorder, 3, synthetic.episode(3))

@@ -3,16 +3,13 @@
 import errno
 import hashlib
 import json
-import os
-import re
-import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from praxia.core.errors import DataError, PraxiaError, RecordingError
-from praxia.core.files import staged_folder
+from praxia.core.files import staged_folder, sweep
 from praxia.data.columns import parquet_bytes
 from praxia.data.disk import json_bytes, write_synced
 from praxia.data.edit.change import Change
@@ -41,14 +38,11 @@ def write(changes: Sequence[Change], outs: Sequence[Path]) -> list[dict[str, Any
         DataError: a source that does not hold what it says.
         MismatchError: sources that do not fit together.
         RecordingError: the disk is full; then nothing is left of it, and the sources are as they were.
-        PraxiaError: a folder that is there already, or lies within a source.
+        PraxiaError: a folder that is there already, lies within a source, or is being written by another process.
     """
     expect_new(changes, outs)
     for out in outs:
-        for leftover in out.parent.glob(".*.partial"):
-            match = re.fullmatch(rf"\.{re.escape(out.name)}\.(\d+)\.partial", leftover.name)
-            if match is not None and not _runs(int(match[1])):
-                shutil.rmtree(leftover)
+        sweep(out.parent, out.name)
     try:
         with ExitStack() as stack:
             done = [
@@ -64,17 +58,6 @@ def write(changes: Sequence[Change], outs: Sequence[Path]) -> list[dict[str, Any
             f"no space left on the disk of {outs[0]}; nothing was written there, and the source is as it was. "
             "Free some space and run the same command again"
         ) from error
-
-
-def _runs(process: int) -> bool:
-    """Whether it is another process of this machine."""
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return process != os.getpid()
 
 
 def expect_new(changes: Sequence[Change], outs: Sequence[Path]) -> None:

@@ -1,7 +1,6 @@
 """HDF5 files: opened, looked into and made, with errors that name file and array."""
 
 import difflib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from praxia.core.errors import DataError, PraxiaError
-from praxia.core.files import sync_folder
+from praxia.core.files import staged_file
 from praxia.data.exchange.source import vectors
 
 __all__ = ["Node", "array_names", "find", "new_file", "numbers", "opened"]
@@ -85,14 +84,10 @@ def array_names(group: Node) -> list[str]:
 
 @contextmanager
 def new_file(path: Path) -> Iterator[Node]:
-    """A file to fill, which is at `path` when the block ends, and nowhere if it fails."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with _library().File(partial, "w") as file:
-            yield file
-        with partial.open("rb+") as handle:
-            os.fsync(handle.fileno())
-        partial.rename(path)
-        sync_folder(path.parent)
-    finally:
-        partial.unlink(missing_ok=True)
+    """A file to fill, which is at `path` when the block ends, and nowhere if it fails.
+
+    Raises:
+        PraxiaError: another process is writing it, or h5py is not installed.
+    """
+    with staged_file(path) as partial, _library().File(partial, "w") as file:
+        yield file

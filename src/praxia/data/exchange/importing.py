@@ -16,7 +16,7 @@ from praxia.data.exchange.robomimic import open_robomimic
 from praxia.data.exchange.source import Choice, Source
 from praxia.data.exchange.verify import verify
 from praxia.data.layout import committed
-from praxia.data.recording import begin
+from praxia.data.recording import alone, begin
 from praxia.data.staging import stage_episode
 
 __all__ = ["IMPORTERS", "Report", "import_dataset", "open_source"]
@@ -59,15 +59,21 @@ def import_dataset(
     `{episodes, frames, successes, recovered, assumed, left_out, content_sha256}` and what `verify` returns.
 
     Raises:
-        PraxiaError: `out` holds something, or an unfinished import and `resume` was not asked for.
+        PraxiaError: `out` holds something, or an unfinished import and `resume` was not asked for, or another process
+            imports to it.
         MismatchError: `resume`, but the import was begun with another source or other options.
         DataError: the source cannot be read, or what came out is not what went in. Then nothing is left at `out`.
         RecordingError: the disk is full; whole episodes are kept.
     """
     out = out.absolute()
     folder = out if committed(out) else out.with_name(f".{out.name}.importing")
-    if folder != out and out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise PraxiaError(f"expected an empty or new folder for the data set, got {out} with something in it")
+    with alone(folder):
+        if folder != out and out.exists() and not (out.is_dir() and not any(out.iterdir())):
+            raise PraxiaError(f"expected an empty or new folder for the data set, got {out} with something in it")
+        return _import(source, out, folder, resume, report)
+
+
+def _import(source: Source, out: Path, folder: Path, resume: bool, report: Report) -> dict[str, Any]:
     recovered = begin(folder, source.plan, resume=resume)
     missing = sorted(set(range(len(source))) - set(recovered))
     for done, episode in enumerate(missing, len(recovered) + 1):

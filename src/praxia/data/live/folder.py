@@ -1,7 +1,6 @@
 """The folder of an episode under way: its description and its journals."""
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from praxia.core.errors import RecordingError
 from praxia.core.files import write_whole
 from praxia.core.types import Embodiment
 from praxia.data.disk import json_bytes, out_of_space
-from praxia.data.layout import EPISODE_PREFIX, LIVE_PREFIX, STAGING
+from praxia.data.layout import LIVE_PREFIX, STAGING
 from praxia.data.live.journal import Journal
 from praxia.data.live.spill import Spill
 
@@ -92,6 +91,7 @@ class LiveFolder:
 
     def remove(self) -> None:
         """Take it away, whole or not at all: `recording.begin` tidies up what a kill leaves of it."""
-        gone = self.path.with_name(f".{EPISODE_PREFIX}{self.index:06d}.{LIVE_PREFIX}{os.getpid()}")
+        gone = self.path.with_name(f".{self.path.name}.partial")
+        shutil.rmtree(gone, ignore_errors=True)
         self.path.rename(gone)
         shutil.rmtree(gone)

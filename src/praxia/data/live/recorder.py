@@ -1,7 +1,9 @@
 """The recorder of a robot or of teleoperation: episodes one after the other, frames as they come."""
 
 import logging
+import weakref
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from praxia.data.live.episode import LiveEpisode
 from praxia.data.live.folder import LiveFolder
 from praxia.data.live.recovery import Recovered, recover
 from praxia.data.live.state import RecorderState
-from praxia.data.recording import begin
+from praxia.data.recording import alone, begin
 from praxia.data.staging import expect_unfinished, staged_indices
 
 __all__ = ["Recorder"]
@@ -30,9 +32,10 @@ class Recorder:
     behind, from another thread than the caller's, and one for each recovered episode; it logs a warning by default.
 
     Raises:
-        PraxiaError: as `recording.begin`, and where `memory_bytes` cannot hold a few frames.
+        PraxiaError: as `recording.begin`, where `memory_bytes` cannot hold a few frames, and where another process
+            records in `root`: one has it as long as its recorder lives.
         MismatchError: as `recording.begin`, and a half-recorded episode of another embodiment.
-        RecordingError: somebody else records in `root`, or the disk is full.
+        RecordingError: an episode is under way in `root`, or the disk is full.
     """
 
     def __init__(
@@ -53,9 +56,12 @@ class Recorder:
                 f"got {memory_bytes}"
             )
         self._root, self._body, self._memory_bytes, self._say = Path(root), embodiment, memory_bytes, say
-        begin(root, plan, resume=resume)
         self._episode: LiveEpisode | None = None
-        self.recovered = self._recover(salvage)
+        with ExitStack() as claim:
+            claim.enter_context(alone(self._root))
+            begin(root, plan, resume=resume)
+            self.recovered = self._recover(salvage)
+            weakref.finalize(self, claim.pop_all().close)
 
     def _recover(self, salvage: bool) -> tuple[Recovered, ...]:
         recovered = []

@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from praxia.core.errors import PraxiaError
+from praxia.core.files import staged_file
 from praxia.data.dataset import Dataset
 from praxia.studio.viewer.plots import Plot, plots_of
 
@@ -42,7 +43,7 @@ def record(
     high quality, in their recorded size; numbers are what the data set has.
 
     Raises:
-        PraxiaError: rerun is not installed, or `out` lies within the data set.
+        PraxiaError: rerun is not installed, `out` lies within the data set, or another process is writing it.
         DataError: a file of the data set that cannot be read.
     """
     expect_rerun()
@@ -52,20 +53,17 @@ def record(
         raise PraxiaError(f"expected --rerun outside the data set {dataset.root}, got {out}")
     plots = plots_of(dataset)
     out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".{out.name}.partial")
     # Without its properties, in which rerun notes when the file was made.
     stream = rr.RecordingStream("praxia", recording_id=dataset.root.resolve().name, send_properties=False)
-    try:
-        stream.save(partial, default_blueprint=_layout(dataset, plots, cameras, episodes))
-        for number, episode in enumerate(episodes):
-            report(number, len(episodes), f"episode {episode}")
-            _write(stream, dataset, plots, cameras, episode)
-        report(len(episodes), len(episodes), "writing")
-        stream.disconnect()
-        partial.replace(out)
-    finally:
-        stream.disconnect()
-        partial.unlink(missing_ok=True)
+    with staged_file(out) as partial:
+        try:
+            stream.save(partial, default_blueprint=_layout(dataset, plots, cameras, episodes))
+            for number, episode in enumerate(episodes):
+                report(number, len(episodes), f"episode {episode}")
+                _write(stream, dataset, plots, cameras, episode)
+            report(len(episodes), len(episodes), "writing")
+        finally:
+            stream.disconnect()
 
 
 def _write(stream: Any, dataset: Dataset, plots: Sequence[Plot], cameras: Sequence[str], episode: int) -> None:

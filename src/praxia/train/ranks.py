@@ -1,0 +1,56 @@
+"""How many processes train together, as their launcher says: torchrun or Slurm."""
+
+import os
+
+from praxia.core.errors import PraxiaError
+
+__all__ = ["expect_one_node", "expect_shares", "num_processes"]
+
+
+def num_processes() -> int:
+    """How many processes train together on this machine: what torchrun says, or one."""
+    return _number("LOCAL_WORLD_SIZE") or 1
+
+
+def expect_one_node() -> None:
+    """Refuse a launch on several machines, or of several processes that do not know of each other.
+
+    Raises:
+        PraxiaError: then each machine, or each process, would train a run of its own.
+    """
+    nodes = _number("SLURM_STEP_NUM_NODES") or _number("SLURM_NNODES") or _number("SLURM_JOB_NUM_NODES") or 1
+    world, here = _number("WORLD_SIZE") or 1, num_processes()
+    if nodes > 1 or world > here:
+        found = f"{nodes} nodes of Slurm" if nodes > 1 else f"{world} processes of which {here} are here"
+        raise PraxiaError(
+            f"expected one machine, got {found}: training on several is not supported yet; start "
+            "`torchrun --standalone --nproc-per-node N -m praxia train ...` on one"
+        )
+    # What srun starts knows its number; a shell within an allocation does not.
+    tasks = _number("SLURM_STEP_NUM_TASKS") or (_number("SLURM_NTASKS") if "SLURM_PROCID" in os.environ else None) or 1
+    if tasks > 1 and "LOCAL_WORLD_SIZE" not in os.environ:
+        raise PraxiaError(
+            f"expected one task of Slurm, got {tasks}, each of which would train a run of its own; start one, "
+            f"`torchrun --standalone --nproc-per-node {tasks} -m praxia train ...`"
+        )
+
+
+def expect_shares(num_rows: int, option: str) -> None:
+    """Refuse a batch of `num_rows` that the processes cannot share evenly.
+
+    Raises:
+        PraxiaError: naming the `option` that sets it and the nearest that they can.
+    """
+    processes = num_processes()
+    if num_rows % processes:
+        nearest = max(1, round(num_rows / processes)) * processes
+        raise PraxiaError(
+            f"expected --{option} to be a multiple of the {processes} processes that share it, got {num_rows}; "
+            f"nearest: {nearest}"
+        )
+
+
+def _number(name: str) -> int | None:
+    """The number that a variable of the environment holds; None where it holds none."""
+    text = os.environ.get(name, "")
+    return int(text) if text.isdigit() else None

@@ -1,0 +1,90 @@
+"""Saving a run's states beside its training, which stands still only while they are copied."""
+
+import errno
+import re
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+from safetensors import SafetensorError
+
+from praxia.core.errors import TrainingError
+from praxia.train.state import TrainState
+
+__all__ = ["Saver", "disk_full"]
+
+# Of a run's time, at most so much goes into copying its states.
+SHARE = 0.05
+
+
+class Saver:
+    """Copies a state in memory, and has a thread write the copy while training goes on.
+
+    One is written at a time, and none is due before the last one is on the disk. Nor is one before `period_s` seconds
+    have passed since the last, or twenty times as long as copying that took. What the thread raised is raised by the
+    next call. Leaving the block waits for what is being written.
+    """
+
+    def __init__(self, state: TrainState, period_s: float):
+        self._state, self._period_s = state, period_s
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="state")
+        self._writing: Future[None] | None = None
+        self._last_s = time.perf_counter()
+
+    def due(self) -> bool:
+        """Whether it is time for the next."""
+        if self._writing is not None and not self._writing.done():
+            return False
+        self.wait()
+        return time.perf_counter() - self._last_s >= self._period_s
+
+    def save(self, step: int) -> None:
+        """Copy the state after `step` steps, and have it written.
+
+        Raises:
+            TrainingError, OSError, SafetensorError: the last one could not be written.
+        """
+        self.wait()
+        began_s = time.perf_counter()
+        copied = self._state.copied()
+        self._last_s = time.perf_counter()
+        self._period_s = max(self._period_s, (self._last_s - began_s) / SHARE)
+        self._writing = self._thread.submit(self._state.write, step, copied)
+
+    def wait(self) -> None:
+        """Until what was saved is on the disk. Raises as `save`."""
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            writing.result()
+
+    def __enter__(self) -> "Saver":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._thread.shutdown()
+        if kind is None:
+            self.wait()
+
+
+@contextmanager
+def disk_full(out: Path) -> Iterator[None]:
+    """Turn a full disk (or quota) into the TrainingError that says what was kept and how to go on."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        # safetensors says the number in its text alone.
+        said = re.search(r"os error (\d+)", str(error))
+        number = int(said[1]) if said else getattr(error, "errno", None)
+        if number not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        saved = sorted(int(path.name) for path in (out / "state").glob("[0-9]*") if path.name.isdigit())
+        kept = f"the states after steps {', '.join(map(str, saved))}" if saved else "no state, for none was saved yet"
+        raise TrainingError(
+            f"no space left on the disk of {out} while training; kept: {kept}. "
+            "Free some space and run the same command again with --resume"
+        ) from error

@@ -1,0 +1,98 @@
+"""A lock is its process's: refused while that lives, free when it is dead, whatever its number."""
+
+import errno
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from praxia.core.errors import PraxiaError
+from praxia.core.lock import Lock
+
+HOLDING = """
+import sys
+from pathlib import Path
+from praxia.core.lock import Lock
+with Lock(Path(sys.argv[1]), Path("target")):
+    print(flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """A process that holds the lock `tmp_path/lock`."""
+    command = [sys.executable, "-c", HOLDING, str(tmp_path / "lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        yield process
+        process.kill()
+
+
+def lock_in(folder, **options):
+    return Lock(folder / "lock", folder / "target", **options)
+
+
+def test_the_second_is_refused_and_told_who_the_first_is(tmp_path, holder):
+    with pytest.raises(PraxiaError, match=rf"target is being written by process {holder.pid} on \S+: wait until"):
+        lock_in(tmp_path).hold()
+    assert not lock_in(tmp_path).take()
+
+
+def test_what_a_killed_process_held_is_free_although_its_number_lives(tmp_path, holder):
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    path = tmp_path / "lock"
+    path.write_text(json.dumps({"host": "container", "process": os.getpid()}))  # ours, as in another container
+    with lock_in(tmp_path):
+        assert json.loads(path.read_text())["process"] == os.getpid()
+    assert not path.exists()
+
+
+def test_one_that_ends_leaves_no_file(tmp_path, holder):
+    holder.communicate(b"")
+    assert not list(tmp_path.iterdir())
+
+
+def test_who_waits_gets_it_when_the_first_has_ended_and_removed_the_file(tmp_path, holder):
+    command = HOLDING.replace("target", "other").replace('Path("other")', 'Path("other"), wait=True')
+    waiting = [sys.executable, "-c", command, str(tmp_path / "lock")]
+    with subprocess.Popen(waiting, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        holder.communicate(b"")
+        other.stdout.readline()
+        assert not lock_in(tmp_path).take()
+        other.communicate(b"")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_lock_is_not_taken_twice_unless_it_is_shared(tmp_path):
+    with lock_in(tmp_path) as lock:
+        lock.hold()  # it is ours already
+        assert not lock_in(tmp_path).take()
+    with lock_in(tmp_path, shared=True):
+        with lock_in(tmp_path, shared=True):
+            pass
+        assert not lock_in(tmp_path).take(), "the first still has it"
+    assert lock_in(tmp_path).take()
+
+
+def test_a_disk_without_locks_is_said_once_and_refuses_nobody(tmp_path, monkeypatch, caplog):
+    def flock(file, kind):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with lock_in(tmp_path), lock_in(tmp_path):
+        pass
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path} lies on a disk without locks: see that no other process writes there"
+    ]
+
+
+def test_a_folder_that_is_a_file_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PraxiaError, match="target cannot be written here: Not a directory"):
+        Lock(tmp_path / "file" / "lock", tmp_path / "target").hold()

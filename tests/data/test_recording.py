@@ -1,0 +1,102 @@
+"""One process records into a folder at a time; it may come in by several doors, another by none until it is dead."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from praxia.core.errors import PraxiaError
+from praxia.data.compact import compact
+from praxia.data.live.recorder import Recorder
+from praxia.data.recording import alone, begin
+from praxia.data.staging import staged
+
+PLAN = {"seed": 0}
+
+RECORDING = """
+import sys
+from pathlib import Path
+from praxia.data.recording import alone, begin
+from praxia.data.staging import staged_episode
+root = Path(sys.argv[1])
+with alone(root):
+    begin(root, {"seed": 0})
+    with staged_episode(root, 7):
+        print(flush=True)
+        sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def recording(tmp_path):
+    """Another process that records into `tmp_path/set`, in the middle of episode 7."""
+    command = [sys.executable, "-c", RECORDING, str(tmp_path / "set")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        yield process
+        process.kill()
+
+
+def test_another_process_is_refused_at_every_door(tmp_path, synthetic, recording):
+    root = tmp_path / "set"
+
+    def come_in():
+        with alone(root):
+            pytest.fail("two record at once")
+
+    doors = [
+        come_in,
+        lambda: Recorder(root, synthetic.BODY, PLAN, resume=True),
+        lambda: compact(root, synthetic.BODY, PLAN),
+    ]
+    for door in doors:
+        with pytest.raises(PraxiaError, match=rf"set is being written by process {recording.pid} on "):
+            door()
+    staged(root)
+    assert (root / ".staging" / ".episode-000007.partial").is_dir(), "what it is writing stays"
+
+
+def test_after_a_kill_the_next_goes_on_and_tidies_up(tmp_path, synthetic, stage, recording, caplog):
+    root = tmp_path / "set"
+    stage(root, [3])
+    recording.send_signal(signal.SIGKILL)
+    recording.wait()
+    with alone(root):
+        assert begin(root, PLAN, resume=True) == [3]
+        assert caplog.messages == [
+            f"{root / '.staging'}: a writer was killed here; .episode-000007.partial was removed"
+        ]
+        compact(root, synthetic.BODY, PLAN)
+    assert not (root / ".staging").exists()
+
+
+def test_one_process_may_record_and_compact(tmp_path, synthetic, stage):
+    root = tmp_path / "set"
+    recorder = Recorder(root, synthetic.BODY, PLAN)
+    again = Recorder(root, synthetic.BODY, PLAN, resume=True)
+    stage(root, [0])
+    compact(root, synthetic.BODY, PLAN)
+    assert recorder.recovered == again.recovered == ()
+    assert not list(root.rglob(".*"))
+
+
+def test_a_recorder_holds_its_folder_as_long_as_it_lives(tmp_path, synthetic):
+    root = tmp_path / "set"
+    recorder = Recorder(root, synthetic.BODY, PLAN)
+    script = "import sys; from pathlib import Path; from praxia.data.recording import alone\n"
+    script += "with alone(Path(sys.argv[1])): pass"
+    command = [sys.executable, "-c", script, str(root)]
+    refused = subprocess.run(command, capture_output=True, text=True)
+    assert f"is being written by process {os.getpid()}" in refused.stderr
+    assert recorder.indices == []
+    del recorder
+    assert subprocess.run(command).returncode == 0
+
+
+def test_a_folder_that_is_refused_is_left_as_it_was(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(PraxiaError, match="expected an empty or new folder"), alone(tmp_path):
+        begin(tmp_path, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
