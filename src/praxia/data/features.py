@@ -1,7 +1,7 @@
 """LeRobot's feature declarations <-> our embodiment."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -14,9 +14,11 @@ __all__ = [
     "PICTURES",
     "camera_name",
     "cameras_of",
+    "dims_of",
     "embodiment_of",
     "features_of",
     "frames_per_second",
+    "names_of",
     "picture_size",
 ]
 
@@ -54,8 +56,23 @@ def features_of(embodiment: Embodiment) -> dict[str, dict[str, Any]]:
     return declared
 
 
+def names_of(fields: Sequence[Field]) -> list[str]:
+    """A name for each dim of a vector."""
+    return [f"{part.name}.{i}" if part.size > 1 else part.name for part in fields for i in range(part.size)]
+
+
+def dims_of(name: str, feature: Mapping[str, Any]) -> list[str]:
+    """As info.json names them, in a list or (older writers) a list within {"motors": [...]}; or by their number."""
+    size, names = int(math.prod(feature["shape"])), feature.get("names")
+    if isinstance(names, Mapping) and len(names) == 1:
+        (names,) = names.values()
+    if isinstance(names, list) and len(names) == size:
+        return [str(one) for one in names]
+    return [name] if size == 1 else [f"{name}[{at}]" for at in range(size)]
+
+
 def _vector(fields: tuple[Field, ...]) -> dict[str, Any]:
-    names = [f"{part.name}.{i}" if part.size > 1 else part.name for part in fields for i in range(part.size)]
+    names = names_of(fields)
     return {"dtype": "float32", "shape": [len(names)], "names": names}
 
 

@@ -11,7 +11,7 @@ from praxia.core.errors import DataError, MismatchError
 from praxia.core.types import Embodiment, Field
 from praxia.data.action_chunks import blind_windows, chunk_statistics
 from praxia.data.dataset import Dataset
-from praxia.data.features import INDEX_FEATURES
+from praxia.data.features import INDEX_FEATURES, dims_of
 from praxia.data.stats import Statistics
 from praxia.data.traps import traps
 from praxia.transforms.relative import Relative
@@ -96,20 +96,10 @@ def _body(
 def _measured(dataset: Dataset) -> dict[str, list[str]]:
     """The features that hold measured numbers or commands, each with the names of its dims."""
     return {
-        name: _dims(name, feature)
+        name: dims_of(name, feature)
         for name, feature in dataset.info["features"].items()
         if feature["dtype"].startswith("float") and name not in INDEX_FEATURES and not name.startswith("next.")
     }
-
-
-def _dims(name: str, feature: Mapping[str, Any]) -> list[str]:
-    """As info.json names them, in a list or (older writers) a list within {"motors": [...]}; or by their number."""
-    size, names = int(np.prod(feature["shape"])), feature.get("names")
-    if isinstance(names, Mapping) and len(names) == 1:
-        (names,) = names.values()
-    if isinstance(names, list) and len(names) == size:
-        return [str(one) for one in names]
-    return [name] if size == 1 else [f"{name}[{at}]" for at in range(size)]
 
 
 def _rows(dataset: Dataset, feature: str, episodes: Int64[np.ndarray, " K"]) -> Iterator[Shaped[np.ndarray, "N D"]]:

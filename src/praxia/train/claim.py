@@ -34,7 +34,8 @@ def claim(out: Path, description: dict[str, Any], resume: bool) -> None:
     asked = [(one.get("questions") or {}).get("content_sha256") for one in (before, description)]
     if asked[0] != asked[1]:
         raise PraxiaError(f"{out} was begun with other questions; resume with the same as {before['command']!r}")
-    origins = [(one.get("start_from") or {}).get("weights_sha256") for one in (before, description)]
+    starts = [one.get("start_from") or {} for one in (before, description)]
+    origins = [(one.get("weights_sha256"), one.get("refit", False)) for one in starts]
     if origins[0] != origins[1]:
         raise PraxiaError(f"{out} was begun with another start_from; resume with the same as {before['command']!r}")
     # A run of the time before mixtures names its one data set without a list.
