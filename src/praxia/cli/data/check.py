@@ -40,12 +40,16 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
     with stages() as report:
         found = check(options.root, quick=options.quick, report=report)
-    print_summary({name: value for name, value in found.items() if name != "problems"})
+    print_summary({name: value for name, value in found.items() if name not in ("problems", "notes")})
     problems = found["problems"]
     for problem in problems[:SHOWN]:
         STDERR.print(f"  {_line(problem)}", highlight=False, markup=False, soft_wrap=True)
     if len(problems) > SHOWN:
         STDERR.print(f"  and {len(problems) - SHOWN} more; --json lists all")
+    for note in found["notes"][:SHOWN]:
+        STDERR.print(f"  note: {_line(note)}", highlight=False, markup=False, soft_wrap=True)
+    if len(found["notes"]) > SHOWN:
+        STDERR.print(f"  and {len(found['notes']) - SHOWN} more notes; --json lists all")
     if not found["ok"]:
         raise Refused(
             f"{options.root} has {len(problems)} problems; {found['episodes_safe']} of {found['episodes'] or 'its'} "

@@ -1,4 +1,7 @@
-"""What can be wrong with a data set, and the list of what was found."""
+"""What can be wrong with a data set, and the list of what was found.
+
+A list holds problems, or notes: of the same kinds, but about what no reader here needs: nothing is wrong for it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

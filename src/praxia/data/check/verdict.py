@@ -1,6 +1,6 @@
 """The whole check: everything there is to find, in one list."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from praxia.data.check.segments import segments
 from praxia.data.check.statistics import check_statistics
 from praxia.data.check.table import Sound, check_table, starts
 from praxia.data.check.videos import check_video
+from praxia.data.features import INDEX_FEATURES
 from praxia.data.layout import INFO, num_staged
 from praxia.data.stats import Moments
 
@@ -31,8 +32,9 @@ def check(
 ) -> dict[str, Any]:
     """A JSON value: whether the data set in `root` is whole, and everything wrong with it.
 
-    `ok`; `problems`, each with `file` (relative to `root`), `episode` (null: the whole data set), `kind` (one of
-    `problems.KINDS`), `detail` and `count`; `episodes`, how many there are (null: not known); `episodes_safe`, how many
+    `ok`: nothing is wrong for a reader; `problems`, each with `file` (relative to `root`), `episode` (null: the whole
+    data set), `kind` (one of `problems.KINDS`), `detail` and `count`; `notes`, which are like them and concern what no
+    reader here needs; `episodes`, how many there are (null: not known); `episodes_safe`, how many
     no problem touches, and `safe`, which, as [first, last]; `verifiable`, "checksums" where the data set has them, else
     "not verifiable": bits that flipped and still make a number or a picture are then not seen.
 
@@ -44,7 +46,7 @@ def check(
     """
     root = _folder(root)
     _expect_some(root)
-    problems = Problems()
+    problems, notes = Problems(), Problems()
     described = describe(root, problems)
     hashed = check_hashes(
         root,
@@ -56,7 +58,8 @@ def check(
         sound = check_table(described, problems)
         moments = _numbers(described, sound, problems, report)
         if len(moments) > 0:
-            check_statistics(root, moments, problems)
+            measured = {} if problems.listed() else _measured(described, moments)
+            check_statistics(root, moments, measured, problems, notes)
         _pictures(described, sound, problems, report, decode=not quick, surplus=not hashed)
     listed = problems.listed()
     safe = problems.safe(len(described) if described else 0)
@@ -70,6 +73,7 @@ def check(
         "verifiable": "checksums" if hashed else "not verifiable",
         "decoded": not quick,
         "problems": [problem.to_json() for problem in listed],
+        "notes": [note.to_json() for note in notes.listed()],
     }
 
 
@@ -106,6 +110,15 @@ def _numbers(described: Described, sound: Sound, problems: Problems, report: Rep
     report("rows", len(files), len(files), "")
     whole = sum(segment.num_rows for segment in files) == sum(described.episodes["length"].tolist())
     return total if whole else {}
+
+
+def _measured(described: Described, moments: Mapping[str, Moments]) -> dict[str, int]:
+    """The features that hold measured numbers or commands, with their dims."""
+    return {
+        feature: len(found.mean)
+        for feature, found in moments.items()
+        if described.features[feature]["dtype"].startswith("float") and feature not in INDEX_FEATURES
+    }
 
 
 def _pictures(
