@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from windows import WINDOW, dataset
 
+from praxia.data.fitting import count, fit_transforms
 from praxia.data.mixture import Mixture
 from praxia.data.windows import Windows
 from praxia.nn.types import Batch, Shapes
@@ -27,7 +28,6 @@ from praxia.recipes.metaworld import flow_metaworld
 from praxia.train.ahead import ahead
 from praxia.train.augment import random_shift
 from praxia.train.source import Source
-from praxia.transforms.chain import Transforms
 
 BATCH, WARMUP = 128, 5
 
@@ -87,7 +87,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         opened = dataset(Path(folder) / "set")
         windows = Mixture([Windows(opened, WINDOW, opened.select())])
-        transforms, body = Transforms.fit([[opened.stats]], opened.instructions), opened.embodiment
+        transforms, body = fit_transforms(windows, count(windows.parts, {})), opened.embodiment
         bodies = ((body.state_dim, body.action_dim),)
         shapes = Shapes(WINDOW.cameras, WINDOW.num_images, 1, bodies, WINDOW.horizon, transforms.words.size)
         source = Source(windows, transforms, shapes, 0, BATCH)

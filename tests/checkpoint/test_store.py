@@ -62,7 +62,7 @@ def test_a_policy_of_another_schema_is_refused(tmp_path):
     save_policy(tmp_path / "policy", make_config(), make_policy().model.state_dict())
     path = tmp_path / "policy" / "policy.json"
     value = json.loads(path.read_text())
-    for schema in (2, 4):
+    for schema in (2, 5):
         path.write_text(json.dumps({**value, "schema": schema}))
-        with pytest.raises(PraxiaError, match=rf"schema 3 at .*, got {schema}; .*`praxia train`"):
+        with pytest.raises(PraxiaError, match=rf"schema 4 at .*, got {schema}; .*`praxia train`"):
             read_config(tmp_path)

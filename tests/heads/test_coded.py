@@ -74,7 +74,11 @@ def test_the_loss_of_bins_is_the_mean_over_valid_entries_alone():
     torch.testing.assert_close(loss, again)
     assert metrics["clipped"] == 0
     _, metrics = head.loss(context(), dataclasses.replace(batch, action=batch.action + 9), torch.Generator())
-    assert metrics["clipped"] == 3 * 4 * 2
+    assert metrics["clipped"] == 1
+    first = batch.action.clone()
+    first[:, 0, 1] += 9
+    _, metrics = head.loss(context(), dataclasses.replace(batch, action=first), torch.Generator())
+    torch.testing.assert_close(metrics["clipped"], torch.tensor(3 / (2 * 7)))  # of the 7 steps that count
 
 
 def test_a_code_from_a_file_is_taken_as_it_is(tmp_path):

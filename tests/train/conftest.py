@@ -1,4 +1,5 @@
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -40,11 +41,11 @@ def make_episode(index: int, body: Embodiment = BODY) -> Episode:
     )
 
 
-def record(root, body: Embodiment = BODY, first: int = 0):
+def record(root, body: Embodiment = BODY, first: int = 0, changed: Callable[[Episode], Episode] = lambda one: one):
     """Six episodes, of which number 5 failed."""
     begin(root, {"episodes": 6})
     for index in range(6):
-        stage_episode(root, index, make_episode(first + index, body))
+        stage_episode(root, index, changed(make_episode(first + index, body)))
     compact(root, body, {"episodes": 6})
     return root
 
@@ -63,7 +64,7 @@ def mixed_paths(dataset_path, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def record_as():
-    """`record_as(folder, body)` writes a data set of six episodes of that body."""
+    """`record_as(folder, body, changed=...)` writes a data set of six episodes of that body, each `changed`."""
     return record
 
 

@@ -23,6 +23,7 @@ ARM = Embodiment(
 )
 HAND = replace(ARM, name="hand", action=(Field("joints", 2, "delta", "rad"), Field("grip", 1, "gripper", "1")))
 TOLD = Relative(action=(0, 1), state=(1, 2))
+RANGES = {"q01": [-2.0, -4.0, 0.0], "q99": [2.0, 4.0, 1.0], "min": [-2.0, -4.0, 0.0], "max": [2.0, 4.0, 1.0]}
 NUMBERS = st.floats(-1e4, 1e4, width=32)
 
 
@@ -93,7 +94,7 @@ def test_as_seen_a_position_is_a_delta_within_the_width_of_its_range():
 
 def transforms():
     wide, unit = Normaliser((-10.0,) * 3, (10.0,) * 3), Normaliser((-1.0,) * 3, (1.0,) * 3)
-    told = BodyTransforms(wide, wide).told_by(TOLD, {"q01": [-2.0, -4.0, 0.0], "q99": [2.0, 4.0, 1.0]})
+    told = BodyTransforms(wide, wide).told_by(TOLD, RANGES)
     return Transforms((told, BodyTransforms(unit, unit)), Subwords.fit(["go"]))
 
 

@@ -1,40 +1,13 @@
 import json
 
 import numpy as np
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
-from praxia.core.errors import PraxiaError
 from praxia.core.types import Samples
 from praxia.transforms.chain import Transforms
 from praxia.transforms.normalise import Normaliser
 from praxia.transforms.subwords import Subwords
 
 TEXTS = ["open the door by its handle", "press the red button from above", "close the drawer"]
-
-
-@settings(derandomize=True, max_examples=50, deadline=None)
-@given(arrays(np.float32, (5, 3), elements=st.floats(-10, 10, width=32)))
-def test_decode_undoes_encode(value):
-    normaliser = Normaliser((-1.0, 0.0, 2.0), (1.0, 5.0, 2.0))
-    np.testing.assert_allclose(normaliser.decode(normaliser.encode(value)), value, atol=1e-5)
-
-
-def test_quantiles_become_one_and_a_constant_dim_is_only_shifted():
-    normaliser = Normaliser((-1.0, 7.0), (3.0, 7.0))
-    np.testing.assert_allclose(normaliser.encode(np.float32([[-1, 7], [3, 7.5]])), [[-1, 0], [1, 0.5]], atol=1e-6)
-
-
-def test_statistics_that_are_not_finite_are_refused():
-    with pytest.raises(PraxiaError, match="finite"):
-        Normaliser((float("nan"),), (1.0,))
-
-
-def test_normaliser_survives_json():
-    normaliser = Normaliser((0.1,), (0.3,))
-    assert Normaliser.from_json(json.loads(json.dumps(normaliser.to_json()))) == normaliser
 
 
 def test_subwords_round_trip_and_pad():
@@ -63,7 +36,8 @@ def test_an_unseen_instruction_keeps_its_letters_and_overlong_ones_are_cut():
 def stats(state, action):
     """Statistics of a data set whose quantiles are -x and x."""
     highest = {"observation.state": np.array(state, float), "action": np.array(action, float)}
-    return {name: {"q01": (-value).tolist(), "q99": value.tolist()} for name, value in highest.items()}
+    signs = {"min": -1, "q01": -1, "q99": 1, "max": 1}
+    return {name: {key: (sign * value).tolist() for key, sign in signs.items()} for name, value in highest.items()}
 
 
 def samples(embodiment, dims):

@@ -58,7 +58,7 @@ class Bins(ABC):
             ids[..., dim] = np.searchsorted(between, chunks[..., dim])
         outside = (chunks < np.array(self.low, np.float32)) | (chunks > np.array(self.high, np.float32))
         flat = ids.reshape(len(chunks), self.max_length)
-        return Codes(flat, np.ones(flat.shape, bool), outside.sum((1, 2)))
+        return Codes(flat, np.ones(flat.shape, bool), outside.reshape(flat.shape))
 
     def decode(self, ids: Int64[np.ndarray, "B L"], valid: Bool[np.ndarray, "B L"]) -> Decoded:
         """The centres behind the ids that count."""

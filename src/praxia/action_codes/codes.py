@@ -34,13 +34,18 @@ class Status(IntEnum):
 class Codes:
     """B coded chunks: ids, padded with 0 to the longest, and which of them count.
 
-    `num_clipped` says how many numbers of each chunk were outside of what the code can say and were moved to the
-    nearest that it can: actions for bins, coefficients for FAST.
+    `clipped` says which of the H * A numbers of each chunk were outside of what the code can say and were moved to the
+    nearest that it can: actions step by step for bins, coefficients from the lowest frequency on for FAST.
     """
 
     ids: Int64[np.ndarray, "B L"]
     valid: Bool[np.ndarray, "B L"]
-    num_clipped: Int64[np.ndarray, " B"]
+    clipped: Bool[np.ndarray, "B N"]
+
+    @property
+    def num_clipped(self) -> Int64[np.ndarray, " B"]:
+        """How many numbers of each chunk were clipped."""
+        return self.clipped.sum(1)
 
 
 @dataclass(frozen=True)

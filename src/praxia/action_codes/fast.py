@@ -82,7 +82,7 @@ class Fast:
         wanted = _quantised(chunks, self.scale)
         said = self.integers.nearest(wanted)
         ids, valid = padded(self.integers.encode(said))
-        return Codes(ids, valid, (said != wanted).sum(1))
+        return Codes(ids, valid, said != wanted)
 
     def decode(self, ids: Int64[np.ndarray, "B L"], valid: Bool[np.ndarray, "B L"]) -> Decoded:
         rows, status = self.integers.decode(ids, valid, self.horizon * self.action_dim)

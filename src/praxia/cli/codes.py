@@ -6,7 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import tyro
+from jaxtyping import Int64
 
 from praxia.cli.arguments import parse
 from praxia.cli.console import STDERR, print_summary
@@ -67,7 +69,8 @@ def _fit(options: Fit) -> dict[str, Any]:
 
     kind = find_code(options.code)
     dataset = Dataset(options.data)
-    chunks, _ = action_chunks([(dataset, dataset.select())], options.horizon, _transforms(dataset))
+    episodes = dataset.select()
+    chunks, _ = action_chunks([(dataset, episodes)], options.horizon, _transforms(dataset, episodes))
     code = kind.fit(chunks)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     write_whole(options.out, json.dumps(code.to_json()))
@@ -98,7 +101,8 @@ def _report(options: Report) -> dict[str, Any]:
             f"got {len(episodes)}; record more with `praxia collect`"
         )
     held_out = episodes[::HELD_OUT_EVERY]
-    transforms, others = _transforms(dataset), sorted(set(episodes.tolist()) - set(held_out.tolist()))
+    others = np.setdiff1d(episodes, held_out)
+    transforms = _transforms(dataset, others)
     fitted, _ = action_chunks([(dataset, others)], options.horizon, transforms)
     chunks, valid = action_chunks([(dataset, held_out)], options.horizon, transforms)
     codes = {tag: find_code(tag).fit(fitted) for tag in CODES}
@@ -119,11 +123,14 @@ def _report(options: Report) -> dict[str, Any]:
     }
 
 
-def _transforms(dataset: "Dataset") -> "Transforms":
-    """As training would fit them on this data set alone."""
+def _transforms(dataset: "Dataset", episodes: Int64[np.ndarray, " K"]) -> "Transforms":
+    """As training on these episodes alone would fit them."""
+    from praxia.data.action_chunks import blind_windows
+    from praxia.data.fitting import count, fit_transforms
+    from praxia.data.mixture import Mixture
     from praxia.data.vectors import VECTORS
-    from praxia.transforms.chain import Transforms
 
     for vector in VECTORS:
         dataset.column(vector)  # where there is none, this says what makes it
-    return Transforms.fit([[dataset.stats]], dataset.instructions)
+    windows = Mixture(blind_windows([(dataset, episodes)], 1))
+    return fit_transforms(windows, count(windows.parts, {}))

@@ -11,8 +11,8 @@ import tyro
 from praxia.cli.arguments import parse
 from praxia.cli.console import print_summary, stages
 from praxia.core.errors import PraxiaError
-from praxia.core.process import available_cores
 from praxia.core.lock import Lock
+from praxia.core.process import available_cores
 from praxia.core.registry import lookup
 from praxia.studies import STUDIES
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import tyro
 
 from praxia.cli.arguments import parse
-from praxia.cli.console import command_line, counting, print_summary
+from praxia.cli.console import STDERR, command_line, counting, print_summary
 from praxia.core.registry import lookup
 from praxia.recipes import RECIPES
 
@@ -41,6 +41,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
         """Questions about pictures (LLaVA's JSON), answered by the policy's language model while it learns."""
         start_from: Path | None = None
         """Fine-tune this policy: its weights, normalisers and vocabulary, on new data of bodies like its own."""
+        refit: bool = False
+        """With --start-from: fit the normalisers, and the tokenizer of a head that has one, anew on the new data."""
         workers: int = 0
         """How many processes read batches ahead; at 0 a thread does. The batches are the same."""
         cache_gb: float | None = None
@@ -55,7 +57,11 @@ def run(arguments: list[str]) -> dict[str, Any]:
     with counting(name) as count:
 
         def report(step: int, metrics: dict[str, float | int]) -> None:
-            count(step, steps, f"loss {metrics['loss']:.4f}  {metrics['samples_per_s']:.0f} samples/s")
+            clipped = f"  {metrics['clipped']:.1%} clipped" if metrics.get("clipped") else ""
+            count(step, steps, f"loss {metrics['loss']:.4f}{clipped}  {metrics['samples_per_s']:.0f} samples/s")
+
+        def say(warning: str) -> None:
+            STDERR.print(f"warning: {warning}", highlight=False, markup=False, soft_wrap=True)
 
         result = train(
             options.recipe,
@@ -65,10 +71,12 @@ def run(arguments: list[str]) -> dict[str, Any]:
             command=command_line("train", arguments),
             questions=options.questions,
             start_from=options.start_from,
+            refit=options.refit,
             workers=options.workers,
             cache_bytes=None if options.cache_gb is None else int(options.cache_gb * 1e9),
             resume=options.resume,
             report=report,
+            say=say,
         )
-    print_summary(result)
+    print_summary({name: value for name, value in result.items() if name != "warnings"})
     return result

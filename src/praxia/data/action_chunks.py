@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
 from praxia.core.errors import DataError, expect_positive
-from praxia.core.types import Window
+from praxia.core.types import Samples, Window
 from praxia.data.dataset import Dataset
 from praxia.data.mixture import Mixture
 from praxia.data.stats import Statistics
@@ -14,7 +14,7 @@ from praxia.data.windows import Windows
 from praxia.transforms.chain import Transforms
 from praxia.transforms.relative import Relative
 
-__all__ = ["action_chunks", "blind_windows", "chunk_statistics", "chunks_of"]
+__all__ = ["action_chunks", "blind_windows", "chunk_actions", "chunk_statistics", "chunks_of", "encoded"]
 
 MAX_CHUNKS = 16_384
 # So many actions are in memory at once, but for the columns of the data sets.
@@ -45,16 +45,21 @@ def action_chunks(
 
 
 def chunks_of(windows: Mixture, transforms: Transforms) -> tuple[Float32[np.ndarray, "B H A"], Bool[np.ndarray, "B H"]]:
-    """The chunks of the windows of a mixture, and which steps count.
+    """The chunks of the windows of a mixture, and which steps count. As `encoded` takes them."""
+    samples = encoded(windows, transforms)
+    assert samples.action is not None
+    assert samples.action_valid is not None
+    return samples.action, samples.action_valid
+
+
+def encoded(windows: Mixture, transforms: Transforms) -> Samples:
+    """The windows of a mixture without their pictures.
 
     As training sees them: at the mixture's rate, through `transforms`, an episode's last action repeated. Of more than
     16,384 windows so many are taken, evenly.
     """
     chosen = np.linspace(0, len(windows) - 1, min(len(windows), MAX_CHUNKS)).astype(np.int64)
-    samples = transforms.encode(windows.read(chosen, pictures=False))
-    assert samples.action is not None
-    assert samples.action_valid is not None
-    return samples.action, samples.action_valid
+    return transforms.encode(windows.read(chosen, pictures=False))
 
 
 def chunk_statistics(parts: Sequence[Windows], relative: Mapping[str, Relative]) -> dict[str, Statistics]:
@@ -69,16 +74,21 @@ def chunk_statistics(parts: Sequence[Windows], relative: Mapping[str, Relative])
     """
     found: dict[str, Statistics] = {}
     for part in parts:
-        told = relative.get(part.embodiment.name)
         into = found.setdefault(part.embodiment.name, Statistics())
-        for rows in _runs(len(part), max(1, MAX_ACTIONS // part.window.horizon)):
-            samples = part.read(rows, pictures=False)
-            assert samples.action is not None
-            assert samples.action_valid is not None
-            chunks = samples.action if told is None else told.encode(samples.action, samples.state[:, -1])
-            _expect_finite(part, rows, chunks)
-            into.add(chunks[samples.action_valid])
+        for actions in chunk_actions(part, relative.get(part.embodiment.name)):
+            into.add(actions)
     return found
+
+
+def chunk_actions(part: Windows, relative: Relative | None) -> Iterator[Float32[np.ndarray, "N A"]]:
+    """The actions that `chunk_statistics` counts, some at a time."""
+    for rows in _runs(len(part), max(1, MAX_ACTIONS // part.window.horizon)):
+        samples = part.read(rows, pictures=False)
+        assert samples.action is not None
+        assert samples.action_valid is not None
+        chunks = samples.action if relative is None else relative.encode(samples.action, samples.state[:, -1])
+        _expect_finite(part, rows, chunks)
+        yield chunks[samples.action_valid]
 
 
 def _runs(num: int, size: int) -> Iterator[Int64[np.ndarray, " B"]]:

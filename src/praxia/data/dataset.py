@@ -118,7 +118,10 @@ class Dataset:
 
     @cached_property
     def stats(self) -> dict[str, dict[str, Any]]:
-        """Statistics by feature, as in meta/stats.json; those of numbers that it lacks, out of the numbers."""
+        """Statistics by feature, as in meta/stats.json; the state's and the action's of all rows, out of the numbers.
+
+        Training counts its own rows instead (`data.fitting`).
+        """
         return stored_stats(self.catalogue, self._rows)
 
     @property

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -17,10 +17,12 @@ __all__ = [
     "camera_name",
     "cameras_of",
     "dim_names",
+    "dims_of",
     "embodiment_of",
     "features_of",
     "frames_per_second",
     "left_out",
+    "names_of",
     "picture_size",
     "videos_read",
 ]
@@ -66,8 +68,13 @@ def features_of(embodiment: Embodiment) -> dict[str, dict[str, Any]]:
     return declared
 
 
+def names_of(fields: Sequence[Field]) -> list[str]:
+    """A name for each dim of a vector."""
+    return [f"{part.name}.{i}" if part.size > 1 else part.name for part in fields for i in range(part.size)]
+
+
 def _vector(fields: tuple[Field, ...]) -> dict[str, Any]:
-    names = [f"{part.name}.{i}" if part.size > 1 else part.name for part in fields for i in range(part.size)]
+    names = names_of(fields)
     return {"dtype": "float32", "shape": [len(names)], "names": names}
 
 
@@ -164,6 +171,12 @@ def dim_names(feature: Mapping[str, Any]) -> tuple[str, ...]:
     if not isinstance(names, list) or len(names) != math.prod(feature["shape"]):
         return ()
     return tuple(map(str, names))
+
+
+def dims_of(name: str, feature: Mapping[str, Any]) -> list[str]:
+    """A name for each dim of the feature `name`: as info.json names them, or by their number."""
+    size = math.prod(feature["shape"])
+    return list(dim_names(feature)) or ([name] if size == 1 else [f"{name}[{at}]" for at in range(size)])
 
 
 def embodiment_of(info: Mapping[str, Any]) -> Embodiment:

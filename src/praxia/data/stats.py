@@ -69,6 +69,11 @@ class Statistics:
         self._quantiles = Quantiles()
 
     @property
+    def count(self) -> int:
+        """How many rows were added."""
+        return self._quantiles.count
+
+    @property
     def rank_error(self) -> int:
         """By how many of the ranks a quantile may be off; 0: none."""
         return self._quantiles.rank_error

@@ -1,4 +1,4 @@
-"""The statistics that a data set brings, completed where its writer left some out."""
+"""The statistics that a data set brings; those of the numbers that are learned from are computed."""
 
 import json
 from typing import Any
@@ -8,18 +8,17 @@ from praxia.data.catalogue import Catalogue
 from praxia.data.layout import STATS
 from praxia.data.manifest import ADVICE
 from praxia.data.rows import Rows
-from praxia.data.stats import QUANTILES, describe
+from praxia.data.stats import describe
 from praxia.data.vectors import VECTORS
 
 __all__ = ["stored_stats"]
 
-NEEDED = {"min", "max", "mean", "std", "count", *QUANTILES}
-
 
 def stored_stats(catalogue: Catalogue, rows: Rows) -> dict[str, dict[str, Any]]:
-    """meta/stats.json by feature; the state's and the action's computed where it lacks quantiles or the whole file.
+    """meta/stats.json by feature; the state's and the action's are those of all rows, whatever it says of them.
 
-    v2.1 has statistics of episodes alone, and no quantiles.
+    Writers disagree about them: LeRobot's quantiles were means of the episodes' own and became their extremes, older
+    ones are missing, and v2.1 has statistics of episodes alone.
 
     Raises:
         DataError: a file that is no JSON object.
@@ -32,6 +31,6 @@ def stored_stats(catalogue: Catalogue, rows: Rows) -> dict[str, dict[str, Any]]:
         except (ValueError, AttributeError, TypeError, RecursionError) as error:
             raise DataError(f"{path} is damaged ({error}); in it: all episodes. {ADVICE}") from error
     for name in VECTORS:
-        if name in rows.features and not set(found.get(name, ())) >= NEEDED:
+        if name in rows.features:
             found[name] = describe(rows[name])
     return found

@@ -1,6 +1,5 @@
 """What `praxia data stats DIR ...` says: the numbers of data sets, body by body, and what is suspicious in them."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import combinations
@@ -14,7 +13,7 @@ from praxia.core.errors import DataError
 from praxia.core.types import Embodiment, Field
 from praxia.data.action_chunks import blind_windows, chunk_statistics
 from praxia.data.dataset import Dataset
-from praxia.data.features import INDEX_FEATURES, dim_names
+from praxia.data.features import INDEX_FEATURES, dim_names, dims_of
 from praxia.data.one_body import other_numbers
 from praxia.data.stats import Statistics
 from praxia.data.traps import traps
@@ -106,7 +105,7 @@ def _body(
 def _measured(dataset: Dataset) -> dict[str, list[str]]:
     """The features that hold measured numbers or commands, each with the names of its dims."""
     return {
-        name: _dims(name, feature)
+        name: dims_of(name, feature)
         for name, feature in dataset.info["features"].items()
         if feature["dtype"].startswith("float") and name not in INDEX_FEATURES and not name.startswith("next.")
     }
@@ -116,12 +115,6 @@ def _lacking(data: Sequence[tuple[Dataset, Int64[np.ndarray, " _"]]]) -> list[st
     """Measured features beside the state and the action of which a data set does not hold every number."""
     beside = [feature for feature in _measured(data[0][0]) if feature not in (STATE, ACTION)]
     return [feature for feature in beside if not all(dataset.complete(feature) for dataset, _ in data)]
-
-
-def _dims(name: str, feature: Mapping[str, Any]) -> list[str]:
-    """As info.json names them, or by their number."""
-    size = math.prod(feature["shape"])
-    return list(dim_names(feature)) or ([name] if size == 1 else [f"{name}[{at}]" for at in range(size)])
 
 
 def _rows(dataset: Dataset, feature: str, episodes: Int64[np.ndarray, " K"]) -> Iterator[Shaped[np.ndarray, "N D"]]:

@@ -1,17 +1,16 @@
 """What in a feature's statistics spoils training without an error."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from praxia.core.types import Field, placed
+from praxia.transforms.normalise import REACH, is_constant
 
-__all__ = ["Trap", "traps"]
+__all__ = ["Trap", "line_of", "traps"]
 
-# Normalisation maps q01..q99 to a range of 2: a value this many times as far out is one that no network fits well.
-BULK_SHARE = 0.1
 # A part of the declared range that is rounding, not a value outside of it.
 ROUNDING = 1e-6
 # float32 tells apart values no closer than this part of the spread: a hundredth is as coarse as a range of 400 steps.
@@ -42,15 +41,25 @@ def traps(described: dict[str, list[Any]], names: Sequence[str], fields: Sequenc
     return found
 
 
+def line_of(warning: Mapping[str, Any]) -> str:
+    """A trap with the embodiment and the feature that it was found in, as people read it."""
+    where = f"{warning['embodiment']} {warning['feature']} {warning['dim']}"
+    return f"{warning['kind']:9s} {where}: {warning['text']}"
+
+
 def _traps(one: dict[str, float], low: float | None, high: float | None, unit: str) -> Iterator[tuple[str, str]]:
     lowest, highest, bulk = one["min"], one["max"], one["q99"] - one["q01"]
+    middle = (one["q01"] + one["q99"]) / 2
+    reach = max(highest - middle, middle - lowest)
+    constant = bool(is_constant(lowest, highest))
     if lowest == highest:
         yield "still", f"never moves: always {lowest:.6g} {unit}".rstrip()
-    elif bulk < BULK_SHARE * (highest - lowest):
+    elif not constant and reach > REACH * bulk / 2:
+        whole = f"[{lowest:.4g}, {highest:.4g}] {unit}".rstrip()
         yield (
             "outliers",
             f"98% of the values are within [{one['q01']:.4g}, {one['q99']:.4g}], {bulk / (highest - lowest):.2%} of"
-            f" the whole range [{lowest:.4g}, {highest:.4g}] {unit}".rstrip(),
+            f" the whole range {whole}; a normaliser is widened until the farthest is at {REACH:g}",
         )
     margin = ROUNDING * (high - low) if low is not None and high is not None else 0.0
     if (low is not None and lowest < low - margin) or (high is not None and highest > high + margin):
@@ -58,4 +67,6 @@ def _traps(one: dict[str, float], low: float | None, high: float | None, unit: s
         yield "outside", f"goes to [{lowest:.6g}, {highest:.6g}], outside the declared {declared}".rstrip()
     step = float(np.spacing(np.float32(max(abs(lowest), abs(highest)))))
     if lowest != highest and step > COARSE * one["std"]:
-        yield "float32", f"float32 has steps of {step:.2g} there, {step / one['std']:.0%} of its std {one['std']:.2g}"
+        rest = "; it never moves by more than rounding does, and counts as constant" if constant else ""
+        share = f"{step / one['std']:.0%} of its std {one['std']:.2g}"
+        yield "float32", f"float32 has steps of {step:.2g} there, {share}{rest}"

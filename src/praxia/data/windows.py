@@ -1,7 +1,6 @@
 """Windows as values: which moments and actions belong together around a frame, read by the batch."""
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,13 @@ from praxia.core.types import Embodiment, Samples, Window
 from praxia.data.dataset import Dataset
 from praxia.data.mixing.resampling import Resampling
 from praxia.data.mixing.view import View
-from praxia.data.stats import describe
+from praxia.data.stats import Statistics
 
 __all__ = ["Windows"]
 
 STATE = "state"
 
-# Actions at another rate are summed up for their statistics by so many windows at once.
+# So many windows at once are counted for statistics.
 BLOCK = 65_536
 
 
@@ -81,23 +80,32 @@ class Windows:
         """Another process reads the data set anew."""
         return Windows, (self.dataset, self.window, self.episodes, self.view)
 
-    @cached_property
-    def stats(self) -> dict[str, dict[str, Any]]:
-        """Statistics of the state and of single actions, as read: {"observation.state": ..., "action": ...}.
+    def rows(self) -> Iterator[tuple[Float32[np.ndarray, "N S"], Float32[np.ndarray, "M A"]]]:
+        """The states and actions that are learned from, as they are read, some at a time.
 
-        The data set's own where the rates are one; of the valid first actions of all windows where actions are summed.
+        The present state of every window, and its first action where that step ends within the episode: each row of
+        the chosen episodes once.
         """
-        known = {name: self.dataset.stats[name] for name in ("observation.state", "action")}
-        if len(self._summed) == 0:
-            return known
-        rows = np.arange(len(self))
-        blocks = [self._actions(rows[at : at + BLOCK], 1) for at in range(0, len(rows), BLOCK)]
-        found = np.concatenate([action[valid[:, 0], 0] for action, valid in blocks])
-        if len(found) == 0:
+        for at in range(0, len(self), BLOCK):
+            rows = np.arange(at, min(at + BLOCK, len(self)))
+            action, valid = self._actions(rows, 1)
+            yield self._state[self._now[rows]], action[valid[:, 0], 0]
+
+    def statistics(self) -> dict[str, Statistics]:
+        """Those of `rows`: {"observation.state": ..., "action": ...}. What meta/stats.json says is not looked at.
+
+        Raises:
+            MismatchError: no episode is as long as a step.
+        """
+        found = {"observation.state": Statistics(), "action": Statistics()}
+        for state, action in self.rows():
+            found["observation.state"].add(state)
+            found["action"].add(action)
+        if found["action"].count == 0:
             raise MismatchError(
                 f"no episode of {self.root} is as long as a step at {self.embodiment.control_hz:g} Hz; raise rate_hz"
             )
-        return {**known, "action": describe(found)}
+        return found
 
     def read(self, indices: Int64[np.ndarray, " B"], *, pictures: bool = True) -> Samples:
         """The windows with the given numbers, in that order, in declared units. `pictures` False: `images` is empty."""

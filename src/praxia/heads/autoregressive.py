@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from praxia.core.config import Part
-from praxia.heads.coded import choose, code_of, encode_on, fit_code, uniform
+from praxia.heads.coded import choose, clips_of, code_of, encode_on, fit_code, uniform
 from praxia.heads.prefix import PrefixTransformer
 from praxia.nn.embodied import own_dims
 from praxia.nn.masking import masked_mean, own_actions
@@ -42,6 +42,10 @@ class Autoregressive(Part):
     def fit(self, chunks: Float32[np.ndarray, "B H A"]) -> "Autoregressive":
         """With its code fitted on the data; see `coded.fit_code`."""
         return fit_code(self, chunks)
+
+    def clips(self, chunks: Float32[np.ndarray, "B H A"]) -> Bool[np.ndarray, "B H A"]:
+        """Which entries its code clips; see `coded.clips_of`."""
+        return clips_of(self, chunks)
 
     def build(self, shapes: Shapes, context_width: int) -> "AutoregressiveHead":
         return AutoregressiveHead(self, shapes, context_width)
@@ -83,7 +87,7 @@ class AutoregressiveHead(nn.Module):
     def loss(
         self, context: Context, batch: Batch, generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """Mean cross-entropy of an id, in nats."""
+        """Mean cross-entropy of an id, in nats. "clipped" is the share of a chunk's numbers out of the code's range."""
         action, counts = own_actions(batch, self.own)
         ids, valid, clipped = encode_on(self.code, action)
         before = self.lengths[ids].cumsum(1) - self.lengths[ids]
@@ -94,7 +98,8 @@ class AutoregressiveHead(nn.Module):
         logits = self.out(hidden, reading).flatten(0, 1).float()
         error = functional.cross_entropy(logits, ids.flatten(), reduction="none")
         loss = masked_mean(error.view_as(ids), counts.flatten(1) if self.by_entry else valid)
-        return loss, {"cross_entropy": loss.detach(), "clipped": clipped}
+        outside = masked_mean(clipped.float(), counts.flatten(1) if self.by_entry else torch.ones_like(clipped))
+        return loss, {"cross_entropy": loss.detach(), "clipped": outside}
 
     def sample(
         self, context: Context, noise: Float[Tensor, "B N"], embodiment: Int[Tensor, " B"]

@@ -15,7 +15,7 @@ from praxia.action_codes.codes import ActionCode, expect_in_range
 from praxia.core.config import Part
 from praxia.core.errors import MismatchError, PraxiaError
 
-__all__ = ["choose", "code_of", "encode_on", "fit_code", "uniform"]
+__all__ = ["choose", "clips_of", "code_of", "encode_on", "fit_code", "uniform"]
 
 P = TypeVar("P", bound=Part)
 
@@ -49,13 +49,18 @@ def code_of(part: Part) -> ActionCode:
     return code_from_json(fitted)
 
 
+def clips_of(part: Part, chunks: Float32[np.ndarray, "B H A"]) -> Bool[np.ndarray, "B H A"]:
+    """Which entries of normalised chunks the fitted code of a head's config clips; of FAST: which coefficients."""
+    return code_of(part).encode(chunks).clipped.reshape(chunks.shape)
+
+
 def encode_on(
     code: ActionCode, action: Float[Tensor, "B H A"]
-) -> tuple[Int[Tensor, "B L"], Bool[Tensor, "B L"], Int[Tensor, ""]]:
-    """Ids, which of them count, and how many numbers were clipped in all, on the device of `action`."""
+) -> tuple[Int[Tensor, "B L"], Bool[Tensor, "B L"], Bool[Tensor, "B N"]]:
+    """Ids, which of them count, and which of a chunk's numbers were clipped, on the device of `action`."""
     codes = code.encode(action.detach().float().cpu().numpy())
-    ids, valid = (torch.from_numpy(one).to(action.device) for one in (codes.ids, codes.valid))
-    return ids, valid, torch.tensor(codes.num_clipped.sum())
+    ids, valid, clipped = (torch.from_numpy(one).to(action.device) for one in (codes.ids, codes.valid, codes.clipped))
+    return ids, valid, clipped
 
 
 def uniform(noise: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

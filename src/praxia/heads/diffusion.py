@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Float32, Int
 from torch import Tensor, nn
 
 from praxia.core.config import Part
@@ -34,6 +35,10 @@ class Diffusion(Part):
     num_steps: int = 16
     clip: float = 2.0
 
+    def clips(self, chunks: Float32[np.ndarray, "B H A"]) -> Bool[np.ndarray, "B H A"]:
+        """Which entries of normalised chunks are beyond what is ever sampled."""
+        return np.abs(chunks) > self.clip
+
     def build(self, shapes: Shapes, context_width: int) -> "DiffusionHead":
         return DiffusionHead(self, shapes, context_width)
 
@@ -56,14 +61,18 @@ class DiffusionHead(nn.Module):
     def loss(
         self, context: Context, batch: Batch, generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """Mean squared error of the noise over valid steps and own dims, over `repeats` draws of (noise, step)."""
+        """Mean squared error of the noise over valid steps and own dims, over `repeats` draws of (noise, step).
+
+        "clipped" is the share of these entries that are beyond `clip`, which is never sampled.
+        """
         rows = repeated_rows(self.denoiser, context, batch, self.own, self.config.repeats)
         action, counts, embodiment, condition = rows
         noise = torch.randn(action.shape, generator=generator, device=action.device)
         step = torch.randint(self.config.train_steps, (len(action),), generator=generator, device=action.device)
         x = noised(action, noise, self.alphas_bar[step])
         loss = masked_mean((self._noise(x, step, condition, embodiment) - noise).square(), counts)
-        return loss, {"diffusion": loss.detach()}
+        clipped = masked_mean((action.abs() > self.config.clip).float(), counts)
+        return loss, {"diffusion": loss.detach(), "clipped": clipped}
 
     def sample(
         self, context: Context, noise: Float[Tensor, "B H A"], embodiment: Int[Tensor, " B"]

@@ -5,13 +5,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Bool, Float, Float32, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
 from praxia.core.config import Part
 from praxia.core.errors import MismatchError
-from praxia.heads.coded import choose, code_of, encode_on, fit_code, uniform
+from praxia.heads.coded import choose, clips_of, code_of, encode_on, fit_code, uniform
 from praxia.heads.prefix import PrefixTransformer
 from praxia.nn.embodied import body_linear, own_dims
 from praxia.nn.masking import masked_mean, own_actions
@@ -103,6 +103,10 @@ class ParallelBins(Part):
         """With its code fitted on the data; see `coded.fit_code`."""
         return fit_code(self, chunks)
 
+    def clips(self, chunks: Float32[np.ndarray, "B H A"]) -> Bool[np.ndarray, "B H A"]:
+        """Which entries its code clips; see `coded.clips_of`."""
+        return clips_of(self, chunks)
+
     def build(self, shapes: Shapes, context_width: int) -> "ParallelBinsHead":
         return ParallelBinsHead(self, shapes, context_width)
 
@@ -129,13 +133,14 @@ class ParallelBinsHead(nn.Module):
     def loss(
         self, context: Context, batch: Batch, generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """Mean cross-entropy over valid steps and own dims, in nats."""
+        """Mean cross-entropy over valid steps and own dims, in nats. "clipped" is the share of them out of range."""
         action, counts = own_actions(batch, self.own)
         ids, _, clipped = encode_on(self.code, action)
         logits = self._logits(context, batch.embodiment).flatten(0, 2).float()
         error = functional.cross_entropy(logits, ids.flatten(), reduction="none").view_as(action)
         loss = masked_mean(error, counts)
-        return loss, {"cross_entropy": loss.detach(), "clipped": clipped}
+        outside = masked_mean(clipped.view_as(action).float(), counts)
+        return loss, {"cross_entropy": loss.detach(), "clipped": outside}
 
     def sample(
         self, context: Context, noise: Float[Tensor, "B H A"], embodiment: Int[Tensor, " B"]

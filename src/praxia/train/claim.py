@@ -39,7 +39,8 @@ def claim(out: Path, description: dict[str, Any], resume: bool) -> None:
     names = ["content_sha256", *(["pictures_sha256"] if "pictures_sha256" in asked[0] else [])]
     if any(asked[0].get(name) != asked[1].get(name) for name in names):
         raise PraxiaError(f"{out} was begun with other questions; resume with the same as {before['command']!r}")
-    origins = [(one.get("start_from") or {}).get("weights_sha256") for one in (before, description)]
+    starts = [one.get("start_from") or {} for one in (before, description)]
+    origins = [(one.get("weights_sha256"), one.get("refit", False)) for one in starts]
     if origins[0] != origins[1]:
         raise PraxiaError(f"{out} was begun with another start_from; resume with the same as {before['command']!r}")
     # A run of the time before mixtures names its one data set without a list.

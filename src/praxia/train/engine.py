@@ -14,16 +14,18 @@ from torch import Tensor
 
 from praxia.checkpoint.store import PolicyConfig, save_policy
 from praxia.core.config import part_to_json
-from praxia.core.errors import MismatchError, TrainingError, expect_positive
+from praxia.core.errors import MismatchError, PraxiaError, TrainingError, expect_positive
 from praxia.core.keys import seed
 from praxia.core.lock import Lock
 from praxia.core.types import Embodiment
-from praxia.data.action_chunks import chunk_statistics, chunks_of
+from praxia.data.action_chunks import chunks_of
+from praxia.data.fitting import count, fit_transforms, suspicions
 from praxia.data.identity import known_by
 from praxia.data.loader import Loader
 from praxia.data.mixing.mix import Mix
 from praxia.data.mixture import Mixture
 from praxia.data.questions import read_questions
+from praxia.data.traps import line_of
 from praxia.nn.ema import Ema
 from praxia.nn.types import Batch, Pretrained, Shapes
 from praxia.policies.composed import ComposedModel, Held
@@ -32,7 +34,9 @@ from praxia.train.augment import random_shift
 from praxia.train.claim import claim
 from praxia.train.clock import Clock
 from praxia.train.config import TrainRun
-from praxia.train.origin import read_origin
+from praxia.train.coverage import cover
+from praxia.train.means import Means
+from praxia.train.origin import Origin, read_origin
 from praxia.train.ranks import expect_one_node, expect_shares, num_processes
 from praxia.train.saving import Saver, disk_full
 from praxia.train.schedule import warmup_cosine
@@ -58,20 +62,25 @@ def train(
     command: str,
     questions: Path | None = None,
     start_from: Path | None = None,
+    refit: bool = False,
     workers: int = 0,
     cache_bytes: int | None = None,
     resume: bool = False,
     report: Report | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Train `run` on the mixture or the data sets `data`, write the policy to `out/policy`, and return what was done.
 
-    Returns {checkpoint, steps, resumed_from, samples_per_s, weights_sha256}. `report(step, metrics)` is called at
-    every logged step. `questions` is a file of pictures with questions (`data.questions`), answered by the encoder's
-    language model beside the actions. `start_from` is a policy to fine-tune: its weights, normalisers and vocabulary
-    are taken over, instead of fresh ones. `workers` processes read batches ahead (0: a thread does), and decoded
-    pictures take at most `cache_bytes` of disk (0: none are kept; None: all of them, if there is room); neither changes
-    a result. With `resume`, goes on from the last saved state bit-identically (same device, same threads). Under
-    `torchrun --nproc-per-node N -m praxia train ...` N processes share each batch (DDP).
+    Returns {checkpoint, steps, resumed_from, samples_per_s, weights_sha256, warnings}. `say(warning)` is called before
+    the first step for each of the warnings: what in the rows that are trained on spoils training. `report(step,
+    metrics)` is called at every logged step: "loss" is that step's, the head's metrics are means over the steps since
+    the line before (or since it was resumed), both of the first process's share. `questions` is a file of pictures with
+    questions (`data.questions`), answered by the encoder's language model beside the actions. `start_from` is a policy
+    to fine-tune: its weights, normalisers and vocabulary are taken over, instead of fresh ones; with `refit` the
+    normalisers and the head's tokenizer are fitted anew on these data. `workers` processes read batches ahead (0: a
+    thread does), and decoded pictures take at most `cache_bytes` of disk (0: none are kept; None: all of them, if there
+    is room); neither changes a result. With `resume`, goes on from the last saved state bit-identically (same device,
+    same threads). Under `torchrun --nproc-per-node N -m praxia train ...` N processes share each batch (DDP).
 
     Raises:
         PraxiaError: `out` holds a run already, or another run than the one to resume, or another process trains in it.
@@ -92,7 +101,15 @@ def train(
     mix = data if isinstance(data, Mix) else Mix.of(data)
     windows = mix.open(run.window, successful=run.only_success, cache_bytes=cache_bytes)
     asked = read_questions(questions) if questions else None
-    origin = read_origin(start_from, run, windows.embodiments) if start_from else None
+    relatives = zip(windows.embodiments, run.relatives(windows.embodiments), strict=True)
+    relative = {body.name: own for body, own in relatives if own is not None}
+    counted = count(windows.parts, relative)
+    warnings = [line_of(one) for one in suspicions(windows, counted)]
+    fresh = fit_transforms(windows, counted, run.model.words(run.window.num_images))
+    origin = _origin(start_from, run, windows, fresh, refit, warnings)
+    if fabric.is_global_zero:
+        for line in warnings:
+            say(line)
     description = {
         "recipe": recipe,
         "config": part_to_json(run),
@@ -102,8 +119,9 @@ def train(
         "questions": asked.to_json() if asked else None,
         "seed": run.train.seed,
         "start_from": origin and origin.to_json(),
+        "warnings": warnings,
     }
-    transforms = origin.transforms if origin else _fit_transforms(run, windows)
+    transforms = origin.transforms if origin else fresh
     shapes = _shapes(run, windows.embodiments, transforms)
     model_config = origin.model if origin else run.model.fit(lambda: chunks_of(windows, transforms)[0])
     config = PolicyConfig(model_config, shapes, transforms, windows.embodiments, run.window, description)
@@ -111,7 +129,7 @@ def train(
     source = Source(windows, transforms, shapes, run.train.seed, run.train.batch_size, ask)
     torch.manual_seed(run.train.seed)
     model = config.model.build(config.shapes)
-    model.begin(origin and origin.weights)
+    model.begin(origin and origin.weights_for(model))
     _expect_to_learn(model, source)
     with disk_full(out), Lock(out / ".lock", out) if fabric.is_global_zero else nullcontext():
         if fabric.is_global_zero:
@@ -120,25 +138,31 @@ def train(
         result = _fit(fabric, run, model, source, workers, out, report)
         weights = model.finish(result.pop("ema"))
         result["weights_sha256"] = save_policy(out / "policy", config, weights) if fabric.is_global_zero else ""
-    return {"checkpoint": str(out / "policy"), **result}
+    return {"checkpoint": str(out / "policy"), **result, "warnings": warnings}
 
 
-def _fit_transforms(run: TrainRun, windows: Mixture) -> Transforms:
-    bodies = windows.embodiments
-    transforms = Transforms.fit(
-        ([one.stats for one in windows.parts if one.embodiment.name == body.name] for body in bodies),
-        [text for one in windows.parts for text in one.dataset.instructions],
-        run.model.words(run.window.num_images),
-    )
-    relative = {body.name: own for body, own in zip(bodies, run.relatives(bodies), strict=True) if own is not None}
-    if not relative:
-        return transforms
-    seen = chunk_statistics(windows.parts, relative)
-    told = (
-        one.told_by(relative[body.name], seen[body.name].describe()) if body.name in relative else one
-        for body, one in zip(bodies, transforms.bodies, strict=True)
-    )
-    return replace(transforms, bodies=tuple(told))
+def _origin(
+    path: Path | None, run: TrainRun, windows: Mixture, fresh: Transforms, refit: bool, warnings: list[str]
+) -> Origin | None:
+    """The policy to fine-tune, if there is one: as it is, with a warning where it does not hold the rows, or refitted.
+
+    Raises:
+        PraxiaError: `refit` without such a policy. And as `read_origin`.
+    """
+    if path is None:
+        if refit:
+            raise PraxiaError(
+                "expected --start-from beside --refit, got none: a new policy is always fitted on its data"
+            )
+        return None
+    origin = read_origin(path, run, windows.embodiments)
+    if refit:
+        return origin.refitted(run, fresh, lambda transforms: chunks_of(windows, transforms)[0])
+    origin = replace(origin, coverage=cover(windows, origin.transforms, origin.model))
+    assert origin.coverage is not None
+    if (warning := origin.coverage.warning()) is not None:
+        warnings.append(warning)
+    return origin
 
 
 def _shapes(run: TrainRun, bodies: Sequence[Embodiment], transforms: Transforms) -> Shapes:
@@ -185,24 +209,26 @@ def _fit(
     state = TrainState(out / "state", model, ema, optimizer)
     resumed_from = state.load()
     clock = Clock(resumed_from)
+    means = Means()
     with (
         Saver(state, options.checkpoint_s) as saver,
         _tracker(fabric, run, out, resumed_from) as tracker,
         source.loader(workers, (fabric.global_rank, fabric.world_size)) as loader,
     ):
         for step, batches in ahead(partial(_batches, fabric, source, loader), resumed_from, options.steps):
-            loss, norm = _gradients(fabric, run, wrapped, optimizer, batches, step)
+            loss, norm, metrics = _gradients(fabric, run, wrapped, optimizer, batches, step)
             # All processes have the same gradients, so they agree. Nothing has taken a step yet.
             if not bool(norm.isfinite() & loss.isfinite()):
                 raise _not_finite(step, loss, source)
             optimizer.step()
+            means.add(metrics)
             ema.update(model, step)
             done = step + 1
             if fabric.is_global_zero and (done == options.steps or saver.due()):
                 saver.save(done)
             if tracker is not None and (done % options.log_every == 0 or done == options.steps):
                 speed = clock.read(done, options.batch_size)
-                values = {"step": done, "loss": float(loss), "lr": _rate(run, step), **speed}
+                values = {"step": done, "loss": float(loss), "lr": _rate(run, step), **speed, **means.take()}
                 tracker.log(values)
                 if report is not None:
                     report(done, values)
@@ -225,8 +251,8 @@ def _batches(fabric: Fabric, source: Source, loader: Loader, step: int) -> tuple
 
 def _gradients(
     fabric: Fabric, run: TrainRun, model, optimizer, batches: tuple[Batch, Batch | None], step: int
-) -> tuple[Tensor, Tensor]:
-    """Leave the clipped gradients of one step; its loss, and their norm before. Keyed by (seed, step, rank)."""
+) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Leave one step's clipped gradients; its loss, their norm before, metrics. Keyed by (seed, step, rank)."""
     options = run.train
     generator = torch.Generator(fabric.device).manual_seed(seed(options.seed, step, fabric.global_rank))
     batch, asked = batches[0].to(fabric.device), batches[1]
@@ -235,15 +261,16 @@ def _gradients(
     for group in optimizer.param_groups:
         group["lr"] = _rate(run, step)
     optimizer.zero_grad(set_to_none=True)
-    loss, _ = model(Held(batch), generator)
+    loss, metrics = model(Held(batch), generator)
     fabric.backward(loss)
     if asked is not None:
-        said, _ = model(Held(asked.to(fabric.device)), generator)
+        said, more = model(Held(asked.to(fabric.device)), generator)
+        metrics = {**metrics, **more}
         fabric.backward(options.answer_weight * said)
         loss = loss + options.answer_weight * said
     norm = fabric.clip_gradients(model, optimizer, max_norm=options.clip_norm, error_if_nonfinite=False)
     assert norm is not None, "clipping by norm gives the norm"
-    return loss.detach(), norm.detach()
+    return loss.detach(), norm.detach(), metrics
 
 
 def _rate(run: TrainRun, step: int) -> float:

@@ -1,18 +1,21 @@
 """The policy that a run goes on from instead of fresh weights: fine-tuning."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from jaxtyping import Float32
 from torch import Tensor
 
 from praxia.checkpoint.store import PolicyConfig, load_policy, read_config
 from praxia.core.dims import difference
 from praxia.core.errors import MismatchError
 from praxia.core.types import Embodiment
-from praxia.policies.composed import Composed
+from praxia.policies.composed import Composed, ComposedModel
 from praxia.train.config import TrainRun
+from praxia.train.coverage import Coverage
 from praxia.transforms.chain import Transforms
 
 __all__ = ["Origin", "read_origin"]
@@ -20,16 +23,39 @@ __all__ = ["Origin", "read_origin"]
 
 @dataclass(frozen=True)
 class Origin:
-    """A policy's model and weights, and the transforms by which they understand states, actions and words."""
+    """A policy's model and weights, and the transforms by which they understand states, actions and words.
+
+    `coverage` says how well these hold the new data; None: they were fitted on them anew (`refit`).
+    """
 
     path: Path
     model: Composed
     weights: Mapping[str, Tensor]
     weights_sha256: str
     transforms: Transforms
+    refit: bool = False
+    coverage: Coverage | None = None
+
+    def refitted(
+        self, run: TrainRun, fresh: Transforms, chunks: Callable[[Transforms], Float32[np.ndarray, "B H A"]]
+    ) -> "Origin":
+        """With the normalisers of `fresh` and, where the head has one, a tokenizer fitted on the `chunks` they give.
+
+        The vocabulary of instructions stays: it is the weights' own.
+        """
+        transforms = replace(fresh, words=self.transforms.words)
+        model = run.model.refitted_as(self.model, lambda: chunks(transforms))
+        return replace(self, model=model, transforms=transforms, refit=True)
+
+    def weights_for(self, model: ComposedModel) -> Mapping[str, Tensor]:
+        """The weights to begin with; layers for tokens of which a refitted tokenizer has another number begin fresh."""
+        fresh = model.state_dict()
+        kept = {name: value for name, value in self.weights.items() if value.shape == fresh[name].shape}
+        return {**fresh, **kept} if self.refit else self.weights
 
     def to_json(self) -> dict[str, Any]:
-        return {"path": str(self.path), "weights_sha256": self.weights_sha256}
+        known = {"path": str(self.path), "weights_sha256": self.weights_sha256, "refit": self.refit}
+        return known if self.coverage is None else {**known, **self.coverage.to_json()}
 
 
 def read_origin(path: Path, run: TrainRun, bodies: Sequence[Embodiment]) -> Origin:

@@ -38,9 +38,9 @@ class BodyTransforms:
             action=Normaliser.from_stats(*(one["action"] for one in stats)),
         )
 
-    def told_by(self, relative: Relative, action: FeatureStats) -> "BodyTransforms":
-        """With actions that are `relative`, normalised by their statistics as such."""
-        return replace(self, action=Normaliser.from_stats(action), relative=relative)
+    def told_by(self, relative: Relative, *action: FeatureStats) -> "BodyTransforms":
+        """With actions that are `relative`, normalised by their statistics as such in all of the body's data sets."""
+        return replace(self, action=Normaliser.from_stats(*action), relative=relative)
 
     def to_json(self) -> dict[str, Any]:
         normalisers = {"state": self.state.to_json(), "action": self.action.to_json()}

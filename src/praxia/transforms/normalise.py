@@ -5,25 +5,34 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 
 from praxia.core.errors import PraxiaError
 
-__all__ = ["Normaliser"]
+__all__ = ["REACH", "Normaliser", "is_constant"]
 
-MIN_RANGE = 1e-4
+# What differs by no more than this part of its size is one value with rounding errors: 8 times float32's precision.
+ROUNDING = 8 * float(np.finfo(np.float32).eps)
+# float32 has less precision for what is smaller.
+SMALLEST = float(np.finfo(np.float32).tiny)
+# Training values are at most this far out. At most 2% of them are beyond 1, so they add at most 2 to the mean square
+# of their dim, as much as a few ordinary dims.
+REACH = 10.0
 
 
 @dataclass(frozen=True)
 class Normaliser:
     """Maps [low, high] of each dim to [-1, 1] linearly, without clipping, and back.
 
-    `low` and `high` are the 1% and 99% quantiles of the training data (pi0.5, OpenVLA). A dim whose range is below
-    1e-4 of its unit is held constant in the data: it is shifted, not stretched.
+    `low` and `high` are the 1% and 99% quantiles of the training data (pi0.5, OpenVLA), see `from_stats`. Where they
+    are equal the dim is constant: whatever its value it becomes 0, and whatever the network says it comes back as that
+    constant. The dims `shifted` are moved by the middle of their range and not stretched: policies that were made
+    before constants were told by their own size have those whose range was below 1e-4.
     """
 
     low: tuple[float, ...]
     high: tuple[float, ...]
+    shifted: tuple[int, ...] = ()
 
     def __post_init__(self):
         if not np.isfinite([*self.low, *self.high]).all():
@@ -31,37 +40,71 @@ class Normaliser:
 
     @classmethod
     def from_stats(cls, *stats: Mapping[str, Sequence[float]]) -> "Normaliser":
-        """From one feature of one or more data sets' statistics: needs "q01" and "q99".
+        """From one feature of one or more data sets' statistics: needs "q01", "q99", "min" and "max".
 
-        Of several the lowest and the highest: a range that holds the bulk of each, however few frames one has.
+        Of several the lowest and the highest: a range that holds the bulk of each, however few frames one has. A dim
+        that is the same up to rounding gets one value. A range that leaves values more than 10 times as far from its
+        middle as its ends (a dim that is nearly still but for rare moves) is widened until the farthest is just that.
         """
-        low = np.min([one["q01"] for one in stats], axis=0)
-        high = np.max([one["q99"] for one in stats], axis=0)
-        return cls(tuple(map(float, low)), tuple(map(float, high)))
+        low, high = _lowest(stats, "q01"), _highest(stats, "q99")
+        least, most = _lowest(stats, "min"), _highest(stats, "max")
+        middle = (low + high) / 2
+        half = np.maximum(most - middle, middle - least) / REACH
+        wide = half > (high - low) / 2
+        constant = is_constant(least, most)
+        low = np.where(constant, middle, np.where(wide, middle - half, low))
+        high = np.where(constant, middle, np.where(wide, middle + half, high))
+        return cls(tuple(low.tolist()), tuple(high.tolist()))
 
     @property
     def size(self) -> int:
         """How many dims it maps."""
         return len(self.low)
 
+    @property
+    def still(self) -> Bool[np.ndarray, " D"]:
+        """Which dims never moved in training."""
+        return (np.array(self.low) == np.array(self.high)) | np.isin(np.arange(self.size), self.shifted)
+
     def encode(self, value: Float32[np.ndarray, "*batch D"]) -> Float32[np.ndarray, "*batch D"]:
         """Declared units to about [-1, 1]."""
         centre, scale = self._centre_and_scale()
-        return ((value - centre) / scale).astype(np.float32)
+        moved = (value - centre) / np.where(scale == 0, 1, scale)
+        return np.where(scale == 0, 0, moved).astype(np.float32)
 
     def decode(self, value: Float32[np.ndarray, "*batch D"]) -> Float32[np.ndarray, "*batch D"]:
-        """The inverse of `encode`."""
+        """The inverse of `encode`, and the constants."""
         centre, scale = self._centre_and_scale()
         return (value * scale + centre).astype(np.float32)
+
+    def outside(self, value: Float32[np.ndarray, "*batch D"]) -> Bool[np.ndarray, "*batch D"]:
+        """Which values, in declared units, are not within what becomes [-1, 1]: for a constant dim, all others."""
+        centre, scale = self._centre_and_scale()
+        return np.abs(value - centre) > scale + ROUNDING * np.maximum(np.abs(self.low), np.abs(self.high))
 
     def _centre_and_scale(self) -> tuple[np.ndarray, np.ndarray]:
         low, high = np.array(self.low), np.array(self.high)
         half = (high - low) / 2
-        return (low + high) / 2, np.where(half < MIN_RANGE / 2, 1.0, half)
+        half[list(self.shifted)] = 1.0
+        return (low + high) / 2, half
 
     def to_json(self) -> dict[str, Any]:
-        return {"low": list(self.low), "high": list(self.high)}
+        ranges = {"low": list(self.low), "high": list(self.high)}
+        return {**ranges, "shifted": list(self.shifted)} if self.shifted else ranges
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Normaliser":
-        return cls(tuple(value["low"]), tuple(value["high"]))
+        return cls(tuple(value["low"]), tuple(value["high"]), tuple(value.get("shifted", ())))
+
+
+def is_constant(lowest: Any, highest: Any) -> Any:
+    """Whether dims between these values are constant, up to rounding at their size: of any unit."""
+    return highest - lowest <= np.maximum(ROUNDING * np.maximum(np.abs(lowest), np.abs(highest)), SMALLEST)
+
+
+def _lowest(stats: Sequence[Mapping[str, Sequence[float]]], name: str) -> np.ndarray:
+    return np.min([one[name] for one in stats], axis=0).astype(np.float64)
+
+
+def _highest(stats: Sequence[Mapping[str, Sequence[float]]], name: str) -> np.ndarray:
+    return np.max([one[name] for one in stats], axis=0).astype(np.float64)

@@ -160,9 +160,39 @@ def test_statistics(original, found):
     del stats["next.reward"]
     files[STATS] = json.dumps(stats).encode()
     verdict, problems = found(files)
-    assert problems == {(STATS, None, "statistics")}
-    assert (verdict["ok"], verdict["episodes_safe"], verdict["problems"][0]["count"]) == (False, 6, 1)
-    assert [note["detail"] for note in verdict["notes"]] == ["it has nothing on next.reward"]
+    assert (verdict["ok"], verdict["episodes_safe"], problems) == (True, 6, set())
+    (note,) = verdict["notes"]
+    assert (note["file"], note["episode"], note["kind"], note["count"]) == (STATS, None, "statistics", 2)
+    assert "std of action is not that of the data" in note["detail"]
+
+
+@pytest.mark.parametrize("how", ["averaged", "envelope", "right"])
+def test_quantiles_that_are_not_those_of_the_rows_are_noted_with_what_to_run(original, found, how, tmp_path, capsys):
+    """LeRobot writes the means of the episodes' quantiles, since August 2026 their lowest and highest."""
+    files, stats = foreign(original), json.loads(original[STATS])
+    table = pq.read_table(io.BytesIO(original[TABLE]))
+    for name in ("q01", "q10", "q50", "q90", "q99") if how != "right" else ():
+        of_episodes = np.array(table[f"stats/action/{name}"].to_pylist())
+        lengths = np.array(table["length"].to_pylist())
+        ends = of_episodes.min(axis=0) if name <= "q50" else of_episodes.max(axis=0)
+        mean = np.average(of_episodes, axis=0, weights=lengths)
+        stats["action"][name] = (mean if how == "averaged" else ends).tolist()
+    verdict, problems = found({**files, STATS: json.dumps(stats).encode()})
+    assert (verdict["ok"], problems, len(verdict["notes"])) == (True, set(), how != "right")
+    if how == "right":
+        return
+    (note,) = verdict["notes"]
+    assert "of action are not those of the data" in note["detail"]
+    assert ("q01" in note["detail"].partition(" of action")[0]) == (how == "averaged"), "extremes hold 98% and more"
+    new = tmp_path / "new"
+    said = ["data", "edit", "split", str(tmp_path / "set"), "--fractions", "1", "--out", str(new)]
+    assert f"`praxia {' '.join(said)}".replace(str(new), "NEW") in note["detail"]
+    for command in (["data", "check", str(tmp_path / "set")], said):
+        with pytest.raises(SystemExit) as end:
+            main(command)
+        assert end.value.code == 0
+    assert "note: statistics: meta/stats.json" in capsys.readouterr().err
+    assert check(new)["notes"] == []
 
 
 def test_a_column_of_another_shape(original, found):

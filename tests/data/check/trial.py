@@ -91,7 +91,7 @@ def attempt(folder: Path, damaged: Damaged, truth: Truth) -> Trial:
         faults.append(f"reader: wrong: {said}")
     if found is not None:
         safe = {number for first, last in found["safe"] for number in range(first, last + 1)}
-        if found["ok"] and must_notice:
+        if found["ok"] and not found["notes"] and must_notice:
             faults.append("check: not noticed")
         if found["ok"] and read not in ("right", "wrong"):
             faults.append(f"check: ok, but the reader refuses: {said}")

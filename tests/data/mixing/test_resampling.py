@@ -80,8 +80,10 @@ def test_ranges_and_statistics_are_those_of_the_steps(opened, episode_of):
         for index in EPISODES
         for now in range(len(episode_of(index)) - 4)
     ]
-    assert windows.stats["action"]["count"] == [len(sums)]
-    np.testing.assert_allclose(windows.stats["action"]["std"][0], np.std(sums), rtol=1e-5)
-    np.testing.assert_allclose(windows.stats["action"]["q99"][0], np.quantile(sums, 0.99), rtol=1e-5)
-    assert windows.stats["observation.state"] == opened.stats["observation.state"]
-    assert Windows(opened, WINDOW, range(3)).stats["action"] == opened.stats["action"]
+    found = {name: one.describe() for name, one in windows.statistics().items()}
+    assert found["action"]["count"] == [len(sums)]
+    np.testing.assert_allclose(found["action"]["std"][0], np.std(sums), rtol=1e-5)
+    np.testing.assert_allclose(found["action"]["q99"][0], np.quantile(sums, 0.99), rtol=1e-5)
+    assert found["observation.state"] == opened.stats["observation.state"]
+    at_its_rate = Windows(opened, WINDOW, range(3)).statistics()
+    assert at_its_rate["action"].describe() == opened.stats["action"]

@@ -113,7 +113,8 @@ def test_relative_actions_are_compared_as_what_they_are_relative_to(policy):
     job = plan(Evaluation(BENCHMARK, "", 1), FAMILY)[0]
     trace = Trace(job, action, action, (Outcome(0.0, False, False, False),) * 8, moments, (), None, 0.0)
     near = Normaliser((99.0,) * 6, (101.0,) * 6)
-    fitted = BodyTransforms(near, near).told_by(told, {"q01": [-0.1, -0.2], "q99": [0.1, 0.2]})
+    low, high = [-0.1, -0.2], [0.1, 0.2]
+    fitted = BodyTransforms(near, near).told_by(told, {"q01": low, "q99": high, "min": low, "max": high})
     trained = replace(policy, embodiments=(body,), transforms=replace(policy.transforms, bodies=(fitted,)))
     family = replace(FAMILY, embodiment=lambda spec: body)
     with closing(LocalSlots(1, FAMILY.build)) as slots:

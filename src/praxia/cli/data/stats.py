@@ -77,13 +77,14 @@ def _recipe(name: str) -> "TrainRun":
 
 
 def _show(result: Mapping[str, Any]) -> None:
+    from praxia.data.traps import line_of
+
     for name, body in result["embodiments"].items():
         STDERR.print(f"{name}: {body['episodes']} episodes, {body['frames']} frames", highlight=False, markup=False)
         for feature, described in body["features"].items():
             STDERR.print(_table(feature, described, body))
     for one in result["warnings"]:
-        where = f"{one['embodiment']} {one['feature']} {one['dim']}"
-        STDERR.print(f"{one['kind']:9s} {where}: {one['text']}", highlight=False, markup=False, soft_wrap=True)
+        STDERR.print(line_of(one), highlight=False, markup=False, soft_wrap=True)
 
 
 def _table(feature: str, described: Mapping[str, Any], body: Mapping[str, Any]) -> Table:

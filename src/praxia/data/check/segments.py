@@ -8,6 +8,7 @@ row's own `episode_index` does: a file that is not there then takes no other's e
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow.parquet as pq
 from jaxtyping import Bool, Int64
 
 from praxia.data.check.described import DAMAGED_PARQUET, Described

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
 
 from praxia.data.check.problems import Problems
+from praxia.data.check.quantiles import misplaced
 from praxia.data.layout import EPISODE_STATS_LINES, STATS
 from praxia.data.stats import Moments
 
@@ -17,11 +19,15 @@ __all__ = ["check_statistics"]
 TOLERANCE = {"min": 1e-4, "max": 1e-4, "mean": 1e-2, "std": 1e-2}
 
 
-def check_statistics(root: Path, moments: Mapping[str, Moments], problems: Problems, notes: Problems) -> None:
-    """Compare the count, extremes, mean and standard deviation of every numeric feature.
+def check_statistics(
+    root: Path, moments: Mapping[str, Moments], measured: Mapping[str, int], problems: Problems, notes: Problems
+) -> None:
+    """Compare the count, extremes, mean and standard deviation of every numeric feature, and quantiles of `measured`.
 
-    What is missing is noted alone: it is computed where it is needed. Quantiles and the statistics of pictures are not
-    compared: writers take them from samples of their own choice. Nor are those of single episodes.
+    What is missing is noted alone: it is computed where it is needed. `measured` are features that hold measured
+    numbers or commands, with their dims; none where rows are damaged. That the numbers are others is a note: nothing
+    here learns from meta/stats.json. The statistics of pictures are not compared, for writers take them from samples of
+    their own choice, nor are those of single episodes.
     """
     if not (root / STATS).is_file():
         if (root / EPISODE_STATS_LINES).is_file():  # v2.1 has nothing else
@@ -33,14 +39,22 @@ def check_statistics(root: Path, moments: Mapping[str, Moments], problems: Probl
     except (OSError, ValueError, RecursionError) as error:
         problems.add(STATS, "json", str(error))
         return
+    if not isinstance(stats, dict):
+        problems.add(STATS, "json", f"expected an object, got {type(stats).__name__}")
+        return
+    # No reader here asks for them, others do.
+    command = f"praxia data edit split {quote(str(root))} --fractions 1 --out NEW"
+    anew = f"training counts the rows itself; to have them counted for others: `{command}`"
+    for wrong in misplaced(root, stats, measured):
+        notes.add(STATS, "statistics", f"{wrong}; {anew}")
     for feature, found in moments.items():
-        described = stats.get(feature) if isinstance(stats, dict) else None
+        described = stats.get(feature)
         if not isinstance(described, dict):
-            notes.add(STATS, "statistics", f"it has nothing on {feature}")
+            notes.add(STATS, "statistics", f"it has nothing on {feature}; {anew}")
             continue
         for name, due in _described(found).items():
             if name in described and not _alike(described[name], due, found, TOLERANCE.get(name, 0.0)):
-                problems.add(STATS, "statistics", f"{name} of {feature} is not that of the data")
+                notes.add(STATS, "statistics", f"{name} of {feature} is not that of the data; {anew}")
 
 
 def _described(found: Moments) -> dict[str, np.ndarray]:

@@ -1,6 +1,6 @@
 """The whole check: everything there is to find, in one list."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from praxia.data.check.segments import segments
 from praxia.data.check.statistics import check_statistics
 from praxia.data.check.table import Sound, check_table, starts
 from praxia.data.check.videos import check_video
-from praxia.data.features import PICTURES
+from praxia.data.features import INDEX_FEATURES, PICTURES
 from praxia.data.layout import INFO, num_staged
 from praxia.data.stats import Moments
 
@@ -104,7 +104,8 @@ def examine(root: Path, *, quick: bool = False, report: Report = lambda name, do
         sound = check_table(described, problems)
         moments = _numbers(described, sound, problems, notes, report)
         if len(moments) > 0:
-            check_statistics(root, moments, problems, notes)
+            measured = {} if problems.listed() else _measured(described, moments)
+            check_statistics(root, moments, measured, problems, notes)
         _left_out(described, notes)
         _pictures(
             described,
@@ -159,6 +160,15 @@ def _left_out(described: Described, notes: Problems) -> None:
     for key, feature in described.features.items():
         if feature["dtype"] in PICTURES and (what := described.left_out(key)) is not None:
             notes.add(INFO, "left-out", f"{key} is {what}: observations do not have it, edits keep it")
+
+
+def _measured(described: Described, moments: Mapping[str, Moments]) -> dict[str, int]:
+    """The features that hold measured numbers or commands, with their dims."""
+    return {
+        feature: len(found.mean)
+        for feature, found in moments.items()
+        if described.features[feature]["dtype"].startswith("float") and feature not in INDEX_FEATURES
+    }
 
 
 def _pictures(

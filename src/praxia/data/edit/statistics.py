@@ -21,15 +21,15 @@ NEEDED = ("min", "max", "mean", "std", "count")
 def statistics(change: Change, rows: Written, table: pa.Table) -> tuple[dict[str, Any], dict[str, float]]:
     """The statistics by feature, and how far the quantiles of each camera's pictures may be off, in levels of 0 to 1.
 
-    Pictures whose episodes have no statistics get those of their whole sources, mixed. What is in the stats.json of a
-    single source and is not known here stays as it was there.
+    Pictures whose episodes have no statistics get those of their whole sources, mixed. Features of a single source that
+    are neither numbers nor pictures stay as they are in its stats.json; of numbers nothing does, for all of it may be
+    wrong of the rows that are left.
     """
     names = change.names
     one = change.sources[0].stats if len(change.parts) == 1 else {}
     kept = {feature: described for feature, described in one.items() if feature not in names.vectors.parts}
     found = {names.feature(feature): dict(described) for feature, described in kept.items()}
-    for feature, described in rows.stats.items():
-        found[feature] = found.get(feature, {}) | described
+    found |= rows.stats
     bounds = {}
     for old in change.sources[0].cameras:
         new = names.feature(old)

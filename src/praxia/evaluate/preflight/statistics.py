@@ -8,7 +8,7 @@ from jaxtyping import Float32
 from praxia.core.types import Field, placed
 from praxia.evaluate.preflight.subject import Finding, Subject
 from praxia.rollout.trace import Trace
-from praxia.transforms.normalise import MIN_RANGE, Normaliser
+from praxia.transforms.normalise import Normaliser
 from praxia.transforms.relative import Relative
 
 __all__ = ["statistics_are_sane"]
@@ -26,6 +26,8 @@ MOVES = 0.01
 # Angles without a declared range are taken to be within half a turn, and a few degrees are suspicious as a whole range.
 HALF_TURN = {"rad": np.pi, "deg": 180.0}
 FEW_DEG = 3.8
+# Less than this says nothing: a joint that is held.
+STILL_DEG = 1e-4
 
 
 def statistics_are_sane(subject: Subject) -> Finding:
@@ -75,7 +77,7 @@ def _undeclared(what: str, fields: Sequence[Field], normaliser: Normaliser) -> I
         if low < least - margin or high > most + margin:
             hint = ", as if in degrees" if part.unit.startswith("rad") and reach > 4 * bound else ""
             yield f"{got}, far outside its [{least:.3g}, {most:.3g}] {part.unit}{hint}"
-        elif part.unit.startswith("deg") and MIN_RANGE < reach <= bound * FEW_DEG / 180:
+        elif part.unit.startswith("deg") and STILL_DEG < reach <= bound * FEW_DEG / 180:
             yield f"{got}, little of its [{least:.3g}, {most:.3g}] {part.unit}, as if in radians"
 
 
@@ -89,7 +91,7 @@ def _unmatched(
             low, high = normaliser.low[dim], normaliser.high[dim]
             here = f"[{values[:, dim].min():.3g}, {values[:, dim].max():.3g}] {part.unit}".strip()
             name = f"{what} {part.name!r}" + (f"[{dim - dims.start}]" if part.size > 1 else "")
-            if high - low < MIN_RANGE:
+            if normaliser.still[dim]:
                 width = 1.0 if part.low is None or part.high is None else part.high - part.low
                 if np.abs(values[:, dim] - (low + high) / 2).max() > MOVES * width:
                     yield f"{name} never moved in training (always {low:.3g}), but the expert takes it to {here}"

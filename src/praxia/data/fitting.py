@@ -1,0 +1,98 @@
+"""What transforms are fitted on: the rows that are trained on, counted, and nothing that a writer says of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from praxia.core.types import Field
+from praxia.data.action_chunks import chunk_statistics
+from praxia.data.features import dims_of, names_of
+from praxia.data.mixture import Mixture
+from praxia.data.stats import Described, Statistics
+from praxia.data.traps import traps
+from praxia.data.windows import Windows
+from praxia.transforms.chain import BodyTransforms, Transforms
+from praxia.transforms.prompt import Prompt
+from praxia.transforms.relative import Relative
+from praxia.transforms.subwords import Subwords
+
+__all__ = ["Counted", "count", "fit_transforms", "suspicions", "vector_names"]
+
+STATE, ACTION = "observation.state", "action"
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What one body's windows hold, by feature ("observation.state", "action"): of each data set, and of all as one.
+
+    Actions are as the policy sees them before they are normalised: where `relative` says so those of all chunks.
+    """
+
+    parts: tuple[dict[str, Described], ...]
+    whole: dict[str, Described]
+    relative: Relative | None
+
+    def fit(self) -> BodyTransforms:
+        """Normalisers whose range holds 1% to 99% of every data set's rows and of all, whatever their weights."""
+        fitted = BodyTransforms.fit((*self.parts, self.whole))
+        if self.relative is None:
+            return fitted
+        return fitted.told_by(self.relative, *(one[ACTION] for one in (*self.parts, self.whole)))
+
+
+def count(parts: Sequence[Windows], relative: Mapping[str, Relative]) -> dict[str, Counted]:
+    """By embodiment, what is trained on. `relative` says by its name which actions are relative to the state.
+
+    Raises:
+        MismatchError: no episode is as long as a step. DataError: a number that is not finite.
+    """
+    found: dict[str, Counted] = {}
+    for name in dict.fromkeys(part.embodiment.name for part in parts):
+        whole: dict[str, Statistics] = {STATE: Statistics(), ACTION: Statistics()}
+        own = []
+        for part in (one for one in parts if one.embodiment.name == name):
+            rows = part.statistics()
+            if name in relative:
+                rows[ACTION] = chunk_statistics([part], relative)[name]
+            own.append({feature: one.describe() for feature, one in rows.items()})
+            for feature, one in rows.items():
+                whole[feature].merge(one)
+        described = {feature: one.describe() for feature, one in whole.items()}
+        found[name] = Counted(tuple(own), described, relative.get(name))
+    return found
+
+
+def fit_transforms(windows: Mixture, counted: Mapping[str, Counted], words: Prompt | None = None) -> Transforms:
+    """The transforms of what was counted of these windows, with the words that a model brings or the data's own."""
+    texts = [text for part in windows.parts for text in part.dataset.instructions]
+    bodies = tuple(counted[body.name].fit() for body in windows.embodiments)
+    return Transforms(bodies, words or Subwords.fit(texts))
+
+
+def suspicions(windows: Mixture, counted: Mapping[str, Counted]) -> list[dict[str, Any]]:
+    """What in the rows that are trained on spoils training, as `data.survey.survey` warns of it."""
+    found = []
+    for body in windows.embodiments:
+        own = counted[body.name]
+        action = body.action if own.relative is None else own.relative.fields(body.action)
+        names = vector_names(windows, body.name)
+        for feature, fields in ((STATE, body.state), (ACTION, action)):
+            for trap in traps(own.whole[feature], names[feature], fields):
+                found.append({"embodiment": body.name, "feature": feature, **asdict(trap)})
+    return found
+
+
+def vector_names(windows: Mixture, body: str) -> dict[str, list[str]]:
+    """The names of the dims of a body's state and action: those of the first data set, or of renamed fields."""
+    part = next(one for one in windows.parts if one.embodiment.name == body)
+    own, seen = part.dataset.embodiment, part.embodiment
+    return {
+        STATE: _names(part, STATE, own.state, seen.state),
+        ACTION: _names(part, ACTION, own.action, seen.action),
+    }
+
+
+def _names(part: Windows, feature: str, own: Sequence[Field], seen: Sequence[Field]) -> list[str]:
+    if [one.name for one in own] != [one.name for one in seen]:
+        return names_of(seen)
+    return dims_of(feature, part.dataset.info["features"][feature])

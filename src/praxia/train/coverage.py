@@ -1,0 +1,120 @@
+"""How well the normalisers and the head of a policy hold the rows of a run: to be known before fine-tuning begins."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool
+
+from praxia.data.action_chunks import chunk_actions, encoded
+from praxia.data.fitting import ACTION, STATE, vector_names
+from praxia.data.mixture import Mixture
+from praxia.data.windows import Windows
+from praxia.policies.composed import Composed
+from praxia.transforms.chain import BodyTransforms, Transforms
+
+__all__ = ["Coverage", "cover"]
+
+# Of the rows that a normaliser was fitted on 2% of a dim's values are outside of [-1, 1], and its head clips next to
+# none.
+NOTABLE_OUTSIDE = 0.1
+NOTABLE_CLIPPED = 0.01
+SHOWN = 6
+
+# By embodiment and feature, the share of the values of each dim.
+Shares = dict[str, dict[str, dict[str, float]]]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """By embodiment, feature and dim: the share of the rows' values that are normalised to outside of [-1, 1].
+
+    A dim that is constant to the normaliser is outside wherever it has another value. `clipped` is the share of the
+    entries of action chunks (of FAST: of their coefficients) that the head can only say by clipping; empty where it
+    clips nothing.
+    """
+
+    outside: Shares
+    clipped: Shares
+
+    def warning(self) -> str | None:
+        """One line about the dims of which a notable share is affected; None: there are none."""
+        outside = _notable(self.outside, NOTABLE_OUTSIDE)
+        clipped = _notable(self.clipped, NOTABLE_CLIPPED)
+        if not outside and not clipped:
+            return None
+        told = [f"outside of [-1, 1] are {_listed(outside)} of the values (2% are usual)"] if outside else []
+        told += [f"the head clips {_listed(clipped)} of the entries"] if clipped else []
+        return (
+            f"the policy's normalisers and tokenizer were fitted on other numbers than these: {'; '.join(told)}; "
+            "to fit them on these, add --refit"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return {"outside": self.outside, "clipped": self.clipped}
+
+
+def cover(windows: Mixture, transforms: Transforms, model: Composed) -> Coverage:
+    """Measure all rows that are trained on, and the head on as many chunks as `data.action_chunks.encoded` takes."""
+    outside: Shares = {}
+    for body, own in zip(windows.embodiments, transforms.bodies, strict=True):
+        parts = [part for part in windows.parts if part.embodiment.name == body.name]
+        names = vector_names(windows, body.name)
+        outside[body.name] = {
+            feature: _named(names[feature], *found) for feature, found in _outside(parts, own).items()
+        }
+    return Coverage(outside, _clipped(windows, transforms, model))
+
+
+def _outside(parts: list[Windows], own: BodyTransforms) -> Mapping[str, tuple[np.ndarray, int]]:
+    """By feature, how many values of each dim are outside, and of how many."""
+    found = {STATE: (np.zeros(own.state.size), 0), ACTION: (np.zeros(own.action.size), 0)}
+
+    def add(feature: str, wrong: Bool[np.ndarray, "N D"]) -> None:
+        count, total = found[feature]
+        found[feature] = count + wrong.sum(0), total + len(wrong)
+
+    for part in parts:
+        for state, action in part.rows():
+            add(STATE, own.state.outside(state))
+            if own.relative is None:
+                add(ACTION, own.action.outside(action))
+        for chunks in chunk_actions(part, own.relative) if own.relative is not None else ():
+            add(ACTION, own.action.outside(chunks))
+    return found
+
+
+def _clipped(windows: Mixture, transforms: Transforms, model: Composed) -> Shares:
+    samples = encoded(windows, transforms)
+    assert samples.action is not None
+    clips = model.clips(samples.action)
+    if clips is None:
+        return {}
+    found: Shares = {}
+    for number, body in enumerate(windows.embodiments):
+        rows, names = clips[samples.embodiment == number], vector_names(windows, body.name)[ACTION]
+        total = rows.shape[0] * rows.shape[1]
+        found[body.name] = {ACTION: _named(names, rows[..., : len(names)].sum((0, 1)), total)}
+    return found
+
+
+def _named(names: list[str], count: np.ndarray, total: int) -> dict[str, float]:
+    return dict(zip(names, (count / max(total, 1)).tolist(), strict=True))
+
+
+def _notable(shares: Shares, least: float) -> list[tuple[float, str]]:
+    """The dims with at least that share, largest first."""
+    return sorted((one for one in _each(shares) if one[0] >= least), key=lambda one: (-one[0], one[1]))
+
+
+def _each(shares: Shares) -> Iterator[tuple[float, str]]:
+    for body, features in shares.items():
+        for feature, dims in features.items():
+            short = feature.removeprefix("observation.")
+            yield from ((share, f"{share:.0%} of {body} {short} {dim}") for dim, share in dims.items())
+
+
+def _listed(dims: list[tuple[float, str]]) -> str:
+    more = f" and {len(dims) - SHOWN} dims more" if len(dims) > SHOWN else ""
+    return ", ".join(text for _, text in dims[:SHOWN]) + more

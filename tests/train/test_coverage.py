@@ -1,0 +1,168 @@
+"""Fine-tuning says where the policy's normalisers and head do not hold the new data, and can fit them anew."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from praxia.checkpoint.store import load_policy, read_config
+from praxia.core.errors import PraxiaError
+from praxia.data.dataset import Dataset
+from praxia.heads.autoregressive import Autoregressive
+from praxia.heads.denoisers.residual_mlp import ResidualMLP
+from praxia.heads.diffusion import Diffusion
+from praxia.heads.prefix import PrefixTransformer
+from praxia.train import engine
+
+
+def fit(run, data, out, **more):
+    return engine.train(run, [data], out, recipe="tiny", command="praxia train tiny", **more)
+
+
+def with_head(run, head, **train):
+    model = dataclasses.replace(run.model, head=head)
+    return dataclasses.replace(run, model=model, train=dataclasses.replace(run.train, **train))
+
+
+def coded(run, code):
+    return with_head(run, Autoregressive(code, PrefixTransformer(width=16, depth=1, num_heads=2)), steps=1)
+
+
+def learned(path, feature="action"):
+    """Of the successful episodes."""
+    dataset = Dataset(path)
+    episodes = dataset.column("episode_index")[:, 0]
+    return dataset.column(feature)[np.isin(episodes, dataset.select())].astype(np.float64)
+
+
+@pytest.fixture(scope="module")
+def wide_path(record_as, tmp_path_factory):
+    """The first action goes five times as far."""
+
+    def wide(episode):
+        return dataclasses.replace(episode, action=episode.action * np.float32([5, 1]))
+
+    return record_as(tmp_path_factory.mktemp("wide") / "set", changed=wide)
+
+
+@pytest.fixture(scope="module")
+def held_path(record_as, tmp_path_factory):
+    """The second action never moves."""
+
+    def held(episode):
+        return dataclasses.replace(episode, action=episode.action * np.float32([1, 0]) + np.float32([0, 0.1]))
+
+    return record_as(tmp_path_factory.mktemp("held") / "set", changed=held)
+
+
+def test_values_outside_of_the_policys_range_are_said_by_dim_and_recorded(tiny_run, dataset_path, wide_path, tmp_path):
+    run = with_head(tiny_run, tiny_run.model.head, steps=1)
+    fit(run, dataset_path, tmp_path / "first")
+    said, events = [], []
+    result = fit(
+        run,
+        wide_path,
+        tmp_path / "second",
+        start_from=tmp_path / "first",
+        say=lambda line: (said.append(line), events.append("said")),
+        report=lambda step, metrics: events.append("step"),
+    )
+    low, high = np.quantile(learned(dataset_path), [0.01, 0.99], axis=0)
+    actions = learned(wide_path)
+    due = ((actions < low - 1e-6) | (actions > high + 1e-6)).mean(axis=0)
+    origin = read_config(tmp_path / "second")[0].provenance["start_from"]
+    found = origin["outside"]["toy"]["action"]
+    np.testing.assert_allclose([found["move.0"], found["move.1"]], due, atol=1e-12)
+    assert due[0] > 0.5
+    assert events[0] == "said"
+    (line,) = said
+    assert result["warnings"] == said
+    assert f"{due[0]:.0%} of toy action move.0" in line
+    assert "move.1" not in line
+    assert "--refit" in line
+    assert "\n" not in line
+    assert "clips" not in line, "flow clips nothing"
+    assert origin["clipped"] == {}
+
+
+def test_data_like_the_policys_own_give_no_warning(tiny_run, dataset_path, tmp_path):
+    run = coded(tiny_run, "bins")
+    fit(run, dataset_path, tmp_path / "first")
+    assert fit(run, dataset_path, tmp_path / "second", start_from=tmp_path / "first")["warnings"] == []
+
+
+@pytest.mark.parametrize("code", ["bins", "fast", None])
+def test_what_the_head_clips_is_said(tiny_run, dataset_path, wide_path, tmp_path, code):
+    diffusion = with_head(tiny_run, Diffusion(ResidualMLP(width=16, depth=1)), steps=1)
+    run = diffusion if code is None else coded(tiny_run, code)
+    fit(run, dataset_path, tmp_path / "first")
+    (line,) = fit(run, wide_path, tmp_path / "second", start_from=tmp_path / "first")["warnings"]
+    config = read_config(tmp_path / "second")[0]
+    shares = config.provenance["start_from"]["clipped"]["toy"]["action"]
+    assert f"the head clips {shares['move.0']:.0%} of toy action move.0" in line
+    assert shares["move.1"] < 0.01 < 0.3 < shares["move.0"]
+
+
+def test_a_dim_that_was_constant_is_outside_where_it_moves(tiny_run, dataset_path, held_path, tmp_path):
+    run = with_head(tiny_run, tiny_run.model.head, steps=1)
+    warnings = fit(run, held_path, tmp_path / "first")["warnings"]
+    assert any(line.startswith("still") and "action move.1: never moves: always 0.1" in line for line in warnings)
+    policy = load_policy(tmp_path / "first")[0]
+    np.testing.assert_array_equal(
+        policy.transforms.decode(np.float32([[0.3, 0.3]]), 0)[0, 1], np.float32(0.1), err_msg="comes back exactly"
+    )
+    (line,) = fit(run, dataset_path, tmp_path / "second", start_from=tmp_path / "first")["warnings"]
+    assert "100% of toy action move.1" in line
+
+
+def test_refitting_takes_the_datas_ranges_and_tokenizer_and_keeps_words_and_weights(
+    tiny_run, dataset_path, wide_path, tmp_path
+):
+    still = dataclasses.replace(tiny_run, train=dataclasses.replace(tiny_run.train, learning_rate=0.0, weight_decay=0))
+    run = coded(still, "bins")
+    fit(run, dataset_path, tmp_path / "first")
+    result = fit(run, wide_path, tmp_path / "second", start_from=tmp_path / "first", refit=True)
+    fit(run, wide_path, tmp_path / "fresh")
+    assert result["warnings"] == []
+    first, second, fresh = (read_config(tmp_path / name)[0] for name in ("first", "second", "fresh"))
+    assert second.transforms.bodies == fresh.transforms.bodies != first.transforms.bodies
+    assert second.transforms.words == first.transforms.words
+    assert second.model.head == fresh.model.head != first.model.head
+    weights = [load_policy(tmp_path / name)[0].model.state_dict() for name in ("first", "second", "fresh")]
+    name = "encoder.text.embed.weight"
+    name = name if name in weights[0] else next(iter(weights[0]))
+    np.testing.assert_allclose(weights[1][name], weights[0][name], atol=1e-6)
+    assert second.provenance["start_from"]["refit"] is True
+    with pytest.raises(PraxiaError, match="another start_from"):
+        fit(run, wide_path, tmp_path / "second", start_from=tmp_path / "first", resume=True)
+
+
+def test_a_refitted_tokenizer_of_another_size_begins_fresh_layers_for_its_tokens(
+    tiny_run, dataset_path, held_path, tmp_path
+):
+    run = coded(tiny_run, "fast")
+    fit(run, held_path, tmp_path / "first")
+    fit(run, dataset_path, tmp_path / "second", start_from=tmp_path / "first", refit=True)
+    before, after = (load_policy(tmp_path / name)[0].model.head.code for name in ("first", "second"))
+    assert before.vocabulary != after.vocabulary
+
+
+def test_refitting_nothing_is_refused(tiny_run, dataset_path, tmp_path):
+    with pytest.raises(PraxiaError, match="expected --start-from beside --refit"):
+        fit(tiny_run, dataset_path, tmp_path / "run", refit=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_every_metric_of_the_head_is_logged_as_a_mean_over_the_steps_since_the_last_line(
+    tiny_run, dataset_path, tmp_path
+):
+    lines = {}
+    for every in (1, 3):
+        run = with_head(tiny_run, Diffusion(ResidualMLP(width=16, depth=1), clip=0.5), log_every=every)
+        fit(run, dataset_path, tmp_path / str(every))
+        lines[every] = [json.loads(one) for one in (tmp_path / str(every) / "metrics.jsonl").read_text().splitlines()]
+    for name in ("clipped", "diffusion"):
+        each = [one[name] for one in lines[1]]
+        np.testing.assert_allclose([one[name] for one in lines[3]], [np.mean(each[:3]), np.mean(each[3:])], rtol=1e-5)
+    assert 0.2 < lines[3][0]["clipped"] < 0.9
