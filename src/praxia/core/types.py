@@ -119,10 +119,19 @@ class Window:
 
     `moments` maps a modality ("state", "image.<camera>") to step offsets, at most 0, in rising order.
     `horizon` H actions follow: action[t] leads from observation t to observation t + 1, starting at t = 0.
+
+    The order of its cameras counts: a network knows a camera by its place, so another order is another window.
     """
 
     moments: Mapping[str, tuple[int, ...]]
     horizon: int
+
+    def __eq__(self, other: object) -> bool:
+        """Equal moments and horizon, and cameras in the same order, which equal mappings need not have."""
+        if not isinstance(other, Window):
+            return NotImplemented
+        ours, theirs = ((one.cameras, one.moments, one.horizon) for one in (self, other))
+        return ours == theirs
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -144,11 +153,23 @@ class Window:
         return replace(self, moments={name: at for name, at in self.moments.items() if name not in absent})
 
     def to_json(self) -> dict[str, Any]:
-        return {"moments": {name: list(at) for name, at in self.moments.items()}, "horizon": self.horizon}
+        """A JSON value that `from_json` turns back into an equal window.
+
+        "cameras" lists them in their order, which a JSON object does not have: it is lost where names are sorted.
+        """
+        moments = {name: list(at) for name, at in self.moments.items()}
+        return {"moments": moments, "cameras": list(self.cameras), "horizon": self.horizon}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Window":
-        return cls({name: tuple(at) for name, at in value["moments"].items()}, value["horizon"])
+        """The inverse of `to_json`. Without "cameras" they come as they are written in "moments".
+
+        Raises:
+            KeyError: a camera without moments.
+        """
+        moments = {name: tuple(at) for name, at in value["moments"].items()}
+        first = [f"image.{camera}" for camera in value.get("cameras", ())]
+        return cls({name: moments[name] for name in [*first, *moments]}, value["horizon"])
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from praxia.core.errors import PraxiaError
 from praxia.core.files import write_whole
+from praxia.core.types import Window
 
 __all__ = ["claim"]
 
@@ -26,6 +27,8 @@ def claim(out: Path, description: dict[str, Any], resume: bool) -> None:
     before = json.loads(path.read_text())
     # A run of the time before relative actions does not say that it has none.
     before["config"] = {"relative": False, "relative_to": {}, **before["config"]}
+    # Nor does one of the time before windows list their cameras: they come as they were written.
+    before["config"]["window"] = Window.from_json(before["config"]["window"]).to_json()
     for name in ("config", "seed"):
         if before[name] != json.loads(json.dumps(description[name])):
             raise PraxiaError(

@@ -1,0 +1,35 @@
+import dataclasses
+import json
+
+import pytest
+
+from praxia.core.config import part_to_json
+from praxia.core.errors import PraxiaError
+from praxia.core.types import Window
+from praxia.train.claim import claim
+
+MOMENTS = {"image.front": (0,), "image.wrist": (0,), "state": (0,)}
+TURNED = {"image.wrist": (0,), "image.front": (0,), "state": (0,)}
+
+
+def described(run, moments=MOMENTS, **changes):
+    """What the engine says of a run of that window."""
+    config = part_to_json(dataclasses.replace(run, window=Window(moments, 4)))
+    about = {"config": config, "command": "praxia train tiny", "data": [], "mixture": None, "questions": None}
+    return {**about, "seed": 0, "start_from": None, **changes}
+
+
+def test_a_run_of_another_order_of_cameras_is_not_gone_on_with(tiny_run, tmp_path):
+    claim(tmp_path, described(tiny_run), resume=False)
+    claim(tmp_path, described(tiny_run), resume=True)
+    with pytest.raises(PraxiaError, match="another config"):
+        claim(tmp_path, described(tiny_run, TURNED), resume=True)
+
+
+def test_a_run_from_before_cameras_were_listed_is_gone_on_with(tiny_run, tmp_path):
+    old = described(tiny_run)
+    del old["config"]["window"]["cameras"]
+    (tmp_path / "run.json").write_text(json.dumps(old))
+    claim(tmp_path, described(tiny_run), resume=True)
+    with pytest.raises(PraxiaError, match="another config"):
+        claim(tmp_path, described(tiny_run, TURNED), resume=True)
