@@ -28,7 +28,8 @@ def test_fine_tuning_begins_with_the_policys_weights_and_keeps_its_transforms(ti
     fit(still, more, fresh)
     assert read_config(second)[0].transforms == read_config(first)[0].transforms != read_config(fresh)[0].transforms
     origin = read_config(second)[0].provenance["start_from"]
-    assert origin["weights_sha256"] == read_config(first)[1]
+    identity = read_config(first)[1]
+    assert origin == {"path": str(first), **identity.to_json()}
 
 
 def test_fine_tuning_moves_the_weights(tiny_run, dataset_path, tmp_path):

@@ -86,10 +86,16 @@ def _describe(path: Path) -> dict[str, Any]:
     if (path / "policy.json").is_file() or (path / "run.json").is_file():
         from praxia.checkpoint.store import read_config
 
-        config, digest = read_config(path)
+        config, identity = read_config(path)
         described = config.to_json()
         names = ("model", "embodiments", "window", "provenance")
-        return {"kind": "policy", "path": str(path), "weights_sha256": digest, **{n: described[n] for n in names}}
+        return {
+            "kind": "policy",
+            "path": str(path),
+            **identity.to_json(),
+            "sampling": config.model.sampling.to_json(),
+            **{name: described[name] for name in names},
+        }
     if path.suffix == ".jsonl":
         return _results(path)
     raise PraxiaError(

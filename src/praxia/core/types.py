@@ -32,6 +32,7 @@ __all__ = [
     "Progress",
     "Query",
     "Samples",
+    "Sampling",
     "Start",
     "VectorEnv",
     "Window",
@@ -338,6 +339,30 @@ class Pace:
             )
         if not math.isfinite(self.ensemble):
             raise PraxiaError(f"expected a finite rate m of the ensemble's weights exp(-m i), got {self.ensemble}")
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a policy draws its chunks, where that is not as its own config has it (None).
+
+    `steps` integrate a flow or a diffusion; tokens are drawn at `temperature`, at 0 the likeliest ones.
+
+    Raises:
+        PraxiaError: no step, or a temperature that is negative or not finite.
+    """
+
+    steps: int | None = None
+    temperature: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.steps is not None and self.steps < 1:
+            raise PraxiaError(f"expected steps of at least 1, got {self.steps}")
+        if self.temperature is not None and not 0 <= self.temperature < math.inf:
+            raise PraxiaError(f"expected a temperature of 0 or more, and finite, got {self.temperature}")
+
+    def to_json(self) -> dict[str, Any]:
+        """The options that are not the policy's own."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,9 @@ class Ledger:
             "fingerprint": {
                 "benchmark": evaluation.benchmark.to_json(),
                 "policy_sha256": evaluation.policy_sha256,
+                "weights_sha256": evaluation.weights_sha256,
+                # None, as in the files of before there was a choice: the policy's own.
+                "sampling": evaluation.sampling.to_json() or None,
                 "control": evaluation.control,
                 "pace": asdict(evaluation.pace),
                 "exact": evaluation.exact,

@@ -12,7 +12,6 @@ from praxia.core.errors import PraxiaError
 from praxia.envs import find_family
 from praxia.evaluate.benchmarks import Benchmark, find_benchmark
 from praxia.evaluate.judged import find_policy
-from praxia.evaluate.plan import Evaluation
 from praxia.evaluate.runner import evaluate
 from praxia.train.config import TrainRun
 from praxia.train.engine import train
@@ -89,19 +88,19 @@ class Stages:
         """Judge the policy in the folder `policy`, or the expert (None), and return the summary."""
         benchmark, episodes = find_benchmark(benchmark_name), self._scaled(episodes)
         who = "expert" if policy is None else str(self.out / policy)
-        judged, digest, threads = find_policy(who, benchmark, exact=False, workers=self.workers, bind_as=bind_as)
+        judged = find_policy(who, benchmark, exact=False, workers=self.workers, bind_as=bind_as)
         words = [f"praxia eval {policy or 'expert'} --benchmark {benchmark_name} --episodes {episodes}"]
         words += [f"--control {control}"] if control else []
         words += [f"--as {bind_as}"] if bind_as else []
         words += [f"--seed {self.seed}"]
         return evaluate(
-            judged,
-            Evaluation(benchmark, digest, episodes, control, seed=self.seed, bind_as=bind_as),
+            judged.policy,
+            judged.evaluation(episodes, control=control, seed=self.seed),
             self.out / f"{name}.jsonl",
             find_family(benchmark.env),
             workers=self.workers,
             resume=True,
-            threads=threads,
+            threads=judged.threads,
             command=" ".join([*words, f"--out {name}.jsonl"]),
             report=partial(self.report, f"judge {name}"),
         )

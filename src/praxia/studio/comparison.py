@@ -63,21 +63,21 @@ class Comparison:
     def beside(self, candidate: Evaluation) -> list[Evaluation]:
         """What a candidate is to be read against: the controls of its own policy, and every reference."""
         others = [one for one in self.others if one.kind]
-        return [one for one in others if not one.is_control or one.judged == candidate.judged]
+        return [one for one in others if not one.is_control or one.competitor == candidate.competitor]
 
 
 def compare(material: Material) -> list[Comparison]:
     """One comparison a benchmark: those of the axes of generalisation first, else by which benchmark comes first.
 
-    The main evaluation is the first that is neither a control nor a reference (blind, expert, zero, ...), one at the
-    benchmark's own pace before one under ensembling. Other policies follow it, then controls and references. A control
-    of another policy than the main one's says of which.
+    The main evaluation is the first that is neither a control nor a reference (blind, expert, zero, ...), one of a
+    policy as it is, at the benchmark's own pace, before one that is sampled otherwise or ensembled. Other
+    policies follow it, then controls and references. A control of another policy than the main one's says of which.
     """
     evaluations = [named(file, material.runs) for file in material.results]
     comparisons = []
     for name in dict.fromkeys(one.benchmark["name"] for one in evaluations):
         mine = [one for one in evaluations if one.benchmark["name"] == name]
-        main = min(mine, key=lambda one: (one.kind != "", one.ensemble is not None, one.place))
+        main = min(mine, key=lambda one: (one.kind != "", bool(one.otherwise), one.place))
         others = [_told_apart(one, main) for one in mine if one is not main]
         comparisons.append(Comparison(main, tuple(sorted(others, key=lambda one: _place(one.kind, _KINDS)))))
     return sorted(comparisons, key=lambda one: _place(one.axis, AXES))
@@ -89,6 +89,6 @@ def _place(name: str, order: Sequence[str]) -> int:
 
 
 def _told_apart(one: Evaluation, main: Evaluation) -> Evaluation:
-    if not one.is_control or one.judged == main.judged:
+    if not one.is_control or one.competitor == main.competitor:
         return one
     return replace(one, label=f"{one.label} of {one.policy}")

@@ -37,8 +37,7 @@ def claim(out: Path, description: dict[str, Any], resume: bool) -> None:
     asked = [(one.get("questions") or {}).get("content_sha256") for one in (before, description)]
     if asked[0] != asked[1]:
         raise PraxiaError(f"{out} was begun with other questions; resume with the same as {before['command']!r}")
-    origins = [(one.get("start_from") or {}).get("weights_sha256") for one in (before, description)]
-    if origins[0] != origins[1]:
+    if not _same_policy(before.get("start_from") or {}, description.get("start_from") or {}):
         raise PraxiaError(f"{out} was begun with another start_from; resume with the same as {before['command']!r}")
     # A run of the time before mixtures names its one data set without a list.
     data = before["data"] if isinstance(before["data"], list) else [before["data"]]
@@ -50,6 +49,12 @@ def claim(out: Path, description: dict[str, Any], resume: bool) -> None:
             f"{out} was begun with another mixture of the same data; resume with the same --data as "
             f"{before['command']!r}, unaltered, or train anew with another --out"
         )
+
+
+def _same_policy(before: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether both begin with one policy, transforms and all; a run from before identities knows its weights alone."""
+    known = "policy_sha256" if "policy_sha256" in before else "weights_sha256"
+    return before.get(known) == now.get(known)
 
 
 def _content(data: dict[str, Any]) -> str:

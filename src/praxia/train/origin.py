@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from praxia.checkpoint.store import load_policy, read_config
+from praxia.checkpoint.identity import Identity
+from praxia.checkpoint.store import load_weights, read_config
 from praxia.core.errors import MismatchError
 from praxia.core.types import Embodiment
 from praxia.policies.composed import Composed
@@ -24,11 +25,11 @@ class Origin:
     path: Path
     model: Composed
     weights: Mapping[str, Tensor]
-    weights_sha256: str
+    identity: Identity
     transforms: Transforms
 
     def to_json(self) -> dict[str, Any]:
-        return {"path": str(self.path), "weights_sha256": self.weights_sha256}
+        return {"path": str(self.path), **self.identity.to_json()}
 
 
 def read_origin(path: Path, run: TrainRun, bodies: Sequence[Embodiment]) -> Origin:
@@ -37,11 +38,11 @@ def read_origin(path: Path, run: TrainRun, bodies: Sequence[Embodiment]) -> Orig
     A body that the policy was trained on keeps its place.
 
     Raises:
-        PraxiaError: no policy there. DataError: weights that are not those that were saved.
+        PraxiaError: no policy there. DataError: it is not what was saved.
         MismatchError: another model or window, bodies whose states or actions mean something else, or actions that are
             relative in one and absolute in the other.
     """
-    config, digest = read_config(path)
+    config, identity = read_config(path)
     ours = {
         "model": run.model.unfitted(),
         "window": run.window,
@@ -64,8 +65,8 @@ def read_origin(path: Path, run: TrainRun, bodies: Sequence[Embodiment]) -> Orig
             f"(it was made by {config.provenance.get('recipe')!r} for "
             f"{', '.join(body.name for body in config.embodiments)}); see `praxia info {path}`"
         )
-    policy, _ = load_policy(path)
-    return Origin(path, run.model.fitted_as(config.model), policy.model.state_dict(), digest, config.transforms)
+    weights = load_weights(path, identity)
+    return Origin(path, run.model.fitted_as(config.model), weights, identity, config.transforms)
 
 
 def _meanings(bodies: Sequence[Embodiment]) -> list[object]:
