@@ -83,7 +83,7 @@ def _describe(path: Path) -> dict[str, Any]:
 
         with counting("verify") as report:
             return info(path, report)
-    if (path / "policy.json").is_file() or (path / "run.json").is_file():
+    if any((path / name).is_file() for name in ("policy.json", "policy/policy.json", "run.json")):
         from praxia.checkpoint.store import read_config
 
         config, identity = read_config(path)

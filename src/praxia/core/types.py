@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 
-from praxia.core.errors import PraxiaError
+from praxia.core.errors import PraxiaError, expect_positive
 from praxia.core.keys import content_key
 
 __all__ = [
@@ -355,10 +355,10 @@ class Sampling:
     temperature: float | None = None
 
     def __post_init__(self) -> None:
-        if self.steps is not None and self.steps < 1:
-            raise PraxiaError(f"expected steps of at least 1, got {self.steps}")
+        if self.steps is not None:
+            expect_positive(steps=self.steps)
         if self.temperature is not None and not 0 <= self.temperature < math.inf:
-            raise PraxiaError(f"expected a temperature of 0 or more, and finite, got {self.temperature}")
+            raise PraxiaError(f"expected --temperature of 0 or more, and finite, got {self.temperature:g}")
 
     def to_json(self) -> dict[str, Any]:
         """The options that are not the policy's own."""
