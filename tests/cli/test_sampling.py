@@ -9,7 +9,7 @@ import pytest
 import torch
 from praxia_testing import make_config
 
-from praxia.checkpoint.store import read_config, save_policy
+from praxia.checkpoint.store import load_weights, read_config, save_policy
 from praxia.cli.main import main
 from praxia.core.types import Sampling, Window
 from praxia.encoders.language import NoText
@@ -110,10 +110,15 @@ def test_a_copied_policy_goes_on_with_the_file_of_the_first(policy, tmp_path):
 
 
 def test_a_comparison_samples_both(policy, tmp_path, capsys):
-    assert run("compare", policy, policy / "policy", *ONE, "--steps", 2, "--out", tmp_path / "both") == 0
-    metas = [read_meta(path)["fingerprint"] for path in sorted((tmp_path / "both").glob("*.jsonl"))]
-    assert [about["sampling"] for about in metas] == [{"steps": 2}] * 2
-    assert len({about["policy_sha256"] for about in metas}) == 1
+    """Of which one has that number of steps by itself."""
+    config, identity = read_config(policy)
+    two = replace(config, model=config.model.sampled(Sampling(steps=2)))
+    other = {name: value + 0.1 for name, value in load_weights(policy, identity).items()}
+    save_policy(tmp_path / "two" / "policy", two, other)
+    assert run("compare", policy, tmp_path / "two", *ONE, "--steps", 2, "--out", tmp_path / "both") == 0
+    known = {path.stem: read_meta(path)["fingerprint"] for path in (tmp_path / "both").glob("*.jsonl")}
+    assert {name: about["sampling"] for name, about in known.items()} == {"run": {"steps": 2}, "two": None}
+    assert known["two"]["policy_sha256"] == read_config(tmp_path / "two")[1].policy_sha256
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 
 from praxia import experts
 from praxia.core.errors import PraxiaError
+from praxia.core.keys import canonical_json
 from praxia.core.types import Policy, Sampling
 from praxia.envs import find_family
 from praxia.evaluate.benchmarks import Benchmark
@@ -119,9 +120,10 @@ def _scripted(name: str, benchmark: Benchmark) -> Policy:
 
 
 def _digest(name: str, benchmark: Benchmark) -> str:
-    """A policy without weights is what its source makes it: that of the experts here, or of another package's."""
+    """A policy without weights is what its source, here or in another package, makes of the benchmark's body."""
     module = find_expert(benchmark.env).__module__ if name == "expert" else experts.__name__
     own = module == experts.__name__ or module.startswith(f"{experts.__name__}.")
     file = Path(sys.modules[experts.__name__ if own else module.partition(".")[0]].__file__ or "")
     source = source_sha256(file.parent if file.name == "__init__.py" else file)
-    return hashlib.sha256(f"{name}:{benchmark.env}:{source}".encode()).hexdigest()
+    body = find_family(benchmark.env).embodiment(benchmark.spec(benchmark.tasks[0]))
+    return hashlib.sha256(canonical_json([name, benchmark.env, source, body.to_json()]).encode()).hexdigest()

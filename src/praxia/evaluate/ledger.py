@@ -99,7 +99,7 @@ class Ledger:
         """
         evaluation = self.evaluation
         return {
-            "schema": "praxia.evaluation.v1",
+            "schema": "praxia.evaluation.v2",
             "command": command,
             "privileged": self._policy.privileged,
             "planned": len(self.jobs),

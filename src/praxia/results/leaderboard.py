@@ -8,7 +8,6 @@ from typing import Any
 from scipy.stats import fisher_exact
 
 from praxia.results.anytime import ALPHA
-from praxia.results.competitor import competitor_of
 from praxia.results.differences import differences
 from praxia.results.difficulty import Difficulty, adjusted_rate
 from praxia.results.folder import Entry, read_folder
@@ -27,13 +26,12 @@ def leaderboard(folder: Path) -> dict[str, Any]:
 
     A TABLE is `{benchmark, differs, entries: [ENTRY], comparisons: [COMPARISON]}`, one for each benchmark; `differs`
     says in what a benchmark differs from an earlier one of the same name. An ENTRY is `{file, kind, control, privilege,
-    rank, policy_sha256, sampling, episodes, errors, success, ci95, macro, macro_of_groups, adjusted, until_decided,
-    differs}`: those that compete by falling success, then privileged policies, then controls; rates are
-    `summary.summarise`'s, and `sampling` is what was not as the policy has it (None: nothing). `rank` is
-    the range [best, worst] of places that cannot be excluded: two policies are tied unless a test says otherwise.
-    `adjusted` is `difficulty.adjusted_rate` by the other policies without a control. `until_decided` says that the
-    episodes are those of a comparison that stopped when it was decided: rates and tests then do not hold as they do
-    for a fixed number. `differs` is in what an evaluation differs from the table's first but for the policy.
+    rank, policy_sha256, episodes, errors, success, ci95, macro, macro_of_groups, adjusted, until_decided, differs}`:
+    those that compete by falling success, then privileged policies, then controls; rates are `summary.summarise`'s.
+    `rank` is the range [best, worst] of places that cannot be excluded: two policies are tied unless a test says
+    otherwise. `adjusted` is `difficulty.adjusted_rate` by the other policies without a control. `until_decided` says
+    that the episodes are those of a comparison that stopped when it was decided: rates and tests then do not hold as
+    they do for a fixed number. `differs` is in what an evaluation differs from the table's first but for the policy.
 
     A COMPARISON is `{a, b, test, effect, pairs, p_value, p_holm}`: "mcnemar", exact and paired, where at least half of
     the smaller one's starts were met by both, and otherwise "fisher" on all episodes of the tasks that both met.
@@ -83,16 +81,15 @@ def ranking(entries: Sequence[Entry]) -> dict[str, Any]:
 
 
 def _described(entry: Entry, entries: Sequence[Entry]) -> dict[str, Any]:
-    mine = competitor_of(entry.fingerprint)
-    others = [one.rows for one in entries if one.kind != "control" and competitor_of(one.fingerprint) != mine]
+    mine = entry.fingerprint["policy_sha256"]
+    others = [one.rows for one in entries if one.kind != "control" and one.fingerprint["policy_sha256"] != mine]
     summary = summarise_as(entry.fingerprint["benchmark"], entry.rows)
     return {
         "file": entry.name,
         "kind": entry.kind,
         "control": entry.fingerprint["control"],
         "privilege": privilege_of(entry.meta),
-        "policy_sha256": mine.policy_sha256,
-        "sampling": entry.fingerprint.get("sampling"),
+        "policy_sha256": mine,
         **{name: summary[name] for name in ("episodes", "errors", "success", "ci95", "macro", "macro_of_groups")},
         "adjusted": None if entry.kind == "control" else adjusted_rate(entry.rows, Difficulty.of(others)),
         "until_decided": was_stopped(entry.meta),

@@ -63,15 +63,15 @@ class Comparison:
     def beside(self, candidate: Evaluation) -> list[Evaluation]:
         """What a candidate is to be read against: the controls of its own policy, and every reference."""
         others = [one for one in self.others if one.kind]
-        return [one for one in others if not one.is_control or one.competitor == candidate.competitor]
+        return [one for one in others if not one.is_control or one.judged == candidate.judged]
 
 
 def compare(material: Material) -> list[Comparison]:
     """One comparison a benchmark: those of the axes of generalisation first, else by which benchmark comes first.
 
-    The main evaluation is the first that is neither a control nor a reference (blind, expert, zero, ...), one of a
-    policy as it is, at the benchmark's own pace, before one that is sampled otherwise or ensembled. Other
-    policies follow it, then controls and references. A control of another policy than the main one's says of which.
+    The main evaluation is the first that is neither a control nor a reference (blind, expert, zero, ...), one at the
+    benchmark's own pace and sampled as the policy has it before the others. Other policies follow it, then controls and
+    references. A control of another policy than the main one's says of which.
     """
     evaluations = [named(file, material.runs) for file in material.results]
     comparisons = []
@@ -89,6 +89,6 @@ def _place(name: str, order: Sequence[str]) -> int:
 
 
 def _told_apart(one: Evaluation, main: Evaluation) -> Evaluation:
-    if not one.is_control or one.competitor == main.competitor:
+    if not one.is_control or one.judged == main.judged:
         return one
     return replace(one, label=f"{one.label} of {one.policy}")

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from praxia.results.competitor import Competitor, competitor_of
 from praxia.results.privilege import privilege_of
 from praxia.results.rows import Row
 from praxia.results.summary import summarise, summarise_as
@@ -71,19 +70,19 @@ class Evaluation:
     def otherwise(self) -> tuple[str, ...]:
         """In what it was asked otherwise than it is by itself, at the benchmark's own pace, in words."""
         sampling = self.fingerprint.get("sampling") or {}
-        ensemble = self.competitor.ensemble
         words = [f"{name} {value:g}" for name, value in sampling.items()]
-        return (*words, *([] if ensemble is None else [f"ensemble {ensemble:g}"]))
+        return (*words, *([] if self.ensemble is None else [f"ensemble {self.ensemble:g}"]))
 
     @property
-    def competitor(self) -> Competitor:
-        """Who decided: equal for a policy and its controls."""
-        return competitor_of(self.fingerprint)
+    def ensemble(self) -> float | None:
+        """The rate of temporal ensembling; None: chunks were executed one after the other."""
+        # Files from before ensembling say nothing of the pace beside the benchmark's.
+        return self.fingerprint.get("pace", {}).get("ensemble")
 
     @property
-    def judged(self) -> Competitor:
-        """Who decided, equal for other benchmarks too: as what it was bound goes with a body, so it is left out."""
-        return self.competitor._replace(bind_as=None)
+    def judged(self) -> tuple[str, float | None]:
+        """Which policy decided and how it was ensembled: equal for it, its controls, and other benchmarks."""
+        return self.fingerprint["policy_sha256"], self.ensemble
 
     @property
     def place(self) -> int:
