@@ -19,7 +19,6 @@ from typing import Any
 from praxia.envs import find_family
 from praxia.evaluate.benchmarks import find_benchmark
 from praxia.evaluate.judged import find_policy
-from praxia.evaluate.plan import Evaluation
 from praxia.evaluate.runner import evaluate
 from praxia.results.rows import Row, read_rows
 
@@ -37,9 +36,9 @@ PAIRS = (("1 worker", "exact"), ("2 workers", "exact"), ("4 workers", "exact"), 
 def judge(policy: str, benchmark: str, per_task: int, exact: bool, workers: int, out: Path) -> list[Row]:
     """The rows of one way to run the episodes. The policy gets one thread, so that only the batches differ."""
     found = find_benchmark(benchmark)
-    loaded, digest, threads = find_policy(policy, found, exact=True)
-    evaluation = Evaluation(found, digest, per_task, exact=exact)
-    evaluate(loaded, evaluation, out, find_family(found.env), workers=workers, threads=threads)
+    judged = find_policy(policy, found, exact=True)
+    evaluation = judged.evaluation(per_task, exact=exact)
+    evaluate(judged.policy, evaluation, out, find_family(found.env), workers=workers, threads=judged.threads)
     return read_rows(out)
 
 

@@ -1,11 +1,79 @@
+"""`policy_of_schema_3` was written by the last version that wrote that schema."""
+
 import json
+import logging
+from pathlib import Path
 
 import numpy as np
 import pytest
-from praxia_testing import make_config, make_policy, make_query
+from praxia_testing import TEXTS, make_config, make_policy, make_query
 
-from praxia.checkpoint.store import load_policy, save_policy
+from praxia.checkpoint.migration import migrate
+from praxia.checkpoint.store import SCHEMA, load_policy, read_config, save_policy
+from praxia.core.keys import generator
+from praxia.core.types import Observation, Query
 from praxia.transforms.normalise import Normaliser
+
+OLD = Path(__file__).with_name("policy_of_schema_3")
+# What that version decided on `query`, by its own inference.
+DECIDED = [
+    [3.89402437210083, 6.001120567321777],
+    [1.82059907913208, -1.472306251525879],
+    [0.3280326724052429, 7.55924654006958],
+    [3.4669504165649414, 3.52234148979187],
+]
+
+
+def query() -> Query:
+    rng = generator("kept", 0)
+    images = {name: rng.integers(0, 256, (16, 16, 3), dtype=np.uint8) for name in ("front", "wrist")}
+    seen = Observation(images, rng.standard_normal(3).astype(np.float32), TEXTS[0], 0.0)
+    return Query((seen,), "kept", 0, 0)
+
+
+def decided(folder: Path) -> np.ndarray:
+    policy, _ = load_policy(folder)
+    return policy.act([query()], None)[0][0].chunk
+
+
+def test_a_policy_trained_before_decides_as_it_did():
+    # Other builds of the same library differ in the last bits.
+    np.testing.assert_allclose(decided(OLD), DECIDED, rtol=0, atol=1e-4)
+
+
+def test_written_anew_it_is_the_same_policy_to_the_last_bit(tmp_path):
+    policy, identity = load_policy(OLD)
+    again = save_policy(tmp_path / "policy", read_config(OLD)[0], policy.model.state_dict())
+    assert again == identity == read_config(tmp_path)[1]
+    assert json.loads((tmp_path / "policy" / "policy.json").read_text())["schema"] == SCHEMA
+    np.testing.assert_array_equal(decided(tmp_path), decided(OLD))
+
+
+def test_it_says_so_in_one_line(caplog):
+    with caplog.at_level(logging.WARNING):
+        load_policy(OLD)
+    (line,) = caplog.messages
+    assert "of schema 3, read as schema 4" in line
+    assert "\n" not in line
+
+
+def test_a_policy_of_this_schema_is_read_in_silence(tmp_path, caplog):
+    policy, _ = load_policy(OLD)
+    save_policy(tmp_path / "policy", read_config(OLD)[0], policy.model.state_dict())
+    caplog.clear()
+    load_policy(tmp_path)
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("names", [("wrist", "front"), ("front", "wrist"), ()])
+def test_cameras_are_listed_as_they_were_written(names):
+    moments = {"state": [0], **{f"image.{name}": [0] for name in names}}
+    transforms = {"bodies": []}
+    old = {"schema": 3, "window": {"moments": moments, "horizon": 4}, "transforms": transforms}
+    new = migrate(old)
+    assert new == {**old, "schema": 4, "window": {**old["window"], "cameras": list(names)}}
+    assert migrate(new) == new
+    assert "cameras" not in old["window"]
 
 
 @pytest.fixture
@@ -21,7 +89,7 @@ def written_before(tmp_path):
     return tmp_path
 
 
-def test_a_policy_trained_before_computes_what_it_computed(written_before):
+def test_dims_that_were_only_shifted_still_are(written_before):
     policy, _ = load_policy(written_before)
     (body,) = policy.transforms.bodies
     state = np.float32([[0.5, 0.75, 2.0]])

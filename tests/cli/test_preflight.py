@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from praxia_testing import make_config, make_policy
 
+from praxia.checkpoint.identity import policy_sha256
 from praxia.checkpoint.store import PolicyConfig, save_policy
 from praxia.cli.main import main
 from praxia.core.types import Window
@@ -51,6 +52,7 @@ def test_what_fits_ends_with_zero_and_one_json_object(tmp_path, capsys):
     captured = capsys.readouterr()
     result = json.loads(captured.out)
     assert result["ok"] is True
+    assert result["policy_sha256"] == json.loads((tmp_path / "policy" / "policy.json").read_text())["policy_sha256"]
     assert 0 < result["seconds"] < 60
     assert [check["name"] for check in result["checks"]] == CHECKS
     assert {"name": "replay", "ok": None}.items() <= result["checks"][4].items()
@@ -75,7 +77,7 @@ def test_statistics_that_are_no_numbers_are_refused(tmp_path, capsys):
     path = tmp_path / "policy" / "policy.json"
     value = json.loads(path.read_text())
     value["transforms"]["bodies"][0]["state"]["low"][2] = np.nan
-    path.write_text(json.dumps(value))
+    path.write_text(json.dumps({**value, "policy_sha256": policy_sha256(value)}))
     assert fly(folder, "--benchmark", "bimodal") == 2
     assert "finite quantiles" in capsys.readouterr().err
 

@@ -14,6 +14,7 @@ import pytest
 
 from praxia.core.errors import DataError
 from praxia.core.files import sha256_file
+from praxia.data import dataset as reader
 from praxia.data import manifest
 from praxia.data.dataset import Dataset
 from praxia.data.edit.operations import delete
@@ -242,6 +243,15 @@ def test_each_camera_has_its_own_cache_whatever_it_is_called(tmp_path, foreign, 
         dataset.footage(camera).read(np.arange(3))
     assert {path.name for path in root.iterdir()} == {".cache", "data", "meta"}
     assert len(caches(root)) == 3
+
+
+def test_pictures_that_another_version_decoded_are_decoded_anew(own, monkeypatch):
+    Dataset(own).footage("front").read(np.arange(3))
+    (before,) = caches(own)
+    monkeypatch.setattr(reader, "DECODING", reader.DECODING + 1)
+    Dataset(own).footage("front").read(np.arange(3))
+    (after,) = caches(own)
+    assert before.name != after.name
 
 
 def test_a_file_is_hashed_once_however_often_it_is_opened(own, monkeypatch):

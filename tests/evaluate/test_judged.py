@@ -1,27 +1,42 @@
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from praxia.checkpoint.identity import Identity
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
+from praxia.core.types import Sampling
 from praxia.envs import find_family
 from praxia.evaluate.benchmarks import find_benchmark
 from praxia.evaluate.judged import find_policy
+from praxia.experts import EXPERTS
 
 BENCHMARK = find_benchmark("metaworld-demo/fast")
 BODY = find_family(BENCHMARK.env).embodiment(BENCHMARK.spec(BENCHMARK.tasks[0]))
 
 
 def test_the_expert_the_idle_and_the_random_policy_need_no_checkpoint():
-    expert, expert_sha256, _ = find_policy("expert", BENCHMARK, exact=True)
-    zero, zero_sha256, _ = find_policy("zero", BENCHMARK, exact=True)
-    assert expert.privileged
-    assert not zero.privileged
-    chance, chance_sha256, _ = find_policy("random", BENCHMARK, exact=True)
-    assert not chance.privileged
-    assert chance.embodiment == zero.embodiment == BODY
-    assert len({expert_sha256, zero_sha256, chance_sha256}) == 3
-    assert find_policy("zero", BENCHMARK, exact=False)[1] == zero_sha256
+    expert, zero, chance = (find_policy(name, BENCHMARK, exact=True) for name in ("expert", "zero", "random"))
+    assert expert.policy.privileged
+    assert not zero.policy.privileged
+    assert not chance.policy.privileged
+    assert chance.policy.embodiment == zero.policy.embodiment == BODY
+    assert len({one.policy_sha256 for one in (expert, zero, chance)}) == 3
+    assert {one.weights_sha256 for one in (expert, zero, chance)} == {None}
+    assert find_policy("zero", BENCHMARK, exact=False).policy_sha256 == zero.policy_sha256
+
+
+def test_an_expert_of_another_package_is_known_by_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(EXPERTS, BENCHMARK.env, "strange_expert:Expert")
+    known = {find_policy("zero", BENCHMARK, exact=True).policy_sha256}
+    for steps in (1, 2):
+        source = ["class Expert:", f"    privileged, steps = True, {steps}", "    def __init__(self, told): ...", ""]
+        (tmp_path / "strange_expert.py").write_text("\n".join(source))
+        monkeypatch.delitem(sys.modules, "strange_expert", raising=False)
+        known.add(find_policy("expert", BENCHMARK, exact=True).policy_sha256)
+    assert len(known) == 3
 
 
 def test_a_path_without_a_policy_says_what_writes_one(tmp_path: Path):
@@ -31,13 +46,14 @@ def test_a_path_without_a_policy_says_what_writes_one(tmp_path: Path):
 
 @pytest.mark.parametrize(("exact", "workers", "threads"), [(True, 1, 1), (False, None, 1), (False, 10_000, 1)])
 def test_a_learned_policy_leaves_the_cores_to_the_simulators(tmp_path: Path, exact: bool, workers: int, threads: int):
-    digest = save_toy_policy(tmp_path)
-    policy, found, used = find_policy(str(tmp_path), BENCHMARK, exact=exact, workers=workers)
-    assert (found, used) == (digest, threads)
-    assert policy.embodiment == BODY
+    identity = save_toy_policy(tmp_path)
+    found = find_policy(str(tmp_path), BENCHMARK, exact=exact, workers=workers)
+    assert (found.policy_sha256, found.weights_sha256) == (identity.policy_sha256, identity.weights_sha256)
+    assert found.threads == threads
+    assert found.policy.embodiment == BODY
 
 
-def save_toy_policy(folder: Path, name: str = BODY.name) -> str:
+def save_toy_policy(folder: Path, name: str = BODY.name) -> Identity:
     """A tiny policy that says it was trained on the benchmark's body under that name."""
     from praxia_testing import make_config, make_policy
 
@@ -50,14 +66,36 @@ def save_toy_policy(folder: Path, name: str = BODY.name) -> str:
 
 
 def test_weights_of_another_body_are_used_on_purpose_only(tmp_path: Path):
-    digest = save_toy_policy(tmp_path, "cousin")
+    identity = save_toy_policy(tmp_path, "cousin")
     with pytest.raises(MismatchError, match=rf"'cousin'.*has '{BODY.name}'.*--as"):
         find_policy(str(tmp_path), BENCHMARK, exact=True)
-    policy, found, _ = find_policy(str(tmp_path), BENCHMARK, exact=True, bind_as="cousin")
-    assert found == digest
-    assert policy.embodiment == BODY
+    found = find_policy(str(tmp_path), BENCHMARK, exact=True, bind_as="cousin")
+    assert (found.policy_sha256, found.bind_as) == (identity.policy_sha256, "cousin")
+    assert found.policy.embodiment == BODY
     with pytest.raises(UnknownName, match="cousin"):
         find_policy(str(tmp_path), BENCHMARK, exact=True, bind_as="cuisine")
+
+
+def test_a_policy_bound_by_its_own_name_is_not_bound_on_purpose(tmp_path: Path):
+    save_toy_policy(tmp_path)
+    found = find_policy(str(tmp_path), BENCHMARK, exact=True, bind_as=BODY.name)
+    assert found.evaluation(3) == find_policy(str(tmp_path), BENCHMARK, exact=True).evaluation(3)
+
+
+def test_how_it_is_sampled_is_part_of_who_is_judged(tmp_path: Path):
+    identity = save_toy_policy(tmp_path)
+    few, own = (find_policy(str(tmp_path), BENCHMARK, exact=True, sampling=Sampling(steps=n)) for n in (3, 10))
+    assert own.policy_sha256 == identity.policy_sha256 != few.policy_sha256
+    assert few.weights_sha256 == identity.weights_sha256
+    assert (own.evaluation(1).sampling, few.evaluation(1).sampling) == (Sampling(), Sampling(steps=3))
+    with pytest.raises(PraxiaError, match=r"--temperature, got head 'flow', which has --steps"):
+        find_policy(str(tmp_path), BENCHMARK, exact=True, sampling=Sampling(temperature=1.0))
+
+
+@pytest.mark.parametrize("name", ["expert", "zero", "random"])
+def test_a_policy_without_weights_cannot_be_sampled(name: str):
+    with pytest.raises(PraxiaError, match=rf"--steps expects .*'{name}'"):
+        find_policy(name, BENCHMARK, exact=True, sampling=Sampling(steps=3))
 
 
 def test_a_policy_without_weights_cannot_be_bound():

@@ -5,10 +5,16 @@ import pytest
 import torch
 from praxia_testing import BODY, SMALL_BODY, make_config_of_two, make_policy, make_query
 
-from praxia.core.errors import MismatchError, UnknownName
+from praxia.core.errors import MismatchError, PraxiaError, UnknownName
+from praxia.core.types import Sampling
 from praxia.encoders.state_only import StateOnly
+from praxia.heads.act import ACT
+from praxia.heads.autoregressive import Autoregressive
 from praxia.heads.denoisers.residual_mlp import ResidualMLPDenoiser
+from praxia.heads.diffusion import Diffusion
 from praxia.heads.flow import Flow
+from praxia.heads.parallel import OFT, ParallelBins
+from praxia.heads.regression import Regression
 from praxia.policies.composed import Composed, stack_queries
 
 
@@ -124,3 +130,36 @@ def test_each_body_decides_through_its_own_weights():
     after = chunks()
     np.testing.assert_array_equal(before[0], after[0])
     np.testing.assert_allclose(after[1] - before[1], 50.0, rtol=1e-3)  # one unit of [-1, 1] in [100, 200]
+
+
+@pytest.mark.parametrize(
+    ("head", "own", "new"),
+    [
+        (Flow(num_steps=8), Sampling(steps=8), Sampling(steps=3)),
+        (Diffusion(num_steps=16), Sampling(steps=16), Sampling(steps=4)),
+        (Autoregressive(temperature=0.3), Sampling(temperature=0.3), Sampling(temperature=0.0)),
+        (ParallelBins(), Sampling(temperature=0.0), Sampling(temperature=0.7)),
+        (Regression(), Sampling(), None),
+        (ACT(), Sampling(), None),
+        (OFT(), Sampling(), None),
+    ],
+)
+def test_each_head_is_sampled_by_the_options_that_it_has(head, own, new):
+    model = Composed(StateOnly(), head)
+    assert model.sampling == own
+    assert model.sampled(Sampling()) == model.sampled(own) == model
+    assert model.resampled(own) == Sampling()
+    if new is not None:
+        assert model.sampled(new).sampling == new == model.resampled(new)
+        assert model.sampled(new).encoder == model.encoder
+    for name, value in (("steps", 2), ("temperature", 0.5)):
+        if getattr(own, name) is None:
+            with pytest.raises(PraxiaError, match=rf"with --{name}, got head .{head.tag}., which has"):
+                model.sampled(Sampling(**{name: value}))
+
+
+def test_a_diffusion_has_no_more_steps_than_it_is_trained_with():
+    model = Composed(StateOnly(), Diffusion(train_steps=20, num_steps=10))
+    assert model.sampled(Sampling(steps=20)).sampling == Sampling(steps=20)
+    with pytest.raises(PraxiaError, match="expects 1 to 20 steps, as many as it is trained with, got 21"):
+        model.sampled(Sampling(steps=21))

@@ -117,3 +117,22 @@ def test_where_no_policy_is_judged_for_its_own_sake_the_main_one_stands_in(tmp_p
     judge(tmp_path / "a.jsonl", {"push": "s"}, policy="expert", sha256="expert")
     (comparison,) = compare(gather([tmp_path]))
     assert comparison.candidates == (comparison.main,)
+
+
+def test_what_was_sampled_otherwise_says_so_and_keeps_the_name_of_its_run(tmp_path):
+    train(tmp_path / "flow", sha256="w")
+    known = {"weights_sha256": "w", "policy": "runs/elsewhere"}
+    judge(tmp_path / "a.jsonl", {"push": "s"}, sha256="few", sampling={"steps": 2}, **known)
+    judge(tmp_path / "b.jsonl", {"push": "f"}, sha256="own", **known)
+    judge(tmp_path / "c.jsonl", {"push": "f"}, sha256="few", sampling={"steps": 2}, control="swapped-image", **known)
+    (comparison,) = compare(gather([tmp_path]))
+    labels = [one.label for one in comparison.all]
+    assert labels == ["flow", "flow (steps 2)", "swapped-image (steps 2) of flow"]
+    assert [one.label for one in comparison.beside(comparison.all[1])] == [labels[2]]
+
+
+def test_results_from_before_identities_belong_to_the_run_of_their_weights(tmp_path):
+    train(tmp_path / "flow", sha256="w")
+    judge(tmp_path / "a.jsonl", {"push": "s"}, sha256="w", policy="elsewhere")
+    (comparison,) = compare(gather([tmp_path]))
+    assert comparison.main.label == "flow"

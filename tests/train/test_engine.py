@@ -37,8 +37,8 @@ def test_a_run_leaves_a_policy_and_its_numbers(tiny_run, dataset_path, tmp_path)
     result = fit(tiny_run, dataset_path, tmp_path / "run")
     assert result["steps"] == 6
     assert result["resumed_from"] == 0
-    policy, digest = load_policy(tmp_path / "run")
-    assert digest == result["weights_sha256"]
+    policy, identity = load_policy(tmp_path / "run")
+    assert identity.to_json() == {name: result[name] for name in ("policy_sha256", "weights_sha256")}
     assert policy.window == tiny_run.window
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [2, 4, 6]

@@ -2,10 +2,13 @@ import dataclasses
 
 import pytest
 import torch
+from praxia_testing import make_config, make_policy
 
-from praxia.checkpoint.store import load_policy, read_config
+from praxia.checkpoint.store import load_policy, read_config, save_policy
 from praxia.core.errors import MismatchError, PraxiaError
+from praxia.core.types import Window
 from praxia.train import engine
+from praxia.train.origin import read_origin
 
 
 def fit(run, data, out, **more):
@@ -28,7 +31,8 @@ def test_fine_tuning_begins_with_the_policys_weights_and_keeps_its_transforms(ti
     fit(still, more, fresh)
     assert read_config(second)[0].transforms == read_config(first)[0].transforms != read_config(fresh)[0].transforms
     origin = read_config(second)[0].provenance["start_from"]
-    assert origin["weights_sha256"] == read_config(first)[1]
+    identity = read_config(first)[1]
+    assert origin == {"path": str(first), **identity.to_json()}
 
 
 def test_fine_tuning_moves_the_weights(tiny_run, dataset_path, tmp_path):
@@ -59,3 +63,15 @@ def test_resuming_needs_the_same_start(tiny_run, dataset_path, tmp_path):
     fit(tiny_run, dataset_path, tmp_path / "second", start_from=tmp_path / "first")
     with pytest.raises(PraxiaError, match="start_from"):
         fit(tiny_run, dataset_path, tmp_path / "second", resume=True)
+
+
+def test_another_order_of_cameras_is_refused(tiny_run, tmp_path):
+    """Same sizes, same names: weights of one camera would see the pictures of the other."""
+    config, (front, wrist) = make_config(), ("image.front", "image.wrist")
+    window = Window({front: (0,), wrist: (0,), "state": (0,)}, horizon=4)
+    turned = Window({wrist: (0,), front: (0,), "state": (0,)}, horizon=4)
+    config = dataclasses.replace(config, model=tiny_run.model, window=window)
+    save_policy(tmp_path / "policy", config, make_policy().model.state_dict())
+    read_origin(tmp_path, dataclasses.replace(tiny_run, window=window), config.embodiments)
+    with pytest.raises(MismatchError, match="its window differ"):
+        read_origin(tmp_path, dataclasses.replace(tiny_run, window=turned), config.embodiments)

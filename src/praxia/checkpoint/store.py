@@ -1,8 +1,9 @@
 """A policy as a folder: `policy.json` (config, shapes, transforms, embodiments, window) and `weights.safetensors`."""
 
 import json
+import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from praxia.checkpoint.migration import migrate
+from praxia.checkpoint.identity import Identity, policy_sha256
+from praxia.checkpoint.migration import STEPS, migrate
 from praxia.core.config import Part, part_from_json, part_to_json
 from praxia.core.errors import DataError, PraxiaError
 from praxia.core.files import sha256_file, staged_folder
 from praxia.core.registry import lookup, names
-from praxia.core.types import Embodiment, Window
+from praxia.core.types import Embodiment, Sampling, Window
 from praxia.encoders import ENCODERS
 from praxia.heads import HEADS
 from praxia.heads.denoisers import DENOISERS
@@ -29,10 +31,13 @@ __all__ = [
     "choose_device",
     "find_part",
     "load_policy",
+    "load_weights",
     "policy_folder",
     "read_config",
     "save_policy",
 ]
+
+LOG = logging.getLogger(__name__)
 
 SCHEMA = 4
 
@@ -92,15 +97,16 @@ def find_part(tag: str) -> type[Part]:
     return lookup(room, rooms[room], tag, kind="part", listing="praxia recipes")
 
 
-def save_policy(folder: Path, config: PolicyConfig, weights: Mapping[str, Tensor]) -> str:
-    """Write a policy whole and return the SHA-256 of its weights file."""
+def save_policy(folder: Path, config: PolicyConfig, weights: Mapping[str, Tensor]) -> Identity:
+    """Write a policy whole and return what it is known by."""
     with staged_folder(folder) as stage:
         path = stage / "weights.safetensors"
         save_file({name: value.detach().cpu().contiguous() for name, value in weights.items()}, path)
-        digest = sha256_file(path)
-        text = json.dumps({**config.to_json(), "weights_sha256": digest}, indent=1)
+        value = {**config.to_json(), "weights_sha256": sha256_file(path)}
+        identity = Identity(policy_sha256(value), value["weights_sha256"])
+        text = json.dumps({**value, "policy_sha256": identity.policy_sha256}, indent=1)
         (stage / "policy.json").write_text(text)
-    return digest
+    return identity
 
 
 def policy_folder(path: Path) -> Path:
@@ -118,28 +124,84 @@ def policy_folder(path: Path) -> Path:
     raise PraxiaError(f"expected a policy at {path}, got {state or 'no policy.json'}; `praxia train` writes one")
 
 
-def read_config(path: Path) -> tuple[PolicyConfig, str]:
-    """A policy's config and its weights' SHA-256, without loading the weights."""
-    value = migrate(json.loads((policy_folder(path) / "policy.json").read_text()))
-    if value.get("schema") != SCHEMA:
-        raise PraxiaError(
-            f"expected a policy of schema {SCHEMA} at {path}, got {value.get('schema')}; "
-            "train it anew with `praxia train` or use the version of Praxia that wrote it"
-        )
-    return PolicyConfig.from_json(value), value["weights_sha256"]
+def read_config(path: Path, sampling: Sampling | None = None) -> tuple[PolicyConfig, Identity]:
+    """A policy's config, with the options of `sampling`, and what it is known by, without loading the weights.
 
-
-def load_policy(path: Path, device: str = "cpu") -> tuple[LearnedPolicy, str]:
-    """A policy ready to act, and its weights' SHA-256.
+    A policy of an earlier schema is read as it was meant then, which is said in one line.
 
     Raises:
-        DataError: when the weights are not the ones that were saved.
+        DataError: `policy.json` cannot be read, or is not what was saved.
+        PraxiaError: no policy there, one of a newer schema, or an option of sampling that its head does not have.
     """
-    config, digest = read_config(path)
+    file = policy_folder(path) / "policy.json"
+    value = _read_value(file)
+    try:
+        value = _known(file, value)
+        config, identity = PolicyConfig.from_json(value), Identity(value["policy_sha256"], value["weights_sha256"])
+    except (AssertionError, KeyError, TypeError) as error:
+        raise DataError(f"{file} is damaged ({type(error).__name__}: {error}); copy the folder again") from error
+    new = config.model.resampled(sampling or Sampling())
+    if new == Sampling():
+        return config, identity
+    model = config.model.sampled(new)
+    resampled = policy_sha256({**value, "model": part_to_json(model)})
+    return replace(config, model=model), Identity(resampled, identity.weights_sha256, new)
+
+
+def _read_value(file: Path) -> dict[str, Any]:
+    """The JSON object of a `policy.json`, of this schema or one that can be migrated to it."""
+    try:
+        value = json.loads(file.read_text())
+    except ValueError as error:
+        raise DataError(f"{file} is not JSON ({error}); copy the folder again") from error
+    schema = value.get("schema") if isinstance(value, dict) else None
+    if schema not in (*STEPS, SCHEMA):
+        raise PraxiaError(
+            f"expected a policy of schema {min(STEPS)} to {SCHEMA} at {file.parent}, got {schema}; "
+            "train it anew with `praxia train` or use the version of Praxia that wrote it"
+        )
+    return value
+
+
+def _known(file: Path, value: dict[str, Any]) -> dict[str, Any]:
+    """The object of this schema, with its identity: the one that was saved, or an older policy's own."""
+    if (schema := value["schema"]) == SCHEMA:
+        if policy_sha256(value) != value.get("policy_sha256"):
+            raise DataError(
+                f"{file} is not what was saved (policy_sha256): undo the edit or copy the folder again; to sample"
+                " otherwise give `praxia eval` --steps N or --temperature T"
+            )
+        return value
+    LOG.warning(
+        "%s is of schema %s, read as schema %s: the policy decides as before and nothing need be done, but an edit"
+        " of the file goes unnoticed",
+        file,
+        schema,
+        SCHEMA,
+    )
+    migrated = migrate(value)
+    return {**migrated, "policy_sha256": policy_sha256(migrated)}
+
+
+def load_weights(path: Path, identity: Identity, device: str = "cpu") -> dict[str, Tensor]:
+    """The weights of the policy at `path`.
+
+    Raises:
+        DataError: they are not the ones that were saved.
+    """
     weights = policy_folder(path) / "weights.safetensors"
-    if not weights.is_file() or sha256_file(weights) != digest:
+    if not weights.is_file() or sha256_file(weights) != identity.weights_sha256:
         raise DataError(f"{weights} is missing or differs from what was saved (SHA-256); copy the folder again")
-    return config.build(load_file(weights, device=device), device), digest
+    return load_file(weights, device=device)
+
+
+def load_policy(path: Path, device: str = "cpu", sampling: Sampling | None = None) -> tuple[LearnedPolicy, Identity]:
+    """A policy ready to act, with the options of `sampling`, and what it is known by.
+
+    Raises as `read_config` and `load_weights` do.
+    """
+    config, identity = read_config(path, sampling)
+    return config.build(load_weights(path, identity, device), device), identity
 
 
 def choose_device() -> str:

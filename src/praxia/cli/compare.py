@@ -33,6 +33,10 @@ class Arguments:
     out: Path | None = None
     """For policies: a new folder for both results files, or one to --resume."""
     workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one a core)")] = default_workers()
+    steps: int | None = None
+    """For policies: sample both in so many steps of a flow or a diffusion, instead of their own number."""
+    temperature: float | None = None
+    """For policies: sample tokens of both at this temperature, instead of their own; at 0 the likeliest ones."""
     exact: bool = False
     """One episode an inference: rows and verdict then do not depend on workers or on kills, to the last bit."""
     resume: bool = False
@@ -75,6 +79,8 @@ def _of_files(options: Arguments) -> dict[str, Any]:
 
     if options.benchmark or options.out:
         raise PraxiaError("results files bring their benchmark and need no folder: leave out --benchmark and --out")
+    if options.steps is not None or options.temperature is not None:
+        raise PraxiaError("results files were sampled already: leave out --steps and --temperature")
     return judge(pair_files(Path(options.a), Path(options.b)), until_decided=options.until_decided)
 
 
@@ -86,19 +92,20 @@ def _of_policies(options: Arguments, command: str) -> tuple[dict[str, Any], tupl
         )
     if options.out.exists() and not options.out.is_dir():
         raise PraxiaError(f"expected --out to be a folder, got the file {options.out}")
+    from praxia.core.types import Sampling
     from praxia.envs import find_family
     from praxia.evaluate.benchmarks import find_benchmark
     from praxia.evaluate.compare import compare
     from praxia.evaluate.interleaved import Contestant
     from praxia.evaluate.judged import find_policy
-    from praxia.evaluate.plan import Evaluation
 
     benchmark, out = find_benchmark(options.benchmark), options.out
+    sampling = Sampling(options.steps, options.temperature)
 
     def contestant(name: str, label: str) -> Contestant:
-        policy, digest, threads = find_policy(name, benchmark, exact=options.exact, workers=options.workers)
-        evaluation = Evaluation(benchmark, digest, options.episodes, exact=options.exact)
-        return Contestant(policy, evaluation, out / f"{label}.jsonl", threads)
+        judged = find_policy(name, benchmark, exact=options.exact, workers=options.workers, sampling=sampling)
+        evaluation = judged.evaluation(options.episodes, exact=options.exact)
+        return Contestant(judged.policy, evaluation, out / f"{label}.jsonl", judged.threads)
 
     label_a, label_b = _labels(options.a, options.b)
     a, b = contestant(options.a, label_a), contestant(options.b, label_b)

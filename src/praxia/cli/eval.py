@@ -1,4 +1,4 @@
-"""`praxia eval CKPT|expert|zero|random --benchmark NAME --episodes N --out F.jsonl [--as BODY] [--ensemble 0.01]`."""
+"""`praxia eval CKPT|expert|zero|random --benchmark NAME --episodes N --out F.jsonl [--as BODY] [--steps N] ...`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,10 @@ class Arguments:
     ensemble: float | None = None
     """Look at every step, whatever the benchmark's pace, and average all that was predicted for it with weights
     exp(-m i), i = 0 the oldest: ACT's temporal ensembling; its m is 0.01."""
+    steps: int | None = None
+    """Sample a flow or a diffusion in so many steps, instead of the policy's own number."""
+    temperature: float | None = None
+    """Sample tokens at this temperature, instead of the policy's own; at 0 the likeliest ones."""
     exact: bool = False
     """One episode an inference: rows then do not depend on workers or on kills, to the last bit."""
     seed: int = 0
@@ -47,38 +51,40 @@ def run(arguments: list[str]) -> dict[str, Any]:
     """Judge, and return the summary with its fingerprint."""
     options = parse(Arguments, arguments, "praxia eval")
 
+    from praxia.core.types import Sampling
     from praxia.envs import find_family
     from praxia.evaluate.benchmarks import find_benchmark
     from praxia.evaluate.judged import find_policy
-    from praxia.evaluate.plan import Evaluation
     from praxia.evaluate.runner import evaluate
     from praxia.results.rows import read_rows
     from praxia.results.store import read_meta
     from praxia.studio.table import success_table
 
     benchmark = find_benchmark(options.benchmark)
-    policy, digest, threads = find_policy(
-        options.policy, benchmark, exact=options.exact, workers=options.workers, bind_as=options.bind_as
-    )
-    evaluation = Evaluation(
+    judged = find_policy(
+        options.policy,
         benchmark,
-        digest,
+        exact=options.exact,
+        workers=options.workers,
+        bind_as=options.bind_as,
+        sampling=Sampling(options.steps, options.temperature),
+    )
+    evaluation = judged.evaluation(
         options.episodes,
-        options.control,
-        options.exact,
-        options.seed,
-        options.bind_as,
-        options.ensemble,
+        control=options.control,
+        exact=options.exact,
+        seed=options.seed,
+        ensemble=options.ensemble,
     )
     with counting("eval") as report:
         result = evaluate(
-            policy,
+            judged.policy,
             evaluation,
             options.out,
             find_family(benchmark.env),
             workers=options.workers,
             resume=options.resume,
-            threads=threads,
+            threads=judged.threads,
             command=command_line("eval", arguments),
             report=report,
         )

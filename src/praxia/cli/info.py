@@ -84,13 +84,19 @@ def _describe(path: Path) -> dict[str, Any]:
 
         with counting("verify") as report:
             return info(path, report)
-    if (path / "policy.json").is_file() or (path / "run.json").is_file():
+    if any((path / name).is_file() for name in ("policy.json", "policy/policy.json", "run.json")):
         from praxia.checkpoint.store import read_config
 
-        config, digest = read_config(path)
+        config, identity = read_config(path)
         described = config.to_json()
         names = ("model", "embodiments", "window", "provenance")
-        return {"kind": "policy", "path": str(path), "weights_sha256": digest, **{n: described[n] for n in names}}
+        return {
+            "kind": "policy",
+            "path": str(path),
+            **identity.to_json(),
+            "sampling": config.model.sampling.to_json(),
+            **{name: described[name] for name in names},
+        }
     from praxia.results.folder import claims_results
 
     if path.suffix == ".jsonl" or claims_results(path):

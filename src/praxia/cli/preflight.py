@@ -34,7 +34,7 @@ class Arguments:
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
-    """Check, and return what `evaluate.preflight.run.preflight` returns."""
+    """Check, and return what `evaluate.preflight.run.preflight` returns, and what the policy is known by."""
     options = parse(Arguments, arguments, "praxia preflight")
 
     from praxia.checkpoint.store import read_config
@@ -43,8 +43,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
     from praxia.evaluate.preflight.run import preflight
 
     benchmark = find_benchmark(options.benchmark)
-    config, _ = read_config(options.policy)
-    return preflight(
+    config, identity = read_config(options.policy)
+    found = preflight(
         config,
         benchmark,
         find_family(benchmark.env),
@@ -52,6 +52,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         bind_as=options.bind_as,
         report=_print,
     )
+    return {**identity.to_json(), **found}
 
 
 def _print(check: "Check") -> None:

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 
-from praxia.core.errors import PraxiaError
+from praxia.core.errors import PraxiaError, expect_positive
 from praxia.core.keys import content_key
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Progress",
     "Query",
     "Samples",
+    "Sampling",
     "Start",
     "VectorEnv",
     "Window",
@@ -132,10 +133,19 @@ class Window:
 
     `moments` maps a modality ("state", "image.<camera>") to step offsets, at most 0, in rising order.
     `horizon` H actions follow: action[t] leads from observation t to observation t + 1, starting at t = 0.
+
+    The order of its cameras counts: a network knows a camera by its place, so another order is another window.
     """
 
     moments: Mapping[str, tuple[int, ...]]
     horizon: int
+
+    def __eq__(self, other: object) -> bool:
+        """Equal moments and horizon, and cameras in the same order, which equal mappings need not have."""
+        if not isinstance(other, Window):
+            return NotImplemented
+        ours, theirs = ((one.cameras, one.moments, one.horizon) for one in (self, other))
+        return ours == theirs
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -157,11 +167,23 @@ class Window:
         return replace(self, moments={name: at for name, at in self.moments.items() if name not in absent})
 
     def to_json(self) -> dict[str, Any]:
-        return {"moments": {name: list(at) for name, at in self.moments.items()}, "horizon": self.horizon}
+        """A JSON value that `from_json` turns back into an equal window.
+
+        "cameras" lists them in their order, which a JSON object does not have: it is lost where names are sorted.
+        """
+        moments = {name: list(at) for name, at in self.moments.items()}
+        return {"moments": moments, "cameras": list(self.cameras), "horizon": self.horizon}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Window":
-        return cls({name: tuple(at) for name, at in value["moments"].items()}, value["horizon"])
+        """The inverse of `to_json`. Without "cameras" they come as they are written in "moments".
+
+        Raises:
+            KeyError: a camera without moments.
+        """
+        moments = {name: tuple(at) for name, at in value["moments"].items()}
+        first = [f"image.{camera}" for camera in value.get("cameras", ())]
+        return cls({name: moments[name] for name in [*first, *moments]}, value["horizon"])
 
 
 @dataclass(frozen=True)
@@ -330,6 +352,30 @@ class Pace:
             )
         if not math.isfinite(self.ensemble):
             raise PraxiaError(f"expected a finite rate m of the ensemble's weights exp(-m i), got {self.ensemble}")
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a policy draws its chunks, where that is not as its own config has it (None).
+
+    `steps` integrate a flow or a diffusion; tokens are drawn at `temperature`, at 0 the likeliest ones.
+
+    Raises:
+        PraxiaError: no step, or a temperature that is negative or not finite.
+    """
+
+    steps: int | None = None
+    temperature: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.steps is not None:
+            expect_positive(steps=self.steps)
+        if self.temperature is not None and not 0 <= self.temperature < math.inf:
+            raise PraxiaError(f"expected --temperature of 0 or more, and finite, got {self.temperature:g}")
+
+    def to_json(self) -> dict[str, Any]:
+        """The options that are not the policy's own."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True)

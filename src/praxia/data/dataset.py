@@ -31,6 +31,9 @@ from praxia.data.vectors import VECTORS, NoVector
 
 __all__ = ["Dataset", "Episodes"]
 
+# Raised whenever the same file comes to be read as other pictures: caches of before are then not used.
+DECODING = 2
+
 
 @dataclass(frozen=True)
 class Episodes:
@@ -258,10 +261,11 @@ class Dataset:
         open_file = partial(_open_pictures, self.catalogue, key, own, scaled, most, self._hashed)
         if self.cache_bytes == 0:
             return Footage(files, scaled, open_file)
-        # Which frame is where counts too: an edit gives other episodes the same videos, byte for byte.
+        # Which frame is where counts too: an edit gives other episodes the same videos, byte for byte. So does who
+        # decoded them: a file that was read wrongly once would be for ever.
         places = [[one.tolist() for one in (file.first, file.length, file.start)] for file in files]
         stamps = [self.manifest.stamp(self.root, file.path) for file in files]
-        name = f"{scaled[0]}x{scaled[1]}-{content_key([key, own, stamps, places])}"
+        name = f"{scaled[0]}x{scaled[1]}-{content_key([DECODING, key, own, stamps, places])}"
         caches = []
         for folder in cache_folders(self.root):
             place = folder / _folder_name(camera) / f"{name}.rgb"

@@ -1,40 +1,88 @@
 """Who is judged: a checkpoint, or one of the three policies that need none."""
 
 import hashlib
-from importlib.metadata import version
+import sys
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from praxia import experts
 from praxia.core.errors import PraxiaError
+from praxia.core.keys import canonical_json
 from praxia.core.process import available_cores
-from praxia.core.types import Policy
+from praxia.core.types import Policy, Sampling
 from praxia.envs import find_family
 from praxia.evaluate.benchmarks import Benchmark
 from praxia.evaluate.fit import bound
+from praxia.evaluate.plan import Evaluation
+from praxia.experts import find_expert
+from praxia.results.fingerprint import source_sha256
 
-__all__ = ["find_policy"]
+__all__ = ["Judged", "find_policy"]
 
 _SCRIPTED = ("expert", "zero", "random")
 
 
+@dataclass(frozen=True)
+class Judged:
+    """A policy that can be judged on `benchmark`, what it is known by, and the threads that its arithmetic has.
+
+    `weights_sha256` None: it has no weights. `sampling` and `bind_as` say what is not its own already.
+    """
+
+    policy: Policy
+    benchmark: Benchmark
+    policy_sha256: str
+    weights_sha256: str | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+    bind_as: str | None = None
+    threads: int = 1
+
+    def evaluation(self, episodes: int, **options: Any) -> Evaluation:
+        """So many episodes a task of it; `options` are other fields of `Evaluation`."""
+        return Evaluation(
+            self.benchmark,
+            self.policy_sha256,
+            episodes,
+            bind_as=self.bind_as,
+            weights_sha256=self.weights_sha256,
+            sampling=self.sampling,
+            **options,
+        )
+
+
 def find_policy(
-    name: str, benchmark: Benchmark, *, exact: bool, workers: int | None = None, bind_as: str | None = None
-) -> tuple[Policy, str, int]:
-    """A policy by the name "expert", "zero" or "random" or by the path of its checkpoint, its SHA-256, and its threads.
+    name: str,
+    benchmark: Benchmark,
+    *,
+    exact: bool,
+    workers: int | None = None,
+    bind_as: str | None = None,
+    sampling: Sampling | None = None,
+) -> Judged:
+    """A policy by the name "expert", "zero" or "random" or by the path of its checkpoint.
 
     A learned policy gets one thread under `exact`, and otherwise the cores that `workers` (None: one a core) leave
     it: numerical libraries that share cores with simulators lose most of their speed. It is bound to the benchmark's
-    body, or, on purpose, for that body as the embodiment `bind_as` that it was trained on.
+    body, or, on purpose, for that body as the embodiment `bind_as` that it was trained on. It draws chunks as
+    `sampling` says.
 
     Raises:
-        PraxiaError: no checkpoint there, or `bind_as` for a policy without weights.
+        PraxiaError: no checkpoint there, `bind_as` or `sampling` for a policy without weights, or an option of
+            sampling that the policy does not have.
         UnknownName: no expert for the benchmark's environments, or no trained embodiment `bind_as`.
         MismatchError: not trained on the benchmark's body, or on another that means something else.
-        DataError: weights that are not those that were saved.
+        DataError: it is not what was saved.
     """
+    sampling = sampling or Sampling()
     if name in _SCRIPTED:
         if bind_as is not None:
             raise PraxiaError(f"--as expects the folder of a trained policy, got {name!r}, which needs no binding")
-        return _scripted(name, benchmark), _digest(name, benchmark), 1
+        if asked := sampling.to_json():
+            raise PraxiaError(
+                f"--{next(iter(asked))} expects the folder of a trained policy, got {name!r}, which is not sampled"
+            )
+        return Judged(_scripted(name, benchmark), benchmark, _digest(name, benchmark))
 
     # Only a learned policy needs torch, and its import takes seconds.
     import torch
@@ -44,9 +92,17 @@ def find_policy(
     cores = available_cores()
     threads = 1 if exact else max(1, cores - (workers or cores))
     torch.set_num_threads(threads)
-    policy, digest = load_policy(Path(name), choose_device())
+    policy, identity = load_policy(Path(name), choose_device(), sampling)
     body = find_family(benchmark.env).embodiment(benchmark.spec(benchmark.tasks[0]))
-    return bound(policy, benchmark, body, bind_as), digest, threads
+    return Judged(
+        bound(policy, benchmark, body, bind_as),
+        benchmark,
+        identity.policy_sha256,
+        identity.weights_sha256,
+        identity.sampling,
+        None if bind_as == body.name else bind_as,
+        threads,
+    )
 
 
 def _scripted(name: str, benchmark: Benchmark) -> Policy:
@@ -60,11 +116,14 @@ def _scripted(name: str, benchmark: Benchmark) -> Policy:
         from praxia.experts.uniform import Uniform
 
         return Uniform(body)
-    from praxia.experts import find_expert
-
     return find_expert(benchmark.env)(family.instructions)
 
 
 def _digest(name: str, benchmark: Benchmark) -> str:
-    """Policies without weights are what this version of Praxia says they are."""
-    return hashlib.sha256(f"{name}:{benchmark.env}:{version('praxia')}".encode()).hexdigest()
+    """A policy without weights is what its source, here or in another package, makes of the benchmark's body."""
+    module = find_expert(benchmark.env).__module__ if name == "expert" else experts.__name__
+    own = module == experts.__name__ or module.startswith(f"{experts.__name__}.")
+    file = Path(sys.modules[experts.__name__ if own else module.partition(".")[0]].__file__ or "")
+    source = source_sha256(file.parent if file.name == "__init__.py" else file)
+    body = find_family(benchmark.env).embodiment(benchmark.spec(benchmark.tasks[0]))
+    return hashlib.sha256(canonical_json([name, benchmark.env, source, body.to_json()]).encode()).hexdigest()

@@ -99,13 +99,16 @@ class Ledger:
         """
         evaluation = self.evaluation
         return {
-            "schema": "praxia.evaluation.v1",
+            "schema": "praxia.evaluation.v2",
             "command": command,
             "privileged": self._policy.privileged,
             "planned": len(self.jobs),
             "fingerprint": {
                 "benchmark": evaluation.benchmark.to_json(),
                 "policy_sha256": evaluation.policy_sha256,
+                "weights_sha256": evaluation.weights_sha256,
+                # None, as in the files of before there was a choice: the policy's own.
+                "sampling": evaluation.sampling.to_json() or None,
                 "control": evaluation.control,
                 "pace": asdict(evaluation.pace),
                 "exact": evaluation.exact,

@@ -1,8 +1,8 @@
 """What exactly an evaluation runs: a list of jobs that depends on nothing but its definition."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from praxia.core.types import Pace
+from praxia.core.types import Pace, Sampling
 from praxia.envs.family import Family
 from praxia.evaluate.benchmarks import Benchmark
 from praxia.evaluate.controls import control_wrappers
@@ -15,6 +15,8 @@ __all__ = ["Evaluation", "plan"]
 class Evaluation:
     """Who is judged on what: `episodes` is the number a task, `seed` enters the policy's noise alone.
 
+    `policy_sha256` is the policy's identity, which `sampling` (what is not as the policy has it) is part of, and
+    `weights_sha256` that of its weights alone; None: it has none.
     `bind_as` is the trained embodiment as which the policy was bound on purpose to the benchmark's body, if it was.
     `ensemble` replaces the benchmark's pace: a look at every step, and `Pace.ensemble` of that rate.
     """
@@ -27,6 +29,8 @@ class Evaluation:
     seed: int = 0
     bind_as: str | None = None
     ensemble: float | None = None
+    weights_sha256: str | None = None
+    sampling: Sampling = field(default_factory=Sampling)
 
     @property
     def pace(self) -> Pace:

@@ -1,5 +1,6 @@
 """Codes of the chunk one after another, each sampled given those before it: RT-2, OpenVLA, pi0-FAST."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -33,6 +34,7 @@ class Autoregressive(Part):
     """
 
     tag: ClassVar[str] = "autoregressive"
+    sampling: ClassVar[Mapping[str, str]] = {"temperature": "temperature"}
     code: str = "bins"
     decoder: Part = field(default_factory=PrefixTransformer)
     temperature: float = 0.3

@@ -1,5 +1,6 @@
 """Denoising diffusion over action chunks (Diffusion Policy)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -9,6 +10,7 @@ from jaxtyping import Bool, Float, Float32, Int
 from torch import Tensor, nn
 
 from praxia.core.config import Part
+from praxia.core.errors import PraxiaError
 from praxia.heads.denoisers.denoiser import repeated_rows
 from praxia.heads.denoisers.unet import UNet
 from praxia.nn.diffusion import cosine_alphas_bar, ddim, noised
@@ -26,14 +28,25 @@ class Diffusion(Part):
     Chi et al. 2023 (arXiv 2303.04137): cosine schedule, 100 steps, 16 at run time. `clip` bounds the predicted actions
     at every step; theirs is 1 because they scale by minimum and maximum, here 1 and -1 are quantiles that data exceed.
     `repeats` noise draws share one pass of the encoder, as in `Flow`.
+
+    Raises:
+        PraxiaError: more steps than were trained, or none.
     """
 
     tag: ClassVar[str] = "diffusion"
+    sampling: ClassVar[Mapping[str, str]] = {"steps": "num_steps"}
     denoiser: Part = field(default_factory=UNet)
     repeats: int = 4
     train_steps: int = 100
     num_steps: int = 16
     clip: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.num_steps <= self.train_steps:
+            raise PraxiaError(
+                f"head 'diffusion' expects 1 to {self.train_steps} steps, as many as it is trained with, got"
+                f" {self.num_steps}"
+            )
 
     def clips(self, chunks: Float32[np.ndarray, "B H A"]) -> Bool[np.ndarray, "B H A"]:
         """Which entries of normalised chunks are beyond what is ever sampled."""

@@ -1,5 +1,6 @@
 """Flow matching over action chunks."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -27,6 +28,7 @@ class Flow(Part):
     """
 
     tag: ClassVar[str] = "flow"
+    sampling: ClassVar[Mapping[str, str]] = {"steps": "num_steps"}
     denoiser: Part = field(default_factory=ResidualMLP)
     repeats: int = 4
     num_steps: int = 10

@@ -1,5 +1,6 @@
 """All steps of the chunk decoded at once by a bidirectional transformer: OpenVLA-OFT's parallel decoding."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -93,6 +94,7 @@ class ParallelBins(Part):
     """
 
     tag: ClassVar[str] = "parallel-bins"
+    sampling: ClassVar[Mapping[str, str]] = {"temperature": "temperature"}
     code: str = "bins"
     decoder: Part = field(default_factory=PrefixTransformer)
     temperature: float = 0.0

@@ -11,9 +11,9 @@ from jaxtyping import Bool, Float, Float32
 from torch import Tensor, nn
 
 from praxia.core.config import Part
-from praxia.core.errors import MismatchError, UnknownName
+from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.core.keys import generator
-from praxia.core.types import Decision, Embodiment, Observation, Query, Samples, Window
+from praxia.core.types import Decision, Embodiment, Observation, Query, Samples, Sampling, Window
 from praxia.nn.types import Batch, Pretrained, Shapes
 from praxia.transforms.chain import Transforms
 from praxia.transforms.prompt import Prompt
@@ -23,11 +23,44 @@ __all__ = ["Composed", "ComposedModel", "Held", "LearnedPolicy", "to_batch"]
 
 @dataclass(frozen=True)
 class Composed(Part):
-    """A model as a value: any encoder with any head that needs no more than the encoder gives."""
+    """A model as a value: any encoder with any head that needs no more than the encoder gives.
+
+    A head's class says with `sampling`, {option: its own field}, which options of `Sampling` it has.
+    """
 
     tag: ClassVar[str] = "composed"
     encoder: Part
     head: Part
+
+    @property
+    def sampling(self) -> Sampling:
+        """The options that its head has, as they are."""
+        return Sampling(**{option: getattr(self.head, field) for option, field in self._options.items()})
+
+    def sampled(self, sampling: Sampling) -> "Composed":
+        """The same network, whose chunks are drawn as `sampling` says; what that leaves open stays its own.
+
+        Raises:
+            PraxiaError: an option that the head does not have, or a value that it does not take.
+        """
+        asked, options = sampling.to_json(), self._options
+        if missing := [option for option in asked if option not in options]:
+            has = " and ".join(f"--{option}" for option in options) or "no option of sampling"
+            raise PraxiaError(f"expected a policy with --{missing[0]}, got head {self.head.tag!r}, which has {has}")
+        changes = {options[option]: value for option, value in asked.items()}
+        return replace(self, head=replace(self.head, **changes))  # pyright: ignore[reportArgumentType]
+
+    def resampled(self, sampling: Sampling) -> Sampling:
+        """What of `sampling` is not its own already.
+
+        Raises as `sampled` does.
+        """
+        own, new = self.sampling, self.sampled(sampling).sampling
+        return Sampling(**{name: value for name, value in new.to_json().items() if getattr(own, name) != value})
+
+    @property
+    def _options(self) -> Mapping[str, str]:
+        return getattr(self.head, "sampling", {})
 
     def words(self, num_pictures: int) -> Prompt | None:
         """The words that the encoder's public model knows, for windows of so many pictures; None: the data's own."""

@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-__all__ = ["code", "machine", "versions"]
+__all__ = ["code", "machine", "source_sha256", "versions"]
 
 _PACKAGES = ("praxia", "numpy", "mujoco", "metaworld", "gym-pusht", "pymunk", "shapely", "torch")
 
@@ -28,17 +28,22 @@ def versions() -> dict[str, str | None]:
 
 def code(package: Path = Path(__file__).parents[1]) -> dict[str, Any]:
     """`{source_sha256, revision, dirty}` of a package folder: the hash of its source, and where git has it from."""
-    digest = hashlib.sha256()
-    for file in sorted(package.rglob("*.py")):
-        content = hashlib.sha256(file.read_bytes()).hexdigest()
-        digest.update(f"{file.relative_to(package).as_posix()} {content}\n".encode())
     tracked = _git(package, "ls-files", "--error-unmatch", "__init__.py") is not None
     changes = _git(package, "status", "--porcelain", "--", ".") if tracked else None
     return {
-        "source_sha256": digest.hexdigest(),
+        "source_sha256": source_sha256(package),
         "revision": _git(package, "rev-parse", "HEAD") if tracked else None,
         "dirty": bool(changes) if tracked else None,
     }
+
+
+def source_sha256(package: Path) -> str:
+    """SHA-256 over the Python source of a package's folder, or of a module that is one file."""
+    digest = hashlib.sha256()
+    for file in sorted(package.rglob("*.py")) or [package]:
+        content = hashlib.sha256(file.read_bytes()).hexdigest()
+        digest.update(f"{file.relative_to(package).as_posix()} {content}\n".encode())
+    return digest.hexdigest()
 
 
 def machine() -> dict[str, str]:

@@ -15,7 +15,8 @@ __all__ = ["POLICYS_OWN", "Pair", "Pairing", "pair_files", "pair_rows", "was_sto
 
 # Entries of a fingerprint in which two results may differ and still be compared: what the policy is, how it was asked,
 # and where a commit did not change the source.
-POLICYS_OWN = frozenset(("policy_sha256", "bind_as", "pace", "seed", "exact", "device", "threads", "revision", "dirty"))
+_POLICY = frozenset(("policy_sha256", "weights_sha256", "sampling", "bind_as"))
+POLICYS_OWN = _POLICY | {"pace", "seed", "exact", "device", "threads", "revision", "dirty"}
 
 
 @dataclass(frozen=True)

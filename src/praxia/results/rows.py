@@ -34,8 +34,9 @@ Status = Literal["success", "failure", "error"]
 class Row:
     """One evaluated episode.
 
-    `start` is the key of its initial state, `policy_sha256` that of the judged weights, `control` the name of the
-    control condition or None. `steps` were taken; success first held after `success_step` of them (None: never).
+    `start` is the key of its initial state, `policy_sha256` the identity of the judged policy (weights, config and
+    sampling; in files of before there was one, the hash of its weights), `control` the name of the control condition
+    or None. `steps` were taken; success first held after `success_step` of them (None: never).
     `progress` is the share of the task's parts, in [0, 1], that was done when the episode ended. `path` and `jerk` say
     how the robot was told to move (`results.motion`; None where that is undefined), and `actions_sha256` is the hash of
     what was executed. An `error` row is neither a success nor a failure, and `error` says what crashed. A failure

@@ -1,18 +1,21 @@
 """The verbs as the stages of a study: each goes on where it was interrupted, and none runs twice."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from praxia.checkpoint.store import read_config
 from praxia.collect.plan import Collection
 from praxia.collect.runner import collect
+from praxia.core.config import part_to_json
 from praxia.core.errors import PraxiaError
+from praxia.data.dataset import Dataset
 from praxia.envs import find_family
 from praxia.evaluate.benchmarks import Benchmark, find_benchmark
 from praxia.evaluate.judged import find_policy
-from praxia.evaluate.plan import Evaluation
 from praxia.evaluate.runner import evaluate
 from praxia.train.config import TrainRun
 from praxia.train.engine import train
@@ -54,9 +57,11 @@ class Stages:
         self, name: str, recipe: str, run: TrainRun, data: Sequence[str], *, start_from: str | None = None
     ) -> None:
         """The recipe on the data sets of those names, in the folder `name`; or another run's policy, fine-tuned."""
-        if (self.out / name / "policy").exists():
-            return
         options = replace(run.train, steps=self._scaled(run.train.steps), seed=self.seed)
+        run, origin = replace(run, train=options), self.out / start_from if start_from else None
+        if (self.out / name / "policy").exists():
+            _expect_trained(self.out / name, run, [self.out / one for one in data], origin)
+            return
 
         def say(step: int, metrics: dict[str, float | int]) -> None:
             self.report(
@@ -66,12 +71,12 @@ class Stages:
         command = f"praxia train {recipe} --data {','.join(data)} --out {name} --train.steps {options.steps}"
         command += f" --train.learning-rate {options.learning_rate:g}"
         train(
-            replace(run, train=options),
+            run,
             [self.out / one for one in data],
             self.out / name,
             recipe=recipe,
             command=f"{command} --train.seed {self.seed}" + (f" --start-from {start_from}" if start_from else ""),
-            start_from=self.out / start_from if start_from else None,
+            start_from=origin,
             resume=True,
             report=say,
         )
@@ -89,25 +94,45 @@ class Stages:
         """Judge the policy in the folder `policy`, or the expert (None), and return the summary."""
         benchmark, episodes = find_benchmark(benchmark_name), self._scaled(episodes)
         who = "expert" if policy is None else str(self.out / policy)
-        judged, digest, threads = find_policy(who, benchmark, exact=False, workers=self.workers, bind_as=bind_as)
+        judged = find_policy(who, benchmark, exact=False, workers=self.workers, bind_as=bind_as)
         words = [f"praxia eval {policy or 'expert'} --benchmark {benchmark_name} --episodes {episodes}"]
         words += [f"--control {control}"] if control else []
         words += [f"--as {bind_as}"] if bind_as else []
         words += [f"--seed {self.seed}"]
         return evaluate(
-            judged,
-            Evaluation(benchmark, digest, episodes, control, seed=self.seed, bind_as=bind_as),
+            judged.policy,
+            judged.evaluation(episodes, control=control, seed=self.seed),
             self.out / f"{name}.jsonl",
             find_family(benchmark.env),
             workers=self.workers,
             resume=True,
-            threads=threads,
+            threads=judged.threads,
             command=" ".join([*words, f"--out {name}.jsonl"]),
             report=partial(self.report, f"judge {name}"),
         )
 
     def _scaled(self, number: int) -> int:
         return max(1, round(number * self.scale))
+
+
+def _expect_trained(out: Path, run: TrainRun, data: Sequence[Path], origin: Path | None) -> None:
+    """Raises PraxiaError where the policy in a stage's folder is of another run, data set or initial policy."""
+    before = json.loads((out / "run.json").read_text())
+    known = {
+        "config": json.loads(json.dumps(part_to_json(run))),
+        "data": [Dataset(one).content_sha256 for one in data],
+        "start_from": origin and read_config(origin)[1].policy_sha256,
+    }
+    found = {
+        "config": before["config"],
+        "data": [one["content_sha256"] for one in before["data"]],
+        "start_from": (before["start_from"] or {}).get("policy_sha256"),
+    }
+    if different := [name for name in known if known[name] != found[name]]:
+        raise PraxiaError(
+            f"{out} was trained with another {' and '.join(different)} ({before['command']!r}): give the --scale and"
+            " --seed that the study was begun with, or choose another --out"
+        )
 
 
 def expect_unfinished(out: Path) -> None:

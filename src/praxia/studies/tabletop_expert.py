@@ -12,7 +12,6 @@ from praxia.envs import ENVS, find_family
 from praxia.envs.tabletop.tasks import TRAINED, UNTRAINED
 from praxia.evaluate.benchmarks import find_benchmark
 from praxia.evaluate.judged import find_policy
-from praxia.evaluate.plan import Evaluation
 from praxia.evaluate.runner import evaluate
 from praxia.studies.stages import Report, expect_unfinished
 from praxia.studio.report import report as make_report
@@ -36,15 +35,15 @@ def tabletop_expert(out: Path, *, seed: int, workers: int, scale: float, report:
         benchmark = replace(
             find_benchmark("tabletop/train"), name=f"experts/{body}", env=body, tasks=(*TRAINED, *UNTRAINED), axis=""
         )
-        expert, digest, threads = find_policy("expert", benchmark, exact=False, workers=workers)
+        expert = find_policy("expert", benchmark, exact=False, workers=workers)
         result = evaluate(
-            expert,
-            Evaluation(benchmark, digest, max(1, round(EPISODES * scale)), seed=seed),
+            expert.policy,
+            expert.evaluation(max(1, round(EPISODES * scale)), seed=seed),
             out / f"{body}.jsonl",
             find_family(body),
             workers=workers,
             resume=True,
-            threads=threads,
+            threads=expert.threads,
             command=f"praxia study tabletop-expert --seed {seed} --scale {scale:g} --out {out.name}",
             report=partial(report, body),
         )

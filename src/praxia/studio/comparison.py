@@ -70,14 +70,14 @@ def compare(material: Material) -> list[Comparison]:
     """One comparison a benchmark: those of the axes of generalisation first, else by which benchmark comes first.
 
     The main evaluation is the first that is neither a control nor a reference (blind, expert, zero, ...), one at the
-    benchmark's own pace before one under ensembling. Other policies follow it, then controls and references. A control
-    of another policy than the main one's says of which.
+    benchmark's own pace and sampled as the policy has it before the others. Other policies follow it, then controls and
+    references. A control of another policy than the main one's says of which.
     """
     evaluations = [named(file, material.runs) for file in material.results]
     comparisons = []
     for name in dict.fromkeys(one.benchmark["name"] for one in evaluations):
         mine = [one for one in evaluations if one.benchmark["name"] == name]
-        main = min(mine, key=lambda one: (one.kind != "", one.ensemble is not None, one.place))
+        main = min(mine, key=lambda one: (one.kind != "", bool(one.otherwise), one.place))
         others = [_told_apart(one, main) for one in mine if one is not main]
         comparisons.append(Comparison(main, tuple(sorted(others, key=lambda one: _place(one.kind, _KINDS)))))
     return sorted(comparisons, key=lambda one: _place(one.axis, AXES))

@@ -68,6 +68,13 @@ class Evaluation:
         return self.fingerprint["control"] is not None
 
     @property
+    def otherwise(self) -> tuple[str, ...]:
+        """In what it was asked otherwise than it is by itself, at the benchmark's own pace, in words."""
+        sampling = self.fingerprint.get("sampling") or {}
+        words = [f"{name} {value:g}" for name, value in sampling.items()]
+        return (*words, *([] if self.ensemble is None else [f"ensemble {self.ensemble:g}"]))
+
+    @property
     def ensemble(self) -> float | None:
         """The rate of temporal ensembling; None: chunks were executed one after the other."""
         # Files from before ensembling say nothing of the pace beside the benchmark's.
@@ -75,7 +82,7 @@ class Evaluation:
 
     @property
     def judged(self) -> tuple[str, float | None]:
-        """Whose weights decided and how they were ensembled: equal for a policy, its controls, and other benchmarks."""
+        """Which policy decided and how it was ensembled: equal for it, its controls, and other benchmarks."""
         return self.fingerprint["policy_sha256"], self.ensemble
 
     @property
@@ -105,16 +112,16 @@ class Evaluation:
 def named(file: ResultsFile, runs: Sequence[TrainingRun]) -> Evaluation:
     """A control is called by its name, a reference by its kind, a policy by the name of the run that made it.
 
-    Under ensembling its label ends with the rate, since that is not the benchmark's pace.
+    Its label ends with what it was asked otherwise: how it was sampled, the rate of ensembling.
     """
     fingerprint = file.meta["fingerprint"]
-    run = next((run for run in runs if run.made(fingerprint["policy_sha256"])), None)
+    run = next((run for run in runs if run.made(fingerprint)), None)
     typed = _policies_in(file.meta["command"])
     # A comparison leaves two files, each called by its policy.
     policy = run.name if run else typed[0] if len(typed) == 1 else results_name(file.path)
     kind = fingerprint["control"] or (_kind_of_run(run, runs) if run else _kind_of_name(policy))
     one = Evaluation(file, policy, kind, kind or policy)
-    return one if one.ensemble is None else replace(one, label=f"{one.label} (ensemble {one.ensemble:g})")
+    return replace(one, label=f"{one.label} ({', '.join(one.otherwise)})") if one.otherwise else one
 
 
 def _kind_of_run(run: TrainingRun, runs: Sequence[TrainingRun]) -> str:

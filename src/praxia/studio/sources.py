@@ -42,9 +42,13 @@ class TrainingRun:
     def name(self) -> str:
         return self.path.resolve().name
 
-    def made(self, policy_sha256: str) -> bool:
-        """Whether the policy of these weights is this run's."""
-        return self.policy is not None and self.policy["weights_sha256"] == policy_sha256
+    def made(self, fingerprint: Mapping[str, Any]) -> bool:
+        """Whether the policy of a results file's fingerprint is this run's, sampled in whatever way.
+
+        Files from before policies had an identity name the weights alone.
+        """
+        weights = fingerprint.get("weights_sha256") or fingerprint["policy_sha256"]
+        return self.policy is not None and self.policy["weights_sha256"] == weights
 
     @property
     def is_blind(self) -> bool:

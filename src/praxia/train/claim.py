@@ -7,6 +7,7 @@ from typing import Any
 
 from praxia.core.errors import PraxiaError
 from praxia.core.files import write_whole
+from praxia.core.types import Window
 
 __all__ = ["claim"]
 
@@ -29,6 +30,8 @@ def claim(out: Path, description: dict[str, Any], resume: bool) -> None:
     before = json.loads(path.read_text())
     # A run of the time before relative actions does not say that it has none.
     before["config"] = {"relative": False, "relative_to": {}, **before["config"]}
+    # Nor does one of the time before windows list their cameras: they come as they were written.
+    before["config"]["window"] = Window.from_json(before["config"]["window"]).to_json()
     for name in ("config", "seed"):
         if before[name] != json.loads(json.dumps(description[name])):
             raise PraxiaError(
@@ -40,8 +43,7 @@ def claim(out: Path, description: dict[str, Any], resume: bool) -> None:
     if any(asked[0].get(name) != asked[1].get(name) for name in names):
         raise PraxiaError(f"{out} was begun with other questions; resume with the same as {before['command']!r}")
     starts = [one.get("start_from") or {} for one in (before, description)]
-    origins = [(one.get("weights_sha256"), one.get("refit", False)) for one in starts]
-    if origins[0] != origins[1]:
+    if not _same_policy(*starts) or starts[0].get("refit", False) != starts[1].get("refit", False):
         raise PraxiaError(f"{out} was begun with another start_from; resume with the same as {before['command']!r}")
     # A run of the time before mixtures names its one data set without a list.
     data = before["data"] if isinstance(before["data"], list) else [before["data"]]
@@ -51,6 +53,12 @@ def claim(out: Path, description: dict[str, Any], resume: bool) -> None:
             f"{out} was begun with another mixture of the same data; resume with the same --data as "
             f"{before['command']!r}, unaltered, or train anew with another --out"
         )
+
+
+def _same_policy(before: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether both begin with one policy, transforms and all; a run from before identities knows its weights alone."""
+    known = "policy_sha256" if "policy_sha256" in before else "weights_sha256"
+    return before.get(known) == now.get(known)
 
 
 def _expect_same_data(out: Path, before: list[dict[str, Any]], now: list[dict[str, Any]]) -> None:

@@ -71,16 +71,17 @@ def train(
 ) -> dict[str, Any]:
     """Train `run` on the mixture or the data sets `data`, write the policy to `out/policy`, and return what was done.
 
-    Returns {checkpoint, steps, resumed_from, samples_per_s, weights_sha256, warnings}. `say(warning)` is called before
-    the first step for each of the warnings: what in the rows that are trained on spoils training. `report(step,
-    metrics)` is called at every logged step: "loss" is that step's, the head's metrics are means over the steps since
-    the line before (or since it was resumed), both of the first process's share. `questions` is a file of pictures with
-    questions (`data.questions`), answered by the encoder's language model beside the actions. `start_from` is a policy
-    to fine-tune: its weights, normalisers and vocabulary are taken over, instead of fresh ones; with `refit` the
-    normalisers and the head's tokenizer are fitted anew on these data. `workers` processes read batches ahead (0: a
-    thread does), and decoded pictures take at most `cache_bytes` of disk (0: none are kept; None: all of them, if there
-    is room); neither changes a result. With `resume`, goes on from the last saved state bit-identically (same device,
-    same threads). Under `torchrun --nproc-per-node N -m praxia train ...` N processes share each batch (DDP).
+    Returns {checkpoint, steps, resumed_from, samples_per_s, warnings}, and in the first process {policy_sha256,
+    weights_sha256}. `say(warning)` is called before the first step for each of the warnings: what in the rows that are
+    trained on spoils training. `report(step, metrics)` is called at every logged step: "loss" is that step's, the
+    head's metrics are means over the steps since the line before (or since it was resumed), both of the first process's
+    share. `questions` is a file of pictures with questions (`data.questions`), answered by the encoder's language model
+    beside the actions. `start_from` is a policy to fine-tune: its weights, normalisers and vocabulary are taken over,
+    instead of fresh ones; with `refit` the normalisers and the head's tokenizer are fitted anew on these data.
+    `workers` processes read batches ahead (0: a thread does), and decoded pictures take at most `cache_bytes` of disk
+    (0: none are kept; None: all of them, if there is room); neither changes a result. With `resume`, goes on from the
+    last saved state bit-identically (same device, same threads). Under `torchrun --nproc-per-node N -m praxia train
+    ...` N processes share each batch (DDP).
 
     Raises:
         PraxiaError: `out` holds a run already, or another run than the one to resume, or another process trains in it.
@@ -137,7 +138,8 @@ def train(
         fabric.barrier()
         result = _fit(fabric, run, model, source, workers, out, report)
         weights = model.finish(result.pop("ema"))
-        result["weights_sha256"] = save_policy(out / "policy", config, weights) if fabric.is_global_zero else ""
+        if fabric.is_global_zero:
+            result |= save_policy(out / "policy", config, weights).to_json()
     return {"checkpoint": str(out / "policy"), **result, "warnings": warnings}
 
 

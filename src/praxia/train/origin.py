@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Float32
 from torch import Tensor
 
-from praxia.checkpoint.store import PolicyConfig, load_policy, read_config
+from praxia.checkpoint.identity import Identity
+from praxia.checkpoint.store import PolicyConfig, load_weights, read_config
 from praxia.core.dims import difference
 from praxia.core.errors import MismatchError
 from praxia.core.types import Embodiment
@@ -31,7 +32,7 @@ class Origin:
     path: Path
     model: Composed
     weights: Mapping[str, Tensor]
-    weights_sha256: str
+    identity: Identity
     transforms: Transforms
     refit: bool = False
     coverage: Coverage | None = None
@@ -54,7 +55,7 @@ class Origin:
         return {**fresh, **kept} if self.refit else self.weights
 
     def to_json(self) -> dict[str, Any]:
-        known = {"path": str(self.path), "weights_sha256": self.weights_sha256, "refit": self.refit}
+        known = {"path": str(self.path), **self.identity.to_json(), "refit": self.refit}
         return known if self.coverage is None else {**known, **self.coverage.to_json()}
 
 
@@ -64,11 +65,11 @@ def read_origin(path: Path, run: TrainRun, bodies: Sequence[Embodiment]) -> Orig
     A body that the policy was trained on keeps its place.
 
     Raises:
-        PraxiaError: no policy there. DataError: weights that are not those that were saved.
+        PraxiaError: no policy there. DataError: it is not what was saved.
         MismatchError: another model or window, bodies whose states or actions mean something else, or actions that are
             relative in one and absolute in the other.
     """
-    config, digest = read_config(path)
+    config, identity = read_config(path)
     ours = {
         "model": run.model.unfitted(),
         "window": run.window,
@@ -92,8 +93,8 @@ def read_origin(path: Path, run: TrainRun, bodies: Sequence[Embodiment]) -> Orig
             f"{', '.join(body.name for body in config.embodiments)}); see `praxia info {path}`"
         )
     _expect_one_order(path, config, bodies)
-    policy, _ = load_policy(path)
-    return Origin(path, run.model.fitted_as(config.model), policy.model.state_dict(), digest, config.transforms)
+    weights = load_weights(path, identity)
+    return Origin(path, run.model.fitted_as(config.model), weights, identity, config.transforms)
 
 
 def _expect_one_order(path: Path, config: PolicyConfig, bodies: Sequence[Embodiment]) -> None:

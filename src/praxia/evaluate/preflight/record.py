@@ -18,7 +18,6 @@ from praxia.core.files import write_whole
 from praxia.envs import ENVS, find_family
 from praxia.evaluate.benchmarks import Benchmark, find_benchmark
 from praxia.evaluate.judged import find_policy
-from praxia.evaluate.plan import Evaluation
 from praxia.evaluate.preflight.pictures import write_picture
 from praxia.evaluate.preflight.recorded import TABLE, read_table
 from praxia.evaluate.preflight.subject import NUM_ZERO
@@ -55,11 +54,11 @@ def record_rates(name: str, episodes: int, workers: int) -> dict[str, Any]:
 
 
 def _successes(who: str, benchmark: Benchmark, episodes: int, workers: int) -> dict[str, int]:
-    policy, digest, threads = find_policy(who, benchmark, exact=False, workers=workers)
+    judged = find_policy(who, benchmark, exact=False, workers=workers)
     with TemporaryDirectory() as folder:
         rows = Path(folder) / "rows.jsonl"
-        evaluation, family = Evaluation(benchmark, digest, episodes), find_family(benchmark.env)
-        evaluate(policy, evaluation, rows, family, workers=workers, threads=threads)
+        evaluation, family = judged.evaluation(episodes), find_family(benchmark.env)
+        evaluate(judged.policy, evaluation, rows, family, workers=workers, threads=judged.threads)
         wins = Counter(row.task for row in read_rows(rows) if row.status == "success")
     return {task: wins[task] for task in benchmark.tasks}
 

@@ -1,0 +1,41 @@
+"""What a policy is known by, wherever its folder lies and whatever it is called."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from praxia.core.types import Sampling
+
+__all__ = ["Identity", "policy_sha256"]
+
+# What does not change an action: where the policy comes from, how its file is written, and the hash itself.
+_NO_PART = frozenset(("provenance", "schema", "policy_sha256"))
+
+
+@dataclass(frozen=True)
+class Identity:
+    """`policy_sha256` covers everything that can change an action, `weights_sha256` the file of the weights alone.
+
+    `sampling`, which the former covers too, says what is not as the folder's config has it.
+    """
+
+    policy_sha256: str
+    weights_sha256: str
+    sampling: Sampling = field(default_factory=Sampling)
+
+    def to_json(self) -> dict[str, str]:
+        """Both hashes."""
+        return {"policy_sha256": self.policy_sha256, "weights_sha256": self.weights_sha256}
+
+
+def policy_sha256(value: Mapping[str, Any]) -> str:
+    """SHA-256 over what `policy.json` says but for its provenance, and the weights by their own hash in it.
+
+    The order of names in an object does not count: what has an order is a list.
+    """
+    essence = {name: item for name, item in value.items() if name not in _NO_PART}
+    # As it is read back from a file, where every name is a text.
+    plain = json.loads(json.dumps(essence))
+    return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
