@@ -1,9 +1,12 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from praxia_testing import SMALL_BODY, make_config, make_config_of_two, make_policy, make_query
 
+from praxia.checkpoint.migration import migrated
 from praxia.checkpoint.store import load_policy, read_config, save_policy
 from praxia.core.errors import DataError, PraxiaError, UnknownName
 
@@ -62,7 +65,33 @@ def test_a_policy_of_another_schema_is_refused(tmp_path):
     save_policy(tmp_path / "policy", make_config(), make_policy().model.state_dict())
     path = tmp_path / "policy" / "policy.json"
     value = json.loads(path.read_text())
-    for schema in (2, 4):
+    for schema in (2, 5):
         path.write_text(json.dumps({**value, "schema": schema}))
-        with pytest.raises(PraxiaError, match=rf"schema 3 at .*, got {schema}; .*`praxia train`"):
+        with pytest.raises(PraxiaError, match=rf"schema 4 at .*, got {schema}; .*`praxia train`"):
             read_config(tmp_path)
+
+
+def test_a_policy_of_schema_3_takes_repeated_history_for_seen_as_it_did(tmp_path):
+    save_policy(tmp_path / "policy", make_config(), make_policy().model.state_dict())
+    path = tmp_path / "policy" / "policy.json"
+    today = json.loads(path.read_text())
+    older = {name: value for name, value in today.items() if name != "masked"} | {"schema": 3}
+    path.write_text(json.dumps(older))
+    policy, _ = load_policy(tmp_path)
+    with torch.no_grad():
+        for parameter in policy.model.parameters():  # the head begins by saying nothing
+            parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)) * 0.05)
+    masking = make_policy()
+    masking.model = policy.model
+    begin = make_query("a", 0, history=1)
+    repeated = replace(begin, history=begin.history * 2)
+    (before, held), (first, moved) = (
+        [one.act([asked], None)[0][0].chunk for asked in (begin, repeated)] for one in (policy, masking)
+    )
+    np.testing.assert_array_equal(before, held)
+    np.testing.assert_array_equal(moved, held)
+    assert not np.array_equal(first, moved)
+    assert migrated(older)["masked"] is False
+    # Saved anew it stays what it is.
+    save_policy(tmp_path / "again", read_config(tmp_path)[0], policy.model.state_dict())
+    assert read_config(tmp_path / "again")[0].masked is False

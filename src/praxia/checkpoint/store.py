@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from praxia.checkpoint.migration import SCHEMA, migrated
 from praxia.core.config import Part, part_from_json, part_to_json
 from praxia.core.errors import DataError, PraxiaError
 from praxia.core.files import sha256_file, staged_folder
@@ -33,14 +34,13 @@ __all__ = [
     "save_policy",
 ]
 
-SCHEMA = 3
-
 
 @dataclass(frozen=True)
 class PolicyConfig:
     """All of a policy but its weights. `provenance` says which run and data made it.
 
-    `shapes.bodies` and `transforms.bodies` are in the order of `embodiments`, which numbers them.
+    `shapes.bodies` and `transforms.bodies` are in the order of `embodiments`, which numbers them. `masked` says whether
+    images and states that are not valid are hidden from the network; those of policies of schema 3 were not.
     """
 
     model: Composed
@@ -49,6 +49,7 @@ class PolicyConfig:
     embodiments: tuple[Embodiment, ...]
     window: Window
     provenance: Mapping[str, Any]
+    masked: bool = True
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -58,6 +59,7 @@ class PolicyConfig:
             "transforms": self.transforms.to_json(),
             "embodiments": [body.to_json() for body in self.embodiments],
             "window": self.window.to_json(),
+            "masked": self.masked,
             "provenance": dict(self.provenance),
         }
 
@@ -73,13 +75,14 @@ class PolicyConfig:
             embodiments=tuple(map(Embodiment.from_json, value["embodiments"])),
             window=Window.from_json(value["window"]),
             provenance=value["provenance"],
+            masked=value["masked"],
         )
 
     def build(self, weights: Mapping[str, Tensor], device: str = "cpu") -> LearnedPolicy:
         """The policy with `weights` (as `load_file` gives them) on `device`."""
         model = self.model.build(self.shapes)
         model.load_state_dict(dict(weights))
-        return LearnedPolicy(model.to(device), self.transforms, self.embodiments, self.window)
+        return LearnedPolicy(model.to(device), self.transforms, self.embodiments, self.window, masked=self.masked)
 
 
 def find_part(tag: str) -> type[Part]:
@@ -119,7 +122,7 @@ def policy_folder(path: Path) -> Path:
 
 def read_config(path: Path) -> tuple[PolicyConfig, str]:
     """A policy's config and its weights' SHA-256, without loading the weights."""
-    value = json.loads((policy_folder(path) / "policy.json").read_text())
+    value = migrated(json.loads((policy_folder(path) / "policy.json").read_text()))
     if value.get("schema") != SCHEMA:
         raise PraxiaError(
             f"expected a policy of schema {SCHEMA} at {path}, got {value.get('schema')}; "
