@@ -1,4 +1,6 @@
+import hashlib
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -63,3 +65,19 @@ def test_weights_of_another_body_are_used_on_purpose_only(tmp_path: Path):
 def test_a_policy_without_weights_cannot_be_bound():
     with pytest.raises(PraxiaError, match=r"--as expects .*'expert'"):
         find_policy("expert", BENCHMARK, exact=True, bind_as="sawyer")
+
+
+def test_holding_still_is_another_policy_than_zeros_where_zeros_move():
+    def said(benchmark: str) -> str:
+        zeros = f"zero:{find_benchmark(benchmark).env}:{version('praxia')}"
+        return "zeros" if find_policy("zero", find_benchmark(benchmark), exact=True)[1] == sha256(zeros) else "held"
+
+    assert {name: said(name) for name in ("bimodal", "metaworld-demo/fast", "pusht")} == {
+        "bimodal": "zeros",
+        "metaworld-demo/fast": "zeros",
+        "pusht": "held",
+    }
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -6,7 +6,7 @@ Actions are continuous and in the embodiment's declared units at every door.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -56,6 +56,11 @@ class Field:
     low: float | None = None
     high: float | None = None
 
+    @property
+    def words(self) -> str:
+        """What it means, for messages: "'joints' (position [6] rad)"."""
+        return f"{self.name!r} ({' '.join(filter(None, (self.kind, f'[{self.size}]', self.unit, self.frame)))})"
+
 
 def placed(fields: Sequence[Field]) -> list[tuple[Field, slice]]:
     """Each field of a vector and which of the vector's dims are its own."""
@@ -74,13 +79,18 @@ class Camera:
 
 @dataclass(frozen=True)
 class Embodiment:
-    """A body: what its state and action vectors mean, its cameras and its control rate in Hz."""
+    """A body: what its state and action vectors mean, its cameras and its control rate in Hz.
+
+    `hold` says what holds the body still, by action field, where the field's kind does not say it: a number in its
+    unit, or the name of the state field whose present value does (`core.hold.Hold`).
+    """
 
     name: str
     state: tuple[Field, ...]
     action: tuple[Field, ...]
     cameras: tuple[Camera, ...]
     control_hz: float
+    hold: Mapping[str, float | str] = field(default_factory=dict, hash=False)
 
     @property
     def state_dim(self) -> int:
@@ -98,8 +108,9 @@ class Embodiment:
         return np.concatenate(lows), np.concatenate(highs)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON value that `from_json` turns back into an equal embodiment."""
-        return asdict(self)
+        """A JSON value that `from_json` turns back into an equal embodiment. An empty `hold` is left out."""
+        value = asdict(self)
+        return value if self.hold else {key: item for key, item in value.items() if key != "hold"}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Embodiment":
@@ -110,6 +121,7 @@ class Embodiment:
             action=tuple(Field(**part) for part in value["action"]),
             cameras=tuple(Camera(**camera) for camera in value["cameras"]),
             control_hz=value["control_hz"],
+            hold=value.get("hold", {}),
         )
 
 

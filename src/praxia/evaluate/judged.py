@@ -1,10 +1,13 @@
 """Who is judged: a checkpoint, or one of the three policies that need none."""
 
 import hashlib
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
 from praxia.core.errors import PraxiaError
+from praxia.core.hold import Hold
+from praxia.core.keys import content_key
 from praxia.core.types import Policy
 from praxia.envs import find_family
 from praxia.evaluate.benchmarks import Benchmark
@@ -28,7 +31,8 @@ def find_policy(
     Raises:
         PraxiaError: no checkpoint there, or `bind_as` for a policy without weights.
         UnknownName: no expert for the benchmark's environments, or no trained embodiment `bind_as`.
-        MismatchError: not trained on the benchmark's body, or on another that means something else.
+        MismatchError: not trained on the benchmark's body, or on another that means something else; or "zero" for a
+            body that does not say what holds it still.
         DataError: weights that are not those that were saved.
     """
     if name in _SCRIPTED:
@@ -66,5 +70,9 @@ def _scripted(name: str, benchmark: Benchmark) -> Policy:
 
 
 def _digest(name: str, benchmark: Benchmark) -> str:
-    """Policies without weights are what this version of Praxia says they are."""
-    return hashlib.sha256(f"{name}:{benchmark.env}:{version('praxia')}".encode()).hexdigest()
+    """Policies without weights are what this version of Praxia says they are; "zero" was once zeros on every body."""
+    held = (
+        Hold.of(find_family(benchmark.env).embodiment(benchmark.spec(benchmark.tasks[0]))) if name == "zero" else None
+    )
+    said = "" if held is None or held.is_zero else f":{content_key(asdict(held))}"
+    return hashlib.sha256(f"{name}:{benchmark.env}:{version('praxia')}{said}".encode()).hexdigest()
