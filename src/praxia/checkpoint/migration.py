@@ -1,25 +1,27 @@
-"""Policies of an earlier schema, as `policy.json` would say them today."""
+"""Policies that earlier versions wrote, brought up to date: `policy.json` in, `policy.json` out."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["SCHEMA", "migrated"]
+__all__ = ["STEPS", "migrate"]
 
-SCHEMA = 4
-
-
-def migrated(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A policy's JSON value in the present schema; one of a schema that is not known is given back as it is."""
-    if value.get("schema") != 3:
-        return value
-    for change in FROM_3:
-        value = change(value)
-    return {**value, "schema": SCHEMA}
+Value = dict[str, Any]
 
 
-def as_unmasked(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Networks of schema 3 took black images of missing cameras and repeated history for seen, and go on doing so."""
+def migrate(value: Mapping[str, Any]) -> Value:
+    """A policy's JSON in the newest schema, step by step; what the policy computes stays the same, bit for bit."""
+    found = dict(value)
+    while steps := STEPS.get(found["schema"]):
+        for step in steps:
+            found = step(found)
+        found["schema"] += 1
+    return found
+
+
+def _not_masked(value: Value) -> Value:
+    """Networks of schema 3 took the images of missing cameras and repeated history for seen, and go on doing so."""
     return {**value, "masked": False}
 
 
-FROM_3: tuple[Callable[[Mapping[str, Any]], Mapping[str, Any]], ...] = (as_unmasked,)
+# From each schema to the next, one after another.
+STEPS: dict[int, tuple[Callable[[Value], Value], ...]] = {3: (_not_masked,)}

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from praxia.checkpoint.migration import SCHEMA, migrated
+from praxia.checkpoint.migration import STEPS, migrate
 from praxia.core.config import Part, part_from_json, part_to_json
 from praxia.core.errors import DataError, PraxiaError
 from praxia.core.files import sha256_file, staged_folder
@@ -33,6 +33,8 @@ __all__ = [
     "read_config",
     "save_policy",
 ]
+
+SCHEMA = 4
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,9 @@ def policy_folder(path: Path) -> Path:
 
 def read_config(path: Path) -> tuple[PolicyConfig, str]:
     """A policy's config and its weights' SHA-256, without loading the weights."""
-    value = migrated(json.loads((policy_folder(path) / "policy.json").read_text()))
+    value = json.loads((policy_folder(path) / "policy.json").read_text())
+    if value.get("schema") in STEPS:
+        value = migrate(value)
     if value.get("schema") != SCHEMA:
         raise PraxiaError(
             f"expected a policy of schema {SCHEMA} at {path}, got {value.get('schema')}; "
