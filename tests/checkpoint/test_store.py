@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from praxia_testing import SMALL_BODY, make_config, make_config_of_two, make_policy, make_query
 
 from praxia.checkpoint.identity import policy_sha256
+from praxia.checkpoint.migration import migrate
 from praxia.checkpoint.store import load_policy, read_config, save_policy
 from praxia.core.errors import DataError, PraxiaError, UnknownName
 from praxia.core.types import Sampling
@@ -186,3 +188,29 @@ def test_sampling_changes_the_actions_and_the_identity_together(tmp_path):
     assert save_policy(tmp_path / "two", two, weights).policy_sha256 == few[1].policy_sha256
     with pytest.raises(PraxiaError, match=r"--temperature, got head 'flow', which has --steps"):
         read_config(tmp_path, Sampling(temperature=0.5))
+
+
+def test_a_policy_of_schema_3_takes_repeated_history_for_seen_as_it_did(tmp_path):
+    save_policy(tmp_path / "policy", make_config(), make_policy().model.state_dict())
+    path = tmp_path / "policy" / "policy.json"
+    today = json.loads(path.read_text())
+    older = {name: value for name, value in today.items() if name != "masked"} | {"schema": 3}
+    path.write_text(json.dumps(older))
+    policy, _ = load_policy(tmp_path)
+    with torch.no_grad():
+        for parameter in policy.model.parameters():  # the head begins by saying nothing
+            parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)) * 0.05)
+    masking = make_policy()
+    masking.model = policy.model
+    begin = make_query("a", 0, history=1)
+    repeated = replace(begin, history=begin.history * 2)
+    (before, held), (first, moved) = (
+        [one.act([asked], None)[0][0].chunk for asked in (begin, repeated)] for one in (policy, masking)
+    )
+    np.testing.assert_array_equal(before, held)
+    np.testing.assert_array_equal(moved, held)
+    assert not np.array_equal(first, moved)
+    assert migrate(older) == {**today, "masked": False}
+    # Saved anew it stays what it is.
+    save_policy(tmp_path / "again", read_config(tmp_path)[0], policy.model.state_dict())
+    assert read_config(tmp_path / "again")[0].masked is False

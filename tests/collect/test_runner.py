@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toy_collection import build, build_on_a_filling_disk, draw_start, gather
+from toy_collection import build, build_on_a_filling_disk, draw_start, gather, gather_targets
 
 from praxia.core.errors import MismatchError, PraxiaError, RecordingError
 from praxia.core.types import EnvSpec, Start
@@ -59,6 +59,23 @@ def test_the_executed_actions_replay_each_episode_and_the_labels_are_clean(tmp_p
         assert successes.index(True) == length - 4
         disturbed = episode // 2 % 2 == 1
         assert (np.abs(executed[rows] - label[rows]).max() > 0.01) == disturbed
+
+
+@pytest.mark.parametrize("unit", ["m", "deg", "inch"])
+def test_a_body_of_target_positions_is_collected_in_any_unit(tmp_path: Path, unit: str):
+    result = gather_targets(tmp_path / "data", unit, high=10.0)
+    assert (result["episodes"], result["successes"]) == (4, 4)
+    dataset = Dataset(tmp_path / "data")
+    assert dataset.embodiment.action[0].unit == unit
+    executed, label = dataset.column("action.executed"), dataset.column("action")
+    assert np.abs(executed - label).max() > 0
+
+
+def test_a_target_of_which_nothing_is_known_is_refused_before_anything_is_written(tmp_path: Path):
+    with pytest.raises(MismatchError, match=r"'position' of 'toy'.*'inch'.*declare its low and high"):
+        gather_targets(tmp_path / "data", "inch", high=None)
+    assert not (tmp_path / "data").exists()
+    assert gather_targets(tmp_path / "data", "inch", high=None, noise=(0.0,))["successes"] == 4
 
 
 def test_workers_do_not_change_the_data_set(tmp_path: Path):

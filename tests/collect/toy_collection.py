@@ -8,6 +8,8 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +108,45 @@ def gather(out: Path, episodes: int = 3, draw: Any = draw_start, make: Any = bui
     told = {"walk": "please walk", "run": "please run"}
     family = Family("toy", told, task_name, draw, embodiment, make, provenance, tuple(told), horizon)
     return collect(collection, out, family, make_expert=Expert, **running)
+
+
+class TargetEnv(ToyEnv):
+    """The toy world with a body that is told where to be."""
+
+    def __init__(self, spec: EnvSpec, body: Embodiment):
+        super().__init__(spec)
+        self.embodiment = body
+
+    def step(self, action: np.ndarray) -> Outcome:
+        return super().step(action - np.float32(self.position))
+
+
+class TargetExpert(Walker):
+    """Says the place of which `Walker` says the way to it."""
+
+    embodiment = None
+
+    def __init__(self, instructions: Mapping[str, str]):
+        super().__init__(cameras=(), chunk=1)
+
+    def _decide(self, query: Query) -> Decision:
+        decision = super()._decide(query)
+        return Decision(decision.chunk + query.history[-1].state, decision.valid)
+
+
+def gather_targets(out: Path, unit: str, high: float | None, **options: Any) -> dict[str, Any]:
+    """Two rounds of a body whose only action is a target position in `unit`, within [-high, high]."""
+    low = None if high is None else -high
+    body = replace(BODY, action=(Field("position", 1, "position", unit, low=low, high=high),))
+    told = {"walk": "please walk", "run": "please run"}
+    body_of, make = partial(_told, body), partial(TargetEnv, body=body)
+    family = Family("toy", told, task_name, draw_start, body_of, make, provenance, tuple(told), horizon)
+    collection = Collection("toy", ("walk", "run"), 2, 40, size=SIZE, **{"noise": (0.0, 0.4), **options})
+    return collect(collection, out, family, make_expert=TargetExpert)
+
+
+def _told(body: Embodiment, spec: EnvSpec) -> Embodiment:
+    return body
 
 
 if __name__ == "__main__":

@@ -1,7 +1,11 @@
-import numpy as np
+from typing import get_args
 
-from praxia.core.types import Decision, Embodiment, Field, Query, Window
-from praxia.experts.disturbed import Blundering, Noisy
+import numpy as np
+import pytest
+
+from praxia.core.errors import MismatchError
+from praxia.core.types import Decision, Embodiment, Field, Kind, Query, Window
+from praxia.experts.disturbed import Blundering, Noisy, step_reach
 
 HAND = Embodiment(
     "hand",
@@ -76,3 +80,54 @@ def test_without_noise_the_expert_is_executed():
     steady = Steady([1, 0, 0, -1])
     for decision in run(Noisy(steady, HAND, 0.0), 10):
         np.testing.assert_array_equal(decision.chunk, steady.action)
+
+
+@pytest.mark.parametrize(
+    ("kind", "unit", "low", "high", "reach"),
+    [
+        ("position", "m", None, None, 0.02),
+        ("position", "m", -1.0, 1.0, 0.02),
+        ("position", "m", 0.0, 0.1, 0.004),  # a short rail: 4% of it
+        ("position", "cm", None, None, 2.0),
+        ("position", "mm", -500.0, 500.0, 20.0),
+        ("position", "deg", -180.0, 180.0, np.degrees(0.04)),
+        ("position", "inch", 0.0, 10.0, 0.4),
+        ("position", "", -1.0, 1.0, 0.08),
+        ("delta", "m", -0.05, 0.01, 0.05),
+        ("delta", "m", -0.05, None, 0.05),
+        ("delta", "cm", None, None, 2.0),
+        ("delta", "1", None, None, 1.0),
+        ("velocity", "rad/s", None, None, 0.8),
+        ("velocity", "m/s", -1.0, 1.0, 1.0),
+        ("torque", "N m", None, None, 1.0),
+        ("gripper", "m", 0.0, 0.08, 0.0),
+        ("discrete", "", 0.0, 5.0, 0.0),
+    ],
+)
+def test_what_a_step_may_change_is_known_in_every_kind_and_unit(kind, unit, low, high, reach):
+    assert kind in get_args(Kind)
+    body = Embodiment("body", (), (Field("part", 2, kind, unit, low=low, high=high),), (), 20.0)
+    np.testing.assert_allclose(step_reach(body), [reach, reach])
+    moved = np.concatenate([one.chunk for one in run(Noisy(Steady([0, 0]), body, 0.25), 100)])
+    assert np.abs(moved).max() <= 5 * 0.25 * reach
+    assert np.any(moved) == (reach > 0)
+
+
+def test_a_target_in_a_unit_of_its_own_needs_a_range_where_it_is_disturbed():
+    body = Embodiment("arm", (), (Field("wrist", 2, "position", "ticks"),), (), 20.0)
+    for disturb in (lambda: Noisy(Steady([0, 0]), body, 0.1), lambda: Blundering(Steady([0, 0]), body)):
+        with pytest.raises(MismatchError, match=r"'wrist' of 'arm'.*in 'ticks' without; declare its low and high"):
+            disturb()
+    (decision,) = run(Noisy(Steady([3, 4]), body, 0.0), 1)
+    np.testing.assert_array_equal(decision.chunk, [[3, 4]])
+
+
+def test_a_gripper_that_errs_goes_to_the_other_end_of_its_range():
+    body = Embodiment("hand", (), (Field("gripper", 1, "gripper", "m", low=0.0, high=0.08),), (), 20.0)
+    for command, other in ((0.08, 0.0), (0.0, 0.08), (0.02, 0.06)):
+        ends = {
+            round(float(one.chunk[0, 0]), 6)
+            for key in "abcdef"
+            for one in run(Blundering(Steady([command]), body), 40, key)
+        }
+        assert ends == {command, other}

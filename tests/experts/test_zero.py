@@ -1,8 +1,13 @@
 import numpy as np
+import pytest
 
-from praxia.core.types import EnvSpec, Query
+from praxia.core.errors import MismatchError
+from praxia.core.types import Embodiment, EnvSpec, Field, Pace, Query
 from praxia.envs import find_family
 from praxia.experts.zero import Zero
+from praxia.rollout.loop import rollout
+from praxia.rollout.slots import LocalSlots
+from praxia.rollout.trace import Job, Recording
 
 
 def test_zero_does_nothing_for_every_query():
@@ -18,3 +23,28 @@ def test_zero_does_nothing_for_every_query():
         assert not np.any(decision.chunk)
         assert decision.valid.all()
     assert not any(env.step(action).success for action in decisions[0].chunk)
+
+
+@pytest.mark.parametrize(
+    ("env", "task", "held"),
+    [("pusht", "push", 2), ("tabletop-arm6-joints", "touch", 6), ("tabletop-gantry", "touch", 3)],
+)
+def test_a_body_that_is_held_does_not_move_whatever_its_actions_are(env, task, held):
+    """Under zeros as target positions PushT's agent goes 440 px into a corner, and arm6's joints turn by 0.46 rad."""
+    family, spec = find_family(env), EnvSpec(env, find_family(env).task(task))
+    start = family.draw_start(spec.task, "test", 0)
+    slots = LocalSlots(1, family.build)
+    zero, jobs = Zero(family.embodiment(spec)), [Job(spec, start, "key", 0)]
+    traces = rollout(zero, slots, jobs, pace=Pace(8), horizon=40, recording=Recording((), snapshots=False))
+    (trace,) = traces
+    slots.close()
+    first, last = trace.observations[0].state[:held], trace.observations[-1].state[:held]
+    np.testing.assert_allclose(last, first, atol=1e-3)
+    if env == "tabletop-gantry":
+        assert not np.any(trace.actions)
+
+
+def test_a_body_of_which_nothing_says_what_holds_it_is_refused():
+    body = Embodiment("arm", (), (Field("wrist", 2, "position", "rad"),), (), 20.0)
+    with pytest.raises(MismatchError, match="'wrist'"):
+        Zero(body)

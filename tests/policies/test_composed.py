@@ -55,18 +55,25 @@ def test_a_short_history_repeats_its_oldest_moment_which_does_not_count():
     assert not np.array_equal(samples.state[1, 0], samples.state[1, 1])
 
 
-def test_a_camera_that_a_body_had_not_in_training_is_neither_asked_for_nor_seen():
-    config = make_config_of_two()
+@pytest.mark.parametrize("masked", [True, False])
+def test_a_camera_that_a_body_had_not_in_training_is_not_asked_for_and_black_only_to_old_policies(masked):
+    config = replace(make_config_of_two(), masked=masked)
     blind = replace(SMALL_BODY, cameras=())
-    policy = make_policy(replace(config, embodiments=(BODY, blind))).bind(blind)
+    lacking, seeing = make_policy(replace(config, embodiments=(BODY, blind))), make_policy(config)
+    policy = lacking.bind(blind)
     assert (policy.window.cameras, policy.bind(BODY).window) == ((), config.window)
+    with torch.no_grad():
+        for parameter in lacking.model.parameters():  # the head begins by saying nothing
+            parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)) * 0.05)
+    seeing.model.load_state_dict(lacking.model.state_dict())
     query = make_query("a", 4, state_dim=1)
     unseen = replace(query, history=tuple(replace(one, images={}) for one in query.history))
     black = {"front": np.zeros((16, 16, 3), np.uint8)}
     darkened = replace(query, history=tuple(replace(one, images=black) for one in query.history))
-    seeing = make_policy(config).bind(SMALL_BODY)
-    chunks = [one.act([asked], None)[0][0].chunk for one, asked in ((policy, unseen), (seeing, darkened))]
-    np.testing.assert_array_equal(*chunks)
+    asked = ((policy, unseen), (seeing.bind(SMALL_BODY), darkened), (seeing.bind(SMALL_BODY), query))
+    without, with_black, with_picture = (one.act([about], None)[0][0].chunk for one, about in asked)
+    assert np.array_equal(without, with_black) != masked
+    assert not np.array_equal(with_black, with_picture)
 
 
 def test_a_head_that_needs_what_the_encoder_does_not_give_is_refused_in_one_line(monkeypatch):

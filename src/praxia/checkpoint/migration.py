@@ -32,5 +32,10 @@ def _shifted_dims(value: Value) -> Value:
     return {**value, "transforms": with_shifted_dims(value["transforms"])}
 
 
+def _not_masked(value: Value) -> Value:
+    """Networks of schema 3 took the images of missing cameras and repeated history for seen, and go on doing so."""
+    return {**value, "masked": False}
+
+
 # From each schema to the next, one after another.
-STEPS: dict[int, tuple[Callable[[Value], Value], ...]] = {3: (_cameras_in_order, _shifted_dims)}
+STEPS: dict[int, tuple[Callable[[Value], Value], ...]] = {3: (_cameras_in_order, _shifted_dims, _not_masked)}

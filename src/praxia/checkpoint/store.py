@@ -46,7 +46,8 @@ SCHEMA = 4
 class PolicyConfig:
     """All of a policy but its weights. `provenance` says which run and data made it.
 
-    `shapes.bodies` and `transforms.bodies` are in the order of `embodiments`, which numbers them.
+    `shapes.bodies` and `transforms.bodies` are in the order of `embodiments`, which numbers them. `masked` says whether
+    images and states that are not valid are hidden from the network; those of policies of schema 3 were not.
     """
 
     model: Composed
@@ -55,6 +56,7 @@ class PolicyConfig:
     embodiments: tuple[Embodiment, ...]
     window: Window
     provenance: Mapping[str, Any]
+    masked: bool = True
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -64,6 +66,7 @@ class PolicyConfig:
             "transforms": self.transforms.to_json(),
             "embodiments": [body.to_json() for body in self.embodiments],
             "window": self.window.to_json(),
+            "masked": self.masked,
             "provenance": dict(self.provenance),
         }
 
@@ -79,13 +82,14 @@ class PolicyConfig:
             embodiments=tuple(map(Embodiment.from_json, value["embodiments"])),
             window=Window.from_json(value["window"]),
             provenance=value["provenance"],
+            masked=value["masked"],
         )
 
     def build(self, weights: Mapping[str, Tensor], device: str = "cpu") -> LearnedPolicy:
         """The policy with `weights` (as `load_file` gives them) on `device`."""
         model = self.model.build(self.shapes)
         model.load_state_dict(dict(weights))
-        return LearnedPolicy(model.to(device), self.transforms, self.embodiments, self.window)
+        return LearnedPolicy(model.to(device), self.transforms, self.embodiments, self.window, masked=self.masked)
 
 
 def find_part(tag: str) -> type[Part]:

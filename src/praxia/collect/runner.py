@@ -14,6 +14,7 @@ from praxia.data.dataset import Dataset
 from praxia.data.recording import alone, begin
 from praxia.envs.family import Family
 from praxia.experts import find_expert
+from praxia.experts.disturbed import step_reach
 
 __all__ = ["Report", "collect"]
 
@@ -40,12 +41,15 @@ def collect(
 
     Raises:
         PraxiaError: `out` holds something already and `resume` was not asked for, or another process records there.
-        MismatchError: `resume` with a collection other than that begun in `out`.
+        MismatchError: `resume` with a collection other than that begun in `out`, or a body that does not say how far a
+            step may disturb it.
         RecordingError: a full disk, or an episode that crashed twice; what was recorded is kept.
     """
     expect_positive(workers=workers)
     expert = make_expert or find_expert(collection.env)
     plan, body = collection.to_json(), collection.embodiment(family)
+    if any(collection.noise) or collection.blunder_every:
+        step_reach(body)  # refuses before anything is written
     with alone(out):
         recovered = begin(out, plan, resume=resume)
         missing = sorted(set(range(len(collection))) - set(recovered))

@@ -69,6 +69,11 @@ class Field:
         """The inverse of `to_json`."""
         return cls(**{**value, "dims": tuple(value.get("dims", ()))})
 
+    @property
+    def words(self) -> str:
+        """What it means, for messages: "'joints' (position [6] rad)"."""
+        return f"{self.name!r} ({' '.join(filter(None, (self.kind, f'[{self.size}]', self.unit, self.frame)))})"
+
 
 def placed(fields: Sequence[Field]) -> list[tuple[Field, slice]]:
     """Each field of a vector and which of the vector's dims are its own."""
@@ -87,13 +92,18 @@ class Camera:
 
 @dataclass(frozen=True)
 class Embodiment:
-    """A body: what its state and action vectors mean, its cameras and its control rate in Hz."""
+    """A body: what its state and action vectors mean, its cameras and its control rate in Hz.
+
+    `hold` says what holds the body still, by action field, where the field's kind does not say it: a number in its
+    unit, or the name of the state field whose present value does (`core.hold.Hold`).
+    """
 
     name: str
     state: tuple[Field, ...]
     action: tuple[Field, ...]
     cameras: tuple[Camera, ...]
     control_hz: float
+    hold: Mapping[str, float | str] = field(default_factory=dict, hash=False)
 
     @property
     def state_dim(self) -> int:
@@ -111,9 +121,10 @@ class Embodiment:
         return np.concatenate(lows), np.concatenate(highs)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON value that `from_json` turns back into an equal embodiment."""
+        """A JSON value that `from_json` turns back into an equal embodiment. An empty `hold` is left out."""
         vectors = {name: tuple(one.to_json() for one in getattr(self, name)) for name in ("state", "action")}
-        return {**asdict(self), **vectors}
+        value = {**asdict(self), **vectors}
+        return value if self.hold else {key: item for key, item in value.items() if key != "hold"}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Embodiment":
@@ -124,6 +135,7 @@ class Embodiment:
             action=tuple(map(Field.from_json, value["action"])),
             cameras=tuple(Camera(**camera) for camera in value["cameras"]),
             control_hz=value["control_hz"],
+            hold=value.get("hold", {}),
         )
 
 

@@ -12,6 +12,7 @@ from praxia.core.config import Part
 from praxia.encoders.body_state import BodyState
 from praxia.encoders.language import SubwordText
 from praxia.encoders.readout import Readout
+from praxia.nn.masking import keep_valid
 from praxia.nn.types import Batch, Context, Shapes
 from praxia.nn.zeroed import zeroed
 
@@ -24,7 +25,7 @@ class FilmCNN(Part):
 
     FiLM: Perez et al. 2018 (arXiv 1709.07871), zero-initialised as in RT-1 so that it starts as the identity. Spatial
     softmax: Levine et al. 2016 (arXiv 1504.00702). The keypoints of every camera and moment, the state and the
-    instruction go through a two-layer MLP to one "readout" token.
+    instruction go through a two-layer MLP to one "readout" token. Keypoints of an image that is not valid are zero.
 
     With `state_steers` the state enters FiLM beside the instruction: what matters in a picture depends on where the
     hand is and on whether it holds something.
@@ -60,7 +61,10 @@ class FilmCNNEncoder(nn.Module):
     def forward(self, batch: Batch) -> Context:
         text, state = self.text(batch), self.state(batch)
         steer = torch.cat([text, state], dim=-1) if self.state_steers else text
-        points = [self.keypoints(batch.images[camera], steer).flatten(1) for camera in self.cameras]
+        points = [
+            keep_valid(self.keypoints(batch.images[camera], steer), batch.image_valid[camera]).flatten(1)
+            for camera in self.cameras
+        ]
         return self.readout(torch.cat([*points, state, text], dim=-1))
 
     def keypoints(self, images: UInt8[Tensor, "B T C Y X"], steer: Float[Tensor, "B D"]) -> Float[Tensor, "B T P"]:

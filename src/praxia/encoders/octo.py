@@ -71,7 +71,7 @@ class OctoEncoder(nn.Module):
     def forward(self, batch: Batch) -> Context:
         task = self.text_in(self.text(batch))[:, None]
         state = self.state_in(self.state(batch))[:, None]
-        moments = [self._patches(batch, at) for at in range(len(self.moment))]
+        moments, counts = zip(*(self._patches(batch, at) for at in range(len(self.moment))), strict=True)
         ask = self.ask.expand(len(task), -1, -1)
         tokens = torch.cat([task, *moments, state, ask], dim=1)
         newest, per_moment = len(moments) - 1, moments[0].shape[1]
@@ -81,18 +81,20 @@ class OctoEncoder(nn.Module):
         time = torch.cat([time, torch.arange(len(moments), device=device)])
         kind = torch.full_like(time, OBSERVATION)
         kind[0], kind[-len(moments) :] = TASK, READOUT
-        tokens = self.layers(tokens, mask=~block_mask(kind, time))
-        mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=device)
+        always = torch.ones(len(tokens), 1, dtype=torch.bool, device=device)
+        mask = torch.cat([always, *counts, always.expand(-1, 1 + len(moments))], dim=1)
+        tokens = self.layers(tokens, mask=~block_mask(kind, time), src_key_padding_mask=~mask)
         return Context(tokens, mask, {"readout": slice(tokens.shape[1] - 1, tokens.shape[1])})
 
-    def _patches(self, batch: Batch, at: int) -> Float[Tensor, "B N D"]:
-        """The tokens of all cameras at one moment."""
-        found = []
+    def _patches(self, batch: Batch, at: int) -> tuple[Float[Tensor, "B N D"], Bool[Tensor, "B N"]]:
+        """The tokens of all cameras at one moment, and which of them count."""
+        found, counts = [], []
         for camera, name in enumerate(self.cameras):
             x = self.patches(batch.images[name][:, at].to(self.patches.weight.dtype) / 127.5 - 1.0)
             place = grid_positions(x.shape[2], x.shape[3], x.shape[1], x.device).to(x.dtype)
             found.append(x.flatten(2).mT + place + self.camera[camera] + self.moment[at])
-        return torch.cat(found, dim=1)
+            counts.append(batch.image_valid[name][:, at, None].expand(found[-1].shape[:2]))
+        return torch.cat(found, dim=1), torch.cat(counts, dim=1)
 
 
 def block_mask(kind: Int[Tensor, " N"], time: Int[Tensor, " N"]) -> Bool[Tensor, "N N"]:

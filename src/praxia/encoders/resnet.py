@@ -13,6 +13,7 @@ from praxia.encoders.body_state import BodyState
 from praxia.encoders.film_cnn import spatial_softmax
 from praxia.encoders.language import SubwordText
 from praxia.encoders.readout import Readout
+from praxia.nn.masking import keep_valid
 from praxia.nn.types import Batch, Context, Shapes
 
 __all__ = ["ResNet", "ResNetEncoder", "Trunk"]
@@ -25,7 +26,7 @@ class ResNet(Part):
     He et al. 2016 (arXiv 1512.03385) with GroupNorm, 16 channels a group, in place of BatchNorm, and spatial softmax,
     as in Diffusion Policy (arXiv 2303.04137). Published size: channels (64, 128, 256, 512), ResNet-18. Deviations: all
     cameras share their weights; the stem halves a second time by convolution; every channel gives a keypoint, where
-    theirs first narrows to 32; no crops.
+    theirs first narrows to 32; no crops. Keypoints of an image that is not valid are zero.
     """
 
     tag: ClassVar[str] = "resnet"
@@ -53,7 +54,10 @@ class ResNetEncoder(nn.Module):
         self.readout = Readout(num_points + self.state.width + self.text.width, config.width)
 
     def forward(self, batch: Batch) -> Context:
-        points = [self.keypoints(batch.images[camera]).flatten(1) for camera in self.cameras]
+        points = [
+            keep_valid(self.keypoints(batch.images[camera]), batch.image_valid[camera]).flatten(1)
+            for camera in self.cameras
+        ]
         return self.readout(torch.cat([*points, self.state(batch), self.text(batch)], dim=-1))
 
     def keypoints(self, images: UInt8[Tensor, "B T C Y X"]) -> Float[Tensor, "B T P"]:

@@ -12,6 +12,7 @@ from praxia.encoders.body_state import BodyState
 from praxia.encoders.language import SubwordText
 from praxia.encoders.resnet import Trunk
 from praxia.encoders.vit import grid_positions
+from praxia.nn.masking import valid_tokens
 from praxia.nn.types import Batch, Context, Shapes
 
 __all__ = ["ResNetGrid", "ResNetGridEncoder"]
@@ -55,13 +56,13 @@ class ResNetGridEncoder(nn.Module):
     def forward(self, batch: Batch) -> Context:
         counts = [batch.images[name].shape[1] for name in self.cameras]
         which = self.picture.split(counts)
-        seen = [
-            (self.places(batch.images[name]) + own).flatten(1, 2) for name, own in zip(self.cameras, which, strict=True)
-        ]
+        seen = {
+            name: (self.places(batch.images[name]) + own).flatten(1, 2)
+            for name, own in zip(self.cameras, which, strict=True)
+        }
         others = torch.stack([self.text_in(self.text(batch)), self.state_in(self.state(batch))], dim=1)
-        tokens = torch.cat([*seen, others], dim=1)
-        mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
-        return Context(tokens, mask, {"readout": slice(0, tokens.shape[1])})
+        tokens = torch.cat([*seen.values(), others], dim=1)
+        return Context(tokens, valid_tokens(batch, seen, num_others=2), {"readout": slice(0, tokens.shape[1])})
 
     def places(self, images: UInt8[Tensor, "B T C Y X"]) -> Float[Tensor, "B T N D"]:
         """The features of each moment's picture, place by place, and where each is."""

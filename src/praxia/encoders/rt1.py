@@ -11,6 +11,7 @@ from praxia.core.config import Part
 from praxia.encoders.body_state import BodyState
 from praxia.encoders.film_cnn import film_blocks
 from praxia.encoders.language import SubwordText
+from praxia.nn.masking import valid_tokens
 from praxia.nn.types import Batch, Context, Shapes
 
 __all__ = ["RT1", "RT1Encoder", "TokenLearner"]
@@ -53,10 +54,13 @@ class RT1Encoder(nn.Module):
 
     def forward(self, batch: Batch) -> Context:
         text = self.text(batch)
-        pictures = torch.cat([self.tokens(batch.images[camera], text) for camera in self.cameras], dim=1)
-        tokens = torch.cat([(pictures + self.picture).flatten(1, 2), self.state_in(self.state(batch))[:, None]], dim=1)
-        mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
-        return Context(tokens, mask, {"readout": slice(0, tokens.shape[1])})
+        which = self.picture.split([batch.images[camera].shape[1] for camera in self.cameras])
+        seen = {
+            camera: (self.tokens(batch.images[camera], text) + own).flatten(1, 2)
+            for camera, own in zip(self.cameras, which, strict=True)
+        }
+        tokens = torch.cat([*seen.values(), self.state_in(self.state(batch))[:, None]], dim=1)
+        return Context(tokens, valid_tokens(batch, seen, num_others=1), {"readout": slice(0, tokens.shape[1])})
 
     def tokens(self, images: UInt8[Tensor, "B T C Y X"], text: Float[Tensor, "B E"]) -> Float[Tensor, "B T N D"]:
         """The tokens of each moment's picture."""

@@ -9,6 +9,7 @@ from torch import nn
 from praxia.core.config import Part
 from praxia.encoders.body_state import BodyState
 from praxia.encoders.vit import PatchTransformer
+from praxia.nn.masking import valid_tokens
 from praxia.nn.stack import Heads, Stack
 from praxia.nn.types import Batch, Context, Shapes
 
@@ -63,14 +64,13 @@ class VisionLanguageEncoder(nn.Module):
         self.stack = Stack(width, config.mlp_width, config.heads)
 
     def forward(self, batch: Batch) -> Context:
-        seen = [self.vision_out(self.vision(batch.images[name])) for name in self.cameras]
+        seen = {name: self.vision_out(self.vision(batch.images[name])) for name in self.cameras}
         words = self.words(batch.text) * self.width**0.5
         state = self.state_in(self.state(batch))[:, None]
         ask = self.ask.expand(len(state), 1, -1)
-        tokens = torch.cat([*seen, words, state, ask], dim=1)
-        valid = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
-        before = sum(one.shape[1] for one in seen)
-        valid[:, before : before + words.shape[1]] = batch.text_valid
+        tokens = torch.cat([*seen.values(), words, state, ask], dim=1)
+        images = valid_tokens(batch, seen, num_others=0)
+        valid = torch.cat([images, batch.text_valid, images.new_ones(len(images), 2)], dim=1)
         blocks = torch.zeros(tokens.shape[1], dtype=torch.int64, device=tokens.device)
         blocks[-1] = 1
         tokens, stream = self.stack(tokens, valid, blocks)

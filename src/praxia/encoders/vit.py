@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from praxia.core.config import Part
 from praxia.encoders.body_state import BodyState
 from praxia.encoders.language import SubwordText
+from praxia.nn.masking import valid_tokens
 from praxia.nn.types import Batch, Context, Shapes
 
 __all__ = ["PatchTransformer", "ViT", "ViTEncoder", "grid_positions"]
@@ -87,8 +88,7 @@ class ViTEncoder(nn.Module):
         self.state_in = nn.Linear(self.state.width, config.width)
 
     def forward(self, batch: Batch) -> Context:
-        seen = [self.vision(batch.images[name]) + self.camera[at] for at, name in enumerate(self.cameras)]
+        seen = {name: self.vision(batch.images[name]) + self.camera[at] for at, name in enumerate(self.cameras)}
         others = torch.stack([self.text_in(self.text(batch)), self.state_in(self.state(batch))], dim=1)
-        tokens = torch.cat([*seen, others], dim=1)
-        mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
-        return Context(tokens, mask, {"readout": slice(0, tokens.shape[1])})
+        tokens = torch.cat([*seen.values(), others], dim=1)
+        return Context(tokens, valid_tokens(batch, seen, num_others=2), {"readout": slice(0, tokens.shape[1])})

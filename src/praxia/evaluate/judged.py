@@ -71,7 +71,8 @@ def find_policy(
         PraxiaError: no checkpoint there, `bind_as` or `sampling` for a policy without weights, or an option of
             sampling that the policy does not have.
         UnknownName: no expert for the benchmark's environments, or no trained embodiment `bind_as`.
-        MismatchError: not trained on the benchmark's body, or on another that means something else.
+        MismatchError: not trained on the benchmark's body, or on another that means something else; or "zero" for a
+            body that does not say what holds it still.
         DataError: it is not what was saved.
     """
     sampling = sampling or Sampling()

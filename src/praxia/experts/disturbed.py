@@ -3,20 +3,23 @@
 (DART, Laskey et al. 2017, arXiv 1703.09327, injects noise and keeps the clean label; mistakes are ours.)
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float64
 
+from praxia.core.errors import MismatchError
 from praxia.core.keys import generator
 from praxia.core.types import Decision, Embodiment, Field, Policy, Query
 
-__all__ = ["Blundering", "Noisy"]
+__all__ = ["Blundering", "Noisy", "step_reach"]
 
-# What one control step may sensibly change of a target position, which is declared by its range alone, by its unit:
-# a joint of an arm, the agent of PushT.
-TARGET_STEP = {"rad": 0.04, "px": 20.0}
+# What one control step may sensibly change of a target, whose range says only where it may be, by its unit: a joint of
+# an arm, a hand, the agent of PushT. No more than this share of the range, which is all that other units go by.
+TARGET_STEP = {"rad": 0.04, "deg": math.degrees(0.04), "m": 0.02, "cm": 2.0, "mm": 20.0, "px": 20.0}
+RANGE_SHARE = 0.04
 
 # A mistake begins at one of these steps and lasts for one of these numbers of them.
 BLUNDER_BEGINS, BLUNDER_LASTS = (3, 26), (3, 9)
@@ -25,13 +28,16 @@ BLUNDER_BEGINS, BLUNDER_LASTS = (3, 26), (3, 9)
 class Noisy:
     """A policy whose hand is disturbed by Gaussian noise, keyed by (episode, step), of deviation `sigma`.
 
-    `sigma` is a fraction of what one step may change: a delta's range, or 0.04 rad or 20 px of a target position.
-    Grippers are left alone. The sum is clipped to the declared range.
+    `sigma` is a fraction of what one step may change: see `step_reach`. Grippers are left alone. The sum is clipped to
+    the declared range.
+
+    Raises:
+        MismatchError: there is noise, and what one step may change is not known.
     """
 
     def __init__(self, policy: Policy, body: Embodiment, sigma: float):
         self._policy = policy
-        self._sigma = sigma
+        self._deviation = sigma * step_reach(body) if sigma else np.zeros(body.action_dim)
         self._limits = _Limits(body)
         self.privileged = policy.privileged
         self.embodiment: Embodiment | None = policy.embodiment
@@ -46,7 +52,7 @@ class Noisy:
 
     def _disturb(self, query: Query, decision: Decision) -> Decision:
         noise = generator("noise", query.key, query.step).standard_normal(decision.chunk.shape)
-        executed = self._limits.clipped(decision.chunk + self._sigma * self._limits.reach * noise)
+        executed = self._limits.clipped(decision.chunk + self._deviation * noise)
         return replace(decision, chunk=executed, label=decision.chunk)
 
 
@@ -54,10 +60,14 @@ class Blundering:
     """A policy that makes one mistake an episode: for a few steps its hand is driven off, its gripper the wrong way.
 
     When, where to, for how long (3 to 8 steps), and whether the gripper errs too is keyed by the episode.
+
+    Raises:
+        MismatchError: what one step may change is not known.
     """
 
     def __init__(self, policy: Policy, body: Embodiment):
         self._policy = policy
+        self._reach = step_reach(body)
         self._limits = _Limits(body)
         self.privileged = policy.privileged
         self.embodiment: Embodiment | None = policy.embodiment
@@ -75,30 +85,63 @@ class Blundering:
         begins, lasts = rng.integers(*BLUNDER_BEGINS), rng.integers(*BLUNDER_LASTS)
         if not begins <= query.step < begins + lasts:
             return decision
-        driven = decision.chunk + 2 * self._limits.reach * rng.uniform(-1, 1, self._limits.reach.shape)
+        driven = decision.chunk + 2 * self._reach * rng.uniform(-1, 1, self._reach.shape)
         if rng.random() < 0.5:
-            driven = np.where(self._limits.is_gripper, -driven, driven)
+            driven = self._limits.with_gripper_reversed(driven)
         label = decision.chunk if decision.label is None else decision.label
         return replace(decision, chunk=self._limits.clipped(driven), label=label)
 
 
 class _Limits:
-    """By action dim: what one step may change (nothing of a gripper), and the declared range."""
+    """The declared range of each action dim, and which of them are grippers."""
 
     def __init__(self, body: Embodiment):
-        self.reach: Float64[np.ndarray, " A"] = np.concatenate(
-            [np.full(part.size, _reach(part)) for part in body.action]
-        )
-        self.is_gripper = np.concatenate([np.full(part.size, part.kind == "gripper") for part in body.action])
+        self._is_gripper = _by_dim(body, lambda part: part.kind == "gripper")
         self._low, self._high = body.action_range
+        self._ends = _by_dim(body, lambda part: 0.0 if part.low is None or part.high is None else part.low + part.high)
 
     def clipped(self, actions: np.ndarray) -> np.ndarray:
         return np.clip(actions, self._low, self._high).astype(np.float32)
 
+    def with_gripper_reversed(self, actions: np.ndarray) -> np.ndarray:
+        """The gripper mirrored in the middle of its range; without a range, in zero."""
+        return np.where(self._is_gripper, -(actions - self._ends), actions)
 
-def _reach(part: Field) -> float:
+
+def step_reach(body: Embodiment) -> Float64[np.ndarray, " A"]:
+    """By action dim, what one control step may sensibly change, in its unit.
+
+    Nothing of grippers and discrete fields. Of deltas, velocities and torques the largest declared value. Of positions
+    0.04 rad, 2 cm or 20 px by their unit, but no more than 4% of their declared range, which alone says it in other
+    units. Deltas and velocities without a range go by their unit too; what has neither is taken to be within [-1, 1].
+
+    Raises:
+        MismatchError: a position has neither a range nor one of these units.
+    """
+    return _by_dim(body, lambda part: _reach(part, body))
+
+
+def _reach(part: Field, body: Embodiment) -> float:
     if part.kind in ("gripper", "discrete"):
         return 0.0
     if part.kind == "position":
-        return TARGET_STEP[part.unit]
-    return 1.0 if part.high is None else part.high
+        return _target_reach(part, body)
+    if bounds := [abs(bound) for bound in (part.low, part.high) if bound is not None]:
+        return max(bounds)
+    step = TARGET_STEP.get(part.unit.removesuffix("/s"))
+    return 1.0 if step is None else step * (body.control_hz if part.kind == "velocity" else 1)
+
+
+def _target_reach(part: Field, body: Embodiment) -> float:
+    by_unit = TARGET_STEP.get(part.unit, math.inf)
+    by_range = math.inf if part.low is None or part.high is None else RANGE_SHARE * (part.high - part.low)
+    if math.isinf(by_unit) and math.isinf(by_range):
+        raise MismatchError(
+            f"expected action {part.name!r} of {body.name!r} to say how far a step may disturb it: a position in "
+            f"{', '.join(TARGET_STEP)} or with a range, got one in {part.unit!r} without; declare its low and high"
+        )
+    return min(by_unit, by_range)
+
+
+def _by_dim(body: Embodiment, value: Callable[[Field], float]) -> np.ndarray:
+    return np.concatenate([np.full(part.size, value(part)) for part in body.action])

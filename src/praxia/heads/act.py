@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from praxia.core.config import Part
 from praxia.nn.embodied import body_linear, keep_own, own_dims
-from praxia.nn.masking import masked_mean, own_actions
+from praxia.nn.masking import keep_valid, masked_mean, own_actions
 from praxia.nn.types import Batch, Context, Shapes
 
 __all__ = ["ACT", "ACTHead"]
@@ -88,7 +88,7 @@ class ACTHead(nn.Module):
 
 
 class Posterior(nn.Module):
-    """(state, actions) -> mean and log variance of the style latent. Padded actions are not seen."""
+    """(state, actions) -> mean and log variance of the style latent. Padded actions and states are not seen."""
 
     own_state: Tensor
 
@@ -107,7 +107,8 @@ class Posterior(nn.Module):
         self, action: Float[Tensor, "B H A"], batch: Batch
     ) -> tuple[Float[Tensor, "B Z"], Float[Tensor, "B Z"]]:
         assert batch.action_valid is not None
-        state = keep_own(batch.state, self.own_state, batch.embodiment).flatten(1)
+        state = keep_valid(batch.state, batch.state_valid)
+        state = keep_own(state, self.own_state, batch.embodiment).flatten(1)
         tokens = torch.cat(
             [
                 self.summary.expand(len(action), 1, -1),

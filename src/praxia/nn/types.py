@@ -47,7 +47,8 @@ class Batch:
     """One training or inference batch on one device. `action` is absent at inference.
 
     `images` are [B, T, C, Y, X]; each modality has its own T, and each camera its own Y and X. `embodiment` numbers
-    each row's body; what state and action hold in dims that it does not have must not matter.
+    each row's body; what state and action hold in dims that it does not have must not matter. Nor must an image or a
+    state that is not valid: of a camera that is missing, or from before the episode began.
 
     `answer` is what a language model should say to `text`; a batch of questions has it instead of actions.
     """
@@ -68,6 +69,11 @@ class Batch:
         """The same batch on `device`; copies from pinned memory do not block."""
 
         return self._each(lambda value: value.to(device, non_blocking=True))
+
+    def unmasked(self) -> "Batch":
+        """The same batch with every image and state taken for valid."""
+        image_valid = {name: torch.ones_like(valid) for name, valid in self.image_valid.items()}
+        return replace(self, image_valid=image_valid, state_valid=torch.ones_like(self.state_valid))
 
     def pinned(self) -> "Batch":
         """The same batch in pinned memory, out of which a GPU copies by itself."""
@@ -122,8 +128,12 @@ class Context:
     language: Language | None = None
 
     def readout(self) -> Float[Tensor, "B D"]:
-        """The mean of the group "readout", for a head that needs it."""
-        return self.tokens[:, self.groups["readout"]].mean(1)
+        """The mean over those tokens of the group "readout" that count, for a head that needs it."""
+        group = self.groups["readout"]
+        tokens, counts = self.tokens[:, group], self.mask[:, group, None]
+        # The factor is 1, and the mean bit for bit that of all tokens, where all of them count.
+        factor = counts.shape[1] / counts.sum(1).clamp_min(1)
+        return torch.where(counts, tokens, 0.0).mean(1) * factor.to(tokens.dtype)
 
 
 @runtime_checkable

@@ -180,17 +180,25 @@ class LearnedPolicy:
 
     `embodiments` are the bodies it was trained on. Of several, `bind` says for which one it decides; `window` is then
     without cameras that this one did not have in training, which the network sees black and not valid, as it did there.
+    `masked` False: it was trained to take all images and states for valid, and does so here.
     """
 
     privileged = False
 
     def __init__(
-        self, model: ComposedModel, transforms: Transforms, embodiments: tuple[Embodiment, ...], window: Window
+        self,
+        model: ComposedModel,
+        transforms: Transforms,
+        embodiments: tuple[Embodiment, ...],
+        window: Window,
+        *,
+        masked: bool = True,
     ):
         self.model = model.eval()
         self.transforms = transforms
         self.embodiments = embodiments
         self.window = window
+        self.masked = masked
         self._seen = window
         self.device = next(model.parameters()).device
         # The body it decides for, and whose weights and normalisers it uses for it.
@@ -237,6 +245,7 @@ class LearnedPolicy:
         samples = stack_queries(queries, self.window, body)
         samples = self.transforms.encode(with_black(samples, self._seen, self.embodiments))
         batch = to_batch(samples, self.transforms).to(self.device)
+        batch = batch if self.masked else batch.unmasked()
         noise = np.stack([self._noise(query) for query in queries])
         actions = self.model.sample(batch, torch.from_numpy(noise).to(self.device))
         present = np.stack([query.history[-1].state for query in queries])

@@ -112,18 +112,14 @@ def _expect_same(body: Embodiment, action: Field, state: Field) -> None:
     meanings = [("position", state.size, state.unit, state.frame), (state.kind, action.size, action.unit, action.frame)]
     if action.kind != "position" or meanings[0] != meanings[1]:
         raise MismatchError(
-            f"action {_words(action)} of {body.name!r} cannot be relative to state {_words(state)}: both must be "
+            f"action {action.words} of {body.name!r} cannot be relative to state {state.words}: both must be "
             "positions of one size, unit and frame"
         )
 
 
 def _listed(bodies: Sequence[Embodiment]) -> str:
     return "; ".join(
-        f"{body.name!r} with actions {', '.join(map(_words, body.action))} and states"
-        f" {', '.join(map(_words, body.state))}"
+        f"{body.name!r} with actions {', '.join(part.words for part in body.action)} and states"
+        f" {', '.join(part.words for part in body.state)}"
         for body in bodies
     )
-
-
-def _words(part: Field) -> str:
-    return f"{part.name!r} ({' '.join(filter(None, (part.kind, f'[{part.size}]', part.unit, part.frame)))})"

@@ -203,3 +203,15 @@ def test_three_data_sets_of_which_the_first_has_no_such_camera(opened, slow, fas
     three = Windows(opened, window, [0], View(body="c", rate_hz=20.0, sizes={"wrist": (9, 9)}))
     with pytest.raises(MismatchError, match=r"one size of 'wrist', got 48x80 in .* and 9x9"):
         Mixture([one, two, three])
+
+
+def test_what_holds_a_body_still_is_recorded_with_it_and_renamed_with_its_fields(record_as, other):
+    holding = replace(other, name="holding", hold={"ee_delta": 0.0, "lift": "ee_pos", "mode": 1.0})
+    root = record_as(holding, (4,))
+    assert Dataset(root).embodiment == holding
+    view, window = replace(AS_FAST, body="fast"), Window({"image.front": (0,), "state": (0,)}, 1)
+    (found,) = Mix((Part(str(root), view),)).open(window).embodiments
+    assert found.hold == {"move": 0.0, "lift": "hand", "mode": 1.0}
+    declared = replace(view, action=(Field("all", 8, "delta", "m"),))
+    (found,) = Mix((Part(str(root), declared),)).open(window).embodiments
+    assert found.hold == {}

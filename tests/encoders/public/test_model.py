@@ -150,7 +150,7 @@ def test_a_padded_row_is_the_row_alone(family, folder):
     alone = dataclasses.replace(
         batch,
         images={name: value[:1] for name, value in batch.images.items()},
-        image_valid={},
+        image_valid={name: value[:1] for name, value in batch.image_valid.items()},
         state=batch.state[:1],
         state_valid=batch.state_valid[:1],
         text=batch.text[:1, :short],
@@ -159,6 +159,36 @@ def test_a_padded_row_is_the_row_alone(family, folder):
     )
     with torch.inference_mode():
         torch.testing.assert_close(encoder(batch).readout()[:1], encoder(alone).readout(), atol=2e-5, rtol=2e-5)
+
+
+def test_an_image_or_a_state_that_is_not_valid_is_not_seen(family, folder):
+    """The first row lacks a camera, the second both and its state."""
+    part, encoder = make_encoder(family, folder)
+    whole = make_batch(part, encoder)
+    valid = dict(zip(CAMERAS, torch.tensor([[[True], [False]], [[False], [False]]]), strict=True))
+    batch = dataclasses.replace(whole, image_valid=valid, state_valid=torch.tensor([[True], [False]]))
+    images = {
+        name: torch.where(valid[name][..., None, None, None], one, 255 - one) for name, one in whole.images.items()
+    }
+    state = torch.where(batch.state_valid[..., None], batch.state, float("nan"))
+    changed = dataclasses.replace(batch, images=images, state=state)
+    answers, answers_valid = map(torch.from_numpy, part.words(2).answers(["red", "to the left"]))
+    with torch.inference_mode():
+        one, other = encoder(batch), encoder(changed)
+        said, told = (encoder.answer_logits(each, answers, answers_valid) for each in (batch, changed))
+        seen, unmasked = encoder(whole), encoder(batch.unmasked())
+    assert one.tokens[one.mask].isfinite().all()
+    for mine, theirs in ((one.tokens[one.mask], other.tokens[other.mask]), (one.readout(), other.readout())):
+        assert torch.equal(mine, theirs)
+    for layer, same in zip(one.stream.layers, other.stream.layers, strict=True):
+        for mine, theirs in zip(layer, same, strict=True):
+            assert torch.equal(mine.transpose(1, 2)[one.stream.valid], theirs.transpose(1, 2)[one.stream.valid])
+    assert torch.equal(said, told)
+    assert torch.equal(seen.tokens, unmasked.tokens)
+    assert not torch.allclose(one.readout(), seen.readout(), atol=1e-3)
+    # What lacks takes no position: who reads on stands as many tokens (Qwen: sides of pictures) further forward.
+    side = round(encoder.num_tokens**0.5) if family == "qwen2_5_vl" else encoder.num_tokens
+    assert (seen.stream.position - one.stream.position).tolist() == [side, 2 * side]
 
 
 def test_pictures_of_another_shape_are_padded_to_a_square(family, folder):

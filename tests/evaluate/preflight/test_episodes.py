@@ -175,3 +175,14 @@ def test_replays_are_spread_over_the_tasks_and_over_each_tasks_successes(tmp_pat
     assert spread_episodes(data, ("reach", "push", "fly"), 1, 1) == [13]
     assert spread_episodes(data, ("fly",), 8, 4) == [0, 18, 13, 19]
     assert spread_episodes(data, ("lift",), 8, 4) == []
+
+
+def test_a_body_of_which_nothing_says_what_holds_it_is_not_tried(policy):
+    def unheld(spec):
+        body = FAMILY.embodiment(spec)
+        return replace(body, action=(replace(body.action[0], kind="position", name="wheel"),))
+
+    ok, detail = fly(policy, BENCHMARK, replace(FAMILY, embodiment=unheld))["zero"]
+    assert ok is None
+    assert "'wheel'" in detail
+    assert "hold={'wheel': a number, or the name of a state field}" in detail

@@ -62,7 +62,18 @@ class View:
             action=tuple(_at_rate(part, float(resampling.ratio)) for part in action),
             cameras=self._cameras(dataset, own),
             control_hz=rate_hz,
+            hold=self._hold(own),
         )
+
+    def _hold(self, own: Embodiment) -> Mapping[str, float | str]:
+        """What holds the body still, under the new names. Of fields that are declared anew nothing is known."""
+        if not isinstance(self.action, Mapping) or not isinstance(self.state, Mapping):
+            return {}
+        action, state = ({old: new for new, old in given.items()} for given in (self.action, self.state))
+        return {
+            action.get(name, name): state.get(held, held) if isinstance(held, str) else held
+            for name, held in own.hold.items()
+        }
 
     def _cameras(self, dataset: Dataset, own: Embodiment) -> tuple[Camera, ...]:
         by_name = {camera.name: camera for camera in own.cameras}

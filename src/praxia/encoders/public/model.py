@@ -18,7 +18,7 @@ from praxia.encoders.public.families import Family, find_family
 from praxia.encoders.public.files import build_model, load_weights, read_architecture, read_tokeniser
 from praxia.encoders.public.language import PublicLanguage, stream_heads
 from praxia.encoders.public.published import find_published
-from praxia.nn.masking import masked_mean
+from praxia.nn.masking import masked_mean, valid_tokens
 from praxia.nn.stack import Cache, reading
 from praxia.nn.types import Batch, Context, Shapes
 from praxia.transforms.prompt import Prompt
@@ -215,20 +215,21 @@ class PublicVLMEncoder(nn.Module):
         Which of them count, their positions, and the position after the last.
         """
         names = [name for name in self.cameras if name in batch.images]
-        pictures = [batch.images[name] for name in names]
         is_picture = batch.text_valid & (batch.text == self.placeholder)
-        num_pictures = sum(one.shape[1] for one in pictures)
+        num_pictures = sum(batch.images[name].shape[1] for name in names)
         # Elsewhere than on the CPU, reading a number would wait for the device.
         if batch.text.device.type == "cpu" and (is_picture.sum(1) != num_pictures * self.num_tokens).any():
             raise MismatchError(
                 f"encoder 'public-vlm' got {num_pictures} pictures of {self.num_tokens} tokens, but the prompt has "
                 f"{int(is_picture[0].sum())} placeholders; train with the tokeniser of its own weights"
             )
-        x = self.language.embed(batch.text.masked_fill(is_picture | ~batch.text_valid, 0))
-        if pictures:
-            seen = torch.cat([self.see(one) for one in pictures], dim=1).to(x.dtype)
-            x = x.masked_scatter(is_picture[..., None], seen)
-        return x, batch.text_valid, *self.family.positions(is_picture, batch.text_valid, self.num_tokens)
+        x, valid = self.language.embed(batch.text.masked_fill(is_picture | ~batch.text_valid, 0)), batch.text_valid
+        if names:
+            seen = {name: self.see(batch.images[name]) for name in names}
+            x = x.masked_scatter(is_picture[..., None], torch.cat(list(seen.values()), dim=1).to(x.dtype))
+            # As openpi does: the tokens of an image that is not valid are not seen and take no position.
+            valid = valid.masked_scatter(is_picture, valid_tokens(batch, seen, num_others=0))
+        return x, valid, *self.family.positions(is_picture & valid, valid, self.num_tokens)
 
     def _blocks(self, length: int, device: torch.device) -> Int[Tensor, " L"]:
         order = torch.arange(length, device=device)

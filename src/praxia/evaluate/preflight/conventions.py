@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float64
 
-from praxia.core.errors import PraxiaError
+from praxia.core.errors import MismatchError, PraxiaError, UnknownName
+from praxia.core.hold import Hold
 from praxia.core.types import Field, placed
 from praxia.data.dataset import Dataset
 from praxia.evaluate.fit import matching
@@ -34,6 +35,10 @@ def gripper_agrees(subject: Subject) -> Finding:
     with the opening one step later. No body says in words which way its command works.
     """
     body, data = subject.body, subject.data
+    try:
+        hold = Hold.of(body)
+    except (MismatchError, UnknownName) as unknown:
+        return Finding(None, str(unknown))
     pairs = list(zip(_grippers(body.action), _grippers(body.state), strict=False))
     if not pairs:
         return Finding(None, "the body has no gripper that is both commanded and seen")
@@ -44,7 +49,7 @@ def gripper_agrees(subject: Subject) -> Finding:
     said = []
     for (part, command), (_, opening) in pairs:
         lowest, highest = (-1.0 if part.low is None else part.low), (1.0 if part.high is None else part.high)
-        before, after = (_opening_after(subject, command, opening, value) for value in (lowest, highest))
+        before, after = (_opening_after(subject, hold, command, opening, value) for value in (lowest, highest))
         moved, correlation = after - before, _correlation(data, command, opening)
         if abs(moved) < MIN_MOTION:
             return Finding(False, f"here the gripper does not obey: its highest command moves it by {moved:+.3f}")
@@ -64,13 +69,13 @@ def _grippers(fields: Sequence[Field]) -> Iterator[tuple[Field, int]]:
             yield from ((part, dim) for dim in range(dims.start, dims.stop))
 
 
-def _opening_after(subject: Subject, command: int, opening: int, value: float) -> float:
-    """The gripper's state after `value` was commanded for a while, from the benchmark's first start."""
+def _opening_after(subject: Subject, hold: Hold, command: int, opening: int, value: float) -> float:
+    """The gripper's state after `value` was commanded for a while, all else held, from the benchmark's first start."""
     benchmark, body, slots = subject.benchmark, subject.body, subject.slots
     slots.begin(0, subject.spec, subject.family.draw_start(benchmark.tasks[0], benchmark.split, 0), cameras=())
     (progress,) = slots.ready()
     if progress.observation is not None:
-        action = _at_rest(body.action, body.state, progress.observation.state)
+        action = hold(progress.observation.state)
         action[command] = value
         steps = max(1, round(TRIED_S * body.control_hz))
         slots.advance(0, np.tile(action, (steps, 1)), stop_on_success=False)
@@ -78,17 +83,6 @@ def _opening_after(subject: Subject, command: int, opening: int, value: float) -
     if progress.observation is None:
         raise PraxiaError(f"the gripper could not be tried: {progress.error or 'the episode ended'}")
     return float(progress.observation.state[opening])
-
-
-def _at_rest(
-    action: Sequence[Field], state: Sequence[Field], seen: Float32[np.ndarray, " S"]
-) -> Float32[np.ndarray, " A"]:
-    """The action that moves nothing: zeros, and of a target position the position itself where the state tells it."""
-    known = {part.name: seen[dims] for part, dims in placed(state)}
-    rest = [
-        known[part.name] if part.kind == "position" and part.name in known else np.zeros(part.size) for part in action
-    ]
-    return np.concatenate(rest).astype(np.float32)
 
 
 def _correlation(data: Dataset, command: int, opening: int) -> float:

@@ -1,10 +1,11 @@
-"""Checks that run a few episodes: recorded actions, the expert, the zero action."""
+"""Checks that run a few episodes: recorded actions, the expert, holding still."""
 
 from collections.abc import Mapping, Sequence
 from math import comb
 
 import numpy as np
 
+from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import EnvSpec, Start
 from praxia.data.dataset import Dataset
 from praxia.evaluate.preflight.subject import NUM_TASKS, NUM_ZERO, Finding, Subject, spread
@@ -113,8 +114,12 @@ def binomial_tail(successes: int, trials: int, rate: float) -> float:
 
 
 def zero_fails(subject: Subject) -> Finding:
-    """The action of all zeros succeeds nowhere but in tasks of which it is recorded that nothing need be done."""
-    traces = subject.run(Zero(subject.body), NUM_ZERO)
+    """Holding still succeeds nowhere but in tasks of which it is recorded that nothing need be done."""
+    try:
+        zero = Zero(subject.body)
+    except (MismatchError, UnknownName) as unknown:
+        return Finding(None, str(unknown))
+    traces = subject.run(zero, NUM_ZERO)
     if crashes := [trace for trace in traces if trace.error is not None]:
         return Finding(False, f"{len(crashes)} of {len(traces)} episodes of doing nothing crashed: {crashes[0].error}")
     solved = {task: count for task, count in subject.successes(traces).items() if count}

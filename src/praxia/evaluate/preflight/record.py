@@ -1,6 +1,6 @@
 """Writes what preflight compares with: `python -m praxia.evaluate.preflight.record [BENCHMARK ...] [--pictures]`.
 
-The expert and the zero action are judged anew on each benchmark named, and golden pictures drawn anew. Run it after a
+The expert and holding still are judged anew on each benchmark named, and golden pictures drawn anew. Run it after a
 change that is meant to change them, and look at the difference before it is committed.
 """
 
@@ -42,7 +42,7 @@ class Arguments:
 
 
 def record_rates(name: str, episodes: int, workers: int) -> dict[str, Any]:
-    """Judge the expert and the zero action on a benchmark: an entry of the table (`recorded.Recorded`)."""
+    """Judge the expert and holding still on a benchmark: an entry of the table (`recorded.Recorded`)."""
     benchmark = find_benchmark(name)
     # No fewer starts of a task than preflight looks at.
     zero = _successes("zero", benchmark, max(ZERO_STARTS, -(-NUM_ZERO // len(benchmark.tasks))), workers)

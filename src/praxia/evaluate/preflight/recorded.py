@@ -1,4 +1,4 @@
-"""What experts and the zero action reached on each benchmark once: `recorded.json`, written by `record.py`."""
+"""What experts and holding still reached on each benchmark once: `recorded.json`, written by `record.py`."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -94,7 +94,7 @@ class Subject:
 
     @cached_property
     def recorded(self) -> Recorded | None:
-        """What experts and the zero action reached on this benchmark once."""
+        """What experts and holding still reached on this benchmark once."""
         return recorded(self.benchmark.name)
 
     @cached_property

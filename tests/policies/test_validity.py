@@ -1,0 +1,203 @@
+"""What is not valid is not seen: by no encoder, and by no head through it."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from praxia.encoders import ENCODERS
+from praxia.encoders.film_cnn import FilmCNN
+from praxia.encoders.language import SubwordText
+from praxia.encoders.octo import Octo
+from praxia.encoders.resnet import ResNet
+from praxia.encoders.resnet_grid import ResNetGrid
+from praxia.encoders.rt1 import RT1
+from praxia.encoders.state_only import StateOnly
+from praxia.encoders.vision_language import VisionLanguage
+from praxia.encoders.vit import ViT
+from praxia.heads import HEADS
+from praxia.heads.act import ACT
+from praxia.heads.autoregressive import Autoregressive
+from praxia.heads.denoisers import DENOISERS
+from praxia.heads.denoisers.action_expert import ActionExpert
+from praxia.heads.denoisers.dit import DiT
+from praxia.heads.denoisers.residual_mlp import ResidualMLP
+from praxia.heads.denoisers.transformer import Transformer
+from praxia.heads.denoisers.unet import UNet
+from praxia.heads.diffusion import Diffusion
+from praxia.heads.flow import Flow
+from praxia.heads.parallel import OFT, ParallelBins
+from praxia.heads.prefix import PrefixTransformer
+from praxia.heads.regression import Regression
+from praxia.nn.types import Batch, Context, Shapes
+from praxia.policies.composed import Composed
+
+CAMERAS = ("front", "wrist")
+TEXT = SubwordText(width=8, num_heads=2)
+ENCODERS_HERE = [
+    FilmCNN(text=TEXT, width=16, channels=(8, 8, 8, 8)),
+    FilmCNN(text=TEXT, width=16, channels=(8, 8, 8, 8), state_steers=True),
+    ResNet(text=TEXT, width=16, channels=(8, 16)),
+    ResNetGrid(text=TEXT, channels=(8, 16)),
+    RT1(text=TEXT, channels=(8, 8, 8, 16), num_tokens=2),
+    ViT(text=TEXT, width=16, depth=1, num_heads=2),
+    Octo(text=TEXT, width=16, depth=2, num_heads=2),
+    VisionLanguage(width=16, mlp_width=32, depth=2, num_heads=2, head_width=8, vision_depth=1),
+    StateOnly(text=TEXT, width=16),
+]
+SMALL = PrefixTransformer(width=16, depth=1, num_heads=2)
+EXPERT = ActionExpert(width=16, mlp_width=32, depth=2, num_heads=2, num_kv_heads=1, head_width=8)
+DENOISERS_HERE = [
+    ResidualMLP(width=16, depth=1),
+    UNet(channels=(16, 32), groups=4),
+    Transformer(width=16, depth=1, num_heads=2),
+    DiT(width=16, depth=2, num_heads=2),
+    EXPERT,
+]
+HEADS_HERE = [
+    *(Flow(one, repeats=1, num_steps=2) for one in DENOISERS_HERE),
+    Diffusion(DENOISERS_HERE[3], repeats=1),
+    Autoregressive("bins", SMALL),
+    ParallelBins("bins", SMALL),
+    OFT(SMALL),
+    Regression(width=16),
+    ACT(width=16, mlp_width=32, num_heads=2, encoder_depth=1),
+]
+# Of whoever reads `Batch` or `Context`; the rest are texts, which this is not about, and what speaks a public model's
+# words, which tests/encoders/public is about.
+TEXTS, PUBLIC = {"no-text", "subword-text", "transformer-text"}, {"public-vlm"}
+
+# What each row lacks: (front, wrist, state), each by moment.
+ROWS = {
+    "nothing": ((1, 1), (1, 1), (1, 1)),
+    "the front camera": ((0, 0), (1, 1), (1, 1)),
+    "the wrist camera": ((1, 1), (0, 0), (1, 1)),
+    "both cameras": ((0, 0), (0, 0), (1, 1)),
+    "history, at the begin of an episode": ((0, 1), (0, 1), (0, 1)),
+    "the state's history": ((1, 1), (1, 1), (0, 1)),
+    "the newest image": ((1, 0), (1, 1), (1, 1)),
+    "everything": ((0, 0), (0, 0), (0, 0)),
+}
+WHOLE = [all(all(part) for part in row) for row in ROWS.values()]
+
+
+def make_batch(seed: int = 0) -> Batch:
+    """A row for each of `ROWS`, all else being equal but for the pictures and states drawn from `seed`."""
+    rows = len(ROWS)
+    front, wrist, state = (torch.tensor([row[at] for row in ROWS.values()], dtype=torch.bool) for at in range(3))
+    content, fixed = torch.Generator().manual_seed(seed), torch.Generator().manual_seed(99)
+    return Batch(
+        images={
+            name: torch.randint(0, 256, (rows, 2, 3, 16, size), generator=content, dtype=torch.uint8)
+            for name, size in zip(CAMERAS, (16, 24), strict=True)
+        },
+        image_valid={"front": front, "wrist": wrist},
+        state=torch.randn(rows, 2, 3, generator=content),
+        state_valid=state,
+        text=torch.randint(2, 50, (rows, 6), generator=fixed),
+        text_valid=(torch.arange(6) < 4).expand(rows, 6),
+        embodiment=torch.zeros(rows, dtype=torch.int64),
+        action=torch.randn(rows, 4, 2, generator=fixed).clamp(-1, 1),
+        action_valid=torch.ones(rows, 4, dtype=torch.bool),
+    )
+
+
+def with_other_invalid(batch: Batch) -> Batch:
+    """The same batch with other pictures, and states that are not even numbers, where they are not valid."""
+    other = make_batch(seed=1)
+    images = {
+        name: torch.where(valid[:, :, None, None, None], batch.images[name], other.images[name])
+        for name, valid in batch.image_valid.items()
+    }
+    return dataclasses.replace(
+        batch, images=images, state=torch.where(batch.state_valid[..., None], batch.state, float("nan"))
+    )
+
+
+def build(encoder, head):
+    """A model in which nothing is without influence, or None where the two do not fit."""
+    torch.manual_seed(0)
+    shapes = Shapes(CAMERAS, num_images=4, num_states=2, bodies=((3, 2),), horizon=4, vocabulary=50)
+    waves = np.sin(np.arange(64)[:, None, None] * 0.1 + np.arange(4)[:, None] * [0.2, 0.5]).astype(np.float32)
+    model = Composed(encoder, head).fit(lambda: waves)
+    if model.head.build(shapes, 16).needs - encoder.build(shapes).gives:
+        return None
+    built = model.build(shapes)
+    with torch.no_grad():
+        for parameter in built.parameters():
+            parameter.add_(torch.randn(parameter.shape) * 0.05)
+    return built
+
+
+def seen_of(context: Context) -> list[torch.Tensor]:
+    """All of a context that counts."""
+    found = [context.tokens[context.mask], context.mask, context.readout()]
+    if context.stream is not None:
+        valid = context.stream.valid
+        found += [valid, *(x.transpose(1, 2)[valid] for layer in context.stream.layers for x in layer)]
+    return found
+
+
+def test_every_encoder_and_every_head_is_tried():
+    assert {one.tag for one in ENCODERS_HERE} | TEXTS | PUBLIC == set(ENCODERS)
+    assert {one.tag for one in HEADS_HERE} | {"spoken", "prefix-transformer"} >= set(HEADS)
+    assert {one.tag for one in DENOISERS_HERE} == set(DENOISERS)
+
+
+@pytest.mark.parametrize("encoder", ENCODERS_HERE, ids=lambda one: one.tag)
+def test_an_encoder_sees_nothing_of_what_is_not_valid(encoder):
+    model = build(encoder, Regression(width=16)).eval().encoder
+    batch = make_batch()
+    with torch.no_grad():
+        context, changed = model(batch), model(with_other_invalid(batch))
+        for one, other in zip(seen_of(context), seen_of(changed), strict=True):
+            assert one.isfinite().all()
+            assert torch.equal(one, other)
+        # What is valid does matter, in every row that has something.
+        elsewhere = model(dataclasses.replace(make_batch(seed=1), text=batch.text)).readout()
+    differs = (context.readout() != elsewhere).any(1).tolist()
+    assert differs == [True] * (len(ROWS) - 1) + [False]
+
+
+@pytest.mark.parametrize("encoder", ENCODERS_HERE, ids=lambda one: one.tag)
+def test_where_all_is_valid_masking_changes_no_bit(encoder):
+    model = build(encoder, Regression(width=16)).eval().encoder
+    batch = make_batch()
+    with torch.no_grad():
+        masked, unmasked = model(batch), model(batch.unmasked())
+    for one, other in ((masked.readout(), unmasked.readout()), (masked.tokens, unmasked.tokens)):
+        assert torch.equal(one[WHOLE], other[WHOLE])
+    lacking = ~torch.tensor(WHOLE)
+    if encoder.tag == "state-only":
+        lacking[[1, 2, 3, 6]] = False
+    assert ((masked.readout() != unmasked.readout()).any(1) == lacking).all()
+    # Where all tokens count the readout is the plain mean.
+    assert torch.equal(unmasked.readout(), unmasked.tokens[:, unmasked.groups["readout"]].mean(1))
+
+
+@pytest.mark.parametrize("encoder", ENCODERS_HERE, ids=lambda one: one.tag)
+def test_no_head_sees_through_an_encoder_what_is_not_valid(encoder):
+    tried = 0
+    for head in HEADS_HERE:
+        model = build(encoder, head)
+        if model is None:
+            continue
+        batch = make_batch()
+        changed = with_other_invalid(batch)
+        noise = torch.randn(len(ROWS), *model.head.noise_shape, generator=torch.Generator().manual_seed(1))
+        with torch.no_grad():
+            chunks, others = (model.eval().sample(one, noise) for one in (batch, changed))
+        assert chunks.isfinite().all(), head
+        assert torch.equal(chunks, others), head
+        gradients = []
+        for one in (batch, changed):
+            model.train().zero_grad()
+            loss, _ = model.loss(one, torch.Generator().manual_seed(2))
+            loss.backward()
+            gradients.append([loss, *(p.grad for p in model.parameters() if p.grad is not None)])
+        for one, other in zip(*gradients, strict=True):
+            assert one.isfinite().all(), head
+            assert torch.equal(one, other), head
+        tried += 1
+    assert tried == len(HEADS_HERE) - (encoder.tag != "vision-language")
