@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from praxia.results.identity import policy_of
 from praxia.results.privilege import privilege_of
 from praxia.results.rows import Row
 from praxia.results.summary import summarise, summarise_as
@@ -36,13 +37,15 @@ class Evaluation:
     """One results file of the policy called `policy`.
 
     `kind` is that of the control or reference which it is, most of them in `MEANING`; "": it judges the policy for
-    its own sake. `label` is its name for people.
+    its own sake. `label` is its name for people. `repeats` is the name of the file that counts in its place, where that
+    is of the same policy; None: it counts itself.
     """
 
     source: ResultsFile
     policy: str
     kind: str
     label: str
+    repeats: str | None = None
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -75,7 +78,7 @@ class Evaluation:
     @property
     def judged(self) -> tuple[str, float | None]:
         """Whose weights decided and how they were ensembled: equal for a policy, its controls, and other benchmarks."""
-        return self.fingerprint["policy_sha256"], self.ensemble
+        return policy_of(self.fingerprint), self.ensemble
 
     @property
     def place(self) -> int:
@@ -107,7 +110,7 @@ def named(file: ResultsFile, runs: Sequence[TrainingRun]) -> Evaluation:
     Under ensembling its label ends with the rate, since that is not the benchmark's pace.
     """
     fingerprint = file.meta["fingerprint"]
-    run = next((run for run in runs if run.made(fingerprint["policy_sha256"])), None)
+    run = next((run for run in runs if run.made(policy_of(fingerprint))), None)
     typed = _policies_in(file.meta["command"])
     # A comparison leaves two files, each called by its policy.
     policy = run.name if run else typed[0] if len(typed) == 1 else file.path.stem

@@ -72,7 +72,8 @@ def _controls(comparison: Comparison) -> Markup:
 
 
 def _name(one: Evaluation) -> Markup:
-    note = "; ".join(text for text in (MEANING.get(one.kind), one.privilege) if text)
+    again = f"the same policy again: {one.repeats} counts in its place" if one.repeats else None
+    note = "; ".join(text for text in (MEANING.get(one.kind), one.privilege, again) if text)
     return tag("span", one.label, tag("span", note, class_="note") if note else None)
 
 
