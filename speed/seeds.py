@@ -1,11 +1,11 @@
 """How often the interval of several training seeds holds the truth, by simulation.
 
 A recipe succeeds in a share p of episodes on the mean; the rates of its seeds are drawn from a beta distribution with
-mean p and some standard deviation (combinations whose distribution would have most of its mass at 0 and 1 are left out),
-and each seed's successes are binomial. `coverage` is the share of intervals that hold p: the least over all
-combinations and where that is, the mean, and the share of combinations below 93%; `width` is the mean ratio of the
-interval's width to that of an ideal one, which knows both variances. All of it for the hierarchical interval
-(`results.seeds`) and for one Wilson interval over all episodes, and by the number of seeds.
+mean p and some standard deviation (combinations whose distribution would have most of its mass at 0 and 1 are left
+out), and each seed's successes are binomial. `least` is the smallest share of intervals that hold p, and in which
+combination, `mean` that share's mean, and `below_93` the share of combinations in which it is below 93%; `width` is the
+mean ratio of the interval's width to that of an ideal one, which knows both variances. All of it is of the hierarchical
+interval (`results.seeds`), by the number of seeds; `pooled` is one Wilson interval over all episodes.
 
 `shared_starts` is the same where all seeds meet the same 100 starts, whose difficulty makes the outcomes of two seeds
 at one start correlated (Gaussian copula).
@@ -122,7 +122,7 @@ def main() -> None:
     for seeds, one in found["seeds"].items():
         least, *where = one["least"]
         print(
-            f"{seeds:>4s} seeds, {one['combinations']} combinations: {one['mean']:.1%} on the mean, at least {least:.1%}"
+            f"{seeds:>4s} seeds, {one['combinations']} combinations: {one['mean']:.1%}, at least {least:.1%}"
             f" (seeds, episodes, rate, spread: {where}), below 93% in {one['below_93']:.0%}; {one['width']:.2f} times"
             f" as wide as an ideal one; pooled {one['pooled_mean']:.1%}, at least {one['pooled_least'][0]:.1%}"
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import tyro
 
 from praxia.cli.console import STDERR, counting, print_summary
+from praxia.cli.data.info import shown
 from praxia.core.errors import PraxiaError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     if options.path is None:
         raise PraxiaError("expected a path, --benchmarks or --tasks ENV, got none; see `praxia info --help`")
     found = _describe(options.path)
-    print_summary(found)
+    print_summary(shown(found) if found["kind"] == "dataset" else found)
     return found
 
 

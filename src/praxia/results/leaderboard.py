@@ -11,8 +11,8 @@ from praxia.results.anytime import ALPHA
 from praxia.results.differences import differences
 from praxia.results.difficulty import Difficulty, adjusted_rate
 from praxia.results.folder import Entry, read_folder
-from praxia.results.paired import Counts, mcnemar_p_value
 from praxia.results.identity import competing, policy_of, was_stopped
+from praxia.results.paired import Counts, mcnemar_p_value
 from praxia.results.pairs import POLICYS_OWN, pair_rows
 from praxia.results.privilege import privilege_of
 from praxia.results.rows import Row

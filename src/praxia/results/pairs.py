@@ -95,8 +95,8 @@ def pair_rows(a: Iterable[Row], b: Iterable[Row]) -> Pairing:
 def _expect_two(a: Path, ours: Mapping[str, Any], b: Path, theirs: Mapping[str, Any]) -> None:
     if competitor_of(ours) == competitor_of(theirs):
         raise MismatchError(
-            f"expected the results of two policies, got {a} and {b} of the same one ({policy_of(ours)[:12]}): name results"
-            " of another policy"
+            f"expected the results of two policies, got {a} and {b} of the same one ({policy_of(ours)[:12]}): name"
+            " results of another policy"
         )
 
 

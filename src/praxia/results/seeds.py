@@ -1,8 +1,8 @@
 """What several trainings that differ in their seed say together of one recipe.
 
-Episodes of one seed are more alike than episodes of several: pooled into one proportion, three seeds of 200 episodes look
-like 600 independent trials, which they are not. What is estimated is the success of the recipe: the mean over the seeds
-with which it might have been trained, and over the starts which it might have met.
+Episodes of one seed are more alike than episodes of several: pooled into one proportion, three seeds of 200 episodes
+look like 600 independent trials, which they are not. What is estimated is the success of the recipe: the mean over the
+seeds with which it might have been trained, and over the starts which it might have met.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ _ALPHAS, _BETAS = _MEANS[:, None] * _SIZES, (1 - _MEANS[:, None]) * _SIZES
 
 
 def seeds_interval(counts: Sequence[tuple[int, int]], confidence: float = 0.95) -> tuple[float, float]:
-    """An interval, within [0, 1], of the mean success over training seeds, from (successes, trials) of two seeds or more.
+    """An interval, within [0, 1], of the mean success over training seeds, from (successes, trials) of at least two.
 
     Each seed's success rate is a draw from a beta distribution, and its successes are binomial (the beta-binomial
     model). The interval is the central one of the posterior of that distribution's mean under a uniform prior; the
@@ -111,7 +111,7 @@ def _interval(judged: Sequence[Sequence[Row]], success: float) -> list[float]:
 
 
 def _shared_variance(judged: Sequence[Sequence[Row]]) -> float:
-    """The mean covariance of two seeds' outcomes at the same start, within tasks; 0 where they have no starts in common."""
+    """The mean covariance of two seeds' outcomes at the same start, within tasks; 0 without starts in common."""
     products, degrees = 0.0, 0
     for ours, theirs in combinations(judged, 2):
         others = {row.start: row for row in theirs}
