@@ -26,7 +26,7 @@ OF_STARTS, OF_SEEDS = "starts", "starts and training seeds"
 
 # How far seeds lie apart, as a share of the largest standard deviation that their mean allows (the root of the
 # intra-class correlation), is likely to be below this. Chosen by the coverage of `python speed/seeds.py`.
-SPREAD = 0.35
+SPREAD = 0.3
 
 # Points in the mean of all seeds, closer near 0 and 1, and in that spread, closer near 0.
 _MEANS = np.sin(np.pi / 2 * (np.arange(400) + 0.5) / 400) ** 2

@@ -1,7 +1,7 @@
 """How the policies were trained: loss and speed."""
 
 from collections.abc import Sequence
-from math import inf
+from math import inf, isfinite
 
 from praxia.studio.charts import Series, line_chart
 from praxia.studio.markup import Markup, tag
@@ -43,7 +43,7 @@ def _run(run: TrainingRun) -> Markup:
 
 def _losses(run: TrainingRun) -> str:
     """The first that was logged and the last, or the only one."""
-    logged = [line for line in run.metrics if "loss" in line]
+    logged = [line for line in run.metrics if isfinite(line.get("loss", inf))]
     ends = logged[:1] if len(logged) < 2 else [logged[0], logged[-1]]
     said = ", ".join(f"{line['loss']:.3g} at step {line['step']:,}" for line in ends)
     return f"; loss {said}" if said else ""
