@@ -45,7 +45,7 @@ def test_until_decided_takes_no_more_pairs_than_it_needs(files, capsys):
 
 
 def test_an_open_question_is_no_failure(files, capsys):
-    same = write_results(files[0].with_name("same.jsonl"), read_rows(files[0]))
+    same = write_results(files[0].with_name("same.jsonl"), read_rows(files[0]), policy_sha256="cafe")
     assert run("compare", files[0], same, "--json") == 0
     assert json.loads(capsys.readouterr().out)["verdict"] == "undecided"
 
@@ -106,14 +106,33 @@ def test_a_file_is_not_taken_for_the_folder_of_both_results(files, capsys):
     assert "--out to be a folder" in capsys.readouterr().err
 
 
-def test_one_policy_twice_has_two_files(tmp_path: Path, capsys):
-    assert run("compare", "zero", "zero", "--benchmark", "bimodal", "--out", tmp_path / "o", "--episodes", 1) == 0
-    assert {path.name for path in (tmp_path / "o").glob("*.jsonl")} == {"zero-a.jsonl", "zero-b.jsonl"}
-    assert "zero-a and zero-b cannot be told apart" in capsys.readouterr().err
+def test_one_policy_twice_is_refused_as_policies_and_as_files(files, tmp_path: Path, capsys):
+    out = tmp_path / "o"
+    assert run("compare", "zero", "zero", "--benchmark", "bimodal", "--out", out, "--episodes", 1) == 2
+    assert "expected two policies, got the same one twice" in capsys.readouterr().err
+    assert not out.exists()
+    again = write_results(tmp_path / "again.jsonl", read_rows(files[1]), seed=1)
+    assert run("compare", files[0], again) == 2
+    error = capsys.readouterr().err.strip()
+    assert "of the same one (f00d)" in error
+    assert len(error.splitlines()) == 1
+
+
+def test_where_every_pair_has_an_error_nothing_was_compared(files, tmp_path, capsys):
+    crashed = write_results(
+        tmp_path / "crashed.jsonl", made_rows({"walk": "!" * 30, "run": "!" * 30}), policy_sha256="c"
+    )
+    assert run("compare", files[0], crashed, "--json") == 2
+    captured = capsys.readouterr()
+    said = json.loads(captured.out)
+    assert said["error"].endswith("each of 60 pairs has an error; the first: OSError: gone")
+    assert (said["errors"], said["effect"], said["ci95"]) == (60, None, None)
+    assert len(captured.err.strip().splitlines()) == 1
 
 
 def test_a_privileged_policy_is_named(files, capsys):
-    expert = write_results(files[0].with_name("expert.jsonl"), read_rows(files[0]), {"privileged": True})
+    about = {"privileged": True}
+    expert = write_results(files[0].with_name("expert.jsonl"), read_rows(files[0]), about, policy_sha256="cafe")
     assert run("compare", files[1], expert, "--json") == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out)["privilege"] == [None, "privileged policy"]

@@ -15,10 +15,11 @@ def run(*arguments: object) -> int:
 
 def test_a_folder_is_ranked_for_people_and_as_json(tmp_path: Path, capsys):
     write_results(tmp_path / "good.jsonl", made_rows({"walk": "1" * 40}))
-    write_results(tmp_path / "bad.jsonl", made_rows({"walk": "0" * 40}), source_sha256="bbbb")
-    write_results(tmp_path / "apart.jsonl", made_rows({"walk": "." * 40 + "10" * 20}))
+    write_results(tmp_path / "bad.jsonl", made_rows({"walk": "0" * 40}), source_sha256="bbbb", policy_sha256="bad")
+    write_results(tmp_path / "apart.jsonl", made_rows({"walk": "." * 40 + "10" * 20}), policy_sha256="apart")
+    write_results(tmp_path / "again.jsonl", made_rows({"walk": "1"}), seed=1)
     write_results(tmp_path / "empty.jsonl", [])
-    write_results(tmp_path / "expert.jsonl", made_rows({"walk": "1" * 40}), {"privileged": True})
+    write_results(tmp_path / "expert.jsonl", made_rows({"walk": "1" * 40}), {"privileged": True}, policy_sha256="e")
     write_results(
         tmp_path / "stopped.jsonl", made_rows({"walk": "0"}), {"until_decided": True}, control="swapped-image"
     )
@@ -26,14 +27,16 @@ def test_a_folder_is_ranked_for_people_and_as_json(tmp_path: Path, capsys):
     captured = capsys.readouterr()
     (table,) = json.loads(captured.out)["tables"]
     files = [one["file"].removesuffix(".jsonl") for one in table["entries"]]
-    assert files == ["good", "apart", "bad", "expert", "stopped"]
+    assert files == ["again", "good", "apart", "bad", "expert", "stopped"]
     lines = [line.split() for line in captured.err.splitlines()]
     assert ["1", "good.jsonl", "40", "0", "100.0%"] in [line[:5] for line in lines]
     assert ["privileged", "expert.jsonl"] in [line[:2] for line in lines]
+    assert ["repeat", "again.jsonl"] in [line[:2] for line in lines]
     said = " ".join(captured.err.split())
     assert "2 of 3 tests are unpaired (Fisher)" in said
     assert "*bad.jsonl: source_sha256 was 'aaaa', is 'bbbb'." in said
     assert "stopped when decided, not of a fixed number: stopped.jsonl." in said
+    assert "again.jsonl is of the same policy as good.jsonl, which counts." in said
     assert "not read:" in said
 
 

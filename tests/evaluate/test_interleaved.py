@@ -126,6 +126,15 @@ def test_both_episodes_of_a_start_share_a_simulator_and_of_few_tasks_all_do(
     assert len(built) <= most
 
 
+def test_one_policy_is_not_two(tmp_path: Path):
+    walker = Contestant(Walker(), Evaluation(BENCHMARK, "f00d", 1), tmp_path / "a.jsonl")
+    again = replace(walker, evaluation=replace(walker.evaluation, seed=1), out=tmp_path / "b.jsonl")
+    pairs = interleave(walker, again, family())
+    with pytest.raises(PraxiaError, match="expected two policies, got the same one twice"):
+        next(pairs)
+    assert not list(tmp_path.iterdir())
+
+
 def test_they_must_be_judged_alike_and_neither_is_begun_unless_both_can_be(tmp_path: Path):
     a, b = outs(tmp_path)
     with pytest.raises(PraxiaError, match="a results file for each policy"):

@@ -17,7 +17,7 @@ import pytest
 from toy_benchmark import BENCHMARK, ToldEnv, draw_start, judge, slow_start
 from toy_world import BODY, Walker
 
-from praxia.core.errors import MismatchError, PraxiaError, UnknownName
+from praxia.core.errors import MismatchError, PraxiaError, Refused, UnknownName
 from praxia.core.types import Camera, Start
 from praxia.results.rows import actions_digest, read_rows
 from praxia.results.store import read_meta, read_replay
@@ -98,6 +98,17 @@ def test_a_crash_is_an_error_row_and_no_failure(tmp_path: Path):
     assert (summary["episodes"], summary["errors"], summary["success"]) == (8, 2, 1.0)
     errors = [row for row in read_rows(tmp_path / "f.jsonl") if row.status == "error"]
     assert [row.error for row in errors] == ["RuntimeError: at a step"] * 2
+
+
+def test_where_every_episode_is_an_error_nothing_was_measured(tmp_path: Path):
+    def crash(task: str, split: str, index: int) -> Start:
+        return draw_start(task, split, index, crash_at=3)
+
+    for resume in (False, True):
+        with pytest.raises(Refused, match=r"each of 8 episodes .* the first: RuntimeError: at a step\.") as caught:
+            judge(tmp_path / "f.jsonl", draw=crash, resume=resume)
+        assert (caught.value.result["errors"], caught.value.result["success"]) == (8, None)
+        assert len(read_rows(tmp_path / "f.jsonl")) == 8, "what was recorded is kept"
 
 
 def test_a_policy_at_fault_fails_and_its_row_names_the_fault(tmp_path: Path):

@@ -59,7 +59,7 @@ def test_without_enough_common_starts_the_test_is_unpaired_and_says_so(tmp_path:
 
 def test_policies_that_met_no_common_task_are_tied(tmp_path: Path):
     write_results(tmp_path / "a.jsonl", made_rows({"walk": "1" * 40}))
-    write_results(tmp_path / "b.jsonl", made_rows({"run": "0" * 40}))
+    write_results(tmp_path / "b.jsonl", made_rows({"run": "0" * 40}), policy_sha256="beef")
     (table,) = leaderboard(tmp_path)["tables"]
     assert (table["comparisons"][0]["effect"], table["comparisons"][0]["p_value"]) == (None, 1.0)
     assert ranks(table) == {"a": [1, 2], "b": [1, 2]}
@@ -145,6 +145,20 @@ def test_a_policy_is_not_adjusted_by_other_results_of_its_own(tmp_path: Path):
 def test_half_of_the_smaller_ones_starts_are_enough_for_pairs(tmp_path: Path, common: int, test: str):
     (table,) = filled(tmp_path, a="1" * 20, b="." * (20 - common) + "01" * 5)["tables"]
     assert (table["comparisons"][0]["test"], table["comparisons"][0]["pairs"]) == (test, common)
+
+
+def test_several_files_of_one_policy_are_one_competitor(tmp_path: Path):
+    """Also under another seed of its noise; the file with the most judged episodes counts."""
+    write_results(tmp_path / "a.jsonl", made_rows({"walk": "1" * 30 + "!" * 10}))
+    write_results(tmp_path / "again.jsonl", made_rows({"walk": "1" * 36}), seed=1)
+    write_results(tmp_path / "copy.jsonl", made_rows({"walk": "1" * 36}))
+    write_results(tmp_path / "ensembled.jsonl", made_rows({"walk": "1" * 30}), pace={"ensemble": 0.01})
+    write_results(tmp_path / "other.jsonl", made_rows({"walk": "0" * 40}), policy_sha256="beef")
+    (table,) = leaderboard(tmp_path)["tables"]
+    repeats = {one["file"]: one["repeats"] for one in table["entries"] if one["repeats"]}
+    assert repeats == {"a.jsonl": "again.jsonl", "copy.jsonl": "again.jsonl"}
+    assert ranks(table) == {"a": None, "again": [1, 2], "copy": None, "ensembled": [1, 2], "other": [3, 3]}
+    assert len(table["comparisons"]) == 3
 
 
 def test_what_cannot_be_read_is_listed(tmp_path: Path):

@@ -61,7 +61,7 @@ def test_results_that_were_not_judged_alike_are_refused_with_the_difference(tmp_
 
 def test_results_that_stopped_when_decided_are_known_as_such(tmp_path: Path):
     a = write_results(tmp_path / "a.jsonl", made_rows({"walk": "11"}), {"until_decided": True})
-    b = write_results(tmp_path / "b.jsonl", made_rows({"walk": "00"}), {"until_decided": False})
+    b = write_results(tmp_path / "b.jsonl", made_rows({"walk": "00"}), {"until_decided": False}, policy_sha256="b")
     assert pair_files(a, b).stopped is True
     c = write_results(tmp_path / "c.jsonl", made_rows({"walk": "01"}))
     assert pair_files(b, c).stopped is False
@@ -69,7 +69,7 @@ def test_results_that_stopped_when_decided_are_known_as_such(tmp_path: Path):
 
 def test_results_without_a_common_start_are_refused(tmp_path: Path):
     a = write_results(tmp_path / "a.jsonl", made_rows({"walk": "11"}))
-    b = write_results(tmp_path / "b.jsonl", made_rows({"walk": "..1"}))
+    b = write_results(tmp_path / "b.jsonl", made_rows({"walk": "..1"}), policy_sha256="b")
     with pytest.raises(MismatchError, match=r"\(2 episodes\).*\(1\) have no start in common"):
         pair_files(a, b)
 

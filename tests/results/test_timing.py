@@ -32,6 +32,14 @@ def test_the_distance_of_both_distributions_is_scipys():
     assert found["p_value"] < 1e-3
 
 
+def test_a_quantile_takes_enough_successes_to_be_one():
+    found = [time_to_success(successes(list(range(1, 1 + number))), [])["a"] for number in (1, 2, 3, 4, 9, 10)]
+    assert [one["q50"] is not None for one in found] == [True] * 6
+    assert [one["q25"] is not None for one in found] == [one["q75"] is not None for one in found]
+    assert [one["q75"] is not None for one in found] == [False] * 3 + [True] * 3
+    assert [one["q90"] is not None for one in found] == [False] * 5 + [True]
+
+
 def test_who_never_succeeds_has_no_quantiles_and_no_test():
     found = time_to_success(successes([3]), [made_row("walk", 0, "failure")])
     assert (found["a"]["q50"], found["b"]["q50"], found["b"]["successes"], found["ks"]) == (3.0, None, 0, None)

@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 
 from praxia.core.errors import PraxiaError, UnknownName
+from praxia.results.rows import read_rows, write_rows
 from praxia.studies import heads as module
+from praxia.studies.measured_head import measure
 
 
 @pytest.mark.timeout(250)
@@ -23,6 +25,7 @@ def test_heads_are_compared_on_the_same_data_and_starts(tmp_path, monkeypatch):
     assert sum(row["modes"]) <= 1
     assert 0 <= row["minority"] <= 0.5
     assert row["ci95"][0] <= row["success"] == row["score"] <= row["ci95"][1]
+    assert (row["seeds"], row["errors"], row["ci95_of"]) == (2, 0, "starts and training seeds")
     assert min(row["ms_per_chunk"], row["parameters"], row["samples_per_s"]) > 0
     starts = {
         tuple(json.loads(line)["start"] for line in (tmp_path / f"judged-fast-{at}.jsonl").read_text().splitlines())
@@ -30,8 +33,19 @@ def test_heads_are_compared_on_the_same_data_and_starts(tmp_path, monkeypatch):
     }
     assert len(starts) == 1
     page = (tmp_path / "report.html").read_text()
-    for words in ("Heads on bimodal", "tokens/action", "committed"):
+    judged = [tmp_path / f"judged-fast-{at}.jsonl" for at in (0, 1)]
+    for words in ("Heads on bimodal", "tokens/action", "committed", "other training seeds, of which there are 2"):
         assert words in page, words
+    spoiled = [replace(one, status="error", progress=0.0, error="OSError: gone") for one in read_rows(judged[0])]
+    write_rows(judged[0], [spoiled[0], *read_rows(judged[0])[1:]])
+    again = measure([tmp_path / "fast-0", tmp_path / "fast-1"], judged, tmp_path / "data")
+    kept = [one for path in judged for one in read_rows(path) if one.status != "error"]
+    assert (again["episodes"], again["errors"]) == (len(kept) + 1, 1)
+    assert list(again["per_task"].values()) == [again["success"]]
+    write_rows(judged[0], spoiled)
+    again = measure([tmp_path / "fast-0", tmp_path / "fast-1"], judged, tmp_path / "data")
+    assert (again["seeds"], again["ci95_of"], again["per_seed"][0]) == (1, "starts", None)
+    assert again["success"] == again["per_seed"][1]
     with pytest.raises(PraxiaError, match="finished study"):
         module.heads(tmp_path, seed=0, workers=1, scale=0.03, report=lambda *_: None)
 

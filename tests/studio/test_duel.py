@@ -1,5 +1,5 @@
 import pytest
-from ball_world import judge
+from ball_world import judge, page_without_films, text_of
 
 from praxia.studio.comparison import compare
 from praxia.studio.duel import duel_of, worth_watching
@@ -43,16 +43,27 @@ def test_a_comparison_is_told_in_the_order_in_which_it_was_asked_for(tmp_path):
     assert comparison.main.label == "steady"
 
 
-def test_two_evaluations_of_one_policy_are_told_apart(tmp_path):
-    asked = "praxia compare runs/flow runs/flow --out both"
+def test_policies_of_one_name_are_told_apart(tmp_path):
+    asked = "praxia compare old/flow new/flow --out both"
     judge(tmp_path / "flow-a.jsonl", {"push": "ssf"}, command=asked)
-    judge(tmp_path / "flow-b.jsonl", {"push": "sff"}, command=asked, seed=1)
+    judge(tmp_path / "flow-b.jsonl", {"push": "sff"}, command=asked, sha256="2")
     duel = duel_in(tmp_path)
     assert (duel.a.label, duel.b.label) == ("flow-a", "flow-b")
-    for name, seed in (("x", 0), ("y", 1)):
-        judge(tmp_path / "evals" / f"{name}.jsonl", {"push": "ssf"}, policy="runs/flow", seed=seed)
+    for name in ("x", "y"):
+        judge(tmp_path / "evals" / f"{name}.jsonl", {"push": "ssf"}, policy="runs/flow", sha256=name)
     duel = duel_in(tmp_path / "evals")
     assert (duel.a.label, duel.b.label) == ("flow (x)", "flow (y)")
+
+
+def test_two_files_of_one_policy_are_no_duel(tmp_path):
+    """The one with the most episodes counts, and the other stands beside it under the name of its file."""
+    judge(tmp_path / "a.jsonl", {"push": "ssf"})
+    judge(tmp_path / "b.jsonl", {"push": "sfff"}, seed=1)
+    (comparison,) = compare(gather([tmp_path]))
+    assert duel_of(comparison) is None
+    assert [one.source.path.name for one in comparison.candidates] == ["b.jsonl"]
+    assert [(one.source.path.name, one.repeats) for one in comparison.others] == [("a.jsonl", "b.jsonl")]
+    assert "the same policy again: b.jsonl counts in its place" in text_of(page_without_films(tmp_path))
 
 
 def test_what_was_taken_until_decided_counts_only_as_far_as_it_took(tmp_path):

@@ -68,6 +68,19 @@ def test_where_nobody_succeeded_nothing_is_said(tmp_path):
     assert "How they move" not in text_of(page_without_films(tmp_path))
 
 
+def test_two_successes_have_no_interval_either(tmp_path, document):
+    """Student's would be 50 ± 241 here."""
+    from dataclasses import replace
+
+    from praxia.results.rows import write_rows
+
+    rows = judge(tmp_path / "a.jsonl", {"push": "ssf"}, policy="runs/first")
+    steps = [31, 69, None]
+    write_rows(tmp_path / "a.jsonl", [replace(row, success_step=step) for row, step in zip(rows, steps, strict=True)])
+    shown = document(page_without_films(tmp_path)).rows
+    assert next(row for row in shown if row[0] == "first" and row[-1] == "2")[1] == "50 (31 and 69)"
+
+
 def test_one_success_has_no_interval(tmp_path, document):
     (row, _) = judge(tmp_path / "a.jsonl", {"push": "sf"}, policy="runs/first")
     judge(tmp_path / "b.jsonl", {"push": "sf"}, policy="runs/second", sha256="2")

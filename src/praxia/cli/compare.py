@@ -8,7 +8,7 @@ import tyro
 
 from praxia.cli.arguments import parse
 from praxia.cli.console import STDERR, command_line, counting
-from praxia.core.errors import PraxiaError
+from praxia.core.errors import PraxiaError, Refused
 from praxia.evaluate.machine import default_workers
 
 __all__ = ["run"]
@@ -51,6 +51,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
     from praxia.results.folder import claims_results, results_name
     from praxia.results.privilege import privilege_of
+    from praxia.results.rows import first_error, read_rows
     from praxia.results.store import read_meta
     from praxia.studio.verdict_text import verdict_sentence, verdict_table
 
@@ -65,12 +66,16 @@ def run(arguments: list[str]) -> dict[str, Any]:
         labels = _labels(*names)
         verdict, files = _of_policies(options, command_line("compare", arguments))
     privilege = [privilege_of(read_meta(Path(file))) for file in files]
+    result = {**verdict, "results": list(files), "privilege": privilege}
+    if not verdict["pairs"]:
+        rows = [row for file in files for row in read_rows(Path(file))]
+        raise Refused(f"{verdict_sentence(verdict, *labels)}; the first: {first_error(rows)}", result)
     STDERR.print(verdict_table(verdict))
     for label, words in zip(labels, privilege, strict=True):
         if words is not None:
             STDERR.print(f"{label}: {words}", highlight=False, markup=False)
     STDERR.print(verdict_sentence(verdict, *labels), highlight=False, markup=False, soft_wrap=True)
-    return {**verdict, "results": list(files), "privilege": privilege}
+    return result
 
 
 def _of_files(options: Arguments) -> dict[str, Any]:

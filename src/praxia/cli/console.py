@@ -60,10 +60,19 @@ def stages() -> Iterator[Callable[[str, int, int, str], None]]:
 
 
 def print_summary(values: Mapping[str, Any]) -> None:
-    """One line a value, nested values shortened."""
+    """One line a value, nested values shortened; a dash where there is none."""
     for name, value in values.items():
-        text = f"{value:.4g}" if isinstance(value, float) else str(value)
-        STDERR.print(f"  {name:16s} {text[:200]}", highlight=False, markup=False)
+        STDERR.print(f"  {name:16s} {_text(value)[:200]}", highlight=False, markup=False)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{name}: {_text(one)}' for name, one in value.items())}}}"
+    return f"[{', '.join(map(_text, value))}]" if isinstance(value, list | tuple) else str(value)
 
 
 def command_line(verb: str, arguments: list[str]) -> str:

@@ -56,7 +56,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     from praxia.evaluate.benchmarks import find_benchmark
     from praxia.evaluate.judged import find_policy
     from praxia.evaluate.runner import evaluate
-    from praxia.results.rows import read_rows
+    from praxia.results.rows import first_error, read_rows
     from praxia.results.store import read_meta
     from praxia.studio.table import success_table
 
@@ -88,5 +88,9 @@ def run(arguments: list[str]) -> dict[str, Any]:
             command=command_line("eval", arguments),
             report=report,
         )
-    STDERR.print(success_table(read_rows(options.out), read_meta(options.out)))
+    rows = read_rows(options.out)
+    STDERR.print(success_table(rows, read_meta(options.out)))
+    if result["errors"]:
+        text = f"{result['errors']} of {result['episodes']} episodes were errors and are in no rate; the first: "
+        STDERR.print(text + str(first_error(rows)), highlight=False, markup=False, soft_wrap=True)
     return result

@@ -8,6 +8,7 @@ import tyro
 
 from praxia.cli.arguments import parse
 from praxia.cli.console import STDERR, counting, print_summary
+from praxia.cli.data.info import shown
 from praxia.core.errors import PraxiaError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     if options.path is None:
         raise PraxiaError("expected a path, --benchmarks or --tasks ENV, got none; see `praxia info --help`")
     found = _describe(options.path)
-    print_summary(found)
+    print_summary(shown(found) if found["kind"] == "dataset" else found)
     return found
 
 

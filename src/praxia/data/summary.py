@@ -1,6 +1,6 @@
 """What `praxia info DIR` says about a data set."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +8,9 @@ import numpy as np
 
 from praxia.core.files import Place, name_within
 from praxia.data.dataset import Dataset
+from praxia.data.outcomes import outcomes
 
-__all__ = ["info"]
+__all__ = ["count_outcomes", "info"]
 
 
 def info(
@@ -17,23 +18,24 @@ def info(
 ) -> dict[str, Any]:
     """A JSON value: what there is, how big it is, and that every file still has its hash.
 
-    `left_out`, where there are some, are the features of pictures that are no cameras, with what each is. `verified` is
-    False for a data set of another writer: it has no hashes to verify. `report` is called after each file that was
-    hashed with those done, those planned, and a text for people.
+    `successes` are of the episodes whose outcome is known, None where none is; of `unknown_outcomes` episodes nobody
+    recorded whether they succeeded. `left_out`, where there are some, are the features of pictures that are no cameras,
+    with what each is. `verified` is False for a data set of another writer: it has no hashes to verify. `report` is
+    called after each file that was hashed with those done, those planned, and a text for people.
 
     Raises:
         DataError: a file that is missing, truncated or altered.
     """
     dataset = Dataset(root)
     dataset.verify(report)
-    episodes = dataset.episodes
+    episodes, reached = dataset.episodes, outcomes(dataset)
     names = np.array(episodes.task)
     tasks = {}
     for task in sorted(set(episodes.task)):
         rows = names == task
         tasks[task] = {
             "episodes": int(rows.sum()),
-            "successes": int(episodes.success[rows].sum()),
+            **count_outcomes([reached[at] for at in np.flatnonzero(rows)]),
             "frames": int(episodes.length[rows].sum()),
             "instructions": sorted({text for text, row in zip(episodes.instruction, rows, strict=True) if row}),
         }
@@ -42,7 +44,7 @@ def info(
         "path": str(root),
         "embodiment": dataset.embodiment.name,
         "episodes": dataset.num_episodes,
-        "successes": int(episodes.success.sum()),
+        **count_outcomes(reached),
         "frames": dataset.num_frames,
         "fps": dataset.fps,
         "cameras": {camera.name: [camera.height, camera.width] for camera in dataset.embodiment.cameras},
@@ -54,6 +56,12 @@ def info(
         "content_sha256": dataset.content_sha256,
         "verified": dataset.ours,
     }
+
+
+def count_outcomes(reached: Sequence[bool | None]) -> dict[str, int | None]:
+    """`{successes, unknown_outcomes}` of episodes by their `outcomes`."""
+    unknown = sum(one is None for one in reached)
+    return {"successes": None if unknown == len(reached) else sum(map(bool, reached)), "unknown_outcomes": unknown}
 
 
 def _counts(path: Place, root: Place) -> bool:

@@ -56,8 +56,8 @@ def interleave(
     Raises:
         MismatchError: a policy and the benchmark do not fit, the evaluations differ in more than the policy and its
             noise, or the files were begun differently.
-        PraxiaError: both have the same file, a file exists and `resume` was not asked for, a comparison that stopped
-            when it was decided is to go on with a fixed number of pairs, or as `evaluate` says.
+        PraxiaError: both have the same file or the same policy, a file exists and `resume` was not asked for, a
+            comparison that stopped when it was decided is to go on with a fixed number of pairs, or as `evaluate` says.
         UnknownName: no control of that name.
     """
     expect_positive(workers=workers)
@@ -132,9 +132,18 @@ def _spec(job: Job) -> object:
 def _expect_alike(a: Contestant, b: Contestant) -> None:
     if a.out.resolve() == b.out.resolve():
         raise PraxiaError(f"expected a results file for each policy, got {a.out} for both")
+    if _competitor(a.evaluation) == _competitor(b.evaluation):
+        raise PraxiaError(
+            f"expected two policies, got the same one twice ({a.evaluation.policy_sha256[:12]}): name another one"
+        )
     ours, theirs = (
         {"benchmark": one.benchmark.name, "episodes": one.episodes, "control": one.control, "exact": one.exact}
         for one in (a.evaluation, b.evaluation)
     )
     if different := [f"{name} {ours[name]!r} but {theirs[name]!r}" for name in ours if ours[name] != theirs[name]]:
         raise MismatchError(f"expected two policies to be judged alike, got {', '.join(different)}")
+
+
+def _competitor(evaluation: Evaluation) -> tuple[str, float | None, str | None]:
+    """As `results.identity.competitor_of`."""
+    return evaluation.policy_sha256, evaluation.ensemble, evaluation.bind_as

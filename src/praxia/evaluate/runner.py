@@ -7,12 +7,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from praxia.core.errors import expect_positive
+from praxia.core.errors import Refused, expect_positive
 from praxia.core.types import Policy
 from praxia.envs.family import Family
 from praxia.evaluate.ledger import Ledger, provenance
 from praxia.evaluate.plan import Evaluation
-from praxia.results.rows import Row
+from praxia.results.rows import Row, first_error
 from praxia.results.summary import summarise
 from praxia.rollout.loop import rollout
 from praxia.rollout.pool import WorkerPool
@@ -51,6 +51,7 @@ def evaluate(
         PraxiaError: `out` exists and `resume` was not asked for, the control has nothing to spoil here, or the rate of
             ensembling is not finite.
         UnknownName: no control of that name.
+        Refused: every episode was an error, so nothing was measured; the rows are kept, and the summary is the result.
     """
     expect_positive(workers=workers)
     with closing(Ledger(policy, evaluation, out, family)) as ledger:
@@ -62,7 +63,14 @@ def evaluate(
         rows = ledger.finish()
     benchmark = evaluation.benchmark
     summary = summarise(rows, benchmark.groups, averages_groups=benchmark.averages_groups)
-    return {**summary, "fingerprint": meta["fingerprint"]}
+    result = {**summary, "fingerprint": meta["fingerprint"]}
+    if summary["errors"] == summary["episodes"]:
+        raise Refused(
+            f"each of {summary['episodes']} episodes ended in an error, so nothing was measured; the first: "
+            f"{first_error(rows)}. Put that right, and evaluate again into another file than {out}",
+            result,
+        )
+    return result
 
 
 def _traces(policy: Policy, ledger: Ledger, family: Family, workers: int) -> Iterator[Trace]:

@@ -11,8 +11,9 @@ from praxia.results.anytime import ALPHA
 from praxia.results.differences import differences
 from praxia.results.difficulty import Difficulty, adjusted_rate
 from praxia.results.folder import Entry, read_folder
+from praxia.results.identity import competing, policy_of, was_stopped
 from praxia.results.paired import Counts, mcnemar_p_value
-from praxia.results.pairs import POLICYS_OWN, pair_rows, was_stopped
+from praxia.results.pairs import POLICYS_OWN, pair_rows
 from praxia.results.privilege import privilege_of
 from praxia.results.rows import Row
 from praxia.results.statistics import holm
@@ -26,8 +27,10 @@ def leaderboard(folder: Path) -> dict[str, Any]:
 
     A TABLE is `{benchmark, differs, entries: [ENTRY], comparisons: [COMPARISON]}`, one for each benchmark; `differs`
     says in what a benchmark differs from an earlier one of the same name. An ENTRY is `{file, kind, control, privilege,
-    rank, policy_sha256, episodes, errors, success, ci95, macro, macro_of_groups, adjusted, until_decided, differs}`:
-    those that compete by falling success, then privileged policies, then controls; rates are `summary.summarise`'s.
+    rank, repeats, policy_sha256, episodes, errors, success, ci95, macro, macro_of_groups, adjusted, until_decided,
+    differs}`: those that compete by falling success, then privileged policies, then controls; rates are
+    `summary.summarise`'s. Several files of one policy are one competitor: the one that counts has a place, and
+    `repeats` is its name in the others (`identity.competing`).
     `rank` is the range [best, worst] of places that cannot be excluded: two policies are tied unless a test says
     otherwise. `adjusted` is `difficulty.adjusted_rate` by the other policies without a control. `until_decided` says
     that the episodes are those of a comparison that stopped when it was decided: rates and tests then do not hold as
@@ -65,10 +68,12 @@ def _by_benchmark(entries: Sequence[Entry]) -> list[list[Entry]]:
 def ranking(entries: Sequence[Entry]) -> dict[str, Any]:
     """The entries and comparisons of a `leaderboard`'s TABLE, of results on one benchmark."""
     described = [_described(entry, entries) for entry in entries]
+    for one, name in zip(described, _repeated(entries), strict=True):
+        one["repeats"] = name
     ranked = [
         entry
         for entry, one in zip(entries, described, strict=True)
-        if entry.kind == "policy" and one["success"] is not None
+        if entry.kind == "policy" and one["success"] is not None and one["repeats"] is None
     ]
     comparisons = [_compared(a, b) for a, b in combinations(ranked, 2)]
     for one, adjusted in zip(comparisons, holm([one["p_value"] for one in comparisons]), strict=True):
@@ -80,9 +85,18 @@ def ranking(entries: Sequence[Entry]) -> dict[str, Any]:
     return {"entries": rows, "comparisons": comparisons}
 
 
+def _repeated(entries: Sequence[Entry]) -> list[str | None]:
+    """For each entry that is not a control the name of the one that counts in its place; None: it counts itself."""
+    judged = [entry for entry in entries if entry.kind != "control"]
+    counting = competing([(entry.rows, entry.meta) for entry in judged])
+    names = {entry.name: judged[at].name for entry, at in zip(judged, counting, strict=True)}
+    found = [names.get(entry.name, entry.name) for entry in entries]
+    return [None if name == entry.name else name for entry, name in zip(entries, found, strict=True)]
+
+
 def _described(entry: Entry, entries: Sequence[Entry]) -> dict[str, Any]:
-    mine = entry.fingerprint["policy_sha256"]
-    others = [one.rows for one in entries if one.kind != "control" and one.fingerprint["policy_sha256"] != mine]
+    mine = policy_of(entry.fingerprint)
+    others = [one.rows for one in entries if one.kind != "control" and policy_of(one.fingerprint) != mine]
     summary = summarise_as(entry.fingerprint["benchmark"], entry.rows)
     return {
         "file": entry.name,

@@ -7,11 +7,12 @@ from typing import Any
 
 from praxia.core.errors import DataError, MismatchError, PraxiaError
 from praxia.results.differences import differences
+from praxia.results.identity import competitor_of, policy_of, was_stopped
 from praxia.results.rows import Row, read_rows
 from praxia.results.store import read_meta
 from praxia.results.turns import in_turn
 
-__all__ = ["POLICYS_OWN", "Pair", "Pairing", "pair_files", "pair_rows", "was_stopped"]
+__all__ = ["POLICYS_OWN", "Pair", "Pairing", "pair_files", "pair_rows"]
 
 # Entries of a fingerprint in which two results may differ and still be compared: what the policy is, how it was asked,
 # and where a commit did not change the source.
@@ -59,7 +60,7 @@ def pair_files(a: Path, b: Path) -> Pairing:
     Raises:
         PraxiaError: both are the same file.
         DataError: a file cannot be read, or lacks episodes that were planned: those that end first are no fair sample.
-        MismatchError: they were not judged alike, with all that differs, or have no start in common.
+        MismatchError: they were not judged alike, with all that differs, have no start in common, or are of one policy.
     """
     if a.resolve() == b.resolve():
         raise PraxiaError(f"expected the results of two policies, got {a} for both")
@@ -67,6 +68,7 @@ def pair_files(a: Path, b: Path) -> Pairing:
     for path, mine, meta in zip((a, b), rows, metas, strict=True):
         _expect_whole(path, len(mine), meta)
     _expect_alike(a, metas[0]["fingerprint"], b, metas[1]["fingerprint"])
+    _expect_two(a, metas[0]["fingerprint"], b, metas[1]["fingerprint"])
     pairing = pair_rows(*rows)
     if not pairing.pairs:
         raise MismatchError(
@@ -84,16 +86,19 @@ def _expect_whole(path: Path, episodes: int, meta: Mapping[str, Any]) -> None:
         )
 
 
-def was_stopped(meta: Mapping[str, Any]) -> bool:
-    """Whether what `meta` describes may have been stopped when a comparison was decided."""
-    return bool(meta.get("until_decided"))
-
-
 def pair_rows(a: Iterable[Row], b: Iterable[Row]) -> Pairing:
     """The pairs of rows with the same start, in the order of `a` within a task and the tasks in turn."""
     ours, theirs = list(a), {row.start: row for row in b}
     pairs = [Pair(row, theirs[row.start]) for row in ours if row.start in theirs]
     return Pairing(tuple(in_turn(pairs, lambda pair: pair.task)), len(ours) + len(theirs) - 2 * len(pairs))
+
+
+def _expect_two(a: Path, ours: Mapping[str, Any], b: Path, theirs: Mapping[str, Any]) -> None:
+    if competitor_of(ours) == competitor_of(theirs):
+        raise MismatchError(
+            f"expected the results of two policies, got {a} and {b} of the same one ({policy_of(ours)[:12]}): name"
+            " results of another policy"
+        )
 
 
 def _expect_alike(a: Path, ours: dict[str, Any], b: Path, theirs: dict[str, Any]) -> None:

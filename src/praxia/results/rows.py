@@ -21,6 +21,7 @@ __all__ = [
     "Status",
     "actions_digest",
     "begins_with_row",
+    "first_error",
     "read_rows",
     "recover_rows",
     "write_rows",
@@ -83,6 +84,12 @@ class RowWriter:
 def actions_digest(actions: Float32[np.ndarray, "T A"]) -> str:
     """SHA-256 over the executed actions as little-endian float32, step after step."""
     return hashlib.sha256(np.ascontiguousarray(actions, "<f4").tobytes()).hexdigest()
+
+
+def first_error(rows: Iterable[Row]) -> str | None:
+    """What the first episode that is an error says, in one line; None: none is."""
+    said = next((row.error for row in rows if row.status == "error"), None)
+    return None if said is None else " ".join(said.split()).rstrip(".")
 
 
 def begins_with_row(path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from praxia.evaluate.benchmarks import find_benchmark
 from praxia.recipes import RECIPES
 from praxia.studies.measured_head import measure
 from praxia.studies.stages import Report, Stages, expect_unfinished
+from praxia.studio.figures import percent
 from praxia.studio.report import report as make_report
 from praxia.train.config import TrainRun
 
@@ -176,6 +177,7 @@ def _shown(table: Mapping[str, Any]) -> dict[str, Any]:
         "95% interval",
         "by task",
         "score",
+        "errors",
         "left / right",
         "from one start",
         "committed",
@@ -185,10 +187,11 @@ def _shown(table: Mapping[str, Any]) -> dict[str, Any]:
     rows = [
         [
             row["head"],
-            f"{row['success']:.1%}",
-            _percents(row["ci95"]),
-            ", ".join(f"{task} {success:.0%}" for task, success in row["per_task"].items()),
-            f"{row['score']:.3f}",
+            percent(row["success"]),
+            _percents(row["ci95"]) if row["ci95"] else "–",
+            ", ".join(f"{task} {percent(success)}" for task, success in row["per_task"].items()),
+            "–" if row["score"] is None else f"{row['score']:.3f}",
+            f"{row['errors']:,}",
             _percents(row["modes"]) if row["modes"] else "",
             f"{row['minority']:.2f}" if row["minority"] is not None else "",
             f"{row['committed']:.0%}" if row["committed"] is not None else "",
@@ -203,10 +206,17 @@ def _shown(table: Mapping[str, Any]) -> dict[str, Any]:
         "title": f"Heads on {table['arena']}",
         "note": "The same encoder, data, steps of training and starts for all. From one start: the share of the rarer "
         "way among 32 first chunks with other noise, 0.5 at best. Milliseconds are of one observation on one thread. "
-        f"The expert's score is {table['expert']:.3f}.",
+        f"The expert's score is {table['expert']:.3f}. {_interval_note(table['rows'])}",
         "columns": [*columns, "parameters", "samples/s"],
         "rows": rows,
     }
+
+
+def _interval_note(rows: Sequence[Mapping[str, Any]]) -> str:
+    seeds = min(row["seeds"] for row in rows)
+    if seeds > 1:
+        return f"Intervals allow for other starts and for other training seeds, of which there are {seeds}."
+    return "Intervals allow for other starts alone: one training seed does not say how far others lie apart."
 
 
 def _percents(values: list[float]) -> str:

@@ -18,7 +18,7 @@ from praxia.envs import build
 from praxia.envs.bimodal.sides import num_switches, side
 from praxia.policies.composed import LearnedPolicy
 from praxia.results.rows import Row, read_rows
-from praxia.results.statistics import wilson_interval
+from praxia.results.seeds import recipe_success
 from praxia.results.store import Replay, read_replay
 
 __all__ = ["measure"]
@@ -30,44 +30,54 @@ NUM_STARTS, NUM_DRAWS = 20, 32
 def measure(runs: Sequence[Path], judged: Sequence[Path], data: Path) -> dict[str, Any]:
     """What is known of a head that was trained in `runs` on `data`, one a seed, and judged in the files `judged`.
 
-    Returns {success, ci95, per_task, score, per_seed, modes, minority, committed, ms_per_chunk, tokens_per_action,
-    parameters, samples_per_s}. `per_task` is each task's success rate. `score` and `per_seed` are mean progress: on
-    PushT the best coverage, else success. `modes` are the
+    Returns {seeds, episodes, errors, success, ci95, ci95_of, per_task, score, per_seed, modes, minority, committed,
+    ms_per_chunk, tokens_per_action, parameters, samples_per_s}. The first six are those of `seeds.recipe_success`, and
+    errors are in no other number either. `per_task` is each task's success rate. `score` and `per_seed` are mean
+    progress: on PushT the best coverage, else success; None where every episode was an error. `modes` are the
     shares of episodes that passed left and right of the obstacle, `minority` the share of the rarer way out of one and
     the same start (0.5 at best, 0 for one answer each time), `committed` the share that never changed sides; None where
     there is no obstacle. `ms_per_chunk` is the median of one observation on one thread, `tokens_per_action` None for
     heads without codes. The last five are of the first run.
     """
     results = [read_rows(path) for path in judged]
-    replays = [read_replay(path, row.start) for path, rows in zip(judged, results, strict=True) for row in rows]
-    successes = sum(row.status == "success" for rows in results for row in rows)
-    episodes = sum(map(len, results))
+    found = [(read_replay(path, row.start), row) for path, rows in zip(judged, results, strict=True) for row in rows]
     policy, _ = load_policy(runs[0])
+    scores = [_score(rows) for rows in results]
     return {
-        "success": successes / episodes,
-        "ci95": list(wilson_interval(successes, episodes)),
-        "per_task": _per_task([row for rows in results for row in rows]),
-        "score": fmean(row.progress for rows in results for row in rows),
-        "per_seed": [fmean(row.progress for row in rows) for rows in results],
-        **_sides(replays),
-        "minority": _minority(policy, replays[:NUM_STARTS]),
-        "ms_per_chunk": _milliseconds(policy, replays[0]),
+        **{name: value for name, value in recipe_success(results).items() if name != "per_seed"},
+        "per_task": _per_task(results),
+        "score": _mean(scores),
+        "per_seed": scores,
+        **_sides([replay for replay, row in found if row.status != "error"]),
+        "minority": _minority(policy, [replay for replay, _ in found[:NUM_STARTS]]),
+        "ms_per_chunk": _milliseconds(policy, found[0][0]),
         "tokens_per_action": _tokens_per_action(policy, Dataset(data)),
         "parameters": sum(value.numel() for value in policy.model.parameters()),
         "samples_per_s": _samples_per_s(runs[0]),
     }
 
 
-def _per_task(rows: Sequence[Row]) -> dict[str, float]:
-    return {
-        task: fmean(row.status == "success" for row in rows if row.task == task)
-        for task in dict.fromkeys(row.task for row in rows)
-    }
+def _score(rows: Sequence[Row]) -> float | None:
+    return _mean([row.progress for row in rows if row.status != "error"])
+
+
+def _per_task(results: Sequence[Sequence[Row]]) -> dict[str, float | None]:
+    tasks = dict.fromkeys(row.task for rows in results for row in rows)
+    return {task: _mean([_success([row for row in rows if row.task == task]) for rows in results]) for task in tasks}
+
+
+def _success(rows: Sequence[Row]) -> float | None:
+    return _mean([float(row.status == "success") for row in rows if row.status != "error"])
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
 
 
 def _sides(replays: Sequence[Replay]) -> dict[str, Any]:
     """On which side of the obstacle the episodes passed, by doing their actions again."""
-    if replays[0].spec.env != "bimodal":
+    if not replays or replays[0].spec.env != "bimodal":
         return {"modes": None, "committed": None}
     env, found = build(replays[0].spec), []
     for replay in replays:

@@ -50,7 +50,7 @@ def mt50(out: Path, *, seed: int, workers: int, scale: float, report: Report) ->
     rates = {name: {key: result[key] for key in kept} for name, result in judged.items()}
     summary = {"seconds": round(time.perf_counter() - began_s, 1), **rates}
     write_whole(out / "summary.json", json.dumps(summary, indent=1) + "\n")
-    got = judged["policy"]["macro_of_groups"]["success"] or 0.0
+    got = judged["policy"]["macro_of_groups"]["success"]
     return {
         "summary": summary,
         "report": str(page),

@@ -76,11 +76,13 @@ def _judged(stages: Stages) -> dict[str, Any]:
 
 
 def _verdict(summary: dict[str, Any]) -> tuple[bool, str]:
-    """Whether one body's policy is good enough and listens, and in words. A task of which all crashed counts as 0."""
-    rates = {task: rate or 0.0 for task, rate in summary["train"].items()}
+    """Whether one body's policy is good enough and listens, and in words. What was not judged did not pass."""
+    rates = summary["train"]
+    if unknown := [task for task, rate in rates.items() if rate is None]:
+        return False, f"no success rate of {', '.join(unknown)}: every episode was an error"
     simple = sum(rates[task] for task in ("touch", "push", "press")) / 3
     grasping = sum(rates[task] for task in ("pick", "place")) / 2
-    fall = sum(rates.values()) / len(rates) - (summary["other_instruction"] or 0.0)
+    fall = sum(rates.values()) / len(rates) - summary["other_instruction"]
     passed = simple >= 0.8 and grasping >= 0.5 and fall >= 0.6
     return passed, f"{simple:.0%}, {grasping:.0%} and {100 * fall:.0f} points"
 

@@ -29,7 +29,7 @@ def tabletop_expert(out: Path, *, seed: int, workers: int, scale: float, report:
     """
     began_s = time.perf_counter()
     expect_unfinished(out)
-    per_body: dict[str, dict[str, float]] = {}
+    per_body: dict[str, dict[str, float | None]] = {}
     successes = 0.0
     for body in (name for name in ENVS if name.startswith("tabletop-")):
         benchmark = replace(
@@ -47,10 +47,12 @@ def tabletop_expert(out: Path, *, seed: int, workers: int, scale: float, report:
             command=f"praxia study tabletop-expert --seed {seed} --scale {scale:g} --out {out.name}",
             report=partial(report, body),
         )
-        per_body[body] = {task: row["success"] or 0.0 for task, row in result["per_task"].items()}
-        successes += result["success"] or 0.0
+        per_body[body] = {task: row["success"] for task, row in result["per_task"].items()}
+        successes += result["success"]
     page = make_report([out], out / "report.html")
-    lowest = min(min(tasks.values()) for tasks in per_body.values())
+    rates = [rate for tasks in per_body.values() for rate in tasks.values()]
+    known = [rate for rate in rates if rate is not None]
+    lowest, unknown = min(known), len(rates) - len(known)
     pooled = successes / len(per_body)
     seconds = round(time.perf_counter() - began_s, 1)
     summary = {"seconds": seconds, "pooled": pooled, "lowest": lowest, "per_body": per_body}
@@ -58,7 +60,7 @@ def tabletop_expert(out: Path, *, seed: int, workers: int, scale: float, report:
     return {
         "summary": summary,
         "report": str(page),
-        "passed": scale < 1 or (pooled >= POOLED and lowest >= CELL),
+        "passed": scale < 1 or (pooled >= POOLED and lowest >= CELL and not unknown),
         "expected": f"at least {POOLED:.0%} pooled and {CELL:.0%} in every cell",
-        "got": f"{pooled:.1%} and {lowest:.0%}",
+        "got": f"{pooled:.1%} and {lowest:.0%}" + (f", and {unknown} cells of errors alone" if unknown else ""),
     }

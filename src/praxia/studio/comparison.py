@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from praxia.results.identity import competing
 from praxia.studio.evaluation import MEANING, Evaluation, named
 from praxia.studio.sources import Material
 
@@ -40,14 +41,15 @@ class Comparison:
 
     @property
     def candidates(self) -> tuple[Evaluation, ...]:
-        """Those that judge a policy for its own sake; the main one where none does."""
-        return tuple(one for one in self.all if not one.kind) or (self.main,)
+        """Those that judge a policy for its own sake, each policy once; the main one where none does."""
+        return tuple(one for one in self.all if not one.kind and one.repeats is None) or (self.main,)
 
     @property
     def contenders(self) -> tuple[Evaluation, ...]:
         """Those between which a verdict is asked for: the candidates; or the only one and the only reference."""
-        if len(self.candidates) == 1 and len(self.all) == 2 and not self.others[0].is_control:
-            return self.all
+        references = [one for one in self.others if one.repeats is None]
+        if len(self.candidates) == 1 and len(references) == 1 and not references[0].is_control:
+            return (*self.candidates, *references)
         return self.candidates
 
     @property
@@ -76,11 +78,22 @@ def compare(material: Material) -> list[Comparison]:
     evaluations = [named(file, material.runs) for file in material.results]
     comparisons = []
     for name in dict.fromkeys(one.benchmark["name"] for one in evaluations):
-        mine = [one for one in evaluations if one.benchmark["name"] == name]
-        main = min(mine, key=lambda one: (one.kind != "", bool(one.otherwise), one.place))
+        mine = _each_once([one for one in evaluations if one.benchmark["name"] == name])
+        main = min(mine, key=lambda one: (one.kind != "", one.repeats is not None, bool(one.otherwise), one.place))
         others = [_told_apart(one, main) for one in mine if one is not main]
         comparisons.append(Comparison(main, tuple(sorted(others, key=lambda one: _place(one.kind, _KINDS)))))
     return sorted(comparisons, key=lambda one: _place(one.axis, AXES))
+
+
+def _each_once(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+    """The same, in which other files of one policy say which one counts."""
+    judged = [one for one in evaluations if not one.kind]
+    counting = competing([(one.rows, one.source.meta) for one in judged])
+    counted = {id(one): judged[at] for one, at in zip(judged, counting, strict=True)}
+    return [
+        one if (other := counted.get(id(one), one)) is one else replace(one, repeats=other.source.path.name)
+        for one in evaluations
+    ]
 
 
 def _place(name: str, order: Sequence[str]) -> int:

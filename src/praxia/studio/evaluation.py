@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from praxia.results.folder import results_name
+from praxia.results.identity import policy_of
 from praxia.results.privilege import privilege_of
 from praxia.results.rows import Row
 from praxia.results.summary import summarise, summarise_as
@@ -37,13 +38,15 @@ class Evaluation:
     """One results file of the policy called `policy`.
 
     `kind` is that of the control or reference which it is, most of them in `MEANING`; "": it judges the policy for
-    its own sake. `label` is its name for people.
+    its own sake. `label` is its name for people. `repeats` is the name of the file that counts in its place, where that
+    is of the same policy; None: it counts itself.
     """
 
     source: ResultsFile
     policy: str
     kind: str
     label: str
+    repeats: str | None = None
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -83,7 +86,7 @@ class Evaluation:
     @property
     def judged(self) -> tuple[str, float | None]:
         """Which policy decided and how it was ensembled: equal for it, its controls, and other benchmarks."""
-        return self.fingerprint["policy_sha256"], self.ensemble
+        return policy_of(self.fingerprint), self.ensemble
 
     @property
     def place(self) -> int:

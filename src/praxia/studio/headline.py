@@ -1,5 +1,8 @@
 """The top of the page: one number, how sure it is, and what it must be read against."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from praxia.studio.comparison import Comparison
 from praxia.studio.evaluation import MEANING, Evaluation
 from praxia.studio.figures import interval, percent, points
@@ -13,7 +16,7 @@ __all__ = ["headline"]
 def headline(comparison: Comparison) -> Markup:
     """Pooled success with its interval, and below it every control and reference with its distance."""
     main = comparison.main
-    rate = tag("span", percent(main.summary["success"]).removesuffix("%"), tag("small", "%"), class_="rate")
+    rate = tag("span", percent(main.summary["success"]).removesuffix("%"), _unit(main), class_="rate")
     return tag(
         "section",
         tag("p", "Praxia report", class_="over"),
@@ -25,21 +28,30 @@ def headline(comparison: Comparison) -> Markup:
     )
 
 
+def _unit(main: Evaluation) -> Markup | None:
+    return None if main.summary["success"] is None else tag("small", "%")
+
+
 def _facts(main: Evaluation) -> Markup:
     summary, macro = main.summary, main.summary["macro"]
     facts = {
         "95% Wilson interval": interval(summary) or "–",
         "successes": f"{_successes(main)} of {summary['episodes'] - summary['errors']} episodes",
-        f"macro: mean of {len(summary['per_task'])} tasks": f"{percent(macro['success'])} ({interval(macro)})",
+        f"macro: mean of {len(summary['per_task'])} tasks": _mean(macro),
     }
     if (of_groups := summary["macro_of_groups"]) is not None:
-        facts[f"mean of {', '.join(summary['per_group'])}"] = f"{percent(of_groups['success'])} ({interval(of_groups)})"
+        facts[f"mean of {', '.join(summary['per_group'])}"] = _mean(of_groups)
     facts["errors"] = str(summary["errors"])
     if summary["faults"]:
         facts["failures by a fault of the policy"] = f"{summary['faults']}; the first: {_first_fault(main)}"
     if main.privilege:
         facts["not comparable"] = main.privilege
     return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in facts.items()), class_="facts")
+
+
+def _mean(mean: Mapping[str, Any]) -> str:
+    """A mean and its interval, where there are any."""
+    return percent(mean["success"]) + (f" ({interval(mean)})" if mean["ci95"] is not None else "")
 
 
 def _first_fault(main: Evaluation) -> str | None:
@@ -72,7 +84,8 @@ def _controls(comparison: Comparison) -> Markup:
 
 
 def _name(one: Evaluation) -> Markup:
-    note = "; ".join(text for text in (MEANING.get(one.kind), one.privilege) if text)
+    again = f"the same policy again: {one.repeats} counts in its place" if one.repeats else None
+    note = "; ".join(text for text in (MEANING.get(one.kind), one.privilege, again) if text)
     return tag("span", one.label, tag("span", note, class_="note") if note else None)
 
 

@@ -47,6 +47,8 @@ def _is_privileged(table: Mapping[str, Any]) -> bool:
 
 
 def _place(one: Mapping[str, Any]) -> str:
+    if one["repeats"] is not None:
+        return "repeat"
     if one["rank"] is None:
         return one["control"] or _UNRANKED[one["kind"]]
     best, worst = one["rank"]
@@ -60,5 +62,10 @@ def _caption(table: Mapping[str, Any]) -> str:
         said += f" {unpaired} of {len(table['comparisons'])} tests are unpaired (Fisher): too few starts in common."
     if stopped := [one["file"] for one in table["entries"] if one["until_decided"]]:
         said += f" Of comparisons that stopped when decided, not of a fixed number: {', '.join(stopped)}."
+    said += "".join(
+        f" {one['file']} is of the same policy as {one['repeats']}, which counts."
+        for one in table["entries"]
+        if one["repeats"] is not None
+    )
     said += "".join(f" *{one['file']}: {one['differs']}." for one in table["entries"] if one["differs"])
     return said

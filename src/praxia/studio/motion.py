@@ -22,8 +22,9 @@ _MEASURES: dict[str, Measure] = {
     "jerk": lambda row: row.jerk,
 }
 _MEANING = (
-    "Means with 95% intervals by Student's t. Path is the length of the commanded way, in the unit of the body's "
-    "actions; jerk is the root mean square of that way's third derivative, in that unit a cubic second."
+    "Means with 95% intervals by Student's t; of two values the median and both of them. Path is the length of the "
+    "commanded way, in the unit of the body's actions; jerk is the root mean square of that way's third derivative, in "
+    "that unit a cubic second."
 )
 
 
@@ -69,12 +70,17 @@ def _one_by_one(comparison: Comparison) -> Markup | None:
 
 
 def _mean(values: np.ndarray, sign: str = "") -> str:
-    """The mean and its interval, which one value does not have; two digits of the interval say how many of the mean."""
-    mean, half = float(values.mean()), 0.0
-    if len(values) > 1:
-        half = float(student.ppf(0.975, len(values) - 1) * values.std(ddof=1) / sqrt(len(values)))
-    if half == 0:
-        return f"{mean:{sign},.4g}".replace("-", "−")
+    """The mean and its interval; two digits of the interval say how many of the mean.
+
+    Two values do not say how far others would lie apart, nor do equal ones: what is known of them is shown instead.
+    """
+    if np.ptp(values) == 0:
+        return f"{values[0]:{sign},.4g}".replace("-", "−")
+    if len(values) == 2:
+        middle, least, most = (f"{one:{sign},.4g}" for one in (values.mean(), values.min(), values.max()))
+        return f"{middle} ({least} and {most})".replace("-", "−")
+    mean = float(values.mean())
+    half = float(student.ppf(0.975, len(values) - 1) * values.std(ddof=1) / sqrt(len(values)))
     decimals = 1 - floor(log10(half))
     shown = [f"{round(value, decimals):{form},.{max(decimals, 0)}f}" for value, form in ((mean, sign), (half, ""))]
     return " ± ".join(shown).replace("-", "−")

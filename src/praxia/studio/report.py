@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from praxia.core.errors import PraxiaError
 from praxia.core.files import write_whole
 from praxia.envs import build
 from praxia.rollout.slots import Build
@@ -11,6 +12,7 @@ from praxia.studio.comparison import compare
 from praxia.studio.duel import duel_of
 from praxia.studio.footage import shoot
 from praxia.studio.page import page
+from praxia.studio.pages import expect_room
 from praxia.studio.repetition import Repeater
 from praxia.studio.sources import gather
 
@@ -26,9 +28,15 @@ def report(sources: Sequence[Path], out: Path, *, build: Build = build) -> Path:
     somebody's success from the same start. That takes a few seconds a film.
 
     Raises:
-        PraxiaError: a source that is none of these, or cannot be read.
+        PraxiaError: no source, one that is none of these or cannot be read, or something at `out` that is no page.
         GraphicsError: no OpenGL that can draw off screen.
     """
+    if not sources:
+        raise PraxiaError(
+            "expected results (X.jsonl), training runs, data sets or a folder that holds some, got none; see"
+            " `praxia report --help`"
+        )
+    expect_room(out)
     material = gather(sources)
     comparisons = compare(material)
     with closing(Repeater(build)) as repeater:

@@ -64,8 +64,11 @@ def drop_of(policy: Evaluation, control: Evaluation) -> Drop | str:
     """What a control costs, or why that cannot be said."""
     if changes := differences(policy.fingerprint, control.fingerprint, POLICYS_OWN | {"control"}, ("was", "is")):
         return f"it was not judged alike ({changes})"
-    pairs = [pair for pair in pair_rows(policy.rows, control.rows).pairs if not pair.is_error]
-    return Drop(control, Counts.of(pair.outcome for pair in pairs)) if pairs else "it has no start in common"
+    met = pair_rows(policy.rows, control.rows).pairs
+    if not met:
+        return "it has no start in common"
+    pairs = [pair for pair in met if not pair.is_error]
+    return Drop(control, Counts.of(pair.outcome for pair in pairs)) if pairs else "every pair of episodes has an error"
 
 
 def senses(comparison: Comparison) -> list[Markup]:

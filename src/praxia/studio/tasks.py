@@ -8,7 +8,8 @@ from praxia.studio.tabular import RATE_COLUMNS, rate_cells, tabular
 __all__ = ["task_table"]
 
 _CAPTION = (
-    "Bars are success rates and whiskers 95% Wilson intervals. Steps to success are a mean over the successes. "
+    "Bars are success rates and whiskers 95% Wilson intervals: of this policy at other starts, not of another training "
+    "seed. Steps to success are a mean over the successes. "
     "The columns on the right are the other evaluations' success rates."
 )
 _PROGRESS = " Progress is the mean share of its parts that was done of a task when its episode ended."

@@ -65,5 +65,5 @@ def run(arguments: list[str]) -> dict[str, Any]:
     with stages() as report:
         found = import_dataset(source, options.out, resume=options.resume, report=report)
     result = {"path": str(options.out), "format": options.format, **found}
-    print_summary(result)
+    print_summary({**result, "successes": "unknown" if result["successes"] is None else result["successes"]})
     return result

@@ -1,5 +1,6 @@
 """`praxia data info DIR`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ import tyro
 from praxia.cli.arguments import parse
 from praxia.cli.console import counting, print_summary
 
-__all__ = ["run"]
+__all__ = ["run", "shown"]
 
 
 @dataclass(frozen=True)
@@ -29,5 +30,15 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
     with counting("verify") as report:
         found = info(options.root, report)
-    print_summary(found)
+    print_summary(shown(found))
     return found
+
+
+def shown(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What `data.summary.info` returns, for people: outcomes that nobody recorded are "unknown"."""
+    tasks = {task: _said(values) for task, values in found["tasks"].items()}
+    return {**_said(found), "tasks": tasks}
+
+
+def _said(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {**values, "successes": "unknown" if values["successes"] is None else values["successes"]}

@@ -16,8 +16,10 @@ from praxia.data.exchange.robomimic import open_robomimic
 from praxia.data.exchange.source import Choice, Source
 from praxia.data.exchange.verify import verify
 from praxia.data.layout import committed
+from praxia.data.outcomes import outcomes
 from praxia.data.recording import alone, begin
 from praxia.data.staging import stage_episode
+from praxia.data.summary import count_outcomes
 
 __all__ = ["IMPORTERS", "Report", "import_dataset", "open_source"]
 
@@ -56,7 +58,8 @@ def import_dataset(
     """Bring every episode in, one at a time, and compare the result with the source; `out` appears only after that.
 
     Until then it is the folder `.NAME.importing` beside `out`; a killed import goes on there with `resume`. Returns
-    `{episodes, frames, successes, recovered, assumed, left_out, content_sha256}` and what `verify` returns.
+    `{episodes, frames, successes, unknown_outcomes, recovered, assumed, left_out, content_sha256}` and what `verify`
+    returns; `successes` and `unknown_outcomes` are those of `summary.info`.
 
     Raises:
         PraxiaError: `out` holds something, or an unfinished import and `resume` was not asked for, or another process
@@ -90,7 +93,7 @@ def _import(source: Source, out: Path, folder: Path, resume: bool, report: Repor
     result = {
         "episodes": dataset.num_episodes,
         "frames": dataset.num_frames,
-        "successes": int(dataset.episodes.success.sum()),
+        **count_outcomes(outcomes(dataset)),
         "recovered": len(recovered),
         **found,
         "assumed": {name: text for record in dataset.records for name, text in record["provenance"]["assumed"].items()},

@@ -2,8 +2,9 @@
 
 `env_args.praxia` holds the body, `ep_meta` the instruction and the task of a demo; `executed_actions`, `successes`,
 `terminated` and `truncated` are columns of ours. robomimic reads none of these. Each field of the state is an
-observation of its own, `mask/successful` lists the demos that reached success. Not written are `next_obs`
-(robomimic's `hdf5_load_next_obs=False`), and a simulator: `env_type` is gym's, and no such environment can be made.
+observation of its own, `mask/successful` lists the demos that reached success, as far as that was recorded. Not written
+are `next_obs` (robomimic's `hdf5_load_next_obs=False`), and a simulator: `env_type` is gym's, and no such environment
+can be made.
 """
 
 import json
@@ -14,6 +15,7 @@ import numpy as np
 from praxia.data.dataset import Dataset
 from praxia.data.exchange.hdf5 import Node, new_file
 from praxia.data.exchange.recorded import Exported, Recorded, Report, dims, recorded
+from praxia.data.outcomes import outcomes
 
 __all__ = ["write_robomimic"]
 
@@ -34,13 +36,13 @@ def write_robomimic(dataset: Dataset, target: Path, report: Report) -> Exported:
     Raises:
         PraxiaError: h5py is not installed.
     """
-    filled, successful = {}, []
+    filled, successful, reached = {}, [], outcomes(dataset)
     with new_file(target) as file:
         data = file.create_group("data")
         for episode in recorded(dataset, report):
             demo = data.create_group(f"demo_{episode.number}")
-            filled |= _write(demo, episode)
-            if dataset.episodes.success[episode.number]:
+            filled |= _write(demo, episode, is_known=reached[episode.number] is not None)
+            if reached[episode.number]:
                 successful.append(f"demo_{episode.number}".encode())
         data.attrs["total"] = dataset.num_frames
         tasks = sorted(set(dataset.episodes.task))
@@ -55,8 +57,8 @@ def write_robomimic(dataset: Dataset, target: Path, report: Report) -> Exported:
     return Exported(LOST, filled)
 
 
-def _write(demo: Node, episode: Recorded) -> dict[str, str]:
-    """One demo; what had to be made up."""
+def _write(demo: Node, episode: Recorded, *, is_known: bool) -> dict[str, str]:
+    """One demo; what had to be made up. Steps of success are left out where it `is_known` of none."""
     body, n = episode.dataset.embodiment, len(episode)
     filled = {}
     demo.attrs["num_samples"] = n
@@ -85,7 +87,7 @@ def _write(demo: Node, episode: Recorded) -> dict[str, str]:
     demo.create_dataset("rewards", data=rewards)
     demo.create_dataset("dones", data=dones.astype(np.int64))
     for feature, (name, dtype) in BESIDE.items():
-        if episode.has(feature):
+        if episode.has(feature) and (is_known or name != "successes"):
             values = episode.column(feature).astype(dtype)
             demo.create_dataset(name, data=values if name == "executed_actions" else values[:, 0])
     return filled

@@ -14,6 +14,7 @@ from typing import Any
 
 import tyro
 
+from praxia.core.errors import PraxiaError
 from praxia.core.files import write_whole
 from praxia.envs import ENVS, find_family
 from praxia.evaluate.benchmarks import Benchmark, find_benchmark
@@ -22,7 +23,7 @@ from praxia.evaluate.preflight.pictures import write_picture
 from praxia.evaluate.preflight.recorded import TABLE, read_table
 from praxia.evaluate.preflight.subject import NUM_ZERO
 from praxia.evaluate.runner import evaluate
-from praxia.results.rows import read_rows
+from praxia.results.rows import first_error, read_rows
 
 __all__ = ["record_pictures", "record_rates"]
 
@@ -59,7 +60,10 @@ def _successes(who: str, benchmark: Benchmark, episodes: int, workers: int) -> d
         rows = Path(folder) / "rows.jsonl"
         evaluation, family = judged.evaluation(episodes), find_family(benchmark.env)
         evaluate(judged.policy, evaluation, rows, family, workers=workers, threads=judged.threads)
-        wins = Counter(row.task for row in read_rows(rows) if row.status == "success")
+        found = read_rows(rows)
+    if (error := first_error(found)) is not None:
+        raise PraxiaError(f"an episode of {who} on {benchmark.name} was an error, so nothing is recorded: {error}")
+    wins = Counter(row.task for row in found if row.status == "success")
     return {task: wins[task] for task in benchmark.tasks}
 
 

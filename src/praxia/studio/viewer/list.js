@@ -2,7 +2,7 @@
 const find = id => document.getElementById(id);
 const contents = JSON.parse(find("contents").textContent);
 const seconds = (frames, digits = 1) => `${(frames / contents.fps).toFixed(digits)} s`;
-const outcome = episode => episode.success === null ? "" : episode.success ? "success" : "failure";
+const outcome = episode => episode.success === null ? "success unknown" : episode.success ? "success" : "failure";
 
 class EpisodeList {
   constructor(onPick) {
@@ -16,7 +16,7 @@ class EpisodeList {
   button(episode, number) {
     const made = element("button", {type: "button", "aria-current": "false", "data-episode": episode.index});
     if (episode.thumbnail) made.append(element("img", {src: episode.thumbnail, alt: ""}));
-    const mark = element("span", {class: episode.success ? "good" : "bad"}, outcome(episode));
+    const mark = element("span", {class: episode.success === null ? "soft" : episode.success ? "good" : "bad"}, outcome(episode));
     const about = element("span", {class: "line"}, element("strong", {}, `#${episode.index}`), ` ${seconds(episode.length)} `, mark);
     made.append(element("span", {class: "text"}, about, element("span", {class: "words"}, episode.instruction)));
     made.addEventListener("click", () => this.onPick(number));

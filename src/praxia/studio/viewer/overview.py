@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from praxia.data.dataset import Dataset
+from praxia.data.outcomes import outcomes
+from praxia.data.summary import count_outcomes
 from praxia.studio.markup import Markup, tag
 from praxia.studio.tabular import tabular
 from praxia.studio.viewer.plots import Plot
@@ -69,18 +71,25 @@ def _histogram(
 def _tasks(dataset: Dataset) -> Markup:
     episodes = dataset.episodes
     counts = Counter(episodes.task)
-    tasks = np.array(episodes.task)
+    tasks, reached = np.array(episodes.task), np.array(outcomes(dataset), object)
     rows = []
     for task, count in counts.most_common(_MOST_TASKS):
         chosen = tasks == task
         row: list[object] = [task, _wording(dataset, chosen)] if dataset.ours else [task]
         row += [f"{count:,}", f"{episodes.length[chosen].sum():,}"]
-        rows.append([*row, f"{episodes.success[chosen].sum():,}"] if dataset.ours else row)
-    columns = [("task", None), ("episodes", "n"), ("frames", "n")]
+        rows.append([*row, _successful(reached[chosen].tolist())])
+    columns = [("task", None), ("episodes", "n"), ("frames", "n"), ("successful", "n")]
     if dataset.ours:
-        columns = [("task", None), ("instruction", "words"), *columns[1:], ("successful", "n")]
+        columns = [("task", None), ("instruction", "words"), *columns[1:]]
     more = "" if len(counts) <= _MOST_TASKS else f" The {_MOST_TASKS} most frequent of {len(counts):,}."
     return tabular(f"Tasks, by their number of episodes.{more}", columns, rows)
+
+
+def _successful(reached: Sequence[bool | None]) -> str:
+    successes, unknown = count_outcomes(reached).values()
+    if successes is None:
+        return "unknown"
+    return f"{successes:,}" + (f" ({unknown:,} unknown)" if unknown else "")
 
 
 def _wording(dataset: Dataset, chosen: Bool[np.ndarray, " E"]) -> str:

@@ -12,6 +12,8 @@ from PIL import Image
 from praxia.core.errors import PraxiaError
 from praxia.core.files import write_whole
 from praxia.data.dataset import Dataset
+from praxia.data.outcomes import outcomes
+from praxia.studio.pages import expect_room
 from praxia.studio.viewer.page import Shown, page
 from praxia.studio.viewer.plots import Plot, numbers, plots_of, successes
 from praxia.studio.viewer.reel import Reel
@@ -36,12 +38,13 @@ def view(
     is called with how many are done of how many, and a word on it.
 
     Raises:
-        PraxiaError: `out` lies within the data set.
+        PraxiaError: `out` lies within the data set, or something is there that is no page.
         DataError: a file of the data set that cannot be read.
     """
     if dataset.root.resolve() in out.resolve().parents:
         raise PraxiaError(f"expected --out outside the data set {dataset.root}, got {out}")
-    plots = plots_of(dataset)
+    expect_room(out)
+    plots, reached = plots_of(dataset), outcomes(dataset)
     known = {camera.name: camera for camera in dataset.embodiment.cameras}
     reel = Reel(tuple(known[name] for name in cameras)) if cameras else None
     asked = list(episodes if episodes is not None else range(min(_FIRST_EPISODES, dataset.num_episodes)))
@@ -49,7 +52,7 @@ def view(
     size = 0
     for episode in asked:
         report(len(shown), len(asked), f"episode {episode}")
-        one = _shown(dataset, episode, plots, reel)
+        one = _shown(dataset, episode, reached[episode], plots, reel)
         size += _size(one)
         if episodes is None and shown and size > _MOST_BYTES:
             break
@@ -60,19 +63,14 @@ def view(
     return asked[: len(shown)]
 
 
-def _shown(dataset: Dataset, episode: int, plots: Sequence[Plot], reel: Reel | None) -> Shown:
-    reached = successes(dataset, episode)
-    if dataset.ours:
-        success: bool | None = bool(dataset.episodes.success[episode])
-    else:
-        success = None if reached is None else bool(reached)
+def _shown(dataset: Dataset, episode: int, success: bool | None, plots: Sequence[Plot], reel: Reel | None) -> Shown:
     about: dict[str, Any] = {
         "index": episode,
         "task": dataset.episodes.task[episode],
         "instruction": dataset.episodes.instruction[episode],
         "length": int(dataset.episodes.length[episode]),
         "success": success,
-        "successes": reached,
+        "successes": None if success is None else successes(dataset, episode),
         "thumbnail": reel and _thumbnail(dataset, episode, reel.cameras[0].name),
         "numbers": numbers(dataset, plots, episode),
     }

@@ -1,0 +1,35 @@
+"""Which recorded episodes succeeded, as far as anybody recorded it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from praxia.data.dataset import Dataset
+
+__all__ = ["outcomes"]
+
+SUCCESS = "next.success"
+
+
+def outcomes(dataset: Dataset) -> tuple[bool | None, ...]:
+    """Of each episode whether it reached success; None where its writer did not say.
+
+    The writer of a data set of ours says it, but where an importer had to assume it. Another's says it where there is a
+    feature `next.success`: the episode succeeded if any of its steps did. `Dataset.select` trains on episodes of which
+    nobody says anything as on successful ones.
+
+    Raises:
+        DataError: rows that cannot be read.
+    """
+    if dataset.ours:
+        return tuple(None if _is_assumed(record) else bool(record["success"]) for record in dataset.records)
+    if SUCCESS not in dataset.info["features"]:
+        return (None,) * dataset.num_episodes
+    episodes, steps = dataset.episodes, dataset.column(SUCCESS)
+    ends = zip(episodes.first, episodes.first + episodes.length, strict=True)
+    return tuple(bool(np.any(steps[first:end])) for first, end in ends)
+
+
+def _is_assumed(record: Mapping[str, Any]) -> bool:
+    return "success" in record.get("provenance", {}).get("assumed", {})

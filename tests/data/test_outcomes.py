@@ -1,0 +1,52 @@
+import json
+import shutil
+
+import pytest
+
+from praxia.data.dataset import Dataset
+from praxia.data.outcomes import outcomes
+from praxia.data.summary import info
+
+
+def test_another_writer_says_nothing(tmp_path, foreign):
+    foreign.write(tmp_path / "set", "v3.0", None, episodes=range(3))
+    dataset = Dataset(tmp_path / "set")
+    assert outcomes(dataset) == (None, None, None)
+    assert dataset.select().tolist() == [0, 1, 2], "what nobody says anything of is trained on"
+    said = info(tmp_path / "set")
+    assert (said["successes"], said["unknown_outcomes"]) == (None, 3)
+    assert {task["successes"] for task in said["tasks"].values()} == {None}
+
+
+@pytest.fixture
+def ours(tmp_path, synthetic):
+    from praxia.data.compact import compact
+    from praxia.data.recording import begin
+    from praxia.data.staging import stage_episode
+
+    root = tmp_path / "ours"
+    begin(root, {"seed": 0})
+    for index in range(4):
+        recorded = synthetic.episode(index, 6)
+        if index == 1:
+            recorded.provenance["assumed"] = {"success": "true in the last step"}
+        stage_episode(root, index, recorded)
+    compact(root, synthetic.BODY, {"seed": 0})
+    return root
+
+
+def test_what_an_importer_assumed_is_not_known(ours):
+    dataset = Dataset(ours)
+    expected = [bool(one) for one in dataset.episodes.success]
+    assert outcomes(dataset) == (expected[0], None, *expected[2:])
+    said = info(ours)
+    assert (said["successes"], said["unknown_outcomes"]) == (expected[0] + sum(expected[2:]), 1)
+
+
+def test_a_feature_of_another_writer_says_it_step_by_step(ours):
+    known = Dataset(ours).episodes.success.tolist()
+    shutil.rmtree(ours / "praxia")
+    dataset = Dataset(ours)
+    assert not dataset.ours
+    assert "next.success" in json.loads((ours / "meta/info.json").read_text())["features"]
+    assert list(outcomes(dataset)) == known
