@@ -1,4 +1,4 @@
-# Two commands: `make demo` and `make test`. Each sets itself up on a fresh machine.
+# Two commands: `make demo` and `make test`. Each sets itself up on a fresh machine. `make test-all` adds the slow tests.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,12 +6,14 @@ READY := $(VENV)/.ready
 DEMO ?= runs/demo-$(shell date +%Y%m%d-%H%M%S)
 export MUJOCO_GL ?= egl
 
-.PHONY: demo test lint unit setup gl peer-lerobot clean
+.PHONY: demo test test-all lint unit slow setup gl peer-lerobot clean
 
 demo: $(READY) gl
 	$(BIN)/praxia study demo --out $(DEMO)
 
 test: $(READY) gl lint unit
+
+test-all: test slow
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -20,8 +22,13 @@ lint: $(READY)
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 # One thread each: 2-thread torch collapses beside another process.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --jaxtyping-packages=praxia,beartype.beartype
+
 unit: $(READY) gl
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --jaxtyping-packages=praxia,beartype.beartype
+	$(PYTEST) -m "not slow"
+
+slow: $(READY) gl
+	$(PYTEST) -m slow
 
 setup: $(READY)
 

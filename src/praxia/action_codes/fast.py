@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
+from scipy.fft import dct, idct
 
 from praxia.action_codes.codes import Codes, Decoded, Status, expect_chunks, padded
-from praxia.action_codes.dct import dct, inverse_dct
 from praxia.action_codes.integer_bpe import IntegerBpe
 from praxia.action_codes.utf8_bpe import Utf8Bpe
 from praxia.action_codes.vocabulary import IntegerVocabulary
@@ -86,7 +86,8 @@ class Fast:
 
     def decode(self, ids: Int64[np.ndarray, "B L"], valid: Bool[np.ndarray, "B L"]) -> Decoded:
         rows, status = self.integers.decode(ids, valid, self.horizon * self.action_dim)
-        chunks = inverse_dct(rows.reshape(-1, self.horizon, self.action_dim) / self.scale).astype(np.float32)
+        coefficients = rows.reshape(-1, self.horizon, self.action_dim) / self.scale
+        chunks = np.asarray(idct(coefficients, type=2, axis=1, norm="ortho"), dtype=np.float32)
         chunks[status != Status.OK] = np.nan
         return Decoded(chunks, status)
 
@@ -107,5 +108,5 @@ class Fast:
 
 
 def _quantised(chunks: Float32[np.ndarray, "B H A"], scale: float) -> Int64[np.ndarray, "B N"]:
-    coefficients = np.around(dct(chunks) * scale).clip(-BEYOND, BEYOND)
-    return coefficients.astype(np.int64).reshape(len(chunks), -1)
+    coefficients = np.asarray(dct(chunks.astype(np.float64), type=2, axis=1, norm="ortho")) * scale
+    return np.around(coefficients).clip(-BEYOND, BEYOND).astype(np.int64).reshape(len(chunks), -1)

@@ -2,6 +2,7 @@
 
 PraxiaError(ValueError)          exit code 2: the input is wrong, and the message says what to do
 ├── UnknownName                  a name that is not registered, with the nearest valid ones
+├── MissingPackage               an optional package that is not installed, with the extra that brings it
 ├── DataError                    a data set that is missing, truncated or altered, naming file and episode
 ├── MismatchError                two parts that do not fit: embodiment, window, head and encoder
 ├── RecordingError               recording stopped early; says what was kept
@@ -18,6 +19,7 @@ __all__ = [
     "DataError",
     "GraphicsError",
     "MismatchError",
+    "MissingPackage",
     "PraxiaError",
     "RecordingError",
     "Refused",
@@ -40,6 +42,17 @@ class UnknownName(PraxiaError):
         super().__init__(f"unknown {kind} {name!r}; nearest: {', '.join(near)}. List all {len(valid)}: {listing}")
         self.name = name
         self.nearest = near
+
+
+class MissingPackage(PraxiaError):
+    """An optional package that is not installed. The message is the line that installs it.
+
+    `extra` is the extra of praxia that brings `package`; None: no extra of praxia does.
+    """
+
+    def __init__(self, what: str, package: str, extra: str | None):
+        wanted = f"'praxia[{extra}]'" if extra else package
+        super().__init__(f"{what} needs the package {package}: pip install {wanted}")
 
 
 class DataError(PraxiaError):

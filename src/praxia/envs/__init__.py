@@ -6,6 +6,7 @@ An outside package adds a `family.Family` with the entry-point group `praxia.env
 import os
 from typing import TYPE_CHECKING
 
+from praxia.core.errors import MissingPackage
 from praxia.core.registry import lookup
 from praxia.core.types import Env, EnvSpec
 
@@ -37,8 +38,16 @@ def find_family(name: str) -> "Family":
 
     Raises:
         UnknownName: with the nearest names.
+        MissingPackage: its simulator is not installed.
     """
-    return lookup("envs", ENVS, name, kind="environment", listing="praxia collect --help")
+    try:
+        return lookup("envs", ENVS, name, kind="environment", listing="praxia collect --help")
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] == "praxia":
+            raise
+        # The extras are named as the families are: "tabletop" brings what "tabletop-arm6" needs.
+        extra = name.partition("-")[0] if name in ENVS else None
+        raise MissingPackage(f"environment {name!r}", error.name, extra) from error
 
 
 def build(spec: EnvSpec) -> Env:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float32
@@ -9,7 +10,9 @@ from jaxtyping import Float32
 from praxia.core.errors import UnknownName
 from praxia.core.types import Env, EnvSpec, Observation, Outcome, Start
 
-__all__ = ["FrozenState", "Instruct", "SwappedImage", "wrapped"]
+__all__ = ["SwappedImage", "wrapped"]
+
+Alteration = Callable[[Observation], Observation]
 
 WRAPPERS = ("swapped-image", "frozen-state", "other-instruction", "instruct:<text>")
 
@@ -32,36 +35,39 @@ def wrapped(
     for wrapper in spec.wrappers:
         name, _, argument = wrapper.partition(":")
         if name == "instruct":
-            env = Instruct(env, lambda start, text=argument: text)
+            env = ObservationWrapper(env, _instructed(lambda start, text=argument: text))
         elif name == "other-instruction" and other_instruction is not None:
-            env = Instruct(env, other_instruction)
+            env = ObservationWrapper(env, _instructed(other_instruction))
         elif name == "swapped-image":
             env = SwappedImage(env, make(spec), twin_start)
         elif name == "frozen-state":
-            env = FrozenState(env)
+            env = ObservationWrapper(env, _frozen_state)
         else:
             raise UnknownName("environment wrapper", wrapper, WRAPPERS, "praxia eval --help")
     return env
 
 
-class Instruct:
-    """The same environment with another instruction: `instruction(start)`. What counts as success stays as it was."""
+class ObservationWrapper:
+    """The same environment, observed otherwise: what counts as success stays as it was.
 
-    def __init__(self, env: Env, instruction: Callable[[Start], str]):
+    `alter(env, start)` is called when an episode has begun, and what it returns is applied to every observation.
+    """
+
+    def __init__(self, env: Env, alter: Callable[[Env, Start], Alteration]):
         self.env = env
         self.embodiment = env.embodiment
-        self._instruct = instruction
-        self._instruction = ""
+        self._begin = alter
+        self._alter: Alteration = lambda seen: seen
 
     def reset(self, start: Start) -> None:
         self.env.reset(start)
-        self._instruction = self._instruct(start)
+        self._alter = self._begin(self.env, start)
 
     def step(self, action: Float32[np.ndarray, " A"]) -> Outcome:
         return self.env.step(action)
 
     def look(self, cameras: Sequence[str]) -> Observation:
-        return replace(self.env.look(cameras), instruction=self._instruction)
+        return self._alter(self.env.look(cameras))
 
     def privileged(self) -> Mapping[str, np.ndarray]:
         return self.env.privileged()
@@ -76,35 +82,14 @@ class Instruct:
         self.env.close()
 
 
-class FrozenState:
-    """The same environment, but the state never changes from what it was at the start. Pictures show what happens."""
+def _instructed(instruction: Callable[[Start], str]) -> Callable[[Env, Start], Alteration]:
+    """The instruction is `instruction(start)`."""
+    return lambda env, start: partial(replace, instruction=instruction(start))
 
-    def __init__(self, env: Env):
-        self.env = env
-        self.embodiment = env.embodiment
-        self._state: Float32[np.ndarray, " S"] = np.zeros(0, np.float32)
 
-    def reset(self, start: Start) -> None:
-        self.env.reset(start)
-        self._state = self.env.look(()).state
-
-    def step(self, action: Float32[np.ndarray, " A"]) -> Outcome:
-        return self.env.step(action)
-
-    def look(self, cameras: Sequence[str]) -> Observation:
-        return replace(self.env.look(cameras), state=self._state)
-
-    def privileged(self) -> Mapping[str, np.ndarray]:
-        return self.env.privileged()
-
-    def snapshot(self) -> bytes:
-        return self.env.snapshot()
-
-    def restore(self, snapshot: bytes) -> None:
-        self.env.restore(snapshot)
-
-    def close(self) -> None:
-        self.env.close()
+def _frozen_state(env: Env, start: Start) -> Alteration:
+    """The state never changes from what it was at the start. Pictures show what happens."""
+    return partial(replace, state=env.look(()).state)
 
 
 class SwappedImage:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from praxia.core.errors import PraxiaError
+from praxia.core.errors import MissingPackage
 from praxia.core.files import whole_lines, write_whole
 
 __all__ = ["Tracker"]
@@ -48,7 +48,7 @@ class Tracker:
         try:
             import wandb  # noqa: F401  # pyright: ignore[reportMissingImports]
         except ImportError as error:
-            raise PraxiaError("tracker 'wandb' needs its extra: pip install 'praxia[wandb]'") from error
+            raise MissingPackage("tracker 'wandb'", "wandb", "wandb") from error
         from lightning.pytorch.loggers import WandbLogger
 
         return WandbLogger(save_dir=run)

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from praxia.core.errors import DataError, PraxiaError
+from praxia.core.errors import DataError, MissingPackage, PraxiaError
 from praxia.core.types import Camera, Embodiment, Field
 from praxia.data.exchange.source import Choice, Steps, chosen, fingerprint, rate, same_length, vectors
 
@@ -132,7 +132,7 @@ def _opened(path: Path) -> Iterator[dict[str, Any]]:
         import zarr
         from zarr.storage import LocalStore, ZipStore
     except ModuleNotFoundError as error:
-        raise PraxiaError("zarr files need the package zarr: pip install 'praxia[zarr]'") from error
+        raise MissingPackage("reading zarr", "zarr", "zarr") from error
     if not path.is_dir() and not zipfile.is_zipfile(path):
         raise DataError(
             f"expected a zarr folder or a .zarr.zip, got {path}{'' if path.exists() else ', which is not there'}"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
-from praxia.core.errors import DataError, PraxiaError
+from praxia.core.errors import DataError, MissingPackage
 from praxia.core.files import staged_file
 from praxia.data.exchange.source import vectors
 
@@ -23,7 +23,7 @@ def _library() -> Any:
     try:
         import h5py
     except ModuleNotFoundError as error:
-        raise PraxiaError("HDF5 files need the package h5py: pip install 'praxia[hdf5]'") from error
+        raise MissingPackage("reading and writing HDF5", "h5py", "hdf5") from error
     return h5py
 
 

@@ -13,6 +13,7 @@ from gymnasium.utils import seeding
 from metaworld.env_dict import MT50_V3
 
 from praxia.envs.metaworld.simulator import make_simulator
+from praxia.envs.metaworld.starts import draw_rand_vecs
 from praxia.envs.metaworld.tasks import short_name
 
 __all__ = ["goals", "mt50_payload"]
@@ -32,10 +33,7 @@ def mt50_payload(seed: int, task: str, index: int) -> dict[str, Any]:
 
 
 def goals(seed: int, task: str) -> tuple[tuple[float, ...], ...]:
-    """The random vectors of `task` in `metaworld.MT50(seed)`, in metres. The first call takes seconds.
-
-    Meta-World's resets let the arm settle for 50 steps, on which no draw depends: here it is one.
-    """
+    """The random vectors of `task` in `metaworld.MT50(seed)`, in metres. The first call takes seconds."""
     return _all_goals(seed)[task]
 
 
@@ -46,14 +44,7 @@ def _all_goals(seed: int) -> dict[str, tuple[tuple[float, ...], ...]]:
 
 
 def _draw(task: str, rng: np.random.RandomState) -> tuple[tuple[float, ...], ...]:
-    stock: Any = make_simulator(task)
-    stock._freeze_rand_vec, stock.seeded_rand_vec, stock.np_random = False, True, rng
-    settle = stock._reset_hand
-    stock._reset_hand = lambda steps=50: settle(steps=1)
-    drawn = []
-    for _ in range(_GOALS_A_TASK):
-        stock.reset()
-        drawn.append(tuple(stock._last_rand_vec.tolist()))
-    del stock._reset_hand  # it holds the environment that holds it: 600 MB in all would wait to be collected
+    stock = make_simulator(task)
+    drawn = draw_rand_vecs(stock, rng, _GOALS_A_TASK)
     stock.close()
-    return tuple(drawn)
+    return tuple(map(tuple, drawn))

@@ -1,6 +1,7 @@
 """Where episodes begin: explicit values, drawn so that start `index` of a split never depends on any other."""
 
 from functools import lru_cache, partial
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -11,7 +12,7 @@ from praxia.core.types import Start
 from praxia.envs.metaworld.simulator import Simulator
 from praxia.envs.metaworld.tasks import short_name
 
-__all__ = ["draw_rand_vec", "draw_start", "twin_start"]
+__all__ = ["draw_rand_vec", "draw_rand_vecs", "draw_start", "twin_start"]
 
 _simulator = lru_cache(maxsize=4)(Simulator)
 
@@ -32,21 +33,26 @@ def twin_start(start: Start) -> Start:
 
 
 def draw_rand_vec(task: str, rng: np.random.Generator) -> list[float]:
-    """The random vector (object and goal positions, in metres) that Meta-World's own reset draws from `rng`.
-
-    It draws again where objects would overlap. The hand's way to its first place, on which no vector depends, is left
-    out: it is 94% of the time.
-    """
+    """The random vector (object and goal positions, in metres) that Meta-World's own reset draws from `rng`."""
     simulator = _simulator(task)
     simulator.renew()
-    stock = simulator.stock
-    stock._freeze_rand_vec = False
-    stock.seeded_rand_vec = True
-    stock.np_random = rng
+    return draw_rand_vecs(simulator.stock, rng, 1)[0]
+
+
+def draw_rand_vecs(stock: Any, rng: np.random.Generator | np.random.RandomState, num_draws: int) -> list[list[float]]:
+    """The random vectors, in metres, of the next `num_draws` resets of Meta-World's own `stock` by `rng`.
+
+    Meta-World draws again where objects would overlap. The hand's way to its first place, on which no vector depends,
+    is left out: it is 94% of the time.
+    """
+    stock._freeze_rand_vec, stock.seeded_rand_vec, stock.np_random = False, True, rng
     stock._reset_hand = partial(_stay, stock)
-    stock.reset()
-    assert stock._last_rand_vec is not None
-    return stock._last_rand_vec.tolist()
+    drawn = []
+    for _ in range(num_draws):
+        stock.reset()
+        drawn.append(stock._last_rand_vec.tolist())
+    del stock._reset_hand  # it holds the environment that holds it, whose memory would wait to be collected
+    return drawn
 
 
 def _stay(stock: SawyerXYZEnv, steps: int = 50) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from praxia.core.errors import PraxiaError
+from praxia.core.errors import MissingPackage
 from praxia.core.files import staged_file
 from praxia.data.dataset import Dataset
 from praxia.studio.viewer.plots import Plot, plots_of
@@ -27,7 +27,7 @@ def expect_rerun() -> None:
         PraxiaError: with the line that installs it.
     """
     if importlib.util.find_spec("rerun") is None:
-        raise PraxiaError("a rerun recording needs the package rerun-sdk: pip install 'praxia[rerun]'")
+        raise MissingPackage("a rerun recording", "rerun-sdk", "rerun")
 
 
 def record(
