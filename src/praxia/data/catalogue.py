@@ -179,7 +179,10 @@ def _instructions(root: Place) -> tuple[str, ...]:
 
 def _by_index(rows: Iterable[tuple[int, str]]) -> tuple[str, ...]:
     by_index = dict(rows)
-    if sorted(by_index) != list(range(len(by_index))) or not all(isinstance(one, str) for one in by_index.values()):
+    for number, text in by_index.items():
+        if not isinstance(text, str):
+            raise ValueError(f"expected a text as instruction {number}, got {text!r}; where nothing was told, it is ''")
+    if sorted(by_index) != list(range(len(by_index))):
         raise ValueError(f"expected instructions numbered from 0, got {sorted(by_index)[:10]}")
     return tuple(by_index[number] for number in range(len(by_index)))
 

@@ -37,6 +37,7 @@ from praxia.train.source import Asked, Source
 from praxia.train.state import TrainState
 from praxia.train.tracker import Tracker
 from praxia.transforms.chain import Transforms
+from praxia.transforms.subwords import Subwords
 
 __all__ = ["Report", "train"]
 
@@ -62,7 +63,8 @@ def train(
 ) -> dict[str, Any]:
     """Train `run` on the mixture or the data sets `data`, write the policy to `out/policy`, and return what was done.
 
-    Returns {checkpoint, steps, resumed_from, samples_per_s, weights_sha256}. `report(step, metrics)` is called at
+    Returns {checkpoint, steps, resumed_from, samples_per_s, weights_sha256}, and "instructions_cut", in words, where
+    some are too long to be read whole. `report(step, metrics)` is called at
     every logged step. `questions` is a file of pictures with questions (`data.questions`), answered by the encoder's
     language model beside the actions. `start_from` is a policy to fine-tune: its weights, normalisers and vocabulary
     are taken over, instead of fresh ones. `workers` processes read batches ahead (0: a thread does), and decoded
@@ -110,7 +112,16 @@ def train(
     result = _fit(fabric, run, model, source, workers, out, report)
     weights = model.finish(result.pop("ema"))
     result["weights_sha256"] = save_policy(out / "policy", config, weights) if fabric.is_global_zero else ""
-    return {"checkpoint": str(out / "policy"), **result}
+    return {"checkpoint": str(out / "policy"), **result, **_cut(windows, transforms)}
+
+
+def _cut(windows: Mixture, transforms: Transforms) -> dict[str, str]:
+    """What is said of instructions that are too long to be read whole."""
+    words = transforms.words
+    told = {text for one in windows.parts for text in one.dataset.instructions}
+    if not isinstance(words, Subwords) or not (cut := words.cut(told)):
+        return {}
+    return {"instructions_cut": f"{len(cut)} of {len(told)}: only their first {words.max_length} ids are read"}
 
 
 def _fit_transforms(run: TrainRun, windows: Mixture) -> Transforms:
