@@ -40,6 +40,16 @@ def test_a_decision_depends_on_its_own_query_alone():
     assert not np.allclose(together[0].chunk, together[2].chunk)
 
 
+@pytest.mark.parametrize("told", ["", "  ", "\u2028"])
+def test_without_an_instruction_a_decision_is_finite_and_its_own(told):
+    policy, query = make_policy(), make_query("a", 4)
+    silent = replace(query, history=tuple(replace(one, instruction=told) for one in query.history))
+    (alone,), _ = policy.act([silent], None)
+    together, _ = policy.act([make_query("b", 4), silent, query], None)
+    assert np.isfinite(alone.chunk).all()
+    np.testing.assert_allclose(together[1].chunk, alone.chunk, atol=1e-5)
+
+
 def test_acting_twice_gives_the_same_bits():
     policy, query = make_policy(), make_query("a", 4)
     first, second = (policy.act([query], None)[0][0].chunk for _ in range(2))

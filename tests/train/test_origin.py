@@ -2,13 +2,14 @@ import dataclasses
 
 import pytest
 import torch
-from praxia_testing import make_config, make_policy
+from praxia_testing import BODY, make_config, make_policy
 
 from praxia.checkpoint.store import load_policy, read_config, save_policy
 from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.types import Window
 from praxia.train import engine
 from praxia.train.origin import read_origin
+from praxia.transforms import subwords
 
 
 def fit(run, data, out, **more):
@@ -52,6 +53,25 @@ def test_another_model_or_body_is_refused(tiny_run, mixed_paths, tmp_path):
     with pytest.raises(PraxiaError, match=r"no policy\.json"):
         fit(tiny_run, toy, tmp_path / "none", start_from=tmp_path / "nowhere")
     assert not (tmp_path / "small").exists()
+
+
+def test_joints_in_another_order_are_refused(tiny_run, record_as, tmp_path):
+    def body(*dims):
+        return dataclasses.replace(BODY, state=(dataclasses.replace(BODY.state[0], dims=dims),))
+
+    one, other, none = (record_as(tmp_path / f"set-{dims}", body(*dims)) for dims in ("xyz", "zxy", ""))
+    fit(tiny_run, one, tmp_path / "first")
+    assert read_config(tmp_path / "first")[0].embodiments[0].state[0].dims == ("x", "y", "z")
+    with pytest.raises(MismatchError, match=rf"dim 0 of state is 'x'.*another order; .*reorder DIR --like {one} "):
+        fit(tiny_run, other, tmp_path / "second", start_from=tmp_path / "first")
+    fit(tiny_run, none, tmp_path / "third", start_from=tmp_path / "first")  # a body that does not say
+
+
+def test_what_is_not_read_of_an_instruction_is_said(tiny_run, record_as, tmp_path, monkeypatch):
+    whole = fit(tiny_run, record_as(tmp_path / "set"), tmp_path / "run")["warnings"]
+    monkeypatch.setattr(subwords, "MAX_LENGTH", 1)
+    said = fit(tiny_run, tmp_path / "set", tmp_path / "short")["warnings"]
+    assert said == [*whole, "2 of 2 instructions are too long: only their first 1 ids are read"]
 
 
 def another_head(run):

@@ -34,6 +34,14 @@ def test_positions_are_told_relative_to_their_own_dims_of_the_state_and_grippers
     np.testing.assert_array_equal(moved, np.float32([[[-9, -18, 0.5], [-7, -16, 0.7]]]))
 
 
+def test_dims_that_are_named_go_with_those_of_their_names():
+    """Actions and states of one robot may have its joints in two orders."""
+    action, state = Field("joints", 3, "position", "rad", dims=tuple("abc")), Field("joints", 3, "position", "rad")
+    for dims, places in (("cab", (1, 2, 0)), ("abc", (0, 1, 2)), ("xyz", (0, 1, 2)), ("", (0, 1, 2))):
+        body = replace(ARM, state=(replace(state, dims=tuple(dims)),), action=(action,))
+        assert Relative.of(body, {}) == Relative(action=(0, 1, 2), state=places)
+
+
 @settings(derandomize=True, max_examples=30, deadline=None)
 @given(arrays(np.float32, (2, 3, 3), elements=NUMBERS), arrays(np.float32, (2, 3), elements=NUMBERS))
 def test_decode_undoes_encode_to_the_last_bit_of_the_larger_number(action, state):

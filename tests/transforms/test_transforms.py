@@ -67,3 +67,9 @@ def test_each_row_is_normalised_by_its_own_body_and_what_it_lacks_is_zero():
 def test_transforms_survive_json():
     transforms = Transforms.fit([[stats([1, 2, 4], [1])], [stats([8], [16, 32])]], TEXTS)
     assert Transforms.from_json(json.loads(json.dumps(transforms.to_json()))) == transforms
+
+
+def test_what_is_longer_than_the_longest_text_that_is_read_is_named():
+    subwords = Subwords.fit(TEXTS)
+    long = "put the cube " * subwords.max_length
+    assert subwords.cut([*TEXTS, long, long, ""]) == [long]

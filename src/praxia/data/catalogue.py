@@ -216,8 +216,11 @@ def _instructions(root: Place) -> dict[int, str]:
 
 def _by_index(rows: Iterable[tuple[int, str]]) -> dict[int, str]:
     by_index = dict(rows)
-    if not all(type(number) is int and number >= 0 and isinstance(text, str) for number, text in by_index.items()):
-        raise ValueError(f"expected a number and an instruction each, got {list(by_index.items())[:3]}")
+    for number, text in by_index.items():
+        if type(number) is not int or number < 0:
+            raise ValueError(f"expected instructions numbered from 0, got the number {number!r}")
+        if not isinstance(text, str):
+            raise ValueError(f"expected a text as instruction {number}, got {text!r}; where nothing was told, it is ''")
     return by_index
 
 

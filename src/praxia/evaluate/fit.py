@@ -2,6 +2,7 @@
 
 from typing import NoReturn, Protocol, runtime_checkable
 
+from praxia.core.dims import difference
 from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import Camera, Embodiment, Field, Policy, Window
 from praxia.evaluate.benchmarks import Benchmark
@@ -86,6 +87,11 @@ def _expect_same(ours: Embodiment, theirs: Embodiment, cameras: tuple[str, ...],
         raise MismatchError(
             f"the policy is for embodiment {ours.name!r}, benchmark {benchmark.name!r} has {theirs.name!r}:"
             f" {named}; choose another with `praxia info --benchmarks`"
+        )
+    if found := difference(ours, theirs):
+        raise MismatchError(
+            f"the policy is for embodiment {ours.name!r}, benchmark {benchmark.name!r} has {theirs.name!r}, with other"
+            f" numbers: {found.text}; train on data in the benchmark's order"
         )
 
 

@@ -44,6 +44,7 @@ from praxia.train.source import Asked, Source
 from praxia.train.state import TrainState
 from praxia.train.tracker import Tracker
 from praxia.transforms.chain import Transforms
+from praxia.transforms.subwords import Subwords
 
 __all__ = ["Report", "train"]
 
@@ -108,6 +109,8 @@ def train(
     warnings = [line_of(one) for one in suspicions(windows, counted)]
     fresh = fit_transforms(windows, counted, run.model.words(run.window.num_images))
     origin = _origin(start_from, run, windows, fresh, refit, warnings)
+    transforms = origin.transforms if origin else fresh
+    warnings += _cut(windows, transforms)
     if fabric.is_global_zero:
         for line in warnings:
             say(line)
@@ -122,7 +125,6 @@ def train(
         "start_from": origin and origin.to_json(),
         "warnings": warnings,
     }
-    transforms = origin.transforms if origin else fresh
     shapes = _shapes(run, windows.embodiments, transforms)
     model_config = origin.model if origin else run.model.fit(lambda: chunks_of(windows, transforms)[0])
     config = PolicyConfig(model_config, shapes, transforms, windows.embodiments, run.window, description)
@@ -141,6 +143,15 @@ def train(
         if fabric.is_global_zero:
             result |= save_policy(out / "policy", config, weights).to_json()
     return {"checkpoint": str(out / "policy"), **result, "warnings": warnings}
+
+
+def _cut(windows: Mixture, transforms: Transforms) -> list[str]:
+    """What is said of instructions that are too long to be read whole."""
+    words = transforms.words
+    told = {text for one in windows.parts for text in one.dataset.instructions}
+    if not isinstance(words, Subwords) or not (cut := words.cut(told)):
+        return []
+    return [f"{len(cut)} of {len(told)} instructions are too long: only their first {words.max_length} ids are read"]
 
 
 def _origin(

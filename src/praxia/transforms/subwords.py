@@ -1,6 +1,6 @@
 """Instructions <-> subword ids: a byte-pair vocabulary fitted on the data set's own instructions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -59,6 +59,10 @@ class Subwords:
     def size(self) -> int:
         """How many ids there are. Id 0 pads."""
         return self._tokenizer.get_vocab_size()
+
+    def cut(self, instructions: Iterable[str]) -> list[str]:
+        """The distinct instructions that are longer than `max_length` ids: what is behind is not read."""
+        return [text for text in sorted(set(instructions)) if len(self._tokenizer.encode(text).ids) > self.max_length]
 
     def encode(
         self, instructions: Sequence[str], states: Float32[np.ndarray, "B S"] | None = None

@@ -1,3 +1,4 @@
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,8 @@ from praxia.core.types import Camera, Field
 from praxia.envs import find_family
 from praxia.evaluate.benchmarks import find_benchmark
 from praxia.evaluate.preflight import episodes, subject
+from praxia.evaluate.preflight.conventions import names_and_units_fit
+from praxia.rollout.slots import LocalSlots
 
 FAMILY = find_family("tabletop-gantry")
 BENCHMARK = replace(find_benchmark("tabletop/train"), tasks=("pick",), horizon=45)
@@ -35,6 +38,21 @@ def test_names_units_and_cameras_that_do_not_fit_are_refused(policy_of_the_plane
     ok, detail = fly(other, BIMODAL, PLANE)["names-and-units"]
     assert ok is False
     assert said in detail
+
+
+def named(body, *dims):
+    return replace(body, action=(replace(body.action[0], dims=dims),))
+
+
+def test_data_with_the_dims_in_another_order_are_refused(policy_of_the_plane, tmp_path):
+    (body,) = policy_of_the_plane.embodiments
+    policy = replace(policy_of_the_plane, embodiments=(named(body, "x", "y"),))
+    data = record(tmp_path / "data", PLANE, BIMODAL, 1)
+    data.embodiment = named(body, "y", "x")  # data sets of Praxia do not name dims; those of others do
+    with closing(LocalSlots(1, PLANE.build)) as slots:
+        found = names_and_units_fit(subject.Subject(policy, BIMODAL, PLANE, slots, data))
+    assert found.ok is False
+    assert "dim 0 of action is 'x' in the first and 'y' in the second, the same names in another order" in found.detail
 
 
 def turned(episode):

@@ -1,6 +1,6 @@
 """`praxia data edit delete|split|merge|trim|rename|join|reorder ... --out NEW`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -165,7 +165,7 @@ def _rename(options: Rename) -> dict[str, Any]:
         options.root,
         options.out,
         features=_pairs("--feature", options.feature),
-        instructions=_pairs("--instruction", options.instruction),
+        instructions=_pairs("--instruction", options.instruction, _told(options) if options.instruction else ()),
         embodiment=options.embodiment,
         dry_run=options.dry_run,
     )
@@ -221,8 +221,21 @@ def _items(values: tuple[str, ...]) -> list[str]:
     return [item for value in values for item in value.split(",") if item]
 
 
-def _pairs(option: str, values: tuple[str, ...]) -> dict[str, str]:
-    pairs = [value.partition("=") for value in values]
+def _told(options: Rename) -> tuple[str, ...]:
+    from praxia.data.catalogue import Catalogue
+
+    return Catalogue.read(options.root).instructions
+
+
+def _parted(value: str, known: Collection[str]) -> tuple[str, str, str]:
+    places = [at for at, sign in enumerate(value) if sign == "="]
+    at = next((at for at in places if value[:at] in known), None)
+    return value.partition("=") if at is None else (value[:at], "=", value[at + 1 :])
+
+
+def _pairs(option: str, values: tuple[str, ...], known: Collection[str] = ()) -> dict[str, str]:
+    """Old to new. An "=" may be a part of a name: it parts the two where what is before it is `known`."""
+    pairs = [_parted(value, known) for value in values]
     for value, (old, _, new) in zip(values, pairs, strict=True):
         if not old or not new:
             raise PraxiaError(f"expected {option} old=new, got {value!r}")

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from jaxtyping import Float64
 
+from praxia.core.dims import difference
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.core.hold import Hold
 from praxia.core.types import Field, placed
@@ -22,8 +23,11 @@ MIN_CORRELATION, MIN_MOTION = 0.2, 0.02
 
 
 def names_and_units_fit(subject: Subject) -> Finding:
-    """State, action, rate and cameras mean to the policy what they mean to the benchmark. Raises as `matching`."""
+    """State, action, rate and cameras mean to the policy what they mean to benchmark and data. Raises as `matching`."""
     name = matching(subject.policy, subject.benchmark, subject.body, subject.bind_as)
+    trained, data = next(one for one in subject.policy.embodiments if one.name == name), subject.data
+    if data is not None and (found := difference(trained, data.embodiment)):
+        return Finding(False, f"its data had other numbers than {data.root}: {found.text}")
     cameras = ", ".join(subject.cameras) or "no camera"
     return Finding(True, f"it decides as {name!r}, at {subject.body.control_hz:g} Hz, looking at {cameras}")
 
