@@ -174,7 +174,7 @@ def test_rows_that_say_they_are_others(tmp_path, write, name, by, error):
             0.011,
             "front: from_timestamp is no time of a frame in episode 0",
         ),
-        ("videos/observation.images.wrist/from_timestamp", 1 / 30, "wrist: to_timestamp - from_timestamp is not"),
+        ("videos/observation.images.wrist/from_timestamp", 1 / 30, "wrist: to_timestamp - from_timestamp is less"),
         ("length", 10**12, "expected a length|lengths do not add up"),
     ],
 )

@@ -171,7 +171,7 @@ class Rows:
         tasks, said = self._catalogue.tasks_of(own), self._catalogue.instructions
         unknown = np.flatnonzero(tasks < 0)
         if len(unknown):
-            self._refuse(int(unknown[0]), f"task_index is {own[unknown[0]]}, which is none of {len(said)} instructions")
+            self._refuse(int(unknown[0]), f"task_index is {own[unknown[0]]}, there are {len(said)} instructions")
         told = self._catalogue.table["tasks"].to_pylist()
         pairs, rows = np.unique(np.stack([arrays["episode_index"][:, 0], tasks], 1), axis=0, return_index=True)
         for (episode, task), row in zip(pairs.tolist(), rows.tolist(), strict=True):

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from praxia.core.errors import MissingPackage
+from praxia.core.errors import MissingPackage, PraxiaError
 from praxia.core.files import staged_file
 from praxia.data.dataset import Dataset
 from praxia.studio.viewer.plots import Plot, plots_of

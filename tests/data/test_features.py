@@ -1,0 +1,49 @@
+import pytest
+
+from praxia.data.features import cameras_of, left_out, picture_size
+
+
+def feature(shape, names=None, dtype="video", **told):
+    return {"dtype": dtype, "shape": shape, "names": names, "info": told}
+
+
+@pytest.mark.parametrize(
+    ("shape", "names", "size"),
+    [
+        ([48, 64, 3], ["height", "width", "channels"], (48, 64)),
+        ([3, 48, 64], ["channels", "height", "width"], (48, 64)),
+        ([3, 48, 64], ["height", "width", "channels"], (48, 64)),  # the names are wrong, and the sizes say so
+        ([1, 48, 64], ["channels", "height", "width"], (48, 64)),
+        ([48, 64, 1], None, (48, 64)),
+        ([48, 64], ["height", "width"], (48, 64)),
+        ([3, 64, 3], ["channels", "height", "width"], (64, 3)),
+    ],
+)
+def test_the_size_of_a_picture(shape, names, size):
+    assert picture_size(feature(shape, names)) == size
+
+
+def test_a_shape_that_no_picture_has():
+    with pytest.raises(ValueError, match="expected pictures of shape"):
+        picture_size(feature([2, 48, 64, 3]))
+
+
+@pytest.mark.parametrize(
+    ("key", "one", "what"),
+    [
+        ("front", feature([48, 64, 3]), None),
+        ("front", feature([48, 64, 4]), None),
+        ("ir", feature([48, 64, 1], **{"video.pix_fmt": "gray", "video.is_depth_map": False}), None),
+        ("ir", feature([48, 64, 1], dtype="image"), None),
+        ("top_depth", feature([48, 64, 3], **{"video.is_depth_map": True}), None),  # colours of 8 bits
+        ("top", feature([48, 64, 1], is_depth_map=True), "depth"),
+        ("top", feature([1, 48, 64], **{"video.is_depth_map": True, "video.pix_fmt": "yuv420p"}), "depth (yuv420p)"),
+        ("top", feature([48, 64, 1], **{"video.pix_fmt": "gray16le"}), "depth (gray16le)"),
+        ("top", feature([48, 64, 3], **{"video.pix_fmt": "gray12le"}), "depth (gray12le)"),
+        ("top_depth", feature([48, 64], dtype="image"), "depth"),
+        ("flow", feature([48, 64, 2]), "pictures of 2 channels"),
+    ],
+)
+def test_what_is_no_camera(key, one, what):
+    assert left_out(key, one) == what
+    assert list(cameras_of({key: one})) == ([] if what else [key])
