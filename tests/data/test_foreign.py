@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from upath import UPath
 
 from praxia.core.errors import DataError
@@ -240,3 +241,36 @@ def test_a_rate_that_is_no_number(tmp_path, write):
     path.write_text(path.read_text().replace('"fps": 30', '"fps": "30"'))
     with pytest.raises(DataError, match=r"info.json is damaged .*fps '30'"):
         Dataset(tmp_path)
+
+
+def _missing():
+    raise FileNotFoundError("http://far/info.json")
+
+
+def _no_connection():
+    try:
+        raise ConnectionRefusedError(111, "Connection refused")
+    except OSError as error:
+        raise FileNotFoundError("http://far/info.json") from error  # as fsspec's HTTP driver does
+
+
+def _no_login():
+    raise RuntimeError("403 Forbidden\nand a page of HTML")
+
+
+@pytest.mark.parametrize(
+    ("driver", "said"),
+    [
+        (_missing, "meta/info.json is missing"),
+        (_no_connection, r"cannot be reached \(ConnectionRefusedError: .*refused\)"),
+        (
+            _no_login,
+            r"cannot be reached \(RuntimeError: 403 Forbidden\); check the address, the network and",
+        ),
+    ],
+)
+def test_a_place_that_cannot_be_reached_is_said_to_be_so(monkeypatch, driver, said):
+    monkeypatch.setattr(MemoryFileSystem, "cat_file", lambda self, *_, **__: driver())
+    monkeypatch.setattr(MemoryFileSystem, "_open", lambda self, *_, **__: driver())
+    with pytest.raises(DataError, match=said):
+        Dataset("memory://far/set")

@@ -67,6 +67,10 @@ def _run(arguments: list[str]) -> tuple[int, Any]:
         if refusal is None:
             raise
         return _refused(refusal, {})
+    except RuntimeError as error:
+        if not str(error).startswith("Symlink loop"):  # what pathlib raises in place of an OSError, before Python 3.13
+            raise
+        return _refused(f"{error}; choose another path", {})
 
 
 def _result(arguments: list[str]) -> Any:

@@ -1,6 +1,7 @@
 """What the operating system refuses, in one line: a full disk, a folder that cannot be made, no connection."""
 
 import errno
+import os
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -15,7 +16,7 @@ REFUSALS = {
     "EPERM": "no permission for {path}; choose another path, or ask its owner",
     "EROFS": "{path} is on a disk that can only be read; choose another path",
     "ENOTDIR": "a part of {path} is a file and not a folder; choose another path",
-    "EEXIST": "expected {path} to be new or a folder, but it is a file; choose another path",
+    "EEXIST": "expected a folder at {path}, but something else is there; choose another path",
     "EISDIR": "expected {path} to be a file, but it is a folder; choose another path",
     "ENOTEMPTY": "expected {path} to be empty, but it is not; choose another path",
     "ENAMETOOLONG": "the name {path} is too long for the disk; choose a shorter one",
@@ -47,10 +48,15 @@ def in_one_line(error: OSError, arguments: Sequence[str]) -> str | None:
     if whose in NETWORK or isinstance(error, ConnectionRefusedError | TimeoutError):
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
         return f"another machine cannot be reached ({said}); check the address and the network, and run it again"
-    missing = str(error.filename)
-    if number == "ENOENT" and any(missing == word or missing.startswith(f"{word.rstrip('/')}/") for word in arguments):
-        return f"expected a file or folder {missing}, but it is not there"
+    if number == "ENOENT" and any(_about(str(error.filename), word) for word in arguments):
+        return f"expected a file or folder {error.filename}, but it is not there; choose another path"
     return None
+
+
+def _about(path: str, word: str) -> bool:
+    """Whether a path is a word of the command, in it, or a file that was to be made for it beside it."""
+    folder = os.path.dirname(word)
+    return path == word or path.startswith(f"{word.rstrip('/')}/") or (folder != "" and folder == os.path.dirname(path))
 
 
 def _path(error: OSError, arguments: Sequence[str]) -> str:

@@ -1,5 +1,7 @@
 import json
 import shutil
+import subprocess
+import sys
 
 import h5py
 import numpy as np
@@ -126,3 +128,23 @@ def test_the_verb(make_aloha, bring, tmp_path, capsys):
     said = json.loads(capsys.readouterr().out)
     assert (ended.value.code, said["episodes"], said["frames"]) == (0, 1, 3)
     assert (tmp_path / "o" / "a.hdf5").is_file()
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
+from praxia.data.exchange.exporting import export
+try:
+    export(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
+except OSError as error:
+    print(error.strerror)
+"""
+
+
+@pytest.mark.parametrize("format", ["robomimic", "aloha"])
+def test_a_full_disk_is_an_error_and_leaves_nothing(recorded, tmp_path, format):
+    command = [sys.executable, "-c", FULL, recorded, format, tmp_path / "out"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "File too large\n")
+    assert not list(tmp_path.iterdir())

@@ -1,8 +1,10 @@
 """HDF5 files: opened, looked into and made, with errors that name file and array."""
 
 import difflib
+import io
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -82,12 +84,59 @@ def array_names(group: Node) -> list[str]:
     return found
 
 
+class Sink(io.RawIOBase):
+    """The file that HDF5 writes to. Once something does not fit, nothing is written any more and `expect_room` says so.
+
+    HDF5 itself crashes (SIGSEGV) when a file on a full disk is closed, so it is not told.
+    """
+
+    def __init__(self, path: Path):
+        self._file = path.open("wb+", buffering=0)
+        self._full: OSError | None = None
+
+    def expect_room(self) -> None:
+        """Raises:
+        OSError: the disk is full.
+        """
+        if self._full is not None:
+            raise self._full
+
+    def write(self, content: Any) -> int:
+        left = memoryview(content).cast("B")
+        try:
+            while len(left) and self._full is None:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            self._full = error
+        return len(content)
+
+    def readinto(self, into: Any) -> int:
+        return self._file.readinto(into)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def truncate(self, size: int | None = None) -> int:
+        return self._file.truncate(size) if self._full is None else 0
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
 @contextmanager
-def new_file(path: Path) -> Iterator[Node]:
-    """A file to fill, which is at `path` when the block ends, and nowhere if it fails.
+def new_file(path: Path) -> Iterator[tuple[Node, Sink]]:
+    """A file to fill, which is at `path` when the block ends, and nowhere if it fails; and what it is written to.
 
     Raises:
+        OSError: the disk is full.
         PraxiaError: another process is writing it, or h5py is not installed.
     """
-    with staged_file(path) as partial, _library().File(partial, "w") as file:
-        yield file
+    library = _library()
+    with staged_file(path) as partial, closing(Sink(partial)) as sink:
+        with library.File(sink, "w") as file:
+            yield file, sink
+        sink.expect_room()

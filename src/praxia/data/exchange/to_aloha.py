@@ -38,7 +38,7 @@ def write_aloha(dataset: Dataset, target: Path, report: Report) -> Exported:
     filled = {}
     with staged_folder(target) as folder:
         for episode in recorded(dataset, report):
-            with new_file(folder / f"episode_{episode.number}.hdf5") as file:
+            with new_file(folder / f"episode_{episode.number}.hdf5") as (file, _):
                 filled |= _write(file, episode)
     return Exported(LOST, filled)
 

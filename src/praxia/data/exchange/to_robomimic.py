@@ -37,11 +37,12 @@ def write_robomimic(dataset: Dataset, target: Path, report: Report) -> Exported:
         PraxiaError: h5py is not installed.
     """
     filled, successful, reached = {}, [], outcomes(dataset)
-    with new_file(target) as file:
+    with new_file(target) as (file, sink):
         data = file.create_group("data")
         for episode in recorded(dataset, report):
             demo = data.create_group(f"demo_{episode.number}")
             filled |= _write(demo, episode, is_known=reached[episode.number] is not None)
+            sink.expect_room()
             if reached[episode.number]:
                 successful.append(f"demo_{episode.number}".encode())
         data.attrs["total"] = dataset.num_frames

@@ -1,0 +1,160 @@
+"""What the system refuses is one line and exit code 2, and nothing that was recorded is lost."""
+
+import errno
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from praxia.cli import info
+from praxia.cli.main import main
+from praxia.cli.refusals import in_one_line
+
+ONE = ("--episodes", "1", "--workers", "1")
+JUDGE = ("--benchmark", "bimodal")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data") / "set"
+    assert ended("collect", "bimodal", "--tasks", "all", *ONE, "--out", str(root)) == 0
+    return root
+
+
+def ended(*arguments):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    return stopped.value.code
+
+
+def begun(*arguments, **options):
+    return subprocess.Popen(
+        [sys.executable, "-m", "praxia", *map(str, arguments)], stderr=subprocess.PIPE, text=True, **options
+    )
+
+
+@pytest.fixture(params=["under a file", "in a circle of links", "too long"])
+def unusable(request, tmp_path):
+    """A path where nothing can be made, by root neither."""
+    (tmp_path / "file").write_text("")
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    return {
+        "under a file": tmp_path / "file" / "more" / "out",
+        "in a circle of links": tmp_path / "circle" / "out",
+        "too long": tmp_path / ("n" * 300),
+    }[request.param]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("collect", "bimodal", "--tasks", "all", *ONE),
+        ("train", "flow-bimodal", "--data", "DATA", "--train.steps", "1", "--train.batch-size", "2"),
+        ("eval", "zero", *JUDGE, *ONE),
+        ("compare", "zero", "random", *JUDGE, *ONE),
+        ("report", "DATA"),
+        ("codes", "fit", "DATA"),
+        ("study", "demo", "--scale", "0.01", "--workers", "1"),
+        ("data", "edit", "delete", "DATA", "--episodes", "0"),
+        ("data", "edit", "rename", "DATA", "--embodiment", "other"),
+        ("data", "export", "robomimic", "DATA"),
+        ("data", "export", "aloha", "DATA"),
+        ("data", "view", "DATA"),
+    ],
+)
+def test_an_output_that_cannot_be_made_is_one_line(words, unusable, data, capfd):
+    given = [str(data) if word == "DATA" else word for word in words]
+    assert ended(*given, "--out", str(unusable)) == 2
+    said = [line for line in capfd.readouterr().err.splitlines() if line.startswith("praxia: ")]
+    assert len(said) == 1
+
+
+def test_a_full_disk_keeps_the_rows_that_were_written(tmp_path):
+    def little():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+
+    out = tmp_path / "out.jsonl"
+    judge = ("eval", "zero", *JUDGE, "--episodes", "30", "--workers", "1", "--out", out)
+    with begun(*judge, preexec_fn=little) as judging:  # as on a full disk, for any user and without one
+        said = judging.stderr.read()
+    assert judging.returncode == 2
+    assert "Traceback" not in said
+    assert said.strip().splitlines()[-1].startswith(f"praxia: {out} would be larger")
+    whole = [line for line in out.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    assert 0 < len(whole) < 30
+    assert ended(*map(str, judge), "--resume") == 0
+    assert set(whole) < set(out.read_text().splitlines(keepends=True))
+
+
+@pytest.mark.parametrize("words", [("--help",), ("info", "--benchmarks"), ("recipes", "--json"), ("eval", "--help")])
+def test_nobody_who_reads_on_is_no_error(words):
+    mine, theirs = os.pipe()
+    os.close(mine)
+    with begun(*words, stdout=theirs) as talking:
+        os.close(theirs)
+        said = talking.stderr.read()
+    assert (talking.returncode, said) == (141, "")
+
+
+def test_nor_is_nobody_who_reads_what_goes_to_stderr(tmp_path):
+    mine, theirs = os.pipe()
+    os.close(mine)
+    command = [sys.executable, "-m", "praxia", "data", "info", str(tmp_path)]
+    assert subprocess.run(command, stderr=theirs, timeout=60).returncode == 141
+    os.close(theirs)
+
+
+def test_a_result_that_cannot_be_printed_is_one_line():
+    with open("/dev/full", "w") as full, begun("recipes", "--json", stdout=full) as talking:
+        said = talking.stderr.read()
+    assert (talking.returncode, said) == (2, "praxia: the result cannot be printed: No space left on device\n")
+
+
+def test_an_interrupted_verb_says_so_and_takes_its_workers_along(tmp_path):
+    out = tmp_path / "set"
+    words = ("collect", "bimodal", "--tasks", "all", "--episodes", "5000", "--workers", "2", "--out", out)
+    with begun(*words, start_new_session=True) as recording:
+        end = time.monotonic() + 60
+        while not list(out.glob(".staging/*/*")):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        workers = psutil.Process(recording.pid).children()
+        os.killpg(recording.pid, signal.SIGINT)  # as a terminal does: everybody hears it
+        said = recording.stderr.read()
+    assert recording.returncode == 130
+    assert "Traceback" not in said
+    assert said.count("praxia: interrupted") == 1
+    assert workers
+    assert not psutil.wait_procs(workers, timeout=10)[1]
+
+
+def test_every_verb_is_interrupted_alike(monkeypatch, capsys):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(info, "run", interrupted)
+    assert ended("info") == 130
+    assert capsys.readouterr().err.startswith("praxia: interrupted")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EMFILE, errno.EIO])
+def test_what_is_written_to_when_a_name_is_not_told(number):
+    named = in_one_line(OSError(number, "refused", "/some/file"), ["collect", "--out", "/out"])
+    unnamed = in_one_line(OSError(number, "refused"), ["collect", "--out", "/out"])
+    assert "/some/file" in str(named)
+    assert "/out" in str(unnamed)
+
+
+def test_a_fault_of_ours_stays_one(monkeypatch):
+    def faulty(arguments):
+        raise FileNotFoundError(errno.ENOENT, "No such file", "/a/file/that/nobody/named")
+
+    monkeypatch.setattr(info, "run", faulty)
+    with pytest.raises(FileNotFoundError):
+        main(["info", "/another"])
+    assert ended("info", "/a/file") == 2
