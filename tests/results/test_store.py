@@ -98,7 +98,8 @@ import sys
 from pathlib import Path
 from praxia.results.store import ResultsStore
 store = ResultsStore(Path(sys.argv[1]))
-store.begin({"command": "", "fingerprint": {"benchmark": {"name": "toy"}, "policy_sha256": "f00d", "control": None}}, False)
+identity = {"benchmark": {"name": "toy"}, "policy_sha256": "f00d", "control": None}
+store.begin({"command": "", "fingerprint": identity}, False)
 print(flush=True)
 sys.stdin.read()
 """

@@ -90,12 +90,20 @@ def test_what_is_being_written_is_finished_when_training_stops():
     assert state.written == [(1, 0)]
 
 
+def _logged(cause):
+    """As Lightning's loggers raise what their writers did."""
+    error = ValueError("you tried to log 1.0 which is currently not supported")
+    error.__cause__ = cause
+    return error
+
+
 @pytest.mark.parametrize(
     "error",
     [
         OSError(errno.ENOSPC, "No space left on device"),
         OSError(errno.EDQUOT, "Disk quota exceeded"),
         SafetensorError("I/O error: No space left on device (os error 28)"),
+        _logged(OSError(errno.ENOSPC, "No space left on device")),
     ],
 )
 def test_a_full_disk_is_one_line_that_says_what_is_kept(tmp_path, error):

@@ -76,11 +76,8 @@ def disk_full(out: Path) -> Iterator[None]:
     """Turn a full disk (or quota) into the TrainingError that says what was kept and how to go on."""
     try:
         yield
-    except (OSError, SafetensorError) as error:
-        # safetensors says the number in its text alone.
-        said = re.search(r"os error (\d+)", str(error))
-        number = int(said[1]) if said else getattr(error, "errno", None)
-        if number not in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        if not _was_full(error):
             raise
         saved = sorted(int(path.name) for path in (out / "state").glob("[0-9]*") if path.name.isdigit())
         kept = f"the states after steps {', '.join(map(str, saved))}" if saved else "no state, for none was saved yet"
@@ -88,3 +85,12 @@ def disk_full(out: Path) -> Iterator[None]:
             f"no space left on the disk of {out} while training; kept: {kept}. "
             "Free some space and run the same command again with --resume"
         ) from error
+
+
+def _was_full(error: BaseException | None) -> bool:
+    """Whether a full disk began it: a logger raises an error of its own from it, safetensors says it in its text."""
+    if error is None:
+        return False
+    said = re.search(r"os error (\d+)", str(error)) if isinstance(error, SafetensorError) else None
+    number = int(said[1]) if said else getattr(error, "errno", None)
+    return number in (errno.ENOSPC, errno.EDQUOT) or _was_full(error.__cause__ or error.__context__)
