@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 import pytest
+import torch
 from safetensors import SafetensorError
 
 from praxia.core.errors import TrainingError
@@ -24,13 +25,13 @@ class Slow:
 
     def copied(self):
         time.sleep(self.copy_s)
-        return self.value
+        return {"model": {"value": torch.tensor(self.value)}}
 
     def write(self, step, copied):
         assert self.go.wait(10)
         if self.fault is not None:
             raise self.fault
-        self.written.append((step, copied))
+        self.written.append((step, int(copied["model"]["value"])))
 
 
 def test_a_state_is_written_beside_as_it_was_and_no_other_is_due_meanwhile():

@@ -8,16 +8,30 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol, runtime_checkable
 
 from safetensors import SafetensorError
 
 from praxia.core.errors import TrainingError
-from praxia.train.state import TrainState
+from praxia.train.state import Copied
 
-__all__ = ["Saver", "disk_full"]
+__all__ = ["Saver", "State", "disk_full"]
 
 # Of a run's time, at most so much goes into copying its states.
 SHARE = 0.05
+
+
+@runtime_checkable
+class State(Protocol):
+    """What is saved, such as a `TrainState`."""
+
+    def copied(self) -> Copied:
+        """The state as it is now."""
+        ...
+
+    def write(self, step: int, copied: Copied) -> None:
+        """Write a copy, in another thread than the one that trains."""
+        ...
 
 
 class Saver:
@@ -28,7 +42,7 @@ class Saver:
     next call. Leaving the block waits for what is being written.
     """
 
-    def __init__(self, state: TrainState, period_s: float):
+    def __init__(self, state: State, period_s: float):
         self._state, self._period_s = state, period_s
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="state")
         self._writing: Future[None] | None = None
