@@ -180,9 +180,7 @@ def test_other_data_in_the_place_of_those_before_are_refused(tiny_run, foreign_p
     shutil.rmtree(foreign_path)
     other.rename(foreign_path)
     before = {path: path.stat().st_mtime for path in (out / "state").iterdir()}
-    with pytest.raises(
-        PraxiaError, match=rf"was begun on {foreign_path}, which has been altered, added to or replaced"
-    ):
+    with pytest.raises(PraxiaError, match=rf"was begun on {foreign_path}, which has been altered, "):
         fit(tiny_run, foreign_path, out, resume=True)
     elsewhere = foreign_path.rename(tmp_path / "elsewhere")
     with pytest.raises(PraxiaError, match=rf"was begun on other data \(--data {foreign_path}\)"):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from praxia.core.errors import PraxiaError
-from praxia.core.files import write_whole
+from praxia.core.files import sweep, write_whole
 from praxia.core.types import Window
 
 __all__ = ["claim"]
@@ -15,11 +15,12 @@ LOG = logging.getLogger(__name__)
 
 
 def claim(out: Path, description: dict[str, Any], resume: bool) -> None:
-    """Make `out` this run's folder, or check that it is already.
+    """Make `out` this run's folder, or check that it is already. For whoever holds its lock.
 
     Raises:
         PraxiaError: it holds a run and `resume` was not asked for, or another run than the one to resume.
     """
+    sweep(out)
     path = out / "run.json"
     if not path.exists():
         out.mkdir(parents=True, exist_ok=True)

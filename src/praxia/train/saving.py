@@ -8,16 +8,30 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol, runtime_checkable
 
 from safetensors import SafetensorError
 
 from praxia.core.errors import TrainingError
-from praxia.train.state import TrainState
+from praxia.train.state import Copied
 
-__all__ = ["Saver", "disk_full"]
+__all__ = ["Saver", "State", "disk_full"]
 
 # Of a run's time, at most so much goes into copying its states.
 SHARE = 0.05
+
+
+@runtime_checkable
+class State(Protocol):
+    """What is saved, such as a `TrainState`."""
+
+    def copied(self) -> Copied:
+        """The state as it is now."""
+        ...
+
+    def write(self, step: int, copied: Copied) -> None:
+        """Write a copy, in another thread than the one that trains."""
+        ...
 
 
 class Saver:
@@ -28,7 +42,7 @@ class Saver:
     next call. Leaving the block waits for what is being written.
     """
 
-    def __init__(self, state: TrainState, period_s: float):
+    def __init__(self, state: State, period_s: float):
         self._state, self._period_s = state, period_s
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="state")
         self._writing: Future[None] | None = None
@@ -76,11 +90,8 @@ def disk_full(out: Path) -> Iterator[None]:
     """Turn a full disk (or quota) into the TrainingError that says what was kept and how to go on."""
     try:
         yield
-    except (OSError, SafetensorError) as error:
-        # safetensors says the number in its text alone.
-        said = re.search(r"os error (\d+)", str(error))
-        number = int(said[1]) if said else getattr(error, "errno", None)
-        if number not in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        if not _was_full(error):
             raise
         saved = sorted(int(path.name) for path in (out / "state").glob("[0-9]*") if path.name.isdigit())
         kept = f"the states after steps {', '.join(map(str, saved))}" if saved else "no state, for none was saved yet"
@@ -88,3 +99,12 @@ def disk_full(out: Path) -> Iterator[None]:
             f"no space left on the disk of {out} while training; kept: {kept}. "
             "Free some space and run the same command again with --resume"
         ) from error
+
+
+def _was_full(error: BaseException | None) -> bool:
+    """Whether a full disk began it: a logger raises an error of its own from it, safetensors says it in its text."""
+    if error is None:
+        return False
+    said = re.search(r"os error (\d+)", str(error)) if isinstance(error, SafetensorError) else None
+    number = int(said[1]) if said else getattr(error, "errno", None)
+    return number in (errno.ENOSPC, errno.EDQUOT) or _was_full(error.__cause__ or error.__context__)

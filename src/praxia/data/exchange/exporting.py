@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from praxia.core.errors import PraxiaError, UnknownName
+from praxia.core.files import sweep
 from praxia.data.dataset import Dataset
 from praxia.data.exchange.recorded import Exported, Report
 from praxia.data.exchange.to_aloha import write_aloha
@@ -33,7 +34,7 @@ def export(
 
     Raises:
         UnknownName: no such format.
-        PraxiaError: something is at `target`, or h5py is not installed.
+        PraxiaError: something is at `target`, another process is writing it, or h5py is not installed.
         DataError: a file of the data set that cannot be read.
     """
     if format not in EXPORTERS:
@@ -42,6 +43,7 @@ def export(
         raise PraxiaError(f"{target} is there already; choose another --out")
     dataset = Dataset(root)
     target.absolute().parent.mkdir(parents=True, exist_ok=True)
+    sweep(target.absolute().parent, target.name)
     found = EXPORTERS[format](dataset, target.absolute(), report)
     return {
         "episodes": dataset.num_episodes,
