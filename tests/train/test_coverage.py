@@ -116,10 +116,27 @@ def test_a_dim_that_was_constant_is_outside_where_it_moves(tiny_run, dataset_pat
     assert "100% of toy action move.1" in line
 
 
+def test_traps_are_those_of_the_rows_that_are_trained_on(tiny_run, record_as, tmp_path):
+    """The second action moves in the failed episode alone."""
+
+    def changed(episode):
+        still = np.float32([1, 0]) if episode.success.any() else np.float32([1, 1])
+        return dataclasses.replace(episode, action=episode.action * still)
+
+    data = record_as(tmp_path / "set", changed=changed)
+    run = with_head(tiny_run, tiny_run.model.head, steps=1)
+    warnings = fit(run, data, tmp_path / "run")["warnings"]
+    assert warnings == ["still     toy action move.1: never moves: always 0 m"]
+    assert read_config(tmp_path / "run")[0].provenance["warnings"] == warnings
+    assert fit(dataclasses.replace(run, only_success=False), data, tmp_path / "all")["warnings"] == []
+
+
 def test_refitting_takes_the_datas_ranges_and_tokenizer_and_keeps_words_and_weights(
     tiny_run, dataset_path, wide_path, tmp_path
 ):
-    still = dataclasses.replace(tiny_run, train=dataclasses.replace(tiny_run.train, learning_rate=0.0, weight_decay=0))
+    still = dataclasses.replace(
+        tiny_run, train=dataclasses.replace(tiny_run.train, learning_rate=0.0, weight_decay=0.0)
+    )
     run = coded(still, "bins")
     fit(run, dataset_path, tmp_path / "first")
     result = fit(run, wide_path, tmp_path / "second", start_from=tmp_path / "first", refit=True)
@@ -129,10 +146,9 @@ def test_refitting_takes_the_datas_ranges_and_tokenizer_and_keeps_words_and_weig
     assert second.transforms.bodies == fresh.transforms.bodies != first.transforms.bodies
     assert second.transforms.words == first.transforms.words
     assert second.model.head == fresh.model.head != first.model.head
-    weights = [load_policy(tmp_path / name)[0].model.state_dict() for name in ("first", "second", "fresh")]
-    name = "encoder.text.embed.weight"
-    name = name if name in weights[0] else next(iter(weights[0]))
-    np.testing.assert_allclose(weights[1][name], weights[0][name], atol=1e-6)
+    before, after = (load_policy(tmp_path / name)[0].model.state_dict() for name in ("first", "second"))
+    for name, value in before.items():
+        np.testing.assert_allclose(after[name], value, atol=1e-6, err_msg=name)
     assert second.provenance["start_from"]["refit"] is True
     with pytest.raises(PraxiaError, match="another start_from"):
         fit(run, wide_path, tmp_path / "second", start_from=tmp_path / "first", resume=True)

@@ -16,7 +16,7 @@ from praxia.transforms.prompt import Prompt
 from praxia.transforms.relative import Relative
 from praxia.transforms.subwords import Subwords
 
-__all__ = ["Counted", "count", "dim_names", "fit_transforms", "suspicions"]
+__all__ = ["Counted", "count", "fit_transforms", "names_by_feature", "suspicions"]
 
 STATE, ACTION = "observation.state", "action"
 
@@ -48,18 +48,21 @@ def count(parts: Sequence[Windows], relative: Mapping[str, Relative]) -> dict[st
     """
     found: dict[str, Counted] = {}
     for name in dict.fromkeys(part.embodiment.name for part in parts):
-        whole: dict[str, Statistics] = {STATE: Statistics(), ACTION: Statistics()}
-        own = []
-        for part in (one for one in parts if one.embodiment.name == name):
-            rows = part.statistics()
-            if name in relative:
-                rows[ACTION] = chunk_statistics([part], relative)[name]
-            own.append({feature: one.describe() for feature, one in rows.items()})
-            for feature, one in rows.items():
-                whole[feature].merge(one)
-        described = {feature: one.describe() for feature, one in whole.items()}
-        found[name] = Counted(tuple(own), described, relative.get(name))
+        own = [_rows(part, relative) for part in parts if part.embodiment.name == name]
+        described = [{feature: one.describe() for feature, one in rows.items()} for rows in own]
+        whole = described[0]
+        if len(own) > 1:
+            for feature in whole:
+                for rows in own[1:]:
+                    own[0][feature].merge(rows[feature])
+            whole = {feature: one.describe() for feature, one in own[0].items()}
+        found[name] = Counted(tuple(described), whole, relative.get(name))
     return found
+
+
+def _rows(part: Windows, relative: Mapping[str, Relative]) -> dict[str, Statistics]:
+    found, name = part.statistics(), part.embodiment.name
+    return {**found, ACTION: chunk_statistics([part], relative)[name]} if name in relative else found
 
 
 def fit_transforms(windows: Mixture, counted: Mapping[str, Counted], words: Prompt | None = None) -> Transforms:
@@ -75,14 +78,14 @@ def suspicions(windows: Mixture, counted: Mapping[str, Counted]) -> list[dict[st
     for body in windows.embodiments:
         own = counted[body.name]
         action = body.action if own.relative is None else own.relative.fields(body.action)
-        names = dim_names(windows, body.name)
+        names = names_by_feature(windows, body.name)
         for feature, fields in ((STATE, body.state), (ACTION, action)):
             for trap in traps(own.whole[feature], names[feature], fields):
                 found.append({"embodiment": body.name, "feature": feature, **asdict(trap)})
     return found
 
 
-def dim_names(windows: Mixture, body: str) -> dict[str, list[str]]:
+def names_by_feature(windows: Mixture, body: str) -> dict[str, list[str]]:
     """The names of the dims of a body's state and action: those of the first data set, or of renamed fields."""
     part = next(one for one in windows.parts if one.embodiment.name == body)
     own, seen = part.dataset.embodiment, part.embodiment

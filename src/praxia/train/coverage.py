@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from praxia.data.action_chunks import chunk_actions, encoded
-from praxia.data.fitting import ACTION, STATE, dim_names
+from praxia.data.fitting import ACTION, STATE, names_by_feature
 from praxia.data.mixture import Mixture
 from praxia.data.windows import Windows
 from praxia.policies.composed import Composed
@@ -60,7 +60,7 @@ def cover(windows: Mixture, transforms: Transforms, model: Composed) -> Coverage
     outside: Shares = {}
     for body, own in zip(windows.embodiments, transforms.bodies, strict=True):
         parts = [part for part in windows.parts if part.embodiment.name == body.name]
-        names = dim_names(windows, body.name)
+        names = names_by_feature(windows, body.name)
         outside[body.name] = {
             feature: _named(names[feature], *found) for feature, found in _outside(parts, own).items()
         }
@@ -93,7 +93,7 @@ def _clipped(windows: Mixture, transforms: Transforms, model: Composed) -> Share
         return {}
     found: Shares = {}
     for number, body in enumerate(windows.embodiments):
-        rows, names = clips[samples.embodiment == number], dim_names(windows, body.name)[ACTION]
+        rows, names = clips[samples.embodiment == number], names_by_feature(windows, body.name)[ACTION]
         total = rows.shape[0] * rows.shape[1]
         found[body.name] = {ACTION: _named(names, rows[..., : len(names)].sum((0, 1)), total)}
     return found
