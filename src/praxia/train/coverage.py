@@ -1,4 +1,4 @@
-"""How well the normalisers and the head of a policy hold the rows of a run: to be known before fine-tuning begins."""
+"""How well a policy's normalisers and head hold the rows of a run: to be known before the first step."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -38,17 +38,22 @@ class Coverage:
     outside: Shares
     clipped: Shares
 
-    def warning(self) -> str | None:
-        """One line about the dims of which a notable share is affected; None: there are none."""
-        outside = _notable(self.outside, NOTABLE_OUTSIDE)
+    def warning(self, *, fitted: bool) -> str | None:
+        """One line about the dims of which a notable share is affected; None: there are none.
+
+        Of what was `fitted` on these very rows, only what the head clips is notable.
+        """
+        outside = [] if fitted else _notable(self.outside, NOTABLE_OUTSIDE)
         clipped = _notable(self.clipped, NOTABLE_CLIPPED)
         if not outside and not clipped:
             return None
-        told = [f"outside of [-1, 1] are {_listed(outside)} of the values (2% are usual)"] if outside else []
-        told += [f"the head clips {_listed(clipped)} of the entries"] if clipped else []
+        told = [f"outside of its [-1, 1] are {_listed(outside)}, where 2% are usual"] if outside else []
+        told += [f"its head clips {_listed(clipped)}"] if clipped else []
+        if fitted:
+            return f"the policy cannot reach all that it is shown: {told[-1]}; see the outliers in `praxia data stats`"
         return (
-            f"the policy's normalisers and tokenizer were fitted on other numbers than these: {'; '.join(told)}; "
-            "to fit them on these, add --refit"
+            f"the policy to fine-tune was fitted on other numbers than these: {'; '.join(told)}; "
+            "--refit fits its normalisers, and a tokenizer, on these"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -112,7 +117,7 @@ def _each(shares: Shares) -> Iterator[tuple[float, str]]:
     for body, features in shares.items():
         for feature, dims in features.items():
             short = feature.removeprefix("observation.")
-            yield from ((share, f"{share:.0%} of {body} {short} {dim}") for dim, share in dims.items())
+            yield from ((share, f"{body} {short} {dim} ({share:.0%})") for dim, share in dims.items())
 
 
 def _listed(dims: list[tuple[float, str]]) -> str:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -97,7 +96,12 @@ def train(
     counted = count(windows.parts, relative)
     warnings = [line_of(one) for one in suspicions(windows, counted)]
     fresh = fit_transforms(windows, counted, run.model.words(run.window.num_images))
-    origin = _origin(start_from, run, windows, fresh, refit, warnings)
+    origin = _origin(start_from, run, windows, fresh, refit)
+    transforms = origin.transforms if origin else fresh
+    model_config = origin.model if origin else run.model.fit(lambda: chunks_of(windows, transforms)[0])
+    coverage = cover(windows, transforms, model_config)
+    if (warning := coverage.warning(fitted=origin is None or refit)) is not None:
+        warnings.append(warning)
     if fabric.is_global_zero:
         for line in warnings:
             say(line)
@@ -110,11 +114,10 @@ def train(
         "questions": asked.to_json() if asked else None,
         "seed": run.train.seed,
         "start_from": origin and origin.to_json(),
+        "coverage": coverage.to_json(),
         "warnings": warnings,
     }
-    transforms = origin.transforms if origin else fresh
     shapes = _shapes(run, windows.embodiments, transforms)
-    model_config = origin.model if origin else run.model.fit(lambda: chunks_of(windows, transforms)[0])
     config = PolicyConfig(model_config, shapes, transforms, windows.embodiments, run.window, description)
     ask = Asked(asked, run.train.num_questions, QUESTION_PX) if asked else None
     source = Source(windows, transforms, shapes, run.train.seed, run.train.batch_size, ask)
@@ -131,10 +134,8 @@ def train(
     return {"checkpoint": str(out / "policy"), **result, "warnings": warnings}
 
 
-def _origin(
-    path: Path | None, run: TrainRun, windows: Mixture, fresh: Transforms, refit: bool, warnings: list[str]
-) -> Origin | None:
-    """The policy to fine-tune, if there is one: as it is, with a warning where it does not hold the rows, or refitted.
+def _origin(path: Path | None, run: TrainRun, windows: Mixture, fresh: Transforms, refit: bool) -> Origin | None:
+    """The policy to fine-tune, if there is one: as it is, or with normalisers and a tokenizer of these data.
 
     Raises:
         PraxiaError: `refit` without such a policy. And as `read_origin`.
@@ -146,13 +147,7 @@ def _origin(
             )
         return None
     origin = read_origin(path, run, windows.embodiments)
-    if refit:
-        return origin.refitted(run, fresh, lambda transforms: chunks_of(windows, transforms)[0])
-    origin = replace(origin, coverage=cover(windows, origin.transforms, origin.model))
-    assert origin.coverage is not None
-    if (warning := origin.coverage.warning()) is not None:
-        warnings.append(warning)
-    return origin
+    return origin.refitted(run, fresh, lambda transforms: chunks_of(windows, transforms)[0]) if refit else origin
 
 
 def _shapes(run: TrainRun, bodies: Sequence[Embodiment], transforms: Transforms) -> Shapes:

@@ -14,7 +14,6 @@ from praxia.core.errors import MismatchError
 from praxia.core.types import Embodiment
 from praxia.policies.composed import Composed, ComposedModel
 from praxia.train.config import TrainRun
-from praxia.train.coverage import Coverage
 from praxia.transforms.chain import Transforms
 
 __all__ = ["Origin", "read_origin"]
@@ -24,7 +23,7 @@ __all__ = ["Origin", "read_origin"]
 class Origin:
     """A policy's model and weights, and the transforms by which they understand states, actions and words.
 
-    `coverage` says how well these hold the new data; None: they were fitted on them anew (`refit`).
+    `refit`: normalisers, and a tokenizer, are not the policy's own but fitted on the new data.
     """
 
     path: Path
@@ -33,7 +32,6 @@ class Origin:
     weights_sha256: str
     transforms: Transforms
     refit: bool = False
-    coverage: Coverage | None = None
 
     def refitted(
         self, run: TrainRun, fresh: Transforms, chunks: Callable[[Transforms], Float32[np.ndarray, "B H A"]]
@@ -53,8 +51,7 @@ class Origin:
         return {**fresh, **kept} if self.refit else self.weights
 
     def to_json(self) -> dict[str, Any]:
-        known = {"path": str(self.path), "weights_sha256": self.weights_sha256, "refit": self.refit}
-        return known if self.coverage is None else {**known, **self.coverage.to_json()}
+        return {"path": str(self.path), "weights_sha256": self.weights_sha256, "refit": self.refit}
 
 
 def read_origin(path: Path, run: TrainRun, bodies: Sequence[Embodiment]) -> Origin:
