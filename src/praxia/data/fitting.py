@@ -16,7 +16,7 @@ from praxia.transforms.prompt import Prompt
 from praxia.transforms.relative import Relative
 from praxia.transforms.subwords import Subwords
 
-__all__ = ["Counted", "count", "fit_transforms", "names_by_feature", "suspicions"]
+__all__ = ["Counted", "count", "fit_bodies", "fit_transforms", "names_by_feature", "suspicions"]
 
 STATE, ACTION = "observation.state", "action"
 
@@ -65,11 +65,15 @@ def _rows(part: Windows, relative: Mapping[str, Relative]) -> dict[str, Statisti
     return {**found, ACTION: chunk_statistics([part], relative)[name]} if name in relative else found
 
 
+def fit_bodies(windows: Mixture, counted: Mapping[str, Counted]) -> tuple[BodyTransforms, ...]:
+    """Each body's transforms, of what was counted of these windows."""
+    return tuple(counted[body.name].fit() for body in windows.embodiments)
+
+
 def fit_transforms(windows: Mixture, counted: Mapping[str, Counted], words: Prompt | None = None) -> Transforms:
-    """The transforms of what was counted of these windows, with the words that a model brings or the data's own."""
+    """The bodies' transforms, and the words that a model brings or the data's own."""
     texts = [text for part in windows.parts for text in part.dataset.instructions]
-    bodies = tuple(counted[body.name].fit() for body in windows.embodiments)
-    return Transforms(bodies, words or Subwords.fit(texts))
+    return Transforms(fit_bodies(windows, counted), words or Subwords.fit(texts))
 
 
 def suspicions(windows: Mixture, counted: Mapping[str, Counted]) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """The training loop, on Lightning Fabric. The step counter is the only data state."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from praxia.core.errors import MismatchError, PraxiaError, TrainingError, expect
 from praxia.core.keys import seed
 from praxia.core.types import Embodiment
 from praxia.data.action_chunks import chunks_of
-from praxia.data.fitting import count, fit_transforms, suspicions
+from praxia.data.fitting import Counted, count, fit_bodies, fit_transforms, suspicions
 from praxia.data.loader import Loader
 from praxia.data.mixing.mix import Mix
 from praxia.data.mixture import Mixture
@@ -95,9 +95,9 @@ def train(
     relative = {body.name: own for body, own in relatives if own is not None}
     counted = count(windows.parts, relative)
     warnings = [line_of(one) for one in suspicions(windows, counted)]
-    fresh = fit_transforms(windows, counted, run.model.words(run.window.num_images))
-    origin = _origin(start_from, run, windows, fresh, refit)
-    transforms = origin.transforms if origin else fresh
+    origin = _origin(start_from, run, windows, counted, refit)
+    words = None if origin else run.model.words(run.window.num_images)
+    transforms = origin.transforms if origin else fit_transforms(windows, counted, words)
     model_config = origin.model if origin else run.model.fit(lambda: chunks_of(windows, transforms)[0])
     coverage = cover(windows, transforms, model_config)
     if (warning := coverage.warning(fitted=origin is None or refit)) is not None:
@@ -134,7 +134,9 @@ def train(
     return {"checkpoint": str(out / "policy"), **result, "warnings": warnings}
 
 
-def _origin(path: Path | None, run: TrainRun, windows: Mixture, fresh: Transforms, refit: bool) -> Origin | None:
+def _origin(
+    path: Path | None, run: TrainRun, windows: Mixture, counted: Mapping[str, Counted], refit: bool
+) -> Origin | None:
     """The policy to fine-tune, if there is one: as it is, or with normalisers and a tokenizer of these data.
 
     Raises:
@@ -147,7 +149,10 @@ def _origin(path: Path | None, run: TrainRun, windows: Mixture, fresh: Transform
             )
         return None
     origin = read_origin(path, run, windows.embodiments)
-    return origin.refitted(run, fresh, lambda transforms: chunks_of(windows, transforms)[0]) if refit else origin
+    if not refit:
+        return origin
+    bodies = fit_bodies(windows, counted)
+    return origin.refitted(run, bodies, lambda transforms: chunks_of(windows, transforms)[0])
 
 
 def _shapes(run: TrainRun, bodies: Sequence[Embodiment], transforms: Transforms) -> Shapes:

@@ -14,7 +14,7 @@ from praxia.core.errors import MismatchError
 from praxia.core.types import Embodiment
 from praxia.policies.composed import Composed, ComposedModel
 from praxia.train.config import TrainRun
-from praxia.transforms.chain import Transforms
+from praxia.transforms.chain import BodyTransforms, Transforms
 
 __all__ = ["Origin", "read_origin"]
 
@@ -34,13 +34,16 @@ class Origin:
     refit: bool = False
 
     def refitted(
-        self, run: TrainRun, fresh: Transforms, chunks: Callable[[Transforms], Float32[np.ndarray, "B H A"]]
+        self,
+        run: TrainRun,
+        bodies: tuple[BodyTransforms, ...],
+        chunks: Callable[[Transforms], Float32[np.ndarray, "B H A"]],
     ) -> "Origin":
-        """With the normalisers of `fresh` and, where the head has one, a tokenizer fitted on the `chunks` they give.
+        """With the normalisers of `bodies` and, where the head has one, a tokenizer fitted on the `chunks` they give.
 
         The vocabulary of instructions stays: it is the weights' own.
         """
-        transforms = replace(fresh, words=self.transforms.words)
+        transforms = replace(self.transforms, bodies=bodies)
         model = run.model.refitted_as(self.model, lambda: chunks(transforms))
         return replace(self, model=model, transforms=transforms, refit=True)
 
