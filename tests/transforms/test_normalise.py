@@ -79,9 +79,9 @@ def test_the_range_of_several_data_sets_holds_the_bulk_of_each():
 
 
 def test_what_is_outside_is_told_also_of_constant_dims():
-    normaliser = Normaliser((-1.0, 0.1), (3.0, 0.1))
     values = np.float32([[-1, 0.1], [3.1, 0.1], [0, 0.2]])
-    assert normaliser.outside(values).tolist() == [[False, False], [True, False], [False, True]]
+    for normaliser in (Normaliser((-1.0, 0.1), (3.0, 0.1)), Normaliser((-1.0, 0.1), (3.0, 0.1), (1,))):
+        assert normaliser.outside(values).tolist() == [[False, False], [True, False], [False, True]]
 
 
 def test_statistics_that_are_not_finite_are_refused():
