@@ -30,9 +30,9 @@ Shares = dict[str, dict[str, dict[str, float]]]
 class Coverage:
     """By embodiment, feature and dim: the share of the rows' values that are normalised to outside of [-1, 1].
 
-    A dim that was still where the normaliser was fitted is outside wherever it has another value. `clipped` is the share of the
-    entries of action chunks (of FAST: of their coefficients) that the head can only say by clipping; empty where it
-    clips nothing.
+    A dim that was still where the normaliser was fitted is outside wherever it has another value. `clipped` is the
+    share of the entries of action chunks (of FAST: of their coefficients) that the head can only say by clipping; empty
+    where it clips nothing.
     """
 
     outside: Shares
