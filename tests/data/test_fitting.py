@@ -110,7 +110,7 @@ def test_only_rows_that_are_trained_on_count(recorded, synthetic):
 def test_of_several_data_sets_the_bulk_of_each_is_within(recorded, synthetic, tmp_path):
     """Renamed, and one drawn a hundred times as often: the range does not depend on how often rows are drawn."""
     copy = shutil.copytree(recorded, tmp_path / "copy")
-    parts = (Part(str(recorded), episodes=(0, 1), weight=100), Part(str(copy), episodes=(3, 4, 6), weight=1))
+    parts = (Part(str(recorded), episodes=(0, 1), weight=100.0), Part(str(copy), episodes=(3, 4, 6), weight=1.0))
     windows = Mix(parts).open(WINDOW)
     (body,) = fit_transforms(windows, count(windows.parts, {})).bodies
     for numbers in ((0, 1), (3, 4, 6), (0, 1, 3, 4, 6)):

@@ -71,19 +71,19 @@ def test_values_outside_of_the_policys_range_are_said_by_dim_and_recorded(tiny_r
     low, high = np.quantile(learned(dataset_path), [0.01, 0.99], axis=0)
     actions = learned(wide_path)
     due = ((actions < low - 1e-6) | (actions > high + 1e-6)).mean(axis=0)
-    origin = read_config(tmp_path / "second")[0].provenance["start_from"]
-    found = origin["outside"]["toy"]["action"]
+    coverage = read_config(tmp_path / "second")[0].provenance["coverage"]
+    found = coverage["outside"]["toy"]["action"]
     np.testing.assert_allclose([found["move.0"], found["move.1"]], due, atol=1e-12)
     assert due[0] > 0.5
     assert events[0] == "said"
     (line,) = said
     assert result["warnings"] == said
-    assert f"{due[0]:.0%} of toy action move.0" in line
+    assert f"toy action move.0 ({due[0]:.0%})" in line
     assert "move.1" not in line
     assert "--refit" in line
     assert "\n" not in line
     assert "clips" not in line, "flow clips nothing"
-    assert origin["clipped"] == {}
+    assert coverage["clipped"] == {}
 
 
 def test_data_like_the_policys_own_give_no_warning(tiny_run, dataset_path, tmp_path):
@@ -99,8 +99,8 @@ def test_what_the_head_clips_is_said(tiny_run, dataset_path, wide_path, tmp_path
     fit(run, dataset_path, tmp_path / "first")
     (line,) = fit(run, wide_path, tmp_path / "second", start_from=tmp_path / "first")["warnings"]
     config = read_config(tmp_path / "second")[0]
-    shares = config.provenance["start_from"]["clipped"]["toy"]["action"]
-    assert f"the head clips {shares['move.0']:.0%} of toy action move.0" in line
+    shares = config.provenance["coverage"]["clipped"]["toy"]["action"]
+    assert f"its head clips toy action move.0 ({shares['move.0']:.0%})" in line
     assert shares["move.1"] < 0.01 < 0.3 < shares["move.0"]
 
 
@@ -113,13 +113,30 @@ def test_a_dim_that_was_constant_is_outside_where_it_moves(tiny_run, dataset_pat
         policy.transforms.decode(np.float32([[0.3, 0.3]]), 0)[0, 1], np.float32(0.1), err_msg="comes back exactly"
     )
     (line,) = fit(run, dataset_path, tmp_path / "second", start_from=tmp_path / "first")["warnings"]
-    assert "100% of toy action move.1" in line
+    assert "toy action move.1 (100%)" in line
+
+
+def test_traps_are_those_of_the_rows_that_are_trained_on(tiny_run, record_as, tmp_path):
+    """The second action moves in the failed episode alone."""
+
+    def changed(episode):
+        still = np.float32([1, 0]) if episode.success.any() else np.float32([1, 1])
+        return dataclasses.replace(episode, action=episode.action * still)
+
+    data = record_as(tmp_path / "set", changed=changed)
+    run = with_head(tiny_run, tiny_run.model.head, steps=1)
+    warnings = fit(run, data, tmp_path / "run")["warnings"]
+    assert warnings == ["still     toy action move.1: never moves: always 0 m"]
+    assert read_config(tmp_path / "run")[0].provenance["warnings"] == warnings
+    assert fit(dataclasses.replace(run, only_success=False), data, tmp_path / "all")["warnings"] == []
 
 
 def test_refitting_takes_the_datas_ranges_and_tokenizer_and_keeps_words_and_weights(
     tiny_run, dataset_path, wide_path, tmp_path
 ):
-    still = dataclasses.replace(tiny_run, train=dataclasses.replace(tiny_run.train, learning_rate=0.0, weight_decay=0))
+    still = dataclasses.replace(
+        tiny_run, train=dataclasses.replace(tiny_run.train, learning_rate=0.0, weight_decay=0.0)
+    )
     run = coded(still, "bins")
     fit(run, dataset_path, tmp_path / "first")
     result = fit(run, wide_path, tmp_path / "second", start_from=tmp_path / "first", refit=True)
@@ -129,10 +146,9 @@ def test_refitting_takes_the_datas_ranges_and_tokenizer_and_keeps_words_and_weig
     assert second.transforms.bodies == fresh.transforms.bodies != first.transforms.bodies
     assert second.transforms.words == first.transforms.words
     assert second.model.head == fresh.model.head != first.model.head
-    weights = [load_policy(tmp_path / name)[0].model.state_dict() for name in ("first", "second", "fresh")]
-    name = "encoder.text.embed.weight"
-    name = name if name in weights[0] else next(iter(weights[0]))
-    np.testing.assert_allclose(weights[1][name], weights[0][name], atol=1e-6)
+    before, after = (load_policy(tmp_path / name)[0].model.state_dict() for name in ("first", "second"))
+    for name, value in before.items():
+        np.testing.assert_allclose(after[name], value, atol=1e-6, err_msg=name)
     assert second.provenance["start_from"]["refit"] is True
     with pytest.raises(PraxiaError, match="another start_from"):
         fit(run, wide_path, tmp_path / "second", start_from=tmp_path / "first", resume=True)
@@ -152,6 +168,12 @@ def test_refitting_nothing_is_refused(tiny_run, dataset_path, tmp_path):
     with pytest.raises(PraxiaError, match="expected --start-from beside --refit"):
         fit(tiny_run, dataset_path, tmp_path / "run", refit=True)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_head_that_clips_the_data_it_is_fitted_on_is_said(tiny_run, dataset_path, tmp_path):
+    run = with_head(tiny_run, Diffusion(ResidualMLP(width=16, depth=1), clip=0.9), steps=1)
+    (line,) = fit(run, dataset_path, tmp_path / "run")["warnings"]
+    assert line.startswith("the policy cannot reach all that it is shown: its head clips toy action move.")
 
 
 def test_every_metric_of_the_head_is_logged_as_a_mean_over_the_steps_since_the_last_line(

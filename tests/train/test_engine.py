@@ -42,7 +42,7 @@ def test_a_run_leaves_a_policy_and_its_numbers(tiny_run, dataset_path, tmp_path)
     assert policy.window == tiny_run.window
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [2, 4, 6]
-    assert set(lines[0]) == {"step", "loss", "lr", "samples_per_s", "wall_s"}
+    assert set(lines[0]) == {"step", "loss", "lr", "samples_per_s", "wall_s", "flow"}
     assert read_config(tmp_path / "run")[0].provenance["data"][0]["content_sha256"]
     assert list((tmp_path / "run" / "tensorboard").glob("events*"))
 

@@ -72,16 +72,16 @@ def test_ordinary_tails_do_not_widen_the_range():
 
 def test_the_range_of_several_data_sets_holds_the_bulk_of_each():
     draw = np.random.default_rng(0)
-    small, large = draw.normal(5, 1, 30), draw.normal(-5, 2, 3000)
+    small, large = (draw.normal(*of).astype(np.float32) for of in ((5, 1, 30), (-5, 2, 3000)))
     normaliser = fitted(small, large)
     for values in (small, large, np.concatenate([small, large])):
         assert np.abs(np.quantile(normaliser.encode(values[:, None]), [0.01, 0.99])).max() <= 1 + 1e-6
 
 
 def test_what_is_outside_is_told_also_of_constant_dims():
-    normaliser = Normaliser((-1.0, 0.1), (3.0, 0.1))
     values = np.float32([[-1, 0.1], [3.1, 0.1], [0, 0.2]])
-    assert normaliser.outside(values).tolist() == [[False, False], [True, False], [False, True]]
+    for normaliser in (Normaliser((-1.0, 0.1), (3.0, 0.1)), Normaliser((-1.0, 0.1), (3.0, 0.1), (1,))):
+        assert normaliser.outside(values).tolist() == [[False, False], [True, False], [False, True]]
 
 
 def test_statistics_that_are_not_finite_are_refused():

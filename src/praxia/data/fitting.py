@@ -16,7 +16,7 @@ from praxia.transforms.prompt import Prompt
 from praxia.transforms.relative import Relative
 from praxia.transforms.subwords import Subwords
 
-__all__ = ["Counted", "count", "fit_transforms", "suspicions", "vector_names"]
+__all__ = ["Counted", "count", "fit_bodies", "fit_transforms", "names_by_feature", "suspicions"]
 
 STATE, ACTION = "observation.state", "action"
 
@@ -48,25 +48,32 @@ def count(parts: Sequence[Windows], relative: Mapping[str, Relative]) -> dict[st
     """
     found: dict[str, Counted] = {}
     for name in dict.fromkeys(part.embodiment.name for part in parts):
-        whole: dict[str, Statistics] = {STATE: Statistics(), ACTION: Statistics()}
-        own = []
-        for part in (one for one in parts if one.embodiment.name == name):
-            rows = part.statistics()
-            if name in relative:
-                rows[ACTION] = chunk_statistics([part], relative)[name]
-            own.append({feature: one.describe() for feature, one in rows.items()})
-            for feature, one in rows.items():
-                whole[feature].merge(one)
-        described = {feature: one.describe() for feature, one in whole.items()}
-        found[name] = Counted(tuple(own), described, relative.get(name))
+        own = [_rows(part, relative) for part in parts if part.embodiment.name == name]
+        described = [{feature: one.describe() for feature, one in rows.items()} for rows in own]
+        whole = described[0]
+        if len(own) > 1:
+            for feature in whole:
+                for rows in own[1:]:
+                    own[0][feature].merge(rows[feature])
+            whole = {feature: one.describe() for feature, one in own[0].items()}
+        found[name] = Counted(tuple(described), whole, relative.get(name))
     return found
 
 
+def _rows(part: Windows, relative: Mapping[str, Relative]) -> dict[str, Statistics]:
+    found, name = part.statistics(), part.embodiment.name
+    return {**found, ACTION: chunk_statistics([part], relative)[name]} if name in relative else found
+
+
+def fit_bodies(windows: Mixture, counted: Mapping[str, Counted]) -> tuple[BodyTransforms, ...]:
+    """Each body's transforms, of what was counted of these windows."""
+    return tuple(counted[body.name].fit() for body in windows.embodiments)
+
+
 def fit_transforms(windows: Mixture, counted: Mapping[str, Counted], words: Prompt | None = None) -> Transforms:
-    """The transforms of what was counted of these windows, with the words that a model brings or the data's own."""
+    """The bodies' transforms, and the words that a model brings or the data's own."""
     texts = [text for part in windows.parts for text in part.dataset.instructions]
-    bodies = tuple(counted[body.name].fit() for body in windows.embodiments)
-    return Transforms(bodies, words or Subwords.fit(texts))
+    return Transforms(fit_bodies(windows, counted), words or Subwords.fit(texts))
 
 
 def suspicions(windows: Mixture, counted: Mapping[str, Counted]) -> list[dict[str, Any]]:
@@ -75,14 +82,14 @@ def suspicions(windows: Mixture, counted: Mapping[str, Counted]) -> list[dict[st
     for body in windows.embodiments:
         own = counted[body.name]
         action = body.action if own.relative is None else own.relative.fields(body.action)
-        names = vector_names(windows, body.name)
+        names = names_by_feature(windows, body.name)
         for feature, fields in ((STATE, body.state), (ACTION, action)):
             for trap in traps(own.whole[feature], names[feature], fields):
                 found.append({"embodiment": body.name, "feature": feature, **asdict(trap)})
     return found
 
 
-def vector_names(windows: Mixture, body: str) -> dict[str, list[str]]:
+def names_by_feature(windows: Mixture, body: str) -> dict[str, list[str]]:
     """The names of the dims of a body's state and action: those of the first data set, or of renamed fields."""
     part = next(one for one in windows.parts if one.embodiment.name == body)
     own, seen = part.dataset.embodiment, part.embodiment

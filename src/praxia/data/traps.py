@@ -53,7 +53,7 @@ def _traps(one: dict[str, float], low: float | None, high: float | None, unit: s
     reach = max(highest - middle, middle - lowest)
     constant = bool(is_constant(lowest, highest))
     if lowest == highest:
-        yield "still", f"never moves: always {lowest:.6g} {unit}".rstrip()
+        yield "still", f"never moves: always {lowest + 0.0:.6g} {unit}".rstrip()
     elif not constant and reach > REACH * bulk / 2:
         whole = f"[{lowest:.4g}, {highest:.4g}] {unit}".rstrip()
         yield (

@@ -85,7 +85,9 @@ class Composed(Part):
 
     def refitted_as(self, other: "Composed", chunks: Callable[[], Float32[np.ndarray, "B H A"]]) -> "Composed":
         """As `fitted_as`, but with the head's code fitted anew on `chunks`."""
-        return replace(self.fitted_as(other), head=self.fit(chunks).head)
+        fit = getattr(self.head, "fit", None)
+        kept = self.fitted_as(other)
+        return Composed(kept.encoder, fit(chunks())) if fit else kept
 
     def unfitted(self) -> "Composed":
         """As it was before `fit`."""

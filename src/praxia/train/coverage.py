@@ -1,4 +1,4 @@
-"""How well the normalisers and the head of a policy hold the rows of a run: to be known before fine-tuning begins."""
+"""How well a policy's normalisers and head hold the rows of a run: to be known before the first step."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from praxia.data.action_chunks import chunk_actions, encoded
-from praxia.data.fitting import ACTION, STATE, vector_names
+from praxia.data.fitting import ACTION, STATE, names_by_feature
 from praxia.data.mixture import Mixture
 from praxia.data.windows import Windows
 from praxia.policies.composed import Composed
@@ -30,25 +30,30 @@ Shares = dict[str, dict[str, dict[str, float]]]
 class Coverage:
     """By embodiment, feature and dim: the share of the rows' values that are normalised to outside of [-1, 1].
 
-    A dim that is constant to the normaliser is outside wherever it has another value. `clipped` is the share of the
-    entries of action chunks (of FAST: of their coefficients) that the head can only say by clipping; empty where it
-    clips nothing.
+    A dim that was still where the normaliser was fitted is outside wherever it has another value. `clipped` is the
+    share of the entries of action chunks (of FAST: of their coefficients) that the head can only say by clipping; empty
+    where it clips nothing.
     """
 
     outside: Shares
     clipped: Shares
 
-    def warning(self) -> str | None:
-        """One line about the dims of which a notable share is affected; None: there are none."""
-        outside = _notable(self.outside, NOTABLE_OUTSIDE)
+    def warning(self, *, fitted: bool) -> str | None:
+        """One line about the dims of which a notable share is affected; None: there are none.
+
+        Of what was `fitted` on these very rows, only what the head clips is notable.
+        """
+        outside = [] if fitted else _notable(self.outside, NOTABLE_OUTSIDE)
         clipped = _notable(self.clipped, NOTABLE_CLIPPED)
         if not outside and not clipped:
             return None
-        told = [f"outside of [-1, 1] are {_listed(outside)} of the values (2% are usual)"] if outside else []
-        told += [f"the head clips {_listed(clipped)} of the entries"] if clipped else []
+        told = [f"outside of its [-1, 1] are {_listed(outside)}, where 2% are usual"] if outside else []
+        told += [f"its head clips {_listed(clipped)}"] if clipped else []
+        if fitted:
+            return f"the policy cannot reach all that it is shown: {told[-1]}; see the outliers in `praxia data stats`"
         return (
-            f"the policy's normalisers and tokenizer were fitted on other numbers than these: {'; '.join(told)}; "
-            "to fit them on these, add --refit"
+            f"the policy to fine-tune was fitted on other numbers than these: {'; '.join(told)}; "
+            "--refit fits its normalisers, and a tokenizer, on these"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -60,7 +65,7 @@ def cover(windows: Mixture, transforms: Transforms, model: Composed) -> Coverage
     outside: Shares = {}
     for body, own in zip(windows.embodiments, transforms.bodies, strict=True):
         parts = [part for part in windows.parts if part.embodiment.name == body.name]
-        names = vector_names(windows, body.name)
+        names = names_by_feature(windows, body.name)
         outside[body.name] = {
             feature: _named(names[feature], *found) for feature, found in _outside(parts, own).items()
         }
@@ -93,7 +98,7 @@ def _clipped(windows: Mixture, transforms: Transforms, model: Composed) -> Share
         return {}
     found: Shares = {}
     for number, body in enumerate(windows.embodiments):
-        rows, names = clips[samples.embodiment == number], vector_names(windows, body.name)[ACTION]
+        rows, names = clips[samples.embodiment == number], names_by_feature(windows, body.name)[ACTION]
         total = rows.shape[0] * rows.shape[1]
         found[body.name] = {ACTION: _named(names, rows[..., : len(names)].sum((0, 1)), total)}
     return found
@@ -112,7 +117,7 @@ def _each(shares: Shares) -> Iterator[tuple[float, str]]:
     for body, features in shares.items():
         for feature, dims in features.items():
             short = feature.removeprefix("observation.")
-            yield from ((share, f"{share:.0%} of {body} {short} {dim}") for dim, share in dims.items())
+            yield from ((share, f"{body} {short} {dim} ({share:.0%})") for dim, share in dims.items())
 
 
 def _listed(dims: list[tuple[float, str]]) -> str:

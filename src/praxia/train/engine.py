@@ -1,8 +1,7 @@
 """The training loop, on Lightning Fabric. The step counter is the only data state."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from praxia.core.keys import seed
 from praxia.core.lock import Lock
 from praxia.core.types import Embodiment
 from praxia.data.action_chunks import chunks_of
-from praxia.data.fitting import count, fit_transforms, suspicions
+from praxia.data.fitting import Counted, count, fit_bodies, fit_transforms, suspicions
 from praxia.data.identity import known_by
 from praxia.data.loader import Loader
 from praxia.data.mixing.mix import Mix
@@ -107,9 +106,13 @@ def train(
     relative = {body.name: own for body, own in relatives if own is not None}
     counted = count(windows.parts, relative)
     warnings = [line_of(one) for one in suspicions(windows, counted)]
-    fresh = fit_transforms(windows, counted, run.model.words(run.window.num_images))
-    origin = _origin(start_from, run, windows, fresh, refit, warnings)
-    transforms = origin.transforms if origin else fresh
+    origin = _origin(start_from, run, windows, counted, refit)
+    words = None if origin else run.model.words(run.window.num_images)
+    transforms = origin.transforms if origin else fit_transforms(windows, counted, words)
+    model_config = origin.model if origin else run.model.fit(lambda: chunks_of(windows, transforms)[0])
+    coverage = cover(windows, transforms, model_config)
+    if (warning := coverage.warning(fitted=origin is None or refit)) is not None:
+        warnings.append(warning)
     warnings += _cut(windows, transforms)
     if fabric.is_global_zero:
         for line in warnings:
@@ -123,10 +126,10 @@ def train(
         "questions": asked.to_json() if asked else None,
         "seed": run.train.seed,
         "start_from": origin and origin.to_json(),
+        "coverage": coverage.to_json(),
         "warnings": warnings,
     }
     shapes = _shapes(run, windows.embodiments, transforms)
-    model_config = origin.model if origin else run.model.fit(lambda: chunks_of(windows, transforms)[0])
     config = PolicyConfig(model_config, shapes, transforms, windows.embodiments, run.window, description)
     ask = Asked(asked, run.train.num_questions, QUESTION_PX) if asked else None
     source = Source(windows, transforms, shapes, run.train.seed, run.train.batch_size, ask)
@@ -155,9 +158,9 @@ def _cut(windows: Mixture, transforms: Transforms) -> list[str]:
 
 
 def _origin(
-    path: Path | None, run: TrainRun, windows: Mixture, fresh: Transforms, refit: bool, warnings: list[str]
+    path: Path | None, run: TrainRun, windows: Mixture, counted: Mapping[str, Counted], refit: bool
 ) -> Origin | None:
-    """The policy to fine-tune, if there is one: as it is, with a warning where it does not hold the rows, or refitted.
+    """The policy to fine-tune, if there is one: as it is, or with normalisers and a tokenizer of these data.
 
     Raises:
         PraxiaError: `refit` without such a policy. And as `read_origin`.
@@ -169,13 +172,10 @@ def _origin(
             )
         return None
     origin = read_origin(path, run, windows.embodiments)
-    if refit:
-        return origin.refitted(run, fresh, lambda transforms: chunks_of(windows, transforms)[0])
-    origin = replace(origin, coverage=cover(windows, origin.transforms, origin.model))
-    assert origin.coverage is not None
-    if (warning := origin.coverage.warning()) is not None:
-        warnings.append(warning)
-    return origin
+    if not refit:
+        return origin
+    bodies = fit_bodies(windows, counted)
+    return origin.refitted(run, bodies, lambda transforms: chunks_of(windows, transforms)[0])
 
 
 def _shapes(run: TrainRun, bodies: Sequence[Embodiment], transforms: Transforms) -> Shapes:

@@ -16,8 +16,7 @@ from praxia.core.errors import MismatchError
 from praxia.core.types import Embodiment
 from praxia.policies.composed import Composed, ComposedModel
 from praxia.train.config import TrainRun
-from praxia.train.coverage import Coverage
-from praxia.transforms.chain import Transforms
+from praxia.transforms.chain import BodyTransforms, Transforms
 
 __all__ = ["Origin", "read_origin"]
 
@@ -26,7 +25,7 @@ __all__ = ["Origin", "read_origin"]
 class Origin:
     """A policy's model and weights, and the transforms by which they understand states, actions and words.
 
-    `coverage` says how well these hold the new data; None: they were fitted on them anew (`refit`).
+    `refit`: normalisers, and a tokenizer, are not the policy's own but fitted on the new data.
     """
 
     path: Path
@@ -35,16 +34,18 @@ class Origin:
     identity: Identity
     transforms: Transforms
     refit: bool = False
-    coverage: Coverage | None = None
 
     def refitted(
-        self, run: TrainRun, fresh: Transforms, chunks: Callable[[Transforms], Float32[np.ndarray, "B H A"]]
+        self,
+        run: TrainRun,
+        bodies: tuple[BodyTransforms, ...],
+        chunks: Callable[[Transforms], Float32[np.ndarray, "B H A"]],
     ) -> "Origin":
-        """With the normalisers of `fresh` and, where the head has one, a tokenizer fitted on the `chunks` they give.
+        """With the normalisers of `bodies` and, where the head has one, a tokenizer fitted on the `chunks` they give.
 
         The vocabulary of instructions stays: it is the weights' own.
         """
-        transforms = replace(fresh, words=self.transforms.words)
+        transforms = replace(self.transforms, bodies=bodies)
         model = run.model.refitted_as(self.model, lambda: chunks(transforms))
         return replace(self, model=model, transforms=transforms, refit=True)
 
@@ -55,8 +56,7 @@ class Origin:
         return {**fresh, **kept} if self.refit else self.weights
 
     def to_json(self) -> dict[str, Any]:
-        known = {"path": str(self.path), **self.identity.to_json(), "refit": self.refit}
-        return known if self.coverage is None else {**known, **self.coverage.to_json()}
+        return {"path": str(self.path), **self.identity.to_json(), "refit": self.refit}
 
 
 def read_origin(path: Path, run: TrainRun, bodies: Sequence[Embodiment]) -> Origin:

@@ -78,9 +78,11 @@ class Normaliser:
         return (value * scale + centre).astype(np.float32)
 
     def outside(self, value: Float32[np.ndarray, "*batch D"]) -> Bool[np.ndarray, "*batch D"]:
-        """Which values, in declared units, are not within what becomes [-1, 1]: for a constant dim, all others."""
+        """Which values, in declared units, are not within what becomes [-1, 1]: of a dim that was still, all others."""
         centre, scale = self._centre_and_scale()
-        return np.abs(value - centre) > scale + ROUNDING * np.maximum(np.abs(self.low), np.abs(self.high))
+        return np.abs(value - centre) > np.where(self.still, 0, scale) + ROUNDING * np.maximum(
+            np.abs(self.low), np.abs(self.high)
+        )
 
     def _centre_and_scale(self) -> tuple[np.ndarray, np.ndarray]:
         low, high = np.array(self.low), np.array(self.high)
