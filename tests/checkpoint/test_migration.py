@@ -77,8 +77,9 @@ def test_a_policy_of_this_schema_is_read_in_silence(tmp_path, caplog):
 @pytest.mark.parametrize("names", [("wrist", "front"), ("front", "wrist"), ()])
 def test_cameras_are_listed_as_they_were_written(names):
     moments = {"state": [0], **{f"image.{name}": [0] for name in names}}
-    old = {"schema": 3, "window": {"moments": moments, "horizon": 4}, "model": {"part": "composed"}}
+    old = {**json.loads((OLD / "policy.json").read_text()), "window": {"moments": moments, "horizon": 4}}
     new = migrate(old)
-    assert new == {**old, "schema": 4, "window": {**old["window"], "cameras": list(names)}}
+    assert new["schema"] == SCHEMA
+    assert new["window"] == {"moments": moments, "horizon": 4, "cameras": list(names)}
     assert migrate(new) == new
     assert "cameras" not in old["window"]

@@ -54,11 +54,11 @@ def record_rates(name: str, episodes: int, workers: int) -> dict[str, Any]:
 
 
 def _successes(who: str, benchmark: Benchmark, episodes: int, workers: int) -> dict[str, int]:
-    judged = find_policy(who, benchmark, exact=False, workers=workers)
+    entry = find_policy(who, benchmark, exact=False, workers=workers)
     with TemporaryDirectory() as folder:
         rows = Path(folder) / "rows.jsonl"
-        evaluation, family = judged.evaluation(episodes), find_family(benchmark.env)
-        evaluate(judged.policy, evaluation, rows, family, workers=workers, threads=judged.threads)
+        evaluation, family = entry.evaluation(episodes), find_family(benchmark.env)
+        evaluate(entry.policy, evaluation, rows, family, workers=workers, threads=entry.threads)
         wins = Counter(row.task for row in read_rows(rows) if row.status == "success")
     return {task: wins[task] for task in benchmark.tasks}
 
