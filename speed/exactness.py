@@ -36,9 +36,9 @@ PAIRS = (("1 worker", "exact"), ("2 workers", "exact"), ("4 workers", "exact"), 
 def judge(policy: str, benchmark: str, per_task: int, exact: bool, workers: int, out: Path) -> list[Row]:
     """The rows of one way to run the episodes. The policy gets one thread, so that only the batches differ."""
     found = find_benchmark(benchmark)
-    judged = find_policy(policy, found, exact=True)
-    evaluation = judged.evaluation(per_task, exact=exact)
-    evaluate(judged.policy, evaluation, out, find_family(found.env), workers=workers, threads=judged.threads)
+    entry = find_policy(policy, found, exact=True)
+    evaluation = entry.evaluation(per_task, exact=exact)
+    evaluate(entry.policy, evaluation, out, find_family(found.env), workers=workers, threads=entry.threads)
     return read_rows(out)
 
 

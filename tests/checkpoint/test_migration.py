@@ -57,6 +57,16 @@ def test_it_says_so_in_one_line(caplog):
     assert "\n" not in line
 
 
+def test_an_edit_of_it_makes_another_policy(tmp_path):
+    """There is no identity in it to check, so the one that it gets tells them apart."""
+    (tmp_path / "policy").mkdir()
+    text = (OLD / "policy.json").read_text()
+    (tmp_path / "policy" / "policy.json").write_text(text.replace('"num_steps": 10', '"num_steps": 5'))
+    edited, first = read_config(tmp_path)[1], read_config(OLD)[1]
+    assert edited.policy_sha256 != first.policy_sha256
+    assert edited.weights_sha256 == first.weights_sha256
+
+
 def test_a_policy_of_this_schema_is_read_in_silence(tmp_path, caplog):
     policy, _ = load_policy(OLD)
     save_policy(tmp_path / "policy", read_config(OLD)[0], policy.model.state_dict())
@@ -68,10 +78,10 @@ def test_a_policy_of_this_schema_is_read_in_silence(tmp_path, caplog):
 @pytest.mark.parametrize("names", [("wrist", "front"), ("front", "wrist"), ()])
 def test_cameras_are_listed_as_they_were_written(names):
     moments = {"state": [0], **{f"image.{name}": [0] for name in names}}
-    transforms = {"bodies": []}
-    old = {"schema": 3, "window": {"moments": moments, "horizon": 4}, "transforms": transforms}
+    old = {**json.loads((OLD / "policy.json").read_text()), "window": {"moments": moments, "horizon": 4}}
     new = migrate(old)
-    assert new == {**old, "schema": 4, "window": {**old["window"], "cameras": list(names)}}
+    assert new["schema"] == SCHEMA
+    assert new["window"] == {"moments": moments, "horizon": 4, "cameras": list(names)}
     assert migrate(new) == new
     assert "cameras" not in old["window"]
 

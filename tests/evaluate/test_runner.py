@@ -231,6 +231,23 @@ def test_another_policy_does_not_go_on_with_these_rows(tmp_path: Path):
         judge(tmp_path / "f.jsonl")
 
 
+def test_results_of_weights_alone_are_read_and_not_gone_on_with(tmp_path: Path):
+    """Nobody knows which config the weights were judged with."""
+    out = tmp_path / "f.jsonl"
+    judge(out, policy_sha256="aaaa")
+    about = tmp_path / "f.jsonl.meta.json"
+    meta = json.loads(about.read_text())
+    del meta["fingerprint"]["weights_sha256"], meta["fingerprint"]["sampling"]
+    about.write_text(json.dumps(meta))
+    before = out.read_bytes()
+    assert {row.policy_sha256 for row in read_rows(out)} == {"aaaa"}
+    with pytest.raises(MismatchError, match=r"policy_sha256 was 'aaaa', is 'beef'.*weights_sha256 was None, is 'aaaa'"):
+        judge(out, policy_sha256="beef", weights_sha256="aaaa", resume=True)
+    assert out.read_bytes() == before
+    # A policy without weights was known by the same as today.
+    judge(out, policy_sha256="aaaa", resume=True)
+
+
 def test_an_ensembled_evaluation_says_so_and_is_not_resumed_as_another(tmp_path: Path):
     class Hasty(Walker):
         """Predicts a step of 1 m, then none: the mean of both is half a metre."""

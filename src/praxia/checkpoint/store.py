@@ -138,12 +138,20 @@ def read_config(path: Path, sampling: Sampling | None = None) -> tuple[PolicyCon
         PraxiaError: no policy there, one of a newer schema, or an option of sampling that its head does not have.
     """
     file = policy_folder(path) / "policy.json"
-    value = _read_value(file)
+    written = _read_value(file)
     try:
-        value = _known(file, value)
+        value = _known(file, written)
         config, identity = PolicyConfig.from_json(value), Identity(value["policy_sha256"], value["weights_sha256"])
     except (AssertionError, KeyError, TypeError) as error:
         raise DataError(f"{file} is damaged ({type(error).__name__}: {error}); copy the folder again") from error
+    if (schema := written["schema"]) != SCHEMA:
+        LOG.warning(
+            "%s is of schema %s, read as schema %s: the policy decides as before and nothing need be done, but an edit"
+            " of the file goes unnoticed",
+            file,
+            schema,
+            SCHEMA,
+        )
     new = config.model.resampled(sampling or Sampling())
     if new == Sampling():
         return config, identity
@@ -169,22 +177,15 @@ def _read_value(file: Path) -> dict[str, Any]:
 
 def _known(file: Path, value: dict[str, Any]) -> dict[str, Any]:
     """The object of this schema, with its identity: the one that was saved, or an older policy's own."""
-    if (schema := value["schema"]) == SCHEMA:
-        if policy_sha256(value) != value.get("policy_sha256"):
-            raise DataError(
-                f"{file} is not what was saved (policy_sha256): undo the edit or copy the folder again; to sample"
-                " otherwise give `praxia eval` --steps N or --temperature T"
-            )
-        return value
-    LOG.warning(
-        "%s is of schema %s, read as schema %s: the policy decides as before and nothing need be done, but an edit"
-        " of the file goes unnoticed",
-        file,
-        schema,
-        SCHEMA,
-    )
-    migrated = migrate(value)
-    return {**migrated, "policy_sha256": policy_sha256(migrated)}
+    if value["schema"] != SCHEMA:
+        migrated = migrate(value)
+        return {**migrated, "policy_sha256": policy_sha256(migrated)}
+    if policy_sha256(value) != value.get("policy_sha256"):
+        raise DataError(
+            f"{file} is not what was saved (policy_sha256): undo the edit or copy the folder again; to sample"
+            " otherwise give `praxia eval` --steps N or --temperature T"
+        )
+    return value
 
 
 def load_weights(path: Path, identity: Identity, device: str = "cpu") -> dict[str, Tensor]:

@@ -108,9 +108,9 @@ def _of_policies(options: Arguments, command: str) -> tuple[dict[str, Any], tupl
     sampling = Sampling(options.steps, options.temperature)
 
     def contestant(name: str, label: str) -> Contestant:
-        judged = find_policy(name, benchmark, exact=options.exact, workers=options.workers, sampling=sampling)
-        evaluation = judged.evaluation(options.episodes, exact=options.exact)
-        return Contestant(judged.policy, evaluation, out / f"{label}.jsonl", judged.threads)
+        entry = find_policy(name, benchmark, exact=options.exact, workers=options.workers, sampling=sampling)
+        evaluation = entry.evaluation(options.episodes, exact=options.exact)
+        return Contestant(entry.policy, evaluation, out / f"{label}.jsonl", entry.threads)
 
     label_a, label_b = _labels(options.a, options.b)
     a, b = contestant(options.a, label_a), contestant(options.b, label_b)

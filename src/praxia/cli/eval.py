@@ -61,7 +61,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     from praxia.studio.table import success_table
 
     benchmark = find_benchmark(options.benchmark)
-    judged = find_policy(
+    entry = find_policy(
         options.policy,
         benchmark,
         exact=options.exact,
@@ -69,7 +69,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         bind_as=options.bind_as,
         sampling=Sampling(options.steps, options.temperature),
     )
-    evaluation = judged.evaluation(
+    evaluation = entry.evaluation(
         options.episodes,
         control=options.control,
         exact=options.exact,
@@ -78,13 +78,13 @@ def run(arguments: list[str]) -> dict[str, Any]:
     )
     with counting("eval") as report:
         result = evaluate(
-            judged.policy,
+            entry.policy,
             evaluation,
             options.out,
             find_family(benchmark.env),
             workers=options.workers,
             resume=options.resume,
-            threads=judged.threads,
+            threads=entry.threads,
             command=command_line("eval", arguments),
             report=report,
         )

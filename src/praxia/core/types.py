@@ -368,9 +368,9 @@ class Pace:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a policy draws its chunks, where that is not as its own config has it (None).
+    """How a policy samples its chunks. None: as its own config says.
 
-    `steps` integrate a flow or a diffusion; tokens are drawn at `temperature`, at 0 the likeliest ones.
+    A flow or a diffusion is integrated in `steps`; tokens are sampled at `temperature`, at 0 the likeliest ones.
 
     Raises:
         PraxiaError: no step, or a temperature that is negative or not finite.

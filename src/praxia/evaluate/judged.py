@@ -18,16 +18,16 @@ from praxia.evaluate.plan import Evaluation
 from praxia.experts import find_expert
 from praxia.results.fingerprint import source_sha256
 
-__all__ = ["Judged", "find_policy"]
+__all__ = ["PolicyEntry", "find_policy"]
 
 _SCRIPTED = ("expert", "zero", "random")
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A policy that can be judged on `benchmark`, what it is known by, and the threads that its arithmetic has.
+class PolicyEntry:
+    """A policy that can be evaluated on `benchmark`, what it is known by, and the threads that its arithmetic has.
 
-    `weights_sha256` None: it has no weights. `sampling` and `bind_as` say what is not its own already.
+    `weights_sha256` None: it has no weights. `sampling` and `bind_as` hold only what differs from the policy's own.
     """
 
     policy: Policy
@@ -59,7 +59,7 @@ def find_policy(
     workers: int | None = None,
     bind_as: str | None = None,
     sampling: Sampling | None = None,
-) -> Judged:
+) -> PolicyEntry:
     """A policy by the name "expert", "zero" or "random" or by the path of its checkpoint.
 
     A learned policy gets one thread under `exact`, and otherwise the cores that `workers` (None: one a core) leave
@@ -83,7 +83,7 @@ def find_policy(
             raise PraxiaError(
                 f"--{next(iter(asked))} expects the folder of a trained policy, got {name!r}, which is not sampled"
             )
-        return Judged(_scripted(name, benchmark), benchmark, _digest(name, benchmark))
+        return PolicyEntry(_scripted(name, benchmark), benchmark, _digest(name, benchmark))
 
     # Only a learned policy needs torch, and its import takes seconds.
     import torch
@@ -95,7 +95,7 @@ def find_policy(
     torch.set_num_threads(threads)
     policy, identity = load_policy(Path(name), choose_device(), sampling)
     body = find_family(benchmark.env).embodiment(benchmark.spec(benchmark.tasks[0]))
-    return Judged(
+    return PolicyEntry(
         bound(policy, benchmark, body, bind_as),
         benchmark,
         identity.policy_sha256,

@@ -15,8 +15,8 @@ __all__ = ["Evaluation", "plan"]
 class Evaluation:
     """Who is judged on what: `episodes` is the number a task, `seed` enters the policy's noise alone.
 
-    `policy_sha256` is the policy's identity, which `sampling` (what is not as the policy has it) is part of, and
-    `weights_sha256` that of its weights alone; None: it has none.
+    `policy_sha256` is the policy's identity, `weights_sha256` the hash of its weights alone (None: it has none).
+    `sampling` holds what differs from the policy's own, and is part of the identity.
     `bind_as` is the trained embodiment as which the policy was bound on purpose to the benchmark's body, if it was.
     `ensemble` replaces the benchmark's pace: a look at every step, and `Pace.ensemble` of that rate.
     """

@@ -38,7 +38,7 @@ class Composed(Part):
         return Sampling(**{option: getattr(self.head, field) for option, field in self._options.items()})
 
     def sampled(self, sampling: Sampling) -> "Composed":
-        """The same network, whose chunks are drawn as `sampling` says; what that leaves open stays its own.
+        """The same network, sampled as `sampling` says; what that leaves open stays its own.
 
         Raises:
             PraxiaError: an option that the head does not have, or a value that it does not take.

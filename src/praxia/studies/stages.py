@@ -94,19 +94,19 @@ class Stages:
         """Judge the policy in the folder `policy`, or the expert (None), and return the summary."""
         benchmark, episodes = find_benchmark(benchmark_name), self._scaled(episodes)
         who = "expert" if policy is None else str(self.out / policy)
-        judged = find_policy(who, benchmark, exact=False, workers=self.workers, bind_as=bind_as)
+        entry = find_policy(who, benchmark, exact=False, workers=self.workers, bind_as=bind_as)
         words = [f"praxia eval {policy or 'expert'} --benchmark {benchmark_name} --episodes {episodes}"]
         words += [f"--control {control}"] if control else []
         words += [f"--as {bind_as}"] if bind_as else []
         words += [f"--seed {self.seed}"]
         return evaluate(
-            judged.policy,
-            judged.evaluation(episodes, control=control, seed=self.seed),
+            entry.policy,
+            entry.evaluation(episodes, control=control, seed=self.seed),
             self.out / f"{name}.jsonl",
             find_family(benchmark.env),
             workers=self.workers,
             resume=True,
-            threads=judged.threads,
+            threads=entry.threads,
             command=" ".join([*words, f"--out {name}.jsonl"]),
             report=partial(self.report, f"judge {name}"),
         )

@@ -72,7 +72,7 @@ class Evaluation:
 
     @property
     def otherwise(self) -> tuple[str, ...]:
-        """In what it was asked otherwise than it is by itself, at the benchmark's own pace, in words."""
+        """What differs from the policy's own sampling and the benchmark's pace: ("steps 5", "ensemble 0.01")."""
         sampling = self.fingerprint.get("sampling") or {}
         words = [f"{name} {value:g}" for name, value in sampling.items()]
         return (*words, *([] if self.ensemble is None else [f"ensemble {self.ensemble:g}"]))
@@ -115,7 +115,7 @@ class Evaluation:
 def named(file: ResultsFile, runs: Sequence[TrainingRun]) -> Evaluation:
     """A control is called by its name, a reference by its kind, a policy by the name of the run that made it.
 
-    Its label ends with what it was asked otherwise: how it was sampled, the rate of ensembling.
+    Its label ends with what differs from the policy's own sampling and the benchmark's pace.
     """
     fingerprint = file.meta["fingerprint"]
     run = next((run for run in runs if run.made(fingerprint)), None)

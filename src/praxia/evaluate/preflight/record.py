@@ -55,11 +55,11 @@ def record_rates(name: str, episodes: int, workers: int) -> dict[str, Any]:
 
 
 def _successes(who: str, benchmark: Benchmark, episodes: int, workers: int) -> dict[str, int]:
-    judged = find_policy(who, benchmark, exact=False, workers=workers)
+    entry = find_policy(who, benchmark, exact=False, workers=workers)
     with TemporaryDirectory() as folder:
         rows = Path(folder) / "rows.jsonl"
-        evaluation, family = judged.evaluation(episodes), find_family(benchmark.env)
-        evaluate(judged.policy, evaluation, rows, family, workers=workers, threads=judged.threads)
+        evaluation, family = entry.evaluation(episodes), find_family(benchmark.env)
+        evaluate(entry.policy, evaluation, rows, family, workers=workers, threads=entry.threads)
         found = read_rows(rows)
     if (error := first_error(found)) is not None:
         raise PraxiaError(f"an episode of {who} on {benchmark.name} was an error, so nothing is recorded: {error}")
