@@ -27,7 +27,7 @@ def test_a_folder_is_ranked_for_people_and_as_json(tmp_path: Path, capsys):
     captured = capsys.readouterr()
     (table,) = json.loads(captured.out)["tables"]
     files = [one["file"].removesuffix(".jsonl") for one in table["entries"]]
-    assert files == ["again", "good", "apart", "bad", "expert", "stopped"]
+    assert files == ["good", "apart", "bad", "again", "expert", "stopped"]
     lines = [line.split() for line in captured.err.splitlines()]
     assert ["1", "good.jsonl", "40", "0", "100.0%"] in [line[:5] for line in lines]
     assert ["privileged", "expert.jsonl"] in [line[:2] for line in lines]

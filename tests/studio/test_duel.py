@@ -66,6 +66,17 @@ def test_two_files_of_one_policy_are_no_duel(tmp_path):
     assert "the same policy again: b.jsonl counts in its place" in text_of(page_without_films(tmp_path))
 
 
+def test_a_reference_that_was_evaluated_twice_is_one(tmp_path):
+    judge(tmp_path / "a.jsonl", {"push": "ssf"}, policy="expert", sha256="expert")
+    judge(tmp_path / "b.jsonl", {"push": "ssf"}, policy="expert", sha256="expert", seed=1)
+    (comparison,) = compare(gather([tmp_path]))
+    assert duel_of(comparison) is None
+    judge(tmp_path / "c.jsonl", {"push": "sss"}, policy="runs/first")
+    (comparison,) = compare(gather([tmp_path]))
+    assert [one.source.path.name for one in comparison.beside(comparison.main)] == ["a.jsonl"]
+    assert duel_in(tmp_path).b.label == "expert"
+
+
 def test_what_was_taken_until_decided_counts_only_as_far_as_it_took(tmp_path):
     asked = "praxia compare runs/good runs/bad --until-decided --out both"
     judge(tmp_path / "good.jsonl", {"push": "s" * 30}, sha256="good", command=asked)

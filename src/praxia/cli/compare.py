@@ -67,14 +67,16 @@ def run(arguments: list[str]) -> dict[str, Any]:
         verdict, files = _of_policies(options, command_line("compare", arguments))
     privilege = [privilege_of(read_meta(Path(file))) for file in files]
     result = {**verdict, "results": list(files), "privilege": privilege}
+    error = first_error([row for file in files for row in read_rows(Path(file))])
     if not verdict["pairs"]:
-        rows = [row for file in files for row in read_rows(Path(file))]
-        raise Refused(f"{verdict_sentence(verdict, *labels)}; the first: {first_error(rows)}", result)
+        raise Refused(f"{verdict_sentence(verdict, *labels)}; the first: {error}", result)
     STDERR.print(verdict_table(verdict))
     for label, words in zip(labels, privilege, strict=True):
         if words is not None:
             STDERR.print(f"{label}: {words}", highlight=False, markup=False)
     STDERR.print(verdict_sentence(verdict, *labels), highlight=False, markup=False, soft_wrap=True)
+    if verdict["errors"]:
+        STDERR.print(f"the first error: {error}", highlight=False, markup=False, soft_wrap=True)
     return result
 
 

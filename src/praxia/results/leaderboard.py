@@ -67,9 +67,12 @@ def _by_benchmark(entries: Sequence[Entry]) -> list[list[Entry]]:
 
 def ranking(entries: Sequence[Entry]) -> dict[str, Any]:
     """The entries and comparisons of a `leaderboard`'s TABLE, of results on one benchmark."""
-    described = [_described(entry, entries) for entry in entries]
-    for one, name in zip(described, _repeated(entries), strict=True):
-        one["repeats"] = name
+    repeated = _repeated(entries)
+    counting = [entry for entry, name in zip(entries, repeated, strict=True) if name is None]
+    described = [
+        {**_described(entry, entries[0], counting), "repeats": name}
+        for entry, name in zip(entries, repeated, strict=True)
+    ]
     ranked = [
         entry
         for entry, one in zip(entries, described, strict=True)
@@ -81,7 +84,13 @@ def ranking(entries: Sequence[Entry]) -> dict[str, Any]:
     ranks = _ranks([entry.name for entry in ranked], comparisons)
     rows = [{**one, "rank": ranks.get(one["file"])} for one in described]
     order = ("policy", "privileged", "control")
-    rows.sort(key=lambda one: (order.index(one["kind"]), 1 if one["success"] is None else -one["success"]))
+    rows.sort(
+        key=lambda one: (
+            order.index(one["kind"]),
+            one["repeats"] is not None,
+            1 if one["success"] is None else -one["success"],
+        )
+    )
     return {"entries": rows, "comparisons": comparisons}
 
 
@@ -94,9 +103,10 @@ def _repeated(entries: Sequence[Entry]) -> list[str | None]:
     return [None if name == entry.name else name for entry, name in zip(entries, found, strict=True)]
 
 
-def _described(entry: Entry, entries: Sequence[Entry]) -> dict[str, Any]:
+def _described(entry: Entry, first: Entry, counting: Sequence[Entry]) -> dict[str, Any]:
+    """`first` is the table's first entry, and `counting` are those that count for their policy."""
     mine = policy_of(entry.fingerprint)
-    others = [one.rows for one in entries if one.kind != "control" and policy_of(one.fingerprint) != mine]
+    others = [one.rows for one in counting if one.kind != "control" and policy_of(one.fingerprint) != mine]
     summary = summarise_as(entry.fingerprint["benchmark"], entry.rows)
     return {
         "file": entry.name,
@@ -107,7 +117,7 @@ def _described(entry: Entry, entries: Sequence[Entry]) -> dict[str, Any]:
         **{name: summary[name] for name in ("episodes", "errors", "success", "ci95", "macro", "macro_of_groups")},
         "adjusted": None if entry.kind == "control" else adjusted_rate(entry.rows, Difficulty.of(others)),
         "until_decided": was_stopped(entry.meta),
-        "differs": differences(entries[0].fingerprint, entry.fingerprint, POLICYS_OWN | {"control"}),
+        "differs": differences(first.fingerprint, entry.fingerprint, POLICYS_OWN | {"control"}),
     }
 
 

@@ -64,7 +64,7 @@ class Comparison:
 
     def beside(self, candidate: Evaluation) -> list[Evaluation]:
         """What a candidate is to be read against: the controls of its own policy, and every reference."""
-        others = [one for one in self.others if one.kind]
+        others = [one for one in self.others if one.kind and one.repeats is None]
         return [one for one in others if not one.is_control or one.judged == candidate.judged]
 
 
@@ -87,7 +87,7 @@ def compare(material: Material) -> list[Comparison]:
 
 def _each_once(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
     """The same, in which other files of one policy say which one counts."""
-    judged = [one for one in evaluations if not one.kind]
+    judged = [one for one in evaluations if not one.is_control]
     counting = competing([(one.rows, one.source.meta) for one in judged])
     counted = {id(one): judged[at] for one, at in zip(judged, counting, strict=True)}
     return [

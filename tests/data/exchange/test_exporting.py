@@ -54,6 +54,15 @@ def test_robomimic_comes_back_as_it_was(recorded, exported, bring, synthetic, tm
         assert spelled == [synthetic.spelled(picture) for picture in before.decode(camera, frames)]
 
 
+def test_success_that_was_assumed_is_not_written_as_recorded(aloha, bring, tmp_path):
+    said = bring("aloha", aloha, tmp_path / "set")
+    assert (said["successes"], said["unknown_outcomes"]) == (None, said["episodes"])
+    export(tmp_path / "set", "robomimic", tmp_path / "out.hdf5")
+    with h5py.File(tmp_path / "out.hdf5") as file:
+        assert not any("successes" in demo for demo in file["data"].values())
+        assert len(file["mask/successful"]) == 0
+
+
 def test_cameras_come_back_in_the_bodys_order_and_the_task_as_it_is_said(exported, tmp_path):
     shutil.copy(exported[0], tmp_path / "out.hdf5")
     with h5py.File(tmp_path / "out.hdf5", "r+") as file:
