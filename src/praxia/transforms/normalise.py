@@ -80,9 +80,8 @@ class Normaliser:
     def outside(self, value: Float32[np.ndarray, "*batch D"]) -> Bool[np.ndarray, "*batch D"]:
         """Which values, in declared units, are not within what becomes [-1, 1]: of a dim that was still, all others."""
         centre, scale = self._centre_and_scale()
-        return np.abs(value - centre) > np.where(self.still, 0, scale) + ROUNDING * np.maximum(
-            np.abs(self.low), np.abs(self.high)
-        )
+        rounding = ROUNDING * np.maximum(np.abs(self.low), np.abs(self.high))
+        return np.abs(value - centre) > np.where(self.still, 0, scale) + rounding
 
     def _centre_and_scale(self) -> tuple[np.ndarray, np.ndarray]:
         low, high = np.array(self.low), np.array(self.high)
