@@ -3,8 +3,8 @@ import pytest
 from praxia.data.features import cameras_of, left_out, picture_size
 
 
-def feature(shape, names=None, dtype="video", **told):
-    return {"dtype": dtype, "shape": shape, "names": names, "info": told}
+def feature(shape, names=None, **told):
+    return {"dtype": told.pop("dtype", "video"), "shape": shape, "names": names, "info": told}
 
 
 @pytest.mark.parametrize(

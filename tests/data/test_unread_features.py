@@ -53,7 +53,13 @@ def some(length):
     return pa.array([None if row % 3 else 1.0 for row in range(length)], pa.float32())
 
 
+def vectors(length):
+    return pa.array([None if row % 3 else [1.0, 2.0] for row in range(length)], pa.list_(pa.float32()))
+
+
 UNREAD = {
+    "next.force": (2, (vectors, vectors)),
+    "next.part": (1, (some, None)),
     "observation.effort": (2, (nan, nan)),
     "next.reward": (1, (some, some)),
     "next.quality": (1, (pa.nulls, pa.nulls)),

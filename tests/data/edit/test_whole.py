@@ -5,7 +5,6 @@ import shutil
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -45,7 +44,7 @@ def without_a_place(root):
 
 
 def without_a_line_of_the_table(root):
-    rewrite(root / TABLE, lambda table: table.filter(pc.not_equal(table["episode_index"], 2)))
+    rewrite(root / TABLE, lambda table: table.take(pa.array([0, 1, 3, 4, 5])))
 
 
 def without_the_last_line_of_the_table(root):
@@ -134,17 +133,20 @@ def test_of_a_recording_of_ours_too(tmp_path, several, synthetic):
         assert new.records[place]["start"] == old.records[number]["start"]
 
 
+def apart(rows):
+    """task_index 0, 1, 2 as 2, 5, 8."""
+    values = pa.array(3 * rows["task_index"].to_numpy() + 2)
+    return rows.set_column(rows.column_names.index("task_index"), "task_index", values)
+
+
 @pytest.mark.parametrize("version", ["v3.0", "v2.1"])
 def test_tasks_may_be_numbered_with_gaps(tmp_path, foreign, version):
     root, out = tmp_path / "set", tmp_path / "out"
     taken = foreign.write(root, version, "h264", episodes=range(3))
-    shift = lambda rows: rows.set_column(  # noqa: E731
-        rows.column_names.index("task_index"), "task_index", pc.add(pc.multiply(rows["task_index"], 3), 2)
-    )
     for path in (root / "data").rglob("*.parquet"):
-        rewrite(path, shift)
+        rewrite(path, apart)
     if version == "v3.0":
-        rewrite(root / "meta/tasks.parquet", shift)
+        rewrite(root / "meta/tasks.parquet", apart)
     else:
         again = lambda found: [one | {"task_index": 3 * one["task_index"] + 2} for one in found]  # noqa: E731
         lines(root / "meta/tasks.jsonl", again)

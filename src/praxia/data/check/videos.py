@@ -128,7 +128,7 @@ def check_video(
 def _end(described: Described, video: _Video) -> float:
     """How many pictures the file may have. An edit leaves some that no episode has, and says how many there are."""
     count = described.info.get(VIDEO_FRAMES, {}).get(video.name, 0)
-    return np.inf if count is None else max(count, video.given)
+    return np.inf if count is None else float(max(count, video.given))
 
 
 def _packets(container: InputContainer, video: _Video) -> Iterator[Packet]:

@@ -55,6 +55,7 @@ def write_rows(folder: Folder, change: Change) -> Written:
     features = _numeric(change.names.info(change.sources[0].info)["features"])
     gathered: dict[str, Statistics] = defaultdict(Statistics)
     changed, schema = Changed(tuple(change.names.vectors.made)), None
+    lacking: set[str] = set()  # features that nothing reads and of which not every row has numbers: without statistics
     for part in change.parts:
         done.named.append(set())
         for file in part.source.files:
@@ -71,13 +72,14 @@ def write_rows(folder: Folder, change: Change) -> Written:
             else:
                 place = files.add(new, piece.span, max(1, GROUP_BYTES * new.num_rows // max(1, new.nbytes)))
             done.places += [place] * int((piece.step == 0).sum())
-            there = {name: shape for name, shape in features.items() if name in READ or name in new.column_names}
+            lacking |= {name for name in features if name not in READ and not _there(new, name)}
+            there = {name: shape for name, shape in features.items() if name not in lacking}
             values = {name: _values(new, name, shape, file) for name, shape in there.items()}
             _gather(gathered, values)
             done.named[-1].update(*(_named(new[change.names.feature(key)]) for key in part.source.features("image")))
             changed.add(part, piece, values)
     files.close()
-    done.stats = _shaped({name: one.describe() for name, one in gathered.items()}, features)
+    done.stats = _shaped({name: one.describe() for name, one in gathered.items() if name not in lacking}, features)
     done.episode_stats = {number: _shaped(described, features) for number, described in changed.described.items()}
     return done
 
@@ -136,17 +138,24 @@ def _tasks(change: Change, source: Source, file: PlacedFile, old: Int64[np.ndarr
 
 
 def _conform(rows: pa.Table, schema: pa.Schema, source: Source) -> pa.Table:
-    """`rows` with the columns, types and order of `schema`.
+    """`rows` with the columns, types and order of `schema`; what nothing reads and is not there is null.
 
     Raises:
         MismatchError: naming the data set whose columns are others.
     """
     if rows.schema.equals(schema):
         return rows
+    for name in schema.names:
+        if name not in rows.column_names and name not in READ:
+            rows = rows.append_column(name, pa.nulls(rows.num_rows, schema.field(name).type))
     try:
         return rows.select(schema.names).cast(schema)
     except (KeyError, ValueError, pa.ArrowException) as error:
         raise MismatchError(f"the columns of {source.root} are not those of the rows before them: {error}") from error
+
+
+def _there(rows: pa.Table, name: str) -> bool:
+    return name in rows.column_names and rows[name].null_count == 0
 
 
 def _values(rows: pa.Table, name: str, shape: tuple[int, ...], file: PlacedFile) -> Shaped[np.ndarray, "N D"]:
