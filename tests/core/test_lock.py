@@ -92,7 +92,20 @@ def test_a_disk_without_locks_is_said_once_and_refuses_nobody(tmp_path, monkeypa
     ]
 
 
-def test_a_folder_that_is_a_file_is_one_line(tmp_path):
+@pytest.mark.parametrize("place", ["file/lock", "file/folder/lock"])
+def test_a_place_where_nothing_can_be_made_is_one_line(tmp_path, place):
     (tmp_path / "file").write_text("")
-    with pytest.raises(PraxiaError, match="target cannot be written here: Not a directory"):
-        Lock(tmp_path / "file" / "lock", tmp_path / "target").hold()
+    with pytest.raises(
+        PraxiaError, match=r"target cannot be written: (File exists|Not a directory) \(.*/file.*\); choose"
+    ):
+        Lock(tmp_path / place, tmp_path / "target").hold()
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_a_disk_that_is_read_only_is_one_line(tmp_path, monkeypatch, number):
+    def refuse(path, *options):
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(PraxiaError, match=r"target cannot be written: .*lock\); choose another place"):
+        lock_in(tmp_path).hold()

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -34,6 +35,17 @@ def test_every_turn_about_a_picture_is_a_question(path, suffix):
     expected = [("red.png", "Which colour?", "red"), ("red.png", "Sure?", "yes"), ("blue.png", "Which colour?", "blue")]
     assert told == expected
     assert questions.num_without_picture == 1
+
+
+def test_pictures_are_known_by_what_they_show_and_not_by_where_they_lie(path, tmp_path):
+    known = read_questions(path).to_json()["pictures_sha256"]
+    moved = shutil.copytree(tmp_path, tmp_path / "moved")
+    assert read_questions(moved / "asked.json").pictures_sha256() == known
+    red = tmp_path / "pictures" / "red.png"
+    content = bytearray(red.read_bytes())
+    content[-20] ^= 1  # another picture of as many bytes
+    red.write_bytes(content)
+    assert read_questions(path).pictures_sha256() != known
 
 
 def test_pictures_are_squares_with_black_edges(path):

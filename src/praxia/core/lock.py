@@ -21,6 +21,8 @@ __all__ = ["Lock"]
 
 LOG = logging.getLogger(__name__)
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
 # How a file system says that it has no locks.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
@@ -44,7 +46,12 @@ class Lock:
         self._file: int | None = None
 
     def take(self) -> bool:
-        """Whether it is ours now."""
+        """Whether it is ours now.
+
+        Raises:
+            PraxiaError: no file can be made there, for instance because the disk is read-only.
+            OSError: the disk is full.
+        """
         file, times = _SHARED.get(self._key, (None, 0)) if self._key else (None, 0)
         if file is None:
             file = self._open()
@@ -92,12 +99,16 @@ class Lock:
     def _open(self) -> int | None:
         while True:
             try:
-                file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
-            except FileNotFoundError:  # its folder is not there yet, or not any more
                 self.path.parent.mkdir(parents=True, exist_ok=True)
+                file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+            except FileNotFoundError:  # somebody removed the folder between the two
                 continue
-            except (NotADirectoryError, PermissionError) as error:
-                raise PraxiaError(f"{self.target} cannot be written here: {error.strerror}") from error
+            except OSError as error:
+                if error.errno in _FULL:  # the caller knows what was kept
+                    raise
+                raise PraxiaError(
+                    f"{self.target} cannot be written: {error.strerror} ({error.filename}); choose another place for it"
+                ) from error
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | (0 if self._wait else fcntl.LOCK_NB))
             except BlockingIOError:

@@ -229,11 +229,9 @@ def _fit(
         source.loader(workers, (fabric.global_rank, fabric.world_size)) as loader,
     ):
         for step, batches in ahead(partial(_batches, fabric, source, loader), resumed_from, options.steps):
-            loss, norm, metrics = _gradients(fabric, run, wrapped, optimizer, batches, step)
-            # All processes have the same gradients, so they agree. Nothing has taken a step yet.
-            if not bool(norm.isfinite() & loss.isfinite()):
+            loss, finite, metrics = _step(fabric, run, wrapped, optimizer, batches, step)
+            if not finite:
                 raise _not_finite(step, loss, source)
-            optimizer.step()
             means.add(metrics)
             ema.update(model, step)
             done = step + 1
@@ -262,10 +260,13 @@ def _batches(fabric: Fabric, source: Source, loader: Loader, step: int) -> tuple
     return batch.pinned(), asked and asked.pinned()
 
 
-def _gradients(
+def _step(
     fabric: Fabric, run: TrainRun, model, optimizer, batches: tuple[Batch, Batch | None], step: int
-) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-    """Leave one step's clipped gradients; its loss, their norm before, metrics. Keyed by (seed, step, rank)."""
+) -> tuple[Tensor, bool, dict[str, Tensor]]:
+    """One optimiser step: its loss, whether that and its gradients are finite (if not, nothing changed), its metrics.
+
+    All of its randomness is keyed by (seed, step, rank).
+    """
     options = run.train
     generator = torch.Generator(fabric.device).manual_seed(seed(options.seed, step, fabric.global_rank))
     batch, asked = batches[0].to(fabric.device), batches[1]
@@ -283,7 +284,11 @@ def _gradients(
         loss = loss + options.answer_weight * said
     norm = fabric.clip_gradients(model, optimizer, max_norm=options.clip_norm, error_if_nonfinite=False)
     assert norm is not None, "clipping by norm gives the norm"
-    return loss.detach(), norm.detach(), metrics
+    # All processes have the same gradients, so they agree.
+    finite = bool(norm.isfinite() & loss.isfinite())
+    if finite:
+        optimizer.step()
+    return loss.detach(), finite, metrics
 
 
 def _rate(run: TrainRun, step: int) -> float:

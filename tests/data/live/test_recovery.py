@@ -82,7 +82,7 @@ def test_a_half_recorded_episode_is_discarded_by_choice(tmp_path, synthetic, kil
     assert recorder.recovered[0].frames == 0
     assert recorder.recovered[0].lost_frames >= 5
     assert recorder.indices == []
-    assert [path.name for path in (tmp_path / ".staging").iterdir()] == ["plan.json"]
+    assert sorted(path.name for path in (tmp_path / ".staging").iterdir()) == [".lock", "plan.json"]
 
 
 def test_killed_between_staging_and_tidying_up(tmp_path, synthetic, feeding, contents, monkeypatch):
