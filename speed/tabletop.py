@@ -10,8 +10,11 @@ alone.
 
 import argparse
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
+
+os.environ.setdefault("MUJOCO_GL", "egl")  # for what comes next: MuJoCo chooses how it draws when it is imported
 
 import mujoco
 import numpy as np

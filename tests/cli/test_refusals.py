@@ -38,38 +38,32 @@ def begun(*arguments, **options):
     )
 
 
-@pytest.fixture(params=["under a file", "in a circle of links", "too long"])
-def unusable(request, tmp_path):
-    """A path where nothing can be made, by root neither."""
-    (tmp_path / "file").write_text("")
-    (tmp_path / "circle").symlink_to(tmp_path / "circle")
-    return {
-        "under a file": tmp_path / "file" / "more" / "out",
-        "in a circle of links": tmp_path / "circle" / "out",
-        "too long": tmp_path / ("n" * 300),
-    }[request.param]
+# Paths where nobody, root neither, can make anything.
+UNDER_A_FILE, IN_A_CIRCLE, TOO_LONG = "file/more/out", "circle/out", "n" * 300
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "unusable"),
     [
-        ("collect", "bimodal", "--tasks", "all", *ONE),
-        ("train", "flow-bimodal", "--data", "DATA", "--train.steps", "1", "--train.batch-size", "2"),
-        ("eval", "zero", *JUDGE, *ONE),
-        ("compare", "zero", "random", *JUDGE, *ONE),
-        ("report", "DATA"),
-        ("codes", "fit", "DATA"),
-        ("study", "demo", "--scale", "0.01", "--workers", "1"),
-        ("data", "edit", "delete", "DATA", "--episodes", "0"),
-        ("data", "edit", "rename", "DATA", "--embodiment", "other"),
-        ("data", "export", "robomimic", "DATA"),
-        ("data", "export", "aloha", "DATA"),
-        ("data", "view", "DATA"),
+        (("collect", "bimodal", "--tasks", "all", *ONE), UNDER_A_FILE),
+        (("train", "flow-bimodal", "--data", "DATA", "--train.steps", "1", "--train.batch-size", "2"), TOO_LONG),
+        (("eval", "zero", *JUDGE, *ONE), UNDER_A_FILE),
+        (("eval", "zero", *JUDGE, *ONE), TOO_LONG),
+        (("compare", "zero", "random", *JUDGE, *ONE), IN_A_CIRCLE),
+        (("report", "DATA"), UNDER_A_FILE),
+        (("codes", "fit", "DATA"), TOO_LONG),
+        (("study", "demo", "--scale", "0.01", "--workers", "1"), IN_A_CIRCLE),
+        (("data", "edit", "delete", "DATA", "--episodes", "0"), IN_A_CIRCLE),
+        (("data", "export", "robomimic", "DATA"), UNDER_A_FILE),
+        (("data", "export", "aloha", "DATA"), IN_A_CIRCLE),
+        (("data", "view", "DATA"), IN_A_CIRCLE),
     ],
 )
-def test_an_output_that_cannot_be_made_is_one_line(words, unusable, data, capfd):
+def test_an_output_that_cannot_be_made_is_one_line(words, unusable, data, tmp_path, capfd):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
     given = [str(data) if word == "DATA" else word for word in words]
-    assert ended(*given, "--out", str(unusable)) == 2
+    assert ended(*given, "--out", str(tmp_path / unusable)) == 2
     said = [line for line in capfd.readouterr().err.splitlines() if line.startswith("praxia: ")]
     assert len(said) == 1
 
