@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from praxia.cli.refusals import in_one_line
 
 ONE = ("--episodes", "1", "--workers", "1")
 JUDGE = ("--benchmark", "bimodal")
+RUN = ("eval", "zero", "--out", "/runs/out")
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +144,13 @@ def test_what_is_written_to_when_a_name_is_not_told(number):
     unnamed = in_one_line(OSError(number, "refused"), ["collect", "--out", "/out"])
     assert "/some/file" in str(named)
     assert "/out" in str(unnamed)
+    for path, said in {
+        "/runs/.out.123.partial": "/runs/out",
+        "/runs/out/meta/info.json": "/runs/out",
+        "/runs/out.actions": "/runs/out",
+        "/runs/data.jsonl": "/runs/data.jsonl",
+    }.items():
+        assert re.findall(r"/runs/[\w./]*\w", str(in_one_line(OSError(number, "refused", path), RUN))) == [said]
 
 
 def test_a_fault_of_ours_stays_one(monkeypatch):

@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 
 __all__ = ["in_one_line"]
 
@@ -60,8 +61,17 @@ def _about(path: str, word: str) -> bool:
 
 
 def _path(error: OSError, arguments: Sequence[str]) -> str:
-    """What the error is about. Who writes to an open file is not told its name: then it is what the command makes."""
-    if error.filename is not None:
-        return str(error.filename2 or error.filename)
+    """What the error is about: what the command was to make, also where that is a file in it or beside it.
+
+    Who writes to an open file is not told its name.
+    """
     out = next((value for option, value in pairwise(arguments) if option == "--out"), None)
-    return out or "what this command writes"
+    if error.filename is None:
+        return out or "what this command writes"
+    named = str(error.filename2 or error.filename)
+    return out if out is not None and _made_for(Path(out).absolute(), Path(named).absolute()) else named
+
+
+def _made_for(out: Path, path: Path) -> bool:
+    """Whether a path is in `out`, or is called after it: `.out.partial`, `out.actions`."""
+    return out in path.parents or (out.parent == path.parent and path.name.lstrip(".").startswith(out.stem))
