@@ -11,6 +11,7 @@ from upath import UPath
 from praxia.core.errors import DataError
 from praxia.core.types import Window
 from praxia.data.dataset import Dataset
+from praxia.data.features import dim_names
 from praxia.data.stats import describe
 from praxia.data.windows import Windows
 
@@ -240,3 +241,19 @@ def test_a_rate_that_is_no_number(tmp_path, write):
     path.write_text(path.read_text().replace('"fps": 30', '"fps": "30"'))
     with pytest.raises(DataError, match=r"info.json is damaged .*fps '30'"):
         Dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "size", "expected"),
+    [
+        (["a", "b"], 2, ("a", "b")),
+        ({"motors": ["a", "b"]}, 2, ("a", "b")),
+        ([["a", "b"]], 2, ("a", "b")),
+        ([["a"]], 1, ("a",)),
+        ({"a": 0, "b": 1}, 2, ()),
+        (["a", "b"], 3, ()),
+        (None, 2, ()),
+    ],
+)
+def test_the_names_of_dims_as_writers_nest_them(names, size, expected):
+    assert dim_names({"names": names, "shape": [size]}) == expected

@@ -105,13 +105,18 @@ def picture_size(feature: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def dim_names(feature: Mapping[str, Any]) -> tuple[str, ...]:
-    """As info.json names a feature's dims, in a list or (older writers) a list within {"motors": [...]}; else none."""
+    """As info.json names a feature's dims, in a list or (older writers) a list within {"motors": [...]} or [[...]].
+
+    None are named where the list has another length.
+    """
     names = feature.get("names")
-    if isinstance(names, Mapping) and len(names) == 1:
-        (names,) = names.values()
+    if isinstance(names, Mapping):
+        names = list(names.values())
+    if isinstance(names, list) and len(names) == 1 and isinstance(names[0], list):
+        (names,) = names
     if not isinstance(names, list) or len(names) != math.prod(feature["shape"]):
         return ()
-    return tuple(map(str, names))
+    return tuple(names) if all(isinstance(name, str) for name in names) else ()
 
 
 def embodiment_of(info: Mapping[str, Any]) -> Embodiment:
