@@ -164,13 +164,18 @@ def _told(feature: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def dim_names(feature: Mapping[str, Any]) -> tuple[str, ...]:
-    """As info.json names a feature's dims, in a list or (older writers) a list within {"motors": [...]}; else none."""
+    """As info.json names a feature's dims, in a list or (older writers) a list within {"motors": [...]} or [[...]].
+
+    None are named where the list has another length.
+    """
     names = feature.get("names")
-    if isinstance(names, Mapping) and len(names) == 1:
-        (names,) = names.values()
+    if isinstance(names, Mapping):
+        names = list(names.values())
+    if isinstance(names, list) and len(names) == 1 and isinstance(names[0], list):
+        (names,) = names
     if not isinstance(names, list) or len(names) != math.prod(feature["shape"]):
         return ()
-    return tuple(map(str, names))
+    return tuple(names) if all(isinstance(name, str) for name in names) else ()
 
 
 def dims_of(name: str, feature: Mapping[str, Any]) -> list[str]:

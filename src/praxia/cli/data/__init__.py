@@ -15,7 +15,7 @@ VERBS = {
     "view": "a page of its episodes: pictures, actions and states in step",
     "mix": "what a training step will see of data sets that are mixed",
     "check": "whether every file, row, time and picture of a data set is whole, and which episodes are safe",
-    "edit": "delete episodes, split, merge, trim idle frames, rename; never a video encoded anew",
+    "edit": "delete episodes, split, merge, trim idle frames, rename, join, reorder; never a video encoded anew",
 }
 
 
