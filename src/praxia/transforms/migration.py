@@ -25,4 +25,5 @@ def _body(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def _normaliser(value: Mapping[str, Any]) -> dict[str, Any]:
     half = (np.array(value["high"]) - np.array(value["low"])) / 2
-    return {**value, "shifted": np.flatnonzero(half < MIN_RANGE / 2).tolist()}
+    shifted = np.flatnonzero(half < MIN_RANGE / 2).tolist()
+    return {**value, "shifted": shifted} if shifted else dict(value)
