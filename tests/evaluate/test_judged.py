@@ -27,13 +27,23 @@ def test_the_expert_the_idle_and_the_random_policy_need_no_checkpoint():
     assert find_policy("zero", BENCHMARK, exact=False).policy_sha256 == zero.policy_sha256
 
 
+STRANGE = """
+class Expert:
+    window, privileged, embodiment = None, True, None
+
+    def __init__(self, instructions): ...
+    def start(self, num_rows): ...
+    def act(self, queries, carry): ...
+
+"""
+
+
 def test_an_expert_of_another_package_is_known_by_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(EXPERTS, BENCHMARK.env, "strange_expert:Expert")
     known = {find_policy("zero", BENCHMARK, exact=True).policy_sha256}
     for steps in (1, 2):
-        source = ["class Expert:", f"    privileged, steps = True, {steps}", "    def __init__(self, told): ...", ""]
-        (tmp_path / "strange_expert.py").write_text("\n".join(source))
+        (tmp_path / "strange_expert.py").write_text(f"{STRANGE}    steps = {steps}\n")
         monkeypatch.delitem(sys.modules, "strange_expert", raising=False)
         known.add(find_policy("expert", BENCHMARK, exact=True).policy_sha256)
     assert len(known) == 3

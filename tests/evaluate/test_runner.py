@@ -274,6 +274,7 @@ def test_a_rate_that_is_no_number_is_refused_before_anything_is_written(tmp_path
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_killed_evaluations_resume_to_the_rows_of_an_undisturbed_one(tmp_path: Path):
     judge_script = [sys.executable, str(Path(__file__).parent / "toy_benchmark.py")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1] / "rollout"), *sys.path])}

@@ -9,6 +9,7 @@ import pytest
 
 @pytest.mark.gl
 @pytest.mark.timeout(280)
+@pytest.mark.slow
 def test_the_demo_runs_end_to_end(tmp_path):
     out = tmp_path / "demo"
     command = [sys.executable, "-m", "praxia", "study", "demo", "--out", str(out), "--scale", "0.02", "--workers", "1"]

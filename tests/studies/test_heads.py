@@ -12,6 +12,7 @@ from praxia.studies.measured_head import measure
 
 
 @pytest.mark.timeout(250)
+@pytest.mark.slow
 def test_heads_are_compared_on_the_same_data_and_starts(tmp_path, monkeypatch):
     small = replace(module.ARENAS["bimodal"], heads=("fast",), verdict=lambda table: (True, ""))
     monkeypatch.setitem(module.ARENAS, "bimodal", small)
@@ -52,6 +53,7 @@ def test_heads_are_compared_on_the_same_data_and_starts(tmp_path, monkeypatch):
 
 @pytest.mark.gl
 @pytest.mark.timeout(250)
+@pytest.mark.slow
 def test_heads_are_compared_where_they_see_and_are_told(tmp_path, monkeypatch):
     small = replace(module.ARENAS["tabletop"], heads=("flow",), verdict=lambda table: (True, ""))
     monkeypatch.setitem(module.ARENAS, "tabletop", small)

@@ -7,6 +7,7 @@ pytestmark = [pytest.mark.gl, pytest.mark.timeout(280)]
 GROUPS = ["easy", "medium", "hard", "very hard"]
 
 
+@pytest.mark.slow
 def test_every_group_is_measured_beside_the_expert_and_what_the_policy_uses(study):
     summary, page = study("mt50", 0.001)
     judged = [summary[name] for name in ("policy", "expert", "swapped_image", "shuffled_instruction")]

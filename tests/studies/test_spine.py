@@ -44,6 +44,7 @@ def spine(tmp_path_factory):
     return root, collected
 
 
+@pytest.mark.slow
 def test_a_killed_collection_goes_on_to_the_same_data_set(spine, tmp_path):
     _, collected = spine
     assert collected["episodes"] == collected["successes"] == 6

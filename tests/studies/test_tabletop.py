@@ -5,6 +5,7 @@ import pytest
 pytestmark = [pytest.mark.gl, pytest.mark.timeout(280)]
 
 
+@pytest.mark.slow
 def test_the_axes_are_measured_and_shown(study):
     summary, page = study("tabletop", 0.001)
     assert set(summary["train"]) == {"touch", "push", "press", "pick", "place"}

@@ -33,7 +33,7 @@ def test_fine_tuning_begins_with_the_policys_weights_and_keeps_its_transforms(ti
     assert read_config(second)[0].transforms == read_config(first)[0].transforms != read_config(fresh)[0].transforms
     origin = read_config(second)[0].provenance["start_from"]
     identity = read_config(first)[1]
-    assert origin == {"path": str(first), **identity.to_json()}
+    assert origin == {"path": str(first), **identity.to_json(), "refit": False}
 
 
 def test_fine_tuning_moves_the_weights(tiny_run, dataset_path, tmp_path):
