@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from upath import UPath
 
+import praxia.data.identity as identity_module
 from praxia.data.dataset import Dataset
 from praxia.data.identity import is_known, known_by, sampled_sha256, samples_of
 
@@ -113,6 +114,18 @@ def test_of_a_large_file_its_size_and_some_pieces_count(tmp_path):
         assert (tuple(samples_of(path, 3)) not in before) == noticed, at
     path.write_bytes(bytes(size + 1))
     assert tuple(samples_of(path, 3)) not in before
+
+
+def test_pictures_in_parquet_files_are_read_in_pieces_and_numbers_in_full(tmp_path, monkeypatch):
+    path, read = tmp_path / "file.parquet", []
+    pictures = [{"bytes": np.random.default_rng(row).bytes(100_000), "path": ""} for row in range(20)]
+    pq.write_table(pa.table({"observation.images.top": pictures, "action": np.arange(20.0)}), path)
+    whole = identity_module._pieces
+    monkeypatch.setattr(identity_module, "_pieces", lambda path, places: read.extend(places) or whole(path, places))
+    identity_module._numbers(path, {"observation.images.top"}, pieces=3)
+    assert sum(size for _, size in read) < 200_000 < path.stat().st_size / 5
+    action = pq.read_metadata(path).row_group(0).column(2)
+    assert (action.dictionary_page_offset, action.total_compressed_size) in read
 
 
 def test_elsewhere_than_on_a_disk_sizes_of_videos_do(sets):

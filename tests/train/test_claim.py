@@ -16,7 +16,7 @@ def described(run, moments=MOMENTS, **changes):
     """What the engine says of a run of that window."""
     config = part_to_json(dataclasses.replace(run, window=Window(moments, 4)))
     about = {"config": config, "command": "praxia train tiny", "data": [], "mixture": None, "questions": None}
-    return {**about, "seed": 0, "start_from": None, **changes}
+    return {**about, "seed": 0, "start_from": None, "coverage": {}, **changes}
 
 
 def test_a_run_of_another_order_of_cameras_is_not_gone_on_with(tiny_run, tmp_path):
@@ -58,3 +58,18 @@ def test_a_run_without_an_initial_policy_does_not_get_one(tiny_run, tmp_path):
     now = {"path": "first", "weights_sha256": "aa", "policy_sha256": "bb"}
     with pytest.raises(PraxiaError, match="another start_from"):
         claim(tmp_path, described(tiny_run, start_from=now), resume=True)
+
+
+def test_a_run_from_before_rows_were_counted_goes_on_with_other_normalisers_and_that_is_said(
+    tiny_run, tmp_path, caplog
+):
+    old = described(tiny_run)
+    del old["coverage"]
+    (tmp_path / "run.json").write_text(json.dumps(old))
+    claim(tmp_path, described(tiny_run), resume=True)
+    assert "earlier version, which took its normalisers from meta/stats.json" in caplog.text
+    (tmp_path / "run.json").unlink()
+    caplog.clear()
+    claim(tmp_path, described(tiny_run), resume=False)
+    claim(tmp_path, described(tiny_run), resume=True)
+    assert not caplog.text

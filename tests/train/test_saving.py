@@ -60,6 +60,20 @@ def test_copying_takes_a_twentieth_of_the_time_at_most():
         assert time.perf_counter() - began >= 0.9 * 20 * 0.02
 
 
+def test_one_slow_copy_does_not_make_all_later_ones_seldom():
+    state = Slow(copy_s=0.05)
+    state.go.set()
+    with Saver(state, 0.0) as saver:
+        saver.save(1)
+        state.copy_s = 0.0
+        saver.save(2)
+        saver.wait()
+        began = time.perf_counter()
+        while not saver.due():
+            time.sleep(0.005)
+        assert time.perf_counter() - began < 10 * 0.05
+
+
 @pytest.mark.parametrize("next_call", ["due", "save", "end"])
 def test_what_the_writer_raised_comes_up_at_the_next_call(next_call):
     state = Slow(fault=OSError(errno.EIO, "broken"))

@@ -77,7 +77,8 @@ def _numbers(path: Place, images: set[str], pieces: int) -> list[str]:
     chunks = [
         (min(one.data_page_offset, one.dictionary_page_offset or one.data_page_offset), one.total_compressed_size)
         for one in columns
-        if one.path_in_schema.split(".")[0] not in images
+        # The names of columns have dots themselves; "NAME.bytes" and "NAME.path" are within the picture NAME.
+        if not any(f"{one.path_in_schema}.".startswith(f"{name}.") for name in images)
     ]
     end = path.stat().st_size
     footer = about.serialized_size + 8

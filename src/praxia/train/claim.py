@@ -54,6 +54,13 @@ def claim(out: Path, description: dict[str, Any], resume: bool) -> None:
             f"{out} was begun with another mixture of the same data; resume with the same --data as "
             f"{before['command']!r}, unaltered, or train anew with another --out"
         )
+    if "coverage" not in before:
+        LOG.warning(
+            "%s was begun by an earlier version, which took its normalisers from meta/stats.json and hid nothing that "
+            "is not valid: from here on they are fitted on the rows that are trained on, and it is hidden. Where that "
+            "differs, finish it with that version, or train anew with another --out",
+            out,
+        )
 
 
 def _same_policy(before: dict[str, Any], now: dict[str, Any]) -> bool:

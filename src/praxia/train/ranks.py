@@ -22,9 +22,11 @@ def expect_one_node() -> None:
     world, here = _number("WORLD_SIZE") or 1, num_processes()
     if nodes > 1 or world > here:
         found = f"{nodes} nodes of Slurm" if nodes > 1 else f"{world} processes of which {here} are here"
+        # A job of several nodes has its variables in its batch script too; only a step says that it has one of them.
+        step = "srun --nodes 1 --ntasks 1 " if nodes > 1 else ""
         raise PraxiaError(
             f"expected one machine, got {found}: training on several is not supported yet; start "
-            "`torchrun --standalone --nproc-per-node N -m praxia train ...` on one"
+            f"`{step}torchrun --standalone --nproc-per-node N -m praxia train ...` on one"
         )
     # What srun starts knows its number; a shell within an allocation does not.
     tasks = _number("SLURM_STEP_NUM_TASKS") or (_number("SLURM_NTASKS") if "SLURM_PROCID" in os.environ else None) or 1

@@ -44,6 +44,7 @@ class Saver:
 
     def __init__(self, state: State, period_s: float):
         self._state, self._period_s = state, period_s
+        self._copy_s = 0.0
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="state")
         self._writing: Future[None] | None = None
         self._last_s = time.perf_counter()
@@ -53,7 +54,7 @@ class Saver:
         if self._writing is not None and not self._writing.done():
             return False
         self.wait()
-        return time.perf_counter() - self._last_s >= self._period_s
+        return time.perf_counter() - self._last_s >= max(self._period_s, self._copy_s / SHARE)
 
     def save(self, step: int) -> None:
         """Copy the state after `step` steps, and have it written.
@@ -65,7 +66,7 @@ class Saver:
         began_s = time.perf_counter()
         copied = self._state.copied()
         self._last_s = time.perf_counter()
-        self._period_s = max(self._period_s, (self._last_s - began_s) / SHARE)
+        self._copy_s = self._last_s - began_s
         self._writing = self._thread.submit(self._state.write, step, copied)
 
     def wait(self) -> None:
