@@ -1,6 +1,7 @@
 """What the system refuses is one line and exit code 2, and nothing that was recorded is lost."""
 
 import errno
+import json
 import os
 import re
 import resource
@@ -134,8 +135,10 @@ def test_every_verb_is_interrupted_alike(monkeypatch, capsys):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(info, "run", interrupted)
-    assert ended("info") == 130
-    assert capsys.readouterr().err.startswith("praxia: interrupted")
+    assert ended("info", "--json") == 130
+    captured = capsys.readouterr()
+    assert captured.err.startswith("praxia: interrupted")
+    assert json.loads(captured.out)["error"].startswith("interrupted")
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EMFILE, errno.EIO])
