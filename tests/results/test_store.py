@@ -65,7 +65,7 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path):
 
 @pytest.mark.parametrize("resume", [False, True])
 def test_a_folder_is_no_results_file(tmp_path: Path, resume: bool):
-    with pytest.raises(PraxiaError, match="expected --out to be a file .*; name a file in it"):
+    with pytest.raises(PraxiaError, match=r"expected --out to be a file .*; name a file in it"):
         ResultsStore(tmp_path).check(META, resume)
 
 

@@ -9,6 +9,7 @@ import importlib
 import json
 import os
 import select
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -58,6 +59,7 @@ def _run(arguments: list[str]) -> tuple[int, Any]:
     except PraxiaError as error:
         return _refused(str(error), error.result if isinstance(error, Refused) else {})
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # `timeout -s INT` sends it twice, and the end has no words for it
         reason = "interrupted; what was recorded is kept, and a verb that takes --resume goes on from there"
         _say(reason)
         return INTERRUPTED, {"error": reason}

@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, TypeVar
@@ -149,6 +150,7 @@ def _end_with_parent() -> None:
 @contextmanager
 def _deaf() -> Iterator[None]:
     """Processes begun here never hear Ctrl-C: the terminal tells all, but it is their parent's to end them."""
+    resource_tracker.ensure_running()  # which the first spawned process starts, and which lets SIGINT through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
