@@ -99,6 +99,8 @@ def test_pairs_say_which_encoders_fit_which_heads(capsys):
 def test_a_study_refuses_what_it_does_not_take(capsys, tmp_path):
     assert run("study", "demo", "--out", str(tmp_path), "--arena", "bimodal") == 2
     assert "study 'demo' takes no --arena" in capsys.readouterr().err
+    assert run("study", "heads", "--seeds", "0", "--out", str(tmp_path / "heads")) == 2
+    assert "--seeds of at least 1, got 0" in capsys.readouterr().err
 
 
 def test_the_installed_command_runs():

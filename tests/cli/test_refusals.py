@@ -161,6 +161,13 @@ def test_what_is_written_to_when_a_name_is_not_told(number):
         assert re.findall(r"/runs/[\w./]*\w", str(in_one_line(OSError(number, "refused", path), RUN))) == [said]
 
 
+def test_a_full_disk_names_the_command_that_goes_on():
+    error = OSError(errno.ENOSPC, "No space left on device")
+    assert str(in_one_line(error, RUN)).endswith("run the same command again with --resume")
+    for words in ((*RUN, "--resume"), ("report", "set")):
+        assert str(in_one_line(error, words)).endswith("run the same command again")
+
+
 def test_a_fault_of_ours_stays_one(monkeypatch):
     def faulty(arguments):
         raise FileNotFoundError(errno.ENOENT, "No such file", "/a/file/that/nobody/named")
