@@ -151,6 +151,7 @@ def test_what_is_written_to_when_a_name_is_not_told(number):
     named = in_one_line(OSError(number, "refused", "/some/file"), ["collect", "--out", "/out"])
     unnamed = in_one_line(OSError(number, "refused"), ["collect", "--out", "/out"])
     assert "/some/file" in str(named)
+    assert "/out" in str(in_one_line(OSError(number, "refused"), ["collect", "--out=/out"]))
     assert "/out" in str(unnamed)
     for path, said in {
         "/runs/.out.123.partial": "/runs/out",

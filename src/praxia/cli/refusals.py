@@ -68,7 +68,8 @@ def _path(error: OSError, arguments: Sequence[str]) -> str:
 
     Who writes to an open file is not told its name.
     """
-    out = next((value for option, value in pairwise(arguments) if option == "--out"), None)
+    words = [part for word in arguments for part in (word.split("=", 1) if word.startswith("--out=") else [word])]
+    out = next((value for option, value in pairwise(words) if option == "--out"), None)
     if error.filename is None:
         return out or "what this command writes"
     named = str(error.filename2 or error.filename)
