@@ -43,3 +43,15 @@ def test_a_folder_is_ranked_for_people_and_as_json(tmp_path: Path, capsys):
 def test_a_folder_without_results_is_refused_in_one_line(tmp_path: Path, capsys):
     assert run("leaderboard", tmp_path) == 2
     assert "praxia eval" in capsys.readouterr().err
+
+
+def test_info_names_the_file_and_says_what_is_missing_of_it(tmp_path: Path, capsys):
+    whole, part = tmp_path / "whole.jsonl", tmp_path / "part.jsonl"
+    write_results(whole, made_rows({"walk": "10"}), {"planned": 2})
+    write_results(part, made_rows({"walk": "10"}), {"planned": 9})
+    for path, planned in ((whole, 2), (part, 9)):
+        assert run("info", path, "--json") == 0
+        captured = capsys.readouterr()
+        found = json.loads(captured.out)
+        assert (found["file"], found["episodes"], found["planned"]) == (str(path), 2, planned)
+        assert ("2 of 9 planned episodes" in captured.err) == (path == part)

@@ -56,6 +56,18 @@ def test_with_json_stdout_is_one_object_for_errors_too(capsys):
     assert len(json.loads(capsys.readouterr().out)["tasks"]) == 50
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("eval", "--json"), ("info", "data", "--bogus", "--json"), ("train", "--json"), ("codes", "--json")],
+    ids=" ".join,
+)
+def test_with_json_stdout_is_one_object_where_options_are_wrong_too(arguments, capsys):
+    assert run(*arguments) == 2
+    captured = capsys.readouterr()
+    assert set(json.loads(captured.out)) == {"error"}
+    assert captured.err.strip()
+
+
 def test_the_listing_of_benchmarks_says_what_each_fixes(capsys):
     assert run("info", "--benchmarks") == 0
     blocks = {block.split()[0]: block for block in capsys.readouterr().out.split("\n\n")}
@@ -87,6 +99,8 @@ def test_pairs_say_which_encoders_fit_which_heads(capsys):
 def test_a_study_refuses_what_it_does_not_take(capsys, tmp_path):
     assert run("study", "demo", "--out", str(tmp_path), "--arena", "bimodal") == 2
     assert "study 'demo' takes no --arena" in capsys.readouterr().err
+    assert run("study", "heads", "--seeds", "0", "--out", str(tmp_path / "heads")) == 2
+    assert "--seeds of at least 1, got 0" in capsys.readouterr().err
 
 
 def test_the_installed_command_runs():

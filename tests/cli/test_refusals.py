@@ -1,6 +1,7 @@
 """What the system refuses is one line and exit code 2, and nothing that was recorded is lost."""
 
 import errno
+import json
 import os
 import re
 import resource
@@ -134,8 +135,15 @@ def test_every_verb_is_interrupted_alike(monkeypatch, capsys):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(info, "run", interrupted)
-    assert ended("info") == 130
-    assert capsys.readouterr().err.startswith("praxia: interrupted")
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        assert ended("info", "--json") == 130
+        os.kill(os.getpid(), signal.SIGINT)  # a second one is not heard
+    finally:
+        signal.signal(signal.SIGINT, before)
+    captured = capsys.readouterr()
+    assert captured.err.startswith("praxia: interrupted")
+    assert json.loads(captured.out)["error"].startswith("interrupted")
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EMFILE, errno.EIO])
@@ -143,6 +151,7 @@ def test_what_is_written_to_when_a_name_is_not_told(number):
     named = in_one_line(OSError(number, "refused", "/some/file"), ["collect", "--out", "/out"])
     unnamed = in_one_line(OSError(number, "refused"), ["collect", "--out", "/out"])
     assert "/some/file" in str(named)
+    assert "/out" in str(in_one_line(OSError(number, "refused"), ["collect", "--out=/out"]))
     assert "/out" in str(unnamed)
     for path, said in {
         "/runs/.out.123.partial": "/runs/out",
@@ -151,6 +160,13 @@ def test_what_is_written_to_when_a_name_is_not_told(number):
         "/runs/data.jsonl": "/runs/data.jsonl",
     }.items():
         assert re.findall(r"/runs/[\w./]*\w", str(in_one_line(OSError(number, "refused", path), RUN))) == [said]
+
+
+def test_a_full_disk_names_the_command_that_goes_on():
+    error = OSError(errno.ENOSPC, "No space left on device")
+    assert str(in_one_line(error, RUN)).endswith("run the same command again with --resume")
+    for words in ((*RUN, "--resume"), ("report", "set")):
+        assert str(in_one_line(error, words)).endswith("run the same command again")
 
 
 def test_a_fault_of_ours_stays_one(monkeypatch):

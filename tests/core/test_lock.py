@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from praxia.core.lock import Lock
 
 HOLDING = """
 import sys
+from pathlib import Path
 from pathlib import Path
 from praxia.core.lock import Lock
 with Lock(Path(sys.argv[1]), Path("target")):
@@ -109,3 +111,9 @@ def test_a_disk_that_is_read_only_is_one_line(tmp_path, monkeypatch, number):
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(PraxiaError, match=r"target cannot be written: .*lock\); choose another place"):
         lock_in(tmp_path).hold()
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc")
+def test_a_folder_in_which_no_file_can_ever_be_is_one_line():
+    with pytest.raises(PraxiaError, match=r"target cannot be written: No such file or directory .*; choose another"):
+        Lock(Path("/proc/lock"), Path("/proc/target")).hold()

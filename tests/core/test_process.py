@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -124,3 +126,19 @@ def test_no_verb_counts_cores_that_it_may_not_use():
     for path in package.rglob("*.py"):
         if path.name != "process.py":
             assert "cpu_count" not in path.read_text(), path
+
+
+TELLING = """
+import signal
+from praxia.core.process import elsewhere
+def blocked():
+    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+if __name__ == "__main__":
+    print(elsewhere(blocked), elsewhere(blocked), blocked())
+"""
+
+
+def test_no_worker_hears_an_interrupt_also_not_the_first(tmp_path):
+    (tmp_path / "telling.py").write_text(TELLING)
+    told = subprocess.run([sys.executable, tmp_path / "telling.py"], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["True", "True", "False"]

@@ -63,6 +63,12 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path):
         ResultsStore(tmp_path / "f.jsonl").begin(META, resume=False)
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_is_no_results_file(tmp_path: Path, resume: bool):
+    with pytest.raises(PraxiaError, match=r"expected --out to be a file .*; name a file in it"):
+        ResultsStore(tmp_path).check(META, resume)
+
+
 def test_another_evaluation_is_not_resumed_but_another_commit_of_the_same_source_is(tmp_path: Path):
     out = tmp_path / "f.jsonl"
     filled(out, STARTS).close()

@@ -1,3 +1,4 @@
+import json
 import re
 
 import pytest
@@ -43,6 +44,15 @@ def test_the_headline_has_what_the_field_publishes_and_says_what_was_privileged(
     assert "macro: mean of 3 tasks 58.3% (" in text
     assert "mean of easy, hard 68.8% (" in text
     assert "not comparable privileged state" in text
+
+
+def test_an_evaluation_that_was_stopped_is_no_fair_sample_and_the_page_says_so(tmp_path, demo):
+    assert "no fair sample" not in demo
+    judge(tmp_path / "x.jsonl", {"push": "f"})
+    meta = tmp_path / "x.jsonl.meta.json"
+    meta.write_text(json.dumps({**json.loads(meta.read_text()), "planned": 9}))
+    page = report([tmp_path / "x.jsonl"], tmp_path / "report.html", build=build).read_text()
+    assert "1 of 9 planned episodes are there, those that ended first" in page
 
 
 def test_controls_stand_below_it_with_their_distance_in_points(demo, document):

@@ -109,6 +109,7 @@ def _describe(path: Path) -> dict[str, Any]:
 
 
 def _results(path: Path) -> dict[str, Any]:
+    from praxia.results.identity import was_stopped
     from praxia.results.privilege import privilege_of
     from praxia.results.rows import read_rows
     from praxia.results.store import read_meta
@@ -117,10 +118,15 @@ def _results(path: Path) -> dict[str, Any]:
 
     rows, meta = read_rows(path), read_meta(path)
     STDERR.print(success_table(rows, meta))
+    planned = meta.get("planned")
+    if planned is not None and len(rows) < planned and not was_stopped(meta):
+        text = f"{len(rows)} of {planned} planned episodes, those that ended first, which are no fair sample"
+        STDERR.print(f"{text}: go on with --resume", highlight=False, markup=False, soft_wrap=True)
     benchmark = meta["fingerprint"]["benchmark"]
     return {
         "kind": "results",
-        "path": str(path),
+        "file": str(path),  # "path" is how far the robot was told to move
+        "planned": planned,
         "privilege": privilege_of(meta),
         **summarise_as(benchmark, rows),
         "fingerprint": meta["fingerprint"],

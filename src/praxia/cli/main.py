@@ -9,6 +9,7 @@ import importlib
 import json
 import os
 import select
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -19,6 +20,9 @@ from praxia.core.errors import PraxiaError, Refused, UnknownName
 from praxia.core.process import limit_threads
 
 __all__ = ["VERBS", "main"]
+
+# For --json alone: people have read what exactly.
+WRONG_OPTIONS = "an option is missing, unknown or of another kind of value, as stderr says"
 
 INTERRUPTED, QUIET = 130, 141  # 128 and the number of SIGINT, of SIGPIPE
 
@@ -55,11 +59,14 @@ def _run(arguments: list[str]) -> tuple[int, Any]:
     except PraxiaError as error:
         return _refused(str(error), error.result if isinstance(error, Refused) else {})
     except KeyboardInterrupt:
-        _say("interrupted; what was recorded is kept, and a verb that takes --resume goes on from there")
-        return INTERRUPTED, None
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # `timeout -s INT` sends it twice, and the end has no words for it
+        reason = "interrupted; what was recorded is kept, and a verb that takes --resume goes on from there"
+        _say(reason)
+        return INTERRUPTED, {"error": reason}
     except SystemExit as end:  # help was asked for, or options are wrong: tyro has said so
         # So does rich end where nobody reads what it prints.
-        return (QUIET if end.code == 1 and _reader_gone() else int(end.code or 0)), None
+        code = QUIET if end.code == 1 and _reader_gone() else int(end.code or 0)
+        return code, {"error": WRONG_OPTIONS} if code == 2 else None
     except OSError as error:
         if isinstance(error, BrokenPipeError) and _reader_gone():
             return QUIET, None

@@ -10,8 +10,8 @@ __all__ = ["in_one_line"]
 
 # By the name that the system gives the error: what is wrong with a path, and what to do next.
 REFUSALS = {
-    "ENOSPC": "no space left on the disk of {path}; free some, and run the same command again",
-    "EDQUOT": "your quota on the disk of {path} is used up; free some space, and run the same command again",
+    "ENOSPC": "no space left on the disk of {path}; free some, and run the same command again{resume}",
+    "EDQUOT": "your quota on the disk of {path} is used up; free some space, and run the same command again{resume}",
     "EFBIG": "{path} would be larger than a file may be there; see `ulimit -f`, or choose another disk",
     "EACCES": "no permission for {path}; choose another path, or ask its owner",
     "EPERM": "no permission for {path}; choose another path, or ask its owner",
@@ -32,6 +32,8 @@ REFUSALS = {
     "EAGAIN": "the system starts no more processes or threads; use fewer --workers, or see `ulimit -u`",
 }
 
+# The verbs that refuse a place where they were begun, unless they are to go on.
+RESUMABLE = ("collect", "train", "eval", "compare")
 
 # Whose errors say that another machine cannot be reached, or refuses: libraries that fsspec's drivers use.
 NETWORK = ("socket", "ssl", "http", "urllib", "aiohttp", "requests", "botocore", "huggingface_hub")
@@ -44,7 +46,8 @@ def in_one_line(error: OSError, arguments: Sequence[str]) -> str | None:
     """
     number = errno.errorcode.get(error.errno or 0, "")
     if number in REFUSALS:
-        return REFUSALS[number].format(path=_path(error, arguments))
+        goes_on = arguments[0] in RESUMABLE and "--resume" not in arguments
+        return REFUSALS[number].format(path=_path(error, arguments), resume=" with --resume" if goes_on else "")
     whose = type(error).__module__.split(".")[0]
     if whose in NETWORK or isinstance(error, ConnectionRefusedError | TimeoutError):
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -65,7 +68,8 @@ def _path(error: OSError, arguments: Sequence[str]) -> str:
 
     Who writes to an open file is not told its name.
     """
-    out = next((value for option, value in pairwise(arguments) if option == "--out"), None)
+    words = [part for word in arguments for part in (word.split("=", 1) if word.startswith("--out=") else [word])]
+    out = next((value for option, value in pairwise(words) if option == "--out"), None)
     if error.filename is None:
         return out or "what this command writes"
     named = str(error.filename2 or error.filename)

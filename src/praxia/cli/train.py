@@ -8,6 +8,7 @@ import tyro
 
 from praxia.cli.arguments import parse
 from praxia.cli.console import STDERR, command_line, counting, print_summary
+from praxia.core.errors import PraxiaError
 from praxia.core.registry import lookup
 from praxia.recipes import RECIPES
 
@@ -17,9 +18,12 @@ __all__ = ["run"]
 def run(arguments: list[str]) -> dict[str, Any]:
     """Train, and return what `train.engine.train` returns."""
     if not arguments or arguments[0].startswith("-"):
+        if "--help" not in arguments and "-h" not in arguments:
+            got = arguments[0] if arguments else "none"
+            raise PraxiaError(f"expected a recipe as the first word, got {got}; `praxia recipes` lists all")
         print("usage: praxia train RECIPE --data DIR[,DIR...]|MIX.json --out RUN [--resume] [options of the recipe]")
         print("`praxia recipes` lists the recipes; `praxia train RECIPE --help` lists a recipe's options.")
-        raise SystemExit(0 if "--help" in arguments or "-h" in arguments else 2)
+        raise SystemExit(0)
     name, rest = arguments[0], arguments[1:]
     configured = lookup("recipes", RECIPES, name, kind="recipe", listing="praxia recipes")()
 

@@ -26,6 +26,9 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 # How a file system says that it has no locks.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
+# How often a folder may vanish as we make a file in it.
+_ATTEMPTS = 100
+
 # Shared locks that this process holds, by process (a fork holds none) and path: the open file, and how often.
 _SHARED: dict[tuple[int, str], tuple[int, int]] = {}
 
@@ -97,13 +100,16 @@ class Lock:
         self.release()
 
     def _open(self) -> int | None:
+        attempts = 0
         while True:
+            attempts += 1
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
-            except FileNotFoundError:  # somebody removed the folder between the two
-                continue
             except OSError as error:
+                # Somebody may remove the folder between the two; where it is always so, as in /proc, no file can be.
+                if isinstance(error, FileNotFoundError) and attempts < _ATTEMPTS:
+                    continue
                 if error.errno in _FULL:  # the caller knows what was kept
                     raise
                 raise PraxiaError(

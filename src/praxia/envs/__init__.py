@@ -43,11 +43,12 @@ def find_family(name: str) -> "Family":
     try:
         return lookup("envs", ENVS, name, kind="environment", listing="praxia collect --help")
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] == "praxia":
+        package = (error.name or "praxia").partition(".")[0]
+        if package == "praxia":
             raise
         # The extras are named as the families are: "tabletop" brings what "tabletop-arm6" needs.
         extra = name.partition("-")[0] if name in ENVS else None
-        raise MissingPackage(f"environment {name!r}", error.name, extra) from error
+        raise MissingPackage(f"environment {name!r}", package, extra) from error
 
 
 def build(spec: EnvSpec) -> Env:

@@ -83,6 +83,8 @@ class ResultsStore:
         """Raises what `begin` raises; nobody else can write the files afterwards, and nothing else is changed."""
         self._lock.hold()
         meta_path = _meta_path(self._out)
+        if self._out.is_dir():
+            raise PraxiaError(f"expected --out to be a file (X.jsonl), got the folder {self._out}; name a file in it")
         if not resume and (self._out.exists() or meta_path.exists()):
             raise PraxiaError(
                 f"{self._out} already holds an evaluation: choose another --out, or finish it with --resume"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from praxia.core.errors import UnknownName
+from praxia.core.errors import UnknownName, expect_positive
 from praxia.core.files import write_whole
 from praxia.core.registry import lookup
 from praxia.evaluate.benchmarks import find_benchmark
@@ -124,7 +124,9 @@ def heads(
 
     Raises:
         UnknownName: the arena.
+        PraxiaError: `seeds` below 1.
     """
+    expect_positive(seeds=seeds)
     if arena not in ARENAS:
         raise UnknownName("arena", arena, ARENAS, "praxia study heads --help")
     began_s, chosen = time.perf_counter(), ARENAS[arena]

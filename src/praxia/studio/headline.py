@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from praxia.results.identity import was_stopped
 from praxia.studio.comparison import Comparison
 from praxia.studio.evaluation import MEANING, Evaluation
 from praxia.studio.figures import interval, percent, points
@@ -22,6 +23,7 @@ def headline(comparison: Comparison) -> Markup:
         tag("p", "Praxia report", class_="over"),
         tag("h1", main.label, tag("span", f" on {comparison.name}", class_="soft")),
         tag("div", rate, _facts(main), class_="verdict"),
+        _unfinished(main),
         _errors(main),
         command(main.command),
         _controls(comparison) if comparison.others else None,
@@ -56,6 +58,17 @@ def _mean(mean: Mapping[str, Any]) -> str:
 
 def _first_fault(main: Evaluation) -> str | None:
     return next(row.error for row in main.rows if row.status == "failure" and row.error is not None)
+
+
+def _unfinished(main: Evaluation) -> Markup | None:
+    planned = main.source.meta.get("planned", 0)
+    if len(main.rows) >= planned or was_stopped(main.source.meta):
+        return None
+    text = (
+        f"{len(main.rows)} of {planned} planned episodes are there, those that ended first, which are no fair sample: "
+        "go on with --resume."
+    )
+    return tag("p", text, class_="warning bad")
 
 
 def _errors(main: Evaluation) -> Markup | None:
