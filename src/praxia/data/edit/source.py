@@ -272,8 +272,9 @@ def episode_table(catalogue: Catalogue) -> pa.Table:
 
 
 def stored(path: Place) -> dict[str, Any]:
-    """meta/stats.json as it is written: what is missing is computed from the rows that are kept."""
+    """meta/stats.json as it is written: what is missing, or is none, is computed from the rows that are kept."""
     try:
-        return dict(json.loads(path.read_bytes())) if path.is_file() else {}
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{path} is damaged ({error}); in it: all episodes. {ADVICE}") from error
+        found = json.loads(path.read_bytes()) if path.is_file() else {}
+    except (ValueError, RecursionError):
+        return {}
+    return {name: one for name, one in found.items() if isinstance(one, dict)} if isinstance(found, dict) else {}
