@@ -47,7 +47,9 @@ def _way(a: Source, b: Source) -> str:
     if any(one != other and order_of(other, one) for one, other in orders):
         command = f"praxia data edit reorder {quote(str(b.root))} --like {quote(str(a.root))} --out NEW"
         return f"Names in another order: `{command}`"
-    return "A name alone can be changed: `praxia data edit rename --feature`"
+    if mine.keys() != theirs.keys():
+        return "A name alone can be changed: `praxia data edit rename --feature`"
+    return "They stay two data sets, which can be trained on together: `praxia data mix --help`"
 
 
 def _different(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
