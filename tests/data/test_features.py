@@ -60,6 +60,7 @@ def test_what_is_no_camera(key, one, what):
         ({"a": 0, "c": 2, "b": 1}, ("a", "b", "c")),
         ({"a": 0, "b": 0, "c": 1}, ()),
         (["a", "b"], ()),
+        ([["a", "b"]], ()),
         ({"motors": None}, ()),
         (None, ()),
         ("joints", ()),
