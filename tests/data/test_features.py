@@ -1,6 +1,6 @@
 import pytest
 
-from praxia.data.features import cameras_of, left_out, picture_size
+from praxia.data.features import cameras_of, dim_names, left_out, picture_size
 
 
 def feature(shape, names=None, **told):
@@ -47,3 +47,25 @@ def test_a_shape_that_no_picture_has():
 def test_what_is_no_camera(key, one, what):
     assert left_out(key, one) == what
     assert list(cameras_of({key: one})) == ([] if what else [key])
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["a", "b", "c"], ("a", "b", "c")),
+        ({"motors": ["a", "b", "c"]}, ("a", "b", "c")),
+        ([["a", "b", "c"]], ("a", "b", "c")),
+        ({"arm": ["a", "b"], "hand": ["c"]}, ("a", "b", "c")),
+        ({"left": {"motors": ["a"]}, "right": {"motors": ["b", "c"]}}, ("a", "b", "c")),
+        ({"a": 0, "c": 2, "b": 1}, ("a", "b", "c")),
+        ({"a": 0, "b": 0, "c": 1}, ()),
+        (["a", "b"], ()),
+        ([["a", "b"]], ()),
+        ({"motors": None}, ()),
+        (None, ()),
+        ("joints", ()),
+        ([1, 2, 3], ()),
+    ],
+)
+def test_the_names_of_dims_in_every_nesting(names, expected):
+    assert dim_names(feature([3], names, dtype="float32")) == expected

@@ -12,7 +12,6 @@ from upath import UPath
 from praxia.core.errors import DataError
 from praxia.core.types import Window
 from praxia.data.dataset import Dataset
-from praxia.data.features import dim_names
 from praxia.data.stats import describe
 from praxia.data.windows import Windows
 
@@ -275,19 +274,3 @@ def test_a_place_that_cannot_be_reached_is_said_to_be_so(monkeypatch, driver, sa
     monkeypatch.setattr(MemoryFileSystem, "_open", lambda self, *_, **__: driver())
     with pytest.raises(DataError, match=said):
         Dataset("memory://far/set")
-
-
-@pytest.mark.parametrize(
-    ("names", "size", "expected"),
-    [
-        (["a", "b"], 2, ("a", "b")),
-        ({"motors": ["a", "b"]}, 2, ("a", "b")),
-        ([["a", "b"]], 2, ("a", "b")),
-        ([["a"]], 1, ("a",)),
-        ({"a": 0, "b": 1}, 2, ()),
-        (["a", "b"], 3, ()),
-        (None, 2, ()),
-    ],
-)
-def test_the_names_of_dims_as_writers_nest_them(names, size, expected):
-    assert dim_names({"names": names, "shape": [size]}) == expected

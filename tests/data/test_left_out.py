@@ -13,6 +13,7 @@ from praxia.core.files import sha256_file
 from praxia.data.check.verdict import check
 from praxia.data.dataset import Dataset
 from praxia.data.edit.operations import delete, merge
+from praxia.data.identity import known_by
 from praxia.data.summary import info
 from praxia.studio.viewer.view import view
 
@@ -88,12 +89,15 @@ def test_edits_keep_it_byte_for_byte(root, tmp_path):
 
 @pytest.mark.parametrize("places", [True, False])
 def test_without_its_files_the_rest_is_as_good_as_before(root, tmp_path, places):
-    """Who downloads a data set without its depth reads, checks and edits it all the same."""
+    """Who downloads a data set without its depth reads, checks, trains on and edits it all the same."""
+    known = known_by(Dataset(root))
     (root / VIDEO).unlink()
+    assert known_by(Dataset(root)) == known, "what training reads of it is there"
     if not places:
         table = pq.read_table(root / TABLE)
         pq.write_table(table.drop_columns([n for n in table.column_names if DEPTH in n]), root / TABLE)
     assert check(root)["ok"]
+    assert known_by(Dataset(root))
     done = delete(root, "0", tmp_path / "less")
     assert DEPTH in done["left_out"]
     new = Dataset(tmp_path / "less")

@@ -1,6 +1,8 @@
 import json
 import shutil
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from praxia.data.dataset import Dataset
@@ -50,3 +52,20 @@ def test_a_feature_of_another_writer_says_it_step_by_step(ours):
     assert not dataset.ours
     assert "next.success" in json.loads((ours / "meta/info.json").read_text())["features"]
     assert list(outcomes(dataset)) == known
+
+
+@pytest.mark.parametrize("column", [None, pa.null(), pa.bool_()], ids=["no column", "of no type", "empty"])
+def test_a_feature_that_nobody_filled_says_nothing(tmp_path, foreign, column):
+    root = tmp_path / "set"
+    foreign.write(root, "v3.0", None, episodes=range(3))
+    told = json.loads((root / "meta/info.json").read_text())
+    told["features"]["next.success"] = {"dtype": "bool", "shape": [1], "names": None}
+    (root / "meta/info.json").write_text(json.dumps(told))
+    for path in (root / "data").glob("*/*.parquet"):
+        rows = pq.read_table(path)
+        rows = rows.drop_columns([name for name in rows.column_names if name == "next.success"])
+        if column is not None:
+            rows = rows.append_column("next.success", pa.nulls(len(rows), column))
+        pq.write_table(rows, path)
+    assert outcomes(Dataset(root)) == (None, None, None)
+    assert info(root)["successes"] is None

@@ -57,7 +57,17 @@ def vectors(length):
     return pa.array([None if row % 3 else [1.0, 2.0] for row in range(length)], pa.list_(pa.float32()))
 
 
+def words(length):
+    return pa.array([{"said": "left"}] * length)
+
+
+def ragged(length):
+    return pa.array([[1.0] * (1 + row % 3) for row in range(length)], pa.list_(pa.float32()))
+
+
 UNREAD = {
+    "next.words": (1, (words, words)),
+    "next.ragged": (2, (ragged, ragged)),
     "next.force": (2, (vectors, vectors)),
     "next.part": (1, (some, None)),
     "observation.effort": (2, (nan, nan)),

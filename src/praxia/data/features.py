@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -164,18 +164,29 @@ def _told(feature: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def dim_names(feature: Mapping[str, Any]) -> tuple[str, ...]:
-    """As info.json names a feature's dims, in a list or (older writers) a list within {"motors": [...]} or [[...]].
+    """The names that info.json gives a feature's dims: in a list, in lists within {"arm": [...], "hand": [...]} or
+    [[...]], or by their places, {"x": 0, "y": 1}.
 
-    None are named where the list has another length.
+    None are named where there are not as many names as dims.
     """
-    names = feature.get("names")
+    names = tuple(_listed(feature.get("names")))
+    named = len(names) == math.prod(feature["shape"]) and all(isinstance(name, str) for name in names)
+    return names if named else ()
+
+
+def _listed(names: Any) -> Iterator[Any]:
+    """Names within lists and mappings, one after the other."""
     if isinstance(names, Mapping):
-        names = list(names.values())
-    if isinstance(names, list) and len(names) == 1 and isinstance(names[0], list):
-        (names,) = names
-    if not isinstance(names, list) or len(names) != math.prod(feature["shape"]):
-        return ()
-    return tuple(names) if all(isinstance(name, str) for name in names) else ()
+        places = list(names.values())
+        if places and all(type(place) is int for place in places) and sorted(places) == list(range(len(places))):
+            yield from sorted(names, key=lambda name: names[name])
+            return
+        names = places
+    if not isinstance(names, list):
+        yield names
+        return
+    for part in names:
+        yield from _listed(part)
 
 
 def dims_of(name: str, feature: Mapping[str, Any]) -> list[str]:

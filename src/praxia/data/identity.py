@@ -10,6 +10,7 @@ from upath import UPath
 
 from praxia.core.files import Place, name_within, sha256_file
 from praxia.data.dataset import Dataset
+from praxia.data.features import videos_read
 
 __all__ = ["is_known", "known_by", "sampled_sha256", "samples_of"]
 
@@ -44,8 +45,7 @@ def sampled_sha256(dataset: Dataset) -> str:
     """
     root, features = dataset.root, dataset.info["features"]
     images = {key for key, one in features.items() if one["dtype"] == "image"}
-    videos = [key for key, one in features.items() if one["dtype"] == "video"]
-    filmed = sorted({file.path for key in videos for file in dataset.catalogue.pictures(key)}, key=str)
+    filmed = sorted({file.path for key in videos_read(features) for file in dataset.catalogue.pictures(key)}, key=str)
     tables = sorted((root / "data").glob("*/*.parquet"), key=str)
     pieces = max(3, PIECES // max(1, len(filmed) + (len(tables) if images else 0)))
     told = [path for path in (root / "meta").rglob("*") if path.is_file() and not path.name.startswith(".")]

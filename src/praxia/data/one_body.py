@@ -1,5 +1,7 @@
 """That the data sets of one body mean the same by its numbers."""
 
+from shlex import quote
+
 from praxia.core.dims import Difference
 from praxia.core.errors import MismatchError
 from praxia.core.files import Place
@@ -12,5 +14,6 @@ def other_numbers(body: str, one: Place, other: Place, found: Difference | None 
     what = f": {found.text}" if found else ""
     way = "see `praxia data stats` on each and give one of the bodies another name, or its fields, in a mixture file"
     if found and found.reordered:
-        way = f"`praxia data edit reorder {other} --like {one} --out NEW` gives both one order"
+        command = f"praxia data edit reorder {quote(str(other))} --like {quote(str(one))} --out NEW"
+        way = f"`{command}` gives both one order"
     return MismatchError(f"embodiment {body!r} has other numbers in {one} than in {other}{what}; {way}")

@@ -16,15 +16,12 @@ def outcomes(dataset: Dataset) -> tuple[bool | None, ...]:
     """Of each episode whether it reached success; None where its writer did not say.
 
     The writer of a data set of ours says it, but where an importer had to assume it. Another's says it where there is a
-    feature `next.success`: the episode succeeded if any of its steps did. `Dataset.select` trains on episodes of which
-    nobody says anything as on successful ones.
-
-    Raises:
-        DataError: rows that cannot be read.
+    feature `next.success` with a value in every row: the episode succeeded if any of its steps did. `Dataset.select`
+    trains on episodes of which nobody says anything as on successful ones.
     """
     if dataset.ours:
         return tuple(None if _is_assumed(record) else bool(record["success"]) for record in dataset.records)
-    if SUCCESS not in dataset.info["features"]:
+    if not dataset.complete(SUCCESS):
         return (None,) * dataset.num_episodes
     episodes, steps = dataset.episodes, dataset.column(SUCCESS)
     ends = zip(episodes.first, episodes.first + episodes.length, strict=True)

@@ -138,7 +138,7 @@ class Rows:
             try:
                 columns[name] = self._column(file, table, name)
             except (pa.ArrowException, ValueError, KeyError, MemoryError) as error:
-                fault = file.broken(f"{type(error).__name__} {error}")
+                fault = file.broken(f"{name}: {type(error).__name__} {error}")
                 if name in PLACES:
                     raise fault from error
                 self._faults.setdefault(name, fault)

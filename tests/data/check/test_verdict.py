@@ -16,6 +16,7 @@ from praxia.cli.main import main
 from praxia.core.errors import DataError
 from praxia.data.check.problems import KINDS
 from praxia.data.check.verdict import check
+from praxia.data.edit.operations import split
 
 ROWS = "data/chunk-000/file-000.parquet"
 FRONT = "videos/observation.images.front/chunk-000/file-001.mp4"
@@ -164,6 +165,15 @@ def test_statistics(original, found):
     (note,) = verdict["notes"]
     assert (note["file"], note["episode"], note["kind"], note["count"]) == (STATS, None, "statistics", 2)
     assert "std of action is not that of the data" in note["detail"]
+
+
+@pytest.mark.parametrize("text", ["{ broken", "[]", '{"action": null}'], ids=["no JSON", "a list", "null"])
+def test_statistics_that_are_none_are_noted_and_an_edit_writes_them_anew(original, found, tmp_path, text):
+    verdict, problems = found({**foreign(original), STATS: text.encode()})
+    assert (verdict["ok"], problems) == (True, set())
+    assert f"praxia data edit split {tmp_path / 'set'} --fractions 1 --out NEW" in verdict["notes"][0]["detail"]
+    split(tmp_path / "set", [tmp_path / "new"], fractions=[1.0])
+    assert check(tmp_path / "new")["notes"] == []
 
 
 @pytest.mark.parametrize("how", ["averaged", "envelope", "right"])

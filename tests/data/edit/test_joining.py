@@ -1,6 +1,7 @@
 """Vectors that a writer split, or whose joints stand in another order than elsewhere."""
 
 import json
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -115,6 +116,22 @@ def test_dims_without_names_fit_any_and_the_names_stay_known(tmp_path, written):
         Mix.of(roots).open(WINDOW)
     with pytest.raises(MismatchError, match="another order"):
         survey([(Dataset(one), range(3)) for one in roots])
+
+
+def test_the_same_names_nested_otherwise_are_the_same(tmp_path, written):
+    a, b, c = (tmp_path / name for name in ("a", "b", "c of mine"))
+    written(a)
+    for root, names in ((b, JOINTS), (c, JOINTS[::-1])):
+        written(root, names, order=[JOINTS.index(name) for name in names])
+        info = json.loads((root / "meta/info.json").read_text())
+        info["features"]["action"]["names"] = {"arm": list(names[:2]), "hand": [names[2]]}
+        (root / "meta/info.json").write_text(json.dumps(info))
+    assert merge([a, b], tmp_path / "merged")["episodes"] == 6
+    way = f"praxia data edit reorder '{c}' --like {a} --out NEW"
+    with pytest.raises(MismatchError, match=re.escape(way)):
+        merge([a, c], tmp_path / "refused")
+    with pytest.raises(MismatchError, match=re.escape(way)):
+        Mix.of([a, c]).open(WINDOW)
 
 
 @pytest.mark.parametrize(

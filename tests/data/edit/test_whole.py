@@ -33,6 +33,15 @@ def without_video(root):
     (root / "videos/observation.images.wrist/chunk-000/file-000.mp4").unlink()
 
 
+def with_half_a_data_file(root):
+    path = root / "data/chunk-000/file-001.parquet"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def with_a_pointer_for_a_data_file(root):
+    (root / "data/chunk-000/file-000.parquet").write_text("version https://git-lfs.github.com/spec/v1\nsize 12345\n")
+
+
 def without_rows(root):
     rewrite(root / "data/chunk-000/file-000.parquet", lambda rows: pa.concat_tables([rows.slice(0, 8), rows.slice(9)]))
 
@@ -74,6 +83,8 @@ def with_gaps(root):
     ("version", "damage", "whole"),
     [
         ("v3.0", without_data, [0, 1, 2, 3]),
+        ("v3.0", with_half_a_data_file, [0, 1, 2, 3]),
+        ("v3.0", with_a_pointer_for_a_data_file, [4, 5]),
         ("v3.0", without_video, [4, 5]),
         ("v3.0", without_rows, [0, 2, 3, 4, 5]),
         ("v3.0", without_a_place, [0, 1, 3, 4, 5]),

@@ -54,6 +54,14 @@ def test_robomimic_comes_back_as_it_was(recorded, exported, bring, synthetic, tm
         assert spelled == [synthetic.spelled(picture) for picture in before.decode(camera, frames)]
 
 
+def test_that_nothing_was_told_can_be_said_and_comes_back(aloha, bring, tmp_path):
+    bring("aloha", aloha, tmp_path / "set", instruction="")
+    assert set(Dataset(tmp_path / "set").episodes.instruction) == {""}
+    export(tmp_path / "set", "robomimic", tmp_path / "out.hdf5")
+    bring("robomimic", tmp_path / "out.hdf5", tmp_path / "again", instruction=None)
+    assert set(Dataset(tmp_path / "again").episodes.instruction) == {""}
+
+
 def test_success_that_was_assumed_is_not_written_as_recorded(aloha, bring, tmp_path):
     said = bring("aloha", aloha, tmp_path / "set")
     assert (said["successes"], said["unknown_outcomes"]) == (None, said["episodes"])

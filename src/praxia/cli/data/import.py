@@ -28,7 +28,7 @@ class Arguments:
     fps: float | None = None
     """The control rate in Hz. Unsaid: aloha 50, PushT 10, robomimic its control_freq; else it must be given."""
     instruction: str | None = None
-    """What the robot was told. It must be given where the source does not say it."""
+    """What the robot was told; "" for nothing. It must be given where the source does not say it."""
     task: str | None = None
     """The task's short name. Unsaid: what robomimic's file calls it, else the source's name."""
     state: str = ""

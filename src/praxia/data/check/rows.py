@@ -28,7 +28,7 @@ def check_rows(
 ) -> dict[str, Moments]:
     """Note what is wrong in one data file; the moments of every numeric feature that is whole there.
 
-    That a number is NaN or absent is a problem where it is read for training, else a note.
+    That a number is NaN, absent or of another type or shape is a problem where it is read for training, else a note.
 
     Rows are told apart by their position where the table is `sound` about their episode, else by their own
     episode_index.
@@ -111,9 +111,7 @@ def _checked(
         elif is_picture:
             check_images(file.described.root, file.name, rows[feature], declared, owner, listed, camera=camera)
         else:
-            values = check_values(
-                feature, declared, rows[feature], partial(file.note, problems, owner), partial(file.note, listed, owner)
-            )
+            values = check_values(feature, declared, rows[feature], partial(file.note, listed, owner))
             if values is not None:
                 yield feature, values
     if file.complete:

@@ -19,32 +19,30 @@ __all__ = ["check_statistics"]
 TOLERANCE = {"min": 1e-4, "max": 1e-4, "mean": 1e-2, "std": 1e-2}
 
 
-def check_statistics(
-    root: Path, moments: Mapping[str, Moments], measured: Mapping[str, int], problems: Problems, notes: Problems
-) -> None:
+def check_statistics(root: Path, moments: Mapping[str, Moments], measured: Mapping[str, int], notes: Problems) -> None:
     """Compare the count, extremes, mean and standard deviation of every numeric feature, and quantiles of `measured`.
 
-    What is missing is noted alone: it is computed where it is needed. `measured` are features that hold measured
-    numbers or commands, with their dims; none where rows are damaged. That the numbers are others is a note: nothing
-    here learns from meta/stats.json. The statistics of pictures are not compared, for writers take them from samples of
-    their own choice, nor are those of single episodes.
+    `measured` are features that hold measured numbers or commands, with their dims; none where rows are damaged. What
+    is missing or wrong is a note: nothing here learns from meta/stats.json, and an edit writes it anew. The statistics
+    of pictures are not compared, for writers take them from samples of their own choice, nor are those of single
+    episodes.
     """
     if not (root / STATS).is_file():
         if (root / EPISODE_STATS_LINES).is_file():  # v2.1 has nothing else
             return
         notes.add(STATS, "statistics", "it is missing")
         return
-    try:
-        stats = json.loads((root / STATS).read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        problems.add(STATS, "json", str(error))
-        return
-    if not isinstance(stats, dict):
-        problems.add(STATS, "json", f"expected an object, got {type(stats).__name__}")
-        return
     # No reader here asks for them, others do.
     command = f"praxia data edit split {quote(str(root))} --fractions 1 --out NEW"
     anew = f"training counts the rows itself; to have them counted for others: `{command}`"
+    try:
+        stats = json.loads((root / STATS).read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        notes.add(STATS, "json", f"{error}; {anew}")
+        return
+    if not isinstance(stats, dict):
+        notes.add(STATS, "json", f"expected an object, got {type(stats).__name__}; {anew}")
+        return
     for wrong in misplaced(root, stats, measured):
         notes.add(STATS, "statistics", f"{wrong}; {anew}")
     for feature, found in moments.items():

@@ -19,20 +19,20 @@ Note = Callable[[str, str, Bool[np.ndarray, " N"]], None]
 
 
 def check_values(
-    feature: str, declared: Mapping[str, Any], column: pa.ChunkedArray, note: Note, note_lost: Note
+    feature: str, declared: Mapping[str, Any], column: pa.ChunkedArray, note: Note
 ) -> Shaped[np.ndarray, "N D"] | None:
-    """The rows of a numeric feature, or None where not all of them are numbers, which `note_lost` is told."""
+    """The rows of a numeric feature, or None where not all of them are numbers, which `note` is told."""
     leaves, of_row, absent = _leaves(column.combine_chunks())
     expected, got = _family(declared["dtype"]), _family(_dtype_of(leaves.type))
     if pa.types.is_null(leaves.type):  # nothing was ever written there, so that its type is not known
-        note_lost("not-finite", f"{feature} is absent", absent)
+        note("not-finite", f"{feature} is absent", absent)
         return None
     if expected != got:
         everywhere = np.ones(len(column), dtype=bool)
         note("wrong-shape", f"{feature} is declared as {declared['dtype']} and holds {leaves.type}", everywhere)
     if expected is None or expected != got:
         return None
-    note_lost("not-finite", f"{feature} is absent", absent)
+    note("not-finite", f"{feature} is absent", absent)
     size = int(np.prod(declared["shape"], dtype=object))
     ragged = np.logical_and(np.bincount(of_row, minlength=len(column)) != size, ~absent)
     note("wrong-shape", f"{feature} has not the shape {declared['shape']}", ragged)
@@ -40,7 +40,7 @@ def check_values(
         return None
     values = matrix(column)
     unusable = np.logical_not(np.isfinite(values.astype(np.float64)).all(axis=1))
-    note_lost("not-finite", f"{feature} is NaN or infinite", unusable)
+    note("not-finite", f"{feature} is NaN or infinite", unusable)
     return None if unusable.any() else values
 
 

@@ -105,7 +105,7 @@ def examine(root: Path, *, quick: bool = False, report: Report = lambda name, do
         moments = _numbers(described, sound, problems, notes, report)
         if len(moments) > 0:
             measured = {} if problems.listed() else _measured(described, moments)
-            check_statistics(root, moments, measured, problems, notes)
+            check_statistics(root, moments, measured, notes)
         _left_out(described, notes)
         _pictures(
             described,

@@ -1,6 +1,7 @@
 """Whether data sets can become one."""
 
 from collections.abc import Mapping
+from shlex import quote
 from typing import Any
 
 from praxia.core.dims import order_of
@@ -44,16 +45,24 @@ def _way(a: Source, b: Source) -> str:
     mine, theirs = a.info["features"], b.info["features"]
     orders = [(dim_names(mine[name]), dim_names(theirs[name])) for name in mine if name in theirs]
     if any(one != other and order_of(other, one) for one, other in orders):
-        return f"Names in another order: `praxia data edit reorder {b.root} --like {a.root} --out NEW`"
-    return "A name alone can be changed: `praxia data edit rename --feature`"
+        command = f"praxia data edit reorder {quote(str(b.root))} --like {quote(str(a.root))} --out NEW"
+        return f"Names in another order: `{command}`"
+    if mine.keys() != theirs.keys():
+        return "A name alone can be changed: `praxia data edit rename --feature`"
+    return "They stay two data sets, which can be trained on together: `praxia data mix --help`"
 
 
 def _different(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
-    """What is said of features that only one has, or that are not of one type, shape and meaning."""
+    """What is said of features that only one has, or that are not of one type, shape and meaning.
+
+    The same names of dims may be nested otherwise: `dim_names`.
+    """
     found = [f"only the first has {name}" for name in mine if name not in theirs]
     found += [f"only the second has {name}" for name in theirs if name not in mine]
-    for name in mine:
-        for what in ("dtype", "shape", "names"):
-            if name in theirs and (one := mine[name].get(what)) != (other := theirs[name].get(what)):
+    for name in (name for name in mine if name in theirs):
+        same = dim_names(mine[name])
+        named_alike = bool(same) and same == dim_names(theirs[name])
+        for what in ("dtype", "shape") if named_alike else ("dtype", "shape", "names"):
+            if (one := mine[name].get(what)) != (other := theirs[name].get(what)):
                 found.append(f"{what} of {name} is {one} and {other}")
     return found

@@ -72,9 +72,9 @@ def write_rows(folder: Folder, change: Change) -> Written:
             else:
                 place = files.add(new, piece.span, max(1, GROUP_BYTES * new.num_rows // max(1, new.nbytes)))
             done.places += [place] * int((piece.step == 0).sum())
-            lacking |= {name for name in features if name not in READ and not _there(new, name)}
-            there = {name: shape for name, shape in features.items() if name not in lacking}
-            values = {name: _values(new, name, shape, file) for name, shape in there.items()}
+            found = {name: _values(new, name, shape, file) for name, shape in features.items()}
+            values = {name: numbers for name, numbers in found.items() if numbers is not None}
+            lacking |= found.keys() - values.keys()
             _gather(gathered, values)
             done.named[-1].update(*(_named(new[change.names.feature(key)]) for key in part.source.features("image")))
             changed.add(part, piece, values)
@@ -154,19 +154,23 @@ def _conform(rows: pa.Table, schema: pa.Schema, source: Source) -> pa.Table:
         raise MismatchError(f"the columns of {source.root} are not those of the rows before them: {error}") from error
 
 
-def _there(rows: pa.Table, name: str) -> bool:
-    return name in rows.column_names and rows[name].null_count == 0
-
-
-def _values(rows: pa.Table, name: str, shape: tuple[int, ...], file: PlacedFile) -> Shaped[np.ndarray, "N D"]:
+def _values(rows: pa.Table, name: str, shape: tuple[int, ...], file: PlacedFile) -> Shaped[np.ndarray, "N D"] | None:
+    """The numbers of a feature; None where nothing reads it and not every row has such numbers."""
+    if name not in READ and (name not in rows.column_names or rows[name].null_count > 0):
+        return None
     if name not in rows.column_names:
         raise file.broken(f"it has no column {name!r}, which info.json declares")
     try:
-        return matrix(rows[name]).reshape(rows.num_rows, prod(shape))
-    except ValueError as error:
+        values = matrix(rows[name]).reshape(rows.num_rows, prod(shape))
+        if values.dtype.kind not in "fiub":
+            raise ValueError(f"expected numbers, got {values.dtype}")
+    except (ValueError, pa.ArrowException) as error:
+        if name not in READ:
+            return None
         raise file.broken(
             f"its column {name!r} is not of shape {list(shape)} a frame, as info.json declares"
         ) from error
+    return values
 
 
 def _named(pictures: pa.ChunkedArray) -> list[str]:

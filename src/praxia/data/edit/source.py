@@ -155,21 +155,21 @@ class Source:
         """Those that hold the pictures of the video feature `key`."""
         return self.catalogue.pictures(key)
 
-    def video_frames(self, key: str, file: PlacedFile) -> int | None:
-        """How many frames a video should have. None in v2.1, where more of them may lie behind the episode's end.
+    def video_frames(self, key: str) -> dict[Place, int | None]:
+        """How many frames each video of `key` should have. None in v2.1, where more may lie behind an episode's end.
 
         Raises:
             DataError: info.json tells it as something else than an object.
         """
+        claimed = self.catalogue.video_ends(key)
         if self.info["codebase_version"] != CODEBASE_VERSION:
-            return None
-        claimed = self.catalogue.video_ends(key)[file.path]
+            return dict.fromkeys(claimed)
         told = self.info.get(VIDEO_FRAMES, {})
         if not isinstance(told, Mapping):
             raise DataError(
                 f"{self.root / INFO} is damaged (expected {VIDEO_FRAMES} as an object, got {told!r}). {ADVICE}"
             )
-        return told.get(self.name(file.path), claimed)
+        return {path: told.get(self.name(path), count) for path, count in claimed.items()}
 
     def read(self, file: PlacedFile, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows of one file, which are those of its episodes, in order.
@@ -272,8 +272,9 @@ def episode_table(catalogue: Catalogue) -> pa.Table:
 
 
 def stored(path: Place) -> dict[str, Any]:
-    """meta/stats.json as it is written: what is missing is computed from the rows that are kept."""
+    """meta/stats.json as it is written: what is missing, or is none, is computed from the rows that are kept."""
     try:
-        return dict(json.loads(path.read_bytes())) if path.is_file() else {}
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{path} is damaged ({error}); in it: all episodes. {ADVICE}") from error
+        found = json.loads(path.read_bytes()) if path.is_file() else {}
+    except (ValueError, RecursionError):
+        return {}
+    return {name: one for name, one in found.items() if isinstance(one, dict)} if isinstance(found, dict) else {}

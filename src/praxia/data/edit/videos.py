@@ -20,6 +20,7 @@ def take_over_videos(folder: Folder, change: Change, key: str) -> tuple[dict[str
     chunks, files, begins, ends = [], [], [], []
     frames, number = {}, 0
     for part in change.parts:
+        due = part.source.video_frames(key)
         for file in part.source.videos(key):
             kept = part.within(int(file.episode[0]), int(file.episode[-1]))
             if len(kept) == 0:
@@ -29,7 +30,7 @@ def take_over_videos(folder: Folder, change: Change, key: str) -> tuple[dict[str
             first = change.number(part) + int(kept[0])
             name = VIDEO.format(video_key=change.names.feature(key), **at)
             folder.take_over(part.source, file.path, name, (first, first + len(kept) - 1))
-            frames[name] = part.source.video_frames(key, file)
+            frames[name] = due[file.path]
             chunks += [at["chunk_index"]] * len(kept)
             files += [at["file_index"]] * len(kept)
         table = part.source.table.select([f"videos/{key}/from_timestamp", f"videos/{key}/to_timestamp"])

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Int64
 from praxia.core.files import Place
 from praxia.core.types import Embodiment
 from praxia.data.catalogue import Catalogue, open_root
-from praxia.data.check.described import Described
+from praxia.data.check.described import DAMAGED_PARQUET, Described
 from praxia.data.check.verdict import examine
 from praxia.data.edit.source import Source, episode_table, stored
 from praxia.data.layout import CODEBASE_VERSION, EMBODIMENT, PLAN, RECORDS, STATS, VIDEO_FRAMES
@@ -65,8 +65,10 @@ def _placed(
     length, order, files = described.episodes["length"], dict[int, int](), []
     first = 0
     for path in sorted((described.root / "data").glob("*/*.parquet"), key=str):
-        columns = pq.ParquetFile(path).read(columns=["episode_index", "frame_index"])
-        own = integers(columns, "episode_index")
+        try:
+            own = integers(pq.ParquetFile(path).read(columns=["episode_index"]), "episode_index")
+        except DAMAGED_PARQUET:  # as the check said too, so that no episode in it is whole
+            continue
         starts, lengths = runs(own)
         places = described.placed(own[starts])
         kept = (places >= 0) & safe[places]

@@ -74,7 +74,7 @@ def open_aloha(source: Path, choice: Choice) -> Aloha:
             length than its neighbours.
         PraxiaError: no instruction was given.
     """
-    if not choice.instruction:
+    if choice.instruction is None:
         raise PraxiaError(f"ALOHA files do not say what the robot was told; give it for {source} with --instruction")
     files = _files(source)
     with opened(files[0]) as file:

@@ -87,7 +87,7 @@ def open_diffusion_policy(source: Path, choice: Choice) -> ReplayBuffer:
         DataError: naming the array: missing, not as long as the episodes, of an unknown codec, or with chunks missing.
         PraxiaError: zarr is not installed, or what the buffer does not say was not given either.
     """
-    if not choice.instruction:
+    if choice.instruction is None:
         raise PraxiaError(f"a replay buffer does not say what the robot was told; give it for {source}: --instruction")
     with _opened(source) as arrays:
         names = [name.removeprefix("data/") for name in arrays if name.startswith("data/")]

@@ -262,10 +262,14 @@ def _meta(demo: Node) -> dict[str, Any]:
 
 
 def _instruction(demo: Node, env_args: dict[str, Any], said: str | None, where: str) -> str:
-    found = said or _meta(demo).get("lang") or _kwargs(env_args).get("env_lang")
-    if not found:
-        raise PraxiaError(f"{where} does not say what the robot was told in {demo.name}; give it with --instruction")
-    return found
+    if said is not None:
+        return said
+    told = _meta(demo).get("lang")
+    if found := told or _kwargs(env_args).get("env_lang"):
+        return found
+    if told == "" and "praxia" in env_args:  # an export of ours: nothing was told
+        return told
+    raise PraxiaError(f"{where} does not say what the robot was told in {demo.name}; give it with --instruction")
 
 
 def _task(demo: Node, env_args: dict[str, Any], said: str | None) -> str | None:

@@ -10,6 +10,7 @@ from jaxtyping import Shaped
 
 from praxia.core.types import Field
 from praxia.data.dataset import Dataset
+from praxia.data.features import dim_names
 
 __all__ = ["Plot", "not_drawn", "numbers", "plots_of", "successes"]
 
@@ -94,7 +95,7 @@ def successes(dataset: Dataset, episode: int) -> list[int] | None:
 def _plots_of(feature: str, declared: Mapping[str, Any], fields: Sequence[Field] | None) -> Iterator[Plot]:
     group = feature.removeprefix("observation.").removeprefix("next.")
     size = int(np.prod(declared["shape"]))
-    names, first = _dim_names(declared.get("names"), size), 0
+    names, first = dim_names(declared) or tuple(map(str, range(size))), 0
     for field in fields or (Field(group, size, "position", ""),):
         own = [name.removeprefix(f"{field.name}.") for name in names[first : first + field.size]]
         yield Plot(feature, group, first, field, tuple(own) if field.size > 1 else (field.name,))
@@ -109,15 +110,6 @@ def _drawn(features: Mapping[str, Any]) -> list[str]:
 
 def _is_vector(name: str, declared: Mapping[str, Any]) -> bool:
     return str(declared["dtype"]).startswith("float") and len(declared["shape"]) == 1 and name != "timestamp"
-
-
-def _dim_names(names: Any, size: int) -> list[str]:
-    """As the data set gives them, in a list or in one within a mapping ({"motors": [...]}); else their numbers."""
-    if isinstance(names, Mapping) and len(names) == 1:
-        names = next(iter(names.values()))
-    if isinstance(names, list) and len(names) == size:
-        return [str(name) for name in names]
-    return [str(number) for number in range(size)]
 
 
 def _span(values: Shaped[np.ndarray, " N"]) -> list[float] | None:
