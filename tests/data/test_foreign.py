@@ -11,6 +11,7 @@ from upath import UPath
 
 from praxia.core.errors import DataError
 from praxia.core.types import Window
+from praxia.data.check.verdict import check
 from praxia.data.dataset import Dataset
 from praxia.data.stats import describe
 from praxia.data.windows import Windows
@@ -274,3 +275,13 @@ def test_a_place_that_cannot_be_reached_is_said_to_be_so(monkeypatch, driver, sa
     monkeypatch.setattr(MemoryFileSystem, "_open", lambda self, *_, **__: driver())
     with pytest.raises(DataError, match=said):
         Dataset("memory://far/set")
+
+
+def test_files_that_macos_leaves_beside_others_are_no_part(tmp_path, foreign):
+    foreign.write(tmp_path / "set", "v3.0", None, episodes=range(3))
+    for path in list((tmp_path / "set").rglob("*.parquet")):
+        path.with_name(f"._{path.name}").write_bytes(b"\x00\x05\x16\x07 no parquet")
+    dataset = Dataset(tmp_path / "set")
+    assert dataset.num_episodes == 3
+    assert len(dataset.column("action")) == dataset.num_frames
+    assert check(tmp_path / "set")["ok"]

@@ -1,11 +1,13 @@
 import json
 import shutil
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from praxia.data.dataset import Dataset
+from praxia.data.layout import parquet_files
 from praxia.data.outcomes import outcomes
 from praxia.data.summary import info
 
@@ -52,6 +54,19 @@ def test_a_feature_of_another_writer_says_it_step_by_step(ours):
     assert not dataset.ours
     assert "next.success" in json.loads((ours / "meta/info.json").read_text())["features"]
     assert list(outcomes(dataset)) == known
+    assert dataset.select().tolist() == [number for number, reached in enumerate(known) if reached]
+
+
+def test_where_no_episode_ever_succeeds_nobody_filled_it_in(ours):
+    """LeRobot's recorder writes False where nobody says anything."""
+    shutil.rmtree(ours / "praxia")
+    for path in parquet_files(ours / "data"):
+        rows = pq.read_table(path)
+        at = rows.column_names.index("next.success")
+        none = pa.array(np.zeros(len(rows), dtype=bool)).cast(pa.bool_())
+        pq.write_table(rows.set_column(at, "next.success", none), path)
+    dataset = Dataset(ours)
+    assert dataset.select().tolist() == list(range(dataset.num_episodes))
 
 
 @pytest.mark.parametrize("column", [None, pa.null(), pa.bool_()], ids=["no column", "of no type", "empty"])

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -188,3 +189,13 @@ def test_every_metric_of_the_head_is_logged_as_a_mean_over_the_steps_since_the_l
         each = [one[name] for one in lines[1]]
         np.testing.assert_allclose([one[name] for one in lines[3]], [np.mean(each[:3]), np.mean(each[3:])], rtol=1e-5)
     assert 0.2 < lines[3][0]["clipped"] < 0.9
+
+
+def test_episodes_of_another_writer_that_failed_are_left_out_and_said_to_be(tiny_run, dataset_path, tmp_path):
+    shutil.copytree(dataset_path, tmp_path / "set", ignore=shutil.ignore_patterns("praxia"))
+    (line,) = fit(tiny_run, tmp_path / "set", tmp_path / "run")["warnings"]
+    assert line == (
+        f"1 of 6 episodes of {tmp_path / 'set'} failed by their next.success and are not trained on; --no-only-success"
+        " takes them too"
+    )
+    assert fit(dataclasses.replace(tiny_run, only_success=False), tmp_path / "set", tmp_path / "all")["warnings"] == []

@@ -25,6 +25,7 @@ from praxia.data.layout import (
     TASK_LINES,
     TASKS,
     num_staged,
+    parquet_files,
 )
 from praxia.data.manifest import ADVICE, Manifest
 from praxia.data.parquet import native
@@ -181,7 +182,7 @@ def _info(root: Place) -> dict[str, Any]:
 
 def _table(root: Place, info: Mapping[str, Any]) -> pa.Table:
     folder = root / "meta" / "episodes"
-    paths = sorted(folder.glob("*/*.parquet"), key=str)
+    paths = parquet_files(folder)
     if not paths:
         raise DataError(f"{folder} holds no parquet file. {ADVICE}")
     wanted = ["episode_index", "tasks", "length", "dataset_from_index", "dataset_to_index"]

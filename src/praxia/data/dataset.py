@@ -31,6 +31,8 @@ from praxia.data.vectors import VECTORS, NoVector
 
 __all__ = ["Dataset", "Episodes"]
 
+SUCCESS = "next.success"
+
 # Raised whenever the same file comes to be read as other pictures: caches of before are then not used.
 DECODING = 2
 
@@ -155,16 +157,32 @@ class Dataset:
     def select(self, tasks: Sequence[str] | None = None, *, successful: bool = True) -> Int64[np.ndarray, " K"]:
         """The training filter: indices of the successful episodes (or all), of the named tasks (or all).
 
+        Episodes of which nobody recorded an outcome are taken for successful ones.
+
         Raises:
             UnknownName: a task that no episode has.
         """
-        keep = self.episodes.success if successful else np.ones(self.num_episodes, dtype=bool)
+        keep = self._not_failed() if successful else np.ones(self.num_episodes, dtype=bool)
         for task in tasks or ():
             if task not in self.episodes.task:
                 raise UnknownName("task", task, set(self.episodes.task), f"praxia info {self.root}")
         if tasks is not None:
             keep = keep & np.isin(np.array(self.episodes.task), list(tasks))
         return np.flatnonzero(keep)
+
+    def reached(self) -> Bool[np.ndarray, " E"] | None:
+        """Which episodes of another writer's data set succeeded at some step, by `next.success`.
+
+        None: there is no such feature, or not every row has it.
+        """
+        if not self.complete(SUCCESS):
+            return None
+        return np.logical_or.reduceat(self.column(SUCCESS).any(axis=1), self.episodes.first)
+
+    def _not_failed(self) -> Bool[np.ndarray, " E"]:
+        if self.ours or (reached := self.reached()) is None or not reached.any():  # a feature that nobody filled in
+            return self.episodes.success
+        return reached
 
     # What is in it
 

@@ -11,6 +11,7 @@ from upath import UPath
 from praxia.core.files import Place, name_within, sha256_file
 from praxia.data.dataset import Dataset
 from praxia.data.features import videos_read
+from praxia.data.layout import parquet_files
 
 __all__ = ["is_known", "known_by", "sampled_sha256", "samples_of"]
 
@@ -46,7 +47,7 @@ def sampled_sha256(dataset: Dataset) -> str:
     root, features = dataset.root, dataset.info["features"]
     images = {key for key, one in features.items() if one["dtype"] == "image"}
     filmed = sorted({file.path for key in videos_read(features) for file in dataset.catalogue.pictures(key)}, key=str)
-    tables = sorted((root / "data").glob("*/*.parquet"), key=str)
+    tables = parquet_files(root / "data")
     pieces = max(3, PIECES // max(1, len(filmed) + (len(tables) if images else 0)))
     told = [path for path in (root / "meta").rglob("*") if path.is_file() and not path.name.startswith(".")]
     found = {path: [sha256_file(path)] for path in sorted(told, key=str)}

@@ -30,6 +30,7 @@ __all__ = [
     "committed",
     "image_key",
     "num_staged",
+    "parquet_files",
     "place",
 ]
 
@@ -80,6 +81,14 @@ def place(number: int) -> dict[str, int]:
 def image_key(camera: str) -> str:
     """The feature that holds the pictures of `camera`."""
     return f"observation.images.{camera}"
+
+
+def parquet_files(folder: Place) -> list[Place]:
+    """The parquet files of `data/` or `meta/episodes/`, in the order of their names, as LeRobot reads them.
+
+    Hidden ones are none of them: macOS leaves a `._file-000.parquet` beside each file that it copies to another disk.
+    """
+    return sorted((path for path in folder.glob("*/*.parquet") if not path.name.startswith(".")), key=str)
 
 
 def num_staged(root: Place) -> int:

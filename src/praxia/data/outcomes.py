@@ -3,13 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from praxia.data.dataset import Dataset
 
 __all__ = ["outcomes"]
-
-SUCCESS = "next.success"
 
 
 def outcomes(dataset: Dataset) -> tuple[bool | None, ...]:
@@ -21,11 +17,8 @@ def outcomes(dataset: Dataset) -> tuple[bool | None, ...]:
     """
     if dataset.ours:
         return tuple(None if _is_assumed(record) else bool(record["success"]) for record in dataset.records)
-    if not dataset.complete(SUCCESS):
-        return (None,) * dataset.num_episodes
-    episodes, steps = dataset.episodes, dataset.column(SUCCESS)
-    ends = zip(episodes.first, episodes.first + episodes.length, strict=True)
-    return tuple(bool(np.any(steps[first:end])) for first, end in ends)
+    reached = dataset.reached()
+    return (None,) * dataset.num_episodes if reached is None else tuple(map(bool, reached))
 
 
 def _is_assumed(record: Mapping[str, Any]) -> bool:

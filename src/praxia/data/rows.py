@@ -14,6 +14,7 @@ from praxia.core.errors import DataError
 from praxia.core.files import Place, name_within
 from praxia.data.catalogue import Catalogue
 from praxia.data.columns import matrix
+from praxia.data.layout import parquet_files
 from praxia.data.manifest import ADVICE
 from praxia.data.parquet import count_rows, native
 from praxia.data.placement import PlacedFile, integers
@@ -67,7 +68,7 @@ class Rows:
         """The data files and the frames in each, by how many rows it has; an episode may reach over two."""
         folder = self._catalogue.root / "data"
         placed, first, total = [], 0, int(self._first[-1] + self._length[-1])
-        for path in sorted(folder.glob("*/*.parquet"), key=str):
+        for path in parquet_files(folder):
             try:
                 count = count_rows(path)
             except (pa.ArrowException, OSError, ValueError) as error:

@@ -113,7 +113,7 @@ def train(
     coverage = cover(windows, transforms, model_config)
     if (warning := coverage.warning(fitted=origin is None or refit)) is not None:
         warnings.append(warning)
-    warnings += _cut(windows, transforms)
+    warnings += [*_cut(windows, transforms), *_failed(windows, run.only_success)]
     if fabric.is_global_zero:
         for line in warnings:
             say(line)
@@ -155,6 +155,18 @@ def _cut(windows: Mixture, transforms: Transforms) -> list[str]:
     if not isinstance(words, Subwords) or not (cut := words.cut(told)):
         return []
     return [f"{len(cut)} of {len(told)} instructions are too long: only their first {words.max_length} ids are read"]
+
+
+def _failed(windows: Mixture, only_success: bool) -> list[str]:
+    """What is said of other writers' episodes that are left out, of which the writer may not think so."""
+    said = []
+    for one in (part.dataset for part in windows.parts if not part.dataset.ours):
+        if left := one.num_episodes - len(one.select(successful=only_success)):
+            said.append(
+                f"{left} of {one.num_episodes} episodes of {one.root} failed by their next.success and are not trained"
+                " on; --no-only-success takes them too"
+            )
+    return said
 
 
 def _origin(

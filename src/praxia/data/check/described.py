@@ -12,11 +12,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Int64, Shaped
 
+from praxia.core.files import name_within
 from praxia.data.check.lines import episodes_of_lines, tasks_of_lines
 from praxia.data.check.problems import Problems
 from praxia.data.episode_numbers import spelled
 from praxia.data.features import PICTURES, left_out, videos_read
-from praxia.data.layout import CODEBASE_VERSION, CODEBASE_VERSIONS, EPISODE_LINES, INFO, TASKS, VIDEO_FRAMES
+from praxia.data.layout import (
+    CODEBASE_VERSION,
+    CODEBASE_VERSIONS,
+    EPISODE_LINES,
+    INFO,
+    TASKS,
+    VIDEO_FRAMES,
+    parquet_files,
+)
 from praxia.data.parquet import native
 from praxia.data.placement import integers, seconds
 
@@ -110,7 +119,7 @@ def describe(root: Path, problems: Problems) -> Described | None:
         columns, instructions = lines
         columns = _closed(columns, EPISODE_LINES, problems)
         return Described(root, info, columns, instructions, tasks_of_lines(root, problems), EPISODE_LINES)
-    names = sorted(path.relative_to(root).as_posix() for path in (root / "meta/episodes").glob("*/*.parquet"))
+    names = [name_within(root, path) for path in parquet_files(root / "meta/episodes")]
     if not names:
         problems.add("meta/episodes", "missing-file", "there is no episode table")
         return None

@@ -10,6 +10,7 @@ from jaxtyping import Float64
 from pyarrow.dataset import dataset
 
 from praxia.data.columns import matrix
+from praxia.data.layout import parquet_files
 from praxia.data.stats import QUANTILES
 
 __all__ = ["misplaced"]
@@ -67,6 +68,6 @@ def _shares(
 
 
 def _rows(root: Path, feature: str) -> Iterator[Float64[np.ndarray, "N D"]]:
-    files = sorted((root / "data").glob("*/*.parquet"), key=str)
+    files = parquet_files(root / "data")
     for batch in dataset(files, format="parquet").to_batches(columns=[feature], batch_size=BATCH, use_threads=False):
         yield matrix(pa.chunked_array([batch.column(0)])).astype(np.float64)

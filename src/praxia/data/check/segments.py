@@ -11,8 +11,10 @@ import numpy as np
 import pyarrow.parquet as pq
 from jaxtyping import Bool, Int64
 
+from praxia.core.files import name_within
 from praxia.data.check.described import DAMAGED_PARQUET, Described
 from praxia.data.check.problems import Problems
+from praxia.data.layout import parquet_files
 from praxia.data.parquet import count_rows
 from praxia.data.placement import integers, runs
 
@@ -36,7 +38,7 @@ class Segment:
 def segments(described: Described, sound: Bool[np.ndarray, " E"], problems: Problems) -> list[Segment]:
     """The data files that can be opened, in order, and problems for those that cannot."""
     episodes_of = dict(described.files(None))
-    there = {path.relative_to(described.root).as_posix() for path in (described.root / "data").glob("*/*.parquet")}
+    there = {name_within(described.root, path) for path in parquet_files(described.root / "data")}
     rows: dict[str, int] = {}
     for name in sorted(there | set(episodes_of)):
         named = episodes_of.get(name, np.zeros(0, dtype=np.int64))

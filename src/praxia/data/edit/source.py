@@ -30,6 +30,7 @@ from praxia.data.layout import (
     TASK_LINES,
     TASKS,
     VIDEO_FRAMES,
+    parquet_files,
 )
 from praxia.data.manifest import ADVICE, Manifest
 from praxia.data.parquet import native
@@ -263,7 +264,7 @@ def episode_table(catalogue: Catalogue) -> pa.Table:
     if catalogue.info["codebase_version"] != CODEBASE_VERSION:
         return catalogue.table
     tables = []
-    for path in sorted((catalogue.root / "meta" / "episodes").glob("*/*.parquet"), key=str):
+    for path in parquet_files(catalogue.root / "meta" / "episodes"):
         try:
             tables.append(pq.read_table(native(path)))
         except (pa.ArrowException, OSError, ValueError) as error:

@@ -15,7 +15,7 @@ from praxia.data.catalogue import Catalogue, open_root
 from praxia.data.check.described import DAMAGED_PARQUET, Described
 from praxia.data.check.verdict import examine
 from praxia.data.edit.source import Source, episode_table, stored
-from praxia.data.layout import CODEBASE_VERSION, EMBODIMENT, PLAN, RECORDS, STATS, VIDEO_FRAMES
+from praxia.data.layout import CODEBASE_VERSION, EMBODIMENT, PLAN, RECORDS, STATS, VIDEO_FRAMES, parquet_files
 from praxia.data.manifest import Manifest
 from praxia.data.placement import PlacedFile, integers, runs
 
@@ -64,7 +64,7 @@ def _placed(
     """The files that hold rows of whole episodes, and those episodes (places in the table) in the order of the rows."""
     length, order, files = described.episodes["length"], dict[int, int](), []
     first = 0
-    for path in sorted((described.root / "data").glob("*/*.parquet"), key=str):
+    for path in parquet_files(described.root / "data"):
         try:
             own = integers(pq.ParquetFile(path).read(columns=["episode_index"]), "episode_index")
         except DAMAGED_PARQUET:  # as the check said too, so that no episode in it is whole
