@@ -33,7 +33,7 @@ def _gathered(arguments: Sequence[str], lists: frozenset[str]) -> list[str]:
         first, *others = occurrences
         if others and name not in lists:
             said = " and ".join(map(" ".join, occurrences))
-            raise PraxiaError(f"expected {name} once, got {said}; give one, with commas within where it takes several")
+            raise PraxiaError(f"expected {name} once, got {said}; give one (names or numbers with commas are one)")
         kept += first if not others else [name, *(word for words in occurrences for word in _values(words))]
     return kept
 

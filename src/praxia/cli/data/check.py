@@ -54,7 +54,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         STDERR.print(f"  and {len(found['notes']) - SHOWN} more notes; --json lists all")
     if not found["ok"]:
         raise Refused(
-            f"{options.root} has {len(problems)} problems; {found['episodes_safe']} of {found['episodes'] or 'its'} "
+            f"{options.root} has {len(problems)} problem{'s' * (len(problems) > 1)}; {found['episodes_safe']} of {found['episodes'] or 'its'} "
             f"episodes are safe. The first: {_line(problems[0])}{_way_on(options.root, found)}",
             found,
         )

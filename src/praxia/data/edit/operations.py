@@ -42,7 +42,7 @@ def delete(root: Place, episodes: str, out: Place, *, dry_run: bool = False) -> 
         removed = sorted(_named(source, episodes))
         if len(lost := np.setdiff1d(source.lost, removed)):
             raise DataError(
-                f"{root}: episodes {spelled(lost)} are not whole, and would be kept; delete them too: "
+                f"{root}: not whole, and would be kept: episodes {spelled(lost)}; delete them too: "
                 f"`praxia data edit delete {quote(str(root))} --episodes "
                 f"{spelled(np.union1d(source.lost, removed))} --out {quote(str(out))}`"
             )
@@ -88,7 +88,7 @@ def split(
             raise PraxiaError(f"expected each episode in one part at most, got {said} in several")
         if len(lost := np.intersect1d(together, source.lost)):
             raise DataError(
-                f"{root}: episodes {spelled(lost)} are not whole: `praxia data check {quote(str(root))}` says why; "
+                f"{root}: not whole: episodes {spelled(lost)}; `praxia data check {quote(str(root))}` says why; "
                 f"whole are {spelled(np.sort(source.numbers))}"
             )
         return _parted(source, [np.flatnonzero(np.isin(source.numbers, part)) for part in parts], outs, dry_run)
