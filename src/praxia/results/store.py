@@ -137,8 +137,8 @@ class ResultsStore:
     def _compare(self, old: dict[str, Any], new: dict[str, Any]) -> None:
         if new.get("weights_sha256") and "weights_sha256" not in old:
             raise MismatchError(
-                f"{self._out} was begun by an earlier version of Praxia, which knew a policy by its weights alone, so nobody"
-                " can say that it was this one: finish it with that version, or choose another --out"
+                f"{self._out} was begun by an earlier version of Praxia, which knew a policy by its weights alone, so"
+                " nobody can say that it was this one: finish it with that version, or choose another --out"
             )
         if changes := differences(old, new, _NOT_COMPARED):
             raise MismatchError(f"{self._out} was begun differently ({changes}): undo that, or choose another --out")

@@ -53,8 +53,9 @@ def run(arguments: list[str]) -> dict[str, Any]:
     if len(found["notes"]) > SHOWN:
         STDERR.print(f"  and {len(found['notes']) - SHOWN} more notes; --json lists all")
     if not found["ok"]:
+        many = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise Refused(
-            f"{options.root} has {len(problems)} problem{'s' * (len(problems) > 1)}; {found['episodes_safe']} of {found['episodes'] or 'its'} "
+            f"{options.root} has {many}; {found['episodes_safe']} of {found['episodes'] or 'its'} "
             f"episodes are safe. The first: {_line(problems[0])}{_way_on(options.root, found)}",
             found,
         )
