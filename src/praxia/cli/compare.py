@@ -29,7 +29,8 @@ class Arguments:
     """For policies: how many of each task, or at most how many."""
     until_decided: bool = False
     """Take pairs, all tasks in turn, only until the verdict is sure: a test that may be looked at after every pair.
-    Without it all pairs are taken, by an exact test for a number of pairs that was fixed beforehand."""
+    Without it all pairs are taken, by an exact test for a number of pairs that was fixed beforehand: with --resume and
+    more --episodes again and again until it comes out well, that test no longer holds."""
     out: Path | None = None
     """For policies: a new folder for both results files, or one to --resume."""
     workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one a core)")] = default_workers()
