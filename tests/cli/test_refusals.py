@@ -75,9 +75,12 @@ def test_a_full_disk_keeps_the_rows_that_were_written(tmp_path):
     def little():
         resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
 
+    # Python itself would cut the bytecode that it keeps of modules, for every later process.
+    keeping_none = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+
     out = tmp_path / "out.jsonl"
     judge = ("eval", "zero", *JUDGE, "--episodes", "30", "--workers", "1", "--out", out)
-    with begun(*judge, preexec_fn=little) as judging:  # as on a full disk, for any user and without one
+    with begun(*judge, preexec_fn=little, env=keeping_none) as judging:  # as on a full disk, for any user
         said = judging.stderr.read()
     assert judging.returncode == 2
     assert "Traceback" not in said

@@ -64,7 +64,7 @@ print(cache.opens())
 
 
 def test_a_disk_without_room_for_the_table_is_no_place_for_a_cache(tmp_path):
-    done = subprocess.run([sys.executable, "-c", FULL, tmp_path], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-B", "-c", FULL, tmp_path], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
 

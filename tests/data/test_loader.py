@@ -2,6 +2,7 @@ import os
 import re
 import resource
 import signal
+import sys
 
 import numpy as np
 import pytest
@@ -125,6 +126,7 @@ def test_batches_may_grow(mixture):
 
 def no_memory(connection, read):
     """A worker that may have no memory of more than 1 kB."""
+    sys.dont_write_bytecode = True  # what does not fit would be cut, for every later process
     resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
     serve(connection, read)
 

@@ -161,7 +161,7 @@ except OSError as error:
 
 @pytest.mark.parametrize("format", ["robomimic", "aloha"])
 def test_a_full_disk_is_an_error_and_leaves_nothing(recorded, tmp_path, format):
-    command = [sys.executable, "-c", FULL, recorded, format, tmp_path / "out"]
+    command = [sys.executable, "-B", "-c", FULL, recorded, format, tmp_path / "out"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "File too large\n")
     assert not list(tmp_path.iterdir())
