@@ -109,6 +109,12 @@ def test_nor_is_nobody_who_reads_what_goes_to_stderr(tmp_path):
     os.close(theirs)
 
 
+def test_with_stderr_closed_nothing_else_is_on_stdout(tmp_path):
+    command = f'"{sys.executable}" -m praxia data info "{tmp_path}" --json 2>&-'
+    done = subprocess.run(command, shell=True, stdout=subprocess.PIPE, text=True, timeout=60)
+    assert (done.returncode, list(json.loads(done.stdout))) == (2, ["error"])
+
+
 def test_a_result_that_cannot_be_printed_is_one_line():
     with open("/dev/full", "w") as full, begun("recipes", "--json", stdout=full) as talking:
         said = talking.stderr.read()

@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     code, found = _run(arguments)
     # Of the processes that torchrun starts only the first speaks.
     as_json = "--json" in arguments and os.environ.get("RANK", "0") == "0"
-    sys.exit(_printed(code, found if as_json else None))
+    sys.exit(_said(_printed(code, found if as_json else None)))
 
 
 def _run(arguments: list[str]) -> tuple[int, Any]:
@@ -103,6 +103,8 @@ def _refused(reason: str, found: Mapping[str, Any]) -> tuple[int, Any]:
 
 
 def _say(text: str) -> None:
+    if sys.stderr is None:  # it was closed, and print would take stdout in its place
+        return
     with suppress(OSError):  # who does not read stderr, or has it on a full disk, still gets the exit code
         print(f"praxia: {text}", file=sys.stderr)
 
@@ -133,4 +135,16 @@ def _printed(code: int, found: Any) -> int:
         if code == 0:
             _say(f"the result cannot be printed: {error.strerror}")
         return code or 2
+    return code
+
+
+def _said(code: int) -> int:
+    """See that nothing waits to be printed on stderr, where the interpreter's end would fail; the exit code."""
+    if sys.stderr is None:  # it was closed
+        return code
+    try:
+        sys.stderr.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        return QUIET if isinstance(error, BrokenPipeError) else code
     return code
