@@ -108,3 +108,17 @@ def save_picture(path, colour, size=(20, 40)):
             container.mux(packet)
         for packet in stream.encode():
             container.mux(packet)
+
+
+class Stop(Exception):
+    """Stops a training run from its report."""
+
+
+def stop_after(step):
+    """A report of `train` that stops the run once so many steps are done."""
+
+    def report(done, metrics):
+        if done >= step:
+            raise Stop
+
+    return report

@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from praxia_testing import Stop, stop_after
 
 from praxia.checkpoint.store import load_policy, read_config
 from praxia.core.errors import MismatchError, PraxiaError, TrainingError
@@ -19,18 +20,6 @@ from praxia.train import engine
 
 def fit(run, data, out, **more):
     return engine.train(run, [data], out, recipe="tiny", command="praxia train tiny", **more)
-
-
-class Stop(Exception):
-    pass
-
-
-def stop_after(step):
-    def report(done, metrics):
-        if done >= step:
-            raise Stop
-
-    return report
 
 
 def test_a_run_leaves_a_policy_and_its_numbers(tiny_run, dataset_path, tmp_path):

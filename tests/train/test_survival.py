@@ -10,6 +10,7 @@ import sys
 
 import pytest
 import torch
+from praxia_testing import Stop, stop_after
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
@@ -21,18 +22,6 @@ from praxia.train import engine, state
 
 def fit(run, data, out, **more):
     return engine.train(run, [data], out, recipe="tiny", command="praxia train tiny", **more)
-
-
-class Stop(Exception):
-    pass
-
-
-def stop_after(step):
-    def report(done, metrics):
-        if done >= step:
-            raise Stop
-
-    return report
 
 
 def stopped(run, data, out):

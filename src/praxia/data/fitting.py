@@ -10,6 +10,7 @@ from praxia.data.features import dims_of, names_of
 from praxia.data.mixture import Mixture
 from praxia.data.stats import Described, Statistics
 from praxia.data.traps import traps
+from praxia.data.vectors import ACTION, STATE
 from praxia.data.windows import Windows
 from praxia.transforms.chain import BodyTransforms, Transforms
 from praxia.transforms.prompt import Prompt
@@ -17,8 +18,6 @@ from praxia.transforms.relative import Relative
 from praxia.transforms.subwords import Subwords
 
 __all__ = ["Counted", "count", "fit_bodies", "fit_transforms", "names_by_feature", "suspicions"]
-
-STATE, ACTION = "observation.state", "action"
 
 
 @dataclass(frozen=True)

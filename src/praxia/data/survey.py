@@ -17,11 +17,12 @@ from praxia.data.features import INDEX_FEATURES, dim_names, dims_of
 from praxia.data.one_body import other_numbers
 from praxia.data.stats import Statistics
 from praxia.data.traps import traps
+from praxia.data.vectors import ACTION, STATE
 from praxia.transforms.relative import Relative
 
 __all__ = ["survey"]
 
-STATE, ACTION, EXECUTED = "observation.state", "action", "action.executed"
+EXECUTED = "action.executed"
 MAX_ROWS = 1 << 17
 
 

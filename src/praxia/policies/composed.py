@@ -75,13 +75,13 @@ class Composed(Part):
         encoder, head = (getattr(part, "fit", None) for part in (self.encoder, self.head))
         return Composed(encoder() if encoder else self.encoder, head(chunks()) if head else self.head)
 
-    def clips(self, chunks: Float32[np.ndarray, "B H A"]) -> Bool[np.ndarray, "B H A"] | None:
-        """Which entries of normalised chunks the head can only say by clipping (of FAST: which coefficients).
+    @property
+    def clips(self) -> Callable[[Float32[np.ndarray, "B H A"]], Bool[np.ndarray, "B H A"]] | None:
+        """Says which entries of normalised chunks the head can only say by clipping (of FAST: which coefficients).
 
         None: it clips nothing.
         """
-        clips = getattr(self.head, "clips", None)
-        return None if clips is None else clips(chunks)
+        return getattr(self.head, "clips", None)
 
     def refitted_as(self, other: "Composed", chunks: Callable[[], Float32[np.ndarray, "B H A"]]) -> "Composed":
         """As `fitted_as`, but with the head's code fitted anew on `chunks`."""

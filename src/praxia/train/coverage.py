@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Bool
 
 from praxia.data.action_chunks import chunk_actions, encoded
-from praxia.data.fitting import ACTION, STATE, names_by_feature
+from praxia.data.fitting import names_by_feature
 from praxia.data.mixture import Mixture
+from praxia.data.vectors import ACTION, STATE
 from praxia.data.windows import Windows
 from praxia.policies.composed import Composed
 from praxia.transforms.chain import BodyTransforms, Transforms
@@ -91,11 +92,12 @@ def _outside(parts: list[Windows], own: BodyTransforms) -> Mapping[str, tuple[np
 
 
 def _clipped(windows: Mixture, transforms: Transforms, model: Composed) -> Shares:
+    which = model.clips
+    if which is None:  # then no chunk is worth its encoding
+        return {}
     samples = encoded(windows, transforms)
     assert samples.action is not None
-    clips = model.clips(samples.action)
-    if clips is None:
-        return {}
+    clips = which(samples.action)
     found: Shares = {}
     for number, body in enumerate(windows.embodiments):
         rows, names = clips[samples.embodiment == number], names_by_feature(windows, body.name)[ACTION]

@@ -64,12 +64,11 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
 def _way_on(root: str, found: dict[str, Any]) -> str:
     """How to go on with the episodes that are safe, where some are."""
-    safe = ",".join(str(first) if first == last else f"{first}-{last}" for first, last in found["safe"])
-    return (
-        f". A data set of the safe ones: `praxia data edit split {quote(root)} --episodes {safe} --out NEW`"
-        if safe
-        else ""
-    )
+    from praxia.data.episode_numbers import spelled
+
+    safe = spelled([number for first, last in found["safe"] for number in range(first, last + 1)])
+    said = f". A data set of the safe ones: `praxia data edit split {quote(root)} --episodes {safe} --out NEW`"
+    return said if safe else ""
 
 
 def _line(problem: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ import tyro
 
 from praxia.cli.arguments import parse
 from praxia.cli.console import print_summary, stages
+from praxia.cli.data.info import with_outcome
 
 __all__ = ["run"]
 
@@ -65,5 +66,5 @@ def run(arguments: list[str]) -> dict[str, Any]:
     with stages() as report:
         found = import_dataset(source, options.out, resume=options.resume, report=report)
     result = {"path": str(options.out), "format": options.format, **found}
-    print_summary({**result, "successes": "unknown" if result["successes"] is None else result["successes"]})
+    print_summary(with_outcome(result))
     return result

@@ -9,7 +9,7 @@ import tyro
 from praxia.cli.arguments import parse
 from praxia.cli.console import counting, print_summary
 
-__all__ = ["run", "shown"]
+__all__ = ["run", "shown", "with_outcome"]
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,10 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
 def shown(found: Mapping[str, Any]) -> dict[str, Any]:
     """What `data.summary.info` returns, for people: outcomes that nobody recorded are "unknown"."""
-    tasks = {task: _said(values) for task, values in found["tasks"].items()}
-    return {**_said(found), "tasks": tasks}
+    tasks = {task: with_outcome(values) for task, values in found["tasks"].items()}
+    return {**with_outcome(found), "tasks": tasks}
 
 
-def _said(values: Mapping[str, Any]) -> dict[str, Any]:
+def with_outcome(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, with "successes" that nobody recorded as "unknown"."""
     return {**values, "successes": "unknown" if values["successes"] is None else values["successes"]}
