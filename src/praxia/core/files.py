@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeGuard
 
 from upath import UPath
 
@@ -15,6 +16,7 @@ from praxia.core.lock import Lock
 
 __all__ = [
     "Place",
+    "is_local",
     "name_within",
     "sha256_file",
     "staged_file",
@@ -32,6 +34,11 @@ PARTIAL, OLD = ".partial", ".old"
 
 # A file here, or one that fsspec reaches.
 Place = Path | UPath
+
+
+def is_local(place: Place) -> TypeGuard[Path]:
+    """Whether it is a file or folder of this machine's own disks, not one that fsspec reaches."""
+    return isinstance(place, Path) and not isinstance(place, UPath)
 
 
 def name_within(root: Place, path: Place) -> str:

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Int64, UInt8
-from upath import UPath
 
-from praxia.core.files import Place
+from praxia.core.files import Place, is_local
 from praxia.core.keys import content_key
 from praxia.data.cache import BLOCK, BlockCache
 from praxia.data.placement import PlacedFile
@@ -188,7 +187,7 @@ def cache_folders(root: Place) -> list[Path]:
     `.cache` beside the data, where they are on this machine; a folder of the user's ($XDG_CACHE_HOME or ~/.cache); one
     in the temporary folder, for users without a home (containers).
     """
-    folders = [root / CACHE] if isinstance(root, Path) and not isinstance(root, UPath) else []
+    folders = [root / CACHE] if is_local(root) else []
     with suppress(RuntimeError):  # no HOME, and a user whom the system does not know
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         folders.append(home / "praxia" / content_key(str(root)))

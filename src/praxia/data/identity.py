@@ -3,12 +3,10 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import pyarrow.parquet as pq
-from upath import UPath
 
-from praxia.core.files import Place, name_within, sha256_file
+from praxia.core.files import Place, is_local, name_within, sha256_file
 from praxia.data.dataset import Dataset
 from praxia.data.features import videos_read
 from praxia.data.layout import parquet_files
@@ -52,7 +50,7 @@ def sampled_sha256(dataset: Dataset) -> str:
     told = [path for path in (root / "meta").rglob("*") if path.is_file() and not path.name.startswith(".")]
     found = {path: [sha256_file(path)] for path in sorted(told, key=str)}
     found |= {path: _numbers(path, images, pieces) if images else [sha256_file(path)] for path in tables}
-    local = isinstance(root, Path) and not isinstance(root, UPath)
+    local = is_local(root)
     found |= {path: [*samples_of(path, pieces)] if local else [str(path.stat().st_size)] for path in filmed}
     named = {name_within(root, path): known for path, known in found.items()}
     return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()

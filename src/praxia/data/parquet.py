@@ -7,13 +7,11 @@ work is done (https://github.com/apache/arrow/issues/34314).
 
 import os
 import weakref
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from upath import UPath
 
-from praxia.core.files import Place
+from praxia.core.files import Place, is_local
 
 __all__ = ["count_rows", "native", "open_groups"]
 
@@ -24,7 +22,7 @@ def native(place: Place) -> pa.NativeFile:
     Raises:
         OSError: it cannot be read.
     """
-    if _is_local(place):
+    if is_local(place):
         return pa.OSFile(os.fsencode(str(place)), "rb")
     memory = pa.BufferOutputStream()
     memory.write(place.read_bytes())
@@ -47,11 +45,7 @@ def open_groups(place: Place) -> pq.ParquetFile:
     Raises:
         OSError, pa.ArrowException: it cannot be read.
     """
-    source = native(place) if _is_local(place) else place.open("rb")
+    source = native(place) if is_local(place) else place.open("rb")
     file = pq.ParquetFile(source, pre_buffer=False)  # what is read ahead is read by other threads
     weakref.finalize(file, source.close)
     return file
-
-
-def _is_local(place: Place) -> bool:
-    return isinstance(place, Path) and not isinstance(place, UPath)
