@@ -18,11 +18,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from praxia.data.disk import json_bytes
-from praxia.data.edit.operations import delete
 from praxia.data.episodes_table import write_tasks
 from praxia.data.layout import CODEBASE_VERSION, DATA, EPISODES, INFO, STATS, VIDEO, place
 from praxia.data.stats import QUANTILES
 from praxia.data.video import encode
+from praxia.datatools.edit.operations import delete
 
 ROWS, DIMS, FPS = 200, 14, 50
 EPISODES_A_DATA_FILE, EPISODES_A_VIDEO = 3_500, 1_000
@@ -76,8 +76,8 @@ def write_data(root: Path, episodes: int) -> dict[str, list[int]]:
 
 
 def write_videos(root: Path, episodes: int) -> dict[str, np.ndarray]:
-    """Videos that stand for bigger ones: an edit never opens them; and where each episode's pictures would be."""
-    video = encode(draw_pictures(), FPS)
+    """Videos that stand for bigger ones: an edit never opens them; and where each episode's images would be."""
+    video = encode(draw_images(), FPS)
     numbers = np.arange(episodes)
     for number in range(-(-episodes // EPISODES_A_VIDEO)):
         path = root / VIDEO.format(video_key=CAMERA, **place(number))
@@ -89,12 +89,12 @@ def write_videos(root: Path, episodes: int) -> dict[str, np.ndarray]:
     return {f"videos/{CAMERA}/{name}": values for name, values in places.items()}
 
 
-def draw_pictures() -> np.ndarray:
+def draw_images() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 255, (50, 32, 32, 3), dtype=np.uint8)
 
 
 def statistics(episodes: int) -> dict[str, pa.Array]:
-    """Columns of the right form: an edit reads those of pictures, and writes those of indices anew."""
+    """Columns of the right form: an edit reads those of images, and writes those of indices anew."""
     draw, found = np.random.default_rng(1), {}
     for name, feature in features().items():
         dims = 3 if feature["dtype"] == "video" else feature["shape"][0]

@@ -2,7 +2,7 @@
 
 One policy on all sides: a fresh convolutional encoder with a flow head, whose chunks of 8 actions are all executed. The
 straight loop is what public evaluations do, with the package's own environment and renderer at its default quality: one
-episode after the other, a picture after each step, and the policy asked at every eighth. It draws as the graphics
+episode after the other, an image after each step, and the policy asked at every eighth. It draws as the graphics
 library does by itself, which may use all cores. Praxia's side is `praxia eval`'s: worker processes that draw when
 the policy looks. Both have LeRobot's camera and starts, the same two tasks, and episodes of the same number of steps,
 which success does not end. Every environment is built and has drawn once before the clock starts.
@@ -39,9 +39,9 @@ from metaworld.env_dict import ENV_CLS_MAP
 
 from praxia.checkpoint.store import PolicyConfig
 from praxia.core.process import available_cores
-from praxia.core.types import Decision, Env, EnvSpec, Observation, Outcome, Pace, Policy, Query, Start, Window
+from praxia.core.types import ChunkExecution, Decision, Env, EnvSpec, Observation, Outcome, Policy, Query, Start, Window
 from praxia.encoders.film_cnn import FilmCNN
-from praxia.encoders.language import SubwordText
+from praxia.encoders.language import PooledText
 from praxia.envs import build, find_family
 from praxia.evaluate.benchmarks import Benchmark, find_benchmark
 from praxia.evaluate.machine import default_workers
@@ -50,13 +50,13 @@ from praxia.evaluate.runner import SLOTS_PER_WORKER
 from praxia.heads.denoisers.residual_mlp import ResidualMLP
 from praxia.heads.flow import Flow
 from praxia.nn.types import Shapes
-from praxia.policies.composed import Composed
+from praxia.policies.encoder_head import EncoderHead
 from praxia.rollout.loop import rollout
 from praxia.rollout.pool import WorkerPool
 from praxia.rollout.trace import Job
-from praxia.transforms.chain import BodyTransforms, Transforms
+from praxia.transforms.chain import EmbodimentTransforms, Transforms
 from praxia.transforms.normalise import Normaliser
-from praxia.transforms.subwords import Subwords
+from praxia.transforms.text_tokenizer import TextTokenizer
 
 CHUNK = 8
 TASKS = ("door-open", "drawer-open")
@@ -144,9 +144,9 @@ class TimedEnv:
         _worker.add("physics", began_s)
         return outcome
 
-    def look(self, cameras: Sequence[str]) -> Observation:
+    def observe(self, cameras: Sequence[str]) -> Observation:
         began_s = time.process_time()
-        seen = self._env.look(cameras)
+        seen = self._env.observe(cameras)
         _worker.add("drawing", began_s)
         self._file.write_text(json.dumps({**_worker.seconds, "all": time.process_time()}))
         return seen
@@ -163,22 +163,22 @@ def spent(folder: Path) -> dict[str, float]:
 
 
 def fresh_policy(benchmark: Benchmark) -> Policy:
-    """A policy for the benchmark's body and pictures. Its weights are the same whatever the pictures' size."""
+    """A policy for the benchmark's embodiment and images. Its weights are the same whatever the images' size."""
     torch.manual_seed(0)
     family = find_family(benchmark.env)
-    body = family.embodiment(benchmark.spec(TASKS[0]))
-    words = Subwords.fit(list(family.instructions.values()))
-    unit = BodyTransforms(state=Normaliser((-1.0,) * 4, (1.0,) * 4), action=Normaliser((-1.0,) * 4, (1.0,) * 4))
-    encoder = FilmCNN(text=SubwordText(width=32, num_heads=2), channels=(8, 8, 8, 8), width=64)
-    model = Composed(encoder=encoder, head=Flow(ResidualMLP(width=64, depth=1), num_steps=4))
-    shapes = Shapes((CAMERA,), num_images=1, num_states=1, bodies=((4, 4),), horizon=CHUNK, vocabulary=words.size)
+    embodiment = family.embodiment(benchmark.spec(TASKS[0]))
+    words = TextTokenizer.fit(list(family.instructions.values()))
+    unit = EmbodimentTransforms(state=Normaliser((-1.0,) * 4, (1.0,) * 4), action=Normaliser((-1.0,) * 4, (1.0,) * 4))
+    encoder = FilmCNN(text=PooledText(width=32, num_heads=2), channels=(8, 8, 8, 8), width=64)
+    model = EncoderHead(encoder=encoder, head=Flow(ResidualMLP(width=64, depth=1), num_steps=4))
+    shapes = Shapes((CAMERA,), num_images=1, num_states=1, embodiments=((4, 4),), horizon=CHUNK, vocabulary=words.size)
     window = Window({f"image.{CAMERA}": (0,), "state": (0,)}, CHUNK)
-    config = PolicyConfig(model, shapes, Transforms((unit,), words), (body,), window, {})
-    return config.build(model.build(shapes).state_dict()).bind(body)
+    config = PolicyConfig(model, shapes, Transforms((unit,), words), (embodiment,), window, {})
+    return config.build(model.build(shapes).state_dict()).bind(embodiment)
 
 
 def straight(policy: Policy, jobs: Sequence[Job], size: int, steps: int) -> Rate:
-    """One episode after the other, a picture after every step."""
+    """One episode after the other, an image after every step."""
     stopwatch = Stopwatch()
     timed = TimedPolicy(policy, stopwatch)
     envs = {job.start.task: straight_env(job.start.task, size) for job in jobs}
@@ -208,39 +208,39 @@ def straight_episode(policy: Policy, env: Any, job: Job, steps: int, stopwatch: 
     began_s = time.process_time()
     state, _ = env.reset()
     stopwatch.add("physics", began_s)
-    picture = straight_look(env, stopwatch)
+    image = straight_look(env, stopwatch)
     instruction = find_family("metaworld-lerobot").instructions[job.start.task]
     carry, chunk = policy.start(1), np.zeros((0, 4), np.float32)
     for step in range(steps):
         if step % CHUNK == 0:
-            seen = Observation({CAMERA: picture}, state[:4].astype(np.float32), instruction, 0.0)
+            seen = Observation({CAMERA: image}, state[:4].astype(np.float32), instruction, 0.0)
             decisions, carry = policy.act([Query((seen,), job.key, step, 0)], carry)
             chunk = decisions[0].chunk
         began_s = time.process_time()
         state = env.step(chunk[step % CHUNK].clip(-1, 1))[0]
         stopwatch.add("physics", began_s)
-        picture = straight_look(env, stopwatch)
+        image = straight_look(env, stopwatch)
 
 
 def straight_look(env: Any, stopwatch: Stopwatch) -> np.ndarray:
     began_s = time.process_time()
-    picture = np.ascontiguousarray(np.flip(env.render(), (0, 1)))
+    image = np.ascontiguousarray(np.flip(env.render(), (0, 1)))
     stopwatch.add("drawing", began_s)
-    return picture
+    return image
 
 
 def pooled(policy: Policy, jobs: Sequence[Job], workers: int, steps: int) -> Rate:
     """As `praxia eval` runs them. One short episode a slot comes first, and is not counted."""
     stopwatch = Stopwatch()
-    timed, pace = TimedPolicy(policy, stopwatch), Pace(CHUNK)
+    timed, execution = TimedPolicy(policy, stopwatch), ChunkExecution(CHUNK)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with closing(WorkerPool(workers, SLOTS_PER_WORKER, partial(build_timed, folder))) as slots:
             first = [jobs[at % len(TASKS) * len(jobs) // len(TASKS)] for at in range(slots.num_slots)]
-            list(rollout(timed, slots, first, pace=pace, horizon=1))
+            list(rollout(timed, slots, first, execution=execution, horizon=1))
             stopwatch.seconds.clear()
             before, began_s, cpu_s = spent(folder), time.perf_counter(), time.process_time()
-            traces = list(rollout(timed, slots, jobs, pace=pace, horizon=steps, steps_after_success=None))
+            traces = list(rollout(timed, slots, jobs, execution=execution, horizon=steps, steps_after_success=None))
             wall_s, own_s, after = time.perf_counter() - began_s, time.process_time() - cpu_s, spent(folder)
     assert all(trace.error is None and trace.steps == steps for trace in traces), [trace.error for trace in traces]
     workers_s = {what: after[what] - before[what] for what in after}
@@ -250,11 +250,11 @@ def pooled(policy: Policy, jobs: Sequence[Job], workers: int, steps: int) -> Rat
 
 
 def inference_ms(policy: Policy, start: Start, size: int) -> float:
-    """The CPU time of a decision for one picture: the median of nine, after a first that is not counted."""
+    """The CPU time of a decision for one image: the median of nine, after a first that is not counted."""
     rng = np.random.default_rng(0)
-    picture = rng.integers(0, 256, (size, size, 3), np.uint8)
+    image = rng.integers(0, 256, (size, size, 3), np.uint8)
     words = find_family("metaworld-lerobot").instructions[start.task]
-    query = Query((Observation({CAMERA: picture}, np.zeros(4, np.float32), words, 0.0),), start.key, 0, 0)
+    query = Query((Observation({CAMERA: image}, np.zeros(4, np.float32), words, 0.0),), start.key, 0, 0)
     carry, times = policy.start(1), []
     for _ in range(10):
         began_s = time.process_time()

@@ -19,8 +19,8 @@ import scipy.fft
 from tokenizers import ByteLevelBPETokenizer, pre_tokenizers
 from tokenizers.trainers import BpeTrainer
 
-from praxia.action_codes.codes import Status
-from praxia.action_codes.fast import SCALE, VOCABULARY, Fast
+from praxia.action_tokenizers.fast import SCALE, VOCABULARY, Fast
+from praxia.action_tokenizers.tokenizer import Status
 from praxia.core.keys import generator
 
 HORIZON, DIMS, BATCH, FITTED, CODED, ROUNDS = 50, 14, 64, 2048, 512, 5

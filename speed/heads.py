@@ -20,10 +20,10 @@ import torch
 
 from praxia.checkpoint.store import choose_device
 from praxia.nn.types import Batch, Shapes
-from praxia.policies.composed import Composed
+from praxia.policies.encoder_head import EncoderHead
 from praxia.policies.pairs import PAIRED_ENCODERS, PAIRED_HEADS, missing
 
-SHAPES = Shapes(("front", "wrist"), num_images=2, num_states=1, bodies=((7, 7),), horizon=16, vocabulary=512)
+SHAPES = Shapes(("front", "wrist"), num_images=2, num_states=1, embodiments=((7, 7),), horizon=16, vocabulary=512)
 WORDS = 12
 
 
@@ -58,7 +58,7 @@ def smooth_chunks() -> np.ndarray:
 @torch.inference_mode()
 def measured(head: str, runs: int, device: torch.device) -> dict[str, float]:
     torch.manual_seed(0)
-    config = Composed(PAIRED_ENCODERS["vision-language"], PAIRED_HEADS[head]).fit(smooth_chunks)
+    config = EncoderHead(PAIRED_ENCODERS["vision-language"], PAIRED_HEADS[head]).fit(smooth_chunks)
     model, batch = config.build(SHAPES).to(device).eval(), observation(device)
     head_module: Any = model.head
     noise = torch.randn(1, *head_module.noise_shape, device=device)

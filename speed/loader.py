@@ -1,12 +1,12 @@
-"""How fast pictures and actions come out of a data set on disk, against bare decoding and the `lerobot` package.
+"""How fast images and actions come out of a data set on disk, against bare decoding and the `lerobot` package.
 
 One data set, written by `lerobot` itself with its own settings (AV1, 4:2:0, crf 30, a key frame every second frame):
-two cameras of 224 px, the pictures of `scenes.py`. It and the package's environment (8 GB) are made on first use, in
-build/. Everybody reads windows of one picture a camera and 16 actions ahead, shuffled, in batches of 32 from 2 worker
-processes, and touches every byte of the pictures in the process that asked for them.
+two cameras of 224 px, the images of `scenes.py`. It and the package's environment (8 GB) are made on first use, in
+build/. Everybody reads windows of one image a camera and 16 actions ahead, shuffled, in batches of 32 from 2 worker
+processes, and touches every byte of the images in the process that asked for them.
 
 - bare: as many processes as there are workers decode all videos once, straight through, one thread each, to RGB
-  arrays that they touch and forget. Nothing is shuffled, nothing goes to another process. Pictures a second.
+  arrays that they touch and forget. Nothing is shuffled, nothing goes to another process. Images a second.
 - first epoch: our loader on a copy of the data set of which nothing is decoded yet. The whole epoch counts, and the
   opening of the data set; only the workers have been started before, as bare's processes have. What is decoded, 1.8
   GB, goes into the cache on the disk of build/: it must take what the cores decode, or lie behind enough memory.
@@ -44,9 +44,9 @@ from measuring import Watch, memory_mb, touch
 from praxia.core.process import available_cores
 from praxia.core.types import Samples, Window
 from praxia.data.dataset import Dataset
-from praxia.data.loader import Loader
-from praxia.data.mixture import Mixture
-from praxia.data.windows import Windows
+from praxia.dataloader.loader import Loader
+from praxia.dataloader.mixture import Mixture
+from praxia.dataloader.windows import Windows
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "peers"))
 
@@ -77,7 +77,7 @@ def data_set(python: Path) -> Path:
 
 
 def bare(root: Path) -> float:
-    """Pictures a second of all videos, straight through, by WORKERS processes."""
+    """Images a second of all videos, straight through, by WORKERS processes."""
     videos = sorted((root / "videos").rglob("*.mp4"), key=lambda path: path.stat().st_size, reverse=True)
     together, answers = SPAWN.Barrier(WORKERS), SPAWN.SimpleQueue()
     shares = [(videos[first::WORKERS], together, answers) for first in range(WORKERS)]
@@ -87,21 +87,21 @@ def bare(root: Path) -> float:
     found = [answers.get() for _ in processes]
     for process in processes:
         process.join()
-    pictures, began_s, ended_s = zip(*found, strict=True)
-    return sum(pictures) / (max(ended_s) - min(began_s))
+    images, began_s, ended_s = zip(*found, strict=True)
+    return sum(images) / (max(ended_s) - min(began_s))
 
 
 def _decode(videos: list[Path], together: Barrier, answers: Any) -> None:
     together.wait()
-    began_s, pictures = time.monotonic(), 0
+    began_s, images = time.monotonic(), 0
     for path in videos:
         with av.open(str(path)) as container:
             stream, converter = container.streams.video[0], VideoReformatter()
             stream.codec_context.thread_count = 1
             for frame in container.decode(stream):
                 touch(converter.reformat(frame, format="rgb24").to_ndarray())
-                pictures += 1
-    answers.put((pictures, began_s, time.monotonic()))
+                images += 1
+    answers.put((images, began_s, time.monotonic()))
 
 
 # Ours
@@ -139,7 +139,7 @@ def _fresh(root: Path) -> Iterator[Path]:
 
 
 def _consume(batches: Iterator[tuple[int, Samples]]) -> float:
-    """Seconds to the last of the batches, their pictures touched."""
+    """Seconds to the last of the batches, their images touched."""
     began_s = time.perf_counter()
     for _, samples in batches:
         assert samples.action is not None
@@ -152,7 +152,7 @@ def _consume(batches: Iterator[tuple[int, Samples]]) -> float:
 
 def idle_mb() -> dict[str, float]:
     """The memory of an interpreter that has imported what a worker imports, and waits."""
-    waiting = "import praxia.data.loader, praxia.data.mixture, sys; print(flush=True); sys.stdin.read()"
+    waiting = "import praxia.dataloader.loader, praxia.dataloader.mixture, sys; print(flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", waiting]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -220,12 +220,12 @@ def main() -> None:
             one["peer"] = run_inside(python, "lerobot_loads.py", BUILD.absolute(), dict(ask))
         rounds.append(one)
         print(f"round {number + 1}: {one}", file=sys.stderr)
-    pictures = len(CAMERAS) * EPISODES * STEPS
+    images = len(CAMERAS) * EPISODES * STEPS
     size = sum(path.stat().st_size for path in (root / "videos").rglob("*.mp4"))
     found = {
         **summary(rounds),
-        "pictures": pictures,
-        "bytes_a_picture": round(size / pictures),
+        "pictures": images,
+        "bytes_a_picture": round(size / images),
         "pixels": SIZE,
         "batch": BATCH,
         "workers": WORKERS,

@@ -1,4 +1,4 @@
-"""What every contender of a speed comparison does alike: uses its pictures, and is watched for memory.
+"""What every contender of a speed comparison does alike: uses its images, and is watched for memory.
 
 Only numpy and /proc (Linux): it runs in the environment of other packages too.
 """
@@ -17,9 +17,9 @@ INTERVAL_S = 1.0
 KINDS = ("unique", "held")
 
 
-def touch(pictures: np.ndarray) -> int:
-    """Read every byte, as whoever loads pictures will."""
-    return int(np.ascontiguousarray(pictures).reshape(-1).view(np.uint64).sum())
+def touch(images: np.ndarray) -> int:
+    """Read every byte, as whoever loads images will."""
+    return int(np.ascontiguousarray(images).reshape(-1).view(np.uint64).sum())
 
 
 def memory_mb(pid: int | str = "self") -> dict[str, float]:

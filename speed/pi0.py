@@ -1,9 +1,9 @@
 """What a chunk of pi0 costs at its published size, stage by stage, with random weights and three cameras.
 
-`see_ms` is the pictures alone, `prefix_ms` pictures and language model, `sample_ms` the ten steps of the action expert
+`see_ms` is the images alone, `prefix_ms` images and language model, `sample_ms` the ten steps of the action expert
 after them, `chunk_ms` all together; medians of warm runs of one observation, `cold_ms` the first. On an accelerator
 bfloat16, and the ten steps also compiled and captured as a graph (`compiled_ms` for all, after `compile_s` once).
-Published, on an RTX 4090 with three cameras (arXiv 2410.24164): 14 ms pictures, 32 ms prefix, 27 ms ten steps, 73 ms in
+Published, on an RTX 4090 with three cameras (arXiv 2410.24164): 14 ms images, 32 ms prefix, 27 ms ten steps, 73 ms in
 all.
 
     python speed/pi0.py [--size published|small] [--runs 10] [--json]
@@ -24,15 +24,17 @@ from praxia.encoders.public.published import find_published
 from praxia.heads.denoisers.action_expert import ActionExpert
 from praxia.heads.flow import Flow
 from praxia.nn.types import Batch, Shapes
-from praxia.policies.composed import ComposedModel
+from praxia.policies.encoder_head import EncoderHeadModel
 from praxia.recipes.vla_published import pi0_published
 
 PUBLISHED_MS = {"see_ms": 14.0, "prefix_ms": 46.0, "sample_ms": 27.0, "chunk_ms": 73.0}
-SHAPES = Shapes(("front", "left", "right"), num_images=3, num_states=1, bodies=((32, 32),), horizon=50, vocabulary=1)
+SHAPES = Shapes(
+    ("front", "left", "right"), num_images=3, num_states=1, embodiments=((32, 32),), horizon=50, vocabulary=1
+)
 WORDS = 20
 
 
-def build(size: str, device: torch.device) -> ComposedModel:
+def build(size: str, device: torch.device) -> EncoderHeadModel:
     """pi0 as its recipe has it, or with its language model and expert cut to two layers."""
     model = pi0_published().model
     encoder, head = model.encoder, model.head
@@ -49,7 +51,7 @@ def build(size: str, device: torch.device) -> ComposedModel:
     return built.bfloat16() if device.type == "cuda" else built
 
 
-def observation(model: ComposedModel, device: torch.device) -> Batch:
+def observation(model: EncoderHeadModel, device: torch.device) -> Batch:
     encoder: Any = model.encoder
     num_places = SHAPES.num_images * encoder.num_tokens
     places = torch.full((1, num_places), encoder.placeholder)

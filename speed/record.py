@@ -6,7 +6,7 @@ the episode has ended (`staging.stage_episode`); what it holds in memory by then
 
 Wall times depend on what else the machine does: `copy_p99_ms` is how long copying a frame takes in the same loop while
 nothing is recorded. Processor times hardly do: `add_cpu_p99_ms`, and `cores`, the processor seconds a second of episode
-costs in all, from its first frame until it is staged. `encoders` are the pictures a second that one thread encodes, and
+costs in all, from its first frame until it is staged. `encoders` are the images a second that one thread encodes, and
 two in all.
 
     python speed/record.py [--seconds 10] [--json]
@@ -27,18 +27,18 @@ from praxia.core.errors import RecordingError
 from praxia.core.process import available_cores
 from praxia.core.types import Camera, Embodiment, Field, Start
 from praxia.data.episode import Episode
-from praxia.data.live.recorder import Recorder
-from praxia.data.recording import begin
+from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode
 from praxia.data.video import encode
+from praxia.datatools.record.recorder import Recorder
 
 DIM = 7
 DRAWN = 32
-Pictures = Mapping[str, np.ndarray]
+FrameReader = Mapping[str, np.ndarray]
 SAID = {"instruction": "fold the towel", "task": "fold", "start": Start("speed", "fold", {})}
 
 
-def body(cameras: int, height: int, width: int, hz: float) -> Embodiment:
+def robot_of(cameras: int, height: int, width: int, hz: float) -> Embodiment:
     return Embodiment(
         "speed",
         (Field("joints", DIM, "position", "rad"),),
@@ -48,8 +48,8 @@ def body(cameras: int, height: int, width: int, hz: float) -> Embodiment:
     )
 
 
-def pictures(camera: Camera, seed: int) -> np.ndarray:
-    """`DRAWN` neighbouring pictures, which a recording goes through forwards and backwards."""
+def images(camera: Camera, seed: int) -> np.ndarray:
+    """`DRAWN` neighbouring images, which a recording goes through forwards and backwards."""
     draw = np.random.default_rng(seed)
     y, x = np.mgrid[0 : camera.height, 0 : camera.width]
     shape = (camera.height, camera.width, 3)
@@ -62,11 +62,11 @@ def pictures(camera: Camera, seed: int) -> np.ndarray:
 
 
 def there_and_back(frames: int) -> np.ndarray:
-    """Which of the drawn pictures each frame shows."""
+    """Which of the drawn images each frame shows."""
     return DRAWN - 1 - abs(np.arange(frames) % (2 * DRAWN - 2) - (DRAWN - 1))
 
 
-def live(root: Path, embodiment: Embodiment, drawn: Pictures, frames: int) -> dict[str, Any]:
+def live(root: Path, embodiment: Embodiment, drawn: FrameReader, frames: int) -> dict[str, Any]:
     """Record in real time."""
     said: list[str] = []
     recorder = Recorder(root, embodiment, {}, say=said.append)
@@ -102,8 +102,8 @@ def live(root: Path, embodiment: Embodiment, drawn: Pictures, frames: int) -> di
     }
 
 
-def played(embodiment: Embodiment, drawn: Pictures, frames: int) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-    """Number and pictures of each frame, at its time."""
+def played(embodiment: Embodiment, drawn: FrameReader, frames: int) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    """Number and images of each frame, at its time."""
     began_s = time.perf_counter()
     for frame, shown in enumerate(there_and_back(frames)):
         time.sleep(max(0.0, began_s + frame / embodiment.control_hz - time.perf_counter()))
@@ -114,31 +114,31 @@ def quantile(values: list[float], level: float) -> float:
     return round(float(np.quantile(values, level)), 2)
 
 
-def copying(embodiment: Embodiment, drawn: Pictures, frames: int) -> float:
-    """The 99% quantile of the milliseconds in which one frame's pictures are copied, while nothing is recorded."""
+def copying(embodiment: Embodiment, drawn: FrameReader, frames: int) -> float:
+    """The 99% quantile of the milliseconds in which one frame's images are copied, while nothing is recorded."""
     copying_ms = []
     for _, images in played(embodiment, drawn, frames):
         began_s = time.perf_counter()
-        kept = [picture.copy() for picture in images.values()]
+        kept = [image.copy() for image in images.values()]
         copying_ms.append(1000 * (time.perf_counter() - began_s))
         assert kept
     return quantile(copying_ms, 0.99)
 
 
-def encoders(embodiment: Embodiment, drawn: Pictures) -> dict[str, int]:
-    """Pictures a second, by how many threads encode at once."""
+def encoders(embodiment: Embodiment, drawn: FrameReader) -> dict[str, int]:
+    """Images a second, by how many threads encode at once."""
 
     def rate(threads: int) -> int:
-        pictures = next(iter(drawn.values()))
+        images = next(iter(drawn.values()))
         began_s = time.perf_counter()
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(lambda _: encode(pictures, embodiment.control_hz), range(threads)))
-        return round(threads * len(pictures) / (time.perf_counter() - began_s))
+            list(pool.map(lambda _: encode(images, embodiment.control_hz), range(threads)))
+        return round(threads * len(images) / (time.perf_counter() - began_s))
 
     return {str(threads): rate(threads) for threads in (1, 2)}
 
 
-def at_the_end(root: Path, embodiment: Embodiment, drawn: Pictures, frames: int) -> dict[str, Any]:
+def at_the_end(root: Path, embodiment: Embodiment, drawn: FrameReader, frames: int) -> dict[str, Any]:
     """Encode when all frames are there."""
     shown = there_and_back(frames)
     images = {name: each[shown] for name, each in drawn.items()}
@@ -146,7 +146,7 @@ def at_the_end(root: Path, embodiment: Embodiment, drawn: Pictures, frames: int)
     last = np.arange(frames) == frames - 1
     reward = np.zeros(frames, np.float32)
     episode = Episode(embodiment, images, numbers, numbers, numbers, reward, never, never, last, **SAID)
-    begin(root, {})
+    begin_recording(root, {})
     began_s = time.perf_counter()
     stage_episode(root, 0, episode)
     return {
@@ -162,8 +162,8 @@ def main() -> None:
     options = parser.parse_args()
     found: dict[str, Any] = {"cores": available_cores(), "seconds": options.seconds}
     for cameras, height, width, hz in ((2, 224, 224, 30.0), (2, 224, 224, 50.0), (3, 480, 640, 30.0)):
-        embodiment, frames = body(cameras, height, width, hz), round(options.seconds * hz)
-        drawn = {camera.name: pictures(camera, number) for number, camera in enumerate(embodiment.cameras)}
+        embodiment, frames = robot_of(cameras, height, width, hz), round(options.seconds * hz)
+        drawn = {camera.name: images(camera, number) for number, camera in enumerate(embodiment.cameras)}
         with tempfile.TemporaryDirectory() as folder:
             found[f"{cameras} x {width} x {height} at {hz:.0f} Hz"] = {
                 "encoders": encoders(embodiment, drawn),

@@ -1,10 +1,10 @@
-"""Pictures about as hard to compress and to decode as rendered robot scenes: what speed is measured on.
+"""Images about as hard to compress and to decode as rendered robot scenes: what speed is measured on.
 
 A fixed, textured background (wood-like stripes and soft patches, which differ by camera and episode), a shaded arm of
 three links that swings, a shadow on the table and three shaded balls that move; the wrist's camera moves too, so its
-whole picture does. Nothing is random from frame to frame.
+whole image does. Nothing is random from frame to frame.
 
-Encoded as LeRobot does it (AV1, 4:2:0, crf 30, a key frame every second frame), a picture of 224 px has 5.2 to 5.3 kB,
+Encoded as LeRobot does it (AV1, 4:2:0, crf 30, a key frame every second frame), an image of 224 px has 5.2 to 5.3 kB,
 and one core decodes 1,600 to 1,700 a second. Rendered scenes of that size, measured in the same way: Meta-World 2.0
 (hand) and 4.0 kB (workspace), 2,300 and 1,700 a second; Tabletop 3.6 (front) and 2.1 kB (wrist), 1,700 and 2,100.
 
@@ -21,7 +21,7 @@ CAMERAS = ("front", "wrist")
 
 
 class Scene:
-    """One episode, as one camera sees it: the same pictures for the same arguments."""
+    """One episode, as one camera sees it: the same images for the same arguments."""
 
     def __init__(self, camera: str, episode: int, size: int):
         self._moves = camera == "wrist"
@@ -31,7 +31,7 @@ class Scene:
         self._phase, self._size = draw.uniform(0, 2 * np.pi, 8), size
         self._tints = draw.uniform(0.2, 0.9, (6, 3))
 
-    def picture(self, frame: int) -> np.ndarray:
+    def image(self, frame: int) -> np.ndarray:
         """uint8[size, size, 3]."""
         t, size = frame / 30, self._size
         shift = round((size - 1) * (0.5 + 0.5 * np.sin(0.7 * t + self._phase[0]))) if self._moves else 0

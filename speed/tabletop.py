@@ -1,6 +1,6 @@
-"""How fast Tabletop draws and simulates, on one core: pictures a second, and control steps a second with an arm.
+"""How fast Tabletop draws and simulates, on one core: images a second, and control steps a second with an arm.
 
-Pictures are of both cameras in turn, in scenes of six things, under the profile that benchmarks use. A control step is
+Images are of both cameras in turn, in scenes of six things, under the profile that benchmarks use. A control step is
 one of 20 a second: inverse kinematics for seven joints, ten physics steps, contacts, and the judgement of the goal; the
 arm is driven about by random deltas. For comparison the same run draws under the profile "default", and steps physics
 alone.
@@ -43,7 +43,7 @@ def begun(profile: str, size: int):
     for _ in range(NUM_SCENES):
         env = find_family(ENV).build(EnvSpec(ENV, TASK, profile, size))
         env.reset(next(starts))
-        env.look(("front", "wrist"))
+        env.observe(("front", "wrist"))
         yield env
 
 
@@ -55,9 +55,9 @@ def rate(act: Callable[[], int], seconds: float) -> float:
     return done / (time.perf_counter() - began_s)
 
 
-def pictures_per_s(profile: str, size: int, seconds: float) -> float:
+def images_per_s(profile: str, size: int, seconds: float) -> float:
     def draw(env) -> Callable[[], int]:
-        return lambda: len(env.look(("front", "wrist")).images)
+        return lambda: len(env.observe(("front", "wrist")).images)
 
     return float(np.mean([rate(draw(env), seconds / NUM_SCENES) for env in begun(profile, size)]))
 
@@ -90,11 +90,11 @@ def physics_alone_per_s(size: int, seconds: float) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", type=int, default=96, help="the pictures' side in pixels")
+    parser.add_argument("--size", type=int, default=96, help="the images' side in pixels")
     parser.add_argument("--seconds", type=float, default=4.0, help="how long each measurement takes")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
-    fast, default = (pictures_per_s(profile, options.size, options.seconds) for profile in ("fast", "default"))
+    fast, default = (images_per_s(profile, options.size, options.seconds) for profile in ("fast", "default"))
     steps = control_steps_per_s(options.size, options.seconds)
     alone = physics_alone_per_s(options.size, options.seconds)
     found = {

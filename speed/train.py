@@ -1,6 +1,6 @@
 """How fast a policy trains: the engine's own loop, against arithmetic alone and against a torch DataLoader.
 
-All three take the same optimiser steps of `flow-metaworld` on a small synthetic data set of 64 px pictures. "bare" has
+All three take the same optimiser steps of `flow-metaworld` on a small synthetic data set of 64 px images. "bare" has
 its batches in memory before the clock starts; "dataloader" fetches one window at a time and collates, as map-style
 data sets commonly do; "engine" is what `praxia train` does.
 
@@ -19,32 +19,32 @@ from typing import Any
 import torch
 from windows import WINDOW, dataset
 
-from praxia.data.fitting import count, fit_transforms
-from praxia.data.mixture import Mixture
-from praxia.data.windows import Windows
+from praxia.dataloader.fitting import count_rows, fit_transforms
+from praxia.dataloader.mixture import Mixture
+from praxia.dataloader.windows import Windows
 from praxia.nn.types import Batch, Shapes
-from praxia.policies.composed import ComposedModel, Held, to_batch
+from praxia.policies.encoder_head import EncoderHeadModel, OpaqueBatch, to_batch
 from praxia.recipes.metaworld import flow_metaworld
-from praxia.train.ahead import ahead
 from praxia.train.augment import random_shift
-from praxia.train.source import Source
+from praxia.train.batches import BatchSource
+from praxia.train.prefetch import prefetch
 
 BATCH, WARMUP = 128, 5
 
 
-def build(source: Source) -> ComposedModel:
+def build(source: BatchSource) -> EncoderHeadModel:
     torch.manual_seed(0)
     return flow_metaworld().model.build(source.shapes)
 
 
-def samples_per_s(model: ComposedModel, batches: Iterable[Batch], steps: int) -> float:
+def samples_per_s(model: EncoderHeadModel, batches: Iterable[Batch], steps: int) -> float:
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     generator = torch.Generator().manual_seed(0)
     began_s = 0.0
     for step, batch in enumerate(batches):
         if step == WARMUP:
             began_s = time.perf_counter()
-        loss, _ = model(Held(random_shift(batch, 3, generator)), generator)
+        loss, _ = model(OpaqueBatch(random_shift(batch, 3, generator)), generator)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -55,7 +55,7 @@ def samples_per_s(model: ComposedModel, batches: Iterable[Batch], steps: int) ->
 class OneAtATime(torch.utils.data.Dataset):
     """Windows as a map-style data set."""
 
-    def __init__(self, source: Source):
+    def __init__(self, source: BatchSource):
         self.source = source
 
     def __len__(self) -> int:
@@ -87,10 +87,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         opened = dataset(Path(folder) / "set")
         windows = Mixture([Windows(opened, WINDOW, opened.select())])
-        transforms, body = fit_transforms(windows, count(windows.parts, {})), opened.embodiment
-        bodies = ((body.state_dim, body.action_dim),)
-        shapes = Shapes(WINDOW.cameras, WINDOW.num_images, 1, bodies, WINDOW.horizon, transforms.words.size)
-        source = Source(windows, transforms, shapes, 0, BATCH)
+        transforms, embodiment = fit_transforms(windows, count_rows(windows.parts, {})), opened.embodiment
+        embodiments = ((embodiment.state_dim, embodiment.action_dim),)
+        shapes = Shapes(WINDOW.cameras, WINDOW.num_images, 1, embodiments, WINDOW.horizon, transforms.words.size)
+        source = BatchSource(windows, transforms, shapes, 0, BATCH)
         reader = source.loader(0, (0, 1))
         ready = [source.batch(reader, step)[0] for step in range(total)]
         loader = torch.utils.data.DataLoader(
@@ -101,7 +101,7 @@ def main() -> None:
         )
         ways: dict[str, Callable[[], Iterable[Batch]]] = {
             "bare": lambda: ready,
-            "engine": lambda: (made[0] for _, made in ahead(lambda step: source.batch(reader, step), 0, total)),
+            "engine": lambda: (made[0] for _, made in prefetch(lambda step: source.batch(reader, step), 0, total)),
             "dataloader": lambda: loader,
         }
         speeds = {name: samples_per_s(build(source), batches(), options.steps) for name, batches in ways.items()}

@@ -18,16 +18,16 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from praxia.core.types import Camera, Embodiment, Field, Start, Window
-from praxia.data.compact import compact
 from praxia.data.dataset import Dataset
 from praxia.data.episode import Episode
-from praxia.data.order import batch_indices
-from praxia.data.recording import begin
+from praxia.data.finalize import finalize
+from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode
-from praxia.data.windows import Windows
+from praxia.dataloader.order import batch_indices
+from praxia.dataloader.windows import Windows
 
 EPISODES, STEPS, SIZE, BATCH = 40, 100, 64, 128
-BODY = Embodiment(
+EMBODIMENT = Embodiment(
     "speed",
     (Field("hand", 4, "position", "m"),),
     (Field("move", 4, "delta", "m"),),
@@ -45,12 +45,12 @@ def episode(index: int) -> Episode:
         0, 0.02, (SIZE, SIZE, 3)
     )
     ball = [(x - t / STEPS) ** 2 + (y - 0.5) ** 2 < 0.02 for t in range(STEPS)]
-    pictures = np.stack([np.where(inside[..., None], (0.9, 0.1, 0.2), background) for inside in ball])
+    images = np.stack([np.where(inside[..., None], (0.9, 0.1, 0.2), background) for inside in ball])
     numbers = draw.normal(size=(STEPS, 4)).astype(np.float32)
     last = np.arange(STEPS) == STEPS - 1
     return Episode(
-        embodiment=BODY,
-        images={"front": (pictures.clip(0, 1) * 255).astype(np.uint8)},
+        embodiment=EMBODIMENT,
+        images={"front": (images.clip(0, 1) * 255).astype(np.uint8)},
         state=numbers,
         action=numbers,
         executed_action=numbers,
@@ -65,10 +65,10 @@ def episode(index: int) -> Episode:
 
 
 def dataset(root: Path) -> Dataset:
-    begin(root, {})
+    begin_recording(root, {})
     for index in range(EPISODES):
         stage_episode(root, index, episode(index))
-    compact(root, BODY, {})
+    finalize(root, EMBODIMENT, {})
     return Dataset(root)
 
 
@@ -78,7 +78,7 @@ def one_at_a_time(root: Path) -> Callable[[np.ndarray], np.ndarray]:
     stream, converter = container.streams.video[0], VideoReformatter()
     stream.codec_context.thread_count = 1
     assert stream.time_base is not None
-    ticks = round(1 / BODY.control_hz / stream.time_base)
+    ticks = round(1 / EMBODIMENT.control_hz / stream.time_base)
 
     def decode(number: int) -> np.ndarray:
         container.seek(number * ticks, stream=stream)
@@ -107,7 +107,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         opened = dataset(Path(folder) / "set")
         began_s = time.perf_counter()
-        opened.footage("front").read(np.arange(opened.num_frames))
+        opened.camera_frames("front").read(np.arange(opened.num_frames))
         build_s = time.perf_counter() - began_s
         windows = Windows(opened, WINDOW, range(EPISODES))
         ours = per_second(windows.read, len(windows), 3)

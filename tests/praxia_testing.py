@@ -1,4 +1,4 @@
-"""Small values that tests of several rooms need: shapes and batches with known content."""
+"""Small values that tests of several packages need: shapes and batches with known content."""
 
 import dataclasses
 
@@ -10,22 +10,24 @@ from praxia.checkpoint.store import PolicyConfig
 from praxia.core.keys import generator
 from praxia.core.types import Camera, Embodiment, Field, Observation, Query, Window
 from praxia.encoders.film_cnn import FilmCNN
-from praxia.encoders.language import SubwordText
+from praxia.encoders.language import PooledText
 from praxia.heads.denoisers.residual_mlp import ResidualMLP
 from praxia.heads.flow import Flow
 from praxia.nn.types import Batch, Shapes
-from praxia.policies.composed import Composed, LearnedPolicy
-from praxia.transforms.chain import BodyTransforms, Transforms
+from praxia.policies.encoder_head import EncoderHead, EncoderHeadPolicy
+from praxia.transforms.chain import EmbodimentTransforms, Transforms
 from praxia.transforms.normalise import Normaliser
-from praxia.transforms.subwords import Subwords
+from praxia.transforms.text_tokenizer import TextTokenizer
 
 
-def make_shapes(horizon: int = 4, bodies: tuple[tuple[int, int], ...] = ((3, 2),)) -> Shapes:
-    return Shapes(cameras=("front",), num_images=2, num_states=2, bodies=bodies, horizon=horizon, vocabulary=50)
+def make_shapes(horizon: int = 4, embodiments: tuple[tuple[int, int], ...] = ((3, 2),)) -> Shapes:
+    return Shapes(
+        cameras=("front",), num_images=2, num_states=2, embodiments=embodiments, horizon=horizon, vocabulary=50
+    )
 
 
 def make_batch(num: int = 5, horizon: int = 4, text_seed: int = 0, image_seed: int = 0) -> Batch:
-    """Random pictures of 16 px, states, texts of 6 ids of which 4 count, and actions that are all valid."""
+    """Random images of 16 px, states, texts of 6 ids of which 4 count, and actions that are all valid."""
     state = torch.randn(num, 2, 3, generator=torch.Generator().manual_seed(5))
     action = torch.randn(num, horizon, 2, generator=torch.Generator().manual_seed(6))
     pixels = torch.Generator().manual_seed(image_seed)
@@ -43,45 +45,47 @@ def make_batch(num: int = 5, horizon: int = 4, text_seed: int = 0, image_seed: i
     )
 
 
-BODY = Embodiment(
+EMBODIMENT = Embodiment(
     name="toy",
     state=(Field("position", 3, "position", "m"),),
     action=(Field("move", 2, "delta", "m"),),
     cameras=(Camera("front", 16, 16),),
     control_hz=10.0,
 )
-SMALL_BODY = dataclasses.replace(
-    BODY, name="small", state=(Field("position", 1, "position", "m"),), action=(Field("move", 1, "delta", "m"),)
+SMALL_EMBODIMENT = dataclasses.replace(
+    EMBODIMENT, name="small", state=(Field("position", 1, "position", "m"),), action=(Field("move", 1, "delta", "m"),)
 )
 TEXTS = ("push the block to the left", "lift the cup")
 
 
 def make_config() -> PolicyConfig:
-    """A tiny policy with two moments of picture and state; its actions span [0, 10]."""
+    """A tiny policy with two moments of image and state; its actions span [0, 10]."""
     transforms = Transforms(
-        bodies=(BodyTransforms(state=Normaliser((-1.0,) * 3, (1.0,) * 3), action=Normaliser((0.0,) * 2, (10.0,) * 2)),),
-        words=Subwords.fit(TEXTS),
+        embodiments=(
+            EmbodimentTransforms(state=Normaliser((-1.0,) * 3, (1.0,) * 3), action=Normaliser((0.0,) * 2, (10.0,) * 2)),
+        ),
+        words=TextTokenizer.fit(TEXTS),
     )
     shapes = dataclasses.replace(make_shapes(), vocabulary=transforms.words.size)
-    encoder = FilmCNN(text=SubwordText(width=16, num_heads=2), channels=(8, 8, 8, 8), width=32)
+    encoder = FilmCNN(text=PooledText(width=16, num_heads=2), channels=(8, 8, 8, 8), width=32)
     window = Window({"image.front": (-1, 0), "state": (-1, 0)}, horizon=4)
-    model = Composed(encoder=encoder, head=Flow(ResidualMLP(width=32, depth=1)))
-    return PolicyConfig(model, shapes, transforms, (BODY,), window, {"seed": 0})
+    model = EncoderHead(encoder=encoder, head=Flow(ResidualMLP(width=32, depth=1)))
+    return PolicyConfig(model, shapes, transforms, (EMBODIMENT,), window, {"seed": 0})
 
 
 def make_config_of_two() -> PolicyConfig:
-    """`make_config` trained on a second, smaller body too, whose actions span [100, 200]."""
+    """`make_config` trained on a second, smaller embodiment too, whose actions span [100, 200]."""
     config = make_config()
-    small = BodyTransforms(state=Normaliser((-1.0,), (1.0,)), action=Normaliser((100.0,), (200.0,)))
+    small = EmbodimentTransforms(state=Normaliser((-1.0,), (1.0,)), action=Normaliser((100.0,), (200.0,)))
     return dataclasses.replace(
         config,
-        shapes=dataclasses.replace(config.shapes, bodies=((3, 2), (1, 1))),
-        transforms=dataclasses.replace(config.transforms, bodies=(*config.transforms.bodies, small)),
-        embodiments=(BODY, SMALL_BODY),
+        shapes=dataclasses.replace(config.shapes, embodiments=((3, 2), (1, 1))),
+        transforms=dataclasses.replace(config.transforms, embodiments=(*config.transforms.embodiments, small)),
+        embodiments=(EMBODIMENT, SMALL_EMBODIMENT),
     )
 
 
-def make_policy(config: PolicyConfig | None = None) -> LearnedPolicy:
+def make_policy(config: PolicyConfig | None = None) -> EncoderHeadPolicy:
     """The policy of `config`, or of `make_config`, with weights of a fixed seed."""
     torch.manual_seed(0)
     config = config or make_config()
@@ -89,7 +93,7 @@ def make_policy(config: PolicyConfig | None = None) -> LearnedPolicy:
 
 
 def make_query(key: str, step: int, history: int = 2, state_dim: int = 3) -> Query:
-    """A query whose pictures and state are drawn from (key, step)."""
+    """A query whose images and state are drawn from (key, step)."""
 
     def moment(at: int) -> Observation:
         rng = generator(key, step, at)
@@ -99,12 +103,12 @@ def make_query(key: str, step: int, history: int = 2, state_dim: int = 3) -> Que
     return Query(tuple(moment(at) for at in range(history)), key, step, row=0)
 
 
-def save_picture(path, colour, size=(20, 40)):
+def save_image(path, colour, size=(20, 40)):
     """A PNG of one colour."""
     with av.open(path, "w", format="image2") as container:
         stream = container.add_stream("png", width=size[1], height=size[0], pix_fmt="rgb24")
-        picture = np.broadcast_to(np.array(colour, np.uint8), (*size, 3))
-        for packet in stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")):
+        image = np.broadcast_to(np.array(colour, np.uint8), (*size, 3))
+        for packet in stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")):
             container.mux(packet)
         for packet in stream.encode():
             container.mux(packet)

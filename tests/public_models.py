@@ -33,7 +33,7 @@ def make_tokeniser(family: str) -> str:
 
 
 def small_config(family: str, **text_sizes: int) -> dict:
-    """Two layers of a language model, one or two of vision: pictures of 28 px and four tokens (Qwen: 32 px and 64)."""
+    """Two layers of a language model, one or two of vision: images of 28 px and four tokens (Qwen: 32 px and 64)."""
     token = Tokenizer.from_str(make_tokeniser(family)).token_to_id("<|image_pad|>" if "qwen" in family else "<image>")
     text = {
         "vocab_size": VOCABULARY,

@@ -77,11 +77,14 @@ def test_a_policy_of_this_schema_is_read_in_silence(tmp_path, caplog):
 
 @pytest.mark.parametrize("names", [("wrist", "front"), ("front", "wrist"), ()])
 def test_cameras_are_listed_as_they_were_written(names):
-    moments = {"state": [0], **{f"image.{name}": [0] for name in names}}
-    old = {**json.loads((OLD / "policy.json").read_text()), "window": {"moments": moments, "horizon": 4}}
+    observation_steps = {"state": [0], **{f"image.{name}": [0] for name in names}}
+    old = {
+        **json.loads((OLD / "policy.json").read_text()),
+        "window": {"observation_steps": observation_steps, "horizon": 4},
+    }
     new = migrate(old)
     assert new["schema"] == SCHEMA
-    assert new["window"] == {"moments": moments, "horizon": 4, "cameras": list(names)}
+    assert new["window"] == {"observation_steps": observation_steps, "horizon": 4, "cameras": list(names)}
     assert migrate(new) == new
     assert "cameras" not in old["window"]
 
@@ -92,18 +95,18 @@ def written_before(tmp_path):
     save_policy(tmp_path / "policy", make_config(), make_policy().model.state_dict())
     path = tmp_path / "policy" / "policy.json"
     value = {**json.loads(path.read_text()), "schema": 3}
-    (body,) = value["transforms"]["bodies"]
-    body["state"] = {"low": [-1.0, 0.25, -1.0], "high": [1.0, 0.25, 1.0]}
-    body["action"] = {"low": [0.0, 2.0], "high": [10.0, 2.00005]}
+    (embodiment,) = value["transforms"]["embodiments"]
+    embodiment["state"] = {"low": [-1.0, 0.25, -1.0], "high": [1.0, 0.25, 1.0]}
+    embodiment["action"] = {"low": [0.0, 2.0], "high": [10.0, 2.00005]}
     path.write_text(json.dumps(value))
     return tmp_path
 
 
 def test_dims_that_were_only_shifted_still_are(written_before):
     policy, _ = load_policy(written_before)
-    (body,) = policy.transforms.bodies
+    (embodiment,) = policy.transforms.embodiments
     state = np.float32([[0.5, 0.75, 2.0]])
-    np.testing.assert_array_equal(body.state.encode(state), np.float32([[0.5, 0.5, 2.0]]))
-    np.testing.assert_array_equal(body.action.decode(np.float32([[1, 0.5]])), np.float32([[10, 2.500025]]))
-    assert body.action == Normaliser((0.0, 2.0), (10.0, 2.00005), (1,))
+    np.testing.assert_array_equal(embodiment.state.encode(state), np.float32([[0.5, 0.5, 2.0]]))
+    np.testing.assert_array_equal(embodiment.action.decode(np.float32([[1, 0.5]])), np.float32([[10, 2.500025]]))
+    assert embodiment.action == Normaliser((0.0, 2.0), (10.0, 2.00005), (1,))
     assert np.isfinite(policy.act([make_query("a", 0)], None)[0][0].chunk).all()

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from praxia_testing import SMALL_BODY, make_config, make_config_of_two, make_policy, make_query
+from praxia_testing import SMALL_EMBODIMENT, make_config, make_config_of_two, make_policy, make_query
 
 from praxia.checkpoint.identity import policy_sha256
 from praxia.checkpoint.migration import migrate
@@ -52,7 +52,7 @@ def test_an_unknown_part_is_answered_with_the_nearest(tmp_path):
         read_config(path.parent)
 
 
-def test_a_policy_of_several_bodies_comes_back_and_decides_as_before(tmp_path):
+def test_a_policy_of_several_embodiments_comes_back_and_decides_as_before(tmp_path):
     config = make_config_of_two()
     policy = make_policy(config)
     save_policy(tmp_path / "policy", config, policy.model.state_dict())
@@ -60,7 +60,7 @@ def test_a_policy_of_several_bodies_comes_back_and_decides_as_before(tmp_path):
     assert read_config(tmp_path)[0] == config
     assert again.embodiments == config.embodiments
     query = make_query("a", 3, state_dim=1)
-    one, two = (p.bind(SMALL_BODY).act([query], None)[0][0].chunk for p in (policy, again))
+    one, two = (p.bind(SMALL_EMBODIMENT).act([query], None)[0][0].chunk for p in (policy, again))
     np.testing.assert_array_equal(one, two)
 
 
@@ -89,10 +89,10 @@ def at(value, *names):
 
 EDITS = {
     "steps": (("model", "head", "num_steps"), 5),
-    "normaliser": (("transforms", "bodies", 0, "action", "high"), [10.0, -10.0]),
-    "vocabulary": (("transforms", "subwords", "max_length"), 3),
+    "normaliser": (("transforms", "embodiments", 0, "action", "high"), [10.0, -10.0]),
+    "vocabulary": (("transforms", "text-tokenizer", "max_length"), 3),
     "shape": (("shapes", "horizon"), 3),
-    "window": (("window", "moments", "state"), [-2, 0]),
+    "window": (("window", "observation_steps", "state"), [-2, 0]),
     "unit": (("embodiments", 0, "action", 0, "unit"), "mm"),
     "weights": (("weights_sha256",), "0" * 64),
     "something new": (("transforms", "clip"), True),
@@ -145,10 +145,12 @@ def test_one_policy_is_known_wherever_it_lies_and_however_its_file_is_written(tm
 
 def test_everything_that_can_change_an_action_is_part_of_the_identity(tmp_path):
     config = make_config()
-    low = replace(config.transforms.bodies[0], state=replace(config.transforms.bodies[0].state, low=(-2.0,) * 3))
+    low = replace(
+        config.transforms.embodiments[0], state=replace(config.transforms.embodiments[0].state, low=(-2.0,) * 3)
+    )
     others = {
         "model": replace(config, model=replace(config.model, head=replace(config.model.head, num_steps=3))),
-        "transforms": replace(config, transforms=replace(config.transforms, bodies=(low,))),
+        "transforms": replace(config, transforms=replace(config.transforms, embodiments=(low,))),
         "embodiments": replace(config, embodiments=(replace(config.embodiments[0], control_hz=20.0),)),
         "shapes": replace(config, shapes=replace(config.shapes, vocabulary=config.shapes.vocabulary + 1)),
         "window": replace(config, window=replace(config.window, horizon=3)),
@@ -165,7 +167,9 @@ def test_everything_that_can_change_an_action_is_part_of_the_identity(tmp_path):
 def test_the_order_of_cameras_is_part_of_the_identity():
     config = make_config()
     value = {**config.to_json(), "weights_sha256": "0"}
-    windows = [replace(config.window, moments={f"image.{name}": (0,) for name in names}) for names in ("ab", "ba")]
+    windows = [
+        replace(config.window, observation_steps={f"image.{name}": (0,) for name in names}) for names in ("ab", "ba")
+    ]
     first, second = (policy_sha256({**value, "window": window.to_json()}) for window in windows)
     assert first != second
 

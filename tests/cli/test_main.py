@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from praxia.cli.main import VERBS, main
-from praxia.core.types import Pace
+from praxia.core.types import ChunkExecution
 
 
 def run(*arguments):
@@ -152,17 +152,21 @@ def test_the_rate_of_ensembling_reaches_the_evaluation(monkeypatch, tmp_path):
         pass
 
     def judge(policy, evaluation, out, family, **more):
-        raise Judged(evaluation.pace)
+        raise Judged(evaluation.execution)
 
     monkeypatch.setattr(runner, "evaluate", judge)
     asked = ["zero", "--benchmark", "bimodal", "--out", str(tmp_path / "out.jsonl")]
-    for words, pace in (([], Pace(8)), (["--ensemble", "0.01"], Pace(1, 0.01)), (["--ensemble", "-2"], Pace(1, -2.0))):
+    for words, execution in (
+        ([], ChunkExecution(8)),
+        (["--ensemble", "0.01"], ChunkExecution(1, 0.01)),
+        (["--ensemble", "-2"], ChunkExecution(1, -2.0)),
+    ):
         with pytest.raises(Judged) as found:
             verb.run([*asked, *words])
-        assert found.value.args == (pace,)
+        assert found.value.args == (execution,)
 
 
 def test_as_needs_a_trained_policy(capsys, tmp_path):
     out = str(tmp_path / "out.jsonl")
-    assert run("eval", "zero", "--benchmark", "tabletop/body", "--as", "tabletop-gantry", "--out", out) == 2
+    assert run("eval", "zero", "--benchmark", "tabletop/embodiment", "--as", "tabletop-gantry", "--out", out) == 2
     assert "--as expects the folder of a trained policy, got 'zero'" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from praxia.cli.main import main
 from praxia.core.types import Window
 from praxia.envs import find_family
 from praxia.evaluate.benchmarks import find_benchmark
-from praxia.transforms.chain import BodyTransforms, Transforms
+from praxia.transforms.chain import EmbodimentTransforms, Transforms
 from praxia.transforms.normalise import Normaliser
 
 CHECKS = ["names-and-units", "golden-frame", "recorded-frames", "gripper", "replay", "zero", "expert", "statistics"]
@@ -25,14 +25,14 @@ def fly(*arguments):
 
 
 def policy_for(benchmark: str, state: Normaliser, action: Normaliser) -> PolicyConfig:
-    """A blind policy for the benchmark's body that names no data."""
+    """A blind policy for the benchmark's embodiment that names no data."""
     found = find_benchmark(benchmark)
-    body = find_family(found.env).embodiment(found.spec(found.tasks[0]))
+    embodiment = find_family(found.env).embodiment(found.spec(found.tasks[0]))
     config = make_config()
     return replace(
         config,
-        embodiments=(body,),
-        transforms=Transforms((BodyTransforms(state, action),), config.transforms.words),
+        embodiments=(embodiment,),
+        transforms=Transforms((EmbodimentTransforms(state, action),), config.transforms.words),
         window=Window({"state": (0,)}, horizon=8),
         provenance={},
     )
@@ -76,7 +76,7 @@ def test_statistics_that_are_no_numbers_are_refused(tmp_path, capsys):
     folder = save(tmp_path, policy_for("bimodal", BIMODAL, SPEED))
     path = tmp_path / "policy" / "policy.json"
     value = json.loads(path.read_text())
-    value["transforms"]["bodies"][0]["state"]["low"][2] = np.nan
+    value["transforms"]["embodiments"][0]["state"]["low"][2] = np.nan
     path.write_text(json.dumps({**value, "policy_sha256": policy_sha256(value)}))
     assert fly(folder, "--benchmark", "bimodal") == 2
     assert "finite quantiles" in capsys.readouterr().err

@@ -19,10 +19,10 @@ from praxia.evaluate.benchmarks import find_benchmark
 from praxia.heads.denoisers.residual_mlp import ResidualMLP
 from praxia.heads.flow import Flow
 from praxia.nn.types import Shapes
-from praxia.policies.composed import Composed
+from praxia.policies.encoder_head import EncoderHead
 from praxia.results.rows import read_rows
 from praxia.results.store import read_meta
-from praxia.transforms.chain import BodyTransforms, Transforms
+from praxia.transforms.chain import EmbodimentTransforms, Transforms
 from praxia.transforms.normalise import Normaliser
 
 
@@ -30,11 +30,11 @@ from praxia.transforms.normalise import Normaliser
 def policy(tmp_path: Path) -> Path:
     """A policy of the bimodal world that moves otherwise with another number of steps."""
     found = find_benchmark("bimodal")
-    body = find_family(found.env).embodiment(found.spec(found.tasks[0]))
-    units = [Normaliser((-1.0,) * dims, (1.0,) * dims) for dims in (body.state_dim, body.action_dim)]
+    embodiment = find_family(found.env).embodiment(found.spec(found.tasks[0]))
+    units = [Normaliser((-1.0,) * dims, (1.0,) * dims) for dims in (embodiment.state_dim, embodiment.action_dim)]
     config = make_config()
-    shapes = Shapes((), 0, 1, ((body.state_dim, body.action_dim),), 8, config.shapes.vocabulary)
-    model = Composed(StateOnly(text=NoText(), width=16), Flow(ResidualMLP(width=16, depth=1)))
+    shapes = Shapes((), 0, 1, ((embodiment.state_dim, embodiment.action_dim),), 8, config.shapes.vocabulary)
+    model = EncoderHead(StateOnly(text=NoText(), width=16), Flow(ResidualMLP(width=16, depth=1)))
     torch.manual_seed(0)
     # A fresh head gives 0 at every step.
     weights = {name: value + 0.05 for name, value in model.build(shapes).state_dict().items()}
@@ -42,8 +42,8 @@ def policy(tmp_path: Path) -> Path:
         config,
         model=model,
         shapes=shapes,
-        transforms=Transforms((BodyTransforms(*units),), config.transforms.words),
-        embodiments=(body,),
+        transforms=Transforms((EmbodimentTransforms(*units),), config.transforms.words),
+        embodiments=(embodiment,),
         window=Window({"state": (0,)}, horizon=8),
     )
     save_policy(tmp_path / "run" / "policy", config, weights)

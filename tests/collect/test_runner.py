@@ -62,7 +62,7 @@ def test_the_executed_actions_replay_each_episode_and_the_labels_are_clean(tmp_p
 
 
 @pytest.mark.parametrize("unit", ["m", "deg", "inch"])
-def test_a_body_of_target_positions_is_collected_in_any_unit(tmp_path: Path, unit: str):
+def test_a_embodiment_of_target_positions_is_collected_in_any_unit(tmp_path: Path, unit: str):
     result = gather_targets(tmp_path / "data", unit, high=10.0)
     assert (result["episodes"], result["successes"]) == (4, 4)
     dataset = Dataset(tmp_path / "data")
@@ -125,7 +125,7 @@ def test_killed_collections_resume_to_the_data_set_of_an_undisturbed_one(tmp_pat
     script = [sys.executable, str(Path(__file__).parent / "toy_collection.py")]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "rollout")}
     out, whole = tmp_path / "killed", tmp_path / "whole"
-    moments = random.Random(0)
+    observation_steps = random.Random(0)
     staging = out / ".staging"
     for attempt in range(3):
         seen = len(list(staging.glob("episode-*")))
@@ -135,7 +135,7 @@ def test_killed_collections_resume_to_the_data_set_of_an_undisturbed_one(tmp_pat
             end = time.monotonic() + 20
             while len(list(staging.glob("episode-*"))) == seen and time.monotonic() < end:
                 time.sleep(0.01)
-            time.sleep(moments.uniform(0, 0.2))
+            time.sleep(observation_steps.uniform(0, 0.2))
             assert run.poll() is None, "it was done before it could be killed"
             run.send_signal(signal.SIGKILL)
     assert 3 <= len(list(staging.glob("episode-*"))) < 24

@@ -23,7 +23,7 @@ from praxia.core.types import Camera, Decision, Embodiment, EnvSpec, Field, Outc
 from praxia.envs.family import Family
 
 SIZE = 16
-BODY = Embodiment(
+EMBODIMENT = Embodiment(
     name="toy",
     state=(Field("position", 1, "position", "m"),),
     action=(Field("move", 1, "delta", "m", low=-1.0, high=1.0), Field("grip", 1, "gripper", "1")),
@@ -35,7 +35,7 @@ BODY = Embodiment(
 class MisbehavingEnv(ToyEnv):
     """The toy world with crashes that happen only once: a file remembers them."""
 
-    embodiment = BODY
+    embodiment = EMBODIMENT
 
     def step(self, action: np.ndarray) -> Outcome:
         time.sleep(self.payload.get("step_s", 0))
@@ -86,7 +86,7 @@ def slow_start(task: str, split: str, index: int) -> Start:
 
 
 def embodiment(spec: EnvSpec) -> Embodiment:
-    return BODY
+    return EMBODIMENT
 
 
 def task_name(name: str) -> str:
@@ -111,11 +111,11 @@ def gather(out: Path, episodes: int = 3, draw: Any = draw_start, make: Any = bui
 
 
 class TargetEnv(ToyEnv):
-    """The toy world with a body that is told where to be."""
+    """The toy world with a held_embodiment that is told where to be."""
 
-    def __init__(self, spec: EnvSpec, body: Embodiment):
+    def __init__(self, spec: EnvSpec, held_embodiment: Embodiment):
         super().__init__(spec)
-        self.embodiment = body
+        self.embodiment = held_embodiment
 
     def step(self, action: np.ndarray) -> Outcome:
         return super().step(action - np.float32(self.position))
@@ -135,18 +135,18 @@ class TargetExpert(Walker):
 
 
 def gather_targets(out: Path, unit: str, high: float | None, **options: Any) -> dict[str, Any]:
-    """Two rounds of a body whose only action is a target position in `unit`, within [-high, high]."""
+    """Two rounds of a held_embodiment whose only action is a target position in `unit`, within [-high, high]."""
     low = None if high is None else -high
-    body = replace(BODY, action=(Field("position", 1, "position", unit, low=low, high=high),))
+    held_embodiment = replace(EMBODIMENT, action=(Field("position", 1, "position", unit, low=low, high=high),))
     told = {"walk": "please walk", "run": "please run"}
-    body_of, make = partial(_told, body), partial(TargetEnv, body=body)
-    family = Family("toy", told, task_name, draw_start, body_of, make, provenance, tuple(told), horizon)
+    embodiment_of, make = partial(_told, held_embodiment), partial(TargetEnv, held_embodiment=held_embodiment)
+    family = Family("toy", told, task_name, draw_start, embodiment_of, make, provenance, tuple(told), horizon)
     collection = Collection("toy", ("walk", "run"), 2, 40, size=SIZE, **{"noise": (0.0, 0.4), **options})
     return collect(collection, out, family, make_expert=TargetExpert)
 
 
-def _told(body: Embodiment, spec: EnvSpec) -> Embodiment:
-    return body
+def _told(held_embodiment: Embodiment, spec: EnvSpec) -> Embodiment:
+    return held_embodiment
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Torch-free rooms stay so through every door: a package's `__init__` escapes the import contract."""
+"""Torch-free packages stay so through every door: a package's `__init__` escapes the import contract."""
 
 import pkgutil
 import subprocess

@@ -18,7 +18,7 @@ STATE = (
 SEEN = np.array([9, 8, 0.1, 0.2, 0.3, 0.05, 7, 6], np.float32)
 
 
-def body(*action: Field, **hold) -> Embodiment:
+def embodiment(*action: Field, **hold) -> Embodiment:
     return Embodiment("arm", STATE, action, (), 20.0, hold)
 
 
@@ -39,10 +39,10 @@ def body(*action: Field, **hold) -> Embodiment:
         (Field("mode", 1, "discrete", ""), {"mode": 2.0}, [2]),
     ],
 )
-def test_each_kind_is_held_by_what_it_means_or_by_what_the_body_declares(action, hold, expected):
+def test_each_kind_is_held_by_what_it_means_or_by_what_the_embodiment_declares(action, hold, expected):
     assert action.kind in get_args(Kind)
     other = Field("turn", 1, "delta", "rad")
-    held = Hold.of(body(other, action, **hold))(SEEN)
+    held = Hold.of(embodiment(other, action, **hold))(SEEN)
     assert held.dtype == np.float32
     np.testing.assert_array_equal(held, np.array([0, *expected], np.float32))
 
@@ -71,20 +71,20 @@ def test_each_kind_is_held_by_what_it_means_or_by_what_the_body_declares(action,
 )
 def test_what_is_not_known_is_refused_in_one_line_that_names_what_to_declare(action, hold, said):
     with pytest.raises(MismatchError, match=said) as refusal:
-        Hold.of(body(action, **hold))
+        Hold.of(embodiment(action, **hold))
     assert "\n" not in str(refusal.value)
 
 
-def test_a_declaration_of_what_the_body_has_not_names_the_nearest():
+def test_a_declaration_of_what_the_embodiment_has_not_names_the_nearest():
     place = Field("place", 2, "position", "m", frame="world")
     with pytest.raises(UnknownName, match="'plase'; nearest: place"):
-        Hold.of(body(place, plase="hand"))
+        Hold.of(embodiment(place, plase="hand"))
     with pytest.raises(UnknownName, match="'hands'; nearest: hand"):
-        Hold.of(body(place, place="hands"))
+        Hold.of(embodiment(place, place="hands"))
 
 
-def test_a_declaration_travels_and_a_body_without_one_is_written_as_before():
-    plain = body(Field("mode", 1, "discrete", ""))
+def test_a_declaration_travels_and_a_embodiment_without_one_is_written_as_before():
+    plain = embodiment(Field("mode", 1, "discrete", ""))
     declared = replace(plain, hold={"mode": 2.0})
     assert "hold" not in plain.to_json()
     assert Embodiment.from_json(plain.to_json()) == plain

@@ -7,7 +7,7 @@ import pytest
 
 from praxia.core import process
 from praxia.core.errors import GraphicsError, PraxiaError
-from praxia.core.process import available_cores, elsewhere, limit_threads
+from praxia.core.process import available_cores, limit_threads, run_in_subprocess
 
 
 def settings() -> dict[str, str]:
@@ -25,7 +25,7 @@ def vanish() -> None:
 def test_a_function_runs_in_a_process_of_its_own_with_one_thread(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
     monkeypatch.setenv("MUJOCO_GL", "osmesa")
-    found = elsewhere(settings)
+    found = run_in_subprocess(settings)
     assert int(found["pid"]) != os.getpid()
     assert (found["threads"], found["gl"]) == ("1", "osmesa")
     assert os.environ["OMP_NUM_THREADS"] == "5"
@@ -33,12 +33,12 @@ def test_a_function_runs_in_a_process_of_its_own_with_one_thread(monkeypatch):
 
 def test_bad_input_comes_back_as_one_line():
     with pytest.raises(PraxiaError, match="no OpenGL: install it"):
-        elsewhere(refuse)
+        run_in_subprocess(refuse)
 
 
 def test_a_process_that_dies_says_how():
     with pytest.raises(RuntimeError, match="exit code 7"):
-        elsewhere(vanish)
+        run_in_subprocess(vanish)
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ def test_an_unknown_name_is_answered_with_the_nearest_and_the_listing():
 
 
 def test_every_registered_part_can_be_imported():
-    from praxia.action_codes import CODES
+    from praxia.action_tokenizers import ACTION_TOKENIZERS
     from praxia.encoders import ENCODERS
     from praxia.envs import ENVS
     from praxia.heads import HEADS
     from praxia.recipes import RECIPES
 
-    rooms = {"action_codes": CODES, "encoders": ENCODERS, "heads": HEADS, "recipes": RECIPES, "envs": ENVS}
+    rooms = {"action_codes": ACTION_TOKENIZERS, "encoders": ENCODERS, "heads": HEADS, "recipes": RECIPES, "envs": ENVS}
     for room, table in rooms.items():
         for name in table:
             found = lookup(room, table, name, kind=room, listing="")

@@ -3,28 +3,28 @@ import json
 import pytest
 
 from praxia.core.dims import Difference, difference, order_of
-from praxia.core.types import Embodiment, Field, Window, placed
+from praxia.core.types import Embodiment, Field, Window, field_slices
 
 
 def test_every_field_is_placed_after_the_one_before():
     fields = [Field("hand", 3, "position", "m"), Field("grip", 1, "gripper", ""), Field("joints", 2, "position", "rad")]
     vector = ["x", "y", "z", "g", "j0", "j1"]
-    assert [(part.name, vector[dims]) for part, dims in placed(fields)] == [
+    assert [(part.name, vector[dims]) for part, dims in field_slices(fields)] == [
         ("hand", ["x", "y", "z"]),
         ("grip", ["g"]),
         ("joints", ["j0", "j1"]),
     ]
-    assert placed([]) == []
+    assert field_slices([]) == []
 
 
 def test_another_order_of_cameras_is_another_window():
     window = Window({"image.front": (-1, 0), "image.wrist": (0,), "state": (0,)}, horizon=4)
     turned = Window({"image.wrist": (0,), "image.front": (-1, 0), "state": (0,)}, horizon=4)
-    assert window.moments == turned.moments
+    assert window.observation_steps == turned.observation_steps
     assert window != turned
     # The state has a place of its own in every network.
     assert window == Window({"state": (0,), "image.front": (-1, 0), "image.wrist": (0,)}, horizon=4)
-    assert window != Window(window.moments, horizon=5)
+    assert window != Window(window.observation_steps, horizon=5)
     assert window != "a window"
 
 
@@ -33,21 +33,23 @@ def test_the_order_of_cameras_outlives_json_that_sorts_its_names():
     for text in (json.dumps(window.to_json()), json.dumps(window.to_json(), sort_keys=True)):
         assert Window.from_json(json.loads(text)) == window
     # As people type it, and as older policies have it: in the order of the moments.
-    assert Window.from_json({"moments": {"image.wrist": [0], "state": [0]}, "horizon": 2}).cameras == ("wrist",)
-    assert Window.from_json({"moments": {"image.b": [0], "image.a": [0]}, "horizon": 2}).cameras == ("b", "a")
+    assert Window.from_json({"observation_steps": {"image.wrist": [0], "state": [0]}, "horizon": 2}).cameras == (
+        "wrist",
+    )
+    assert Window.from_json({"observation_steps": {"image.b": [0], "image.a": [0]}, "horizon": 2}).cameras == ("b", "a")
 
 
-def body(*dims: str) -> Embodiment:
+def embodiment(*dims: str) -> Embodiment:
     return Embodiment("arm", (), (Field("joints", 3, "position", "rad", dims=dims),), (), 10.0)
 
 
 def test_an_embodiment_survives_json_and_says_nothing_of_dims_without_names():
-    named = body("a", "b", "c")
+    named = embodiment("a", "b", "c")
     again = Embodiment.from_json(json.loads(json.dumps(named.to_json())))
     assert again == named
     assert again.action[0].dims == ("a", "b", "c")
-    assert set(body().to_json()["action"][0]) == {"name", "size", "kind", "unit", "frame", "low", "high"}
-    assert Embodiment.from_json(body().to_json()).action[0].dims == ()
+    assert set(embodiment().to_json()["action"][0]) == {"name", "size", "kind", "unit", "frame", "low", "high"}
+    assert Embodiment.from_json(embodiment().to_json()).action[0].dims == ()
 
 
 @pytest.mark.parametrize(
@@ -67,8 +69,8 @@ def test_an_embodiment_survives_json_and_says_nothing_of_dims_without_names():
     ],
 )
 def test_where_names_of_dims_part(mine, theirs, expected):
-    assert body(*mine) == body(*theirs), "names alone do not make bodies unequal"
-    assert difference(body(*mine), body(*theirs)) == expected
+    assert embodiment(*mine) == embodiment(*theirs), "names alone do not make embodiments unequal"
+    assert difference(embodiment(*mine), embodiment(*theirs)) == expected
 
 
 def test_an_order_is_one_of_names_that_are_all_there_and_once():

@@ -25,7 +25,7 @@ def opened(tmp_path):
     return do
 
 
-def pictures(block):
+def images(block):
     return np.full((BLOCK, 8, 8, 3), block + 1, np.uint8)
 
 
@@ -33,18 +33,18 @@ def test_a_block_that_is_evicted_while_it_is_written_is_not_held(opened, monkeyp
     monkeypatch.setattr(cache.time, "time", lambda: 1000)
     reader, writer, later, latest = opened(1000), opened(1001), opened(1002), opened(1003)
     into = np.empty((1, 8, 8, 3), np.uint8)
-    writer.put(0, pictures(0))
+    writer.put(0, images(0))
     assert reader.read(np.array([0]), into).all()
-    later.put(1, pictures(1))
+    later.put(1, images(1))
     write = cache.write
 
     def interrupted(*arguments):
         write(*arguments)
         monkeypatch.setattr(cache, "write", write)
-        latest.put(2, pictures(2))
+        latest.put(2, images(2))
 
     monkeypatch.setattr(cache, "write", interrupted)
-    writer.put(0, pictures(0))
+    writer.put(0, images(0))
     assert not reader.read(np.array([0]), into).any()
     assert reader.read(np.array([2 * BLOCK]), into).all()
     assert (into == 3).all()

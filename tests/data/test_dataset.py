@@ -46,7 +46,7 @@ def test_flipped_bits_are_found_before_they_are_used(broken):
     with pytest.raises(DataError, match=rf"{DATA} was altered .*episodes 0 to 7"):
         dataset.column("action")
     with pytest.raises(DataError, match=rf"{VIDEO} was altered .*{episodes_in(broken, VIDEO)}"):
-        dataset.footage("front").read(np.arange(dataset.num_frames))
+        dataset.camera_frames("front").read(np.arange(dataset.num_frames))
     with pytest.raises(DataError, match="was altered"):
         dataset.verify()
 
@@ -77,7 +77,7 @@ def test_no_data_set_and_an_unfinished_one(tmp_path, stage):
 
 def test_what_is_in_it(recorded, synthetic):
     dataset = Dataset(recorded)
-    assert dataset.embodiment == synthetic.BODY
+    assert dataset.embodiment == synthetic.EMBODIMENT
     assert dataset.cameras == synthetic.CAMERAS
     assert dataset.episodes.task == tuple(f"push-{index % 4}" for index in range(8))
     assert dataset.episodes.instruction[5] == "push object 1 to the wall"
@@ -111,7 +111,7 @@ def test_a_data_set_of_another_writer(tmp_path, recorded, synthetic):
     assert dataset.select().tolist() == [0, 1, 3, 4, 6, 7]
     assert dataset.select(successful=False).tolist() == list(range(8))
     assert (dataset.embodiment.state_dim, dataset.embodiment.action_dim) == (4, 3)
-    assert dataset.embodiment.cameras == synthetic.BODY.cameras
+    assert dataset.embodiment.cameras == synthetic.EMBODIMENT.cameras
     every = np.arange(dataset.num_frames)
     np.testing.assert_array_equal(dataset.decode("wrist", every), Dataset(recorded).decode("wrist", every))
     assert not info(tmp_path / "set")["verified"]

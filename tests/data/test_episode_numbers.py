@@ -1,7 +1,7 @@
 import pytest
 
 from praxia.core.errors import PraxiaError
-from praxia.data.episode_numbers import chosen, spelled
+from praxia.data.episode_numbers import format_episodes, parse_episodes
 
 
 @pytest.mark.parametrize(
@@ -9,7 +9,7 @@ from praxia.data.episode_numbers import chosen, spelled
     [("3", [3]), ("0-2", [0, 1, 2]), ("5, 1-2,5", [5, 1, 2]), ("6-6", [6]), (" 1 - 2 , 0 ", [1, 2, 0])],
 )
 def test_numbers_and_ranges_in_the_order_given(text, expected):
-    assert chosen(text, 7) == expected
+    assert parse_episodes(text, 7) == expected
 
 
 @pytest.mark.parametrize(
@@ -23,10 +23,10 @@ def test_numbers_and_ranges_in_the_order_given(text, expected):
 )
 def test_what_is_no_choice(text, message):
     with pytest.raises(PraxiaError, match=message):
-        chosen(text, 7)
+        parse_episodes(text, 7)
 
 
 @pytest.mark.parametrize(("numbers", "text"), [([], ""), ([3, 7, 8, 9], "3,7-9"), ([0, 1, 4], "0-1,4")])
 def test_the_shortest_text(numbers, text):
-    assert spelled(numbers) == text
-    assert not numbers or chosen(text, 10) == numbers
+    assert format_episodes(numbers) == text
+    assert not numbers or parse_episodes(text, 10) == numbers

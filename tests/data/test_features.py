@@ -1,6 +1,6 @@
 import pytest
 
-from praxia.data.features import cameras_of, dim_names, left_out, picture_size
+from praxia.data.features import cameras_of, dim_names, image_size, left_out
 
 
 def feature(shape, names=None, **told):
@@ -19,13 +19,13 @@ def feature(shape, names=None, **told):
         ([3, 64, 3], ["channels", "height", "width"], (64, 3)),
     ],
 )
-def test_the_size_of_a_picture(shape, names, size):
-    assert picture_size(feature(shape, names)) == size
+def test_the_size_of_a_image(shape, names, size):
+    assert image_size(feature(shape, names)) == size
 
 
-def test_a_shape_that_no_picture_has():
-    with pytest.raises(ValueError, match="expected pictures of shape"):
-        picture_size(feature([2, 48, 64, 3]))
+def test_a_shape_that_no_image_has():
+    with pytest.raises(ValueError, match="expected images of shape"):
+        image_size(feature([2, 48, 64, 3]))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_shape_that_no_picture_has():
         ("top", feature([48, 64, 1], **{"video.pix_fmt": "gray16le"}), "depth (gray16le)"),
         ("top", feature([48, 64, 3], **{"video.pix_fmt": "gray12le"}), "depth (gray12le)"),
         ("top_depth", feature([48, 64], dtype="image"), "depth"),
-        ("flow", feature([48, 64, 2]), "pictures of 2 channels"),
+        ("flow", feature([48, 64, 2]), "images of 2 channels"),
     ],
 )
 def test_what_is_no_camera(key, one, what):

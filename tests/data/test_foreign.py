@@ -11,16 +11,16 @@ from upath import UPath
 
 from praxia.core.errors import DataError
 from praxia.core.types import Window
-from praxia.data.check.verdict import check
 from praxia.data.dataset import Dataset
 from praxia.data.stats import describe
-from praxia.data.windows import Windows
+from praxia.dataloader.windows import Windows
+from praxia.datatools.check.verdict import check
 
 WINDOW = Window({"image.front": (-2, 0), "image.wrist": (0,), "state": (0,)}, horizon=3)
 
 
 def expect_right(dataset, taken, synthetic, frames=None):
-    """Every number equal, and every picture of every window the right one, in a shuffled order."""
+    """Every number equal, and every image of every window the right one, in a shuffled order."""
     np.testing.assert_array_equal(dataset.column("observation.state"), np.concatenate([one.state for one in taken]))
     windows = Windows(dataset, WINDOW, range(dataset.num_episodes))
     order = np.random.default_rng(0).permutation(len(windows))[:frames]
@@ -190,7 +190,7 @@ def test_a_table_that_contradicts_itself(tmp_path, write, name, by, error):
         Dataset(tmp_path / "set")
 
 
-def test_two_episodes_of_the_same_pictures_and_another_rate(tmp_path, write):
+def test_two_episodes_of_the_same_images_and_another_rate(tmp_path, write):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -202,7 +202,7 @@ def test_two_episodes_of_the_same_pictures_and_another_rate(tmp_path, write):
         name = f"videos/observation.images.front/{end}_timestamp"
         rows = rows.set_column(rows.column_names.index(name), name, pa.array([rows[name][0].as_py()] * 2))
     pq.write_table(rows, path)
-    with pytest.raises(DataError, match="front: its pictures belong to another episode too in episode 1"):
+    with pytest.raises(DataError, match="front: its images belong to another episode too in episode 1"):
         Dataset(tmp_path / "set")
     pq.write_table(whole, path)
     info = tmp_path / "set/meta/info.json"

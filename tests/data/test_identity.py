@@ -80,7 +80,7 @@ def test_another_recording_in_its_place_is_another(foreign, sets, tmp_path, kind
     assert len({identity(root) for root in (sets[kind], tmp_path / "grown", tmp_path / "other")}) == 3
 
 
-def test_other_pictures_and_instructions_make_it_another(pair):
+def test_other_images_and_instructions_make_it_another(pair):
     original, copy = pair
     before = {identity(original)}
     for path in [*copy.rglob("*.mp4")][:1]:
@@ -94,7 +94,7 @@ def test_other_pictures_and_instructions_make_it_another(pair):
     assert identity(copy) not in before
 
 
-def test_an_altered_picture_among_the_rows_makes_it_another(sets, tmp_path):
+def test_an_altered_image_among_the_rows_makes_it_another(sets, tmp_path):
     copy = shutil.copytree(sets["v3.0", None], tmp_path / "copy")
     path = min((copy / "data").rglob("*.parquet"))
     content = path.read_bytes()
@@ -116,10 +116,10 @@ def test_of_a_large_file_its_size_and_some_pieces_count(tmp_path):
     assert tuple(samples_of(path, 3)) not in before
 
 
-def test_pictures_in_parquet_files_are_read_in_pieces_and_numbers_in_full(tmp_path, monkeypatch):
+def test_images_in_parquet_files_are_read_in_pieces_and_numbers_in_full(tmp_path, monkeypatch):
     path, read = tmp_path / "file.parquet", []
-    pictures = [{"bytes": np.random.default_rng(row).bytes(100_000), "path": ""} for row in range(20)]
-    pq.write_table(pa.table({"observation.images.top": pictures, "action": np.arange(20.0)}), path)
+    images = [{"bytes": np.random.default_rng(row).bytes(100_000), "path": ""} for row in range(20)]
+    pq.write_table(pa.table({"observation.images.top": images, "action": np.arange(20.0)}), path)
     whole = identity_module._pieces
     monkeypatch.setattr(identity_module, "_pieces", lambda path, places: read.extend(places) or whole(path, places))
     identity_module._numbers(path, {"observation.images.top"}, pieces=3)

@@ -10,9 +10,9 @@ GREY = np.arange(0, 65536, 64, dtype=np.uint16).reshape(32, 32)
 RAMP = np.stack(np.broadcast_arrays(*np.ogrid[0:48, 0:64], 7), -1).astype(np.uint8)
 
 
-def stored(picture, kind="PNG", **options):
+def stored(image, kind="PNG", **options):
     target = io.BytesIO()
-    picture.save(target, kind, **options)
+    image.save(target, kind, **options)
     return Image.open(io.BytesIO(target.getvalue()))
 
 
@@ -23,7 +23,7 @@ def test_sixteen_bits_of_grey_are_scaled_and_not_cut_to_white():
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_picture_is_turned_as_its_exif_says(orientation):
+def test_a_image_is_turned_as_its_exif_says(orientation):
     exif = Image.Exif()
     exif[0x112] = orientation
     opened = stored(Image.fromarray(RAMP), "JPEG", exif=exif, quality=95)
@@ -34,8 +34,8 @@ def test_a_picture_is_turned_as_its_exif_says(orientation):
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "1", "P"])
 def test_other_modes_become_colours(mode):
-    picture = Image.fromarray(RAMP).convert(mode)
-    np.testing.assert_array_equal(colours(stored(picture)), np.asarray(picture.convert("RGB")))
+    image = Image.fromarray(RAMP).convert(mode)
+    np.testing.assert_array_equal(colours(stored(image)), np.asarray(image.convert("RGB")))
 
 
 def test_floating_point_pixels_have_no_known_range():

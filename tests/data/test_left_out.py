@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from praxia.core.files import sha256_file
-from praxia.data.check.verdict import check
 from praxia.data.dataset import Dataset
-from praxia.data.edit.operations import delete, merge
 from praxia.data.identity import known_by
 from praxia.data.summary import info
+from praxia.datatools.check.verdict import check
+from praxia.datatools.edit.operations import delete, merge
 from praxia.studio.viewer.view import view
 
 DEPTH = "observation.images.front_depth"

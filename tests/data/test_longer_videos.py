@@ -6,9 +6,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from praxia.core.errors import DataError
-from praxia.data.check.verdict import check
 from praxia.data.dataset import Dataset
-from praxia.data.edit.operations import delete, merge, split, trim
+from praxia.datatools.check.verdict import check
+from praxia.datatools.edit.operations import delete, merge, split, trim
 
 TABLE = "meta/episodes/chunk-000/file-000.parquet"
 MORE = [2, 0, 3]
@@ -16,7 +16,7 @@ MORE = [2, 0, 3]
 
 @pytest.fixture
 def root(tmp_path, foreign, synthetic):
-    """Three episodes, whose videos have 2, 0 and 3 pictures more than rows; the times are those of the videos."""
+    """Three episodes, whose videos have 2, 0 and 3 images more than rows; the times are those of the videos."""
     root = tmp_path / "set"
     taken = foreign.write(root, "v3.0", "h264", episodes=range(3))
     table = pq.read_table(root / TABLE)
@@ -24,8 +24,8 @@ def root(tmp_path, foreign, synthetic):
     begins = np.concatenate([[0], ends[:-1]])
     for camera in synthetic.CAMERAS:
         key = f"observation.images.{camera}"
-        pictures = [p for one, more in zip(taken, MORE, strict=True) for p in _longer(one.images[camera], more)]
-        (root / f"videos/{key}/chunk-000/file-000.mp4").write_bytes(foreign.encode(pictures, "h264"))
+        images = [p for one, more in zip(taken, MORE, strict=True) for p in _longer(one.images[camera], more)]
+        (root / f"videos/{key}/chunk-000/file-000.mp4").write_bytes(foreign.encode(images, "h264"))
         for name, values in (("from_timestamp", begins / 30), ("to_timestamp", ends / 30)):
             at = table.column_names.index(f"videos/{key}/{name}")
             table = table.set_column(at, f"videos/{key}/{name}", pa.array(values))
@@ -33,8 +33,8 @@ def root(tmp_path, foreign, synthetic):
     return root
 
 
-def _longer(pictures, more):
-    return [*pictures, *[pictures[0]] * more]
+def _longer(images, more):
+    return [*images, *[images[0]] * more]
 
 
 def spelled(synthetic, root):
@@ -42,7 +42,7 @@ def spelled(synthetic, root):
     return [synthetic.spelled(one)[1:] for one in dataset.decode("wrist", np.arange(dataset.num_frames))]
 
 
-def test_every_frame_has_its_own_picture(root, synthetic):
+def test_every_frame_has_its_own_image(root, synthetic):
     lengths = Dataset(root).episodes.length.tolist()
     assert spelled(synthetic, root) == [(n, t) for n, length in enumerate(lengths) for t in range(length)]
 
@@ -66,7 +66,7 @@ def test_edits_read_them_too(root, tmp_path, synthetic):
     assert check(tmp_path / "trimmed")["ok"]
 
 
-def test_pictures_that_the_table_gives_to_nobody_are_refused(root):
+def test_images_that_the_table_gives_to_nobody_are_refused(root):
     """One may have been put in anywhere."""
     table = pq.read_table(root / TABLE)
     for name in [name for name in table.column_names if name.endswith("wrist/to_timestamp")]:

@@ -24,18 +24,18 @@ def test_another_writer_says_nothing(tmp_path, foreign):
 
 @pytest.fixture
 def ours(tmp_path, synthetic):
-    from praxia.data.compact import compact
-    from praxia.data.recording import begin
+    from praxia.data.finalize import finalize
+    from praxia.data.recording import begin_recording
     from praxia.data.staging import stage_episode
 
     root = tmp_path / "ours"
-    begin(root, {"seed": 0})
+    begin_recording(root, {"seed": 0})
     for index in range(4):
         recorded = synthetic.episode(index, 6)
         if index == 1:
             recorded.provenance["assumed"] = {"success": "true in the last step"}
         stage_episode(root, index, recorded)
-    compact(root, synthetic.BODY, {"seed": 0})
+    finalize(root, synthetic.EMBODIMENT, {"seed": 0})
     return root
 
 

@@ -10,7 +10,7 @@ from fsspec.implementations.memory import MemoryFile
 from upath import UPath
 
 from praxia.cli.main import main
-from praxia.core.files import Place
+from praxia.core.files import AnyPath
 from praxia.data.dataset import Dataset
 from praxia.data.parquet import count_rows, native, open_groups
 
@@ -65,7 +65,7 @@ def test_no_thread_of_arrows_reads_a_file_of_pythons(recorded, foreign, threads,
     foreign.write(roots["pictures"], codec=None)
     foreign.write(roots["old"], "v2.1", codec="h264")
     for name, root in roots.items():
-        place: Place = root
+        place: AnyPath = root
         if far:
             place = UPath(f"memory://{name}")
             place.fs.put(str(root), f"/{name}", recursive=True)

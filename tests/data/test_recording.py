@@ -8,10 +8,10 @@ import sys
 import pytest
 
 from praxia.core.errors import PraxiaError
-from praxia.data.compact import compact
-from praxia.data.live.recorder import Recorder
-from praxia.data.recording import alone, begin
+from praxia.data.finalize import finalize
+from praxia.data.recording import begin_recording, recording_lock
 from praxia.data.staging import staged
+from praxia.datatools.record.recorder import Recorder
 
 PLAN = {"seed": 0}
 
@@ -43,13 +43,13 @@ def test_another_process_is_refused_at_every_door(tmp_path, synthetic, recording
     root = tmp_path / "set"
 
     def come_in():
-        with alone(root):
+        with recording_lock(root):
             pytest.fail("two record at once")
 
     doors = [
         come_in,
-        lambda: Recorder(root, synthetic.BODY, PLAN, resume=True),
-        lambda: compact(root, synthetic.BODY, PLAN),
+        lambda: Recorder(root, synthetic.EMBODIMENT, PLAN, resume=True),
+        lambda: finalize(root, synthetic.EMBODIMENT, PLAN),
     ]
     for door in doors:
         with pytest.raises(PraxiaError, match=rf"set is being written by process {recording.pid} on "):
@@ -63,28 +63,28 @@ def test_after_a_kill_the_next_goes_on_and_tidies_up(tmp_path, synthetic, stage,
     stage(root, [3])
     recording.send_signal(signal.SIGKILL)
     recording.wait()
-    with alone(root):
-        assert begin(root, PLAN, resume=True) == [3]
+    with recording_lock(root):
+        assert begin_recording(root, PLAN, resume=True) == [3]
         assert caplog.messages == [
             f"{root / '.staging'}: a writer was killed here; .episode-000007.partial was removed"
         ]
-        compact(root, synthetic.BODY, PLAN)
+        finalize(root, synthetic.EMBODIMENT, PLAN)
     assert not (root / ".staging").exists()
 
 
 def test_one_process_may_record_and_compact(tmp_path, synthetic, stage):
     root = tmp_path / "set"
-    recorder = Recorder(root, synthetic.BODY, PLAN)
-    again = Recorder(root, synthetic.BODY, PLAN, resume=True)
+    recorder = Recorder(root, synthetic.EMBODIMENT, PLAN)
+    again = Recorder(root, synthetic.EMBODIMENT, PLAN, resume=True)
     stage(root, [0])
-    compact(root, synthetic.BODY, PLAN)
+    finalize(root, synthetic.EMBODIMENT, PLAN)
     assert recorder.recovered == again.recovered == ()
     assert not list(root.rglob(".*"))
 
 
 def test_a_recorder_holds_its_folder_as_long_as_it_lives(tmp_path, synthetic):
     root = tmp_path / "set"
-    recorder = Recorder(root, synthetic.BODY, PLAN)
+    recorder = Recorder(root, synthetic.EMBODIMENT, PLAN)
     script = "import sys; from pathlib import Path; from praxia.data.recording import alone\n"
     script += "with alone(Path(sys.argv[1])): pass"
     command = [sys.executable, "-c", script, str(root)]
@@ -97,6 +97,6 @@ def test_a_recorder_holds_its_folder_as_long_as_it_lives(tmp_path, synthetic):
 
 def test_a_folder_that_is_refused_is_left_as_it_was(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(PraxiaError, match="expected an empty or new folder"), alone(tmp_path):
-        begin(tmp_path, {})
+    with pytest.raises(PraxiaError, match="expected an empty or new folder"), recording_lock(tmp_path):
+        begin_recording(tmp_path, {})
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from praxia.core.errors import DataError, MismatchError, PraxiaError, RecordingError
-from praxia.data.compact import compact
-from praxia.data.recording import begin
+from praxia.data.finalize import finalize
+from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode, staged
 
 
@@ -41,7 +41,7 @@ def test_compacting_what_lost_bytes_says_so(tmp_path, synthetic, stage):
     stage(tmp_path, range(3))
     (tmp_path / ".staging" / "episode-000001" / "wrist.mp4").write_bytes(b"")
     with pytest.raises(RecordingError, match=r"1 of 3 staged episodes .* --resume"):
-        compact(tmp_path, synthetic.BODY, {})
+        finalize(tmp_path, synthetic.EMBODIMENT, {})
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_compacting_what_lost_bytes_says_so(tmp_path, synthetic, stage):
         (lambda e: {"state": np.full_like(e.state, np.nan)}, DataError, "state that is not finite"),
     ],
 )
-def test_an_episode_that_does_not_fit_its_body_is_refused(synthetic, change, error, message):
+def test_an_episode_that_does_not_fit_its_embodiment_is_refused(synthetic, change, error, message):
     episode = synthetic.episode(3)
     with pytest.raises(error, match=message):
         replace(episode, **change(episode))
@@ -73,7 +73,7 @@ def test_a_full_disk_says_what_was_kept(tmp_path, synthetic, stage, monkeypatch)
     with pytest.raises(RecordingError, match=r"while writing episode 2; kept: 2 whole episodes .* --resume"):
         stage_episode(tmp_path, 2, synthetic.episode(2))
     with pytest.raises(RecordingError, match=r"while compacting; kept: 2 whole episodes .* --resume"):
-        compact(tmp_path, synthetic.BODY, {})
+        finalize(tmp_path, synthetic.EMBODIMENT, {})
     monkeypatch.undo()
     assert staged(tmp_path) == [0, 1]
     assert not list((tmp_path / ".staging").glob(".episode-*"))
@@ -82,7 +82,7 @@ def test_a_full_disk_says_what_was_kept(tmp_path, synthetic, stage, monkeypatch)
 FILL = """
 import synthetic
 from praxia.core.errors import RecordingError
-from praxia.data.compact import compact
+from praxia.data.finalize import compact
 from praxia.data.recording import begin
 from praxia.data.staging import stage_episode, staged
 begin("set", {})
@@ -121,18 +121,18 @@ def test_a_really_full_disk(tmp_path):
 
 def test_begin_claims_a_folder(tmp_path):
     root = tmp_path / "set"
-    assert begin(root, {"tasks": ["a"], "seed": 0}) == []
+    assert begin_recording(root, {"tasks": ["a"], "seed": 0}) == []
     with pytest.raises(PraxiaError, match=r"unfinished recording \(0 episodes\).*--resume"):
-        begin(root, {"tasks": ["a"], "seed": 0})
-    assert begin(root, {"tasks": ("a",), "seed": 0}, resume=True) == []
+        begin_recording(root, {"tasks": ["a"], "seed": 0})
+    assert begin_recording(root, {"tasks": ("a",), "seed": 0}, resume=True) == []
     with pytest.raises(MismatchError, match="seed was 0 and is now 1"):
-        begin(root, {"tasks": ["a"], "seed": 1}, resume=True)
+        begin_recording(root, {"tasks": ["a"], "seed": 1}, resume=True)
 
 
 def test_begin_refuses_what_is_not_its_own(tmp_path, record):
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(PraxiaError, match="expected an empty or new folder"):
-        begin(tmp_path, {})
+        begin_recording(tmp_path, {})
     record(tmp_path / "set", [0])
     with pytest.raises(PraxiaError, match=r"already holds a finished data set; choose another --out"):
-        begin(tmp_path / "set", {"seed": 0})
+        begin_recording(tmp_path / "set", {"seed": 0})

@@ -96,7 +96,7 @@ def test_a_data_sets_statistics(recorded, synthetic):
             np.testing.assert_allclose(described[name], expected, rtol=1e-9, err_msg=f"{feature} {name}")
     for camera in synthetic.CAMERAS:
         episodes = [synthetic.episode(index).images[camera] for index in range(8)]
-        sampled = np.concatenate([pictures[sampled_frames(len(pictures))] for pictures in episodes]).reshape(-1, 3)
+        sampled = np.concatenate([images[sampled_frames(len(images))] for images in episodes]).reshape(-1, 3)
         for name, expected in reference(sampled, 255).items():
             found = dataset.stats[f"observation.images.{camera}"][name]
             np.testing.assert_allclose(np.ravel(found), expected, rtol=1e-9, err_msg=name)

@@ -10,12 +10,12 @@ import pytest
 
 from praxia.core.errors import DataError
 from praxia.core.types import Window
-from praxia.data.check.verdict import check
 from praxia.data.dataset import Dataset
-from praxia.data.edit.operations import delete
-from praxia.data.exchange.exporting import export
-from praxia.data.survey import survey
-from praxia.data.windows import Windows
+from praxia.dataloader.windows import Windows
+from praxia.datatools.check.verdict import check
+from praxia.datatools.edit.operations import delete
+from praxia.datatools.exchange.exporting import export
+from praxia.datatools.survey import survey
 from praxia.studio.viewer.view import view
 
 ROWS = "data/chunk-000/file-000.parquet"

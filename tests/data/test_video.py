@@ -5,12 +5,12 @@ import av
 import numpy as np
 import pytest
 
-from praxia.data.reading import Video
+from praxia.data.readers import Video
 from praxia.data.video import concatenate, encode
 
 
 def scene(n, seed=0):
-    """Smooth coloured pictures with hard edges, as a renderer draws them."""
+    """Smooth coloured images with hard edges, as a renderer draws them."""
     y, x = np.mgrid[0:64, 0:64] / 64
     frames = []
     for t in range(n):
@@ -30,14 +30,14 @@ def decoded(path, numbers, fps):
     return np.stack(list(Video(path, fps, (64, 64), (64, 64)).read(np.asarray(numbers))))
 
 
-def test_pictures_survive(tmp_path):
+def test_images_survive(tmp_path):
     frames = scene(12)
     read = decoded(written(tmp_path, "a.mp4", encode(frames, 80.0)), range(12), 80.0)
     error = ((read.astype(float) - frames) ** 2).mean(axis=(1, 2, 3))
     assert (10 * np.log10(255**2 / error)).min() > 38
 
 
-def test_the_same_pictures_give_the_same_bytes():
+def test_the_same_images_give_the_same_bytes():
     assert encode(scene(9), 80.0) == encode(scene(9), 80.0)
 
 
@@ -75,8 +75,8 @@ def test_streams_that_pyav_decodes_by_another_library_are_joined(tmp_path):
         with av.open(str(tmp_path / f"{number}.mp4"), "w") as container:
             stream = container.add_stream("libsvtav1", rate=30, options={"g": "2", "crf": "30", "preset": "12"})
             stream.height, stream.width, stream.pix_fmt = 64, 64, "yuv420p"
-            for picture in scene(3 + number, number):
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            for image in scene(3 + number, number):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
             container.mux(stream.encode())
         files.append(tmp_path / f"{number}.mp4")
     target = io.BytesIO()

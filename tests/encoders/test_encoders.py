@@ -105,7 +105,7 @@ def test_a_keypoint_is_where_the_feature_is():
     torch.testing.assert_close(spatial_softmax(x), torch.tensor([[1.0, -0.5, -1.0, 1.0]]))
 
 
-def test_the_instruction_and_the_picture_both_matter_and_only_the_instruction_to_state_only():
+def test_the_instruction_and_the_image_both_matter_and_only_the_instruction_to_state_only():
     torch.manual_seed(0)
     for config in [*SEEING, StateOnly(width=32)]:
         sees = config.tag != "state-only"
@@ -136,9 +136,9 @@ def test_without_text_the_instruction_changes_nothing():
 
 
 @every
-def test_state_that_a_body_does_not_have_changes_nothing_and_the_body_matters(config):
+def test_state_that_a_embodiment_does_not_have_changes_nothing_and_the_embodiment_matters(config):
     torch.manual_seed(0)
-    encoder = config.build(make_shapes(bodies=((3, 2), (1, 1)))).eval()
+    encoder = config.build(make_shapes(embodiments=((3, 2), (1, 1)))).eval()
     batch = make_batch()
     state = batch.state.clone()
     state[:, :, 1:] = float("nan")

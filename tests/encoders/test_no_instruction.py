@@ -8,16 +8,16 @@ from praxia_testing import make_batch, make_shapes
 from torch import Tensor
 
 from praxia.encoders.film_cnn import FilmCNN
-from praxia.encoders.language import SubwordText
+from praxia.encoders.language import PooledText
 from praxia.encoders.octo import Octo
 from praxia.encoders.resnet import ResNet
 from praxia.encoders.rt1 import RT1
 from praxia.encoders.transformer_text import TransformerText
 from praxia.encoders.vision_language import VisionLanguage
 from praxia.nn.types import Batch
-from praxia.transforms.subwords import Subwords
+from praxia.transforms.text_tokenizer import TextTokenizer
 
-TEXTS = [SubwordText(width=16, num_heads=2), TransformerText(width=16, depth=2, num_heads=2)]
+TEXTS = [PooledText(width=16, num_heads=2), TransformerText(width=16, depth=2, num_heads=2)]
 ENCODERS = [
     FilmCNN(text=TEXTS[0], width=32, channels=(8, 8, 8, 8)),
     FilmCNN(text=TEXTS[1], width=32, channels=(8, 8, 8, 8)),
@@ -36,10 +36,10 @@ def without_text(batch: Batch, row: int) -> Batch:
 
 
 def alone(batch: Batch, row: int) -> Batch:
-    """That row, as `Subwords` gives it where nobody else in the batch is told anything."""
+    """That row, as `TextTokenizer` gives it where nobody else in the batch is told anything."""
     one = {"images": {name: images[row : row + 1] for name, images in batch.images.items()}}
     one |= {"image_valid": {name: valid[row : row + 1] for name, valid in batch.image_valid.items()}}
-    text, valid = Subwords.fit([""]).encode([""])
+    text, valid = TextTokenizer.fit([""]).encode([""])
     others = {name: getattr(batch, name)[row : row + 1] for name in ("state", "state_valid", "embodiment")}
     return Batch(text=torch.from_numpy(text), text_valid=torch.from_numpy(valid), **one, **others)
 
@@ -71,7 +71,7 @@ def test_what_stands_in_the_padding_does_not_matter(config):
 
 @pytest.mark.parametrize("told", [[], [""], ["   "], ["", "\u2028\x85\t"]])
 def test_a_vocabulary_can_be_fitted_where_nothing_was_told(told):
-    subwords = Subwords.fit(told)
+    subwords = TextTokenizer.fit(told)
     ids, valid = subwords.encode(["", "  "])
     assert ids.shape == valid.shape == (2, 1)
     assert not valid.any()

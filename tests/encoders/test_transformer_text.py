@@ -5,7 +5,7 @@ import torch
 from praxia_testing import make_batch, make_shapes
 
 from praxia.encoders.film_cnn import FilmCNN
-from praxia.encoders.language import SubwordText
+from praxia.encoders.language import PooledText
 from praxia.encoders.transformer_text import TransformerText
 
 
@@ -27,7 +27,7 @@ def test_the_order_of_words_matters():
 
 
 def keypoints(encoder, batch) -> torch.Tensor:
-    """What the readout is given of the pictures."""
+    """What the readout is given of the images."""
     seen = []
     handle = encoder.readout.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0]))
     encoder(batch)
@@ -35,11 +35,11 @@ def keypoints(encoder, batch) -> torch.Tensor:
     return seen[0][:, : 2 * 8 * make_shapes().num_images]
 
 
-@pytest.mark.parametrize("text", [SubwordText(width=16), TransformerText(width=16, depth=1)])
+@pytest.mark.parametrize("text", [PooledText(width=16), TransformerText(width=16, depth=1)])
 @pytest.mark.parametrize("steers", [True, False])
 def test_the_state_changes_what_is_seen_only_where_it_steers(text, steers):
     torch.manual_seed(0)
-    encoder = FilmCNN(text=text, state_steers=steers, width=32, channels=(8, 8, 8, 8)).build(make_shapes()).eval()
+    encoder = FilmCNN(text=text, state_conditions=steers, width=32, channels=(8, 8, 8, 8)).build(make_shapes()).eval()
     for block in encoder.blocks:
         torch.nn.init.normal_(block.film.weight)
     batch = make_batch()

@@ -28,11 +28,11 @@ def test_a_family_travels_to_worker_processes(name: str):
     assert copy.embodiment(spec) == family.embodiment(spec) == copy.build(spec).embodiment
 
 
-def test_a_family_knows_bodies_and_starts_without_building():
+def test_a_family_knows_embodiments_and_starts_without_building():
     family = find_family("metaworld")
-    body = family.embodiment(EnvSpec("metaworld", "door-open", size=80))
-    assert (body.state_dim, body.action_dim, body.control_hz) == (4, 4, 80.0)
-    assert [(camera.name, camera.width, camera.height) for camera in body.cameras] == [
+    embodiment = family.embodiment(EnvSpec("metaworld", "door-open", size=80))
+    assert (embodiment.state_dim, embodiment.action_dim, embodiment.control_hz) == (4, 4, 80.0)
+    assert [(camera.name, camera.width, camera.height) for camera in embodiment.cameras] == [
         ("workspace", 80, 80),
         ("hand", 80, 80),
     ]

@@ -62,7 +62,7 @@ def test_a_snapshot_restored_elsewhere_continues_bit_for_bit(task):
     first = make(task)
     first.reset(start)
     middle = follow(first, actions(20))[-1][1]
-    observation, seen = first.look(()), first.privileged()["observation"]
+    observation, seen = first.observe(()), first.privileged()["observation"]
     rest = follow(first, actions(20))
 
     second = make(task)
@@ -70,8 +70,8 @@ def test_a_snapshot_restored_elsewhere_continues_bit_for_bit(task):
     second.restore(middle)
     assert second.snapshot() == middle
     np.testing.assert_array_equal(second.privileged()["observation"], seen)
-    np.testing.assert_array_equal(second.look(()).state, observation.state)
-    assert second.look(()).time_s == observation.time_s == 20 / 80
+    np.testing.assert_array_equal(second.observe(()).state, observation.state)
+    assert second.observe(()).time_s == observation.time_s == 20 / 80
     assert follow(second, actions(20)) == rest
 
 
@@ -117,10 +117,10 @@ def test_the_state_is_hand_and_gripper_and_nothing_of_the_objects():
     states = []
     for index in range(2):
         env.reset(draw_start("push", "test", index))
-        states.append(env.look(()).state)
+        states.append(env.observe(()).state)
     np.testing.assert_array_equal(states[0], states[1])
     env.step(np.array([1, 0, 0, 1], np.float32))
-    moved = env.look(()).state
+    moved = env.observe(()).state
     assert moved.dtype == np.float32
     assert moved[0] > states[1][0]
     assert env.embodiment.state_dim == len(moved) == 4
@@ -134,7 +134,7 @@ def test_privileged_state_holds_the_goal():
     np.testing.assert_allclose(observation[-3:], start.payload["rand_vec"][3:], atol=1e-12)
 
 
-def test_the_first_observation_shows_bodies_where_they_are():
+def test_the_first_observation_shows_embodiments_where_they_are():
     env = make("door-open")
     env.reset(draw_start("door-open", "test", 1))
     first = env.privileged()["observation"][4:7]
@@ -162,12 +162,12 @@ def test_unknown_names_are_refused():
     env = make("door-open")
     env.reset(draw_start("door-open", "test", 0))
     with pytest.raises(UnknownName, match="nearest: workspace"):
-        env.look(("workspcae",))
+        env.observe(("workspcae",))
 
 
-def finger_px(picture: np.ndarray) -> np.ndarray:
+def finger_px(image: np.ndarray) -> np.ndarray:
     """The middle of the one finger that is cyan."""
-    red, green, blue = np.moveaxis(picture.astype(int), -1, 0)
+    red, green, blue = np.moveaxis(image.astype(int), -1, 0)
     places = np.argwhere((green > red + 60) & (blue > red + 60))
     assert len(places) > 5
     return places.mean(axis=0)
@@ -177,10 +177,10 @@ def finger_px(picture: np.ndarray) -> np.ndarray:
 def test_the_camera_on_the_hand_moves_with_it_and_the_room_does_not():
     env = make("reach", size=80)
     env.reset(draw_start("reach", "test", 0))
-    before = env.look(("workspace", "hand"))
+    before = env.observe(("workspace", "hand"))
     for _ in range(20):
         env.step(np.array([0.0, 1.0, 0.0, 0.0], np.float32))
-    after = env.look(("workspace", "hand"))
+    after = env.observe(("workspace", "hand"))
     assert after.state[1] - before.state[1] > 0.1, "metres"
     moved = {
         name: np.abs(finger_px(after.images[name]) - finger_px(before.images[name])).max() for name in before.images

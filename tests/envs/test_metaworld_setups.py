@@ -97,34 +97,34 @@ np.save(out, env.render())
 """
 
 
-def package_picture(out: Path, rand_vec: list[float], camera: str) -> np.ndarray:
+def package_image(out: Path, rand_vec: list[float], camera: str) -> np.ndarray:
     """What the package draws, in a process of its own: two owners of OpenGL in one do not go together."""
     subprocess.run([sys.executable, "-c", PACKAGE, str(out), repr(rand_vec), camera], check=True, capture_output=True)
     return np.load(out)
 
 
 @pytest.mark.gl
-def test_lerobots_picture_is_the_packages_to_the_last_bit(tmp_path: Path):
+def test_lerobots_image_is_the_packages_to_the_last_bit(tmp_path: Path):
     env = begun("metaworld-lerobot", "push", size=480, profile="default")
-    theirs = package_picture(tmp_path / "x.npy", payloads("metaworld-lerobot", "push", 1)[0], "moved")
-    np.testing.assert_array_equal(env.look(("corner2",)).images["corner2"], np.flip(theirs, (0, 1)))
+    theirs = package_image(tmp_path / "x.npy", payloads("metaworld-lerobot", "push", 1)[0], "moved")
+    np.testing.assert_array_equal(env.observe(("corner2",)).images["corner2"], np.flip(theirs, (0, 1)))
 
 
 @pytest.mark.gl
-def test_evo1s_and_starvlas_pictures_are_the_packages_turned_cropped_and_resized(tmp_path: Path):
-    theirs = package_picture(tmp_path / "x.npy", payloads("metaworld-evo1", "push", 1)[0], "stock")
+def test_evo1s_and_starvlas_images_are_the_packages_turned_cropped_and_resized(tmp_path: Path):
+    theirs = package_image(tmp_path / "x.npy", payloads("metaworld-evo1", "push", 1)[0], "stock")
     cropped = np.ascontiguousarray(cv2.rotate(theirs, cv2.ROTATE_180)[80:400, 80:400])
     for family, size in (("metaworld-evo1", 448), ("metaworld-starvla", 224)):
-        ours = begun(family, "push", size=size, profile="default").look(("corner2",)).images["corner2"]
+        ours = begun(family, "push", size=size, profile="default").observe(("corner2",)).images["corner2"]
         expected = cv2.resize(cropped, (size, size), interpolation=cv2.INTER_LINEAR)
         assert np.abs(ours.astype(int) - expected).max() <= 1
 
 
 @pytest.mark.gl
 @pytest.mark.parametrize("family", SETUPS)
-def test_pictures_are_upright(family: str):
+def test_images_are_upright(family: str):
     """Bright floor and grey room lie above the brown table, at the right edge as at the bottom."""
-    image = begun(family, "reach", size=96).look(("corner2",)).images["corner2"].astype(int)
+    image = begun(family, "reach", size=96).observe(("corner2",)).images["corner2"].astype(int)
     top, bottom = image[:8, -30:].mean((0, 1)), image[-20:, 40:60].mean((0, 1))
     assert abs(top[0] - top[2]) < 15
     assert bottom[0] - bottom[2] > 20
@@ -133,7 +133,7 @@ def test_pictures_are_upright(family: str):
 def test_states_are_the_first_numbers_of_the_observation():
     for family, length in (("metaworld-lerobot", 4), ("metaworld-evo1", 8), ("metaworld-starvla", 4)):
         env = begun(family, "push")
-        seen, told = env.look(()), env.privileged()
+        seen, told = env.observe(()), env.privileged()
         np.testing.assert_array_equal(seen.state, told["observation"][:length].astype(np.float32))
         assert env.embodiment.state_dim == length
         assert seen.time_s == 0
@@ -144,7 +144,7 @@ def test_evo1s_first_look_comes_after_a_step_without_action():
     stock._set_task_called, stock._last_rand_vec = True, np.array(payloads("metaworld-evo1", "push", 1)[0])
     stock.reset()
     observation = stock.step(np.zeros(4, np.float32))[0]
-    np.testing.assert_allclose(begun("metaworld-evo1", "push").look(()).state, observation[:8], atol=1e-6)
+    np.testing.assert_allclose(begun("metaworld-evo1", "push").observe(()).state, observation[:8], atol=1e-6)
 
 
 def test_public_instructions_are_one_a_task_and_two_share_lerobots():
@@ -152,7 +152,7 @@ def test_public_instructions_are_one_a_task_and_two_share_lerobots():
     assert len(set(lerobot.INSTRUCTIONS.values())) == 49
     assert lerobot.INSTRUCTIONS["push"] == lerobot.INSTRUCTIONS["push-back"] == "Push the puck to a goal"
     assert len(set(evo1.INSTRUCTIONS.values())) == 50
-    assert begun("metaworld-lerobot", "push-back").look(()).instruction == "Push the puck to a goal"
+    assert begun("metaworld-lerobot", "push-back").observe(()).instruction == "Push the puck to a goal"
 
 
 def test_a_snapshot_of_an_episode_with_an_idle_step_goes_back_bit_for_bit():

@@ -26,8 +26,8 @@ def begun(task: str, profile: str = "fast", size: int = 64, index: int = 0) -> M
     return env
 
 
-def picture(env: MetaWorld) -> np.ndarray:
-    return env.look(CAMERA).images["workspace"]
+def draw_front(env: MetaWorld) -> np.ndarray:
+    return env.observe(CAMERA).images["workspace"]
 
 
 def moved(env: MetaWorld, steps: int) -> list[bytes]:
@@ -36,8 +36,8 @@ def moved(env: MetaWorld, steps: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize("size", [64, 96])
-def test_a_picture_has_the_size_that_was_asked_for(size):
-    image = picture(begun("door-open", size=size))
+def test_a_image_has_the_size_that_was_asked_for(size):
+    image = draw_front(begun("door-open", size=size))
     assert image.shape == (size, size, 3)
     assert image.dtype == np.uint8
 
@@ -49,14 +49,14 @@ def test_nothing_is_drawn_unless_somebody_looks(monkeypatch):
     monkeypatch.setattr("praxia.envs.metaworld.shots.draw", refuse)
     env = begun("door-open")
     moved(env, 2)
-    seen = env.look(())
+    seen = env.observe(())
     assert isinstance(seen, Observation)
     assert seen.images == {}
 
 
-def test_pictures_are_upright():
+def test_images_are_upright():
     """The grey room is above the brown table."""
-    image = picture(begun("reach")).astype(int)
+    image = draw_front(begun("reach")).astype(int)
     top, bottom = image[:6, -20:].mean((0, 1)), image[-6:, 10:30].mean((0, 1))
     assert abs(top[0] - top[2]) < 15
     assert bottom[0] - bottom[2] > 20
@@ -64,17 +64,17 @@ def test_pictures_are_upright():
 
 def test_the_goal_can_be_seen():
     """Reach's goal is a red ball: two starts differ where their goals are."""
-    first, second = picture(begun("reach", index=0)), picture(begun("reach", index=1))
+    first, second = draw_front(begun("reach", index=0)), draw_front(begun("reach", index=1))
     assert (np.abs(first.astype(int) - second).max(-1) > 60).sum() >= 4
 
 
 @pytest.mark.parametrize("profile", ["fast", "plain"])
 def test_scenes_drawn_in_turn_do_not_mix(profile):
-    """Contexts share one GL context: a picture must come from its own scene's buffer."""
+    """Contexts share one GL context: an image must come from its own scene's buffer."""
     envs = [begun(task, profile) for task in ("assembly", "basketball", "disassemble", "door-open")]
-    alone = [picture(env) for env in envs]
+    alone = [draw_front(env) for env in envs]
     for env, expected in zip(envs[::-1], alone[::-1], strict=True):
-        np.testing.assert_array_equal(picture(env), expected)
+        np.testing.assert_array_equal(draw_front(env), expected)
     assert len({image.tobytes() for image in alone}) == len(envs)
 
 
@@ -83,7 +83,7 @@ def test_a_restored_snapshot_looks_the_same(task):
     first, second = begun(task, index=3), begun(task, index=3)
     snapshot = moved(first, 25)[-1]
     second.restore(snapshot)
-    np.testing.assert_array_equal(picture(second), picture(first))
+    np.testing.assert_array_equal(draw_front(second), draw_front(first))
 
 
 @pytest.mark.parametrize("task", ["hammer", "coffee-button"])
@@ -93,14 +93,14 @@ def test_the_physics_cannot_see_the_profile(task):
         env = begun(task, profile)
         states = []
         for _ in range(12):
-            picture(env)
+            draw_front(env)
             states += moved(env, 1)
         assert states == unseen
 
 
 @pytest.mark.parametrize("task", ["hammer", "coffee-button", "drawer-open", "soccer"])
 def test_decimated_scenes_look_like_the_whole_ones(task):
-    plain, fast = picture(begun(task, "plain", 96)).astype(int), picture(begun(task, "fast", 96)).astype(int)
+    plain, fast = draw_front(begun(task, "plain", 96)).astype(int), draw_front(begun(task, "fast", 96)).astype(int)
     assert np.abs(plain - fast).mean() < 4
     assert (np.abs(plain - fast).max(-1) > 60).mean() < 0.03
 
@@ -139,10 +139,10 @@ def test_shrinking_averages_texels():
 
 def test_a_scene_that_was_given_back_is_made_again():
     env = begun("door-open", "plain", 32)
-    first = picture(env)
+    first = draw_front(env)
     for size in range(33, 33 + PROFILES["plain"].kept):
-        picture(begun("door-open", "plain", size))
-    np.testing.assert_array_equal(picture(env), first)
+        draw_front(begun("door-open", "plain", size))
+    np.testing.assert_array_equal(draw_front(env), first)
 
 
 def test_the_vendor_is_named():

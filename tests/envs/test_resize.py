@@ -8,11 +8,11 @@ from praxia.envs.resize import resize
 
 @pytest.mark.parametrize(("old", "new"), [(320, 448), (320, 224), (64, 80), (5, 3), (1, 4)])
 def test_it_is_opencvs_bilinear_resize(old: int, new: int):
-    picture = generator("picture", old).integers(0, 256, (old, old, 3), np.uint8)
-    expected = cv2.resize(picture, (new, new), interpolation=cv2.INTER_LINEAR)
-    assert np.abs(resize(picture, new).astype(int) - expected).max() <= 1
+    image = generator("picture", old).integers(0, 256, (old, old, 3), np.uint8)
+    expected = cv2.resize(image, (new, new), interpolation=cv2.INTER_LINEAR)
+    assert np.abs(resize(image, new).astype(int) - expected).max() <= 1
 
 
-def test_a_picture_of_that_size_stays_as_it_is():
-    picture = generator("picture").integers(0, 256, (32, 32, 3), np.uint8)
-    np.testing.assert_array_equal(resize(picture, 32), picture)
+def test_a_image_of_that_size_stays_as_it_is():
+    image = generator("picture").integers(0, 256, (32, 32, 3), np.uint8)
+    np.testing.assert_array_equal(resize(image, 32), image)

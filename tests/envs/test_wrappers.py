@@ -23,21 +23,21 @@ def begun(start, *wrappers: str):
 def test_a_swapped_image_is_the_twins_and_everything_else_the_episodes_own():
     swapped = begun(START, "swapped-image")
     own, twin = begun(START), begun(twin_start(START))
-    seen = swapped.look(("workspace",))
-    np.testing.assert_array_equal(seen.images["workspace"], twin.look(("workspace",)).images["workspace"])
-    assert np.any(seen.images["workspace"] != own.look(("workspace",)).images["workspace"])
-    np.testing.assert_array_equal(seen.state, own.look(()).state)
+    seen = swapped.observe(("workspace",))
+    np.testing.assert_array_equal(seen.images["workspace"], twin.observe(("workspace",)).images["workspace"])
+    assert np.any(seen.images["workspace"] != own.observe(("workspace",)).images["workspace"])
+    np.testing.assert_array_equal(seen.state, own.observe(()).state)
     np.testing.assert_array_equal(swapped.privileged()["observation"], own.privileged()["observation"])
     assert swapped.step(ACTION) == own.step(ACTION)
 
 
 def test_a_swapped_image_comes_back_with_a_snapshot():
     first, second = begun(START, "swapped-image"), begun(START, "swapped-image")
-    snapshot, seen = first.snapshot(), first.look(("workspace",)).images["workspace"]
+    snapshot, seen = first.snapshot(), first.observe(("workspace",)).images["workspace"]
     for _ in range(5):
         second.step(-ACTION)
     second.restore(snapshot)
-    np.testing.assert_array_equal(second.look(("workspace",)).images["workspace"], seen)
+    np.testing.assert_array_equal(second.observe(("workspace",)).images["workspace"], seen)
     assert second.snapshot() == snapshot
 
 
@@ -45,8 +45,8 @@ def test_a_frozen_state_is_the_first_moments_and_everything_else_goes_on():
     frozen, own = begun(START, "frozen-state"), begun(START)
     first = build(EnvSpec("metaworld", "door-open"))
     first.reset(START)
-    seen, truth = frozen.look(("workspace",)), own.look(("workspace",))
-    np.testing.assert_array_equal(seen.state, first.look(()).state)
+    seen, truth = frozen.observe(("workspace",)), own.observe(("workspace",))
+    np.testing.assert_array_equal(seen.state, first.observe(()).state)
     assert np.abs(seen.state - truth.state).max() > 0.01
     np.testing.assert_array_equal(seen.images["workspace"], truth.images["workspace"])
     assert (seen.instruction, seen.time_s) == (truth.instruction, truth.time_s)
@@ -55,19 +55,19 @@ def test_a_frozen_state_is_the_first_moments_and_everything_else_goes_on():
     other = draw_start("door-open", "test", 1)
     frozen.reset(other)
     first.reset(other)
-    np.testing.assert_array_equal(frozen.look(()).state, first.look(()).state)
+    np.testing.assert_array_equal(frozen.observe(()).state, first.observe(()).state)
 
 
 def test_instruct_replaces_the_instruction_alone():
     told, own = begun(START, "instruct:close: the window"), begun(START)
-    assert told.look(()).instruction == "close: the window"
+    assert told.observe(()).instruction == "close: the window"
     assert told.snapshot() == own.snapshot()
-    np.testing.assert_array_equal(told.look(()).state, own.look(()).state)
+    np.testing.assert_array_equal(told.observe(()).state, own.observe(()).state)
 
 
 def test_wrappers_compose_in_order():
     env = begun(START, "swapped-image", "instruct:one", "instruct:two")
-    assert env.look(()).instruction == "two"
+    assert env.observe(()).instruction == "two"
     assert env.embodiment == find_family("metaworld").embodiment(EnvSpec("metaworld", "door-open"))
 
 

@@ -12,11 +12,11 @@ from toy_world import Walker
 from praxia.core.errors import PraxiaError
 from praxia.core.types import Start
 from praxia.evaluate.compare import compare
-from praxia.evaluate.interleaved import Contestant
+from praxia.evaluate.interleaved import EvaluatedPolicy
 from praxia.evaluate.plan import Evaluation
 from praxia.results.pairs import pair_files
 from praxia.results.rows import read_rows
-from praxia.results.verdict import judge
+from praxia.results.verdict import verdict_of
 
 
 class Sleeper(Walker):
@@ -27,16 +27,16 @@ class Sleeper(Walker):
         return replace(decision, chunk=np.zeros_like(decision.chunk))
 
 
-def contestants(folder: Path, episodes: int) -> tuple[Contestant, Contestant]:
+def evaluated_policies(folder: Path, episodes: int) -> tuple[EvaluatedPolicy, EvaluatedPolicy]:
     folder.mkdir(exist_ok=True)
     return (
-        Contestant(Walker(), Evaluation(BENCHMARK, "f00d", episodes, exact=True), folder / "walker.jsonl"),
-        Contestant(Sleeper(), Evaluation(BENCHMARK, "beef", episodes, exact=True), folder / "sleeper.jsonl"),
+        EvaluatedPolicy(Walker(), Evaluation(BENCHMARK, "f00d", episodes, exact=True), folder / "walker.jsonl"),
+        EvaluatedPolicy(Sleeper(), Evaluation(BENCHMARK, "beef", episodes, exact=True), folder / "sleeper.jsonl"),
     )
 
 
 def compared(folder: Path, episodes: int = 16, draw: Callable[..., Start] = draw_start, **more: Any) -> dict[str, Any]:
-    return compare(*contestants(folder, episodes), family(draw), **more)
+    return compare(*evaluated_policies(folder, episodes), family(draw), **more)
 
 
 def test_a_fixed_number_of_episodes_is_run_and_judged(tmp_path: Path):
@@ -53,7 +53,7 @@ def test_until_decided_stops_early_and_the_files_give_the_same_verdict(tmp_path:
     files = tmp_path / "walker.jsonl", tmp_path / "sleeper.jsonl"
     assert max(len(read_rows(file)) for file in files) < 32
     assert pair_files(*files).stopped
-    again = judge(pair_files(*files), until_decided=True)
+    again = verdict_of(pair_files(*files), until_decided=True)
     assert {**again, "unpaired": 0} == found
 
 

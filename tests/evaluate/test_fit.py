@@ -1,14 +1,14 @@
 from dataclasses import replace
 
 import pytest
-from praxia_testing import BODY, SMALL_BODY, make_config_of_two, make_policy
+from praxia_testing import EMBODIMENT, SMALL_EMBODIMENT, make_config_of_two, make_policy
 
 from praxia.core.errors import MismatchError, UnknownName
-from praxia.core.types import Field, Pace
+from praxia.core.types import ChunkExecution, Field
 from praxia.evaluate.benchmarks import Benchmark
 from praxia.evaluate.fit import bound, check_fit
 
-BENCHMARK = Benchmark("toy/fast", "", "toy", ("walk",), 20, Pace(2), ("front",), 16, "fast", "", "ever")
+BENCHMARK = Benchmark("toy/fast", "", "toy", ("walk",), 20, ChunkExecution(2), ("front",), 16, "fast", "", "ever")
 
 
 @pytest.fixture(scope="module")
@@ -16,28 +16,28 @@ def policy():
     return make_policy(make_config_of_two())
 
 
-def test_a_policy_is_bound_to_the_benchmarks_body_by_its_name(policy):
-    for body in (BODY, SMALL_BODY):
-        ready = bound(policy, BENCHMARK, body)
-        assert ready.embodiment == body
-        check_fit(ready, BENCHMARK, body)
+def test_a_policy_is_bound_to_the_benchmarks_embodiment_by_its_name(policy):
+    for embodiment in (EMBODIMENT, SMALL_EMBODIMENT):
+        ready = bound(policy, BENCHMARK, embodiment)
+        assert ready.embodiment == embodiment
+        check_fit(ready, BENCHMARK, embodiment)
 
 
-def test_a_body_it_was_not_trained_on_is_refused_naming_both_and_the_way_out(policy):
+def test_a_embodiment_it_was_not_trained_on_is_refused_naming_both_and_the_way_out(policy):
     with pytest.raises(MismatchError, match=r"'toy' and 'small', benchmark 'toy/fast' has 'new'.*--as"):
-        bound(policy, BENCHMARK, replace(BODY, name="new"))
+        bound(policy, BENCHMARK, replace(EMBODIMENT, name="new"))
 
 
-def test_on_purpose_it_decides_for_another_body_with_the_same_fields(policy):
-    new = replace(SMALL_BODY, name="new")
+def test_on_purpose_it_decides_for_another_embodiment_with_the_same_fields(policy):
+    new = replace(SMALL_EMBODIMENT, name="new")
     ready = bound(policy, BENCHMARK, new, "small")
     assert ready.embodiment == new
     check_fit(ready, BENCHMARK, new)
 
 
-def test_a_body_that_had_no_such_camera_in_training_needs_none():
-    blind = replace(SMALL_BODY, cameras=())
-    policy = make_policy(replace(make_config_of_two(), embodiments=(BODY, blind)))
+def test_a_embodiment_that_had_no_such_camera_in_training_needs_none():
+    blind = replace(SMALL_EMBODIMENT, cameras=())
+    policy = make_policy(replace(make_config_of_two(), embodiments=(EMBODIMENT, blind)))
     ready = bound(policy, replace(BENCHMARK, cameras=("wrist",)), blind)
     check_fit(ready, replace(BENCHMARK, cameras=("wrist",)), blind)
     assert ready.window.cameras == ()
@@ -45,7 +45,7 @@ def test_a_body_that_had_no_such_camera_in_training_needs_none():
 
 def test_as_something_it_was_not_trained_on_is_answered_with_the_nearest(policy):
     with pytest.raises(UnknownName, match="'smal'; nearest: small"):
-        bound(policy, BENCHMARK, replace(SMALL_BODY, name="new"), "smal")
+        bound(policy, BENCHMARK, replace(SMALL_EMBODIMENT, name="new"), "smal")
 
 
 @pytest.mark.parametrize(
@@ -58,9 +58,9 @@ def test_as_something_it_was_not_trained_on_is_answered_with_the_nearest(policy)
 )
 def test_even_on_purpose_fields_and_rate_must_mean_the_same(policy, change, said):
     with pytest.raises(MismatchError, match=rf"'small', benchmark 'toy/fast' has 'new': {said}"):
-        bound(policy, BENCHMARK, replace(SMALL_BODY, name="new", **change), "small")
+        bound(policy, BENCHMARK, replace(SMALL_EMBODIMENT, name="new", **change), "small")
 
 
 def test_even_on_purpose_it_must_see_what_it_was_trained_to_see(policy):
     with pytest.raises(MismatchError, match=r"camera 'front'.*has wrist"):
-        bound(policy, replace(BENCHMARK, cameras=("wrist",)), SMALL_BODY)
+        bound(policy, replace(BENCHMARK, cameras=("wrist",)), SMALL_EMBODIMENT)

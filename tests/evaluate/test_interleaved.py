@@ -15,7 +15,7 @@ from toy_world import Walker
 
 from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.types import EnvSpec, Start
-from praxia.evaluate.interleaved import Contestant, interleave
+from praxia.evaluate.interleaved import EvaluatedPolicy, interleave
 from praxia.evaluate.plan import Evaluation
 from praxia.results.rows import read_rows
 from praxia.results.store import read_meta, read_replay
@@ -127,7 +127,7 @@ def test_both_episodes_of_a_start_share_a_simulator_and_of_few_tasks_all_do(
 
 
 def test_one_policy_is_not_two(tmp_path: Path):
-    walker = Contestant(Walker(), Evaluation(BENCHMARK, "f00d", 1), tmp_path / "a.jsonl")
+    walker = EvaluatedPolicy(Walker(), Evaluation(BENCHMARK, "f00d", 1), tmp_path / "a.jsonl")
     again = replace(walker, evaluation=replace(walker.evaluation, seed=1), out=tmp_path / "b.jsonl")
     pairs = interleave(walker, again, family())
     with pytest.raises(PraxiaError, match="expected two policies, got the same one twice"):
@@ -146,9 +146,9 @@ def test_they_must_be_judged_alike_and_neither_is_begun_unless_both_can_be(tmp_p
         ({"control": "swapped-image"}, "control None but 'swapped-image'"),
         ({"benchmark": replace(BENCHMARK, name="toy/other")}, "'toy/plain' but 'toy/other'"),
     ):
-        other = Contestant(Stroller(), replace(stroller, **change), b)
+        other = EvaluatedPolicy(Stroller(), replace(stroller, **change), b)
         with pytest.raises(MismatchError, match=said):
-            next(interleave(Contestant(Walker(), walker, a), other, family()))
+            next(interleave(EvaluatedPolicy(Walker(), walker, a), other, family()))
     judge(b, Stroller())
     with pytest.raises(PraxiaError, match=r"b\.jsonl already holds"):
         next(judge_both((a, b)))

@@ -15,7 +15,7 @@ import numpy as np
 import psutil
 import pytest
 from toy_benchmark import BENCHMARK, ToldEnv, draw_start, judge, slow_start
-from toy_world import BODY, Walker
+from toy_world import EMBODIMENT, Walker
 
 from praxia.core.errors import MismatchError, PraxiaError, Refused, UnknownName
 from praxia.core.types import Camera, Start
@@ -201,23 +201,23 @@ def test_an_unknown_control_names_the_nearest(tmp_path: Path):
     assert not (tmp_path / "f.jsonl").exists()
 
 
-def test_a_policy_for_another_body_is_refused_naming_both(tmp_path: Path):
+def test_a_policy_for_another_embodiment_is_refused_naming_both(tmp_path: Path):
     policy = Walker()
-    policy.embodiment = replace(BODY, name="crawler")
+    policy.embodiment = replace(EMBODIMENT, name="crawler")
     with pytest.raises(MismatchError, match=r"'crawler'.*'toy'"):
         judge(tmp_path / "f.jsonl", policy)
 
 
-def test_a_policy_for_other_pictures_is_refused_naming_both(tmp_path: Path):
+def test_a_policy_for_other_images_is_refused_naming_both(tmp_path: Path):
     policy = Walker()
-    policy.embodiment = replace(BODY, cameras=(Camera("front", 96, 96),))
+    policy.embodiment = replace(EMBODIMENT, cameras=(Camera("front", 96, 96),))
     with pytest.raises(MismatchError, match="front 96x96 but front 8x8"):
         judge(tmp_path / "f.jsonl", policy)
     with pytest.raises(MismatchError, match=r"camera 'wrist'.*has front"):
         judge(tmp_path / "f.jsonl", Walker(cameras=("wrist",)))
 
 
-def test_a_policy_without_a_body_fits(tmp_path: Path):
+def test_a_policy_without_a_embodiment_fits(tmp_path: Path):
     policy = Walker(cameras=())
     policy.embodiment = None
     assert judge(tmp_path / "f.jsonl", policy)["success"] == 1.0
@@ -260,10 +260,10 @@ def test_an_ensembled_evaluation_says_so_and_is_not_resumed_as_another(tmp_path:
     row = read_rows(tmp_path / "f.jsonl")[0]
     np.testing.assert_allclose(read_replay(tmp_path / "f.jsonl", row.start).actions[:3, 0], [1, 1 / 2, 1 / 3])
     plain, found = (read_meta(tmp_path / f"{name}.jsonl")["fingerprint"] for name in ("plain", "f"))
-    assert plain["pace"] == plain["benchmark"]["pace"] == {"executed_steps": 4, "ensemble": None}
-    assert found == {**plain, "pace": {"executed_steps": 1, "ensemble": 0.0}}
+    assert plain["execution"] == plain["benchmark"]["execution"] == {"execution_horizon": 4, "ensemble": None}
+    assert found == {**plain, "execution": {"execution_horizon": 1, "ensemble": 0.0}}
     judge(tmp_path / "f.jsonl", Hasty(), ensemble=0.0, resume=True)
-    for ensemble, said in ((None, "executed_steps was 1, is 4, ensemble was 0.0, is None"), (0.01, "is 0.01")):
+    for ensemble, said in ((None, "execution_horizon was 1, is 4, ensemble was 0.0, is None"), (0.01, "is 0.01")):
         with pytest.raises(MismatchError, match=rf"\(pace .*{said}\)"):
             judge(tmp_path / "f.jsonl", Hasty(), ensemble=ensemble, resume=True)
 
@@ -279,7 +279,7 @@ def test_killed_evaluations_resume_to_the_rows_of_an_undisturbed_one(tmp_path: P
     judge_script = [sys.executable, str(Path(__file__).parent / "toy_benchmark.py")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1] / "rollout"), *sys.path])}
     out, whole = tmp_path / "killed.jsonl", tmp_path / "whole.jsonl"
-    moments = random.Random(0)
+    observation_steps = random.Random(0)
     for attempt in range(3):
         arguments = ["12", "2", str(out), *(["--resume"] if attempt else [])]
         with subprocess.Popen([*judge_script, *arguments], env=environment) as running:
@@ -287,7 +287,7 @@ def test_killed_evaluations_resume_to_the_rows_of_an_undisturbed_one(tmp_path: P
             end = time.monotonic() + 20
             while (not out.exists() or out.stat().st_size == seen) and time.monotonic() < end:
                 time.sleep(0.01)
-            time.sleep(moments.uniform(0, 0.1))
+            time.sleep(observation_steps.uniform(0, 0.1))
             assert running.poll() is None, "it was done before it could be killed"
             running.send_signal(signal.SIGKILL)
     survivors = out.read_bytes().count(b"\n")

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from toy_world import BODY, ToyEnv, Walker
+from toy_world import EMBODIMENT, ToyEnv, Walker
 
 from praxia.core.keys import generator
-from praxia.core.types import Decision, Embodiment, EnvSpec, Outcome, Pace, Query, Start
+from praxia.core.types import ChunkExecution, Decision, Embodiment, EnvSpec, Outcome, Query, Start
 from praxia.envs.family import Family
 from praxia.evaluate.benchmarks import Benchmark
-from praxia.evaluate.interleaved import Contestant, interleave
+from praxia.evaluate.interleaved import EvaluatedPolicy, interleave
 from praxia.evaluate.plan import Evaluation
 from praxia.evaluate.runner import evaluate
 from praxia.results.rows import Row
@@ -28,7 +28,7 @@ BENCHMARK = Benchmark(
     env="toy",
     tasks=("walk", "run"),
     horizon=40,
-    pace=Pace(4),
+    execution=ChunkExecution(4),
     cameras=("front",),
     size=8,
     profile="plain",
@@ -40,8 +40,8 @@ BENCHMARK = Benchmark(
 class ToldEnv(ToyEnv):
     """The toy world, which also tells the instruction that a wrapper gave it, and can be slow."""
 
-    def look(self, cameras: Any) -> Any:
-        observation = super().look(cameras)
+    def observe(self, cameras: Any) -> Any:
+        observation = super().observe(cameras)
         told = [name.removeprefix("instruct:") for name in self.spec.wrappers if name.startswith("instruct:")]
         return type(observation)(observation.images, observation.state, *(told or [self.spec.task]), observation.time_s)
 
@@ -69,7 +69,7 @@ def task_name(name: str) -> str:
 
 
 def embodiment(spec: EnvSpec) -> Embodiment:
-    return BODY
+    return EMBODIMENT
 
 
 def provenance() -> dict[str, Any]:
@@ -116,8 +116,8 @@ def judge_both(
     options = {"benchmark": BENCHMARK, "episodes": episodes, **options}
     walker = Evaluation(policy_sha256="f00d", **{**options, "ensemble": None})
     stroller = Evaluation(policy_sha256="beef", **options)
-    contestants = Contestant(Walker(), walker, outs[0]), Contestant(Stroller(), stroller, outs[1])
-    return interleave(*contestants, replace(family(draw), build=build), **running)
+    evaluated_policies = EvaluatedPolicy(Walker(), walker, outs[0]), EvaluatedPolicy(Stroller(), stroller, outs[1])
+    return interleave(*evaluated_policies, replace(family(draw), build=build), **running)
 
 
 def main(episodes: str, workers: str, *outs: str) -> None:

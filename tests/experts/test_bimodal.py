@@ -3,11 +3,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from praxia.core.types import EnvSpec, Pace, Query
+from praxia.core.types import ChunkExecution, EnvSpec, Query
 from praxia.envs import find_family
 from praxia.envs.bimodal.sides import num_switches, side
 from praxia.experts import find_expert
-from praxia.experts.disturbed import Noisy
+from praxia.experts.injected_failures import Noisy
 from praxia.rollout.loop import rollout
 from praxia.rollout.slots import LocalSlots
 from praxia.rollout.trace import Job, Recording
@@ -23,7 +23,9 @@ def episodes(policy, num: int, seed: int = 0):
     jobs = [Job(SPEC, start, f"{seed}/{start.key}", index) for index, start in enumerate(starts)]
     recording = Recording(cameras=(), snapshots=False)
     slots = LocalSlots(3, FAMILY.build)
-    traces = list(rollout(policy, slots, jobs, pace=Pace(1), horizon=FAMILY.horizon("pass"), recording=recording))
+    traces = list(
+        rollout(policy, slots, jobs, execution=ChunkExecution(1), horizon=FAMILY.horizon("pass"), recording=recording)
+    )
     traces.sort(key=lambda trace: trace.job.index)
     return [(trace.success_step is not None, np.stack([one.state for one in trace.observations])) for trace in traces]
 

@@ -5,17 +5,17 @@ from praxia.core.errors import UnknownName
 from praxia.core.types import EnvSpec, Query, Start
 from praxia.envs import find_family
 from praxia.experts import find_expert
-from praxia.experts.disturbed import Noisy
+from praxia.experts.injected_failures import Noisy
 
 FAMILY = find_family("metaworld")
 EXPERT = find_expert("metaworld")(FAMILY.instructions)
-BODY = FAMILY.embodiment(EnvSpec("metaworld", "door-open"))
+EMBODIMENT = FAMILY.embodiment(EnvSpec("metaworld", "door-open"))
 
 
 def query(task: str = "door-open", key: str = "episode", step: int = 0) -> Query:
     env = FAMILY.build(EnvSpec("metaworld", task))
     env.reset(FAMILY.draw_start(task, "test", 0))
-    return Query((env.look(()),), key, step, 0, env.privileged())
+    return Query((env.observe(()),), key, step, 0, env.privileged())
 
 
 def succeeds(policy, task: str, start: Start, steps: int = 250) -> bool:
@@ -23,7 +23,7 @@ def succeeds(policy, task: str, start: Start, steps: int = 250) -> bool:
     env.reset(start)
     carry = policy.start(1)
     for step in range(steps):
-        decisions, carry = policy.act([Query((env.look(()),), start.key, step, 0, env.privileged())], carry)
+        decisions, carry = policy.act([Query((env.observe(()),), start.key, step, 0, env.privileged())], carry)
         if env.step(decisions[0].chunk[0]).success:
             return True
     return False
@@ -52,7 +52,7 @@ def test_queries_of_several_tasks_are_answered_in_order():
 
 def test_noise_moves_the_hand_and_leaves_gripper_and_label():
     clean = EXPERT.act([query()], None)[0][0].chunk
-    decision = Noisy(EXPERT, BODY, 0.4).act([query()], None)[0][0]
+    decision = Noisy(EXPERT, EMBODIMENT, 0.4).act([query()], None)[0][0]
     np.testing.assert_array_equal(decision.label, clean)
     assert np.any(decision.chunk[:, :3] != clean[:, :3])
     np.testing.assert_array_equal(decision.chunk[:, 3], clean[:, 3])
@@ -60,7 +60,7 @@ def test_noise_moves_the_hand_and_leaves_gripper_and_label():
 
 
 def test_noise_depends_on_episode_and_step_alone():
-    noisy = Noisy(EXPERT, BODY, 0.1)
+    noisy = Noisy(EXPERT, EMBODIMENT, 0.1)
     asked = [query(key="a", step=3), query(key="b", step=3), query(key="a", step=4)]
     together = [decision.chunk.tobytes() for decision in noisy.act(asked, None)[0]]
     assert together == [noisy.act([one], None)[0][0].chunk.tobytes() for one in asked]
@@ -70,7 +70,7 @@ def test_noise_depends_on_episode_and_step_alone():
 def test_noise_has_the_deviation_that_was_asked_for():
     one = query("reach")
     queries = [Query(one.history, "episode", step, 0, one.privileged) for step in range(2000)]
-    decisions = Noisy(EXPERT, BODY, 0.05).act(queries, None)[0]
+    decisions = Noisy(EXPERT, EMBODIMENT, 0.05).act(queries, None)[0]
     clean = decisions[0].label
     inside = np.abs(clean[0, :3]) < 0.7  # far enough from the range not to be clipped
     noise = np.array([decision.chunk[0, :3] - clean[0, :3] for decision in decisions])[:, inside]

@@ -1,46 +1,46 @@
 import numpy as np
 import pytest
 
-from praxia.core.types import EnvSpec, Pace, Query
+from praxia.core.types import ChunkExecution, EnvSpec, Query
 from praxia.envs import find_family
 from praxia.envs.tabletop.tasks import TRAINED, UNTRAINED
 from praxia.experts import find_expert
-from praxia.experts.disturbed import Blundering, Noisy
+from praxia.experts.injected_failures import InjectedFailures, Noisy
 from praxia.rollout.loop import rollout
 from praxia.rollout.slots import LocalSlots
 from praxia.rollout.trace import Job
 
-BODIES = ("tabletop-gantry", "tabletop-arm6", "tabletop-arm7", "tabletop-arm6-joints", "tabletop-arm7-joints")
+EMBODIMENTS = ("tabletop-gantry", "tabletop-arm6", "tabletop-arm7", "tabletop-arm6-joints", "tabletop-arm7-joints")
 STARTS = 3
 
 
-def successes(body: str, tasks, split: str, disturb=lambda expert, embodiment: expert) -> int:
-    family = find_family(body)
-    embodiment = family.embodiment(EnvSpec(body, tasks[0]))
-    expert = disturb(find_expert(body)(family.instructions), embodiment)
+def successes(env: str, tasks, split: str, disturb=lambda expert, embodiment: expert) -> int:
+    family = find_family(env)
+    embodiment = family.embodiment(EnvSpec(env, tasks[0]))
+    expert = disturb(find_expert(env)(family.instructions), embodiment)
     jobs = [
-        Job(EnvSpec(body, task), family.draw_start(task, split, index), f"{task}/{index}", index)
+        Job(EnvSpec(env, task), family.draw_start(task, split, index), f"{task}/{index}", index)
         for task in tasks
         for index in range(STARTS)
     ]
     slots = LocalSlots(2, family.build)
-    traces = list(rollout(expert, slots, jobs, pace=Pace(1), horizon=max(map(family.horizon, tasks))))
+    traces = list(rollout(expert, slots, jobs, execution=ChunkExecution(1), horizon=max(map(family.horizon, tasks))))
     assert all(trace.error is None for trace in traces), [trace.error for trace in traces]
     return sum(trace.success_step is not None for trace in traces)
 
 
-@pytest.mark.parametrize("body", BODIES)
-def test_one_expert_does_every_task_with_every_body(body):
+@pytest.mark.parametrize("env", EMBODIMENTS)
+def test_one_expert_does_every_task_with_every_embodiment(env):
     tasks = (*TRAINED, *UNTRAINED)
-    assert successes(body, tasks, "expert") >= STARTS * len(tasks) - 1
+    assert successes(env, tasks, "expert") >= STARTS * len(tasks) - 1
 
 
-@pytest.mark.parametrize("body", ["tabletop-gantry", "tabletop-arm7", "tabletop-arm6-joints"])
-def test_it_recovers_from_noise_and_from_mistakes(body):
+@pytest.mark.parametrize("env", ["tabletop-gantry", "tabletop-arm7", "tabletop-arm6-joints"])
+def test_it_recovers_from_noise_and_from_mistakes(env):
     def disturb(expert, embodiment):
-        return Blundering(Noisy(expert, embodiment, 0.15), embodiment)
+        return InjectedFailures(Noisy(expert, embodiment, 0.15), embodiment)
 
-    assert successes(body, TRAINED, "recovery", disturb) >= STARTS * len(TRAINED) - 2
+    assert successes(env, TRAINED, "recovery", disturb) >= STARTS * len(TRAINED) - 2
 
 
 def test_it_decides_by_the_present_moment_alone():
@@ -51,7 +51,7 @@ def test_it_decides_by_the_present_moment_alone():
     expert = find_expert("tabletop-gantry")(family.instructions)
     rng = np.random.default_rng(0)
     for step in range(20):
-        query = Query((env.look(()),), "episode", step, 0, env.privileged())
+        query = Query((env.observe(()),), "episode", step, 0, env.privileged())
         used, fresh = (one.act([query], None)[0][0].chunk for one in (expert, find_expert("tabletop-gantry")({})))
         np.testing.assert_array_equal(used, fresh)
         env.step(rng.uniform(-2, 2, 4).astype(np.float32))
@@ -64,7 +64,7 @@ def test_joint_targets_stay_near_those_commanded_and_within_range():
     expert = find_expert("tabletop-arm7-joints")(family.instructions)
     for step in range(30):
         told = env.privileged()
-        action = expert.act([Query((env.look(()),), "episode", step, 0, told)], None)[0][0].chunk[0]
+        action = expert.act([Query((env.observe(()),), "episode", step, 0, told)], None)[0][0].chunk[0]
         assert action.shape == (8,)
         assert np.abs(action[:7] - told["joint_targets"]).max() < 0.3
         env.step(action)

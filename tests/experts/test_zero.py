@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from praxia.core.errors import MismatchError
-from praxia.core.types import Embodiment, EnvSpec, Field, Pace, Query
+from praxia.core.types import ChunkExecution, Embodiment, EnvSpec, Field, Query
 from praxia.envs import find_family
 from praxia.experts.zero import Zero
 from praxia.rollout.loop import rollout
@@ -16,7 +16,7 @@ def test_zero_does_nothing_for_every_query():
     env = family.build(spec)
     env.reset(family.draw_start("door-open", "test", 0))
     policy = Zero(family.embodiment(spec))
-    decisions, _ = policy.act([Query((env.look(()),), key, 0, 0) for key in "ab"], policy.start(2))
+    decisions, _ = policy.act([Query((env.observe(()),), key, 0, 0) for key in "ab"], policy.start(2))
     assert len(decisions) == 2
     for decision in decisions:
         assert decision.chunk.shape == (policy.window.horizon, 4)
@@ -29,13 +29,15 @@ def test_zero_does_nothing_for_every_query():
     ("env", "task", "held"),
     [("pusht", "push", 2), ("tabletop-arm6-joints", "touch", 6), ("tabletop-gantry", "touch", 3)],
 )
-def test_a_body_that_is_held_does_not_move_whatever_its_actions_are(env, task, held):
+def test_a_embodiment_that_is_held_does_not_move_whatever_its_actions_are(env, task, held):
     """Under zeros as target positions PushT's agent goes 440 px into a corner, and arm6's joints turn by 0.46 rad."""
     family, spec = find_family(env), EnvSpec(env, find_family(env).task(task))
     start = family.draw_start(spec.task, "test", 0)
     slots = LocalSlots(1, family.build)
     zero, jobs = Zero(family.embodiment(spec)), [Job(spec, start, "key", 0)]
-    traces = rollout(zero, slots, jobs, pace=Pace(8), horizon=40, recording=Recording((), snapshots=False))
+    traces = rollout(
+        zero, slots, jobs, execution=ChunkExecution(8), horizon=40, recording=Recording((), snapshots=False)
+    )
     (trace,) = traces
     slots.close()
     first, last = trace.observations[0].state[:held], trace.observations[-1].state[:held]
@@ -44,7 +46,7 @@ def test_a_body_that_is_held_does_not_move_whatever_its_actions_are(env, task, h
         assert not np.any(trace.actions)
 
 
-def test_a_body_of_which_nothing_says_what_holds_it_is_refused():
-    body = Embodiment("arm", (), (Field("wrist", 2, "position", "rad"),), (), 20.0)
+def test_a_embodiment_of_which_nothing_says_what_holds_it_is_refused():
+    embodiment = Embodiment("arm", (), (Field("wrist", 2, "position", "rad"),), (), 20.0)
     with pytest.raises(MismatchError, match="'wrist'"):
-        Zero(body)
+        Zero(embodiment)

@@ -7,7 +7,7 @@ from praxia_testing import make_batch, make_shapes
 from praxia.encoders.vision_language import VisionLanguage
 from praxia.heads.denoisers.action_expert import ActionExpert
 from praxia.heads.flow import Flow
-from praxia.policies.composed import Composed
+from praxia.policies.encoder_head import EncoderHead
 
 SHAPE = {"depth": 2, "num_heads": 2, "num_kv_heads": 1, "head_width": 16}
 ENCODER = VisionLanguage(width=32, mlp_width=64, vision_depth=1, **SHAPE)
@@ -16,7 +16,7 @@ ENCODER = VisionLanguage(width=32, mlp_width=64, vision_depth=1, **SHAPE)
 def built(ada_norm=False):
     torch.manual_seed(0)
     expert = ActionExpert(width=32, mlp_width=64, ada_norm=ada_norm, **SHAPE)
-    return Composed(ENCODER, Flow(expert, repeats=8)).build(make_shapes())
+    return EncoderHead(ENCODER, Flow(expert, repeats=8)).build(make_shapes())
 
 
 @pytest.mark.parametrize("ada_norm", [False, True])

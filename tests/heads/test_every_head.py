@@ -45,7 +45,7 @@ EVERY = {**SAMPLED, **CODED, **CERTAIN}
 # An id of FAST says something of all steps at once.
 BY_STEP = {name: one for name, one in EVERY.items() if name != "autoregressive fast"}
 every = pytest.mark.parametrize("config", EVERY.values(), ids=EVERY)
-BODIES = ((3, 2), (1, 1))  # the second body has one action dim
+EMBODIMENTS = ((3, 2), (1, 1))  # the second embodiment has one action dim
 
 
 def context_of(batch, width=16):
@@ -61,16 +61,16 @@ def noise_for(head, num):
     return torch.randn(num, *head.noise_shape, generator=torch.Generator().manual_seed(3))
 
 
-def built(config, bodies=((3, 2),)):
+def built(config, embodiments=((3, 2),)):
     torch.manual_seed(0)
     if hasattr(config, "fit"):
         config = config.fit(make_batch(num=200).action.clamp(-2, 2).numpy())
-    return config.build(make_shapes(bodies=bodies), 16)
+    return config.build(make_shapes(embodiments=embodiments), 16)
 
 
-def shaken(config, bodies):
+def shaken(config, embodiments):
     """Weights that leave nothing without influence: some layers start at zero."""
-    head = built(config, bodies)
+    head = built(config, embodiments)
     with torch.no_grad():
         for parameter in head.parameters():
             parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)) * 0.05)
@@ -81,12 +81,12 @@ LEARNING = {name: one for name, one in EVERY.items() if not name.startswith("dif
 
 
 @pytest.mark.parametrize("config", LEARNING.values(), ids=LEARNING)
-def test_it_overfits_ten_samples_of_two_bodies_that_see_the_same(config):
-    """Each observation comes twice, with another body and other actions."""
+def test_it_overfits_ten_samples_of_two_embodiments_that_see_the_same(config):
+    """Each observation comes twice, with another embodiment and other actions."""
     batch, embodiment = make_batch(num=10), torch.arange(10) % 2
     state = batch.state[::2].repeat_interleave(2, dim=0)
     batch = dataclasses.replace(batch, state=state, embodiment=embodiment, action=batch.action.clamp(-2, 2))
-    context, head = context_of(batch), built(config, BODIES)
+    context, head = context_of(batch), built(config, EMBODIMENTS)
     optimizer = torch.optim.AdamW(head.parameters(), lr=3e-3, weight_decay=0.0)
     generator = torch.Generator().manual_seed(0)
     for _ in range(300):
@@ -115,14 +115,14 @@ def test_the_same_noise_gives_the_same_sample_and_padded_tokens_are_not_seen(con
 
 @every
 @pytest.mark.parametrize("padding", [7.0, float("nan")])
-def test_dims_that_a_body_does_not_have_change_neither_loss_nor_gradient(config, padding):
+def test_dims_that_a_embodiment_does_not_have_change_neither_loss_nor_gradient(config, padding):
     found = []
     for value in (0.0, padding):
         batch = make_batch(num=6)
         action, state = batch.action.clone(), batch.state.clone()
         action[1::2, :, 1:], state[1::2, :, 1:] = value, value
         batch = dataclasses.replace(batch, action=action, state=state, embodiment=torch.arange(6) % 2)
-        head = shaken(config, BODIES)
+        head = shaken(config, EMBODIMENTS)
         context = context_of(dataclasses.replace(batch, state=batch.state[..., :1].expand(-1, -1, 3)))
         loss, _ = head.loss(context, batch, torch.Generator().manual_seed(0))
         loss.backward()

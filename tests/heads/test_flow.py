@@ -54,11 +54,11 @@ def test_the_head_overfits_ten_samples():
     assert (sample - batch.action).abs().mean() < 0.15
 
 
-BODIES = ((3, 2), (1, 1))  # the second body has one action dim
+EMBODIMENTS = ((3, 2), (1, 1))  # the second embodiment has one action dim
 
 
-def batch_of_two_bodies(num=6, padding=0.0):
-    """Rows of both bodies in turns; `padding` is what stands in the dims that the second one does not have."""
+def batch_of_two_embodiments(num=6, padding=0.0):
+    """Rows of both embodiments in turns; `padding` is what stands in the dims that the second one does not have."""
     batch = make_batch(num=num)
     embodiment = torch.arange(num) % 2
     action = batch.action.clone()
@@ -66,19 +66,19 @@ def batch_of_two_bodies(num=6, padding=0.0):
     return dataclasses.replace(batch, action=action, embodiment=embodiment)
 
 
-def head_of_two_bodies(**config):
+def head_of_two_embodiments(**config):
     torch.manual_seed(0)
-    head = Flow(ResidualMLP(**config)).build(make_shapes(bodies=BODIES), 16)
+    head = Flow(ResidualMLP(**config)).build(make_shapes(embodiments=EMBODIMENTS), 16)
     torch.nn.init.normal_(head.denoiser.out.weight, std=0.1)  # so that everything has an influence
     torch.nn.init.normal_(head.denoiser.out.bias, std=0.1)
     return head
 
 
 @pytest.mark.parametrize("padding", [7.0, float("nan")])
-def test_dims_that_a_body_does_not_have_change_neither_loss_nor_gradient(padding):
+def test_dims_that_a_embodiment_does_not_have_change_neither_loss_nor_gradient(padding):
     found = []
     for value in (0.0, padding):
-        head, batch = head_of_two_bodies(width=16, depth=1), batch_of_two_bodies(padding=value)
+        head, batch = head_of_two_embodiments(width=16, depth=1), batch_of_two_embodiments(padding=value)
         loss, _ = head.loss(context_of(batch), batch, torch.Generator().manual_seed(0))
         loss.backward()
         found.append((loss.detach(), *(parameter.grad for parameter in head.parameters())))
@@ -93,16 +93,18 @@ def test_dims_that_a_body_does_not_have_change_neither_loss_nor_gradient(padding
     assert head_out[1, :, :, 0].any()
 
 
-def test_the_loss_of_two_bodies_is_the_mean_over_the_dims_they_have():
-    batch = batch_of_two_bodies(num=4096, padding=1e6)
-    head = Flow(ResidualMLP(width=16, depth=1), repeats=1).build(make_shapes(bodies=BODIES), 16)  # velocity zero
+def test_the_loss_of_two_embodiments_is_the_mean_over_the_dims_they_have():
+    batch = batch_of_two_embodiments(num=4096, padding=1e6)
+    head = Flow(ResidualMLP(width=16, depth=1), repeats=1).build(
+        make_shapes(embodiments=EMBODIMENTS), 16
+    )  # velocity zero
     loss, _ = head.loss(context_of(batch), batch, torch.Generator().manual_seed(0))
     own = torch.cat([batch.action[::2].flatten(), batch.action[1::2, :, 0].flatten()]).double()
     assert abs(loss.item() / (own.square().mean() + 1).item() - 1) < 0.03
 
 
-def test_noise_in_dims_that_a_body_does_not_have_changes_no_sample():
-    head, batch = head_of_two_bodies(width=16, depth=1), batch_of_two_bodies()
+def test_noise_in_dims_that_a_embodiment_does_not_have_changes_no_sample():
+    head, batch = head_of_two_embodiments(width=16, depth=1), batch_of_two_embodiments()
     noise = torch.randn(6, 4, 2)
     other = noise.clone()
     other[1::2, :, 1] += 5.0
@@ -111,12 +113,12 @@ def test_noise_in_dims_that_a_body_does_not_have_changes_no_sample():
     assert torch.equal(one[1::2, :, 0], two[1::2, :, 0])
 
 
-def test_two_bodies_learn_opposite_actions_from_one_observation():
-    batch = batch_of_two_bodies(num=8)
+def test_two_embodiments_learn_opposite_actions_from_one_observation():
+    batch = batch_of_two_embodiments(num=8)
     state = batch.state[:1].expand_as(batch.state)
     sign = torch.where(batch.embodiment == 0, 0.8, -0.8)[:, None, None]
     batch = dataclasses.replace(batch, state=state, action=sign.expand_as(batch.action))
-    head = Flow(ResidualMLP(width=32, depth=1), repeats=8).build(make_shapes(bodies=BODIES), 16)
+    head = Flow(ResidualMLP(width=32, depth=1), repeats=8).build(make_shapes(embodiments=EMBODIMENTS), 16)
     optimizer = torch.optim.AdamW(head.parameters(), lr=3e-3, weight_decay=0.0)
     generator = torch.Generator().manual_seed(0)
     for _ in range(300):

@@ -5,7 +5,7 @@ import torch
 from scipy import stats
 
 from praxia.nn.ema import Ema
-from praxia.nn.embed import sinusoid
+from praxia.nn.embed import sinusoidal_embedding
 from praxia.nn.flow import beta_times, euler, interpolate
 
 
@@ -32,7 +32,7 @@ def test_times_are_one_minus_the_papers_shifted_beta():
 
 def test_sinusoids_have_the_stated_periods():
     value = torch.tensor([0.3, 0.3 + 4.0], dtype=torch.float64)
-    embedding = sinusoid(value, 64)
+    embedding = sinusoidal_embedding(value, 64)
     torch.testing.assert_close(embedding[0, 31], embedding[1, 31])  # the longest period is 4
     assert embedding[0, 31].item() == pytest.approx(math.sin(2 * math.pi * 0.3 / 4))
 

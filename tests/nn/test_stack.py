@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from praxia.nn.stack import Cache, Heads, RMSNorm, Stack, rotate
+from praxia.nn.stack import AttentionConfig, KVCache, RMSNorm, Stack, rotate
 
-HEADS = Heads(depth=2, num=4, num_kv=2, width=8)
+HEADS = AttentionConfig(depth=2, num=4, num_kv=2, width=8)
 
 
 def stack(width=16, **options):
@@ -87,7 +87,7 @@ def test_another_stack_reads_on_from_the_first_ones_cache():
     changed, _ = second(y, ones[:, :2], torch.zeros(2, dtype=torch.int64), other)
     assert not torch.allclose(found, changed)
     layers = tuple((key.repeat(2, 1, 1, 1), value.repeat(2, 1, 1, 1)) for key, value in cache.layers)
-    twice = Cache(layers, cache.valid.repeat(2, 1), cache.position.repeat(2))
+    twice = KVCache(layers, cache.valid.repeat(2, 1), cache.position.repeat(2))
     repeated, _ = second(y.repeat(2, 1, 1), ones[:, :2].repeat(2, 1), torch.zeros(2, dtype=torch.int64), twice)
     torch.testing.assert_close(repeated, found.repeat(2, 1, 1))
 

@@ -3,7 +3,7 @@
 import torch
 from transformers import GemmaConfig, GemmaModel
 
-from praxia.nn.stack import Heads, Stack
+from praxia.nn.stack import AttentionConfig, Stack
 
 NAMES = {
     "attention_norm.weight": "input_layernorm.weight",
@@ -32,7 +32,7 @@ def gemma(rope_base):
 
 
 def same_weights(model, rope_base):
-    stack = Stack(24, 48, Heads(3, 4, 2, 8, rope_base)).double()
+    stack = Stack(24, 48, AttentionConfig(3, 4, 2, 8, rope_base)).double()
     theirs = model.state_dict()
     ours = {f"layers.{at}.{name}": theirs[f"layers.{at}.{other}"] for at in range(3) for name, other in NAMES.items()}
     stack.load_state_dict({**ours, "norm.weight": theirs["norm.weight"]})

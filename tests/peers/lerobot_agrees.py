@@ -4,7 +4,7 @@
 
 A command, not a test of the suite: on first use it installs a stock `lerobot` (8 GB with its CUDA torch; it runs on a
 CPU) into an environment of its own. Every data set, whoever wrote it, is compared in the same way: columns, windows
-and their padding exactly, pictures with the other's decoding and by what is written in them (camera, episode, frame).
+and their padding exactly, images with the other's decoding and by what is written in them (camera, episode, frame).
 
 `ours-av1` has AV1 as lerobot encodes it, put where our recorder's own video would be, and joined by us. `v21-...` are
 data sets in the layout before v3.0: our reading of them is compared with lerobot's of what its own script converts them
@@ -28,8 +28,8 @@ from lerobot_environment import FOLDER, peer, run_inside
 
 from praxia.core.errors import PraxiaError
 from praxia.data import merge, staging
-from praxia.data.compact import compact
-from praxia.data.recording import begin
+from praxia.data.finalize import finalize
+from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode
 from praxia.data.video import encode
 
@@ -47,8 +47,8 @@ def encode_av1(frames: np.ndarray, fps: float) -> bytes:
             stream = container.add_stream("libsvtav1", round(fps), options={"g": "2", "crf": "30", "preset": "12"})
             stream.height, stream.width = frames.shape[1:3]
             stream.pix_fmt = "yuv420p"
-            for picture in frames:
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            for image in frames:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
             container.mux(stream.encode())
         return path.read_bytes()
 
@@ -56,10 +56,10 @@ def encode_av1(frames: np.ndarray, fps: float) -> bytes:
 def write_ours(root: Path, limits: tuple[int, int], encoder: Callable[[np.ndarray, float], bytes]) -> None:
     """A data set of ours; the limits of its files and its encoder are replaced."""
     (merge.DATA_FILE_BYTES, merge.VIDEO_FILE_BYTES), staging.encode = limits, encoder
-    begin(root, {"peer": True})
+    begin_recording(root, {"peer": True})
     for index in range(EPISODES):
         stage_episode(root, index, synthetic.episode(index))
-    compact(root, synthetic.BODY, {"peer": True})
+    finalize(root, synthetic.EMBODIMENT, {"peer": True})
 
 
 def write_given(folder: Path, episodes: int) -> None:
@@ -67,7 +67,7 @@ def write_given(folder: Path, episodes: int) -> None:
     folder.mkdir()
     for index in range(episodes):
         made = synthetic.episode(index)
-        arrays = {IMAGES + camera: pictures for camera, pictures in made.images.items()}
+        arrays = {IMAGES + camera: images for camera, images in made.images.items()}
         arrays |= {"observation.state": made.state, "action": made.action, "instruction": np.array(made.instruction)}
         np.savez(folder / f"{index:06d}.npz", **arrays)
 

@@ -1,4 +1,4 @@
-"""One data set, read by us and by the `lerobot` package: what is equal, and whether every picture is the right one."""
+"""One data set, read by us and by the `lerobot` package: what is equal, and whether every image is the right one."""
 
 import sys
 from collections.abc import Iterable
@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "data"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import synthetic
 
 from praxia.core.types import Window
 from praxia.data.dataset import Dataset
-from praxia.data.windows import Windows
+from praxia.dataloader.windows import Windows
 
 __all__ = ["ASKED", "IMAGES", "compare"]
 
@@ -21,14 +21,14 @@ TOLERANCE = 4  # grey levels: two conversions from YUV to RGB may round differen
 IMAGES = "observation.images."
 WINDOW = Window({"image.front": (-2, -1, 0), "image.wrist": (0,), "state": (-3, 0)}, horizon=6)
 KEYS = {"image.front": IMAGES + "front", "image.wrist": IMAGES + "wrist", "state": "observation.state"}
-ASKED = {KEYS[key]: list(at) for key, at in WINDOW.moments.items()} | {"action": list(range(WINDOW.horizon))}
+ASKED = {KEYS[key]: list(at) for key, at in WINDOW.observation_steps.items()} | {"action": list(range(WINDOW.horizon))}
 BATCH = 256
 
 
 def compare(root: Path, read: dict[str, np.ndarray]) -> dict[str, Any]:
     """Our reading of `root` with the package's, `read`, which may be of a converted copy.
 
-    Pictures that the package could not read are counted and compared by what is written in them alone.
+    Images that the package could not read are counted and compared by what is written in them alone.
     """
     ours = Dataset(root)
     equal, worst, misspelt = _frames(ours, read)
@@ -55,7 +55,7 @@ def compare(root: Path, read: dict[str, np.ndarray]) -> dict[str, Any]:
 
 
 def _frames(ours: Dataset, read: dict[str, np.ndarray]) -> tuple[dict[str, bool], int, int]:
-    """Which columns are equal, exactly; the largest difference of any pixel; how many pictures are of another frame."""
+    """Which columns are equal, exactly; the largest difference of any pixel; how many images are of another frame."""
     equal, worst, misspelt = {}, 0, 0
     readable, shuffled = read["readable"], np.random.default_rng(0).permutation(ours.num_frames)
     for name in (name.removeprefix("frame/") for name in read if name.startswith("frame/")):
@@ -66,9 +66,9 @@ def _frames(ours: Dataset, read: dict[str, np.ndarray]) -> tuple[dict[str, bool]
         elif name.startswith(IMAGES):
             camera = name.removeprefix(IMAGES)
             for at in _batches(shuffled):
-                pictures = ours.decode(camera, at)
-                worst = max(worst, _largest(pictures[readable[at]], theirs[at][readable[at]]))
-                misspelt += _misspelt(ours, camera, pictures, at)
+                images = ours.decode(camera, at)
+                worst = max(worst, _largest(images[readable[at]], theirs[at][readable[at]]))
+                misspelt += _misspelt(ours, camera, images, at)
         else:
             mine, theirs = ours.column(name), theirs.reshape(len(theirs), -1)
             equal[name] = mine.dtype == theirs.dtype and np.array_equal(mine[readable], theirs[readable])
@@ -90,28 +90,28 @@ def _windows(ours: Dataset, read: dict[str, np.ndarray]) -> tuple[dict[str, bool
     equal = {name: np.array_equal(mine[readable], read[name][order][readable]) for name, mine in pairs.items()}
     worst, misspelt = 0, 0
     for camera in WINDOW.cameras:
-        key, pictures = KEYS[f"image.{camera}"], samples.images[camera]
-        theirs = read[f"window/{key}"][order].reshape(pictures.shape)
-        worst = max(worst, _largest(pictures[readable], theirs[readable]))
+        key, images = KEYS[f"image.{camera}"], samples.images[camera]
+        theirs = read[f"window/{key}"][order].reshape(images.shape)
+        worst = max(worst, _largest(images[readable], theirs[readable]))
         valid = samples.image_valid[camera]
         equal[f"pad/{key}"] = np.array_equal(
             ~valid[readable], read[f"pad/{key}"][order][readable].reshape(-1, valid.shape[1])
         )
-        for place, offset in enumerate(WINDOW.moments[f"image.{camera}"]):
+        for place, offset in enumerate(WINDOW.observation_steps[f"image.{camera}"]):
             held = valid[:, place]
-            misspelt += _misspelt(ours, camera, pictures[held, place], order[held] + offset)
+            misspelt += _misspelt(ours, camera, images[held, place], order[held] + offset)
     return equal, worst, misspelt
 
 
-def _misspelt(ours: Dataset, camera: str, pictures: np.ndarray, frames: np.ndarray) -> int:
-    """How many pictures do not say (camera, episode, frame) of the frames they should be."""
+def _misspelt(ours: Dataset, camera: str, images: np.ndarray, frames: np.ndarray) -> int:
+    """How many images do not say (camera, episode, frame) of the frames they should be."""
     wanted = np.concatenate([ours.column("episode_index"), ours.column("frame_index")], axis=1)[frames].tolist()
-    return sum(_spelled(picture) != (camera, *at) for picture, at in zip(pictures, wanted, strict=True))
+    return sum(_spelled(image) != (camera, *at) for image, at in zip(images, wanted, strict=True))
 
 
-def _spelled(picture: np.ndarray) -> tuple[str, int, int] | None:
+def _spelled(image: np.ndarray) -> tuple[str, int, int] | None:
     try:
-        return synthetic.spelled(picture)
+        return synthetic.spelled(image)
     except (AssertionError, IndexError):
         return None
 

@@ -25,7 +25,7 @@ def video_backend():
 
 
 def as_array(name, value):
-    """An item's value; pictures float [..., C, Y, X] in 0..1 -> uint8[..., Y, X, C]."""
+    """An item's value; images float [..., C, Y, X] in 0..1 -> uint8[..., Y, X, C]."""
     if name.startswith("observation.images.") and not name.endswith("_is_pad"):
         return np.moveaxis((value.numpy() * 255).round().astype(np.uint8), -3, -1)
     return np.array(value) if isinstance(value, str) else value.numpy()
@@ -49,13 +49,15 @@ def all_items(opened):
 
 
 def read(root, windows):
-    """Every frame's columns and pictures, and the asked windows of every frame."""
+    """Every frame's columns and images, and the asked windows of every frame."""
     plain = LeRobotDataset("local/set", root=root, video_backend=video_backend())
     frames, readable = all_items(plain)
     found = {f"frame/{name}": values for name, values in frames.items()} | {"readable": readable}
     if windows:
-        moments = {name: [step / plain.fps for step in at] for name, at in windows.items()}
-        opened = LeRobotDataset("local/set", root=root, delta_timestamps=moments, video_backend=video_backend())
+        observation_steps = {name: [step / plain.fps for step in at] for name, at in windows.items()}
+        opened = LeRobotDataset(
+            "local/set", root=root, delta_timestamps=observation_steps, video_backend=video_backend()
+        )
         items, found["windows_readable"] = all_items(opened)
         for name in windows:
             found[f"window/{name}"], found[f"pad/{name}"] = items[name], items[f"{name}_is_pad"]

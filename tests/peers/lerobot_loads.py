@@ -37,7 +37,7 @@ def write(root, episodes, steps, size):
         scenes = {camera: Scene(camera, episode, size) for camera in CAMERAS}
         for step in range(steps):
             frame = {name: draw.normal(size=dims).astype(np.float32) for name, dims in NUMBERS.items()}
-            frame |= {f"observation.images.{camera}": scene.picture(step) for camera, scene in scenes.items()}
+            frame |= {f"observation.images.{camera}": scene.image(step) for camera, scene in scenes.items()}
             made.add_frame({**frame, "task": f"task {episode % 4}"})
         made.save_episode()
         print(f"wrote episode {episode + 1} of {episodes}", file=sys.stderr)

@@ -4,7 +4,7 @@
 
 A command, not a test of the suite; installs a stock `lerobot` as `lerobot_agrees.py` does. Data sets of ours, of the
 package's own writer (H.264 in many files, AV1, images) and in the layout before v3.0 go through the operations. Columns
-are compared exactly, pictures with the package's decoding; that they are the right ones the suite proves. Prints one
+are compared exactly, images with the package's decoding; that they are the right ones the suite proves. Prints one
 JSON verdict; exit code 0 if everything agrees.
 """
 
@@ -22,9 +22,9 @@ from lerobot_compare import IMAGES, TOLERANCE
 from lerobot_environment import FOLDER, peer, run_inside
 
 from praxia.data.dataset import Dataset
-from praxia.data.edit import rows
-from praxia.data.edit.operations import delete, merge, rename, split, trim
 from praxia.data.video import encode
+from praxia.datatools.edit import rows
+from praxia.datatools.edit.operations import delete, merge, rename, split, trim
 
 TEXT = "push object 2 to the wall"
 

@@ -1,6 +1,6 @@
 """Runs inside the `lerobot` package's own environment: data sets by its writer, and older ones out of its own parts.
 
-Episodes come from `given/000000.npz` and so on: pictures by camera, state, action, instruction.
+Episodes come from `given/000000.npz` and so on: images by camera, state, action, instruction.
 """
 
 import json
@@ -34,7 +34,7 @@ def load_episode(given, index):
 
 
 def features_of(episode, dtype):
-    """Declarations of everything in an episode but its instruction; its pictures as "video" or "image"."""
+    """Declarations of everything in an episode but its instruction; its images as "video" or "image"."""
     features = {}
     for name, values in episode.items():
         if name.startswith(IMAGES):
@@ -80,8 +80,8 @@ def write_v21(root, given, codec, episodes, fps):
         at = {"episode_chunk": index // CHUNKS_SIZE, "episode_index": index}
         if codec != "png":
             for name in [name for name in rows if name.startswith(IMAGES)]:
-                pictures = root / "images" / name / f"episode-{index:06d}"
-                encode_video_frames(pictures, root / VIDEO_PATH.format(video_key=name, **at), fps, codec)
+                images = root / "images" / name / f"episode-{index:06d}"
+                encode_video_frames(images, root / VIDEO_PATH.format(video_key=name, **at), fps, codec)
         kept = get_hf_features_from_features(features)
         path = root / DATA_PATH.format(**at)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -93,11 +93,11 @@ def write_v21(root, given, codec, episodes, fps):
 
 
 def _v21_rows(root, episode, index, first, task, fps):
-    """The columns of one episode; of a picture the path of its file."""
+    """The columns of one episode; of an image the path of its file."""
     length = len(episode["action"])
     steps = np.arange(length)
     recorded = {
-        name: _pictures(root, name, index, values) if name.startswith(IMAGES) else values
+        name: _images(root, name, index, values) if name.startswith(IMAGES) else values
         for name, values in episode.items()
     }
     return recorded | {
@@ -109,13 +109,13 @@ def _v21_rows(root, episode, index, first, task, fps):
     }
 
 
-def _pictures(root, name, episode, pictures):
-    """Pictures as the recorder leaves them until they are encoded: PNG files."""
+def _images(root, name, episode, images):
+    """Images as the recorder leaves them until they are encoded: PNG files."""
     folder = root / "images" / name / f"episode-{episode:06d}"
     folder.mkdir(parents=True)
-    paths = [folder / f"frame-{step:06d}.png" for step in range(len(pictures))]
-    for path, picture in zip(paths, pictures, strict=True):
-        Image.fromarray(picture).save(path)
+    paths = [folder / f"frame-{step:06d}.png" for step in range(len(images))]
+    for path, image in zip(paths, images, strict=True):
+        Image.fromarray(image).save(path)
     return [str(path) for path in paths]
 
 

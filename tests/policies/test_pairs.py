@@ -11,7 +11,7 @@ from praxia.checkpoint.store import load_policy, read_config, save_policy
 from praxia.core.errors import MismatchError
 from praxia.encoders.state_only import StateOnly
 from praxia.heads.denoisers.action_expert import ActionExpert
-from praxia.policies.composed import Composed
+from praxia.policies.encoder_head import EncoderHead
 from praxia.policies.pairs import PAIRED_ENCODERS, PAIRED_HEADS, missing
 
 PI0_HEADS = {"num_hidden_layers": 18, "num_attention_heads": 8, "head_dim": 256}
@@ -31,7 +31,7 @@ LACKING = missing()
 
 
 def make_told_batch(encoder):
-    """Five rows; a public model is also told where its two pictures stand, of four tokens each."""
+    """Five rows; a public model is also told where its two images stand, of four tokens each."""
     batch = make_batch()
     if encoder != "public-vlm":
         return batch
@@ -40,7 +40,7 @@ def make_told_batch(encoder):
 
 
 def fit_head(head):
-    return Composed(StateOnly(), head).fit(lambda: make_batch(num=200).action.clamp(-2, 2).numpy()).head
+    return EncoderHead(StateOnly(), head).fit(lambda: make_batch(num=200).action.clamp(-2, 2).numpy()).head
 
 
 @pytest.mark.parametrize(("encoder", "head"), LACKING)
@@ -49,7 +49,7 @@ def test_a_pair_works_or_is_refused_in_one_line(encoder, head, tmp_path):
     config, batch = make_config(), make_told_batch(encoder)
     small = dataclasses.replace(PAIRED_ENCODERS[encoder], **SMALL_ENCODERS[encoder])
     fitted = fit_head(dataclasses.replace(PAIRED_HEADS[head], **SMALL_HEADS.get(head, {})))
-    model = Composed(small, fitted)
+    model = EncoderHead(small, fitted)
     if LACKING[encoder, head]:
         with pytest.raises(MismatchError, match=r"needs \['(stream of|language).*\], but encoder .* gives") as refusal:
             model.build(config.shapes)
@@ -75,7 +75,7 @@ def test_a_pair_works_or_is_refused_in_one_line(encoder, head, tmp_path):
 
 
 def test_only_language_models_of_the_right_kind_are_ever_missing():
-    fits = {"action-expert of pi0": "public-vlm", "spoken": "public-vlm", "action-expert": "vision-language"}
+    fits = {"action-expert of pi0": "public-vlm", "vlm-tokens": "public-vlm", "action-expert": "vision-language"}
     for encoder, head in LACKING:
         needed = next((given for words, given in fits.items() if words in head), encoder)
         assert bool(LACKING[encoder, head]) == (encoder != needed)

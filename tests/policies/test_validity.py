@@ -8,7 +8,7 @@ import torch
 
 from praxia.encoders import ENCODERS
 from praxia.encoders.film_cnn import FilmCNN
-from praxia.encoders.language import SubwordText
+from praxia.encoders.language import PooledText
 from praxia.encoders.octo import Octo
 from praxia.encoders.resnet import ResNet
 from praxia.encoders.resnet_grid import ResNetGrid
@@ -31,13 +31,13 @@ from praxia.heads.parallel import OFT, ParallelBins
 from praxia.heads.prefix import PrefixTransformer
 from praxia.heads.regression import Regression
 from praxia.nn.types import Batch, Context, Shapes
-from praxia.policies.composed import Composed
+from praxia.policies.encoder_head import EncoderHead
 
 CAMERAS = ("front", "wrist")
-TEXT = SubwordText(width=8, num_heads=2)
+TEXT = PooledText(width=8, num_heads=2)
 ENCODERS_HERE = [
     FilmCNN(text=TEXT, width=16, channels=(8, 8, 8, 8)),
-    FilmCNN(text=TEXT, width=16, channels=(8, 8, 8, 8), state_steers=True),
+    FilmCNN(text=TEXT, width=16, channels=(8, 8, 8, 8), state_conditions=True),
     ResNet(text=TEXT, width=16, channels=(8, 16)),
     ResNetGrid(text=TEXT, channels=(8, 16)),
     RT1(text=TEXT, channels=(8, 8, 8, 16), num_tokens=2),
@@ -66,7 +66,7 @@ HEADS_HERE = [
 ]
 # Of whoever reads `Batch` or `Context`; the rest are texts, which this is not about, and what speaks a public model's
 # words, which tests/encoders/public is about.
-TEXTS, PUBLIC = {"no-text", "subword-text", "transformer-text"}, {"public-vlm"}
+TEXTS, PUBLIC = {"no-text", "pooled-text", "transformer-text"}, {"public-vlm"}
 
 # What each row lacks: (front, wrist, state), each by moment.
 ROWS = {
@@ -83,7 +83,7 @@ WHOLE = [all(all(part) for part in row) for row in ROWS.values()]
 
 
 def make_batch(seed: int = 0) -> Batch:
-    """A row for each of `ROWS`, all else being equal but for the pictures and states drawn from `seed`."""
+    """A row for each of `ROWS`, all else being equal but for the images and states drawn from `seed`."""
     rows = len(ROWS)
     front, wrist, state = (torch.tensor([row[at] for row in ROWS.values()], dtype=torch.bool) for at in range(3))
     content, fixed = torch.Generator().manual_seed(seed), torch.Generator().manual_seed(99)
@@ -104,7 +104,7 @@ def make_batch(seed: int = 0) -> Batch:
 
 
 def with_other_invalid(batch: Batch) -> Batch:
-    """The same batch with other pictures, and states that are not even numbers, where they are not valid."""
+    """The same batch with other images, and states that are not even numbers, where they are not valid."""
     other = make_batch(seed=1)
     images = {
         name: torch.where(valid[:, :, None, None, None], batch.images[name], other.images[name])
@@ -118,9 +118,9 @@ def with_other_invalid(batch: Batch) -> Batch:
 def build(encoder, head):
     """A model in which nothing is without influence, or None where the two do not fit."""
     torch.manual_seed(0)
-    shapes = Shapes(CAMERAS, num_images=4, num_states=2, bodies=((3, 2),), horizon=4, vocabulary=50)
+    shapes = Shapes(CAMERAS, num_images=4, num_states=2, embodiments=((3, 2),), horizon=4, vocabulary=50)
     waves = np.sin(np.arange(64)[:, None, None] * 0.1 + np.arange(4)[:, None] * [0.2, 0.5]).astype(np.float32)
-    model = Composed(encoder, head).fit(lambda: waves)
+    model = EncoderHead(encoder, head).fit(lambda: waves)
     if model.head.build(shapes, 16).needs - encoder.build(shapes).gives:
         return None
     built = model.build(shapes)
@@ -141,7 +141,7 @@ def seen_of(context: Context) -> list[torch.Tensor]:
 
 def test_every_encoder_and_every_head_is_tried():
     assert {one.tag for one in ENCODERS_HERE} | TEXTS | PUBLIC == set(ENCODERS)
-    assert {one.tag for one in HEADS_HERE} | {"spoken", "prefix-transformer"} >= set(HEADS)
+    assert {one.tag for one in HEADS_HERE} | {"vlm-tokens", "prefix-transformer"} >= set(HEADS)
     assert {one.tag for one in DENOISERS_HERE} == set(DENOISERS)
 
 

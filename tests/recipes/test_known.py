@@ -14,7 +14,7 @@ from praxia.core.types import EnvSpec, Observation, Query
 from praxia.encoders.state_only import StateOnly
 from praxia.envs import find_family
 from praxia.nn.types import Shapes
-from praxia.policies.composed import Composed
+from praxia.policies.encoder_head import EncoderHead
 from praxia.recipes import RECIPES, known, known_published, vla, vla_published
 from praxia.train import engine
 
@@ -27,18 +27,20 @@ def maker(name):
 
 def built_without_memory(name):
     """The model for Tabletop's gantry, its weights on no device at all."""
-    run, body = maker(name)(), find_family("tabletop-gantry").embodiment(EnvSpec("tabletop-gantry", "touch"))
+    run, embodiment = maker(name)(), find_family("tabletop-gantry").embodiment(EnvSpec("tabletop-gantry", "touch"))
     shapes = Shapes(
         cameras=run.window.cameras,
         num_images=run.window.num_images,
-        num_states=len(run.window.moments["state"]),
-        bodies=((body.state_dim, body.action_dim),),
+        num_states=len(run.window.observation_steps["state"]),
+        embodiments=((embodiment.state_dim, embodiment.action_dim),),
         horizon=run.window.horizon,
         vocabulary=512,
     )
-    chunks = np.linspace(-1, 1, 64 * run.window.horizon * body.action_dim, dtype=np.float32)
+    chunks = np.linspace(-1, 1, 64 * run.window.horizon * embodiment.action_dim, dtype=np.float32)
     # A public model's sizes are those of the published one, without its files.
-    fitted = Composed(StateOnly(), run.model.head).fit(lambda: chunks.reshape(64, run.window.horizon, body.action_dim))
+    fitted = EncoderHead(StateOnly(), run.model.head).fit(
+        lambda: chunks.reshape(64, run.window.horizon, embodiment.action_dim)
+    )
     with torch.device("meta"):
         return dataclasses.replace(run.model, head=fitted.head).build(shapes)
 
@@ -83,8 +85,8 @@ def test_a_laptops_size_trains_two_steps_and_acts(name, demonstrations, tmp_path
     run = dataclasses.replace(run, train=dataclasses.replace(run.train, steps=2, batch_size=4))
     engine.train(run, [demonstrations["tabletop-gantry"]], tmp_path / "run", recipe=name, command="")
     policy, _ = load_policy(tmp_path / "run")
-    picture = np.zeros((64, 64, 3), np.uint8)
-    seen = Observation(dict.fromkeys(run.window.cameras, picture), np.zeros(4, np.float32), "touch the red ball", 0.0)
+    image = np.zeros((64, 64, 3), np.uint8)
+    seen = Observation(dict.fromkeys(run.window.cameras, image), np.zeros(4, np.float32), "touch the red ball", 0.0)
     decisions, _ = policy.act([Query((seen,), key, 0, 0) for key in "ab"], policy.start(2))
     for decision in decisions:
         assert decision.chunk.shape == (run.window.horizon, policy.embodiment.action_dim)

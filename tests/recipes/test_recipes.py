@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from praxia.core.config import part_from_json, part_to_json
+from praxia.core.config import config_from_json, config_to_json
 from praxia.core.registry import lookup
 from praxia.recipes import RECIPES
 from praxia.train import engine
@@ -21,7 +21,7 @@ def data_for(name, demonstrations):
         if name.endswith(arena):
             return [demonstrations[arena]]
     gantry = demonstrations["tabletop-gantry"]
-    return [gantry, demonstrations["tabletop-arm7-joints"]] if name.endswith("bodies") else [gantry]
+    return [gantry, demonstrations["tabletop-arm7-joints"]] if name.endswith("embodiments") else [gantry]
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
@@ -35,7 +35,7 @@ def test_a_recipes_model_survives_json(name):
     from praxia.checkpoint.store import find_part
 
     model = recipe(name).model
-    assert part_from_json(json.loads(json.dumps(part_to_json(model))), find_part) == model
+    assert config_from_json(json.loads(json.dumps(config_to_json(model))), find_part) == model
 
 
 # Those of published size are too large for a laptop; test_known.py builds them without memory.

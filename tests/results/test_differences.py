@@ -8,7 +8,7 @@ def test_differences_are_named_down_to_the_innermost_entry():
     assert differences(OLD, new, ("revision",)) == "seed was 0, is 1; versions torch cuda was None, is '13'"
     assert differences(OLD, new, ("revision", "seed"), ("has", "but")) == "versions torch cuda has None, but '13'"
     assert differences(OLD, OLD) == ""
-    assert differences({"pace": {"steps": 4, "ensemble": None}}, {"pace": {"steps": 4}}) == ""
+    assert differences({"execution": {"steps": 4, "ensemble": None}}, {"execution": {"steps": 4}}) == ""
 
 
 def test_an_entry_that_only_one_side_has_is_a_difference():

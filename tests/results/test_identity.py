@@ -9,8 +9,11 @@ def evaluation(signs, stopped=False, **changes):
 
 def test_noise_does_not_make_another_competitor_and_ensembling_does():
     plain = competitor_of(made_fingerprint())
-    assert competitor_of(made_fingerprint(seed=3, exact=True, pace={"executed_steps": 4, "ensemble": None})) == plain
-    for changes in ({"policy_sha256": "beef"}, {"bind_as": "gantry"}, {"pace": {"ensemble": 0.01}}):
+    assert (
+        competitor_of(made_fingerprint(seed=3, exact=True, execution={"execution_horizon": 4, "ensemble": None}))
+        == plain
+    )
+    for changes in ({"policy_sha256": "beef"}, {"bind_as": "gantry"}, {"execution": {"ensemble": 0.01}}):
         assert competitor_of(made_fingerprint(**changes)) != plain
 
 

@@ -152,7 +152,7 @@ def test_several_files_of_one_policy_are_one_competitor(tmp_path: Path):
     write_results(tmp_path / "a.jsonl", made_rows({"walk": "1" * 30 + "!" * 10}))
     write_results(tmp_path / "again.jsonl", made_rows({"walk": "1" * 36}), seed=1)
     write_results(tmp_path / "copy.jsonl", made_rows({"walk": "1" * 36}))
-    write_results(tmp_path / "ensembled.jsonl", made_rows({"walk": "1" * 30}), pace={"ensemble": 0.01})
+    write_results(tmp_path / "ensembled.jsonl", made_rows({"walk": "1" * 30}), execution={"ensemble": 0.01})
     write_results(tmp_path / "other.jsonl", made_rows({"walk": "0" * 40}), policy_sha256="beef")
     (table,) = leaderboard(tmp_path)["tables"]
     repeats = {one["file"]: one["repeats"] for one in table["entries"] if one["repeats"]}

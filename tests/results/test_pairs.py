@@ -35,7 +35,14 @@ def test_rows_without_a_partner_are_counted_and_errors_are_kept_as_such():
 
 def test_what_is_the_policys_own_may_differ_between_files(tmp_path: Path):
     rows = made_rows({"walk": "10"})
-    own = {"policy_sha256": "beef", "seed": 3, "exact": True, "device": "cuda", "revision": "def", "pace": {"m": 1}}
+    own = {
+        "policy_sha256": "beef",
+        "seed": 3,
+        "exact": True,
+        "device": "cuda",
+        "revision": "def",
+        "execution": {"m": 1},
+    }
     a, b = write_results(tmp_path / "a.jsonl", rows), write_results(tmp_path / "b.jsonl", rows, **own)
     assert len(pair_files(a, b).pairs) == 2
 

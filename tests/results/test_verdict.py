@@ -11,11 +11,11 @@ from praxia.core.errors import PraxiaError
 from praxia.results.anytime import confidence_sequence, log_e_value, pairs_needed
 from praxia.results.paired import Counts, newcombe_interval
 from praxia.results.pairs import Pair, pair_rows
-from praxia.results.verdict import Comparison, judge
+from praxia.results.verdict import Comparison, verdict_of
 
 
 def compared(a: dict[str, str], b: dict[str, str], *, until_decided: bool = False) -> dict:
-    return judge(pair_rows(made_rows(a), made_rows(b)), until_decided=until_decided)
+    return verdict_of(pair_rows(made_rows(a), made_rows(b)), until_decided=until_decided)
 
 
 MANY = {"walk": "1" * 12 + "0" * 3 + "1" * 5, "run": "10" * 10}
@@ -78,8 +78,8 @@ def test_a_pair_after_the_decision_is_a_mistake():
 def test_pairs_that_stopped_when_decided_are_not_judged_as_a_fixed_number():
     pairing = replace(pair_rows(made_rows({"walk": "11"}), made_rows({"walk": "00"})), stopped=True)
     with pytest.raises(PraxiaError, match="--until-decided"):
-        judge(pairing, until_decided=False)
-    assert judge(pairing, until_decided=True)["pairs"] == 2
+        verdict_of(pairing, until_decided=False)
+    assert verdict_of(pairing, until_decided=True)["pairs"] == 2
 
 
 def test_errors_drop_their_pair_and_are_counted():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from praxia.core.errors import PraxiaError
-from praxia.core.types import Decision, Pace
+from praxia.core.types import ChunkExecution, Decision
 from praxia.rollout.ensemble import ensemble
 
 
@@ -62,8 +62,8 @@ def test_what_is_not_finite_stays_so_however_little_it_weighs(bad, rate):
 
 
 def test_it_needs_a_look_at_every_step_and_a_finite_rate():
-    assert Pace(1, 0.01).ensemble == 0.01
+    assert ChunkExecution(1, 0.01).ensemble == 0.01
     with pytest.raises(PraxiaError, match="a pace of 1 executed step, got 4"):
-        Pace(4, 0.01)
+        ChunkExecution(4, 0.01)
     with pytest.raises(PraxiaError, match=r"finite rate m .* got nan"):
-        Pace(1, math.nan)
+        ChunkExecution(1, math.nan)

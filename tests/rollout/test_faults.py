@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from toy_world import BODY, Walker, build, job
+from toy_world import EMBODIMENT, Walker, build, job
 
-from praxia.core.types import Decision, Pace, Query
+from praxia.core.types import ChunkExecution, Decision, Query
 from praxia.rollout.faults import FAR_WIDTHS
 from praxia.rollout.loop import rollout
 from praxia.rollout.slots import LocalSlots
@@ -19,7 +19,7 @@ JOBS = [job(number, goal=3.0) for number in range(3)]
 BROKEN = JOBS[1].key
 
 
-def act_badly(spoil: Callable[[Decision], Decision], body: Any = BODY, **options: Any) -> list[Trace]:
+def act_badly(spoil: Callable[[Decision], Decision], embodiment: Any = EMBODIMENT, **options: Any) -> list[Trace]:
     """Traces of a policy whose decision at step 4 of the second episode is spoiled."""
 
     class Faulty(Walker):
@@ -28,7 +28,9 @@ def act_badly(spoil: Callable[[Decision], Decision], body: Any = BODY, **options
             return spoil(sound) if (query.key, query.step) == (BROKEN, 4) else sound
 
     slots = LocalSlots(2, build)
-    traces = rollout(Faulty(), slots, JOBS, **{"pace": Pace(4), "horizon": 40, "body": body, **options})
+    traces = rollout(
+        Faulty(), slots, JOBS, **{"execution": ChunkExecution(4), "horizon": 40, "body": embodiment, **options}
+    )
     return sorted(traces, key=lambda trace: trace.job.index)
 
 
@@ -77,18 +79,18 @@ def test_an_action_beyond_its_range_is_the_drivers_to_clip_unless_it_is_far_beyo
 
 
 def test_what_is_not_executed_may_be_anything():
-    spoiled = act_badly(lambda old: broken(old, chunk=chunk(0, np.nan, FAR + 1, 0)), pace=Pace(1))
+    spoiled = act_badly(lambda old: broken(old, chunk=chunk(0, np.nan, FAR + 1, 0)), execution=ChunkExecution(1))
     assert [trace.error for trace in spoiled] == [None] * 3
 
 
 def test_a_field_without_both_limits_has_no_range():
     for limits in ({"low": None, "high": None}, {"low": None}, {"high": None}):
-        body = replace(BODY, action=(replace(BODY.action[0], **limits),))
-        assert act_badly(lambda old: broken(old, chunk=chunk(1e6, 0, 0, 0)), body)[1].error is None
+        embodiment = replace(EMBODIMENT, action=(replace(EMBODIMENT.action[0], **limits),))
+        assert act_badly(lambda old: broken(old, chunk=chunk(1e6, 0, 0, 0)), embodiment)[1].error is None
 
 
 def test_the_mean_of_an_ensemble_is_what_must_not_be_far_beyond():
-    (_, faulty, _) = act_badly(lambda old: broken(old, chunk=chunk(0, 9.0e6, 0, 0)), pace=Pace(1, 0.01))
+    (_, faulty, _) = act_badly(lambda old: broken(old, chunk=chunk(0, 9.0e6, 0, 0)), execution=ChunkExecution(1, 0.01))
     assert re.search(r"gave .*for action 0.* at step 5$", faulty.error or "")
 
 
@@ -105,5 +107,5 @@ def test_a_wrong_number_of_decisions_ends_the_episodes_that_were_asked_about(exa
             decisions, carry = super().act(queries, carry)
             return decisions[1:] if BROKEN in [query.key for query in queries] else decisions, carry
 
-    traces = rollout(Forgetful(), LocalSlots(2, build), JOBS, pace=Pace(4), horizon=40, exact=exact)
+    traces = rollout(Forgetful(), LocalSlots(2, build), JOBS, execution=ChunkExecution(4), horizon=40, exact=exact)
     assert [trace.error for trace in sorted(traces, key=lambda trace: trace.job.index)] == said

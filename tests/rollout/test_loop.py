@@ -7,17 +7,17 @@ import pytest
 from toy_world import ToyEnv, Walker, build, job
 
 from praxia.core.errors import MismatchError
-from praxia.core.types import Decision, EnvSpec, Pace, Query
+from praxia.core.types import ChunkExecution, Decision, EnvSpec, Query
 from praxia.rollout.loop import rollout
 from praxia.rollout.slots import LocalSlots
 from praxia.rollout.trace import Recording, Trace
 
-PACE = Pace(4)
+PACE = ChunkExecution(4)
 
 
 def run(policy: Any, jobs: Sequence[Any], num_slots: int = 3, **options: Any) -> list[Trace]:
     slots = LocalSlots(num_slots, build)
-    options = {"pace": PACE, "horizon": 40, **options}
+    options = {"execution": PACE, "horizon": 40, **options}
     traces = list(rollout(policy, slots, jobs, **options))
     slots.close()
     return sorted(traces, key=lambda trace: trace.job.index)
@@ -78,8 +78,8 @@ def test_exact_asks_about_one_episode_at_a_time():
     assert {len(batch) for batch in policy.batches} == {1}
 
 
-@pytest.mark.parametrize("executed_steps", [1, 3])
-def test_looks_only_when_the_policy_does(executed_steps: int):
+@pytest.mark.parametrize("execution_horizon", [1, 3])
+def test_looks_only_when_the_policy_does(execution_horizon: int):
     made: list[ToyEnv] = []
 
     def remember(spec: EnvSpec) -> ToyEnv:
@@ -87,17 +87,17 @@ def test_looks_only_when_the_policy_does(executed_steps: int):
         return made[-1]
 
     slots = LocalSlots(1, remember)
-    (trace,) = rollout(Walker(), slots, [job(0, goal=5.3)], pace=Pace(executed_steps), horizon=40)
-    decisions = -(-trace.steps // executed_steps)
-    assert made[0].looks == [(executed_steps * look, ("front",)) for look in range(decisions)]
+    (trace,) = rollout(Walker(), slots, [job(0, goal=5.3)], execution=ChunkExecution(execution_horizon), horizon=40)
+    decisions = -(-trace.steps // execution_horizon)
+    assert made[0].looks == [(execution_horizon * observe, ("front",)) for observe in range(decisions)]
 
 
 def test_a_blind_policy_has_nothing_drawn_unless_recorded():
     blind = Walker(cameras=())
     run(blind, [job(0)])
     assert all(not query.history[-1].images for batch in blind.batches for query in batch)
-    (trace,) = run(blind, [job(3)], pace=Pace(1), recording=Recording(("front",)))
-    seen = [tuple(look.images["front"][0, 0]) for look in trace.observations]
+    (trace,) = run(blind, [job(3)], execution=ChunkExecution(1), recording=Recording(("front",)))
+    seen = [tuple(observe.images["front"][0, 0]) for observe in trace.observations]
     assert seen == [(3, step, 0) for step in range(trace.steps)]
 
 
@@ -109,7 +109,7 @@ def test_a_recording_holds_snapshots_before_each_step():
 
 
 def test_success_can_be_followed_by_more_steps():
-    (trace,) = run(Walker(), [job(0)], pace=Pace(1), steps_after_success=3)
+    (trace,) = run(Walker(), [job(0)], execution=ChunkExecution(1), steps_after_success=3)
     assert trace.success_step is not None
     assert trace.steps == trace.success_step + 3
 
@@ -176,11 +176,11 @@ def test_labels_may_differ_from_what_was_executed():
 
 def test_history_grows_to_the_window_and_needs_a_look_at_every_step():
     policy = Walker(past=2)
-    run(policy, [job(0)], pace=Pace(1))
+    run(policy, [job(0)], execution=ChunkExecution(1))
     assert [len(batch[0].history) for batch in policy.batches[:4]] == [1, 2, 3, 3]
-    assert [look.time_s for look in policy.batches[3][0].history] == pytest.approx([0.1, 0.2, 0.3])
+    assert [observe.time_s for observe in policy.batches[3][0].history] == pytest.approx([0.1, 0.2, 0.3])
     with pytest.raises(MismatchError, match="pace of 1"):
-        run(policy, [job(0)], pace=Pace(2))
+        run(policy, [job(0)], execution=ChunkExecution(2))
 
 
 class Counter(Walker):
@@ -208,7 +208,11 @@ def weighted(step: int, ages: list[int], rate: float) -> float:
 @pytest.mark.parametrize(("past", "num_slots"), [(0, 1), (2, 2)])
 def test_ensembling_executes_the_mean_of_what_was_predicted_for_the_step(past: int, num_slots: int):
     traces = run(
-        Counter(past=past), [job(0, goal=1000.0), job(1, goal=1000.0)], num_slots, pace=Pace(1, 0.3), horizon=5
+        Counter(past=past),
+        [job(0, goal=1000.0), job(1, goal=1000.0)],
+        num_slots,
+        execution=ChunkExecution(1, 0.3),
+        horizon=5,
     )
     ages = [[0], [1, 0], [2, 1, 0], [2, 1, 0], [2, 1, 0]]
     expected = [weighted(step, ages[step], 0.3) for step in range(5)]
@@ -218,15 +222,15 @@ def test_ensembling_executes_the_mean_of_what_was_predicted_for_the_step(past: i
 
 
 def test_ensembling_counts_only_valid_predictions():
-    (trace,) = run(Counter(invalid=1), [job(0, goal=1000.0)], pace=Pace(1, 0.3), horizon=4)
+    (trace,) = run(Counter(invalid=1), [job(0, goal=1000.0)], execution=ChunkExecution(1, 0.3), horizon=4)
     expected = [weighted(step, ages, 0.3) for step, ages in enumerate([[0], [0], [2, 0], [2, 0]])]
     np.testing.assert_allclose(trace.actions[:, 0], expected, rtol=1e-5)
-    (trace,) = run(Counter(invalid=0), [job(0, goal=1000.0)], pace=Pace(1, 0.3), horizon=4)
+    (trace,) = run(Counter(invalid=0), [job(0, goal=1000.0)], execution=ChunkExecution(1, 0.3), horizon=4)
     assert trace.error == "the policy gave no valid action at step 0"
 
 
 def test_ensembling_reports_what_is_not_finite_at_the_step_of_which_it_speaks():
-    (trace,) = run(Counter(bad_at=2), [job(0, goal=1000.0)], pace=Pace(1, 0.3))
+    (trace,) = run(Counter(bad_at=2), [job(0, goal=1000.0)], execution=ChunkExecution(1, 0.3))
     assert trace.error == "the policy gave an action that is not finite at step 3"
     assert trace.steps == 3
 
@@ -244,6 +248,6 @@ def test_at_the_horizon_nothing_is_drawn_but_for_a_recording(recording: Recordin
         return made[-1]
 
     slots = LocalSlots(1, build_and_keep)
-    (trace,) = rollout(Walker(), slots, [job(0, goal=1000.0)], pace=PACE, horizon=10, recording=recording)
+    (trace,) = rollout(Walker(), slots, [job(0, goal=1000.0)], execution=PACE, horizon=10, recording=recording)
     assert trace.steps == 10
     assert [step for step, _ in made[0].looks] == [0, 4, 8] + ([10] if recording else [])

@@ -9,10 +9,10 @@ import pytest
 from toy_world import ToyEnv, Walker, build, job
 
 from praxia.core.errors import MismatchError
-from praxia.core.types import Decision, EnvSpec, Pace, Query
+from praxia.core.types import ChunkExecution, Decision, EnvSpec, Query
 from praxia.rollout.loop import play, rollout
 from praxia.rollout.slots import LocalSlots
-from praxia.rollout.trace import Job, Player, Trace
+from praxia.rollout.trace import Agent, Job, Trace
 from praxia.rollout.waiting import InTurn
 
 JOBS = [job(number, goal=2.0 + number) for number in range(6)]
@@ -40,23 +40,23 @@ class Sleepy(Walker):
 
 
 def both(jobs: Sequence[Job]) -> list[Job]:
-    return [replace(one, player=player) for one in jobs for player in (0, 1)]
+    return [replace(one, agent=agent) for one in jobs for agent in (0, 1)]
 
 
-def play_both(players: Sequence[Player], num_slots: int, make: Any = build, **options: Any) -> dict[int, list[Trace]]:
+def play_both(agents: Sequence[Agent], num_slots: int, make: Any = build, **options: Any) -> dict[int, list[Trace]]:
     slots = LocalSlots(num_slots, make)
     queue = InTurn(both(JOBS), lambda one: one.start.key, ahead=4)
-    traces = sorted(play(players, slots, queue, horizon=40, **options), key=lambda trace: trace.job.index)
-    return {number: [trace for trace in traces if trace.job.player == number] for number in (0, 1)}
+    traces = sorted(play(agents, slots, queue, horizon=40, **options), key=lambda trace: trace.job.index)
+    return {number: [trace for trace in traces if trace.job.agent == number] for number in (0, 1)}
 
 
 @pytest.mark.parametrize("num_slots", [1, 3])
 @pytest.mark.parametrize("exact", [True, False])
 def test_each_acts_as_if_it_were_alone(num_slots: int, exact: bool):
-    players = [Player(Walker(), Pace(4)), Player(Sleepy(), Pace(2))]
-    found = play_both(players, num_slots, exact=exact)
-    for number, player in enumerate(players):
-        alone = rollout(player.policy, LocalSlots(2, build), JOBS, pace=player.pace, horizon=40)
+    agents = [Agent(Walker(), ChunkExecution(4)), Agent(Sleepy(), ChunkExecution(2))]
+    found = play_both(agents, num_slots, exact=exact)
+    for number, agent in enumerate(agents):
+        alone = rollout(agent.policy, LocalSlots(2, build), JOBS, execution=agent.execution, horizon=40)
         expected = sorted(alone, key=lambda trace: trace.job.index)
         for one, other in zip(expected, found[number], strict=True):
             np.testing.assert_array_equal(one.actions, other.actions)
@@ -65,7 +65,7 @@ def test_each_acts_as_if_it_were_alone(num_slots: int, exact: bool):
 
 def test_a_policy_is_asked_about_its_own_episodes_with_its_own_carry():
     walker, sleepy = Walker(), Sleepy()
-    found = play_both([Player(walker, Pace(4)), Player(sleepy, Pace(2))], 4)
+    found = play_both([Agent(walker, ChunkExecution(4)), Agent(sleepy, ChunkExecution(2))], 4)
     assert set(sleepy.counted) == {0}, "a carry of another's, or of another episode"
     for number, policy in enumerate((walker, sleepy)):
         asked = sum(len(batch) for batch in policy.batches)
@@ -78,21 +78,21 @@ def test_only_what_a_player_looks_at_is_drawn_for_it():
     looks: list[tuple[str, ...]] = []
 
     class Watched(ToyEnv):
-        def look(self, cameras: Sequence[str]) -> Any:
+        def observe(self, cameras: Sequence[str]) -> Any:
             looks.append(tuple(cameras))
-            return super().look(cameras)
+            return super().observe(cameras)
 
     def make(spec: EnvSpec) -> ToyEnv:
         return Watched(spec)
 
     walker, sleepy = Walker(), Sleepy()
-    play_both([Player(walker, Pace(4)), Player(sleepy, Pace(2))], 2, make)
+    play_both([Agent(walker, ChunkExecution(4)), Agent(sleepy, ChunkExecution(2))], 2, make)
     assert looks.count(("front",)) == sum(map(len, walker.batches))
     assert looks.count(()) == sum(map(len, sleepy.batches))
 
 
 def test_each_has_a_pace_that_lets_it_see_its_past():
     with pytest.raises(MismatchError, match="2 past steps, but with 4 executed steps"):
-        play_both([Player(Walker(), Pace(4)), Player(Walker(past=2), Pace(4))], 1)
-    found = play_both([Player(Walker(), Pace(4)), Player(Walker(past=2), Pace(1, 0.01))], 2)
+        play_both([Agent(Walker(), ChunkExecution(4)), Agent(Walker(past=2), ChunkExecution(4))], 1)
+    found = play_both([Agent(Walker(), ChunkExecution(4)), Agent(Walker(past=2), ChunkExecution(1, 0.01))], 2)
     assert [trace.error for trace in (*found[0], *found[1])] == [None] * 12

@@ -14,7 +14,7 @@ import pytest
 from toy_world import ToyEnv, Walker, build, job
 
 from praxia.core.errors import PraxiaError, UnknownName
-from praxia.core.types import EnvSpec, Pace
+from praxia.core.types import ChunkExecution, EnvSpec
 from praxia.rollout.loop import rollout
 from praxia.rollout.pool import WorkerPool
 from praxia.rollout.slots import LocalSlots
@@ -28,7 +28,7 @@ def pool(num_workers: int, slots_per_worker: int = 2, make: Callable[[EnvSpec], 
 
 
 def run(slots: Any, jobs: list[Any]) -> list[Trace]:
-    traces = rollout(Walker(), slots, jobs, pace=Pace(4), horizon=40)
+    traces = rollout(Walker(), slots, jobs, execution=ChunkExecution(4), horizon=40)
     return sorted(traces, key=lambda trace: trace.job.index)
 
 
@@ -43,7 +43,7 @@ def test_the_pool_gives_what_local_slots_give():
             assert one.outcomes == other.outcomes
 
 
-def test_pictures_arrive_by_camera_and_stay_what_they_were():
+def test_images_arrive_by_camera_and_stay_what_they_were():
     with pool(1) as slots:
         seen = []
         for number in (1, 2):
@@ -52,10 +52,10 @@ def test_pictures_arrive_by_camera_and_stay_what_they_were():
             seen += slots.ready()
             slots.advance(0, np.zeros((3, 1), np.float32), stop_on_success=True)
             seen += slots.ready()
-    pictures = [progress.observation.images for progress in seen]
-    assert [sorted(images) for images in pictures] == [["front", "side"]] * 4
-    assert [images["side"].shape[0] for images in pictures] == [8, 8, 16, 16]
-    assert [tuple(images["front"][0, 0]) for images in pictures] == [(1, 0, 0), (1, 3, 0), (2, 0, 0), (2, 3, 0)]
+    seen_images = [progress.observation.images for progress in seen]
+    assert [sorted(images) for images in seen_images] == [["front", "side"]] * 4
+    assert [images["side"].shape[0] for images in seen_images] == [8, 8, 16, 16]
+    assert [tuple(images["front"][0, 0]) for images in seen_images] == [(1, 0, 0), (1, 3, 0), (2, 0, 0), (2, 3, 0)]
 
 
 def test_a_crash_is_an_error_and_the_worker_lives_on():
@@ -91,7 +91,9 @@ def test_episodes_lost_with_their_worker_are_begun_again():
 
     policy = Killer()
     with pool(1, 2) as slots:
-        found = sorted(rollout(policy, slots, jobs, pace=Pace(4), horizon=40), key=lambda trace: trace.job.index)
+        found = sorted(
+            rollout(policy, slots, jobs, execution=ChunkExecution(4), horizon=40), key=lambda trace: trace.job.index
+        )
     assert policy.has_killed
     for one, other in zip(expected, found, strict=True):
         assert other.error is None
@@ -127,8 +129,8 @@ def large(spec: EnvSpec) -> ToyEnv:
     return ToyEnv(EnvSpec(spec.env, spec.task, size=spec.size + 1))
 
 
-def test_a_picture_larger_than_declared_is_refused():
-    with pool(1, 1, large) as slots, pytest.raises(PraxiaError, match=r"'front' gave a picture of \(9, 9, 3\)"):
+def test_a_image_larger_than_declared_is_refused():
+    with pool(1, 1, large) as slots, pytest.raises(PraxiaError, match=r"'front' gave an image of \(9, 9, 3\)"):
         run(slots, [job(0)])
 
 
@@ -169,7 +171,7 @@ def test_no_worker_outlives_a_killed_parent():
         parent.stdout.readline()
         children = workers(parent.pid)
         assert len(children) == 2
-        # Pictures have gone through shared memory, and not through /dev/shm, which containers keep small.
+        # Images have gone through shared memory, and not through /dev/shm, which containers keep small.
         assert not [name for name in open_files(parent.pid) if name.startswith("/dev/shm/")]
         assert [name for name in open_files(parent.pid) if name.startswith("/memfd:praxia")]
         parent.send_signal(signal.SIGKILL)

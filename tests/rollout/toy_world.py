@@ -11,7 +11,7 @@ from praxia.core.keys import generator
 from praxia.core.types import Camera, Decision, Embodiment, EnvSpec, Field, Observation, Outcome, Query, Start, Window
 from praxia.rollout.trace import Job
 
-BODY = Embodiment(
+EMBODIMENT = Embodiment(
     name="toy",
     state=(Field("position", 1, "position", "m"),),
     action=(Field("move", 1, "delta", "m", low=-1.0, high=1.0),),
@@ -21,9 +21,9 @@ BODY = Embodiment(
 
 
 class ToyEnv:
-    """Succeeds within 0.5 m of the goal. Pictures encode (start number, step); payload flags make it misbehave."""
+    """Succeeds within 0.5 m of the goal. Images encode (start number, step); payload flags make it misbehave."""
 
-    embodiment = BODY
+    embodiment = EMBODIMENT
 
     def __init__(self, spec: EnvSpec):
         self.spec = spec
@@ -46,13 +46,13 @@ class ToyEnv:
         success = bool(abs(self.position - self.payload["goal"]) < 0.5)
         return Outcome(float(-abs(self.position)), self.payload.get("ends_at") == self.steps, False, success)
 
-    def look(self, cameras: Sequence[str]) -> Observation:
+    def observe(self, cameras: Sequence[str]) -> Observation:
         self.looks.append((self.steps, tuple(cameras)))
         side = self.spec.size
-        picture = np.zeros((side, side, 3), np.uint8)
-        picture[..., 0], picture[..., 1] = self.payload["number"], self.steps
+        image = np.zeros((side, side, 3), np.uint8)
+        image[..., 0], image[..., 1] = self.payload["number"], self.steps
         state = np.array([self.position], np.float32)
-        return Observation(dict.fromkeys(cameras, picture), state, self.spec.task, self.steps * 0.1)
+        return Observation(dict.fromkeys(cameras, image), state, self.spec.task, self.steps * 0.1)
 
     def privileged(self) -> Mapping[str, np.ndarray]:
         return {"goal": np.array([self.payload["goal"]], np.float64)}
@@ -70,7 +70,7 @@ class ToyEnv:
 class Walker:
     """Walks towards a privileged goal with noise of its key; remembers how it was asked."""
 
-    embodiment = BODY
+    embodiment = EMBODIMENT
     privileged = True
 
     def __init__(self, cameras: Sequence[str] = ("front",), chunk: int = 4, past: int = 0):

@@ -8,7 +8,7 @@ import pytest
 from praxia.cli.main import main
 from praxia.evaluate.benchmarks import Benchmark, find_benchmark
 from praxia.studies import mt50, stages
-from praxia.studio import film, footage
+from praxia.studio import replays, videos
 
 
 def with_small_groups(name: str) -> Benchmark:
@@ -25,8 +25,8 @@ def study(tmp_path, monkeypatch, capsys):
     worth_seeing = film.worth_seeing
     for module in (stages, mt50):
         monkeypatch.setattr(module, "find_benchmark", with_small_groups)
-    monkeypatch.setattr(film, "worth_seeing", lambda rows: worth_seeing(rows)[:1])
-    monkeypatch.setattr(footage, "failures_of", lambda comparison, repeater: [])
+    monkeypatch.setattr(videos, "worth_seeing", lambda rows: worth_seeing(rows)[:1])
+    monkeypatch.setattr(replays, "failures_of", lambda comparison, repeater: [])
 
     def run(name: str, scale: float) -> tuple[dict, str]:
         with pytest.raises(SystemExit) as stopped:

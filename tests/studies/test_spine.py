@@ -57,7 +57,7 @@ def test_a_killed_collection_goes_on_to_the_same_data_set(spine, tmp_path):
     assert resumed["content_sha256"] == collected["content_sha256"]
 
 
-def test_a_policy_for_another_body_is_refused(spine, tmp_path):
+def test_a_policy_for_another_embodiment_is_refused(spine, tmp_path):
     root, _ = spine
     command = [*PRAXIA, "eval", root / "run", "--benchmark", "metaworld-mt10/lerobot", "--out", tmp_path / "x.jsonl"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -5,7 +5,7 @@ import pytest
 from praxia_testing import make_config, make_policy
 
 from praxia.checkpoint.store import read_config, save_policy
-from praxia.core.config import part_to_json
+from praxia.core.config import config_to_json
 from praxia.core.errors import PraxiaError
 from praxia.recipes.bimodal import flow_bimodal
 from praxia.studies.stages import Stages
@@ -21,7 +21,7 @@ def trained(tmp_path):
     run = flow_bimodal()
     run = replace(run, train=replace(run.train, steps=round(0.01 * run.train.steps), seed=0))
     (tmp_path / "flow" / "policy").mkdir(parents=True)
-    about = {"config": part_to_json(run), "data": [], "start_from": None, "command": "praxia train flow-bimodal"}
+    about = {"config": config_to_json(run), "data": [], "start_from": None, "command": "praxia train flow-bimodal"}
     (tmp_path / "flow" / "run.json").write_text(json.dumps(about))
     return tmp_path
 

@@ -18,8 +18,8 @@ def test_the_axes_are_measured_and_shown(study):
     assert page.count("<video") >= 5, "one a benchmark"
 
 
-def test_every_expert_is_measured_with_every_body(study):
+def test_every_expert_is_measured_with_every_embodiment(study):
     summary, _ = study("tabletop-expert", 0.01)
-    assert len(summary["per_body"]) == 5
-    assert all(len(tasks) == 11 for tasks in summary["per_body"].values())
+    assert len(summary["per_embodiment"]) == 5
+    assert all(len(tasks) == 11 for tasks in summary["per_embodiment"].values())
     assert summary["pooled"] >= 0.9

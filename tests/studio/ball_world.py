@@ -19,7 +19,7 @@ from praxia.studio.comparison import compare
 from praxia.studio.page import page
 from praxia.studio.sources import gather
 
-BODY = Embodiment(
+EMBODIMENT = Embodiment(
     name="ball",
     state=(Field("position", 1, "position", "m"),),
     action=(Field("move", 1, "delta", "m"),),
@@ -30,9 +30,9 @@ HORIZON = 60
 
 
 class BallEnv:
-    """Each step moves the ball by action[0]; at 1 it is at the picture's right edge. Success beyond `goal`."""
+    """Each step moves the ball by action[0]; at 1 it is at the image's right edge. Success beyond `goal`."""
 
-    embodiment = BODY
+    embodiment = EMBODIMENT
 
     def __init__(self, spec: EnvSpec):
         self.spec = spec
@@ -48,7 +48,7 @@ class BallEnv:
         self.position += float(action[0])
         return Outcome(0.0, False, False, self.position >= self.goal)
 
-    def look(self, cameras: Sequence[str]) -> Observation:
+    def observe(self, cameras: Sequence[str]) -> Observation:
         state = np.array([self.position], np.float32)
         images = {camera: self._draw() for camera in cameras}
         return Observation(images, state, f"roll <b>{self.spec.task}</b>", self.steps / 80)
@@ -56,9 +56,9 @@ class BallEnv:
     def _draw(self) -> np.ndarray:
         place = np.arange(self.spec.size) / self.spec.size
         ball = (place[:, None] - 0.6) ** 2 + (place - self.position) ** 2 < 0.12**2
-        picture = np.full((*ball.shape, 3), (60, 90, 120), np.uint8)
-        picture[ball] = (200, 60, 30)
-        return picture
+        image = np.full((*ball.shape, 3), (60, 90, 120), np.uint8)
+        image[ball] = (200, 60, 30)
+        return image
 
     def privileged(self) -> Mapping[str, np.ndarray]:
         return {}
@@ -113,7 +113,7 @@ def judge(
     about = meta(benchmark, control, policy, sha256, out)
     averaged = {"groups": groups or {}, "averages_groups": averages_groups}
     about["fingerprint"]["benchmark"] |= {"axis": axis, "privileged_state": privileged_state, **averaged}
-    about["fingerprint"]["pace"] = {"executed_steps": 4 if ensemble is None else 1, "ensemble": ensemble}
+    about["fingerprint"]["execution"] = {"execution_horizon": 4 if ensemble is None else 1, "ensemble": ensemble}
     about["fingerprint"] |= changes
     typed = command or about["command"]
     # As a comparison writes it beside its rows.
@@ -130,7 +130,7 @@ def judge(
             digest = actions_digest(actions)
             judged = (benchmark, task, start.key, sha256, control)
             row = Row(*judged, status, len(actions), success_step, progress, digest, error, 0.1)
-            row = replace(row, **asdict(motion(actions, BODY)))
+            row = replace(row, **asdict(motion(actions, EMBODIMENT)))
             store.append(row, Replay(EnvSpec("ball", task, "fast", 64), start, actions))
             rows.append(row)
     store.close()
@@ -173,12 +173,12 @@ def train(run: Path, *, sha256: str = "5ee1" * 16, blind: bool = False, mute: bo
         "seed": 3,
     }
     (run / "run.json").write_text(json.dumps(about))
-    moments = {"state": [0]} if blind else {"state": [0], "image.side": [0]}
-    text = {"part": "no-text"} if mute else {"part": "subword-text", "width": 128}
+    observation_steps = {"state": [0]} if blind else {"state": [0], "image.side": [0]}
+    text = {"part": "no-text"} if mute else {"part": "pooled-text", "width": 128}
     policy = {
         "weights_sha256": sha256,
-        "window": {"moments": moments, "horizon": 8},
-        "model": {"part": "composed", "encoder": {"part": "film-cnn", "text": text}, "head": {"part": "flow"}},
+        "window": {"observation_steps": observation_steps, "horizon": 8},
+        "model": {"part": "encoder-head", "encoder": {"part": "film-cnn", "text": text}, "head": {"part": "flow"}},
     }
     (run / "policy" / "policy.json").write_text(json.dumps(policy))
     lines = [
@@ -194,7 +194,7 @@ def episode(task: str, succeeded: bool) -> Episode:
     last = np.arange(4) == 3
     moves = np.full((4, 1), 0.25, np.float32)
     return Episode(
-        embodiment=BODY,
+        embodiment=EMBODIMENT,
         images={"side": np.zeros((4, 64, 64, 3), np.uint8)},
         state=np.cumsum(moves, axis=0) - moves,
         action=moves,

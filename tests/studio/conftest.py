@@ -174,14 +174,14 @@ def tiny_dataset(tmp_path_factory):
     """A data set of three episodes: two of "push", of which one failed, and one of "turn"."""
     from ball_world import episode
 
-    from praxia.data.compact import compact
-    from praxia.data.recording import begin
+    from praxia.data.finalize import finalize
+    from praxia.data.recording import begin_recording
     from praxia.data.staging import stage_episode
 
     root = tmp_path_factory.mktemp("recorded") / "demos"
-    begin(root, {"seed": 0})
+    begin_recording(root, {"seed": 0})
     for index, (task, succeeded) in enumerate((("push", True), ("push", False), ("turn", True))):
         recorded = episode(task, succeeded)
         stage_episode(root, index, recorded)
-    compact(root, recorded.embodiment, {"seed": 0})
+    finalize(root, recorded.embodiment, {"seed": 0})
     return root

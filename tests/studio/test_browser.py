@@ -59,15 +59,15 @@ def test_the_browser_has_nothing_to_complain_about_and_asks_for_nothing(chromium
 
 def test_every_film_plays(chromium, page):
     chromium.open(page)
-    films = chromium.evaluate(PLAY)
-    assert len(films) == 4
-    for film in films:
-        assert film["problem"] is None
-        assert film["ready"] >= 2, "there is a picture"
-        assert film["width"] == 256
+    videos = chromium.evaluate(PLAY)
+    assert len(videos) == 4
+    for video in videos:
+        assert video["problem"] is None
+        assert video["ready"] >= 2, "there is an image"
+        assert video["width"] == 256
     # 26 steps and 60 steps at 80 Hz, and half a second at the end.
-    assert films[0]["seconds"] == pytest.approx(26 / 80 + 0.5, abs=0.05)
-    assert films[1]["seconds"] == pytest.approx(60 / 80 + 0.5, abs=0.05)
+    assert videos[0]["seconds"] == pytest.approx(26 / 80 + 0.5, abs=0.05)
+    assert videos[1]["seconds"] == pytest.approx(60 / 80 + 0.5, abs=0.05)
 
 
 @pytest.mark.parametrize("width", [1280, 420])
@@ -95,8 +95,8 @@ def test_the_page_is_drawn_light_and_dark(chromium, page):
     brightness = {}
     for scheme in ("light", "dark"):
         chromium.open(page, scheme=scheme)
-        with av.open(io.BytesIO(chromium.screenshot())) as picture:
-            brightness[scheme] = next(picture.decode(video=0)).to_ndarray(format="gray").mean()
+        with av.open(io.BytesIO(chromium.screenshot())) as image:
+            brightness[scheme] = next(image.decode(video=0)).to_ndarray(format="gray").mean()
     assert brightness["dark"] < 80 < 200 < brightness["light"]
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from ball_world import BODY
+from ball_world import EMBODIMENT
 
 from praxia.core.types import Embodiment, Field
 from praxia.studio.divergence import WITHIN, Followed, follow, motion_fields
@@ -75,6 +75,6 @@ def test_motion_fields_are_the_positions_of_a_state():
         Field("speed", 6, "velocity", "rad/s"),
         Field("block", 2, "position", "m"),
     )
-    body = Embodiment("arm", state, (), (), 10.0)
-    assert motion_fields(body) == [slice(1, 7), slice(13, 15)]
-    assert motion_fields(BODY) == [slice(0, 1)]
+    embodiment = Embodiment("arm", state, (), (), 10.0)
+    assert motion_fields(embodiment) == [slice(1, 7), slice(13, 15)]
+    assert motion_fields(EMBODIMENT) == [slice(0, 1)]

@@ -38,11 +38,11 @@ def test_failures_are_held_against_the_expert_and_else_against_the_other(tmp_pat
     # Of a range of 0.78 15% are 0.117, which 0.01 a step have left behind after 12 steps.
     assert back.followed.left_step == pytest.approx(12, abs=1)
     assert back.followed.share == 0.0
-    assert {name: film.rows[0].status for name, film in first.films.items()} == {
+    assert {name: video.rows[0].status for name, video in first.videos.items()} == {
         "early": "failure",
         "middle": "failure",
     }
-    assert all(film.rows[1].status == "success" for film in first.films.values())
+    assert all(video.rows[1].status == "success" for video in first.videos.values())
 
 
 def test_without_anybody_who_succeeded_there_is_nothing_to_say(tmp_path, repeater):

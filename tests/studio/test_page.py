@@ -61,7 +61,7 @@ def test_controls_stand_below_it_with_their_distance_in_points(demo, document):
     assert (success, interval, episodes, errors) == ("8.3%", wilson(1, 12), "12", "0")
     assert points == f"−{100 * (7 / 11 - 1 / 12):.1f}"
     assert "praxia eval" in made_by
-    assert "pictures of another start" in name
+    assert "images of another start" in name
     assert rows.row("blind")[6] == f"−{100 * (7 / 11 - 3 / 12):.1f}"
 
 
@@ -82,15 +82,15 @@ def test_progress_is_shown_where_some_episode_was_done_in_part(tmp_path, demo, d
 
 def test_a_success_and_a_failure_of_each_task_are_on_the_page(demo, document):
     tags = document(demo).tags
-    films = [values for name, values in tags if name == "video"]
-    labels = [values["aria-label"] for values in films]
+    videos = [values for name, values in tags if name == "video"]
+    labels = [values["aria-label"] for values in videos]
     assert [label.split(":")[0] for label in labels] == [
         "Film of push",
         "Film of push",
         "Film of lift",
         "Film of turn",
     ]
-    assert all("controls" in values and "muted" in values and "autoplay" not in values for values in films)
+    assert all("controls" in values and "muted" in values and "autoplay" not in values for values in videos)
     assert "repetition" not in " ".join(labels)
 
 
@@ -121,7 +121,7 @@ def test_the_page_asks_for_nothing(demo, document):
     assert rules == ["default-src 'none'; style-src 'unsafe-inline'; media-src data:"]
 
 
-def test_tables_pictures_and_films_are_named_for_those_who_cannot_see_them(demo, document):
+def test_tables_images_and_films_are_named_for_those_who_cannot_see_them(demo, document):
     tags = document(demo).tags
     assert all(values.get("aria-label") or values.get("aria-hidden") for name, values in tags if name == "svg")
     assert all(values.get("aria-label") for name, values in tags if name == "video")

@@ -57,13 +57,13 @@ def test_the_table_has_the_paired_difference_and_its_interval(tmp_path, document
     (zero,) = [row for row in rows if row[0].startswith("zero")]
     assert zero[1:3] == ["0.0%", "−87.5"]
     text = text_of(page)
-    assert "flow uses its pictures (−62.5 points), hardly uses its state (+0.0 points)." in text
+    assert "flow uses its images (−62.5 points), hardly uses its state (+0.0 points)." in text
 
 
 def test_senses_of_which_the_same_can_be_said_are_named_together(tmp_path):
     judge_with_controls(tmp_path, swapped_image="f" * 40, shuffled_instruction="s" * 10 + "f" * 30, frozen_state=OWN)
     text = text_of(page_without_films(tmp_path))
-    assert "flow uses its pictures (−87.5 points) and its instruction (−62.5 points), hardly uses its state (" in text
+    assert "flow uses its images (−87.5 points) and its instruction (−62.5 points), hardly uses its state (" in text
 
 
 def test_only_starts_that_both_met_count(tmp_path):

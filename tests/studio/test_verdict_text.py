@@ -5,12 +5,12 @@ from results_testing import made_rows
 from rich.console import Console
 
 from praxia.results.pairs import pair_rows
-from praxia.results.verdict import judge
+from praxia.results.verdict import verdict_of
 from praxia.studio.verdict_text import verdict_sentence, verdict_table
 
 
 def verdict(a: dict[str, str], b: dict[str, str], until_decided: bool = False) -> dict:
-    return judge(pair_rows(made_rows(a), made_rows(b)), until_decided=until_decided)
+    return verdict_of(pair_rows(made_rows(a), made_rows(b)), until_decided=until_decided)
 
 
 SEEN = {

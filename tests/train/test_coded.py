@@ -5,11 +5,11 @@ import json
 
 import pytest
 
-from praxia.action_codes import find_code
+from praxia.action_tokenizers import find_action_tokenizer
 from praxia.checkpoint.store import load_policy, read_config
 from praxia.core.errors import DataError
-from praxia.data.action_chunks import action_chunks
 from praxia.data.dataset import Dataset
+from praxia.dataloader.action_chunks import action_chunks
 from praxia.heads.autoregressive import Autoregressive
 from praxia.heads.prefix import PrefixTransformer
 from praxia.train import engine
@@ -31,7 +31,7 @@ def test_the_code_is_fitted_on_the_normalised_actions_and_saved(tiny_run, datase
     config, _ = read_config(tmp_path / "run")
     dataset = Dataset(dataset_path)
     chunks, _ = action_chunks([(dataset, dataset.select())], run.window.horizon, config.transforms)
-    assert load_policy(tmp_path / "run")[0].model.head.code == find_code("fast").fit(chunks)
+    assert load_policy(tmp_path / "run")[0].model.head.code == find_action_tokenizer("fast").fit(chunks)
     assert config.model != run.model
     assert config.model.unfitted() == run.model
 
@@ -52,7 +52,7 @@ def test_actions_out_of_a_files_range_stop_training_before_it_starts(tiny_run, d
     transforms = Transforms.fit([[dataset.stats]], dataset.instructions)
     chunks, _ = action_chunks([(dataset, dataset.select())], horizon, transforms)
     path = tmp_path / "code.json"
-    path.write_text(json.dumps(find_code("bins").fit(chunks / 3).to_json()))
+    path.write_text(json.dumps(find_action_tokenizer("bins").fit(chunks / 3).to_json()))
     with pytest.raises(DataError, match="expected actions within the action code's range"):
         fit(coded(tiny_run, str(path)), dataset_path, tmp_path / "run")
     assert not (tmp_path / "run" / "metrics.jsonl").exists()

@@ -144,7 +144,7 @@ def test_refitting_takes_the_datas_ranges_and_tokenizer_and_keeps_words_and_weig
     fit(run, wide_path, tmp_path / "fresh")
     assert result["warnings"] == []
     first, second, fresh = (read_config(tmp_path / name)[0] for name in ("first", "second", "fresh"))
-    assert second.transforms.bodies == fresh.transforms.bodies != first.transforms.bodies
+    assert second.transforms.embodiments == fresh.transforms.embodiments != first.transforms.embodiments
     assert second.transforms.words == first.transforms.words
     assert second.model.head == fresh.model.head != first.model.head
     before, after = (load_policy(tmp_path / name)[0].model.state_dict() for name in ("first", "second"))

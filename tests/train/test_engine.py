@@ -14,7 +14,7 @@ from praxia_testing import Stop, stop_after
 from praxia.checkpoint.store import load_policy, read_config
 from praxia.core.errors import MismatchError, PraxiaError, TrainingError
 from praxia.core.types import Window
-from praxia.data.windows import Windows
+from praxia.dataloader.windows import Windows
 from praxia.train import engine
 
 
@@ -66,7 +66,7 @@ import sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from praxia.core.config import part_from_json
+from praxia.core.config import config_from_json
 from praxia.checkpoint.store import find_part
 from praxia.core.types import Window
 from praxia.train.config import Train, TrainRun
@@ -74,7 +74,7 @@ from praxia.train.engine import train
 import json, time
 value = json.loads(sys.argv[1])
 window = Window({"image.front": (0,), "state": (0,)}, horizon=4)
-run = TrainRun(part_from_json(value["model"], find_part), window, Train(**value["train"]))
+run = TrainRun(config_from_json(value["model"], find_part), window, Train(**value["train"]))
 def report(step, metrics):
     print(step, flush=True)
     time.sleep(0.05)
@@ -86,10 +86,10 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_weights(tiny_run, dat
     options = dataclasses.replace(tiny_run.train, steps=60)
     run = dataclasses.replace(tiny_run, train=options)
     whole = fit(run, dataset_path, tmp_path / "whole")
-    from praxia.core.config import part_to_json
+    from praxia.core.config import config_to_json
 
     train = dataclasses.asdict(options)
-    config = json.dumps({"model": part_to_json(run.model), "train": train})
+    config = json.dumps({"model": config_to_json(run.model), "train": train})
     arguments = [sys.executable, "-c", KILLED, config, str(dataset_path), str(tmp_path / "run")]
     rng = np.random.default_rng(0)
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Training on several data sets and bodies at once."""
+"""Training on several data sets and embodiments at once."""
 
 import dataclasses
 import json
@@ -6,13 +6,13 @@ import json
 import numpy as np
 import pytest
 import torch
-from praxia_testing import BODY, SMALL_BODY, make_query
+from praxia_testing import EMBODIMENT, SMALL_EMBODIMENT, make_query
 
 from praxia.checkpoint.store import load_policy, read_config
 from praxia.core.errors import MismatchError, PraxiaError
-from praxia.core.types import Pace
+from praxia.core.types import ChunkExecution
 from praxia.data.dataset import Dataset
-from praxia.data.mixing.mix import Mix, Part
+from praxia.dataloader.mixture_config import DatasetEntry, MixtureConfig
 from praxia.evaluate.benchmarks import Benchmark
 from praxia.evaluate.fit import matching
 from praxia.train import engine
@@ -36,19 +36,19 @@ def stop_after(step):
     return report
 
 
-def test_one_policy_of_all_bodies(tiny_run, mixed_paths, tmp_path):
+def test_one_policy_of_all_embodiments(tiny_run, mixed_paths, tmp_path):
     fit(tiny_run, mixed_paths, tmp_path / "run")
     config, _ = read_config(tmp_path / "run")
-    assert config.embodiments == (BODY, SMALL_BODY)
-    assert config.shapes.bodies == ((3, 2), (1, 1))
+    assert config.embodiments == (EMBODIMENT, SMALL_EMBODIMENT)
+    assert config.shapes.embodiments == ((3, 2), (1, 1))
     texts = [text for path in mixed_paths for text in Dataset(path).instructions]
     assert config.transforms.words.encode(texts)[1].any()
     highest = [np.quantile(_learned(Dataset(path)), 0.99, axis=0) for path in (mixed_paths[0], mixed_paths[2])]
-    np.testing.assert_allclose(config.transforms.bodies[0].action.high, np.maximum(*highest), rtol=1e-6)
+    np.testing.assert_allclose(config.transforms.embodiments[0].action.high, np.maximum(*highest), rtol=1e-6)
     policy, _ = load_policy(tmp_path / "run")
-    for body in (BODY, SMALL_BODY):
-        query = make_query("a", 0, history=1, state_dim=body.state_dim)
-        assert policy.bind(body).act([query], None)[0][0].chunk.shape == (4, body.action_dim)
+    for embodiment in (EMBODIMENT, SMALL_EMBODIMENT):
+        query = make_query("a", 0, history=1, state_dim=embodiment.state_dim)
+        assert policy.bind(embodiment).act([query], None)[0][0].chunk.shape == (4, embodiment.action_dim)
 
 
 def test_run_json_describes_all_data_and_resuming_checks_all(tiny_run, mixed_paths, tmp_path):
@@ -72,7 +72,7 @@ def test_a_run_from_before_mixtures_is_resumed_or_refused_in_words(tiny_run, mix
 
 
 def test_data_sets_that_do_not_fit_leave_the_folder_free(tiny_run, mixed_paths, record_as, tmp_path):
-    slow = record_as(tmp_path / "slow", dataclasses.replace(SMALL_BODY, name="slow", control_hz=20.0))
+    slow = record_as(tmp_path / "slow", dataclasses.replace(SMALL_EMBODIMENT, name="slow", control_hz=20.0))
     with pytest.raises(MismatchError, match=r"one control rate, got 10 Hz in .* and 20 Hz in"):
         fit(tiny_run, [mixed_paths[0], slow], tmp_path / "run")
     assert fit(tiny_run, mixed_paths[:2], tmp_path / "run")["resumed_from"] == 0
@@ -90,7 +90,9 @@ def test_a_stopped_run_on_a_mixture_goes_on_to_the_same_weights(tiny_run, mixed_
 @pytest.fixture
 def half_rate(mixed_paths):
     """The toy robots at half their rate, one drawn three times as often as the other."""
-    return Mix((Part(str(mixed_paths[0]), weight=3.0), Part(str(mixed_paths[1]), weight=1.0)), rate_hz=5.0)
+    return MixtureConfig(
+        (DatasetEntry(str(mixed_paths[0]), weight=3.0), DatasetEntry(str(mixed_paths[1]), weight=1.0)), rate_hz=5.0
+    )
 
 
 def test_a_mixture_is_resumed_as_it_was_and_its_policy_acts_at_its_rate(tiny_run, half_rate, tmp_path):
@@ -108,14 +110,14 @@ def test_a_mixture_is_resumed_as_it_was_and_its_policy_acts_at_its_rate(tiny_run
     described = json.loads((tmp_path / "run" / "run.json").read_text())["mixture"]
     assert described == {"rate_hz": 5.0, "parts": [{"weight": 3.0}, {"weight": 1.0}]}
     config, _ = read_config(tmp_path / "run")
-    assert [body.control_hz for body in config.embodiments] == [5.0, 5.0]
-    assert config.transforms.bodies[0].action.high[0] > 1.0, "two deltas in one step, each at most 1"
-    benchmark = Benchmark("toy/fast", "", "toy", ("walk",), 20, Pace(2), ("front",), 16, "fast", "", "ever")
+    assert [embodiment.control_hz for embodiment in config.embodiments] == [5.0, 5.0]
+    assert config.transforms.embodiments[0].action.high[0] > 1.0, "two deltas in one step, each at most 1"
+    benchmark = Benchmark("toy/fast", "", "toy", ("walk",), 20, ChunkExecution(2), ("front",), 16, "fast", "", "ever")
     with pytest.raises(MismatchError, match="rate 5 Hz but 10 Hz"):
-        matching(config, benchmark, BODY)
+        matching(config, benchmark, EMBODIMENT)
 
 
-def test_a_second_data_set_of_one_body_adds_no_weights(tiny_run, mixed_paths, tmp_path):
+def test_a_second_data_set_of_one_embodiment_adds_no_weights(tiny_run, mixed_paths, tmp_path):
     fit(tiny_run, mixed_paths[:1], tmp_path / "one")
     fit(tiny_run, [mixed_paths[0], mixed_paths[2]], tmp_path / "two")
     one, two = (load_policy(tmp_path / name)[0].model.state_dict() for name in ("one", "two"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from praxia_testing import make_query, save_picture
+from praxia_testing import make_query, save_image
 from public_models import MODELS, make_model, save_model
 from safetensors.torch import load_file
 
@@ -18,8 +18,8 @@ from praxia.heads.autoregressive import Autoregressive
 from praxia.heads.denoisers.action_expert import ActionExpert
 from praxia.heads.flow import Flow
 from praxia.heads.parallel import OFT
-from praxia.heads.spoken import Spoken
-from praxia.policies.composed import Composed
+from praxia.heads.vlm_tokens import VLMTokens
+from praxia.policies.encoder_head import EncoderHead
 from praxia.train import engine
 
 EXPERT = Flow(ActionExpert(16, 32, depth=2, num_heads=4, num_kv_heads=1, head_width=8))
@@ -36,8 +36,8 @@ def public_run(tiny_run, folder):
 
     def make(head=EXPERT, steps=6, **options):
         encoder = PublicVLM(MODELS["paligemma"], str(folder), **options)
-        train = dataclasses.replace(tiny_run.train, steps=steps, num_questions=4)
-        return dataclasses.replace(tiny_run, model=Composed(encoder, head), train=train)
+        train = dataclasses.replace(tiny_run.train, steps=steps, num_vqa=4)
+        return dataclasses.replace(tiny_run, model=EncoderHead(encoder, head), train=train)
 
     return make
 
@@ -48,10 +48,10 @@ def fit(run, data, out, **more):
 
 @pytest.fixture
 def asked(tmp_path):
-    """Two pictures, black and white, and their colours."""
+    """Two images, black and white, and their colours."""
     entries = []
     for name, grey in (("black", 0), ("white", 255)):
-        save_picture(tmp_path / f"{name}.png", (grey,) * 3)
+        save_image(tmp_path / f"{name}.png", (grey,) * 3)
         turns = [{"from": "human", "value": "what colour?"}, {"from": "gpt", "value": name}]
         entries.append({"image": f"{name}.png", "conversations": turns})
     (tmp_path / "asked.json").write_text(json.dumps(entries))
@@ -122,12 +122,12 @@ def test_a_run_with_adapters_goes_on_bit_identically(public_run, dataset_path, t
 
 
 def test_questions_are_learned_beside_the_actions(public_run, dataset_path, asked, tmp_path):
-    run = public_run(Autoregressive("bins", Spoken(skip=4), temperature=0.0), steps=80)
+    run = public_run(Autoregressive("bins", VLMTokens(skip=4), temperature=0.0), steps=80)
     run = dataclasses.replace(run, train=dataclasses.replace(run.train, learning_rate=3e-3, ema_decay=0.9))
-    fit(run, dataset_path, tmp_path / "run", questions=asked)
+    fit(run, dataset_path, tmp_path / "run", vqa=asked)
     policy, _ = load_policy(tmp_path / "run")
     words, encoder = policy.transforms.words, policy.model.encoder
-    source = engine.Asked(engine.read_questions(asked), 2, engine.QUESTION_PX)
+    source = engine.VQABatches(engine.read_vqa(asked), 2, engine.VQA_IMAGE_PX)
     batch = source.batch(0, 0, words, read_config(tmp_path / "run")[0].shapes)
     said = encoder.answer_logits(batch, batch.answer[:, :-1], batch.answer_valid[:, :-1]).argmax(-1)
     assert torch.equal(said[batch.answer_valid], batch.answer[batch.answer_valid])
@@ -140,20 +140,24 @@ def test_questions_are_learned_beside_the_actions(public_run, dataset_path, aske
 
 def test_questions_need_a_model_that_learns_to_speak(tiny_run, public_run, dataset_path, asked, tmp_path):
     with pytest.raises(MismatchError, match="questions need an encoder with a public language model"):
-        fit(tiny_run, dataset_path, tmp_path / "run", questions=asked)
+        fit(tiny_run, dataset_path, tmp_path / "run", vqa=asked)
     with pytest.raises(MismatchError, match="questions teach a language model, and here none learns"):
-        fit(public_run(trained="nothing"), dataset_path, tmp_path / "run", questions=asked)
+        fit(public_run(trained="nothing"), dataset_path, tmp_path / "run", vqa=asked)
     assert not (tmp_path / "run").exists()
 
 
 def test_a_code_that_the_language_model_has_no_words_for_is_refused(public_run, dataset_path, tmp_path):
-    run = public_run(Autoregressive("bins", Spoken(skip=200)))
+    run = public_run(Autoregressive("bins", VLMTokens(skip=200)))
     with pytest.raises(MismatchError, match=r"expected a code of at most 200 ids, .*, got 256"):
         fit(run, dataset_path, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
-HEADS = {"expert": EXPERT, "spoken": Autoregressive("bins", Spoken(skip=4), temperature=0.0), "oft": OFT(Spoken())}
+HEADS = {
+    "expert": EXPERT,
+    "vlm-tokens": Autoregressive("bins", VLMTokens(skip=4), temperature=0.0),
+    "oft": OFT(VLMTokens()),
+}
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -164,7 +168,7 @@ def test_files_of_half_precision_are_trained_saved_and_used_in_float32(
         (tmp_path / path.name).write_bytes(path.read_bytes())
     make_model("paligemma").bfloat16().save_pretrained(tmp_path)
     run = public_run(HEADS[head])
-    run = dataclasses.replace(run, model=Composed(PublicVLM(MODELS["paligemma"], str(tmp_path)), HEADS[head]))
+    run = dataclasses.replace(run, model=EncoderHead(PublicVLM(MODELS["paligemma"], str(tmp_path)), HEADS[head]))
     fit(run, dataset_path, tmp_path / "run")
     policy, _ = load_policy(tmp_path / "run")
     saved = load_file(tmp_path / "run" / "policy" / "weights.safetensors")
@@ -179,7 +183,7 @@ def test_files_of_half_precision_are_trained_saved_and_used_in_float32(
 def test_mixed_precision(head, public_run, dataset_path, asked, tmp_path):
     run = public_run(HEADS[head], steps=2, trained="adapters")
     run = dataclasses.replace(run, train=dataclasses.replace(run.train, precision="bf16-mixed"))
-    fit(run, dataset_path, tmp_path / "run", questions=asked)
+    fit(run, dataset_path, tmp_path / "run", vqa=asked)
     weights = load_policy(tmp_path / "run")[0].model.state_dict().values()
     assert all(value.dtype == torch.float32 and value.isfinite().all() for value in weights)
 
@@ -201,7 +205,7 @@ def test_what_is_frozen_is_not_saved_again_and_again(public_run, dataset_path, t
 
 
 def test_other_questions_are_another_run(public_run, dataset_path, asked, tmp_path):
-    fit(public_run(), dataset_path, tmp_path / "run", questions=asked)
+    fit(public_run(), dataset_path, tmp_path / "run", vqa=asked)
     with pytest.raises(PraxiaError, match="begun with other questions"):
         fit(public_run(), dataset_path, tmp_path / "run", resume=True)
 

@@ -5,26 +5,26 @@ import json
 
 import numpy as np
 import pytest
-from praxia_testing import BODY
+from praxia_testing import EMBODIMENT
 
 from praxia.checkpoint.store import load_policy, read_config
 from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.types import Field, Observation, Query, Start, Window
-from praxia.data.compact import compact
 from praxia.data.dataset import Dataset
 from praxia.data.episode import Episode
-from praxia.data.recording import begin
+from praxia.data.finalize import finalize
+from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode
-from praxia.data.windows import Windows
+from praxia.dataloader.windows import Windows
 from praxia.encoders.language import NoText
 from praxia.encoders.state_only import StateOnly
 from praxia.heads.regression import Regression
-from praxia.policies.composed import Composed
+from praxia.policies.encoder_head import EncoderHead
 from praxia.train import engine
 from praxia.train.config import Train, TrainRun
 
 WALKER = dataclasses.replace(
-    BODY,
+    EMBODIMENT,
     name="walker",
     state=(Field("lamp", 1, "position", ""), Field("feet", 2, "position", "m")),
     action=(Field("feet", 2, "position", "m"), Field("hold", 1, "gripper", "")),
@@ -32,7 +32,7 @@ WALKER = dataclasses.replace(
 )
 STEP_M = np.float32([0.5, -0.25])
 RUN = TrainRun(
-    model=Composed(encoder=StateOnly(text=NoText(), width=16), head=Regression(width=16, depth=1)),
+    model=EncoderHead(encoder=StateOnly(text=NoText(), width=16), head=Regression(width=16, depth=1)),
     window=Window({"state": (-1, 0)}, horizon=4),
     train=Train(steps=120, batch_size=16, warmup_steps=5, learning_rate=1e-2, shift_px=0, log_every=120),
     relative=True,
@@ -64,10 +64,10 @@ def walk(index):
 @pytest.fixture(scope="module")
 def walks(tmp_path_factory):
     root = tmp_path_factory.mktemp("walks") / "set"
-    begin(root, {})
+    begin_recording(root, {})
     for index in range(4):
         stage_episode(root, index, walk(index))
-    compact(root, WALKER, {})
+    finalize(root, WALKER, {})
     return root
 
 
@@ -88,10 +88,10 @@ def asked_at(feet):
 
 
 def test_the_normaliser_is_of_relative_chunks_and_all_is_in_the_checkpoint(trained):
-    (body,) = read_config(trained)[0].transforms.bodies
-    assert (body.relative.action, body.relative.state) == ((0, 1), (1, 2))
-    np.testing.assert_allclose(body.action.low, [0.5, -1, 0], atol=1e-4)  # one step to four steps ahead
-    np.testing.assert_allclose(body.action.high, [2, -0.25, 1], atol=1e-4)
+    (embodiment,) = read_config(trained)[0].transforms.embodiments
+    assert (embodiment.relative.action, embodiment.relative.state) == ((0, 1), (1, 2))
+    np.testing.assert_allclose(embodiment.action.low, [0.5, -1, 0], atol=1e-4)  # one step to four steps ahead
+    np.testing.assert_allclose(embodiment.action.high, [2, -0.25, 1], atol=1e-4)
 
 
 def test_encode_and_decode_are_inverse_on_windows_of_the_data(trained, walks):
@@ -126,7 +126,7 @@ def test_what_cannot_be_relative_is_refused_before_anything_is_written(walks, tm
     with pytest.raises(PraxiaError, match="--relative beside --relative-to"):
         fit(dataclasses.replace(RUN, relative=False, relative_to={"feet": "feet"}), walks, tmp_path / "run")
     with pytest.raises(MismatchError, match=r"got 'toy' with actions 'move' \(delta \[2\] m\)"):
-        RUN.relatives([BODY])
+        RUN.relatives([EMBODIMENT])
     assert not (tmp_path / "run").exists()
 
 

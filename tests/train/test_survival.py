@@ -14,9 +14,9 @@ from praxia_testing import Stop, stop_after
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from praxia.core.config import part_to_json
+from praxia.core.config import config_to_json
 from praxia.core.errors import PraxiaError, TrainingError
-from praxia.policies.composed import ComposedModel
+from praxia.policies.encoder_head import EncoderHeadModel
 from praxia.train import engine, state
 
 
@@ -55,7 +55,7 @@ def test_a_second_process_is_refused_while_the_first_trains(tiny_run, dataset_pa
 
 def test_a_gradient_that_is_not_finite_takes_no_step_and_no_good_state(tiny_run, dataset_path, tmp_path, monkeypatch):
     whole, out, calls = fit(tiny_run, dataset_path, tmp_path / "whole"), tmp_path / "run", []
-    loss = ComposedModel.loss
+    loss = EncoderHeadModel.loss
 
     def poisoned(self, batch, generator):
         value, metrics = loss(self, batch, generator)
@@ -66,7 +66,7 @@ def test_a_gradient_that_is_not_finite_takes_no_step_and_no_good_state(tiny_run,
         return value + (0 * weight).sum().sqrt(), metrics  # adds 0, whose derivative is none
 
     with monkeypatch.context() as patched:
-        patched.setattr(ComposedModel, "loss", poisoned)
+        patched.setattr(EncoderHeadModel, "loss", poisoned)
         with pytest.raises(TrainingError, match=r"the gradient is not finite at the batch of step 4 \(8 windows\)"):
             fit(tiny_run, dataset_path, out)
     assert calls[-1].isfinite()
@@ -97,7 +97,7 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from praxia.checkpoint.store import find_part
-from praxia.core.config import part_from_json
+from praxia.core.config import config_from_json
 from praxia.core.types import Window
 from praxia.train.config import Train, TrainRun
 from praxia.train.engine import train
@@ -111,7 +111,7 @@ def counting(file):
 os.fsync = counting
 value = json.loads(sys.argv[1])
 window = Window({"image.front": (0,), "state": (0,)}, horizon=4)
-run = TrainRun(part_from_json(value["model"], find_part), window, Train(**value["train"]))
+run = TrainRun(config_from_json(value["model"], find_part), window, Train(**value["train"]))
 train(run, [Path(sys.argv[2])], Path(sys.argv[3]), recipe="t", command="c", resume=True)
 """
 
@@ -119,7 +119,7 @@ train(run, [Path(sys.argv[2])], Path(sys.argv[3]), recipe="t", command="c", resu
 def test_a_kill_within_a_state_goes_on_from_the_one_before_to_the_same_weights(tiny_run, dataset_path, tmp_path):
     run = dataclasses.replace(tiny_run, train=dataclasses.replace(tiny_run.train, steps=40))
     whole, out = fit(run, dataset_path, tmp_path / "whole"), tmp_path / "run"
-    config = json.dumps({"model": part_to_json(run.model), "train": dataclasses.asdict(run.train)})
+    config = json.dumps({"model": config_to_json(run.model), "train": dataclasses.asdict(run.train)})
     # A state takes six, four files and two folders: this is within the second.
     command = [sys.executable, "-c", KILLED, config, str(dataset_path), str(out), "9"]
     assert subprocess.run(command, timeout=120).returncode == -signal.SIGKILL

@@ -96,10 +96,10 @@ def test_normaliser_survives_json(normaliser):
 
 # As a policy.json of schema 3 holds them: a constant dim, one that was taken for constant, and one that was not.
 WRITTEN = """
-{"bodies": [{"state": {"low": [-1.0, 0.25], "high": [3.0, 0.25]},
+{"embodiments": [{"state": {"low": [-1.0, 0.25], "high": [3.0, 0.25]},
              "action": {"low": [-4.9e-05, 0.1, -5.1e-05], "high": [4.9e-05, 0.7, 5.1e-05]},
              "relative": {"action": [0], "state": [1]}}],
- "subwords": {"pieces": ["a"]}}
+ "tokens": {"pieces": ["a"]}}
 """
 
 
@@ -116,14 +116,14 @@ def as_schema_3(low, high, value):
 def test_a_normaliser_of_schema_3_computes_what_it_computed():
     written = json.loads(WRITTEN)
     migrated = with_shifted_dims(written)
-    assert migrated["subwords"] == written["subwords"]
-    (body,) = migrated["bodies"]
-    assert body["relative"] == written["bodies"][0]["relative"]
-    assert (body["state"]["shifted"], body["action"]["shifted"]) == ([1], [0])
-    for what, old in written["bodies"][0].items():
+    assert migrated["text-tokenizer"] == written["text-tokenizer"]
+    (embodiment,) = migrated["embodiments"]
+    assert embodiment["relative"] == written["embodiments"][0]["relative"]
+    assert (embodiment["state"]["shifted"], embodiment["action"]["shifted"]) == ([1], [0])
+    for what, old in written["embodiments"][0].items():
         if what != "relative":
             value = np.random.default_rng(0).normal(size=(50, len(old["low"]))).astype(np.float32)
-            normaliser = Normaliser.from_json(body[what])
+            normaliser = Normaliser.from_json(embodiment[what])
             encoded, decoded = as_schema_3(old["low"], old["high"], value)
             np.testing.assert_array_equal(normaliser.encode(value), encoded)
             np.testing.assert_array_equal(normaliser.decode(value), decoded)

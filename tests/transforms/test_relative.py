@@ -9,10 +9,10 @@ from hypothesis.extra.numpy import arrays
 
 from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import Embodiment, Field, Samples
-from praxia.transforms.chain import BodyTransforms, Transforms
+from praxia.transforms.chain import EmbodimentTransforms, Transforms
 from praxia.transforms.normalise import Normaliser
 from praxia.transforms.relative import Relative, relatives
-from praxia.transforms.subwords import Subwords
+from praxia.transforms.text_tokenizer import TextTokenizer
 
 ARM = Embodiment(
     name="arm",
@@ -38,8 +38,8 @@ def test_dims_that_are_named_go_with_those_of_their_names():
     """Actions and states of one robot may have its joints in two orders."""
     action, state = Field("joints", 3, "position", "rad", dims=tuple("abc")), Field("joints", 3, "position", "rad")
     for dims, places in (("cab", (1, 2, 0)), ("abc", (0, 1, 2)), ("xyz", (0, 1, 2)), ("", (0, 1, 2))):
-        body = replace(ARM, state=(replace(state, dims=tuple(dims)),), action=(action,))
-        assert Relative.of(body, {}) == Relative(action=(0, 1, 2), state=places)
+        embodiment = replace(ARM, state=(replace(state, dims=tuple(dims)),), action=(action,))
+        assert Relative.of(embodiment, {}) == Relative(action=(0, 1, 2), state=places)
 
 
 @settings(derandomize=True, max_examples=30, deadline=None)
@@ -63,7 +63,7 @@ def test_a_field_of_another_name_is_found_where_it_is_given():
     assert Relative.of(renamed, {"targets": "joints"}) == TOLD
 
 
-def test_bodies_without_positions_keep_their_actions_and_nothing_relative_is_refused():
+def test_embodiments_without_positions_keep_their_actions_and_nothing_relative_is_refused():
     assert relatives([ARM, HAND], {}) == (TOLD, None)
     with pytest.raises(
         MismatchError, match=r"no action can be relative.* 'hand' with actions 'joints' \(delta \[2\] rad"
@@ -82,9 +82,9 @@ def test_bodies_without_positions_keep_their_actions_and_nothing_relative_is_ref
     ],
 )
 def test_fields_that_mean_different_things_are_refused(change, sources):
-    body = replace(ARM, action=(replace(ARM.action[0], **change), ARM.action[1]))
+    embodiment = replace(ARM, action=(replace(ARM.action[0], **change), ARM.action[1]))
     with pytest.raises(MismatchError, match="positions of one size, unit and frame"):
-        relatives([body], sources)
+        relatives([embodiment], sources)
 
 
 def test_unknown_fields_name_the_nearest():
@@ -102,13 +102,13 @@ def test_as_seen_a_position_is_a_delta_within_the_width_of_its_range():
 
 def transforms():
     wide, unit = Normaliser((-10.0,) * 3, (10.0,) * 3), Normaliser((-1.0,) * 3, (1.0,) * 3)
-    told = BodyTransforms(wide, wide).told_by(TOLD, RANGES)
-    return Transforms((told, BodyTransforms(unit, unit)), Subwords.fit(["go"]))
+    told = EmbodimentTransforms(wide, wide).told_by(TOLD, RANGES)
+    return Transforms((told, EmbodimentTransforms(unit, unit)), TextTokenizer.fit(["go"]))
 
 
-def test_the_chain_encodes_each_row_as_its_body_is_told_and_decodes_it():
+def test_the_chain_encodes_each_row_as_its_embodiment_is_told_and_decodes_it():
     draw = np.random.default_rng(0)
-    state, action = (draw.normal(0, 5, (4, moments, 3)).astype(np.float32) for moments in (2, 6))
+    state, action = (draw.normal(0, 5, (4, observation_steps, 3)).astype(np.float32) for observation_steps in (2, 6))
     valid = np.ones((4, 6), bool)
     samples = Samples({}, {}, state, valid[:, :2], ("go",) * 4, np.array([0, 1, 0, 1]), action, valid)
     encoded = transforms().encode(samples)
@@ -118,12 +118,15 @@ def test_the_chain_encodes_each_row_as_its_body_is_told_and_decodes_it():
     np.testing.assert_allclose(encoded.action[0, :, 2], action[0, :, 2] * 2 - 1, rtol=1e-5)
     np.testing.assert_array_equal(encoded.action[1], action[1])
     np.testing.assert_array_equal(samples.action, action)  # and what was given is as it was
-    for body in (0, 1):
-        decoded = transforms().decode(encoded.action[body::2], body, state[body::2, -1])
-        np.testing.assert_allclose(decoded, action[body::2], atol=1e-5)
+    for embodiment in (0, 1):
+        decoded = transforms().decode(encoded.action[embodiment::2], embodiment, state[embodiment::2, -1])
+        np.testing.assert_allclose(decoded, action[embodiment::2], atol=1e-5)
 
 
 def test_the_chain_survives_json_and_an_absolute_one_looks_as_before():
     value = transforms().to_json()
     assert Transforms.from_json(json.loads(json.dumps(value))) == transforms()
-    assert [set(body) for body in value["bodies"]] == [{"state", "action", "relative"}, {"state", "action"}]
+    assert [set(embodiment) for embodiment in value["embodiments"]] == [
+        {"state", "action", "relative"},
+        {"state", "action"},
+    ]

@@ -5,13 +5,13 @@ import numpy as np
 from praxia.core.types import Samples
 from praxia.transforms.chain import Transforms
 from praxia.transforms.normalise import Normaliser
-from praxia.transforms.subwords import Subwords
+from praxia.transforms.text_tokenizer import TextTokenizer
 
 TEXTS = ["open the door by its handle", "press the red button from above", "close the drawer"]
 
 
 def test_subwords_round_trip_and_pad():
-    subwords = Subwords.fit(TEXTS)
+    subwords = TextTokenizer.fit(TEXTS)
     ids, valid = subwords.encode(TEXTS)
     assert ids.shape == valid.shape == (3, valid.sum(1).max())  # no longer than the longest
     assert not valid.all()
@@ -21,11 +21,11 @@ def test_subwords_round_trip_and_pad():
 
 
 def test_subwords_do_not_depend_on_order_or_repetition():
-    assert Subwords.fit(TEXTS) == Subwords.fit([*reversed(TEXTS), TEXTS[0]])
+    assert TextTokenizer.fit(TEXTS) == TextTokenizer.fit([*reversed(TEXTS), TEXTS[0]])
 
 
 def test_an_unseen_instruction_keeps_its_letters_and_overlong_ones_are_cut():
-    subwords = Subwords.fit(TEXTS)
+    subwords = TextTokenizer.fit(TEXTS)
     ids, valid = subwords.encode(["Turn the dial"])
     assert subwords.decode(ids[0][valid[0]].tolist()) == "turn the dial"
     ids, valid = subwords.encode(["x" * 500])
@@ -49,17 +49,17 @@ def samples(embodiment, dims):
     return Samples({}, {}, values, np.ones((rows, 2), bool), ("a",) * rows, np.array(embodiment), values, None)
 
 
-def test_several_data_sets_of_one_body_share_the_range_that_holds_all():
+def test_several_data_sets_of_one_embodiment_share_the_range_that_holds_all():
     transforms = Transforms.fit([[stats([1, 5], [2]), stats([3, 4], [1])]], TEXTS)
-    assert transforms.bodies[0].state == Normaliser((-3.0, -5.0), (3.0, 5.0))
-    assert transforms.bodies[0].action == Normaliser((-2.0,), (2.0,))
+    assert transforms.embodiments[0].state == Normaliser((-3.0, -5.0), (3.0, 5.0))
+    assert transforms.embodiments[0].action == Normaliser((-2.0,), (2.0,))
 
 
-def test_each_row_is_normalised_by_its_own_body_and_what_it_lacks_is_zero():
+def test_each_row_is_normalised_by_its_own_embodiment_and_what_it_lacks_is_zero():
     transforms = Transforms.fit([[stats([1, 2, 4], [1, 2, 4])], [stats([8], [16, 32])]], TEXTS)
     encoded = transforms.encode(samples([1, 0, 1], [1, 3, 1]))
     np.testing.assert_array_equal(encoded.state[:, 0], [[0.25, 0, 0], [2, 1, 0.5], [0.25, 0, 0]])
-    decoded = [transforms.decode(np.ones((1, 3), np.float32), body) for body in (0, 1)]
+    decoded = [transforms.decode(np.ones((1, 3), np.float32), embodiment) for embodiment in (0, 1)]
     np.testing.assert_array_equal(decoded[0], [[1, 2, 4]])
     np.testing.assert_array_equal(decoded[1], [[16, 32]])
 
@@ -70,6 +70,6 @@ def test_transforms_survive_json():
 
 
 def test_what_is_longer_than_the_longest_text_that_is_read_is_named():
-    subwords = Subwords.fit(TEXTS)
+    subwords = TextTokenizer.fit(TEXTS)
     long = "put the cube " * subwords.max_length
     assert subwords.cut([*TEXTS, long, long, ""]) == [long]

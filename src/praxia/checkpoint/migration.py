@@ -23,7 +23,7 @@ def migrate(value: Mapping[str, Any]) -> Value:
 def _cameras_in_order(value: Value) -> Value:
     """Schema 3 has the order of cameras in that of the names of an object alone."""
     window = value["window"]
-    cameras = [name.removeprefix("image.") for name in window["moments"] if name.startswith("image.")]
+    cameras = [name.removeprefix("image.") for name in window["observation_steps"] if name.startswith("image.")]
     return {**value, "window": {**window, "cameras": cameras}}
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from praxia.checkpoint.identity import Identity, policy_sha256
 from praxia.checkpoint.migration import STEPS, migrate
-from praxia.core.config import Part, part_from_json, part_to_json
+from praxia.core.config import Config, config_from_json, config_to_json
 from praxia.core.errors import DataError, PraxiaError
 from praxia.core.files import sha256_file, staged_folder
 from praxia.core.registry import lookup, names
@@ -22,7 +22,7 @@ from praxia.encoders import ENCODERS
 from praxia.heads import HEADS
 from praxia.heads.denoisers import DENOISERS
 from praxia.nn.types import Shapes
-from praxia.policies.composed import Composed, LearnedPolicy
+from praxia.policies.encoder_head import EncoderHead, EncoderHeadPolicy
 from praxia.transforms.chain import Transforms
 
 __all__ = [
@@ -46,11 +46,11 @@ SCHEMA = 4
 class PolicyConfig:
     """All of a policy but its weights. `provenance` says which run and data made it.
 
-    `shapes.bodies` and `transforms.bodies` are in the order of `embodiments`, which numbers them. `masked` says whether
+    `shapes.embodiments` and `transforms.embodiments` are in the order of `embodiments`, which numbers them. `masked` says whether
     images and states that are not valid are hidden from the network; those of policies of schema 3 were not.
     """
 
-    model: Composed
+    model: EncoderHead
     shapes: Shapes
     transforms: Transforms
     embodiments: tuple[Embodiment, ...]
@@ -61,10 +61,10 @@ class PolicyConfig:
     def to_json(self) -> dict[str, Any]:
         return {
             "schema": SCHEMA,
-            "model": part_to_json(self.model),
+            "model": config_to_json(self.model),
             "shapes": asdict(self.shapes),
             "transforms": self.transforms.to_json(),
-            "embodiments": [body.to_json() for body in self.embodiments],
+            "embodiments": [embodiment.to_json() for embodiment in self.embodiments],
             "window": self.window.to_json(),
             "masked": self.masked,
             "provenance": dict(self.provenance),
@@ -72,9 +72,9 @@ class PolicyConfig:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "PolicyConfig":
-        model, shapes = part_from_json(value["model"], find_part), value["shapes"]
-        assert isinstance(model, Composed), model
-        sizes = {"cameras": tuple(shapes["cameras"]), "bodies": tuple(map(tuple, shapes["bodies"]))}
+        model, shapes = config_from_json(value["model"], find_part), value["shapes"]
+        assert isinstance(model, EncoderHead), model
+        sizes = {"cameras": tuple(shapes["cameras"]), "embodiments": tuple(map(tuple, shapes["embodiments"]))}
         return cls(
             model=model,
             shapes=Shapes(**{**shapes, **sizes}),
@@ -85,17 +85,17 @@ class PolicyConfig:
             masked=value["masked"],
         )
 
-    def build(self, weights: Mapping[str, Tensor], device: str = "cpu") -> LearnedPolicy:
+    def build(self, weights: Mapping[str, Tensor], device: str = "cpu") -> EncoderHeadPolicy:
         """The policy with `weights` (as `load_file` gives them) on `device`."""
         model = self.model.build(self.shapes)
         model.load_state_dict(dict(weights))
-        return LearnedPolicy(model.to(device), self.transforms, self.embodiments, self.window, masked=self.masked)
+        return EncoderHeadPolicy(model.to(device), self.transforms, self.embodiments, self.window, masked=self.masked)
 
 
-def find_part(tag: str) -> type[Part]:
+def find_part(tag: str) -> type[Config]:
     """The config class of a registered encoder, head or model."""
-    if tag == Composed.tag:
-        return Composed
+    if tag == EncoderHead.tag:
+        return EncoderHead
     rooms = {"heads": HEADS, "denoisers": DENOISERS, "encoders": ENCODERS}
     room = next((room for room, table in rooms.items() if tag in names(room, table)), "encoders")
     return lookup(room, rooms[room], tag, kind="part", listing="praxia recipes")
@@ -156,7 +156,7 @@ def read_config(path: Path, sampling: Sampling | None = None) -> tuple[PolicyCon
     if new == Sampling():
         return config, identity
     model = config.model.sampled(new)
-    resampled = policy_sha256({**value, "model": part_to_json(model)})
+    resampled = policy_sha256({**value, "model": config_to_json(model)})
     return replace(config, model=model), Identity(resampled, identity.weights_sha256, new)
 
 
@@ -200,7 +200,9 @@ def load_weights(path: Path, identity: Identity, device: str = "cpu") -> dict[st
     return load_file(weights, device=device)
 
 
-def load_policy(path: Path, device: str = "cpu", sampling: Sampling | None = None) -> tuple[LearnedPolicy, Identity]:
+def load_policy(
+    path: Path, device: str = "cpu", sampling: Sampling | None = None
+) -> tuple[EncoderHeadPolicy, Identity]:
     """A policy ready to act, with the options of `sampling`, and what it is known by.
 
     Raises as `read_config` and `load_weights` do.

@@ -28,9 +28,9 @@ class Arguments:
     workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one a core)")] = available_cores()
     seed: int = 0
     size: int = 64
-    """The pictures' side in pixels."""
+    """The images' side in pixels."""
     cameras: str = "all"
-    """Whose pictures are kept, names with commas between them: all that the body has, or some."""
+    """Whose images are kept, names with commas between them: all that the embodiment has, or some."""
     profile: str = "fast"
     """The render profile: fast, plain or default."""
     resume: bool = False
@@ -57,7 +57,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         seed=options.seed,
         profile=options.profile,
         size=options.size,
-        blunder_every=family.blunder_every,
+        failure_every=family.failure_every,
         cameras=() if options.cameras == "all" else tuple(options.cameras.split(",")),
     )
     with counting("collect") as report:

@@ -83,13 +83,13 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
 def _of_files(options: Arguments) -> dict[str, Any]:
     from praxia.results.pairs import pair_files
-    from praxia.results.verdict import judge
+    from praxia.results.verdict import verdict_of
 
     if options.benchmark or options.out:
         raise PraxiaError("results files bring their benchmark and need no folder: leave out --benchmark and --out")
     if options.steps is not None or options.temperature is not None:
         raise PraxiaError("results files were sampled already: leave out --steps and --temperature")
-    return judge(pair_files(Path(options.a), Path(options.b)), until_decided=options.until_decided)
+    return verdict_of(pair_files(Path(options.a), Path(options.b)), until_decided=options.until_decided)
 
 
 def _of_policies(options: Arguments, command: str) -> tuple[dict[str, Any], tuple[str, str]]:
@@ -104,19 +104,19 @@ def _of_policies(options: Arguments, command: str) -> tuple[dict[str, Any], tupl
     from praxia.envs import find_family
     from praxia.evaluate.benchmarks import find_benchmark
     from praxia.evaluate.compare import compare
-    from praxia.evaluate.interleaved import Contestant
-    from praxia.evaluate.judged import find_policy
+    from praxia.evaluate.entries import find_policy
+    from praxia.evaluate.interleaved import EvaluatedPolicy
 
     benchmark, out = find_benchmark(options.benchmark), options.out
     sampling = Sampling(options.steps, options.temperature)
 
-    def contestant(name: str, label: str) -> Contestant:
+    def evaluated(name: str, label: str) -> EvaluatedPolicy:
         entry = find_policy(name, benchmark, exact=options.exact, workers=options.workers, sampling=sampling)
         evaluation = entry.evaluation(options.episodes, exact=options.exact)
-        return Contestant(entry.policy, evaluation, out / f"{label}.jsonl", entry.threads)
+        return EvaluatedPolicy(entry.policy, evaluation, out / f"{label}.jsonl", entry.threads)
 
     label_a, label_b = _labels(options.a, options.b)
-    a, b = contestant(options.a, label_a), contestant(options.b, label_b)
+    a, b = evaluated(options.a, label_a), evaluated(options.b, label_b)
     with counting("compare") as report:
         verdict = compare(
             a,

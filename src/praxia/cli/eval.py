@@ -29,7 +29,7 @@ class Arguments:
     control: str | None = None
     """Spoil one sense: swapped-image, frozen-state, shuffled-instruction or other-instruction."""
     bind_as: Annotated[str | None, tyro.conf.arg(name="as")] = None
-    """Judge a policy on a body it was not trained on, with the weights of the trained embodiment of this name."""
+    """Judge a policy on an embodiment it was not trained on, with the weights of the trained embodiment of this name."""
     ensemble: float | None = None
     """Look at every step, whatever the benchmark's pace, and average all that was predicted for it with weights
     exp(-m i), i = 0 the oldest: ACT's temporal ensembling; its m is 0.01."""
@@ -54,7 +54,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     from praxia.core.types import Sampling
     from praxia.envs import find_family
     from praxia.evaluate.benchmarks import find_benchmark
-    from praxia.evaluate.judged import find_policy
+    from praxia.evaluate.entries import find_policy
     from praxia.evaluate.runner import evaluate
     from praxia.results.rows import first_error, read_rows
     from praxia.results.store import read_meta

@@ -55,7 +55,7 @@ def _benchmarks(as_json: bool) -> dict[str, Any]:
 
 def _lines(benchmark: "Benchmark") -> list[str]:
     """Its name, and what it fixes."""
-    executed, groups = benchmark.pace.executed_steps, benchmark.groups.items()
+    executed, groups = benchmark.execution.execution_horizon, benchmark.groups.items()
     looks = "looks at every step" if executed == 1 else f"executes {executed} actions of a decision"
     ends = "at any step" if benchmark.metric == "ever" else "at the last step"
     averaged = "; the published number is their mean" if benchmark.averages_groups else ""
@@ -65,7 +65,7 @@ def _lines(benchmark: "Benchmark") -> list[str]:
         benchmark.summary,
         f"tasks     {len(benchmark.tasks)} of {benchmark.env}, solved {ends} of {benchmark.horizon}; {looks}",
         *([f"groups    {grouped}"] if groups else []),
-        f"pictures  {' and '.join(benchmark.cameras)}, {benchmark.size} px, render profile {benchmark.profile}",
+        f"images  {' and '.join(benchmark.cameras)}, {benchmark.size} px, render profile {benchmark.profile}",
         f"state     {benchmark.state}{' (privileged)' if benchmark.privileged_state else ''}",
     ]
 

@@ -28,7 +28,7 @@ class Arguments:
     data: Path | None = None
     """A data set that the policy was trained on, where it is no longer at the path that the checkpoint names."""
     bind_as: Annotated[str | None, tyro.conf.arg(name="as")] = None
-    """As for `praxia eval`: the trained embodiment to use on a body that the policy was not trained on."""
+    """As for `praxia eval`: the trained embodiment to use on an embodiment that the policy was not trained on."""
     json: bool = False
     """Print one JSON object on stdout."""
 

@@ -27,7 +27,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     name, rest = arguments[0], arguments[1:]
     configured = lookup("recipes", RECIPES, name, kind="recipe", listing="praxia recipes")()
 
-    from praxia.data.mixing.file import find_mix
+    from praxia.dataloader.mixture_file import find_mixture
     from praxia.train.config import TrainRun
     from praxia.train.engine import train
 
@@ -37,20 +37,20 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
         recipe: Annotated[TrainRun, tyro.conf.arg(name="")] = configured
         data: str
-        """The data set's folder; several with commas between them train one policy, for all their bodies. Or a mixture
+        """The data set's folder; several with commas between them train one policy, for all their embodiments. Or a mixture
         file (.json): see `praxia data mix --help`."""
         out: Path
         """The folder of this run: policy, metrics and state."""
-        questions: Path | None = None
-        """Questions about pictures (LLaVA's JSON), answered by the policy's language model while it learns."""
+        vqa: Path | None = None
+        """Questions about images (LLaVA's JSON), answered by the policy's language model while it learns."""
         start_from: Path | None = None
-        """Fine-tune this policy: its weights, normalisers and vocabulary, on new data of bodies like its own."""
+        """Fine-tune this policy: its weights, normalisers and vocabulary, on new data of embodiments like its own."""
         refit: bool = False
         """With --start-from: fit the normalisers, and the tokenizer of a head that has one, anew on the new data."""
         workers: int = 0
         """How many processes read batches ahead; at 0 a thread does. The batches are the same."""
         cache_gb: float | None = None
-        """What decoded pictures may take on disk (0: none are kept); all of them, if there is room, unless said."""
+        """What decoded images may take on disk (0: none are kept); all of them, if there is room, unless said."""
         resume: bool = False
         """Go on from the last saved state."""
         json: bool = False
@@ -69,11 +69,11 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
         result = train(
             options.recipe,
-            find_mix(options.data),
+            find_mixture(options.data),
             options.out,
             recipe=name,
             command=command_line("train", arguments),
-            questions=options.questions,
+            vqa=options.vqa,
             start_from=options.start_from,
             refit=options.refit,
             workers=options.workers,

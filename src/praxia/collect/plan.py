@@ -16,9 +16,9 @@ class Collection:
     """`episodes` of each of `tasks` in `env`, from its training starts, of at most `horizon` steps.
 
     Episode e of the k-th of K tasks has index e * K + k: the data set's order, whoever records it and when.
-    `noise` levels take turns, episode by episode (see `experts.disturbed`), and in every `blunder_every`-th episode
+    `noise` levels take turns, episode by episode (see `experts.disturbed`), and in every `failure_every`-th episode
     of a task (None: in none) the expert makes a mistake on purpose and recovers.
-    Every `seed` has starts and noise of its own. `cameras` are those of the body whose pictures are kept; (): all.
+    Every `seed` has starts and noise of its own. `cameras` are those of the embodiment whose images are kept; (): all.
 
     Raises:
         PraxiaError: no episodes, no pixels, or a task named twice.
@@ -32,7 +32,7 @@ class Collection:
     profile: str = "fast"
     size: int = 64
     noise: tuple[float, ...] = (0.0, 0.15, 0.4)
-    blunder_every: int | None = None
+    failure_every: int | None = None
     cameras: tuple[str, ...] = ()
 
     def __post_init__(self):
@@ -51,23 +51,23 @@ class Collection:
         return EnvSpec(self.env, task, self.profile, self.size)
 
     def embodiment(self, family: Family) -> Embodiment:
-        """The body as it is recorded: with the chosen cameras.
+        """The embodiment as it is recorded: with the chosen cameras.
 
         Raises:
-            UnknownName: the body has no camera of that name.
+            UnknownName: the embodiment has no camera of that name.
         """
-        body = family.embodiment(self.spec(self.tasks[0]))
-        known = {camera.name: camera for camera in body.cameras}
+        embodiment = family.embodiment(self.spec(self.tasks[0]))
+        known = {camera.name: camera for camera in embodiment.cameras}
         for name in self.cameras:
             if name not in known:
                 raise UnknownName("camera", name, known, "praxia info --benchmarks")
-        return replace(body, cameras=tuple(known[name] for name in self.cameras or known))
+        return replace(embodiment, cameras=tuple(known[name] for name in self.cameras or known))
 
     def noise_of(self, index: int) -> float:
         return self.noise[index // len(self.tasks) % len(self.noise)]
 
-    def blunders_in(self, index: int) -> bool:
-        return self.blunder_every is not None and (index // len(self.tasks) + 1) % self.blunder_every == 0
+    def injects_failure(self, index: int) -> bool:
+        return self.failure_every is not None and (index // len(self.tasks) + 1) % self.failure_every == 0
 
     def job(self, index: int, family: Family) -> Job:
         """The episode of that index."""

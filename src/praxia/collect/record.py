@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from praxia.collect.plan import Collection
-from praxia.core.types import Embodiment, Pace, Policy, VectorEnv
+from praxia.core.types import ChunkExecution, Embodiment, Policy, VectorEnv
 from praxia.data.episode import Episode
 from praxia.data.staging import stage_episode
 from praxia.envs.family import Family
-from praxia.experts.disturbed import Blundering, Noisy
+from praxia.experts.injected_failures import InjectedFailures, Noisy
 from praxia.rollout.loop import rollout
 from praxia.rollout.trace import Recording, Trace
 
@@ -25,25 +25,25 @@ def record(root: Path, index: int, collection: Collection, family: Family, exper
     A crashed episode (`Trace.error`) is not kept: it says nothing about the expert.
     """
     job = collection.job(index, family)
-    body = collection.embodiment(family)
-    noise, blunders = collection.noise_of(index), collection.blunders_in(index)
-    disturbed = Noisy(expert, body, noise)
+    embodiment = collection.embodiment(family)
+    noise, injected_failure = collection.noise_of(index), collection.injects_failure(index)
+    disturbed = Noisy(expert, embodiment, noise)
     (trace,) = rollout(
-        Blundering(disturbed, body) if blunders else disturbed,
+        InjectedFailures(disturbed, embodiment) if injected_failure else disturbed,
         slots,
         [job],
-        body=body,
-        pace=Pace(executed_steps=1),
+        embodiment=embodiment,
+        execution=ChunkExecution(execution_horizon=1),
         horizon=collection.horizon,
         steps_after_success=STEPS_AFTER_SUCCESS,
-        recording=Recording(tuple(camera.name for camera in body.cameras)),
+        recording=Recording(tuple(camera.name for camera in embodiment.cameras)),
     )
     if trace.error is None:
-        stage_episode(root, index, episode_of(trace, body, noise, blunders))
+        stage_episode(root, index, episode_of(trace, embodiment, noise, injected_failure))
     return trace
 
 
-def episode_of(trace: Trace, body: Embodiment, noise: float, blunders: bool) -> Episode:
+def episode_of(trace: Trace, embodiment: Embodiment, noise: float, injected_failure: bool) -> Episode:
     """A recorded trace as an episode of a data set: T steps, and the T moments they were taken in.
 
     An episode that the environment did not terminate was cut off by us: its last step is marked truncated.
@@ -54,8 +54,10 @@ def episode_of(trace: Trace, body: Embodiment, noise: float, blunders: bool) -> 
     truncated = np.array([outcome.truncated for outcome in outcomes])
     truncated[-1] = not terminated[-1]
     return Episode(
-        embodiment=body,
-        images={camera.name: np.stack([moment.images[camera.name] for moment in seen]) for camera in body.cameras},
+        embodiment=embodiment,
+        images={
+            camera.name: np.stack([moment.images[camera.name] for moment in seen]) for camera in embodiment.cameras
+        },
         state=np.stack([moment.state for moment in seen]),
         action=trace.labels,
         executed_action=trace.actions,
@@ -67,5 +69,5 @@ def episode_of(trace: Trace, body: Embodiment, noise: float, blunders: bool) -> 
         task=trace.job.start.task,
         start=trace.job.start,
         snapshots=trace.snapshots,
-        provenance={"collector": "scripted expert", "noise": noise, "blunders": blunders, "key": trace.job.key},
+        provenance={"collector": "scripted expert", "noise": noise, "blunders": injected_failure, "key": trace.job.key},
     )

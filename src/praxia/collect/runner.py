@@ -9,12 +9,12 @@ from typing import Any
 from praxia.collect.crew import Crew, MakeExpert
 from praxia.collect.plan import Collection
 from praxia.core.errors import expect_positive
-from praxia.data.compact import compact
 from praxia.data.dataset import Dataset
-from praxia.data.recording import alone, begin
+from praxia.data.finalize import finalize
+from praxia.data.recording import begin_recording, recording_lock
 from praxia.envs.family import Family
 from praxia.experts import find_expert
-from praxia.experts.disturbed import step_reach
+from praxia.experts.injected_failures import step_reach
 
 __all__ = ["Report", "collect"]
 
@@ -41,24 +41,24 @@ def collect(
 
     Raises:
         PraxiaError: `out` holds something already and `resume` was not asked for, or another process records there.
-        MismatchError: `resume` with a collection other than that begun in `out`, or a body that does not say how far a
+        MismatchError: `resume` with a collection other than that begun in `out`, or an embodiment that does not say how far a
             step may disturb it.
         RecordingError: a full disk, or an episode that crashed twice; what was recorded is kept.
     """
     expect_positive(workers=workers)
     expert = make_expert or find_expert(collection.env)
-    plan, body = collection.to_json(), collection.embodiment(family)
-    if any(collection.noise) or collection.blunder_every:
-        step_reach(body)  # refuses before anything is written
-    with alone(out):
-        recovered = begin(out, plan, resume=resume)
+    plan, embodiment = collection.to_json(), collection.embodiment(family)
+    if any(collection.noise) or collection.failure_every:
+        step_reach(embodiment)  # refuses before anything is written
+    with recording_lock(out):
+        recovered = begin_recording(out, plan, resume=resume)
         missing = sorted(set(range(len(collection))) - set(recovered))
         crashes = 0
         if missing:
             with closing(Crew(min(workers, len(missing)), out, collection, family, expert)) as crew:
                 _record(crew, missing, len(recovered), report)
                 crashes = crew.num_crashes
-        content_sha256 = compact(out, body, plan)
+        content_sha256 = finalize(out, embodiment, plan)
     dataset = Dataset(out)
     return {
         "episodes": dataset.num_episodes,

@@ -1,1 +1,1 @@
-"""The nouns and interfaces every room shares. numpy only: importing this never imports torch."""
+"""The nouns and interfaces every package shares. numpy only: importing this never imports torch."""

@@ -15,7 +15,7 @@ from upath import UPath
 from praxia.core.lock import Lock
 
 __all__ = [
-    "Place",
+    "AnyPath",
     "is_local",
     "name_within",
     "sha256_file",
@@ -33,15 +33,15 @@ LOG = logging.getLogger(__name__)
 PARTIAL, OLD = ".partial", ".old"
 
 # A file here, or one that fsspec reaches.
-Place = Path | UPath
+AnyPath = Path | UPath
 
 
-def is_local(place: Place) -> TypeGuard[Path]:
+def is_local(place: AnyPath) -> TypeGuard[Path]:
     """Whether it is a file or folder of this machine's own disks, not one that fsspec reaches."""
     return isinstance(place, Path) and not isinstance(place, UPath)
 
 
-def name_within(root: Place, path: Place) -> str:
+def name_within(root: AnyPath, path: AnyPath) -> str:
     """The path of a file below `root`, with slashes."""
     return str(path).removeprefix(str(root)).lstrip("/")
 
@@ -173,7 +173,7 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def sha256_file(path: Place) -> str:
+def sha256_file(path: AnyPath) -> str:
     """The hexadecimal SHA-256 of a file, read in blocks."""
     digest = hashlib.sha256()
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""The action that holds a robot still: what doing nothing is, of its body."""
+"""The action that holds a robot still: what doing nothing is, of its embodiment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from praxia.core.errors import MismatchError, UnknownName
-from praxia.core.types import Embodiment, Field, placed
+from praxia.core.types import Embodiment, Field, field_slices
 
 __all__ = ["Hold"]
 
@@ -16,7 +16,7 @@ __all__ = ["Hold"]
 class Hold:
     """`constant` [A] in declared units, but in the dims `action` the present value of the dims `state`, one for one.
 
-    Zeros hold a body still only where its actions are changes. As target positions they drive it into a corner.
+    Zeros hold an embodiment still only where its actions are changes. As target positions they drive it into a corner.
     """
 
     constant: tuple[float, ...]
@@ -24,8 +24,8 @@ class Hold:
     state: tuple[int, ...]
 
     @classmethod
-    def of(cls, body: Embodiment) -> "Hold":
-        """What `body.hold` declares of each action field and, of those that it does not name, what their kind says:
+    def of(cls, embodiment: Embodiment) -> "Hold":
+        """What `embodiment.hold` declares of each action field and, of those that it does not name, what their kind says:
 
             delta, velocity, torque   0
             position                  the state field of that name, if that is a position of its size, unit and frame
@@ -35,15 +35,15 @@ class Hold:
 
         Raises:
             MismatchError: a field of which neither says it, or a state field of another size, unit or frame.
-            UnknownName: `body.hold` names a field that the body does not have.
+            UnknownName: `embodiment.hold` names a field that the embodiment does not have.
         """
-        known = [part.name for part in body.action]
-        if strangers := [name for name in body.hold if name not in known]:
-            raise UnknownName(f"action field of {body.name!r}", strangers[0], known, "its declaration")
-        seen = {part.name: dims for part, dims in placed(body.state)}
-        constant, action, state = np.zeros(body.action_dim), [], []
-        for part, dims in placed(body.action):
-            held = _held(body, part)
+        known = [part.name for part in embodiment.action]
+        if strangers := [name for name in embodiment.hold if name not in known]:
+            raise UnknownName(f"action field of {embodiment.name!r}", strangers[0], known, "its declaration")
+        seen = {part.name: dims for part, dims in field_slices(embodiment.state)}
+        constant, action, state = np.zeros(embodiment.action_dim), [], []
+        for part, dims in field_slices(embodiment.action):
+            held = _held(embodiment, part)
             if isinstance(held, str):
                 action += range(dims.start, dims.stop)
                 state += range(seen[held].start, seen[held].stop)
@@ -63,12 +63,12 @@ class Hold:
         return action
 
 
-def _held(body: Embodiment, part: Field) -> float | str:
+def _held(embodiment: Embodiment, part: Field) -> float | str:
     """What holds one field still: a number, or the name of the state field whose present value does."""
-    states = {seen.name: seen for seen in body.state}
-    if part.name in body.hold:
-        held = body.hold[part.name]
-        return _expect_alike(body, part, held, states) if isinstance(held, str) else float(held)
+    states = {seen.name: seen for seen in embodiment.state}
+    if part.name in embodiment.hold:
+        held = embodiment.hold[part.name]
+        return _expect_alike(embodiment, part, held, states) if isinstance(held, str) else float(held)
     if part.kind in ("delta", "velocity", "torque"):
         return 0.0
     seen = states.get(part.name)
@@ -77,20 +77,20 @@ def _held(body: Embodiment, part: Field) -> float | str:
     if part.kind == "gripper" and part.low is not None and part.high is not None and part.low + part.high == 0:
         return 0.0
     raise MismatchError(
-        f"expected embodiment {body.name!r} to say what holds its action {part.words} still; declare it there, "
+        f"expected embodiment {embodiment.name!r} to say what holds its action {part.words} still; declare it there, "
         f"Embodiment(..., hold={{{part.name!r}: a number, or the name of a state field}}), whose fields are "
-        f"{', '.join(seen.words for seen in body.state) or 'none'}"
+        f"{', '.join(seen.words for seen in embodiment.state) or 'none'}"
     )
 
 
-def _expect_alike(body: Embodiment, part: Field, held: str, states: Mapping[str, Field]) -> str:
+def _expect_alike(embodiment: Embodiment, part: Field, held: str, states: Mapping[str, Field]) -> str:
     """`held`, which must name a state field that can be the action field's target."""
     if held not in states:
-        raise UnknownName(f"state field of {body.name!r}", held, states, "its declaration")
+        raise UnknownName(f"state field of {embodiment.name!r}", held, states, "its declaration")
     seen = states[held]
     if (seen.size, seen.unit, seen.frame) != (part.size, part.unit, part.frame):
         raise MismatchError(
-            f"expected a state of the size, unit and frame of action {part.words} to hold {body.name!r} still, got "
+            f"expected a state of the size, unit and frame of action {part.words} to hold {embodiment.name!r} still, got "
             f"{seen.words}; declare another state field or a number"
         )
     return held

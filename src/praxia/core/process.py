@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from praxia.core.errors import PraxiaError
 
-__all__ = ["Worker", "available_cores", "elsewhere", "limit_threads"]
+__all__ = ["Worker", "available_cores", "limit_threads", "run_in_subprocess"]
 
 Value = TypeVar("Value")
 
@@ -106,7 +106,7 @@ class Worker:
         self.process.close()
 
 
-def elsewhere(function: Callable[[], Value]) -> Value:
+def run_in_subprocess(function: Callable[[], Value]) -> Value:
     """What the picklable `function` returns in a process of its own: for what must not share one with CUDA.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Registries are dict literals of strings, `{"name": "module:attribute"}`, one in each room's `__init__`.
+"""Registries are dict literals of strings, `{"name": "module:attribute"}`, one in each package's `__init__`.
 
 An outside package adds entries with an entry point in the group `praxia.<room>`; nothing inside praxia is edited.
 Only the module that a name points to is imported.
@@ -15,7 +15,7 @@ __all__ = ["lookup", "names"]
 
 
 def names(room: str, builtin: Mapping[str, str]) -> dict[str, str]:
-    """All names of a room: its own dict literal and the entry points of the group `praxia.<room>`."""
+    """All names of a package: its own dict literal and the entry points of the group `praxia.<room>`."""
     outside = {point.name: point.value for point in entry_points(group=f"praxia.{room}")}
     return {**outside, **builtin}
 

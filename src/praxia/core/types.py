@@ -1,4 +1,4 @@
-"""The numpy nouns and the interfaces between rooms.
+"""The numpy nouns and the interfaces between packages.
 
 Axes: B batch, T observed moments, H actions ahead, A action dims, S state dims, K executed steps, C Y X image.
 Actions are continuous and in the embodiment's declared units at every door.
@@ -19,6 +19,7 @@ from praxia.core.keys import content_key
 
 __all__ = [
     "Camera",
+    "ChunkExecution",
     "Decision",
     "Embodiment",
     "Env",
@@ -27,7 +28,6 @@ __all__ = [
     "Kind",
     "Observation",
     "Outcome",
-    "Pace",
     "Policy",
     "Progress",
     "Query",
@@ -36,7 +36,7 @@ __all__ = [
     "Start",
     "VectorEnv",
     "Window",
-    "placed",
+    "field_slices",
 ]
 
 Kind = Literal["position", "delta", "velocity", "torque", "gripper", "discrete"]
@@ -47,7 +47,7 @@ class Field:
     """A run of neighbouring dims of a state or an action vector that mean one thing.
 
     `size` dims, each within [`low`, `high`] in `unit` (None: unbounded). `frame` is what they are relative to. `dims`
-    are the names of its dims, where the data say them. They do not make fields unequal, for most bodies do not name
+    are the names of its dims, where the data say them. They do not make fields unequal, for most embodiments do not name
     their dims: `core.dims` says where two orders of them meet.
     """
 
@@ -75,7 +75,7 @@ class Field:
         return f"{self.name!r} ({' '.join(filter(None, (self.kind, f'[{self.size}]', self.unit, self.frame)))})"
 
 
-def placed(fields: Sequence[Field]) -> list[tuple[Field, slice]]:
+def field_slices(fields: Sequence[Field]) -> list[tuple[Field, slice]]:
     """Each field of a vector and which of the vector's dims are its own."""
     ends = accumulate(part.size for part in fields)
     return [(part, slice(end - part.size, end)) for part, end in zip(fields, ends, strict=True)]
@@ -83,7 +83,7 @@ def placed(fields: Sequence[Field]) -> list[tuple[Field, slice]]:
 
 @dataclass(frozen=True)
 class Camera:
-    """A camera by name and the size of its pictures in pixels."""
+    """A camera by name and the size of its images in pixels."""
 
     name: str
     height: int
@@ -92,9 +92,9 @@ class Camera:
 
 @dataclass(frozen=True)
 class Embodiment:
-    """A body: what its state and action vectors mean, its cameras and its control rate in Hz.
+    """An embodiment: what its state and action vectors mean, its cameras and its control rate in Hz.
 
-    `hold` says what holds the body still, by action field, where the field's kind does not say it: a number in its
+    `hold` says what holds the embodiment still, by action field, where the field's kind does not say it: a number in its
     unit, or the name of the state field whose present value does (`core.hold.Hold`).
     """
 
@@ -141,50 +141,54 @@ class Embodiment:
 
 @dataclass(frozen=True)
 class Window:
-    """Which moments a model sees and how many actions it predicts, in steps of the body's control rate.
+    """Which moments a model sees and how many actions it predicts, in steps of the embodiment's control rate.
 
-    `moments` maps a modality ("state", "image.<camera>") to step offsets, at most 0, in rising order.
+    `observation_steps` maps a modality ("state", "image.<camera>") to step offsets, at most 0, in rising order.
     `horizon` H actions follow: action[t] leads from observation t to observation t + 1, starting at t = 0.
 
     The order of its cameras counts: a network knows a camera by its place, so another order is another window.
     """
 
-    moments: Mapping[str, tuple[int, ...]]
+    observation_steps: Mapping[str, tuple[int, ...]]
     horizon: int
 
     def __eq__(self, other: object) -> bool:
         """Equal moments and horizon, and cameras in the same order, which equal mappings need not have."""
         if not isinstance(other, Window):
             return NotImplemented
-        ours, theirs = ((one.cameras, one.moments, one.horizon) for one in (self, other))
+        ours, theirs = ((one.cameras, one.observation_steps, one.horizon) for one in (self, other))
         return ours == theirs
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        return tuple(name.removeprefix("image.") for name in self.moments if name.startswith("image."))
+        return tuple(name.removeprefix("image.") for name in self.observation_steps if name.startswith("image."))
 
     @property
     def num_images(self) -> int:
-        """Pictures of all cameras and moments."""
-        return sum(len(self.moments[f"image.{camera}"]) for camera in self.cameras)
+        """Images of all cameras and moments."""
+        return sum(len(self.observation_steps[f"image.{camera}"]) for camera in self.cameras)
 
     @property
     def history(self) -> int:
         """How many past observations must be kept beside the newest one."""
-        return max((-min(offsets) for offsets in self.moments.values()), default=0)
+        return max((-min(offsets) for offsets in self.observation_steps.values()), default=0)
 
-    def of(self, body: Embodiment) -> "Window":
-        """Without the cameras that `body` does not have."""
-        absent = {f"image.{camera}" for camera in self.cameras} - {f"image.{camera.name}" for camera in body.cameras}
-        return replace(self, moments={name: at for name, at in self.moments.items() if name not in absent})
+    def of(self, embodiment: Embodiment) -> "Window":
+        """Without the cameras that `embodiment` does not have."""
+        absent = {f"image.{camera}" for camera in self.cameras} - {
+            f"image.{camera.name}" for camera in embodiment.cameras
+        }
+        return replace(
+            self, observation_steps={name: at for name, at in self.observation_steps.items() if name not in absent}
+        )
 
     def to_json(self) -> dict[str, Any]:
         """A JSON value that `from_json` turns back into an equal window.
 
         "cameras" lists them in their order, which a JSON object does not have: it is lost where names are sorted.
         """
-        moments = {name: list(at) for name, at in self.moments.items()}
-        return {"moments": moments, "cameras": list(self.cameras), "horizon": self.horizon}
+        observation_steps = {name: list(at) for name, at in self.observation_steps.items()}
+        return {"observation_steps": observation_steps, "cameras": list(self.cameras), "horizon": self.horizon}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Window":
@@ -193,14 +197,14 @@ class Window:
         Raises:
             KeyError: a camera without moments.
         """
-        moments = {name: tuple(at) for name, at in value["moments"].items()}
+        observation_steps = {name: tuple(at) for name, at in value["observation_steps"].items()}
         first = [f"image.{camera}" for camera in value.get("cameras", ())]
-        return cls({name: moments[name] for name in [*first, *moments]}, value["horizon"])
+        return cls({name: observation_steps[name] for name in [*first, *observation_steps]}, value["horizon"])
 
 
 @dataclass(frozen=True)
 class Observation:
-    """One moment of one robot: pictures by camera, state in the embodiment's units, and the instruction."""
+    """One moment of one robot: images by camera, state in the embodiment's units, and the instruction."""
 
     images: Mapping[str, UInt8[np.ndarray, "Y X 3"]]
     state: Float32[np.ndarray, " S"]
@@ -244,7 +248,7 @@ class Outcome:
 
 @runtime_checkable
 class Env(Protocol):
-    """One robot in one task. Nothing is drawn until `look`."""
+    """One robot in one task. Nothing is drawn until `observe`."""
 
     embodiment: Embodiment
 
@@ -255,8 +259,8 @@ class Env(Protocol):
         """Apply one action, in declared units, for one control period."""
         ...
 
-    def look(self, cameras: Sequence[str]) -> Observation:
-        """The present moment, with a picture from each of `cameras` and from no other."""
+    def observe(self, cameras: Sequence[str]) -> Observation:
+        """The present moment, with an image from each of `cameras` and from no other."""
         ...
 
     def privileged(self) -> Mapping[str, np.ndarray]:
@@ -278,7 +282,7 @@ class Env(Protocol):
 class EnvSpec:
     """A plain value from which a worker process builds its `Env` (`praxia.envs.build`).
 
-    `env` is a name of the `envs` registry, `profile` one of its render profiles, `size` the picture's side in
+    `env` is a name of the `envs` registry, `profile` one of its render profiles, `size` the image's side in
     pixels. `wrappers` are names of `praxia.envs.wrappers`, applied in order.
     """
 
@@ -328,7 +332,7 @@ class Policy(Protocol):
 
     @property
     def embodiment(self) -> Embodiment | None:
-        """The body it was made for; None fits any."""
+        """The embodiment it was made for; None fits any."""
         ...
 
     def start(self, num_rows: int) -> Any:
@@ -341,8 +345,8 @@ class Policy(Protocol):
 
 
 @dataclass(frozen=True)
-class Pace:
-    """How a chunk is used: `executed_steps` actions of it are applied before the policy looks again.
+class ChunkExecution:
+    """How a chunk is used: `execution_horizon` actions of it are applied before the policy looks again.
 
     With an `ensemble` m the policy looks at every step, and what it has predicted for that step so far is averaged with
     weights exp(-m i), i = 0 the oldest prediction: ACT's temporal ensembling (`rollout/ensemble.py`).
@@ -351,16 +355,16 @@ class Pace:
         PraxiaError: an ensemble of chunks that are executed for more than one step, or an m that is not finite.
     """
 
-    executed_steps: int
+    execution_horizon: int
     ensemble: float | None = None
 
     def __post_init__(self) -> None:
         if self.ensemble is None:
             return
-        if self.executed_steps != 1:
+        if self.execution_horizon != 1:
             raise PraxiaError(
                 f"ensembling averages the predictions for each step, so it needs a pace of 1 executed step, got"
-                f" {self.executed_steps}"
+                f" {self.execution_horizon}"
             )
         if not math.isfinite(self.ensemble):
             raise PraxiaError(f"expected a finite rate m of the ensemble's weights exp(-m i), got {self.ensemble}")
@@ -427,8 +431,10 @@ class VectorEnv(Protocol):
     ) -> None:
         """Reset `slot` to `start` and look."""
 
-    def advance(self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool, look: bool = True) -> None:
-        """Apply up to K actions, stopping where the episode ends (or succeeds, if asked); then `look` if it goes on."""
+    def advance(
+        self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool, observe: bool = True
+    ) -> None:
+        """Apply up to K actions, stopping where the episode ends (or succeeds, if asked); then `observe` if it goes on."""
 
     def ready(self) -> list[Progress]:
         """Block until at least one slot has finished what it was asked; all that have, in slot order."""
@@ -445,10 +451,10 @@ class Samples:
     `images` are [B, T, Y, X, 3]; each modality has its own T, and each camera its own Y and X.
 
     Moments before an episode's first step repeat the first and are not valid; actions after its last step repeat
-    the last and are not valid. Pictures of a camera that a row's body does not have are black and not valid.
+    the last and are not valid. Images of a camera that a row's embodiment does not have are black and not valid.
 
-    `embodiment` numbers each row's body in a list that travels with the samples' source: a mixture's, a policy's. Dims
-    of state and action that a row's body does not have are zero.
+    `embodiment` numbers each row's embodiment in a list that travels with the samples' source: a mixture's, a policy's. Dims
+    of state and action that a row's embodiment does not have are zero.
     """
 
     images: Mapping[str, UInt8[np.ndarray, "B _ _ _ 3"]]

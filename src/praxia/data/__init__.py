@@ -8,13 +8,13 @@ Write (the collect room):
 Write in real time, frame by frame (robots, teleoperation):
     `live.recorder.Recorder(root, embodiment, plan)`    `.episode(...)`, `.add(...)`, `.save()`; stages the same folders
 
-Read (the train, results and cli rooms):
-    `catalogue.Catalogue.read(root)`             what meta/ says, of v3.0 and v2.1 alike, held against itself
+Read (the train, results and cli packages):
+    `catalogue.Metadata.read(root)`             what meta/ says, of v3.0 and v2.1 alike, held against itself
     `dataset.Dataset(root, cache_bytes=...)`     episodes, statistics, columns, footage; `verify()` hashes every file
-    `Dataset.footage(camera, size)`              pictures by frame, through the cache: `read(frames)`; `decode(frames)`
+    `Dataset.camera_frames(camera, size)`              images by frame, through the cache: `read(frames)`; `decode(frames)`
     `windows.Windows(dataset, window, episodes)` `len()`, `read(indices) -> Samples`, batched
-    `mixing.file.find_mix(data)`                 what `--data` names, as a `mixing.mix.Mix`: data sets, how, how often
-    `Mix.open(window) -> mixture.Mixture`        their windows as one: `batch(seed, step, size)`, `read(indices)`
+    `mixing.file.find_mixture(data)`                 what `--data` names, as a `mixing.mix.MixtureConfig`: data sets, how, how often
+    `MixtureConfig.open(window) -> mixture.Mixture`        their windows as one: `batch(seed, step, size)`, `read(indices)`
     `mixing.preview.preview(mix, window, ...)`   what `praxia data mix` prints: what a step will see
     `order`                                      which windows step `step` reads
     `loader.Loader(mixture, workers=...)`        its batches, read ahead by processes: `take(step)`

@@ -1,4 +1,4 @@
-"""Decoded pictures on disk, mapped into memory: a flat file of frames and a small table of what is there.
+"""Decoded images on disk, mapped into memory: a flat file of frames and a small table of what is there.
 
 `<folder>/<name>.rgb` is uint8[num_frames, Y, X, 3], sparse: a block of neighbouring frames lies where it belongs or is
 not there yet. Any number of processes read and fill it at once, and any of them may be killed at any moment.
@@ -123,14 +123,14 @@ class BlockCache:
             self._drop_unused()
             return self._room(opened) + self._evictable(opened)[1] >= needed
 
-    def put(self, block: int, pictures: UInt8[np.ndarray, "F Y X 3"]) -> None:
+    def put(self, block: int, images: UInt8[np.ndarray, "F Y X 3"]) -> None:
         """Keep a whole block, if there is room for it. For whoever is `alone` with it."""
         with self._locked(fcntl.LOCK_EX) as opened:
             if opened.table["held"][block] == HELD or not self._make_room(opened, self._bytes(np.array([block]))):
                 return
             opened.table[block] = (COMING, 0, int(time.time()))
         # Nobody reads the block until it is held, so the lock is free while the bytes are written.
-        content = np.ascontiguousarray(pictures)
+        content = np.ascontiguousarray(images)
         place = int(self.frames_of(block)[0]) * self._frame_bytes
         try:
             self._reserve(opened, place, content.nbytes)

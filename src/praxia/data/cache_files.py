@@ -1,4 +1,4 @@
-"""The files of one cache of decoded pictures, as one process has them open, and what is done to their bytes."""
+"""The files of one cache of decoded images, as one process has them open, and what is done to their bytes."""
 
 import ctypes
 import fcntl

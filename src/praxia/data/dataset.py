@@ -12,19 +12,19 @@ import numpy as np
 from jaxtyping import Bool, Int64, Shaped, UInt8
 
 from praxia.core.errors import DataError, UnknownName
-from praxia.core.files import Place, name_within
+from praxia.core.files import AnyPath, name_within
 from praxia.core.keys import content_key
 from praxia.core.types import Embodiment
 from praxia.data.cache import BlockCache
-from praxia.data.catalogue import Catalogue, open_root
-from praxia.data.episode_numbers import spelled
-from praxia.data.features import PICTURES, cameras_of, embodiment_of, left_out, picture_size, videos_read
-from praxia.data.frames import Footage, block_ends, cache_folders
+from praxia.data.episode_numbers import format_episodes
+from praxia.data.features import IMAGES, cameras_of, embodiment_of, image_size, left_out, videos_read
+from praxia.data.frames import CameraFrames, block_ends, cache_folders
 from praxia.data.layout import CODEBASE_VERSION, EMBODIMENT, INFO, RECORDS, VIDEO_FRAMES
 from praxia.data.manifest import ADVICE
+from praxia.data.metadata import Metadata, open_root
 from praxia.data.parquet import open_groups
 from praxia.data.placement import PlacedFile, integers
-from praxia.data.reading import Images, Pictures, Video
+from praxia.data.readers import FrameReader, Images, Video
 from praxia.data.rows import Rows
 from praxia.data.stored_stats import stored_stats
 from praxia.data.vectors import VECTORS, NoVector
@@ -33,7 +33,7 @@ __all__ = ["Dataset", "Episodes"]
 
 SUCCESS = "next.success"
 
-# Raised whenever the same file comes to be read as other pictures: caches of before are then not used.
+# Raised whenever the same file comes to be read as other images: caches of before are then not used.
 DECODING = 2
 
 
@@ -58,7 +58,7 @@ class Dataset:
     """One data set: a folder, or a place that fsspec knows ("s3://...").
 
     Opening checks that every file is there with its size; each is hashed before it is first used. Numbers are read into
-    memory when first asked for, pictures through a decoded cache on disk (`footage`) of at most `cache_bytes` for all
+    memory when first asked for, images through a decoded cache on disk (`camera_frames`) of at most `cache_bytes` for all
     cameras: 0 for none, None for all of them if the disk has room. Data sets without our manifest open too, as far as
     LeRobot v3.0, v2.1 or v2.0 goes. Pickling keeps the place and not the numbers: another process opens it anew.
 
@@ -66,14 +66,14 @@ class Dataset:
         DataError: not a finished data set, or a file that is missing, truncated or altered, with its episodes.
     """
 
-    def __init__(self, root: str | Place, *, cache_bytes: int | None = None):
+    def __init__(self, root: str | AnyPath, *, cache_bytes: int | None = None):
         self.root = open_root(root)
         self.cache_bytes = cache_bytes
-        self.catalogue = Catalogue.read(self.root)
+        self.catalogue = Metadata.read(self.root)
         self.manifest, self.info = self.catalogue.manifest, self.catalogue.info
         features = self.info["features"]
-        self._pictures = cameras_of(features)
-        self._footage: dict[tuple[str, tuple[int, int]], Footage] = {}
+        self._images = cameras_of(features)
+        self._footage: dict[tuple[str, tuple[int, int]], CameraFrames] = {}
         self._hashed: set[str] = set()
         self._expect_files()
 
@@ -95,13 +95,13 @@ class Dataset:
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        return tuple(self._pictures)
+        return tuple(self._images)
 
     @property
     def left_out(self) -> dict[str, str]:
-        """The features of pictures that are no cameras, each with what it is: depth."""
+        """The features of images that are no cameras, each with what it is: depth."""
         features = self.info["features"]
-        told = {key: left_out(key, one) for key, one in features.items() if one["dtype"] in PICTURES}
+        told = {key: left_out(key, one) for key, one in features.items() if one["dtype"] in IMAGES}
         return {key: what for key, what in told.items() if what is not None}
 
     @property
@@ -216,23 +216,23 @@ class Dataset:
             return False
         return True
 
-    def footage(self, camera: str, size: tuple[int, int] | None = None) -> Footage:
-        """The pictures of a camera by frame, at their own size or scaled to `size` (height, width), with black bars.
+    def camera_frames(self, camera: str, size: tuple[int, int] | None = None) -> CameraFrames:
+        """The images of a camera by frame, at their own size or scaled to `size` (height, width), with black bars.
 
         Raises:
             UnknownName: a camera the data set does not have.
         """
-        if camera not in self._pictures:
-            raise UnknownName("camera", camera, self._pictures, f"praxia data info {self.root}")
-        own = picture_size(self.info["features"][self._pictures[camera]])
+        if camera not in self._images:
+            raise UnknownName("camera", camera, self._images, f"praxia data info {self.root}")
+        own = image_size(self.info["features"][self._images[camera]])
         scaled = size or own
         if (camera, scaled) not in self._footage:
             self._footage[camera, scaled] = self._open_footage(camera, own, scaled)
         return self._footage[camera, scaled]
 
     def decode(self, camera: str, indices: Int64[np.ndarray, " K"]) -> UInt8[np.ndarray, "K Y X 3"]:
-        """Some pictures of a camera, decoded without the cache."""
-        return self.footage(camera).decode(indices)
+        """Some images of a camera, decoded without the cache."""
+        return self.camera_frames(camera).decode(indices)
 
     def snapshots(self, episode: int) -> list[bytes]:
         """The simulator's state before each step of one episode; empty where none was recorded."""
@@ -261,24 +261,24 @@ class Dataset:
         if len(missing) == 1:
             raise missing[0].broken("it is missing")
         if missing:
-            episodes = spelled(np.unique(np.concatenate([file.episode for file in missing])))
+            episodes = format_episodes(np.unique(np.concatenate([file.episode for file in missing])))
             more = len({file.path for file in missing}) - 1
             raise DataError(f"{missing[0].path} and {more} more are missing; in them: episodes {episodes}. {ADVICE}")
 
     def _files(self) -> list[PlacedFile]:
         videos = videos_read(self.info["features"])
-        return [*self.catalogue.data(), *(file for key in videos for file in self.catalogue.pictures(key))]
+        return [*self.catalogue.data(), *(file for key in videos for file in self.catalogue.images(key))]
 
     def _in_video(self, key: str) -> bool:
         return self.info["features"][key]["dtype"] == "video"
 
-    def _open_footage(self, camera: str, own: tuple[int, int], scaled: tuple[int, int]) -> Footage:
-        key = self._pictures[camera]
-        files = self.catalogue.pictures(key) if self._in_video(key) else self._rows.files
+    def _open_footage(self, camera: str, own: tuple[int, int], scaled: tuple[int, int]) -> CameraFrames:
+        key = self._images[camera]
+        files = self.catalogue.images(key) if self._in_video(key) else self._rows.files
         most = _most_frames(self.catalogue, key) if self._in_video(key) else {}
-        open_file = partial(_open_pictures, self.catalogue, key, own, scaled, most, self._hashed)
+        open_file = partial(_open_images, self.catalogue, key, own, scaled, most, self._hashed)
         if self.cache_bytes == 0:
-            return Footage(files, scaled, open_file)
+            return CameraFrames(files, scaled, open_file)
         # Which frame is where counts too: an edit gives other episodes the same videos, byte for byte. So does who
         # decoded them: a file that was read wrongly once would be for ever.
         places = [[one.tolist() for one in (file.first, file.length, file.start)] for file in files]
@@ -292,7 +292,7 @@ class Dataset:
                     with suppress(OSError):  # gone, or not ours to remove
                         outdated.unlink()
             caches.append(BlockCache(place, (self.num_frames, *scaled, 3), block_ends(files), self.cache_bytes))
-        return Footage(files, scaled, open_file, caches)
+        return CameraFrames(files, scaled, open_file, caches)
 
 
 def _folder_name(camera: str) -> str:
@@ -300,10 +300,10 @@ def _folder_name(camera: str) -> str:
     return quote(camera, safe="").replace(".", "%2E")
 
 
-def _most_frames(catalogue: Catalogue, key: str) -> dict[Place, int]:
+def _most_frames(catalogue: Metadata, key: str) -> dict[AnyPath, int]:
     """How many frames each video may have, where no hashes vouch for it.
 
-    One picture too many somewhere would make every later one its neighbour. With hashes an edit may have left pictures
+    One image too many somewhere would make every later one its neighbour. With hashes an edit may have left images
     that no episode has, and without them it says how many there are; in v2.1 they lie behind the episode's end.
     """
     if catalogue.manifest.files or catalogue.info["codebase_version"] != CODEBASE_VERSION:
@@ -316,15 +316,15 @@ def _most_frames(catalogue: Catalogue, key: str) -> dict[Place, int]:
     return {path: count for path, count in said.items() if count is not None}
 
 
-def _open_pictures(
-    catalogue: Catalogue,
+def _open_images(
+    catalogue: Metadata,
     key: str,
     own: tuple[int, int],
     scaled: tuple[int, int],
-    most: Mapping[Place, int],
+    most: Mapping[AnyPath, int],
     hashed: set[str],
     file: PlacedFile,
-) -> Pictures:
+) -> FrameReader:
     """`hashed` are the files that were already, by this process: a file is opened many times."""
     name = name_within(catalogue.root, file.path)
     catalogue.manifest.check(catalogue.root, name, full=name not in hashed)

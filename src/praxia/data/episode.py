@@ -43,21 +43,21 @@ class Episode:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
-        body, n = self.embodiment, len(self)
+        embodiment, n = self.embodiment, len(self)
         expected = {
-            "state": (n, body.state_dim),
-            "action": (n, body.action_dim),
-            "executed_action": (n, body.action_dim),
+            "state": (n, embodiment.state_dim),
+            "action": (n, embodiment.action_dim),
+            "executed_action": (n, embodiment.action_dim),
             **dict.fromkeys(("reward", "success", "terminated", "truncated"), (n,)),
         }
         got = {name: getattr(self, name).shape for name in expected}
-        for camera in body.cameras:
+        for camera in embodiment.cameras:
             expected[f"images[{camera.name}]"] = (n, camera.height, camera.width, 3)
             got[f"images[{camera.name}]"] = self.images[camera.name].shape if camera.name in self.images else None
         for name, shape in expected.items():
             if n == 0 or got[name] != shape:
                 raise MismatchError(
-                    f"an episode of {body.name!r} needs {name} of shape {shape} with at least one step, got {got[name]}"
+                    f"an episode of {embodiment.name!r} needs {name} of shape {shape} with at least one step, got {got[name]}"
                 )
         for name in ("state", "action", "executed_action", "reward"):
             if not np.isfinite(getattr(self, name)).all():

@@ -8,10 +8,10 @@ from jaxtyping import Int64
 
 from praxia.core.errors import PraxiaError
 
-__all__ = ["chosen", "spelled"]
+__all__ = ["format_episodes", "parse_episodes"]
 
 
-def chosen(text: str, total: int) -> list[int]:
+def parse_episodes(text: str, total: int) -> list[int]:
     """The episodes that "3,7-9" names, of 0 to total - 1, in the order given and each once.
 
     Raises:
@@ -31,7 +31,7 @@ def chosen(text: str, total: int) -> list[int]:
     return list(numbers)
 
 
-def spelled(numbers: Sequence[int] | Int64[np.ndarray, " K"]) -> str:
+def format_episodes(numbers: Sequence[int] | Int64[np.ndarray, " K"]) -> str:
     """The shortest text that names these episodes, which rise."""
     rising = np.asarray(numbers, dtype=np.int64)
     if len(rising) == 0:

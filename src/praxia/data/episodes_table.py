@@ -17,7 +17,7 @@ __all__ = ["episode_rows", "write_episodes", "write_tasks"]
 
 
 def episode_rows(episodes: Sequence[StagedEpisode], merged: Merged) -> list[dict[str, Any]]:
-    """One row an episode as LeRobot names its columns: length, where rows and pictures are, statistics."""
+    """One row an episode as LeRobot names its columns: length, where rows and images are, statistics."""
     rows, first = [], 0
     for number, episode in enumerate(episodes):
         last = first + merged.lengths[number]

@@ -11,8 +11,8 @@ from praxia.data.layout import image_key
 from praxia.data.video import CODEC, PIXEL_FORMAT
 
 __all__ = [
+    "IMAGES",
     "INDEX_FEATURES",
-    "PICTURES",
     "READ",
     "camera_name",
     "cameras_of",
@@ -21,14 +21,14 @@ __all__ = [
     "embodiment_of",
     "features_of",
     "frames_per_second",
+    "image_size",
     "left_out",
     "names_of",
-    "picture_size",
     "videos_read",
 ]
 
-# What features that hold pictures are declared as: in a video, or one by one in the data files.
-PICTURES = ("video", "image")
+# What features that hold images are declared as: in a video, or one by one in the data files.
+IMAGES = ("video", "image")
 
 # Grey, colour, colour with alpha.
 CHANNELS = (1, 3, 4)
@@ -103,7 +103,7 @@ def camera_name(key: str) -> str:
 
 def cameras_of(features: Mapping[str, Any]) -> dict[str, str]:
     """The features that are cameras by our short name; by their own where two would have one name."""
-    keys = [key for key, feature in features.items() if feature["dtype"] in PICTURES and left_out(key, feature) is None]
+    keys = [key for key, feature in features.items() if feature["dtype"] in IMAGES and left_out(key, feature) is None]
     short = [camera_name(key) for key in keys]
     return {name if short.count(name) == 1 else key: key for name, key in zip(short, keys, strict=True)}
 
@@ -114,35 +114,35 @@ def videos_read(features: Mapping[str, Any]) -> list[str]:
 
 
 def left_out(key: str, feature: Mapping[str, Any]) -> str | None:
-    """What a feature of pictures is if it is no camera, for a message; None for a camera.
+    """What a feature of images is if it is no camera, for a message; None for a camera.
 
-    Observations carry colour pictures of 8 bits. Depth has one channel, and says that it is depth, has more than 8 bits
+    Observations carry colour images of 8 bits. Depth has one channel, and says that it is depth, has more than 8 bits
     in its pixel format or, where it says neither, is called so; what has one channel otherwise is a grey camera. Depth
-    in three channels of 8 bits is a picture like others.
+    in three channels of 8 bits is an image like others.
 
     Raises:
-        ValueError: its shape is not that of pictures.
+        ValueError: its shape is not that of images.
     """
-    channels = _picture_shape(feature)[2]
+    channels = _image_shape(feature)[2]
     told = _told(feature)
     pixels = str(told.get("video.pix_fmt", told.get("pix_fmt", "")))
     declared = told.get("is_depth_map", told.get("video.is_depth_map"))
     named = declared is None and not pixels and "depth" in key.lower()
     if DEEP.match(pixels) or (channels == 1 and (declared or named)):
         return f"depth ({pixels})" if pixels else "depth"
-    return None if channels in CHANNELS else f"pictures of {channels} channels"
+    return None if channels in CHANNELS else f"images of {channels} channels"
 
 
-def picture_size(feature: Mapping[str, Any]) -> tuple[int, int]:
-    """(height, width) of a feature's pictures.
+def image_size(feature: Mapping[str, Any]) -> tuple[int, int]:
+    """(height, width) of a feature's images.
 
     Raises:
-        ValueError: its shape is not that of pictures.
+        ValueError: its shape is not that of images.
     """
-    return _picture_shape(feature)[:2]
+    return _image_shape(feature)[:2]
 
 
-def _picture_shape(feature: Mapping[str, Any]) -> tuple[int, int, int]:
+def _image_shape(feature: Mapping[str, Any]) -> tuple[int, int, int]:
     """(height, width, channels), in whichever order they are declared: some writers have the channels first.
 
     The sizes decide, and the names where both ends could be channels.
@@ -151,14 +151,14 @@ def _picture_shape(feature: Mapping[str, Any]) -> tuple[int, int, int]:
     if len(shape) == 2:
         return (*shape, 1)
     if len(shape) != 3:
-        raise ValueError(f"expected pictures of shape (height, width, channels), got {shape}")
+        raise ValueError(f"expected images of shape (height, width, channels), got {shape}")
     named = isinstance(names, list) and bool(names) and str(names[0]).startswith("channel")
     first, last = shape[0] in CHANNELS, shape[2] in CHANNELS
     return (shape[1], shape[2], shape[0]) if (first and not last) or (named and first == last) else shape
 
 
 def _told(feature: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a feature says of its pictures beside their shape."""
+    """What a feature says of its images beside their shape."""
     told = feature.get("info") or feature.get("video_info") or {}
     return {**feature, **told} if isinstance(told, Mapping) else feature
 
@@ -196,7 +196,7 @@ def dims_of(name: str, feature: Mapping[str, Any]) -> list[str]:
 
 
 def embodiment_of(info: Mapping[str, Any]) -> Embodiment:
-    """What info.json of another writer tells about the body: sizes and rates, no units and no ranges."""
+    """What info.json of another writer tells about the embodiment: sizes and rates, no units and no ranges."""
     features = info["features"]
 
     def vector(key: str) -> tuple[Field, ...]:
@@ -204,6 +204,6 @@ def embodiment_of(info: Mapping[str, Any]) -> Embodiment:
         named = dim_names(features[key]) if size else ()
         return (Field(key.removeprefix("observation."), size, "position", "", dims=named),) if size else ()
 
-    cameras = tuple(Camera(name, *picture_size(features[key])) for name, key in cameras_of(features).items())
+    cameras = tuple(Camera(name, *image_size(features[key])) for name, key in cameras_of(features).items())
     name = info.get("robot_type") or "unknown"
     return Embodiment(name, vector("observation.state"), vector("action"), cameras, float(Fraction(info["fps"])))

@@ -1,4 +1,4 @@
-"""Pictures of a data set by the number of the frame, whichever file they are in."""
+"""Images of a data set by the number of the frame, whichever file they are in."""
 
 import os
 import tempfile
@@ -11,21 +11,21 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from praxia.core.files import Place, is_local
+from praxia.core.files import AnyPath, is_local
 from praxia.core.keys import content_key
 from praxia.data.cache import BLOCK, BlockCache
 from praxia.data.placement import PlacedFile
-from praxia.data.reading import Pictures, Unreadable
+from praxia.data.readers import FrameReader, Unreadable
 
-__all__ = ["Footage", "block_ends", "cache_folders"]
+__all__ = ["CameraFrames", "block_ends", "cache_folders"]
 
 CACHE = ".cache"
 # Files kept open at once: opening one reads its whole index.
 MAX_OPEN = 8
 
 
-class Footage:
-    """All pictures [N, Y, X, 3] of one camera, in the files `files`, in frame order.
+class CameraFrames:
+    """All images [N, Y, X, 3] of one camera, in the files `files`, in frame order.
 
     `open_file` opens one of the files, whose hash it has checked. What is decoded is kept in the first of `caches` that
     can be written, a block of frames at a time, so that each frame is decoded once by all processes together and later
@@ -37,13 +37,13 @@ class Footage:
         self,
         files: Sequence[PlacedFile],
         size: tuple[int, int],
-        open_file: Callable[[PlacedFile], Pictures],
+        open_file: Callable[[PlacedFile], FrameReader],
         caches: Sequence[BlockCache] = (),
     ):
         self.files, self._open_file = tuple(files), open_file
         self.shape = (sum(file.num_frames for file in files), *size, 3)
         self._firsts = np.array([file.first_frame for file in files], np.int64)
-        self._open: OrderedDict[int, Pictures] = OrderedDict()
+        self._open: OrderedDict[int, FrameReader] = OrderedDict()
         self._units: dict[int, Int64[np.ndarray, " M"]] = {}
         self._caches = tuple(caches)
 
@@ -54,7 +54,7 @@ class Footage:
         return {**self.__dict__, "_open": OrderedDict(), "_units": {}}
 
     def read(self, frames: Int64[np.ndarray, " K"]) -> UInt8[np.ndarray, "K Y X 3"]:
-        """The pictures of the given frames, in any order and with repeats.
+        """The images of the given frames, in any order and with repeats.
 
         Raises:
             DataError: a file that is missing, altered or damaged, naming it and its episodes.
@@ -62,20 +62,20 @@ class Footage:
         cache = self._cache
         if cache is None:
             return self.decode(frames)
-        pictures = np.empty((len(frames), *self.shape[1:]), dtype=np.uint8)
-        missing = np.flatnonzero(~cache.read(frames, pictures))
+        images = np.empty((len(frames), *self.shape[1:]), dtype=np.uint8)
+        missing = np.flatnonzero(~cache.read(frames, images))
         wanted = self._by_unit(cache, frames, missing)
         for wait in (False, True):  # what another process is decoding comes last
             for unit, rows in list(wanted.items()):
                 if not cache.admits(np.array(unit)):
-                    pictures[rows] = self.decode(frames[rows])
+                    images[rows] = self.decode(frames[rows])
                     del wanted[unit]
                     continue
                 with cache.alone(unit[0], wait=wait) as mine:
                     if mine:
-                        self._keep(cache, unit, frames[rows], rows, pictures)
+                        self._keep(cache, unit, frames[rows], rows, images)
                         del wanted[unit]
-        return pictures
+        return images
 
     def decode(self, frames: Int64[np.ndarray, " K"]) -> UInt8[np.ndarray, "K Y X 3"]:
         """The same without the cache: one pass over each file touched.
@@ -83,16 +83,16 @@ class Footage:
         Raises:
             DataError: a file that is missing, altered or damaged, naming it and its episodes.
         """
-        pictures = np.empty((len(frames), *self.shape[1:]), dtype=np.uint8)
+        images = np.empty((len(frames), *self.shape[1:]), dtype=np.uint8)
         of_file = np.searchsorted(self._firsts, frames, side="right") - 1
         for at in np.unique(of_file).tolist():
             rows = np.flatnonzero(of_file == at)
             numbers, back = np.unique(self.files[at].numbers(frames[rows]), return_inverse=True)
             order = np.argsort(back, kind="stable")
             ends = np.searchsorted(back[order], np.arange(len(numbers)), side="right")
-            for picture, group in zip(self._pictures(at, numbers), np.split(rows[order], ends[:-1]), strict=True):
-                pictures[group] = picture
-        return pictures
+            for image, group in zip(self._images(at, numbers), np.split(rows[order], ends[:-1]), strict=True):
+                images[group] = image
+        return images
 
     @property
     def _cache(self) -> BlockCache | None:
@@ -112,7 +112,7 @@ class Footage:
         return {unit: np.array(some) for unit, some in wanted.items()}
 
     def _unit(self, cache: BlockCache, block: int) -> tuple[int, ...]:
-        """`block` and those beside it that begin in the same group of pictures: decoding one passes the others."""
+        """`block` and those beside it that begin in the same group of images: decoding one passes the others."""
         frame = cache.frames_of(block)[:1]
         at = int(np.searchsorted(self._firsts, frame[0], side="right")) - 1
         first = int(cache.block_of(self._firsts[at : at + 1])[0])
@@ -138,17 +138,17 @@ class Footage:
             if cache.holds(block):
                 continue
             members = cache.frames_of(block)
-            pictures = self.decode(members)
-            cache.put(block, pictures)
+            images = self.decode(members)
+            cache.put(block, images)
             mine = ~got & (frames >= members[0]) & (frames <= members[-1])
-            found[mine] = pictures[frames[mine] - members[0]]
+            found[mine] = images[frames[mine] - members[0]]
             got |= mine
         left = np.flatnonzero(~got)
         if len(left):  # held a moment ago, and given up since
             found[left] = self.decode(frames[left])
         into[rows] = found
 
-    def _pictures(self, at: int, numbers: Int64[np.ndarray, " K"]) -> Iterator[UInt8[np.ndarray, "Y X 3"]]:
+    def _images(self, at: int, numbers: Int64[np.ndarray, " K"]) -> Iterator[UInt8[np.ndarray, "Y X 3"]]:
         file = self.files[at]
         try:
             yield from self._reader(at).read(numbers)
@@ -159,7 +159,7 @@ class Footage:
             where = "" if error.number is None else f", of episode {file.episode_of(error.number)}"
             raise file.broken(f"{error}{where}") from error
 
-    def _reader(self, at: int) -> Pictures:
+    def _reader(self, at: int) -> FrameReader:
         if at not in self._open:
             try:
                 self._open[at] = self._open_file(self.files[at])
@@ -181,8 +181,8 @@ def _block_ends(file: PlacedFile) -> Int64[np.ndarray, " blocks"]:
     return file.first_frame + np.minimum(ends, file.num_frames)
 
 
-def cache_folders(root: Place) -> list[Path]:
-    """Where decoded pictures may be kept, best first; a cache finds out whether it can write there.
+def cache_folders(root: AnyPath) -> list[Path]:
+    """Where decoded images may be kept, best first; a cache finds out whether it can write there.
 
     `.cache` beside the data, where they are on this machine; a folder of the user's ($XDG_CACHE_HOME or ~/.cache); one
     in the temporary folder, for users without a home (containers).

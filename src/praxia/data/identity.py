@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 
 import pyarrow.parquet as pq
 
-from praxia.core.files import Place, is_local, name_within, sha256_file
+from praxia.core.files import AnyPath, is_local, name_within, sha256_file
 from praxia.data.dataset import Dataset
 from praxia.data.features import videos_read
 from praxia.data.layout import parquet_files
 
 __all__ = ["is_known", "known_by", "sampled_sha256", "samples_of"]
 
-# Of all files with pictures together so many pieces are read, but of each its begin, its middle and its end.
+# Of all files with images together so many pieces are read, but of each its begin, its middle and its end.
 PIECES = 4096
 PIECE_BYTES = 16 * 1024
 
@@ -32,19 +32,19 @@ def is_known(dataset: Dataset, known: Mapping[str, str | None]) -> bool:
 
 def sampled_sha256(dataset: Dataset) -> str:
     """A hash of what training reads of a data set of another writer: all of `meta/`, every number, and some of its
-    pictures.
+    images.
 
-    In full: the files of `meta/`, and of the parquet files what is not pictures. Of videos, and of pictures in parquet
+    In full: the files of `meta/`, and of the parquet files what is not images. Of videos, and of images in parquet
     files: the size, and `PIECES` pieces spread evenly over all files, begin and end of each among them, where an mp4
     has its index of frames. So another recording, more episodes and altered numbers are noticed, also where no file
-    changes its size; a few altered pictures that take as many bytes as before need not be. Names are relative to the
-    data set's folder; times do not count. It takes what reading the numbers takes, and at most 64 MB of pictures (48
+    changes its size; a few altered images that take as many bytes as before need not be. Names are relative to the
+    data set's folder; times do not count. It takes what reading the numbers takes, and at most 64 MB of images (48
     kB a file, where there are more than 1,365). Where a data set is not on a disk of this machine only sizes of videos
     count.
     """
     root, features = dataset.root, dataset.info["features"]
     images = {key for key, one in features.items() if one["dtype"] == "image"}
-    filmed = sorted({file.path for key in videos_read(features) for file in dataset.catalogue.pictures(key)}, key=str)
+    filmed = sorted({file.path for key in videos_read(features) for file in dataset.catalogue.images(key)}, key=str)
     tables = parquet_files(root / "data")
     pieces = max(3, PIECES // max(1, len(filmed) + (len(tables) if images else 0)))
     told = [path for path in (root / "meta").rglob("*") if path.is_file() and not path.name.startswith(".")]
@@ -56,7 +56,7 @@ def sampled_sha256(dataset: Dataset) -> str:
     return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
 
 
-def samples_of(path: Place, pieces: int) -> Iterator[str]:
+def samples_of(path: AnyPath, pieces: int) -> Iterator[str]:
     """The size of a file and the hash of evenly spread pieces of it; of all of it where it is not larger than those."""
     size = path.stat().st_size
     yield str(size)
@@ -67,7 +67,7 @@ def samples_of(path: Place, pieces: int) -> Iterator[str]:
         yield _pieces(path, [(last * at // (pieces - 1), PIECE_BYTES) for at in range(pieces)])
 
 
-def _numbers(path: Place, images: set[str], pieces: int) -> list[str]:
+def _numbers(path: AnyPath, images: set[str], pieces: int) -> list[str]:
     """Of a parquet file: all columns but those of `images`, what it says of itself, and samples of it all."""
     with path.open("rb") as file:
         about = pq.read_metadata(file)
@@ -76,7 +76,7 @@ def _numbers(path: Place, images: set[str], pieces: int) -> list[str]:
     chunks = [
         (min(one.data_page_offset, one.dictionary_page_offset or one.data_page_offset), one.total_compressed_size)
         for one in columns
-        # The names of columns have dots themselves; "NAME.bytes" and "NAME.path" are within the picture NAME.
+        # The names of columns have dots themselves; "NAME.bytes" and "NAME.path" are within the image NAME.
         if not any(f"{one.path_in_schema}.".startswith(f"{name}.") for name in images)
     ]
     end = path.stat().st_size
@@ -84,7 +84,7 @@ def _numbers(path: Place, images: set[str], pieces: int) -> list[str]:
     return [_pieces(path, [*chunks, (end - footer, footer)]), *samples_of(path, pieces)]
 
 
-def _pieces(path: Place, places: list[tuple[int, int]]) -> str:
+def _pieces(path: AnyPath, places: list[tuple[int, int]]) -> str:
     """The hash of stretches of a file, (begin, bytes) each."""
     digest = hashlib.sha256()
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""A picture that is a file of its own (PNG, JPEG, ...) as viewers show it: upright, in 8 bits and in colour."""
+"""An image that is a file of its own (PNG, JPEG, ...) as viewers show it: upright, in 8 bits and in colour."""
 
 import numpy as np
 from jaxtyping import UInt8
@@ -6,7 +6,7 @@ from PIL import ExifTags, Image, ImageOps
 
 __all__ = ["colours", "upright_size"]
 
-# EXIF's orientations that turn a picture by a quarter.
+# EXIF's orientations that turn an image by a quarter.
 QUARTER_TURNS = (5, 6, 7, 8)
 # As Pillow opens files of 16 bits; versions before 11.3 have "I" for a PNG.
 DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I")

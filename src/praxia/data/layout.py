@@ -1,6 +1,6 @@
 """Where things lie in a LeRobot v3.0 data set (and in one of v2.1), and the limits at which its files roll over."""
 
-from praxia.core.files import Place
+from praxia.core.files import AnyPath
 
 __all__ = [
     "CODEBASE_VERSION",
@@ -67,7 +67,7 @@ EPISODE_PREFIX = "episode-"
 LIVE_PREFIX = "live-"
 
 
-def committed(root: Place) -> bool:
+def committed(root: AnyPath) -> bool:
     """Whether `root` holds a finished data set: `info.json` is written last."""
     return (root / INFO).is_file()
 
@@ -79,11 +79,11 @@ def place(number: int) -> dict[str, int]:
 
 
 def image_key(camera: str) -> str:
-    """The feature that holds the pictures of `camera`."""
+    """The feature that holds the images of `camera`."""
     return f"observation.images.{camera}"
 
 
-def parquet_files(folder: Place) -> list[Place]:
+def parquet_files(folder: AnyPath) -> list[AnyPath]:
     """The parquet files of `data/` or `meta/episodes/`, in the order of their names, as LeRobot reads them.
 
     Hidden ones are none of them: macOS leaves a `._file-000.parquet` beside each file that it copies to another disk.
@@ -91,6 +91,6 @@ def parquet_files(folder: Place) -> list[Place]:
     return sorted((path for path in folder.glob("*/*.parquet") if not path.name.startswith(".")), key=str)
 
 
-def num_staged(root: Place) -> int:
+def num_staged(root: AnyPath) -> int:
     """How many whole episodes wait in the staging folder of `root`."""
     return sum(1 for _ in (root / STAGING).glob(f"{EPISODE_PREFIX}*"))

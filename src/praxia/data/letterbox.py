@@ -1,4 +1,4 @@
-"""A picture of one size inside one of another: its proportions kept, between black bars."""
+"""An image of one size inside one of another: its proportions kept, between black bars."""
 
 import numpy as np
 from jaxtyping import UInt8
@@ -15,11 +15,11 @@ def inside(size: Size, scaled: Size) -> Size:
     return max(1, round(size[0] * by)), max(1, round(size[1] * by))
 
 
-def framed(picture: UInt8[np.ndarray, "_ _ 3"], scaled: Size) -> UInt8[np.ndarray, "Y X 3"]:
-    """`picture` in the middle of a black one."""
-    if picture.shape[:2] == scaled:
-        return picture
+def framed(image: UInt8[np.ndarray, "_ _ 3"], scaled: Size) -> UInt8[np.ndarray, "Y X 3"]:
+    """`image` in the middle of a black one."""
+    if image.shape[:2] == scaled:
+        return image
     whole = np.zeros((*scaled, 3), np.uint8)
-    above, left = (scaled[0] - picture.shape[0]) // 2, (scaled[1] - picture.shape[1]) // 2
-    whole[above : above + picture.shape[0], left : left + picture.shape[1]] = picture
+    above, left = (scaled[0] - image.shape[0]) // 2, (scaled[1] - image.shape[1]) // 2
+    whole[above : above + image.shape[0], left : left + image.shape[1]] = image
     return whole

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from praxia.core.errors import DataError
-from praxia.core.files import Place, name_within, sha256_file
+from praxia.core.files import AnyPath, name_within, sha256_file
 from praxia.core.keys import canonical_json
 from praxia.data.disk import json_bytes
 from praxia.data.layout import MANIFEST
@@ -54,7 +54,7 @@ class Manifest:
         return _digest(hashes)
 
     @classmethod
-    def of(cls, root: Place, episodes: Mapping[str, tuple[int, int]], coming: Mapping[str, bytes]) -> "Manifest":
+    def of(cls, root: AnyPath, episodes: Mapping[str, tuple[int, int]], coming: Mapping[str, bytes]) -> "Manifest":
         """Hash what is on disk, and `coming`, files that will be written after the manifest."""
         files = {}
         for path in (path for path in root.rglob("*") if path.is_file()):
@@ -70,7 +70,7 @@ class Manifest:
         return json_bytes({"content_sha256": self.content_sha256, "entries_sha256": _digest(entries), "files": entries})
 
     @classmethod
-    def read(cls, root: Place) -> "Manifest":
+    def read(cls, root: AnyPath) -> "Manifest":
         """The manifest of a finished data set.
 
         Raises:
@@ -95,7 +95,7 @@ class Manifest:
             )
         return manifest
 
-    def stamp(self, root: Place, path: Place) -> str:
+    def stamp(self, root: AnyPath, path: AnyPath) -> str:
         """What tells a file from an older one of its name: its hash if recorded, or its size and time of change."""
         name = name_within(root, path)
         if name in self.files:
@@ -110,7 +110,7 @@ class Manifest:
                 return name, episode - entry.episodes[0]
         return None
 
-    def check(self, root: Place, name: str, *, full: bool) -> None:
+    def check(self, root: AnyPath, name: str, *, full: bool) -> None:
         """One file against its entry, if it has one: by size, or with `full` also by hash.
 
         Raises:

@@ -23,7 +23,7 @@ __all__ = ["Merged", "merge"]
 
 @dataclass
 class Merged:
-    """What the pass found: by episode where its rows and pictures went, by file which episodes are in it."""
+    """What the pass found: by episode where its rows and images went, by file which episodes are in it."""
 
     lengths: list[int] = field(default_factory=list)
     instructions: list[str] = field(default_factory=list)

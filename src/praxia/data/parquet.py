@@ -11,12 +11,12 @@ import weakref
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from praxia.core.files import Place, is_local
+from praxia.core.files import AnyPath, is_local
 
 __all__ = ["count_rows", "native", "open_groups"]
 
 
-def native(place: Place) -> pa.NativeFile:
+def native(place: AnyPath) -> pa.NativeFile:
     """A file that Arrow's threads may read: on this machine Arrow's own, from elsewhere its bytes in Arrow's memory.
 
     Raises:
@@ -29,7 +29,7 @@ def native(place: Place) -> pa.NativeFile:
     return pa.BufferReader(memory.getvalue())
 
 
-def count_rows(place: Place) -> int:
+def count_rows(place: AnyPath) -> int:
     """How many rows a file has, by its footer: no more of it is read.
 
     Raises:
@@ -39,7 +39,7 @@ def count_rows(place: Place) -> int:
         return pq.ParquetFile(file).metadata.num_rows
 
 
-def open_groups(place: Place) -> pq.ParquetFile:
+def open_groups(place: AnyPath) -> pq.ParquetFile:
     """A file of which some row groups are read, by the calling thread: with `read_row_group(..., use_threads=False)`.
 
     Raises:

@@ -9,7 +9,7 @@ import pyarrow as pa
 from jaxtyping import Float64, Int64
 
 from praxia.core.errors import DataError
-from praxia.core.files import Place
+from praxia.core.files import AnyPath
 from praxia.data.manifest import ADVICE
 
 __all__ = ["PlacedFile", "integers", "placed_files", "runs", "seconds", "video_ends"]
@@ -20,10 +20,10 @@ class PlacedFile:
     """One data or video file and the neighbouring episodes in it.
 
     `first` is each episode's first frame in the data set, `start` the place of that frame in the file: the row of a
-    data file, the number of a picture in a video.
+    data file, the number of an image in a video.
     """
 
-    path: Place
+    path: AnyPath
     episode: Int64[np.ndarray, " E"]
     first: Int64[np.ndarray, " E"]
     length: Int64[np.ndarray, " E"]
@@ -44,7 +44,7 @@ class PlacedFile:
         return self.start[at] + frames - self.first[at]
 
     def episode_of(self, number: int) -> int:
-        """The episode that the file's row or picture `number` belongs to."""
+        """The episode that the file's row or image `number` belongs to."""
         at = int(np.searchsorted(np.sort(self.start), number, side="right")) - 1
         return int(self.episode[np.argsort(self.start)[max(at, 0)]])
 
@@ -56,8 +56,8 @@ class PlacedFile:
         return DataError(f"{self.path} cannot be read ({said}); in it: {contents}. {ADVICE}")
 
 
-def placed_files(root: Place, info: Mapping[str, Any], table: pa.Table, key: str | None) -> list[PlacedFile]:
-    """The files that hold the frames' numbers (`key` None) or the pictures of the video feature `key`, in frame order.
+def placed_files(root: AnyPath, info: Mapping[str, Any], table: pa.Table, key: str | None) -> list[PlacedFile]:
+    """The files that hold the frames' numbers (`key` None) or the images of the video feature `key`, in frame order.
 
     `table` is meta/episodes, whole.
     """
@@ -82,14 +82,14 @@ def placed_files(root: Place, info: Mapping[str, Any], table: pa.Table, key: str
     return placed
 
 
-def video_ends(root: Place, info: Mapping[str, Any], table: pa.Table, key: str) -> dict[Place, int]:
-    """How many pictures the episode table gives to each video of the feature `key`.
+def video_ends(root: AnyPath, info: Mapping[str, Any], table: pa.Table, key: str) -> dict[AnyPath, int]:
+    """How many images the episode table gives to each video of the feature `key`.
 
     Its episodes' `to_timestamp` says it: LeRobot's converter takes it from the videos, which may run on after the last
-    row of their episode; an episode's first picture is where `from_timestamp` says all the same.
+    row of their episode; an episode's first image is where `from_timestamp` says all the same.
     """
     ends = np.round(seconds(table, f"videos/{key}/to_timestamp") * info["fps"]).astype(np.int64)
-    found: dict[Place, int] = {}
+    found: dict[AnyPath, int] = {}
     for file in placed_files(root, info, table, key):
         needed = int((file.start + file.length).max())
         found[file.path] = max(found.get(file.path, 0), needed, int(ends[file.episode].max()))

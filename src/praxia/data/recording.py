@@ -15,11 +15,11 @@ from praxia.data.disk import out_of_space
 from praxia.data.layout import PLAN, RECORDS, STAGING, committed, num_staged
 from praxia.data.staging import staged
 
-__all__ = ["alone", "begin"]
+__all__ = ["begin_recording", "recording_lock"]
 
 
 @contextmanager
-def alone(root: Path) -> Iterator[None]:
+def recording_lock(root: Path) -> Iterator[None]:
     """Be the one process that records into `root` or finishes what is recorded there; a finished data set is free.
 
     Raises:
@@ -42,10 +42,10 @@ def alone(root: Path) -> Iterator[None]:
                 root.rmdir()
 
 
-def begin(root: str | Path, plan: Mapping[str, Any], *, resume: bool = False) -> list[int]:
+def begin_recording(root: str | Path, plan: Mapping[str, Any], *, resume: bool = False) -> list[int]:
     """Claim `root` for the recording that `plan` (any JSON value) describes; the indices it already has, in order.
 
-    Where other processes may want to record there too, for whoever is `alone` with it.
+    Where other processes may want to record there too, for whoever is `recording_lock` with it.
 
     With `resume`, a killed recording of the same plan goes on; a finished one returns all its indices, and `compact`
     has then nothing to do.

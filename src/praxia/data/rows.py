@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 from jaxtyping import Int64, Shaped
 
 from praxia.core.errors import DataError
-from praxia.core.files import Place, name_within
-from praxia.data.catalogue import Catalogue
+from praxia.core.files import AnyPath, name_within
 from praxia.data.columns import matrix
 from praxia.data.layout import parquet_files
 from praxia.data.manifest import ADVICE
+from praxia.data.metadata import Metadata
 from praxia.data.parquet import count_rows, native
 from praxia.data.placement import PlacedFile, integers
 
@@ -35,7 +35,7 @@ class Rows:
     itself (`episode_index`, `frame_index`, `index`): rows that are missing, doubled or in another order are an error.
     """
 
-    def __init__(self, catalogue: Catalogue):
+    def __init__(self, catalogue: Metadata):
         self._catalogue = catalogue
         declared = catalogue.info["features"]
         self._sizes = {n: math.prod(f["shape"]) for n, f in declared.items() if f["dtype"] not in NO_NUMBERS}
@@ -92,13 +92,13 @@ class Rows:
             if got < due.num_frames:
                 raise due.broken(f"expected {due.num_frames} rows, got {got}")
 
-    def _placed(self, path: Place, first: int, end: int) -> PlacedFile:
+    def _placed(self, path: AnyPath, first: int, end: int) -> PlacedFile:
         here = np.flatnonzero((self._first < end) & (self._first + self._length > first))
         begins = np.maximum(self._first[here], first)
         ends = np.minimum(self._first[here] + self._length[here], end)
         return PlacedFile(path, here, begins, ends - begins, begins - first)
 
-    def _broken(self, path: Place, reason: str) -> DataError:
+    def _broken(self, path: AnyPath, reason: str) -> DataError:
         """The error of a file, naming the episodes that the table places in it."""
         placed = next((file for file in self._catalogue.data() if str(file.path) == str(path)), None)
         if placed is not None:

@@ -90,9 +90,9 @@ def stage_episode(root: str | Path, index: int, episode: Episode) -> None:
     with staged_episode(root, index) as folder:
         pixels = {}
         for camera in episode.embodiment.cameras:
-            pictures = episode.images[camera.name]
-            (folder / f"{camera.name}.mp4").write_bytes(encode(pictures, episode.embodiment.control_hz))
-            pixels[camera.name] = Pixels.of(pictures[sampled_frames(len(episode))])
+            images = episode.images[camera.name]
+            (folder / f"{camera.name}.mp4").write_bytes(encode(images, episode.embodiment.control_hz))
+            pixels[camera.name] = Pixels.of(images[sampled_frames(len(episode))])
         write_numbers(folder, episode, episode.embodiment, pixels)
 
 

@@ -2,7 +2,7 @@
 
 Mean and variance are merged block by block (Chan, Golub and LeVeque 1979), never as E[x^2] - E[x]^2. Quantiles are
 exact over all rows up to a million, and off by at most 0.013% of the ranks up to a thousand million (`data.quantiles`).
-Merging episodes or data sets gives what one pass over all of their rows gives. Pictures are counted in 256 bins a
+Merging episodes or data sets gives what one pass over all of their rows gives. Images are counted in 256 bins a
 channel, so theirs are exact over the sampled frames.
 """
 
@@ -108,22 +108,22 @@ def describe(values: Shaped[np.ndarray, "N D"]) -> Described:
 
 
 def sampled_frames(length: int) -> Int64[np.ndarray, " K"]:
-    """Which frames of an episode enter picture statistics: evenly spaced, as many as LeRobot takes."""
+    """Which frames of an episode enter image statistics: evenly spaced, as many as LeRobot takes."""
     number = max(min(100, length), min(int(length**0.75), 10_000))
     return np.round(np.linspace(0, length - 1, number)).astype(np.int64)
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """How often each level 0..255 occurs in each channel, over `frames` pictures."""
+    """How often each level 0..255 occurs in each channel, over `frames` images."""
 
     frames: int
     levels: Int64[np.ndarray, "C 256"]
 
     @classmethod
-    def of(cls, pictures: UInt8[np.ndarray, "N Y X C"]) -> "Pixels":
-        channels = [np.bincount(pictures[..., c].ravel(), minlength=256) for c in range(pictures.shape[-1])]
-        return cls(len(pictures), np.stack(channels))
+    def of(cls, images: UInt8[np.ndarray, "N Y X C"]) -> "Pixels":
+        channels = [np.bincount(images[..., c].ravel(), minlength=256) for c in range(images.shape[-1])]
+        return cls(len(images), np.stack(channels))
 
     @classmethod
     def total(cls, parts: Sequence["Pixels"]) -> "Pixels":

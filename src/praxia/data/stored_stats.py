@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 from praxia.core.errors import DataError
-from praxia.data.catalogue import Catalogue
 from praxia.data.layout import STATS
 from praxia.data.manifest import ADVICE
+from praxia.data.metadata import Metadata
 from praxia.data.rows import Rows
 from praxia.data.stats import describe
 from praxia.data.vectors import VECTORS
@@ -14,7 +14,7 @@ from praxia.data.vectors import VECTORS
 __all__ = ["stored_stats"]
 
 
-def stored_stats(catalogue: Catalogue, rows: Rows) -> dict[str, dict[str, Any]]:
+def stored_stats(catalogue: Metadata, rows: Rows) -> dict[str, dict[str, Any]]:
     """meta/stats.json by feature; the state's and the action's are those of all rows, whatever it says of them.
 
     Writers disagree about them: LeRobot's quantiles were means of the episodes' own and became their extremes, older

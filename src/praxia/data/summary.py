@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from praxia.core.files import Place, name_within
+from praxia.core.files import AnyPath, name_within
 from praxia.data.dataset import Dataset
 from praxia.data.outcomes import outcomes
 
@@ -19,7 +19,7 @@ def info(
     """A JSON value: what there is, how big it is, and that every file still has its hash.
 
     `successes` are of the episodes whose outcome is known, None where none is; of `unknown_outcomes` episodes nobody
-    recorded whether they succeeded. `left_out`, where there are some, are the features of pictures that are no cameras,
+    recorded whether they succeeded. `left_out`, where there are some, are the features of images that are no cameras,
     with what each is. `verified` is False for a data set of another writer: it has no hashes to verify. `report` is
     called after each file that was hashed with those done, those planned, and a text for people.
 
@@ -64,5 +64,5 @@ def count_outcomes(reached: Sequence[bool | None]) -> dict[str, int | None]:
     return {"successes": None if unknown == len(reached) else sum(map(bool, reached)), "unknown_outcomes": unknown}
 
 
-def _counts(path: Place, root: Place) -> bool:
+def _counts(path: AnyPath, root: AnyPath) -> bool:
     return path.is_file() and not name_within(root, path).startswith(".")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from praxia.core.errors import DataError
-from praxia.core.files import Place
+from praxia.core.files import AnyPath
 from praxia.data.features import INDEX_FEATURES
 
 __all__ = ["ACTION", "STATE", "VECTORS", "NoVector"]
@@ -26,7 +26,7 @@ NEAR = 0.6
 class NoVector(DataError):
     """A data set without `feature`, one of `VECTORS`; the message holds the command that makes what it lacks."""
 
-    def __init__(self, root: Place, features: Mapping[str, Any], feature: str):
+    def __init__(self, root: AnyPath, features: Mapping[str, Any], feature: str):
         lacking = [name for name in VECTORS if name not in features]
         found = {name: parts for name in lacking if (parts := _parts(name, features))}
         others = [name for name in _vectors(features) if name not in VECTORS]
@@ -71,7 +71,7 @@ def _listed(parts: Sequence[str]) -> str:
     return f"{parts[0]!r}" if len(parts) == 1 else f"in parts, {', '.join(map(repr, parts))}"
 
 
-def _command(root: Place, found: Mapping[str, Sequence[str]]) -> str:
+def _command(root: AnyPath, found: Mapping[str, Sequence[str]]) -> str:
     """The edit that makes every vector of `found` out of its parts."""
     place = shlex.quote(str(root))
     if all(len(parts) == 1 for parts in found.values()):

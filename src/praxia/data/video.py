@@ -1,4 +1,4 @@
-"""Pictures <-> H.264, one moment a frame, found again by counting.
+"""Images <-> H.264, one moment a frame, found again by counting.
 
 Constant rate, no B frames, a key frame every second frame (so a random frame costs at most two decodes). 4:4:4, not
 4:2:0: at 64 px halving the colour resolution alone costs more than the codec does (PSNR of rendered scenes 32 dB with
@@ -21,8 +21,8 @@ __all__ = ["CODEC", "PIXEL_FORMAT", "concatenate", "encode", "frame_rate", "outp
 
 CODEC = "h264"
 PIXEL_FORMAT = "yuv444p"
-# Without looking ahead: with key frames this close it gains nothing, and it reads past the edge of pictures whose width
-# is no multiple of 32, so that the same pictures gave other bytes from run to run (seen at 80 x 48).
+# Without looking ahead: with key frames this close it gains nothing, and it reads past the edge of images whose width
+# is no multiple of 32, so that the same images gave other bytes from run to run (seen at 80 x 48).
 LOOK = "mbtree=0:rc-lookahead=0:scenecut=0:weightp=0"
 OPTIONS = {"crf": "10", "preset": "veryfast", "tune": "psnr", "g": "2", "bf": "0", "x264-params": LOOK}
 
@@ -33,12 +33,12 @@ def frame_rate(fps: float) -> Fraction:
 
 
 def encode(frames: UInt8[np.ndarray, "N Y X 3"], fps: float) -> bytes:
-    """An mp4 file. Single-threaded: the same pictures give the same bytes."""
+    """An mp4 file. Single-threaded: the same images give the same bytes."""
     target = io.BytesIO()
     with av.open(target, "w", format="mp4") as container:
         stream = output_stream(container, frames.shape[1], frames.shape[2], fps)
-        for picture in frames:
-            container.mux(stream.encode(VideoFrame.from_ndarray(picture, format="rgb24")))
+        for image in frames:
+            container.mux(stream.encode(VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
     return target.getvalue()
 

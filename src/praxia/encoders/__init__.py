@@ -9,7 +9,7 @@ ENCODERS = {
     "resnet-grid": "praxia.encoders.resnet_grid:ResNetGrid",
     "rt1": "praxia.encoders.rt1:RT1",
     "state-only": "praxia.encoders.state_only:StateOnly",
-    "subword-text": "praxia.encoders.language:SubwordText",
+    "pooled-text": "praxia.encoders.language:PooledText",
     "transformer-text": "praxia.encoders.transformer_text:TransformerText",
     "vision-language": "praxia.encoders.vision_language:VisionLanguage",
     "vit": "praxia.encoders.vit:ViT",

@@ -8,10 +8,10 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional
 
-from praxia.core.config import Part
-from praxia.encoders.body_state import BodyState
-from praxia.encoders.language import SubwordText
+from praxia.core.config import Config
+from praxia.encoders.language import PooledText
 from praxia.encoders.readout import Readout
+from praxia.encoders.state_projection import StateProjection
 from praxia.nn.masking import keep_valid
 from praxia.nn.types import Batch, Context, Shapes
 from praxia.nn.zeroed import zeroed
@@ -20,20 +20,20 @@ __all__ = ["FilmCNN", "FilmCNNEncoder"]
 
 
 @dataclass(frozen=True)
-class FilmCNN(Part):
+class FilmCNN(Config):
     """Four convolutions (5x5/2, 3x3/2, 3x3, 3x3), GroupNorm and FiLM each, then spatial softmax keypoints.
 
     FiLM: Perez et al. 2018 (arXiv 1709.07871), zero-initialised as in RT-1 so that it starts as the identity. Spatial
     softmax: Levine et al. 2016 (arXiv 1504.00702). The keypoints of every camera and moment, the state and the
     instruction go through a two-layer MLP to one "readout" token. Keypoints of an image that is not valid are zero.
 
-    With `state_steers` the state enters FiLM beside the instruction: what matters in a picture depends on where the
+    With `state_conditions` the state enters FiLM beside the instruction: what matters in an image depends on where the
     hand is and on whether it holds something.
     """
 
     tag: ClassVar[str] = "film-cnn"
-    text: Part = field(default_factory=SubwordText)
-    state_steers: bool = False
+    text: Config = field(default_factory=PooledText)
+    state_conditions: bool = False
     channels: tuple[int, ...] = (32, 48, 64, 64)
     width: int = 512
 
@@ -51,38 +51,40 @@ class FilmCNNEncoder(nn.Module):
         self.width = config.width
         self.cameras = shapes.cameras
         self.text = config.text.build(shapes)  # pyright: ignore[reportAttributeAccessIssue]
-        self.state = BodyState(shapes)
-        self.state_steers = config.state_steers
-        steer_width = self.text.width + (self.state.width if config.state_steers else 0)
-        self.blocks = film_blocks(config.channels, steer_width)
+        self.state = StateProjection(shapes)
+        self.state_conditions = config.state_conditions
+        conditioning_width = self.text.width + (self.state.width if config.state_conditions else 0)
+        self.blocks = film_blocks(config.channels, conditioning_width)
         num_points = 2 * config.channels[-1] * shapes.num_images
         self.readout = Readout(num_points + self.state.width + self.text.width, config.width)
 
     def forward(self, batch: Batch) -> Context:
         text, state = self.text(batch), self.state(batch)
-        steer = torch.cat([text, state], dim=-1) if self.state_steers else text
+        conditioning = torch.cat([text, state], dim=-1) if self.state_conditions else text
         points = [
-            keep_valid(self.keypoints(batch.images[camera], steer), batch.image_valid[camera]).flatten(1)
+            keep_valid(self.keypoints(batch.images[camera], conditioning), batch.image_valid[camera]).flatten(1)
             for camera in self.cameras
         ]
         return self.readout(torch.cat([*points, state, text], dim=-1))
 
-    def keypoints(self, images: UInt8[Tensor, "B T C Y X"], steer: Float[Tensor, "B D"]) -> Float[Tensor, "B T P"]:
+    def keypoints(
+        self, images: UInt8[Tensor, "B T C Y X"], conditioning: Float[Tensor, "B D"]
+    ) -> Float[Tensor, "B T P"]:
         """Where each feature is, in [-1, 1]: x and y of the softmax over each feature map."""
-        num_moments = images.shape[1]
-        x = images.flatten(0, 1).to(steer.dtype) / 127.5 - 1.0
+        num_observation_steps = images.shape[1]
+        x = images.flatten(0, 1).to(conditioning.dtype) / 127.5 - 1.0
         x = x.contiguous(memory_format=torch.channels_last)
-        steer = steer.repeat_interleave(num_moments, dim=0)
+        conditioning = conditioning.repeat_interleave(num_observation_steps, dim=0)
         for block in self.blocks:
-            x = block(x, steer)
-        return spatial_softmax(x).unflatten(0, (-1, num_moments))
+            x = block(x, conditioning)
+        return spatial_softmax(x).unflatten(0, (-1, num_observation_steps))
 
 
-def film_blocks(channels: tuple[int, ...], steer_width: int) -> nn.ModuleList:
-    """The four convolutions 5x5/2, 3x3/2, 3x3, 3x3 over a picture, each steered by a vector of `steer_width`."""
+def film_blocks(channels: tuple[int, ...], conditioning_width: int) -> nn.ModuleList:
+    """The four convolutions 5x5/2, 3x3/2, 3x3, 3x3 over an image, each steered by a vector of `conditioning_width`."""
     kernels, strides, inputs = (5, 3, 3, 3), (2, 2, 1, 1), (3, *channels[:-1])
     return nn.ModuleList(
-        FilmBlock(cin, cout, kernel, stride, steer_width)
+        FilmBlock(cin, cout, kernel, stride, conditioning_width)
         for cin, cout, kernel, stride in zip(inputs, channels, kernels, strides, strict=True)
     )
 
@@ -96,8 +98,8 @@ class FilmBlock(nn.Module):
         self.norm = nn.GroupNorm(8, cout)
         self.film = zeroed(nn.Linear(width, 2 * cout))
 
-    def forward(self, x: Float[Tensor, "B C Y X"], steer: Float[Tensor, "B D"]) -> Float[Tensor, "B C2 Y2 X2"]:
-        gamma, beta = self.film(steer)[:, :, None, None].chunk(2, dim=1)
+    def forward(self, x: Float[Tensor, "B C Y X"], conditioning: Float[Tensor, "B D"]) -> Float[Tensor, "B C2 Y2 X2"]:
+        gamma, beta = self.film(conditioning)[:, :, None, None].chunk(2, dim=1)
         return functional.silu(self.norm(self.conv(x)) * (1 + gamma) + beta)
 
 

@@ -7,29 +7,29 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from praxia.core.config import Part
+from praxia.core.config import Config
 from praxia.nn.types import Batch, Shapes
 
-__all__ = ["NoText", "NoTextEncoder", "SubwordText", "SubwordTextEncoder", "unseen"]
+__all__ = ["NoText", "NoTextEncoder", "PooledText", "PooledTextEncoder", "unseen"]
 
 
 @dataclass(frozen=True)
-class SubwordText(Part):
-    """A small text encoder learned with the policy, over the data set's own subword vocabulary.
+class PooledText(Config):
+    """A small text encoder learned with the policy, over the data set's own token vocabulary.
 
     This is the seam for a pretrained language model: any part whose `build(shapes)` gives a module with `width` and
     `forward(batch) -> [B, width]`, reading `batch.text` and `batch.text_valid`, goes in its place.
     """
 
-    tag: ClassVar[str] = "subword-text"
+    tag: ClassVar[str] = "pooled-text"
     width: int = 128
     num_heads: int = 4
 
-    def build(self, shapes: Shapes) -> "SubwordTextEncoder":
-        return SubwordTextEncoder(self, shapes.vocabulary)
+    def build(self, shapes: Shapes) -> "PooledTextEncoder":
+        return PooledTextEncoder(self, shapes.vocabulary)
 
 
-class SubwordTextEncoder(nn.Module):
+class PooledTextEncoder(nn.Module):
     """Embeddings with learned positions, one pre-norm self-attention layer, the mean over valid ids.
 
     An empty instruction has none: its mean is zero, whatever else is in the batch.
@@ -37,7 +37,7 @@ class SubwordTextEncoder(nn.Module):
 
     MAX_LENGTH = 64
 
-    def __init__(self, config: SubwordText, vocabulary: int):
+    def __init__(self, config: PooledText, vocabulary: int):
         super().__init__()
         self.width = config.width
         self.embed = nn.Embedding(vocabulary, config.width)
@@ -61,7 +61,7 @@ def unseen(valid: Bool[Tensor, "B L"]) -> Bool[Tensor, "B L"]:
 
 
 @dataclass(frozen=True)
-class NoText(Part):
+class NoText(Config):
     """In place of a text encoder, for a policy that is never told what to do: zeros whatever the instruction."""
 
     tag: ClassVar[str] = "no-text"

@@ -8,11 +8,11 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional
 
-from praxia.core.config import Part
-from praxia.encoders.body_state import BodyState
+from praxia.core.config import Config
 from praxia.encoders.film_cnn import spatial_softmax
-from praxia.encoders.language import SubwordText
+from praxia.encoders.language import PooledText
 from praxia.encoders.readout import Readout
+from praxia.encoders.state_projection import StateProjection
 from praxia.nn.masking import keep_valid
 from praxia.nn.types import Batch, Context, Shapes
 
@@ -20,7 +20,7 @@ __all__ = ["ResNet", "ResNetEncoder", "Trunk"]
 
 
 @dataclass(frozen=True)
-class ResNet(Part):
+class ResNet(Config):
     """A stem (7x7/2 and 3x3/2) and stages of two residual blocks; keypoints, state and text make one readout token.
 
     He et al. 2016 (arXiv 1512.03385) with GroupNorm, 16 channels a group, in place of BatchNorm, and spatial softmax,
@@ -30,7 +30,7 @@ class ResNet(Part):
     """
 
     tag: ClassVar[str] = "resnet"
-    text: Part = field(default_factory=SubwordText)
+    text: Config = field(default_factory=PooledText)
     channels: tuple[int, ...] = (32, 64, 128)
     width: int = 512
 
@@ -49,7 +49,7 @@ class ResNetEncoder(nn.Module):
         self.cameras = shapes.cameras
         self.trunk = Trunk(config.channels)
         self.text = config.text.build(shapes)  # pyright: ignore[reportAttributeAccessIssue]
-        self.state = BodyState(shapes)
+        self.state = StateProjection(shapes)
         num_points = 2 * config.channels[-1] * shapes.num_images
         self.readout = Readout(num_points + self.state.width + self.text.width, config.width)
 
@@ -66,7 +66,7 @@ class ResNetEncoder(nn.Module):
 
 
 class Trunk(nn.Module):
-    """Pictures to feature maps at a fourth of their size, halved between stages; the last stage's channels."""
+    """Images to feature maps at a fourth of their size, halved between stages; the last stage's channels."""
 
     def __init__(self, channels: tuple[int, ...]):
         super().__init__()

@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from praxia.core.config import Part
-from praxia.encoders.body_state import BodyState
-from praxia.encoders.language import SubwordText
+from praxia.core.config import Config
+from praxia.encoders.language import PooledText
 from praxia.encoders.resnet import Trunk
+from praxia.encoders.state_projection import StateProjection
 from praxia.encoders.vit import grid_positions
 from praxia.nn.masking import valid_tokens
 from praxia.nn.types import Batch, Context, Shapes
@@ -19,18 +19,18 @@ __all__ = ["ResNetGrid", "ResNetGridEncoder"]
 
 
 @dataclass(frozen=True)
-class ResNetGrid(Part):
-    """One token a place of every picture's last feature map, one of the state and one of the instruction.
+class ResNetGrid(Config):
+    """One token a place of every image's last feature map, one of the state and one of the instruction.
 
     DETR (arXiv 2005.12872) as ACT uses it (arXiv 2304.13705); published size: channels (64, 128, 256, 512), ResNet-18.
     Deviations: the stem halves its second time by convolution; GroupNorm, trained with the policy, in place of frozen
     BatchNorm from ImageNet; positions, sines and cosines of row and column, are added once and not in every layer, and
-    a learned vector a picture with them; an instruction.
+    a learned vector an image with them; an instruction.
     The group "readout" holds all tokens, so that a head that takes one vector gets their mean.
     """
 
     tag: ClassVar[str] = "resnet-grid"
-    text: Part = field(default_factory=SubwordText)
+    text: Config = field(default_factory=PooledText)
     channels: tuple[int, ...] = (32, 64, 128)
 
     def build(self, shapes: Shapes) -> "ResNetGridEncoder":
@@ -47,15 +47,15 @@ class ResNetGridEncoder(nn.Module):
         self.width = config.channels[-1]
         self.cameras = shapes.cameras
         self.trunk = Trunk(config.channels)
-        self.picture = nn.Parameter(torch.randn(shapes.num_images, 1, self.width) * 0.02)
+        self.image = nn.Parameter(torch.randn(shapes.num_images, 1, self.width) * 0.02)
         self.text = config.text.build(shapes)  # pyright: ignore[reportAttributeAccessIssue]
         self.text_in = nn.Linear(self.text.width, self.width)
-        self.state = BodyState(shapes)
+        self.state = StateProjection(shapes)
         self.state_in = nn.Linear(self.state.width, self.width)
 
     def forward(self, batch: Batch) -> Context:
         counts = [batch.images[name].shape[1] for name in self.cameras]
-        which = self.picture.split(counts)
+        which = self.image.split(counts)
         seen = {
             name: (self.places(batch.images[name]) + own).flatten(1, 2)
             for name, own in zip(self.cameras, which, strict=True)
@@ -65,7 +65,7 @@ class ResNetGridEncoder(nn.Module):
         return Context(tokens, valid_tokens(batch, seen, num_others=2), {"readout": slice(0, tokens.shape[1])})
 
     def places(self, images: UInt8[Tensor, "B T C Y X"]) -> Float[Tensor, "B T N D"]:
-        """The features of each moment's picture, place by place, and where each is."""
+        """The features of each moment's image, place by place, and where each is."""
         x = self.trunk(images.flatten(0, 1))
         place = grid_positions(x.shape[2], x.shape[3], x.shape[1], x.device).to(x.dtype)
         return (x.flatten(2).mT + place).unflatten(0, images.shape[:2])

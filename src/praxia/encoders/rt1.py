@@ -1,4 +1,4 @@
-"""RT-1's vision: FiLM-steered convolutions whose feature maps become a few learned tokens a picture."""
+"""RT-1's vision: FiLM-steered convolutions whose feature maps become a few learned tokens an image."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from praxia.core.config import Part
-from praxia.encoders.body_state import BodyState
+from praxia.core.config import Config
 from praxia.encoders.film_cnn import film_blocks
-from praxia.encoders.language import SubwordText
+from praxia.encoders.language import PooledText
+from praxia.encoders.state_projection import StateProjection
 from praxia.nn.masking import valid_tokens
 from praxia.nn.types import Batch, Context, Shapes
 
@@ -18,8 +18,8 @@ __all__ = ["RT1", "RT1Encoder", "TokenLearner"]
 
 
 @dataclass(frozen=True)
-class RT1(Part):
-    """Convolutions as in `FilmCNN`, then TokenLearner: `num_tokens` tokens a picture, and one of the state.
+class RT1(Config):
+    """Convolutions as in `FilmCNN`, then TokenLearner: `num_tokens` tokens an image, and one of the state.
 
     RT-1 (Brohan et al. 2022, arXiv 2212.06817) with 8 tokens. Deviations: four convolutions in place of
     EfficientNet-B3, a text encoder learned with the policy, and the state, which RT-1 does not see. The group "readout"
@@ -27,7 +27,7 @@ class RT1(Part):
     """
 
     tag: ClassVar[str] = "rt1"
-    text: Part = field(default_factory=SubwordText)
+    text: Config = field(default_factory=PooledText)
     channels: tuple[int, ...] = (32, 48, 64, 128)
     num_tokens: int = 8
 
@@ -45,16 +45,16 @@ class RT1Encoder(nn.Module):
         self.width = config.channels[-1]
         self.cameras = shapes.cameras
         self.text = config.text.build(shapes)  # pyright: ignore[reportAttributeAccessIssue]
-        self.state = BodyState(shapes)
+        self.state = StateProjection(shapes)
         self.blocks = film_blocks(config.channels, self.text.width)
         self.learner = TokenLearner(self.width, config.num_tokens)
-        # Which picture a token is of.
-        self.picture = nn.Parameter(torch.randn(shapes.num_images, 1, self.width) * 0.02)
+        # Which image a token is of.
+        self.image = nn.Parameter(torch.randn(shapes.num_images, 1, self.width) * 0.02)
         self.state_in = nn.Linear(self.state.width, self.width)
 
     def forward(self, batch: Batch) -> Context:
         text = self.text(batch)
-        which = self.picture.split([batch.images[camera].shape[1] for camera in self.cameras])
+        which = self.image.split([batch.images[camera].shape[1] for camera in self.cameras])
         seen = {
             camera: (self.tokens(batch.images[camera], text) + own).flatten(1, 2)
             for camera, own in zip(self.cameras, which, strict=True)
@@ -63,12 +63,12 @@ class RT1Encoder(nn.Module):
         return Context(tokens, valid_tokens(batch, seen, num_others=1), {"readout": slice(0, tokens.shape[1])})
 
     def tokens(self, images: UInt8[Tensor, "B T C Y X"], text: Float[Tensor, "B E"]) -> Float[Tensor, "B T N D"]:
-        """The tokens of each moment's picture."""
+        """The tokens of each moment's image."""
         x = images.flatten(0, 1).to(text.dtype) / 127.5 - 1.0
         x = x.contiguous(memory_format=torch.channels_last)
-        steer = text.repeat_interleave(images.shape[1], dim=0)
+        conditioning = text.repeat_interleave(images.shape[1], dim=0)
         for block in self.blocks:
-            x = block(x, steer)
+            x = block(x, conditioning)
         return self.learner(x.flatten(2).mT).unflatten(0, images.shape[:2])
 
 

@@ -1,4 +1,4 @@
-"""Proprioception and instruction without pictures: the blind control."""
+"""Proprioception and instruction without images: the blind control."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -6,21 +6,21 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from praxia.core.config import Part
-from praxia.encoders.body_state import BodyState
-from praxia.encoders.language import SubwordText
+from praxia.core.config import Config
+from praxia.encoders.language import PooledText
 from praxia.encoders.readout import Readout
+from praxia.encoders.state_projection import StateProjection
 from praxia.nn.types import Batch, Context, Shapes
 
 __all__ = ["StateOnly", "StateOnlyEncoder"]
 
 
 @dataclass(frozen=True)
-class StateOnly(Part):
-    """What `FilmCNN` is without its pictures: the same text encoder and the same readout."""
+class StateOnly(Config):
+    """What `FilmCNN` is without its images: the same text encoder and the same readout."""
 
     tag: ClassVar[str] = "state-only"
-    text: Part = field(default_factory=SubwordText)
+    text: Config = field(default_factory=PooledText)
     width: int = 512
 
     def build(self, shapes: Shapes) -> "StateOnlyEncoder":
@@ -36,7 +36,7 @@ class StateOnlyEncoder(nn.Module):
         super().__init__()
         self.width = config.width
         self.text = config.text.build(shapes)  # pyright: ignore[reportAttributeAccessIssue]
-        self.state = BodyState(shapes)
+        self.state = StateProjection(shapes)
         self.readout = Readout(self.state.width + self.text.width, config.width)
 
     def forward(self, batch: Batch) -> Context:

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from praxia.core.config import Part
+from praxia.core.config import Config
 from praxia.encoders.language import unseen
 from praxia.nn.types import Batch, Shapes
 
@@ -15,10 +15,10 @@ __all__ = ["TransformerText", "TransformerTextEncoder"]
 
 
 @dataclass(frozen=True)
-class TransformerText(Part):
-    """A small pre-norm transformer over the data set's own subwords, learned with the policy.
+class TransformerText(Config):
+    """A small pre-norm transformer over the data set's own tokens, learned with the policy.
 
-    `SubwordText` has one layer of attention and no MLP: enough to name a task. "Put the red ball left of the blue cube"
+    `PooledText` has one layer of attention and no MLP: enough to name a task. "Put the red ball left of the blue cube"
     also says which colour is whose and which thing comes first; that takes at least two layers.
     """
 

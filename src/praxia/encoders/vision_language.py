@@ -6,21 +6,21 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from praxia.core.config import Part
-from praxia.encoders.body_state import BodyState
+from praxia.core.config import Config
+from praxia.encoders.state_projection import StateProjection
 from praxia.encoders.vit import PatchTransformer
 from praxia.nn.masking import valid_tokens
-from praxia.nn.stack import Heads, Stack
+from praxia.nn.stack import AttentionConfig, Stack
 from praxia.nn.types import Batch, Context, Shapes
 
 __all__ = ["VisionLanguage", "VisionLanguageEncoder"]
 
 
 @dataclass(frozen=True)
-class VisionLanguage(Part):
-    """Patches of every camera, the instruction's subwords and the state as one prefix that Gemma's layers read.
+class VisionLanguage(Config):
+    """Patches of every camera, the instruction's tokens and the state as one prefix that Gemma's layers read.
 
-    PaliGemma (arXiv 2407.07726) as pi0 uses it: picture tokens, then text, all seeing each other; text embeddings are
+    PaliGemma (arXiv 2407.07726) as pi0 uses it: image tokens, then text, all seeing each other; text embeddings are
     scaled by the square root of the width. The context's stream holds the keys and values of every layer, to which an
     action expert attends. Deviations: a small vision transformer with fixed positions in place of SigLIP So400m/14;
     the state is a token of the prefix, where pi0 has it in the suffix; a readout token, which no other of the prefix
@@ -38,9 +38,9 @@ class VisionLanguage(Part):
     patch_px: int = 8
 
     @property
-    def heads(self) -> Heads:
+    def heads(self) -> AttentionConfig:
         """What an action expert must share."""
-        return Heads(self.depth, self.num_heads, self.num_kv_heads, self.head_width)
+        return AttentionConfig(self.depth, self.num_heads, self.num_kv_heads, self.head_width)
 
     def build(self, shapes: Shapes) -> "VisionLanguageEncoder":
         return VisionLanguageEncoder(self, shapes)
@@ -58,7 +58,7 @@ class VisionLanguageEncoder(nn.Module):
         self.vision_out = nn.Linear(width, width)
         self.words = nn.Embedding(shapes.vocabulary, width)
         nn.init.normal_(self.words.weight, std=width**-0.5)
-        self.state = BodyState(shapes)
+        self.state = StateProjection(shapes)
         self.state_in = nn.Linear(self.state.width, width)
         self.ask = nn.Parameter(torch.randn(width) * 0.02)
         self.stack = Stack(width, config.mlp_width, config.heads)

@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from praxia.core.config import Part
-from praxia.encoders.body_state import BodyState
-from praxia.encoders.language import SubwordText
+from praxia.core.config import Config
+from praxia.encoders.language import PooledText
+from praxia.encoders.state_projection import StateProjection
 from praxia.nn.masking import valid_tokens
 from praxia.nn.types import Batch, Context, Shapes
 
@@ -20,7 +20,7 @@ class PatchTransformer(nn.Module):
     """Square patches with fixed positions through pre-norm transformer layers: one token a patch.
 
     Dosovitskiy et al. 2021 (arXiv 2010.11929). Positions are sines and cosines of the patch's row and column, so that
-    pictures may have any size that patches fill.
+    images may have any size that patches fill.
     """
 
     def __init__(self, width: int, depth: int, num_heads: int, patch_px: int):
@@ -54,14 +54,14 @@ def grid_positions(rows: int, columns: int, width: int, device: torch.device) ->
 
 
 @dataclass(frozen=True)
-class ViT(Part):
+class ViT(Config):
     """All cameras and moments through one vision transformer; with a text and a state token they are the context.
 
     The group "readout" holds all tokens, so that a head that takes one vector gets their mean.
     """
 
     tag: ClassVar[str] = "vit"
-    text: Part = field(default_factory=SubwordText)
+    text: Config = field(default_factory=PooledText)
     width: int = 128
     depth: int = 4
     num_heads: int = 4
@@ -84,7 +84,7 @@ class ViTEncoder(nn.Module):
         self.camera = nn.Parameter(torch.randn(len(shapes.cameras), config.width) * 0.02)
         self.text = config.text.build(shapes)  # pyright: ignore[reportAttributeAccessIssue]
         self.text_in = nn.Linear(self.text.width, config.width)
-        self.state = BodyState(shapes)
+        self.state = StateProjection(shapes)
         self.state_in = nn.Linear(self.state.width, config.width)
 
     def forward(self, batch: Batch) -> Context:

@@ -15,7 +15,7 @@ __all__ = ["Family", "Golden"]
 
 @dataclass(frozen=True)
 class Golden:
-    """One picture of one known moment: `draw()` draws it on this machine, the PNG at `path` is what it was once.
+    """One image of one known moment: `draw()` draws it on this machine, the PNG at `path` is what it was once.
 
     Who changes scenes, cameras, drawing or physics on purpose writes it anew, and old policies see another world:
     `python -m praxia.evaluate.preflight.record`.
@@ -31,12 +31,12 @@ class Family:
 
     `instructions` maps every task's name to what its robot is told, or to the pattern that a start fills in.
     `task(name)` is the task's short name and refuses a stranger. `draw_start(task, split, index)` is start number
-    `index` of a split, whatever was drawn before; `embodiment(spec)` the body in that environment, without making it;
+    `index` of a split, whatever was drawn before; `embodiment(spec)` the embodiment in that environment, without making it;
     `build(spec)` makes it, wrapped as the spec says. `provenance()` is a JSON object of what draws and simulates: the
-    OpenGL vendor, the hashes of the assets and of one known picture.
+    OpenGL vendor, the hashes of the assets and of one known image.
 
     `trained` are the tasks that demonstrations are recorded of unless others are asked for; the others test what was
-    learned from them. A demonstration of a task may take `horizon(task)` steps, and in every `blunder_every`-th (None:
+    learned from them. A demonstration of a task may take `horizon(task)` steps, and in every `failure_every`-th (None:
     in none) the expert is to make a mistake on purpose: one that decides by the present moment recovers.
     `other_instruction(start)`, where there is one, is another instruction that can be followed from that start and
     leads elsewhere. `golden`, where there is one, shows whether this machine draws what others do.
@@ -51,6 +51,6 @@ class Family:
     provenance: Callable[[], Mapping[str, Any]]
     trained: tuple[str, ...]
     horizon: Callable[[str], int]
-    blunder_every: int | None = None
+    failure_every: int | None = None
     other_instruction: Callable[[Start], str] | None = None
     golden: Golden | None = None

@@ -1,4 +1,4 @@
-"""Fewer triangles for small pictures: the meshes of a compiled MuJoCo model, simplified in place."""
+"""Fewer triangles for small images: the meshes of a compiled MuJoCo model, simplified in place."""
 
 from functools import cache
 

@@ -1,7 +1,7 @@
 """Drawing a MuJoCo scene under a named render profile.
 
 A policy is trained and judged under one profile, so the profile is part of a benchmark's name. In software the cost
-of a picture is the shadow map, then multi-sampling, then triangles; its size hardly matters.
+of an image is the shadow map, then multi-sampling, then triangles; its size hardly matters.
 """
 
 import copy
@@ -70,7 +70,7 @@ class View:
 
 @dataclass(frozen=True)
 class Mounted:
-    """A camera of the model itself, by its name: it moves with the body that it is mounted on."""
+    """A camera of the model itself, by its name: it moves with the embodiment that it is mounted on."""
 
     name: str
 
@@ -118,7 +118,7 @@ def _canvas(model: mujoco.MjModel, scene: str, how: Profile, size: int) -> _Canv
 def draw(
     model: mujoco.MjModel, data: mujoco.MjData, *, scene: str, view: View | Mounted, how: Profile, size: int
 ) -> UInt8[np.ndarray, "Y X 3"]:
-    """A square picture of `size` pixels, upright. Neither `model` nor `data` is changed.
+    """A square image of `size` pixels, upright. Neither `model` nor `data` is changed.
 
     `scene` names what `model` was compiled from: models of one name share their uploaded meshes and textures.
 
@@ -126,9 +126,9 @@ def draw(
         GraphicsError: this machine cannot draw off screen.
     """
     canvas = _render(model, data, scene, view, how, size)
-    picture = np.empty((size, size, 3), np.uint8)
-    mujoco.mjr_readPixels(picture, None, canvas.area, canvas.context)
-    return np.ascontiguousarray(picture[::-1])
+    image = np.empty((size, size, 3), np.uint8)
+    mujoco.mjr_readPixels(image, None, canvas.area, canvas.context)
+    return np.ascontiguousarray(image[::-1])
 
 
 def draw_depth(
@@ -149,9 +149,9 @@ def draw_segments(
     """As `draw`, but the id of the geom that every pixel shows; -1 where there is none."""
     plain = replace(how, effects=False)  # blended or shaded numbers would be others
     canvas = _render(model, data, scene, view, plain, size, segmented=True)
-    picture = np.empty((size, size, 3), np.uint8)
-    mujoco.mjr_readPixels(picture, None, canvas.area, canvas.context)
-    number = picture[::-1].astype(np.int32) @ np.array([1, 1 << 8, 1 << 16], np.int32)
+    image = np.empty((size, size, 3), np.uint8)
+    mujoco.mjr_readPixels(image, None, canvas.area, canvas.context)
+    number = image[::-1].astype(np.int32) @ np.array([1, 1 << 8, 1 << 16], np.int32)
     shown = canvas.scene.geoms[: canvas.scene.ngeom]
     geoms = {geom.segid + 1: geom.objid for geom in shown if geom.objtype == mujoco.mjtObj.mjOBJ_GEOM}
     table = np.full(number.max() + 1, -1, np.int32)

@@ -1,4 +1,4 @@
-"""Pictures of another size."""
+"""Images of another size."""
 
 import numpy as np
 from jaxtyping import UInt8
@@ -6,18 +6,18 @@ from jaxtyping import UInt8
 __all__ = ["resize"]
 
 
-def resize(picture: UInt8[np.ndarray, "y x 3"], size: int) -> UInt8[np.ndarray, "size size 3"]:
-    """A square picture at `size` pixels a side: bilinear, with pixel centres at halves and without smoothing.
+def resize(image: UInt8[np.ndarray, "y x 3"], size: int) -> UInt8[np.ndarray, "size size 3"]:
+    """A square image at `size` pixels a side: bilinear, with pixel centres at halves and without smoothing.
 
     As OpenCV's `INTER_LINEAR`, which public evaluations use; it rounds fixed-point numbers, so that values may differ
     by 1.
     """
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     if (height, width) == (size, size):
-        return np.ascontiguousarray(picture)
+        return np.ascontiguousarray(image)
     top, bottom, down = _between(height, size)
     left, right, across = _between(width, size)
-    rows = picture[top] + down[:, None, None] * (picture[bottom].astype(np.float32) - picture[top])
+    rows = image[top] + down[:, None, None] * (image[bottom].astype(np.float32) - image[top])
     values = rows[:, left] + across[:, None] * (rows[:, right] - rows[:, left])
     return (values + 0.5).astype(np.uint8)
 

@@ -1,4 +1,4 @@
-"""Smaller textures for small pictures: they are nearly all of the graphics memory that a scene takes."""
+"""Smaller textures for small images: they are nearly all of the graphics memory that a scene takes."""
 
 import mujoco
 import numpy as np

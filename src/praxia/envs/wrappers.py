@@ -66,8 +66,8 @@ class ObservationWrapper:
     def step(self, action: Float32[np.ndarray, " A"]) -> Outcome:
         return self.env.step(action)
 
-    def look(self, cameras: Sequence[str]) -> Observation:
-        return self._alter(self.env.look(cameras))
+    def observe(self, cameras: Sequence[str]) -> Observation:
+        return self._alter(self.env.observe(cameras))
 
     def privileged(self) -> Mapping[str, np.ndarray]:
         return self.env.privileged()
@@ -88,14 +88,14 @@ def _instructed(instruction: Callable[[Start], str]) -> Callable[[Env, Start], A
 
 
 def _frozen_state(env: Env, start: Start) -> Alteration:
-    """The state never changes from what it was at the start. Pictures show what happens."""
-    return partial(replace, state=env.look(()).state)
+    """The state never changes from what it was at the start. Images show what happens."""
+    return partial(replace, state=env.observe(()).state)
 
 
 class SwappedImage:
-    """Pictures come from a twin at another start of the same task; state, instruction and outcome stay its own.
+    """Images come from a twin at another start of the same task; state, instruction and outcome stay its own.
 
-    The twin is driven by the same actions, so that the arm in the picture moves as the policy means it to and only the
+    The twin is driven by the same actions, so that the arm in the image moves as the policy means it to and only the
     scene is another's: a policy that does not need to see loses nothing.
     """
 
@@ -113,8 +113,8 @@ class SwappedImage:
         self.twin.step(action)
         return self.env.step(action)
 
-    def look(self, cameras: Sequence[str]) -> Observation:
-        return replace(self.env.look(()), images=self.twin.look(cameras).images)
+    def observe(self, cameras: Sequence[str]) -> Observation:
+        return replace(self.env.observe(()), images=self.twin.observe(cameras).images)
 
     def privileged(self) -> Mapping[str, np.ndarray]:
         return self.env.privileged()

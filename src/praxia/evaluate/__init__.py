@@ -15,7 +15,7 @@ BENCHMARKS = {
     "metaworld-mt50/lerobot": "praxia.evaluate.metaworld_lerobot:MT50",
     "metaworld-mt50/starvla": "praxia.evaluate.metaworld_starvla:MT50",
     "pusht": "praxia.evaluate.pusht:PUSHT",
-    "tabletop/body": "praxia.evaluate.tabletop:BODY",
+    "tabletop/embodiment": "praxia.evaluate.tabletop:EMBODIMENT",
     "tabletop/heads": "praxia.evaluate.tabletop:HEADS",
     "tabletop/long": "praxia.evaluate.tabletop:LONG",
     "tabletop/scene": "praxia.evaluate.tabletop:SCENE",

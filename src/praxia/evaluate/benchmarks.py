@@ -5,24 +5,24 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from praxia.core.registry import lookup, names
-from praxia.core.types import EnvSpec, Pace
+from praxia.core.types import ChunkExecution, EnvSpec
 from praxia.evaluate import BENCHMARKS
 from praxia.rollout.trace import Metric
 
 __all__ = ["Axis", "Benchmark", "benchmark_names", "find_benchmark"]
 
-# What is new to a policy that was trained on the tasks of an axis "train": tasks, scenes, the body, long chains.
+# What is new to a policy that was trained on the tasks of an axis "train": tasks, scenes, the embodiment, long chains.
 Axis = Literal["", "train", "task", "scene", "body", "long"]
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Who uses this name has the same tasks, starts, pictures, pace and count of successes.
+    """Who uses this name has the same tasks, starts, images, pace and count of successes.
 
-    `tasks` of the environment `env`, from its starts of `split`, for at most `horizon` steps; square pictures of
+    `tasks` of the environment `env`, from its starts of `split`, for at most `horizon` steps; square images of
     `size` pixels from the policy's choice of `cameras`, drawn with the render profile `profile`. `state` says in
     words what a policy may know beside them, and `privileged_state` whether that holds what a robot could not measure.
-    Of each decision `pace.executed_steps` actions are executed, all where it has fewer. Success counts when it `ever`
+    Of each decision `execution.execution_horizon` actions are executed, all where it has fewer. Success counts when it `ever`
     held, which also ends the episode, or only when it holds at the `end`, after `horizon`.
 
     `axis` is the axis of generalisation that it measures; "": none. `groups` are its tasks by what is new in them,
@@ -35,7 +35,7 @@ class Benchmark:
     env: str
     tasks: tuple[str, ...]
     horizon: int
-    pace: Pace
+    execution: ChunkExecution
     cameras: tuple[str, ...]
     size: int
     profile: str

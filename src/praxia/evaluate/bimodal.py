@@ -1,6 +1,6 @@
 """The benchmark on Bimodal: whether a policy keeps two modes apart that demonstrations show equally often."""
 
-from praxia.core.types import Pace
+from praxia.core.types import ChunkExecution
 from praxia.evaluate.benchmarks import Benchmark
 
 __all__ = ["PASS"]
@@ -14,7 +14,7 @@ PASS = Benchmark(
     horizon=50,
     # The obstacle is four steps ahead. Who looks at each step sees the robot drift to one side, and the mean of the two
     # ways, which is unstable between them, then leads past: at a pace of 1 a regression nearly keeps up.
-    pace=Pace(executed_steps=8),
+    execution=ChunkExecution(execution_horizon=8),
     cameras=("top",),
     size=64,
     profile="fast",

@@ -4,7 +4,7 @@ from contextlib import closing
 from typing import Any
 
 from praxia.envs.family import Family
-from praxia.evaluate.interleaved import Contestant, interleave
+from praxia.evaluate.interleaved import EvaluatedPolicy, interleave
 from praxia.evaluate.runner import Report
 from praxia.results.pairs import Pair
 from praxia.results.verdict import Comparison
@@ -13,8 +13,8 @@ __all__ = ["compare"]
 
 
 def compare(
-    a: Contestant,
-    b: Contestant,
+    a: EvaluatedPolicy,
+    b: EvaluatedPolicy,
     family: Family,
     *,
     until_decided: bool,

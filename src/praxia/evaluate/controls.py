@@ -12,7 +12,7 @@ Control = Callable[[str, tuple[str, ...], Family], tuple[str, ...]]
 
 
 def _swapped_image(task: str, tasks: tuple[str, ...], family: Family) -> tuple[str, ...]:
-    """Pictures from another start of the same task: what the policy scores without seeing its own scene."""
+    """Images from another start of the same task: what the policy scores without seeing its own scene."""
     return ("swapped-image",)
 
 
@@ -40,7 +40,7 @@ def _other_instruction(task: str, tasks: tuple[str, ...], family: Family) -> tup
 
 
 def _frozen_state(task: str, tasks: tuple[str, ...], family: Family) -> tuple[str, ...]:
-    """The state of the episode's first moment for ever: what the policy scores without feeling where its body is."""
+    """The state of the episode's first moment for ever: what the policy scores without feeling where its embodiment is."""
     return ("frozen-state",)
 
 

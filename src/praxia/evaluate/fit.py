@@ -12,7 +12,7 @@ __all__ = ["Binds", "Trained", "bound", "check_fit", "matching"]
 
 @runtime_checkable
 class Trained(Protocol):
-    """What says on which bodies a policy was trained and what it looks at: the policy, or its config."""
+    """What says on which embodiments a policy was trained and what it looks at: the policy, or its config."""
 
     @property
     def embodiments(self) -> tuple[Embodiment, ...]: ...
@@ -23,42 +23,42 @@ class Trained(Protocol):
 
 @runtime_checkable
 class Binds(Trained, Protocol):
-    """A policy that was trained on one or more bodies and can decide for one of them."""
+    """A policy that was trained on one or more embodiments and can decide for one of them."""
 
-    def bind(self, body: Embodiment, name: str | None = None) -> Policy:
-        """The same weights deciding for `body` as for the trained embodiment `name`; None: that of the body's name."""
+    def bind(self, embodiment: Embodiment, name: str | None = None) -> Policy:
+        """The same weights deciding for `embodiment` as for the trained embodiment `name`; None: that of the embodiment's name."""
         ...
 
 
-def bound(policy: Binds, benchmark: Benchmark, body: Embodiment, bind_as: str | None = None) -> Policy:
-    """`policy` bound to `body`, the benchmark's: by its name, or on purpose as the trained embodiment `bind_as`.
+def bound(policy: Binds, benchmark: Benchmark, embodiment: Embodiment, bind_as: str | None = None) -> Policy:
+    """`policy` bound to `embodiment`, the benchmark's: by its name, or on purpose as the trained embodiment `bind_as`.
 
     Raises as `matching` does.
     """
-    return policy.bind(body, matching(policy, benchmark, body, bind_as))
+    return policy.bind(embodiment, matching(policy, benchmark, embodiment, bind_as))
 
 
-def matching(policy: Trained, benchmark: Benchmark, body: Embodiment, bind_as: str | None = None) -> str:
-    """The trained embodiment, by its name, as which `policy` can decide for `body`: that of its name, or `bind_as`.
+def matching(policy: Trained, benchmark: Benchmark, embodiment: Embodiment, bind_as: str | None = None) -> str:
+    """The trained embodiment, by its name, as which `policy` can decide for `embodiment`: that of its name, or `bind_as`.
 
     Raises:
         UnknownName: `bind_as` names no embodiment that it was trained on.
-        MismatchError: it was not trained on the body, or the trained embodiment means something else; names both.
+        MismatchError: it was not trained on the embodiment, or the trained embodiment means something else; names both.
     """
     trained = {one.name: one for one in policy.embodiments}
     if bind_as is not None and bind_as not in trained:
         raise UnknownName("embodiment of this policy", bind_as, trained, "praxia info POLICY")
-    name = bind_as or body.name
+    name = bind_as or embodiment.name
     if name not in trained:
-        _refuse(" and ".join(map(repr, trained)), benchmark, body)
-    _expect_same(trained[name], body, policy.window.of(trained[name]).cameras, benchmark)
+        _refuse(" and ".join(map(repr, trained)), benchmark, embodiment)
+    _expect_same(trained[name], embodiment, policy.window.of(trained[name]).cameras, benchmark)
     return name
 
 
-def check_fit(policy: Policy, benchmark: Benchmark, body: Embodiment) -> None:
-    """Refuse a policy that was made for another body or other pictures than `body`, the benchmark's, has.
+def check_fit(policy: Policy, benchmark: Benchmark, embodiment: Embodiment) -> None:
+    """Refuse a policy that was made for another embodiment or other images than `embodiment`, the benchmark's, has.
 
-    A policy without an embodiment (an expert) fits every body.
+    A policy without an embodiment (an expert) fits every embodiment.
 
     Raises:
         MismatchError: naming both.
@@ -67,15 +67,15 @@ def check_fit(policy: Policy, benchmark: Benchmark, body: Embodiment) -> None:
     ours = policy.embodiment
     if ours is None:
         return
-    if ours.name != body.name:
-        _refuse(repr(ours.name), benchmark, body)
-    _expect_same(ours, body, policy.window.cameras, benchmark)
+    if ours.name != embodiment.name:
+        _refuse(repr(ours.name), benchmark, embodiment)
+    _expect_same(ours, embodiment, policy.window.cameras, benchmark)
 
 
-def _refuse(trained: str, benchmark: Benchmark, body: Embodiment) -> NoReturn:
+def _refuse(trained: str, benchmark: Benchmark, embodiment: Embodiment) -> NoReturn:
     raise MismatchError(
-        f"the policy is for embodiment {trained}, benchmark {benchmark.name!r} has {body.name!r}; choose another with"
-        " `praxia info --benchmarks`, or use its weights for that body on purpose with --as EMBODIMENT"
+        f"the policy is for embodiment {trained}, benchmark {benchmark.name!r} has {embodiment.name!r}; choose another with"
+        " `praxia info --benchmarks`, or use its weights for that embodiment on purpose with --as EMBODIMENT"
     )
 
 
@@ -104,14 +104,14 @@ def _expect_cameras(wanted: tuple[str, ...], benchmark: Benchmark) -> None:
         )
 
 
-def _essence(body: Embodiment, cameras: tuple[str, ...]) -> dict[str, str]:
+def _essence(embodiment: Embodiment, cameras: tuple[str, ...]) -> dict[str, str]:
     """What must be equal for actions and observations to mean the same, in words."""
-    sizes = {camera.name: camera for camera in body.cameras}
+    sizes = {camera.name: camera for camera in embodiment.cameras}
     return {
-        "state": _words(body.state),
-        "action": _words(body.action),
+        "state": _words(embodiment.state),
+        "action": _words(embodiment.action),
         "pictures": ", ".join(_describe(sizes.get(name)) for name in cameras),
-        "rate": f"{body.control_hz:g} Hz",
+        "rate": f"{embodiment.control_hz:g} Hz",
     }
 
 

@@ -8,21 +8,21 @@ from pathlib import Path
 from praxia.core.errors import MismatchError, PraxiaError, expect_positive
 from praxia.core.types import Policy
 from praxia.envs.family import Family
-from praxia.evaluate.ledger import Ledger, provenance
 from praxia.evaluate.plan import Evaluation
+from praxia.evaluate.results_writer import ResultsWriter, provenance
 from praxia.evaluate.runner import SLOTS_PER_WORKER
 from praxia.results.rows import Row
 from praxia.results.turns import in_turn
 from praxia.rollout.loop import play
 from praxia.rollout.pool import WorkerPool
-from praxia.rollout.trace import Job, Player, Trace
+from praxia.rollout.trace import Agent, Job, Trace
 from praxia.rollout.waiting import InTurn
 
-__all__ = ["Contestant", "interleave"]
+__all__ = ["EvaluatedPolicy", "interleave"]
 
 
 @dataclass(frozen=True)
-class Contestant:
+class EvaluatedPolicy:
     """A policy, on what it is judged, and where its results go. `threads` is what its arithmetic was given."""
 
     policy: Policy
@@ -32,8 +32,8 @@ class Contestant:
 
 
 def interleave(
-    a: Contestant,
-    b: Contestant,
+    a: EvaluatedPolicy,
+    b: EvaluatedPolicy,
     family: Family,
     *,
     workers: int = 1,
@@ -63,35 +63,35 @@ def interleave(
     expect_positive(workers=workers)
     _expect_alike(a, b)
     with closing(_ledger(a, family)) as ours, closing(_ledger(b, family)) as theirs:
-        ledgers, draws = (ours, theirs), provenance(family)
+        writers, draws = (ours, theirs), provenance(family)
         metas = [
-            {**ledger.meta(one.threads, command, draws), "until_decided": until_decided}
-            for one, ledger in zip((a, b), ledgers, strict=True)
+            {**writer.meta(one.threads, command, draws), "until_decided": until_decided}
+            for one, writer in zip((a, b), writers, strict=True)
         ]
         # Neither is begun unless both can be.
-        for ledger, meta in zip(ledgers, metas, strict=True):
-            ledger.check(meta, resume)
-        for ledger, meta in zip(ledgers, metas, strict=True):
-            ledger.begin(meta, resume)
+        for writer, meta in zip(writers, metas, strict=True):
+            writer.check(meta, resume)
+        for writer, meta in zip(writers, metas, strict=True):
+            writer.begin(meta, resume)
         try:
-            yield from _pairs((a, b), ledgers, family, workers)
+            yield from _pairs((a, b), writers, family, workers)
         finally:
-            for ledger in ledgers:
-                ledger.finish()
+            for writer in writers:
+                writer.finish()
 
 
-def _ledger(one: Contestant, family: Family) -> Ledger:
-    return Ledger(one.policy, one.evaluation, one.out, family)
+def _ledger(one: EvaluatedPolicy, family: Family) -> ResultsWriter:
+    return ResultsWriter(one.policy, one.evaluation, one.out, family)
 
 
 def _pairs(
-    contestants: Sequence[Contestant], ledgers: Sequence[Ledger], family: Family, workers: int
+    evaluated_policies: Sequence[EvaluatedPolicy], writers: Sequence[ResultsWriter], family: Family, workers: int
 ) -> Iterator[tuple[Row, Row]]:
-    ours, theirs = ({row.start: row for row in ledger.kept} for ledger in ledgers)
-    starts = [job.start for job in ledgers[0].jobs]
+    ours, theirs = ({row.start: row for row in writer.kept} for writer in writers)
+    starts = [job.start for job in writers[0].jobs]
     planned = [start.key for start in in_turn(starts, lambda start: start.task)]
     at = 0
-    traces = _traces(contestants, ledgers, planned, family, workers)
+    traces = _traces(evaluated_policies, writers, planned, family, workers)
     with closing(traces):
         while at < len(planned):
             key = planned[at]
@@ -100,26 +100,30 @@ def _pairs(
                 at += 1
             else:
                 trace = next(traces)
-                row = ledgers[trace.job.player].add(trace)
-                (ours, theirs)[trace.job.player][row.start] = row
+                row = writers[trace.job.agent].add(trace)
+                (ours, theirs)[trace.job.agent][row.start] = row
 
 
 def _traces(
-    contestants: Sequence[Contestant], ledgers: Sequence[Ledger], planned: Sequence[str], family: Family, workers: int
+    evaluated_policies: Sequence[EvaluatedPolicy],
+    writers: Sequence[ResultsWriter],
+    planned: Sequence[str],
+    family: Family,
+    workers: int,
 ) -> Generator[Trace, None, None]:
     place = {key: at for at, key in enumerate(planned)}
-    missing = [replace(job, player=player) for player, ledger in enumerate(ledgers) for job in ledger.missing]
-    jobs = sorted(missing, key=lambda job: (place[job.start.key], job.player))
-    evaluation, num_specs = contestants[0].evaluation, len({job.spec for job in jobs})
+    missing = [replace(job, agent=agent) for agent, writer in enumerate(writers) for job in writer.missing]
+    jobs = sorted(missing, key=lambda job: (place[job.start.key], job.agent))
+    evaluation, num_specs = evaluated_policies[0].evaluation, len({job.spec for job in jobs})
     # Both episodes of a start are run one after the other in one simulator. To keep those of all tasks of a benchmark
     # from round to round as well would save 4% of the time on Meta-World's fifty, for 0.6 GB (docs/LOG.md).
     with closing(WorkerPool(min(workers, len(jobs)), SLOTS_PER_WORKER, family.build)) as slots:
         yield from play(
-            [Player(one.policy, one.evaluation.pace) for one in contestants],
+            [Agent(one.policy, one.evaluation.execution) for one in evaluated_policies],
             slots,
-            InTurn(jobs, _spec, ahead=len(contestants) * num_specs),
+            InTurn(jobs, _spec, ahead=len(evaluated_policies) * num_specs),
             horizon=evaluation.benchmark.horizon,
-            body=ledgers[0].body,
+            embodiment=writers[0].embodiment,
             steps_after_success=evaluation.benchmark.steps_after_success,
             exact=evaluation.exact,
         )
@@ -129,7 +133,7 @@ def _spec(job: Job) -> object:
     return job.spec
 
 
-def _expect_alike(a: Contestant, b: Contestant) -> None:
+def _expect_alike(a: EvaluatedPolicy, b: EvaluatedPolicy) -> None:
     if a.out.resolve() == b.out.resolve():
         raise PraxiaError(f"expected a results file for each policy, got {a.out} for both")
     if _competitor(a.evaluation) == _competitor(b.evaluation):

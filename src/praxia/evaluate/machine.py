@@ -10,7 +10,7 @@ def default_workers() -> int:
 
     A step costs the same CPU time however many workers share the work, so what counts is that no core is idle. A
     worker has four episodes and waits for the policy only when all of them do; the policy's process mostly waits for
-    pictures, even at 80 px, where its share is a quarter of the work. With one worker fewer a core would therefore be
+    images, even at 80 px, where its share is a quarter of the work. With one worker fewer a core would therefore be
     idle most of the time, and one more would find none free and take a simulator's memory.
     """
     return available_cores()

@@ -7,7 +7,7 @@ camera, or with evaluations that put object positions into the state.
 
 from dataclasses import replace
 
-from praxia.core.types import Pace
+from praxia.core.types import ChunkExecution
 from praxia.evaluate.benchmarks import Benchmark
 from praxia.evaluate.metaworld_tasks import MT10_TASKS, MT50_TASKS, by_difficulty
 
@@ -21,9 +21,9 @@ MT10 = Benchmark(
     # The experts need 83 steps on average and at most 215: 400 leaves a slow policy time, without paying for the
     # 500 of the simulator in every failure.
     horizon=400,
-    pace=Pace(executed_steps=4),
+    execution=ChunkExecution(execution_horizon=4),
     cameras=("workspace", "hand"),
-    # The smallest goals are balls of 2 cm radius: four pixels in the room's camera, and more in the hand's.
+    # The smallest goals are balls of 2 cm radius: four pixels in the package's camera, and more in the hand's.
     size=80,
     profile="fast",
     state="hand position and gripper opening",

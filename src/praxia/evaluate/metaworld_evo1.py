@@ -7,7 +7,7 @@ drawn twice, so that an evaluation of more episodes says more.
 Deviations: MuJoCo is 3.8.1 and metaworld 3.0.0, where Evo-1 pins neither.
 """
 
-from praxia.core.types import Pace
+from praxia.core.types import ChunkExecution
 from praxia.evaluate.benchmarks import Benchmark
 from praxia.evaluate.metaworld_tasks import MT50_TASKS, by_difficulty, mt10_of
 
@@ -20,7 +20,7 @@ MT50 = Benchmark(
     tasks=MT50_TASKS,
     # A step without action before the first look is not counted.
     horizon=400,
-    pace=Pace(executed_steps=15),
+    execution=ChunkExecution(execution_horizon=15),
     cameras=("corner2",),
     size=448,
     profile="default",

@@ -7,7 +7,7 @@ Deviations: LeRobot leaves it to a policy how many actions of a chunk are execut
 the default of its SmolVLA and pi0, and all where a chunk is shorter. MuJoCo is 3.8.1, where LeRobot pins none.
 """
 
-from praxia.core.types import Pace
+from praxia.core.types import ChunkExecution
 from praxia.evaluate.benchmarks import Benchmark
 from praxia.evaluate.metaworld_tasks import MT50_TASKS, by_difficulty, mt10_of
 
@@ -19,7 +19,7 @@ MT50 = Benchmark(
     env="metaworld-lerobot",
     tasks=MT50_TASKS,
     horizon=500,
-    pace=Pace(executed_steps=50),
+    execution=ChunkExecution(execution_horizon=50),
     cameras=("corner2",),
     size=480,
     profile="default",

@@ -1,14 +1,14 @@
 """Benchmarks on Meta-World as starVLA evaluates there (`eval_metaworld.py`, 0ed0aad of August 2026).
 
 `envs/metaworld/starvla.py` has camera, instructions and starts, with their sources and deviations. starVLA's policies
-are given the picture and the instruction; who also uses the state says so beside the number. Ten episodes of each task
+are given the image and the instruction; who also uses the state says so beside the number. Ten episodes of each task
 are usual; of their starts two are drawn twice, so that an evaluation of more episodes says more.
 
 Deviations: starVLA executes a policy's whole chunk, whose length is 8 in its configuration for Meta-World; here 8
 actions are executed whatever the chunk's length. MuJoCo is 3.8.1 and metaworld 3.0.0, where starVLA pins neither.
 """
 
-from praxia.core.types import Pace
+from praxia.core.types import ChunkExecution
 from praxia.evaluate.benchmarks import Benchmark
 from praxia.evaluate.metaworld_tasks import MT50_TASKS, by_difficulty, mt10_of
 
@@ -16,12 +16,12 @@ __all__ = ["MT10", "MT50"]
 
 MT50 = Benchmark(
     name="metaworld-mt50/starvla",
-    summary="all fifty tasks as starVLA evaluates them: one cropped picture and the instruction",
+    summary="all fifty tasks as starVLA evaluates them: one cropped image and the instruction",
     env="metaworld-starvla",
     tasks=MT50_TASKS,
     # A step without action before the first look is not counted.
     horizon=400,
-    pace=Pace(executed_steps=8),
+    execution=ChunkExecution(execution_horizon=8),
     cameras=("corner2",),
     size=224,
     profile="default",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from praxia.core.types import Pace, Sampling
+from praxia.core.types import ChunkExecution, Sampling
 from praxia.envs.family import Family
 from praxia.evaluate.benchmarks import Benchmark
 from praxia.evaluate.controls import control_wrappers
@@ -17,8 +17,8 @@ class Evaluation:
 
     `policy_sha256` is the policy's identity, `weights_sha256` the hash of its weights alone (None: it has none).
     `sampling` holds what differs from the policy's own, and is part of the identity.
-    `bind_as` is the trained embodiment as which the policy was bound on purpose to the benchmark's body, if it was.
-    `ensemble` replaces the benchmark's pace: a look at every step, and `Pace.ensemble` of that rate.
+    `bind_as` is the trained embodiment as which the policy was bound on purpose to the benchmark's embodiment, if it was.
+    `ensemble` replaces the benchmark's pace: a look at every step, and `ChunkExecution.ensemble` of that rate.
     """
 
     benchmark: Benchmark
@@ -33,13 +33,13 @@ class Evaluation:
     sampling: Sampling = field(default_factory=Sampling)
 
     @property
-    def pace(self) -> Pace:
+    def execution(self) -> ChunkExecution:
         """How chunks are executed: as the benchmark has it, unless they are ensembled.
 
         Raises:
             PraxiaError: `ensemble` is not finite.
         """
-        return self.benchmark.pace if self.ensemble is None else Pace(1, self.ensemble)
+        return self.benchmark.execution if self.ensemble is None else ChunkExecution(1, self.ensemble)
 
 
 def plan(evaluation: Evaluation, family: Family) -> list[Job]:

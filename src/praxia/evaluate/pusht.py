@@ -4,7 +4,7 @@ Starts are drawn from the package's distribution by Praxia's own generator: not 
 highest share of 95% coverage that an episode reached, which is what the field reports as a score.
 """
 
-from praxia.core.types import Pace
+from praxia.core.types import ChunkExecution
 from praxia.evaluate.benchmarks import Benchmark
 
 __all__ = ["PUSHT"]
@@ -14,9 +14,9 @@ PUSHT = Benchmark(
     summary="push a T onto its place until it covers 95% of it; progress is the best coverage reached",
     env="pusht",
     tasks=("push",),
-    # Horizon, pictures and pace are those of Diffusion Policy (Chi et al. 2023), which executes 8 of 16 actions.
+    # Horizon, images and pace are those of Diffusion Policy (Chi et al. 2023), which executes 8 of 16 actions.
     horizon=300,
-    pace=Pace(executed_steps=8),
+    execution=ChunkExecution(execution_horizon=8),
     cameras=("top",),
     size=96,
     profile="fast",

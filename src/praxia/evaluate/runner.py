@@ -10,8 +10,8 @@ from typing import Any
 from praxia.core.errors import Refused, expect_positive
 from praxia.core.types import Policy
 from praxia.envs.family import Family
-from praxia.evaluate.ledger import Ledger, provenance
 from praxia.evaluate.plan import Evaluation
+from praxia.evaluate.results_writer import ResultsWriter, provenance
 from praxia.results.rows import Row, first_error
 from praxia.results.summary import summarise
 from praxia.rollout.loop import rollout
@@ -20,7 +20,7 @@ from praxia.rollout.trace import Trace
 
 __all__ = ["SLOTS_PER_WORKER", "Report", "evaluate"]
 
-# While the policy thinks about one slot's picture, a worker simulates another's: four keep both busy.
+# While the policy thinks about one slot's image, a worker simulates another's: four keep both busy.
 SLOTS_PER_WORKER = 4
 
 # Called after each episode with those done, those planned, and a text for people.
@@ -54,13 +54,13 @@ def evaluate(
         Refused: every episode was an error, so nothing was measured; the rows are kept, and the summary is the result.
     """
     expect_positive(workers=workers)
-    with closing(Ledger(policy, evaluation, out, family)) as ledger:
-        meta = ledger.meta(threads, command, provenance(family))
-        ledger.begin(meta, resume)
-        tally = _Tally(len(ledger.jobs), ledger.kept, report)
-        for trace in _traces(policy, ledger, family, workers):
-            tally.add(ledger.add(trace))
-        rows = ledger.finish()
+    with closing(ResultsWriter(policy, evaluation, out, family)) as writer:
+        meta = writer.meta(threads, command, provenance(family))
+        writer.begin(meta, resume)
+        tally = _Tally(len(writer.jobs), writer.kept, report)
+        for trace in _traces(policy, writer, family, workers):
+            tally.add(writer.add(trace))
+        rows = writer.finish()
     benchmark = evaluation.benchmark
     summary = summarise(rows, benchmark.groups, averages_groups=benchmark.averages_groups)
     result = {**summary, "fingerprint": meta["fingerprint"]}
@@ -73,8 +73,8 @@ def evaluate(
     return result
 
 
-def _traces(policy: Policy, ledger: Ledger, family: Family, workers: int) -> Iterator[Trace]:
-    jobs, evaluation = ledger.missing, ledger.evaluation
+def _traces(policy: Policy, writer: ResultsWriter, family: Family, workers: int) -> Iterator[Trace]:
+    jobs, evaluation = writer.missing, writer.evaluation
     if not jobs:
         return
     with closing(WorkerPool(min(workers, len(jobs)), SLOTS_PER_WORKER, family.build)) as slots:
@@ -82,9 +82,9 @@ def _traces(policy: Policy, ledger: Ledger, family: Family, workers: int) -> Ite
             policy,
             slots,
             jobs,
-            pace=evaluation.pace,
+            execution=evaluation.execution,
             horizon=evaluation.benchmark.horizon,
-            body=ledger.body,
+            embodiment=writer.embodiment,
             steps_after_success=evaluation.benchmark.steps_after_success,
             exact=evaluation.exact,
         )

@@ -1,16 +1,16 @@
-"""Benchmarks on Tabletop, one an axis: what was trained, other tasks, other scenes, another body, long chains.
+"""Benchmarks on Tabletop, one an axis: what was trained, other tasks, other scenes, another embodiment, long chains.
 
-Starts, scenes and instructions are a pure function of (task, split, index), the same for every body. Demonstrations
+Starts, scenes and instructions are a pure function of (task, split, index), the same for every embodiment. Demonstrations
 come from the same tasks' training splits; nothing of the other axes is ever trained on by the recipes.
 """
 
 from dataclasses import replace
 
-from praxia.core.types import Pace
+from praxia.core.types import ChunkExecution
 from praxia.envs.tabletop.tasks import CHAINS, INSTRUCTIONS, SCENE_FACTORS, TASK_FACTORS, TRAINED, UNTRAINED
 from praxia.evaluate.benchmarks import Benchmark
 
-__all__ = ["BODY", "HEADS", "LONG", "SCENE", "TASK", "TRAIN"]
+__all__ = ["EMBODIMENT", "HEADS", "LONG", "SCENE", "TASK", "TRAIN"]
 
 TRAIN = Benchmark(
     name="tabletop/train",
@@ -19,7 +19,7 @@ TRAIN = Benchmark(
     tasks=TRAINED,
     # The expert needs 12 to 52 steps, and more where it was disturbed.
     horizon=100,
-    pace=Pace(executed_steps=4),
+    execution=ChunkExecution(execution_horizon=4),
     cameras=("front", "wrist"),
     size=64,
     profile="fast",
@@ -64,9 +64,9 @@ SCENE = replace(
     groups=_SCENE_GROUPS,
 )
 
-BODY = replace(
+EMBODIMENT = replace(
     TRAIN,
-    name="tabletop/body",
+    name="tabletop/embodiment",
     summary="the trained tasks, scenes and starts with another robot: an arm of seven joints with jaws",
     env="tabletop-arm7",
     axis="body",

@@ -12,7 +12,7 @@ __all__ = ["Uniform"]
 
 
 class Uniform:
-    """Uniformly random actions within the body's declared ranges, a new one at each step, keyed by (episode, step).
+    """Uniformly random actions within the embodiment's declared ranges, a new one at each step, keyed by (episode, step).
 
     Raises:
         MismatchError: a field of its actions has no range.

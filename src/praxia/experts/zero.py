@@ -16,7 +16,7 @@ class Zero:
     Its actions are zeros where zero is no change, and the present position where an action is a target (`core.hold`).
 
     Raises:
-        MismatchError, UnknownName: as `Hold.of`, where the body does not say what holds it still.
+        MismatchError, UnknownName: as `Hold.of`, where the embodiment does not say what holds it still.
     """
 
     privileged = False

@@ -9,5 +9,5 @@ HEADS = {
     "parallel-bins": "praxia.heads.parallel:ParallelBins",
     "prefix-transformer": "praxia.heads.prefix:PrefixTransformer",
     "regression": "praxia.heads.regression:Regression",
-    "spoken": "praxia.heads.spoken:Spoken",
+    "vlm-tokens": "praxia.heads.vlm_tokens:VLMTokens",
 }

@@ -7,16 +7,16 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from praxia.core.config import Part
-from praxia.nn.embodied import body_linear, keep_own, own_dims
-from praxia.nn.masking import keep_valid, masked_mean, own_actions
+from praxia.core.config import Config
+from praxia.nn.embodiment_linear import dim_masks, embodiment_linear, mask_dims
+from praxia.nn.masking import keep_valid, masked_actions, masked_mean
 from praxia.nn.types import Batch, Context, Shapes
 
 __all__ = ["ACT", "ACTHead"]
 
 
 @dataclass(frozen=True)
-class ACT(Part):
+class ACT(Config):
     """A conditional VAE: L1 on the chunk plus `kl_weight` times the latent's divergence from a unit normal.
 
     Zhao et al. 2023 (arXiv 2304.13705); published size: width 512, MLP 3200, 4 encoder layers, 8 heads, latent 32,
@@ -47,7 +47,7 @@ class ACTHead(nn.Module):
     def __init__(self, config: ACT, shapes: Shapes, context_width: int):
         super().__init__()
         self.config = config
-        width, num_bodies = config.width, len(shapes.bodies)
+        width, num_embodiments = config.width, len(shapes.embodiments)
         self.posterior = Posterior(config, shapes)
         self.latent_in = nn.Linear(config.latent, width)
         self.context_in = nn.Linear(context_width, width)
@@ -55,14 +55,14 @@ class ACTHead(nn.Module):
         layer = nn.TransformerDecoderLayer(width, config.num_heads, config.mlp_width, dropout=0.0, batch_first=True)
         self.decoder = nn.TransformerDecoder(layer, 1, nn.LayerNorm(width))
         self.queries = nn.Parameter(torch.randn(shapes.horizon, width))
-        self.out = body_linear(num_bodies, width, shapes.action_dim)
-        self.register_buffer("own", own_dims([action for _, action in shapes.bodies]), persistent=False)
+        self.out = embodiment_linear(num_embodiments, width, shapes.action_dim)
+        self.register_buffer("own", dim_masks([action for _, action in shapes.embodiments]), persistent=False)
 
     def loss(
         self, context: Context, batch: Batch, generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """Mean absolute error over valid steps and own dims, and the divergence summed over the latent's dims."""
-        action, counts = own_actions(batch, self.own)
+        action, counts = masked_actions(batch, self.own)
         mean, log_variance = self.posterior(action, batch)
         noise = torch.randn(mean.shape, generator=generator, device=mean.device)
         predicted = self._decode(context, mean + (log_variance / 2).exp() * noise, batch.embodiment)
@@ -74,7 +74,7 @@ class ACTHead(nn.Module):
     def sample(
         self, context: Context, noise: Float[Tensor, "B 0"], embodiment: Int[Tensor, " B"]
     ) -> Float[Tensor, "B H A"]:
-        """The chunk at latent 0; dims that a row's body does not have mean nothing."""
+        """The chunk at latent 0; dims that a row's embodiment does not have mean nothing."""
         return self._decode(context, context.tokens.new_zeros(len(context.tokens), self.config.latent), embodiment)
 
     def _decode(
@@ -94,21 +94,21 @@ class Posterior(nn.Module):
 
     def __init__(self, config: ACT, shapes: Shapes):
         super().__init__()
-        width, num_bodies = config.width, len(shapes.bodies)
+        width, num_embodiments = config.width, len(shapes.embodiments)
         self.summary = nn.Parameter(torch.randn(width))
-        self.state_in = body_linear(num_bodies, shapes.state_dim * shapes.num_states, width)
-        self.action_in = body_linear(num_bodies, shapes.action_dim, width)
+        self.state_in = embodiment_linear(num_embodiments, shapes.state_dim * shapes.num_states, width)
+        self.action_in = embodiment_linear(num_embodiments, shapes.action_dim, width)
         self.position = nn.Parameter(torch.randn(shapes.horizon + 2, width))
         self.encoder = _encoder(config)
         self.out = nn.Linear(width, 2 * config.latent)
-        self.register_buffer("own_state", own_dims([state for state, _ in shapes.bodies]), persistent=False)
+        self.register_buffer("own_state", dim_masks([state for state, _ in shapes.embodiments]), persistent=False)
 
     def forward(
         self, action: Float[Tensor, "B H A"], batch: Batch
     ) -> tuple[Float[Tensor, "B Z"], Float[Tensor, "B Z"]]:
         assert batch.action_valid is not None
         state = keep_valid(batch.state, batch.state_valid)
-        state = keep_own(state, self.own_state, batch.embodiment).flatten(1)
+        state = mask_dims(state, self.own_state, batch.embodiment).flatten(1)
         tokens = torch.cat(
             [
                 self.summary.expand(len(action), 1, -1),

@@ -10,18 +10,18 @@ from jaxtyping import Bool, Float, Float32, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from praxia.core.config import Part
-from praxia.heads.coded import choose, clips_of, code_of, encode_on, fit_code, uniform
+from praxia.core.config import Config
 from praxia.heads.prefix import PrefixTransformer
-from praxia.nn.embodied import own_dims
-from praxia.nn.masking import masked_mean, own_actions
+from praxia.heads.tokenized import choose, clips_of, encode_on, fit_tokenizer, tokenizer_of, uniform
+from praxia.nn.embodiment_linear import dim_masks
+from praxia.nn.masking import masked_actions, masked_mean
 from praxia.nn.types import Batch, Context, Shapes
 
 __all__ = ["Autoregressive", "AutoregressiveHead"]
 
 
 @dataclass(frozen=True)
-class Autoregressive(Part):
+class Autoregressive(Config):
     """A prefix-LM over the context's tokens predicts the chunk's ids by cross-entropy; the prefix is read once.
 
     `code` is "bins", "quantile-bins", "fast", or the file that `praxia codes fit` wrote. At `temperature` 0 it takes
@@ -36,14 +36,14 @@ class Autoregressive(Part):
     tag: ClassVar[str] = "autoregressive"
     sampling: ClassVar[Mapping[str, str]] = {"temperature": "temperature"}
     code: str = "bins"
-    decoder: Part = field(default_factory=PrefixTransformer)
+    decoder: Config = field(default_factory=PrefixTransformer)
     temperature: float = 0.3
     # The fitted code as JSON; training fits it.
     fitted: Any = None
 
     def fit(self, chunks: Float32[np.ndarray, "B H A"]) -> "Autoregressive":
-        """With its code fitted on the data; see `coded.fit_code`."""
-        return fit_code(self, chunks)
+        """With its code fitted on the data; see `coded.fit_tokenizer`."""
+        return fit_tokenizer(self, chunks)
 
     def clips(self, chunks: Float32[np.ndarray, "B H A"]) -> Bool[np.ndarray, "B H A"]:
         """Which entries its code clips; see `coded.clips_of`."""
@@ -56,7 +56,7 @@ class Autoregressive(Part):
 class AutoregressiveHead(nn.Module):
     """See `Autoregressive`. Takes any context that its decoder takes.
 
-    Where each id says one action entry, padded steps and dims that a body does not have are left out of the loss. An
+    Where each id says one action entry, padded steps and dims that an embodiment does not have are left out of the loss. An
     id of FAST says something of all steps at once: there a chunk that runs over its episode's end counts as a whole,
     with the last action repeated.
     """
@@ -67,30 +67,30 @@ class AutoregressiveHead(nn.Module):
 
     def __init__(self, config: Autoregressive, shapes: Shapes, context_width: int):
         super().__init__()
-        self.code, self.temperature = code_of(config), config.temperature
+        self.code, self.temperature = tokenizer_of(config), config.temperature
         self.chunk_size = shapes.horizon * shapes.action_dim
         self.noise_shape = (self.chunk_size,)
         self.decoder = config.decoder.build(context_width)  # pyright: ignore[reportAttributeAccessIssue]
         self.needs, width = self.decoder.needs, self.decoder.width
-        self.begin = nn.Embedding(len(shapes.bodies), width)
+        self.begin = nn.Embedding(len(shapes.embodiments), width)
         self.place = nn.Embedding(self.chunk_size, width)
         for table in (self.begin, self.place):
             nn.init.normal_(table.weight, std=0.02)
         self.embed, self.out = self.decoder.words(self.code.vocabulary)
         lengths = torch.from_numpy(self.code.lengths())
-        # What stands where a body has nothing: the id of 0.
+        # What stands where an embodiment has nothing: the id of 0.
         nothing = np.zeros((1, shapes.horizon, shapes.action_dim), np.float32)
         self.by_entry = bool((lengths == 1).all())
         rest = self.code.encode(nothing).ids[0] if self.by_entry else np.zeros(self.chunk_size, np.int64)
         self.register_buffer("lengths", lengths, persistent=False)
         self.register_buffer("rest", torch.from_numpy(rest), persistent=False)
-        self.register_buffer("own", own_dims([action for _, action in shapes.bodies]), persistent=False)
+        self.register_buffer("own", dim_masks([action for _, action in shapes.embodiments]), persistent=False)
 
     def loss(
         self, context: Context, batch: Batch, generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """Mean cross-entropy of an id, in nats. "clipped" is the share of a chunk's numbers out of the code's range."""
-        action, counts = own_actions(batch, self.own)
+        action, counts = masked_actions(batch, self.own)
         ids, valid, clipped = encode_on(self.code, action)
         before = self.lengths[ids].cumsum(1) - self.lengths[ids]
         begin = self.begin(batch.embodiment)[:, None]
@@ -106,7 +106,7 @@ class AutoregressiveHead(nn.Module):
     def sample(
         self, context: Context, noise: Float[Tensor, "B N"], embodiment: Int[Tensor, " B"]
     ) -> Float[Tensor, "B H A"]:
-        """The chunk behind ids sampled by inverting their distribution; dims that a body does not have mean nothing."""
+        """The chunk behind ids sampled by inverting their distribution; dims that an embodiment does not have mean nothing."""
         ids, valid = self.generate(context, noise, embodiment)
         decoded = self.code.decode(ids.cpu().numpy(), valid.cpu().numpy())
         assert not decoded.status.any(), "ids that fit into the chunk can be decoded"
@@ -136,7 +136,7 @@ class AutoregressiveHead(nn.Module):
         return torch.stack(ids, dim=1), torch.stack(valid, dim=1)
 
     def _at_rest(self, ids: Int[Tensor, " B"], at: int, embodiment: Int[Tensor, " B"]) -> Int[Tensor, " B"]:
-        """Where ids say action entries: the id of 0 for an entry that a row's body does not have, as in training."""
+        """Where ids say action entries: the id of 0 for an entry that a row's embodiment does not have, as in training."""
         if not self.by_entry:
             return ids
         has = self.own[embodiment, at % self.own.shape[1]]

@@ -9,12 +9,12 @@ import torch
 from jaxtyping import Bool, Float, Float32, Int
 from torch import Tensor, nn
 
-from praxia.core.config import Part
+from praxia.core.config import Config
 from praxia.core.errors import PraxiaError
 from praxia.heads.denoisers.denoiser import repeated_rows
 from praxia.heads.denoisers.unet import UNet
 from praxia.nn.diffusion import cosine_alphas_bar, ddim, noised
-from praxia.nn.embodied import keep_own, own_dims
+from praxia.nn.embodiment_linear import dim_masks, mask_dims
 from praxia.nn.masking import masked_mean
 from praxia.nn.types import Batch, Context, Shapes
 
@@ -22,7 +22,7 @@ __all__ = ["Diffusion", "DiffusionHead"]
 
 
 @dataclass(frozen=True)
-class Diffusion(Part):
+class Diffusion(Config):
     """A network predicts the noise in a chunk; `num_steps` DDIM steps out of `train_steps` sample it.
 
     Chi et al. 2023 (arXiv 2303.04137): cosine schedule, 100 steps, 16 at run time. `clip` bounds the predicted actions
@@ -35,7 +35,7 @@ class Diffusion(Part):
 
     tag: ClassVar[str] = "diffusion"
     sampling: ClassVar[Mapping[str, str]] = {"steps": "num_steps"}
-    denoiser: Part = field(default_factory=UNet)
+    denoiser: Config = field(default_factory=UNet)
     repeats: int = 4
     train_steps: int = 100
     num_steps: int = 16
@@ -57,7 +57,7 @@ class Diffusion(Part):
 
 
 class DiffusionHead(nn.Module):
-    """See `Diffusion`. Dims that a row's body does not have enter neither the network nor the loss."""
+    """See `Diffusion`. Dims that a row's embodiment does not have enter neither the network nor the loss."""
 
     own: Tensor
     alphas_bar: Tensor
@@ -68,7 +68,7 @@ class DiffusionHead(nn.Module):
         self.noise_shape = (shapes.horizon, shapes.action_dim)
         self.denoiser = config.denoiser.build(shapes, context_width)  # pyright: ignore[reportAttributeAccessIssue]
         self.needs = self.denoiser.needs
-        self.register_buffer("own", own_dims([action for _, action in shapes.bodies]), persistent=False)
+        self.register_buffer("own", dim_masks([action for _, action in shapes.embodiments]), persistent=False)
         self.register_buffer("alphas_bar", cosine_alphas_bar(config.train_steps).float(), persistent=False)
 
     def loss(
@@ -90,7 +90,7 @@ class DiffusionHead(nn.Module):
     def sample(
         self, context: Context, noise: Float[Tensor, "B H A"], embodiment: Int[Tensor, " B"]
     ) -> Float[Tensor, "B H A"]:
-        """The chunk that is left of `noise`; dims that a row's body does not have mean nothing."""
+        """The chunk that is left of `noise`; dims that a row's embodiment does not have mean nothing."""
         condition = self.denoiser.condition(context)
         return ddim(
             lambda x, step: self._noise(x, step, condition, embodiment),
@@ -108,4 +108,4 @@ class DiffusionHead(nn.Module):
         embodiment: Int[Tensor, " B"],
     ) -> Float[Tensor, "B H A"]:
         time = (step + 1) / self.config.train_steps
-        return self.denoiser(keep_own(x, self.own, embodiment), time, condition, embodiment)
+        return self.denoiser(mask_dims(x, self.own, embodiment), time, condition, embodiment)

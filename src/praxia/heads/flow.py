@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from praxia.core.config import Part
+from praxia.core.config import Config
 from praxia.heads.denoisers.denoiser import repeated_rows
 from praxia.heads.denoisers.residual_mlp import ResidualMLP
-from praxia.nn.embodied import keep_own, own_dims
+from praxia.nn.embodiment_linear import dim_masks, mask_dims
 from praxia.nn.flow import beta_times, euler, interpolate
 from praxia.nn.masking import masked_mean
 from praxia.nn.types import Batch, Context, Shapes
@@ -20,7 +20,7 @@ __all__ = ["Flow", "FlowHead"]
 
 
 @dataclass(frozen=True)
-class Flow(Part):
+class Flow(Config):
     """A network predicts the velocity of the whole chunk; `num_steps` Euler steps sample it.
 
     `repeats` noise draws share one pass of the encoder, which is most of the cost (CogACT's repeated diffusion
@@ -29,7 +29,7 @@ class Flow(Part):
 
     tag: ClassVar[str] = "flow"
     sampling: ClassVar[Mapping[str, str]] = {"steps": "num_steps"}
-    denoiser: Part = field(default_factory=ResidualMLP)
+    denoiser: Config = field(default_factory=ResidualMLP)
     repeats: int = 4
     num_steps: int = 10
 
@@ -38,7 +38,7 @@ class Flow(Part):
 
 
 class FlowHead(nn.Module):
-    """See `Flow`. Dims that a row's body does not have enter neither the network nor the loss."""
+    """See `Flow`. Dims that a row's embodiment does not have enter neither the network nor the loss."""
 
     own: Tensor
 
@@ -48,7 +48,7 @@ class FlowHead(nn.Module):
         self.noise_shape = (shapes.horizon, shapes.action_dim)
         self.denoiser = config.denoiser.build(shapes, context_width)  # pyright: ignore[reportAttributeAccessIssue]
         self.needs = self.denoiser.needs
-        self.register_buffer("own", own_dims([action for _, action in shapes.bodies]), persistent=False)
+        self.register_buffer("own", dim_masks([action for _, action in shapes.embodiments]), persistent=False)
 
     def loss(
         self, context: Context, batch: Batch, generator: torch.Generator
@@ -65,7 +65,7 @@ class FlowHead(nn.Module):
     def sample(
         self, context: Context, noise: Float[Tensor, "B H A"], embodiment: Int[Tensor, " B"]
     ) -> Float[Tensor, "B H A"]:
-        """The chunk that `noise` flows to; dims that a row's body does not have mean nothing."""
+        """The chunk that `noise` flows to; dims that a row's embodiment does not have mean nothing."""
         condition = self.denoiser.condition(context)
         return euler(lambda x, time: self._velocity(x, time, condition, embodiment), noise, self.config.num_steps)
 
@@ -76,4 +76,4 @@ class FlowHead(nn.Module):
         condition: tuple[Tensor, ...],
         embodiment: Int[Tensor, " B"],
     ) -> Float[Tensor, "B H A"]:
-        return self.denoiser(keep_own(x, self.own, embodiment), time, condition, embodiment)
+        return self.denoiser(mask_dims(x, self.own, embodiment), time, condition, embodiment)

@@ -10,12 +10,12 @@ from jaxtyping import Bool, Float, Float32, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from praxia.core.config import Part
+from praxia.core.config import Config
 from praxia.core.errors import MismatchError
-from praxia.heads.coded import choose, clips_of, code_of, encode_on, fit_code, uniform
 from praxia.heads.prefix import PrefixTransformer
-from praxia.nn.embodied import body_linear, own_dims
-from praxia.nn.masking import masked_mean, own_actions
+from praxia.heads.tokenized import choose, clips_of, encode_on, fit_tokenizer, tokenizer_of, uniform
+from praxia.nn.embodiment_linear import dim_masks, embodiment_linear
+from praxia.nn.masking import masked_actions, masked_mean
 from praxia.nn.residual import ResidualBlock
 from praxia.nn.types import Batch, Context, Shapes
 
@@ -25,7 +25,7 @@ __all__ = ["OFT", "OFTHead", "ParallelBins", "ParallelBinsHead"]
 class Steps(nn.Module):
     """One hidden state for each step of the chunk: learned queries that see the context and each other."""
 
-    def __init__(self, decoder: Part, shapes: Shapes, context_width: int):
+    def __init__(self, decoder: Config, shapes: Shapes, context_width: int):
         super().__init__()
         self.decoder = decoder.build(context_width)  # pyright: ignore[reportAttributeAccessIssue]
         self.width = self.decoder.width
@@ -37,7 +37,7 @@ class Steps(nn.Module):
 
 
 @dataclass(frozen=True)
-class OFT(Part):
+class OFT(Config):
     """Two residual MLP blocks a step on top of the parallel decoding, trained with L1.
 
     OpenVLA-OFT (Kim et al. 2025, arXiv 2502.19645). Deviations: one query a step where theirs has one an action dim,
@@ -45,7 +45,7 @@ class OFT(Part):
     """
 
     tag: ClassVar[str] = "oft"
-    decoder: Part = field(default_factory=PrefixTransformer)
+    decoder: Config = field(default_factory=PrefixTransformer)
 
     def build(self, shapes: Shapes, context_width: int) -> "OFTHead":
         return OFTHead(self, shapes, context_width)
@@ -63,14 +63,14 @@ class OFTHead(nn.Module):
         self.needs, width = self.steps.decoder.needs, self.steps.width
         self.blocks = nn.Sequential(ResidualBlock(width), ResidualBlock(width))
         self.norm = nn.LayerNorm(width)
-        self.out = body_linear(len(shapes.bodies), width, shapes.action_dim)
-        self.register_buffer("own", own_dims([action for _, action in shapes.bodies]), persistent=False)
+        self.out = embodiment_linear(len(shapes.embodiments), width, shapes.action_dim)
+        self.register_buffer("own", dim_masks([action for _, action in shapes.embodiments]), persistent=False)
 
     def loss(
         self, context: Context, batch: Batch, generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """Mean absolute error over valid steps and own dims."""
-        action, counts = own_actions(batch, self.own)
+        action, counts = masked_actions(batch, self.own)
         predicted = self._predict(context, batch.embodiment)
         loss = masked_mean((predicted - action).abs(), counts)
         return loss, {"l1": loss.detach()}
@@ -78,7 +78,7 @@ class OFTHead(nn.Module):
     def sample(
         self, context: Context, noise: Float[Tensor, "B 0"], embodiment: Int[Tensor, " B"]
     ) -> Float[Tensor, "B H A"]:
-        """The one chunk; dims that a row's body does not have mean nothing."""
+        """The one chunk; dims that a row's embodiment does not have mean nothing."""
         return self._predict(context, embodiment)
 
     def _predict(self, context: Context, embodiment: Int[Tensor, " B"]) -> Float[Tensor, "B H A"]:
@@ -86,7 +86,7 @@ class OFTHead(nn.Module):
 
 
 @dataclass(frozen=True)
-class ParallelBins(Part):
+class ParallelBins(Config):
     """Bins of every step and dim at once, each independent of the others given the observation: fast, and unimodal.
 
     `code` is "bins", "quantile-bins", or a file of one of them; it takes the likeliest bin unless `temperature` is
@@ -96,14 +96,14 @@ class ParallelBins(Part):
     tag: ClassVar[str] = "parallel-bins"
     sampling: ClassVar[Mapping[str, str]] = {"temperature": "temperature"}
     code: str = "bins"
-    decoder: Part = field(default_factory=PrefixTransformer)
+    decoder: Config = field(default_factory=PrefixTransformer)
     temperature: float = 0.0
     # The fitted code as JSON; training fits it.
     fitted: Any = None
 
     def fit(self, chunks: Float32[np.ndarray, "B H A"]) -> "ParallelBins":
-        """With its code fitted on the data; see `coded.fit_code`."""
-        return fit_code(self, chunks)
+        """With its code fitted on the data; see `coded.fit_tokenizer`."""
+        return fit_tokenizer(self, chunks)
 
     def clips(self, chunks: Float32[np.ndarray, "B H A"]) -> Bool[np.ndarray, "B H A"]:
         """Which entries its code clips; see `coded.clips_of`."""
@@ -120,7 +120,7 @@ class ParallelBinsHead(nn.Module):
 
     def __init__(self, config: ParallelBins, shapes: Shapes, context_width: int):
         super().__init__()
-        self.code, self.temperature = code_of(config), config.temperature
+        self.code, self.temperature = tokenizer_of(config), config.temperature
         if (self.code.lengths() != 1).any():
             raise MismatchError(
                 f"head 'parallel-bins' needs a code of one id an action entry (bins, quantile-bins), got "
@@ -129,14 +129,16 @@ class ParallelBinsHead(nn.Module):
         self.noise_shape = (shapes.horizon, shapes.action_dim)
         self.steps = Steps(config.decoder, shapes, context_width)
         self.needs = self.steps.decoder.needs
-        self.out = body_linear(len(shapes.bodies), self.steps.width, shapes.action_dim * self.code.vocabulary)
-        self.register_buffer("own", own_dims([action for _, action in shapes.bodies]), persistent=False)
+        self.out = embodiment_linear(
+            len(shapes.embodiments), self.steps.width, shapes.action_dim * self.code.vocabulary
+        )
+        self.register_buffer("own", dim_masks([action for _, action in shapes.embodiments]), persistent=False)
 
     def loss(
         self, context: Context, batch: Batch, generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """Mean cross-entropy over valid steps and own dims, in nats. "clipped" is the share of them out of range."""
-        action, counts = own_actions(batch, self.own)
+        action, counts = masked_actions(batch, self.own)
         ids, _, clipped = encode_on(self.code, action)
         logits = self._logits(context, batch.embodiment).flatten(0, 2).float()
         error = functional.cross_entropy(logits, ids.flatten(), reduction="none").view_as(action)
@@ -147,7 +149,7 @@ class ParallelBinsHead(nn.Module):
     def sample(
         self, context: Context, noise: Float[Tensor, "B H A"], embodiment: Int[Tensor, " B"]
     ) -> Float[Tensor, "B H A"]:
-        """The centres of the chosen bins; dims that a row's body does not have mean nothing."""
+        """The centres of the chosen bins; dims that a row's embodiment does not have mean nothing."""
         ids = choose(self._logits(context, embodiment), uniform(noise), self.temperature).flatten(1).cpu().numpy()
         return torch.from_numpy(self.code.decode(ids, np.ones_like(ids, bool)).chunks).to(context.tokens)
 

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from praxia.core.config import Part
-from praxia.nn.stack import Cache, Heads, Stack
+from praxia.core.config import Config
+from praxia.nn.stack import AttentionConfig, KVCache, Stack
 from praxia.nn.types import Context
 
 __all__ = ["PrefixStack", "PrefixTransformer", "Reading"]
@@ -19,8 +19,8 @@ __all__ = ["PrefixStack", "PrefixTransformer", "Reading"]
 class Reading:
     """Where a decoder stands in its text: who reads, what was read, and the context that it began with."""
 
-    read: Callable[..., tuple[Tensor, Cache]]
-    cache: Cache
+    read: Callable[..., tuple[Tensor, KVCache]]
+    cache: KVCache
     context: Context
 
     def extend(self, x: Float[Tensor, "B L D"], *, causal: bool) -> tuple[Float[Tensor, "B L D"], "Reading"]:
@@ -32,7 +32,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class PrefixTransformer(Part):
+class PrefixTransformer(Config):
     """Gemma's layers in the prefix-LM layout of PaliGemma: the context's tokens see each other, what follows sees them.
 
     The MLP is 4 times as wide; every head of queries has its own keys.
@@ -54,7 +54,7 @@ class PrefixStack(nn.Module):
 
     def __init__(self, config: PrefixTransformer, context_width: int):
         super().__init__()
-        heads = Heads(config.depth, config.num_heads, config.num_heads, config.width // config.num_heads)
+        heads = AttentionConfig(config.depth, config.num_heads, config.num_heads, config.width // config.num_heads)
         self.width = config.width
         self.context_in = nn.Linear(context_width, config.width)
         self.stack = Stack(config.width, 4 * config.width, heads)
@@ -67,10 +67,10 @@ class PrefixStack(nn.Module):
 
     def words(self, vocabulary: int) -> tuple[nn.Module, nn.Module]:
         """Tables of the head's own: (ids, reading) -> what is read for them, (hidden, reading) -> logits."""
-        return OwnIds(vocabulary, self.width), OwnLogits(self.width, vocabulary)
+        return TokenEmbedding(vocabulary, self.width), LMHead(self.width, vocabulary)
 
 
-class OwnIds(nn.Embedding):
+class TokenEmbedding(nn.Embedding):
     """A table of embeddings that begins small."""
 
     def __init__(self, vocabulary: int, width: int):
@@ -81,7 +81,7 @@ class OwnIds(nn.Embedding):
         return super().forward(input)
 
 
-class OwnLogits(nn.Linear):
+class LMHead(nn.Linear):
     """A linear layer over the ids."""
 
     def forward(self, input: Float[Tensor, "B L D"], reading: Reading | None = None) -> Float[Tensor, "B L V"]:

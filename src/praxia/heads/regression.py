@@ -8,9 +8,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from praxia.core.config import Part
-from praxia.nn.embodied import body_linear, own_dims
-from praxia.nn.masking import masked_mean, own_actions
+from praxia.core.config import Config
+from praxia.nn.embodiment_linear import dim_masks, embodiment_linear
+from praxia.nn.masking import masked_actions, masked_mean
 from praxia.nn.residual import ResidualBlock
 from praxia.nn.types import Batch, Context, Shapes
 
@@ -18,7 +18,7 @@ __all__ = ["Regression", "RegressionHead"]
 
 
 @dataclass(frozen=True)
-class Regression(Part):
+class Regression(Config):
     """A residual MLP from the readout to the chunk, trained with L1 (as OpenVLA-OFT's head, arXiv 2502.19645)."""
 
     tag: ClassVar[str] = "regression"
@@ -42,21 +42,21 @@ class RegressionHead(nn.Module):
         self.context_in = nn.Linear(context_width, config.width)
         self.blocks = nn.Sequential(*(ResidualBlock(config.width) for _ in range(config.depth)))
         self.norm = nn.LayerNorm(config.width)
-        self.out = body_linear(len(shapes.bodies), config.width, shapes.horizon * shapes.action_dim)
-        self.register_buffer("own", own_dims([action for _, action in shapes.bodies]), persistent=False)
+        self.out = embodiment_linear(len(shapes.embodiments), config.width, shapes.horizon * shapes.action_dim)
+        self.register_buffer("own", dim_masks([action for _, action in shapes.embodiments]), persistent=False)
 
     def loss(
         self, context: Context, batch: Batch, generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """Mean absolute error over valid steps and own dims."""
-        action, counts = own_actions(batch, self.own)
+        action, counts = masked_actions(batch, self.own)
         loss = masked_mean((self._predict(context, batch.embodiment) - action).abs(), counts)
         return loss, {"l1": loss.detach()}
 
     def sample(
         self, context: Context, noise: Float[Tensor, "B 0"], embodiment: Int[Tensor, " B"]
     ) -> Float[Tensor, "B H A"]:
-        """The one chunk; dims that a row's body does not have mean nothing."""
+        """The one chunk; dims that a row's embodiment does not have mean nothing."""
         return self._predict(context, embodiment)
 
     def _predict(self, context: Context, embodiment: Int[Tensor, " B"]) -> Float[Tensor, "B H A"]:

@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["sinusoid"]
+__all__ = ["sinusoidal_embedding"]
 
 
-def sinusoid(
+def sinusoidal_embedding(
     value: Float[Tensor, " B"], width: int, min_period: float = 4e-3, max_period: float = 4.0
 ) -> Float[Tensor, "B D"]:
     """Sines and cosines of `value` at `width / 2` periods in geometric progression (pi0's time embedding)."""

@@ -1,4 +1,4 @@
-"""What counts: valid steps, the dims that a row's body has, and images and states that were really seen."""
+"""What counts: valid steps, the dims that a row's embodiment has, and images and states that were really seen."""
 
 from collections.abc import Mapping
 
@@ -6,18 +6,18 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from praxia.nn.embodied import keep_own
+from praxia.nn.embodiment_linear import mask_dims
 from praxia.nn.types import Batch
 
-__all__ = ["keep_valid", "masked_mean", "own_actions", "valid_tokens"]
+__all__ = ["keep_valid", "masked_actions", "masked_mean", "valid_tokens"]
 
 
-def own_actions(batch: Batch, own: Bool[Tensor, "E A"]) -> tuple[Float[Tensor, "B H A"], Bool[Tensor, "B H A"]]:
-    """A training batch's actions, zero in dims that a row's body does not have, and which entries count."""
+def masked_actions(batch: Batch, own: Bool[Tensor, "E A"]) -> tuple[Float[Tensor, "B H A"], Bool[Tensor, "B H A"]]:
+    """A training batch's actions, zero in dims that a row's embodiment does not have, and which entries count."""
     assert batch.action is not None, "a loss needs actions"
     assert batch.action_valid is not None, "a loss needs to know which actions count"
     counts = batch.action_valid[..., None] & own[batch.embodiment][:, None]
-    return keep_own(batch.action, own, batch.embodiment), counts
+    return mask_dims(batch.action, own, batch.embodiment), counts
 
 
 def masked_mean(error: Float[Tensor, "*shape"], counts: Bool[Tensor, "*shape"]) -> Float[Tensor, ""]:

@@ -13,11 +13,11 @@ from torch.nn import functional
 
 from praxia.nn.zeroed import zeroed
 
-__all__ = ["Cache", "Heads", "RMSNorm", "Stack", "reading", "rotate"]
+__all__ = ["AttentionConfig", "KVCache", "RMSNorm", "Stack", "attention_layout", "rotate"]
 
 
 @dataclass(frozen=True)
-class Heads:
+class AttentionConfig:
     """What two stacks must share to attend to each other. `num_kv` heads of keys serve `num` heads of queries.
 
     `rope_base` is the base of the rotary positions.
@@ -37,7 +37,7 @@ class Heads:
 
 
 @dataclass(frozen=True)
-class Cache:
+class KVCache:
     """What was read so far: rotated keys and values [B, KV, N, d] of each layer, and which of the N tokens count.
 
     `position` is that of the next token: how many count, unless a model numbers its tokens in another way.
@@ -55,7 +55,7 @@ class Stack(nn.Module):
     come from a vector (pi0.5's adaRMSNorm).
     """
 
-    def __init__(self, width: int, mlp_width: int, heads: Heads, condition_width: int | None = None):
+    def __init__(self, width: int, mlp_width: int, heads: AttentionConfig, condition_width: int | None = None):
         super().__init__()
         self.layers = nn.ModuleList(Layer(width, mlp_width, heads, condition_width) for _ in range(heads.depth))
         self.norm = RMSNorm(width, condition_width)
@@ -65,25 +65,25 @@ class Stack(nn.Module):
         x: Float[Tensor, "B L D"],
         valid: Bool[Tensor, "B L"],
         blocks: Int[Tensor, " L"],
-        cache: Cache | None = None,
+        cache: KVCache | None = None,
         condition: Float[Tensor, "B C"] | None = None,
-    ) -> tuple[Float[Tensor, "B L D"], Cache]:
+    ) -> tuple[Float[Tensor, "B L D"], KVCache]:
         """Read L more tokens after those in `cache`.
 
         A token sees what is in the cache and the tokens of this piece whose number in `blocks` is not larger than its
         own: equal numbers see each other both ways, rising ones read left to right. Tokens that are not valid are not
         seen and take no position.
         """
-        position, seen, valid, following = reading(valid, blocks, cache)
+        position, seen, valid, following = attention_layout(valid, blocks, cache)
         layers = []
         for at, layer in enumerate(self.layers):
             x, keys = layer(x, position, seen, cache and cache.layers[at], condition)
             layers.append(keys)
-        return self.norm(x, condition)[0], Cache(tuple(layers), valid, following)
+        return self.norm(x, condition)[0], KVCache(tuple(layers), valid, following)
 
 
-def reading(
-    valid: Bool[Tensor, "B L"], blocks: Int[Tensor, " L"], cache: Cache | None
+def attention_layout(
+    valid: Bool[Tensor, "B L"], blocks: Int[Tensor, " L"], cache: KVCache | None
 ) -> tuple[Int[Tensor, "B L"], Bool[Tensor, "B 1 L N"], Bool[Tensor, "B N"], Int[Tensor, " B"]]:
     """How L tokens are read after those in `cache`: positions, who sees whom, who counts of all, the next position."""
     before = valid[:, :0] if cache is None else cache.valid
@@ -99,7 +99,7 @@ def reading(
 class Layer(nn.Module):
     """Attention over what was read and what comes, then an MLP; both behind norms, added to what came in."""
 
-    def __init__(self, width: int, mlp_width: int, heads: Heads, condition_width: int | None):
+    def __init__(self, width: int, mlp_width: int, heads: AttentionConfig, condition_width: int | None):
         super().__init__()
         self.heads = heads
         self.attention_norm = RMSNorm(width, condition_width)

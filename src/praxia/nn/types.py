@@ -12,34 +12,34 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from praxia.nn.stack import Cache
+from praxia.nn.stack import KVCache
 
-__all__ = ["Batch", "Context", "Encoder", "Head", "Language", "Pretrained", "Shapes", "Trainable"]
+__all__ = ["Batch", "Context", "Encoder", "Head", "LanguageModel", "Pretrained", "Shapes", "Trainable"]
 
 
 @dataclass(frozen=True)
 class Shapes:
     """The sizes that a data set and a window fix, from which encoders and heads build their layers.
 
-    `num_images` counts the pictures of a window over all cameras and moments, `num_states` its state moments.
-    `bodies` holds (state dims, action dims) of each embodiment, in the order of their ids; `state_dim` and
+    `num_images` counts the images of a window over all cameras and moments, `num_states` its state moments.
+    `embodiments` holds (state dims, action dims) of each embodiment, in the order of their ids; `state_dim` and
     `action_dim` are the largest, to which all are padded.
     """
 
     cameras: tuple[str, ...]
     num_images: int
     num_states: int
-    bodies: tuple[tuple[int, int], ...]
+    embodiments: tuple[tuple[int, int], ...]
     horizon: int
     vocabulary: int
 
     @property
     def state_dim(self) -> int:
-        return max(state for state, _ in self.bodies)
+        return max(state for state, _ in self.embodiments)
 
     @property
     def action_dim(self) -> int:
-        return max(action for _, action in self.bodies)
+        return max(action for _, action in self.embodiments)
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Batch:
     """One training or inference batch on one device. `action` is absent at inference.
 
     `images` are [B, T, C, Y, X]; each modality has its own T, and each camera its own Y and X. `embodiment` numbers
-    each row's body; what state and action hold in dims that it does not have must not matter. Nor must an image or a
+    each row's embodiment; what state and action hold in dims that it does not have must not matter. Nor must an image or a
     state that is not valid: of a camera that is missing, or from before the episode began.
 
     `answer` is what a language model should say to `text`; a batch of questions has it instead of actions.
@@ -89,7 +89,7 @@ class Batch:
 
 
 @runtime_checkable
-class Language(Protocol):
+class LanguageModel(Protocol):
     """A language model that has read a context, and can read on after its stream.
 
     The first `vocabulary` of its ids are words of text; it may have marks and empty rows behind them.
@@ -102,8 +102,8 @@ class Language(Protocol):
         ...
 
     def read(
-        self, x: Float[Tensor, "B L D"], valid: Bool[Tensor, "B L"], blocks: Int[Tensor, " L"], cache: Cache | None
-    ) -> tuple[Float[Tensor, "B L D"], Cache]:
+        self, x: Float[Tensor, "B L D"], valid: Bool[Tensor, "B L"], blocks: Int[Tensor, " L"], cache: KVCache | None
+    ) -> tuple[Float[Tensor, "B L D"], KVCache]:
         """L tokens more after those in `cache`, as `Stack` reads them."""
         ...
 
@@ -124,8 +124,8 @@ class Context:
     tokens: Float[Tensor, "B N D"]
     mask: Bool[Tensor, "B N"]
     groups: Mapping[str, slice]
-    stream: Cache | None = None
-    language: Language | None = None
+    stream: KVCache | None = None
+    language: LanguageModel | None = None
 
     def readout(self) -> Float[Tensor, "B D"]:
         """The mean over those tokens of the group "readout" that count, for a head that needs it."""
@@ -156,7 +156,7 @@ class Head(Protocol):
     def loss(
         self, context: Context, batch: Batch, generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """A mean over the valid action entries of each row's own body, and metrics for the log."""
+        """A mean over the valid action entries of each row's own embodiment, and metrics for the log."""
         ...
 
     def sample(
@@ -179,7 +179,7 @@ class Pretrained(Protocol):
         ...
 
     @property
-    def learns_words(self) -> bool:
+    def trains_language(self) -> bool:
         """Whether its language model learns at all."""
         ...
 

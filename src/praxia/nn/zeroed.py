@@ -4,11 +4,11 @@ from typing import TypeVar
 
 from torch import nn
 
-from praxia.nn.embodied import BodyLinear
+from praxia.nn.embodiment_linear import EmbodimentLinear
 
 __all__ = ["zeroed"]
 
-Layer = TypeVar("Layer", bound=nn.Linear | BodyLinear)
+Layer = TypeVar("Layer", bound=nn.Linear | EmbodimentLinear)
 
 
 def zeroed(layer: Layer) -> Layer:

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from praxia.core.config import Part
+from praxia.core.config import Config
 from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.octo import Octo
 from praxia.encoders.public.model import PublicVLM
@@ -24,13 +24,13 @@ from praxia.heads.diffusion import Diffusion
 from praxia.heads.flow import Flow
 from praxia.heads.parallel import OFT, ParallelBins
 from praxia.heads.regression import Regression
-from praxia.heads.spoken import Spoken
+from praxia.heads.vlm_tokens import VLMTokens
 from praxia.nn.types import Shapes
-from praxia.policies.composed import Composed
+from praxia.policies.encoder_head import EncoderHead
 
 __all__ = ["PAIRED_ENCODERS", "PAIRED_HEADS", "missing"]
 
-PAIRED_ENCODERS: dict[str, Part] = {
+PAIRED_ENCODERS: dict[str, Config] = {
     "film-cnn": FilmCNN(),
     "resnet": ResNet(),
     "resnet-grid": ResNetGrid(),
@@ -41,7 +41,7 @@ PAIRED_ENCODERS: dict[str, Part] = {
     "public-vlm": PublicVLM("paligemma-3b-224"),
     "state-only": StateOnly(),
 }
-PAIRED_HEADS: dict[str, Part] = {
+PAIRED_HEADS: dict[str, Config] = {
     "regression": Regression(),
     "act": ACT(),
     "oft": OFT(),
@@ -54,11 +54,11 @@ PAIRED_HEADS: dict[str, Part] = {
     "diffusion (transformer)": Diffusion(Transformer()),
     "autoregressive (bins)": Autoregressive("bins"),
     "autoregressive (fast)": Autoregressive("fast"),
-    "autoregressive (bins, spoken)": Autoregressive("bins", Spoken()),
-    "oft (spoken)": OFT(Spoken()),
+    "autoregressive (bins, vlm-tokens)": Autoregressive("bins", VLMTokens()),
+    "oft (vlm-tokens)": OFT(VLMTokens()),
     "parallel-bins": ParallelBins(),
 }
-_SHAPES = Shapes(cameras=("front",), num_images=1, num_states=1, bodies=((3, 2),), horizon=8, vocabulary=64)
+_SHAPES = Shapes(cameras=("front",), num_images=1, num_states=1, embodiments=((3, 2),), horizon=8, vocabulary=64)
 
 
 def missing() -> dict[tuple[str, str], frozenset[str]]:
@@ -68,7 +68,7 @@ def missing() -> dict[tuple[str, str], frozenset[str]]:
     waves = np.sin(np.arange(64)[:, None, None] * 0.1 + np.arange(8)[:, None] * np.array([0.2, 0.5]))
     found = {}
     for name, head in PAIRED_HEADS.items():
-        fitted = Composed(PAIRED_ENCODERS["state-only"], head).fit(lambda: waves.astype(np.float32)).head
+        fitted = EncoderHead(PAIRED_ENCODERS["state-only"], head).fit(lambda: waves.astype(np.float32)).head
         with torch.device("meta"):
             needs = fitted.build(_SHAPES, 16).needs  # pyright: ignore[reportAttributeAccessIssue]
         found |= {(encoder, name): frozenset(needs - given) for encoder, given in gives.items()}

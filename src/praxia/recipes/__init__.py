@@ -27,7 +27,7 @@ RECIPES = {
     "flow-mt50": "praxia.recipes.metaworld:flow_mt50",
     "flow-pusht": "praxia.recipes.pusht:flow_pusht",
     "flow-tabletop": "praxia.recipes.tabletop:flow_tabletop",
-    "flow-tabletop-bodies": "praxia.recipes.tabletop:flow_tabletop_bodies",
+    "flow-tabletop-embodiments": "praxia.recipes.tabletop:flow_tabletop_embodiments",
     "flow-tabletop-heads": "praxia.recipes.tabletop_heads:flow_tabletop_heads",
     "flow-tabletop-language-free": "praxia.recipes.tabletop:flow_tabletop_language_free",
     "gr00t-n1": "praxia.recipes.vla:gr00t_n1",

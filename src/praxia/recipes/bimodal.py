@@ -1,6 +1,6 @@
 """Recipes for Bimodal: one encoder, one budget, and every head."""
 
-from praxia.core.config import Part
+from praxia.core.config import Config
 from praxia.core.types import Window
 from praxia.encoders.language import NoText
 from praxia.encoders.state_only import StateOnly
@@ -13,7 +13,7 @@ from praxia.heads.diffusion import Diffusion
 from praxia.heads.flow import Flow
 from praxia.heads.parallel import OFT, ParallelBins
 from praxia.heads.regression import Regression
-from praxia.policies.composed import Composed
+from praxia.policies.encoder_head import EncoderHead
 from praxia.train.config import Train, TrainRun
 
 __all__ = [
@@ -80,9 +80,9 @@ def fast_bimodal() -> TrainRun:
     return _run(Autoregressive("fast"))
 
 
-def _run(head: Part) -> TrainRun:
+def _run(head: Config) -> TrainRun:
     return TrainRun(
-        model=Composed(encoder=StateOnly(text=NoText(), width=256), head=head),
+        model=EncoderHead(encoder=StateOnly(text=NoText(), width=256), head=head),
         window=Window({"state": (0,)}, horizon=8),
         train=Train(steps=1500, batch_size=64, shift_px=0),
     )

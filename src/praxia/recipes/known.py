@@ -3,11 +3,11 @@
 Each is a pair of an encoder and a head of the same family as the original, at the sizes of `flow-tabletop`.
 `known_published.py` has them at the sizes of their papers. Deviations that all share: they see the newest moment alone,
 because a policy that sees past moments must be asked at every step and Tabletop's benchmarks ask at every fourth; a
-small text encoder learned with the policy tells all of them what to do; pictures are augmented by shifts, not by crops
+small text encoder learned with the policy tells all of them what to do; images are augmented by shifts, not by crops
 and colours. What a part itself leaves out stands at the part.
 """
 
-from praxia.core.config import Part
+from praxia.core.config import Config
 from praxia.core.types import Window
 from praxia.encoders.octo import Octo
 from praxia.encoders.resnet import ResNet
@@ -20,14 +20,14 @@ from praxia.heads.denoisers.transformer import Transformer
 from praxia.heads.denoisers.unet import UNet
 from praxia.heads.diffusion import Diffusion
 from praxia.heads.parallel import ParallelBins
-from praxia.policies.composed import Composed
+from praxia.policies.encoder_head import EncoderHead
 from praxia.train.config import Train, TrainRun
 
 __all__ = ["act", "diffusion_policy_transformer", "diffusion_policy_unet", "octo", "rt1"]
 
 
 def rt1() -> TrainRun:
-    """RT-1: FiLM convolutions, eight learned tokens a picture, a transformer, 256 bins an action dim; small.
+    """RT-1: FiLM convolutions, eight learned tokens an image, a transformer, 256 bins an action dim; small.
 
     In RT-1 no action token sees another, so its bins are decoded at once and not one after another. Deviations: chunks
     of 8 actions where RT-1 predicts one, because the benchmarks execute 4 at a time.
@@ -59,9 +59,9 @@ def diffusion_policy_transformer() -> TrainRun:
     return _run(ResNet(text=TransformerText()), Diffusion(Transformer()), horizon=10)
 
 
-def _run(encoder: Part, head: Part, horizon: int) -> TrainRun:
+def _run(encoder: Config, head: Config, horizon: int) -> TrainRun:
     return TrainRun(
-        model=Composed(encoder=encoder, head=head),
+        model=EncoderHead(encoder=encoder, head=head),
         window=Window({"image.front": (0,), "image.wrist": (0,), "state": (0,)}, horizon=horizon),
         train=Train(steps=5000),
     )

@@ -3,15 +3,15 @@
 They are for an accelerator; on a laptop they can only be built. What follows holds for all of them. Training is AdamW
 with betas 0.9 and 0.95, a cosine decay to a tenth and clipping at 1, in place of each one's own optimiser and schedule;
 steps are ours where theirs depend on the size of a data set. Weights start from nothing: no ImageNet, T5 or sentence
-encoder. All are told the instruction through a text encoder learned with the policy. There is no dropout; pictures are
+encoder. All are told the instruction through a text encoder learned with the policy. There is no dropout; images are
 augmented by shifts alone, not by crops and colours. Windows with past moments must be evaluated at a pace of 1 step.
 What a part itself leaves out stands at the part.
 
-Parameters are counted with Tabletop's gantry, two cameras and a vocabulary of 512 subwords.
+Parameters are counted with Tabletop's gantry, two cameras and a vocabulary of 512 tokens.
 """
 
 from praxia.core.types import Window
-from praxia.encoders.language import SubwordText
+from praxia.encoders.language import PooledText
 from praxia.encoders.octo import Octo
 from praxia.encoders.resnet import ResNet
 from praxia.encoders.resnet_grid import ResNetGrid
@@ -23,7 +23,7 @@ from praxia.heads.denoisers.unet import UNet
 from praxia.heads.diffusion import Diffusion
 from praxia.heads.parallel import ParallelBins
 from praxia.heads.prefix import PrefixTransformer
-from praxia.policies.composed import Composed
+from praxia.policies.encoder_head import EncoderHead
 from praxia.train.config import Train, TrainRun
 
 __all__ = [
@@ -38,7 +38,7 @@ RESNET18 = (64, 128, 256, 512)
 
 
 def rt1_published() -> TrainRun:
-    """RT-1 at its published size: 6 moments, 8 tokens of 512 a picture, 8 layers of 8 heads, 256 bins.
+    """RT-1 at its published size: 6 moments, 8 tokens of 512 an image, 8 layers of 8 heads, 256 bins.
 
     Brohan et al. 2022 (arXiv 2212.06817) and the public `robotics_transformer`. 38.6M parameters; theirs about 35M, of
     which 16M are EfficientNet-B3 and 19M the transformer. Deviations: four convolutions are no EfficientNet-B3; two
@@ -47,11 +47,11 @@ def rt1_published() -> TrainRun:
     that of every moment. Learning rate as in the public configuration; it names no batch size.
     """
     return TrainRun(
-        model=Composed(
-            encoder=RT1(text=SubwordText(width=512), channels=RESNET18),
+        model=EncoderHead(
+            encoder=RT1(text=PooledText(width=512), channels=RESNET18),
             head=ParallelBins(decoder=PrefixTransformer(width=512, depth=8, num_heads=8)),
         ),
-        window=_window(moments=6, horizon=1),
+        window=_window(observation_steps=6, horizon=1),
         train=Train(steps=400_000, batch_size=64, learning_rate=1e-4, ema_decay=0.0),
     )
 
@@ -61,15 +61,15 @@ def octo_published() -> TrainRun:
 
     Octo 2024 (arXiv 2405.12213) and the public `octo_pretrain_config.py`. 23.8M parameters; theirs 27M without T5.
     Deviations: the head's MLP is modulated by time and readout where theirs reads them beside the actions, and 256 wide
-    inside its blocks where theirs is 1024; DDIM where theirs is DDPM; one picture size; the learning rate decays by a
+    inside its blocks where theirs is 1024; DDIM where theirs is DDPM; one image size; the learning rate decays by a
     cosine where theirs falls with the root of the step.
     """
     return TrainRun(
-        model=Composed(
-            encoder=Octo(text=SubwordText(width=384), width=384, depth=12, num_heads=6, patch_px=16),
+        model=EncoderHead(
+            encoder=Octo(text=PooledText(width=384), width=384, depth=12, num_heads=6, patch_px=16),
             head=Diffusion(ResidualMLP(width=256, depth=3), repeats=1, train_steps=20, num_steps=20, clip=5.0),
         ),
-        window=_window(moments=2, horizon=4),
+        window=_window(observation_steps=2, horizon=4),
         train=Train(
             steps=300_000,
             batch_size=512,
@@ -90,11 +90,11 @@ def act_published() -> TrainRun:
     names and does not do. Steps are those of 2,000 epochs of the 40 episodes that theirs trains on.
     """
     return TrainRun(
-        model=Composed(
+        model=EncoderHead(
             encoder=ResNetGrid(channels=RESNET18),
             head=ACT(width=512, mlp_width=3200, num_heads=8, encoder_depth=4, latent=32, kl_weight=10.0),
         ),
-        window=_window(moments=1, horizon=100),
+        window=_window(observation_steps=1, horizon=100),
         train=Train(steps=10_000, batch_size=8, learning_rate=1e-5, warmup_steps=0, ema_decay=0.0, shift_px=0),
     )
 
@@ -108,28 +108,28 @@ def diffusion_policy_unet_published() -> TrainRun:
     camera; 16 DDIM steps where that configuration takes 100 of DDPM; the average of weights warms up by another law.
     """
     return TrainRun(
-        model=Composed(
+        model=EncoderHead(
             encoder=ResNet(channels=RESNET18, width=256),
             head=Diffusion(UNet(channels=(512, 1024, 2048), kernel=5, groups=8), repeats=1),
         ),
-        window=_window(moments=2, horizon=16),
+        window=_window(observation_steps=2, horizon=16),
         train=_diffusion_policy(weight_decay=1e-6, warmup_steps=500),
     )
 
 
 def diffusion_policy_transformer_published() -> TrainRun:
-    """Diffusion Policy's transformer at its published size for pictures: 8 layers of 256, 2 moments, 10 actions.
+    """Diffusion Policy's transformer at its published size for images: 8 layers of 256, 2 moments, 10 actions.
 
     Chi et al. 2023 (arXiv 2303.04137), `train_diffusion_transformer_hybrid_workspace.yaml`. 21.5M parameters, of which
     the head has 9.0M; their transformer has 9.0M. Deviations: as for the U-Net; both moments are one token where theirs
     are two; no dropout in attention, theirs is 0.3; one weight decay, the transformer's, for the ResNet too.
     """
     return TrainRun(
-        model=Composed(
+        model=EncoderHead(
             encoder=ResNet(channels=RESNET18, width=256),
             head=Diffusion(Transformer(width=256, depth=8, num_heads=4), repeats=1),
         ),
-        window=_window(moments=2, horizon=10),
+        window=_window(observation_steps=2, horizon=10),
         train=_diffusion_policy(weight_decay=1e-3, warmup_steps=1000),
     )
 
@@ -147,7 +147,7 @@ def _diffusion_policy(weight_decay: float, warmup_steps: int) -> Train:
     )
 
 
-def _window(moments: int, horizon: int) -> Window:
-    """The newest `moments` steps of both cameras and the state."""
-    past = tuple(range(1 - moments, 1))
+def _window(observation_steps: int, horizon: int) -> Window:
+    """The newest `observation_steps` steps of both cameras and the state."""
+    past = tuple(range(1 - observation_steps, 1))
     return Window({"image.front": past, "image.wrist": past, "state": past}, horizon)

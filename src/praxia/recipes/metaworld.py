@@ -6,40 +6,40 @@ from praxia.core.types import Window
 from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.state_only import StateOnly
 from praxia.heads.flow import Flow
-from praxia.policies.composed import Composed
+from praxia.policies.encoder_head import EncoderHead
 from praxia.train.config import Train, TrainRun
 
 __all__ = ["flow_metaworld", "flow_metaworld_blind", "flow_mt50"]
 
 
 def flow_metaworld() -> TrainRun:
-    """One picture, proprioception and the instruction -> chunks of 8 actions by flow matching."""
+    """One image, proprioception and the instruction -> chunks of 8 actions by flow matching."""
     return TrainRun(
-        model=Composed(encoder=FilmCNN(), head=Flow()),
+        model=EncoderHead(encoder=FilmCNN(), head=Flow()),
         window=Window({"image.workspace": (0,), "state": (0,)}, horizon=8),
         train=Train(steps=2000),
     )
 
 
 def flow_metaworld_blind() -> TrainRun:
-    """The control of `flow_metaworld`: the same but for its pictures."""
+    """The control of `flow_metaworld`: the same but for its images."""
     seeing = flow_metaworld()
     return replace(
         seeing,
-        model=Composed(encoder=StateOnly(), head=seeing.model.head),
+        model=EncoderHead(encoder=StateOnly(), head=seeing.model.head),
         window=Window({"state": (0,)}, horizon=8),
     )
 
 
 def flow_mt50() -> TrainRun:
-    """The room's and the hand's picture, proprioception and the instruction -> chunks of 8 actions by flow: 50 tasks.
+    """The package's and the hand's image, proprioception and the instruction -> chunks of 8 actions by flow: 50 tasks.
 
-    The pictures' first map, the largest, has half of `flow_metaworld`'s channels, because there are two pictures of
+    The images' first map, the largest, has half of `flow_metaworld`'s channels, because there are two images of
     80 px: with all fifty tasks the number of samples that a core can learn from decides. The batch is smaller for the
     same reason: as many samples in twice the steps.
     """
     return TrainRun(
-        model=Composed(encoder=FilmCNN(state_steers=True, channels=(16, 32, 48, 64)), head=Flow()),
+        model=EncoderHead(encoder=FilmCNN(state_conditions=True, channels=(16, 32, 48, 64)), head=Flow()),
         window=Window({"image.workspace": (0,), "image.hand": (0,), "state": (0,)}, horizon=8),
         train=Train(steps=15_500, batch_size=64),
     )

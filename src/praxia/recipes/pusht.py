@@ -1,6 +1,6 @@
 """Recipes for PushT from its state: one encoder, one budget, and heads that Diffusion Policy compares."""
 
-from praxia.core.config import Part
+from praxia.core.config import Config
 from praxia.core.types import Window
 from praxia.encoders.language import NoText
 from praxia.encoders.state_only import StateOnly
@@ -9,7 +9,7 @@ from praxia.heads.denoisers.unet import UNet
 from praxia.heads.diffusion import Diffusion
 from praxia.heads.flow import Flow
 from praxia.heads.regression import Regression
-from praxia.policies.composed import Composed
+from praxia.policies.encoder_head import EncoderHead
 from praxia.train.config import Train, TrainRun
 
 __all__ = ["diffusion_pusht", "diffusion_unet_pusht", "flow_pusht", "regression_pusht"]
@@ -35,9 +35,9 @@ def diffusion_unet_pusht() -> TrainRun:
     return _run(Diffusion(UNet(channels=(32, 64, 128)), repeats=1))
 
 
-def _run(head: Part) -> TrainRun:
+def _run(head: Config) -> TrainRun:
     return TrainRun(
-        model=Composed(encoder=StateOnly(text=NoText(), width=256), head=head),
+        model=EncoderHead(encoder=StateOnly(text=NoText(), width=256), head=head),
         window=Window({"state": (0,)}, horizon=16),
         train=Train(steps=6000, batch_size=128, shift_px=0),
     )

@@ -2,22 +2,22 @@
 
 from dataclasses import replace
 
-from praxia.core.config import Part
+from praxia.core.config import Config
 from praxia.core.types import Window
 from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.language import NoText
 from praxia.encoders.transformer_text import TransformerText
 from praxia.heads.flow import Flow
-from praxia.policies.composed import Composed
+from praxia.policies.encoder_head import EncoderHead
 from praxia.train.config import Train, TrainRun
 
-__all__ = ["flow_tabletop", "flow_tabletop_bodies", "flow_tabletop_language_free"]
+__all__ = ["flow_tabletop", "flow_tabletop_embodiments", "flow_tabletop_language_free"]
 
 
 def flow_tabletop() -> TrainRun:
-    """The operator's and the wrist's picture, proprioception and the instruction -> chunks of 8 actions by flow."""
+    """The operator's and the wrist's image, proprioception and the instruction -> chunks of 8 actions by flow."""
     return TrainRun(
-        model=Composed(encoder=_encoder(TransformerText()), head=Flow()),
+        model=EncoderHead(encoder=_encoder(TransformerText()), head=Flow()),
         window=Window({"image.front": (0,), "image.wrist": (0,), "state": (0,)}, horizon=8),
         train=Train(steps=5000),
     )
@@ -29,14 +29,14 @@ def flow_tabletop_language_free() -> TrainRun:
     return replace(told, model=replace(told.model, encoder=_encoder(NoText())))
 
 
-def flow_tabletop_bodies() -> TrainRun:
-    """`flow_tabletop` for several bodies at once, one data set a body: `--data GANTRY,ARM6`.
+def flow_tabletop_embodiments() -> TrainRun:
+    """`flow_tabletop` for several embodiments at once, one data set an embodiment: `--data GANTRY,ARM6`.
 
-    Nothing differs but the data: with several embodiments the parts take weights a body for state and actions.
+    Nothing differs but the data: with several embodiments the parts take weights an embodiment for state and actions.
     """
     return flow_tabletop()
 
 
-def _encoder(text: Part) -> FilmCNN:
-    """A little slimmer than on Meta-World, because there are two pictures, and steered by what the gripper does."""
-    return FilmCNN(text=text, state_steers=True, channels=(24, 32, 48, 64))
+def _encoder(text: Config) -> FilmCNN:
+    """A little slimmer than on Meta-World, because there are two images, and steered by what the gripper does."""
+    return FilmCNN(text=text, state_conditions=True, channels=(24, 32, 48, 64))

@@ -1,6 +1,6 @@
 """Recipes for the comparison of heads on Tabletop: one encoder, one budget, and every head."""
 
-from praxia.core.config import Part
+from praxia.core.config import Config
 from praxia.core.types import Window
 from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.language import NoText
@@ -13,7 +13,7 @@ from praxia.heads.diffusion import Diffusion
 from praxia.heads.flow import Flow
 from praxia.heads.parallel import OFT
 from praxia.heads.regression import Regression
-from praxia.policies.composed import Composed
+from praxia.policies.encoder_head import EncoderHead
 from praxia.train.config import Train, TrainRun
 
 __all__ = [
@@ -30,42 +30,42 @@ __all__ = [
 
 
 def regression_tabletop_heads() -> TrainRun:
-    """Two pictures, state and instruction -> chunks of 8 actions by least absolute error, in minutes."""
+    """Two images, state and instruction -> chunks of 8 actions by least absolute error, in minutes."""
     return _run(Regression())
 
 
 def act_tabletop_heads() -> TrainRun:
-    """Two pictures, state and instruction -> chunks of 8 actions by ACT, in minutes."""
+    """Two images, state and instruction -> chunks of 8 actions by ACT, in minutes."""
     return _run(ACT())
 
 
 def oft_tabletop_heads() -> TrainRun:
-    """Two pictures, state and instruction -> chunks of 8 actions by parallel decoding and L1, in minutes."""
+    """Two images, state and instruction -> chunks of 8 actions by parallel decoding and L1, in minutes."""
     return _run(OFT())
 
 
 def flow_tabletop_heads() -> TrainRun:
-    """Two pictures, state and instruction -> chunks of 8 actions by flow with a residual MLP, in minutes."""
+    """Two images, state and instruction -> chunks of 8 actions by flow with a residual MLP, in minutes."""
     return _run(Flow())
 
 
 def dit_tabletop_heads() -> TrainRun:
-    """Two pictures, state and instruction -> chunks of 8 actions by flow with GR00T's transformer, in minutes."""
+    """Two images, state and instruction -> chunks of 8 actions by flow with GR00T's transformer, in minutes."""
     return _run(Flow(DiT(), repeats=2))
 
 
 def diffusion_unet_tabletop_heads() -> TrainRun:
-    """Two pictures, state and instruction -> chunks of 8 actions by Diffusion Policy's U-Net, in minutes."""
+    """Two images, state and instruction -> chunks of 8 actions by Diffusion Policy's U-Net, in minutes."""
     return _run(Diffusion(UNet(channels=(32, 64, 128)), repeats=2))
 
 
 def bins_tabletop_heads() -> TrainRun:
-    """Two pictures, state and instruction -> chunks of 8 actions as 256 bins a dim, one by one, in minutes."""
+    """Two images, state and instruction -> chunks of 8 actions as 256 bins a dim, one by one, in minutes."""
     return _run(Autoregressive("bins"))
 
 
 def fast_tabletop_heads() -> TrainRun:
-    """Two pictures, state and instruction -> chunks of 8 actions as FAST codes, one by one, in minutes."""
+    """Two images, state and instruction -> chunks of 8 actions as FAST codes, one by one, in minutes."""
     return _run(Autoregressive("fast"))
 
 
@@ -74,12 +74,12 @@ def flow_language_free_tabletop_heads() -> TrainRun:
     return _run(Flow(), NoText())
 
 
-def _run(head: Part, text: Part | None = None) -> TrainRun:
+def _run(head: Config, text: Config | None = None) -> TrainRun:
     """`flow_tabletop` with a slimmer encoder and a sixth of its steps."""
     text = TransformerText() if text is None else text
-    encoder = FilmCNN(text=text, state_steers=True, channels=(16, 24, 32, 48), width=256)
+    encoder = FilmCNN(text=text, state_conditions=True, channels=(16, 24, 32, 48), width=256)
     return TrainRun(
-        model=Composed(encoder=encoder, head=head),
+        model=EncoderHead(encoder=encoder, head=head),
         window=Window({"image.front": (0,), "image.wrist": (0,), "state": (0,)}, horizon=8),
         train=Train(steps=800),
     )

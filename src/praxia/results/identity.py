@@ -18,7 +18,7 @@ def competitor_of(fingerprint: Mapping[str, Any]) -> tuple[str, float | None, st
     which trained embodiment it was bound on purpose. The seed of its noise does not: that is another draw of the same.
     """
     # Files from before ensembling say nothing of the pace beside the benchmark's.
-    return policy_of(fingerprint), fingerprint.get("pace", {}).get("ensemble"), fingerprint.get("bind_as")
+    return policy_of(fingerprint), fingerprint.get("execution", {}).get("ensemble"), fingerprint.get("bind_as")
 
 
 def was_stopped(meta: Mapping[str, Any]) -> bool:

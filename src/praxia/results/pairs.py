@@ -17,7 +17,7 @@ __all__ = ["POLICYS_OWN", "Pair", "Pairing", "pair_files", "pair_rows"]
 # Entries of a fingerprint in which two results may differ and still be compared: what the policy is, how it was asked,
 # and where a commit did not change the source.
 _POLICY = frozenset(("policy_sha256", "weights_sha256", "sampling", "bind_as"))
-POLICYS_OWN = _POLICY | {"pace", "seed", "exact", "device", "threads", "revision", "dirty"}
+POLICYS_OWN = _POLICY | {"execution", "seed", "exact", "device", "threads", "revision", "dirty"}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from praxia.results.pairs import Pair, Pairing
 from praxia.results.statistics import holm
 from praxia.results.timing import time_to_success
 
-__all__ = ["Comparison", "Word", "judge"]
+__all__ = ["Comparison", "Word", "verdict_of"]
 
 Word = Literal["better", "worse", "undecided"]
 
@@ -117,7 +117,7 @@ class Comparison:
         }
 
 
-def judge(pairing: Pairing, *, until_decided: bool) -> dict[str, Any]:
+def verdict_of(pairing: Pairing, *, until_decided: bool) -> dict[str, Any]:
     """The verdict on pairs that are all there: on all of them, or on as many as it takes.
 
     Raises:

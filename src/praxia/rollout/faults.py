@@ -18,11 +18,15 @@ def miscounted(decisions: int, queries: int, step: int) -> str:
     return f"the policy gave {decisions} decisions for {queries} episodes, at step {step}"
 
 
-def malformed(decision: Decision, body: Embodiment | None, step: int) -> str | None:
-    """Why `decision`, made at `step`, is no chunk of actions of `body` (None: of any); None: it is one."""
+def malformed(decision: Decision, embodiment: Embodiment | None, step: int) -> str | None:
+    """Why `decision`, made at `step`, is no chunk of actions of `embodiment` (None: of any); None: it is one."""
     chunk, valid, label = decision.chunk, decision.valid, decision.label
-    wanted = f"float32 [steps, {'action dims' if body is None else body.action_dim}]"
-    fits = chunk.dtype == np.float32 and chunk.ndim == 2 and (body is None or chunk.shape[1] == body.action_dim)
+    wanted = f"float32 [steps, {'action dims' if embodiment is None else embodiment.action_dim}]"
+    fits = (
+        chunk.dtype == np.float32
+        and chunk.ndim == 2
+        and (embodiment is None or chunk.shape[1] == embodiment.action_dim)
+    )
     if not fits:
         return f"the policy gave a chunk of {_words(chunk)}, expected {wanted}, at step {step}"
     if valid.dtype != np.bool_ or valid.shape != chunk.shape[:1]:
@@ -32,7 +36,7 @@ def malformed(decision: Decision, body: Embodiment | None, step: int) -> str | N
     return None
 
 
-def unexecutable(actions: Float32[np.ndarray, "K A"], body: Embodiment | None, step: int) -> str | None:
+def unexecutable(actions: Float32[np.ndarray, "K A"], embodiment: Embodiment | None, step: int) -> str | None:
     """Why no robot should execute `actions`, the first of them at `step`; None: it may.
 
     There must be one, all must be finite, and none further beyond its field's declared range than `FAR_WIDTHS` times
@@ -43,9 +47,9 @@ def unexecutable(actions: Float32[np.ndarray, "K A"], body: Embodiment | None, s
     finite = np.isfinite(actions).all(axis=1)
     if not finite.all():
         return f"the policy gave an action that is not finite at step {step + int(finite.argmin())}"
-    if body is None:
+    if embodiment is None:
         return None
-    low, high = body.action_range
+    low, high = embodiment.action_range
     beyond = np.maximum(low - actions, actions - high) > FAR_WIDTHS * (high - low)
     if not beyond.any():
         return None

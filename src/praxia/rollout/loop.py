@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from praxia.core.errors import MismatchError
-from praxia.core.types import Decision, Embodiment, Pace, Policy, VectorEnv
+from praxia.core.types import ChunkExecution, Decision, Embodiment, Policy, VectorEnv
 from praxia.rollout.faults import miscounted
 from praxia.rollout.running import Running
-from praxia.rollout.trace import Job, Player, Recording, Trace
+from praxia.rollout.trace import Agent, Job, Recording, Trace
 from praxia.rollout.waiting import Queue, Waiting
 
 __all__ = ["play", "rollout"]
@@ -17,20 +17,20 @@ def rollout(
     slots: VectorEnv,
     jobs: Iterable[Job],
     *,
-    pace: Pace,
+    execution: ChunkExecution,
     horizon: int,
-    body: Embodiment | None = None,
+    embodiment: Embodiment | None = None,
     steps_after_success: int | None = 0,
     recording: Recording | None = None,
     exact: bool = False,
 ) -> Iterator[Trace]:
     """`play` of one policy: a slot whose episode ended begins one of the same environment while there is one."""
     return play(
-        [Player(policy, pace)],
+        [Agent(policy, execution)],
         slots,
         Waiting(jobs, lambda job: job.spec),
         horizon=horizon,
-        body=body,
+        embodiment=embodiment,
         steps_after_success=steps_after_success,
         recording=recording,
         exact=exact,
@@ -38,12 +38,12 @@ def rollout(
 
 
 def play(
-    players: Sequence[Player],
+    agents: Sequence[Agent],
     slots: VectorEnv,
     jobs: Queue[Job],
     *,
     horizon: int,
-    body: Embodiment | None = None,
+    embodiment: Embodiment | None = None,
     steps_after_success: int | None = 0,
     recording: Recording | None = None,
     exact: bool = False,
@@ -54,30 +54,30 @@ def play(
     ready, while the others simulate; with `exact` it is asked about one episode at a time, so that the shape of its
     arithmetic, and with it the result to the last bit, does not depend on who else was ready.
 
-    The first `pace.executed_steps` valid actions of a decision are applied before its policy looks again; with a
-    `pace.ensemble` it looks at every step, and its valid predictions for that step are averaged. An episode ends
+    The first `execution.execution_horizon` valid actions of a decision are applied before its policy looks again; with a
+    `execution.ensemble` it looks at every step, and its valid predictions for that step are averaged. An episode ends
     where the environment ends it, after `horizon` steps, or at the first look with at least `steps_after_success`
     steps since success first held (0: at that very step; None: success does not end it).
 
     A crash in the environment ends its episode with `Trace.error`, and so does a decision that is no chunk of actions
-    of `body` (None: of any) or that no robot should execute: see `rollout.faults`. A wrong number of decisions ends
+    of `embodiment` (None: of any) or that no robot should execute: see `rollout.faults`. A wrong number of decisions ends
     the episodes that were asked about. An episode whose worker process dies is begun again from its start; the second
     time that is an error too. What a policy itself raises is raised here.
 
     Raises:
         MismatchError: a policy wants past observations, and only those at the looks exist.
     """
-    for player in players:
-        _check_history(player)
+    for agent in agents:
+        _check_history(agent)
     snapshots = recording is not None and recording.snapshots
-    carries = [player.policy.start(slots.num_slots) for player in players]
+    carries = [agent.policy.start(slots.num_slots) for agent in agents]
     running: dict[int, Running] = {}
 
     def begin(slot: int, job: Job, again: bool = False) -> None:
-        player = players[job.player]
-        running[slot] = Running(job, slot, player, body, recording, again)
-        cameras = tuple(dict.fromkeys((*player.policy.window.cameras, *(recording.cameras if recording else ()))))
-        slots.begin(slot, job.spec, job.start, cameras, privileged=player.policy.privileged, snapshots=snapshots)
+        agent = agents[job.agent]
+        running[slot] = Running(job, slot, agent, embodiment, recording, again)
+        cameras = tuple(dict.fromkeys((*agent.policy.window.cameras, *(recording.cameras if recording else ()))))
+        slots.begin(slot, job.spec, job.start, cameras, privileged=agent.policy.privileged, snapshots=snapshots)
 
     def begin_next(slot: int) -> None:
         running.pop(slot, None)
@@ -97,24 +97,24 @@ def play(
         for episode in ended:
             begin_next(episode.slot)
         for batch in _batches(asking, exact):
-            number = batch[0].job.player
+            number = batch[0].job.agent
             queries = [episode.query() for episode in batch]
-            decisions, carries[number] = players[number].policy.act(queries, carries[number])
+            decisions, carries[number] = agents[number].policy.act(queries, carries[number])
             _plan(batch, decisions, horizon)
             for episode in batch:
                 if episode.error is None:
                     actions = episode.planned_actions
-                    # At the horizon nobody decides any more: a picture of it would be drawn for a recording alone.
-                    look = recording is not None or episode.steps + len(actions) < horizon
-                    slots.advance(episode.slot, actions, stop_on_success=steps_after_success == 0, look=look)
+                    # At the horizon nobody decides any more: an image of it would be drawn for a recording alone.
+                    observe = recording is not None or episode.steps + len(actions) < horizon
+                    slots.advance(episode.slot, actions, stop_on_success=steps_after_success == 0, observe=observe)
                 else:
                     begin_next(episode.slot)
                     ended.append(episode)
         yield from [episode.trace() for episode in ended]
 
 
-def _check_history(player: Player) -> None:
-    past, executed = player.policy.window.history, player.pace.executed_steps
+def _check_history(agent: Agent) -> None:
+    past, executed = agent.policy.window.history, agent.execution.execution_horizon
     if past > 0 and executed > 1:
         raise MismatchError(
             f"the policy sees {past} past steps, but with {executed} executed steps it looks only once in as many:"
@@ -126,10 +126,10 @@ def _batches(asking: Sequence[Running], exact: bool) -> list[list[Running]]:
     """What is asked at once: the episodes of one player, or with `exact` a single one."""
     if exact:
         return [[episode] for episode in asking]
-    by_player: dict[int, list[Running]] = {}
+    by_agent: dict[int, list[Running]] = {}
     for episode in asking:
-        by_player.setdefault(episode.job.player, []).append(episode)
-    return list(by_player.values())
+        by_agent.setdefault(episode.job.agent, []).append(episode)
+    return list(by_agent.values())
 
 
 def _plan(batch: Sequence[Running], decisions: Sequence[Decision], horizon: int) -> None:

@@ -1,4 +1,4 @@
-"""Environments in worker processes behind the `VectorEnv` interface: small messages by pipe, pictures by memory."""
+"""Environments in worker processes behind the `VectorEnv` interface: small messages by pipe, images by memory."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +22,7 @@ Layout = dict[str, tuple[int, int, int]]
 class WorkerPool:
     """A `VectorEnv` of `num_workers` processes with `slots_per_worker` slots each.
 
-    While a policy thinks about some slots the processes simulate the others. A slot's pictures travel through
+    While a policy thinks about some slots the processes simulate the others. A slot's images travel through
     its own block of shared memory and are copied out of it, so an observation stays what it was. `build` must be
     picklable: it is sent to every worker once.
 
@@ -57,11 +57,13 @@ class WorkerPool:
         watching = {"privileged": privileged, "snapshots": snapshots}
         self._ask(slot, "begin", (spec, start, tuple(cameras)), watching)
 
-    def advance(self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool, look: bool = True) -> None:
+    def advance(
+        self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool, observe: bool = True
+    ) -> None:
         if slot in self._lost:
             self._failed.append(self._lost.pop(slot))
         else:
-            self._ask(slot, "advance", (actions, stop_on_success, look), {})
+            self._ask(slot, "advance", (actions, stop_on_success, observe), {})
 
     def ready(self) -> list[Progress]:
         arrived: list[Progress] = []
@@ -119,9 +121,9 @@ class WorkerPool:
             return replace(progress, slot=slot)
         images, at = {}, 0
         for camera, shape in layout.items():
-            picture = np.ndarray(shape, np.uint8, self._blocks[slot].bytes, offset=at)
-            images[camera] = picture.copy()
-            at += picture.nbytes
+            image = np.ndarray(shape, np.uint8, self._blocks[slot].bytes, offset=at)
+            images[camera] = image.copy()
+            at += image.nbytes
         return replace(progress, slot=slot, observation=replace(progress.observation, images=images))
 
     def _replace(self, number: int) -> None:
@@ -156,13 +158,13 @@ def _serve(connection: Connection, num_slots: int, build: Build) -> None:
 
 
 def _pack(progress: Progress, block: SharedMemory | None) -> tuple[Progress, Layout]:
-    """`progress` without its pictures, which are now in `block`, and how they lie there."""
+    """`progress` without its images, which are now in `block`, and how they lie there."""
     observation, layout, at = progress.observation, {}, 0
     if observation is None:
         return progress, layout
     for camera, image in observation.images.items():
         if block is None or at + image.nbytes > block.size:
-            raise MismatchError(f"camera {camera!r} gave a picture of {image.shape}, larger than EnvSpec.size allows")
+            raise MismatchError(f"camera {camera!r} gave an image of {image.shape}, larger than EnvSpec.size allows")
         np.ndarray(image.shape, np.uint8, block.bytes, offset=at)[:] = image
         layout[camera] = image.shape
         at += image.nbytes

@@ -9,7 +9,7 @@ from jaxtyping import Float32
 from praxia.core.types import Decision, Embodiment, Observation, Outcome, Progress, Query
 from praxia.rollout.ensemble import ensemble
 from praxia.rollout.faults import malformed, unexecutable
-from praxia.rollout.trace import Job, Player, Recording, Trace
+from praxia.rollout.trace import Agent, Job, Recording, Trace
 
 __all__ = ["Running"]
 
@@ -19,7 +19,7 @@ class Running:
 
     As many newest observations are kept as the player's policy sees; all of them with a `recording`. With an ensembling
     pace decisions are kept too, while they speak of steps to come. What is kept of a decision is a copy: the policy may
-    reuse its arrays for the next one. Decisions are held to the actions of `body`, if that is known.
+    reuse its arrays for the next one. Decisions are held to the actions of `embodiment`, if that is known.
 
     What was `lost` with its worker can be begun `again`; lost then too, it ends with an error.
     """
@@ -28,8 +28,8 @@ class Running:
         self,
         job: Job,
         slot: int,
-        player: Player,
-        body: Embodiment | None = None,
+        agent: Agent,
+        embodiment: Embodiment | None = None,
         recording: Recording | None = None,
         again: bool = False,
     ):
@@ -41,12 +41,12 @@ class Running:
         self.planned_actions: Float32[np.ndarray, "K A"] = np.zeros((0, 0), np.float32)
         self._planned_labels = self.planned_actions
         self._recording = recording
-        self._pace = player.pace
-        self._body = body
+        self._pace = agent.execution
+        self._embodiment = embodiment
         self._again = again
         self._decided: list[tuple[int, Decision]] = []
         self._began_s = time.perf_counter()
-        self._history: deque[Observation] = deque(maxlen=player.policy.window.history + 1)
+        self._history: deque[Observation] = deque(maxlen=agent.policy.window.history + 1)
         self._privileged = None
         self._actions: list[np.ndarray] = []
         self._labels: list[np.ndarray] = []
@@ -91,15 +91,15 @@ class Running:
 
     def plan(self, decision: Decision, horizon: int) -> None:
         """Take what the pace executes of `decision` within `horizon`, or an error where that cannot be done."""
-        if (fault := malformed(decision, self._body, self.steps)) is not None:
+        if (fault := malformed(decision, self._embodiment, self.steps)) is not None:
             self.blame(fault)
             return
         if self._pace.ensemble is None:
-            actions, labels = self._next_of(decision, min(self._pace.executed_steps, horizon - self.steps))
+            actions, labels = self._next_of(decision, min(self._pace.execution_horizon, horizon - self.steps))
         else:
             # A mean of labels would be no expert's intent. Nobody learns from these: collection never ensembles.
             actions = labels = self._mean_with(decision, self._pace.ensemble)
-        if (fault := unexecutable(actions, self._body, self.steps)) is not None:
+        if (fault := unexecutable(actions, self._embodiment, self.steps)) is not None:
             self.blame(fault)
         self.planned_actions, self._planned_labels = actions.copy(), labels.copy()
 

@@ -91,8 +91,10 @@ class LocalSlots:
         held.cameras, held.privileged, held.snapshots = tuple(cameras), privileged, snapshots
         self._asked[slot] = partial(self._begin, slot, spec, start)
 
-    def advance(self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool, look: bool = True) -> None:
-        self._asked[slot] = partial(self._advance, slot, actions, stop_on_success, look)
+    def advance(
+        self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool, observe: bool = True
+    ) -> None:
+        self._asked[slot] = partial(self._advance, slot, actions, stop_on_success, observe)
 
     def ready(self) -> list[Progress]:
         asked, self._asked = self._asked, {}
@@ -128,7 +130,9 @@ class LocalSlots:
         held.env.reset(start)
         return Progress(slot, *self._watch(held))
 
-    def _advance(self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool, look: bool) -> Progress:
+    def _advance(
+        self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool, observe: bool
+    ) -> Progress:
         held = self._slots[slot]
         assert held.env is not None, f"slot {slot} was advanced before it was begun"
         outcomes: list[Outcome] = []
@@ -139,12 +143,12 @@ class LocalSlots:
             outcomes.append(held.env.step(action))
             last = outcomes[-1]
             if last.terminated or last.truncated or (stop_on_success and last.success):
-                look = False
+                observe = False
                 break
-        watched = self._watch(held) if look else (None, None)
+        watched = self._watch(held) if observe else (None, None)
         return Progress(slot, *watched, tuple(outcomes), tuple(snapshots))
 
     def _watch(self, held: _Slot) -> tuple[Observation, dict[str, np.ndarray] | None]:
         assert held.env is not None
-        observation = held.env.look(held.cameras)
+        observation = held.env.observe(held.cameras)
         return observation, dict(held.env.privileged()) if held.privileged else None

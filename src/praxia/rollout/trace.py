@@ -6,27 +6,27 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float32
 
-from praxia.core.types import EnvSpec, Observation, Outcome, Pace, Policy, Start
+from praxia.core.types import ChunkExecution, EnvSpec, Observation, Outcome, Policy, Start
 
-__all__ = ["Job", "Metric", "Player", "Recording", "Status", "Trace"]
+__all__ = ["Agent", "Job", "Metric", "Recording", "Status", "Trace"]
 
 Status = Literal["success", "failure", "error"]
 Metric = Literal["ever", "end"]
 
 
 @dataclass(frozen=True)
-class Player:
+class Agent:
     """A policy and how its chunks are executed."""
 
     policy: Policy
-    pace: Pace
+    execution: ChunkExecution
 
 
 @dataclass(frozen=True)
 class Job:
     """One episode to run: where (`spec`), from which `start`, and the `key` that its noise hangs on.
 
-    `index` is the episode's place in an order that the caller chose; the loop only hands it back. `player` numbers who
+    `index` is the episode's place in an order that the caller chose; the loop only hands it back. `agent` numbers who
     plays it where there are several.
     """
 
@@ -34,7 +34,7 @@ class Job:
     start: Start
     key: str
     index: int
-    player: int = 0
+    agent: int = 0
 
 
 @dataclass(frozen=True)

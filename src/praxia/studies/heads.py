@@ -105,7 +105,7 @@ ARENAS = {
             "diffusion-unet",
             "bins",
             "fast",
-            # The control: what the pictures alone give.
+            # The control: what the images alone give.
             "flow-language-free",
         ),
         expected="every head's interval above that of flow without the instruction",

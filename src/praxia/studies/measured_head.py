@@ -12,11 +12,11 @@ import torch
 
 from praxia.checkpoint.store import load_policy
 from praxia.core.types import Query
-from praxia.data.action_chunks import action_chunks
 from praxia.data.dataset import Dataset
+from praxia.dataloader.action_chunks import action_chunks
 from praxia.envs import build
 from praxia.envs.bimodal.sides import num_switches, side
-from praxia.policies.composed import LearnedPolicy
+from praxia.policies.encoder_head import EncoderHeadPolicy
 from praxia.results.rows import Row, read_rows
 from praxia.results.seeds import recipe_success
 from praxia.results.store import Replay, read_replay
@@ -82,10 +82,10 @@ def _sides(replays: Sequence[Replay]) -> dict[str, Any]:
     env, found = build(replays[0].spec), []
     for replay in replays:
         env.reset(replay.start)
-        states = [env.look(()).state]
+        states = [env.observe(()).state]
         for action in replay.actions:
             env.step(action)
-            states.append(env.look(()).state)
+            states.append(env.observe(()).state)
         found.append((side(np.array(states)), num_switches(np.array(states))))
     env.close()
     return {
@@ -94,14 +94,14 @@ def _sides(replays: Sequence[Replay]) -> dict[str, Any]:
     }
 
 
-def _minority(policy: LearnedPolicy, replays: Sequence[Replay]) -> float | None:
+def _minority(policy: EncoderHeadPolicy, replays: Sequence[Replay]) -> float | None:
     """The mean over starts of the rarer side's share among first chunks with other noise."""
     if replays[0].spec.env != "bimodal":
         return None
     env, shares = build(replays[0].spec), []
     for replay in replays:
         env.reset(replay.start)
-        seen = env.look(())
+        seen = env.observe(())
         queries = [Query((seen,), f"{replay.start.key}/{draw}", 0, 0) for draw in range(NUM_DRAWS)]
         decisions, _ = policy.act(queries, policy.start(len(queries)))
         aside = seen.state[0] - seen.state[2] + np.array([one.chunk[:, 0].sum() for one in decisions])
@@ -111,11 +111,11 @@ def _minority(policy: LearnedPolicy, replays: Sequence[Replay]) -> float | None:
     return fmean(shares)
 
 
-def _milliseconds(policy: LearnedPolicy, replay: Replay) -> float:
+def _milliseconds(policy: EncoderHeadPolicy, replay: Replay) -> float:
     """The median time of one decision about one observation, on one thread, once it is warm."""
     env = build(replay.spec)
     env.reset(replay.start)
-    query = Query((env.look(policy.window.cameras),), replay.start.key, 0, 0)
+    query = Query((env.observe(policy.window.cameras),), replay.start.key, 0, 0)
     env.close()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -128,7 +128,7 @@ def _milliseconds(policy: LearnedPolicy, replay: Replay) -> float:
     return round(1000 * median(times[5:]), 3)
 
 
-def _tokens_per_action(policy: LearnedPolicy, dataset: Dataset) -> float | None:
+def _tokens_per_action(policy: EncoderHeadPolicy, dataset: Dataset) -> float | None:
     code = getattr(policy.model.head, "code", None)
     if code is None:
         return None

@@ -10,12 +10,12 @@ from typing import Any
 from praxia.checkpoint.store import read_config
 from praxia.collect.plan import Collection
 from praxia.collect.runner import collect
-from praxia.core.config import part_to_json
+from praxia.core.config import config_to_json
 from praxia.core.errors import PraxiaError
 from praxia.data.dataset import Dataset
 from praxia.envs import find_family
 from praxia.evaluate.benchmarks import Benchmark, find_benchmark
-from praxia.evaluate.judged import find_policy
+from praxia.evaluate.entries import find_policy
 from praxia.evaluate.runner import evaluate
 from praxia.train.config import TrainRun
 from praxia.train.engine import train
@@ -47,7 +47,7 @@ class Stages:
             seed=self.seed,
             profile=benchmark.profile,
             size=benchmark.size,
-            blunder_every=family.blunder_every,
+            failure_every=family.failure_every,
             cameras=benchmark.cameras,
         )
         say = partial(self.report, f"collect {name}")
@@ -119,7 +119,7 @@ def _expect_trained(out: Path, run: TrainRun, data: Sequence[Path], origin: Path
     """Raises PraxiaError where the policy in a stage's folder is of another run, data set or initial policy."""
     before = json.loads((out / "run.json").read_text())
     known = {
-        "config": json.loads(json.dumps(part_to_json(run))),
+        "config": json.loads(json.dumps(config_to_json(run))),
         "data": [Dataset(one).content_sha256 for one in data],
         "start_from": origin and read_config(origin)[1].policy_sha256,
     }

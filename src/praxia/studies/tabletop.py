@@ -1,4 +1,4 @@
-"""The three axes: what a policy trained on one body in known scenes can do elsewhere, and what it uses to do it."""
+"""The three axes: what a policy trained on one embodiment in known scenes can do elsewhere, and what it uses to do it."""
 
 import json
 import time
@@ -17,22 +17,28 @@ __all__ = ["fine_tuning", "tabletop"]
 
 # Of each of five tasks: with the gantry, and as many of the held-out arm as five minutes hold.
 DEMONSTRATIONS, FEW = 900, 36
-EPISODES = {"tabletop/train": 40, "tabletop/task": 5, "tabletop/scene": 5, "tabletop/body": 20, "tabletop/long": 10}
+EPISODES = {
+    "tabletop/train": 40,
+    "tabletop/task": 5,
+    "tabletop/scene": 5,
+    "tabletop/embodiment": 20,
+    "tabletop/long": 10,
+}
 
 
 def tabletop(out: Path, *, seed: int, workers: int, scale: float, report: Report) -> dict[str, Any]:
     """Run everything in `out`, or go on where an interrupted study stopped.
 
     Returns {"summary", "report", "passed", "expected", "got"}. `summary`, also in `out/summary.json`, is {seconds,
-    train: {task: success}, other_instruction, swapped_image, language_free, task, scene, long, body_zero_shot,
-    body_after_5_minutes, expert}: success rates, of task and scene by group. `scale` shrinks demonstrations, steps and
+    train: {task: success}, other_instruction, swapped_image, language_free, task, scene, long, embodiment_zero_shot,
+    embodiment_after_5_minutes, expert}: success rates, of task and scene by group. `scale` shrinks demonstrations, steps and
     episodes alike; a smaller study has no success rate to pass.
     """
     began_s = time.perf_counter()
     expect_unfinished(out)
     stages = Stages(out, seed, workers, scale, report)
     stages.collect("gantry", find_benchmark("tabletop/train"), DEMONSTRATIONS)
-    stages.collect("arm7-five-minutes", find_benchmark("tabletop/body"), FEW)
+    stages.collect("arm7-five-minutes", find_benchmark("tabletop/embodiment"), FEW)
     stages.train("policy", "flow-tabletop", flow_tabletop(), ["gantry"])
     stages.train("language-free", "flow-tabletop-language-free", flow_tabletop_language_free(), ["gantry"])
     stages.train("after-five-minutes", "flow-tabletop", fine_tuning(), ["arm7-five-minutes"], start_from="policy")
@@ -60,8 +66,8 @@ def _judged(stages: Stages) -> dict[str, Any]:
         for control in ("other-instruction", "swapped-image")
     }
     language_free = judge("language-free", "language-free", "tabletop/train")
-    zero_shot = judge("body-zero-shot", "policy", "tabletop/body", bind_as="tabletop-gantry")
-    adapted = judge("body-after-five-minutes", "after-five-minutes", "tabletop/body")
+    zero_shot = judge("embodiment-zero-shot", "policy", "tabletop/embodiment", bind_as="tabletop-gantry")
+    adapted = judge("embodiment-after-five-minutes", "after-five-minutes", "tabletop/embodiment")
     experts = {axis: judge(f"expert-{axis}", None, f"tabletop/{axis}") for axis in ("train", "body", "long")}
     return {
         "train": {task: row["success"] for task, row in found["train"]["per_task"].items()},
@@ -69,14 +75,14 @@ def _judged(stages: Stages) -> dict[str, Any]:
         "language_free": language_free["success"],
         **{axis: _by_group(found[axis]) for axis in ("task", "scene")},
         "long": {"success": found["long"]["success"], "progress": found["long"]["progress"]},
-        "body_zero_shot": zero_shot["success"],
-        "body_after_five_minutes": adapted["success"],
+        "embodiment_zero_shot": zero_shot["success"],
+        "embodiment_after_five_minutes": adapted["success"],
         "expert": {axis: result["success"] for axis, result in experts.items()},
     }
 
 
 def _verdict(summary: dict[str, Any]) -> tuple[bool, str]:
-    """Whether one body's policy is good enough and listens, and in words. What was not judged did not pass."""
+    """Whether one embodiment's policy is good enough and listens, and in words. What was not judged did not pass."""
     rates = summary["train"]
     if unknown := [task for task, rate in rates.items() if rate is None]:
         return False, f"no success rate of {', '.join(unknown)}: every episode was an error"

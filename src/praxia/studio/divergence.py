@@ -1,4 +1,4 @@
-"""How far an episode followed another one from the same start, by the way that the body took."""
+"""How far an episode followed another one from the same start, by the way that the embodiment took."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from praxia.core.types import Embodiment, placed
+from praxia.core.types import Embodiment, field_slices
 
 __all__ = ["SKIPPED", "WITHIN", "Followed", "follow", "motion_fields"]
 
@@ -28,9 +28,9 @@ class Followed:
     left_step: int | None
 
 
-def motion_fields(body: Embodiment) -> list[slice]:
-    """The dims of the state that are positions, field by field: hand or joints, and objects where a body knows them."""
-    return [dims for part, dims in placed(body.state) if part.kind == "position"]
+def motion_fields(embodiment: Embodiment) -> list[slice]:
+    """The dims of the state that are positions, field by field: hand or joints, and objects where an embodiment knows them."""
+    return [dims for part, dims in field_slices(embodiment.state) if part.kind == "position"]
 
 
 def follow(episode: Float[np.ndarray, "T S"], reference: Float[np.ndarray, "R S"], fields: Sequence[slice]) -> Followed:

@@ -7,7 +7,7 @@ from typing import Any
 from praxia.core.errors import DataError, MismatchError
 from praxia.results.folder import results_name
 from praxia.results.pairs import Pair, pair_files
-from praxia.results.verdict import judge
+from praxia.results.verdict import verdict_of
 from praxia.studio.comparison import Comparison
 from praxia.studio.evaluation import Evaluation
 from praxia.studio.lot import tasks_in_turn
@@ -42,7 +42,7 @@ def duel_of(comparison: Comparison) -> Duel | None:
         pairing = pair_files(a.source.path, b.source.path)
     except (DataError, MismatchError) as error:
         return Duel(a, b, refusal=str(error))
-    verdict = judge(pairing, until_decided=pairing.stopped)
+    verdict = verdict_of(pairing, until_decided=pairing.stopped)
     judged = [pair for pair in pairing.pairs if not pair.is_error]
     return Duel(a, b, tuple(judged[: verdict["pairs"]]), verdict)
 

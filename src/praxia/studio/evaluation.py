@@ -20,11 +20,11 @@ __all__ = ["MEANING", "Evaluation", "named"]
 MEANING = {
     "other-instruction": "the same policy, told to do something else in the same scene; success is still that of the "
     "first instruction",
-    "swapped-image": "the same policy, shown pictures of another start of the same task",
+    "swapped-image": "the same policy, shown images of another start of the same task",
     "shuffled-instruction": "the same policy, told to do another task",
     "frozen-state": "the same policy, whose state is that of the first moment for ever",
     "language-free": "another policy, trained without instructions",
-    "blind": "another policy, trained without pictures",
+    "blind": "another policy, trained without images",
     "expert": "scripted, and told where everything is",
     "zero": "never moves",
     "random": "moves at random",
@@ -81,7 +81,7 @@ class Evaluation:
     def ensemble(self) -> float | None:
         """The rate of temporal ensembling; None: chunks were executed one after the other."""
         # Files from before ensembling say nothing of the pace beside the benchmark's.
-        return self.fingerprint.get("pace", {}).get("ensemble")
+        return self.fingerprint.get("execution", {}).get("ensemble")
 
     @property
     def judged(self) -> tuple[str, float | None]:

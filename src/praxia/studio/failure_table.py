@@ -5,9 +5,9 @@ from statistics import median
 
 from praxia.studio.divergence import SKIPPED, WITHIN
 from praxia.studio.failures import GROUPS, Failure, Failures
-from praxia.studio.films import side_by_side
 from praxia.studio.markup import Markup, tag
 from praxia.studio.tabular import tabular
+from praxia.studio.video_section import side_by_side
 
 __all__ = ["failure_section"]
 
@@ -28,14 +28,14 @@ def failure_section(failures: Failures) -> Markup:
     ]
     columns = [("task", None), ("failures", "n"), *((name, "n") for name in _HEADS), ("lost it after step", "n")]
     columns += [("reference", None)]
-    films = [_film(group, failures) for group in GROUPS if group in failures.films]
+    videos = [_film(group, failures) for group in GROUPS if group in failures.videos]
     return tag(
         "section",
         tag("h2", f"Where {failures.policy} fails"),
         tag("p", _counts(failures), class_="soft"),
         _broken(failures),
         tabular(_METHOD, columns, rows, foot=_cells("all", found)) if rows else None,
-        tag("div", *films, class_="films pairs") if films else None,
+        tag("div", *videos, class_="films pairs") if videos else None,
     )
 
 
@@ -63,9 +63,9 @@ def _cells(name: str, found: Sequence[Failure]) -> list[object]:
 
 
 def _film(group: str, failures: Failures) -> Markup:
-    film = failures.films[group]
-    shown = next(one for one in failures.found if one.row == film.rows[0])
+    video = failures.videos[group]
+    shown = next(one for one in failures.found if one.row == video.rows[0])
     share = f"{shown.followed.share:.0%} of the reference"
     left = shown.followed.left_step
     text = f"followed {share}" if left is None else f"followed {share}, then left it, after step {left}"
-    return side_by_side(film, (failures.policy, shown.reference), [tag("span", text)])
+    return side_by_side(video, (failures.policy, shown.reference), [tag("span", text)])

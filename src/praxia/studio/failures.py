@@ -9,9 +9,9 @@ from praxia.results.rows import Row
 from praxia.studio.comparison import Comparison
 from praxia.studio.divergence import SKIPPED, Followed, follow, motion_fields
 from praxia.studio.evaluation import Evaluation
-from praxia.studio.film import Film, film_pairs
 from praxia.studio.lot import tasks_in_turn
 from praxia.studio.repetition import Episode, Repeater, Repetition
+from praxia.studio.videos import Video, video_pairs
 
 __all__ = ["GROUPS", "Failure", "Failures", "failures_of", "group_of"]
 
@@ -38,7 +38,7 @@ class Failure:
 class Failures:
     """The failures of the policy of this name.
 
-    `num_failed` there are, `num_referred` of them have a reference, and `found` are those that were repeated. `films`
+    `num_failed` there are, `num_referred` of them have a reference, and `found` are those that were repeated. `videos`
     has one of each group, the failure on the left. `unfit` says why others that were repeated are not among them.
     """
 
@@ -47,7 +47,7 @@ class Failures:
     num_referred: int
     found: tuple[Failure, ...]
     unfit: tuple[str, ...]
-    films: Mapping[str, Film]
+    videos: Mapping[str, Video]
 
 
 def group_of(share: float) -> str:
@@ -86,7 +86,7 @@ def _find(one: Evaluation, references: Sequence[Evaluation], repeater: Repeater)
         for row, (reference, target) in ((row, succeeded[row.start]) for row in chosen)
     ]
     found, unfit = {}, []
-    for place, both in repeater.pairs(pairs, pictures=False):
+    for place, both in repeater.pairs(pairs, images=False):
         # What went otherwise than was counted says nothing about the episode that was counted.
         mismatches = [repetition.mismatch for repetition in both if repetition.mismatch is not None]
         unfit += mismatches[:1]
@@ -95,14 +95,14 @@ def _find(one: Evaluation, references: Sequence[Evaluation], repeater: Repeater)
             found[place] = Failure(row, succeeded[row.start][0].label, _followed(*both))
     shown = {group: next((at for at in sorted(found) if found[at].group == group), None) for group in GROUPS}
     places = {group: place for group, place in shown.items() if place is not None}
-    films = film_pairs([pairs[place] for place in places.values()], repeater)
+    videos = video_pairs([pairs[place] for place in places.values()], repeater)
     failures = tuple(found[place] for place in sorted(found))
     return Failures(
-        one.label, len(failed), len(referred), failures, tuple(unfit), dict(zip(places, films, strict=True))
+        one.label, len(failed), len(referred), failures, tuple(unfit), dict(zip(places, videos, strict=True))
     )
 
 
 def _followed(failure: Repetition, reference: Repetition) -> Followed:
-    assert reference.body is not None, "an episode that could not be begun is a mismatch"
-    fields = motion_fields(reference.body)
+    assert reference.embodiment is not None, "an episode that could not be begun is a mismatch"
+    fields = motion_fields(reference.embodiment)
     return follow(np.stack(failure.states), np.stack(reference.states), fields)

@@ -23,7 +23,7 @@ _MEASURES: dict[str, Measure] = {
 }
 _MEANING = (
     "Means with 95% intervals by Student's t; of two values the median and both of them. Path is the length of the "
-    "commanded way, in the unit of the body's actions; jerk is the root mean square of that way's third derivative, in "
+    "commanded way, in the unit of the embodiment's actions; jerk is the root mean square of that way's third derivative, in "
     "that unit a cubic second."
 )
 

@@ -1,4 +1,4 @@
-"""Pictures -> a small video that every browser plays."""
+"""Images -> a small video that every browser plays."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
@@ -12,10 +12,10 @@ from jaxtyping import UInt8
 
 __all__ = ["encode_mp4"]
 
-# Half a second of the last picture, so that the end can be seen before the film begins again.
-_LAST_PICTURE_S = 0.5
+# Half a second of the last image, so that the end can be seen before the film begins again.
+_LAST_IMAGE_S = 0.5
 
-# Without looking ahead: there x264 reads past the edge of small pictures, and the same ones gave other bytes from time
+# Without looking ahead: there x264 reads past the edge of small images, and the same ones gave other bytes from time
 # to time (see `data/video.py`).
 _OPTIONS = {
     "crf": "24",
@@ -26,15 +26,15 @@ _OPTIONS = {
 
 
 def encode_mp4(
-    pictures: Iterable[UInt8[np.ndarray, "Y X 3"]], rate_hz: float, coding: Mapping[str, str] | None = None
+    images: Iterable[UInt8[np.ndarray, "Y X 3"]], rate_hz: float, coding: Mapping[str, str] | None = None
 ) -> bytes:
-    """An H.264 mp4 file (yuv420p, index first) of at least one picture; Y and X are even.
+    """An H.264 mp4 file (yuv420p, index first) of at least one image; Y and X are even.
 
-    The last picture stands half a second longer. Single-threaded: the same pictures give the same bytes. `coding` are
+    The last image stands half a second longer. Single-threaded: the same images give the same bytes. `coding` are
     options of x264 in place of our own.
     """
     rate = Fraction(rate_hz).limit_denominator(1001)
-    waiting = iter(pictures)
+    waiting = iter(images)
     first = next(waiting)
     # The index goes first by reading the file again, which a buffer in memory does not allow.
     with TemporaryDirectory() as folder:
@@ -44,14 +44,14 @@ def encode_mp4(
             stream.height, stream.width = first.shape[:2]
             stream.pix_fmt = "yuv420p"
             stream.codec_context.thread_count = 1
-            for picture in _held(first, waiting, round(_LAST_PICTURE_S * rate_hz)):
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            for image in _held(first, waiting, round(_LAST_IMAGE_S * rate_hz)):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
             container.mux(stream.encode())
         return path.read_bytes()
 
 
 def _held(first: np.ndarray, others: Iterable[np.ndarray], times: int) -> Iterator[np.ndarray]:
-    """All pictures, and the last one so many times more."""
+    """All images, and the last one so many times more."""
     last = first
     yield last
     for last in others:

@@ -6,14 +6,13 @@ from importlib.resources import files
 from praxia.studio.comparison import Comparison
 from praxia.studio.duel import duel_of
 from praxia.studio.failure_table import failure_section
-from praxia.studio.films import film_wall
-from praxia.studio.footage import Footage
 from praxia.studio.generalisation import generalisation
 from praxia.studio.headline import headline
 from praxia.studio.markup import Markup, tag
 from praxia.studio.motion import motion_section
 from praxia.studio.provenance import provenance
 from praxia.studio.recorded import dataset_section
+from praxia.studio.replays import Replays
 from praxia.studio.senses import senses
 from praxia.studio.sources import Material
 from praxia.studio.standings import standings
@@ -21,6 +20,7 @@ from praxia.studio.study_table import table_section
 from praxia.studio.tasks import task_table
 from praxia.studio.training import training_curves
 from praxia.studio.verdict import verdict_section
+from praxia.studio.video_section import video_wall
 
 __all__ = ["page"]
 
@@ -28,18 +28,18 @@ __all__ = ["page"]
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; media-src data:"
 
 
-def page(material: Material, comparisons: Sequence[Comparison], footage: Mapping[str, Footage]) -> str:
-    """The HTML of a report. `footage` is by the name of the comparison that it is of."""
+def page(material: Material, comparisons: Sequence[Comparison], replays: Mapping[str, Replays]) -> str:
+    """The HTML of a report. `replays` is by the name of the comparison that it is of."""
     sections = []
     for comparison in comparisons:
         axes = generalisation(comparisons) if comparison is comparisons[0] else None
-        shown = footage.get(comparison.name, Footage())
+        shown = replays.get(comparison.name, Replays())
         duel = duel_of(comparison)
         sections += [headline(comparison), axes]
         sections.append(verdict_section(duel, shown.discordant) if duel else standings(comparison))
         sections += [task_table(comparison), *senses(comparison), motion_section(comparison, duel)]
         sections += [failure_section(failures) for failures in shown.failures]
-        sections += [film_wall(shown.films)] if shown.films else []
+        sections += [video_wall(shown.videos)] if shown.videos else []
     sections[1:1] = [table_section(table) for table in material.tables]
     if material.runs:
         sections.append(training_curves(material.runs))
@@ -55,8 +55,8 @@ def page(material: Material, comparisons: Sequence[Comparison], footage: Mapping
         tag("title", ": ".join([title, *(comparison.name for comparison in comparisons[:1])])),
         tag("style", _style()),
     )
-    body = tag("body", tag("main", plain_title, *sections))
-    return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+    embodiment = tag("body", tag("main", plain_title, *sections))
+    return f"<!DOCTYPE html>\n{tag('html', head, embodiment, lang='en')}\n"
 
 
 def _style() -> Markup:

@@ -1,7 +1,7 @@
 """Judged episodes done again: their stored actions from their stored start, watched on the way.
 
 Nothing is drawn during an evaluation but what the policy asks for. Starts and actions are kept, and the same start
-and actions give the same episode, so pictures are drawn and motion is measured when somebody wants to know. The
+and actions give the same episode, so images are drawn and motion is measured when somebody wants to know. The
 repetition's outcome is compared with the row: what shows something else than what was counted says so.
 """
 
@@ -21,11 +21,11 @@ from praxia.rollout.pool import WorkerPool
 from praxia.rollout.slots import Build
 from praxia.studio.sources import ResultsFile
 
-__all__ = ["FILM_PX", "Episode", "Repeater", "Repetition", "Take", "repeat"]
+__all__ = ["VIDEO_PX", "Episode", "Repeater", "Repetition", "Take", "repeat"]
 
-_PICTURES_HZ = 25
-# The side of a picture, in pixels. It is drawn at twice that and averaged: fast render profiles do not smooth edges.
-FILM_PX = 256
+_IMAGES_HZ = 25
+# The side of an image, in pixels. It is drawn at twice that and averaged: fast render profiles do not smooth edges.
+VIDEO_PX = 256
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Episode:
 
 @dataclass(frozen=True)
 class Take:
-    """What to do again: an episode's start in the environment `spec` of `body`, and the T actions that were executed.
+    """What to do again: an episode's start in the environment `spec` of `embodiment`, and the T actions that were executed.
 
-    Pictures are taken by `camera`, one of the body's, 25 a second or fewer. With None nothing is drawn, and the state
+    Images are taken by `camera`, one of the embodiment's, 25 a second or fewer. With None nothing is drawn, and the state
     is read after each step.
     """
 
@@ -48,29 +48,29 @@ class Take:
     spec: EnvSpec
     start: Start
     actions: Float32[np.ndarray, "T A"]
-    body: Embodiment
+    embodiment: Embodiment
     camera: str | None
 
     @property
     def stride(self) -> int:
         """Control steps from look to look."""
-        return 1 if self.camera is None else max(1, round(self.body.control_hz / _PICTURES_HZ))
+        return 1 if self.camera is None else max(1, round(self.embodiment.control_hz / _IMAGES_HZ))
 
 
 @dataclass(frozen=True)
 class Repetition:
     """What was seen of an episode's repetition: at the start, after each stride, and at the end where it went on.
 
-    `mismatch` says how the repetition differed from the row, or why there is none; None: it ended the same. `body` is
+    `mismatch` says how the repetition differed from the row, or why there is none; None: it ended the same. `embodiment` is
     None, and there are no `states`, where the episode could not be begun.
     """
 
     episode: Episode
     instruction: str = ""
-    pictures: tuple[UInt8[np.ndarray, "Y X 3"], ...] = ()
+    images: tuple[UInt8[np.ndarray, "Y X 3"], ...] = ()
     states: tuple[Float32[np.ndarray, " S"], ...] = ()
-    body: Embodiment | None = None
-    picture_hz: float = 0.0
+    embodiment: Embodiment | None = None
+    image_hz: float = 0.0
     mismatch: str | None = None
 
 
@@ -82,10 +82,10 @@ class Repeater:
 
     def __init__(self, build: Build):
         self._build = build
-        self._bodies: dict[str, Embodiment] = {}
+        self._embodiments: dict[str, Embodiment] = {}
         self._slots: WorkerPool | None = None
 
-    def episodes(self, episodes: Sequence[Episode], *, pictures: bool) -> Iterator[tuple[int, Repetition]]:
+    def episodes(self, episodes: Sequence[Episode], *, images: bool) -> Iterator[tuple[int, Repetition]]:
         """Each episode's repetition with its place among `episodes`, as they are done: take all of them.
 
         An episode whose actions are not there becomes a repetition that says so.
@@ -93,7 +93,7 @@ class Repeater:
         takes: dict[int, Take] = {}
         for place, episode in enumerate(episodes):
             try:
-                takes[place] = self._take(episode, pictures)
+                takes[place] = self._take(episode, images)
             except DataError as error:
                 yield place, Repetition(episode, mismatch=str(error))
         if takes:
@@ -101,11 +101,11 @@ class Repeater:
             yield from repeat(takes, self._slots)
 
     def pairs(
-        self, pairs: Sequence[tuple[Episode, Episode]], *, pictures: bool
+        self, pairs: Sequence[tuple[Episode, Episode]], *, images: bool
     ) -> Iterator[tuple[int, tuple[Repetition, Repetition]]]:
         """As `episodes`; both of a pair come together, when both are done."""
         halves: dict[int, Repetition] = {}
-        for place, done in self.episodes([episode for pair in pairs for episode in pair], pictures=pictures):
+        for place, done in self.episodes([episode for pair in pairs for episode in pair], images=images):
             # The other half's place is one more or one less.
             if place ^ 1 not in halves:
                 halves[place] = done
@@ -119,15 +119,17 @@ class Repeater:
             self._slots.close()
             self._slots = None
 
-    def _take(self, episode: Episode, pictures: bool) -> Take:
+    def _take(self, episode: Episode, images: bool) -> Take:
         replay = read_replay(episode.results.path, episode.row.start)
         # The scene itself, whatever a control showed to the policy.
-        spec = replace(replay.spec, size=2 * FILM_PX, wrappers=())
-        if spec.env not in self._bodies:
+        spec = replace(replay.spec, size=2 * VIDEO_PX, wrappers=())
+        if spec.env not in self._embodiments:
             with closing(self._build(spec)) as env:
-                self._bodies[spec.env] = env.embodiment
-        body = self._bodies[spec.env]
-        return Take(episode, spec, replay.start, replay.actions, body, body.cameras[0].name if pictures else None)
+                self._embodiments[spec.env] = env.embodiment
+        embodiment = self._embodiments[spec.env]
+        return Take(
+            episode, spec, replay.start, replay.actions, embodiment, embodiment.cameras[0].name if images else None
+        )
 
 
 def repeat(takes: Mapping[int, Take], slots: VectorEnv) -> Iterator[tuple[int, Repetition]]:
@@ -162,7 +164,7 @@ class _Running:
 
     take: Take
     instruction: str = ""
-    pictures: list[np.ndarray] = field(default_factory=list)
+    images: list[np.ndarray] = field(default_factory=list)
     states: list[np.ndarray] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     error: str | None = None
@@ -174,7 +176,7 @@ class _Running:
             self.instruction = progress.observation.instruction
             self.states.append(progress.observation.state)
             if self.take.camera is not None:
-                self.pictures.append(_halved(progress.observation.images[self.take.camera]))
+                self.images.append(_halved(progress.observation.images[self.take.camera]))
 
     def next_actions(self) -> Float32[np.ndarray, "K A"]:
         """The next few stored actions; none when all were done, or the episode cannot go on."""
@@ -187,10 +189,10 @@ class _Running:
         return Repetition(
             self.take.episode,
             self.instruction,
-            tuple(self.pictures),
+            tuple(self.images),
             tuple(self.states),
-            self.take.body,
-            self.take.body.control_hz / self.take.stride,
+            self.take.embodiment,
+            self.take.embodiment.control_hz / self.take.stride,
             self._mismatch(),
         )
 
@@ -205,9 +207,9 @@ class _Running:
         return f"counted was {_outcome(row.steps, row.success_step)}, but its repetition had {_outcome(steps, first)}"
 
 
-def _halved(picture: UInt8[np.ndarray, "Y X 3"]) -> UInt8[np.ndarray, "Y//2 X//2 3"]:
-    """The picture at half its size, each pixel the mean of four; Y and X are even."""
-    rows = picture[::2].astype(np.uint16) + picture[1::2]
+def _halved(image: UInt8[np.ndarray, "Y X 3"]) -> UInt8[np.ndarray, "Y//2 X//2 3"]:
+    """The image at half its size, each pixel the mean of four; Y and X are even."""
+    rows = image[::2].astype(np.uint16) + image[1::2]
     return ((rows[:, ::2] + rows[:, 1::2] + 2) // 4).astype(np.uint8)
 
 

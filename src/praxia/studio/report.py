@@ -10,10 +10,10 @@ from praxia.envs import build
 from praxia.rollout.slots import Build
 from praxia.studio.comparison import compare
 from praxia.studio.duel import duel_of
-from praxia.studio.footage import shoot
 from praxia.studio.page import page
 from praxia.studio.pages import expect_room
 from praxia.studio.repetition import Repeater
+from praxia.studio.replays import shoot
 from praxia.studio.sources import gather
 
 __all__ = ["report"]
@@ -40,7 +40,7 @@ def report(sources: Sequence[Path], out: Path, *, build: Build = build) -> Path:
     material = gather(sources)
     comparisons = compare(material)
     with closing(Repeater(build)) as repeater:
-        footage = {comparison.name: shoot(comparison, duel_of(comparison), repeater) for comparison in comparisons}
+        replays = {comparison.name: shoot(comparison, duel_of(comparison), repeater) for comparison in comparisons}
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(out, page(material, comparisons, footage))
+    write_whole(out, page(material, comparisons, replays))
     return out

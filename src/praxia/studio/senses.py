@@ -15,7 +15,7 @@ from praxia.studio.tabular import tabular
 __all__ = ["Drop", "drop_of", "senses"]
 
 _SENSES = {
-    "swapped-image": "its pictures",
+    "swapped-image": "its images",
     "other-instruction": "its instruction",
     "shuffled-instruction": "its instruction",
     "frozen-state": "its state",
@@ -97,7 +97,7 @@ def _section(candidate: Evaluation, beside: Sequence[Evaluation]) -> Markup:
 
 
 def _sentence(candidate: Evaluation, drops: Sequence[Drop]) -> str:
-    """Such as "flow uses its pictures (−54.0 points) and its instruction (−30.1 points), hardly uses its state"."""
+    """Such as "flow uses its images (−54.0 points) and its instruction (−30.1 points), hardly uses its state"."""
     said: dict[str, list[str]] = {}
     for drop in drops:
         if sense := _SENSES.get(drop.control.kind):

@@ -52,9 +52,9 @@ class TrainingRun:
 
     @property
     def is_blind(self) -> bool:
-        """Whether its policy sees no pictures at all."""
+        """Whether its policy sees no images at all."""
         return self.policy is not None and not any(
-            name.startswith("image.") for name in self.policy["window"]["moments"]
+            name.startswith("image.") for name in self.policy["window"]["observation_steps"]
         )
 
     @property

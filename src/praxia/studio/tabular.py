@@ -45,8 +45,8 @@ def tabular(
     """
     heads = [tag("th", name, scope="col", class_=kind) for name, kind in columns]
     kinds = [kind for _, kind in columns]
-    body = [_row(cells, kinds, "marked" if number == marked else None) for number, cells in enumerate(rows)]
-    parts = [tag("caption", tag("span", caption)), tag("thead", tag("tr", *heads)), tag("tbody", *body)]
+    embodiment = [_row(cells, kinds, "marked" if number == marked else None) for number, cells in enumerate(rows)]
+    parts = [tag("caption", tag("span", caption)), tag("thead", tag("tr", *heads)), tag("tbody", *embodiment)]
     if foot is not None:
         parts.append(tag("tfoot", _row(foot, kinds, None)))
     return tag("div", tag("table", *parts), class_="wide", tabindex=0, role="region", aria_label=caption)

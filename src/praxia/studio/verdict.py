@@ -12,19 +12,19 @@ from praxia.results.rows import Row
 from praxia.studio.charts import Series, line_chart
 from praxia.studio.duel import Duel
 from praxia.studio.figures import percent, points
-from praxia.studio.film import Film
-from praxia.studio.films import side_by_side
 from praxia.studio.markup import Markup, tag
 from praxia.studio.tabular import tabular
 from praxia.studio.verdict_text import verdict_sentence
+from praxia.studio.video_section import side_by_side
+from praxia.studio.videos import Video
 
 __all__ = ["verdict_section"]
 
 _WORDS = {"better": "good", "worse": "bad"}
 
 
-def verdict_section(duel: Duel, films: Sequence[Film]) -> Markup:
-    """Everything about one duel; `films` are of discordant pairs, the first policy's episode on the left."""
+def verdict_section(duel: Duel, videos: Sequence[Video]) -> Markup:
+    """Everything about one duel; `videos` are of discordant pairs, the first policy's episode on the left."""
     a, b = duel.a.label, duel.b.label
     title = tag("h2", f"{a} against {b}")
     if duel.refusal is not None:
@@ -34,7 +34,7 @@ def verdict_section(duel: Duel, films: Sequence[Film]) -> Markup:
         return tag("section", title, says)
     charts = tag("div", _evidence(duel.pairs), _time_to_success(duel), class_="charts")
     return tag(
-        "section", title, says, tag("p", _notes(duel), class_="soft"), charts, _tasks(duel), _watched(duel, films)
+        "section", title, says, tag("p", _notes(duel), class_="soft"), charts, _tasks(duel), _watched(duel, videos)
     )
 
 
@@ -116,8 +116,8 @@ def _cells(name: str, one: Mapping[str, Any], pairs: Sequence[Pair], p: str) -> 
     return [name, len(pairs), *map(percent, rates), points(*rates), *one["discordant"], p_value, word]
 
 
-def _watched(duel: Duel, films: Sequence[Film]) -> Markup | None:
-    if not films:
+def _watched(duel: Duel, videos: Sequence[Video]) -> Markup | None:
+    if not videos:
         return None
     text = (
         f"Starts where one alone succeeded: {duel.a.label} on the left, {duel.b.label} on the right, as many of either "
@@ -125,5 +125,5 @@ def _watched(duel: Duel, films: Sequence[Film]) -> Markup | None:
         "stands still."
     )
     names = duel.a.label, duel.b.label
-    wall = tag("div", *(side_by_side(film, names) for film in films), class_="films pairs")
+    wall = tag("div", *(side_by_side(video, names) for video in videos), class_="films pairs")
     return tag("div", tag("h3", "Where they differ"), tag("p", text, class_="soft"), wall)

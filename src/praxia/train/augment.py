@@ -12,7 +12,7 @@ __all__ = ["random_shift", "shift_images"]
 
 
 def random_shift(batch: Batch, pixels: int, generator: torch.Generator) -> Batch:
-    """Shift each row's pictures by up to `pixels` in x and y, the same for all its moments, repeating the edge.
+    """Shift each row's images by up to `pixels` in x and y, the same for all its moments, repeating the edge.
 
     DrQ's augmentation (Kostrikov et al. 2021, arXiv 2004.13649), without its interpolation.
     """
@@ -23,7 +23,7 @@ def random_shift(batch: Batch, pixels: int, generator: torch.Generator) -> Batch
 def shift_images(
     images: UInt8[Tensor, "B T C Y X"], pixels: int, generator: torch.Generator
 ) -> UInt8[Tensor, "B T C Y X"]:
-    """One camera's pictures, shifted."""
+    """One camera's images, shifted."""
     num, (height, width), device = len(images), images.shape[-2:], images.device
     offset = torch.randint(-pixels, pixels + 1, (2, num, 1), generator=generator, device=device)
     rows = (torch.arange(height, device=device) + offset[0]).clamp(0, height - 1)

@@ -4,22 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from praxia.core.config import Part
+from praxia.core.config import Config
 from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.types import Embodiment, Window
-from praxia.policies.composed import Composed
+from praxia.policies.encoder_head import EncoderHead
 from praxia.transforms.relative import Relative, relatives
 
 __all__ = ["Train", "TrainRun"]
 
 
 @dataclass(frozen=True)
-class Train(Part):
+class Train(Config):
     """The optimisation: AdamW with warm-up and cosine decay to a tenth, gradient clipping, an average of weights.
 
-    `shift_px` is the random shift of the pictures. A state is saved every
+    `shift_px` is the random shift of the images. A state is saved every
     `checkpoint_s` seconds, or more seldom where that would take more than a twentieth of the time or the disk is slower
-    (`train.saving`): so much work can a kill lose. Where questions are asked beside, each step asks `num_questions` and
+    (`train.saving`): so much work can a kill lose. Where questions are asked beside, each step asks `num_vqa` and
     adds `answer_weight` times their loss.
     """
 
@@ -32,7 +32,7 @@ class Train(Part):
     clip_norm: float = 1.0
     ema_decay: float = 0.999
     shift_px: int = 3
-    num_questions: int = 16
+    num_vqa: int = 16
     answer_weight: float = 1.0
     seed: int = 0
     checkpoint_s: float = 30.0
@@ -42,7 +42,7 @@ class Train(Part):
 
 
 @dataclass(frozen=True)
-class TrainRun(Part):
+class TrainRun(Config):
     """A full run: the model, the window it sees, how it is trained, and which episodes it learns from.
 
     With `relative`, positions in a chunk are learned relative to the state when it begins (`transforms.relative`), each
@@ -50,15 +50,15 @@ class TrainRun(Part):
     """
 
     tag: ClassVar[str] = "train-run"
-    model: Composed
+    model: EncoderHead
     window: Window
     train: Train
     only_success: bool = True
     relative: bool = False
     relative_to: Mapping[str, str] = field(default_factory=dict)
 
-    def relatives(self, bodies: Sequence[Embodiment]) -> tuple[Relative | None, ...]:
-        """What is relative of each body's actions.
+    def relatives(self, embodiments: Sequence[Embodiment]) -> tuple[Relative | None, ...]:
+        """What is relative of each embodiment's actions.
 
         Raises:
             MismatchError: nothing can be, or the window does not end with the state that it would be relative to.
@@ -67,10 +67,10 @@ class TrainRun(Part):
         if not self.relative:
             if self.relative_to:
                 raise PraxiaError("expected --relative beside --relative-to, got none: actions would stay absolute")
-            return (None,) * len(bodies)
-        if self.window.moments.get("state", ())[-1:] != (0,):
+            return (None,) * len(embodiments)
+        if self.window.observation_steps.get("state", ())[-1:] != (0,):
             raise MismatchError(
                 f"relative actions need a window whose last state is the present (0), got"
-                f" {self.window.moments.get('state', ())}; leave out --relative or choose another recipe"
+                f" {self.window.observation_steps.get('state', ())}; leave out --relative or choose another recipe"
             )
-        return relatives(bodies, self.relative_to)
+        return relatives(embodiments, self.relative_to)

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from praxia.data.action_chunks import chunk_actions, encoded
-from praxia.data.fitting import names_by_feature
-from praxia.data.mixture import Mixture
 from praxia.data.vectors import ACTION, STATE
-from praxia.data.windows import Windows
-from praxia.policies.composed import Composed
-from praxia.transforms.chain import BodyTransforms, Transforms
+from praxia.dataloader.action_chunks import chunk_actions, encoded
+from praxia.dataloader.fitting import names_by_feature
+from praxia.dataloader.mixture import Mixture
+from praxia.dataloader.windows import Windows
+from praxia.policies.encoder_head import EncoderHead
+from praxia.transforms.chain import EmbodimentTransforms, Transforms
 
 __all__ = ["Coverage", "cover"]
 
@@ -61,19 +61,19 @@ class Coverage:
         return {"outside": self.outside, "clipped": self.clipped}
 
 
-def cover(windows: Mixture, transforms: Transforms, model: Composed) -> Coverage:
+def cover(windows: Mixture, transforms: Transforms, model: EncoderHead) -> Coverage:
     """Measure all rows that are trained on, and the head on as many chunks as `data.action_chunks.encoded` takes."""
     outside: Shares = {}
-    for body, own in zip(windows.embodiments, transforms.bodies, strict=True):
-        parts = [part for part in windows.parts if part.embodiment.name == body.name]
-        names = names_by_feature(windows, body.name)
-        outside[body.name] = {
+    for embodiment, own in zip(windows.embodiments, transforms.embodiments, strict=True):
+        parts = [part for part in windows.parts if part.embodiment.name == embodiment.name]
+        names = names_by_feature(windows, embodiment.name)
+        outside[embodiment.name] = {
             feature: _named(names[feature], *found) for feature, found in _outside(parts, own).items()
         }
     return Coverage(outside, _clipped(windows, transforms, model))
 
 
-def _outside(parts: list[Windows], own: BodyTransforms) -> Mapping[str, tuple[np.ndarray, int]]:
+def _outside(parts: list[Windows], own: EmbodimentTransforms) -> Mapping[str, tuple[np.ndarray, int]]:
     """By feature, how many values of each dim are outside, and of how many."""
     found = {STATE: (np.zeros(own.state.size), 0), ACTION: (np.zeros(own.action.size), 0)}
 
@@ -91,7 +91,7 @@ def _outside(parts: list[Windows], own: BodyTransforms) -> Mapping[str, tuple[np
     return found
 
 
-def _clipped(windows: Mixture, transforms: Transforms, model: Composed) -> Shares:
+def _clipped(windows: Mixture, transforms: Transforms, model: EncoderHead) -> Shares:
     which = model.clips
     if which is None:  # then no chunk is worth its encoding
         return {}
@@ -99,10 +99,10 @@ def _clipped(windows: Mixture, transforms: Transforms, model: Composed) -> Share
     assert samples.action is not None
     clips = which(samples.action)
     found: Shares = {}
-    for number, body in enumerate(windows.embodiments):
-        rows, names = clips[samples.embodiment == number], names_by_feature(windows, body.name)[ACTION]
+    for number, embodiment in enumerate(windows.embodiments):
+        rows, names = clips[samples.embodiment == number], names_by_feature(windows, embodiment.name)[ACTION]
         total = rows.shape[0] * rows.shape[1]
-        found[body.name] = {ACTION: _named(names, rows[..., : len(names)].sum((0, 1)), total)}
+        found[embodiment.name] = {ACTION: _named(names, rows[..., : len(names)].sum((0, 1)), total)}
     return found
 
 
@@ -116,10 +116,10 @@ def _notable(shares: Shares, least: float) -> list[tuple[float, str]]:
 
 
 def _each(shares: Shares) -> Iterator[tuple[float, str]]:
-    for body, features in shares.items():
+    for embodiment, features in shares.items():
         for feature, dims in features.items():
             short = feature.removeprefix("observation.")
-            yield from ((share, f"{body} {short} {dim} ({share:.0%})") for dim, share in dims.items())
+            yield from ((share, f"{embodiment} {short} {dim} ({share:.0%})") for dim, share in dims.items())
 
 
 def _listed(dims: list[tuple[float, str]]) -> str:

@@ -12,55 +12,55 @@ from lightning.fabric import Fabric
 from torch import Tensor
 
 from praxia.checkpoint.store import PolicyConfig, save_policy
-from praxia.core.config import part_to_json
+from praxia.core.config import config_to_json
 from praxia.core.errors import MismatchError, PraxiaError, TrainingError, expect_positive
 from praxia.core.keys import seed
 from praxia.core.lock import Lock
 from praxia.core.types import Embodiment
-from praxia.data.action_chunks import chunks_of
-from praxia.data.fitting import Counted, count, fit_bodies, fit_transforms, suspicions
 from praxia.data.identity import known_by
-from praxia.data.loader import Loader
-from praxia.data.mixing.mix import Mix
-from praxia.data.mixture import Mixture
-from praxia.data.questions import read_questions
-from praxia.data.traps import line_of
+from praxia.dataloader.action_chunks import chunks_of
+from praxia.dataloader.fitting import Counted, count_rows, fit_embodiments, fit_transforms
+from praxia.dataloader.loader import Loader
+from praxia.dataloader.mixture import Mixture
+from praxia.dataloader.mixture_config import MixtureConfig
+from praxia.dataloader.vqa import read_vqa
+from praxia.datatools.traps import line_of, traps_of_rows
 from praxia.nn.ema import Ema
 from praxia.nn.types import Batch, Pretrained, Shapes
-from praxia.policies.composed import ComposedModel, Held
-from praxia.train.ahead import ahead
+from praxia.policies.encoder_head import EncoderHeadModel, OpaqueBatch
 from praxia.train.augment import random_shift
-from praxia.train.claim import claim
+from praxia.train.batches import BatchSource, VQABatches
 from praxia.train.clock import Clock
 from praxia.train.config import TrainRun
 from praxia.train.coverage import cover
+from praxia.train.initial_checkpoint import InitialCheckpoint, read_initial_checkpoint
 from praxia.train.means import Means
-from praxia.train.origin import Origin, read_origin
+from praxia.train.prefetch import prefetch
 from praxia.train.ranks import expect_one_node, expect_shares, num_processes
+from praxia.train.run_lock import write_run
 from praxia.train.saving import Saver, disk_full
 from praxia.train.schedule import warmup_cosine
-from praxia.train.source import Asked, Source
 from praxia.train.state import TrainState
 from praxia.train.tracker import Tracker
 from praxia.transforms.chain import Transforms
-from praxia.transforms.subwords import Subwords
+from praxia.transforms.text_tokenizer import TextTokenizer
 
 __all__ = ["Report", "train"]
 
 Report = Callable[[int, dict[str, float | int]], None]
 
-# The side of a question's picture as it is read; encoders scale it to their own.
-QUESTION_PX = 224
+# The side of a question's image as it is read; encoders scale it to their own.
+VQA_IMAGE_PX = 224
 
 
 def train(
     run: TrainRun,
-    data: Mix | Sequence[Path],
+    data: MixtureConfig | Sequence[Path],
     out: Path,
     *,
     recipe: str,
     command: str,
-    questions: Path | None = None,
+    vqa: Path | None = None,
     start_from: Path | None = None,
     refit: bool = False,
     workers: int = 0,
@@ -75,10 +75,10 @@ def train(
     weights_sha256}. `say(warning)` is called before the first step for each of the warnings: what in the rows that are
     trained on spoils training. `report(step, metrics)` is called at every logged step: "loss" is that step's, the
     head's metrics are means over the steps since the line before (or since it was resumed), both of the first process's
-    share. `questions` is a file of pictures with questions (`data.questions`), answered by the encoder's language model
+    share. `vqa` is a file of images with questions (`data.vqa`), answered by the encoder's language model
     beside the actions. `start_from` is a policy to fine-tune: its weights, normalisers and vocabulary are taken over,
     instead of fresh ones; with `refit` the normalisers and the head's tokenizer are fitted anew on these data.
-    `workers` processes read batches ahead (0: a thread does), and decoded pictures take at most `cache_bytes` of disk
+    `workers` processes read batches ahead (0: a thread does), and decoded images take at most `cache_bytes` of disk
     (0: none are kept; None: all of them, if there is room); neither changes a result. With `resume`, goes on from the
     last saved state bit-identically (same device, same threads). Under `torchrun --nproc-per-node N -m praxia train
     ...` N processes share each batch (DDP).
@@ -93,19 +93,19 @@ def train(
     expect_positive(**{"train.steps": run.train.steps, "train.batch-size": run.train.batch_size})
     expect_one_node()
     expect_shares(run.train.batch_size, "train.batch-size")
-    if questions:
-        expect_shares(run.train.num_questions, "train.num-questions")
+    if vqa:
+        expect_shares(run.train.num_vqa, "train.num-vqa")
     # Not every weight of a language model takes part in every loss.
     strategy = "ddp_find_unused_parameters_true" if num_processes() > 1 else "auto"
     fabric = Fabric(accelerator="auto", devices=num_processes(), precision=_precision(run), strategy=strategy)
     fabric.launch()
-    mix = data if isinstance(data, Mix) else Mix.of(data)
+    mix = data if isinstance(data, MixtureConfig) else MixtureConfig.of(data)
     windows = mix.open(run.window, successful=run.only_success, cache_bytes=cache_bytes)
-    asked = read_questions(questions) if questions else None
+    asked = read_vqa(vqa) if vqa else None
     relatives = zip(windows.embodiments, run.relatives(windows.embodiments), strict=True)
-    relative = {body.name: own for body, own in relatives if own is not None}
-    counted = count(windows.parts, relative)
-    warnings = [line_of(one) for one in suspicions(windows, counted)]
+    relative = {embodiment.name: own for embodiment, own in relatives if own is not None}
+    counted = count_rows(windows.parts, relative)
+    warnings = [line_of(one) for one in traps_of_rows(windows, counted)]
     origin = _origin(start_from, run, windows, counted, refit)
     words = None if origin else run.model.words(run.window.num_images)
     transforms = origin.transforms if origin else fit_transforms(windows, counted, words)
@@ -119,7 +119,7 @@ def train(
             say(line)
     description = {
         "recipe": recipe,
-        "config": part_to_json(run),
+        "config": config_to_json(run),
         "command": command,
         "data": [known_by(one.dataset) for one in windows.parts],
         "mixture": mix.to_json(),
@@ -131,15 +131,15 @@ def train(
     }
     shapes = _shapes(run, windows.embodiments, transforms)
     config = PolicyConfig(model_config, shapes, transforms, windows.embodiments, run.window, description)
-    ask = Asked(asked, run.train.num_questions, QUESTION_PX) if asked else None
-    source = Source(windows, transforms, shapes, run.train.seed, run.train.batch_size, ask)
+    ask = VQABatches(asked, run.train.num_vqa, VQA_IMAGE_PX) if asked else None
+    source = BatchSource(windows, transforms, shapes, run.train.seed, run.train.batch_size, ask)
     torch.manual_seed(run.train.seed)
     model = config.model.build(config.shapes)
     model.begin(origin and origin.weights_for(model))
     _expect_to_learn(model, source)
     with disk_full(out), Lock(out / ".lock", out) if fabric.is_global_zero else nullcontext():
         if fabric.is_global_zero:
-            claim(out, description, resume)
+            write_run(out, description, resume)
         fabric.barrier()
         result = _fit(fabric, run, model, source, workers, out, report)
         weights = model.finish(result.pop("ema"))
@@ -152,7 +152,7 @@ def _cut(windows: Mixture, transforms: Transforms) -> list[str]:
     """What is said of instructions that are too long to be read whole."""
     words = transforms.words
     told = {text for one in windows.parts for text in one.dataset.instructions}
-    if not isinstance(words, Subwords) or not (cut := words.cut(told)):
+    if not isinstance(words, TextTokenizer) or not (cut := words.cut(told)):
         return []
     return [f"{len(cut)} of {len(told)} instructions are too long: only their first {words.max_length} ids are read"]
 
@@ -171,11 +171,11 @@ def _failed(windows: Mixture, only_success: bool) -> list[str]:
 
 def _origin(
     path: Path | None, run: TrainRun, windows: Mixture, counted: Mapping[str, Counted], refit: bool
-) -> Origin | None:
+) -> InitialCheckpoint | None:
     """The policy to fine-tune, if there is one: as it is, or with normalisers and a tokenizer of these data.
 
     Raises:
-        PraxiaError: `refit` without such a policy. And as `read_origin`.
+        PraxiaError: `refit` without such a policy. And as `read_initial_checkpoint`.
     """
     if path is None:
         if refit:
@@ -183,27 +183,27 @@ def _origin(
                 "expected --start-from beside --refit, got none: a new policy is always fitted on its data"
             )
         return None
-    origin = read_origin(path, run, windows.embodiments)
+    origin = read_initial_checkpoint(path, run, windows.embodiments)
     if not refit:
         return origin
-    bodies = fit_bodies(windows, counted)
-    return origin.refitted(run, bodies, lambda transforms: chunks_of(windows, transforms)[0])
+    embodiments = fit_embodiments(windows, counted)
+    return origin.refitted(run, embodiments, lambda transforms: chunks_of(windows, transforms)[0])
 
 
-def _shapes(run: TrainRun, bodies: Sequence[Embodiment], transforms: Transforms) -> Shapes:
+def _shapes(run: TrainRun, embodiments: Sequence[Embodiment], transforms: Transforms) -> Shapes:
     return Shapes(
         cameras=run.window.cameras,
         num_images=run.window.num_images,
-        num_states=len(run.window.moments["state"]),
-        bodies=tuple((body.state_dim, body.action_dim) for body in bodies),
+        num_states=len(run.window.observation_steps["state"]),
+        embodiments=tuple((embodiment.state_dim, embodiment.action_dim) for embodiment in embodiments),
         horizon=run.window.horizon,
         vocabulary=transforms.words.size,
     )
 
 
-def _expect_to_learn(model: ComposedModel, source: Source) -> None:
+def _expect_to_learn(model: EncoderHeadModel, source: BatchSource) -> None:
     """See that a batch can be made and used, before anything is written."""
-    if source.asked is not None and not (isinstance(model.encoder, Pretrained) and model.encoder.learns_words):
+    if source.asked is not None and not (isinstance(model.encoder, Pretrained) and model.encoder.trains_language):
         raise MismatchError(
             "questions teach a language model, and here none learns; choose encoder 'public-vlm' with "
             "--model.encoder.trained adapters, language or all"
@@ -218,8 +218,8 @@ def _expect_to_learn(model: ComposedModel, source: Source) -> None:
 def _fit(
     fabric: Fabric,
     run: TrainRun,
-    model: ComposedModel,
-    source: Source,
+    model: EncoderHeadModel,
+    source: BatchSource,
     workers: int,
     out: Path,
     report: Report | None,
@@ -240,7 +240,7 @@ def _fit(
         _tracker(fabric, run, out, resumed_from) as tracker,
         source.loader(workers, (fabric.global_rank, fabric.world_size)) as loader,
     ):
-        for step, batches in ahead(partial(_batches, fabric, source, loader), resumed_from, options.steps):
+        for step, batches in prefetch(partial(_batches, fabric, source, loader), resumed_from, options.steps):
             loss, finite, metrics = _step(fabric, run, wrapped, optimizer, batches, step)
             if not finite:
                 raise _not_finite(step, loss, source)
@@ -262,10 +262,10 @@ def _fit(
 def _tracker(fabric: Fabric, run: TrainRun, out: Path, resumed_from: int) -> AbstractContextManager[Tracker | None]:
     if not fabric.is_global_zero:
         return nullcontext()
-    return closing(Tracker(out, run.train.tracker, part_to_json(run), resumed_from))
+    return closing(Tracker(out, run.train.tracker, config_to_json(run), resumed_from))
 
 
-def _batches(fabric: Fabric, source: Source, loader: Loader, step: int) -> tuple[Batch, Batch | None]:
+def _batches(fabric: Fabric, source: BatchSource, loader: Loader, step: int) -> tuple[Batch, Batch | None]:
     batch, asked = source.batch(loader, step)
     if fabric.device.type != "cuda":
         return batch, asked
@@ -287,10 +287,10 @@ def _step(
     for group in optimizer.param_groups:
         group["lr"] = _rate(run, step)
     optimizer.zero_grad(set_to_none=True)
-    loss, metrics = model(Held(batch), generator)
+    loss, metrics = model(OpaqueBatch(batch), generator)
     fabric.backward(loss)
     if asked is not None:
-        said, more = model(Held(asked.to(fabric.device)), generator)
+        said, more = model(OpaqueBatch(asked.to(fabric.device)), generator)
         metrics = {**metrics, **more}
         fabric.backward(options.answer_weight * said)
         loss = loss + options.answer_weight * said
@@ -307,7 +307,7 @@ def _rate(run: TrainRun, step: int) -> float:
     return warmup_cosine(step, run.train.learning_rate, run.train.warmup_steps, run.train.steps)
 
 
-def _not_finite(step: int, loss: Tensor, source: Source) -> TrainingError:
+def _not_finite(step: int, loss: Tensor, source: BatchSource) -> TrainingError:
     """The error that says which batch it was, and whether its data are the cause."""
     rows = source.samples_of(step)
     samples = source.windows.read(rows)

@@ -1,1 +1,1 @@
-"""Pure maps between a body's units and what a network sees. numpy only; every one travels in the checkpoint."""
+"""Pure maps between an embodiment's units and what a network sees. numpy only; every one travels in the checkpoint."""

@@ -10,11 +10,11 @@ from jaxtyping import Bool, Float32, Int64
 from praxia.core.errors import MismatchError
 from praxia.core.types import Samples
 from praxia.transforms.normalise import Normaliser
-from praxia.transforms.prompt import Prompt
+from praxia.transforms.prompt_tokenizer import PromptTokenizer
 from praxia.transforms.relative import Relative
-from praxia.transforms.subwords import Subwords
+from praxia.transforms.text_tokenizer import TextTokenizer
 
-__all__ = ["BodyTransforms", "Stats", "Transforms"]
+__all__ = ["EmbodimentTransforms", "Stats", "Transforms"]
 
 # One feature's statistics: {"q01": [...], "q99": [...], ...}, and a data set's: {feature: statistics}.
 FeatureStats = Mapping[str, Sequence[float]]
@@ -22,24 +22,24 @@ Stats = Mapping[str, FeatureStats]
 
 
 @dataclass(frozen=True)
-class BodyTransforms:
-    """Normalisation of one body's state and action, the latter after `relative`; None: actions stay absolute."""
+class EmbodimentTransforms:
+    """Normalisation of one embodiment's state and action, the latter after `relative`; None: actions stay absolute."""
 
     state: Normaliser
     action: Normaliser
     relative: Relative | None = None
 
     @classmethod
-    def fit(cls, stats: Iterable[Stats]) -> "BodyTransforms":
-        """From the statistics of all of the body's data sets (features "observation.state" and "action")."""
+    def fit(cls, stats: Iterable[Stats]) -> "EmbodimentTransforms":
+        """From the statistics of all of the embodiment's data sets (features "observation.state" and "action")."""
         stats = list(stats)
         return cls(
             state=Normaliser.from_stats(*(one["observation.state"] for one in stats)),
             action=Normaliser.from_stats(*(one["action"] for one in stats)),
         )
 
-    def told_by(self, relative: Relative, *action: FeatureStats) -> "BodyTransforms":
-        """With actions that are `relative`, normalised by their statistics as such in all of the body's data sets."""
+    def told_by(self, relative: Relative, *action: FeatureStats) -> "EmbodimentTransforms":
+        """With actions that are `relative`, normalised by their statistics as such in all of the embodiment's data sets."""
         return replace(self, action=Normaliser.from_stats(*action), relative=relative)
 
     def to_json(self) -> dict[str, Any]:
@@ -47,67 +47,72 @@ class BodyTransforms:
         return normalisers if self.relative is None else {**normalisers, "relative": self.relative.to_json()}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "BodyTransforms":
+    def from_json(cls, value: Mapping[str, Any]) -> "EmbodimentTransforms":
         relative = Relative.from_json(value["relative"]) if "relative" in value else None
         return cls(Normaliser.from_json(value["state"]), Normaliser.from_json(value["action"]), relative)
 
 
 @dataclass(frozen=True)
 class Transforms:
-    """What happens to each body's state and action, in the order of the embodiments, and the words of instructions."""
+    """What happens to each embodiment's state and action, in the order of the embodiments, and the words of instructions."""
 
-    bodies: tuple[BodyTransforms, ...]
-    words: Subwords | Prompt
+    embodiments: tuple[EmbodimentTransforms, ...]
+    words: TextTokenizer | PromptTokenizer
 
     @classmethod
     def fit(
-        cls, stats: Iterable[Iterable[Stats]], instructions: Sequence[str], words: Prompt | None = None
+        cls, stats: Iterable[Iterable[Stats]], instructions: Sequence[str], words: PromptTokenizer | None = None
     ) -> "Transforms":
-        """From the statistics of the data sets of each body and, unless a model brings `words`, all instructions."""
-        return cls(tuple(BodyTransforms.fit(body) for body in stats), words or Subwords.fit(instructions))
+        """From the statistics of the data sets of each embodiment and, unless a model brings `words`, all instructions."""
+        return cls(
+            tuple(EmbodimentTransforms.fit(embodiment) for embodiment in stats),
+            words or TextTokenizer.fit(instructions),
+        )
 
     def encode(self, samples: Samples) -> Samples:
-        """Normalise each row by its own body; dims that it does not have become zero.
+        """Normalise each row by its own embodiment; dims that it does not have become zero.
 
         Relative actions are so to the last moment of `samples.state`, which must be the present. State and action come
-        out padded to the largest body's. Pictures stay uint8 until they are on the device.
+        out padded to the largest embodiment's. Images stay uint8 until they are on the device.
         """
-        state = _by_body(samples.state, samples.embodiment, [body.state for body in self.bodies])
+        state = _by_embodiment(samples.state, samples.embodiment, [embodiment.state for embodiment in self.embodiments])
         if samples.action is None:
             return replace(samples, state=state)
-        action = _by_body(self._related(samples), samples.embodiment, [body.action for body in self.bodies])
+        action = _by_embodiment(
+            self._related(samples), samples.embodiment, [embodiment.action for embodiment in self.embodiments]
+        )
         return replace(samples, state=state, action=action)
 
     def text(self, samples: Samples) -> tuple[Int64[np.ndarray, "B L"], Bool[np.ndarray, "B L"]]:
         """Ids of what encoded samples are told, padded with 0, and which of them count."""
-        own = [body.state.size for body in self.bodies]
-        if len(set(own)) > 1 and isinstance(self.words, Prompt) and self.words.tells_state:
-            raise MismatchError(f"a prompt that tells the state needs bodies of one state size, got {own}")
+        own = [embodiment.state.size for embodiment in self.embodiments]
+        if len(set(own)) > 1 and isinstance(self.words, PromptTokenizer) and self.words.tells_state:
+            raise MismatchError(f"a prompt that tells the state needs embodiments of one state size, got {own}")
         return self.words.encode(samples.instruction, samples.state[:, -1])
 
     def _related(self, samples: Samples) -> Float32[np.ndarray, "B H A"]:
-        """Actions in declared units, relative where their body's are."""
+        """Actions in declared units, relative where their embodiment's are."""
         assert samples.action is not None
-        if all(body.relative is None for body in self.bodies):
+        if all(embodiment.relative is None for embodiment in self.embodiments):
             return samples.action
         action = samples.action.copy()
-        for number, body in enumerate(self.bodies):
-            if body.relative is not None:
+        for number, embodiment in enumerate(self.embodiments):
+            if embodiment.relative is not None:
                 rows = samples.embodiment == number
-                action[rows] = body.relative.encode(action[rows], samples.state[rows, -1])
+                action[rows] = embodiment.relative.encode(action[rows], samples.state[rows, -1])
         return action
 
     def decode(
         self,
         action: Float32[np.ndarray, "*batch H A"],
-        body: int,
+        embodiment: int,
         present: Float32[np.ndarray, "*batch S"] | None = None,
     ) -> Float32[np.ndarray, "*batch H D"]:
-        """Network outputs to the declared units of the embodiment numbered `body`, cut to its own dims.
+        """Network outputs to the declared units of the embodiment numbered `embodiment`, cut to its own dims.
 
         `present` is the state at the moment of the decision, in declared units. Only relative actions need it.
         """
-        transforms = self.bodies[body]
+        transforms = self.embodiments[embodiment]
         found = transforms.action.decode(action[..., : transforms.action.size])
         if transforms.relative is None:
             return found
@@ -116,22 +121,22 @@ class Transforms:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "bodies": [body.to_json() for body in self.bodies],
-            "prompt" if isinstance(self.words, Prompt) else "subwords": self.words.to_json(),
+            "embodiments": [embodiment.to_json() for embodiment in self.embodiments],
+            "prompt" if isinstance(self.words, PromptTokenizer) else "text-tokenizer": self.words.to_json(),
         }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Transforms":
-        words = Prompt(**value["prompt"]) if "prompt" in value else Subwords(**value["subwords"])
-        return cls(tuple(map(BodyTransforms.from_json, value["bodies"])), words)
+        words = PromptTokenizer(**value["prompt"]) if "prompt" in value else TextTokenizer(**value["text-tokenizer"])
+        return cls(tuple(map(EmbodimentTransforms.from_json, value["embodiments"])), words)
 
 
-def _by_body(
+def _by_embodiment(
     value: Float32[np.ndarray, "B T D"], embodiment: Int64[np.ndarray, " B"], normalisers: Sequence[Normaliser]
 ) -> Float32[np.ndarray, "B T E"]:
-    """Each row through the normaliser of its body, padded with zeros to the largest."""
+    """Each row through the normaliser of its embodiment, padded with zeros to the largest."""
     encoded = np.zeros((*value.shape[:-1], max(one.size for one in normalisers)), dtype=np.float32)
-    for body in np.unique(embodiment):
-        normaliser, rows = normalisers[body], embodiment == body
+    for number in np.unique(embodiment):
+        normaliser, rows = normalisers[number], embodiment == number
         encoded[rows, :, : normaliser.size] = normaliser.encode(value[rows, :, : normaliser.size])
     return encoded

@@ -16,11 +16,11 @@ def with_shifted_dims(transforms: Mapping[str, Any]) -> dict[str, Any]:
 
     They compute what they computed, to the last bit.
     """
-    return {**transforms, "bodies": [_body(body) for body in transforms["bodies"]]}
+    return {**transforms, "embodiments": [_embodiment(embodiment) for embodiment in transforms["embodiments"]]}
 
 
-def _body(body: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _normaliser(one) if name in ("state", "action") else one for name, one in body.items()}
+def _embodiment(embodiment: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _normaliser(one) if name in ("state", "action") else one for name, one in embodiment.items()}
 
 
 def _normaliser(value: Mapping[str, Any]) -> dict[str, Any]:

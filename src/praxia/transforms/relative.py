@@ -9,7 +9,7 @@ from jaxtyping import Float32
 
 from praxia.core.dims import order_of
 from praxia.core.errors import MismatchError, UnknownName
-from praxia.core.types import Embodiment, Field, placed
+from praxia.core.types import Embodiment, Field, field_slices
 
 __all__ = ["Relative", "relatives"]
 
@@ -29,26 +29,26 @@ class Relative:
     state: tuple[int, ...]
 
     @classmethod
-    def of(cls, body: Embodiment, sources: Mapping[str, str]) -> "Relative | None":
+    def of(cls, embodiment: Embodiment, sources: Mapping[str, str]) -> "Relative | None":
         """Position fields of the action with a state field of the same name, or of the one that `sources` gives them.
 
-        Dims go with those of the same names, where both fields name theirs alike; else in their order. None: the body
+        Dims go with those of the same names, where both fields name theirs alike; else in their order. None: the embodiment
         has no such field.
 
         Raises:
             MismatchError: the two fields do not mean the same: kind, size, unit or frame differ.
-            UnknownName: `sources` gives a state field that the body does not have.
+            UnknownName: `sources` gives a state field that the embodiment does not have.
         """
-        states = {part.name: (part, dims) for part, dims in placed(body.state)}
+        states = {part.name: (part, dims) for part, dims in field_slices(embodiment.state)}
         action, state = [], []
-        for part, dims in placed(body.action):
+        for part, dims in field_slices(embodiment.action):
             source = sources.get(part.name, part.name)
             if part.name in sources and source not in states:
-                raise UnknownName(f"state field of {body.name!r}", source, states, "praxia data stats DIR")
+                raise UnknownName(f"state field of {embodiment.name!r}", source, states, "praxia data stats DIR")
             if part.name not in sources and (part.kind != "position" or source not in states):
                 continue
             seen, seen_dims = states[source]
-            _expect_same(body, part, seen)
+            _expect_same(embodiment, part, seen)
             action += range(dims.start, dims.stop)
             state += (seen_dims.start + at for at in order_of(seen.dims, part.dims) or range(seen.size))
         return cls(tuple(action), tuple(state)) if action else None
@@ -73,7 +73,7 @@ class Relative:
 
     def fields(self, action: Sequence[Field]) -> list[Field]:
         """The fields of an action as a policy sees them: relative ones are deltas, within the range's width."""
-        return [self._field(part) if dims.start in self.action else part for part, dims in placed(action)]
+        return [self._field(part) if dims.start in self.action else part for part, dims in field_slices(action)]
 
     @staticmethod
     def _field(part: Field) -> Field:
@@ -88,38 +88,38 @@ class Relative:
         return cls(tuple(value["action"]), tuple(value["state"]))
 
 
-def relatives(bodies: Sequence[Embodiment], sources: Mapping[str, str]) -> tuple[Relative | None, ...]:
-    """What is relative of each body, as `Relative.of`; a body of deltas or velocities keeps its actions as they are.
+def relatives(embodiments: Sequence[Embodiment], sources: Mapping[str, str]) -> tuple[Relative | None, ...]:
+    """What is relative of each embodiment, as `Relative.of`; an embodiment of deltas or velocities keeps its actions as they are.
 
     Raises:
-        MismatchError: nothing is, of any body. And as `Relative.of`.
-        UnknownName: `sources` names an action field that no body has.
+        MismatchError: nothing is, of any embodiment. And as `Relative.of`.
+        UnknownName: `sources` names an action field that no embodiment has.
     """
-    known = {part.name for body in bodies for part in body.action}
+    known = {part.name for embodiment in embodiments for part in embodiment.action}
     for name in sources:
         if name not in known:
             raise UnknownName("action field", name, known, "praxia data stats DIR")
-    found = tuple(Relative.of(body, sources) for body in bodies)
+    found = tuple(Relative.of(embodiment, sources) for embodiment in embodiments)
     if not any(found):
         raise MismatchError(
-            f"no action can be relative: expected a position with a state field of its name, got {_listed(bodies)}; "
+            f"no action can be relative: expected a position with a state field of its name, got {_listed(embodiments)}; "
             "leave out --relative, or name the state field with --relative-to ACTION STATE"
         )
     return found
 
 
-def _expect_same(body: Embodiment, action: Field, state: Field) -> None:
+def _expect_same(embodiment: Embodiment, action: Field, state: Field) -> None:
     meanings = [("position", state.size, state.unit, state.frame), (state.kind, action.size, action.unit, action.frame)]
     if action.kind != "position" or meanings[0] != meanings[1]:
         raise MismatchError(
-            f"action {action.words} of {body.name!r} cannot be relative to state {state.words}: both must be "
+            f"action {action.words} of {embodiment.name!r} cannot be relative to state {state.words}: both must be "
             "positions of one size, unit and frame"
         )
 
 
-def _listed(bodies: Sequence[Embodiment]) -> str:
+def _listed(embodiments: Sequence[Embodiment]) -> str:
     return "; ".join(
-        f"{body.name!r} with actions {', '.join(part.words for part in body.action)} and states"
-        f" {', '.join(part.words for part in body.state)}"
-        for body in bodies
+        f"{embodiment.name!r} with actions {', '.join(part.words for part in embodiment.action)} and states"
+        f" {', '.join(part.words for part in embodiment.state)}"
+        for embodiment in embodiments
     )

@@ -1,31 +1,25 @@
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
+import synthetic
 
 from praxia.cli.data.edit import OPERATIONS, run
 from praxia.cli.main import main
 from praxia.core.errors import PraxiaError, UnknownName
-from praxia.data.compact import compact
 from praxia.data.dataset import Dataset
-from praxia.data.recording import begin
+from praxia.data.finalize import finalize
+from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode
-
-SYNTHETIC = Path(__file__).parents[2] / "data" / "synthetic.py"
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     """Four short episodes of the synthetic robot."""
-    found = importlib.util.spec_from_file_location("synthetic", SYNTHETIC)
-    synthetic = importlib.util.module_from_spec(found)
-    found.loader.exec_module(synthetic)
     root = tmp_path_factory.mktemp("small") / "set"
-    begin(root, {})
+    begin_recording(root, {})
     for index in range(4):
         stage_episode(root, index, synthetic.episode(index, 4))
-    compact(root, synthetic.BODY, {})
+    finalize(root, synthetic.EMBODIMENT, {})
     return root
 
 

@@ -1,29 +1,21 @@
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 
 from praxia.cli.main import main
-from praxia.data.compact import compact
-from praxia.data.recording import begin
+from praxia.data.finalize import finalize
+from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode
 
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
     """Six episodes of four steps."""
-    path = Path(__file__).parents[2] / "data" / "synthetic.py"
-    found = importlib.util.spec_from_file_location("synthetic", path)
-    assert found is not None
-    assert found.loader is not None
-    synthetic = importlib.util.module_from_spec(found)
-    found.loader.exec_module(synthetic)
     root = tmp_path_factory.mktemp("recorded") / "some demos"
-    begin(root, {"seed": 0})
+    begin_recording(root, {"seed": 0})
     for index in range(6):
         stage_episode(root, index, synthetic.episode(index, 4))
-    compact(root, synthetic.BODY, {"seed": 0})
+    finalize(root, synthetic.EMBODIMENT, {"seed": 0})
     return root
 
 

@@ -29,14 +29,14 @@ def folder(family, tmp_path_factory):
 
 def make_encoder(family, folder, **options):
     part = PublicVLM(MODELS[family], str(folder), **options).fit()
-    shapes = Shapes(CAMERAS, num_images=2, num_states=1, bodies=((3, 2),), horizon=4, vocabulary=1)
+    shapes = Shapes(CAMERAS, num_images=2, num_states=1, embodiments=((3, 2),), horizon=4, vocabulary=1)
     encoder = part.build(shapes).eval()
     encoder.load()
     return part, encoder
 
 
 def make_batch(part, encoder, size=None):
-    """Two rows with prompts of other lengths and two pictures each."""
+    """Two rows with prompts of other lengths and two images each."""
     text, valid = part.words(2).encode(INSTRUCTIONS, np.zeros((2, 3), np.float32))
     size = size or (encoder.side, encoder.side)
     pixels = torch.Generator().manual_seed(0)
@@ -53,22 +53,22 @@ def make_batch(part, encoder, size=None):
 
 
 def official_pixels(family, images):
-    """What the family's own processor makes of uint8 pictures [n, 3, Y, X] of the right size."""
-    pictures = [np.asarray(image.permute(1, 2, 0)) for image in images]
+    """What the family's own processor makes of uint8 images [n, 3, Y, X] of the right size."""
+    arrays = [np.asarray(image.permute(1, 2, 0)) for image in images]
     if family == "paligemma":
         from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
-        return SiglipImageProcessorPil(do_resize=False)(pictures, return_tensors="pt")
+        return SiglipImageProcessorPil(do_resize=False)(arrays, return_tensors="pt")
     if family == "smolvlm":
         from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
         found = SmolVLMImageProcessorPil(
             size={"longest_edge": 28}, max_image_size={"longest_edge": 28}, do_image_splitting=False
-        )([pictures], return_tensors="pt")
+        )([arrays], return_tensors="pt")
         return {"pixel_values": found["pixel_values"]}
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-    return Qwen2VLImageProcessorPil(patch_size=2, do_resize=False)(pictures, return_tensors="pt")
+    return Qwen2VLImageProcessorPil(patch_size=2, do_resize=False)(arrays, return_tensors="pt")
 
 
 def official_logits(family, ids, num_prompt, images):
@@ -106,8 +106,8 @@ def test_it_reads_on_as_the_public_model_reads_at_once(family, folder):
     for row in range(2):
         ids = torch.cat([batch.text[row, batch.text_valid[row]], answers[row, valid[row]]])
         num_prompt = int(batch.text_valid[row].sum())
-        pictures = torch.cat([one[row] for one in batch.images.values()])
-        expected = official_logits(family, ids, num_prompt, pictures)[num_prompt - 1 :]
+        images = torch.cat([one[row] for one in batch.images.values()])
+        expected = official_logits(family, ids, num_prompt, images)[num_prompt - 1 :]
         torch.testing.assert_close(said[row, : len(expected)], expected, atol=2e-5, rtol=2e-5)
 
 
@@ -120,8 +120,8 @@ def test_the_answer_loss_is_cross_entropy_of_the_answer(family, folder):
     for row in range(2):
         ids = torch.cat([batch.text[row, batch.text_valid[row]], answers[row, valid[row]]])
         begin = int(batch.text_valid[row].sum())
-        pictures = torch.cat([one[row] for one in batch.images.values()])
-        chances = official_logits(family, ids, begin, pictures).double().log_softmax(-1)
+        images = torch.cat([one[row] for one in batch.images.values()])
+        chances = official_logits(family, ids, begin, images).double().log_softmax(-1)
         expected += [-chances[at - 1, ids[at]] for at in range(begin, len(ids))]
     torch.testing.assert_close(loss.double(), torch.stack(expected).mean(), atol=1e-5, rtol=1e-5)
 
@@ -186,12 +186,12 @@ def test_an_image_or_a_state_that_is_not_valid_is_not_seen(family, folder):
     assert torch.equal(said, told)
     assert torch.equal(seen.tokens, unmasked.tokens)
     assert not torch.allclose(one.readout(), seen.readout(), atol=1e-3)
-    # What lacks takes no position: who reads on stands as many tokens (Qwen: sides of pictures) further forward.
+    # What lacks takes no position: who reads on stands as many tokens (Qwen: sides of arrays) further forward.
     side = round(encoder.num_tokens**0.5) if family == "qwen2_5_vl" else encoder.num_tokens
     assert (seen.stream.position - one.stream.position).tolist() == [side, 2 * side]
 
 
-def test_pictures_of_another_shape_are_padded_to_a_square(family, folder):
+def test_images_of_another_shape_are_padded_to_a_square(family, folder):
     part, encoder = make_encoder(family, folder)
     wide = torch.full((1, 3, 20, 40), 255, dtype=torch.uint8)
     pixels = encoder.family.pixels(wide, encoder.side)
@@ -204,11 +204,11 @@ def test_pictures_of_another_shape_are_padded_to_a_square(family, folder):
         assert encoder(make_batch(part, encoder, size=(20, 40))).tokens.isfinite().all()
 
 
-def test_a_prompt_without_room_for_the_pictures_is_refused(family, folder):
+def test_a_prompt_without_room_for_the_images_is_refused(family, folder):
     part, encoder = make_encoder(family, folder)
     batch = make_batch(part, encoder)
     without = dataclasses.replace(batch, text=torch.ones_like(batch.text) * 300)
-    with pytest.raises(MismatchError, match=r"got 2 pictures of \d+ tokens, but the prompt has 0 placeholders"):
+    with pytest.raises(MismatchError, match=r"got 2 images of \d+ tokens, but the prompt has 0 placeholders"):
         encoder(without)
 
 
@@ -264,7 +264,7 @@ def test_the_first_layers_alone(family, folder):
 
 
 def test_a_state_that_is_told_is_no_token(family, folder):
-    part, encoder = make_encoder(family, folder, template="{pictures}Task: {instruction}, State: {state};\n")
+    part, encoder = make_encoder(family, folder, template="{images}Task: {instruction}, State: {state};\n")
     batch = make_batch(part, encoder)
     context = encoder(batch)
     assert context.tokens.shape[1] == batch.text.shape[1] + 1
@@ -283,7 +283,7 @@ def test_files_that_do_not_fit(family, folder, tmp_path):
     for path in folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "tokenizer.json").unlink()
-    with pytest.raises(PraxiaError, match=r"expected the tokeniser .*tokenizer\.json, got nothing"):
+    with pytest.raises(PraxiaError, match=r"expected the tokenizer .*tokenizer\.json, got nothing"):
         PublicVLM(MODELS[family], str(tmp_path)).words(1)
     config = json.loads((folder / "config.json").read_text())
     config["text_config"]["intermediate_size"] = 80
@@ -297,7 +297,7 @@ def test_files_that_do_not_fit(family, folder, tmp_path):
 
 
 def make_encoder_of(family, folder):
-    shapes = Shapes(CAMERAS, num_images=2, num_states=1, bodies=((3, 2),), horizon=4, vocabulary=1)
+    shapes = Shapes(CAMERAS, num_images=2, num_states=1, embodiments=((3, 2),), horizon=4, vocabulary=1)
     PublicVLM(MODELS[family], str(folder)).fit().build(shapes).load()
 
 

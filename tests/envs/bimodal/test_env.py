@@ -50,7 +50,7 @@ def test_the_reward_is_the_way_made_good_and_the_robot_stays_in_the_arena():
     env = begun(robot=[0.0, 0.0], goal=[0.0, 1.5], obstacle=[1.0, 1.0])
     assert drive(env, (0, 1))[0].reward == pytest.approx(0.1)
     drive(env, *[(-3, -3)] * 30)
-    np.testing.assert_allclose(env.look(()).state[:2], [-1.25, -0.5])
+    np.testing.assert_allclose(env.observe(()).state[:2], [-1.25, -0.5])
 
 
 def test_an_episode_is_the_same_after_json_and_in_a_used_environment():
@@ -66,11 +66,11 @@ def test_an_episode_is_the_same_after_json_and_in_a_used_environment():
 def test_a_snapshot_goes_back_bit_for_bit():
     env = begun()
     drive(env, *ACTIONS[:5])
-    snapshot, seen = env.snapshot(), env.look(())
+    snapshot, seen = env.snapshot(), env.observe(())
     first = drive(env, *ACTIONS[5:]), env.snapshot()
     env.restore(snapshot)
-    assert env.look(()).time_s == seen.time_s == 0.5
-    np.testing.assert_array_equal(env.look(()).state, seen.state)
+    assert env.observe(()).time_s == seen.time_s == 0.5
+    np.testing.assert_array_equal(env.observe(()).state, seen.state)
     assert (drive(env, *ACTIONS[5:]), env.snapshot()) == first
 
 
@@ -81,20 +81,20 @@ def test_what_is_not_its_own_is_refused():
     with pytest.raises(MismatchError, match="bimodal/pass"):
         env.reset(Start("metaworld", "pass", {}))
     with pytest.raises(UnknownName, match="top"):
-        env.look(("front",))
+        env.observe(("front",))
     with pytest.raises(UnknownName, match="nearest: pass"):
         build(EnvSpec("bimodal", "pas"))
 
 
-def test_a_picture_shows_every_disc_where_it_is():
+def test_a_image_shows_every_disc_where_it_is():
     env = begun(robot=[-1.0, -0.25], obstacle=[0.0, 0.75], goal=[1.0, 1.75])
-    picture = env.look(("top",)).images["top"]
-    assert picture.shape == (64, 64, 3)
-    at = {name: picture[row, column].astype(int) for name, row, column in (("robot", 57, 6), ("goal", 6, 57))}
+    image = env.observe(("top",)).images["top"]
+    assert image.shape == (64, 64, 3)
+    at = {name: image[row, column].astype(int) for name, row, column in (("robot", 57, 6), ("goal", 6, 57))}
     assert at["robot"].argmax() == 0
     assert at["goal"].argmax() == 1
-    assert picture[32, 32].max() < 100
-    assert not env.look(()).images
+    assert image[32, 32].max() < 100
+    assert not env.observe(()).images
 
 
 def test_starts_are_before_the_obstacle_and_a_function_of_their_number():
@@ -109,6 +109,6 @@ def test_starts_are_before_the_obstacle_and_a_function_of_their_number():
 def test_a_twin_shows_another_scene_of_the_same_task():
     env = build(EnvSpec("bimodal", "pass", wrappers=("swapped-image",)))
     env.reset(FAMILY.draw_start("pass", "env", 0))
-    mine = begun(0).look(("top",))
-    assert np.any(env.look(("top",)).images["top"] != mine.images["top"])
-    np.testing.assert_array_equal(env.look(()).state, mine.state)
+    mine = begun(0).observe(("top",))
+    assert np.any(env.observe(("top",)).images["top"] != mine.images["top"])
+    np.testing.assert_array_equal(env.observe(()).state, mine.state)

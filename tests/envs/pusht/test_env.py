@@ -44,7 +44,7 @@ def episode_hash() -> str:
 
 
 def test_it_is_the_packages_environment():
-    """The same unturned start in the package's own way to begin: the same poses, rewards and pictures."""
+    """The same unturned start in the package's own way to begin: the same poses, rewards and images."""
     stock, legacy = PushTEnv(), np.array([150, 160, 210, 300, 2.5])
     stock.reset(options={"reset_to_state": legacy})
     cos, sin = np.cos(2.5), np.sin(2.5)
@@ -54,7 +54,7 @@ def test_it_is_the_packages_environment():
     env.reset(Start("pusht", "push", {"agent": [150, 160], "block": [*block, 2.5]}))
     rng, rewards = np.random.default_rng(1), []
     for _ in range(60):
-        np.testing.assert_allclose(env.look(()).state, with_heading(stock.get_obs()), atol=1e-3)
+        np.testing.assert_allclose(env.observe(()).state, with_heading(stock.get_obs()), atol=1e-3)
         action = (stock.get_obs()[2:4] + rng.normal(0, 60, 2)).clip(0, 512).astype(np.float32)
         outcome, theirs = env.step(action), stock.step(action.astype(np.float64))
         rewards.append(outcome.reward)
@@ -62,7 +62,7 @@ def test_it_is_the_packages_environment():
         assert (outcome.terminated, outcome.success) == (theirs[2], theirs[4]["is_success"])
         assert outcome.progress == max(rewards)
     assert max(rewards) > min(rewards)
-    difference = env.look(("top",)).images["top"].astype(int) - stock._render()
+    difference = env.observe(("top",)).images["top"].astype(int) - stock._render()
     assert np.abs(difference).max() <= 40  # an edge may fall on the next pixel
     assert np.mean(difference != 0) < 0.01
 
@@ -82,7 +82,7 @@ def test_the_block_is_where_the_start_says_and_the_goal_is_not_reached(index):
     told = env.privileged()
     np.testing.assert_allclose(told["agent"], start.payload["agent"])
     np.testing.assert_allclose(told["block"], start.payload["block"], atol=1e-6)
-    state = env.look(()).state
+    state = env.observe(()).state
     assert state.dtype == np.float32
     angle = start.payload["block"][2]
     np.testing.assert_allclose(state[4:], [np.cos(angle), np.sin(angle)], atol=1e-5)
@@ -107,10 +107,10 @@ def test_an_episode_is_the_same_in_another_process():
 def test_a_snapshot_restored_elsewhere_continues_bit_for_bit():
     first, second = begun(), begun()
     chase(first, 25)
-    snapshot, seen = first.snapshot(), first.look(())
+    snapshot, seen = first.snapshot(), first.observe(())
     second.restore(snapshot)
     assert second.snapshot() == snapshot
-    assert second.look(()).time_s == seen.time_s == 2.5
+    assert second.observe(()).time_s == seen.time_s == 2.5
     assert chase(first, 30) == chase(second, 30)
     np.testing.assert_array_equal(first.privileged()["block"], second.privileged()["block"])
     assert decode(snapshot)[1]["actions"].shape == (25, 2)
@@ -141,26 +141,26 @@ def test_what_is_not_its_own_is_refused():
     with pytest.raises(MismatchError, match="pusht/push"):
         env.reset(Start("metaworld", "push", {}))
     with pytest.raises(UnknownName, match="top"):
-        env.look(("front",))
+        env.observe(("front",))
     with pytest.raises(UnknownName, match="nearest: push"):
         build(EnvSpec("pusht", "psuh"))
 
 
-def test_actions_beyond_the_picture_are_clipped():
+def test_actions_beyond_the_image_are_clipped():
     first, second = begun(), begun()
     first.step(np.array([600, -50], np.float32))
     second.step(np.array([512, 0], np.float32))
     assert first.snapshot() == second.snapshot()
 
 
-def test_a_picture_has_the_size_that_was_asked_for_and_shows_the_agent():
+def test_a_image_has_the_size_that_was_asked_for_and_shows_the_agent():
     env = begun()
-    picture = env.look(("top",)).images["top"]
-    assert picture.shape == (96, 96, 3)
-    assert picture.dtype == np.uint8
+    image = env.observe(("top",)).images["top"]
+    assert image.shape == (96, 96, 3)
+    assert image.dtype == np.uint8
     x, y = (env.privileged()["agent"] * 96 / 512).astype(int)
-    assert picture[y, x].argmax() == 2  # royal blue
-    assert not env.look(()).images
+    assert image[y, x].argmax() == 2  # royal blue
+    assert not env.observe(()).images
 
 
 def test_starts_are_a_function_of_their_number():

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from praxia.envs.tabletop.bodies.arm6 import ARM6, ARM6_JOINTS
-from praxia.envs.tabletop.bodies.arm7 import ARM7, ARM7_JOINTS
-from praxia.envs.tabletop.bodies.body import CONTROL_HZ, GRIP, NUM_USER_DATA, WORKSPACE_HIGH_M, WORKSPACE_LOW_M, WRIST
-from praxia.envs.tabletop.bodies.gantry import GANTRY
+from praxia.envs.tabletop.robots.arm6 import ARM6, ARM6_JOINTS
+from praxia.envs.tabletop.robots.arm7 import ARM7, ARM7_JOINTS
+from praxia.envs.tabletop.robots.gantry import GANTRY
+from praxia.envs.tabletop.robots.robot import CONTROL_HZ, GRIP, NUM_USER_DATA, WORKSPACE_HIGH_M, WORKSPACE_LOW_M, WRIST
 
 HANDS, JOINTS = (ARM6, ARM7), (ARM6_JOINTS, ARM7_JOINTS)
 BOX, BALL, CYLINDER = mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_SPHERE, mujoco.mjtGeom.mjGEOM_CYLINDER

@@ -20,7 +20,7 @@ def begun(env_name: str, task: str, index: int = 0, *wrappers: str):
 
 
 def act(env_name: str, env, step: int = 0):
-    query = Query((env.look(()),), "key", step, 0, env.privileged())
+    query = Query((env.observe(()),), "key", step, 0, env.privileged())
     return find_expert(env_name)(find_family(env_name).instructions).act([query], None)[0][0].chunk[0]
 
 
@@ -134,28 +134,28 @@ def test_actions_beyond_the_range_are_clipped():
 
 def test_the_hand_goes_where_it_is_told():
     env, _ = begun("tabletop-gantry", "touch")
-    before = env.look(()).state[:3].copy()
+    before = env.observe(()).state[:3].copy()
     for _ in range(5):
         env.step(np.array([1.0, -1.0, 0.5, -1.0], np.float32))
     for _ in range(3):
         env.step(np.array([0, 0, 0, -1.0], np.float32))
-    np.testing.assert_allclose(env.look(()).state[:3] - before, [0.05, -0.05, 0.025], atol=2e-3)
+    np.testing.assert_allclose(env.observe(()).state[:3] - before, [0.05, -0.05, 0.025], atol=2e-3)
 
 
 @pytest.mark.gl
 def test_pictures_are_of_the_scene_and_of_the_camera_that_was_asked_for():
     env, start = begun("tabletop-gantry", "touch")
-    seen = env.look(("front", "wrist"))
+    seen = env.observe(("front", "wrist"))
     assert seen.images["front"].shape == seen.images["wrist"].shape == (64, 64, 3)
     assert np.any(seen.images["front"] != seen.images["wrist"])
     assert seen.instruction == start.payload["instruction"]
     again = build(EnvSpec("tabletop-gantry", "touch"))
     again.reset(find_family("tabletop-gantry").draw_start("touch", "env", 1))
-    again.look(("front",))
+    again.observe(("front",))
     again.reset(start)  # another scene was drawn in between: nothing of it stays
-    np.testing.assert_array_equal(again.look(("front",)).images["front"], seen.images["front"])
+    np.testing.assert_array_equal(again.observe(("front",)).images["front"], seen.images["front"])
     with pytest.raises(UnknownName, match="front"):
-        env.look(("side",))
+        env.observe(("side",))
 
 
 @pytest.mark.gl
@@ -164,7 +164,7 @@ def test_every_table_is_drawn_with_its_own_texture():
     tops: dict[str, list[np.ndarray]] = {}
     for index in range(40):
         env, start = begun("tabletop-gantry", "touch", index)
-        tops.setdefault(start.payload["scene"]["table"], []).append(env.look(("front",)).images["front"][-12:, 4:-4])
+        tops.setdefault(start.payload["scene"]["table"], []).append(env.observe(("front",)).images["front"][-12:, 4:-4])
     means = {name: np.mean([top.reshape(-1, 3).mean(0) for top in found], axis=0) for name, found in tops.items()}
     assert set(means) == {"oak", "felt", "stone"}
     assert means["oak"][0] > means["oak"][2] + 30  # brown
@@ -174,7 +174,7 @@ def test_every_table_is_drawn_with_its_own_texture():
 
 def test_the_other_instruction_is_told_and_success_stays_that_of_the_first():
     env, start = begun("tabletop-gantry", "press", 0, "other-instruction")
-    assert env.look(()).instruction == start.payload["other"]["instruction"]
+    assert env.observe(()).instruction == start.payload["other"]["instruction"]
     # The expert goes by the goal, not by what is told.
     assert any(env.step(act("tabletop-gantry", env, step)).success for step in range(40))
 

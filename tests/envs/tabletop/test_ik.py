@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from praxia.envs.tabletop.bodies.arm6 import ARM6
-from praxia.envs.tabletop.bodies.arm7 import ARM7
-from praxia.envs.tabletop.bodies.body import GRIP, WORKSPACE_HIGH_M, WORKSPACE_LOW_M
-from praxia.envs.tabletop.bodies.ik import Kinematics
+from praxia.envs.tabletop.robots.arm6 import ARM6
+from praxia.envs.tabletop.robots.arm7 import ARM7
+from praxia.envs.tabletop.robots.ik import Kinematics
+from praxia.envs.tabletop.robots.robot import GRIP, WORKSPACE_HIGH_M, WORKSPACE_LOW_M
 
 
 @pytest.fixture(params=[ARM6, ARM7], ids=lambda arm: arm.name)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from praxia.core.keys import generator
-from praxia.envs.tabletop.bodies.gantry import GANTRY
 from praxia.envs.tabletop.layout import draw_scene
 from praxia.envs.tabletop.model import build_model, place_fixtures
+from praxia.envs.tabletop.robots.gantry import GANTRY
 from praxia.envs.tabletop.scene import Scene
 from praxia.envs.tabletop.tasks import SCENE_FACTORS
 

@@ -4,8 +4,8 @@ import pytest
 
 from praxia.core.types import EnvSpec
 from praxia.envs import find_family
-from praxia.envs.tabletop.bodies.gantry import GANTRY
 from praxia.envs.tabletop.env import Tabletop
+from praxia.envs.tabletop.robots.gantry import GANTRY
 from praxia.envs.tabletop.senses import contacts, depth, full_state, points, segments
 
 pytestmark = pytest.mark.gl

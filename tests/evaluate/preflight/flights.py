@@ -12,11 +12,11 @@ from praxia.checkpoint.store import PolicyConfig
 from praxia.collect.plan import Collection
 from praxia.collect.record import episode_of
 from praxia.core.errors import Refused
-from praxia.core.types import Pace, Window
-from praxia.data.compact import compact
+from praxia.core.types import ChunkExecution, Window
 from praxia.data.dataset import Dataset
 from praxia.data.episode import Episode
-from praxia.data.recording import begin
+from praxia.data.finalize import finalize
+from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode
 from praxia.envs.family import Family
 from praxia.evaluate.benchmarks import Benchmark
@@ -25,7 +25,7 @@ from praxia.experts import find_expert
 from praxia.rollout.loop import rollout
 from praxia.rollout.slots import LocalSlots
 from praxia.rollout.trace import Recording
-from praxia.transforms.chain import BodyTransforms, Transforms
+from praxia.transforms.chain import EmbodimentTransforms, Transforms
 
 
 def record(
@@ -35,19 +35,21 @@ def record(
     episodes: int,
     doctored: Callable[[Episode], Episode] = lambda episode: episode,
 ) -> Dataset:
-    """`episodes` of the expert of each of the benchmark's tasks, in the benchmark's pictures."""
+    """`episodes` of the expert of each of the benchmark's tasks, in the benchmark's images."""
     collection = Collection(
         family.name, benchmark.tasks, episodes, benchmark.horizon, profile=benchmark.profile, size=benchmark.size
     )
-    begin(root, collection.to_json())
-    body = family.embodiment(benchmark.spec(benchmark.tasks[0]))
+    begin_recording(root, collection.to_json())
+    embodiment = family.embodiment(benchmark.spec(benchmark.tasks[0]))
     expert = find_expert(family.name)(family.instructions)
     with closing(LocalSlots(1, family.build)) as slots:
         jobs = [collection.job(index, family) for index in range(len(collection))]
-        recording = Recording(tuple(camera.name for camera in body.cameras), snapshots=False)
-        for trace in rollout(expert, slots, jobs, pace=Pace(1), horizon=benchmark.horizon, recording=recording):
-            stage_episode(root, trace.job.index, doctored(episode_of(trace, body, 0.0, False)))
-    compact(root, body, collection.to_json())
+        recording = Recording(tuple(camera.name for camera in embodiment.cameras), snapshots=False)
+        for trace in rollout(
+            expert, slots, jobs, execution=ChunkExecution(1), horizon=benchmark.horizon, recording=recording
+        ):
+            stage_episode(root, trace.job.index, doctored(episode_of(trace, embodiment, 0.0, False)))
+    finalize(root, embodiment, collection.to_json())
     return Dataset(root)
 
 
@@ -57,7 +59,7 @@ def trained_on(data: Dataset, cameras: tuple[str, ...]) -> PolicyConfig:
     return replace(
         config,
         embodiments=(data.embodiment,),
-        transforms=Transforms((BodyTransforms.fit([data.stats]),), config.transforms.words),
+        transforms=Transforms((EmbodimentTransforms.fit([data.stats]),), config.transforms.words),
         window=Window({"state": (0,), **{f"image.{camera}": (0,) for camera in cameras}}, horizon=8),
         provenance={"data": [{"path": str(data.root), "content_sha256": data.content_sha256}]},
     )
@@ -65,11 +67,11 @@ def trained_on(data: Dataset, cameras: tuple[str, ...]) -> PolicyConfig:
 
 def with_ranges(config: PolicyConfig, what: str, low: Any = None, high: Any = None) -> PolicyConfig:
     """The same policy with other statistics: `low` and `high` map those that were."""
-    body = config.transforms.bodies[0]
-    normaliser = getattr(body, what)
+    embodiment = config.transforms.embodiments[0]
+    normaliser = getattr(embodiment, what)
     lows, highs = (tuple(map(float, change(old) if change else old)) for change, old in _pairs(normaliser, low, high))
-    body = replace(body, **{what: replace(normaliser, low=lows, high=highs)})
-    return replace(config, transforms=replace(config.transforms, bodies=(body,)))
+    embodiment = replace(embodiment, **{what: replace(normaliser, low=lows, high=highs)})
+    return replace(config, transforms=replace(config.transforms, embodiments=(embodiment,)))
 
 
 def _pairs(normaliser: Any, low: Any, high: Any) -> list[tuple[Any, tuple[float, ...]]]:

@@ -40,15 +40,15 @@ def test_names_units_and_cameras_that_do_not_fit_are_refused(policy_of_the_plane
     assert said in detail
 
 
-def named(body, *dims):
-    return replace(body, action=(replace(body.action[0], dims=dims),))
+def named(embodiment, *dims):
+    return replace(embodiment, action=(replace(embodiment.action[0], dims=dims),))
 
 
 def test_data_with_the_dims_in_another_order_are_refused(policy_of_the_plane, tmp_path):
-    (body,) = policy_of_the_plane.embodiments
-    policy = replace(policy_of_the_plane, embodiments=(named(body, "x", "y"),))
+    (embodiment,) = policy_of_the_plane.embodiments
+    policy = replace(policy_of_the_plane, embodiments=(named(embodiment, "x", "y"),))
     data = record(tmp_path / "data", PLANE, BIMODAL, 1)
-    data.embodiment = named(body, "y", "x")  # data sets of Praxia do not name dims; those of others do
+    data.embodiment = named(embodiment, "y", "x")  # data sets of Praxia do not name dims; those of others do
     with closing(LocalSlots(1, PLANE.build)) as slots:
         found = names_and_units_fit(subject.Subject(policy, BIMODAL, PLANE, slots, data))
     assert found.ok is False
@@ -123,9 +123,9 @@ def test_a_gripper_that_never_moved_in_the_data_says_nothing(tmp_path):
 
 
 @pytest.mark.gl
-def test_on_purpose_a_policy_flies_with_another_body(policy):
+def test_on_purpose_a_policy_flies_with_another_embodiment(policy):
     arm = find_family("tabletop-arm7")
-    benchmark = replace(find_benchmark("tabletop/body"), tasks=("pick",), horizon=45)
+    benchmark = replace(find_benchmark("tabletop/embodiment"), tasks=("pick",), horizon=45)
     found = fly(policy, benchmark, arm, bind_as="tabletop-gantry")
     assert not failed(found), found
-    assert found["replay"][1].startswith("4 of 4"), "in the environment of the body that was recorded"
+    assert found["replay"][1].startswith("4 of 4"), "in the environment of the embodiment that was recorded"

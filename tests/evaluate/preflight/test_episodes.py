@@ -41,7 +41,7 @@ def test_what_fits_passes_every_check_there_is_something_for(policy):
         "statistics": True,
     }
     assert found["replay"][1] == "6 of 6 recorded successes succeed again (tasks: 1)"
-    assert found["gripper"][1] == "the body has no gripper that is both commanded and seen"
+    assert found["gripper"][1] == "the embodiment has no gripper that is both commanded and seen"
 
 
 def test_recorded_actions_that_do_not_succeed_again_are_named(tmp_path):
@@ -177,10 +177,10 @@ def test_replays_are_spread_over_the_tasks_and_over_each_tasks_successes(tmp_pat
     assert spread_episodes(data, ("lift",), 8, 4) == []
 
 
-def test_a_body_of_which_nothing_says_what_holds_it_is_not_tried(policy):
+def test_a_embodiment_of_which_nothing_says_what_holds_it_is_not_tried(policy):
     def unheld(spec):
-        body = FAMILY.embodiment(spec)
-        return replace(body, action=(replace(body.action[0], kind="position", name="wheel"),))
+        embodiment = FAMILY.embodiment(spec)
+        return replace(embodiment, action=(replace(embodiment.action[0], kind="position", name="wheel"),))
 
     ok, detail = fly(policy, BENCHMARK, replace(FAMILY, embodiment=unheld))["zero"]
     assert ok is None

@@ -13,7 +13,7 @@ from praxia.evaluate.preflight.statistics import statistics_are_sane
 from praxia.evaluate.preflight.subject import Subject
 from praxia.rollout.slots import LocalSlots
 from praxia.rollout.trace import Trace
-from praxia.transforms.chain import BodyTransforms
+from praxia.transforms.chain import EmbodimentTransforms
 from praxia.transforms.normalise import Normaliser
 from praxia.transforms.relative import Relative
 
@@ -37,7 +37,7 @@ def test_actions_far_outside_the_declared_range_refuse(policy):
 
 
 def test_a_dim_that_never_moved_refuses_where_the_expert_moves_it(policy):
-    held = with_ranges(policy, "action", None, lambda old: (policy.transforms.bodies[0].action.low[0], old[1]))
+    held = with_ranges(policy, "action", None, lambda old: (policy.transforms.embodiments[0].action.low[0], old[1]))
     ok, detail = fly(held, BENCHMARK, FAMILY)["statistics"]
     assert ok is False
     assert "action 'robot'[0] never moved in training" in detail
@@ -53,7 +53,7 @@ def test_statistics_in_another_unit_refuse(policy, by):
 
 def test_a_range_near_zero_refuses(policy):
     def narrow(old):
-        return (*old[:1], policy.transforms.bodies[0].state.low[1] + 0.001, *old[2:])
+        return (*old[:1], policy.transforms.embodiments[0].state.low[1] + 0.001, *old[2:])
 
     ok, detail = fly(with_ranges(policy, "state", None, narrow), BENCHMARK, FAMILY)["statistics"]
     assert ok is False
@@ -63,9 +63,11 @@ def test_a_range_near_zero_refuses(policy):
 
 def declared(policy, unit, low, high):
     """The policy and a family whose action is declared otherwise."""
-    body = policy.embodiments[0]
-    body = replace(body, action=(replace(body.action[0], kind="position", unit=unit, low=low, high=high),))
-    return replace(policy, embodiments=(body,)), replace(FAMILY, embodiment=lambda spec: body)
+    embodiment = policy.embodiments[0]
+    embodiment = replace(
+        embodiment, action=(replace(embodiment.action[0], kind="position", unit=unit, low=low, high=high),)
+    )
+    return replace(policy, embodiments=(embodiment,)), replace(FAMILY, embodiment=lambda spec: embodiment)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,7 @@ def test_angles_in_their_unit_are_within_it(policy, unit, low, high, by):
     assert "far outside" not in detail
 
 
-def test_a_policy_of_another_body_has_no_statistics_to_judge(policy):
+def test_a_policy_of_another_embodiment_has_no_statistics_to_judge(policy):
     other = replace(policy, embodiments=(replace(policy.embodiments[0], name="other"),))
     found = fly(other, BENCHMARK, FAMILY)
     assert found["statistics"][0] is None
@@ -101,28 +103,28 @@ def test_a_policy_of_another_body_has_no_statistics_to_judge(policy):
 
 def test_relative_actions_are_compared_as_what_they_are_relative_to(policy):
     """A robot that is told where to go, 100 m from the origin: its steps are small, its actions are not."""
-    body = replace(
+    embodiment = replace(
         policy.embodiments[0],
         action=(replace(policy.embodiments[0].action[0], kind="position", unit="m", low=None, high=None),),
     )
-    told = Relative.of(body, {})
+    told = Relative.of(embodiment, {})
     assert told is not None
     state = np.full((9, 6), 100, np.float32)
     action = state[:8, :2] + np.float32([[0.1, -0.2]]) * np.linspace(-1, 1, 8, dtype=np.float32)[:, None]
-    moments = tuple(Observation({}, row, "go", 0.0) for row in state)
+    observation_steps = tuple(Observation({}, row, "go", 0.0) for row in state)
     job = plan(Evaluation(BENCHMARK, "", 1), FAMILY)[0]
-    trace = Trace(job, action, action, (Outcome(0.0, False, False, False),) * 8, moments, (), None, 0.0)
+    trace = Trace(job, action, action, (Outcome(0.0, False, False, False),) * 8, observation_steps, (), None, 0.0)
     near = Normaliser((99.0,) * 6, (101.0,) * 6)
     low, high = [-0.1, -0.2], [0.1, 0.2]
-    fitted = BodyTransforms(near, near).told_by(told, {"q01": low, "q99": high, "min": low, "max": high})
-    trained = replace(policy, embodiments=(body,), transforms=replace(policy.transforms, bodies=(fitted,)))
-    family = replace(FAMILY, embodiment=lambda spec: body)
+    fitted = EmbodimentTransforms(near, near).told_by(told, {"q01": low, "q99": high, "min": low, "max": high})
+    trained = replace(policy, embodiments=(embodiment,), transforms=replace(policy.transforms, embodiments=(fitted,)))
+    family = replace(FAMILY, embodiment=lambda spec: embodiment)
     with closing(LocalSlots(1, FAMILY.build)) as slots:
         subject = Subject(trained, BENCHMARK, family, slots)
         subject.__dict__["expert_traces"] = [trace]  # in place of the expert's episodes
         assert statistics_are_sane(subject).ok
         wide = replace(fitted, action=Normaliser((-0.001, -0.2), (0.001, 0.2)))
-        subject = replace(subject, policy=replace(trained, transforms=replace(trained.transforms, bodies=(wide,))))
+        subject = replace(subject, policy=replace(trained, transforms=replace(trained.transforms, embodiments=(wide,))))
         subject.__dict__["expert_traces"] = [trace]
         found = statistics_are_sane(subject)
     assert found.ok is False

@@ -1,9 +1,9 @@
 import numpy as np
 
-from praxia.core.types import EnvSpec, Pace
+from praxia.core.types import ChunkExecution, EnvSpec
 from praxia.envs import find_family
 from praxia.experts import find_expert
-from praxia.experts.disturbed import Noisy
+from praxia.experts.injected_failures import Noisy
 from praxia.rollout.loop import rollout
 from praxia.rollout.slots import LocalSlots
 from praxia.rollout.trace import Job
@@ -17,7 +17,7 @@ def traces(policy, num: int, num_slots: int = 3):
     starts = [FAMILY.draw_start("push", "expert", index) for index in range(num)]
     jobs = [Job(SPEC, start, f"0/{start.key}", index) for index, start in enumerate(starts)]
     slots = LocalSlots(num_slots, FAMILY.build)
-    found = list(rollout(policy, slots, jobs, pace=Pace(1), horizon=FAMILY.horizon("push")))
+    found = list(rollout(policy, slots, jobs, execution=ChunkExecution(1), horizon=FAMILY.horizon("push")))
     assert not any(trace.error for trace in found), [trace.error for trace in found]
     return sorted(found, key=lambda trace: trace.job.index)
 

@@ -1,15 +1,14 @@
-import importlib.util
 import json
 import re
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+import synthetic
 
-from praxia.data.compact import compact
 from praxia.data.dataset import Dataset
-from praxia.data.recording import begin
+from praxia.data.finalize import finalize
+from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode
 from praxia.studio.viewer.view import view
 
@@ -17,28 +16,16 @@ EVIL = '</script><script>document.title = "mine"</script><img src=x onerror=aler
 
 
 @pytest.fixture(scope="session")
-def synthetic():
-    """The module of the robot whose pictures spell out (camera, episode, frame)."""
-    path = Path(__file__).parents[2] / "data" / "synthetic.py"
-    found = importlib.util.spec_from_file_location("synthetic", path)
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="session")
-def demos(synthetic, tmp_path_factory):
+def demos(tmp_path_factory):
     """A data set of seven episodes of 12 to 40 steps, the fourth with an instruction that would be page."""
     root = tmp_path_factory.mktemp("viewed") / "demos"
-    begin(root, {"seed": 0})
+    begin_recording(root, {"seed": 0})
     for index in range(7):
         recorded = synthetic.episode(index, 40 if index == 1 else 12 + index)
         if index == 3:
             recorded = replace(recorded, instruction=EVIL, task="</script>")
         stage_episode(root, index, recorded)
-    compact(root, synthetic.BODY, {"seed": 0})
+    finalize(root, synthetic.EMBODIMENT, {"seed": 0})
     return Dataset(root)
 
 

@@ -47,7 +47,7 @@ def test_every_value_of_every_field_is_there_at_its_frame(chunks, demos):
             assert (np.array([values for _, values in rows]) == expected.astype(np.float64)).all()
 
 
-def test_every_picture_is_there_at_its_frame(chunks, synthetic):
+def test_every_image_is_there_at_its_frame(chunks, synthetic):
     rows = column(chunks["/episode_1/camera/wrist"], "EncodedImage:blob")
     assert len(rows) == 40
     for frame, (blob,) in rows:

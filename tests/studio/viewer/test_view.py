@@ -10,7 +10,7 @@ from praxia.studio.viewer.view import view
 
 @pytest.fixture(scope="module")
 def blind(foreign, tmp_path_factory):
-    """A page without pictures of two episodes of another writer."""
+    """A page without images of two episodes of another writer."""
     out = tmp_path_factory.mktemp("blind") / "page.html"
     assert view(foreign, out, (), [5, 1]) == [5, 1]
     return out

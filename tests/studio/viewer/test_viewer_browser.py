@@ -1,4 +1,4 @@
-"""The page in a real browser: whatever is stepped, played or clicked, pictures and numbers are of one frame."""
+"""The page in a real browser: whatever is stepped, played or clicked, images and numbers are of one frame."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from praxia.studio.viewer.view import view
 
 pytestmark = pytest.mark.browser
 
-# What is on the page now; `pictures` are the colours in the middle of 6 x 8 blocks of each camera's canvas.
+# What is on the page now; `images` are the colours in the middle of 6 x 8 blocks of each camera's canvas.
 NOW = """(() => {
   const text = id => document.getElementById(id).textContent;
   const block = (canvas, row, column) => [...canvas.getContext("2d").getImageData(
@@ -20,7 +20,7 @@ NOW = """(() => {
     values: [...document.querySelectorAll(".plot:first-child .value")].map(value => value.textContent),
     shown: [...document.querySelectorAll("#episodes button:not([hidden])")].map(button => button.dataset.episode),
     scrubber: Number(document.getElementById("scrubber").value),
-    pictures: Object.fromEntries([...document.querySelectorAll("canvas")].map(one => [one.dataset.camera, rows(one)])),
+    images: Object.fromEntries([...document.querySelectorAll("canvas")].map(one => [one.dataset.camera, rows(one)])),
   };
 })()"""
 
@@ -29,7 +29,7 @@ UNTIL = """new Promise((done, failed) => {
   const look = () => {
     const now = NOW;
     if (CONDITION) done(now);
-    else if (performance.now() > end) failed(JSON.stringify({...now, pictures: null}));
+    else if (performance.now() > end) failed(JSON.stringify({...now, images: null}));
     else requestAnimationFrame(look);
   };
   look();
@@ -90,7 +90,7 @@ def opened(chromium, page):
 
 @pytest.fixture
 def expect_in_step(synthetic, demos):
-    """Fails unless pictures, plots, scrubber and text are of one frame."""
+    """Fails unless images, plots, scrubber and text are of one frame."""
 
     def check(now, episode, frame):
         for camera, blocks in now["pictures"].items():
@@ -142,7 +142,7 @@ def test_steps_faster_than_the_film_end_where_they_should(opened, expect_in_step
     expect_in_step(opened.at(1, 25), 1, 25)
 
 
-def test_while_it_plays_pictures_and_plots_are_of_one_frame(opened, expect_in_step):
+def test_while_it_plays_images_and_plots_are_of_one_frame(opened, expect_in_step):
     opened.go(1, 0)
     seen = opened.chromium.evaluate(PLAYED.replace("NOW", NOW))
     frames = [now["frame"] for now in seen]
@@ -208,9 +208,9 @@ def test_text_of_the_data_set_stays_text(opened, evil):
 
 
 def test_colours_are_those_that_were_recorded(opened, synthetic):
-    pictures = opened.go(1, 17)["pictures"]
+    images = opened.go(1, 17)["pictures"]
     for number, camera in enumerate(synthetic.CAMERAS):
-        blocks = np.array(pictures[camera]).reshape(-1, 3)
+        blocks = np.array(images[camera]).reshape(-1, 3)
         light = blocks[blocks.mean(axis=1) > 100]
         assert np.abs(light - (np.array(synthetic.TINTS[number]) + 10)).max() < 16
 
@@ -236,7 +236,7 @@ def test_where_a_film_cannot_be_played_the_numbers_are_shown(chromium, page, dem
     assert len(opened.at(0, 1)["values"]) == 2
 
 
-def test_a_data_set_without_pictures_plays_too(chromium, foreign, tmp_path):
+def test_a_data_set_without_images_plays_too(chromium, foreign, tmp_path):
     out = tmp_path / "page.html"
     view(foreign, out, (), [5])
     chromium.open(out)

@@ -12,9 +12,9 @@ VERBS = {
     "stats": "its numbers by embodiment, as recorded or as a policy sees them, and what in them spoils training",
     "import": "bring in a data set of ACT/ALOHA, robomimic or Diffusion Policy, and compare it with its source",
     "export": "write a data set as robomimic or ALOHA HDF5",
-    "view": "a page of its episodes: pictures, actions and states in step",
+    "view": "a page of its episodes: images, actions and states in step",
     "mix": "what a training step will see of data sets that are mixed",
-    "check": "whether every file, row, time and picture of a data set is whole, and which episodes are safe",
+    "check": "whether every file, row, time and image of a data set is whole, and which episodes are safe",
     "edit": "delete episodes, split, merge, trim idle frames, rename, join, reorder; never a video encoded anew",
 }
 

@@ -17,7 +17,7 @@ SHOWN = 20
 
 @dataclass(frozen=True)
 class Arguments:
-    """Whether a data set is whole: every file, row, time and picture is looked at, and everything wrong is listed.
+    """Whether a data set is whole: every file, row, time and image is looked at, and everything wrong is listed.
 
     Exit code 0 if it is, 2 if not; --json prints {ok, episodes_safe, problems: [{file, episode, kind, detail, count}]}.
     """
@@ -25,7 +25,7 @@ class Arguments:
     root: tyro.conf.Positional[str]
     """The data set's folder."""
     quick: bool = False
-    """Count pictures without decoding them."""
+    """Count images without decoding them."""
     json: bool = False
     """Print one JSON object on stdout."""
 
@@ -38,7 +38,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     """
     options = parse(Arguments, arguments, "praxia data check")
 
-    from praxia.data.check.verdict import check
+    from praxia.datatools.check.verdict import check
 
     with stages() as report:
         found = check(options.root, quick=options.quick, report=report)
@@ -64,9 +64,9 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
 def _way_on(root: str, found: dict[str, Any]) -> str:
     """How to go on with the episodes that are safe, where some are."""
-    from praxia.data.episode_numbers import spelled
+    from praxia.data.episode_numbers import format_episodes
 
-    safe = spelled([number for first, last in found["safe"] for number in range(first, last + 1)])
+    safe = format_episodes([number for first, last in found["safe"] for number in range(first, last + 1)])
     said = f". A data set of the safe ones: `praxia data edit split {quote(root)} --episodes {safe} --out NEW`"
     return said if safe else ""
 

@@ -66,7 +66,7 @@ class Merge(Common):
 class Trim(Common):
     """A data set without frames at the begin and at the end of its episodes in which nothing moves.
 
-    Frames in the middle stay: an episode's pictures are one stretch of a video."""
+    Frames in the middle stay: an episode's images are one stretch of a video."""
 
     root: tyro.conf.Positional[str] = tyro.MISSING
     """The data set: a folder, or a place that fsspec knows. It is not changed."""
@@ -122,13 +122,13 @@ class Reorder(Common):
 
 
 def _delete(options: Delete) -> dict[str, Any]:
-    from praxia.data.edit.operations import delete
+    from praxia.datatools.edit.operations import delete
 
     return delete(options.root, options.episodes, options.out, dry_run=options.dry_run)
 
 
 def _split(options: Split) -> dict[str, Any]:
-    from praxia.data.edit.operations import split
+    from praxia.datatools.edit.operations import split
 
     try:
         fractions = [float(part) for part in _items(options.fractions)]
@@ -140,13 +140,13 @@ def _split(options: Split) -> dict[str, Any]:
 
 
 def _merge(options: Merge) -> dict[str, Any]:
-    from praxia.data.edit.operations import merge
+    from praxia.datatools.edit.operations import merge
 
     return merge(options.roots, options.out, dry_run=options.dry_run)
 
 
 def _trim(options: Trim) -> dict[str, Any]:
-    from praxia.data.edit.operations import trim
+    from praxia.datatools.edit.operations import trim
 
     return trim(
         options.root,
@@ -159,7 +159,7 @@ def _trim(options: Trim) -> dict[str, Any]:
 
 
 def _rename(options: Rename) -> dict[str, Any]:
-    from praxia.data.edit.operations import rename
+    from praxia.datatools.edit.operations import rename
 
     return rename(
         options.root,
@@ -172,7 +172,7 @@ def _rename(options: Rename) -> dict[str, Any]:
 
 
 def _join(options: Join) -> dict[str, Any]:
-    from praxia.data.edit.operations import join
+    from praxia.datatools.edit.operations import join
 
     pairs = _pairs("--feature", options.feature)
     parts = {new: [part for part in parts.split(",") if part] for new, parts in pairs.items()}
@@ -180,7 +180,7 @@ def _join(options: Join) -> dict[str, Any]:
 
 
 def _reorder(options: Reorder) -> dict[str, Any]:
-    from praxia.data.edit.operations import reorder
+    from praxia.datatools.edit.operations import reorder
 
     return reorder(options.root, options.like, options.out, dry_run=options.dry_run)
 
@@ -222,9 +222,9 @@ def _items(values: tuple[str, ...]) -> list[str]:
 
 
 def _told(options: Rename) -> tuple[str, ...]:
-    from praxia.data.catalogue import Catalogue
+    from praxia.data.metadata import Metadata
 
-    return Catalogue.read(options.root).instructions
+    return Metadata.read(options.root).instructions
 
 
 def _parted(value: str, known: Collection[str]) -> tuple[str, str, str]:

@@ -30,7 +30,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     """Export, and return what `exchange.exporting.export` returns, with the path."""
     options = parse(Arguments, arguments, "praxia data export")
 
-    from praxia.data.exchange.exporting import export
+    from praxia.datatools.exchange.exporting import export
 
     with counting("export") as report:
         found = export(options.root, options.format, options.out, report)

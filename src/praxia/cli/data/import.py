@@ -15,7 +15,7 @@ __all__ = ["run"]
 
 @dataclass(frozen=True)
 class Arguments:
-    """Bring in a data set of another project, and compare every number and a sample of the pictures with the source.
+    """Bring in a data set of another project, and compare every number and a sample of the images with the source.
 
     What the source does not say is an option; where none is given, the rule of its format is listed as assumed.
     """
@@ -35,11 +35,11 @@ class Arguments:
     state: str = ""
     """The source's arrays that make the state, commas between them. Unsaid: qpos, the usual low-dim keys, state."""
     cameras: str = ""
-    """Cameras whose pictures are kept, commas between them. Unsaid: all."""
+    """Cameras whose images are kept, commas between them. Unsaid: all."""
     mask: str | None = None
     """Only the demos of this filter key of robomimic."""
     jpeg: Literal["bgr", "rgb"] | None = None
-    """How compressed pictures of aloha were made: rgb as any JPEG. Unsaid: bgr, as ACT's own scripts do with OpenCV."""
+    """How compressed images of aloha were made: rgb as any JPEG. Unsaid: bgr, as ACT's own scripts do with OpenCV."""
     resume: bool = False
     """Go on with an import that was killed."""
     json: bool = False
@@ -50,8 +50,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
     """Import, and return what `exchange.importing.import_dataset` returns, with the path."""
     options = parse(Arguments, arguments, "praxia data import")
 
-    from praxia.data.exchange.importing import import_dataset, open_source
-    from praxia.data.exchange.source import Choice
+    from praxia.datatools.exchange.importing import import_dataset, open_source
+    from praxia.datatools.exchange.source import Choice
 
     choice = Choice(
         fps=options.fps,

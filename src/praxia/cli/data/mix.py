@@ -19,7 +19,7 @@ FILE = """A mixture file, in which only "parts" and "data" are needed; folders a
  "sizes": {"front": [224, 224]},              height and width, with black bars where the aspect differs
  "parts": [
   {"data": "gantry", "weight": 2, "tasks": ["push"], "episodes": [0, 1],
-   "body": "gantry",                          another name for the embodiment
+   "embodiment": "gantry",                          another name for the embodiment
    "cameras": {"front": "top", "wrist": null},  our name: its name; null: it has none, so black and not valid
    "fields": {"state": {"hand": "ee_pos"},    our name: its name
               "action": [{"name": "move", "size": 3, "kind": "delta", "unit": "m"}]}}]}   or declare them all
@@ -41,8 +41,8 @@ class Arguments:
     """How many training steps; the recipe's, or 1000."""
     batch_size: int | None = None
     """How many rows a step has; the recipe's, or 64."""
-    pictures: bool = False
-    """Read the pictures of the first batch too."""
+    images: bool = False
+    """Read the images of the first batch too."""
     json: bool = False
     """Print one JSON object on stdout."""
 
@@ -52,10 +52,10 @@ def run(arguments: list[str]) -> dict[str, Any]:
     options = parse(Arguments, arguments, "praxia data mix", description=f"{Arguments.__doc__}\n\n{FILE}")
 
     from praxia.core.errors import expect_positive
-    from praxia.data.mixing.file import find_mix
-    from praxia.data.mixing.preview import present_window, preview
+    from praxia.dataloader.mixture_file import find_mixture
+    from praxia.dataloader.preview import present_window, preview
 
-    mix = find_mix(options.data)
+    mix = find_mixture(options.data)
     plan: dict[str, Any] = {"steps": 1000, "batch_size": 64}
     if options.recipe is not None:
         window, plan = _of_recipe(options.recipe)
@@ -66,7 +66,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     given = {"steps": options.steps, "batch_size": options.batch_size}
     plan.update({name: value for name, value in given.items() if value is not None})
     expect_positive(steps=plan["steps"], **{"batch-size": plan["batch_size"]})
-    found = preview(mix, window, **plan, pictures=options.pictures)
+    found = preview(mix, window, **plan, images=options.images)
     _print(found)
     return found
 

@@ -48,7 +48,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         raise PraxiaError("expected the folder of a data set, got none; see `praxia data stats --help`")
 
     from praxia.data.dataset import Dataset
-    from praxia.data.survey import survey
+    from praxia.datatools.survey import survey
     from praxia.transforms.relative import relatives
 
     recipe = _recipe(options.recipe) if options.recipe else None
@@ -60,9 +60,9 @@ def run(arguments: list[str]) -> dict[str, Any]:
     datasets = [Dataset(root) for root in options.roots]
     told = {}
     if relative:
-        bodies = list({one.embodiment.name: one.embodiment for one in datasets}.values())
-        found = zip(bodies, relatives(bodies, sources), strict=True)
-        told = {body.name: own for body, own in found if own is not None}
+        embodiments = list({one.embodiment.name: one.embodiment for one in datasets}.values())
+        found = zip(embodiments, relatives(embodiments, sources), strict=True)
+        told = {embodiment.name: own for embodiment, own in found if own is not None}
     successful = recipe is not None and recipe.only_success
     result = survey([(one, one.select(successful=successful)) for one in datasets], horizon, told)
     _show(result)
@@ -77,19 +77,21 @@ def _recipe(name: str) -> "TrainRun":
 
 
 def _show(result: Mapping[str, Any]) -> None:
-    from praxia.data.traps import line_of
+    from praxia.datatools.traps import line_of
 
-    for name, body in result["embodiments"].items():
-        STDERR.print(f"{name}: {body['episodes']} episodes, {body['frames']} frames", highlight=False, markup=False)
-        for feature, described in body["features"].items():
-            STDERR.print(_table(feature, described, body))
+    for name, embodiment in result["embodiments"].items():
+        STDERR.print(
+            f"{name}: {embodiment['episodes']} episodes, {embodiment['frames']} frames", highlight=False, markup=False
+        )
+        for feature, described in embodiment["features"].items():
+            STDERR.print(_table(feature, described, embodiment))
     for one in result["warnings"]:
         STDERR.print(line_of(one), highlight=False, markup=False, soft_wrap=True)
 
 
-def _table(feature: str, described: Mapping[str, Any], body: Mapping[str, Any]) -> Table:
+def _table(feature: str, described: Mapping[str, Any], embodiment: Mapping[str, Any]) -> Table:
     """One line a dim."""
-    seen = f", in chunks of {body['horizon']}" if feature == "action" and body["horizon"] else ""
+    seen = f", in chunks of {embodiment['horizon']}" if feature == "action" and embodiment["horizon"] else ""
     error = described["rank_error"]
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, title_justify="left")
     table.title = f"{feature}: {described['count'][0]} rows{seen}, quantiles " + (
@@ -99,6 +101,6 @@ def _table(feature: str, described: Mapping[str, Any], body: Mapping[str, Any]) 
     for column in COLUMNS:
         table.add_column(column, justify="right", no_wrap=True)
     for at, dim in enumerate(described["dims"]):
-        mark = " (relative)" if seen and dim in body["relative"] else ""
+        mark = " (relative)" if seen and dim in embodiment["relative"] else ""
         table.add_row(dim + mark, *(f"{described[column][at]:.5g}" for column in COLUMNS))
     return table

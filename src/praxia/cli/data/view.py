@@ -14,7 +14,7 @@ __all__ = ["run"]
 
 @dataclass(frozen=True)
 class Arguments:
-    """One self-contained HTML page of a data set's episodes: pictures, actions and states in step."""
+    """One self-contained HTML page of a data set's episodes: images, actions and states in step."""
 
     root: tyro.conf.Positional[str]
     """The data set's folder."""
@@ -35,7 +35,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     options = parse(Arguments, arguments, "praxia data view")
 
     from praxia.data.dataset import Dataset
-    from praxia.data.episode_numbers import chosen
+    from praxia.data.episode_numbers import parse_episodes
     from praxia.studio.viewer.choice import chosen_cameras
     from praxia.studio.viewer.recording import expect_rerun, record
     from praxia.studio.viewer.view import view
@@ -44,7 +44,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         expect_rerun()
     dataset = Dataset(options.root)
     cameras = chosen_cameras(dataset, options.cameras)
-    asked = None if options.episodes is None else chosen(options.episodes, dataset.num_episodes)
+    asked = None if options.episodes is None else parse_episodes(options.episodes, dataset.num_episodes)
     out = options.out or Path(f"{dataset.root.resolve().name}.html")
     with counting("page") as report:
         episodes = view(dataset, out, cameras, asked, report)

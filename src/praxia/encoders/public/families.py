@@ -1,4 +1,4 @@
-"""What differs between families of public vision-language models: pictures, marks around them, masks, positions."""
+"""What differs between families of public vision-language models: images, marks around them, masks, positions."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,17 +23,17 @@ Pixels = Float[Tensor, "B 3 P P"]
 class Family:
     """A kind of model that `transformers` builds from a config whose `model_type` is `name`.
 
-    `template` is its own way to be asked (`transforms.prompt.Prompt`), `answer` its way to answer. `picture(config)`
-    is the text that stands for one picture, with the placeholder once for each of its `num_tokens(config, side)`
-    tokens. `side(config)` is the side of the pictures it was trained on, in pixels. `see(model, pixels)` gives
+    `template` is its own way to be asked (`transforms.prompt.PromptTokenizer`), `answer` its way to answer. `image(config)`
+    is the text that stands for one image, with the placeholder once for each of its `num_tokens(config, side)`
+    tokens. `side(config)` is the side of the images it was trained on, in pixels. `see(model, pixels)` gives
     [B, N, D] from normalised pixels. In a `bidirectional` family the prompt's tokens all see each other; else each sees
-    those before it. With `grid_positions` a picture's tokens are numbered by row and column (Qwen's M-RoPE).
+    those before it. With `grid_positions` an image's tokens are numbered by row and column (Qwen's M-RoPE).
     """
 
     name: str
     template: str
     answer: str
-    picture: Callable[[int], str]
+    image: Callable[[int], str]
     side: Callable[[Mapping[str, Any]], int]
     num_tokens: Callable[[Mapping[str, Any], int], int]
     see: Callable[[nn.Module, Pixels], Float[Tensor, "B N D"]]
@@ -42,25 +42,25 @@ class Family:
     grid_positions: bool = False
 
     def pixels(self, images: UInt8[Tensor, "B 3 Y X"], side: int) -> Pixels:
-        """Pictures as the model's own processor normalises them, fitted into a square of `side` pixels."""
+        """Images as the model's own processor normalises them, fitted into a square of `side` pixels."""
         mean, std = (torch.tensor(one, device=images.device)[:, None, None] for one in self.normal)
         return (fit_square(images, side) / 255 - mean) / std
 
     def positions(
-        self, is_picture: Bool[Tensor, "B L"], valid: Bool[Tensor, "B L"], num_tokens: int
+        self, is_image: Bool[Tensor, "B L"], valid: Bool[Tensor, "B L"], num_tokens: int
     ) -> tuple[Int[Tensor, "... B L"], Int[Tensor, " B"]]:
         """Rotary positions of a prompt's tokens ([3, B, L] with `grid_positions`), and the position after the last."""
         if not self.grid_positions:
             return valid.cumsum(1) - 1, valid.sum(1)
         columns = round(num_tokens**0.5)
-        seen = is_picture.cumsum(1)
-        words = (valid & ~is_picture).cumsum(1)
-        # A picture is as long as its side, whatever the number of its tokens.
+        seen = is_image.cumsum(1)
+        words = (valid & ~is_image).cumsum(1)
+        # An image is as long as its side, whatever the number of its tokens.
         number, within = (seen - 1).div(num_tokens, rounding_mode="floor"), (seen - 1) % num_tokens
         begin = words + number * columns
-        of_picture = torch.stack([begin, begin + within // columns, begin + within % columns])
-        of_word = (words - 1 + seen // num_tokens * columns).expand_as(of_picture)
-        return torch.where(is_picture, of_picture, of_word), words[:, -1] + seen[:, -1] // num_tokens * columns
+        of_image = torch.stack([begin, begin + within // columns, begin + within % columns])
+        of_word = (words - 1 + seen // num_tokens * columns).expand_as(of_image)
+        return torch.where(is_image, of_image, of_word), words[:, -1] + seen[:, -1] // num_tokens * columns
 
 
 def fit_square(images: UInt8[Tensor, "B 3 Y X"], side: int) -> Float[Tensor, "B 3 P P"]:
@@ -84,7 +84,7 @@ def _see_smolvlm(model, pixels: Pixels) -> Float[Tensor, "B N D"]:
 
 
 def _see_qwen(model, pixels: Pixels) -> Float[Tensor, "B N D"]:
-    """Patches in squares of those that are merged into one token; a still picture is its own second frame."""
+    """Patches in squares of those that are merged into one token; a still image is its own second frame."""
     vision = model.config.vision_config
     patch, merge, frames = vision.patch_size, vision.spatial_merge_size, vision.temporal_patch_size
     num = pixels.shape[-1] // (patch * merge)
@@ -98,7 +98,7 @@ PALIGEMMA = Family(
     name="paligemma",
     template="{pictures}<bos>{instruction}\n",
     answer="{answer}<eos>",
-    picture=lambda num: "<image>" * num,
+    image=lambda num: "<image>" * num,
     side=lambda config: config["vision_config"]["image_size"],
     num_tokens=lambda config, side: (side // config["vision_config"]["patch_size"]) ** 2,
     see=_see_paligemma,
@@ -109,7 +109,7 @@ SMOLVLM = Family(
     name="smolvlm",
     template="<|im_start|>User:{pictures}{instruction}<end_of_utterance>\nAssistant:",
     answer=" {answer}<end_of_utterance>",
-    picture=lambda num: f"<fake_token_around_image><global-img>{'<image>' * num}<fake_token_around_image>",
+    image=lambda num: f"<fake_token_around_image><global-img>{'<image>' * num}<fake_token_around_image>",
     side=lambda config: config["vision_config"]["image_size"],
     num_tokens=lambda config, side: (side // config["vision_config"]["patch_size"]) ** 2 // config["scale_factor"] ** 2,
     see=_see_smolvlm,
@@ -120,7 +120,7 @@ QWEN = Family(
     template="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
     "{pictures}{instruction}<|im_end|>\n<|im_start|>assistant\n",
     answer="{answer}<|im_end|>",
-    picture=lambda num: f"<|vision_start|>{'<|image_pad|>' * num}<|vision_end|>",
+    image=lambda num: f"<|vision_start|>{'<|image_pad|>' * num}<|vision_end|>",
     # It takes any size; this is that of the other families, in whole tokens of 28 px.
     side=lambda config: 8 * config["vision_config"]["patch_size"] * config["vision_config"]["spatial_merge_size"],
     num_tokens=lambda config, side: (

@@ -8,7 +8,7 @@ from typing import Any
 
 from praxia.core.errors import MismatchError, PraxiaError
 
-__all__ = ["build_model", "load_weights", "read_architecture", "read_tokeniser"]
+__all__ = ["build_model", "load_weights", "read_architecture", "read_tokenizer"]
 
 
 def read_architecture(folder: Path, family: str, expected: str) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def read_architecture(folder: Path, family: str, expected: str) -> dict[str, Any
     return json.loads(json.dumps(AutoConfig.from_pretrained(folder, local_files_only=True).to_dict()))
 
 
-def read_tokeniser(folder: Path) -> str:
+def read_tokenizer(folder: Path) -> str:
     """The text of tokenizer.json.
 
     Raises:
@@ -43,7 +43,7 @@ def read_tokeniser(folder: Path) -> str:
     """
     path = folder / "tokenizer.json"
     if not path.is_file():
-        raise PraxiaError(f"expected the tokeniser of a public model at {path}, got nothing")
+        raise PraxiaError(f"expected the tokenizer of a public model at {path}, got nothing")
     return path.read_text()
 
 

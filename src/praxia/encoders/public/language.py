@@ -6,28 +6,30 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from praxia.nn.stack import Cache, Heads, reading
+from praxia.nn.stack import AttentionConfig, KVCache, attention_layout
 
-__all__ = ["PublicLanguage", "stream_heads"]
+__all__ = ["PublicLanguage", "attention_config"]
 
 
-def stream_heads(config: Any) -> Heads:
+def attention_config(config: Any) -> AttentionConfig:
     """What an action expert must share with a language model of that `transformers` config."""
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     base = config.rope_parameters["rope_theta"]
-    return Heads(config.num_hidden_layers, config.num_attention_heads, config.num_key_value_heads, width, base)
+    return AttentionConfig(
+        config.num_hidden_layers, config.num_attention_heads, config.num_key_value_heads, width, base
+    )
 
 
 class PublicLanguage:
-    """`nn.types.Language` over the modules of a `transformers` model: it holds them, but is none itself.
+    """`nn.types.LanguageModel` over the modules of a `transformers` model: it holds them, but is none itself.
 
     Masks and positions are this project's, given explicitly, so that a prompt may be padded on the right, seen both
     ways, and read on by whom it does not know.
     """
 
-    def __init__(self, text_model: nn.Module, say: nn.Module | None, grid_positions: bool, num_words: int):
+    def __init__(self, text_model: nn.Module, say: nn.Module | None, grid_positions: bool, num_text_tokens: int):
         config: Any = text_model.config
-        self.vocabulary: int = min(num_words, config.vocab_size)
+        self.vocabulary: int = min(num_text_tokens, config.vocab_size)
         self._text_model = text_model
         self._say = say
         self._grid_positions = grid_positions
@@ -36,18 +38,18 @@ class PublicLanguage:
         return self._text_model.get_input_embeddings()(ids)  # pyright: ignore[reportCallIssue]
 
     def read(
-        self, x: Float[Tensor, "B L D"], valid: Bool[Tensor, "B L"], blocks: Int[Tensor, " L"], cache: Cache | None
-    ) -> tuple[Float[Tensor, "B L D"], Cache]:
-        position, seen, valid, following = reading(valid, blocks, cache)
+        self, x: Float[Tensor, "B L D"], valid: Bool[Tensor, "B L"], blocks: Int[Tensor, " L"], cache: KVCache | None
+    ) -> tuple[Float[Tensor, "B L D"], KVCache]:
+        position, seen, valid, following = attention_layout(valid, blocks, cache)
         hidden, layers = self.run(x, position, seen, cache)
-        return hidden, Cache(layers, valid, following)
+        return hidden, KVCache(layers, valid, following)
 
     def run(
         self,
         x: Float[Tensor, "B L D"],
         position: Int[Tensor, "... B L"],
         seen: Bool[Tensor, "B 1 L N"],
-        cache: Cache | None,
+        cache: KVCache | None,
     ) -> tuple[Float[Tensor, "B L D"], tuple[tuple[Tensor, Tensor], ...]]:
         """One pass at explicit positions; hidden states behind the last norm, and all layers' keys and values."""
         from transformers import DynamicCache

@@ -10,38 +10,38 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from praxia.core.config import Part
+from praxia.core.config import Config
 from praxia.core.errors import MismatchError, PraxiaError
-from praxia.encoders.body_state import BodyState
 from praxia.encoders.public.adapters import add_adapters, merge_adapters
 from praxia.encoders.public.families import Family, find_family
-from praxia.encoders.public.files import build_model, load_weights, read_architecture, read_tokeniser
-from praxia.encoders.public.language import PublicLanguage, stream_heads
+from praxia.encoders.public.files import build_model, load_weights, read_architecture, read_tokenizer
+from praxia.encoders.public.language import PublicLanguage, attention_config
 from praxia.encoders.public.published import find_published
+from praxia.encoders.state_projection import StateProjection
 from praxia.nn.masking import masked_mean, valid_tokens
-from praxia.nn.stack import Cache, reading
+from praxia.nn.stack import KVCache, attention_layout
 from praxia.nn.types import Batch, Context, Shapes
-from praxia.transforms.prompt import Prompt
+from praxia.transforms.prompt_tokenizer import PromptTokenizer
 
 __all__ = ["PublicVLM", "PublicVLMEncoder"]
 
 
 @dataclass(frozen=True)
-class PublicVLM(Part):
-    """A model of a public family reads the pictures and the instruction as it was trained to; a head reads on.
+class PublicVLM(Config):
+    """A model of a public family reads the images and the instruction as it was trained to; a head reads on.
 
     `model` is the public model by name (`encoders.public.published`) and `weights` the folder with its files, as the
     Hub lays them out: config.json, tokenizer.json, safetensors. Without a folder it can be built and counted, not
     trained. A folder may hold another size of the same family. `template` "" is the family's own way to be asked.
 
-    `trained` says what learns: "all", "language" (the pictures' part is frozen), "adapters" (LoRA of `lora_rank` and
+    `trained` says what learns: "all", "language" (the images' part is frozen), "adapters" (LoRA of `lora_rank` and
     `lora_alpha` on the language model, all else of the public model frozen; merged when training ends) or "nothing".
     `depth` cuts the language model to its first layers (GR00T N1 takes the middle of one); 0: all.
 
     After the prompt come one token of the robot's state (unless the template tells it in words) and a readout, each of
     which sees all before it; the prompt does not see them, so what the public model says is not changed. Deviations:
-    pi0 gives the state to the expert's weights instead; pictures are padded to a square and scaled by bilinear
-    interpolation, whatever the model's own processor does; SmolVLM's pictures are not split into tiles.
+    pi0 gives the state to the expert's weights instead; images are padded to a square and scaled by bilinear
+    interpolation, whatever the model's own processor does; SmolVLM's images are not split into tiles.
     """
 
     tag: ClassVar[str] = "public-vlm"
@@ -82,14 +82,14 @@ class PublicVLM(Part):
         """The `transformers` config as JSON: the folder's, or the published one."""
         return self.fitted or json.loads(json.dumps(find_published(self.model).config))
 
-    def words(self, num_pictures: int) -> Prompt:
-        """The model's own tokeniser, with the template and room for a window's pictures."""
+    def words(self, num_images: int) -> PromptTokenizer:
+        """The model's own tokenizer, with the template and room for a window's images."""
         family, config = self.family, self.fit().architecture
-        return Prompt(
-            model=read_tokeniser(Path(self.weights)),
+        return PromptTokenizer(
+            model=read_tokenizer(Path(self.weights)),
             template=self.template or family.template,
-            picture=family.picture(family.num_tokens(config, family.side(config))),
-            num_pictures=num_pictures,
+            image=family.image(family.num_tokens(config, family.side(config))),
+            num_images=num_images,
             question=family.template,
             answer=family.answer,
         )
@@ -113,15 +113,15 @@ class PublicVLMEncoder(nn.Module):
         # Where words go in and come out by the same table, there is nothing but that table to save.
         self.say = None if whole.config.tie_word_embeddings else whole.lm_head
         self.width = text.hidden_size
-        self.gives = frozenset({"readout", "language", stream_heads(text).stream})
-        self.state = BodyState(shapes) if "{state}" not in config.template else None
+        self.gives = frozenset({"readout", "language", attention_config(text).stream})
+        self.state = StateProjection(shapes) if "{state}" not in config.template else None
         self.state_in = nn.Linear(self.state.width, self.width) if self.state is not None else None
         self.ask = nn.Parameter(torch.randn(self.width) * 0.02)
 
     @property
     def language(self) -> PublicLanguage:
-        num_words = find_published(self.config.model).num_words
-        return PublicLanguage(self._text_model, self.say, self.family.grid_positions, num_words)
+        num_text_tokens = find_published(self.config.model).num_text_tokens
+        return PublicLanguage(self._text_model, self.say, self.family.grid_positions, num_text_tokens)
 
     @property
     def _text_model(self) -> nn.Module:
@@ -140,7 +140,7 @@ class PublicVLMEncoder(nn.Module):
         self.say = loaded.lm_head if has_say else None
 
     @property
-    def learns_words(self) -> bool:
+    def trains_language(self) -> bool:
         """Whether anything of the public model is trained."""
         return any(one.requires_grad for one in self.model.parameters())
 
@@ -171,16 +171,16 @@ class PublicVLMEncoder(nn.Module):
         valid = torch.cat([valid, valid.new_ones(len(x), len(added))], dim=1)
         later = (following[:, None] + ahead).expand(*position.shape[:-1], -1)
         blocks = torch.cat([self._blocks(valid.shape[1] - len(added), x.device), valid.shape[1] + ahead])
-        seen = reading(valid, blocks, None)[1]
+        seen = attention_layout(valid, blocks, None)[1]
         hidden, layers = self.language.run(x, torch.cat([position, later], dim=-1), seen, None)
         # Nobody reads on after the readout: it is not in the stream.
         layers = tuple((key[:, :, :-1], value[:, :, :-1]) for key, value in layers)
-        stream = Cache(layers, valid[:, :-1], following + len(added) - 1)
+        stream = KVCache(layers, valid[:, :-1], following + len(added) - 1)
         last = hidden.shape[1]
         return Context(hidden, valid, {"readout": slice(last - 1, last)}, stream, self.language)
 
     def see(self, images: Tensor) -> Float[Tensor, "B N D"]:
-        """The tokens of one camera's pictures, moment after moment."""
+        """The tokens of one camera's images, moment after moment."""
         pixels = self.family.pixels(images.flatten(0, 1), self.side).to(self.ask.dtype)
         return self.family.see(self.model, pixels).unflatten(0, images.shape[:2]).flatten(1, 2)
 
@@ -198,38 +198,38 @@ class PublicVLMEncoder(nn.Module):
     ) -> Float[Tensor, "B M2 V"]:
         """What the public model says after the prompt, and after each of `ids` (left to right): M + 1 in a row."""
         x, valid, position, following = self._prompt(batch)
-        seen = reading(valid, self._blocks(valid.shape[1], x.device), None)[1]
+        seen = attention_layout(valid, self._blocks(valid.shape[1], x.device), None)[1]
         hidden, layers = self.language.run(x, position, seen, None)
         # Each row's last word: behind it come no others that count.
         end = (valid * torch.arange(valid.shape[1], device=x.device)).argmax(1)
         first = hidden[torch.arange(len(x), device=x.device), end][:, None]
         order = torch.arange(ids.shape[1], device=x.device)
-        later, _ = self.language.read(self.language.embed(ids), ids_valid, order, Cache(layers, valid, following))
+        later, _ = self.language.read(self.language.embed(ids), ids_valid, order, KVCache(layers, valid, following))
         return self.language.logits(torch.cat([first, later], dim=1))
 
     def _prompt(
         self, batch: Batch
     ) -> tuple[Float[Tensor, "B L D"], Bool[Tensor, "B L"], Int[Tensor, "... B L"], Int[Tensor, " B"]]:
-        """What the language model reads: words, with a picture's tokens at its placeholders.
+        """What the language model reads: words, with an image's tokens at its placeholders.
 
         Which of them count, their positions, and the position after the last.
         """
         names = [name for name in self.cameras if name in batch.images]
-        is_picture = batch.text_valid & (batch.text == self.placeholder)
-        num_pictures = sum(batch.images[name].shape[1] for name in names)
+        is_image = batch.text_valid & (batch.text == self.placeholder)
+        num_images = sum(batch.images[name].shape[1] for name in names)
         # Elsewhere than on the CPU, reading a number would wait for the device.
-        if batch.text.device.type == "cpu" and (is_picture.sum(1) != num_pictures * self.num_tokens).any():
+        if batch.text.device.type == "cpu" and (is_image.sum(1) != num_images * self.num_tokens).any():
             raise MismatchError(
-                f"encoder 'public-vlm' got {num_pictures} pictures of {self.num_tokens} tokens, but the prompt has "
-                f"{int(is_picture[0].sum())} placeholders; train with the tokeniser of its own weights"
+                f"encoder 'public-vlm' got {num_images} images of {self.num_tokens} tokens, but the prompt has "
+                f"{int(is_image[0].sum())} placeholders; train with the tokenizer of its own weights"
             )
-        x, valid = self.language.embed(batch.text.masked_fill(is_picture | ~batch.text_valid, 0)), batch.text_valid
+        x, valid = self.language.embed(batch.text.masked_fill(is_image | ~batch.text_valid, 0)), batch.text_valid
         if names:
             seen = {name: self.see(batch.images[name]) for name in names}
-            x = x.masked_scatter(is_picture[..., None], torch.cat(list(seen.values()), dim=1).to(x.dtype))
+            x = x.masked_scatter(is_image[..., None], torch.cat(list(seen.values()), dim=1).to(x.dtype))
             # As openpi does: the tokens of an image that is not valid are not seen and take no position.
-            valid = valid.masked_scatter(is_picture, valid_tokens(batch, seen, num_others=0))
-        return x, valid, *self.family.positions(is_picture & valid, valid, self.num_tokens)
+            valid = valid.masked_scatter(is_image, valid_tokens(batch, seen, num_others=0))
+        return x, valid, *self.family.positions(is_image & valid, valid, self.num_tokens)
 
     def _blocks(self, length: int, device: torch.device) -> Int[Tensor, " L"]:
         order = torch.arange(length, device=device)

@@ -14,13 +14,13 @@ class Published:
     """A public model: its family, its name on the Hub, its parameters as stored there, and its `transformers` config.
 
     The configs name what differs from the family's defaults. Counts are those of the published safetensors. The first
-    `num_words` ids are those of text; behind them come marks of the family, and rows that stand for nothing.
+    `num_text_tokens` ids are those of text; behind them come marks of the family, and rows that stand for nothing.
     """
 
     family: str
     hub: str
     num_parameters: int
-    num_words: int
+    num_text_tokens: int
     config: Mapping[str, Any]
 
 

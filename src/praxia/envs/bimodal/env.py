@@ -7,8 +7,8 @@ from jaxtyping import Float32, Float64
 
 from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import EnvSpec, Observation, Outcome, Start
-from praxia.envs.bimodal.body import ARENA_M, CAMERA, CONTACT_M, CONTROL_HZ, GOAL_M, embodiment
-from praxia.envs.bimodal.picture import draw
+from praxia.envs.bimodal.drawing import draw
+from praxia.envs.bimodal.embodiment import ARENA_M, CAMERA, CONTACT_M, CONTROL_HZ, GOAL_M, embodiment
 from praxia.envs.bimodal.starts import INSTRUCTIONS, short_name
 from praxia.envs.snapshots import decode, encode
 
@@ -56,7 +56,7 @@ class Bimodal:
         was, is_now = (float(np.linalg.norm(self._goal - at)) for at in (before, self._robot))
         return Outcome(was - is_now, terminated=touched, truncated=False, success=not touched and is_now < GOAL_M)
 
-    def look(self, cameras: Sequence[str]) -> Observation:
+    def observe(self, cameras: Sequence[str]) -> Observation:
         """Raises UnknownName for a camera that is not there."""
         for camera in cameras:
             if camera != CAMERA:

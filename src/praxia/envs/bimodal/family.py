@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from praxia.core.types import Embodiment, Env, EnvSpec
-from praxia.envs.bimodal.body import CAMERA, embodiment
+from praxia.envs.bimodal.embodiment import CAMERA, embodiment
 from praxia.envs.bimodal.env import Bimodal
 from praxia.envs.bimodal.starts import INSTRUCTIONS, draw_start, short_name, twin_start
 from praxia.envs.family import Family, Golden
@@ -35,7 +35,7 @@ def _golden_frame() -> UInt8[np.ndarray, "Y X 3"]:
     env.reset(draw_start("pass", "golden", 0))
     for _ in range(5):
         env.step(env.privileged()["goal"].astype("float32"))
-    return env.look((CAMERA,)).images[CAMERA]
+    return env.observe((CAMERA,)).images[CAMERA]
 
 
 def _horizon(task: str) -> int:

@@ -1,6 +1,6 @@
 """Meta-World v3 as an `Env`.
 
-Deviations from the package: starts as explicit values instead of pickled tasks; pictures only on request; the robot
+Deviations from the package: starts as explicit values instead of pickled tasks; images only on request; the robot
 sees and knows what its `Setup` says.
 """
 
@@ -64,7 +64,7 @@ class MetaWorld:
         self._simulator.refuse_instability()
         return Outcome(float(reward), bool(terminated), bool(truncated), bool(info["success"]))
 
-    def look(self, cameras: Sequence[str]) -> Observation:
+    def observe(self, cameras: Sequence[str]) -> Observation:
         """Raises GraphicsError where nothing can be drawn, UnknownName for a camera that is not there."""
         images = {camera: self._draw(camera) for camera in cameras}
         steps = self._simulator.stock.curr_path_length - self._setup.idle_steps

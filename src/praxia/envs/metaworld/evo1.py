@@ -8,8 +8,8 @@
 - Starts: those of `make_vec("Meta-World/MT50", seed=4042)`. One step without action comes before the first look.
 
 Deviations: an episode begins as if the simulator had just been built, Evo-1's in whatever state the episode before
-left it; pictures are resized in floating point, which differs from OpenCV by 1 of 255 in some pixels; Evo-1's policy
-is given BGR pictures, ours RGB.
+left it; images are resized in floating point, which differs from OpenCV by 1 of 255 in some pixels; Evo-1's policy
+is given BGR images, ours RGB.
 """
 
 from functools import partial
@@ -31,7 +31,7 @@ INSTRUCTIONS = {**LEROBOT_INSTRUCTIONS, "push-back": "Push the puck back to a go
 
 SETUP = Setup(
     name="metaworld-evo1",
-    body="metaworld-sawyer-evo1",
+    embodiment_name="metaworld-sawyer-evo1",
     cameras={"corner2": SHOT},
     instructions=INSTRUCTIONS,
     size=448,

@@ -69,12 +69,12 @@ def _provenance(setup: Setup) -> dict[str, Any]:
 
 
 def _golden_frame(setup: Setup) -> UInt8[np.ndarray, "Y X 3"]:
-    """All cameras' pictures, one below another: they change with cameras, meshes, drawing and physics."""
+    """All cameras' images, one below another: they change with cameras, meshes, drawing and physics."""
     env = MetaWorld(EnvSpec(setup.name, "button-press", setup.profile, GOLDEN_PX), setup)
     env.reset(draw_start("button-press", "golden", 0, setup.name))
-    pictures = env.look(tuple(setup.cameras)).images
+    images = env.observe(tuple(setup.cameras)).images
     env.close()
-    return np.concatenate([pictures[camera] for camera in setup.cameras])
+    return np.concatenate([images[camera] for camera in setup.cameras])
 
 
 @cache

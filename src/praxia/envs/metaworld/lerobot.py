@@ -9,7 +9,7 @@
   Before July 2026 (#3727) LeRobot's starts came from numpy's global state, which depended on what had run before.
 
 Deviations: an episode begins as if the simulator had just been built, LeRobot's in whatever state the episode before
-left it; and the first observation is true where the package shows bodies where they were before they were placed.
+left it; and the first observation is true where the package shows embodiments where they were before they were placed.
 """
 
 from typing import Any
@@ -86,7 +86,7 @@ def draw_test(task: str, index: int) -> dict[str, Any]:
 
 SETUP = Setup(
     name="metaworld-lerobot",
-    body="metaworld-sawyer-lerobot",
+    embodiment_name="metaworld-sawyer-lerobot",
     cameras={"corner2": Corner2(moved_to_m=(0.75, 0.075, 0.7))},
     instructions=INSTRUCTIONS,
     size=480,

@@ -22,17 +22,17 @@ PROPRIOCEPTION = (
 class Setup:
     """One way to set Meta-World up. Picklable: its function is module-level.
 
-    `name` is that of the family of environments and of its starts, `body` that of the embodiment. `cameras` maps names
-    to how their pictures are taken, `state` names the first numbers of Meta-World's observation that the robot is
+    `name` is that of the family of environments and of its starts, `embodiment_name` that of the embodiment. `cameras` maps names
+    to how their images are taken, `state` names the first numbers of Meta-World's observation that the robot is
     given, and `instructions` maps every task to what it is told. Before its first look the robot is given `idle_steps`
     actions of zero.
 
     `draw_test(task, index)` is the payload of start number `index` of the split "test", where that is not Praxia's own;
-    all other splits are Praxia's own. Public evaluations draw pictures of `size` pixels with the profile `profile`.
+    all other splits are Praxia's own. Public evaluations draw images of `size` pixels with the profile `profile`.
     """
 
     name: str
-    body: str
+    embodiment_name: str
     cameras: Mapping[str, Shot]
     instructions: Mapping[str, str]
     size: int
@@ -42,12 +42,12 @@ class Setup:
     draw_test: Callable[[str, int], dict[str, Any]] | None = None
 
     def embodiment(self, size: int) -> Embodiment:
-        """A Sawyer arm whose hand is moved in space, without rotation, seen in pictures of `size` pixels.
+        """A Sawyer arm whose hand is moved in space, without rotation, seen in images of `size` pixels.
 
         The gripper's action is an effort, in fractions of the most, that closes where positive.
         """
         return Embodiment(
-            name=self.body,
+            name=self.embodiment_name,
             state=self.state,
             action=(
                 Field("hand", 3, "delta", "cm", frame="world", low=-1.0, high=1.0),

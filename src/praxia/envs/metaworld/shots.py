@@ -1,4 +1,4 @@
-"""From a camera to the picture that a policy is given."""
+"""From a camera to the image that a policy is given."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ __all__ = ["Corner2", "Plain", "Shot"]
 
 @dataclass(frozen=True)
 class Plain:
-    """The picture as the camera `view` takes it."""
+    """The image as the camera `view` takes it."""
 
     view: View | Mounted
 
@@ -24,17 +24,17 @@ class Plain:
     def take(
         self, model: mujoco.MjModel, data: mujoco.MjData, scene: str, how: Profile, size: int
     ) -> UInt8[np.ndarray, "Y X 3"]:
-        """A picture of `size` pixels a side. Raises GraphicsError."""
+        """An image of `size` pixels a side. Raises GraphicsError."""
         return draw(model, data, scene=scene, view=self.view, how=how, size=size)
 
 
 @dataclass(frozen=True)
 class Corner2:
-    """The package's camera "corner2", which hangs upside down: its picture is turned by 180 degrees.
+    """The package's camera "corner2", which hangs upside down: its image is turned by 180 degrees.
 
-    `moved_to_m` is where public code moves the camera, None: nowhere. With `middle` (d, k) a picture of d pixels a
+    `moved_to_m` is where public code moves the camera, None: nowhere. With `middle` (d, k) an image of d pixels a
     side is drawn, its middle k pixels are kept, and these are resized to what was asked for, as public code does; None:
-    the picture is drawn at the size that was asked for.
+    the image is drawn at the size that was asked for.
     """
 
     moved_to_m: tuple[float, float, float] | None = None
@@ -48,12 +48,12 @@ class Corner2:
     def take(
         self, model: mujoco.MjModel, data: mujoco.MjData, scene: str, how: Profile, size: int
     ) -> UInt8[np.ndarray, "Y X 3"]:
-        """A picture of `size` pixels a side. Raises GraphicsError."""
+        """An image of `size` pixels a side. Raises GraphicsError."""
         drawn, kept = self.middle or (size, size)
-        picture = draw(model, data, scene=scene, view=Mounted("corner2"), how=how, size=drawn)[::-1, ::-1]
+        image = draw(model, data, scene=scene, view=Mounted("corner2"), how=how, size=drawn)[::-1, ::-1]
         edge = (drawn - kept) // 2
-        return resize(picture[edge : edge + kept, edge : edge + kept], size)
+        return resize(image[edge : edge + kept, edge : edge + kept], size)
 
 
-# How a camera's picture is taken.
+# How a camera's image is taken.
 Shot = Plain | Corner2

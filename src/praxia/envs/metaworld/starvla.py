@@ -1,7 +1,7 @@
 """Meta-World as starVLA sets it up: https://github.com/starVLA/starVLA, `examples/simBenchmarks/MetaWorld/` (0ed0aad).
 
-Camera, instructions, starts and the step without action are Evo-1's (`evo1.py`), the picture has 224 pixels. starVLA's
-policy is given picture and instruction alone; the state that it could be given is hand position and gripper opening.
+Camera, instructions, starts and the step without action are Evo-1's (`evo1.py`), the image has 224 pixels. starVLA's
+policy is given image and instruction alone; the state that it could be given is hand position and gripper opening.
 
 Deviations: those of `evo1.py`, but for BGR.
 """
@@ -14,5 +14,7 @@ from praxia.envs.metaworld.setup import PROPRIOCEPTION
 
 __all__ = ["FAMILY", "SETUP"]
 
-SETUP = replace(evo1.SETUP, name="metaworld-starvla", body="metaworld-sawyer-starvla", size=224, state=PROPRIOCEPTION)
+SETUP = replace(
+    evo1.SETUP, name="metaworld-starvla", embodiment_name="metaworld-sawyer-starvla", size=224, state=PROPRIOCEPTION
+)
 FAMILY = family_of(SETUP)

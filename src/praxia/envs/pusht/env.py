@@ -1,6 +1,6 @@
 """PushT as an `Env`.
 
-Deviations from the package: starts as explicit values; pictures only on request; progress is the best so far.
+Deviations from the package: starts as explicit values; images only on request; progress is the best so far.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from jaxtyping import Float32, UInt8
 
 from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import EnvSpec, Observation, Outcome, Start
-from praxia.envs.pusht.body import CAMERA, CONTROL_HZ, SIDE_PX, embodiment
+from praxia.envs.pusht.embodiment import CAMERA, CONTROL_HZ, SIDE_PX, embodiment
 from praxia.envs.pusht.starts import INSTRUCTIONS, short_name
 from praxia.envs.snapshots import decode, encode
 
@@ -54,7 +54,7 @@ class PushT:
         self._start = start
 
     def step(self, action: Float32[np.ndarray, " A"]) -> Outcome:
-        """Go towards a place for one control period. Places outside the picture are clipped.
+        """Go towards a place for one control period. Places outside the image are clipped.
 
         The reward is the package's: the share of the goal that the T covers, as a fraction of the 95% that are enough
         and end the episode. Progress is the highest reward so far, so that an episode's is its score in the field.
@@ -65,7 +65,7 @@ class PushT:
         self._progress = max(self._progress, float(reward))
         return Outcome(float(reward), bool(terminated), truncated, bool(info["is_success"]), self._progress)
 
-    def look(self, cameras: Sequence[str]) -> Observation:
+    def observe(self, cameras: Sequence[str]) -> Observation:
         """Raises UnknownName for a camera that is not there."""
         images = {camera: self._draw(camera) for camera in cameras}
         seen = self._stock.get_obs()

@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 
 from praxia.core.types import Embodiment, Env, EnvSpec
 from praxia.envs.family import Family, Golden
-from praxia.envs.pusht.body import CAMERA, embodiment
+from praxia.envs.pusht.embodiment import CAMERA, embodiment
 from praxia.envs.pusht.env import PushT
 from praxia.envs.pusht.starts import INSTRUCTIONS, draw_start, short_name, twin_start
 from praxia.envs.wrappers import wrapped
@@ -35,7 +35,7 @@ def _golden_frame() -> UInt8[np.ndarray, "Y X 3"]:
     env.reset(draw_start("push", "golden", 0))
     for _ in range(10):
         env.step(env.privileged()["block"][:2].astype(np.float32))
-    return env.look((CAMERA,)).images[CAMERA]
+    return env.observe((CAMERA,)).images[CAMERA]
 
 
 def _horizon(task: str) -> int:

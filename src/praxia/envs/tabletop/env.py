@@ -11,12 +11,12 @@ from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import EnvSpec, Observation, Outcome, Start
 from praxia.envs.render import Mounted, draw, find_profile
 from praxia.envs.snapshots import decode, encode
-from praxia.envs.tabletop.bodies.body import WRIST, Body
 from praxia.envs.tabletop.goals import goals_from_json
-from praxia.envs.tabletop.judge import Judge
 from praxia.envs.tabletop.model import FRONT, NUM_SUBSTEPS, build_model, place_fixtures
 from praxia.envs.tabletop.reading import Reading
+from praxia.envs.tabletop.robots.robot import WRIST, Robot
 from praxia.envs.tabletop.scene import Scene
+from praxia.envs.tabletop.success import SuccessChecker
 from praxia.envs.tabletop.tasks import short_name
 from praxia.envs.tabletop.teacher import lesson
 
@@ -41,10 +41,10 @@ class Tabletop:
         UnknownName: the task or the render profile.
     """
 
-    def __init__(self, spec: EnvSpec, body: Body):
+    def __init__(self, spec: EnvSpec, robot: Robot):
         short_name(spec.task)
-        self.embodiment = body.embodiment(spec.size)
-        self._body = body
+        self.embodiment = robot.embodiment(spec.size)
+        self._robot = robot
         self._profile = find_profile(spec.profile)
         self._size = spec.size
         self._start: Start | None = None
@@ -58,14 +58,14 @@ class Tabletop:
         if start.env != self.embodiment.name:
             raise MismatchError(f"expected a start of {self.embodiment.name}, got one of {start.env}")
         scene = Scene.from_json(start.payload["scene"])
-        self.model = build_model(scene, self._body)
+        self.model = build_model(scene, self._robot)
         self.data = mujoco.MjData(self.model)
-        self._controls = self._body.bind(self.model)
+        self._controls = self._robot.bind(self.model)
         place_fixtures(self.model, self.data, scene)
         self._controls.home(self.data)
         mujoco.mj_forward(self.model, self.data)
         self.reading = Reading(self.model, self.data, scene)
-        self._judge = Judge(goals_from_json(start.payload["goals"]), self.reading)
+        self._judge = SuccessChecker(goals_from_json(start.payload["goals"]), self.reading)
         self._start = start
 
     def step(self, action: Float32[np.ndarray, " A"]) -> Outcome:
@@ -88,7 +88,7 @@ class Tabletop:
         success = self._judge.has_succeeded
         return Outcome(progress - before, terminated=False, truncated=False, success=success, progress=progress)
 
-    def look(self, cameras: Sequence[str]) -> Observation:
+    def observe(self, cameras: Sequence[str]) -> Observation:
         """Raises GraphicsError where nothing can be drawn, UnknownName for a camera that is not there."""
         assert self._start is not None, "reset comes first"
         images = {camera: draw(self.model, self.data, **self.drawing(camera)) for camera in cameras}

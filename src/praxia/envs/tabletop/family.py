@@ -11,10 +11,10 @@ from jaxtyping import UInt8
 from praxia.core.types import Embodiment, Env, EnvSpec
 from praxia.envs.family import Family, Golden
 from praxia.envs.graphics import gl_vendor
-from praxia.envs.tabletop.bodies import arm6, arm7, gantry
-from praxia.envs.tabletop.bodies.body import Body
 from praxia.envs.tabletop.env import Tabletop
 from praxia.envs.tabletop.model import FRONT
+from praxia.envs.tabletop.robots import arm6, arm7, gantry
+from praxia.envs.tabletop.robots.robot import Robot
 from praxia.envs.tabletop.starts import draw_start, other_instruction, twin_start
 from praxia.envs.tabletop.tasks import CHAINS, INSTRUCTIONS, TRAINED, short_name
 from praxia.envs.wrappers import wrapped
@@ -22,20 +22,20 @@ from praxia.envs.wrappers import wrapped
 __all__ = ["ARM6", "ARM6_JOINTS", "ARM7", "ARM7_JOINTS", "GANTRY"]
 
 
-def _family(body: Body) -> Family:
+def _family(robot: Robot) -> Family:
     return Family(
-        name=body.name,
+        name=robot.name,
         instructions=INSTRUCTIONS,
         task=short_name,
-        draw_start=partial(draw_start, body.name),
-        embodiment=partial(_embodiment, body),
-        build=partial(_build, body),
-        provenance=partial(_provenance, body),
+        draw_start=partial(draw_start, robot.name),
+        embodiment=partial(_embodiment, robot),
+        build=partial(_build, robot),
+        provenance=partial(_provenance, robot),
         trained=TRAINED,
         horizon=_horizon,
-        blunder_every=4,
+        failure_every=4,
         other_instruction=other_instruction,
-        golden=Golden(partial(_golden_frame, body), Path(__file__).parent / "golden" / f"{body.name}.png"),
+        golden=Golden(partial(_golden_frame, robot), Path(__file__).parent / "golden" / f"{robot.name}.png"),
     )
 
 
@@ -44,33 +44,33 @@ def _horizon(task: str) -> int:
     return 100 * (int(task[-1]) if task in CHAINS else 1)
 
 
-def _embodiment(body: Body, spec: EnvSpec) -> Embodiment:
-    return body.embodiment(spec.size)
+def _embodiment(robot: Robot, spec: EnvSpec) -> Embodiment:
+    return robot.embodiment(spec.size)
 
 
-def _build(body: Body, spec: EnvSpec) -> Env:
-    return wrapped(partial(_make, body), spec, twin_start, other_instruction)
+def _build(robot: Robot, spec: EnvSpec) -> Env:
+    return wrapped(partial(_make, robot), spec, twin_start, other_instruction)
 
 
-def _make(body: Body, spec: EnvSpec) -> Env:
-    return Tabletop(spec, body)
+def _make(robot: Robot, spec: EnvSpec) -> Env:
+    return Tabletop(spec, robot)
 
 
-def _provenance(body: Body) -> dict[str, Any]:
-    picture = _golden_frame(body)
+def _provenance(robot: Robot) -> dict[str, Any]:
+    picture = _golden_frame(robot)
     return {"gl_vendor": gl_vendor(), "golden_frame_sha256": hashlib.sha256(picture.tobytes()).hexdigest()}
 
 
 @cache
-def _golden_frame(body: Body) -> UInt8[np.ndarray, "Y X 3"]:
+def _golden_frame(robot: Robot) -> UInt8[np.ndarray, "Y X 3"]:
     """It changes with the scenes, the drawing and the physics."""
-    env = Tabletop(EnvSpec(body.name, "touch", "fast", 64), body)
-    env.reset(draw_start(body.name, "touch", "golden", 0))
-    # A fixed motion first, so that servos, kinematics and contacts are in the picture too.
+    env = Tabletop(EnvSpec(robot.name, "touch", "fast", 64), robot)
+    env.reset(draw_start(robot.name, "touch", "golden", 0))
+    # A fixed motion first, so that servos, kinematics and contacts are in the image too.
     action = np.concatenate([np.full(part.size, 0.25 * (part.high or 1.0)) for part in env.embodiment.action])
     for _ in range(20):
         env.step(action.astype(np.float32))
-    return env.look((FRONT,)).images[FRONT]
+    return env.observe((FRONT,)).images[FRONT]
 
 
 GANTRY = _family(gantry.GANTRY)

@@ -98,10 +98,10 @@ def _arrange(rng: np.random.Generator, looks: Sequence[Thing], fixtures: Sequenc
     """Places for all of `looks`, each with `GAP_M` to the next and clear of fixtures. Draws again until they fit."""
     for _ in range(1000):
         placed: list[Thing] = []
-        for look in looks:
+        for observe in looks:
             for _ in range(30):
                 x, y = rng.uniform(*AREA_X_M), rng.uniform(*AREA_Y_M)
-                there = replace(look, x_m=_rounded(x), y_m=_rounded(y))
+                there = replace(observe, x_m=_rounded(x), y_m=_rounded(y))
                 if _is_free(there, placed, fixtures):
                     placed.append(there)
                     break

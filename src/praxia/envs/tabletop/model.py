@@ -3,9 +3,9 @@
 import mujoco
 import numpy as np
 
-from praxia.envs.tabletop.bodies.body import NUM_USER_DATA, Body
 from praxia.envs.tabletop.fixtures import DRAWER_TRAVEL_M, SWITCH_RANGE_RAD, add_fixture
 from praxia.envs.tabletop.palette import HELD_OUT_TABLES, TABLES, TEXTURE_PIXELS, table_texture
+from praxia.envs.tabletop.robots.robot import NUM_USER_DATA, Robot
 from praxia.envs.tabletop.scene import FrontCamera, Light, Scene, Thing
 
 __all__ = ["FRONT", "NUM_SUBSTEPS", "build_model", "place_fixtures"]
@@ -25,7 +25,7 @@ GEOMS = {
 }
 
 
-def build_model(scene: Scene, body: Body) -> mujoco.MjModel:
+def build_model(scene: Scene, body: Robot) -> mujoco.MjModel:
     """Equal scenes and bodies give equal models, bit for bit."""
     spec = mujoco.MjSpec()
     _settings(spec)

@@ -51,7 +51,7 @@ def _clip(rgb: np.ndarray) -> Rgb:
 
 
 def table_texture(name: str) -> UInt8[np.ndarray, "64 64 3"]:
-    """The picture that is laid over the table: a pure function of its name."""
+    """The image that is laid over the table: a pure function of its name."""
     n = TEXTURE_PIXELS
     rng = generator("tabletop texture", name)
     y, x = np.mgrid[:n, :n]

@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 from jaxtyping import Float64
 
-from praxia.envs.tabletop.bodies.body import ROBOT_CONTYPE
+from praxia.envs.tabletop.robots.robot import ROBOT_CONTYPE
 from praxia.envs.tabletop.scene import Scene
 
 __all__ = ["Reading"]

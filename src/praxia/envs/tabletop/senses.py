@@ -1,4 +1,4 @@
-"""What Tabletop can tell beside pictures and proprioception, for whoever asks: nothing here is computed otherwise."""
+"""What Tabletop can tell beside images and proprioception, for whoever asks: nothing here is computed otherwise."""
 
 from dataclasses import dataclass
 
@@ -41,7 +41,7 @@ def points(env: Tabletop, camera: str) -> Float32[np.ndarray, "Y X 3"]:
     distance = depth(env, camera)
     size, at = len(distance), env.model.camera(camera).id
     slope = np.tan(np.deg2rad(env.model.cam_fovy[at]) / 2) * (2 * (np.arange(size) + 0.5) / size - 1)
-    # A camera looks along its own -z, with x to the right and y up; rows of a picture go down.
+    # A camera looks along its own -z, with x to the right and y up; rows of an image go down.
     rays = np.stack([np.tile(slope, (size, 1)), np.tile(-slope[:, None], size), -np.ones((size, size))], axis=-1)
     turned = (rays * distance[..., None]) @ env.data.cam_xmat[at].reshape(3, 3).T
     return (turned + env.data.cam_xpos[at]).astype(np.float32)

@@ -28,7 +28,7 @@ def draw_start(env: str, task: str, split: str, index: int) -> Start:
     """Start number `index` of a task's split, such as "test" or "train-0", for the body that `env` is named after.
 
     A pure function of (task, split, index): every body meets the same scene and is told the same. Scenes are drawn
-    without regard to the verb, except that what a verb needs is there: the picture does not give the task away.
+    without regard to the verb, except that what a verb needs is there: the image does not give the task away.
     """
     rng = generator("tabletop", short_name(task), split, index)
     kind, _, factor = task.partition("-")

@@ -4,9 +4,9 @@ import numpy as np
 
 from praxia.envs.tabletop.fixtures import BIN_WALL_M, HANDLE_M, KNOB_M, LEVER_FOOT_M, LEVER_M, PLATE_HEIGHT_M
 from praxia.envs.tabletop.goals import DIRECTIONS, PUSH_M, Goal, beside
-from praxia.envs.tabletop.judge import Origin
 from praxia.envs.tabletop.reading import Reading
 from praxia.envs.tabletop.scene import Fixture, Thing
+from praxia.envs.tabletop.success import Origin
 
 __all__ = ["lesson"]
 

@@ -8,7 +8,7 @@ from jaxtyping import Float64
 from praxia.core.dims import difference
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.core.hold import Hold
-from praxia.core.types import Field, placed
+from praxia.core.types import Field, field_slices
 from praxia.data.dataset import Dataset
 from praxia.evaluate.fit import matching
 from praxia.evaluate.preflight.subject import Finding, Subject
@@ -24,31 +24,31 @@ MIN_CORRELATION, MIN_MOTION = 0.2, 0.02
 
 def names_and_units_fit(subject: Subject) -> Finding:
     """State, action, rate and cameras mean to the policy what they mean to benchmark and data. Raises as `matching`."""
-    name = matching(subject.policy, subject.benchmark, subject.body, subject.bind_as)
+    name = matching(subject.policy, subject.benchmark, subject.embodiment, subject.bind_as)
     trained, data = next(one for one in subject.policy.embodiments if one.name == name), subject.data
     if data is not None and (found := difference(trained, data.embodiment)):
         return Finding(False, f"its data had other numbers than {data.root}: {found.text}")
     cameras = ", ".join(subject.cameras) or "no camera"
-    return Finding(True, f"it decides as {name!r}, at {subject.body.control_hz:g} Hz, looking at {cameras}")
+    return Finding(True, f"it decides as {name!r}, at {subject.embodiment.control_hz:g} Hz, looking at {cameras}")
 
 
 def gripper_agrees(subject: Subject) -> Finding:
     """A positive command moves the gripper the same way here and in the data set.
 
     Here: the highest command against the lowest, from one start. In the data: the correlation of the executed command
-    with the opening one step later. No body says in words which way its command works.
+    with the opening one step later. No embodiment says in words which way its command works.
     """
-    body, data = subject.body, subject.data
+    embodiment, data = subject.embodiment, subject.data
     try:
-        hold = Hold.of(body)
+        hold = Hold.of(embodiment)
     except (MismatchError, UnknownName) as unknown:
         return Finding(None, str(unknown))
-    pairs = list(zip(_grippers(body.action), _grippers(body.state), strict=False))
+    pairs = list(zip(_grippers(embodiment.action), _grippers(embodiment.state), strict=False))
     if not pairs:
-        return Finding(None, "the body has no gripper that is both commanded and seen")
+        return Finding(None, "the embodiment has no gripper that is both commanded and seen")
     if data is None:
         return Finding(None, subject.no_data)
-    if (data.embodiment.action_dim, data.embodiment.state_dim) != (body.action_dim, body.state_dim):
+    if (data.embodiment.action_dim, data.embodiment.state_dim) != (embodiment.action_dim, embodiment.state_dim):
         return Finding(None, f"{data.root} was recorded with {data.embodiment.name!r}, whose numbers are others")
     said = []
     for (part, command), (_, opening) in pairs:
@@ -68,20 +68,20 @@ def gripper_agrees(subject: Subject) -> Finding:
 
 def _grippers(fields: Sequence[Field]) -> Iterator[tuple[Field, int]]:
     """The dims of a vector that are grippers', each with its field."""
-    for part, dims in placed(fields):
+    for part, dims in field_slices(fields):
         if part.kind == "gripper":
             yield from ((part, dim) for dim in range(dims.start, dims.stop))
 
 
 def _opening_after(subject: Subject, hold: Hold, command: int, opening: int, value: float) -> float:
     """The gripper's state after `value` was commanded for a while, all else held, from the benchmark's first start."""
-    benchmark, body, slots = subject.benchmark, subject.body, subject.slots
+    benchmark, embodiment, slots = subject.benchmark, subject.embodiment, subject.slots
     slots.begin(0, subject.spec, subject.family.draw_start(benchmark.tasks[0], benchmark.split, 0), cameras=())
     (progress,) = slots.ready()
     if progress.observation is not None:
         action = hold(progress.observation.state)
         action[command] = value
-        steps = max(1, round(TRIED_S * body.control_hz))
+        steps = max(1, round(TRIED_S * embodiment.control_hz))
         slots.advance(0, np.tile(action, (steps, 1)), stop_on_success=False)
         (progress,) = slots.ready()
     if progress.observation is None:

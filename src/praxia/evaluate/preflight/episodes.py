@@ -116,7 +116,7 @@ def binomial_tail(successes: int, trials: int, rate: float) -> float:
 def zero_fails(subject: Subject) -> Finding:
     """Holding still succeeds nowhere but in tasks of which it is recorded that nothing need be done."""
     try:
-        zero = Zero(subject.body)
+        zero = Zero(subject.embodiment)
     except (MismatchError, UnknownName) as unknown:
         return Finding(None, str(unknown))
     traces = subject.run(zero, NUM_ZERO)

@@ -1,6 +1,6 @@
-"""Writes what preflight compares with: `python -m praxia.evaluate.preflight.record [BENCHMARK ...] [--pictures]`.
+"""Writes what preflight compares with: `python -m praxia.evaluate.preflight.record [BENCHMARK ...] [--images]`.
 
-The expert and holding still are judged anew on each benchmark named, and golden pictures drawn anew. Run it after a
+The expert and holding still are judged anew on each benchmark named, and golden images drawn anew. Run it after a
 change that is meant to change them, and look at the difference before it is committed.
 """
 
@@ -18,14 +18,14 @@ from praxia.core.errors import PraxiaError
 from praxia.core.files import write_whole
 from praxia.envs import ENVS, find_family
 from praxia.evaluate.benchmarks import Benchmark, find_benchmark
-from praxia.evaluate.judged import find_policy
-from praxia.evaluate.preflight.pictures import write_picture
+from praxia.evaluate.entries import find_policy
+from praxia.evaluate.preflight.images import write_image
 from praxia.evaluate.preflight.recorded import TABLE, read_table
 from praxia.evaluate.preflight.subject import NUM_ZERO
 from praxia.evaluate.runner import evaluate
 from praxia.results.rows import first_error, read_rows
 
-__all__ = ["record_pictures", "record_rates"]
+__all__ = ["record_images", "record_rates"]
 
 # Doing nothing takes the whole horizon, so it is tried on fewer starts of each task.
 ZERO_STARTS = 2
@@ -33,13 +33,13 @@ ZERO_STARTS = 2
 
 @dataclass(frozen=True)
 class Arguments:
-    """Record what preflight compares with: rates of the named benchmarks, and with --pictures the golden pictures."""
+    """Record what preflight compares with: rates of the named benchmarks, and with --images the golden images."""
 
     benchmarks: tyro.conf.Positional[tuple[str, ...]] = ()
     episodes: int = 10
     """How many of each task by the expert."""
     workers: int = 1
-    pictures: bool = False
+    images: bool = False
 
 
 def record_rates(name: str, episodes: int, workers: int) -> dict[str, Any]:
@@ -67,12 +67,12 @@ def _successes(who: str, benchmark: Benchmark, episodes: int, workers: int) -> d
     return {task: wins[task] for task in benchmark.tasks}
 
 
-def record_pictures() -> dict[str, str | None]:
-    """Draw every built-in family's golden picture into its file; by family, the vendor of the OpenGL that did."""
+def record_images() -> dict[str, str | None]:
+    """Draw every built-in family's golden image into its file; by family, the vendor of the OpenGL that did."""
     drawn_by = {}
     for family in map(find_family, ENVS):
         if family.golden is not None:
-            write_picture(family.golden.path, family.golden.draw())
+            write_image(family.golden.path, family.golden.draw())
             drawn_by[family.name] = family.provenance().get("gl_vendor")
     return drawn_by
 
@@ -80,8 +80,8 @@ def record_pictures() -> dict[str, str | None]:
 def main() -> None:
     """See the module."""
     options = tyro.cli(Arguments, prog="python -m praxia.evaluate.preflight.record")
-    if options.pictures:
-        _write({**read_table(), "drawn_by": record_pictures()})
+    if options.images:
+        _write({**read_table(), "drawn_by": record_images()})
     for name in options.benchmarks:
         found = record_rates(name, options.episodes, options.workers)
         table = read_table()

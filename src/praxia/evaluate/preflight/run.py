@@ -17,7 +17,7 @@ from praxia.envs.family import Family
 from praxia.evaluate.benchmarks import Benchmark
 from praxia.evaluate.preflight.conventions import gripper_agrees, names_and_units_fit
 from praxia.evaluate.preflight.episodes import expert_succeeds, recorded_actions_replay, zero_fails
-from praxia.evaluate.preflight.pictures import golden_frame_matches, recorded_frames_match
+from praxia.evaluate.preflight.images import golden_frame_matches, recorded_frames_match
 from praxia.evaluate.preflight.statistics import statistics_are_sane
 from praxia.evaluate.preflight.subject import NUM_TASKS, Check, Finding, Subject
 from praxia.rollout.slots import LocalSlots
@@ -85,11 +85,11 @@ def _tried(check: Callable[[Subject], Finding], subject: Subject) -> Finding:
 
 
 def _build(family: Family, spec: EnvSpec) -> Env:
-    """Recorded starts can be of another family than the benchmark's: of the body that the policy was trained on."""
+    """Recorded starts can be of another family than the benchmark's: of the embodiment that the policy was trained on."""
     return family.build(spec) if spec.env == family.name else build_registered(spec)
 
 
-def _find_data(policy: "PolicyConfig", given: Path | None, body: str) -> tuple[Dataset | None, str]:
+def _find_data(policy: "PolicyConfig", given: Path | None, embodiment: str) -> tuple[Dataset | None, str]:
     """The data set to compare with, or None and why there is none."""
     if given is not None:
         return Dataset(given), ""
@@ -103,7 +103,7 @@ def _find_data(policy: "PolicyConfig", given: Path | None, body: str) -> tuple[D
             continue
         if not is_known(found, known):
             reasons.append(f"{known['path']} is no longer what it was trained on")
-        elif found.embodiment.name != body:
+        elif found.embodiment.name != embodiment:
             reasons.append(f"{known['path']} is of {found.embodiment.name!r}")
         elif READ_OTHERWISE & {*mixture, *(key for part in mixture.get("parts", ()) for key in part)}:
             reasons.append(f"{known['path']} was mixed in with other names, sizes or at another rate")

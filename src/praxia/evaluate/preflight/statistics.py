@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from jaxtyping import Float32
 
-from praxia.core.types import Field, placed
+from praxia.core.types import Field, field_slices
 from praxia.evaluate.preflight.subject import Finding, Subject
 from praxia.rollout.trace import Trace
 from praxia.transforms.normalise import Normaliser
@@ -33,20 +33,20 @@ STILL_DEG = 1e-4
 def statistics_are_sane(subject: Subject) -> Finding:
     """No range is near zero where the expert moves, none is in another unit, none is far outside what is declared."""
     if subject.trained is None:
-        return Finding(None, "the policy was not trained on this body, so there are no statistics to judge")
-    body, transforms = subject.trained
+        return Finding(None, "the policy was not trained on this embodiment, so there are no statistics to judge")
+    embodiment, transforms = subject.trained
     relative = transforms.relative
-    decided = body.action if relative is None else relative.fields(body.action)
+    decided = embodiment.action if relative is None else relative.fields(embodiment.action)
     wrong = [
-        *_undeclared("state", body.state, transforms.state),
+        *_undeclared("state", embodiment.state, transforms.state),
         *_undeclared("action", decided, transforms.action),
     ]
     traces = [trace for trace in subject.expert_traces if trace.error is None]
-    # The body's own numbers are compared only where they are the trained ones': names and units are another check.
-    if traces and (body.state, body.action) == (subject.body.state, subject.body.action):
+    # The embodiment's own numbers are compared only where they are the trained ones': names and units are another check.
+    if traces and (embodiment.state, embodiment.action) == (subject.embodiment.state, subject.embodiment.action):
         states = np.concatenate([[moment.state for moment in trace.observations] for trace in traces])
         actions = np.concatenate([_decided(trace, relative) for trace in traces])
-        wrong += _unmatched("state", body.state, transforms.state, states)
+        wrong += _unmatched("state", embodiment.state, transforms.state, states)
         wrong += _unmatched("action", decided, transforms.action, actions)
     if wrong:
         return Finding(False, "; ".join(wrong))
@@ -64,7 +64,7 @@ def _decided(trace: Trace, relative: Relative | None) -> Float32[np.ndarray, "T 
 
 def _undeclared(what: str, fields: Sequence[Field], normaliser: Normaliser) -> Iterator[str]:
     """Fields whose statistics cannot be in the declared unit or range."""
-    for part, dims in placed(fields):
+    for part, dims in field_slices(fields):
         low, high = min(normaliser.low[dims]), max(normaliser.high[dims])
         reach, got = max(-low, high), f"{what} {part.name!r} was within [{low:.3g}, {high:.3g}] in training"
         bound = max(-part.low, part.high) if part.low is not None and part.high is not None else None
@@ -86,7 +86,7 @@ def _unmatched(
 ) -> Iterator[str]:
     """Dims that the expert takes to where the policy's normaliser makes nothing of them."""
     far = np.abs(normaliser.encode(values)).max(axis=0)
-    for part, dims in placed(fields):
+    for part, dims in field_slices(fields):
         for dim in range(dims.start, dims.stop):
             low, high = normaliser.low[dim], normaliser.high[dim]
             here = f"[{values[:, dim].min():.3g}, {values[:, dim].max():.3g}] {part.unit}".strip()

@@ -18,7 +18,7 @@ from praxia.experts import find_expert
 from praxia.rollout.loop import rollout
 from praxia.rollout.slots import LocalSlots
 from praxia.rollout.trace import Recording, Trace
-from praxia.transforms.chain import BodyTransforms
+from praxia.transforms.chain import EmbodimentTransforms
 
 if TYPE_CHECKING:
     from praxia.checkpoint.store import PolicyConfig
@@ -70,20 +70,22 @@ class Subject:
         return self.benchmark.spec(self.benchmark.tasks[0])
 
     @property
-    def body(self) -> Embodiment:
+    def embodiment(self) -> Embodiment:
         """The benchmark's."""
         return self.family.embodiment(self.spec)
 
     @property
-    def trained(self) -> tuple[Embodiment, BodyTransforms] | None:
+    def trained(self) -> tuple[Embodiment, EmbodimentTransforms] | None:
         """The trained embodiment as which the policy would decide, and its normalisers; None: there is none."""
-        name = self.bind_as or self.body.name
-        bodies = zip(self.policy.embodiments, self.policy.transforms.bodies, strict=True)
-        return next(((body, transforms) for body, transforms in bodies if body.name == name), None)
+        name = self.bind_as or self.embodiment.name
+        embodiments = zip(self.policy.embodiments, self.policy.transforms.embodiments, strict=True)
+        return next(
+            ((embodiment, transforms) for embodiment, transforms in embodiments if embodiment.name == name), None
+        )
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        """What the policy looks at when it decides for this body."""
+        """What the policy looks at when it decides for this embodiment."""
         window = self.policy.window
         return window.cameras if self.trained is None else window.of(self.trained[0]).cameras
 
@@ -112,7 +114,7 @@ class Subject:
             policy,
             self.slots,
             plan(Evaluation(self.sample, "", -(-most // len(self.sample.tasks))), self.family),
-            pace=self.benchmark.pace,
+            execution=self.benchmark.execution,
             horizon=self.benchmark.horizon,
             steps_after_success=self.benchmark.steps_after_success,
             recording=Recording(cameras=(), snapshots=False),

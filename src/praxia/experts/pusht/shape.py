@@ -25,7 +25,7 @@ def outline() -> Float64[np.ndarray, "8 2"]:
 
 
 def placed(points: Float64[np.ndarray, "N 2"], poses: Float64[np.ndarray, "*P 3"]) -> Float64[np.ndarray, "*P N 2"]:
-    """Points of the block's frame in the picture's, for each of the poses (x, y, angle)."""
+    """Points of the block's frame in the image's, for each of the poses (x, y, angle)."""
     cos, sin = np.cos(poses[..., 2, None]), np.sin(poses[..., 2, None])
     x, y = points[:, 0], points[:, 1]
     return np.stack([cos * x - sin * y + poses[..., 0, None], sin * x + cos * y + poses[..., 1, None]], axis=-1)

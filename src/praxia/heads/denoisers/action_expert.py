@@ -8,10 +8,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from praxia.core.config import Part
-from praxia.nn.embed import sinusoid
-from praxia.nn.embodied import body_linear
-from praxia.nn.stack import Cache, Heads, Stack
+from praxia.core.config import Config
+from praxia.nn.embed import sinusoidal_embedding
+from praxia.nn.embodiment_linear import embodiment_linear
+from praxia.nn.stack import AttentionConfig, KVCache, Stack
 from praxia.nn.types import Context, Shapes
 from praxia.nn.zeroed import zeroed
 
@@ -19,13 +19,13 @@ __all__ = ["ActionExpert", "ActionExpertDenoiser"]
 
 
 @dataclass(frozen=True)
-class ActionExpert(Part):
+class ActionExpert(Config):
     """Action tokens see each other and, layer by layer, the keys and values of the encoder's stream, read once.
 
     pi0 (arXiv 2410.24164; openpi `pi0.py`, `gemma.py`): action and time are joined by Linear, swish, Linear. With
     `ada_norm` the time steers every norm instead (pi0.5's adaRMSNorm). `depth`, heads and their width must be the
     encoder's; published size: width 1024, MLP 4096, depth 18, 8 heads of 256, 1 head of keys. Deviations: the state is
-    in the encoder's prefix; a first and a last layer a body; the last starts at zero.
+    in the encoder's prefix; a first and a last layer an embodiment; the last starts at zero.
     """
 
     tag: ClassVar[str] = "action-expert"
@@ -47,17 +47,19 @@ class ActionExpertDenoiser(nn.Module):
 
     def __init__(self, config: ActionExpert, shapes: Shapes):
         super().__init__()
-        heads = Heads(config.depth, config.num_heads, config.num_kv_heads, config.head_width, config.rope_base)
+        heads = AttentionConfig(
+            config.depth, config.num_heads, config.num_kv_heads, config.head_width, config.rope_base
+        )
         self.needs = frozenset({heads.stream})
         self.width = width = config.width
-        num_bodies = len(shapes.bodies)
-        self.action_in = body_linear(num_bodies, shapes.action_dim, width)
+        num_embodiments = len(shapes.embodiments)
+        self.action_in = embodiment_linear(num_embodiments, shapes.action_dim, width)
         self.ada_norm = config.ada_norm
         self.time_in = nn.Sequential(
             nn.Linear(width if config.ada_norm else 2 * width, width), nn.SiLU(), nn.Linear(width, width)
         )
         self.stack = Stack(width, config.mlp_width, heads, width if config.ada_norm else None)
-        self.out = zeroed(body_linear(num_bodies, width, shapes.action_dim))
+        self.out = zeroed(embodiment_linear(num_embodiments, width, shapes.action_dim))
 
     def condition(self, context: Context) -> tuple[Tensor, ...]:
         assert context.stream is not None, "an encoder that gives a stream has one"
@@ -72,14 +74,14 @@ class ActionExpertDenoiser(nn.Module):
         embodiment: Int[Tensor, " B"],
     ) -> Float[Tensor, "B H A"]:
         valid, position, *values = condition
-        cache = Cache(tuple(zip(values[::2], values[1::2], strict=True)), valid, position)
-        steps, moment = self.action_in(x, embodiment), sinusoid(time, self.width)
+        cache = KVCache(tuple(zip(values[::2], values[1::2], strict=True)), valid, position)
+        steps, moment = self.action_in(x, embodiment), sinusoidal_embedding(time, self.width)
         if self.ada_norm:
-            steer = functional.silu(self.time_in(moment))
+            conditioning = functional.silu(self.time_in(moment))
         else:
             steps = self.time_in(torch.cat([steps, moment[:, None].expand_as(steps)], dim=-1))
-            steer = None
+            conditioning = None
         ones = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
         together = torch.zeros(x.shape[1], dtype=torch.int64, device=x.device)
-        hidden, _ = self.stack(steps, ones, together, cache, steer)
+        hidden, _ = self.stack(steps, ones, together, cache, conditioning)
         return self.out(hidden, embodiment)

@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from praxia.nn.masking import own_actions
+from praxia.nn.masking import masked_actions
 from praxia.nn.types import Batch, Context
 
 __all__ = ["Denoiser", "repeated_rows"]
@@ -15,7 +15,7 @@ __all__ = ["Denoiser", "repeated_rows"]
 class Denoiser(Protocol):
     """(noisy chunk, time, observation) -> a chunk: a velocity, or noise. Zero with fresh weights.
 
-    Dims of `x` that a row's body does not have are zero; what comes out in them must not matter to the caller.
+    Dims of `x` that a row's embodiment does not have are zero; what comes out in them must not matter to the caller.
     """
 
     needs: frozenset[str]
@@ -38,10 +38,10 @@ def repeated_rows(
 ) -> tuple[Float[Tensor, "R H A"], Bool[Tensor, "R H A"], Int[Tensor, " R"], tuple[Tensor, ...]]:
     """What a loss over `repeats` noise draws a row needs, R = repeats * B rows: the whole batch, again and again.
 
-    The actions, zero in dims that a row's body does not have; which of their entries count; the embodiments; and the
+    The actions, zero in dims that a row's embodiment does not have; which of their entries count; the embodiments; and the
     denoiser's condition, which is computed once a row.
     """
-    action, counts, embodiment = _repeat((*own_actions(batch, own), batch.embodiment), repeats)
+    action, counts, embodiment = _repeat((*masked_actions(batch, own), batch.embodiment), repeats)
     return action, counts, embodiment, _repeat(denoiser.condition(context), repeats)
 
 

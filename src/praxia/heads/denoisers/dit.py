@@ -8,9 +8,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from praxia.core.config import Part
-from praxia.nn.embed import sinusoid
-from praxia.nn.embodied import body_linear
+from praxia.core.config import Config
+from praxia.nn.embed import sinusoidal_embedding
+from praxia.nn.embodiment_linear import embodiment_linear
 from praxia.nn.types import Context, Shapes
 from praxia.nn.zeroed import zeroed
 
@@ -18,11 +18,11 @@ __all__ = ["DiT", "DiTDenoiser"]
 
 
 @dataclass(frozen=True)
-class DiT(Part):
+class DiT(Config):
     """Even blocks attend to the context's tokens, odd ones to the chunk; the time scales and shifts every block.
 
     GR00T N1 (arXiv 2503.14734, `cross_attention_dit.py` and `flow_matching_action_head.py`); published size: width
-    1536, depth 16, 32 heads. Actions enter through W3 swish(W2 [W1 a, sincos(time)]) with weights a body. Deviations:
+    1536, depth 16, 32 heads. Actions enter through W3 swish(W2 [W1 a, sincos(time)]) with weights an embodiment. Deviations:
     time is continuous where theirs falls into 1000 buckets; the state is among the context's tokens and not a token
     of the chunk; there are no learned "future" tokens; gates start at zero (DiT), theirs has none.
     """
@@ -43,11 +43,11 @@ class DiTDenoiser(nn.Module):
 
     def __init__(self, config: DiT, shapes: Shapes, context_width: int):
         super().__init__()
-        width, num_bodies = config.width, len(shapes.bodies)
+        width, num_embodiments = config.width, len(shapes.embodiments)
         self.width = width
-        self.action_in = body_linear(num_bodies, shapes.action_dim, width)
-        self.action_and_time = body_linear(num_bodies, 2 * width, width)
-        self.action_mixed = body_linear(num_bodies, width, width)
+        self.action_in = embodiment_linear(num_embodiments, shapes.action_dim, width)
+        self.action_and_time = embodiment_linear(num_embodiments, 2 * width, width)
+        self.action_mixed = embodiment_linear(num_embodiments, width, width)
         self.position = nn.Parameter(torch.randn(shapes.horizon, width) * 0.02)
         self.time_in = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
         self.blocks = nn.ModuleList(
@@ -55,7 +55,7 @@ class DiTDenoiser(nn.Module):
         )
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.modulate = zeroed(nn.Linear(width, 2 * width))
-        self.out = zeroed(body_linear(num_bodies, width, shapes.action_dim))
+        self.out = zeroed(embodiment_linear(num_embodiments, width, shapes.action_dim))
 
     def condition(self, context: Context) -> tuple[Tensor, ...]:
         return context.tokens, context.mask
@@ -68,14 +68,14 @@ class DiTDenoiser(nn.Module):
         embodiment: Int[Tensor, " B"],
     ) -> Float[Tensor, "B H A"]:
         tokens, mask = condition
-        moment = sinusoid(time, self.width)
+        moment = sinusoidal_embedding(time, self.width)
         steps = self.action_in(x, embodiment)
         both = torch.cat([steps, moment[:, None].expand_as(steps)], dim=-1)
         h = self.action_mixed(functional.silu(self.action_and_time(both, embodiment)), embodiment) + self.position
-        steer = functional.silu(self.time_in(moment))
+        conditioning = functional.silu(self.time_in(moment))
         for block in self.blocks:
-            h = block(h, steer, tokens, mask)
-        scale, shift = self.modulate(steer)[:, None].chunk(2, dim=-1)
+            h = block(h, conditioning, tokens, mask)
+        scale, shift = self.modulate(conditioning)[:, None].chunk(2, dim=-1)
         return self.out(self.norm(h) * (1 + scale) + shift, embodiment)
 
 
@@ -96,11 +96,11 @@ class DiTBlock(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "B H D"],
-        steer: Float[Tensor, "B D"],
+        conditioning: Float[Tensor, "B D"],
         tokens: Float[Tensor, "B N D2"],
         mask: Bool[Tensor, "B N"],
     ) -> Float[Tensor, "B H D"]:
-        scale, shift, gate, mlp_scale, mlp_shift, mlp_gate = self.modulate(steer)[:, None].chunk(6, dim=-1)
+        scale, shift, gate, mlp_scale, mlp_shift, mlp_gate = self.modulate(conditioning)[:, None].chunk(6, dim=-1)
         query = self.attention_norm(x) * (1 + scale) + shift
         seen, hidden = (tokens, ~mask) if self.crosses else (query, None)
         x = x + gate * self.attention(query, seen, seen, key_padding_mask=hidden, need_weights=False)[0]

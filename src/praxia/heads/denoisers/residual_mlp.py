@@ -7,9 +7,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from praxia.core.config import Part
-from praxia.nn.embed import sinusoid
-from praxia.nn.embodied import body_linear
+from praxia.core.config import Config
+from praxia.nn.embed import sinusoidal_embedding
+from praxia.nn.embodiment_linear import embodiment_linear
 from praxia.nn.types import Context, Shapes
 from praxia.nn.zeroed import zeroed
 
@@ -19,7 +19,7 @@ TIME_WIDTH = 64
 
 
 @dataclass(frozen=True)
-class ResidualMLP(Part):
+class ResidualMLP(Config):
     """`depth` residual blocks that the readout and the time scale and shift."""
 
     tag: ClassVar[str] = "residual-mlp"
@@ -33,7 +33,7 @@ class ResidualMLP(Part):
 class ResidualMLPDenoiser(nn.Module):
     """See `ResidualMLP`. Needs a "readout" group, whose tokens are averaged.
 
-    With several embodiments the first and the last layer have weights a body.
+    With several embodiments the first and the last layer have weights an embodiment.
     """
 
     needs = frozenset({"readout"})
@@ -42,12 +42,12 @@ class ResidualMLPDenoiser(nn.Module):
         super().__init__()
         self.chunk_shape = (shapes.horizon, shapes.action_dim)
         num_actions = shapes.horizon * shapes.action_dim
-        self.action_in = body_linear(len(shapes.bodies), num_actions, config.width)
+        self.action_in = embodiment_linear(len(shapes.embodiments), num_actions, config.width)
         self.time_in = nn.Linear(TIME_WIDTH, config.width)
         self.context_in = nn.Linear(context_width, config.width)
         self.blocks = nn.ModuleList(ModulatedBlock(config.width) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.width)
-        self.out = zeroed(body_linear(len(shapes.bodies), config.width, num_actions))
+        self.out = zeroed(embodiment_linear(len(shapes.embodiments), config.width, num_actions))
 
     def condition(self, context: Context) -> tuple[Tensor, ...]:
         return (self.context_in(context.readout()),)
@@ -60,10 +60,10 @@ class ResidualMLPDenoiser(nn.Module):
         embodiment: Int[Tensor, " B"],
     ) -> Float[Tensor, "B H A"]:
         (seen,) = condition
-        steer = functional.silu(seen + self.time_in(sinusoid(time, TIME_WIDTH)))
+        conditioning = functional.silu(seen + self.time_in(sinusoidal_embedding(time, TIME_WIDTH)))
         h = self.action_in(x.flatten(1), embodiment) + seen
         for block in self.blocks:
-            h = block(h, steer)
+            h = block(h, conditioning)
         return self.out(functional.silu(self.norm(h)), embodiment).unflatten(1, self.chunk_shape)
 
 
@@ -76,6 +76,6 @@ class ModulatedBlock(nn.Module):
         self.modulate = zeroed(nn.Linear(width, 3 * width))
         self.mlp = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
 
-    def forward(self, x: Float[Tensor, "B D"], steer: Float[Tensor, "B D"]) -> Float[Tensor, "B D"]:
-        scale, shift, gate = self.modulate(steer).chunk(3, dim=-1)
+    def forward(self, x: Float[Tensor, "B D"], conditioning: Float[Tensor, "B D"]) -> Float[Tensor, "B D"]:
+        scale, shift, gate = self.modulate(conditioning).chunk(3, dim=-1)
         return x + gate * self.mlp(self.norm(x) * (1 + scale) + shift)

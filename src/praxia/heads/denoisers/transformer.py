@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from praxia.core.config import Part
-from praxia.nn.embed import sinusoid
-from praxia.nn.embodied import body_linear
+from praxia.core.config import Config
+from praxia.nn.embed import sinusoidal_embedding
+from praxia.nn.embodiment_linear import embodiment_linear
 from praxia.nn.types import Context, Shapes
 from praxia.nn.zeroed import zeroed
 
@@ -17,12 +17,12 @@ __all__ = ["Transformer", "TransformerDenoiser"]
 
 
 @dataclass(frozen=True)
-class Transformer(Part):
+class Transformer(Config):
     """Steps of the chunk see themselves, earlier steps, the time and every token of the context.
 
     Chi et al. 2023 (arXiv 2303.04137), `transformer_for_diffusion.py`; published size: width 256, depth 8, 4 heads.
     Deviations: no dropout (theirs is 0.3 in attention), because a step's randomness is drawn from its own generator;
-    context tokens carry their own positions, so none are added; a first and a last layer a body.
+    context tokens carry their own positions, so none are added; a first and a last layer an embodiment.
     """
 
     tag: ClassVar[str] = "transformer"
@@ -41,9 +41,9 @@ class TransformerDenoiser(nn.Module):
 
     def __init__(self, config: Transformer, shapes: Shapes, context_width: int):
         super().__init__()
-        width, num_bodies = config.width, len(shapes.bodies)
+        width, num_embodiments = config.width, len(shapes.embodiments)
         self.width = width
-        self.action_in = body_linear(num_bodies, shapes.action_dim, width)
+        self.action_in = embodiment_linear(num_embodiments, shapes.action_dim, width)
         self.position = nn.Parameter(torch.randn(shapes.horizon, width) * 0.02)
         self.context_in = nn.Linear(context_width, width)
         self.remember = nn.Sequential(nn.Linear(width, 4 * width), nn.Mish(), nn.Linear(4 * width, width))
@@ -52,7 +52,7 @@ class TransformerDenoiser(nn.Module):
         )
         self.layers = nn.TransformerDecoder(layer, config.depth)
         self.norm = nn.LayerNorm(width)
-        self.out = zeroed(body_linear(num_bodies, width, shapes.action_dim))
+        self.out = zeroed(embodiment_linear(num_embodiments, width, shapes.action_dim))
         later = torch.ones(shapes.horizon, shapes.horizon, dtype=torch.bool).triu(1)
         self.register_buffer("later", later, persistent=False)
 
@@ -67,7 +67,7 @@ class TransformerDenoiser(nn.Module):
         embodiment: Int[Tensor, " B"],
     ) -> Float[Tensor, "B H A"]:
         tokens, mask = condition
-        memory = self.remember(torch.cat([sinusoid(time, self.width)[:, None], tokens], dim=1))
+        memory = self.remember(torch.cat([sinusoidal_embedding(time, self.width)[:, None], tokens], dim=1))
         hidden = torch.cat([~mask.new_ones(len(mask), 1), ~mask], dim=1)
         h = self.action_in(x, embodiment) + self.position
         h = self.layers(h, memory, tgt_mask=self.later, memory_key_padding_mask=hidden)

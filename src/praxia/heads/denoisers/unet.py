@@ -7,11 +7,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from praxia.core.config import Part
+from praxia.core.config import Config
 from praxia.core.errors import MismatchError
 from praxia.heads.denoisers.residual_mlp import TIME_WIDTH
-from praxia.nn.embed import sinusoid
-from praxia.nn.embodied import body_linear
+from praxia.nn.embed import sinusoidal_embedding
+from praxia.nn.embodiment_linear import embodiment_linear
 from praxia.nn.types import Context, Shapes
 from praxia.nn.zeroed import zeroed
 
@@ -19,11 +19,11 @@ __all__ = ["UNet", "UNetDenoiser"]
 
 
 @dataclass(frozen=True)
-class UNet(Part):
+class UNet(Config):
     """Convolutions along the chunk, halved between levels, each scaled and shifted by time and readout.
 
     Chi et al. 2023 (arXiv 2303.04137), `conditional_unet1d.py`; published size: channels (512, 1024, 2048), kernel 5.
-    Deviations: the chunk enters and leaves through a linear layer a step, which can then have weights a body; the
+    Deviations: the chunk enters and leaves through a linear layer a step, which can then have weights an embodiment; the
     horizon is the model's own and need only be divisible by 2 for each halving; the last layer starts at zero.
     """
 
@@ -51,15 +51,15 @@ class UNetDenoiser(nn.Module):
     def __init__(self, config: UNet, shapes: Shapes, context_width: int):
         super().__init__()
         first, *_ = channels = config.channels
-        num_bodies = len(shapes.bodies)
-        self.action_in = body_linear(num_bodies, shapes.action_dim, first)
+        num_embodiments = len(shapes.embodiments)
+        self.action_in = embodiment_linear(num_embodiments, shapes.action_dim, first)
         self.time_in = nn.Sequential(
             nn.Linear(TIME_WIDTH, 4 * TIME_WIDTH), nn.Mish(), nn.Linear(4 * TIME_WIDTH, TIME_WIDTH)
         )
-        steer = TIME_WIDTH + context_width
+        conditioning = TIME_WIDTH + context_width
 
         def block(cin: int, cout: int) -> ResidualBlock:
-            return ResidualBlock(cin, cout, steer, config.kernel, config.groups)
+            return ResidualBlock(cin, cout, conditioning, config.kernel, config.groups)
 
         pairs = list(zip((first, *channels[:-1]), channels, strict=True))
         self.down = nn.ModuleList(nn.ModuleList([block(cin, cout), block(cout, cout)]) for cin, cout in pairs)
@@ -70,7 +70,7 @@ class UNetDenoiser(nn.Module):
         )
         self.grow = nn.ModuleList(nn.ConvTranspose1d(cin, cin, 4, 2, 1) for cin, _ in reversed(pairs[1:]))
         self.last = ConvBlock(first, first, config.kernel, config.groups)
-        self.out = zeroed(body_linear(num_bodies, first, shapes.action_dim))
+        self.out = zeroed(embodiment_linear(num_embodiments, first, shapes.action_dim))
 
     def condition(self, context: Context) -> tuple[Tensor, ...]:
         return (context.readout(),)
@@ -82,21 +82,21 @@ class UNetDenoiser(nn.Module):
         condition: tuple[Tensor, ...],
         embodiment: Int[Tensor, " B"],
     ) -> Float[Tensor, "B H A"]:
-        steer = torch.cat([self.time_in(sinusoid(time, TIME_WIDTH)), *condition], dim=-1)
+        conditioning = torch.cat([self.time_in(sinusoidal_embedding(time, TIME_WIDTH)), *condition], dim=-1)
         h = self.action_in(x, embodiment).mT
         skips = []
         for level, blocks in enumerate(self.down):
             for block in blocks:  # pyright: ignore[reportGeneralTypeIssues]
-                h = block(h, steer)
+                h = block(h, conditioning)
             skips.append(h)
             if level < len(self.shrink):
                 h = self.shrink[level](h)
         for block in self.middle:
-            h = block(h, steer)
+            h = block(h, conditioning)
         for blocks, grow in zip(self.up, self.grow, strict=True):
             h = torch.cat([h, skips.pop()], dim=1)
             for block in blocks:  # pyright: ignore[reportGeneralTypeIssues]
-                h = block(h, steer)
+                h = block(h, conditioning)
             h = grow(h)
         return self.out(self.last(h).mT, embodiment)
 
@@ -111,13 +111,13 @@ class ConvBlock(nn.Sequential):
 class ResidualBlock(nn.Module):
     """Two convolution blocks, between which a vector scales and shifts every channel."""
 
-    def __init__(self, cin: int, cout: int, steer: int, kernel: int, groups: int):
+    def __init__(self, cin: int, cout: int, conditioning: int, kernel: int, groups: int):
         super().__init__()
         self.first = ConvBlock(cin, cout, kernel, groups)
-        self.film = nn.Sequential(nn.Mish(), nn.Linear(steer, 2 * cout))
+        self.film = nn.Sequential(nn.Mish(), nn.Linear(conditioning, 2 * cout))
         self.second = ConvBlock(cout, cout, kernel, groups)
         self.skip = nn.Identity() if cin == cout else nn.Conv1d(cin, cout, 1)
 
-    def forward(self, x: Float[Tensor, "B C H"], steer: Float[Tensor, "B D"]) -> Float[Tensor, "B C2 H"]:
-        scale, shift = self.film(steer)[:, :, None].chunk(2, dim=1)
+    def forward(self, x: Float[Tensor, "B C H"], conditioning: Float[Tensor, "B D"]) -> Float[Tensor, "B C2 H"]:
+        scale, shift = self.film(conditioning)[:, :, None].chunk(2, dim=1)
         return self.second(scale * self.first(x) + shift) + self.skip(x)

@@ -1,4 +1,4 @@
-"""What is in the whole data set, in numbers: no picture is touched for it."""
+"""What is in the whole data set, in numbers: no image is touched for it."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -38,7 +38,7 @@ def page(dataset: Dataset, shown: Sequence[Shown], plots: Sequence[Plot], reel: 
         "plots": [plot.to_json(dataset) for plot in plots],
         "episodes": [one.about for one in shown],
     }
-    films = [_inert(f"film-{one.about['index']}", b64encode(one.mp4).decode()) for one in shown if one.mp4]
+    videos = [_inert(f"film-{one.about['index']}", b64encode(one.mp4).decode()) for one in shown if one.mp4]
     script = "\n".join(_resource(name) for name in _SCRIPTS)
     title = f"{dataset.root.resolve().name}: {len(shown):,} of {dataset.num_episodes:,} episodes"
     head = tag(
@@ -50,9 +50,9 @@ def page(dataset: Dataset, shown: Sequence[Shown], plots: Sequence[Plot], reel: 
         tag("style", Markup(files("praxia.studio").joinpath("style.css").read_text() + _resource("viewer.css"))),
     )
     main = tag("main", _header(dataset, shown, command), _viewer(shown), overview(dataset, plots))
-    data = [_inert("contents", json.dumps(contents, allow_nan=False)), *films]
-    body = tag("body", main, *data, tag("script", Markup(script)))
-    return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+    data = [_inert("contents", json.dumps(contents, allow_nan=False)), *videos]
+    embodiment = tag("body", main, *data, tag("script", Markup(script)))
+    return f"<!DOCTYPE html>\n{tag('html', head, embodiment, lang='en')}\n"
 
 
 def _policy(script: str) -> str:

@@ -1,4 +1,4 @@
-"""What is drawn of a data set's numbers: one plot a named field of the body, one line a dim."""
+"""What is drawn of a data set's numbers: one plot a named field of the embodiment, one line a dim."""
 
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,8 +59,8 @@ def plots_of(dataset: Dataset) -> tuple[Plot, ...]:
     In a data set of another writer each of them is one field without unit or range. What the robot executed is left
     out where it is what the action says; so is what `not_drawn` names.
     """
-    body, features = dataset.embodiment, dataset.info["features"]
-    known = {"action": body.action, "observation.state": body.state, "action.executed": body.action}
+    embodiment, features = dataset.embodiment, dataset.info["features"]
+    known = {"action": embodiment.action, "observation.state": embodiment.state, "action.executed": embodiment.action}
     lacking = not_drawn(dataset)
     executed = "action.executed" in features and "action.executed" not in lacking
     if executed and np.array_equal(dataset.column("action"), dataset.column("action.executed")):

@@ -39,7 +39,7 @@ def record(
 ) -> None:
     """Write `out`, whole or not at all: below episode_N an entity a camera and a field, and the instruction.
 
-    On the timelines "frame" and "time" every episode begins at 0, and each has a tab of its own. Pictures are JPEG of
+    On the timelines "frame" and "time" every episode begins at 0, and each has a tab of its own. Images are JPEG of
     high quality, in their recorded size; numbers are what the data set has.
 
     Raises:
@@ -80,8 +80,8 @@ def _write(stream: Any, dataset: Dataset, plots: Sequence[Plot], cameras: Sequen
     for camera in cameras:
         for start in range(0, length, _DECODED_AT_ONCE):
             steps = np.arange(start, min(start + _DECODED_AT_ONCE, length))
-            pictures = [_jpeg(picture) for picture in dataset.decode(camera, first + steps)]
-            columns = rr.EncodedImage.columns(blob=pictures, media_type=["image/jpeg"] * len(pictures))
+            images = [_jpeg(image) for image in dataset.decode(camera, first + steps)]
+            columns = rr.EncodedImage.columns(blob=images, media_type=["image/jpeg"] * len(images))
             stream.send_columns(f"{name}/camera/{camera}", _times(steps, dataset.fps), columns)
 
 
@@ -119,7 +119,7 @@ def _times(steps: np.ndarray, fps: float) -> list[Any]:
     return [rr.TimeColumn("frame", sequence=steps), rr.TimeColumn("time", duration=steps / fps)]
 
 
-def _jpeg(picture: UInt8[np.ndarray, "Y X 3"]) -> bytes:
+def _jpeg(image: UInt8[np.ndarray, "Y X 3"]) -> bytes:
     target = io.BytesIO()
-    Image.fromarray(picture).save(target, "JPEG", quality=85, subsampling=0)
+    Image.fromarray(image).save(target, "JPEG", quality=85, subsampling=0)
     return target.getvalue()

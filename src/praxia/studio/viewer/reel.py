@@ -1,8 +1,8 @@
-"""The pictures of an episode as one film: all cameras side by side, and the frame's number written above them.
+"""The images of an episode as one film: all cameras side by side, and the frame's number written above them.
 
 A browser says when a film is at a time, not which frame it has drawn, and several films drift apart. So the cameras
-share one film, and every frame of it says its own number in black and white blocks: `film.js` draws a frame, reads the
-number, and moves the plots there. Whatever a browser does, pictures and plots cannot be of different frames.
+share one film, and every frame of it says its own number in black and white blocks: `video.js` draws a frame, reads the
+number, and moves the plots there. Whatever a browser does, images and plots cannot be of different frames.
 
 H.264 4:2:0, which every browser plays: what the data set holds may be AV1, HEVC or 4:4:4.
 """
@@ -26,7 +26,7 @@ _BITS = 20
 _BLOCK_PX = 8
 _STRIP_PX = 2 * _BLOCK_PX
 
-# Larger pictures are shown smaller. Smaller ones twice as large: 4:2:0 would halve the resolution of their colours.
+# Larger images are shown smaller. Smaller ones twice as large: 4:2:0 would halve the resolution of their colours.
 _MOST_PX = 384
 _SMALL_PX = 128
 
@@ -38,7 +38,7 @@ _DECODED_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class Tile:
-    """Where one camera's pictures are in the film, in pixels."""
+    """Where one camera's images are in the film, in pixels."""
 
     camera: str
     x: int
@@ -83,7 +83,7 @@ class Reel:
         ]
         return {"width": width, "height": height, "bits": _BITS, "block": _BLOCK_PX, "tiles": tiles}
 
-    def film(self, dataset: Dataset, episode: int) -> bytes:
+    def video(self, dataset: Dataset, episode: int) -> bytes:
         """The mp4 of one episode, at the data set's own rate.
 
         Raises:
@@ -95,17 +95,17 @@ class Reel:
         first, length = int(dataset.episodes.first[episode]), int(dataset.episodes.length[episode])
         for start in range(0, length, _DECODED_AT_ONCE):
             numbers = np.arange(start, min(start + _DECODED_AT_ONCE, length))
-            pictures = [dataset.decode(camera.name, first + numbers) for camera in self.cameras]
-            for number, *beside in zip(numbers.tolist(), *pictures, strict=True):
+            images = [dataset.decode(camera.name, first + numbers) for camera in self.cameras]
+            for number, *beside in zip(numbers.tolist(), *images, strict=True):
                 yield self._frame(number, beside)
 
-    def _frame(self, number: int, pictures: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> UInt8[np.ndarray, "Y X 3"]:
+    def _frame(self, number: int, images: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> UInt8[np.ndarray, "Y X 3"]:
         frame = np.zeros((*self.size, 3), np.uint8)
         bits = np.array([(number >> bit) & 1 for bit in range(_BITS)], np.uint8)
         strip = np.stack([bits, 1 - bits]).repeat(_BLOCK_PX, axis=0).repeat(_BLOCK_PX, axis=1)
         frame[:_STRIP_PX, : _BITS * _BLOCK_PX] = 255 * strip[..., None]
-        for tile, picture in zip(self.tiles, pictures, strict=True):
-            frame[_STRIP_PX : _STRIP_PX + tile.height, tile.x : tile.x + tile.width] = _resized(picture, tile)
+        for tile, image in zip(self.tiles, images, strict=True):
+            frame[_STRIP_PX : _STRIP_PX + tile.height, tile.x : tile.x + tile.width] = _resized(image, tile)
         return frame
 
 
@@ -117,9 +117,9 @@ def _shown(camera: Camera) -> tuple[int, int]:
     return height, width
 
 
-def _resized(picture: UInt8[np.ndarray, "_ _ 3"], tile: Tile) -> UInt8[np.ndarray, "_ _ 3"]:
-    if picture.shape[:2] == (tile.height, tile.width):
-        return picture
-    smaller = tile.height < picture.shape[0]
+def _resized(image: UInt8[np.ndarray, "_ _ 3"], tile: Tile) -> UInt8[np.ndarray, "_ _ 3"]:
+    if image.shape[:2] == (tile.height, tile.width):
+        return image
+    smaller = tile.height < image.shape[0]
     how = Image.Resampling.BILINEAR if smaller else Image.Resampling.NEAREST
-    return np.asarray(Image.fromarray(picture).resize((tile.width, tile.height), how))
+    return np.asarray(Image.fromarray(image).resize((tile.width, tile.height), how))

@@ -74,16 +74,16 @@ def _shown(dataset: Dataset, episode: int, success: bool | None, plots: Sequence
         "thumbnail": reel and _thumbnail(dataset, episode, reel.cameras[0].name),
         "numbers": numbers(dataset, plots, episode),
     }
-    return Shown(about, reel and reel.film(dataset, episode))
+    return Shown(about, reel and reel.video(dataset, episode))
 
 
 def _thumbnail(dataset: Dataset, episode: int, camera: str) -> str:
-    """The picture in the middle of the episode, by which it differs from others more than by its first."""
+    """The image in the middle of the episode, by which it differs from others more than by its first."""
     middle = dataset.episodes.first[episode] + dataset.episodes.length[episode] // 2
-    picture = Image.fromarray(dataset.decode(camera, np.array([middle]))[0])
-    picture.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
+    image = Image.fromarray(dataset.decode(camera, np.array([middle]))[0])
+    image.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
     target = io.BytesIO()
-    picture.save(target, "JPEG", quality=80)
+    image.save(target, "JPEG", quality=80)
     return f"data:image/jpeg;base64,{b64encode(target.getvalue()).decode()}"
 
 

@@ -1,0 +1,136 @@
+"""Staged episodes -> a LeRobot v3.0 data set, in index order. `info.json`, written last, is the commit point.
+
+A pure function of the staged episodes and the plan: no clock, no host name and no completion order enters any file,
+so `content_sha256` is the same for any number of workers and after any number of kills.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from praxia.core.errors import MismatchError, RecordingError
+from praxia.core.files import sync_folder, write_whole
+from praxia.core.keys import canonical_json, content_key
+from praxia.core.types import Embodiment
+from praxia.data.disk import json_bytes, out_of_space, write_synced
+from praxia.data.episodes_table import episode_rows, write_episodes, write_tasks
+from praxia.data.features import features_of, frames_per_second
+from praxia.data.layout import (
+    CODEBASE_VERSION,
+    DATA,
+    DATA_FILE_BYTES,
+    EMBODIMENT,
+    EPISODE_PREFIX,
+    FILES_PER_CHUNK,
+    INFO,
+    LIVE_PREFIX,
+    MANIFEST,
+    MEGABYTE,
+    PLAN,
+    RECORDS,
+    STAGING,
+    STATS,
+    VIDEO,
+    VIDEO_FILE_BYTES,
+    committed,
+    num_staged,
+)
+from praxia.data.manifest import Manifest
+from praxia.data.merge import Merged, merge
+from praxia.data.recording import recording_lock
+from praxia.data.staging import StagedEpisode, staged
+
+__all__ = ["finalize"]
+
+
+def finalize(root: str | Path, embodiment: Embodiment, plan: Mapping[str, Any]) -> str:
+    """Turn everything staged under `root` into one data set and return its content_sha256.
+
+    Can be killed at any moment and called again: staging is deleted only after the commit. On a committed `root` it
+    only clears what a kill left behind. `plan` is the JSON value given to `recording.begin`.
+
+    Raises:
+        RecordingError: nothing is staged, a staged episode lost bytes, one is half recorded, or the disk is full; what
+            is whole is kept.
+        MismatchError: an episode was recorded with another embodiment.
+        PraxiaError: another process is recording into `root`.
+    """
+    root = Path(root)
+    with recording_lock(root):
+        if not committed(root):
+            with out_of_space(root, "compacting"):
+                _build(root, embodiment, plan)
+        shutil.rmtree(root / STAGING, ignore_errors=True)
+    return Manifest.read(root).content_sha256
+
+
+def _build(root: Path, embodiment: Embodiment, plan: Mapping[str, Any]) -> None:
+    expected, indices = num_staged(root), staged(root)
+    if len(indices) < expected:
+        raise RecordingError(
+            f"{expected - len(indices)} of {expected} staged episodes in {root} had lost bytes and were removed; "
+            "run the same command again with --resume to record them anew"
+        )
+    if live := sorted(path.name.removeprefix(LIVE_PREFIX) for path in (root / STAGING).glob(f"{LIVE_PREFIX}*")):
+        raise RecordingError(
+            f"episode {int(live[0])} in {root} is still being recorded, or was when its recorder was killed: save or "
+            "discard it, or recover it with Recorder(root, embodiment, plan, resume=True)"
+        )
+    episodes = [StagedEpisode(root / STAGING / f"{EPISODE_PREFIX}{index:06d}") for index in indices]
+    if not episodes:
+        raise RecordingError(f"no episode is staged in {root}, so there is nothing to make a data set of")
+    _same_embodiment(episodes, embodiment)
+    for leftover in ("meta", "data", "videos", "praxia"):
+        shutil.rmtree(root / leftover, ignore_errors=True)
+    merged = merge(root, episodes, embodiment)
+    write_tasks(root, merged.instructions)
+    write_episodes(root, episode_rows(episodes, merged))
+    write_synced(root / STATS, json_bytes(merged.stats))
+    write_synced(root / RECORDS, _records(episodes))
+    write_synced(root / EMBODIMENT, json_bytes(embodiment.to_json()))
+    write_synced(root / PLAN, json_bytes(json.loads(canonical_json(plan))))
+    info = json_bytes(_info(embodiment, merged))
+    manifest = Manifest.of(root, merged.episodes_in_file, {INFO: info})
+    write_synced(root / MANIFEST, manifest.to_bytes())
+    for folder in sorted(path for path in root.rglob("*") if path.is_dir() and STAGING not in path.parts):
+        sync_folder(folder)
+    write_whole(root / INFO, info)
+
+
+def _same_embodiment(episodes: Sequence[StagedEpisode], embodiment: Embodiment) -> None:
+    expected = content_key(embodiment.to_json())
+    for episode in episodes:
+        if episode.description["embodiment"] != expected:
+            raise MismatchError(
+                f"staged episode {episode.index} was recorded with another embodiment than {embodiment.name!r}; "
+                "record into another --out folder"
+            )
+
+
+def _records(episodes: Sequence[StagedEpisode]) -> bytes:
+    lines = []
+    for number, episode in enumerate(episodes):
+        kept = {name: episode.description[name] for name in ("task", "instruction", "success", "start", "provenance")}
+        record = {"episode_index": number, "start_index": episode.index, **kept}
+        lines.append(json.dumps(record, sort_keys=True, ensure_ascii=False) + "\n")
+    return "".join(lines).encode()
+
+
+def _info(embodiment: Embodiment, merged: Merged) -> dict[str, Any]:
+    return {
+        "codebase_version": CODEBASE_VERSION,
+        "robot_type": embodiment.name,
+        "total_episodes": len(merged.lengths),
+        "total_frames": sum(merged.lengths),
+        "total_tasks": len(merged.instructions),
+        "chunks_size": FILES_PER_CHUNK,
+        "data_files_size_in_mb": DATA_FILE_BYTES // MEGABYTE,
+        "video_files_size_in_mb": VIDEO_FILE_BYTES // MEGABYTE,
+        "fps": frames_per_second(embodiment),
+        "splits": {"train": f"0:{len(merged.lengths)}"},
+        "data_path": DATA,
+        "video_path": VIDEO if embodiment.cameras else None,
+        "features": features_of(embodiment),
+    }

@@ -1,0 +1,106 @@
+"""The action chunks of data sets, without a look at their images."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int64
+
+from praxia.core.errors import DataError, expect_positive
+from praxia.core.types import Samples, Window
+from praxia.data.dataset import Dataset
+from praxia.data.stats import Statistics
+from praxia.dataloader.mixture import Mixture
+from praxia.dataloader.windows import Windows
+from praxia.transforms.chain import Transforms
+from praxia.transforms.relative import Relative
+
+__all__ = ["action_chunks", "blind_windows", "chunk_actions", "chunk_statistics", "chunks_of", "encoded"]
+
+MAX_CHUNKS = 16_384
+# So many actions are in memory at once, but for the columns of the data sets.
+MAX_ACTIONS = 1 << 17
+
+
+def blind_windows(
+    data: Sequence[tuple[Dataset, Sequence[int] | Int64[np.ndarray, " _"]]], horizon: int
+) -> list[Windows]:
+    """Windows of the given episodes of each data set that see the present state and no image.
+
+    Raises:
+        PraxiaError: a horizon below 1.
+        DataError: no episodes.
+    """
+    expect_positive(horizon=horizon)
+    return [Windows(dataset, Window({"state": (0,)}, horizon), episodes) for dataset, episodes in data]
+
+
+def action_chunks(
+    data: Sequence[tuple[Dataset, Sequence[int] | Int64[np.ndarray, " _"]]], horizon: int, transforms: Transforms
+) -> tuple[Float32[np.ndarray, "B H A"], Bool[np.ndarray, "B H"]]:
+    """Chunks of `horizon` actions that begin at frames of the given episodes of each data set, and which steps count.
+
+    As `chunks_of` gives them. Raises as `blind_windows`.
+    """
+    return chunks_of(Mixture(blind_windows(data, horizon)), transforms)
+
+
+def chunks_of(windows: Mixture, transforms: Transforms) -> tuple[Float32[np.ndarray, "B H A"], Bool[np.ndarray, "B H"]]:
+    """The chunks of the windows of a mixture, and which steps count. As `encoded` takes them."""
+    samples = encoded(windows, transforms)
+    assert samples.action is not None
+    assert samples.action_valid is not None
+    return samples.action, samples.action_valid
+
+
+def encoded(windows: Mixture, transforms: Transforms) -> Samples:
+    """The windows of a mixture without their images.
+
+    As training sees them: at the mixture's rate, through `transforms`, an episode's last action repeated. Of more than
+    16,384 windows so many are taken, evenly.
+    """
+    chosen = np.linspace(0, len(windows) - 1, min(len(windows), MAX_CHUNKS)).astype(np.int64)
+    return transforms.encode(windows.read(chosen, with_images=False))
+
+
+def chunk_statistics(parts: Sequence[Windows], relative: Mapping[str, Relative]) -> dict[str, Statistics]:
+    """By embodiment, statistics of the actions [A] of all chunks [H, A] of the windows.
+
+    As a policy sees them before they are normalised: an action enters once for every chunk that it is part of, relative
+    to the state when that chunk begins where `relative` says so by the embodiment's name (its windows' last state is
+    then the present one). Steps after an episode's end do not enter. Windows of one embodiment count as one data set.
+
+    Raises:
+        DataError: a number that is not finite, naming data set, episode and frame.
+    """
+    found: dict[str, Statistics] = {}
+    for part in parts:
+        into = found.setdefault(part.embodiment.name, Statistics())
+        for actions in chunk_actions(part, relative.get(part.embodiment.name)):
+            into.add(actions)
+    return found
+
+
+def chunk_actions(part: Windows, relative: Relative | None) -> Iterator[Float32[np.ndarray, "N A"]]:
+    """The actions that `chunk_statistics` counts, some at a time."""
+    for rows in _runs(len(part), max(1, MAX_ACTIONS // part.window.horizon)):
+        samples = part.read(rows, with_images=False)
+        assert samples.action is not None
+        assert samples.action_valid is not None
+        chunks = samples.action if relative is None else relative.encode(samples.action, samples.state[:, -1])
+        _expect_finite(part, rows, chunks)
+        yield chunks[samples.action_valid]
+
+
+def _runs(num: int, size: int) -> Iterator[Int64[np.ndarray, " B"]]:
+    for first in range(0, num, size):
+        yield np.arange(first, min(first + size, num))
+
+
+def _expect_finite(part: Windows, rows: Int64[np.ndarray, " B"], chunks: Float32[np.ndarray, "B H A"]) -> None:
+    finite = np.isfinite(chunks).all((1, 2))
+    if not finite.all():
+        ((episode, frame),) = part.frames_of(rows[~finite][:1])
+        raise DataError(
+            f"{part.root} has an action or state that is not finite, within {chunks.shape[1]} steps of frame {frame} of"
+            f" episode {episode}; nothing could learn from it: record the episode anew or leave it out"
+        )

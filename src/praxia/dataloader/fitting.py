@@ -1,0 +1,91 @@
+"""What transforms are fitted on: the rows that are trained on, counted, and nothing that a writer says of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from praxia.core.types import Field
+from praxia.data.features import dims_of, names_of
+from praxia.data.stats import Described, Statistics
+from praxia.data.vectors import ACTION, STATE
+from praxia.dataloader.action_chunks import chunk_statistics
+from praxia.dataloader.mixture import Mixture
+from praxia.dataloader.windows import Windows
+from praxia.transforms.chain import EmbodimentTransforms, Transforms
+from praxia.transforms.prompt_tokenizer import PromptTokenizer
+from praxia.transforms.relative import Relative
+from praxia.transforms.text_tokenizer import TextTokenizer
+
+__all__ = ["Counted", "count_rows", "fit_embodiments", "fit_transforms", "names_by_feature"]
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What one embodiment's windows hold, by feature ("observation.state", "action"): of each data set, and of all as one.
+
+    Actions are as the policy sees them before they are normalised: where `relative` says so those of all chunks.
+    """
+
+    parts: tuple[dict[str, Described], ...]
+    whole: dict[str, Described]
+    relative: Relative | None
+
+    def fit(self) -> EmbodimentTransforms:
+        """Normalisers whose range holds 1% to 99% of every data set's rows and of all, whatever their weights."""
+        fitted = EmbodimentTransforms.fit((*self.parts, self.whole))
+        if self.relative is None:
+            return fitted
+        return fitted.told_by(self.relative, *(one[ACTION] for one in (*self.parts, self.whole)))
+
+
+def count_rows(parts: Sequence[Windows], relative: Mapping[str, Relative]) -> dict[str, Counted]:
+    """By embodiment, what is trained on. `relative` says by its name which actions are relative to the state.
+
+    Raises:
+        MismatchError: no episode is as long as a step. DataError: a number that is not finite.
+    """
+    found: dict[str, Counted] = {}
+    for name in dict.fromkeys(part.embodiment.name for part in parts):
+        own = [_rows(part, relative) for part in parts if part.embodiment.name == name]
+        described = [{feature: one.describe() for feature, one in rows.items()} for rows in own]
+        whole = described[0]
+        if len(own) > 1:
+            for feature in whole:
+                for rows in own[1:]:
+                    own[0][feature].merge(rows[feature])
+            whole = {feature: one.describe() for feature, one in own[0].items()}
+        found[name] = Counted(tuple(described), whole, relative.get(name))
+    return found
+
+
+def _rows(part: Windows, relative: Mapping[str, Relative]) -> dict[str, Statistics]:
+    found, name = part.statistics(), part.embodiment.name
+    return {**found, ACTION: chunk_statistics([part], relative)[name]} if name in relative else found
+
+
+def fit_embodiments(windows: Mixture, counted: Mapping[str, Counted]) -> tuple[EmbodimentTransforms, ...]:
+    """Each embodiment's transforms, of what was counted of these windows."""
+    return tuple(counted[embodiment.name].fit() for embodiment in windows.embodiments)
+
+
+def fit_transforms(
+    windows: Mixture, counted: Mapping[str, Counted], words: PromptTokenizer | None = None
+) -> Transforms:
+    """The embodiments' transforms, and the words that a model brings or the data's own."""
+    texts = [text for part in windows.parts for text in part.dataset.instructions]
+    return Transforms(fit_embodiments(windows, counted), words or TextTokenizer.fit(texts))
+
+
+def names_by_feature(windows: Mixture, embodiment: str) -> dict[str, list[str]]:
+    """The names of the dims of an embodiment's state and action: those of the first data set, or of renamed fields."""
+    part = next(one for one in windows.parts if one.embodiment.name == embodiment)
+    own, seen = part.dataset.embodiment, part.embodiment
+    return {
+        STATE: _names(part, STATE, own.state, seen.state),
+        ACTION: _names(part, ACTION, own.action, seen.action),
+    }
+
+
+def _names(part: Windows, feature: str, own: Sequence[Field], seen: Sequence[Field]) -> list[str]:
+    if [one.name for one in own] != [one.name for one in seen]:
+        return names_of(seen)
+    return dims_of(feature, part.dataset.info["features"][feature])

@@ -1,0 +1,121 @@
+"""Writing what edits come to: new data sets, each in a new folder, there in full or not at all."""
+
+import errno
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from praxia.core.errors import DataError, PraxiaError, RecordingError
+from praxia.core.files import staged_folder, sweep
+from praxia.data.columns import parquet_bytes
+from praxia.data.disk import json_bytes, write_synced
+from praxia.data.episodes_table import write_tasks
+from praxia.data.layout import EPISODES, INFO, MANIFEST, STATS, place
+from praxia.data.manifest import FileEntry, Manifest
+from praxia.datatools.edit.change import Change
+from praxia.datatools.edit.episodes import episode_table
+from praxia.datatools.edit.folder import Folder
+from praxia.datatools.edit.info import new_info
+from praxia.datatools.edit.rows import write_rows
+from praxia.datatools.edit.side_files import take_over_others, write_side_files
+from praxia.datatools.edit.states import write_states
+from praxia.datatools.edit.statistics import statistics
+from praxia.datatools.edit.videos import take_over_videos
+
+__all__ = ["expect_new", "write"]
+
+
+def write(changes: Sequence[Change], outs: Sequence[Path]) -> list[dict[str, Any]]:
+    """Make each of `changes` the data set in the folder of `outs` beside it; what was done, as JSON values.
+
+    All of them are built beside their places and then renamed: a kill leaves none of them in parts, and what an
+    earlier kill left behind is removed first. What another process is writing stays.
+
+    Raises:
+        DataError: a source that does not hold what it says.
+        MismatchError: sources that do not fit together.
+        RecordingError: the disk is full; then nothing is left of it, and the sources are as they were.
+        PraxiaError: a folder that is there already, lies within a source, or is being written by another process.
+    """
+    expect_new(changes, outs)
+    for out in outs:
+        sweep(out.parent, out.name)
+    try:
+        with ExitStack() as stack:
+            done = [
+                _build(stack.enter_context(staged_folder(out)), change) | {"out": str(out)}
+                for change, out in zip(changes, outs, strict=True)
+            ]
+            expect_new(changes, outs)  # another process may have been faster
+            return done
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise RecordingError(
+            f"no space left on the disk of {outs[0]}; nothing was written there, and the source is as it was. "
+            "Free some space and run the same command again"
+        ) from error
+
+
+def expect_new(changes: Sequence[Change], outs: Sequence[Path]) -> None:
+    """Refuse folders that are there already, or within one another or a source.
+
+    Raises:
+        PraxiaError: naming the folder.
+    """
+    for at, out in enumerate(outs):
+        if out.exists() or out in outs[:at]:
+            raise PraxiaError(f"expected a new folder as --out, got {out}, which is already there")
+        for other in outs:
+            if other.absolute() in out.absolute().parents:
+                raise PraxiaError(f"expected folders beside each other as --out, got {out} within {other}")
+        for source in (source for change in changes for source in change.sources):
+            if isinstance(source.root, Path) and out.resolve().is_relative_to(source.root.resolve()):
+                raise PraxiaError(f"expected --out outside of the data set that is edited, got {out} in {source.root}")
+
+
+def _build(root: Path, change: Change) -> dict[str, Any]:
+    _expect_frames(change)
+    folder, source = Folder(root), change.sources[0]
+    rows = write_rows(folder, change)
+    videos = {change.names.feature(key): take_over_videos(folder, change, key) for key in source.features("video")}
+    table = episode_table(change, rows, {key: places for key, (places, _) in videos.items()})
+    described, bounds = statistics(change, rows, table)
+    write_synced(root / EPISODES.format(**place(0)), parquet_bytes(table))
+    write_tasks(root, change.tasks)
+    # Not every writer keeps its numbers finite, and whose are not must be editable too.
+    write_synced(root / STATS, json.dumps(described, indent=1).encode())
+    left_out = [*take_over_others(folder, change, rows.named), *(key for one in change.sources for key in one.absent)]
+    info = json_bytes(new_info(change, {name: n for _, frames in videos.values() for name, n in frames.items()}))
+    content_sha256 = None
+    if source.ours:
+        write_states(folder, change)
+        write_side_files(folder, change)
+        last = FileEntry(len(info), hashlib.sha256(info).hexdigest(), None)
+        manifest = Manifest({**folder.entries(), INFO: last})
+        write_synced(root / MANIFEST, manifest.to_bytes())
+        content_sha256 = manifest.content_sha256
+    write_synced(root / INFO, info)
+    return {
+        "episodes": len(change.lengths),
+        "frames": int(change.lengths.sum()),
+        "bytes_linked": folder.bytes_linked,
+        "bytes_written": folder.num_bytes - folder.bytes_linked,
+        "picture_quantiles_within": bounds,
+        "left_out": left_out,
+        "content_sha256": content_sha256,
+    }
+
+
+def _expect_frames(change: Change) -> None:
+    for part in change.parts:
+        empty = part.episode[part.length < 1]
+        if len(empty):
+            raise DataError(
+                f"episode {empty[0]} of {part.source.root} has no frames; delete it with this edit or before"
+            )
+    if not len(change.lengths):
+        raise PraxiaError(f"nothing of {change.sources[0].root} would be left; a data set needs at least one episode")

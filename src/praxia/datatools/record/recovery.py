@@ -1,0 +1,82 @@
+"""Half-recorded episodes that a crash left behind: what of them is whole, and how to keep it."""
+
+from dataclasses import dataclass
+
+from praxia.core.errors import MismatchError
+from praxia.core.keys import content_key
+from praxia.core.types import Camera, Embodiment
+from praxia.datatools.record.finish import finish
+from praxia.datatools.record.folder import Journals, LiveFolder
+from praxia.datatools.record.video import CameraEncoder
+
+__all__ = ["Recovered", "recover"]
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What became of a half-recorded episode: `frames` are staged (0: nothing was whole, or nothing was wanted).
+
+    `lost_frames` had left a trace on disk and are not kept. Frames of which nothing had reached the disk cannot be
+    counted; they are newer than all others, and at most what `RecorderState.at_risk` said at the time.
+    """
+
+    index: int
+    frames: int
+    lost_frames: int
+
+    def __str__(self) -> str:
+        done = f"{self.frames} frames recovered" if self.frames else "discarded"
+        return f"episode {self.index} was half recorded: {done}, {self.lost_frames} lost"
+
+
+def recover(folder: LiveFolder, embodiment: Embodiment, *, salvage: bool) -> Recovered:
+    """Stage as many whole frames as there are, numbers and images of all cameras; without `salvage` none.
+
+    Packets are copied as they are; images that were waiting on disk are encoded now. Killed meanwhile, call it again.
+
+    Raises:
+        MismatchError: it was recorded with another embodiment.
+        RecordingError: somebody is still recording it, or the disk is full; it is kept as it is.
+    """
+    header = folder.header()
+    if header is None:
+        folder.remove()
+        return Recovered(folder.index, 0, 0)
+    if header["embodiment"] != content_key(embodiment.to_json()):
+        raise MismatchError(
+            f"episode {folder.index} in {folder.path} was begun with another embodiment than {embodiment.name!r}; "
+            "resume with that one, or record into another folder"
+        )
+    journals = folder.open(embodiment)
+    try:
+        length, known = _whole_frames(journals, embodiment) if salvage else 0, _known_frames(journals)
+        if length:
+            finish(folder, embodiment, journals, length, header, known - length)
+        folder.remove()
+        return Recovered(folder.index, length, known - length)
+    finally:
+        journals.close()
+
+
+def _known_frames(journals: Journals) -> int:
+    """How many frames there were, as far as the disk knows."""
+    spilled = (max(spill.records(), default=-1) + 1 for spill in journals.spills.values())
+    return max([len(journals.numbers), *map(len, journals.packets.values()), *spilled])
+
+
+def _whole_frames(journals: Journals, embodiment: Embodiment) -> int:
+    """How many frames have numbers and packets of every camera, once spilled images are encoded too."""
+    return min(
+        [len(journals.numbers), *(_encode_spilled(journals, camera, embodiment) for camera in embodiment.cameras)]
+    )
+
+
+def _encode_spilled(journals: Journals, camera: Camera, embodiment: Embodiment) -> int:
+    packets, spill = journals.packets[camera.name], journals.spills[camera.name]
+    encoder, records = CameraEncoder(camera, embodiment.control_hz, packets), spill.records()
+    while encoder.taken in records:
+        encoder.take(spill.read(records[encoder.taken]))
+        encoder.write()
+    encoder.take(None)
+    encoder.write()
+    return len(packets)

@@ -1,1 +1,0 @@
-"""The robots of Tabletop. Each is a `body.Body`."""

@@ -1,0 +1,1 @@
+"""The robots of Tabletop. Each is a `body.Robot`."""

@@ -1,0 +1,86 @@
+import json
+from itertools import pairwise
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from praxia.action_tokenizers.integer_bpe import IntegerBpe
+from praxia.action_tokenizers.tokenizer import Status, padded
+
+
+def rows_like_coefficients(num=300, length=60, seed=0):
+    """Mostly zeros, with small integers at the front."""
+    scale = 8 * np.exp(-np.arange(length) / 8)
+    return np.around(np.random.default_rng(seed).normal(0, scale, (num, length))).astype(np.int64)
+
+
+FITTED = IntegerBpe.fit(rows_like_coefficients(), -35, 35, 200)
+
+
+def merged_by_hand(code, row):
+    """Byte-pair encoding as it is written down: the earliest merge that applies, everywhere, from left to right."""
+    ids = [int(integer) - code.low for integer in row]
+    while True:
+        pairs = set(pairwise(ids))
+        apply = [rank for rank, pair in enumerate(code.merges) if pair in pairs]
+        if not apply:
+            return ids
+        pair, joined, at = code.merges[apply[0]], [], 0
+        while at < len(ids):
+            if tuple(ids[at : at + 2]) == pair:
+                joined.append(code.high - code.low + 1 + apply[0])
+                at += 2
+            else:
+                joined.append(ids[at])
+                at += 1
+        ids = joined
+
+
+def test_ids_are_those_of_merging_by_hand():
+    rows = rows_like_coefficients(num=40, seed=1).clip(FITTED.low, FITTED.high)
+    assert len(FITTED.merges) > 100
+    assert [list(ids) for ids in FITTED.encode(rows)] == [merged_by_hand(FITTED, row) for row in rows]
+
+
+@settings(derandomize=True, max_examples=60, deadline=None)
+@given(arrays(np.int64, (3, 17), elements=st.integers(FITTED.low, FITTED.high)))
+def test_decode_undoes_encode(rows):
+    found, status = FITTED.decode(*padded(FITTED.encode(rows)), 17)
+    assert (status == Status.OK).all()
+    np.testing.assert_array_equal(found, rows)
+
+
+@settings(derandomize=True, max_examples=60, deadline=None)
+@given(arrays(np.int64, (4, 9), elements=st.integers(-3, 210)), arrays(bool, (4, 9)))
+def test_any_ids_have_a_status(ids, valid):
+    integers, status = FITTED.decode(ids, valid, 12)
+    assert integers.shape == (4, 12)
+    for row in range(4):
+        chosen = ids[row][valid[row]]
+        known = ((chosen >= 0) & (chosen < FITTED.size)).all()
+        assert (status[row] == Status.UNKNOWN_ID) == (not known)
+        if status[row] == Status.OK:
+            assert ((integers[row] >= FITTED.low) & (integers[row] <= FITTED.high)).all()
+
+
+def test_merges_shorten_what_they_were_learned_for():
+    rows = rows_like_coefficients(seed=2).clip(FITTED.low, FITTED.high)
+    assert np.mean([len(ids) for ids in FITTED.encode(rows)]) < 60 / 2
+
+
+def test_every_merge_spells_something_of_its_own():
+    spelled = [(integer,) for integer in range(FITTED.low, FITTED.high + 1)]
+    for left, right in FITTED.merges:
+        spelled.append(spelled[left] + spelled[right])
+    assert len(set(spelled)) == len(spelled) == FITTED.size <= 200
+
+
+def test_a_fit_does_not_depend_on_the_order_of_rows():
+    rows = rows_like_coefficients()
+    assert IntegerBpe.fit(rows[np.random.default_rng(3).permutation(len(rows))], -35, 35, 200) == FITTED
+
+
+def test_it_survives_json():
+    assert IntegerBpe.from_json(json.loads(json.dumps(FITTED.to_json()))) == FITTED

@@ -1,0 +1,114 @@
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from praxia.core.errors import MismatchError, RecordingError
+from praxia.core.types import Embodiment
+from praxia.data import merge
+from praxia.data.dataset import Dataset
+from praxia.data.finalize import finalize
+from praxia.data.manifest import Manifest
+
+
+def test_content_does_not_depend_on_the_order_of_staging(tmp_path, recorded, record):
+    assert record(tmp_path, [5, 2, 7, 0, 1, 6, 4, 3]) == Manifest.read(recorded).content_sha256
+
+
+def test_content_depends_on_what_was_recorded(tmp_path, recorded, record):
+    assert record(tmp_path, range(7)) != Manifest.read(recorded).content_sha256
+
+
+def test_layout_is_the_standards(recorded):
+    files = {path.relative_to(recorded).as_posix() for path in recorded.rglob("*") if path.is_file()}
+    assert {name for name in files if not name.startswith(("praxia/", ".cache/"))} == {
+        "data/chunk-000/file-000.parquet",
+        "meta/episodes/chunk-000/file-000.parquet",
+        "meta/info.json",
+        "meta/stats.json",
+        "meta/tasks.parquet",
+        "videos/observation.images.front/chunk-000/file-000.mp4",
+        "videos/observation.images.wrist/chunk-000/file-000.mp4",
+    }
+    info = json.loads((recorded / "meta/info.json").read_text())
+    assert (info["codebase_version"], info["fps"], info["robot_type"]) == ("v3.0", 80, "synthetic")
+    assert (info["total_episodes"], info["total_tasks"], info["splits"]) == (8, 4, {"train": "0:8"})
+    assert info["features"]["observation.state"]["names"] == ["hand.0", "hand.1", "hand.2", "grip"]
+    columns = pq.read_schema(recorded / "data/chunk-000/file-000.parquet").names
+    assert {"timestamp", "frame_index", "episode_index", "index", "task_index"} < set(columns)
+    assert {name for name, feature in info["features"].items() if feature["dtype"] != "video"} == set(columns)
+
+
+def test_columns_hold_what_was_recorded(recorded, synthetic):
+    dataset = Dataset(recorded)
+    episodes = [synthetic.episode(index) for index in range(8)]
+    lengths = [len(episode) for episode in episodes]
+    expected = {
+        "observation.state": np.concatenate([e.state for e in episodes]),
+        "action": np.concatenate([e.action for e in episodes]),
+        "action.executed": np.concatenate([e.executed_action for e in episodes]),
+        "next.reward": np.concatenate([e.reward for e in episodes])[:, None],
+        "next.success": np.concatenate([e.success for e in episodes])[:, None],
+        "next.done": np.concatenate([e.terminated | e.truncated for e in episodes])[:, None],
+        "timestamp": np.concatenate([np.arange(n) / 80 for n in lengths]).astype(np.float32)[:, None],
+        "frame_index": np.concatenate([np.arange(n) for n in lengths])[:, None],
+        "episode_index": np.repeat(np.arange(8), lengths)[:, None],
+        "index": np.arange(sum(lengths))[:, None],
+    }
+    for name, values in expected.items():
+        found = dataset.column(name)
+        assert found.dtype == values.dtype, name
+        np.testing.assert_array_equal(found, values, err_msg=name)
+    assert dataset.snapshots(5) == list(episodes[5].snapshots)
+    assert dataset.records[5]["start"] == episodes[5].start.to_json()
+    assert dataset.records[5]["provenance"] == {"expert": "synthetic", "noise": 0.2}
+
+
+def test_files_roll_over_at_their_limits(tmp_path, synthetic, record, monkeypatch):
+    monkeypatch.setattr(merge, "DATA_FILE_BYTES", 3000)
+    monkeypatch.setattr(merge, "VIDEO_FILE_BYTES", 6000)
+    record(tmp_path)
+    assert len(list((tmp_path / "data/chunk-000").iterdir())) > 2
+    assert len(list((tmp_path / "videos/observation.images.front/chunk-000").iterdir())) > 2
+    dataset = Dataset(tmp_path)
+    dataset.verify()
+    assert dataset.column("index")[:, 0].tolist() == list(range(dataset.num_frames))
+    episode = dataset.column("episode_index")[:, 0]
+    for camera in synthetic.CAMERAS:
+        for frame, pixels in enumerate(dataset.decode(camera, np.arange(dataset.num_frames))):
+            own = int(episode[frame])
+            assert synthetic.spelled(pixels) == (camera, own, frame - dataset.episodes.first[own])
+    for index in range(8):
+        assert dataset.snapshots(index) == list(synthetic.episode(index).snapshots)
+
+
+def test_gaps_between_indices_close_and_are_remembered(tmp_path, record, synthetic):
+    record(tmp_path, [3, 9, 4])
+    dataset = Dataset(tmp_path)
+    assert [entry["start_index"] for entry in dataset.records] == [3, 4, 9]
+    assert dataset.num_episodes == 3
+    assert synthetic.spelled(dataset.decode("front", np.array([dataset.num_frames - 1]))[0])[1] == 9
+
+
+def test_nothing_to_compact_and_another_embodiment(tmp_path, synthetic, stage):
+    with pytest.raises(RecordingError, match="no episode is staged"):
+        finalize(tmp_path, synthetic.EMBODIMENT, {})
+    stage(tmp_path, [0])
+    other = Embodiment(
+        "other", synthetic.EMBODIMENT.state, synthetic.EMBODIMENT.action, synthetic.EMBODIMENT.cameras, 40.0
+    )
+    with pytest.raises(MismatchError, match="episode 0 was recorded with another embodiment than 'other'"):
+        finalize(tmp_path, other, {})
+
+
+def test_an_episode_without_snapshots(tmp_path, synthetic, stage):
+    from dataclasses import replace
+
+    from praxia.data.staging import stage_episode
+
+    stage(tmp_path, [0, 2])
+    stage_episode(tmp_path, 1, replace(synthetic.episode(1), snapshots=()))
+    finalize(tmp_path, synthetic.EMBODIMENT, {"seed": 0})
+    found = [Dataset(tmp_path).snapshots(index) for index in range(3)]
+    assert found == [list(synthetic.episode(0).snapshots), [], list(synthetic.episode(2).snapshots)]

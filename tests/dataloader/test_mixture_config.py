@@ -1,0 +1,225 @@
+import pickle
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from praxia.core.errors import DataError, MismatchError, PraxiaError, UnknownName
+from praxia.core.types import Camera, Field, Window
+from praxia.data.dataset import Dataset
+from praxia.dataloader.mixture import Mixture
+from praxia.dataloader.mixture_config import DatasetEntry, MixtureConfig
+from praxia.dataloader.order import batch_indices
+from praxia.dataloader.view import View
+from praxia.dataloader.windows import Windows
+
+WINDOW = Window({"image.front": (-1, 0), "image.wrist": (0,), "state": (-1, 0)}, horizon=3)
+AS_FAST = View(cameras={"front": "top", "wrist": None}, state={"hand": "ee_pos"}, action={"move": "ee_delta"})
+SIZES = {"front": (96, 72)}
+
+
+@pytest.fixture(scope="module")
+def mix(fast, slow):
+    """Both robots at 20 Hz in images of 96x72, three of the fast one to one of the slow one."""
+    return MixtureConfig(
+        (DatasetEntry(str(fast), weight=3.0), DatasetEntry(str(slow), AS_FAST, weight=1.0)), rate_hz=20.0, sizes=SIZES
+    )
+
+
+@pytest.fixture(scope="module")
+def mixture(mix):
+    return mix.open(WINDOW, successful=False)
+
+
+def spelled_inside(synthetic, image, own):
+    """What the middle of a letterboxed image spells; what is around it must be black."""
+    scale = min(whole / side for whole, side in zip(image.shape, own, strict=False))
+    filled = [round(side * scale) for side in own]
+    rows, columns = (
+        slice((whole - part) // 2, (whole + part) // 2) for whole, part in zip(image.shape, filled, strict=False)
+    )
+    around = image.copy()
+    around[rows, columns] = 0
+    assert not around.any()
+    return synthetic.spelled(image[rows, columns])
+
+
+def test_every_window_through_shuffles_weights_rates_sizes_and_names(mixture, synthetic, episode_of, embodiment, other):
+    """Each row's image spells its episode and frame; everything else must be that moment's."""
+    seen = set()
+    for step in range(12):
+        samples = mixture.read(mixture.batch(5, step, 16))
+        for row in range(16):
+            is_slow = samples.embodiment[row] == 1
+            like, own, stride = (other, (48, 80), 1) if is_slow else (embodiment, (64, 64), Fraction(5, 2))
+            _, index, now = spelled_inside(synthetic, samples.images["front"][row, 1], own)
+            assert (index in (4, 6)) == is_slow
+            episode, before = episode_of(index, like), int(now - stride // 1 - (stride % 1 > 0))
+            assert spelled_inside(synthetic, samples.images["front"][row, 0], own) == ("front", index, max(before, 0))
+            assert samples.image_valid["front"][row].tolist() == [before >= 0, True]
+            np.testing.assert_array_equal(samples.state[row], episode.state[[max(before, 0), now]])
+            assert samples.instruction[row] == episode.instruction
+            if is_slow:
+                assert not samples.images["wrist"][row].any()
+                ahead = np.minimum(now + np.arange(3), len(episode) - 1)
+                np.testing.assert_array_equal(samples.action[row], episode.action[ahead])
+            else:
+                assert synthetic.spelled(samples.images["wrist"][row, 0]) == ("wrist", index, now)
+                ends = [int(np.ceil((at + 1) * 2.5)) - 1 for at in range(3)]
+                np.testing.assert_array_equal(
+                    samples.action[row, :, 2], episode.action[np.minimum(now + np.array(ends), len(episode) - 1), 2]
+                )
+                assert samples.action_valid[row].tolist() == [now + end < len(episode) for end in ends]
+            assert samples.image_valid["wrist"][row].tolist() == [not is_slow]
+            seen.add((index, now))
+    assert samples.images["front"].shape == (16, 2, 96, 72, 3)
+    assert samples.images["wrist"].shape == (16, 1, 48, 80, 3)
+    assert len(seen) == len(mixture)
+
+
+def test_another_process_would_read_the_same(mixture):
+    indices = mixture.batch(1, 77, 8)
+    samples = mixture.read(indices)
+    sent = pickle.loads(pickle.dumps(mixture))  # noqa: S301 - our own
+    np.testing.assert_array_equal(sent.batch(1, 77, 8), indices)
+    again = sent.read(indices)
+    np.testing.assert_array_equal(again.action, samples.action)
+    np.testing.assert_array_equal(again.images["front"], samples.images["front"])
+
+
+def test_embodiments_say_what_a_policy_of_this_mixture_acts_on(mixture, embodiment):
+    fast, slow = mixture.embodiments
+    assert (fast.control_hz, slow.control_hz) == (20.0, 20.0)
+    assert fast.cameras == (Camera("front", 96, 72), Camera("wrist", 48, 80))
+    assert slow.cameras == (Camera("front", 96, 72),)
+    assert [part.name for part in slow.state] == ["hand", "grip"]
+    assert slow.action[0] == replace(embodiment.action[0], low=-1.0, high=1.0)
+    assert fast.action[0] == replace(embodiment.action[0], low=-2.5, high=2.5)
+
+
+def test_two_data_sets_become_one_embodiment(fast, slow):
+    view = replace(AS_FAST, embodiment="every-kind", cameras={"front": "top"})
+    window = Window({"image.front": (0,), "state": (0,)}, 2)
+    mixture = MixtureConfig(
+        (DatasetEntry(str(slow), view), DatasetEntry(str(fast))), rate_hz=10.0, sizes={"front": (32, 32)}
+    ).open(window)
+    (one,) = mixture.embodiments
+    assert one.cameras == (Camera("front", 32, 32), Camera("wrist", 48, 80))
+    with pytest.raises(MismatchError, match="'every-kind' has another action"):
+        MixtureConfig(
+            (DatasetEntry(str(slow), replace(view, action={})), DatasetEntry(str(fast))), rate_hz=10.0, sizes=SIZES
+        ).open(window)
+
+
+def test_data_sets_as_they_are_keep_their_order(fast):
+    window = Window({"image.front": (0,), "state": (0,)}, 2)
+    mixture = MixtureConfig.of([fast, fast]).open(window)
+    for step in range(5):
+        np.testing.assert_array_equal(mixture.batch(3, step, 8), batch_indices(3, step, 8, len(mixture)))
+    assert mixture.shares == [0.5, 0.5]
+
+
+def test_shares_by_weight_and_by_temperature():
+    def shares(sizes, weights=None, temperature=None):
+        weights = weights or [None] * len(sizes)
+        mix = MixtureConfig(
+            tuple(DatasetEntry(str(at), weight=one) for at, one in enumerate(weights)), temperature=temperature
+        )
+        found = mix.weights(sizes)
+        return found and [one / sum(found) for one in found]
+
+    assert shares([10, 1000], [0.1, 0.2]) == [1 / 3, 2 / 3]
+    assert MixtureConfig((DatasetEntry("a", weight=0.1), DatasetEntry("b", weight=0.2))).weights([1, 1]) == (1, 2)
+    np.testing.assert_allclose(shares([100, 10_000], temperature=2.0), [1 / 11, 10 / 11], rtol=1e-9)
+    np.testing.assert_allclose(shares([100, 10_000], temperature=1e9), [0.5, 0.5], rtol=1e-6)
+    assert shares([100, 10_000], temperature=1.0) is None
+    assert shares([100, 10_000]) is None
+    assert shares([100], [2.0]) is None
+    with pytest.raises(PraxiaError, match="1 has less than a millionth"):
+        shares([10, 10], [1.0, 1e-7])
+
+
+def test_weights_and_a_temperature_do_not_go_together():
+    with pytest.raises(PraxiaError, match="weights or a temperature, got both"):
+        MixtureConfig((DatasetEntry("a", weight=1.0),), temperature=2.0)
+    with pytest.raises(PraxiaError, match="one for b but none for a"):
+        MixtureConfig((DatasetEntry("a"), DatasetEntry("b", weight=1.0)))
+
+
+def test_tasks_and_episodes_choose(fast):
+    part = DatasetEntry(str(fast), tasks=("push-1", "push-3"), episodes=(0, 2))
+    dataset = Dataset(fast)
+    assert part.chosen(dataset, successful=False).tolist() == [2]
+    assert dataset.episodes.task[2] == "push-3"
+    with pytest.raises(MismatchError, match=r"expected episodes 0 to 2 .* got 9"):
+        DatasetEntry(str(fast), episodes=(0, 9)).chosen(dataset, successful=True)
+    with pytest.raises(UnknownName, match="push-1"):
+        DatasetEntry(str(fast), tasks=("push-9",)).chosen(dataset, successful=True)
+    with pytest.raises(DataError, match="at least one episode"):
+        MixtureConfig((DatasetEntry(str(fast), tasks=("push-1",), episodes=(0,)),)).open(WINDOW)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"rate_hz": None}, r"one control rate, got 50 Hz in .* and 20 Hz in .*\"rate_hz\""),
+        ({"sizes": {}}, r"one size of 'front', got 64x64 in .* and 48x80 in .*\"sizes\""),
+        ({"sizes": {"side": (9, 9)}}, "unknown camera of sizes 'side'"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_the_key_that_settles_it(mix, changes, said):
+    with pytest.raises(PraxiaError, match=said):
+        replace(mix, **changes).open(WINDOW)
+
+
+@pytest.mark.parametrize(
+    ("view", "said"),
+    [
+        (View(cameras={"front": "tpo"}), "unknown camera 'tpo'; nearest: top"),
+        (View(cameras={"front": "top"}), r'asks for image.wrist.*"wrist": null'),
+        (View(cameras={"front": None, "wrist": None}), "no data set of the mixture has such a camera"),
+        (replace(AS_FAST, action={"move": "ee_dleta"}), "unknown action field 'ee_dleta'; nearest: ee_delta"),
+        (replace(AS_FAST, state={"grip": "ee_pos"}), "a name of its own for each state field"),
+        (replace(AS_FAST, action=(Field("all", 7, "delta", "m"),)), "fields of 8 numbers in all .* got 7"),
+    ],
+)
+def test_a_view_that_names_what_is_not_there(slow, view, said):
+    with pytest.raises(PraxiaError, match=said):
+        MixtureConfig((DatasetEntry(str(slow), view),)).open(WINDOW)
+
+
+def test_who_does_not_say_what_its_actions_are_must_be_told_before_another_rate(slow, monkeypatch):
+    monkeypatch.setattr(Dataset, "ours", property(lambda self: False))
+    window = Window({"image.top": (0,), "state": (0,)}, 1)
+    part = DatasetEntry(str(slow))
+    assert len(MixtureConfig((part,)).open(window).parts[0])
+    with pytest.raises(MismatchError, match=r'declare them in the mixture file: "fields"'):
+        MixtureConfig((part,), rate_hz=10.0).open(window)
+    declared = View(action=(Field("arm", 7, "delta", "rad"), Field("grip", 1, "gripper", "")))
+    samples = MixtureConfig((DatasetEntry(str(slow), declared),), rate_hz=10.0).open(window).read(np.array([0]))
+    action = Dataset(slow).column("action")
+    np.testing.assert_allclose(samples.action[0, 0, :7], action[0, :7] + action[1, :7], rtol=1e-6)
+    assert samples.action[0, 0, 7] == action[1, 7]
+
+
+def test_three_data_sets_of_which_the_first_has_no_such_camera(opened, slow, fast):
+    window = Window({"image.wrist": (0,), "state": (0,)}, 1)
+    lacking = View(cameras={"wrist": None}, embodiment="a", sizes={"wrist": (48, 80)}, rate_hz=20.0)
+    one = Windows(Dataset(slow), window, [0], lacking)
+    two = Windows(opened, window, [0], View(name="b", rate_hz=20.0))
+    three = Windows(opened, window, [0], View(name="c", rate_hz=20.0, sizes={"wrist": (9, 9)}))
+    with pytest.raises(MismatchError, match=r"one size of 'wrist', got 48x80 in .* and 9x9"):
+        Mixture([one, two, three])
+
+
+def test_what_holds_a_embodiment_still_is_recorded_with_it_and_renamed_with_its_fields(record_as, other):
+    holding = replace(other, name="holding", hold={"ee_delta": 0.0, "lift": "ee_pos", "mode": 1.0})
+    root = record_as(holding, (4,))
+    assert Dataset(root).embodiment == holding
+    view, window = replace(AS_FAST, embodiment="fast"), Window({"image.front": (0,), "state": (0,)}, 1)
+    (found,) = MixtureConfig((DatasetEntry(str(root), view),)).open(window).embodiments
+    assert found.hold == {"move": 0.0, "lift": "hand", "mode": 1.0}
+    declared = replace(view, action=(Field("all", 8, "delta", "m"),))
+    (found,) = MixtureConfig((DatasetEntry(str(root), declared),)).open(window).embodiments
+    assert found.hold == {}

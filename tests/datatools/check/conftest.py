@@ -1,0 +1,18 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+# `damage` and `trial` are modules of their own because a command uses them too.
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(scope="session")
+def healthy(tmp_path_factory):
+    """Healthy data sets by name, as files, and all there is to read in each."""
+    import damage
+    from trial import as_spelled
+
+    folder = tmp_path_factory.mktemp("healthy")
+    bases = damage.healthy(folder, {"v2.1": damage.OTHERS["v2.1"]})
+    return bases, {base: as_spelled(folder / base) for base in bases}

@@ -1,0 +1,34 @@
+"""Feeding an `Episode` to a recorder, frame by frame."""
+
+from praxia.data.episode import Episode
+from praxia.datatools.record.episode import LiveEpisode
+from praxia.datatools.record.recorder import Recorder
+
+
+def begin(recorder: Recorder, index: int, episode: Episode) -> LiveEpisode:
+    """Begin episode `index` as what `episode` says of itself."""
+    return recorder.episode(
+        index,
+        instruction=episode.instruction,
+        task=episode.task,
+        start=episode.start,
+        provenance=episode.provenance,
+    )
+
+
+def feed(live: LiveEpisode, episode: Episode, frame: int) -> None:
+    """Add one frame, and then write over its frames, as a camera's driver does."""
+    images = {name: frames[frame].copy() for name, frames in episode.images.items()}
+    live.add(
+        images,
+        episode.state[frame],
+        episode.action[frame],
+        episode.executed_action[frame],
+        episode.reward[frame].item(),
+        bool(episode.success[frame]),
+        bool(episode.terminated[frame]),
+        bool(episode.truncated[frame]),
+        episode.snapshots[frame] if episode.snapshots else None,
+    )
+    for image in images.values():
+        image[:] = 77

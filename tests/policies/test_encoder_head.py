@@ -1,0 +1,182 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from praxia_testing import EMBODIMENT, SMALL_EMBODIMENT, make_config_of_two, make_policy, make_query
+
+from praxia.core.errors import MismatchError, PraxiaError, UnknownName
+from praxia.core.types import Sampling
+from praxia.encoders.state_only import StateOnly
+from praxia.heads.act import ACT
+from praxia.heads.autoregressive import Autoregressive
+from praxia.heads.denoisers.residual_mlp import ResidualMLPDenoiser
+from praxia.heads.diffusion import Diffusion
+from praxia.heads.flow import Flow
+from praxia.heads.parallel import OFT, ParallelBins
+from praxia.heads.regression import Regression
+from praxia.policies.encoder_head import EncoderHead, stack_queries
+
+
+def test_decisions_are_in_declared_units_and_of_the_windows_length():
+    policy = make_policy()
+    decisions, _ = policy.act([make_query("a", 0)], policy.start(1))
+    assert decisions[0].chunk.shape == (policy.window.horizon, 2)
+    assert decisions[0].chunk.dtype == np.float32
+    # The head starts at zero velocity, so the chunk is its noise in units: [-1, 1] maps to [0, 10].
+    noise = (decisions[0].chunk - 5) / 5
+    assert 0.2 < noise.std() < 3
+
+
+def test_a_decision_depends_on_its_own_query_alone():
+    policy = make_policy()
+    queries = [make_query(key, step) for key, step in [("a", 0), ("b", 4), ("a", 4), ("c", 8)]]
+    together, _ = policy.act(queries, None)
+    backwards, _ = policy.act(queries[::-1], None)
+    alone = [policy.act([query], None)[0][0] for query in queries]
+    for one, two, three in zip(together, backwards[::-1], alone, strict=True):
+        np.testing.assert_allclose(one.chunk, three.chunk, atol=1e-5)
+        np.testing.assert_allclose(two.chunk, three.chunk, atol=1e-5)
+    assert not np.allclose(together[0].chunk, together[2].chunk)
+
+
+@pytest.mark.parametrize("told", ["", "  ", "\u2028"])
+def test_without_an_instruction_a_decision_is_finite_and_its_own(told):
+    policy, query = make_policy(), make_query("a", 4)
+    silent = replace(query, history=tuple(replace(one, instruction=told) for one in query.history))
+    (alone,), _ = policy.act([silent], None)
+    together, _ = policy.act([make_query("b", 4), silent, query], None)
+    assert np.isfinite(alone.chunk).all()
+    np.testing.assert_allclose(together[1].chunk, alone.chunk, atol=1e-5)
+
+
+def test_acting_twice_gives_the_same_bits():
+    policy, query = make_policy(), make_query("a", 4)
+    first, second = (policy.act([query], None)[0][0].chunk for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_short_history_repeats_its_oldest_moment_which_does_not_count():
+    policy = make_policy()
+    samples = stack_queries([make_query("a", 0, history=1), make_query("b", 9, history=2)], policy.window, 0)
+    assert samples.state.shape == (2, 2, 3)
+    np.testing.assert_array_equal(samples.state_valid, [[False, True], [True, True]])
+    np.testing.assert_array_equal(samples.state[0, 0], samples.state[0, 1])
+    assert not np.array_equal(samples.state[1, 0], samples.state[1, 1])
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_a_camera_that_a_embodiment_had_not_in_training_is_not_asked_for_and_black_only_to_old_policies(masked):
+    config = replace(make_config_of_two(), masked=masked)
+    blind = replace(SMALL_EMBODIMENT, cameras=())
+    lacking, seeing = make_policy(replace(config, embodiments=(EMBODIMENT, blind))), make_policy(config)
+    policy = lacking.bind(blind)
+    assert (policy.window.cameras, policy.bind(EMBODIMENT).window) == ((), config.window)
+    with torch.no_grad():
+        for parameter in lacking.model.parameters():  # the head begins by saying nothing
+            parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)) * 0.05)
+    seeing.model.load_state_dict(lacking.model.state_dict())
+    query = make_query("a", 4, state_dim=1)
+    unseen = replace(query, history=tuple(replace(one, images={}) for one in query.history))
+    black = {"front": np.zeros((16, 16, 3), np.uint8)}
+    darkened = replace(query, history=tuple(replace(one, images=black) for one in query.history))
+    asked = ((policy, unseen), (seeing.bind(SMALL_EMBODIMENT), darkened), (seeing.bind(SMALL_EMBODIMENT), query))
+    without, fill_missing_cameras, with_image = (one.act([about], None)[0][0].chunk for one, about in asked)
+    assert np.array_equal(without, fill_missing_cameras) != masked
+    assert not np.array_equal(fill_missing_cameras, with_image)
+
+
+def test_a_head_that_needs_what_the_encoder_does_not_give_is_refused_in_one_line(monkeypatch):
+    from praxia_testing import make_shapes
+
+    monkeypatch.setattr(ResidualMLPDenoiser, "needs", frozenset({"prefix"}))
+    with pytest.raises(MismatchError, match=r"head 'flow' needs \['prefix'\].*'state-only' gives \['readout'\]"):
+        EncoderHead(encoder=StateOnly(), head=Flow()).build(make_shapes())
+
+
+def test_inference_leaves_no_gradient():
+    policy = make_policy()
+    policy.act([make_query("a", 0)], None)
+    assert all(parameter.grad is None for parameter in policy.model.parameters())
+    assert not torch.is_inference_mode_enabled()
+
+
+def test_bound_to_a_embodiment_decisions_have_its_dims_and_units():
+    policy = make_policy(make_config_of_two())
+    large, small = policy.bind(EMBODIMENT), policy.bind(SMALL_EMBODIMENT)
+    assert (large.embodiment, small.embodiment) == (EMBODIMENT, SMALL_EMBODIMENT)
+    for bound, dims, centre, half in ((large, 2, 5, 5), (small, 1, 150, 50)):
+        (decision,), _ = bound.act([make_query("a", 0, state_dim=bound.embodiment.state_dim)], None)
+        assert decision.chunk.shape == (4, dims)
+        noise = (decision.chunk - centre) / half  # the head starts at zero velocity
+        assert 0.2 < noise.std() < 3
+        assert abs(noise).max() < 4
+
+
+def test_bound_on_purpose_another_embodiment_gets_the_named_ones_weights_and_normalisers():
+    policy, other = make_policy(make_config_of_two()), replace(SMALL_EMBODIMENT, name="other")
+    lent = policy.bind(other, "small")
+    assert lent.embodiment == other
+    query = make_query("a", 0, state_dim=1)
+    one, two = (bound.act([query], None)[0][0].chunk for bound in (lent, policy.bind(SMALL_EMBODIMENT)))
+    np.testing.assert_array_equal(one, two)
+    with pytest.raises(UnknownName, match=r"'smal'; nearest: small"):
+        policy.bind(other, "smal")
+    with pytest.raises(UnknownName, match="'other'"):
+        policy.bind(other)
+
+
+def test_trained_on_several_embodiments_it_decides_for_none_until_it_is_bound():
+    policy = make_policy(make_config_of_two())
+    with pytest.raises(MismatchError, match=r"'toy', 'small'.*bind it"):
+        policy.act([make_query("a", 0)], None)
+    with pytest.raises(MismatchError, match="bind it"):
+        _ = policy.embodiment
+
+
+def test_each_embodiment_decides_through_its_own_weights():
+    policy = make_policy(make_config_of_two())
+
+    def chunks() -> list[np.ndarray]:
+        embodiments = (EMBODIMENT, SMALL_EMBODIMENT)
+        return [policy.bind(b).act([make_query("a", 0, state_dim=b.state_dim)], None)[0][0].chunk for b in embodiments]
+
+    before = chunks()
+    with torch.no_grad():
+        policy.model.head.denoiser.out.bias[1] += 1.0  # the small embodiment's
+    after = chunks()
+    np.testing.assert_array_equal(before[0], after[0])
+    np.testing.assert_allclose(after[1] - before[1], 50.0, rtol=1e-3)  # one unit of [-1, 1] in [100, 200]
+
+
+@pytest.mark.parametrize(
+    ("head", "own", "new"),
+    [
+        (Flow(num_steps=8), Sampling(steps=8), Sampling(steps=3)),
+        (Diffusion(num_steps=16), Sampling(steps=16), Sampling(steps=4)),
+        (Autoregressive(temperature=0.3), Sampling(temperature=0.3), Sampling(temperature=0.0)),
+        (ParallelBins(), Sampling(temperature=0.0), Sampling(temperature=0.7)),
+        (Regression(), Sampling(), None),
+        (ACT(), Sampling(), None),
+        (OFT(), Sampling(), None),
+    ],
+)
+def test_each_head_is_sampled_by_the_options_that_it_has(head, own, new):
+    model = EncoderHead(StateOnly(), head)
+    assert model.sampling == own
+    assert model.sampled(Sampling()) == model.sampled(own) == model
+    assert model.resampled(own) == Sampling()
+    if new is not None:
+        assert model.sampled(new).sampling == new == model.resampled(new)
+        assert model.sampled(new).encoder == model.encoder
+    for name, value in (("steps", 2), ("temperature", 0.5)):
+        if getattr(own, name) is None:
+            with pytest.raises(PraxiaError, match=rf"with --{name}, got head .{head.tag}., which has"):
+                model.sampled(Sampling(**{name: value}))
+
+
+def test_a_diffusion_has_no_more_steps_than_it_is_trained_with():
+    model = EncoderHead(StateOnly(), Diffusion(train_steps=20, num_steps=10))
+    assert model.sampled(Sampling(steps=20)).sampling == Sampling(steps=20)
+    with pytest.raises(PraxiaError, match="expects 1 to 20 steps, as many as it is trained with, got 21"):
+        model.sampled(Sampling(steps=21))

@@ -1,0 +1,75 @@
+import dataclasses
+import json
+
+import pytest
+
+from praxia.core.config import config_to_json
+from praxia.core.errors import PraxiaError
+from praxia.core.types import Window
+from praxia.train.run_lock import write_run
+
+MOMENTS = {"image.front": (0,), "image.wrist": (0,), "state": (0,)}
+TURNED = {"image.wrist": (0,), "image.front": (0,), "state": (0,)}
+
+
+def described(run, observation_steps=MOMENTS, **changes):
+    """What the engine says of a run of that window."""
+    config = config_to_json(dataclasses.replace(run, window=Window(observation_steps, 4)))
+    about = {"config": config, "command": "praxia train tiny", "data": [], "mixture": None, "questions": None}
+    return {**about, "seed": 0, "start_from": None, "coverage": {}, **changes}
+
+
+def test_a_run_of_another_order_of_cameras_is_not_gone_on_with(tiny_run, tmp_path):
+    write_run(tmp_path, described(tiny_run), resume=False)
+    write_run(tmp_path, described(tiny_run), resume=True)
+    with pytest.raises(PraxiaError, match="another config"):
+        write_run(tmp_path, described(tiny_run, TURNED), resume=True)
+
+
+def test_a_run_from_before_cameras_were_listed_is_gone_on_with(tiny_run, tmp_path):
+    old = described(tiny_run)
+    del old["config"]["window"]["cameras"]
+    (tmp_path / "run.json").write_text(json.dumps(old))
+    write_run(tmp_path, described(tiny_run), resume=True)
+    with pytest.raises(PraxiaError, match="another config"):
+        write_run(tmp_path, described(tiny_run, TURNED), resume=True)
+
+
+def test_the_initial_policy_is_known_by_more_than_its_weights(tiny_run, tmp_path):
+    known = {"path": "first", "weights_sha256": "aa", "policy_sha256": "bb"}
+    write_run(tmp_path, described(tiny_run, start_from=known), resume=False)
+    write_run(tmp_path, described(tiny_run, start_from={**known, "path": "moved"}), resume=True)
+    for other in (None, {**known, "policy_sha256": "cc"}, {**known, "weights_sha256": "dd", "policy_sha256": "ee"}):
+        with pytest.raises(PraxiaError, match="another start_from"):
+            write_run(tmp_path, described(tiny_run, start_from=other), resume=True)
+
+
+def test_a_run_from_before_identities_knows_the_weights_of_its_initial_policy(tiny_run, tmp_path):
+    old = described(tiny_run, start_from={"path": "first", "weights_sha256": "aa"})
+    (tmp_path / "run.json").write_text(json.dumps(old))
+    now = {"path": "first", "weights_sha256": "aa", "policy_sha256": "bb"}
+    write_run(tmp_path, described(tiny_run, start_from=now), resume=True)
+    with pytest.raises(PraxiaError, match="another start_from"):
+        write_run(tmp_path, described(tiny_run, start_from={**now, "weights_sha256": "cc"}), resume=True)
+
+
+def test_a_run_without_an_initial_policy_does_not_get_one(tiny_run, tmp_path):
+    write_run(tmp_path, described(tiny_run), resume=False)
+    now = {"path": "first", "weights_sha256": "aa", "policy_sha256": "bb"}
+    with pytest.raises(PraxiaError, match="another start_from"):
+        write_run(tmp_path, described(tiny_run, start_from=now), resume=True)
+
+
+def test_a_run_from_before_rows_were_counted_goes_on_with_other_normalisers_and_that_is_said(
+    tiny_run, tmp_path, caplog
+):
+    old = described(tiny_run)
+    del old["coverage"]
+    (tmp_path / "run.json").write_text(json.dumps(old))
+    write_run(tmp_path, described(tiny_run), resume=True)
+    assert "earlier version, which took its normalisers from meta/stats.json" in caplog.text
+    (tmp_path / "run.json").unlink()
+    caplog.clear()
+    write_run(tmp_path, described(tiny_run), resume=False)
+    write_run(tmp_path, described(tiny_run), resume=True)
+    assert not caplog.text
