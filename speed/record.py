@@ -23,9 +23,10 @@ from typing import Any
 
 import numpy as np
 
+from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.core.errors import RecordingError
 from praxia.core.process import available_cores
-from praxia.core.types import Camera, Embodiment, Field, Start
+from praxia.core.types import Start
 from praxia.data.episode import Episode
 from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode

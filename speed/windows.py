@@ -17,7 +17,8 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from praxia.core.types import Camera, Embodiment, Field, Start, Window
+from praxia.core.embodiment import Camera, Embodiment, Field
+from praxia.core.types import Start, Window
 from praxia.data.dataset import Dataset
 from praxia.data.episode import Episode
 from praxia.data.finalize import finalize

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 
 from praxia.checkpoint.store import PolicyConfig
+from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.core.keys import generator
-from praxia.core.types import Camera, Embodiment, Field, Observation, Query, Window
+from praxia.core.types import Observation, Query, Window
 from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.language import PooledText
 from praxia.heads.denoisers.residual_mlp import ResidualMLP

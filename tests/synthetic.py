@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from praxia.core.types import Camera, Embodiment, Field, Start
+from praxia.core.embodiment import Camera, Embodiment, Field
+from praxia.core.types import Start
 from praxia.data.episode import Episode
 
 BITS = 24

@@ -18,8 +18,9 @@ from toy_world import ToyEnv, Walker
 
 from praxia.collect.plan import Collection
 from praxia.collect.runner import collect
+from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.core.keys import generator
-from praxia.core.types import Camera, Decision, Embodiment, EnvSpec, Field, Outcome, Query, Start
+from praxia.core.types import Decision, EnvSpec, Outcome, Query, Start
 from praxia.envs.family import Family
 
 SIZE = 16

@@ -4,10 +4,10 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from praxia.core.embodiment import Embodiment, Field, Kind
 from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.hold import Hold
 from praxia.core.keys import content_key
-from praxia.core.types import Embodiment, Field, Kind
 
 STATE = (
     Field("speed", 2, "velocity", "m/s"),

@@ -3,7 +3,8 @@ import json
 import pytest
 
 from praxia.core.dims import Difference, difference, order_of
-from praxia.core.types import Embodiment, Field, Window, field_slices
+from praxia.core.embodiment import Embodiment, Field, field_slices
+from praxia.core.types import Window
 
 
 def test_every_field_is_placed_after_the_one_before():

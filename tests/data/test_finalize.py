@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, RecordingError
-from praxia.core.types import Embodiment
 from praxia.data import merge
 from praxia.data.dataset import Dataset
 from praxia.data.finalize import finalize

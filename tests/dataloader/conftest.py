@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from data_fixtures import *  # noqa: F403 - the fixtures
 
-from praxia.core.types import Camera, Embodiment, Field
+from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.data.dataset import Dataset
 from praxia.data.finalize import finalize
 from praxia.data.recording import begin_recording

@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from praxia.core.embodiment import Camera, Field
 from praxia.core.errors import MismatchError
-from praxia.core.types import Camera, Field, Window
+from praxia.core.types import Window
 from praxia.data.dataset import Dataset
 from praxia.data.finalize import finalize
 from praxia.data.recording import begin_recording

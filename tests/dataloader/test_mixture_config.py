@@ -5,8 +5,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from praxia.core.embodiment import Camera, Field
 from praxia.core.errors import DataError, MismatchError, PraxiaError, UnknownName
-from praxia.core.types import Camera, Field, Window
+from praxia.core.types import Window
 from praxia.data.dataset import Dataset
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.mixture_config import DatasetEntry, MixtureConfig

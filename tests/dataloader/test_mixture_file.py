@@ -2,8 +2,8 @@ import json
 
 import pytest
 
+from praxia.core.embodiment import Field
 from praxia.core.errors import DataError, PraxiaError, UnknownName
-from praxia.core.types import Field
 from praxia.dataloader.mixture_config import DatasetEntry, MixtureConfig
 from praxia.dataloader.mixture_file import find_mixture, read_mixture
 from praxia.dataloader.view import View

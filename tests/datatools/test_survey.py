@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from praxia.cli.data.stats import run
+from praxia.core.embodiment import Field
 from praxia.core.errors import DataError, MismatchError, PraxiaError
-from praxia.core.types import Field
 from praxia.data.dataset import Dataset
 from praxia.data.finalize import finalize
 from praxia.data.recording import begin_recording

@@ -3,8 +3,9 @@ from dataclasses import replace
 import pytest
 from praxia_testing import EMBODIMENT, SMALL_EMBODIMENT, make_config_of_two, make_policy
 
+from praxia.core.embodiment import Field
 from praxia.core.errors import MismatchError, UnknownName
-from praxia.core.types import ChunkExecution, Field
+from praxia.core.types import ChunkExecution
 from praxia.evaluate.benchmarks import Benchmark
 from praxia.evaluate.fit import bound, check_fit
 

@@ -17,8 +17,9 @@ import pytest
 from toy_benchmark import BENCHMARK, ToldEnv, draw_start, judge, slow_start
 from toy_world import EMBODIMENT, Walker
 
+from praxia.core.embodiment import Camera
 from praxia.core.errors import MismatchError, PraxiaError, Refused, UnknownName
-from praxia.core.types import Camera, Start
+from praxia.core.types import Start
 from praxia.results.rows import actions_digest, read_rows
 from praxia.results.store import read_meta, read_replay
 

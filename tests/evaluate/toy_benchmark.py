@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from toy_world import EMBODIMENT, ToyEnv, Walker
 
+from praxia.core.embodiment import Embodiment
 from praxia.core.keys import generator
-from praxia.core.types import ChunkExecution, Decision, Embodiment, EnvSpec, Outcome, Query, Start
+from praxia.core.types import ChunkExecution, Decision, EnvSpec, Outcome, Query, Start
 from praxia.envs.family import Family
 from praxia.evaluate.benchmarks import Benchmark
 from praxia.evaluate.interleaved import EvaluatedPolicy, interleave

@@ -3,8 +3,9 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from praxia.core.embodiment import Embodiment, Field, Kind
 from praxia.core.errors import MismatchError
-from praxia.core.types import Decision, Embodiment, Field, Kind, Query, Window
+from praxia.core.types import Decision, Query, Window
 from praxia.experts.injected_failures import InjectedFailures, Noisy, step_reach
 
 HAND = Embodiment(

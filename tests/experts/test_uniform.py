@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
+from praxia.core.embodiment import Embodiment, Field
 from praxia.core.errors import MismatchError
-from praxia.core.types import Embodiment, Field, Observation, Query
+from praxia.core.types import Observation, Query
 from praxia.experts.uniform import Uniform
 
 HAND = Field("hand", 2, "position", "px", low=0.0, high=512.0)

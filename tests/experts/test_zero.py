@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from praxia.core.embodiment import Embodiment, Field
 from praxia.core.errors import MismatchError
-from praxia.core.types import ChunkExecution, Embodiment, EnvSpec, Field, Query
+from praxia.core.types import ChunkExecution, EnvSpec, Query
 from praxia.envs import find_family
 from praxia.experts.zero import Zero
 from praxia.rollout.loop import rollout

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from praxia.core.types import Embodiment, Field
+from praxia.core.embodiment import Embodiment, Field
 from praxia.results.motion import Motion, motion
 
 HZ = 50.0

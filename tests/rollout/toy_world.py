@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.core.keys import generator
-from praxia.core.types import Camera, Decision, Embodiment, EnvSpec, Field, Observation, Outcome, Query, Start, Window
+from praxia.core.types import Decision, EnvSpec, Observation, Outcome, Query, Start, Window
 from praxia.rollout.trace import Job
 
 EMBODIMENT = Embodiment(

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from praxia.core.types import Camera, Embodiment, EnvSpec, Field, Observation, Outcome, Start
+from praxia.core.embodiment import Camera, Embodiment, Field
+from praxia.core.types import EnvSpec, Observation, Outcome, Start
 from praxia.data.episode import Episode
 from praxia.results.motion import motion
 from praxia.results.rows import Row, actions_digest

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from ball_world import EMBODIMENT
 
-from praxia.core.types import Embodiment, Field
+from praxia.core.embodiment import Embodiment, Field
 from praxia.studio.divergence import WITHIN, Followed, follow, motion_fields
 
 # A hand that goes 100 steps of 1 cm to the right, then nowhere; the box it moves in has a diagonal of 1 m.

@@ -9,7 +9,6 @@ from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.types import Window
 from praxia.train import engine
 from praxia.train.initial_checkpoint import read_initial_checkpoint
-from praxia.transforms import text_tokenizer
 
 
 def fit(run, data, out, **more):

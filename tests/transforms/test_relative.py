@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from praxia.core.embodiment import Embodiment, Field
 from praxia.core.errors import MismatchError, UnknownName
-from praxia.core.types import Embodiment, Field, Samples
+from praxia.core.types import Samples
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
 from praxia.transforms.normalise import Normaliser
 from praxia.transforms.relative import Relative, relatives

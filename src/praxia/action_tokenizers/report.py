@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float32
 
 from praxia.action_tokenizers.tokenizer import ActionTokenizer
-from praxia.core.types import Field, field_slices
+from praxia.core.embodiment import Field, field_slices
 
 __all__ = ["round_trips"]
 

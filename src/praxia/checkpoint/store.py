@@ -14,10 +14,11 @@ from torch import Tensor
 from praxia.checkpoint.identity import Identity, policy_sha256
 from praxia.checkpoint.migration import STEPS, migrate
 from praxia.core.config import Config, config_from_json, config_to_json
+from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError, PraxiaError
 from praxia.core.files import sha256_file, staged_folder
 from praxia.core.registry import lookup, names
-from praxia.core.types import Embodiment, Sampling, Window
+from praxia.core.types import Sampling, Window
 from praxia.encoders import ENCODERS
 from praxia.heads import HEADS
 from praxia.heads.denoisers import DENOISERS

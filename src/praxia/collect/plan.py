@@ -3,8 +3,9 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from praxia.core.embodiment import Embodiment
 from praxia.core.errors import PraxiaError, UnknownName, expect_positive
-from praxia.core.types import Embodiment, EnvSpec
+from praxia.core.types import EnvSpec
 from praxia.envs.family import Family
 from praxia.rollout.trace import Job
 

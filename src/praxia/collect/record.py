@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from praxia.collect.plan import Collection
-from praxia.core.types import ChunkExecution, Embodiment, Policy, VectorEnv
+from praxia.core.embodiment import Embodiment
+from praxia.core.types import ChunkExecution, Policy, VectorEnv
 from praxia.data.episode import Episode
 from praxia.data.staging import stage_episode
 from praxia.envs.family import Family

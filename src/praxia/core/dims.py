@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from praxia.core.types import Embodiment
+from praxia.core.embodiment import Embodiment
 
 __all__ = ["Difference", "difference", "named_otherwise", "order_of"]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32
 
+from praxia.core.embodiment import Embodiment, Field, field_slices
 from praxia.core.errors import MismatchError, UnknownName
-from praxia.core.types import Embodiment, Field, field_slices
 
 __all__ = ["Hold"]
 

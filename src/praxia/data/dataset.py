@@ -11,10 +11,10 @@ from urllib.parse import quote
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped, UInt8
 
+from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError, UnknownName
 from praxia.core.files import AnyPath, name_within
 from praxia.core.keys import content_key
-from praxia.core.types import Embodiment
 from praxia.data.cache import BlockCache
 from praxia.data.episode_numbers import format_episodes
 from praxia.data.features import IMAGES, cameras_of, embodiment_of, image_size, left_out, videos_read

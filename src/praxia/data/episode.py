@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
+from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError, MismatchError
-from praxia.core.types import Embodiment, Start
+from praxia.core.types import Start
 
 __all__ = ["Episode"]
 

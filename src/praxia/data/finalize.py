@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, RecordingError
 from praxia.core.files import sync_folder, write_whole
 from praxia.core.keys import canonical_json, content_key
-from praxia.core.types import Embodiment
 from praxia.data.disk import json_bytes, out_of_space, write_synced
 from praxia.data.episodes_table import episode_rows, write_episodes, write_tasks
 from praxia.data.features import features_of, frames_per_second

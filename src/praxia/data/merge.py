@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from praxia.core.types import Embodiment
+from praxia.core.embodiment import Embodiment
 from praxia.data.columns import index_columns, matrix, table
 from praxia.data.layout import DATA, DATA_FILE_BYTES, STATES, VIDEO, VIDEO_FILE_BYTES, image_key, place
 from praxia.data.rolling import RollingParquet, groups_by_size

@@ -17,10 +17,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from praxia.core.embodiment import Embodiment
 from praxia.core.errors import PraxiaError
 from praxia.core.files import sha256_file, staged_folder, sweep
 from praxia.core.keys import content_key
-from praxia.core.types import Embodiment
 from praxia.data.columns import frame_columns, parquet_bytes, table
 from praxia.data.disk import json_bytes, out_of_space
 from praxia.data.episode import Episode

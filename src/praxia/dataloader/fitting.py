@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from praxia.core.types import Field
+from praxia.core.embodiment import Field
 from praxia.data.features import dims_of, names_of
 from praxia.data.stats import Described, Statistics
 from praxia.data.vectors import ACTION, STATE

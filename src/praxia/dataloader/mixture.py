@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from praxia.core.dims import difference
+from praxia.core.embodiment import Embodiment, Field
 from praxia.core.errors import MismatchError
-from praxia.core.types import Embodiment, Field, Samples
+from praxia.core.types import Samples
 from praxia.dataloader.embodiment_match import other_numbers
 from praxia.dataloader.order import WeightedOrder, batch_indices
 from praxia.dataloader.windows import Windows

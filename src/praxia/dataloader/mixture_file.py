@@ -14,9 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
+from praxia.core.embodiment import Field, Kind
 from praxia.core.errors import DataError, PraxiaError, UnknownName
 from praxia.core.paths import from_home, named_paths
-from praxia.core.types import Field, Kind
 from praxia.dataloader.mixture_config import DatasetEntry, MixtureConfig
 from praxia.dataloader.view import Fields, View
 

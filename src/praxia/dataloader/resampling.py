@@ -24,7 +24,7 @@ from fractions import Fraction
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from praxia.core.types import Field
+from praxia.core.embodiment import Field
 
 __all__ = ["Resampling"]
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.core.errors import MismatchError, UnknownName
-from praxia.core.types import Camera, Embodiment, Field
 from praxia.data.dataset import Dataset
 from praxia.dataloader.resampling import Resampling
 

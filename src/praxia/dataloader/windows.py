@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
 
+from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError, MismatchError
-from praxia.core.types import Embodiment, Samples, Window
+from praxia.core.types import Samples, Window
 from praxia.data.dataset import Dataset
 from praxia.data.stats import Statistics
 from praxia.dataloader.resampling import Resampling

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Int64, Shaped
 
 from praxia.core.dims import named_otherwise
+from praxia.core.embodiment import Embodiment, Field
 from praxia.core.errors import DataError
-from praxia.core.types import Embodiment, Field
 from praxia.data.dataset import Dataset
 from praxia.data.features import INDEX_FEATURES, dim_names, dims_of
 from praxia.data.stats import Statistics

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from praxia.core.types import Field, field_slices
+from praxia.core.embodiment import Field, field_slices
 from praxia.data.vectors import ACTION, STATE
 from praxia.dataloader.fitting import Counted, names_by_feature
 from praxia.dataloader.mixture import Mixture

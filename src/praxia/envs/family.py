@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from praxia.core.types import Embodiment, Env, EnvSpec, Start
+from praxia.core.embodiment import Embodiment
+from praxia.core.types import Env, EnvSpec, Start
 
 __all__ = ["Family", "Golden"]
 

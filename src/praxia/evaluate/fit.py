@@ -3,8 +3,9 @@
 from typing import NoReturn, Protocol, runtime_checkable
 
 from praxia.core.dims import difference
+from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.core.errors import MismatchError, UnknownName
-from praxia.core.types import Camera, Embodiment, Field, Policy, Window
+from praxia.core.types import Policy, Window
 from praxia.evaluate.benchmarks import Benchmark
 
 __all__ = ["Binds", "Trained", "bound", "check_fit", "matching"]

@@ -5,9 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, expect_positive
 from praxia.core.process import run_in_subprocess
-from praxia.core.types import Embodiment, Policy
+from praxia.core.types import Policy
 from praxia.envs.family import Family
 from praxia.evaluate.fit import check_fit
 from praxia.evaluate.plan import Evaluation, plan

@@ -10,9 +10,10 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float64
 
+from praxia.core.embodiment import Embodiment, Field
 from praxia.core.errors import MismatchError
 from praxia.core.keys import generator
-from praxia.core.types import Decision, Embodiment, Field, Policy, Query
+from praxia.core.types import Decision, Policy, Query
 
 __all__ = ["InjectedFailures", "Noisy", "step_reach"]
 

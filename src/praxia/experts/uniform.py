@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError
 from praxia.core.keys import generator
-from praxia.core.types import Decision, Embodiment, Query, Window
+from praxia.core.types import Decision, Query, Window
 
 __all__ = ["Uniform"]
 

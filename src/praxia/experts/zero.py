@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from praxia.core.embodiment import Embodiment
 from praxia.core.hold import Hold
-from praxia.core.types import Decision, Embodiment, Query, Window
+from praxia.core.types import Decision, Query, Window
 
 __all__ = ["Zero"]
 

@@ -11,9 +11,10 @@ from jaxtyping import Bool, Float, Float32
 from torch import Tensor, nn
 
 from praxia.core.config import Config
+from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.core.keys import generator
-from praxia.core.types import Decision, Embodiment, Observation, Query, Samples, Sampling, Window
+from praxia.core.types import Decision, Observation, Query, Samples, Sampling, Window
 from praxia.nn.types import Batch, Pretrained, Shapes
 from praxia.transforms.chain import Transforms
 from praxia.transforms.prompt_tokenizer import PromptTokenizer

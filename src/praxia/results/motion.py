@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from praxia.core.types import Embodiment
+from praxia.core.embodiment import Embodiment
 
 __all__ = ["Motion", "motion"]
 

@@ -3,7 +3,8 @@
 import numpy as np
 from jaxtyping import Float32
 
-from praxia.core.types import Decision, Embodiment
+from praxia.core.embodiment import Embodiment
+from praxia.core.types import Decision
 
 __all__ = ["FAR_WIDTHS", "malformed", "miscounted", "unexecutable"]
 

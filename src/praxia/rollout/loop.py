@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError
-from praxia.core.types import ChunkExecution, Decision, Embodiment, Policy, VectorEnv
+from praxia.core.types import ChunkExecution, Decision, Policy, VectorEnv
 from praxia.rollout.faults import miscounted
 from praxia.rollout.running import Running
 from praxia.rollout.trace import Agent, Job, Recording, Trace

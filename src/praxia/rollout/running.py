@@ -6,7 +6,8 @@ from collections import deque
 import numpy as np
 from jaxtyping import Float32
 
-from praxia.core.types import Decision, Embodiment, Observation, Outcome, Progress, Query
+from praxia.core.embodiment import Embodiment
+from praxia.core.types import Decision, Observation, Outcome, Progress, Query
 from praxia.rollout.ensemble import ensemble
 from praxia.rollout.faults import malformed, unexecutable
 from praxia.rollout.trace import Agent, Job, Recording, Trace

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from praxia.core.types import Embodiment, field_slices
+from praxia.core.embodiment import Embodiment, field_slices
 
 __all__ = ["SKIPPED", "WITHIN", "Followed", "follow", "motion_fields"]
 

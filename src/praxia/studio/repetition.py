@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError
 from praxia.core.process import available_cores
-from praxia.core.types import Embodiment, EnvSpec, Outcome, Progress, Start, VectorEnv
+from praxia.core.types import EnvSpec, Outcome, Progress, Start, VectorEnv
 from praxia.results.rows import Row
 from praxia.results.store import read_replay
 from praxia.rollout.pool import WorkerPool

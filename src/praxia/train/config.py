@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from praxia.core.config import Config
+from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError
-from praxia.core.types import Embodiment, Window
+from praxia.core.types import Window
 from praxia.policies.encoder_head import EncoderHead
 from praxia.transforms.relative import Relative, relatives
 

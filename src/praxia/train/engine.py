@@ -13,10 +13,10 @@ from torch import Tensor
 
 from praxia.checkpoint.store import PolicyConfig, save_policy
 from praxia.core.config import config_to_json
+from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError, TrainingError, expect_positive
 from praxia.core.keys import seed
 from praxia.core.lock import Lock
-from praxia.core.types import Embodiment
 from praxia.data.identity import known_by
 from praxia.dataloader.action_chunks import chunks_of
 from praxia.dataloader.fitting import Counted, count_rows, fit_embodiments, fit_transforms

@@ -12,8 +12,8 @@ from torch import Tensor
 from praxia.checkpoint.identity import Identity
 from praxia.checkpoint.store import PolicyConfig, load_weights, read_config
 from praxia.core.dims import difference
+from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError
-from praxia.core.types import Embodiment
 from praxia.policies.encoder_head import EncoderHead, EncoderHeadModel
 from praxia.train.config import TrainRun
 from praxia.transforms.chain import EmbodimentTransforms, Transforms

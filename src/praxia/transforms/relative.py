@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float32
 
 from praxia.core.dims import order_of
+from praxia.core.embodiment import Embodiment, Field, field_slices
 from praxia.core.errors import MismatchError, UnknownName
-from praxia.core.types import Embodiment, Field, field_slices
 
 __all__ = ["Relative", "relatives"]
 

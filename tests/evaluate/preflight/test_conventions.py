@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from flights import failed, fly, record, trained_on
 
-from praxia.core.types import Camera, Field
+from praxia.core.embodiment import Camera, Field
 from praxia.envs import find_family
 from praxia.evaluate.benchmarks import find_benchmark
 from praxia.evaluate.preflight import episodes, subject

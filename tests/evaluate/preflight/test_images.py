@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flights import fly, record, trained_on
 
-from praxia.core.types import Camera
+from praxia.core.embodiment import Camera
 from praxia.envs import ENVS, find_family
 from praxia.envs.family import Golden
 from praxia.evaluate.benchmarks import find_benchmark

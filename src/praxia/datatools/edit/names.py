@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from praxia.core.types import Embodiment
+from praxia.core.embodiment import Embodiment
 from praxia.data.features import camera_name
 from praxia.datatools.edit.vectors import Vectors
 

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Int64
 
+from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError
 from praxia.core.files import AnyPath, name_within
-from praxia.core.types import Embodiment
 from praxia.data.dataset import Dataset
 from praxia.data.features import IMAGES, INDEX_FEATURES, videos_read
 from praxia.data.layout import (

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Bool, Int64
 
+from praxia.core.embodiment import Embodiment
 from praxia.core.files import AnyPath
-from praxia.core.types import Embodiment
 from praxia.data.layout import CODEBASE_VERSION, EMBODIMENT, PLAN, RECORDS, STATS, VIDEO_FRAMES, parquet_files
 from praxia.data.manifest import Manifest
 from praxia.data.metadata import Metadata, open_root

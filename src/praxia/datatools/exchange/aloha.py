@@ -24,8 +24,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
+from praxia.core.embodiment import Camera, Embodiment, Field, Kind
 from praxia.core.errors import DataError, PraxiaError
-from praxia.core.types import Camera, Embodiment, Field, Kind
 from praxia.datatools.exchange.hdf5 import Node, array_names, find, numbers, opened
 from praxia.datatools.exchange.source import Choice, Steps, chosen, fingerprint, rate, same_length
 

@@ -28,8 +28,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64, UInt8
 
+from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.core.errors import DataError, MissingPackage, PraxiaError
-from praxia.core.types import Camera, Embodiment, Field
 from praxia.datatools.exchange.source import Choice, Steps, chosen, fingerprint, rate, same_length, vectors
 
 __all__ = ["PUSHT_HZ", "ReplayBuffer", "open_diffusion_policy"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Shaped, UInt8
 
-from praxia.core.types import Field
+from praxia.core.embodiment import Field
 from praxia.data.dataset import Dataset
 
 __all__ = ["Exported", "Recorded", "Report", "dims", "recorded"]

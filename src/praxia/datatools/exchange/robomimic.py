@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
+from praxia.core.embodiment import Camera, Embodiment, Field, Kind
 from praxia.core.errors import DataError, PraxiaError
-from praxia.core.types import Camera, Embodiment, Field, Kind
 from praxia.datatools.exchange.hdf5 import Node, find, numbers, opened
 from praxia.datatools.exchange.source import Choice, Steps, by_number, chosen, fingerprint, rate, same_length
 

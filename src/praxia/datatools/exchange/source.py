@@ -9,8 +9,8 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Shaped, UInt8
 
+from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError, PraxiaError, UnknownName
-from praxia.core.types import Embodiment
 
 __all__ = ["Choice", "ForeignDataset", "Steps", "by_number", "chosen", "fingerprint", "rate", "same_length", "vectors"]
 

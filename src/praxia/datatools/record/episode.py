@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
+from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError, RecordingError
 from praxia.core.keys import content_key
-from praxia.core.types import Embodiment, Start
+from praxia.core.types import Start
 from praxia.data.layout import num_staged
 from praxia.datatools.record.backlog import Backlog
 from praxia.datatools.record.finish import finish

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from praxia.core.types import Embodiment, Start
+from praxia.core.embodiment import Embodiment
+from praxia.core.types import Start
 from praxia.data.episode import Episode
 from praxia.data.staging import staged_episode, write_numbers
 from praxia.datatools.record.folder import Journals, LiveFolder

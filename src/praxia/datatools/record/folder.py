@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from praxia.core.embodiment import Embodiment
 from praxia.core.errors import RecordingError
 from praxia.core.files import write_whole
-from praxia.core.types import Embodiment
 from praxia.data.disk import json_bytes, out_of_space
 from praxia.data.layout import LIVE_PREFIX, STAGING
 from praxia.datatools.record.journal import Journal

@@ -7,8 +7,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from praxia.core.embodiment import Embodiment
 from praxia.core.errors import PraxiaError
-from praxia.core.types import Embodiment, Start
+from praxia.core.types import Start
 from praxia.data.recording import begin_recording, recording_lock
 from praxia.data.staging import expect_unfinished, staged_indices
 from praxia.datatools.record.episode import LiveEpisode

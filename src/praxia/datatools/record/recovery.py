@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from praxia.core.embodiment import Camera, Embodiment
 from praxia.core.errors import MismatchError
 from praxia.core.keys import content_key
-from praxia.core.types import Camera, Embodiment
 from praxia.datatools.record.finish import finish
 from praxia.datatools.record.folder import Journals, LiveFolder
 from praxia.datatools.record.video import CameraEncoder

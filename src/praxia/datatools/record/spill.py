@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from praxia.core.types import Camera
+from praxia.core.embodiment import Camera
 from praxia.datatools.record.journal import Journal
 
 __all__ = ["Spill"]

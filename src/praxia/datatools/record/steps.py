@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError
-from praxia.core.types import Embodiment, Start
+from praxia.core.types import Start
 from praxia.data.episode import Episode
 
 __all__ = ["pack", "step_of", "unpack"]

@@ -12,8 +12,8 @@ from av.video.frame import VideoFrame
 from jaxtyping import UInt8
 from PIL import Image
 
+from praxia.core.embodiment import Camera
 from praxia.core.errors import RecordingError
-from praxia.core.types import Camera
 from praxia.data.stats import Pixels, sampled_frames
 from praxia.data.video import frame_rate, output_stream
 from praxia.datatools.record.journal import Journal

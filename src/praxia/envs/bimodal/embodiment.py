@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from praxia.core.types import Camera, Embodiment, Field
+from praxia.core.embodiment import Camera, Embodiment, Field
 
 __all__ = ["ARENA_M", "CAMERA", "CONTACT_M", "CONTROL_HZ", "GOAL_M", "ROBOT_M", "embodiment"]
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from praxia.core.types import Embodiment, Env, EnvSpec
+from praxia.core.embodiment import Embodiment
+from praxia.core.types import Env, EnvSpec
 from praxia.envs.bimodal.embodiment import CAMERA, embodiment
 from praxia.envs.bimodal.env import Bimodal
 from praxia.envs.bimodal.starts import INSTRUCTIONS, draw_start, short_name, twin_start

@@ -14,7 +14,7 @@ is given BGR images, ours RGB.
 
 from functools import partial
 
-from praxia.core.types import Field
+from praxia.core.embodiment import Field
 from praxia.envs.metaworld.family import family_of
 from praxia.envs.metaworld.lerobot import INSTRUCTIONS as LEROBOT_INSTRUCTIONS
 from praxia.envs.metaworld.mt50_goals import mt50_payload

@@ -9,7 +9,8 @@ import metaworld
 import numpy as np
 from jaxtyping import UInt8
 
-from praxia.core.types import Embodiment, Env, EnvSpec, Start
+from praxia.core.embodiment import Embodiment
+from praxia.core.types import Env, EnvSpec, Start
 from praxia.envs.family import Family, Golden
 from praxia.envs.graphics import gl_vendor
 from praxia.envs.metaworld import own

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from praxia.core.types import Camera, Embodiment, Field
+from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.envs.metaworld.shots import Shot
 
 __all__ = ["CONTROL_HZ", "PROPRIOCEPTION", "Setup"]

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from praxia.core.types import Camera, Embodiment, Field
+from praxia.core.embodiment import Camera, Embodiment, Field
 
 __all__ = ["CAMERA", "CONTROL_HZ", "SIDE_PX", "embodiment"]
 

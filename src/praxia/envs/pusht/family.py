@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from praxia.core.types import Embodiment, Env, EnvSpec
+from praxia.core.embodiment import Embodiment
+from praxia.core.types import Env, EnvSpec
 from praxia.envs.family import Family, Golden
 from praxia.envs.pusht.embodiment import CAMERA, embodiment
 from praxia.envs.pusht.env import PushT

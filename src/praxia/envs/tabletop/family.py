@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from praxia.core.types import Embodiment, Env, EnvSpec
+from praxia.core.embodiment import Embodiment
+from praxia.core.types import Env, EnvSpec
 from praxia.envs.family import Family, Golden
 from praxia.envs.graphics import gl_vendor
 from praxia.envs.tabletop.env import Tabletop

@@ -6,9 +6,9 @@ import numpy as np
 from jaxtyping import Float64
 
 from praxia.core.dims import difference
+from praxia.core.embodiment import Field, field_slices
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.core.hold import Hold
-from praxia.core.types import Field, field_slices
 from praxia.data.dataset import Dataset
 from praxia.evaluate.fit import matching
 from praxia.evaluate.preflight.subject import Finding, Subject

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from jaxtyping import Float32
 
-from praxia.core.types import Field, field_slices
+from praxia.core.embodiment import Field, field_slices
 from praxia.evaluate.preflight.subject import Finding, Subject
 from praxia.rollout.trace import Trace
 from praxia.transforms.normalise import Normaliser

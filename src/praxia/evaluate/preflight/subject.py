@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from praxia.core.embodiment import Embodiment
 from praxia.core.errors import UnknownName
-from praxia.core.types import Embodiment, EnvSpec, Policy
+from praxia.core.types import EnvSpec, Policy
 from praxia.data.dataset import Dataset
 from praxia.envs.family import Family
 from praxia.evaluate.benchmarks import Benchmark

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
-from praxia.core.types import Field
+from praxia.core.embodiment import Field
 from praxia.data.dataset import Dataset
 from praxia.data.features import dim_names
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Shaped
 
-from praxia.core.types import Field
+from praxia.core.embodiment import Field
 from praxia.data.dataset import Dataset
 from praxia.studio.markup import Markup, join, tag
 from praxia.studio.tabular import tabular

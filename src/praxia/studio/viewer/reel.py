@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from praxia.core.types import Camera
+from praxia.core.embodiment import Camera
 from praxia.data.dataset import Dataset
 from praxia.studio.mp4 import encode_mp4
 

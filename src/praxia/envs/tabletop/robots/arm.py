@@ -7,7 +7,7 @@ from typing import Literal
 import mujoco
 import numpy as np
 
-from praxia.core.types import Camera, Embodiment, Field
+from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.envs.tabletop.robots.controls import HandControls, JointControls
 from praxia.envs.tabletop.robots.grippers import Gripper
 from praxia.envs.tabletop.robots.hand import add_hand_frame

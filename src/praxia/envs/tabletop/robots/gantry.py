@@ -7,7 +7,7 @@ import mujoco
 import numpy as np
 from jaxtyping import Float32
 
-from praxia.core.types import Camera, Embodiment, Field
+from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.envs.tabletop.robots.grippers import FINGERS, SlidingFingers
 from praxia.envs.tabletop.robots.hand import add_hand_frame
 from praxia.envs.tabletop.robots.robot import (

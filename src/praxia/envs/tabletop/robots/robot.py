@@ -12,7 +12,7 @@ import mujoco
 import numpy as np
 from jaxtyping import Float32
 
-from praxia.core.types import Embodiment
+from praxia.core.embodiment import Embodiment
 
 __all__ = [
     "CONTROL_HZ",
