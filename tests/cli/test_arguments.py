@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 
 from praxia.cli.arguments import parse
-from praxia.cli.data.edit import Delete, Join, Rename, Split
+from praxia.cli.data.edit import DeleteArguments, JoinArguments, RenameArguments, SplitArguments
 from praxia.cli.data.edit import run as edit
 from praxia.cli.main import VERBS, main
 from praxia.core.errors import PraxiaError
@@ -21,12 +21,14 @@ from praxia.core.errors import PraxiaError
     ],
 )
 def test_every_word_of_a_list_counts(words):
-    found = parse(Rename, words.split(), "praxia")
+    found = parse(RenameArguments, words.split(), "praxia")
     assert (found.root, found.out, found.feature) == ("SET", "NEW", ("a=b", "c=d"))
 
 
 def test_a_list_of_words_with_one_letter_options_before_it_stays_as_it_is():
-    found = parse(Split, ["SET", "--out", "A", "B", "--episodes", "0-3", "--episodes", "4,6-7", "--dry-run"], "praxia")
+    found = parse(
+        SplitArguments, ["SET", "--out", "A", "B", "--episodes", "0-3", "--episodes", "4,6-7", "--dry-run"], "praxia"
+    )
     assert (found.out, found.episodes, found.dry_run) == (("A", "B"), ("0-3", "4,6-7"), True)
 
 
@@ -42,7 +44,7 @@ def test_a_list_of_words_with_one_letter_options_before_it_stays_as_it_is():
 )
 def test_a_second_value_is_refused_in_one_line(words, said):
     with pytest.raises(PraxiaError, match=said) as caught:
-        parse(Delete, ["SET", *words.split()], "praxia")
+        parse(DeleteArguments, ["SET", *words.split()], "praxia")
     assert "\n" not in str(caught.value)
 
 
@@ -78,7 +80,7 @@ def test_every_verb_of_data_refuses_a_second_value(verb, capsys):
     assert "--json once" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("operation", "kind"), [("rename", Rename), ("join", Join)])
+@pytest.mark.parametrize(("operation", "kind"), [("rename", RenameArguments), ("join", JoinArguments)])
 def test_a_name_that_is_told_twice_is_refused(operation, kind):
     assert "feature" in {one.name for one in fields(kind)}
     with pytest.raises(PraxiaError, match=r"a=\.\.\. once, got a=b and a=c"):

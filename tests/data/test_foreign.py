@@ -14,7 +14,7 @@ from praxia.core.types import Window
 from praxia.data.dataset import Dataset
 from praxia.data.stats import describe
 from praxia.dataloader.windows import Windows
-from praxia.datatools.check.verdict import check
+from praxia.datatools.check.dataset import check
 
 WINDOW = Window({"image.front": (-2, 0), "image.wrist": (0,), "state": (0,)}, horizon=3)
 

@@ -13,7 +13,7 @@ from praxia.core.files import sha256_file
 from praxia.data.dataset import Dataset
 from praxia.data.identity import known_by
 from praxia.data.summary import info
-from praxia.datatools.check.verdict import check
+from praxia.datatools.check.dataset import check
 from praxia.datatools.edit.operations import delete, merge
 from praxia.studio.viewer.view import view
 

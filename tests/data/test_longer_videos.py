@@ -7,7 +7,7 @@ import pytest
 
 from praxia.core.errors import DataError
 from praxia.data.dataset import Dataset
-from praxia.datatools.check.verdict import check
+from praxia.datatools.check.dataset import check
 from praxia.datatools.edit.operations import delete, merge, split, trim
 
 TABLE = "meta/episodes/chunk-000/file-000.parquet"

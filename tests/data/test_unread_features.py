@@ -12,7 +12,7 @@ from praxia.core.errors import DataError
 from praxia.core.types import Window
 from praxia.data.dataset import Dataset
 from praxia.dataloader.windows import Windows
-from praxia.datatools.check.verdict import check
+from praxia.datatools.check.dataset import check
 from praxia.datatools.edit.operations import delete
 from praxia.datatools.exchange.exporting import export
 from praxia.datatools.survey import survey

@@ -15,7 +15,7 @@ from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.mixture_config import DatasetEntry, MixtureConfig
 from praxia.dataloader.view import View
 from praxia.dataloader.windows import Windows
-from praxia.datatools.traps import traps_of_rows
+from praxia.datatools.statistics_warnings import training_warnings
 from praxia.transforms.relative import Relative
 
 WINDOW = Window({"state": (0,)}, horizon=4)
@@ -155,5 +155,5 @@ def test_traps_of_the_rows_are_told_by_the_names_that_training_sees(recorded, sy
     action = counted["other"].whole["action"]
     assert action["count"] == [len(synthetic.episode(0).action)]
     action["min"][1] = action["q01"][1] - 1000.0
-    found = [one for one in traps_of_rows(windows, counted) if one["feature"] == "action"]
+    found = [one for one in training_warnings(windows, counted) if one["feature"] == "action"]
     assert [(one["embodiment"], one["dim"], one["kind"]) for one in found] == [("other", "walk.1", "outliers")]

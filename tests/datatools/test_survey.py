@@ -13,8 +13,8 @@ from praxia.data.finalize import finalize
 from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode
 from praxia.data.stats import describe
+from praxia.datatools.statistics_warnings import find_warnings
 from praxia.datatools.survey import survey
-from praxia.datatools.traps import traps
 
 # Told where to go, not how to move: its actions can be relative.
 PLACED = (Field("hand", 2, "position", "m", low=-5.0, high=5.0), Field("close", 1, "gripper", ""))
@@ -138,7 +138,10 @@ def test_a_number_that_is_not_finite_is_named(recorded, monkeypatch):
 
 def kinds(values, low=None, high=None):
     described = describe(np.asarray(values, np.float32)[:, None])
-    return {trap.kind: trap.text for trap in traps(described, ["x"], [Field("x", 1, "position", "m", "", low, high)])}
+    return {
+        trap.kind: trap.text
+        for trap in find_warnings(described, ["x"], [Field("x", 1, "position", "m", "", low, high)])
+    }
 
 
 def test_each_trap_is_found_and_says_what():

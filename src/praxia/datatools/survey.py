@@ -17,7 +17,7 @@ from praxia.data.stats import Statistics
 from praxia.data.vectors import ACTION, STATE
 from praxia.dataloader.action_chunks import blind_windows, chunk_statistics
 from praxia.dataloader.embodiment_match import other_numbers
-from praxia.datatools.traps import traps
+from praxia.datatools.statistics_warnings import find_warnings
 from praxia.transforms.relative import Relative
 
 __all__ = ["survey"]
@@ -64,7 +64,7 @@ def survey(
         fields = _fields(own[0][0].embodiment, told if horizon else None)
         for feature, described in found[name]["features"].items():
             values = {key: value for key, value in described.items() if key not in ("dims", "rank_error")}
-            for trap in traps(values, described["dims"], fields.get(feature, ())):
+            for trap in find_warnings(values, described["dims"], fields.get(feature, ())):
                 warnings.append({"embodiment": name, "feature": feature, **asdict(trap)})
     return {"embodiments": found, "warnings": warnings}
 

@@ -24,7 +24,7 @@ from praxia.dataloader.loader import Loader
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.mixture_config import MixtureConfig
 from praxia.dataloader.vqa import read_vqa
-from praxia.datatools.traps import line_of, traps_of_rows
+from praxia.datatools.statistics_warnings import format_warning, training_warnings
 from praxia.nn.ema import Ema
 from praxia.nn.types import Batch, Pretrained, Shapes
 from praxia.policies.encoder_head import EncoderHeadModel, OpaqueBatch
@@ -105,7 +105,7 @@ def train(
     relatives = zip(windows.embodiments, run.relatives(windows.embodiments), strict=True)
     relative = {embodiment.name: own for embodiment, own in relatives if own is not None}
     counted = count_rows(windows.parts, relative)
-    warnings = [line_of(one) for one in traps_of_rows(windows, counted)]
+    warnings = [format_warning(one) for one in training_warnings(windows, counted)]
     origin = _origin(start_from, run, windows, counted, refit)
     words = None if origin else run.model.words(run.window.num_images)
     transforms = origin.transforms if origin else fit_transforms(windows, counted, words)

@@ -12,7 +12,7 @@ from praxia.core.errors import DataError, MismatchError, PraxiaError, UnknownNam
 from praxia.core.types import Window
 from praxia.data.dataset import Dataset
 from praxia.dataloader.mixture_config import MixtureConfig
-from praxia.datatools.check.verdict import check
+from praxia.datatools.check.dataset import check
 from praxia.datatools.edit.operations import join, merge, rename, reorder, trim
 from praxia.datatools.survey import survey
 

@@ -8,7 +8,7 @@ import pytest
 
 from praxia.core.files import sha256_file
 from praxia.data.dataset import Dataset
-from praxia.datatools.check.verdict import check
+from praxia.datatools.check.dataset import check
 from praxia.datatools.edit.operations import delete
 
 

@@ -248,7 +248,7 @@ def test_a_dry_run_writes_nothing(tmp_path, recorded):
 
 def test_a_splits_range_moves_with_its_episodes(tmp_path, recorded):
     from praxia.datatools.edit.change import Change, EpisodeSlice
-    from praxia.datatools.edit.info import new_info
+    from praxia.datatools.edit.meta import new_info
     from praxia.datatools.edit.source import SourceDataset
 
     source = SourceDataset.open(recorded)

@@ -11,7 +11,7 @@ from upath import UPath
 
 from praxia.core.errors import DataError, MismatchError, PraxiaError
 from praxia.data.dataset import Dataset
-from praxia.datatools.check.verdict import check
+from praxia.datatools.check.dataset import check
 from praxia.datatools.edit.operations import delete, merge
 
 

@@ -46,8 +46,8 @@ def test_no_part_of_a_split_appears_before_all_are_made(tmp_path, recorded, monk
         made.append(arguments)
         return found(*arguments)
 
-    found = write.statistics
-    monkeypatch.setattr(write, "statistics", statistics)
+    found = write.new_statistics
+    monkeypatch.setattr(write, "new_statistics", statistics)
     with pytest.raises(RecordingError, match=r"no space left on the disk of .*/a; nothing was written there"):
         split(recorded, [tmp_path / "a", tmp_path / "b"], fractions=[0.5, 0.5])
     assert made
@@ -124,8 +124,8 @@ def test_what_another_edit_made_meanwhile_stays(tmp_path, recorded, monkeypatch)
         out.mkdir()
         return found(*arguments)
 
-    found = write.statistics
-    monkeypatch.setattr(write, "statistics", statistics)
+    found = write.new_statistics
+    monkeypatch.setattr(write, "new_statistics", statistics)
     with pytest.raises(PraxiaError, match=r"got .*/out, which is already there"):
         delete(recorded, "0", out)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -12,8 +12,8 @@ from praxia.core.errors import DataError, MismatchError, PraxiaError, RecordingE
 from praxia.data.finalize import finalize
 from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode
+from praxia.datatools.record.journal import Spill
 from praxia.datatools.record.recorder import Recorder
-from praxia.datatools.record.spill import Spill
 from praxia.datatools.record.video import CameraEncoder
 
 PLAN = {"seed": 0}

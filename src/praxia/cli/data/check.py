@@ -16,7 +16,7 @@ SHOWN = 20
 
 
 @dataclass(frozen=True)
-class Arguments:
+class CheckArguments:
     """Whether a data set is whole: every file, row, time and image is looked at, and everything wrong is listed.
 
     Exit code 0 if it is, 2 if not; --json prints {ok, episodes_safe, problems: [{file, episode, kind, detail, count}]}.
@@ -31,14 +31,14 @@ class Arguments:
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
-    """Check a data set, and return what `data.check.verdict.check` returns.
+    """Check a data set, and return what `datatools.check.dataset.check` returns.
 
     Raises:
         Refused: something is wrong with it; what was found travels with the error.
     """
-    options = parse(Arguments, arguments, "praxia data check")
+    options = parse(CheckArguments, arguments, "praxia data check")
 
-    from praxia.datatools.check.verdict import check
+    from praxia.datatools.check.dataset import check
 
     with stages() as report:
         found = check(options.root, quick=options.quick, report=report)

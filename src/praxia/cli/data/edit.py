@@ -14,7 +14,7 @@ __all__ = ["OPERATIONS", "run"]
 
 
 @dataclass(frozen=True)
-class Common:
+class EditArguments:
     """What every operation takes."""
 
     dry_run: bool = False
@@ -24,7 +24,7 @@ class Common:
 
 
 @dataclass(frozen=True)
-class Delete(Common):
+class DeleteArguments(EditArguments):
     """A data set without some of its episodes."""
 
     root: tyro.conf.Positional[str] = tyro.MISSING
@@ -36,7 +36,7 @@ class Delete(Common):
 
 
 @dataclass(frozen=True)
-class Split(Common):
+class SplitArguments(EditArguments):
     """Several data sets out of one."""
 
     root: tyro.conf.Positional[str] = tyro.MISSING
@@ -50,7 +50,7 @@ class Split(Common):
 
 
 @dataclass(frozen=True)
-class Merge(Common):
+class MergeArguments(EditArguments):
     """One data set of several with the same features."""
 
     roots: Annotated[
@@ -63,7 +63,7 @@ class Merge(Common):
 
 
 @dataclass(frozen=True)
-class Trim(Common):
+class TrimArguments(EditArguments):
     """A data set without frames at the begin and at the end of its episodes in which nothing moves.
 
     Frames in the middle stay: an episode's images are one stretch of a video."""
@@ -82,7 +82,7 @@ class Trim(Common):
 
 
 @dataclass(frozen=True)
-class Rename(Common):
+class RenameArguments(EditArguments):
     """A data set with other names."""
 
     root: tyro.conf.Positional[str] = tyro.MISSING
@@ -98,7 +98,7 @@ class Rename(Common):
 
 
 @dataclass(frozen=True)
-class Join(Common):
+class JoinArguments(EditArguments):
     """A data set with vectors joined out of parts, such as a state out of arm and gripper."""
 
     root: tyro.conf.Positional[str] = tyro.MISSING
@@ -110,7 +110,7 @@ class Join(Common):
 
 
 @dataclass(frozen=True)
-class Reorder(Common):
+class ReorderArguments(EditArguments):
     """A data set whose vectors have their dims in the order of another data set, by their names."""
 
     root: tyro.conf.Positional[str] = tyro.MISSING
@@ -121,13 +121,13 @@ class Reorder(Common):
     """A new folder."""
 
 
-def _delete(options: Delete) -> dict[str, Any]:
+def _delete(options: DeleteArguments) -> dict[str, Any]:
     from praxia.datatools.edit.operations import delete
 
     return delete(options.root, options.episodes, options.out, dry_run=options.dry_run)
 
 
-def _split(options: Split) -> dict[str, Any]:
+def _split(options: SplitArguments) -> dict[str, Any]:
     from praxia.datatools.edit.operations import split
 
     try:
@@ -139,13 +139,13 @@ def _split(options: Split) -> dict[str, Any]:
     return split(options.root, outs, episodes=options.episodes, fractions=fractions, dry_run=options.dry_run)
 
 
-def _merge(options: Merge) -> dict[str, Any]:
+def _merge(options: MergeArguments) -> dict[str, Any]:
     from praxia.datatools.edit.operations import merge
 
     return merge(options.roots, options.out, dry_run=options.dry_run)
 
 
-def _trim(options: Trim) -> dict[str, Any]:
+def _trim(options: TrimArguments) -> dict[str, Any]:
     from praxia.datatools.edit.operations import trim
 
     return trim(
@@ -158,7 +158,7 @@ def _trim(options: Trim) -> dict[str, Any]:
     )
 
 
-def _rename(options: Rename) -> dict[str, Any]:
+def _rename(options: RenameArguments) -> dict[str, Any]:
     from praxia.datatools.edit.operations import rename
 
     return rename(
@@ -171,7 +171,7 @@ def _rename(options: Rename) -> dict[str, Any]:
     )
 
 
-def _join(options: Join) -> dict[str, Any]:
+def _join(options: JoinArguments) -> dict[str, Any]:
     from praxia.datatools.edit.operations import join
 
     pairs = _pairs("--feature", options.feature)
@@ -179,20 +179,20 @@ def _join(options: Join) -> dict[str, Any]:
     return join(options.root, options.out, features=parts, dry_run=options.dry_run)
 
 
-def _reorder(options: Reorder) -> dict[str, Any]:
+def _reorder(options: ReorderArguments) -> dict[str, Any]:
     from praxia.datatools.edit.operations import reorder
 
     return reorder(options.root, options.like, options.out, dry_run=options.dry_run)
 
 
-OPERATIONS: dict[str, tuple[type[Common], Callable[[Any], dict[str, Any]], str]] = {
-    "delete": (Delete, _delete, "leave out episodes"),
-    "split": (Split, _split, "several data sets, by episodes or by fractions"),
-    "merge": (Merge, _merge, "one data set of several with the same features"),
-    "trim": (Trim, _trim, "leave out frames at the begin and at the end of episodes in which nothing moves"),
-    "rename": (Rename, _rename, "other names of features, cameras, instructions, the robot"),
-    "join": (Join, _join, "vectors joined out of parts, such as a state out of arm and gripper"),
-    "reorder": (Reorder, _reorder, "the dims of vectors in the order of another data set, by their names"),
+OPERATIONS: dict[str, tuple[type[EditArguments], Callable[[Any], dict[str, Any]], str]] = {
+    "delete": (DeleteArguments, _delete, "leave out episodes"),
+    "split": (SplitArguments, _split, "several data sets, by episodes or by fractions"),
+    "merge": (MergeArguments, _merge, "one data set of several with the same features"),
+    "trim": (TrimArguments, _trim, "leave out frames at the begin and at the end of episodes in which nothing moves"),
+    "rename": (RenameArguments, _rename, "other names of features, cameras, instructions, the robot"),
+    "join": (JoinArguments, _join, "vectors joined out of parts, such as a state out of arm and gripper"),
+    "reorder": (ReorderArguments, _reorder, "the dims of vectors in the order of another data set, by their names"),
 }
 
 
@@ -221,7 +221,7 @@ def _items(values: tuple[str, ...]) -> list[str]:
     return [item for value in values for item in value.split(",") if item]
 
 
-def _told(options: Rename) -> tuple[str, ...]:
+def _told(options: RenameArguments) -> tuple[str, ...]:
     from praxia.data.metadata import Metadata
 
     return Metadata.read(options.root).instructions

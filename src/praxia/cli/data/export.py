@@ -13,7 +13,7 @@ __all__ = ["run"]
 
 
 @dataclass(frozen=True)
-class Arguments:
+class ExportArguments:
     """Write a data set as another project reads it, and say what that format has no place for."""
 
     format: tyro.conf.Positional[str]
@@ -27,8 +27,8 @@ class Arguments:
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
-    """Export, and return what `exchange.exporting.export` returns, with the path."""
-    options = parse(Arguments, arguments, "praxia data export")
+    """Export, and return what `datatools.exchange.exporting.export` returns, with the path."""
+    options = parse(ExportArguments, arguments, "praxia data export")
 
     from praxia.datatools.exchange.exporting import export
 

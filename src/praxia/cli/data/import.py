@@ -14,7 +14,7 @@ __all__ = ["run"]
 
 
 @dataclass(frozen=True)
-class Arguments:
+class ImportArguments:
     """Bring in a data set of another project, and compare every number and a sample of the images with the source.
 
     What the source does not say is an option; where none is given, the rule of its format is listed as assumed.
@@ -47,8 +47,8 @@ class Arguments:
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
-    """Import, and return what `exchange.importing.import_dataset` returns, with the path."""
-    options = parse(Arguments, arguments, "praxia data import")
+    """Import, and return what `datatools.exchange.importing.import_dataset` returns, with the path."""
+    options = parse(ImportArguments, arguments, "praxia data import")
 
     from praxia.datatools.exchange.importing import import_dataset, open_source
     from praxia.datatools.exchange.source import Choice

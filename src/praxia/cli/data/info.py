@@ -13,7 +13,7 @@ __all__ = ["run", "shown", "with_outcome"]
 
 
 @dataclass(frozen=True)
-class Arguments:
+class InfoArguments:
     """What a data set is, and that every file still has its hash."""
 
     root: tyro.conf.Positional[str]
@@ -24,7 +24,7 @@ class Arguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Describe a data set, and return what `data.summary.info` returns."""
-    options = parse(Arguments, arguments, "praxia data info")
+    options = parse(InfoArguments, arguments, "praxia data info")
 
     from praxia.data.summary import info
 

@@ -27,7 +27,7 @@ FILE = """A mixture file, in which only "parts" and "data" are needed; folders a
 
 
 @dataclass(frozen=True)
-class Arguments:
+class MixArguments:
     """What a training step will see of data sets that are mixed. Nothing is trained."""
 
     data: tyro.conf.Positional[str]
@@ -48,8 +48,8 @@ class Arguments:
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
-    """Preview a mixture, and return what `data.mixing.preview.preview` returns."""
-    options = parse(Arguments, arguments, "praxia data mix", description=f"{Arguments.__doc__}\n\n{FILE}")
+    """Preview a mixture, and return what `dataloader.preview.preview` returns."""
+    options = parse(MixArguments, arguments, "praxia data mix", description=f"{MixArguments.__doc__}\n\n{FILE}")
 
     from praxia.core.errors import expect_positive
     from praxia.dataloader.mixture_file import find_mixture

@@ -21,7 +21,7 @@ COLUMNS = ("mean", "std", "min", "q01", "q10", "q50", "q90", "q99", "max")
 
 
 @dataclass(frozen=True)
-class Arguments:
+class StatsArguments:
     """The numbers of data sets by embodiment, in one pass, and what in them spoils training."""
 
     roots: Annotated[
@@ -42,8 +42,8 @@ class Arguments:
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
-    """Count, print tables and warnings, and return what `data.survey.survey` returns."""
-    options = parse(Arguments, arguments, "praxia data stats")
+    """Count, print tables and warnings, and return what `datatools.survey.survey` returns."""
+    options = parse(StatsArguments, arguments, "praxia data stats")
     if not options.roots:
         raise PraxiaError("expected the folder of a data set, got none; see `praxia data stats --help`")
 
@@ -77,7 +77,7 @@ def _recipe(name: str) -> "TrainRun":
 
 
 def _show(result: Mapping[str, Any]) -> None:
-    from praxia.datatools.traps import line_of
+    from praxia.datatools.statistics_warnings import format_warning
 
     for name, embodiment in result["embodiments"].items():
         STDERR.print(
@@ -86,7 +86,7 @@ def _show(result: Mapping[str, Any]) -> None:
         for feature, described in embodiment["features"].items():
             STDERR.print(_table(feature, described, embodiment))
     for one in result["warnings"]:
-        STDERR.print(line_of(one), highlight=False, markup=False, soft_wrap=True)
+        STDERR.print(format_warning(one), highlight=False, markup=False, soft_wrap=True)
 
 
 def _table(feature: str, described: Mapping[str, Any], embodiment: Mapping[str, Any]) -> Table:

@@ -13,7 +13,7 @@ __all__ = ["run"]
 
 
 @dataclass(frozen=True)
-class Arguments:
+class ViewArguments:
     """One self-contained HTML page of a data set's episodes: images, actions and states in step."""
 
     root: tyro.conf.Positional[str]
@@ -32,7 +32,7 @@ class Arguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Write the page, and say where it is and what is on it."""
-    options = parse(Arguments, arguments, "praxia data view")
+    options = parse(ViewArguments, arguments, "praxia data view")
 
     from praxia.data.dataset import Dataset
     from praxia.data.episode_numbers import parse_episodes

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from praxia.data.layout import INFO, TASKS
-from praxia.datatools.check.described import Described
+from praxia.datatools.check.meta import Described
 from praxia.datatools.check.problems import Problems
 
 __all__ = ["Sound", "check_table", "starts"]

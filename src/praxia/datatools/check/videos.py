@@ -22,7 +22,7 @@ from jaxtyping import Float64, Int64
 from praxia.data.features import image_size
 from praxia.data.layout import CODEBASE_VERSION, VIDEO_FRAMES
 from praxia.data.video import frame_rate
-from praxia.datatools.check.described import Described
+from praxia.datatools.check.meta import Described
 from praxia.datatools.check.problems import Problems
 
 __all__ = ["check_video"]

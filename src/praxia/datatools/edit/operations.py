@@ -1,7 +1,4 @@
-"""The edits: each says what is kept, under what names, and has it written.
-
-With `dry_run` all of them only say what they would do.
-"""
+"""Operations"""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,19 +9,18 @@ import numpy as np
 from jaxtyping import Int64
 
 from praxia.core.errors import DataError, PraxiaError
+from praxia.core.keys import generator
 from praxia.data.episode_numbers import format_episodes, parse_episodes
-from praxia.datatools.edit.alike import expect_alike
 from praxia.datatools.edit.change import Change, EpisodeSlice
-from praxia.datatools.edit.drawing import drawn
 from praxia.datatools.edit.idle import idle
-from praxia.datatools.edit.joining import joined, reordered
-from praxia.datatools.edit.names import Names
-from praxia.datatools.edit.renaming import names_of
+from praxia.datatools.edit.intact import whole
+from praxia.datatools.edit.mergeable import expect_alike
+from praxia.datatools.edit.renaming import Names, names_of
 from praxia.datatools.edit.source import SourceDataset
-from praxia.datatools.edit.whole import whole
+from praxia.datatools.edit.vectors import joined, reordered
 from praxia.datatools.edit.write import expect_new, write
 
-__all__ = ["delete", "join", "merge", "rename", "reorder", "split", "trim"]
+__all__ = ["delete", "drawn", "join", "merge", "rename", "reorder", "split", "trim"]
 
 Said = dict[str, Any]
 AnyPath = str | Path
@@ -268,3 +264,25 @@ def _make_all(changes: Sequence[Change], outs: Sequence[AnyPath], dry_run: bool)
         {"out": str(out), "episodes": len(change.lengths), "frames": int(change.lengths.sum()), "dry_run": True}
         for change, out in zip(changes, folders, strict=True)
     ]
+
+
+def drawn(fractions: Sequence[float], total: int) -> list[Int64[np.ndarray, " _"]]:
+    """For each fraction so many of `total` episodes, none twice, drawn at random and always the same ones.
+
+    At random, because recordings go through their tasks in turn or one after the other: neither the last episodes nor
+    every tenth need look like the rest. Numbers of episodes are rounded by largest remainder.
+
+    Raises:
+        PraxiaError: a fraction that is not positive or too small for one episode, or fractions of more than 1 together.
+    """
+    if min(fractions) <= 0 or sum(fractions) > 1 + 1e-9:
+        raise PraxiaError(f"expected positive fractions of at most 1 together, got {', '.join(map(str, fractions))}")
+    exact = np.array(fractions) * total
+    counts = np.floor(exact + 1e-9).astype(np.int64)
+    spare = round(exact.sum()) - counts.sum()
+    counts[np.argsort(counts - exact, kind="stable")[:spare]] += 1
+    if counts.min() < 1:
+        small = fractions[int(counts.argmin())]
+        raise PraxiaError(f"a fraction of {small} of {total} episodes is not one; choose larger fractions")
+    order = generator("split", total).permutation(total)
+    return [np.sort(part) for part in np.split(order, np.cumsum(counts))[: len(counts)]]

@@ -16,9 +16,8 @@ from praxia.data.features import READ
 from praxia.data.layout import DATA, MEGABYTE
 from praxia.data.placement import PlacedFile
 from praxia.data.stats import Described, Statistics, describe
-from praxia.datatools.edit.change import Change, EpisodeSlice
-from praxia.datatools.edit.folder import Folder, ParquetFiles
-from praxia.datatools.edit.piece import Piece
+from praxia.datatools.edit.change import Change, EpisodeSlice, Piece
+from praxia.datatools.edit.output import Folder, ParquetFiles
 from praxia.datatools.edit.source import SourceDataset
 
 __all__ = ["Written", "cut", "write_rows"]

@@ -1,7 +1,9 @@
-"""Features made anew out of the dims of others: parts joined to one vector, or dims in another order."""
+"""Vectors"""
 
 import json
 import math
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,11 +11,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from praxia.core.dims import order_of
+from praxia.core.errors import PraxiaError, UnknownName
 from praxia.data.columns import matrix, table
-from praxia.data.features import dim_names
+from praxia.data.features import INDEX_FEATURES, dim_names
 from praxia.data.stats import QUANTILES
+from praxia.datatools.edit.source import SourceDataset
 
-__all__ = ["Dims", "Vectors"]
+__all__ = ["Dims", "Vectors", "joined", "reordered"]
 
 DESCRIBED = ("min", "max", "mean", "std", "count", *QUANTILES)
 
@@ -103,3 +108,60 @@ def _declared(new: str, dims: Sequence[Dims], features: Mapping[str, Any]) -> di
         names += [own[number] for number in at]
     dtype = np.result_type(*(features[part]["dtype"] for part, _ in dims))
     return {**features[dims[0][0]], "dtype": str(dtype), "shape": [len(names)], "names": names}
+
+
+def joined(source: SourceDataset, features: Mapping[str, Sequence[str]]) -> Vectors:
+    """By new feature all dims of its parts.
+
+    Raises:
+        UnknownName: a part that is not there, or is no number.
+        PraxiaError: nothing to join, a part twice, or a name that is taken.
+    """
+    _expect_foreign(source)
+    declared, there = source.info["features"], _numbers(source)
+    if not features:
+        raise PraxiaError("expected something to join: --feature NEW=PART,PART")
+    used = Counter(part for parts in features.values() for part in parts)
+    for part, times in used.items():
+        if part not in there:
+            raise UnknownName("feature", part, there, f"praxia data info {source.root}")
+        if times > 1:
+            raise PraxiaError(f"expected each part once, got {part} {times} times")
+    for new in features:
+        if new in declared and new not in used:
+            raise PraxiaError(f"expected a name that no other feature of {source.root} has, got {new}")
+        if not new or "/" in new:
+            raise PraxiaError(f"expected a name without '/' for {', '.join(features[new])}, got {new!r}")
+    sizes = {part: math.prod(declared[part]["shape"]) for part in used}
+    return Vectors({new: tuple((one, tuple(range(sizes[one]))) for one in parts) for new, parts in features.items()})
+
+
+def reordered(source: SourceDataset, like: SourceDataset) -> Vectors:
+    """Every vector whose dims `like` has under the same names in another order.
+
+    Raises:
+        PraxiaError: there is none.
+    """
+    _expect_foreign(source)
+    made = {}
+    for name in _numbers(source):
+        names, wanted = (dim_names(one.info["features"].get(name, {"shape": ()})) for one in (source, like))
+        if names != wanted and (order := order_of(names, wanted)):
+            made[name] = ((name, order),)
+    if not made:
+        raise PraxiaError(
+            f"nothing to reorder: no vector of {source.root} has the names of {like.root} in another order; see "
+            "`names` in meta/info.json of both"
+        )
+    return Vectors(made)
+
+
+def _numbers(source: SourceDataset) -> list[str]:
+    features = source.info["features"]
+    kinds = {name: one["dtype"] for name, one in features.items() if name not in INDEX_FEATURES}
+    return [name for name, kind in kinds.items() if re.fullmatch(r"u?int\d+|float\d+", kind)]
+
+
+def _expect_foreign(source: SourceDataset) -> None:
+    if source.ours:
+        raise PraxiaError(f"{source.root} was recorded by praxia: its vectors are what its embodiment declares")

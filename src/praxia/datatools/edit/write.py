@@ -16,14 +16,10 @@ from praxia.data.episodes_table import write_tasks
 from praxia.data.layout import EPISODES, INFO, MANIFEST, STATS, place
 from praxia.data.manifest import FileEntry, Manifest
 from praxia.datatools.edit.change import Change
-from praxia.datatools.edit.episodes import episode_table
-from praxia.datatools.edit.folder import Folder
-from praxia.datatools.edit.info import new_info
+from praxia.datatools.edit.meta import new_episode_table, new_info, new_statistics
+from praxia.datatools.edit.output import Folder, take_over_videos
 from praxia.datatools.edit.rows import write_rows
-from praxia.datatools.edit.side_files import take_over_others, write_side_files
-from praxia.datatools.edit.states import write_states
-from praxia.datatools.edit.statistics import statistics
-from praxia.datatools.edit.videos import take_over_videos
+from praxia.datatools.edit.side_files import take_over_others, write_side_files, write_states
 
 __all__ = ["expect_new", "write"]
 
@@ -82,8 +78,8 @@ def _build(root: Path, change: Change) -> dict[str, Any]:
     folder, source = Folder(root), change.sources[0]
     rows = write_rows(folder, change)
     videos = {change.names.feature(key): take_over_videos(folder, change, key) for key in source.features("video")}
-    table = episode_table(change, rows, {key: places for key, (places, _) in videos.items()})
-    described, bounds = statistics(change, rows, table)
+    table = new_episode_table(change, rows, {key: places for key, (places, _) in videos.items()})
+    described, bounds = new_statistics(change, rows, table)
     write_synced(root / EPISODES.format(**place(0)), parquet_bytes(table))
     write_tasks(root, change.tasks)
     # Not every writer keeps its numbers finite, and whose are not must be editable too.

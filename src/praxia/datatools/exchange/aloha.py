@@ -1,18 +1,4 @@
-"""ACT and ALOHA: a folder of `episode_N.hdf5`.
-
-Each file has `/observations/{qpos,qvel,effort}` and `/action` [N, 14] (left arm 6, gripper, right arm 6, gripper), in
-Mobile ALOHA also `/base_action` [N, 2], and `/observations/images/CAMERA`: uint8 [N, Y, X, 3] RGB, or, with the
-attribute `compress`, one JPEG a row, padded with zeros. `/compress_len` is not needed: a JPEG says where it ends, and
-the order of its rows is not that of the cameras in the file.
-
-Rules: 50 Hz (their DT is 0.02 s). The state is `qpos`. The task is the folder's name, as in their task list. Joints are
-absolute, in rad; grippers are normalised (0 closed, 1 open). `base_action` is appended to the action, unsmoothed. Row t
-of the action is kept beside row t of the observations; their training shifts actions of real robots by one step, which
-is left to whoever trains. The file says neither instruction nor reward nor success.
-
-Source: tonyzhaozh/act (record_sim_episodes.py, constants.py), tonyzhaozh/aloha (record_episodes.py, real_env.py),
-MarkFzp/act-plus-plus (compress_data.py, utils.py), MarkFzp/mobile-aloha (record_episodes.py).
-"""
+"""Aloha"""
 
 import io
 import re
@@ -26,16 +12,29 @@ from PIL import Image, UnidentifiedImageError
 
 from praxia.core.embodiment import Camera, Embodiment, Field, Kind
 from praxia.core.errors import DataError, PraxiaError
-from praxia.datatools.exchange.hdf5 import Node, array_names, find, numbers, opened
+from praxia.core.files import staged_folder
+from praxia.data.dataset import Dataset
+from praxia.datatools.exchange.episodes import Exported, Recorded, Report, dims, recorded
+from praxia.datatools.exchange.hdf5 import Node, array_names, find, new_file, numbers, opened
 from praxia.datatools.exchange.source import Choice, Steps, chosen, fingerprint, rate, same_length
 
-__all__ = ["CONTROL_HZ", "Aloha", "open_aloha"]
+__all__ = ["CONTROL_HZ", "Aloha", "open_aloha", "write_aloha"]
 
 KIND = "an ALOHA episode"
 CONTROL_HZ = 50.0
 IMAGES = "observations/images"
 BASE = "base_action"
 ARRAYS = ("qpos", "qvel", "effort")
+HOLDERS = {"velocity": "qvel", "torque": "effort"}
+LOST = (
+    "instructions and tasks",
+    "rewards and outcomes",
+    "executed actions",
+    "the embodiment: units, names, control rate",
+    "simulator states",
+    "starts",
+    "provenance",
+)
 
 
 @dataclass(frozen=True)
@@ -216,3 +215,46 @@ def _images(array: Node, rows: slice, jpeg: str) -> UInt8[np.ndarray, "K Y X 3"]
         raise DataError(f"{where}: expected images of one size, got {sorted({p.shape for p in images})}")
     stacked = np.stack(images)
     return stacked if jpeg == "rgb" else np.ascontiguousarray(stacked[..., ::-1])
+
+
+def write_aloha(dataset: Dataset, target: Path, report: Report) -> Exported:
+    """Write the folder `target`.
+
+    Raises:
+        PraxiaError: h5py is not installed.
+    """
+    filled = {}
+    with staged_folder(target) as folder:
+        for episode in recorded(dataset, report):
+            with new_file(folder / f"episode_{episode.number}.hdf5") as (file, _):
+                filled |= _write(file, episode)
+    return Exported(LOST, filled)
+
+
+def _write(file: Node, episode: Recorded) -> dict[str, str]:
+    """One episode; what had to be made up."""
+    embodiment, filled = episode.dataset.embodiment, {}
+    sim = episode.record.get("provenance", {}).get("sim")
+    file.attrs["sim"] = True if sim is None else sim
+    file.attrs["compress"] = False
+    held: dict[str, list[np.ndarray]] = {"qpos": []}
+    if embodiment.state:
+        for part, values in dims(episode.column("observation.state"), embodiment.state):
+            held.setdefault(HOLDERS.get(part.kind, "qpos"), []).append(values)
+    if "qvel" not in held:
+        held["qvel"] = [np.zeros_like(values) for values in held["qpos"]]
+        filled["observations/qvel"] = "zeros"
+    empty = np.zeros((len(episode), 0), np.float32)
+    for name, parts in held.items():
+        file.create_dataset(f"observations/{name}", data=np.concatenate([empty, *parts], axis=1))
+    file.create_group("observations/images")
+    for camera in embodiment.cameras:
+        images = episode.images(camera.name)
+        file.create_dataset(f"observations/images/{camera.name}", data=images, chunks=(1, *images.shape[1:]))
+    arm, base = [empty], []
+    for part, values in dims(episode.column("action"), embodiment.action):
+        (base if embodiment.name == "aloha" and part.name.startswith("base") else arm).append(values)
+    file.create_dataset("action", data=np.concatenate(arm, axis=1))
+    if base:
+        file.create_dataset(BASE, data=np.concatenate(base, axis=1))
+    return filled

@@ -1,21 +1,4 @@
-"""robomimic: one HDF5 file, `data/demo_N/{obs/KEY, actions, rewards, dones}`, and `mask/NAME` lists of demos.
-
-A demo is what has `actions`, whatever its name; they come in the order of their names, numbers in them by value.
-
-Rules: the control rate is `env_kwargs.control_freq` of the attribute `env_args`, the task its `env_name` or else the
-file's name, the instruction `lang` of a demo's `ep_meta` (as RoboCasa writes it) or `env_kwargs.env_lang`. Images are
-the observations of shape [N, Y, X, 3] uint8; a camera is called as its key without `_image`. The state is what the
-published configs take: `robot0_eef_pos`, `robot0_eef_quat`, `robot0_gripper_qpos` (and those of `robot1`), and `object`
-too where there are no images. Actions are deltas where robosuite's controllers say so: `control_delta`, or since its
-version 1.5 `input_type` of the embodiment's parts. Where robosuite made the rewards, one of `reward_scale` (1) is success;
-elsewhere success is not said. Where `dones` holds, the episode is terminated; robomimic may write it at success, at the
-end, or both.
-
-Files that `praxia data export robomimic` made carry the embodiment, success and the executed actions too, and come back so.
-
-Source: ARISE-Initiative/robomimic (docs/datasets/overview.md, scripts/dataset_states_to_obs.py, exps/templates),
-ARISE-Initiative/robosuite (controllers/config).
-"""
+"""Robomimic"""
 
 import json
 import re
@@ -29,16 +12,28 @@ from jaxtyping import UInt8
 
 from praxia.core.embodiment import Camera, Embodiment, Field, Kind
 from praxia.core.errors import DataError, PraxiaError
-from praxia.datatools.exchange.hdf5 import Node, find, numbers, opened
+from praxia.data.dataset import Dataset
+from praxia.data.outcomes import outcomes
+from praxia.datatools.exchange.episodes import Exported, Recorded, Report, dims, recorded
+from praxia.datatools.exchange.hdf5 import Node, find, new_file, numbers, opened
 from praxia.datatools.exchange.source import Choice, Steps, by_number, chosen, fingerprint, rate, same_length
 
-__all__ = ["Robomimic", "open_robomimic"]
+__all__ = ["Robomimic", "open_robomimic", "write_robomimic"]
 
 KIND = "a robomimic data set"
 ROBOSUITE = 1  # robomimic's EnvType
 USUAL = tuple(f"robot{arm}_{key}" for arm in (0, 1) for key in ("eef_pos", "eef_quat", "gripper_qpos"))
 BESIDE = ("rewards", "dones", "successes", "terminated", "truncated", "executed_actions")
 UNITS = {"eef_pos": "m", "gripper_qpos": "m", "joint_pos": "rad", "joint_vel": "rad/s"}
+GYM = 2  # robomimic's EnvType
+LOST = ("simulator states", "starts", "provenance")
+# Our features that robomimic has no name for: ours, the name in the file, and its type there.
+EXTRA_COLUMNS = {
+    "action.executed": ("executed_actions", np.float32),
+    "next.success": ("successes", np.uint8),
+    "next.terminated": ("terminated", np.uint8),
+    "next.truncated": ("truncated", np.uint8),
+}
 
 
 @dataclass(frozen=True)
@@ -292,3 +287,65 @@ def _robosuite_success(reward: np.ndarray | None, env_args: dict[str, Any]) -> n
         return None
     scale = _kwargs(env_args).get("reward_scale") or 1.0
     return reward >= scale - 1e-6
+
+
+def write_robomimic(dataset: Dataset, target: Path, report: Report) -> Exported:
+    """Write the file `target`.
+
+    Raises:
+        PraxiaError: h5py is not installed.
+    """
+    filled, successful, reached = {}, [], outcomes(dataset)
+    with new_file(target) as (file, sink):
+        data = file.create_group("data")
+        for episode in recorded(dataset, report):
+            demo = data.create_group(f"demo_{episode.number}")
+            filled |= _write(demo, episode, is_known=reached[episode.number] is not None)
+            sink.expect_room()
+            if reached[episode.number]:
+                successful.append(f"demo_{episode.number}".encode())
+        data.attrs["total"] = dataset.num_frames
+        tasks = sorted(set(dataset.episodes.task))
+        env_args = {
+            "env_name": tasks[0] if len(tasks) == 1 else dataset.embodiment.name,
+            "env_type": GYM,
+            "env_kwargs": {"control_freq": dataset.fps},
+            "praxia": dataset.embodiment.to_json(),
+        }
+        data.attrs["env_args"] = json.dumps(env_args)
+        file.create_dataset("mask/successful", data=np.array(successful, "S"))
+    return Exported(LOST, filled)
+
+
+def _write(demo: Node, episode: Recorded, *, is_known: bool) -> dict[str, str]:
+    """One demo; what had to be made up. Steps of success are left out where it `is_known` of none."""
+    embodiment, n = episode.dataset.embodiment, len(episode)
+    filled = {}
+    demo.attrs["num_samples"] = n
+    meta = {"lang": episode.dataset.episodes.instruction[episode.number]}
+    demo.attrs["ep_meta"] = json.dumps({**meta, "task": episode.dataset.episodes.task[episode.number]})
+    if embodiment.state:
+        for part, values in dims(episode.column("observation.state"), embodiment.state):
+            demo.create_dataset(f"obs/{part.name}", data=values)
+    for camera in embodiment.cameras:
+        images = episode.images(camera.name)
+        demo.create_dataset(f"obs/{camera.name}_image", data=images, chunks=(1, *images.shape[1:]), compression="gzip")
+    demo.create_dataset("actions", data=episode.column("action"))
+    demo.create_dataset("states", shape=(n, 0), dtype=np.float32)
+    rewards, dones = np.zeros(n), np.zeros(n)
+    if episode.has("next.reward"):
+        rewards = episode.column("next.reward")[:, 0]
+    else:
+        filled["rewards"] = "0 in every step"
+    if episode.has("next.done"):
+        dones = episode.column("next.done")[:, 0]
+    else:
+        dones[-1] = 1
+        filled["dones"] = "1 in the last step"
+    demo.create_dataset("rewards", data=rewards)
+    demo.create_dataset("dones", data=dones.astype(np.int64))
+    for feature, (name, dtype) in EXTRA_COLUMNS.items():
+        if episode.has(feature) and (is_known or name != "successes"):
+            values = episode.column(feature).astype(dtype)
+            demo.create_dataset(name, data=values if name == "executed_actions" else values[:, 0])
+    return filled

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import UInt8
 
-from praxia.datatools.record.journal import Journal
-from praxia.datatools.record.spill import Spill
+from praxia.datatools.record.journal import Journal, Spill
 
 __all__ = ["Backlog"]
 

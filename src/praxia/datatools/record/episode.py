@@ -1,9 +1,10 @@
-"""One episode while it is recorded."""
+"""Episode"""
 
 import atexit
 import errno
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,17 +16,76 @@ from praxia.core.keys import content_key
 from praxia.core.types import Start
 from praxia.data.layout import num_staged
 from praxia.datatools.record.backlog import Backlog
-from praxia.datatools.record.finish import finish
-from praxia.datatools.record.folder import LiveFolder
-from praxia.datatools.record.state import RecorderState
-from praxia.datatools.record.steps import pack, step_of
+from praxia.datatools.record.folder import LiveFolder, pack, step_of
+from praxia.datatools.record.staging import finish
 from praxia.datatools.record.video import CameraEncoder
-from praxia.datatools.record.worker import Worker
 
-__all__ = ["LiveEpisode"]
+__all__ = ["LiveEpisode", "RecorderState", "Worker"]
 
 # A power cut takes, beside what is in memory, what was written since the last sync.
 SYNC_S = 1.0
+
+
+@dataclass(frozen=True)
+class RecorderState:
+    """A moment of the recording of episode `index`.
+
+    frames        added so far
+    waiting       by camera: images that are not encoded yet
+    behind_s      how long ago, in seconds of control steps, the image that waits longest was taken
+    on_disk       by camera: those of the waiting images that were spilled to disk
+    spilling      whether there are any
+    memory_bytes  what waits in memory
+    at_risk       frames of which some part is in memory only: what a kill would take now
+    encoder_hz    by camera: images a second its encoder manages while it has any; None before the first
+    """
+
+    index: int
+    frames: int
+    waiting: Mapping[str, int]
+    behind_s: float
+    on_disk: Mapping[str, int]
+    spilling: bool
+    memory_bytes: int
+    at_risk: int
+    encoder_hz: Mapping[str, float | None]
+
+    def __str__(self) -> str:
+        name = max(self.waiting, key=lambda camera: self.waiting[camera])
+        speed = self.encoder_hz[name]
+        return (
+            f"the recording of episode {self.index} is {self.behind_s:.1f} s behind: {self.waiting[name]} images of "
+            f"{name!r} wait"
+            + (f", which are encoded at {speed:.0f} a second" if speed else "")
+            + ". "
+            + ("Images go to disk until it has caught up; none is lost" if self.spilling else "All are in memory")
+        )
+
+
+class Worker:
+    """Runs `work` in the background. `fault` is what it failed with; `start` has it go on after that.
+
+    Its thread does not keep the process alive: what an episode has on disk by then the next recorder recovers.
+    """
+
+    def __init__(self, name: str, work: Callable[[], None]):
+        self._name, self._work = name, work
+        self.fault: Exception | None = None
+        self.start()
+
+    def start(self) -> None:
+        self.fault = None
+        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except Exception as error:  # whatever it is, the caller's thread must hear of it
+            self.fault = error
+
+    def join(self) -> None:
+        self._thread.join()
 
 
 class LiveEpisode:

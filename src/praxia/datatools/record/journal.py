@@ -1,4 +1,4 @@
-"""Append-only files whose every record has a checksum, so that what a kill or a power cut tore is found."""
+"""Journal"""
 
 import fcntl
 import os
@@ -7,13 +7,18 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import UInt8
+
+from praxia.core.embodiment import Camera
 from praxia.core.errors import DataError, RecordingError
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "Spill"]
 
 # Bytes of the record, and a CRC-32 over its number, its length and itself: zeros that a power cut left are no record.
 HEADER = struct.Struct("<QI")
 PLACE = struct.Struct("<QQ")
+NUMBER_BYTES = 8
 
 
 class Journal:
@@ -107,3 +112,23 @@ def _checksum(number: int, parts: Sequence[bytes | memoryview]) -> int:
     for part in parts:
         checksum = zlib.crc32(part, checksum)
     return checksum
+
+
+class Spill:
+    """A journal of images, each with its frame number. Raises as `Journal` does."""
+
+    def __init__(self, path: Path, camera: Camera):
+        self.journal = Journal(path)
+        self._shape = (camera.height, camera.width, 3)
+
+    def append(self, number: int, image: UInt8[np.ndarray, "Y X 3"]) -> int:
+        """Write the image of frame `number`; the record to read it back by."""
+        return self.journal.append(number.to_bytes(NUMBER_BYTES, "little"), image.data)
+
+    def read(self, record: int) -> UInt8[np.ndarray, "Y X 3"]:
+        return np.frombuffer(self.journal.read(record), np.uint8, offset=NUMBER_BYTES).reshape(self._shape)
+
+    def records(self) -> dict[int, int]:
+        """Which record holds which frame's image."""
+        journal = self.journal
+        return {int.from_bytes(journal.read(at)[:NUMBER_BYTES], "little"): at for at in range(len(journal))}

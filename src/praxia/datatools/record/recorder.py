@@ -12,10 +12,9 @@ from praxia.core.errors import PraxiaError
 from praxia.core.types import Start
 from praxia.data.recording import begin_recording, recording_lock
 from praxia.data.staging import expect_unfinished, staged_indices
-from praxia.datatools.record.episode import LiveEpisode
+from praxia.datatools.record.episode import LiveEpisode, RecorderState
 from praxia.datatools.record.folder import LiveFolder
-from praxia.datatools.record.recovery import Recovered, recover
-from praxia.datatools.record.state import RecorderState
+from praxia.datatools.record.staging import Recovered, recover
 
 __all__ = ["Recorder"]
 

@@ -1,4 +1,4 @@
-"""Whether data sets can become one."""
+"""Mergeable"""
 
 from collections.abc import Mapping
 from shlex import quote

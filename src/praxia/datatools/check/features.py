@@ -1,18 +1,24 @@
-"""Whether the values of one feature have the declared shape and kind, and are finite."""
+"""Values and images"""
 
+import io
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Bool, Int64, Shaped
+from PIL import Image
 
 from praxia.data.columns import matrix
+from praxia.data.features import image_size
+from praxia.data.image_files import colours, upright_size
+from praxia.datatools.check.problems import Problems
 
-__all__ = ["check_values"]
+__all__ = ["check_images", "check_values"]
 
-FAMILIES = {"f": "floats", "i": "whole numbers", "u": "whole numbers", "b": "booleans"}
+DTYPE_KINDS = {"f": "floats", "i": "whole numbers", "u": "whole numbers", "b": "booleans"}
 
 # Called with a kind of problem, what it is, and in which rows.
 Note = Callable[[str, str, Bool[np.ndarray, " N"]], None]
@@ -23,7 +29,7 @@ def check_values(
 ) -> Shaped[np.ndarray, "N D"] | None:
     """The rows of a numeric feature, or None where not all of them are numbers, which `note` is told."""
     leaves, of_row, absent = _leaves(column.combine_chunks())
-    expected, got = _family(declared["dtype"]), _family(_dtype_of(leaves.type))
+    expected, got = _dtype_kind(declared["dtype"]), _dtype_kind(_dtype_of(leaves.type))
     if pa.types.is_null(leaves.type):  # nothing was ever written there, so that its type is not known
         note("not-finite", f"{feature} is absent", absent)
         return None
@@ -59,10 +65,10 @@ def _is_fixed(kind: pa.DataType) -> bool:
     return pa.types.is_fixed_size_list(kind)
 
 
-def _family(dtype: Any) -> str | None:
+def _dtype_kind(dtype: Any) -> str | None:
     """What a dtype holds, whatever its width; None if no numbers."""
     try:
-        return FAMILIES.get(np.dtype(dtype).kind)
+        return DTYPE_KINDS.get(np.dtype(dtype).kind)
     except TypeError:
         return None
 
@@ -72,3 +78,46 @@ def _dtype_of(kind: pa.DataType) -> Any:
         return kind.to_pandas_dtype()
     except NotImplementedError:
         return object
+
+
+def check_images(
+    root: Path,
+    name: str,
+    column: pa.ChunkedArray,
+    declared: Mapping[str, Any],
+    owner: Int64[np.ndarray, " N"],
+    problems: Problems,
+    *,
+    camera: bool,
+) -> None:
+    """Note each image of `column` in the file `name` that is not there, not whole, or not as it is `declared`.
+
+    Those of a `camera` must have colours. `owner` is the episode of each row, -1 where nobody knows. A path leads on
+    from `root`, as for the reader.
+    """
+    expected = image_size(declared)
+    for episode, cell in zip(owner.tolist(), column.to_pylist(), strict=True):
+        of = None if episode < 0 else [episode]
+        try:
+            data = _image_bytes(cell, root)
+            if data is None:
+                problems.add(name, "missing-frames", "a row has no image", of)
+                continue
+            with Image.open(io.BytesIO(data)) as image:
+                size = upright_size(image)
+                if size != expected:  # before it is decoded: a damaged header may promise gigabytes
+                    problems.add(name, "camera", f"expected an image of {expected}, got {size}", of)
+                    continue
+                colours(image) if camera else image.load()
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            problems.add(name, "undecodable", str(error), of)
+
+
+def _image_bytes(cell: Any, root: Path) -> bytes | None:
+    """An image's file, or None where the row has none, or names one that is not there."""
+    if not isinstance(cell, dict):
+        return None
+    data, path = cell.get("bytes"), cell.get("path")
+    if data is None and isinstance(path, str) and (root / path).is_file():
+        return (root / path).read_bytes()
+    return data if isinstance(data, bytes) else None

@@ -14,11 +14,10 @@ from praxia.data.features import IMAGES, INDEX_FEATURES
 from praxia.data.layout import INFO, num_staged
 from praxia.data.metadata import open_root
 from praxia.data.stats import Moments
-from praxia.datatools.check.described import Described, describe
 from praxia.datatools.check.hashes import check_hashes
+from praxia.datatools.check.meta import Described, describe
 from praxia.datatools.check.problems import Problems
-from praxia.datatools.check.rows import check_rows
-from praxia.datatools.check.segments import segments
+from praxia.datatools.check.rows import check_rows, segments
 from praxia.datatools.check.statistics import check_statistics
 from praxia.datatools.check.table import Sound, check_table, starts
 from praxia.datatools.check.videos import check_video

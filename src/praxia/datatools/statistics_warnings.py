@@ -12,7 +12,7 @@ from praxia.dataloader.fitting import Counted, names_by_feature
 from praxia.dataloader.mixture import Mixture
 from praxia.transforms.normalise import REACH, is_constant
 
-__all__ = ["Trap", "line_of", "traps", "traps_of_rows"]
+__all__ = ["StatisticsWarning", "find_warnings", "format_warning", "training_warnings"]
 
 # A part of the declared range that is rounding, not a value outside of it.
 ROUNDING = 1e-6
@@ -21,7 +21,7 @@ COARSE = 0.01
 
 
 @dataclass(frozen=True)
-class Trap:
+class StatisticsWarning:
     """`kind`: still, outliers, outside or float32, of one dim; `text` says what was found, in its unit."""
 
     dim: str
@@ -29,7 +29,9 @@ class Trap:
     text: str
 
 
-def traps(described: dict[str, list[Any]], names: Sequence[str], fields: Sequence[Field]) -> list[Trap]:
+def find_warnings(
+    described: dict[str, list[Any]], names: Sequence[str], fields: Sequence[Field]
+) -> list[StatisticsWarning]:
     """The traps in one feature's statistics as `Statistics.describe` gives them.
 
     `names` are its dims. `fields` declare their ranges; none: nothing is declared.
@@ -40,11 +42,11 @@ def traps(described: dict[str, list[Any]], names: Sequence[str], fields: Sequenc
     found = []
     for at, (name, declared) in enumerate(zip(names, ranges, strict=True)):
         one = {key: float(values[at]) for key, values in described.items() if key != "count"}
-        found += [Trap(name, kind, text) for kind, text in _traps(one, *declared)]
+        found += [StatisticsWarning(name, kind, text) for kind, text in _traps(one, *declared)]
     return found
 
 
-def line_of(warning: Mapping[str, Any]) -> str:
+def format_warning(warning: Mapping[str, Any]) -> str:
     """A trap with the embodiment and the feature that it was found in, as people read it."""
     where = f"{warning['embodiment']} {warning['feature']} {warning['dim']}"
     return f"{warning['kind']:9s} {where}: {warning['text']}"
@@ -75,7 +77,7 @@ def _traps(one: dict[str, float], low: float | None, high: float | None, unit: s
         yield "float32", f"float32 has steps of {step:.2g} there, {share}{rest}"
 
 
-def traps_of_rows(windows: Mixture, counted: Mapping[str, Counted]) -> list[dict[str, Any]]:
+def training_warnings(windows: Mixture, counted: Mapping[str, Counted]) -> list[dict[str, Any]]:
     """What in the rows that are trained on spoils training, as `datatools.survey.survey` warns of it."""
     found = []
     for embodiment in windows.embodiments:
@@ -83,6 +85,6 @@ def traps_of_rows(windows: Mixture, counted: Mapping[str, Counted]) -> list[dict
         action = embodiment.action if own.relative is None else own.relative.fields(embodiment.action)
         names = names_by_feature(windows, embodiment.name)
         for feature, fields in ((STATE, embodiment.state), (ACTION, action)):
-            for trap in traps(own.whole[feature], names[feature], fields):
+            for trap in find_warnings(own.whole[feature], names[feature], fields):
                 found.append({"embodiment": embodiment.name, "feature": feature, **asdict(trap)})
     return found

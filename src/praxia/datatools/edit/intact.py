@@ -1,4 +1,4 @@
-"""A data set of which parts are missing, as far as its episodes are whole."""
+"""Intact episodes"""
 
 import json
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ from praxia.data.layout import CODEBASE_VERSION, EMBODIMENT, PLAN, RECORDS, STAT
 from praxia.data.manifest import Manifest
 from praxia.data.metadata import Metadata, open_root
 from praxia.data.placement import PlacedFile, integers, runs
-from praxia.datatools.check.described import DAMAGED_PARQUET, Described
-from praxia.datatools.check.verdict import examine
+from praxia.datatools.check.dataset import examine
+from praxia.datatools.check.meta import DAMAGED_PARQUET, Described
 from praxia.datatools.edit.source import SourceDataset, episode_table, stored
 
 __all__ = ["whole"]

@@ -1,4 +1,4 @@
-"""What `meta/` says about a data set, read leniently: a problem is noted, and what can still be known is kept."""
+"""What `meta/` says about a data set, read leniently."""
 
 import json
 import math
@@ -20,21 +20,24 @@ from praxia.data.layout import (
     CODEBASE_VERSIONS,
     EPISODE_LINES,
     INFO,
+    TASK_LINES,
     TASKS,
     VIDEO_FRAMES,
     parquet_files,
 )
+from praxia.data.metadata import columns_of_lines
 from praxia.data.parquet import native
 from praxia.data.placement import integers, seconds
-from praxia.datatools.check.lines import episodes_of_lines, tasks_of_lines
 from praxia.datatools.check.problems import Problems
 
-__all__ = ["DAMAGED_PARQUET", "Described", "describe"]
+__all__ = ["DAMAGED_PARQUET", "Described", "describe", "episodes_of_lines", "tasks_of_lines"]
 
 # What pyarrow raises on damaged bytes.
 DAMAGED_PARQUET = (pa.ArrowException, OSError, ValueError, KeyError, MemoryError, OverflowError)
 WHOLE = ("episode_index", "length", "dataset_from_index", "dataset_to_index", "data/chunk_index", "data/file_index")
 TIMES = ("from_timestamp", "to_timestamp")
+# What a line that is no JSON, or is of another kind than it should be, leads to.
+DAMAGED_LINE = (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -272,3 +275,44 @@ def _tasks(root: Path, problems: Problems) -> dict[int, str]:
     if len(tasks) < rows.num_rows:
         problems.add(TASKS, "unknown-task", f"{rows.num_rows - len(tasks)} task_index occur twice")
     return tasks
+
+
+def episodes_of_lines(
+    root: Path, info: Mapping[str, Any], problems: Problems
+) -> tuple[dict[str, Shaped[np.ndarray, " E"]], tuple[tuple[str, ...], ...]] | None:
+    """The columns of the episode table, and the instructions of each episode; None where they cannot be told."""
+    try:
+        rows = sorted(_lines(root / EPISODE_LINES), key=lambda row: row["episode_index"])
+        number, length = (
+            np.array([_integer(row[name]) for row in rows], dtype=np.int64) for name in ("episode_index", "length")
+        )
+        instructions = tuple(tuple(str(task) for task in row["tasks"]) for row in rows)
+        columns = columns_of_lines(info, number, length)
+    except DAMAGED_LINE as error:
+        kind = "json" if (root / EPISODE_LINES).is_file() else "missing-file"
+        problems.add(EPISODE_LINES, kind, f"{type(error).__name__}: {error}")
+        return None
+    return columns, instructions
+
+
+def tasks_of_lines(root: Path, problems: Problems) -> dict[int, str]:
+    """The instruction by task_index; nothing where they cannot be told."""
+    try:
+        tasks = {_integer(row["task_index"]): str(row["task"]) for row in _lines(root / TASK_LINES)}
+    except DAMAGED_LINE as error:
+        kind = "json" if (root / TASK_LINES).is_file() else "missing-file"
+        problems.add(TASK_LINES, kind, f"{type(error).__name__}: {error}")
+        return {}
+    if not tasks:
+        problems.add(TASK_LINES, "unknown-task", "it has no instruction")
+    return tasks
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_bytes().decode().split("\n") if line.strip()]
+
+
+def _integer(value: Any) -> int:
+    if type(value) is not int:
+        raise ValueError(f"expected a whole number, got {value!r}")
+    return value

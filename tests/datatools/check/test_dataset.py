@@ -14,8 +14,8 @@ from PIL import Image
 
 from praxia.cli.main import main
 from praxia.core.errors import DataError
+from praxia.datatools.check.dataset import check
 from praxia.datatools.check.problems import KINDS
-from praxia.datatools.check.verdict import check
 from praxia.datatools.edit.operations import split
 
 ROWS = "data/chunk-000/file-000.parquet"
