@@ -53,7 +53,7 @@ from praxia.nn.types import Shapes
 from praxia.policies.encoder_head import EncoderHead
 from praxia.rollout.loop import rollout
 from praxia.rollout.pool import WorkerPool
-from praxia.rollout.trace import Job
+from praxia.rollout.types import Job
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
 from praxia.transforms.normalise import Normaliser
 from praxia.transforms.text_tokenizer import TextTokenizer
@@ -240,9 +240,13 @@ def pooled(policy: Policy, jobs: Sequence[Job], workers: int, steps: int) -> Rat
             list(rollout(timed, slots, first, execution=execution, horizon=1))
             stopwatch.seconds.clear()
             before, began_s, cpu_s = spent(folder), time.perf_counter(), time.process_time()
-            traces = list(rollout(timed, slots, jobs, execution=execution, horizon=steps, steps_after_success=None))
+            trajectories = list(
+                rollout(timed, slots, jobs, execution=execution, horizon=steps, steps_after_success=None)
+            )
             wall_s, own_s, after = time.perf_counter() - began_s, time.process_time() - cpu_s, spent(folder)
-    assert all(trace.error is None and trace.steps == steps for trace in traces), [trace.error for trace in traces]
+    assert all(trajectory.error is None and trajectory.steps == steps for trajectory in trajectories), [
+        trajectory.error for trajectory in trajectories
+    ]
     workers_s = {what: after[what] - before[what] for what in after}
     all_s = own_s + workers_s.pop("all")
     known = workers_s | stopwatch.seconds

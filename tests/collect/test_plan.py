@@ -2,13 +2,13 @@ from dataclasses import replace
 
 import pytest
 
-from praxia.collect.plan import Collection
+from praxia.collect.plan import CollectionPlan
 from praxia.core.errors import UnknownName
 from praxia.envs import find_family
 
 
 def test_noise_and_mistakes_take_turns_within_every_task():
-    collection = Collection("toy", ("walk", "run"), 12, horizon=9, noise=(0.0, 0.1, 0.4), failure_every=4)
+    collection = CollectionPlan("toy", ("walk", "run"), 12, horizon=9, noise=(0.0, 0.1, 0.4), failure_every=4)
     for task in (0, 1):
         mine = [index for index in range(len(collection)) if index % 2 == task]
         assert [collection.noise_of(index) for index in mine] == [0.0, 0.1, 0.4] * 4
@@ -19,13 +19,13 @@ def test_noise_and_mistakes_take_turns_within_every_task():
 
 
 def test_without_a_rhythm_nobody_errs_on_purpose():
-    collection = Collection("toy", ("walk",), 8, horizon=9)
+    collection = CollectionPlan("toy", ("walk",), 8, horizon=9)
     assert not any(collection.injects_failure(index) for index in range(8))
 
 
 def test_all_cameras_are_recorded_or_the_chosen_ones_in_their_order():
     family = find_family("metaworld")
-    every = Collection("metaworld", ("reach",), 1, horizon=9, size=32)
+    every = CollectionPlan("metaworld", ("reach",), 1, horizon=9, size=32)
     some = replace(every, cameras=("hand",))
     turned = replace(every, cameras=("hand", "workspace"))
     named = [[camera.name for camera in one.embodiment(family).cameras] for one in (every, some, turned)]
@@ -35,4 +35,4 @@ def test_all_cameras_are_recorded_or_the_chosen_ones_in_their_order():
 
 def test_a_camera_that_is_not_there_is_refused():
     with pytest.raises(UnknownName, match=r"hnad.*hand"):
-        Collection("metaworld", ("reach",), 1, horizon=9, cameras=("hnad",)).embodiment(find_family("metaworld"))
+        CollectionPlan("metaworld", ("reach",), 1, horizon=9, cameras=("hnad",)).embodiment(find_family("metaworld"))

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from toy_world import ToyEnv, Walker
 
-from praxia.collect.plan import Collection
+from praxia.collect.plan import CollectionPlan
 from praxia.collect.runner import collect
 from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.core.keys import generator
 from praxia.core.types import Decision, EnvSpec, Outcome, Query, Start
-from praxia.envs.family import Family
+from praxia.envs.family import EnvFamily
 
 SIZE = 16
 EMBODIMENT = Embodiment(
@@ -105,9 +105,9 @@ def horizon(task: str) -> int:
 def gather(out: Path, episodes: int = 3, draw: Any = draw_start, make: Any = build, **options: Any) -> dict[str, Any]:
     running = {name: options.pop(name) for name in ("workers", "resume", "report") if name in options}
     options = {"tasks": ("walk", "run"), "size": SIZE, "noise": (0.0, 0.1), "horizon": 40, **options}
-    collection = Collection("toy", episodes=episodes, **options)
+    collection = CollectionPlan("toy", episodes=episodes, **options)
     told = {"walk": "please walk", "run": "please run"}
-    family = Family("toy", told, task_name, draw, embodiment, make, provenance, tuple(told), horizon)
+    family = EnvFamily("toy", told, task_name, draw, embodiment, make, provenance, tuple(told), horizon)
     return collect(collection, out, family, make_expert=Expert, **running)
 
 
@@ -141,8 +141,8 @@ def gather_targets(out: Path, unit: str, high: float | None, **options: Any) -> 
     held_embodiment = replace(EMBODIMENT, action=(Field("position", 1, "position", unit, low=low, high=high),))
     told = {"walk": "please walk", "run": "please run"}
     embodiment_of, make = partial(_told, held_embodiment), partial(TargetEnv, held_embodiment=held_embodiment)
-    family = Family("toy", told, task_name, draw_start, embodiment_of, make, provenance, tuple(told), horizon)
-    collection = Collection("toy", ("walk", "run"), 2, 40, size=SIZE, **{"noise": (0.0, 0.4), **options})
+    family = EnvFamily("toy", told, task_name, draw_start, embodiment_of, make, provenance, tuple(told), horizon)
+    collection = CollectionPlan("toy", ("walk", "run"), 2, 40, size=SIZE, **{"noise": (0.0, 0.4), **options})
     return collect(collection, out, family, make_expert=TargetExpert)
 
 

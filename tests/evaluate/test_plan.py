@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from praxia.collect.plan import Collection
+from praxia.collect.plan import CollectionPlan
 from praxia.envs import find_family
 from praxia.evaluate.benchmarks import find_benchmark
 from praxia.evaluate.plan import Evaluation, plan
@@ -20,7 +20,7 @@ def test_no_start_of_a_benchmark_is_among_those_that_were_shown(jobs):
     judged = {tuple(job.start.payload["rand_vec"]) for job in jobs}
     assert len(judged) == 20
     for seed in (0, 1):
-        collection = Collection("metaworld", BENCHMARK.tasks, episodes=20, horizon=9, seed=seed)
+        collection = CollectionPlan("metaworld", BENCHMARK.tasks, episodes=20, horizon=9, seed=seed)
         # By task, so that each simulator is built once.
         order = sorted(range(len(collection)), key=lambda index: index % 2)
         shown = {tuple(collection.job(index, family).start.payload["rand_vec"]) for index in order}

@@ -16,7 +16,7 @@ from toy_world import EMBODIMENT, ToyEnv, Walker
 from praxia.core.embodiment import Embodiment
 from praxia.core.keys import generator
 from praxia.core.types import ChunkExecution, Decision, EnvSpec, Outcome, Query, Start
-from praxia.envs.family import Family
+from praxia.envs.family import EnvFamily
 from praxia.evaluate.benchmarks import Benchmark
 from praxia.evaluate.interleaved import EvaluatedPolicy, interleave
 from praxia.evaluate.plan import Evaluation
@@ -85,9 +85,9 @@ def horizon(task: str) -> int:
     return 60
 
 
-def family(draw: Any = draw_start, other: Any = None) -> Family:
+def family(draw: Any = draw_start, other: Any = None) -> EnvFamily:
     told = {"walk": "please walk", "run": "please run"}
-    return Family(
+    return EnvFamily(
         "toy", told, task_name, draw, embodiment, build, provenance, tuple(told), horizon, other_instruction=other
     )
 

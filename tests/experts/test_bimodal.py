@@ -7,10 +7,10 @@ from praxia.core.types import ChunkExecution, EnvSpec, Query
 from praxia.envs import find_family
 from praxia.envs.bimodal.sides import num_switches, side
 from praxia.experts import find_expert
-from praxia.experts.injected_failures import Noisy
+from praxia.experts.injected_failures import InjectedNoise
 from praxia.rollout.loop import rollout
 from praxia.rollout.slots import LocalSlots
-from praxia.rollout.trace import Job, Recording
+from praxia.rollout.types import Job, Recording
 
 FAMILY = find_family("bimodal")
 EXPERT = find_expert("bimodal")(FAMILY.instructions)
@@ -23,11 +23,14 @@ def episodes(policy, num: int, seed: int = 0):
     jobs = [Job(SPEC, start, f"{seed}/{start.key}", index) for index, start in enumerate(starts)]
     recording = Recording(cameras=(), snapshots=False)
     slots = LocalSlots(3, FAMILY.build)
-    traces = list(
+    trajectories = list(
         rollout(policy, slots, jobs, execution=ChunkExecution(1), horizon=FAMILY.horizon("pass"), recording=recording)
     )
-    traces.sort(key=lambda trace: trace.job.index)
-    return [(trace.success_step is not None, np.stack([one.state for one in trace.observations])) for trace in traces]
+    trajectories.sort(key=lambda trajectory: trajectory.job.index)
+    return [
+        (trajectory.success_step is not None, np.stack([one.state for one in trajectory.observations]))
+        for trajectory in trajectories
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +60,7 @@ def test_the_side_is_of_the_episodes_key_and_not_of_its_start(undisturbed):
 
 
 def test_it_copes_with_noise():
-    noisy = episodes(Noisy(EXPERT, FAMILY.embodiment(SPEC), 0.15), 40)
+    noisy = episodes(InjectedNoise(EXPERT, FAMILY.embodiment(SPEC), 0.15), 40)
     assert sum(success for success, _ in noisy) >= 39
 
 

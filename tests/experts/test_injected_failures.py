@@ -6,7 +6,7 @@ import pytest
 from praxia.core.embodiment import Embodiment, Field, Kind
 from praxia.core.errors import MismatchError
 from praxia.core.types import Decision, Query, Window
-from praxia.experts.injected_failures import InjectedFailures, Noisy, step_reach
+from praxia.experts.injected_failures import InjectedFailures, InjectedNoise, step_reach
 
 HAND = Embodiment(
     "hand",
@@ -45,7 +45,7 @@ def test_noise_is_a_fraction_of_what_a_step_may_change():
         (PLACE, [256, 256], 20.0),
     ):
         steady = Steady(action)
-        moved = np.concatenate([one.chunk - steady.action for one in run(Noisy(steady, embodiment, 0.1), 2000)])
+        moved = np.concatenate([one.chunk - steady.action for one in run(InjectedNoise(steady, embodiment, 0.1), 2000)])
         np.testing.assert_allclose(moved[:, :3].std(axis=0), 0.1 * scale, rtol=0.1)
         if embodiment is HAND:
             assert np.all(moved[:, 3] == 0)
@@ -53,7 +53,7 @@ def test_noise_is_a_fraction_of_what_a_step_may_change():
 
 def test_disturbed_actions_stay_in_range_and_labels_are_the_experts():
     steady = Steady([2, -2, 0, 1])
-    for policy in (Noisy(steady, HAND, 0.5), InjectedFailures(Noisy(steady, HAND, 0.5), HAND)):
+    for policy in (InjectedNoise(steady, HAND, 0.5), InjectedFailures(InjectedNoise(steady, HAND, 0.5), HAND)):
         for decision in run(policy):
             assert np.all(np.abs(decision.chunk) <= [2, 2, 2, 1])
             np.testing.assert_array_equal(decision.label, steady.action)
@@ -85,7 +85,7 @@ def test_some_mistakes_open_the_gripper_and_some_do_not():
 
 def test_without_noise_the_expert_is_executed():
     steady = Steady([1, 0, 0, -1])
-    for decision in run(Noisy(steady, HAND, 0.0), 10):
+    for decision in run(InjectedNoise(steady, HAND, 0.0), 10):
         np.testing.assert_array_equal(decision.chunk, steady.action)
 
 
@@ -115,7 +115,7 @@ def test_what_a_step_may_change_is_known_in_every_kind_and_unit(kind, unit, low,
     assert kind in get_args(Kind)
     embodiment = Embodiment("body", (), (Field("part", 2, kind, unit, low=low, high=high),), (), 20.0)
     np.testing.assert_allclose(step_reach(embodiment), [reach, reach])
-    moved = np.concatenate([one.chunk for one in run(Noisy(Steady([0, 0]), embodiment, 0.25), 100)])
+    moved = np.concatenate([one.chunk for one in run(InjectedNoise(Steady([0, 0]), embodiment, 0.25), 100)])
     assert np.abs(moved).max() <= 5 * 0.25 * reach
     assert np.any(moved) == (reach > 0)
 
@@ -123,12 +123,12 @@ def test_what_a_step_may_change_is_known_in_every_kind_and_unit(kind, unit, low,
 def test_a_target_in_a_unit_of_its_own_needs_a_range_where_it_is_disturbed():
     embodiment = Embodiment("arm", (), (Field("wrist", 2, "position", "ticks"),), (), 20.0)
     for disturb in (
-        lambda: Noisy(Steady([0, 0]), embodiment, 0.1),
+        lambda: InjectedNoise(Steady([0, 0]), embodiment, 0.1),
         lambda: InjectedFailures(Steady([0, 0]), embodiment),
     ):
         with pytest.raises(MismatchError, match=r"'wrist' of 'arm'.*in 'ticks' without; declare its low and high"):
             disturb()
-    (decision,) = run(Noisy(Steady([3, 4]), embodiment, 0.0), 1)
+    (decision,) = run(InjectedNoise(Steady([3, 4]), embodiment, 0.0), 1)
     np.testing.assert_array_equal(decision.chunk, [[3, 4]])
 
 

@@ -5,7 +5,7 @@ from praxia.core.errors import UnknownName
 from praxia.core.types import EnvSpec, Query, Start
 from praxia.envs import find_family
 from praxia.experts import find_expert
-from praxia.experts.injected_failures import Noisy
+from praxia.experts.injected_failures import InjectedNoise
 
 FAMILY = find_family("metaworld")
 EXPERT = find_expert("metaworld")(FAMILY.instructions)
@@ -52,7 +52,7 @@ def test_queries_of_several_tasks_are_answered_in_order():
 
 def test_noise_moves_the_hand_and_leaves_gripper_and_label():
     clean = EXPERT.act([query()], None)[0][0].chunk
-    decision = Noisy(EXPERT, EMBODIMENT, 0.4).act([query()], None)[0][0]
+    decision = InjectedNoise(EXPERT, EMBODIMENT, 0.4).act([query()], None)[0][0]
     np.testing.assert_array_equal(decision.label, clean)
     assert np.any(decision.chunk[:, :3] != clean[:, :3])
     np.testing.assert_array_equal(decision.chunk[:, 3], clean[:, 3])
@@ -60,7 +60,7 @@ def test_noise_moves_the_hand_and_leaves_gripper_and_label():
 
 
 def test_noise_depends_on_episode_and_step_alone():
-    noisy = Noisy(EXPERT, EMBODIMENT, 0.1)
+    noisy = InjectedNoise(EXPERT, EMBODIMENT, 0.1)
     asked = [query(key="a", step=3), query(key="b", step=3), query(key="a", step=4)]
     together = [decision.chunk.tobytes() for decision in noisy.act(asked, None)[0]]
     assert together == [noisy.act([one], None)[0][0].chunk.tobytes() for one in asked]
@@ -70,7 +70,7 @@ def test_noise_depends_on_episode_and_step_alone():
 def test_noise_has_the_deviation_that_was_asked_for():
     one = query("reach")
     queries = [Query(one.history, "episode", step, 0, one.privileged) for step in range(2000)]
-    decisions = Noisy(EXPERT, EMBODIMENT, 0.05).act(queries, None)[0]
+    decisions = InjectedNoise(EXPERT, EMBODIMENT, 0.05).act(queries, None)[0]
     clean = decisions[0].label
     inside = np.abs(clean[0, :3]) < 0.7  # far enough from the range not to be clipped
     noise = np.array([decision.chunk[0, :3] - clean[0, :3] for decision in decisions])[:, inside]

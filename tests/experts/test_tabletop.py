@@ -5,10 +5,10 @@ from praxia.core.types import ChunkExecution, EnvSpec, Query
 from praxia.envs import find_family
 from praxia.envs.tabletop.tasks import TRAINED, UNTRAINED
 from praxia.experts import find_expert
-from praxia.experts.injected_failures import InjectedFailures, Noisy
+from praxia.experts.injected_failures import InjectedFailures, InjectedNoise
 from praxia.rollout.loop import rollout
 from praxia.rollout.slots import LocalSlots
-from praxia.rollout.trace import Job
+from praxia.rollout.types import Job
 
 EMBODIMENTS = ("tabletop-gantry", "tabletop-arm6", "tabletop-arm7", "tabletop-arm6-joints", "tabletop-arm7-joints")
 STARTS = 3
@@ -24,9 +24,13 @@ def successes(env: str, tasks, split: str, disturb=lambda expert, embodiment: ex
         for index in range(STARTS)
     ]
     slots = LocalSlots(2, family.build)
-    traces = list(rollout(expert, slots, jobs, execution=ChunkExecution(1), horizon=max(map(family.horizon, tasks))))
-    assert all(trace.error is None for trace in traces), [trace.error for trace in traces]
-    return sum(trace.success_step is not None for trace in traces)
+    trajectories = list(
+        rollout(expert, slots, jobs, execution=ChunkExecution(1), horizon=max(map(family.horizon, tasks)))
+    )
+    assert all(trajectory.error is None for trajectory in trajectories), [
+        trajectory.error for trajectory in trajectories
+    ]
+    return sum(trajectory.success_step is not None for trajectory in trajectories)
 
 
 @pytest.mark.parametrize("env", EMBODIMENTS)
@@ -38,7 +42,7 @@ def test_one_expert_does_every_task_with_every_embodiment(env):
 @pytest.mark.parametrize("env", ["tabletop-gantry", "tabletop-arm7", "tabletop-arm6-joints"])
 def test_it_recovers_from_noise_and_from_mistakes(env):
     def disturb(expert, embodiment):
-        return InjectedFailures(Noisy(expert, embodiment, 0.15), embodiment)
+        return InjectedFailures(InjectedNoise(expert, embodiment, 0.15), embodiment)
 
     assert successes(env, TRAINED, "recovery", disturb) >= STARTS * len(TRAINED) - 2
 

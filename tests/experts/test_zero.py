@@ -5,10 +5,10 @@ from praxia.core.embodiment import Embodiment, Field
 from praxia.core.errors import MismatchError
 from praxia.core.types import ChunkExecution, EnvSpec, Query
 from praxia.envs import find_family
-from praxia.experts.zero import Zero
+from praxia.experts.baselines import ZeroPolicy
 from praxia.rollout.loop import rollout
 from praxia.rollout.slots import LocalSlots
-from praxia.rollout.trace import Job, Recording
+from praxia.rollout.types import Job, Recording
 
 
 def test_zero_does_nothing_for_every_query():
@@ -16,7 +16,7 @@ def test_zero_does_nothing_for_every_query():
     spec = EnvSpec("metaworld", "door-open")
     env = family.build(spec)
     env.reset(family.draw_start("door-open", "test", 0))
-    policy = Zero(family.embodiment(spec))
+    policy = ZeroPolicy(family.embodiment(spec))
     decisions, _ = policy.act([Query((env.observe(()),), key, 0, 0) for key in "ab"], policy.start(2))
     assert len(decisions) == 2
     for decision in decisions:
@@ -35,19 +35,19 @@ def test_a_embodiment_that_is_held_does_not_move_whatever_its_actions_are(env, t
     family, spec = find_family(env), EnvSpec(env, find_family(env).task(task))
     start = family.draw_start(spec.task, "test", 0)
     slots = LocalSlots(1, family.build)
-    zero, jobs = Zero(family.embodiment(spec)), [Job(spec, start, "key", 0)]
-    traces = rollout(
+    zero, jobs = ZeroPolicy(family.embodiment(spec)), [Job(spec, start, "key", 0)]
+    trajectories = rollout(
         zero, slots, jobs, execution=ChunkExecution(8), horizon=40, recording=Recording((), snapshots=False)
     )
-    (trace,) = traces
+    (trajectory,) = trajectories
     slots.close()
-    first, last = trace.observations[0].state[:held], trace.observations[-1].state[:held]
+    first, last = trajectory.observations[0].state[:held], trajectory.observations[-1].state[:held]
     np.testing.assert_allclose(last, first, atol=1e-3)
     if env == "tabletop-gantry":
-        assert not np.any(trace.actions)
+        assert not np.any(trajectory.actions)
 
 
 def test_a_embodiment_of_which_nothing_says_what_holds_it_is_refused():
     embodiment = Embodiment("arm", (), (Field("wrist", 2, "position", "rad"),), (), 20.0)
     with pytest.raises(MismatchError, match="'wrist'"):
-        Zero(embodiment)
+        ZeroPolicy(embodiment)

@@ -13,13 +13,13 @@ from praxia.core.types import ChunkExecution, Decision, Query
 from praxia.rollout.faults import FAR_WIDTHS
 from praxia.rollout.loop import rollout
 from praxia.rollout.slots import LocalSlots
-from praxia.rollout.trace import Trace
+from praxia.rollout.types import Trajectory
 
 JOBS = [job(number, goal=3.0) for number in range(3)]
 BROKEN = JOBS[1].key
 
 
-def act_badly(spoil: Callable[[Decision], Decision], embodiment: Any = EMBODIMENT, **options: Any) -> list[Trace]:
+def act_badly(spoil: Callable[[Decision], Decision], embodiment: Any = EMBODIMENT, **options: Any) -> list[Trajectory]:
     """Traces of a policy whose decision at step 4 of the second episode is spoiled."""
 
     class Faulty(Walker):
@@ -28,10 +28,10 @@ def act_badly(spoil: Callable[[Decision], Decision], embodiment: Any = EMBODIMEN
             return spoil(sound) if (query.key, query.step) == (BROKEN, 4) else sound
 
     slots = LocalSlots(2, build)
-    traces = rollout(
+    trajectories = rollout(
         Faulty(), slots, JOBS, **{"execution": ChunkExecution(4), "horizon": 40, "body": embodiment, **options}
     )
-    return sorted(traces, key=lambda trace: trace.job.index)
+    return sorted(trajectories, key=lambda trajectory: trajectory.job.index)
 
 
 def broken(decision: Decision, **parts: np.ndarray) -> Decision:
@@ -80,7 +80,7 @@ def test_an_action_beyond_its_range_is_the_drivers_to_clip_unless_it_is_far_beyo
 
 def test_what_is_not_executed_may_be_anything():
     spoiled = act_badly(lambda old: broken(old, chunk=chunk(0, np.nan, FAR + 1, 0)), execution=ChunkExecution(1))
-    assert [trace.error for trace in spoiled] == [None] * 3
+    assert [trajectory.error for trajectory in spoiled] == [None] * 3
 
 
 def test_a_field_without_both_limits_has_no_range():
@@ -107,5 +107,9 @@ def test_a_wrong_number_of_decisions_ends_the_episodes_that_were_asked_about(exa
             decisions, carry = super().act(queries, carry)
             return decisions[1:] if BROKEN in [query.key for query in queries] else decisions, carry
 
-    traces = rollout(Forgetful(), LocalSlots(2, build), JOBS, execution=ChunkExecution(4), horizon=40, exact=exact)
-    assert [trace.error for trace in sorted(traces, key=lambda trace: trace.job.index)] == said
+    trajectories = rollout(
+        Forgetful(), LocalSlots(2, build), JOBS, execution=ChunkExecution(4), horizon=40, exact=exact
+    )
+    assert [
+        trajectory.error for trajectory in sorted(trajectories, key=lambda trajectory: trajectory.job.index)
+    ] == said

@@ -10,32 +10,32 @@ from praxia.core.errors import MismatchError
 from praxia.core.types import ChunkExecution, Decision, EnvSpec, Query
 from praxia.rollout.loop import rollout
 from praxia.rollout.slots import LocalSlots
-from praxia.rollout.trace import Recording, Trace
+from praxia.rollout.types import Recording, Trajectory
 
 PACE = ChunkExecution(4)
 
 
-def run(policy: Any, jobs: Sequence[Any], num_slots: int = 3, **options: Any) -> list[Trace]:
+def run(policy: Any, jobs: Sequence[Any], num_slots: int = 3, **options: Any) -> list[Trajectory]:
     slots = LocalSlots(num_slots, build)
     options = {"execution": PACE, "horizon": 40, **options}
-    traces = list(rollout(policy, slots, jobs, **options))
+    trajectories = list(rollout(policy, slots, jobs, **options))
     slots.close()
-    return sorted(traces, key=lambda trace: trace.job.index)
+    return sorted(trajectories, key=lambda trajectory: trajectory.job.index)
 
 
-def replay(trace: Trace) -> list[bool]:
-    env = ToyEnv(trace.job.spec)
-    env.reset(trace.job.start)
-    return [env.step(action).success for action in trace.actions]
+def replay(trajectory: Trajectory) -> list[bool]:
+    env = ToyEnv(trajectory.job.spec)
+    env.reset(trajectory.job.start)
+    return [env.step(action).success for action in trajectory.actions]
 
 
 def test_every_job_runs_once_and_its_actions_replay_it():
-    traces = run(Walker(), [job(number) for number in range(7)])
-    assert [trace.job.index for trace in traces] == list(range(7))
-    for trace in traces:
-        assert trace.status("ever") == trace.status("end") == "success"
-        successes = replay(trace)
-        assert successes.index(True) + 1 == trace.success_step == trace.steps == len(trace.actions)
+    trajectories = run(Walker(), [job(number) for number in range(7)])
+    assert [trajectory.job.index for trajectory in trajectories] == list(range(7))
+    for trajectory in trajectories:
+        assert trajectory.status("ever") == trajectory.status("end") == "success"
+        successes = replay(trajectory)
+        assert successes.index(True) + 1 == trajectory.success_step == trajectory.steps == len(trajectory.actions)
 
 
 def test_actions_do_not_depend_on_slots_or_order():
@@ -87,8 +87,10 @@ def test_looks_only_when_the_policy_does(execution_horizon: int):
         return made[-1]
 
     slots = LocalSlots(1, remember)
-    (trace,) = rollout(Walker(), slots, [job(0, goal=5.3)], execution=ChunkExecution(execution_horizon), horizon=40)
-    decisions = -(-trace.steps // execution_horizon)
+    (trajectory,) = rollout(
+        Walker(), slots, [job(0, goal=5.3)], execution=ChunkExecution(execution_horizon), horizon=40
+    )
+    decisions = -(-trajectory.steps // execution_horizon)
     assert made[0].looks == [(execution_horizon * observe, ("front",)) for observe in range(decisions)]
 
 
@@ -96,22 +98,22 @@ def test_a_blind_policy_has_nothing_drawn_unless_recorded():
     blind = Walker(cameras=())
     run(blind, [job(0)])
     assert all(not query.history[-1].images for batch in blind.batches for query in batch)
-    (trace,) = run(blind, [job(3)], execution=ChunkExecution(1), recording=Recording(("front",)))
-    seen = [tuple(observe.images["front"][0, 0]) for observe in trace.observations]
-    assert seen == [(3, step, 0) for step in range(trace.steps)]
+    (trajectory,) = run(blind, [job(3)], execution=ChunkExecution(1), recording=Recording(("front",)))
+    seen = [tuple(observe.images["front"][0, 0]) for observe in trajectory.observations]
+    assert seen == [(3, step, 0) for step in range(trajectory.steps)]
 
 
 def test_a_recording_holds_snapshots_before_each_step():
-    (trace,) = run(Walker(), [job(0)], recording=Recording(()))
-    positions = [np.frombuffer(snapshot)[0] for snapshot in trace.snapshots]
-    expected = np.concatenate([[0.0], np.cumsum(trace.actions.astype(np.float64))[:-1]])
+    (trajectory,) = run(Walker(), [job(0)], recording=Recording(()))
+    positions = [np.frombuffer(snapshot)[0] for snapshot in trajectory.snapshots]
+    expected = np.concatenate([[0.0], np.cumsum(trajectory.actions.astype(np.float64))[:-1]])
     np.testing.assert_array_equal(positions, expected)
 
 
 def test_success_can_be_followed_by_more_steps():
-    (trace,) = run(Walker(), [job(0)], execution=ChunkExecution(1), steps_after_success=3)
-    assert trace.success_step is not None
-    assert trace.steps == trace.success_step + 3
+    (trajectory,) = run(Walker(), [job(0)], execution=ChunkExecution(1), steps_after_success=3)
+    assert trajectory.success_step is not None
+    assert trajectory.steps == trajectory.success_step + 3
 
 
 def test_the_metric_end_needs_success_at_the_last_step():
@@ -119,26 +121,29 @@ def test_the_metric_end_needs_success_at_the_last_step():
         def _decide(self, query: Query) -> Decision:
             return Decision(np.ones((4, 1), np.float32), np.ones(4, bool))
 
-    (trace,) = run(Runner(), [job(0, goal=3.0)], steps_after_success=None)
-    assert (trace.steps, trace.success_step, trace.success_end) == (40, 3, False)
-    assert (trace.status("ever"), trace.status("end")) == ("success", "failure")
+    (trajectory,) = run(Runner(), [job(0, goal=3.0)], steps_after_success=None)
+    assert (trajectory.steps, trajectory.success_step, trajectory.success_end) == (40, 3, False)
+    assert (trajectory.status("ever"), trajectory.status("end")) == ("success", "failure")
 
 
 def test_the_environment_can_end_an_episode():
-    (trace,) = run(Walker(), [job(0, ends_at=2)])
-    assert (trace.steps, trace.status("ever")) == (2, "failure")
+    (trajectory,) = run(Walker(), [job(0, ends_at=2)])
+    assert (trajectory.steps, trajectory.status("ever")) == (2, "failure")
 
 
 def test_the_horizon_ends_an_episode_within_a_chunk():
-    (trace,) = run(Walker(), [job(0, goal=1000.0)], horizon=6)
-    assert (trace.steps, trace.status("ever"), len(trace.actions)) == (6, "failure", 6)
+    (trajectory,) = run(Walker(), [job(0, goal=1000.0)], horizon=6)
+    assert (trajectory.steps, trajectory.status("ever"), len(trajectory.actions)) == (6, "failure", 6)
 
 
 def test_a_crash_is_an_error_and_the_slot_goes_on():
     jobs = [job(0, crash_at=0), job(1, crash_at=5), job(2), job(3)]
-    traces = run(Walker(), jobs, num_slots=1)
-    assert [trace.status("ever") for trace in traces] == ["error", "error", "success", "success"]
-    assert [trace.error for trace in traces[:2]] == ["RuntimeError: at reset", "RuntimeError: at a step"]
+    trajectories = run(Walker(), jobs, num_slots=1)
+    assert [trajectory.status("ever") for trajectory in trajectories] == ["error", "error", "success", "success"]
+    assert [one.error for one in trajectories[:2]] == [
+        "RuntimeError: at reset",
+        "RuntimeError: at a step",
+    ]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -165,13 +170,13 @@ def test_only_valid_actions_are_executed():
 
 
 def test_labels_may_differ_from_what_was_executed():
-    class Noisy(Walker):
+    class InjectedNoise(Walker):
         def _decide(self, query: Query) -> Decision:
             clean = super()._decide(query)
             return Decision(clean.chunk + np.float32(0.1), clean.valid, clean.chunk)
 
-    (trace,) = run(Noisy(), [job(0)])
-    np.testing.assert_allclose(trace.actions - trace.labels, 0.1, atol=1e-6)
+    (trajectory,) = run(InjectedNoise(), [job(0)])
+    np.testing.assert_allclose(trajectory.actions - trajectory.labels, 0.1, atol=1e-6)
 
 
 def test_history_grows_to_the_window_and_needs_a_look_at_every_step():
@@ -207,7 +212,7 @@ def weighted(step: int, ages: list[int], rate: float) -> float:
 
 @pytest.mark.parametrize(("past", "num_slots"), [(0, 1), (2, 2)])
 def test_ensembling_executes_the_mean_of_what_was_predicted_for_the_step(past: int, num_slots: int):
-    traces = run(
+    trajectories = run(
         Counter(past=past),
         [job(0, goal=1000.0), job(1, goal=1000.0)],
         num_slots,
@@ -216,23 +221,23 @@ def test_ensembling_executes_the_mean_of_what_was_predicted_for_the_step(past: i
     )
     ages = [[0], [1, 0], [2, 1, 0], [2, 1, 0], [2, 1, 0]]
     expected = [weighted(step, ages[step], 0.3) for step in range(5)]
-    for trace in traces:
-        np.testing.assert_allclose(trace.actions[:, 0], expected, rtol=1e-5)
-        np.testing.assert_array_equal(trace.labels, trace.actions)
+    for trajectory in trajectories:
+        np.testing.assert_allclose(trajectory.actions[:, 0], expected, rtol=1e-5)
+        np.testing.assert_array_equal(trajectory.labels, trajectory.actions)
 
 
 def test_ensembling_counts_only_valid_predictions():
-    (trace,) = run(Counter(invalid=1), [job(0, goal=1000.0)], execution=ChunkExecution(1, 0.3), horizon=4)
+    (trajectory,) = run(Counter(invalid=1), [job(0, goal=1000.0)], execution=ChunkExecution(1, 0.3), horizon=4)
     expected = [weighted(step, ages, 0.3) for step, ages in enumerate([[0], [0], [2, 0], [2, 0]])]
-    np.testing.assert_allclose(trace.actions[:, 0], expected, rtol=1e-5)
-    (trace,) = run(Counter(invalid=0), [job(0, goal=1000.0)], execution=ChunkExecution(1, 0.3), horizon=4)
-    assert trace.error == "the policy gave no valid action at step 0"
+    np.testing.assert_allclose(trajectory.actions[:, 0], expected, rtol=1e-5)
+    (trajectory,) = run(Counter(invalid=0), [job(0, goal=1000.0)], execution=ChunkExecution(1, 0.3), horizon=4)
+    assert trajectory.error == "the policy gave no valid action at step 0"
 
 
 def test_ensembling_reports_what_is_not_finite_at_the_step_of_which_it_speaks():
-    (trace,) = run(Counter(bad_at=2), [job(0, goal=1000.0)], execution=ChunkExecution(1, 0.3))
-    assert trace.error == "the policy gave an action that is not finite at step 3"
-    assert trace.steps == 3
+    (trajectory,) = run(Counter(bad_at=2), [job(0, goal=1000.0)], execution=ChunkExecution(1, 0.3))
+    assert trajectory.error == "the policy gave an action that is not finite at step 3"
+    assert trajectory.steps == 3
 
 
 def test_nothing_to_do_ends_at_once():
@@ -248,6 +253,6 @@ def test_at_the_horizon_nothing_is_drawn_but_for_a_recording(recording: Recordin
         return made[-1]
 
     slots = LocalSlots(1, build_and_keep)
-    (trace,) = rollout(Walker(), slots, [job(0, goal=1000.0)], execution=PACE, horizon=10, recording=recording)
-    assert trace.steps == 10
+    (trajectory,) = rollout(Walker(), slots, [job(0, goal=1000.0)], execution=PACE, horizon=10, recording=recording)
+    assert trajectory.steps == 10
     assert [step for step, _ in made[0].looks] == [0, 4, 8] + ([10] if recording else [])

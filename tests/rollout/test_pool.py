@@ -18,7 +18,7 @@ from praxia.core.types import ChunkExecution, EnvSpec
 from praxia.rollout.loop import rollout
 from praxia.rollout.pool import WorkerPool
 from praxia.rollout.slots import LocalSlots
-from praxia.rollout.trace import Trace
+from praxia.rollout.types import Trajectory
 
 
 @contextmanager
@@ -27,9 +27,9 @@ def pool(num_workers: int, slots_per_worker: int = 2, make: Callable[[EnvSpec], 
         yield slots
 
 
-def run(slots: Any, jobs: list[Any]) -> list[Trace]:
-    traces = rollout(Walker(), slots, jobs, execution=ChunkExecution(4), horizon=40)
-    return sorted(traces, key=lambda trace: trace.job.index)
+def run(slots: Any, jobs: list[Any]) -> list[Trajectory]:
+    trajectories = rollout(Walker(), slots, jobs, execution=ChunkExecution(4), horizon=40)
+    return sorted(trajectories, key=lambda trajectory: trajectory.job.index)
 
 
 def test_the_pool_gives_what_local_slots_give():
@@ -60,8 +60,12 @@ def test_images_arrive_by_camera_and_stay_what_they_were():
 
 def test_a_crash_is_an_error_and_the_worker_lives_on():
     with pool(1, 1) as slots:
-        traces = run(slots, [job(0, crash_at=0), job(1, crash_at=5), job(2)])
-    assert [trace.error for trace in traces] == ["RuntimeError: at reset", "RuntimeError: at a step", None]
+        trajectories = run(slots, [job(0, crash_at=0), job(1, crash_at=5), job(2)])
+    assert [one.error for one in trajectories] == [
+        "RuntimeError: at reset",
+        "RuntimeError: at a step",
+        None,
+    ]
 
 
 TWICE = "worker process died (signal 9), the second one with this episode under way"
@@ -70,9 +74,9 @@ TWICE = "worker process died (signal 9), the second one with this episode under 
 def test_an_episode_that_takes_two_workers_with_it_is_an_error_and_so_are_those_beside_it():
     jobs = [job(0, die_at=3), job(1, goal=4.0), job(2), job(3), job(4)]
     with pool(1, 2) as slots:
-        traces = run(slots, jobs)
-    assert [trace.error for trace in traces[:2]] == [TWICE] * 2
-    assert [trace.status("ever") for trace in traces[2:]] == ["success"] * 3
+        trajectories = run(slots, jobs)
+    assert [one.error for one in trajectories[:2]] == [TWICE] * 2
+    assert [trajectory.status("ever") for trajectory in trajectories[2:]] == ["success"] * 3
 
 
 def test_episodes_lost_with_their_worker_are_begun_again():
@@ -92,7 +96,8 @@ def test_episodes_lost_with_their_worker_are_begun_again():
     policy = Killer()
     with pool(1, 2) as slots:
         found = sorted(
-            rollout(policy, slots, jobs, execution=ChunkExecution(4), horizon=40), key=lambda trace: trace.job.index
+            rollout(policy, slots, jobs, execution=ChunkExecution(4), horizon=40),
+            key=lambda trajectory: trajectory.job.index,
         )
     assert policy.has_killed
     for one, other in zip(expected, found, strict=True):

@@ -10,7 +10,7 @@ import numpy as np
 from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.core.keys import generator
 from praxia.core.types import Decision, EnvSpec, Observation, Outcome, Query, Start, Window
-from praxia.rollout.trace import Job
+from praxia.rollout.types import Job
 
 EMBODIMENT = Embodiment(
     name="toy",

@@ -43,13 +43,13 @@ def run(arguments: list[str]) -> dict[str, Any]:
     """Record, and return what `collect.runner.collect` returns."""
     options = parse(Arguments, arguments, "praxia collect")
 
-    from praxia.collect.plan import Collection
+    from praxia.collect.plan import CollectionPlan
     from praxia.collect.runner import collect
     from praxia.envs import find_family
 
     family = find_family(options.env)
     tasks = tuple(family.trained if options.tasks == "all" else map(family.task, options.tasks.split(",")))
-    collection = Collection(
+    collection = CollectionPlan(
         options.env,
         tasks,
         options.episodes,

@@ -6,14 +6,14 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from praxia.collect.plan import Collection
+from praxia.collect.plan import CollectionPlan
 from praxia.collect.record import record
 from praxia.core.errors import PraxiaError, RecordingError
 from praxia.core.process import Worker
 from praxia.core.types import Policy
-from praxia.envs.family import Family
+from praxia.envs.family import EnvFamily
+from praxia.rollout.queues import GroupedQueue
 from praxia.rollout.slots import LocalSlots
-from praxia.rollout.waiting import Waiting
 
 __all__ = ["Crew", "MakeExpert"]
 
@@ -27,7 +27,9 @@ class Crew:
     An episode that crashes, or whose worker dies, is begun once more from the same start.
     """
 
-    def __init__(self, num_workers: int, root: Path, collection: Collection, family: Family, make_expert: MakeExpert):
+    def __init__(
+        self, num_workers: int, root: Path, collection: CollectionPlan, family: EnvFamily, make_expert: MakeExpert
+    ):
         self._arguments = (root, collection, family, make_expert)
         self._workers = [Worker(_serve, *self._arguments) for _ in range(num_workers)]
         self._num_tasks = len(collection.tasks)
@@ -41,7 +43,7 @@ class Crew:
             RecordingError: an episode crashed twice, or the disk is full.
             PraxiaError: bad input that a worker met.
         """
-        waiting = Waiting(indices, lambda index: index % self._num_tasks)
+        waiting = GroupedQueue(indices, lambda index: index % self._num_tasks)
         for number in range(len(self._workers)):
             self._hand_out(number, waiting.take(number))
         while self._doing:
@@ -94,16 +96,20 @@ class Crew:
         self._crashes[index] = crash
 
 
-def _serve(connection: Connection, root: Path, collection: Collection, family: Family, make_expert: MakeExpert) -> None:
+def _serve(
+    connection: Connection, root: Path, collection: CollectionPlan, family: EnvFamily, make_expert: MakeExpert
+) -> None:
     """The worker's side: an index comes in, a verdict and its detail go out."""
     slots = LocalSlots(1, family.build)
     expert = make_expert(family.instructions)
     while True:
         index = connection.recv()
         try:
-            trace = record(root, index, collection, family, expert, slots)
+            trajectory = record(root, index, collection, family, expert, slots)
         except PraxiaError as error:
             connection.send(("refused", (type(error).__name__, str(error))))
         else:
-            crashed = trace.error is not None
-            connection.send(("crashed", trace.error) if crashed else ("recorded", trace.success_step is not None))
+            crashed = trajectory.error is not None
+            connection.send(
+                ("crashed", trajectory.error) if crashed else ("recorded", trajectory.success_step is not None)
+            )

@@ -6,14 +6,14 @@ from typing import Any
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import PraxiaError, UnknownName, expect_positive
 from praxia.core.types import EnvSpec
-from praxia.envs.family import Family
-from praxia.rollout.trace import Job
+from praxia.envs.family import EnvFamily
+from praxia.rollout.types import Job
 
-__all__ = ["Collection"]
+__all__ = ["CollectionPlan"]
 
 
 @dataclass(frozen=True)
-class Collection:
+class CollectionPlan:
     """`episodes` of each of `tasks` in `env`, from its training starts, of at most `horizon` steps.
 
     Episode e of the k-th of K tasks has index e * K + k: the data set's order, whoever records it and when.
@@ -51,7 +51,7 @@ class Collection:
     def spec(self, task: str) -> EnvSpec:
         return EnvSpec(self.env, task, self.profile, self.size)
 
-    def embodiment(self, family: Family) -> Embodiment:
+    def embodiment(self, family: EnvFamily) -> Embodiment:
         """The embodiment as it is recorded: with the chosen cameras.
 
         Raises:
@@ -70,7 +70,7 @@ class Collection:
     def injects_failure(self, index: int) -> bool:
         return self.failure_every is not None and (index // len(self.tasks) + 1) % self.failure_every == 0
 
-    def job(self, index: int, family: Family) -> Job:
+    def job(self, index: int, family: EnvFamily) -> Job:
         """The episode of that index."""
         task = self.tasks[index % len(self.tasks)]
         start = family.draw_start(task, f"train-{self.seed}", index // len(self.tasks))

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from praxia.collect.crew import Crew, MakeExpert
-from praxia.collect.plan import Collection
+from praxia.collect.plan import CollectionPlan
 from praxia.core.errors import expect_positive
 from praxia.data.dataset import Dataset
 from praxia.data.finalize import finalize
 from praxia.data.recording import begin_recording, recording_lock
-from praxia.envs.family import Family
+from praxia.envs.family import EnvFamily
 from praxia.experts import find_expert
 from praxia.experts.injected_failures import step_reach
 
@@ -23,9 +23,9 @@ Report = Callable[[int, int, str], None]
 
 
 def collect(
-    collection: Collection,
+    collection: CollectionPlan,
     out: Path,
-    family: Family,
+    family: EnvFamily,
     *,
     make_expert: MakeExpert | None = None,
     workers: int = 1,

@@ -25,10 +25,10 @@ __all__ = [
     "Observation",
     "Outcome",
     "Policy",
-    "Progress",
     "Query",
     "Samples",
     "Sampling",
+    "SlotResult",
     "Start",
     "VectorEnv",
     "Window",
@@ -291,7 +291,7 @@ class Sampling:
 
 
 @dataclass(frozen=True)
-class Progress:
+class SlotResult:
     """What a slot of a `VectorEnv` reports after a reset or a run of steps.
 
     `outcomes` has one entry a step taken: fewer than asked when the episode ended on the way. `snapshots`
@@ -332,7 +332,7 @@ class VectorEnv(Protocol):
     ) -> None:
         """Apply up to K actions, stopping where the episode ends (or succeeds, if asked); then `observe` if it goes on."""
 
-    def ready(self) -> list[Progress]:
+    def ready(self) -> list[SlotResult]:
         """Block until at least one slot has finished what it was asked; all that have, in slot order."""
         ...
 

@@ -1,6 +1,6 @@
 """Environments: one adapter a benchmark or robot. Importing this imports no simulator.
 
-An outside package adds a `family.Family` with the entry-point group `praxia.envs`.
+An outside package adds a `family.EnvFamily` with the entry-point group `praxia.envs`.
 """
 
 import os
@@ -11,7 +11,7 @@ from praxia.core.registry import lookup
 from praxia.core.types import Env, EnvSpec
 
 if TYPE_CHECKING:
-    from praxia.envs.family import Family
+    from praxia.envs.family import EnvFamily
 
 __all__ = ["ENVS", "build", "find_family"]
 
@@ -33,7 +33,7 @@ ENVS = {
 }
 
 
-def find_family(name: str) -> "Family":
+def find_family(name: str) -> "EnvFamily":
     """The family of environments of that name.
 
     Raises:

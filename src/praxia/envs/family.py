@@ -11,11 +11,11 @@ from jaxtyping import UInt8
 from praxia.core.embodiment import Embodiment
 from praxia.core.types import Env, EnvSpec, Start
 
-__all__ = ["Family", "Golden"]
+__all__ = ["EnvFamily", "GoldenFrame"]
 
 
 @dataclass(frozen=True)
-class Golden:
+class GoldenFrame:
     """One image of one known moment: `draw()` draws it on this machine, the PNG at `path` is what it was once.
 
     Who changes scenes, cameras, drawing or physics on purpose writes it anew, and old policies see another world:
@@ -27,7 +27,7 @@ class Golden:
 
 
 @dataclass(frozen=True)
-class Family:
+class EnvFamily:
     """A benchmark suite or a robot. Picklable, so that worker processes get a copy: its functions are module-level.
 
     `instructions` maps every task's name to what its robot is told, or to the pattern that a start fills in.
@@ -54,4 +54,4 @@ class Family:
     horizon: Callable[[str], int]
     failure_every: int | None = None
     other_instruction: Callable[[Start], str] | None = None
-    golden: Golden | None = None
+    golden: GoldenFrame | None = None

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from praxia.core.registry import lookup, names
 from praxia.core.types import ChunkExecution, EnvSpec
 from praxia.evaluate import BENCHMARKS
-from praxia.rollout.trace import Metric
+from praxia.rollout.types import Metric
 
 __all__ = ["Axis", "Benchmark", "benchmark_names", "find_benchmark"]
 

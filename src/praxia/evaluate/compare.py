@@ -3,7 +3,7 @@
 from contextlib import closing
 from typing import Any
 
-from praxia.envs.family import Family
+from praxia.envs.family import EnvFamily
 from praxia.evaluate.interleaved import EvaluatedPolicy, interleave
 from praxia.evaluate.runner import Report
 from praxia.results.pairs import Pair
@@ -15,7 +15,7 @@ __all__ = ["compare"]
 def compare(
     a: EvaluatedPolicy,
     b: EvaluatedPolicy,
-    family: Family,
+    family: EnvFamily,
     *,
     until_decided: bool,
     workers: int = 1,

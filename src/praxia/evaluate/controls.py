@@ -3,20 +3,20 @@
 from collections.abc import Callable
 
 from praxia.core.errors import PraxiaError, UnknownName
-from praxia.envs.family import Family
+from praxia.envs.family import EnvFamily
 
 __all__ = ["CONTROLS", "control_wrappers"]
 
 # From (task, all tasks of the benchmark, their family) to the environment wrappers that spoil it.
-Control = Callable[[str, tuple[str, ...], Family], tuple[str, ...]]
+Control = Callable[[str, tuple[str, ...], EnvFamily], tuple[str, ...]]
 
 
-def _swapped_image(task: str, tasks: tuple[str, ...], family: Family) -> tuple[str, ...]:
+def _swapped_image(task: str, tasks: tuple[str, ...], family: EnvFamily) -> tuple[str, ...]:
     """Images from another start of the same task: what the policy scores without seeing its own scene."""
     return ("swapped-image",)
 
 
-def _shuffled_instruction(task: str, tasks: tuple[str, ...], family: Family) -> tuple[str, ...]:
+def _shuffled_instruction(task: str, tasks: tuple[str, ...], family: EnvFamily) -> tuple[str, ...]:
     """The instruction of the benchmark's next task, cyclic: always another one."""
     if family.other_instruction is not None:
         raise PraxiaError(
@@ -29,7 +29,7 @@ def _shuffled_instruction(task: str, tasks: tuple[str, ...], family: Family) -> 
     return (f"instruct:{other}",)
 
 
-def _other_instruction(task: str, tasks: tuple[str, ...], family: Family) -> tuple[str, ...]:
+def _other_instruction(task: str, tasks: tuple[str, ...], family: EnvFamily) -> tuple[str, ...]:
     """Another instruction that can be followed in the same scene; success stays that of the start's own."""
     if family.other_instruction is None:
         raise PraxiaError(
@@ -39,7 +39,7 @@ def _other_instruction(task: str, tasks: tuple[str, ...], family: Family) -> tup
     return ("other-instruction",)
 
 
-def _frozen_state(task: str, tasks: tuple[str, ...], family: Family) -> tuple[str, ...]:
+def _frozen_state(task: str, tasks: tuple[str, ...], family: EnvFamily) -> tuple[str, ...]:
     """The state of the episode's first moment for ever: what the policy scores without feeling where its embodiment is."""
     return ("frozen-state",)
 
@@ -52,7 +52,7 @@ CONTROLS: dict[str, Control] = {
 }
 
 
-def control_wrappers(control: str | None, task: str, tasks: tuple[str, ...], family: Family) -> tuple[str, ...]:
+def control_wrappers(control: str | None, task: str, tasks: tuple[str, ...], family: EnvFamily) -> tuple[str, ...]:
     """The environment wrappers of a control for one task of a benchmark; no control has none.
 
     Raises:

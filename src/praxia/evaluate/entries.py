@@ -110,13 +110,13 @@ def _scripted(name: str, benchmark: Benchmark) -> Policy:
     family = find_family(benchmark.env)
     embodiment = family.embodiment(benchmark.spec(benchmark.tasks[0]))
     if name == "zero":
-        from praxia.experts.zero import Zero
+        from praxia.experts.baselines import ZeroPolicy
 
-        return Zero(embodiment)
+        return ZeroPolicy(embodiment)
     if name == "random":
-        from praxia.experts.uniform import Uniform
+        from praxia.experts.baselines import UniformPolicy
 
-        return Uniform(embodiment)
+        return UniformPolicy(embodiment)
     return find_expert(benchmark.env)(family.instructions)
 
 

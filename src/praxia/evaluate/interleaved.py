@@ -7,16 +7,16 @@ from pathlib import Path
 
 from praxia.core.errors import MismatchError, PraxiaError, expect_positive
 from praxia.core.types import Policy
-from praxia.envs.family import Family
+from praxia.envs.family import EnvFamily
 from praxia.evaluate.plan import Evaluation
 from praxia.evaluate.results_writer import ResultsWriter, provenance
 from praxia.evaluate.runner import SLOTS_PER_WORKER
 from praxia.results.rows import Row
 from praxia.results.turns import in_turn
-from praxia.rollout.loop import play
+from praxia.rollout.loop import run_episodes
 from praxia.rollout.pool import WorkerPool
-from praxia.rollout.trace import Agent, Job, Trace
-from praxia.rollout.waiting import InTurn
+from praxia.rollout.queues import OrderedQueue
+from praxia.rollout.types import Agent, Job, Trajectory
 
 __all__ = ["EvaluatedPolicy", "interleave"]
 
@@ -34,7 +34,7 @@ class EvaluatedPolicy:
 def interleave(
     a: EvaluatedPolicy,
     b: EvaluatedPolicy,
-    family: Family,
+    family: EnvFamily,
     *,
     workers: int = 1,
     resume: bool = False,
@@ -80,37 +80,37 @@ def interleave(
                 writer.finish()
 
 
-def _ledger(one: EvaluatedPolicy, family: Family) -> ResultsWriter:
+def _ledger(one: EvaluatedPolicy, family: EnvFamily) -> ResultsWriter:
     return ResultsWriter(one.policy, one.evaluation, one.out, family)
 
 
 def _pairs(
-    evaluated_policies: Sequence[EvaluatedPolicy], writers: Sequence[ResultsWriter], family: Family, workers: int
+    evaluated_policies: Sequence[EvaluatedPolicy], writers: Sequence[ResultsWriter], family: EnvFamily, workers: int
 ) -> Iterator[tuple[Row, Row]]:
     ours, theirs = ({row.start: row for row in writer.kept} for writer in writers)
     starts = [job.start for job in writers[0].jobs]
     planned = [start.key for start in in_turn(starts, lambda start: start.task)]
     at = 0
-    traces = _traces(evaluated_policies, writers, planned, family, workers)
-    with closing(traces):
+    trajectories = _trajectories(evaluated_policies, writers, planned, family, workers)
+    with closing(trajectories):
         while at < len(planned):
             key = planned[at]
             if key in ours and key in theirs:
                 yield ours[key], theirs[key]
                 at += 1
             else:
-                trace = next(traces)
-                row = writers[trace.job.agent].add(trace)
-                (ours, theirs)[trace.job.agent][row.start] = row
+                trajectory = next(trajectories)
+                row = writers[trajectory.job.agent].add(trajectory)
+                (ours, theirs)[trajectory.job.agent][row.start] = row
 
 
-def _traces(
+def _trajectories(
     evaluated_policies: Sequence[EvaluatedPolicy],
     writers: Sequence[ResultsWriter],
     planned: Sequence[str],
-    family: Family,
+    family: EnvFamily,
     workers: int,
-) -> Generator[Trace, None, None]:
+) -> Generator[Trajectory, None, None]:
     place = {key: at for at, key in enumerate(planned)}
     missing = [replace(job, agent=agent) for agent, writer in enumerate(writers) for job in writer.missing]
     jobs = sorted(missing, key=lambda job: (place[job.start.key], job.agent))
@@ -118,10 +118,10 @@ def _traces(
     # Both episodes of a start are run one after the other in one simulator. To keep those of all tasks of a benchmark
     # from round to round as well would save 4% of the time on Meta-World's fifty, for 0.6 GB (docs/LOG.md).
     with closing(WorkerPool(min(workers, len(jobs)), SLOTS_PER_WORKER, family.build)) as slots:
-        yield from play(
+        yield from run_episodes(
             [Agent(one.policy, one.evaluation.execution) for one in evaluated_policies],
             slots,
-            InTurn(jobs, _spec, ahead=len(evaluated_policies) * num_specs),
+            OrderedQueue(jobs, _spec, ahead=len(evaluated_policies) * num_specs),
             horizon=evaluation.benchmark.horizon,
             embodiment=writers[0].embodiment,
             steps_after_success=evaluation.benchmark.steps_after_success,

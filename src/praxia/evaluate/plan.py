@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 
 from praxia.core.types import ChunkExecution, Sampling
-from praxia.envs.family import Family
+from praxia.envs.family import EnvFamily
 from praxia.evaluate.benchmarks import Benchmark
 from praxia.evaluate.controls import control_wrappers
-from praxia.rollout.trace import Job
+from praxia.rollout.types import Job
 
 __all__ = ["Evaluation", "plan"]
 
@@ -42,7 +42,7 @@ class Evaluation:
         return self.benchmark.execution if self.ensemble is None else ChunkExecution(1, self.ensemble)
 
 
-def plan(evaluation: Evaluation, family: Family) -> list[Job]:
+def plan(evaluation: Evaluation, family: EnvFamily) -> list[Job]:
     """Every job of an evaluation, by task and then by start, which is also the order of the finished rows.
 
     Raises:

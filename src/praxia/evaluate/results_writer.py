@@ -9,19 +9,19 @@ from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, expect_positive
 from praxia.core.process import run_in_subprocess
 from praxia.core.types import Policy
-from praxia.envs.family import Family
+from praxia.envs.family import EnvFamily
 from praxia.evaluate.fit import check_fit
 from praxia.evaluate.plan import Evaluation, plan
 from praxia.results import fingerprint
 from praxia.results.motion import motion
 from praxia.results.rows import Row, actions_digest
 from praxia.results.store import Replay, ResultsStore
-from praxia.rollout.trace import Job, Trace
+from praxia.rollout.types import Job, Trajectory
 
 __all__ = ["ResultsWriter", "provenance"]
 
 
-def provenance(family: Family) -> Mapping[str, Any]:
+def provenance(family: EnvFamily) -> Mapping[str, Any]:
     """What draws and simulates here, found out in a process of its own: OpenGL and CUDA in one can end it."""
     return run_in_subprocess(family.provenance)
 
@@ -35,7 +35,7 @@ class ResultsWriter:
         UnknownName: no control of that name.
     """
 
-    def __init__(self, policy: Policy, evaluation: Evaluation, out: Path, family: Family):
+    def __init__(self, policy: Policy, evaluation: Evaluation, out: Path, family: EnvFamily):
         expect_positive(episodes=evaluation.episodes)
         benchmark = evaluation.benchmark
         self.evaluation = evaluation
@@ -80,10 +80,10 @@ class ResultsWriter:
         kept = {row.start for row in self.kept}
         return [job for job in self.jobs if job.start.key not in kept]
 
-    def add(self, trace: Trace) -> Row:
+    def add(self, trajectory: Trajectory) -> Row:
         """Keep an episode that has ended: it is safe when this returns."""
-        row = self._row(trace)
-        self._store.append(row, Replay(trace.job.spec, trace.job.start, trace.actions))
+        row = self._row(trajectory)
+        self._store.append(row, Replay(trajectory.job.spec, trajectory.job.start, trajectory.actions))
         return row
 
     def finish(self) -> list[Row]:
@@ -125,21 +125,21 @@ class ResultsWriter:
             },
         }
 
-    def _row(self, trace: Trace) -> Row:
-        moved = motion(trace.actions, self.embodiment)
+    def _row(self, trajectory: Trajectory) -> Row:
+        moved = motion(trajectory.actions, self.embodiment)
         return Row(
             benchmark=self.evaluation.benchmark.name,
-            task=trace.job.start.task,
-            start=trace.job.start.key,
+            task=trajectory.job.start.task,
+            start=trajectory.job.start.key,
             policy_sha256=self.evaluation.policy_sha256,
             control=self.evaluation.control,
-            status=trace.status(self.evaluation.benchmark.metric),
-            steps=trace.steps,
-            success_step=trace.success_step,
-            progress=trace.progress,
+            status=trajectory.status(self.evaluation.benchmark.metric),
+            steps=trajectory.steps,
+            success_step=trajectory.success_step,
+            progress=trajectory.progress,
             path=moved.path,
             jerk=moved.jerk,
-            actions_sha256=actions_digest(trace.actions),
-            error=trace.error,
-            wall_s=round(trace.wall_s, 3),
+            actions_sha256=actions_digest(trajectory.actions),
+            error=trajectory.error,
+            wall_s=round(trajectory.wall_s, 3),
         )

@@ -9,14 +9,14 @@ from typing import Any
 
 from praxia.core.errors import Refused, expect_positive
 from praxia.core.types import Policy
-from praxia.envs.family import Family
+from praxia.envs.family import EnvFamily
 from praxia.evaluate.plan import Evaluation
 from praxia.evaluate.results_writer import ResultsWriter, provenance
 from praxia.results.rows import Row, first_error
 from praxia.results.summary import summarise
 from praxia.rollout.loop import rollout
 from praxia.rollout.pool import WorkerPool
-from praxia.rollout.trace import Trace
+from praxia.rollout.types import Trajectory
 
 __all__ = ["SLOTS_PER_WORKER", "Report", "evaluate"]
 
@@ -31,7 +31,7 @@ def evaluate(
     policy: Policy,
     evaluation: Evaluation,
     out: Path,
-    family: Family,
+    family: EnvFamily,
     *,
     workers: int = 1,
     resume: bool = False,
@@ -58,8 +58,8 @@ def evaluate(
         meta = writer.meta(threads, command, provenance(family))
         writer.begin(meta, resume)
         tally = _Tally(len(writer.jobs), writer.kept, report)
-        for trace in _traces(policy, writer, family, workers):
-            tally.add(writer.add(trace))
+        for trajectory in _trajectories(policy, writer, family, workers):
+            tally.add(writer.add(trajectory))
         rows = writer.finish()
     benchmark = evaluation.benchmark
     summary = summarise(rows, benchmark.groups, averages_groups=benchmark.averages_groups)
@@ -73,7 +73,7 @@ def evaluate(
     return result
 
 
-def _traces(policy: Policy, writer: ResultsWriter, family: Family, workers: int) -> Iterator[Trace]:
+def _trajectories(policy: Policy, writer: ResultsWriter, family: EnvFamily, workers: int) -> Iterator[Trajectory]:
     jobs, evaluation = writer.missing, writer.evaluation
     if not jobs:
         return

@@ -15,7 +15,7 @@ from praxia.core.errors import MismatchError
 from praxia.core.keys import generator
 from praxia.core.types import Decision, Policy, Query
 
-__all__ = ["InjectedFailures", "Noisy", "step_reach"]
+__all__ = ["InjectedFailures", "InjectedNoise", "step_reach"]
 
 # What one control step may sensibly change of a target, whose range says only where it may be, by its unit: a joint of
 # an arm, a hand, the agent of PushT. No more than this share of the range, which is all that other units go by.
@@ -26,7 +26,7 @@ RANGE_SHARE = 0.04
 FAILURE_BEGINS, FAILURE_LASTS = (3, 26), (3, 9)
 
 
-class Noisy:
+class InjectedNoise:
     """A policy whose hand is disturbed by Gaussian noise, keyed by (episode, step), of deviation `sigma`.
 
     `sigma` is a fraction of what one step may change: see `step_reach`. Grippers are left alone. The sum is clipped to

@@ -6,11 +6,11 @@ from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError
 from praxia.core.types import ChunkExecution, Decision, Policy, VectorEnv
 from praxia.rollout.faults import miscounted
+from praxia.rollout.queues import GroupedQueue, JobQueue
 from praxia.rollout.running import Running
-from praxia.rollout.trace import Agent, Job, Recording, Trace
-from praxia.rollout.waiting import Queue, Waiting
+from praxia.rollout.types import Agent, Job, Recording, Trajectory
 
-__all__ = ["play", "rollout"]
+__all__ = ["rollout", "run_episodes"]
 
 
 def rollout(
@@ -24,12 +24,12 @@ def rollout(
     steps_after_success: int | None = 0,
     recording: Recording | None = None,
     exact: bool = False,
-) -> Iterator[Trace]:
-    """`play` of one policy: a slot whose episode ended begins one of the same environment while there is one."""
-    return play(
+) -> Iterator[Trajectory]:
+    """`run_episodes` of one policy: a slot whose episode ended begins one of the same environment while there is one."""
+    return run_episodes(
         [Agent(policy, execution)],
         slots,
-        Waiting(jobs, lambda job: job.spec),
+        GroupedQueue(jobs, lambda job: job.spec),
         horizon=horizon,
         embodiment=embodiment,
         steps_after_success=steps_after_success,
@@ -38,17 +38,17 @@ def rollout(
     )
 
 
-def play(
+def run_episodes(
     agents: Sequence[Agent],
     slots: VectorEnv,
-    jobs: Queue[Job],
+    jobs: JobQueue[Job],
     *,
     horizon: int,
     embodiment: Embodiment | None = None,
     steps_after_success: int | None = 0,
     recording: Recording | None = None,
     exact: bool = False,
-) -> Iterator[Trace]:
+) -> Iterator[Trajectory]:
     """Run every job once, by the player that it names, and yield its trace when it has ended, in no promised order.
 
     A slot whose episode ended takes the next of `jobs` at once. A policy is asked about whichever of its episodes are
@@ -60,7 +60,7 @@ def play(
     where the environment ends it, after `horizon` steps, or at the first look with at least `steps_after_success`
     steps since success first held (0: at that very step; None: success does not end it).
 
-    A crash in the environment ends its episode with `Trace.error`, and so does a decision that is no chunk of actions
+    A crash in the environment ends its episode with `Trajectory.error`, and so does a decision that is no chunk of actions
     of `embodiment` (None: of any) or that no robot should execute: see `rollout.faults`. A wrong number of decisions ends
     the episodes that were asked about. An episode whose worker process dies is begun again from its start; the second
     time that is an error too. What a policy itself raises is raised here.
@@ -111,7 +111,7 @@ def play(
                 else:
                     begin_next(episode.slot)
                     ended.append(episode)
-        yield from [episode.trace() for episode in ended]
+        yield from [episode.trajectory() for episode in ended]
 
 
 def _check_history(agent: Agent) -> None:

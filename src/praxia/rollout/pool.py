@@ -11,8 +11,8 @@ from jaxtyping import Float32
 from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.memory import SharedMemory
 from praxia.core.process import Worker
-from praxia.core.types import EnvSpec, Progress, Start
-from praxia.rollout.slots import Build, LocalSlots
+from praxia.core.types import EnvSpec, SlotResult, Start
+from praxia.rollout.slots import BuildEnv, LocalSlots
 
 __all__ = ["WorkerPool"]
 
@@ -26,11 +26,11 @@ class WorkerPool:
     its own block of shared memory and are copied out of it, so an observation stays what it was. `build` must be
     picklable: it is sent to every worker once.
 
-    A crash in an environment is `Progress.error` of its slot. A worker that dies is that for all its slots, which are
-    `Progress.lost`, and another takes its place. Bad input (`PraxiaError`) in a worker is raised by `ready`.
+    A crash in an environment is `SlotResult.error` of its slot. A worker that dies is that for all its slots, which are
+    `SlotResult.lost`, and another takes its place. Bad input (`PraxiaError`) in a worker is raised by `ready`.
     """
 
-    def __init__(self, num_workers: int, slots_per_worker: int, build: Build):
+    def __init__(self, num_workers: int, slots_per_worker: int, build: BuildEnv):
         self.num_slots = num_workers * slots_per_worker
         self._arguments = (slots_per_worker, build)
         self._workers = [Worker(_serve, *self._arguments) for _ in range(num_workers)]
@@ -39,8 +39,8 @@ class WorkerPool:
         self._shared: set[int] = set()
         self._busy: set[int] = set()
         # Slots whose environment died with its worker while the caller was not waiting for them.
-        self._lost: dict[int, Progress] = {}
-        self._failed: list[Progress] = []
+        self._lost: dict[int, SlotResult] = {}
+        self._failed: list[SlotResult] = []
 
     def begin(
         self,
@@ -65,8 +65,8 @@ class WorkerPool:
         else:
             self._ask(slot, "advance", (actions, stop_on_success, observe), {})
 
-    def ready(self) -> list[Progress]:
-        arrived: list[Progress] = []
+    def ready(self) -> list[SlotResult]:
+        arrived: list[SlotResult] = []
         while self._busy and not arrived and not self._failed:
             readable = wait([worker.connection for worker in self._workers])
             for number, worker in enumerate(self._workers):
@@ -100,7 +100,7 @@ class WorkerPool:
         except (BrokenPipeError, ConnectionResetError):
             self._replace(number)
 
-    def _receive(self, number: int) -> list[Progress]:
+    def _receive(self, number: int) -> list[SlotResult]:
         """All that worker `number` has to say by now."""
         arrived = []
         connection = self._workers[number].connection
@@ -114,7 +114,7 @@ class WorkerPool:
             self._replace(number)
         return arrived
 
-    def _unpack(self, number: int, progress: Progress, layout: Layout) -> Progress:
+    def _unpack(self, number: int, progress: SlotResult, layout: Layout) -> SlotResult:
         slot = progress.slot * len(self._workers) + number
         self._busy.discard(slot)
         if progress.observation is None:
@@ -132,7 +132,7 @@ class WorkerPool:
         self._workers[number].close()
         for slot in range(number, self.num_slots, len(self._workers)):
             self._shared.discard(slot)
-            progress = Progress(slot, None, error=error, lost=True)
+            progress = SlotResult(slot, None, error=error, lost=True)
             if slot in self._busy:
                 self._busy.discard(slot)
                 self._failed.append(progress)
@@ -141,7 +141,7 @@ class WorkerPool:
         self._workers[number] = Worker(_serve, *self._arguments)
 
 
-def _serve(connection: Connection, num_slots: int, build: Build) -> None:
+def _serve(connection: Connection, num_slots: int, build: BuildEnv) -> None:
     """The worker's side: one request at a time, in the order they came."""
     slots = LocalSlots(num_slots, build)
     blocks: dict[int, SharedMemory] = {}
@@ -157,7 +157,7 @@ def _serve(connection: Connection, num_slots: int, build: Build) -> None:
             connection.send(str(error))
 
 
-def _pack(progress: Progress, block: SharedMemory | None) -> tuple[Progress, Layout]:
+def _pack(progress: SlotResult, block: SharedMemory | None) -> tuple[SlotResult, Layout]:
     """`progress` without its images, which are now in `block`, and how they lie there."""
     observation, layout, at = progress.observation, {}, 0
     if observation is None:

@@ -7,10 +7,10 @@ import numpy as np
 from jaxtyping import Float32
 
 from praxia.core.embodiment import Embodiment
-from praxia.core.types import Decision, Observation, Outcome, Progress, Query
+from praxia.core.types import Decision, Observation, Outcome, Query, SlotResult
 from praxia.rollout.ensemble import ensemble
 from praxia.rollout.faults import malformed, unexecutable
-from praxia.rollout.trace import Agent, Job, Recording, Trace
+from praxia.rollout.types import Agent, Job, Recording, Trajectory
 
 __all__ = ["Running"]
 
@@ -59,7 +59,7 @@ class Running:
     def steps(self) -> int:
         return len(self._outcomes)
 
-    def take(self, progress: Progress) -> "Running":
+    def take(self, progress: SlotResult) -> "Running":
         """Note what the environment reports."""
         self.error = progress.error
         self.lost = progress.lost and not self._again
@@ -121,8 +121,8 @@ class Running:
         self._decided = [*before, (self.steps, Decision(decision.chunk.copy(), decision.valid.copy()))]
         return ensemble(self._decided, self.steps, rate)
 
-    def trace(self) -> Trace:
-        return Trace(
+    def trajectory(self) -> Trajectory:
+        return Trajectory(
             job=self.job,
             actions=self._stack(self._actions),
             labels=self._stack(self._labels),

@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Float32
 
 from praxia.core.errors import PraxiaError
-from praxia.core.types import Env, EnvSpec, Observation, Outcome, Progress, Start
+from praxia.core.types import Env, EnvSpec, Observation, Outcome, SlotResult, Start
 
-__all__ = ["Build", "LocalSlots", "describe"]
+__all__ = ["BuildEnv", "LocalSlots", "describe"]
 
-Build = Callable[[EnvSpec], Env]
+BuildEnv = Callable[[EnvSpec], Env]
 
 
 def describe(error: BaseException) -> str:
@@ -28,7 +28,7 @@ class EnvShelf:
     At most `capacity` stay idle; the one idle longest is closed first.
     """
 
-    def __init__(self, build: Build, capacity: int):
+    def __init__(self, build: BuildEnv, capacity: int):
         self._build = build
         self._capacity = capacity
         self._idle: list[tuple[EnvSpec, Env]] = []
@@ -64,18 +64,18 @@ class LocalSlots:
     """A `VectorEnv` of `num_slots` environments that take turns in the calling process.
 
     `build` makes an environment from its spec; up to `num_idle` unused ones are kept. An exception in an
-    environment becomes `Progress.error`, the environment is thrown away, and the slot's next `begin` has a new
+    environment becomes `SlotResult.error`, the environment is thrown away, and the slot's next `begin` has a new
     one. A `PraxiaError` is bad input, not a crash: `ready` raises it.
 
     No observation is drawn where the episode is over (terminated, truncated, or successful and asked to stop
     there), or where the caller says that it will not look.
     """
 
-    def __init__(self, num_slots: int, build: Build, num_idle: int = 2):
+    def __init__(self, num_slots: int, build: BuildEnv, num_idle: int = 2):
         self.num_slots = num_slots
         self._shelf = EnvShelf(build, num_idle)
         self._slots = [_Slot() for _ in range(num_slots)]
-        self._asked: dict[int, Callable[[], Progress]] = {}
+        self._asked: dict[int, Callable[[], SlotResult]] = {}
 
     def begin(
         self,
@@ -96,7 +96,7 @@ class LocalSlots:
     ) -> None:
         self._asked[slot] = partial(self._advance, slot, actions, stop_on_success, observe)
 
-    def ready(self) -> list[Progress]:
+    def ready(self) -> list[SlotResult]:
         asked, self._asked = self._asked, {}
         return [self._guarded(slot, asked[slot]) for slot in sorted(asked)]
 
@@ -107,7 +107,7 @@ class LocalSlots:
                 held.env = None
         self._shelf.close()
 
-    def _guarded(self, slot: int, call: Callable[[], Progress]) -> Progress:
+    def _guarded(self, slot: int, call: Callable[[], SlotResult]) -> SlotResult:
         try:
             return call()
         except PraxiaError:
@@ -118,9 +118,9 @@ class LocalSlots:
             if broken is not None:
                 with contextlib.suppress(Exception):
                     broken.close()
-            return Progress(slot, None, error=describe(error))
+            return SlotResult(slot, None, error=describe(error))
 
-    def _begin(self, slot: int, spec: EnvSpec, start: Start) -> Progress:
+    def _begin(self, slot: int, spec: EnvSpec, start: Start) -> SlotResult:
         held = self._slots[slot]
         if held.env is not None and held.spec is not None and held.spec != spec:
             self._shelf.give(held.spec, held.env)
@@ -128,11 +128,11 @@ class LocalSlots:
         if held.env is None:
             held.env, held.spec = self._shelf.take(spec), spec
         held.env.reset(start)
-        return Progress(slot, *self._watch(held))
+        return SlotResult(slot, *self._watch(held))
 
     def _advance(
         self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool, observe: bool
-    ) -> Progress:
+    ) -> SlotResult:
         held = self._slots[slot]
         assert held.env is not None, f"slot {slot} was advanced before it was begun"
         outcomes: list[Outcome] = []
@@ -146,7 +146,7 @@ class LocalSlots:
                 observe = False
                 break
         watched = self._watch(held) if observe else (None, None)
-        return Progress(slot, *watched, tuple(outcomes), tuple(snapshots))
+        return SlotResult(slot, *watched, tuple(outcomes), tuple(snapshots))
 
     def _watch(self, held: _Slot) -> tuple[Observation, dict[str, np.ndarray] | None]:
         assert held.env is not None

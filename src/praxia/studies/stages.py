@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from praxia.checkpoint.store import read_config
-from praxia.collect.plan import Collection
+from praxia.collect.plan import CollectionPlan
 from praxia.collect.runner import collect
 from praxia.core.config import config_to_json
 from praxia.core.errors import PraxiaError
@@ -39,7 +39,7 @@ class Stages:
     def collect(self, name: str, benchmark: Benchmark, episodes: int) -> None:
         """`episodes` demonstrations of each of the benchmark's tasks, in the folder `name`."""
         family = find_family(benchmark.env)
-        collection = Collection(
+        collection = CollectionPlan(
             benchmark.env,
             benchmark.tasks,
             self._scaled(episodes),

@@ -15,11 +15,11 @@ from jaxtyping import Float32, UInt8
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError
 from praxia.core.process import available_cores
-from praxia.core.types import EnvSpec, Outcome, Progress, Start, VectorEnv
+from praxia.core.types import EnvSpec, Outcome, SlotResult, Start, VectorEnv
 from praxia.results.rows import Row
 from praxia.results.store import read_replay
 from praxia.rollout.pool import WorkerPool
-from praxia.rollout.slots import Build
+from praxia.rollout.slots import BuildEnv
 from praxia.studio.sources import ResultsFile
 
 __all__ = ["VIDEO_PX", "Episode", "Repeater", "Repetition", "Take", "repeat"]
@@ -81,7 +81,7 @@ class Repeater:
     `build` must be picklable.
     """
 
-    def __init__(self, build: Build):
+    def __init__(self, build: BuildEnv):
         self._build = build
         self._embodiments: dict[str, Embodiment] = {}
         self._slots: WorkerPool | None = None
@@ -170,7 +170,7 @@ class _Running:
     outcomes: list[Outcome] = field(default_factory=list)
     error: str | None = None
 
-    def see(self, progress: Progress) -> None:
+    def see(self, progress: SlotResult) -> None:
         self.error = progress.error
         self.outcomes.extend(progress.outcomes)
         if progress.observation is not None:

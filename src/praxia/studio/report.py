@@ -7,7 +7,7 @@ from pathlib import Path
 from praxia.core.errors import PraxiaError
 from praxia.core.files import write_whole
 from praxia.envs import build
-from praxia.rollout.slots import Build
+from praxia.rollout.slots import BuildEnv
 from praxia.studio.comparison import compare
 from praxia.studio.duel import duel_of
 from praxia.studio.page import page
@@ -19,7 +19,7 @@ from praxia.studio.sources import gather
 __all__ = ["report"]
 
 
-def report(sources: Sequence[Path], out: Path, *, build: Build = build) -> Path:
+def report(sources: Sequence[Path], out: Path, *, build: BuildEnv = build) -> Path:
     """Write the page at `out`, whole or not at all, and return it.
 
     `sources` are results files, training runs, data sets, and folders that hold them within two levels. Of every

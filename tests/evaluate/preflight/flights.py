@@ -9,8 +9,8 @@ from typing import Any
 from praxia_testing import make_config
 
 from praxia.checkpoint.store import PolicyConfig
-from praxia.collect.plan import Collection
-from praxia.collect.record import episode_of
+from praxia.collect.plan import CollectionPlan
+from praxia.collect.record import to_episode
 from praxia.core.errors import Refused
 from praxia.core.types import ChunkExecution, Window
 from praxia.data.dataset import Dataset
@@ -18,25 +18,25 @@ from praxia.data.episode import Episode
 from praxia.data.finalize import finalize
 from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode
-from praxia.envs.family import Family
+from praxia.envs.family import EnvFamily
 from praxia.evaluate.benchmarks import Benchmark
 from praxia.evaluate.preflight.run import preflight
 from praxia.experts import find_expert
 from praxia.rollout.loop import rollout
 from praxia.rollout.slots import LocalSlots
-from praxia.rollout.trace import Recording
+from praxia.rollout.types import Recording
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
 
 
 def record(
     root: Path,
-    family: Family,
+    family: EnvFamily,
     benchmark: Benchmark,
     episodes: int,
     doctored: Callable[[Episode], Episode] = lambda episode: episode,
 ) -> Dataset:
     """`episodes` of the expert of each of the benchmark's tasks, in the benchmark's images."""
-    collection = Collection(
+    collection = CollectionPlan(
         family.name, benchmark.tasks, episodes, benchmark.horizon, profile=benchmark.profile, size=benchmark.size
     )
     begin_recording(root, collection.to_json())
@@ -45,10 +45,10 @@ def record(
     with closing(LocalSlots(1, family.build)) as slots:
         jobs = [collection.job(index, family) for index in range(len(collection))]
         recording = Recording(tuple(camera.name for camera in embodiment.cameras), snapshots=False)
-        for trace in rollout(
+        for trajectory in rollout(
             expert, slots, jobs, execution=ChunkExecution(1), horizon=benchmark.horizon, recording=recording
         ):
-            stage_episode(root, trace.job.index, doctored(episode_of(trace, embodiment, 0.0, False)))
+            stage_episode(root, trajectory.job.index, doctored(to_episode(trajectory, embodiment, 0.0, False)))
     finalize(root, embodiment, collection.to_json())
     return Dataset(root)
 

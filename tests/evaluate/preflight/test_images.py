@@ -6,7 +6,7 @@ from flights import fly, record, trained_on
 
 from praxia.core.embodiment import Camera
 from praxia.envs import ENVS, find_family
-from praxia.envs.family import Golden
+from praxia.envs.family import GoldenFrame
 from praxia.evaluate.benchmarks import find_benchmark
 from praxia.evaluate.preflight.images import read_image, write_image
 
@@ -22,7 +22,7 @@ def drawing(change):
     """The family on a machine that draws something else than what is stored."""
     golden = FAMILY.golden
     assert golden is not None
-    return replace(FAMILY, golden=Golden(lambda: change(golden.draw()), golden.path))
+    return replace(FAMILY, golden=GoldenFrame(lambda: change(golden.draw()), golden.path))
 
 
 def test_a_image_is_written_without_loss(tmp_path):

@@ -12,7 +12,7 @@ from praxia.evaluate.plan import Evaluation, plan
 from praxia.evaluate.preflight.statistics import statistics_are_sane
 from praxia.evaluate.preflight.subject import Subject
 from praxia.rollout.slots import LocalSlots
-from praxia.rollout.trace import Trace
+from praxia.rollout.types import Trajectory
 from praxia.transforms.chain import EmbodimentTransforms
 from praxia.transforms.normalise import Normaliser
 from praxia.transforms.relative import Relative
@@ -113,7 +113,9 @@ def test_relative_actions_are_compared_as_what_they_are_relative_to(policy):
     action = state[:8, :2] + np.float32([[0.1, -0.2]]) * np.linspace(-1, 1, 8, dtype=np.float32)[:, None]
     observation_steps = tuple(Observation({}, row, "go", 0.0) for row in state)
     job = plan(Evaluation(BENCHMARK, "", 1), FAMILY)[0]
-    trace = Trace(job, action, action, (Outcome(0.0, False, False, False),) * 8, observation_steps, (), None, 0.0)
+    trajectory = Trajectory(
+        job, action, action, (Outcome(0.0, False, False, False),) * 8, observation_steps, (), None, 0.0
+    )
     near = Normaliser((99.0,) * 6, (101.0,) * 6)
     low, high = [-0.1, -0.2], [0.1, 0.2]
     fitted = EmbodimentTransforms(near, near).told_by(told, {"q01": low, "q99": high, "min": low, "max": high})
@@ -121,11 +123,11 @@ def test_relative_actions_are_compared_as_what_they_are_relative_to(policy):
     family = replace(FAMILY, embodiment=lambda spec: embodiment)
     with closing(LocalSlots(1, FAMILY.build)) as slots:
         subject = Subject(trained, BENCHMARK, family, slots)
-        subject.__dict__["expert_traces"] = [trace]  # in place of the expert's episodes
+        subject.__dict__["expert_traces"] = [trajectory]  # in place of the expert's episodes
         assert statistics_are_sane(subject).ok
         wide = replace(fitted, action=Normaliser((-0.001, -0.2), (0.001, 0.2)))
         subject = replace(subject, policy=replace(trained, transforms=replace(trained.transforms, embodiments=(wide,))))
-        subject.__dict__["expert_traces"] = [trace]
+        subject.__dict__["expert_traces"] = [trajectory]
         found = statistics_are_sane(subject)
     assert found.ok is False
     assert "action 'robot'[0] was within [-0.001, 0.001] in training, but the expert takes it to [-0.1" in found.detail

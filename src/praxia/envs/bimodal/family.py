@@ -1,4 +1,4 @@
-"""Bimodal as a `Family`."""
+"""Bimodal as a `EnvFamily`."""
 
 import hashlib
 from pathlib import Path
@@ -12,7 +12,7 @@ from praxia.core.types import Env, EnvSpec
 from praxia.envs.bimodal.embodiment import CAMERA, embodiment
 from praxia.envs.bimodal.env import Bimodal
 from praxia.envs.bimodal.starts import INSTRUCTIONS, draw_start, short_name, twin_start
-from praxia.envs.family import Family, Golden
+from praxia.envs.family import EnvFamily, GoldenFrame
 from praxia.envs.wrappers import wrapped
 
 __all__ = ["BIMODAL"]
@@ -44,7 +44,7 @@ def _horizon(task: str) -> int:
     return 60
 
 
-BIMODAL = Family(
+BIMODAL = EnvFamily(
     name="bimodal",
     instructions=INSTRUCTIONS,
     task=short_name,
@@ -54,5 +54,5 @@ BIMODAL = Family(
     provenance=_provenance,
     trained=tuple(INSTRUCTIONS),
     horizon=_horizon,
-    golden=Golden(_golden_frame, Path(__file__).with_name("golden.png")),
+    golden=GoldenFrame(_golden_frame, Path(__file__).with_name("golden.png")),
 )

@@ -1,6 +1,6 @@
 """Which way an episode went, read off its recorded states: how modes are covered and whether a policy commits.
 
-States come from a rollout with `Recording(cameras=(), snapshots=False)`, one a look (`Trace.observations`), or from
+States come from a rollout with `Recording(cameras=(), snapshots=False)`, one a look (`Trajectory.observations`), or from
 doing the stored actions of a judged episode again (`results.store.read_replay`), one a step.
 """
 

@@ -1,4 +1,4 @@
-"""Meta-World as a `Family`, one for each way to set it up."""
+"""Meta-World as a `EnvFamily`, one for each way to set it up."""
 
 import hashlib
 from functools import cache, partial
@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.types import Env, EnvSpec, Start
-from praxia.envs.family import Family, Golden
+from praxia.envs.family import EnvFamily, GoldenFrame
 from praxia.envs.graphics import gl_vendor
 from praxia.envs.metaworld import own
 from praxia.envs.metaworld.env import MetaWorld
@@ -26,9 +26,9 @@ __all__ = ["METAWORLD", "family_of"]
 GOLDEN_PX = 64
 
 
-def family_of(setup: Setup) -> Family:
+def family_of(setup: Setup) -> EnvFamily:
     """All tasks of Meta-World under one setup."""
-    return Family(
+    return EnvFamily(
         name=setup.name,
         instructions=setup.instructions,
         task=short_name,
@@ -38,7 +38,7 @@ def family_of(setup: Setup) -> Family:
         provenance=partial(_provenance, setup),
         trained=tuple(setup.instructions),
         horizon=_horizon,
-        golden=Golden(partial(_golden_frame, setup), Path(__file__).parent / "golden" / f"{setup.name}.png"),
+        golden=GoldenFrame(partial(_golden_frame, setup), Path(__file__).parent / "golden" / f"{setup.name}.png"),
     )
 
 

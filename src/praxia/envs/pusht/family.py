@@ -1,4 +1,4 @@
-"""PushT as a `Family`."""
+"""PushT as a `EnvFamily`."""
 
 import hashlib
 from pathlib import Path
@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.types import Env, EnvSpec
-from praxia.envs.family import Family, Golden
+from praxia.envs.family import EnvFamily, GoldenFrame
 from praxia.envs.pusht.embodiment import CAMERA, embodiment
 from praxia.envs.pusht.env import PushT
 from praxia.envs.pusht.starts import INSTRUCTIONS, draw_start, short_name, twin_start
@@ -44,7 +44,7 @@ def _horizon(task: str) -> int:
     return 300
 
 
-PUSHT = Family(
+PUSHT = EnvFamily(
     name="pusht",
     instructions=INSTRUCTIONS,
     task=short_name,
@@ -54,5 +54,5 @@ PUSHT = Family(
     provenance=_provenance,
     trained=tuple(INSTRUCTIONS),
     horizon=_horizon,
-    golden=Golden(_golden_frame, Path(__file__).with_name("golden.png")),
+    golden=GoldenFrame(_golden_frame, Path(__file__).with_name("golden.png")),
 )

@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.types import Env, EnvSpec
-from praxia.envs.family import Family, Golden
+from praxia.envs.family import EnvFamily, GoldenFrame
 from praxia.envs.graphics import gl_vendor
 from praxia.envs.tabletop.env import Tabletop
 from praxia.envs.tabletop.model import FRONT
@@ -23,8 +23,8 @@ from praxia.envs.wrappers import wrapped
 __all__ = ["ARM6", "ARM6_JOINTS", "ARM7", "ARM7_JOINTS", "GANTRY"]
 
 
-def _family(robot: Robot) -> Family:
-    return Family(
+def _family(robot: Robot) -> EnvFamily:
+    return EnvFamily(
         name=robot.name,
         instructions=INSTRUCTIONS,
         task=short_name,
@@ -36,7 +36,7 @@ def _family(robot: Robot) -> Family:
         horizon=_horizon,
         failure_every=4,
         other_instruction=other_instruction,
-        golden=Golden(partial(_golden_frame, robot), Path(__file__).parent / "golden" / f"{robot.name}.png"),
+        golden=GoldenFrame(partial(_golden_frame, robot), Path(__file__).parent / "golden" / f"{robot.name}.png"),
     )
 
 

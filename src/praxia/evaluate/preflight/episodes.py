@@ -9,9 +9,9 @@ from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import EnvSpec, Start
 from praxia.data.dataset import Dataset
 from praxia.evaluate.preflight.subject import NUM_TASKS, NUM_ZERO, Finding, Subject, spread
-from praxia.experts.zero import Zero
+from praxia.experts.baselines import ZeroPolicy
 from praxia.rollout.slots import LocalSlots
-from praxia.rollout.trace import Trace
+from praxia.rollout.types import Trajectory
 
 __all__ = ["binomial_tail", "expert_succeeds", "recorded_actions_replay", "spread_episodes", "zero_fails"]
 
@@ -85,19 +85,21 @@ def expert_succeeds(subject: Subject) -> Finding:
     all of ten does not mean always. Tasks of unequal rates vary less than a binomial of their mean (Hoeffding 1956),
     so the test refuses no more often than it says.
     """
-    traces = subject.expert_traces
-    if not traces:
+    trajectories = subject.expert_trajectories
+    if not trajectories:
         return Finding(None, f"no expert is registered for {subject.benchmark.env}")
-    if crashes := [trace for trace in traces if trace.error is not None]:
-        return Finding(False, f"{len(crashes)} of {len(traces)} of the expert's episodes crashed: {crashes[0].error}")
-    counts = subject.successes(traces)
+    if crashes := [trajectory for trajectory in trajectories if trajectory.error is not None]:
+        return Finding(
+            False, f"{len(crashes)} of {len(trajectories)} of the expert's episodes crashed: {crashes[0].error}"
+        )
+    counts = subject.successes(trajectories)
     observed, known = sum(counts.values()), subject.recorded
-    said = f"the expert succeeds in {observed} of {len(traces)} episodes"
+    said = f"the expert succeeds in {observed} of {len(trajectories)} episodes"
     if known is None:
         return Finding(None, f"{said}, and nothing is recorded for this benchmark; {_how_to_record(subject)}")
     of = known.episodes * len(counts)
     before = sum(known.expert[task] for task in counts)
-    probability = binomial_tail(observed, len(traces), (before + 1) / (of + 2))
+    probability = binomial_tail(observed, len(trajectories), (before + 1) / (of + 2))
     said = f"{said}; recorded were {before} of {of}"
     if probability >= MIN_PROBABILITY:
         return Finding(True, said)
@@ -116,23 +118,25 @@ def binomial_tail(successes: int, trials: int, rate: float) -> float:
 def zero_fails(subject: Subject) -> Finding:
     """Holding still succeeds nowhere but in tasks of which it is recorded that nothing need be done."""
     try:
-        zero = Zero(subject.embodiment)
+        zero = ZeroPolicy(subject.embodiment)
     except (MismatchError, UnknownName) as unknown:
         return Finding(None, str(unknown))
-    traces = subject.run(zero, NUM_ZERO)
-    if crashes := [trace for trace in traces if trace.error is not None]:
-        return Finding(False, f"{len(crashes)} of {len(traces)} episodes of doing nothing crashed: {crashes[0].error}")
-    solved = {task: count for task, count in subject.successes(traces).items() if count}
+    trajectories = subject.run(zero, NUM_ZERO)
+    if crashes := [trajectory for trajectory in trajectories if trajectory.error is not None]:
+        return Finding(
+            False, f"{len(crashes)} of {len(trajectories)} episodes of doing nothing crashed: {crashes[0].error}"
+        )
+    solved = {task: count for task, count in subject.successes(trajectories).items() if count}
     known = subject.recorded
     expected = known.solved_by_zero if known is not None else ()
     if unexpected := {task: count for task, count in solved.items() if task not in expected}:
         return Finding(
             False,
-            f"doing nothing succeeds in {_listed(unexpected, traces)}: success is counted wrongly, or starts are at"
+            f"doing nothing succeeds in {_listed(unexpected, trajectories)}: success is counted wrongly, or starts are at"
             f" their goals. If the benchmark is meant so, {_how_to_record(subject)}",
         )
-    said = f"doing nothing fails in {len(traces) - sum(solved.values())} of {len(traces)} episodes"
-    return Finding(True, f"{said}; as recorded it solves {_listed(solved, traces)}" if solved else said)
+    said = f"doing nothing fails in {len(trajectories) - sum(solved.values())} of {len(trajectories)} episodes"
+    return Finding(True, f"{said}; as recorded it solves {_listed(solved, trajectories)}" if solved else said)
 
 
 def _lowest(counts: Mapping[str, int]) -> str:
@@ -140,9 +144,9 @@ def _lowest(counts: Mapping[str, int]) -> str:
     return f"{task}, {counts[task]}"
 
 
-def _listed(solved: Mapping[str, int], traces: Sequence[Trace]) -> str:
+def _listed(solved: Mapping[str, int], trajectories: Sequence[Trajectory]) -> str:
     """ "reach 2 of 2, push 1 of 2"."""
-    of = {task: sum(trace.job.start.task == task for trace in traces) for task in solved}
+    of = {task: sum(trajectory.job.start.task == task for trajectory in trajectories) for task in solved}
     return ", ".join(f"{task} {count} of {of[task]}" for task, count in solved.items())
 
 

@@ -13,7 +13,7 @@ from praxia.core.types import Env, EnvSpec
 from praxia.data.dataset import Dataset
 from praxia.data.identity import is_known
 from praxia.envs import build as build_registered
-from praxia.envs.family import Family
+from praxia.envs.family import EnvFamily
 from praxia.evaluate.benchmarks import Benchmark
 from praxia.evaluate.preflight.conventions import gripper_agrees, names_and_units_fit
 from praxia.evaluate.preflight.episodes import expert_succeeds, recorded_actions_replay, zero_fails
@@ -45,7 +45,7 @@ CHECKS: dict[str, Callable[[Subject], Finding]] = {
 def preflight(
     policy: "PolicyConfig",
     benchmark: Benchmark,
-    family: Family,
+    family: EnvFamily,
     *,
     data: Path | None = None,
     bind_as: str | None = None,
@@ -84,7 +84,7 @@ def _tried(check: Callable[[Subject], Finding], subject: Subject) -> Finding:
         return Finding(False, str(error))
 
 
-def _build(family: Family, spec: EnvSpec) -> Env:
+def _build(family: EnvFamily, spec: EnvSpec) -> Env:
     """Recorded starts can be of another family than the benchmark's: of the embodiment that the policy was trained on."""
     return family.build(spec) if spec.env == family.name else build_registered(spec)
 

@@ -7,7 +7,7 @@ from jaxtyping import Float32
 
 from praxia.core.embodiment import Field, field_slices
 from praxia.evaluate.preflight.subject import Finding, Subject
-from praxia.rollout.trace import Trace
+from praxia.rollout.types import Trajectory
 from praxia.transforms.normalise import Normaliser
 from praxia.transforms.relative import Relative
 
@@ -41,25 +41,27 @@ def statistics_are_sane(subject: Subject) -> Finding:
         *_undeclared("state", embodiment.state, transforms.state),
         *_undeclared("action", decided, transforms.action),
     ]
-    traces = [trace for trace in subject.expert_traces if trace.error is None]
+    trajectories = [trajectory for trajectory in subject.expert_trajectories if trajectory.error is None]
     # The embodiment's own numbers are compared only where they are the trained ones': names and units are another check.
-    if traces and (embodiment.state, embodiment.action) == (subject.embodiment.state, subject.embodiment.action):
-        states = np.concatenate([[moment.state for moment in trace.observations] for trace in traces])
-        actions = np.concatenate([_decided(trace, relative) for trace in traces])
+    if trajectories and (embodiment.state, embodiment.action) == (subject.embodiment.state, subject.embodiment.action):
+        states = np.concatenate([[moment.state for moment in trajectory.observations] for trajectory in trajectories])
+        actions = np.concatenate([_decided(trajectory, relative) for trajectory in trajectories])
         wrong += _unmatched("state", embodiment.state, transforms.state, states)
         wrong += _unmatched("action", decided, transforms.action, actions)
     if wrong:
         return Finding(False, "; ".join(wrong))
-    against = "declared, and of what the expert does here" if traces else "declared (there is no expert to compare)"
+    against = (
+        "declared, and of what the expert does here" if trajectories else "declared (there is no expert to compare)"
+    )
     return Finding(True, f"{transforms.state.size} state and {transforms.action.size} action dims are within {against}")
 
 
-def _decided(trace: Trace, relative: Relative | None) -> Float32[np.ndarray, "T A"]:
+def _decided(trajectory: Trajectory, relative: Relative | None) -> Float32[np.ndarray, "T A"]:
     """An episode's actions, each as the first of the chunk that a policy would have decided there."""
     if relative is None:
-        return trace.actions
-    states = np.stack([moment.state for moment in trace.observations[: len(trace.actions)]])
-    return relative.encode(trace.actions[:, None], states)[:, 0]
+        return trajectory.actions
+    states = np.stack([moment.state for moment in trajectory.observations[: len(trajectory.actions)]])
+    return relative.encode(trajectory.actions[:, None], states)[:, 0]
 
 
 def _undeclared(what: str, fields: Sequence[Field], normaliser: Normaliser) -> Iterator[str]:

@@ -11,14 +11,14 @@ from praxia.core.embodiment import Embodiment
 from praxia.core.errors import UnknownName
 from praxia.core.types import EnvSpec, Policy
 from praxia.data.dataset import Dataset
-from praxia.envs.family import Family
+from praxia.envs.family import EnvFamily
 from praxia.evaluate.benchmarks import Benchmark
 from praxia.evaluate.plan import Evaluation, plan
 from praxia.evaluate.preflight.recorded import Recorded, recorded
 from praxia.experts import find_expert
 from praxia.rollout.loop import rollout
 from praxia.rollout.slots import LocalSlots
-from praxia.rollout.trace import Recording, Trace
+from praxia.rollout.types import Recording, Trajectory
 from praxia.transforms.chain import EmbodimentTransforms
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Subject:
 
     policy: "PolicyConfig"
     benchmark: Benchmark
-    family: Family
+    family: EnvFamily
     slots: LocalSlots
     data: Dataset | None = None
     no_data: str = ""
@@ -101,7 +101,7 @@ class Subject:
         return recorded(self.benchmark.name)
 
     @cached_property
-    def expert_traces(self) -> list[Trace]:
+    def expert_trajectories(self) -> list[Trajectory]:
         """The sample's episodes by the benchmark's expert, with the state at every step; none: there is no expert."""
         try:
             make_expert = find_expert(self.benchmark.env)
@@ -109,9 +109,9 @@ class Subject:
             return []
         return self.run(make_expert(self.family.instructions), NUM_EXPERT)
 
-    def run(self, policy: Policy, most: int) -> list[Trace]:
+    def run(self, policy: Policy, most: int) -> list[Trajectory]:
         """About `most` episodes of the sample by `policy`, as an evaluation would run them."""
-        traces = rollout(
+        trajectories = rollout(
             policy,
             self.slots,
             plan(Evaluation(self.sample, "", -(-most // len(self.sample.tasks))), self.family),
@@ -120,13 +120,13 @@ class Subject:
             steps_after_success=self.benchmark.steps_after_success,
             recording=Recording(cameras=(), snapshots=False),
         )
-        return list(traces)
+        return list(trajectories)
 
-    def successes(self, traces: Sequence[Trace]) -> dict[str, int]:
+    def successes(self, trajectories: Sequence[Trajectory]) -> dict[str, int]:
         """By task of the sample, how many of its episodes succeeded."""
         counts = dict.fromkeys(self.sample.tasks, 0)
-        for trace in traces:
-            counts[trace.job.start.task] += trace.status(self.benchmark.metric) == "success"
+        for trajectory in trajectories:
+            counts[trajectory.job.start.task] += trajectory.status(self.benchmark.metric) == "success"
         return counts
 
 

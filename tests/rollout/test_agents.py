@@ -10,10 +10,10 @@ from toy_world import ToyEnv, Walker, build, job
 
 from praxia.core.errors import MismatchError
 from praxia.core.types import ChunkExecution, Decision, EnvSpec, Query
-from praxia.rollout.loop import play, rollout
+from praxia.rollout.loop import rollout, run_episodes
+from praxia.rollout.queues import OrderedQueue
 from praxia.rollout.slots import LocalSlots
-from praxia.rollout.trace import Agent, Job, Trace
-from praxia.rollout.waiting import InTurn
+from praxia.rollout.types import Agent, Job, Trajectory
 
 JOBS = [job(number, goal=2.0 + number) for number in range(6)]
 
@@ -43,11 +43,15 @@ def both(jobs: Sequence[Job]) -> list[Job]:
     return [replace(one, agent=agent) for one in jobs for agent in (0, 1)]
 
 
-def play_both(agents: Sequence[Agent], num_slots: int, make: Any = build, **options: Any) -> dict[int, list[Trace]]:
+def play_both(
+    agents: Sequence[Agent], num_slots: int, make: Any = build, **options: Any
+) -> dict[int, list[Trajectory]]:
     slots = LocalSlots(num_slots, make)
-    queue = InTurn(both(JOBS), lambda one: one.start.key, ahead=4)
-    traces = sorted(play(agents, slots, queue, horizon=40, **options), key=lambda trace: trace.job.index)
-    return {number: [trace for trace in traces if trace.job.agent == number] for number in (0, 1)}
+    queue = OrderedQueue(both(JOBS), lambda one: one.start.key, ahead=4)
+    trajectories = sorted(
+        run_episodes(agents, slots, queue, horizon=40, **options), key=lambda trajectory: trajectory.job.index
+    )
+    return {number: [trajectory for trajectory in trajectories if trajectory.job.agent == number] for number in (0, 1)}
 
 
 @pytest.mark.parametrize("num_slots", [1, 3])
@@ -57,7 +61,7 @@ def test_each_acts_as_if_it_were_alone(num_slots: int, exact: bool):
     found = play_both(agents, num_slots, exact=exact)
     for number, agent in enumerate(agents):
         alone = rollout(agent.policy, LocalSlots(2, build), JOBS, execution=agent.execution, horizon=40)
-        expected = sorted(alone, key=lambda trace: trace.job.index)
+        expected = sorted(alone, key=lambda trajectory: trajectory.job.index)
         for one, other in zip(expected, found[number], strict=True):
             np.testing.assert_array_equal(one.actions, other.actions)
             assert one.outcomes == other.outcomes
@@ -69,7 +73,7 @@ def test_a_policy_is_asked_about_its_own_episodes_with_its_own_carry():
     assert set(sleepy.counted) == {0}, "a carry of another's, or of another episode"
     for number, policy in enumerate((walker, sleepy)):
         asked = sum(len(batch) for batch in policy.batches)
-        steps = [trace.steps for trace in found[number]]
+        steps = [trajectory.steps for trajectory in found[number]]
         assert asked == sum(-(-count // (4, 2)[number]) for count in steps)
     assert max(len(batch) for batch in walker.batches) > 1
 
@@ -95,4 +99,4 @@ def test_each_has_a_pace_that_lets_it_see_its_past():
     with pytest.raises(MismatchError, match="2 past steps, but with 4 executed steps"):
         play_both([Agent(Walker(), ChunkExecution(4)), Agent(Walker(past=2), ChunkExecution(4))], 1)
     found = play_both([Agent(Walker(), ChunkExecution(4)), Agent(Walker(past=2), ChunkExecution(1, 0.01))], 2)
-    assert [trace.error for trace in (*found[0], *found[1])] == [None] * 12
+    assert [trajectory.error for trajectory in (*found[0], *found[1])] == [None] * 12

@@ -4,14 +4,14 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterable
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
-__all__ = ["InTurn", "Queue", "Waiting"]
+__all__ = ["GroupedQueue", "JobQueue", "OrderedQueue"]
 
 Item = TypeVar("Item")
 Given = TypeVar("Given", covariant=True)
 
 
 @runtime_checkable
-class Queue(Protocol[Given]):
+class JobQueue(Protocol[Given]):
     """Items that wait."""
 
     def take(self, who: Hashable) -> Given | None:
@@ -19,7 +19,7 @@ class Queue(Protocol[Given]):
         ...
 
 
-class Waiting(Generic[Item]):
+class GroupedQueue(Generic[Item]):
     """Items in groups, each group in the order given.
 
     To begin a task costs a simulator and its meshes: most of a second and 100 MB, as much as an episode. Who stays
@@ -47,7 +47,7 @@ class Waiting(Generic[Item]):
         self._queues[self._group(item)].appendleft(item)
 
 
-class InTurn(Generic[Item]):
+class OrderedQueue(Generic[Item]):
     """Items in the order given, but for what is gained by leaving a group with whoever had it last.
 
     Of the `ahead` next items the first is taken whose group the same one had last, or nobody yet; if there is none, the

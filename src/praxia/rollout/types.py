@@ -8,7 +8,7 @@ from jaxtyping import Float32
 
 from praxia.core.types import ChunkExecution, EnvSpec, Observation, Outcome, Policy, Start
 
-__all__ = ["Agent", "Job", "Metric", "Recording", "Status", "Trace"]
+__all__ = ["Agent", "Job", "Metric", "Recording", "Status", "Trajectory"]
 
 Status = Literal["success", "failure", "error"]
 Metric = Literal["ever", "end"]
@@ -49,7 +49,7 @@ class Recording:
 
 
 @dataclass(frozen=True)
-class Trace:
+class Trajectory:
     """One episode as it went: T steps were taken.
 
     `actions` were executed, in declared units; `labels` are what a learner should imitate, or under ensembling the

@@ -1,8 +1,8 @@
-from praxia.rollout.waiting import InTurn, Waiting
+from praxia.rollout.queues import GroupedQueue, OrderedQueue
 
 
 def test_whoever_did_a_piece_of_a_group_gets_the_next_and_then_helps_the_longest():
-    waiting = Waiting(["a1", "b1", "a2", "b2", "b3", "c1"], lambda item: item[0])
+    waiting = GroupedQueue(["a1", "b1", "a2", "b2", "b3", "c1"], lambda item: item[0])
     assert waiting.take("ann") == "b1"
     assert waiting.take("ann") == "b2"
     assert waiting.take("ben") == "a1"
@@ -13,7 +13,7 @@ def test_whoever_did_a_piece_of_a_group_gets_the_next_and_then_helps_the_longest
 
 
 def test_what_is_put_back_is_next():
-    waiting = Waiting(["a1", "a2", "b1"], lambda item: item[0])
+    waiting = GroupedQueue(["a1", "a2", "b1"], lambda item: item[0])
     item = waiting.take("ann")
     assert item == "a1"
     waiting.put_back(item)
@@ -21,15 +21,15 @@ def test_what_is_put_back_is_next():
 
 
 def test_nothing_gives_nothing():
-    assert Waiting([], lambda item: item).take(0) is None
-    assert InTurn([], lambda item: item, ahead=3).take(0) is None
+    assert GroupedQueue([], lambda item: item).take(0) is None
+    assert OrderedQueue([], lambda item: item, ahead=3).take(0) is None
 
 
 ROUNDS = ["a1", "b1", "c1", "d1", "a2", "b2", "c2", "d2", "a3", "b3", "c3", "d3"]
 
 
 def test_in_turn_everybody_goes_round_among_the_same_groups():
-    waiting = InTurn(ROUNDS, lambda item: item[0], ahead=4)
+    waiting = OrderedQueue(ROUNDS, lambda item: item[0], ahead=4)
     taken = [(waiting.take("ann"), waiting.take("ben")) for _ in range(4)]
     assert taken == [("a1", "b1"), ("c1", "d1"), ("a2", "b2"), ("c2", "d2")]
     # Ben is slow: Ann does her own first, and then his.
@@ -37,7 +37,7 @@ def test_in_turn_everybody_goes_round_among_the_same_groups():
 
 
 def test_in_turn_nobody_runs_ahead_by_more_than_it_is_allowed():
-    waiting = InTurn(ROUNDS, lambda item: item[0], ahead=4)
+    waiting = OrderedQueue(ROUNDS, lambda item: item[0], ahead=4)
     first = waiting.take("ann")
     hurried = [waiting.take("ben") for _ in ROUNDS[1:]]
     assert first == "a1"
@@ -49,5 +49,5 @@ def test_in_turn_nobody_runs_ahead_by_more_than_it_is_allowed():
 
 
 def test_in_turn_a_single_group_is_taken_in_order():
-    waiting = InTurn(ROUNDS, lambda item: "all", ahead=4)
+    waiting = OrderedQueue(ROUNDS, lambda item: "all", ahead=4)
     assert [waiting.take(who) for who in "abcabbccabca"] == ROUNDS

@@ -3,12 +3,12 @@ import pytest
 from toy_world import job
 
 from praxia.core.types import Outcome
-from praxia.rollout.trace import Trace
+from praxia.rollout.types import Trajectory
 
 
-def trace(*outcomes: Outcome, error: str | None = None) -> Trace:
+def trajectory(*outcomes: Outcome, error: str | None = None) -> Trajectory:
     actions = np.zeros((len(outcomes), 1), np.float32)
-    return Trace(job(0), actions, actions, outcomes, (), (), error, 0.0)
+    return Trajectory(job(0), actions, actions, outcomes, (), (), error, 0.0)
 
 
 def step(success: bool = False, progress: float | None = None) -> Outcome:
@@ -27,9 +27,9 @@ def step(success: bool = False, progress: float | None = None) -> Outcome:
     ],
 )
 def test_progress_is_what_the_environment_counts_or_else_all_or_nothing(outcomes: tuple[Outcome, ...], progress: float):
-    assert trace(*outcomes).progress == progress
+    assert trajectory(*outcomes).progress == progress
 
 
 def test_a_crashed_episode_keeps_what_was_done():
-    crashed = trace(step(progress=0.25), error="OSError: gone")
+    crashed = trajectory(step(progress=0.25), error="OSError: gone")
     assert (crashed.progress, crashed.status("ever")) == (0.25, "error")
