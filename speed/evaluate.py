@@ -244,9 +244,7 @@ def pooled(policy: Policy, jobs: Sequence[Job], workers: int, steps: int) -> Rat
                 rollout(timed, slots, jobs, execution=execution, horizon=steps, steps_after_success=None)
             )
             wall_s, own_s, after = time.perf_counter() - began_s, time.process_time() - cpu_s, spent(folder)
-    assert all(trajectory.error is None and trajectory.steps == steps for trajectory in trajectories), [
-        trajectory.error for trajectory in trajectories
-    ]
+    assert all(one.error is None and one.steps == steps for one in trajectories), [one.error for one in trajectories]
     workers_s = {what: after[what] - before[what] for what in after}
     all_s = own_s + workers_s.pop("all")
     known = workers_s | stopwatch.seconds
