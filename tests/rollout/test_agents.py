@@ -1,4 +1,4 @@
-"""Two policies in one set of slots: each meets its own episodes, as if it were alone."""
+"""Two agents in one set of slots: each runs its own episodes, as if it were alone."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -43,14 +43,10 @@ def both(jobs: Sequence[Job]) -> list[Job]:
     return [replace(one, agent=agent) for one in jobs for agent in (0, 1)]
 
 
-def play_both(
-    agents: Sequence[Agent], num_slots: int, make: Any = build, **options: Any
-) -> dict[int, list[Trajectory]]:
+def run_both(agents: Sequence[Agent], num_slots: int, make: Any = build, **options: Any) -> dict[int, list[Trajectory]]:
     slots = LocalSlots(num_slots, make)
-    queue = OrderedQueue(both(JOBS), lambda one: one.start.key, ahead=4)
-    trajectories = sorted(
-        run_episodes(agents, slots, queue, horizon=40, **options), key=lambda trajectory: trajectory.job.index
-    )
+    queue = OrderedQueue(both(JOBS), lambda one: one.start.key, lookahead=4)
+    trajectories = sorted(run_episodes(agents, slots, queue, horizon=40, **options), key=lambda one: one.job.index)
     return {number: [trajectory for trajectory in trajectories if trajectory.job.agent == number] for number in (0, 1)}
 
 
@@ -58,45 +54,45 @@ def play_both(
 @pytest.mark.parametrize("exact", [True, False])
 def test_each_acts_as_if_it_were_alone(num_slots: int, exact: bool):
     agents = [Agent(Walker(), ChunkExecution(4)), Agent(Sleepy(), ChunkExecution(2))]
-    found = play_both(agents, num_slots, exact=exact)
+    found = run_both(agents, num_slots, exact=exact)
     for number, agent in enumerate(agents):
         alone = rollout(agent.policy, LocalSlots(2, build), JOBS, execution=agent.execution, horizon=40)
-        expected = sorted(alone, key=lambda trajectory: trajectory.job.index)
+        expected = sorted(alone, key=lambda one: one.job.index)
         for one, other in zip(expected, found[number], strict=True):
             np.testing.assert_array_equal(one.actions, other.actions)
             assert one.outcomes == other.outcomes
 
 
-def test_a_policy_is_asked_about_its_own_episodes_with_its_own_carry():
+def test_each_policy_is_queried_for_its_own_episodes_with_its_own_carry():
     walker, sleepy = Walker(), Sleepy()
-    found = play_both([Agent(walker, ChunkExecution(4)), Agent(sleepy, ChunkExecution(2))], 4)
-    assert set(sleepy.counted) == {0}, "a carry of another's, or of another episode"
+    found = run_both([Agent(walker, ChunkExecution(4)), Agent(sleepy, ChunkExecution(2))], 4)
+    assert set(sleepy.counted) == {0}, "a carry of another policy or episode"
     for number, policy in enumerate((walker, sleepy)):
-        asked = sum(len(batch) for batch in policy.batches)
-        steps = [trajectory.steps for trajectory in found[number]]
-        assert asked == sum(-(-count // (4, 2)[number]) for count in steps)
+        num_queries = sum(len(batch) for batch in policy.batches)
+        steps = [one.steps for one in found[number]]
+        assert num_queries == sum(-(-count // (4, 2)[number]) for count in steps)
     assert max(len(batch) for batch in walker.batches) > 1
 
 
-def test_only_what_a_player_looks_at_is_drawn_for_it():
-    looks: list[tuple[str, ...]] = []
+def test_only_cameras_that_an_agent_observes_are_rendered_for_it():
+    observed: list[tuple[str, ...]] = []
 
     class Watched(ToyEnv):
         def observe(self, cameras: Sequence[str]) -> Any:
-            looks.append(tuple(cameras))
+            observed.append(tuple(cameras))
             return super().observe(cameras)
 
     def make(spec: EnvSpec) -> ToyEnv:
         return Watched(spec)
 
     walker, sleepy = Walker(), Sleepy()
-    play_both([Agent(walker, ChunkExecution(4)), Agent(sleepy, ChunkExecution(2))], 2, make)
-    assert looks.count(("front",)) == sum(map(len, walker.batches))
-    assert looks.count(()) == sum(map(len, sleepy.batches))
+    run_both([Agent(walker, ChunkExecution(4)), Agent(sleepy, ChunkExecution(2))], 2, make)
+    assert observed.count(("front",)) == sum(map(len, walker.batches))
+    assert observed.count(()) == sum(map(len, sleepy.batches))
 
 
-def test_each_has_a_pace_that_lets_it_see_its_past():
-    with pytest.raises(MismatchError, match="2 past steps, but with 4 executed steps"):
-        play_both([Agent(Walker(), ChunkExecution(4)), Agent(Walker(past=2), ChunkExecution(4))], 1)
-    found = play_both([Agent(Walker(), ChunkExecution(4)), Agent(Walker(past=2), ChunkExecution(1, 0.01))], 2)
-    assert [trajectory.error for trajectory in (*found[0], *found[1])] == [None] * 12
+def test_each_execution_is_checked_against_the_history_of_its_policy():
+    with pytest.raises(MismatchError, match="2 past steps, but with an execution horizon of 4"):
+        run_both([Agent(Walker(), ChunkExecution(4)), Agent(Walker(past=2), ChunkExecution(4))], 1)
+    found = run_both([Agent(Walker(), ChunkExecution(4)), Agent(Walker(past=2), ChunkExecution(1, 0.01))], 2)
+    assert [one.error for one in (*found[0], *found[1])] == [None] * 12

@@ -21,39 +21,39 @@ def by_hand(predictions: list[float], rate: float) -> float:
 
 
 @pytest.mark.parametrize("rate", [0.01, 0.0, 0.7, -0.7])
-def test_the_mean_weighs_by_age_and_every_dim_alike(rate):
-    decided = [(4, decision(0.3)), (5, decision(0.7)), (6, decision(-1.1))]
-    (mean,) = ensemble(decided, 6, rate)
+def test_weights_depend_on_age_and_are_equal_for_all_dims(rate):
+    decisions = [(4, decision(0.3)), (5, decision(0.7)), (6, decision(-1.1))]
+    (mean,) = ensemble(decisions, 6, rate)
     expected = [by_hand([2.3, 1.7, -1.1], rate), by_hand([3.0, 7.0, -11.0], rate)]
     np.testing.assert_allclose(mean, expected, rtol=1e-6)
     assert mean.dtype == np.float32
 
 
-def test_above_zero_the_oldest_weighs_most():
+def test_above_zero_the_oldest_has_the_largest_weight():
     (mean,) = ensemble([(0, decision(0.0)), (1, decision(1.0))], 1, 0.5)
     assert mean[1] < 5
 
 
-def test_a_chunk_that_has_run_out_says_nothing():
-    decided = [(0, decision(100.0, length=2)), (2, decision(0.5, length=1)), (1, decision(0.3))]
-    np.testing.assert_allclose(ensemble(decided, 2, 0.5)[0, 0], by_hand([0.5, 1.3], 0.5), rtol=1e-6)
+def test_a_chunk_that_has_run_out_does_not_count():
+    decisions = [(0, decision(100.0, length=2)), (2, decision(0.5, length=1)), (1, decision(0.3))]
+    np.testing.assert_allclose(ensemble(decisions, 2, 0.5)[0, 0], by_hand([0.5, 1.3], 0.5), rtol=1e-6)
 
 
-def test_what_is_not_valid_does_not_count_and_takes_no_place_in_the_order():
-    decided = [(0, decision(0.2)), (1, decision(9.0, invalid=1)), (2, decision(0.6))]
-    np.testing.assert_allclose(ensemble(decided, 2, 0.5)[0, 0], by_hand([2.2, 0.6], 0.5), rtol=1e-6)
+def test_an_invalid_prediction_does_not_count_and_has_no_rank():
+    decisions = [(0, decision(0.2)), (1, decision(9.0, invalid=1)), (2, decision(0.6))]
+    np.testing.assert_allclose(ensemble(decisions, 2, 0.5)[0, 0], by_hand([2.2, 0.6], 0.5), rtol=1e-6)
     assert ensemble([(0, decision(1.0, invalid=0))], 0, 0.5).shape == (0, 2)
 
 
 @pytest.mark.parametrize("rate", [1e6, -1e6])
 def test_no_rate_overflows(rate):
-    decided = [(0, decision(0.0)), (1, decision(1.0))]
-    assert ensemble(decided, 1, rate)[0, 1] == (0 if rate > 0 else 10)
+    decisions = [(0, decision(0.0)), (1, decision(1.0))]
+    assert ensemble(decisions, 1, rate)[0, 1] == (0 if rate > 0 else 10)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("rate", [0.01, 1e6])
-def test_what_is_not_finite_stays_so_however_little_it_weighs(bad, rate):
+def test_a_prediction_that_is_not_finite_makes_the_mean_so_whatever_its_weight(bad, rate):
     broken = decision(1.0)
     broken.chunk[0, 0] = bad
     (mean,) = ensemble([(0, decision(0.0)), (1, broken)], 1, rate)
@@ -61,9 +61,9 @@ def test_what_is_not_finite_stays_so_however_little_it_weighs(bad, rate):
     assert np.isfinite(mean[1])
 
 
-def test_it_needs_a_look_at_every_step_and_a_finite_rate():
+def test_ensembling_needs_an_execution_horizon_of_one_and_a_finite_rate():
     assert ChunkExecution(1, 0.01).ensemble == 0.01
-    with pytest.raises(PraxiaError, match="a pace of 1 executed step, got 4"):
+    with pytest.raises(PraxiaError, match="got 4"):
         ChunkExecution(4, 0.01)
     with pytest.raises(PraxiaError, match=r"finite rate m .* got nan"):
         ChunkExecution(1, math.nan)

@@ -1,4 +1,4 @@
-"""A policy at fault costs the episode that it was asked about, and the row says what it did."""
+"""A policy's fault ends the episode of its query, and the trajectory names the fault."""
 
 import re
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import pytest
 from toy_world import EMBODIMENT, Walker, build, job
 
 from praxia.core.types import ChunkExecution, Decision, Query
-from praxia.rollout.faults import FAR_WIDTHS
+from praxia.rollout.faults import MAX_WIDTHS_BEYOND_RANGE
 from praxia.rollout.loop import rollout
 from praxia.rollout.slots import LocalSlots
 from praxia.rollout.types import Trajectory
@@ -20,7 +20,7 @@ BROKEN = JOBS[1].key
 
 
 def act_badly(spoil: Callable[[Decision], Decision], embodiment: Any = EMBODIMENT, **options: Any) -> list[Trajectory]:
-    """Traces of a policy whose decision at step 4 of the second episode is spoiled."""
+    """Trajectories of a policy whose decision at step 4 of the second episode is spoiled."""
 
     class Faulty(Walker):
         def _decide(self, query: Query) -> Decision:
@@ -29,14 +29,14 @@ def act_badly(spoil: Callable[[Decision], Decision], embodiment: Any = EMBODIMEN
 
     slots = LocalSlots(2, build)
     trajectories = rollout(
-        Faulty(), slots, JOBS, **{"execution": ChunkExecution(4), "horizon": 40, "body": embodiment, **options}
+        Faulty(), slots, JOBS, **{"execution": ChunkExecution(4), "horizon": 40, "embodiment": embodiment, **options}
     )
-    return sorted(trajectories, key=lambda trajectory: trajectory.job.index)
+    return sorted(trajectories, key=lambda one: one.job.index)
 
 
-def broken(decision: Decision, **parts: np.ndarray) -> Decision:
-    """`decision` as no `Decision` can be made where its types are checked."""
-    for name, value in parts.items():
+def broken(decision: Decision, **values: np.ndarray) -> Decision:
+    """`decision` with values that its constructor would refuse where types are checked."""
+    for name, value in values.items():
         object.__setattr__(decision, name, value)
     return decision
 
@@ -45,7 +45,7 @@ def chunk(*values: float) -> np.ndarray:
     return np.array(values, np.float32)[:, None]
 
 
-FAR = 1 + 2 * FAR_WIDTHS  # the declared range is [-1, 1]
+FAR = 1 + 2 * MAX_WIDTHS_BEYOND_RANGE  # the declared range is [-1, 1]
 
 FAULTS = {
     "wide": (
@@ -63,24 +63,24 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize(("spoil", "said"), FAULTS.values(), ids=FAULTS)
-def test_a_fault_ends_its_episode_and_no_other(spoil: Callable[[Decision], Decision], said: str):
+@pytest.mark.parametrize(("spoil", "fault"), FAULTS.values(), ids=FAULTS)
+def test_a_fault_ends_its_episode_and_no_other(spoil: Callable[[Decision], Decision], fault: str):
     before, faulty, after = act_badly(spoil)
     assert (before.status("ever"), faulty.status("ever"), after.status("ever")) == ("success", "failure", "success")
-    assert re.search(rf"^the policy gave .*{said}.* at step 4$", faulty.error or ""), faulty.error
+    assert re.search(rf"^the policy gave .*{fault}.* at step 4$", faulty.error or ""), faulty.error
     assert faulty.steps == 4
 
 
-def test_an_action_beyond_its_range_is_the_drivers_to_clip_unless_it_is_far_beyond():
+def test_only_actions_far_beyond_their_range_are_faults():
     for value in (1.5, -FAR + 0.1, FAR - 0.1):
         assert act_badly(lambda old, value=value: broken(old, chunk=chunk(value, 0, 0, 0)))[1].error is None
     late = act_badly(lambda old: broken(old, chunk=chunk(0, 0, FAR + 0.1, 0)))[1]
     assert (late.error or "").endswith("at step 6")
 
 
-def test_what_is_not_executed_may_be_anything():
+def test_actions_that_are_not_executed_are_not_checked():
     spoiled = act_badly(lambda old: broken(old, chunk=chunk(0, np.nan, FAR + 1, 0)), execution=ChunkExecution(1))
-    assert [trajectory.error for trajectory in spoiled] == [None] * 3
+    assert [one.error for one in spoiled] == [None] * 3
 
 
 def test_a_field_without_both_limits_has_no_range():
@@ -89,19 +89,19 @@ def test_a_field_without_both_limits_has_no_range():
         assert act_badly(lambda old: broken(old, chunk=chunk(1e6, 0, 0, 0)), embodiment)[1].error is None
 
 
-def test_the_mean_of_an_ensemble_is_what_must_not_be_far_beyond():
+def test_under_ensembling_the_mean_is_checked():
     (_, faulty, _) = act_badly(lambda old: broken(old, chunk=chunk(0, 9.0e6, 0, 0)), execution=ChunkExecution(1, 0.01))
     assert re.search(r"gave .*for action 0.* at step 5$", faulty.error or "")
 
 
 @pytest.mark.parametrize(
-    ("exact", "said"),
+    ("exact", "faults"),
     [
         (True, [None, "the policy gave 0 decisions for 1 episodes, at step 0", None]),
         (False, ["the policy gave 1 decisions for 2 episodes, at step 0"] * 2 + [None]),
     ],
 )
-def test_a_wrong_number_of_decisions_ends_the_episodes_that_were_asked_about(exact: bool, said: list[str | None]):
+def test_a_wrong_number_of_decisions_ends_all_episodes_of_the_query(exact: bool, faults: list[str | None]):
     class Forgetful(Walker):
         def act(self, queries: Any, carry: Any) -> Any:
             decisions, carry = super().act(queries, carry)
@@ -110,6 +110,4 @@ def test_a_wrong_number_of_decisions_ends_the_episodes_that_were_asked_about(exa
     trajectories = rollout(
         Forgetful(), LocalSlots(2, build), JOBS, execution=ChunkExecution(4), horizon=40, exact=exact
     )
-    assert [
-        trajectory.error for trajectory in sorted(trajectories, key=lambda trajectory: trajectory.job.index)
-    ] == said
+    assert [one.error for one in sorted(trajectories, key=lambda one: one.job.index)] == faults

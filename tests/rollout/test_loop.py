@@ -12,15 +12,15 @@ from praxia.rollout.loop import rollout
 from praxia.rollout.slots import LocalSlots
 from praxia.rollout.types import Recording, Trajectory
 
-PACE = ChunkExecution(4)
+EXECUTION = ChunkExecution(4)
 
 
 def run(policy: Any, jobs: Sequence[Any], num_slots: int = 3, **options: Any) -> list[Trajectory]:
     slots = LocalSlots(num_slots, build)
-    options = {"execution": PACE, "horizon": 40, **options}
+    options = {"execution": EXECUTION, "horizon": 40, **options}
     trajectories = list(rollout(policy, slots, jobs, **options))
     slots.close()
-    return sorted(trajectories, key=lambda trajectory: trajectory.job.index)
+    return sorted(trajectories, key=lambda one: one.job.index)
 
 
 def replay(trajectory: Trajectory) -> list[bool]:
@@ -31,7 +31,7 @@ def replay(trajectory: Trajectory) -> list[bool]:
 
 def test_every_job_runs_once_and_its_actions_replay_it():
     trajectories = run(Walker(), [job(number) for number in range(7)])
-    assert [trajectory.job.index for trajectory in trajectories] == list(range(7))
+    assert [one.job.index for one in trajectories] == list(range(7))
     for trajectory in trajectories:
         assert trajectory.status("ever") == trajectory.status("end") == "success"
         successes = replay(trajectory)
@@ -62,24 +62,24 @@ def test_exact_actions_do_not_depend_on_slots_or_on_any_order():
     assert any(one.actions.tobytes() != other.actions.tobytes() for one, other in zip(alone, together, strict=True))
 
 
-def test_a_finished_slot_goes_on_at_once_beside_a_long_episode():
+def test_a_finished_slot_takes_the_next_job_beside_a_long_episode():
     policy = Walker()
     jobs = [job(0, goal=1.0), job(1, goal=15.0), job(2, goal=1.0), job(3, goal=1.0)]
     run(policy, jobs, num_slots=2)
-    asked = [[query.key for query in batch] for batch in policy.batches]
+    queried = [[query.key for query in batch] for batch in policy.batches]
     # The short ones ran one after the other while the long one went on: it is in every batch.
-    assert all(jobs[1].key in keys for keys in asked)
-    assert sum(len(keys) == 2 for keys in asked) == sum(len(keys) for keys in asked) - len(asked) >= 3
+    assert all(jobs[1].key in keys for keys in queried)
+    assert sum(len(keys) == 2 for keys in queried) == sum(len(keys) for keys in queried) - len(queried) >= 3
 
 
-def test_exact_asks_about_one_episode_at_a_time():
+def test_exact_queries_one_episode_at_a_time():
     policy = Walker()
     run(policy, [job(number) for number in range(4)], exact=True)
     assert {len(batch) for batch in policy.batches} == {1}
 
 
 @pytest.mark.parametrize("execution_horizon", [1, 3])
-def test_looks_only_when_the_policy_does(execution_horizon: int):
+def test_images_are_rendered_only_for_decisions(execution_horizon: int):
     made: list[ToyEnv] = []
 
     def remember(spec: EnvSpec) -> ToyEnv:
@@ -91,15 +91,15 @@ def test_looks_only_when_the_policy_does(execution_horizon: int):
         Walker(), slots, [job(0, goal=5.3)], execution=ChunkExecution(execution_horizon), horizon=40
     )
     decisions = -(-trajectory.steps // execution_horizon)
-    assert made[0].looks == [(execution_horizon * observe, ("front",)) for observe in range(decisions)]
+    assert made[0].observed == [(execution_horizon * index, ("front",)) for index in range(decisions)]
 
 
-def test_a_blind_policy_has_nothing_drawn_unless_recorded():
+def test_without_cameras_nothing_is_rendered_unless_recorded():
     blind = Walker(cameras=())
     run(blind, [job(0)])
     assert all(not query.history[-1].images for batch in blind.batches for query in batch)
     (trajectory,) = run(blind, [job(3)], execution=ChunkExecution(1), recording=Recording(("front",)))
-    seen = [tuple(observe.images["front"][0, 0]) for observe in trajectory.observations]
+    seen = [tuple(one.images["front"][0, 0]) for one in trajectory.observations]
     assert seen == [(3, step, 0) for step in range(trajectory.steps)]
 
 
@@ -139,7 +139,7 @@ def test_the_horizon_ends_an_episode_within_a_chunk():
 def test_a_crash_is_an_error_and_the_slot_goes_on():
     jobs = [job(0, crash_at=0), job(1, crash_at=5), job(2), job(3)]
     trajectories = run(Walker(), jobs, num_slots=1)
-    assert [trajectory.status("ever") for trajectory in trajectories] == ["error", "error", "success", "success"]
+    assert [one.status("ever") for one in trajectories] == ["error", "error", "success", "success"]
     assert [one.error for one in trajectories[:2]] == [
         "RuntimeError: at reset",
         "RuntimeError: at a step",
@@ -169,27 +169,27 @@ def test_only_valid_actions_are_executed():
     assert [batch[0].step for batch in itertools.islice(policy.batches, 3)] == [0, 2, 4]
 
 
-def test_labels_may_differ_from_what_was_executed():
-    class InjectedNoise(Walker):
+def test_labels_may_differ_from_executed_actions():
+    class NoisyWalker(Walker):
         def _decide(self, query: Query) -> Decision:
             clean = super()._decide(query)
             return Decision(clean.chunk + np.float32(0.1), clean.valid, clean.chunk)
 
-    (trajectory,) = run(InjectedNoise(), [job(0)])
+    (trajectory,) = run(NoisyWalker(), [job(0)])
     np.testing.assert_allclose(trajectory.actions - trajectory.labels, 0.1, atol=1e-6)
 
 
-def test_history_grows_to_the_window_and_needs_a_look_at_every_step():
+def test_history_grows_to_the_window_and_needs_an_execution_horizon_of_one():
     policy = Walker(past=2)
     run(policy, [job(0)], execution=ChunkExecution(1))
     assert [len(batch[0].history) for batch in policy.batches[:4]] == [1, 2, 3, 3]
-    assert [observe.time_s for observe in policy.batches[3][0].history] == pytest.approx([0.1, 0.2, 0.3])
-    with pytest.raises(MismatchError, match="pace of 1"):
+    assert [one.time_s for one in policy.batches[3][0].history] == pytest.approx([0.1, 0.2, 0.3])
+    with pytest.raises(MismatchError, match="execution horizon of 1"):
         run(policy, [job(0)], execution=ChunkExecution(2))
 
 
 class Counter(Walker):
-    """Asked at step t it predicts 0.1 t + 0.01 k for k steps ahead, in arrays that it uses again."""
+    """At step t it predicts 0.1 t + 0.01 k for k steps ahead, in arrays that it reuses."""
 
     def __init__(self, invalid: int | None = None, bad_at: int | None = None, past: int = 0):
         super().__init__(chunk=3, past=past)
@@ -205,13 +205,13 @@ class Counter(Walker):
 
 
 def weighted(step: int, ages: list[int], rate: float) -> float:
-    """The mean of what `Counter` predicted for `step` when it was asked `ages` steps ago, oldest first."""
+    """The mean of what `Counter` predicted for `step` `ages` steps ago, oldest first."""
     weights = np.exp(-rate * np.arange(len(ages)))
     return float(np.dot(weights, [0.1 * (step - age) + 0.01 * age for age in ages]) / weights.sum())
 
 
 @pytest.mark.parametrize(("past", "num_slots"), [(0, 1), (2, 2)])
-def test_ensembling_executes_the_mean_of_what_was_predicted_for_the_step(past: int, num_slots: int):
+def test_ensembling_executes_the_mean_of_the_predictions_for_the_step(past: int, num_slots: int):
     trajectories = run(
         Counter(past=past),
         [job(0, goal=1000.0), job(1, goal=1000.0)],
@@ -234,18 +234,18 @@ def test_ensembling_counts_only_valid_predictions():
     assert trajectory.error == "the policy gave no valid action at step 0"
 
 
-def test_ensembling_reports_what_is_not_finite_at_the_step_of_which_it_speaks():
+def test_ensembling_names_the_step_of_a_prediction_that_is_not_finite():
     (trajectory,) = run(Counter(bad_at=2), [job(0, goal=1000.0)], execution=ChunkExecution(1, 0.3))
     assert trajectory.error == "the policy gave an action that is not finite at step 3"
     assert trajectory.steps == 3
 
 
-def test_nothing_to_do_ends_at_once():
+def test_without_jobs_it_ends_at_once():
     assert run(Walker(), []) == []
 
 
 @pytest.mark.parametrize("recording", [None, Recording(("front",), snapshots=False)])
-def test_at_the_horizon_nothing_is_drawn_but_for_a_recording(recording: Recording | None):
+def test_at_the_horizon_images_are_rendered_only_for_a_recording(recording: Recording | None):
     made: list[ToyEnv] = []
 
     def build_and_keep(spec: EnvSpec) -> ToyEnv:
@@ -253,6 +253,8 @@ def test_at_the_horizon_nothing_is_drawn_but_for_a_recording(recording: Recordin
         return made[-1]
 
     slots = LocalSlots(1, build_and_keep)
-    (trajectory,) = rollout(Walker(), slots, [job(0, goal=1000.0)], execution=PACE, horizon=10, recording=recording)
+    (trajectory,) = rollout(
+        Walker(), slots, [job(0, goal=1000.0)], execution=EXECUTION, horizon=10, recording=recording
+    )
     assert trajectory.steps == 10
-    assert [step for step, _ in made[0].looks] == [0, 4, 8] + ([10] if recording else [])
+    assert [step for step, _ in made[0].observed] == [0, 4, 8] + ([10] if recording else [])

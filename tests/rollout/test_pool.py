@@ -29,10 +29,10 @@ def pool(num_workers: int, slots_per_worker: int = 2, make: Callable[[EnvSpec], 
 
 def run(slots: Any, jobs: list[Any]) -> list[Trajectory]:
     trajectories = rollout(Walker(), slots, jobs, execution=ChunkExecution(4), horizon=40)
-    return sorted(trajectories, key=lambda trajectory: trajectory.job.index)
+    return sorted(trajectories, key=lambda one: one.job.index)
 
 
-def test_the_pool_gives_what_local_slots_give():
+def test_the_pool_gives_the_same_as_local_slots():
     jobs = [job(number, goal=2.0 + number) for number in range(7)]
     expected = run(LocalSlots(1, build), jobs)
     for num_workers in (1, 2):
@@ -43,7 +43,7 @@ def test_the_pool_gives_what_local_slots_give():
             assert one.outcomes == other.outcomes
 
 
-def test_images_arrive_by_camera_and_stay_what_they_were():
+def test_images_arrive_by_camera_and_do_not_change_later():
     with pool(1) as slots:
         seen = []
         for number in (1, 2):
@@ -52,7 +52,7 @@ def test_images_arrive_by_camera_and_stay_what_they_were():
             seen += slots.ready()
             slots.advance(0, np.zeros((3, 1), np.float32), stop_on_success=True)
             seen += slots.ready()
-    seen_images = [progress.observation.images for progress in seen]
+    seen_images = [result.observation.images for result in seen]
     assert [sorted(images) for images in seen_images] == [["front", "side"]] * 4
     assert [images["side"].shape[0] for images in seen_images] == [8, 8, 16, 16]
     assert [tuple(images["front"][0, 0]) for images in seen_images] == [(1, 0, 0), (1, 3, 0), (2, 0, 0), (2, 3, 0)]
@@ -71,15 +71,15 @@ def test_a_crash_is_an_error_and_the_worker_lives_on():
 TWICE = "worker process died (signal 9), the second one with this episode under way"
 
 
-def test_an_episode_that_takes_two_workers_with_it_is_an_error_and_so_are_those_beside_it():
+def test_an_episode_that_kills_two_workers_is_an_error_and_so_are_those_beside_it():
     jobs = [job(0, die_at=3), job(1, goal=4.0), job(2), job(3), job(4)]
     with pool(1, 2) as slots:
         trajectories = run(slots, jobs)
     assert [one.error for one in trajectories[:2]] == [TWICE] * 2
-    assert [trajectory.status("ever") for trajectory in trajectories[2:]] == ["success"] * 3
+    assert [one.status("ever") for one in trajectories[2:]] == ["success"] * 3
 
 
-def test_episodes_lost_with_their_worker_are_begun_again():
+def test_episodes_lost_with_their_worker_are_run_again():
     jobs = [job(number, goal=4.0) for number in range(5)]
     expected = run(LocalSlots(1, build), jobs)
 
@@ -97,7 +97,7 @@ def test_episodes_lost_with_their_worker_are_begun_again():
     with pool(1, 2) as slots:
         found = sorted(
             rollout(policy, slots, jobs, execution=ChunkExecution(4), horizon=40),
-            key=lambda trajectory: trajectory.job.index,
+            key=lambda one: one.job.index,
         )
     assert policy.has_killed
     for one, other in zip(expected, found, strict=True):
@@ -115,8 +115,8 @@ def test_a_worker_killed_while_idle_is_reported_at_the_next_step():
         child.kill()
         wait_until(lambda: child.status() == psutil.STATUS_ZOMBIE)
         slots.advance(0, np.zeros((1, 1), np.float32), stop_on_success=True)
-        (progress,) = slots.ready()
-        assert (progress.error, progress.lost) == ("worker process died (signal 9)", True)
+        (result,) = slots.ready()
+        assert (result.error, result.lost) == ("worker process died (signal 9)", True)
         slots.begin(0, one.spec, one.start, ())
         assert slots.ready()[0].error is None
 
@@ -125,7 +125,7 @@ def refuse(spec: EnvSpec) -> ToyEnv:
     raise UnknownName("task", spec.task, ["walk", "run"], "praxia info")
 
 
-def test_bad_input_is_raised_and_not_counted_as_a_crash():
+def test_bad_input_is_raised_and_is_no_crash():
     with pool(1, 1, refuse) as slots, pytest.raises(PraxiaError, match="unknown task 'walk'"):
         run(slots, [job(0)])
 
@@ -134,7 +134,7 @@ def large(spec: EnvSpec) -> ToyEnv:
     return ToyEnv(EnvSpec(spec.env, spec.task, size=spec.size + 1))
 
 
-def test_a_image_larger_than_declared_is_refused():
+def test_an_image_larger_than_declared_is_refused():
     with pool(1, 1, large) as slots, pytest.raises(PraxiaError, match=r"'front' gave an image of \(9, 9, 3\)"):
         run(slots, [job(0)])
 

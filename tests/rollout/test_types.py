@@ -26,10 +26,10 @@ def step(success: bool = False, progress: float | None = None) -> Outcome:
         ((step(progress=0.5), step(success=True, progress=1.0)), 1.0),
     ],
 )
-def test_progress_is_what_the_environment_counts_or_else_all_or_nothing(outcomes: tuple[Outcome, ...], progress: float):
+def test_progress_is_the_environments_or_else_all_or_nothing(outcomes: tuple[Outcome, ...], progress: float):
     assert trajectory(*outcomes).progress == progress
 
 
-def test_a_crashed_episode_keeps_what_was_done():
+def test_a_crashed_episode_keeps_its_progress():
     crashed = trajectory(step(progress=0.25), error="OSError: gone")
     assert (crashed.progress, crashed.status("ever")) == (0.25, "error")

@@ -28,7 +28,7 @@ class ToyEnv:
 
     def __init__(self, spec: EnvSpec):
         self.spec = spec
-        self.looks: list[tuple[int, tuple[str, ...]]] = []
+        self.observed: list[tuple[int, tuple[str, ...]]] = []
         self.closed = False
 
     def reset(self, start: Start) -> None:
@@ -48,7 +48,7 @@ class ToyEnv:
         return Outcome(float(-abs(self.position)), self.payload.get("ends_at") == self.steps, False, success)
 
     def observe(self, cameras: Sequence[str]) -> Observation:
-        self.looks.append((self.steps, tuple(cameras)))
+        self.observed.append((self.steps, tuple(cameras)))
         side = self.spec.size
         image = np.zeros((side, side, 3), np.uint8)
         image[..., 0], image[..., 1] = self.payload["number"], self.steps
@@ -69,7 +69,7 @@ class ToyEnv:
 
 
 class Walker:
-    """Walks towards a privileged goal with noise of its key; remembers how it was asked."""
+    """Walks towards a privileged goal with noise of its key, and keeps all queries."""
 
     embodiment = EMBODIMENT
     privileged = True

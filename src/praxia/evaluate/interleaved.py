@@ -121,7 +121,7 @@ def _trajectories(
         yield from run_episodes(
             [Agent(one.policy, one.evaluation.execution) for one in evaluated_policies],
             slots,
-            OrderedQueue(jobs, _spec, ahead=len(evaluated_policies) * num_specs),
+            OrderedQueue(jobs, _spec, lookahead=len(evaluated_policies) * num_specs),
             horizon=evaluation.benchmark.horizon,
             embodiment=writers[0].embodiment,
             steps_after_success=evaluation.benchmark.steps_after_success,

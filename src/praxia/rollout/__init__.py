@@ -1,1 +1,1 @@
-"""The only loop in which a policy meets an environment, and the processes that the environments live in."""
+"""The one loop in which policies meet environments, and the worker processes that run the environments."""

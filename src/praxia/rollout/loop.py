@@ -1,13 +1,13 @@
-"""The one loop in which policies meet environments: collection, evaluation and later deployment run this."""
+"""The one loop in which policies meet environments: collection, evaluation and later deployment run it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError
 from praxia.core.types import ChunkExecution, Decision, Policy, VectorEnv
-from praxia.rollout.faults import miscounted
+from praxia.rollout.episode import RunningEpisode
+from praxia.rollout.faults import count_fault
 from praxia.rollout.queues import GroupedQueue, JobQueue
-from praxia.rollout.running import Running
 from praxia.rollout.types import Agent, Job, Recording, Trajectory
 
 __all__ = ["rollout", "run_episodes"]
@@ -25,7 +25,7 @@ def rollout(
     recording: Recording | None = None,
     exact: bool = False,
 ) -> Iterator[Trajectory]:
-    """`run_episodes` of one policy: a slot whose episode ended begins one of the same environment while there is one."""
+    """`run_episodes` of one policy: a slot stays with one environment while that has jobs left."""
     return run_episodes(
         [Agent(policy, execution)],
         slots,
@@ -49,34 +49,34 @@ def run_episodes(
     recording: Recording | None = None,
     exact: bool = False,
 ) -> Iterator[Trajectory]:
-    """Run every job once, by the player that it names, and yield its trace when it has ended, in no promised order.
+    """Run every job once, by the agent that it names, and yield its trajectory when it ends, in no fixed order.
 
-    A slot whose episode ended takes the next of `jobs` at once. A policy is asked about whichever of its episodes are
-    ready, while the others simulate; with `exact` it is asked about one episode at a time, so that the shape of its
-    arithmetic, and with it the result to the last bit, does not depend on who else was ready.
+    A slot whose episode ended takes the next of `jobs` at once. A policy is queried for those of its episodes that are
+    ready, while the others simulate. With `exact` it is queried for one episode at a time, so that the shapes of its
+    arithmetic, and with them the result to the last bit, do not depend on which other episodes were ready.
 
-    The first `execution.execution_horizon` valid actions of a decision are applied before its policy looks again; with a
-    `execution.ensemble` it looks at every step, and its valid predictions for that step are averaged. An episode ends
-    where the environment ends it, after `horizon` steps, or at the first look with at least `steps_after_success`
-    steps since success first held (0: at that very step; None: success does not end it).
+    The first `execution.execution_horizon` valid actions of a decision are executed before the policy observes again.
+    With `execution.ensemble` it observes at every step, and its valid predictions for that step are averaged. An
+    episode ends when the environment ends it, after `horizon` steps, or at the first observation with at least
+    `steps_after_success` steps since success first held (0: at that very step; None: success does not end it).
 
-    A crash in the environment ends its episode with `Trajectory.error`, and so does a decision that is no chunk of actions
-    of `embodiment` (None: of any) or that no robot should execute: see `rollout.faults`. A wrong number of decisions ends
-    the episodes that were asked about. An episode whose worker process dies is begun again from its start; the second
-    time that is an error too. What a policy itself raises is raised here.
+    A crash in the environment ends its episode with `Trajectory.error`, and so does a decision that is no chunk of
+    actions of `embodiment` (None: of any) or that no robot should execute: see `rollout.faults`. A wrong number of
+    decisions ends all episodes of that query. An episode whose worker process dies is run again from its start; the
+    second time that is an error too. What a policy itself raises is raised here.
 
     Raises:
-        MismatchError: a policy wants past observations, and only those at the looks exist.
+        MismatchError: a policy observes past steps, but several actions are executed per observation.
     """
     for agent in agents:
         _check_history(agent)
     snapshots = recording is not None and recording.snapshots
     carries = [agent.policy.start(slots.num_slots) for agent in agents]
-    running: dict[int, Running] = {}
+    running: dict[int, RunningEpisode] = {}
 
-    def begin(slot: int, job: Job, again: bool = False) -> None:
+    def begin(slot: int, job: Job, retry: bool = False) -> None:
         agent = agents[job.agent]
-        running[slot] = Running(job, slot, agent, embodiment, recording, again)
+        running[slot] = RunningEpisode(job, slot, agent, embodiment, recording, retry)
         cameras = tuple(dict.fromkeys((*agent.policy.window.cameras, *(recording.cameras if recording else ()))))
         slots.begin(slot, job.spec, job.start, cameras, privileged=agent.policy.privileged, snapshots=snapshots)
 
@@ -89,15 +89,15 @@ def run_episodes(
     for slot in range(slots.num_slots):
         begin_next(slot)
     while running:
-        arrived = [running[progress.slot].take(progress) for progress in slots.ready()]
+        arrived = [running[result.slot].update(result) for result in slots.ready()]
         lost = [episode for episode in arrived if episode.lost]
         ended = [episode for episode in arrived if not episode.lost and episode.is_over(horizon, steps_after_success)]
-        asking = [episode for episode in arrived if episode not in lost and episode not in ended]
+        waiting = [episode for episode in arrived if episode not in lost and episode not in ended]
         for episode in lost:
-            begin(episode.slot, episode.job, again=True)
+            begin(episode.slot, episode.job, retry=True)
         for episode in ended:
             begin_next(episode.slot)
-        for batch in _batches(asking, exact):
+        for batch in _batches(waiting, exact):
             number = batch[0].job.agent
             queries = [episode.query() for episode in batch]
             decisions, carries[number] = agents[number].policy.act(queries, carries[number])
@@ -105,7 +105,7 @@ def run_episodes(
             for episode in batch:
                 if episode.error is None:
                     actions = episode.planned_actions
-                    # At the horizon nobody decides any more: an image of it would be drawn for a recording alone.
+                    # At the horizon nothing is decided any more: its image would be rendered for a recording alone.
                     observe = recording is not None or episode.steps + len(actions) < horizon
                     slots.advance(episode.slot, actions, stop_on_success=steps_after_success == 0, observe=observe)
                 else:
@@ -118,25 +118,25 @@ def _check_history(agent: Agent) -> None:
     past, executed = agent.policy.window.history, agent.execution.execution_horizon
     if past > 0 and executed > 1:
         raise MismatchError(
-            f"the policy sees {past} past steps, but with {executed} executed steps it looks only once in as many:"
-            " evaluate it with a pace of 1"
+            f"the policy observes {past} past steps, but with an execution horizon of {executed} it observes only one "
+            f"step in {executed}: evaluate it with an execution horizon of 1"
         )
 
 
-def _batches(asking: Sequence[Running], exact: bool) -> list[list[Running]]:
-    """What is asked at once: the episodes of one player, or with `exact` a single one."""
+def _batches(waiting: Sequence[RunningEpisode], exact: bool) -> list[list[RunningEpisode]]:
+    """The episodes of each query: all waiting ones of one agent, or with `exact` a single one."""
     if exact:
-        return [[episode] for episode in asking]
-    by_agent: dict[int, list[Running]] = {}
-    for episode in asking:
+        return [[episode] for episode in waiting]
+    by_agent: dict[int, list[RunningEpisode]] = {}
+    for episode in waiting:
         by_agent.setdefault(episode.job.agent, []).append(episode)
     return list(by_agent.values())
 
 
-def _plan(batch: Sequence[Running], decisions: Sequence[Decision], horizon: int) -> None:
+def _plan(batch: Sequence[RunningEpisode], decisions: Sequence[Decision], horizon: int) -> None:
     if len(decisions) == len(batch):
         for episode, decision in zip(batch, decisions, strict=True):
             episode.plan(decision, horizon)
     else:
         for episode in batch:
-            episode.blame(miscounted(len(decisions), len(batch), episode.steps))
+            episode.end_with_fault(count_fault(len(decisions), len(batch), episode.steps))

@@ -1,4 +1,4 @@
-"""Environments in worker processes behind the `VectorEnv` interface: small messages by pipe, images by memory."""
+"""Environments in worker processes behind the `VectorEnv` interface: messages by pipe, images by shared memory."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,12 +22,12 @@ Layout = dict[str, tuple[int, int, int]]
 class WorkerPool:
     """A `VectorEnv` of `num_workers` processes with `slots_per_worker` slots each.
 
-    While a policy thinks about some slots the processes simulate the others. A slot's images travel through
-    its own block of shared memory and are copied out of it, so an observation stays what it was. `build` must be
+    While a policy decides for some slots the processes simulate the others. A slot's images travel through its own
+    block of shared memory and are copied out of it, so later steps do not change an observation. `build` must be
     picklable: it is sent to every worker once.
 
-    A crash in an environment is `SlotResult.error` of its slot. A worker that dies is that for all its slots, which are
-    `SlotResult.lost`, and another takes its place. Bad input (`PraxiaError`) in a worker is raised by `ready`.
+    A crash in an environment is the `SlotResult.error` of its slot. When a worker dies, all its slots get an error and
+    are `SlotResult.lost`, and a new worker replaces it. Bad input (`PraxiaError`) in a worker is raised by `ready`.
     """
 
     def __init__(self, num_workers: int, slots_per_worker: int, build: BuildEnv):
@@ -35,10 +35,10 @@ class WorkerPool:
         self._arguments = (slots_per_worker, build)
         self._workers = [Worker(_serve, *self._arguments) for _ in range(num_workers)]
         self._blocks: dict[int, SharedMemory] = {}
-        # Slots whose worker has their block.
+        # Slots whose worker has received their block.
         self._shared: set[int] = set()
         self._busy: set[int] = set()
-        # Slots whose environment died with its worker while the caller was not waiting for them.
+        # Slots whose environment died with its worker while no result of theirs was awaited.
         self._lost: dict[int, SlotResult] = {}
         self._failed: list[SlotResult] = []
 
@@ -54,8 +54,8 @@ class WorkerPool:
     ) -> None:
         self._lost.pop(slot, None)
         self._reserve(slot, len(cameras) * spec.size * spec.size * 3)
-        watching = {"privileged": privileged, "snapshots": snapshots}
-        self._ask(slot, "begin", (spec, start, tuple(cameras)), watching)
+        options = {"privileged": privileged, "snapshots": snapshots}
+        self._request(slot, "begin", (spec, start, tuple(cameras)), options)
 
     def advance(
         self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool, observe: bool = True
@@ -63,7 +63,7 @@ class WorkerPool:
         if slot in self._lost:
             self._failed.append(self._lost.pop(slot))
         else:
-            self._ask(slot, "advance", (actions, stop_on_success, observe), {})
+            self._request(slot, "advance", (actions, stop_on_success, observe), {})
 
     def ready(self) -> list[SlotResult]:
         arrived: list[SlotResult] = []
@@ -74,7 +74,7 @@ class WorkerPool:
                     arrived += self._receive(number)
         arrived += self._failed
         self._failed = []
-        return sorted(arrived, key=lambda progress: progress.slot)
+        return sorted(arrived, key=lambda result: result.slot)
 
     def close(self) -> None:
         for worker in self._workers:
@@ -83,25 +83,25 @@ class WorkerPool:
         self._blocks.clear()
 
     def _reserve(self, slot: int, num_bytes: int) -> None:
-        held = self._blocks.get(slot)
-        if num_bytes > (held.size if held else 0):
+        block = self._blocks.get(slot)
+        if num_bytes > (block.size if block else 0):
             self._blocks[slot] = SharedMemory(num_bytes)
             self._shared.discard(slot)
 
-    def _ask(self, slot: int, verb: str, arguments: tuple[Any, ...], options: dict[str, bool]) -> None:
+    def _request(self, slot: int, method: str, arguments: tuple[Any, ...], options: dict[str, bool]) -> None:
         number, local = slot % len(self._workers), slot // len(self._workers)
-        connection, shares = self._workers[number].connection, slot in self._blocks and slot not in self._shared
+        connection, sends_block = self._workers[number].connection, slot in self._blocks and slot not in self._shared
         self._busy.add(slot)
         try:
-            connection.send((verb, local, shares, arguments, options))
-            if shares:
+            connection.send((method, local, sends_block, arguments, options))
+            if sends_block:
                 self._blocks[slot].send(connection)
                 self._shared.add(slot)
         except (BrokenPipeError, ConnectionResetError):
             self._replace(number)
 
     def _receive(self, number: int) -> list[SlotResult]:
-        """All that worker `number` has to say by now."""
+        """All results of worker `number` that have arrived."""
         arrived = []
         connection = self._workers[number].connection
         try:
@@ -114,30 +114,30 @@ class WorkerPool:
             self._replace(number)
         return arrived
 
-    def _unpack(self, number: int, progress: SlotResult, layout: Layout) -> SlotResult:
-        slot = progress.slot * len(self._workers) + number
+    def _unpack(self, number: int, result: SlotResult, layout: Layout) -> SlotResult:
+        slot = result.slot * len(self._workers) + number
         self._busy.discard(slot)
-        if progress.observation is None:
-            return replace(progress, slot=slot)
-        images, at = {}, 0
+        if result.observation is None:
+            return replace(result, slot=slot)
+        images, offset = {}, 0
         for camera, shape in layout.items():
-            image = np.ndarray(shape, np.uint8, self._blocks[slot].bytes, offset=at)
+            image = np.ndarray(shape, np.uint8, self._blocks[slot].bytes, offset=offset)
             images[camera] = image.copy()
-            at += image.nbytes
-        return replace(progress, slot=slot, observation=replace(progress.observation, images=images))
+            offset += image.nbytes
+        return replace(result, slot=slot, observation=replace(result.observation, images=images))
 
     def _replace(self, number: int) -> None:
-        """Put a new process in the place of a dead one, and say so to whoever waits for its slots."""
+        """Replace a dead worker by a new one, and mark its slots as lost."""
         error = self._workers[number].epitaph
         self._workers[number].close()
         for slot in range(number, self.num_slots, len(self._workers)):
             self._shared.discard(slot)
-            progress = SlotResult(slot, None, error=error, lost=True)
+            result = SlotResult(slot, None, error=error, lost=True)
             if slot in self._busy:
                 self._busy.discard(slot)
-                self._failed.append(progress)
+                self._failed.append(result)
             else:
-                self._lost[slot] = progress
+                self._lost[slot] = result
         self._workers[number] = Worker(_serve, *self._arguments)
 
 
@@ -146,26 +146,26 @@ def _serve(connection: Connection, num_slots: int, build: BuildEnv) -> None:
     slots = LocalSlots(num_slots, build)
     blocks: dict[int, SharedMemory] = {}
     while True:
-        verb, slot, shares, arguments, options = connection.recv()
-        if shares:
+        method, slot, sends_block, arguments, options = connection.recv()
+        if sends_block:
             blocks[slot] = SharedMemory.received(connection)
         try:
-            getattr(slots, verb)(slot, *arguments, **options)
-            (progress,) = slots.ready()
-            connection.send(_pack(progress, blocks.get(slot)))
+            getattr(slots, method)(slot, *arguments, **options)
+            (result,) = slots.ready()
+            connection.send(_pack(result, blocks.get(slot)))
         except PraxiaError as error:
             connection.send(str(error))
 
 
-def _pack(progress: SlotResult, block: SharedMemory | None) -> tuple[SlotResult, Layout]:
-    """`progress` without its images, which are now in `block`, and how they lie there."""
-    observation, layout, at = progress.observation, {}, 0
+def _pack(result: SlotResult, block: SharedMemory | None) -> tuple[SlotResult, Layout]:
+    """`result` without its images, which are now in `block`, and the images' shapes by camera."""
+    observation, layout, offset = result.observation, {}, 0
     if observation is None:
-        return progress, layout
+        return result, layout
     for camera, image in observation.images.items():
-        if block is None or at + image.nbytes > block.size:
+        if block is None or offset + image.nbytes > block.size:
             raise MismatchError(f"camera {camera!r} gave an image of {image.shape}, larger than EnvSpec.size allows")
-        np.ndarray(image.shape, np.uint8, block.bytes, offset=at)[:] = image
+        np.ndarray(image.shape, np.uint8, block.bytes, offset=offset)[:] = image
         layout[camera] = image.shape
-        at += image.nbytes
-    return replace(progress, observation=replace(observation, images={})), layout
+        offset += image.nbytes
+    return replace(result, observation=replace(observation, images={})), layout

@@ -1,4 +1,4 @@
-"""What the loop is given and what it gives back."""
+"""What the loop takes and what it returns."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -24,10 +24,10 @@ class Agent:
 
 @dataclass(frozen=True)
 class Job:
-    """One episode to run: where (`spec`), from which `start`, and the `key` that its noise hangs on.
+    """One episode to run: its environment `spec`, its `start`, and the `key` on which its noise depends.
 
-    `index` is the episode's place in an order that the caller chose; the loop only hands it back. `agent` numbers who
-    plays it where there are several.
+    `index` is the episode's position in an order that the caller chose; the loop only returns it. `agent` is the index
+    of the agent that acts, if there are several.
     """
 
     spec: EnvSpec
@@ -39,9 +39,9 @@ class Job:
 
 @dataclass(frozen=True)
 class Recording:
-    """What a trace keeps beside actions and outcomes: every look at `cameras`, and snapshots if asked.
+    """What a trajectory keeps beside actions and outcomes: all observations with images of `cameras`, and snapshots.
 
-    Without a recording nothing is drawn that the policy does not ask for.
+    Without a recording nothing is rendered that the policy does not observe.
     """
 
     cameras: tuple[str, ...]
@@ -50,13 +50,13 @@ class Recording:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """One episode as it went: T steps were taken.
+    """One episode of T steps.
 
-    `actions` were executed, in declared units; `labels` are what a learner should imitate, or under ensembling the
-    actions again. `observations` holds one entry a look (before every decision, and after the last step where the
-    episode was not over for the environment) and `snapshots` one a step: both only with a `Recording`.
-    `success_step` counts the steps after which success first held; None: it never did. `error` is the text of a
-    crash, which says nothing about the policy, or with `is_fault` of what the policy did that ended the episode.
+    `actions` were executed, in declared units; `labels` are what a learner should imitate, under ensembling the
+    executed actions. With a `Recording`, `observations` has one entry per decision and one after the last step if the
+    environment did not end the episode, and `snapshots` one entry per step. `error` is the text of a crash, which says
+    nothing about the policy, or with `is_fault` of the policy's own fault that ended the episode. `wall_s` is the
+    episode's wall-clock time.
     """
 
     job: Job
@@ -75,6 +75,7 @@ class Trajectory:
 
     @property
     def success_step(self) -> int | None:
+        """The number of steps after which success first held; None: it never did."""
         return next((step for step, outcome in enumerate(self.outcomes, 1) if outcome.success), None)
 
     @property
@@ -84,14 +85,14 @@ class Trajectory:
 
     @property
     def progress(self) -> float:
-        """The share of the task's parts, in [0, 1], that was done at the last step."""
+        """The fraction of the task, in [0, 1], that was done at the last step."""
         progress = self.outcomes[-1].progress if self.outcomes else None
         return float(self.success_end) if progress is None else progress
 
     def status(self, metric: Metric) -> Status:
-        """`metric` says whether success counts when it ever held, or only when it held at the end.
+        """The episode's status. Under the metric "ever" success counts at any step, under "end" at the last one only.
 
-        A policy's fault is a failure: were it none, who gives no action where it is hard would look better.
+        A policy's fault is a failure: otherwise a policy that gives no action in hard states would look better.
         """
         if self.error is not None:
             return "failure" if self.is_fault else "error"

@@ -1,0 +1,143 @@
+"""The state of an episode while the loop runs it."""
+
+import time
+from collections import deque
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float32
+
+from praxia.core.embodiment import Embodiment
+from praxia.core.types import Decision, Observation, Outcome, Query, SlotResult
+from praxia.rollout.ensemble import ensemble
+from praxia.rollout.faults import action_fault, decision_fault
+from praxia.rollout.types import Agent, Job, Recording, Trajectory
+
+__all__ = ["RunningEpisode"]
+
+
+class RunningEpisode:
+    """One job in one slot: it takes slot results and decisions, and gives queries and finally a trajectory.
+
+    It keeps as many of the newest observations as the agent's policy observes; all of them with a `recording`. Under
+    ensembling it also keeps decisions while they reach beyond the present step, as copies, because the policy may reuse
+    its arrays. Decisions are checked against the actions of `embodiment`, if that is known.
+
+    An episode that was `lost` with its worker can be run again from its start, as a `retry`; lost again, it ends with
+    an error.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        slot: int,
+        agent: Agent,
+        embodiment: Embodiment | None = None,
+        recording: Recording | None = None,
+        retry: bool = False,
+    ):
+        self.job = job
+        self.slot = slot
+        self.error: str | None = None
+        self.is_fault = False
+        self.lost = False
+        self.planned_actions: Float32[np.ndarray, "K A"] = np.zeros((0, 0), np.float32)
+        self._planned_labels = self.planned_actions
+        self._recording = recording
+        self._execution = agent.execution
+        self._embodiment = embodiment
+        self._retry = retry
+        self._decisions: list[tuple[int, Decision]] = []
+        self._began_s = time.perf_counter()
+        self._history: deque[Observation] = deque(maxlen=agent.policy.window.history + 1)
+        self._privileged: Mapping[str, np.ndarray] | None = None
+        self._actions: list[np.ndarray] = []
+        self._labels: list[np.ndarray] = []
+        self._outcomes: list[Outcome] = []
+        self._observations: list[Observation] = []
+        self._snapshots: list[bytes] = []
+
+    @property
+    def steps(self) -> int:
+        return len(self._outcomes)
+
+    def update(self, result: SlotResult) -> "RunningEpisode":
+        """Add what the environment returned."""
+        self.error = result.error
+        self.lost = result.lost and not self._retry
+        if result.lost and self._retry:
+            self.error = f"{result.error}, the second one with this episode under way"
+        num_taken = len(result.outcomes)
+        self._outcomes += result.outcomes
+        self._actions += list(self.planned_actions[:num_taken])
+        self._labels += list(self._planned_labels[:num_taken])
+        self._privileged = result.privileged
+        if result.observation is not None:
+            self._history.append(result.observation)
+        if self._recording is not None:
+            self._observations += [result.observation] if result.observation is not None else []
+            self._snapshots += result.snapshots
+        return self
+
+    def is_over(self, horizon: int, steps_after_success: int | None) -> bool:
+        if self.error is not None or self.steps >= horizon:
+            return True
+        if self._outcomes and (self._outcomes[-1].terminated or self._outcomes[-1].truncated):
+            return True
+        if steps_after_success is None:
+            return False
+        first = next((step for step, outcome in enumerate(self._outcomes, 1) if outcome.success), None)
+        return first is not None and self.steps - first >= steps_after_success
+
+    def query(self) -> Query:
+        return Query(tuple(self._history), self.job.key, self.steps, self.slot, self._privileged)
+
+    def plan(self, decision: Decision, horizon: int) -> None:
+        """Plan what is executed of `decision` within `horizon`, or end the episode with the policy's fault."""
+        if (fault := decision_fault(decision, self._embodiment, self.steps)) is not None:
+            self.end_with_fault(fault)
+            return
+        if self._execution.ensemble is None:
+            most = min(self._execution.execution_horizon, horizon - self.steps)
+            actions, labels = self._executed_part(decision, most)
+        else:
+            # A mean of labels would be no expert's intent. Nothing learns from these: collection never ensembles.
+            actions = labels = self._ensembled(decision, self._execution.ensemble)
+        if (fault := action_fault(actions, self._embodiment, self.steps)) is not None:
+            self.end_with_fault(fault)
+        self.planned_actions, self._planned_labels = actions.copy(), labels.copy()
+
+    def end_with_fault(self, fault: str) -> None:
+        """End the episode because of what the policy did."""
+        self.error, self.is_fault = fault, True
+
+    def _executed_part(
+        self, decision: Decision, most: int
+    ) -> tuple[Float32[np.ndarray, "K A"], Float32[np.ndarray, "K A"]]:
+        """At most `most` actions, up to the first that is not valid, and their labels."""
+        valid = decision.valid[:most]
+        count = len(valid) if valid.all() else int(valid.argmin())
+        actions = decision.chunk[:count]
+        return actions, actions if decision.label is None else decision.label[:count]
+
+    def _ensembled(self, decision: Decision, rate: float) -> Float32[np.ndarray, "K A"]:
+        """The action of the present step from `decision` and earlier ones, or none."""
+        earlier = [(made_at, one) for made_at, one in self._decisions if self.steps - made_at < len(one.valid)]
+        self._decisions = [*earlier, (self.steps, Decision(decision.chunk.copy(), decision.valid.copy()))]
+        return ensemble(self._decisions, self.steps, rate)
+
+    def trajectory(self) -> Trajectory:
+        return Trajectory(
+            job=self.job,
+            actions=self._stacked(self._actions),
+            labels=self._stacked(self._labels),
+            outcomes=tuple(self._outcomes),
+            observations=tuple(self._observations),
+            snapshots=tuple(self._snapshots),
+            error=self.error,
+            wall_s=time.perf_counter() - self._began_s,
+            is_fault=self.is_fault,
+        )
+
+    def _stacked(self, rows: list[np.ndarray]) -> Float32[np.ndarray, "T A"]:
+        return np.stack(rows) if rows else np.zeros((0, self.planned_actions.shape[1]), np.float32)
