@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import pytest
@@ -7,23 +8,32 @@ from praxia.core.errors import UnknownName
 from praxia.envs import find_family
 
 
-def test_noise_and_mistakes_take_turns_within_every_task():
-    collection = CollectionPlan("toy", ("walk", "run"), 12, horizon=9, noise=(0.0, 0.1, 0.4), failure_every=4)
+def test_noise_levels_and_failures_take_turns_within_every_task():
+    plan = CollectionPlan("toy", ("walk", "run"), 12, horizon=9, noise=(0.0, 0.1, 0.4), failure_every=4)
     for task in (0, 1):
-        mine = [index for index in range(len(collection)) if index % 2 == task]
-        assert [collection.noise_of(index) for index in mine] == [0.0, 0.1, 0.4] * 4
-        injected_failure = [at for at, index in enumerate(mine) if collection.injects_failure(index)]
-        assert injected_failure == [3, 7, 11]
-        # Mistakes meet every level of noise.
-        assert len({collection.noise_of(mine[at]) for at in injected_failure}) == 3
+        mine = [index for index in range(len(plan)) if index % 2 == task]
+        assert [plan.noise_of(index) for index in mine] == [0.0, 0.1, 0.4] * 4
+        failures = [at for at, index in enumerate(mine) if plan.injects_failure(index)]
+        assert failures == [3, 7, 11]
+        # Failures meet every level of noise.
+        assert len({plan.noise_of(mine[at]) for at in failures}) == 3
 
 
-def test_without_a_rhythm_nobody_errs_on_purpose():
-    collection = CollectionPlan("toy", ("walk",), 8, horizon=9)
-    assert not any(collection.injects_failure(index) for index in range(8))
+def test_without_failure_every_no_failure_is_injected():
+    plan = CollectionPlan("toy", ("walk",), 8, horizon=9)
+    assert not any(plan.injects_failure(index) for index in range(8))
 
 
-def test_all_cameras_are_recorded_or_the_chosen_ones_in_their_order():
+def test_the_plan_json_keeps_the_keys_that_content_hashes_cover():
+    plan = CollectionPlan("toy", ("walk", "run"), 3, horizon=9, failure_every=4, cameras=("front",))
+    values = json.loads(json.dumps(plan.to_json()))
+    assert (values["blunder_every"], values["tasks"], values["noise"]) == (4, ["walk", "run"], [0.0, 0.15, 0.4])
+    values["failure_every"] = values.pop("blunder_every")
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    assert CollectionPlan(**values) == plan
+
+
+def test_all_cameras_are_recorded_or_the_chosen_ones_in_order():
     family = find_family("metaworld")
     every = CollectionPlan("metaworld", ("reach",), 1, horizon=9, size=32)
     some = replace(every, cameras=("hand",))
@@ -33,6 +43,6 @@ def test_all_cameras_are_recorded_or_the_chosen_ones_in_their_order():
     assert all(camera.height == camera.width == 32 for camera in some.embodiment(family).cameras)
 
 
-def test_a_camera_that_is_not_there_is_refused():
+def test_an_unknown_camera_is_refused():
     with pytest.raises(UnknownName, match=r"hnad.*hand"):
         CollectionPlan("metaworld", ("reach",), 1, horizon=9, cameras=("hnad",)).embodiment(find_family("metaworld"))

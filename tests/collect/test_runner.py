@@ -24,9 +24,9 @@ def broken_start(task: str, split: str, index: int) -> Start:
     return draw_start(task, split, index, **({"crash_at": 2} if (task, index) == ("run", 1) else {}))
 
 
-def test_episodes_lie_by_index_with_everything_that_happened(tmp_path: Path):
-    said: list[tuple[int, int, str]] = []
-    result = gather(tmp_path / "data", report=lambda *what: said.append(what))
+def test_episodes_are_stored_by_index(tmp_path: Path):
+    reports: list[tuple[int, int, str]] = []
+    result = gather(tmp_path / "data", report=lambda *report: reports.append(report))
     dataset = Dataset(tmp_path / "data")
     assert dataset.episodes.task == ("walk", "run") * 3
     assert {name: result[name] for name in ("episodes", "attempts", "successes", "recovered")} == {
@@ -37,8 +37,8 @@ def test_episodes_lie_by_index_with_everything_that_happened(tmp_path: Path):
     }
     assert result["frames"] == dataset.num_frames
     assert result["content_sha256"] == dataset.content_sha256
-    assert [done for done, _, _ in said] == list(range(7))
-    assert said[-1][2].startswith("6/6 succeeded")
+    assert [done for done, _, _ in reports] == list(range(7))
+    assert reports[-1][2].startswith("6/6 succeeded")
 
 
 def test_the_executed_actions_replay_each_episode_and_the_labels_are_clean(tmp_path: Path):
@@ -62,7 +62,7 @@ def test_the_executed_actions_replay_each_episode_and_the_labels_are_clean(tmp_p
 
 
 @pytest.mark.parametrize("unit", ["m", "deg", "inch"])
-def test_a_embodiment_of_target_positions_is_collected_in_any_unit(tmp_path: Path, unit: str):
+def test_an_embodiment_of_target_positions_is_collected_in_any_unit(tmp_path: Path, unit: str):
     result = gather_targets(tmp_path / "data", unit, high=10.0)
     assert (result["episodes"], result["successes"]) == (4, 4)
     dataset = Dataset(tmp_path / "data")
@@ -71,7 +71,7 @@ def test_a_embodiment_of_target_positions_is_collected_in_any_unit(tmp_path: Pat
     assert np.abs(executed - label).max() > 0
 
 
-def test_a_target_of_which_nothing_is_known_is_refused_before_anything_is_written(tmp_path: Path):
+def test_a_target_of_unknown_reach_is_refused_before_anything_is_written(tmp_path: Path):
     with pytest.raises(MismatchError, match=r"'position' of 'toy'.*'inch'.*declare its low and high"):
         gather_targets(tmp_path / "data", "inch", high=None)
     assert not (tmp_path / "data").exists()
@@ -106,16 +106,16 @@ def test_an_episode_that_always_crashes_ends_the_collection_and_the_rest_is_kept
     assert gather(tmp_path / "data", resume=True)["recovered"] == 4
 
 
-def test_resuming_needs_to_be_asked_for_and_needs_the_same_collection(tmp_path: Path):
-    whole = gather(tmp_path / "data")
+def test_resuming_needs_the_option_and_the_same_plan(tmp_path: Path):
+    complete = gather(tmp_path / "data")
     with pytest.raises(PraxiaError, match="--resume"):
         gather(tmp_path / "data")
     with pytest.raises(MismatchError, match="horizon was 40 and is now 50"):
         gather(tmp_path / "data", resume=True, horizon=50)
-    assert gather(tmp_path / "data", resume=True) == {**whole, "recovered": 6}
+    assert gather(tmp_path / "data", resume=True) == {**complete, "recovered": 6}
 
 
-def test_a_full_disk_says_what_was_kept_and_how_to_go_on(tmp_path: Path):
+def test_a_full_disk_is_reported_with_what_was_kept_and_how_to_continue(tmp_path: Path):
     with pytest.raises(RecordingError, match=r"no space left.*kept: 3 whole episodes.*--resume"):
         gather(tmp_path / "data", make=build_on_a_filling_disk)
     assert gather(tmp_path / "data", resume=True)["recovered"] == 3
@@ -124,8 +124,8 @@ def test_a_full_disk_says_what_was_kept_and_how_to_go_on(tmp_path: Path):
 def test_killed_collections_resume_to_the_data_set_of_an_undisturbed_one(tmp_path: Path):
     script = [sys.executable, str(Path(__file__).parent / "toy_collection.py")]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "rollout")}
-    out, whole = tmp_path / "killed", tmp_path / "whole"
-    observation_steps = random.Random(0)
+    out, undisturbed = tmp_path / "killed", tmp_path / "undisturbed"
+    rng = random.Random(0)
     staging = out / ".staging"
     for attempt in range(3):
         seen = len(list(staging.glob("episode-*")))
@@ -135,11 +135,11 @@ def test_killed_collections_resume_to_the_data_set_of_an_undisturbed_one(tmp_pat
             end = time.monotonic() + 20
             while len(list(staging.glob("episode-*"))) == seen and time.monotonic() < end:
                 time.sleep(0.01)
-            time.sleep(observation_steps.uniform(0, 0.2))
-            assert run.poll() is None, "it was done before it could be killed"
+            time.sleep(rng.uniform(0, 0.2))
+            assert run.poll() is None, "it ended before it could be killed"
             run.send_signal(signal.SIGKILL)
     assert 3 <= len(list(staging.glob("episode-*"))) < 24
-    for path, extra in ((out, ["--resume"]), (whole, [])):
+    for path, extra in ((out, ["--resume"]), (undisturbed, [])):
         subprocess.run([*script, str(path), "12", "1", *extra], env=environment, check=True, timeout=60)
-    assert Dataset(out).content_sha256 == Dataset(whole).content_sha256
+    assert Dataset(out).content_sha256 == Dataset(undisturbed).content_sha256
     assert Dataset(out).num_episodes == 24

@@ -34,7 +34,7 @@ EMBODIMENT = Embodiment(
 
 
 class MisbehavingEnv(ToyEnv):
-    """The toy world with crashes that happen only once: a file remembers them."""
+    """The toy world with crashes that happen only once, as a file records."""
 
     embodiment = EMBODIMENT
 
@@ -67,7 +67,7 @@ def build(spec: EnvSpec) -> MisbehavingEnv:
 
 
 def build_on_a_filling_disk(spec: EnvSpec) -> MisbehavingEnv:
-    """From the second task on, this process can write nothing to the disk any more."""
+    """From the second task on, this process cannot write to the disk any more."""
 
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -103,27 +103,27 @@ def horizon(task: str) -> int:
 
 
 def gather(out: Path, episodes: int = 3, draw: Any = draw_start, make: Any = build, **options: Any) -> dict[str, Any]:
-    running = {name: options.pop(name) for name in ("workers", "resume", "report") if name in options}
+    run_options = {name: options.pop(name) for name in ("workers", "resume", "report") if name in options}
     options = {"tasks": ("walk", "run"), "size": SIZE, "noise": (0.0, 0.1), "horizon": 40, **options}
-    collection = CollectionPlan("toy", episodes=episodes, **options)
-    told = {"walk": "please walk", "run": "please run"}
-    family = EnvFamily("toy", told, task_name, draw, embodiment, make, provenance, tuple(told), horizon)
-    return collect(collection, out, family, make_expert=Expert, **running)
+    plan = CollectionPlan("toy", episodes=episodes, **options)
+    instructions = {"walk": "please walk", "run": "please run"}
+    family = EnvFamily("toy", instructions, task_name, draw, embodiment, make, provenance, tuple(instructions), horizon)
+    return collect(plan, out, family, make_expert=Expert, **run_options)
 
 
 class TargetEnv(ToyEnv):
-    """The toy world with a held_embodiment that is told where to be."""
+    """The toy world with an embodiment whose action is a target position."""
 
-    def __init__(self, spec: EnvSpec, held_embodiment: Embodiment):
+    def __init__(self, spec: EnvSpec, target_embodiment: Embodiment):
         super().__init__(spec)
-        self.embodiment = held_embodiment
+        self.embodiment = target_embodiment
 
     def step(self, action: np.ndarray) -> Outcome:
         return super().step(action - np.float32(self.position))
 
 
 class TargetExpert(Walker):
-    """Says the place of which `Walker` says the way to it."""
+    """Gives the target position to which `Walker` gives the displacement."""
 
     embodiment = None
 
@@ -136,18 +136,23 @@ class TargetExpert(Walker):
 
 
 def gather_targets(out: Path, unit: str, high: float | None, **options: Any) -> dict[str, Any]:
-    """Two rounds of a held_embodiment whose only action is a target position in `unit`, within [-high, high]."""
+    """Two rounds of an embodiment whose only action is a target position in `unit`, within [-high, high]."""
     low = None if high is None else -high
-    held_embodiment = replace(EMBODIMENT, action=(Field("position", 1, "position", unit, low=low, high=high),))
-    told = {"walk": "please walk", "run": "please run"}
-    embodiment_of, make = partial(_told, held_embodiment), partial(TargetEnv, held_embodiment=held_embodiment)
-    family = EnvFamily("toy", told, task_name, draw_start, embodiment_of, make, provenance, tuple(told), horizon)
-    collection = CollectionPlan("toy", ("walk", "run"), 2, 40, size=SIZE, **{"noise": (0.0, 0.4), **options})
-    return collect(collection, out, family, make_expert=TargetExpert)
+    target_embodiment = replace(EMBODIMENT, action=(Field("position", 1, "position", unit, low=low, high=high),))
+    instructions = {"walk": "please walk", "run": "please run"}
+    embodiment_of, make = (
+        partial(_embodiment, target_embodiment),
+        partial(TargetEnv, target_embodiment=target_embodiment),
+    )
+    family = EnvFamily(
+        "toy", instructions, task_name, draw_start, embodiment_of, make, provenance, tuple(instructions), horizon
+    )
+    plan = CollectionPlan("toy", ("walk", "run"), 2, 40, size=SIZE, **{"noise": (0.0, 0.4), **options})
+    return collect(plan, out, family, make_expert=TargetExpert)
 
 
-def _told(held_embodiment: Embodiment, spec: EnvSpec) -> Embodiment:
-    return held_embodiment
+def _embodiment(target_embodiment: Embodiment, spec: EnvSpec) -> Embodiment:
+    return target_embodiment
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def episodes(policy, num: int, seed: int = 0):
     trajectories = list(
         rollout(policy, slots, jobs, execution=ChunkExecution(1), horizon=FAMILY.horizon("pass"), recording=recording)
     )
-    trajectories.sort(key=lambda trajectory: trajectory.job.index)
+    trajectories.sort(key=lambda one: one.job.index)
     return [
         (trajectory.success_step is not None, np.stack([one.state for one in trajectory.observations]))
         for trajectory in trajectories
@@ -43,7 +43,7 @@ def test_it_succeeds_and_never_changes_sides(undisturbed):
     assert not any(num_switches(states) for _, states in undisturbed)
 
 
-def test_it_takes_both_sides_about_equally_often_and_starts_do_not_tell_which(undisturbed):
+def test_sides_are_equally_frequent_and_independent_of_the_start(undisturbed):
     sides = [side(states) for _, states in undisturbed]
     assert Counter(sides)["left"] + Counter(sides)["right"] == 200
     assert abs(Counter(sides)["left"] - 100) < 2.6 * np.sqrt(50)
@@ -52,20 +52,20 @@ def test_it_takes_both_sides_about_equally_often_and_starts_do_not_tell_which(un
     assert abs(np.corrcoef(begins_left, goes_left)[0, 1]) < 2.6 / np.sqrt(200)
 
 
-def test_the_side_is_of_the_episodes_key_and_not_of_its_start(undisturbed):
+def test_the_side_is_keyed_by_the_episode(undisturbed):
     again = [side(states) for _, states in episodes(EXPERT, 40)]
     other = [side(states) for _, states in episodes(EXPERT, 40, seed=1)]
     assert again == [side(states) for _, states in undisturbed[:40]]
     assert 8 < sum(one != two for one, two in zip(again, other, strict=True)) < 32
 
 
-def test_it_copes_with_noise():
+def test_it_recovers_from_noise():
     noisy = episodes(InjectedNoise(EXPERT, FAMILY.embodiment(SPEC), 0.15), 40)
     assert sum(success for success, _ in noisy) >= 39
 
 
 @pytest.mark.parametrize(("aside", "sign"), [(-0.2, -1), (0.2, 1)])
-def test_off_the_middle_line_the_side_is_the_robots_own(aside, sign):
-    told = {"robot": np.array([aside, 0.1]), "obstacle": np.array([0.0, 0.5]), "goal": np.array([0.0, 1.5])}
-    decisions, _ = EXPERT.act([Query((), str(key), 0, 0, told) for key in range(20)], None)
+def test_off_the_middle_line_the_robots_own_side_counts(aside, sign):
+    privileged = {"robot": np.array([aside, 0.1]), "obstacle": np.array([0.0, 0.5]), "goal": np.array([0.0, 1.5])}
+    decisions, _ = EXPERT.act([Query((), str(key), 0, 0, privileged) for key in range(20)], None)
     assert all(np.sign(decision.chunk[0, 0]) == sign for decision in decisions)

@@ -16,11 +16,11 @@ HAND = Embodiment(
     20.0,
 )
 JOINTS = Embodiment("joints", (), (Field("joints", 4, "position", "rad", low=-3.0, high=3.0),), (), 20.0)
-PLACE = Embodiment("place", (), (Field("place", 2, "position", "px", low=0.0, high=512.0),), (), 10.0)
+POINT = Embodiment("point", (), (Field("point", 2, "position", "px", low=0.0, high=512.0),), (), 10.0)
 
 
 class Steady:
-    """Always says the same."""
+    """Always gives the same action."""
 
     privileged, embodiment, window = True, None, Window({"state": (0,)}, 1)
 
@@ -38,11 +38,11 @@ def run(policy, steps=200, key="episode"):
     return [policy.act([Query((), key, step, 0, {})], None)[0][0] for step in range(steps)]
 
 
-def test_noise_is_a_fraction_of_what_a_step_may_change():
+def test_noise_is_a_fraction_of_the_reach_per_step():
     for embodiment, action, scale in (
         (HAND, [0, 0, 0, 1], 2.0),
         (JOINTS, [1, 1, 1, 1], 0.04),
-        (PLACE, [256, 256], 20.0),
+        (POINT, [256, 256], 20.0),
     ):
         steady = Steady(action)
         moved = np.concatenate([one.chunk - steady.action for one in run(InjectedNoise(steady, embodiment, 0.1), 2000)])
@@ -59,23 +59,23 @@ def test_disturbed_actions_stay_in_range_and_labels_are_the_experts():
             np.testing.assert_array_equal(decision.label, steady.action)
 
 
-def test_a_mistake_lasts_three_to_eight_steps_and_is_the_episodes_own():
+def test_a_failure_lasts_three_to_eight_steps_and_is_keyed_by_the_episode():
     steady = Steady([0, 0, 0, 1])
-    mistakes = {}
+    failures = {}
     for key in map(str, range(60)):
-        wrong = [at for at, one in enumerate(run(InjectedFailures(steady, HAND), 60, key)) if one.label is not None]
-        assert 3 <= len(wrong) <= 8
-        assert wrong == list(range(wrong[0], wrong[-1] + 1))
-        assert wrong[0] >= 3
-        mistakes[key] = tuple(wrong)
-    assert len(set(mistakes.values())) > 30
-    driven = run(InjectedFailures(steady, HAND), 60, "7")
+        steps = [at for at, one in enumerate(run(InjectedFailures(steady, HAND), 60, key)) if one.label is not None]
+        assert 3 <= len(steps) <= 8
+        assert steps == list(range(steps[0], steps[-1] + 1))
+        assert steps[0] >= 3
+        failures[key] = tuple(steps)
+    assert len(set(failures.values())) > 30
+    drifted = run(InjectedFailures(steady, HAND), 60, "7")
     again = run(InjectedFailures(steady, HAND), 60, "7")
-    for one, other in zip(driven, again, strict=True):
+    for one, other in zip(drifted, again, strict=True):
         np.testing.assert_array_equal(one.chunk, other.chunk)
 
 
-def test_some_mistakes_open_the_gripper_and_some_do_not():
+def test_some_failures_reverse_the_gripper():
     steady = Steady([0, 0, 0, 1])
     opened = [
         min(one.chunk[0, 3] for one in run(InjectedFailures(steady, HAND), 40, key)) < 0 for key in map(str, range(60))
@@ -111,16 +111,16 @@ def test_without_noise_the_expert_is_executed():
         ("discrete", "", 0.0, 5.0, 0.0),
     ],
 )
-def test_what_a_step_may_change_is_known_in_every_kind_and_unit(kind, unit, low, high, reach):
+def test_the_reach_per_step_is_known_in_every_kind_and_unit(kind, unit, low, high, reach):
     assert kind in get_args(Kind)
-    embodiment = Embodiment("body", (), (Field("part", 2, kind, unit, low=low, high=high),), (), 20.0)
+    embodiment = Embodiment("arm", (), (Field("action", 2, kind, unit, low=low, high=high),), (), 20.0)
     np.testing.assert_allclose(step_reach(embodiment), [reach, reach])
     moved = np.concatenate([one.chunk for one in run(InjectedNoise(Steady([0, 0]), embodiment, 0.25), 100)])
     assert np.abs(moved).max() <= 5 * 0.25 * reach
     assert np.any(moved) == (reach > 0)
 
 
-def test_a_target_in_a_unit_of_its_own_needs_a_range_where_it_is_disturbed():
+def test_a_target_in_an_unknown_unit_needs_a_range_if_it_is_disturbed():
     embodiment = Embodiment("arm", (), (Field("wrist", 2, "position", "ticks"),), (), 20.0)
     for disturb in (
         lambda: InjectedNoise(Steady([0, 0]), embodiment, 0.1),
@@ -132,7 +132,7 @@ def test_a_target_in_a_unit_of_its_own_needs_a_range_where_it_is_disturbed():
     np.testing.assert_array_equal(decision.chunk, [[3, 4]])
 
 
-def test_a_gripper_that_errs_goes_to_the_other_end_of_its_range():
+def test_a_reversed_gripper_goes_to_the_other_end_of_its_range():
     embodiment = Embodiment("hand", (), (Field("gripper", 1, "gripper", "m", low=0.0, high=0.08),), (), 20.0)
     for command, other in ((0.08, 0.0), (0.0, 0.08), (0.02, 0.06)):
         ends = {

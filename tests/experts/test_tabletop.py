@@ -40,15 +40,15 @@ def test_one_expert_does_every_task_with_every_embodiment(env):
 
 
 @pytest.mark.parametrize("env", ["tabletop-gantry", "tabletop-arm7", "tabletop-arm6-joints"])
-def test_it_recovers_from_noise_and_from_mistakes(env):
+def test_it_recovers_from_noise_and_injected_failures(env):
     def disturb(expert, embodiment):
         return InjectedFailures(InjectedNoise(expert, embodiment, 0.15), embodiment)
 
     assert successes(env, TRAINED, "recovery", disturb) >= STARTS * len(TRAINED) - 2
 
 
-def test_it_decides_by_the_present_moment_alone():
-    """After a mistake it does what it would do had it just begun there."""
+def test_it_decides_by_the_present_timestep_alone():
+    """After other actions it decides as if the episode had just begun there."""
     family = find_family("tabletop-gantry")
     env = family.build(EnvSpec("tabletop-gantry", "pick"))
     env.reset(family.draw_start("pick", "present", 0))
@@ -67,8 +67,8 @@ def test_joint_targets_stay_near_those_commanded_and_within_range():
     env.reset(family.draw_start("place", "joints", 0))
     expert = find_expert("tabletop-arm7-joints")(family.instructions)
     for step in range(30):
-        told = env.privileged()
-        action = expert.act([Query((env.observe(()),), "episode", step, 0, told)], None)[0][0].chunk[0]
+        privileged = env.privileged()
+        action = expert.act([Query((env.observe(()),), "episode", step, 0, privileged)], None)[0][0].chunk[0]
         assert action.shape == (8,)
-        assert np.abs(action[:7] - told["joint_targets"]).max() < 0.3
+        assert np.abs(action[:7] - privileged["joint_targets"]).max() < 0.3
         env.step(action)

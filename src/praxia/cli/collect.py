@@ -14,42 +14,42 @@ __all__ = ["run"]
 
 
 @dataclass(frozen=True)
-class Arguments:
+class CollectArguments:
     """Record demonstrations of scripted experts as a LeRobot v3.0 data set. Every episode is kept, failures too."""
 
     env: tyro.conf.Positional[str]
     """The family of environments, such as metaworld."""
     tasks: str
-    """Task names with commas between them, or all: all that are for training."""
+    """Task names separated by commas, or all: all training tasks."""
     out: Path
-    """The data set's folder: new, or one to --resume."""
+    """The data set's folder: a new one, or one to --resume."""
     episodes: int = 50
-    """How many of each task."""
-    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one a core)")] = available_cores()
+    """Episodes per task."""
+    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one per core)")] = available_cores()
     seed: int = 0
     size: int = 64
-    """The images' side in pixels."""
+    """Width and height of the images in pixels."""
     cameras: str = "all"
-    """Whose images are kept, names with commas between them: all that the embodiment has, or some."""
+    """Cameras whose images are kept, names separated by commas, or all."""
     profile: str = "fast"
     """The render profile: fast, plain or default."""
     resume: bool = False
-    """Go on with a recording that was killed."""
+    """Continue a recording that was killed."""
     json: bool = False
     """Print one JSON object on stdout."""
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
-    """Record, and return what `collect.runner.collect` returns."""
-    options = parse(Arguments, arguments, "praxia collect")
+    """Record a data set, and return what `collect.runner.collect` returns."""
+    options = parse(CollectArguments, arguments, "praxia collect")
 
     from praxia.collect.plan import CollectionPlan
     from praxia.collect.runner import collect
     from praxia.envs import find_family
 
     family = find_family(options.env)
-    tasks = tuple(family.trained if options.tasks == "all" else map(family.task, options.tasks.split(",")))
-    collection = CollectionPlan(
+    tasks = tuple(family.train_tasks if options.tasks == "all" else map(family.find_task, options.tasks.split(",")))
+    plan = CollectionPlan(
         options.env,
         tasks,
         options.episodes,
@@ -61,6 +61,6 @@ def run(arguments: list[str]) -> dict[str, Any]:
         cameras=() if options.cameras == "all" else tuple(options.cameras.split(",")),
     )
     with counting("collect") as report:
-        result = collect(collection, options.out, family, workers=options.workers, resume=options.resume, report=report)
+        result = collect(plan, options.out, family, workers=options.workers, resume=options.resume, report=report)
     print_summary(result)
     return result

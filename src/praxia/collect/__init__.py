@@ -1,1 +1,1 @@
-"""Recording demonstrations: scripted experts in worker processes, every episode kept, one data set."""
+"""Collecting demonstrations: scripted experts in worker processes record episodes into one data set."""

@@ -1,4 +1,4 @@
-"""What a collection records, as a value."""
+"""The plan of a collection, as a value."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -16,10 +16,10 @@ __all__ = ["CollectionPlan"]
 class CollectionPlan:
     """`episodes` of each of `tasks` in `env`, from its training starts, of at most `horizon` steps.
 
-    Episode e of the k-th of K tasks has index e * K + k: the data set's order, whoever records it and when.
-    `noise` levels take turns, episode by episode (see `experts.disturbed`), and in every `failure_every`-th episode
-    of a task (None: in none) the expert makes a mistake on purpose and recovers.
-    Every `seed` has starts and noise of its own. `cameras` are those of the embodiment whose images are kept; (): all.
+    Episode e of the k-th of K tasks has index e * K + k: the data set's order, whichever worker records it and when.
+    The `noise` levels take turns, episode by episode (see `experts.injected_failures`), and in every
+    `failure_every`-th episode of a task (None: in none) a failure is injected from which the expert recovers. Each
+    `seed` has its own starts and noise. `cameras` are those of the embodiment whose images are kept; (): all.
 
     Raises:
         PraxiaError: no episodes, no pixels, or a task named twice.
@@ -46,7 +46,10 @@ class CollectionPlan:
         return self.episodes * len(self.tasks)
 
     def to_json(self) -> dict[str, Any]:
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        """The content of plan.json."""
+        values = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        # The content hashes of data sets cover plan.json, so its key for failure_every stays "blunder_every".
+        return {"blunder_every" if name == "failure_every" else name: value for name, value in values.items()}
 
     def spec(self, task: str) -> EnvSpec:
         return EnvSpec(self.env, task, self.profile, self.size)
@@ -71,7 +74,7 @@ class CollectionPlan:
         return self.failure_every is not None and (index // len(self.tasks) + 1) % self.failure_every == 0
 
     def job(self, index: int, family: EnvFamily) -> Job:
-        """The episode of that index."""
+        """The job of the episode with that index."""
         task = self.tasks[index % len(self.tasks)]
         start = family.draw_start(task, f"train-{self.seed}", index // len(self.tasks))
         return Job(self.spec(task), start, f"{self.seed}/{start.key}", index)

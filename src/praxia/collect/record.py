@@ -1,4 +1,4 @@
-"""One demonstration: run the expert once, with everything it sees and does, and put it into a data set's staging."""
+"""One demonstration: run the expert once and stage what it observed and did as an episode of a data set."""
 
 from pathlib import Path
 
@@ -14,68 +14,70 @@ from praxia.experts.injected_failures import InjectedFailures, InjectedNoise
 from praxia.rollout.loop import rollout
 from praxia.rollout.types import Recording, Trajectory
 
-__all__ = ["record", "to_episode"]
+__all__ = ["record_episode", "to_episode"]
 
 # A few steps at the goal teach a policy to stay there.
 STEPS_AFTER_SUCCESS = 3
 
 
-def record(
-    root: Path, index: int, collection: CollectionPlan, family: EnvFamily, expert: Policy, slots: VectorEnv
+def record_episode(
+    root: Path, index: int, plan: CollectionPlan, family: EnvFamily, expert: Policy, slots: VectorEnv
 ) -> Trajectory:
-    """Record episode `index` of `collection` into `root`, success or not.
+    """Record episode `index` of `plan` into `root`, whether it succeeds or not.
 
     A crashed episode (`Trajectory.error`) is not kept: it says nothing about the expert.
     """
-    job = collection.job(index, family)
-    embodiment = collection.embodiment(family)
-    noise, injected_failure = collection.noise_of(index), collection.injects_failure(index)
-    disturbed = InjectedNoise(expert, embodiment, noise)
+    job = plan.job(index, family)
+    embodiment = plan.embodiment(family)
+    noise, injects_failure = plan.noise_of(index), plan.injects_failure(index)
+    noisy = InjectedNoise(expert, embodiment, noise)
     (trajectory,) = rollout(
-        InjectedFailures(disturbed, embodiment) if injected_failure else disturbed,
+        InjectedFailures(noisy, embodiment) if injects_failure else noisy,
         slots,
         [job],
         embodiment=embodiment,
         execution=ChunkExecution(execution_horizon=1),
-        horizon=collection.horizon,
+        horizon=plan.horizon,
         steps_after_success=STEPS_AFTER_SUCCESS,
         recording=Recording(tuple(camera.name for camera in embodiment.cameras)),
     )
     if trajectory.error is None:
-        stage_episode(root, index, to_episode(trajectory, embodiment, noise, injected_failure))
+        stage_episode(root, index, to_episode(trajectory, embodiment, noise, injects_failure))
     return trajectory
 
 
-def to_episode(trajectory: Trajectory, embodiment: Embodiment, noise: float, injected_failure: bool) -> Episode:
-    """A recorded trace as an episode of a data set: T steps, and the T moments they were taken in.
+def to_episode(trajectory: Trajectory, embodiment: Embodiment, noise: float, injects_failure: bool) -> Episode:
+    """A recorded trajectory as an episode of a data set: T steps, and the observation before each.
 
-    An episode that the environment did not terminate was cut off by us: its last step is marked truncated.
+    An episode that the environment did not terminate was cut off by the recorder: its last step is marked truncated.
     """
     steps, outcomes = trajectory.steps, trajectory.outcomes
-    seen = trajectory.observations[:steps]
+    observations = trajectory.observations[:steps]
     terminated = np.array([outcome.terminated for outcome in outcomes])
     truncated = np.array([outcome.truncated for outcome in outcomes])
     truncated[-1] = not terminated[-1]
     return Episode(
         embodiment=embodiment,
         images={
-            camera.name: np.stack([moment.images[camera.name] for moment in seen]) for camera in embodiment.cameras
+            camera.name: np.stack([observation.images[camera.name] for observation in observations])
+            for camera in embodiment.cameras
         },
-        state=np.stack([moment.state for moment in seen]),
+        state=np.stack([observation.state for observation in observations]),
         action=trajectory.labels,
         executed_action=trajectory.actions,
         reward=np.array([outcome.reward for outcome in outcomes], np.float32),
         success=np.array([outcome.success for outcome in outcomes]),
         terminated=terminated,
         truncated=truncated,
-        instruction=seen[0].instruction,
+        instruction=observations[0].instruction,
         task=trajectory.job.start.task,
         start=trajectory.job.start,
         snapshots=trajectory.snapshots,
+        # The key "blunders" is covered by the content hashes of data sets and stays as it is.
         provenance={
             "collector": "scripted expert",
             "noise": noise,
-            "blunders": injected_failure,
+            "blunders": injects_failure,
             "key": trajectory.job.key,
         },
     )

@@ -1,4 +1,4 @@
-"""From a collection to a finished data set."""
+"""From a plan to a finished data set."""
 
 import time
 from collections.abc import Callable
@@ -6,8 +6,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from praxia.collect.crew import Crew, MakeExpert
 from praxia.collect.plan import CollectionPlan
+from praxia.collect.workers import MakeExpert, RecordingWorkers
 from praxia.core.errors import expect_positive
 from praxia.data.dataset import Dataset
 from praxia.data.finalize import finalize
@@ -16,53 +16,55 @@ from praxia.envs.family import EnvFamily
 from praxia.experts import find_expert
 from praxia.experts.injected_failures import step_reach
 
-__all__ = ["Report", "collect"]
+__all__ = ["ReportProgress", "collect"]
 
-# Called after each episode with those done, those planned, and a text for people.
-Report = Callable[[int, int, str], None]
+# Called after each episode with the numbers of those done and planned, and a text for people.
+ReportProgress = Callable[[int, int, str], None]
 
 
 def collect(
-    collection: CollectionPlan,
+    plan: CollectionPlan,
     out: Path,
     family: EnvFamily,
     *,
     make_expert: MakeExpert | None = None,
     workers: int = 1,
     resume: bool = False,
-    report: Report = lambda done, planned, text: None,
+    report: ReportProgress = lambda done, planned, text: None,
 ) -> dict[str, Any]:
-    """Record what is missing of `collection` with its environments' registered expert, or that of `make_expert`, then
-    make the data set of it.
+    """Record the episodes of `plan` that are missing in `out`, and finalize the data set.
 
-    Returns `{episodes, attempts, successes, frames, recovered, content_sha256}`: episodes in the data set, how many
-    were begun for it (crashed ones are begun again), those that reached success, their steps, how many an earlier,
-    killed run had left, and the data set's content address, which depends on neither workers nor kills.
+    The expert is the one registered for the plan's environments, or that of `make_expert`.
+
+    Returns `{episodes, attempts, successes, frames, recovered, content_sha256}`: the number of episodes in the data
+    set, of attempts at them (crashed ones are repeated), of successful episodes, of their steps, and of episodes
+    recovered from an earlier, killed run; and the data set's content hash, which depends neither on workers nor on
+    kills.
 
     Raises:
-        PraxiaError: `out` holds something already and `resume` was not asked for, or another process records there.
-        MismatchError: `resume` with a collection other than that begun in `out`, or an embodiment that does not say how far a
-            step may disturb it.
-        RecordingError: a full disk, or an episode that crashed twice; what was recorded is kept.
+        PraxiaError: `out` is not empty and `resume` was not given, or another process records there.
+        MismatchError: `resume` with a plan other than the one begun in `out`, or an embodiment that does not declare
+            how far noise may disturb a step.
+        RecordingError: a full disk, or an episode that crashed twice; recorded episodes are kept.
     """
     expect_positive(workers=workers)
-    expert = make_expert or find_expert(collection.env)
-    plan, embodiment = collection.to_json(), collection.embodiment(family)
-    if any(collection.noise) or collection.failure_every:
+    expert = make_expert or find_expert(plan.env)
+    plan_json, embodiment = plan.to_json(), plan.embodiment(family)
+    if any(plan.noise) or plan.failure_every:
         step_reach(embodiment)  # refuses before anything is written
     with recording_lock(out):
-        recovered = begin_recording(out, plan, resume=resume)
-        missing = sorted(set(range(len(collection))) - set(recovered))
-        crashes = 0
+        recovered = begin_recording(out, plan_json, resume=resume)
+        missing = sorted(set(range(len(plan))) - set(recovered))
+        num_crashes = 0
         if missing:
-            with closing(Crew(min(workers, len(missing)), out, collection, family, expert)) as crew:
-                _record(crew, missing, len(recovered), report)
-                crashes = crew.num_crashes
-        content_sha256 = finalize(out, embodiment, plan)
+            with closing(RecordingWorkers(min(workers, len(missing)), out, plan, family, expert)) as recorders:
+                _record(recorders, missing, len(recovered), report)
+                num_crashes = recorders.num_crashes
+        content_sha256 = finalize(out, embodiment, plan_json)
     dataset = Dataset(out)
     return {
         "episodes": dataset.num_episodes,
-        "attempts": dataset.num_episodes + crashes,
+        "attempts": dataset.num_episodes + num_crashes,
         "successes": int(dataset.episodes.success.sum()),
         "frames": dataset.num_frames,
         "recovered": len(recovered),
@@ -70,11 +72,11 @@ def collect(
     }
 
 
-def _record(crew: Crew, missing: list[int], num_recovered: int, report: Report) -> None:
-    """Have the episodes `missing` recorded, and say how it goes."""
+def _record(recorders: RecordingWorkers, missing: list[int], num_recovered: int, report: ReportProgress) -> None:
+    """Record the episodes `missing`, and report progress."""
     began_s, successes, planned = time.perf_counter(), 0, num_recovered + len(missing)
     report(num_recovered, planned, f"{num_recovered} episodes recovered" if num_recovered else "starting")
-    for done, (_, success) in enumerate(crew.run(missing), 1):
+    for done, (_, success) in enumerate(recorders.run(missing), 1):
         successes += success
         per_minute = done / (time.perf_counter() - began_s) * 60
         report(num_recovered + done, planned, f"{successes}/{done} succeeded  {per_minute:.0f} episodes/min")

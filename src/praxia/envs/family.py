@@ -36,7 +36,7 @@ class EnvFamily:
     `build(spec)` makes it, wrapped as the spec says. `provenance()` is a JSON object of what draws and simulates: the
     OpenGL vendor, the hashes of the assets and of one known image.
 
-    `trained` are the tasks that demonstrations are recorded of unless others are asked for; the others test what was
+    `train_tasks` are the tasks that demonstrations are recorded of unless others are asked for; the others test what was
     learned from them. A demonstration of a task may take `horizon(task)` steps, and in every `failure_every`-th (None:
     in none) the expert is to make a mistake on purpose: one that decides by the present moment recovers.
     `other_instruction(start)`, where there is one, is another instruction that can be followed from that start and
@@ -45,12 +45,12 @@ class EnvFamily:
 
     name: str
     instructions: Mapping[str, str]
-    task: Callable[[str], str]
+    find_task: Callable[[str], str]
     draw_start: Callable[[str, str, int], Start]
     embodiment: Callable[[EnvSpec], Embodiment]
     build: Callable[[EnvSpec], Env]
     provenance: Callable[[], Mapping[str, Any]]
-    trained: tuple[str, ...]
+    train_tasks: tuple[str, ...]
     horizon: Callable[[str], int]
     failure_every: int | None = None
     other_instruction: Callable[[Start], str] | None = None

@@ -1,7 +1,7 @@
-"""Policies with privileged state.
+"""Scripted experts, which use privileged state; injected noise and failures; baselines.
 
 An expert is registered under its family of environments as a callable from that family's instructions
-({task: text}) to a `Policy`; outside packages use the entry-point group `praxia.experts`.
+({task: text}) to a `Policy`. Outside packages use the entry-point group `praxia.experts`.
 """
 
 from praxia.core.registry import lookup
@@ -10,10 +10,10 @@ __all__ = ["EXPERTS", "find_expert"]
 
 EXPERTS = {
     "bimodal": "praxia.experts.bimodal:BimodalExpert",
-    "metaworld": "praxia.experts.scripted:ScriptedExpert",
-    "metaworld-evo1": "praxia.experts.scripted:ScriptedExpert",
-    "metaworld-lerobot": "praxia.experts.scripted:ScriptedExpert",
-    "metaworld-starvla": "praxia.experts.scripted:ScriptedExpert",
+    "metaworld": "praxia.experts.metaworld:MetaWorldExpert",
+    "metaworld-evo1": "praxia.experts.metaworld:MetaWorldExpert",
+    "metaworld-lerobot": "praxia.experts.metaworld:MetaWorldExpert",
+    "metaworld-starvla": "praxia.experts.metaworld:MetaWorldExpert",
     "pusht": "praxia.experts.pusht.expert:PushTExpert",
     "tabletop-gantry": "praxia.experts.tabletop:TabletopExpert",
     "tabletop-arm6": "praxia.experts.tabletop:TabletopExpert",
@@ -24,9 +24,9 @@ EXPERTS = {
 
 
 def find_expert(env: str):
-    """What makes the expert of a family of environments.
+    """The callable that makes the expert of a family of environments.
 
     Raises:
-        UnknownName: no expert is registered for it.
+        UnknownName: the family has no registered expert.
     """
     return lookup("experts", EXPERTS, env, kind="expert for environment", listing="praxia collect --help")

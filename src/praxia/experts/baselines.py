@@ -1,4 +1,4 @@
-"""Policies that see nothing: what a benchmark gives away for free, and what it gives away to chance."""
+"""Baselines without images: what doing nothing achieves on a benchmark, and what chance achieves."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ __all__ = ["UniformPolicy", "ZeroPolicy"]
 class ZeroPolicy:
     """Holds still at the position where it decides. Any success it has is the benchmark's, not the policy's.
 
-    Its actions are zeros where zero means no change, and the present position where an action is a target (`core.hold`).
+    Its actions are zeros if zero means no change, and the present position if an action is a target (`core.hold`).
 
     Raises:
         MismatchError, UnknownName: as `Hold.of`, if the embodiment does not declare what holds it still.

@@ -1,4 +1,4 @@
-"""Bimodal's scripted expert: it tosses a coin once an episode, and then goes its way."""
+"""Bimodal's scripted expert, which chooses a side at random once per episode."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,22 +10,22 @@ from praxia.core.types import Decision, Query, Window
 
 __all__ = ["BimodalExpert"]
 
-# The robot passes this far beside the obstacle's middle, of which 0.3 m is contact; a way that comes nearer than
-# FREE_M is not free.
-BESIDE_M, FREE_M = 0.58, 0.42
+# The robot passes the obstacle's centre at PASS_M, and touches it at 0.3 m; a path that comes nearer than FREE_M is not
+# free.
+PASS_M, FREE_M = 0.58, 0.42
 
-# This far off the middle line the side is decided by where the robot is: pushed over, the expert does not return.
-DECIDED_M = 0.1
+# Beyond this distance from the middle line the robot's own side counts: an expert that noise pushed over stays there.
+OFF_MIDDLE_M = 0.1
 
-# 0.2 m/s below what the robot can, so that noise on the label's velocity is seldom clipped.
+# 0.2 m/s below the robot's maximum, so that noise on the label's velocity is seldom clipped.
 SPEED_M_S = 0.8
 
 
 class BimodalExpert:
-    """Straight to a place beside the obstacle, then straight to the goal. Decides one step at a time.
+    """Moves straight to a point beside the obstacle, then straight to the goal. Decides one step at a time.
 
-    Near the middle line its side is a coin's, keyed by the episode: over episodes left and right are equally likely
-    from the same state, within one it never changes its mind. Reads `query.privileged` as `Bimodal.privileged` gives.
+    Near the middle line its side is random, keyed by the episode: left and right are equally likely from the same state
+    across episodes, and the side never changes within one. Reads `query.privileged` as `Bimodal.privileged` returns it.
     """
 
     privileged = True
@@ -33,7 +33,7 @@ class BimodalExpert:
     window = Window({"state": (0,)}, horizon=1)
 
     def __init__(self, instructions: Mapping[str, str]):
-        """There is one instruction."""
+        """`instructions` is not used: there is one."""
 
     def start(self, num_rows: int) -> None:
         return None
@@ -48,26 +48,26 @@ class BimodalExpert:
             velocity = _towards(robot, goal)
         else:
             aside = robot[0] - obstacle[0]
-            side = np.sign(aside) if abs(aside) > DECIDED_M else _coin(query.key)
-            velocity = _towards(robot, obstacle + np.array([side * BESIDE_M, 0.0]))
+            side = np.sign(aside) if abs(aside) > OFF_MIDDLE_M else _random_side(query.key)
+            velocity = _towards(robot, obstacle + np.array([side * PASS_M, 0.0]))
         return Decision(velocity[None].astype(np.float32), np.ones(1, dtype=bool))
 
 
-def _coin(key: str) -> int:
-    """-1 (left) or 1 (right), of the episode `key`."""
+def _random_side(key: str) -> int:
+    """-1 (left) or 1 (right), keyed by the episode."""
     return 2 * int(generator("side", key).integers(2)) - 1
 
 
-def _towards(robot: Float64[np.ndarray, "2"], place: Float64[np.ndarray, "2"]) -> Float64[np.ndarray, "2"]:
-    """The velocity towards a place: `SPEED_M_S`, and slower near it, as far as 0.2 s take it."""
-    way = place - robot
-    return way * min(SPEED_M_S / max(float(np.linalg.norm(way)), 1e-9), 5.0)
+def _towards(robot: Float64[np.ndarray, "2"], target: Float64[np.ndarray, "2"]) -> Float64[np.ndarray, "2"]:
+    """The velocity towards `target`: `SPEED_M_S`, and near it what reaches it in 0.2 s."""
+    offset = target - robot
+    return offset * min(SPEED_M_S / max(float(np.linalg.norm(offset)), 1e-9), 5.0)
 
 
 def _is_free(
     robot: Float64[np.ndarray, "2"], goal: Float64[np.ndarray, "2"], obstacle: Float64[np.ndarray, "2"]
 ) -> bool:
-    """Whether the straight way to the goal keeps `FREE_M` from the obstacle's middle."""
-    way = goal - robot
-    share = np.clip((obstacle - robot) @ way / max(float(way @ way), 1e-9), 0, 1)
-    return float(np.linalg.norm(robot + share * way - obstacle)) >= FREE_M
+    """Whether the straight path to the goal keeps `FREE_M` from the obstacle's centre."""
+    path = goal - robot
+    fraction = np.clip((obstacle - robot) @ path / max(float(path @ path), 1e-9), 0, 1)
+    return float(np.linalg.norm(robot + fraction * path - obstacle)) >= FREE_M

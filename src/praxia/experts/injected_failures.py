@@ -1,6 +1,6 @@
-"""Experts that are disturbed, so that demonstrations show how to recover. The label stays what the expert meant to do.
+"""Noise and failures injected into an expert's actions, so that demonstrations show recovery. Labels stay clean.
 
-(DART, Laskey et al. 2017, arXiv 1703.09327, injects noise and keeps the clean label; mistakes are ours.)
+DART (Laskey et al. 2017, arXiv 1703.09327) injects noise and keeps the clean label; injected failures are ours.
 """
 
 import math
@@ -17,23 +17,22 @@ from praxia.core.types import Decision, Policy, Query
 
 __all__ = ["InjectedFailures", "InjectedNoise", "step_reach"]
 
-# What one control step may sensibly change of a target, whose range says only where it may be, by its unit: a joint of
-# an arm, a hand, the agent of PushT. No more than this share of the range, which is all that other units go by.
+# How far one control step may sensibly move a target, by its unit: an arm's joint, a hand, PushT's agent. (Its range
+# only bounds where it may be.) At most RANGE_FRACTION of the range, which alone decides for other units.
 TARGET_STEP = {"rad": 0.04, "deg": math.degrees(0.04), "m": 0.02, "cm": 2.0, "mm": 20.0, "px": 20.0}
-RANGE_SHARE = 0.04
+RANGE_FRACTION = 0.04
 
-# A mistake begins at one of these steps and lasts for one of these numbers of them.
-FAILURE_BEGINS, FAILURE_LASTS = (3, 26), (3, 9)
+# A failure begins at a step in the first half-open range, and lasts for a number of steps in the second.
+FAILURE_BEGIN, FAILURE_LENGTH = (3, 26), (3, 9)
 
 
 class InjectedNoise:
-    """A policy whose hand is disturbed by Gaussian noise, keyed by (episode, step), of deviation `sigma`.
+    """A policy with Gaussian noise of standard deviation `sigma` on its actions, keyed by (episode, step).
 
-    `sigma` is a fraction of what one step may change: see `step_reach`. Grippers are left alone. The sum is clipped to
-    the declared range.
+    `sigma` is a fraction of `step_reach`. Grippers get no noise. The sum is clipped to the declared range.
 
     Raises:
-        MismatchError: there is noise, and what one step may change is not known.
+        MismatchError: `sigma` is not 0, and the embodiment does not declare its reach per step.
     """
 
     def __init__(self, policy: Policy, embodiment: Embodiment, sigma: float):
@@ -49,21 +48,21 @@ class InjectedNoise:
 
     def act(self, queries: Sequence[Query], carry) -> tuple[list[Decision], object]:
         decisions, carry = self._policy.act(queries, carry)
-        return [self._disturb(query, decision) for query, decision in zip(queries, decisions, strict=True)], carry
+        return [self._add_noise(query, decision) for query, decision in zip(queries, decisions, strict=True)], carry
 
-    def _disturb(self, query: Query, decision: Decision) -> Decision:
+    def _add_noise(self, query: Query, decision: Decision) -> Decision:
         noise = generator("noise", query.key, query.step).standard_normal(decision.chunk.shape)
         executed = self._limits.clipped(decision.chunk + self._deviation * noise)
         return replace(decision, chunk=executed, label=decision.chunk)
 
 
 class InjectedFailures:
-    """A policy that makes one mistake an episode: for a few steps its hand is driven off, its gripper the wrong way.
+    """A policy with one failure per episode: for a few steps its hand drifts off, and its gripper may be reversed.
 
-    When, where to, for how long (3 to 8 steps), and whether the gripper errs too is keyed by the episode.
+    When, where to, for how long (3 to 8 steps), and whether the gripper is reversed is keyed by the episode.
 
     Raises:
-        MismatchError: what one step may change is not known.
+        MismatchError: the embodiment does not declare its reach per step.
     """
 
     def __init__(self, policy: Policy, embodiment: Embodiment):
@@ -82,69 +81,70 @@ class InjectedFailures:
         return [self._inject(query, decision) for query, decision in zip(queries, decisions, strict=True)], carry
 
     def _inject(self, query: Query, decision: Decision) -> Decision:
-        rng = generator("blunder", query.key)
-        begins, lasts = rng.integers(*FAILURE_BEGINS), rng.integers(*FAILURE_LASTS)
-        if not begins <= query.step < begins + lasts:
+        rng = generator("blunder", query.key)  # the key of the random stream, which data sets depend on
+        begin, length = rng.integers(*FAILURE_BEGIN), rng.integers(*FAILURE_LENGTH)
+        if not begin <= query.step < begin + length:
             return decision
-        driven = decision.chunk + 2 * self._reach * rng.uniform(-1, 1, self._reach.shape)
+        drifted = decision.chunk + 2 * self._reach * rng.uniform(-1, 1, self._reach.shape)
         if rng.random() < 0.5:
-            driven = self._limits.with_gripper_reversed(driven)
+            drifted = self._limits.with_gripper_reversed(drifted)
         label = decision.chunk if decision.label is None else decision.label
-        return replace(decision, chunk=self._limits.clipped(driven), label=label)
+        return replace(decision, chunk=self._limits.clipped(drifted), label=label)
 
 
 class _Limits:
     """The declared range of each action dim, and which of them are grippers."""
 
     def __init__(self, embodiment: Embodiment):
-        self._is_gripper = _by_dim(embodiment, lambda part: part.kind == "gripper")
+        self._is_gripper = _by_dim(embodiment, lambda action: action.kind == "gripper")
         self._low, self._high = embodiment.action_range
-        self._ends = _by_dim(
-            embodiment, lambda part: 0.0 if part.low is None or part.high is None else part.low + part.high
+        self._low_plus_high = _by_dim(
+            embodiment, lambda action: 0.0 if action.low is None or action.high is None else action.low + action.high
         )
 
     def clipped(self, actions: np.ndarray) -> np.ndarray:
         return np.clip(actions, self._low, self._high).astype(np.float32)
 
     def with_gripper_reversed(self, actions: np.ndarray) -> np.ndarray:
-        """The gripper mirrored in the middle of its range; without a range, in zero."""
-        return np.where(self._is_gripper, -(actions - self._ends), actions)
+        """The gripper mirrored about the middle of its range; without a range, about zero."""
+        return np.where(self._is_gripper, -(actions - self._low_plus_high), actions)
 
 
 def step_reach(embodiment: Embodiment) -> Float64[np.ndarray, " A"]:
-    """By action dim, what one control step may sensibly change, in its unit.
+    """How far one control step may sensibly move each action dim, in its unit.
 
-    Nothing of grippers and discrete fields. Of deltas, velocities and torques the largest declared value. Of positions
-    0.04 rad, 2 cm or 20 px by their unit, but no more than 4% of their declared range, which alone says it in other
-    units. Deltas and velocities without a range go by their unit too; what has neither is taken to be within [-1, 1].
+    Grippers and discrete fields: 0. Deltas, velocities and torques: the largest declared value. Positions: 0.04 rad,
+    2 cm or 20 px by their unit, but at most 4% of their declared range, which alone decides for other units. Deltas and
+    velocities without a range go by their unit too; with neither they are taken to be within [-1, 1].
 
     Raises:
         MismatchError: a position has neither a range nor one of these units.
     """
-    return _by_dim(embodiment, lambda part: _reach(part, embodiment))
+    return _by_dim(embodiment, lambda action: _reach(action, embodiment))
 
 
-def _reach(part: Field, embodiment: Embodiment) -> float:
-    if part.kind in ("gripper", "discrete"):
+def _reach(action: Field, embodiment: Embodiment) -> float:
+    if action.kind in ("gripper", "discrete"):
         return 0.0
-    if part.kind == "position":
-        return _target_reach(part, embodiment)
-    if bounds := [abs(bound) for bound in (part.low, part.high) if bound is not None]:
+    if action.kind == "position":
+        return _target_reach(action, embodiment)
+    if bounds := [abs(bound) for bound in (action.low, action.high) if bound is not None]:
         return max(bounds)
-    step = TARGET_STEP.get(part.unit.removesuffix("/s"))
-    return 1.0 if step is None else step * (embodiment.control_hz if part.kind == "velocity" else 1)
+    step = TARGET_STEP.get(action.unit.removesuffix("/s"))
+    return 1.0 if step is None else step * (embodiment.control_hz if action.kind == "velocity" else 1)
 
 
-def _target_reach(part: Field, embodiment: Embodiment) -> float:
-    by_unit = TARGET_STEP.get(part.unit, math.inf)
-    by_range = math.inf if part.low is None or part.high is None else RANGE_SHARE * (part.high - part.low)
+def _target_reach(action: Field, embodiment: Embodiment) -> float:
+    by_unit = TARGET_STEP.get(action.unit, math.inf)
+    by_range = math.inf if action.low is None or action.high is None else RANGE_FRACTION * (action.high - action.low)
     if math.isinf(by_unit) and math.isinf(by_range):
         raise MismatchError(
-            f"expected action {part.name!r} of {embodiment.name!r} to say how far a step may disturb it: a position in "
-            f"{', '.join(TARGET_STEP)} or with a range, got one in {part.unit!r} without; declare its low and high"
+            f"expected action {action.name!r} of {embodiment.name!r} to declare how far noise may disturb a step: a "
+            f"position in {', '.join(TARGET_STEP)} or with a range, got one in {action.unit!r} without; declare its "
+            "low and high"
         )
     return min(by_unit, by_range)
 
 
 def _by_dim(embodiment: Embodiment, value: Callable[[Field], float]) -> np.ndarray:
-    return np.concatenate([np.full(part.size, value(part)) for part in embodiment.action])
+    return np.concatenate([np.full(field.size, value(field)) for field in embodiment.action])

@@ -18,28 +18,28 @@ def trajectories(policy, num: int, num_slots: int = 3):
     jobs = [Job(SPEC, start, f"0/{start.key}", index) for index, start in enumerate(starts)]
     slots = LocalSlots(num_slots, FAMILY.build)
     found = list(rollout(policy, slots, jobs, execution=ChunkExecution(1), horizon=FAMILY.horizon("push")))
-    assert not any(trajectory.error for trajectory in found), [trajectory.error for trajectory in found]
-    return sorted(found, key=lambda trajectory: trajectory.job.index)
+    assert not any(trajectory.error for trajectory in found), [one.error for one in found]
+    return sorted(found, key=lambda one: one.job.index)
 
 
 def test_it_reaches_the_goal_from_every_start():
     found = trajectories(EXPERT, 20)
     assert sum(trajectory.success_step is not None for trajectory in found) >= 19
-    assert np.mean([trajectory.progress for trajectory in found]) > 0.97
+    assert np.mean([one.progress for one in found]) > 0.97
 
 
-def test_an_episode_does_not_depend_on_who_runs_beside_it():
+def test_an_episode_does_not_depend_on_those_beside_it():
     for alone, beside in zip(trajectories(EXPERT, 4, num_slots=1), trajectories(EXPERT, 4), strict=True):
         np.testing.assert_array_equal(alone.actions, beside.actions)
 
 
 def test_it_recovers_from_noise():
     found = trajectories(InjectedNoise(EXPERT, FAMILY.embodiment(SPEC), 0.4), 5)
-    assert np.mean([trajectory.progress for trajectory in found]) > 0.95
+    assert np.mean([one.progress for one in found]) > 0.95
     assert all(np.any(trajectory.actions != trajectory.labels) for trajectory in found)
 
 
-def test_actions_are_within_the_picture_and_not_far_from_the_agent():
+def test_actions_are_within_the_image_and_near_the_agent():
     env = FAMILY.build(SPEC)
     (trajectory,) = trajectories(EXPERT, 1)
     env.reset(trajectory.job.start)

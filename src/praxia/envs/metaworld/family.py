@@ -31,12 +31,12 @@ def family_of(setup: Setup) -> EnvFamily:
     return EnvFamily(
         name=setup.name,
         instructions=setup.instructions,
-        task=short_name,
+        find_task=short_name,
         draw_start=partial(_draw_start, setup),
         embodiment=partial(_embodiment, setup),
         build=partial(_build, setup),
         provenance=partial(_provenance, setup),
-        trained=tuple(setup.instructions),
+        train_tasks=tuple(setup.instructions),
         horizon=_horizon,
         golden=GoldenFrame(partial(_golden_frame, setup), Path(__file__).parent / "golden" / f"{setup.name}.png"),
     )

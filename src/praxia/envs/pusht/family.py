@@ -47,12 +47,12 @@ def _horizon(task: str) -> int:
 PUSHT = EnvFamily(
     name="pusht",
     instructions=INSTRUCTIONS,
-    task=short_name,
+    find_task=short_name,
     draw_start=draw_start,
     embodiment=_embodiment,
     build=_build,
     provenance=_provenance,
-    trained=tuple(INSTRUCTIONS),
+    train_tasks=tuple(INSTRUCTIONS),
     horizon=_horizon,
     golden=GoldenFrame(_golden_frame, Path(__file__).with_name("golden.png")),
 )

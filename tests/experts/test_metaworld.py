@@ -46,11 +46,11 @@ def test_every_task_has_an_expert_whose_actions_are_in_range():
 def test_queries_of_several_tasks_are_answered_in_order():
     queries = [query("door-open"), query("reach"), query("hammer")]
     together, _ = EXPERT.act(queries, None)
-    for asked, decision in zip(queries, together, strict=True):
-        np.testing.assert_array_equal(decision.chunk, EXPERT.act([asked], None)[0][0].chunk)
+    for one, decision in zip(queries, together, strict=True):
+        np.testing.assert_array_equal(decision.chunk, EXPERT.act([one], None)[0][0].chunk)
 
 
-def test_noise_moves_the_hand_and_leaves_gripper_and_label():
+def test_noise_changes_the_hand_but_neither_gripper_nor_label():
     clean = EXPERT.act([query()], None)[0][0].chunk
     decision = InjectedNoise(EXPERT, EMBODIMENT, 0.4).act([query()], None)[0][0]
     np.testing.assert_array_equal(decision.label, clean)
@@ -61,17 +61,18 @@ def test_noise_moves_the_hand_and_leaves_gripper_and_label():
 
 def test_noise_depends_on_episode_and_step_alone():
     noisy = InjectedNoise(EXPERT, EMBODIMENT, 0.1)
-    asked = [query(key="a", step=3), query(key="b", step=3), query(key="a", step=4)]
-    together = [decision.chunk.tobytes() for decision in noisy.act(asked, None)[0]]
-    assert together == [noisy.act([one], None)[0][0].chunk.tobytes() for one in asked]
+    queries = [query(key="a", step=3), query(key="b", step=3), query(key="a", step=4)]
+    together = [decision.chunk.tobytes() for decision in noisy.act(queries, None)[0]]
+    assert together == [noisy.act([one], None)[0][0].chunk.tobytes() for one in queries]
     assert len(set(together)) == 3
 
 
-def test_noise_has_the_deviation_that_was_asked_for():
+def test_noise_has_the_standard_deviation_sigma():
     one = query("reach")
     queries = [Query(one.history, "episode", step, 0, one.privileged) for step in range(2000)]
     decisions = InjectedNoise(EXPERT, EMBODIMENT, 0.05).act(queries, None)[0]
     clean = decisions[0].label
+    assert clean is not None
     inside = np.abs(clean[0, :3]) < 0.7  # far enough from the range not to be clipped
     noise = np.array([decision.chunk[0, :3] - clean[0, :3] for decision in decisions])[:, inside]
     assert inside.any()

@@ -8,14 +8,14 @@ import numpy as np
 
 from praxia.core.types import Decision, Query, Window
 
-__all__ = ["ScriptedExpert"]
+__all__ = ["MetaWorldExpert"]
 
 
-class ScriptedExpert:
+class MetaWorldExpert:
     """The scripted policies of the metaworld package (`ENV_POLICY_MAP`).
 
-    Reads `query.privileged`: its `task`, such as "door-open", and its `observation`, float64[39] with the goal; decides
-    one step at a time, from these alone. `instructions` names the tasks that it is asked about.
+    Reads `query.privileged`: its `task`, such as "door-open", and its `observation`, float64[39] with the goal. Decides
+    one step at a time, from these alone. The keys of `instructions` are the tasks that it can do.
     """
 
     privileged = True
@@ -23,7 +23,7 @@ class ScriptedExpert:
     window = Window({"state": (0,)}, horizon=1)
 
     def __init__(self, instructions: Mapping[str, str]):
-        # The import brings MuJoCo along, which chooses its OpenGL then, for the environments of this process too.
+        # This imports MuJoCo, which then chooses its OpenGL backend for all environments of this process.
         os.environ.setdefault("MUJOCO_GL", "egl")
         from metaworld.policies import ENV_POLICY_MAP
 
@@ -38,7 +38,7 @@ class ScriptedExpert:
     def _decide(self, query: Query) -> Decision:
         assert query.privileged is not None, "an expert needs privileged state"
         expert = self._experts[str(query.privileged["task"])]
-        with warnings.catch_warnings():  # some ask for more than the environment can do, and say so at each step
+        with warnings.catch_warnings():  # some exceed the action range, and warn at each step
             warnings.filterwarnings("ignore", message="Constant", category=UserWarning)
             wanted = expert.get_action(query.privileged["observation"])
         action = np.clip(wanted, -1, 1).astype(np.float32)
