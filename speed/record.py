@@ -70,7 +70,7 @@ def there_and_back(frames: int) -> np.ndarray:
 def live(root: Path, embodiment: Embodiment, drawn: FrameReader, frames: int) -> dict[str, Any]:
     """Record in real time."""
     said: list[str] = []
-    recorder = Recorder(root, embodiment, {}, say=said.append)
+    recorder = Recorder(root, embodiment, {}, log=said.append)
     episode = recorder.episode(0, **SAID)
     numbers = np.zeros(DIM, np.float32)
     states, adding_ms, adding_cpu_ms, refused = [], [], [], None

@@ -74,7 +74,7 @@ def test_check_notes_it(root):
     verdict = check(root)
     assert (verdict["ok"], verdict["episodes_safe"]) == (True, 3)
     assert [note["detail"] for note in verdict["notes"] if note["kind"] == "left-out"] == [
-        f"{DEPTH} is depth (gray12le): observations do not have it, edits keep it"
+        f"{DEPTH} is depth (gray12le): observations do not include it, edits keep it"
     ]
 
 

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+import synthetic
 
 from praxia.cli.main import main
 from praxia.data.finalize import finalize

@@ -73,7 +73,7 @@ def test_a_whole_data_set_is_whole(original, found):
         6,
         [[0, 5]],
     )
-    assert {step[0]: step[1] for step in steps} == {"hash": len(original) - 1, "rows": 2, "pictures": 4}
+    assert {step[0]: step[1] for step in steps} == {"hash": len(original) - 1, "rows": 2, "images": 4}
     verdict, problems = found(foreign(original), quick=True)
     assert (problems, verdict["verifiable"]) == (set(), "not verifiable")
 
@@ -164,7 +164,7 @@ def test_statistics(original, found):
     assert (verdict["ok"], verdict["episodes_safe"], problems) == (True, 6, set())
     (note,) = verdict["notes"]
     assert (note["file"], note["episode"], note["kind"], note["count"]) == (STATS, None, "statistics", 2)
-    assert "std of action is not that of the data" in note["detail"]
+    assert "std of action does not match the data" in note["detail"]
 
 
 @pytest.mark.parametrize("text", ["{ broken", "[]", '{"action": null}'], ids=["no JSON", "a list", "null"])
@@ -192,7 +192,7 @@ def test_quantiles_that_are_not_those_of_the_rows_are_noted_with_what_to_run(ori
     if how == "right":
         return
     (note,) = verdict["notes"]
-    assert "of action are not those of the data" in note["detail"]
+    assert "of action do not match the data" in note["detail"]
     assert ("q01" in note["detail"].partition(" of action")[0]) == (how == "averaged"), "extremes hold 98% and more"
     new = tmp_path / "new"
     said = ["data", "edit", "split", str(tmp_path / "set"), "--fractions", "1", "--out", str(new)]

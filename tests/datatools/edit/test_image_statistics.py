@@ -5,7 +5,7 @@ import pytest
 
 from praxia.data.dataset import Dataset
 from praxia.data.stats import QUANTILES, Pixels, sampled_frames
-from praxia.datatools.edit.image_statistics import KNOTS, mixture
+from praxia.datatools.edit.image_statistics import KNOTS, combine_image_statistics
 from praxia.datatools.edit.operations import delete, trim
 
 MOMENTS = ("mean", "std", "count")
@@ -25,7 +25,7 @@ def images(seed, frames):
 def test_moments_are_exact_and_quantiles_within_the_bound(seed):
     parts = [Pixels.of(images(100 * seed + number, 5 + number)) for number in range(12)]
     described = [part.describe() for part in parts]
-    found, off = mixture(stacked(described))
+    found, off = combine_image_statistics(stacked(described))
     true = Pixels.total(parts).describe()
     for name in ("min", "max", *MOMENTS):
         np.testing.assert_allclose(found[name], true[name], rtol=1e-9)
@@ -38,7 +38,7 @@ def test_moments_are_exact_and_quantiles_within_the_bound(seed):
 def test_of_one_set_alone_and_of_equal_ones_quantiles_are_exact():
     one = Pixels.of(images(3, 9)).describe()
     for copies in (1, 4):
-        found, off = mixture(stacked([one] * copies))
+        found, off = combine_image_statistics(stacked([one] * copies))
         for name in QUANTILES:
             np.testing.assert_allclose(found[name], one[name], atol=1e-12)
         assert (off == 0) == (copies == 1)
@@ -46,7 +46,9 @@ def test_of_one_set_alone_and_of_equal_ones_quantiles_are_exact():
 
 def test_without_quantiles_there_are_none():
     one = Pixels.of(images(3, 9)).describe()
-    found, off = mixture({name: values for name, values in stacked([one, one]).items() if name not in QUANTILES})
+    found, off = combine_image_statistics(
+        {name: values for name, values in stacked([one, one]).items() if name not in QUANTILES}
+    )
     assert (set(found), off) == ({"min", "max", *MOMENTS}, 0.0)
 
 
@@ -61,7 +63,7 @@ def test_of_a_data_set(tmp_path, recorded, synthetic):
         found, true = new.stats[f"observation.images.{camera}"], Pixels.total(parts).describe()
         for name in ("min", "max", *MOMENTS):
             np.testing.assert_allclose(found[name], true[name], rtol=1e-9)
-        off = said["picture_quantiles_within"][f"observation.images.{camera}"]
+        off = said["image_quantiles_within"][f"observation.images.{camera}"]
         assert all(np.abs(np.array(found[name]) - true[name]).max() <= off + 1 / 255 for name in QUANTILES)
 
 

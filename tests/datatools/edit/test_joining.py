@@ -1,4 +1,4 @@
-"""Vectors that a writer split, or whose joints stand in another order than elsewhere."""
+"""VectorLayout that a writer split, or whose joints stand in another order than elsewhere."""
 
 import json
 import re
@@ -109,8 +109,8 @@ def test_dims_without_names_fit_any_and_the_names_stay_known(tmp_path, written):
     roots = [tmp_path / name for name in ("unnamed", "a", "b")]
     for root, names in zip(roots, (None, JOINTS, JOINTS[::-1]), strict=True):
         written(root, names=names)
-    mixture = MixtureConfig.of(roots[:2]).open(WINDOW)
-    assert mixture.embodiments[0].action[0].dims == JOINTS
+    combine_image_statistics = MixtureConfig.of(roots[:2]).open(WINDOW)
+    assert combine_image_statistics.embodiments[0].action[0].dims == JOINTS
     survey([(Dataset(one), range(3)) for one in roots[:2]])
     with pytest.raises(MismatchError, match="another order"):  # though each of them fits the first
         MixtureConfig.of(roots).open(WINDOW)

@@ -133,7 +133,7 @@ def test_trim(tmp_path, idling, proven):
     records = Dataset(tmp_path / "out").records
     assert [record.get("trimmed") for record in records] == [list(one) if any(one) else None for one in cut]
     again = trim(tmp_path / "out", tmp_path / "again", frames=1)
-    assert again["trimmed"] == [], "nothing idle is left"
+    assert again["trimmed"] == [], "nothing find_idle_frames is left"
 
 
 def test_trim_leaves_short_rests_and_takes_the_named_features_alone(tmp_path, idling):
@@ -204,8 +204,8 @@ def test_episodes_that_cannot_be_deleted(tmp_path, recorded, episodes, message):
     ("said", "message"),
     [
         ({"fractions": [0.9, 0.2]}, "at most 1 together, got 0.9, 0.2"),
-        ({"fractions": [0.9, 0.01]}, "a fraction of 0.01 of 8 episodes is not one"),
-        ({"fractions": [0.9]}, "a folder for each of 1 parts, got 2"),
+        ({"fractions": [0.9, 0.01]}, "a fraction of 0.01 of 8 episodes is less than one episode"),
+        ({"fractions": [0.9]}, "one folder per part, 1 in all, got 2"),
         ({"episodes": ["0-4", "3-7"]}, "got 3-4 in several"),
         ({}, "--episodes or --fractions"),
     ],
@@ -231,9 +231,9 @@ def test_data_sets_that_are_not_alike(tmp_path, recorded, others):
 def test_a_folder_that_is_there_already(tmp_path, recorded):
     before = Dataset(recorded).content_sha256
     for out in (recorded, tmp_path):
-        with pytest.raises(PraxiaError, match=f"expected a new folder as --out, got {out}, which is already there"):
+        with pytest.raises(PraxiaError, match=f"expected a new folder as --out, got {out}, which already exists"):
             delete(recorded, "0", out)
-    with pytest.raises(PraxiaError, match="already there"):
+    with pytest.raises(PraxiaError, match="already exists"):
         split(recorded, [tmp_path / "a", tmp_path / "a"], fractions=[0.5, 0.5])
     Dataset(recorded).verify()
     assert Dataset(recorded).content_sha256 == before
@@ -253,9 +253,9 @@ def test_a_splits_range_moves_with_its_episodes(tmp_path, recorded):
 
     source = SourceDataset.open(recorded)
     source.info["splits"] = {"train": "0:5", "val": "5:6", "test": "6:8"}
-    assert new_info(Change((EpisodeSlice.whole(source, np.array([1, 4, 6, 7])),), {}), {})["splits"] == {
+    assert new_info(Change((EpisodeSlice.all_frames(source, np.array([1, 4, 6, 7])),), {}), {})["splits"] == {
         "train": "0:2",
         "test": "2:4",
     }
-    with pytest.raises(MismatchError, match="is divided into train, val, test"):
-        new_info(Change((EpisodeSlice.whole(source), EpisodeSlice.whole(source)), {}), {})
+    with pytest.raises(MismatchError, match="has the splits train, val, test"):
+        new_info(Change((EpisodeSlice.all_frames(source), EpisodeSlice.all_frames(source)), {}), {})

@@ -129,8 +129,8 @@ def test_numbers_that_are_not_finite_do_not_stop_an_edit(tmp_path, foreign):
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [
-        ("episode_index", 5, r"file-000.parquet cannot be read \(its rows are not the \d+ that meta/episodes names"),
-        ("task_index", 9, r"it has rows with task_index 9, which is no task of their episode"),
+        ("episode_index", 5, r"file-000.parquet cannot be read \(its rows are not the \d+ that meta/episodes lists"),
+        ("task_index", 9, r"it has rows with task_index 9, which is not a task of their episode"),
     ],
 )
 def test_rows_that_are_not_what_the_episode_table_says(tmp_path, foreign, column, value, message):

@@ -119,9 +119,9 @@ def test_what_is_not_whole_is_not_kept(tmp_path, foreign):
     root, out = tmp_path / "set", tmp_path / "out"
     foreign.write(root, "v3.0", "h264")
     without_data(root)
-    with pytest.raises(DataError, match=r"not whole: episodes 4; `praxia data check .*whole are 0-3"):
+    with pytest.raises(DataError, match=r"has damaged episodes: 4; see `praxia data check .*intact are 0-3"):
         split(root, [out], episodes=["3,4"])
-    with pytest.raises(DataError, match=r"not whole, and would be kept: episodes 5; delete .* --episodes 0,4-5 --out"):
+    with pytest.raises(DataError, match=r"would keep damaged episodes: 5; delete .* --episodes 0,4-5 --out"):
         delete(root, "0,4", out)
     assert not out.exists()
     assert delete(root, "0,4-5", out)["removed"] == [0, 4, 5]

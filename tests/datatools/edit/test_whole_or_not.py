@@ -126,7 +126,7 @@ def test_what_another_edit_made_meanwhile_stays(tmp_path, recorded, monkeypatch)
 
     found = write.new_statistics
     monkeypatch.setattr(write, "new_statistics", statistics)
-    with pytest.raises(PraxiaError, match=r"got .*/out, which is already there"):
+    with pytest.raises(PraxiaError, match=r"got .*/out, which already exists"):
         delete(recorded, "0", out)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 

@@ -149,10 +149,10 @@ def pusht(make_pusht, tmp_path_factory):
 def bring():
     """Import with the given choices; what `import_dataset` returns."""
     from praxia.datatools.exchange.importing import import_dataset, open_source
-    from praxia.datatools.exchange.source import Choice
+    from praxia.datatools.exchange.source import ImportOptions
 
     def do(format, path, out, *, resume=False, **choices):
-        choice = Choice(**({"instruction": INSTRUCTION} | choices))
+        choice = ImportOptions(**({"instruction": INSTRUCTION} | choices))
         return import_dataset(open_source(format, path, choice), out, resume=resume)
 
     return do

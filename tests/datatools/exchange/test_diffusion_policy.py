@@ -43,7 +43,7 @@ def test_a_zip_is_the_same(imported, pusht, bring, tmp_path):
 
 def test_other_buffers_must_be_described(make_pusht, bring, tmp_path):
     source = make_pusht(tmp_path / "other.zarr", episodes=(0, 1), state=8, keypoint=False)
-    with pytest.raises(PraxiaError, match=r"other.zarr does not say its control rate; .*--fps"):
+    with pytest.raises(PraxiaError, match=r"other.zarr does not state its control rate; .*--fps"):
         bring("diffusion-policy", source, tmp_path / "set")
     with pytest.raises(UnknownName, match="unknown array of the state 'robot_eef_pose'; nearest: state"):
         bring("diffusion-policy", source, tmp_path / "set", state=("robot_eef_pose",), fps=10.0)
@@ -112,7 +112,7 @@ def dim_images(source):
         (lose_what_nothing_fills, r"data/state has 1 of 2 chunks, and it has no fill value"),
         (damage_a_chunk, r"data/state/0.0 is truncated: expected \d+ bytes, got 40"),
         (shrink, r"expected arrays of one length.*state 25, .*action 20, episode_ends 25"),
-        (unordered, r"expected rising whole numbers in meta/episode_ends, got \[3, 2"),
+        (unordered, r"expected increasing integers in meta/episode_ends, got \[3, 2"),
         (would_run_code, r"set.zarr.* 'pickle'"),
         (dim_images, r"data/img, episode 0: expected levels from 0 to 255, got 0.0\d+ to 0.9"),
     ],

@@ -13,7 +13,7 @@ from praxia.core.errors import PraxiaError, UnknownName
 from praxia.data.dataset import Dataset
 from praxia.datatools.exchange.exporting import export
 from praxia.datatools.exchange.importing import open_source
-from praxia.datatools.exchange.source import Choice
+from praxia.datatools.exchange.source import ImportOptions
 
 NUMBERS = (
     "observation.state",
@@ -77,7 +77,7 @@ def test_cameras_come_back_in_the_bodys_order_and_the_task_as_it_is_said(exporte
         env_args = json.loads(file["data"].attrs["env_args"])
         env_args["praxia"]["cameras"].reverse()
         file["data"].attrs["env_args"] = json.dumps(env_args)
-    source = open_source("robomimic", tmp_path / "out.hdf5", Choice(task="other"))
+    source = open_source("robomimic", tmp_path / "out.hdf5", ImportOptions(task="other"))
     assert [camera.name for camera in source.embodiment.cameras] == ["wrist", "front"]
     assert source.steps(0).task == "other", "what a person says goes before what the file says"
 
@@ -132,7 +132,7 @@ def test_what_aloha_needs_and_we_lack_is_said(recorded, tmp_path):
 
 def test_nothing_is_written_over_and_formats_have_names(recorded, tmp_path):
     (tmp_path / "out.hdf5").write_text("somebody's")
-    with pytest.raises(PraxiaError, match=r"out.hdf5 is there already"):
+    with pytest.raises(PraxiaError, match=r"out.hdf5 already exists"):
         export(recorded, "robomimic", tmp_path / "out.hdf5")
     with pytest.raises(UnknownName, match="unknown format 'rlds'"):
         export(recorded, "rlds", tmp_path / "out")

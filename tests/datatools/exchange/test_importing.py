@@ -12,9 +12,9 @@ from praxia.cli.main import main
 from praxia.core.errors import DataError, MismatchError, PraxiaError, UnknownName
 from praxia.data.dataset import Dataset
 from praxia.datatools.exchange.importing import import_dataset, open_source
-from praxia.datatools.exchange.source import Choice
+from praxia.datatools.exchange.source import ImportOptions
 
-CHOICE = Choice(instruction=INSTRUCTION, cameras=("front",))
+CHOICE = ImportOptions(instruction=INSTRUCTION, cameras=("front",))
 
 
 @dataclass
@@ -92,7 +92,7 @@ def test_a_step_too_late_shows_in_a_small_thing_that_moves(make_aloha, tmp_path)
 
     assert import_dataset(source, tmp_path / "right", report=report)["psnr_db"]["front"] > 40
     source.change, source.comparing = shifted, False
-    with pytest.raises(DataError, match="camera front: expected image 1 of the source, but it is more like 0"):
+    with pytest.raises(DataError, match="camera front: expected image 1 of the source, but it is closer to 0"):
         import_dataset(source, tmp_path / "wrong", report=report)
 
 

@@ -6,7 +6,7 @@ from exchange_testing import EPISODES, INSTRUCTION, LOW, length, values, whole
 from praxia.core.errors import DataError, PraxiaError, UnknownName
 from praxia.data.dataset import Dataset
 from praxia.datatools.exchange.robomimic import open_robomimic
-from praxia.datatools.exchange.source import Choice
+from praxia.datatools.exchange.source import ImportOptions
 
 STATE = ("robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos")
 
@@ -65,7 +65,7 @@ def test_a_mask_in_the_order_of_numbers(robomimic, bring, spells, tmp_path):
 def test_without_images_objects_are_seen_by_number(make_robomimic, bring, tmp_path):
     other = {"env_type": 2, "env_kwargs": {"env_lang": "hop"}}
     source = make_robomimic(tmp_path / "low.hdf5", episodes=(0, 1, 2), env_args=other, cameras=())
-    with pytest.raises(PraxiaError, match=r"low.hdf5 does not say its control rate; .*--fps"):
+    with pytest.raises(PraxiaError, match=r"low.hdf5 does not state its control rate; .*--fps"):
         bring("robomimic", source, tmp_path / "set", instruction=None)
     said = bring("robomimic", source, tmp_path / "set", instruction=None, fps=12.5)
     dataset = Dataset(tmp_path / "set")
@@ -79,7 +79,7 @@ def test_without_images_objects_are_seen_by_number(make_robomimic, bring, tmp_pa
 
 def test_what_is_missing_is_named(make_robomimic, bring, tmp_path):
     source = make_robomimic(tmp_path / "image.hdf5", episodes=(0, 1, 2))
-    with pytest.raises(PraxiaError, match=r"does not say what the robot was told in /data/demo_0; .*--instruction"):
+    with pytest.raises(PraxiaError, match=r"has no instruction for /data/demo_0; .*--instruction"):
         bring("robomimic", source, tmp_path / "set", instruction=None)
     with pytest.raises(UnknownName, match="unknown array of the state 'robot0_eef'; nearest: robot0_eef"):
         bring("robomimic", source, tmp_path / "set", state=("robot0_eef",))
@@ -134,7 +134,7 @@ def composite(**parts):
 def test_what_actions_are_is_what_robosuites_controllers_say(make_robomimic, tmp_path, controllers, kind, assumed):
     env_args = {"env_name": "Lift", "type": 1, "env_kwargs": {"control_freq": 20, "controller_configs": controllers}}
     path = make_robomimic(tmp_path / "set.hdf5", episodes=range(1), env_args=env_args, cameras=())
-    source = open_robomimic(path, Choice(instruction=INSTRUCTION))
+    source = open_robomimic(path, ImportOptions(instruction=INSTRUCTION))
     (action,) = source.embodiment.action
     assert (action.kind, action.low) == (kind, None if kind == "position" else -1.0)
     assert source.plan["assumed"].get("action") == assumed

@@ -24,7 +24,7 @@ def feeding():
 @pytest.fixture(scope="session")
 def killed():
     """Record frames in a process that is then killed; what `killed_live.py` says about the moment before."""
-    paths = [str(HERE.parent), os.environ.get("PYTHONPATH", "")]
+    paths = [str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")]
     process = subprocess.Popen(
         [sys.executable, str(HERE / "killed_live.py")],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},

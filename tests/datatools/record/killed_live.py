@@ -37,7 +37,7 @@ def record(
             take(self, image)
 
         CameraEncoder.take = slowly
-    recorder = Recorder(root, synthetic.EMBODIMENT, {"seed": 0}, resume=True, memory_bytes=memory_bytes, say=[].append)
+    recorder = Recorder(root, synthetic.EMBODIMENT, {"seed": 0}, resume=True, memory_bytes=memory_bytes, log=[].append)
     episode = synthetic.episode(index, LENGTH)
     live = feeding.begin(recorder, index, episode)
     began_s = time.perf_counter()

@@ -12,7 +12,7 @@ from praxia.core.errors import DataError, MismatchError, PraxiaError, RecordingE
 from praxia.data.finalize import finalize
 from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode
-from praxia.datatools.record.journal import Spill
+from praxia.datatools.record.journal import SpillFile
 from praxia.datatools.record.recorder import Recorder
 from praxia.datatools.record.video import CameraEncoder
 
@@ -62,7 +62,7 @@ def test_a_live_episode_is_the_one_that_stage_episode_would_have_written(
         assert contents(tmp_path / "set", index) == expected(index, episode)
     assert recorder.state() is None
     assert recorder.indices == [0, 1, 2]
-    with pytest.raises(PraxiaError, match=r"episode 2 is recorded .* already"):
+    with pytest.raises(PraxiaError, match=r"episode 2 is already recorded"):
         feeding.begin(recorder, 2, synthetic.episode(2))
     assert finalize(tmp_path / "set", synthetic.EMBODIMENT, PLAN)
     with pytest.raises(PraxiaError, match="already holds a finished data set"):
@@ -73,7 +73,7 @@ def test_add_returns_while_encoders_stand_still_and_every_frame_is_kept_in_order
     tmp_path, synthetic, feeding, stuck, contents, expected
 ):
     said = []
-    recorder = Recorder(tmp_path / "set", synthetic.EMBODIMENT, PLAN, memory_bytes=8 * FRAME_BYTES, say=said.append)
+    recorder = Recorder(tmp_path / "set", synthetic.EMBODIMENT, PLAN, memory_bytes=8 * FRAME_BYTES, log=said.append)
     episode = synthetic.episode(5, 60)
     live = feeding.begin(recorder, 5, episode)
     for frame in range(60):
@@ -99,9 +99,9 @@ def test_add_returns_while_encoders_stand_still_and_every_frame_is_kept_in_order
 def test_a_disk_that_is_too_slow_refuses_the_next_frame_and_keeps_the_others(
     tmp_path, synthetic, feeding, stuck, contents, expected, monkeypatch
 ):
-    append = Spill.append
-    monkeypatch.setattr(Spill, "append", lambda self, *image: (stuck.wait(), append(self, *image))[1])
-    recorder = Recorder(tmp_path / "set", synthetic.EMBODIMENT, PLAN, memory_bytes=10 * FRAME_BYTES, say=[].append)
+    append = SpillFile.append
+    monkeypatch.setattr(SpillFile, "append", lambda self, *image: (stuck.wait(), append(self, *image))[1])
+    recorder = Recorder(tmp_path / "set", synthetic.EMBODIMENT, PLAN, memory_bytes=10 * FRAME_BYTES, log=[].append)
     episode = synthetic.episode(2, 20)
     live = feeding.begin(recorder, 2, episode)
     for frame in range(9):
@@ -194,7 +194,7 @@ def test_what_is_discarded_leaves_nothing_behind(tmp_path, synthetic, feeding, s
     live = feeding.begin(recorder, 3, synthetic.episode(3))
     for frame in range(3):
         feeding.feed(live, synthetic.episode(3), frame)
-    with pytest.raises(PraxiaError, match=r"episode 3 is under way; save\(\) or discard\(\)"):
+    with pytest.raises(PraxiaError, match=r"episode 3 is open; save\(\) or discard\(\)"):
         feeding.begin(recorder, 4, synthetic.episode(4))
     with pytest.raises(RecordingError, match=r"episode 3 .*still being recorded"):
         finalize(tmp_path, synthetic.EMBODIMENT, PLAN)
@@ -203,10 +203,10 @@ def test_what_is_discarded_leaves_nothing_behind(tmp_path, synthetic, feeding, s
     stuck.set()
     live.discard()
     assert sorted(path.name for path in (tmp_path / ".staging").iterdir()) == [".lock", "plan.json"]
-    with pytest.raises(PraxiaError, match="saved or discarded already"):
+    with pytest.raises(PraxiaError, match="already saved or discarded"):
         feeding.feed(live, synthetic.episode(3), 3)
     live = feeding.begin(recorder, 3, synthetic.episode(3))
-    with pytest.raises(PraxiaError, match="no frame to save"):
+    with pytest.raises(PraxiaError, match="no frames to save"):
         live.save()
     live.discard()
 

@@ -18,7 +18,7 @@ SPILLING = {"encode_s": 0.4, "memory_bytes": 8 * FRAME_BYTES}
 
 
 def resumed(root, synthetic, **options):
-    return Recorder(root, synthetic.EMBODIMENT, PLAN, resume=True, say=[].append, **options)
+    return Recorder(root, synthetic.EMBODIMENT, PLAN, resume=True, log=[].append, **options)
 
 
 def expect_frames(root, synthetic, kept):

@@ -51,9 +51,9 @@ def run(arguments: list[str]) -> dict[str, Any]:
     options = parse(ImportArguments, arguments, "praxia data import")
 
     from praxia.datatools.exchange.importing import import_dataset, open_source
-    from praxia.datatools.exchange.source import Choice
+    from praxia.datatools.exchange.source import ImportOptions
 
-    choice = Choice(
+    choice = ImportOptions(
         fps=options.fps,
         instruction=options.instruction,
         task=options.task,

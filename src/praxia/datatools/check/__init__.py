@@ -1,6 +1,6 @@
-"""Whether a data set is whole: every file, row, time and image looked at, and everything wrong listed. No torch.
+"""Checks whether a data set is intact: every file, row, timestamp and image, with a list of everything wrong. No torch.
 
-`verdict.check(root)` is the door. What `meta/` says becomes one value (`described.Described`, in LeRobot v3.0's
-columns), which is checked by itself (`table`) and then against the numbers (`segments`, `rows`, `values`), the images
-(`videos`, `images`) and the statistics (`statistics`); where there are checksums, every byte is (`hashes`).
+Start at `dataset.check(root)`. `meta` reads `meta/` leniently into one value (`meta.LenientMetadata`, with the columns
+of LeRobot v3.0), `table` checks it for consistency, and the other modules compare it with the files: rows (`rows`,
+`features`), videos (`videos`), statistics (`statistics`) and, where there are checksums, every byte (`hashes`).
 """

@@ -1,4 +1,4 @@
-"""Values and images"""
+"""Checks the values of one feature: shape, type and finiteness of numbers, size and integrity of encoded images."""
 
 import io
 from collections.abc import Callable, Mapping
@@ -18,40 +18,40 @@ from praxia.datatools.check.problems import Problems
 
 __all__ = ["check_images", "check_values"]
 
-DTYPE_KINDS = {"f": "floats", "i": "whole numbers", "u": "whole numbers", "b": "booleans"}
+DTYPE_KINDS = {"f": "floats", "i": "integers", "u": "integers", "b": "booleans"}
 
-# Called with a kind of problem, what it is, and in which rows.
-Note = Callable[[str, str, Bool[np.ndarray, " N"]], None]
+# Called with the kind of problem, its detail, and a mask of the affected rows.
+AddProblem = Callable[[str, str, Bool[np.ndarray, " N"]], None]
 
 
 def check_values(
-    feature: str, declared: Mapping[str, Any], column: pa.ChunkedArray, note: Note
+    feature: str, declared: Mapping[str, Any], column: pa.ChunkedArray, add_problem: AddProblem
 ) -> Shaped[np.ndarray, "N D"] | None:
-    """The rows of a numeric feature, or None where not all of them are numbers, which `note` is told."""
+    """The rows of a numeric feature; None if not all are valid, which is passed to `add_problem`."""
     leaves, of_row, absent = _leaves(column.combine_chunks())
     expected, got = _dtype_kind(declared["dtype"]), _dtype_kind(_dtype_of(leaves.type))
-    if pa.types.is_null(leaves.type):  # nothing was ever written there, so that its type is not known
-        note("not-finite", f"{feature} is absent", absent)
+    if pa.types.is_null(leaves.type):  # nothing was ever written there, so its type is unknown
+        add_problem("not-finite", f"{feature} is absent", absent)
         return None
     if expected != got:
         everywhere = np.ones(len(column), dtype=bool)
-        note("wrong-shape", f"{feature} is declared as {declared['dtype']} and holds {leaves.type}", everywhere)
+        add_problem("wrong-shape", f"{feature} is declared as {declared['dtype']} and holds {leaves.type}", everywhere)
     if expected is None or expected != got:
         return None
-    note("not-finite", f"{feature} is absent", absent)
+    add_problem("not-finite", f"{feature} is absent", absent)
     size = int(np.prod(declared["shape"], dtype=object))
-    ragged = np.logical_and(np.bincount(of_row, minlength=len(column)) != size, ~absent)
-    note("wrong-shape", f"{feature} has not the shape {declared['shape']}", ragged)
-    if ragged.any() or absent.any():
+    wrong_size = np.logical_and(np.bincount(of_row, minlength=len(column)) != size, ~absent)
+    add_problem("wrong-shape", f"{feature} does not have the shape {declared['shape']}", wrong_size)
+    if wrong_size.any() or absent.any():
         return None
     values = matrix(column)
-    unusable = np.logical_not(np.isfinite(values.astype(np.float64)).all(axis=1))
-    note("not-finite", f"{feature} is NaN or infinite", unusable)
-    return None if unusable.any() else values
+    not_finite = np.logical_not(np.isfinite(values.astype(np.float64)).all(axis=1))
+    add_problem("not-finite", f"{feature} is NaN or infinite", not_finite)
+    return None if not_finite.any() else values
 
 
 def _leaves(flat: pa.Array) -> tuple[pa.Array, Int64[np.ndarray, " M"], Bool[np.ndarray, " N"]]:
-    """The numbers of a column however deep they are nested, the row of each, and which rows lack one."""
+    """The numbers of a nested column, the row of each, and a mask of the rows that lack one."""
     of_row, absent = np.arange(len(flat)), np.zeros(len(flat), dtype=bool)
     while True:
         absent[of_row[flat.is_null().to_numpy(zero_copy_only=False)]] = True
@@ -66,7 +66,7 @@ def _is_fixed(kind: pa.DataType) -> bool:
 
 
 def _dtype_kind(dtype: Any) -> str | None:
-    """What a dtype holds, whatever its width; None if no numbers."""
+    """What a dtype holds regardless of its width; None if not numbers."""
     try:
         return DTYPE_KINDS.get(np.dtype(dtype).kind)
     except TypeError:
@@ -90,31 +90,31 @@ def check_images(
     *,
     camera: bool,
 ) -> None:
-    """Note each image of `column` in the file `name` that is not there, not whole, or not as it is `declared`.
+    """Check each image of `column`, PNG or JPEG among the rows or in files of their own, in the data file `name`.
 
-    Those of a `camera` must have colours. `owner` is the episode of each row, -1 where nobody knows. A path leads on
-    from `root`, as for the reader.
+    Reports images that are missing, damaged, or not as `declared`. Images of a `camera` must have color channels.
+    `owner` is the episode of each row, -1 if unknown. Paths are relative to `root`, as they are for the reader.
     """
     expected = image_size(declared)
     for episode, cell in zip(owner.tolist(), column.to_pylist(), strict=True):
-        of = None if episode < 0 else [episode]
+        episodes = None if episode < 0 else [episode]
         try:
             data = _image_bytes(cell, root)
             if data is None:
-                problems.add(name, "missing-frames", "a row has no image", of)
+                problems.add(name, "missing-frames", "a row has no image", episodes)
                 continue
             with Image.open(io.BytesIO(data)) as image:
                 size = upright_size(image)
-                if size != expected:  # before it is decoded: a damaged header may promise gigabytes
-                    problems.add(name, "camera", f"expected an image of {expected}, got {size}", of)
+                if size != expected:  # checked before decoding: a damaged header may promise gigabytes
+                    problems.add(name, "camera", f"expected an image of {expected}, got {size}", episodes)
                     continue
                 colours(image) if camera else image.load()
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            problems.add(name, "undecodable", str(error), of)
+            problems.add(name, "undecodable", str(error), episodes)
 
 
 def _image_bytes(cell: Any, root: Path) -> bytes | None:
-    """An image's file, or None where the row has none, or names one that is not there."""
+    """The encoded image; None if the row has none or refers to a missing file."""
     if not isinstance(cell, dict):
         return None
     data, path = cell.get("bytes"), cell.get("path")

@@ -1,4 +1,4 @@
-"""Every file against the size and the SHA-256 it was recorded with."""
+"""Checks every file against its recorded size and SHA-256."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,46 +15,46 @@ __all__ = ["check_hashes"]
 def check_hashes(
     root: Path, num_episodes: int | None, problems: Problems, report: Callable[[int, int, str], None]
 ) -> bool:
-    """Note each file that changed, and the episodes in it. False where there are no checksums to go by.
+    """Report each file that changed, with its episodes. Returns False if there are no checksums.
 
-    `num_episodes` None: not known. `report` is called with (done, planned, name).
+    `num_episodes` None: unknown. `report` is called with (done, planned, name).
     """
     try:
         files = Manifest.read(root).files
-        if not all(_sensible(entry) for entry in files.values()):
-            raise DataError("its sizes or episodes are no numbers")
+        if not all(_is_valid(entry) for entry in files.values()):
+            raise DataError("its sizes or episodes are not numbers")
     except (DataError, AttributeError) as error:
         kind = "altered" if (root / MANIFEST).is_file() else "missing-file"
-        problems.add(MANIFEST, kind, f"without it no checksum is known: {error}")
+        problems.add(MANIFEST, kind, f"without it there are no checksums: {error}")
         return False
     for done, (name, entry) in enumerate(files.items()):
         report(done, len(files), name)
-        changed = _changed(root / name, entry)
+        changed = _difference(root / name, entry)
         if changed is not None:
-            problems.add(name, *changed, episodes=_within(entry.episodes, num_episodes))
+            problems.add(name, *changed, episodes=_episodes_in(entry.episodes, num_episodes))
     report(len(files), len(files), "")
     return bool(files)
 
 
-def _sensible(entry: FileEntry) -> bool:
+def _is_valid(entry: FileEntry) -> bool:
     episodes = () if entry.episodes is None else entry.episodes
     return len(episodes) in (0, 2) and all(type(number) is int for number in (entry.size, *episodes))
 
 
-def _changed(path: Path, entry: FileEntry) -> tuple[str, str] | None:
+def _difference(path: Path, entry: FileEntry) -> tuple[str, str] | None:
     size = path.stat().st_size if path.is_file() else None
     if size is None:
-        return "missing-file", "the manifest names it"
+        return "missing-file", "the manifest lists it"
     if size != entry.size:
         kind = "truncated" if size < entry.size else "altered"
         return kind, f"expected {entry.size} bytes, got {size}"
     try:
-        return None if sha256_file(path) == entry.sha256 else ("altered", "it has another SHA-256 than when recorded")
+        return None if sha256_file(path) == entry.sha256 else ("altered", "its SHA-256 differs from the recorded one")
     except OSError as error:
         return "unreadable", str(error)
 
 
-def _within(episodes: tuple[int, int] | None, num_episodes: int | None) -> range | None:
+def _episodes_in(episodes: tuple[int, int] | None, num_episodes: int | None) -> range | None:
     if episodes is None or num_episodes is None:
         return None
     return range(max(0, episodes[0]), min(num_episodes, episodes[1] + 1)) or None

@@ -1,4 +1,8 @@
-"""What `meta/` says about a data set, read leniently."""
+"""Reads `meta/` leniently: a problem is noted, and whatever can still be known is kept.
+
+LeRobot v2.1 describes episodes and tasks in lines of JSON, with one data file and one video per camera and episode, in
+chunks of `chunks_size`. They are read into the columns of v3.0.
+"""
 
 import json
 import math
@@ -30,24 +34,31 @@ from praxia.data.parquet import native
 from praxia.data.placement import integers, seconds
 from praxia.datatools.check.problems import Problems
 
-__all__ = ["DAMAGED_PARQUET", "Described", "describe", "episodes_of_lines", "tasks_of_lines"]
+__all__ = ["DAMAGED_PARQUET", "LenientMetadata", "read_episode_lines", "read_meta", "read_task_lines"]
 
 # What pyarrow raises on damaged bytes.
 DAMAGED_PARQUET = (pa.ArrowException, OSError, ValueError, KeyError, MemoryError, OverflowError)
-WHOLE = ("episode_index", "length", "dataset_from_index", "dataset_to_index", "data/chunk_index", "data/file_index")
-TIMES = ("from_timestamp", "to_timestamp")
-# What a line that is no JSON, or is of another kind than it should be, leads to.
+INTEGER_COLUMNS = (
+    "episode_index",
+    "length",
+    "dataset_from_index",
+    "dataset_to_index",
+    "data/chunk_index",
+    "data/file_index",
+)
+TIME_COLUMNS = ("from_timestamp", "to_timestamp")
+# What a line raises that is not JSON, or has values of another type.
 DAMAGED_LINE = (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True)
-class Described:
-    """E episodes as LeRobot v3.0's episode table has them (or would, of v2.1), and what info.json declares.
+class LenientMetadata:
+    """The declarations of info.json and E episodes in the columns of LeRobot v3.0's episode table (v2.1 is converted).
 
-    `episodes` are the table's columns, [E] each: whole numbers, and times in seconds. Where the table numbers its
-    episodes with gaps (`gapped`) their frames count as if there were none. `tasks` is the instruction by
-    task_index, `instructions` those of each episode; both empty where the tables of them are damaged. `table_file` is
-    where the episode table lies.
+    `episodes` holds the table's columns, [E] each: integers, and times in seconds. If the table numbers its episodes
+    with gaps (`has_gaps`), frame indices count only the episodes present. `tasks` maps task_index to instruction,
+    `instructions` holds those of each episode; both are empty where their table is damaged. `table_file` is the path of
+    the episode table.
     """
 
     root: Path
@@ -69,106 +80,109 @@ class Described:
         return self.info["features"]
 
     @property
-    def numbers(self) -> Int64[np.ndarray, " E"]:
-        """What each episode is called: its own number, or its place in the table where own ones do not rise."""
-        own = self.episodes["episode_index"]
-        return own if _rising(own) else np.arange(len(own))
+    def episode_numbers(self) -> Int64[np.ndarray, " E"]:
+        """The number of each episode: its own, or its row in the table where own numbers do not increase."""
+        numbers = self.episodes["episode_index"]
+        return numbers if _is_increasing(numbers) else np.arange(len(numbers))
 
-    def placed(self, own: Int64[np.ndarray, " N"]) -> Int64[np.ndarray, " N"]:
-        """The place in the table of the episodes with these numbers, -1 where it has none."""
-        numbers = self.numbers
-        at = np.minimum(np.searchsorted(numbers, own), max(0, len(numbers) - 1))
-        return np.where(numbers[at] == own, at, -1) if len(numbers) else np.full(len(own), -1)
+    def positions_of(self, wanted: Int64[np.ndarray, " N"]) -> Int64[np.ndarray, " N"]:
+        """The rows in the table of the episodes with these numbers; -1 for unknown numbers."""
+        numbers = self.episode_numbers
+        at = np.minimum(np.searchsorted(numbers, wanted), max(0, len(numbers) - 1))
+        return np.where(numbers[at] == wanted, at, -1) if len(numbers) else np.full(len(wanted), -1)
 
     @property
-    def gapped(self) -> bool:
-        return not np.array_equal(self.numbers, np.arange(len(self)))
+    def has_gaps(self) -> bool:
+        return not np.array_equal(self.episode_numbers, np.arange(len(self)))
 
-    def keys(self, dtype: str) -> list[str]:
-        """The features of images that lie in videos ("video") or among the rows ("image"), as far as known where."""
+    def image_features(self, dtype: str) -> list[str]:
+        """The image features stored as "video" or, among the rows, as "image". Videos without a known position are
+        omitted.
+        """
         found = [key for key, feature in self.features.items() if feature["dtype"] == dtype]
-        return [key for key in found if dtype != "video" or self.episodes.keys() >= set(_places(key))]
+        return [key for key in found if dtype != "video" or self.episodes.keys() >= set(_video_columns(key))]
 
     def left_out(self, key: str) -> str | None:
-        """What a feature of images is if it is no camera."""
+        """What an image feature holds if it is not a camera, else None."""
         return left_out(key, self.features[key])
 
     def files(self, key: str | None) -> Iterator[tuple[str, Int64[np.ndarray, " K"]]]:
-        """The files of the rows (None) or of a video feature, relative to the root, and the episodes in each."""
+        """The data files (`key` None) or the videos of a feature, relative to the root, with the episodes in each."""
         prefix = "data" if key is None else f"videos/{key}"
         template = self.info["data_path" if key is None else "video_path"]
-        places = np.stack([self.episodes[f"{prefix}/chunk_index"], self.episodes[f"{prefix}/file_index"]], axis=1)
-        order = np.lexsort((places[:, 1], places[:, 0]))
-        ends = np.flatnonzero(np.diff(places[order], axis=0).any(axis=1)) + 1
+        files = np.stack([self.episodes[f"{prefix}/chunk_index"], self.episodes[f"{prefix}/file_index"]], axis=1)
+        order = np.lexsort((files[:, 1], files[:, 0]))
+        ends = np.flatnonzero(np.diff(files[order], axis=0).any(axis=1)) + 1
         for episodes in np.split(order, ends) if len(order) else ():
-            chunk, file = places[episodes[0]].tolist()
-            yield _filled(template, key, chunk, file), np.sort(episodes)
+            chunk, file = files[episodes[0]].tolist()
+            yield _format_path(template, key, chunk, file), np.sort(episodes)
 
 
-def _filled(template: str, key: str | None, chunk: int, file: int) -> str:
-    """A path of v3.0, or of v2.1 where a file is an episode: each template takes the names it knows."""
+def _format_path(template: str, key: str | None, chunk: int, file: int) -> str:
+    """A path of v3.0, or of v2.1 with one file per episode: each template uses the names that it knows."""
     return template.format(video_key=key, chunk_index=chunk, file_index=file, episode_chunk=chunk, episode_index=file)
 
 
-def describe(root: Path, problems: Problems) -> Described | None:
-    """Read `meta/`. None where info.json or the episode table is too damaged to know what else to expect."""
-    info = _info(root, problems)
+def read_meta(root: Path, problems: Problems) -> LenientMetadata | None:
+    """Read `meta/`. None if info.json or the episode table is too damaged to know what else to expect."""
+    info = _read_info(root, problems)
     if info is None:
         return None
     if info["codebase_version"] != CODEBASE_VERSION:
-        lines = episodes_of_lines(root, info, problems)
+        lines = read_episode_lines(root, info, problems)
         if lines is None:
             return None
         columns, instructions = lines
-        columns = _closed(columns, EPISODE_LINES, problems)
-        return Described(root, info, columns, instructions, tasks_of_lines(root, problems), EPISODE_LINES)
+        columns = _without_gaps(columns, EPISODE_LINES, problems)
+        return LenientMetadata(root, info, columns, instructions, read_task_lines(root, problems), EPISODE_LINES)
     names = [name_within(root, path) for path in parquet_files(root / "meta/episodes")]
     if not names:
         problems.add("meta/episodes", "missing-file", "there is no episode table")
         return None
-    tables = [_table(root, name, problems) for name in names]
-    table = _joined([one for one in tables if one is not None], names[0], problems)
+    tables = [_read_table(root, name, problems) for name in names]
+    table = _concatenated([one for one in tables if one is not None], names[0], problems)
     if table is None or None in tables:
         return None
-    needed = [*WHOLE, *(name for key in videos_read(info["features"]) for name in _places(key))]
-    others = [name for key, one in info["features"].items() if one["dtype"] == "video" for name in _places(key)]
-    columns = {name: _numbers(table, name, names[0], problems) for name in needed}
-    columns |= {name: _numbers(table, name, names[0], Problems()) for name in others if name not in columns}
+    needed = [*INTEGER_COLUMNS, *(name for key in videos_read(info["features"]) for name in _video_columns(key))]
+    others = [name for key, one in info["features"].items() if one["dtype"] == "video" for name in _video_columns(key)]
+    columns = {name: _number_column(table, name, names[0], problems) for name in needed}
+    columns |= {name: _number_column(table, name, names[0], Problems()) for name in others if name not in columns}
     known = {name: column for name, column in columns.items() if column is not None}
     if not known.keys() >= set(needed):
         return None
-    known = _closed(known, names[0], problems)
-    return Described(root, info, known, _instructions(table, names[0], problems), _tasks(root, problems), names[0])
+    known = _without_gaps(known, names[0], problems)
+    instructions = _episode_instructions(table, names[0], problems)
+    return LenientMetadata(root, info, known, instructions, _read_tasks(root, problems), names[0])
 
 
-def _places(key: str) -> list[str]:
-    """The columns of the episode table that say where the images of a video feature are."""
-    return [f"videos/{key}/{name}" for name in ("chunk_index", "file_index", *TIMES)]
+def _video_columns(key: str) -> list[str]:
+    """The columns of the episode table that locate the images of a video feature."""
+    return [f"videos/{key}/{name}" for name in ("chunk_index", "file_index", *TIME_COLUMNS)]
 
 
-def _rising(numbers: Int64[np.ndarray, " E"]) -> bool:
+def _is_increasing(numbers: Int64[np.ndarray, " E"]) -> bool:
     return bool((numbers[:1] >= 0).all() and (np.diff(numbers) > 0).all())
 
 
-def _closed(
+def _without_gaps(
     columns: Mapping[str, Shaped[np.ndarray, " E"]], file: str, problems: Problems
 ) -> Mapping[str, Shaped[np.ndarray, " E"]]:
-    """Frames counted as if the episodes were numbered without gaps, and a problem where they are not."""
+    """The columns with frame indices that count only the episodes present, and a problem if numbers have gaps."""
     number, length = columns["episode_index"], columns["length"]
-    if np.array_equal(number, np.arange(len(number))) or not _rising(number):
+    if np.array_equal(number, np.arange(len(number))) or not _is_increasing(number):
         return columns
     problems.add(file, "numbering", f"expected episodes 0 to {len(number) - 1}, got {format_episodes(number)}")
     end = np.cumsum(length)
     return {**columns, "dataset_from_index": end - length, "dataset_to_index": end}
 
 
-def _info(root: Path, problems: Problems) -> dict[str, Any] | None:
+def _read_info(root: Path, problems: Problems) -> dict[str, Any] | None:
     if not (root / INFO).is_file():
-        problems.add(INFO, "missing-file", "it says what the data set holds")
+        problems.add(INFO, "missing-file", "it describes the data set")
         return None
     try:
         info = json.loads((root / INFO).read_bytes())
-        wrong = _wrong(info)
+        wrong = _info_error(info)
     except (OSError, ValueError, RecursionError) as error:
         problems.add(INFO, "json", str(error))
         return None
@@ -178,8 +192,8 @@ def _info(root: Path, problems: Problems) -> dict[str, Any] | None:
     return None
 
 
-def _wrong(info: Any) -> tuple[str, str] | None:
-    """The first reason why nothing can be read by this info.json: a kind of problem and what it is."""
+def _info_error(info: Any) -> tuple[str, str] | None:
+    """The first reason why info.json is unusable, as kind of problem and detail; None if it is usable."""
     if not isinstance(info, dict):
         return "json", "expected an object"
     if info.get("codebase_version") not in CODEBASE_VERSIONS:
@@ -203,17 +217,19 @@ def _wrong(info: Any) -> tuple[str, str] | None:
     has_videos = any(feature["dtype"] == "video" for feature in features.values())
     for name in ("data_path", "video_path") if has_videos else ("data_path",):
         try:
-            _filled(info[name], "", 0, 0)
+            _format_path(info[name], "", 0, 0)
         except (KeyError, AttributeError, IndexError, ValueError):
             return "json", f"expected a {name} with chunk_index and file_index, got {info.get(name)!r}"
-    told = info.get(VIDEO_FRAMES, {})
-    if not isinstance(told, dict) or not all(count is None or type(count) is int for count in told.values()):
-        return "json", f"expected {VIDEO_FRAMES} with a number for each video, got {told!r}"
+    video_frames = info.get(VIDEO_FRAMES, {})
+    if not isinstance(video_frames, dict) or not all(
+        count is None or type(count) is int for count in video_frames.values()
+    ):
+        return "json", f"expected {VIDEO_FRAMES} with a number per video, got {video_frames!r}"
     return None
 
 
-def _table(root: Path, name: str, problems: Problems) -> pa.Table | None:
-    """The episode table without the statistics in it, which are most of its bytes."""
+def _read_table(root: Path, name: str, problems: Problems) -> pa.Table | None:
+    """The episode table without statistics, which are most of its bytes."""
     try:
         file = pq.ParquetFile(native(root / name))
         return file.read(columns=[column for column in file.schema_arrow.names if not column.startswith("stats/")])
@@ -222,7 +238,7 @@ def _table(root: Path, name: str, problems: Problems) -> pa.Table | None:
         return None
 
 
-def _joined(tables: list[pa.Table], name: str, problems: Problems) -> pa.Table | None:
+def _concatenated(tables: list[pa.Table], name: str, problems: Problems) -> pa.Table | None:
     try:
         return pa.concat_tables(tables, promote_options="permissive") if tables else None
     except pa.ArrowException as error:
@@ -230,12 +246,12 @@ def _joined(tables: list[pa.Table], name: str, problems: Problems) -> pa.Table |
         return None
 
 
-def _numbers(table: pa.Table, name: str, file: str, problems: Problems) -> Shaped[np.ndarray, " E"] | None:
-    """A column; -1, or a time that is none, where an episode has nothing there."""
+def _number_column(table: pa.Table, name: str, file: str, problems: Problems) -> Shaped[np.ndarray, " E"] | None:
+    """A column of numbers; -1 or NaN where an episode has no value."""
     if name not in table.column_names:
         problems.add(file, "wrong-shape", f"it has no column {name}")
         return None
-    read, none = (seconds, np.nan) if name.endswith(TIMES) else (integers, -1)
+    read, none = (seconds, np.nan) if name.endswith(TIME_COLUMNS) else (integers, -1)
     empty = table[name].is_null(nan_is_null=True).to_numpy()
     if empty.any():
         problems.add(file, "wrong-shape", f"column {name} is empty", np.flatnonzero(empty))
@@ -248,7 +264,7 @@ def _numbers(table: pa.Table, name: str, file: str, problems: Problems) -> Shape
         return None
 
 
-def _instructions(table: pa.Table, name: str, problems: Problems) -> tuple[tuple[str, ...], ...]:
+def _episode_instructions(table: pa.Table, name: str, problems: Problems) -> tuple[tuple[str, ...], ...]:
     try:
         return tuple(tuple(str(text) for text in tasks) for tasks in table["tasks"].to_pylist())
     except (TypeError, *DAMAGED_PARQUET) as error:
@@ -256,9 +272,9 @@ def _instructions(table: pa.Table, name: str, problems: Problems) -> tuple[tuple
         return ()
 
 
-def _tasks(root: Path, problems: Problems) -> dict[int, str]:
+def _read_tasks(root: Path, problems: Problems) -> dict[int, str]:
     if not (root / TASKS).is_file():
-        problems.add(TASKS, "missing-file", "it holds the instructions")
+        problems.add(TASKS, "missing-file", "it lists the instructions")
         return {}
     try:
         rows = pq.ParquetFile(native(root / TASKS)).read()
@@ -271,18 +287,18 @@ def _tasks(root: Path, problems: Problems) -> dict[int, str]:
         problems.add(TASKS, "wrong-shape", "expected a task_index and an instruction in every row")
         return {}
     if not tasks:
-        problems.add(TASKS, "unknown-task", "it has no instruction")
+        problems.add(TASKS, "unknown-task", "it lists no instructions")
     if len(tasks) < rows.num_rows:
-        problems.add(TASKS, "unknown-task", f"{rows.num_rows - len(tasks)} task_index occur twice")
+        problems.add(TASKS, "unknown-task", f"{rows.num_rows - len(tasks)} task_index values occur twice")
     return tasks
 
 
-def episodes_of_lines(
+def read_episode_lines(
     root: Path, info: Mapping[str, Any], problems: Problems
 ) -> tuple[dict[str, Shaped[np.ndarray, " E"]], tuple[tuple[str, ...], ...]] | None:
-    """The columns of the episode table, and the instructions of each episode; None where they cannot be told."""
+    """The columns of the episode table and the instructions of each episode; None if they cannot be read."""
     try:
-        rows = sorted(_lines(root / EPISODE_LINES), key=lambda row: row["episode_index"])
+        rows = sorted(_json_lines(root / EPISODE_LINES), key=lambda row: row["episode_index"])
         number, length = (
             np.array([_integer(row[name]) for row in rows], dtype=np.int64) for name in ("episode_index", "length")
         )
@@ -295,24 +311,24 @@ def episodes_of_lines(
     return columns, instructions
 
 
-def tasks_of_lines(root: Path, problems: Problems) -> dict[int, str]:
-    """The instruction by task_index; nothing where they cannot be told."""
+def read_task_lines(root: Path, problems: Problems) -> dict[int, str]:
+    """The instructions by task_index; empty if they cannot be read."""
     try:
-        tasks = {_integer(row["task_index"]): str(row["task"]) for row in _lines(root / TASK_LINES)}
+        tasks = {_integer(row["task_index"]): str(row["task"]) for row in _json_lines(root / TASK_LINES)}
     except DAMAGED_LINE as error:
         kind = "json" if (root / TASK_LINES).is_file() else "missing-file"
         problems.add(TASK_LINES, kind, f"{type(error).__name__}: {error}")
         return {}
     if not tasks:
-        problems.add(TASK_LINES, "unknown-task", "it has no instruction")
+        problems.add(TASK_LINES, "unknown-task", "it lists no instructions")
     return tasks
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
+def _json_lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_bytes().decode().split("\n") if line.strip()]
 
 
 def _integer(value: Any) -> int:
     if type(value) is not int:
-        raise ValueError(f"expected a whole number, got {value!r}")
+        raise ValueError(f"expected an integer, got {value!r}")
     return value

@@ -1,6 +1,6 @@
-"""What can be wrong with a data set, and the list of what was found.
+"""The kinds of problems of a data set, and the list of those found.
 
-A list holds problems, or notes: of the same kinds, but about what no reader needs, so that nothing is wrong for it.
+A list holds problems or notes. Notes are of the same kinds, but concern only what no reader needs.
 """
 
 from collections.abc import Sequence
@@ -15,36 +15,36 @@ from praxia.data.layout import PLAN, STATS
 __all__ = ["KINDS", "Problem", "Problems"]
 
 KINDS = {
-    "missing-file": "a file that the data set names is not there",
-    "stray-file": "a file of rows that nothing names: readers that go by folder would take its rows for others",
-    "truncated": "a file is shorter than it was, or empty",
-    "altered": "a file does not have the SHA-256 that it was recorded with",
+    "missing-file": "a file that the data set lists does not exist",
+    "stray-file": "an unlisted data file: readers that scan the folder would assign its rows to other episodes",
+    "truncated": "a file is shorter than recorded, or empty",
+    "altered": "the SHA-256 of a file differs from the recorded one",
     "unreadable": "a parquet or video file cannot be opened",
-    "json": "a JSON file cannot be parsed, or lacks what must be in it",
-    "version": "a layout version that is not read",
+    "json": "a JSON file cannot be parsed, or lacks a required entry",
+    "version": "an unsupported version of the layout",
     "wrong-shape": "a column is missing, or has another shape or type than declared",
-    "numbering": "episodes are numbered with gaps, or info.json counts others: each of them may be whole for all that",
+    "numbering": "episodes are numbered with gaps, or info.json has other totals; episodes may be intact",
     "wrong-index": "index, frame_index or episode_index are not consecutive, or rows and episode table disagree",
-    "empty-episode": "an episode without a frame",
+    "empty-episode": "an episode without frames",
     "duplicate-episode": "two rows of the episode table describe one episode",
-    "unknown-task": "a task_index, or an episode's task, that the table of tasks does not have",
+    "unknown-task": "a task_index, or the task of an episode, that the task table does not list",
     "not-finite": "a number is NaN, infinite or absent",
-    "wrong-timestamp": "a time is not frame_index / fps, or an episode's place in its video cannot be right",
-    "missing-frames": "an episode's images are not in the video",
-    "surplus-frames": "more images than the episode table gives to a video (said only without checksums): one may be"
-    " put in. As a note: images that it gives to an episode, and that follow the episode's last row",
+    "wrong-timestamp": "a timestamp is not frame_index / fps, or an episode's position in its video cannot be right",
+    "missing-frames": "images of an episode are not in the video",
+    "surplus-frames": "a video has more images than the episode table expects (reported only without checksums):"
+    " some may have been inserted. As a note: images of an episode that follow its last row",
     "undecodable": "an image cannot be decoded",
-    "camera": "images have another size, rate or codec than declared",
-    "statistics": "meta/stats.json does not describe the numbers",
-    "left-out": "a feature of images that is no camera, such as depth: observations do not have it, edits keep it",
+    "camera": "images differ from the declared size, rate or codec",
+    "statistics": "meta/stats.json does not describe the data",
+    "left-out": "an image feature that is not a camera, such as depth: observations do not include it, edits keep it",
 }
-HOLD_NO_EPISODE = (STATS, PLAN)
-CONCERN_NO_EPISODE = ("numbering", "stray-file")
+FILES_WITHOUT_EPISODES = (STATS, PLAN)
+KINDS_WITHOUT_EPISODES = ("numbering", "stray-file")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """`count` problems of a kind in an episode (None: the whole data set) of a file; `detail` tells of the first."""
+    """`count` problems of one kind in an episode (None: the whole data set) of a file; `detail` describes the first."""
 
     file: str
     episode: int | None
@@ -53,7 +53,7 @@ class Problem:
     count: int = 1
 
     def to_json(self, numbers: Int64[np.ndarray, " E"]) -> dict[str, Any]:
-        """With the episode's own number, of `numbers` in the order of the table."""
+        """A JSON value with the episode's own number, from `numbers` in the order of the table."""
         return {
             "file": self.file,
             "episode": None if self.episode is None else int(numbers[self.episode]),
@@ -64,7 +64,7 @@ class Problem:
 
 
 class Problems:
-    """What was found so far: one entry for each file, episode and kind."""
+    """The problems found so far: one entry per file, episode and kind."""
 
     def __init__(self):
         self._found: dict[tuple[str, int | None, str], Problem] = {}
@@ -77,28 +77,29 @@ class Problems:
         episodes: Sequence[int] | Int64[np.ndarray, " K"] | None = None,
         count: int = 1,
     ) -> None:
-        """Note `count` problems in each of `episodes`; None: in the whole data set."""
+        """Add `count` problems in each of `episodes`; None: in the whole data set."""
         assert kind in KINDS, kind
         for episode in [None] if episodes is None else map(int, episodes):
             key = (file, episode, kind)
             known = self._found.get(key)
             self._found[key] = replace(known, count=known.count + count) if known else Problem(*key, detail, count)
 
-    def of(self, kind: str) -> bool:
-        """Whether one of this kind was found."""
+    def has(self, kind: str) -> bool:
+        """Whether a problem of this kind was found."""
         return any(problem.kind == kind for problem in self._found.values())
 
-    def listed(self) -> list[Problem]:
-        """By file, then by episode; what concerns all of a file first."""
+    def to_list(self) -> list[Problem]:
+        """Sorted by file, then by episode; problems of the whole file come first."""
         return sorted(self._found.values(), key=lambda one: (one.file, -1 if one.episode is None else one.episode))
 
     def safe(self, num_episodes: int) -> Bool[np.ndarray, " E"]:
-        """Which episodes nothing found touches.
+        """A mask of the episodes that no problem affects.
 
-        Wrong statistics and plans touch none: they can be made anew. Nor do rows of episodes that the table lacks.
+        Wrong statistics and plans affect none, because they can be rewritten, nor do rows of episodes that the table
+        lacks.
         """
         keep = np.ones(num_episodes, dtype=bool)
         for problem in self._found.values():
-            if problem.file not in HOLD_NO_EPISODE and problem.kind not in CONCERN_NO_EPISODE:
+            if problem.file not in FILES_WITHOUT_EPISODES and problem.kind not in KINDS_WITHOUT_EPISODES:
                 keep[slice(None) if problem.episode is None else problem.episode] = False
         return keep

@@ -1,4 +1,4 @@
-"""Whether the episode table agrees with itself and with info.json."""
+"""Checks that the episode table is consistent with itself and with info.json."""
 
 from dataclasses import dataclass
 
@@ -6,107 +6,122 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from praxia.data.layout import INFO, TASKS
-from praxia.datatools.check.meta import Described
+from praxia.datatools.check.meta import LenientMetadata
 from praxia.datatools.check.problems import Problems
 
-__all__ = ["Sound", "check_table", "starts"]
+__all__ = ["ConsistentEpisodes", "check_table", "video_starts"]
 
-HUGE = 2**48  # more frames than anybody has, and far from where int64 overflows
+HUGE = 2**48  # more frames than any data set has, and far below the overflow of int64
 
 
 @dataclass(frozen=True)
-class Sound:
-    """The episodes whose rows, and by video feature whose images, lie where the table says without contradiction."""
+class ConsistentEpisodes:
+    """Masks of the episodes whose rows, and per video feature whose images, the table locates without contradiction."""
 
     rows: Bool[np.ndarray, " E"]
     images: dict[str, Bool[np.ndarray, " E"]]
 
 
-def check_table(described: Described, problems: Problems) -> Sound:
-    """Lengths, places and times of every episode, without a look at the files they are about."""
-    rows = _rows(described, problems)
-    images = {key: _images(described, key, rows, problems) for key in described.keys("video")}
-    _totals(described, problems)
-    _instructions(described, problems)
-    return Sound(rows, images)
+def check_table(meta: LenientMetadata, problems: Problems) -> ConsistentEpisodes:
+    """Check the lengths, positions and times of every episode, without opening the files they refer to."""
+    rows = _consistent_rows(meta, problems)
+    images = {key: _consistent_images(meta, key, rows, problems) for key in meta.image_features("video")}
+    _check_totals(meta, problems)
+    _check_instructions(meta, problems)
+    return ConsistentEpisodes(rows, images)
 
 
-def starts(described: Described, key: str) -> Float64[np.ndarray, " E"]:
-    """Where each episode begins in its video, in frames: whole numbers where nothing is wrong."""
-    return described.episodes[f"videos/{key}/from_timestamp"] * described.fps
+def video_starts(meta: LenientMetadata, key: str) -> Float64[np.ndarray, " E"]:
+    """The first frame of each episode in its video, in frames; an integer if the table is right."""
+    return meta.episodes[f"videos/{key}/from_timestamp"] * meta.fps
 
 
-def _rows(described: Described, problems: Problems) -> Bool[np.ndarray, " E"]:
-    columns, file = described.episodes, described.table_file
+def _consistent_rows(meta: LenientMetadata, problems: Problems) -> Bool[np.ndarray, " E"]:
+    columns, file = meta.episodes, meta.table_file
     number, length = columns["episode_index"], columns["length"]
     first, last = columns["dataset_from_index"], columns["dataset_to_index"]
-    away = number != described.numbers
-    again = np.isin(np.arange(len(described)), np.unique(number, return_index=True)[1], invert=True)
-    problems.add(file, "duplicate-episode", "episode_index occurs twice", np.flatnonzero(again))
-    problems.add(file, "wrong-index", "episode_index is not the row's number", np.flatnonzero(away & ~again))
+    misnumbered = number != meta.episode_numbers
+    repeated = np.isin(np.arange(len(meta)), np.unique(number, return_index=True)[1], invert=True)
+    problems.add(file, "duplicate-episode", "episode_index occurs twice", np.flatnonzero(repeated))
+    problems.add(file, "wrong-index", "episode_index is not the row's number", np.flatnonzero(misnumbered & ~repeated))
     empty = length < 1
-    problems.add(file, "empty-episode", "it has no frame", np.flatnonzero(empty))
-    places = np.stack([column for name, column in columns.items() if name.endswith(("chunk_index", "file_index"))])
-    nowhere = ((places < 0) | (places > HUGE)).any(axis=0)
-    problems.add(file, "wrong-index", "a chunk_index or file_index is none", np.flatnonzero(nowhere))
+    problems.add(file, "empty-episode", "it has no frames", np.flatnonzero(empty))
+    positions = np.stack([column for name, column in columns.items() if name.endswith(("chunk_index", "file_index"))])
+    no_file = ((positions < 0) | (positions > HUGE)).any(axis=0)
+    problems.add(file, "wrong-index", "chunk_index or file_index is not a valid number", np.flatnonzero(no_file))
     huge = (np.abs(np.stack([length, first, last])) > HUGE).any(axis=0)
-    unequal = ~empty & (huge | (first < 0) | (last - first != length))
-    problems.add(file, "wrong-index", "length is not dataset_to_index - dataset_from_index", np.flatnonzero(unequal))
-    sound = ~(away | empty | nowhere | unequal)
-    apart = np.concatenate([first[:1] != 0, first[1:] != last[:-1]])
-    apart &= sound & np.concatenate([[True], sound[:-1]])  # who is to blame is known where one contradicts itself
-    problems.add(file, "wrong-index", "dataset_from_index is not where the last one ends", np.flatnonzero(apart))
-    chunk, place = columns["data/chunk_index"], columns["data/file_index"]
-    back = (np.diff(chunk) < 0) | ((np.diff(chunk) == 0) & (np.diff(place) < 0))
-    back = np.concatenate([np.zeros(min(1, len(chunk)), dtype=bool), back])
-    problems.add(file, "wrong-index", "its rows lie in an earlier file than the last one's", np.flatnonzero(back))
-    return sound & ~apart & ~back
+    wrong_length = ~empty & (huge | (first < 0) | (last - first != length))
+    problems.add(
+        file, "wrong-index", "length is not dataset_to_index - dataset_from_index", np.flatnonzero(wrong_length)
+    )
+    consistent = ~(misnumbered | empty | no_file | wrong_length)
+    not_consecutive = np.concatenate([first[:1] != 0, first[1:] != last[:-1]])
+    # A contradiction within the row before is reported there.
+    not_consecutive &= consistent & np.concatenate([[True], consistent[:-1]])
+    problems.add(
+        file,
+        "wrong-index",
+        "dataset_from_index is not the dataset_to_index of the previous episode",
+        np.flatnonzero(not_consecutive),
+    )
+    chunk, file_index = columns["data/chunk_index"], columns["data/file_index"]
+    out_of_order = (np.diff(chunk) < 0) | ((np.diff(chunk) == 0) & (np.diff(file_index) < 0))
+    out_of_order = np.concatenate([np.zeros(min(1, len(chunk)), dtype=bool), out_of_order])
+    problems.add(
+        file,
+        "wrong-index",
+        "its rows are in an earlier file than those of the previous episode",
+        np.flatnonzero(out_of_order),
+    )
+    return consistent & ~not_consecutive & ~out_of_order
 
 
-def _images(described: Described, key: str, rows: Bool[np.ndarray, " E"], problems: Problems) -> Bool[np.ndarray, " E"]:
-    columns, file, fps = described.episodes, described.table_file, described.fps
+def _consistent_images(
+    meta: LenientMetadata, key: str, rows: Bool[np.ndarray, " E"], problems: Problems
+) -> Bool[np.ndarray, " E"]:
+    columns, file, fps = meta.episodes, meta.table_file, meta.fps
     length = columns["length"]
-    first, last = starts(described, key), columns[f"videos/{key}/to_timestamp"] * fps
-    outside = ~(np.isfinite(first) & np.isfinite(last) & (first > -0.25) & (first < HUGE) & (last < HUGE))
-    problems.add(file, "wrong-timestamp", f"from_timestamp of {key} is no time of a video", np.flatnonzero(outside))
-    first, last = np.where(outside, 0, first), np.where(outside, 0, last)
-    between = ~outside & (np.abs(first - np.round(first)) > 0.25)
-    problems.add(file, "wrong-timestamp", f"from_timestamp of {key} lies between frames", np.flatnonzero(between))
-    unequal = rows & ~outside & (last - first - length < -0.5)
+    first, last = video_starts(meta, key), columns[f"videos/{key}/to_timestamp"] * fps
+    invalid = ~(np.isfinite(first) & np.isfinite(last) & (first > -0.25) & (first < HUGE) & (last < HUGE))
+    problems.add(file, "wrong-timestamp", f"from_timestamp of {key} is not a time in a video", np.flatnonzero(invalid))
+    first, last = np.where(invalid, 0, first), np.where(invalid, 0, last)
+    off_frame = ~invalid & (np.abs(first - np.round(first)) > 0.25)
+    problems.add(file, "wrong-timestamp", f"from_timestamp of {key} lies between frames", np.flatnonzero(off_frame))
+    wrong_length = rows & ~invalid & (last - first - length < -0.5)
     detail = f"to_timestamp - from_timestamp of {key} is less than length / fps"
-    problems.add(file, "wrong-timestamp", detail, np.flatnonzero(unequal))
-    sound = rows & ~(outside | between | unequal)
-    for _, episodes in described.files(key):
-        kept = episodes[sound[episodes]]
-        overlapping = _overlapping(kept, np.round(first[kept]), length[kept])
-        detail = f"its place in the video of {key} overlaps another's"
+    problems.add(file, "wrong-timestamp", detail, np.flatnonzero(wrong_length))
+    consistent = rows & ~(invalid | off_frame | wrong_length)
+    for _, episodes in meta.files(key):
+        kept = episodes[consistent[episodes]]
+        overlapping = _overlapping_episodes(kept, np.round(first[kept]), length[kept])
+        detail = f"its frames in the video of {key} overlap those of another episode"
         problems.add(file, "wrong-timestamp", detail, overlapping)
-        sound[overlapping] = False
-    return sound
+        consistent[overlapping] = False
+    return consistent
 
 
-def _overlapping(
+def _overlapping_episodes(
     episodes: Int64[np.ndarray, " K"], first: Float64[np.ndarray, " K"], length: Int64[np.ndarray, " K"]
 ) -> Int64[np.ndarray, " M"]:
-    """Both of each two that share a frame."""
+    """All episodes that share a frame with another one."""
     order = np.argsort(first, kind="stable")
     end = np.maximum.accumulate((first + length)[order])
     clash = np.flatnonzero(first[order][1:] < end[:-1])
     return np.unique(np.concatenate([episodes[order][clash], episodes[order][clash + 1]]))
 
 
-def _totals(described: Described, problems: Problems) -> None:
-    frames = sum(described.episodes["length"].tolist())
-    for name, counted in (("total_episodes", len(described)), ("total_frames", frames)):
-        if described.info.get(name, counted) != counted:
-            detail = f"{name} is {described.info[name]!r}, the episode table has {counted}"
+def _check_totals(meta: LenientMetadata, problems: Problems) -> None:
+    frames = sum(meta.episodes["length"].tolist())
+    for name, counted in (("total_episodes", len(meta)), ("total_frames", frames)):
+        if meta.info.get(name, counted) != counted:
+            detail = f"{name} is {meta.info[name]!r}, the episode table has {counted}"
             problems.add(INFO, "numbering", detail)
 
 
-def _instructions(described: Described, problems: Problems) -> None:
-    known = set(described.tasks.values())
+def _check_instructions(meta: LenientMetadata, problems: Problems) -> None:
+    known = set(meta.tasks.values())
     if not known:
         return
-    for episode, instructions in enumerate(described.instructions):
+    for episode, instructions in enumerate(meta.instructions):
         if not instructions or not known.issuperset(instructions):
-            problems.add(described.table_file, "unknown-task", f"{TASKS} lacks its instruction", [episode])
+            problems.add(meta.table_file, "unknown-task", f"{TASKS} does not list its instruction", [episode])

@@ -1,8 +1,8 @@
-"""Whether one video holds the images that its episodes speak of, and whether they can be decoded.
+"""Checks that a video holds the images of its episodes and that they can be decoded.
 
 Packets are counted before anything is decoded, and both passes end after as many packets as the file could hold: a
-damaged index may promise any number. Decoding stops at errors (`err_detect=explode`): left alone, FFmpeg's H.264
-decoder fills damaged places with pixels of other images and says nothing.
+damaged index may promise any number. Decoding stops at errors (`err_detect=explode`); otherwise FFmpeg's H.264 decoder
+silently fills damaged regions with pixels of other images.
 """
 
 from collections.abc import Iterator
@@ -22,22 +22,22 @@ from jaxtyping import Float64, Int64
 from praxia.data.features import image_size
 from praxia.data.layout import CODEBASE_VERSION, VIDEO_FRAMES
 from praxia.data.video import frame_rate
-from praxia.datatools.check.meta import Described
+from praxia.datatools.check.meta import LenientMetadata
 from praxia.datatools.check.problems import Problems
 
 __all__ = ["check_video"]
 
-# What PyAV raises on damaged bytes: some come from tags that are no text, or from streams without a codec.
+# What PyAV raises on damaged bytes, such as tags that are not text or a stream without a codec.
 DAMAGED_VIDEO = (FFmpegError, OSError, ValueError, IndexError, AttributeError, MemoryError, TypeError, OverflowError)
-BYTES_A_PACKET = 4  # at least: its size alone takes as much
-TOLERANCE = 0.25  # of a frame
+MIN_PACKET_BYTES = 4  # the size field of an MP4 sample alone takes as much
+TOLERANCE_FRAMES = 0.25
 
 
 @dataclass(frozen=True)
-class _Video:
-    """A file that should hold images `first[k]` to `first[k] + length[k]` of K episodes, in rising order.
+class _VideoFile:
+    """A file that should hold images `first[k]` to `first[k] + length[k]` of K episodes, in increasing order.
 
-    `more` are the images that the table gives to each episode after its last row.
+    `num_after` is the number of images that the table assigns to each episode after its last row.
     """
 
     path: Path
@@ -49,15 +49,15 @@ class _Video:
     episodes: Int64[np.ndarray, " K"]
     first: Int64[np.ndarray, " K"]
     length: Int64[np.ndarray, " K"]
-    more: Int64[np.ndarray, " K"]
+    num_after: Int64[np.ndarray, " K"]
 
     @property
-    def given(self) -> int:
-        """How many images the episode table gives to the file."""
-        return int((self.first + self.length + self.more).max(initial=0))
+    def num_expected(self) -> int:
+        """The number of images that the episode table assigns to the file."""
+        return int((self.first + self.length + self.num_after).max(initial=0))
 
-    def lacking(self, numbers: Int64[np.ndarray, " N"]) -> Iterator[tuple[int, int]]:
-        """The episodes that need other images than these, and how many more each does."""
+    def missing_frames(self, numbers: Int64[np.ndarray, " N"]) -> Iterator[tuple[int, int]]:
+        """The episodes with images that are not among `numbers`, and how many each lacks."""
         present = np.unique(numbers)
         ends = np.searchsorted(present, [self.first, self.first + self.length])
         missing = self.length - (ends[1] - ends[0])
@@ -65,7 +65,7 @@ class _Video:
 
 
 def check_video(
-    described: Described,
+    meta: LenientMetadata,
     key: str,
     name: str,
     episodes: Int64[np.ndarray, " K"],
@@ -76,67 +76,69 @@ def check_video(
     decode: bool,
     surplus: bool,
 ) -> None:
-    """Note what is wrong with the file `name` of the feature `key`, in which `episodes` begin at the images `first`.
+    """Check the file `name` of the feature `key`, in which `episodes` begin at the images `first`.
 
-    `surplus`: whether images that follow the last episode's are a problem. Of v2.1 they are noted: a file is an
-    episode there, so that they come after its last row.
+    `surplus`: whether to report images after the last episode's as a problem. In v2.1 they are a note, because a file
+    holds one episode and they follow its last row.
     """
-    path, feature = described.root / name, described.features[key]
+    path, feature = meta.root / name, meta.features[key]
     if not path.is_file():
-        problems.add(name, "missing-file", "its images are lost", episodes)
+        problems.add(name, "missing-file", "the images in it are lost", episodes)
         return
-    declared = feature.get("info") or feature.get("video_info") or {}
+    codec_info = feature.get("info") or feature.get("video_info") or {}
     order = np.argsort(first, kind="stable")
-    lengths = described.episodes["length"][episodes]
-    ends = np.round(described.episodes[f"videos/{key}/to_timestamp"][episodes] * described.fps).astype(np.int64)
-    video = _Video(
+    lengths = meta.episodes["length"][episodes]
+    ends = np.round(meta.episodes[f"videos/{key}/to_timestamp"][episodes] * meta.fps).astype(np.int64)
+    video = _VideoFile(
         path,
         name,
         key,
-        described.fps,
+        meta.fps,
         image_size(feature),
-        declared.get("video.codec") if isinstance(declared, dict) else None,
+        codec_info.get("video.codec") if isinstance(codec_info, dict) else None,
         episodes[order],
         first[order],
         lengths[order],
         np.maximum(ends - first - lengths, 0)[order],
     )
     try:
-        times = _counted(video, problems)
+        times = _read_times(video, problems)
     except DAMAGED_VIDEO as error:
         kind = "truncated" if path.stat().st_size == 0 else "unreadable"
         problems.add(name, kind, f"{type(error).__name__}: {error}", episodes)
         return
     numbers = np.round(times).astype(np.int64)
-    for episode, count in video.lacking(numbers):
+    for episode, count in video.missing_frames(numbers):
         problems.add(name, "missing-frames", f"the video has {len(numbers)} images", [episode], count)
-    _clock(video, times, problems)
-    beyond = int((numbers >= _end(described, video)).sum())
-    if beyond and surplus:
-        detail = f"the video has {len(numbers)} images, the episode table gives it {video.given}"
-        if described.info["codebase_version"] == CODEBASE_VERSION:
-            problems.add(name, "surplus-frames", detail, episodes, beyond)
+    _check_times(video, times, problems)
+    num_surplus = int((numbers >= _max_frames(meta, video)).sum())
+    if num_surplus and surplus:
+        detail = f"the video has {len(numbers)} images, the episode table expects {video.num_expected}"
+        if meta.info["codebase_version"] == CODEBASE_VERSION:
+            problems.add(name, "surplus-frames", detail, episodes, num_surplus)
         else:
-            notes.add(name, "surplus-frames", f"{detail}: its last ones follow the episode's end", episodes, beyond)
-    for episode, more in zip(video.episodes.tolist(), video.more.tolist(), strict=True):
-        if more > 0:
-            notes.add(name, "surplus-frames", "images follow the episode's last row", [episode], more)
+            notes.add(
+                name, "surplus-frames", f"{detail}: the last ones follow the end of the episode", episodes, num_surplus
+            )
+    for episode, num_after in zip(video.episodes.tolist(), video.num_after.tolist(), strict=True):
+        if num_after > 0:
+            notes.add(name, "surplus-frames", "images follow the last row of the episode", [episode], num_after)
     if decode:
         _decode(video, numbers, problems)
 
 
-def _end(described: Described, video: _Video) -> float:
-    """How many images the file may have. An edit leaves some that no episode has, and says how many there are."""
-    count = described.info.get(VIDEO_FRAMES, {}).get(video.name, 0)
-    return np.inf if count is None else float(max(count, video.given))
+def _max_frames(meta: LenientMetadata, video: _VideoFile) -> float:
+    """The largest number of images allowed. An edit leaves unused images and records how many there are."""
+    count = meta.info.get(VIDEO_FRAMES, {}).get(video.name, 0)
+    return np.inf if count is None else float(max(count, video.num_expected))
 
 
-def _packets(container: InputContainer, video: _Video) -> Iterator[Packet]:
-    return islice(container.demux(container.streams.video[0]), video.path.stat().st_size // BYTES_A_PACKET)
+def _packets(container: InputContainer, video: _VideoFile) -> Iterator[Packet]:
+    return islice(container.demux(container.streams.video[0]), video.path.stat().st_size // MIN_PACKET_BYTES)
 
 
-def _counted(video: _Video, problems: Problems) -> Float64[np.ndarray, " N"]:
-    """When each image of the file is shown, in frames and in rising order; what the stream says is compared."""
+def _read_times(video: _VideoFile, problems: Problems) -> Float64[np.ndarray, " N"]:
+    """The presentation time of each image in frames, in increasing order; checks size and codec of the stream."""
     with av.open(str(video.path)) as container:
         stream = container.streams.video[0]
         tick = stream.time_base
@@ -150,19 +152,19 @@ def _counted(video: _Video, problems: Problems) -> Float64[np.ndarray, " N"]:
     return np.sort(_in_frames(times, tick, video))
 
 
-def _clock(video: _Video, times: Float64[np.ndarray, " N"], problems: Problems) -> None:
-    """An image is found by counting and by its time: both must lead to the same one."""
-    wrong = np.flatnonzero(np.abs(times - np.arange(len(times))) > TOLERANCE)
+def _check_times(video: _VideoFile, times: Float64[np.ndarray, " N"], problems: Problems) -> None:
+    """Check that an image's position and its timestamp lead to the same frame."""
+    wrong = np.flatnonzero(np.abs(times - np.arange(len(times))) > TOLERANCE_FRAMES)
     if len(wrong) == 0:
         return
     at = int(wrong[0])
     detail = f"image {at} is shown after {times[at]:.4g} frames of {video.fps:g} fps"
-    kind = "wrong-timestamp" if abs(np.median(np.diff(times)) - 1) < TOLERANCE else "camera"
+    kind = "wrong-timestamp" if abs(np.median(np.diff(times)) - 1) < TOLERANCE_FRAMES else "camera"
     problems.add(video.name, kind, detail, video.episodes[video.first + video.length > min(at, times[at])])
 
 
-def _decode(video: _Video, numbers: Int64[np.ndarray, " N"], problems: Problems) -> None:
-    decoded, tick, said = [], None, "images are lost"
+def _decode(video: _VideoFile, numbers: Int64[np.ndarray, " N"], problems: Problems) -> None:
+    decoded, tick, reason = [], None, "images are lost"
     try:
         with av.open(str(video.path)) as container:
             stream = container.streams.video[0]
@@ -175,27 +177,27 @@ def _decode(video: _Video, numbers: Int64[np.ndarray, " N"], problems: Problems)
                 try:
                     frames = packet.decode()
                 except FFmpegError as error:
-                    usable, said = False, str(error)
+                    usable, reason = False, str(error)
                     continue
-                decoded += [frame.pts for frame in frames if usable and _fits(frame, size)]
+                decoded += [frame.pts for frame in frames if usable and _is_intact(frame, size)]
     except DAMAGED_VIDEO as error:
-        said = f"{type(error).__name__}: {error}"
+        reason = f"{type(error).__name__}: {error}"
     lost = np.setdiff1d(numbers, np.round(_in_frames(decoded, tick, video)).astype(np.int64))
-    for episode, count in _holding(video, lost):
-        problems.add(video.name, "undecodable", said, [episode], count)
+    for episode, count in _episodes_with(video, lost):
+        problems.add(video.name, "undecodable", reason, [episode], count)
 
 
-def _in_frames(times: list[int], tick: Fraction | None, video: _Video) -> Float64[np.ndarray, " N"]:
-    """Times of a video's clock in frames."""
+def _in_frames(times: list[int], tick: Fraction | None, video: _VideoFile) -> Float64[np.ndarray, " N"]:
+    """Presentation timestamps in frames."""
     return np.array(times, dtype=np.float64) * float((tick or 0) * frame_rate(video.fps))
 
 
-def _fits(frame: VideoFrame, size: tuple[int, int]) -> bool:
+def _is_intact(frame: VideoFrame, size: tuple[int, int]) -> bool:
     return not frame.is_corrupt and frame.pts is not None and (frame.height, frame.width) == size
 
 
-def _holding(video: _Video, lost: Int64[np.ndarray, " N"]) -> Iterator[tuple[int, int]]:
-    """The episodes to which some of the images belong, and how many."""
+def _episodes_with(video: _VideoFile, lost: Int64[np.ndarray, " N"]) -> Iterator[tuple[int, int]]:
+    """The episodes that own some of the `lost` images, and how many each owns."""
     ends = np.searchsorted(lost, [video.first, video.first + video.length])
     counts = ends[1] - ends[0]
     return zip(video.episodes[counts > 0].tolist(), counts[counts > 0].tolist(), strict=True)

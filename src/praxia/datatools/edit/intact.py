@@ -1,4 +1,4 @@
-"""Intact episodes"""
+"""Reads the intact episodes of a damaged data set."""
 
 import json
 from collections.abc import Mapping
@@ -15,18 +15,19 @@ from praxia.data.layout import CODEBASE_VERSION, EMBODIMENT, PLAN, RECORDS, STAT
 from praxia.data.manifest import Manifest
 from praxia.data.metadata import Metadata, open_root
 from praxia.data.placement import PlacedFile, integers, runs
-from praxia.datatools.check.dataset import examine
-from praxia.datatools.check.meta import DAMAGED_PARQUET, Described
-from praxia.datatools.edit.source import SourceDataset, episode_table, stored
+from praxia.datatools.check.dataset import find_problems
+from praxia.datatools.check.meta import DAMAGED_PARQUET, LenientMetadata
+from praxia.datatools.edit.source import SourceDataset, episode_table, read_stats
 
-__all__ = ["whole"]
+__all__ = ["open_intact"]
 
 
-def whole(root: str | AnyPath) -> SourceDataset | None:
-    """The episodes in which `praxia data check --quick` finds nothing wrong, under their own numbers.
+def open_intact(root: str | AnyPath) -> SourceDataset | None:
+    """The episodes in which `praxia data check --quick` finds no problem, under their own numbers.
 
-    Their rows are found by what each row says of itself, for files before them may be missing. None where no episode is
-    whole, or nothing is wrong with any and with their numbers, or `root` is no folder of this machine.
+    Their rows are found by the indices in each row, because files before them may be missing. Returns None if no
+    episode is intact, if neither the episodes nor their numbers have a problem, or if `root` is not a folder of this
+    machine.
 
     Raises:
         DataError: `root` holds no data set.
@@ -34,87 +35,87 @@ def whole(root: str | AnyPath) -> SourceDataset | None:
     folder = open_root(root)
     if not isinstance(folder, Path):
         return None
-    found = examine(folder, quick=True)
-    if found.described is None or not found.safe.any() or not found.problems.listed():
+    found = find_problems(folder, quick=True)
+    if found.meta is None or not found.safe.any() or not found.problems.to_list():
         return None
-    described, safe = found.described, found.safe
-    placed, order = _placed(described, safe)
+    meta, safe = found.meta, found.safe
+    row_files, order = _locate_rows(meta, safe)
     manifest = Manifest.read(folder)
     ours = bool(manifest.files)
-    catalogue = _catalogue(described, order, manifest, complete=not found.problems.of("numbering"))
+    metadata = _metadata(meta, order, manifest, complete=not found.problems.has("numbering"))
     records = _records(folder / RECORDS) if ours else []
     source = SourceDataset(
-        catalogue=catalogue,
-        table=_table(described, order, catalogue),
-        stats=stored(folder / STATS),
+        metadata=metadata,
+        table=_episode_rows(meta, order, metadata),
+        stats=read_stats(folder / STATS),
         records=[records[episode] for episode in order] if ours else [],
         embodiment=Embodiment.from_json(json.loads((folder / EMBODIMENT).read_bytes())) if ours else None,
         plan=json.loads((folder / PLAN).read_bytes()) if ours else {},
-        absent=(),
-        numbers=described.numbers[order],
-        lost=described.numbers[~safe],
-        placed=placed,
+        missing_features=(),
+        episode_numbers=meta.episode_numbers[order],
+        damaged=meta.episode_numbers[~safe],
+        row_files=row_files,
     )
-    return source.without_absent()
+    return source.without_missing_features()
 
 
-def _placed(
-    described: Described, safe: Bool[np.ndarray, " E"]
+def _locate_rows(
+    meta: LenientMetadata, safe: Bool[np.ndarray, " E"]
 ) -> tuple[tuple[PlacedFile, ...], Int64[np.ndarray, " K"]]:
-    """The files that hold rows of whole episodes, and those episodes (places in the table) in the order of the rows."""
-    length, order, files = described.episodes["length"], dict[int, int](), []
+    """The files with rows of intact episodes, and the table rows of those episodes in the order of the data."""
+    length, order, files = meta.episodes["length"], dict[int, int](), []
     first = 0
-    for path in parquet_files(described.root / "data"):
+    for path in parquet_files(meta.root / "data"):
         try:
-            own = integers(pq.ParquetFile(path).read(columns=["episode_index"]), "episode_index")
-        except DAMAGED_PARQUET:  # as the check said too, so that no episode in it is whole
+            numbers = integers(pq.ParquetFile(path).read(columns=["episode_index"]), "episode_index")
+        except DAMAGED_PARQUET:  # the check reported it too, so no episode in it is intact
             continue
-        starts, lengths = runs(own)
-        places = described.placed(own[starts])
-        kept = (places >= 0) & safe[places]
+        starts, lengths = runs(numbers)
+        positions = meta.positions_of(numbers[starts])
+        kept = (positions >= 0) & safe[positions]
         if not kept.any():
             continue
-        for place in places[kept].tolist():
-            order.setdefault(place, len(order))
+        for position in positions[kept].tolist():
+            order.setdefault(position, len(order))
         here = lengths[kept]
-        numbers = np.array([order[place] for place in places[kept].tolist()])
+        numbers = np.array([order[position] for position in positions[kept].tolist()])
         files.append(PlacedFile(path, numbers, first + np.cumsum(here) - here, here, starts[kept]))
         first += int(here.sum())
-    assert first == length[safe].sum(), "an episode that was found whole has other rows than it should"
+    assert first == length[safe].sum(), "an intact episode has an unexpected number of rows"
     return tuple(files), np.array(list(order), dtype=np.int64)
 
 
-def _catalogue(described: Described, order: Int64[np.ndarray, " K"], manifest: Manifest, complete: bool) -> Metadata:
-    """What `meta/` says of the whole episodes, as if they were numbered from 0.
+def _metadata(meta: LenientMetadata, order: Int64[np.ndarray, " K"], manifest: Manifest, complete: bool) -> Metadata:
+    """The metadata of the intact episodes, numbered from 0.
 
     `complete`: the table lacks no episode.
     """
-    columns = {name: values[order] for name, values in described.episodes.items()}
-    table = pa.table({**columns, "tasks": [list(described.instructions[episode]) for episode in order.tolist()]})
-    info = described.info
+    columns = {name: values[order] for name, values in meta.episodes.items()}
+    table = pa.table({**columns, "tasks": [list(meta.instructions[episode]) for episode in order.tolist()]})
+    info = meta.info
     if info["codebase_version"] == CODEBASE_VERSION:
-        info = {**info, VIDEO_FRAMES: {**_video_frames(described, complete), **info.get(VIDEO_FRAMES, {})}}
-    numbers = np.array(sorted(described.tasks), dtype=np.int64)
-    instructions = tuple(described.tasks[number] for number in numbers.tolist())
-    return Metadata(described.root, manifest, info, _renumbered(table), instructions, numbers)
+        info = {**info, VIDEO_FRAMES: {**_video_frames(meta, complete), **info.get(VIDEO_FRAMES, {})}}
+    numbers = np.array(sorted(meta.tasks), dtype=np.int64)
+    instructions = tuple(meta.tasks[number] for number in numbers.tolist())
+    return Metadata(meta.root, manifest, info, _renumbered(table), instructions, numbers)
 
 
-def _video_frames(described: Described, complete: bool) -> Mapping[str, int | None]:
-    """How many images each video should have, with those of episodes that are not whole; None: not known."""
+def _video_frames(meta: LenientMetadata, complete: bool) -> Mapping[str, int | None]:
+    """The number of images of each video, including those of damaged episodes; None if unknown."""
     found: dict[str, int | None] = {}
-    for key in described.keys("video"):
-        ends = described.episodes[f"videos/{key}/to_timestamp"] * described.fps
-        for name, episodes in described.files(key):
+    for key in meta.image_features("video"):
+        ends = meta.episodes[f"videos/{key}/to_timestamp"] * meta.fps
+        for name, episodes in meta.files(key):
             known = complete and np.isfinite(ends[episodes]).all()
             found[name] = int(np.round(ends[episodes].max())) if known else None
     return found
 
 
-def _table(described: Described, order: Int64[np.ndarray, " K"], catalogue: Metadata) -> pa.Table:
+def _episode_rows(meta: LenientMetadata, order: Int64[np.ndarray, " K"], metadata: Metadata) -> pa.Table:
     """The episode table of v3.0 with all its columns."""
-    if catalogue.info["codebase_version"] != CODEBASE_VERSION:
-        return catalogue.table
-    return _renumbered(episode_table(catalogue).take(pa.array(order)))
+    if metadata.info["codebase_version"] != CODEBASE_VERSION:
+        return metadata.table
+    return _renumbered(episode_table(metadata).take(pa.array(order)))
 
 
 def _renumbered(table: pa.Table) -> pa.Table:

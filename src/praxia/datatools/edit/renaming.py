@@ -1,4 +1,4 @@
-"""Renaming"""
+"""New names for features, instructions and the embodiment of a data set."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -12,19 +12,19 @@ from praxia.core.errors import PraxiaError, UnknownName
 from praxia.data.features import INDEX_FEATURES, camera_name
 from praxia.data.layout import image_key
 from praxia.datatools.edit.source import SourceDataset
-from praxia.datatools.edit.vectors import Vectors
+from praxia.datatools.edit.vectors import VectorLayout
 
-__all__ = ["Names", "names_of"]
+__all__ = ["Renaming", "resolve_renaming"]
 
 
 @dataclass(frozen=True)
-class Names:
-    """Old to new, all at once: two features can change names with each other. What is not in it keeps its name."""
+class Renaming:
+    """Old to new names, applied at once, so that two features can swap names. Names not listed stay."""
 
     features: Mapping[str, str] = field(default_factory=dict)
     instructions: Mapping[str, str] = field(default_factory=dict)
     embodiment: str | None = None
-    vectors: Vectors = field(default_factory=Vectors)
+    vectors: VectorLayout = field(default_factory=VectorLayout)
 
     def feature(self, name: str) -> str:
         return self.features.get(name, name)
@@ -37,7 +37,7 @@ class Names:
         return self.vectors.rows(self._renamed(table, self.feature))
 
     def episodes(self, table: pa.Table) -> pa.Table:
-        """Rows of meta/episodes, with columns as "stats/<feature>/mean" and "videos/<feature>/file_index"."""
+        """Rows of meta/episodes, with columns such as "stats/<feature>/mean" and "videos/<feature>/file_index"."""
         return self.vectors.episodes(self._renamed(table, self._episode_column))
 
     def _episode_column(self, name: str) -> str:
@@ -46,20 +46,20 @@ class Names:
         return f"{kind}/{self.feature(feature)}/{last}" if kind in ("stats", "videos") else name
 
     def _renamed(self, table: pa.Table, rename: Callable[[str], str]) -> pa.Table:
-        """Also where pandas and `datasets` wrote the names into the schema."""
+        """Rename columns, and the names that pandas and `datasets` wrote into the schema."""
         if not self.features:
             return table
-        said = {key: _renamed_metadata(key, value, rename) for key, value in (table.schema.metadata or {}).items()}
-        return table.rename_columns([rename(name) for name in table.column_names]).replace_schema_metadata(said)
+        metadata = {key: _renamed_metadata(key, value, rename) for key, value in (table.schema.metadata or {}).items()}
+        return table.rename_columns([rename(name) for name in table.column_names]).replace_schema_metadata(metadata)
 
     def info(self, info: Mapping[str, Any]) -> dict[str, Any]:
-        """info.json with other names of features and of the robot."""
+        """info.json with the new names of features and of the robot."""
         features = {self.feature(name): feature for name, feature in info["features"].items()}
         renamed = self.vectors.info({**info, "features": features})
         return renamed if self.embodiment is None else {**renamed, "robot_type": self.embodiment}
 
-    def declared_embodiment(self, embodiment: Embodiment) -> Embodiment:
-        """The embodiment with other names of itself and of its cameras."""
+    def rename_embodiment(self, embodiment: Embodiment) -> Embodiment:
+        """The embodiment with the new names of itself and of its cameras."""
         new = {camera_name(old): camera_name(name) for old, name in self.features.items()}
         cameras = tuple(replace(camera, name=new.get(camera.name, camera.name)) for camera in embodiment.cameras)
         return replace(embodiment, name=self.embodiment or embodiment.name, cameras=cameras)
@@ -67,25 +67,25 @@ class Names:
 
 def _renamed_metadata(key: bytes, value: bytes, rename: Callable[[str], str]) -> bytes:
     if key == b"huggingface":
-        said = json.loads(value)
-        if "features" in said.get("info", {}):
-            said["info"]["features"] = {rename(name): kind for name, kind in said["info"]["features"].items()}
-        return json.dumps(said).encode()
+        metadata = json.loads(value)
+        if "features" in metadata.get("info", {}):
+            metadata["info"]["features"] = {rename(name): kind for name, kind in metadata["info"]["features"].items()}
+        return json.dumps(metadata).encode()
     if key == b"pandas":
-        said = json.loads(value)
-        for column in said["columns"]:
+        metadata = json.loads(value)
+        for column in metadata["columns"]:
             column |= {part: rename(column[part]) for part in ("name", "field_name") if column.get(part)}
-        return json.dumps(said).encode()
+        return json.dumps(metadata).encode()
     return value
 
 
-def names_of(
+def resolve_renaming(
     source: SourceDataset, features: Mapping[str, str], instructions: Mapping[str, str], embodiment: str | None
-) -> Names:
-    """Old to new names of `source`, with cameras by their features.
+) -> Renaming:
+    """The renaming of `source`, with cameras replaced by their features.
 
     Raises:
-        UnknownName: a feature or an instruction that is not there.
+        UnknownName: an unknown feature or instruction.
         PraxiaError: nothing to rename, a name that is taken, or one that readers rely on.
     """
     if not (features or instructions or embodiment):
@@ -93,16 +93,16 @@ def names_of(
     for text in instructions:
         if text not in source.tasks:
             raise UnknownName("instruction", text, source.tasks, f"praxia data info {source.root}")
-    keys: dict[str, str] = dict(_keys(source, old, new) for old, new in features.items())
+    features_of: dict[str, str] = dict(_feature_names(source, old, new) for old, new in features.items())
     declared: list[str] = list(source.info["features"])
-    after = [keys.get(name, name) for name in declared]
+    after = [features_of.get(name, name) for name in declared]
     if taken := sorted({name for name in after if after.count(name) > 1}):
         raise PraxiaError(f"expected names that no other feature of {source.root} has, got {', '.join(taken)}")
-    return Names(keys, dict(instructions), embodiment)
+    return Renaming(features_of, dict(instructions), embodiment)
 
 
-def _keys(source: SourceDataset, old: str, new: str) -> tuple[str, str]:
-    """The features behind two names: features, or cameras by their short names."""
+def _feature_names(source: SourceDataset, old: str, new: str) -> tuple[str, str]:
+    """The old and new feature of a pair of names, which may be short names of cameras."""
     cameras = {camera_name(key): key for key in source.cameras}
     declared = source.info["features"]
     if old not in declared:

@@ -1,4 +1,4 @@
-"""The rows of a new data set, file by file: what is kept of each source file, under new indices."""
+"""Writes the rows of a new data set file by file, with new indices."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -16,75 +16,82 @@ from praxia.data.features import READ
 from praxia.data.layout import DATA, MEGABYTE
 from praxia.data.placement import PlacedFile
 from praxia.data.stats import Described, Statistics, describe
-from praxia.datatools.edit.change import Change, EpisodeSlice, Piece
-from praxia.datatools.edit.output import Folder, ParquetFiles
+from praxia.datatools.edit.change import Change, EpisodeSlice, FileSlice
+from praxia.datatools.edit.output import OutputFolder, ParquetFiles
 from praxia.datatools.edit.source import SourceDataset
 
-__all__ = ["Written", "cut", "write_rows"]
+__all__ = ["WrittenRows", "slice_rows", "write_rows"]
 
-# Smaller files are joined with their neighbours even where their rows stay as they are.
+# Smaller files are merged with their neighbours even if their rows are unchanged.
 MIN_LINKED_BYTES = MEGABYTE
 GROUP_BYTES = 16 * MEGABYTE
-BLOCK = 65_536
+BLOCK_ROWS = 65_536
 
 
 @dataclass
-class Written:
-    """Where the rows of each new episode went, the statistics of all, and of those episodes that are not as they were.
+class WrittenRows:
+    """The position of each new episode's rows, and the statistics of all rows and of the changed episodes.
 
-    `places` has one entry an episode; `episode_stats` is by episode, for those that were trimmed (all their features)
-    or have several tasks (their task_index), and of vectors that are put together anew for all. `named` are, for each
-    part, the paths by which its rows name images.
+    `file_positions` has one entry per episode. `episode_stats` is by episode: all features of trimmed episodes,
+    task_index of episodes with several tasks, and new vectors of all episodes. `image_paths` holds, per part, the paths
+    of images that rows refer to.
     """
 
-    places: list[dict[str, int]] = field(default_factory=list)
+    file_positions: list[dict[str, int]] = field(default_factory=list)
     stats: dict[str, Described] = field(default_factory=dict)
     episode_stats: dict[int, dict[str, Described]] = field(default_factory=dict)
-    named: list[set[str]] = field(default_factory=list)
+    image_paths: list[set[str]] = field(default_factory=list)
 
 
-def write_rows(folder: Folder, change: Change) -> Written:
-    """Write data/ in one pass over every source file that holds something that is kept.
+def write_rows(folder: OutputFolder, change: Change) -> WrittenRows:
+    """Write data/ in one pass over every source file with kept rows.
 
     Raises:
-        DataError: a file that does not hold the rows that meta/episodes says, or a task that it does not name.
-        MismatchError: sources whose columns cannot be brought into the same types.
+        DataError: a file without the rows that meta/episodes lists, or with an unknown task.
+        MismatchError: sources whose columns cannot be cast to the same types.
     """
-    done, files = Written(), ParquetFiles(folder, DATA, "snappy")
-    features = _numeric(change.names.info(change.sources[0].info)["features"])
-    gathered: dict[str, Statistics] = defaultdict(Statistics)
-    changed, schema = Changed(tuple(change.names.vectors.made)), None
-    lacking: set[str] = set()  # features that nothing reads and of which not every row has numbers: without statistics
+    written, files = WrittenRows(), ParquetFiles(folder, DATA, "snappy")
+    features = _numeric_shapes(change.names.info(change.sources[0].info)["features"])
+    statistics: dict[str, Statistics] = defaultdict(Statistics)
+    changed, schema = ChangedEpisodeStatistics(tuple(change.names.vectors.new_features)), None
+    # Features that nothing reads and that lack numbers in some rows get no statistics.
+    incomplete: set[str] = set()
     for part in change.parts:
-        done.named.append(set())
+        written.image_paths.append(set())
         for file in part.source.files:
-            piece = Piece.of(change, part, file)
-            if len(piece) == 0:
+            file_slice = FileSlice.of(change, part, file)
+            if len(file_slice) == 0:
                 continue
             old = part.source.read(file)
-            new = _renumbered(change, part, file, old, piece)
+            new = _renumbered(change, part, file, old, file_slice)
             schema = new.schema if schema is None else schema
-            new = _conform(new, schema, part.source)
-            entire = part.source.placed is None and file.path.stat().st_size >= MIN_LINKED_BYTES
-            if entire and new.equals(old) and new.schema.equals(old.schema):
-                place = files.take_over(part.source, file.path, piece.span)
+            new = _cast(new, schema, part.source)
+            reusable = part.source.row_files is None and file.path.stat().st_size >= MIN_LINKED_BYTES
+            if reusable and new.equals(old) and new.schema.equals(old.schema):
+                position = files.link(part.source, file.path, file_slice.span)
             else:
-                place = files.add(new, piece.span, max(1, GROUP_BYTES * new.num_rows // max(1, new.nbytes)))
-            done.places += [place] * int((piece.step == 0).sum())
-            found = {name: _values(new, name, shape, file) for name, shape in features.items()}
+                position = files.add(new, file_slice.span, max(1, GROUP_BYTES * new.num_rows // max(1, new.nbytes)))
+            written.file_positions += [position] * int((file_slice.first_frame_index == 0).sum())
+            found = {name: _feature_values(new, name, shape, file) for name, shape in features.items()}
             values = {name: numbers for name, numbers in found.items() if numbers is not None}
-            lacking |= found.keys() - values.keys()
-            _gather(gathered, values)
-            done.named[-1].update(*(_named(new[change.names.feature(key)]) for key in part.source.features("image")))
-            changed.add(part, piece, values)
+            incomplete |= found.keys() - values.keys()
+            _add_blocks(statistics, values)
+            written.image_paths[-1].update(
+                *(_image_paths(new[change.names.feature(key)]) for key in part.source.features("image"))
+            )
+            changed.add(part, file_slice, values)
     files.close()
-    done.stats = _shaped({name: one.describe() for name, one in gathered.items() if name not in lacking}, features)
-    done.episode_stats = {number: _shaped(described, features) for number, described in changed.described.items()}
-    return done
+    written.stats = _with_shape(
+        {name: one.describe() for name, one in statistics.items() if name not in incomplete}, features
+    )
+    written.episode_stats = {
+        number: _with_shape(described, features) for number, described in changed.described.items()
+    }
+    return written
 
 
-def _numeric(features: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    """The shape of every feature that is a number, or several, a frame."""
+def _numeric_shapes(features: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """The shape of every numeric feature."""
     return {
         name: tuple(feature["shape"])
         for name, feature in features.items()
@@ -99,17 +106,17 @@ def _is_number(dtype: str) -> bool:
         return False
 
 
-def _renumbered(change: Change, part: EpisodeSlice, file: PlacedFile, old: pa.Table, piece: Piece) -> pa.Table:
-    """What is kept of the rows of one file, with the columns that depend on an episode's place in the data set."""
-    rows = change.names.rows(cut(old, piece.start, piece.length))
-    restarted = np.repeat(part.begin[piece.place] > 0, piece.length)
-    times = (piece.steps / part.source.fps).astype(np.float32)
+def _renumbered(change: Change, part: EpisodeSlice, file: PlacedFile, old: pa.Table, file_slice: FileSlice) -> pa.Table:
+    """The kept rows of one file, with the columns that depend on an episode's position in the data set."""
+    rows = change.names.rows(slice_rows(old, file_slice.start, file_slice.length))
+    restarted = np.repeat(part.begin[file_slice.position] > 0, file_slice.length)
+    times = (file_slice.frame_indices / part.source.fps).astype(np.float32)
     columns = {
         "timestamp": np.where(restarted, times, rows["timestamp"].to_numpy()),
-        "frame_index": piece.steps,
-        "episode_index": np.repeat(piece.number, piece.length),
-        "index": np.repeat(change.firsts[piece.number], piece.length) + piece.steps,
-        "task_index": _tasks(change, part.source, file, rows["task_index"].to_numpy()),
+        "frame_index": file_slice.frame_indices,
+        "episode_index": np.repeat(file_slice.number, file_slice.length),
+        "index": np.repeat(change.first_frames[file_slice.number], file_slice.length) + file_slice.frame_indices,
+        "task_index": _new_task_indices(change, part.source, file, rows["task_index"].to_numpy()),
     }
     for name, values in columns.items():
         at = rows.schema.get_field_index(name)
@@ -117,8 +124,8 @@ def _renumbered(change: Change, part: EpisodeSlice, file: PlacedFile, old: pa.Ta
     return rows
 
 
-def cut(rows: pa.Table, starts: Int64[np.ndarray, " K"], lengths: Int64[np.ndarray, " K"]) -> pa.Table:
-    """Slices of `rows`, one after the other, without copying; neighbours are one slice."""
+def slice_rows(rows: pa.Table, starts: Int64[np.ndarray, " K"], lengths: Int64[np.ndarray, " K"]) -> pa.Table:
+    """Slices of `rows`, one after the other, without copying; adjacent slices are merged."""
     ends = starts + lengths
     breaks = np.flatnonzero(starts[1:] != ends[:-1])
     firsts, lasts = np.concatenate([[0], breaks + 1]), np.concatenate([breaks, [len(starts) - 1]])
@@ -127,22 +134,22 @@ def cut(rows: pa.Table, starts: Int64[np.ndarray, " K"], lengths: Int64[np.ndarr
     )
 
 
-def _tasks(
+def _new_task_indices(
     change: Change, source: SourceDataset, file: PlacedFile, old: Int64[np.ndarray, " N"]
 ) -> Int64[np.ndarray, " N"]:
-    at, numbers = source.catalogue.tasks_of(old), change.task_numbers(source)
+    at, numbers = source.metadata.tasks_of(old), change.task_numbers(source)
     new = np.where(at < 0, -1, numbers[at]) if len(numbers) else np.full(len(old), -1)
     if (new < 0).any():
         wrong = int(old[np.argmin(new)])
-        raise file.broken(f"it has rows with task_index {wrong}, which is no task of their episode in meta/episodes")
+        raise file.broken(f"it has rows with task_index {wrong}, which is not a task of their episode in meta/episodes")
     return new
 
 
-def _conform(rows: pa.Table, schema: pa.Schema, source: SourceDataset) -> pa.Table:
-    """`rows` with the columns, types and order of `schema`; what nothing reads and is not there is null.
+def _cast(rows: pa.Table, schema: pa.Schema, source: SourceDataset) -> pa.Table:
+    """`rows` with the columns, types and order of `schema`; missing columns that nothing reads become null.
 
     Raises:
-        MismatchError: naming the data set whose columns are others.
+        MismatchError: names the data set with other columns.
     """
     if rows.schema.equals(schema):
         return rows
@@ -152,11 +159,15 @@ def _conform(rows: pa.Table, schema: pa.Schema, source: SourceDataset) -> pa.Tab
     try:
         return rows.select(schema.names).cast(schema)
     except (KeyError, ValueError, pa.ArrowException) as error:
-        raise MismatchError(f"the columns of {source.root} are not those of the rows before them: {error}") from error
+        raise MismatchError(
+            f"the columns of {source.root} differ from those of the rows before them: {error}"
+        ) from error
 
 
-def _values(rows: pa.Table, name: str, shape: tuple[int, ...], file: PlacedFile) -> Shaped[np.ndarray, "N D"] | None:
-    """The numbers of a feature; None where nothing reads it and not every row has such numbers."""
+def _feature_values(
+    rows: pa.Table, name: str, shape: tuple[int, ...], file: PlacedFile
+) -> Shaped[np.ndarray, "N D"] | None:
+    """The numbers of a feature; None if nothing reads it and some rows lack them."""
     if name not in READ and (name not in rows.column_names or rows[name].null_count > 0):
         return None
     if name not in rows.column_names:
@@ -169,13 +180,13 @@ def _values(rows: pa.Table, name: str, shape: tuple[int, ...], file: PlacedFile)
         if name not in READ:
             return None
         raise file.broken(
-            f"its column {name!r} is not of shape {list(shape)} a frame, as info.json declares"
+            f"its column {name!r} does not have the shape {list(shape)} per frame, as info.json declares"
         ) from error
     return values
 
 
-def _named(images: pa.ChunkedArray) -> list[str]:
-    """The paths of images that are files of their own."""
+def _image_paths(images: pa.ChunkedArray) -> list[str]:
+    """The paths of images in files of their own."""
     if not pa.types.is_struct(images.type):
         return []
     fields = {field.name: values for field, values in zip(images.type, images.flatten(), strict=True)}
@@ -184,40 +195,41 @@ def _named(images: pa.ChunkedArray) -> list[str]:
     return fields["path"].filter(fields["bytes"].is_null()).drop_null().to_pylist()
 
 
-def _gather(gathered: Mapping[str, Statistics], values: Mapping[str, Shaped[np.ndarray, "N _"]]) -> None:
-    """Block by block: float64 copies of a whole file would not stay in the processor's cache."""
+def _add_blocks(statistics: Mapping[str, Statistics], values: Mapping[str, Shaped[np.ndarray, "N _"]]) -> None:
+    """Add values in blocks: float64 copies of a whole file would not stay in the processor's cache."""
     for name, rows in values.items():
-        for at in range(0, len(rows), BLOCK):
-            gathered[name].add(rows[at : at + BLOCK])
+        for at in range(0, len(rows), BLOCK_ROWS):
+            statistics[name].add(rows[at : at + BLOCK_ROWS])
 
 
-class Changed:
-    """The statistics of the episodes that need them anew, by number; of the features `made` every episode does."""
+class ChangedEpisodeStatistics:
+    """New statistics of changed episodes, by number; for `new_features`, of every episode."""
 
-    def __init__(self, made: tuple[str, ...]) -> None:
-        self._made = made
+    def __init__(self, new_features: tuple[str, ...]) -> None:
+        self._new_features = new_features
         self.described: dict[int, dict[str, Described]] = {}
-        self._begun: dict[int, list[dict[str, np.ndarray]]] = {}
+        self._partial: dict[int, list[dict[str, np.ndarray]]] = {}
 
-    def add(self, part: EpisodeSlice, piece: Piece, values: Mapping[str, Shaped[np.ndarray, "N _"]]) -> None:
-        """Take what changed of the rows of one file; of an episode that reaches over two files, all at the second."""
-        tasks, offset = values["task_index"][:, 0], piece.offset
-        several = np.minimum.reduceat(tasks, offset) < np.maximum.reduceat(tasks, offset)
-        torn = piece.length < part.length[piece.place]
-        for at in np.flatnonzero(part.trimmed[piece.place] | several | torn | bool(self._made)).tolist():
-            names = values if part.trimmed[piece.place[at]] else ("task_index", *self._made)
-            here = slice(offset[at], offset[at] + piece.length[at])
-            number, whole = int(piece.number[at]), int(part.length[piece.place[at]])
-            begun = self._begun.setdefault(number, [])
-            begun.append({name: values[name][here] for name in names})
-            if sum(len(one["task_index"]) for one in begun) == whole:
-                del self._begun[number]
-                rows_of = {name: np.concatenate([one[name] for one in begun]) for name in names}
+    def add(self, part: EpisodeSlice, file_slice: FileSlice, values: Mapping[str, Shaped[np.ndarray, "N _"]]) -> None:
+        """Add the rows of one file; an episode that spans two files is complete with the second."""
+        tasks, offset = values["task_index"][:, 0], file_slice.offset
+        has_several_tasks = np.minimum.reduceat(tasks, offset) < np.maximum.reduceat(tasks, offset)
+        is_partial = file_slice.length < part.length[file_slice.position]
+        changed = part.trimmed[file_slice.position] | has_several_tasks | is_partial | bool(self._new_features)
+        for at in np.flatnonzero(changed).tolist():
+            names = values if part.trimmed[file_slice.position[at]] else ("task_index", *self._new_features)
+            here = slice(offset[at], offset[at] + file_slice.length[at])
+            number, length = int(file_slice.number[at]), int(part.length[file_slice.position[at]])
+            partial = self._partial.setdefault(number, [])
+            partial.append({name: values[name][here] for name in names})
+            if sum(len(one["task_index"]) for one in partial) == length:
+                del self._partial[number]
+                rows_of = {name: np.concatenate([one[name] for one in partial]) for name in names}
                 self.described[number] = {name: describe(rows) for name, rows in rows_of.items()}
 
 
-def _shaped(described: Mapping[str, Described], features: Mapping[str, tuple[int, ...]]) -> dict[str, Described]:
-    """Statistics a dim as LeRobot nests them for features of several axes."""
+def _with_shape(described: Mapping[str, Described], features: Mapping[str, tuple[int, ...]]) -> dict[str, Described]:
+    """Statistics nested as LeRobot nests them for features of several axes."""
     return {
         feature: {name: v if name == "count" else np.reshape(v, features[feature]).tolist() for name, v in one.items()}
         if len(features[feature]) > 1

@@ -1,4 +1,4 @@
-"""A data set as an edit sees it: the episode table, the tasks, and the files that hold rows and images."""
+"""A data set as edits see it: the episode table, the tasks, and the files with rows and images."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,88 +37,88 @@ from praxia.data.parquet import native
 from praxia.data.placement import PlacedFile, integers
 from praxia.data.rows import Rows
 
-__all__ = ["SourceDataset", "episode_table", "stored"]
+__all__ = ["SourceDataset", "episode_table", "read_stats"]
 
-# What an edit writes anew.
+# What an edit rewrites.
 REWRITTEN_FILES = (INFO, STATS, TASKS, TASK_LINES, EPISODE_LINES)
 REWRITTEN_FOLDERS = ("data/", "videos/", "meta/episodes/", "praxia/")
 
 
 @dataclass(frozen=True, eq=False)
 class SourceDataset:
-    """One data set, of LeRobot v3.0 or v2.1. `table` is meta/episodes of v3.0, whole; of v2.1 without statistics.
+    """A data set of LeRobot v3.0 or v2.1. `table` is all of v3.0's meta/episodes; for v2.1 it has no statistics.
 
-    `records`, `embodiment` and `plan` are there in a data set of ours alone. `absent` are features that info.json
-    declares and nothing reads, such as depth, of which files are missing: a new data set is without them.
+    Only data sets of ours have `records`, `embodiment` and `plan`. `missing_features` are declared features that
+    nothing reads, such as depth, and whose files are missing; a new data set omits them.
 
-    Where parts are missing (`edit/whole.py`) only whole episodes are there: `numbers` is what each is called, `lost`
-    what those are called that are not, and `placed` where the rows are.
+    A damaged data set is reduced to its intact episodes (see `intact`): `episode_numbers` are their numbers, `damaged`
+    the numbers of the others, and `row_files` locates the rows.
     """
 
-    catalogue: Metadata
+    metadata: Metadata
     table: pa.Table
     stats: Mapping[str, Any]
     records: Sequence[Mapping[str, Any]]
     embodiment: Embodiment | None
     plan: Mapping[str, Any]
-    absent: tuple[str, ...]
-    numbers: Int64[np.ndarray, " E"]
-    lost: Int64[np.ndarray, " L"]
-    placed: tuple[PlacedFile, ...] | None = None
+    missing_features: tuple[str, ...]
+    episode_numbers: Int64[np.ndarray, " E"]
+    damaged: Int64[np.ndarray, " L"]
+    row_files: tuple[PlacedFile, ...] | None = None
 
     @classmethod
     def open(cls, root: str | AnyPath) -> "SourceDataset":
-        """The data set in the folder `root`.
+        """Open the data set in the folder `root`.
 
         Raises:
             DataError: not a finished data set, or a file that is missing, truncated or altered.
         """
         dataset = Dataset(root)
         ours = dataset.ours
-        whole = cls(
-            catalogue=dataset.catalogue,
+        source = cls(
+            metadata=dataset.catalogue,
             table=episode_table(dataset.catalogue),
-            stats=stored(dataset.root / STATS),
+            stats=read_stats(dataset.root / STATS),
             records=dataset.records,
             embodiment=dataset.embodiment if ours else None,
             plan=json.loads((dataset.root / PLAN).read_bytes()) if ours else {},
-            absent=(),
-            numbers=np.arange(dataset.num_episodes),
-            lost=np.zeros(0, dtype=np.int64),
+            missing_features=(),
+            episode_numbers=np.arange(dataset.num_episodes),
+            damaged=np.zeros(0, dtype=np.int64),
         )
-        return whole.without_absent()
+        return source.without_missing_features()
 
-    def without_absent(self) -> "SourceDataset":
-        """Without the features that nothing reads and of which files, or their places in the table, are missing."""
-        absent = _absent(self.catalogue)
-        if not absent:
+    def without_missing_features(self) -> "SourceDataset":
+        """Drop unread features with missing files, or without positions in the table."""
+        missing = _missing_features(self.metadata)
+        if not missing:
             return self
-        kept = {name: one for name, one in self.info["features"].items() if name not in absent}
-        starts = tuple(f"{kind}/{feature}/" for kind in ("videos", "stats") for feature in absent)
+        kept = {name: entry for name, entry in self.info["features"].items() if name not in missing}
+        starts = tuple(f"{kind}/{feature}/" for kind in ("videos", "stats") for feature in missing)
         return replace(
             self,
-            catalogue=replace(self.catalogue, info={**self.info, "features": kept}),
+            metadata=replace(self.metadata, info={**self.info, "features": kept}),
             table=self.table.drop_columns([name for name in self.table.column_names if name.startswith(starts)]),
-            stats={name: one for name, one in self.stats.items() if name not in absent},
-            absent=absent,
+            stats={name: entry for name, entry in self.stats.items() if name not in missing},
+            missing_features=missing,
         )
 
     @property
     def root(self) -> AnyPath:
-        return self.catalogue.root
+        return self.metadata.root
 
     @property
     def info(self) -> Mapping[str, Any]:
-        return self.catalogue.info
+        return self.metadata.info
 
     @property
     def manifest(self) -> Manifest:
-        return self.catalogue.manifest
+        return self.metadata.manifest
 
     @property
     def tasks(self) -> tuple[str, ...]:
         """The instructions in the order of their task_index."""
-        return self.catalogue.instructions
+        return self.metadata.instructions
 
     @property
     def ours(self) -> bool:
@@ -126,57 +126,58 @@ class SourceDataset:
 
     @property
     def fps(self) -> float:
-        return self.catalogue.fps
+        return self.metadata.fps
 
     @cached_property
-    def firsts(self) -> Int64[np.ndarray, " E"]:
+    def first_frames(self) -> Int64[np.ndarray, " E"]:
         """The index of each episode's first frame."""
         return integers(self.table, "dataset_from_index")
 
     @cached_property
     def lengths(self) -> Int64[np.ndarray, " E"]:
-        """Frames of each episode."""
+        """The number of frames of each episode."""
         return integers(self.table, "length")
 
     def features(self, *dtypes: str) -> list[str]:
-        """Those of the given types, in the order of info.json."""
+        """The features of the given types, in the order of info.json."""
         return [name for name, feature in self.info["features"].items() if feature["dtype"] in dtypes]
 
     @cached_property
     def cameras(self) -> list[str]:
-        """Features that are images, in videos or in parquet."""
+        """The image features, in videos or in parquet."""
         return self.features(*IMAGES)
 
     @cached_property
     def files(self) -> list[PlacedFile]:
-        """Those that hold the rows; an episode may reach over two."""
-        return Rows(self.catalogue).files if self.placed is None else list(self.placed)
+        """The files with the rows; an episode may span two."""
+        return Rows(self.metadata).files if self.row_files is None else list(self.row_files)
 
-    def videos(self, key: str) -> list[PlacedFile]:
-        """Those that hold the images of the video feature `key`."""
-        return self.catalogue.images(key)
+    def video_files(self, key: str) -> list[PlacedFile]:
+        """The files with the images of the video feature `key`."""
+        return self.metadata.images(key)
 
     def video_frames(self, key: str) -> dict[AnyPath, int | None]:
-        """How many frames each video of `key` should have. None in v2.1, where more may lie behind an episode's end.
+        """The expected number of frames of each video of `key`. None in v2.1, where more may follow the end of an
+        episode.
 
         Raises:
-            DataError: info.json tells it as something else than an object.
+            DataError: info.json does not hold an object there.
         """
-        claimed = self.catalogue.video_ends(key)
+        expected = self.metadata.video_ends(key)
         if self.info["codebase_version"] != CODEBASE_VERSION:
-            return dict.fromkeys(claimed)
-        told = self.info.get(VIDEO_FRAMES, {})
-        if not isinstance(told, Mapping):
+            return dict.fromkeys(expected)
+        recorded = self.info.get(VIDEO_FRAMES, {})
+        if not isinstance(recorded, Mapping):
             raise DataError(
-                f"{self.root / INFO} is damaged (expected {VIDEO_FRAMES} as an object, got {told!r}). {ADVICE}"
+                f"{self.root / INFO} is damaged (expected {VIDEO_FRAMES} as an object, got {recorded!r}). {ADVICE}"
             )
-        return {path: told.get(self.name(path), count) for path, count in claimed.items()}
+        return {path: recorded.get(self.name(path), count) for path, count in expected.items()}
 
     def read(self, file: PlacedFile, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows of one file, which are those of its episodes, in order.
 
         Raises:
-            DataError: it was altered, is not parquet, or holds other rows than the episode table says.
+            DataError: it was altered, is not parquet, or its rows are not those that the episode table lists.
         """
         self.manifest.check(self.root, self.name(file.path), full=True)
         wanted = columns if columns is None else [*columns, "episode_index"]
@@ -187,46 +188,46 @@ class SourceDataset:
         for name in INDEX_FEATURES if columns is None else wanted or ():
             if name not in rows.column_names:
                 raise file.broken(f"it has no column {name!r}")
-        if self.placed is not None:  # there are rows of other episodes beside them
-            stretches = zip(file.start.tolist(), file.length.tolist(), strict=True)
-            rows = pa.concat_tables([rows.slice(start, length) for start, length in stretches])
-        expected = np.repeat(self.numbers[file.episode], file.length)
+        if self.row_files is not None:  # the file also has rows of damaged episodes
+            runs = zip(file.start.tolist(), file.length.tolist(), strict=True)
+            rows = pa.concat_tables([rows.slice(start, length) for start, length in runs])
+        expected = np.repeat(self.episode_numbers[file.episode], file.length)
         if not np.array_equal(rows["episode_index"].to_numpy(), expected):
-            raise file.broken(f"its rows are not the {len(expected)} that meta/episodes names")
+            raise file.broken(f"its rows are not the {len(expected)} that meta/episodes lists")
         return rows if columns is None else rows.select(columns)
 
-    def states(self) -> list[tuple[AnyPath, tuple[int, int]]]:
-        """The files with the simulator's states, and the first and last episode of each."""
+    def state_files(self) -> list[tuple[AnyPath, tuple[int, int]]]:
+        """The files with simulator states, and the first and last episode of each."""
         folder = STATES.partition("chunk")[0]
         entries = {name: entry for name, entry in self.manifest.files.items() if name.startswith(folder)}
         return [(self.root / name, entry.episodes) for name, entry in sorted(entries.items()) if entry.episodes]
 
     def name(self, path: AnyPath) -> str:
-        """`path` from the data set's folder."""
+        """`path` relative to the data set's folder."""
         return name_within(self.root, path)
 
-    def others(self) -> tuple[dict[str, AnyPath], dict[str, AnyPath]]:
-        """Files that nobody here knows, by name, and those that a new data set has no place for.
+    def unknown_files(self) -> tuple[dict[str, AnyPath], dict[str, AnyPath]]:
+        """Files that nothing here knows, by name, and those that cannot stay where they are.
 
-        The latter lie in folders that are written anew, or are v2.1's statistics of episodes. Images that rows name
-        by their path may be among either. What begins with a dot is no part of a data set.
+        The latter are in folders that are rewritten, or are v2.1's statistics of episodes. Images that rows refer to by
+        path may be among either. Hidden files are not part of a data set.
         """
-        used = [*self.files, *(file for key in self.features("video") for file in self.videos(key))]
+        used = [*self.files, *(file for key in self.features("video") for file in self.video_files(key))]
         known = {self.name(file.path) for file in used} | {*self.manifest.files, MANIFEST}
-        others, homeless = {}, {}
+        others, misplaced = {}, {}
         for path in _files(self.root):
             name = self.name(path)
-            if name in REWRITTEN_FILES or _of_episodes(name):
+            if name in REWRITTEN_FILES or _is_episode_table(name):
                 continue
             if name != EPISODE_STATS_LINES and not name.startswith(REWRITTEN_FOLDERS):
                 others[name] = path
             elif name not in known:
-                homeless[name] = path
-        return others, homeless
+                misplaced[name] = path
+        return others, misplaced
 
 
 def _files(folder: AnyPath) -> Iterator[AnyPath]:
-    """All that are not hidden, in folders that are linked too."""
+    """All files that are not hidden, also in linked folders."""
     for path in sorted(folder.iterdir(), key=str):
         if path.name.startswith("."):
             continue
@@ -236,35 +237,37 @@ def _files(folder: AnyPath) -> Iterator[AnyPath]:
             yield path
 
 
-def _of_episodes(name: str) -> bool:
-    """Whether it is a part of the episode table."""
+def _is_episode_table(name: str) -> bool:
+    """Whether the file is part of the episode table."""
     return PurePosixPath(name).match("meta/episodes/*/*.parquet")
 
 
-def _absent(catalogue: Metadata) -> tuple[str, ...]:
-    """The video features that are no cameras and whose files are not all there, or have no place in the table."""
+def _missing_features(metadata: Metadata) -> tuple[str, ...]:
+    """Video features that are not cameras and lack files, or positions in the table."""
 
-    def there(key: str) -> bool:
+    def is_complete(key: str) -> bool:
         try:
-            return all(file.path.is_file() for file in catalogue.images(key))
+            return all(file.path.is_file() for file in metadata.images(key))
         except (KeyError, ValueError):
             return False
 
-    features = catalogue.info["features"]
+    features = metadata.info["features"]
     read = videos_read(features)
-    return tuple(key for key, one in features.items() if one["dtype"] == "video" and key not in read and not there(key))
+    return tuple(
+        key for key, one in features.items() if one["dtype"] == "video" and key not in read and not is_complete(key)
+    )
 
 
-def episode_table(catalogue: Metadata) -> pa.Table:
-    """meta/episodes with the columns that readers do without: statistics, and other writers' own.
+def episode_table(metadata: Metadata) -> pa.Table:
+    """meta/episodes with the columns that readers ignore: statistics, and those of other writers.
 
     Raises:
         DataError: a file of it cannot be read.
     """
-    if catalogue.info["codebase_version"] != CODEBASE_VERSION:
-        return catalogue.table
+    if metadata.info["codebase_version"] != CODEBASE_VERSION:
+        return metadata.table
     tables = []
-    for path in parquet_files(catalogue.root / "meta" / "episodes"):
+    for path in parquet_files(metadata.root / "meta" / "episodes"):
         try:
             tables.append(pq.read_table(native(path)))
         except (pa.ArrowException, OSError, ValueError) as error:
@@ -272,10 +275,10 @@ def episode_table(catalogue: Metadata) -> pa.Table:
     return pa.concat_tables(tables, promote_options="permissive")
 
 
-def stored(path: AnyPath) -> dict[str, Any]:
-    """meta/stats.json as it is written: what is missing, or is none, is computed from the rows that are kept."""
+def read_stats(path: AnyPath) -> dict[str, Any]:
+    """The entries of meta/stats.json that are objects; the rest is computed from the kept rows."""
     try:
         found = json.loads(path.read_bytes()) if path.is_file() else {}
     except (ValueError, RecursionError):
         return {}
-    return {name: one for name, one in found.items() if isinstance(one, dict)} if isinstance(found, dict) else {}
+    return {name: entry for name, entry in found.items() if isinstance(entry, dict)} if isinstance(found, dict) else {}

@@ -1,4 +1,4 @@
-"""Vectors"""
+"""Features composed from dims of others: parts joined to one vector, or dims in another order."""
 
 import json
 import math
@@ -18,72 +18,72 @@ from praxia.data.features import INDEX_FEATURES, dim_names
 from praxia.data.stats import QUANTILES
 from praxia.datatools.edit.source import SourceDataset
 
-__all__ = ["Dims", "Vectors", "joined", "reordered"]
+__all__ = ["Dims", "VectorLayout", "join_vectors", "reorder_vectors"]
 
-DESCRIBED = ("min", "max", "mean", "std", "count", *QUANTILES)
+STATISTICS = ("min", "max", "mean", "std", "count", *QUANTILES)
 
-# A feature of the source, and which of its dims are taken, in that order.
+# A feature of the source and the dims taken from it, in order.
 Dims = tuple[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
-class Vectors:
-    """By new feature what it is made of, one part after the other. What it is made of is no feature any more."""
+class VectorLayout:
+    """For each new feature the dims it is composed of, in order. The features they come from are dropped."""
 
-    made: Mapping[str, tuple[Dims, ...]] = field(default_factory=dict)
+    new_features: Mapping[str, tuple[Dims, ...]] = field(default_factory=dict)
 
     @property
-    def parts(self) -> frozenset[str]:
-        """The features that are used up."""
-        return frozenset(name for dims in self.made.values() for name, _ in dims)
+    def used_features(self) -> frozenset[str]:
+        """The features that the new ones are composed of."""
+        return frozenset(name for dims in self.new_features.values() for name, _ in dims)
 
     def rows(self, rows: pa.Table) -> pa.Table:
         """Rows of data/ with the new columns."""
-        if not self.made or not self.parts <= set(rows.column_names):
-            return rows  # whoever looks for the new columns says that they are missing, and in which file
+        if not self.new_features or not self.used_features <= set(rows.column_names):
+            return rows  # the reader of the new columns names what is missing, and the file
         made = {
             new: np.concatenate([matrix(rows[name])[:, list(at)] for name, at in dims], axis=1)
-            for new, dims in self.made.items()
+            for new, dims in self.new_features.items()
         }
-        columns = self._placed({name: rows[name] for name in rows.column_names}, {n: table(made)[n] for n in made})
+        columns = self._replace({name: rows[name] for name in rows.column_names}, {n: table(made)[n] for n in made})
         metadata = {key: value for key, value in (rows.schema.metadata or {}).items() if key != b"pandas"}
         if b"huggingface" in metadata:
-            metadata[b"huggingface"] = self._told(json.loads(metadata[b"huggingface"]), made)
+            metadata[b"huggingface"] = self._huggingface_metadata(json.loads(metadata[b"huggingface"]), made)
         return pa.table(columns).replace_schema_metadata(metadata)
 
     def info(self, info: Mapping[str, Any]) -> dict[str, Any]:
         """info.json with the new features."""
-        made = {new: _declared(new, dims, info["features"]) for new, dims in self.made.items()}
-        return {**info, "features": self._placed(info["features"], made)}
+        made = {new: _declaration(new, dims, info["features"]) for new, dims in self.new_features.items()}
+        return {**info, "features": self._replace(info["features"], made)}
 
     def episodes(self, rows: pa.Table) -> pa.Table:
-        """Rows of meta/episodes with empty columns for the statistics that the new features will have."""
-        for new, dims in self.made.items():
-            there = [name for name in DESCRIBED if f"stats/{dims[0][0]}/{name}" in rows.column_names]
-            rows = rows.drop_columns(_statistics_of({part for part, _ in dims} & set(self.made), rows))
+        """Rows of meta/episodes with empty columns for the statistics of the new features."""
+        for new, dims in self.new_features.items():
+            there = [name for name in STATISTICS if f"stats/{dims[0][0]}/{name}" in rows.column_names]
+            rows = rows.drop_columns(_statistics_of({part for part, _ in dims} & set(self.new_features), rows))
             for name in there:
                 kind = pa.int64() if name == "count" else pa.float64()
                 rows = rows.append_column(f"stats/{new}/{name}", pa.nulls(len(rows), pa.list_(kind)))
-        return rows.drop_columns(_statistics_of(self.parts - set(self.made), rows))
+        return rows.drop_columns(_statistics_of(self.used_features - set(self.new_features), rows))
 
-    def _placed(self, old: Mapping[str, Any], made: Mapping[str, Any]) -> dict[str, Any]:
-        """`made` among `old`, each where the first of its parts was."""
-        at = {dims[0][0]: new for new, dims in self.made.items()}
+    def _replace(self, old: Mapping[str, Any], made: Mapping[str, Any]) -> dict[str, Any]:
+        """Replace the first part of each new feature by its entry in `made`, and drop the others."""
+        at = {dims[0][0]: new for new, dims in self.new_features.items()}
         found: dict[str, Any] = {}
         for name, value in old.items():
             if name in at:
                 found[at[name]] = made[at[name]]
-            elif name not in self.parts:
+            elif name not in self.used_features:
                 found[name] = value
         return found
 
-    def _told(self, said: dict[str, Any], made: Mapping[str, np.ndarray]) -> bytes:
-        """What `datasets` wrote into the schema, with the new columns' types."""
-        features = said.get("info", {}).get("features")
-        if isinstance(features, dict) and self.parts <= set(features):
+    def _huggingface_metadata(self, metadata: dict[str, Any], made: Mapping[str, np.ndarray]) -> bytes:
+        """The schema metadata of `datasets` with the types of the new columns."""
+        features = metadata.get("info", {}).get("features")
+        if isinstance(features, dict) and self.used_features <= set(features):
             types = {new: _type(values) for new, values in made.items()}
-            said["info"]["features"] = self._placed(features, types)
-        return json.dumps(said).encode()
+            metadata["info"]["features"] = self._replace(features, types)
+        return json.dumps(metadata).encode()
 
 
 def _statistics_of(features: Iterable[str], rows: pa.Table) -> list[str]:
@@ -97,66 +97,70 @@ def _type(values: np.ndarray) -> dict[str, Any]:
     return one if values.shape[1] == 1 else {"feature": one, "length": values.shape[1], "_type": "Sequence"}
 
 
-def _declared(new: str, dims: Sequence[Dims], features: Mapping[str, Any]) -> dict[str, Any]:
-    """A feature of info.json. Dims without a name get that of their part, and a number where it has several."""
+def _declaration(new: str, dims: Sequence[Dims], features: Mapping[str, Any]) -> dict[str, Any]:
+    """A feature of info.json. Unnamed dims are named after their part, with a number if it has several."""
     names = []
     for part, at in dims:
-        own = dim_names(features[part])
+        names_of_part = dim_names(features[part])
         short = part.removeprefix(f"{new}.")
         size = math.prod(features[part]["shape"])
-        own = own or ((short,) if size == 1 else tuple(f"{short}.{number}" for number in range(size)))
-        names += [own[number] for number in at]
+        names_of_part = names_of_part or (
+            (short,) if size == 1 else tuple(f"{short}.{number}" for number in range(size))
+        )
+        names += [names_of_part[number] for number in at]
     dtype = np.result_type(*(features[part]["dtype"] for part, _ in dims))
     return {**features[dims[0][0]], "dtype": str(dtype), "shape": [len(names)], "names": names}
 
 
-def joined(source: SourceDataset, features: Mapping[str, Sequence[str]]) -> Vectors:
-    """By new feature all dims of its parts.
+def join_vectors(source: SourceDataset, features: Mapping[str, Sequence[str]]) -> VectorLayout:
+    """A layout that joins all dims of the parts of each new feature.
 
     Raises:
-        UnknownName: a part that is not there, or is no number.
+        UnknownName: a part that is missing or not numeric.
         PraxiaError: nothing to join, a part twice, or a name that is taken.
     """
     _expect_foreign(source)
-    declared, there = source.info["features"], _numbers(source)
+    declared, there = source.info["features"], _numeric_features(source)
     if not features:
         raise PraxiaError("expected something to join: --feature NEW=PART,PART")
     used = Counter(part for parts in features.values() for part in parts)
-    for part, times in used.items():
+    for part, count in used.items():
         if part not in there:
             raise UnknownName("feature", part, there, f"praxia data info {source.root}")
-        if times > 1:
-            raise PraxiaError(f"expected each part once, got {part} {times} times")
+        if count > 1:
+            raise PraxiaError(f"expected each part once, got {part} {count} times")
     for new in features:
         if new in declared and new not in used:
             raise PraxiaError(f"expected a name that no other feature of {source.root} has, got {new}")
         if not new or "/" in new:
             raise PraxiaError(f"expected a name without '/' for {', '.join(features[new])}, got {new!r}")
     sizes = {part: math.prod(declared[part]["shape"]) for part in used}
-    return Vectors({new: tuple((one, tuple(range(sizes[one]))) for one in parts) for new, parts in features.items()})
+    return VectorLayout(
+        {new: tuple((one, tuple(range(sizes[one]))) for one in parts) for new, parts in features.items()}
+    )
 
 
-def reordered(source: SourceDataset, like: SourceDataset) -> Vectors:
-    """Every vector whose dims `like` has under the same names in another order.
+def reorder_vectors(source: SourceDataset, like: SourceDataset) -> VectorLayout:
+    """A layout for every vector whose dims `like` has under the same names in another order.
 
     Raises:
         PraxiaError: there is none.
     """
     _expect_foreign(source)
     made = {}
-    for name in _numbers(source):
+    for name in _numeric_features(source):
         names, wanted = (dim_names(one.info["features"].get(name, {"shape": ()})) for one in (source, like))
         if names != wanted and (order := order_of(names, wanted)):
             made[name] = ((name, order),)
     if not made:
         raise PraxiaError(
-            f"nothing to reorder: no vector of {source.root} has the names of {like.root} in another order; see "
+            f"nothing to reorder: no vector of {source.root} has the names of {like.root} in another order; compare "
             "`names` in meta/info.json of both"
         )
-    return Vectors(made)
+    return VectorLayout(made)
 
 
-def _numbers(source: SourceDataset) -> list[str]:
+def _numeric_features(source: SourceDataset) -> list[str]:
     features = source.info["features"]
     kinds = {name: one["dtype"] for name, one in features.items() if name not in INDEX_FEATURES}
     return [name for name, kind in kinds.items() if re.fullmatch(r"u?int\d+|float\d+", kind)]
@@ -164,4 +168,4 @@ def _numbers(source: SourceDataset) -> list[str]:
 
 def _expect_foreign(source: SourceDataset) -> None:
     if source.ours:
-        raise PraxiaError(f"{source.root} was recorded by praxia: its vectors are what its embodiment declares")
+        raise PraxiaError(f"{source.root} was recorded by praxia: its vectors are fixed by its embodiment")

@@ -1,4 +1,4 @@
-"""Writing what edits come to: new data sets, each in a new folder, there in full or not at all."""
+"""Writes the results of edits: new data sets, each in a new folder, complete or not at all."""
 
 import errno
 import hashlib
@@ -17,24 +17,24 @@ from praxia.data.layout import EPISODES, INFO, MANIFEST, STATS, place
 from praxia.data.manifest import FileEntry, Manifest
 from praxia.datatools.edit.change import Change
 from praxia.datatools.edit.meta import new_episode_table, new_info, new_statistics
-from praxia.datatools.edit.output import Folder, take_over_videos
+from praxia.datatools.edit.output import OutputFolder, link_videos
 from praxia.datatools.edit.rows import write_rows
-from praxia.datatools.edit.side_files import take_over_others, write_side_files, write_states
+from praxia.datatools.edit.side_files import link_unknown_files, write_side_files, write_states
 
 __all__ = ["expect_new", "write"]
 
 
 def write(changes: Sequence[Change], outs: Sequence[Path]) -> list[dict[str, Any]]:
-    """Make each of `changes` the data set in the folder of `outs` beside it; what was done, as JSON values.
+    """Write each of `changes` to the folder of `outs` beside it; returns what was done, as JSON values.
 
-    All of them are built beside their places and then renamed: a kill leaves none of them in parts, and what an
-    earlier kill left behind is removed first. What another process is writing stays.
+    All are built in temporary folders and then renamed: a kill leaves no partial data set, and the leftovers of an
+    earlier kill are removed first. Folders that another process is writing are left alone.
 
     Raises:
-        DataError: a source that does not hold what it says.
-        MismatchError: sources that do not fit together.
-        RecordingError: the disk is full; then nothing is left of it, and the sources are as they were.
-        PraxiaError: a folder that is there already, lies within a source, or is being written by another process.
+        DataError: a source whose files do not match its metadata.
+        MismatchError: incompatible sources.
+        RecordingError: the disk is full; nothing remains, and the sources are unchanged.
+        PraxiaError: a folder that already exists, is inside a source, or is being written by another process.
     """
     expect_new(changes, outs)
     for out in outs:
@@ -45,26 +45,26 @@ def write(changes: Sequence[Change], outs: Sequence[Path]) -> list[dict[str, Any
                 _build(stack.enter_context(staged_folder(out)), change) | {"out": str(out)}
                 for change, out in zip(changes, outs, strict=True)
             ]
-            expect_new(changes, outs)  # another process may have been faster
+            expect_new(changes, outs)  # another process may have created one meanwhile
             return done
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise RecordingError(
-            f"no space left on the disk of {outs[0]}; nothing was written there, and the source is as it was. "
+            f"no space left on the disk of {outs[0]}; nothing was written there, and the source is unchanged. "
             "Free some space and run the same command again"
         ) from error
 
 
 def expect_new(changes: Sequence[Change], outs: Sequence[Path]) -> None:
-    """Refuse folders that are there already, or within one another or a source.
+    """Refuse folders that already exist, or that are inside one another or a source.
 
     Raises:
-        PraxiaError: naming the folder.
+        PraxiaError: names the folder.
     """
     for at, out in enumerate(outs):
         if out.exists() or out in outs[:at]:
-            raise PraxiaError(f"expected a new folder as --out, got {out}, which is already there")
+            raise PraxiaError(f"expected a new folder as --out, got {out}, which already exists")
         for other in outs:
             if other.absolute() in out.absolute().parents:
                 raise PraxiaError(f"expected folders beside each other as --out, got {out} within {other}")
@@ -75,23 +75,26 @@ def expect_new(changes: Sequence[Change], outs: Sequence[Path]) -> None:
 
 def _build(root: Path, change: Change) -> dict[str, Any]:
     _expect_frames(change)
-    folder, source = Folder(root), change.sources[0]
+    folder, source = OutputFolder(root), change.sources[0]
     rows = write_rows(folder, change)
-    videos = {change.names.feature(key): take_over_videos(folder, change, key) for key in source.features("video")}
-    table = new_episode_table(change, rows, {key: places for key, (places, _) in videos.items()})
-    described, bounds = new_statistics(change, rows, table)
+    videos = {change.names.feature(key): link_videos(folder, change, key) for key in source.features("video")}
+    table = new_episode_table(change, rows, {key: columns for key, (columns, _) in videos.items()})
+    statistics, bounds = new_statistics(change, rows, table)
     write_synced(root / EPISODES.format(**place(0)), parquet_bytes(table))
     write_tasks(root, change.tasks)
-    # Not every writer keeps its numbers finite, and whose are not must be editable too.
-    write_synced(root / STATS, json.dumps(described, indent=1).encode())
-    left_out = [*take_over_others(folder, change, rows.named), *(key for one in change.sources for key in one.absent)]
+    # Plain json.dumps, because data sets with NaN or infinite numbers must be editable too.
+    write_synced(root / STATS, json.dumps(statistics, indent=1).encode())
+    left_out = [
+        *link_unknown_files(folder, change, rows.image_paths),
+        *(key for one in change.sources for key in one.missing_features),
+    ]
     info = json_bytes(new_info(change, {name: n for _, frames in videos.values() for name, n in frames.items()}))
     content_sha256 = None
     if source.ours:
         write_states(folder, change)
         write_side_files(folder, change)
-        last = FileEntry(len(info), hashlib.sha256(info).hexdigest(), None)
-        manifest = Manifest({**folder.entries(), INFO: last})
+        info_entry = FileEntry(len(info), hashlib.sha256(info).hexdigest(), None)
+        manifest = Manifest({**folder.entries(), INFO: info_entry})
         write_synced(root / MANIFEST, manifest.to_bytes())
         content_sha256 = manifest.content_sha256
     write_synced(root / INFO, info)
@@ -100,7 +103,7 @@ def _build(root: Path, change: Change) -> dict[str, Any]:
         "frames": int(change.lengths.sum()),
         "bytes_linked": folder.bytes_linked,
         "bytes_written": folder.num_bytes - folder.bytes_linked,
-        "picture_quantiles_within": bounds,
+        "image_quantiles_within": bounds,
         "left_out": left_out,
         "content_sha256": content_sha256,
     }
@@ -110,8 +113,6 @@ def _expect_frames(change: Change) -> None:
     for part in change.parts:
         empty = part.episode[part.length < 1]
         if len(empty):
-            raise DataError(
-                f"episode {empty[0]} of {part.source.root} has no frames; delete it with this edit or before"
-            )
+            raise DataError(f"episode {empty[0]} of {part.source.root} has no frames; delete it first")
     if not len(change.lengths):
         raise PraxiaError(f"nothing of {change.sources[0].root} would be left; a data set needs at least one episode")

@@ -1,4 +1,22 @@
-"""Aloha"""
+"""ACT and ALOHA: reads and writes a folder of `episode_N.hdf5`.
+
+Each file has `/observations/{qpos,qvel,effort}` and `/action` [N, 14] (left arm 6, gripper, right arm 6, gripper), in
+Mobile ALOHA also `/base_action` [N, 2], and `/observations/images/CAMERA`: uint8 [N, Y, X, 3] RGB, or, with the
+attribute `compress`, one JPEG per row, padded with zeros. `/compress_len` is not needed: a JPEG marks its end, and the
+order of its rows is not that of the cameras in the file.
+
+Import rules: 50 Hz (their DT is 0.02 s). The state is `qpos`. The task is the folder's name, as in their task list.
+Joints are absolute, in rad; grippers are normalized (0 closed, 1 open). `base_action` is appended to the action,
+unsmoothed. Row t of the action stays beside row t of the observations; their training shifts actions of real robots by
+one step, which is left to training here. The file states neither instruction nor reward nor success.
+
+Export: images are not compressed. Dims of the state that are velocities go to `qvel`, torques to `effort`, all others
+to `qpos`. ACT's reader needs `qvel`, so it is zeros if there are none. `sim` is that of an imported episode, else True:
+ACT assumes that actions of a real robot are one step late, and ours are not.
+
+Source: tonyzhaozh/act (record_sim_episodes.py, constants.py), tonyzhaozh/aloha (record_episodes.py, real_env.py),
+MarkFzp/act-plus-plus (compress_data.py, utils.py), MarkFzp/mobile-aloha (record_episodes.py).
+"""
 
 import io
 import re
@@ -14,18 +32,31 @@ from praxia.core.embodiment import Camera, Embodiment, Field, Kind
 from praxia.core.errors import DataError, PraxiaError
 from praxia.core.files import staged_folder
 from praxia.data.dataset import Dataset
-from praxia.datatools.exchange.episodes import Exported, Recorded, Report, dims, recorded
-from praxia.datatools.exchange.hdf5 import Node, array_names, find, new_file, numbers, opened
-from praxia.datatools.exchange.source import Choice, Steps, chosen, fingerprint, rate, same_length
+from praxia.datatools.exchange.episodes import (
+    ExportEpisode,
+    ExportProgress,
+    ExportResult,
+    iterate_episodes,
+    split_fields,
+)
+from praxia.datatools.exchange.hdf5 import Node, array_names, create_hdf5, find, open_hdf5, read_rows
+from praxia.datatools.exchange.source import (
+    EpisodeSteps,
+    ImportOptions,
+    common_length,
+    control_rate,
+    fingerprint,
+    select,
+)
 
-__all__ = ["CONTROL_HZ", "Aloha", "open_aloha", "write_aloha"]
+__all__ = ["CONTROL_HZ", "AlohaDataset", "open_aloha", "write_aloha"]
 
-KIND = "an ALOHA episode"
+FORMAT = "an ALOHA episode"
 CONTROL_HZ = 50.0
 IMAGES = "observations/images"
 BASE = "base_action"
 ARRAYS = ("qpos", "qvel", "effort")
-HOLDERS = {"velocity": "qvel", "torque": "effort"}
+ARRAY_OF_KIND = {"velocity": "qvel", "torque": "effort"}
 LOST = (
     "instructions and tasks",
     "rewards and outcomes",
@@ -38,7 +69,7 @@ LOST = (
 
 
 @dataclass(frozen=True)
-class Aloha:
+class AlohaDataset:
     """The episodes of one folder, in the order of their numbers."""
 
     files: tuple[Path, ...]
@@ -49,11 +80,11 @@ class Aloha:
     def __len__(self) -> int:
         return len(self.files)
 
-    def steps(self, episode: int) -> Steps:
+    def steps(self, episode: int) -> EpisodeSteps:
         path = self.files[episode]
-        with opened(path) as file:
-            return Steps(
-                state=np.concatenate([numbers(file, f"observations/{key}", KIND) for key in self.plan["state"]], 1),
+        with open_hdf5(path) as file:
+            return EpisodeSteps(
+                state=np.concatenate([read_rows(file, f"observations/{key}", FORMAT) for key in self.plan["state"]], 1),
                 action=_action(file),
                 instruction=self.plan["instruction"],
                 task=self.plan["task"],
@@ -61,27 +92,27 @@ class Aloha:
             )
 
     def images(self, episode: int, camera: str, rows: slice) -> UInt8[np.ndarray, "K Y X 3"]:
-        with opened(self.files[episode]) as file:
-            return _images(find(file, f"{IMAGES}/{camera}", KIND), rows, self.plan["jpeg"])
+        with open_hdf5(self.files[episode]) as file:
+            return _images(find(file, f"{IMAGES}/{camera}", FORMAT), rows, self.plan["jpeg"])
 
 
-def open_aloha(source: Path, choice: Choice) -> Aloha:
-    """Look through a folder of episodes, or at one.
+def open_aloha(source: Path, options: ImportOptions) -> AlohaDataset:
+    """Inspect a folder of episodes, or a single one.
 
     Raises:
-        DataError: naming the file: no episodes, an array missing, of another size than in the first file or of another
-            length than its neighbours.
+        DataError: names the file: no episodes, an array missing, of another size than in the first file or of another
+            length than the other arrays.
         PraxiaError: no instruction was given.
     """
-    if choice.instruction is None:
-        raise PraxiaError(f"ALOHA files do not say what the robot was told; give it for {source} with --instruction")
+    if options.instruction is None:
+        raise PraxiaError(f"ALOHA files have no instructions; give one for {source} with --instruction")
     files = _files(source)
-    with opened(files[0]) as file:
-        there = tuple(find(file, IMAGES, KIND)) if "images" in find(file, "observations", KIND) else ()
+    with open_hdf5(files[0]) as file:
+        there = tuple(find(file, IMAGES, FORMAT)) if "images" in find(file, "observations", FORMAT) else ()
         coloured = [camera for camera in there if not camera.endswith("_depth")]
-        cameras = chosen("camera", choice.cameras, coloured, str(files[0]))
+        cameras = select("camera", options.cameras, coloured, str(files[0]))
         arrays = [key for key in ARRAYS if key in file["observations"]]
-        state = chosen("state", choice.state or ("qpos",), arrays, str(files[0]))
+        state = select("state", options.state or ("qpos",), arrays, str(files[0]))
         compressed = any(file[f"{IMAGES}/{camera}"].ndim != 4 for camera in cameras)
     sizes = _sizes(files[0], state, cameras)
     used = [f"observations/{key}" for key in state] + [f"{IMAGES}/{camera}" for camera in cameras]
@@ -94,25 +125,25 @@ def open_aloha(source: Path, choice: Choice) -> Aloha:
         state=tuple(part for key in state for part in _fields(key, sizes[key][0])),
         action=(*_fields("action", sizes["action"][0]), *_base_fields(sizes)),
         cameras=tuple(Camera(name, *sizes[name][:2]) for name in cameras),
-        control_hz=rate(CONTROL_HZ if choice.fps is None else choice.fps, str(source)),
+        control_hz=control_rate(CONTROL_HZ if options.fps is None else options.fps, str(source)),
     )
-    task = choice.task or (source if source.is_dir() else source.parent).resolve().name
+    task = options.task or (source if source.is_dir() else source.parent).resolve().name
     rules = {
-        "fps": None if choice.fps is not None else f"{CONTROL_HZ:g} Hz, as ACT's scripts record",
-        "task": None if choice.task else f"{task}, the folder's name",
-        "jpeg": None if choice.jpeg or not compressed else "bgr, as ACT's scripts compress",
+        "fps": None if options.fps is not None else f"{CONTROL_HZ:g} Hz, as ACT's scripts record",
+        "task": None if options.task else f"{task}, the folder's name",
+        "jpeg": None if options.jpeg or not compressed else "bgr, as ACT's scripts compress",
     }
     plan = {
         "import": "aloha",
         "source": fingerprint(source, files),
-        "instruction": choice.instruction,
+        "instruction": options.instruction,
         "task": task,
         "state": list(state),
-        "jpeg": choice.jpeg or "bgr",
+        "jpeg": options.jpeg or "bgr",
         "body": embodiment.to_json(),
         "assumed": {name: text for name, text in rules.items() if text},
     }
-    return Aloha(files, embodiment, plan, (*left_out, *_others(source, files)))
+    return AlohaDataset(files, embodiment, plan, (*left_out, *_others(source, files)))
 
 
 def _files(source: Path) -> tuple[Path, ...]:
@@ -126,11 +157,11 @@ def _files(source: Path) -> tuple[Path, ...]:
 
 
 def _arrays(files: tuple[Path, ...]) -> list[str]:
-    """Every array that some file has, those of ACT's scripts first."""
+    """Every array in any of the files, those of ACT's scripts first."""
     found = dict.fromkeys(f"observations/{key}" for key in ARRAYS)
     there: set[str] = set()
     for path in files:
-        with opened(path) as file:
+        with open_hdf5(path) as file:
             names = array_names(file)
         found |= dict.fromkeys(names)
         there.update(names)
@@ -138,7 +169,7 @@ def _arrays(files: tuple[Path, ...]) -> list[str]:
 
 
 def _others(source: Path, files: tuple[Path, ...]) -> list[str]:
-    """HDF5 files of a folder that are not called as episodes are."""
+    """HDF5 files of a folder that are not named like episodes."""
     there = sorted(source.glob("*")) if source.is_dir() else []
     return [path.name for path in there if path.suffix.lower() in (".hdf5", ".h5") and path not in files]
 
@@ -148,28 +179,28 @@ def _number(path: Path) -> int:
 
 
 def _sizes(path: Path, state: tuple[str, ...], cameras: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
-    """The shape of one row of every array that is imported, and that all have as many rows."""
-    with opened(path) as file:
-        arrays = {key: find(file, f"observations/{key}", KIND) for key in state}
-        arrays["action"] = find(file, "action", KIND)
+    """The shape of one row of every imported array; checks that all have the same number of rows."""
+    with open_hdf5(path) as file:
+        arrays = {key: find(file, f"observations/{key}", FORMAT) for key in state}
+        arrays["action"] = find(file, "action", FORMAT)
         if BASE in file:
             arrays[BASE] = file[BASE]
-        images = {camera: find(file, f"{IMAGES}/{camera}", KIND) for camera in cameras}
-        same_length({name: len(array) for name, array in (arrays | images).items()}, str(path))
+        images = {camera: find(file, f"{IMAGES}/{camera}", FORMAT) for camera in cameras}
+        common_length({name: len(array) for name, array in (arrays | images).items()}, str(path))
         shapes = {name: array.shape[1:] for name, array in arrays.items()}
         for name, shape in shapes.items():
             if len(shape) != 1:
-                raise DataError(f"{path}: expected {name} with one vector a step, got rows of shape {shape}")
+                raise DataError(f"{path}: expected {name} with one vector per step, got rows of shape {shape}")
         return shapes | {name: _images(array, slice(0, 1), "rgb").shape[1:] for name, array in images.items()}
 
 
 def _action(file: Node) -> np.ndarray:
-    parts = [numbers(file, "action", KIND)] + ([numbers(file, BASE, KIND)] if BASE in file else [])
+    parts = [read_rows(file, "action", FORMAT)] + ([read_rows(file, BASE, FORMAT)] if BASE in file else [])
     return np.concatenate(parts, axis=1)
 
 
 def _fields(key: str, size: int) -> tuple[Field, ...]:
-    """What an array of the two arms means; of another size than 14 only as much as its name says."""
+    """The fields of an array of both arms; for sizes other than 14, a single field named after the array."""
     kinds: dict[str, tuple[Kind, str, str]] = {
         "qpos": ("position", "rad", ""),
         "action": ("position", "rad", ""),
@@ -205,19 +236,19 @@ def _images(array: Node, rows: slice, jpeg: str) -> UInt8[np.ndarray, "K Y X 3"]
         return array[rows]
     if not (array.ndim == 2 and array.dtype == np.uint8) and not (array.ndim == 1 and array.dtype.kind == "O"):
         raise DataError(
-            f"{where}: expected uint8 [N, Y, X, 3] or one JPEG a row, got {array.dtype} of shape {array.shape}"
+            f"{where}: expected uint8 [N, Y, X, 3] or one JPEG per row, got {array.dtype} of shape {array.shape}"
         )
     try:
         images = [np.asarray(Image.open(io.BytesIO(bytes(row))).convert("RGB")) for row in array[rows]]
     except (UnidentifiedImageError, OSError) as error:
-        raise DataError(f"{where}: a row from {rows.start} to {rows.stop} is no whole JPEG ({error})") from error
+        raise DataError(f"{where}: a row from {rows.start} to {rows.stop} is not a complete JPEG ({error})") from error
     if len({image.shape for image in images}) != 1:
         raise DataError(f"{where}: expected images of one size, got {sorted({p.shape for p in images})}")
     stacked = np.stack(images)
     return stacked if jpeg == "rgb" else np.ascontiguousarray(stacked[..., ::-1])
 
 
-def write_aloha(dataset: Dataset, target: Path, report: Report) -> Exported:
+def write_aloha(dataset: Dataset, target: Path, report: ExportProgress) -> ExportResult:
     """Write the folder `target`.
 
     Raises:
@@ -225,34 +256,34 @@ def write_aloha(dataset: Dataset, target: Path, report: Report) -> Exported:
     """
     filled = {}
     with staged_folder(target) as folder:
-        for episode in recorded(dataset, report):
-            with new_file(folder / f"episode_{episode.number}.hdf5") as (file, _):
+        for episode in iterate_episodes(dataset, report):
+            with create_hdf5(folder / f"episode_{episode.number}.hdf5") as (file, _):
                 filled |= _write(file, episode)
-    return Exported(LOST, filled)
+    return ExportResult(LOST, filled)
 
 
-def _write(file: Node, episode: Recorded) -> dict[str, str]:
-    """One episode; what had to be made up."""
+def _write(file: Node, episode: ExportEpisode) -> dict[str, str]:
+    """Write one episode; returns what had to be made up."""
     embodiment, filled = episode.dataset.embodiment, {}
     sim = episode.record.get("provenance", {}).get("sim")
     file.attrs["sim"] = True if sim is None else sim
     file.attrs["compress"] = False
-    held: dict[str, list[np.ndarray]] = {"qpos": []}
+    arrays: dict[str, list[np.ndarray]] = {"qpos": []}
     if embodiment.state:
-        for part, values in dims(episode.column("observation.state"), embodiment.state):
-            held.setdefault(HOLDERS.get(part.kind, "qpos"), []).append(values)
-    if "qvel" not in held:
-        held["qvel"] = [np.zeros_like(values) for values in held["qpos"]]
+        for part, values in split_fields(episode.column("observation.state"), embodiment.state):
+            arrays.setdefault(ARRAY_OF_KIND.get(part.kind, "qpos"), []).append(values)
+    if "qvel" not in arrays:
+        arrays["qvel"] = [np.zeros_like(values) for values in arrays["qpos"]]
         filled["observations/qvel"] = "zeros"
     empty = np.zeros((len(episode), 0), np.float32)
-    for name, parts in held.items():
+    for name, parts in arrays.items():
         file.create_dataset(f"observations/{name}", data=np.concatenate([empty, *parts], axis=1))
     file.create_group("observations/images")
     for camera in embodiment.cameras:
         images = episode.images(camera.name)
         file.create_dataset(f"observations/images/{camera.name}", data=images, chunks=(1, *images.shape[1:]))
     arm, base = [empty], []
-    for part, values in dims(episode.column("action"), embodiment.action):
+    for part, values in split_fields(episode.column("action"), embodiment.action):
         (base if embodiment.name == "aloha" and part.name.startswith("base") else arm).append(values)
     file.create_dataset("action", data=np.concatenate(arm, axis=1))
     if base:

@@ -1,16 +1,16 @@
-"""Diffusion Policy: a zarr replay buffer, `data/KEY` with all episodes in a row, `meta/episode_ends` where each ends.
+"""Diffusion Policy: reads a zarr replay buffer, `data/KEY` with all episodes in a row and `meta/episode_ends`.
 
-A folder or a `.zarr.zip`. Images are the arrays of shape [N, Y, X, 3], uint8 or float from 0 to 255 (PushT's are
-float32); floats are rounded to whole levels. The action is `data/action`, the state `data/state`.
+The source is a folder or a `.zarr.zip`. Images are the arrays of shape [N, Y, X, 3], uint8 or float from 0 to 255
+(PushT's are float32); floats are rounded to integer levels. The action is `data/action`, the state `data/state`.
 
 Rules: a buffer with `state` of 5, `action` of 2 and `keypoint` is PushT's: 10 Hz, positions in its 512 px image, the
-block's angle in rad, the action where the agent is sent. For any other buffer the rate must be given. The task is the
-source's name. The buffer says neither instruction nor reward nor success.
+block's angle in rad, the action a target position of the agent. For any other buffer the rate must be given. The task
+is the source's name. The buffer states neither instruction nor reward nor success.
 
-A chunk that holds nothing but the array's fill value need not be stored, and zarr's own writer leaves it out: an absent
-chunk is read so, and listed as assumed. It is an error where it must have been lost: the array has no fill value, or a
-chunk of its fill value alone is stored somewhere in the buffer, so its writer leaves none out. Codecs that could run
-code (pickle) are refused.
+A chunk that holds only the array's fill value need not be stored, and zarr's writer omits it: an absent chunk is read
+as such, and listed as assumed. It is an error if it must have been lost: the array has no fill value, or a chunk of
+only its fill value is stored somewhere in the buffer, so its writer omits none. Codecs that could run code (pickle) are
+refused.
 
 Source: real-stanford/diffusion_policy (common/replay_buffer.py, dataset/pusht_image_dataset.py, demo_pusht.py,
 env/pusht/pusht_env.py).
@@ -30,7 +30,15 @@ from jaxtyping import Int64, UInt8
 
 from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.core.errors import DataError, MissingPackage, PraxiaError
-from praxia.datatools.exchange.source import Choice, Steps, chosen, fingerprint, rate, same_length, vectors
+from praxia.datatools.exchange.source import (
+    EpisodeSteps,
+    ImportOptions,
+    as_rows,
+    common_length,
+    control_rate,
+    fingerprint,
+    select,
+)
 
 __all__ = ["PUSHT_HZ", "ReplayBuffer", "open_diffusion_policy"]
 
@@ -57,11 +65,11 @@ class ReplayBuffer:
     def _rows(self, episode: int) -> slice:
         return slice(int(self.ends[episode - 1]) if episode else 0, int(self.ends[episode]))
 
-    def steps(self, episode: int) -> Steps:
+    def steps(self, episode: int) -> EpisodeSteps:
         rows = self._rows(episode)
-        with _opened(self.path) as arrays:
-            values = {key: _numbers(self.path, arrays, key, rows) for key in (*self.plan["state"], "action")}
-        return Steps(
+        with _open_arrays(self.path) as arrays:
+            values = {key: _read_rows(self.path, arrays, key, rows) for key in (*self.plan["state"], "action")}
+        return EpisodeSteps(
             state=np.concatenate([values[key] for key in self.plan["state"]], axis=1),
             action=values["action"],
             instruction=self.plan["instruction"],
@@ -71,7 +79,7 @@ class ReplayBuffer:
 
     def images(self, episode: int, camera: str, rows: slice) -> UInt8[np.ndarray, "K Y X 3"]:
         own, where = self._rows(episode), f"{self.path}/data/{camera}, episode {episode}"
-        with _opened(self.path) as arrays:
+        with _open_arrays(self.path) as arrays:
             found = arrays[f"data/{camera}"][own.start + rows.start : min(own.start + rows.stop, own.stop)]
         if found.dtype == np.uint8:
             return found
@@ -80,53 +88,55 @@ class ReplayBuffer:
         return np.rint(found).astype(np.uint8)
 
 
-def open_diffusion_policy(source: Path, choice: Choice) -> ReplayBuffer:
-    """Look through a buffer.
+def open_diffusion_policy(source: Path, options: ImportOptions) -> ReplayBuffer:
+    """Inspect a buffer.
 
     Raises:
-        DataError: naming the array: missing, not as long as the episodes, of an unknown codec, or with chunks missing.
-        PraxiaError: zarr is not installed, or what the buffer does not say was not given either.
+        DataError: names the array: missing, not as long as the episodes, of an unknown codec, or with missing chunks.
+        PraxiaError: zarr is not installed, or something that the buffer does not state was not given either.
     """
-    if choice.instruction is None:
-        raise PraxiaError(f"a replay buffer does not say what the robot was told; give it for {source}: --instruction")
-    with _opened(source) as arrays:
+    if options.instruction is None:
+        raise PraxiaError(f"a replay buffer has no instructions; give one for {source} with --instruction")
+    with _open_arrays(source) as arrays:
         names = [name.removeprefix("data/") for name in arrays if name.startswith("data/")]
         images = [name for name in names if _is_image(arrays[f"data/{name}"])]
-        cameras = chosen("camera", choice.cameras, images, str(source))
+        cameras = select("camera", options.cameras, images, str(source))
         flat = [name for name in names if name not in images and name != "action"]
-        state = chosen("array of the state", choice.state or ("state",), flat, f"{source}/data")
+        state = select("array of the state", options.state or ("state",), flat, f"{source}/data")
         for name in ("data/action", "meta/episode_ends"):
             if name not in arrays:
                 raise DataError(f"{source} has no {name}, where a replay buffer has it. There: {', '.join(arrays)}")
         used = [f"data/{name}" for name in (*state, *cameras, "action")]
-        unstored = {name: _expect_whole(source, name, arrays[name]) for name in (*used, "meta/episode_ends")}
-        _expect_left_out(source, arrays, unstored)
+        unstored = {name: _expect_readable(source, name, arrays[name]) for name in (*used, "meta/episode_ends")}
+        _expect_not_lost(source, arrays, unstored)
         ends = np.asarray(arrays["meta/episode_ends"][:])
-        same_length({name: arrays[name].shape[0] for name in used} | {"episode_ends": _last(ends, source)}, str(source))
+        common_length(
+            {name: arrays[name].shape[0] for name in used} | {"episode_ends": _num_steps(ends, source)}, str(source)
+        )
         sizes = {name.removeprefix("data/"): arrays[name].shape[1:] for name in used}
-        there = tuple(arrays)
-    embodiment = _embodiment(names, sizes, state, cameras, choice, source)
-    task = choice.task or source.resolve().name.removesuffix(".zip").removesuffix(".zarr")
+        names_in_buffer = tuple(arrays)
+    embodiment = _embodiment(names, sizes, state, cameras, options, source)
+    task = options.task or source.resolve().name.removesuffix(".zip").removesuffix(".zarr")
     rules = {
-        "fps": None if choice.fps is not None else f"{embodiment.control_hz:g} Hz, PushT's",
-        "task": None if choice.task else f"{task}, the source's name",
+        "fps": None if options.fps is not None else f"{embodiment.control_hz:g} Hz, PushT's",
+        "task": None if options.task else f"{task}, the source's name",
         **{name: f"its fill value in {count} chunks that are not stored" for name, count in unstored.items() if count},
     }
     plan = {
         "import": "diffusion-policy",
         "source": fingerprint(source, [source] if source.is_file() else [p for p in source.rglob("*") if p.is_file()]),
-        "instruction": choice.instruction,
+        "instruction": options.instruction,
         "task": task,
         "state": list(state),
         "body": embodiment.to_json(),
         "assumed": {name: text for name, text in rules.items() if text},
     }
-    left_out = tuple(name for name in there if name not in (*used, "meta/episode_ends"))
+    left_out = tuple(name for name in names_in_buffer if name not in (*used, "meta/episode_ends"))
     return ReplayBuffer(source, ends.astype(np.int64), embodiment, plan, left_out)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[dict[str, Any]]:
+def _open_arrays(path: Path) -> Iterator[dict[str, Any]]:
     """The arrays of a buffer by their path in it."""
     try:
         import zarr
@@ -147,8 +157,8 @@ def _opened(path: Path) -> Iterator[dict[str, Any]]:
         raise DataError(f"{path} cannot be read as zarr ({error}); copy it again from where it came from") from error
 
 
-def _expect_whole(source: Path, name: str, array: Any) -> int:
-    """Only codecs of plain bytes, and every chunk that is there whole; how many are not stored."""
+def _expect_readable(source: Path, name: str, array: Any) -> int:
+    """Check that codecs are plain and chunks complete; returns how many chunks are not stored."""
     described = array.metadata.to_dict()
     if "codecs" in described:
         settings = [codec.get("configuration", {}) for codec in described["codecs"]]
@@ -163,43 +173,43 @@ def _expect_whole(source: Path, name: str, array: Any) -> int:
     if array.dtype.kind not in "fiub":
         raise DataError(f"{source}/{name}: expected numbers, got {array.dtype}")
     if "blosc" in " ".join(named) and SHARDS not in named and source.is_dir():
-        _expect_whole_blosc(source / name)
-    return _stored_units(array)[1]
+        _expect_complete_blosc(source / name)
+    return _count_chunks(array)[1]
 
 
-def _expect_left_out(source: Path, arrays: Mapping[str, Any], unstored: Mapping[str, int]) -> None:
-    """That chunks which are not stored were left out by their writer, and not lost."""
+def _expect_not_lost(source: Path, arrays: Mapping[str, Any], unstored: Mapping[str, int]) -> None:
+    """Check that chunks that are not stored were omitted by their writer, and not lost."""
     lacking = [name for name, count in unstored.items() if count]
-    stored = next((name for name in unstored if _stores_fill(arrays[name])), None) if lacking else None
+    stored = next((name for name in unstored if _stores_fill_value(arrays[name])), None) if lacking else None
     for name in lacking:
         array, count = arrays[name], unstored[name]
         if stored or array.metadata.fill_value is None:
-            total = _stored_units(array)[0]
+            total = _count_chunks(array)[0]
             reason = f"{stored} stores chunks of nothing but its fill value" if stored else "it has no fill value"
             raise DataError(f"{source}/{name} has {total - count} of {total} chunks, and {reason}; copy it again")
 
 
-def _stored_units(array: Any) -> tuple[int, int]:
-    """How many chunks an array has, or shards of chunks, and how many of them are not stored."""
+def _count_chunks(array: Any) -> tuple[int, int]:
+    """The number of chunks of an array, or of shards of chunks, and how many of them are not stored."""
     unit = array.shards or array.chunks
     total = math.prod(-(-size // step) for size, step in zip(array.shape, unit, strict=True))
     together = math.prod(unit) // math.prod(array.chunks)
     return total, total - array.nchunks_initialized // together
 
 
-def _stores_fill(array: Any) -> bool:
-    """Whether some chunk is stored that holds nothing but the fill value: more of them read so than are not stored."""
+def _stores_fill_value(array: Any) -> bool:
+    """Whether some stored chunk holds only the fill value: more such chunks are read than are not stored."""
     unit, fill = array.shards or array.chunks, np.asarray(array.fill_value)
     begins = itertools.product(*(range(0, size, step) for size, step in zip(array.shape, unit, strict=True)))
-    places = (tuple(slice(at, at + step) for at, step in zip(begin, unit, strict=True)) for begin in begins)
-    filled = sum(np.array_equal(block := array[place], np.broadcast_to(fill, block.shape)) for place in places)
-    return filled > _stored_units(array)[1]
+    blocks = (tuple(slice(at, at + step) for at, step in zip(begin, unit, strict=True)) for begin in begins)
+    filled = sum(np.array_equal(block := array[block_at], np.broadcast_to(fill, block.shape)) for block_at in blocks)
+    return filled > _count_chunks(array)[1]
 
 
-def _expect_whole_blosc(folder: Path) -> None:
-    """The library reads a Blosc chunk that lost its end without a word, as whatever is in memory there.
+def _expect_complete_blosc(folder: Path) -> None:
+    """Check the length of Blosc chunks; the library silently reads a truncated one as whatever is in memory.
 
-    A chunk's header says how many bytes it has (little-endian, at byte 12). In a zip, checksums stand in for this.
+    A chunk's header says how many bytes it has (little-endian, at byte 12). In a zip, checksums replace this.
     """
     for chunk in (path for path in folder.rglob("*") if path.is_file() and path.name not in METADATA):
         with chunk.open("rb") as file:
@@ -208,10 +218,10 @@ def _expect_whole_blosc(folder: Path) -> None:
             raise DataError(f"{chunk} is truncated: expected {promised} bytes, got {size}; copy it again")
 
 
-def _last(ends: np.ndarray, source: Path) -> int:
-    """How many steps `meta/episode_ends` promises."""
+def _num_steps(ends: np.ndarray, source: Path) -> int:
+    """The number of steps according to `meta/episode_ends`."""
     if ends.ndim != 1 or ends.dtype.kind not in "iu" or len(ends) == 0 or (np.diff(ends, prepend=0) <= 0).any():
-        raise DataError(f"{source}: expected rising whole numbers in meta/episode_ends, got {ends[:4].tolist()} ...")
+        raise DataError(f"{source}: expected increasing integers in meta/episode_ends, got {ends[:4].tolist()} ...")
     return int(ends[-1])
 
 
@@ -219,8 +229,8 @@ def _is_image(array: Any) -> bool:
     return array.ndim == 4 and array.shape[-1] == 3 and array.dtype.kind in "fu"
 
 
-def _numbers(path: Path, arrays: dict[str, Any], key: str, rows: slice) -> np.ndarray:
-    return vectors(np.asarray(arrays[f"data/{key}"][rows]), f"{path}/data/{key} from row {rows.start}")
+def _read_rows(path: Path, arrays: dict[str, Any], key: str, rows: slice) -> np.ndarray:
+    return as_rows(np.asarray(arrays[f"data/{key}"][rows]), f"{path}/data/{key} from row {rows.start}")
 
 
 def _embodiment(
@@ -228,15 +238,15 @@ def _embodiment(
     sizes: dict[str, tuple[int, ...]],
     state: tuple[str, ...],
     cameras: tuple[str, ...],
-    choice: Choice,
+    options: ImportOptions,
     source: Path,
 ) -> Embodiment:
     images = tuple(Camera(name, *sizes[name][:2]) for name in cameras)
     if state == ("state",) and sizes["state"] == (5,) and sizes["action"] == (2,) and "keypoint" in names:
         agent, block = (Field(name, 2, "position", "px", "picture", 0.0, PUSHT_SIDE_PX) for name in ("agent", "block"))
-        hertz = rate(PUSHT_HZ if choice.fps is None else choice.fps, str(source))
+        hertz = control_rate(PUSHT_HZ if options.fps is None else options.fps, str(source))
         angle = Field("block_angle", 1, "position", "rad", "picture")
         return Embodiment("pusht", (agent, block, angle), (agent,), images, hertz)
     fields = tuple(Field(key, int(np.prod(sizes[key])), "position", "") for key in state)
     action = (Field("action", int(np.prod(sizes["action"])), "position", ""),)
-    return Embodiment("diffusion-policy", fields, action, images, rate(choice.fps, str(source)))
+    return Embodiment("diffusion-policy", fields, action, images, control_rate(options.fps, str(source)))

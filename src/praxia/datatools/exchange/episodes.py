@@ -1,4 +1,4 @@
-"""Episodes"""
+"""Episodes of a data set as exporters read them, one at a time."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,22 +10,22 @@ from jaxtyping import Float32, Shaped, UInt8
 from praxia.core.embodiment import Field
 from praxia.data.dataset import Dataset
 
-__all__ = ["Exported", "Recorded", "Report", "dims", "recorded"]
+__all__ = ["ExportEpisode", "ExportProgress", "ExportResult", "iterate_episodes", "split_fields"]
 
-# Called after each episode with those done, those planned, and a text for people.
-Report = Callable[[int, int, str], None]
+# Called after each episode with the number done, the number planned, and a message.
+ExportProgress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
-class Exported:
-    """What did not fit: `lost` has no place in the format, `filled` was made up because readers need it."""
+class ExportResult:
+    """What did not fit: `lost` has no counterpart in the format, `filled` was made up because readers need it."""
 
     lost: Sequence[str]
     filled: Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Recorded:
+class ExportEpisode:
     """One episode of N steps in a data set. `record` is its line of praxia/episodes.jsonl, empty if not ours."""
 
     dataset: Dataset
@@ -53,15 +53,15 @@ class Recorded:
         return self.dataset.decode(camera, np.arange(self.rows.start, self.rows.stop))
 
 
-def recorded(dataset: Dataset, report: Report) -> Iterator[Recorded]:
-    """Every episode in turn."""
+def iterate_episodes(dataset: Dataset, report: ExportProgress) -> Iterator[ExportEpisode]:
+    """Yield every episode in turn, and report progress."""
     for number in range(dataset.num_episodes):
-        yield Recorded(dataset, number)
+        yield ExportEpisode(dataset, number)
         report(number + 1, dataset.num_episodes, "episodes")
 
 
-def dims(values: Float32[np.ndarray, "N D"], fields: Sequence[Field]) -> Iterator[tuple[Field, np.ndarray]]:
-    """Each field with its dims of `values`."""
+def split_fields(values: Float32[np.ndarray, "N D"], fields: Sequence[Field]) -> Iterator[tuple[Field, np.ndarray]]:
+    """Yield each field with its dims of `values`."""
     first = 0
     for part in fields:
         yield part, values[:, first : first + part.size]

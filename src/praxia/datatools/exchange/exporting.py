@@ -1,4 +1,4 @@
-"""A data set of ours -> the HDF5 of other projects."""
+"""Exports a data set to the HDF5 of other projects."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,12 +8,12 @@ from praxia.core.errors import PraxiaError, UnknownName
 from praxia.core.files import sweep
 from praxia.data.dataset import Dataset
 from praxia.datatools.exchange.aloha import write_aloha
-from praxia.datatools.exchange.episodes import Exported, Report
+from praxia.datatools.exchange.episodes import ExportProgress, ExportResult
 from praxia.datatools.exchange.robomimic import write_robomimic
 
 __all__ = ["EXPORTERS", "export"]
 
-EXPORTERS: dict[str, Callable[[Dataset, Path, Report], Exported]] = {
+EXPORTERS: dict[str, Callable[[Dataset, Path, ExportProgress], ExportResult]] = {
     "robomimic": write_robomimic,
     "aloha": write_aloha,
 }
@@ -23,24 +23,24 @@ def export(
     root: str | Path,
     format: str,
     target: Path,
-    report: Report = lambda done, planned, text: None,
+    report: ExportProgress = lambda done, planned, text: None,
 ) -> dict[str, Any]:
-    """Write the data set at `root` to `target`, a file (robomimic) or a folder (aloha), whole or not at all.
+    """Write the data set at `root` to `target`, a file (robomimic) or a folder (aloha), completely or not at all.
 
-    Returns `{episodes, frames, lost, filled}`: what the format has no place for, and what it needs that the data set
-    does not have, with what was written instead. Both formats keep numbers to the bit and the decoded images.
-    `robomimic` comes back through `praxia data import` as the same numbers, embodiment, instructions and outcomes; `aloha` as
-    the same states, actions and images.
+    Returns `{episodes, frames, lost, filled}`: what has no counterpart in the format, and what the format needs but the
+    data set lacks, with what was written instead. Both formats keep exact numbers and the decoded images. `praxia data
+    import` reads `robomimic` back with the same numbers, embodiment, instructions and outcomes, and `aloha` with the
+    same states, actions and images.
 
     Raises:
         UnknownName: no such format.
-        PraxiaError: something is at `target`, another process is writing it, or h5py is not installed.
+        PraxiaError: `target` exists, another process is writing it, or h5py is not installed.
         DataError: a file of the data set that cannot be read.
     """
     if format not in EXPORTERS:
         raise UnknownName("format", format, EXPORTERS, "praxia data export --help")
     if target.exists():
-        raise PraxiaError(f"{target} is there already; choose another --out")
+        raise PraxiaError(f"{target} already exists; choose another --out")
     dataset = Dataset(root)
     target.absolute().parent.mkdir(parents=True, exist_ok=True)
     sweep(target.absolute().parent, target.name)

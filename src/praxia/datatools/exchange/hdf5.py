@@ -1,4 +1,4 @@
-"""HDF5 files: opened, looked into and made, with errors that name file and array."""
+"""Opens, reads and writes HDF5 files, with errors that name file and array."""
 
 import difflib
 import io
@@ -13,11 +13,11 @@ from jaxtyping import Shaped
 
 from praxia.core.errors import DataError, MissingPackage
 from praxia.core.files import staged_file
-from praxia.datatools.exchange.source import vectors
+from praxia.datatools.exchange.source import as_rows
 
-__all__ = ["Node", "array_names", "find", "new_file", "numbers", "opened"]
+__all__ = ["Node", "array_names", "create_hdf5", "find", "open_hdf5", "read_rows"]
 
-# A file, a group or an array of h5py: what lies behind a name is known only once it is looked up.
+# A file, a group or an array of h5py: its type is known only at run time.
 Node = Any
 
 
@@ -30,8 +30,8 @@ def _library() -> Any:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Node]:
-    """The file, for reading.
+def open_hdf5(path: Path) -> Iterator[Node]:
+    """Open the file for reading.
 
     Raises:
         PraxiaError: h5py is not installed.
@@ -48,10 +48,10 @@ def opened(path: Path) -> Iterator[Node]:
 
 
 def find(group: Node, key: str, kind: str) -> Any:
-    """`group[key]`, which must be there.
+    """`group[key]`, which must exist.
 
     Raises:
-        DataError: it is not, with the nearest of what is; `kind` says what the file was taken for.
+        DataError: it does not, naming the nearest existing key; `kind` says what the file was expected to be.
     """
     parent, _, name = key.rpartition("/")
     holder = find(group, parent, kind) if parent else group
@@ -65,16 +65,16 @@ def find(group: Node, key: str, kind: str) -> Any:
     return holder[name]
 
 
-def numbers(group: Node, key: str, kind: str) -> Shaped[np.ndarray, "N D"]:
-    """An array as one row of finite numbers a step.
+def read_rows(group: Node, key: str, kind: str) -> Shaped[np.ndarray, "N D"]:
+    """An array as one row of finite numbers per step.
 
     Raises:
-        DataError: it is not there, or not that.
+        DataError: it does not exist, or is not numeric.
     """
     found = find(group, key, kind)
     if not hasattr(found, "shape"):
         raise DataError(f"{group.file.filename}: expected an array at {found.name}, got a group")
-    return vectors(found[()], f"{group.file.filename}{found.name}")
+    return as_rows(found[()], f"{group.file.filename}{found.name}")
 
 
 def array_names(group: Node) -> list[str]:
@@ -84,10 +84,10 @@ def array_names(group: Node) -> list[str]:
     return found
 
 
-class Sink(io.RawIOBase):
-    """The file that HDF5 writes to. Once something does not fit, nothing is written any more and `expect_room` says so.
+class GuardedFile(io.RawIOBase):
+    """The file that HDF5 writes to. Once the disk is full it ignores writes, and `expect_room` raises.
 
-    HDF5 itself crashes (SIGSEGV) when a file on a full disk is closed, so it is not told.
+    HDF5 crashes (SIGSEGV) if closing a file fails on a full disk, so errors are withheld from it.
     """
 
     def __init__(self, path: Path):
@@ -102,10 +102,10 @@ class Sink(io.RawIOBase):
             raise self._full
 
     def write(self, content: Any) -> int:
-        left = memoryview(content).cast("B")
+        remaining = memoryview(content).cast("B")
         try:
-            while len(left) and self._full is None:
-                left = left[self._file.write(left) :]
+            while len(remaining) and self._full is None:
+                remaining = remaining[self._file.write(remaining) :]
         except OSError as error:
             self._full = error
         return len(content)
@@ -128,15 +128,15 @@ class Sink(io.RawIOBase):
 
 
 @contextmanager
-def new_file(path: Path) -> Iterator[tuple[Node, Sink]]:
-    """A file to fill, which is at `path` when the block ends, and nowhere if it fails; and what it is written to.
+def create_hdf5(path: Path) -> Iterator[tuple[Node, GuardedFile]]:
+    """A file to fill, which appears at `path` when the block ends, or not at all if it fails; and its `GuardedFile`.
 
     Raises:
         OSError: the disk is full.
         PraxiaError: another process is writing it, or h5py is not installed.
     """
     library = _library()
-    with staged_file(path) as partial, closing(Sink(partial)) as sink:
+    with staged_file(path) as partial, closing(GuardedFile(partial)) as sink:
         with library.File(sink, "w") as file:
             yield file, sink
         sink.expect_room()

@@ -1,4 +1,4 @@
-"""Importing"""
+"""Imports a source of another project, and compares the result with the source before it counts."""
 
 import math
 import shutil
@@ -20,40 +20,40 @@ from praxia.data.summary import count_outcomes
 from praxia.datatools.exchange.aloha import open_aloha
 from praxia.datatools.exchange.diffusion_policy import open_diffusion_policy
 from praxia.datatools.exchange.robomimic import open_robomimic
-from praxia.datatools.exchange.source import Choice, ForeignDataset, columns_of, episode_of
+from praxia.datatools.exchange.source import ForeignDataset, ImportOptions, episode_columns, read_episode
 
-__all__ = ["IMPORTERS", "Report", "import_dataset", "open_source", "verify"]
+__all__ = ["IMPORTERS", "ImportProgress", "import_dataset", "open_source", "verify_import"]
 
-# Called with the stage ("import", "verify"), episodes done, episodes planned, and a text for people.
-Report = Callable[[str, int, int, str], None]
+# Called with the stage ("import", "verify"), episodes done, episodes planned, and a message.
+ImportProgress = Callable[[str, int, int, str], None]
 
-IMPORTERS: dict[str, Callable[[Path, Choice], ForeignDataset]] = {
+IMPORTERS: dict[str, Callable[[Path, ImportOptions], ForeignDataset]] = {
     "aloha": open_aloha,
     "robomimic": open_robomimic,
     "diffusion-policy": open_diffusion_policy,
 }
-# Images of one episode and camera that are compared: evenly spaced, with the first and the last.
-SAMPLED = 8
-# Our codec's error is bounded by its quantiser, above 40 dB even for noise. Below this it is another image.
+# Images compared per episode and camera: evenly spaced, including the first and the last.
+NUM_SAMPLED = 8
+# The quantizer bounds our codec's error: PSNR is above 40 dB even for noise. Below this it is another image.
 LOWEST_PSNR_DB = 30.0
 SAME_PSNR_DB = 100.0
-# Changes that the codec cannot swallow, in levels: it may skip a pixel that changes by a few.
+# In levels: a change that the codec cannot skip, as it may with small changes.
 CLEAR_LEVELS = 32
 
 
-def open_source(format: str, path: str | Path, choice: Choice) -> ForeignDataset:
-    """Look through a source.
+def open_source(format: str, path: str | Path, options: ImportOptions) -> ForeignDataset:
+    """Inspect a source.
 
     Raises:
         UnknownName: no such format, or an array, camera or mask that the source does not have.
-        DataError: naming the file: not readable, or not laid out as that format is.
-        PraxiaError: the source does not say something that must be given; a package that reads it is missing.
+        DataError: names the file: unreadable, or not laid out as the format requires.
+        PraxiaError: the source does not state something that must be given, or a package that reads it is missing.
     """
     if format not in IMPORTERS:
         raise UnknownName("format", format, IMPORTERS, "praxia data import --help")
-    if choice.mask is not None and format != "robomimic":
+    if options.mask is not None and format != "robomimic":
         raise PraxiaError(f"--mask names a filter key of robomimic; {format} has none")
-    return IMPORTERS[format](Path(path), choice)
+    return IMPORTERS[format](Path(path), options)
 
 
 def import_dataset(
@@ -61,39 +61,38 @@ def import_dataset(
     out: Path,
     *,
     resume: bool = False,
-    report: Report = lambda stage, done, planned, text: None,
+    report: ImportProgress = lambda stage, done, planned, text: None,
 ) -> dict[str, Any]:
-    """Bring every episode in, one at a time, and compare the result with the source; `out` appears only after that.
+    """Import every episode, one at a time, and compare the result with the source; `out` appears only after that.
 
-    Until then it is the folder `.NAME.importing` beside `out`; a killed import goes on there with `resume`. Returns
-    `{episodes, frames, successes, unknown_outcomes, recovered, assumed, left_out, content_sha256}` and what `verify`
-    returns; `successes` and `unknown_outcomes` are those of `summary.info`.
+    Until then it is the folder `.NAME.importing` beside `out`, where `resume` continues a killed import. Returns
+    `{episodes, frames, successes, unknown_outcomes, recovered, assumed, left_out, content_sha256}` and the result of
+    `verify_import`; `successes` and `unknown_outcomes` are those of `summary.info`.
 
     Raises:
-        PraxiaError: `out` holds something, or an unfinished import and `resume` was not asked for, or another process
-            imports to it.
+        PraxiaError: `out` is not empty, holds an unfinished import without `resume`, or another process imports to it.
         MismatchError: `resume`, but the import was begun with another source or other options.
-        DataError: the source cannot be read, or what came out is not what went in. Then nothing is left at `out`.
-        RecordingError: the disk is full; whole episodes are kept.
+        DataError: the source cannot be read, or the result differs from it. Then nothing is left at `out`.
+        RecordingError: the disk is full; complete episodes are kept.
     """
     out = out.absolute()
     folder = out if committed(out) else out.with_name(f".{out.name}.importing")
     with recording_lock(folder):
         if folder != out and out.exists() and not (out.is_dir() and not any(out.iterdir())):
-            raise PraxiaError(f"expected an empty or new folder for the data set, got {out} with something in it")
+            raise PraxiaError(f"expected an empty or new folder for the data set, got {out} with files in it")
         return _import(source, out, folder, resume, report)
 
 
-def _import(source: ForeignDataset, out: Path, folder: Path, resume: bool, report: Report) -> dict[str, Any]:
+def _import(source: ForeignDataset, out: Path, folder: Path, resume: bool, report: ImportProgress) -> dict[str, Any]:
     recovered = begin_recording(folder, source.plan, resume=resume)
     missing = sorted(set(range(len(source))) - set(recovered))
     for done, episode in enumerate(missing, len(recovered) + 1):
-        stage_episode(folder, episode, episode_of(source, episode))
+        stage_episode(folder, episode, read_episode(source, episode))
         report("import", done, len(source), f"{len(recovered)} episodes recovered" if recovered else "episodes")
     content_sha256 = finalize(folder, source.embodiment, source.plan)
     dataset = Dataset(folder)
     try:
-        found = verify(source, dataset, lambda done, planned, text: report("verify", done, planned, text))
+        found = verify_import(source, dataset, lambda done, planned, text: report("verify", done, planned, text))
     except PraxiaError:
         if folder != out:
             shutil.rmtree(folder)
@@ -114,15 +113,15 @@ def _import(source: ForeignDataset, out: Path, folder: Path, resume: bool, repor
     return result
 
 
-def verify(source: ForeignDataset, dataset: Dataset, report: Callable[[int, int, str], None]) -> dict[str, Any]:
-    """Compare, and return what was found, as JSON.
+def verify_import(source: ForeignDataset, dataset: Dataset, report: Callable[[int, int, str], None]) -> dict[str, Any]:
+    """Compare a finished import with its source: every number, every length, and a sample of the images. Returns JSON.
 
-    `numbers_equal` is True (else an error is raised): each equals the source's, as float32. `largest_rounding` is the
-    greatest distance between a number of the source and that. `psnr_db` and `psnr_mean_db` are the lowest and the mean
-    PSNR of the sampled images of a camera; equal images count as 100 dB.
+    `numbers_equal` is True (else an error is raised): each number equals the source's as float32. `largest_rounding` is
+    the largest difference between a number of the source and its float32. `psnr_db` and `psnr_mean_db` are the lowest
+    and the mean PSNR of the sampled images of each camera; equal images count as 100 dB.
 
     Raises:
-        DataError: naming episode and array or camera, what was expected and what came.
+        DataError: names episode and array or camera, what was expected and what was found.
     """
     episodes = dataset.episodes
     if len(episodes) != len(source):
@@ -136,11 +135,11 @@ def verify(source: ForeignDataset, dataset: Dataset, report: Callable[[int, int,
             raise DataError(f"{where}: expected {len(steps)} steps after the import, got {episodes.length[episode]}")
         if episodes.instruction[episode] != steps.instruction or episodes.task[episode] != steps.task:
             raise DataError(f"{where}: expected {steps.instruction!r}, got {episodes.instruction[episode]!r}")
-        expected = columns_of(steps)
-        _same_numbers(expected, dataset, first, where)
+        expected = episode_columns(steps)
+        _compare_numbers(expected, dataset, first, where)
         rounding = max(rounding, *(_rounding(values) for values in expected.values()))
         for camera, levels in found.items():
-            levels += _same_images(source, dataset, episode, camera, first, len(steps), where)
+            levels += _compare_images(source, dataset, episode, camera, first, len(steps), where)
         report(episode + 1, len(source), "episodes compared with the source")
     return {
         "numbers_equal": True,
@@ -151,7 +150,7 @@ def verify(source: ForeignDataset, dataset: Dataset, report: Callable[[int, int,
     }
 
 
-def _same_numbers(expected: Mapping[str, np.ndarray], dataset: Dataset, first: int, where: str) -> None:
+def _compare_numbers(expected: Mapping[str, np.ndarray], dataset: Dataset, first: int, where: str) -> None:
     for feature, values in expected.items():
         wanted = values.astype(np.float32).reshape(len(values), -1)
         got = dataset.column(feature)[first : first + len(values)]
@@ -167,15 +166,15 @@ def _rounding(values: np.ndarray) -> float:
     return float(np.abs(values.astype(np.float64) - values.astype(np.float32)).max())
 
 
-def _same_images(
+def _compare_images(
     source: ForeignDataset, dataset: Dataset, episode: int, camera: str, first: int, length: int, where: str
 ) -> list[float]:
     """The PSNR of each sampled image, in dB.
 
-    Where the source's image clearly differs from the one before or after it, ours must be like the image it stands
-    for: so a step too early or too late shows in a finger's edge, and what the codec may swallow decides nothing.
+    Where the source's image clearly differs from its neighbors in time, ours must be closer to its own image: a shift
+    by one step then shows at the edge of a finger, and small changes that the codec may skip decide nothing.
     """
-    sampled = np.unique(np.round(np.linspace(0, length - 1, SAMPLED)).astype(np.int64))
+    sampled = np.unique(np.round(np.linspace(0, length - 1, NUM_SAMPLED)).astype(np.int64))
     got = dataset.decode(camera, first + sampled)
     levels = []
     for step, image in zip(sampled.tolist(), got, strict=True):
@@ -188,7 +187,7 @@ def _same_images(
             clear = np.abs(own - neighbour) > CLEAR_LEVELS
             if ((image - own)[clear] ** 2).sum() > ((image - neighbour)[clear] ** 2).sum():
                 raise DataError(
-                    f"{where}, camera {camera}: expected image {step} of the source, but it is more like {number}"
+                    f"{where}, camera {camera}: expected image {step} of the source, but it is closer to {number}"
                 )
         if levels[-1] < LOWEST_PSNR_DB:
             raise DataError(

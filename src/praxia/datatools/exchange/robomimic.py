@@ -1,4 +1,24 @@
-"""Robomimic"""
+"""robomimic: reads and writes one HDF5 file, `data/demo_N/{obs/KEY, actions, rewards, dones}` and `mask/NAME` lists of
+demos.
+
+Import rules: a demo is any group with `actions`; demos come in the natural order of their names. The control rate is
+`env_kwargs.control_freq` of the attribute `env_args`, the task its `env_name` or else the file's name, the instruction
+`lang` of a demo's `ep_meta` (as RoboCasa writes it) or `env_kwargs.env_lang`. Images are the observations of shape [N,
+Y, X, 3] uint8; a camera is named after its key without `_image`. The state is that of the published configs:
+`robot0_eef_pos`, `robot0_eef_quat`, `robot0_gripper_qpos` (and those of `robot1`), and `object` if there are no images.
+Actions are deltas if robosuite's controllers say so: `control_delta`, or since its version 1.5 `input_type` of the
+parts of the robot. For robosuite's rewards, one of `reward_scale` (1) means success; otherwise success is unknown.
+Where `dones` holds, the episode is terminated; robomimic may write it at success, at the end, or both.
+
+Export: `env_args.praxia` holds the embodiment, `ep_meta` the instruction and the task of a demo; `executed_actions`,
+`successes`, `terminated` and `truncated` are columns of ours. robomimic reads none of these; an import restores them.
+Each field of the state is an observation of its own, `mask/successful` lists the demos with a recorded success. Not
+written are `next_obs` (robomimic's `hdf5_load_next_obs=False`) and a simulator: `env_type` is gym's, and no such
+environment can be made.
+
+Source: ARISE-Initiative/robomimic (docs/datasets/overview.md, scripts/dataset_states_to_obs.py, exps/templates),
+ARISE-Initiative/robosuite (controllers/config).
+"""
 
 import json
 import re
@@ -14,20 +34,34 @@ from praxia.core.embodiment import Camera, Embodiment, Field, Kind
 from praxia.core.errors import DataError, PraxiaError
 from praxia.data.dataset import Dataset
 from praxia.data.outcomes import outcomes
-from praxia.datatools.exchange.episodes import Exported, Recorded, Report, dims, recorded
-from praxia.datatools.exchange.hdf5 import Node, find, new_file, numbers, opened
-from praxia.datatools.exchange.source import Choice, Steps, by_number, chosen, fingerprint, rate, same_length
+from praxia.datatools.exchange.episodes import (
+    ExportEpisode,
+    ExportProgress,
+    ExportResult,
+    iterate_episodes,
+    split_fields,
+)
+from praxia.datatools.exchange.hdf5 import Node, create_hdf5, find, open_hdf5, read_rows
+from praxia.datatools.exchange.source import (
+    EpisodeSteps,
+    ImportOptions,
+    common_length,
+    control_rate,
+    fingerprint,
+    natural_key,
+    select,
+)
 
-__all__ = ["Robomimic", "open_robomimic", "write_robomimic"]
+__all__ = ["RobomimicDataset", "open_robomimic", "write_robomimic"]
 
-KIND = "a robomimic data set"
+FORMAT = "a robomimic data set"
 ROBOSUITE = 1  # robomimic's EnvType
-USUAL = tuple(f"robot{arm}_{key}" for arm in (0, 1) for key in ("eef_pos", "eef_quat", "gripper_qpos"))
-BESIDE = ("rewards", "dones", "successes", "terminated", "truncated", "executed_actions")
+DEFAULT_STATE = tuple(f"robot{arm}_{key}" for arm in (0, 1) for key in ("eef_pos", "eef_quat", "gripper_qpos"))
+EXTRA_ARRAYS = ("rewards", "dones", "successes", "terminated", "truncated", "executed_actions")
 UNITS = {"eef_pos": "m", "gripper_qpos": "m", "joint_pos": "rad", "joint_vel": "rad/s"}
 GYM = 2  # robomimic's EnvType
 LOST = ("simulator states", "starts", "provenance")
-# Our features that robomimic has no name for: ours, the name in the file, and its type there.
+# Features without a counterpart in robomimic: ours, the name in the file, and its type there.
 EXTRA_COLUMNS = {
     "action.executed": ("executed_actions", np.float32),
     "next.success": ("successes", np.uint8),
@@ -37,8 +71,8 @@ EXTRA_COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Robomimic:
-    """The demos of one file, or of one of its masks, in the order of their numbers."""
+class RobomimicDataset:
+    """The demos of one file, or of one of its masks, in natural order."""
 
     path: Path
     demos: tuple[str, ...]
@@ -51,59 +85,59 @@ class Robomimic:
     def __len__(self) -> int:
         return len(self.demos)
 
-    def steps(self, episode: int) -> Steps:
+    def steps(self, episode: int) -> EpisodeSteps:
         name = self.demos[episode]
-        with opened(self.path) as file:
-            demo = find(file, f"data/{name}", KIND)
+        with open_hdf5(self.path) as file:
+            demo = find(file, f"data/{name}", FORMAT)
             reward = _column(demo, "rewards")
-            return Steps(
-                state=np.concatenate([numbers(demo, f"obs/{key}", KIND) for key in self.plan["state"]], axis=1),
-                action=numbers(demo, "actions", KIND),
+            return EpisodeSteps(
+                state=np.concatenate([read_rows(demo, f"obs/{key}", FORMAT) for key in self.plan["state"]], axis=1),
+                action=read_rows(demo, "actions", FORMAT),
                 instruction=_instruction(demo, self.env_args, self.plan["instruction"], str(self.path)),
                 task=_task(demo, self.env_args, self.plan["task"]) or self.path.stem,
                 origin={"file": self.path.name, "episode": name},
-                executed_action=numbers(demo, "executed_actions", KIND) if "executed_actions" in demo else None,
+                executed_action=read_rows(demo, "executed_actions", FORMAT) if "executed_actions" in demo else None,
                 reward=reward,
-                success=_truth(demo, "successes", _robosuite_success(reward, self.env_args)),
-                terminated=_truth(demo, "terminated", _truth(demo, "dones", None)),
-                truncated=_truth(demo, "truncated", None),
+                success=_flags(demo, "successes", _robosuite_success(reward, self.env_args)),
+                terminated=_flags(demo, "terminated", _flags(demo, "dones", None)),
+                truncated=_flags(demo, "truncated", None),
             )
 
     def images(self, episode: int, camera: str, rows: slice) -> UInt8[np.ndarray, "K Y X 3"]:
-        with opened(self.path) as file:
-            return find(file, f"data/{self.demos[episode]}/obs/{self.images_of[camera]}", KIND)[rows]
+        with open_hdf5(self.path) as file:
+            return find(file, f"data/{self.demos[episode]}/obs/{self.images_of[camera]}", FORMAT)[rows]
 
 
-def open_robomimic(source: Path, choice: Choice) -> Robomimic:
-    """Look through a file.
+def open_robomimic(source: Path, options: ImportOptions) -> RobomimicDataset:
+    """Inspect a file.
 
     Raises:
-        DataError: naming file and demo: an array missing, of another size than in the first demo or of another length
-            than its neighbours.
-        PraxiaError: what the file does not say was not given either.
+        DataError: names file and demo: an array missing, of another size than in the first demo or of another length
+            than the other arrays.
+        PraxiaError: something that the file does not state was not given either.
     """
-    with opened(source) as file:
-        data = find(file, "data", KIND)
+    with open_hdf5(source) as file:
+        data = find(file, "data", FORMAT)
         env_args = _json(data, "env_args")
-        demos = _demos(file, choice.mask, source)
-        first = find(data, demos[0], KIND)
-        observations = find(first, "obs", KIND)
+        demos = _demos(file, options.mask, source)
+        first = find(data, demos[0], FORMAT)
+        observations = find(first, "obs", FORMAT)
         known = _known_embodiment(env_args, source)
         image_keys = {key.removesuffix("_image"): key for key in observations if _is_image(observations[key])}
         there = _in_order(image_keys, known)
-        cameras = chosen("camera", choice.cameras, there, f"{source} {first.name}/obs")
+        cameras = select("camera", options.cameras, there, f"{source} {first.name}/obs")
         images_of = {name: image_keys[name] for name in cameras}
         low = [key for key in observations if observations[key].ndim <= 2]
-        state = _state(choice.state, low, known, bool(cameras), f"{source} {first.name}/obs")
+        state = _state(options.state, low, known, bool(cameras), f"{source} {first.name}/obs")
         sizes = _sizes(first, state, tuple(images_of.values()))
         named = True
         for name in demos:
-            _instruction(find(data, name, KIND), env_args, choice.instruction, str(source))
-            named = named and bool(_task(data[name], env_args, choice.task))
+            _instruction(find(data, name, FORMAT), env_args, options.instruction, str(source))
+            named = named and bool(_task(data[name], env_args, options.task))
             if (found := _sizes(data[name], state, tuple(images_of.values()))) != sizes:
                 raise DataError(f"{source}: expected arrays in {name} as in {demos[0]}, {sizes}, got {found}")
         arrays = dict.fromkeys(key for name in demos for key in _arrays(data[name]))
-        used = (*(f"obs/{key}" for key in (*state, *images_of.values())), "actions", *BESIDE)
+        used = (*(f"obs/{key}" for key in (*state, *images_of.values())), "actions", *EXTRA_ARRAYS)
         left_out = [key for key in arrays if key not in used]
         left_out += [f"data/{name}" for name in data if not _is_demo(data[name])]
     declared = {part.name: part for part in known.state} if known else {}
@@ -112,45 +146,47 @@ def open_robomimic(source: Path, choice: Choice) -> Robomimic:
         state=tuple(declared.get(key, _field(key, int(np.prod(sizes[key])))) for key in state),
         action=known.action if known else (_action_field(sizes["actions"][0], env_args),),
         cameras=tuple(Camera(name, *sizes[key][:2]) for name, key in images_of.items()),
-        control_hz=rate(choice.fps if choice.fps is not None else _kwargs(env_args).get("control_freq"), str(source)),
+        control_hz=control_rate(
+            options.fps if options.fps is not None else _env_kwargs(env_args).get("control_freq"), str(source)
+        ),
     )
-    mixed = known is None and len(_kinds(env_args)) > 1
+    mixed = known is None and len(_controller_kinds(env_args)) > 1
     rules = {
         "task": None if named else f"{source.stem}, the file's name",
         "order": None if all(re.fullmatch(r"demo_\d+", name) for name in demos) else "as the demos' names rise",
-        "action": f"all of it {embodiment.action[0].kind}, of {' and '.join(sorted(_kinds(env_args)))}"
+        "action": f"all of it {embodiment.action[0].kind}, of {' and '.join(sorted(_controller_kinds(env_args)))}"
         if mixed
         else None,
     }
     plan = {
         "import": "robomimic",
         "source": fingerprint(source, [source]),
-        "instruction": choice.instruction,
-        "task": choice.task,
+        "instruction": options.instruction,
+        "task": options.task,
         "state": list(state),
-        "mask": choice.mask,
+        "mask": options.mask,
         "body": embodiment.to_json(),
         "assumed": {name: text for name, text in rules.items() if text},
     }
-    return Robomimic(source, demos, images_of, env_args, embodiment, plan, tuple(left_out))
+    return RobomimicDataset(source, demos, images_of, env_args, embodiment, plan, tuple(left_out))
 
 
 def _demos(file: Node, mask: str | None, source: Path) -> tuple[str, ...]:
     there = [name for name in file["data"] if _is_demo(file["data"][name])]
     if mask is not None:
-        chosen("mask", (mask,), file.get("mask", ()), str(source))
+        select("mask", (mask,), file.get("mask", ()), str(source))
         wanted = {name.decode() if isinstance(name, bytes) else str(name) for name in file["mask"][mask][()]}
         if missing := sorted(wanted - set(there)):
-            raise DataError(f"{source}: mask/{mask} names demos that are not in data: {', '.join(missing[:3])}")
+            raise DataError(f"{source}: mask/{mask} lists demos that are not in data: {', '.join(missing[:3])}")
         there = [name for name in there if name in wanted]
     if not there:
         found = ", ".join(list(file["data"])[:3]) or "nothing"
         raise DataError(f"expected demo_0, ... with actions in data of {source}, got {found}")
-    return tuple(sorted(there, key=by_number))
+    return tuple(sorted(there, key=natural_key))
 
 
 def _arrays(demo: Node) -> list[str]:
-    """What a demo has, and of its observations each."""
+    """The arrays of a demo, including each observation."""
     return [f"obs/{key}" for key in demo["obs"]] + [key for key in demo if key != "obs"]
 
 
@@ -159,7 +195,7 @@ def _is_demo(node: Node) -> bool:
 
 
 def _json(holder: Node, name: str) -> dict[str, Any]:
-    """A JSON attribute; empty where it is absent, or says that there is nothing."""
+    """A JSON attribute; empty if it is absent or null."""
     try:
         value = json.loads(holder.attrs.get(name, "{}"))
     except (ValueError, TypeError) as error:
@@ -172,7 +208,7 @@ def _json(holder: Node, name: str) -> dict[str, Any]:
 
 
 def _known_embodiment(env_args: dict[str, Any], source: Path) -> Embodiment | None:
-    """The embodiment that our own exporter wrote beside robomimic's `env_args`."""
+    """The embodiment that our exporter wrote beside robomimic's `env_args`."""
     if "praxia" not in env_args:
         return None
     try:
@@ -182,7 +218,7 @@ def _known_embodiment(env_args: dict[str, Any], source: Path) -> Embodiment | No
 
 
 def _in_order(cameras: Iterable[str], known: Embodiment | None) -> list[str]:
-    """HDF5 lists names by the alphabet; an embodiment has an order of its own."""
+    """Cameras in the order of the embodiment; HDF5 lists names alphabetically."""
     order = [camera.name for camera in known.cameras] if known else []
     return sorted(cameras, key=lambda name: order.index(name) if name in order else len(order))
 
@@ -191,12 +227,14 @@ def _state(
     wanted: tuple[str, ...], low: list[str], known: Embodiment | None, has_images: bool, where: str
 ) -> tuple[str, ...]:
     if wanted:
-        return chosen("array of the state", wanted, low, where)
+        return select("array of the state", wanted, low, where)
     if known:
-        return chosen("array of the state", tuple(part.name for part in known.state), low, where)
-    usual = [key for key in (*USUAL, *(() if has_images else ("object",))) if key in low]
+        return select("array of the state", tuple(part.name for part in known.state), low, where)
+    usual = [key for key in (*DEFAULT_STATE, *(() if has_images else ("object",))) if key in low]
     if not usual:
-        raise PraxiaError(f"{where} has none of {', '.join(USUAL[:3])}; choose with --state from {', '.join(low)}")
+        raise PraxiaError(
+            f"{where} has none of {', '.join(DEFAULT_STATE[:3])}; choose with --state from {', '.join(low)}"
+        )
     return tuple(usual)
 
 
@@ -205,16 +243,18 @@ def _is_image(array: Node) -> bool:
 
 
 def _sizes(demo: Node, state: tuple[str, ...], images: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
-    """The shape of one row of every array that is imported, and that all have as many rows."""
-    arrays = {key: find(demo, f"obs/{key}", KIND) for key in (*state, *images)}
+    """The shape of one row of every imported array; checks that all have the same number of rows."""
+    arrays = {key: find(demo, f"obs/{key}", FORMAT) for key in (*state, *images)}
     for key in images:
         if not _is_image(arrays[key]):
             raise DataError(f"{demo.file.filename}: expected uint8 [N, Y, X, 3] at {arrays[key].name}")
-    arrays["actions"] = find(demo, "actions", KIND)
-    lengths = {name: len(array) for name, array in arrays.items()} | {k: len(demo[k]) for k in BESIDE if k in demo}
+    arrays["actions"] = find(demo, "actions", FORMAT)
+    lengths = {name: len(array) for name, array in arrays.items()} | {
+        k: len(demo[k]) for k in EXTRA_ARRAYS if k in demo
+    }
     if "num_samples" in demo.attrs:
         lengths["num_samples"] = int(demo.attrs["num_samples"])
-    same_length(lengths, f"{demo.file.filename} {demo.name}")
+    common_length(lengths, f"{demo.file.filename} {demo.name}")
     return {name: array.shape[1:] for name, array in arrays.items()}
 
 
@@ -225,31 +265,31 @@ def _field(key: str, size: int) -> Field:
 
 
 def _action_field(size: int, env_args: dict[str, Any]) -> Field:
-    """Actions are normalised to [-1, 1] (robomimic's convention); deltas where robosuite's controller says so."""
-    kinds = _kinds(env_args)
+    """Actions are normalized to [-1, 1] (robomimic's convention); deltas if robosuite's controller says so."""
+    kinds = _controller_kinds(env_args)
     if not kinds or "position" in kinds:
         return Field("action", size, "position", "")
     return Field("action", size, "delta" if "delta" in kinds else kinds.pop(), "", low=-1.0, high=1.0)
 
 
-def _kinds(env_args: dict[str, Any]) -> set[Kind]:
-    """What robosuite's controllers take, of all robots and of all parts of their embodiments that say it."""
+def _controller_kinds(env_args: dict[str, Any]) -> set[Kind]:
+    """The kinds of action that robosuite's controllers take, over all robots and their parts."""
     found: set[Kind] = set()
-    waiting: list[Any] = [_kwargs(env_args).get("controller_configs")]
-    while waiting:
-        one = waiting.pop()
+    pending: list[Any] = [_env_kwargs(env_args).get("controller_configs")]
+    while pending:
+        one = pending.pop()
         if isinstance(one, dict):
-            told = one.get("control_delta", {"delta": True, "absolute": False}.get(str(one.get("input_type"))))
+            is_delta = one.get("control_delta", {"delta": True, "absolute": False}.get(str(one.get("input_type"))))
             if (kind := str(one.get("type")).removeprefix("JOINT_").lower()) in ("velocity", "torque"):
                 found.add(kind)
-            elif told is not None:
-                found.add("delta" if told else "position")
-        waiting += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+            elif is_delta is not None:
+                found.add("delta" if is_delta else "position")
+        pending += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
     return found
 
 
-def _kwargs(env_args: dict[str, Any]) -> dict[str, Any]:
-    """What the environment was made with; nothing for real robots."""
+def _env_kwargs(env_args: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of the environment; empty for real robots."""
     found = env_args.get("env_kwargs")
     return found if isinstance(found, dict) else {}
 
@@ -258,26 +298,26 @@ def _meta(demo: Node) -> dict[str, Any]:
     return _json(demo, "ep_meta")
 
 
-def _instruction(demo: Node, env_args: dict[str, Any], said: str | None, where: str) -> str:
-    if said is not None:
-        return said
-    told = _meta(demo).get("lang")
-    if found := told or _kwargs(env_args).get("env_lang"):
+def _instruction(demo: Node, env_args: dict[str, Any], given: str | None, where: str) -> str:
+    if given is not None:
+        return given
+    lang = _meta(demo).get("lang")
+    if found := lang or _env_kwargs(env_args).get("env_lang"):
         return found
-    if told == "" and "praxia" in env_args:  # an export of ours: nothing was told
-        return told
-    raise PraxiaError(f"{where} does not say what the robot was told in {demo.name}; give it with --instruction")
+    if lang == "" and "praxia" in env_args:  # an export of ours without an instruction
+        return lang
+    raise PraxiaError(f"{where} has no instruction for {demo.name}; give one with --instruction")
 
 
-def _task(demo: Node, env_args: dict[str, Any], said: str | None) -> str | None:
-    return said or _meta(demo).get("task") or env_args.get("env_name")
+def _task(demo: Node, env_args: dict[str, Any], given: str | None) -> str | None:
+    return given or _meta(demo).get("task") or env_args.get("env_name")
 
 
 def _column(demo: Node, key: str) -> np.ndarray | None:
-    return numbers(demo, key, KIND)[:, 0] if key in demo else None
+    return read_rows(demo, key, FORMAT)[:, 0] if key in demo else None
 
 
-def _truth(demo: Node, key: str, otherwise: np.ndarray | None) -> np.ndarray | None:
+def _flags(demo: Node, key: str, otherwise: np.ndarray | None) -> np.ndarray | None:
     values = _column(demo, key)
     return otherwise if values is None else values.astype(bool)
 
@@ -285,24 +325,24 @@ def _truth(demo: Node, key: str, otherwise: np.ndarray | None) -> np.ndarray | N
 def _robosuite_success(reward: np.ndarray | None, env_args: dict[str, Any]) -> np.ndarray | None:
     if reward is None or env_args.get("env_type") != ROBOSUITE:
         return None
-    scale = _kwargs(env_args).get("reward_scale") or 1.0
+    scale = _env_kwargs(env_args).get("reward_scale") or 1.0
     return reward >= scale - 1e-6
 
 
-def write_robomimic(dataset: Dataset, target: Path, report: Report) -> Exported:
+def write_robomimic(dataset: Dataset, target: Path, report: ExportProgress) -> ExportResult:
     """Write the file `target`.
 
     Raises:
         PraxiaError: h5py is not installed.
     """
-    filled, successful, reached = {}, [], outcomes(dataset)
-    with new_file(target) as (file, sink):
+    filled, successful, successes_of = {}, [], outcomes(dataset)
+    with create_hdf5(target) as (file, sink):
         data = file.create_group("data")
-        for episode in recorded(dataset, report):
+        for episode in iterate_episodes(dataset, report):
             demo = data.create_group(f"demo_{episode.number}")
-            filled |= _write(demo, episode, is_known=reached[episode.number] is not None)
+            filled |= _write(demo, episode, has_outcome=successes_of[episode.number] is not None)
             sink.expect_room()
-            if reached[episode.number]:
+            if successes_of[episode.number]:
                 successful.append(f"demo_{episode.number}".encode())
         data.attrs["total"] = dataset.num_frames
         tasks = sorted(set(dataset.episodes.task))
@@ -314,18 +354,18 @@ def write_robomimic(dataset: Dataset, target: Path, report: Report) -> Exported:
         }
         data.attrs["env_args"] = json.dumps(env_args)
         file.create_dataset("mask/successful", data=np.array(successful, "S"))
-    return Exported(LOST, filled)
+    return ExportResult(LOST, filled)
 
 
-def _write(demo: Node, episode: Recorded, *, is_known: bool) -> dict[str, str]:
-    """One demo; what had to be made up. Steps of success are left out where it `is_known` of none."""
+def _write(demo: Node, episode: ExportEpisode, *, has_outcome: bool) -> dict[str, str]:
+    """Write one demo; returns what had to be made up. Omits `successes` unless it `has_outcome`."""
     embodiment, n = episode.dataset.embodiment, len(episode)
     filled = {}
     demo.attrs["num_samples"] = n
     meta = {"lang": episode.dataset.episodes.instruction[episode.number]}
     demo.attrs["ep_meta"] = json.dumps({**meta, "task": episode.dataset.episodes.task[episode.number]})
     if embodiment.state:
-        for part, values in dims(episode.column("observation.state"), embodiment.state):
+        for part, values in split_fields(episode.column("observation.state"), embodiment.state):
             demo.create_dataset(f"obs/{part.name}", data=values)
     for camera in embodiment.cameras:
         images = episode.images(camera.name)
@@ -345,7 +385,7 @@ def _write(demo: Node, episode: Recorded, *, is_known: bool) -> dict[str, str]:
     demo.create_dataset("rewards", data=rewards)
     demo.create_dataset("dones", data=dones.astype(np.int64))
     for feature, (name, dtype) in EXTRA_COLUMNS.items():
-        if episode.has(feature) and (is_known or name != "successes"):
+        if episode.has(feature) and (has_outcome or name != "successes"):
             values = episode.column(feature).astype(dtype)
             demo.create_dataset(name, data=values if name == "executed_actions" else values[:, 0])
     return filled

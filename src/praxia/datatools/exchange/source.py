@@ -1,4 +1,4 @@
-"""Source"""
+"""The interface of importers: a source of episodes, what the user states about it, and its episodes as ours."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -15,28 +15,28 @@ from praxia.core.types import Start
 from praxia.data.episode import Episode
 
 __all__ = [
-    "Choice",
+    "EpisodeSteps",
     "ForeignDataset",
-    "Steps",
-    "assumed",
-    "by_number",
-    "chosen",
-    "columns_of",
-    "episode_of",
+    "ImportOptions",
+    "as_rows",
+    "assumptions",
+    "common_length",
+    "control_rate",
+    "episode_columns",
     "fingerprint",
-    "rate",
-    "same_length",
-    "vectors",
+    "natural_key",
+    "read_episode",
+    "select",
 ]
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What the person who imports says. None and () leave it to the source, or to the rule of its format.
+class ImportOptions:
+    """What the user states about a source. None and () leave it to the source, or to the rule of its format.
 
-    `fps` is the control rate in Hz. `state` are the source's own names of arrays, joined in that order; `cameras` those
-    whose images are kept. `mask` is a filter key of robomimic. `jpeg` is how ALOHA's compressed images were made:
-    "bgr" by OpenCV from RGB images that it took to be BGR, as ACT's own scripts do, "rgb" as any other JPEG.
+    `fps` is the control rate in Hz. `state` holds the source's names of arrays, joined in that order; `cameras` those
+    whose images are kept. `mask` is a filter key of robomimic. `jpeg` is the channel order of ALOHA's compressed
+    images: "bgr" if OpenCV encoded RGB images as if they were BGR, as ACT's scripts do, "rgb" for regular JPEGs.
     """
 
     fps: float | None = None
@@ -49,10 +49,10 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Steps:
-    """N steps of one episode as the source has them, without images. None: the source does not say.
+class EpisodeSteps:
+    """N steps of one episode as the source has them, without images. None: the source does not state it.
 
-    `origin` is a JSON value: the file and the name of the episode in it, and what else is worth keeping.
+    `origin` is a JSON value: the file, the name of the episode in it, and anything else worth keeping.
     """
 
     state: Shaped[np.ndarray, "N S"]
@@ -72,10 +72,10 @@ class Steps:
 
 @runtime_checkable
 class ForeignDataset(Protocol):
-    """A source that was looked through: every episode has the same arrays, of sizes that fit.
+    """An inspected source: every episode has the same arrays, of consistent sizes.
 
-    `plan` is a JSON value that fixes what is imported; its "assumed" names what neither source nor person said, with
-    what the format's rule took. `left_out` are the source's arrays that are not imported.
+    `plan` is a JSON value that fixes what is imported; its "assumed" lists what neither source nor user stated, and
+    what the rule of the format assumes instead. `left_out` lists the arrays of the source that are not imported.
     """
 
     @property
@@ -91,31 +91,31 @@ class ForeignDataset(Protocol):
         """The number of episodes."""
         ...
 
-    def steps(self, episode: int) -> Steps:
-        """Everything of one episode but its images.
+    def steps(self, episode: int) -> EpisodeSteps:
+        """One episode without its images.
 
         Raises:
-            DataError: naming file and array: not readable, not numbers, not finite.
+            DataError: names file and array: unreadable, not numeric, or not finite.
         """
         ...
 
     def images(self, episode: int, camera: str, rows: slice) -> UInt8[np.ndarray, "K Y X 3"]:
-        """The images of some consecutive steps, RGB.
+        """RGB images of consecutive steps.
 
         Raises:
-            DataError: naming file and array: not readable.
+            DataError: names file and array: unreadable.
         """
         ...
 
 
-def vectors(values: np.ndarray, where: str) -> Shaped[np.ndarray, "N D"]:
-    """An array of the source as one row of numbers a step.
+def as_rows(values: np.ndarray, where: str) -> Shaped[np.ndarray, "N D"]:
+    """An array of the source as one row of numbers per step.
 
     Raises:
-        DataError: it is none, or a number is not finite as float32; `where` names file and array.
+        DataError: it is not numeric, or a number is not finite as float32; `where` names file and array.
     """
     if values.dtype.kind not in "fiub" or values.ndim == 0:
-        raise DataError(f"{where}: expected numbers with one row a step, got {values.dtype} of shape {values.shape}")
+        raise DataError(f"{where}: expected numbers with one row per step, got {values.dtype} of shape {values.shape}")
     rows = values.reshape(len(values), -1)
     with np.errstate(over="ignore"):
         broken = np.flatnonzero(~np.isfinite(rows.astype(np.float32)).all(axis=1))
@@ -124,11 +124,11 @@ def vectors(values: np.ndarray, where: str) -> Shaped[np.ndarray, "N D"]:
     return rows
 
 
-def same_length(lengths: Mapping[str, int], where: str) -> int:
+def common_length(lengths: Mapping[str, int], where: str) -> int:
     """The number of steps that all arrays of an episode have.
 
     Raises:
-        DataError: they differ, or there is none.
+        DataError: lengths differ, or are 0.
     """
     if len(set(lengths.values())) > 1 or 0 in lengths.values():
         found = ", ".join(f"{name} {length}" for name, length in lengths.items())
@@ -136,59 +136,59 @@ def same_length(lengths: Mapping[str, int], where: str) -> int:
     return next(iter(lengths.values()))
 
 
-def chosen(kind: str, wanted: Iterable[str], there: Iterable[str], where: str) -> tuple[str, ...]:
-    """`wanted`, or all that is there where nothing is wanted.
+def select(kind: str, wanted: Iterable[str], available: Iterable[str], where: str) -> tuple[str, ...]:
+    """`wanted`, or everything available if nothing is wanted.
 
     Raises:
-        UnknownName: one that is not there.
+        UnknownName: a name that is not available.
     """
-    there = tuple(there)
+    available = tuple(available)
     for name in wanted:
-        if name not in there:
-            raise UnknownName(kind, name, there, f"{', '.join(there)} in {where}")
-    return tuple(wanted) or there
+        if name not in available:
+            raise UnknownName(kind, name, available, f"{', '.join(available)} in {where}")
+    return tuple(wanted) or available
 
 
-def by_number(name: str) -> tuple[tuple[str | int, ...], str]:
-    """A key that sorts names with the numbers in them by value: demo_2 before demo_10."""
-    pieces = re.split(r"(\d+)", name)
-    return tuple(int(piece) if at % 2 else piece for at, piece in enumerate(pieces)), name
+def natural_key(name: str) -> tuple[tuple[str | int, ...], str]:
+    """A key that sorts numbers in names by value: demo_2 before demo_10."""
+    parts = re.split(r"(\d+)", name)
+    return tuple(int(part) if at % 2 else part for at, part in enumerate(parts)), name
 
 
-def rate(said: Any, where: str) -> float:
-    """The control rate in Hz that person or source said.
+def control_rate(value: Any, where: str) -> float:
+    """The control rate in Hz that user or source stated.
 
     Raises:
-        PraxiaError: neither did, or it is no rate.
+        PraxiaError: neither did, or it is not a valid rate.
     """
-    if said is None:
-        raise PraxiaError(f"{where} does not say its control rate; give it in Hz with --fps")
-    if not isinstance(said, int | float) or not 0 < said < 10_000:
-        raise PraxiaError(f"expected a control rate above 0 Hz for {where}, got {said!r}")
-    return float(said)
+    if value is None:
+        raise PraxiaError(f"{where} does not state its control rate; give it in Hz with --fps")
+    if not isinstance(value, int | float) or not 0 < value < 10_000:
+        raise PraxiaError(f"expected a control rate above 0 Hz for {where}, got {value!r}")
+    return float(value)
 
 
 def fingerprint(path: Path, files: Iterable[Path]) -> dict[str, Any]:
-    """What says cheaply whether a source is still the same, wherever it lies: its name, and how many bytes it has."""
+    """A cheap identity of a source, independent of its location: its name, number of files and bytes."""
     sizes = [file.stat().st_size for file in files]
     return {"name": path.resolve().name, "files": len(sizes), "bytes": sum(sizes)}
 
 
-def assumed(source: ForeignDataset, steps: Steps) -> dict[str, str]:
-    """What neither the source nor a person said, and what is taken instead."""
-    taken = {
+def assumptions(source: ForeignDataset, steps: EpisodeSteps) -> dict[str, str]:
+    """What neither the source nor the user stated, and what is assumed instead."""
+    defaults = {
         "executed_action": "the action",
         "reward": "0 in every step",
         "success": "true in the last step",
         "terminated": "false",
         "truncated": "true in the last step, unless it is terminated",
     }
-    unsaid = {name: text for name, text in taken.items() if getattr(steps, name) is None}
-    return {**source.plan["assumed"], **unsaid}
+    unknown = {name: text for name, text in defaults.items() if getattr(steps, name) is None}
+    return {**source.plan["assumed"], **unknown}
 
 
-def columns_of(steps: Steps) -> Mapping[str, np.ndarray]:
-    """Every number of an episode by our feature's name, in the source's own precision."""
+def episode_columns(steps: EpisodeSteps) -> Mapping[str, np.ndarray]:
+    """The numbers of an episode by our feature names, in the source's precision."""
     last = np.arange(len(steps)) == len(steps) - 1
     terminated = _or(steps.terminated, np.zeros(len(steps), bool))
     truncated = _or(steps.truncated, last & ~terminated)
@@ -204,11 +204,11 @@ def columns_of(steps: Steps) -> Mapping[str, np.ndarray]:
     }
 
 
-def episode_of(source: ForeignDataset, number: int) -> Episode:
-    """Episode `number`, all of it in memory. Its start says where it came from: no simulator can begin it.
+def read_episode(source: ForeignDataset, number: int) -> Episode:
+    """Read episode `number` into memory. Its start records where it came from; no simulator can reset to it.
 
     Raises:
-        DataError: naming file and array.
+        DataError: names file and array.
     """
     steps, embodiment, kind = source.steps(number), source.embodiment, source.plan["import"]
     images = {camera.name: source.images(number, camera.name, slice(0, len(steps))) for camera in embodiment.cameras}
@@ -219,7 +219,7 @@ def episode_of(source: ForeignDataset, number: int) -> Episode:
                 f"{steps.origin['file']}, episode {steps.origin['episode']}: expected images {wanted} of camera "
                 f"{camera.name}, got {images[camera.name].shape}"
             )
-    columns = columns_of(steps)
+    columns = episode_columns(steps)
     return Episode(
         embodiment=embodiment,
         images=images,
@@ -233,7 +233,7 @@ def episode_of(source: ForeignDataset, number: int) -> Episode:
         instruction=steps.instruction,
         task=steps.task,
         start=Start(kind, steps.task, {"file": steps.origin["file"], "episode": steps.origin["episode"]}),
-        provenance={"importer": kind, **steps.origin, "assumed": assumed(source, steps)},
+        provenance={"importer": kind, **steps.origin, "assumed": assumptions(source, steps)},
     )
 
 

@@ -1,4 +1,4 @@
-"""Episode"""
+"""One episode while it is recorded: its threads, its state, and how it is saved or discarded."""
 
 import atexit
 import errno
@@ -16,28 +16,28 @@ from praxia.core.keys import content_key
 from praxia.core.types import Start
 from praxia.data.layout import num_staged
 from praxia.datatools.record.backlog import Backlog
-from praxia.datatools.record.folder import LiveFolder, pack, step_of
-from praxia.datatools.record.staging import finish
+from praxia.datatools.record.folder import LiveFolder, pack, single_step
+from praxia.datatools.record.staging import stage_recording
 from praxia.datatools.record.video import CameraEncoder
 
-__all__ = ["LiveEpisode", "RecorderState", "Worker"]
+__all__ = ["BackgroundThread", "LiveEpisode", "RecorderState"]
 
-# A power cut takes, beside what is in memory, what was written since the last sync.
+# A power cut loses what is in memory and what was written since the last sync.
 SYNC_S = 1.0
 
 
 @dataclass(frozen=True)
 class RecorderState:
-    """A moment of the recording of episode `index`.
+    """A snapshot of the recording of episode `index`.
 
     frames        added so far
     waiting       by camera: images that are not encoded yet
-    behind_s      how long ago, in seconds of control steps, the image that waits longest was taken
-    on_disk       by camera: those of the waiting images that were spilled to disk
+    behind_s      age of the oldest waiting image, in seconds of control steps
+    on_disk       by camera: how many of the waiting images were spilled to disk
     spilling      whether there are any
-    memory_bytes  what waits in memory
-    at_risk       frames of which some part is in memory only: what a kill would take now
-    encoder_hz    by camera: images a second its encoder manages while it has any; None before the first
+    memory_bytes  size of what waits in memory
+    at_risk       frames that are at least partly in memory only: what a kill would lose now
+    encoder_hz    by camera: images per second of its encoder while it has any; None before the first
     """
 
     index: int
@@ -56,33 +56,33 @@ class RecorderState:
         return (
             f"the recording of episode {self.index} is {self.behind_s:.1f} s behind: {self.waiting[name]} images of "
             f"{name!r} wait"
-            + (f", which are encoded at {speed:.0f} a second" if speed else "")
+            + (f", which are encoded at {speed:.0f} per second" if speed else "")
             + ". "
             + ("Images go to disk until it has caught up; none is lost" if self.spilling else "All are in memory")
         )
 
 
-class Worker:
-    """Runs `work` in the background. `fault` is what it failed with; `start` has it go on after that.
+class BackgroundThread:
+    """A background thread that runs `work`. `error` is the exception it failed with; `start` continues after one.
 
-    Its thread does not keep the process alive: what an episode has on disk by then the next recorder recovers.
+    The thread does not keep the process alive: the next recorder recovers what an episode has on disk by then.
     """
 
     def __init__(self, name: str, work: Callable[[], None]):
         self._name, self._work = name, work
-        self.fault: Exception | None = None
+        self.error: Exception | None = None
         self.start()
 
     def start(self) -> None:
-        self.fault = None
+        self.error = None
         self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         try:
             self._work()
-        except Exception as error:  # whatever it is, the caller's thread must hear of it
-            self.fault = error
+        except Exception as error:  # reported by the caller's thread, whatever it is
+            self.error = error
 
     def join(self) -> None:
         self._thread.join()
@@ -91,9 +91,9 @@ class Worker:
 class LiveEpisode:
     """An episode to which frames are added in real time, until it is saved or discarded. Made by `Recorder.episode`.
 
-    A kill takes the frames that are in memory at that moment (`RecorderState.at_risk`): one or two while the encoders
-    keep up, never more than fit into the recorder's `memory_bytes`. A power cut also takes what the last second wrote.
-    A process that ends by itself, with an episode open, takes none. Methods are for one thread; `state` is for any.
+    A kill loses the frames that are in memory at that time (`RecorderState.at_risk`): one or two while the encoders
+    keep up, never more than fit into the recorder's `memory_bytes`. A power cut also loses what the last second wrote.
+    A process that exits with an open episode loses none. Methods are for one thread; `state` is for any.
     """
 
     def __init__(
@@ -105,9 +105,9 @@ class LiveEpisode:
         start: Start,
         provenance: Mapping[str, Any],
         memory_bytes: int,
-        say: Callable[[str], None],
+        log: Callable[[str], None],
     ):
-        self._folder, self._embodiment, self._say = folder, embodiment, say
+        self._folder, self._embodiment, self._log = folder, embodiment, log
         self._header = {
             "embodiment": content_key(embodiment.to_json()),
             "instruction": instruction,
@@ -123,10 +123,12 @@ class LiveEpisode:
         }
         self._frames = 0
         self._with_snapshots = False
-        self._ending = threading.Event()
-        self._workers = [Worker(f"encode {name}", lambda name=name: self._encode(name)) for name in self._encoders]
-        self._workers.append(Worker("write", self._write))
-        self._syncer = Worker("sync", self._sync)
+        self._stop_sync = threading.Event()
+        self._threads = [
+            BackgroundThread(f"encode {name}", lambda name=name: self._encode(name)) for name in self._encoders
+        ]
+        self._threads.append(BackgroundThread("write", self._write))
+        self._sync_thread = BackgroundThread("sync", self._sync)
         self.open = True
         atexit.register(self._drain)
 
@@ -149,18 +151,18 @@ class LiveEpisode:
         truncated: bool,
         snapshot: bytes | None = None,
     ) -> None:
-        """One step, as a row of `data.episode.Episode`: the moment, the action taken there, and what that led to.
+        """Add one step, as a row of `data.episode.Episode`: the observation, the action taken, and its outcome.
 
-        Returns at once: what it takes is to check and copy the frame, whose arrays are the caller's again afterwards.
-        Numbers are kept as float32.
+        Returns at once: it only checks and copies the frame, whose arrays the caller may reuse afterwards. Numbers are
+        kept as float32.
 
         Raises:
-            RecordingError: this frame cannot be recorded, because the disk is full, or disk or processor too slow
-                for what waits; the message names it and what is kept. No frame that was taken before is lost by it.
-            MismatchError, DataError: a frame that does not fit the embodiment or is not finite; it is not taken.
+            RecordingError: this frame cannot be recorded, because the disk is full, or disk or processor are too slow
+                for the waiting frames; the message names it and what is kept. No earlier frame is lost.
+            MismatchError, DataError: a frame that does not fit the embodiment or is not finite; it is not recorded.
         """
         self._expect_open()
-        self._expect_healthy(f"frame {self._frames} of episode {self.index} was not recorded", self._syncer)
+        self._expect_no_errors(f"frame {self._frames} of episode {self.index} was not recorded", self._sync_thread)
         if self._frames and (snapshot is not None) != self._with_snapshots:
             had = "a" if self._with_snapshots else "no"
             raise MismatchError(f"expected {had} snapshot as with the frames before, at frame {self._frames}")
@@ -173,45 +175,45 @@ class LiveEpisode:
             "terminated": terminated,
             "truncated": truncated,
         }
-        row = pack(step_of(self._embodiment, images, fields, snapshot, self._header["task"]))
+        row = pack(single_step(self._embodiment, images, fields, snapshot, self._header["task"]))
         images = {camera.name: images[camera.name].copy() for camera in self._embodiment.cameras}
         if not self._backlog.put(row, images):
-            waiting = f"{self._backlog.memory_bytes / 1e6:.0f} MB wait and reach the disk slower than they come"
+            waiting = f"{self._backlog.memory_bytes / 1e6:.0f} MB are waiting; the disk is too slow"
             raise self._error(f"frame {self._frames} of episode {self.index} was not recorded", waiting)
         self._with_snapshots = snapshot is not None
         self._frames += 1
 
     def save(self) -> None:
-        """Wait until everything is encoded, and stage the episode: whole, as `staging.stage_episode` would have.
+        """Wait until everything is encoded, and stage the complete episode as `staging.stage_episode` would.
 
         Raises:
-            RecordingError: the disk is full, or a video has not as many frames as were added. The episode is kept:
-                free some space and call it again.
-            PraxiaError: there is no frame in it.
+            RecordingError: the disk is full, or a video has the wrong number of frames. The episode is kept: free some
+                space and call it again.
+            PraxiaError: the episode has no frames.
         """
         self._expect_open()
         if not self._frames:
-            raise PraxiaError(f"episode {self.index} has no frame to save; add one, or discard the episode")
-        for worker in self._workers:
-            if worker.fault:
-                worker.start()
+            raise PraxiaError(f"episode {self.index} has no frames to save; add one, or discard the episode")
+        for thread in self._threads:
+            if thread.error:
+                thread.start()
         self._drain()
-        self._expect_healthy(f"episode {self.index} was not saved")
+        self._expect_no_errors(f"episode {self.index} was not saved")
         self._expect_all_written()
         try:
-            finish(self._folder, self._embodiment, self._journals, self._frames, self._header)
+            stage_recording(self._folder, self._embodiment, self._journals, self._frames, self._header)
         except RecordingError as error:
             raise self._error(f"episode {self.index} was not saved", error.__cause__ or error) from error
         self._end()
 
     def discard(self) -> None:
-        """Forget the episode and remove what it has on disk."""
+        """Drop the episode and remove its files."""
         self._expect_open()
         self._drain(drop=True)
         self._end()
 
     def state(self) -> RecorderState:
-        """How far the encoders are behind. Any thread may ask."""
+        """How far the encoders lag behind. Callable from any thread."""
         waiting = self._backlog.waiting()
         return RecorderState(
             index=self.index,
@@ -226,7 +228,7 @@ class LiveEpisode:
         )
 
     def _encode(self, camera: str) -> None:
-        """The life of an encoder's thread. After a fault it goes on where it was."""
+        """The loop of an encoder's thread. After an error it continues where it was."""
         encoder = self._encoders[camera]
         while True:
             encoder.write()
@@ -236,41 +238,41 @@ class LiveEpisode:
             encoder.take(self._backlog.image(camera, encoder.taken))
 
     def _write(self) -> None:
-        """The life of the thread that writes numbers and spills images."""
+        """The loop of the thread that writes numbers and spills images."""
         spilling = False
         while self._backlog.write_one():
             if self._backlog.spilling and not spilling:
-                self._say(str(self.state()))
+                self._log(str(self.state()))
             spilling = self._backlog.spilling
 
     def _sync(self) -> None:
-        while not self._ending.wait(SYNC_S):
+        while not self._stop_sync.wait(SYNC_S):
             self._journals.sync()
 
     def _drain(self, *, drop: bool = False) -> None:
-        """Let the threads do what there is to do, or drop it. A process that ends with the episode open does so too."""
+        """Let the threads finish or drop their work; also called when the process exits with the episode open."""
         self._backlog.close(drop=drop)
-        for worker in self._workers:
-            worker.join()
+        for thread in self._threads:
+            thread.join()
 
     def _end(self) -> None:
         self.open = False
         atexit.unregister(self._drain)
-        self._ending.set()
-        self._syncer.join()
+        self._stop_sync.set()
+        self._sync_thread.join()
         self._folder.remove()
         self._journals.close()
 
     def _expect_open(self) -> None:
         if not self.open:
             raise PraxiaError(
-                f"episode {self.index} is saved or discarded already; begin one with recorder.episode(...)"
+                f"episode {self.index} is already saved or discarded; begin one with recorder.episode(...)"
             )
 
-    def _expect_healthy(self, what: str, *others: Worker) -> None:
-        for worker in (*self._workers, *others):
-            if worker.fault:
-                raise self._error(what, worker.fault) from worker.fault
+    def _expect_no_errors(self, what: str, *others: BackgroundThread) -> None:
+        for thread in (*self._threads, *others):
+            if thread.error:
+                raise self._error(what, thread.error) from thread.error
 
     def _expect_all_written(self) -> None:
         journals = {f"images of {name}": packets for name, packets in self._journals.packets.items()}
@@ -280,11 +282,11 @@ class LiveEpisode:
                 raise self._error(f"episode {self.index} was not saved", reason)
 
     def _error(self, what: str, reason: str | BaseException) -> RecordingError:
-        """The error that says what is kept."""
+        """An error that says what is kept."""
         if isinstance(reason, OSError) and reason.errno in (errno.ENOSPC, errno.EDQUOT):
             reason = f"no space left on the disk of {self._folder.root}"
         return RecordingError(
-            f"{what}: {reason}; kept: the {self._frames} frames taken before, of which a kill would take "
-            f"{self._backlog.at_risk()}, and {num_staged(self._folder.root)} whole episodes. Free some space where "
+            f"{what}: {reason}; kept: the {self._frames} frames taken before, of which a kill would lose "
+            f"{self._backlog.at_risk()}, and {num_staged(self._folder.root)} complete episodes. Free disk space if "
             "there is none, then save() or discard() the episode"
         )

@@ -1,4 +1,4 @@
-"""Folder"""
+"""The folder of an episode that is being recorded: its header, its journals, and steps as records of bytes."""
 
 import json
 import shutil
@@ -16,21 +16,21 @@ from praxia.core.types import Start
 from praxia.data.disk import json_bytes, out_of_space
 from praxia.data.episode import Episode
 from praxia.data.layout import LIVE_PREFIX, STAGING
-from praxia.datatools.record.journal import Journal, Spill
+from praxia.datatools.record.journal import Journal, SpillFile
 
-__all__ = ["Journals", "LiveFolder", "pack", "step_of", "unpack"]
+__all__ = ["EpisodeJournals", "LiveFolder", "pack", "single_step", "unpack"]
 
 NUMBERS = ("state", "action", "executed_action", "reward")
 FLAGS = ("success", "terminated", "truncated")
 
 
 @dataclass(frozen=True)
-class Journals:
-    """What is written while an episode runs, open. Raises as `Journal` does."""
+class EpisodeJournals:
+    """The open journals of an episode. Raises as `Journal` does."""
 
     numbers: Journal
     packets: Mapping[str, Journal]
-    spills: Mapping[str, Spill]
+    spills: Mapping[str, SpillFile]
 
     def _all(self) -> list[Journal]:
         return [self.numbers, *self.packets.values(), *(spill.journal for spill in self.spills.values())]
@@ -46,14 +46,14 @@ class Journals:
 
 @dataclass(frozen=True)
 class LiveFolder:
-    """`root/.staging/live-000123/`: episode 123, which nobody has saved or discarded yet."""
+    """`root/.staging/live-000123/`: episode 123, neither saved nor discarded yet."""
 
     root: Path
     index: int
 
     @classmethod
     def all_of(cls, root: Path) -> "list[LiveFolder]":
-        """Those in `root`, in order."""
+        """The folders in `root`, in order."""
         found = sorted((root / STAGING).glob(f"{LIVE_PREFIX}*"))
         return [cls(root, int(path.name.removeprefix(LIVE_PREFIX))) for path in found]
 
@@ -65,17 +65,17 @@ class LiveFolder:
     def _header(self) -> Path:
         return self.path / "episode.json"
 
-    def begin(self, header: Mapping[str, Any], embodiment: Embodiment) -> Journals:
-        """Make it, with empty journals.
+    def begin(self, header: Mapping[str, Any], embodiment: Embodiment) -> EpisodeJournals:
+        """Create it, with empty journals.
 
         Raises:
-            RecordingError: the disk is full, or the episode is under way elsewhere.
+            RecordingError: the disk is full, or another process records the episode.
         """
         with out_of_space(self.root, f"beginning episode {self.index}"):
             try:
                 self.path.mkdir()
             except FileExistsError as error:
-                raise RecordingError(f"episode {self.index} is being recorded by somebody else: {self.path}") from error
+                raise RecordingError(f"another process is recording episode {self.index}: {self.path}") from error
             try:
                 write_whole(self._header, json_bytes(header))
                 return self.open(embodiment)
@@ -84,41 +84,41 @@ class LiveFolder:
                 raise
 
     def header(self) -> dict[str, Any] | None:
-        """What was said of the episode when it began; None: it was killed while it began, before any frame."""
+        """The header written at the begin; None if it was killed at its begin, before any frame."""
         return json.loads(self._header.read_bytes()) if self._header.is_file() else None
 
-    def open(self, embodiment: Embodiment) -> Journals:
+    def open(self, embodiment: Embodiment) -> EpisodeJournals:
         cameras = {camera.name: camera for camera in embodiment.cameras}
-        return Journals(
+        return EpisodeJournals(
             Journal(self.path / "numbers"),
             {name: Journal(self.path / f"{name}.packets") for name in cameras},
-            {name: Spill(self.path / f"{name}.spill", camera) for name, camera in cameras.items()},
+            {name: SpillFile(self.path / f"{name}.spill", camera) for name, camera in cameras.items()},
         )
 
     def remove(self) -> None:
-        """Take it away, whole or not at all: `recording.begin` tidies up what a kill leaves of it."""
-        gone = self.path.with_name(f".{self.path.name}.partial")
-        shutil.rmtree(gone, ignore_errors=True)
-        self.path.rename(gone)
-        shutil.rmtree(gone)
+        """Remove it atomically: `recording.begin_recording` cleans up what a kill leaves behind."""
+        discarded = self.path.with_name(f".{self.path.name}.partial")
+        shutil.rmtree(discarded, ignore_errors=True)
+        self.path.rename(discarded)
+        shutil.rmtree(discarded)
 
 
-def row_type(embodiment: Embodiment) -> np.dtype:
-    """What a record begins with; the simulator's state follows where there is one."""
+def record_dtype(embodiment: Embodiment) -> np.dtype:
+    """The fixed-size begin of a record; the simulator's state follows if there is one."""
     size = {"state": (embodiment.state_dim,), "reward": ()} | dict.fromkeys(
         ("action", "executed_action"), (embodiment.action_dim,)
     )
     return np.dtype([*((name, "<f4", size[name]) for name in NUMBERS), *((name, "?") for name in (*FLAGS, "snapshot"))])
 
 
-def step_of(
+def single_step(
     embodiment: Embodiment,
     images: Mapping[str, np.ndarray],
     fields: Mapping[str, Any],
     snapshot: bytes | None,
     task: str,
 ) -> Episode:
-    """A step as an episode of length one, which refuses what does not fit. Images are the caller's own arrays.
+    """A step as an episode of length one, which refuses what does not fit. Images are not copied.
 
     Raises:
         MismatchError: a size that is not the embodiment's.
@@ -148,7 +148,7 @@ def step_of(
 
 def pack(step: Episode) -> bytes:
     """An episode of one step as a record."""
-    row = np.empty(1, row_type(step.embodiment))
+    row = np.empty(1, record_dtype(step.embodiment))
     for name in (*NUMBERS, *FLAGS):
         row[name] = getattr(step, name)
     row["snapshot"] = bool(step.snapshots)
@@ -156,10 +156,10 @@ def pack(step: Episode) -> bytes:
 
 
 def unpack(embodiment: Embodiment, records: Iterable[bytes]) -> dict[str, Any]:
-    """The fields of an `Episode` out of the records of its steps."""
-    kind = row_type(embodiment)
+    """The fields of an `Episode` from the records of its steps."""
+    dtype = record_dtype(embodiment)
     records = list(records)
-    rows = np.frombuffer(b"".join(record[: kind.itemsize] for record in records), kind)
+    rows = np.frombuffer(b"".join(record[: dtype.itemsize] for record in records), dtype)
     fields = {name: np.array(rows[name]) for name in (*NUMBERS, *FLAGS)}
-    snapshots = [record[kind.itemsize :] for record in records] if rows["snapshot"].all() else []
+    snapshots = [record[dtype.itemsize :] for record in records] if rows["snapshot"].all() else []
     return {**fields, "snapshots": snapshots}

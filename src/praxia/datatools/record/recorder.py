@@ -1,4 +1,4 @@
-"""The recorder of a robot or of teleoperation: episodes one after the other, frames as they come."""
+"""The recorder for robots and teleoperation: one episode after the other, frames as they come."""
 
 import logging
 import weakref
@@ -14,7 +14,7 @@ from praxia.data.recording import begin_recording, recording_lock
 from praxia.data.staging import expect_unfinished, staged_indices
 from praxia.datatools.record.episode import LiveEpisode, RecorderState
 from praxia.datatools.record.folder import LiveFolder
-from praxia.datatools.record.staging import Recovered, recover
+from praxia.datatools.record.staging import RecoveredEpisode, recover
 
 __all__ = ["Recorder"]
 
@@ -24,18 +24,18 @@ LEAST_FRAMES = 4
 
 
 class Recorder:
-    """Records into `root`, whose staged episodes `compact.compact(root, embodiment, plan)` makes a data set of.
+    """Records into `root`; `finalize.finalize(root, embodiment, plan)` makes a data set of its staged episodes.
 
-    With `resume` an earlier recording of the same plan goes on, and episodes that a crash left half recorded are staged
-    as far as they are whole (`recovered` lists them), or with `salvage=False` discarded. Frames wait in at most
-    `memory_bytes` of memory, and on disk beyond half of that. `say` gets one line when the encoders begin to fall
-    behind, from another thread than the caller's, and one for each recovered episode; it logs a warning by default.
+    With `resume` an earlier recording of the same plan continues. Episodes that a crash left half recorded are staged
+    up to their last complete frame (`recovered` lists them), or discarded with `salvage=False`. Frames wait in at most
+    `memory_bytes` of memory, and on disk beyond half of that. `log` gets one line when the encoders begin to lag, from
+    another thread than the caller's, and one per recovered episode; the default logs a warning.
 
     Raises:
-        PraxiaError: as `recording.begin_recording`, where `memory_bytes` cannot hold a few frames, and where another process
-            records in `root`: one has it as long as its recorder lives.
-        MismatchError: as `recording.begin_recording`, and a half-recorded episode of another embodiment.
-        RecordingError: an episode is under way in `root`, or the disk is full.
+        PraxiaError: as `recording.begin_recording`; if `memory_bytes` cannot hold a few frames; if another process
+            records in `root`, which is locked for the lifetime of its recorder.
+        MismatchError: as `recording.begin_recording`; a half-recorded episode of another embodiment.
+        RecordingError: an episode in `root` is being recorded, or the disk is full.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Recorder:
         resume: bool = False,
         salvage: bool = True,
         memory_bytes: int = MEMORY_BYTES,
-        say: Callable[[str], None] = LOG.warning,
+        log: Callable[[str], None] = LOG.warning,
     ):
         needed = LEAST_FRAMES * sum(3 * camera.height * camera.width for camera in embodiment.cameras)
         if memory_bytes < needed:
@@ -55,27 +55,27 @@ class Recorder:
                 f"expected memory_bytes of at least {needed}, {LEAST_FRAMES} frames of {embodiment.name!r}, "
                 f"got {memory_bytes}"
             )
-        self._root, self._embodiment, self._memory_bytes, self._say = Path(root), embodiment, memory_bytes, say
+        self._root, self._embodiment, self._memory_bytes, self._log = Path(root), embodiment, memory_bytes, log
         self._episode: LiveEpisode | None = None
-        with ExitStack() as claim:
-            claim.enter_context(recording_lock(self._root))
+        with ExitStack() as lock:
+            lock.enter_context(recording_lock(self._root))
             begin_recording(root, plan, resume=resume)
             self.recovered = self._recover(salvage)
-            weakref.finalize(self, claim.pop_all().close)
+            weakref.finalize(self, lock.pop_all().close)
 
-    def _recover(self, salvage: bool) -> tuple[Recovered, ...]:
+    def _recover(self, salvage: bool) -> tuple[RecoveredEpisode, ...]:
         recovered = []
         for folder in LiveFolder.all_of(self._root):
-            if folder.index in self.indices:  # killed after it was staged, before its journals were removed
+            if folder.index in self.indices:  # killed between staging and removal of its journals
                 folder.remove()
                 continue
             recovered.append(recover(folder, self._embodiment, salvage=salvage))
-            self._say(str(recovered[-1]))
+            self._log(str(recovered[-1]))
         return tuple(recovered)
 
     @property
     def indices(self) -> list[int]:
-        """The episodes that are staged, in order: saved ones and recovered ones."""
+        """The staged episodes in order, both saved and recovered."""
         return staged_indices(self._root)
 
     def episode(
@@ -84,15 +84,15 @@ class Recorder:
         """Begin episode `index`; the fields are those of `data.episode.Episode`.
 
         Raises:
-            PraxiaError: one is under way, `index` is recorded already, or the data set is finished.
+            PraxiaError: another one is open, `index` is recorded already, or the data set is finished.
             RecordingError: the disk is full.
         """
         expect_unfinished(self._root)
         if self._episode and self._episode.open:
-            raise PraxiaError(f"episode {self._episode.index} is under way; save() or discard() it first")
+            raise PraxiaError(f"episode {self._episode.index} is open; save() or discard() it first")
         if index in self.indices:
             raise PraxiaError(
-                f"episode {index} is recorded in {self._root} already; choose an index that is not in recorder.indices"
+                f"episode {index} is already recorded in {self._root}; choose an index that is not in recorder.indices"
             )
         self._episode = LiveEpisode(
             LiveFolder(self._root, index),
@@ -102,10 +102,10 @@ class Recorder:
             start=start,
             provenance=provenance or {},
             memory_bytes=self._memory_bytes,
-            say=self._say,
+            log=self._log,
         )
         return self._episode
 
     def state(self) -> RecorderState | None:
-        """How the episode under way is doing; None without one. Any thread may ask."""
+        """The state of the open episode; None without one. Callable from any thread."""
         return self._episode.state() if self._episode and self._episode.open else None

@@ -1,4 +1,4 @@
-"""Staging"""
+"""Stages an episode from its journals, also after a crash."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,28 +10,28 @@ from praxia.core.keys import content_key
 from praxia.core.types import Start
 from praxia.data.episode import Episode
 from praxia.data.staging import staged_episode, write_numbers
-from praxia.datatools.record.folder import Journals, LiveFolder, unpack
-from praxia.datatools.record.video import CameraEncoder, write_film
+from praxia.datatools.record.folder import EpisodeJournals, LiveFolder, unpack
+from praxia.datatools.record.video import CameraEncoder, write_video
 
-__all__ = ["Recovered", "finish", "recover"]
+__all__ = ["RecoveredEpisode", "recover", "stage_recording"]
 
 
-def finish(
+def stage_recording(
     folder: LiveFolder,
     embodiment: Embodiment,
-    journals: Journals,
+    journals: EpisodeJournals,
     length: int,
     header: Mapping[str, Any],
     lost_frames: int | None = None,
 ) -> None:
     """Stage the first `length` frames.
 
-    With `lost_frames` the episode was cut off by a crash: its provenance says so and how many frames are missing, and
-    its last step is truncated unless the environment terminated there.
+    `lost_frames` marks an episode cut off by a crash: its provenance says so and how many frames are missing, and its
+    last step is truncated unless the environment terminated there.
 
     Raises:
-        RecordingError: the disk is full, or a video has not `length` frames; the journals are kept.
-        DataError: a record no longer has its bytes.
+        RecordingError: the disk is full, or a video does not have `length` frames; the journals are kept.
+        DataError: the bytes of a record were altered.
     """
     fields = unpack(embodiment, (journals.numbers.read(number) for number in range(length)))
     provenance = header["provenance"]
@@ -49,7 +49,7 @@ def finish(
     )
     with staged_episode(folder.root, folder.index) as partial:
         pixels = {
-            camera.name: write_film(
+            camera.name: write_video(
                 partial / f"{camera.name}.mp4", camera, embodiment.control_hz, journals.packets[camera.name], length
             )
             for camera in embodiment.cameras
@@ -58,11 +58,11 @@ def finish(
 
 
 @dataclass(frozen=True)
-class Recovered:
-    """What became of a half-recorded episode: `frames` are staged (0: nothing was whole, or nothing was wanted).
+class RecoveredEpisode:
+    """The outcome of a half-recorded episode: `frames` are staged (0: none was complete, or it was discarded).
 
-    `lost_frames` had left a trace on disk and are not kept. Frames of which nothing had reached the disk cannot be
-    counted; they are newer than all others, and at most what `RecorderState.at_risk` said at the time.
+    `lost_frames` had left traces on disk and are not kept. Frames that never reached the disk cannot be counted; they
+    are the newest ones, at most `RecorderState.at_risk` at the time.
     """
 
     index: int
@@ -74,19 +74,19 @@ class Recovered:
         return f"episode {self.index} was half recorded: {done}, {self.lost_frames} lost"
 
 
-def recover(folder: LiveFolder, embodiment: Embodiment, *, salvage: bool) -> Recovered:
-    """Stage as many whole frames as there are, numbers and images of all cameras; without `salvage` none.
+def recover(folder: LiveFolder, embodiment: Embodiment, *, salvage: bool) -> RecoveredEpisode:
+    """Stage all complete frames, with numbers and images of all cameras; without `salvage` none.
 
-    Packets are copied as they are; images that were waiting on disk are encoded now. Killed meanwhile, call it again.
+    Packets are copied; images that waited on disk are encoded now. If killed meanwhile, it can be called again.
 
     Raises:
         MismatchError: it was recorded with another embodiment.
-        RecordingError: somebody is still recording it, or the disk is full; it is kept as it is.
+        RecordingError: another process still records it, or the disk is full; it is kept unchanged.
     """
     header = folder.header()
     if header is None:
         folder.remove()
-        return Recovered(folder.index, 0, 0)
+        return RecoveredEpisode(folder.index, 0, 0)
     if header["embodiment"] != content_key(embodiment.to_json()):
         raise MismatchError(
             f"episode {folder.index} in {folder.path} was begun with another embodiment than {embodiment.name!r}; "
@@ -94,29 +94,29 @@ def recover(folder: LiveFolder, embodiment: Embodiment, *, salvage: bool) -> Rec
         )
     journals = folder.open(embodiment)
     try:
-        length, known = _whole_frames(journals, embodiment) if salvage else 0, _known_frames(journals)
+        length, known = _complete_frames(journals, embodiment) if salvage else 0, _known_frames(journals)
         if length:
-            finish(folder, embodiment, journals, length, header, known - length)
+            stage_recording(folder, embodiment, journals, length, header, known - length)
         folder.remove()
-        return Recovered(folder.index, length, known - length)
+        return RecoveredEpisode(folder.index, length, known - length)
     finally:
         journals.close()
 
 
-def _known_frames(journals: Journals) -> int:
-    """How many frames there were, as far as the disk knows."""
+def _known_frames(journals: EpisodeJournals) -> int:
+    """The number of frames that left traces on disk."""
     spilled = (max(spill.records(), default=-1) + 1 for spill in journals.spills.values())
     return max([len(journals.numbers), *map(len, journals.packets.values()), *spilled])
 
 
-def _whole_frames(journals: Journals, embodiment: Embodiment) -> int:
-    """How many frames have numbers and packets of every camera, once spilled images are encoded too."""
+def _complete_frames(journals: EpisodeJournals, embodiment: Embodiment) -> int:
+    """The number of frames with numbers and packets of every camera, after encoding spilled images."""
     return min(
         [len(journals.numbers), *(_encode_spilled(journals, camera, embodiment) for camera in embodiment.cameras)]
     )
 
 
-def _encode_spilled(journals: Journals, camera: Camera, embodiment: Embodiment) -> int:
+def _encode_spilled(journals: EpisodeJournals, camera: Camera, embodiment: Embodiment) -> int:
     packets, spill = journals.packets[camera.name], journals.spills[camera.name]
     encoder, records = CameraEncoder(camera, embodiment.control_hz, packets), spill.records()
     while encoder.taken in records:
