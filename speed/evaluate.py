@@ -41,7 +41,7 @@ from praxia.checkpoint.store import PolicyConfig
 from praxia.core.process import available_cores
 from praxia.core.types import ChunkExecution, Decision, Env, EnvSpec, Observation, Outcome, Policy, Query, Start, Window
 from praxia.encoders.film_cnn import FilmCNN
-from praxia.encoders.language import PooledText
+from praxia.encoders.text import PooledText
 from praxia.envs import build, find_family
 from praxia.evaluate.benchmarks import Benchmark, find_benchmark
 from praxia.evaluate.machine import default_workers
@@ -171,7 +171,7 @@ def fresh_policy(benchmark: Benchmark) -> Policy:
     unit = EmbodimentTransforms(state=Normaliser((-1.0,) * 4, (1.0,) * 4), action=Normaliser((-1.0,) * 4, (1.0,) * 4))
     encoder = FilmCNN(text=PooledText(width=32, num_heads=2), channels=(8, 8, 8, 8), width=64)
     model = EncoderHead(encoder=encoder, head=Flow(ResidualMLP(width=64, depth=1), num_steps=4))
-    shapes = Shapes((CAMERA,), num_images=1, num_states=1, embodiments=((4, 4),), horizon=CHUNK, vocabulary=words.size)
+    shapes = Shapes((CAMERA,), num_images=1, num_states=1, embodiment_dims=((4, 4),), horizon=CHUNK, vocab_size=words.size)
     window = Window({f"image.{CAMERA}": (0,), "state": (0,)}, CHUNK)
     config = PolicyConfig(model, shapes, Transforms((unit,), words), (embodiment,), window, {})
     return config.build(model.build(shapes).state_dict()).bind(embodiment)

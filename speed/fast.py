@@ -20,7 +20,7 @@ from tokenizers import ByteLevelBPETokenizer, pre_tokenizers
 from tokenizers.trainers import BpeTrainer
 
 from praxia.action_tokenizers.fast import SCALE, VOCABULARY, Fast
-from praxia.action_tokenizers.tokenizer import Status
+from praxia.action_tokenizers.interface import Status
 from praxia.core.keys import generator
 
 HORIZON, DIMS, BATCH, FITTED, CODED, ROUNDS = 50, 14, 64, 2048, 512, 5
@@ -104,14 +104,14 @@ def main() -> None:
         us = {
             "encode": us_a_chunk(ours.encode, batches),
             "encode_reference": us_a_chunk(published.encode, batches),
-            "decode": us_a_chunk(lambda one: ours.decode(one.ids, one.valid), codes),
+            "decode": us_a_chunk(lambda one: ours.decode(one.tokens, one.valid), codes),
             "decode_reference": us_a_chunk(published.decode, rows),
         }
         found |= {f"{name}_{key}_us": round(value, 1) for key, value in us.items()}
         for way in ("encode", "decode"):
             found[f"{name}_{way}_ratio"] = round(us[f"{way}_reference"] / us[way], 2)
     whole, rows = ours.encode(coded), published.encode(coded)
-    decoded = ours.decode(whole.ids, whole.valid)
+    decoded = ours.decode(whole.tokens, whole.valid)
     assert (decoded.status == Status.OK).all()
     found = {
         "encode_ratio": min(found["single_encode_ratio"], found["batch_encode_ratio"]),

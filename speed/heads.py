@@ -23,7 +23,7 @@ from praxia.nn.types import Batch, Shapes
 from praxia.policies.encoder_head import EncoderHead
 from praxia.policies.pairs import PAIRED_ENCODERS, PAIRED_HEADS, missing
 
-SHAPES = Shapes(("front", "wrist"), num_images=2, num_states=1, embodiments=((7, 7),), horizon=16, vocabulary=512)
+SHAPES = Shapes(("front", "wrist"), num_images=2, num_states=1, embodiment_dims=((7, 7),), horizon=16, vocab_size=512)
 WORDS = 12
 
 
@@ -34,7 +34,7 @@ def observation(device: torch.device) -> Batch:
         image_valid={name: torch.ones(1, 1, dtype=torch.bool) for name in images},
         state=torch.randn(1, 1, 7),
         state_valid=torch.ones(1, 1, dtype=torch.bool),
-        text=torch.randint(2, SHAPES.vocabulary, (1, WORDS)),
+        text=torch.randint(2, SHAPES.vocab_size, (1, WORDS)),
         text_valid=torch.ones(1, WORDS, dtype=torch.bool),
         embodiment=torch.zeros(1, dtype=torch.int64),
     ).to(device)

@@ -29,7 +29,7 @@ from praxia.recipes.vla_published import pi0_published
 
 PUBLISHED_MS = {"see_ms": 14.0, "prefix_ms": 46.0, "sample_ms": 27.0, "chunk_ms": 73.0}
 SHAPES = Shapes(
-    ("front", "left", "right"), num_images=3, num_states=1, embodiments=((32, 32),), horizon=50, vocabulary=1
+    ("front", "left", "right"), num_images=3, num_states=1, embodiment_dims=((32, 32),), horizon=50, vocab_size=1
 )
 WORDS = 20
 

@@ -11,7 +11,7 @@ from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.core.keys import generator
 from praxia.core.types import Observation, Query, Window
 from praxia.encoders.film_cnn import FilmCNN
-from praxia.encoders.language import PooledText
+from praxia.encoders.text import PooledText
 from praxia.heads.denoisers.residual_mlp import ResidualMLP
 from praxia.heads.flow import Flow
 from praxia.nn.types import Batch, Shapes
@@ -23,7 +23,7 @@ from praxia.transforms.text_tokenizer import TextTokenizer
 
 def make_shapes(horizon: int = 4, embodiments: tuple[tuple[int, int], ...] = ((3, 2),)) -> Shapes:
     return Shapes(
-        cameras=("front",), num_images=2, num_states=2, embodiments=embodiments, horizon=horizon, vocabulary=50
+        cameras=("front",), num_images=2, num_states=2, embodiment_dims=embodiments, horizon=horizon, vocab_size=50
     )
 
 
@@ -67,7 +67,7 @@ def make_config() -> PolicyConfig:
         ),
         words=TextTokenizer.fit(TEXTS),
     )
-    shapes = dataclasses.replace(make_shapes(), vocabulary=transforms.words.size)
+    shapes = dataclasses.replace(make_shapes(), vocab_size=transforms.words.size)
     encoder = FilmCNN(text=PooledText(width=16, num_heads=2), channels=(8, 8, 8, 8), width=32)
     window = Window({"image.front": (-1, 0), "state": (-1, 0)}, horizon=4)
     model = EncoderHead(encoder=encoder, head=Flow(ResidualMLP(width=32, depth=1)))
@@ -80,7 +80,7 @@ def make_config_of_two() -> PolicyConfig:
     small = EmbodimentTransforms(state=Normaliser((-1.0,), (1.0,)), action=Normaliser((100.0,), (200.0,)))
     return dataclasses.replace(
         config,
-        shapes=dataclasses.replace(config.shapes, embodiments=((3, 2), (1, 1))),
+        shapes=dataclasses.replace(config.shapes, embodiment_dims=((3, 2), (1, 1))),
         transforms=dataclasses.replace(config.transforms, embodiments=(*config.transforms.embodiments, small)),
         embodiments=(EMBODIMENT, SMALL_EMBODIMENT),
     )

@@ -4,9 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from praxia.action_tokenizers.quantile_bins import QuantileBins
-from praxia.action_tokenizers.tokenizer import Status
-from praxia.action_tokenizers.uniform_bins import UniformBins
+from praxia.action_tokenizers.bins import QuantileBins, UniformBins
+from praxia.action_tokenizers.interface import Status
 
 KINDS = pytest.mark.parametrize("kind", [UniformBins, QuantileBins])
 
@@ -82,7 +81,7 @@ def test_rows_that_are_no_chunk_are_nan_with_a_status(kind, smooth):
     rows = [[*good, 0], [*good[:-1], 0, 0], [*good, 3], [*good[:-1], 256, 0], [-1, *good[1:], 0]]
     valid = np.arange(7) < np.array([6, 5, 7, 6, 6])[:, None]
     decoded = code.decode(np.array(rows), valid)
-    expected = [Status.OK, Status.TOO_SHORT, Status.TOO_LONG, Status.UNKNOWN_ID, Status.UNKNOWN_ID]
+    expected = [Status.OK, Status.TOO_SHORT, Status.TOO_LONG, Status.UNKNOWN_TOKEN, Status.UNKNOWN_TOKEN]
     assert decoded.status.tolist() == expected
     assert np.isfinite(decoded.chunks[0]).all()
     assert np.isnan(decoded.chunks[1:]).all()

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from praxia.action_tokenizers.fast import Fast
-from praxia.action_tokenizers.tokenizer import Status
+from praxia.action_tokenizers.interface import Status
 from praxia.core.errors import DataError
 
 
 @pytest.fixture(scope="module")
 def code(smooth):
-    return Fast.fit(smooth(400), vocabulary=300)
+    return Fast.fit(smooth(400), vocab_size=300)
 
 
 def cosines(horizon):
@@ -70,10 +70,10 @@ def test_coefficients_outside_the_alphabet_are_clipped_on_both_sides_and_counted
 def test_rows_that_are_no_chunk_are_nan_with_a_status(code, smooth):
     coded = code.encode(smooth(1, seed=4))
     good = coded.ids[0].tolist()
-    rows = [[*good, 0], [*good[:-1], 0, 0], [*good, 0], [*good[:-1], code.vocabulary, 0], [*good[:-1], -1, 0]]
+    rows = [[*good, 0], [*good[:-1], 0, 0], [*good, 0], [*good[:-1], code.vocab_size, 0], [*good[:-1], -1, 0]]
     valid = np.arange(len(good) + 1) < len(good) + np.array([0, -1, 1, 0, 0])[:, None]
     decoded = code.decode(np.array(rows), valid)
-    expected = [Status.OK, Status.TOO_SHORT, Status.TOO_LONG, Status.UNKNOWN_ID, Status.UNKNOWN_ID]
+    expected = [Status.OK, Status.TOO_SHORT, Status.TOO_LONG, Status.UNKNOWN_TOKEN, Status.UNKNOWN_TOKEN]
     assert decoded.status.tolist() == expected
     assert np.isfinite(decoded.chunks[0]).all()
     assert np.isnan(decoded.chunks[1:]).all()

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from praxia.action_tokenizers.integer_bpe import IntegerBpe
-from praxia.action_tokenizers.tokenizer import Status, padded
+from praxia.action_tokenizers.byte_pairs import IntegerBpe
+from praxia.action_tokenizers.interface import Status, pad_rows
 
 
 def rows_like_coefficients(num=300, length=60, seed=0):
@@ -47,7 +47,7 @@ def test_ids_are_those_of_merging_by_hand():
 @settings(derandomize=True, max_examples=60, deadline=None)
 @given(arrays(np.int64, (3, 17), elements=st.integers(FITTED.low, FITTED.high)))
 def test_decode_undoes_encode(rows):
-    found, status = FITTED.decode(*padded(FITTED.encode(rows)), 17)
+    found, status = FITTED.decode(*pad_rows(FITTED.encode(rows)), 17)
     assert (status == Status.OK).all()
     np.testing.assert_array_equal(found, rows)
 
@@ -60,7 +60,7 @@ def test_any_ids_have_a_status(ids, valid):
     for row in range(4):
         chosen = ids[row][valid[row]]
         known = ((chosen >= 0) & (chosen < FITTED.size)).all()
-        assert (status[row] == Status.UNKNOWN_ID) == (not known)
+        assert (status[row] == Status.UNKNOWN_TOKEN) == (not known)
         if status[row] == Status.OK:
             assert ((integers[row] >= FITTED.low) & (integers[row] <= FITTED.high)).all()
 

@@ -9,8 +9,8 @@ from tokenizers import ByteLevelBPETokenizer, Tokenizer
 from tokenizers.trainers import BpeTrainer
 
 from praxia.action_tokenizers import action_tokenizer_from_json
-from praxia.action_tokenizers.official import load_official
-from praxia.action_tokenizers.tokenizer import Status
+from praxia.action_tokenizers.fast import load_official
+from praxia.action_tokenizers.interface import Status
 from praxia.core.errors import MismatchError, PraxiaError
 
 SCALE, HORIZON, DIMS = 10, 12, 3
@@ -75,7 +75,7 @@ def test_chunks_are_those_of_the_published_algorithm(published, smooth):
 def test_any_id_alone_decodes_as_the_library_does(published):
     code = load_official(published, 1, 1)
     reference = Tokenizer.from_file(str(published / "tokenizer.json"))
-    ids = np.arange(code.vocabulary)[:, None]
+    ids = np.arange(code.vocab_size)[:, None]
     decoded = code.decode(ids, np.ones(ids.shape, bool))
     for number, status in enumerate(decoded.status):
         text = reference.decode([number], skip_special_tokens=False)
@@ -100,10 +100,10 @@ def test_rows_that_are_no_chunk_are_nan_with_a_status(published, smooth):
     tokens = Tokenizer.from_file(str(published / "tokenizer.json")).get_vocab()
     lead = tokens["Â"]  # the first of two bytes
     good = code.encode(smooth(1, seed=3)).ids[0].tolist()
-    rows = [[*good, 0], [*good[:-1], 0, 0], [*good, *good[:1]], [*good, code.vocabulary], [*good, lead]]
+    rows = [[*good, 0], [*good[:-1], 0, 0], [*good, *good[:1]], [*good, code.vocab_size], [*good, lead]]
     valid = np.arange(len(good) + 1) < len(good) + np.array([0, -1, 1, 1, 1])[:, None]
     decoded = code.decode(np.array(rows), valid)
-    expected = [Status.OK, Status.TOO_SHORT, Status.TOO_LONG, Status.UNKNOWN_ID, Status.MALFORMED]
+    expected = [Status.OK, Status.TOO_SHORT, Status.TOO_LONG, Status.UNKNOWN_TOKEN, Status.MALFORMED]
     assert decoded.status.tolist() == expected
     assert np.isnan(decoded.chunks[1:]).all()
 

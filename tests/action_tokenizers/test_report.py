@@ -1,7 +1,7 @@
 import numpy as np
 
+from praxia.action_tokenizers.bins import UniformBins
 from praxia.action_tokenizers.report import round_trips
-from praxia.action_tokenizers.uniform_bins import UniformBins
 from praxia.core.embodiment import Field
 from praxia.transforms.normalise import Normaliser
 

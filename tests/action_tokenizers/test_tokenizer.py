@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from praxia.action_tokenizers import ACTION_TOKENIZERS, action_tokenizer_from_json, find_action_tokenizer
-from praxia.action_tokenizers.tokenizer import ActionTokenizer, Status, expect_in_range
+from praxia.action_tokenizers.interface import ActionTokenizer, Status, expect_in_range
 from praxia.core.errors import DataError, MismatchError, UnknownName
 
 TAGS = pytest.mark.parametrize("tag", sorted(ACTION_TOKENIZERS))
@@ -23,7 +23,7 @@ def test_it_has_the_interface_and_its_ids_are_in_the_vocabulary(tag, fitted, smo
     assert isinstance(code, ActionTokenizer)
     assert (code.tag, code.horizon, code.action_dim) == (tag, 12, 3)
     coded = code.encode(smooth(20, seed=1))
-    assert 0 <= coded.ids.min() <= coded.ids.max() < code.vocabulary
+    assert 0 <= coded.ids.min() <= coded.ids.max() < code.vocab_size
     assert coded.valid.sum(1).max() <= code.max_length
     assert not coded.ids[~coded.valid].any()
 

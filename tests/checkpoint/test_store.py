@@ -152,7 +152,7 @@ def test_everything_that_can_change_an_action_is_part_of_the_identity(tmp_path):
         "model": replace(config, model=replace(config.model, head=replace(config.model.head, num_steps=3))),
         "transforms": replace(config, transforms=replace(config.transforms, embodiments=(low,))),
         "embodiments": replace(config, embodiments=(replace(config.embodiments[0], control_hz=20.0),)),
-        "shapes": replace(config, shapes=replace(config.shapes, vocabulary=config.shapes.vocabulary + 1)),
+        "shapes": replace(config, shapes=replace(config.shapes, vocab_size=config.shapes.vocab_size + 1)),
         "window": replace(config, window=replace(config.window, horizon=3)),
     }
     known = {name: saved(tmp_path / name, other)[0] for name, other in {"": config, **others}.items()}

@@ -12,8 +12,8 @@ from praxia_testing import make_config
 from praxia.checkpoint.store import load_weights, read_config, save_policy
 from praxia.cli.main import main
 from praxia.core.types import Sampling, Window
-from praxia.encoders.language import NoText
 from praxia.encoders.state_only import StateOnly
+from praxia.encoders.text import NoText
 from praxia.envs import find_family
 from praxia.evaluate.benchmarks import find_benchmark
 from praxia.heads.denoisers.residual_mlp import ResidualMLP
@@ -33,7 +33,7 @@ def policy(tmp_path: Path) -> Path:
     embodiment = find_family(found.env).embodiment(found.spec(found.tasks[0]))
     units = [Normaliser((-1.0,) * dims, (1.0,) * dims) for dims in (embodiment.state_dim, embodiment.action_dim)]
     config = make_config()
-    shapes = Shapes((), 0, 1, ((embodiment.state_dim, embodiment.action_dim),), 8, config.shapes.vocabulary)
+    shapes = Shapes((), 0, 1, ((embodiment.state_dim, embodiment.action_dim),), 8, config.shapes.vocab_size)
     model = EncoderHead(StateOnly(text=NoText(), width=16), Flow(ResidualMLP(width=16, depth=1)))
     torch.manual_seed(0)
     # A fresh head gives 0 at every step.

@@ -34,7 +34,7 @@ def test_a_fitted_code_is_a_file_that_can_be_read_again(tag, recorded, tmp_path,
     code = action_tokenizer_from_json(json.loads(out.read_text()))
     assert exit_code == 0
     assert (code.tag, code.horizon, code.action_dim) == (tag, 5, 3) == (result["code"], result["horizon"], 3)
-    assert result["vocabulary"] == code.vocabulary
+    assert result["vocabulary"] == code.vocab_size
 
 
 def test_the_report_has_a_row_for_every_code_on_held_out_episodes(recorded, capsys):

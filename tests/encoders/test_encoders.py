@@ -5,12 +5,12 @@ import torch
 from praxia_testing import make_batch, make_shapes
 
 from praxia.encoders.film_cnn import FilmBlock, FilmCNN, spatial_softmax
-from praxia.encoders.language import NoText
 from praxia.encoders.octo import OBSERVATION, READOUT, TASK, Octo, block_mask
 from praxia.encoders.resnet import ResNet
 from praxia.encoders.resnet_grid import ResNetGrid
 from praxia.encoders.rt1 import RT1, TokenLearner
 from praxia.encoders.state_only import StateOnly
+from praxia.encoders.text import NoText
 from praxia.encoders.vision_language import VisionLanguage
 from praxia.encoders.vit import ViT, grid_positions
 
@@ -39,8 +39,8 @@ def test_an_encoder_gives_so_many_tokens_of_its_width_and_what_it_says(config, n
     assert context.tokens.shape == (5, num_tokens, encoder.width)
     assert context.mask[:, context.groups["readout"]].all()
     assert context.readout().shape == (5, encoder.width)
-    assert encoder.gives >= set(context.groups)
-    assert (context.stream is not None) == any(given.startswith("stream") for given in encoder.gives)
+    assert encoder.provides >= set(context.groups)
+    assert (context.kv_cache is not None) == any(given.startswith("stream") for given in encoder.provides)
 
 
 def test_who_sees_whom_in_octo():
@@ -88,7 +88,7 @@ def test_padded_words_do_not_enter_the_stream():
     changed = dataclasses.replace(batch, text=batch.text.masked_fill(~batch.text_valid, 7))
     one, two = encoder(batch), encoder(changed)
     torch.testing.assert_close(one.readout(), two.readout())
-    assert one.stream.valid.sum() == 5 * (2 * 4 + 4 + 1 + 1)
+    assert one.kv_cache.valid.sum() == 5 * (2 * 4 + 4 + 1 + 1)
 
 
 def test_film_starts_as_the_identity():

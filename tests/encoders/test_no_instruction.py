@@ -8,11 +8,10 @@ from praxia_testing import make_batch, make_shapes
 from torch import Tensor
 
 from praxia.encoders.film_cnn import FilmCNN
-from praxia.encoders.language import PooledText
 from praxia.encoders.octo import Octo
 from praxia.encoders.resnet import ResNet
 from praxia.encoders.rt1 import RT1
-from praxia.encoders.transformer_text import TransformerText
+from praxia.encoders.text import PooledText, TransformerText
 from praxia.encoders.vision_language import VisionLanguage
 from praxia.nn.types import Batch
 from praxia.transforms.text_tokenizer import TextTokenizer

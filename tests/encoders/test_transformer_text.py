@@ -5,8 +5,7 @@ import torch
 from praxia_testing import make_batch, make_shapes
 
 from praxia.encoders.film_cnn import FilmCNN
-from praxia.encoders.language import PooledText
-from praxia.encoders.transformer_text import TransformerText
+from praxia.encoders.text import PooledText, TransformerText
 
 
 def test_padding_of_the_instruction_changes_nothing():

@@ -8,6 +8,7 @@ from praxia_testing import make_batch, make_shapes
 
 from praxia.heads.act import ACT
 from praxia.heads.autoregressive import Autoregressive
+from praxia.heads.decoders import PrefixTransformer
 from praxia.heads.denoisers.dit import DiT
 from praxia.heads.denoisers.residual_mlp import ResidualMLP
 from praxia.heads.denoisers.transformer import Transformer
@@ -15,7 +16,6 @@ from praxia.heads.denoisers.unet import UNet
 from praxia.heads.diffusion import Diffusion
 from praxia.heads.flow import Flow
 from praxia.heads.parallel import OFT, ParallelBins
-from praxia.heads.prefix import PrefixTransformer
 from praxia.heads.regression import Regression
 from praxia.nn.types import Context
 

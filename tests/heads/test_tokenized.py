@@ -11,9 +11,9 @@ from praxia_testing import make_batch, make_shapes
 from praxia.action_tokenizers import find_action_tokenizer
 from praxia.core.errors import DataError, MismatchError, PraxiaError, UnknownName
 from praxia.heads.autoregressive import Autoregressive
+from praxia.heads.decoders import PrefixTransformer
 from praxia.heads.parallel import ParallelBins
-from praxia.heads.prefix import PrefixTransformer
-from praxia.heads.tokenized import choose, uniform
+from praxia.heads.tokenized import choose_token, uniform
 from praxia.nn.types import Context
 
 SMALL = PrefixTransformer(width=16, depth=2, num_heads=2)

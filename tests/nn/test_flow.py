@@ -5,8 +5,8 @@ import torch
 from scipy import stats
 
 from praxia.nn.ema import Ema
-from praxia.nn.embed import sinusoidal_embedding
 from praxia.nn.flow import beta_times, euler, interpolate
+from praxia.nn.layers import sinusoidal_embedding
 
 
 def test_the_path_leads_from_noise_to_data_along_its_velocity():

@@ -1,7 +1,7 @@
 import torch
 
 from praxia.nn.embodiment_linear import EmbodimentLinear
-from praxia.nn.zeroed import zeroed
+from praxia.nn.layers import zeroed
 
 
 def test_it_is_the_same_layer_and_says_nothing():

@@ -8,17 +8,18 @@ import torch
 
 from praxia.encoders import ENCODERS
 from praxia.encoders.film_cnn import FilmCNN
-from praxia.encoders.language import PooledText
 from praxia.encoders.octo import Octo
 from praxia.encoders.resnet import ResNet
 from praxia.encoders.resnet_grid import ResNetGrid
 from praxia.encoders.rt1 import RT1
 from praxia.encoders.state_only import StateOnly
+from praxia.encoders.text import PooledText
 from praxia.encoders.vision_language import VisionLanguage
 from praxia.encoders.vit import ViT
 from praxia.heads import HEADS
 from praxia.heads.act import ACT
 from praxia.heads.autoregressive import Autoregressive
+from praxia.heads.decoders import PrefixTransformer
 from praxia.heads.denoisers import DENOISERS
 from praxia.heads.denoisers.action_expert import ActionExpert
 from praxia.heads.denoisers.dit import DiT
@@ -28,7 +29,6 @@ from praxia.heads.denoisers.unet import UNet
 from praxia.heads.diffusion import Diffusion
 from praxia.heads.flow import Flow
 from praxia.heads.parallel import OFT, ParallelBins
-from praxia.heads.prefix import PrefixTransformer
 from praxia.heads.regression import Regression
 from praxia.nn.types import Batch, Context, Shapes
 from praxia.policies.encoder_head import EncoderHead
@@ -118,10 +118,10 @@ def with_other_invalid(batch: Batch) -> Batch:
 def build(encoder, head):
     """A model in which nothing is without influence, or None where the two do not fit."""
     torch.manual_seed(0)
-    shapes = Shapes(CAMERAS, num_images=4, num_states=2, embodiments=((3, 2),), horizon=4, vocabulary=50)
+    shapes = Shapes(CAMERAS, num_images=4, num_states=2, embodiments=((3, 2),), horizon=4, vocab_size=50)
     waves = np.sin(np.arange(64)[:, None, None] * 0.1 + np.arange(4)[:, None] * [0.2, 0.5]).astype(np.float32)
     model = EncoderHead(encoder, head).fit(lambda: waves)
-    if model.head.build(shapes, 16).needs - encoder.build(shapes).gives:
+    if model.head.build(shapes, 16).requires - encoder.build(shapes).provides:
         return None
     built = model.build(shapes)
     with torch.no_grad():
@@ -133,9 +133,9 @@ def build(encoder, head):
 def seen_of(context: Context) -> list[torch.Tensor]:
     """All of a context that counts."""
     found = [context.tokens[context.mask], context.mask, context.readout()]
-    if context.stream is not None:
-        valid = context.stream.valid
-        found += [valid, *(x.transpose(1, 2)[valid] for layer in context.stream.layers for x in layer)]
+    if context.kv_cache is not None:
+        valid = context.kv_cache.valid
+        found += [valid, *(x.transpose(1, 2)[valid] for layer in context.kv_cache.layers for x in layer)]
     return found
 
 

@@ -32,9 +32,9 @@ def built_without_memory(name):
         cameras=run.window.cameras,
         num_images=run.window.num_images,
         num_states=len(run.window.observation_steps["state"]),
-        embodiments=((embodiment.state_dim, embodiment.action_dim),),
+        embodiment_dims=((embodiment.state_dim, embodiment.action_dim),),
         horizon=run.window.horizon,
-        vocabulary=512,
+        vocab_size=512,
     )
     chunks = np.linspace(-1, 1, 64 * run.window.horizon * embodiment.action_dim, dtype=np.float32)
     # A public model's sizes are those of the published one, without its files.

@@ -13,7 +13,7 @@ from praxia.data.finalize import finalize
 from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode
 from praxia.encoders.film_cnn import FilmCNN
-from praxia.encoders.language import PooledText
+from praxia.encoders.text import PooledText
 from praxia.heads.denoisers.residual_mlp import ResidualMLP
 from praxia.heads.flow import Flow
 from praxia.policies.encoder_head import EncoderHead

@@ -11,7 +11,7 @@ from praxia.core.errors import DataError
 from praxia.data.dataset import Dataset
 from praxia.dataloader.action_chunks import action_chunks
 from praxia.heads.autoregressive import Autoregressive
-from praxia.heads.prefix import PrefixTransformer
+from praxia.heads.decoders import PrefixTransformer
 from praxia.train import engine
 from praxia.transforms.chain import Transforms
 
@@ -31,7 +31,7 @@ def test_the_code_is_fitted_on_the_normalised_actions_and_saved(tiny_run, datase
     config, _ = read_config(tmp_path / "run")
     dataset = Dataset(dataset_path)
     chunks, _ = action_chunks([(dataset, dataset.select())], run.window.horizon, config.transforms)
-    assert load_policy(tmp_path / "run")[0].model.head.code == find_action_tokenizer("fast").fit(chunks)
+    assert load_policy(tmp_path / "run")[0].model.head.tokenizer == find_action_tokenizer("fast").fit(chunks)
     assert config.model != run.model
     assert config.model.unfitted() == run.model
 

@@ -11,9 +11,9 @@ from praxia.checkpoint.store import load_policy, read_config
 from praxia.core.errors import PraxiaError
 from praxia.data.dataset import Dataset
 from praxia.heads.autoregressive import Autoregressive
+from praxia.heads.decoders import PrefixTransformer
 from praxia.heads.denoisers.residual_mlp import ResidualMLP
 from praxia.heads.diffusion import Diffusion
-from praxia.heads.prefix import PrefixTransformer
 from praxia.train import engine
 
 
@@ -161,8 +161,8 @@ def test_a_refitted_tokenizer_of_another_size_begins_fresh_layers_for_its_tokens
     run = coded(tiny_run, "fast")
     fit(run, held_path, tmp_path / "first")
     fit(run, dataset_path, tmp_path / "second", start_from=tmp_path / "first", refit=True)
-    before, after = (load_policy(tmp_path / name)[0].model.head.code for name in ("first", "second"))
-    assert before.vocabulary != after.vocabulary
+    before, after = (load_policy(tmp_path / name)[0].model.head.tokenizer for name in ("first", "second"))
+    assert before.vocab_size != after.vocab_size
 
 
 def test_refitting_nothing_is_refused(tiny_run, dataset_path, tmp_path):

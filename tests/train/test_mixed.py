@@ -40,7 +40,7 @@ def test_one_policy_of_all_embodiments(tiny_run, mixed_paths, tmp_path):
     fit(tiny_run, mixed_paths, tmp_path / "run")
     config, _ = read_config(tmp_path / "run")
     assert config.embodiments == (EMBODIMENT, SMALL_EMBODIMENT)
-    assert config.shapes.embodiments == ((3, 2), (1, 1))
+    assert config.shapes.embodiment_dims == ((3, 2), (1, 1))
     texts = [text for path in mixed_paths for text in Dataset(path).instructions]
     assert config.transforms.words.encode(texts)[1].any()
     highest = [np.quantile(_learned(Dataset(path)), 0.99, axis=0) for path in (mixed_paths[0], mixed_paths[2])]

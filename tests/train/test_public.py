@@ -15,10 +15,10 @@ from praxia.checkpoint.store import load_policy, read_config
 from praxia.core.errors import MismatchError, PraxiaError
 from praxia.encoders.public.model import PublicVLM
 from praxia.heads.autoregressive import Autoregressive
+from praxia.heads.decoders import VLMTokens
 from praxia.heads.denoisers.action_expert import ActionExpert
 from praxia.heads.flow import Flow
 from praxia.heads.parallel import OFT
-from praxia.heads.vlm_tokens import VLMTokens
 from praxia.policies.encoder_head import EncoderHead
 from praxia.train import engine
 

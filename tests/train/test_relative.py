@@ -17,8 +17,8 @@ from praxia.data.finalize import finalize
 from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode
 from praxia.dataloader.windows import Windows
-from praxia.encoders.language import NoText
 from praxia.encoders.state_only import StateOnly
+from praxia.encoders.text import NoText
 from praxia.heads.regression import Regression
 from praxia.policies.encoder_head import EncoderHead
 from praxia.train import engine

@@ -1,36 +1,40 @@
-"""Normalised actions <-> codes: what a network that predicts tokens reads and writes. numpy only, never torch.
+"""Normalised actions <-> tokens, for networks that predict tokens. numpy only, never torch.
 
-A code is registered here by tag; outside packages use the group `praxia.action_tokenizers`. Every one travels in the
-checkpoint as a JSON value.
+Tokenizers are registered here by tag; outside packages use the group `praxia.action_tokenizers`. A fitted tokenizer is
+stored in the checkpoint as JSON.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+from praxia.action_tokenizers.interface import ActionTokenizer
+from praxia.action_tokenizers.migration import migrate
 from praxia.core.registry import lookup
 
 __all__ = ["ACTION_TOKENIZERS", "action_tokenizer_from_json", "find_action_tokenizer"]
 
 ACTION_TOKENIZERS = {
-    "bins": "praxia.action_tokenizers.uniform_bins:UniformBins",
-    "quantile-bins": "praxia.action_tokenizers.quantile_bins:QuantileBins",
+    "bins": "praxia.action_tokenizers.bins:UniformBins",
     "fast": "praxia.action_tokenizers.fast:Fast",
+    "quantile-bins": "praxia.action_tokenizers.bins:QuantileBins",
 }
 
 
 def find_action_tokenizer(tag: str) -> Any:
-    """The class of a code: `fit(chunks)` and `from_json(value)` make one.
+    """The class of an action tokenizer, with the constructors `fit(chunks)` and `from_json(value)`.
 
     Raises:
         UnknownName: with the nearest tags.
     """
-    return lookup("action_codes", ACTION_TOKENIZERS, tag, kind="action code", listing="praxia codes fit --help")
+    listing = "praxia tokenizer fit --help"
+    return lookup("action_tokenizers", ACTION_TOKENIZERS, tag, kind="action tokenizer", listing=listing)
 
 
-def action_tokenizer_from_json(value: Mapping[str, Any]) -> Any:
-    """The code whose `to_json` gave `value`.
+def action_tokenizer_from_json(value: Mapping[str, Any]) -> ActionTokenizer:
+    """The inverse of `ActionTokenizer.to_json`. Files of earlier schemas are migrated.
 
     Raises:
-        UnknownName: it names a code that nobody registered.
+        UnknownName: the tokenizer's type is not registered. PraxiaError: a newer schema.
     """
-    return find_action_tokenizer(value["code"]).from_json(value)
+    current = migrate(value)
+    return find_action_tokenizer(current["type"]).from_json(current)

@@ -47,8 +47,9 @@ SCHEMA = 4
 class PolicyConfig:
     """All of a policy but its weights. `provenance` says which run and data made it.
 
-    `shapes.embodiments` and `transforms.embodiments` are in the order of `embodiments`, which numbers them. `masked` says whether
-    images and states that are not valid are hidden from the network; those of policies of schema 3 were not.
+    `shapes.embodiment_dims` and `transforms.embodiments` are in the order of `embodiments`, which numbers them.
+    `masked` says whether images and states that are not valid are hidden from the network; those of policies of schema 3
+    were not.
     """
 
     model: EncoderHead
@@ -75,7 +76,7 @@ class PolicyConfig:
     def from_json(cls, value: Mapping[str, Any]) -> "PolicyConfig":
         model, shapes = config_from_json(value["model"], find_part), value["shapes"]
         assert isinstance(model, EncoderHead), model
-        sizes = {"cameras": tuple(shapes["cameras"]), "embodiments": tuple(map(tuple, shapes["embodiments"]))}
+        sizes = {"cameras": tuple(shapes["cameras"]), "embodiment_dims": tuple(map(tuple, shapes["embodiment_dims"]))}
         return cls(
             model=model,
             shapes=Shapes(**{**shapes, **sizes}),

@@ -36,7 +36,7 @@ VERBS = {
     "leaderboard": "all results of a folder, ranked as far as they can be told apart",
     "report": "one self-contained HTML page from data sets, runs and results",
     "info": "what a data set, a policy, a run or a results file is; --benchmarks lists the benchmarks",
-    "codes": "fit a action tokenizer on a data set, or compare the codes there are",
+    "tokenizer": "fit an action tokenizer on a data set, or compare the tokenizers",
     "recipes": "list the recipes that `train` takes",
     "study": "run a named study that calls several verbs, such as the demo",
 }

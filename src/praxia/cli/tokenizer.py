@@ -1,4 +1,4 @@
-"""`praxia codes fit DATA --out FILE.json` and `praxia codes report DATA`."""
+"""`praxia tokenizer fit DATA --out FILE.json` and `praxia tokenizer report DATA`."""
 
 import json
 from dataclasses import dataclass
@@ -20,74 +20,75 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-# Every so many episodes one is held out of the fit that `report` judges.
+# One of so many episodes is held out of the fit that `report` evaluates.
 HELD_OUT_EVERY = 10
 
 
 @dataclass(frozen=True)
-class Fit:
-    """Fit a action tokenizer on the successful episodes of a data set."""
+class FitTokenizer:
+    """Fit an action tokenizer on the successful episodes of a data set."""
 
     data: tyro.conf.Positional[Path]
     out: Path
-    """The code's file (JSON)."""
-    code: str = "fast"
+    """The tokenizer's file (JSON)."""
+    tokenizer: str = "fast"
     """fast, bins or quantile-bins."""
     horizon: int = 16
-    """How many actions a chunk has."""
+    """The number of actions per chunk."""
     json: bool = False
     """Print one JSON object on stdout."""
 
 
 @dataclass(frozen=True)
-class Report:
-    """Round trips of held-out episodes through every code, fitted on the others."""
+class ReportTokenizers:
+    """Compare all action tokenizers: round trips of held-out episodes, each tokenizer fitted on the others."""
 
     data: tyro.conf.Positional[Path]
     horizon: int = 16
-    """How many actions a chunk has."""
+    """The number of actions per chunk."""
     json: bool = False
     """Print one JSON object on stdout."""
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
-    """Fit a code, or compare them."""
+    """Fit an action tokenizer, or compare them."""
     options = parse(
-        Annotated[Fit, tyro.conf.subcommand("fit")] | Annotated[Report, tyro.conf.subcommand("report")],
+        Annotated[FitTokenizer, tyro.conf.subcommand("fit")]
+        | Annotated[ReportTokenizers, tyro.conf.subcommand("report")],
         arguments,
         "praxia tokenizer",
-        description="Codes of actions for networks that predict tokens. Both take --help and --json.",
+        description="Action tokenizers, for networks that predict tokens. Both commands take --help and --json.",
     )
-    return _fit(options) if isinstance(options, Fit) else _report(options)
+    return _fit(options) if isinstance(options, FitTokenizer) else _report(options)
 
 
-def _fit(options: Fit) -> dict[str, Any]:
+def _fit(options: FitTokenizer) -> dict[str, Any]:
     from praxia.action_tokenizers import find_action_tokenizer
     from praxia.core.files import write_whole
     from praxia.data.dataset import Dataset
     from praxia.dataloader.action_chunks import action_chunks
 
-    kind = find_action_tokenizer(options.code)
+    tokenizer_class = find_action_tokenizer(options.tokenizer)
     dataset = Dataset(options.data)
     episodes = dataset.select()
     chunks, _ = action_chunks([(dataset, episodes)], options.horizon, _transforms(dataset, episodes))
-    code = kind.fit(chunks)
+    tokenizer = tokenizer_class.fit(chunks)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(options.out, json.dumps(code.to_json()))
+    write_whole(options.out, json.dumps(tokenizer.to_json()))
     result = {
-        "code": options.code,
+        "tokenizer": options.tokenizer,
         "out": str(options.out),
         "chunks": len(chunks),
-        "horizon": code.horizon,
-        "action_dim": code.action_dim,
-        "vocabulary": code.vocabulary,
-        "tokens": float(code.encode(chunks).valid.sum(1).mean()),
+        "horizon": tokenizer.horizon,
+        "action_dim": tokenizer.action_dim,
+        "vocab_size": tokenizer.vocab_size,
+        "tokens": float(tokenizer.encode(chunks).valid.sum(1).mean()),
     }
     print_summary(result)
     return result
 
 
-def _report(options: Report) -> dict[str, Any]:
+def _report(options: ReportTokenizers) -> dict[str, Any]:
     from praxia.action_tokenizers import ACTION_TOKENIZERS, find_action_tokenizer
     from praxia.action_tokenizers.report import round_trips
     from praxia.data.dataset import Dataset
@@ -103,11 +104,11 @@ def _report(options: Report) -> dict[str, Any]:
     held_out = episodes[::HELD_OUT_EVERY]
     others = np.setdiff1d(episodes, held_out)
     transforms = _transforms(dataset, others)
-    fitted, _ = action_chunks([(dataset, others)], options.horizon, transforms)
+    fitted_chunks, _ = action_chunks([(dataset, others)], options.horizon, transforms)
     chunks, valid = action_chunks([(dataset, held_out)], options.horizon, transforms)
-    codes = {tag: find_action_tokenizer(tag).fit(fitted) for tag in ACTION_TOKENIZERS}
+    tokenizers = {tag: find_action_tokenizer(tag).fit(fitted_chunks) for tag in ACTION_TOKENIZERS}
     to_units = partial(transforms.decode, embodiment=0)
-    table = round_trips(codes, chunks, valid, to_units, dataset.embodiment.action)
+    table = round_trips(tokenizers, chunks, valid, to_units, dataset.embodiment.action)
     for tag, row in table.items():
         STDERR.print(
             f"  {tag:14s} mse {row['mse']:.2e}  largest error {row['max_error']:.3f}  tokens {row['tokens']:.1f}"
@@ -117,20 +118,20 @@ def _report(options: Report) -> dict[str, Any]:
     return {
         "data": str(options.data),
         "horizon": options.horizon,
-        "fitted_chunks": len(fitted),
+        "fitted_chunks": len(fitted_chunks),
         "held_out_chunks": len(chunks),
-        "codes": table,
+        "tokenizers": table,
     }
 
 
 def _transforms(dataset: "Dataset", episodes: Int64[np.ndarray, " K"]) -> "Transforms":
-    """As training on these episodes alone would fit them."""
+    """The transforms that a training run on these episodes alone would fit."""
     from praxia.data.vectors import VECTORS
     from praxia.dataloader.action_chunks import blind_windows
     from praxia.dataloader.fitting import count_rows, fit_transforms
     from praxia.dataloader.mixture import Mixture
 
     for vector in VECTORS:
-        dataset.column(vector)  # where there is none, this says what makes it
+        dataset.column(vector)  # raises, with the way to make it, if the data set has none
     windows = Mixture(blind_windows([(dataset, episodes)], 1))
     return fit_transforms(windows, count_rows(windows.parts, {}))

@@ -1,41 +1,112 @@
-"""Configuration as values: frozen dataclasses that name themselves by tag, never by module path."""
+"""Configuration as values: frozen dataclasses that are stored under a tag, never under a module path."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from dataclasses import MISSING, dataclass, field, fields, replace
+from types import NoneType, UnionType
+from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin, get_type_hints
 
-__all__ = ["Config", "config_from_json", "config_to_json"]
+import numpy as np
+from jaxtyping import Float32
+
+__all__ = ["Config", "FittedConfig", "config_from_json", "config_to_json", "fit_config", "fitted_as", "unfitted"]
+
+C = TypeVar("C", bound="Config")
+F = TypeVar("F", bound="FittedConfig")
 
 
 @dataclass(frozen=True)
 class Config:
-    """Base of every configurable part (encoder, head, ...), so that the command line can override its fields.
+    """Base of the configs: frozen dataclasses whose fields are JSON values or configs, so that options can set them.
 
-    A subclass is a frozen dataclass of JSON values and parts. `tag` is its name in its package's registry.
+    `tag` is the config's name in its package's registry. The config of a model or of one of its components derives from
+    the abstract config of its kind (`EncoderConfig`, `HeadConfig`, ...), which declares `build`.
     """
 
     tag: ClassVar[str]
 
 
-def config_to_json(part: Config) -> dict[str, Any]:
-    """`{"part": tag, field: value, ...}`, nested where a field is itself a part or knows its own `to_json`."""
+@dataclass(frozen=True)
+class FittedConfig(Config, ABC):
+    """A config that learns something from the training data before its module is built.
 
-    def plain(item: Any) -> Any:
-        if isinstance(item, Config):
-            return config_to_json(item)
-        return item.to_json() if hasattr(item, "to_json") else item
+    `fitted` is what it learned, as a JSON value; None before. Two configs describe the same network if their `unfitted`
+    copies are equal; fields in `training_only` do not change the network and are reset to their defaults there.
+    """
 
-    return {"part": part.tag, **{entry.name: plain(getattr(part, entry.name)) for entry in fields(part)}}
+    training_only: ClassVar[frozenset[str]] = frozenset()
+
+    fitted: Any = field(default=None, kw_only=True)
+
+    @abstractmethod
+    def fit(self: F, chunks: Callable[[], Float32[np.ndarray, "B H A"]]) -> F:
+        """A fitted copy. `chunks` returns the normalised action chunks of the training data."""
+
+
+def fit_config(config: C, chunks: Callable[[], Float32[np.ndarray, "B H A"]]) -> C:
+    """The config fitted on the training data; a config that fits nothing is returned as it is."""
+    return config.fit(chunks) if isinstance(config, FittedConfig) else config
+
+
+def fitted_as(config: C, other: Config) -> C:
+    """The config with what `other`, a config of the same network, learned from its training data."""
+    if not (isinstance(config, FittedConfig) and isinstance(other, FittedConfig)):
+        return config
+    return replace(config, fitted=other.fitted)
+
+
+def unfitted(config: C) -> C:
+    """The config without what it learned from data, and with the defaults for the fields that only training uses."""
+    if not isinstance(config, FittedConfig):
+        return config
+    defaults = {entry.name: entry.default for entry in fields(config) if entry.name in config.training_only}
+    assert MISSING not in defaults.values(), f"fields that only training uses need defaults: {defaults}"
+    return replace(config, fitted=None, **defaults)
+
+
+def config_to_json(config: Config) -> dict[str, Any]:
+    """`{"type": tag, field: value, ...}`, nested where a value is a config or has `to_json`; tuples become lists."""
+    return {"type": config.tag, **{entry.name: _to_json(getattr(config, entry.name)) for entry in fields(config)}}
 
 
 def config_from_json(value: Mapping[str, Any], find: Callable[[str], type[Config]]) -> Config:
-    """The inverse of `config_to_json`. `find` maps a tag to its class and raises UnknownName for a stranger."""
-    arguments = {}
-    for name, item in value.items():
-        if name == "part":
-            continue
-        if isinstance(item, Mapping) and "part" in item:
-            arguments[name] = config_from_json(item, find)
-        else:
-            arguments[name] = tuple(item) if isinstance(item, list) else item
-    return find(value["part"])(**arguments)
+    """The inverse of `config_to_json`: each field is read as its declared type.
+
+    `find` maps a tag to its class, or raises UnknownName.
+
+    Raises:
+        TypeError: a field that the class does not have, or one that is missing.
+    """
+    cls = find(value["type"])
+    types = get_type_hints(cls)
+    names = {entry.name for entry in fields(cls)}
+    given = {name: item for name, item in value.items() if name != "type"}
+    return cls(**{name: _from_json(item, types[name], find) if name in names else item for name, item in given.items()})
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, Config):
+        return config_to_json(value)
+    if hasattr(value, "to_json"):
+        return value.to_json()
+    if isinstance(value, Mapping):
+        return {key: _to_json(item) for key, item in value.items()}
+    return [_to_json(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _from_json(value: Any, declared: Any, find: Callable[[str], type[Config]]) -> Any:
+    """`value` as the type `declared`. Scalars, and values of a type that JSON cannot tell apart, stay as they are."""
+    origin, arguments = get_origin(declared), get_args(declared)
+    if origin in (Union, UnionType):
+        others = [one for one in arguments if one is not NoneType]
+        return _from_json(value, others[0], find) if value is not None and len(others) == 1 else value
+    if origin is tuple:
+        items = arguments[:1] * len(value) if arguments[1:] == (...,) else arguments
+        return tuple(_from_json(item, one, find) for item, one in zip(value, items, strict=True))
+    if origin is list:
+        return [_from_json(item, arguments[0], find) for item in value]
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return {key: _from_json(item, arguments[1], find) for key, item in value.items()}
+    if isinstance(declared, type) and issubclass(declared, Config):
+        return config_from_json(value, find)
+    return declared.from_json(value) if hasattr(declared, "from_json") else value

@@ -8,29 +8,26 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional
 
-from praxia.core.config import Config
-from praxia.encoders.film_cnn import spatial_softmax
-from praxia.encoders.language import PooledText
-from praxia.encoders.readout import Readout
-from praxia.encoders.state_projection import StateProjection
-from praxia.nn.masking import keep_valid
-from praxia.nn.types import Batch, Context, Shapes
+from praxia.encoders.layers import Readout, StateProjection, spatial_softmax
+from praxia.encoders.text import PooledText, TextEncoderConfig
+from praxia.nn.layers import zero_invalid
+from praxia.nn.types import Batch, Context, Encoder, EncoderConfig, Shapes
 
 __all__ = ["ResNet", "ResNetEncoder", "Trunk"]
 
 
 @dataclass(frozen=True)
-class ResNet(Config):
-    """A stem (7x7/2 and 3x3/2) and stages of two residual blocks; keypoints, state and text make one readout token.
+class ResNet(EncoderConfig):
+    """A stem (7x7/2 and 3x3/2) and stages of two residual blocks; keypoints, state and text become one readout token.
 
-    He et al. 2016 (arXiv 1512.03385) with GroupNorm, 16 channels a group, in place of BatchNorm, and spatial softmax,
+    He et al. 2016 (arXiv 1512.03385) with GroupNorm, 16 channels per group, in place of BatchNorm, and spatial softmax,
     as in Diffusion Policy (arXiv 2303.04137). Published size: channels (64, 128, 256, 512), ResNet-18. Deviations: all
     cameras share their weights; the stem halves a second time by convolution; every channel gives a keypoint, where
-    theirs first narrows to 32; no crops. Keypoints of an image that is not valid are zero.
+    theirs first narrows to 32; no crops. Keypoints of an invalid image are zero.
     """
 
     tag: ClassVar[str] = "resnet"
-    text: Config = field(default_factory=PooledText)
+    text: TextEncoderConfig = field(default_factory=PooledText)
     channels: tuple[int, ...] = (32, 64, 128)
     width: int = 512
 
@@ -38,35 +35,35 @@ class ResNet(Config):
         return ResNetEncoder(self, shapes)
 
 
-class ResNetEncoder(nn.Module):
+class ResNetEncoder(Encoder):
     """See `ResNet`."""
 
-    gives = Readout.gives
+    provides = Readout.provides
 
     def __init__(self, config: ResNet, shapes: Shapes):
         super().__init__()
         self.width = config.width
         self.cameras = shapes.cameras
         self.trunk = Trunk(config.channels)
-        self.text = config.text.build(shapes)  # pyright: ignore[reportAttributeAccessIssue]
+        self.text = config.text.build(shapes)
         self.state = StateProjection(shapes)
         num_points = 2 * config.channels[-1] * shapes.num_images
         self.readout = Readout(num_points + self.state.width + self.text.width, config.width)
 
     def forward(self, batch: Batch) -> Context:
         points = [
-            keep_valid(self.keypoints(batch.images[camera]), batch.image_valid[camera]).flatten(1)
+            zero_invalid(self.keypoints(batch.images[camera]), batch.image_valid[camera]).flatten(1)
             for camera in self.cameras
         ]
         return self.readout(torch.cat([*points, self.state(batch), self.text(batch)], dim=-1))
 
     def keypoints(self, images: UInt8[Tensor, "B T C Y X"]) -> Float[Tensor, "B T P"]:
-        """Where each feature is, in [-1, 1]: x and y of the softmax over each feature map."""
+        """The position of each feature in [-1, 1]: x and y of the softmax over each feature map."""
         return spatial_softmax(self.trunk(images.flatten(0, 1))).unflatten(0, images.shape[:2])
 
 
 class Trunk(nn.Module):
-    """Images to feature maps at a fourth of their size, halved between stages; the last stage's channels."""
+    """Images to feature maps of a fourth of their size, halved between stages, with the last stage's channels."""
 
     def __init__(self, channels: tuple[int, ...]):
         super().__init__()
@@ -81,7 +78,7 @@ class Trunk(nn.Module):
         )
         self.stages = nn.Sequential(
             *(
-                nn.Sequential(Block(cin, cout, 1 if at == 0 else 2), Block(cout, cout, 1))
+                nn.Sequential(BasicBlock(cin, cout, 1 if at == 0 else 2), BasicBlock(cout, cout, 1))
                 for at, (cin, cout) in enumerate(zip((first, *channels[:-1]), channels, strict=True))
             )
         )
@@ -91,8 +88,8 @@ class Trunk(nn.Module):
         return self.stages(self.stem(x.contiguous(memory_format=torch.channels_last)))
 
 
-class Block(nn.Module):
-    """Two 3x3 convolutions, added to what came in."""
+class BasicBlock(nn.Module):
+    """ResNet's basic block: two 3x3 convolutions with a shortcut."""
 
     def __init__(self, cin: int, cout: int, stride: int):
         super().__init__()

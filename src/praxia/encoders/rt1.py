@@ -1,4 +1,4 @@
-"""RT-1's vision: FiLM-steered convolutions whose feature maps become a few learned tokens an image."""
+"""RT-1's vision: convolutions conditioned by FiLM, whose feature maps become a few learned tokens per image."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -7,27 +7,26 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from praxia.core.config import Config
 from praxia.encoders.film_cnn import film_blocks
-from praxia.encoders.language import PooledText
-from praxia.encoders.state_projection import StateProjection
-from praxia.nn.masking import valid_tokens
-from praxia.nn.types import Batch, Context, Shapes
+from praxia.encoders.layers import StateProjection
+from praxia.encoders.text import PooledText, TextEncoderConfig
+from praxia.nn.layers import token_mask
+from praxia.nn.types import Batch, Context, Encoder, EncoderConfig, Shapes
 
 __all__ = ["RT1", "RT1Encoder", "TokenLearner"]
 
 
 @dataclass(frozen=True)
-class RT1(Config):
-    """Convolutions as in `FilmCNN`, then TokenLearner: `num_tokens` tokens an image, and one of the state.
+class RT1(EncoderConfig):
+    """Convolutions as in `FilmCNN`, then TokenLearner: `num_tokens` tokens per image, and one of the state.
 
     RT-1 (Brohan et al. 2022, arXiv 2212.06817) with 8 tokens. Deviations: four convolutions in place of
-    EfficientNet-B3, a text encoder learned with the policy, and the state, which RT-1 does not see. The group "readout"
+    EfficientNet-B3, a text encoder trained with the policy, and the state, which RT-1 does not see. The group "readout"
     holds all tokens, so that a head that takes one vector gets their mean.
     """
 
     tag: ClassVar[str] = "rt1"
-    text: Config = field(default_factory=PooledText)
+    text: TextEncoderConfig = field(default_factory=PooledText)
     channels: tuple[int, ...] = (32, 48, 64, 128)
     num_tokens: int = 8
 
@@ -35,35 +34,34 @@ class RT1(Config):
         return RT1Encoder(self, shapes)
 
 
-class RT1Encoder(nn.Module):
+class RT1Encoder(Encoder):
     """See `RT1`."""
 
-    gives = frozenset({"readout"})
+    provides = frozenset({"readout"})
 
     def __init__(self, config: RT1, shapes: Shapes):
         super().__init__()
         self.width = config.channels[-1]
         self.cameras = shapes.cameras
-        self.text = config.text.build(shapes)  # pyright: ignore[reportAttributeAccessIssue]
+        self.text = config.text.build(shapes)
         self.state = StateProjection(shapes)
         self.blocks = film_blocks(config.channels, self.text.width)
         self.learner = TokenLearner(self.width, config.num_tokens)
-        # Which image a token is of.
-        self.image = nn.Parameter(torch.randn(shapes.num_images, 1, self.width) * 0.02)
+        self.image_embedding = nn.Parameter(torch.randn(shapes.num_images, 1, self.width) * 0.02)
         self.state_in = nn.Linear(self.state.width, self.width)
 
     def forward(self, batch: Batch) -> Context:
         text = self.text(batch)
-        which = self.image.split([batch.images[camera].shape[1] for camera in self.cameras])
-        seen = {
-            camera: (self.tokens(batch.images[camera], text) + own).flatten(1, 2)
-            for camera, own in zip(self.cameras, which, strict=True)
+        embeddings = self.image_embedding.split([batch.images[camera].shape[1] for camera in self.cameras])
+        camera_tokens = {
+            camera: (self.tokens(batch.images[camera], text) + embedding).flatten(1, 2)
+            for camera, embedding in zip(self.cameras, embeddings, strict=True)
         }
-        tokens = torch.cat([*seen.values(), self.state_in(self.state(batch))[:, None]], dim=1)
-        return Context(tokens, valid_tokens(batch, seen, num_others=1), {"readout": slice(0, tokens.shape[1])})
+        tokens = torch.cat([*camera_tokens.values(), self.state_in(self.state(batch))[:, None]], dim=1)
+        return Context(tokens, token_mask(batch, camera_tokens, num_other=1), {"readout": slice(0, tokens.shape[1])})
 
     def tokens(self, images: UInt8[Tensor, "B T C Y X"], text: Float[Tensor, "B E"]) -> Float[Tensor, "B T N D"]:
-        """The tokens of each moment's image."""
+        """The tokens of the image at each observation step."""
         x = images.flatten(0, 1).to(text.dtype) / 127.5 - 1.0
         x = x.contiguous(memory_format=torch.channels_last)
         conditioning = text.repeat_interleave(images.shape[1], dim=0)
@@ -73,14 +71,14 @@ class RT1Encoder(nn.Module):
 
 
 class TokenLearner(nn.Module):
-    """`num_tokens` weighted means over all places; the weights come from each place's features by a small MLP.
+    """`num_tokens` weighted means over all cells; a small MLP computes the weights from each cell's features.
 
-    Ryoo et al. 2021 (arXiv 2106.11297), version 1.1 as in RT-1: LayerNorm, MLP of width 64, softmax over places.
+    Ryoo et al. 2021 (arXiv 2106.11297), version 1.1 as in RT-1: LayerNorm, MLP of width 64, softmax over cells.
     """
 
     def __init__(self, width: int, num_tokens: int):
         super().__init__()
         self.weigh = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 64), nn.GELU(), nn.Linear(64, num_tokens))
 
-    def forward(self, places: Float[Tensor, "B P D"]) -> Float[Tensor, "B N D"]:
-        return self.weigh(places).softmax(1).mT @ places
+    def forward(self, cells: Float[Tensor, "B P D"]) -> Float[Tensor, "B N D"]:
+        return self.weigh(cells).softmax(1).mT @ cells

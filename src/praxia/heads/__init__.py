@@ -1,4 +1,4 @@
-"""Context -> actions. A part is registered here by tag; outside packages use the group `praxia.heads`."""
+"""Context -> actions. Heads and their decoders are registered here by tag; outside packages use `praxia.heads`."""
 
 HEADS = {
     "act": "praxia.heads.act:ACT",
@@ -7,7 +7,7 @@ HEADS = {
     "flow": "praxia.heads.flow:Flow",
     "oft": "praxia.heads.parallel:OFT",
     "parallel-bins": "praxia.heads.parallel:ParallelBins",
-    "prefix-transformer": "praxia.heads.prefix:PrefixTransformer",
+    "prefix-transformer": "praxia.heads.decoders:PrefixTransformer",
     "regression": "praxia.heads.regression:Regression",
-    "vlm-tokens": "praxia.heads.vlm_tokens:VLMTokens",
+    "vlm-tokens": "praxia.heads.decoders:VLMTokens",
 }

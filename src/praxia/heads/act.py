@@ -1,4 +1,4 @@
-"""Action Chunking with Transformers: a chunk decoded from learned queries, with a style latent while training."""
+"""Action Chunking with Transformers: a chunk decoded from learned queries, with a style latent in training."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -7,20 +7,19 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from praxia.core.config import Config
 from praxia.nn.embodiment_linear import dim_masks, embodiment_linear, mask_dims
-from praxia.nn.masking import keep_valid, masked_actions, masked_mean
-from praxia.nn.types import Batch, Context, Shapes
+from praxia.nn.layers import masked_actions, masked_mean, zero_invalid
+from praxia.nn.types import Batch, Context, Head, HeadConfig, Shapes
 
 __all__ = ["ACT", "ACTHead"]
 
 
 @dataclass(frozen=True)
-class ACT(Config):
+class ACT(HeadConfig):
     """A conditional VAE: L1 on the chunk plus `kl_weight` times the latent's divergence from a unit normal.
 
     Zhao et al. 2023 (arXiv 2304.13705); published size: width 512, MLP 3200, 4 encoder layers, 8 heads, latent 32,
-    chunk 100. One decoder layer, because only the first of their seven is used (as LeRobot keeps it). At run time the
+    chunk 100. One decoder layer, because only the first of their seven is used (LeRobot does the same). At run time the
     latent is 0. Deviations: no dropout (theirs is 0.1), because a step's randomness is drawn from its own generator;
     the state is among the context's tokens, which carry their own positions.
     """
@@ -37,17 +36,17 @@ class ACT(Config):
         return ACTHead(self, shapes, context_width)
 
 
-class ACTHead(nn.Module):
+class ACTHead(Head):
     """See `ACT`. Takes any context; draws no noise at run time."""
 
-    needs: frozenset[str] = frozenset()
+    requires: frozenset[str] = frozenset()
     noise_shape = (0,)
-    own: Tensor
+    action_mask: Tensor
 
     def __init__(self, config: ACT, shapes: Shapes, context_width: int):
         super().__init__()
         self.config = config
-        width, num_embodiments = config.width, len(shapes.embodiments)
+        width, num_embodiments = config.width, shapes.num_embodiments
         self.posterior = Posterior(config, shapes)
         self.latent_in = nn.Linear(config.latent, width)
         self.context_in = nn.Linear(context_width, width)
@@ -56,17 +55,17 @@ class ACTHead(nn.Module):
         self.decoder = nn.TransformerDecoder(layer, 1, nn.LayerNorm(width))
         self.queries = nn.Parameter(torch.randn(shapes.horizon, width))
         self.out = embodiment_linear(num_embodiments, width, shapes.action_dim)
-        self.register_buffer("own", dim_masks([action for _, action in shapes.embodiments]), persistent=False)
+        self.register_buffer("action_mask", dim_masks(shapes.action_dims), persistent=False)
 
     def loss(
         self, context: Context, batch: Batch, generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """Mean absolute error over valid steps and own dims, and the divergence summed over the latent's dims."""
-        action, counts = masked_actions(batch, self.own)
+        """L1 over valid steps and the embodiment's dims, plus the weighted divergence, summed over latent dims."""
+        action, loss_mask = masked_actions(batch, self.action_mask)
         mean, log_variance = self.posterior(action, batch)
         noise = torch.randn(mean.shape, generator=generator, device=mean.device)
         predicted = self._decode(context, mean + (log_variance / 2).exp() * noise, batch.embodiment)
-        l1 = masked_mean((predicted - action).abs(), counts)
+        l1 = masked_mean((predicted - action).abs(), loss_mask)
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
         loss = l1 + self.config.kl_weight * divergence
         return loss, {"l1": l1.detach(), "kl": divergence.detach()}
@@ -74,7 +73,7 @@ class ACTHead(nn.Module):
     def sample(
         self, context: Context, noise: Float[Tensor, "B 0"], embodiment: Int[Tensor, " B"]
     ) -> Float[Tensor, "B H A"]:
-        """The chunk at latent 0; dims that a row's embodiment does not have mean nothing."""
+        """The chunk at latent 0; dims that a row's embodiment lacks have no meaning."""
         return self._decode(context, context.tokens.new_zeros(len(context.tokens), self.config.latent), embodiment)
 
     def _decode(
@@ -88,27 +87,27 @@ class ACTHead(nn.Module):
 
 
 class Posterior(nn.Module):
-    """(state, actions) -> mean and log variance of the style latent. Padded actions and states are not seen."""
+    """(state, actions) -> mean and log variance of the style latent. Padding is not attended to."""
 
-    own_state: Tensor
+    state_mask: Tensor
 
     def __init__(self, config: ACT, shapes: Shapes):
         super().__init__()
-        width, num_embodiments = config.width, len(shapes.embodiments)
+        width, num_embodiments = config.width, shapes.num_embodiments
         self.summary = nn.Parameter(torch.randn(width))
         self.state_in = embodiment_linear(num_embodiments, shapes.state_dim * shapes.num_states, width)
         self.action_in = embodiment_linear(num_embodiments, shapes.action_dim, width)
         self.position = nn.Parameter(torch.randn(shapes.horizon + 2, width))
         self.encoder = _encoder(config)
         self.out = nn.Linear(width, 2 * config.latent)
-        self.register_buffer("own_state", dim_masks([state for state, _ in shapes.embodiments]), persistent=False)
+        self.register_buffer("state_mask", dim_masks(shapes.state_dims), persistent=False)
 
     def forward(
         self, action: Float[Tensor, "B H A"], batch: Batch
     ) -> tuple[Float[Tensor, "B Z"], Float[Tensor, "B Z"]]:
         assert batch.action_valid is not None
-        state = keep_valid(batch.state, batch.state_valid)
-        state = mask_dims(state, self.own_state, batch.embodiment).flatten(1)
+        state = zero_invalid(batch.state, batch.state_valid)
+        state = mask_dims(state, self.state_mask, batch.embodiment).flatten(1)
         tokens = torch.cat(
             [
                 self.summary.expand(len(action), 1, -1),
@@ -117,8 +116,8 @@ class Posterior(nn.Module):
             ],
             dim=1,
         )
-        seen: Bool[Tensor, "B 2"] = batch.action_valid.new_ones(len(action), 2)
-        hidden = ~torch.cat([seen, batch.action_valid], dim=1)
+        always: Bool[Tensor, "B 2"] = batch.action_valid.new_ones(len(action), 2)
+        hidden = ~torch.cat([always, batch.action_valid], dim=1)
         summary = self.encoder(tokens + self.position, src_key_padding_mask=hidden)[:, 0]
         mean, log_variance = self.out(summary).chunk(2, dim=1)
         return mean, log_variance

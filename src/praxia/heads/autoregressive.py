@@ -1,143 +1,130 @@
-"""Codes of the chunk one after another, each sampled given those before it: RT-2, OpenVLA, pi0-FAST."""
+"""The chunk's tokens one after another, each sampled given those before it: RT-2, OpenVLA, pi0-FAST."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from praxia.core.config import Config
-from praxia.heads.prefix import PrefixTransformer
-from praxia.heads.tokenized import choose, clips_of, encode_on, fit_tokenizer, tokenizer_of, uniform
+from praxia.heads.decoders import DecoderConfig, PrefixTransformer
+from praxia.heads.tokenized import TokenizedHeadConfig, choose_token, encode_actions, uniform_from_normal
 from praxia.nn.embodiment_linear import dim_masks
-from praxia.nn.masking import masked_actions, masked_mean
-from praxia.nn.types import Batch, Context, Shapes
+from praxia.nn.layers import masked_actions, masked_mean
+from praxia.nn.types import Batch, Context, Head, Shapes
 
 __all__ = ["Autoregressive", "AutoregressiveHead"]
 
 
 @dataclass(frozen=True)
-class Autoregressive(Config):
-    """A prefix-LM over the context's tokens predicts the chunk's ids by cross-entropy; the prefix is read once.
+class Autoregressive(TokenizedHeadConfig):
+    """A prefix-LM over the context's tokens predicts the chunk's tokens by cross-entropy; the prefix is computed once.
 
-    `code` is "bins", "quantile-bins", "fast", or the file that `praxia codes fit` wrote. At `temperature` 0 it takes
-    the likeliest id (OpenVLA, pi0-FAST), which loses all modes of the demonstrations but one; at 1 it samples as it has
-    learned, and with many ids in a chunk some come from the tails and tear it (docs/RESULTS.md, "Heads").
+    At `temperature` 0 each token is the likeliest (OpenVLA, pi0-FAST), which loses all modes of the demonstrations but
+    one; at 1 tokens are sampled from the learned distribution, and of the many tokens of a chunk some come from its
+    tails and spoil the chunk (docs/RESULTS.md, "Heads").
 
-    Only ids that still fit into the chunk are sampled, so that every sequence can be decoded; there is no end symbol.
-    The public pi0-FAST ends with one, and acts on zeros where what came before does not decode. Each token's input
-    also says how many of the chunk's numbers stand before it.
+    Only tokens that still fit into the chunk are sampled, so that every sequence can be decoded; there is no end token.
+    The public pi0-FAST has one, and executes zeros where the tokens before it cannot be decoded. Each token's input
+    also encodes how many of the chunk's numbers precede it.
     """
 
     tag: ClassVar[str] = "autoregressive"
-    sampling: ClassVar[Mapping[str, str]] = {"temperature": "temperature"}
-    code: str = "bins"
-    decoder: Config = field(default_factory=PrefixTransformer)
+    decoder: DecoderConfig = field(default_factory=PrefixTransformer)
     temperature: float = 0.3
-    # The fitted code as JSON; training fits it.
-    fitted: Any = None
-
-    def fit(self, chunks: Float32[np.ndarray, "B H A"]) -> "Autoregressive":
-        """With its code fitted on the data; see `coded.fit_tokenizer`."""
-        return fit_tokenizer(self, chunks)
-
-    def clips(self, chunks: Float32[np.ndarray, "B H A"]) -> Bool[np.ndarray, "B H A"]:
-        """Which entries its code clips; see `coded.clips_of`."""
-        return clips_of(self, chunks)
 
     def build(self, shapes: Shapes, context_width: int) -> "AutoregressiveHead":
         return AutoregressiveHead(self, shapes, context_width)
 
 
-class AutoregressiveHead(nn.Module):
+class AutoregressiveHead(Head):
     """See `Autoregressive`. Takes any context that its decoder takes.
 
-    Where each id says one action entry, padded steps and dims that an embodiment does not have are left out of the loss. An
-    id of FAST says something of all steps at once: there a chunk that runs over its episode's end counts as a whole,
+    Where each token encodes one action entry, padded steps and dims that an embodiment lacks are left out of the loss.
+    A token of FAST describes all steps at once: there a chunk that runs past the end of its episode counts in full,
     with the last action repeated.
     """
 
-    own: Tensor
+    action_mask: Tensor
     lengths: Tensor
-    rest: Tensor
+    zero_tokens: Tensor
 
     def __init__(self, config: Autoregressive, shapes: Shapes, context_width: int):
         super().__init__()
-        self.code, self.temperature = tokenizer_of(config), config.temperature
+        self.tokenizer, self.temperature = config.load_tokenizer(), config.temperature
         self.chunk_size = shapes.horizon * shapes.action_dim
         self.noise_shape = (self.chunk_size,)
-        self.decoder = config.decoder.build(context_width)  # pyright: ignore[reportAttributeAccessIssue]
-        self.needs, width = self.decoder.needs, self.decoder.width
-        self.begin = nn.Embedding(len(shapes.embodiments), width)
-        self.place = nn.Embedding(self.chunk_size, width)
-        for table in (self.begin, self.place):
+        self.decoder = config.decoder.build(context_width)
+        self.requires, width = self.decoder.requires, self.decoder.width
+        self.begin = nn.Embedding(shapes.num_embodiments, width)
+        self.position = nn.Embedding(self.chunk_size, width)
+        for table in (self.begin, self.position):
             nn.init.normal_(table.weight, std=0.02)
-        self.embed, self.out = self.decoder.words(self.code.vocabulary)
-        lengths = torch.from_numpy(self.code.lengths())
-        # What stands where an embodiment has nothing: the id of 0.
-        nothing = np.zeros((1, shapes.horizon, shapes.action_dim), np.float32)
+        self.embed, self.out = self.decoder.token_layers(self.tokenizer.vocab_size)
+        lengths = torch.from_numpy(self.tokenizer.token_lengths())
         self.by_entry = bool((lengths == 1).all())
-        rest = self.code.encode(nothing).ids[0] if self.by_entry else np.zeros(self.chunk_size, np.int64)
+        # Entries that an embodiment lacks hold the token of 0.
+        zeros = np.zeros((1, shapes.horizon, shapes.action_dim), np.float32)
+        zero_tokens = self.tokenizer.encode(zeros).tokens[0] if self.by_entry else np.zeros(self.chunk_size, np.int64)
         self.register_buffer("lengths", lengths, persistent=False)
-        self.register_buffer("rest", torch.from_numpy(rest), persistent=False)
-        self.register_buffer("own", dim_masks([action for _, action in shapes.embodiments]), persistent=False)
+        self.register_buffer("zero_tokens", torch.from_numpy(zero_tokens), persistent=False)
+        self.register_buffer("action_mask", dim_masks(shapes.action_dims), persistent=False)
 
     def loss(
         self, context: Context, batch: Batch, generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """Mean cross-entropy of an id, in nats. "clipped" is the share of a chunk's numbers out of the code's range."""
-        action, counts = masked_actions(batch, self.own)
-        ids, valid, clipped = encode_on(self.code, action)
-        before = self.lengths[ids].cumsum(1) - self.lengths[ids]
+        """Mean cross-entropy per token, in nats. "clipped" is the share of the chunk's numbers that were clipped."""
+        action, loss_mask = masked_actions(batch, self.action_mask)
+        tokens, valid, clipped = encode_actions(self.tokenizer, action)
+        num_before = self.lengths[tokens].cumsum(1) - self.lengths[tokens]
         begin = self.begin(batch.embodiment)[:, None]
-        reading = self.decoder.begin(context)
-        inputs = torch.cat([begin, self.embed(ids[:, :-1], reading)], dim=1)
-        hidden, reading = reading.extend(inputs + self.place(before.clamp_max(self.chunk_size - 1)), causal=True)
-        logits = self.out(hidden, reading).flatten(0, 1).float()
-        error = functional.cross_entropy(logits, ids.flatten(), reduction="none")
-        loss = masked_mean(error.view_as(ids), counts.flatten(1) if self.by_entry else valid)
-        outside = masked_mean(clipped.float(), counts.flatten(1) if self.by_entry else torch.ones_like(clipped))
-        return loss, {"cross_entropy": loss.detach(), "clipped": outside}
+        state = self.decoder.prefill(context)
+        inputs = torch.cat([begin, self.embed(tokens[:, :-1], state)], dim=1)
+        positions = self.position(num_before.clamp_max(self.chunk_size - 1))
+        hidden, state = state.decode(inputs + positions, causal=True)
+        logits = self.out(hidden, state).flatten(0, 1).float()
+        error = functional.cross_entropy(logits, tokens.flatten(), reduction="none")
+        loss = masked_mean(error.view_as(tokens), loss_mask.flatten(1) if self.by_entry else valid)
+        share = masked_mean(clipped.float(), loss_mask.flatten(1) if self.by_entry else torch.ones_like(clipped))
+        return loss, {"cross_entropy": loss.detach(), "clipped": share}
 
     def sample(
         self, context: Context, noise: Float[Tensor, "B N"], embodiment: Int[Tensor, " B"]
     ) -> Float[Tensor, "B H A"]:
-        """The chunk behind ids sampled by inverting their distribution; dims that an embodiment does not have mean nothing."""
-        ids, valid = self.generate(context, noise, embodiment)
-        decoded = self.code.decode(ids.cpu().numpy(), valid.cpu().numpy())
-        assert not decoded.status.any(), "ids that fit into the chunk can be decoded"
+        """The chunk decoded from sampled tokens; dims that an embodiment lacks have no meaning."""
+        tokens, valid = self.generate(context, noise, embodiment)
+        decoded = self.tokenizer.decode(tokens.cpu().numpy(), valid.cpu().numpy())
+        assert not decoded.status.any(), "tokens that fill the chunk can be decoded"
         return torch.from_numpy(decoded.chunks).to(context.tokens)
 
     def generate(
         self, context: Context, noise: Float[Tensor, "B N"], embodiment: Int[Tensor, " B"]
     ) -> tuple[Int[Tensor, "B L"], Bool[Tensor, "B L"]]:
-        """Ids that together spell a whole chunk, padded with 0, and which of them count."""
-        draws, reading = uniform(noise), self.decoder.begin(context)
-        before = torch.zeros_like(embodiment)
+        """Tokens that together fill the chunk, padded with 0, and which of them are valid."""
+        draws, state = uniform_from_normal(noise), self.decoder.prefill(context)
+        num_before = torch.zeros_like(embodiment)
         x = self.begin(embodiment)[:, None]
-        ids, valid = [], []
+        tokens, valid = [], []
         for at in range(self.chunk_size):
-            left = self.chunk_size - before
+            left = self.chunk_size - num_before
             if not left.any():
                 break
-            x = x + self.place(before.clamp_max(self.chunk_size - 1))[:, None]
-            hidden, reading = reading.extend(x, causal=True)
+            x = x + self.position(num_before.clamp_max(self.chunk_size - 1))[:, None]
+            hidden, state = state.decode(x, causal=True)
             fits = self.lengths <= left[:, None].clamp_min(1)
-            logits = self.out(hidden, reading)[:, 0].masked_fill(~fits, -torch.inf)
-            chosen = self._at_rest(choose(logits, draws[:, at], self.temperature), at, embodiment)
-            ids.append(torch.where(left > 0, chosen, 0))
+            logits = self.out(hidden, state)[:, 0].masked_fill(~fits, -torch.inf)
+            chosen = self._zero_missing(choose_token(logits, draws[:, at], self.temperature), at, embodiment)
+            tokens.append(torch.where(left > 0, chosen, 0))
             valid.append(left > 0)
-            before = before + torch.where(left > 0, self.lengths[chosen], 0)
-            x = self.embed(chosen[:, None], reading)
-        return torch.stack(ids, dim=1), torch.stack(valid, dim=1)
+            num_before = num_before + torch.where(left > 0, self.lengths[chosen], 0)
+            x = self.embed(chosen[:, None], state)
+        return torch.stack(tokens, dim=1), torch.stack(valid, dim=1)
 
-    def _at_rest(self, ids: Int[Tensor, " B"], at: int, embodiment: Int[Tensor, " B"]) -> Int[Tensor, " B"]:
-        """Where ids say action entries: the id of 0 for an entry that a row's embodiment does not have, as in training."""
+    def _zero_missing(self, tokens: Int[Tensor, " B"], at: int, embodiment: Int[Tensor, " B"]) -> Int[Tensor, " B"]:
+        """The token of 0 for an entry that a row's embodiment lacks, as in training; only if tokens encode entries."""
         if not self.by_entry:
-            return ids
-        has = self.own[embodiment, at % self.own.shape[1]]
-        return torch.where(has, ids, self.rest[at])
+            return tokens
+        has_entry = self.action_mask[embodiment, at % self.action_mask.shape[1]]
+        return torch.where(has_entry, tokens, self.zero_tokens[at])

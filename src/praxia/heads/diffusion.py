@@ -7,35 +7,34 @@ from typing import ClassVar
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32, Int
-from torch import Tensor, nn
+from torch import Tensor
 
-from praxia.core.config import Config
 from praxia.core.errors import PraxiaError
-from praxia.heads.denoisers.denoiser import repeated_rows
+from praxia.heads.denoisers.denoiser import DenoiserConfig, repeated_rows
 from praxia.heads.denoisers.unet import UNet
 from praxia.nn.diffusion import cosine_alphas_bar, ddim, noised
 from praxia.nn.embodiment_linear import dim_masks, mask_dims
-from praxia.nn.masking import masked_mean
-from praxia.nn.types import Batch, Context, Shapes
+from praxia.nn.layers import masked_mean
+from praxia.nn.types import Batch, Context, Head, HeadConfig, Shapes
 
 __all__ = ["Diffusion", "DiffusionHead"]
 
 
 @dataclass(frozen=True)
-class Diffusion(Config):
+class Diffusion(HeadConfig):
     """A network predicts the noise in a chunk; `num_steps` DDIM steps out of `train_steps` sample it.
 
     Chi et al. 2023 (arXiv 2303.04137): cosine schedule, 100 steps, 16 at run time. `clip` bounds the predicted actions
-    at every step; theirs is 1 because they scale by minimum and maximum, here 1 and -1 are quantiles that data exceed.
-    `repeats` noise draws share one pass of the encoder, as in `Flow`.
+    at every step; theirs is 1, because they scale by minimum and maximum; here -1 and 1 are quantiles, which the data
+    exceed. `repeats` noise draws share one pass of the encoder, as in `Flow`.
 
     Raises:
-        PraxiaError: more steps than were trained, or none.
+        PraxiaError: `num_steps` is below 1 or above `train_steps`.
     """
 
     tag: ClassVar[str] = "diffusion"
     sampling: ClassVar[Mapping[str, str]] = {"steps": "num_steps"}
-    denoiser: Config = field(default_factory=UNet)
+    denoiser: DenoiserConfig = field(default_factory=UNet)
     repeats: int = 4
     train_steps: int = 100
     num_steps: int = 16
@@ -49,48 +48,48 @@ class Diffusion(Config):
             )
 
     def clips(self, chunks: Float32[np.ndarray, "B H A"]) -> Bool[np.ndarray, "B H A"]:
-        """Which entries of normalised chunks are beyond what is ever sampled."""
+        """Which entries of normalised chunks are beyond `clip`, the largest action that is ever sampled."""
         return np.abs(chunks) > self.clip
 
     def build(self, shapes: Shapes, context_width: int) -> "DiffusionHead":
         return DiffusionHead(self, shapes, context_width)
 
 
-class DiffusionHead(nn.Module):
-    """See `Diffusion`. Dims that a row's embodiment does not have enter neither the network nor the loss."""
+class DiffusionHead(Head):
+    """See `Diffusion`. Dims that a row's embodiment lacks enter neither the network nor the loss."""
 
-    own: Tensor
+    action_mask: Tensor
     alphas_bar: Tensor
 
     def __init__(self, config: Diffusion, shapes: Shapes, context_width: int):
         super().__init__()
         self.config = config
         self.noise_shape = (shapes.horizon, shapes.action_dim)
-        self.denoiser = config.denoiser.build(shapes, context_width)  # pyright: ignore[reportAttributeAccessIssue]
-        self.needs = self.denoiser.needs
-        self.register_buffer("own", dim_masks([action for _, action in shapes.embodiments]), persistent=False)
+        self.denoiser = config.denoiser.build(shapes, context_width)
+        self.requires = self.denoiser.requires
+        self.register_buffer("action_mask", dim_masks(shapes.action_dims), persistent=False)
         self.register_buffer("alphas_bar", cosine_alphas_bar(config.train_steps).float(), persistent=False)
 
     def loss(
         self, context: Context, batch: Batch, generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """Mean squared error of the noise over valid steps and own dims, over `repeats` draws of (noise, step).
+        """Mean squared error of the noise over valid steps, the embodiment's dims and `repeats` draws of (noise, step).
 
-        "clipped" is the share of these entries that are beyond `clip`, which is never sampled.
+        "clipped" is the share of these entries beyond `clip`, which are never sampled.
         """
-        rows = repeated_rows(self.denoiser, context, batch, self.own, self.config.repeats)
-        action, counts, embodiment, condition = rows
+        rows = repeated_rows(self.denoiser, context, batch, self.action_mask, self.config.repeats)
+        action, loss_mask, embodiment, condition = rows
         noise = torch.randn(action.shape, generator=generator, device=action.device)
         step = torch.randint(self.config.train_steps, (len(action),), generator=generator, device=action.device)
         x = noised(action, noise, self.alphas_bar[step])
-        loss = masked_mean((self._noise(x, step, condition, embodiment) - noise).square(), counts)
-        clipped = masked_mean((action.abs() > self.config.clip).float(), counts)
+        loss = masked_mean((self._noise(x, step, condition, embodiment) - noise).square(), loss_mask)
+        clipped = masked_mean((action.abs() > self.config.clip).float(), loss_mask)
         return loss, {"diffusion": loss.detach(), "clipped": clipped}
 
     def sample(
         self, context: Context, noise: Float[Tensor, "B H A"], embodiment: Int[Tensor, " B"]
     ) -> Float[Tensor, "B H A"]:
-        """The chunk that is left of `noise`; dims that a row's embodiment does not have mean nothing."""
+        """The chunk denoised from `noise`; dims that a row's embodiment lacks have no meaning."""
         condition = self.denoiser.condition(context)
         return ddim(
             lambda x, step: self._noise(x, step, condition, embodiment),
@@ -108,4 +107,4 @@ class DiffusionHead(nn.Module):
         embodiment: Int[Tensor, " B"],
     ) -> Float[Tensor, "B H A"]:
         time = (step + 1) / self.config.train_steps
-        return self.denoiser(mask_dims(x, self.own, embodiment), time, condition, embodiment)
+        return self.denoiser(mask_dims(x, self.action_mask, embodiment), time, condition, embodiment)

@@ -1,4 +1,4 @@
-"""One chunk for one observation, by least absolute error: what averages where demonstrations disagree."""
+"""One chunk per observation, by least absolute error, which averages where demonstrations disagree."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,17 +8,15 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from praxia.core.config import Config
 from praxia.nn.embodiment_linear import dim_masks, embodiment_linear
-from praxia.nn.masking import masked_actions, masked_mean
-from praxia.nn.residual import ResidualBlock
-from praxia.nn.types import Batch, Context, Shapes
+from praxia.nn.layers import ResidualBlock, masked_actions, masked_mean
+from praxia.nn.types import Batch, Context, Head, HeadConfig, Shapes
 
 __all__ = ["Regression", "RegressionHead"]
 
 
 @dataclass(frozen=True)
-class Regression(Config):
+class Regression(HeadConfig):
     """A residual MLP from the readout to the chunk, trained with L1 (as OpenVLA-OFT's head, arXiv 2502.19645)."""
 
     tag: ClassVar[str] = "regression"
@@ -29,12 +27,12 @@ class Regression(Config):
         return RegressionHead(self, shapes, context_width)
 
 
-class RegressionHead(nn.Module):
-    """See `Regression`. Needs a "readout" group; draws no noise."""
+class RegressionHead(Head):
+    """See `Regression`. Requires the group "readout"; draws no noise."""
 
-    needs = frozenset({"readout"})
+    requires = frozenset({"readout"})
     noise_shape = (0,)
-    own: Tensor
+    action_mask: Tensor
 
     def __init__(self, config: Regression, shapes: Shapes, context_width: int):
         super().__init__()
@@ -42,21 +40,21 @@ class RegressionHead(nn.Module):
         self.context_in = nn.Linear(context_width, config.width)
         self.blocks = nn.Sequential(*(ResidualBlock(config.width) for _ in range(config.depth)))
         self.norm = nn.LayerNorm(config.width)
-        self.out = embodiment_linear(len(shapes.embodiments), config.width, shapes.horizon * shapes.action_dim)
-        self.register_buffer("own", dim_masks([action for _, action in shapes.embodiments]), persistent=False)
+        self.out = embodiment_linear(shapes.num_embodiments, config.width, shapes.horizon * shapes.action_dim)
+        self.register_buffer("action_mask", dim_masks(shapes.action_dims), persistent=False)
 
     def loss(
         self, context: Context, batch: Batch, generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """Mean absolute error over valid steps and own dims."""
-        action, counts = masked_actions(batch, self.own)
-        loss = masked_mean((self._predict(context, batch.embodiment) - action).abs(), counts)
+        """Mean absolute error over valid steps and the embodiment's dims."""
+        action, loss_mask = masked_actions(batch, self.action_mask)
+        loss = masked_mean((self._predict(context, batch.embodiment) - action).abs(), loss_mask)
         return loss, {"l1": loss.detach()}
 
     def sample(
         self, context: Context, noise: Float[Tensor, "B 0"], embodiment: Int[Tensor, " B"]
     ) -> Float[Tensor, "B H A"]:
-        """The one chunk; dims that a row's embodiment does not have mean nothing."""
+        """The predicted chunk; dims that a row's embodiment lacks have no meaning."""
         return self._predict(context, embodiment)
 
     def _predict(self, context: Context, embodiment: Int[Tensor, " B"]) -> Float[Tensor, "B H A"]:

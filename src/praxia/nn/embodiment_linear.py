@@ -1,4 +1,4 @@
-"""Linear layers with weights of their own for each embodiment, and which dims of a padded vector are an embodiment's own."""
+"""Linear layers with weights per embodiment, and masks of the dims that an embodiment has."""
 
 import math
 from collections.abc import Sequence
@@ -13,15 +13,13 @@ __all__ = ["EmbodimentLinear", "SingleEmbodimentLinear", "dim_masks", "embodimen
 
 def embodiment_linear(num_embodiments: int, num_in: int, num_out: int) -> "EmbodimentLinear | SingleEmbodimentLinear":
     """A linear layer that is called with (x, embodiment)."""
-    return (
-        SingleEmbodimentLinear(num_in, num_out)
-        if num_embodiments == 1
-        else EmbodimentLinear(num_embodiments, num_in, num_out)
-    )
+    if num_embodiments == 1:
+        return SingleEmbodimentLinear(num_in, num_out)
+    return EmbodimentLinear(num_embodiments, num_in, num_out)
 
 
 class SingleEmbodimentLinear(nn.Linear):
-    """What is left of `EmbodimentLinear` with one embodiment: a plain linear layer, by its parameters' names and shapes too."""
+    """`EmbodimentLinear` for one embodiment: a plain linear layer, also in the names and shapes of its parameters."""
 
     def forward(
         self, input: Float[Tensor, "B *H I"], embodiment: Int[Tensor, " B"] | None = None
@@ -32,22 +30,22 @@ class SingleEmbodimentLinear(nn.Linear):
 class EmbodimentLinear(nn.Module):
     """y = x W[e] + b[e], where e is the row's embodiment: weight [E, I, O] and bias [E, O].
 
-    The category-specific linear layer of GR00T N1 (arXiv 2503.14734). Deviation: each row's input is laid into its
-    embodiment's block of an [E I] vector that is zero elsewhere, and multiplied once. Few embodiments make that cheap, no weight
-    is copied for each row, and gradients need no scatter, whose order differs from run to run on an accelerator.
+    The category-specific linear layer of GR00T N1 (arXiv 2503.14734). Deviation: each row's input is placed in its
+    embodiment's block of an otherwise zero vector of E * I numbers, which is multiplied once. This is cheap for few
+    embodiments, copies no weights per row, and needs no scatter in the backward pass, whose order varies on a GPU.
     """
 
     def __init__(self, num_embodiments: int, num_in: int, num_out: int):
         super().__init__()
-        bound = 1 / math.sqrt(num_in)  # nn.Linear's own
+        bound = 1 / math.sqrt(num_in)  # as nn.Linear
         self.weight = nn.Parameter(torch.empty(num_embodiments, num_in, num_out).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(num_embodiments, num_out).uniform_(-bound, bound))
 
     def forward(self, x: Float[Tensor, "B *H I"], embodiment: Int[Tensor, " B"]) -> Float[Tensor, "B *H O"]:
-        chosen = functional.one_hot(embodiment, len(self.weight)).to(x.dtype)
-        chosen = chosen[:, None].expand(-1, x.shape[1], -1) if x.dim() == 3 else chosen
-        blocks = (chosen[..., :, None] * x[..., None, :]).flatten(-2)
-        return blocks @ self.weight.flatten(0, 1) + chosen @ self.bias
+        one_hot = functional.one_hot(embodiment, len(self.weight)).to(x.dtype)
+        one_hot = one_hot[:, None].expand(-1, x.shape[1], -1) if x.dim() == 3 else one_hot
+        blocks = (one_hot[..., :, None] * x[..., None, :]).flatten(-2)
+        return blocks @ self.weight.flatten(0, 1) + one_hot @ self.bias
 
 
 def dim_masks(sizes: Sequence[int]) -> Bool[Tensor, "E A"]:
@@ -56,7 +54,7 @@ def dim_masks(sizes: Sequence[int]) -> Bool[Tensor, "E A"]:
 
 
 def mask_dims(
-    x: Float[Tensor, "B T A"], own: Bool[Tensor, "E A"], embodiment: Int[Tensor, " B"]
+    x: Float[Tensor, "B T A"], dim_mask: Bool[Tensor, "E A"], embodiment: Int[Tensor, " B"]
 ) -> Float[Tensor, "B T A"]:
-    """`x` with zero in the dims that a row's embodiment does not have, whatever was there. One embodiment has them all."""
-    return x if len(own) == 1 else torch.where(own[embodiment][:, None], x, 0.0)
+    """`x` with zeros in the dims that a row's embodiment lacks, whatever was there. A single embodiment has all."""
+    return x if len(dim_mask) == 1 else torch.where(dim_mask[embodiment][:, None], x, 0.0)

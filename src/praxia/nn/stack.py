@@ -1,7 +1,7 @@
-"""A stack of transformer layers that reads a sequence in pieces, keeping keys and values of what it has read.
+"""A stack of transformer layers that processes a sequence in pieces, with a key/value cache between them.
 
-Two stacks of other widths but the same heads can read after one another: the second attends to what the first read.
-That is pi0's action expert: two sets of weights, one attention.
+Two stacks of different widths but the same attention config can share a cache: the second attends to what the first has
+processed. This is pi0's action expert: two sets of weights, one attention.
 """
 
 from dataclasses import dataclass
@@ -11,53 +11,39 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from praxia.nn.zeroed import zeroed
+from praxia.nn.layers import zeroed
+from praxia.nn.types import KVCache
 
-__all__ = ["AttentionConfig", "KVCache", "RMSNorm", "Stack", "attention_layout", "rotate"]
+__all__ = ["AttentionConfig", "RMSNorm", "Stack", "attention_layout", "rotate"]
 
 
 @dataclass(frozen=True)
 class AttentionConfig:
-    """What two stacks must share to attend to each other. `num_kv` heads of keys serve `num` heads of queries.
-
-    `rope_base` is the base of the rotary positions.
-    """
+    """The shape that two stacks must share to attend to each other. `rope_base` is the base of the rotary positions."""
 
     depth: int
-    num: int
-    num_kv: int
-    width: int
+    num_heads: int
+    num_kv_heads: int
+    head_width: int
     rope_base: float = 10_000.0
 
     @property
-    def stream(self) -> str:
-        """What an encoder of this shape gives, and an expert of this shape needs."""
-        heads = f"{self.num_kv} of {self.num} heads of {self.width}"
-        return f"stream of {self.depth} layers with {heads}, rotary base {self.rope_base:g}"
-
-
-@dataclass(frozen=True)
-class KVCache:
-    """What was read so far: rotated keys and values [B, KV, N, d] of each layer, and which of the N tokens count.
-
-    `position` is that of the next token: how many count, unless a model numbers its tokens in another way.
-    """
-
-    layers: tuple[tuple[Tensor, Tensor], ...]
-    valid: Bool[Tensor, "B N"]
-    position: Int[Tensor, " B"]
+    def kv_cache(self) -> str:
+        """The name of this shape's key/value cache, which an encoder provides and an action expert requires."""
+        heads = f"{self.num_kv_heads} of {self.num_heads} heads of {self.head_width}"
+        return f"key/value cache of {self.depth} layers with {heads}, rotary base {self.rope_base:g}"
 
 
 class Stack(nn.Module):
     """Gemma's layers: RMSNorm, rotary positions, grouped queries, gated GELU MLP, no biases.
 
-    Gemma (arXiv 2403.08295), as in openpi's `gemma.py`. With `condition_width` the norms' scales, shifts and gates
-    come from a vector (pi0.5's adaRMSNorm).
+    Gemma (arXiv 2403.08295), as in openpi's `gemma.py`. With `condition_width` the scales, shifts and gates of the
+    norms are computed from a vector (pi0.5's adaRMSNorm).
     """
 
-    def __init__(self, width: int, mlp_width: int, heads: AttentionConfig, condition_width: int | None = None):
+    def __init__(self, width: int, mlp_width: int, attention: AttentionConfig, condition_width: int | None = None):
         super().__init__()
-        self.layers = nn.ModuleList(Layer(width, mlp_width, heads, condition_width) for _ in range(heads.depth))
+        self.layers = nn.ModuleList(Layer(width, mlp_width, attention, condition_width) for _ in range(attention.depth))
         self.norm = RMSNorm(width, condition_width)
 
     def forward(
@@ -68,45 +54,47 @@ class Stack(nn.Module):
         cache: KVCache | None = None,
         condition: Float[Tensor, "B C"] | None = None,
     ) -> tuple[Float[Tensor, "B L D"], KVCache]:
-        """Read L more tokens after those in `cache`.
+        """Process L more tokens after those in `cache`.
 
-        A token sees what is in the cache and the tokens of this piece whose number in `blocks` is not larger than its
-        own: equal numbers see each other both ways, rising ones read left to right. Tokens that are not valid are not
-        seen and take no position.
+        A token attends to the cache and to the tokens of this piece whose number in `blocks` is not larger than its
+        own: tokens with equal numbers attend to each other, rising numbers are causal. Tokens that are not valid are
+        not attended to and take no position.
         """
-        position, seen, valid, following = attention_layout(valid, blocks, cache)
+        position, attended, valid, next_position = attention_layout(valid, blocks, cache)
         layers = []
         for at, layer in enumerate(self.layers):
-            x, keys = layer(x, position, seen, cache and cache.layers[at], condition)
-            layers.append(keys)
-        return self.norm(x, condition)[0], KVCache(tuple(layers), valid, following)
+            x, keys_values = layer(x, position, attended, cache and cache.layers[at], condition)
+            layers.append(keys_values)
+        return self.norm(x, condition)[0], KVCache(tuple(layers), valid, next_position)
 
 
 def attention_layout(
     valid: Bool[Tensor, "B L"], blocks: Int[Tensor, " L"], cache: KVCache | None
 ) -> tuple[Int[Tensor, "B L"], Bool[Tensor, "B 1 L N"], Bool[Tensor, "B N"], Int[Tensor, " B"]]:
-    """How L tokens are read after those in `cache`: positions, who sees whom, who counts of all, the next position."""
-    before = valid[:, :0] if cache is None else cache.valid
-    begin = valid.new_zeros(len(valid), dtype=torch.int64) if cache is None else cache.position
-    position = begin[:, None] + valid.cumsum(1) - 1
+    """How L tokens continue `cache`: positions, the attention mask, which of all N are valid, the next position."""
+    cached = valid[:, :0] if cache is None else cache.valid
+    start = valid.new_zeros(len(valid), dtype=torch.int64) if cache is None else cache.position
+    position = start[:, None] + valid.cumsum(1) - 1
     within = (blocks[None, :] <= blocks[:, None]) & valid[:, None]
-    seen = torch.cat([before[:, None].expand(-1, len(blocks), -1), within], dim=2)[:, None]
-    # A token that may see nothing (padding before all else) would be a softmax over nothing.
-    seen = seen | ~seen.any(-1, keepdim=True)
-    return position, seen, torch.cat([before, valid], dim=1), begin + valid.sum(1)
+    attended = torch.cat([cached[:, None].expand(-1, len(blocks), -1), within], dim=2)[:, None]
+    # A token with nothing to attend to (padding before everything else) would be a softmax over nothing.
+    attended = attended | ~attended.any(-1, keepdim=True)
+    return position, attended, torch.cat([cached, valid], dim=1), start + valid.sum(1)
 
 
 class Layer(nn.Module):
-    """Attention over what was read and what comes, then an MLP; both behind norms, added to what came in."""
+    """Attention over the cache and the new tokens, then an MLP; both are normalised and residual."""
 
-    def __init__(self, width: int, mlp_width: int, heads: AttentionConfig, condition_width: int | None):
+    def __init__(self, width: int, mlp_width: int, attention: AttentionConfig, condition_width: int | None):
         super().__init__()
-        self.heads = heads
+        self.config = attention
+        query_width = attention.num_heads * attention.head_width
+        kv_width = attention.num_kv_heads * attention.head_width
         self.attention_norm = RMSNorm(width, condition_width)
-        self.query = nn.Linear(width, heads.num * heads.width, bias=False)
-        self.key = nn.Linear(width, heads.num_kv * heads.width, bias=False)
-        self.value = nn.Linear(width, heads.num_kv * heads.width, bias=False)
-        self.out = nn.Linear(heads.num * heads.width, width, bias=False)
+        self.query = nn.Linear(width, query_width, bias=False)
+        self.key = nn.Linear(width, kv_width, bias=False)
+        self.value = nn.Linear(width, kv_width, bias=False)
+        self.out = nn.Linear(query_width, width, bias=False)
         self.mlp_norm = RMSNorm(width, condition_width)
         self.gate = nn.Linear(width, mlp_width, bias=False)
         self.up = nn.Linear(width, mlp_width, bias=False)
@@ -116,30 +104,30 @@ class Layer(nn.Module):
         self,
         x: Float[Tensor, "B L D"],
         position: Int[Tensor, "B L"],
-        seen: Bool[Tensor, "B 1 L N"],
-        before: tuple[Tensor, Tensor] | None,
+        attended: Bool[Tensor, "B 1 L N"],
+        cached: tuple[Tensor, Tensor] | None,
         condition: Float[Tensor, "B C"] | None,
     ) -> tuple[Float[Tensor, "B L D"], tuple[Tensor, Tensor]]:
-        h, opened = self.attention_norm(x, condition)
-        query = rotate(self._split(self.query(h)), position, self.heads.rope_base)
-        key = rotate(self._split(self.key(h)), position, self.heads.rope_base)
+        h, gate = self.attention_norm(x, condition)
+        query = rotate(self._split(self.query(h)), position, self.config.rope_base)
+        key = rotate(self._split(self.key(h)), position, self.config.rope_base)
         value = self._split(self.value(h))
-        if before is not None:
-            key, value = torch.cat([before[0], key], dim=2), torch.cat([before[1], value], dim=2)
-        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=seen, enable_gqa=True)
-        x = x + opened * self.out(mixed.transpose(1, 2).flatten(2))
-        h, opened = self.mlp_norm(x, condition)
-        return x + opened * self.down(functional.gelu(self.gate(h), approximate="tanh") * self.up(h)), (key, value)
+        if cached is not None:
+            key, value = torch.cat([cached[0], key], dim=2), torch.cat([cached[1], value], dim=2)
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=attended, enable_gqa=True)
+        x = x + gate * self.out(mixed.transpose(1, 2).flatten(2))
+        h, gate = self.mlp_norm(x, condition)
+        return x + gate * self.down(functional.gelu(self.gate(h), approximate="tanh") * self.up(h)), (key, value)
 
     def _split(self, x: Float[Tensor, "B L E"]) -> Float[Tensor, "B K L d"]:
-        return x.unflatten(-1, (-1, self.heads.width)).transpose(1, 2)
+        return x.unflatten(-1, (-1, self.config.head_width)).transpose(1, 2)
 
 
 class RMSNorm(nn.Module):
-    """x / rms(x), scaled by 1 + w; or, with a condition, scaled and shifted by it, and a gate for what is added.
+    """x / rms(x), scaled by 1 + w; or, with a condition, scaled, shifted and gated by it.
 
-    Returns (normalised, gate); the gate is 1 without a condition. The condition's layer starts at zero, and so with
-    an open scale and a closed gate, as pi0.5's does.
+    Returns (normalised, gate); without a condition the gate is 1. The condition's layer starts at zero: the scale is
+    then 1 and the gate closed, as in pi0.5.
     """
 
     def __init__(self, width: int, condition_width: int | None, epsilon: float = 1e-6):
@@ -166,7 +154,7 @@ class RMSNorm(nn.Module):
 def rotate(
     x: Float[Tensor, "B K L d"], position: Int[Tensor, "B L"], base: float = 10_000.0
 ) -> Float[Tensor, "B K L d"]:
-    """Rotary positions (Su et al. 2021, arXiv 2104.09864): dim i turns with dim i + d/2, as in Gemma's code."""
+    """Rotary positions (Su et al. 2021, arXiv 2104.09864): dim i is paired with dim i + d/2, as in Gemma's code."""
     half = x.shape[-1] // 2
     speed = base ** -(torch.arange(half, device=x.device, dtype=torch.float32) / half)
     angle = position[:, None, :, None].float() * speed

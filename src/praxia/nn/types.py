@@ -1,56 +1,85 @@
-"""The torch nouns and the interfaces between encoders, heads and what trains them.
+"""The tensors that models exchange, and the interfaces between encoders, heads and the training engine.
 
-Axes: B batch, T observed moments, H actions ahead, A action dims, S state dims, L text tokens, N context tokens,
-D width, C Y X image. Everything here is normalised: units are undone by the checkpoint's transforms.
+Axes: B batch, T observation steps, H actions of a chunk, A action dims, S state dims, L text tokens, N context tokens,
+V vocabulary, D width, C Y X image. States and actions are normalised; the transforms of a checkpoint convert units.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
-from torch import Tensor
+from jaxtyping import Bool, Float, Float32, Int, UInt8
+from torch import Tensor, nn
 
-from praxia.nn.stack import KVCache
+from praxia.core.config import Config
 
-__all__ = ["Batch", "Context", "Encoder", "Head", "LanguageModel", "Pretrained", "Shapes", "Trainable"]
+__all__ = [
+    "Batch",
+    "ClipsActions",
+    "Context",
+    "Encoder",
+    "EncoderConfig",
+    "Head",
+    "HeadConfig",
+    "KVCache",
+    "LanguageModel",
+    "Pretrained",
+    "Shapes",
+    "Trainable",
+]
 
 
 @dataclass(frozen=True)
 class Shapes:
-    """The sizes that a data set and a window fix, from which encoders and heads build their layers.
+    """The sizes that the data and the window fix, from which encoders and heads build their layers.
 
-    `num_images` counts the images of a window over all cameras and moments, `num_states` its state moments.
-    `embodiments` holds (state dims, action dims) of each embodiment, in the order of their ids; `state_dim` and
-    `action_dim` are the largest, to which all are padded.
+    `num_images` counts the images of a window over all cameras and observation steps, `num_states` its states.
+    `embodiment_dims` holds (state dims, action dims) of each embodiment, in the order of their numbers; `state_dim` and
+    `action_dim` are the largest, to which all are padded. `vocab_size` is the number of text tokens.
     """
 
     cameras: tuple[str, ...]
     num_images: int
     num_states: int
-    embodiments: tuple[tuple[int, int], ...]
+    embodiment_dims: tuple[tuple[int, int], ...]
     horizon: int
-    vocabulary: int
+    vocab_size: int
+
+    @property
+    def num_embodiments(self) -> int:
+        return len(self.embodiment_dims)
+
+    @property
+    def state_dims(self) -> tuple[int, ...]:
+        """The number of state dims of each embodiment."""
+        return tuple(state for state, _ in self.embodiment_dims)
+
+    @property
+    def action_dims(self) -> tuple[int, ...]:
+        """The number of action dims of each embodiment."""
+        return tuple(action for _, action in self.embodiment_dims)
 
     @property
     def state_dim(self) -> int:
-        return max(state for state, _ in self.embodiments)
+        return max(self.state_dims)
 
     @property
     def action_dim(self) -> int:
-        return max(action for _, action in self.embodiments)
+        return max(self.action_dims)
 
 
 @dataclass(frozen=True)
 class Batch:
     """One training or inference batch on one device. `action` is absent at inference.
 
-    `images` are [B, T, C, Y, X]; each modality has its own T, and each camera its own Y and X. `embodiment` numbers
-    each row's embodiment; what state and action hold in dims that it does not have must not matter. Nor must an image or a
-    state that is not valid: of a camera that is missing, or from before the episode began.
+    `images` are [B, T, C, Y, X]; each modality has its own T, and each camera its own Y and X. `embodiment` is the
+    number of each row's embodiment. Models ignore padded state and action dims, and images and states that are not
+    valid: those of a missing camera, or from before the episode began.
 
-    `answer` is what a language model should say to `text`; a batch of questions has it instead of actions.
+    `answer` holds the tokens that a language model should generate after `text`; a VQA batch has it instead of actions.
     """
 
     images: Mapping[str, UInt8[Tensor, "B _ C _ _"]]
@@ -67,133 +96,183 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on `device`; copies from pinned memory do not block."""
+        return self._map(lambda value: value.to(device, non_blocking=True))
 
-        return self._each(lambda value: value.to(device, non_blocking=True))
+    def pinned(self) -> "Batch":
+        """The same batch in pinned memory, from which copies to a GPU are asynchronous."""
+        return self._map(Tensor.pin_memory)
 
     def unmasked(self) -> "Batch":
-        """The same batch with every image and state taken for valid."""
+        """The same batch with every image and state marked valid."""
         image_valid = {name: torch.ones_like(valid) for name, valid in self.image_valid.items()}
         return replace(self, image_valid=image_valid, state_valid=torch.ones_like(self.state_valid))
 
-    def pinned(self) -> "Batch":
-        """The same batch in pinned memory, out of which a GPU copies by itself."""
-        return self._each(Tensor.pin_memory)
-
-    def _each(self, move: Callable[[Tensor], Tensor]) -> "Batch":
-        def moved(value):
+    def _map(self, function: Callable[[Tensor], Tensor]) -> "Batch":
+        def mapped(value):
             if isinstance(value, Mapping):
-                return {name: moved(item) for name, item in value.items()}
-            return value if value is None else move(value)
+                return {name: mapped(item) for name, item in value.items()}
+            return value if value is None else function(value)
 
-        return replace(self, **{entry.name: moved(getattr(self, entry.name)) for entry in fields(self)})
+        return replace(self, **{entry.name: mapped(getattr(self, entry.name)) for entry in fields(self)})
+
+
+@dataclass(frozen=True)
+class KVCache:
+    """Rotated keys and values [B, KV, N, d] of each layer for N tokens, and which of the tokens are valid.
+
+    `position` is the position of the next token: the number of valid tokens, unless a model counts in another way.
+    """
+
+    layers: tuple[tuple[Tensor, Tensor], ...]
+    valid: Bool[Tensor, "B N"]
+    position: Int[Tensor, " B"]
 
 
 @runtime_checkable
 class LanguageModel(Protocol):
-    """A language model that has read a context, and can read on after its stream.
+    """A language model that continues from a key/value cache.
 
-    The first `vocabulary` of its ids are words of text; it may have marks and empty rows behind them.
+    The first `vocab_size` of its tokens are text; marks and empty rows may follow them.
     """
 
-    vocabulary: int
+    vocab_size: int
 
-    def embed(self, ids: Int[Tensor, "B L"]) -> Float[Tensor, "B L D"]:
-        """What it reads for ids of its vocabulary."""
+    def embed(self, tokens: Int[Tensor, "B L"]) -> Float[Tensor, "B L D"]:
+        """The input embeddings of tokens."""
         ...
 
-    def read(
+    def decode(
         self, x: Float[Tensor, "B L D"], valid: Bool[Tensor, "B L"], blocks: Int[Tensor, " L"], cache: KVCache | None
     ) -> tuple[Float[Tensor, "B L D"], KVCache]:
-        """L tokens more after those in `cache`, as `Stack` reads them."""
+        """Hidden states of L more tokens after those in `cache`, and the longer cache; see `nn.stack.Stack`."""
         ...
 
-    def logits(self, hidden: Float[Tensor, "B L D"], words: slice = slice(None)) -> Float[Tensor, "B L V"]:
-        """What it says next, over its vocabulary or a run of it."""
+    def logits(self, hidden: Float[Tensor, "B L D"], tokens: slice = slice(None)) -> Float[Tensor, "B L V"]:
+        """Logits of the next token, over the vocabulary or a slice of it."""
         ...
 
 
 @dataclass(frozen=True)
 class Context:
-    """What an encoder made of an observation: tokens, which of them count, and named runs of them.
+    """An encoded observation: tokens, which of them are valid, and named groups of them.
 
-    The group "readout", where an encoder gives it, summarises the observation for heads that take one vector. `stream`
-    holds the keys and values of a language model's layers, for a head that reads on where it ended; `language` is that
-    model, for a head that speaks with its words.
+    The group "readout", where an encoder provides it, summarises the observation for heads that take one vector.
+    `kv_cache` holds the keys and values of a language model's layers, for a head that continues after them;
+    `language_model` is that model, for a head that predicts its tokens.
     """
 
     tokens: Float[Tensor, "B N D"]
     mask: Bool[Tensor, "B N"]
     groups: Mapping[str, slice]
-    stream: KVCache | None = None
-    language: LanguageModel | None = None
+    kv_cache: KVCache | None = None
+    language_model: LanguageModel | None = None
 
     def readout(self) -> Float[Tensor, "B D"]:
-        """The mean over those tokens of the group "readout" that count, for a head that needs it."""
+        """The mean over the valid tokens of the group "readout"."""
         group = self.groups["readout"]
-        tokens, counts = self.tokens[:, group], self.mask[:, group, None]
-        # The factor is 1, and the mean bit for bit that of all tokens, where all of them count.
-        factor = counts.shape[1] / counts.sum(1).clamp_min(1)
-        return torch.where(counts, tokens, 0.0).mean(1) * factor.to(tokens.dtype)
+        tokens, mask = self.tokens[:, group], self.mask[:, group, None]
+        # The factor is exactly 1 where all tokens are valid: then the result is their plain mean to the last bit.
+        factor = mask.shape[1] / mask.sum(1).clamp_min(1)
+        return torch.where(mask, tokens, 0.0).mean(1) * factor.to(tokens.dtype)
 
 
-@runtime_checkable
-class Encoder(Protocol):
-    """Observation -> Context. Knows no head."""
+class Encoder(nn.Module, ABC):
+    """Observation -> Context. Independent of the head.
 
-    gives: frozenset[str]
+    `provides` names what a head can find in the context: "readout", "language_model", or a key/value cache of some
+    shape (`AttentionConfig.kv_cache`). `width` is the width of the context's tokens.
+    """
+
+    provides: frozenset[str]
     width: int
 
-    def __call__(self, batch: Batch) -> Context: ...
+    @abstractmethod
+    def forward(self, batch: Batch) -> Context: ...
 
 
-@runtime_checkable
-class Head(Protocol):
-    """Context -> actions. Knows no camera."""
+class Head(nn.Module, ABC):
+    """Context -> actions. Independent of cameras and encoder.
 
-    needs: frozenset[str]
+    `requires` names what the context must have, in the words of `Encoder.provides`. `noise_shape` is the shape of the
+    standard normal noise that `sample` takes for each row.
+    """
+
+    requires: frozenset[str]
     noise_shape: tuple[int, ...]
 
+    @abstractmethod
     def loss(
         self, context: Context, batch: Batch, generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """A mean over the valid action entries of each row's own embodiment, and metrics for the log."""
-        ...
+        """The mean loss over valid steps and the dims of each row's embodiment, and metrics for the log."""
 
+    @abstractmethod
     def sample(
         self, context: Context, noise: Float[Tensor, "B ..."], embodiment: Int[Tensor, " B"]
     ) -> Float[Tensor, "B H A"]:
-        """Actions from noise drawn by the caller: the head itself is deterministic."""
+        """Actions as a deterministic function of the context and the noise that the caller draws."""
+
+
+@dataclass(frozen=True)
+class EncoderConfig(Config, ABC):
+    """The config of an encoder."""
+
+    @abstractmethod
+    def build(self, shapes: Shapes) -> Encoder:
+        """The encoder with fresh weights."""
+
+
+@dataclass(frozen=True)
+class HeadConfig(Config, ABC):
+    """The config of a head.
+
+    `sampling` maps the options of `core.types.Sampling` that the head supports to the config's fields.
+    """
+
+    sampling: ClassVar[Mapping[str, str]] = {}
+
+    @abstractmethod
+    def build(self, shapes: Shapes, context_width: int) -> Head:
+        """The head with fresh weights, for contexts whose tokens have `context_width` features."""
+
+
+@runtime_checkable
+class ClipsActions(Protocol):
+    """The config of a head that cannot produce every action."""
+
+    def clips(self, chunks: Float32[np.ndarray, "B H A"]) -> Bool[np.ndarray, "B H A"]:
+        """Which entries of normalised chunks the head reproduces only clipped. With FAST: which coefficients."""
         ...
 
 
 @runtime_checkable
 class Pretrained(Protocol):
-    """An encoder that begins with public weights, and may train few of them."""
+    """An encoder that starts from public weights, and may train few of them."""
 
     def load(self) -> None:
-        """Take over the public weights that its config names."""
+        """Load the public weights that the config names."""
         ...
 
     def adapt(self) -> None:
-        """Freeze what is not trained, and add low-rank adapters: other names in its state from here on."""
+        """Freeze what is not trained and add low-rank adapters, which changes names in the state dict."""
         ...
 
     @property
     def trains_language(self) -> bool:
-        """Whether its language model learns at all."""
+        """Whether any weight of the language model is trained."""
         ...
 
     def merge(self) -> None:
-        """The inverse of `adapt`, adapters added to the weights that they adapt."""
+        """Add the adapters to the weights that they adapt: the inverse of `adapt`."""
         ...
 
     def answer_loss(self, batch: Batch) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """Mean cross-entropy of an id of `batch.answer`, in nats."""
+        """Mean cross-entropy per token of `batch.answer`, in nats."""
         ...
 
 
 @runtime_checkable
 class Trainable(Protocol):
-    """What the training engine needs of a model."""
+    """The interface of a model that the training engine can train."""
 
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, Tensor]]: ...

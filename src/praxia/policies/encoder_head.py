@@ -1,125 +1,106 @@
-"""An encoder and a head put together: what is trained, and what decides."""
+"""An encoder and a head composed into one model, and the policy that it becomes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32
 from torch import Tensor, nn
 
-from praxia.core.config import Config
+from praxia.core.config import Config, fit_config, fitted_as, unfitted
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.core.keys import generator
 from praxia.core.types import Decision, Observation, Query, Samples, Sampling, Window
-from praxia.nn.types import Batch, Pretrained, Shapes
+from praxia.nn.types import Batch, ClipsActions, Encoder, EncoderConfig, Head, HeadConfig, Pretrained, Shapes
 from praxia.transforms.chain import Transforms
 from praxia.transforms.prompt_tokenizer import PromptTokenizer
 
 __all__ = ["EncoderHead", "EncoderHeadModel", "EncoderHeadPolicy", "OpaqueBatch", "to_batch"]
 
 
+@runtime_checkable
+class HasPromptTokenizer(Protocol):
+    """The config of an encoder that brings its own tokenizer."""
+
+    def prompt_tokenizer(self, num_images: int) -> PromptTokenizer:
+        """The tokenizer for windows of that many images."""
+        ...
+
+
 @dataclass(frozen=True)
 class EncoderHead(Config):
-    """A model as a value: any encoder with any head that needs no more than the encoder gives.
-
-    A head's class says with `sampling`, {option: its own field}, which options of `Sampling` it has.
-    """
+    """A model as a value: any encoder with any head that requires no more than the encoder provides."""
 
     tag: ClassVar[str] = "encoder-head"
-    encoder: Config
-    head: Config
+    encoder: EncoderConfig
+    head: HeadConfig
 
     @property
     def sampling(self) -> Sampling:
-        """The options that its head has, as they are."""
-        return Sampling(**{option: getattr(self.head, field) for option, field in self._options.items()})
+        """The head's sampling options with their present values."""
+        return Sampling(**{option: getattr(self.head, field) for option, field in self.head.sampling.items()})
 
     def sampled(self, sampling: Sampling) -> "EncoderHead":
-        """The same network, sampled as `sampling` says; what that leaves open stays its own.
+        """The same network with the options of `sampling`; options left open keep their values.
 
         Raises:
             PraxiaError: an option that the head does not have, or a value that it does not take.
         """
-        asked, options = sampling.to_json(), self._options
-        if missing := [option for option in asked if option not in options]:
+        given, options = sampling.to_json(), self.head.sampling
+        if missing := [option for option in given if option not in options]:
             has = " and ".join(f"--{option}" for option in options) or "no option of sampling"
             raise PraxiaError(f"expected a policy with --{missing[0]}, got head {self.head.tag!r}, which has {has}")
-        changes = {options[option]: value for option, value in asked.items()}
-        return replace(self, head=replace(self.head, **changes))  # pyright: ignore[reportArgumentType]
+        return replace(self, head=replace(self.head, **{options[option]: value for option, value in given.items()}))
 
     def resampled(self, sampling: Sampling) -> Sampling:
-        """What of `sampling` is not its own already.
-
-        Raises as `sampled` does.
-        """
+        """The options of `sampling` that differ from the model's own. Raises as `sampled` does."""
         own, new = self.sampling, self.sampled(sampling).sampling
         return Sampling(**{name: value for name, value in new.to_json().items() if getattr(own, name) != value})
 
-    @property
-    def _options(self) -> Mapping[str, str]:
-        return getattr(self.head, "sampling", {})
-
-    def words(self, num_images: int) -> PromptTokenizer | None:
-        """The words that the encoder's public model knows, for windows of so many images; None: the data's own."""
-        words = getattr(self.encoder, "words", None)
-        return None if words is None else words(num_images)
-
-    def fit(self, chunks: Callable[[], Float32[np.ndarray, "B H A"]]) -> "EncoderHead":
-        """With what parts learn of the data before training: a head's code, a public model's sizes.
-
-        `chunks` gives normalised actions of the training data.
-        """
-        encoder, head = (getattr(part, "fit", None) for part in (self.encoder, self.head))
-        return EncoderHead(encoder() if encoder else self.encoder, head(chunks()) if head else self.head)
+    def prompt_tokenizer(self, num_images: int) -> PromptTokenizer | None:
+        """The tokenizer of the encoder's public model, for windows of `num_images`; None: one is fitted on the data."""
+        return self.encoder.prompt_tokenizer(num_images) if isinstance(self.encoder, HasPromptTokenizer) else None
 
     @property
     def clips(self) -> Callable[[Float32[np.ndarray, "B H A"]], Bool[np.ndarray, "B H A"]] | None:
-        """Says which entries of normalised chunks the head can only say by clipping (of FAST: which coefficients).
+        """Which entries of normalised chunks the head reproduces only clipped; None: it never clips."""
+        return self.head.clips if isinstance(self.head, ClipsActions) else None
 
-        None: it clips nothing.
+    def fit(self, chunks: Callable[[], Float32[np.ndarray, "B H A"]]) -> "EncoderHead":
+        """With what encoder and head learn before training: an action tokenizer, a public model's sizes.
+
+        `chunks` returns normalised actions of the training data.
         """
-        return getattr(self.head, "clips", None)
-
-    def refitted_as(self, other: "EncoderHead", chunks: Callable[[], Float32[np.ndarray, "B H A"]]) -> "EncoderHead":
-        """As `fitted_as`, but with the head's code fitted anew on `chunks`."""
-        fit = getattr(self.head, "fit", None)
-        kept = self.fitted_as(other)
-        return EncoderHead(kept.encoder, fit(chunks())) if fit else kept
+        return EncoderHead(fit_config(self.encoder, chunks), fit_config(self.head, chunks))
 
     def unfitted(self) -> "EncoderHead":
-        """As it was before `fit`."""
-
-        def before(part: Config) -> Config:
-            if hasattr(part, "unfitted"):
-                return part.unfitted()  # pyright: ignore[reportAttributeAccessIssue]
-            return replace(part, fitted=None) if hasattr(part, "fitted") else part  # pyright: ignore[reportCallIssue]
-
-        return EncoderHead(before(self.encoder), before(self.head))
+        """The same network before `fit`."""
+        return EncoderHead(unfitted(self.encoder), unfitted(self.head))
 
     def fitted_as(self, other: "EncoderHead") -> "EncoderHead":
-        """With what `other`, the same network, learned of its data before training."""
+        """With what `other`, the same network, learned from its data before training."""
+        return EncoderHead(fitted_as(self.encoder, other.encoder), fitted_as(self.head, other.head))
 
-        def after(part: Config, its: Config) -> Config:
-            return replace(part, fitted=its.fitted) if hasattr(part, "fitted") else part  # pyright: ignore
-
-        return EncoderHead(after(self.encoder, other.encoder), after(self.head, other.head))
+    def refitted_as(self, other: "EncoderHead", chunks: Callable[[], Float32[np.ndarray, "B H A"]]) -> "EncoderHead":
+        """As `fitted_as`, but with the head fitted again on `chunks`."""
+        return EncoderHead(fitted_as(self.encoder, other.encoder), fit_config(self.head, chunks))
 
     def build(self, shapes: Shapes) -> "EncoderHeadModel":
         """The network with fresh weights.
 
         Raises:
-            MismatchError: naming both parts, when the head needs what the encoder does not give.
+            MismatchError: the head requires what the encoder does not provide.
         """
-        encoder = self.encoder.build(shapes)  # pyright: ignore[reportAttributeAccessIssue]
-        head = self.head.build(shapes, encoder.width)  # pyright: ignore[reportAttributeAccessIssue]
-        if missing := head.needs - encoder.gives:
+        encoder = self.encoder.build(shapes)
+        head = self.head.build(shapes, encoder.width)
+        if missing := head.requires - encoder.provides:
             raise MismatchError(
                 f"head {self.head.tag!r} needs {sorted(missing)}, but encoder {self.encoder.tag!r} gives "
-                f"{sorted(encoder.gives)}; choose another pair"
+                f"{sorted(encoder.provides)}; choose another pair"
             )
         return EncoderHeadModel(encoder, head)
 
@@ -127,13 +108,13 @@ class EncoderHead(Config):
 class EncoderHeadModel(nn.Module):
     """See `EncoderHead`. Satisfies `Trainable`."""
 
-    def __init__(self, encoder: nn.Module, head: nn.Module):
+    def __init__(self, encoder: Encoder, head: Head):
         super().__init__()
         self.encoder = encoder
         self.head = head
 
     def begin(self, weights: Mapping[str, Tensor] | None) -> None:
-        """Take over `weights`, or (None) the public ones that the encoder names, and freeze or adapt what it says."""
+        """Load `weights`, or (None) the public ones that the encoder names, and freeze or adapt as its config says."""
         public = self.encoder if isinstance(self.encoder, Pretrained) else None
         if weights is not None:
             self.load_state_dict(dict(weights))
@@ -143,7 +124,7 @@ class EncoderHeadModel(nn.Module):
             public.adapt()
 
     def finish(self, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """`weights`, in the names of before training: adapters merged. The model is theirs afterwards."""
+        """Trained `weights` with adapters merged, under the names from before training. The model then holds them."""
         if not isinstance(self.encoder, Pretrained):
             return weights
         self.load_state_dict(dict(weights))
@@ -151,22 +132,23 @@ class EncoderHeadModel(nn.Module):
         return self.state_dict()
 
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """A scalar and its metrics; all randomness comes from `generator`. Questions ask the language model alone."""
+        """A scalar and its metrics; randomness comes from `generator`. A VQA batch trains the language model alone."""
         if batch.answer is not None:
-            return self.encoder.answer_loss(batch)  # pyright: ignore[reportCallIssue]
-        return self.head.loss(self.encoder(batch), batch, generator)  # pyright: ignore[reportCallIssue]
+            assert isinstance(self.encoder, Pretrained), "a VQA batch needs a language model"
+            return self.encoder.answer_loss(batch)
+        return self.head.loss(self.encoder(batch), batch, generator)
 
     def sample(self, batch: Batch, noise: Float[Tensor, "B ..."]) -> Float[Tensor, "B H A"]:
-        """Normalised action chunks, padded to the largest embodiment's dims."""
-        return self.head.sample(self.encoder(batch), noise, batch.embodiment)  # pyright: ignore[reportCallIssue]
+        """Normalised action chunks, padded to the dims of the largest embodiment."""
+        return self.head.sample(self.encoder(batch), noise, batch.embodiment)
 
-    def forward(self, held: "OpaqueBatch", generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """`loss`, for wrappers of modules that hook this (DDP, Fabric's precision): training goes through it."""
-        return self.loss(held.batch, generator)
+    def forward(self, opaque: "OpaqueBatch", generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        """`loss`, for wrappers that hook a module's forward (DDP, Fabric's precision): training calls it."""
+        return self.loss(opaque.batch, generator)
 
 
 class OpaqueBatch:
-    """A batch that Fabric passes on as it is: it would take a dataclass apart to convert it, and refuses frozen ones.
+    """A batch that Fabric passes on unchanged; it would take a dataclass apart to convert it, and refuses frozen ones.
 
     Autocast converts what layers need, where they need it.
     """
@@ -176,14 +158,15 @@ class OpaqueBatch:
 
 
 class EncoderHeadPolicy:
-    """A trained model with its transforms: satisfies `core.types.Policy`.
+    """A trained model with its transforms. Satisfies `core.types.Policy`.
 
-    Holds weights only; the carry is empty because the model sees its whole window in the query. Noise is drawn on
-    the CPU, keyed by (episode, step), so it does not depend on who else is in the batch.
+    Holds weights only; the carry is empty because the model sees its complete window in the query. Noise is drawn on
+    the CPU with a key of (episode, step), so that it does not depend on the other rows of the batch.
 
-    `embodiments` are the embodiments it was trained on. Of several, `bind` says for which one it decides; `window` is then
-    without cameras that this one did not have in training, which the network sees black and not valid, as it did there.
-    `masked` False: it was trained to take all images and states for valid, and does so here.
+    `embodiments` are those that it was trained on. If there are several, `bind` selects the one it acts for; `window`
+    then leaves out cameras that this one did not have in training, which the network sees as black and not valid, as it
+    did then. With `masked` False the model was trained on images and states that were all taken as valid, and so it
+    acts.
     """
 
     privileged = False
@@ -202,14 +185,14 @@ class EncoderHeadPolicy:
         self.embodiments = embodiments
         self.window = window
         self.masked = masked
-        self._seen = window
+        self._model_window = window
         self.device = next(model.parameters()).device
-        # The embodiment it decides for, and whose weights and normalisers it uses for it.
+        # The embodiment it acts for, and the number of that whose weights and normalisers it uses.
         self._bound = (embodiments[0], 0) if len(embodiments) == 1 else None
 
     @property
     def embodiment(self) -> Embodiment:
-        """The embodiment it decides for.
+        """The embodiment it acts for.
 
         Raises:
             MismatchError: it was trained on several and is not bound to one.
@@ -217,9 +200,9 @@ class EncoderHeadPolicy:
         return self._binding()[0]
 
     def bind(self, embodiment: Embodiment, name: str | None = None) -> "EncoderHeadPolicy":
-        """The same weights deciding for `embodiment` as for the trained embodiment `name`; None: that of the embodiment's own name.
+        """The same weights acting for `embodiment` as for the trained embodiment `name` (None: that of the same name).
 
-        Whether the two have the same fields, rate and images is for the caller to judge (`evaluate.fit`).
+        Whether the two have the same fields, rate and images is for the caller to check (`evaluate.fit`).
 
         Raises:
             UnknownName: no embodiment of that name was trained.
@@ -230,7 +213,7 @@ class EncoderHeadPolicy:
             raise UnknownName("embodiment of this policy", name, trained, "praxia info POLICY")
         bound = copy(self)
         bound._bound = (embodiment, trained.index(name))
-        bound.window = self._seen.of(self.embodiments[trained.index(name)])
+        bound.window = self._model_window.of(self.embodiments[trained.index(name)])
         return bound
 
     def _binding(self) -> tuple[Embodiment, int]:
@@ -246,7 +229,7 @@ class EncoderHeadPolicy:
     def act(self, queries: Sequence[Query], carry: None) -> tuple[list[Decision], None]:
         _, embodiment = self._binding()
         samples = stack_queries(queries, self.window, embodiment)
-        samples = self.transforms.encode(fill_missing_cameras(samples, self._seen, self.embodiments))
+        samples = self.transforms.encode(fill_missing_cameras(samples, self._model_window, self.embodiments))
         batch = to_batch(samples, self.transforms).to(self.device)
         batch = batch if self.masked else batch.unmasked()
         noise = np.stack([self._noise(query) for query in queries])
@@ -258,29 +241,29 @@ class EncoderHeadPolicy:
 
     def _noise(self, query: Query) -> Float32[np.ndarray, "..."]:
         shape = self.model.head.noise_shape
-        return generator("policy", query.key, query.step).standard_normal(shape, dtype=np.float32)  # pyright: ignore
+        return generator("policy", query.key, query.step).standard_normal(shape, dtype=np.float32)
 
 
 def stack_queries(queries: Sequence[Query], window: Window, embodiment: int) -> Samples:
     """Queries as a batch of windows of the embodiment numbered `embodiment`.
 
-    A history shorter than the window repeats its oldest moment, not valid.
+    A history shorter than the window repeats its oldest observation, marked not valid.
     """
 
-    def observation_steps(query: Query, offsets: tuple[int, ...]) -> tuple[list[Observation], list[bool]]:
+    def steps_of(query: Query, offsets: tuple[int, ...]) -> tuple[list[Observation], list[bool]]:
         last = len(query.history) - 1
         return [query.history[max(last + at, 0)] for at in offsets], [last + at >= 0 for at in offsets]
 
     images, image_valid = {}, {}
     for camera in window.cameras:
-        chosen = [observation_steps(query, window.observation_steps[f"image.{camera}"]) for query in queries]
-        images[camera] = np.stack([np.stack([seen.images[camera] for seen in row]) for row, _ in chosen])
+        chosen = [steps_of(query, window.observation_steps[f"image.{camera}"]) for query in queries]
+        images[camera] = np.stack([np.stack([one.images[camera] for one in row]) for row, _ in chosen])
         image_valid[camera] = np.array([valid for _, valid in chosen])
-    chosen = [observation_steps(query, window.observation_steps["state"]) for query in queries]
+    chosen = [steps_of(query, window.observation_steps["state"]) for query in queries]
     return Samples(
         images=images,
         image_valid=image_valid,
-        state=np.stack([np.stack([seen.state for seen in row]) for row, _ in chosen]),
+        state=np.stack([np.stack([one.state for one in row]) for row, _ in chosen]),
         state_valid=np.array([valid for _, valid in chosen]),
         instruction=tuple(query.history[-1].instruction for query in queries),
         embodiment=np.full(len(queries), embodiment, dtype=np.int64),
@@ -290,7 +273,7 @@ def stack_queries(queries: Sequence[Query], window: Window, embodiment: int) -> 
 
 
 def fill_missing_cameras(samples: Samples, window: Window, embodiments: Sequence[Embodiment]) -> Samples:
-    """With black images, not valid, of the window's cameras that are lacking, as large as those of `embodiments`."""
+    """Samples with black, invalid images of the window's missing cameras, in the sizes that `embodiments` declare."""
     sizes = {camera.name: (camera.height, camera.width) for embodiment in embodiments for camera in embodiment.cameras}
     images, image_valid = {}, {}
     for camera in window.cameras:
@@ -304,7 +287,7 @@ def fill_missing_cameras(samples: Samples, window: Window, embodiments: Sequence
 
 
 def to_batch(samples: Samples, transforms: Transforms) -> Batch:
-    """Encoded samples as CPU tensors; images keep their memory, seen as channels first."""
+    """Encoded samples as CPU tensors; images share their memory and are viewed as channels first."""
     text, text_valid = transforms.text(samples)
     return Batch(
         images={name: torch.from_numpy(value).permute(0, 1, 4, 2, 3) for name, value in samples.images.items()},

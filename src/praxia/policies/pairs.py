@@ -1,9 +1,9 @@
-"""Which encoders fit which heads: what every head needs, against what every encoder gives."""
+"""Which encoders fit which heads: what every head requires, against what every encoder provides."""
 
 import numpy as np
 import torch
 
-from praxia.core.config import Config
+from praxia.core.config import fit_config
 from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.octo import Octo
 from praxia.encoders.public.model import PublicVLM
@@ -15,6 +15,7 @@ from praxia.encoders.vision_language import VisionLanguage
 from praxia.encoders.vit import ViT
 from praxia.heads.act import ACT
 from praxia.heads.autoregressive import Autoregressive
+from praxia.heads.decoders import VLMTokens
 from praxia.heads.denoisers.action_expert import ActionExpert
 from praxia.heads.denoisers.dit import DiT
 from praxia.heads.denoisers.residual_mlp import ResidualMLP
@@ -24,13 +25,11 @@ from praxia.heads.diffusion import Diffusion
 from praxia.heads.flow import Flow
 from praxia.heads.parallel import OFT, ParallelBins
 from praxia.heads.regression import Regression
-from praxia.heads.vlm_tokens import VLMTokens
-from praxia.nn.types import Shapes
-from praxia.policies.encoder_head import EncoderHead
+from praxia.nn.types import EncoderConfig, HeadConfig, Shapes
 
 __all__ = ["PAIRED_ENCODERS", "PAIRED_HEADS", "missing"]
 
-PAIRED_ENCODERS: dict[str, Config] = {
+PAIRED_ENCODERS: dict[str, EncoderConfig] = {
     "film-cnn": FilmCNN(),
     "resnet": ResNet(),
     "resnet-grid": ResNetGrid(),
@@ -41,7 +40,7 @@ PAIRED_ENCODERS: dict[str, Config] = {
     "public-vlm": PublicVLM("paligemma-3b-224"),
     "state-only": StateOnly(),
 }
-PAIRED_HEADS: dict[str, Config] = {
+PAIRED_HEADS: dict[str, HeadConfig] = {
     "regression": Regression(),
     "act": ACT(),
     "oft": OFT(),
@@ -58,18 +57,18 @@ PAIRED_HEADS: dict[str, Config] = {
     "oft (vlm-tokens)": OFT(VLMTokens()),
     "parallel-bins": ParallelBins(),
 }
-_SHAPES = Shapes(cameras=("front",), num_images=1, num_states=1, embodiments=((3, 2),), horizon=8, vocabulary=64)
+_SHAPES = Shapes(cameras=("front",), num_images=1, num_states=1, embodiment_dims=((3, 2),), horizon=8, vocab_size=64)
 
 
 def missing() -> dict[tuple[str, str], frozenset[str]]:
-    """For every pair of (encoder, head), at their default sizes: what the head needs and the encoder does not give."""
+    """What the head requires and the encoder does not provide, for every (encoder, head) at their default sizes."""
     with torch.device("meta"):  # some are large
-        gives = {name: encoder.build(_SHAPES).gives for name, encoder in PAIRED_ENCODERS.items()}  # pyright: ignore
+        provided = {name: encoder.build(_SHAPES).provides for name, encoder in PAIRED_ENCODERS.items()}
     waves = np.sin(np.arange(64)[:, None, None] * 0.1 + np.arange(8)[:, None] * np.array([0.2, 0.5]))
     found = {}
     for name, head in PAIRED_HEADS.items():
-        fitted = EncoderHead(PAIRED_ENCODERS["state-only"], head).fit(lambda: waves.astype(np.float32)).head
+        fitted = fit_config(head, lambda: waves.astype(np.float32))
         with torch.device("meta"):
-            needs = fitted.build(_SHAPES, 16).needs  # pyright: ignore[reportAttributeAccessIssue]
-        found |= {(encoder, name): frozenset(needs - given) for encoder, given in gives.items()}
+            required = fitted.build(_SHAPES, 16).requires
+        found |= {(encoder, name): frozenset(required - given) for encoder, given in provided.items()}
     return found

@@ -1,9 +1,8 @@
 """Recipes for Bimodal: one encoder, one budget, and every head."""
 
-from praxia.core.config import Config
 from praxia.core.types import Window
-from praxia.encoders.language import NoText
 from praxia.encoders.state_only import StateOnly
+from praxia.encoders.text import NoText
 from praxia.heads.act import ACT
 from praxia.heads.autoregressive import Autoregressive
 from praxia.heads.denoisers.dit import DiT
@@ -13,6 +12,7 @@ from praxia.heads.diffusion import Diffusion
 from praxia.heads.flow import Flow
 from praxia.heads.parallel import OFT, ParallelBins
 from praxia.heads.regression import Regression
+from praxia.nn.types import HeadConfig
 from praxia.policies.encoder_head import EncoderHead
 from praxia.train.config import Train, TrainRun
 
@@ -80,7 +80,7 @@ def fast_bimodal() -> TrainRun:
     return _run(Autoregressive("fast"))
 
 
-def _run(head: Config) -> TrainRun:
+def _run(head: HeadConfig) -> TrainRun:
     return TrainRun(
         model=EncoderHead(encoder=StateOnly(text=NoText(), width=256), head=head),
         window=Window({"state": (0,)}, horizon=8),

@@ -7,19 +7,19 @@ small text encoder learned with the policy tells all of them what to do; images 
 and colours. What a part itself leaves out stands at the part.
 """
 
-from praxia.core.config import Config
 from praxia.core.types import Window
 from praxia.encoders.octo import Octo
 from praxia.encoders.resnet import ResNet
 from praxia.encoders.resnet_grid import ResNetGrid
 from praxia.encoders.rt1 import RT1
-from praxia.encoders.transformer_text import TransformerText
+from praxia.encoders.text import TransformerText
 from praxia.heads.act import ACT
 from praxia.heads.denoisers.residual_mlp import ResidualMLP
 from praxia.heads.denoisers.transformer import Transformer
 from praxia.heads.denoisers.unet import UNet
 from praxia.heads.diffusion import Diffusion
 from praxia.heads.parallel import ParallelBins
+from praxia.nn.types import EncoderConfig, HeadConfig
 from praxia.policies.encoder_head import EncoderHead
 from praxia.train.config import Train, TrainRun
 
@@ -59,7 +59,7 @@ def diffusion_policy_transformer() -> TrainRun:
     return _run(ResNet(text=TransformerText()), Diffusion(Transformer()), horizon=10)
 
 
-def _run(encoder: Config, head: Config, horizon: int) -> TrainRun:
+def _run(encoder: EncoderConfig, head: HeadConfig, horizon: int) -> TrainRun:
     return TrainRun(
         model=EncoderHead(encoder=encoder, head=head),
         window=Window({"image.front": (0,), "image.wrist": (0,), "state": (0,)}, horizon=horizon),

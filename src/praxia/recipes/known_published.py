@@ -11,18 +11,18 @@ Parameters are counted with Tabletop's gantry, two cameras and a vocabulary of 5
 """
 
 from praxia.core.types import Window
-from praxia.encoders.language import PooledText
 from praxia.encoders.octo import Octo
 from praxia.encoders.resnet import ResNet
 from praxia.encoders.resnet_grid import ResNetGrid
 from praxia.encoders.rt1 import RT1
+from praxia.encoders.text import PooledText
 from praxia.heads.act import ACT
+from praxia.heads.decoders import PrefixTransformer
 from praxia.heads.denoisers.residual_mlp import ResidualMLP
 from praxia.heads.denoisers.transformer import Transformer
 from praxia.heads.denoisers.unet import UNet
 from praxia.heads.diffusion import Diffusion
 from praxia.heads.parallel import ParallelBins
-from praxia.heads.prefix import PrefixTransformer
 from praxia.policies.encoder_head import EncoderHead
 from praxia.train.config import Train, TrainRun
 

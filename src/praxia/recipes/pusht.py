@@ -1,14 +1,14 @@
 """Recipes for PushT from its state: one encoder, one budget, and heads that Diffusion Policy compares."""
 
-from praxia.core.config import Config
 from praxia.core.types import Window
-from praxia.encoders.language import NoText
 from praxia.encoders.state_only import StateOnly
+from praxia.encoders.text import NoText
 from praxia.heads.denoisers.residual_mlp import ResidualMLP
 from praxia.heads.denoisers.unet import UNet
 from praxia.heads.diffusion import Diffusion
 from praxia.heads.flow import Flow
 from praxia.heads.regression import Regression
+from praxia.nn.types import HeadConfig
 from praxia.policies.encoder_head import EncoderHead
 from praxia.train.config import Train, TrainRun
 
@@ -35,7 +35,7 @@ def diffusion_unet_pusht() -> TrainRun:
     return _run(Diffusion(UNet(channels=(32, 64, 128)), repeats=1))
 
 
-def _run(head: Config) -> TrainRun:
+def _run(head: HeadConfig) -> TrainRun:
     return TrainRun(
         model=EncoderHead(encoder=StateOnly(text=NoText(), width=256), head=head),
         window=Window({"state": (0,)}, horizon=16),

@@ -2,11 +2,9 @@
 
 from dataclasses import replace
 
-from praxia.core.config import Config
 from praxia.core.types import Window
 from praxia.encoders.film_cnn import FilmCNN
-from praxia.encoders.language import NoText
-from praxia.encoders.transformer_text import TransformerText
+from praxia.encoders.text import NoText, TextEncoderConfig, TransformerText
 from praxia.heads.flow import Flow
 from praxia.policies.encoder_head import EncoderHead
 from praxia.train.config import Train, TrainRun
@@ -37,6 +35,6 @@ def flow_tabletop_embodiments() -> TrainRun:
     return flow_tabletop()
 
 
-def _encoder(text: Config) -> FilmCNN:
+def _encoder(text: TextEncoderConfig) -> FilmCNN:
     """A little slimmer than on Meta-World, because there are two images, and steered by what the gripper does."""
     return FilmCNN(text=text, state_conditions=True, channels=(24, 32, 48, 64))

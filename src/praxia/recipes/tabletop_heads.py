@@ -1,10 +1,8 @@
 """Recipes for the comparison of heads on Tabletop: one encoder, one budget, and every head."""
 
-from praxia.core.config import Config
 from praxia.core.types import Window
 from praxia.encoders.film_cnn import FilmCNN
-from praxia.encoders.language import NoText
-from praxia.encoders.transformer_text import TransformerText
+from praxia.encoders.text import NoText, TextEncoderConfig, TransformerText
 from praxia.heads.act import ACT
 from praxia.heads.autoregressive import Autoregressive
 from praxia.heads.denoisers.dit import DiT
@@ -13,6 +11,7 @@ from praxia.heads.diffusion import Diffusion
 from praxia.heads.flow import Flow
 from praxia.heads.parallel import OFT
 from praxia.heads.regression import Regression
+from praxia.nn.types import HeadConfig
 from praxia.policies.encoder_head import EncoderHead
 from praxia.train.config import Train, TrainRun
 
@@ -74,7 +73,7 @@ def flow_language_free_tabletop_heads() -> TrainRun:
     return _run(Flow(), NoText())
 
 
-def _run(head: Config, text: Config | None = None) -> TrainRun:
+def _run(head: HeadConfig, text: TextEncoderConfig | None = None) -> TrainRun:
     """`flow_tabletop` with a slimmer encoder and a sixth of its steps."""
     text = TransformerText() if text is None else text
     encoder = FilmCNN(text=text, state_conditions=True, channels=(16, 24, 32, 48), width=256)

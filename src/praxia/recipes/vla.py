@@ -6,7 +6,6 @@ pretrained; they see the newest moment of two cameras; the state is one token of
 out stands at the part.
 """
 
-from praxia.core.config import Config
 from praxia.core.types import Window
 from praxia.encoders.vision_language import VisionLanguage
 from praxia.heads.autoregressive import Autoregressive
@@ -14,6 +13,7 @@ from praxia.heads.denoisers.action_expert import ActionExpert
 from praxia.heads.denoisers.dit import DiT
 from praxia.heads.flow import Flow
 from praxia.heads.parallel import OFT
+from praxia.nn.types import HeadConfig
 from praxia.policies.encoder_head import EncoderHead
 from praxia.train.config import Train, TrainRun
 
@@ -65,7 +65,7 @@ def gr00t_n1() -> TrainRun:
     return _run(Flow(DiT(), num_steps=4), horizon=16)
 
 
-def _run(head: Config, horizon: int) -> TrainRun:
+def _run(head: HeadConfig, horizon: int) -> TrainRun:
     return TrainRun(
         model=EncoderHead(encoder=VisionLanguage(patch_px=16), head=head),
         window=Window({"image.front": (0,), "image.wrist": (0,), "state": (0,)}, horizon=horizon),

@@ -11,15 +11,15 @@ Parameters are counted with Tabletop's gantry.
 
 from dataclasses import replace
 
-from praxia.core.config import Config
 from praxia.core.types import Window
 from praxia.encoders.public.model import PublicVLM
 from praxia.heads.autoregressive import Autoregressive
+from praxia.heads.decoders import VLMTokens
 from praxia.heads.denoisers.action_expert import ActionExpert
 from praxia.heads.denoisers.dit import DiT
 from praxia.heads.flow import Flow
 from praxia.heads.parallel import OFT
-from praxia.heads.vlm_tokens import VLMTokens
+from praxia.nn.types import HeadConfig
 from praxia.policies.encoder_head import EncoderHead
 from praxia.train.config import Train, TrainRun
 
@@ -120,6 +120,6 @@ def _openpi() -> Train:
     )
 
 
-def _run(encoder: PublicVLM, head: Config, horizon: int, train: Train) -> TrainRun:
+def _run(encoder: PublicVLM, head: HeadConfig, horizon: int, train: Train) -> TrainRun:
     window = Window({"image.front": (0,), "image.wrist": (0,), "state": (0,)}, horizon)
     return TrainRun(model=EncoderHead(encoder=encoder, head=head), window=window, train=train)

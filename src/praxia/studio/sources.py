@@ -140,8 +140,8 @@ def _find(source: Path, depth: int) -> Iterator[Path]:
 def _tags(part: Any) -> Iterator[str]:
     """The tags of a configured part and of all parts in it."""
     if isinstance(part, Mapping):
-        if "part" in part:
-            yield part["part"]
+        if tag := part.get("type", part.get("part")):
+            yield tag
         for value in part.values():
             yield from _tags(value)
 

@@ -107,7 +107,7 @@ def train(
     counted = count_rows(windows.parts, relative)
     warnings = [format_warning(one) for one in training_warnings(windows, counted)]
     origin = _origin(start_from, run, windows, counted, refit)
-    words = None if origin else run.model.words(run.window.num_images)
+    words = None if origin else run.model.prompt_tokenizer(run.window.num_images)
     transforms = origin.transforms if origin else fit_transforms(windows, counted, words)
     model_config = origin.model if origin else run.model.fit(lambda: chunks_of(windows, transforms)[0])
     coverage = cover(windows, transforms, model_config)
@@ -195,9 +195,9 @@ def _shapes(run: TrainRun, embodiments: Sequence[Embodiment], transforms: Transf
         cameras=run.window.cameras,
         num_images=run.window.num_images,
         num_states=len(run.window.observation_steps["state"]),
-        embodiments=tuple((embodiment.state_dim, embodiment.action_dim) for embodiment in embodiments),
+        embodiment_dims=tuple((embodiment.state_dim, embodiment.action_dim) for embodiment in embodiments),
         horizon=run.window.horizon,
-        vocabulary=transforms.words.size,
+        vocab_size=transforms.words.size,
     )
 
 

@@ -29,7 +29,7 @@ def folder(family, tmp_path_factory):
 
 def make_encoder(family, folder, **options):
     part = PublicVLM(MODELS[family], str(folder), **options).fit()
-    shapes = Shapes(CAMERAS, num_images=2, num_states=1, embodiments=((3, 2),), horizon=4, vocabulary=1)
+    shapes = Shapes(CAMERAS, num_images=2, num_states=1, embodiments=((3, 2),), horizon=4, vocab_size=1)
     encoder = part.build(shapes).eval()
     encoder.load()
     return part, encoder
@@ -139,8 +139,8 @@ def test_the_state_and_the_readout_see_the_prompt_and_it_does_not_see_them(famil
     for changed in (after, elsewhere):
         assert not torch.allclose(changed.readout(), before.readout(), atol=1e-3)
     # The stream ends with the state, whose position is the next after the words.
-    assert before.stream is not None
-    assert before.stream.layers[0][0].shape[2] == length + 1 == before.stream.valid.shape[1]
+    assert before.kv_cache is not None
+    assert before.kv_cache.layers[0][0].shape[2] == length + 1 == before.kv_cache.valid.shape[1]
 
 
 def test_a_padded_row_is_the_row_alone(family, folder):
@@ -180,15 +180,15 @@ def test_an_image_or_a_state_that_is_not_valid_is_not_seen(family, folder):
     assert one.tokens[one.mask].isfinite().all()
     for mine, theirs in ((one.tokens[one.mask], other.tokens[other.mask]), (one.readout(), other.readout())):
         assert torch.equal(mine, theirs)
-    for layer, same in zip(one.stream.layers, other.stream.layers, strict=True):
+    for layer, same in zip(one.kv_cache.layers, other.kv_cache.layers, strict=True):
         for mine, theirs in zip(layer, same, strict=True):
-            assert torch.equal(mine.transpose(1, 2)[one.stream.valid], theirs.transpose(1, 2)[one.stream.valid])
+            assert torch.equal(mine.transpose(1, 2)[one.kv_cache.valid], theirs.transpose(1, 2)[one.kv_cache.valid])
     assert torch.equal(said, told)
     assert torch.equal(seen.tokens, unmasked.tokens)
     assert not torch.allclose(one.readout(), seen.readout(), atol=1e-3)
     # What lacks takes no position: who reads on stands as many tokens (Qwen: sides of arrays) further forward.
     side = round(encoder.num_tokens**0.5) if family == "qwen2_5_vl" else encoder.num_tokens
-    assert (seen.stream.position - one.stream.position).tolist() == [side, 2 * side]
+    assert (seen.kv_cache.position - one.kv_cache.position).tolist() == [side, 2 * side]
 
 
 def test_images_of_another_shape_are_padded_to_a_square(family, folder):
@@ -254,11 +254,11 @@ def test_the_first_layers_alone(family, folder):
     part, encoder = make_encoder(family, folder, depth=1)
     batch = make_batch(part, encoder)
     context = encoder(batch)
-    assert context.stream is not None
-    assert len(context.stream.layers) == 1
+    assert context.kv_cache is not None
+    assert len(context.kv_cache.layers) == 1
     _, whole = make_encoder(family, folder)
     # The last token is the state, whose way in is not public.
-    torch.testing.assert_close(context.stream.layers[0][0][:, :, :-1], whole(batch).stream.layers[0][0][:, :, :-1])
+    torch.testing.assert_close(context.kv_cache.layers[0][0][:, :, :-1], whole(batch).stream.layers[0][0][:, :, :-1])
     with pytest.raises(MismatchError, match="at most 2 layers, got 3"):
         make_encoder(family, folder, depth=3)
 
@@ -297,7 +297,7 @@ def test_files_that_do_not_fit(family, folder, tmp_path):
 
 
 def make_encoder_of(family, folder):
-    shapes = Shapes(CAMERAS, num_images=2, num_states=1, embodiments=((3, 2),), horizon=4, vocabulary=1)
+    shapes = Shapes(CAMERAS, num_images=2, num_states=1, embodiments=((3, 2),), horizon=4, vocab_size=1)
     PublicVLM(MODELS[family], str(folder)).fit().build(shapes).load()
 
 

@@ -1,4 +1,4 @@
-"""What differs between families of public vision-language models: images, marks around them, masks, positions."""
+"""How families of public vision-language models differ: image features, the prompt, masks and positions."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,13 +21,14 @@ Pixels = Float[Tensor, "B 3 P P"]
 
 @dataclass(frozen=True)
 class Family:
-    """A kind of model that `transformers` builds from a config whose `model_type` is `name`.
+    """The models that `transformers` builds from a config whose `model_type` is `name`.
 
-    `template` is its own way to be asked (`transforms.prompt.PromptTokenizer`), `answer` its way to answer. `image(config)`
-    is the text that stands for one image, with the placeholder once for each of its `num_tokens(config, side)`
-    tokens. `side(config)` is the side of the images it was trained on, in pixels. `see(model, pixels)` gives
-    [B, N, D] from normalised pixels. In a `bidirectional` family the prompt's tokens all see each other; else each sees
-    those before it. With `grid_positions` an image's tokens are numbered by row and column (Qwen's M-RoPE).
+    `template` and `answer` are the family's own templates for a prompt and its answer (`PromptTokenizer`). `image(num)`
+    is the text that stands for an image of `num` tokens, with the placeholder once per token. `num_tokens(config,
+    side)` is that number, and `side(config)` the side in pixels of the images in pretraining. `image_features(model,
+    pixels)` returns [B, N, D] from pixels normalised by `mean_std`. In a `bidirectional` family all tokens of the
+    prompt attend to each other; otherwise the prompt is causal. With `grid_positions` an image's tokens are numbered by
+    row and column (Qwen's M-RoPE).
     """
 
     name: str
@@ -36,14 +37,14 @@ class Family:
     image: Callable[[int], str]
     side: Callable[[Mapping[str, Any]], int]
     num_tokens: Callable[[Mapping[str, Any], int], int]
-    see: Callable[[nn.Module, Pixels], Float[Tensor, "B N D"]]
-    normal: tuple[tuple[float, ...], tuple[float, ...]]
+    image_features: Callable[[nn.Module, Pixels], Float[Tensor, "B N D"]]
+    mean_std: tuple[tuple[float, ...], tuple[float, ...]]
     bidirectional: bool = False
     grid_positions: bool = False
 
     def pixels(self, images: UInt8[Tensor, "B 3 Y X"], side: int) -> Pixels:
-        """Images as the model's own processor normalises them, fitted into a square of `side` pixels."""
-        mean, std = (torch.tensor(one, device=images.device)[:, None, None] for one in self.normal)
+        """Images fitted into a square of `side` pixels and normalised as by the model's own processor."""
+        mean, std = (torch.tensor(channels, device=images.device)[:, None, None] for channels in self.mean_std)
         return (fit_square(images, side) / 255 - mean) / std
 
     def positions(
@@ -53,18 +54,18 @@ class Family:
         if not self.grid_positions:
             return valid.cumsum(1) - 1, valid.sum(1)
         columns = round(num_tokens**0.5)
-        seen = is_image.cumsum(1)
-        words = (valid & ~is_image).cumsum(1)
-        # An image is as long as its side, whatever the number of its tokens.
-        number, within = (seen - 1).div(num_tokens, rounding_mode="floor"), (seen - 1) % num_tokens
-        begin = words + number * columns
-        of_image = torch.stack([begin, begin + within // columns, begin + within % columns])
-        of_word = (words - 1 + seen // num_tokens * columns).expand_as(of_image)
-        return torch.where(is_image, of_image, of_word), words[:, -1] + seen[:, -1] // num_tokens * columns
+        num_image = is_image.cumsum(1)
+        num_text = (valid & ~is_image).cumsum(1)
+        # An image takes as many positions as its side has tokens, whatever their number in all.
+        number, within = (num_image - 1).div(num_tokens, rounding_mode="floor"), (num_image - 1) % num_tokens
+        start = num_text + number * columns
+        of_image = torch.stack([start, start + within // columns, start + within % columns])
+        of_text = (num_text - 1 + num_image // num_tokens * columns).expand_as(of_image)
+        return torch.where(is_image, of_image, of_text), num_text[:, -1] + num_image[:, -1] // num_tokens * columns
 
 
 def fit_square(images: UInt8[Tensor, "B 3 Y X"], side: int) -> Float[Tensor, "B 3 P P"]:
-    """Scaled (bilinear, without aliasing) until the longer side fits, then padded with black on both sides."""
+    """Images scaled (bilinear, antialiased) so that the longer side fits, then padded with black on both sides."""
     rows, columns = images.shape[-2:]
     values = images.float()
     if (rows, columns) == (side, side):
@@ -75,16 +76,16 @@ def fit_square(images: UInt8[Tensor, "B 3 Y X"], side: int) -> Float[Tensor, "B 
     return functional.pad(values, (left, side - size[1] - left, above, side - size[0] - above))
 
 
-def _see_paligemma(model, pixels: Pixels) -> Float[Tensor, "B N D"]:
+def _paligemma_features(model, pixels: Pixels) -> Float[Tensor, "B N D"]:
     return model.get_image_features(pixels).pooler_output
 
 
-def _see_smolvlm(model, pixels: Pixels) -> Float[Tensor, "B N D"]:
+def _smolvlm_features(model, pixels: Pixels) -> Float[Tensor, "B N D"]:
     return torch.stack(model.get_image_features(pixels[:, None]).pooler_output)
 
 
-def _see_qwen(model, pixels: Pixels) -> Float[Tensor, "B N D"]:
-    """Patches in squares of those that are merged into one token; a still image is its own second frame."""
+def _qwen_features(model, pixels: Pixels) -> Float[Tensor, "B N D"]:
+    """Patches are ordered by the squares that are merged into one token; a still image is its own second frame."""
     vision = model.config.vision_config
     patch, merge, frames = vision.patch_size, vision.spatial_merge_size, vision.temporal_patch_size
     num = pixels.shape[-1] // (patch * merge)
@@ -101,8 +102,8 @@ PALIGEMMA = Family(
     image=lambda num: "<image>" * num,
     side=lambda config: config["vision_config"]["image_size"],
     num_tokens=lambda config, side: (side // config["vision_config"]["patch_size"]) ** 2,
-    see=_see_paligemma,
-    normal=HALF,
+    image_features=_paligemma_features,
+    mean_std=HALF,
     bidirectional=True,
 )
 SMOLVLM = Family(
@@ -112,8 +113,8 @@ SMOLVLM = Family(
     image=lambda num: f"<fake_token_around_image><global-img>{'<image>' * num}<fake_token_around_image>",
     side=lambda config: config["vision_config"]["image_size"],
     num_tokens=lambda config, side: (side // config["vision_config"]["patch_size"]) ** 2 // config["scale_factor"] ** 2,
-    see=_see_smolvlm,
-    normal=HALF,
+    image_features=_smolvlm_features,
+    mean_std=HALF,
 )
 QWEN = Family(
     name="qwen2_5_vl",
@@ -121,23 +122,23 @@ QWEN = Family(
     "{pictures}{instruction}<|im_end|>\n<|im_start|>assistant\n",
     answer="{answer}<|im_end|>",
     image=lambda num: f"<|vision_start|>{'<|image_pad|>' * num}<|vision_end|>",
-    # It takes any size; this is that of the other families, in whole tokens of 28 px.
+    # Any size is allowed; this is about that of the other families, in multiples of the 28 px of a token.
     side=lambda config: 8 * config["vision_config"]["patch_size"] * config["vision_config"]["spatial_merge_size"],
     num_tokens=lambda config, side: (
         (side // (config["vision_config"]["patch_size"] * config["vision_config"]["spatial_merge_size"])) ** 2
     ),
-    see=_see_qwen,
-    normal=CLIP,
+    image_features=_qwen_features,
+    mean_std=CLIP,
     grid_positions=True,
 )
 FAMILIES = {family.name: family for family in (PALIGEMMA, SMOLVLM, QWEN)}
 
 
 def find_family(name: str) -> Family:
-    """The family of models whose config says `name`.
+    """The family whose `model_type` is `name`.
 
     Raises:
-        UnknownName: with those that work here.
+        UnknownName: with the supported families.
     """
     if name not in FAMILIES:
         raise UnknownName("family of vision-language models", name, FAMILIES, "docs/ARCHITECTURE.md")

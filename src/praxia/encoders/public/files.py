@@ -15,7 +15,7 @@ def read_architecture(folder: Path, family: str, expected: str) -> dict[str, Any
     """The `transformers` config of the model in `folder`, as JSON.
 
     Raises:
-        PraxiaError: no config or no safetensors there. MismatchError: a model of another family than `expected`'s.
+        PraxiaError: no config or no safetensors. MismatchError: a model of another family than `expected`.
     """
     path = folder / "config.json"
     if not path.is_file() or not any(folder.glob("*.safetensors")):
@@ -48,21 +48,21 @@ def read_tokenizer(folder: Path) -> str:
 
 
 def build_model(family: str, architecture: Mapping[str, Any], depth: int) -> Any:
-    """A model with fresh weights in float32; `depth` above 0 keeps only the first layers of its language model."""
+    """A model with fresh float32 weights; a `depth` above 0 keeps only that many layers of its language model."""
     import torch
     from transformers import AutoConfig, AutoModelForImageTextToText
 
     config = AutoConfig.for_model(family, **{key: value for key, value in architecture.items() if key != "model_type"})
     _cut(config, depth)
-    # A config names the type that its files have; what is trained and saved here is float32.
+    # A config names the data type of its files; training and checkpoints here are in float32.
     return AutoModelForImageTextToText.from_config(config, attn_implementation="sdpa", dtype=torch.float32)
 
 
 def load_weights(folder: Path, depth: int) -> Any:
-    """The model of `folder` in float32, whatever its files hold; see `build_model` for `depth`.
+    """The model in `folder` in float32, whatever the data type of its files; see `build_model` for `depth`.
 
     Raises:
-        MismatchError: the files lack weights, or hold some of other shapes.
+        MismatchError: weights are missing in the files or have another shape.
     """
     from transformers import AutoConfig, AutoModelForImageTextToText
 
@@ -100,7 +100,7 @@ def _cut(config: Any, depth: int) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the library's progress bars and its report of weights that are not used."""
+    """Silence the library's progress bars and its report of unused weights."""
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

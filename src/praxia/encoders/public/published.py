@@ -1,4 +1,4 @@
-"""The sizes of public models, for building them without their files; and how many parameters their makers count."""
+"""The sizes of public models, so that they can be built without their files, and their numbers of parameters."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Published:
     """A public model: its family, its name on the Hub, its parameters as stored there, and its `transformers` config.
 
     The configs name what differs from the family's defaults. Counts are those of the published safetensors. The first
-    `num_text_tokens` ids are those of text; behind them come marks of the family, and rows that stand for nothing.
+    `num_text_tokens` tokens of the vocabulary are text; marks of the family and unused rows follow them.
     """
 
     family: str

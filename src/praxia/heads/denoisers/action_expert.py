@@ -1,4 +1,4 @@
-"""pi0's action expert: a second set of weights whose tokens attend to what a vision-language model has read."""
+"""pi0's action expert: a second set of weights whose tokens attend to a vision-language model's cache."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,24 +8,24 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from praxia.core.config import Config
-from praxia.nn.embed import sinusoidal_embedding
+from praxia.heads.denoisers.denoiser import Denoiser, DenoiserConfig
 from praxia.nn.embodiment_linear import embodiment_linear
-from praxia.nn.stack import AttentionConfig, KVCache, Stack
-from praxia.nn.types import Context, Shapes
-from praxia.nn.zeroed import zeroed
+from praxia.nn.layers import sinusoidal_embedding, zeroed
+from praxia.nn.stack import AttentionConfig, Stack
+from praxia.nn.types import Context, KVCache, Shapes
 
 __all__ = ["ActionExpert", "ActionExpertDenoiser"]
 
 
 @dataclass(frozen=True)
-class ActionExpert(Config):
-    """Action tokens see each other and, layer by layer, the keys and values of the encoder's stream, read once.
+class ActionExpert(DenoiserConfig):
+    """Action tokens attend to each other and, layer by layer, to the encoder's key/value cache, which is filled once.
 
     pi0 (arXiv 2410.24164; openpi `pi0.py`, `gemma.py`): action and time are joined by Linear, swish, Linear. With
-    `ada_norm` the time steers every norm instead (pi0.5's adaRMSNorm). `depth`, heads and their width must be the
-    encoder's; published size: width 1024, MLP 4096, depth 18, 8 heads of 256, 1 head of keys. Deviations: the state is
-    in the encoder's prefix; a first and a last layer an embodiment; the last starts at zero.
+    `ada_norm` the time modulates every norm instead (pi0.5's adaRMSNorm). `depth`, the heads and their width must be
+    those of the encoder; published size: width 1024, MLP 4096, depth 18, 8 heads of 256, 1 head of keys. Deviations:
+    the state is in the encoder's prefix; the first and the last layer have weights per embodiment; the last one starts
+    at zero.
     """
 
     tag: ClassVar[str] = "action-expert"
@@ -42,29 +42,29 @@ class ActionExpert(Config):
         return ActionExpertDenoiser(self, shapes)
 
 
-class ActionExpertDenoiser(nn.Module):
-    """See `ActionExpert`. Needs a stream of its own shape."""
+class ActionExpertDenoiser(Denoiser):
+    """See `ActionExpert`. Requires a key/value cache of its own shape."""
 
     def __init__(self, config: ActionExpert, shapes: Shapes):
         super().__init__()
-        heads = AttentionConfig(
+        attention = AttentionConfig(
             config.depth, config.num_heads, config.num_kv_heads, config.head_width, config.rope_base
         )
-        self.needs = frozenset({heads.stream})
+        self.requires = frozenset({attention.kv_cache})
         self.width = width = config.width
-        num_embodiments = len(shapes.embodiments)
+        num_embodiments = shapes.num_embodiments
         self.action_in = embodiment_linear(num_embodiments, shapes.action_dim, width)
         self.ada_norm = config.ada_norm
         self.time_in = nn.Sequential(
             nn.Linear(width if config.ada_norm else 2 * width, width), nn.SiLU(), nn.Linear(width, width)
         )
-        self.stack = Stack(width, config.mlp_width, heads, width if config.ada_norm else None)
+        self.stack = Stack(width, config.mlp_width, attention, width if config.ada_norm else None)
         self.out = zeroed(embodiment_linear(num_embodiments, width, shapes.action_dim))
 
     def condition(self, context: Context) -> tuple[Tensor, ...]:
-        assert context.stream is not None, "an encoder that gives a stream has one"
-        stream = context.stream
-        return stream.valid, stream.position, *(value for layer in stream.layers for value in layer)
+        cache = context.kv_cache
+        assert cache is not None, "an encoder that provides a key/value cache has one"
+        return cache.valid, cache.position, *(value for layer in cache.layers for value in layer)
 
     def forward(
         self,
@@ -75,13 +75,13 @@ class ActionExpertDenoiser(nn.Module):
     ) -> Float[Tensor, "B H A"]:
         valid, position, *values = condition
         cache = KVCache(tuple(zip(values[::2], values[1::2], strict=True)), valid, position)
-        steps, moment = self.action_in(x, embodiment), sinusoidal_embedding(time, self.width)
+        steps, embedded_time = self.action_in(x, embodiment), sinusoidal_embedding(time, self.width)
         if self.ada_norm:
-            conditioning = functional.silu(self.time_in(moment))
+            conditioning = functional.silu(self.time_in(embedded_time))
         else:
-            steps = self.time_in(torch.cat([steps, moment[:, None].expand_as(steps)], dim=-1))
+            steps = self.time_in(torch.cat([steps, embedded_time[:, None].expand_as(steps)], dim=-1))
             conditioning = None
-        ones = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
-        together = torch.zeros(x.shape[1], dtype=torch.int64, device=x.device)
-        hidden, _ = self.stack(steps, ones, together, cache, conditioning)
+        valid_steps = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
+        blocks = torch.zeros(x.shape[1], dtype=torch.int64, device=x.device)
+        hidden, _ = self.stack(steps, valid_steps, blocks, cache, conditioning)
         return self.out(hidden, embodiment)

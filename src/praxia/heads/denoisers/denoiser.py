@@ -1,30 +1,33 @@
-"""What a head that samples from noise asks of its network."""
+"""The interface between heads that sample from noise and their networks."""
 
-from typing import Protocol, runtime_checkable
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
-from praxia.nn.masking import masked_actions
-from praxia.nn.types import Batch, Context
+from praxia.core.config import Config
+from praxia.nn.layers import masked_actions
+from praxia.nn.types import Batch, Context, Shapes
 
-__all__ = ["Denoiser", "repeated_rows"]
+__all__ = ["Denoiser", "DenoiserConfig", "repeated_rows"]
 
 
-@runtime_checkable
-class Denoiser(Protocol):
+class Denoiser(nn.Module, ABC):
     """(noisy chunk, time, observation) -> a chunk: a velocity, or noise. Zero with fresh weights.
 
-    Dims of `x` that a row's embodiment does not have are zero; what comes out in them must not matter to the caller.
+    `x` is zero in the dims that a row's embodiment lacks; the output has no meaning there. `requires` names what the
+    context must have, as `Head.requires`.
     """
 
-    needs: frozenset[str]
+    requires: frozenset[str]
 
+    @abstractmethod
     def condition(self, context: Context) -> tuple[Tensor, ...]:
-        """What of the context it uses, batch first: computed once an observation, whatever the number of steps."""
-        ...
+        """What the network uses of the context, batch first: computed once per observation, not once per step."""
 
-    def __call__(
+    @abstractmethod
+    def forward(
         self,
         x: Float[Tensor, "B H A"],
         time: Float[Tensor, " B"],
@@ -33,18 +36,27 @@ class Denoiser(Protocol):
     ) -> Float[Tensor, "B H A"]: ...
 
 
-def repeated_rows(
-    denoiser: Denoiser, context: Context, batch: Batch, own: Bool[Tensor, "E A"], repeats: int
-) -> tuple[Float[Tensor, "R H A"], Bool[Tensor, "R H A"], Int[Tensor, " R"], tuple[Tensor, ...]]:
-    """What a loss over `repeats` noise draws a row needs, R = repeats * B rows: the whole batch, again and again.
+@dataclass(frozen=True)
+class DenoiserConfig(Config, ABC):
+    """The config of a denoiser."""
 
-    The actions, zero in dims that a row's embodiment does not have; which of their entries count; the embodiments; and the
-    denoiser's condition, which is computed once a row.
+    @abstractmethod
+    def build(self, shapes: Shapes, context_width: int) -> Denoiser:
+        """The denoiser with fresh weights, for contexts whose tokens have `context_width` features."""
+
+
+def repeated_rows(
+    denoiser: Denoiser, context: Context, batch: Batch, action_mask: Bool[Tensor, "E A"], repeats: int
+) -> tuple[Float[Tensor, "R H A"], Bool[Tensor, "R H A"], Int[Tensor, " R"], tuple[Tensor, ...]]:
+    """A batch repeated as a whole for a loss over `repeats` noise draws per row: R = repeats * B rows.
+
+    Returns the actions, zero in the dims that a row's embodiment lacks; the mask of their entries in the loss; the
+    embodiments; and the denoiser's condition, which is computed once per row.
     """
-    action, counts, embodiment = _repeat((*masked_actions(batch, own), batch.embodiment), repeats)
-    return action, counts, embodiment, _repeat(denoiser.condition(context), repeats)
+    action, loss_mask, embodiment = _repeat((*masked_actions(batch, action_mask), batch.embodiment), repeats)
+    return action, loss_mask, embodiment, _repeat(denoiser.condition(context), repeats)
 
 
 def _repeat(values: tuple[Tensor, ...], num: int) -> tuple[Tensor, ...]:
-    """Each tensor `num` times below itself."""
+    """Each tensor repeated `num` times along its first axis."""
     return tuple(value.repeat(num, *[1] * (value.dim() - 1)) for value in values)

@@ -1,4 +1,4 @@
-"""The diffusion transformer of GR00T N1: alternately attends to the observation and along the chunk."""
+"""The diffusion transformer of GR00T N1: its blocks attend to the observation and along the chunk in turn."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,23 +8,22 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from praxia.core.config import Config
-from praxia.nn.embed import sinusoidal_embedding
+from praxia.heads.denoisers.denoiser import Denoiser, DenoiserConfig
 from praxia.nn.embodiment_linear import embodiment_linear
+from praxia.nn.layers import sinusoidal_embedding, zeroed
 from praxia.nn.types import Context, Shapes
-from praxia.nn.zeroed import zeroed
 
 __all__ = ["DiT", "DiTDenoiser"]
 
 
 @dataclass(frozen=True)
-class DiT(Config):
+class DiT(DenoiserConfig):
     """Even blocks attend to the context's tokens, odd ones to the chunk; the time scales and shifts every block.
 
     GR00T N1 (arXiv 2503.14734, `cross_attention_dit.py` and `flow_matching_action_head.py`); published size: width
-    1536, depth 16, 32 heads. Actions enter through W3 swish(W2 [W1 a, sincos(time)]) with weights an embodiment. Deviations:
-    time is continuous where theirs falls into 1000 buckets; the state is among the context's tokens and not a token
-    of the chunk; there are no learned "future" tokens; gates start at zero (DiT), theirs has none.
+    1536, depth 16, 32 heads. Actions enter through W3 swish(W2 [W1 a, sincos(time)]) with weights per embodiment.
+    Deviations: time is continuous where theirs falls into 1000 buckets; the state is among the context's tokens and not
+    a token of the chunk; there are no learned "future" tokens; gates start at zero (DiT), theirs has none.
     """
 
     tag: ClassVar[str] = "dit"
@@ -36,14 +35,14 @@ class DiT(Config):
         return DiTDenoiser(self, shapes, context_width)
 
 
-class DiTDenoiser(nn.Module):
+class DiTDenoiser(Denoiser):
     """See `DiT`. Takes any context."""
 
-    needs: frozenset[str] = frozenset()
+    requires: frozenset[str] = frozenset()
 
     def __init__(self, config: DiT, shapes: Shapes, context_width: int):
         super().__init__()
-        width, num_embodiments = config.width, len(shapes.embodiments)
+        width, num_embodiments = config.width, shapes.num_embodiments
         self.width = width
         self.action_in = embodiment_linear(num_embodiments, shapes.action_dim, width)
         self.action_and_time = embodiment_linear(num_embodiments, 2 * width, width)
@@ -68,11 +67,11 @@ class DiTDenoiser(nn.Module):
         embodiment: Int[Tensor, " B"],
     ) -> Float[Tensor, "B H A"]:
         tokens, mask = condition
-        moment = sinusoidal_embedding(time, self.width)
+        embedded_time = sinusoidal_embedding(time, self.width)
         steps = self.action_in(x, embodiment)
-        both = torch.cat([steps, moment[:, None].expand_as(steps)], dim=-1)
+        both = torch.cat([steps, embedded_time[:, None].expand_as(steps)], dim=-1)
         h = self.action_mixed(functional.silu(self.action_and_time(both, embodiment)), embodiment) + self.position
-        conditioning = functional.silu(self.time_in(moment))
+        conditioning = functional.silu(self.time_in(embedded_time))
         for block in self.blocks:
             h = block(h, conditioning, tokens, mask)
         scale, shift = self.modulate(conditioning)[:, None].chunk(2, dim=-1)
@@ -80,11 +79,11 @@ class DiTDenoiser(nn.Module):
 
 
 class DiTBlock(nn.Module):
-    """Attention, to a context of width `context_width` or (None) along the chunk, and an MLP; both modulated."""
+    """Attention to a context of width `context_width`, or along the chunk if it is None, and an MLP; both modulated."""
 
     def __init__(self, width: int, context_width: int | None, num_heads: int):
         super().__init__()
-        self.crosses = context_width is not None
+        self.attends_context = context_width is not None
         self.attention_norm = nn.LayerNorm(width, elementwise_affine=False)
         self.attention = nn.MultiheadAttention(
             width, num_heads, batch_first=True, kdim=context_width, vdim=context_width
@@ -102,6 +101,6 @@ class DiTBlock(nn.Module):
     ) -> Float[Tensor, "B H D"]:
         scale, shift, gate, mlp_scale, mlp_shift, mlp_gate = self.modulate(conditioning)[:, None].chunk(6, dim=-1)
         query = self.attention_norm(x) * (1 + scale) + shift
-        seen, hidden = (tokens, ~mask) if self.crosses else (query, None)
-        x = x + gate * self.attention(query, seen, seen, key_padding_mask=hidden, need_weights=False)[0]
+        keys, hidden = (tokens, ~mask) if self.attends_context else (query, None)
+        x = x + gate * self.attention(query, keys, keys, key_padding_mask=hidden, need_weights=False)[0]
         return x + mlp_gate * self.mlp(self.mlp_norm(x) * (1 + mlp_scale) + mlp_shift)

@@ -1,4 +1,4 @@
-"""A residual MLP over the whole chunk: the smallest denoiser, and on small chunks the fastest."""
+"""A residual MLP over the flattened chunk: the smallest denoiser, and on small chunks the fastest."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -7,11 +7,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from praxia.core.config import Config
-from praxia.nn.embed import sinusoidal_embedding
+from praxia.heads.denoisers.denoiser import Denoiser, DenoiserConfig
 from praxia.nn.embodiment_linear import embodiment_linear
+from praxia.nn.layers import sinusoidal_embedding, zeroed
 from praxia.nn.types import Context, Shapes
-from praxia.nn.zeroed import zeroed
 
 __all__ = ["TIME_WIDTH", "ResidualMLP", "ResidualMLPDenoiser"]
 
@@ -19,8 +18,8 @@ TIME_WIDTH = 64
 
 
 @dataclass(frozen=True)
-class ResidualMLP(Config):
-    """`depth` residual blocks that the readout and the time scale and shift."""
+class ResidualMLP(DenoiserConfig):
+    """`depth` residual blocks, scaled and shifted by the readout and the time."""
 
     tag: ClassVar[str] = "residual-mlp"
     width: int = 256
@@ -30,24 +29,24 @@ class ResidualMLP(Config):
         return ResidualMLPDenoiser(self, shapes, context_width)
 
 
-class ResidualMLPDenoiser(nn.Module):
-    """See `ResidualMLP`. Needs a "readout" group, whose tokens are averaged.
+class ResidualMLPDenoiser(Denoiser):
+    """See `ResidualMLP`. Requires the group "readout", whose tokens are averaged.
 
-    With several embodiments the first and the last layer have weights an embodiment.
+    With several embodiments the first and the last layer have weights per embodiment.
     """
 
-    needs = frozenset({"readout"})
+    requires = frozenset({"readout"})
 
     def __init__(self, config: ResidualMLP, shapes: Shapes, context_width: int):
         super().__init__()
         self.chunk_shape = (shapes.horizon, shapes.action_dim)
         num_actions = shapes.horizon * shapes.action_dim
-        self.action_in = embodiment_linear(len(shapes.embodiments), num_actions, config.width)
+        self.action_in = embodiment_linear(shapes.num_embodiments, num_actions, config.width)
         self.time_in = nn.Linear(TIME_WIDTH, config.width)
         self.context_in = nn.Linear(context_width, config.width)
         self.blocks = nn.ModuleList(ModulatedBlock(config.width) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.width)
-        self.out = zeroed(embodiment_linear(len(shapes.embodiments), config.width, num_actions))
+        self.out = zeroed(embodiment_linear(shapes.num_embodiments, config.width, num_actions))
 
     def condition(self, context: Context) -> tuple[Tensor, ...]:
         return (self.context_in(context.readout()),)
@@ -59,9 +58,9 @@ class ResidualMLPDenoiser(nn.Module):
         condition: tuple[Tensor, ...],
         embodiment: Int[Tensor, " B"],
     ) -> Float[Tensor, "B H A"]:
-        (seen,) = condition
-        conditioning = functional.silu(seen + self.time_in(sinusoidal_embedding(time, TIME_WIDTH)))
-        h = self.action_in(x.flatten(1), embodiment) + seen
+        (readout,) = condition
+        conditioning = functional.silu(readout + self.time_in(sinusoidal_embedding(time, TIME_WIDTH)))
+        h = self.action_in(x.flatten(1), embodiment) + readout
         for block in self.blocks:
             h = block(h, conditioning)
         return self.out(functional.silu(self.norm(h)), embodiment).unflatten(1, self.chunk_shape)

@@ -7,22 +7,22 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from praxia.core.config import Config
-from praxia.nn.embed import sinusoidal_embedding
+from praxia.heads.denoisers.denoiser import Denoiser, DenoiserConfig
 from praxia.nn.embodiment_linear import embodiment_linear
+from praxia.nn.layers import sinusoidal_embedding, zeroed
 from praxia.nn.types import Context, Shapes
-from praxia.nn.zeroed import zeroed
 
 __all__ = ["Transformer", "TransformerDenoiser"]
 
 
 @dataclass(frozen=True)
-class Transformer(Config):
-    """Steps of the chunk see themselves, earlier steps, the time and every token of the context.
+class Transformer(DenoiserConfig):
+    """Each step of the chunk attends to itself, earlier steps, the time and every token of the context.
 
     Chi et al. 2023 (arXiv 2303.04137), `transformer_for_diffusion.py`; published size: width 256, depth 8, 4 heads.
     Deviations: no dropout (theirs is 0.3 in attention), because a step's randomness is drawn from its own generator;
-    context tokens carry their own positions, so none are added; a first and a last layer an embodiment.
+    context tokens carry their own positions, so none are added; the first and the last layer have weights per
+    embodiment.
     """
 
     tag: ClassVar[str] = "transformer"
@@ -34,14 +34,14 @@ class Transformer(Config):
         return TransformerDenoiser(self, shapes, context_width)
 
 
-class TransformerDenoiser(nn.Module):
+class TransformerDenoiser(Denoiser):
     """See `Transformer`. Takes any context."""
 
-    needs: frozenset[str] = frozenset()
+    requires: frozenset[str] = frozenset()
 
     def __init__(self, config: Transformer, shapes: Shapes, context_width: int):
         super().__init__()
-        width, num_embodiments = config.width, len(shapes.embodiments)
+        width, num_embodiments = config.width, shapes.num_embodiments
         self.width = width
         self.action_in = embodiment_linear(num_embodiments, shapes.action_dim, width)
         self.position = nn.Parameter(torch.randn(shapes.horizon, width) * 0.02)

@@ -7,24 +7,23 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from praxia.core.config import Config
 from praxia.core.errors import MismatchError
+from praxia.heads.denoisers.denoiser import Denoiser, DenoiserConfig
 from praxia.heads.denoisers.residual_mlp import TIME_WIDTH
-from praxia.nn.embed import sinusoidal_embedding
 from praxia.nn.embodiment_linear import embodiment_linear
+from praxia.nn.layers import sinusoidal_embedding, zeroed
 from praxia.nn.types import Context, Shapes
-from praxia.nn.zeroed import zeroed
 
 __all__ = ["UNet", "UNetDenoiser"]
 
 
 @dataclass(frozen=True)
-class UNet(Config):
-    """Convolutions along the chunk, halved between levels, each scaled and shifted by time and readout.
+class UNet(DenoiserConfig):
+    """Convolutions along the chunk, which is halved between levels; time and readout scale and shift each of them.
 
     Chi et al. 2023 (arXiv 2303.04137), `conditional_unet1d.py`; published size: channels (512, 1024, 2048), kernel 5.
-    Deviations: the chunk enters and leaves through a linear layer a step, which can then have weights an embodiment; the
-    horizon is the model's own and need only be divisible by 2 for each halving; the last layer starts at zero.
+    Deviations: the chunk enters and leaves through a linear layer per step, which can then have weights per embodiment;
+    the horizon is free, but must be divisible by 2 for each halving; the last layer starts at zero.
     """
 
     tag: ClassVar[str] = "unet"
@@ -43,23 +42,23 @@ class UNet(Config):
         return UNetDenoiser(self, shapes, context_width)
 
 
-class UNetDenoiser(nn.Module):
-    """See `UNet`. Needs a "readout" group, whose tokens are averaged."""
+class UNetDenoiser(Denoiser):
+    """See `UNet`. Requires the group "readout", whose tokens are averaged."""
 
-    needs = frozenset({"readout"})
+    requires = frozenset({"readout"})
 
     def __init__(self, config: UNet, shapes: Shapes, context_width: int):
         super().__init__()
         first, *_ = channels = config.channels
-        num_embodiments = len(shapes.embodiments)
+        num_embodiments = shapes.num_embodiments
         self.action_in = embodiment_linear(num_embodiments, shapes.action_dim, first)
         self.time_in = nn.Sequential(
             nn.Linear(TIME_WIDTH, 4 * TIME_WIDTH), nn.Mish(), nn.Linear(4 * TIME_WIDTH, TIME_WIDTH)
         )
-        conditioning = TIME_WIDTH + context_width
+        conditioning_width = TIME_WIDTH + context_width
 
-        def block(cin: int, cout: int) -> ResidualBlock:
-            return ResidualBlock(cin, cout, conditioning, config.kernel, config.groups)
+        def block(cin: int, cout: int) -> ConditionedBlock:
+            return ConditionedBlock(cin, cout, conditioning_width, config.kernel, config.groups)
 
         pairs = list(zip((first, *channels[:-1]), channels, strict=True))
         self.down = nn.ModuleList(nn.ModuleList([block(cin, cout), block(cout, cout)]) for cin, cout in pairs)
@@ -108,13 +107,13 @@ class ConvBlock(nn.Sequential):
         super().__init__(nn.Conv1d(cin, cout, kernel, padding=kernel // 2), nn.GroupNorm(groups, cout), nn.Mish())
 
 
-class ResidualBlock(nn.Module):
-    """Two convolution blocks, between which a vector scales and shifts every channel."""
+class ConditionedBlock(nn.Module):
+    """Two convolution blocks with a vector that scales and shifts every channel between them."""
 
-    def __init__(self, cin: int, cout: int, conditioning: int, kernel: int, groups: int):
+    def __init__(self, cin: int, cout: int, conditioning_width: int, kernel: int, groups: int):
         super().__init__()
         self.first = ConvBlock(cin, cout, kernel, groups)
-        self.film = nn.Sequential(nn.Mish(), nn.Linear(conditioning, 2 * cout))
+        self.film = nn.Sequential(nn.Mish(), nn.Linear(conditioning_width, 2 * cout))
         self.second = ConvBlock(cout, cout, kernel, groups)
         self.skip = nn.Identity() if cin == cout else nn.Conv1d(cin, cout, 1)
 

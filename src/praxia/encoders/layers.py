@@ -1,0 +1,82 @@
+"""Layers that several encoders share: the projection of the state, fixed positions, keypoints and the readout."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from praxia.nn.embodiment_linear import EmbodimentLinear, dim_masks, mask_dims
+from praxia.nn.layers import zero_invalid
+from praxia.nn.types import Batch, Context, Shapes
+
+__all__ = ["Readout", "StateProjection", "grid_positions", "spatial_softmax"]
+
+PROJECTED_WIDTH = 64
+
+
+class StateProjection(nn.Module):
+    """All states of a row's window as one vector of `width` features.
+
+    With one embodiment this is the states themselves, with several a projection per embodiment. The dims that a row's
+    embodiment lacks, and states that are not valid, are set to zero, whatever is in them.
+    """
+
+    state_mask: Tensor
+
+    def __init__(self, shapes: Shapes):
+        super().__init__()
+        num_features = shapes.state_dim * shapes.num_states
+        several = shapes.num_embodiments > 1
+        self.width = PROJECTED_WIDTH if several else num_features
+        self.project = EmbodimentLinear(shapes.num_embodiments, num_features, PROJECTED_WIDTH) if several else None
+        self.register_buffer("state_mask", dim_masks(shapes.state_dims), persistent=False)
+
+    def forward(self, batch: Batch) -> Float[Tensor, "B F"]:
+        state = zero_invalid(batch.state, batch.state_valid)
+        if self.project is None:
+            return state.flatten(1)
+        state = mask_dims(state, self.state_mask, batch.embodiment)
+        return self.project(state.flatten(1), batch.embodiment)
+
+
+class Readout(nn.Module):
+    """A two-layer MLP from all features of a row to a Context of one token, the group "readout"."""
+
+    provides = frozenset({"readout"})
+
+    def __init__(self, num_features: int, width: int):
+        super().__init__()
+        self.mlp = nn.Sequential(
+            nn.Linear(num_features, width),
+            nn.LayerNorm(width),
+            nn.SiLU(),
+            nn.Linear(width, width),
+            nn.LayerNorm(width),
+            nn.SiLU(),
+        )
+
+    def forward(self, features: Float[Tensor, "B F"]) -> Context:
+        token = self.mlp(features)[:, None]
+        mask = torch.ones(token.shape[:2], dtype=torch.bool, device=token.device)
+        return Context(token, mask, {"readout": slice(0, 1)})
+
+
+def grid_positions(rows: int, columns: int, width: int, device: torch.device) -> Float[Tensor, "N D"]:
+    """Sines and cosines of the row in one half of the width and of the column in the other (He et al. 2022, MAE)."""
+    speed = 10_000.0 ** -(torch.arange(width // 4, device=device, dtype=torch.float32) / (width // 4))
+
+    def waves(num: int) -> Float[Tensor, "M E"]:
+        angle = torch.arange(num, device=device, dtype=torch.float32)[:, None] * speed
+        return torch.cat([angle.sin(), angle.cos()], dim=-1)
+
+    row = waves(rows)[:, None].expand(-1, columns, -1)
+    column = waves(columns)[None].expand(rows, -1, -1)
+    return torch.cat([row, column], dim=-1).flatten(0, 1)
+
+
+def spatial_softmax(x: Float[Tensor, "B C Y X"]) -> Float[Tensor, "B P"]:
+    """The expected position of each channel's softmax: P = 2 C numbers in [-1, 1], all x, then all y."""
+    height, width = x.shape[2:]
+    weight = x.flatten(2).softmax(-1).unflatten(-1, (height, width))
+    xs = torch.linspace(-1, 1, width, device=x.device, dtype=x.dtype)
+    ys = torch.linspace(-1, 1, height, device=x.device, dtype=x.dtype)
+    return torch.cat([weight.sum(2) @ xs, weight.sum(3) @ ys], dim=-1)

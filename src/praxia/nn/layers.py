@@ -1,0 +1,88 @@
+"""Small layers that encoders and heads share, and the masks that keep padding out of losses and attention."""
+
+import math
+from collections.abc import Mapping
+from typing import TypeVar
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from praxia.nn.embodiment_linear import EmbodimentLinear, mask_dims
+from praxia.nn.types import Batch
+
+__all__ = [
+    "ResidualBlock",
+    "masked_actions",
+    "masked_mean",
+    "sinusoidal_embedding",
+    "token_mask",
+    "zero_invalid",
+    "zeroed",
+]
+
+LinearLayer = TypeVar("LinearLayer", bound=nn.Linear | EmbodimentLinear)
+
+
+def zeroed(layer: LinearLayer) -> LinearLayer:
+    """`layer` with zero weight and bias, so that what it is added to or modulates starts unchanged (adaLN-zero)."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+class ResidualBlock(nn.Sequential):
+    """x + ReLU(W norm(x)): the block of OpenVLA-OFT's action head (arXiv 2502.19645)."""
+
+    def __init__(self, width: int):
+        super().__init__(nn.LayerNorm(width), nn.Linear(width, width), nn.ReLU())
+
+    def forward(self, input: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
+        return input + super().forward(input)
+
+
+def sinusoidal_embedding(
+    value: Float[Tensor, " B"], width: int, min_period: float = 4e-3, max_period: float = 4.0
+) -> Float[Tensor, "B D"]:
+    """Sines and cosines of `value` at `width / 2` periods in geometric progression (pi0's time embedding)."""
+    fraction = torch.linspace(0.0, 1.0, width // 2, device=value.device, dtype=value.dtype)
+    period = min_period * (max_period / min_period) ** fraction
+    angle = value[:, None] * (2 * math.pi / period)
+    return torch.cat([angle.sin(), angle.cos()], dim=-1)
+
+
+def masked_actions(
+    batch: Batch, action_mask: Bool[Tensor, "E A"]
+) -> tuple[Float[Tensor, "B H A"], Bool[Tensor, "B H A"]]:
+    """A training batch's actions, zero in the dims that a row's embodiment lacks, and the mask of entries in the loss.
+
+    The loss takes valid steps only, and of them the dims that the row's embodiment has (`action_mask`).
+    """
+    assert batch.action is not None, "a loss needs actions"
+    assert batch.action_valid is not None, "a loss needs to know which actions are valid"
+    loss_mask = batch.action_valid[..., None] & action_mask[batch.embodiment][:, None]
+    return mask_dims(batch.action, action_mask, batch.embodiment), loss_mask
+
+
+def masked_mean(error: Float[Tensor, "*shape"], mask: Bool[Tensor, "*shape"]) -> Float[Tensor, ""]:
+    """The mean of `error` over `mask`, whatever it is elsewhere; 0 where the mask is empty."""
+    return torch.where(mask, error, 0.0).sum() / mask.sum().clamp_min(1)
+
+
+def zero_invalid(x: Float[Tensor, "B T F"], valid: Bool[Tensor, "B T"]) -> Float[Tensor, "B T F"]:
+    """`x` with zeros at invalid observation steps: how a network without attention sees that something is missing."""
+    return torch.where(valid[..., None], x, 0.0)
+
+
+def token_mask(
+    batch: Batch, camera_tokens: Mapping[str, Float[Tensor, "B _ D"]], num_other: int
+) -> Bool[Tensor, "B N"]:
+    """Which tokens of a context are valid: those of each camera, step by step, where the image is valid.
+
+    They are followed by `num_other` tokens, which are always valid.
+    """
+    images = [
+        batch.image_valid[name].repeat_interleave(tokens.shape[1] // batch.image_valid[name].shape[1], dim=1)
+        for name, tokens in camera_tokens.items()
+    ]
+    return torch.cat([*images, batch.state_valid.new_ones(len(batch.state), num_other)], dim=1)
