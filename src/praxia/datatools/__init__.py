@@ -1,1 +1,1 @@
-"""What is done to data sets: check, edit, exchange, record in real time, survey. No torch."""
+"""Tools for data sets: check, edit, exchange with other formats, record in real time, survey statistics. No torch."""

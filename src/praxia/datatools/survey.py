@@ -1,4 +1,4 @@
-"""What `praxia data stats DIR ...` says: the numbers of data sets, embodiment by embodiment, and what is suspicious in them."""
+"""What `praxia data stats DIR ...` reports: statistics of data sets by embodiment, and warnings about them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -31,13 +31,13 @@ def survey(
     horizon: int | None = None,
     relative: Mapping[str, Relative] | None = None,
 ) -> dict[str, Any]:
-    """Statistics of every measured feature of the given episodes, by embodiment; data sets of one embodiment count as one.
+    """Statistics of every measured feature of the given episodes, by embodiment; its data sets count as one.
 
-    With `horizon`, "action" holds the actions as a policy sees them (`chunk_statistics`; `relative` is as there): of
-    all chunks, before they are normalised. No video is opened.
+    With `horizon`, "action" holds the actions as a policy sees them (`chunk_statistics`, also for `relative`): of all
+    chunks, before normalization. No video is opened.
 
     Returns {embodiments: {name: {data, episodes, frames, horizon, relative, features}}, warnings}. A feature has the
-    entries of meta/stats.json (std is the population's) and `dims`, their names, and `rank_error`, the share of the
+    entries of meta/stats.json (std is the population's), `dims` with their names, and `rank_error`, the fraction of the
     ranks by which a quantile may be off: 0 up to a million rows. A warning has embodiment, feature, dim, kind, text.
 
     Raises:
@@ -48,24 +48,22 @@ def survey(
     for dataset, episodes in data:
         chosen = np.asarray(episodes, dtype=np.int64)
         if not len(chosen):
-            raise DataError(
-                f"expected an episode to count in {dataset.root}, got none; see `praxia info {dataset.root}`"
-            )
+            raise DataError(f"expected an episode of {dataset.root}, got none; see `praxia info {dataset.root}`")
         embodiments.setdefault(dataset.embodiment.name, []).append((dataset, chosen))
     found, warnings = {}, []
-    for name, own in embodiments.items():
-        told = (relative or {}).get(name)
-        found[name] = _embodiment(own, horizon, told)
-        for feature in _lacking(own):
-            text = "not counted, for not all of its values are there and finite; training does not read it"
+    for name, datasets in embodiments.items():
+        own_relative = (relative or {}).get(name)
+        found[name] = _embodiment(datasets, horizon, own_relative)
+        for feature in _incomplete_features(datasets):
+            text = "not counted, because some values are missing or not finite; training does not read it"
             warnings.append(
                 {"embodiment": name, "feature": feature, "dim": feature, "kind": "not-finite", "text": text}
             )
-        fields = _fields(own[0][0].embodiment, told if horizon else None)
+        fields = _fields(datasets[0][0].embodiment, own_relative if horizon else None)
         for feature, described in found[name]["features"].items():
             values = {key: value for key, value in described.items() if key not in ("dims", "rank_error")}
-            for trap in find_warnings(values, described["dims"], fields.get(feature, ())):
-                warnings.append({"embodiment": name, "feature": feature, **asdict(trap)})
+            for warning in find_warnings(values, described["dims"], fields.get(feature, ())):
+                warnings.append({"embodiment": name, "feature": feature, **asdict(warning)})
     return {"embodiments": found, "warnings": warnings}
 
 
@@ -74,15 +72,15 @@ def _embodiment(
 ) -> dict[str, Any]:
     """The entry of one embodiment."""
     first = data[0][0]
-    lacking = _lacking(data)
-    names = {feature: dims for feature, dims in _measured(first).items() if feature not in lacking}
+    incomplete = _incomplete_features(data)
+    names = {feature: dims for feature, dims in _measured_features(first).items() if feature not in incomplete}
     for (one, _), (other, _) in combinations(data, 2):
-        _expect_alike(one, other)
+        _expect_same_numbers(one, other)
     statistics = {feature: Statistics() for feature in names}
     if horizon is not None:
         embodiment = first.embodiment.name
-        told = {} if relative is None else {embodiment: relative}
-        statistics[ACTION] = chunk_statistics(blind_windows(data, horizon), told)[embodiment]
+        relatives = {} if relative is None else {embodiment: relative}
+        statistics[ACTION] = chunk_statistics(blind_windows(data, horizon), relatives)[embodiment]
     for dataset, episodes in data:
         for feature in names:
             if feature != ACTION or horizon is None:
@@ -91,8 +89,8 @@ def _embodiment(
     features = {}
     for feature, dims in names.items():
         described = statistics[feature].describe()
-        share = statistics[feature].rank_error / described["count"][0]
-        features[feature] = {"dims": dims, **described, "rank_error": share}
+        rank_error = statistics[feature].rank_error / described["count"][0]
+        features[feature] = {"dims": dims, **described, "rank_error": rank_error}
     return {
         "data": [str(dataset.root) for dataset, _ in data],
         "episodes": sum(len(episodes) for _, episodes in data),
@@ -103,8 +101,8 @@ def _embodiment(
     }
 
 
-def _measured(dataset: Dataset) -> dict[str, list[str]]:
-    """The features that hold measured numbers or commands, each with the names of its dims."""
+def _measured_features(dataset: Dataset) -> dict[str, list[str]]:
+    """The features that hold measurements or commands, with the names of their dims."""
     return {
         name: dims_of(name, feature)
         for name, feature in dataset.info["features"].items()
@@ -112,47 +110,48 @@ def _measured(dataset: Dataset) -> dict[str, list[str]]:
     }
 
 
-def _lacking(data: Sequence[tuple[Dataset, Int64[np.ndarray, " _"]]]) -> list[str]:
-    """Measured features beside the state and the action of which a data set does not hold every number."""
-    beside = [feature for feature in _measured(data[0][0]) if feature not in (STATE, ACTION)]
-    return [feature for feature in beside if not all(dataset.complete(feature) for dataset, _ in data)]
+def _incomplete_features(data: Sequence[tuple[Dataset, Int64[np.ndarray, " _"]]]) -> list[str]:
+    """Measured features other than state and action with missing or non-finite values in some data set."""
+    other_features = [feature for feature in _measured_features(data[0][0]) if feature not in (STATE, ACTION)]
+    return [feature for feature in other_features if not all(dataset.complete(feature) for dataset, _ in data)]
 
 
 def _rows(dataset: Dataset, feature: str, episodes: Int64[np.ndarray, " K"]) -> Iterator[Shaped[np.ndarray, "N D"]]:
-    """A feature of all frames of the given episodes, some at a time."""
-    column, of = dataset.column(feature), dataset.episodes
-    ends = of.first[episodes] + of.length[episodes]
-    frames = np.concatenate([np.arange(a, b) for a, b in zip(of.first[episodes], ends, strict=True)])
+    """Yield a feature of all frames of the given episodes, in blocks."""
+    column, table = dataset.column(feature), dataset.episodes
+    ends = table.first[episodes] + table.length[episodes]
+    frames = np.concatenate([np.arange(a, b) for a, b in zip(table.first[episodes], ends, strict=True)])
     for at in range(0, len(frames), MAX_ROWS):
         rows = column[frames[at : at + MAX_ROWS]]
         finite = np.isfinite(rows).all(axis=1)
         if not finite.all():
             bad = int(frames[at + int(np.argmin(finite))])
-            place = int(np.argmax((of.first[episodes] <= bad) & (bad < ends)))
+            position = int(np.argmax((table.first[episodes] <= bad) & (bad < ends)))
+            episode = episodes[position]
             raise DataError(
-                f"{dataset.root} has a {feature!r} that is not finite in frame {bad - of.first[episodes[place]]} of"
-                f" episode {episodes[place]}; nothing could learn from it: record the episode anew or leave it out"
+                f"{dataset.root} has a {feature!r} that is not finite in frame {bad - table.first[episode]} of"
+                f" episode {episode}; training cannot use it: record the episode again or leave it out"
             )
         yield rows
 
 
 def _fields(embodiment: Embodiment, relative: Relative | None) -> dict[str, Sequence[Field]]:
-    """What is declared about the dims of the features that the embodiment has."""
+    """The declared fields of the features that the embodiment has."""
     action = embodiment.action if relative is None else relative.fields(embodiment.action)
     return {STATE: embodiment.state, ACTION: action, EXECUTED: embodiment.action}
 
 
-def _expect_alike(one: Dataset, other: Dataset) -> None:
-    """One kind of numbers, and no dim with two names."""
+def _expect_same_numbers(one: Dataset, other: Dataset) -> None:
+    """Refuse data sets with different features, or with two names for one dim."""
     mine, theirs = _sizes(one), _sizes(other)
-    fields = [(own.embodiment.state, own.embodiment.action) for own in (one, other)]
+    fields = [(datasets.embodiment.state, datasets.embodiment.action) for datasets in (one, other)]
     embodiment = one.embodiment.name
     if mine != theirs or fields[0] != fields[1]:
         raise other_numbers(embodiment, one.root, other.root)
     for name in mine:
-        if found := named_otherwise(name, *(dim_names(own.info["features"][name]) for own in (one, other))):
+        if found := named_otherwise(name, *(dim_names(datasets.info["features"][name]) for datasets in (one, other))):
             raise other_numbers(embodiment, one.root, other.root, found)
 
 
 def _sizes(dataset: Dataset) -> dict[str, int]:
-    return {name: len(dims) for name, dims in _measured(dataset).items()}
+    return {name: len(dims) for name, dims in _measured_features(dataset).items()}

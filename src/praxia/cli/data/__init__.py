@@ -1,4 +1,4 @@
-"""`praxia data VERB ...`: one module a verb, imported when called."""
+"""`praxia data VERB ...`: one module per verb, imported when called."""
 
 import importlib
 from typing import Any
@@ -8,14 +8,14 @@ from praxia.core.errors import UnknownName
 __all__ = ["VERBS", "run"]
 
 VERBS = {
-    "info": "what a data set is, and that every file still has its hash",
-    "stats": "its numbers by embodiment, as recorded or as a policy sees them, and what in them spoils training",
-    "import": "bring in a data set of ACT/ALOHA, robomimic or Diffusion Policy, and compare it with its source",
+    "info": "describe a data set, and verify the hash of every file",
+    "stats": "statistics by embodiment, as recorded or as a policy sees them, and warnings about them",
+    "import": "import a data set of ACT/ALOHA, robomimic or Diffusion Policy, and compare it with its source",
     "export": "write a data set as robomimic or ALOHA HDF5",
-    "view": "a page of its episodes: images, actions and states in step",
-    "mix": "what a training step will see of data sets that are mixed",
-    "check": "whether every file, row, time and image of a data set is whole, and which episodes are safe",
-    "edit": "delete episodes, split, merge, trim idle frames, rename, join, reorder; never a video encoded anew",
+    "view": "an HTML page of its episodes: synchronized images, actions and states",
+    "mix": "preview what a training step sees of a mixture of data sets",
+    "check": "check every file, row, timestamp and image, and list the episodes that are safe",
+    "edit": "delete episodes, split, merge, trim idle frames, rename, join, reorder; videos are never re-encoded",
 }
 
 
@@ -26,7 +26,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         UnknownName: no such verb.
     """
     if not arguments or arguments[0] in ("-h", "--help"):
-        print("praxia data: what to do with a data set\n")
+        print("praxia data: tools for data sets\n")
         print("\n".join(f"  praxia data {verb:12s} {text}" for verb, text in VERBS.items()))
         print("\nEvery verb takes --help and --json.")
         raise SystemExit(0)

@@ -12,14 +12,15 @@ from praxia.core.errors import Refused
 
 __all__ = ["run"]
 
-SHOWN = 20
+MAX_SHOWN = 20
 
 
 @dataclass(frozen=True)
 class CheckArguments:
-    """Whether a data set is whole: every file, row, time and image is looked at, and everything wrong is listed.
+    """Check a data set: every file, row, timestamp and image; list everything that is wrong.
 
-    Exit code 0 if it is, 2 if not; --json prints {ok, episodes_safe, problems: [{file, episode, kind, detail, count}]}.
+    Exit code 0 if nothing is, else 2. --json prints
+    {ok, episodes_safe, problems: [{file, episode, kind, detail, count}]}.
     """
 
     root: tyro.conf.Positional[str]
@@ -31,10 +32,10 @@ class CheckArguments:
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
-    """Check a data set, and return what `datatools.check.dataset.check` returns.
+    """Check a data set; returns the result of `datatools.check.dataset.check`.
 
     Raises:
-        Refused: something is wrong with it; what was found travels with the error.
+        Refused: something is wrong; the error carries the result.
     """
     options = parse(CheckArguments, arguments, "praxia data check")
 
@@ -44,31 +45,31 @@ def run(arguments: list[str]) -> dict[str, Any]:
         found = check(options.root, quick=options.quick, report=report)
     print_summary({name: value for name, value in found.items() if name not in ("problems", "notes")})
     problems = found["problems"]
-    for problem in problems[:SHOWN]:
+    for problem in problems[:MAX_SHOWN]:
         STDERR.print(f"  {_line(problem)}", highlight=False, markup=False, soft_wrap=True)
-    if len(problems) > SHOWN:
-        STDERR.print(f"  and {len(problems) - SHOWN} more; --json lists all")
-    for note in found["notes"][:SHOWN]:
+    if len(problems) > MAX_SHOWN:
+        STDERR.print(f"  and {len(problems) - MAX_SHOWN} more; --json lists all")
+    for note in found["notes"][:MAX_SHOWN]:
         STDERR.print(f"  note: {_line(note)}", highlight=False, markup=False, soft_wrap=True)
-    if len(found["notes"]) > SHOWN:
-        STDERR.print(f"  and {len(found['notes']) - SHOWN} more notes; --json lists all")
+    if len(found["notes"]) > MAX_SHOWN:
+        STDERR.print(f"  and {len(found['notes']) - MAX_SHOWN} more notes; --json lists all")
     if not found["ok"]:
         many = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise Refused(
             f"{options.root} has {many}; {found['episodes_safe']} of {found['episodes'] or 'its'} "
-            f"episodes are safe. The first: {_line(problems[0])}{_way_on(options.root, found)}",
+            f"episodes are safe. The first: {_line(problems[0])}{_next_command(options.root, found)}",
             found,
         )
     return found
 
 
-def _way_on(root: str, found: dict[str, Any]) -> str:
-    """How to go on with the episodes that are safe, where some are."""
+def _next_command(root: str, found: dict[str, Any]) -> str:
+    """The command that keeps the safe episodes, if there are any."""
     from praxia.data.episode_numbers import format_episodes
 
     safe = format_episodes([number for first, last in found["safe"] for number in range(first, last + 1)])
-    said = f". A data set of the safe ones: `praxia data edit split {quote(root)} --episodes {safe} --out NEW`"
-    return said if safe else ""
+    text = f". To keep the safe ones: `praxia data edit split {quote(root)} --episodes {safe} --out NEW`"
+    return text if safe else ""
 
 
 def _line(problem: dict[str, Any]) -> str:

@@ -15,43 +15,43 @@ __all__ = ["OPERATIONS", "run"]
 
 @dataclass(frozen=True)
 class EditArguments:
-    """What every operation takes."""
+    """Options of every operation."""
 
     dry_run: bool = False
-    """Say what would be done, and do nothing."""
+    """Report what would be done without doing it."""
     json: bool = False
     """Print one JSON object on stdout."""
 
 
 @dataclass(frozen=True)
 class DeleteArguments(EditArguments):
-    """A data set without some of its episodes."""
+    """Write a data set without some of its episodes."""
 
     root: tyro.conf.Positional[str] = tyro.MISSING
-    """The data set: a folder, or a place that fsspec knows. It is not changed."""
+    """The data set: a folder, or a location that fsspec knows. It is not changed."""
     episodes: str = tyro.MISSING
-    """Those to delete, counted from 0: 3,7-9."""
+    """The episodes to delete, counted from 0: 3,7-9."""
     out: str = tyro.MISSING
     """A new folder."""
 
 
 @dataclass(frozen=True)
 class SplitArguments(EditArguments):
-    """Several data sets out of one."""
+    """Write several data sets from one."""
 
     root: tyro.conf.Positional[str] = tyro.MISSING
-    """The data set: a folder, or a place that fsspec knows. It is not changed."""
+    """The data set: a folder, or a location that fsspec knows. It is not changed."""
     out: tuple[str, ...] = tyro.MISSING
-    """New folders, one a part: A,B or A B."""
+    """New folders, one per part: A,B or A B."""
     fractions: tuple[str, ...] = ()
-    """How much of it each part gets: 0.9,0.1. Which episodes is drawn at random, always the same ones."""
+    """The fraction of episodes in each part: 0.9,0.1. They are drawn at random, always the same ones."""
     episodes: tuple[str, ...] = ()
     """Or the episodes of each part: 0-7,9 8,10-12."""
 
 
 @dataclass(frozen=True)
 class MergeArguments(EditArguments):
-    """One data set of several with the same features."""
+    """Write one data set from several with the same features."""
 
     roots: Annotated[
         tyro.conf.Positional[tuple[str, ...]],
@@ -64,29 +64,29 @@ class MergeArguments(EditArguments):
 
 @dataclass(frozen=True)
 class TrimArguments(EditArguments):
-    """A data set without frames at the begin and at the end of its episodes in which nothing moves.
+    """Write a data set without idle frames at the begin and end of its episodes.
 
-    Frames in the middle stay: an episode's images are one stretch of a video."""
+    Frames in the middle stay, because the images of an episode are one contiguous range of a video."""
 
     root: tyro.conf.Positional[str] = tyro.MISSING
-    """The data set: a folder, or a place that fsspec knows. It is not changed."""
+    """The data set: a folder, or a location that fsspec knows. It is not changed."""
     out: str = tyro.MISSING
     """A new folder."""
     features: tuple[str, ...] = ("observation.state",)
-    """What has to move. Positions, not changes of them."""
+    """Features that have to move: positions, not deltas."""
     threshold: float = 0.002
-    """A dim moves where it changes by more than this from one frame to the next, as a part of its range (1% to 99%
+    """A dim moves if it changes by more than this between two frames, as a fraction of its range (1% to 99%
     quantile)."""
     frames: int = 5
-    """Idle frames are cut where they are more than these, and then all."""
+    """Idle frames are cut if there are more than this, and then all of them."""
 
 
 @dataclass(frozen=True)
 class RenameArguments(EditArguments):
-    """A data set with other names."""
+    """Write a data set with new names."""
 
     root: tyro.conf.Positional[str] = tyro.MISSING
-    """The data set: a folder, or a place that fsspec knows. It is not changed."""
+    """The data set: a folder, or a location that fsspec knows. It is not changed."""
     out: str = tyro.MISSING
     """A new folder."""
     feature: tuple[str, ...] = ()
@@ -94,15 +94,15 @@ class RenameArguments(EditArguments):
     instruction: tuple[str, ...] = ()
     """Instructions: "old"="new"."""
     embodiment: str | None = None
-    """What the robot is called from now on."""
+    """New name of the robot."""
 
 
 @dataclass(frozen=True)
 class JoinArguments(EditArguments):
-    """A data set with vectors joined out of parts, such as a state out of arm and gripper."""
+    """Write a data set with vectors joined from parts, such as a state from arm and gripper."""
 
     root: tyro.conf.Positional[str] = tyro.MISSING
-    """The data set: a folder, or a place that fsspec knows. It is not changed."""
+    """The data set: a folder, or a location that fsspec knows. It is not changed."""
     out: str = tyro.MISSING
     """A new folder."""
     feature: tuple[str, ...] = ()
@@ -111,12 +111,12 @@ class JoinArguments(EditArguments):
 
 @dataclass(frozen=True)
 class ReorderArguments(EditArguments):
-    """A data set whose vectors have their dims in the order of another data set, by their names."""
+    """Write a data set whose vectors have their dims in the order of another data set, by name."""
 
     root: tyro.conf.Positional[str] = tyro.MISSING
-    """The data set: a folder, or a place that fsspec knows. It is not changed."""
+    """The data set: a folder, or a location that fsspec knows. It is not changed."""
     like: str = tyro.MISSING
-    """The data set whose order it gets."""
+    """The data set whose order to use."""
     out: str = tyro.MISSING
     """A new folder."""
 
@@ -134,7 +134,7 @@ def _split(options: SplitArguments) -> dict[str, Any]:
         fractions = [float(part) for part in _items(options.fractions)]
     except ValueError as error:
         raise PraxiaError(f"expected --fractions like 0.9,0.1, got {' '.join(options.fractions)}") from error
-    # Folders that are as many as the parts keep the commas in their names.
+    # If there are as many folders as parts, commas are part of their names.
     outs = options.out if len(options.out) == len(options.episodes or fractions) else _items(options.out)
     return split(options.root, outs, episodes=options.episodes, fractions=fractions, dry_run=options.dry_run)
 
@@ -165,7 +165,9 @@ def _rename(options: RenameArguments) -> dict[str, Any]:
         options.root,
         options.out,
         features=_pairs("--feature", options.feature),
-        instructions=_pairs("--instruction", options.instruction, _told(options) if options.instruction else ()),
+        instructions=_pairs(
+            "--instruction", options.instruction, _instructions(options) if options.instruction else ()
+        ),
         embodiment=options.embodiment,
         dry_run=options.dry_run,
     )
@@ -186,24 +188,24 @@ def _reorder(options: ReorderArguments) -> dict[str, Any]:
 
 
 OPERATIONS: dict[str, tuple[type[EditArguments], Callable[[Any], dict[str, Any]], str]] = {
-    "delete": (DeleteArguments, _delete, "leave out episodes"),
+    "delete": (DeleteArguments, _delete, "remove episodes"),
     "split": (SplitArguments, _split, "several data sets, by episodes or by fractions"),
-    "merge": (MergeArguments, _merge, "one data set of several with the same features"),
-    "trim": (TrimArguments, _trim, "leave out frames at the begin and at the end of episodes in which nothing moves"),
-    "rename": (RenameArguments, _rename, "other names of features, cameras, instructions, the robot"),
-    "join": (JoinArguments, _join, "vectors joined out of parts, such as a state out of arm and gripper"),
-    "reorder": (ReorderArguments, _reorder, "the dims of vectors in the order of another data set, by their names"),
+    "merge": (MergeArguments, _merge, "one data set from several with the same features"),
+    "trim": (TrimArguments, _trim, "remove idle frames at the begin and end of episodes"),
+    "rename": (RenameArguments, _rename, "new names for features, cameras, instructions, the robot"),
+    "join": (JoinArguments, _join, "vectors joined from parts, such as a state from arm and gripper"),
+    "reorder": (ReorderArguments, _reorder, "the dims of vectors in the order of another data set, by name"),
 }
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
-    """Make a new data set, or several, and return what was done.
+    """Write one or several new data sets; returns what was done.
 
     Raises:
         UnknownName: no such operation.
     """
     if not arguments or arguments[0] in ("-h", "--help"):
-        print("praxia data edit: new data sets out of data sets, which stay as they are; no video is encoded anew\n")
+        print("praxia data edit: new data sets from existing ones, which stay unchanged; videos are never re-encoded\n")
         print("\n".join(f"  praxia data edit {name:8s} {text}" for name, (_, _, text) in OPERATIONS.items()))
         print("\nEvery operation takes --help, --dry-run and --json.")
         raise SystemExit(0)
@@ -217,29 +219,29 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
 
 def _items(values: tuple[str, ...]) -> list[str]:
-    """Words with commas or spaces between them."""
+    """Values separated by commas or spaces."""
     return [item for value in values for item in value.split(",") if item]
 
 
-def _told(options: RenameArguments) -> tuple[str, ...]:
+def _instructions(options: RenameArguments) -> tuple[str, ...]:
     from praxia.data.metadata import Metadata
 
     return Metadata.read(options.root).instructions
 
 
-def _parted(value: str, known: Collection[str]) -> tuple[str, str, str]:
-    places = [at for at, sign in enumerate(value) if sign == "="]
-    at = next((at for at in places if value[:at] in known), None)
+def _partition(value: str, known: Collection[str]) -> tuple[str, str, str]:
+    positions = [at for at, sign in enumerate(value) if sign == "="]
+    at = next((at for at in positions if value[:at] in known), None)
     return value.partition("=") if at is None else (value[:at], "=", value[at + 1 :])
 
 
 def _pairs(option: str, values: tuple[str, ...], known: Collection[str] = ()) -> dict[str, str]:
-    """Old to new. An "=" may be a part of a name: it parts the two where what is before it is `known`."""
-    pairs = [_parted(value, known) for value in values]
+    """Old to new names. An "=" may be part of a name: the first one after a `known` name separates the two."""
+    pairs = [_partition(value, known) for value in values]
     for value, (old, _, new) in zip(values, pairs, strict=True):
         if not old or not new:
             raise PraxiaError(f"expected {option} old=new, got {value!r}")
-    olds = [old for old, _, _ in pairs]
-    if twice := next((old for old in olds if olds.count(old) > 1), None):
-        raise PraxiaError(f"expected {option} {twice}=... once, got {' and '.join(values)}")
+    old_names = [old for old, _, _ in pairs]
+    if repeated := next((old for old in old_names if old_names.count(old) > 1), None):
+        raise PraxiaError(f"expected {option} {repeated}=... once, got {' and '.join(values)}")
     return {old: new for old, _, new in pairs}

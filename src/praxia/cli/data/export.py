@@ -14,7 +14,7 @@ __all__ = ["run"]
 
 @dataclass(frozen=True)
 class ExportArguments:
-    """Write a data set as another project reads it, and say what that format has no place for."""
+    """Write a data set in the format of another project, and report what the format cannot hold."""
 
     format: tyro.conf.Positional[str]
     """robomimic (one HDF5 file) or aloha (a folder of ACT's episode_N.hdf5)."""
@@ -27,7 +27,7 @@ class ExportArguments:
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
-    """Export, and return what `datatools.exchange.exporting.export` returns, with the path."""
+    """Export a data set; returns the result of `datatools.exchange.exporting.export`, with the path."""
     options = parse(ExportArguments, arguments, "praxia data export")
 
     from praxia.datatools.exchange.exporting import export

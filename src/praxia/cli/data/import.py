@@ -8,16 +8,16 @@ import tyro
 
 from praxia.cli.arguments import parse
 from praxia.cli.console import print_summary, stages
-from praxia.cli.data.info import with_outcome
+from praxia.cli.data.info import with_known_outcome
 
 __all__ = ["run"]
 
 
 @dataclass(frozen=True)
 class ImportArguments:
-    """Bring in a data set of another project, and compare every number and a sample of the images with the source.
+    """Import a data set of another project, and compare every number and a sample of the images with the source.
 
-    What the source does not say is an option; where none is given, the rule of its format is listed as assumed.
+    Options state what the source does not; otherwise the rule of its format applies and is listed as assumed.
     """
 
     format: tyro.conf.Positional[str]
@@ -27,33 +27,33 @@ class ImportArguments:
     out: Path
     """The data set's folder: new, or one to --resume."""
     fps: float | None = None
-    """The control rate in Hz. Unsaid: aloha 50, PushT 10, robomimic its control_freq; else it must be given."""
+    """The control rate in Hz. Default: aloha 50, PushT 10, robomimic its control_freq; else required."""
     instruction: str | None = None
-    """What the robot was told; "" for nothing. It must be given where the source does not say it."""
+    """The instruction; "" for none. Required if the source does not state it."""
     task: str | None = None
-    """The task's short name. Unsaid: what robomimic's file calls it, else the source's name."""
+    """The task's short name. Default: the name in robomimic's file, else the source's name."""
     state: str = ""
-    """The source's arrays that make the state, commas between them. Unsaid: qpos, the usual low-dim keys, state."""
+    """The source's arrays that form the state, comma-separated. Default: qpos, the usual low-dim keys, state."""
     cameras: str = ""
-    """Cameras whose images are kept, commas between them. Unsaid: all."""
+    """Cameras to keep, comma-separated. Default: all."""
     mask: str | None = None
     """Only the demos of this filter key of robomimic."""
     jpeg: Literal["bgr", "rgb"] | None = None
-    """How compressed images of aloha were made: rgb as any JPEG. Unsaid: bgr, as ACT's own scripts do with OpenCV."""
+    """Channel order of aloha's compressed images: rgb for regular JPEGs. Default: bgr, as ACT's scripts write."""
     resume: bool = False
-    """Go on with an import that was killed."""
+    """Continue an import that was killed."""
     json: bool = False
     """Print one JSON object on stdout."""
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
-    """Import, and return what `datatools.exchange.importing.import_dataset` returns, with the path."""
+    """Import a data set; returns the result of `datatools.exchange.importing.import_dataset`, with the path."""
     options = parse(ImportArguments, arguments, "praxia data import")
 
     from praxia.datatools.exchange.importing import import_dataset, open_source
     from praxia.datatools.exchange.source import ImportOptions
 
-    choice = ImportOptions(
+    import_options = ImportOptions(
         fps=options.fps,
         instruction=options.instruction,
         task=options.task,
@@ -62,9 +62,9 @@ def run(arguments: list[str]) -> dict[str, Any]:
         mask=options.mask,
         jpeg=options.jpeg,
     )
-    source = open_source(options.format, options.source, choice)
+    source = open_source(options.format, options.source, import_options)
     with stages() as report:
         found = import_dataset(source, options.out, resume=options.resume, report=report)
     result = {"path": str(options.out), "format": options.format, **found}
-    print_summary(with_outcome(result))
+    print_summary(with_known_outcome(result))
     return result

@@ -9,12 +9,12 @@ import tyro
 from praxia.cli.arguments import parse
 from praxia.cli.console import counting, print_summary
 
-__all__ = ["run", "shown", "with_outcome"]
+__all__ = ["run", "shown", "with_known_outcome"]
 
 
 @dataclass(frozen=True)
 class InfoArguments:
-    """What a data set is, and that every file still has its hash."""
+    """Describe a data set, and verify the hash of every file."""
 
     root: tyro.conf.Positional[str]
     """The data set's folder."""
@@ -23,7 +23,7 @@ class InfoArguments:
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
-    """Describe a data set, and return what `data.summary.info` returns."""
+    """Describe a data set; returns the result of `data.summary.info`."""
     options = parse(InfoArguments, arguments, "praxia data info")
 
     from praxia.data.summary import info
@@ -35,11 +35,11 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
 
 def shown(found: Mapping[str, Any]) -> dict[str, Any]:
-    """What `data.summary.info` returns, for people: outcomes that nobody recorded are "unknown"."""
-    tasks = {task: with_outcome(values) for task, values in found["tasks"].items()}
-    return {**with_outcome(found), "tasks": tasks}
+    """The result of `data.summary.info` for people: outcomes that were not recorded are "unknown"."""
+    tasks = {task: with_known_outcome(values) for task, values in found["tasks"].items()}
+    return {**with_known_outcome(found), "tasks": tasks}
 
 
-def with_outcome(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same, with "successes" that nobody recorded as "unknown"."""
+def with_known_outcome(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` with "unknown" for "successes" that were not recorded."""
     return {**values, "successes": "unknown" if values["successes"] is None else values["successes"]}

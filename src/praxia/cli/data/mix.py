@@ -12,15 +12,15 @@ from praxia.core.errors import PraxiaError
 
 __all__ = ["run"]
 
-FILE = """A mixture file, in which only "parts" and "data" are needed; folders are relative to it:
+FILE = """A mixture file. Only "parts" and "data" are required; folders are relative to the file:
 
-{"rate_hz": 15,                               steps a second; needed where the data sets have several rates
- "temperature": 2,                            shares go with windows^(1/2); or a "weight" for every part
- "sizes": {"front": [224, 224]},              height and width, with black bars where the aspect differs
+{"rate_hz": 15,                               steps per second; required if the data sets have different rates
+ "temperature": 2,                            shares proportional to windows^(1/2); or a "weight" for every part
+ "sizes": {"front": [224, 224]},              height and width, with black bars if the aspect differs
  "parts": [
   {"data": "gantry", "weight": 2, "tasks": ["push"], "episodes": [0, 1],
-   "embodiment": "gantry",                          another name for the embodiment
-   "cameras": {"front": "top", "wrist": null},  our name: its name; null: it has none, so black and not valid
+   "body": "gantry",                          another name for the embodiment
+   "cameras": {"front": "top", "wrist": null},  our name: its name; null: none, so black and not valid
    "fields": {"state": {"hand": "ee_pos"},    our name: its name
               "action": [{"name": "move", "size": 3, "kind": "delta", "unit": "m"}]}}]}   or declare them all
 """
@@ -28,27 +28,27 @@ FILE = """A mixture file, in which only "parts" and "data" are needed; folders a
 
 @dataclass(frozen=True)
 class MixArguments:
-    """What a training step will see of data sets that are mixed. Nothing is trained."""
+    """Preview what a training step sees of a mixture of data sets. Nothing is trained."""
 
     data: tyro.conf.Positional[str]
-    """A mixture file (.json), or data sets' folders with commas between them."""
+    """A mixture file (.json), or comma-separated folders of data sets."""
     recipe: str | None = None
-    """The window, batch size, steps, seed and choice of episodes of this recipe."""
+    """Use the window, batch size, steps, seed and episode selection of this recipe."""
     window: str | None = None
-    """The window as JSON, {"moments": {"image.front": [-1, 0], "state": [0]}, "horizon": 16}, instead of a recipe's.
-    Without either: the present moment and 16 actions."""
+    """The window as JSON, {"observation_steps": {"image.front": [-1, 0], "state": [0]}, "horizon": 16},
+    instead of a recipe's. Without either: the current timestep and 16 actions."""
     steps: int | None = None
-    """How many training steps; the recipe's, or 1000."""
+    """Training steps. Default: the recipe's, or 1000."""
     batch_size: int | None = None
-    """How many rows a step has; the recipe's, or 64."""
+    """Rows per step. Default: the recipe's, or 64."""
     images: bool = False
-    """Read the images of the first batch too."""
+    """Also read the images of the first batch."""
     json: bool = False
     """Print one JSON object on stdout."""
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
-    """Preview a mixture, and return what `dataloader.preview.preview` returns."""
+    """Preview a mixture; returns the result of `dataloader.preview.preview`."""
     options = parse(MixArguments, arguments, "praxia data mix", description=f"{MixArguments.__doc__}\n\n{FILE}")
 
     from praxia.core.errors import expect_positive
@@ -88,14 +88,14 @@ def _window(text: str) -> Any:
         return Window.from_json(json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise PraxiaError(
-            'expected --window \'{"moments": {"image.front": [-1, 0], "state": [0]}, "horizon": 16}\', got '
+            'expected --window \'{"observation_steps": {"image.front": [-1, 0], "state": [0]}, "horizon": 16}\', got '
             f"{text!r} "
             f"({type(error).__name__}: {error})"
         ) from None
 
 
 def _print(found: dict[str, Any]) -> None:
-    """The parts as lines, then the batch."""
+    """Print one line per part, then the batch."""
     for part in found["parts"]:
         rate = f"{part['rate_hz']:g} Hz" + (f" as {found['rate_hz']:g} Hz" if part["resampled"] else "")
         STDERR.print(
@@ -105,13 +105,13 @@ def _print(found: dict[str, Any]) -> None:
             markup=False,
         )
         for name, camera in part["cameras"].items():
-            seen = (
+            description = (
                 "none: black, not valid"
                 if camera is None
                 else f"{camera['from']} {camera['size']} as {camera['read_as']}"
             )
-            STDERR.print(f"          {name}: {seen}", highlight=False, markup=False)
-        for what in ("state", "action"):
-            named = ", ".join(f"{one['name']} {one['dims']}" for one in part[what])
-            STDERR.print(f"          {what}: {named}", highlight=False, markup=False)
+            STDERR.print(f"          {name}: {description}", highlight=False, markup=False)
+        for kind in ("state", "action"):
+            fields = ", ".join(f"{one['name']} {one['dims']}" for one in part[kind])
+            STDERR.print(f"          {kind}: {fields}", highlight=False, markup=False)
     print_summary(found["batch"])

@@ -22,27 +22,27 @@ COLUMNS = ("mean", "std", "min", "q01", "q10", "q50", "q90", "q99", "max")
 
 @dataclass(frozen=True)
 class StatsArguments:
-    """The numbers of data sets by embodiment, in one pass, and what in them spoils training."""
+    """Statistics of data sets by embodiment, in one pass, and warnings about what spoils training."""
 
     roots: Annotated[
         tyro.conf.Positional[tuple[str, ...]],
         tyro.conf.arg(metavar="DIR [DIR ...]", help_behavior_hint="(required)"),
     ]
-    """The data sets' folders. Those of one embodiment count as one data set."""
+    """The data sets' folders. Data sets of one embodiment count as one."""
     horizon: int | None = None
-    """Count actions as a policy sees them, in chunks of so many, in place of the recorded column."""
+    """Count actions as a policy sees them, in chunks of this length, instead of the recorded column."""
     relative: bool = False
-    """Count positions of a chunk relative to the state at which it begins."""
+    """Count positions of a chunk relative to the state at its begin."""
     relative_to: dict[str, str] = field(default_factory=dict)
-    """State fields, by action field, where their names differ: --relative-to ACTION STATE."""
+    """State field per action field, where names differ: --relative-to ACTION STATE."""
     recipe: str | None = None
-    """Count what this recipe learns from: its horizon, its episodes, and relative actions if it has them."""
+    """Count what this recipe trains on: its horizon, its episodes, and relative actions if it uses them."""
     json: bool = False
     """Print one JSON object on stdout."""
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
-    """Count, print tables and warnings, and return what `datatools.survey.survey` returns."""
+    """Print tables and warnings; returns the result of `datatools.survey.survey`."""
     options = parse(StatsArguments, arguments, "praxia data stats")
     if not options.roots:
         raise PraxiaError("expected the folder of a data set, got none; see `praxia data stats --help`")
@@ -56,15 +56,17 @@ def run(arguments: list[str]) -> dict[str, Any]:
     relative = options.relative or (recipe is not None and recipe.relative)
     sources = options.relative_to or (recipe.relative_to if recipe else {})
     if relative and horizon is None:
-        raise PraxiaError("relative actions are relative to a chunk's present; add --horizon H or --recipe NAME")
+        raise PraxiaError("relative actions need chunks; add --horizon H or --recipe NAME")
     datasets = [Dataset(root) for root in options.roots]
-    told = {}
+    relative_actions = {}
     if relative:
         embodiments = list({one.embodiment.name: one.embodiment for one in datasets}.values())
         found = zip(embodiments, relatives(embodiments, sources), strict=True)
-        told = {embodiment.name: own for embodiment, own in found if own is not None}
+        relative_actions = {
+            embodiment.name: one_relative for embodiment, one_relative in found if one_relative is not None
+        }
     successful = recipe is not None and recipe.only_success
-    result = survey([(one, one.select(successful=successful)) for one in datasets], horizon, told)
+    result = survey([(one, one.select(successful=successful)) for one in datasets], horizon, relative_actions)
     _show(result)
     return result
 
@@ -90,17 +92,17 @@ def _show(result: Mapping[str, Any]) -> None:
 
 
 def _table(feature: str, described: Mapping[str, Any], embodiment: Mapping[str, Any]) -> Table:
-    """One line a dim."""
-    seen = f", in chunks of {embodiment['horizon']}" if feature == "action" and embodiment["horizon"] else ""
+    """One row per dim."""
+    chunks = f", in chunks of {embodiment['horizon']}" if feature == "action" and embodiment["horizon"] else ""
     error = described["rank_error"]
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, title_justify="left")
-    table.title = f"{feature}: {described['count'][0]} rows{seen}, quantiles " + (
+    table.title = f"{feature}: {described['count'][0]} rows{chunks}, quantiles " + (
         f"within {error:.4%} of the ranks" if error else "exact"
     )
     table.add_column("dim", no_wrap=True)
     for column in COLUMNS:
         table.add_column(column, justify="right", no_wrap=True)
     for at, dim in enumerate(described["dims"]):
-        mark = " (relative)" if seen and dim in embodiment["relative"] else ""
+        mark = " (relative)" if chunks and dim in embodiment["relative"] else ""
         table.add_row(dim + mark, *(f"{described[column][at]:.5g}" for column in COLUMNS))
     return table

@@ -14,24 +14,24 @@ __all__ = ["run"]
 
 @dataclass(frozen=True)
 class ViewArguments:
-    """One self-contained HTML page of a data set's episodes: images, actions and states in step."""
+    """Write a self-contained HTML page of a data set's episodes: synchronized images, actions and states."""
 
     root: tyro.conf.Positional[str]
     """The data set's folder."""
     out: Path | None = None
-    """The page. Default: the data set's name with .html, in the current folder."""
+    """The page to write. Default: the data set's name with .html, in the current folder."""
     episodes: str | None = None
-    """Such as 0-4 or 3,7,10-12. Default: the first five, or as many of them as make a page of 30 MB."""
+    """Such as 0-4 or 3,7,10-12. Default: the first five, or as many of them as fit into a page of 30 MB."""
     cameras: tuple[str, ...] = ()
-    """Which cameras. Default: all."""
+    """Cameras to show. Default: all."""
     rerun: Path | None = None
-    """Write the same episodes as a rerun recording (.rrd) too. Needs `pip install 'praxia[rerun]'`."""
+    """Also write the same episodes as a rerun recording (.rrd). Needs `pip install 'praxia[rerun]'`."""
     json: bool = False
     """Print one JSON object on stdout."""
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
-    """Write the page, and say where it is and what is on it."""
+    """Write the page; returns where it is and what is on it."""
     options = parse(ViewArguments, arguments, "praxia data view")
 
     from praxia.data.dataset import Dataset
@@ -44,10 +44,10 @@ def run(arguments: list[str]) -> dict[str, Any]:
         expect_rerun()
     dataset = Dataset(options.root)
     cameras = chosen_cameras(dataset, options.cameras)
-    asked = None if options.episodes is None else parse_episodes(options.episodes, dataset.num_episodes)
+    requested = None if options.episodes is None else parse_episodes(options.episodes, dataset.num_episodes)
     out = options.out or Path(f"{dataset.root.resolve().name}.html")
     with counting("page") as report:
-        episodes = view(dataset, out, cameras, asked, report)
+        episodes = view(dataset, out, cameras, requested, report)
     if options.rerun is not None:
         with counting("rerun") as report:
             record(dataset, options.rerun, cameras, episodes, report)

@@ -178,7 +178,9 @@ class LiveEpisode:
         row = pack(single_step(self._embodiment, images, fields, snapshot, self._header["task"]))
         images = {camera.name: images[camera.name].copy() for camera in self._embodiment.cameras}
         if not self._backlog.put(row, images):
-            waiting = f"{self._backlog.memory_bytes / 1e6:.0f} MB are waiting; the disk is too slow"
+            waiting = (
+                f"{self._backlog.memory_bytes / 1e6:.0f} MB are waiting; the disk is slower than the incoming frames"
+            )
             raise self._error(f"frame {self._frames} of episode {self.index} was not recorded", waiting)
         self._with_snapshots = snapshot is not None
         self._frames += 1
