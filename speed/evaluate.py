@@ -44,7 +44,6 @@ from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.text import PooledText
 from praxia.envs import build, find_family
 from praxia.evaluate.benchmarks import Benchmark, find_benchmark
-from praxia.evaluate.machine import default_workers
 from praxia.evaluate.plan import Evaluation, plan
 from praxia.evaluate.runner import SLOTS_PER_WORKER
 from praxia.heads.denoisers.residual_mlp import ResidualMLP
@@ -269,7 +268,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--episodes", type=int, default=4, help="of each of the two tasks; many more under fast")
     parser.add_argument("--steps", type=int, default=80, help="of an episode")
-    parser.add_argument("--workers", type=int, default=default_workers(), help="processes that simulate")
+    parser.add_argument("--workers", type=int, default=available_cores(), help="processes that simulate")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     torch.set_num_threads(1)

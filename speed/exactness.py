@@ -18,7 +18,7 @@ from typing import Any
 
 from praxia.envs import find_family
 from praxia.evaluate.benchmarks import find_benchmark
-from praxia.evaluate.entries import find_policy
+from praxia.evaluate.policy_entry import find_policy
 from praxia.evaluate.runner import evaluate
 from praxia.results.rows import Row, read_rows
 

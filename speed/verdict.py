@@ -25,10 +25,10 @@ from typing import Any
 import numpy as np
 
 from praxia.core.keys import generator
-from praxia.results.anytime import ALPHA, log_capital, log_e_value
 from praxia.results.difficulty import Difficulty, adjusted_rate
-from praxia.results.paired import Counts
+from praxia.results.mcnemar import PairCounts
 from praxia.results.rows import Row
+from praxia.results.sequential import ALPHA, log_capital, log_e_value
 from praxia.results.statistics import wilson_interval
 
 PAIRS = 2000
@@ -109,7 +109,7 @@ def miss(num: int) -> float:
     looks = np.unique(np.geomspace(2, PAIRS, 60).astype(int))
     missed = 0
     for ours, theirs in zip(a, b, strict=True):
-        counted = [Counts(*(int(kind[:at].sum()) for kind in _kinds(ours, theirs))) for at in looks]
+        counted = [PairCounts(*(int(kind[:at].sum()) for kind in _kinds(ours, theirs))) for at in looks]
         missed += any(log_capital(0.15, counts) >= -log(ALPHA) for counts in counted)
     return missed / num
 

@@ -5,8 +5,8 @@ import pytest
 from results_testing import made_rows, write_results
 
 from praxia.cli.main import main
-from praxia.results.anytime import log_e_value
 from praxia.results.rows import read_rows
+from praxia.results.sequential import log_e_value
 
 
 def run(*arguments: object) -> int:

@@ -20,8 +20,8 @@ from praxia.heads.denoisers.residual_mlp import ResidualMLP
 from praxia.heads.flow import Flow
 from praxia.nn.types import Shapes
 from praxia.policies.encoder_head import EncoderHead
+from praxia.results.meta import read_meta
 from praxia.results.rows import read_rows
-from praxia.results.store import read_meta
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
 from praxia.transforms.normalise import Normaliser
 

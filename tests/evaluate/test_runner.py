@@ -20,8 +20,9 @@ from toy_world import EMBODIMENT, Walker
 from praxia.core.embodiment import Camera
 from praxia.core.errors import MismatchError, PraxiaError, Refused, UnknownName
 from praxia.core.types import Start
+from praxia.results.meta import read_meta
 from praxia.results.rows import actions_digest, read_rows
-from praxia.results.store import read_meta, read_replay
+from praxia.results.store import read_replay
 
 
 def timeless(out: Path) -> list[dict[str, Any]]:
@@ -50,7 +51,7 @@ def test_any_episode_can_be_replayed_from_what_is_kept(tmp_path: Path):
         successes = [env.step(action).success for action in kept.actions]
         assert successes.index(True) + 1 == row.success_step == row.steps
         # The toy's steps are deltas within [-1, 1] m.
-        assert row.path == pytest.approx(np.abs(np.clip(kept.actions.astype(np.float64), -1, 1)).sum())
+        assert row.path_length == pytest.approx(np.abs(np.clip(kept.actions.astype(np.float64), -1, 1)).sum())
         assert row.jerk == pytest.approx(
             np.sqrt(np.mean(np.diff(kept.actions[:, 0].astype(np.float64), n=2) ** 2)) * 1000
         )

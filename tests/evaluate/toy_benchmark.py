@@ -18,7 +18,7 @@ from praxia.core.keys import generator
 from praxia.core.types import ChunkExecution, Decision, EnvSpec, Outcome, Query, Start
 from praxia.envs.family import EnvFamily
 from praxia.evaluate.benchmarks import Benchmark
-from praxia.evaluate.interleaved import EvaluatedPolicy, interleave
+from praxia.evaluate.compare import EvaluatedPolicy, interleave
 from praxia.evaluate.plan import Evaluation
 from praxia.evaluate.runner import evaluate
 from praxia.results.rows import Row

@@ -4,8 +4,7 @@ import pytest
 from results_testing import made_rows, write_results
 
 from praxia.core.errors import DataError, MismatchError, PraxiaError
-from praxia.results.pairs import pair_files, pair_rows
-from praxia.results.turns import in_turn
+from praxia.results.pairs import pair_files, pair_rows, round_robin
 
 
 def test_rows_of_one_start_are_paired_whatever_their_order():
@@ -20,7 +19,7 @@ def test_rows_of_one_start_are_paired_whatever_their_order():
 def test_tasks_come_in_turn():
     rows = made_rows({"walk": "1111", "run": "11", "hop": "111"})
     pairs = pair_rows(rows, rows[::-1]).pairs
-    assert [pair.a for pair in pairs] == list(in_turn(rows, lambda row: row.task))
+    assert [pair.a for pair in pairs] == list(round_robin(rows, lambda row: row.task))
 
 
 def test_rows_without_a_partner_are_counted_and_errors_are_kept_as_such():

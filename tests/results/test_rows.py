@@ -9,7 +9,7 @@ import pytest
 from praxia.core.errors import DataError
 from praxia.results.rows import Row, RowWriter, actions_digest, read_rows, recover_rows, write_rows
 
-ROW = Row("toy/fast", "walk", "abcd", "f00d", None, "success", 7, 7, 1.0, "beef", None, 0.25, path=1.5, jerk=0.1)
+ROW = Row("toy/fast", "walk", "abcd", "f00d", None, "success", 7, 7, 1.0, "beef", None, 0.25, path_length=1.5, jerk=0.1)
 CRASH = Row("toy/fast", "run", "dcba", "f00d", "swapped-image", "error", 3, None, 0.5, "fade", "OSError: gone", 0.5)
 
 
@@ -26,7 +26,7 @@ def test_rows_come_back_and_each_is_one_json_object(tmp_path: Path):
     assert read_rows(path) == [ROW, CRASH]
     first = json.loads(path.read_text().splitlines()[0])
     judged = ["benchmark", "task", "start", "policy_sha256", "control"]
-    found = ["status", "steps", "success_step", "progress", "path", "jerk", "actions_sha256", "error", "wall_s"]
+    found = ["status", "steps", "success_step", "progress", "path_length", "jerk", "actions_sha256", "error", "wall_s"]
     assert list(first) == ["schema", *judged, *found]
 
 

@@ -8,13 +8,15 @@ import pytest
 
 from praxia.core.errors import DataError, MismatchError, PraxiaError
 from praxia.core.types import EnvSpec, Start
-from praxia.results.folder import claims_results, read_folder, results_name
+from praxia.results.folder import is_results_file, read_folder, results_name
+from praxia.results.meta import read_meta
+from praxia.results.migration import META_SCHEMA
 from praxia.results.rows import Row, actions_digest, read_rows
-from praxia.results.store import Replay, ResultsStore, read_meta, read_replay
+from praxia.results.store import Replay, ResultsStore, read_replay
 
 IDENTITY = {"benchmark": {"name": "toy"}, "policy_sha256": "f00d", "control": None}
 FINGERPRINT = {**IDENTITY, "seed": 0, "versions": {"numpy": "2.0"}, "revision": "abc"}
-META = {"command": "praxia eval", "fingerprint": FINGERPRINT}
+META = {"schema": META_SCHEMA, "command": "praxia eval", "fingerprint": FINGERPRINT}
 STARTS = [Start("toy", "walk", {"number": number}) for number in range(3)]
 
 
@@ -110,7 +112,7 @@ def test_files_that_differ_behind_a_dot_are_two_evaluations(tmp_path: Path):
         store.append(row(STARTS[0]), Replay(EnvSpec("toy", "walk"), STARTS[0], other))
         store.close()
     assert [read_replay(out, STARTS[0].key).actions[0, 0] for out in outs] == [0, 1, 2, 3]
-    assert [claims_results(out) for out in outs] == [True] * 4
+    assert [is_results_file(out) for out in outs] == [True] * 4
     assert sorted(entry.name for entry in read_folder(tmp_path)[0]) == sorted(out.name for out in outs)
     assert [results_name(out) for out in outs[:2]] == ["model.v1", "model.v2"]
 

@@ -85,7 +85,7 @@ def test_a_task_of_errors_alone_has_no_rate_and_stays_out_of_the_macro():
         "progress": None,
         "steps": None,
         "median_steps": None,
-        "path": None,
+        "path_length": None,
         "jerk": None,
     }
     assert summary["per_task"]["run"] == nothing
@@ -95,16 +95,16 @@ def test_a_task_of_errors_alone_has_no_rate_and_stays_out_of_the_macro():
 def test_how_the_robot_moved_is_told_of_successes_alone():
     moved = [(4, 1.0, 3.0), (6, 2.0, 1.0), (20, 6.0, 2.0)]
     won = [
-        replace(row, success_step=step, path=path, jerk=jerk)
+        replace(row, success_step=step, path_length=path, jerk=jerk)
         for row, (step, path, jerk) in zip(rows("walk", 3, 0, 0), moved, strict=True)
     ]
-    lost = [replace(row, path=99.0, jerk=99.0) for row in rows("run", 0, 2, 1)]
+    lost = [replace(row, path_length=99.0, jerk=99.0) for row in rows("run", 0, 2, 1)]
     summary = summarise(won + lost)
     for found in (summary, summary["per_task"]["walk"]):
-        assert [found[name] for name in ("steps", "median_steps", "path", "jerk")] == [10.0, 6, 3.0, 2.0]
-    assert summary["per_task"]["run"]["path"] is None
-    unknown = summarise([*won, replace(won[0], start="torques", path=None)])
-    assert (unknown["path"], unknown["jerk"]) == (None, 2.25)
+        assert [found[name] for name in ("steps", "median_steps", "path_length", "jerk")] == [10.0, 6, 3.0, 2.0]
+    assert summary["per_task"]["run"]["path_length"] is None
+    unknown = summarise([*won, replace(won[0], start="torques", path_length=None)])
+    assert (unknown["path_length"], unknown["jerk"]) == (None, 2.25)
 
 
 def test_nothing_has_no_rate():

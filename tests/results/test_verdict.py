@@ -8,9 +8,9 @@ from scipy.stats import binomtest
 from statsmodels.stats.multitest import multipletests
 
 from praxia.core.errors import PraxiaError
-from praxia.results.anytime import confidence_sequence, log_e_value, pairs_needed
-from praxia.results.paired import Counts, newcombe_interval
+from praxia.results.mcnemar import PairCounts, newcombe_interval
 from praxia.results.pairs import Pair, pair_rows
+from praxia.results.sequential import confidence_sequence, log_e_value, pairs_needed
 from praxia.results.verdict import Comparison, verdict_of
 
 
@@ -24,7 +24,7 @@ FEW = {"walk": "0" * 12 + "1" * 3 + "1" * 5, "run": "10" * 10}
 
 def test_at_a_fixed_number_of_pairs_the_verdict_is_mcnemars():
     found = compared(MANY, FEW)
-    counts = Counts(both=15, a_alone=12, b_alone=3, neither=10)
+    counts = PairCounts(both=15, a_alone=12, b_alone=3, neither=10)
     assert (found["verdict"], found["pairs"], found["discordant"]) == ("better", 40, [12, 3])
     assert found["effect"] == pytest.approx(9 / 40)
     assert found["p_value"] == pytest.approx(binomtest(12, 15).pvalue)
@@ -55,7 +55,7 @@ def test_until_decided_stops_at_the_first_pair_that_is_enough():
     assert found["e_value"] >= 20
     assert log_e_value(found["pairs"] - 1, 0) < math.log(20)
     assert found["p_value"] is None
-    assert found["ci95"] == pytest.approx(confidence_sequence(Counts(a_alone=found["pairs"])))
+    assert found["ci95"] == pytest.approx(confidence_sequence(PairCounts(a_alone=found["pairs"])))
     assert found["per_task_exploratory"] is True
     assert compared({"walk": "0" * 60}, {"walk": "1" * 60}, until_decided=True)["verdict"] == "worse"
 

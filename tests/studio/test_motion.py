@@ -21,7 +21,7 @@ def test_two_policies_are_compared_where_both_succeeded(tmp_path, document):
     b = judge(tmp_path / "b.jsonl", {"push": "fsssss", "turn": "ffss"}, policy="runs/second", sha256="2")
     both = [(x, y) for x, y in zip(a, b, strict=True) if x.status == y.status == "success"]
     rows = document(page_without_films(tmp_path))
-    paths = np.array([[x.path for x, _ in both], [y.path for _, y in both]])
+    paths = np.array([[x.path_length for x, _ in both], [y.path_length for _, y in both]])
     _, ours, theirs, difference, starts = rows.row("path")
     assert starts == str(len(both)) == "6"
     assert shown(ours) == pytest.approx([paths[0].mean(), half_width(paths[0])], rel=0.05)
@@ -57,7 +57,7 @@ def test_without_a_duel_each_is_measured_on_its_own_successes(tmp_path, document
     head = next(at for at, row in enumerate(shown_rows) if row[1:2] == ["steps to success"])
     found = shown_rows[head + 1 : head + 3]
     assert [row[0] for row in found] == ["first", "expert"]
-    paths = [row.path for row in rows if row.status == "success"]
+    paths = [row.path_length for row in rows if row.status == "success"]
     assert shown(found[0][2]) == pytest.approx([np.mean(paths), half_width(paths)], rel=0.05)
     assert found[0][4] == "3"
     assert "Each over its own successes" in text_of(page)

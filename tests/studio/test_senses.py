@@ -1,7 +1,7 @@
 import pytest
 from ball_world import judge, page_without_films, text_of
 
-from praxia.results.paired import Counts, newcombe_interval
+from praxia.results.mcnemar import PairCounts, newcombe_interval
 from praxia.studio.comparison import compare
 from praxia.studio.senses import drop_of
 from praxia.studio.sources import gather
@@ -50,7 +50,7 @@ def test_the_table_has_the_paired_difference_and_its_interval(tmp_path, document
     judge_with_controls(tmp_path, swapped_image="s" * 10 + "f" * 30, frozen_state=OWN, zero="f" * 40)
     page = page_without_films(tmp_path)
     rows = [row for row in document(page).rows if len(row) == 5]
-    low, high = newcombe_interval(Counts(10, 25, 0, 5))
+    low, high = newcombe_interval(PairCounts(10, 25, 0, 5))
     assert rows[1] == ["flow", "87.5%", "", "", "40"]
     (swapped,) = [row for row in rows if row[0].startswith("swapped-image")]
     assert swapped[1:] == ["25.0%", "−62.5", f"−{100 * high:.1f} to −{100 * low:.1f}", "40"]
@@ -69,7 +69,7 @@ def test_senses_of_which_the_same_can_be_said_are_named_together(tmp_path):
 def test_only_starts_that_both_met_count(tmp_path):
     judge(tmp_path / "own.jsonl", {"push": "ssffss", "turn": "ss"}, policy="runs/flow")
     judge(tmp_path / "x.jsonl", {"push": "fffe"}, policy="runs/flow", control="swapped-image")
-    assert drop_in(tmp_path).counts == Counts(0, 2, 0, 1)
+    assert drop_in(tmp_path).counts == PairCounts(0, 2, 0, 1)
 
 
 def test_who_is_not_better_than_chance_is_told_so(tmp_path):

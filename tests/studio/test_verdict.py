@@ -6,7 +6,7 @@ from ball_world import build, judge, page_without_films, text_of
 from scipy.special import betaln
 from scipy.stats import binomtest, ks_2samp
 
-from praxia.results.anytime import PRIOR
+from praxia.results.sequential import PRIOR
 from praxia.studio.report import report
 
 FIRST = {"push": "sssss" + "sssss", "turn": "ssfffbbb"}

@@ -14,7 +14,7 @@ from praxia.core.types import ChunkExecution
 from praxia.data.dataset import Dataset
 from praxia.dataloader.mixture_config import DatasetEntry, MixtureConfig
 from praxia.evaluate.benchmarks import Benchmark
-from praxia.evaluate.fit import matching
+from praxia.evaluate.compatibility import match_embodiment
 from praxia.train import engine
 
 
@@ -114,7 +114,7 @@ def test_a_mixture_is_resumed_as_it_was_and_its_policy_acts_at_its_rate(tiny_run
     assert config.transforms.embodiments[0].action.high[0] > 1.0, "two deltas in one step, each at most 1"
     benchmark = Benchmark("toy/fast", "", "toy", ("walk",), 20, ChunkExecution(2), ("front",), 16, "fast", "", "ever")
     with pytest.raises(MismatchError, match="rate 5 Hz but 10 Hz"):
-        matching(config, benchmark, EMBODIMENT)
+        match_embodiment(config, benchmark, EMBODIMENT)
 
 
 def test_a_second_data_set_of_one_embodiment_adds_no_weights(tiny_run, mixed_paths, tmp_path):

@@ -9,7 +9,7 @@ import tyro
 from praxia.cli.arguments import parse
 from praxia.cli.console import STDERR, command_line, counting
 from praxia.core.errors import PraxiaError, Refused
-from praxia.evaluate.machine import default_workers
+from praxia.core.process import available_cores
 
 __all__ = ["run"]
 
@@ -33,7 +33,7 @@ class Arguments:
     more --episodes again and again until it comes out well, that test no longer holds."""
     out: Path | None = None
     """For policies: a new folder for both results files, or one to --resume."""
-    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one a core)")] = default_workers()
+    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one a core)")] = available_cores()
     steps: int | None = None
     """For policies: sample both in so many steps of a flow or a diffusion, instead of their own number."""
     temperature: float | None = None
@@ -50,14 +50,13 @@ def run(arguments: list[str]) -> dict[str, Any]:
     """Compare, and return the verdict."""
     options = parse(Arguments, arguments, "praxia compare")
 
-    from praxia.results.folder import claims_results, results_name
-    from praxia.results.privilege import privilege_of
+    from praxia.results.folder import is_results_file, results_name
+    from praxia.results.meta import privilege_of, read_meta
     from praxia.results.rows import first_error, read_rows
-    from praxia.results.store import read_meta
     from praxia.studio.verdict_text import verdict_sentence, verdict_table
 
     names = options.a, options.b
-    results = [name.endswith(".jsonl") or claims_results(Path(name)) for name in names]
+    results = [name.endswith(".jsonl") or is_results_file(Path(name)) for name in names]
     if all(results):
         labels, files = (results_name(Path(options.a)), results_name(Path(options.b))), names
         verdict = _of_files(options)
@@ -103,9 +102,8 @@ def _of_policies(options: Arguments, command: str) -> tuple[dict[str, Any], tupl
     from praxia.core.types import Sampling
     from praxia.envs import find_family
     from praxia.evaluate.benchmarks import find_benchmark
-    from praxia.evaluate.compare import compare
-    from praxia.evaluate.entries import find_policy
-    from praxia.evaluate.interleaved import EvaluatedPolicy
+    from praxia.evaluate.compare import EvaluatedPolicy, compare
+    from praxia.evaluate.policy_entry import find_policy
 
     benchmark, out = find_benchmark(options.benchmark), options.out
     sampling = Sampling(options.steps, options.temperature)

@@ -8,7 +8,7 @@ import tyro
 
 from praxia.cli.arguments import parse
 from praxia.cli.console import STDERR, command_line, counting
-from praxia.evaluate.machine import default_workers
+from praxia.core.process import available_cores
 
 __all__ = ["run"]
 
@@ -25,7 +25,7 @@ class Arguments:
     """Where the rows go: a new .jsonl file, or one to --resume."""
     episodes: int = 20
     """How many of each task."""
-    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one a core)")] = default_workers()
+    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one a core)")] = available_cores()
     control: str | None = None
     """Spoil one sense: swapped-image, frozen-state, shuffled-instruction or other-instruction."""
     bind_as: Annotated[str | None, tyro.conf.arg(name="as")] = None
@@ -54,10 +54,10 @@ def run(arguments: list[str]) -> dict[str, Any]:
     from praxia.core.types import Sampling
     from praxia.envs import find_family
     from praxia.evaluate.benchmarks import find_benchmark
-    from praxia.evaluate.entries import find_policy
+    from praxia.evaluate.policy_entry import find_policy
     from praxia.evaluate.runner import evaluate
+    from praxia.results.meta import read_meta
     from praxia.results.rows import first_error, read_rows
-    from praxia.results.store import read_meta
     from praxia.studio.table import success_table
 
     benchmark = find_benchmark(options.benchmark)

@@ -98,9 +98,9 @@ def _describe(path: Path) -> dict[str, Any]:
             "sampling": config.model.sampling.to_json(),
             **{name: described[name] for name in names},
         }
-    from praxia.results.folder import claims_results
+    from praxia.results.folder import is_results_file
 
-    if path.suffix == ".jsonl" or claims_results(path):
+    if path.suffix == ".jsonl" or is_results_file(path):
         return _results(path)
     raise PraxiaError(
         f"expected a data set, a policy, a training run or a results file (.jsonl), got {path}, which is "
@@ -109,10 +109,8 @@ def _describe(path: Path) -> dict[str, Any]:
 
 
 def _results(path: Path) -> dict[str, Any]:
-    from praxia.results.identity import was_stopped
-    from praxia.results.privilege import privilege_of
+    from praxia.results.meta import privilege_of, read_meta, was_stopped
     from praxia.results.rows import read_rows
-    from praxia.results.store import read_meta
     from praxia.results.summary import summarise_as
     from praxia.studio.table import success_table
 

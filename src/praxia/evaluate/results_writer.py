@@ -10,7 +10,7 @@ from praxia.core.errors import MismatchError, expect_positive
 from praxia.core.process import run_in_subprocess
 from praxia.core.types import Policy
 from praxia.envs.family import EnvFamily
-from praxia.evaluate.fit import check_fit
+from praxia.evaluate.compatibility import check_compatibility
 from praxia.evaluate.plan import Evaluation, plan
 from praxia.results import fingerprint
 from praxia.results.motion import motion
@@ -40,7 +40,7 @@ class ResultsWriter:
         benchmark = evaluation.benchmark
         self.evaluation = evaluation
         self.embodiment: Embodiment = family.embodiment(benchmark.spec(benchmark.tasks[0]))
-        check_fit(policy, benchmark, self.embodiment)
+        check_compatibility(policy, benchmark, self.embodiment)
         self.jobs = plan(evaluation, family)
         self.kept: list[Row] = []
         self._policy = policy
@@ -126,7 +126,7 @@ class ResultsWriter:
         }
 
     def _row(self, trajectory: Trajectory) -> Row:
-        moved = motion(trajectory.actions, self.embodiment)
+        commanded = motion(trajectory.actions, self.embodiment)
         return Row(
             benchmark=self.evaluation.benchmark.name,
             task=trajectory.job.start.task,
@@ -137,8 +137,8 @@ class ResultsWriter:
             steps=trajectory.steps,
             success_step=trajectory.success_step,
             progress=trajectory.progress,
-            path=moved.path,
-            jerk=moved.jerk,
+            path_length=commanded.path_length,
+            jerk=commanded.jerk,
             actions_sha256=actions_digest(trajectory.actions),
             error=trajectory.error,
             wall_s=round(trajectory.wall_s, 3),

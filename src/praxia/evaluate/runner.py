@@ -18,13 +18,13 @@ from praxia.rollout.loop import rollout
 from praxia.rollout.pool import WorkerPool
 from praxia.rollout.types import Trajectory
 
-__all__ = ["SLOTS_PER_WORKER", "Report", "evaluate"]
+__all__ = ["SLOTS_PER_WORKER", "ProgressCallback", "evaluate"]
 
 # While the policy thinks about one slot's image, a worker simulates another's: four keep both busy.
 SLOTS_PER_WORKER = 4
 
 # Called after each episode with those done, those planned, and a text for people.
-Report = Callable[[int, int, str], None]
+ProgressCallback = Callable[[int, int, str], None]
 
 
 def evaluate(
@@ -37,7 +37,7 @@ def evaluate(
     resume: bool = False,
     threads: int = 1,
     command: str = "",
-    report: Report = lambda done, planned, text: None,
+    report: ProgressCallback = lambda done, planned, text: None,
 ) -> dict[str, Any]:
     """Run what is missing of `evaluation` and return `results.summary.summarise` of all rows, and the fingerprint.
 
@@ -93,7 +93,7 @@ def _trajectories(policy: Policy, writer: ResultsWriter, family: EnvFamily, work
 class _Tally:
     """Counts episodes as they come in, and says how it goes."""
 
-    def __init__(self, planned: int, kept: Sequence[Row], report: Report):
+    def __init__(self, planned: int, kept: Sequence[Row], report: ProgressCallback):
         self._report = report
         self._planned, self._num_kept = planned, len(kept)
         self._counts = Counter(row.status for row in kept)

@@ -1,1 +1,1 @@
-"""What an evaluation leaves behind: one row an episode, what produced it, and what may be concluded."""
+"""The results of evaluations: one row per episode, the metadata beside them, and the conclusions they allow."""

@@ -1,7 +1,7 @@
-"""How hard starts are, by what other policies did there, and success rates adjusted for it.
+"""The difficulty of starts, estimated from other policies, and success rates adjusted for it.
 
-A policy that was judged on twenty starts of a task met easy or hard ones by chance. Where other policies met those and
-more, the chance can be taken out: the adjusted rate is what the policy would score on all starts that are known.
+A policy that was evaluated on twenty starts of a task met easy or hard ones by chance. Where other policies met those
+starts and more, this chance can be removed: the adjusted rate estimates the policy's success on all known starts.
 """
 
 from collections import defaultdict
@@ -16,17 +16,17 @@ from praxia.results.statistics import wilson_interval
 
 __all__ = ["Difficulty", "adjusted_rate"]
 
-# A start's deviation from its task counts as if so many more policies had met it without any.
+# Shrinks a start's deviation from its task as if so many more policies without a deviation had met the start.
 _PRIOR_POLICIES = 2.0
 
 
 @dataclass(frozen=True)
 class Difficulty:
-    """What a policy may expect: the mean success in each task, and how far each start lies from its task's.
+    """The mean success in each task, and the deviation of each start from it.
 
-    `starts` are (task, deviation) by key. A deviation is the mean over the policies that met the start of what each
-    scored there beyond its own mean in the task, shrunk where they were few: a start that only weak policies met is
-    not hard for that. The table grows with every evaluation.
+    `starts` maps keys to (task, deviation). A policy's deviation at a start is its outcome minus its own mean in the
+    task, so a start that only weak policies met does not count as hard. The start's deviation is the mean over the
+    policies that met it, shrunk towards 0 where they are few.
     """
 
     tasks: Mapping[str, float]
@@ -34,7 +34,7 @@ class Difficulty:
 
     @classmethod
     def of(cls, evaluations: Iterable[Iterable[Row]]) -> "Difficulty":
-        """The table by some evaluations, each the rows of one policy. Errors say nothing."""
+        """The table from evaluations, each given as the rows of one policy. Errors are ignored."""
         scored: dict[str, list[float]] = defaultdict(list)
         deviations: dict[tuple[str, str], list[float]] = defaultdict(list)
         for rows in evaluations:
@@ -51,20 +51,20 @@ class Difficulty:
         return cls(tasks, {start: (task, _shrunk(found)) for (start, task), found in deviations.items()})
 
     def expected(self, task: str, start: str) -> float:
-        """The success that others lead one to expect; the task's where nobody met the start."""
+        """The expected success at a start: that of the task where no policy met the start."""
         return self.tasks[task] + self.starts.get(start, (task, 0.0))[1]
 
 
 def adjusted_rate(rows: Sequence[Row], difficulty: Difficulty) -> dict[str, Any] | None:
-    """`{success, ci95, known_starts, correlation}` of a policy's rows, adjusted by what other policies did.
+    """`{success, ci95, known_starts, correlation}` of a policy's rows, adjusted by the outcomes of other policies.
 
-    The rate is moved along the regression of the outcomes on the expected success, from the starts met to all that
-    are known of the same tasks. Its variance is that of the residuals over the starts met, and that of the expected
-    success over all known ones; the interval is Wilson's with as many episodes as would give that variance. It takes
-    the policy's starts for a sample of the known ones, which they are: starts are independent draws.
+    The rate is moved along the regression of the outcomes on the expected success, from the starts that the policy met
+    to all known starts of the same tasks. Its variance is that of the residuals over the starts met, plus that of the
+    expected success over all known starts. The interval is Wilson's for the number of episodes that would have that
+    variance. The policy's starts are a sample of the known ones, since starts are independent draws.
 
-    None where that cannot make the interval narrower: nobody else met these tasks or other starts of them, all
-    outcomes are the same, or they do not follow what was expected.
+    None where the adjustment cannot narrow the interval: no other policy met these tasks or other starts of them, all
+    outcomes are equal, or the outcomes do not follow the expected success.
 
     Source: CUPED (Deng et al. 2013, "Improving the sensitivity of online controlled experiments by utilizing
     pre-experiment data"); the variance is that of double sampling (Cochran 1977, "Sampling techniques", 12.6).

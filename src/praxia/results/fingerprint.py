@@ -1,4 +1,4 @@
-"""What produced a number: without it a success rate cannot be compared with another."""
+"""What produced a result: versions, source and machine, without which success rates cannot be compared."""
 
 import hashlib
 import platform
@@ -13,9 +13,9 @@ _PACKAGES = ("praxia", "numpy", "mujoco", "metaworld", "gym-pusht", "pymunk", "s
 
 
 def versions() -> dict[str, str | None]:
-    """Versions of Python and of every package whose arithmetic a result depends on; None: not installed.
+    """The versions of Python and of every package whose arithmetic results depend on; None: not installed.
 
-    Nothing is imported for it.
+    It imports none of them.
     """
     found: dict[str, str | None] = {"python": platform.python_version()}
     for name in _PACKAGES:
@@ -27,7 +27,9 @@ def versions() -> dict[str, str | None]:
 
 
 def code(package: Path = Path(__file__).parents[1]) -> dict[str, Any]:
-    """`{source_sha256, revision, dirty}` of a package folder: the hash of its source, and where git has it from."""
+    """`{source_sha256, revision, dirty}` of a package folder: the hash of its source and the state of its git
+    checkout.
+    """
     tracked = _git(package, "ls-files", "--error-unmatch", "__init__.py") is not None
     changes = _git(package, "status", "--porcelain", "--", ".") if tracked else None
     return {
@@ -38,7 +40,7 @@ def code(package: Path = Path(__file__).parents[1]) -> dict[str, Any]:
 
 
 def source_sha256(package: Path) -> str:
-    """SHA-256 over the Python source of a package's folder, or of a module that is one file."""
+    """SHA-256 of the Python source of a package folder, or of a module in one file."""
     digest = hashlib.sha256()
     for file in sorted(package.rglob("*.py")) or [package]:
         content = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -47,7 +49,7 @@ def source_sha256(package: Path) -> str:
 
 
 def machine() -> dict[str, str]:
-    """The kind of machine, never which one: processor and operating system."""
+    """The kind of machine: processor and operating system. Nothing identifies the machine itself."""
     return {
         "cpu": _cpu_model(),
         "system": f"{platform.system()} {platform.machine()}",

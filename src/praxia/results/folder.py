@@ -1,4 +1,4 @@
-"""All results files in a folder."""
+"""The results files in a folder."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from praxia.core.errors import DataError, PraxiaError
-from praxia.results.privilege import privilege_of
+from praxia.results.meta import META_SUFFIX, meta_path, privilege_of, read_meta
 from praxia.results.rows import Row, begins_with_row, read_rows
-from praxia.results.store import META, read_meta
 
-__all__ = ["Entry", "claims_results", "read_folder", "results_name"]
+__all__ = ["ResultsFile", "is_results_file", "read_folder", "results_name"]
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One results file: `name` is its path in the folder, `meta` what produced its rows."""
+class ResultsFile:
+    """One results file: `name` is its path in the folder, `meta` says what produced its rows."""
 
     name: str
     rows: tuple[Row, ...]
@@ -27,52 +26,52 @@ class Entry:
 
     @property
     def kind(self) -> Literal["policy", "privileged", "control"]:
-        """A control has a sense spoiled, a privileged policy reads the simulator; neither competes."""
+        """A control has one input disturbed, a privileged policy reads the simulator. Neither competes."""
         if self.fingerprint["control"] is not None:
             return "control"
         return "privileged" if privilege_of(self.meta) == "privileged policy" else "policy"
 
 
-def read_folder(folder: Path) -> tuple[list[Entry], dict[str, str]]:
-    """The results files in and below a folder, by name, and why each of the others could not be read.
+def read_folder(folder: Path) -> tuple[list[ResultsFile], dict[str, str]]:
+    """The results files in and below a folder, by name, and for each unreadable one the reason.
 
     Raises:
-        PraxiaError: no folder there, or no results in it.
+        PraxiaError: the folder does not exist or holds no results.
     """
     if not folder.is_dir():
-        raise PraxiaError(f"expected a folder of results files (X.jsonl), got {folder}, which is none")
-    entries, unreadable = list[Entry](), dict[str, str]()
-    described = (path.with_name(path.name.removesuffix(META)) for path in folder.rglob(f"*{META}"))
-    for path in sorted({*folder.rglob("*.jsonl"), *described}):
-        if not claims_results(path):
+        raise PraxiaError(f"expected a folder of results files (X.jsonl), got {folder}, which is not a folder")
+    files, unreadable = list[ResultsFile](), dict[str, str]()
+    with_meta = (path.with_name(path.name.removesuffix(META_SUFFIX)) for path in folder.rglob(f"*{META_SUFFIX}"))
+    for path in sorted({*folder.rglob("*.jsonl"), *with_meta}):
+        if not is_results_file(path):
             continue
         name = path.relative_to(folder).as_posix()
         try:
-            entries.append(_read(name, path))
+            files.append(_read(name, path))
         except DataError as error:
             unreadable[name] = str(error)
-    if not entries and not unreadable:
+    if not files and not unreadable:
         raise PraxiaError(f"no results files in {folder}: `praxia eval ... --out {folder}/X.jsonl` writes one")
-    return entries, unreadable
+    return files, unreadable
 
 
-def _read(name: str, path: Path) -> Entry:
+def _read(name: str, path: Path) -> ResultsFile:
     meta, rows = read_meta(path), tuple(read_rows(path))
     if not rows:
         raise DataError(f"{path} has no rows yet: finish its evaluation with the same `praxia eval` and --resume")
-    return Entry(name, rows, meta)
+    return ResultsFile(name, rows, meta)
 
 
-def claims_results(path: Path) -> bool:
-    """Whether a file has a description beside it, or is called .jsonl and begins with a row; logs of training do not.
+def is_results_file(path: Path) -> bool:
+    """Whether a file has metadata beside it, or is named .jsonl and begins with a row (training logs do not).
 
-    Rows of whatever version count, so that one that cannot be read is not passed over.
+    Rows of any schema count, so that a file of an unknown schema is reported rather than skipped.
     """
     if not path.is_file():
         return False
-    return path.with_name(f"{path.name}{META}").is_file() or (path.suffix == ".jsonl" and begins_with_row(path))
+    return meta_path(path).is_file() or (path.suffix == ".jsonl" and begins_with_row(path))
 
 
 def results_name(path: Path) -> str:
-    """What a results file is called for people: "model.v1.jsonl" is model.v1, and so is "model.v1"."""
+    """The name of a results file for people: "model.v1.jsonl" is model.v1, and so is "model.v1"."""
     return path.name.removesuffix(".jsonl")

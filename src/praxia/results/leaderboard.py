@@ -1,4 +1,4 @@
-"""All results of a folder, ranked as far as they can be told apart."""
+"""The results in a folder, ranked as far as they can be distinguished."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -7,15 +7,13 @@ from typing import Any
 
 from scipy.stats import fisher_exact
 
-from praxia.results.anytime import ALPHA
-from praxia.results.differences import differences
 from praxia.results.difficulty import Difficulty, adjusted_rate
-from praxia.results.folder import Entry, read_folder
-from praxia.results.identity import competing, policy_of, was_stopped
-from praxia.results.paired import Counts, mcnemar_p_value
-from praxia.results.pairs import POLICYS_OWN, pair_rows
-from praxia.results.privilege import privilege_of
+from praxia.results.folder import ResultsFile, read_folder
+from praxia.results.mcnemar import PairCounts, mcnemar_p_value
+from praxia.results.meta import differences, policy_of, privilege_of, representatives, was_stopped
+from praxia.results.pairs import POLICY_FIELDS, pair_rows
 from praxia.results.rows import Row
+from praxia.results.sequential import ALPHA
 from praxia.results.statistics import holm
 from praxia.results.summary import summarise_as
 
@@ -25,23 +23,24 @@ __all__ = ["leaderboard", "ranking"]
 def leaderboard(folder: Path) -> dict[str, Any]:
     """`{tables: [TABLE], unreadable: [{file, reason}]}` of all results files in and below a folder.
 
-    A TABLE is `{benchmark, differs, entries: [ENTRY], comparisons: [COMPARISON]}`, one for each benchmark; `differs`
-    says in what a benchmark differs from an earlier one of the same name. An ENTRY is `{file, kind, control, privilege,
-    rank, repeats, policy_sha256, episodes, errors, success, ci95, macro, macro_of_groups, adjusted, until_decided,
-    differs}`: those that compete by falling success, then privileged policies, then controls; rates are
-    `summary.summarise`'s. Several files of one policy are one competitor: the one that counts has a place, and
-    `repeats` is its name in the others (`identity.competing`).
-    `rank` is the range [best, worst] of places that cannot be excluded: two policies are tied unless a test says
-    otherwise. `adjusted` is `difficulty.adjusted_rate` by the other policies without a control. `until_decided` says
-    that the episodes are those of a comparison that stopped when it was decided: rates and tests then do not hold as
-    they do for a fixed number. `differs` is in what an evaluation differs from the table's first but for the policy.
+    There is one TABLE per benchmark: `{benchmark, differs, entries: [ENTRY], comparisons: [COMPARISON]}`. `differs`
+    says in what a benchmark differs from an earlier one with the same name.
 
-    A COMPARISON is `{a, b, test, effect, pairs, p_value, p_holm}`: "mcnemar", exact and paired, where at least half of
-    the smaller one's starts were met by both, and otherwise "fisher" on all episodes of the tasks that both met.
-    `effect` is the difference of success rates that was tested, and Holm's adjustment is for a whole table.
+    An ENTRY is `{file, kind, control, privilege, rank, repeats, policy_sha256, episodes, errors, success, ci95, macro,
+    macro_of_groups, adjusted, until_decided, differs}`. Competing policies come first, by falling success, then
+    privileged policies, then controls. Rates are those of `summary.summarise`. Several files of one policy are one
+    competitor: one of them is ranked, and `repeats` in the others is its name (`meta.representatives`). `rank` is the
+    range [best, worst] of ranks that cannot be excluded: policies are tied unless a test separates them. `adjusted` is
+    `difficulty.adjusted_rate` from the other policies, without controls. `until_decided` marks the episodes of a
+    comparison that stopped when it was decided, for which rates and tests are not those of a fixed number. `differs`
+    says in what, except the policy, an evaluation differs from the first one of the table.
+
+    A COMPARISON is `{a, b, test, effect, pairs, p_value, p_holm}`. The test is "mcnemar", exact and paired, where both
+    policies met at least half of the starts of the smaller evaluation, and otherwise "fisher" on all episodes of their
+    common tasks. `effect` is the tested difference of success rates. Holm's adjustment covers the table.
 
     Raises:
-        PraxiaError: no folder there, or no results in it.
+        PraxiaError: the folder does not exist or holds no results.
     """
     entries, unreadable = read_folder(folder)
     first: dict[str, Mapping[str, Any]] = {}
@@ -53,8 +52,8 @@ def leaderboard(folder: Path) -> dict[str, Any]:
     return {"tables": tables, "unreadable": [{"file": name, "reason": why} for name, why in unreadable.items()]}
 
 
-def _by_benchmark(entries: Sequence[Entry]) -> list[list[Entry]]:
-    groups: list[list[Entry]] = []
+def _by_benchmark(entries: Sequence[ResultsFile]) -> list[list[ResultsFile]]:
+    groups: list[list[ResultsFile]] = []
     for entry in entries:
         benchmark = entry.fingerprint["benchmark"]
         known = (group for group in groups if not differences(group[0].fingerprint["benchmark"], benchmark))
@@ -65,8 +64,8 @@ def _by_benchmark(entries: Sequence[Entry]) -> list[list[Entry]]:
     return groups
 
 
-def ranking(entries: Sequence[Entry]) -> dict[str, Any]:
-    """The entries and comparisons of a `leaderboard`'s TABLE, of results on one benchmark."""
+def ranking(entries: Sequence[ResultsFile]) -> dict[str, Any]:
+    """The entries and comparisons of a TABLE of `leaderboard`, from results on one benchmark."""
     repeated = _repeated(entries)
     counting = [entry for entry, name in zip(entries, repeated, strict=True) if name is None]
     described = [
@@ -94,17 +93,17 @@ def ranking(entries: Sequence[Entry]) -> dict[str, Any]:
     return {"entries": rows, "comparisons": comparisons}
 
 
-def _repeated(entries: Sequence[Entry]) -> list[str | None]:
-    """For each entry that is not a control the name of the one that counts in its place; None: it counts itself."""
-    judged = [entry for entry in entries if entry.kind != "control"]
-    counting = competing([(entry.rows, entry.meta) for entry in judged])
-    names = {entry.name: judged[at].name for entry, at in zip(judged, counting, strict=True)}
+def _repeated(entries: Sequence[ResultsFile]) -> list[str | None]:
+    """For each entry the name of the one that is ranked in its place; None: it is ranked itself, or is a control."""
+    policies = [entry for entry in entries if entry.kind != "control"]
+    counting = representatives([(entry.rows, entry.meta) for entry in policies])
+    names = {entry.name: policies[at].name for entry, at in zip(policies, counting, strict=True)}
     found = [names.get(entry.name, entry.name) for entry in entries]
     return [None if name == entry.name else name for entry, name in zip(entries, found, strict=True)]
 
 
-def _described(entry: Entry, first: Entry, counting: Sequence[Entry]) -> dict[str, Any]:
-    """`first` is the table's first entry, and `counting` are those that count for their policy."""
+def _described(entry: ResultsFile, first: ResultsFile, counting: Sequence[ResultsFile]) -> dict[str, Any]:
+    """`first` is the first entry of the table. `counting` are the entries that are ranked for their policy."""
     mine = policy_of(entry.fingerprint)
     others = [one.rows for one in counting if one.kind != "control" and policy_of(one.fingerprint) != mine]
     summary = summarise_as(entry.fingerprint["benchmark"], entry.rows)
@@ -117,13 +116,13 @@ def _described(entry: Entry, first: Entry, counting: Sequence[Entry]) -> dict[st
         **{name: summary[name] for name in ("episodes", "errors", "success", "ci95", "macro", "macro_of_groups")},
         "adjusted": None if entry.kind == "control" else adjusted_rate(entry.rows, Difficulty.of(others)),
         "until_decided": was_stopped(entry.meta),
-        "differs": differences(first.fingerprint, entry.fingerprint, POLICYS_OWN | {"control"}),
+        "differs": differences(first.fingerprint, entry.fingerprint, POLICY_FIELDS | {"control"}),
     }
 
 
-def _compared(a: Entry, b: Entry) -> dict[str, Any]:
+def _compared(a: ResultsFile, b: ResultsFile) -> dict[str, Any]:
     ours, theirs = ([row for row in entry.rows if row.status != "error"] for entry in (a, b))
-    counts = Counts.of(pair.outcome for pair in pair_rows(ours, theirs).pairs)
+    counts = PairCounts.of(pair.outcome for pair in pair_rows(ours, theirs).pairs)
     if 2 * counts.pairs >= min(len(ours), len(theirs)):
         test, effect, p_value = "mcnemar", counts.effect, mcnemar_p_value(counts)
     else:
@@ -132,7 +131,7 @@ def _compared(a: Entry, b: Entry) -> dict[str, Any]:
 
 
 def _unpaired(a: Sequence[Row], b: Sequence[Row]) -> tuple[float | None, float]:
-    """The difference of success rates in the tasks that both met, and Fisher's p-value; without such tasks nothing."""
+    """The difference of success rates in the common tasks and Fisher's p-value; (None, 1) without a common task."""
     common = {row.task for row in a} & {row.task for row in b}
     statuses = [[row.status for row in rows if row.task in common] for rows in (a, b)]
     if not common:
@@ -143,7 +142,7 @@ def _unpaired(a: Sequence[Row], b: Sequence[Row]) -> tuple[float | None, float]:
 
 
 def _ranks(ranked: Sequence[str], comparisons: Sequence[Mapping[str, Any]]) -> dict[str, list[int]]:
-    """Of each the range of places: behind those that a test puts above it, before those that it puts below."""
+    """The range of ranks of each policy: below those that a test puts above it, above those that it puts below."""
     above, below = dict.fromkeys(ranked, 0), dict.fromkeys(ranked, 0)
     for one in comparisons:
         if one["p_holm"] <= ALPHA:

@@ -1,4 +1,4 @@
-"""How the robot was told to move: the length of the way and how jerky it was."""
+"""The commanded motion of an episode: path length and jerk."""
 
 from dataclasses import dataclass
 
@@ -12,45 +12,46 @@ __all__ = ["Motion", "motion"]
 
 @dataclass(frozen=True)
 class Motion:
-    """`path` is the length of the commanded way in the unit of its positions, `jerk` in that unit per s^3: the root
-    mean square, over the episode, of the length of the way's third derivative. None: undefined.
+    """`path_length` of the commanded path in the unit of its positions, and `jerk` in that unit per s^3: the root mean
+    square, over the episode, of the norm of the path's third derivative. None: undefined.
     """
 
-    path: float | None
+    path_length: float | None
     jerk: float | None
 
 
 def motion(actions: Float32[np.ndarray, "T A"], embodiment: Embodiment) -> Motion:
-    """The motion that T executed `actions` of `embodiment` commanded, clipped to their declared ranges as a driver does.
+    """The motion that the T executed `actions` of `embodiment` command, clipped to their declared ranges as a driver
+    clips them.
 
-    The commanded way are the positions p_t of all fields that move the embodiment: positions are that themselves; deltas and
-    velocities are summed up from the first p = 0. Then path = sum |p_t - p_(t-1)|, and jerk is taken by third
-    differences at the control rate. Grippers and discrete fields do not move the embodiment.
+    The commanded path consists of the positions p_t of all fields that move the robot. Position fields are positions
+    already; deltas and velocities are summed from p = 0. The path length is sum |p_t - p_(t-1)|, and the jerk is taken
+    from third differences at the control rate. Gripper and discrete fields do not move the robot.
 
-    Undefined are the path of less than two positions, the jerk of less than four, and both where the fields that move
-    the embodiment are of several kinds or units, or are torques.
+    The path length is undefined for fewer than two positions and the jerk for fewer than four. Both are undefined where
+    the moving fields have several kinds or units, or are torques.
     """
-    way = _commanded_way(actions, embodiment)
-    if way is None:
+    path = _commanded_path(actions, embodiment)
+    if path is None:
         return Motion(None, None)
-    steps, third = np.diff(way, axis=0), np.diff(way, n=3, axis=0) * embodiment.control_hz**3
+    steps, third = np.diff(path, axis=0), np.diff(path, n=3, axis=0) * embodiment.control_hz**3
     return Motion(
         float(np.linalg.norm(steps, axis=1).sum()) if len(steps) else None,
         float(np.sqrt(np.square(third).sum(axis=1).mean())) if len(third) else None,
     )
 
 
-def _commanded_way(actions: Float32[np.ndarray, "T A"], embodiment: Embodiment) -> Float64[np.ndarray, "P D"] | None:
-    moving = [part for part in embodiment.action if part.kind not in ("gripper", "discrete")]
-    meanings = {(part.kind, part.unit) for part in moving}
+def _commanded_path(actions: Float32[np.ndarray, "T A"], embodiment: Embodiment) -> Float64[np.ndarray, "P D"] | None:
+    moving = [field for field in embodiment.action if field.kind not in ("gripper", "discrete")]
+    meanings = {(field.kind, field.unit) for field in moving}
     if len(meanings) != 1 or not len(actions):
         return None
     ((kind, _),) = meanings
-    moves = np.concatenate([np.full(part.size, part in moving) for part in embodiment.action])
-    chosen = np.clip(actions.astype(np.float64), *embodiment.action_range)[:, moves]
+    moves = np.concatenate([np.full(field.size, field in moving) for field in embodiment.action])
+    values = np.clip(actions.astype(np.float64), *embodiment.action_range)[:, moves]
     if kind == "position":
-        return chosen
+        return values
     if kind == "torque":
         return None
-    steps = chosen if kind == "delta" else chosen / embodiment.control_hz
+    steps = values if kind == "delta" else values / embodiment.control_hz
     return np.concatenate([np.zeros((1, steps.shape[1])), np.cumsum(steps, axis=0)])

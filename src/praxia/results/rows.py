@@ -1,4 +1,4 @@
-"""Results as JSON lines, one row an episode, appended as episodes end."""
+"""Results as JSON lines: one row per episode, appended as episodes end."""
 
 import hashlib
 import json
@@ -13,9 +13,9 @@ from jaxtyping import Float32
 
 from praxia.core.errors import DataError
 from praxia.core.files import write_whole
+from praxia.results.migration import ROW_SCHEMA, migrate_row
 
 __all__ = [
-    "SCHEMA",
     "Row",
     "RowWriter",
     "Status",
@@ -27,7 +27,6 @@ __all__ = [
     "write_rows",
 ]
 
-SCHEMA = "praxia.row.v3"
 Status = Literal["success", "failure", "error"]
 
 
@@ -35,14 +34,19 @@ Status = Literal["success", "failure", "error"]
 class Row:
     """One evaluated episode.
 
-    `start` is the key of its initial state, `policy_sha256` the identity of the judged policy (weights, config and
-    sampling; in files of before there was one, the hash of its weights), `control` the name of the control condition
-    or None. `steps` were taken; success first held after `success_step` of them (None: never).
-    `progress` is the share of the task's parts, in [0, 1], that was done when the episode ended. `path` and `jerk` say
-    how the robot was told to move (`results.motion`; None where that is undefined), and `actions_sha256` is the hash of
-    what was executed. An `error` row is neither a success nor a failure, and `error` says what crashed. A failure
-    whose `error` is a text was the policy's fault: it ended with what "the policy gave" that no robot should execute.
-    `wall_s` seconds passed: of all fields only this one differs from run to run.
+    Attributes:
+        start: key of the initial state.
+        policy_sha256: identity of the evaluated policy: weights, config and sampling. The oldest files have the hash of
+            its weights instead.
+        control: name of the control condition, or None.
+        steps: number of control steps.
+        success_step: number of steps after which success first held, or None.
+        progress: share of the task's parts, in [0, 1], that was done when the episode ended.
+        path_length, jerk: of the commanded motion (`results.motion`), or None where they are undefined.
+        actions_sha256: hash of the executed actions.
+        error: what crashed, in a row whose status is "error", which is neither a success nor a failure. A failure with
+            an error is the policy's fault: it returned actions that no robot should execute.
+        wall_s: duration in seconds, the only field that differs from run to run.
     """
 
     benchmark: str
@@ -54,12 +58,12 @@ class Row:
     steps: int
     success_step: int | None
     progress: float
-    path: float | None = field(default=None, kw_only=True)
+    path_length: float | None = field(default=None, kw_only=True)
     jerk: float | None = field(default=None, kw_only=True)
     actions_sha256: str
     error: str | None
     wall_s: float
-    schema: str = SCHEMA
+    schema: str = ROW_SCHEMA
 
     def line(self) -> bytes:
         """The row as one line of JSON, its schema first."""
@@ -67,7 +71,7 @@ class Row:
 
 
 class RowWriter:
-    """Appends rows to a file; each is on the disk when `append` returns."""
+    """Appends rows to a file. A row is on the disk when `append` returns."""
 
     def __init__(self, path: Path):
         self._file: BinaryIO = path.open("ab")
@@ -82,18 +86,18 @@ class RowWriter:
 
 
 def actions_digest(actions: Float32[np.ndarray, "T A"]) -> str:
-    """SHA-256 over the executed actions as little-endian float32, step after step."""
+    """SHA-256 of the executed actions as little-endian float32, step by step."""
     return hashlib.sha256(np.ascontiguousarray(actions, "<f4").tobytes()).hexdigest()
 
 
 def first_error(rows: Iterable[Row]) -> str | None:
-    """What the first episode that is an error says, in one line; None: none is."""
-    said = next((row.error for row in rows if row.status == "error"), None)
-    return None if said is None else " ".join(said.split()).rstrip(".")
+    """The error of the first episode with status "error", in one line, or None."""
+    error = next((row.error for row in rows if row.status == "error"), None)
+    return None if error is None else " ".join(error.split()).rstrip(".")
 
 
 def begins_with_row(path: Path) -> bool:
-    """Whether a file begins with a result row, of whatever version: one that cannot be read is not passed over."""
+    """Whether a file begins with a result row of any schema, also of one that cannot be read."""
     with path.open("rb") as file:
         try:
             first = json.loads(file.readline())
@@ -103,38 +107,41 @@ def begins_with_row(path: Path) -> bool:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """All rows of a finished file.
+    """All rows of a complete file, in the current schema.
 
     Raises:
-        DataError: no such file, a line that is not a row of this schema, by its number, or a start with two rows.
+        DataError: the file does not exist, a line is not a row, or a start has two rows. Names the line.
     """
     if not path.is_file():
         raise DataError(f"no results at {path}: expected a file that `praxia eval ... --out {path}` writes")
     data = path.read_bytes()
     if data and not data.endswith(b"\n"):
         raise DataError(
-            f"{path} ends within a row: its evaluation was stopped; finish it with the same `praxia eval` and --resume"
+            f"{path} ends in the middle of a row because its evaluation was stopped: finish it with the same"
+            " `praxia eval` and --resume"
         )
     rows = [_parse(path, number, line) for number, line in enumerate(data.splitlines(), 1)]
     seen: dict[str, int] = {}
     for number, row in enumerate(rows, 1):
-        # Counted twice, an episode would look like more evidence than it is.
+        # An episode that counts twice would look like more evidence than it is.
         if (before := seen.setdefault(row.start, number)) != number:
-            raise DataError(f"{path} lines {before} and {number} are of the same start, {row.start}: expected one each")
+            raise DataError(
+                f"{path} lines {before} and {number} have the same start, {row.start}: expected one row per start"
+            )
     return rows
 
 
 def recover_rows(path: Path) -> list[Row]:
-    """The rows of a file whose writer was killed: a torn last line is cut from the file."""
+    """The rows of a file whose writer was killed. Cuts an incomplete last line from the file."""
     data = path.read_bytes()
-    whole = data.rfind(b"\n") + 1
-    if whole < len(data):
-        os.truncate(path, whole)
+    complete = data.rfind(b"\n") + 1
+    if complete < len(data):
+        os.truncate(path, complete)
     return read_rows(path)
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
-    """Replace the file by `rows`, in one step."""
+    """Replace the file by `rows` atomically."""
     write_whole(path, b"".join(row.line() for row in rows))
 
 
@@ -144,10 +151,11 @@ def _parse(path: Path, number: int, line: bytes) -> Row:
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise DataError(f"{path} line {number} is not a JSON object: expected one result row a line")
-    if value.get("schema") != SCHEMA:
+        raise DataError(f"{path} line {number} is not a JSON object: expected one result row per line")
+    value = migrate_row(value)
+    if value.get("schema") != ROW_SCHEMA:
         raise DataError(
-            f"{path} line {number} has schema {value.get('schema')!r}, expected {SCHEMA!r}: "
+            f"{path} line {number} has schema {value.get('schema')!r}, expected {ROW_SCHEMA!r}: "
             "another version of praxia wrote it; evaluate again with `praxia eval`"
         )
     wanted = {each.name for each in fields(Row)}

@@ -1,4 +1,4 @@
-"""Intervals around success rates, and what many tests at once allow."""
+"""Confidence intervals of success rates, and the adjustment of p-values for several tests."""
 
 from collections.abc import Sequence
 from math import sqrt
@@ -10,29 +10,29 @@ __all__ = ["clopper_pearson_interval", "holm", "macro_interval", "wilson_interva
 
 
 def wilson_interval(successes: int | float, trials: int | float, confidence: float = 0.95) -> tuple[float, float]:
-    """The Wilson score interval of a proportion, within [0, 1]. Effective counts, which are not whole, may be given.
+    """The Wilson score interval of a proportion, within [0, 1]. Effective counts need not be integers.
 
     Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference", JASA 22.
     """
     assert 0 <= successes <= trials, f"{successes} successes of {trials}"
-    assert trials > 0, "no trials have no interval"
+    assert trials > 0, "an interval needs at least one trial"
     z2 = NormalDist().inv_cdf(0.5 + confidence / 2) ** 2
     centre = (successes + z2 / 2) / (trials + z2)
     half = sqrt(z2 * (successes * (trials - successes) / trials + z2 / 4)) / (trials + z2)
-    # At the ends the limits are exactly 0 and 1; rounding would leave a speck.
+    # At the ends the limits are exactly 0 and 1, without a rounding error.
     low = 0.0 if successes == 0 else centre - half
     high = 1.0 if successes == trials else centre + half
     return low, high
 
 
 def clopper_pearson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The exact interval of a proportion: it covers the truth at least as often as it says, and mostly more often.
+    """The exact interval of a proportion: its coverage is at least `confidence`, and mostly higher.
 
     Source: Clopper and Pearson 1934, "The use of confidence or fiducial limits illustrated in the case of the
     binomial", Biometrika 26.
     """
     assert 0 <= successes <= trials, f"{successes} successes of {trials}"
-    assert trials > 0, "no trials have no interval"
+    assert trials > 0, "an interval needs at least one trial"
     tail = (1 - confidence) / 2
     failures = trials - successes
     low = 0.0 if successes == 0 else float(betaincinv(successes, failures + 1, tail))
@@ -43,12 +43,12 @@ def clopper_pearson_interval(successes: int, trials: int, confidence: float = 0.
 def macro_interval(
     counts: Sequence[tuple[int, int]], confidence: float = 0.95, weights: Sequence[float] | None = None
 ) -> tuple[float, float]:
-    """An interval of a mean of several tasks' success rates, from (successes, trials) of each task.
+    """An interval of the mean of several tasks' success rates, from (successes, trials) per task.
 
-    Each task's Wilson interval says how far its rate may lie below and above; for independent tasks the distances
-    add in squares (MOVER). Unlike the normal and the bootstrap interval this one has a width where every task
-    succeeded always, and it needs no random numbers. With one task it is Wilson's interval. The tasks' `weights` add
-    to 1; None: all are equal.
+    The distances from each task's rate to the limits of its Wilson interval are added in squares, as the tasks are
+    independent (MOVER). Unlike the normal and the bootstrap interval, this one has a width where every task always
+    succeeded, and it needs no random numbers. For one task it is the Wilson interval. The tasks' `weights` sum to 1;
+    None: equal weights.
 
     Source: Zou and Donner 2008, "Construction of confidence limits about effect measures: a general approach",
     Statistics in Medicine 27, eq. 3, applied to a mean.
@@ -57,14 +57,15 @@ def macro_interval(
     rates = [successes / trials for successes, trials in counts]
     limits = [wilson_interval(successes, trials, confidence) for successes, trials in counts]
     mean = sum(weight * rate for weight, rate in zip(weights, rates, strict=True))
-    parts = list(zip(weights, rates, limits, strict=True))
-    below = sqrt(sum((weight * (rate - low)) ** 2 for weight, rate, (low, _) in parts))
-    above = sqrt(sum((weight * (high - rate)) ** 2 for weight, rate, (_, high) in parts))
+    tasks = list(zip(weights, rates, limits, strict=True))
+    below = sqrt(sum((weight * (rate - low)) ** 2 for weight, rate, (low, _) in tasks))
+    above = sqrt(sum((weight * (high - rate)) ** 2 for weight, rate, (_, high) in tasks))
     return mean - below, mean + above
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p-values, in the order given: who rejects those at most alpha errs in any of them with at most alpha.
+    """Adjusted p-values, in the given order: rejecting those of at most alpha bounds the probability of any error by
+    alpha.
 
     Source: Holm 1979, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6.
     """

@@ -1,4 +1,4 @@
-"""What the rows of one evaluation add up to."""
+"""The summary of one evaluation: success rates and motion, overall, per task and per group."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean, median
@@ -15,16 +15,16 @@ def summarise(
 ) -> dict[str, Any]:
     """`{**RATE, macro: MEAN, macro_of_groups: MEAN | None, per_task: {task: RATE}, per_group: {group: RATE}}`.
 
-    A RATE is `{episodes, errors, faults, success, ci95, progress, steps, median_steps, path, jerk}`, a MEAN
-    `{success, ci95}`. Rates are fractions of the episodes that were not errors, and None where none is left; failures
-    by the policy's own fault are in them, and counted as `faults`. `success` and `ci95` (Wilson)
-    are pooled over all episodes of a kind, and `progress` is the mean share of its parts that was done of a task.
-    `macro` is the unweighted mean over the tasks that have a rate, and `macro_of_groups` that over the groups of such
-    means, where the benchmark `averages_groups`. Tasks come in the order of their first row, `groups` in their own.
+    A RATE is `{episodes, errors, faults, success, ci95, progress, steps, median_steps, path_length, jerk}`, a MEAN is
+    `{success, ci95}`. Rates are fractions of the episodes that were not errors, and None where none is left. Failures
+    by the policy's own fault are included and counted as `faults`. `success` and `ci95` (Wilson) are pooled over the
+    episodes, and `progress` is the mean share of a task's parts that was done. `macro` is the unweighted mean over the
+    tasks that have a rate. `macro_of_groups`, where the benchmark `averages_groups`, is the mean over the groups of
+    such means. Tasks are in the order of their first rows, groups in the order of `groups`.
 
-    The last four are of the successful episodes alone: mean and median of the steps to success, mean of `path` and
-    `jerk`; None where there is none, or where one has none. Policies that succeed in different episodes are compared by
-    them with care: who solves only what is near has the shorter way.
+    The last four cover the successful episodes only: mean and median of the steps to success, mean of `path_length` and
+    `jerk`. They are None without a success, or where a success has none. Compare them with care between policies that
+    succeed in different episodes: a policy that solves only what is near has the shorter path.
     """
     by_task = {task: [row for row in rows if row.task == task] for task in dict.fromkeys(row.task for row in rows)}
     counts = {task: count for task, count in ((task, _count(mine)) for task, mine in by_task.items()) if count[1]}
@@ -39,23 +39,25 @@ def summarise(
 
 
 def summarise_as(benchmark: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
-    """`summarise` with the groups of a benchmark's definition, as a fingerprint holds it."""
+    """`summarise` with the groups of the benchmark definition in a fingerprint."""
     return summarise(rows, benchmark.get("groups"), averages_groups=bool(benchmark.get("averages_groups")))
 
 
 def _mean_of(counts: Mapping[str, tuple[int, int]], groups: Sequence[Sequence[str]]) -> dict[str, Any]:
-    """The mean over groups of the means over their tasks, and its interval; groups and tasks without a rate are out."""
-    judged = [tasks for tasks in ([task for task in group if task in counts] for group in groups) if tasks]
-    if not judged:
+    """The mean over groups of the means over their tasks, and its interval. Groups and tasks without a rate are left
+    out.
+    """
+    rated = [tasks for tasks in ([task for task in group if task in counts] for group in groups) if tasks]
+    if not rated:
         return {"success": None, "ci95": None}
-    weights = {task: 1 / len(judged) / len(tasks) for tasks in judged for task in tasks}
+    weights = {task: 1 / len(rated) / len(tasks) for tasks in rated for task in tasks}
     mine = [counts[task] for task in weights]
     success = sum(weight * count[0] / count[1] for weight, count in zip(weights.values(), mine, strict=True))
     return {"success": success, "ci95": list(macro_interval(mine, weights=list(weights.values())))}
 
 
 def _count(rows: Sequence[Row]) -> tuple[int, int]:
-    """Successes, and the episodes that could have been one."""
+    """(successes, episodes that were not errors)."""
     return sum(row.status == "success" for row in rows), sum(row.status != "error" for row in rows)
 
 
@@ -77,7 +79,7 @@ def _motion(successes: Sequence[Row]) -> dict[str, float | None]:
     return {
         "steps": fmean(steps) if steps else None,
         "median_steps": median(steps) if steps else None,
-        "path": _mean([row.path for row in successes]),
+        "path_length": _mean([row.path_length for row in successes]),
         "jerk": _mean([row.jerk for row in successes]),
     }
 

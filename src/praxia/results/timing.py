@@ -1,4 +1,4 @@
-"""How fast two policies succeed, where they do."""
+"""How fast two policies succeed, in the episodes in which they succeed."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -16,11 +16,11 @@ _QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 def time_to_success(a: Iterable[Row], b: Iterable[Row]) -> dict[str, Any]:
     """`{a: STEPS, b: STEPS, ks: {statistic, p_value}}` of the successes of two policies.
 
-    STEPS is `{successes, q10, q25, q50, q75, q90}`, quantiles of the steps to success; None where there are too few to
-    have one: a tenth takes ten successes, a quarter four, the median one. The two-sample
-    Kolmogorov-Smirnov test asks whether both distributions are the same; None where one policy never succeeded. It
-    takes the samples for independent, while successes from one start are alike, and each policy's are from starts that
-    it masters: a description beside the verdict, not a second one.
+    STEPS is `{successes, q10, q25, q50, q75, q90}` with quantiles of the steps to success. A quantile is None where the
+    successes are too few: q10 and q90 take ten, q25 and q75 four, the median one. `ks` is the two-sample
+    Kolmogorov-Smirnov test of equal distributions, and None where one policy never succeeded. The test assumes
+    independent samples, but successes from one start are alike, and each policy's come from the starts that it masters:
+    it describes the result and is no second verdict.
     """
     ours, theirs = _steps(a), _steps(b)
     ks = None

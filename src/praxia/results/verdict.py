@@ -1,30 +1,30 @@
-"""Which of two policies is better, and how sure that is."""
+"""The verdict of a comparison: which of two policies is better, and with what certainty."""
 
 from collections.abc import Sequence
 from math import exp
 from typing import Any, Literal
 
 from praxia.core.errors import PraxiaError
-from praxia.results.anytime import ALPHA, confidence_sequence, is_decided, log_e_value, pairs_needed
-from praxia.results.paired import Counts, mcnemar_p_value, newcombe_interval
+from praxia.results.mcnemar import PairCounts, mcnemar_p_value, newcombe_interval
 from praxia.results.pairs import Pair, Pairing
+from praxia.results.sequential import ALPHA, confidence_sequence, is_decided, log_e_value, pairs_needed
 from praxia.results.statistics import holm
 from praxia.results.timing import time_to_success
 
-__all__ = ["Comparison", "Word", "verdict_of"]
+__all__ = ["Comparison", "Verdict", "verdict_of"]
 
-Word = Literal["better", "worse", "undecided"]
+Verdict = Literal["better", "worse", "undecided"]
 
 
 class Comparison:
-    """Takes pairs one by one and says which policy is better: the first is "better" or "worse" than the second.
+    """Collects pairs and decides whether the first policy is "better" or "worse" than the second.
 
-    With `until_decided` the e-value is looked at after every pair, and `decided` says when it is enough: stop then.
-    Without it the number of pairs is fixed beforehand, nothing is decided on the way, and the verdict is by McNemar's
-    exact test. Both err with a probability of at most `anytime.ALPHA` where the policies do not differ.
+    With `until_decided` the e-value is checked after every pair, and the caller stops as soon as `decided` is True.
+    Otherwise the number of pairs is fixed beforehand, `decided` stays False, and the verdict is that of McNemar's exact
+    test. Either errs with a probability of at most `sequential.ALPHA` where the policies do not differ.
 
-    Pairs must come in an order that was planned before, never in that in which episodes end: whoever fails takes
-    longer, so the first pairs to end are not a fair sample.
+    Pairs must come in an order that was planned beforehand, never in the order in which episodes end: failures take
+    longer, so the pairs that end first are no fair sample.
     """
 
     def __init__(self, *, until_decided: bool, unpaired: int = 0):
@@ -37,15 +37,15 @@ class Comparison:
     @property
     def decided(self) -> bool:
         """Whether no further pair is needed."""
-        return self._until_decided and is_decided(Counts(a_alone=self._alone[0], b_alone=self._alone[1]))
+        return self._until_decided and is_decided(PairCounts(a_alone=self._alone[0], b_alone=self._alone[1]))
 
     @property
     def discordant(self) -> tuple[int, int]:
-        """At how many starts so far the first alone, and the second alone, succeeded."""
+        """The numbers of starts so far at which only the first policy and only the second succeeded."""
         return self._alone[0], self._alone[1]
 
     def add(self, pair: Pair) -> None:
-        """Count the next pair in planned order; one with an error is counted as such and says nothing."""
+        """Add the next pair in planned order. A pair with an error is only counted as one."""
         assert not self.decided, "a pair after the decision"
         if pair.is_error:
             self._num_errors += 1
@@ -59,25 +59,25 @@ class Comparison:
         """`{verdict, effect, macro_effect, ci95, e_value, p_value, pairs, discordant: [n10, n01], pairs_needed, errors,
         unpaired, per_task: {task: TASK}, per_task_exploratory, time_to_success}`.
 
-        `effect` is the first one's success rate minus the second one's over all pairs, `macro_effect` the unweighted
-        mean of the tasks' effects. n10 counts the pairs where the first alone succeeded. `ci95` is the confidence
-        sequence where pairs are taken until decided, and Newcombe's interval otherwise; `p_value` is McNemar's, and
-        None where pairs are taken until decided. `pairs_needed` is an estimate of how many pairs `until_decided` takes
-        in all. `errors` counts pairs with an error, `unpaired` episodes without a partner.
+        `effect` is the success rate of the first policy minus that of the second over all pairs, `macro_effect` the
+        unweighted mean of the tasks' effects. n10 counts the pairs in which only the first succeeded. With
+        `until_decided`, `ci95` is the confidence sequence and `p_value` is None; otherwise they are Newcombe's interval
+        and McNemar's p-value. `pairs_needed` estimates the total number of pairs that `until_decided` takes. `errors`
+        counts pairs with an error, `unpaired` episodes without a partner.
 
         A TASK is `{verdict, effect, discordant, pairs, p_value, p_holm}` by McNemar's exact test, adjusted for the
-        number of tasks by Holm; `per_task_exploratory` says that the tests do not allow for having stopped when it
-        suited the pooled one. Effects and intervals are None where every pair is an error.
+        number of tasks by Holm. `per_task_exploratory` is True where these tests do not account for the stopping rule
+        of the pooled test. Effects and intervals are None where every pair is an error.
         """
         counts = _counts(self._pairs)
         per_task = self._per_task()
         effects = [one["effect"] for one in per_task.values()]
         return {
-            "verdict": self._word(counts),
+            "verdict": self._pooled(counts),
             "effect": counts.effect,
             "macro_effect": sum(effects) / len(effects) if effects else None,
             "ci95": self._interval(counts),
-            # No JSON number is as large as a long, one-sided comparison can make it.
+            # A long, one-sided comparison would exceed the largest JSON number.
             "e_value": exp(min(log_e_value(counts.a_alone, counts.b_alone), 700.0)),
             "p_value": None if self._until_decided else mcnemar_p_value(counts),
             "pairs": counts.pairs,
@@ -90,17 +90,17 @@ class Comparison:
             "time_to_success": time_to_success([pair.a for pair in self._pairs], [pair.b for pair in self._pairs]),
         }
 
-    def _word(self, counts: Counts) -> Word:
+    def _pooled(self, counts: PairCounts) -> Verdict:
         settled = is_decided(counts) if self._until_decided else mcnemar_p_value(counts) <= ALPHA
         return _direction(counts) if settled else "undecided"
 
-    def _interval(self, counts: Counts) -> list[float] | None:
+    def _interval(self, counts: PairCounts) -> list[float] | None:
         if not counts.pairs:
             return None
         return list(confidence_sequence(counts) if self._until_decided else newcombe_interval(counts))
 
     def _per_task(self) -> dict[str, dict[str, Any]]:
-        # Pairs come in an order of tasks that is drawn anew each round.
+        # The order of tasks among the pairs differs from round to round.
         tasks = sorted({pair.task for pair in self._pairs})
         counted = {task: _counts([pair for pair in self._pairs if pair.task == task]) for task in tasks}
         p_values = [mcnemar_p_value(counts) for counts in counted.values()]
@@ -118,14 +118,14 @@ class Comparison:
 
 
 def verdict_of(pairing: Pairing, *, until_decided: bool) -> dict[str, Any]:
-    """The verdict on pairs that are all there: on all of them, or on as many as it takes.
+    """The verdict on a pairing: on all of its pairs, or with `until_decided` on as many as it takes.
 
     Raises:
-        PraxiaError: all of them, but their number was not fixed beforehand.
+        PraxiaError: all pairs are wanted, but their number was not fixed beforehand.
     """
     if pairing.stopped and not until_decided:
         raise PraxiaError(
-            "these results are of a comparison that stopped when it was decided, and an exact test needs a number of"
+            "these results belong to a comparison that stopped when it was decided, but an exact test needs a number of"
             " pairs that was fixed beforehand: use --until-decided"
         )
     comparison = Comparison(until_decided=until_decided, unpaired=pairing.unpaired)
@@ -136,9 +136,9 @@ def verdict_of(pairing: Pairing, *, until_decided: bool) -> dict[str, Any]:
     return comparison.verdict()
 
 
-def _counts(pairs: Sequence[Pair]) -> Counts:
-    return Counts.of(pair.outcome for pair in pairs)
+def _counts(pairs: Sequence[Pair]) -> PairCounts:
+    return PairCounts.of(pair.outcome for pair in pairs)
 
 
-def _direction(counts: Counts) -> Word:
+def _direction(counts: PairCounts) -> Verdict:
     return "better" if counts.a_alone > counts.b_alone else "worse"

@@ -15,7 +15,7 @@ from praxia.core.errors import PraxiaError
 from praxia.data.dataset import Dataset
 from praxia.envs import find_family
 from praxia.evaluate.benchmarks import Benchmark, find_benchmark
-from praxia.evaluate.entries import find_policy
+from praxia.evaluate.policy_entry import find_policy
 from praxia.evaluate.runner import evaluate
 from praxia.train.config import TrainRun
 from praxia.train.engine import train

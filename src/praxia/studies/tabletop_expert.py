@@ -11,7 +11,7 @@ from praxia.core.files import write_whole
 from praxia.envs import ENVS, find_family
 from praxia.envs.tabletop.tasks import TRAINED, UNTRAINED
 from praxia.evaluate.benchmarks import find_benchmark
-from praxia.evaluate.entries import find_policy
+from praxia.evaluate.policy_entry import find_policy
 from praxia.evaluate.runner import evaluate
 from praxia.studies.stages import Report, expect_unfinished
 from praxia.studio.report import report as make_report

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from praxia.results.identity import competing
+from praxia.results.meta import representatives
 from praxia.studio.evaluation import MEANING, Evaluation, named
 from praxia.studio.sources import Material
 
@@ -88,7 +88,7 @@ def compare(material: Material) -> list[Comparison]:
 def _each_once(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
     """The same, in which other files of one policy say which one counts."""
     judged = [one for one in evaluations if not one.is_control]
-    counting = competing([(one.rows, one.source.meta) for one in judged])
+    counting = representatives([(one.rows, one.source.meta) for one in judged])
     counted = {id(one): judged[at] for one, at in zip(judged, counting, strict=True)}
     return [
         one if (other := counted.get(id(one), one)) is one else replace(one, repeats=other.source.path.name)

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from praxia.results.folder import results_name
-from praxia.results.identity import policy_of
-from praxia.results.privilege import privilege_of
+from praxia.results.meta import policy_of, privilege_of
 from praxia.results.rows import Row
 from praxia.results.summary import summarise, summarise_as
 from praxia.studio.sources import ResultsFile, TrainingRun

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from praxia.results.identity import was_stopped
+from praxia.results.meta import was_stopped
 from praxia.studio.comparison import Comparison
 from praxia.studio.evaluation import MEANING, Evaluation
 from praxia.studio.figures import interval, percent, points

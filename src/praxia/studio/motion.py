@@ -18,7 +18,7 @@ __all__ = ["motion_section"]
 Measure = Callable[[Row], float | None]
 _MEASURES: dict[str, Measure] = {
     "steps to success": lambda row: row.success_step,
-    "path": lambda row: row.path,
+    "path": lambda row: row.path_length,
     "jerk": lambda row: row.jerk,
 }
 _MEANING = (

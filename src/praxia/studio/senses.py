@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from praxia.results.differences import differences
-from praxia.results.paired import Counts, newcombe_interval
-from praxia.results.pairs import POLICYS_OWN, pair_rows
+from praxia.results.mcnemar import PairCounts, newcombe_interval
+from praxia.results.meta import differences
+from praxia.results.pairs import POLICY_FIELDS, pair_rows
 from praxia.studio.comparison import Comparison
 from praxia.studio.evaluation import MEANING, Evaluation
 from praxia.studio.figures import percent, points
@@ -35,7 +35,7 @@ class Drop:
     """The pairs of a policy (first) with a `control` of it (second), as counts; at least one pair."""
 
     control: Evaluation
-    counts: Counts
+    counts: PairCounts
 
     @property
     def rates(self) -> tuple[float, float]:
@@ -62,13 +62,15 @@ class Drop:
 
 def drop_of(policy: Evaluation, control: Evaluation) -> Drop | str:
     """What a control costs, or why that cannot be said."""
-    if changes := differences(policy.fingerprint, control.fingerprint, POLICYS_OWN | {"control"}, ("was", "is")):
+    if changes := differences(policy.fingerprint, control.fingerprint, POLICY_FIELDS | {"control"}, ("was", "is")):
         return f"it was not judged alike ({changes})"
     met = pair_rows(policy.rows, control.rows).pairs
     if not met:
         return "it has no start in common"
     pairs = [pair for pair in met if not pair.is_error]
-    return Drop(control, Counts.of(pair.outcome for pair in pairs)) if pairs else "every pair of episodes has an error"
+    return (
+        Drop(control, PairCounts.of(pair.outcome for pair in pairs)) if pairs else "every pair of episodes has an error"
+    )
 
 
 def senses(comparison: Comparison) -> list[Markup]:

@@ -10,9 +10,9 @@ from praxia.core.errors import DataError, PraxiaError
 from praxia.core.files import whole_lines
 from praxia.data.layout import PLAN, committed
 from praxia.data.summary import info
-from praxia.results.folder import claims_results
+from praxia.results.folder import is_results_file
+from praxia.results.meta import read_meta
 from praxia.results.rows import Row, read_rows
-from praxia.results.store import read_meta
 
 __all__ = ["Material", "Recorded", "ResultsFile", "Table", "TrainingRun", "gather"]
 
@@ -125,7 +125,7 @@ def _places(source: Path) -> list[Path]:
 def _find(source: Path, depth: int) -> Iterator[Path]:
     """Results files, run folders and data-set folders at `source` or at most `depth` levels below it."""
     if source.is_file():
-        if source.name == TABLE or claims_results(source):
+        if source.name == TABLE or is_results_file(source):
             yield source
     elif committed(source):
         yield source

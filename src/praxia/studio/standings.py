@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from praxia.results.anytime import ALPHA
-from praxia.results.folder import Entry, results_name
+from praxia.results.folder import ResultsFile, results_name
 from praxia.results.leaderboard import ranking
+from praxia.results.sequential import ALPHA
 from praxia.studio.comparison import Comparison
 from praxia.studio.figures import interval, percent, points
 from praxia.studio.markup import Markup, tag
@@ -28,7 +28,7 @@ def standings(comparison: Comparison) -> Markup | None:
         return None
     labels = [one.label for one in candidates]
     names = [results_name(one.source.path) if labels.count(one.label) > 1 else one.label for one in candidates]
-    table = ranking([Entry(name, one.rows, one.source.meta) for name, one in zip(names, candidates, strict=True)])
+    table = ranking([ResultsFile(name, one.rows, one.source.meta) for name, one in zip(names, candidates, strict=True)])
     ranked = [one["file"] for one in table["entries"] if one["rank"] is not None]
     return tag(
         "section",

@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from praxia.results.privilege import privilege_of
+from praxia.results.meta import privilege_of
 from praxia.results.rows import Row
 from praxia.results.summary import summarise_as
 from praxia.studio.figures import interval, mean_steps_to_success, percent

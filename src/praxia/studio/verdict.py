@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from praxia.results.anytime import ALPHA, log_e_value
 from praxia.results.pairs import Pair
 from praxia.results.rows import Row
+from praxia.results.sequential import ALPHA, log_e_value
 from praxia.studio.charts import Series, line_chart
 from praxia.studio.duel import Duel
 from praxia.studio.figures import percent, points

@@ -10,7 +10,7 @@ from praxia.core.embodiment import Field, field_slices
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.core.hold import Hold
 from praxia.data.dataset import Dataset
-from praxia.evaluate.fit import matching
+from praxia.evaluate.compatibility import match_embodiment
 from praxia.evaluate.preflight.subject import Finding, Subject
 
 __all__ = ["gripper_agrees", "names_and_units_fit"]
@@ -23,8 +23,8 @@ MIN_CORRELATION, MIN_MOTION = 0.2, 0.02
 
 
 def names_and_units_fit(subject: Subject) -> Finding:
-    """State, action, rate and cameras mean to the policy what they mean to benchmark and data. Raises as `matching`."""
-    name = matching(subject.policy, subject.benchmark, subject.embodiment, subject.bind_as)
+    """State, action, rate and cameras mean to the policy what they mean to benchmark and data. Raises as `match_embodiment`."""
+    name = match_embodiment(subject.policy, subject.benchmark, subject.embodiment, subject.bind_as)
     trained, data = next(one for one in subject.policy.embodiments if one.name == name), subject.data
     if data is not None and (found := difference(trained, data.embodiment)):
         return Finding(False, f"its data had other numbers than {data.root}: {found.text}")

@@ -18,7 +18,7 @@ from praxia.core.errors import PraxiaError
 from praxia.core.files import write_whole
 from praxia.envs import ENVS, find_family
 from praxia.evaluate.benchmarks import Benchmark, find_benchmark
-from praxia.evaluate.entries import find_policy
+from praxia.evaluate.policy_entry import find_policy
 from praxia.evaluate.preflight.images import write_image
 from praxia.evaluate.preflight.recorded import TABLE, read_table
 from praxia.evaluate.preflight.subject import NUM_ZERO

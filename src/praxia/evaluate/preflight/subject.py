@@ -54,7 +54,7 @@ class Subject:
     """A policy's config, the benchmark on which it is to be judged, and a data set that it was trained on.
 
     `family` is the benchmark's. `data` None: there is none, and `no_data` says why. `slots` is one place to run an
-    episode in, of any family of environments. `bind_as` as in `fit.matching`.
+    episode in, of any family of environments. `bind_as` as in `fit.match_embodiment`.
     """
 
     policy: "PolicyConfig"

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import beta
 
-from praxia.results.anytime import (
+from praxia.results.mcnemar import PairCounts, newcombe_interval
+from praxia.results.sequential import (
     ALPHA,
     PRIOR,
     confidence_sequence,
@@ -16,10 +17,9 @@ from praxia.results.anytime import (
     log_e_value,
     pairs_needed,
 )
-from praxia.results.paired import Counts, newcombe_interval
 from speed.verdict import correlated, decisions, miss, nulls, opposed, to_verdict
 
-COUNTS = st.builds(Counts, *[st.integers(0, 150)] * 4).filter(lambda counts: counts.pairs > 0)
+COUNTS = st.builds(PairCounts, *[st.integers(0, 150)] * 4).filter(lambda counts: counts.pairs > 0)
 
 
 @pytest.mark.parametrize(("a_alone", "b_alone"), [(0, 0), (1, 0), (7, 3), (12, 31), (40, 40)])
@@ -31,13 +31,13 @@ def test_the_e_value_is_the_likelihood_ratio_of_a_mixed_coin_to_a_fair_one(a_alo
 
 
 @given(COUNTS)
-def test_the_capital_against_no_difference_is_the_e_value(counts: Counts):
+def test_the_capital_against_no_difference_is_the_e_value(counts: PairCounts):
     expected = log_e_value(counts.a_alone, counts.b_alone)
     assert log_capital(0.0, counts) == pytest.approx(expected, abs=1e-4)
 
 
 @given(COUNTS)
-def test_the_confidence_sequence_excludes_no_difference_exactly_when_the_verdict_is_in(counts: Counts):
+def test_the_confidence_sequence_excludes_no_difference_exactly_when_the_verdict_is_in(counts: PairCounts):
     low, high = confidence_sequence(counts)
     assert -1 <= low <= counts.effect <= high <= 1
     if abs(log_e_value(counts.a_alone, counts.b_alone) + math.log(ALPHA)) > 1e-3:
@@ -45,7 +45,7 @@ def test_the_confidence_sequence_excludes_no_difference_exactly_when_the_verdict
 
 
 @given(COUNTS)
-def test_all_effects_within_the_confidence_sequence_are_those_whose_capital_is_short(counts: Counts):
+def test_all_effects_within_the_confidence_sequence_are_those_whose_capital_is_short(counts: PairCounts):
     low, high = confidence_sequence(counts)
     for effect in np.linspace(-0.99, 0.99, 45):
         if min(abs(effect - low), abs(effect - high)) > 1e-6:
@@ -53,16 +53,16 @@ def test_all_effects_within_the_confidence_sequence_are_those_whose_capital_is_s
 
 
 def test_the_confidence_sequence_is_wider_than_an_interval_for_one_look_and_narrows():
-    counts = Counts(595, 255, 105, 45)
+    counts = PairCounts(595, 255, 105, 45)
     ours, once = confidence_sequence(counts), newcombe_interval(counts)
     assert ours[0] < once[0] < once[1] < ours[1]
     assert ours[1] - ours[0] < 1.7 * (once[1] - once[0])
 
 
 def test_one_sided_outcomes_reach_the_end():
-    assert confidence_sequence(Counts(a_alone=30))[1] == 1.0
-    assert confidence_sequence(Counts(b_alone=30))[0] == -1.0
-    assert confidence_sequence(Counts(a_alone=100_000, b_alone=1))[1] <= 1.0
+    assert confidence_sequence(PairCounts(a_alone=30))[1] == 1.0
+    assert confidence_sequence(PairCounts(b_alone=30))[0] == -1.0
+    assert confidence_sequence(PairCounts(a_alone=100_000, b_alone=1))[1] <= 1.0
 
 
 @pytest.fixture(scope="module")
@@ -110,16 +110,16 @@ def test_looking_after_every_pair_at_a_test_for_a_fixed_number_errs_far_more_oft
 
 
 def test_the_pairs_needed_are_those_of_a_course_that_goes_on_as_it_has():
-    few = Counts(both=6, a_alone=3, b_alone=1, neither=10)
+    few = PairCounts(both=6, a_alone=3, b_alone=1, neither=10)
     needed = pairs_needed(few)
     assert needed is not None
     scale = needed / few.pairs
     assert log_e_value(3 * scale, 1 * scale) == pytest.approx(-math.log(ALPHA), abs=0.2)
     # A typical course takes about as long as the simulated ones do on the mean.
-    assert pairs_needed(Counts(595, 255, 105, 45)) == pytest.approx(to_verdict(300)["mean_pairs"], rel=0.35)
-    assert pairs_needed(Counts(both=5, neither=5)) is None
-    assert pairs_needed(Counts(a_alone=4, b_alone=4)) is None
+    assert pairs_needed(PairCounts(595, 255, 105, 45)) == pytest.approx(to_verdict(300)["mean_pairs"], rel=0.35)
+    assert pairs_needed(PairCounts(both=5, neither=5)) is None
+    assert pairs_needed(PairCounts(a_alone=4, b_alone=4)) is None
 
 
 def test_the_pairs_needed_turn_with_the_policies():
-    assert pairs_needed(Counts(1, 9, 4, 3)) == pairs_needed(Counts(1, 4, 9, 3))
+    assert pairs_needed(PairCounts(1, 9, 4, 3)) == pairs_needed(PairCounts(1, 4, 9, 3))

@@ -13,7 +13,7 @@ from praxia.core.process import available_cores
 from praxia.core.types import Policy, Sampling
 from praxia.envs import find_family
 from praxia.evaluate.benchmarks import Benchmark
-from praxia.evaluate.fit import bound
+from praxia.evaluate.compatibility import bind_policy
 from praxia.evaluate.plan import Evaluation
 from praxia.experts import find_expert
 from praxia.results.fingerprint import source_sha256
@@ -96,7 +96,7 @@ def find_policy(
     policy, identity = load_policy(Path(name), choose_device(), sampling)
     embodiment = find_family(benchmark.env).embodiment(benchmark.spec(benchmark.tasks[0]))
     return PolicyEntry(
-        bound(policy, benchmark, embodiment, bind_as),
+        bind_policy(policy, benchmark, embodiment, bind_as),
         benchmark,
         identity.policy_sha256,
         identity.weights_sha256,

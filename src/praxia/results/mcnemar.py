@@ -1,4 +1,4 @@
-"""Two policies on the same starts at a fixed number of pairs: an exact test and an interval."""
+"""Exact test and confidence interval for two policies on a number of shared starts that was fixed beforehand."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from scipy.special import bdtr
 
 from praxia.results.statistics import wilson_interval
 
-__all__ = ["Counts", "mcnemar_p_value", "newcombe_interval"]
+__all__ = ["PairCounts", "mcnemar_p_value", "newcombe_interval"]
 
 
 @dataclass(frozen=True)
-class Counts:
-    """How often both policies succeeded at a start, only the first (`a_alone`), only the second, or neither."""
+class PairCounts:
+    """Number of starts at which both policies succeeded, only the first (`a_alone`), only the second, or neither."""
 
     both: int = 0
     a_alone: int = 0
@@ -21,10 +21,10 @@ class Counts:
     neither: int = 0
 
     @classmethod
-    def of(cls, outcomes: Iterable[tuple[bool, bool]]) -> "Counts":
+    def of(cls, outcomes: Iterable[tuple[bool, bool]]) -> "PairCounts":
         """The counts of pairs (the first succeeded, the second succeeded)."""
-        seen = list(outcomes)
-        return cls(*(seen.count(kind) for kind in ((True, True), (True, False), (False, True), (False, False))))
+        outcomes = list(outcomes)
+        return cls(*(outcomes.count(kind) for kind in ((True, True), (True, False), (False, True), (False, False))))
 
     @property
     def pairs(self) -> int:
@@ -36,11 +36,12 @@ class Counts:
         return (self.a_alone - self.b_alone) / self.pairs if self.pairs else None
 
 
-def mcnemar_p_value(counts: Counts) -> float:
-    """The exact two-sided p-value (not mid-p) of McNemar's test: that either is as likely to succeed alone.
+def mcnemar_p_value(counts: PairCounts) -> float:
+    """The exact two-sided p-value (not mid-p) of McNemar's test, whose null hypothesis is that both policies are
+    equally likely to succeed alone.
 
-    It holds for a number of pairs that was fixed beforehand, and where tasks differ in difficulty too: under the
-    hypothesis each discordant pair is a fair coin, whatever the start.
+    It holds for a number of pairs that was fixed beforehand, also where tasks differ in difficulty: under the null
+    hypothesis each discordant pair is a fair coin, whatever its start.
 
     Source: McNemar 1947, Psychometrika 12; exact by the binomial distribution of the discordant pairs.
     """
@@ -48,18 +49,17 @@ def mcnemar_p_value(counts: Counts) -> float:
     return min(1.0, 2 * float(bdtr(min(counts.a_alone, counts.b_alone), discordant, 0.5)))
 
 
-def newcombe_interval(counts: Counts, confidence: float = 0.95) -> tuple[float, float]:
-    """An interval of the difference between both success rates, within [-1, 1]; at least one pair.
+def newcombe_interval(counts: PairCounts, confidence: float = 0.95) -> tuple[float, float]:
+    """A confidence interval of the difference between the success rates, within [-1, 1], of at least one pair.
 
-    The Wilson intervals of both rates are put together as the difference needs it, with the correlation of the
-    outcomes corrected for continuity. It is not an inversion of McNemar's test: close to the border one may exclude
-    no difference where the other does not.
+    It combines the Wilson intervals of both rates, with a continuity correction of the outcomes' correlation. It is not
+    an inversion of McNemar's test: near the border one may exclude a difference of 0 where the other does not.
 
     Source: Newcombe 1998, "Improved confidence intervals for the difference between binomial proportions based on
     paired data", Statistics in Medicine 17, method 10.
     """
     pairs, effect = counts.pairs, counts.effect
-    assert effect is not None, "no pairs have no interval"
+    assert effect is not None, "an interval needs at least one pair"
     a, b = counts.both + counts.a_alone, counts.both + counts.b_alone
     a_low, a_high = wilson_interval(a, pairs, confidence)
     b_low, b_high = wilson_interval(b, pairs, confidence)
@@ -73,8 +73,8 @@ def newcombe_interval(counts: Counts, confidence: float = 0.95) -> tuple[float, 
     )
 
 
-def _correlation(counts: Counts) -> float:
-    """Newcombe's phi: a positive one is moved towards 0 by half a pair."""
+def _correlation(counts: PairCounts) -> float:
+    """Newcombe's phi. A positive one is moved towards 0 by half a pair."""
     a, b, pairs = counts.both + counts.a_alone, counts.both + counts.b_alone, counts.pairs
     scale = sqrt(a * (pairs - a) * b * (pairs - b))
     if scale == 0:

@@ -9,7 +9,7 @@ from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.core.types import Sampling
 from praxia.envs import find_family
 from praxia.evaluate.benchmarks import find_benchmark
-from praxia.evaluate.entries import find_policy
+from praxia.evaluate.policy_entry import find_policy
 from praxia.experts import EXPERTS
 
 BENCHMARK = find_benchmark("metaworld-demo/fast")

@@ -8,11 +8,11 @@ from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import Policy, Window
 from praxia.evaluate.benchmarks import Benchmark
 
-__all__ = ["Binds", "Trained", "bound", "check_fit", "matching"]
+__all__ = ["Bindable", "HasEmbodiments", "bind_policy", "check_compatibility", "match_embodiment"]
 
 
 @runtime_checkable
-class Trained(Protocol):
+class HasEmbodiments(Protocol):
     """What says on which embodiments a policy was trained and what it looks at: the policy, or its config."""
 
     @property
@@ -23,7 +23,7 @@ class Trained(Protocol):
 
 
 @runtime_checkable
-class Binds(Trained, Protocol):
+class Bindable(HasEmbodiments, Protocol):
     """A policy that was trained on one or more embodiments and can decide for one of them."""
 
     def bind(self, embodiment: Embodiment, name: str | None = None) -> Policy:
@@ -31,15 +31,17 @@ class Binds(Trained, Protocol):
         ...
 
 
-def bound(policy: Binds, benchmark: Benchmark, embodiment: Embodiment, bind_as: str | None = None) -> Policy:
+def bind_policy(policy: Bindable, benchmark: Benchmark, embodiment: Embodiment, bind_as: str | None = None) -> Policy:
     """`policy` bound to `embodiment`, the benchmark's: by its name, or on purpose as the trained embodiment `bind_as`.
 
-    Raises as `matching` does.
+    Raises as `match_embodiment` does.
     """
-    return policy.bind(embodiment, matching(policy, benchmark, embodiment, bind_as))
+    return policy.bind(embodiment, match_embodiment(policy, benchmark, embodiment, bind_as))
 
 
-def matching(policy: Trained, benchmark: Benchmark, embodiment: Embodiment, bind_as: str | None = None) -> str:
+def match_embodiment(
+    policy: HasEmbodiments, benchmark: Benchmark, embodiment: Embodiment, bind_as: str | None = None
+) -> str:
     """The trained embodiment, by its name, as which `policy` can decide for `embodiment`: that of its name, or `bind_as`.
 
     Raises:
@@ -56,7 +58,7 @@ def matching(policy: Trained, benchmark: Benchmark, embodiment: Embodiment, bind
     return name
 
 
-def check_fit(policy: Policy, benchmark: Benchmark, embodiment: Embodiment) -> None:
+def check_compatibility(policy: Policy, benchmark: Benchmark, embodiment: Embodiment) -> None:
     """Refuse a policy that was made for another embodiment or other images than `embodiment`, the benchmark's, has.
 
     A policy without an embodiment (an expert) fits every embodiment.

@@ -7,7 +7,7 @@ from praxia.core.embodiment import Field
 from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import ChunkExecution
 from praxia.evaluate.benchmarks import Benchmark
-from praxia.evaluate.fit import bound, check_fit
+from praxia.evaluate.compatibility import bind_policy, check_compatibility
 
 BENCHMARK = Benchmark("toy/fast", "", "toy", ("walk",), 20, ChunkExecution(2), ("front",), 16, "fast", "", "ever")
 
@@ -19,34 +19,34 @@ def policy():
 
 def test_a_policy_is_bound_to_the_benchmarks_embodiment_by_its_name(policy):
     for embodiment in (EMBODIMENT, SMALL_EMBODIMENT):
-        ready = bound(policy, BENCHMARK, embodiment)
+        ready = bind_policy(policy, BENCHMARK, embodiment)
         assert ready.embodiment == embodiment
-        check_fit(ready, BENCHMARK, embodiment)
+        check_compatibility(ready, BENCHMARK, embodiment)
 
 
 def test_a_embodiment_it_was_not_trained_on_is_refused_naming_both_and_the_way_out(policy):
     with pytest.raises(MismatchError, match=r"'toy' and 'small', benchmark 'toy/fast' has 'new'.*--as"):
-        bound(policy, BENCHMARK, replace(EMBODIMENT, name="new"))
+        bind_policy(policy, BENCHMARK, replace(EMBODIMENT, name="new"))
 
 
 def test_on_purpose_it_decides_for_another_embodiment_with_the_same_fields(policy):
     new = replace(SMALL_EMBODIMENT, name="new")
-    ready = bound(policy, BENCHMARK, new, "small")
+    ready = bind_policy(policy, BENCHMARK, new, "small")
     assert ready.embodiment == new
-    check_fit(ready, BENCHMARK, new)
+    check_compatibility(ready, BENCHMARK, new)
 
 
 def test_a_embodiment_that_had_no_such_camera_in_training_needs_none():
     blind = replace(SMALL_EMBODIMENT, cameras=())
     policy = make_policy(replace(make_config_of_two(), embodiments=(EMBODIMENT, blind)))
-    ready = bound(policy, replace(BENCHMARK, cameras=("wrist",)), blind)
-    check_fit(ready, replace(BENCHMARK, cameras=("wrist",)), blind)
+    ready = bind_policy(policy, replace(BENCHMARK, cameras=("wrist",)), blind)
+    check_compatibility(ready, replace(BENCHMARK, cameras=("wrist",)), blind)
     assert ready.window.cameras == ()
 
 
 def test_as_something_it_was_not_trained_on_is_answered_with_the_nearest(policy):
     with pytest.raises(UnknownName, match="'smal'; nearest: small"):
-        bound(policy, BENCHMARK, replace(SMALL_EMBODIMENT, name="new"), "smal")
+        bind_policy(policy, BENCHMARK, replace(SMALL_EMBODIMENT, name="new"), "smal")
 
 
 @pytest.mark.parametrize(
@@ -59,9 +59,9 @@ def test_as_something_it_was_not_trained_on_is_answered_with_the_nearest(policy)
 )
 def test_even_on_purpose_fields_and_rate_must_mean_the_same(policy, change, said):
     with pytest.raises(MismatchError, match=rf"'small', benchmark 'toy/fast' has 'new': {said}"):
-        bound(policy, BENCHMARK, replace(SMALL_EMBODIMENT, name="new", **change), "small")
+        bind_policy(policy, BENCHMARK, replace(SMALL_EMBODIMENT, name="new", **change), "small")
 
 
 def test_even_on_purpose_it_must_see_what_it_was_trained_to_see(policy):
     with pytest.raises(MismatchError, match=r"camera 'front'.*has wrist"):
-        bound(policy, replace(BENCHMARK, cameras=("wrist",)), SMALL_EMBODIMENT)
+        bind_policy(policy, replace(BENCHMARK, cameras=("wrist",)), SMALL_EMBODIMENT)
