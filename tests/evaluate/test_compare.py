@@ -141,7 +141,7 @@ def test_one_policy_is_not_two(tmp_path: Path):
 
 def test_they_must_be_judged_alike_and_neither_is_begun_unless_both_can_be(tmp_path: Path):
     a, b = outs(tmp_path)
-    with pytest.raises(PraxiaError, match="a results file for each policy"):
+    with pytest.raises(PraxiaError, match="one results file per policy"):
         next(judge_both((a, a)))
     walker, stroller = (Evaluation(BENCHMARK, digest, 4) for digest in ("f00d", "beef"))
     for change, said in (

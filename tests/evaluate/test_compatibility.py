@@ -25,7 +25,7 @@ def test_a_policy_is_bound_to_the_benchmarks_embodiment_by_its_name(policy):
 
 
 def test_a_embodiment_it_was_not_trained_on_is_refused_naming_both_and_the_way_out(policy):
-    with pytest.raises(MismatchError, match=r"'toy' and 'small', benchmark 'toy/fast' has 'new'.*--as"):
+    with pytest.raises(MismatchError, match=r"'toy' and 'small', but benchmark 'toy/fast' has 'new'.*--as"):
         bind_policy(policy, BENCHMARK, replace(EMBODIMENT, name="new"))
 
 
@@ -58,7 +58,7 @@ def test_as_something_it_was_not_trained_on_is_answered_with_the_nearest(policy)
     ],
 )
 def test_even_on_purpose_fields_and_rate_must_mean_the_same(policy, change, said):
-    with pytest.raises(MismatchError, match=rf"'small', benchmark 'toy/fast' has 'new': {said}"):
+    with pytest.raises(MismatchError, match=rf"'small', but benchmark 'toy/fast' has 'new': {said}"):
         bind_policy(policy, BENCHMARK, replace(SMALL_EMBODIMENT, name="new", **change), "small")
 
 

@@ -87,7 +87,7 @@ def test_more_episodes_extend_an_evaluation(tmp_path: Path):
     assert len(said) == 1 + 2
     assert timeless(tmp_path / "grown.jsonl") == timeless(tmp_path / "whole.jsonl")
     assert read_meta(tmp_path / "grown.jsonl")["planned"] == 6
-    with pytest.raises(MismatchError, match="2 episodes more"):
+    with pytest.raises(MismatchError, match="2 more episodes"):
         judge(tmp_path / "grown.jsonl", episodes=2, resume=True)
 
 
@@ -266,7 +266,7 @@ def test_an_ensembled_evaluation_says_so_and_is_not_resumed_as_another(tmp_path:
     assert found == {**plain, "execution": {"execution_horizon": 1, "ensemble": 0.0}}
     judge(tmp_path / "f.jsonl", Hasty(), ensemble=0.0, resume=True)
     for ensemble, said in ((None, "execution_horizon was 1, is 4, ensemble was 0.0, is None"), (0.01, "is 0.01")):
-        with pytest.raises(MismatchError, match=rf"\(pace .*{said}\)"):
+        with pytest.raises(MismatchError, match=rf"\(execution .*{said}\)"):
             judge(tmp_path / "f.jsonl", Hasty(), ensemble=ensemble, resume=True)
 
 

@@ -34,11 +34,11 @@ def test_what_cannot_be_read_is_named_with_its_reason(tmp_path: Path):
     assert entries == []
     reasons = {
         "empty.jsonl": "no rows yet",
-        "list.jsonl": "no whole fingerprint",
-        "odd.jsonl": "no whole fingerprint",
+        "list.jsonl": "no complete fingerprint",
+        "odd.jsonl": "no complete fingerprint",
         "old.jsonl": "praxia.row.v1",
         "orphan.jsonl": "meta.json",
-        "torn.jsonl": "ends within a row",
+        "torn.jsonl": "ends in the middle of a row",
     }
     assert unreadable.keys() == reasons.keys()
     assert all(reasons[name] in unreadable[name] for name in reasons)

@@ -60,7 +60,7 @@ def test_what_is_the_policys_own_may_differ_between_files(tmp_path: Path):
 def test_results_that_were_not_judged_alike_are_refused_with_the_difference(tmp_path: Path, change, said: str):
     rows = made_rows({"walk": "10"})
     a, b = write_results(tmp_path / "a.jsonl", rows), write_results(tmp_path / "b.jsonl", rows, **change)
-    with pytest.raises(MismatchError, match=r"a\.jsonl and .*b\.jsonl were not judged alike") as refused:
+    with pytest.raises(MismatchError, match=r"a\.jsonl and .*b\.jsonl were evaluated differently") as refused:
         pair_files(a, b)
     assert said in str(refused.value)
 
@@ -96,6 +96,6 @@ def test_one_file_twice_is_refused(tmp_path: Path):
 def test_another_benchmark_is_named_without_all_that_it_fixes(tmp_path: Path):
     a = write_results(tmp_path / "a.jsonl", made_rows({"walk": "11"}))
     b = write_results(tmp_path / "b.jsonl", made_rows({"walk": "11"}), benchmark={"name": "toy/far", "horizon": 80})
-    with pytest.raises(MismatchError, match=r"is of benchmark 'toy/plain', but .* of 'toy/far'") as refused:
+    with pytest.raises(MismatchError, match=r"is of benchmark 'toy/plain', but .* is of 'toy/far'") as refused:
         pair_files(a, b)
     assert "horizon" not in str(refused.value)

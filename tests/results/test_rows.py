@@ -51,7 +51,7 @@ def test_a_torn_last_line_is_refused_and_can_be_cut(tmp_path: Path, torn: int):
     ("line", "says"),
     [
         ("nonsense", "line 2 is not a JSON object"),
-        ('{"schema": "praxia.row.v2"}', r"line 2 has schema 'praxia.row.v2', expected 'praxia.row.v3'.*praxia eval"),
+        ('{"schema": "praxia.row.v2"}', r"line 2 has schema 'praxia.row.v2', expected 'praxia.row.v4'.*praxia eval"),
         ('{"schema": "praxia.row.v3", "mood": 1}', "unknown .'mood'"),
         (ROW.line().decode().strip().replace('"success"', '"won"', 1), "status 'won'"),
     ],
@@ -66,7 +66,7 @@ def test_what_is_no_row_is_named_by_its_line(tmp_path: Path, line: str, says: st
 def test_two_rows_of_one_start_are_refused(tmp_path: Path):
     path = written(tmp_path / "rows.jsonl")
     path.write_bytes(path.read_bytes() + ROW.line())
-    with pytest.raises(DataError, match="lines 1 and 3 are of the same start, abcd"):
+    with pytest.raises(DataError, match="lines 1 and 3 have the same start, abcd"):
         read_rows(path)
 
 

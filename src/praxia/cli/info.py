@@ -50,7 +50,7 @@ def _benchmarks(as_json: bool) -> dict[str, Any]:
     benchmarks = [find_benchmark(name) for name in benchmark_names()]
     if not as_json:
         print("\n\n".join("\n  ".join(_lines(one)) for one in benchmarks))
-    return {"benchmarks": {one.name: one.to_json() for one in benchmarks}}
+    return {"benchmarks": {one.name: {**one.to_json(), "summary": one.summary} for one in benchmarks}}
 
 
 def _lines(benchmark: "Benchmark") -> list[str]:

@@ -1,4 +1,4 @@
-"""A benchmark fixes everything about an evaluation but the policy and the number of episodes."""
+"""Named benchmarks: everything about an evaluation except the policy and the number of episodes."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -11,23 +11,27 @@ from praxia.rollout.types import Metric
 
 __all__ = ["Axis", "Benchmark", "benchmark_names", "find_benchmark"]
 
-# What is new to a policy that was trained on the tasks of an axis "train": tasks, scenes, the embodiment, long chains.
-Axis = Literal["", "train", "task", "scene", "body", "long"]
+# The axis of generalization: what is new to a policy that was trained on the tasks of the axis "train".
+Axis = Literal["", "train", "task", "scene", "embodiment", "long"]
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Who uses this name has the same tasks, starts, images, pace and count of successes.
+    """Evaluations under one benchmark name share tasks, starts, images, chunk execution and success criterion.
 
-    `tasks` of the environment `env`, from its starts of `split`, for at most `horizon` steps; square images of
-    `size` pixels from the policy's choice of `cameras`, drawn with the render profile `profile`. `state` says in
-    words what a policy may know beside them, and `privileged_state` whether that holds what a robot could not measure.
-    Of each decision `execution.execution_horizon` actions are executed, all where it has fewer. Success counts when it `ever`
-    held, which also ends the episode, or only when it holds at the `end`, after `horizon`.
-
-    `axis` is the axis of generalisation that it measures; "": none. `groups` are its tasks by what is new in them,
-    such as {"phrasings": (...), "verbs": (...)}, or by how hard they are: a task is in one group at most. Where it
-    `averages_groups` the number that is published is the unweighted mean of the groups' rates.
+    Attributes:
+        summary: one sentence for people, not part of the definition.
+        tasks: tasks of the environment `env`, from the starts of its `split`.
+        horizon: maximum number of control steps per episode.
+        execution: how chunks are executed. A shorter chunk is executed completely.
+        cameras: the cameras that a policy may use. Images are square, `size` pixels wide, and rendered with `profile`.
+        state: description of the state vector. `privileged_state`: it holds what a robot could not measure.
+        metric: an episode succeeds if success "ever" held, which also ends it, or if it holds at the "end", after
+            `horizon` steps.
+        axis: the axis of generalization that the benchmark measures, or "".
+        groups: tasks by what is new in them, such as {"phrasings": (...), "verbs": (...)}, or by difficulty. A task is
+            in at most one group.
+        averages_groups: the published number is the unweighted mean of the groups' rates.
     """
 
     name: str
@@ -49,32 +53,35 @@ class Benchmark:
 
     def __post_init__(self) -> None:
         grouped = [task for tasks in self.groups.values() for task in tasks]
-        assert set(grouped) <= set(self.tasks), f"{self.name}: no tasks {sorted(set(grouped) - set(self.tasks))}"
-        assert len(set(grouped)) == len(grouped), f"{self.name}: a task in two groups of {self.groups}"
+        assert set(grouped) <= set(self.tasks), f"{self.name}: unknown tasks {sorted(set(grouped) - set(self.tasks))}"
+        assert len(set(grouped)) == len(grouped), f"{self.name}: a task is in two groups of {self.groups}"
 
     @property
     def steps_after_success(self) -> int | None:
-        """How long an episode goes on when it has succeeded: not at all, or (None) to its end."""
+        """Number of steps that an episode continues after success: 0, or None for all."""
         return 0 if self.metric == "ever" else None
 
     def spec(self, task: str, wrappers: tuple[str, ...] = ()) -> EnvSpec:
-        """The environment of one of the tasks."""
+        """The environment of a task."""
         return EnvSpec(self.env, task, self.profile, self.size, wrappers)
 
     def to_json(self) -> dict[str, Any]:
+        """The definition: everything but the `summary`."""
         groups = {name: list(tasks) for name, tasks in self.groups.items()}
-        return {**asdict(self), "tasks": list(self.tasks), "cameras": list(self.cameras), "groups": groups}
+        value = {**asdict(self), "tasks": list(self.tasks), "cameras": list(self.cameras), "groups": groups}
+        del value["summary"]
+        return value
 
 
 def find_benchmark(name: str) -> Benchmark:
     """The benchmark of that name.
 
     Raises:
-        UnknownName: with the nearest names.
+        UnknownName: names the nearest benchmarks.
     """
     return lookup("evaluate", BENCHMARKS, name, kind="benchmark", listing="praxia info --benchmarks")
 
 
 def benchmark_names() -> list[str]:
-    """Every benchmark's name, those of other packages too."""
+    """The names of all benchmarks, including those of other packages."""
     return sorted(names("evaluate", BENCHMARKS))

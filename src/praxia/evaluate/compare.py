@@ -17,8 +17,8 @@ from praxia.results.rows import Row
 from praxia.results.verdict import Comparison
 from praxia.rollout.loop import run_episodes
 from praxia.rollout.pool import WorkerPool
-from praxia.rollout.types import Agent, Job, Trajectory
 from praxia.rollout.queues import OrderedQueue
+from praxia.rollout.types import Agent, Job, Trajectory
 
 __all__ = ["EvaluatedPolicy", "compare", "interleave"]
 

@@ -1,4 +1,4 @@
-"""Whether a policy and a benchmark fit, said before the first episode."""
+"""Whether a policy fits a benchmark, checked before the first episode."""
 
 from typing import NoReturn, Protocol, runtime_checkable
 
@@ -13,7 +13,7 @@ __all__ = ["Bindable", "HasEmbodiments", "bind_policy", "check_compatibility", "
 
 @runtime_checkable
 class HasEmbodiments(Protocol):
-    """What says on which embodiments a policy was trained and what it looks at: the policy, or its config."""
+    """A learned policy or its config: the embodiments that it was trained on, and its observation window."""
 
     @property
     def embodiments(self) -> tuple[Embodiment, ...]: ...
@@ -24,17 +24,18 @@ class HasEmbodiments(Protocol):
 
 @runtime_checkable
 class Bindable(HasEmbodiments, Protocol):
-    """A policy that was trained on one or more embodiments and can decide for one of them."""
+    """A policy that was trained on one or more embodiments and can be bound to one of them."""
 
     def bind(self, embodiment: Embodiment, name: str | None = None) -> Policy:
-        """The same weights deciding for `embodiment` as for the trained embodiment `name`; None: that of the embodiment's name."""
+        """The policy for `embodiment`, with the weights of the trained embodiment `name` (None: of the same name)."""
         ...
 
 
 def bind_policy(policy: Bindable, benchmark: Benchmark, embodiment: Embodiment, bind_as: str | None = None) -> Policy:
-    """`policy` bound to `embodiment`, the benchmark's: by its name, or on purpose as the trained embodiment `bind_as`.
+    """`policy` bound to the benchmark's `embodiment`: by its name, or on purpose as the trained embodiment `bind_as`.
 
-    Raises as `match_embodiment` does.
+    Raises:
+        UnknownName, MismatchError: as `match_embodiment`.
     """
     return policy.bind(embodiment, match_embodiment(policy, benchmark, embodiment, bind_as))
 
@@ -42,11 +43,12 @@ def bind_policy(policy: Bindable, benchmark: Benchmark, embodiment: Embodiment, 
 def match_embodiment(
     policy: HasEmbodiments, benchmark: Benchmark, embodiment: Embodiment, bind_as: str | None = None
 ) -> str:
-    """The trained embodiment, by its name, as which `policy` can decide for `embodiment`: that of its name, or `bind_as`.
+    """The name of the trained embodiment as which `policy` can be bound to `embodiment`: the same name, or `bind_as`.
 
     Raises:
-        UnknownName: `bind_as` names no embodiment that it was trained on.
-        MismatchError: it was not trained on the embodiment, or the trained embodiment means something else; names both.
+        UnknownName: the policy was not trained on an embodiment `bind_as`.
+        MismatchError: the policy was not trained on `embodiment`, or the trained embodiment has another meaning. Names
+            both.
     """
     trained = {one.name: one for one in policy.embodiments}
     if bind_as is not None and bind_as not in trained:
@@ -59,12 +61,12 @@ def match_embodiment(
 
 
 def check_compatibility(policy: Policy, benchmark: Benchmark, embodiment: Embodiment) -> None:
-    """Refuse a policy that was made for another embodiment or other images than `embodiment`, the benchmark's, has.
+    """Check that `policy` has the embodiment and the cameras of the benchmark, whose embodiment is `embodiment`.
 
-    A policy without an embodiment (an expert) fits every embodiment.
+    A policy without an embodiment, such as an expert, fits every embodiment.
 
     Raises:
-        MismatchError: naming both.
+        MismatchError: the policy does not fit. Names both.
     """
     _expect_cameras(policy.window.cameras, benchmark)
     ours = policy.embodiment
@@ -77,24 +79,24 @@ def check_compatibility(policy: Policy, benchmark: Benchmark, embodiment: Embodi
 
 def _refuse(trained: str, benchmark: Benchmark, embodiment: Embodiment) -> NoReturn:
     raise MismatchError(
-        f"the policy is for embodiment {trained}, benchmark {benchmark.name!r} has {embodiment.name!r}; choose another with"
-        " `praxia info --benchmarks`, or use its weights for that embodiment on purpose with --as EMBODIMENT"
+        f"the policy is for embodiment {trained}, but benchmark {benchmark.name!r} has {embodiment.name!r}: choose"
+        " another benchmark with `praxia info --benchmarks`, or bind the policy to it on purpose with --as EMBODIMENT"
     )
 
 
 def _expect_same(ours: Embodiment, theirs: Embodiment, cameras: tuple[str, ...], benchmark: Benchmark) -> None:
     _expect_cameras(cameras, benchmark)
-    mine, other = _essence(ours, cameras), _essence(theirs, cameras)
+    mine, other = _meaning(ours, cameras), _meaning(theirs, cameras)
     if different := [name for name in mine if mine[name] != other[name]]:
         named = ", ".join(f"{name} {mine[name]} but {other[name]}" for name in different)
         raise MismatchError(
-            f"the policy is for embodiment {ours.name!r}, benchmark {benchmark.name!r} has {theirs.name!r}:"
-            f" {named}; choose another with `praxia info --benchmarks`"
+            f"the policy is for embodiment {ours.name!r}, but benchmark {benchmark.name!r} has {theirs.name!r}:"
+            f" {named}; choose another benchmark with `praxia info --benchmarks`"
         )
     if found := difference(ours, theirs):
         raise MismatchError(
-            f"the policy is for embodiment {ours.name!r}, benchmark {benchmark.name!r} has {theirs.name!r}, with other"
-            f" numbers: {found.text}; train on data in the benchmark's order"
+            f"the policy is for embodiment {ours.name!r}, but benchmark {benchmark.name!r} has {theirs.name!r} with"
+            f" other dims: {found.text}; train on data in the benchmark's order"
         )
 
 
@@ -102,25 +104,25 @@ def _expect_cameras(wanted: tuple[str, ...], benchmark: Benchmark) -> None:
     missing = [camera for camera in wanted if camera not in benchmark.cameras]
     if missing:
         raise MismatchError(
-            f"the policy looks at camera {missing[0]!r}, benchmark {benchmark.name!r} has"
-            f" {', '.join(benchmark.cameras)}; choose another with `praxia info --benchmarks`"
+            f"the policy uses camera {missing[0]!r}, but benchmark {benchmark.name!r} has"
+            f" {', '.join(benchmark.cameras)}: choose another benchmark with `praxia info --benchmarks`"
         )
 
 
-def _essence(embodiment: Embodiment, cameras: tuple[str, ...]) -> dict[str, str]:
-    """What must be equal for actions and observations to mean the same, in words."""
+def _meaning(embodiment: Embodiment, cameras: tuple[str, ...]) -> dict[str, str]:
+    """What must be equal for actions and observations to mean the same, as text."""
     sizes = {camera.name: camera for camera in embodiment.cameras}
     return {
-        "state": _words(embodiment.state),
-        "action": _words(embodiment.action),
-        "pictures": ", ".join(_describe(sizes.get(name)) for name in cameras),
+        "state": _describe_fields(embodiment.state),
+        "action": _describe_fields(embodiment.action),
+        "images": ", ".join(_describe_camera(sizes.get(name)) for name in cameras),
         "rate": f"{embodiment.control_hz:g} Hz",
     }
 
 
-def _words(fields: tuple[Field, ...]) -> str:
-    return " + ".join(f"{part.name}[{part.size}] {part.kind} in {part.unit} {part.frame}".strip() for part in fields)
+def _describe_fields(fields: tuple[Field, ...]) -> str:
+    return " + ".join(f"{one.name}[{one.size}] {one.kind} in {one.unit} {one.frame}".strip() for one in fields)
 
 
-def _describe(camera: Camera | None) -> str:
+def _describe_camera(camera: Camera | None) -> str:
     return f"{camera.name} {camera.height}x{camera.width}" if camera else "none"

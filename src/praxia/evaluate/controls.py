@@ -1,4 +1,4 @@
-"""Control conditions: the same policy and starts with one of its senses spoiled, to see what it really uses."""
+"""Control conditions: the same policy and starts with one input disturbed, to see what the policy really uses."""
 
 from collections.abc import Callable
 
@@ -7,20 +7,20 @@ from praxia.envs.family import EnvFamily
 
 __all__ = ["CONTROLS", "control_wrappers"]
 
-# From (task, all tasks of the benchmark, their family) to the environment wrappers that spoil it.
+# From (task, all tasks of the benchmark, their family) to the environment wrappers that disturb the input.
 Control = Callable[[str, tuple[str, ...], EnvFamily], tuple[str, ...]]
 
 
 def _swapped_image(task: str, tasks: tuple[str, ...], family: EnvFamily) -> tuple[str, ...]:
-    """Images from another start of the same task: what the policy scores without seeing its own scene."""
+    """Images of another start of the same task: the policy does not see its own scene."""
     return ("swapped-image",)
 
 
 def _shuffled_instruction(task: str, tasks: tuple[str, ...], family: EnvFamily) -> tuple[str, ...]:
-    """The instruction of the benchmark's next task, cyclic: always another one."""
+    """The instruction of the benchmark's next task, cyclically."""
     if family.other_instruction is not None:
         raise PraxiaError(
-            f"shuffled-instruction expects one instruction a task, but in {family.name} every start has its own:"
+            f"shuffled-instruction expects one instruction per task, but in {family.name} every start has its own:"
             " use --control other-instruction"
         )
     other = family.instructions[tasks[(tasks.index(task) + 1) % len(tasks)]]
@@ -30,17 +30,17 @@ def _shuffled_instruction(task: str, tasks: tuple[str, ...], family: EnvFamily) 
 
 
 def _other_instruction(task: str, tasks: tuple[str, ...], family: EnvFamily) -> tuple[str, ...]:
-    """Another instruction that can be followed in the same scene; success stays that of the start's own."""
+    """Another instruction that can be followed in the same scene. Success is that of the start's own instruction."""
     if family.other_instruction is None:
         raise PraxiaError(
-            f"other-instruction expects scenes with several things to do, but {family.name} knows one instruction"
-            " a task: use --control shuffled-instruction"
+            f"other-instruction expects scenes with several possible tasks, but {family.name} has one instruction per"
+            " task: use --control shuffled-instruction"
         )
     return ("other-instruction",)
 
 
 def _frozen_state(task: str, tasks: tuple[str, ...], family: EnvFamily) -> tuple[str, ...]:
-    """The state of the episode's first moment for ever: what the policy scores without feeling where its embodiment is."""
+    """The state of the first timestep throughout the episode: the policy does not sense its own motion."""
     return ("frozen-state",)
 
 
@@ -53,11 +53,11 @@ CONTROLS: dict[str, Control] = {
 
 
 def control_wrappers(control: str | None, task: str, tasks: tuple[str, ...], family: EnvFamily) -> tuple[str, ...]:
-    """The environment wrappers of a control for one task of a benchmark; no control has none.
+    """The environment wrappers of a control condition for one task of a benchmark. Without a control there are none.
 
     Raises:
-        UnknownName: no control has that name.
-        PraxiaError: the family or the benchmark has no other instruction to give.
+        UnknownName: there is no such control.
+        PraxiaError: the family or the benchmark has no other instruction.
     """
     if control is None:
         return ()

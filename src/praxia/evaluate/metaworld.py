@@ -1,8 +1,8 @@
 """Benchmarks on Meta-World v3 (McLean et al. 2025; metaworld 3.0.0, MuJoCo 3.8.1).
 
-`fast` has the render profile "fast", Praxia's own starts (the split "test" of `praxia.envs`), and a camera that is aimed
-at the table. Its state holds nothing that the robot could not measure. Its numbers are not comparable with those under
-Meta-World's default camera, or with evaluations that put object positions into the state.
+`fast` has the render profile "fast", Praxia's own starts (the split "test" of `praxia.envs`), and a camera that is
+aimed at the table. Its state holds nothing that the robot could not measure. Its numbers are not comparable with those
+under Meta-World's default camera, or with evaluations that put object positions into the state.
 
 `lerobot`, `evo1` and `starvla` evaluate as those projects do. The modules of the same names in `praxia.envs.metaworld`
 have their cameras, states, instructions and starts, with sources and deviations. Ten episodes per task are usual. Evo-1
@@ -87,7 +87,7 @@ def _mt10_of(mt50: Benchmark) -> Benchmark:
 
 MT10 = Benchmark(
     name="metaworld-mt10/fast",
-    summary="Meta-World's official set of ten tasks, one policy, told apart by instruction",
+    summary="Meta-World's official set of ten tasks, one policy conditioned on the instruction",
     env="metaworld",
     tasks=MT10_TASKS,
     # The experts need 83 steps on average and at most 215. 400 leaves a slow policy time, and every failure costs less
@@ -108,7 +108,7 @@ MT10 = Benchmark(
 MT50 = replace(
     MT10,
     name="metaworld-mt50/fast",
-    summary="all fifty tasks of Meta-World, one policy, told apart by instruction",
+    summary="all fifty tasks of Meta-World, one policy conditioned on the instruction",
     tasks=MT50_TASKS,
     groups=by_difficulty(MT50_TASKS),
 )
@@ -116,7 +116,7 @@ MT50 = replace(
 DEMO = replace(
     MT10,
     name="metaworld-demo/fast",
-    summary="eight tasks that must be seen: what `make demo` learns in minutes",
+    summary="eight tasks that need vision: what `make demo` learns in minutes",
     tasks=(
         "button-press",
         "button-press-topdown",
@@ -136,9 +136,9 @@ DEMO = replace(
 )
 
 # As LeRobot evaluates (`lerobot-eval --env.type=metaworld`; 7427f31 of July 2026): at most 500 steps
-# (`_max_episode_steps`), ending at success (`docs/source/metaworld.mdx`).
-# Deviations: LeRobot leaves the number of executed actions per chunk to the policy (`n_action_steps`). Here it is 50, the
-# default of its SmolVLA and pi0, or the whole chunk where that is shorter. LeRobot pins no MuJoCo.
+# (`_max_episode_steps`), ending at success (`docs/source/metaworld.mdx`). Deviations: LeRobot leaves the number of
+# executed actions per chunk to the policy (`n_action_steps`). Here it is 50, the default of its SmolVLA and pi0, or the
+# whole chunk where that is shorter. LeRobot pins no MuJoCo.
 LEROBOT_MT50 = Benchmark(
     name="metaworld-mt50/lerobot",
     summary="all fifty tasks as LeRobot evaluates them: its starts, its instructions, one camera in the corner",
@@ -180,10 +180,10 @@ EVO1_MT50 = Benchmark(
 
 EVO1_MT10 = _mt10_of(EVO1_MT50)
 
-# As starVLA evaluates (`eval_metaworld.py`, 0ed0aad of August 2026). Its policies get the image and the instruction; say so
-# beside the number where a policy also uses the state.
-# Deviations: starVLA executes the whole chunk, whose length is 8 in its configuration for Meta-World. Here 8 actions are
-# executed whatever the length of the chunk. starVLA pins neither MuJoCo nor metaworld.
+# As starVLA evaluates (`eval_metaworld.py`, 0ed0aad of August 2026). Its policies get the image and the instruction;
+# say so beside the number where a policy also uses the state. Deviations: starVLA executes the whole chunk, whose
+# length is 8 in its configuration for Meta-World. Here 8 actions are executed whatever the length of the chunk. starVLA
+# pins neither MuJoCo nor metaworld.
 STARVLA_MT50 = Benchmark(
     name="metaworld-mt50/starvla",
     summary="all fifty tasks as starVLA evaluates them: one cropped image and the instruction",

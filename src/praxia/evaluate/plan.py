@@ -1,4 +1,4 @@
-"""What exactly an evaluation runs: a list of jobs that depends on nothing but its definition."""
+"""The definition of an evaluation and its jobs, which depend on nothing else."""
 
 from dataclasses import dataclass, field
 
@@ -13,12 +13,18 @@ __all__ = ["Evaluation", "plan"]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Who is judged on what: `episodes` is the number a task, `seed` enters the policy's noise alone.
+    """A policy on a benchmark.
 
-    `policy_sha256` is the policy's identity, `weights_sha256` the hash of its weights alone (None: it has none).
-    `sampling` holds what differs from the policy's own, and is part of the identity.
-    `bind_as` is the trained embodiment as which the policy was bound on purpose to the benchmark's embodiment, if it was.
-    `ensemble` replaces the benchmark's pace: a look at every step, and `ChunkExecution.ensemble` of that rate.
+    Attributes:
+        policy_sha256: identity of the policy. `weights_sha256` is the hash of its weights, or None if it has none.
+        episodes: number of episodes per task.
+        control: name of the control condition, or None.
+        exact: one episode per inference, so that results do not depend on the batch.
+        seed: seed of the policy's noise. It does not change the starts.
+        bind_as: the trained embodiment as which the policy is bound on purpose to the benchmark's, or None.
+        ensemble: replaces the benchmark's chunk execution: observe every step, with `ChunkExecution.ensemble` of this
+            rate.
+        sampling: the options that differ from the policy's own. They are part of its identity.
     """
 
     benchmark: Benchmark
@@ -34,7 +40,7 @@ class Evaluation:
 
     @property
     def execution(self) -> ChunkExecution:
-        """How chunks are executed: as the benchmark has it, unless they are ensembled.
+        """How chunks are executed: as the benchmark defines, or ensembled.
 
         Raises:
             PraxiaError: `ensemble` is not finite.
@@ -43,17 +49,17 @@ class Evaluation:
 
 
 def plan(evaluation: Evaluation, family: EnvFamily) -> list[Job]:
-    """Every job of an evaluation, by task and then by start, which is also the order of the finished rows.
+    """The jobs of an evaluation, ordered by task and then by start, as the finished rows are.
 
     Raises:
-        UnknownName: no control of that name.
-        PraxiaError: the control has nothing to spoil here.
+        UnknownName: there is no such control.
+        PraxiaError: the control cannot disturb anything here.
     """
     benchmark, jobs = evaluation.benchmark, []
     for task in benchmark.tasks:
         spec = benchmark.spec(task, control_wrappers(evaluation.control, task, benchmark.tasks, family))
-        for at in range(evaluation.episodes):
-            start = family.draw_start(task, benchmark.split, at)
+        for index in range(evaluation.episodes):
+            start = family.draw_start(task, benchmark.split, index)
             jobs.append(Job(spec, start, f"{evaluation.seed}/{start.key}", len(jobs)))
-    assert len({job.start.key for job in jobs}) == len(jobs), "two starts of this benchmark are the same"
+    assert len({job.start.key for job in jobs}) == len(jobs), "two starts of this benchmark are equal"
     return jobs

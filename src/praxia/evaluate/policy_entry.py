@@ -1,4 +1,4 @@
-"""Who is judged: a checkpoint, or one of the three policies that need none."""
+"""Finds a policy to evaluate by its name: a checkpoint, or one of the three policies without weights."""
 
 import hashlib
 import sys
@@ -25,9 +25,10 @@ _SCRIPTED = ("expert", "zero", "random")
 
 @dataclass(frozen=True)
 class PolicyEntry:
-    """A policy that can be evaluated on `benchmark`, what it is known by, and the threads that its arithmetic has.
+    """A policy that can be evaluated on `benchmark`, with its identity and the number of threads of its arithmetic.
 
-    `weights_sha256` None: it has no weights. `sampling` and `bind_as` hold only what differs from the policy's own.
+    `weights_sha256` is None for a policy without weights. `sampling` and `bind_as` hold only what differs from the
+    policy's own.
     """
 
     policy: Policy
@@ -39,7 +40,7 @@ class PolicyEntry:
     threads: int = 1
 
     def evaluation(self, episodes: int, **options: Any) -> Evaluation:
-        """So many episodes a task of it; `options` are other fields of `Evaluation`."""
+        """Its evaluation with so many `episodes` per task. `options` are other fields of `Evaluation`."""
         return Evaluation(
             self.benchmark,
             self.policy_sha256,
@@ -60,32 +61,34 @@ def find_policy(
     bind_as: str | None = None,
     sampling: Sampling | None = None,
 ) -> PolicyEntry:
-    """A policy by the name "expert", "zero" or "random" or by the path of its checkpoint.
+    """The policy named "expert", "zero" or "random", or that of a checkpoint folder.
 
-    A learned policy gets one thread under `exact`, and otherwise the cores that `workers` (None: one a core) leave
-    it: numerical libraries that share cores with simulators lose most of their speed. It is bound to the benchmark's
-    embodiment, or, on purpose, for that embodiment as the embodiment `bind_as` that it was trained on. It draws chunks as
-    `sampling` says.
+    A learned policy is bound to the benchmark's embodiment by its name, or on purpose as the trained embodiment
+    `bind_as`, and samples chunks according to `sampling`. It gets one thread under `exact`, and otherwise the cores
+    that `workers` (None: one per core) leave: numerical libraries that share cores with simulators lose most of their
+    speed.
 
     Raises:
-        PraxiaError: no checkpoint there, `bind_as` or `sampling` for a policy without weights, or an option of
-            sampling that the policy does not have.
-        UnknownName: no expert for the benchmark's environments, or no trained embodiment `bind_as`.
-        MismatchError: not trained on the benchmark's embodiment, or on another that means something else; or "zero" for a
-            embodiment that does not say what holds it still.
-        DataError: it is not what was saved.
+        PraxiaError: the folder holds no checkpoint, `bind_as` or `sampling` is given for a policy without weights, or
+            the policy lacks an option of `sampling`.
+        UnknownName: the benchmark's environment has no expert, or the policy has no trained embodiment `bind_as`.
+        MismatchError: the policy was not trained on the benchmark's embodiment, or that has another meaning; or "zero"
+            for an embodiment that does not declare how to hold it still.
+        DataError: the checkpoint is damaged.
     """
     sampling = sampling or Sampling()
     if name in _SCRIPTED:
         if bind_as is not None:
-            raise PraxiaError(f"--as expects the folder of a trained policy, got {name!r}, which needs no binding")
-        if asked := sampling.to_json():
             raise PraxiaError(
-                f"--{next(iter(asked))} expects the folder of a trained policy, got {name!r}, which is not sampled"
+                f"--as expects the folder of a trained policy, got {name!r}, which is not bound to an embodiment"
             )
-        return PolicyEntry(_scripted(name, benchmark), benchmark, _digest(name, benchmark))
+        if options := sampling.to_json():
+            raise PraxiaError(
+                f"--{next(iter(options))} expects the folder of a trained policy, got {name!r}, which is not sampled"
+            )
+        return PolicyEntry(_scripted(name, benchmark), benchmark, _identity(name, benchmark))
 
-    # Only a learned policy needs torch, and its import takes seconds.
+    # Importing torch takes seconds, and only a learned policy needs it.
     import torch
 
     from praxia.checkpoint.store import choose_device, load_policy
@@ -120,8 +123,8 @@ def _scripted(name: str, benchmark: Benchmark) -> Policy:
     return find_expert(benchmark.env)(family.instructions)
 
 
-def _digest(name: str, benchmark: Benchmark) -> str:
-    """A policy without weights is what its source, here or in another package, makes of the benchmark's embodiment."""
+def _identity(name: str, benchmark: Benchmark) -> str:
+    """The identity of a policy without weights: its source, in any package, and the benchmark's embodiment."""
     module = find_expert(benchmark.env).__module__ if name == "expert" else experts.__name__
     own = module == experts.__name__ or module.startswith(f"{experts.__name__}.")
     file = Path(sys.modules[experts.__name__ if own else module.partition(".")[0]].__file__ or "")

@@ -1,4 +1,4 @@
-"""The results of one evaluation while it runs: what is missing of it, and a row for every episode that ends."""
+"""Writes the results of a running evaluation: one row per finished episode, and what is still missing."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,6 +13,7 @@ from praxia.envs.family import EnvFamily
 from praxia.evaluate.compatibility import check_compatibility
 from praxia.evaluate.plan import Evaluation, plan
 from praxia.results import fingerprint
+from praxia.results.migration import META_SCHEMA
 from praxia.results.motion import motion
 from praxia.results.rows import Row, actions_digest
 from praxia.results.store import Replay, ResultsStore
@@ -22,17 +23,20 @@ __all__ = ["ResultsWriter", "provenance"]
 
 
 def provenance(family: EnvFamily) -> Mapping[str, Any]:
-    """What draws and simulates here, found out in a process of its own: OpenGL and CUDA in one can end it."""
+    """The renderer and simulator on this machine, determined in a subprocess: OpenGL and CUDA in one process can crash
+    it.
+    """
     return run_in_subprocess(family.provenance)
 
 
 class ResultsWriter:
-    """The files of `evaluation` of `policy` at `out`. `jobs` are all of it, `kept` the rows that were there.
+    """The results files at `out` of an `evaluation` of `policy`. `jobs` are all jobs, `kept` the rows that already
+    exist.
 
     Raises:
-        MismatchError: policy and benchmark do not fit.
-        PraxiaError: the control has nothing to spoil here, or the rate of ensembling is not finite.
-        UnknownName: no control of that name.
+        MismatchError: the policy does not fit the benchmark.
+        PraxiaError: the control cannot disturb anything here, or the rate of ensembling is not finite.
+        UnknownName: there is no such control.
     """
 
     def __init__(self, policy: Policy, evaluation: Evaluation, out: Path, family: EnvFamily):
@@ -48,27 +52,27 @@ class ResultsWriter:
         self._store = ResultsStore(out)
 
     def check(self, meta: Mapping[str, Any], resume: bool) -> None:
-        """Refuse what `begin` would refuse, before anything is written.
+        """Raise what `begin` would raise, before anything is written.
 
         Raises:
             MismatchError: the files were begun differently.
-            PraxiaError: they are there and `resume` was not asked for, or they are of a comparison that stopped when it
-                was decided and this one has a fixed number of pairs.
+            PraxiaError: the files exist and `resume` is False, or they belong to a comparison that stopped when it was
+                decided and this one has a fixed number of pairs.
         """
         self._store.check(meta, resume)
 
     def begin(self, meta: Mapping[str, Any], resume: bool) -> None:
-        """Claim the files for what `meta` describes; with `resume` go on with the rows of an earlier, killed run.
+        """Lock the files and write `meta` beside the rows. With `resume`, keep the rows of an earlier, killed run.
 
         Raises:
-            MismatchError: they were begun differently, or hold more than was asked for.
-            PraxiaError: they are there and `resume` was not asked for.
+            MismatchError: the files were begun differently, or hold more episodes than the evaluation has.
+            PraxiaError: the files exist and `resume` is False.
         """
         kept = self._store.begin(meta, resume)
         beyond = len({row.start for row in kept} - {job.start.key for job in self.jobs})
         if beyond:
             raise MismatchError(
-                f"{self._out} holds {beyond} episodes more than were asked for: resume with more --episodes"
+                f"{self._out} holds {beyond} more episodes than this evaluation has: resume with more --episodes"
             )
         self.kept = kept
         if meta.get("until_decided") and self.missing:
@@ -76,31 +80,32 @@ class ResultsWriter:
 
     @property
     def missing(self) -> list[Job]:
-        """The jobs that no kept row is of."""
+        """The jobs without a kept row."""
         kept = {row.start for row in self.kept}
         return [job for job in self.jobs if job.start.key not in kept]
 
     def add(self, trajectory: Trajectory) -> Row:
-        """Keep an episode that has ended: it is safe when this returns."""
+        """Write a finished episode. It is on the disk when this returns."""
         row = self._row(trajectory)
         self._store.append(row, Replay(trajectory.job.spec, trajectory.job.start, trajectory.actions))
         return row
 
     def finish(self) -> list[Row]:
-        """Put the rows there are in the order of the jobs, and return them."""
+        """Sort the rows into the order of the jobs, and return them."""
         return self._store.finish([job.start.key for job in self.jobs])
 
     def close(self) -> None:
         self._store.close()
 
     def meta(self, threads: int, command: str, provenance: Mapping[str, Any]) -> dict[str, Any]:
-        """What is written beside the rows. Whatever can change a row is in the fingerprint.
+        """The metadata beside the rows. Everything that can change a row is in the fingerprint.
 
-        `threads` is what the policy's arithmetic was given, `command` what was typed, `provenance` what draws here.
+        `threads` is the number of threads of the policy's arithmetic, `command` the command line, and `provenance` what
+        renders and simulates here.
         """
         evaluation = self.evaluation
         return {
-            "schema": "praxia.evaluation.v2",
+            "schema": META_SCHEMA,
             "command": command,
             "privileged": self._policy.privileged,
             "planned": len(self.jobs),
@@ -108,14 +113,14 @@ class ResultsWriter:
                 "benchmark": evaluation.benchmark.to_json(),
                 "policy_sha256": evaluation.policy_sha256,
                 "weights_sha256": evaluation.weights_sha256,
-                # None, as in the files of before there was a choice: the policy's own.
+                # None: the policy's own, as in files from before this option existed.
                 "sampling": evaluation.sampling.to_json() or None,
                 "control": evaluation.control,
                 "execution": asdict(evaluation.execution),
                 "exact": evaluation.exact,
                 "seed": evaluation.seed,
                 "bind_as": evaluation.bind_as,
-                # A learned policy says which device does its arithmetic; the others do theirs in numpy.
+                # A learned policy has a device. The others compute with numpy.
                 "device": str(getattr(self._policy, "device", "cpu")),
                 "threads": threads,
                 "versions": fingerprint.versions(),

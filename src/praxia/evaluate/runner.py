@@ -1,4 +1,4 @@
-"""Runs a policy through a benchmark and leaves one result row an episode."""
+"""Runs a policy on a benchmark and writes one result row per episode."""
 
 import time
 from collections import Counter
@@ -20,10 +20,13 @@ from praxia.rollout.types import Trajectory
 
 __all__ = ["SLOTS_PER_WORKER", "ProgressCallback", "evaluate"]
 
-# While the policy thinks about one slot's image, a worker simulates another's: four keep both busy.
+# While the policy computes for one slot, a worker simulates another: four slots keep both busy. One worker per core is
+# best although the policy's process needs a core too. A step costs the same CPU time however many workers share the
+# work, and the policy's process mostly waits for images, even at 80 px, where its share is a quarter of the work. With
+# one worker fewer a core would be idle most of the time; one more would only take a simulator's memory.
 SLOTS_PER_WORKER = 4
 
-# Called after each episode with those done, those planned, and a text for people.
+# Called after each episode with the numbers of finished and planned episodes, and a text for people.
 ProgressCallback = Callable[[int, int, str], None]
 
 
@@ -39,19 +42,19 @@ def evaluate(
     command: str = "",
     report: ProgressCallback = lambda done, planned, text: None,
 ) -> dict[str, Any]:
-    """Run what is missing of `evaluation` and return `results.summary.summarise` of all rows, and the fingerprint.
+    """Run the missing episodes of `evaluation` and return `results.summary.summarise` of all rows, and the fingerprint.
 
-    Rows are appended to `out` as episodes end and sorted by task and start index when all have. Killed at any
-    moment it loses the episodes under way: with `resume` they alone are run. Under `evaluation.exact` rows do not
-    depend on `workers` or on kills, but for `wall_s`. `threads` is what the caller gave to the policy's
-    arithmetic and `command` what was typed: both are only recorded here.
+    Rows are appended to `out` as episodes end, and sorted by task and start index at the end. A killed evaluation loses
+    only its running episodes, and with `resume` only missing episodes run. Under `evaluation.exact` rows, except their
+    `wall_s`, do not depend on `workers` or on kills. `threads` (of the policy's arithmetic) and `command` (the command
+    line) are only recorded.
 
     Raises:
-        MismatchError: policy and benchmark do not fit, or `out` was begun differently.
-        PraxiaError: `out` exists and `resume` was not asked for, the control has nothing to spoil here, or the rate of
+        MismatchError: the policy does not fit the benchmark, or `out` was begun differently.
+        PraxiaError: `out` exists and `resume` is False, the control cannot disturb anything here, or the rate of
             ensembling is not finite.
-        UnknownName: no control of that name.
-        Refused: every episode was an error, so nothing was measured; the rows are kept, and the summary is the result.
+        UnknownName: there is no such control.
+        Refused: every episode was an error, so nothing was measured. The rows are kept, and the result is the summary.
     """
     expect_positive(workers=workers)
     with closing(ResultsWriter(policy, evaluation, out, family)) as writer:
@@ -67,7 +70,7 @@ def evaluate(
     if summary["errors"] == summary["episodes"]:
         raise Refused(
             f"each of {summary['episodes']} episodes ended in an error, so nothing was measured; the first: "
-            f"{first_error(rows)}. Put that right, and evaluate again into another file than {out}",
+            f"{first_error(rows)}. Fix it, and evaluate again into another file than {out}",
             result,
         )
     return result
@@ -91,22 +94,22 @@ def _trajectories(policy: Policy, writer: ResultsWriter, family: EnvFamily, work
 
 
 class _Tally:
-    """Counts episodes as they come in, and says how it goes."""
+    """Counts finished episodes and reports progress."""
 
     def __init__(self, planned: int, kept: Sequence[Row], report: ProgressCallback):
         self._report = report
         self._planned, self._num_kept = planned, len(kept)
         self._counts = Counter(row.status for row in kept)
         self._began_s = time.perf_counter()
-        self._say(f"{len(kept)} episodes recovered" if kept else "starting")
+        self._report_progress(f"{len(kept)} episodes recovered" if kept else "starting")
 
     def add(self, row: Row) -> None:
         self._counts[row.status] += 1
-        judged = self._counts["success"] + self._counts["failure"]
+        completed = self._counts["success"] + self._counts["failure"]
         per_minute = (self._counts.total() - self._num_kept) / (time.perf_counter() - self._began_s) * 60
-        success = f"success {self._counts['success'] / judged:.0%}" if judged else "none judged"
+        success = f"success {self._counts['success'] / completed:.0%}" if completed else "no success rate"
         errors = f"  {self._counts['error']} errors" if self._counts["error"] else ""
-        self._say(f"{success}{errors}  {per_minute:.0f} episodes/min")
+        self._report_progress(f"{success}{errors}  {per_minute:.0f} episodes/min")
 
-    def _say(self, text: str) -> None:
+    def _report_progress(self, text: str) -> None:
         self._report(self._counts.total(), self._planned, text)

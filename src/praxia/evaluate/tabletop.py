@@ -1,7 +1,8 @@
-"""Benchmarks on Tabletop, one an axis: what was trained, other tasks, other scenes, another embodiment, long chains.
+"""Benchmarks on Tabletop, one per axis of generalization: trained tasks, other tasks, other scenes, another embodiment,
+long chains.
 
-Starts, scenes and instructions are a pure function of (task, split, index), the same for every embodiment. Demonstrations
-come from the same tasks' training splits; nothing of the other axes is ever trained on by the recipes.
+Starts, scenes and instructions are a pure function of (task, split, index) and the same for every embodiment.
+Demonstrations come from the training splits of the trained tasks. The recipes never train on the other axes.
 """
 
 from dataclasses import replace
@@ -17,7 +18,7 @@ TRAIN = Benchmark(
     summary="five trained tasks of the gantry in unseen scenes like those of training",
     env="tabletop-gantry",
     tasks=TRAINED,
-    # The expert needs 12 to 52 steps, and more where it was disturbed.
+    # The expert needs 12 to 52 steps, and more where failures were injected.
     horizon=100,
     execution=ChunkExecution(execution_horizon=4),
     cameras=("front", "wrist"),
@@ -30,7 +31,7 @@ TRAIN = Benchmark(
 
 
 def _held_out(factors: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """By factor, the tasks where it is held out."""
+    """For each factor, the tasks in which it is held out."""
     tasks = {factor: [f"{verb}-{factor}" for verb in TRAINED] for factor in factors}
     return {factor: tuple(task for task in names if task in INSTRUCTIONS) for factor, names in tasks.items()}
 
@@ -49,7 +50,7 @@ _SCENE_GROUPS = _held_out(SCENE_FACTORS)
 TASK = replace(
     TRAIN,
     name="tabletop/task",
-    summary="known kinds of scenes, but other things to do: combinations, phrasings, references, relations, verbs",
+    summary="known kinds of scenes, but new tasks: combinations, phrasings, references, relations, verbs",
     tasks=_all(_TASK_GROUPS),
     axis="task",
     groups=_TASK_GROUPS,
@@ -58,7 +59,7 @@ TASK = replace(
 SCENE = replace(
     TRAIN,
     name="tabletop/scene",
-    summary="trained things to do where something looks different: colours, textures, lights, cameras, and more",
+    summary="trained tasks in scenes that look different: colours, textures, lights, cameras, and more",
     tasks=_all(_SCENE_GROUPS),
     axis="scene",
     groups=_SCENE_GROUPS,
@@ -69,15 +70,15 @@ EMBODIMENT = replace(
     name="tabletop/embodiment",
     summary="the trained tasks, scenes and starts with another robot: an arm of seven joints with jaws",
     env="tabletop-arm7",
-    axis="body",
+    axis="embodiment",
 )
 
 LONG = replace(
     TRAIN,
     name="tabletop/long",
-    summary="chains of two to five trained parts; the progress column says how many of them were done",
+    summary="chains of two to five trained tasks; the progress column is the share of them that was done",
     tasks=CHAINS,
-    # The expert needs 28 steps a part on average and 200 for the longest chain.
+    # The expert needs 28 steps per task on average and 200 for the longest chain.
     horizon=400,
     axis="long",
 )
@@ -85,7 +86,7 @@ LONG = replace(
 HEADS = replace(
     TRAIN,
     name="tabletop/heads",
-    summary="touch what is named, press the button that is named: two trained tasks, to compare heads in minutes",
+    summary="touch the named object, press the named button: two trained tasks, to compare heads in minutes",
     tasks=("touch", "press"),
     axis="",
 )
