@@ -40,7 +40,7 @@ def axes(tmp_path_factory):
     root = tmp_path_factory.mktemp("axes")
     others = [{"control": "other-instruction"}, {"control": "swapped-image"}]
     others += [{"policy": name, "sha256": name} for name in ("language-free", "blind", "expert", "after-5-minutes")]
-    for axis in ("train", "task", "scene", "body", "long"):
+    for axis in ("train", "task", "scene", "embodiment", "long"):
         judged = {"benchmark": f"ball/{axis}", "axis": axis, "groups": {"distractors": ["push"]}}
         for number, other in enumerate([{}, *others]):
             judge(root / f"{axis}{number}.jsonl", {"push": "shfe", "lift": "f"}, **judged, **other)

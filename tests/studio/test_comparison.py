@@ -77,7 +77,7 @@ def test_a_second_policy_stands_before_the_controls(tmp_path):
 
 
 def test_the_axes_of_generalisation_come_first_and_in_their_order(tmp_path):
-    for number, axis in enumerate(("", "long", "body", "scene", "task", "train")):
+    for number, axis in enumerate(("", "long", "embodiment", "scene", "task", "train")):
         judge(tmp_path / f"{number}.jsonl", {"push": "s"}, benchmark=f"ball/{axis or 'plain'}", axis=axis)
     names = [comparison.name for comparison in compare(gather([tmp_path]))]
     assert names == ["ball/train", "ball/task", "ball/scene", "ball/body", "ball/long", "ball/plain"]

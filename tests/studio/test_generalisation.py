@@ -66,9 +66,9 @@ def test_its_bars_are_told_in_words_and_marked(html, document):
 
 
 def test_policies_have_rows_of_their_own_by_their_names_and_only_their_own_controls(tmp_path, document):
-    judge(tmp_path / "a.jsonl", {"push": "sf"}, **on("body", policy="runs/zero-shot"))
-    judge(tmp_path / "b.jsonl", {"push": "ss"}, **on("body", policy="runs/after-5-minutes", sha256="2"))
-    judge(tmp_path / "c.jsonl", {"push": "ff"}, **on("body", control="swapped-image"))
+    judge(tmp_path / "a.jsonl", {"push": "sf"}, **on("embodiment", policy="runs/zero-shot"))
+    judge(tmp_path / "b.jsonl", {"push": "ss"}, **on("embodiment", policy="runs/after-5-minutes", sha256="2"))
+    judge(tmp_path / "c.jsonl", {"push": "ff"}, **on("embodiment", control="swapped-image"))
     rows = axes(render(tmp_path), document)
     assert rows.row("zero-shot")[2:] == ["50.0%", wilson(1, 2), "0%"]
     assert rows.row("after-5-minutes")[2:] == ["100.0%", wilson(2, 2), ""]

@@ -10,7 +10,7 @@ from praxia.studio.sources import Material
 __all__ = ["AXES", "Comparison", "compare"]
 
 # The axes of generalisation, in the order in which they are told.
-AXES = ("train", "task", "scene", "body", "long")
+AXES = ("train", "task", "scene", "embodiment", "long")
 _KINDS = ("", *MEANING)
 
 

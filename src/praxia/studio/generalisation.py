@@ -16,7 +16,7 @@ _WHAT_IS_NEW = {
     "train": "trained tasks, new starts",
     "task": "new tasks in known scenes",
     "scene": "trained tasks in new scenes",
-    "body": "trained tasks, a new embodiment",
+    "embodiment": "trained tasks, a new embodiment",
     "long": "several tasks in a row",
 }
 
