@@ -17,12 +17,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from praxia.data.disk import json_bytes
-from praxia.data.episodes_table import write_tasks
-from praxia.data.layout import CODEBASE_VERSION, DATA, EPISODES, INFO, STATS, VIDEO, place
-from praxia.data.stats import QUANTILES
+from praxia.data.finalize import write_tasks
+from praxia.data.layout import CODEBASE_VERSION, DATA, EPISODES, INFO, STATS, VIDEO, chunk_and_file, json_bytes
 from praxia.data.video import encode
 from praxia.datatools.edit.operations import delete
+from praxia.statistics.running import QUANTILES
 
 ROWS, DIMS, FPS = 200, 14, 50
 EPISODES_A_DATA_FILE, EPISODES_A_VIDEO = 3_500, 1_000
@@ -68,10 +67,10 @@ def write_data(root: Path, episodes: int) -> dict[str, list[int]]:
     places = []
     for number, first in enumerate(range(0, episodes, EPISODES_A_DATA_FILE)):
         count = min(EPISODES_A_DATA_FILE, episodes - first)
-        path = root / DATA.format(**place(number))
+        path = root / DATA.format(**chunk_and_file(number))
         path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(rows(first, count, draw), path, compression="snappy", row_group_size=ROWS * 100)
-        places += [place(number)] * count
+        places += [chunk_and_file(number)] * count
     return {f"data/{name}": [at[name] for at in places] for name in places[0]}
 
 
@@ -80,7 +79,7 @@ def write_videos(root: Path, episodes: int) -> dict[str, np.ndarray]:
     video = encode(draw_images(), FPS)
     numbers = np.arange(episodes)
     for number in range(-(-episodes // EPISODES_A_VIDEO)):
-        path = root / VIDEO.format(video_key=CAMERA, **place(number))
+        path = root / VIDEO.format(video_key=CAMERA, **chunk_and_file(number))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(video)
     begins = numbers % EPISODES_A_VIDEO * ROWS / FPS
@@ -123,7 +122,7 @@ def write_set(root: Path, episodes: int) -> None:
         "meta/episodes/chunk_index": numbers * 0,
         "meta/episodes/file_index": numbers * 0,
     }
-    path = root / EPISODES.format(**place(0))
+    path = root / EPISODES.format(**chunk_and_file(0))
     path.parent.mkdir(parents=True)
     pq.write_table(pa.table(table), path)
     write_tasks(root, tasks)

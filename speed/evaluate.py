@@ -170,7 +170,9 @@ def fresh_policy(benchmark: Benchmark) -> Policy:
     unit = EmbodimentTransforms(state=Normaliser((-1.0,) * 4, (1.0,) * 4), action=Normaliser((-1.0,) * 4, (1.0,) * 4))
     encoder = FilmCNN(text=PooledText(width=32, num_heads=2), channels=(8, 8, 8, 8), width=64)
     model = EncoderHead(encoder=encoder, head=Flow(ResidualMLP(width=64, depth=1), num_steps=4))
-    shapes = Shapes((CAMERA,), num_images=1, num_states=1, embodiment_dims=((4, 4),), horizon=CHUNK, vocab_size=words.size)
+    shapes = Shapes(
+        (CAMERA,), num_images=1, num_states=1, embodiment_dims=((4, 4),), horizon=CHUNK, vocab_size=words.size
+    )
     window = Window({f"image.{CAMERA}": (0,), "state": (0,)}, CHUNK)
     config = PolicyConfig(model, shapes, Transforms((unit,), words), (embodiment,), window, {})
     return config.build(model.build(shapes).state_dict()).bind(embodiment)

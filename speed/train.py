@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from windows import WINDOW, dataset
 
-from praxia.dataloader.fitting import count_rows, fit_transforms
+from praxia.dataloader.fitting import compute_statistics, fit_transforms
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.windows import Windows
 from praxia.nn.types import Batch, Shapes
@@ -87,7 +87,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         opened = dataset(Path(folder) / "set")
         windows = Mixture([Windows(opened, WINDOW, opened.select())])
-        transforms, embodiment = fit_transforms(windows, count_rows(windows.parts, {})), opened.embodiment
+        transforms, embodiment = fit_transforms(windows, compute_statistics(windows.parts, {})), opened.embodiment
         embodiments = ((embodiment.state_dim, embodiment.action_dim),)
         shapes = Shapes(WINDOW.cameras, WINDOW.num_images, 1, embodiments, WINDOW.horizon, transforms.words.size)
         source = BatchSource(windows, transforms, shapes, 0, BATCH)

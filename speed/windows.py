@@ -24,6 +24,7 @@ from praxia.data.episode import Episode
 from praxia.data.finalize import finalize
 from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode
+from praxia.dataloader.frame_cache import CachedFrames
 from praxia.dataloader.order import batch_indices
 from praxia.dataloader.windows import Windows
 
@@ -108,7 +109,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         opened = dataset(Path(folder) / "set")
         began_s = time.perf_counter()
-        opened.camera_frames("front").read(np.arange(opened.num_frames))
+        CachedFrames(opened, "front").read(np.arange(opened.num_frames))
         build_s = time.perf_counter() - began_s
         windows = Windows(opened, WINDOW, range(EPISODES))
         ours = per_second(windows.read, len(windows), 3)

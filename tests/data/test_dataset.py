@@ -46,7 +46,7 @@ def test_flipped_bits_are_found_before_they_are_used(broken):
     with pytest.raises(DataError, match=rf"{DATA} was altered .*episodes 0 to 7"):
         dataset.column("action")
     with pytest.raises(DataError, match=rf"{VIDEO} was altered .*{episodes_in(broken, VIDEO)}"):
-        dataset.camera_frames("front").read(np.arange(dataset.num_frames))
+        dataset.camera_frames("front").decode(np.arange(dataset.num_frames))
     with pytest.raises(DataError, match="was altered"):
         dataset.verify()
 
@@ -105,7 +105,7 @@ def test_a_data_set_of_another_writer(tmp_path, recorded, synthetic):
     shutil.rmtree(tmp_path / "set" / "praxia")
     shutil.rmtree(tmp_path / "set" / ".cache", ignore_errors=True)
     dataset = Dataset(tmp_path / "set")
-    assert not dataset.ours
+    assert not dataset.written_by_praxia
     assert (dataset.content_sha256, dataset.snapshots(0)) == (None, [])
     # Its `next.success` says which failed; its own records, which said so too, are gone.
     assert dataset.select().tolist() == [0, 1, 3, 4, 6, 7]

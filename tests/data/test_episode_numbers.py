@@ -1,7 +1,7 @@
 import pytest
 
 from praxia.core.errors import PraxiaError
-from praxia.data.episode_numbers import format_episodes, parse_episodes
+from praxia.data.episode import format_episodes, parse_episodes
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from praxia.data.features import cameras_of, dim_names, image_size, left_out
+from praxia.data.features import camera_features, declared_dim_names, image_size, unsupported_images
 
 
 def feature(shape, names=None, **told):
@@ -45,8 +45,8 @@ def test_a_shape_that_no_image_has():
     ],
 )
 def test_what_is_no_camera(key, one, what):
-    assert left_out(key, one) == what
-    assert list(cameras_of({key: one})) == ([] if what else [key])
+    assert unsupported_images(key, one) == what
+    assert list(camera_features({key: one})) == ([] if what else [key])
 
 
 @pytest.mark.parametrize(
@@ -68,4 +68,4 @@ def test_what_is_no_camera(key, one, what):
     ],
 )
 def test_the_names_of_dims_in_every_nesting(names, expected):
-    assert dim_names(feature([3], names, dtype="float32")) == expected
+    assert declared_dim_names(feature([3], names, dtype="float32")) == expected

@@ -12,9 +12,9 @@ from upath import UPath
 from praxia.core.errors import DataError
 from praxia.core.types import Window
 from praxia.data.dataset import Dataset
-from praxia.data.stats import describe
 from praxia.dataloader.windows import Windows
 from praxia.datatools.check.dataset import check
+from praxia.statistics.running import describe
 
 WINDOW = Window({"image.front": (-2, 0), "image.wrist": (0,), "state": (0,)}, horizon=3)
 
@@ -54,7 +54,7 @@ def test_v3_in_every_codec(tmp_path, write, synthetic, codec):
     taken = write(tmp_path / "set", "v3.0", codec)
     for _ in range(2):  # from the videos, then from the cache
         expect_right(Dataset(tmp_path / "set"), taken, synthetic)
-    expect_right(Dataset(tmp_path / "set", cache_bytes=0), taken, synthetic, frames=20)
+    expect_right(Dataset(tmp_path / "set"), taken, synthetic, frames=20)
 
 
 @pytest.mark.parametrize("codec", ["h264", None])
@@ -63,7 +63,7 @@ def test_v2_1(tmp_path, write, synthetic, codec):
     dataset = Dataset(tmp_path / "set")
     expect_right(dataset, taken, synthetic)
     assert dataset.embodiment.control_hz == 30
-    assert (dataset.ours, dataset.episodes.instruction) == (False, tuple(one.instruction for one in taken))
+    assert (dataset.written_by_praxia, dataset.episodes.instruction) == (False, tuple(one.instruction for one in taken))
 
 
 def test_a_place_that_fsspec_knows(tmp_path, write, synthetic, monkeypatch):
@@ -88,12 +88,12 @@ def test_statistics_that_a_writer_left_out_come_from_the_numbers(tmp_path, write
 
 
 def test_an_opened_data_set_goes_to_another_process_as_its_place(recorded):
-    dataset = Dataset(recorded, cache_bytes=0)
+    dataset = Dataset(recorded)
     dataset.column("action")
     packed = pickle.dumps(dataset)
     again = pickle.loads(packed)  # noqa: S301 - as a worker process does
     assert len(packed) < 1000
-    assert (again.root, again.cache_bytes) == (dataset.root, 0)
+    assert again.root == dataset.root
     np.testing.assert_array_equal(again.decode("front", np.array([3])), dataset.decode("front", np.array([3])))
 
 
@@ -174,7 +174,7 @@ def test_rows_that_say_they_are_others(tmp_path, write, name, by, error):
         (
             "videos/observation.images.front/from_timestamp",
             0.011,
-            "front: from_timestamp is no time of a frame in episode 0",
+            "front: from_timestamp is not the time of a frame in episode 0",
         ),
         ("videos/observation.images.wrist/from_timestamp", 1 / 30, "wrist: to_timestamp - from_timestamp is less"),
         ("length", 10**12, "expected a length|lengths do not add up"),
@@ -208,7 +208,7 @@ def test_two_episodes_of_the_same_images_and_another_rate(tmp_path, write):
     info = tmp_path / "set/meta/info.json"
     info.write_text(json.dumps(json.loads(info.read_text()) | {"fps": 15}))
     shutil.rmtree(tmp_path / "set" / ".cache", ignore_errors=True)
-    with pytest.raises(DataError, match="from_timestamp is no time of a frame in episode 1"):
+    with pytest.raises(DataError, match="from_timestamp is not the time of a frame in episode 1"):
         Dataset(tmp_path / "set").decode("front", np.array([3]))
 
 

@@ -12,7 +12,7 @@ from upath import UPath
 
 import praxia.data.identity as identity_module
 from praxia.data.dataset import Dataset
-from praxia.data.identity import is_known, known_by, sampled_sha256, samples_of
+from praxia.data.identity import dataset_identity, matches_identity, sampled_sha256, samples_of
 
 KINDS = [("v3.0", "h264"), ("v3.0", None), ("v2.1", "h264")]
 
@@ -140,9 +140,9 @@ def test_elsewhere_than_on_a_disk_sizes_of_videos_do(sets):
 
 def test_what_is_known_of_a_data_set_decides(sets, recorded):
     ours, other = Dataset(recorded), Dataset(sets["v3.0", "h264"])
-    assert set(known_by(ours)) == {"path", "content_sha256"}
-    assert is_known(ours, known_by(ours))
-    assert is_known(other, {**known_by(other), "path": "elsewhere"})
-    assert not is_known(other, {**known_by(other), "sampled_sha256": "x"})
-    assert is_known(other, {"path": "", "content_sha256": None}), "of the time before"
-    assert not is_known(other, known_by(ours))
+    assert set(dataset_identity(ours)) == {"path", "content_sha256"}
+    assert matches_identity(ours, dataset_identity(ours))
+    assert matches_identity(other, {**dataset_identity(other), "path": "elsewhere"})
+    assert not matches_identity(other, {**dataset_identity(other), "sampled_sha256": "x"})
+    assert matches_identity(other, {"path": "", "content_sha256": None}), "of the time before"
+    assert not matches_identity(other, dataset_identity(ours))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from praxia.data.image_files import colours, upright_size
+from praxia.data.images import to_rgb, upright_size
 
 GREY = np.arange(0, 65536, 64, dtype=np.uint16).reshape(32, 32)
 RAMP = np.stack(np.broadcast_arrays(*np.ogrid[0:48, 0:64], 7), -1).astype(np.uint8)
@@ -17,7 +17,7 @@ def stored(image, kind="PNG", **options):
 
 
 def test_sixteen_bits_of_grey_are_scaled_and_not_cut_to_white():
-    pixels = colours(stored(Image.fromarray(GREY)))
+    pixels = to_rgb(stored(Image.fromarray(GREY)))
     assert pixels.dtype == np.uint8
     np.testing.assert_array_equal(pixels, np.repeat((GREY // 256).astype(np.uint8)[..., None], 3, axis=2))
 
@@ -29,15 +29,15 @@ def test_a_image_is_turned_as_its_exif_says(orientation):
     opened = stored(Image.fromarray(RAMP), "JPEG", exif=exif, quality=95)
     upright = np.asarray(ImageOps.exif_transpose(opened))
     assert upright_size(opened) == upright.shape[:2] == ((64, 48) if orientation > 4 else (48, 64))
-    np.testing.assert_array_equal(colours(opened), upright)
+    np.testing.assert_array_equal(to_rgb(opened), upright)
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "1", "P"])
 def test_other_modes_become_colours(mode):
     image = Image.fromarray(RAMP).convert(mode)
-    np.testing.assert_array_equal(colours(stored(image)), np.asarray(image.convert("RGB")))
+    np.testing.assert_array_equal(to_rgb(stored(image)), np.asarray(image.convert("RGB")))
 
 
 def test_floating_point_pixels_have_no_known_range():
     with pytest.raises(ValueError, match="8 or 16 bits, got floating-point"):
-        colours(stored(Image.fromarray(RAMP[..., 0].astype(np.float32)), "TIFF"))
+        to_rgb(stored(Image.fromarray(RAMP[..., 0].astype(np.float32)), "TIFF"))

@@ -13,7 +13,7 @@ from praxia.data.finalize import finalize
 from praxia.data.layout import committed
 from praxia.data.manifest import Manifest
 from praxia.data.recording import begin_recording
-from praxia.data.staging import staged
+from praxia.data.staging import verify_staged
 from praxia.data.summary import info
 
 PLAN = {"seed": 0}
@@ -45,7 +45,7 @@ def test_a_kill_at_any_time_from_outside(tmp_path, recorded, synthetic, stage):
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    safe = staged(root)
+    safe = verify_staged(root)
     assert safe[:3] == [0, 1, 2]
     stage(root, [index for index in range(8) if index not in safe])
     assert finalize(root, synthetic.EMBODIMENT, PLAN) == Manifest.read(recorded).content_sha256

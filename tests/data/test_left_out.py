@@ -11,7 +11,7 @@ import pytest
 
 from praxia.core.files import sha256_file
 from praxia.data.dataset import Dataset
-from praxia.data.identity import known_by
+from praxia.data.identity import dataset_identity
 from praxia.data.summary import info
 from praxia.datatools.check.dataset import check
 from praxia.datatools.edit.operations import delete, merge
@@ -63,7 +63,7 @@ def root(original, tmp_path):
 def test_the_cameras_are_read_and_depth_is_named(root, synthetic):
     dataset = Dataset(root)
     assert dataset.cameras == tuple(camera.name for camera in dataset.embodiment.cameras) == ("front", "wrist")
-    assert dataset.left_out == info(root)["left_out"] == {DEPTH: "depth (gray12le)"}
+    assert dataset.unsupported_images == info(root)["left_out"] == {DEPTH: "depth (gray12le)"}
     spelled = [synthetic.spelled(one) for one in dataset.decode("front", np.arange(dataset.num_frames))]
     assert spelled == [("front", n, t) for n, length in enumerate(dataset.episodes.length) for t in range(length)]
     view(dataset, root.parent / "page.html", dataset.cameras)
@@ -90,14 +90,14 @@ def test_edits_keep_it_byte_for_byte(root, tmp_path):
 @pytest.mark.parametrize("places", [True, False])
 def test_without_its_files_the_rest_is_as_good_as_before(root, tmp_path, places):
     """Who downloads a data set without its depth reads, checks, trains on and edits it all the same."""
-    known = known_by(Dataset(root))
+    known = dataset_identity(Dataset(root))
     (root / VIDEO).unlink()
-    assert known_by(Dataset(root)) == known, "what training reads of it is there"
+    assert dataset_identity(Dataset(root)) == known, "what training reads of it is there"
     if not places:
         table = pq.read_table(root / TABLE)
         pq.write_table(table.drop_columns([n for n in table.column_names if DEPTH in n]), root / TABLE)
     assert check(root)["ok"]
-    assert known_by(Dataset(root))
+    assert dataset_identity(Dataset(root))
     done = delete(root, "0", tmp_path / "less")
     assert DEPTH in done["left_out"]
     new = Dataset(tmp_path / "less")

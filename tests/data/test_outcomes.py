@@ -8,8 +8,7 @@ import pytest
 
 from praxia.data.dataset import Dataset
 from praxia.data.layout import parquet_files
-from praxia.data.outcomes import outcomes
-from praxia.data.summary import info
+from praxia.data.summary import info, outcomes
 
 
 def test_another_writer_says_nothing(tmp_path, foreign):
@@ -51,7 +50,7 @@ def test_a_feature_of_another_writer_says_it_step_by_step(ours):
     known = Dataset(ours).episodes.success.tolist()
     shutil.rmtree(ours / "praxia")
     dataset = Dataset(ours)
-    assert not dataset.ours
+    assert not dataset.written_by_praxia
     assert "next.success" in json.loads((ours / "meta/info.json").read_text())["features"]
     assert list(outcomes(dataset)) == known
     assert dataset.select().tolist() == [number for number, reached in enumerate(known) if reached]

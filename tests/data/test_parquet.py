@@ -46,7 +46,7 @@ def threads(monkeypatch):
 
 
 def read_all(root):
-    dataset = Dataset(root, cache_bytes=0)
+    dataset = Dataset(root)
     for feature in ("action", "observation.state", "timestamp"):
         assert len(dataset.column(feature)) == dataset.num_frames
     for camera in dataset.cameras:

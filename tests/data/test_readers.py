@@ -1,6 +1,6 @@
 import numpy as np
 
-from praxia.data.readers import Video
+from praxia.data.readers import VideoReader
 
 
 def test_images_around_key_frames_that_later_ones_refer_past(tmp_path, foreign, synthetic, monkeypatch):
@@ -9,7 +9,7 @@ def test_images_around_key_frames_that_later_ones_refer_past(tmp_path, foreign, 
     monkeypatch.setitem(foreign.CODECS, "open", ("libx264", options))
     path = tmp_path / "open.mp4"
     path.write_bytes(foreign.encode([synthetic.image("front", 0, frame) for frame in range(60)], "open"))
-    video = Video(path, float(foreign.FPS), (64, 64), (64, 64))
+    video = VideoReader(path, float(foreign.FPS), (64, 64), (64, 64))
     for frame in np.random.default_rng(0).permutation(60).tolist():
         (image,) = video.read(np.array([frame]))
         assert synthetic.spelled(image) == ("front", 0, frame)

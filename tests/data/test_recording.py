@@ -10,7 +10,7 @@ import pytest
 from praxia.core.errors import PraxiaError
 from praxia.data.finalize import finalize
 from praxia.data.recording import begin_recording, recording_lock
-from praxia.data.staging import staged
+from praxia.data.staging import verify_staged
 from praxia.datatools.record.recorder import Recorder
 
 PLAN = {"seed": 0}
@@ -54,7 +54,7 @@ def test_another_process_is_refused_at_every_door(tmp_path, synthetic, recording
     for door in doors:
         with pytest.raises(PraxiaError, match=rf"set is being written by process {recording.pid} on "):
             door()
-    staged(root)
+    verify_staged(root)
     assert (root / ".staging" / ".episode-000007.partial").is_dir(), "what it is writing stays"
 
 

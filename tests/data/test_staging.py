@@ -12,7 +12,7 @@ import pytest
 from praxia.core.errors import DataError, MismatchError, PraxiaError, RecordingError
 from praxia.data.finalize import finalize
 from praxia.data.recording import begin_recording
-from praxia.data.staging import stage_episode, staged
+from praxia.data.staging import stage_episode, verify_staged
 
 
 def test_staged_lists_whole_episodes_and_drops_damaged_ones(tmp_path, stage):
@@ -22,13 +22,13 @@ def test_staged_lists_whole_episodes_and_drops_damaged_ones(tmp_path, stage):
     (folder / "episode-000007" / "frames.parquet").unlink()
     description = folder / "episode-000004" / "episode.json"
     description.write_text(description.read_text().replace("push-0", "push-1"))
-    assert staged(tmp_path) == [0]
+    assert verify_staged(tmp_path) == [0]
     assert [path.name for path in folder.glob("episode-*")] == ["episode-000000"]
 
 
 def test_staging_again_replaces(tmp_path, synthetic, stage):
     stage(tmp_path, [1, 1])
-    assert staged(tmp_path) == [1]
+    assert verify_staged(tmp_path) == [1]
 
 
 def test_a_finished_data_set_takes_no_more_episodes(tmp_path, synthetic, record):
@@ -75,7 +75,7 @@ def test_a_full_disk_says_what_was_kept(tmp_path, synthetic, stage, monkeypatch)
     with pytest.raises(RecordingError, match=r"while compacting; kept: 2 whole episodes .* --resume"):
         finalize(tmp_path, synthetic.EMBODIMENT, {})
     monkeypatch.undo()
-    assert staged(tmp_path) == [0, 1]
+    assert verify_staged(tmp_path) == [0, 1]
     assert not list((tmp_path / ".staging").glob(".episode-*"))
 
 

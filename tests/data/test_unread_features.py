@@ -84,7 +84,7 @@ def test_an_unread_feature_without_numbers(root, tmp_path, name):
     assert (verdict["ok"], verdict["episodes_safe"]) == (True, 4)
     assert any(name in note["detail"] for note in verdict["notes"])
     dataset = Dataset(root)
-    assert not dataset.complete(name)
+    assert not dataset.has_finite(name)
     with pytest.raises(DataError, match=name):
         dataset.column(name)
     assert len(Windows(dataset, Window({"state": (0,)}, 2), range(4))) == dataset.num_frames

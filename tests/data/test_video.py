@@ -5,7 +5,7 @@ import av
 import numpy as np
 import pytest
 
-from praxia.data.readers import Video
+from praxia.data.readers import VideoReader
 from praxia.data.video import concatenate, encode
 
 
@@ -27,7 +27,7 @@ def written(tmp_path, name, data):
 
 
 def decoded(path, numbers, fps):
-    return np.stack(list(Video(path, fps, (64, 64), (64, 64)).read(np.asarray(numbers))))
+    return np.stack(list(VideoReader(path, fps, (64, 64), (64, 64)).read(np.asarray(numbers))))
 
 
 def test_images_survive(tmp_path):

@@ -7,7 +7,7 @@ from praxia.core.errors import DataError, PraxiaError
 from praxia.data import dataset as module
 from praxia.data.dataset import Dataset
 from praxia.dataloader import action_chunks as chunks_module
-from praxia.dataloader.action_chunks import action_chunks, blind_windows, chunk_statistics
+from praxia.dataloader.action_chunks import action_chunks, chunk_statistics, windows_without_images
 from praxia.transforms.chain import Transforms
 from praxia.transforms.relative import Relative
 
@@ -55,13 +55,13 @@ def expect(described, rows):
 @pytest.mark.parametrize("horizon", [1, 6, 50])
 def test_statistics_count_each_action_in_each_of_its_chunks_and_no_padding(recorded, synthetic, horizon, monkeypatch):
     monkeypatch.setattr(chunks_module, "MAX_ACTIONS", 40)  # so that blocks end within episodes
-    found = chunk_statistics(blind_windows([(Dataset(recorded), [2, 5])], horizon), {})["synthetic"].describe()
+    found = chunk_statistics(windows_without_images([(Dataset(recorded), [2, 5])], horizon), {})["synthetic"].describe()
     expect(found, by_hand(synthetic, [2, 5], horizon))
 
 
 def test_relative_statistics_are_of_differences_to_the_chunks_present(recorded, synthetic):
     relative = Relative(action=(1, 0), state=(0, 1))
-    found = chunk_statistics(blind_windows([(Dataset(recorded), range(8))], 6), {"synthetic": relative})[
+    found = chunk_statistics(windows_without_images([(Dataset(recorded), range(8))], 6), {"synthetic": relative})[
         "synthetic"
     ].describe()
 
@@ -73,7 +73,7 @@ def test_relative_statistics_are_of_differences_to_the_chunks_present(recorded, 
 
 def test_data_sets_of_one_embodiment_count_as_one(recorded, synthetic):
     dataset = Dataset(recorded)
-    found = chunk_statistics(blind_windows([(dataset, [0, 1]), (dataset, [5, 6, 7])], 4), {})
+    found = chunk_statistics(windows_without_images([(dataset, [0, 1]), (dataset, [5, 6, 7])], 4), {})
     expect(found["synthetic"].describe(), by_hand(synthetic, [0, 1, 5, 6, 7], 4))
 
 
@@ -81,7 +81,7 @@ def test_no_video_is_opened(record, tmp_path):
     record(tmp_path / "set", range(2))
     dataset = Dataset(tmp_path / "set")
     shutil.rmtree(tmp_path / "set" / "videos")
-    assert chunk_statistics(blind_windows([(dataset, [0, 1])], 4), {})["synthetic"].describe()["count"] == [
+    assert chunk_statistics(windows_without_images([(dataset, [0, 1])], 4), {})["synthetic"].describe()["count"] == [
         4 * 5 - 6 + 4 * 12 - 6
     ]
 
@@ -92,4 +92,4 @@ def test_a_number_that_is_not_finite_is_named(recorded, monkeypatch):
     broken[dataset.episodes.first[3] + 4, 1] = np.nan
     monkeypatch.setattr(Dataset, "column", lambda self, name: broken if name == "action" else column(self, name))
     with pytest.raises(DataError, match=r"not finite, within 2 steps of frame 3 of episode 3"):
-        chunk_statistics(blind_windows([(dataset, range(8))], 2), {})
+        chunk_statistics(windows_without_images([(dataset, range(8))], 2), {})

@@ -12,11 +12,11 @@ from praxia.data.dataset import Dataset
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.mixture_config import DatasetEntry, MixtureConfig
 from praxia.dataloader.order import batch_indices
-from praxia.dataloader.view import View
+from praxia.dataloader.view import DatasetView
 from praxia.dataloader.windows import Windows
 
 WINDOW = Window({"image.front": (-1, 0), "image.wrist": (0,), "state": (-1, 0)}, horizon=3)
-AS_FAST = View(cameras={"front": "top", "wrist": None}, state={"hand": "ee_pos"}, action={"move": "ee_delta"})
+AS_FAST = DatasetView(cameras={"front": "top", "wrist": None}, state={"hand": "ee_pos"}, action={"move": "ee_delta"})
 SIZES = {"front": (96, 72)}
 
 
@@ -177,9 +177,9 @@ def test_what_does_not_fit_is_refused_with_the_key_that_settles_it(mix, changes,
 @pytest.mark.parametrize(
     ("view", "said"),
     [
-        (View(cameras={"front": "tpo"}), "unknown camera 'tpo'; nearest: top"),
-        (View(cameras={"front": "top"}), r'asks for image.wrist.*"wrist": null'),
-        (View(cameras={"front": None, "wrist": None}), "no data set of the mixture has such a camera"),
+        (DatasetView(cameras={"front": "tpo"}), "unknown camera 'tpo'; nearest: top"),
+        (DatasetView(cameras={"front": "top"}), r'asks for image.wrist.*"wrist": null'),
+        (DatasetView(cameras={"front": None, "wrist": None}), "no data set of the mixture has such a camera"),
         (replace(AS_FAST, action={"move": "ee_dleta"}), "unknown action field 'ee_dleta'; nearest: ee_delta"),
         (replace(AS_FAST, state={"grip": "ee_pos"}), "a name of its own for each state field"),
         (replace(AS_FAST, action=(Field("all", 7, "delta", "m"),)), "fields of 8 numbers in all .* got 7"),
@@ -197,7 +197,7 @@ def test_who_does_not_say_what_its_actions_are_must_be_told_before_another_rate(
     assert len(MixtureConfig((part,)).open(window).parts[0])
     with pytest.raises(MismatchError, match=r'declare them in the mixture file: "fields"'):
         MixtureConfig((part,), rate_hz=10.0).open(window)
-    declared = View(action=(Field("arm", 7, "delta", "rad"), Field("grip", 1, "gripper", "")))
+    declared = DatasetView(action=(Field("arm", 7, "delta", "rad"), Field("grip", 1, "gripper", "")))
     samples = MixtureConfig((DatasetEntry(str(slow), declared),), rate_hz=10.0).open(window).read(np.array([0]))
     action = Dataset(slow).column("action")
     np.testing.assert_allclose(samples.action[0, 0, :7], action[0, :7] + action[1, :7], rtol=1e-6)
@@ -206,10 +206,10 @@ def test_who_does_not_say_what_its_actions_are_must_be_told_before_another_rate(
 
 def test_three_data_sets_of_which_the_first_has_no_such_camera(opened, slow, fast):
     window = Window({"image.wrist": (0,), "state": (0,)}, 1)
-    lacking = View(cameras={"wrist": None}, embodiment="a", sizes={"wrist": (48, 80)}, rate_hz=20.0)
+    lacking = DatasetView(cameras={"wrist": None}, embodiment="a", sizes={"wrist": (48, 80)}, rate_hz=20.0)
     one = Windows(Dataset(slow), window, [0], lacking)
-    two = Windows(opened, window, [0], View(name="b", rate_hz=20.0))
-    three = Windows(opened, window, [0], View(name="c", rate_hz=20.0, sizes={"wrist": (9, 9)}))
+    two = Windows(opened, window, [0], DatasetView(name="b", rate_hz=20.0))
+    three = Windows(opened, window, [0], DatasetView(name="c", rate_hz=20.0, sizes={"wrist": (9, 9)}))
     with pytest.raises(MismatchError, match=r"one size of 'wrist', got 48x80 in .* and 9x9"):
         Mixture([one, two, three])
 

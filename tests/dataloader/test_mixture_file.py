@@ -4,9 +4,8 @@ import pytest
 
 from praxia.core.embodiment import Field
 from praxia.core.errors import DataError, PraxiaError, UnknownName
-from praxia.dataloader.mixture_config import DatasetEntry, MixtureConfig
-from praxia.dataloader.mixture_file import find_mixture, read_mixture
-from praxia.dataloader.view import View
+from praxia.dataloader.mixture_config import DatasetEntry, MixtureConfig, find_mixture, read_mixture
+from praxia.dataloader.view import DatasetView
 
 WHOLE = {
     "rate_hz": 15,
@@ -39,7 +38,9 @@ def write(tmp_path):
 
 
 def test_everything_that_a_file_can_say(write, tmp_path):
-    view = View("arm", {"front": "top", "wrist": None}, {"hand": "ee_pos"}, (Field("move", 3, "delta", "m", high=1.0),))
+    view = DatasetView(
+        "arm", {"front": "top", "wrist": None}, {"hand": "ee_pos"}, (Field("move", 3, "delta", "m", high=1.0),)
+    )
     parts = (
         DatasetEntry(str(tmp_path / "one"), weight=2.0, tasks=("push",), episodes=(3, 1)),
         DatasetEntry("/far/two", view, weight=0.5),

@@ -6,24 +6,24 @@ import numpy as np
 import pytest
 
 from praxia.core.errors import DataError
-from praxia.dataloader.order import WeightedOrder, batch_indices, order
+from praxia.dataloader.order import WeightedOrder, batch_indices, epoch_order
 
 
 def test_an_epoch_is_a_permutation_that_depends_on_its_key_alone():
-    first = order(0, 0, 50).copy()
+    first = epoch_order(0, 0, 50).copy()
     assert sorted(first) == list(range(50))
-    assert (order(0, 1, 50) != first).any()
-    assert (order(1, 0, 50) != first).any()
-    np.testing.assert_array_equal(order(0, 0, 50), first)
-    order.cache_clear()
-    np.testing.assert_array_equal(order(0, 0, 50), first)
+    assert (epoch_order(0, 1, 50) != first).any()
+    assert (epoch_order(1, 0, 50) != first).any()
+    np.testing.assert_array_equal(epoch_order(0, 0, 50), first)
+    epoch_order.cache_clear()
+    np.testing.assert_array_equal(epoch_order(0, 0, 50), first)
 
 
 @pytest.mark.parametrize(("size", "num"), [(8, 50), (50, 50), (7, 5), (128, 50), (1, 1)])
 def test_batches_are_the_epochs_one_after_the_other(size, num):
     steps = 200 // size + 3
     flat = np.concatenate([batch_indices(3, step, size, num) for step in range(steps)])
-    expected = np.concatenate([order(3, epoch, num) for epoch in range(len(flat) // num + 1)])
+    expected = np.concatenate([epoch_order(3, epoch, num) for epoch in range(len(flat) // num + 1)])
     np.testing.assert_array_equal(flat, expected[: len(flat)])
 
 

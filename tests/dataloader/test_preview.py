@@ -8,7 +8,7 @@ from praxia.cli.data.mix import run
 from praxia.core.errors import PraxiaError
 from praxia.core.types import Window
 from praxia.data.frames import CameraFrames
-from praxia.dataloader.mixture_file import read_mixture
+from praxia.dataloader.mixture_config import read_mixture
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from praxia.core.types import Window
-from praxia.dataloader.resampling import Resampling
-from praxia.dataloader.view import View
+from praxia.dataloader.view import DatasetView, Resampling
 from praxia.dataloader.windows import Windows
 
 found = importlib.util.spec_from_file_location("reference", Path(__file__).with_name("reference.py"))
@@ -21,7 +20,7 @@ KINDS = ("delta",) * 2 + ("gripper", "velocity") + ("position",) * 2 + ("torque"
 
 @pytest.mark.parametrize("rate_hz", [50.0, 10.0, 15.0, 29.97, 80.0, 33.3])
 def test_every_frame_of_every_window_against_one_moment_at_a_time(opened, synthetic, episode_of, rate_hz):
-    windows = Windows(opened, WINDOW, range(3), View(rate_hz=rate_hz))
+    windows = Windows(opened, WINDOW, range(3), DatasetView(rate_hz=rate_hz))
     samples = windows.read(np.arange(len(windows)))
     exact = Fraction(str(rate_hz))
     row = 0
@@ -48,7 +47,7 @@ def test_nothing_of_a_delta_is_lost_or_added(opened, episode_of, rate_hz):
     """The steps from an episode's first frame to its last add up to what its actions add up to in that time."""
     episode = episode_of(3)
     num_steps = int(len(episode) * rate_hz / 50)
-    windows = Windows(opened, Window({}, num_steps), [2], View(rate_hz=rate_hz))
+    windows = Windows(opened, Window({}, num_steps), [2], DatasetView(rate_hz=rate_hz))
     samples = windows.read(np.array([0]))
     assert samples.action_valid.all()
     frames, part = divmod(num_steps * Fraction(50) / Fraction(rate_hz), 1)
@@ -58,7 +57,9 @@ def test_nothing_of_a_delta_is_lost_or_added(opened, episode_of, rate_hz):
 
 
 def test_at_its_own_rate_a_data_set_is_read_to_the_bit_as_without(opened):
-    one, other = (Windows(opened, WINDOW, range(3), view).read(np.arange(20)) for view in (None, View(rate_hz=50.0)))
+    one, other = (
+        Windows(opened, WINDOW, range(3), view).read(np.arange(20)) for view in (None, DatasetView(rate_hz=50.0))
+    )
     np.testing.assert_array_equal(one.action, other.action)
     np.testing.assert_array_equal(one.state, other.state)
 
@@ -70,7 +71,7 @@ def test_rates_are_rational():
 
 
 def test_ranges_and_statistics_are_those_of_the_steps(opened, episode_of):
-    windows = Windows(opened, WINDOW, range(3), View(rate_hz=10.0))
+    windows = Windows(opened, WINDOW, range(3), DatasetView(rate_hz=10.0))
     move, *others = windows.embodiment.action
     assert (move.low, move.high) == (-5.0, 5.0)
     assert others == list(opened.embodiment.action[1:])

@@ -12,9 +12,9 @@ from praxia.data.dataset import Dataset
 from praxia.data.finalize import finalize
 from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode
-from praxia.data.stats import describe
 from praxia.datatools.statistics_warnings import find_warnings
 from praxia.datatools.survey import survey
+from praxia.statistics.running import describe
 
 # Told where to go, not how to move: its actions can be relative.
 PLACED = (Field("hand", 2, "position", "m", low=-5.0, high=5.0), Field("close", 1, "gripper", ""))

@@ -13,7 +13,7 @@ from praxia.core.errors import DataError, MismatchError, PraxiaError, UnknownNam
 from praxia.heads.autoregressive import Autoregressive
 from praxia.heads.decoders import PrefixTransformer
 from praxia.heads.parallel import ParallelBins
-from praxia.heads.tokenized import choose_token, uniform
+from praxia.heads.tokenized import uniform
 from praxia.nn.types import Context
 
 SMALL = PrefixTransformer(width=16, depth=2, num_heads=2)

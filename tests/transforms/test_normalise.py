@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from praxia.core.errors import PraxiaError
-from praxia.data.stats import describe
+from praxia.statistics.running import describe
 from praxia.transforms.migration import with_shifted_dims
 from praxia.transforms.normalise import REACH, Normaliser
 

@@ -127,11 +127,11 @@ def _report(options: ReportTokenizers) -> dict[str, Any]:
 def _transforms(dataset: "Dataset", episodes: Int64[np.ndarray, " K"]) -> "Transforms":
     """The transforms that a training run on these episodes alone would fit."""
     from praxia.data.vectors import VECTORS
-    from praxia.dataloader.action_chunks import blind_windows
-    from praxia.dataloader.fitting import count_rows, fit_transforms
+    from praxia.dataloader.action_chunks import windows_without_images
+    from praxia.dataloader.fitting import compute_statistics, fit_transforms
     from praxia.dataloader.mixture import Mixture
 
     for vector in VECTORS:
         dataset.column(vector)  # raises, with the way to make it, if the data set has none
-    windows = Mixture(blind_windows([(dataset, episodes)], 1))
-    return fit_transforms(windows, count_rows(windows.parts, {}))
+    windows = Mixture(windows_without_images([(dataset, episodes)], 1))
+    return fit_transforms(windows, compute_statistics(windows.parts, {}))

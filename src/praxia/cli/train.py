@@ -27,7 +27,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     name, rest = arguments[0], arguments[1:]
     configured = lookup("recipes", RECIPES, name, kind="recipe", listing="praxia recipes")()
 
-    from praxia.dataloader.mixture_file import find_mixture
+    from praxia.dataloader.mixture_config import find_mixture
     from praxia.train.config import TrainRun
     from praxia.train.engine import train
 

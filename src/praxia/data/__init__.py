@@ -9,7 +9,7 @@ Write in real time, frame by frame (robots, teleoperation):
     `live.recorder.Recorder(root, embodiment, plan)`    `.episode(...)`, `.add(...)`, `.save()`; stages the same folders
 
 Read (the train, results and cli packages):
-    `catalogue.Metadata.read(root)`             what meta/ says, of v3.0 and v2.1 alike, held against itself
+    `metadata.Metadata.read(root)`             what meta/ says, of v3.0 and v2.1 alike, held against itself
     `dataset.Dataset(root, cache_bytes=...)`     episodes, statistics, columns, footage; `verify()` hashes every file
     `Dataset.camera_frames(camera, size)`              images by frame, through the cache: `read(frames)`; `decode(frames)`
     `windows.Windows(dataset, window, episodes)` `len()`, `read(indices) -> Samples`, batched

@@ -1,65 +1,191 @@
-"""Numbers a frame <-> arrow tables, as LeRobot lays them out: scalars for one dim, fixed-size lists for more."""
+"""The numbers of every frame."""
 
-import io
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import NoReturn
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from jaxtyping import Shaped
+from jaxtyping import Int64, Shaped
 
-from praxia.data.episode import Episode
+from praxia.core.errors import DataError
+from praxia.core.files import AnyPath, name_within
+from praxia.data.frame_files import FrameFile, integers
+from praxia.data.layout import parquet_files
+from praxia.data.manifest import ADVICE
+from praxia.data.metadata import Metadata
+from praxia.data.parquet import count_rows, matrix, native
 
-__all__ = ["frame_columns", "index_columns", "matrix", "parquet_bytes", "table"]
+__all__ = ["Columns"]
 
-
-def frame_columns(episode: Episode) -> dict[str, np.ndarray]:
-    """What was recorded at each step, by feature: all that does not depend on the episode's place in the data set."""
-    return {
-        "observation.state": episode.state,
-        "action": episode.action,
-        "action.executed": episode.executed_action,
-        "next.reward": episode.reward,
-        "next.success": episode.success,
-        "next.terminated": episode.terminated,
-        "next.truncated": episode.truncated,
-        "next.done": episode.terminated | episode.truncated,
-    }
+# Features of more values a frame are read one by one when asked for: point clouds, depth.
+MAX_TOGETHER = 1024
+# What every row says of itself.
+PLACES = ("episode_index", "frame_index", "index", "task_index")
+NO_NUMBERS = ("video", "image", "string")
 
 
-def index_columns(episode: int, first: int, length: int, task: int, fps: float) -> dict[str, np.ndarray]:
-    """The columns LeRobot always has. Times are frame counts over `fps`, in seconds from the episode's start."""
-    steps = np.arange(length)
-    return {
-        "timestamp": (steps / fps).astype(np.float32),
-        "frame_index": steps,
-        "episode_index": np.full(length, episode),
-        "index": first + steps,
-        "task_index": np.full(length, task),
-    }
+class Columns:
+    """Features [N, D] by name, rows in frame order. Held in memory once read.
 
+    The order of rows is that of the files' names, as LeRobot reads them, and is checked against what every row says of
+    itself (`episode_index`, `frame_index`, `index`): rows that are missing, doubled or in another order are an error.
+    """
 
-def table(columns: Mapping[str, Shaped[np.ndarray, "N *D"]]) -> pa.Table:
-    """An arrow table, one row a frame."""
-    return pa.table({name: _column(values) for name, values in columns.items()})
+    def __init__(self, metadata: Metadata):
+        self._metadata = metadata
+        declared = metadata.info["features"]
+        self._sizes = {n: math.prod(f["shape"]) for n, f in declared.items() if f["dtype"] not in NO_NUMBERS}
+        self._read: dict[str, np.ndarray] = {}
+        self._faults: dict[str, DataError] = {}  # of columns that nobody has asked for yet
+        self._finite: set[str] = set()  # what was asked for and found to be
+        table = metadata.table
+        self._first, self._length = integers(table, "dataset_from_index"), integers(table, "length")
 
+    @property
+    def features(self) -> tuple[str, ...]:
+        return tuple(self._sizes)
 
-def _column(values: np.ndarray) -> pa.Array:
-    if values.ndim == 1 or values.shape[1] == 1:
-        return pa.array(values.reshape(len(values)))
-    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).ravel()), values.shape[1])
+    def __getitem__(self, feature: str) -> Shaped[np.ndarray, "N D"]:
+        """Raises:
+        DataError: rows that are missing, out of order, not finite or of another size than declared.
+        """
+        if feature not in self._read and feature not in self._faults:
+            together = [name for name, size in self._sizes.items() if size <= MAX_TOGETHER and not self._read]
+            self._load(sorted({feature, *together}))
+        if feature in self._faults:
+            raise self._faults[feature]
+        if feature not in self._finite:
+            self._expect_finite(feature)
+            self._finite.add(feature)
+        return self._read[feature]
 
+    @cached_property
+    def files(self) -> list[FrameFile]:
+        """The data files and the frames in each, by how many rows it has; an episode may reach over two."""
+        folder = self._metadata.root / "data"
+        placed, first, total = [], 0, int(self._first[-1] + self._length[-1])
+        for path in parquet_files(folder):
+            try:
+                count = count_rows(path)
+            except (pa.ArrowException, OSError, ValueError) as error:
+                raise self._broken(path, str(error)) from error
+            if count == 0:
+                continue
+            if first + count > total:
+                raise self._broken(path, f"expected {total - first} rows, got {count}")
+            placed.append(self._placed(path, first, first + count))
+            first += count
+        if first != total:
+            self._refuse_short(placed)
+            raise DataError(f"{folder} holds {first} rows, the episodes have {total} frames; see `praxia data check`")
+        return placed
 
-def matrix(column: pa.ChunkedArray) -> Shaped[np.ndarray, "N D"]:
-    """A column as one array with one row a frame, whichever way its writer nested it."""
-    flat = column.combine_chunks()
-    while pa.types.is_list(flat.type) or pa.types.is_large_list(flat.type) or pa.types.is_fixed_size_list(flat.type):
-        flat = flat.flatten()
-    return flat.to_numpy(zero_copy_only=False).reshape(len(column), -1)
+    def _refuse_short(self, placed: Sequence[FrameFile]) -> None:
+        """Name the first file with fewer rows than the table places in it."""
+        rows = {str(file.path): file.num_frames for file in placed}
+        for due in self._metadata.data_files():
+            got = rows.get(str(due.path), 0)
+            if got < due.num_frames:
+                raise due.read_error(f"expected {due.num_frames} rows, got {got}")
 
+    def _placed(self, path: AnyPath, first: int, end: int) -> FrameFile:
+        here = np.flatnonzero((self._first < end) & (self._first + self._length > first))
+        begins = np.maximum(self._first[here], first)
+        ends = np.minimum(self._first[here] + self._length[here], end)
+        return FrameFile(path, here, begins, ends - begins, begins - first)
 
-def parquet_bytes(rows: pa.Table, compression: str = "snappy") -> bytes:
-    """`rows` as a parquet file."""
-    target = io.BytesIO()
-    pq.write_table(rows, target, compression=compression)
-    return target.getvalue()
+    def _broken(self, path: AnyPath, reason: str) -> DataError:
+        """The error of a file, naming the episodes that the table places in it."""
+        placed = next((file for file in self._metadata.data_files() if str(file.path) == str(path)), None)
+        if placed is not None:
+            return placed.read_error(reason)
+        return DataError(f"{path} cannot be read ({reason}); no episode is placed in it. {ADVICE}")
+
+    def _load(self, features: list[str]) -> None:
+        wanted = sorted({*features, *PLACES})
+        arrays: dict[str, np.ndarray] = {}
+        total = int(self._first[-1] + self._length[-1])
+        for file in self.files:
+            name = name_within(self._metadata.root, file.path)
+            self._metadata.manifest.check(self._metadata.root, name, full=True)
+            columns = self._columns(file, wanted)
+            self._expect_in_order(file, columns)
+            for feature, values in columns.items():
+                if feature not in arrays:
+                    arrays[feature] = np.empty((total, values.shape[1]), values.dtype)
+                # Another version of a writer may have gone on in another width.
+                wider = np.promote_types(arrays[feature].dtype, values.dtype)
+                whole = arrays[feature] = arrays[feature].astype(wider, copy=False)
+                whole[file.first_frame : file.first_frame + file.num_frames] = values
+        arrays["task_index"] = self._tasks(arrays)
+        for name, values in arrays.items():
+            values.setflags(write=False)
+            if name not in self._faults:
+                self._read[name] = values
+
+    def _columns(self, file: FrameFile, wanted: list[str]) -> Mapping[str, np.ndarray]:
+        """The columns of a file that are as declared; what is wrong with others is said when they are asked for."""
+        try:
+            opened = pq.ParquetFile(native(file.path))
+            table = opened.read(columns=[name for name in wanted if name in opened.schema_arrow.names])
+        except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:
+            raise file.read_error(f"{type(error).__name__} {error}") from error
+        columns = {}
+        for name in wanted:
+            try:
+                columns[name] = self._column(file, table, name)
+            except (pa.ArrowException, ValueError, KeyError, MemoryError) as error:
+                fault = file.read_error(f"{name}: {type(error).__name__} {error}")
+                if name in PLACES:
+                    raise fault from error
+                self._faults.setdefault(name, fault)
+        return columns
+
+    def _column(self, file: FrameFile, table: pa.Table, name: str) -> Shaped[np.ndarray, "N D"]:
+        size = self._sizes.get(name, 1)
+        if table[name].null_count:
+            raise ValueError(f"{table[name].null_count} values of {name} are missing")
+        values = matrix(table[name])
+        if values.shape != (file.num_frames, size) or values.dtype.kind not in "fiub":
+            raise ValueError(f"expected {name} of shape {(file.num_frames, size)}, got {values.shape}")
+        return values
+
+    def _expect_in_order(self, file: FrameFile, columns: Mapping[str, np.ndarray]) -> None:
+        frames = np.arange(file.first_frame, file.first_frame + file.num_frames)
+        episodes = np.repeat(file.episode, file.length)
+        expected = {"index": frames, "episode_index": episodes, "frame_index": frames - self._first[episodes]}
+        for name, right in expected.items():
+            wrong = np.flatnonzero(columns[name][:, 0] != right)
+            if len(wrong):
+                at = int(wrong[0])
+                raise file.read_error(
+                    f"expected {name} {right[at]} in row {at}, of episode {episodes[at]}, got {columns[name][at, 0]}"
+                )
+
+    def _tasks(self, arrays: Mapping[str, np.ndarray]) -> Int64[np.ndarray, "N 1"]:
+        """`task_index` becomes the place among the data set's instructions, which other writers number with gaps."""
+        own = arrays["task_index"][:, 0].astype(np.int64)
+        tasks, said = self._metadata.tasks_of(own), self._metadata.instructions
+        unknown = np.flatnonzero(tasks < 0)
+        if len(unknown):
+            self._refuse(int(unknown[0]), f"task_index is {own[unknown[0]]}, there are {len(said)} instructions")
+        told = self._metadata.table["tasks"].to_pylist()
+        pairs, rows = np.unique(np.stack([arrays["episode_index"][:, 0], tasks], 1), axis=0, return_index=True)
+        for (episode, task), row in zip(pairs.tolist(), rows.tolist(), strict=True):
+            if said[task] not in told[episode]:
+                self._refuse(row, f"task_index is {own[row]} ({said[task]!r}), the episode table has {told[episode]}")
+        return tasks[:, None]
+
+    def _expect_finite(self, feature: str) -> None:
+        wrong = np.flatnonzero(~np.isfinite(self._read[feature]).all(axis=1))
+        if len(wrong):
+            self._refuse(int(wrong[0]), f"{feature} is not finite; take the episode out with `praxia data edit delete`")
+
+    def _refuse(self, row: int, reason: str) -> NoReturn:
+        """The error of a row, naming its file, its episode and its place there."""
+        file = next(one for one in self.files if row < one.first_frame + one.num_frames)
+        episode = int(np.searchsorted(self._first, row, side="right")) - 1
+        raise DataError(f"{file.path}: in episode {episode}, frame {row - int(self._first[episode])}, {reason}")

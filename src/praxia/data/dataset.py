@@ -2,11 +2,9 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped, UInt8
@@ -15,33 +13,39 @@ from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError, UnknownName
 from praxia.core.files import AnyPath, name_within
 from praxia.core.keys import content_key
-from praxia.data.cache import BlockCache
-from praxia.data.episode_numbers import format_episodes
-from praxia.data.features import IMAGES, cameras_of, embodiment_of, image_size, left_out, videos_read
-from praxia.data.frames import CameraFrames, block_ends, cache_folders
-from praxia.data.layout import CODEBASE_VERSION, EMBODIMENT, INFO, RECORDS, VIDEO_FRAMES
+from praxia.data.columns import Columns
+from praxia.data.episode import format_episodes
+from praxia.data.features import (
+    IMAGE_DTYPES,
+    camera_features,
+    camera_videos,
+    embodiment_from_info,
+    image_size,
+    unsupported_images,
+)
+from praxia.data.frame_files import FrameFile, integers
+from praxia.data.frames import CameraFrames
+from praxia.data.layout import EMBODIMENT, RECORDS, STATES, STATS
 from praxia.data.manifest import ADVICE
 from praxia.data.metadata import Metadata, open_root
 from praxia.data.parquet import open_groups
-from praxia.data.placement import PlacedFile, integers
-from praxia.data.readers import FrameReader, Images, Video
-from praxia.data.rows import Rows
-from praxia.data.stored_stats import stored_stats
-from praxia.data.vectors import VECTORS, NoVector
+from praxia.data.readers import FrameReader, ParquetImages, VideoReader
+from praxia.data.vectors import VECTORS, MissingVector
+from praxia.statistics.running import describe
 
 __all__ = ["Dataset", "Episodes"]
 
 SUCCESS = "next.success"
 
-# Raised whenever the same file comes to be read as other images: caches of before are then not used.
+# Raised whenever the same file comes to be decoded as other images: older caches are then not used.
 DECODING = 2
 
 
 @dataclass(frozen=True)
 class Episodes:
-    """E episodes as columns. `first` is the index of an episode's first frame, `success` whether it ever held.
+    """E episodes as columns. `first` is each episode's first frame, `success` whether any of its steps succeeded.
 
-    `task` is the short name; in a data set of another writer it is the instruction, and `success` is all true.
+    `task` is the short name. In a data set of another writer it is the instruction, and `success` is all true.
     """
 
     first: Int64[np.ndarray, " E"]
@@ -55,62 +59,60 @@ class Episodes:
 
 
 class Dataset:
-    """One data set: a folder, or a place that fsspec knows ("s3://...").
+    """One data set: a folder, or an address that fsspec opens ("s3://...").
 
-    Opening checks that every file is there with its size; each is hashed before it is first used. Numbers are read into
-    memory when first asked for, images through a decoded cache on disk (`camera_frames`) of at most `cache_bytes` for all
-    cameras: 0 for none, None for all of them if the disk has room. Data sets without our manifest open too, as far as
-    LeRobot v3.0, v2.1 or v2.0 goes. Pickling keeps the place and not the numbers: another process opens it anew.
+    Opening checks that every file exists with its size; each is hashed before its first use. Numbers are read into
+    memory on first access, images are decoded on every access (the data loader caches them). Data sets without our
+    manifest open too, as far as they follow LeRobot v3.0, v2.1 or v2.0. A pickle holds the address alone: another
+    process opens the data set anew.
 
     Raises:
-        DataError: not a finished data set, or a file that is missing, truncated or altered, with its episodes.
+        DataError: not a finished data set, or a file is missing, truncated or altered; names its episodes.
     """
 
-    def __init__(self, root: str | AnyPath, *, cache_bytes: int | None = None):
+    def __init__(self, root: str | AnyPath):
         self.root = open_root(root)
-        self.cache_bytes = cache_bytes
-        self.catalogue = Metadata.read(self.root)
-        self.manifest, self.info = self.catalogue.manifest, self.catalogue.info
-        features = self.info["features"]
-        self._images = cameras_of(features)
-        self._footage: dict[tuple[str, tuple[int, int]], CameraFrames] = {}
+        self.metadata = Metadata.read(self.root)
+        self.manifest, self.info = self.metadata.manifest, self.metadata.info
+        self._features_of_cameras = camera_features(self.info["features"])
+        self._camera_frames: dict[tuple[str, tuple[int, int]], CameraFrames] = {}
         self._hashed: set[str] = set()
         self._expect_files()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(Dataset, cache_bytes=self.cache_bytes), (str(self.root),)
+        return Dataset, (str(self.root),)
 
-    # What there is
+    # Metadata
 
     @property
-    def ours(self) -> bool:
+    def written_by_praxia(self) -> bool:
         """Whether Praxia wrote it: only then are there an embodiment with units, starts, outcomes and hashes."""
         return bool(self.manifest.files)
 
     @cached_property
     def embodiment(self) -> Embodiment:
-        if self.ours:
+        if self.written_by_praxia:
             return Embodiment.from_json(json.loads((self.root / EMBODIMENT).read_bytes()))
-        return embodiment_of(self.info)
+        return embodiment_from_info(self.info)
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        return tuple(self._images)
+        return tuple(self._features_of_cameras)
 
     @property
-    def left_out(self) -> dict[str, str]:
-        """The features of images that are no cameras, each with what it is: depth."""
+    def unsupported_images(self) -> dict[str, str]:
+        """The image features that are not read as cameras, with what each is: depth, for example."""
         features = self.info["features"]
-        told = {key: left_out(key, one) for key, one in features.items() if one["dtype"] in IMAGES}
-        return {key: what for key, what in told.items() if what is not None}
+        reasons = {key: unsupported_images(key, one) for key, one in features.items() if one["dtype"] in IMAGE_DTYPES}
+        return {key: reason for key, reason in reasons.items() if reason is not None}
 
     @property
     def fps(self) -> float:
-        return self.catalogue.fps
+        return self.metadata.fps
 
     @property
     def num_episodes(self) -> int:
-        return self.catalogue.table.num_rows
+        return self.metadata.table.num_rows
 
     @cached_property
     def num_frames(self) -> int:
@@ -118,49 +120,65 @@ class Dataset:
 
     @property
     def content_sha256(self) -> str | None:
-        """None in a data set of another writer."""
-        return self.manifest.content_sha256 if self.ours else None
+        """The hash over all files; None in a data set of another writer."""
+        return self.manifest.content_sha256 if self.written_by_praxia else None
 
     @cached_property
     def stats(self) -> dict[str, dict[str, Any]]:
-        """Statistics by feature, as in meta/stats.json; the state's and the action's of all rows, out of the numbers.
+        """Statistics by feature, as in meta/stats.json; those of the state and the action are computed from all rows.
 
-        Training counts its own rows instead (`data.fitting`).
+        Writers disagree about them: LeRobot's quantiles were means of the episodes' own and became their extremes,
+        older ones are missing, and v2.1 has statistics per episode alone. Training computes its own
+        (`praxia.dataloader.fitting`).
+
+        Raises:
+            DataError: meta/stats.json is not a JSON object.
         """
-        return stored_stats(self.catalogue, self._rows)
+        path = self.root / STATS
+        stats: dict[str, dict[str, Any]] = {}
+        if path.is_file():
+            try:
+                stats = {name: dict(one) for name, one in json.loads(path.read_bytes()).items()}
+            except (ValueError, AttributeError, TypeError, RecursionError) as error:
+                raise DataError(f"{path} is damaged ({error}); in it: all episodes. {ADVICE}") from error
+        return stats | {name: describe(self._columns[name]) for name in VECTORS if name in self._columns.features}
 
     @property
     def instructions(self) -> tuple[str, ...]:
         """The distinct instructions, by task_index."""
-        return self.catalogue.instructions
+        return self.metadata.instructions
 
     @cached_property
     def records(self) -> list[dict[str, Any]]:
-        """One JSON value an episode: start, start_index, task, instruction, success, provenance. Empty if not ours."""
-        lines = (self.root / RECORDS).read_text(encoding="utf-8").split("\n") if self.ours else []
+        """One JSON value per episode: start, start_index, task, instruction, success, provenance.
+
+        Empty in a data set of another writer.
+        """
+        if not self.written_by_praxia:
+            return []
+        lines = (self.root / RECORDS).read_text(encoding="utf-8").split("\n")
         return [json.loads(line) for line in lines if line]
 
     @cached_property
     def episodes(self) -> Episodes:
-        table = self.catalogue.table
+        table = self.metadata.table
         instructions = tuple(tasks[0] for tasks in table["tasks"].to_pylist())
+        ours = self.written_by_praxia
         return Episodes(
             first=integers(table, "dataset_from_index"),
             length=integers(table, "length"),
             instruction=instructions,
-            task=tuple(record["task"] for record in self.records) if self.ours else instructions,
-            success=np.array(
-                [record["success"] for record in self.records] if self.ours else [True] * len(instructions)
-            ),
+            task=tuple(record["task"] for record in self.records) if ours else instructions,
+            success=np.array([record["success"] for record in self.records] if ours else [True] * len(instructions)),
         )
 
     def select(self, tasks: Sequence[str] | None = None, *, successful: bool = True) -> Int64[np.ndarray, " K"]:
-        """The training filter: indices of the successful episodes (or all), of the named tasks (or all).
+        """The episodes to train on: the successful ones (or all), of the named tasks (or all).
 
-        Episodes of which nobody recorded an outcome are taken for successful ones.
+        Episodes without a recorded outcome count as successful.
 
         Raises:
-            UnknownName: a task that no episode has.
+            UnknownName: no episode has that task.
         """
         keep = self._not_failed() if successful else np.ones(self.num_episodes, dtype=bool)
         for task in tasks or ():
@@ -170,45 +188,47 @@ class Dataset:
             keep = keep & np.isin(np.array(self.episodes.task), list(tasks))
         return np.flatnonzero(keep)
 
-    def reached(self) -> Bool[np.ndarray, " E"] | None:
+    def reached_success(self) -> Bool[np.ndarray, " E"] | None:
         """Which episodes of another writer's data set succeeded at some step, by `next.success`.
 
-        None: there is no such feature, or not every row has it.
+        None: there is no such feature, or some rows lack it.
         """
-        if not self.complete(SUCCESS):
+        if not self.has_finite(SUCCESS):
             return None
         return np.logical_or.reduceat(self.column(SUCCESS).any(axis=1), self.episodes.first)
 
     def _not_failed(self) -> Bool[np.ndarray, " E"]:
-        if self.ours or (reached := self.reached()) is None or not reached.any():  # a feature that nobody filled in
+        if self.written_by_praxia:
             return self.episodes.success
-        return reached
+        reached = self.reached_success()
+        # A feature without a single success was never filled in.
+        return self.episodes.success if reached is None or not reached.any() else reached
 
-    # What is in it
+    # Numbers and images
 
     @cached_property
-    def _rows(self) -> Rows:
-        return Rows(self.catalogue)
+    def _columns(self) -> Columns:
+        return Columns(self.metadata)
 
     def column(self, feature: str) -> Shaped[np.ndarray, "N D"]:
-        """One feature of every frame, in frame order: numbers, finite ones. `complete` says whether it is.
+        """One numeric feature of every frame, in frame order, all finite. `has_finite` says whether it is.
 
         Raises:
-            UnknownName: a feature the data set does not have; of state and action with the command that makes it.
-            DataError: rows that are missing, out of order, not finite or of another size than declared.
+            UnknownName: the data set has no such feature. MissingVector: no state or action, with the command that
+                makes it. DataError: rows are missing, out of order, not finite or of another size than declared.
         """
-        if feature in VECTORS and feature not in self._rows.features:
-            raise NoVector(self.root, self.info["features"], feature)
-        if feature not in self._rows.features:
-            raise UnknownName("feature", feature, self._rows.features, f"praxia data info {self.root}")
-        return self._rows[feature]
+        if feature in VECTORS and feature not in self._columns.features:
+            raise MissingVector(self.root, self.info["features"], feature)
+        if feature not in self._columns.features:
+            raise UnknownName("feature", feature, self._columns.features, f"praxia data info {self.root}")
+        return self._columns[feature]
 
-    def complete(self, feature: str) -> bool:
-        """Whether the data set has a feature whose numbers are all there and finite, so that `column` gives it.
+    def has_finite(self, feature: str) -> bool:
+        """Whether the data set has a feature with a finite number in every row, so that `column` returns it.
 
-        Not every writer fills what nobody trains on: NaN for a sensor that was not there, nothing for a reward.
+        Writers leave gaps in features that nobody trains on: NaN for an absent sensor, nothing for a reward.
         """
-        if feature not in self._rows.features:
+        if feature not in self._columns.features:
             return False
         try:
             self.column(feature)
@@ -217,26 +237,38 @@ class Dataset:
         return True
 
     def camera_frames(self, camera: str, size: tuple[int, int] | None = None) -> CameraFrames:
-        """The images of a camera by frame, at their own size or scaled to `size` (height, width), with black bars.
+        """The images of a camera by frame, at their own size or letterboxed to `size` (height, width).
 
         Raises:
-            UnknownName: a camera the data set does not have.
+            UnknownName: the data set has no such camera.
         """
-        if camera not in self._images:
-            raise UnknownName("camera", camera, self._images, f"praxia data info {self.root}")
-        own = image_size(self.info["features"][self._images[camera]])
+        key, own = self._camera(camera)
         scaled = size or own
-        if (camera, scaled) not in self._footage:
-            self._footage[camera, scaled] = self._open_footage(camera, own, scaled)
-        return self._footage[camera, scaled]
+        if (camera, scaled) not in self._camera_frames:
+            most = self._most_frames(key) if self._is_video(key) else {}
+            open_file = partial(_open_images, self.metadata, key, own, scaled, most, self._hashed)
+            self._camera_frames[camera, scaled] = CameraFrames(self._image_files(key), scaled, open_file)
+        return self._camera_frames[camera, scaled]
 
-    def decode(self, camera: str, indices: Int64[np.ndarray, " K"]) -> UInt8[np.ndarray, "K Y X 3"]:
-        """Some images of a camera, decoded without the cache."""
-        return self.camera_frames(camera).decode(indices)
+    def images_key(self, camera: str) -> str:
+        """A key that changes whenever a frame of the camera may be decoded as another image.
+
+        It covers the files, which frame is where in them (after an edit other episodes have the same videos, byte for
+        byte), and the decoder: a file that was once decoded wrongly would stay wrong in a cache.
+        """
+        key, own = self._camera(camera)
+        files = self._image_files(key)
+        places = [[one.tolist() for one in (file.first, file.length, file.start)] for file in files]
+        stamps = [self.manifest.stamp(self.root, file.path) for file in files]
+        return content_key([DECODING, key, own, stamps, places])
+
+    def decode(self, camera: str, frames: Int64[np.ndarray, " K"]) -> UInt8[np.ndarray, "K Y X 3"]:
+        """The images of a camera at the given frames."""
+        return self.camera_frames(camera).decode(frames)
 
     def snapshots(self, episode: int) -> list[bytes]:
         """The simulator's state before each step of one episode; empty where none was recorded."""
-        found = self.manifest.holding("praxia/states/", episode)
+        found = self.manifest.file_of_episode(STATES.partition("chunk")[0], episode)
         if found is None:
             return []
         name, row_group = found
@@ -247,91 +279,67 @@ class Dataset:
     def verify(self, report: Callable[[int, int, str], None] = lambda done, planned, text: None) -> None:
         """Hash every file against the manifest. A data set of another writer has nothing to check against.
 
-        `report` is called after each file with those done, those planned, and a text for people.
+        `report` is called after each file with the number done, the number planned, and a text for people.
 
         Raises:
-            DataError: naming the first file that is missing, truncated or altered, and its episodes.
+            DataError: names the first file that is missing, truncated or altered, and its episodes.
         """
         for done, name in enumerate(self.manifest.files, 1):
             self.manifest.check(self.root, name, full=True)
             report(done, len(self.manifest.files), "files hashed")
 
     def _expect_files(self) -> None:
-        missing = [file for file in self._files() if not file.path.is_file()]
+        videos = camera_videos(self.info["features"])
+        files = [*self.metadata.data_files(), *(file for key in videos for file in self.metadata.video_files(key))]
+        missing = [file for file in files if not file.path.is_file()]
         if len(missing) == 1:
-            raise missing[0].broken("it is missing")
+            raise missing[0].read_error("it is missing")
         if missing:
             episodes = format_episodes(np.unique(np.concatenate([file.episode for file in missing])))
             more = len({file.path for file in missing}) - 1
             raise DataError(f"{missing[0].path} and {more} more are missing; in them: episodes {episodes}. {ADVICE}")
 
-    def _files(self) -> list[PlacedFile]:
-        videos = videos_read(self.info["features"])
-        return [*self.catalogue.data(), *(file for key in videos for file in self.catalogue.images(key))]
+    def _camera(self, camera: str) -> tuple[str, tuple[int, int]]:
+        """The feature of a camera, and the height and width of its images."""
+        if camera not in self._features_of_cameras:
+            raise UnknownName("camera", camera, self._features_of_cameras, f"praxia data info {self.root}")
+        key = self._features_of_cameras[camera]
+        return key, image_size(self.info["features"][key])
 
-    def _in_video(self, key: str) -> bool:
+    def _is_video(self, key: str) -> bool:
         return self.info["features"][key]["dtype"] == "video"
 
-    def _open_footage(self, camera: str, own: tuple[int, int], scaled: tuple[int, int]) -> CameraFrames:
-        key = self._images[camera]
-        files = self.catalogue.images(key) if self._in_video(key) else self._rows.files
-        most = _most_frames(self.catalogue, key) if self._in_video(key) else {}
-        open_file = partial(_open_images, self.catalogue, key, own, scaled, most, self._hashed)
-        if self.cache_bytes == 0:
-            return CameraFrames(files, scaled, open_file)
-        # Which frame is where counts too: an edit gives other episodes the same videos, byte for byte. So does who
-        # decoded them: a file that was read wrongly once would be for ever.
-        places = [[one.tolist() for one in (file.first, file.length, file.start)] for file in files]
-        stamps = [self.manifest.stamp(self.root, file.path) for file in files]
-        name = f"{scaled[0]}x{scaled[1]}-{content_key([DECODING, key, own, stamps, places])}"
-        caches = []
-        for folder in cache_folders(self.root):
-            place = folder / _folder_name(camera) / f"{name}.rgb"
-            for outdated in [*folder.glob("*.rgb"), *place.parent.glob(f"{scaled[0]}x{scaled[1]}-*")]:
-                if outdated.stem != name:
-                    with suppress(OSError):  # gone, or not ours to remove
-                        outdated.unlink()
-            caches.append(BlockCache(place, (self.num_frames, *scaled, 3), block_ends(files), self.cache_bytes))
-        return CameraFrames(files, scaled, open_file, caches)
+    def _image_files(self, key: str) -> list[FrameFile]:
+        return self.metadata.video_files(key) if self._is_video(key) else self._columns.files
 
+    def _most_frames(self, key: str) -> dict[AnyPath, int]:
+        """How many frames each video may have, where no hashes vouch for it.
 
-def _folder_name(camera: str) -> str:
-    """One for each camera, whatever it is called, and never a way out of the folder."""
-    return quote(camera, safe="").replace(".", "%2E")
-
-
-def _most_frames(catalogue: Metadata, key: str) -> dict[AnyPath, int]:
-    """How many frames each video may have, where no hashes vouch for it.
-
-    One image too many somewhere would make every later one its neighbour. With hashes an edit may have left images
-    that no episode has, and without them it says how many there are; in v2.1 they lie behind the episode's end.
-    """
-    if catalogue.manifest.files or catalogue.info["codebase_version"] != CODEBASE_VERSION:
-        return {}
-    most = catalogue.video_ends(key)
-    told = catalogue.info.get(VIDEO_FRAMES, {})
-    if not isinstance(told, dict):
-        raise DataError(f"{catalogue.root / INFO}: expected video_frames by file, got {told!r}. {ADVICE}")
-    said = {path: told.get(name_within(catalogue.root, path), count) for path, count in most.items()}
-    return {path: count for path, count in said.items() if count is not None}
+        One image too many somewhere would make every later one its neighbour. With hashes an edit may have left images
+        that no episode has.
+        """
+        if self.written_by_praxia:
+            return {}
+        counts = self.metadata.video_frame_counts(key)
+        return {path: count for path, count in counts.items() if count is not None}
 
 
 def _open_images(
-    catalogue: Metadata,
+    metadata: Metadata,
     key: str,
     own: tuple[int, int],
     scaled: tuple[int, int],
     most: Mapping[AnyPath, int],
     hashed: set[str],
-    file: PlacedFile,
+    file: FrameFile,
 ) -> FrameReader:
-    """`hashed` are the files that were already, by this process: a file is opened many times."""
-    name = name_within(catalogue.root, file.path)
-    catalogue.manifest.check(catalogue.root, name, full=name not in hashed)
+    """`hashed` are the files that this process has hashed already: a file is opened many times."""
+    name = name_within(metadata.root, file.path)
+    metadata.manifest.check(metadata.root, name, full=name not in hashed)
     hashed.add(name)
-    if catalogue.info["features"][key]["dtype"] != "video":
-        return Images(file.path, key, own, scaled, catalogue.root)
-    video = Video(file.path, catalogue.fps, own, scaled)
+    if metadata.info["features"][key]["dtype"] != "video":
+        return ParquetImages(file.path, key, own, scaled, metadata.root)
+    video = VideoReader(file.path, metadata.fps, own, scaled)
     if file.path in most:
         video.expect_at_most(most[file.path])
     return video

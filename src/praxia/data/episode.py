@@ -1,17 +1,18 @@
-"""One recorded episode, in memory, before it is staged."""
+"""One recorded episode."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float32, Int64, UInt8
 
 from praxia.core.embodiment import Embodiment
-from praxia.core.errors import DataError, MismatchError
+from praxia.core.errors import DataError, MismatchError, PraxiaError
 from praxia.core.types import Start
 
-__all__ = ["Episode"]
+__all__ = ["Episode", "format_episodes", "parse_episodes"]
 
 
 @dataclass(frozen=True)
@@ -70,3 +71,32 @@ class Episode:
 
     def __len__(self) -> int:
         return len(self.state)
+
+
+def parse_episodes(text: str, total: int) -> list[int]:
+    """The episodes that "3,7-9" names, of 0 to total - 1, in the order given and each once.
+
+    Raises:
+        PraxiaError: not of that form, or an episode that is not there.
+    """
+    numbers: dict[int, None] = {}
+    for item in text.split(","):
+        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", item)
+        if match is None:
+            raise PraxiaError(f"expected numbers of episodes like 3,7-9, got {text!r}")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if first > last:
+            raise PraxiaError(f"expected a range of episodes that rises, got {item.strip()!r}")
+        if last >= total:
+            raise PraxiaError(f"there is no episode {last}: the data set has episodes 0 to {total - 1}")
+        numbers |= dict.fromkeys(range(first, last + 1))
+    return list(numbers)
+
+
+def format_episodes(numbers: Sequence[int] | Int64[np.ndarray, " K"]) -> str:
+    """The shortest text that names these episodes, which rise."""
+    rising = np.asarray(numbers, dtype=np.int64)
+    if len(rising) == 0:
+        return ""
+    runs = np.split(rising, np.flatnonzero(np.diff(rising) > 1) + 1)
+    return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)

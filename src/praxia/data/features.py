@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 # What features that hold images are declared as: in a video, or one by one in the data files.
-IMAGES = ("video", "image")
+IMAGE_DTYPES = ("video", "image")
 
 # Grey, colour, colour with alpha.
 CHANNELS = (1, 3, 4)
@@ -37,7 +37,7 @@ DEEP = re.compile(r"gray(9|1[0246]|32|f)")
 
 INDEX_FEATURES = ("timestamp", "frame_index", "episode_index", "index", "task_index")
 # The numbers that training reads, of every frame. What else a data set declares need not be there, or finite.
-READ = ("observation.state", "action", *INDEX_FEATURES)
+TRAINING_FEATURES = ("observation.state", "action", *INDEX_FEATURES)
 OUTCOMES = {
     "next.reward": "float32",
     "next.success": "bool",
@@ -53,7 +53,7 @@ def frames_per_second(embodiment: Embodiment) -> int | float:
     return int(rate) if float(rate).is_integer() else rate
 
 
-def features_of(embodiment: Embodiment) -> dict[str, dict[str, Any]]:
+def feature_declarations(embodiment: Embodiment) -> dict[str, dict[str, Any]]:
     """The "features" of info.json for episodes of `embodiment`, in column order."""
     fps = frames_per_second(embodiment)
     declared = {image_key(camera.name): _video(camera, fps) for camera in embodiment.cameras}
@@ -68,13 +68,13 @@ def features_of(embodiment: Embodiment) -> dict[str, dict[str, Any]]:
     return declared
 
 
-def names_of(fields: Sequence[Field]) -> list[str]:
+def field_dim_names(fields: Sequence[Field]) -> list[str]:
     """A name for each dim of a vector."""
     return [f"{part.name}.{i}" if part.size > 1 else part.name for part in fields for i in range(part.size)]
 
 
 def _vector(fields: tuple[Field, ...]) -> dict[str, Any]:
-    names = names_of(fields)
+    names = field_dim_names(fields)
     return {"dtype": "float32", "shape": [len(names)], "names": names}
 
 
@@ -101,19 +101,23 @@ def camera_name(key: str) -> str:
     return key.removeprefix("observation.images.").removeprefix("observation.")
 
 
-def cameras_of(features: Mapping[str, Any]) -> dict[str, str]:
+def camera_features(features: Mapping[str, Any]) -> dict[str, str]:
     """The features that are cameras by our short name; by their own where two would have one name."""
-    keys = [key for key, feature in features.items() if feature["dtype"] in IMAGES and left_out(key, feature) is None]
+    keys = [
+        key
+        for key, feature in features.items()
+        if feature["dtype"] in IMAGE_DTYPES and unsupported_images(key, feature) is None
+    ]
     short = [camera_name(key) for key in keys]
     return {name if short.count(name) == 1 else key: key for name, key in zip(short, keys, strict=True)}
 
 
-def videos_read(features: Mapping[str, Any]) -> list[str]:
+def camera_videos(features: Mapping[str, Any]) -> list[str]:
     """The video features that are cameras."""
-    return [key for key in cameras_of(features).values() if features[key]["dtype"] == "video"]
+    return [key for key in camera_features(features).values() if features[key]["dtype"] == "video"]
 
 
-def left_out(key: str, feature: Mapping[str, Any]) -> str | None:
+def unsupported_images(key: str, feature: Mapping[str, Any]) -> str | None:
     """What a feature of images is if it is no camera, for a message; None for a camera.
 
     Observations carry colour images of 8 bits. Depth has one channel, and says that it is depth, has more than 8 bits
@@ -163,7 +167,7 @@ def _told(feature: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**feature, **told} if isinstance(told, Mapping) else feature
 
 
-def dim_names(feature: Mapping[str, Any]) -> tuple[str, ...]:
+def declared_dim_names(feature: Mapping[str, Any]) -> tuple[str, ...]:
     """The names that info.json gives a feature's dims: in a list, in lists within {"arm": [...], "hand": [...]} or
     [[...]], or by their places, {"x": 0, "y": 1}.
 
@@ -189,21 +193,21 @@ def _listed(names: Any) -> Iterator[Any]:
         yield from _listed(part)
 
 
-def dims_of(name: str, feature: Mapping[str, Any]) -> list[str]:
+def feature_dim_names(name: str, feature: Mapping[str, Any]) -> list[str]:
     """A name for each dim of the feature `name`: as info.json names them, or by their number."""
     size = math.prod(feature["shape"])
-    return list(dim_names(feature)) or ([name] if size == 1 else [f"{name}[{at}]" for at in range(size)])
+    return list(declared_dim_names(feature)) or ([name] if size == 1 else [f"{name}[{at}]" for at in range(size)])
 
 
-def embodiment_of(info: Mapping[str, Any]) -> Embodiment:
+def embodiment_from_info(info: Mapping[str, Any]) -> Embodiment:
     """What info.json of another writer tells about the embodiment: sizes and rates, no units and no ranges."""
     features = info["features"]
 
     def vector(key: str) -> tuple[Field, ...]:
         size = math.prod(features[key]["shape"]) if key in features else 0
-        named = dim_names(features[key]) if size else ()
+        named = declared_dim_names(features[key]) if size else ()
         return (Field(key.removeprefix("observation."), size, "position", "", dims=named),) if size else ()
 
-    cameras = tuple(Camera(name, *image_size(features[key])) for name, key in cameras_of(features).items())
+    cameras = tuple(Camera(name, *image_size(features[key])) for name, key in camera_features(features).items())
     name = info.get("robot_type") or "unknown"
     return Embodiment(name, vector("observation.state"), vector("action"), cameras, float(Fraction(info["fps"])))

@@ -1,8 +1,4 @@
-"""Staged episodes -> a LeRobot v3.0 data set, in index order. `info.json`, written last, is the commit point.
-
-A pure function of the staged episodes and the plan: no clock, no host name and no completion order enters any file,
-so `content_sha256` is the same for any number of workers and after any number of kills.
-"""
+"""Staged episodes to a data set."""
 
 import json
 import shutil
@@ -10,19 +6,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, RecordingError
 from praxia.core.files import sync_folder, write_whole
 from praxia.core.keys import canonical_json, content_key
-from praxia.data.disk import json_bytes, out_of_space, write_synced
-from praxia.data.episodes_table import episode_rows, write_episodes, write_tasks
-from praxia.data.features import features_of, frames_per_second
+from praxia.data.features import feature_declarations, frames_per_second
 from praxia.data.layout import (
     CODEBASE_VERSION,
     DATA,
     DATA_FILE_BYTES,
     EMBODIMENT,
     EPISODE_PREFIX,
+    EPISODES,
     FILES_PER_CHUNK,
     INFO,
     LIVE_PREFIX,
@@ -32,17 +29,23 @@ from praxia.data.layout import (
     RECORDS,
     STAGING,
     STATS,
+    TASKS,
     VIDEO,
     VIDEO_FILE_BYTES,
+    chunk_and_file,
     committed,
+    json_bytes,
     num_staged,
+    out_of_space,
+    write_synced,
 )
 from praxia.data.manifest import Manifest
 from praxia.data.merge import Merged, merge
+from praxia.data.parquet import parquet_bytes
 from praxia.data.recording import recording_lock
-from praxia.data.staging import StagedEpisode, staged
+from praxia.data.staging import StagedEpisode, verify_staged
 
-__all__ = ["finalize"]
+__all__ = ["episode_rows", "finalize", "write_episodes", "write_tasks"]
 
 
 def finalize(root: str | Path, embodiment: Embodiment, plan: Mapping[str, Any]) -> str:
@@ -67,7 +70,7 @@ def finalize(root: str | Path, embodiment: Embodiment, plan: Mapping[str, Any]) 
 
 
 def _build(root: Path, embodiment: Embodiment, plan: Mapping[str, Any]) -> None:
-    expected, indices = num_staged(root), staged(root)
+    expected, indices = num_staged(root), verify_staged(root)
     if len(indices) < expected:
         raise RecordingError(
             f"{expected - len(indices)} of {expected} staged episodes in {root} had lost bytes and were removed; "
@@ -132,5 +135,54 @@ def _info(embodiment: Embodiment, merged: Merged) -> dict[str, Any]:
         "splits": {"train": f"0:{len(merged.lengths)}"},
         "data_path": DATA,
         "video_path": VIDEO if embodiment.cameras else None,
-        "features": features_of(embodiment),
+        "features": feature_declarations(embodiment),
     }
+
+
+def episode_rows(episodes: Sequence[StagedEpisode], merged: Merged) -> list[dict[str, Any]]:
+    """One row an episode as LeRobot names its columns: length, where rows and images are, statistics."""
+    rows, first = [], 0
+    for number, episode in enumerate(episodes):
+        last = first + merged.lengths[number]
+        row = {
+            "episode_index": number,
+            "tasks": [episode.description["instruction"]],
+            "length": merged.lengths[number],
+            **{f"data/{name}": value for name, value in merged.data_places[number].items()},
+            "dataset_from_index": first,
+            "dataset_to_index": last,
+        }
+        for key, places in merged.video_places.items():
+            row |= {f"videos/{key}/{name}": value for name, value in places[number].items()}
+        for feature, described in merged.episode_stats[number].items():
+            row |= {f"stats/{feature}/{name}": value for name, value in described.items()}
+        row |= {f"meta/episodes/{name}": value for name, value in chunk_and_file(0).items()}
+        rows.append(row)
+        first = last
+    return rows
+
+
+def write_episodes(root: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """All rows into one file: 10,000 episodes are a few tens of megabytes."""
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    write_synced(root / EPISODES.format(**chunk_and_file(0)), parquet_bytes(pa.table(columns)))
+
+
+def write_tasks(root: Path, instructions: Sequence[str]) -> None:
+    """LeRobot reads this file with pandas and expects the instruction as the index: say so in pandas' own metadata."""
+    index = "__index_level_0__"
+    described = {
+        "index_columns": [index],
+        "column_indexes": [_pandas_column(None, None, "unicode", "object", {"encoding": "UTF-8"})],
+        "columns": [
+            _pandas_column("task_index", "task_index", "int64", "int64", None),
+            _pandas_column(None, index, "unicode", "object", None),
+        ],
+    }
+    rows = pa.table({"task_index": pa.array(range(len(instructions)), pa.int64()), index: list(instructions)})
+    described_rows = rows.replace_schema_metadata({"pandas": json.dumps(described)})
+    write_synced(root / TASKS, parquet_bytes(described_rows))
+
+
+def _pandas_column(name: str | None, field: str | None, kind: str, numpy: str, metadata: Any) -> dict[str, Any]:
+    return {"name": name, "field_name": field, "pandas_type": kind, "numpy_type": numpy, "metadata": metadata}

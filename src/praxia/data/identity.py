@@ -8,25 +8,25 @@ import pyarrow.parquet as pq
 
 from praxia.core.files import AnyPath, is_local, name_within, sha256_file
 from praxia.data.dataset import Dataset
-from praxia.data.features import videos_read
+from praxia.data.features import camera_videos
 from praxia.data.layout import parquet_files
 
-__all__ = ["is_known", "known_by", "sampled_sha256", "samples_of"]
+__all__ = ["dataset_identity", "matches_identity", "sampled_sha256", "samples_of"]
 
 # Of all files with images together so many pieces are read, but of each its begin, its middle and its end.
 PIECES = 4096
 PIECE_BYTES = 16 * 1024
 
 
-def known_by(dataset: Dataset) -> dict[str, str | None]:
+def dataset_identity(dataset: Dataset) -> dict[str, str | None]:
     """Where a data set is, and what it is known by wherever it is: its hash, or `sampled_sha256` where it has none."""
     known: dict[str, str | None] = {"path": str(dataset.root), "content_sha256": dataset.content_sha256}
-    return known if dataset.ours else {**known, "sampled_sha256": sampled_sha256(dataset)}
+    return known if dataset.written_by_praxia else {**known, "sampled_sha256": sampled_sha256(dataset)}
 
 
-def is_known(dataset: Dataset, known: Mapping[str, str | None]) -> bool:
-    """Whether it is what `known_by` said, as far as that said it: policies of the time before have no samples."""
-    found = known_by(dataset)
+def matches_identity(dataset: Dataset, known: Mapping[str, str | None]) -> bool:
+    """Whether it is what `dataset_identity` said, as far as that said it: policies of the time before have no samples."""
+    found = dataset_identity(dataset)
     return all(found.get(name) == value for name, value in known.items() if name != "path")
 
 
@@ -44,7 +44,9 @@ def sampled_sha256(dataset: Dataset) -> str:
     """
     root, features = dataset.root, dataset.info["features"]
     images = {key for key, one in features.items() if one["dtype"] == "image"}
-    filmed = sorted({file.path for key in videos_read(features) for file in dataset.catalogue.images(key)}, key=str)
+    filmed = sorted(
+        {file.path for key in camera_videos(features) for file in dataset.metadata.video_files(key)}, key=str
+    )
     tables = parquet_files(root / "data")
     pieces = max(3, PIECES // max(1, len(filmed) + (len(tables) if images else 0)))
     told = [path for path in (root / "meta").rglob("*") if path.is_file() and not path.name.startswith(".")]

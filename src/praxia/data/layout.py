@@ -1,5 +1,14 @@
-"""Where things lie in a LeRobot v3.0 data set (and in one of v2.1), and the limits at which its files roll over."""
+"""Where the files of a LeRobot data set lie."""
 
+import errno
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from praxia.core.errors import RecordingError
 from praxia.core.files import AnyPath
 
 __all__ = [
@@ -29,9 +38,12 @@ __all__ = [
     "VIDEO_FRAMES",
     "committed",
     "image_key",
+    "json_bytes",
     "num_staged",
+    "out_of_space",
     "parquet_files",
     "place",
+    "write_synced",
 ]
 
 CODEBASE_VERSION = "v3.0"
@@ -72,7 +84,7 @@ def committed(root: AnyPath) -> bool:
     return (root / INFO).is_file()
 
 
-def place(number: int) -> dict[str, int]:
+def chunk_and_file(number: int) -> dict[str, int]:
     """The chunk and file index of the `number`-th file of a kind."""
     chunk, file = divmod(number, FILES_PER_CHUNK)
     return {"chunk_index": chunk, "file_index": file}
@@ -94,3 +106,31 @@ def parquet_files(folder: AnyPath) -> list[AnyPath]:
 def num_staged(root: AnyPath) -> int:
     """How many whole episodes wait in the staging folder of `root`."""
     return sum(1 for _ in (root / STAGING).glob(f"{EPISODE_PREFIX}*"))
+
+
+def json_bytes(value: Any) -> bytes:
+    """`value` as readable JSON, keys in the order given. Refuses NaN and infinity."""
+    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def write_synced(path: Path, data: bytes | memoryview) -> None:
+    """Write and fsync, making the folders above: for files that count only once `info.json` is there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def out_of_space(root: Path, doing: str) -> Iterator[None]:
+    """Turn a full disk (or quota) into the RecordingError that says what was kept and how to go on."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise RecordingError(
+            f"no space left on the disk of {root} while {doing}; kept: {num_staged(root)} whole episodes staged there. "
+            "Free some space and run the same command again with --resume"
+        ) from error

@@ -9,8 +9,7 @@ from typing import Any
 from praxia.core.errors import DataError
 from praxia.core.files import AnyPath, name_within, sha256_file
 from praxia.core.keys import canonical_json
-from praxia.data.disk import json_bytes
-from praxia.data.layout import MANIFEST
+from praxia.data.layout import MANIFEST, json_bytes
 
 __all__ = ["ADVICE", "FileEntry", "Manifest"]
 
@@ -103,7 +102,7 @@ class Manifest:
         about = path.stat()
         return f"{name} {about.st_size} {about.st_mtime}"
 
-    def holding(self, prefix: str, episode: int) -> tuple[str, int] | None:
+    def file_of_episode(self, prefix: str, episode: int) -> tuple[str, int] | None:
         """The file under `prefix` that holds `episode`, and how many episodes come before it there."""
         for name, entry in self.files.items():
             if name.startswith(prefix) and entry.episodes and entry.episodes[0] <= episode <= entry.episodes[1]:

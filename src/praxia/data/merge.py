@@ -1,5 +1,6 @@
-"""The one pass over staged episodes that writes data, state and video files and gathers statistics on the way."""
+"""The pass over staged episodes."""
 
+import io
 import os
 from collections import defaultdict
 from collections.abc import Sequence
@@ -9,16 +10,26 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from praxia.core.embodiment import Embodiment
-from praxia.data.columns import index_columns, matrix, table
-from praxia.data.layout import DATA, DATA_FILE_BYTES, STATES, VIDEO, VIDEO_FILE_BYTES, image_key, place
-from praxia.data.rolling import RollingParquet, groups_by_size
+from praxia.data.layout import (
+    DATA,
+    DATA_FILE_BYTES,
+    STATES,
+    VIDEO,
+    VIDEO_FILE_BYTES,
+    chunk_and_file,
+    image_key,
+    write_synced,
+)
+from praxia.data.parquet import index_columns, matrix, table
 from praxia.data.staging import StagedEpisode
-from praxia.data.stats import Described, Pixels, Statistics, describe
 from praxia.data.video import concatenate
+from praxia.statistics.images import ImageHistogram
+from praxia.statistics.running import FeatureStats, RunningStats, describe
 
-__all__ = ["Merged", "merge"]
+__all__ = ["Merged", "RollingParquet", "groups_by_size", "merge"]
 
 
 @dataclass
@@ -29,8 +40,8 @@ class Merged:
     instructions: list[str] = field(default_factory=list)
     data_places: list[dict[str, int]] = field(default_factory=list)
     video_places: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    episode_stats: list[dict[str, Described]] = field(default_factory=list)
-    stats: dict[str, Described] = field(default_factory=dict)
+    episode_stats: list[dict[str, FeatureStats]] = field(default_factory=list)
+    stats: dict[str, FeatureStats] = field(default_factory=dict)
     episodes_in_file: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def contains(self, root: Path, path: Path, episode: int) -> None:
@@ -50,13 +61,13 @@ def merge(root: Path, episodes: Sequence[StagedEpisode], embodiment: Embodiment)
     for number in range(len(episodes)):
         merged.episode_stats[number] |= {image_key(name): parts[number].describe() for name, parts in pixels.items()}
     merged.stats = {name: statistics.describe() for name, statistics in gathered.items()} | {
-        image_key(name): Pixels.total(parts).describe() for name, parts in pixels.items()
+        image_key(name): ImageHistogram.total(parts).describe() for name, parts in pixels.items()
     }
     return merged
 
 
-def _numbers(root: Path, episodes: Sequence[StagedEpisode], merged: Merged, fps: float) -> dict[str, Statistics]:
-    gathered: dict[str, Statistics] = defaultdict(Statistics)
+def _numbers(root: Path, episodes: Sequence[StagedEpisode], merged: Merged, fps: float) -> dict[str, RunningStats]:
+    gathered: dict[str, RunningStats] = defaultdict(RunningStats)
     data = RollingParquet(root, DATA, DATA_FILE_BYTES, "snappy")
     states = RollingParquet(root, STATES, DATA_FILE_BYTES, "zstd")
     first = 0
@@ -91,7 +102,7 @@ def _videos(root: Path, episodes: Sequence[StagedEpisode], camera: str, merged: 
     sizes = [episode.video(camera).stat().st_size for episode in episodes]
     places = merged.video_places[key] = []
     for file, group in enumerate(groups_by_size(sizes, VIDEO_FILE_BYTES)):
-        path = root / VIDEO.format(video_key=key, **place(file))
+        path = root / VIDEO.format(video_key=key, **chunk_and_file(file))
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as target:
             count = concatenate([episodes[number].video(camera) for number in group], target, fps)
@@ -100,7 +111,57 @@ def _videos(root: Path, episodes: Sequence[StagedEpisode], camera: str, merged: 
         first = 0
         for number in group:
             last = first + merged.lengths[number]
-            places.append({**place(file), "from_timestamp": first / fps, "to_timestamp": last / fps})
+            places.append({**chunk_and_file(file), "from_timestamp": first / fps, "to_timestamp": last / fps})
             merged.contains(root, path, number)
             first = last
         assert first == count, f"{path} has {count} frames, its episodes have {first}"
+
+
+class RollingParquet:
+    """Parquet files named by `template`, one row group an episode, each of at most `limit` bytes before compression.
+
+    The file under way grows in memory and reaches the disk at once, when it is full or at `close`.
+    """
+
+    def __init__(self, root: Path, template: str, limit: int, compression: str):
+        self._root, self._template, self._limit, self._compression = root, template, limit, compression
+        self._writer: pq.ParquetWriter | None = None
+        self._bytes, self._size = io.BytesIO(), 0
+        self._number = -1
+
+    def add(self, rows: pa.Table) -> dict[str, int]:
+        """Append one episode; where it went."""
+        if self._writer is None or self._size + rows.nbytes > self._limit:
+            self._writer = self._next(rows.schema)
+        self._writer.write_table(rows, row_group_size=max(1, rows.num_rows))
+        self._size += rows.nbytes
+        return chunk_and_file(self._number)
+
+    def _next(self, schema: pa.Schema) -> pq.ParquetWriter:
+        self.close()
+        self._number += 1
+        self._bytes, self._size = io.BytesIO(), 0
+        return pq.ParquetWriter(self._bytes, schema, compression=self._compression)
+
+    @property
+    def path(self) -> Path:
+        """The file that the last episode went to."""
+        return self._root / self._template.format(**chunk_and_file(self._number))
+
+    def close(self) -> None:
+        """Write the file under way, if there is one."""
+        if self._writer is None:
+            return
+        self._writer.close()
+        write_synced(self.path, self._bytes.getbuffer())
+
+
+def groups_by_size(sizes: Sequence[int], limit: int) -> list[range]:
+    """Consecutive runs of items whose sizes (bytes) add up to at most `limit`, or hold one item alone."""
+    groups, first, total = [], 0, 0
+    for item, size in enumerate(sizes):
+        if item > first and total + size > limit:
+            groups.append(range(first, item))
+            first, total = item, 0
+        total += size
+    return [*groups, range(first, len(sizes))]

@@ -1,4 +1,4 @@
-"""What `meta/` says about a data set, in v3.0's words whichever version of LeRobot's layout wrote it."""
+"""The contents of `meta/`, in v3.0's terms whichever version of LeRobot's layout wrote it."""
 
 import json
 import math
@@ -15,8 +15,9 @@ from jaxtyping import Int64, Shaped
 from upath import UPath
 
 from praxia.core.errors import DataError
-from praxia.core.files import AnyPath
-from praxia.data.features import IMAGES, left_out, videos_read
+from praxia.core.files import AnyPath, name_within
+from praxia.data.features import IMAGE_DTYPES, camera_videos, unsupported_images
+from praxia.data.frame_files import FrameFile, frame_files, integers, seconds, video_ends
 from praxia.data.layout import (
     CODEBASE_VERSION,
     CODEBASE_VERSIONS,
@@ -24,21 +25,21 @@ from praxia.data.layout import (
     INFO,
     TASK_LINES,
     TASKS,
+    VIDEO_FRAMES,
     num_staged,
     parquet_files,
 )
 from praxia.data.manifest import ADVICE, Manifest
 from praxia.data.parquet import native
-from praxia.data.placement import PlacedFile, integers, placed_files, seconds, video_ends
 
-__all__ = ["Metadata", "columns_of_lines", "open_root"]
+__all__ = ["Metadata", "columns_from_lines", "open_root"]
 
 
 def open_root(root: str | AnyPath) -> AnyPath:
-    """A folder, or a place that fsspec knows: "memory://...", "s3://...", "hf://datasets/...".
+    """A folder, or an address that fsspec opens: "memory://...", "s3://...", "hf://datasets/...".
 
     Raises:
-        DataError: a kind of place for which no package is installed.
+        DataError: no package for that kind of address is installed.
     """
     if isinstance(root, AnyPath) or "://" not in root:
         return root if isinstance(root, UPath) else Path(root)
@@ -49,11 +50,11 @@ def open_root(root: str | AnyPath) -> AnyPath:
         raise DataError(f"{root} cannot be reached: {error}") from error
 
 
-def _reached(root: AnyPath) -> bool:
-    """Whether info.json is there.
+def _has_info(root: AnyPath) -> bool:
+    """Whether info.json exists.
 
     Raises:
-        DataError: nobody knows, since the place cannot be reached. Drivers raise errors of their own kinds.
+        DataError: the address cannot be reached. Drivers raise errors of their own kinds.
     """
     if not isinstance(root, UPath):
         return (root / INFO).is_file()
@@ -64,21 +65,21 @@ def _reached(root: AnyPath) -> bool:
             error = error.__cause__  # HTTP's driver calls everything a missing file
         if isinstance(error, FileNotFoundError):
             return False
-        said = (str(error).strip().splitlines() or [""])[0]
+        reason = (str(error).strip().splitlines() or [""])[0]
         raise DataError(
-            f"{root} cannot be reached ({type(error).__name__}: {said}); check the address, the network and your login"
+            f"{root} cannot be reached ({type(error).__name__}: {reason}); check the address, the network and your login"
         ) from error
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """The episodes and files of one data set. `table` is meta/episodes of v3.0: one row an episode, without statistics.
-    Columns about videos that are no cameras may be missing from it.
+    """The episodes and files of one data set.
 
-    `instructions` are in the order of their task_index, which `task_numbers` are and which may have gaps.
+    `table` is meta/episodes of v3.0: one row per episode, without statistics. It may lack columns of videos that are
+    not cameras. `instructions` are in the order of `task_numbers`, their task_index, which may have gaps.
 
-    Opening reads nothing but `meta/`; what it says is checked against itself, so that a reader may rely on it: lengths
-    add up, and no two episodes share an image.
+    Reading touches nothing but `meta/` and checks that it is consistent, so that a reader can rely on it: lengths add
+    up, and no two episodes share an image.
     """
 
     root: AnyPath
@@ -90,52 +91,67 @@ class Metadata:
 
     @classmethod
     def read(cls, root: str | AnyPath) -> "Metadata":
-        """Raises:
-        DataError: not a finished data set, or meta/ is missing, altered or contradicts itself; names the file.
+        """Read `meta/` of a data set of any version.
+
+        Raises:
+            DataError: not a finished data set, or meta/ is missing, altered or contradicts itself; names the file.
         """
-        place = open_root(root)
-        _expect_finished(place)
-        manifest = Manifest.read(place)
+        root = open_root(root)
+        _expect_finished(root)
+        manifest = Manifest.read(root)
         for name in manifest.files:
-            # What is small and concerns every episode; the rest is hashed before it is first used.
-            manifest.check(place, name, full=name.startswith(("meta/", "praxia/e")))
-        info = _info(place)
+            # The small files that concern every episode in full; the others are hashed before their first use.
+            manifest.check(root, name, full=name.startswith(("meta/", "praxia/e")))
+        info = _info(root)
         version_3 = info["codebase_version"] == CODEBASE_VERSION
-        table = _table(place, info) if version_3 else _table_of_lines(place, info)
-        _expect_consistent(place, info, table)
-        told = _instructions(place) if version_3 else _instructions_of_lines(place)
-        numbers = np.array(sorted(told), dtype=np.int64)
-        return cls(place, manifest, info, table, tuple(told[number] for number in numbers.tolist()), numbers)
+        table = _table(root, info) if version_3 else _table_from_lines(root, info)
+        _expect_consistent(root, info, table)
+        by_index = _instructions(root) if version_3 else _instructions_from_lines(root)
+        numbers = np.array(sorted(by_index), dtype=np.int64)
+        return cls(root, manifest, info, table, tuple(by_index[number] for number in numbers.tolist()), numbers)
 
     @property
     def fps(self) -> float:
         return float(self.info["fps"])
 
     def tasks_of(self, task_index: Int64[np.ndarray, " N"]) -> Int64[np.ndarray, " N"]:
-        """Which of `instructions` each task_index means; -1: none."""
+        """The position in `instructions` of each task_index; -1: there is none."""
         numbers = self.task_numbers
         at = np.minimum(np.searchsorted(numbers, task_index), len(numbers) - 1)
         return np.where(numbers[at] == task_index, at, -1) if len(numbers) else np.full(len(task_index), -1)
 
-    def images(self, key: str) -> list[PlacedFile]:
-        """The files that hold the images of a feature, in frame order."""
-        return placed_files(self.root, self.info, self.table, key)
+    def video_files(self, key: str) -> list[FrameFile]:
+        """The files that hold the images of a video feature, in frame order."""
+        return frame_files(self.root, self.info, self.table, key)
 
-    def video_ends(self, key: str) -> dict[AnyPath, int]:
-        """How many images the episode table gives to each of these files."""
-        return video_ends(self.root, self.info, self.table, key)
+    def video_frame_counts(self, key: str) -> dict[AnyPath, int | None]:
+        """How many frames each video of a feature should have: as the episode table and info.json state; None: unknown.
 
-    def data(self) -> list[PlacedFile]:
-        """The data files as the episode table places them.
+        An edit of a data set without hashes leaves images that no episode has, and info.json counts them. In v2.1 more
+        images may follow an episode's last one.
 
-        Of other writers only the order of rows can be relied on: LeRobot reads all files of `data/` by name and goes by
-        the row, and its converter from v2.1 places some episodes in the file before theirs.
+        Raises:
+            DataError: info.json counts them in another form than an object.
         """
-        return placed_files(self.root, self.info, self.table, None)
+        ends = video_ends(self.root, self.info, self.table, key)
+        if self.info["codebase_version"] != CODEBASE_VERSION:
+            return dict.fromkeys(ends)
+        counts = self.info.get(VIDEO_FRAMES, {})
+        if not isinstance(counts, Mapping):
+            raise _damaged(self.root / INFO, f"expected {VIDEO_FRAMES} as an object, got {counts!r}")
+        return {path: counts.get(name_within(self.root, path), end) for path, end in ends.items()}
+
+    def data_files(self) -> list[FrameFile]:
+        """The data files as the episode table assigns them.
+
+        In data sets of other writers only the order of rows can be relied on: LeRobot reads all files of `data/` by
+        name and counts rows, and its converter from v2.1 assigns some episodes to the file before theirs.
+        """
+        return frame_files(self.root, self.info, self.table, None)
 
 
 def _expect_finished(root: AnyPath) -> None:
-    if _reached(root):
+    if _has_info(root):
         return
     if isinstance(root, Path) and num_staged(root):
         raise DataError(
@@ -146,8 +162,8 @@ def _expect_finished(root: AnyPath) -> None:
 
 
 def _damaged(path: AnyPath, reason: object) -> DataError:
-    said = " ".join(str(reason).split())  # some libraries say it in several lines
-    return DataError(f"{path} is damaged ({said}); in it: all episodes. {ADVICE}")
+    one_line = " ".join(str(reason).split())  # some libraries use several lines
+    return DataError(f"{path} is damaged ({one_line}); in it: all episodes. {ADVICE}")
 
 
 def _info(root: AnyPath) -> dict[str, Any]:
@@ -163,11 +179,11 @@ def _info(root: AnyPath) -> dict[str, Any]:
     try:
         fps, features = info["fps"], info["features"]
         for name, one in features.items():
-            if one["dtype"] in IMAGES:
-                left_out(name, one)  # raises where its shape is none
+            if one["dtype"] in IMAGE_DTYPES:
+                unsupported_images(name, one)  # raises if its shape is not that of images
         numbers = [int(size) for one in features.values() for size in one["shape"]]
-        known = isinstance(fps, int | float) and math.isfinite(fps) and 0 < fps < 1e6
-        if not known or not all(0 < size < 2**31 for size in numbers):
+        valid = isinstance(fps, int | float) and math.isfinite(fps) and 0 < fps < 1e6
+        if not valid or not all(0 < size < 2**31 for size in numbers):
             raise ValueError(f"fps {fps!r}, shapes {numbers}")
         if any(one["dtype"] == "video" for one in features.values()):
             info["video_path"].format(video_key="", chunk_index=0, file_index=0, episode_chunk=0, episode_index=0)
@@ -187,9 +203,9 @@ def _table(root: AnyPath, info: Mapping[str, Any]) -> pa.Table:
         raise DataError(f"{folder} holds no parquet file. {ADVICE}")
     wanted = ["episode_index", "tasks", "length", "dataset_from_index", "dataset_to_index"]
     wanted += ["data/chunk_index", "data/file_index"]
-    read = videos_read(info["features"])
-    wanted += [name for key in read for name in _video_columns(key)]
-    others = [name for key in _videos(info) if key not in read for name in _video_columns(key)]
+    cameras = camera_videos(info["features"])
+    wanted += [name for key in cameras for name in _video_columns(key)]
+    others = [name for key in _videos(info) if key not in cameras for name in _video_columns(key)]
     parts = []
     for path in paths:
         try:
@@ -197,7 +213,7 @@ def _table(root: AnyPath, info: Mapping[str, Any]) -> pa.Table:
             parts.append(rows.select([*wanted, *(name for name in others if name in rows.column_names)]))
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             raise _damaged(path, error) from error
-    try:  # a recording that was resumed may have been so by another version of its writer
+    try:  # another version of the writer may have resumed the recording
         return pa.concat_tables(parts, promote_options="permissive")
     except pa.ArrowException as error:
         raise _damaged(folder, error) from error
@@ -221,7 +237,7 @@ def _by_index(rows: Iterable[tuple[int, str]]) -> dict[int, str]:
         if type(number) is not int or number < 0:
             raise ValueError(f"expected instructions numbered from 0, got the number {number!r}")
         if not isinstance(text, str):
-            raise ValueError(f"expected a text as instruction {number}, got {text!r}; where nothing was told, it is ''")
+            raise ValueError(f"expected a text as instruction {number}, got {text!r}; an empty instruction is ''")
     return by_index
 
 
@@ -238,7 +254,9 @@ def _videos(info: Mapping[str, Any]) -> list[str]:
 
 def _lines(path: AnyPath) -> list[dict[str, Any]]:
     try:
-        lines = path.read_bytes().decode().split("\n")  # instructions may hold what else `splitlines` splits at
+        lines = (
+            path.read_bytes().decode().split("\n")
+        )  # instructions may contain other characters that `splitlines` splits at
         return [json.loads(line) for line in lines if line.strip()]
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing; in it: all episodes. {ADVICE}") from error
@@ -246,8 +264,8 @@ def _lines(path: AnyPath) -> list[dict[str, Any]]:
         raise _damaged(path, error) from error
 
 
-def _table_of_lines(root: AnyPath, info: Mapping[str, Any]) -> pa.Table:
-    """One data file and one video a camera each episode, in chunks of `chunks_size` episodes."""
+def _table_from_lines(root: AnyPath, info: Mapping[str, Any]) -> pa.Table:
+    """Each episode has one data file and one video per camera, in chunks of `chunks_size` episodes."""
     path = root / EPISODE_LINES
     lines = _lines(path)
     try:
@@ -255,19 +273,19 @@ def _table_of_lines(root: AnyPath, info: Mapping[str, Any]) -> pa.Table:
         length = np.array([row["length"] for row in rows], dtype=np.int64)
         number = np.array([row["episode_index"] for row in rows], dtype=np.int64)
         tasks = pa.array([row["tasks"] for row in rows], pa.list_(pa.string()))
-        columns = columns_of_lines(info, number, length)
+        columns = columns_from_lines(info, number, length)
     except (KeyError, TypeError, ValueError, OverflowError, pa.ArrowException) as error:
         raise _damaged(path, repr(error)) from error
     return pa.table({**columns, "tasks": tasks})
 
 
-def columns_of_lines(
+def columns_from_lines(
     info: Mapping[str, Any], number: Int64[np.ndarray, " E"], length: Int64[np.ndarray, " E"]
 ) -> dict[str, Shaped[np.ndarray, " E"]]:
-    """v3.0's columns of numbers for v2.1's episodes: an episode is a file, and `chunks_size` of them a folder.
+    """v3.0's numeric columns for v2.1's episodes: one file per episode, `chunks_size` files per folder.
 
     Raises:
-        ValueError, KeyError, TypeError: info.json does not say how many are a folder.
+        ValueError, KeyError, TypeError: info.json has no valid chunks_size.
     """
     size = int(info["chunks_size"])
     if size < 1:
@@ -282,7 +300,7 @@ def columns_of_lines(
     return columns
 
 
-def _instructions_of_lines(root: AnyPath) -> dict[int, str]:
+def _instructions_from_lines(root: AnyPath) -> dict[int, str]:
     path = root / TASK_LINES
     lines = _lines(path)
     try:
@@ -295,7 +313,7 @@ def _instructions_of_lines(root: AnyPath) -> dict[int, str]:
 
 
 def _expect_consistent(root: AnyPath, info: Mapping[str, Any], table: pa.Table) -> None:
-    """Whether the episode table contradicts itself or info.json; then nothing in it can be relied on."""
+    """Refuse an episode table that contradicts itself or info.json: nothing in it can be relied on."""
     path = root / ("meta/episodes" if info["codebase_version"] == CODEBASE_VERSION else EPISODE_LINES)
 
     def expect(right: np.ndarray, what: str) -> None:
@@ -313,28 +331,30 @@ def _expect_consistent(root: AnyPath, info: Mapping[str, Any], table: pa.Table) 
         for name in table.column_names:
             if name.endswith(("chunk_index", "file_index")):
                 expect((integers(table, name) >= 0), f"expected {name} of at least 0, got less")
-        for key in videos_read(info["features"]):
+        for key in camera_videos(info["features"]):
             _expect_apart(table, key, float(info["fps"]), expect)
-        told = table["tasks"].to_pylist()
+        instructions = table["tasks"].to_pylist()
     except DataError:
         raise
     except (ValueError, TypeError, KeyError, pa.ArrowException) as error:
         raise _damaged(path, error) from error
-    expect(np.array([bool(tasks) for tasks in told]), "expected an instruction, got none")
+    expect(np.array([bool(tasks) for tasks in instructions]), "expected an instruction, got none")
     for name, got in (("total_episodes", table.num_rows), ("total_frames", int(length.sum()))):
         if info.get(name, got) != got:
             raise DataError(f"{root / INFO} counts {info[name]} {name}, {path} has {got}. {ADVICE}")
 
 
 def _expect_apart(table: pa.Table, key: str, fps: float, expect: Any) -> None:
-    """Every episode has its own stretch of a video, whole frames long."""
+    """Refuse episodes that share images of a video, or whose times are not those of frames."""
     chunk, file = integers(table, f"videos/{key}/chunk_index"), integers(table, f"videos/{key}/file_index")
     length = integers(table, "length")
     begins, ends = (seconds(table, f"videos/{key}/{name}") * fps for name in ("from_timestamp", "to_timestamp"))
-    expect(np.isfinite(begins) & (begins > -0.25) & (begins < 2**40), f"{key}: from_timestamp is no time of a frame")
+    expect(
+        np.isfinite(begins) & (begins > -0.25) & (begins < 2**40), f"{key}: from_timestamp is not the time of a frame"
+    )
     start = np.round(begins).astype(np.int64)
-    expect(np.abs(begins - start) < 0.25, f"{key}: from_timestamp is no time of a frame")
-    expect(ends < 2**40, f"{key}: to_timestamp is no time of a frame")
+    expect(np.abs(begins - start) < 0.25, f"{key}: from_timestamp is not the time of a frame")
+    expect(ends < 2**40, f"{key}: to_timestamp is not the time of a frame")
     expect(ends - begins > length - 0.5, f"{key}: to_timestamp - from_timestamp is less than the episode's length")
     order = np.lexsort((start, file, chunk))
     same = (np.diff(chunk[order]) == 0) & (np.diff(file[order]) == 0)

@@ -1,19 +1,19 @@
-"""Parquet files, read so that only the calling thread ever touches a Python object.
+"""Parquet files and Arrow tables."""
 
-Arrow reads in threads of its own. One that holds a Python object, such as a file that Python opened, when the
-interpreter ends takes the process with it: "terminate called without an active exception", exit code 134, after all the
-work is done (https://github.com/apache/arrow/issues/34314).
-"""
-
+import io
 import os
 import weakref
+from collections.abc import Mapping
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from jaxtyping import Shaped
 
 from praxia.core.files import AnyPath, is_local
+from praxia.data.episode import Episode
 
-__all__ = ["count_rows", "native", "open_groups"]
+__all__ = ["count_rows", "frame_columns", "index_columns", "matrix", "native", "open_groups", "parquet_bytes", "table"]
 
 
 def native(place: AnyPath) -> pa.NativeFile:
@@ -49,3 +49,55 @@ def open_groups(place: AnyPath) -> pq.ParquetFile:
     file = pq.ParquetFile(source, pre_buffer=False)  # what is read ahead is read by other threads
     weakref.finalize(file, source.close)
     return file
+
+
+def frame_columns(episode: Episode) -> dict[str, np.ndarray]:
+    """What was recorded at each step, by feature: all that does not depend on the episode's place in the data set."""
+    return {
+        "observation.state": episode.state,
+        "action": episode.action,
+        "action.executed": episode.executed_action,
+        "next.reward": episode.reward,
+        "next.success": episode.success,
+        "next.terminated": episode.terminated,
+        "next.truncated": episode.truncated,
+        "next.done": episode.terminated | episode.truncated,
+    }
+
+
+def index_columns(episode: int, first: int, length: int, task: int, fps: float) -> dict[str, np.ndarray]:
+    """The columns LeRobot always has. Times are frame counts over `fps`, in seconds from the episode's start."""
+    steps = np.arange(length)
+    return {
+        "timestamp": (steps / fps).astype(np.float32),
+        "frame_index": steps,
+        "episode_index": np.full(length, episode),
+        "index": first + steps,
+        "task_index": np.full(length, task),
+    }
+
+
+def table(columns: Mapping[str, Shaped[np.ndarray, "N *D"]]) -> pa.Table:
+    """An arrow table, one row a frame."""
+    return pa.table({name: _column(values) for name, values in columns.items()})
+
+
+def _column(values: np.ndarray) -> pa.Array:
+    if values.ndim == 1 or values.shape[1] == 1:
+        return pa.array(values.reshape(len(values)))
+    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).ravel()), values.shape[1])
+
+
+def matrix(column: pa.ChunkedArray) -> Shaped[np.ndarray, "N D"]:
+    """A column as one array with one row a frame, whichever way its writer nested it."""
+    flat = column.combine_chunks()
+    while pa.types.is_list(flat.type) or pa.types.is_large_list(flat.type) or pa.types.is_fixed_size_list(flat.type):
+        flat = flat.flatten()
+    return flat.to_numpy(zero_copy_only=False).reshape(len(column), -1)
+
+
+def parquet_bytes(rows: pa.Table, compression: str = "snappy") -> bytes:
+    """`rows` as a parquet file."""
+    target = io.BytesIO()
+    pq.write_table(rows, target, compression=compression)
+    return target.getvalue()

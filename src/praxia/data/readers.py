@@ -1,6 +1,7 @@
-"""Images out of a video file, or of a data file that holds them one by one: only those asked for, in one pass.
+"""Readers of images in one file: a video, or a data file that holds encoded images.
 
-An image that is not where it should be is an error, never its neighbour.
+They decode only the images asked for, in one pass. An image that is not at its position is an error, never replaced by
+its neighbour.
 """
 
 import io
@@ -19,52 +20,51 @@ from jaxtyping import Int64, UInt8
 from PIL import Image, UnidentifiedImageError
 
 from praxia.core.files import AnyPath
-from praxia.data.image_files import colours
-from praxia.data.letterbox import Size, framed, inside
+from praxia.data.images import Size, fit_inside, letterbox, to_rgb
 from praxia.data.parquet import open_groups
 from praxia.data.video import frame_rate
 
-__all__ = ["FrameReader", "Images", "Unreadable", "Video"]
+__all__ = ["FrameReader", "ParquetImages", "Unreadable", "VideoReader"]
 
-# How far decoding goes on before a jump to the next key frame is cheaper.
+# How many frames to decode forward before a seek to the key frame is cheaper.
 STRIDE = 4
-# What PyAV has been seen to raise for damaged files: no stream, a stream without a codec, tags that are no text, sizes
-# beyond all memory.
+# What PyAV has been seen to raise for damaged files: no stream, a stream without a codec, tags that are not text,
+# sizes beyond all memory.
 FAULTS = (FFmpegError, OSError, EOFError, ValueError, IndexError, AttributeError, MemoryError)
 
 
 class Unreadable(ValueError):
-    """A file, or an image in it, that cannot be read; `number` is the image's."""
+    """A file that cannot be read, or the image at `position` in it."""
 
-    def __init__(self, reason: str, number: int | None = None):
-        super().__init__(reason if number is None else f"image {number}: {reason}")
-        self.number = number
+    def __init__(self, reason: str, position: int | None = None):
+        super().__init__(reason if position is None else f"image {position}: {reason}")
+        self.position = position
 
 
 @runtime_checkable
 class FrameReader(Protocol):
-    """Images by their number in a file."""
+    """Images by their position in a file."""
 
-    def key(self, numbers: Int64[np.ndarray, " K"]) -> Int64[np.ndarray, " K"]:
-        """The image that must be decoded first to decode each."""
+    def key_frames(self, positions: Int64[np.ndarray, " K"]) -> Int64[np.ndarray, " K"]:
+        """The position of the image that must be decoded before each."""
         ...
 
-    def read(self, numbers: Int64[np.ndarray, " K"]) -> Iterator[UInt8[np.ndarray, "Y X 3"]]:
-        """The images with the given numbers, which rise."""
+    def read(self, positions: Int64[np.ndarray, " K"]) -> Iterator[UInt8[np.ndarray, "Y X 3"]]:
+        """The images at the given positions, which are in rising order."""
         ...
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
 
 
-class Video:
+class VideoReader:
     """A video in any codec that FFmpeg decodes; its frames are 1/fps apart. One thread.
 
-    `size` is what info.json says its images are (height, width), `scaled` what they are to become: the whole image,
-    its proportions kept, between black bars (openpi's `resize_with_pad`).
+    `size` is the (height, width) that info.json declares, `scaled` that of the images returned: the whole image in its
+    own proportions between black bars (openpi's `resize_with_pad`).
 
     Raises:
-        Unreadable: not a whole video, of another frame rate or size, or damage that the decoder notices.
+        Unreadable: not a complete video, another frame rate or size, or damage that the decoder notices.
     """
 
     def __init__(self, path: AnyPath, fps: float, size: Size, scaled: Size):
@@ -78,7 +78,7 @@ class Video:
             self._stream = self._container.streams.video[0]
             context = self._stream.codec_context
             context.thread_count = 1  # threads delay frames and gain nothing on small images
-            # Otherwise damage is painted over, and the image is wrong without a word.
+            # Otherwise the decoder conceals damage, and the image is silently wrong.
             context.options = {"err_detect": "explode"}
             if (context.height, context.width) != size:
                 raise Unreadable(f"expected images of {size[0]}x{size[1]}, got {context.height}x{context.width}")
@@ -89,10 +89,10 @@ class Video:
         except Unreadable:
             raise
         except FAULTS as error:
-            raise Unreadable(f"not a whole video: {type(error).__name__} {error}") from error
+            raise Unreadable(f"not a complete video: {type(error).__name__} {error}") from error
 
     def _index(self) -> None:
-        """Where the key frames are, from the container's own index: nothing is decoded."""
+        """Find the key frames in the container's own index; nothing is decoded."""
         stream = self._stream
         entries = stream.index_entries
         base = stream.time_base
@@ -104,9 +104,9 @@ class Video:
         spacing = np.median(np.diff(np.sort(times))) * float(base * self._rate) if len(times) > 1 else 1.0
         if abs(spacing - 1) > 0.05:
             raise Unreadable(f"expected frames 1/{float(self._rate):g} s apart, got {spacing / self._rate:.4g} s")
-        # Frames a tick of the container's clock. In float64 a frame's number is right to a millionth for centuries.
+        # Frames per tick of the container's clock. In float64 a frame's number is exact to a millionth for centuries.
         self._tick, self._begin = float(base * self._rate), begin
-        # Entries are in decoding order and their times those of decoding: a constant delay before they are shown.
+        # Entries are in decoding order with decoding times: a constant delay before the times of presentation.
         shown = np.round((times[keys] - times[0]) * self._tick).astype(np.int64)
         order = np.argsort(shown, kind="stable")
         self._keys, self._key_times = shown[order], times[keys][order]
@@ -114,38 +114,42 @@ class Video:
             raise Unreadable("it has no key frame")
 
     def expect_at_most(self, count: int) -> None:
-        """Raises:
-        Unreadable: the video has more frames.
+        """Refuse a video with more frames.
+
+        Raises:
+            Unreadable: the video has more frames.
         """
         if self.num_frames > count:
             raise Unreadable(f"it has {self.num_frames} frames, its episodes have {count}; see `praxia data check`")
 
-    def key(self, numbers: Int64[np.ndarray, " K"]) -> Int64[np.ndarray, " K"]:
-        at = np.searchsorted(self._keys, numbers, side="right") - 1
+    def key_frames(self, positions: Int64[np.ndarray, " K"]) -> Int64[np.ndarray, " K"]:
+        at = np.searchsorted(self._keys, positions, side="right") - 1
         return self._keys[np.maximum(at, 0)]
 
-    def read(self, numbers: Int64[np.ndarray, " K"]) -> Iterator[UInt8[np.ndarray, "Y X 3"]]:
-        keys = self.key(numbers)
-        for number, key in zip(numbers.tolist(), keys.tolist(), strict=True):
-            yield self._image(self._frame(number, key))
+    def read(self, positions: Int64[np.ndarray, " K"]) -> Iterator[UInt8[np.ndarray, "Y X 3"]]:
+        keys = self.key_frames(positions)
+        for position, key in zip(positions.tolist(), keys.tolist(), strict=True):
+            yield self._image(self._frame(position, key))
 
     def close(self) -> None:
         self._frames = iter(())
         self._container.close()
 
-    def _frame(self, number: int, key: int) -> VideoFrame:
+    def _frame(self, position: int, key: int) -> VideoFrame:
         at = int(np.searchsorted(self._keys, key))
         try:
-            if self._at is not None and self._at < number and key <= self._at + STRIDE:
-                found = self._forward(number)
+            if self._at is not None and self._at < position and key <= self._at + STRIDE:
+                found = self._forward(position)
                 if found is not None:
                     return found
-            # A frame that is shown before the key frame that it follows needs an earlier one (open groups of images).
+            # A frame that is shown before the key frame it follows needs an earlier key frame (open groups of pictures).
             for back in sorted({max(back, 0) for back in (at, at - 1, at - 2, 0)}, reverse=True):
                 try:
                     self._seek(back)
-                    found = self._forward(number)
-                except FFmpegError:  # so may decoders call what follows a key frame and refers to what came before it
+                    found = self._forward(position)
+                except (
+                    FFmpegError
+                ):  # some decoders raise it for frames after a key frame that refer to frames before it
                     if back == 0:
                         raise
                     continue
@@ -156,27 +160,27 @@ class Video:
             raise
         except FAULTS as error:
             self._at = None
-            raise Unreadable(f"{type(error).__name__} {error}", number) from error
-        raise Unreadable("the video does not have it", number)
+            raise Unreadable(f"{type(error).__name__} {error}", position) from error
+        raise Unreadable("the video does not have it", position)
 
     def _seek(self, key: int) -> None:
         self._container.seek(int(self._key_times[key]), stream=self._stream)
         self._frames = self._container.decode(self._stream)
         self._at = None
 
-    def _forward(self, number: int) -> VideoFrame | None:
-        """Decode on as far as frame `number`; None if it does not come."""
+    def _forward(self, position: int) -> VideoFrame | None:
+        """Decode up to the frame at `position`; None if it does not come."""
         for frame in self._frames:
             if frame.pts is None:
-                raise Unreadable("a frame without a time", number)
-            place = (frame.pts - self._begin) * self._tick
-            self._at = round(place)
-            if abs(place - self._at) > 0.25:
-                raise Unreadable(f"a frame at {place:.2f} frames from the start", number)
-            if self._at >= number:
-                if frame.is_corrupt and self._at == number:
-                    raise Unreadable("damaged", number)
-                return frame if self._at == number else None
+                raise Unreadable("a frame without a time", position)
+            shown = (frame.pts - self._begin) * self._tick
+            self._at = round(shown)
+            if abs(shown - self._at) > 0.25:
+                raise Unreadable(f"a frame at {shown:.2f} frames from the start", position)
+            if self._at >= position:
+                if frame.is_corrupt and self._at == position:
+                    raise Unreadable("damaged", position)
+                return frame if self._at == position else None
         self._at = None
         return None
 
@@ -185,16 +189,16 @@ class Video:
             raise Unreadable(f"expected images of {self._size}, got one of {frame.height}x{frame.width}")
         if self._scaled == self._size:
             return self._converter.reformat(frame, format="rgb24").to_ndarray()
-        height, width = inside(self._size, self._scaled)
+        height, width = fit_inside(self._size, self._scaled)
         small = self._converter.reformat(frame, width=width, height=height, format="rgb24", interpolation="AREA")
-        return framed(small.to_ndarray(), self._scaled)
+        return letterbox(small.to_ndarray(), self._scaled)
 
 
-class Images:
-    """The images of one feature in a data file, each an encoded file of its own (PNG, as LeRobot writes; JPEG).
+class ParquetImages:
+    """The images of one feature in a data file, each encoded separately (PNG, as LeRobot writes; JPEG).
 
     Raises:
-        Unreadable: not a whole data file, or an image that cannot be decoded or has another size.
+        Unreadable: not a complete data file, or an image that cannot be decoded or has another size.
     """
 
     def __init__(self, path: AnyPath, feature: str, size: Size, scaled: Size, folder: AnyPath):
@@ -205,36 +209,36 @@ class Images:
         except (pa.ArrowException, OSError, ValueError) as error:
             raise Unreadable(str(error)) from error
         self._ends = np.cumsum(groups)
-        self._held: tuple[int, list[Any]] = (-1, [])
+        self._group: tuple[int, list[Any]] = (-1, [])
 
-    def key(self, numbers: Int64[np.ndarray, " K"]) -> Int64[np.ndarray, " K"]:
-        return numbers
+    def key_frames(self, positions: Int64[np.ndarray, " K"]) -> Int64[np.ndarray, " K"]:
+        return positions
 
-    def read(self, numbers: Int64[np.ndarray, " K"]) -> Iterator[UInt8[np.ndarray, "Y X 3"]]:
-        for number in numbers.tolist():
-            yield self._image(self._cell(number), number)
+    def read(self, positions: Int64[np.ndarray, " K"]) -> Iterator[UInt8[np.ndarray, "Y X 3"]]:
+        for position in positions.tolist():
+            yield self._image(self._cell(position), position)
 
     def close(self) -> None:
         self._file.close()
 
-    def _cell(self, number: int) -> Any:
-        group = int(np.searchsorted(self._ends, number, side="right"))
+    def _cell(self, position: int) -> Any:
+        group = int(np.searchsorted(self._ends, position, side="right"))
         if group >= len(self._ends):
-            raise Unreadable("the file has no such row", number)
-        if self._held[0] != group:
+            raise Unreadable("the file has no such row", position)
+        if self._group[0] != group:
             try:
                 rows = self._file.read_row_group(group, columns=[self._feature], use_threads=False)
-                self._held = (group, rows[self._feature].to_pylist())
+                self._group = (group, rows[self._feature].to_pylist())
             except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-                raise Unreadable(str(error), number) from error
+                raise Unreadable(str(error), position) from error
         first = int(self._ends[group - 1]) if group else 0
-        return self._held[1][number - first]
+        return self._group[1][position - first]
 
-    def _image(self, cell: Any, number: int) -> UInt8[np.ndarray, "Y X 3"]:
+    def _image(self, cell: Any, position: int) -> UInt8[np.ndarray, "Y X 3"]:
         try:
             content = cell["bytes"] if cell["bytes"] is not None else (self._folder / cell["path"]).read_bytes()
             with Image.open(io.BytesIO(content)) as opened:
-                image = colours(opened)
+                image = to_rgb(opened)
         except (
             OSError,
             ValueError,
@@ -244,12 +248,12 @@ class Images:
             UnidentifiedImageError,
             Image.DecompressionBombError,
         ) as error:
-            raise Unreadable(f"{type(error).__name__} {error}", number) from error
+            raise Unreadable(f"{type(error).__name__} {error}", position) from error
         if image.shape[:2] != self._size:
             got = "x".join(map(str, image.shape[:2]))
-            raise Unreadable(f"expected images of {self._size}, got {got} (upright, as EXIF says)", number)
+            raise Unreadable(f"expected images of {self._size}, got {got} (upright, as EXIF says)", position)
         if self._scaled == self._size:
             return image
-        height, width = inside(self._size, self._scaled)
+        height, width = fit_inside(self._size, self._scaled)
         small = Image.fromarray(image).resize((width, height), Image.Resampling.BOX)
-        return framed(np.asarray(small), self._scaled)
+        return letterbox(np.asarray(small), self._scaled)

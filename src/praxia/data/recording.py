@@ -11,9 +11,8 @@ from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.files import write_whole
 from praxia.core.keys import canonical_json
 from praxia.core.lock import Lock
-from praxia.data.disk import out_of_space
-from praxia.data.layout import PLAN, RECORDS, STAGING, committed, num_staged
-from praxia.data.staging import staged
+from praxia.data.layout import PLAN, RECORDS, STAGING, committed, num_staged, out_of_space
+from praxia.data.staging import verify_staged
 
 __all__ = ["begin_recording", "recording_lock"]
 
@@ -71,7 +70,7 @@ def begin_recording(root: str | Path, plan: Mapping[str, Any], *, resume: bool =
     with out_of_space(root, "beginning the recording"):
         (root / STAGING).mkdir(parents=True, exist_ok=True)
         write_whole(root / STAGING / "plan.json", canonical_json(plan).encode())
-    return staged(root)
+    return verify_staged(root)
 
 
 def _same_plan(root: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

@@ -21,13 +21,12 @@ from praxia.core.embodiment import Embodiment
 from praxia.core.errors import PraxiaError
 from praxia.core.files import sha256_file, staged_folder, sweep
 from praxia.core.keys import content_key
-from praxia.data.columns import frame_columns, parquet_bytes, table
-from praxia.data.disk import json_bytes, out_of_space
 from praxia.data.episode import Episode
-from praxia.data.layout import EPISODE_PREFIX, STAGING, committed
-from praxia.data.parquet import native
-from praxia.data.stats import Pixels, describe, sampled_frames
+from praxia.data.layout import EPISODE_PREFIX, STAGING, committed, json_bytes, out_of_space
+from praxia.data.parquet import frame_columns, native, parquet_bytes, table
 from praxia.data.video import encode
+from praxia.statistics.images import ImageHistogram, sampled_frames
+from praxia.statistics.running import describe
 
 __all__ = [
     "StagedEpisode",
@@ -76,8 +75,8 @@ class StagedEpisode:
     def video(self, camera: str) -> Path:
         return self.folder / f"{camera}.mp4"
 
-    def pixels(self, camera: str) -> Pixels:
-        return Pixels.from_json(self.description["pixels"][camera])
+    def pixels(self, camera: str) -> ImageHistogram:
+        return ImageHistogram.from_json(self.description["pixels"][camera])
 
 
 def stage_episode(root: str | Path, index: int, episode: Episode) -> None:
@@ -92,7 +91,7 @@ def stage_episode(root: str | Path, index: int, episode: Episode) -> None:
         for camera in episode.embodiment.cameras:
             images = episode.images[camera.name]
             (folder / f"{camera.name}.mp4").write_bytes(encode(images, episode.embodiment.control_hz))
-            pixels[camera.name] = Pixels.of(images[sampled_frames(len(episode))])
+            pixels[camera.name] = ImageHistogram.of(images[sampled_frames(len(episode))])
         write_numbers(folder, episode, episode.embodiment, pixels)
 
 
@@ -121,7 +120,7 @@ def expect_unfinished(root: Path) -> None:
         raise PraxiaError(f"{root} already holds a finished data set; record into another --out folder")
 
 
-def write_numbers(folder: Path, episode: Episode, embodiment: Embodiment, pixels: Mapping[str, Pixels]) -> None:
+def write_numbers(folder: Path, episode: Episode, embodiment: Embodiment, pixels: Mapping[str, ImageHistogram]) -> None:
     """What lies beside the videos of an episode: its numbers and states and, last, its description.
 
     `pixels` has one entry for each mp4 in `folder`, the cameras of `embodiment`. Nothing of `episode.images` is read.
@@ -158,7 +157,7 @@ def staged_indices(root: Path) -> list[int]:
     return [StagedEpisode(folder).index for folder in sorted((root / STAGING).glob(f"{EPISODE_PREFIX}*"))]
 
 
-def staged(root: str | Path) -> list[int]:
+def verify_staged(root: str | Path) -> list[int]:
     """The indices that are safely staged, in order, every file of theirs checked against its hash.
 
     Removes what a kill left half-written and what no longer has its bytes, so that those episodes are recorded anew.

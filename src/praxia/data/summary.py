@@ -1,6 +1,6 @@
-"""What `praxia info DIR` says about a data set."""
+"""Summary."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +8,25 @@ import numpy as np
 
 from praxia.core.files import AnyPath, name_within
 from praxia.data.dataset import Dataset
-from praxia.data.outcomes import outcomes
 
-__all__ = ["count_outcomes", "info"]
+__all__ = ["count_outcomes", "info", "outcomes"]
+
+
+def outcomes(dataset: Dataset) -> tuple[bool | None, ...]:
+    """Of each episode whether it reached success; None where its writer did not say.
+
+    The writer of a data set of ours says it, but where an importer had to assume it. Another's says it where there is a
+    feature `next.success` with a value in every row: the episode succeeded if any of its steps did. `Dataset.select`
+    trains on episodes of which nobody says anything as on successful ones.
+    """
+    if dataset.written_by_praxia:
+        return tuple(None if _is_assumed(record) else bool(record["success"]) for record in dataset.records)
+    reached = dataset.reached_success()
+    return (None,) * dataset.num_episodes if reached is None else tuple(map(bool, reached))
+
+
+def _is_assumed(record: Mapping[str, Any]) -> bool:
+    return "success" in record.get("provenance", {}).get("assumed", {})
 
 
 def info(
@@ -48,13 +64,13 @@ def info(
         "frames": dataset.num_frames,
         "fps": dataset.fps,
         "cameras": {camera.name: [camera.height, camera.width] for camera in dataset.embodiment.cameras},
-        **({"left_out": dataset.left_out} if dataset.left_out else {}),
+        **({"left_out": dataset.unsupported_images} if dataset.unsupported_images else {}),
         "state_dim": dataset.embodiment.state_dim,
         "action_dim": dataset.embodiment.action_dim,
         "bytes": sum(path.stat().st_size for path in dataset.root.rglob("*") if _counts(path, dataset.root)),
         "tasks": tasks,
         "content_sha256": dataset.content_sha256,
-        "verified": dataset.ours,
+        "verified": dataset.written_by_praxia,
     }
 
 

@@ -11,7 +11,7 @@ from praxia.core.errors import DataError
 from praxia.core.files import AnyPath
 from praxia.data.features import INDEX_FEATURES
 
-__all__ = ["ACTION", "STATE", "VECTORS", "NoVector"]
+__all__ = ["ACTION", "STATE", "VECTORS", "MissingVector"]
 
 STATE, ACTION = VECTORS = ("observation.state", "action")
 
@@ -23,7 +23,7 @@ USUAL = {
 NEAR = 0.6
 
 
-class NoVector(DataError):
+class MissingVector(DataError):
     """A data set without `feature`, one of `VECTORS`; the message holds the command that makes what it lacks."""
 
     def __init__(self, root: AnyPath, features: Mapping[str, Any], feature: str):

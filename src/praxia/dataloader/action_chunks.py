@@ -8,20 +8,27 @@ from jaxtyping import Bool, Float32, Int64
 from praxia.core.errors import DataError, expect_positive
 from praxia.core.types import Samples, Window
 from praxia.data.dataset import Dataset
-from praxia.data.stats import Statistics
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.windows import Windows
+from praxia.statistics.running import RunningStats
 from praxia.transforms.chain import Transforms
 from praxia.transforms.relative import Relative
 
-__all__ = ["action_chunks", "blind_windows", "chunk_actions", "chunk_statistics", "chunks_of", "encoded"]
+__all__ = [
+    "action_chunks",
+    "chunk_actions",
+    "chunk_statistics",
+    "chunks_of",
+    "encoded_windows",
+    "windows_without_images",
+]
 
 MAX_CHUNKS = 16_384
 # So many actions are in memory at once, but for the columns of the data sets.
 MAX_ACTIONS = 1 << 17
 
 
-def blind_windows(
+def windows_without_images(
     data: Sequence[tuple[Dataset, Sequence[int] | Int64[np.ndarray, " _"]]], horizon: int
 ) -> list[Windows]:
     """Windows of the given episodes of each data set that see the present state and no image.
@@ -39,20 +46,20 @@ def action_chunks(
 ) -> tuple[Float32[np.ndarray, "B H A"], Bool[np.ndarray, "B H"]]:
     """Chunks of `horizon` actions that begin at frames of the given episodes of each data set, and which steps count.
 
-    As `chunks_of` gives them. Raises as `blind_windows`.
+    As `chunks_of` gives them. Raises as `windows_without_images`.
     """
-    return chunks_of(Mixture(blind_windows(data, horizon)), transforms)
+    return chunks_of(Mixture(windows_without_images(data, horizon)), transforms)
 
 
 def chunks_of(windows: Mixture, transforms: Transforms) -> tuple[Float32[np.ndarray, "B H A"], Bool[np.ndarray, "B H"]]:
-    """The chunks of the windows of a mixture, and which steps count. As `encoded` takes them."""
-    samples = encoded(windows, transforms)
+    """The chunks of the windows of a mixture, and which steps count. As `encoded_windows` takes them."""
+    samples = encoded_windows(windows, transforms)
     assert samples.action is not None
     assert samples.action_valid is not None
     return samples.action, samples.action_valid
 
 
-def encoded(windows: Mixture, transforms: Transforms) -> Samples:
+def encoded_windows(windows: Mixture, transforms: Transforms) -> Samples:
     """The windows of a mixture without their images.
 
     As training sees them: at the mixture's rate, through `transforms`, an episode's last action repeated. Of more than
@@ -62,7 +69,7 @@ def encoded(windows: Mixture, transforms: Transforms) -> Samples:
     return transforms.encode(windows.read(chosen, with_images=False))
 
 
-def chunk_statistics(parts: Sequence[Windows], relative: Mapping[str, Relative]) -> dict[str, Statistics]:
+def chunk_statistics(parts: Sequence[Windows], relative: Mapping[str, Relative]) -> dict[str, RunningStats]:
     """By embodiment, statistics of the actions [A] of all chunks [H, A] of the windows.
 
     As a policy sees them before they are normalised: an action enters once for every chunk that it is part of, relative
@@ -72,9 +79,9 @@ def chunk_statistics(parts: Sequence[Windows], relative: Mapping[str, Relative])
     Raises:
         DataError: a number that is not finite, naming data set, episode and frame.
     """
-    found: dict[str, Statistics] = {}
+    found: dict[str, RunningStats] = {}
     for part in parts:
-        into = found.setdefault(part.embodiment.name, Statistics())
+        into = found.setdefault(part.embodiment.name, RunningStats())
         for actions in chunk_actions(part, relative.get(part.embodiment.name)):
             into.add(actions)
     return found

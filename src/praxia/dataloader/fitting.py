@@ -4,29 +4,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from praxia.core.embodiment import Field
-from praxia.data.features import dims_of, names_of
-from praxia.data.stats import Described, Statistics
+from praxia.data.features import feature_dim_names, field_dim_names
 from praxia.data.vectors import ACTION, STATE
 from praxia.dataloader.action_chunks import chunk_statistics
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.windows import Windows
+from praxia.statistics.running import FeatureStats, RunningStats
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
 from praxia.transforms.prompt_tokenizer import PromptTokenizer
 from praxia.transforms.relative import Relative
 from praxia.transforms.text_tokenizer import TextTokenizer
 
-__all__ = ["Counted", "count_rows", "fit_embodiments", "fit_transforms", "names_by_feature"]
+__all__ = ["EmbodimentStatistics", "compute_statistics", "fit_embodiments", "fit_transforms", "names_by_feature"]
 
 
 @dataclass(frozen=True)
-class Counted:
+class EmbodimentStatistics:
     """What one embodiment's windows hold, by feature ("observation.state", "action"): of each data set, and of all as one.
 
     Actions are as the policy sees them before they are normalised: where `relative` says so those of all chunks.
     """
 
-    parts: tuple[dict[str, Described], ...]
-    whole: dict[str, Described]
+    parts: tuple[dict[str, FeatureStats], ...]
+    whole: dict[str, FeatureStats]
     relative: Relative | None
 
     def fit(self) -> EmbodimentTransforms:
@@ -37,13 +37,13 @@ class Counted:
         return fitted.told_by(self.relative, *(one[ACTION] for one in (*self.parts, self.whole)))
 
 
-def count_rows(parts: Sequence[Windows], relative: Mapping[str, Relative]) -> dict[str, Counted]:
+def compute_statistics(parts: Sequence[Windows], relative: Mapping[str, Relative]) -> dict[str, EmbodimentStatistics]:
     """By embodiment, what is trained on. `relative` says by its name which actions are relative to the state.
 
     Raises:
         MismatchError: no episode is as long as a step. DataError: a number that is not finite.
     """
-    found: dict[str, Counted] = {}
+    found: dict[str, EmbodimentStatistics] = {}
     for name in dict.fromkeys(part.embodiment.name for part in parts):
         own = [_rows(part, relative) for part in parts if part.embodiment.name == name]
         described = [{feature: one.describe() for feature, one in rows.items()} for rows in own]
@@ -53,22 +53,22 @@ def count_rows(parts: Sequence[Windows], relative: Mapping[str, Relative]) -> di
                 for rows in own[1:]:
                     own[0][feature].merge(rows[feature])
             whole = {feature: one.describe() for feature, one in own[0].items()}
-        found[name] = Counted(tuple(described), whole, relative.get(name))
+        found[name] = EmbodimentStatistics(tuple(described), whole, relative.get(name))
     return found
 
 
-def _rows(part: Windows, relative: Mapping[str, Relative]) -> dict[str, Statistics]:
+def _rows(part: Windows, relative: Mapping[str, Relative]) -> dict[str, RunningStats]:
     found, name = part.statistics(), part.embodiment.name
     return {**found, ACTION: chunk_statistics([part], relative)[name]} if name in relative else found
 
 
-def fit_embodiments(windows: Mixture, counted: Mapping[str, Counted]) -> tuple[EmbodimentTransforms, ...]:
+def fit_embodiments(windows: Mixture, counted: Mapping[str, EmbodimentStatistics]) -> tuple[EmbodimentTransforms, ...]:
     """Each embodiment's transforms, of what was counted of these windows."""
     return tuple(counted[embodiment.name].fit() for embodiment in windows.embodiments)
 
 
 def fit_transforms(
-    windows: Mixture, counted: Mapping[str, Counted], words: PromptTokenizer | None = None
+    windows: Mixture, counted: Mapping[str, EmbodimentStatistics], words: PromptTokenizer | None = None
 ) -> Transforms:
     """The embodiments' transforms, and the words that a model brings or the data's own."""
     texts = [text for part in windows.parts for text in part.dataset.instructions]
@@ -87,5 +87,5 @@ def names_by_feature(windows: Mixture, embodiment: str) -> dict[str, list[str]]:
 
 def _names(part: Windows, feature: str, own: Sequence[Field], seen: Sequence[Field]) -> list[str]:
     if [one.name for one in own] != [one.name for one in seen]:
-        return names_of(seen)
-    return dims_of(feature, part.dataset.info["features"][feature])
+        return field_dim_names(seen)
+    return feature_dim_names(feature, part.dataset.info["features"][feature])

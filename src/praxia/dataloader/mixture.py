@@ -1,21 +1,22 @@
-"""Several data sets, of one embodiment or of several, read as if they were one."""
+"""Several data sets as one."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate, combinations
+from shlex import quote
 
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from praxia.core.dims import difference
+from praxia.core.dims import Difference, difference
 from praxia.core.embodiment import Embodiment, Field
 from praxia.core.errors import MismatchError
+from praxia.core.files import AnyPath
 from praxia.core.types import Samples
-from praxia.dataloader.embodiment_match import other_numbers
 from praxia.dataloader.order import WeightedOrder, batch_indices
 from praxia.dataloader.windows import Windows
 
-__all__ = ["Mixture"]
+__all__ = ["Mixture", "embodiment_mismatch"]
 
 
 class Mixture:
@@ -132,7 +133,7 @@ def _expect_one_embodiment(one: Windows, other: Windows) -> None:
                 "`praxia info` on both, and rename fields or one of the embodiments in a mixture file"
             )
     if found := difference(one.embodiment, other.embodiment):
-        raise other_numbers(one.embodiment.name, one.root, other.root, found)
+        raise embodiment_mismatch(one.embodiment.name, one.root, other.root, found)
 
 
 def _meaning(part: Windows, what: str, other: Windows) -> tuple[Field, ...]:
@@ -160,3 +161,17 @@ def _named(vectors: Sequence[tuple[Field, ...]]) -> tuple[Field, ...]:
 
 def _size(embodiment: Embodiment, camera: str) -> str | None:
     return next((f"{one.height}x{one.width}" for one in embodiment.cameras if one.name == camera), None)
+
+
+def embodiment_mismatch(
+    embodiment: str, one: AnyPath, other: AnyPath, found: Difference | None = None
+) -> MismatchError:
+    """The error of two data sets of one embodiment with other numbers, and what makes them fit."""
+    what = f": {found.text}" if found else ""
+    way = (
+        "see `praxia data stats` on each and give one of the embodiments another name, or its fields, in a mixture file"
+    )
+    if found and found.reordered:
+        command = f"praxia data edit reorder {quote(str(other))} --like {quote(str(one))} --out NEW"
+        way = f"`{command}` gives both one order"
+    return MismatchError(f"embodiment {embodiment!r} has other numbers in {one} than in {other}{what}; {way}")

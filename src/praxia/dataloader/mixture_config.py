@@ -1,23 +1,28 @@
-"""A mixture as a value: which data sets, how each is read, and how often."""
+"""A mixture as a value and as a file."""
 
-from collections.abc import Sequence
+import json
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from math import lcm
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from jaxtyping import Int64
 
-from praxia.core.errors import MismatchError, PraxiaError, UnknownName
+from praxia.core.embodiment import Field, Kind
+from praxia.core.errors import DataError, MismatchError, PraxiaError, UnknownName
+from praxia.core.paths import from_home, named_paths
 from praxia.core.types import Window
 from praxia.data.dataset import Dataset
 from praxia.dataloader.mixture import Mixture
-from praxia.dataloader.view import View
+from praxia.dataloader.view import DatasetView, Fields
 from praxia.dataloader.windows import Windows
 
-__all__ = ["DatasetEntry", "MixtureConfig"]
+__all__ = ["DatasetEntry", "MixtureConfig", "find_mixture", "read_mixture"]
 
 # A part that is drawn more seldom than this would make the rounds of the order long; nothing is learned from it.
 LEAST_SHARE = Fraction(1, 1_000_000)
@@ -31,7 +36,7 @@ class DatasetEntry:
     """One data set of a mixture: the folder, how it is read, which of its episodes, and how often it is drawn."""
 
     data: str
-    view: View = field(default_factory=View)
+    view: DatasetView = field(default_factory=DatasetView)
     weight: float | None = None
     tasks: tuple[str, ...] | None = None
     episodes: tuple[int, ...] | None = None
@@ -106,11 +111,12 @@ class MixtureConfig:
             MismatchError: data sets that do not fit each other or the window, naming both.
             UnknownName: a name that a data set does not have. DataError: a data set without an episode to learn from.
         """
-        datasets = _opened([part.data for part in self.parts], cache_bytes)
+        datasets = [Dataset(part.data) for part in self.parts]
+        budgets = _cache_budgets(datasets, cache_bytes)
         views = self._views(window, datasets)
         windows = [
-            Windows(dataset, window, part.chosen(dataset, successful=successful), view)
-            for part, dataset, view in zip(self.parts, datasets, views, strict=True)
+            Windows(dataset, window, part.chosen(dataset, successful=successful), view, budget)
+            for part, dataset, view, budget in zip(self.parts, datasets, views, budgets, strict=True)
         ]
         return Mixture(windows, self.weights([len(one) for one in windows]))
 
@@ -136,7 +142,7 @@ class MixtureConfig:
         scale = lcm(*(one.denominator for one in exact))
         return tuple(int(one * scale) for one in exact)
 
-    def _views(self, window: Window, datasets: Sequence[Dataset]) -> list[View]:
+    def _views(self, window: Window, datasets: Sequence[Dataset]) -> list[DatasetView]:
         """The parts' views at the mixture's rate and sizes. A camera that a part has not is as large as another's."""
         views = [replace(part.view, rate_hz=self.rate_hz, sizes=self.sizes) for part in self.parts]
         embodiments = [view.embodiment(dataset) for view, dataset in zip(views, datasets, strict=True)]
@@ -158,10 +164,167 @@ class MixtureConfig:
         ]
 
 
-def _opened(roots: Sequence[str], cache_bytes: int | None) -> list[Dataset]:
-    datasets = [Dataset(root) for root in roots]
-    if cache_bytes is not None:
-        frames = sum(dataset.num_frames for dataset in datasets)
-        for dataset in datasets:
-            dataset.cache_bytes = cache_bytes * dataset.num_frames // frames
-    return datasets
+def _cache_budgets(datasets: Sequence[Dataset], cache_bytes: int | None) -> list[int | None]:
+    """Each data set's share of `cache_bytes`, in proportion to its frames."""
+    if cache_bytes is None:
+        return [None] * len(datasets)
+    num_frames = sum(dataset.num_frames for dataset in datasets)
+    return [cache_bytes * dataset.num_frames // num_frames for dataset in datasets]
+
+
+HELP = "praxia data mix --help"
+KEYS = ("rate_hz", "temperature", "sizes", "parts")
+PART_KEYS = ("data", "weight", "tasks", "episodes", "body", "cameras", "fields")
+FIELD_KEYS = ("name", "size", "kind", "unit", "frame", "low", "high")
+
+
+def find_mixture(data: str) -> MixtureConfig:
+    """What `--data` names: a mixture file, or data sets' folders with commas between them.
+
+    Raises:
+        PraxiaError: no name before or after a comma. And as `read_mixture`.
+    """
+    if data.endswith(".json") and not Path(data).is_dir():
+        return read_mixture(Path(data))
+    folders = named_paths(data)
+    if "" in folders:
+        raise PraxiaError(f"expected a mixture file (.json), or folders with commas between them, got {data!r}")
+    return MixtureConfig.of([from_home(folder) for folder in folders])
+
+
+def read_mixture(path: Path) -> MixtureConfig:
+    """The mixture that a file describes.
+
+    Raises:
+        DataError: a file that is missing, no JSON, or holds a value of another form; names the place in it.
+        UnknownName: a key that a mixture does not have, with the nearest that it has.
+        PraxiaError: as `MixtureConfig`.
+    """
+    try:
+        value = json.loads(path.read_bytes(), object_pairs_hook=partial(_once, str(path)))
+    except FileNotFoundError:
+        raise DataError(f"expected a mixture file at {path}, got nothing; see `{HELP}`") from None
+    except DataError:
+        raise
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is no JSON: {error}") from None
+    whole = _table(value, str(path), KEYS)
+    parts = _list(whole.get("parts"), f"{path}: parts")
+    if not parts:
+        raise DataError(f"{path}: parts: expected at least one data set, got none")
+    sizes = _table(whole.get("sizes", {}), f"{path}: sizes")
+    return MixtureConfig(
+        parts=tuple(_part(one, f"{path}: parts[{at}]", path.parent) for at, one in enumerate(parts)),
+        rate_hz=_number(whole.get("rate_hz"), f"{path}: rate_hz"),
+        temperature=_number(whole.get("temperature"), f"{path}: temperature", least=1.0),
+        sizes={name: _size(size, f"{path}: sizes.{name}") for name, size in sizes.items()},
+    )
+
+
+def _part(value: Any, where: str, folder: Path) -> DatasetEntry:
+    table = _table(value, where, PART_KEYS)
+    if not isinstance(table.get("data"), str):
+        raise _other(f"{where}.data", "a data set's folder", table.get("data"))
+    data = table["data"]
+    cameras = _table(table.get("cameras", {}), f"{where}.cameras")
+    fields = _table(table.get("fields", {}), f"{where}.fields", ("state", "action"))
+    for name, source in cameras.items():
+        if source is not None and not isinstance(source, str):
+            raise _other(f"{where}.cameras.{name}", "the data set's name of that camera, or null", source)
+    if not isinstance(table.get("body", ""), str):
+        raise _other(f"{where}.body", "an embodiment's name", table["body"])
+    view = DatasetView(
+        name=table.get("body"),
+        cameras=cameras,
+        state=_fields(fields.get("state", {}), f"{where}.fields.state"),
+        action=_fields(fields.get("action", {}), f"{where}.fields.action"),
+    )
+    return DatasetEntry(
+        data=data if "://" in data else str(folder / from_home(data)),
+        view=view,
+        weight=_number(table.get("weight"), f"{where}.weight"),
+        tasks=_items(table.get("tasks"), str, f"{where}.tasks"),
+        episodes=_items(table.get("episodes"), int, f"{where}.episodes"),
+    )
+
+
+def _fields(value: Any, where: str) -> Fields:
+    if not isinstance(value, list):
+        table = _table(value, where)
+        for name, own in table.items():
+            if not isinstance(own, str):
+                raise _other(f"{where}.{name}", "the data set's name of that field", own)
+        return table
+    return tuple(_field(one, f"{where}[{at}]") for at, one in enumerate(value))
+
+
+def _field(value: Any, where: str) -> Field:
+    table = _table(value, where, FIELD_KEYS)
+    if not isinstance(table.get("name"), str) or not _is(table.get("size"), int) or table["size"] < 1:
+        raise _other(where, 'a field, {"name": NAME, "size": a whole number, "kind": KIND}', dict(table))
+    if table.get("kind") not in get_args(Kind):
+        raise UnknownName(f"kind ({where})", str(table.get("kind")), get_args(Kind), HELP)
+    for key in ("unit", "frame"):
+        if not isinstance(table.get(key, ""), str):
+            raise _other(f"{where}.{key}", "text", table[key])
+    for key in ("low", "high"):
+        if table.get(key) is not None and not _is(table[key], int, float):
+            raise _other(f"{where}.{key}", "a number or null", table[key])
+    bounds = {key: float(table[key]) for key in ("low", "high") if table.get(key) is not None}
+    return Field(**{"unit": "", **table, **bounds})
+
+
+def _once(where: str, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; of a key that is there twice the last alone would count."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise DataError(f"{where}: expected {max(keys, key=keys.count)!r} once in an object, got it twice")
+    return found
+
+
+def _table(value: Any, where: str, keys: Collection[str] | None = None) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise _other(where, "an object, {...}", value)
+    for key in value:
+        if keys is not None and key not in keys:
+            raise UnknownName(f"key ({where})", key, keys, HELP)
+    return value
+
+
+def _list(value: Any, where: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise _other(where, "a list, [...]", value)
+    return value
+
+
+def _items(value: Any, kind: type, where: str) -> tuple[Any, ...] | None:
+    if value is None:
+        return None
+    items = _list(value, where)
+    if not items or not all(_is(one, kind) for one in items):
+        raise _other(where, "a list of names" if kind is str else "a list of whole numbers", value)
+    return tuple(items)
+
+
+def _number(value: Any, where: str, least: float = 0.0) -> float | None:
+    if value is None:
+        return None
+    if not _is(value, int, float) or not math.isfinite(value) or value <= 0 or value < least:
+        raise _other(where, f"a number of at least {least:g}" if least else "a number above 0", value)
+    return float(value)
+
+
+def _size(value: Any, where: str) -> tuple[int, int]:
+    if not isinstance(value, list) or len(value) != 2 or not all(_is(one, int) and one > 0 for one in value):
+        raise _other(where, "[height, width] in pixels", value)
+    return (value[0], value[1])
+
+
+def _is(value: Any, *kinds: type) -> bool:
+    """JSON's true is no number."""
+    return isinstance(value, kinds) and not isinstance(value, bool)
+
+
+def _other(where: str, expected: str, got: Any) -> DataError:
+    return DataError(f"{where}: expected {expected}, got {json.dumps(got)[:80]}")

@@ -8,14 +8,14 @@ from jaxtyping import Int64
 from praxia.core.errors import DataError
 from praxia.core.keys import generator
 
-__all__ = ["WeightedOrder", "batch_indices", "order"]
+__all__ = ["WeightedOrder", "batch_indices", "epoch_order"]
 
 # A round of a weighted order has so many positions, or more if a part would not come once in it.
 ROUND = 1024
 
 
 @lru_cache(maxsize=2)
-def order(seed: int, epoch: int, num: int) -> Int64[np.ndarray, " num"]:
+def epoch_order(seed: int, epoch: int, num: int) -> Int64[np.ndarray, " num"]:
     """The permutation of `num` windows that epoch `epoch` walks. Cached and read-only."""
     return _permutation(num, "order", seed, epoch)
 
@@ -29,7 +29,7 @@ def batch_indices(seed: int, step: int, batch_size: int, num: int) -> Int64[np.n
     indices = np.empty(batch_size, dtype=np.int64)
     for epoch in range(epochs[0], epochs[-1] + 1):
         rows = epochs == epoch
-        indices[rows] = order(seed, epoch, num)[offsets[rows]]
+        indices[rows] = epoch_order(seed, epoch, num)[offsets[rows]]
     return indices
 
 

@@ -12,10 +12,10 @@ from praxia.core.types import Samples, Window
 from praxia.data.dataset import Dataset
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.mixture_config import MixtureConfig
-from praxia.dataloader.resampling import Resampling
+from praxia.dataloader.view import Resampling
 from praxia.dataloader.windows import Windows
 
-__all__ = ["present_window", "preview"]
+__all__ = ["default_window", "preview"]
 
 # So many rows of the batch are named one by one.
 NUM_NAMED = 5
@@ -24,7 +24,7 @@ NUM_NAMED = 5
 BECOMES = {"delta": "summed", "velocity": "mean", "torque": "mean"}
 
 
-def present_window(mix: MixtureConfig, horizon: int = 16) -> Window:
+def default_window(mix: MixtureConfig, horizon: int = 16) -> Window:
     """The present moment of the state and of every camera that all parts have or say that they have not."""
     had = [[one.name for one in part.view.embodiment(Dataset(part.data)).cameras] for part in mix.parts]
     known = [[*names, *part.view.cameras] for names, part in zip(had, mix.parts, strict=True)]

@@ -1,22 +1,26 @@
-"""How a mixture reads one data set: under which names, in which sizes, at which rate."""
+"""How a mixture reads one data set."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64
 
 from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.core.errors import MismatchError, UnknownName
 from praxia.data.dataset import Dataset
-from praxia.dataloader.resampling import Resampling
 
-__all__ = ["Fields", "View"]
+__all__ = ["DatasetView", "Fields", "Resampling"]
 
 # New names of fields {new: the data set's}, or all fields, where the data set does not say what its numbers are.
 Fields = Mapping[str, str] | tuple[Field, ...]
 
 
 @dataclass(frozen=True)
-class View:
+class DatasetView:
     """What is read otherwise than the data set says; an empty view reads it as it is.
 
     `name` is the embodiment's name. `cameras` maps a name to that of the data set's camera, or to None: it has none,
@@ -49,7 +53,7 @@ class View:
         own = dataset.embodiment
         rate_hz = own.control_hz if self.rate_hz is None else self.rate_hz
         resampling = Resampling.between(own.control_hz, rate_hz)
-        if not resampling.same and not dataset.ours and isinstance(self.action, Mapping):
+        if not resampling.same and not dataset.written_by_praxia and isinstance(self.action, Mapping):
             raise MismatchError(
                 f"{dataset.root} is of {own.control_hz:g} Hz, to be read at {rate_hz:g} Hz: that depends on what its "
                 'actions are, which it does not say; declare them in the mixture file: "fields": {"action": [{"name": '
@@ -125,3 +129,57 @@ def _at_rate(part: Field, ratio: float) -> Field:
         return part
     low, high = (None if bound is None else bound * ratio for bound in (part.low, part.high))
     return replace(part, low=low, high=high)
+
+
+# Rates are rational: 29.97 and 30000/1001 Hz come out exactly from the nearest double.
+MAX_DENOMINATOR = 10_000
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """One step of the mixture is `ratio` frames of the data set long."""
+
+    ratio: Fraction
+
+    @classmethod
+    def between(cls, data_hz: float, step_hz: float) -> "Resampling":
+        """From the data set's rate to the mixture's."""
+        return cls(_rational(data_hz) / _rational(step_hz))
+
+    @property
+    def same(self) -> bool:
+        """Whether both rates are one."""
+        return self.ratio == 1
+
+    def newest(self, offsets: Sequence[int]) -> tuple[int, ...]:
+        """The newest frame at or before the moment of each step offset."""
+        return tuple(math.floor(offset * self.ratio) for offset in offsets)
+
+    def in_force(self, horizon: int) -> tuple[int, ...]:
+        """The frame whose action is in force at the end of each of `horizon` steps: the last that the step touches."""
+        return tuple(math.ceil((step + 1) * self.ratio) - 1 for step in range(horizon))
+
+    def touched(self, horizon: int) -> tuple[Int64[np.ndarray, "H K"], Float64[np.ndarray, "H K"]]:
+        """The frames whose actions each step touches, and the part of a frame's time by which it does.
+
+        A step that touches fewer than K is filled up with its last, touched for no time.
+        """
+        frames = np.zeros((horizon, math.ceil(self.ratio) + 1), dtype=np.int64)
+        parts = np.zeros(frames.shape)
+        for step in range(horizon):
+            begin, end = step * self.ratio, (step + 1) * self.ratio
+            last = math.ceil(end) - 1
+            for column, frame in enumerate(range(math.floor(begin), math.floor(begin) + frames.shape[1])):
+                frames[step, column] = min(frame, last)
+                parts[step, column] = max(0, min(end, frame + 1) - max(begin, frame))
+        return frames, parts
+
+    def factors(self, fields: Sequence[Field]) -> Float64[np.ndarray, " D"]:
+        """By dim, what the sum of a step's parts is multiplied with; NaN: not summed, the action in force is taken."""
+        by_kind = {"delta": 1.0, "velocity": float(1 / self.ratio), "torque": float(1 / self.ratio)}
+        found = [np.full(part.size, by_kind.get(part.kind, np.nan)) for part in fields]
+        return np.concatenate(found) if found else np.zeros(0)
+
+
+def _rational(rate_hz: float) -> Fraction:
+    return Fraction(rate_hz).limit_denominator(MAX_DENOMINATOR)

@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 
 from praxia.core.errors import DataError
 from praxia.core.files import sha256_file
-from praxia.data.letterbox import framed, inside
+from praxia.data.images import fit_inside, letterbox
 
 __all__ = ["VQAData", "VQAItem", "read_vqa"]
 
@@ -134,6 +134,6 @@ def _image(path: Path, side: int) -> UInt8[np.ndarray, "P P 3"]:
             frame = next(container.decode(video=0))
     except (OSError, StopIteration, av.error.FFmpegError) as error:  # pyright: ignore[reportAttributeAccessIssue]
         raise DataError(f"expected an image at {path}, got none that can be decoded ({error})") from None
-    rows, columns = inside((frame.height, frame.width), (side, side))
+    rows, columns = fit_inside((frame.height, frame.width), (side, side))
     small = frame.reformat(width=columns, height=rows, format="rgb24").to_ndarray()
-    return framed(small, (side, side))
+    return letterbox(small, (side, side))

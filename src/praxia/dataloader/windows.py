@@ -10,9 +10,9 @@ from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError, MismatchError
 from praxia.core.types import Samples, Window
 from praxia.data.dataset import Dataset
-from praxia.data.stats import Statistics
-from praxia.dataloader.resampling import Resampling
-from praxia.dataloader.view import View
+from praxia.dataloader.frame_cache import CachedFrames
+from praxia.dataloader.view import DatasetView, Resampling
+from praxia.statistics.running import RunningStats
 
 __all__ = ["Windows"]
 
@@ -40,7 +40,8 @@ class Windows:
         dataset: Dataset,
         window: Window,
         episodes: Sequence[int] | Int64[np.ndarray, " K"],
-        view: View | None = None,
+        view: DatasetView | None = None,
+        cache_bytes: int | None = None,
     ):
         if len(episodes) == 0:
             raise DataError(
@@ -48,7 +49,8 @@ class Windows:
             )
         self.dataset = dataset
         self.window = window
-        self.view = view or View()
+        self.view = view or DatasetView()
+        self._cache_bytes = cache_bytes
         self.root = dataset.root
         self.embodiment = self.view.embodiment(dataset)
         _expect_modalities(dataset, window, self.view, self.embodiment)
@@ -66,7 +68,7 @@ class Windows:
         self._instructions = np.array(dataset.instructions, dtype=object)
         sources = {camera: self.view.source_of(camera) for camera in window.cameras}
         self._footage = {
-            camera: dataset.camera_frames(source, self.view.sizes.get(camera))
+            camera: CachedFrames(dataset, source, self.view.sizes.get(camera), cache_bytes)
             for camera, source in sources.items()
             if source
         }
@@ -81,7 +83,7 @@ class Windows:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Another process reads the data set anew."""
-        return Windows, (self.dataset, self.window, self.episodes, self.view)
+        return Windows, (self.dataset, self.window, self.episodes, self.view, self._cache_bytes)
 
     def rows(self) -> Iterator[tuple[Float32[np.ndarray, "N S"], Float32[np.ndarray, "M A"]]]:
         """The states and actions that are learned from, as they are read, some at a time.
@@ -94,13 +96,13 @@ class Windows:
             action, valid = self._actions(rows, 1)
             yield self._state[self._now[rows]], action[valid[:, 0], 0]
 
-    def statistics(self) -> dict[str, Statistics]:
+    def statistics(self) -> dict[str, RunningStats]:
         """Those of `rows`: {"observation.state": ..., "action": ...}. What meta/stats.json says is not looked at.
 
         Raises:
             MismatchError: no episode is as long as a step.
         """
-        found = {"observation.state": Statistics(), "action": Statistics()}
+        found = {"observation.state": RunningStats(), "action": RunningStats()}
         for state, action in self.rows():
             found["observation.state"].add(state)
             found["action"].add(action)
@@ -166,7 +168,7 @@ class Windows:
         return images.reshape(*at.shape, *images.shape[1:])
 
 
-def _expect_modalities(dataset: Dataset, window: Window, view: View, embodiment: Embodiment) -> None:
+def _expect_modalities(dataset: Dataset, window: Window, view: DatasetView, embodiment: Embodiment) -> None:
     cameras = [*(camera.name for camera in embodiment.cameras), *view.cameras]
     known = {STATE, *(f"image.{camera}" for camera in cameras)}
     unknown = sorted(set(window.observation_steps) - known)

@@ -8,7 +8,7 @@ import numpy as np
 
 from praxia.core.embodiment import Field, field_slices
 from praxia.data.vectors import ACTION, STATE
-from praxia.dataloader.fitting import Counted, names_by_feature
+from praxia.dataloader.fitting import EmbodimentStatistics, names_by_feature
 from praxia.dataloader.mixture import Mixture
 from praxia.transforms.normalise import REACH, is_constant
 
@@ -79,7 +79,7 @@ def _warnings_of_dim(
         yield "float32", f"float32 has steps of {step:.2g} there, {share}{suffix}"
 
 
-def training_warnings(windows: Mixture, counted: Mapping[str, Counted]) -> list[dict[str, Any]]:
+def training_warnings(windows: Mixture, counted: Mapping[str, EmbodimentStatistics]) -> list[dict[str, Any]]:
     """Warnings about the rows that are trained on, in the form of `datatools.survey.survey`."""
     found = []
     for embodiment in windows.embodiments:

@@ -12,12 +12,12 @@ from praxia.core.dims import named_otherwise
 from praxia.core.embodiment import Embodiment, Field
 from praxia.core.errors import DataError
 from praxia.data.dataset import Dataset
-from praxia.data.features import INDEX_FEATURES, dim_names, dims_of
-from praxia.data.stats import Statistics
+from praxia.data.features import INDEX_FEATURES, declared_dim_names, feature_dim_names
 from praxia.data.vectors import ACTION, STATE
-from praxia.dataloader.action_chunks import blind_windows, chunk_statistics
-from praxia.dataloader.embodiment_match import other_numbers
+from praxia.dataloader.action_chunks import chunk_statistics, windows_without_images
+from praxia.dataloader.mixture import embodiment_mismatch
 from praxia.datatools.statistics_warnings import find_warnings
+from praxia.statistics.running import RunningStats
 from praxia.transforms.relative import Relative
 
 __all__ = ["survey"]
@@ -76,11 +76,11 @@ def _embodiment(
     names = {feature: dims for feature, dims in _measured_features(first).items() if feature not in incomplete}
     for (one, _), (other, _) in combinations(data, 2):
         _expect_same_numbers(one, other)
-    statistics = {feature: Statistics() for feature in names}
+    statistics = {feature: RunningStats() for feature in names}
     if horizon is not None:
         embodiment = first.embodiment.name
         relatives = {} if relative is None else {embodiment: relative}
-        statistics[ACTION] = chunk_statistics(blind_windows(data, horizon), relatives)[embodiment]
+        statistics[ACTION] = chunk_statistics(windows_without_images(data, horizon), relatives)[embodiment]
     for dataset, episodes in data:
         for feature in names:
             if feature != ACTION or horizon is None:
@@ -104,7 +104,7 @@ def _embodiment(
 def _measured_features(dataset: Dataset) -> dict[str, list[str]]:
     """The features that hold measurements or commands, with the names of their dims."""
     return {
-        name: dims_of(name, feature)
+        name: feature_dim_names(name, feature)
         for name, feature in dataset.info["features"].items()
         if feature["dtype"].startswith("float") and name not in INDEX_FEATURES and not name.startswith("next.")
     }
@@ -113,7 +113,7 @@ def _measured_features(dataset: Dataset) -> dict[str, list[str]]:
 def _incomplete_features(data: Sequence[tuple[Dataset, Int64[np.ndarray, " _"]]]) -> list[str]:
     """Measured features other than state and action with missing or non-finite values in some data set."""
     other_features = [feature for feature in _measured_features(data[0][0]) if feature not in (STATE, ACTION)]
-    return [feature for feature in other_features if not all(dataset.complete(feature) for dataset, _ in data)]
+    return [feature for feature in other_features if not all(dataset.has_finite(feature) for dataset, _ in data)]
 
 
 def _rows(dataset: Dataset, feature: str, episodes: Int64[np.ndarray, " K"]) -> Iterator[Shaped[np.ndarray, "N D"]]:
@@ -147,10 +147,12 @@ def _expect_same_numbers(one: Dataset, other: Dataset) -> None:
     fields = [(datasets.embodiment.state, datasets.embodiment.action) for datasets in (one, other)]
     embodiment = one.embodiment.name
     if mine != theirs or fields[0] != fields[1]:
-        raise other_numbers(embodiment, one.root, other.root)
+        raise embodiment_mismatch(embodiment, one.root, other.root)
     for name in mine:
-        if found := named_otherwise(name, *(dim_names(datasets.info["features"][name]) for datasets in (one, other))):
-            raise other_numbers(embodiment, one.root, other.root, found)
+        if found := named_otherwise(
+            name, *(declared_dim_names(datasets.info["features"][name]) for datasets in (one, other))
+        ):
+            raise embodiment_mismatch(embodiment, one.root, other.root, found)
 
 
 def _sizes(dataset: Dataset) -> dict[str, int]:

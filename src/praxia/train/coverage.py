@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from praxia.data.vectors import ACTION, STATE
-from praxia.dataloader.action_chunks import chunk_actions, encoded
+from praxia.dataloader.action_chunks import chunk_actions, encoded_windows
 from praxia.dataloader.fitting import names_by_feature
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.windows import Windows
@@ -95,7 +95,7 @@ def _clipped(windows: Mixture, transforms: Transforms, model: EncoderHead) -> Sh
     which = model.clips
     if which is None:  # then no chunk is worth its encoding
         return {}
-    samples = encoded(windows, transforms)
+    samples = encoded_windows(windows, transforms)
     assert samples.action is not None
     clips = which(samples.action)
     found: Shares = {}

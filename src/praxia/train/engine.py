@@ -17,9 +17,9 @@ from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError, TrainingError, expect_positive
 from praxia.core.keys import seed
 from praxia.core.lock import Lock
-from praxia.data.identity import known_by
+from praxia.data.identity import dataset_identity
 from praxia.dataloader.action_chunks import chunks_of
-from praxia.dataloader.fitting import Counted, count_rows, fit_embodiments, fit_transforms
+from praxia.dataloader.fitting import EmbodimentStatistics, compute_statistics, fit_embodiments, fit_transforms
 from praxia.dataloader.loader import Loader
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.mixture_config import MixtureConfig
@@ -104,7 +104,7 @@ def train(
     asked = read_vqa(vqa) if vqa else None
     relatives = zip(windows.embodiments, run.relatives(windows.embodiments), strict=True)
     relative = {embodiment.name: own for embodiment, own in relatives if own is not None}
-    counted = count_rows(windows.parts, relative)
+    counted = compute_statistics(windows.parts, relative)
     warnings = [format_warning(one) for one in training_warnings(windows, counted)]
     origin = _origin(start_from, run, windows, counted, refit)
     words = None if origin else run.model.prompt_tokenizer(run.window.num_images)
@@ -121,7 +121,7 @@ def train(
         "recipe": recipe,
         "config": config_to_json(run),
         "command": command,
-        "data": [known_by(one.dataset) for one in windows.parts],
+        "data": [dataset_identity(one.dataset) for one in windows.parts],
         "mixture": mix.to_json(),
         "questions": asked.to_json() if asked else None,
         "seed": run.train.seed,
@@ -160,7 +160,7 @@ def _cut(windows: Mixture, transforms: Transforms) -> list[str]:
 def _failed(windows: Mixture, only_success: bool) -> list[str]:
     """What is said of other writers' episodes that are left out, of which the writer may not think so."""
     said = []
-    for one in (part.dataset for part in windows.parts if not part.dataset.ours):
+    for one in (part.dataset for part in windows.parts if not part.dataset.written_by_praxia):
         if left := one.num_episodes - len(one.select(successful=only_success)):
             said.append(
                 f"{left} of {one.num_episodes} episodes of {one.root} failed by their next.success and are not trained"
@@ -170,7 +170,7 @@ def _failed(windows: Mixture, only_success: bool) -> list[str]:
 
 
 def _origin(
-    path: Path | None, run: TrainRun, windows: Mixture, counted: Mapping[str, Counted], refit: bool
+    path: Path | None, run: TrainRun, windows: Mixture, counted: Mapping[str, EmbodimentStatistics], refit: bool
 ) -> InitialCheckpoint | None:
     """The policy to fine-tune, if there is one: as it is, or with normalisers and a tokenizer of these data.
 

@@ -53,7 +53,7 @@ def proven(synthetic):
 
 
 def recorded_as(data, episode):
-    return data.records[episode]["start_index"] if data.ours else episode
+    return data.records[episode]["start_index"] if data.written_by_praxia else episode
 
 
 def numeric(data):
@@ -76,7 +76,7 @@ def expect_rows(new, origin):
         assert {new.instructions[task] for task in new.column("task_index")[here, 0]} == {
             new.episodes.instruction[number]
         }
-        if source.ours:
+        if source.written_by_praxia:
             assert new.snapshots(number) == source.snapshots(episode)[cut : cut + frames]
             for name in ("start", "task", "success", "provenance", "start_index"):
                 assert new.records[number][name] == source.records[episode][name]

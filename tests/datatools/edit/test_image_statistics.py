@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from praxia.data.dataset import Dataset
-from praxia.data.stats import QUANTILES, Pixels, sampled_frames
 from praxia.datatools.edit.image_statistics import KNOTS, combine_image_statistics
 from praxia.datatools.edit.operations import delete, trim
+from praxia.statistics.images import ImageHistogram, sampled_frames
+from praxia.statistics.running import QUANTILES
 
 MOMENTS = ("mean", "std", "count")
 
@@ -23,10 +24,10 @@ def images(seed, frames):
 
 @pytest.mark.parametrize("seed", range(2))
 def test_moments_are_exact_and_quantiles_within_the_bound(seed):
-    parts = [Pixels.of(images(100 * seed + number, 5 + number)) for number in range(12)]
+    parts = [ImageHistogram.of(images(100 * seed + number, 5 + number)) for number in range(12)]
     described = [part.describe() for part in parts]
     found, off = combine_image_statistics(stacked(described))
-    true = Pixels.total(parts).describe()
+    true = ImageHistogram.total(parts).describe()
     for name in ("min", "max", *MOMENTS):
         np.testing.assert_allclose(found[name], true[name], rtol=1e-9)
     errors = [np.abs(np.array(found[name]) - true[name]).max() for name in QUANTILES]
@@ -36,7 +37,7 @@ def test_moments_are_exact_and_quantiles_within_the_bound(seed):
 
 
 def test_of_one_set_alone_and_of_equal_ones_quantiles_are_exact():
-    one = Pixels.of(images(3, 9)).describe()
+    one = ImageHistogram.of(images(3, 9)).describe()
     for copies in (1, 4):
         found, off = combine_image_statistics(stacked([one] * copies))
         for name in QUANTILES:
@@ -45,7 +46,7 @@ def test_of_one_set_alone_and_of_equal_ones_quantiles_are_exact():
 
 
 def test_without_quantiles_there_are_none():
-    one = Pixels.of(images(3, 9)).describe()
+    one = ImageHistogram.of(images(3, 9)).describe()
     found, off = combine_image_statistics(
         {name: values for name, values in stacked([one, one]).items() if name not in QUANTILES}
     )
@@ -59,8 +60,8 @@ def test_of_a_data_set(tmp_path, recorded, synthetic):
         parts = []
         for index in (0, 1, 3, 4, 6, 7):
             episode = synthetic.episode(index)
-            parts.append(Pixels.of(episode.images[camera][sampled_frames(len(episode))]))
-        found, true = new.stats[f"observation.images.{camera}"], Pixels.total(parts).describe()
+            parts.append(ImageHistogram.of(episode.images[camera][sampled_frames(len(episode))]))
+        found, true = new.stats[f"observation.images.{camera}"], ImageHistogram.total(parts).describe()
         for name in ("min", "max", *MOMENTS):
             np.testing.assert_allclose(found[name], true[name], rtol=1e-9)
         off = said["image_quantiles_within"][f"observation.images.{camera}"]

@@ -45,7 +45,7 @@ def written(tmp_path, foreign):
 
 def episodes_of(root, synthetic):
     """The episodes as the images of both cameras spell them; every frame in its place."""
-    data = Dataset(root, cache_bytes=0)
+    data = Dataset(root)
     frames = [frame for length in data.episodes.length.tolist() for frame in range(length)]
     found = []
     for camera in synthetic.CAMERAS:

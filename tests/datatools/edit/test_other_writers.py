@@ -62,7 +62,7 @@ def test_what_nobody_here_knows_survives(tmp_path, foreign, proven):
     kept = [0, 2, 3, 5, 6, 7]
     lengths = Dataset(foreign).episodes.length.tolist()
     new = proven(out, [(foreign, episode, 0, lengths[episode]) for episode in kept])
-    assert (new.ours, said["content_sha256"], said["left_out"]) == (False, None, [])
+    assert (new.written_by_praxia, said["content_sha256"], said["left_out"]) == (False, None, [])
     old, rows = pq.read_table(foreign / "data"), pq.read_table(out / "data")
     still = np.isin(old["episode_index"].to_numpy(), kept)
     assert rows.select(list(EXTRA)).equals(old.select(list(EXTRA)).filter(pa.array(still)))

@@ -65,7 +65,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
 def _next_command(root: str, found: dict[str, Any]) -> str:
     """The command that keeps the safe episodes, if there are any."""
-    from praxia.data.episode_numbers import format_episodes
+    from praxia.data.episode import format_episodes
 
     safe = format_episodes([number for first, last in found["safe"] for number in range(first, last + 1)])
     text = f". To keep the safe ones: `praxia data edit split {quote(root)} --episodes {safe} --out NEW`"

@@ -52,15 +52,15 @@ def run(arguments: list[str]) -> dict[str, Any]:
     options = parse(MixArguments, arguments, "praxia data mix", description=f"{MixArguments.__doc__}\n\n{FILE}")
 
     from praxia.core.errors import expect_positive
-    from praxia.dataloader.mixture_file import find_mixture
-    from praxia.dataloader.preview import present_window, preview
+    from praxia.dataloader.mixture_config import find_mixture
+    from praxia.dataloader.preview import default_window, preview
 
     mix = find_mixture(options.data)
     plan: dict[str, Any] = {"steps": 1000, "batch_size": 64}
     if options.recipe is not None:
         window, plan = _of_recipe(options.recipe)
     else:
-        window = present_window(mix)
+        window = default_window(mix)
     if options.window is not None:
         window = _window(options.window)
     given = {"steps": options.steps, "batch_size": options.batch_size}

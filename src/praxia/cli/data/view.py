@@ -35,7 +35,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     options = parse(ViewArguments, arguments, "praxia data view")
 
     from praxia.data.dataset import Dataset
-    from praxia.data.episode_numbers import parse_episodes
+    from praxia.data.episode import parse_episodes
     from praxia.studio.viewer.choice import chosen_cameras
     from praxia.studio.viewer.recording import expect_rerun, record
     from praxia.studio.viewer.view import view

@@ -10,10 +10,9 @@ from jaxtyping import Bool, Int64
 
 from praxia.core.errors import DataError
 from praxia.core.files import AnyPath
-from praxia.data.features import IMAGES, INDEX_FEATURES
+from praxia.data.features import IMAGE_DTYPES, INDEX_FEATURES
 from praxia.data.layout import INFO, num_staged
 from praxia.data.metadata import open_root
-from praxia.data.stats import Moments
 from praxia.datatools.check.hashes import check_hashes
 from praxia.datatools.check.meta import LenientMetadata, read_meta
 from praxia.datatools.check.problems import Problems
@@ -21,6 +20,7 @@ from praxia.datatools.check.rows import check_rows, data_files
 from praxia.datatools.check.statistics import check_statistics
 from praxia.datatools.check.table import ConsistentEpisodes, check_table, video_starts
 from praxia.datatools.check.videos import check_video
+from praxia.statistics.running import Moments
 
 __all__ = ["CheckResult", "check", "find_problems"]
 
@@ -161,7 +161,7 @@ def _check_data_files(
 
 def _note_left_out(meta: LenientMetadata, notes: Problems) -> None:
     for key, feature in meta.features.items():
-        if feature["dtype"] in IMAGES and (what := meta.left_out(key)) is not None:
+        if feature["dtype"] in IMAGE_DTYPES and (what := meta.unsupported_images(key)) is not None:
             notes.add(INFO, "left-out", f"{key} is {what}: observations do not include it, edits keep it")
 
 
@@ -191,7 +191,7 @@ def _check_videos(
         first = np.round(video_starts(meta, key)[episodes_here]).astype(np.int64)
         # If the table is inconsistent or lacks episodes, the number of the last image is unknown.
         surplus_here = surplus and bool(consistent.images[key].all())
-        listed = problems if meta.left_out(key) is None else notes
+        listed = problems if meta.unsupported_images(key) is None else notes
         check_video(meta, key, name, episodes_here, first, listed, notes, decode=decode, surplus=surplus_here)
     report("images", len(files), len(files), "")
 

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from jaxtyping import Bool, Int64, Shaped
 from PIL import Image
 
-from praxia.data.columns import matrix
 from praxia.data.features import image_size
-from praxia.data.image_files import colours, upright_size
+from praxia.data.images import to_rgb, upright_size
+from praxia.data.parquet import matrix
 from praxia.datatools.check.problems import Problems
 
 __all__ = ["check_images", "check_values"]
@@ -108,7 +108,7 @@ def check_images(
                 if size != expected:  # checked before decoding: a damaged header may promise gigabytes
                     problems.add(name, "camera", f"expected an image of {expected}, got {size}", episodes)
                     continue
-                colours(image) if camera else image.load()
+                to_rgb(image) if camera else image.load()
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             problems.add(name, "undecodable", str(error), episodes)
 

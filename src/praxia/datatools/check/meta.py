@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 from jaxtyping import Int64, Shaped
 
 from praxia.core.files import name_within
-from praxia.data.episode_numbers import format_episodes
-from praxia.data.features import IMAGES, left_out, videos_read
+from praxia.data.episode import format_episodes
+from praxia.data.features import IMAGE_DTYPES, camera_videos, unsupported_images
+from praxia.data.frame_files import integers, seconds
 from praxia.data.layout import (
     CODEBASE_VERSION,
     CODEBASE_VERSIONS,
@@ -29,9 +30,8 @@ from praxia.data.layout import (
     VIDEO_FRAMES,
     parquet_files,
 )
-from praxia.data.metadata import columns_of_lines
+from praxia.data.metadata import columns_from_lines
 from praxia.data.parquet import native
-from praxia.data.placement import integers, seconds
 from praxia.datatools.check.problems import Problems
 
 __all__ = ["DAMAGED_PARQUET", "LenientMetadata", "read_episode_lines", "read_meta", "read_task_lines"]
@@ -102,9 +102,9 @@ class LenientMetadata:
         found = [key for key, feature in self.features.items() if feature["dtype"] == dtype]
         return [key for key in found if dtype != "video" or self.episodes.keys() >= set(_video_columns(key))]
 
-    def left_out(self, key: str) -> str | None:
+    def unsupported_images(self, key: str) -> str | None:
         """What an image feature holds if it is not a camera, else None."""
-        return left_out(key, self.features[key])
+        return unsupported_images(key, self.features[key])
 
     def files(self, key: str | None) -> Iterator[tuple[str, Int64[np.ndarray, " K"]]]:
         """The data files (`key` None) or the videos of a feature, relative to the root, with the episodes in each."""
@@ -143,7 +143,7 @@ def read_meta(root: Path, problems: Problems) -> LenientMetadata | None:
     table = _concatenated([one for one in tables if one is not None], names[0], problems)
     if table is None or None in tables:
         return None
-    needed = [*INTEGER_COLUMNS, *(name for key in videos_read(info["features"]) for name in _video_columns(key))]
+    needed = [*INTEGER_COLUMNS, *(name for key in camera_videos(info["features"]) for name in _video_columns(key))]
     others = [name for key, one in info["features"].items() if one["dtype"] == "video" for name in _video_columns(key)]
     columns = {name: _number_column(table, name, names[0], problems) for name in needed}
     columns |= {name: _number_column(table, name, names[0], Problems()) for name in others if name not in columns}
@@ -209,9 +209,9 @@ def _info_error(info: Any) -> tuple[str, str] | None:
         shape = feature.get("shape")
         if not isinstance(shape, list) or not all(type(size) is int and 0 < size < 2**31 for size in shape):
             return "json", f"feature {name!r} has the shape {shape!r}"
-        if feature["dtype"] in IMAGES:
+        if feature["dtype"] in IMAGE_DTYPES:
             try:
-                left_out(name, feature)
+                unsupported_images(name, feature)
             except ValueError as error:
                 return "json", f"feature {name!r}: {error}"
     has_videos = any(feature["dtype"] == "video" for feature in features.values())
@@ -303,7 +303,7 @@ def read_episode_lines(
             np.array([_integer(row[name]) for row in rows], dtype=np.int64) for name in ("episode_index", "length")
         )
         instructions = tuple(tuple(str(task) for task in row["tasks"]) for row in rows)
-        columns = columns_of_lines(info, number, length)
+        columns = columns_from_lines(info, number, length)
     except DAMAGED_LINE as error:
         kind = "json" if (root / EPISODE_LINES).is_file() else "missing-file"
         problems.add(EPISODE_LINES, kind, f"{type(error).__name__}: {error}")

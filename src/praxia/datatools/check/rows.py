@@ -17,14 +17,14 @@ from jaxtyping import Bool, Int64, Shaped
 from pyarrow.dataset import dataset
 
 from praxia.core.files import name_within
-from praxia.data.features import READ
+from praxia.data.features import TRAINING_FEATURES
+from praxia.data.frame_files import integers, runs
 from praxia.data.layout import parquet_files
 from praxia.data.parquet import count_rows
-from praxia.data.placement import integers, runs
-from praxia.data.stats import Moments
 from praxia.datatools.check.features import check_images, check_values
 from praxia.datatools.check.meta import DAMAGED_PARQUET, LenientMetadata
 from praxia.datatools.check.problems import Problems
+from praxia.statistics.running import Moments
 
 __all__ = ["DataFile", "check_rows", "data_files"]
 
@@ -189,8 +189,8 @@ def _check_batch(
         if declared["dtype"] == "video":
             continue
         is_image = declared["dtype"] == "image"
-        camera = is_image and file.meta.left_out(feature) is None
-        listed = problems if camera or feature in READ else notes
+        camera = is_image and file.meta.unsupported_images(feature) is None
+        listed = problems if camera or feature in TRAINING_FEATURES else notes
         if feature not in rows.column_names:
             listed.add(file.name, "wrong-shape", f"it has no column {feature}", file.episodes)
         elif is_image:

@@ -15,10 +15,10 @@ import pyarrow as pa
 from jaxtyping import Float64
 from pyarrow.dataset import dataset
 
-from praxia.data.columns import matrix
 from praxia.data.layout import EPISODE_STATS_LINES, STATS, parquet_files
-from praxia.data.stats import QUANTILES, Moments
+from praxia.data.parquet import matrix
 from praxia.datatools.check.problems import Problems
+from praxia.statistics.running import QUANTILES, Moments
 
 __all__ = ["check_statistics", "wrong_quantiles"]
 

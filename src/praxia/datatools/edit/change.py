@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from praxia.data.placement import PlacedFile
+from praxia.data.frame_files import FrameFile
 from praxia.datatools.edit.renaming import Renaming
 from praxia.datatools.edit.source import SourceDataset
 
@@ -99,7 +99,7 @@ class FileSlice:
     length: Int64[np.ndarray, " K"]
 
     @classmethod
-    def of(cls, change: Change, part: EpisodeSlice, file: PlacedFile) -> "FileSlice":
+    def of(cls, change: Change, part: EpisodeSlice, file: FrameFile) -> "FileSlice":
         """The rows of `file` that `part` keeps."""
         positions = part.within(int(file.episode[0]), int(file.episode[-1]))
         begin = part.source.first_frames[part.episode[positions]] + part.begin[positions]

@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from praxia.core.errors import UnknownName
-from praxia.data.columns import matrix
-from praxia.data.vectors import VECTORS, NoVector
+from praxia.data.parquet import matrix
+from praxia.data.vectors import VECTORS, MissingVector
 from praxia.datatools.edit.source import SourceDataset
 
 __all__ = ["IdleFrames", "find_idle_frames"]
@@ -45,7 +45,7 @@ def find_idle_frames(source: SourceDataset, features: Sequence[str], threshold: 
     )
     for feature in features:
         if feature in VECTORS and feature not in numeric:
-            raise NoVector(source.root, source.info["features"], feature)
+            raise MissingVector(source.root, source.info["features"], feature)
         if feature not in numeric:
             raise UnknownName("feature", feature, numeric, f"praxia data info {source.root}")
     firsts = source.first_frames

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float64
 
-from praxia.data.stats import QUANTILES, Described
+from praxia.statistics.running import QUANTILES, FeatureStats
 
 __all__ = ["combine_image_statistics"]
 
@@ -22,7 +22,7 @@ KNOTS = ("min", *QUANTILES, "max")
 Values = Mapping[str, Float64[np.ndarray, "E C"]]
 
 
-def combine_image_statistics(parts: Values) -> tuple[Described, float]:
+def combine_image_statistics(parts: Values) -> tuple[FeatureStats, float]:
     """The statistics of E sets of images together, in LeRobot's shape [C, 1, 1], and the largest error of a quantile.
 
     `parts` holds arrays [E, C] by the names of LeRobot's statistics; "count" is [E, 1]. Without quantiles in `parts`
@@ -43,7 +43,7 @@ def combine_image_statistics(parts: Values) -> tuple[Described, float]:
         for position, name in enumerate(QUANTILES):
             found[name] = np.array([levels[position] for levels, _ in channels])
         error = max(bound for _, bound in channels)
-    described: Described = {name: values.reshape(-1, 1, 1).tolist() for name, values in found.items()}
+    described: FeatureStats = {name: values.reshape(-1, 1, 1).tolist() for name, values in found.items()}
     return {**described, "count": [int(parts["count"].sum())]}, error
 
 

@@ -11,10 +11,10 @@ from jaxtyping import Bool, Int64
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.files import AnyPath
+from praxia.data.frame_files import FrameFile, integers, runs
 from praxia.data.layout import CODEBASE_VERSION, EMBODIMENT, PLAN, RECORDS, STATS, VIDEO_FRAMES, parquet_files
 from praxia.data.manifest import Manifest
 from praxia.data.metadata import Metadata, open_root
-from praxia.data.placement import PlacedFile, integers, runs
 from praxia.datatools.check.dataset import find_problems
 from praxia.datatools.check.meta import DAMAGED_PARQUET, LenientMetadata
 from praxia.datatools.edit.source import SourceDataset, episode_table, read_stats
@@ -61,7 +61,7 @@ def open_intact(root: str | AnyPath) -> SourceDataset | None:
 
 def _locate_rows(
     meta: LenientMetadata, safe: Bool[np.ndarray, " E"]
-) -> tuple[tuple[PlacedFile, ...], Int64[np.ndarray, " K"]]:
+) -> tuple[tuple[FrameFile, ...], Int64[np.ndarray, " K"]]:
     """The files with rows of intact episodes, and the table rows of those episodes in the order of the data."""
     length, order, files = meta.episodes["length"], dict[int, int](), []
     first = 0
@@ -79,7 +79,7 @@ def _locate_rows(
             order.setdefault(position, len(order))
         here = lengths[kept]
         numbers = np.array([order[position] for position in positions[kept].tolist()])
-        files.append(PlacedFile(path, numbers, first + np.cumsum(here) - here, here, starts[kept]))
+        files.append(FrameFile(path, numbers, first + np.cumsum(here) - here, here, starts[kept]))
         first += int(here.sum())
     assert first == length[safe].sum(), "an intact episode has an unexpected number of rows"
     return tuple(files), np.array(list(order), dtype=np.int64)

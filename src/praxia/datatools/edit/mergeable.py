@@ -6,7 +6,7 @@ from typing import Any
 
 from praxia.core.dims import order_of
 from praxia.core.errors import MismatchError
-from praxia.data.features import dim_names
+from praxia.data.features import declared_dim_names
 from praxia.datatools.edit.source import SourceDataset
 
 __all__ = ["expect_mergeable"]
@@ -18,8 +18,8 @@ def expect_mergeable(a: SourceDataset, b: SourceDataset) -> None:
     Raises:
         MismatchError: names both, and the first difference.
     """
-    if a.ours != b.ours:
-        mine, theirs = (a, b) if a.ours else (b, a)
+    if a.written_by_praxia != b.written_by_praxia:
+        mine, theirs = (a, b) if a.written_by_praxia else (b, a)
         raise MismatchError(
             f"{mine.root} was recorded by praxia, with starts and outcomes of its episodes, and {theirs.root} was not:"
             " after a merge its episodes would have none. Merge data sets of one kind"
@@ -43,7 +43,7 @@ def expect_mergeable(a: SourceDataset, b: SourceDataset) -> None:
 def _advice(a: SourceDataset, b: SourceDataset) -> str:
     """How to make their features the same."""
     mine, theirs = a.info["features"], b.info["features"]
-    orders = [(dim_names(mine[name]), dim_names(theirs[name])) for name in mine if name in theirs]
+    orders = [(declared_dim_names(mine[name]), declared_dim_names(theirs[name])) for name in mine if name in theirs]
     if any(one != other and order_of(other, one) for one, other in orders):
         command = f"praxia data edit reorder {quote(str(b.root))} --like {quote(str(a.root))} --out NEW"
         return f"The order of names differs: `{command}`"
@@ -55,13 +55,13 @@ def _advice(a: SourceDataset, b: SourceDataset) -> str:
 def _differences(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
     """Features that only one has, or whose type, shape or dim names differ.
 
-    Equal names of dims may be nested differently: see `dim_names`.
+    Equal names of dims may be nested differently: see `declared_dim_names`.
     """
     found = [f"only the first has {name}" for name in mine if name not in theirs]
     found += [f"only the second has {name}" for name in theirs if name not in mine]
     for name in (name for name in mine if name in theirs):
-        same = dim_names(mine[name])
-        same_names = bool(same) and same == dim_names(theirs[name])
+        same = declared_dim_names(mine[name])
+        same_names = bool(same) and same == declared_dim_names(theirs[name])
         for what in ("dtype", "shape") if same_names else ("dtype", "shape", "names"):
             if (one := mine[name].get(what)) != (other := theirs[name].get(what)):
                 found.append(f"{what} of {name} is {one} and {other}")

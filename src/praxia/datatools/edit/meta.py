@@ -9,12 +9,12 @@ import pyarrow as pa
 from jaxtyping import Float64, Int64
 
 from praxia.core.errors import MismatchError
-from praxia.data.columns import matrix
-from praxia.data.layout import CODEBASE_VERSION, DATA, VIDEO, VIDEO_FRAMES, place
-from praxia.data.stats import QUANTILES
+from praxia.data.layout import CODEBASE_VERSION, DATA, VIDEO, VIDEO_FRAMES, chunk_and_file
+from praxia.data.parquet import matrix
 from praxia.datatools.edit.change import Change, EpisodeSlice
 from praxia.datatools.edit.image_statistics import KNOTS, combine_image_statistics
 from praxia.datatools.edit.rows import WrittenRows
+from praxia.statistics.running import QUANTILES
 
 __all__ = ["new_episode_table", "new_info", "new_statistics"]
 
@@ -48,7 +48,7 @@ def new_episode_table(change: Change, rows: WrittenRows, videos: Mapping[str, Ma
     }
     for key, columns_of_video in videos.items():
         columns |= {f"videos/{key}/{name}": values for name, values in columns_of_video.items()}
-    columns |= {f"meta/episodes/{name}": np.full(len(lengths), value) for name, value in place(0).items()}
+    columns |= {f"meta/episodes/{name}": np.full(len(lengths), value) for name, value in chunk_and_file(0).items()}
     for name, values in columns.items():
         table = _set_column(table, name, pa.array(values))
     task_numbers = {text: number for number, text in enumerate(change.tasks)}
@@ -129,7 +129,7 @@ def new_info(change: Change, video_frames: Mapping[str, int | None]) -> dict[str
     """
     source, total = change.sources[0], len(change.lengths)
     kept = {name: value for name, value in change.names.info(source.info).items() if name not in REMOVED_COUNTS}
-    if not source.ours:
+    if not source.written_by_praxia:
         kept[VIDEO_FRAMES] = dict(video_frames)
     return kept | {
         "codebase_version": CODEBASE_VERSION,

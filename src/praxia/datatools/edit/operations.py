@@ -13,7 +13,7 @@ from jaxtyping import Int64
 
 from praxia.core.errors import DataError, PraxiaError
 from praxia.core.keys import generator
-from praxia.data.episode_numbers import format_episodes, parse_episodes
+from praxia.data.episode import format_episodes, parse_episodes
 from praxia.datatools.edit.change import Change, EpisodeSlice
 from praxia.datatools.edit.idle import find_idle_frames
 from praxia.datatools.edit.intact import open_intact

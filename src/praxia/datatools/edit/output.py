@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from praxia.core.files import AnyPath, sha256_file
-from praxia.data.layout import DATA_FILE_BYTES, VIDEO, place
+from praxia.data.layout import DATA_FILE_BYTES, VIDEO, chunk_and_file
 from praxia.data.manifest import FileEntry
 from praxia.datatools.edit.change import Change
 from praxia.datatools.edit.source import SourceDataset
@@ -73,7 +73,7 @@ class ParquetFiles:
 
     @property
     def _name(self) -> str:
-        return self._template.format(**place(self._number))
+        return self._template.format(**chunk_and_file(self._number))
 
     def add(self, rows: pa.Table, episodes: tuple[int, int], rows_per_group: int) -> dict[str, int]:
         """Write `rows` in groups of `rows_per_group`; returns the position of the file."""
@@ -82,14 +82,14 @@ class ParquetFiles:
         self._writer.write_table(rows, row_group_size=rows_per_group)
         self._size += rows.nbytes
         self._folder.add_episodes(self._name, *episodes)
-        return place(self._number)
+        return chunk_and_file(self._number)
 
     def link(self, source: SourceDataset, path: AnyPath, episodes: tuple[int, int]) -> dict[str, int]:
         """Use a file of `source` as the next file; returns its position."""
         self.close()
         self._number += 1
         self._folder.link(source, path, self._name, episodes)
-        return place(self._number)
+        return chunk_and_file(self._number)
 
     def _next(self, schema: pa.Schema) -> pq.ParquetWriter:
         self.close()
@@ -133,7 +133,7 @@ def link_videos(folder: OutputFolder, change: Change, key: str) -> tuple[dict[st
             kept = part.within(int(file.episode[0]), int(file.episode[-1]))
             if len(kept) == 0:
                 continue
-            at = place(number)
+            at = chunk_and_file(number)
             number += 1
             first = change.number(part) + int(kept[0])
             name = VIDEO.format(video_key=change.names.feature(key), **at)

@@ -113,7 +113,7 @@ def _feature_names(source: SourceDataset, old: str, new: str) -> tuple[str, str]
         raise PraxiaError(f"expected a name without '/' for {old}, got {new!r}")
     if old in INDEX_FEATURES:
         raise PraxiaError(f"every reader of LeRobot's layout relies on {old}: it keeps its name")
-    if source.ours and (old not in source.cameras or new != image_key(camera_name(new))):
+    if source.written_by_praxia and (old not in source.cameras or new != image_key(camera_name(new))):
         raise PraxiaError(
             f"in a data set that praxia recorded cameras alone can have other names, and only ones like"
             f" {image_key('top')}; got {old}={new}"

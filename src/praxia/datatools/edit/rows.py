@@ -11,14 +11,14 @@ import pyarrow as pa
 from jaxtyping import Int64, Shaped
 
 from praxia.core.errors import MismatchError
-from praxia.data.columns import matrix
-from praxia.data.features import READ
+from praxia.data.features import TRAINING_FEATURES
+from praxia.data.frame_files import FrameFile
 from praxia.data.layout import DATA, MEGABYTE
-from praxia.data.placement import PlacedFile
-from praxia.data.stats import Described, Statistics, describe
+from praxia.data.parquet import matrix
 from praxia.datatools.edit.change import Change, EpisodeSlice, FileSlice
 from praxia.datatools.edit.output import OutputFolder, ParquetFiles
 from praxia.datatools.edit.source import SourceDataset
+from praxia.statistics.running import FeatureStats, RunningStats, describe
 
 __all__ = ["WrittenRows", "slice_rows", "write_rows"]
 
@@ -38,8 +38,8 @@ class WrittenRows:
     """
 
     file_positions: list[dict[str, int]] = field(default_factory=list)
-    stats: dict[str, Described] = field(default_factory=dict)
-    episode_stats: dict[int, dict[str, Described]] = field(default_factory=dict)
+    stats: dict[str, FeatureStats] = field(default_factory=dict)
+    episode_stats: dict[int, dict[str, FeatureStats]] = field(default_factory=dict)
     image_paths: list[set[str]] = field(default_factory=list)
 
 
@@ -52,7 +52,7 @@ def write_rows(folder: OutputFolder, change: Change) -> WrittenRows:
     """
     written, files = WrittenRows(), ParquetFiles(folder, DATA, "snappy")
     features = _numeric_shapes(change.names.info(change.sources[0].info)["features"])
-    statistics: dict[str, Statistics] = defaultdict(Statistics)
+    statistics: dict[str, RunningStats] = defaultdict(RunningStats)
     changed, schema = ChangedEpisodeStatistics(tuple(change.names.vectors.new_features)), None
     # Features that nothing reads and that lack numbers in some rows get no statistics.
     incomplete: set[str] = set()
@@ -106,7 +106,7 @@ def _is_number(dtype: str) -> bool:
         return False
 
 
-def _renumbered(change: Change, part: EpisodeSlice, file: PlacedFile, old: pa.Table, file_slice: FileSlice) -> pa.Table:
+def _renumbered(change: Change, part: EpisodeSlice, file: FrameFile, old: pa.Table, file_slice: FileSlice) -> pa.Table:
     """The kept rows of one file, with the columns that depend on an episode's position in the data set."""
     rows = change.names.rows(slice_rows(old, file_slice.start, file_slice.length))
     restarted = np.repeat(part.begin[file_slice.position] > 0, file_slice.length)
@@ -135,13 +135,15 @@ def slice_rows(rows: pa.Table, starts: Int64[np.ndarray, " K"], lengths: Int64[n
 
 
 def _new_task_indices(
-    change: Change, source: SourceDataset, file: PlacedFile, old: Int64[np.ndarray, " N"]
+    change: Change, source: SourceDataset, file: FrameFile, old: Int64[np.ndarray, " N"]
 ) -> Int64[np.ndarray, " N"]:
     at, numbers = source.metadata.tasks_of(old), change.task_numbers(source)
     new = np.where(at < 0, -1, numbers[at]) if len(numbers) else np.full(len(old), -1)
     if (new < 0).any():
         wrong = int(old[np.argmin(new)])
-        raise file.broken(f"it has rows with task_index {wrong}, which is not a task of their episode in meta/episodes")
+        raise file.read_error(
+            f"it has rows with task_index {wrong}, which is not a task of their episode in meta/episodes"
+        )
     return new
 
 
@@ -154,7 +156,7 @@ def _cast(rows: pa.Table, schema: pa.Schema, source: SourceDataset) -> pa.Table:
     if rows.schema.equals(schema):
         return rows
     for name in schema.names:
-        if name not in rows.column_names and name not in READ:
+        if name not in rows.column_names and name not in TRAINING_FEATURES:
             rows = rows.append_column(name, pa.nulls(rows.num_rows, schema.field(name).type))
     try:
         return rows.select(schema.names).cast(schema)
@@ -165,21 +167,21 @@ def _cast(rows: pa.Table, schema: pa.Schema, source: SourceDataset) -> pa.Table:
 
 
 def _feature_values(
-    rows: pa.Table, name: str, shape: tuple[int, ...], file: PlacedFile
+    rows: pa.Table, name: str, shape: tuple[int, ...], file: FrameFile
 ) -> Shaped[np.ndarray, "N D"] | None:
     """The numbers of a feature; None if nothing reads it and some rows lack them."""
-    if name not in READ and (name not in rows.column_names or rows[name].null_count > 0):
+    if name not in TRAINING_FEATURES and (name not in rows.column_names or rows[name].null_count > 0):
         return None
     if name not in rows.column_names:
-        raise file.broken(f"it has no column {name!r}, which info.json declares")
+        raise file.read_error(f"it has no column {name!r}, which info.json declares")
     try:
         values = matrix(rows[name]).reshape(rows.num_rows, prod(shape))
         if values.dtype.kind not in "fiub":
             raise ValueError(f"expected numbers, got {values.dtype}")
     except (ValueError, pa.ArrowException) as error:
-        if name not in READ:
+        if name not in TRAINING_FEATURES:
             return None
-        raise file.broken(
+        raise file.read_error(
             f"its column {name!r} does not have the shape {list(shape)} per frame, as info.json declares"
         ) from error
     return values
@@ -195,7 +197,7 @@ def _image_paths(images: pa.ChunkedArray) -> list[str]:
     return fields["path"].filter(fields["bytes"].is_null()).drop_null().to_pylist()
 
 
-def _add_blocks(statistics: Mapping[str, Statistics], values: Mapping[str, Shaped[np.ndarray, "N _"]]) -> None:
+def _add_blocks(statistics: Mapping[str, RunningStats], values: Mapping[str, Shaped[np.ndarray, "N _"]]) -> None:
     """Add values in blocks: float64 copies of a whole file would not stay in the processor's cache."""
     for name, rows in values.items():
         for at in range(0, len(rows), BLOCK_ROWS):
@@ -207,7 +209,7 @@ class ChangedEpisodeStatistics:
 
     def __init__(self, new_features: tuple[str, ...]) -> None:
         self._new_features = new_features
-        self.described: dict[int, dict[str, Described]] = {}
+        self.described: dict[int, dict[str, FeatureStats]] = {}
         self._partial: dict[int, list[dict[str, np.ndarray]]] = {}
 
     def add(self, part: EpisodeSlice, file_slice: FileSlice, values: Mapping[str, Shaped[np.ndarray, "N _"]]) -> None:
@@ -228,7 +230,9 @@ class ChangedEpisodeStatistics:
                 self.described[number] = {name: describe(rows) for name, rows in rows_of.items()}
 
 
-def _with_shape(described: Mapping[str, Described], features: Mapping[str, tuple[int, ...]]) -> dict[str, Described]:
+def _with_shape(
+    described: Mapping[str, FeatureStats], features: Mapping[str, tuple[int, ...]]
+) -> dict[str, FeatureStats]:
     """Statistics nested as LeRobot nests them for features of several axes."""
     return {
         feature: {name: v if name == "count" else np.reshape(v, features[feature]).tolist() for name, v in one.items()}

@@ -10,8 +10,7 @@ import pyarrow.parquet as pq
 
 from praxia.core.errors import MismatchError
 from praxia.core.keys import canonical_json
-from praxia.data.disk import json_bytes, write_synced
-from praxia.data.layout import EMBODIMENT, PLAN, RECORDS, STATES
+from praxia.data.layout import EMBODIMENT, PLAN, RECORDS, STATES, json_bytes, write_synced
 from praxia.data.parquet import native
 from praxia.datatools.edit.change import Change
 from praxia.datatools.edit.output import OutputFolder, ParquetFiles

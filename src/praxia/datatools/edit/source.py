@@ -15,8 +15,10 @@ from jaxtyping import Int64
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError
 from praxia.core.files import AnyPath, name_within
+from praxia.data.columns import Columns
 from praxia.data.dataset import Dataset
-from praxia.data.features import IMAGES, INDEX_FEATURES, videos_read
+from praxia.data.features import IMAGE_DTYPES, INDEX_FEATURES, camera_videos
+from praxia.data.frame_files import FrameFile, integers
 from praxia.data.layout import (
     CODEBASE_VERSION,
     EPISODE_LINES,
@@ -28,14 +30,11 @@ from praxia.data.layout import (
     STATS,
     TASK_LINES,
     TASKS,
-    VIDEO_FRAMES,
     parquet_files,
 )
 from praxia.data.manifest import ADVICE, Manifest
 from praxia.data.metadata import Metadata
 from praxia.data.parquet import native
-from praxia.data.placement import PlacedFile, integers
-from praxia.data.rows import Rows
 
 __all__ = ["SourceDataset", "episode_table", "read_stats"]
 
@@ -64,7 +63,7 @@ class SourceDataset:
     missing_features: tuple[str, ...]
     episode_numbers: Int64[np.ndarray, " E"]
     damaged: Int64[np.ndarray, " L"]
-    row_files: tuple[PlacedFile, ...] | None = None
+    row_files: tuple[FrameFile, ...] | None = None
 
     @classmethod
     def open(cls, root: str | AnyPath) -> "SourceDataset":
@@ -74,10 +73,10 @@ class SourceDataset:
             DataError: not a finished data set, or a file that is missing, truncated or altered.
         """
         dataset = Dataset(root)
-        ours = dataset.ours
+        ours = dataset.written_by_praxia
         source = cls(
-            metadata=dataset.catalogue,
-            table=episode_table(dataset.catalogue),
+            metadata=dataset.metadata,
+            table=episode_table(dataset.metadata),
             stats=read_stats(dataset.root / STATS),
             records=dataset.records,
             embodiment=dataset.embodiment if ours else None,
@@ -121,7 +120,7 @@ class SourceDataset:
         return self.metadata.instructions
 
     @property
-    def ours(self) -> bool:
+    def written_by_praxia(self) -> bool:
         return self.embodiment is not None
 
     @property
@@ -145,16 +144,16 @@ class SourceDataset:
     @cached_property
     def cameras(self) -> list[str]:
         """The image features, in videos or in parquet."""
-        return self.features(*IMAGES)
+        return self.features(*IMAGE_DTYPES)
 
     @cached_property
-    def files(self) -> list[PlacedFile]:
+    def files(self) -> list[FrameFile]:
         """The files with the rows; an episode may span two."""
-        return Rows(self.metadata).files if self.row_files is None else list(self.row_files)
+        return Columns(self.metadata).files if self.row_files is None else list(self.row_files)
 
-    def video_files(self, key: str) -> list[PlacedFile]:
+    def video_files(self, key: str) -> list[FrameFile]:
         """The files with the images of the video feature `key`."""
-        return self.metadata.images(key)
+        return self.metadata.video_files(key)
 
     def video_frames(self, key: str) -> dict[AnyPath, int | None]:
         """The expected number of frames of each video of `key`. None in v2.1, where more may follow the end of an
@@ -163,17 +162,9 @@ class SourceDataset:
         Raises:
             DataError: info.json does not hold an object there.
         """
-        expected = self.metadata.video_ends(key)
-        if self.info["codebase_version"] != CODEBASE_VERSION:
-            return dict.fromkeys(expected)
-        recorded = self.info.get(VIDEO_FRAMES, {})
-        if not isinstance(recorded, Mapping):
-            raise DataError(
-                f"{self.root / INFO} is damaged (expected {VIDEO_FRAMES} as an object, got {recorded!r}). {ADVICE}"
-            )
-        return {path: recorded.get(self.name(path), count) for path, count in expected.items()}
+        return self.metadata.video_frame_counts(key)
 
-    def read(self, file: PlacedFile, columns: Sequence[str] | None = None) -> pa.Table:
+    def read(self, file: FrameFile, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows of one file, which are those of its episodes, in order.
 
         Raises:
@@ -184,16 +175,16 @@ class SourceDataset:
         try:
             rows = pq.ParquetFile(native(file.path)).read(columns=wanted)
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise file.broken(str(error)) from error
+            raise file.read_error(str(error)) from error
         for name in INDEX_FEATURES if columns is None else wanted or ():
             if name not in rows.column_names:
-                raise file.broken(f"it has no column {name!r}")
+                raise file.read_error(f"it has no column {name!r}")
         if self.row_files is not None:  # the file also has rows of damaged episodes
             runs = zip(file.start.tolist(), file.length.tolist(), strict=True)
             rows = pa.concat_tables([rows.slice(start, length) for start, length in runs])
         expected = np.repeat(self.episode_numbers[file.episode], file.length)
         if not np.array_equal(rows["episode_index"].to_numpy(), expected):
-            raise file.broken(f"its rows are not the {len(expected)} that meta/episodes lists")
+            raise file.read_error(f"its rows are not the {len(expected)} that meta/episodes lists")
         return rows if columns is None else rows.select(columns)
 
     def state_files(self) -> list[tuple[AnyPath, tuple[int, int]]]:
@@ -247,12 +238,12 @@ def _missing_features(metadata: Metadata) -> tuple[str, ...]:
 
     def is_complete(key: str) -> bool:
         try:
-            return all(file.path.is_file() for file in metadata.images(key))
+            return all(file.path.is_file() for file in metadata.video_files(key))
         except (KeyError, ValueError):
             return False
 
     features = metadata.info["features"]
-    read = videos_read(features)
+    read = camera_videos(features)
     return tuple(
         key for key, one in features.items() if one["dtype"] == "video" and key not in read and not is_complete(key)
     )

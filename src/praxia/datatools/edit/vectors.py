@@ -13,10 +13,10 @@ import pyarrow as pa
 
 from praxia.core.dims import order_of
 from praxia.core.errors import PraxiaError, UnknownName
-from praxia.data.columns import matrix, table
-from praxia.data.features import INDEX_FEATURES, dim_names
-from praxia.data.stats import QUANTILES
+from praxia.data.features import INDEX_FEATURES, declared_dim_names
+from praxia.data.parquet import matrix, table
 from praxia.datatools.edit.source import SourceDataset
+from praxia.statistics.running import QUANTILES
 
 __all__ = ["Dims", "VectorLayout", "join_vectors", "reorder_vectors"]
 
@@ -101,7 +101,7 @@ def _declaration(new: str, dims: Sequence[Dims], features: Mapping[str, Any]) ->
     """A feature of info.json. Unnamed dims are named after their part, with a number if it has several."""
     names = []
     for part, at in dims:
-        names_of_part = dim_names(features[part])
+        names_of_part = declared_dim_names(features[part])
         short = part.removeprefix(f"{new}.")
         size = math.prod(features[part]["shape"])
         names_of_part = names_of_part or (
@@ -149,7 +149,7 @@ def reorder_vectors(source: SourceDataset, like: SourceDataset) -> VectorLayout:
     _expect_foreign(source)
     made = {}
     for name in _numeric_features(source):
-        names, wanted = (dim_names(one.info["features"].get(name, {"shape": ()})) for one in (source, like))
+        names, wanted = (declared_dim_names(one.info["features"].get(name, {"shape": ()})) for one in (source, like))
         if names != wanted and (order := order_of(names, wanted)):
             made[name] = ((name, order),)
     if not made:
@@ -167,5 +167,5 @@ def _numeric_features(source: SourceDataset) -> list[str]:
 
 
 def _expect_foreign(source: SourceDataset) -> None:
-    if source.ours:
+    if source.written_by_praxia:
         raise PraxiaError(f"{source.root} was recorded by praxia: its vectors are fixed by its embodiment")

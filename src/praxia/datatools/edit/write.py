@@ -10,11 +10,10 @@ from typing import Any
 
 from praxia.core.errors import DataError, PraxiaError, RecordingError
 from praxia.core.files import staged_folder, sweep
-from praxia.data.columns import parquet_bytes
-from praxia.data.disk import json_bytes, write_synced
-from praxia.data.episodes_table import write_tasks
-from praxia.data.layout import EPISODES, INFO, MANIFEST, STATS, place
+from praxia.data.finalize import write_tasks
+from praxia.data.layout import EPISODES, INFO, MANIFEST, STATS, chunk_and_file, json_bytes, write_synced
 from praxia.data.manifest import FileEntry, Manifest
+from praxia.data.parquet import parquet_bytes
 from praxia.datatools.edit.change import Change
 from praxia.datatools.edit.meta import new_episode_table, new_info, new_statistics
 from praxia.datatools.edit.output import OutputFolder, link_videos
@@ -80,7 +79,7 @@ def _build(root: Path, change: Change) -> dict[str, Any]:
     videos = {change.names.feature(key): link_videos(folder, change, key) for key in source.features("video")}
     table = new_episode_table(change, rows, {key: columns for key, (columns, _) in videos.items()})
     statistics, bounds = new_statistics(change, rows, table)
-    write_synced(root / EPISODES.format(**place(0)), parquet_bytes(table))
+    write_synced(root / EPISODES.format(**chunk_and_file(0)), parquet_bytes(table))
     write_tasks(root, change.tasks)
     # Plain json.dumps, because data sets with NaN or infinite numbers must be editable too.
     write_synced(root / STATS, json.dumps(statistics, indent=1).encode())
@@ -90,7 +89,7 @@ def _build(root: Path, change: Change) -> dict[str, Any]:
     ]
     info = json_bytes(new_info(change, {name: n for _, frames in videos.values() for name, n in frames.items()}))
     content_sha256 = None
-    if source.ours:
+    if source.written_by_praxia:
         write_states(folder, change)
         write_side_files(folder, change)
         info_entry = FileEntry(len(info), hashlib.sha256(info).hexdigest(), None)

@@ -41,10 +41,10 @@ class ExportEpisode:
 
     @property
     def record(self) -> Mapping[str, Any]:
-        return self.dataset.records[self.number] if self.dataset.ours else {}
+        return self.dataset.records[self.number] if self.dataset.written_by_praxia else {}
 
     def has(self, feature: str) -> bool:
-        return self.dataset.complete(feature)
+        return self.dataset.has_finite(feature)
 
     def column(self, feature: str) -> Shaped[np.ndarray, "N D"]:
         return self.dataset.column(feature)[self.rows]

@@ -48,6 +48,6 @@ def export(
     return {
         "episodes": dataset.num_episodes,
         "frames": dataset.num_frames,
-        "lost": [*found.lost, *(f"{key} ({what})" for key, what in dataset.left_out.items())],
+        "lost": [*found.lost, *(f"{key} ({what})" for key, what in dataset.unsupported_images.items())],
         "filled": dict(found.filled),
     }

@@ -13,10 +13,9 @@ from praxia.core.files import sync_folder
 from praxia.data.dataset import Dataset
 from praxia.data.finalize import finalize
 from praxia.data.layout import committed
-from praxia.data.outcomes import outcomes
 from praxia.data.recording import begin_recording, recording_lock
 from praxia.data.staging import stage_episode
-from praxia.data.summary import count_outcomes
+from praxia.data.summary import count_outcomes, outcomes
 from praxia.datatools.exchange.aloha import open_aloha
 from praxia.datatools.exchange.diffusion_policy import open_diffusion_policy
 from praxia.datatools.exchange.robomimic import open_robomimic

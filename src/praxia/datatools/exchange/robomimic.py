@@ -33,7 +33,7 @@ from jaxtyping import UInt8
 from praxia.core.embodiment import Camera, Embodiment, Field, Kind
 from praxia.core.errors import DataError, PraxiaError
 from praxia.data.dataset import Dataset
-from praxia.data.outcomes import outcomes
+from praxia.data.summary import outcomes
 from praxia.datatools.exchange.episodes import (
     ExportEpisode,
     ExportProgress,

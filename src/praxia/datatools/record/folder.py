@@ -13,9 +13,8 @@ from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError, RecordingError
 from praxia.core.files import write_whole
 from praxia.core.types import Start
-from praxia.data.disk import json_bytes, out_of_space
 from praxia.data.episode import Episode
-from praxia.data.layout import LIVE_PREFIX, STAGING
+from praxia.data.layout import LIVE_PREFIX, STAGING, json_bytes, out_of_space
 from praxia.datatools.record.journal import Journal, SpillFile
 
 __all__ = ["EpisodeJournals", "LiveFolder", "pack", "single_step", "unpack"]

@@ -14,9 +14,9 @@ from PIL import Image
 
 from praxia.core.embodiment import Camera
 from praxia.core.errors import RecordingError
-from praxia.data.stats import Pixels, sampled_frames
 from praxia.data.video import frame_rate, output_stream
 from praxia.datatools.record.journal import Journal
+from praxia.statistics.images import ImageHistogram, sampled_frames
 
 __all__ = ["CameraEncoder", "write_video"]
 
@@ -85,7 +85,7 @@ def _histogram(image: UInt8[np.ndarray, "Y X 3"]) -> bytes:
     return np.array(Image.fromarray(image).histogram(), HISTOGRAM.base).tobytes()
 
 
-def write_video(path: Path, camera: Camera, fps: float, journal: Journal, length: int) -> Pixels:
+def write_video(path: Path, camera: Camera, fps: float, journal: Journal, length: int) -> ImageHistogram:
     """Write the first `length` images of `journal` as an mp4 file: the same bytes as `video.encode` of the same images.
 
     Returns the levels of the images that enter statistics, from before encoding.
@@ -111,4 +111,4 @@ def write_video(path: Path, camera: Camera, fps: float, journal: Journal, length
     sampled = [
         np.frombuffer(journal.read(number), HISTOGRAM, 1, offset=1)[0] for number in sampled_frames(length).tolist()
     ]
-    return Pixels(len(sampled), np.stack(sampled).sum(axis=0, dtype=np.int64))
+    return ImageHistogram(len(sampled), np.stack(sampled).sum(axis=0, dtype=np.int64))

@@ -91,7 +91,7 @@ def _opening_after(subject: Subject, hold: Hold, command: int, opening: int, val
 
 def _correlation(data: Dataset, command: int, opening: int) -> float:
     """Pearson's, over all episodes, between a command and the opening one step later; 0 where one never changes."""
-    name = "action.executed" if data.ours else "action"
+    name = "action.executed" if data.written_by_praxia else "action"
     given, seen = data.column(name)[:, command], data.column("observation.state")[:, opening]
     before_the_last = np.ones(len(given), dtype=bool)
     before_the_last[data.episodes.first + data.episodes.length - 1] = False

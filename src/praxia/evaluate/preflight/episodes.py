@@ -27,7 +27,7 @@ def recorded_actions_replay(subject: Subject) -> Finding:
     data = subject.data
     if data is None:
         return Finding(None, subject.no_data)
-    if not data.ours:
+    if not data.written_by_praxia:
         return Finding(None, f"{data.root} was not recorded by praxia: it holds no starts to repeat episodes from")
     chosen = spread_episodes(data, subject.benchmark.tasks, NUM_TASKS, NUM_REPLAYS)
     if not chosen:

@@ -47,7 +47,7 @@ def recorded_frames_match(subject: Subject) -> Finding:
         return Finding(None, "the policy looks at no camera, so nothing will be drawn for it")
     if data is None:
         return Finding(None, subject.no_data)
-    if not data.ours:
+    if not data.written_by_praxia:
         return Finding(None, f"{data.root} was not recorded by praxia: it holds no starts to draw again")
     if missing := [camera for camera in cameras if camera not in data.cameras]:
         return Finding(False, f"{data.root} has no camera {missing[0]!r}, at which the policy looks")

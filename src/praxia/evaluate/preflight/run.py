@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from praxia.core.errors import DataError, PraxiaError, Refused
 from praxia.core.types import Env, EnvSpec
 from praxia.data.dataset import Dataset
-from praxia.data.identity import is_known
+from praxia.data.identity import matches_identity
 from praxia.envs import build as build_registered
 from praxia.envs.family import EnvFamily
 from praxia.evaluate.benchmarks import Benchmark
@@ -101,7 +101,7 @@ def _find_data(policy: "PolicyConfig", given: Path | None, embodiment: str) -> t
         except DataError:
             reasons.append(f"{known['path']} is not there or not whole")
             continue
-        if not is_known(found, known):
+        if not matches_identity(found, known):
             reasons.append(f"{known['path']} is no longer what it was trained on")
         elif found.embodiment.name != embodiment:
             reasons.append(f"{known['path']} is of {found.embodiment.name!r}")

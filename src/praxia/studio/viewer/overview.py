@@ -7,8 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from praxia.data.dataset import Dataset
-from praxia.data.outcomes import outcomes
-from praxia.data.summary import count_outcomes
+from praxia.data.summary import count_outcomes, outcomes
 from praxia.studio.markup import Markup, tag
 from praxia.studio.tabular import tabular
 from praxia.studio.viewer.plots import Plot
@@ -75,11 +74,11 @@ def _tasks(dataset: Dataset) -> Markup:
     rows = []
     for task, count in counts.most_common(_MOST_TASKS):
         chosen = tasks == task
-        row: list[object] = [task, _wording(dataset, chosen)] if dataset.ours else [task]
+        row: list[object] = [task, _wording(dataset, chosen)] if dataset.written_by_praxia else [task]
         row += [f"{count:,}", f"{episodes.length[chosen].sum():,}"]
         rows.append([*row, _successful(reached[chosen].tolist())])
     columns = [("task", None), ("episodes", "n"), ("frames", "n"), ("successful", "n")]
-    if dataset.ours:
+    if dataset.written_by_praxia:
         columns = [("task", None), ("instruction", "words"), *columns[1:]]
     more = "" if len(counts) <= _MOST_TASKS else f" The {_MOST_TASKS} most frequent of {len(counts):,}."
     return tabular(f"Tasks, by their number of episodes.{more}", columns, rows)

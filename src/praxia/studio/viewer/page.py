@@ -84,7 +84,7 @@ def _header(dataset: Dataset, shown: Sequence[Shown], command: str) -> Markup:
         text = f" {len(shown):,} of them are on this page; others: "
         others = tag("span", text, tag("code", f"{command} {range_of_others}"), class_="soft")
     absent = [f"{name}, of which not all numbers are there and finite" for name in not_drawn(dataset)]
-    absent += [f"{key}, which is {what}" for key, what in dataset.left_out.items()]
+    absent += [f"{key}, which is {what}" for key, what in dataset.unsupported_images.items()]
     without = tag("p", f"Not shown: {'; '.join(absent)}.", class_="soft") if absent else None
     return tag("header", tag("h1", dataset.root.resolve().name), tag("p", about, others), without)
 

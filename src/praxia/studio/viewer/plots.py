@@ -10,7 +10,7 @@ from jaxtyping import Shaped
 
 from praxia.core.embodiment import Field
 from praxia.data.dataset import Dataset
-from praxia.data.features import dim_names
+from praxia.data.features import declared_dim_names
 
 __all__ = ["Plot", "not_drawn", "numbers", "plots_of", "successes"]
 
@@ -67,14 +67,14 @@ def plots_of(dataset: Dataset) -> tuple[Plot, ...]:
         features = {name: feature for name, feature in features.items() if name != "action.executed"}
     plots = []
     for feature in [name for name in _drawn(features) if name not in lacking]:
-        plots += _plots_of(feature, features[feature], known.get(feature) if dataset.ours else None)
+        plots += _plots_of(feature, features[feature], known.get(feature) if dataset.written_by_praxia else None)
     return tuple(plots)
 
 
 def not_drawn(dataset: Dataset) -> list[str]:
     """What would be drawn beside states and actions if all of its numbers were there and finite."""
     beside = [name for name in _drawn(dataset.info["features"]) if name not in ("action", "observation.state")]
-    return [name for name in beside if not dataset.complete(name)]
+    return [name for name in beside if not dataset.has_finite(name)]
 
 
 def numbers(dataset: Dataset, plots: Sequence[Plot], episode: int) -> dict[str, str]:
@@ -86,7 +86,7 @@ def numbers(dataset: Dataset, plots: Sequence[Plot], episode: int) -> dict[str, 
 
 def successes(dataset: Dataset, episode: int) -> list[int] | None:
     """The frames whose step was a success; None where the data set does not say."""
-    if not dataset.complete(_SUCCESS):
+    if not dataset.has_finite(_SUCCESS):
         return None
     first, length = dataset.episodes.first[episode], dataset.episodes.length[episode]
     return np.flatnonzero(dataset.column(_SUCCESS)[first : first + length, 0]).tolist()
@@ -95,7 +95,7 @@ def successes(dataset: Dataset, episode: int) -> list[int] | None:
 def _plots_of(feature: str, declared: Mapping[str, Any], fields: Sequence[Field] | None) -> Iterator[Plot]:
     group = feature.removeprefix("observation.").removeprefix("next.")
     size = int(np.prod(declared["shape"]))
-    names, first = dim_names(declared) or tuple(map(str, range(size))), 0
+    names, first = declared_dim_names(declared) or tuple(map(str, range(size))), 0
     for field in fields or (Field(group, size, "position", ""),):
         own = [name.removeprefix(f"{field.name}.") for name in names[first : first + field.size]]
         yield Plot(feature, group, first, field, tuple(own) if field.size > 1 else (field.name,))

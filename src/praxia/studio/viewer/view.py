@@ -12,7 +12,7 @@ from PIL import Image
 from praxia.core.errors import PraxiaError
 from praxia.core.files import write_whole
 from praxia.data.dataset import Dataset
-from praxia.data.outcomes import outcomes
+from praxia.data.summary import outcomes
 from praxia.studio.pages import expect_room
 from praxia.studio.viewer.page import Shown, page
 from praxia.studio.viewer.plots import Plot, numbers, plots_of, successes

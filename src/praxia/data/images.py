@@ -1,10 +1,10 @@
-"""An image that is a file of its own (PNG, JPEG, ...) as viewers show it: upright, in 8 bits and in colour."""
+"""Single images: decoded upright and in colour, and letterboxed."""
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import ExifTags, Image, ImageOps
 
-__all__ = ["colours", "upright_size"]
+__all__ = ["Size", "fit_inside", "letterbox", "to_rgb", "upright_size"]
 
 # EXIF's orientations that turn an image by a quarter.
 QUARTER_TURNS = (5, 6, 7, 8)
@@ -18,7 +18,7 @@ def upright_size(opened: Image.Image) -> tuple[int, int]:
     return (opened.width, opened.height) if turned else (opened.height, opened.width)
 
 
-def colours(opened: Image.Image) -> UInt8[np.ndarray, "Y X 3"]:
+def to_rgb(opened: Image.Image) -> UInt8[np.ndarray, "Y X 3"]:
     """Its colours: turned as EXIF says, which is what LeRobot's reader (`datasets.Image`) does too; without alpha.
 
     Of 16 bits a channel the upper 8 are kept, as Pillow does where there are three channels; its own conversion of one
@@ -34,3 +34,23 @@ def colours(opened: Image.Image) -> UInt8[np.ndarray, "Y X 3"]:
         levels = np.clip(np.asarray(upright).astype(np.int64) >> 8, 0, 255).astype(np.uint8)
         return np.repeat(levels[:, :, None], 3, axis=2)
     return np.asarray(upright.convert("RGB"))
+
+
+# (height, width) in pixels
+Size = tuple[int, int]
+
+
+def fit_inside(size: Size, scaled: Size) -> Size:
+    """The largest height and width of the proportions of `size` that fit into `scaled`."""
+    by = min(scaled[0] / size[0], scaled[1] / size[1])
+    return max(1, round(size[0] * by)), max(1, round(size[1] * by))
+
+
+def letterbox(image: UInt8[np.ndarray, "_ _ 3"], scaled: Size) -> UInt8[np.ndarray, "Y X 3"]:
+    """`image` in the middle of a black one."""
+    if image.shape[:2] == scaled:
+        return image
+    whole = np.zeros((*scaled, 3), np.uint8)
+    above, left = (scaled[0] - image.shape[0]) // 2, (scaled[1] - image.shape[1]) // 2
+    whole[above : above + image.shape[0], left : left + image.shape[1]] = image
+    return whole

@@ -4,9 +4,8 @@ import sys
 import numpy as np
 import pytest
 
-from praxia.data import cache
-from praxia.data.cache import BLOCK, BlockCache
-from praxia.data.cache_files import ROW
+from praxia.dataloader import block_cache
+from praxia.dataloader.block_cache import BLOCK, ROW, BlockCache
 
 SHAPE = (3 * BLOCK, 8, 8, 3)
 ENDS = np.array([BLOCK, 2 * BLOCK, 3 * BLOCK])
@@ -30,20 +29,20 @@ def images(block):
 
 
 def test_a_block_that_is_evicted_while_it_is_written_is_not_held(opened, monkeypatch):
-    monkeypatch.setattr(cache.time, "time", lambda: 1000)
+    monkeypatch.setattr(block_cache.time, "time", lambda: 1000)
     reader, writer, later, latest = opened(1000), opened(1001), opened(1002), opened(1003)
     into = np.empty((1, 8, 8, 3), np.uint8)
     writer.put(0, images(0))
     assert reader.read(np.array([0]), into).all()
     later.put(1, images(1))
-    write = cache.write
+    write = block_cache.write
 
     def interrupted(*arguments):
         write(*arguments)
-        monkeypatch.setattr(cache, "write", write)
+        monkeypatch.setattr(block_cache, "write", write)
         latest.put(2, images(2))
 
-    monkeypatch.setattr(cache, "write", interrupted)
+    monkeypatch.setattr(block_cache, "write", interrupted)
     writer.put(0, images(0))
     assert not reader.read(np.array([0]), into).any()
     assert reader.read(np.array([2 * BLOCK]), into).all()
@@ -55,7 +54,7 @@ FULL = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from praxia.data.cache import BlockCache
+from praxia.dataloader.block_cache import BlockCache
 many = 200_000  # blocks, whose table is larger than a file may be here
 cache = BlockCache(Path(sys.argv[1]) / "front" / "frames.rgb", (many, 1, 1, 3), np.arange(1, many + 1), 0)
 resource.setrlimit(resource.RLIMIT_FSIZE, (many * 4, many * 4))

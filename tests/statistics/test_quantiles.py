@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from praxia.data.quantiles import BLOCK_ROWS, Quantiles
+from praxia.statistics.quantiles import BLOCK_ROWS, QuantileSketch
 
 LEVELS = [0.0, 0.01, 0.1, 0.5, 0.9, 0.99, 1.0]
 MILLION = 1_000_000
@@ -29,7 +29,7 @@ def rows(name, num):
 
 
 def sketch(values, block=50_000, **sizes):
-    found = Quantiles(**sizes)
+    found = QuantileSketch(**sizes)
     for first in range(0, len(values), block):
         found.add(values[first : first + block])
     return found
@@ -87,7 +87,7 @@ ROWS = st.lists(st.lists(st.integers(-9, 9), min_size=1, max_size=60), min_size=
 @settings(derandomize=True, max_examples=60, deadline=None)
 @given(ROWS)
 def test_small_sketches_of_many_levels_are_within_their_bound(blocks):
-    found = Quantiles(**SIZES)
+    found = QuantileSketch(**SIZES)
     for block in blocks:
         found.add(np.array(block, np.int64)[:, None])
     whole = np.concatenate(blocks)[:, None]
@@ -101,7 +101,7 @@ def test_small_sketches_of_many_levels_are_within_their_bound(blocks):
 def test_merged_sketches_count_all_within_twice_the_bound(blocks, right_first):
     parts = []
     for block in blocks:
-        parts.append(Quantiles(**SIZES))
+        parts.append(QuantileSketch(**SIZES))
         parts[-1].add(np.array(block, np.int64)[:, None])
     while len(parts) > 1:
         into, other = (parts[-2], parts.pop()) if right_first else (parts[0], parts.pop(1))

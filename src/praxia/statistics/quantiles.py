@@ -1,15 +1,15 @@
-"""Quantiles of any number of rows in one pass and bounded memory, by a sketch that knows how wrong it can be."""
+"""Quantiles."""
 
 import numpy as np
 from jaxtyping import Float64, Shaped
 
-__all__ = ["Quantiles"]
+__all__ = ["QuantileSketch"]
 
 HELD_ROWS = 1 << 20
 BLOCK_ROWS = 1 << 16
 
 
-class Quantiles:
+class QuantileSketch:
     """Quantiles of each dim of the rows added so far, growing block by block.
 
     Up to `held_rows` rows (1,048,576) they are exact, linearly interpolated as numpy does. Beyond that a quantile is
@@ -47,7 +47,7 @@ class Quantiles:
         self._levels[0].append(rows.T.copy())
         self._compact()
 
-    def merge(self, other: "Quantiles") -> None:
+    def merge(self, other: "QuantileSketch") -> None:
         """Count all that `other` has counted."""
         for level, blocks in enumerate(other._levels):
             self._reach(level)

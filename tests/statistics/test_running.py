@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from praxia.data.dataset import Dataset
-from praxia.data.stats import Pixels, Statistics, describe, sampled_frames
+from praxia.statistics.images import ImageHistogram, sampled_frames
+from praxia.statistics.running import RunningStats, describe
 
 LEVELS = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
 
@@ -34,14 +35,14 @@ def test_a_large_offset_does_not_eat_the_spread(dtype):
 
 
 def statistics_of(blocks):
-    found = Statistics()
+    found = RunningStats()
     for block in blocks:
         found.add(block)
     return found
 
 
 def merged(left, right):
-    both = Statistics()
+    both = RunningStats()
     both.merge(left)
     both.merge(right)
     return both
@@ -79,7 +80,9 @@ def test_quantiles_of_merged_episodes_are_those_of_all_rows_and_no_envelope():
 
 def test_pixels_are_exact(synthetic):
     parts = [np.random.default_rng(n).integers(0, 256, (n, 4, 6, 3), dtype=np.uint8) for n in (1, 5, 3)]
-    total = Pixels.total([Pixels.from_json(json.loads(json.dumps(Pixels.of(part).to_json()))) for part in parts])
+    total = ImageHistogram.total(
+        [ImageHistogram.from_json(json.loads(json.dumps(ImageHistogram.of(part).to_json()))) for part in parts]
+    )
     described = total.describe()
     assert described["count"] == [9]
     for name, expected in reference(np.concatenate(parts).reshape(-1, 3), 255).items():

@@ -17,7 +17,8 @@ from praxia.core.files import sha256_file
 from praxia.data import dataset as reader
 from praxia.data import manifest
 from praxia.data.dataset import Dataset
-from praxia.data.readers import Video
+from praxia.data.readers import VideoReader
+from praxia.dataloader.frame_cache import CachedFrames
 from praxia.datatools.edit.operations import delete
 
 
@@ -37,7 +38,7 @@ def caches(root):
 
 def held(root, camera="front", **options):
     """How many bytes the cache of a camera holds."""
-    return Dataset(root, **options).camera_frames(camera)._cache.held_bytes
+    return CachedFrames(Dataset(root), camera, **options)._cache.held_bytes
 
 
 def spell(synthetic, images):
@@ -56,34 +57,34 @@ def test_cache_and_direct_decoding_agree(own):
     direct = dataset.decode("wrist", indices)
     assert not caches(own)
     for _ in range(2):
-        np.testing.assert_array_equal(direct, dataset.camera_frames("wrist").read(indices))
+        np.testing.assert_array_equal(direct, CachedFrames(dataset, "wrist").read(indices))
 
 
 def test_what_is_held_is_not_decoded_again(own, monkeypatch):
     dataset = Dataset(own)
-    before = dataset.camera_frames("front").read(every(dataset))
-    monkeypatch.setattr(Video, "read", None)
+    before = CachedFrames(dataset, "front").read(every(dataset))
+    monkeypatch.setattr(VideoReader, "read", None)
     again = Dataset(own)
-    np.testing.assert_array_equal(again.camera_frames("front").read(every(again)[::-1]), before[::-1])
+    np.testing.assert_array_equal(CachedFrames(again, "front").read(every(again)[::-1]), before[::-1])
     assert len(caches(own)) == 1
 
 
 def test_first_only_blocks_that_were_asked_for_are_decoded(own):
     dataset = Dataset(own)
-    dataset.camera_frames("front").read(np.array([40]))
+    CachedFrames(dataset, "front").read(np.array([40]))
     assert 0 < held(own) < dataset.num_frames * 64 * 64 * 3
 
 
 def test_other_videos_are_never_served_from_an_old_cache(tmp_path, own, record, synthetic):
     first = Dataset(own)
-    first.camera_frames("front").read(every(first))
+    CachedFrames(first, "front").read(every(first))
     (old,) = caches(own)
     shutil.copytree(own / ".cache", tmp_path / "kept")
     shutil.rmtree(own)
     record(own, range(8, 16))
     shutil.copytree(tmp_path / "kept", own / ".cache")
     dataset = Dataset(own)
-    images = dataset.camera_frames("front").read(every(dataset))
+    images = CachedFrames(dataset, "front").read(every(dataset))
     assert {episode for _, episode, _ in spell(synthetic, images)} == set(range(8, 16))
     (new,) = caches(own)
     assert new != old
@@ -92,7 +93,7 @@ def test_other_videos_are_never_served_from_an_old_cache(tmp_path, own, record, 
 @pytest.mark.parametrize("damage", ["bit", "zeros"])
 def test_a_damaged_cache_is_noticed_and_mended(own, damage):
     dataset = Dataset(own)
-    before = dataset.camera_frames("front").read(every(dataset))
+    before = CachedFrames(dataset, "front").read(every(dataset))
     (path,) = caches(own)
     data = np.fromfile(path, np.uint8)
     if damage == "bit":
@@ -100,7 +101,7 @@ def test_a_damaged_cache_is_noticed_and_mended(own, damage):
     else:  # as a power cut leaves a file whose table reached the disk first
         data[:] = 0
     data.tofile(path)
-    np.testing.assert_array_equal(Dataset(own).camera_frames("front").read(every(dataset)), before)
+    np.testing.assert_array_equal(CachedFrames(Dataset(own), "front").read(every(dataset)), before)
     np.testing.assert_array_equal(np.fromfile(path, np.uint8), before.ravel())
 
 
@@ -108,37 +109,39 @@ ONE = 64 * 64 * 3  # an image of the front camera
 
 
 def test_the_budget_holds_and_what_has_no_room_is_decoded_right(own, synthetic):
-    dataset = Dataset(own, cache_bytes=40 * ONE)
+    dataset = Dataset(own)
     for seed in range(3):
         indices = np.random.default_rng(seed).permutation(dataset.num_frames)
-        images = dataset.camera_frames("front").read(indices)
+        images = CachedFrames(dataset, "front", cache_bytes=40 * ONE).read(indices)
         assert spell(synthetic, images) == [whole(dataset, "front")[i] for i in indices]
         assert 0 < held(own) <= 40 * ONE
 
 
 def test_a_budget_is_for_all_cameras_and_sizes_together(own, synthetic):
-    dataset = Dataset(own, cache_bytes=120 * ONE)
+    dataset = Dataset(own)
     for camera, size in (("front", None), ("front", (32, 32)), ("wrist", None), ("wrist", (24, 40))):
-        dataset.camera_frames(camera, size).read(every(dataset))
+        CachedFrames(dataset, camera, size, cache_bytes=120 * ONE).read(every(dataset))
         assert sum(path.stat().st_blocks * 512 for path in caches(own)) <= 120 * ONE
-    assert spell(synthetic, dataset.camera_frames("wrist").read(every(dataset))) == whole(dataset, "wrist")
+    assert spell(synthetic, CachedFrames(dataset, "wrist", cache_bytes=120 * ONE).read(every(dataset))) == whole(
+        dataset, "wrist"
+    )
 
 
 def test_old_blocks_and_old_caches_make_room_for_those_of_a_later_run(own, synthetic):
-    dataset = Dataset(own, cache_bytes=40 * ONE)
+    dataset = Dataset(own)
     early, late = np.arange(32), np.arange(32, 64)
-    dataset.camera_frames("front").read(early)
-    dataset.camera_frames("front").read(late)  # in the same run nothing is exchanged
+    CachedFrames(dataset, "front", cache_bytes=40 * ONE).read(early)
+    CachedFrames(dataset, "front", cache_bytes=40 * ONE).read(late)  # in the same run nothing is exchanged
     assert held(own) == 32 * ONE
-    later = Dataset(own, cache_bytes=40 * ONE).camera_frames("front")
+    later = CachedFrames(Dataset(own), "front", cache_bytes=40 * ONE)
     later._cache._since_s = int(time.time()) + 1  # as if it had been opened a second later
     assert spell(synthetic, later.read(late)) == whole(dataset, "front")[32:64]
     assert held(own) == 32 * ONE
-    again = Dataset(own, cache_bytes=40 * ONE).camera_frames("front")
+    again = CachedFrames(Dataset(own), "front", cache_bytes=40 * ONE)
     assert not again._cache.read(early, np.empty((32, 64, 64, 3), np.uint8)).any()
     assert again._cache.read(late, np.empty((32, 64, 64, 3), np.uint8)).all()
     assert spell(synthetic, again.read(early)) == whole(dataset, "front")[:32]
-    other = Dataset(own, cache_bytes=40 * ONE).camera_frames("wrist")
+    other = CachedFrames(Dataset(own), "wrist", cache_bytes=40 * ONE)
     other._cache._since_s = int(time.time()) + 2
     assert spell(synthetic, other.read(early)) == whole(dataset, "wrist")[:32]
     assert [path.parent.name for path in caches(own)] == ["wrist"]
@@ -147,12 +150,13 @@ def test_old_blocks_and_old_caches_make_room_for_those_of_a_later_run(own, synth
 READER = """
 import sys, numpy as np
 from praxia.data.dataset import Dataset
-dataset = Dataset(sys.argv[1], cache_bytes=int(sys.argv[2]) or None)
-footage = dataset.footage("front")
+from praxia.dataloader.frame_cache import CachedFrames
+dataset = Dataset(sys.argv[1])
+images = CachedFrames(dataset, "front", cache_bytes=int(sys.argv[2]) or None)
 for seed in range(int(sys.argv[3]), int(sys.argv[3]) + 30):
     order = np.random.default_rng(seed).permutation(dataset.num_frames)
     for rows in np.array_split(order, 7):
-        print(int((footage.read(rows).reshape(len(rows), -1).sum(1, dtype=np.int64) * (rows + 1)).sum()), flush=True)
+        print(int((images.read(rows).reshape(len(rows), -1).sum(1, dtype=np.int64) * (rows + 1)).sum()), flush=True)
 """
 
 
@@ -162,7 +166,7 @@ def readers(own, budget, seeds):
 
 
 def expected(own, seed):
-    dataset = Dataset(own, cache_bytes=0)
+    dataset = Dataset(own)
     sums = dataset.decode("front", every(dataset)).reshape(dataset.num_frames, -1).sum(1, dtype=np.int64)
     found = []
     for one in range(seed, seed + 30):
@@ -191,19 +195,19 @@ def test_a_full_disk_only_costs_time(own, monkeypatch, synthetic):
     monkeypatch.setattr(os, "posix_fallocate", full)
     dataset = Dataset(own)
     for _ in range(2):
-        assert spell(synthetic, dataset.camera_frames("front").read(every(dataset))) == whole(dataset, "front")
+        assert spell(synthetic, CachedFrames(dataset, "front").read(every(dataset))) == whole(dataset, "front")
     assert held(own) == 0
 
 
 def test_images_at_another_size_keep_their_proportions(own, synthetic):
     dataset = Dataset(own)
-    small = dataset.camera_frames("wrist", (40, 40))
+    small = CachedFrames(dataset, "wrist", (40, 40))
     images = small.read(every(dataset))
     assert images.shape[1:] == (40, 40, 3)
     assert (images[:, :8] == 0).all()
     assert (images[:, 32:] == 0).all()
     assert spell(synthetic, images[:, 8:32]) == whole(dataset, "wrist")
-    np.testing.assert_array_equal(small.decode(every(dataset)[5:9]), images[5:9])
+    np.testing.assert_array_equal(dataset.camera_frames("wrist", (40, 40)).decode(every(dataset)[5:9]), images[5:9])
 
 
 def test_a_video_cut_short_by_another_writer(own):
@@ -211,18 +215,18 @@ def test_a_video_cut_short_by_another_writer(own):
     path = own / "videos/observation.images.front/chunk-000/file-000.mp4"
     path.write_bytes(path.read_bytes()[:3000])
     dataset = Dataset(own)
-    for read in (dataset.camera_frames("front").read, dataset.camera_frames("front").decode):
+    for read in (CachedFrames(dataset, "front").read, dataset.camera_frames("front").decode):
         with pytest.raises(DataError, match=r"file-000.mp4 cannot be read .*; in it: episodes 0 to 7"):
             read(np.array([90]))
 
 
 def test_an_edit_that_keeps_the_videos_is_never_served_from_the_cache_of_before(tmp_path, own, synthetic):
     first = Dataset(own)
-    first.camera_frames("front").read(every(first))
+    CachedFrames(first, "front").read(every(first))
     delete(own, "0", tmp_path / "edited")
     shutil.move(own / ".cache", tmp_path / "edited/.cache")
     dataset = Dataset(tmp_path / "edited")
-    images = dataset.camera_frames("front").read(every(dataset))
+    images = CachedFrames(dataset, "front").read(every(dataset))
     assert {episode for _, episode, _ in spell(synthetic, images)} == set(range(1, 8))
 
 
@@ -240,16 +244,16 @@ def test_each_camera_has_its_own_cache_whatever_it_is_called(tmp_path, foreign, 
         pq.write_table(rows.append_column("observation.images.a_1", rows["observation.images.a/1"].slice(0)), path)
     dataset = Dataset(root)
     for camera in ("a/1", "a_1", ".."):
-        dataset.camera_frames(camera).read(np.arange(3))
+        CachedFrames(dataset, camera).read(np.arange(3))
     assert {path.name for path in root.iterdir()} == {".cache", "data", "meta"}
     assert len(caches(root)) == 3
 
 
 def test_images_that_another_version_decoded_are_decoded_anew(own, monkeypatch):
-    Dataset(own).camera_frames("front").read(np.arange(3))
+    CachedFrames(Dataset(own), "front").read(np.arange(3))
     (before,) = caches(own)
     monkeypatch.setattr(reader, "DECODING", reader.DECODING + 1)
-    Dataset(own).camera_frames("front").read(np.arange(3))
+    CachedFrames(Dataset(own), "front").read(np.arange(3))
     (after,) = caches(own)
     assert before.name != after.name
 
@@ -257,7 +261,7 @@ def test_images_that_another_version_decoded_are_decoded_anew(own, monkeypatch):
 def test_a_file_is_hashed_once_however_often_it_is_opened(own, monkeypatch):
     hashed = []
     monkeypatch.setattr(manifest, "sha256_file", lambda path: hashed.append(path.name) or sha256_file(path))
-    dataset = Dataset(own, cache_bytes=0)
+    dataset = Dataset(own)
     hashed.clear()
     camera_frames = dataset.camera_frames("front")
     for _ in range(3):
@@ -285,7 +289,7 @@ def test_images_are_kept_where_something_can_be_written_and_read_without_a_cache
         place.write_bytes(b"")
     for _ in range(2):
         dataset = Dataset(own)
-        assert spell(synthetic, dataset.camera_frames("front").read(every(dataset))) == whole(dataset, "front")
+        assert spell(synthetic, CachedFrames(dataset, "front").read(every(dataset))) == whole(dataset, "front")
     kept = [bool(list(place.rglob("*.rgb"))) for place in places]
     assert kept == [number == unusable for number in range(3)]
 
@@ -298,7 +302,7 @@ def test_a_user_whom_the_system_does_not_know_needs_no_home(places, own, synthet
     monkeypatch.delenv("HOME")
     monkeypatch.setattr(pwd, "getpwuid", nobody)
     dataset = Dataset(own)
-    assert spell(synthetic, dataset.camera_frames("front").read(every(dataset))) == whole(dataset, "front")
+    assert spell(synthetic, CachedFrames(dataset, "front").read(every(dataset))) == whole(dataset, "front")
     assert list(places[2].rglob("*.rgb"))
 
 
@@ -307,12 +311,12 @@ def test_a_temporary_folder_of_another_user_is_left_alone(places, own, monkeypat
         place.write_bytes(b"")
     (places[2] / "praxia-54321").mkdir()
     monkeypatch.setattr(os, "getuid", lambda: 54321)
-    Dataset(own).camera_frames("front").read(np.arange(3))
+    CachedFrames(Dataset(own), "front").read(np.arange(3))
     assert not list(places[2].rglob("*.rgb"))
 
 
 def test_what_another_user_keeps_beside_the_data_stops_nobody(places, own, synthetic, monkeypatch):
-    Dataset(own).camera_frames("front").read(np.arange(3))
+    CachedFrames(Dataset(own), "front").read(np.arange(3))
     (theirs,) = caches(own)
 
     def refused(path, *more, **options):
@@ -324,6 +328,6 @@ def test_what_another_user_keeps_beside_the_data_stops_nobody(places, own, synth
     monkeypatch.setattr(os, "open", refused)
     monkeypatch.setattr(os, "unlink", refused)
     dataset = Dataset(own)
-    assert spell(synthetic, dataset.camera_frames("front").read(every(dataset))) == whole(dataset, "front")
+    assert spell(synthetic, CachedFrames(dataset, "front").read(every(dataset))) == whole(dataset, "front")
     assert list(places[1].rglob("*.rgb"))
     assert theirs.exists()

@@ -1,0 +1,1 @@
+from data_fixtures import *  # noqa: F403 - the fixtures
