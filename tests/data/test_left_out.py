@@ -15,7 +15,7 @@ from praxia.data.identity import dataset_identity
 from praxia.data.summary import info
 from praxia.datatools.check.dataset import check
 from praxia.datatools.edit.operations import delete, merge
-from praxia.studio.viewer.view import view
+from praxia.studio.viewer.view import write_viewer
 
 DEPTH = "observation.images.front_depth"
 VIDEO = f"videos/{DEPTH}/chunk-000/file-000.mp4"
@@ -66,7 +66,7 @@ def test_the_cameras_are_read_and_depth_is_named(root, synthetic):
     assert dataset.unsupported_images == info(root)["left_out"] == {DEPTH: "depth (gray12le)"}
     spelled = [synthetic.spelled(one) for one in dataset.decode("front", np.arange(dataset.num_frames))]
     assert spelled == [("front", n, t) for n, length in enumerate(dataset.episodes.length) for t in range(length)]
-    view(dataset, root.parent / "page.html", dataset.cameras)
+    write_viewer(dataset, root.parent / "page.html", dataset.cameras)
     assert f"{DEPTH}, which is depth (gray12le)" in (root.parent / "page.html").read_text()
 
 

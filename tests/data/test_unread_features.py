@@ -16,7 +16,7 @@ from praxia.datatools.check.dataset import check
 from praxia.datatools.edit.operations import delete
 from praxia.datatools.exchange.exporting import export
 from praxia.datatools.survey import survey
-from praxia.studio.viewer.view import view
+from praxia.studio.viewer.view import write_viewer
 
 ROWS = "data/chunk-000/file-000.parquet"
 SECOND = "data/chunk-000/file-001.parquet"
@@ -92,7 +92,7 @@ def test_an_unread_feature_without_numbers(root, tmp_path, name):
     lacking = [one["feature"] for one in found["warnings"] if one["kind"] == "not-finite"]
     assert lacking == ([name] if name == "observation.effort" else [])  # rewards are not measured
     assert set(found["embodiments"]["unknown"]["features"]) == {"observation.state", "action"}
-    view(dataset, tmp_path / "page.html", [], [0])
+    write_viewer(dataset, tmp_path / "page.html", [], [0])
     assert f"{name}, of which not all numbers are there and finite" in (tmp_path / "page.html").read_text()
     export(root, "robomimic", tmp_path / "out.hdf5")
     delete(root, "1", tmp_path / "less")

@@ -8,7 +8,7 @@ import pytest
 from praxia.cli.main import main
 from praxia.evaluate.benchmarks import Benchmark, find_benchmark
 from praxia.studies import mt50, stages
-from praxia.studio import replays, videos
+from praxia.studio import report, videos
 
 
 def with_small_groups(name: str) -> Benchmark:
@@ -21,12 +21,12 @@ def with_small_groups(name: str) -> Benchmark:
 @pytest.fixture
 def study(tmp_path, monkeypatch, capsys):
     """Runs a study by its command and returns its summary and its page."""
-    # Films of every task would take two thirds of the time, and the tasks of groups a part of the rest.
-    worth_seeing = film.worth_seeing
+    # Videos of every task would take two thirds of the time, and the tasks of groups a part of the rest.
+    select_episodes = videos.select_episodes
     for module in (stages, mt50):
         monkeypatch.setattr(module, "find_benchmark", with_small_groups)
-    monkeypatch.setattr(videos, "worth_seeing", lambda rows: worth_seeing(rows)[:1])
-    monkeypatch.setattr(replays, "failures_of", lambda comparison, repeater: [])
+    monkeypatch.setattr(videos, "select_episodes", lambda rows: select_episodes(rows)[:1])
+    monkeypatch.setattr(report, "analyse_failures", lambda comparison, runner: [])
 
     def run(name: str, scale: float) -> tuple[dict, str]:
         with pytest.raises(SystemExit) as stopped:

@@ -1,4 +1,4 @@
-"""A ball that rolls to the right and succeeds beyond its goal; results of judged episodes in it, on disk."""
+"""A ball that rolls to the right and succeeds beyond its goal, and functions that write results and runs to disk."""
 
 import json
 import re
@@ -16,9 +16,9 @@ from praxia.data.episode import Episode
 from praxia.results.motion import motion
 from praxia.results.rows import Row, actions_digest
 from praxia.results.store import Replay, ResultsStore
-from praxia.studio.comparison import compare
-from praxia.studio.page import page
-from praxia.studio.sources import gather
+from praxia.studio.comparison import group_by_benchmark
+from praxia.studio.report import render_report
+from praxia.studio.sources import read_sources
 
 EMBODIMENT = Embodiment(
     name="ball",
@@ -88,7 +88,7 @@ def run_episode(start: Start, speed: float) -> tuple[np.ndarray, int | None]:
     return np.full((HORIZON, 1), speed, np.float32), None
 
 
-def judge(
+def write_results(
     out: Path,
     outcomes: Mapping[str, str],
     *,
@@ -104,10 +104,10 @@ def judge(
     command: str | None = None,
     **changes: Any,
 ) -> list[Row]:
-    """Write results of real episodes to `out`: `outcomes` has for each task a letter an episode.
+    """Write results of real episodes to `out`: `outcomes` has one letter per episode of each task.
 
     "s" succeeds after about 25 steps, "f" rolls too slowly, "b" backwards, "h" fails with half of its task done, "e"
-    crashes. `changes` are made to the fingerprint, and `command` replaces that of an evaluation.
+    crashes. `changes` update the fingerprint, and `command` replaces the command of an evaluation.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     store = ResultsStore(out)
@@ -116,9 +116,9 @@ def judge(
     about["fingerprint"]["benchmark"] |= {"axis": axis, "privileged_state": privileged_state, **averaged}
     about["fingerprint"]["execution"] = {"execution_horizon": 4 if ensemble is None else 1, "ensemble": ensemble}
     about["fingerprint"] |= changes
-    typed = command or about["command"]
-    # As a comparison writes it beside its rows.
-    store.begin({**about, "command": typed, "until_decided": "--until-decided" in typed}, resume=False)
+    command = command or about["command"]
+    # `praxia compare` stores whether it ran until a decision.
+    store.begin({**about, "command": command, "until_decided": "--until-decided" in command}, resume=False)
     rows = []
     for task, letters in outcomes.items():
         for number, letter in enumerate(letters):
@@ -129,8 +129,8 @@ def judge(
             progress = {"s": 1.0, "h": 0.5}.get(letter, 0.0)
             error = "RuntimeError: the ball burst" if letter == "e" else None
             digest = actions_digest(actions)
-            judged = (benchmark, task, start.key, sha256, control)
-            row = Row(*judged, status, len(actions), success_step, progress, digest, error, 0.1)
+            identity = (benchmark, task, start.key, sha256, control)
+            row = Row(*identity, status, len(actions), success_step, progress, digest, error, 0.1)
             row = replace(row, **asdict(motion(actions, EMBODIMENT)))
             store.append(row, Replay(EnvSpec("ball", task, "fast", 64), start, actions))
             rows.append(row)
@@ -138,14 +138,14 @@ def judge(
     return rows
 
 
-def page_without_films(root: Path) -> str:
-    """The page of everything in a folder, but for what takes a simulator."""
-    material = gather([root])
-    return page(material, compare(material), {})
+def page_without_videos(root: Path) -> str:
+    """The page of everything in a folder, without replays."""
+    sources = read_sources([root])
+    return render_report(sources, group_by_benchmark(sources), {})
 
 
 def text_of(html: str) -> str:
-    """What a page says, with single spaces."""
+    """The text of a page, with single spaces."""
     return unescape(re.sub(r"(\s|<[^>]*>)+", " ", html))
 
 
@@ -163,7 +163,9 @@ def meta(benchmark: str, control: str | None, policy: str, sha256: str, out: Pat
     }
 
 
-def train(run: Path, *, sha256: str = "5ee1" * 16, blind: bool = False, mute: bool = False, steps: int = 400) -> Path:
+def write_run(
+    run: Path, *, sha256: str = "5ee1" * 16, blind: bool = False, mute: bool = False, steps: int = 400
+) -> Path:
     """Write a training run's files to `run`."""
     (run / "policy").mkdir(parents=True)
     about = {

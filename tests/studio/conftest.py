@@ -75,7 +75,7 @@ class Chromium:
         self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         self.events.clear()
         self.ask("Page.navigate", url=page.as_uri())
-        while not self.named("Page.loadEventFired"):
+        while not self.label_evaluation("Page.loadEventFired"):
             self.events.append(self._receive())
 
     def evaluate(self, script: str) -> Any:
@@ -89,7 +89,7 @@ class Chromium:
         """A PNG of the window."""
         return b64decode(self.ask("Page.captureScreenshot")["data"])
 
-    def named(self, *methods: str) -> list[dict[str, Any]]:
+    def label_evaluation(self, *methods: str) -> list[dict[str, Any]]:
         """The parameters of all events of these names since the page was opened."""
         return [event["params"] for event in self.events if event.get("method") in methods]
 
@@ -159,13 +159,13 @@ def document():
 
 
 @pytest.fixture(scope="module")
-def repeater():
+def runner():
     """Worker processes in which balls roll again."""
     from ball_world import build
 
-    from praxia.studio.repetition import Repeater
+    from praxia.studio.replay import ReplayRunner
 
-    with closing(Repeater(build)) as workers:
+    with closing(ReplayRunner(build)) as workers:
         yield workers
 
 

@@ -4,34 +4,33 @@ import io
 
 import av
 import pytest
-from ball_world import build, judge, train
+from ball_world import build, write_results, write_run
 
-from praxia.studio.comparison import compare
-from praxia.studio.page import page as page_of
-from praxia.studio.report import report
-from praxia.studio.sources import gather
+from praxia.studio.comparison import group_by_benchmark
+from praxia.studio.report import render_report, write_report
+from praxia.studio.sources import read_sources
 
 pytestmark = pytest.mark.browser
 
 PLAY = """(async () => {
-  const films = [];
+  const videos = [];
   for (const video of document.querySelectorAll("video")) {
     await video.play();
     await new Promise(done => video.addEventListener("timeupdate", done, {once: true}));
-    films.push({ready: video.readyState, width: video.videoWidth, seconds: video.duration, problem: video.error});
+    videos.push({ready: video.readyState, width: video.videoWidth, seconds: video.duration, problem: video.error});
     video.pause();
   }
-  return films;
+  return videos;
 })()"""
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory, tiny_dataset):
     root = tmp_path_factory.mktemp("page")
-    judge(root / "seeing.jsonl", {"push": "sf", "a-task-with-quite-a-long-name": "sf"})
-    judge(root / "a.jsonl", {"push": "ff", "a-task-with-quite-a-long-name": "fe"}, control="swapped-image")
-    train(root / "seeing-run")
-    return report([root, tiny_dataset], root / "report.html", build=build)
+    write_results(root / "seeing.jsonl", {"push": "sf", "a-task-with-quite-a-long-name": "sf"})
+    write_results(root / "a.jsonl", {"push": "ff", "a-task-with-quite-a-long-name": "fe"}, control="swapped-image")
+    write_run(root / "seeing-run")
+    return write_report([root, tiny_dataset], root / "report.html", build=build)
 
 
 @pytest.fixture(scope="module")
@@ -41,23 +40,23 @@ def axes(tmp_path_factory):
     others = [{"control": "other-instruction"}, {"control": "swapped-image"}]
     others += [{"policy": name, "sha256": name} for name in ("language-free", "blind", "expert", "after-5-minutes")]
     for axis in ("train", "task", "scene", "embodiment", "long"):
-        judged = {"benchmark": f"ball/{axis}", "axis": axis, "groups": {"distractors": ["push"]}}
+        settings = {"benchmark": f"ball/{axis}", "axis": axis, "groups": {"distractors": ["push"]}}
         for number, other in enumerate([{}, *others]):
-            judge(root / f"{axis}{number}.jsonl", {"push": "shfe", "lift": "f"}, **judged, **other)
-    material = gather([root])
+            write_results(root / f"{axis}{number}.jsonl", {"push": "shfe", "lift": "f"}, **settings, **other)
+    sources = read_sources([root])
     out = root / "report.html"
-    out.write_text(page_of(material, compare(material), {}))
+    out.write_text(render_report(sources, group_by_benchmark(sources), {}))
     return out
 
 
-def test_the_browser_has_nothing_to_complain_about_and_asks_for_nothing(chromium, page):
+def test_the_browser_reports_no_problem_and_the_page_makes_no_request(chromium, page):
     chromium.open(page)
     assert chromium.named("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown") == []
-    asked = [event["request"]["url"] for event in chromium.named("Network.requestWillBeSent")]
-    assert [url for url in asked if not url.startswith("data:")] == [page.as_uri()]
+    urls = [event["request"]["url"] for event in chromium.named("Network.requestWillBeSent")]
+    assert [url for url in urls if not url.startswith("data:")] == [page.as_uri()]
 
 
-def test_every_film_plays(chromium, page):
+def test_every_video_plays(chromium, page):
     chromium.open(page)
     videos = chromium.evaluate(PLAY)
     assert len(videos) == 4

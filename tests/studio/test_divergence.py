@@ -3,69 +3,71 @@ import pytest
 from ball_world import EMBODIMENT
 
 from praxia.core.embodiment import Embodiment, Field
-from praxia.studio.divergence import WITHIN, Followed, follow, motion_fields
+from praxia.studio.divergence import TOLERANCE, TrajectoryMatch, match_trajectory, motion_fields
 
-# A hand that goes 100 steps of 1 cm to the right, then nowhere; the box it moves in has a diagonal of 1 m.
+# A hand that moves 100 steps of 1 cm to the right; the diagonal of its bounding box is 1 m.
 RIGHT = np.array([0.01, 0.0])
-WAY = np.arange(101)[:, None] * RIGHT
+PATH = np.arange(101)[:, None] * RIGHT
 HAND = [slice(0, 2)]
 
 
 def turned_away_at(step: int, steps: int = 300, speed: float = 1.0) -> np.ndarray:
-    """The same way until a step, at another speed, and from there straight up."""
+    """The same path until a step, at another speed, and from there straight up."""
     times = np.arange(steps + 1)
     along, up = np.minimum(times, step) * speed, np.maximum(times - step, 0)
     return np.stack([along, up], axis=1) / 100
 
 
 @pytest.mark.parametrize("step", [10, 45, 90])
-def test_an_episode_that_turns_away_has_left_when_it_is_further_than_the_threshold(step):
-    followed = follow(turned_away_at(step), WAY, HAND)
-    assert followed.share == pytest.approx(step / 100)
-    assert followed.left_step == step + round(100 * WITHIN), "1 cm a step, of a diagonal of 1 m"
+def test_an_episode_that_turns_away_diverges_beyond_the_tolerance(step):
+    match = match_trajectory(turned_away_at(step), PATH, HAND)
+    assert match.share == pytest.approx(step / 100)
+    assert match.diverged_step == step + round(100 * TOLERANCE), "1 cm per step, of a diagonal of 1 m"
 
 
 @pytest.mark.parametrize("speed", [0.5, 2.0])
-def test_slower_and_faster_is_not_another_way(speed):
-    followed = follow(turned_away_at(round(60 / speed), speed=speed), WAY, HAND)
-    assert followed.share == pytest.approx(0.6)
-    assert followed.left_step == round(60 / speed) + round(100 * WITHIN)
+def test_another_speed_is_not_a_divergence(speed):
+    match = match_trajectory(turned_away_at(round(60 / speed), speed=speed), PATH, HAND)
+    assert match.share == pytest.approx(0.6)
+    assert match.diverged_step == round(60 / speed) + round(100 * TOLERANCE)
 
 
-def test_who_came_to_the_end_followed_to_the_end_and_may_leave_it_then():
-    there = np.concatenate([WAY, np.repeat(WAY[-1:], 200, axis=0)])
-    assert follow(there, WAY, HAND) == Followed(1.0, None)
-    assert follow(turned_away_at(100), WAY, HAND) == Followed(1.0, 115)
+def test_an_episode_that_reached_the_end_may_leave_it_afterwards():
+    there = np.concatenate([PATH, np.repeat(PATH[-1:], 200, axis=0)])
+    assert match_trajectory(there, PATH, HAND) == TrajectoryMatch(1.0, None)
+    assert match_trajectory(turned_away_at(100), PATH, HAND) == TrajectoryMatch(1.0, 115)
 
 
-def test_who_never_moves_stays_where_the_reference_began():
-    assert follow(np.zeros((500, 2)), WAY, HAND) == Followed(0.0, None)
+def test_an_episode_that_never_moves_follows_nothing():
+    assert match_trajectory(np.zeros((500, 2)), PATH, HAND) == TrajectoryMatch(0.0, None)
 
 
-def test_coming_back_counts_and_a_detour_longer_than_what_may_be_skipped_does_not():
-    detour = WAY.copy()
+def test_a_short_detour_matches_and_one_longer_than_the_skip_does_not():
+    detour = PATH.copy()
     detour[40:45, 1] = 0.5
-    assert follow(detour, WAY, HAND) == Followed(1.0, None)
+    assert match_trajectory(detour, PATH, HAND) == TrajectoryMatch(1.0, None)
     detour[40:70, 1] = 0.5
-    assert follow(detour, WAY, HAND) == Followed(39 / 100, 40)
+    assert match_trajectory(detour, PATH, HAND) == TrajectoryMatch(39 / 100, 40)
 
 
-def test_a_way_there_and_back_is_followed_in_order():
-    there_and_back = np.concatenate([WAY, WAY[-2::-1]])
-    assert follow(there_and_back, there_and_back, HAND) == Followed(1.0, None)
-    # The end of the way is where it began, but who never set out has not followed to the end.
-    assert follow(np.zeros((500, 2)), there_and_back, HAND).share == 0.0
+def test_a_path_there_and_back_is_followed_in_order():
+    there_and_back = np.concatenate([PATH, PATH[-2::-1]])
+    assert match_trajectory(there_and_back, there_and_back, HAND) == TrajectoryMatch(1.0, None)
+    # The path ends where it began, but an episode that never moves has not followed it to the end.
+    assert match_trajectory(np.zeros((500, 2)), there_and_back, HAND).share == 0.0
 
 
-def test_each_field_is_measured_by_its_own_range_and_fields_that_rest_are_left_out():
-    # An angle that goes by 0.1 rad beside a hand that goes by 1 m, and a goal that differs but never moves.
+def test_each_field_is_relative_to_its_own_range_and_still_fields_are_ignored():
+    # An angle that moves by 0.1 rad, a hand that moves by 1 m, and a goal that differs but never moves.
     angle, goal = np.arange(101)[:, None] / 1000, np.ones((101, 1))
-    reference = np.concatenate([WAY, angle, goal], axis=1)
+    reference = np.concatenate([PATH, angle, goal], axis=1)
     fields = [slice(0, 2), slice(2, 3), slice(3, 4)]
-    assert follow(np.concatenate([WAY, angle, 2 * goal], axis=1), reference, fields) == Followed(1.0, None)
-    stuck = np.concatenate([WAY, np.minimum(angle, 0.03), goal], axis=1)
-    # Between where the hand is and where the angle rests lie twice the threshold.
-    assert follow(stuck, reference, fields).left_step == 30 + round(2 * 100 * WITHIN)
+    assert match_trajectory(np.concatenate([PATH, angle, 2 * goal], axis=1), reference, fields) == TrajectoryMatch(
+        1.0, None
+    )
+    stuck = np.concatenate([PATH, np.minimum(angle, 0.03), goal], axis=1)
+    # Twice the tolerance lies between the hand's position and the still angle.
+    assert match_trajectory(stuck, reference, fields).diverged_step == 30 + round(2 * 100 * TOLERANCE)
 
 
 def test_motion_fields_are_the_positions_of_a_state():

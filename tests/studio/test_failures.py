@@ -1,18 +1,18 @@
 import re
 
 import pytest
-from ball_world import build, judge, text_of
+from ball_world import build, text_of, write_results
 
 from praxia.studio import failures as module
-from praxia.studio.comparison import compare
-from praxia.studio.failures import failures_of, group_of
-from praxia.studio.report import report
-from praxia.studio.sources import gather
+from praxia.studio.comparison import group_by_benchmark
+from praxia.studio.failures import analyse_failures, group_of
+from praxia.studio.report import write_report
+from praxia.studio.sources import read_sources
 
 
-def failures_in(root, repeater):
-    (comparison,) = compare(gather([root]))
-    return failures_of(comparison, repeater)
+def analyses_in(root, runner):
+    (comparison,) = group_by_benchmark(read_sources([root]))
+    return analyse_failures(comparison, runner)
 
 
 def test_groups_are_thirds_of_the_reference_and_its_end():
@@ -22,22 +22,22 @@ def test_groups_are_thirds_of_the_reference_and_its_end():
     ]
 
 
-def test_failures_are_held_against_the_expert_and_else_against_the_other(tmp_path, repeater):
-    # Slow ones get 40% of the way, backward ones nowhere. The expert fails at the third start, the other does not.
-    judge(tmp_path / "a.jsonl", {"push": "fbfs", "turn": "bf"}, policy="runs/first")
-    judge(tmp_path / "b.jsonl", {"push": "ssss", "turn": "ff"}, policy="runs/second", sha256="2")
-    judge(tmp_path / "expert.jsonl", {"push": "ssfs", "turn": "ff"}, policy="expert", sha256="expert")
-    (first,) = failures_in(tmp_path, repeater)
+def test_the_reference_is_the_expert_and_else_the_other_policy(tmp_path, runner):
+    # Slow episodes cover 40% of the path, backward ones nothing. The expert fails from the third start.
+    write_results(tmp_path / "a.jsonl", {"push": "fbfs", "turn": "bf"}, policy="runs/first")
+    write_results(tmp_path / "b.jsonl", {"push": "ssss", "turn": "ff"}, policy="runs/second", sha256="2")
+    write_results(tmp_path / "expert.jsonl", {"push": "ssfs", "turn": "ff"}, policy="expert", sha256="expert")
+    (first,) = analyses_in(tmp_path, runner)
     assert first.policy == "first"
-    assert (first.num_failed, first.num_referred, first.unfit) == (5, 3, ())
+    assert (first.num_failed, first.num_with_reference, first.mismatches) == (5, 3, ())
     slow, backwards = ([one for one in first.found if one.group == group] for group in ("middle", "early"))
     assert {one.reference for one in first.found} == {"expert", "second"}
-    assert [one.followed.share for one in slow] == pytest.approx([0.41, 0.41], abs=0.03)
-    assert [one.followed.left_step for one in slow] == [None, None], "slow is not elsewhere"
+    assert [one.match.share for one in slow] == pytest.approx([0.41, 0.41], abs=0.03)
+    assert [one.match.diverged_step for one in slow] == [None, None], "a slower episode has not diverged"
     (back,) = backwards
-    # Of a range of 0.78 15% are 0.117, which 0.01 a step have left behind after 12 steps.
-    assert back.followed.left_step == pytest.approx(12, abs=1)
-    assert back.followed.share == 0.0
+    # 15% of a range of 0.78 is 0.117, which the ball passes after 12 steps of 0.01.
+    assert back.match.diverged_step == pytest.approx(12, abs=1)
+    assert back.match.share == 0.0
     assert {name: video.rows[0].status for name, video in first.videos.items()} == {
         "early": "failure",
         "middle": "failure",
@@ -45,35 +45,35 @@ def test_failures_are_held_against_the_expert_and_else_against_the_other(tmp_pat
     assert all(video.rows[1].status == "success" for video in first.videos.values())
 
 
-def test_without_anybody_who_succeeded_there_is_nothing_to_say(tmp_path, repeater):
-    judge(tmp_path / "a.jsonl", {"push": "ff"}, policy="runs/first")
-    judge(tmp_path / "b.jsonl", {"push": "ff"}, policy="expert", sha256="expert")
-    assert failures_in(tmp_path, repeater) == []
+def test_without_a_successful_episode_there_is_no_analysis(tmp_path, runner):
+    write_results(tmp_path / "a.jsonl", {"push": "ff"}, policy="runs/first")
+    write_results(tmp_path / "b.jsonl", {"push": "ff"}, policy="expert", sha256="expert")
+    assert analyses_in(tmp_path, runner) == []
 
 
-def test_no_more_are_repeated_than_the_limit_and_tasks_share_it(tmp_path, repeater, monkeypatch):
-    monkeypatch.setattr(module, "_MOST", 4)
-    judge(tmp_path / "a.jsonl", {"push": "ffff", "turn": "ff"}, policy="runs/first")
-    judge(tmp_path / "b.jsonl", {"push": "ssss", "turn": "ss"}, policy="expert", sha256="expert")
-    (first,) = failures_in(tmp_path, repeater)
-    assert first.num_referred == 6
+def test_replays_are_limited_and_tasks_share_the_limit(tmp_path, runner, monkeypatch):
+    monkeypatch.setattr(module, "_MAX_REPLAYS", 4)
+    write_results(tmp_path / "a.jsonl", {"push": "ffff", "turn": "ff"}, policy="runs/first")
+    write_results(tmp_path / "b.jsonl", {"push": "ssss", "turn": "ss"}, policy="expert", sha256="expert")
+    (first,) = analyses_in(tmp_path, runner)
+    assert first.num_with_reference == 6
     assert sorted(one.row.task for one in first.found) == ["push", "push", "turn", "turn"]
 
 
-def test_a_repetition_that_went_otherwise_is_left_out_and_said(tmp_path, repeater):
-    rows = judge(tmp_path / "a.jsonl", {"push": "ff"}, policy="runs/first")
-    judge(tmp_path / "b.jsonl", {"push": "ss"}, policy="expert", sha256="expert")
+def test_a_replay_with_a_mismatch_is_excluded_and_reported(tmp_path, runner):
+    rows = write_results(tmp_path / "a.jsonl", {"push": "ff"}, policy="runs/first")
+    write_results(tmp_path / "b.jsonl", {"push": "ss"}, policy="expert", sha256="expert")
     (tmp_path / "a.jsonl.actions" / f"{rows[0].start}.safetensors").unlink()
-    (first,) = failures_in(tmp_path, repeater)
+    (first,) = analyses_in(tmp_path, runner)
     assert [one.row.start for one in first.found] == [rows[1].start]
-    (why,) = first.unfit
-    assert rows[0].start in why
+    (reason,) = first.mismatches
+    assert rows[0].start in reason
 
 
-def test_the_page_counts_them_by_task_and_shows_one_of_each_group(tmp_path, document):
-    judge(tmp_path / "a.jsonl", {"push": "fbbs", "turn": "bf"}, policy="runs/first")
-    judge(tmp_path / "b.jsonl", {"push": "sssf", "turn": "sf"}, policy="expert", sha256="expert")
-    page = report([tmp_path], tmp_path / "report.html", build=build).read_text()
+def test_the_page_counts_failures_by_task_and_shows_one_of_each_group(tmp_path, document):
+    write_results(tmp_path / "a.jsonl", {"push": "fbbs", "turn": "bf"}, policy="runs/first")
+    write_results(tmp_path / "b.jsonl", {"push": "sssf", "turn": "sf"}, policy="expert", sha256="expert")
+    page = write_report([tmp_path], tmp_path / "report.html", build=build).read_text()
     text = text_of(page)
     assert "Where first fails" in text
     assert "4 of 5 failures have a reference" in text
@@ -84,4 +84,4 @@ def test_the_page_counts_them_by_task_and_shows_one_of_each_group(tmp_path, docu
     labels = [values["aria-label"] for name, values in document(page).tags if name == "video"]
     assert sum("first: failure" in label and "expert: success" in label for label in labels) >= 2
     assert re.search(r"followed [34]\d% of the reference", text)
-    assert "followed 0% of the reference, then left it, after step 12" in text
+    assert "followed 0% of the reference, diverged after step 12" in text

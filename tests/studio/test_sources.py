@@ -1,43 +1,43 @@
 import json
 
 import pytest
-from ball_world import judge, train
+from ball_world import write_results, write_run
 
 from praxia.core.errors import DataError, PraxiaError
-from praxia.studio.sources import gather
+from praxia.studio.sources import read_sources
 
 
 def test_a_folder_is_searched_two_levels_deep_and_each_thing_found_once(tmp_path):
-    judge(tmp_path / "results" / "all.jsonl", {"push": "s"})
-    judge(tmp_path / "a" / "b" / "deep.jsonl", {"push": "s"})
-    judge(tmp_path / "a" / "b" / "c" / "too_deep.jsonl", {"push": "s"})
-    train(tmp_path / "train" / "seeing")
-    material = gather([tmp_path, tmp_path / "train" / "seeing", tmp_path / "results" / "all.jsonl"])
+    write_results(tmp_path / "results" / "all.jsonl", {"push": "s"})
+    write_results(tmp_path / "a" / "b" / "deep.jsonl", {"push": "s"})
+    write_results(tmp_path / "a" / "b" / "c" / "too_deep.jsonl", {"push": "s"})
+    write_run(tmp_path / "train" / "seeing")
+    material = read_sources([tmp_path, tmp_path / "train" / "seeing", tmp_path / "results" / "all.jsonl"])
     assert sorted(file.path.name for file in material.results) == ["all.jsonl", "deep.jsonl"]
     assert [run.name for run in material.runs] == ["seeing"]
 
 
 def test_a_run_knows_its_numbers_and_whether_it_is_blind(tmp_path):
-    (run,) = gather([train(tmp_path / "run", steps=80)]).runs
+    (run,) = read_sources([write_run(tmp_path / "run", steps=80)]).runs
     assert [line["step"] for line in run.metrics] == [40, 80]
     assert not run.is_blind
     assert not run.is_language_free
-    (blind,) = gather([train(tmp_path / "blind", blind=True)]).runs
+    (blind,) = read_sources([write_run(tmp_path / "blind", blind=True)]).runs
     assert blind.is_blind
-    (mute,) = gather([train(tmp_path / "mute", mute=True)]).runs
+    (mute,) = read_sources([write_run(tmp_path / "mute", mute=True)]).runs
     assert mute.is_language_free
     assert not mute.is_blind
 
 
 def test_a_run_under_way_is_read_up_to_its_last_whole_line(tmp_path):
-    run = train(tmp_path / "run", steps=80)
+    run = write_run(tmp_path / "run", steps=80)
     with (run / "metrics.jsonl").open("a") as file:
         file.write('{"step": 120, "lo')
-    assert len(gather([run]).runs[0].metrics) == 2
+    assert len(read_sources([run]).runs[0].metrics) == 2
 
 
 def test_a_dataset_is_summed_up(tiny_dataset):
-    (dataset,) = gather([tiny_dataset]).datasets
+    (dataset,) = read_sources([tiny_dataset]).datasets
     assert dataset.info["episodes"] == 3
     assert dataset.plan == {"seed": 0}
 
@@ -55,26 +55,26 @@ def test_what_is_nothing_of_ours_is_refused_in_one_line(tmp_path, kind):
     with pytest.raises(
         PraxiaError, match=r"expected results \(X.jsonl\), a training run or a data set at .*it"
     ) as caught:
-        gather([source])
+        read_sources([source])
     assert "\n" not in str(caught.value)
 
 
 def test_a_broken_run_is_named(tmp_path):
-    run = train(tmp_path / "run")
+    run = write_run(tmp_path / "run")
     (run / "run.json").write_text("{")
     with pytest.raises(DataError, match=r"run\.json is not JSON"):
-        gather([run])
+        read_sources([run])
 
 
 def test_results_without_what_made_them_are_refused(tmp_path):
-    judge(tmp_path / "x.jsonl", {"push": "s"})
+    write_results(tmp_path / "x.jsonl", {"push": "s"})
     (tmp_path / "x.jsonl.meta.json").unlink()
     with pytest.raises(DataError, match=r"x\.jsonl\.meta\.json"):
-        gather([tmp_path / "x.jsonl"])
+        read_sources([tmp_path / "x.jsonl"])
 
 
 def test_rows_of_another_version_are_refused_and_not_passed_over(tmp_path):
-    judge(tmp_path / "new.jsonl", {"push": "s"})
+    write_results(tmp_path / "new.jsonl", {"push": "s"})
     (tmp_path / "old.jsonl").write_text((tmp_path / "new.jsonl").read_text().replace("praxia.row.v3", "praxia.row.v2"))
     with pytest.raises(DataError, match=r"old\.jsonl line 1 has schema 'praxia\.row\.v2'"):
-        gather([tmp_path])
+        read_sources([tmp_path])

@@ -53,7 +53,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     from praxia.results.folder import is_results_file, results_name
     from praxia.results.meta import privilege_of, read_meta
     from praxia.results.rows import first_error, read_rows
-    from praxia.studio.verdict_text import verdict_sentence, verdict_table
+    from praxia.studio.terminal import verdict_sentence, verdict_table
 
     names = options.a, options.b
     results = [name.endswith(".jsonl") or is_results_file(Path(name)) for name in names]

@@ -58,7 +58,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     from praxia.evaluate.runner import evaluate
     from praxia.results.meta import read_meta
     from praxia.results.rows import first_error, read_rows
-    from praxia.studio.table import success_table
+    from praxia.studio.terminal import success_table
 
     benchmark = find_benchmark(options.benchmark)
     entry = find_policy(

@@ -112,7 +112,7 @@ def _results(path: Path) -> dict[str, Any]:
     from praxia.results.meta import privilege_of, read_meta, was_stopped
     from praxia.results.rows import read_rows
     from praxia.results.summary import summarise_as
-    from praxia.studio.table import success_table
+    from praxia.studio.terminal import success_table
 
     rows, meta = read_rows(path), read_meta(path)
     STDERR.print(success_table(rows, meta))

@@ -27,7 +27,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     options = parse(Arguments, arguments, "praxia leaderboard")
 
     from praxia.results.leaderboard import leaderboard
-    from praxia.studio.leaderboard_text import leaderboard_table
+    from praxia.studio.terminal import leaderboard_table
 
     found = leaderboard(options.folder)
     for table in found["tables"]:

@@ -27,10 +27,10 @@ def run(arguments: list[str]) -> dict[str, Any]:
     """Write the page and return where."""
     options = parse(Arguments, arguments, "praxia report")
 
-    from praxia.studio.report import report
+    from praxia.studio.report import write_report
 
-    with STDERR.status("replaying and filming episodes"):
-        page = report(options.sources, options.out)
+    with STDERR.status("replaying episodes and making videos"):
+        page = write_report(options.sources, options.out)
     if not options.json:
         print(page)
     return {"report": str(page)}

@@ -9,7 +9,7 @@ from praxia.core.files import write_whole
 from praxia.evaluate.benchmarks import find_benchmark
 from praxia.recipes.metaworld import flow_metaworld, flow_metaworld_blind
 from praxia.studies.stages import Report, Stages, expect_unfinished
-from praxia.studio.report import report as make_report
+from praxia.studio.report import write_report
 
 __all__ = ["demo"]
 
@@ -34,7 +34,7 @@ def demo(out: Path, *, seed: int, workers: int, scale: float, report: Report) ->
     swapped = stages.evaluate("swapped-image", "flow-metaworld", BENCHMARK, EPISODES, control="swapped-image")
     blind = stages.evaluate("blind", "flow-metaworld-blind", BENCHMARK, EPISODES)
     stages.evaluate("expert", None, BENCHMARK, EPISODES)
-    page = make_report([out], out / "report.html")
+    page = write_report([out], out / "report.html")
     summary = {
         "seconds": round(time.perf_counter() - began_s, 1),
         "success": seeing["success"],

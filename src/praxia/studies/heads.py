@@ -14,8 +14,8 @@ from praxia.evaluate.benchmarks import find_benchmark
 from praxia.recipes import RECIPES
 from praxia.studies.measured_head import measure
 from praxia.studies.stages import Report, Stages, expect_unfinished
-from praxia.studio.figures import percent
-from praxia.studio.report import report as make_report
+from praxia.studio.report import write_report
+from praxia.studio.tables import percent
 from praxia.train.config import TrainRun
 
 __all__ = ["ARENAS", "heads", "recipe_of"]
@@ -143,7 +143,7 @@ def heads(
     expert = stages.evaluate("expert", None, chosen.benchmark, chosen.episodes)["progress"]
     table = {"arena": arena, "expert": expert, "rows": rows}
     write_whole(out / "table.json", json.dumps(_shown(table), indent=1) + "\n")
-    page = make_report([out], out / "report.html")
+    page = write_report([out], out / "report.html")
     summary = {"seconds": round(time.perf_counter() - began_s, 1), **table}
     write_whole(out / "summary.json", json.dumps(summary, indent=1) + "\n")
     passed, got = chosen.verdict(table)

@@ -9,7 +9,7 @@ from praxia.core.files import write_whole
 from praxia.evaluate.benchmarks import find_benchmark
 from praxia.recipes.metaworld import flow_mt50
 from praxia.studies.stages import Report, Stages, expect_unfinished
-from praxia.studio.report import report as make_report
+from praxia.studio.report import write_report
 
 __all__ = ["mt50"]
 
@@ -45,7 +45,7 @@ def mt50(out: Path, *, seed: int, workers: int, scale: float, report: Report) ->
             "shuffled-instruction", "policy", BENCHMARK, EPISODES, control="shuffled-instruction"
         ),
     }
-    page = make_report([out], out / "report.html")
+    page = write_report([out], out / "report.html")
     kept = ("success", "ci95", "macro", "macro_of_groups", "per_group")
     rates = {name: {key: result[key] for key in kept} for name, result in judged.items()}
     summary = {"seconds": round(time.perf_counter() - began_s, 1), **rates}

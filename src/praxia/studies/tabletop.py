@@ -10,7 +10,7 @@ from praxia.core.files import write_whole
 from praxia.evaluate.benchmarks import find_benchmark
 from praxia.recipes.tabletop import flow_tabletop, flow_tabletop_language_free
 from praxia.studies.stages import Report, Stages, expect_unfinished
-from praxia.studio.report import report as make_report
+from praxia.studio.report import write_report
 from praxia.train.config import TrainRun
 
 __all__ = ["fine_tuning", "tabletop"]
@@ -43,7 +43,7 @@ def tabletop(out: Path, *, seed: int, workers: int, scale: float, report: Report
     stages.train("language-free", "flow-tabletop-language-free", flow_tabletop_language_free(), ["gantry"])
     stages.train("after-five-minutes", "flow-tabletop", fine_tuning(), ["arm7-five-minutes"], start_from="policy")
     summary = _judged(stages)
-    page = make_report([out], out / "report.html")
+    page = write_report([out], out / "report.html")
     summary = {"seconds": round(time.perf_counter() - began_s, 1), **summary}
     write_whole(out / "summary.json", json.dumps(summary, indent=1) + "\n")
     passed, got = _verdict(summary)

@@ -14,7 +14,7 @@ from praxia.evaluate.benchmarks import find_benchmark
 from praxia.evaluate.policy_entry import find_policy
 from praxia.evaluate.runner import evaluate
 from praxia.studies.stages import Report, expect_unfinished
-from praxia.studio.report import report as make_report
+from praxia.studio.report import write_report
 
 __all__ = ["tabletop_expert"]
 
@@ -53,7 +53,7 @@ def tabletop_expert(out: Path, *, seed: int, workers: int, scale: float, report:
         )
         per_embodiment[embodiment] = {task: row["success"] for task, row in result["per_task"].items()}
         successes += result["success"]
-    page = make_report([out], out / "report.html")
+    page = write_report([out], out / "report.html")
     rates = [rate for tasks in per_embodiment.values() for rate in tasks.values()]
     known = [rate for rate in rates if rate is not None]
     lowest, unknown = min(known), len(rates) - len(known)

@@ -1,1 +1,1 @@
-"""Pages that people read: results, films, curves and where every number came from. No torch."""
+"""Pages and tables for people: results, videos, training curves and the provenance of every number. No torch."""

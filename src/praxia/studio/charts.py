@@ -1,10 +1,10 @@
-"""Charts as inline SVG, coloured by the page's style sheet."""
+"""Charts as inline SVG; the style sheet of the page colours them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, isclose, log10
 
-from praxia.studio.markup import Markup, join, tag
+from praxia.studio.html import Markup, join, tag
 
 __all__ = ["Series", "interval_bar", "line_chart"]
 
@@ -13,7 +13,7 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 @dataclass(frozen=True)
 class Series:
-    """One line of a chart: as many `x` as `y`, at least one of each."""
+    """One line of a chart. `x` and `y` have the same length, at least one."""
 
     label: str
     x: Sequence[float]
@@ -25,7 +25,7 @@ def interval_bar(rate: float, low: float, high: float, width: int = 130) -> Mark
     height, middle = 14, 7
 
     def at(value: float) -> float:
-        # One pixel of room on both sides, so that caps at 0 and 1 are not cut.
+        # One pixel of margin on both sides, so that caps at 0 and 1 are not cut off.
         return round(1 + value * (width - 2), 1)
 
     shapes = [
@@ -39,7 +39,7 @@ def interval_bar(rate: float, low: float, high: float, width: int = 130) -> Mark
 
 
 def line_chart(title: str, x_label: str, series: Sequence[Series], *, log: bool = False) -> Markup:
-    """Lines over one horizontal axis that begins at 0; the vertical axis begins at 0 too unless it is `log`."""
+    """Lines over a horizontal axis that begins at 0; the vertical axis begins at 0 too unless `log`."""
     width, height, left, right, top, bottom = 560, 260, 52, 12, 14, 40
     top_x = max(max(one.x) for one in series) or 1.0
     values = [value for one in series for value in one.y if value > 0 or not log]
@@ -85,7 +85,7 @@ def _description(title: str, series: Sequence[Series]) -> str:
 
 
 def _ticks(high: float) -> list[float]:
-    """0 and round steps that reach past `high`: four to eight of them."""
+    """0 and multiples of a round step up to `high` or past it: four to eight ticks."""
     if high <= 0:
         return [0.0, 1.0]
     raw = high / 5
@@ -95,9 +95,9 @@ def _ticks(high: float) -> list[float]:
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
-    """Round numbers from the last that is not above `low` to the first that is not below `high`: ten at most.
+    """At most ten round numbers, from the last not above `low` to the first not below `high`.
 
-    1, 2 and 5 in every decade, or the powers of ten where these would be too many, or every second of them, ...
+    1, 2 and 5 in every decade, or powers of ten if these are too many, or every second power of ten, ...
     """
     decades = range(floor(log10(low)), ceil(log10(high)) + 1)
     factors, stride = ((1, 2, 5), 1) if len(decades) <= 4 else ((1,), ceil(len(decades) / 9))

@@ -1,4 +1,4 @@
-"""One evaluation, and what it is called: the policy's, a control, or a reference."""
+"""One evaluation with its label: a policy, a control of it, or a reference."""
 
 import re
 import shlex
@@ -14,31 +14,31 @@ from praxia.results.rows import Row
 from praxia.results.summary import summarise, summarise_as
 from praxia.studio.sources import ResultsFile, TrainingRun
 
-__all__ = ["MEANING", "Evaluation", "named"]
+__all__ = ["MEANING", "LabelledEvaluation", "label_evaluation"]
 
 MEANING = {
-    "other-instruction": "the same policy, told to do something else in the same scene; success is still that of the "
+    "other-instruction": "the same policy with another instruction for the same scene; success is still that of the "
     "first instruction",
-    "swapped-image": "the same policy, shown images of another start of the same task",
-    "shuffled-instruction": "the same policy, told to do another task",
-    "frozen-state": "the same policy, whose state is that of the first moment for ever",
+    "swapped-image": "the same policy with images from another start of the same task",
+    "shuffled-instruction": "the same policy with the instruction of another task",
+    "frozen-state": "the same policy with the state frozen at the first timestep",
     "language-free": "another policy, trained without instructions",
     "blind": "another policy, trained without images",
-    "expert": "scripted, and told where everything is",
+    "expert": "a scripted expert with access to the simulator's state",
     "zero": "never moves",
     "random": "moves at random",
 }
-# Words in a policy's name that say what it is, where its run is not there to ask.
-_SAID_BY = {"blind": "blind", "language-free": "language-free", "mute": "language-free"}
+# Words in a policy's name that reveal its kind, for policies whose training run is not among the sources.
+_KIND_BY_WORD = {"blind": "blind", "language-free": "language-free", "mute": "language-free"}
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """One results file of the policy called `policy`.
+class LabelledEvaluation:
+    """One results file of the policy named `policy`.
 
-    `kind` is that of the control or reference which it is, most of them in `MEANING`; "": it judges the policy for
-    its own sake. `label` is its name for people. `repeats` is the name of the file that counts in its place, where that
-    is of the same policy; None: it counts itself.
+    `kind` is the kind of control or reference, usually a key of `MEANING`; "" for an ordinary evaluation. `label` is
+    the name that pages show. `repeats` names the file that counts instead, if another file evaluates the same policy;
+    None if this file counts.
     """
 
     source: ResultsFile
@@ -66,35 +66,35 @@ class Evaluation:
 
     @property
     def is_control(self) -> bool:
-        """Whether one of the policy's senses was spoiled."""
+        """Whether one of the policy's inputs was corrupted."""
         return self.fingerprint["control"] is not None
 
     @property
-    def otherwise(self) -> tuple[str, ...]:
-        """What differs from the policy's own sampling and the benchmark's pace: ("steps 5", "ensemble 0.01")."""
+    def overrides(self) -> tuple[str, ...]:
+        """Options that differ from the policy's sampling and the benchmark's chunk execution: ("steps 5", ...)."""
         sampling = self.fingerprint.get("sampling") or {}
-        words = [f"{name} {value:g}" for name, value in sampling.items()]
-        return (*words, *([] if self.ensemble is None else [f"ensemble {self.ensemble:g}"]))
+        options = [f"{name} {value:g}" for name, value in sampling.items()]
+        return (*options, *([] if self.ensemble is None else [f"ensemble {self.ensemble:g}"]))
 
     @property
     def ensemble(self) -> float | None:
-        """The rate of temporal ensembling; None: chunks were executed one after the other."""
-        # Files from before ensembling say nothing of the pace beside the benchmark's.
+        """The rate of temporal ensembling; None if chunks were executed one after the other."""
+        # Files older than ensembling do not record how chunks were executed.
         return self.fingerprint.get("execution", {}).get("ensemble")
 
     @property
-    def judged(self) -> tuple[str, float | None]:
-        """Which policy decided and how it was ensembled: equal for it, its controls, and other benchmarks."""
+    def policy_key(self) -> tuple[str, float | None]:
+        """The acting policy and its ensembling rate: the same for its controls and on other benchmarks."""
         return policy_of(self.fingerprint), self.ensemble
 
     @property
-    def place(self) -> int:
-        """0 or 1: whether its policy was named first or second in `praxia compare`."""
+    def position(self) -> int:
+        """0 if the policy came first in the command line of `praxia compare`, 1 if it came second."""
         return 1 if results_name(self.source.path) in _policies_in(self.command)[1:] else 0
 
     @property
     def privilege(self) -> str | None:
-        """What the policy knew that a robot would not."""
+        """The information that the policy had and a robot would not have."""
         return privilege_of(self.source.meta)
 
     @cached_property
@@ -102,32 +102,32 @@ class Evaluation:
         return summarise_as(self.benchmark, self.rows)
 
     @property
-    def counts_parts(self) -> bool:
-        """Whether some episode ended with a part of its task done, and not all."""
+    def has_partial_progress(self) -> bool:
+        """Whether some episode completed a part of its task but not all of it."""
         return any(0 < row.progress < 1 for row in self.rows if row.status != "error")
 
     def summary_of(self, tasks: Collection[str] | None) -> Mapping[str, Any]:
-        """The summary of some tasks, or of all."""
+        """The summary of the given tasks, or of all with None."""
         return self.summary if tasks is None else summarise([row for row in self.rows if row.task in tasks])
 
 
-def named(file: ResultsFile, runs: Sequence[TrainingRun]) -> Evaluation:
-    """A control is called by its name, a reference by its kind, a policy by the name of the run that made it.
+def label_evaluation(file: ResultsFile, runs: Sequence[TrainingRun]) -> LabelledEvaluation:
+    """Label a control with its name, a reference with its kind, and a policy with the name of its training run.
 
-    Its label ends with what differs from the policy's own sampling and the benchmark's pace.
+    The label ends with the options that differ from the policy's sampling and the benchmark's chunk execution.
     """
     fingerprint = file.meta["fingerprint"]
-    run = next((run for run in runs if run.made(fingerprint)), None)
-    typed = _policies_in(file.meta["command"])
-    # A comparison leaves two files, each called by its policy.
-    policy = run.name if run else typed[0] if len(typed) == 1 else results_name(file.path)
+    run = next((run for run in runs if run.produced(fingerprint)), None)
+    policies = _policies_in(file.meta["command"])
+    # `praxia compare` writes two files and names each by its policy.
+    policy = run.name if run else policies[0] if len(policies) == 1 else results_name(file.path)
     kind = fingerprint["control"] or (_kind_of_run(run, runs) if run else _kind_of_name(policy))
-    one = Evaluation(file, policy, kind, kind or policy)
-    return replace(one, label=f"{one.label} ({', '.join(one.otherwise)})") if one.otherwise else one
+    one = LabelledEvaluation(file, policy, kind, kind or policy)
+    return replace(one, label=f"{one.label} ({', '.join(one.overrides)})") if one.overrides else one
 
 
 def _kind_of_run(run: TrainingRun, runs: Sequence[TrainingRun]) -> str:
-    """A policy that lacks a sense is a reference for those that have it; where none has, it is judged for itself."""
+    """A policy without images or text is a reference for those with them, and an ordinary policy if none has them."""
     finished = [one for one in runs if one.policy is not None]
     if run.is_blind and not all(one.is_blind for one in finished):
         return "blind"
@@ -137,23 +137,23 @@ def _kind_of_run(run: TrainingRun, runs: Sequence[TrainingRun]) -> str:
 def _kind_of_name(policy: str) -> str:
     if policy in ("expert", "zero", "random"):
         return policy
-    return next((kind for word, kind in _SAID_BY.items() if re.search(rf"(?<![a-z]){word}(?![a-z])", policy)), "")
+    return next((kind for word, kind in _KIND_BY_WORD.items() if re.search(rf"(?<![a-z]){word}(?![a-z])", policy)), "")
 
 
 def _policies_in(command: str) -> list[str]:
-    """The one policy in `praxia eval POLICY ...`, or both in `praxia compare A B ...`, by what people call them.
+    """The names of the policy of `praxia eval POLICY ...`, or of both policies of `praxia compare A B ...`.
 
-    That is what was typed, or for a path the folder of its run. Two of one name are told apart as their files are.
+    The name is the argument itself, or for a path its run's folder. Two equal names get the suffixes of their files.
     """
-    verb, *typed = [word for word in _words(command)[1:] if not word.startswith("-")] or [""]
-    paths = [Path(word) for word in typed[: 2 if verb == "compare" else 1]]
+    verb, *arguments = [word for word in _split(command)[1:] if not word.startswith("-")] or [""]
+    paths = [Path(argument) for argument in arguments[: 2 if verb == "compare" else 1]]
     names = [path.parent.name if path.name == "policy" and path.parent.name else path.name for path in paths]
     return names if len(set(names)) == len(names) else [f"{names[0]}-a", f"{names[1]}-b"]
 
 
-def _words(command: str) -> list[str]:
+def _split(command: str) -> list[str]:
     try:
         return shlex.split(command)
     except ValueError:
-        # What no shell would take was not written by us.
+        # Praxia quotes the commands that it stores: this one was written by hand.
         return command.split()

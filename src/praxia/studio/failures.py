@@ -1,77 +1,89 @@
-"""Failed episodes, by how far each followed one that succeeded from the same start."""
+"""Failed episodes, grouped by how far each followed a successful episode from the same start."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 
 from praxia.results.rows import Row
-from praxia.studio.comparison import Comparison
-from praxia.studio.divergence import SKIPPED, Followed, follow, motion_fields
-from praxia.studio.evaluation import Evaluation
-from praxia.studio.lot import tasks_in_turn
-from praxia.studio.repetition import Episode, Repeater, Repetition
-from praxia.studio.videos import Video, video_pairs
+from praxia.studio.comparison import BenchmarkComparison
+from praxia.studio.divergence import MAX_SKIP, TOLERANCE, TrajectoryMatch, match_trajectory, motion_fields
+from praxia.studio.evaluation import LabelledEvaluation
+from praxia.studio.html import Markup, tag
+from praxia.studio.replay import EpisodeRow, ReplayedEpisode, ReplayRunner
+from praxia.studio.tables import html_table
+from praxia.studio.videos import ReplayVideo, draw_by_task, make_pair_videos, paired_figure
 
-__all__ = ["GROUPS", "Failure", "Failures", "failures_of", "group_of"]
+__all__ = ["GROUPS", "Failure", "FailureAnalysis", "analyse_failures", "failure_section", "group_of"]
 
-# How far a failure followed its reference, from the least on.
+# How far a failure followed its reference, in increasing order.
 GROUPS = ("early", "middle", "late", "to its end")
-# Failures of one policy that are repeated at most: some hundred steps each, and as many of its reference.
-_MOST = 60
+# The most failures of one policy to replay: some hundred steps each, and as many of its reference.
+_MAX_REPLAYS = 60
+_HEADINGS = ("in its first third", "in its second", "in its last", "never: to its end")
+_METHOD = (
+    "Failures by the part of the reference in which they diverged from it. Both episodes were replayed from the same "
+    "start. A failure follows its reference, in order but at its own speed, while all positions are within "
+    f"{TOLERANCE:.0%} of the range that the reference covers, and it may skip {MAX_SKIP:.0%} of the reference at once. "
+    "A gripper can follow to the end while the object stays behind."
+)
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A failed episode of `row`, how far it followed one that succeeded, and the name of who did."""
+    """The failed episode of `row`, and how far it matches a successful one by the policy named `reference`."""
 
     row: Row
     reference: str
-    followed: Followed
+    match: TrajectoryMatch
 
     @property
     def group(self) -> str:
-        return group_of(self.followed.share)
+        return group_of(self.match.share)
 
 
 @dataclass(frozen=True)
-class Failures:
-    """The failures of the policy of this name.
+class FailureAnalysis:
+    """The failures of one policy.
 
-    `num_failed` there are, `num_referred` of them have a reference, and `found` are those that were repeated. `videos`
-    has one of each group, the failure on the left. `unfit` says why others that were repeated are not among them.
+    Of `num_failed` failures, `num_with_reference` have a reference, and `found` are those that were replayed. `videos`
+    has one video per group, the failure on the left. `mismatches` has one reason per replayed failure that is not in
+    `found`.
     """
 
     policy: str
     num_failed: int
-    num_referred: int
+    num_with_reference: int
     found: tuple[Failure, ...]
-    unfit: tuple[str, ...]
-    videos: Mapping[str, Video]
+    mismatches: tuple[str, ...]
+    videos: Mapping[str, ReplayVideo]
 
 
 def group_of(share: float) -> str:
     """The group of a failure that followed `share`, in [0, 1], of its reference."""
-    return GROUPS[3] if share >= 1 - SKIPPED else GROUPS[int(3 * share)]
+    return GROUPS[3] if share >= 1 - MAX_SKIP else GROUPS[int(3 * share)]
 
 
-def failures_of(comparison: Comparison, repeater: Repeater) -> list[Failures]:
-    """Those of two contenders, or of the main policy where there are not two; none where nobody else succeeded.
+def analyse_failures(comparison: BenchmarkComparison, runner: ReplayRunner) -> list[FailureAnalysis]:
+    """One analysis per policy of a pair, or for the main policy without a pair; empty without any reference.
 
-    An episode's reference is the expert's from the same start where that succeeded, else the other contender's.
+    The reference of an episode is the expert's from the same start if it succeeded, else the other policy's.
     """
-    judged = comparison.contenders if len(comparison.contenders) == 2 else (comparison.main,)
+    policies = comparison.paired_candidates if len(comparison.paired_candidates) == 2 else (comparison.main,)
     experts = [one for one in comparison.all if one.kind == "expert"]
-    references = [*experts, *(one for one in judged if one.kind != "expert")]
-    found = [
-        _find(one, [other for other in references if other is not one], repeater)
-        for one in judged
+    references = [*experts, *(one for one in policies if one.kind != "expert")]
+    analyses = [
+        _analyse(one, [other for other in references if other is not one], runner)
+        for one in policies
         if one.kind != "expert"
     ]
-    return [one for one in found if one.num_referred]
+    return [one for one in analyses if one.num_with_reference]
 
 
-def _find(one: Evaluation, references: Sequence[Evaluation], repeater: Repeater) -> Failures:
+def _analyse(
+    one: LabelledEvaluation, references: Sequence[LabelledEvaluation], runner: ReplayRunner
+) -> FailureAnalysis:
     failed = [row for row in one.rows if row.status == "failure"]
     succeeded = {
         row.start: (reference, row)
@@ -79,30 +91,89 @@ def _find(one: Evaluation, references: Sequence[Evaluation], repeater: Repeater)
         for row in reference.rows
         if row.status == "success"
     }
-    referred = [row for row in failed if row.start in succeeded]
-    chosen = tasks_in_turn(referred, lambda row: row)[:_MOST]
+    with_reference = [row for row in failed if row.start in succeeded]
+    selected = draw_by_task(with_reference, lambda row: row)[:_MAX_REPLAYS]
     pairs = [
-        (Episode(one.source, row), Episode(reference.source, target))
-        for row, (reference, target) in ((row, succeeded[row.start]) for row in chosen)
+        (EpisodeRow(one.source, row), EpisodeRow(reference.source, target))
+        for row, (reference, target) in ((row, succeeded[row.start]) for row in selected)
     ]
-    found, unfit = {}, []
-    for place, both in repeater.pairs(pairs, images=False):
-        # What went otherwise than was counted says nothing about the episode that was counted.
-        mismatches = [repetition.mismatch for repetition in both if repetition.mismatch is not None]
-        unfit += mismatches[:1]
-        if not mismatches:
-            row = chosen[place]
-            found[place] = Failure(row, succeeded[row.start][0].label, _followed(*both))
-    shown = {group: next((at for at in sorted(found) if found[at].group == group), None) for group in GROUPS}
-    places = {group: place for group, place in shown.items() if place is not None}
-    videos = video_pairs([pairs[place] for place in places.values()], repeater)
-    failures = tuple(found[place] for place in sorted(found))
-    return Failures(
-        one.label, len(failed), len(referred), failures, tuple(unfit), dict(zip(places, videos, strict=True))
+    found, mismatches = {}, []
+    for index, pair in runner.replay_pairs(pairs, images=False):
+        # A replay that differs from its row says nothing about the episode that was counted.
+        reasons = [replayed.mismatch for replayed in pair if replayed.mismatch is not None]
+        mismatches += reasons[:1]
+        if not reasons:
+            row = selected[index]
+            found[index] = Failure(row, succeeded[row.start][0].label, _match(*pair))
+    first = {group: next((index for index in sorted(found) if found[index].group == group), None) for group in GROUPS}
+    shown = {group: index for group, index in first.items() if index is not None}
+    videos = make_pair_videos([pairs[index] for index in shown.values()], runner)
+    return FailureAnalysis(
+        one.label,
+        len(failed),
+        len(with_reference),
+        tuple(found[index] for index in sorted(found)),
+        tuple(mismatches),
+        dict(zip(shown, videos, strict=True)),
     )
 
 
-def _followed(failure: Repetition, reference: Repetition) -> Followed:
-    assert reference.embodiment is not None, "an episode that could not be begun is a mismatch"
+def _match(failure: ReplayedEpisode, reference: ReplayedEpisode) -> TrajectoryMatch:
+    assert reference.embodiment is not None, "an episode that could not be started is a mismatch"
     fields = motion_fields(reference.embodiment)
-    return follow(np.stack(failure.states), np.stack(reference.states), fields)
+    return match_trajectory(np.stack(failure.states), np.stack(reference.states), fields)
+
+
+def failure_section(analysis: FailureAnalysis) -> Markup:
+    """The section about one policy's failures."""
+    found = analysis.found
+    rows = [
+        _cells(task, [one for one in found if one.row.task == task]) for task in sorted({f.row.task for f in found})
+    ]
+    columns = [("task", None), ("failures", "n"), *((name, "n") for name in _HEADINGS), ("diverged after step", "n")]
+    columns += [("reference", None)]
+    videos = [_group_figure(group, analysis) for group in GROUPS if group in analysis.videos]
+    return tag(
+        "section",
+        tag("h2", f"Where {analysis.policy} fails"),
+        tag("p", _counts(analysis), class_="soft"),
+        _mismatch_warning(analysis),
+        html_table(_METHOD, columns, rows, foot=_cells("all", found)) if rows else None,
+        tag("div", *videos, class_="videos pairs") if videos else None,
+    )
+
+
+def _counts(analysis: FailureAnalysis) -> str:
+    text = (
+        f"{analysis.num_with_reference} of {analysis.num_failed} failures have a reference: a successful episode from "
+        "the same start, the expert's where there is one."
+    )
+    replayed = len(analysis.found) + len(analysis.mismatches)
+    if replayed == analysis.num_with_reference:
+        return text
+    return f"{text} {replayed} of them, drawn at random, were replayed."
+
+
+def _mismatch_warning(analysis: FailureAnalysis) -> Markup | None:
+    if not analysis.mismatches:
+        return None
+    text = f"{len(analysis.mismatches)} replays differ from the results. The first: {analysis.mismatches[0]}"
+    return tag("p", text, class_="warning bad", role="note")
+
+
+def _cells(name: str, found: Sequence[Failure]) -> list[object]:
+    counts = [sum(one.group == group for one in found) for group in GROUPS]
+    steps = [one.match.diverged_step for one in found if one.match.diverged_step is not None]
+    references = ", ".join(dict.fromkeys(one.reference for one in found))
+    # Zero would be the most frequent number here, and the least interesting.
+    shown = [count or "·" for count in counts]
+    return [name, len(found), *shown, f"{median(steps):.0f}" if steps else "–", references]
+
+
+def _group_figure(group: str, analysis: FailureAnalysis) -> Markup:
+    video = analysis.videos[group]
+    failure = next(one for one in analysis.found if one.row == video.rows[0])
+    share = f"{failure.match.share:.0%} of the reference"
+    step = failure.match.diverged_step
+    text = f"followed {share}" if step is None else f"followed {share}, diverged after step {step}"
+    return paired_figure(video, (analysis.policy, failure.reference), [tag("span", text)])

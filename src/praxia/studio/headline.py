@@ -1,21 +1,20 @@
-"""The top of the page: one number, how sure it is, and what it must be read against."""
+"""The top of the page: the success rate, its controls and references, and the rates per task."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from praxia.results.meta import was_stopped
-from praxia.studio.comparison import Comparison
-from praxia.studio.evaluation import MEANING, Evaluation
-from praxia.studio.figures import interval, percent, points
-from praxia.studio.markup import Markup, tag
-from praxia.studio.provenance import command
-from praxia.studio.tabular import RATE_COLUMNS, rate_cells, tabular
+from praxia.studio.comparison import BenchmarkComparison
+from praxia.studio.evaluation import MEANING, LabelledEvaluation
+from praxia.studio.html import Markup, tag
+from praxia.studio.provenance import command_details
+from praxia.studio.tables import RATE_COLUMNS, html_table, interval, mean_steps_to_success, percent, points, rate_cells
 
-__all__ = ["headline"]
+__all__ = ["headline_section", "task_section"]
 
 
-def headline(comparison: Comparison) -> Markup:
-    """Pooled success with its interval, and below it every control and reference with its distance."""
+def headline_section(comparison: BenchmarkComparison) -> Markup:
+    """Pooled success with its interval, above every control and reference with its difference in points."""
     main = comparison.main
     rate = tag("span", percent(main.summary["success"]).removesuffix("%"), _unit(main), class_="rate")
     return tag(
@@ -25,16 +24,16 @@ def headline(comparison: Comparison) -> Markup:
         tag("div", rate, _facts(main), class_="verdict"),
         _unfinished(main),
         _errors(main),
-        command(main.command),
+        command_details(main.command),
         _controls(comparison) if comparison.others else None,
     )
 
 
-def _unit(main: Evaluation) -> Markup | None:
+def _unit(main: LabelledEvaluation) -> Markup | None:
     return None if main.summary["success"] is None else tag("small", "%")
 
 
-def _facts(main: Evaluation) -> Markup:
+def _facts(main: LabelledEvaluation) -> Markup:
     summary, macro = main.summary, main.summary["macro"]
     facts = {
         "95% Wilson interval": interval(summary) or "–",
@@ -45,62 +44,95 @@ def _facts(main: Evaluation) -> Markup:
         facts[f"mean of {', '.join(summary['per_group'])}"] = _mean(of_groups)
     facts["errors"] = str(summary["errors"])
     if summary["faults"]:
-        facts["failures by a fault of the policy"] = f"{summary['faults']}; the first: {_first_fault(main)}"
+        facts["failures caused by a fault of the policy"] = f"{summary['faults']}; the first: {_first_fault(main)}"
     if main.privilege:
         facts["not comparable"] = main.privilege
     return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in facts.items()), class_="facts")
 
 
 def _mean(mean: Mapping[str, Any]) -> str:
-    """A mean and its interval, where there are any."""
+    """A mean, and its interval if it has one."""
     return percent(mean["success"]) + (f" ({interval(mean)})" if mean["ci95"] is not None else "")
 
 
-def _first_fault(main: Evaluation) -> str | None:
+def _first_fault(main: LabelledEvaluation) -> str | None:
     return next(row.error for row in main.rows if row.status == "failure" and row.error is not None)
 
 
-def _unfinished(main: Evaluation) -> Markup | None:
+def _unfinished(main: LabelledEvaluation) -> Markup | None:
     planned = main.source.meta.get("planned", 0)
     if len(main.rows) >= planned or was_stopped(main.source.meta):
         return None
     text = (
-        f"{len(main.rows)} of {planned} planned episodes are there, those that ended first, which are no fair sample: "
-        "go on with --resume."
+        f"Only {len(main.rows)} of {planned} planned episodes have ended; episodes that end early are a biased sample. "
+        "Continue with --resume."
     )
     return tag("p", text, class_="warning bad")
 
 
-def _errors(main: Evaluation) -> Markup | None:
-    """Errors are neither successes nor failures: say what the rate would be if they had all been failures."""
+def _errors(main: LabelledEvaluation) -> Markup | None:
+    """Errors count as neither success nor failure: state the rate as if all of them were failures."""
     summary = main.summary
     if not summary["errors"]:
         return None
     first = next(row.error for row in main.rows if row.status == "error")
     text = (
-        f"{summary['errors']} of {summary['episodes']} episodes crashed and are in no rate here; counted as failures "
-        f"they would make it {percent(_successes(main) / summary['episodes'])}. The first: {first}"
+        f"{summary['errors']} of {summary['episodes']} episodes crashed and are excluded from all rates; counted as "
+        f"failures, they would lower success to {percent(_successes(main) / summary['episodes'])}. The first: {first}"
     )
     return tag("p", text, class_="warning bad")
 
 
-def _controls(comparison: Comparison) -> Markup:
+def _controls(comparison: BenchmarkComparison) -> Markup:
     against = comparison.main.summary["success"]
     rows = []
     for one in comparison.all:
         is_main = one is comparison.main
         difference = "" if is_main else points(one.summary["success"], against)
-        rows.append([_name(one), *rate_cells(one.summary), difference, None if is_main else command(one.command)])
-    columns = [("evaluation", None), *RATE_COLUMNS, ("points", "n"), ("made by", None)]
-    caption = "The number above beside controls and references. Points are the difference to it."
-    return tabular(caption, columns, rows, marked=0)
+        rows.append(
+            [_name(one), *rate_cells(one.summary), difference, None if is_main else command_details(one.command)]
+        )
+    columns = [("evaluation", None), *RATE_COLUMNS, ("points", "n"), ("command", None)]
+    caption = "The policy above, its controls and references. Points are the difference to the policy above."
+    return html_table(caption, columns, rows, marked=0)
 
 
-def _name(one: Evaluation) -> Markup:
-    again = f"the same policy again: {one.repeats} counts in its place" if one.repeats else None
-    note = "; ".join(text for text in (MEANING.get(one.kind), one.privilege, again) if text)
+def _name(one: LabelledEvaluation) -> Markup:
+    repeat = f"the same policy again: {one.repeats} counts instead" if one.repeats else None
+    note = "; ".join(text for text in (MEANING.get(one.kind), one.privilege, repeat) if text)
     return tag("span", one.label, tag("span", note, class_="note") if note else None)
 
 
-def _successes(one: Evaluation) -> int:
+def _successes(one: LabelledEvaluation) -> int:
     return sum(row.status == "success" for row in one.rows)
+
+
+_CAPTION = (
+    "Bars are success rates and whiskers are 95% Wilson intervals, which cover other starts but not other training "
+    "seeds. Steps to success are a mean over the successes. "
+    "The columns on the right are the success rates of the other evaluations."
+)
+_PROGRESS = " Progress is the mean fraction of a task's parts that were completed when its episode ended."
+
+
+def task_section(comparison: BenchmarkComparison) -> Markup:
+    """One row per task, and a pooled row below. Progress is shown if some episode completed only a part of its task."""
+    others = [(one.label, "n") for one in comparison.others]
+    progress = [("progress", "n")] if comparison.main.has_partial_progress else []
+    table = html_table(
+        _CAPTION + (_PROGRESS if progress else ""),
+        [("task", None), *RATE_COLUMNS, *progress, ("steps to success", "n"), *others],
+        [_cells(comparison, task) for task in comparison.tasks],
+        foot=_cells(comparison, None),
+    )
+    return tag("section", tag("h2", "Task by task"), table)
+
+
+def _cells(comparison: BenchmarkComparison, task: str | None) -> list[object]:
+    """The row of `task`, or of all tasks with None."""
+    main, tasks = comparison.main, None if task is None else (task,)
+    summary = main.summary_of(tasks)
+    progress = [percent(summary["progress"])] if main.has_partial_progress else []
+    steps = mean_steps_to_success([row for row in main.rows if task in (row.task, None)])
+    others = [percent(one.summary_of(tasks)["success"]) for one in comparison.others]
+    return [task or "all", *rate_cells(summary), *progress, steps, *others]

@@ -1,46 +1,123 @@
 """One self-contained HTML page from results, training runs and data sets."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 from praxia.core.errors import PraxiaError
 from praxia.core.files import write_whole
 from praxia.envs import build
 from praxia.rollout.slots import BuildEnv
-from praxia.studio.comparison import compare
-from praxia.studio.duel import duel_of
-from praxia.studio.page import page
-from praxia.studio.pages import expect_room
-from praxia.studio.repetition import Repeater
-from praxia.studio.replays import shoot
-from praxia.studio.sources import gather
+from praxia.studio.ablation import ablation_sections
+from praxia.studio.comparison import BenchmarkComparison, group_by_benchmark
+from praxia.studio.failures import FailureAnalysis, analyse_failures, failure_section
+from praxia.studio.generalisation import generalisation_section
+from praxia.studio.headline import headline_section, task_section
+from praxia.studio.html import Markup, check_page_path, tag
+from praxia.studio.motion import motion_section
+from praxia.studio.paired_comparison import PairedComparison, paired_comparison_of, paired_section, select_discordant
+from praxia.studio.provenance import dataset_section, provenance_section, training_section
+from praxia.studio.ranking import ranking_section
+from praxia.studio.replay import EpisodeRow, ReplayRunner
+from praxia.studio.sources import ReportSources, read_sources
+from praxia.studio.tables import study_table_section
+from praxia.studio.videos import ReplayVideo, make_episode_videos, make_pair_videos, video_section
 
-__all__ = ["report"]
+__all__ = ["ReplayResults", "render_report", "replay_comparison", "write_report"]
+
+_MAX_PAIR_VIDEOS = 6
+
+# The browser itself refuses scripts and every request: the page shows only what is in the file.
+_CONTENT_SECURITY = "default-src 'none'; style-src 'unsafe-inline'; media-src data:"
 
 
-def report(sources: Sequence[Path], out: Path, *, build: BuildEnv = build) -> Path:
-    """Write the page at `out`, whole or not at all, and return it.
+@dataclass(frozen=True)
+class ReplayResults:
+    """Replays for one comparison: videos of the main evaluation, videos of discordant pairs, and failure analyses."""
 
-    `sources` are results files, training runs, data sets, and folders that hold them within two levels. Of every
-    benchmark some episodes are repeated, in environments that `build` (picklable) makes in processes of their own: a
-    success and a failure of each task for films, starts where one of two policies alone succeeded, and failures beside
-    somebody's success from the same start. That takes a few seconds a film.
+    videos: Sequence[ReplayVideo] = ()
+    discordant: Sequence[ReplayVideo] = ()
+    failures: Sequence[FailureAnalysis] = ()
+
+
+def write_report(paths: Sequence[Path], out: Path, *, build: BuildEnv = build) -> Path:
+    """Write the page to `out` atomically and return `out`.
+
+    `paths` are results files, training runs, data sets, and folders that contain them at most two levels deep. For
+    every benchmark some episodes are replayed in worker processes, in environments from `build` (picklable): for
+    videos, one success and one failure per task and starts from which only one of two policies succeeded; and failures
+    next to a successful episode from the same start. A video takes a few seconds.
 
     Raises:
-        PraxiaError: no source, one that is none of these or cannot be read, or something at `out` that is no page.
-        GraphicsError: no OpenGL that can draw off screen.
+        PraxiaError: no path, a path that is none of these or cannot be read, or a file at `out` that is not a page.
+        GraphicsError: no off-screen OpenGL.
     """
-    if not sources:
+    if not paths:
         raise PraxiaError(
-            "expected results (X.jsonl), training runs, data sets or a folder that holds some, got none; see"
+            "expected results (X.jsonl), training runs, data sets or a folder that contains some, got none; see"
             " `praxia report --help`"
         )
-    expect_room(out)
-    material = gather(sources)
-    comparisons = compare(material)
-    with closing(Repeater(build)) as repeater:
-        replays = {comparison.name: shoot(comparison, duel_of(comparison), repeater) for comparison in comparisons}
+    check_page_path(out)
+    sources = read_sources(paths)
+    comparisons = group_by_benchmark(sources)
+    with closing(ReplayRunner(build)) as runner:
+        replays = {
+            comparison.name: replay_comparison(comparison, paired_comparison_of(comparison), runner)
+            for comparison in comparisons
+        }
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(out, page(material, comparisons, replays))
+    write_whole(out, render_report(sources, comparisons, replays))
     return out
+
+
+def replay_comparison(
+    comparison: BenchmarkComparison, paired: PairedComparison | None, runner: ReplayRunner
+) -> ReplayResults:
+    """Replay the episodes that the page shows for one comparison: seconds per episode."""
+    return ReplayResults(
+        make_episode_videos(comparison.main.source, runner),
+        [] if paired is None else _discordant_videos(paired, runner),
+        analyse_failures(comparison, runner),
+    )
+
+
+def render_report(
+    sources: ReportSources, comparisons: Sequence[BenchmarkComparison], replays: Mapping[str, ReplayResults]
+) -> str:
+    """The HTML of a report. `replays` are keyed by the name of their comparison."""
+    sections = []
+    for comparison in comparisons:
+        axes = generalisation_section(comparisons) if comparison is comparisons[0] else None
+        replayed = replays.get(comparison.name, ReplayResults())
+        paired = paired_comparison_of(comparison)
+        sections += [headline_section(comparison), axes]
+        sections.append(paired_section(paired, replayed.discordant) if paired else ranking_section(comparison))
+        sections += [task_section(comparison), *ablation_sections(comparison), motion_section(comparison, paired)]
+        sections += [failure_section(analysis) for analysis in replayed.failures]
+        sections += [video_section(replayed.videos)] if replayed.videos else []
+    sections[1:1] = [study_table_section(table) for table in sources.tables]
+    if sources.runs:
+        sections.append(training_section(sources.runs))
+    sections += [dataset_section(dataset) for dataset in sources.datasets]
+    sections.append(provenance_section(sources, comparisons))
+    title = "Praxia report"
+    plain_title = None if comparisons else tag("h1", title)
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=_CONTENT_SECURITY),
+        tag("meta", name_="viewport", content="width=device-width, initial-scale=1"),
+        tag("title", ": ".join([title, *(comparison.name for comparison in comparisons[:1])])),
+        tag("style", Markup(files("praxia.studio").joinpath("style.css").read_text())),
+    )
+    body = tag("body", tag("main", plain_title, *sections))
+    return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+
+
+def _discordant_videos(paired: PairedComparison, runner: ReplayRunner) -> list[ReplayVideo]:
+    selected = select_discordant(paired.pairs, _MAX_PAIR_VIDEOS)
+    return make_pair_videos(
+        [(EpisodeRow(paired.a.source, pair.a), EpisodeRow(paired.b.source, pair.b)) for pair in selected], runner
+    )

@@ -1,4 +1,4 @@
-"""What a report is made of: results files, training runs and data sets, found by what they are."""
+"""The inputs of a report: results files, training runs, data sets and study tables, recognised by their content."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from praxia.results.folder import is_results_file
 from praxia.results.meta import read_meta
 from praxia.results.rows import Row, read_rows
 
-__all__ = ["Material", "Recorded", "ResultsFile", "Table", "TrainingRun", "gather"]
+__all__ = ["DatasetSummary", "ReportSources", "ResultsFile", "StudyTable", "TrainingRun", "read_sources"]
 
 _DEPTH = 2
 TABLE = "table.json"
@@ -22,7 +22,7 @@ TABLE = "table.json"
 
 @dataclass(frozen=True)
 class ResultsFile:
-    """The rows of one evaluation and `meta`, what produced them: `{command, fingerprint, ...}`."""
+    """The rows of one evaluation, and `meta`: the command and fingerprint that produced them."""
 
     path: Path
     rows: tuple[Row, ...]
@@ -31,7 +31,7 @@ class ResultsFile:
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """One training run: its run.json, one value a logged step, and its policy.json once there is one."""
+    """One training run: its run.json, one mapping per logged step, and its policy.json once it has one."""
 
     path: Path
     description: Mapping[str, Any]
@@ -42,30 +42,30 @@ class TrainingRun:
     def name(self) -> str:
         return self.path.resolve().name
 
-    def made(self, fingerprint: Mapping[str, Any]) -> bool:
-        """Whether the policy of a results file's fingerprint is this run's, sampled in whatever way.
+    def produced(self, fingerprint: Mapping[str, Any]) -> bool:
+        """Whether a results file's fingerprint names this run's policy, whatever its sampling options.
 
-        Files from before policies had an identity name the weights alone.
+        Older files identify a policy by the hash of its weights alone.
         """
         weights = fingerprint.get("weights_sha256") or fingerprint["policy_sha256"]
         return self.policy is not None and self.policy["weights_sha256"] == weights
 
     @property
     def is_blind(self) -> bool:
-        """Whether its policy sees no images at all."""
+        """Whether its policy observes no images."""
         return self.policy is not None and not any(
             name.startswith("image.") for name in self.policy["window"]["observation_steps"]
         )
 
     @property
     def is_language_free(self) -> bool:
-        """Whether its policy is told nothing."""
+        """Whether its policy receives no instruction."""
         return self.policy is not None and "no-text" in _tags(self.policy["model"])
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """One data set: `info` as `praxia info` has it, and the plan that it was recorded by, where it is ours."""
+class DatasetSummary:
+    """One data set: `info` as `praxia info` prints it, and the plan of its recording if Praxia recorded it."""
 
     path: Path
     info: Mapping[str, Any]
@@ -73,8 +73,8 @@ class Recorded:
 
 
 @dataclass(frozen=True)
-class Table:
-    """A study's own table: `title`, a `note`, the names of `columns`, and `rows` of texts."""
+class StudyTable:
+    """The result table of a study: a `title`, a `note`, the names of `columns`, and `rows` of text."""
 
     title: str
     note: str
@@ -83,47 +83,49 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Material:
-    """Everything that one report is about, in the order it was named."""
+class ReportSources:
+    """All inputs of one report, in the order of the command line."""
 
-    tables: tuple[Table, ...]
+    tables: tuple[StudyTable, ...]
     results: tuple[ResultsFile, ...]
     runs: tuple[TrainingRun, ...]
-    datasets: tuple[Recorded, ...]
+    datasets: tuple[DatasetSummary, ...]
 
 
-def gather(sources: Sequence[Path]) -> Material:
-    """Everything at `sources`: results files, and folders that are, or hold within two levels, any of the three.
+def read_sources(paths: Sequence[Path]) -> ReportSources:
+    """Read all `paths`: results files, and folders that are or contain (at most two levels deep) any input of a report.
 
     Raises:
-        PraxiaError: a source that is none of these, or that cannot be read.
+        PraxiaError: a path that contains none of these, or a file that cannot be read.
     """
-    places = {place.resolve(): place for source in sources for place in _places(source)}
-    files = [place for place in places.values() if place.is_file() and place.name != TABLE]
-    folders = [place for place in places.values() if place.is_dir()]
-    return Material(
-        tuple(_read_table(path) for path in places.values() if path.name == TABLE),
+    found = {path.resolve(): path for source in paths for path in _find_inputs(source)}
+    files = [path for path in found.values() if path.is_file() and path.name != TABLE]
+    folders = [path for path in found.values() if path.is_dir()]
+    return ReportSources(
+        tuple(_read_table(path) for path in found.values() if path.name == TABLE),
         tuple(ResultsFile(path, tuple(read_rows(path)), read_meta(path)) for path in files),
         tuple(_read_run(path) for path in folders if not committed(path)),
         tuple(_read_dataset(path) for path in folders if committed(path)),
     )
 
 
-def _places(source: Path) -> list[Path]:
+def _find_inputs(source: Path) -> list[Path]:
     if not source.exists():
-        raise PraxiaError(f"expected results (X.jsonl), a training run or a data set at {source}, got nothing there")
-    places = list(_find(source, _DEPTH))
-    if not places:
+        raise PraxiaError(
+            f"expected results (X.jsonl), a training run or a data set at {source}, but it does not exist"
+        )
+    found = list(_walk(source, _DEPTH))
+    if not found:
         kind = "a folder without any" if source.is_dir() else "another kind of file"
         raise PraxiaError(
             f"expected results (X.jsonl), a training run or a data set at {source}, got {kind}; "
             "`praxia eval --out X.jsonl` writes results"
         )
-    return places
+    return found
 
 
-def _find(source: Path, depth: int) -> Iterator[Path]:
-    """Results files, run folders and data-set folders at `source` or at most `depth` levels below it."""
+def _walk(source: Path, depth: int) -> Iterator[Path]:
+    """Results files, study tables, run folders and data set folders, at most `depth` levels below `source`."""
     if source.is_file():
         if source.name == TABLE or is_results_file(source):
             yield source
@@ -134,21 +136,21 @@ def _find(source: Path, depth: int) -> Iterator[Path]:
             yield source
         for child in sorted(source.iterdir()):
             if child.is_file() or (depth and not child.name.startswith(".")):
-                yield from _find(child, depth - 1)
+                yield from _walk(child, depth - 1)
 
 
-def _tags(part: Any) -> Iterator[str]:
-    """The tags of a configured part and of all parts in it."""
-    if isinstance(part, Mapping):
-        if tag := part.get("type", part.get("part")):
-            yield tag
-        for value in part.values():
+def _tags(config: Any) -> Iterator[str]:
+    """The tags of a config and of all configs nested in it."""
+    if isinstance(config, Mapping):
+        if "type" in config:
+            yield config["type"]
+        for value in config.values():
             yield from _tags(value)
 
 
-def _read_table(path: Path) -> Table:
+def _read_table(path: Path) -> StudyTable:
     value = _read_json(path)
-    return Table(value["title"], value["note"], tuple(value["columns"]), tuple(map(tuple, value["rows"])))
+    return StudyTable(value["title"], value["note"], tuple(value["columns"]), tuple(map(tuple, value["rows"])))
 
 
 def _read_run(path: Path) -> TrainingRun:
@@ -163,7 +165,7 @@ def _read_run(path: Path) -> TrainingRun:
 
 
 def _read_lines(path: Path) -> Iterator[dict[str, float | int]]:
-    """Every whole line: a run that is under way, or was killed, may end within one."""
+    """One value per complete line; a running or killed training may leave a partial last line."""
     for number, line in enumerate(whole_lines(path), 1):
         try:
             yield json.loads(line)
@@ -178,6 +180,6 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise DataError(f"{path} is not JSON; expected what `praxia train` writes") from error
 
 
-def _read_dataset(path: Path) -> Recorded:
+def _read_dataset(path: Path) -> DatasetSummary:
     plan = path / PLAN
-    return Recorded(path, info(path), _read_json(plan) if plan.is_file() else None)
+    return DatasetSummary(path, info(path), _read_json(plan) if plan.is_file() else None)

@@ -10,14 +10,14 @@ from praxia.data.dataset import Dataset
 from praxia.data.finalize import finalize
 from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode
-from praxia.studio.viewer.view import view
+from praxia.studio.viewer.view import write_viewer
 
 EVIL = '</script><script>document.title = "mine"</script><img src=x onerror=alert(1)> & "push"'
 
 
 @pytest.fixture(scope="session")
 def demos(tmp_path_factory):
-    """A data set of seven episodes of 12 to 40 steps, the fourth with an instruction that would be page."""
+    """A data set of seven episodes of 12 to 40 steps, the fourth with an instruction that contains HTML."""
     root = tmp_path_factory.mktemp("viewed") / "demos"
     begin_recording(root, {"seed": 0})
     for index in range(7):
@@ -31,7 +31,7 @@ def demos(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def foreign(demos, tmp_path_factory):
-    """The same without anything that only we write."""
+    """The same data set without the files that only Praxia writes."""
     root = tmp_path_factory.mktemp("foreign") / "demos"
     shutil.copytree(demos.root, root, ignore=shutil.ignore_patterns("praxia", ".*"))
     return Dataset(root)
@@ -46,13 +46,13 @@ def evil():
 def page(demos, tmp_path_factory):
     """The page of the first five episodes."""
     out = tmp_path_factory.mktemp("page") / "demos.html"
-    assert view(demos, out, demos.cameras) == [0, 1, 2, 3, 4]
+    assert write_viewer(demos, out, demos.cameras) == [0, 1, 2, 3, 4]
     return out
 
 
 @pytest.fixture(scope="session")
 def contents():
-    """What a page's scripts are told."""
+    """Reads the values that a page passes to its scripts."""
 
     def read(page):
         (text,) = re.findall('<script type="application/json" id="contents">(.*?)</script>', page.read_text())

@@ -3,16 +3,16 @@ from base64 import b64decode
 import numpy as np
 import pytest
 
-from praxia.core.errors import PraxiaError
-from praxia.studio.viewer import view as door
-from praxia.studio.viewer.view import view
+from praxia.core.errors import PraxiaError, UnknownName
+from praxia.studio.viewer import view as module
+from praxia.studio.viewer.view import select_cameras, write_viewer
 
 
 @pytest.fixture(scope="module")
 def blind(foreign, tmp_path_factory):
     """A page without images of two episodes of another writer."""
     out = tmp_path_factory.mktemp("blind") / "page.html"
-    assert view(foreign, out, (), [5, 1]) == [5, 1]
+    assert write_viewer(foreign, out, (), [5, 1]) == [5, 1]
     return out
 
 
@@ -41,45 +41,45 @@ def test_success_by_episode_and_by_step(page, contents, demos):
     assert [episode["successes"] for episode in episodes] == [[11], [39], [], [14], [15]]
 
 
-def test_another_writers_data_set_has_neither_units_nor_tasks_beside_the_instructions(blind, contents, evil):
+def test_a_data_set_of_another_writer_has_neither_units_nor_tasks(blind, contents, evil):
     shown = contents(blind)
     assert [plot["name"] for plot in shown["plots"]] == ["action", "state", "reward", "action.executed"]
     assert shown["plots"][1]["names"] == ["hand.0", "hand.1", "hand.2", "grip"]
     assert {plot["unit"] for plot in shown["plots"]} == {""}
-    # It says of steps, not of episodes, whether they were a success.
+    # It records success per step, not per episode.
     assert [episode["success"] for episode in shown["episodes"]] == [False, True]
     assert [episode["thumbnail"] for episode in shown["episodes"]] == [None, None]
-    assert shown["film"] is None
+    assert shown["video"] is None
 
 
-def test_only_as_many_as_make_a_page_of_some_size_unless_they_were_asked_for(demos, tmp_path, monkeypatch):
-    monkeypatch.setattr(door, "_MOST_BYTES", 10)
-    assert view(demos, tmp_path / "page.html", ()) == [0]
+def test_the_size_of_the_page_limits_episodes_that_were_not_requested(demos, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_MAX_BYTES", 10)
+    assert write_viewer(demos, tmp_path / "page.html", ()) == [0]
     assert "1 of them are on this page; others: <code>praxia data view" in (tmp_path / "page.html").read_text()
-    assert view(demos, tmp_path / "page.html", (), [4, 2]) == [4, 2]
+    assert write_viewer(demos, tmp_path / "page.html", (), [4, 2]) == [4, 2]
 
 
-def test_the_page_says_how_to_see_others(page, demos):
+def test_the_page_has_the_command_for_other_episodes(page, demos):
     assert f"<code>praxia data view {demos.root} --episodes 5-6</code>" in page.read_text()
 
 
 def test_a_page_is_never_written_into_the_data_set(demos):
     with pytest.raises(PraxiaError, match="outside the data set"):
-        view(demos, demos.root / "meta" / "page.html", ())
+        write_viewer(demos, demos.root / "meta" / "page.html", ())
 
 
 def test_data_cannot_become_page(page, document):
     tags = document(page.read_text()).tags
     assert [values.get("id") for name, values in tags if name == "script"] == [
         "contents",
-        *(f"film-{episode}" for episode in range(5)),
+        *(f"video-{episode}" for episode in range(5)),
         None,
     ]
     assert "img" not in {name for name, _ in tags}
     assert not [key for _, values in tags for key in values if key.startswith("on")]
 
 
-def test_the_page_asks_for_nothing(page, document):
+def test_the_page_makes_no_request(page, document):
     for _, values in document(page.read_text()).tags:
         for key in ("src", "href", "srcset"):
             assert key not in values
@@ -106,7 +106,7 @@ def test_ranges_are_those_of_all_frames_against_what_is_declared(page, document,
     assert rows.row("state hand 1")[-3:] == ["", "", "0"]
 
 
-def test_numbers_that_are_not_finite_are_counted_and_left_out(foreign, document, tmp_path, contents, monkeypatch):
+def test_non_finite_numbers_are_counted_and_excluded(foreign, document, tmp_path, contents, monkeypatch):
     column = foreign.column
 
     def broken(feature):
@@ -116,10 +116,17 @@ def test_numbers_that_are_not_finite_are_counted_and_left_out(foreign, document,
         return values
 
     monkeypatch.setattr(foreign, "column", broken)
-    view(foreign, tmp_path / "page.html", (), [0])
+    write_viewer(foreign, tmp_path / "page.html", (), [0])
     rows = document((tmp_path / "page.html").read_text())
     finite = np.delete(column("action")[:, 0], 2)
     assert rows.row("action move.0")[3] == f"{finite.min():.4g}"
     assert rows.row("action move.0")[-1] == "1"
     assert rows.row("action move.1")[3:] == ["–"] * 5 + ["", "", str(foreign.num_frames)]
     assert contents(tmp_path / "page.html")["plots"][0]["spans"][1] is None
+
+
+def test_cameras_by_name(demos):
+    assert select_cameras(demos, []) == ("front", "wrist")
+    assert select_cameras(demos, ["wrist", "wrist"]) == ("wrist",)
+    with pytest.raises(UnknownName, match="unknown camera 'frnt'; nearest: front"):
+        select_cameras(demos, ["frnt"])

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import synthetic
 
-from praxia.studio.viewer.view import view
+from praxia.studio.viewer.view import write_viewer
 
 pytestmark = pytest.mark.browser
 
@@ -14,7 +15,7 @@ NOW = """(() => {
     (column + .5) * canvas.width / 8, (row + .5) * canvas.height / 6, 1, 1).data].slice(0, 3);
   const rows = canvas => [0, 1, 2, 3, 4, 5].map(row => [0, 1, 2, 3, 4, 5, 6, 7].map(at => block(canvas, row, at)));
   return {
-    about: text("about"), instruction: text("instruction"), said: text("said"), time: text("time"),
+    about: text("about"), instruction: text("instruction"), message: text("message"), time: text("time"),
     play: text("play"), frame: Number(text("frame").match(/frame ([0-9]+)/)?.[1]),
     cursors: [...document.querySelectorAll(".cursor:not(.hover)")].map(cursor => cursor.style.left),
     values: [...document.querySelectorAll(".plot:first-child .value")].map(value => value.textContent),
@@ -26,30 +27,30 @@ NOW = """(() => {
 
 UNTIL = """new Promise((done, failed) => {
   const end = performance.now() + 20000;
-  const look = () => {
+  const poll = () => {
     const now = NOW;
     if (CONDITION) done(now);
     else if (performance.now() > end) failed(JSON.stringify({...now, images: null}));
-    else requestAnimationFrame(look);
+    else requestAnimationFrame(poll);
   };
-  look();
+  poll();
 })"""
 
 PLAYED = """new Promise(done => {
   const seen = [];
-  const look = () => {
+  const poll = () => {
     const now = NOW;
     seen.push(now);
-    now.play === "Play" ? done(seen) : requestAnimationFrame(look);
+    now.play === "Play" ? done(seen) : requestAnimationFrame(poll);
   };
   document.getElementById("speed").value = "0.5";
   document.getElementById("play").click();
-  look();
+  poll();
 })"""
 
 
 class Page:
-    """The page as somebody uses it."""
+    """The page in the browser, with the actions of a user."""
 
     def __init__(self, chromium):
         self.chromium = chromium
@@ -58,7 +59,7 @@ class Page:
         return self.chromium.evaluate(UNTIL.replace("NOW", NOW).replace("CONDITION", condition))
 
     def at(self, episode, frame):
-        """Wait until that is shown."""
+        """Wait until a frame of an episode is shown."""
         return self.until(f"now.about.startsWith('episode {episode}') && now.frame === {frame}")
 
     def go(self, episode, frame):
@@ -75,9 +76,9 @@ class Page:
             f"(one => (one.scrollIntoView({{block: 'center'}}), one.getBoundingClientRect()).toJSON())"
             f"(document.querySelector({selector!r}))"
         )
-        place = {"x": box["x"] + across * box["width"], "y": box["y"] + box["height"] / 2}
+        position = {"x": box["x"] + across * box["width"], "y": box["y"] + box["height"] / 2}
         for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
-            self.chromium.ask("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **place)
+            self.chromium.ask("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **position)
 
 
 @pytest.fixture
@@ -89,11 +90,11 @@ def opened(chromium, page):
 
 
 @pytest.fixture
-def expect_in_step(synthetic, demos):
-    """Fails unless images, plots, scrubber and text are of one frame."""
+def expect_in_step(demos):
+    """Fails unless images, plots, scrubber and text show the same frame."""
 
     def check(now, episode, frame):
-        for camera, blocks in now["pictures"].items():
+        for camera, blocks in now["images"].items():
             assert synthetic.spelled(np.array(blocks)) == (camera, episode, frame)
         length = int(demos.episodes.length[episode])
         cursors = [float(left.rstrip("%")) for left in now["cursors"]]
@@ -135,7 +136,7 @@ def test_keys_lead_to_ends_to_other_episodes_and_ten_on(opened, expect_in_step):
     expect_in_step(opened.at(0, 0), 0, 0)
 
 
-def test_steps_faster_than_the_film_end_where_they_should(opened, expect_in_step):
+def test_steps_faster_than_the_video_end_where_they_should(opened, expect_in_step):
     opened.go(1, 0)
     for _ in range(25):
         opened.press("ArrowRight")
@@ -191,13 +192,13 @@ def test_the_list_is_filtered_by_text_and_outcome(opened):
     opened.chromium.evaluate(fill.format("''", "input", "filter") + ";" + fill.format("'failure'", "change", "outcome"))
     assert opened.until("true")["shown"] == ["2"]
     opened.chromium.evaluate(fill.format("'nothing'", "input", "filter"))
-    assert opened.chromium.evaluate("document.getElementById('none').checkVisibility()")
+    assert opened.chromium.evaluate("document.getElementById('no-match').checkVisibility()")
 
 
-def test_an_episode_that_is_not_on_the_page_is_said_with_the_command_that_shows_it(opened, demos):
+def test_an_episode_that_is_not_on_the_page_is_reported_with_a_command(opened, demos):
     opened.chromium.evaluate("location.hash = 'episode=6&frame=2'")
-    now = opened.until("now.said !== ''")
-    assert now["said"] == f"Episode 6 is not on this page: praxia data view {demos.root} --episodes 6"
+    now = opened.until("now.message !== ''")
+    assert now["message"] == f"Episode 6 is not on this page: praxia data view {demos.root} --episodes 6"
 
 
 def test_text_of_the_data_set_stays_text(opened, evil):
@@ -207,41 +208,41 @@ def test_text_of_the_data_set_stays_text(opened, evil):
     assert opened.chromium.evaluate("document.querySelectorAll('img[src=x]').length") == 0
 
 
-def test_colours_are_those_that_were_recorded(opened, synthetic):
-    images = opened.go(1, 17)["pictures"]
+def test_colours_are_those_that_were_recorded(opened):
+    images = opened.go(1, 17)["images"]
     for number, camera in enumerate(synthetic.CAMERAS):
         blocks = np.array(images[camera]).reshape(-1, 3)
         light = blocks[blocks.mean(axis=1) > 100]
         assert np.abs(light - (np.array(synthetic.TINTS[number]) + 10)).max() < 16
 
 
-def test_the_browser_has_nothing_to_complain_about_and_asks_for_nothing(chromium, page):
+def test_the_browser_reports_no_problem_and_the_page_makes_no_request(chromium, page):
     chromium.open(page)
-    # Its own condition: to read canvases as the other tests do is a thing that the browser warns of.
+    # Another condition than in the other tests: the browser warns about reading canvases.
     chromium.evaluate(UNTIL.replace("NOW", "document.getElementById('frame').textContent").replace("CONDITION", "now"))
-    assert chromium.named("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown") == []
-    asked = [event["request"]["url"] for event in chromium.named("Network.requestWillBeSent")]
-    assert [url for url in asked if not url.startswith(("data:", "blob:"))] == [page.as_uri()]
+    assert chromium.label_evaluation("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown") == []
+    urls = [event["request"]["url"] for event in chromium.label_evaluation("Network.requestWillBeSent")]
+    assert [url for url in urls if not url.startswith(("data:", "blob:"))] == [page.as_uri()]
 
 
-def test_where_a_film_cannot_be_played_the_numbers_are_shown(chromium, page, demos):
+def test_where_a_video_cannot_be_played_the_numbers_are_shown(chromium, page, demos):
     broken = page.with_name("broken.html")
     text = page.read_text()
-    start = text.index('id="film-0">') + len('id="film-0">')
+    start = text.index('id="video-0">') + len('id="video-0">')
     broken.write_text(f"{text[:start]}AAAA{text[text.index('<', start) :]}")
     chromium.open(broken)
     opened = Page(chromium)
-    assert opened.at(0, 0)["said"] == "This browser does not play H.264 films: numbers only."
+    assert opened.at(0, 0)["message"] == "This browser does not play H.264 videos: numbers only."
     opened.press("ArrowRight")
     assert len(opened.at(0, 1)["values"]) == 2
 
 
 def test_a_data_set_without_images_plays_too(chromium, foreign, tmp_path):
     out = tmp_path / "page.html"
-    view(foreign, out, (), [5])
+    write_viewer(foreign, out, (), [5])
     chromium.open(out)
     opened = Page(chromium)
-    assert opened.at(5, 0)["pictures"] == {}
+    assert opened.at(5, 0)["images"] == {}
     opened.press(" ")
     opened.until("now.frame === 16 && now.play === 'Play'")
     assert chromium.evaluate("document.getElementById('outcome') !== null")

@@ -36,21 +36,20 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
     from praxia.data.dataset import Dataset
     from praxia.data.episode import parse_episodes
-    from praxia.studio.viewer.choice import chosen_cameras
-    from praxia.studio.viewer.recording import expect_rerun, record
-    from praxia.studio.viewer.view import view
+    from praxia.studio.viewer.rerun_recording import require_rerun, write_rerun
+    from praxia.studio.viewer.view import select_cameras, write_viewer
 
     if options.rerun is not None:
-        expect_rerun()
+        require_rerun()
     dataset = Dataset(options.root)
-    cameras = chosen_cameras(dataset, options.cameras)
+    cameras = select_cameras(dataset, options.cameras)
     requested = None if options.episodes is None else parse_episodes(options.episodes, dataset.num_episodes)
     out = options.out or Path(f"{dataset.root.resolve().name}.html")
     with counting("page") as report:
-        episodes = view(dataset, out, cameras, requested, report)
+        episodes = write_viewer(dataset, out, cameras, requested, report)
     if options.rerun is not None:
         with counting("rerun") as report:
-            record(dataset, options.rerun, cameras, episodes, report)
+            write_rerun(dataset, options.rerun, cameras, episodes, report)
     found = {
         "page": str(out),
         "bytes": out.stat().st_size,

@@ -1,4 +1,4 @@
-// The episodes on the page, by text and outcome.
+// The list of episodes on the page, with a filter by text and outcome.
 const find = id => document.getElementById(id);
 const contents = JSON.parse(find("contents").textContent);
 const seconds = (frames, digits = 1) => `${(frames / contents.fps).toFixed(digits)} s`;
@@ -25,30 +25,30 @@ class EpisodeList {
 
   select(number) {
     this.selected = number;
-    this.buttons.forEach((button, place) => button.setAttribute("aria-current", String(place === number)));
+    this.buttons.forEach((button, index) => button.setAttribute("aria-current", String(index === number)));
     const [box, row] = [find("episodes"), this.buttons[number]];
-    // Not scrollIntoView, which moves the page as well.
+    // Not scrollIntoView, which would scroll the page as well.
     const above = row.offsetTop - box.offsetTop;
     if (above < box.scrollTop) box.scrollTop = above;
     else if (above + row.offsetHeight > box.scrollTop + box.clientHeight) box.scrollTop = above + row.offsetHeight - box.clientHeight;
   }
 
-  // To the next or the previous of those that the filter leaves.
+  // Select the next or the previous episode that matches the filter.
   turn(by) {
-    const left = this.buttons.map((button, number) => button.hidden ? -1 : number).filter(number => number >= 0);
-    const place = left.indexOf(this.selected);
-    const next = place < 0 ? left[0] : left[place + by];
+    const matching = this.buttons.map((button, number) => button.hidden ? -1 : number).filter(number => number >= 0);
+    const index = matching.indexOf(this.selected);
+    const next = index < 0 ? matching[0] : matching[index + by];
     if (next !== undefined) this.onPick(next);
   }
 
   filter() {
     const words = find("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
-    const wanted = find("outcome")?.value ?? "all";
+    const chosen = find("outcome")?.value ?? "all";
     contents.episodes.forEach((episode, number) => {
       const text = `#${episode.index} ${episode.task} ${episode.instruction}`.toLowerCase();
-      const fits = wanted === "all" || outcome(episode) === wanted;
-      this.buttons[number].hidden = !fits || !words.every(word => text.includes(word));
+      const matches = chosen === "all" || outcome(episode) === chosen;
+      this.buttons[number].hidden = !matches || !words.every(word => text.includes(word));
     });
-    find("none").hidden = this.buttons.some(button => !button.hidden);
+    find("no-match").hidden = this.buttons.some(button => !button.hidden);
   }
 }

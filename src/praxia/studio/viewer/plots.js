@@ -1,6 +1,6 @@
-// One plot a field: lines over the frames of an episode, a cursor, and the values under it.
+// One plot per field: lines over the frames of an episode, a cursor, and the values at the cursor.
 const SVG = "http://www.w3.org/2000/svg";
-const MOST_POINTS = 1500;
+const MAX_POINTS = 1500;
 
 function element(name, attributes = {}, ...children) {
   const made = attributes.svg ? document.createElementNS(SVG, name) : document.createElement(name);
@@ -16,7 +16,7 @@ function short(value) {
   return text.replace("-", "−");
 }
 
-// Without the noughts at its end.
+// Without trailing zeros.
 function round(value, digits = 5) {
   const text = Number.isFinite(value) ? String(Number(value.toPrecision(digits))) : String(value).replace("Infinity", "∞");
   return text.replace("-", "−");
@@ -83,7 +83,7 @@ class Plot {
     this.area.addEventListener("pointerleave", () => onHover(null));
   }
 
-  // `rows` are the feature's numbers in so many frames.
+  // `rows` are the feature's numbers over `length` frames, frame after frame.
   show(rows, length) {
     this.rows = rows;
     this.stride = rows.length / length;
@@ -99,8 +99,8 @@ class Plot {
     const shown = this.declared.spans.filter((span, dim) => span && !this.hidden.has(dim));
     let low = Math.min(...shown.map(span => span[0])), high = Math.max(...shown.map(span => span[1]));
     if (!shown.length) [low, high] = [0, 1];
-    const room = (high - low) * 0.06 || Math.abs(high) * 0.1 || 1;
-    const [bottom, top] = [low - room, high + room];
+    const margin = (high - low) * 0.06 || Math.abs(high) * 0.1 || 1;
+    const [bottom, top] = [low - margin, high + margin];
     const down = value => Math.min(Math.max(100 * (top - value) / (top - bottom), -1), 101);
     const declared = [this.declared.low, this.declared.high];
     const [from, to] = [declared[1] === null ? -1 : down(declared[1]), declared[0] === null ? 101 : down(declared[0])];
@@ -111,28 +111,28 @@ class Plot {
     this.lines.forEach((line, dim) => line.setAttribute("d", this.hidden.has(dim) ? "" : this.path(dim, down)));
   }
 
-  // A line through every frame; of long episodes through the lowest and the highest value of as many as share a pixel.
+  // A line through every frame; in long episodes, through the lowest and the highest value of each group of frames.
   path(dim, down) {
-    const together = Math.ceil(2 * this.length / MOST_POINTS);
+    const group = Math.ceil(2 * this.length / MAX_POINTS);
     const parts = [];
     let broken = true;
     const add = (frame, value) => {
       if (!Number.isFinite(value)) return void (broken = true);
-      const place = `${(1000 * (frame + 0.5) / this.length).toFixed(1)} ${down(value).toFixed(2)}`;
-      parts.push(broken ? `M${place}h0` : `L${place}`);  // h0: a value alone is a dot
+      const point = `${(1000 * (frame + 0.5) / this.length).toFixed(1)} ${down(value).toFixed(2)}`;
+      parts.push(broken ? `M${point}h0` : `L${point}`);  // h0 draws an isolated value as a dot
       broken = false;
     };
-    for (let frame = 0; frame < this.length; frame += together) {
+    for (let frame = 0; frame < this.length; frame += group) {
       const values = [];
-      for (let next = frame; next < Math.min(frame + together, this.length); next++) values.push(this.at(next, dim));
+      for (let next = frame; next < Math.min(frame + group, this.length); next++) values.push(this.at(next, dim));
       if (values.length === 1) add(frame, values[0]);
       else if (values.some(value => !Number.isFinite(value))) broken = true;
-      else { add(frame, Math.min(...values)); add(frame + together / 2, Math.max(...values)); }
+      else { add(frame, Math.min(...values)); add(frame + group / 2, Math.max(...values)); }
     }
     return parts.join("");
   }
 
-  // Where the cursor stands, and which frame's values are read out: that under the pointer, if there is one.
+  // Move the cursor to a frame, and show the values at the hovered frame if there is one, else at the cursor.
   mark(frame, hovered) {
     const across = number => `${100 * (number + 0.5) / this.length}%`;
     this.cursor.style.left = across(frame);

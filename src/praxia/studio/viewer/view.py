@@ -1,4 +1,4 @@
-"""The door: a data set -> a page of some of its episodes."""
+"""Write the page of a data set's episodes."""
 
 import io
 from base64 import b64encode
@@ -9,76 +9,90 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from praxia.core.errors import PraxiaError
+from praxia.core.errors import PraxiaError, UnknownName
 from praxia.core.files import write_whole
 from praxia.data.dataset import Dataset
 from praxia.data.summary import outcomes
-from praxia.studio.pages import expect_room
-from praxia.studio.viewer.page import Shown, page
-from praxia.studio.viewer.plots import Plot, numbers, plots_of, successes
-from praxia.studio.viewer.reel import Reel
+from praxia.studio.html import check_page_path
+from praxia.studio.viewer.episode_video import VideoLayout
+from praxia.studio.viewer.page import PageEpisode, render_viewer
+from praxia.studio.viewer.plots import FieldPlot, encode_numbers, plots_of, success_frames
 
-__all__ = ["view"]
+__all__ = ["select_cameras", "write_viewer"]
 
-_FIRST_EPISODES = 5
-_MOST_BYTES = 30_000_000
+_DEFAULT_EPISODES = 5
+_MAX_BYTES = 30_000_000
 _THUMBNAIL_PX = 112
 
 
-def view(
+def select_cameras(dataset: Dataset, names: Sequence[str]) -> tuple[str, ...]:
+    """The named cameras without duplicates, or all cameras if no name is given.
+
+    Raises:
+        UnknownName: the data set has no camera of this name.
+    """
+    for name in names:
+        if name not in dataset.cameras:
+            raise UnknownName("camera", name, dataset.cameras, f"praxia data info {dataset.root}")
+    return tuple(dict.fromkeys(names)) or dataset.cameras
+
+
+def write_viewer(
     dataset: Dataset,
     out: Path,
     cameras: Sequence[str],
     episodes: Sequence[int] | None = None,
     report: Callable[[int, int, str], None] = lambda done, planned, text: None,
 ) -> list[int]:
-    """Write the page at `out`, whole or not at all, and return the episodes on it.
+    """Write the page to `out` atomically and return the episodes on it.
 
-    `episodes` None: the first five, or fewer, but at least one, where the page would come to more than 30 MB. `report`
-    is called with how many are done of how many, and a word on it.
+    With `episodes` None these are the first five, or fewer (at least one) if the page would exceed 30 MB. `report`
+    receives the number of finished episodes, the planned number, and a short text.
 
     Raises:
-        PraxiaError: `out` lies within the data set, or something is there that is no page.
-        DataError: a file of the data set that cannot be read.
+        PraxiaError: `out` lies within the data set, or is a file that is not a page.
+        DataError: a file of the data set cannot be read.
     """
     if dataset.root.resolve() in out.resolve().parents:
         raise PraxiaError(f"expected --out outside the data set {dataset.root}, got {out}")
-    expect_room(out)
+    check_page_path(out)
     plots, reached = plots_of(dataset), outcomes(dataset)
     known = {camera.name: camera for camera in dataset.embodiment.cameras}
-    reel = Reel(tuple(known[name] for name in cameras)) if cameras else None
-    asked = list(episodes if episodes is not None else range(min(_FIRST_EPISODES, dataset.num_episodes)))
-    shown: list[Shown] = []
+    layout = VideoLayout(tuple(known[name] for name in cameras)) if cameras else None
+    planned = list(episodes if episodes is not None else range(min(_DEFAULT_EPISODES, dataset.num_episodes)))
+    shown: list[PageEpisode] = []
     size = 0
-    for episode in asked:
-        report(len(shown), len(asked), f"episode {episode}")
-        one = _shown(dataset, episode, reached[episode], plots, reel)
+    for episode in planned:
+        report(len(shown), len(planned), f"episode {episode}")
+        one = _page_episode(dataset, episode, reached[episode], plots, layout)
         size += _size(one)
-        if episodes is None and shown and size > _MOST_BYTES:
+        if episodes is None and shown and size > _MAX_BYTES:
             break
         shown.append(one)
-    report(len(shown), len(asked), "writing")
+    report(len(shown), len(planned), "writing")
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(out, page(dataset, shown, plots, reel))
-    return asked[: len(shown)]
+    write_whole(out, render_viewer(dataset, shown, plots, layout))
+    return planned[: len(shown)]
 
 
-def _shown(dataset: Dataset, episode: int, success: bool | None, plots: Sequence[Plot], reel: Reel | None) -> Shown:
+def _page_episode(
+    dataset: Dataset, episode: int, success: bool | None, plots: Sequence[FieldPlot], layout: VideoLayout | None
+) -> PageEpisode:
     about: dict[str, Any] = {
         "index": episode,
         "task": dataset.episodes.task[episode],
         "instruction": dataset.episodes.instruction[episode],
         "length": int(dataset.episodes.length[episode]),
         "success": success,
-        "successes": None if success is None else successes(dataset, episode),
-        "thumbnail": reel and _thumbnail(dataset, episode, reel.cameras[0].name),
-        "numbers": numbers(dataset, plots, episode),
+        "successes": None if success is None else success_frames(dataset, episode),
+        "thumbnail": layout and _thumbnail(dataset, episode, layout.cameras[0].name),
+        "numbers": encode_numbers(dataset, plots, episode),
     }
-    return Shown(about, reel and reel.video(dataset, episode))
+    return PageEpisode(about, layout and layout.video(dataset, episode))
 
 
 def _thumbnail(dataset: Dataset, episode: int, camera: str) -> str:
-    """The image in the middle of the episode, by which it differs from others more than by its first."""
+    """The image in the middle of the episode: first images are often alike."""
     middle = dataset.episodes.first[episode] + dataset.episodes.length[episode] // 2
     image = Image.fromarray(dataset.decode(camera, np.array([middle]))[0])
     image.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
@@ -87,7 +101,7 @@ def _thumbnail(dataset: Dataset, episode: int, camera: str) -> str:
     return f"data:image/jpeg;base64,{b64encode(target.getvalue()).decode()}"
 
 
-def _size(one: Shown) -> int:
-    """About how many bytes an episode adds to the page."""
+def _size(one: PageEpisode) -> int:
+    """The approximate number of bytes that an episode adds to the page."""
     texts = [*one.about["numbers"].values(), one.about["thumbnail"] or ""]
     return len(one.mp4 or b"") * 4 // 3 + sum(map(len, texts))

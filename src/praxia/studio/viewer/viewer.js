@@ -1,4 +1,4 @@
-// One episode shown, and everything that moves through it.
+// The shown episode, and the controls that move through it.
 const SPEEDS = [0.25, 0.5, 1, 2, 4];
 const floats = base64 => new Float32Array(Uint8Array.from(atob(base64), letter => letter.charCodeAt(0)).buffer);
 const within = (episode, frame) => Math.min(Math.max(Math.trunc(frame), 0), episode.length - 1);
@@ -6,14 +6,14 @@ const within = (episode, frame) => Math.min(Math.max(Math.trunc(frame), 0), epis
 class Viewer {
   constructor() {
     this.number = 0;  // which of `contents.episodes` is shown
-    this.frame = 0;   // what is drawn
-    this.turns = 0;   // how many episodes were picked
+    this.frame = 0;   // which frame is drawn
+    this.picks = 0;   // how often an episode was picked
     this.hovered = null;
     this.playing = false;
-    this.film = null;
+    this.video = null;
     this.plots = contents.plots.map(plot => new Plot(plot, frame => this.go(frame), frame => this.hover(frame)));
     find("plots").append(...this.plots.map(plot => plot.root));
-    this.canvases = (contents.film?.tiles ?? []).map(tile => this.camera(tile));
+    this.canvases = (contents.video?.tiles ?? []).map(tile => this.camera(tile));
     find("cameras").classList.toggle("many", this.canvases.length > 4);
     this.list = new EpisodeList(number => this.pick(number));
     find("speed").append(...SPEEDS.map(speed => element("option", {value: speed}, `${speed}×`)));
@@ -38,38 +38,38 @@ class Viewer {
     return contents.episodes[this.number];
   }
 
-  // Show an episode from one of its frames on. Until that can be drawn, the one before it stays as it is.
-  async pick(number, frame = 0, said = "") {
+  // Show a frame of an episode. The previous episode stays until the new one can be drawn.
+  async pick(number, frame = 0, message = "") {
     this.stop();
     this.list.select(number);
-    const turn = ++this.turns;
+    const pick = ++this.picks;
     frame = within(contents.episodes[number], frame);
-    const film = await this.open(contents.episodes[number], frame);
-    if (turn !== this.turns) return film?.close();  // another was picked meanwhile
-    this.film?.close();
-    this.film = film;
-    film?.video.addEventListener("ended", () => this.stop());
+    const video = await this.open(contents.episodes[number], frame);
+    if (pick !== this.picks) return video?.close();  // another episode was picked meanwhile
+    this.video?.close();
+    this.video = video;
+    video?.video.addEventListener("ended", () => this.stop());
     this.number = number;
-    const played = film || !contents.film;
-    find("said").textContent = [said, played ? "" : "This browser does not play H.264 films: numbers only."].join(" ").trim();
+    const playable = video || !contents.video;
+    find("message").textContent = [message, playable ? "" : "This browser does not play H.264 videos: numbers only."].join(" ").trim();
     this.describe(this.episode);
     this.marks(this.episode);
     const rows = Object.fromEntries(Object.entries(this.episode.numbers).map(([name, text]) => [name, floats(text)]));
     for (const plot of this.plots) plot.show(rows[plot.declared.feature], this.episode.length);
     for (const canvas of this.canvases) canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
-    film ? this.draw(film.grab()) : this.set(frame);
+    video ? this.draw(video.grab()) : this.set(frame);
   }
 
-  // The film of an episode, once it is at a frame; null where there is none, or none that this browser plays.
+  // The video of an episode, sought to a frame; null if there is none, or the browser cannot play it.
   async open(episode, frame) {
-    if (!contents.film) return null;
-    const film = new Film(find(`film-${episode.index}`).textContent, contents.film, contents.fps);
+    if (!contents.video) return null;
+    const video = new EpisodeVideo(find(`video-${episode.index}`).textContent, contents.video, contents.fps);
     try {
-      await film.open();
-      await film.go(frame, () => {});
-      return film;
+      await video.open();
+      await video.go(frame, () => {});
+      return video;
     } catch {
-      film.close();
+      video.close();
       return null;
     }
   }
@@ -81,7 +81,7 @@ class Viewer {
     find("scrubber").max = episode.length - 1;
   }
 
-  // Runs of frames whose step was a success, on the strip below the scrubber.
+  // Mark runs of frames whose step was a success, on the strip below the scrubber.
   marks(episode) {
     const runs = [];
     for (const frame of episode.successes ?? []) {
@@ -97,28 +97,28 @@ class Viewer {
     }));
   }
 
-  // Stop, and show this frame.
+  // Stop and show a frame.
   async go(frame) {
     this.stop();
     frame = within(this.episode, frame);
-    const film = this.film;
-    if (!film) return this.set(frame);
-    return film.go(frame, number => this.film === film && this.draw(number));
+    const video = this.video;
+    if (!video) return this.set(frame);
+    return video.go(frame, number => this.video === video && this.draw(number));
   }
 
-  // The frame to step from: where the film is on its way to, or what is drawn.
-  get present() {
-    return this.film?.wanted ?? this.frame;
+  // The frame to step from: the one being sought, or the one that is drawn.
+  get current() {
+    return this.video?.target ?? this.frame;
   }
 
-  // Draw the picture that the film has taken, which is of this frame; null: it could not be told.
+  // Draw the image that was copied from the video, which shows this frame; null if the frame is unknown.
   draw(frame) {
     if (frame === null) return;
-    this.film.drawTo(this.canvases);
+    this.video.drawTo(this.canvases);
     this.set(frame);
   }
 
-  // Move everything but the pictures to a frame.
+  // Move everything but the images to a frame.
   set(frame) {
     this.frame = frame;
     find("scrubber").value = frame;
@@ -138,30 +138,30 @@ class Viewer {
     if (this.frame >= this.episode.length - 1) await this.go(0);
     this.playing = true;
     find("play").textContent = "Pause";
-    const film = this.film;
+    const video = this.video;
     const speed = () => Number(find("speed").value);
-    if (!film) return this.run(speed);
-    film.video.playbackRate = speed();
-    await film.video.play().catch(() => {});  // stopped before it began
-    const next = film.video.requestVideoFrameCallback ? film.video.requestVideoFrameCallback.bind(film.video) : requestAnimationFrame;
+    if (!video) return this.run(speed);
+    video.video.playbackRate = speed();
+    await video.video.play().catch(() => {});  // stopped before it began
+    const next = video.video.requestVideoFrameCallback ? video.video.requestVideoFrameCallback.bind(video.video) : requestAnimationFrame;
     const step = () => {
-      if (!this.playing || this.film !== film) return;
-      this.draw(film.grab());
-      // The film holds its last picture for half a second, which is no part of the episode.
+      if (!this.playing || this.video !== video) return;
+      this.draw(video.grab());
+      // The video repeats its last image for half a second, which is not part of the episode.
       if (this.frame >= this.episode.length - 1) return this.stop();
       next(step);
     };
     next(step);
   }
 
-  // Without a film the clock moves the plots.
+  // Without a video the clock moves the plots.
   run(speed) {
-    let last = performance.now(), at = this.frame;
+    let last = performance.now(), position = this.frame;
     const step = now => {
-      if (!this.playing || this.film) return;
-      at += (now - last) / 1000 * contents.fps * speed();
+      if (!this.playing || this.video) return;
+      position += (now - last) / 1000 * contents.fps * speed();
       last = now;
-      this.set(Math.min(Math.floor(at), this.episode.length - 1));
+      this.set(Math.min(Math.floor(position), this.episode.length - 1));
       this.frame >= this.episode.length - 1 ? this.stop() : requestAnimationFrame(step);
     };
     requestAnimationFrame(step);
@@ -171,9 +171,9 @@ class Viewer {
     if (!this.playing) return;
     this.playing = false;
     find("play").textContent = "Play";
-    if (this.film) {
-      this.film.video.pause();
-      this.draw(this.film.grab());
+    if (this.video) {
+      this.video.video.pause();
+      this.draw(this.video.grab());
     }
     this.address();
   }
@@ -182,29 +182,29 @@ class Viewer {
     this.playing ? this.stop() : this.play();
   }
 
-  // Write into the address where we are, once it has been so for a moment: browsers count how often that is done.
+  // Put the shown frame into the address after a short delay, because browsers limit how often an address may change.
   address() {
     clearTimeout(this.later);
     const here = `#episode=${this.episode.index}&frame=${this.frame}`;
     this.later = setTimeout(() => location.hash === here || history.replaceState(null, "", here), 200);
   }
 
-  // Where the address leads: #episode=3&frame=40.
+  // Show the frame that an address names: #episode=3&frame=40.
   follow(hash) {
-    const asked = new URLSearchParams(hash.slice(1));
-    const index = Number(asked.get("episode") ?? contents.episodes[0].index);
+    const parameters = new URLSearchParams(hash.slice(1));
+    const index = Number(parameters.get("episode") ?? contents.episodes[0].index);
     const number = contents.episodes.findIndex(episode => episode.index === index);
-    const said = number < 0 ? `Episode ${index} is not on this page: ${contents.command} --episodes ${index}` : "";
-    this.pick(Math.max(number, 0), Number(asked.get("frame")) || 0, said);
+    const message = number < 0 ? `Episode ${index} is not on this page: ${contents.command} --episodes ${index}` : "";
+    this.pick(Math.max(number, 0), Number(parameters.get("frame")) || 0, message);
   }
 
   listen() {
     find("scrubber").addEventListener("input", event => this.go(Number(event.target.value)));
     find("play").addEventListener("click", () => this.toggle());
-    find("back").addEventListener("click", () => this.go(this.present - 1));
-    find("on").addEventListener("click", () => this.go(this.present + 1));
+    find("back").addEventListener("click", () => this.go(this.current - 1));
+    find("forward").addEventListener("click", () => this.go(this.current + 1));
     find("speed").addEventListener("change", event => {
-      if (this.film) this.film.video.playbackRate = Number(event.target.value);
+      if (this.video) this.video.video.playbackRate = Number(event.target.value);
     });
     addEventListener("hashchange", event => this.follow(new URL(event.newURL).hash));
     addEventListener("keydown", event => this.key(event));
@@ -212,7 +212,7 @@ class Viewer {
 
   key(event) {
     if (event.ctrlKey || event.altKey || event.metaKey || event.target.matches("input[type=search], select")) return;
-    const step = event.shiftKey ? 10 : 1, from = this.present;
+    const step = event.shiftKey ? 10 : 1, from = this.current;
     const actions = {
       " ": () => this.toggle(),
       ArrowLeft: () => this.go(from - step),

@@ -2,11 +2,11 @@ import json
 import re
 
 import pytest
-from ball_world import build, judge, train
+from ball_world import build, write_results, write_run
 from scipy.stats import binomtest
 
 from praxia.core.errors import PraxiaError
-from praxia.studio.report import report
+from praxia.studio.report import write_report
 
 
 def wilson(successes, trials):
@@ -18,12 +18,12 @@ def wilson(successes, trials):
 def demo(tmp_path_factory, tiny_dataset):
     """The page of a demo: a policy with an error, two controls, a blind policy, two runs and a data set."""
     root = tmp_path_factory.mktemp("demo")
-    judge(root / "seeing.jsonl", {"push": "ssfs", "lift": "ssss", "turn": "ffef"})
-    judge(root / "a.jsonl", {"push": "sfff", "lift": "ffff", "turn": "ffff"}, control="swapped-image")
-    judge(root / "b.jsonl", {"push": "ssff", "lift": "sfff", "turn": "ffff"}, sha256="b11d", policy="blind-run")
-    train(root / "seeing-run")
-    train(root / "blind-run", blind=True, sha256="b11d")
-    return report([root, tiny_dataset], root / "out" / "report.html", build=build).read_text()
+    write_results(root / "seeing.jsonl", {"push": "ssfs", "lift": "ssss", "turn": "ffef"})
+    write_results(root / "a.jsonl", {"push": "sfff", "lift": "ffff", "turn": "ffff"}, control="swapped-image")
+    write_results(root / "b.jsonl", {"push": "ssff", "lift": "sfff", "turn": "ffff"}, sha256="b11d", policy="blind-run")
+    write_run(root / "seeing-run")
+    write_run(root / "blind-run", blind=True, sha256="b11d")
+    return write_report([root, tiny_dataset], root / "out" / "report.html", build=build).read_text()
 
 
 def test_the_headline_has_the_pooled_rate_its_interval_and_the_macro_mean(demo):
@@ -32,36 +32,36 @@ def test_the_headline_has_the_pooled_rate_its_interval_and_the_macro_mean(demo):
     assert f"95% Wilson interval {wilson(7, 11)}" in text
     assert f"{100 * (0.75 + 1 + 0) / 3:.1f}% (" in text
     assert "1 of 12 episodes crashed" in text
-    assert "would make it 58.3%. The first: RuntimeError: the ball burst" in text
+    assert "would lower success to 58.3%. The first: RuntimeError: the ball burst" in text
 
 
-def test_the_headline_has_what_the_field_publishes_and_says_what_was_privileged(tmp_path):
+def test_the_headline_has_the_means_of_the_field_and_privileged_information(tmp_path):
     groups = {"easy": ["push", "turn"], "hard": ["lift"]}
     outcomes = {"push": "sssf", "turn": "f", "lift": "s"}
-    judge(tmp_path / "x.jsonl", outcomes, groups=groups, averages_groups=True, privileged_state=True)
-    page = report([tmp_path / "x.jsonl"], tmp_path / "report.html", build=build).read_text()
+    write_results(tmp_path / "x.jsonl", outcomes, groups=groups, averages_groups=True, privileged_state=True)
+    page = write_report([tmp_path / "x.jsonl"], tmp_path / "report.html", build=build).read_text()
     text = re.sub(r"(\s|<[^>]*>)+", " ", page)
     assert "macro: mean of 3 tasks 58.3% (" in text
     assert "mean of easy, hard 68.8% (" in text
     assert "not comparable privileged state" in text
 
 
-def test_an_evaluation_that_was_stopped_is_no_fair_sample_and_the_page_says_so(tmp_path, demo):
-    assert "no fair sample" not in demo
-    judge(tmp_path / "x.jsonl", {"push": "f"})
+def test_an_unfinished_evaluation_is_a_biased_sample_and_the_page_says_so(tmp_path, demo):
+    assert "biased sample" not in demo
+    write_results(tmp_path / "x.jsonl", {"push": "f"})
     meta = tmp_path / "x.jsonl.meta.json"
     meta.write_text(json.dumps({**json.loads(meta.read_text()), "planned": 9}))
-    page = report([tmp_path / "x.jsonl"], tmp_path / "report.html", build=build).read_text()
-    assert "1 of 9 planned episodes are there, those that ended first" in page
+    page = write_report([tmp_path / "x.jsonl"], tmp_path / "report.html", build=build).read_text()
+    assert "Only 1 of 9 planned episodes have ended" in page
 
 
-def test_controls_stand_below_it_with_their_distance_in_points(demo, document):
+def test_controls_are_listed_with_their_difference_in_points(demo, document):
     rows = document(demo)
-    name, success, interval, _, episodes, errors, points, made_by = rows.row("swapped-image")
+    name, success, interval, _, episodes, errors, points, command = rows.row("swapped-image")
     assert (success, interval, episodes, errors) == ("8.3%", wilson(1, 12), "12", "0")
     assert points == f"−{100 * (7 / 11 - 1 / 12):.1f}"
-    assert "praxia eval" in made_by
-    assert "images of another start" in name
+    assert "praxia eval" in command
+    assert "images from another start" in name
     assert rows.row("blind")[6] == f"−{100 * (7 / 11 - 3 / 12):.1f}"
 
 
@@ -72,10 +72,10 @@ def test_every_task_has_its_rate_interval_errors_steps_and_controls(demo, docume
     assert rows.row("all")[1] == "63.6%"
 
 
-def test_progress_is_shown_where_some_episode_was_done_in_part(tmp_path, demo, document):
+def test_progress_is_shown_if_some_episode_completed_a_part(tmp_path, demo, document):
     assert "progress" not in document(demo).row("task")
-    judge(tmp_path / "x.jsonl", {"push": "shhf", "turn": "ff"})
-    rows = document(report([tmp_path], tmp_path / "report.html", build=build).read_text())
+    write_results(tmp_path / "x.jsonl", {"push": "shhf", "turn": "ff"})
+    rows = document(write_report([tmp_path], tmp_path / "report.html", build=build).read_text())
     assert rows.row("task")[6] == "progress"
     assert [rows.row(name)[6] for name in ("push", "turn", "all")] == ["50.0%", "0.0%", "33.3%"]
 
@@ -85,30 +85,30 @@ def test_a_success_and_a_failure_of_each_task_are_on_the_page(demo, document):
     videos = [values for name, values in tags if name == "video"]
     labels = [values["aria-label"] for values in videos]
     assert [label.split(":")[0] for label in labels] == [
-        "Film of push",
-        "Film of push",
-        "Film of lift",
-        "Film of turn",
+        "Video of push",
+        "Video of push",
+        "Video of lift",
+        "Video of turn",
     ]
     assert all("controls" in values and "muted" in values and "autoplay" not in values for values in videos)
-    assert "repetition" not in " ".join(labels)
+    assert "replay" not in " ".join(labels)
 
 
-def test_training_and_demonstrations_are_there(demo, document):
+def test_training_runs_and_demonstrations_are_on_the_page(demo, document):
     assert demo.count('class="chart"') == 2
     assert "seed 3; 400 steps in 50 s; loss 1 at step 40, 0.1 at step 400" in demo
     assert "3 episodes (2 successful) of ball, 12 frames at 80 Hz" in demo
     assert ["push", "roll the push", "8", "50.0%", wilson(1, 2), "", "2"] in document(demo).rows
 
 
-def test_every_command_and_fingerprint_is_there(demo):
+def test_every_command_and_fingerprint_is_on_the_page(demo):
     assert demo.count("praxia eval runs/seeing/policy --benchmark ball/plain --out seeing.jsonl") == 2
     assert demo.count("praxia train flow-ball --data data --out seeing-run") == 2
     assert "versions.mujoco" in demo
     assert "c0ffee" in demo
 
 
-def test_the_page_asks_for_nothing(demo, document):
+def test_the_page_makes_no_request(demo, document):
     for name, values in document(demo).tags:
         assert name not in ("script", "link", "iframe", "object", "embed", "base", "form"), name
         assert not [key for key in values if key.startswith("on")], values
@@ -121,7 +121,7 @@ def test_the_page_asks_for_nothing(demo, document):
     assert rules == ["default-src 'none'; style-src 'unsafe-inline'; media-src data:"]
 
 
-def test_tables_images_and_films_are_named_for_those_who_cannot_see_them(demo, document):
+def test_tables_charts_and_videos_have_labels_for_screen_readers(demo, document):
     tags = document(demo).tags
     assert all(values.get("aria-label") or values.get("aria-hidden") for name, values in tags if name == "svg")
     assert all(values.get("aria-label") for name, values in tags if name == "video")
@@ -132,37 +132,37 @@ def test_tables_images_and_films_are_named_for_those_who_cannot_see_them(demo, d
 
 def test_data_cannot_become_page(tmp_path, document):
     evil = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
-    judge(tmp_path / "x.jsonl", {evil: "sf"}, benchmark=evil, policy=f"'{evil}'", control=evil)
-    train(tmp_path / "<script>")
-    page = report([tmp_path], tmp_path / "report.html", build=build).read_text()
+    write_results(tmp_path / "x.jsonl", {evil: "sf"}, benchmark=evil, policy=f"'{evil}'", control=evil)
+    write_run(tmp_path / "<script>")
+    page = write_report([tmp_path], tmp_path / "report.html", build=build).read_text()
     names = {name for name, _ in document(page).tags}
     assert not {"script", "img", "b"} & names
     assert not any(key.startswith("on") for _, values in document(page).tags for key in values)
 
 
-def test_a_film_that_shows_something_else_says_so_in_red(tmp_path):
-    (row,) = judge(tmp_path / "x.jsonl", {"push": "s"})
+def test_a_video_that_differs_from_its_row_has_a_warning(tmp_path):
+    (row,) = write_results(tmp_path / "x.jsonl", {"push": "s"})
     path = tmp_path / "x.jsonl"
     path.write_text(path.read_text().replace(f'"success_step": {row.success_step}', '"success_step": 7'))
-    page = report([path], tmp_path / "report.html", build=build).read_text()
-    assert '<span class="warning bad" role="note">counted was success at step 7' in page
+    page = write_report([path], tmp_path / "report.html", build=build).read_text()
+    assert '<span class="warning bad" role="note">the results have success at step 7' in page
 
 
 def test_a_training_run_alone_makes_a_page(tmp_path):
-    page = report([train(tmp_path / "run")], tmp_path / "report.html").read_text()
+    page = write_report([write_run(tmp_path / "run")], tmp_path / "report.html").read_text()
     assert "<h1>Praxia report</h1>" in page
     assert "<video" not in page
 
 
 def test_a_run_without_a_policy_is_not_finished(tmp_path):
-    run = train(tmp_path / "run")
+    run = write_run(tmp_path / "run")
     (run / "policy" / "policy.json").unlink()
-    assert "Not finished." in report([run], tmp_path / "report.html").read_text()
+    assert "Not finished." in write_report([run], tmp_path / "report.html").read_text()
 
 
-def test_where_every_episode_crashed_there_is_no_rate(tmp_path, document):
-    judge(tmp_path / "x.jsonl", {"push": "ee"})
-    page = report([tmp_path], tmp_path / "report.html", build=build).read_text()
+def test_without_a_finished_episode_there_is_no_rate(tmp_path, document):
+    write_results(tmp_path / "x.jsonl", {"push": "ee"})
+    page = write_report([tmp_path], tmp_path / "report.html", build=build).read_text()
     assert document(page).row("push") == ["push", "–", "", "", "2", "2", "–"]
 
 
@@ -170,5 +170,5 @@ def test_bad_sources_leave_an_older_page_alone(tmp_path):
     out = tmp_path / "report.html"
     out.write_text("older")
     with pytest.raises(PraxiaError):
-        report([tmp_path / "nothing"], out)
+        write_report([tmp_path / "nothing"], out)
     assert out.read_text() == "older"

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from praxia.studio.markup import Markup, join, tag
+from praxia.studio.html import Markup, join, tag
 
 
 def test_text_is_escaped_and_markup_is_not():

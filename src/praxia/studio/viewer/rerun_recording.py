@@ -1,4 +1,4 @@
-"""Episodes as a rerun recording, for those who would rather explore them in rerun's viewer (https://rerun.io)."""
+"""Episodes as a recording for rerun's viewer (https://rerun.io)."""
 
 import importlib.util
 import io
@@ -13,47 +13,48 @@ from PIL import Image
 from praxia.core.errors import MissingPackage, PraxiaError
 from praxia.core.files import staged_file
 from praxia.data.dataset import Dataset
-from praxia.studio.viewer.plots import Plot, plots_of
+from praxia.studio.viewer.plots import FieldPlot, plots_of
 
-__all__ = ["expect_rerun", "record"]
+__all__ = ["require_rerun", "write_rerun"]
 
 _DECODED_AT_ONCE = 64
 
 
-def expect_rerun() -> None:
-    """Refuse where its package is not installed.
+def require_rerun() -> None:
+    """Check that rerun is installed.
 
     Raises:
-        PraxiaError: with the line that installs it.
+        MissingPackage: it is not; the message has the command that installs it.
     """
     if importlib.util.find_spec("rerun") is None:
         raise MissingPackage("a rerun recording", "rerun-sdk", "rerun")
 
 
-def record(
+def write_rerun(
     dataset: Dataset,
     out: Path,
     cameras: Sequence[str],
     episodes: Sequence[int],
     report: Callable[[int, int, str], None] = lambda done, planned, text: None,
 ) -> None:
-    """Write `out`, whole or not at all: below episode_N an entity a camera and a field, and the instruction.
+    """Write `out` atomically: below episode_N one entity per camera and field, and the instruction.
 
-    On the timelines "frame" and "time" every episode begins at 0, and each has a tab of its own. Images are JPEG of
-    high quality, in their recorded size; numbers are what the data set has.
+    Every episode begins at 0 on the timelines "frame" and "time", and has its own tab. Images are high-quality JPEG at
+    their recorded size; numbers are as in the data set. `report` receives the number of finished episodes, the planned
+    number, and a short text.
 
     Raises:
         PraxiaError: rerun is not installed, `out` lies within the data set, or another process is writing it.
-        DataError: a file of the data set that cannot be read.
+        DataError: a file of the data set cannot be read.
     """
-    expect_rerun()
+    require_rerun()
     import rerun as rr
 
     if dataset.root.resolve() in out.resolve().parents:
         raise PraxiaError(f"expected --rerun outside the data set {dataset.root}, got {out}")
     plots = plots_of(dataset)
     out.parent.mkdir(parents=True, exist_ok=True)
-    # Without its properties, in which rerun notes when the file was made.
+    # Without properties, which would contain the time of creation.
     stream = rr.RecordingStream("praxia", recording_id=dataset.root.resolve().name, send_properties=False)
     with staged_file(out) as partial:
         try:
@@ -66,7 +67,7 @@ def record(
             stream.disconnect()
 
 
-def _write(stream: Any, dataset: Dataset, plots: Sequence[Plot], cameras: Sequence[str], episode: int) -> None:
+def _write(stream: Any, dataset: Dataset, plots: Sequence[FieldPlot], cameras: Sequence[str], episode: int) -> None:
     import rerun as rr
 
     first, length = int(dataset.episodes.first[episode]), int(dataset.episodes.length[episode])
@@ -85,18 +86,18 @@ def _write(stream: Any, dataset: Dataset, plots: Sequence[Plot], cameras: Sequen
             stream.send_columns(f"{name}/camera/{camera}", _times(steps, dataset.fps), columns)
 
 
-def _layout(dataset: Dataset, plots: Sequence[Plot], cameras: Sequence[str], episodes: Sequence[int]) -> Any:
-    """A tab an episode: the instruction, its cameras side by side, and a plot a field."""
+def _layout(dataset: Dataset, plots: Sequence[FieldPlot], cameras: Sequence[str], episodes: Sequence[int]) -> Any:
+    """One tab per episode: the instruction, its cameras side by side, and one plot per field."""
     import rerun.blueprint as rb
 
     tabs = []
     for episode in episodes:
         name = _entity(episode)
-        seen = [rb.Spatial2DView(origin=f"{name}/camera/{camera}", name=camera) for camera in cameras]
-        drawn = [rb.TimeSeriesView(origin=f"{name}/{_path(plot)}", name=_title(plot)) for plot in plots]
-        said = rb.TextDocumentView(origin=f"{name}/instruction", name="instruction")
-        rows = [said, *([rb.Horizontal(*seen)] if seen else []), rb.Grid(*drawn)]
-        shares = [1, *([4] if seen else []), 6]
+        camera_views = [rb.Spatial2DView(origin=f"{name}/camera/{camera}", name=camera) for camera in cameras]
+        plot_views = [rb.TimeSeriesView(origin=f"{name}/{_path(plot)}", name=_title(plot)) for plot in plots]
+        instruction = rb.TextDocumentView(origin=f"{name}/instruction", name="instruction")
+        rows = [instruction, *([rb.Horizontal(*camera_views)] if camera_views else []), rb.Grid(*plot_views)]
+        shares = [1, *([4] if camera_views else []), 6]
         tabs.append(rb.Vertical(*rows, row_shares=shares, name=f"episode {episode}"))
     return rb.Blueprint(rb.Tabs(*tabs), collapse_panels=True)
 
@@ -105,11 +106,11 @@ def _entity(episode: int) -> str:
     return f"episode_{episode}"
 
 
-def _path(plot: Plot) -> str:
+def _path(plot: FieldPlot) -> str:
     return plot.group if plot.field.name == plot.group else f"{plot.group}/{plot.field.name}"
 
 
-def _title(plot: Plot) -> str:
+def _title(plot: FieldPlot) -> str:
     return f"{_path(plot)} [{plot.unit}]" if plot.unit else _path(plot)
 
 

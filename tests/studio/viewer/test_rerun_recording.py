@@ -3,19 +3,20 @@ import sys
 
 import numpy as np
 import pytest
+import synthetic
 from PIL import Image
 
 from praxia.core.errors import PraxiaError
-from praxia.studio.viewer.recording import record
+from praxia.studio.viewer.rerun_recording import write_rerun
 
 
 @pytest.fixture(scope="module")
 def chunks(demos, tmp_path_factory):
-    """What rerun's own reader finds in a recording of episodes 1 and 3, by entity."""
+    """The chunks that rerun's own reader finds in a recording of episodes 1 and 3, by entity."""
     from rerun.chunk import RrdReader
 
     out = tmp_path_factory.mktemp("rerun") / "demos.rrd"
-    record(demos, out, ("wrist",), [1, 3])
+    write_rerun(demos, out, ("wrist",), [1, 3])
     assert [path.name for path in out.parent.iterdir()] == ["demos.rrd"]
     reader = RrdReader(str(out))
     (store,) = reader.recordings()
@@ -27,7 +28,7 @@ def chunks(demos, tmp_path_factory):
 
 
 def column(batches, ending):
-    """The values of a column in all of an entity's chunks, in the order of their frames; None where no chunk has it."""
+    """The values of a column in all of an entity's chunks, in the order of their frames; None if no chunk has it."""
     rows = []
     for batch in batches:
         (name,) = [name for name in batch.schema.names if name.endswith(ending)] or [None]
@@ -47,7 +48,7 @@ def test_every_value_of_every_field_is_there_at_its_frame(chunks, demos):
             assert (np.array([values for _, values in rows]) == expected.astype(np.float64)).all()
 
 
-def test_every_image_is_there_at_its_frame(chunks, synthetic):
+def test_every_image_is_there_at_its_frame(chunks):
     rows = column(chunks["/episode_1/camera/wrist"], "EncodedImage:blob")
     assert len(rows) == 40
     for frame, (blob,) in rows:
@@ -68,12 +69,12 @@ def test_the_instruction_is_there(chunks, evil):
     assert batch.column(name).to_pylist() == [[evil]]
 
 
-def test_without_the_package_it_says_how_to_install_it(demos, tmp_path, monkeypatch):
+def test_a_missing_package_is_reported_with_its_extra(demos, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "rerun", None)
     with pytest.raises(PraxiaError, match=r"pip install 'praxia\[rerun\]'"):
-        record(demos, tmp_path / "x.rrd", (), [0])
+        write_rerun(demos, tmp_path / "x.rrd", (), [0])
 
 
 def test_a_recording_is_never_written_into_the_data_set(demos):
     with pytest.raises(PraxiaError, match="outside the data set"):
-        record(demos, demos.root / "x.rrd", (), [0])
+        write_rerun(demos, demos.root / "x.rrd", (), [0])
