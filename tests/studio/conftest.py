@@ -37,16 +37,16 @@ class Chromium:
     """A real browser without a window or a network, driven over a pipe (the Chrome DevTools Protocol)."""
 
     def __init__(self, program: str, profile: Path):
-        theirs_in, self._out = os.pipe()
-        self._in, theirs_out = os.pipe()
+        their_in, self._out = os.pipe()
+        self._in, their_out = os.pipe()
         # The browser reads commands from descriptor 3 and writes answers to descriptor 4.
-        redirect = f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out}'
+        redirect = f'exec "$0" "$@" 3<&{their_in} 4>&{their_out}'
         command = ["bash", "-c", redirect, program, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self._process = subprocess.Popen(command, pass_fds=(theirs_in, theirs_out), start_new_session=True, **quiet)
-        os.close(theirs_in)
-        os.close(theirs_out)
-        self._rest = b""
+        self._process = subprocess.Popen(command, pass_fds=(their_in, their_out), start_new_session=True, **quiet)
+        os.close(their_in)
+        os.close(their_out)
+        self._buffer = b""
         self._number = 0
         self._session: str | None = None
         self.events: list[dict[str, Any]] = []
@@ -56,7 +56,7 @@ class Chromium:
             self.ask(f"{domain}.enable")
 
     def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Send one command and wait for its answer; what happens meanwhile is added to `events`."""
+        """Send one command and wait for its answer; events in between are added to `events`."""
         self._number += 1
         message = {"id": self._number, "method": method, "params": parameters}
         if self._session:
@@ -79,9 +79,9 @@ class Chromium:
             self.events.append(self._receive())
 
     def evaluate(self, script: str) -> Any:
-        """The value of a script, or of the promise it makes, run in the page whatever the page forbids."""
-        asked = {"expression": script, "awaitPromise": True, "returnByValue": True, "userGesture": True}
-        answer = self.ask("Runtime.evaluate", **asked)
+        """The value of a script, or of the promise it makes, run in the page despite its security policy."""
+        request = {"expression": script, "awaitPromise": True, "returnByValue": True, "userGesture": True}
+        answer = self.ask("Runtime.evaluate", **request)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
@@ -89,7 +89,7 @@ class Chromium:
         """A PNG of the window."""
         return b64decode(self.ask("Page.captureScreenshot")["data"])
 
-    def label_evaluation(self, *methods: str) -> list[dict[str, Any]]:
+    def named(self, *methods: str) -> list[dict[str, Any]]:
         """The parameters of all events of these names since the page was opened."""
         return [event["params"] for event in self.events if event.get("method") in methods]
 
@@ -100,13 +100,13 @@ class Chromium:
         os.close(self._out)
 
     def _receive(self) -> dict[str, Any]:
-        while b"\0" not in self._rest:
+        while b"\0" not in self._buffer:
             ready, _, _ = select.select([self._in], [], [], 60)
             assert ready, "the browser has been silent for a minute"
             data = os.read(self._in, 1 << 20)
             assert data, "the browser ended"
-            self._rest += data
-        line, self._rest = self._rest.split(b"\0", 1)
+            self._buffer += data
+        line, self._buffer = self._buffer.split(b"\0", 1)
         return json.loads(line)
 
 
@@ -123,7 +123,7 @@ def chromium(tmp_path_factory):
 
 
 class Document(HTMLParser):
-    """A page taken apart: every tag with its attributes, and all text by the tag that it is in."""
+    """A parsed page: every tag with its attributes, and the text of table cells by row."""
 
     def __init__(self, html: str):
         super().__init__()
@@ -160,7 +160,7 @@ def document():
 
 @pytest.fixture(scope="module")
 def runner():
-    """Worker processes in which balls roll again."""
+    """Worker processes for replays of the ball environment."""
     from ball_world import build
 
     from praxia.studio.replay import ReplayRunner
