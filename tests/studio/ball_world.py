@@ -170,18 +170,18 @@ def write_run(
     (run / "policy").mkdir(parents=True)
     about = {
         "recipe": "flow-ball",
-        "config": {"part": "train-run", "train": {"steps": steps}},
+        "config": {"type": "train-run", "train": {"steps": steps}},
         "command": f"praxia train flow-ball --data data --out {run.name}",
         "data": {"path": "data", "content_sha256": "c0ffee"},
         "seed": 3,
     }
     (run / "run.json").write_text(json.dumps(about))
     observation_steps = {"state": [0]} if blind else {"state": [0], "image.side": [0]}
-    text = {"part": "no-text"} if mute else {"part": "pooled-text", "width": 128}
+    text = {"type": "no-text"} if mute else {"type": "pooled-text", "width": 128}
     policy = {
         "weights_sha256": sha256,
         "window": {"observation_steps": observation_steps, "horizon": 8},
-        "model": {"part": "encoder-head", "encoder": {"part": "film-cnn", "text": text}, "head": {"part": "flow"}},
+        "model": {"type": "encoder-head", "encoder": {"type": "film-cnn", "text": text}, "head": {"type": "flow"}},
     }
     (run / "policy" / "policy.json").write_text(json.dumps(policy))
     lines = [

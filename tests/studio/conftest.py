@@ -75,7 +75,7 @@ class Chromium:
         self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         self.events.clear()
         self.ask("Page.navigate", url=page.as_uri())
-        while not self.label_evaluation("Page.loadEventFired"):
+        while not self.named("Page.loadEventFired"):
             self.events.append(self._receive())
 
     def evaluate(self, script: str) -> Any:

@@ -142,8 +142,8 @@ def _walk(source: Path, depth: int) -> Iterator[Path]:
 def _tags(config: Any) -> Iterator[str]:
     """The tags of a config and of all configs nested in it."""
     if isinstance(config, Mapping):
-        if "type" in config:
-            yield config["type"]
+        if tag := config.get("type", config.get("part")):
+            yield tag
         for value in config.values():
             yield from _tags(value)
 
