@@ -75,6 +75,6 @@ def test_results_without_what_made_them_are_refused(tmp_path):
 
 def test_rows_of_another_version_are_refused_and_not_passed_over(tmp_path):
     write_results(tmp_path / "new.jsonl", {"push": "s"})
-    (tmp_path / "old.jsonl").write_text((tmp_path / "new.jsonl").read_text().replace("praxia.row.v3", "praxia.row.v2"))
+    (tmp_path / "old.jsonl").write_text((tmp_path / "new.jsonl").read_text().replace("praxia.row.v4", "praxia.row.v2"))
     with pytest.raises(DataError, match=r"old\.jsonl line 1 has schema 'praxia\.row\.v2'"):
         read_sources([tmp_path])
