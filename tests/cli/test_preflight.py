@@ -56,8 +56,8 @@ def test_what_fits_ends_with_zero_and_one_json_object(tmp_path, capsys):
     assert 0 < result["seconds"] < 60
     assert [check["name"] for check in result["checks"]] == CHECKS
     assert {"name": "replay", "ok": None}.items() <= result["checks"][4].items()
-    assert "not done  replay" in captured.err
-    assert "the checkpoint names none); give it with --data DIR" in captured.err
+    assert "skipped   replay" in captured.err
+    assert "the checkpoint names none); name it with --data DIR" in captured.err
 
 
 def test_what_does_not_fit_ends_with_two_one_line_and_every_check(tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""`praxia preflight CKPT --benchmark NAME [--data DIR] [--as BODY]`."""
+"""`praxia preflight CKPT --benchmark NAME [--data DIR] [--as EMBODIMENT]`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,32 +10,34 @@ from praxia.cli.arguments import parse
 from praxia.cli.console import STDERR
 
 if TYPE_CHECKING:
-    from praxia.evaluate.preflight.subject import Check
+    from praxia.evaluate.preflight.setup import CheckResult
 
 __all__ = ["run"]
 
-WORDS = {True: "ok", False: "FAILED", None: "not done"}
+WORDS = {True: "ok", False: "FAILED", None: "skipped"}
 
 
 @dataclass(frozen=True)
-class Arguments:
-    """Whether checkpoint, benchmark and this machine fit, in seconds. Exit code 2 and the reason where they do not."""
+class PreflightArguments:
+    """Check in seconds whether checkpoint, benchmark and this machine fit together. Exit code 2 and the reason if
+    not.
+    """
 
     policy: tyro.conf.Positional[Path]
     """A policy's or a training run's folder."""
     benchmark: str
     """A name from `praxia info --benchmarks`."""
     data: Path | None = None
-    """A data set that the policy was trained on, where it is no longer at the path that the checkpoint names."""
+    """A data set that the policy was trained on, if it is no longer at the path in the checkpoint."""
     bind_as: Annotated[str | None, tyro.conf.arg(name="as")] = None
-    """As for `praxia eval`: the trained embodiment to use on an embodiment that the policy was not trained on."""
+    """As for `praxia eval`: the trained embodiment whose weights to use with the benchmark's embodiment."""
     json: bool = False
     """Print one JSON object on stdout."""
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
-    """Check, and return what `evaluate.preflight.run.preflight` returns, and what the policy is known by."""
-    options = parse(Arguments, arguments, "praxia preflight")
+    """Run the checks, and return the identity of the policy with the result of `evaluate.preflight.run.preflight`."""
+    options = parse(PreflightArguments, arguments, "praxia preflight")
 
     from praxia.checkpoint.store import read_config
     from praxia.envs import find_family
@@ -55,7 +57,5 @@ def run(arguments: list[str]) -> dict[str, Any]:
     return {**identity.to_json(), **found}
 
 
-def _print(check: "Check") -> None:
-    STDERR.print(
-        f"  {WORDS[check.ok]:9s} {check.name:16s} {check.detail}", highlight=False, markup=False, soft_wrap=True
-    )
+def _print(name: str, result: "CheckResult") -> None:
+    STDERR.print(f"  {WORDS[result.ok]:9s} {name:16s} {result.detail}", highlight=False, markup=False, soft_wrap=True)

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from flights import failed, fly, record, trained_on
+from preflight_testing import failed, record, run_preflight, trained_on
 from scipy.stats import binom
 
 from praxia.core.types import Start
 from praxia.envs import find_family
 from praxia.evaluate import BENCHMARKS
 from praxia.evaluate.benchmarks import find_benchmark
-from praxia.evaluate.preflight import recorded
+from praxia.evaluate.preflight import setup as preflight_setup
 from praxia.evaluate.preflight.episodes import binomial_tail, spread_episodes
 from praxia.experts import EXPERTS
 
@@ -29,7 +29,7 @@ def policy(data):
 
 
 def test_what_fits_passes_every_check_there_is_something_for(policy):
-    found = fly(policy, BENCHMARK, FAMILY)
+    found = run_preflight(policy, BENCHMARK, FAMILY)
     assert {name: ok for name, (ok, _) in found.items()} == {
         "names-and-units": True,
         "golden-frame": True,
@@ -48,7 +48,7 @@ def test_recorded_actions_that_do_not_succeed_again_are_named(tmp_path):
     turned = record(
         tmp_path / "turned", FAMILY, BENCHMARK, 3, lambda one: replace(one, executed_action=-one.executed_action)
     )
-    ok, detail = fly(trained_on(turned, ("top",)), BENCHMARK, FAMILY)["replay"]
+    ok, detail = run_preflight(trained_on(turned, ("top",)), BENCHMARK, FAMILY)["replay"]
     assert ok is False
     assert detail.startswith("0 of 3 recorded successes succeed again")
     assert "episode 0 (pass)" in detail
@@ -68,9 +68,9 @@ class Slow:
 
 
 def test_a_changed_simulator_fails_replays_and_expert(policy):
-    found = fly(policy, BENCHMARK, replace(FAMILY, build=lambda spec: Slow(FAMILY.build(spec))))
+    found = run_preflight(policy, BENCHMARK, replace(FAMILY, build=lambda spec: Slow(FAMILY.build(spec))))
     assert {"replay", "expert"} <= failed(found)
-    assert "the expert succeeds in 0 of 16 episodes; recorded were 100 of 100" in found["expert"][1]
+    assert "the expert succeeds in 0 of 16 episodes; recorded: 100 of 100" in found["expert"][1]
 
 
 def test_an_environment_that_crashes_is_not_ready(policy):
@@ -78,7 +78,7 @@ def test_an_environment_that_crashes_is_not_ready(policy):
         def step(self, action):
             raise RuntimeError("boom")
 
-    found = fly(policy, BENCHMARK, replace(FAMILY, build=lambda spec: Crashing(FAMILY.build(spec))))
+    found = run_preflight(policy, BENCHMARK, replace(FAMILY, build=lambda spec: Crashing(FAMILY.build(spec))))
     assert {"replay", "expert", "zero"} <= failed(found)
     assert found["expert"][1] == "16 of 16 of the expert's episodes crashed: RuntimeError: boom"
 
@@ -90,48 +90,48 @@ def at_the_goal(task, split, index):
 
 def test_a_benchmark_that_is_solved_by_doing_nothing_is_refused_unless_that_is_known(policy, tmp_path, monkeypatch):
     given_away = replace(FAMILY, draw_start=at_the_goal)
-    ok, detail = fly(policy, BENCHMARK, given_away)["zero"]
+    ok, detail = run_preflight(policy, BENCHMARK, given_away)["zero"]
     assert ok is False
-    assert "doing nothing succeeds in pass 8 of 8" in detail
+    assert "holding still succeeds in pass 8 of 8" in detail
     assert "praxia.evaluate.preflight.record bimodal" in detail
     table = {
         "benchmarks": {"bimodal": {"episodes": 20, "expert": {"pass": 20}, "solved_by_zero": ["pass"]}},
         "drawn_by": {},
     }
     (tmp_path / "table.json").write_text(json.dumps(table))
-    monkeypatch.setattr(recorded, "TABLE", tmp_path / "table.json")
-    assert fly(policy, BENCHMARK, given_away)["zero"] == (
+    monkeypatch.setattr(preflight_setup, "REFERENCE", tmp_path / "table.json")
+    assert run_preflight(policy, BENCHMARK, given_away)["zero"] == (
         True,
-        "doing nothing fails in 0 of 8 episodes; as recorded it solves pass 8 of 8",
+        "holding still fails in 0 of 8 episodes; as recorded, it solves pass 8 of 8",
     )
 
 
 def test_what_was_never_recorded_is_not_done_and_says_how(policy):
-    ok, detail = fly(policy, replace(BENCHMARK, name="bimodal/new"), FAMILY)["expert"]
+    ok, detail = run_preflight(policy, replace(BENCHMARK, name="bimodal/new"), FAMILY)["expert"]
     assert ok is None
     assert detail.endswith("record it: python -m praxia.evaluate.preflight.record bimodal/new")
 
 
 def test_without_its_data_a_checkpoint_is_not_silently_fine(policy, data, tmp_path):
     gone = replace(policy, provenance={"data": [{"path": str(tmp_path / "gone"), "content_sha256": "x"}]})
-    found = fly(gone, BENCHMARK, FAMILY)
+    found = run_preflight(gone, BENCHMARK, FAMILY)
     for name in ("replay", "recorded-frames"):
         ok, detail = found[name]
         assert ok is None
-        assert "gone is not there or not whole" in detail
-        assert detail.endswith("give it with --data DIR")
-    assert fly(gone, BENCHMARK, FAMILY, data=data.root)["replay"][0] is True
+        assert "gone is missing or incomplete" in detail
+        assert detail.endswith("name it with --data DIR")
+    assert run_preflight(gone, BENCHMARK, FAMILY, data=data.root)["replay"][0] is True
     other = replace(policy, provenance={"data": [{"path": str(data.root), "content_sha256": "x"}]})
-    assert "is no longer what it was trained on" in fly(other, BENCHMARK, FAMILY)["replay"][1]
+    assert "is no longer the data that it was trained on" in run_preflight(other, BENCHMARK, FAMILY)["replay"][1]
 
 
 def test_what_was_recorded_is_not_compared_where_a_mixture_read_it_otherwise(policy, data):
     known = [{"path": str(data.root), "content_sha256": data.content_sha256}]
     renamed = {"parts": [{"cameras": {"front": "top"}}]}
     mixed = replace(policy, provenance={"data": known, "mixture": renamed})
-    ok, detail = fly(mixed, BENCHMARK, FAMILY)["recorded-frames"]
+    ok, detail = run_preflight(mixed, BENCHMARK, FAMILY)["recorded-frames"]
     assert ok is None
-    assert "with other names, sizes or at another rate" in detail
+    assert "with other names, sizes or another rate" in detail
 
 
 def test_damaged_data_refuses(policy, data, tmp_path):
@@ -140,7 +140,7 @@ def test_damaged_data_refuses(policy, data, tmp_path):
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
-    ok, detail = fly(policy, BENCHMARK, FAMILY, data=tmp_path / "copy")["replay"]
+    ok, detail = run_preflight(policy, BENCHMARK, FAMILY, data=tmp_path / "copy")["replay"]
     assert ok is False
     assert "altered" in detail
 
@@ -148,7 +148,7 @@ def test_damaged_data_refuses(policy, data, tmp_path):
 def test_every_benchmark_with_an_expert_has_a_recorded_rate():
     """If this fails: `python -m praxia.evaluate.preflight.record BENCHMARK`."""
     for name in BENCHMARKS:
-        benchmark, known = find_benchmark(name), recorded.recorded(name)
+        benchmark, known = find_benchmark(name), preflight_setup.find_reference(name)
         assert benchmark.env in EXPERTS
         assert known is not None, name
         assert set(known.expert) == set(benchmark.tasks), name
@@ -171,9 +171,9 @@ def test_replays_are_spread_over_the_tasks_and_over_each_tasks_successes(tmp_pat
     numbers = iter(range(21))
     data = record(tmp_path / "data", FAMILY, BENCHMARK, 21, lambda episode: doctored(next(numbers), episode))
     assert [data.episodes.task[number] for number in range(3)] == ["push", "reach", "lift"]
-    assert spread_episodes(data, ("reach", "push", "fly"), 8, 6) == [13, 16, 19, 0, 9, 18]
-    assert spread_episodes(data, ("reach", "push", "fly"), 1, 1) == [13]
-    assert spread_episodes(data, ("fly",), 8, 4) == [0, 18, 13, 19]
+    assert spread_episodes(data, ("reach", "push", "run_preflight"), 8, 6) == [13, 16, 19, 0, 9, 18]
+    assert spread_episodes(data, ("reach", "push", "run_preflight"), 1, 1) == [13]
+    assert spread_episodes(data, ("run_preflight",), 8, 4) == [0, 18, 13, 19]
     assert spread_episodes(data, ("lift",), 8, 4) == []
 
 
@@ -182,7 +182,7 @@ def test_a_embodiment_of_which_nothing_says_what_holds_it_is_not_tried(policy):
         embodiment = FAMILY.embodiment(spec)
         return replace(embodiment, action=(replace(embodiment.action[0], kind="position", name="wheel"),))
 
-    ok, detail = fly(policy, BENCHMARK, replace(FAMILY, embodiment=unheld))["zero"]
+    ok, detail = run_preflight(policy, BENCHMARK, replace(FAMILY, embodiment=unheld))["zero"]
     assert ok is None
     assert "'wheel'" in detail
     assert "hold={'wheel': a number, or the name of a state field}" in detail

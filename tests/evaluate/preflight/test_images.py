@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from flights import fly, record, trained_on
+from preflight_testing import record, run_preflight, trained_on
 
 from praxia.core.embodiment import Camera
 from praxia.envs import ENVS, find_family
@@ -53,13 +53,13 @@ def test_every_familys_golden_image_is_what_this_version_draws(env):
     ],
 )
 def test_what_is_drawn_is_compared_with_what_is_stored(policy, change, ok, said):
-    found = fly(policy, BENCHMARK, drawing(change))["golden-frame"]
+    found = run_preflight(policy, BENCHMARK, drawing(change))["golden-frame"]
     assert found[0] is ok
     assert said in found[1]
 
 
 def test_a_family_without_a_golden_image_is_not_silently_fine(policy):
-    ok, detail = fly(policy, BENCHMARK, replace(FAMILY, golden=None))["golden-frame"]
+    ok, detail = run_preflight(policy, BENCHMARK, replace(FAMILY, golden=None))["golden-frame"]
     assert ok is None
     assert "no golden image" in detail
 
@@ -72,7 +72,7 @@ def test_data_with_other_images_than_the_benchmark_draws_is_refused(tmp_path):
         3,
         lambda one: replace(one, images={name: frames // 2 for name, frames in one.images.items()}),
     )
-    found = fly(trained_on(dark, ("top",)), BENCHMARK, FAMILY)
+    found = run_preflight(trained_on(dark, ("top",)), BENCHMARK, FAMILY)
     assert found["recorded-frames"][0] is False
     assert "3 first images" in found["recorded-frames"][1]
     assert found["golden-frame"][0] is True
@@ -80,17 +80,19 @@ def test_data_with_other_images_than_the_benchmark_draws_is_refused(tmp_path):
 
 
 def test_data_of_another_size_or_without_the_camera_is_refused(policy):
-    found = fly(policy, replace(BENCHMARK, size=96), FAMILY)
+    found = run_preflight(policy, replace(BENCHMARK, size=96), FAMILY)
     assert found["recorded-frames"] == (False, found["recorded-frames"][1])
     assert "has another size" in found["recorded-frames"][1]
     (embodiment,) = policy.embodiments
     beside = replace(embodiment, cameras=(*embodiment.cameras, Camera("side", 64, 64)))
     window = replace(policy.window, observation_steps={"state": (0,), "image.side": (0,)})
     looking = replace(policy, window=window, embodiments=(beside,))
-    assert "has no camera 'side'" in fly(looking, BENCHMARK, FAMILY)["recorded-frames"][1]
+    assert "has no camera 'side'" in run_preflight(looking, BENCHMARK, FAMILY)["recorded-frames"][1]
 
 
 def test_a_blind_policy_needs_no_images(policy):
-    found = fly(replace(policy, window=replace(policy.window, observation_steps={"state": (0,)})), BENCHMARK, FAMILY)
+    found = run_preflight(
+        replace(policy, window=replace(policy.window, observation_steps={"state": (0,)})), BENCHMARK, FAMILY
+    )
     assert found["golden-frame"] == found["recorded-frames"]
     assert found["golden-frame"][0] is None

@@ -3,14 +3,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from flights import fly, record, trained_on, with_ranges
+from preflight_testing import record, run_preflight, trained_on, with_ranges
 
 from praxia.core.types import Observation, Outcome
 from praxia.envs import find_family
 from praxia.evaluate.benchmarks import find_benchmark
 from praxia.evaluate.plan import Evaluation, plan
+from praxia.evaluate.preflight.setup import PreflightSetup
 from praxia.evaluate.preflight.statistics import statistics_are_sane
-from praxia.evaluate.preflight.subject import Subject
 from praxia.rollout.slots import LocalSlots
 from praxia.rollout.types import Trajectory
 from praxia.transforms.chain import EmbodimentTransforms
@@ -30,7 +30,7 @@ def scaled(by):
 
 
 def test_actions_far_outside_the_declared_range_refuse(policy):
-    ok, detail = fly(with_ranges(policy, "action", scaled(5), scaled(5)), BENCHMARK, FAMILY)["statistics"]
+    ok, detail = run_preflight(with_ranges(policy, "action", scaled(5), scaled(5)), BENCHMARK, FAMILY)["statistics"]
     assert ok is False
     assert "action 'robot' was within [" in detail
     assert "far outside its [-1, 1] m/s" in detail
@@ -38,7 +38,7 @@ def test_actions_far_outside_the_declared_range_refuse(policy):
 
 def test_a_dim_that_never_moved_refuses_where_the_expert_moves_it(policy):
     held = with_ranges(policy, "action", None, lambda old: (policy.transforms.embodiments[0].action.low[0], old[1]))
-    ok, detail = fly(held, BENCHMARK, FAMILY)["statistics"]
+    ok, detail = run_preflight(held, BENCHMARK, FAMILY)["statistics"]
     assert ok is False
     assert "action 'robot'[0] never moved in training" in detail
     assert "robot'[1]" not in detail
@@ -46,7 +46,7 @@ def test_a_dim_that_never_moved_refuses_where_the_expert_moves_it(policy):
 
 @pytest.mark.parametrize("by", [0.001, 1 / 57.3])
 def test_statistics_in_another_unit_refuse(policy, by):
-    ok, detail = fly(with_ranges(policy, "state", scaled(by), scaled(by)), BENCHMARK, FAMILY)["statistics"]
+    ok, detail = run_preflight(with_ranges(policy, "state", scaled(by), scaled(by)), BENCHMARK, FAMILY)["statistics"]
     assert ok is False
     assert "times as far from the middle" in detail
 
@@ -55,7 +55,7 @@ def test_a_range_near_zero_refuses(policy):
     def narrow(old):
         return (*old[:1], policy.transforms.embodiments[0].state.low[1] + 0.001, *old[2:])
 
-    ok, detail = fly(with_ranges(policy, "state", None, narrow), BENCHMARK, FAMILY)["statistics"]
+    ok, detail = run_preflight(with_ranges(policy, "state", None, narrow), BENCHMARK, FAMILY)["statistics"]
     assert ok is False
     assert "state 'robot'[1] was within [" in detail
     assert "a range near zero, or another unit" in detail
@@ -81,7 +81,7 @@ def declared(policy, unit, low, high):
 )
 def test_radians_for_degrees_refuse_and_the_reverse(policy, unit, low, high, by, said):
     policy, family = declared(with_ranges(policy, "action", scaled(by), scaled(by)), unit, low, high)
-    ok, detail = fly(policy, BENCHMARK, family)["statistics"]
+    ok, detail = run_preflight(policy, BENCHMARK, family)["statistics"]
     assert ok is False
     assert said in detail
 
@@ -89,14 +89,14 @@ def test_radians_for_degrees_refuse_and_the_reverse(policy, unit, low, high, by,
 @pytest.mark.parametrize(("unit", "low", "high", "by"), [("rad", -1.0, 1.0, 1.0), ("deg", -60.0, 60.0, 57.3)])
 def test_angles_in_their_unit_are_within_it(policy, unit, low, high, by):
     policy, family = declared(with_ranges(policy, "action", scaled(by), scaled(by)), unit, low, high)
-    detail = fly(policy, BENCHMARK, family)["statistics"][1]
+    detail = run_preflight(policy, BENCHMARK, family)["statistics"][1]
     assert "as if" not in detail
     assert "far outside" not in detail
 
 
 def test_a_policy_of_another_embodiment_has_no_statistics_to_judge(policy):
     other = replace(policy, embodiments=(replace(policy.embodiments[0], name="other"),))
-    found = fly(other, BENCHMARK, FAMILY)
+    found = run_preflight(other, BENCHMARK, FAMILY)
     assert found["statistics"][0] is None
     assert found["names-and-units"][0] is False
 
@@ -122,12 +122,12 @@ def test_relative_actions_are_compared_as_what_they_are_relative_to(policy):
     trained = replace(policy, embodiments=(embodiment,), transforms=replace(policy.transforms, embodiments=(fitted,)))
     family = replace(FAMILY, embodiment=lambda spec: embodiment)
     with closing(LocalSlots(1, FAMILY.build)) as slots:
-        subject = Subject(trained, BENCHMARK, family, slots)
-        subject.__dict__["expert_traces"] = [trajectory]  # in place of the expert's episodes
-        assert statistics_are_sane(subject).ok
+        setup = PreflightSetup(trained, BENCHMARK, family, slots)
+        setup.__dict__["expert_trajectories"] = [trajectory]  # in place of the expert's episodes
+        assert statistics_are_sane(setup).ok
         wide = replace(fitted, action=Normaliser((-0.001, -0.2), (0.001, 0.2)))
-        subject = replace(subject, policy=replace(trained, transforms=replace(trained.transforms, embodiments=(wide,))))
-        subject.__dict__["expert_traces"] = [trajectory]
-        found = statistics_are_sane(subject)
+        setup = replace(setup, policy=replace(trained, transforms=replace(trained.transforms, embodiments=(wide,))))
+        setup.__dict__["expert_trajectories"] = [trajectory]
+        found = statistics_are_sane(setup)
     assert found.ok is False
     assert "action 'robot'[0] was within [-0.001, 0.001] in training, but the expert takes it to [-0.1" in found.detail

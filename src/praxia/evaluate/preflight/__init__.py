@@ -1,4 +1,4 @@
-"""Whether checkpoint, benchmark and this machine fit, said in seconds, before an evaluation of hours.
+"""Checks in seconds, before an evaluation of hours, whether checkpoint, benchmark and this machine fit together.
 
-Every check is a function of a `Subject` that gives a `Finding`; `run.CHECKS` lists them by name.
+A check is a function from a `PreflightSetup` to a `CheckResult`. `run.CHECKS` lists them by name.
 """

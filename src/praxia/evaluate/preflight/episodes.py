@@ -1,4 +1,4 @@
-"""Checks that run a few episodes: recorded actions, the expert, holding still."""
+"""Checks that run a few episodes: recorded actions, the expert, and holding still."""
 
 from collections.abc import Mapping, Sequence
 from math import comb
@@ -8,64 +8,68 @@ import numpy as np
 from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import EnvSpec, Start
 from praxia.data.dataset import Dataset
-from praxia.evaluate.preflight.subject import NUM_TASKS, NUM_ZERO, Finding, Subject, spread
+from praxia.evaluate.preflight.setup import NUM_TASKS, NUM_ZERO, CheckResult, PreflightSetup, spread
 from praxia.experts.baselines import ZeroPolicy
 from praxia.rollout.slots import LocalSlots
 from praxia.rollout.types import Trajectory
 
 __all__ = ["binomial_tail", "expert_succeeds", "recorded_actions_replay", "spread_episodes", "zero_fails"]
 
-# So many recorded successes are repeated, of which this share must succeed again.
+# The number of recorded successes that are replayed, and the share of them that must succeed again.
 NUM_REPLAYS, MIN_REPLAYED = 20, 0.95
 
-# The expert is refused where so few successes are less probable than this under its recorded rate.
+# The check of the expert fails where its successes are less probable than this under its recorded rate.
 MIN_PROBABILITY = 1e-3
 
 
-def recorded_actions_replay(subject: Subject) -> Finding:
-    """The executed actions of recorded successes, from their stored starts, succeed again in at least 95%."""
-    data = subject.data
+def recorded_actions_replay(setup: PreflightSetup) -> CheckResult:
+    """Replaying recorded successes from their stored starts succeeds in at least 95% of them."""
+    data = setup.data
     if data is None:
-        return Finding(None, subject.no_data)
+        return CheckResult(None, setup.no_data)
     if not data.written_by_praxia:
-        return Finding(None, f"{data.root} was not recorded by praxia: it holds no starts to repeat episodes from")
-    chosen = spread_episodes(data, subject.benchmark.tasks, NUM_TASKS, NUM_REPLAYS)
-    if not chosen:
-        return Finding(None, f"no episode of {data.root} succeeded; give another with --data DIR")
-    lost = [_name(data, number) for number in chosen if not _succeeds_again(subject, data, number)]
-    tasks = len({data.episodes.task[number] for number in chosen})
-    said = f"{len(chosen) - len(lost)} of {len(chosen)} recorded successes succeed again (tasks: {tasks})"
-    if len(chosen) - len(lost) >= MIN_REPLAYED * len(chosen):
-        return Finding(True, said)
-    return Finding(
+        return CheckResult(
+            None, f"{data.root} was not recorded by praxia: it has no starts from which to replay episodes"
+        )
+    episodes = spread_episodes(data, setup.benchmark.tasks, NUM_TASKS, NUM_REPLAYS)
+    if not episodes:
+        return CheckResult(None, f"no episode of {data.root} succeeded; name another data set with --data DIR")
+    failed = [_name(data, number) for number in episodes if not _succeeds_again(setup, data, number)]
+    num_tasks = len({data.episodes.task[number] for number in episodes})
+    num_succeeded = len(episodes) - len(failed)
+    detail = f"{num_succeeded} of {len(episodes)} recorded successes succeed again (tasks: {num_tasks})"
+    if num_succeeded >= MIN_REPLAYED * len(episodes):
+        return CheckResult(True, detail)
+    return CheckResult(
         False,
-        f"{said}, expected at least {MIN_REPLAYED:.0%}; lost: {', '.join(lost[:3])}: the simulator, or what an action"
-        f" means, is not what it was for {data.root}",
+        f"{detail}, expected at least {MIN_REPLAYED:.0%}; failed: {', '.join(failed[:3])}: the simulator or the"
+        f" meaning of an action has changed since {data.root} was recorded",
     )
 
 
-def spread_episodes(data: Dataset, tasks: Sequence[str], num_tasks: int, most: int) -> list[int]:
-    """Successful episodes, about `most`, evenly spaced over at most `num_tasks` of the tasks that the data set has.
+def spread_episodes(data: Dataset, tasks: Sequence[str], num_tasks: int, num_episodes: int) -> list[int]:
+    """About `num_episodes` successful episodes, evenly spaced over at most `num_tasks` of `tasks`.
 
-    Where it has none of `tasks`, they are of its own. Trimmed ones are left out: they do not begin at their start.
+    Where the data set has none of `tasks`, its own tasks are used. Trimmed episodes are left out, because they do not
+    begin at their start.
     """
     own = data.episodes.task
-    whole = [int(number) for number in data.select() if "trimmed" not in data.records[number]]
+    untrimmed = [int(number) for number in data.select() if "trimmed" not in data.records[number]]
     wanted = [task for task in tasks if task in own] or list(dict.fromkeys(own))
-    by_task = [[number for number in whole if own[number] == task] for task in wanted]
-    chosen = spread([numbers for numbers in by_task if numbers], num_tasks)
-    return [number for numbers in chosen for number in spread(numbers, -(-most // len(chosen)))]
+    by_task = [[number for number in untrimmed if own[number] == task] for task in wanted]
+    sampled = spread([numbers for numbers in by_task if numbers], num_tasks)
+    return [number for numbers in sampled for number in spread(numbers, -(-num_episodes // len(sampled)))]
 
 
-def _succeeds_again(subject: Subject, data: Dataset, number: int) -> bool:
+def _succeeds_again(setup: PreflightSetup, data: Dataset, number: int) -> bool:
     start = Start(**data.records[number]["start"])
     first, length = data.episodes.first[number], data.episodes.length[number]
     actions = data.column("action.executed")[first : first + length].astype(np.float32)
-    return _repeat(subject.slots, subject.benchmark.spec(start.task), start, actions)
+    return _replay(setup.slots, setup.benchmark.spec(start.task), start, actions)
 
 
-def _repeat(slots: LocalSlots, spec: EnvSpec, start: Start, actions: np.ndarray) -> bool:
-    """Whether doing `actions` from `start` succeeds; a crash does not."""
+def _replay(slots: LocalSlots, spec: EnvSpec, start: Start, actions: np.ndarray) -> bool:
+    """Whether executing `actions` from `start` succeeds. A crash counts as a failure."""
     slots.begin(0, EnvSpec(start.env, start.task, spec.profile, spec.size), start, cameras=())
     (progress,) = slots.ready()
     if progress.error is None:
@@ -78,65 +82,65 @@ def _name(data: Dataset, number: int) -> str:
     return f"episode {number} ({data.episodes.task[number]})"
 
 
-def expert_succeeds(subject: Subject) -> Finding:
+def expert_succeeds(setup: PreflightSetup) -> CheckResult:
     """The expert succeeds on a sample of the benchmark's episodes about as often as was recorded.
 
-    An exact binomial test with the recorded rate (S + 1) / (N + 2) of the sampled tasks together, which are Laplace's:
-    all of ten does not mean always. Tasks of unequal rates vary less than a binomial of their mean (Hoeffding 1956),
-    so the test refuses no more often than it says.
+    An exact binomial test with the recorded rate of the sampled tasks together, by Laplace's rule (S + 1) / (N + 2),
+    since ten successes in ten episodes do not mean a rate of 1. Tasks with unequal rates vary less than a binomial with
+    their mean (Hoeffding 1956), so the test fails no more often than its level.
     """
-    trajectories = subject.expert_trajectories
+    trajectories = setup.expert_trajectories
     if not trajectories:
-        return Finding(None, f"no expert is registered for {subject.benchmark.env}")
+        return CheckResult(None, f"no expert is registered for {setup.benchmark.env}")
     if crashes := [trajectory for trajectory in trajectories if trajectory.error is not None]:
-        return Finding(
+        return CheckResult(
             False, f"{len(crashes)} of {len(trajectories)} of the expert's episodes crashed: {crashes[0].error}"
         )
-    counts = subject.successes(trajectories)
-    observed, known = sum(counts.values()), subject.recorded
-    said = f"the expert succeeds in {observed} of {len(trajectories)} episodes"
-    if known is None:
-        return Finding(None, f"{said}, and nothing is recorded for this benchmark; {_how_to_record(subject)}")
-    of = known.episodes * len(counts)
-    before = sum(known.expert[task] for task in counts)
-    probability = binomial_tail(observed, len(trajectories), (before + 1) / (of + 2))
-    said = f"{said}; recorded were {before} of {of}"
+    counts = setup.successes(trajectories)
+    observed, reference = sum(counts.values()), setup.reference
+    detail = f"the expert succeeds in {observed} of {len(trajectories)} episodes"
+    if reference is None:
+        return CheckResult(None, f"{detail}, and nothing is recorded for this benchmark; {_how_to_record(setup)}")
+    num_recorded = reference.episodes * len(counts)
+    expected = sum(reference.expert[task] for task in counts)
+    probability = binomial_tail(observed, len(trajectories), (expected + 1) / (num_recorded + 2))
+    detail = f"{detail}; recorded: {expected} of {num_recorded}"
     if probability >= MIN_PROBABILITY:
-        return Finding(True, said)
-    return Finding(
+        return CheckResult(True, detail)
+    return CheckResult(
         False,
-        f"{said}, under which so few have a probability of {probability:.1e}; lowest: {_lowest(counts)}: the simulator"
-        " or the benchmark has changed",
+        f"{detail}, which makes so few successes improbable ({probability:.1e}); lowest: {_lowest(counts)}: the"
+        " simulator or the benchmark has changed",
     )
 
 
 def binomial_tail(successes: int, trials: int, rate: float) -> float:
-    """The probability of at most so many successes."""
+    """The probability of at most `successes` successes in `trials` trials."""
     return sum(comb(trials, k) * rate**k * (1 - rate) ** (trials - k) for k in range(successes + 1))
 
 
-def zero_fails(subject: Subject) -> Finding:
-    """Holding still succeeds nowhere but in tasks of which it is recorded that nothing need be done."""
+def zero_fails(setup: PreflightSetup) -> CheckResult:
+    """Holding still succeeds only in tasks that are recorded as solved by it."""
     try:
-        zero = ZeroPolicy(subject.embodiment)
+        zero = ZeroPolicy(setup.embodiment)
     except (MismatchError, UnknownName) as unknown:
-        return Finding(None, str(unknown))
-    trajectories = subject.run(zero, NUM_ZERO)
+        return CheckResult(None, str(unknown))
+    trajectories = setup.run(zero, NUM_ZERO)
     if crashes := [trajectory for trajectory in trajectories if trajectory.error is not None]:
-        return Finding(
-            False, f"{len(crashes)} of {len(trajectories)} episodes of doing nothing crashed: {crashes[0].error}"
+        return CheckResult(
+            False, f"{len(crashes)} of {len(trajectories)} episodes of holding still crashed: {crashes[0].error}"
         )
-    solved = {task: count for task, count in subject.successes(trajectories).items() if count}
-    known = subject.recorded
-    expected = known.solved_by_zero if known is not None else ()
+    solved = {task: count for task, count in setup.successes(trajectories).items() if count}
+    reference = setup.reference
+    expected = reference.solved_by_zero if reference is not None else ()
     if unexpected := {task: count for task, count in solved.items() if task not in expected}:
-        return Finding(
+        return CheckResult(
             False,
-            f"doing nothing succeeds in {_listed(unexpected, trajectories)}: success is counted wrongly, or starts are at"
-            f" their goals. If the benchmark is meant so, {_how_to_record(subject)}",
+            f"holding still succeeds in {_listed(unexpected, trajectories)}: success is counted wrongly, or starts are"
+            f" at their goals. If the benchmark intends this, {_how_to_record(setup)}",
         )
-    said = f"doing nothing fails in {len(trajectories) - sum(solved.values())} of {len(trajectories)} episodes"
-    return Finding(True, f"{said}; as recorded it solves {_listed(solved, trajectories)}" if solved else said)
+    detail = f"holding still fails in {len(trajectories) - sum(solved.values())} of {len(trajectories)} episodes"
+    return CheckResult(True, f"{detail}; as recorded, it solves {_listed(solved, trajectories)}" if solved else detail)
 
 
 def _lowest(counts: Mapping[str, int]) -> str:
@@ -150,5 +154,5 @@ def _listed(solved: Mapping[str, int], trajectories: Sequence[Trajectory]) -> st
     return ", ".join(f"{task} {count} of {of[task]}" for task, count in solved.items())
 
 
-def _how_to_record(subject: Subject) -> str:
-    return f"record it: python -m praxia.evaluate.preflight.record {subject.benchmark.name}"
+def _how_to_record(setup: PreflightSetup) -> str:
+    return f"record it: python -m praxia.evaluate.preflight.record {setup.benchmark.name}"

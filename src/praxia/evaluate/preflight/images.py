@@ -1,4 +1,4 @@
-"""Checks of what this machine draws: against a stored image, and against the data set's own."""
+"""Checks of the images that this machine renders: against a stored image, and against those of the data set."""
 
 from pathlib import Path
 
@@ -9,13 +9,12 @@ from jaxtyping import UInt8
 from praxia.core.errors import PraxiaError
 from praxia.core.types import EnvSpec, Start
 from praxia.evaluate.preflight.episodes import spread_episodes
-from praxia.evaluate.preflight.recorded import read_table
-from praxia.evaluate.preflight.subject import Finding, Subject
+from praxia.evaluate.preflight.setup import CheckResult, PreflightSetup, read_reference
 
 __all__ = ["golden_frame_matches", "read_image", "recorded_frames_match", "write_image"]
 
-# The mean absolute difference of two images, of 255. docs/RESULTS.md ("Preflight") has what was measured: another
-# software rasteriser 1.0, the data set's video codec 0.7; a camera off by 2 cm 2.9, another render profile 2.2 to 15.
+# Largest accepted mean absolute difference of two images, of 255. Measured (docs/RESULTS.md, "Preflight"): another
+# software rasterizer 1.0, the data set's video codec 0.7; a camera off by 2 cm 2.9, another render profile 2.2 to 15.
 MAX_DIFFERENCE = 2.0
 
 NUM_IMAGES = 4
@@ -23,80 +22,84 @@ NUM_IMAGES = 4
 Image = UInt8[np.ndarray, "Y X 3"]
 
 
-def golden_frame_matches(subject: Subject) -> Finding:
-    """The family's known image is drawn here as it was where it was stored: bit for bit, or nearly."""
-    family = subject.family
-    if not subject.cameras:
-        return Finding(None, "the policy looks at no camera, so nothing will be drawn for it")
+def golden_frame_matches(setup: PreflightSetup) -> CheckResult:
+    """The golden image of the family is rendered here as it was stored, bit for bit or nearly."""
+    family = setup.family
+    if not setup.cameras:
+        return CheckResult(None, "the policy uses no camera, so nothing is rendered for it")
     if family.golden is None:
-        return Finding(None, f"no golden image is stored for {family.name}: give its Family one (envs/family.py)")
-    stored, drawn = read_image(family.golden.path), family.golden.draw()
-    if np.array_equal(stored, drawn):
-        return Finding(True, "bit for bit as stored")
-    vendors = f"{family.provenance().get('gl_vendor', 'here')} instead of {read_table()['drawn_by'].get(family.name)}"
-    return _compared([_difference(stored, drawn)], f"the golden image drawn by {vendors}")
+        return CheckResult(
+            None, f"no golden image is stored for {family.name}: add one to its EnvFamily (envs/family.py)"
+        )
+    stored, rendered = read_image(family.golden.path), family.golden.draw()
+    if np.array_equal(stored, rendered):
+        return CheckResult(True, "identical to the stored image")
+    vendors = (
+        f"{family.provenance().get('gl_vendor', 'here')} instead of {read_reference()['drawn_by'].get(family.name)}"
+    )
+    return _compared([_difference(stored, rendered)], f"the golden image rendered by {vendors}")
 
 
-def recorded_frames_match(subject: Subject) -> Finding:
-    """The data set's first images of a few episodes look as the benchmark draws them from the same starts.
+def recorded_frames_match(setup: PreflightSetup) -> CheckResult:
+    """The first images of a few episodes of the data set look as the benchmark renders them from the same starts.
 
-    Those of the data set went through a video codec, so bits always differ.
+    The images of the data set passed a video codec, so they are never identical.
     """
-    data, cameras = subject.data, subject.cameras
+    data, cameras = setup.data, setup.cameras
     if not cameras:
-        return Finding(None, "the policy looks at no camera, so nothing will be drawn for it")
+        return CheckResult(None, "the policy uses no camera, so nothing is rendered for it")
     if data is None:
-        return Finding(None, subject.no_data)
+        return CheckResult(None, setup.no_data)
     if not data.written_by_praxia:
-        return Finding(None, f"{data.root} was not recorded by praxia: it holds no starts to draw again")
+        return CheckResult(None, f"{data.root} was not recorded by praxia: it has no starts from which to render")
     if missing := [camera for camera in cameras if camera not in data.cameras]:
-        return Finding(False, f"{data.root} has no camera {missing[0]!r}, at which the policy looks")
-    chosen = spread_episodes(data, subject.benchmark.tasks, NUM_IMAGES, NUM_IMAGES)
+        return CheckResult(False, f"{data.root} has no camera {missing[0]!r}, which the policy uses")
+    episodes = spread_episodes(data, setup.benchmark.tasks, NUM_IMAGES, NUM_IMAGES)
     differences = []
-    for number in chosen:
-        drawn = _drawn(subject, Start(**data.records[number]["start"]), cameras)
+    for number in episodes:
+        rendered = _render(setup, Start(**data.records[number]["start"]), cameras)
         first = data.episodes.first[number : number + 1]
-        differences += [_difference(data.decode(camera, first)[0], drawn[camera]) for camera in cameras]
+        differences += [_difference(data.decode(camera, first)[0], rendered[camera]) for camera in cameras]
     if not differences:
-        return Finding(None, f"no episode of {data.root} succeeded; give another with --data DIR")
-    return _compared(differences, f"{len(differences)} first images of {data.root} drawn again")
+        return CheckResult(None, f"no episode of {data.root} succeeded; name another data set with --data DIR")
+    return _compared(differences, f"{len(differences)} first images of {data.root} rendered again")
 
 
-def _drawn(subject: Subject, start: Start, cameras: tuple[str, ...]) -> dict[str, Image]:
-    spec = EnvSpec(start.env, start.task, subject.benchmark.profile, subject.benchmark.size)
-    subject.slots.begin(0, spec, start, cameras)
-    (progress,) = subject.slots.ready()
+def _render(setup: PreflightSetup, start: Start, cameras: tuple[str, ...]) -> dict[str, Image]:
+    spec = EnvSpec(start.env, start.task, setup.benchmark.profile, setup.benchmark.size)
+    setup.slots.begin(0, spec, start, cameras)
+    (progress,) = setup.slots.ready()
     if progress.observation is None:
-        raise PraxiaError(f"a recorded start of {start.task} cannot be begun: {progress.error}")
+        raise PraxiaError(f"a recorded start of {start.task} cannot be restored: {progress.error}")
     return dict(progress.observation.images)
 
 
-def _difference(stored: UInt8[np.ndarray, "_ _ 3"], drawn: UInt8[np.ndarray, "_ _ 3"]) -> float:
-    """The mean absolute difference of two images, of 255; infinite where their sizes differ."""
-    if stored.shape != drawn.shape:
+def _difference(stored: UInt8[np.ndarray, "_ _ 3"], rendered: UInt8[np.ndarray, "_ _ 3"]) -> float:
+    """The mean absolute difference of two images, of 255; infinite for different sizes."""
+    if stored.shape != rendered.shape:
         return float("inf")
-    return float(np.abs(stored.astype(np.float64) - drawn).mean())
+    return float(np.abs(stored.astype(np.float64) - rendered).mean())
 
 
-def _compared(differences: list[float], what: str) -> Finding:
+def _compared(differences: list[float], what: str) -> CheckResult:
     worst = max(differences)
     if worst <= MAX_DIFFERENCE:
-        return Finding(True, f"{what}: mean absolute difference {worst:.2f} of 255, at most {MAX_DIFFERENCE:g}")
-    how = f"differs by {worst:.2f} of 255 in the mean" if np.isfinite(worst) else "has another size"
-    return Finding(
+        return CheckResult(True, f"{what}: mean absolute difference {worst:.2f} of 255, at most {MAX_DIFFERENCE:g}")
+    problem = f"differs by {worst:.2f} of 255 on average" if np.isfinite(worst) else "has another size"
+    return CheckResult(
         False,
-        f"{what} {how}, expected at most {MAX_DIFFERENCE:g}: scene, camera, render profile or graphics differ",
+        f"{what} {problem}, expected at most {MAX_DIFFERENCE:g}: scene, camera, render profile or graphics differ",
     )
 
 
 def read_image(path: Path) -> Image:
-    """A PNG."""
+    """The image in a PNG file."""
     with av.open(path) as container:
         return next(container.decode(video=0)).to_ndarray(format="rgb24")
 
 
 def write_image(path: Path, image: Image) -> None:
-    """`image` as a PNG, which loses nothing."""
+    """Write `image` as a PNG file, without loss."""
     with av.open(path, "w", format="image2", options={"update": "1"}) as container:
         stream = container.add_stream("png", width=image.shape[1], height=image.shape[0], pix_fmt="rgb24")
         container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))

@@ -1,7 +1,7 @@
-"""Writes what preflight compares with: `python -m praxia.evaluate.preflight.record [BENCHMARK ...] [--images]`.
+"""Records the reference of the preflight: `python -m praxia.evaluate.preflight.record [BENCHMARK ...] [--images]`.
 
-The expert and holding still are judged anew on each benchmark named, and golden images drawn anew. Run it after a
-change that is meant to change them, and look at the difference before it is committed.
+It evaluates the expert and holding still on each named benchmark, and renders the golden images. Run it after a change
+that is meant to change them, and review the difference before you commit it.
 """
 
 import json
@@ -20,32 +20,31 @@ from praxia.envs import ENVS, find_family
 from praxia.evaluate.benchmarks import Benchmark, find_benchmark
 from praxia.evaluate.policy_entry import find_policy
 from praxia.evaluate.preflight.images import write_image
-from praxia.evaluate.preflight.recorded import TABLE, read_table
-from praxia.evaluate.preflight.subject import NUM_ZERO
+from praxia.evaluate.preflight.setup import NUM_ZERO, REFERENCE, read_reference
 from praxia.evaluate.runner import evaluate
 from praxia.results.rows import first_error, read_rows
 
 __all__ = ["record_images", "record_rates"]
 
-# Doing nothing takes the whole horizon, so it is tried on fewer starts of each task.
+# Holding still takes the whole horizon, so it is evaluated on fewer starts of each task.
 ZERO_STARTS = 2
 
 
 @dataclass(frozen=True)
-class Arguments:
-    """Record what preflight compares with: rates of the named benchmarks, and with --images the golden images."""
+class RecordArguments:
+    """Record the reference of the preflight: rates on the named benchmarks, and with --images the golden images."""
 
     benchmarks: tyro.conf.Positional[tuple[str, ...]] = ()
     episodes: int = 10
-    """How many of each task by the expert."""
+    """Number of episodes per task by the expert."""
     workers: int = 1
     images: bool = False
 
 
 def record_rates(name: str, episodes: int, workers: int) -> dict[str, Any]:
-    """Judge the expert and holding still on a benchmark: an entry of the table (`recorded.Recorded`)."""
+    """Evaluate the expert and holding still on a benchmark: an entry of the reference (`setup.ReferenceRates`)."""
     benchmark = find_benchmark(name)
-    # No fewer starts of a task than preflight looks at.
+    # At least as many starts of a task as a preflight uses.
     zero = _successes("zero", benchmark, max(ZERO_STARTS, -(-NUM_ZERO // len(benchmark.tasks))), workers)
     return {
         "episodes": episodes,
@@ -54,21 +53,21 @@ def record_rates(name: str, episodes: int, workers: int) -> dict[str, Any]:
     }
 
 
-def _successes(who: str, benchmark: Benchmark, episodes: int, workers: int) -> dict[str, int]:
-    entry = find_policy(who, benchmark, exact=False, workers=workers)
+def _successes(policy: str, benchmark: Benchmark, episodes: int, workers: int) -> dict[str, int]:
+    entry = find_policy(policy, benchmark, exact=False, workers=workers)
     with TemporaryDirectory() as folder:
         rows = Path(folder) / "rows.jsonl"
         evaluation, family = entry.evaluation(episodes), find_family(benchmark.env)
         evaluate(entry.policy, evaluation, rows, family, workers=workers, threads=entry.threads)
         found = read_rows(rows)
     if (error := first_error(found)) is not None:
-        raise PraxiaError(f"an episode of {who} on {benchmark.name} was an error, so nothing is recorded: {error}")
+        raise PraxiaError(f"an episode of {policy} on {benchmark.name} was an error, so nothing is recorded: {error}")
     wins = Counter(row.task for row in found if row.status == "success")
     return {task: wins[task] for task in benchmark.tasks}
 
 
 def record_images() -> dict[str, str | None]:
-    """Draw every built-in family's golden image into its file; by family, the vendor of the OpenGL that did."""
+    """Render the golden image of every built-in family into its file. Returns the OpenGL vendor by family."""
     drawn_by = {}
     for family in map(find_family, ENVS):
         if family.golden is not None:
@@ -78,13 +77,13 @@ def record_images() -> dict[str, str | None]:
 
 
 def main() -> None:
-    """See the module."""
-    options = tyro.cli(Arguments, prog="python -m praxia.evaluate.preflight.record")
+    """The command line of this module."""
+    options = tyro.cli(RecordArguments, prog="python -m praxia.evaluate.preflight.record")
     if options.images:
-        _write({**read_table(), "drawn_by": record_images()})
+        _write({**read_reference(), "drawn_by": record_images()})
     for name in options.benchmarks:
         found = record_rates(name, options.episodes, options.workers)
-        table = read_table()
+        table = read_reference()
         _write({**table, "benchmarks": {**table["benchmarks"], name: found}})
         wins = found["expert"].values()
         solved = ", ".join(found["solved_by_zero"]) or "nothing"
@@ -92,7 +91,7 @@ def main() -> None:
 
 
 def _write(table: dict[str, Any]) -> None:
-    write_whole(TABLE, json.dumps(table, indent=1, sort_keys=True) + "\n")
+    write_whole(REFERENCE, json.dumps(table, indent=1, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

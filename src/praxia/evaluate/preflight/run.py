@@ -1,4 +1,4 @@
-"""All checks of one checkpoint, one after another."""
+"""Runs all checks of a checkpoint."""
 
 import time
 from collections.abc import Callable
@@ -18,8 +18,8 @@ from praxia.evaluate.benchmarks import Benchmark
 from praxia.evaluate.preflight.conventions import gripper_agrees, names_and_units_fit
 from praxia.evaluate.preflight.episodes import expert_succeeds, recorded_actions_replay, zero_fails
 from praxia.evaluate.preflight.images import golden_frame_matches, recorded_frames_match
+from praxia.evaluate.preflight.setup import NUM_TASKS, CheckResult, PreflightSetup
 from praxia.evaluate.preflight.statistics import statistics_are_sane
-from praxia.evaluate.preflight.subject import NUM_TASKS, Check, Finding, Subject
 from praxia.rollout.slots import LocalSlots
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECKS", "preflight"]
 
-# What a mixture says where its data sets are read otherwise than they were recorded: nothing here compares with them.
-READ_OTHERWISE = {"rate_hz", "sizes", "cameras", "fields"}
+# Keys of a mixture that change how its data sets are read. The checks cannot compare with such data sets.
+CHANGES_DATA = {"rate_hz", "sizes", "cameras", "fields"}
 
-CHECKS: dict[str, Callable[[Subject], Finding]] = {
+CHECKS: dict[str, Callable[[PreflightSetup], CheckResult]] = {
     "names-and-units": names_and_units_fit,
     "golden-frame": golden_frame_matches,
     "recorded-frames": recorded_frames_match,
@@ -49,48 +49,55 @@ def preflight(
     *,
     data: Path | None = None,
     bind_as: str | None = None,
-    report: Callable[[Check], None] = lambda check: None,
+    report: Callable[[str, CheckResult], None] = lambda name, result: None,
 ) -> dict[str, Any]:
-    """Run every check and return `{ok, seconds, checks: [{name, ok, detail}, ...]}`; `report` hears of each at once.
+    """Run every check and return `{ok, seconds, checks: [{name, ok, detail}, ...]}`.
 
-    `family` is the benchmark's. `data` is a data set that the policy was trained on, in place of the one that its
-    provenance names. A check without what it needs is not done: its `ok` is None, and it does not refuse.
+    `family` is that of the benchmark. `data` is a data set that the policy was trained on; None: the one that its
+    provenance names. A check that lacks what it needs is skipped: its `ok` is None, and the preflight can still pass.
+    `report` is called with the name and result of each check.
 
     Raises:
-        Refused: a check failed. The message is the first reason, `result` what would have been returned.
-        DataError: `data` is no data set.
+        Refused: a check failed. The message is the first failure, `result` the value that would have been returned.
+        DataError: `data` is not a data set.
     """
     began_s = time.perf_counter()
     dataset, no_data = _find_data(policy, data, bind_as or family.embodiment(benchmark.spec(benchmark.tasks[0])).name)
-    checks = []
+    results: dict[str, CheckResult] = {}
     with closing(LocalSlots(1, partial(_build, family), num_idle=NUM_TASKS)) as slots:
-        subject = Subject(policy, benchmark, family, slots, dataset, no_data, bind_as)
+        setup = PreflightSetup(policy, benchmark, family, slots, dataset, no_data, bind_as)
         for name, function in CHECKS.items():
-            checks.append(Check(name, **asdict(_tried(function, subject))))
-            report(checks[-1])
-    failed = [check for check in checks if check.ok is False]
+            results[name] = _run_check(function, setup)
+            report(name, results[name])
+    failed = [f"{name}: {result.detail}" for name, result in results.items() if result.ok is False]
     seconds = round(time.perf_counter() - began_s, 1)
-    result = {"ok": not failed, "seconds": seconds, "checks": [asdict(check) for check in checks]}
+    result = {
+        "ok": not failed,
+        "seconds": seconds,
+        "checks": [{"name": name, **asdict(one)} for name, one in results.items()],
+    }
     if failed:
-        raise Refused(f"{failed[0].name}: {failed[0].detail}", result)
+        raise Refused(failed[0], result)
     return result
 
 
-def _tried(check: Callable[[Subject], Finding], subject: Subject) -> Finding:
-    """What refuses an evaluation, refuses here: as a finding, so that the other checks are made too."""
+def _run_check(check: Callable[[PreflightSetup], CheckResult], setup: PreflightSetup) -> CheckResult:
+    """The result of a check. An error that an evaluation would raise becomes a failure, so that the other checks run
+    too.
+    """
     try:
-        return check(subject)
+        return check(setup)
     except PraxiaError as error:
-        return Finding(False, str(error))
+        return CheckResult(False, str(error))
 
 
 def _build(family: EnvFamily, spec: EnvSpec) -> Env:
-    """Recorded starts can be of another family than the benchmark's: of the embodiment that the policy was trained on."""
+    """Recorded starts can belong to another family than the benchmark's: that of the policy's trained embodiment."""
     return family.build(spec) if spec.env == family.name else build_registered(spec)
 
 
 def _find_data(policy: "PolicyConfig", given: Path | None, embodiment: str) -> tuple[Dataset | None, str]:
-    """The data set to compare with, or None and why there is none."""
+    """The data set to compare with, or None and the reason why there is none."""
     if given is not None:
         return Dataset(given), ""
     reasons = []
@@ -99,14 +106,14 @@ def _find_data(policy: "PolicyConfig", given: Path | None, embodiment: str) -> t
         try:
             found = Dataset(known["path"])
         except DataError:
-            reasons.append(f"{known['path']} is not there or not whole")
+            reasons.append(f"{known['path']} is missing or incomplete")
             continue
         if not matches_identity(found, known):
-            reasons.append(f"{known['path']} is no longer what it was trained on")
+            reasons.append(f"{known['path']} is no longer the data that it was trained on")
         elif found.embodiment.name != embodiment:
             reasons.append(f"{known['path']} is of {found.embodiment.name!r}")
-        elif READ_OTHERWISE & {*mixture, *(key for part in mixture.get("parts", ()) for key in part)}:
-            reasons.append(f"{known['path']} was mixed in with other names, sizes or at another rate")
+        elif CHANGES_DATA & {*mixture, *(key for part in mixture.get("parts", ()) for key in part)}:
+            reasons.append(f"{known['path']} is in a mixture with other names, sizes or another rate")
         else:
             return found, ""
-    return None, f"no training data ({'; '.join(reasons) or 'the checkpoint names none'}); give it with --data DIR"
+    return None, f"no training data ({'; '.join(reasons) or 'the checkpoint names none'}); name it with --data DIR"

@@ -78,7 +78,7 @@ def _pairs(normaliser: Any, low: Any, high: Any) -> list[tuple[Any, tuple[float,
     return [(low, normaliser.low), (high, normaliser.high)]
 
 
-def fly(*arguments: Any, **options: Any) -> dict[str, tuple[bool | None, str]]:
+def run_preflight(*arguments: Any, **options: Any) -> dict[str, tuple[bool | None, str]]:
     """What `preflight` finds, by check, whether it refuses or not."""
     try:
         result = preflight(*arguments, **options)
