@@ -21,8 +21,8 @@ PLACED = (Field("hand", 2, "position", "m", low=-5.0, high=5.0), Field("close", 
 
 
 @pytest.fixture(scope="session")
-def placed_set(synthetic, tmp_path_factory):
-    """Episodes 0 to 2 of another embodiment, without images, whose actions are places."""
+def position_set(synthetic, tmp_path_factory):
+    """Episodes 0 to 2 of another embodiment, without images, whose actions are positions."""
     seen = (Field("hand", 2, "position", "m"), Field("grip", 2, "gripper", ""))
     embodiment = replace(synthetic.EMBODIMENT, name="placed", state=seen, action=PLACED, cameras=())
     root = tmp_path_factory.mktemp("placed") / "set"
@@ -41,23 +41,23 @@ def second_set(record, tmp_path_factory):
 
 
 def test_data_sets_of_one_embodiment_are_merged_and_of_another_kept_apart(
-    recorded, second_set, placed_set, synthetic, monkeypatch
+    recorded, second_set, position_set, synthetic, monkeypatch
 ):
     monkeypatch.setattr("praxia.datatools.survey.MAX_ROWS", 7)
-    result = run([str(recorded), str(placed_set), str(second_set)])
+    result = run([str(recorded), str(position_set), str(second_set)])
     assert set(result["embodiments"]) == {"synthetic", "placed"}
     both = result["embodiments"]["synthetic"]
     assert (both["episodes"], both["data"]) == (10, [str(recorded), str(second_set)])
-    whole = np.concatenate([synthetic.episode(index).state for index in range(10)]).astype(np.float64)
+    all_values = np.concatenate([synthetic.episode(index).state for index in range(10)]).astype(np.float64)
     found = both["features"]["observation.state"]
-    assert both["frames"] == found["count"][0] == len(whole)
+    assert both["frames"] == found["count"][0] == len(all_values)
     assert found["dims"] == ["hand.0", "hand.1", "hand.2", "grip"]
     assert found["rank_error"] == 0
-    np.testing.assert_allclose(found["std"], whole.std(axis=0), rtol=1e-9)
-    np.testing.assert_allclose(found["q99"], np.quantile(whole, 0.99, axis=0), rtol=1e-9)
+    np.testing.assert_allclose(found["std"], all_values.std(axis=0), rtol=1e-9)
+    np.testing.assert_allclose(found["q99"], np.quantile(all_values, 0.99, axis=0), rtol=1e-9)
 
 
-def test_json_loses_nothing(recorded):
+def test_json_round_trip(recorded):
     result = run([str(recorded)])
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     found = result["embodiments"]["synthetic"]["features"]
@@ -66,20 +66,20 @@ def test_json_loses_nothing(recorded):
             np.testing.assert_allclose(found[feature][name], values, rtol=1e-9)
 
 
-def test_videos_that_cannot_be_read_do_not_matter(record, tmp_path, capsys):
+def test_unreadable_videos_do_not_matter(record, tmp_path, capsys):
     record(tmp_path / "set", range(2))
-    whole = run([str(tmp_path / "set"), "--horizon", "3"])
+    all_values = run([str(tmp_path / "set"), "--horizon", "3"])
     for video in (tmp_path / "set").rglob("*.mp4"):
         video.write_bytes(b"x" * video.stat().st_size)
-    assert run([str(tmp_path / "set"), "--horizon", "3"]) == whole
+    assert run([str(tmp_path / "set"), "--horizon", "3"]) == all_values
     assert "in chunks of 3, quantiles exact" in capsys.readouterr().err
     dataset = Dataset(tmp_path / "set")
     shutil.rmtree(tmp_path / "set" / "videos")
-    assert survey([(dataset, range(2))], 3)["embodiments"] == whole["embodiments"]
+    assert survey([(dataset, range(2))], 3)["embodiments"] == all_values["embodiments"]
 
 
-def test_relative_actions_of_chunks(placed_set, synthetic):
-    result = run([str(placed_set), "--horizon", "4", "--relative"])
+def test_relative_actions_of_chunks(position_set, synthetic):
+    result = run([str(position_set), "--horizon", "4", "--relative"])
     embodiment = result["embodiments"]["placed"]
     assert (embodiment["horizon"], embodiment["relative"]) == (4, ["hand.0", "hand.1"])
     rows = []
@@ -90,11 +90,11 @@ def test_relative_actions_of_chunks(placed_set, synthetic):
             rows += [action - away for action in episode.action[now : now + 4]]
     np.testing.assert_allclose(embodiment["features"]["action"]["mean"], np.mean(rows, axis=0), rtol=1e-6)
     np.testing.assert_allclose(embodiment["features"]["action"]["q01"], np.quantile(rows, 0.01, axis=0), rtol=1e-6)
-    mapped = run([str(placed_set), "--horizon", "4", "--relative", "--relative-to", "hand", "hand"])
+    mapped = run([str(position_set), "--horizon", "4", "--relative", "--relative-to", "hand", "hand"])
     assert mapped == result
 
 
-def test_a_recipe_says_horizon_and_episodes(recorded):
+def test_a_recipe_sets_horizon_and_episodes(recorded):
     result = run([str(recorded), "--recipe", "flow-pusht"])["embodiments"]["synthetic"]
     assert (result["horizon"], result["episodes"]) == (16, 6)
     assert run([str(recorded), "--recipe", "flow-pusht", "--horizon", "2"])["embodiments"]["synthetic"]["horizon"] == 2
@@ -108,7 +108,7 @@ def test_a_recipe_says_horizon_and_episodes(recorded):
         (["--horizon", "0"], "horizon of at least 1, got 0"),
     ],
 )
-def test_what_cannot_be_counted_is_refused(recorded, more, message):
+def test_invalid_requests_are_refused(recorded, more, message):
     with pytest.raises(PraxiaError, match=message):
         run([str(recorded), *more])
 
@@ -116,18 +116,18 @@ def test_what_cannot_be_counted_is_refused(recorded, more, message):
 def test_no_data_set_and_no_episode_are_refused(recorded):
     with pytest.raises(PraxiaError, match="folder of a data set, got none"):
         run([])
-    with pytest.raises(DataError, match="an episode to count"):
+    with pytest.raises(DataError, match="expected an episode of"):
         survey([(Dataset(recorded), [])])
 
 
-def test_one_embodiment_that_means_two_things_is_refused(recorded, placed_set, synthetic, monkeypatch):
-    other = Dataset(placed_set)
+def test_one_embodiment_with_two_meanings_is_refused(recorded, position_set, synthetic, monkeypatch):
+    other = Dataset(position_set)
     monkeypatch.setattr(other, "embodiment", replace(other.embodiment, name="synthetic"))
     with pytest.raises(MismatchError, match="'synthetic' has other numbers in"):
         survey([(Dataset(recorded), [0]), (other, [0])])
 
 
-def test_a_number_that_is_not_finite_is_named(recorded, monkeypatch):
+def test_a_non_finite_number_is_named(recorded, monkeypatch):
     dataset, column = Dataset(recorded), Dataset.column
     broken = dataset.column("action").copy()
     broken[dataset.episodes.first[3] + 4, 1] = np.inf
@@ -139,12 +139,12 @@ def test_a_number_that_is_not_finite_is_named(recorded, monkeypatch):
 def kinds(values, low=None, high=None):
     described = describe(np.asarray(values, np.float32)[:, None])
     return {
-        trap.kind: trap.text
-        for trap in find_warnings(described, ["x"], [Field("x", 1, "position", "m", "", low, high)])
+        warning.kind: warning.text
+        for warning in find_warnings(described, ["x"], [Field("x", 1, "position", "m", "", low, high)])
     }
 
 
-def test_each_trap_is_found_and_says_what():
+def test_each_kind_of_warning():
     draw = np.random.default_rng(0)
     normal = draw.normal(size=5000)
     assert kinds(normal) == {}
@@ -162,8 +162,8 @@ def test_each_trap_is_found_and_says_what():
     assert far["float32"].startswith("float32 has steps of 0.062 there, 6% of its std")
 
 
-def test_warnings_name_the_dim_and_relative_ranges_are_as_wide_as_the_declared(placed_set, capsys):
-    (only,) = run([str(placed_set)])["warnings"]
+def test_warnings_name_the_dim_and_relative_ranges_are_those_declared(position_set, capsys):
+    (only,) = run([str(position_set)])["warnings"]
     assert (only["embodiment"], only["feature"], only["dim"]) == ("placed", "observation.state", "grip.0")
     assert only["kind"] == "float32"
     assert "float32   placed observation.state grip.0: float32 has steps of" in capsys.readouterr().err

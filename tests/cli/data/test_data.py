@@ -24,7 +24,7 @@ def test_an_unknown_verb_names_the_nearest():
 
 
 @pytest.mark.parametrize("verb", [["stats"], ["edit", "merge"]])
-def test_folders_that_are_required_are_said_to_be(verb, capsys):
+def test_required_folders_are_marked(verb, capsys):
     with pytest.raises(SystemExit):
         run([*verb, "--help"])
     usage, _, rest = capsys.readouterr().out.partition("positional arguments")

@@ -24,8 +24,8 @@ def small(tmp_path_factory):
 
 
 @pytest.fixture
-def said(capsys):
-    """What a command says with --json, and its exit code."""
+def run_edit(capsys):
+    """The JSON of a command, and its exit code."""
 
     def do(*arguments):
         with pytest.raises(SystemExit) as ended:
@@ -35,26 +35,28 @@ def said(capsys):
     return do
 
 
-def test_one_after_the_other(tmp_path, small, said):
-    done, code = said("delete", small, "--episodes", "1", "--out", tmp_path / "a")
+def test_edits_in_sequence(tmp_path, small, run_edit):
+    done, code = run_edit("delete", small, "--episodes", "1", "--out", tmp_path / "a")
     assert (code, done["removed"], done["episodes"]) == (0, [1], 3)
     assert done["content_sha256"] == Dataset(tmp_path / "a").content_sha256
-    done, _ = said("split", tmp_path / "a", "--fractions", "0.7,0.3", "--out", f"{tmp_path}/b,{tmp_path}/c")
+    done, _ = run_edit("split", tmp_path / "a", "--fractions", "0.7,0.3", "--out", f"{tmp_path}/b,{tmp_path}/c")
     assert [part["episodes"] for part in done["parts"]] == [2, 1]
-    done, _ = said("merge", tmp_path / "b", tmp_path / "c", "--out", tmp_path / "d")
+    done, _ = run_edit("merge", tmp_path / "b", tmp_path / "c", "--out", tmp_path / "d")
     assert done["episodes"] == 3
     text = Dataset(small).instructions[0]
-    done, _ = said(
+    done, _ = run_edit(
         "rename", tmp_path / "d", "--feature", "front=top", "--instruction", f"{text}=go", "--out", tmp_path / "e"
     )
     assert Dataset(tmp_path / "e").cameras == ("top", "wrist")
     assert "go" in Dataset(tmp_path / "e").instructions
-    done, _ = said("trim", tmp_path / "e", "--threshold", "0.5", "--frames", "0", "--dry-run", "--out", tmp_path / "f")
+    done, _ = run_edit(
+        "trim", tmp_path / "e", "--threshold", "0.5", "--frames", "0", "--dry-run", "--out", tmp_path / "f"
+    )
     assert (done["dry_run"], (tmp_path / "f").exists()) == (True, False)
 
 
-def test_bad_input_is_one_line(tmp_path, small, said):
-    answer, code = said("delete", small, "--episodes", "4", "--out", tmp_path / "a")
+def test_bad_input_is_one_line(tmp_path, small, run_edit):
+    answer, code = run_edit("delete", small, "--episodes", "4", "--out", tmp_path / "a")
     assert (code, answer["error"]) == (2, "there is no episode 4: the data set has episodes 0 to 3")
     with pytest.raises(UnknownName, match="unknown operation of edit 'remove'"):
         run(["remove"])

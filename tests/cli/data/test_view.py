@@ -22,7 +22,7 @@ def recorded(tmp_path_factory):
 
 @pytest.fixture
 def view(capsys, tmp_path, monkeypatch):
-    """Run the verb in an empty folder; its exit code and its JSON."""
+    """Run the verb in an empty folder; returns exit code and JSON."""
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):
@@ -67,7 +67,7 @@ def test_chosen_episodes_and_cameras_as_a_page_and_a_rerun_recording(view, recor
         (("--cameras", "frnt"), "unknown camera 'frnt'; nearest: front"),
     ],
 )
-def test_what_is_not_there_is_one_line(view, recorded, tmp_path, options, error):
+def test_unknown_names_are_one_line(view, recorded, tmp_path, options, error):
     code, found = view(recorded, *options)
     assert code == 2
     assert error in found["error"]
@@ -75,7 +75,7 @@ def test_what_is_not_there_is_one_line(view, recorded, tmp_path, options, error)
 
 
 @pytest.mark.parametrize("verb", [["data", "info"], ["info"]])
-def test_info_tells_people_how_far_it_is_and_prints_one_object(recorded, capsys, verb):
+def test_info_shows_progress_and_prints_one_object(recorded, capsys, verb):
     with pytest.raises(SystemExit) as stopped:
         main([*verb, str(recorded), "--json"])
     captured = capsys.readouterr()

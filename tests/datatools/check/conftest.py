@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
-# `damage` and `trial` are modules of their own because a command uses them too.
+# `damage` and `trial` are separate modules because the command `mutations.py` uses them too.
 sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")
 def healthy(tmp_path_factory):
-    """Healthy data sets by name, as files, and all there is to read in each."""
+    """Healthy data sets by name, as files, and everything that can be read in each."""
     import damage
     from trial import as_spelled
 

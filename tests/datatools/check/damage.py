@@ -1,7 +1,7 @@
 """Damaged data sets of the synthetic robot, each made from a healthy one by a number.
 
-A data set is held as {path: bytes}. `KINDS` names every kind of damage, and whether `check` must notice it where there
-are no checksums: what leaves a data set that contradicts nothing in itself, only the truth, it cannot.
+A data set is a dict {path: bytes}. `DAMAGES` lists every kind of damage, and whether `check` must detect it without
+checksums: it cannot if the damaged data set is still consistent with itself.
 """
 
 import json
@@ -23,12 +23,12 @@ from praxia.data.finalize import finalize
 from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode
 
-# As LeRobot lays them out: version and codec.
+# Versions and codecs as LeRobot writes them.
 OTHERS = {"av1": ("v3.0", "av1"), "hevc": ("v3.0", "hevc"), "images": ("v3.0", None), "v2.1": ("v2.1", "h264")}
 
 
 def healthy(folder: Path, others: Mapping[str, tuple[str, str | None]] = OTHERS) -> dict[str, Files]:
-    """Six episodes of 5 to 20 steps, several files of each kind: "ours", with checksums, and as `others` write them."""
+    """Six episodes of 5 to 20 steps, several files of each kind: "ours" with checksums, and the layouts of `others`."""
     _record(folder / "ours")
     bases = {"ours": _read(folder / "ours")}
     bases["without"] = {name: data for name, data in bases["ours"].items() if not name.startswith("praxia/")}
@@ -41,7 +41,7 @@ def healthy(folder: Path, others: Mapping[str, tuple[str, str | None]] = OTHERS)
 
 
 def _write_statistics(folder: Path) -> None:
-    """`meta/stats.json`, as the formulas say."""
+    """Write `meta/stats.json` from the formulas."""
     rows = pq.read_table(folder / "data")
     described = {}
     for feature in ("observation.state", "action"):
@@ -68,7 +68,7 @@ def _read(folder: Path) -> Files:
 
 
 def write(folder: Path, content: Files) -> None:
-    """`folder` holds these files and no others."""
+    """Make `folder` hold exactly these files."""
     shutil.rmtree(folder, ignore_errors=True)
     for name, data in content.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -96,14 +96,14 @@ def damaged(bases: Mapping[str, Files], number: int) -> Damaged:
     Damage that a base cannot have, such as to the videos of a data set of images, gives way to flipped bits.
     """
     others = [name for name in bases if name != "ours"]
-    base = "ours" if number % 2 == 0 else others[number // 2 // len(KINDS) % len(others)]
-    kind = list(KINDS)[number // 2 % len(KINDS)]
-    if not all(any(name.startswith(prefix) for name in bases[base]) for prefix in KINDS[kind].needs):
+    base = "ours" if number % 2 == 0 else others[number // 2 // len(DAMAGES) % len(others)]
+    kind = list(DAMAGES)[number // 2 % len(DAMAGES)]
+    if not all(any(name.startswith(prefix) for name in bases[base]) for prefix in DAMAGES[kind].needs):
         kind = "bits of any file"
     rng = np.random.default_rng(number)
     for _ in range(100):
         content = dict(bases[base])
-        KINDS[kind].do(content, rng)
+        DAMAGES[kind].do(content, rng)
         where = tuple(name for name in {**bases[base], **content} if content.get(name) != bases[base].get(name))
         if where:
             return Damaged(number, base, kind, content, where)
@@ -119,7 +119,7 @@ class Kind:
     needs: tuple[str, ...] = ()
 
 
-KINDS = {
+DAMAGES = {
     "truncated": Kind(files.truncate, True),
     "zero bytes": Kind(files.empty, True),
     "missing file": Kind(files.remove, True),
@@ -147,7 +147,7 @@ KINDS = {
     "from and to shifted": Kind(table.shifted_times, True, ("meta/episodes/", "videos/")),
     "wrong length": Kind(table.wrong_length, True, ("meta/episodes/",)),
     "empty episode": Kind(table.no_frames, True, ("meta/episodes/",)),
-    "wrong place": Kind(table.wrong_place, True, ("meta/episodes/",)),
+    "wrong position": Kind(table.wrong_position, True, ("meta/episodes/",)),
     "wrong video file": Kind(table.wrong_file, True, ("meta/episodes/", "videos/")),
     "huge episode": Kind(table.huge, True, ("meta/episodes/", "videos/")),
     "rows of the episode table": Kind(table.table_rows, True, ("meta/episodes/",)),

@@ -1,4 +1,4 @@
-"""A thousand damaged data sets: is every one of them checked, and read rightly or refused?
+"""Checks and reads a thousand damaged data sets: each must be read correctly or refused.
 
     python tests/datatools/check/mutations.py [--count 1000] [--first 0] [--json]
 
@@ -49,18 +49,18 @@ def main() -> int:
 
 
 def _child(first: int, count: int) -> None:
-    """Try data sets one after the other; a line of JSON each."""
+    """Try data sets one after the other; prints one line of JSON each."""
     from damage import damaged, healthy
     from trial import as_spelled, attempt
 
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    with tempfile.TemporaryDirectory() as place:
-        bases = healthy(Path(place))
-        truth = {base: as_spelled(Path(place) / base) for base in bases}
+    with tempfile.TemporaryDirectory() as folder:
+        bases = healthy(Path(folder))
+        truth = {base: as_spelled(Path(folder) / base) for base in bases}
         print("ready", flush=True)
         for number in range(first, first + count):
             one = damaged(bases, number)
-            trial = attempt(Path(place) / "damaged", one, truth[one.base])
+            trial = attempt(Path(folder) / "damaged", one, truth[one.base])
             print(json.dumps(trial.to_json()), flush=True)
 
 
@@ -73,7 +73,7 @@ def _all(first: int, count: int) -> list[dict]:
 
 
 def _some(first: int, count: int) -> list[dict]:
-    """Trials until the child is done, or dies: then the one it died of is the last."""
+    """Trials until the child is done or dies; the last one is then the one it died of."""
     command = [sys.executable, str(HERE / "mutations.py"), "--child", "--first", str(first), "--count", str(count)]
     trials: list[dict] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0) as child:
@@ -94,7 +94,7 @@ def _some(first: int, count: int) -> list[dict]:
 
 def _lost(number: int, how: str, code: int) -> dict:
     lost = {"number": number, "base": "ours" if number % 2 == 0 else "other", "kind": how, "where": [], "ok": None}
-    return {**lost, "read": how, "said": "", "faults": [f"{how} (exit code {code})"]}
+    return {**lost, "read": how, "message": "", "faults": [f"{how} (exit code {code})"]}
 
 
 def _summary(trials: list[dict]) -> dict:

@@ -1,4 +1,4 @@
-"""What becomes of one damaged data set: what `check` says, and what reading everything in it leads to."""
+"""The outcome of one damaged data set: the result of `check`, and that of reading everything in it."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import synthetic
-from damage import KINDS, Damaged, write
+from damage import DAMAGES, Damaged, write
 
 from praxia.core.errors import PraxiaError
 from praxia.core.types import Window
@@ -37,7 +37,7 @@ class Trial:
     where: tuple[str, ...]
     ok: bool | None
     read: str
-    said: str
+    message: str
     faults: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -45,7 +45,7 @@ class Trial:
 
 
 def everything(root: Path) -> Iterator[tuple[str, int | None, np.ndarray]]:
-    """All there is to read, by what it is and the episode it belongs to."""
+    """Everything that can be read, by kind and episode."""
     dataset = Dataset(root)
     yield "fps", None, np.array(dataset.fps)
     yield "body", None, np.array(repr(dataset.embodiment))
@@ -67,7 +67,7 @@ def everything(root: Path) -> Iterator[tuple[str, int | None, np.ndarray]]:
 
 
 def as_spelled(root: Path) -> Truth:
-    """Everything in a healthy data set, after a look at whether its images are what they say."""
+    """Everything in a healthy data set, after checking the content of its images."""
     truth = {(name, episode): value for name, episode, value in everything(root)}
     for (name, episode), value in truth.items():
         for frame, image in enumerate(value) if name.startswith("decoded image") else ():
@@ -78,18 +78,18 @@ def as_spelled(root: Path) -> Truth:
 def attempt(folder: Path, damaged: Damaged, truth: Truth) -> Trial:
     """Write, check and read one damaged data set."""
     write(folder, damaged.files)
-    read, said, wrong = _read(folder, damaged, truth)
+    read, message, wrong = _read(folder, damaged, truth)
     found, faults = None, []
     try:
         found = check(folder)
     except Exception as error:
         faults.append(f"check: {type(error).__name__}: {error}")
     if read in ("raw", "unclear"):
-        faults.append(f"reader: {said}")
-    must_notice = damaged.checksums or KINDS[damaged.kind].noticed
+        faults.append(f"reader: {message}")
+    must_notice = damaged.checksums or DAMAGES[damaged.kind].noticed
     only_noted = (damaged.base, damaged.kind) in ONLY_NOTED
     if read == "wrong" and must_notice and not only_noted:
-        faults.append(f"reader: wrong: {said}")
+        faults.append(f"reader: wrong: {message}")
     if found is not None:
         safe = {number for first, last in found["safe"] for number in range(first, last + 1)}
         # What no reader needs may be wrong in a data set that is ok, if that is noted.
@@ -97,20 +97,20 @@ def attempt(folder: Path, damaged: Damaged, truth: Truth) -> Trial:
         if found["ok"] and must_notice and not noted:
             faults.append("check: not noticed")
         if found["ok"] and read not in ("right", "wrong"):
-            faults.append(f"check: ok, but the reader refuses: {said}")
+            faults.append(f"check: ok, but the reader refuses: {message}")
         if must_notice and wrong & safe and not only_noted:
             faults.append(f"check: episodes {sorted(wrong & safe)} are called safe and read wrong")
     ok = None if found is None else found["ok"]
-    return Trial(damaged.number, damaged.base, damaged.kind, damaged.where, ok, read, said, tuple(faults))
+    return Trial(damaged.number, damaged.base, damaged.kind, damaged.where, ok, read, message, tuple(faults))
 
 
 def _same(name: str, value: np.ndarray, due: np.ndarray, *, exact: bool) -> bool:
-    """Equal; images that were encoded again need only spell the same."""
+    """Whether both are equal; re-encoded images need only encode the same number."""
     if value.shape != due.shape or value.dtype != due.dtype:
         return False
     if np.array_equal(value, due):
         return True
-    if exact or "picture" not in name or np.abs(value.astype(int) - due).mean() > 2:
+    if exact or "image" not in name or np.abs(value.astype(int) - due).mean() > 2:
         return False
     try:
         pairs = zip(value.reshape(-1, *value.shape[-3:]), due.reshape(-1, *due.shape[-3:]), strict=True)
@@ -120,8 +120,8 @@ def _same(name: str, value: np.ndarray, due: np.ndarray, *, exact: bool) -> bool
 
 
 def _read(folder: Path, damaged: Damaged, truth: Truth) -> tuple[str, str, set[int]]:
-    """How reading ended, what was said or is wrong, and the episodes that are wrong."""
-    seen, wrong, said = set(), set(), ""
+    """How reading ended, the message or error, and the wrong episodes."""
+    seen, wrong, message = set(), set(), ""
     try:
         for name, episode, value in everything(folder):
             seen.add((name, episode))
@@ -129,7 +129,7 @@ def _read(folder: Path, damaged: Damaged, truth: Truth) -> tuple[str, str, set[i
             if name in ("episode", "snapshots", "body") and not damaged.checksums:
                 continue  # of another writer, less is known
             if due is None or not _same(name, value, due, exact=damaged.checksums):
-                said = said or f"{name} of episode {episode}"
+                message = message or f"{name} of episode {episode}"
                 wrong.add(-1 if episode is None else episode)
     except PraxiaError as error:
         clear = CLEAR.fullmatch(str(error))
@@ -140,4 +140,4 @@ def _read(folder: Path, damaged: Damaged, truth: Truth) -> tuple[str, str, set[i
         lost = {(name, episode) for name, episode in truth if episode is not None} - seen
         wrong |= {episode for _, episode in lost if episode is not None}
         ended, how = "right", f"{len(lost)} things are not there any more" if lost else ""
-    return ("wrong", said or how, wrong) if wrong else (ended, how, wrong)
+    return ("wrong", message or how, wrong) if wrong else (ended, how, wrong)

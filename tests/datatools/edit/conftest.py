@@ -11,9 +11,9 @@ LEVELS = {"q01": 0.01, "q10": 0.1, "q50": 0.5, "q90": 0.9, "q99": 0.99}
 
 
 @pytest.fixture(scope="session")
-def several(record, tmp_path_factory):
-    """Episodes 0 to 7 in several data and video files, that no test may change."""
-    root = tmp_path_factory.mktemp("several") / "set"
+def multi_file(record, tmp_path_factory):
+    """Episodes 0 to 7 in several data and video files. Read-only."""
+    root = tmp_path_factory.mktemp("multi_file") / "set"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(merge, "DATA_FILE_BYTES", 3_000)
         patch.setattr(merge, "VIDEO_FILE_BYTES", 12_000)
@@ -24,16 +24,16 @@ def several(record, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def others(record, tmp_path_factory):
-    """Episodes 20 to 22, that no test may change."""
-    root = tmp_path_factory.mktemp("others") / "set"
+def other_recording(record, tmp_path_factory):
+    """Episodes 20 to 22. Read-only."""
+    root = tmp_path_factory.mktemp("other_recording") / "set"
     record(root, range(20, 23))
     return root
 
 
 @pytest.fixture(scope="session")
-def proven(synthetic):
-    """Checks what must hold of a data set whose episodes are (root, episode, frames cut before, frames) of others."""
+def check_edited(synthetic):
+    """Checks an edited data set against the (root, episode, frames cut before, frames) of its episodes."""
 
     def check(root, origin, cameras=synthetic.CAMERAS):
         new = Dataset(root)
@@ -103,10 +103,10 @@ def expect_statistics(new):
             expect_described({kind.split("/")[-1]: table[kind][number].as_py() for kind in kinds}, rows)
 
 
-def expect_described(said, values):
+def expect_described(result, values):
     expected = {"min": values.min(0), "max": values.max(0), "mean": values.mean(0), "std": values.std(0)}
     expected |= {name: np.quantile(values, level, axis=0) for name, level in LEVELS.items()}
-    assert set(said) >= {*expected, "count"}
+    assert set(result) >= {*expected, "count"}
     for kind, value in expected.items():
-        np.testing.assert_allclose(said[kind], value, rtol=1e-9, atol=1e-12)
-    assert said["count"] == [len(values)]
+        np.testing.assert_allclose(result[kind], value, rtol=1e-9, atol=1e-12)
+    assert result["count"] == [len(values)]

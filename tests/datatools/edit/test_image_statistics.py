@@ -1,4 +1,4 @@
-"""Statistics of images out of those of their episodes, against all the images together."""
+"""Combined image statistics against those computed from all images."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def stacked(described):
 
 
 def images(seed, frames):
-    """Episodes that differ: dark and bright ones, flat and rough ones."""
+    """Different episodes: dark and bright ones, flat and rough ones."""
     draw = np.random.default_rng(seed)
     return draw.normal(draw.uniform(0, 255), draw.uniform(0, 60), (frames, 8, 8, 3)).clip(0, 255).astype(np.uint8)
 
@@ -36,7 +36,7 @@ def test_moments_are_exact_and_quantiles_within_the_bound(seed):
     assert max(errors) < max(np.abs(average[name] - true[name]).max() for name in QUANTILES)
 
 
-def test_of_one_set_alone_and_of_equal_ones_quantiles_are_exact():
+def test_quantiles_of_one_set_and_of_equal_sets_are_exact():
     one = ImageHistogram.of(images(3, 9)).describe()
     for copies in (1, 4):
         found, off = combine_image_statistics(stacked([one] * copies))
@@ -45,7 +45,7 @@ def test_of_one_set_alone_and_of_equal_ones_quantiles_are_exact():
         assert (off == 0) == (copies == 1)
 
 
-def test_without_quantiles_there_are_none():
+def test_missing_quantiles_stay_missing():
     one = ImageHistogram.of(images(3, 9)).describe()
     found, off = combine_image_statistics(
         {name: values for name, values in stacked([one, one]).items() if name not in QUANTILES}
@@ -53,8 +53,8 @@ def test_without_quantiles_there_are_none():
     assert (set(found), off) == ({"min", "max", *MOMENTS}, 0.0)
 
 
-def test_of_a_data_set(tmp_path, recorded, synthetic):
-    said = delete(recorded, "2,5", tmp_path / "out")
+def test_an_edited_data_set(tmp_path, recorded, synthetic):
+    result = delete(recorded, "2,5", tmp_path / "out")
     new = Dataset(tmp_path / "out")
     for camera in synthetic.CAMERAS:
         parts = []
@@ -64,11 +64,11 @@ def test_of_a_data_set(tmp_path, recorded, synthetic):
         found, true = new.stats[f"observation.images.{camera}"], ImageHistogram.total(parts).describe()
         for name in ("min", "max", *MOMENTS):
             np.testing.assert_allclose(found[name], true[name], rtol=1e-9)
-        off = said["image_quantiles_within"][f"observation.images.{camera}"]
+        off = result["image_quantiles_within"][f"observation.images.{camera}"]
         assert all(np.abs(np.array(found[name]) - true[name]).max() <= off + 1 / 255 for name in QUANTILES)
 
 
-def test_of_trimmed_episodes_they_stay(tmp_path, recorded):
+def test_trimmed_episodes_keep_their_image_statistics(tmp_path, recorded):
     trim(recorded, tmp_path / "out", threshold=0.5, frames=0)
     old, new = Dataset(recorded), Dataset(tmp_path / "out")
     assert new.num_frames < old.num_frames

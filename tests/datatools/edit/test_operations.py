@@ -1,4 +1,4 @@
-"""Every operation, with everything that must hold of its result."""
+"""Every operation, with a complete check of its result."""
 
 import json
 import os
@@ -16,92 +16,95 @@ from praxia.datatools.edit.operations import delete, merge, rename, split, trim
 FRONT = "observation.images.front"
 
 
-def whole(root, episodes):
+def all_frames(root, episodes):
     lengths = Dataset(root).episodes.length.tolist()
     return [(root, episode, 0, lengths[episode]) for episode in episodes]
 
 
-def test_delete(tmp_path, several, proven):
+def test_delete(tmp_path, multi_file, check_edited):
     out = tmp_path / "out"
-    _, last = Manifest.read(several).files[f"videos/{FRONT}/chunk-000/file-000.mp4"].episodes
+    _, last = Manifest.read(multi_file).files[f"videos/{FRONT}/chunk-000/file-000.mp4"].episodes
     gone = [*range(last + 1), 6]
-    said = json.loads(json.dumps(delete(several, f"0-{last},6", out)))
-    new = proven(out, whole(several, [episode for episode in range(8) if episode not in gone]))
-    assert said["removed"] == gone
-    assert (said["out"], said["episodes"], said["frames"]) == (str(out), 8 - len(gone), new.num_frames)
-    assert said["content_sha256"] == new.content_sha256
+    result = json.loads(json.dumps(delete(multi_file, f"0-{last},6", out)))
+    new = check_edited(out, all_frames(multi_file, [episode for episode in range(8) if episode not in gone]))
+    assert result["removed"] == gone
+    assert (result["out"], result["episodes"], result["frames"]) == (str(out), 8 - len(gone), new.num_frames)
+    assert result["content_sha256"] == new.content_sha256
     assert new.info["splits"] == {"train": f"0:{8 - len(gone)}"}
     (edit,) = json.loads((out / "praxia/plan.json").read_text())["edits"]
-    assert edit["of"] == [Dataset(several).content_sha256]
+    assert edit["of"] == [Dataset(multi_file).content_sha256]
     assert edit["operation"] == "delete"
-    videos = {path.stat().st_ino for path in several.rglob("*.mp4")}
+    videos = {path.stat().st_ino for path in multi_file.rglob("*.mp4")}
     assert {path.stat().st_ino for path in out.rglob("*.mp4")} < videos, "linked, but for those of no episode"
-    assert said["bytes_linked"] == sum(path.stat().st_size for path in out.rglob("*.mp4"))
+    assert result["bytes_linked"] == sum(path.stat().st_size for path in out.rglob("*.mp4"))
 
 
-def test_what_no_episode_is_told_any_more_is_no_task(tmp_path, several, proven):
-    delete(several, "2,6", tmp_path / "out")
-    new = proven(tmp_path / "out", whole(several, [0, 1, 3, 4, 5, 7]))
+def test_unused_instructions_are_removed(tmp_path, multi_file, check_edited):
+    delete(multi_file, "2,6", tmp_path / "out")
+    new = check_edited(tmp_path / "out", all_frames(multi_file, [0, 1, 3, 4, 5, 7]))
     assert new.instructions == tuple(f"push object {index} to the wall" for index in (0, 1, 3))
     assert new.info["total_tasks"] == 3
 
 
-def test_files_before_the_first_change_are_the_old_ones(tmp_path, several, proven, monkeypatch):
+def test_unchanged_files_are_linked(tmp_path, multi_file, check_edited, monkeypatch):
     monkeypatch.setattr(rows, "MIN_LINKED_BYTES", 0)
     out = tmp_path / "out"
-    delete(several, "6", out)
-    proven(out, whole(several, [0, 1, 2, 3, 4, 5, 7]))
+    delete(multi_file, "6", out)
+    check_edited(out, all_frames(multi_file, [0, 1, 2, 3, 4, 5, 7]))
     for name in ("data", "praxia/states"):
         first = f"{name}/chunk-000/file-000.parquet"
-        assert os.path.samefile(out / first, several / first)
-        assert Manifest.read(out).files[first] == Manifest.read(several).files[first]
+        assert os.path.samefile(out / first, multi_file / first)
+        assert Manifest.read(out).files[first] == Manifest.read(multi_file).files[first]
 
 
-def test_where_links_cannot_be_made_files_are_copied(tmp_path, several, proven, monkeypatch):
+def test_files_are_copied_if_links_fail(tmp_path, multi_file, check_edited, monkeypatch):
     def link(*_):
         raise PermissionError("no links here")
 
     monkeypatch.setattr(os, "link", link)
-    said = delete(several, "0", tmp_path / "out")
-    proven(tmp_path / "out", whole(several, range(1, 8)))
-    assert said["bytes_linked"] == 0
+    result = delete(multi_file, "0", tmp_path / "out")
+    check_edited(tmp_path / "out", all_frames(multi_file, range(1, 8)))
+    assert result["bytes_linked"] == 0
 
 
-def test_split_by_episodes(tmp_path, several, proven):
+def test_split_by_episodes(tmp_path, multi_file, check_edited):
     outs = [tmp_path / "a", tmp_path / "b"]
-    said = split(several, outs, episodes=["0-2,6", "4-5"])
-    proven(outs[0], whole(several, [0, 1, 2, 6]))
-    proven(outs[1], whole(several, [4, 5]))
-    assert said["removed"] == [3, 7]
-    assert [part["episodes"] for part in said["parts"]] == [4, 2]
+    result = split(multi_file, outs, episodes=["0-2,6", "4-5"])
+    check_edited(outs[0], all_frames(multi_file, [0, 1, 2, 6]))
+    check_edited(outs[1], all_frames(multi_file, [4, 5]))
+    assert result["removed"] == [3, 7]
+    assert [part["episodes"] for part in result["parts"]] == [4, 2]
 
 
-def test_split_by_fractions(tmp_path, recorded, proven):
+def test_split_by_fractions(tmp_path, recorded, check_edited):
     outs = [tmp_path / "a", tmp_path / "b"]
-    said = split(recorded, outs, fractions=[0.7, 0.3])
+    result = split(recorded, outs, fractions=[0.7, 0.3])
     parts = [[record["start_index"] for record in Dataset(out).records] for out in outs]
     assert sorted(parts[0] + parts[1]) == list(range(8))
-    assert ([len(part) for part in parts], said["removed"]) == ([6, 2], [])
+    assert ([len(part) for part in parts], result["removed"]) == ([6, 2], [])
     for out, part in zip(outs, parts, strict=True):
-        proven(out, whole(recorded, part))
+        check_edited(out, all_frames(recorded, part))
     split(recorded, [tmp_path / "again"], fractions=[0.7])
     assert Dataset(tmp_path / "again").content_sha256 == Dataset(outs[0]).content_sha256
 
 
-def test_merge(tmp_path, several, others, proven):
+def test_merge(tmp_path, multi_file, other_recording, check_edited):
     out = tmp_path / "out"
-    said = merge([several, others], out)
-    new = proven(out, whole(several, range(8)) + whole(others, range(3)))
-    assert said["episodes"] == 11
-    assert new.instructions == Dataset(several).instructions, "the same ones, at most"
+    result = merge([multi_file, other_recording], out)
+    new = check_edited(out, all_frames(multi_file, range(8)) + all_frames(other_recording, range(3)))
+    assert result["episodes"] == 11
+    assert new.instructions == Dataset(multi_file).instructions, "the same ones, at most"
     (edit,) = json.loads((out / "praxia/plan.json").read_text())["edits"]
-    assert edit == {"operation": "merge", "of": [Dataset(root).content_sha256 for root in (several, others)]}
+    assert edit == {
+        "operation": "merge",
+        "of": [Dataset(root).content_sha256 for root in (multi_file, other_recording)],
+    }
 
 
-def test_merging_what_was_split_gives_the_episodes_back(tmp_path, several, proven):
-    split(several, [tmp_path / "a", tmp_path / "b"], episodes=["0-3", "4-7"])
+def test_merging_a_split_restores_the_episodes(tmp_path, multi_file, check_edited):
+    split(multi_file, [tmp_path / "a", tmp_path / "b"], episodes=["0-3", "4-7"])
     merge([tmp_path / "b", tmp_path / "a"], tmp_path / "out")
-    proven(tmp_path / "out", whole(several, [4, 5, 6, 7, 0, 1, 2, 3]))
+    check_edited(tmp_path / "out", all_frames(multi_file, [4, 5, 6, 7, 0, 1, 2, 3]))
 
 
 @pytest.fixture(scope="module")
@@ -122,21 +125,21 @@ def idling(tmp_path_factory, synthetic, record):
     return root
 
 
-def test_trim(tmp_path, idling, proven):
-    said = trim(idling, tmp_path / "out", frames=1)
+def test_trim(tmp_path, idling, check_edited):
+    result = trim(idling, tmp_path / "out", frames=1)
     cut = [(0, 2), (0, 2), (2, 2), (0, 0), (4, 2), (5, 2)]
-    proven(tmp_path / "out", [(idling, e, begin, 14 - begin - end) for e, (begin, end) in enumerate(cut)])
-    assert said["trimmed"] == [
+    check_edited(tmp_path / "out", [(idling, e, begin, 14 - begin - end) for e, (begin, end) in enumerate(cut)])
+    assert result["trimmed"] == [
         {"episode": e, "begin": begin, "end": end} for e, (begin, end) in enumerate(cut) if begin or end
     ]
-    assert said["still"] == [3]
+    assert result["still"] == [3]
     records = Dataset(tmp_path / "out").records
     assert [record.get("trimmed") for record in records] == [list(one) if any(one) else None for one in cut]
     again = trim(tmp_path / "out", tmp_path / "again", frames=1)
     assert again["trimmed"] == [], "nothing find_idle_frames is left"
 
 
-def test_trim_leaves_short_rests_and_takes_the_named_features_alone(tmp_path, idling):
+def test_trim_keeps_short_rests_and_uses_only_the_given_features(tmp_path, idling):
     assert [one["begin"] for one in trim(idling, tmp_path / "a", frames=4, dry_run=True)["trimmed"]] == [5]
     assert trim(idling, tmp_path / "a", features=["action"], frames=0, dry_run=True)["trimmed"] == []
     assert trim(idling, tmp_path / "a", threshold=1e9, frames=0, dry_run=True)["still"] == list(range(6))
@@ -145,11 +148,11 @@ def test_trim_leaves_short_rests_and_takes_the_named_features_alone(tmp_path, id
     assert not (tmp_path / "a").exists()
 
 
-def test_rename(tmp_path, several, proven):
+def test_rename(tmp_path, multi_file, check_edited):
     out = tmp_path / "out"
     text = "push object 1 to the wall"
-    rename(several, out, features={"front": "top"}, instructions={text: "push it"}, embodiment="other")
-    new = proven(out, whole(several, range(8)), cameras=("top", "wrist"))
+    rename(multi_file, out, features={"front": "top"}, instructions={text: "push it"}, embodiment="other")
+    new = check_edited(out, all_frames(multi_file, range(8)), cameras=("top", "wrist"))
     assert new.cameras == ("top", "wrist")
     assert [camera.name for camera in new.embodiment.cameras] == ["top", "wrist"]
     assert (new.embodiment.name, new.info["robot_type"]) == ("other", "other")
@@ -160,11 +163,11 @@ def test_rename(tmp_path, several, proven):
     assert FRONT not in new.stats
 
 
-def test_two_names_change_places_and_two_instructions_become_one(tmp_path, recorded, proven):
+def test_two_names_are_swapped_and_two_instructions_merged(tmp_path, recorded, check_edited):
     out = tmp_path / "out"
     texts = {f"push object {index} to the wall": "push" for index in range(3)}
     rename(recorded, out, features={"front": "wrist", "wrist": "front"}, instructions=texts)
-    new = proven(out, whole(recorded, range(8)), cameras=("wrist", "front"))
+    new = check_edited(out, all_frames(recorded, range(8)), cameras=("wrist", "front"))
     assert new.instructions == ("push", "push object 3 to the wall")
 
 
@@ -179,7 +182,7 @@ def test_two_names_change_places_and_two_instructions_become_one(tmp_path, recor
         ({}, "expected something to rename"),
     ],
 )
-def test_names_that_cannot_be_changed(tmp_path, recorded, renamed, message):
+def test_invalid_renames(tmp_path, recorded, renamed, message):
     with pytest.raises(PraxiaError, match=message):
         rename(recorded, tmp_path / "out", **renamed)
     assert not list(tmp_path.iterdir())
@@ -194,33 +197,33 @@ def test_names_that_cannot_be_changed(tmp_path, recorded, renamed, message):
         ("0-7", "nothing of .* would be left"),
     ],
 )
-def test_episodes_that_cannot_be_deleted(tmp_path, recorded, episodes, message):
+def test_invalid_deletions(tmp_path, recorded, episodes, message):
     with pytest.raises(PraxiaError, match=message):
         delete(recorded, episodes, tmp_path / "out")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
-    ("said", "message"),
+    ("result", "message"),
     [
         ({"fractions": [0.9, 0.2]}, "at most 1 together, got 0.9, 0.2"),
         ({"fractions": [0.9, 0.01]}, "a fraction of 0.01 of 8 episodes is less than one episode"),
         ({"fractions": [0.9]}, "one folder per part, 1 in all, got 2"),
-        ({"episodes": ["0-4", "3-7"]}, "got 3-4 in several"),
+        ({"episodes": ["0-4", "3-7"]}, "got 3-4 in multi_file"),
         ({}, "--episodes or --fractions"),
     ],
 )
-def test_splits_that_cannot_be(tmp_path, recorded, said, message):
+def test_invalid_splits(tmp_path, recorded, result, message):
     with pytest.raises(PraxiaError, match=message):
-        split(recorded, [tmp_path / "a", tmp_path / "b"], **said)
+        split(recorded, [tmp_path / "a", tmp_path / "b"], **result)
     assert not list(tmp_path.iterdir())
 
 
-def test_data_sets_that_are_not_alike(tmp_path, recorded, others):
+def test_data_sets_that_cannot_be_merged(tmp_path, recorded, other_recording):
     rename(recorded, tmp_path / "renamed", features={"front": "top"})
     with pytest.raises(MismatchError, match=rf"{recorded} and {tmp_path}/renamed do not have the same features: only"):
         merge([recorded, tmp_path / "renamed"], tmp_path / "out")
-    rename(others, tmp_path / "robot", embodiment="other")
+    rename(other_recording, tmp_path / "robot", embodiment="other")
     with pytest.raises(MismatchError, match="do not have the same robot: 'synthetic' and 'other'"):
         merge([recorded, tmp_path / "robot"], tmp_path / "out")
     with pytest.raises(PraxiaError, match="two or more different data sets"):
@@ -228,7 +231,7 @@ def test_data_sets_that_are_not_alike(tmp_path, recorded, others):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_that_is_there_already(tmp_path, recorded):
+def test_an_existing_output_folder_is_refused(tmp_path, recorded):
     before = Dataset(recorded).content_sha256
     for out in (recorded, tmp_path):
         with pytest.raises(PraxiaError, match=f"expected a new folder as --out, got {out}, which already exists"):
@@ -240,13 +243,13 @@ def test_a_folder_that_is_there_already(tmp_path, recorded):
 
 
 def test_a_dry_run_writes_nothing(tmp_path, recorded):
-    said = delete(recorded, "0-1", tmp_path / "out", dry_run=True)
+    result = delete(recorded, "0-1", tmp_path / "out", dry_run=True)
     frames = int(Dataset(recorded).episodes.length[2:].sum())
-    assert (said["removed"], said["episodes"], said["frames"]) == ([0, 1], 6, frames)
+    assert (result["removed"], result["episodes"], result["frames"]) == ([0, 1], 6, frames)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_splits_range_moves_with_its_episodes(tmp_path, recorded):
+def test_split_ranges_move_with_their_episodes(tmp_path, recorded):
     from praxia.datatools.edit.change import Change, EpisodeSlice
     from praxia.datatools.edit.meta import new_info
     from praxia.datatools.edit.source import SourceDataset

@@ -1,4 +1,4 @@
-"""Data sets of other writers: what nobody here knows survives, and what is wrong is said."""
+"""Data sets of other writers: unknown parts are kept, and errors are reported."""
 
 import json
 import shutil
@@ -31,10 +31,10 @@ def extra_columns(rows):
 
 
 @pytest.fixture(scope="module")
-def foreign(several, tmp_path_factory):
-    """A data set without our files and hashes, and with columns, statistics and files of somebody else's."""
+def foreign(multi_file, tmp_path_factory):
+    """A data set without our files and hashes, with columns, statistics and files of another writer."""
     root = tmp_path_factory.mktemp("foreign") / "set"
-    shutil.copytree(several, root, ignore=shutil.ignore_patterns(".cache", "praxia"))
+    shutil.copytree(multi_file, root, ignore=shutil.ignore_patterns(".cache", "praxia"))
     for path in (root / "data").rglob("*.parquet"):
         rows = pq.read_table(path)
         for name, values in extra_columns(rows).items():
@@ -56,13 +56,13 @@ def foreign(several, tmp_path_factory):
     return root
 
 
-def test_what_nobody_here_knows_survives(tmp_path, foreign, proven):
+def test_unknown_columns_and_files_are_kept(tmp_path, foreign, check_edited):
     out = tmp_path / "out"
-    said = delete(foreign, "1,4", out)
+    result = delete(foreign, "1,4", out)
     kept = [0, 2, 3, 5, 6, 7]
     lengths = Dataset(foreign).episodes.length.tolist()
-    new = proven(out, [(foreign, episode, 0, lengths[episode]) for episode in kept])
-    assert (new.written_by_praxia, said["content_sha256"], said["left_out"]) == (False, None, [])
+    new = check_edited(out, [(foreign, episode, 0, lengths[episode]) for episode in kept])
+    assert (new.written_by_praxia, result["content_sha256"], result["left_out"]) == (False, None, [])
     old, rows = pq.read_table(foreign / "data"), pq.read_table(out / "data")
     still = np.isin(old["episode_index"].to_numpy(), kept)
     assert rows.select(list(EXTRA)).equals(old.select(list(EXTRA)).filter(pa.array(still)))
@@ -77,7 +77,7 @@ def test_what_nobody_here_knows_survives(tmp_path, foreign, proven):
     assert not (out / "praxia").exists()
 
 
-def test_features_of_any_kind_are_renamed_also_in_the_files_of_datasets(tmp_path, foreign, proven):
+def test_features_are_renamed_also_in_schema_metadata(tmp_path, foreign, check_edited):
     out = tmp_path / "out"
     rename(foreign, out, features={"shot": "picture", "note": "remark", "action": "act", "wrist": "hand"})
     assert (Dataset(out).cameras, "action" in Dataset(out).stats) == (("front", "hand", "picture"), False)
@@ -93,8 +93,8 @@ def test_merging(tmp_path, foreign, recorded):
     delete(foreign, "0-5", tmp_path / "part")
     (tmp_path / "part/README.md").unlink()
     (tmp_path / "part/README.md").write_text("# Another\n")
-    said = merge([tmp_path / "part", foreign], tmp_path / "out")
-    assert said["left_out"] == ["README.md"]
+    result = merge([tmp_path / "part", foreign], tmp_path / "out")
+    assert result["left_out"] == ["README.md"]
     rows = pq.read_table(tmp_path / "out/data")
     old = [pq.read_table(root / "data") for root in (tmp_path / "part", foreign)]
     assert rows["note"].to_pylist() == [note for table in old for note in table["note"].to_pylist()]
@@ -103,7 +103,7 @@ def test_merging(tmp_path, foreign, recorded):
         merge([foreign, recorded], tmp_path / "both")
 
 
-def test_subtasks_are_numbered_alike_or_refused(tmp_path, foreign):
+def test_merging_requires_the_same_subtasks(tmp_path, foreign):
     for number in range(2):
         delete(foreign, "0-5", tmp_path / f"{number}")
         (tmp_path / f"{number}/meta/subtasks.parquet").write_bytes(bytes([number]))
@@ -111,7 +111,7 @@ def test_subtasks_are_numbered_alike_or_refused(tmp_path, foreign):
         merge([tmp_path / "0", tmp_path / "1"], tmp_path / "out")
 
 
-def test_numbers_that_are_not_finite_do_not_stop_an_edit(tmp_path, foreign):
+def test_non_finite_numbers_can_be_edited(tmp_path, foreign):
     root = tmp_path / "set"
     shutil.copytree(foreign, root)
     path = root / "data/chunk-000/file-000.parquet"
@@ -133,7 +133,7 @@ def test_numbers_that_are_not_finite_do_not_stop_an_edit(tmp_path, foreign):
         ("task_index", 9, r"it has rows with task_index 9, which is not a task of their episode"),
     ],
 )
-def test_rows_that_are_not_what_the_episode_table_says(tmp_path, foreign, column, value, message):
+def test_rows_that_contradict_the_episode_table(tmp_path, foreign, column, value, message):
     root = tmp_path / "set"
     shutil.copytree(foreign, root)
     path = root / "data/chunk-000/file-000.parquet"
@@ -146,7 +146,7 @@ def test_rows_that_are_not_what_the_episode_table_says(tmp_path, foreign, column
         delete(root, "7", tmp_path / "out")
 
 
-def test_a_row_too_few(tmp_path, foreign):
+def test_a_missing_row(tmp_path, foreign):
     root = tmp_path / "set"
     shutil.copytree(foreign, root)
     path = root / "data/chunk-000/file-000.parquet"

@@ -1,4 +1,4 @@
-"""Sources as other projects write them, made here with h5py and zarr alone; camera_images spell (camera, episode, frame)."""
+"""Sources as other projects write them, made with h5py and zarr alone; images encode (camera, episode, frame)."""
 
 import io
 import json
@@ -24,7 +24,7 @@ def camera_images(synthetic):
 
 @pytest.fixture(scope="session")
 def make_aloha(camera_images):
-    """record_episodes.py: float32 arrays; with `compress` JPEGs of what OpenCV took to be BGR, padded to one size."""
+    """record_episodes.py: float32 arrays; with `compress` JPEGs that OpenCV took to be BGR, padded to one size."""
 
     def make(folder, *, episodes=EPISODES, compress=False, base=False):
         folder.mkdir(parents=True)
@@ -106,7 +106,7 @@ def make_robomimic(camera_images):
 
 @pytest.fixture(scope="session")
 def make_pusht(camera_images):
-    """demo_pusht.py through replay_buffer.py: zarr of the second format, camera_images as float32 from 0 to 255."""
+    """demo_pusht.py through replay_buffer.py: zarr format 2, images as float32 from 0 to 255."""
 
     def make(store, *, episodes=EPISODES, state=5, keypoint=True):
         root = zarr.open_group(store, mode="w", zarr_format=2)
@@ -129,38 +129,38 @@ def make_pusht(camera_images):
 
 @pytest.fixture(scope="session")
 def aloha(make_aloha, tmp_path_factory):
-    """No test may change it."""
+    """Read-only."""
     return make_aloha(tmp_path_factory.mktemp("source") / "sim_transfer_cube")
 
 
 @pytest.fixture(scope="session")
 def robomimic(make_robomimic, tmp_path_factory):
-    """No test may change it."""
+    """Read-only."""
     return make_robomimic(tmp_path_factory.mktemp("source") / "image.hdf5")
 
 
 @pytest.fixture(scope="session")
 def pusht(make_pusht, tmp_path_factory):
-    """No test may change it."""
+    """Read-only."""
     return make_pusht(tmp_path_factory.mktemp("source") / "pusht_replay.zarr")
 
 
 @pytest.fixture(scope="session")
-def bring():
-    """Import with the given choices; what `import_dataset` returns."""
+def import_source():
+    """Import with the given options; returns the result of `import_dataset`."""
     from praxia.datatools.exchange.importing import import_dataset, open_source
     from praxia.datatools.exchange.source import ImportOptions
 
-    def do(format, path, out, *, resume=False, **choices):
-        choice = ImportOptions(**({"instruction": INSTRUCTION} | choices))
-        return import_dataset(open_source(format, path, choice), out, resume=resume)
+    def do(format, path, out, *, resume=False, **options):
+        options = ImportOptions(**({"instruction": INSTRUCTION} | options))
+        return import_dataset(open_source(format, path, options), out, resume=resume)
 
     return do
 
 
 @pytest.fixture(scope="session")
-def spells(synthetic):
-    """Every image of every episode is the one it should be; `names` are our cameras of the synthetic ones."""
+def check_images(synthetic):
+    """Check every image of every episode; `names` maps our cameras to the synthetic ones."""
 
     def check(dataset, names, episodes=EPISODES):
         for camera, synthetic_camera in names.items():

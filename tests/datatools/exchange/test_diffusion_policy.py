@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 import zarr
-from exchange_testing import EPISODES, length, whole
+from exchange_testing import EPISODES, all_values, length
 from zarr.storage import LocalStore, ZipStore
 
 from praxia.core.errors import DataError, PraxiaError, UnknownName
@@ -13,42 +13,45 @@ from praxia.data.dataset import Dataset
 
 
 @pytest.fixture(scope="module")
-def imported(pusht, bring, tmp_path_factory):
+def imported(pusht, import_source, tmp_path_factory):
     out = tmp_path_factory.mktemp("imported") / "set"
-    said = bring("diffusion-policy", pusht, out)
-    return Dataset(out), said
+    result = import_source("diffusion-policy", pusht, out)
+    return Dataset(out), result
 
 
-def test_every_number_and_every_frame(imported, spells):
-    dataset, said = imported
-    np.testing.assert_array_equal(dataset.column("observation.state"), whole("state", 5))
-    np.testing.assert_array_equal(dataset.column("action"), whole("action", 2))
+def test_every_number_and_every_frame(imported, check_images):
+    dataset, result = imported
+    np.testing.assert_array_equal(dataset.column("observation.state"), all_values("state", 5))
+    np.testing.assert_array_equal(dataset.column("action"), all_values("action", 2))
     assert dataset.episodes.length.tolist() == [length(episode) for episode in EPISODES]
-    spells(dataset, {"img": "front"})
-    assert said["left_out"] == ["data/keypoint"]
-    assert (said["assumed"]["fps"], said["assumed"]["task"]) == ("10 Hz, PushT's", "pusht_replay, the source's name")
+    check_images(dataset, {"img": "front"})
+    assert result["left_out"] == ["data/keypoint"]
+    assert (result["assumed"]["fps"], result["assumed"]["task"]) == (
+        "10 Hz, PushT's",
+        "pusht_replay, the source's name",
+    )
     assert (dataset.fps, dataset.embodiment.name, dataset.episodes.task[0]) == (10.0, "pusht", "pusht_replay")
     assert dataset.records[2]["start"]["payload"] == {"file": "pusht_replay.zarr", "episode": 2}
 
 
-def test_a_zip_is_the_same(imported, pusht, bring, tmp_path):
+def test_a_zip_is_the_same(imported, pusht, import_source, tmp_path):
     path = tmp_path / "pusht_replay.zarr.zip"
     with zipfile.ZipFile(path, "w") as file:
         for part in pusht.rglob("*"):
             file.write(part, part.relative_to(pusht))
-    bring("diffusion-policy", path, tmp_path / "set")
+    import_source("diffusion-policy", path, tmp_path / "set")
     for feature in ("observation.state", "action", "frame_index"):
         np.testing.assert_array_equal(Dataset(tmp_path / "set").column(feature), imported[0].column(feature))
 
 
-def test_other_buffers_must_be_described(make_pusht, bring, tmp_path):
+def test_other_buffers_require_options(make_pusht, import_source, tmp_path):
     source = make_pusht(tmp_path / "other.zarr", episodes=(0, 1), state=8, keypoint=False)
     with pytest.raises(PraxiaError, match=r"other.zarr does not state its control rate; .*--fps"):
-        bring("diffusion-policy", source, tmp_path / "set")
+        import_source("diffusion-policy", source, tmp_path / "set")
     with pytest.raises(UnknownName, match="unknown array of the state 'robot_eef_pose'; nearest: state"):
-        bring("diffusion-policy", source, tmp_path / "set", state=("robot_eef_pose",), fps=10.0)
-    said = bring("diffusion-policy", source, tmp_path / "set", fps=20.0)
-    assert "fps" not in said["assumed"]
+        import_source("diffusion-policy", source, tmp_path / "set", state=("robot_eef_pose",), fps=10.0)
+    result = import_source("diffusion-policy", source, tmp_path / "set", fps=20.0)
+    assert "fps" not in result["assumed"]
     assert Dataset(tmp_path / "set").embodiment.state[0].unit == "", "nothing is known about it"
 
 
@@ -58,7 +61,7 @@ def change(source, name, **to):
 
 
 def lose_a_chunk(source):
-    """Of a buffer whose writer stores chunks of zeros: those of its actions are there."""
+    """Of a buffer whose writer stores chunks of zeros, such as those of its actions."""
     change(source, "action", compressor=None)
     for chunk in ("0.0", "1.0"):
         (source / "data/action" / chunk).write_bytes(bytes(16 * 2 * 4))
@@ -117,16 +120,16 @@ def dim_images(source):
         (dim_images, r"data/img, episode 0: expected levels from 0 to 255, got 0.0\d+ to 0.9"),
     ],
 )
-def test_bad_buffers_are_named(make_pusht, bring, tmp_path, spoil, message):
+def test_bad_buffers(make_pusht, import_source, tmp_path, spoil, message):
     source = make_pusht(tmp_path / "set.zarr", episodes=range(6))
     spoil(source)
     with pytest.raises(DataError, match=message):
-        bring("diffusion-policy", source, tmp_path / "set")
+        import_source("diffusion-policy", source, tmp_path / "set")
     assert not (tmp_path / "set").exists()
     assert not (source / "ran").exists()
 
 
-def test_what_is_no_buffer(bring, tmp_path):
+def test_not_a_buffer(import_source, tmp_path):
     (tmp_path / "no.zarr.zip").write_bytes(b"PK not really")
     (tmp_path / "empty").mkdir()
     for name, message in {
@@ -135,13 +138,13 @@ def test_what_is_no_buffer(bring, tmp_path):
         "empty": "empty cannot be read as zarr",
     }.items():
         with pytest.raises(DataError, match=message):
-            bring("diffusion-policy", tmp_path / name, tmp_path / "set")
+            import_source("diffusion-policy", tmp_path / name, tmp_path / "set")
 
 
 @pytest.mark.parametrize(("format", "shards"), [(2, False), (3, False), (3, True)])
 @pytest.mark.parametrize("zipped", [False, True])
-def test_chunks_of_the_fill_value_need_not_be_stored(bring, tmp_path, format, shards, zipped):
-    """zarr's own writer leaves them out: still actions, a black image, a state that is 5 for a while."""
+def test_chunks_of_the_fill_value_need_not_be_stored(import_source, tmp_path, format, shards, zipped):
+    """zarr's writer omits them: zero actions, a black image, a state that stays 5 for a while."""
     where = tmp_path / ("set.zarr.zip" if zipped else "set.zarr")
     n, draw = 24, np.random.default_rng(0)
     arrays = {"action": draw.normal(size=(n, 2)), "state": draw.normal(size=(n, 3))}
@@ -154,9 +157,9 @@ def test_chunks_of_the_fill_value_need_not_be_stored(bring, tmp_path, format, sh
             layout |= {"shards": (8, *rows.shape[1:])} if shards else {}
             root.create_array(f"data/{name}", shape=rows.shape, dtype=rows.dtype, **layout)[:] = rows
         root.create_array("meta/episode_ends", data=np.array([10, n]))
-    said = bring("diffusion-policy", where, tmp_path / "set", fps=10.0)
+    result = import_source("diffusion-policy", where, tmp_path / "set", fps=10.0)
     unstored = {"action": 1 if shards else 3, "camera": 0 if shards else 1, "state": 0 if shards else 1}
-    assert {name: said["assumed"].get(f"data/{name}") for name in arrays} == {
+    assert {name: result["assumed"].get(f"data/{name}") for name in arrays} == {
         name: f"its fill value in {count} chunks that are not stored" if count else None
         for name, count in unstored.items()
     }
@@ -166,18 +169,18 @@ def test_chunks_of_the_fill_value_need_not_be_stored(bring, tmp_path, format, sh
     assert dataset.decode("camera", np.array([21])).max() < 16
 
 
-def test_a_float_image_may_be_black(make_pusht, bring, tmp_path):
+def test_a_float_image_may_be_black(make_pusht, import_source, tmp_path):
     source = make_pusht(tmp_path / "set.zarr", episodes=range(2))
     images = zarr.open_group(source, mode="r+")["data/img"]
     images[:] = 0
-    assert bring("diffusion-policy", source, tmp_path / "set")["episodes"] == 2
+    assert import_source("diffusion-policy", source, tmp_path / "set")["episodes"] == 2
 
 
-def test_everything_that_is_not_imported_is_named(make_pusht, bring, tmp_path):
+def test_ignored_arrays_are_listed(make_pusht, import_source, tmp_path):
     source = make_pusht(tmp_path / "set.v2.zarr", episodes=range(2))
     root = zarr.open_group(source, mode="r+")
     root.create_array("meta/operator", data=np.zeros(2))
     root.create_array("extra", data=np.zeros(2))
-    said = bring("diffusion-policy", source, tmp_path / "set")
-    assert sorted(said["left_out"]) == ["data/keypoint", "extra", "meta/operator"]
-    assert said["assumed"]["task"] == "set.v2, the source's name"
+    result = import_source("diffusion-policy", source, tmp_path / "set")
+    assert sorted(result["left_out"]) == ["data/keypoint", "extra", "meta/operator"]
+    assert result["assumed"]["task"] == "set.v2, the source's name"

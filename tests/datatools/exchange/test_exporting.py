@@ -6,7 +6,7 @@ import sys
 import h5py
 import numpy as np
 import pytest
-from exchange_testing import INSTRUCTION, whole
+from exchange_testing import INSTRUCTION, all_values
 
 from praxia.cli.main import main
 from praxia.core.errors import PraxiaError, UnknownName
@@ -31,16 +31,16 @@ NUMBERS = (
 
 @pytest.fixture(scope="module")
 def exported(recorded, tmp_path_factory):
-    """A robomimic file of the recorded episodes, and what was said of it."""
+    """A robomimic file of the recorded episodes, and the result of the export."""
     path = tmp_path_factory.mktemp("exported") / "out.hdf5"
     return path, export(recorded, "robomimic", path)
 
 
-def test_robomimic_comes_back_as_it_was(recorded, exported, bring, synthetic, tmp_path):
-    """Every column, embodiment, instruction, task and outcome; images as a second encoding leaves them."""
-    path, said = exported
-    assert (said["episodes"], said["filled"]) == (8, {})
-    bring("robomimic", path, tmp_path / "set", instruction=None)
+def test_robomimic_round_trip(recorded, exported, import_source, synthetic, tmp_path):
+    """Every column, embodiment, instruction, task and outcome; images after a second encoding."""
+    path, result = exported
+    assert (result["episodes"], result["filled"]) == (8, {})
+    import_source("robomimic", path, tmp_path / "set", instruction=None)
     before, after = Dataset(recorded), Dataset(tmp_path / "set")
     for feature in NUMBERS:
         np.testing.assert_array_equal(after.column(feature), before.column(feature), err_msg=feature)
@@ -54,24 +54,24 @@ def test_robomimic_comes_back_as_it_was(recorded, exported, bring, synthetic, tm
         assert spelled == [synthetic.spelled(image) for image in before.decode(camera, frames)]
 
 
-def test_that_nothing_was_told_can_be_said_and_comes_back(aloha, bring, tmp_path):
-    bring("aloha", aloha, tmp_path / "set", instruction="")
+def test_an_empty_instruction_round_trips(aloha, import_source, tmp_path):
+    import_source("aloha", aloha, tmp_path / "set", instruction="")
     assert set(Dataset(tmp_path / "set").episodes.instruction) == {""}
     export(tmp_path / "set", "robomimic", tmp_path / "out.hdf5")
-    bring("robomimic", tmp_path / "out.hdf5", tmp_path / "again", instruction=None)
+    import_source("robomimic", tmp_path / "out.hdf5", tmp_path / "again", instruction=None)
     assert set(Dataset(tmp_path / "again").episodes.instruction) == {""}
 
 
-def test_success_that_was_assumed_is_not_written_as_recorded(aloha, bring, tmp_path):
-    said = bring("aloha", aloha, tmp_path / "set")
-    assert (said["successes"], said["unknown_outcomes"]) == (None, said["episodes"])
+def test_assumed_success_is_not_exported_as_recorded(aloha, import_source, tmp_path):
+    result = import_source("aloha", aloha, tmp_path / "set")
+    assert (result["successes"], result["unknown_outcomes"]) == (None, result["episodes"])
     export(tmp_path / "set", "robomimic", tmp_path / "out.hdf5")
     with h5py.File(tmp_path / "out.hdf5") as file:
         assert not any("successes" in demo for demo in file["data"].values())
         assert len(file["mask/successful"]) == 0
 
 
-def test_cameras_come_back_in_the_bodys_order_and_the_task_as_it_is_said(exported, tmp_path):
+def test_camera_order_and_task_round_trip(exported, tmp_path):
     shutil.copy(exported[0], tmp_path / "out.hdf5")
     with h5py.File(tmp_path / "out.hdf5", "r+") as file:
         env_args = json.loads(file["data"].attrs["env_args"])
@@ -82,7 +82,7 @@ def test_cameras_come_back_in_the_bodys_order_and_the_task_as_it_is_said(exporte
     assert source.steps(0).task == "other", "what a person says goes before what the file says"
 
 
-def test_robomimic_is_laid_out_as_its_readers_expect(recorded, exported, synthetic):
+def test_the_layout_of_robomimic(recorded, exported, synthetic):
     dataset = Dataset(recorded)
     with h5py.File(exported[0]) as file:
         data = file["data"]
@@ -104,33 +104,35 @@ def test_robomimic_is_laid_out_as_its_readers_expect(recorded, exported, synthet
         assert [name.decode() for name in file["mask/successful"]] == [f"demo_{e}" for e in (0, 1, 3, 4, 6, 7)]
 
 
-def test_aloha_keeps_states_actions_and_images(make_aloha, bring, spells, tmp_path):
+def test_aloha_keeps_states_actions_and_images(make_aloha, import_source, check_images, tmp_path):
     source = make_aloha(tmp_path / "source", episodes=(0, 1, 2), base=True)
-    bring("aloha", source, tmp_path / "set", state=("qpos", "qvel"))
-    said = export(tmp_path / "set", "aloha", tmp_path / "out")
-    assert said["filled"] == {}
-    assert "instructions and tasks" in said["lost"]
+    import_source("aloha", source, tmp_path / "set", state=("qpos", "qvel"))
+    result = export(tmp_path / "set", "aloha", tmp_path / "out")
+    assert result["filled"] == {}
+    assert "instructions and tasks" in result["lost"]
     with h5py.File(tmp_path / "out/episode_2.hdf5") as file:
         assert not file.attrs["sim"]
         with h5py.File(source / "episode_2.hdf5") as original:
             for key in ("observations/qpos", "observations/qvel", "action", "base_action"):
                 np.testing.assert_array_equal(file[key], original[key])
-    bring("aloha", tmp_path / "out", tmp_path / "again", state=("qpos", "qvel"), instruction=INSTRUCTION, task="source")
-    np.testing.assert_array_equal(
-        Dataset(tmp_path / "again").column("observation.state")[:, :14], whole("qpos", 14, range(3))
+    import_source(
+        "aloha", tmp_path / "out", tmp_path / "again", state=("qpos", "qvel"), instruction=INSTRUCTION, task="source"
     )
-    spells(Dataset(tmp_path / "again"), {"front": "front", "wrist": "wrist"}, range(3))
+    np.testing.assert_array_equal(
+        Dataset(tmp_path / "again").column("observation.state")[:, :14], all_values("qpos", 14, range(3))
+    )
+    check_images(Dataset(tmp_path / "again"), {"front": "front", "wrist": "wrist"}, range(3))
     assert Dataset(tmp_path / "again").embodiment == Dataset(tmp_path / "set").embodiment
 
 
-def test_what_aloha_needs_and_we_lack_is_said(recorded, tmp_path):
+def test_aloha_reports_filled_arrays(recorded, tmp_path):
     assert export(recorded, "aloha", tmp_path / "out")["filled"] == {"observations/qvel": "zeros"}
     with h5py.File(tmp_path / "out/episode_0.hdf5") as file:
         assert file.attrs["sim"], "actions lead from their own row, as in simulation"
         assert not file["observations/qvel"][()].any()
 
 
-def test_nothing_is_written_over_and_formats_have_names(recorded, tmp_path):
+def test_nothing_is_overwritten_and_formats_are_checked(recorded, tmp_path):
     (tmp_path / "out.hdf5").write_text("somebody's")
     with pytest.raises(PraxiaError, match=r"out.hdf5 already exists"):
         export(recorded, "robomimic", tmp_path / "out.hdf5")
@@ -138,12 +140,12 @@ def test_nothing_is_written_over_and_formats_have_names(recorded, tmp_path):
         export(recorded, "rlds", tmp_path / "out")
 
 
-def test_the_verb(make_aloha, bring, tmp_path, capsys):
-    bring("aloha", make_aloha(tmp_path / "source", episodes=(0,)), tmp_path / "set", cameras=("front",))
+def test_the_verb(make_aloha, import_source, tmp_path, capsys):
+    import_source("aloha", make_aloha(tmp_path / "source", episodes=(0,)), tmp_path / "set", cameras=("front",))
     with pytest.raises(SystemExit) as ended:
         main(["data", "export", "robomimic", str(tmp_path / "set"), "--out", str(tmp_path / "o" / "a.hdf5"), "--json"])
-    said = json.loads(capsys.readouterr().out)
-    assert (ended.value.code, said["episodes"], said["frames"]) == (0, 1, 3)
+    result = json.loads(capsys.readouterr().out)
+    assert (ended.value.code, result["episodes"], result["frames"]) == (0, 1, 3)
     assert (tmp_path / "o" / "a.hdf5").is_file()
 
 

@@ -37,8 +37,8 @@ class Changed:
     def images(self, episode, camera, rows):
         if self.comparing:
             return self.source.images(episode, camera, rows)
-        whole = self.source.images(episode, camera, slice(0, len(self.steps(episode))))
-        return self.change(episode, whole)[rows]
+        images = self.source.images(episode, camera, slice(0, len(self.steps(episode))))
+        return self.change(episode, images)[rows]
 
 
 def shifted(episode, images):
@@ -58,7 +58,7 @@ def no_change(episode, images):
 
 
 @pytest.mark.parametrize("change", [shifted, two_swapped, backwards, no_change])
-def test_images_out_of_order_are_never_left_as_a_data_set(make_aloha, tmp_path, change):
+def test_images_out_of_order_are_refused(make_aloha, tmp_path, change):
     source = Changed(open_source("aloha", make_aloha(tmp_path / "source", episodes=(0, 1, 2)), CHOICE), change)
 
     def report(stage, done, planned, text):
@@ -72,8 +72,8 @@ def test_images_out_of_order_are_never_left_as_a_data_set(make_aloha, tmp_path, 
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
 
 
-def test_a_step_too_late_shows_in_a_small_thing_that_moves(make_aloha, tmp_path):
-    """A flickering scene that the codec smooths, in which nothing moves but a spot of three pixels."""
+def test_a_shift_by_one_step_is_detected_on_a_small_object(make_aloha, tmp_path):
+    """A flickering scene that the codec smooths, in which only a spot of three pixels moves."""
     draw = np.random.default_rng(0)
     scene = 90 + draw.integers(0, 2, (6, 64, 64, 3), dtype=np.uint8)
     for step in range(6):
@@ -96,7 +96,7 @@ def test_a_step_too_late_shows_in_a_small_thing_that_moves(make_aloha, tmp_path)
         import_dataset(source, tmp_path / "wrong", report=report)
 
 
-def test_numbers_that_change_are_found(make_aloha, tmp_path):
+def test_changed_numbers_are_detected(make_aloha, tmp_path):
     source = open_source("aloha", make_aloha(tmp_path / "source", episodes=(0, 1)), CHOICE)
 
     def report(stage, done, planned, text):
@@ -109,9 +109,9 @@ def test_numbers_that_change_are_found(make_aloha, tmp_path):
     assert not (tmp_path / "set").exists()
 
 
-def test_an_interrupted_import_goes_on(aloha, bring, tmp_path):
+def test_an_interrupted_import_is_resumed(aloha, import_source, tmp_path):
     source = open_source("aloha", aloha, CHOICE)
-    undisturbed = import_dataset(source, tmp_path / "whole")
+    undisturbed = import_dataset(source, tmp_path / "complete")
 
     def killed(stage, done, planned, text):
         if done == 2:
@@ -123,7 +123,7 @@ def test_an_interrupted_import_goes_on(aloha, bring, tmp_path):
     with pytest.raises(PraxiaError, match=r"unfinished recording \(2 episodes\).*--resume"):
         import_dataset(source, tmp_path / "set")
     with pytest.raises(MismatchError, match=r"instruction was .* and is now 'no'"):
-        bring("aloha", aloha, tmp_path / "set", resume=True, cameras=("front",), instruction="no")
+        import_source("aloha", aloha, tmp_path / "set", resume=True, cameras=("front",), instruction="no")
     resumed = import_dataset(source, tmp_path / "set", resume=True)
     assert resumed == {**undisturbed, "recovered": 2}
     again = import_dataset(source, tmp_path / "set", resume=True)
@@ -132,7 +132,7 @@ def test_an_interrupted_import_goes_on(aloha, bring, tmp_path):
         import_dataset(source, tmp_path / "set")
 
 
-def test_somebody_elses_folder_is_left_alone(aloha, tmp_path):
+def test_a_foreign_folder_is_left_alone(aloha, tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     for out in (tmp_path, tmp_path / "thesis.tex"):
         with pytest.raises(PraxiaError, match="expected an empty or new folder"):
@@ -140,7 +140,7 @@ def test_somebody_elses_folder_is_left_alone(aloha, tmp_path):
 
 
 @pytest.mark.parametrize(("format", "library"), [("aloha", "h5py"), ("diffusion-policy", "zarr")])
-def test_a_missing_library_says_how_to_get_it(request, monkeypatch, format, library):
+def test_a_missing_library_names_the_extra(request, monkeypatch, format, library):
     path = request.getfixturevalue({"aloha": "aloha", "diffusion-policy": "pusht"}[format])
     monkeypatch.setitem(sys.modules, library, None)
     extra = {"h5py": "hdf5", "zarr": "zarr"}[library]
@@ -161,6 +161,6 @@ def test_the_verb(aloha, tmp_path, capsys):
     assert (ended.value.code, "--instruction" in json.loads(capsys.readouterr().out)["error"]) == (2, True)
     with pytest.raises(SystemExit) as ended:
         main([*order, "--instruction", INSTRUCTION])
-    said = json.loads(capsys.readouterr().out)
-    assert (ended.value.code, said["path"], said["numbers_equal"]) == (0, out, True)
-    assert Dataset(out).num_episodes == said["episodes"] == 3
+    result = json.loads(capsys.readouterr().out)
+    assert (ended.value.code, result["path"], result["numbers_equal"]) == (0, out, True)
+    assert Dataset(out).num_episodes == result["episodes"] == 3

@@ -1,7 +1,7 @@
 import h5py
 import numpy as np
 import pytest
-from exchange_testing import EPISODES, INSTRUCTION, LOW, length, values, whole
+from exchange_testing import EPISODES, INSTRUCTION, LOW, all_values, length, values
 
 from praxia.core.errors import DataError, PraxiaError, UnknownName
 from praxia.data.dataset import Dataset
@@ -12,37 +12,39 @@ STATE = ("robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos")
 
 
 @pytest.fixture(scope="module")
-def imported(robomimic, bring, tmp_path_factory):
+def imported(robomimic, import_source, tmp_path_factory):
     out = tmp_path_factory.mktemp("imported") / "set"
-    said = bring("robomimic", robomimic, out)
-    return Dataset(out), said
+    result = import_source("robomimic", robomimic, out)
+    return Dataset(out), result
 
 
-def test_every_number_and_every_frame(imported, spells):
-    dataset, said = imported
-    state = np.concatenate([whole(key, LOW[key]) for key in STATE], axis=1)
+def test_every_number_and_every_frame(imported, check_images):
+    dataset, result = imported
+    state = np.concatenate([all_values(key, LOW[key]) for key in STATE], axis=1)
     np.testing.assert_array_equal(dataset.column("observation.state"), state)
     action = [np.clip(values("action", episode, 7), -1, 1) for episode in EPISODES]
     np.testing.assert_array_equal(dataset.column("action"), np.concatenate(action).astype(np.float32))
     assert dataset.episodes.length.tolist() == [length(episode) for episode in EPISODES]
-    spells(dataset, {"front": "front", "wrist": "wrist"})
+    check_images(dataset, {"front": "front", "wrist": "wrist"})
     exact = np.concatenate([*(values(key, e, LOW[key]).ravel() for key in STATE for e in EPISODES)])
     at_least = np.abs(exact - exact.astype(np.float32)).max()
-    assert at_least <= said["largest_rounding"] < 1e-6
+    assert at_least <= result["largest_rounding"] < 1e-6
 
 
-def test_outcomes_are_the_sources(imported):
-    dataset, said = imported
+def test_outcomes(imported):
+    dataset, result = imported
     assert dataset.episodes.success.tolist() == [episode % 3 != 2 for episode in EPISODES]
     reward = np.concatenate([[0] * (length(e) - 2) + [e % 3 != 2] * 2 for e in EPISODES])
     np.testing.assert_array_equal(dataset.column("next.reward")[:, 0], reward)
     np.testing.assert_array_equal(dataset.column("next.terminated")[:, 0], reward == 1)
-    assert dataset.column("next.truncated")[:, 0].tolist() == [t == 7 for t in range(13)], "who never ends is cut off"
-    assert set(said["assumed"]) == {"executed_action", "truncated"}
+    assert dataset.column("next.truncated")[:, 0].tolist() == [t == 7 for t in range(13)], (
+        "an episode that never terminates is truncated"
+    )
+    assert set(result["assumed"]) == {"executed_action", "truncated"}
 
 
 def test_embodiment_rate_and_names(imported):
-    dataset, said = imported
+    dataset, result = imported
     assert (dataset.fps, dataset.episodes.task[0], dataset.episodes.instruction[0]) == (20.0, "Lift", INSTRUCTION)
     assert [(part.name, part.unit) for part in dataset.embodiment.state] == list(
         zip(STATE, ("m", "", "m"), strict=True)
@@ -50,50 +52,52 @@ def test_embodiment_rate_and_names(imported):
     (action,) = dataset.embodiment.action
     assert (action.kind, action.low, action.high) == ("delta", -1.0, 1.0)
     assert dataset.records[1]["start"]["payload"] == {"file": "image.hdf5", "episode": "demo_2"}
-    assert {"obs/robot0_joint_pos", "obs/object", "states", "next_obs"} <= set(said["left_out"])
+    assert {"obs/robot0_joint_pos", "obs/object", "states", "next_obs"} <= set(result["left_out"])
 
 
-def test_a_mask_in_the_order_of_numbers(robomimic, bring, spells, tmp_path):
-    bring("robomimic", robomimic, tmp_path / "set", mask="valid", cameras=("front",), state=("robot0_joint_pos",))
+def test_a_mask_in_natural_order(robomimic, import_source, check_images, tmp_path):
+    import_source(
+        "robomimic", robomimic, tmp_path / "set", mask="valid", cameras=("front",), state=("robot0_joint_pos",)
+    )
     dataset = Dataset(tmp_path / "set")
-    spells(dataset, {"front": "front"}, (2, 10))
-    np.testing.assert_array_equal(dataset.column("observation.state"), whole("robot0_joint_pos", 7, (2, 10)))
+    check_images(dataset, {"front": "front"}, (2, 10))
+    np.testing.assert_array_equal(dataset.column("observation.state"), all_values("robot0_joint_pos", 7, (2, 10)))
     with pytest.raises(UnknownName, match="unknown mask 'vlaid'; nearest: valid"):
-        bring("robomimic", robomimic, tmp_path / "other", mask="vlaid")
+        import_source("robomimic", robomimic, tmp_path / "other", mask="vlaid")
 
 
-def test_without_images_objects_are_seen_by_number(make_robomimic, bring, tmp_path):
+def test_without_images_the_state_includes_objects(make_robomimic, import_source, tmp_path):
     other = {"env_type": 2, "env_kwargs": {"env_lang": "hop"}}
     source = make_robomimic(tmp_path / "low.hdf5", episodes=(0, 1, 2), env_args=other, cameras=())
     with pytest.raises(PraxiaError, match=r"low.hdf5 does not state its control rate; .*--fps"):
-        bring("robomimic", source, tmp_path / "set", instruction=None)
-    said = bring("robomimic", source, tmp_path / "set", instruction=None, fps=12.5)
+        import_source("robomimic", source, tmp_path / "set", instruction=None)
+    result = import_source("robomimic", source, tmp_path / "set", instruction=None, fps=12.5)
     dataset = Dataset(tmp_path / "set")
-    assert (said["psnr_db"], dataset.cameras, dataset.fps) == ({}, (), 12.5)
+    assert (result["psnr_db"], dataset.cameras, dataset.fps) == ({}, (), 12.5)
     assert dataset.embodiment.state[-1].name == "object"
     assert dataset.episodes.instruction == ("hop",) * 3
     assert dataset.episodes.success.all(), "only robosuite's reward says success"
-    assert "success" in said["assumed"]
-    assert (dataset.episodes.task[0], said["assumed"]["task"]) == ("low", "low, the file's name")
+    assert "success" in result["assumed"]
+    assert (dataset.episodes.task[0], result["assumed"]["task"]) == ("low", "low, the file's name")
 
 
-def test_what_is_missing_is_named(make_robomimic, bring, tmp_path):
+def test_missing_arrays_are_named(make_robomimic, import_source, tmp_path):
     source = make_robomimic(tmp_path / "image.hdf5", episodes=(0, 1, 2))
     with pytest.raises(PraxiaError, match=r"has no instruction for /data/demo_0; .*--instruction"):
-        bring("robomimic", source, tmp_path / "set", instruction=None)
+        import_source("robomimic", source, tmp_path / "set", instruction=None)
     with pytest.raises(UnknownName, match="unknown array of the state 'robot0_eef'; nearest: robot0_eef"):
-        bring("robomimic", source, tmp_path / "set", state=("robot0_eef",))
+        import_source("robomimic", source, tmp_path / "set", state=("robot0_eef",))
     with h5py.File(source, "r+") as file:
         file["data/demo_1/obs/robot0_eef_pos"][1] = np.inf
         del file["data/demo_2/obs/robot0_eef_quat"]
     with pytest.raises(DataError, match=r"no 'robot0_eef_quat' in /data/demo_2/obs, .*There: front_image"):
-        bring("robomimic", source, tmp_path / "set")
+        import_source("robomimic", source, tmp_path / "set")
     with pytest.raises(DataError, match=r"image.hdf5/data/demo_1/obs/robot0_eef_pos: expected finite"):
-        bring("robomimic", source, tmp_path / "set", state=("robot0_eef_pos",))
+        import_source("robomimic", source, tmp_path / "set", state=("robot0_eef_pos",))
     with h5py.File(source, "r+") as file:
         file["data/demo_0"].attrs["num_samples"] = 99
     with pytest.raises(DataError, match=r"/data/demo_0: expected arrays of one length.*num_samples 99"):
-        bring("robomimic", source, tmp_path / "set", state=("robot0_eef_pos",))
+        import_source("robomimic", source, tmp_path / "set", state=("robot0_eef_pos",))
 
 
 OSC = {"type": "OSC_POSE", "output_max": [0.05] * 6, "gripper": {"type": "GRIP"}}
@@ -131,7 +135,7 @@ def composite(**parts):
         (None, "position", None),
     ],
 )
-def test_what_actions_are_is_what_robosuites_controllers_say(make_robomimic, tmp_path, controllers, kind, assumed):
+def test_kinds_of_actions_follow_robosuites_controllers(make_robomimic, tmp_path, controllers, kind, assumed):
     env_args = {"env_name": "Lift", "type": 1, "env_kwargs": {"control_freq": 20, "controller_configs": controllers}}
     path = make_robomimic(tmp_path / "set.hdf5", episodes=range(1), env_args=env_args, cameras=())
     source = open_robomimic(path, ImportOptions(instruction=INSTRUCTION))
@@ -143,17 +147,15 @@ def test_what_actions_are_is_what_robosuites_controllers_say(make_robomimic, tmp
 @pytest.mark.parametrize(
     "env_args", [None, {}, {"env_name": "real", "type": 4, "env_kwargs": None}, {"env_kwargs": [1]}, {"env_name": None}]
 )
-def test_a_file_that_says_nothing_of_its_environment_needs_a_rate_and_no_more(
-    make_robomimic, bring, tmp_path, env_args
-):
+def test_a_file_without_env_args_needs_only_a_rate(make_robomimic, import_source, tmp_path, env_args):
     path = make_robomimic(tmp_path / "set.hdf5", episodes=range(2), env_args=env_args, cameras=())
     with pytest.raises(PraxiaError, match="--fps"):
-        bring("robomimic", path, tmp_path / "set")
-    said = bring("robomimic", path, tmp_path / "set", fps=20.0)
-    assert said["assumed"]["success"], "no robosuite said what its rewards mean"
+        import_source("robomimic", path, tmp_path / "set")
+    result = import_source("robomimic", path, tmp_path / "set", fps=20.0)
+    assert result["assumed"]["success"], "no robosuite result what its rewards mean"
 
 
-def test_demos_come_by_the_numbers_in_their_names_and_what_is_none_is_named(make_robomimic, bring, spells, tmp_path):
+def test_demos_come_in_natural_order_and_other_groups_are_listed(make_robomimic, import_source, check_images, tmp_path):
     path = make_robomimic(tmp_path / "set.hdf5", episodes=(0, 1, 2))
     with h5py.File(path, "r+") as file:
         file.move("data/demo_0", "data/episode_10")
@@ -161,9 +163,9 @@ def test_demos_come_by_the_numbers_in_their_names_and_what_is_none_is_named(make
         file["data/notes/by"] = 1.0
         file["data/demo_2/obs/late"] = np.zeros(3)
         file["data/demo_2/tactile"] = np.zeros(3)
-    said = bring("robomimic", path, tmp_path / "set")
+    result = import_source("robomimic", path, tmp_path / "set")
     dataset = Dataset(tmp_path / "set")
     assert [one["provenance"]["episode"] for one in dataset.records] == ["demo_2", "episode_9", "episode_10"]
-    spells(dataset, {"front": "front", "wrist": "wrist"}, episodes=(2, 1, 0))
-    assert said["assumed"]["order"] == "as the demos' names rise"
-    assert {"data/notes", "obs/late", "tactile"} < set(said["left_out"])
+    check_images(dataset, {"front": "front", "wrist": "wrist"}, episodes=(2, 1, 0))
+    assert result["assumed"]["order"] == "as the demos' names rise"
+    assert {"data/notes", "obs/late", "tactile"} < set(result["left_out"])

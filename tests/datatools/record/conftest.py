@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 
 @pytest.fixture(scope="session")
 def feeding():
-    """The module that hands episodes to a recorder frame by frame."""
+    """The module that feeds episodes to a recorder frame by frame."""
     found = importlib.util.spec_from_file_location("feeding", HERE / "feeding.py")
     assert found
     assert found.loader
@@ -23,7 +23,7 @@ def feeding():
 
 @pytest.fixture(scope="session")
 def killed():
-    """Record frames in a process that is then killed; what `killed_live.py` says about the moment before."""
+    """Record frames in a process that is then killed; returns what `killed_live.py` reports before."""
     paths = [str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")]
     process = subprocess.Popen(
         [sys.executable, str(HERE / "killed_live.py")],

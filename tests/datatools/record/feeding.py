@@ -1,4 +1,4 @@
-"""Feeding an `Episode` to a recorder, frame by frame."""
+"""Feeds an `Episode` to a recorder, frame by frame; used by the tests and by `killed_live.py`."""
 
 from praxia.data.episode import Episode
 from praxia.datatools.record.episode import LiveEpisode
@@ -6,7 +6,7 @@ from praxia.datatools.record.recorder import Recorder
 
 
 def begin(recorder: Recorder, index: int, episode: Episode) -> LiveEpisode:
-    """Begin episode `index` as what `episode` says of itself."""
+    """Begin episode `index` with the metadata of `episode`."""
     return recorder.episode(
         index,
         instruction=episode.instruction,
@@ -17,7 +17,7 @@ def begin(recorder: Recorder, index: int, episode: Episode) -> LiveEpisode:
 
 
 def feed(live: LiveEpisode, episode: Episode, frame: int) -> None:
-    """Add one frame, and then write over its frames, as a camera's driver does."""
+    """Add one frame, then overwrite its images as a camera driver does."""
     images = {name: frames[frame].copy() for name, frames in episode.images.items()}
     live.add(
         images,

@@ -1,6 +1,6 @@
-"""Recordings that are SIGKILLed: each line of stdin is one, done in a process of its own that was forked from this one.
+"""Recordings that are SIGKILLed: one per line of stdin, each in a forked process.
 
-It adds frames in real time and kills itself right after the last of them, having noted what was at risk.
+It adds frames in real time and kills itself right after the last of them, after reporting what was at risk.
 """
 
 import json
@@ -20,14 +20,14 @@ LENGTH = 50
 
 
 def record(
-    said: int,
+    messages: int,
     root: str,
     index: int,
     frames: int,
     encode_s: float = 0.0,
     memory_bytes: int = 1_000_000,
     most_at_risk: int | None = None,
-    ends_by_itself: bool = False,
+    exits: bool = False,
 ) -> None:
     if encode_s:
         take = CameraEncoder.take
@@ -49,19 +49,19 @@ def record(
     while most_at_risk is not None and live.state().at_risk > most_at_risk:
         time.sleep(0.001)
     state = live.state()
-    os.write(said, (json.dumps({"at_risk": state.at_risk, "on_disk": state.on_disk}) + "\n").encode())
-    if not ends_by_itself:
+    os.write(messages, (json.dumps({"at_risk": state.at_risk, "on_disk": state.on_disk}) + "\n").encode())
+    if not exits:
         os.kill(os.getpid(), signal.SIGKILL)
     sys.exit()
 
 
 for line in sys.stdin:
-    listening, said = os.pipe()
+    listening, messages = os.pipe()
     child = os.fork()
     if not child:
-        record(said, **json.loads(line))
+        record(messages, **json.loads(line))
     _, status = os.waitpid(child, 0)
     assert status in (0, signal.SIGKILL)
     print(os.read(listening, 4096).decode(), end="", flush=True)
     os.close(listening)
-    os.close(said)
+    os.close(messages)

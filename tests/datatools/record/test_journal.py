@@ -23,14 +23,14 @@ def read(path):
     return records
 
 
-def test_what_was_appended_is_read_back(path):
+def test_appended_records_are_read_back(path):
     assert read(path) == RECORDS
 
 
-def test_a_torn_tail_is_cut_off_wherever_it_is_torn(path):
-    whole = path.read_bytes()
-    for cut in range(len(whole)):
-        path.write_bytes(whole[:cut])
+def test_a_torn_tail_is_cut_off(path):
+    content = path.read_bytes()
+    for cut in range(len(content)):
+        path.write_bytes(content[:cut])
         kept = read(path)
         ends = [sum(HEADER.size + len(record) for record in RECORDS[:number]) for number in range(len(RECORDS) + 1)]
         assert kept == RECORDS[: sum(end <= cut for end in ends[1:])]
@@ -38,7 +38,7 @@ def test_a_torn_tail_is_cut_off_wherever_it_is_torn(path):
 
 
 @pytest.mark.parametrize("tail", [bytes(4096), b"\xff" * 30])
-def test_what_a_power_cut_leaves_behind_the_end_is_no_record(path, tail):
+def test_garbage_behind_the_end_is_not_a_record(path, tail):
     path.write_bytes(path.read_bytes() + tail)
     journal = Journal(path)
     journal.append(b"goes on")
@@ -47,9 +47,9 @@ def test_what_a_power_cut_leaves_behind_the_end_is_no_record(path, tail):
 
 
 def test_a_flipped_bit_anywhere_ends_the_journal_before_it(path):
-    whole = path.read_bytes()
-    for position in range(len(whole)):
-        flipped = bytearray(whole)
+    content = path.read_bytes()
+    for position in range(len(content)):
+        flipped = bytearray(content)
         flipped[position] ^= 1
         path.write_bytes(flipped)
         kept = read(path)
@@ -57,7 +57,7 @@ def test_a_flipped_bit_anywhere_ends_the_journal_before_it(path):
         assert kept == RECORDS[: len(kept)]
 
 
-def test_a_record_that_loses_its_bytes_while_open_is_not_given_out(path):
+def test_a_record_altered_while_open_is_refused(path):
     journal = Journal(path)
     path.write_bytes(path.read_bytes().replace(b"third", b"tired"))
     with pytest.raises(DataError, match=r"record 2 of .* was altered"):

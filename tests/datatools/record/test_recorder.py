@@ -29,7 +29,7 @@ def cut(episode, length):
 
 @pytest.fixture
 def stuck(monkeypatch):
-    """An event until which no encoder encodes anything."""
+    """An event; no encoder encodes anything before it is set."""
     gate, take = threading.Event(), CameraEncoder.take
     monkeypatch.setattr(CameraEncoder, "take", lambda self, image: (gate.wait(), take(self, image)))
     return gate
@@ -37,7 +37,7 @@ def stuck(monkeypatch):
 
 @pytest.fixture
 def expected(tmp_path, contents):
-    """What `stage_episode` writes of an episode."""
+    """The files that `stage_episode` writes for an episode."""
 
     def do(index, episode):
         begin_recording(tmp_path / "expected", {}, resume=True)
@@ -47,9 +47,7 @@ def expected(tmp_path, contents):
     return do
 
 
-def test_a_live_episode_is_the_one_that_stage_episode_would_have_written(
-    tmp_path, synthetic, feeding, contents, expected
-):
+def test_a_live_episode_equals_stage_episode(tmp_path, synthetic, feeding, contents, expected):
     recorder = Recorder(tmp_path / "set", synthetic.EMBODIMENT, PLAN)
     for index, length in enumerate((1, 2, 104)):
         episode = synthetic.episode(index, length)
@@ -69,11 +67,11 @@ def test_a_live_episode_is_the_one_that_stage_episode_would_have_written(
         feeding.begin(recorder, 3, synthetic.episode(3))
 
 
-def test_add_returns_while_encoders_stand_still_and_every_frame_is_kept_in_order(
+def test_add_returns_while_encoders_are_stuck_and_every_frame_is_kept(
     tmp_path, synthetic, feeding, stuck, contents, expected
 ):
-    said = []
-    recorder = Recorder(tmp_path / "set", synthetic.EMBODIMENT, PLAN, memory_bytes=8 * FRAME_BYTES, log=said.append)
+    messages = []
+    recorder = Recorder(tmp_path / "set", synthetic.EMBODIMENT, PLAN, memory_bytes=8 * FRAME_BYTES, log=messages.append)
     episode = synthetic.episode(5, 60)
     live = feeding.begin(recorder, 5, episode)
     for frame in range(60):
@@ -87,16 +85,16 @@ def test_add_returns_while_encoders_stand_still_and_every_frame_is_kept_in_order
     assert state.spilling
     assert min(state.on_disk.values()) >= 60 - 5
     assert state.at_risk <= 5
-    (line,) = said
+    (line,) = messages
     assert "episode 5 is 0." in line
     assert "s behind" in line
     stuck.set()
     live.save()
     assert contents(tmp_path / "set", 5) == expected(5, episode)
-    assert len(said) == 1
+    assert len(messages) == 1
 
 
-def test_a_disk_that_is_too_slow_refuses_the_next_frame_and_keeps_the_others(
+def test_a_slow_disk_refuses_the_next_frame_and_keeps_the_others(
     tmp_path, synthetic, feeding, stuck, contents, expected, monkeypatch
 ):
     append = SpillFile.append
@@ -113,7 +111,7 @@ def test_a_disk_that_is_too_slow_refuses_the_next_frame_and_keeps_the_others(
     assert contents(tmp_path / "set", 2) == expected(2, cut(episode, 9))
 
 
-def test_a_full_disk_refuses_the_next_frame_and_saving_goes_on_when_there_is_space(
+def test_a_full_disk_refuses_the_next_frame_and_saving_continues_with_space(
     tmp_path, synthetic, feeding, contents, expected, monkeypatch
 ):
     recorder = Recorder(tmp_path / "set", synthetic.EMBODIMENT, PLAN)
@@ -164,7 +162,7 @@ def test_a_video_with_another_number_of_frames_is_not_staged(tmp_path, synthetic
     live.discard()
 
 
-def test_a_frame_that_does_not_fit_is_not_taken(tmp_path, synthetic, feeding, contents, expected):
+def test_an_invalid_frame_is_refused(tmp_path, synthetic, feeding, contents, expected):
     recorder = Recorder(tmp_path / "set", synthetic.EMBODIMENT, PLAN)
     episode = synthetic.episode(3)
     live = feeding.begin(recorder, 3, episode)
@@ -189,7 +187,7 @@ def test_a_frame_that_does_not_fit_is_not_taken(tmp_path, synthetic, feeding, co
     assert contents(tmp_path / "set", 3) == expected(3, episode)
 
 
-def test_what_is_discarded_leaves_nothing_behind(tmp_path, synthetic, feeding, stuck):
+def test_a_discarded_episode_leaves_nothing(tmp_path, synthetic, feeding, stuck):
     recorder = Recorder(tmp_path, synthetic.EMBODIMENT, PLAN)
     live = feeding.begin(recorder, 3, synthetic.episode(3))
     for frame in range(3):
@@ -211,6 +209,6 @@ def test_what_is_discarded_leaves_nothing_behind(tmp_path, synthetic, feeding, s
     live.discard()
 
 
-def test_a_memory_that_holds_no_frames_is_refused(tmp_path, synthetic):
+def test_too_little_memory_is_refused(tmp_path, synthetic):
     with pytest.raises(PraxiaError, match=f"at least {4 * FRAME_BYTES}, 4 frames"):
         Recorder(tmp_path, synthetic.EMBODIMENT, PLAN, memory_bytes=2 * FRAME_BYTES)

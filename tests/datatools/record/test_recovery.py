@@ -1,4 +1,4 @@
-"""Real SIGKILLs in the middle of an episode: what is recovered is right, and what is lost is within the bound."""
+"""Real SIGKILLs in the middle of an episode: the recovered data is correct, and the loss within the bound."""
 
 from dataclasses import replace
 
@@ -28,9 +28,9 @@ def expect_frames(root, synthetic, kept):
     for camera in synthetic.CAMERAS:
         spelled = [synthetic.spelled(pixels) for pixels in dataset.decode(camera, np.arange(sum(kept.values())))]
         assert spelled == [(camera, index, frame) for index, frames in kept.items() for frame in range(frames)]
-    wholes = [(synthetic.episode(index, LENGTH), frames) for index, frames in kept.items()]
+    episodes = [(synthetic.episode(index, LENGTH), frames) for index, frames in kept.items()]
     for feature, name in {"observation.state": "state", "action": "action", "next.reward": "reward"}.items():
-        numbers = np.concatenate([getattr(whole, name)[:frames].reshape(frames, -1) for whole, frames in wholes])
+        numbers = np.concatenate([getattr(content, name)[:frames].reshape(frames, -1) for content, frames in episodes])
         np.testing.assert_array_equal(dataset.column(feature).reshape(numbers.shape), numbers)
     ends = np.cumsum(list(kept.values())) - 1
     assert np.flatnonzero(dataset.column("next.truncated")).tolist() == ends.tolist()
@@ -56,8 +56,8 @@ def test_a_killed_episode_keeps_all_but_what_was_in_memory(tmp_path, synthetic, 
     assert records[-1]["provenance"]["expert"] == "synthetic"
 
 
-def test_a_process_that_ends_by_itself_loses_nothing(tmp_path, synthetic, killed):
-    killed(tmp_path, 1, 12, ends_by_itself=True, encode_s=0.02)
+def test_a_process_that_exits_loses_nothing(tmp_path, synthetic, killed):
+    killed(tmp_path, 1, 12, exits=True, encode_s=0.02)
     (found,) = resumed(tmp_path, synthetic).recovered
     assert (found.frames, found.lost_frames) == (12, 0)
     expect_frames(tmp_path, synthetic, {1: 12})
@@ -85,7 +85,7 @@ def test_a_half_recorded_episode_is_discarded_by_choice(tmp_path, synthetic, kil
     assert sorted(path.name for path in (tmp_path / ".staging").iterdir()) == [".lock", "plan.json"]
 
 
-def test_killed_between_staging_and_tidying_up(tmp_path, synthetic, feeding, contents, monkeypatch):
+def test_a_kill_between_staging_and_cleanup(tmp_path, synthetic, feeding, contents, monkeypatch):
     recorder = resumed(tmp_path, synthetic)
     episode = synthetic.episode(4)
     live = feeding.begin(recorder, 4, episode)

@@ -51,6 +51,36 @@ class _VideoFile:
     length: Int64[np.ndarray, " K"]
     num_after: Int64[np.ndarray, " K"]
 
+    @classmethod
+    def of(
+        cls,
+        meta: LenientMetadata,
+        key: str,
+        name: str,
+        episodes: Int64[np.ndarray, " K"],
+        first: Int64[np.ndarray, " K"],
+    ) -> "_VideoFile":
+        """The file `name` of the feature `key`, in which `episodes` begin at the images `first`."""
+        feature = meta.features[key]
+        codec_info = feature.get("info") or feature.get("video_info") or {}
+        codec = codec_info.get("video.codec") if isinstance(codec_info, dict) else None
+        lengths = meta.episodes["length"][episodes]
+        ends = np.round(meta.episodes[f"videos/{key}/to_timestamp"][episodes] * meta.fps).astype(np.int64)
+        num_after = np.maximum(ends - first - lengths, 0)
+        order = np.argsort(first, kind="stable")
+        return cls(
+            meta.root / name,
+            name,
+            key,
+            meta.fps,
+            image_size(feature),
+            codec,
+            episodes[order],
+            first[order],
+            lengths[order],
+            num_after[order],
+        )
+
     @property
     def num_expected(self) -> int:
         """The number of images that the episode table assigns to the file."""
@@ -81,26 +111,11 @@ def check_video(
     `surplus`: whether to report images after the last episode's as a problem. In v2.1 they are a note, because a file
     holds one episode and they follow its last row.
     """
-    path, feature = meta.root / name, meta.features[key]
+    path = meta.root / name
     if not path.is_file():
         problems.add(name, "missing-file", "the images in it are lost", episodes)
         return
-    codec_info = feature.get("info") or feature.get("video_info") or {}
-    order = np.argsort(first, kind="stable")
-    lengths = meta.episodes["length"][episodes]
-    ends = np.round(meta.episodes[f"videos/{key}/to_timestamp"][episodes] * meta.fps).astype(np.int64)
-    video = _VideoFile(
-        path,
-        name,
-        key,
-        meta.fps,
-        image_size(feature),
-        codec_info.get("video.codec") if isinstance(codec_info, dict) else None,
-        episodes[order],
-        first[order],
-        lengths[order],
-        np.maximum(ends - first - lengths, 0)[order],
-    )
+    video = _VideoFile.of(meta, key, name, episodes, first)
     try:
         times = _read_times(video, problems)
     except DAMAGED_VIDEO as error:

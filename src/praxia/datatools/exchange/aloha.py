@@ -1,4 +1,4 @@
-"""ACT and ALOHA: reads and writes a folder of `episode_N.hdf5`.
+"""ACT and ALOHA: reads a folder of `episode_N.hdf5`.
 
 Each file has `/observations/{qpos,qvel,effort}` and `/action` [N, 14] (left arm 6, gripper, right arm 6, gripper), in
 Mobile ALOHA also `/base_action` [N, 2], and `/observations/images/CAMERA`: uint8 [N, Y, X, 3] RGB, or, with the
@@ -9,10 +9,6 @@ Import rules: 50 Hz (their DT is 0.02 s). The state is `qpos`. The task is the f
 Joints are absolute, in rad; grippers are normalized (0 closed, 1 open). `base_action` is appended to the action,
 unsmoothed. Row t of the action stays beside row t of the observations; their training shifts actions of real robots by
 one step, which is left to training here. The file states neither instruction nor reward nor success.
-
-Export: images are not compressed. Dims of the state that are velocities go to `qvel`, torques to `effort`, all others
-to `qpos`. ACT's reader needs `qvel`, so it is zeros if there are none. `sim` is that of an imported episode, else True:
-ACT assumes that actions of a real robot are one step late, and ours are not.
 
 Source: tonyzhaozh/act (record_sim_episodes.py, constants.py), tonyzhaozh/aloha (record_episodes.py, real_env.py),
 MarkFzp/act-plus-plus (compress_data.py, utils.py), MarkFzp/mobile-aloha (record_episodes.py).
@@ -30,16 +26,7 @@ from PIL import Image, UnidentifiedImageError
 
 from praxia.core.embodiment import Camera, Embodiment, Field, Kind
 from praxia.core.errors import DataError, PraxiaError
-from praxia.core.files import staged_folder
-from praxia.data.dataset import Dataset
-from praxia.datatools.exchange.episodes import (
-    ExportEpisode,
-    ExportProgress,
-    ExportResult,
-    iterate_episodes,
-    split_fields,
-)
-from praxia.datatools.exchange.hdf5 import Node, array_names, create_hdf5, find, open_hdf5, read_rows
+from praxia.datatools.exchange.hdf5 import Node, array_names, find, open_hdf5, read_rows
 from praxia.datatools.exchange.source import (
     EpisodeSteps,
     ImportOptions,
@@ -49,23 +36,13 @@ from praxia.datatools.exchange.source import (
     select,
 )
 
-__all__ = ["CONTROL_HZ", "AlohaDataset", "open_aloha", "write_aloha"]
+__all__ = ["CONTROL_HZ", "AlohaDataset", "open_aloha"]
 
 FORMAT = "an ALOHA episode"
 CONTROL_HZ = 50.0
 IMAGES = "observations/images"
 BASE = "base_action"
 ARRAYS = ("qpos", "qvel", "effort")
-ARRAY_OF_KIND = {"velocity": "qvel", "torque": "effort"}
-LOST = (
-    "instructions and tasks",
-    "rewards and outcomes",
-    "executed actions",
-    "the embodiment: units, names, control rate",
-    "simulator states",
-    "starts",
-    "provenance",
-)
 
 
 @dataclass(frozen=True)
@@ -140,7 +117,7 @@ def open_aloha(source: Path, options: ImportOptions) -> AlohaDataset:
         "task": task,
         "state": list(state),
         "jpeg": options.jpeg or "bgr",
-        "body": embodiment.to_json(),
+        "body": embodiment.to_json(),  # the key is part of the content hash
         "assumed": {name: text for name, text in rules.items() if text},
     }
     return AlohaDataset(files, embodiment, plan, (*left_out, *_others(source, files)))
@@ -246,46 +223,3 @@ def _images(array: Node, rows: slice, jpeg: str) -> UInt8[np.ndarray, "K Y X 3"]
         raise DataError(f"{where}: expected images of one size, got {sorted({p.shape for p in images})}")
     stacked = np.stack(images)
     return stacked if jpeg == "rgb" else np.ascontiguousarray(stacked[..., ::-1])
-
-
-def write_aloha(dataset: Dataset, target: Path, report: ExportProgress) -> ExportResult:
-    """Write the folder `target`.
-
-    Raises:
-        PraxiaError: h5py is not installed.
-    """
-    filled = {}
-    with staged_folder(target) as folder:
-        for episode in iterate_episodes(dataset, report):
-            with create_hdf5(folder / f"episode_{episode.number}.hdf5") as (file, _):
-                filled |= _write(file, episode)
-    return ExportResult(LOST, filled)
-
-
-def _write(file: Node, episode: ExportEpisode) -> dict[str, str]:
-    """Write one episode; returns what had to be made up."""
-    embodiment, filled = episode.dataset.embodiment, {}
-    sim = episode.record.get("provenance", {}).get("sim")
-    file.attrs["sim"] = True if sim is None else sim
-    file.attrs["compress"] = False
-    arrays: dict[str, list[np.ndarray]] = {"qpos": []}
-    if embodiment.state:
-        for part, values in split_fields(episode.column("observation.state"), embodiment.state):
-            arrays.setdefault(ARRAY_OF_KIND.get(part.kind, "qpos"), []).append(values)
-    if "qvel" not in arrays:
-        arrays["qvel"] = [np.zeros_like(values) for values in arrays["qpos"]]
-        filled["observations/qvel"] = "zeros"
-    empty = np.zeros((len(episode), 0), np.float32)
-    for name, parts in arrays.items():
-        file.create_dataset(f"observations/{name}", data=np.concatenate([empty, *parts], axis=1))
-    file.create_group("observations/images")
-    for camera in embodiment.cameras:
-        images = episode.images(camera.name)
-        file.create_dataset(f"observations/images/{camera.name}", data=images, chunks=(1, *images.shape[1:]))
-    arm, base = [empty], []
-    for part, values in split_fields(episode.column("action"), embodiment.action):
-        (base if embodiment.name == "aloha" and part.name.startswith("base") else arm).append(values)
-    file.create_dataset("action", data=np.concatenate(arm, axis=1))
-    if base:
-        file.create_dataset(BASE, data=np.concatenate(base, axis=1))
-    return filled

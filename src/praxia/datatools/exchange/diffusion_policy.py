@@ -128,7 +128,7 @@ def open_diffusion_policy(source: Path, options: ImportOptions) -> ReplayBuffer:
         "instruction": options.instruction,
         "task": task,
         "state": list(state),
-        "body": embodiment.to_json(),
+        "body": embodiment.to_json(),  # the key is part of the content hash
         "assumed": {name: text for name, text in rules.items() if text},
     }
     left_out = tuple(name for name in names_in_buffer if name not in (*used, "meta/episode_ends"))
@@ -243,6 +243,7 @@ def _embodiment(
 ) -> Embodiment:
     images = tuple(Camera(name, *sizes[name][:2]) for name in cameras)
     if state == ("state",) and sizes["state"] == (5,) and sizes["action"] == (2,) and "keypoint" in names:
+        # Content hashes cover the frame "picture", so it keeps its name.
         agent, block = (Field(name, 2, "position", "px", "picture", 0.0, PUSHT_SIDE_PX) for name in ("agent", "block"))
         hertz = control_rate(PUSHT_HZ if options.fps is None else options.fps, str(source))
         angle = Field("block_angle", 1, "position", "rad", "picture")

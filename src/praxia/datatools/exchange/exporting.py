@@ -7,9 +7,9 @@ from typing import Any
 from praxia.core.errors import PraxiaError, UnknownName
 from praxia.core.files import sweep
 from praxia.data.dataset import Dataset
-from praxia.datatools.exchange.aloha import write_aloha
+from praxia.datatools.exchange.aloha_export import write_aloha
 from praxia.datatools.exchange.episodes import ExportProgress, ExportResult
-from praxia.datatools.exchange.robomimic import write_robomimic
+from praxia.datatools.exchange.robomimic_export import write_robomimic
 
 __all__ = ["EXPORTERS", "export"]
 

@@ -1,5 +1,4 @@
-"""robomimic: reads and writes one HDF5 file, `data/demo_N/{obs/KEY, actions, rewards, dones}` and `mask/NAME` lists of
-demos.
+"""robomimic: reads one HDF5 file, `data/demo_N/{obs/KEY, actions, rewards, dones}` and `mask/NAME` lists of demos.
 
 Import rules: a demo is any group with `actions`; demos come in the natural order of their names. The control rate is
 `env_kwargs.control_freq` of the attribute `env_args`, the task its `env_name` or else the file's name, the instruction
@@ -10,11 +9,7 @@ Actions are deltas if robosuite's controllers say so: `control_delta`, or since 
 parts of the robot. For robosuite's rewards, one of `reward_scale` (1) means success; otherwise success is unknown.
 Where `dones` holds, the episode is terminated; robomimic may write it at success, at the end, or both.
 
-Export: `env_args.praxia` holds the embodiment, `ep_meta` the instruction and the task of a demo; `executed_actions`,
-`successes`, `terminated` and `truncated` are columns of ours. robomimic reads none of these; an import restores them.
-Each field of the state is an observation of its own, `mask/successful` lists the demos with a recorded success. Not
-written are `next_obs` (robomimic's `hdf5_load_next_obs=False`) and a simulator: `env_type` is gym's, and no such
-environment can be made.
+Files of our exporter (`robomimic_export`) also carry the embodiment, success and the executed actions, which come back.
 
 Source: ARISE-Initiative/robomimic (docs/datasets/overview.md, scripts/dataset_states_to_obs.py, exps/templates),
 ARISE-Initiative/robosuite (controllers/config).
@@ -32,16 +27,7 @@ from jaxtyping import UInt8
 
 from praxia.core.embodiment import Camera, Embodiment, Field, Kind
 from praxia.core.errors import DataError, PraxiaError
-from praxia.data.dataset import Dataset
-from praxia.data.summary import outcomes
-from praxia.datatools.exchange.episodes import (
-    ExportEpisode,
-    ExportProgress,
-    ExportResult,
-    iterate_episodes,
-    split_fields,
-)
-from praxia.datatools.exchange.hdf5 import Node, create_hdf5, find, open_hdf5, read_rows
+from praxia.datatools.exchange.hdf5 import Node, find, open_hdf5, read_rows
 from praxia.datatools.exchange.source import (
     EpisodeSteps,
     ImportOptions,
@@ -52,22 +38,13 @@ from praxia.datatools.exchange.source import (
     select,
 )
 
-__all__ = ["RobomimicDataset", "open_robomimic", "write_robomimic"]
+__all__ = ["RobomimicDataset", "open_robomimic"]
 
 FORMAT = "a robomimic data set"
 ROBOSUITE = 1  # robomimic's EnvType
 DEFAULT_STATE = tuple(f"robot{arm}_{key}" for arm in (0, 1) for key in ("eef_pos", "eef_quat", "gripper_qpos"))
 EXTRA_ARRAYS = ("rewards", "dones", "successes", "terminated", "truncated", "executed_actions")
 UNITS = {"eef_pos": "m", "gripper_qpos": "m", "joint_pos": "rad", "joint_vel": "rad/s"}
-GYM = 2  # robomimic's EnvType
-LOST = ("simulator states", "starts", "provenance")
-# Features without a counterpart in robomimic: ours, the name in the file, and its type there.
-EXTRA_COLUMNS = {
-    "action.executed": ("executed_actions", np.float32),
-    "next.success": ("successes", np.uint8),
-    "next.terminated": ("terminated", np.uint8),
-    "next.truncated": ("truncated", np.uint8),
-}
 
 
 @dataclass(frozen=True)
@@ -140,23 +117,14 @@ def open_robomimic(source: Path, options: ImportOptions) -> RobomimicDataset:
         used = (*(f"obs/{key}" for key in (*state, *images_of.values())), "actions", *EXTRA_ARRAYS)
         left_out = [key for key in arrays if key not in used]
         left_out += [f"data/{name}" for name in data if not _is_demo(data[name])]
-    declared = {part.name: part for part in known.state} if known else {}
-    embodiment = Embodiment(
-        name=known.name if known else "robomimic",
-        state=tuple(declared.get(key, _field(key, int(np.prod(sizes[key])))) for key in state),
-        action=known.action if known else (_action_field(sizes["actions"][0], env_args),),
-        cameras=tuple(Camera(name, *sizes[key][:2]) for name, key in images_of.items()),
-        control_hz=control_rate(
-            options.fps if options.fps is not None else _env_kwargs(env_args).get("control_freq"), str(source)
-        ),
-    )
-    mixed = known is None and len(_controller_kinds(env_args)) > 1
+    fps = options.fps if options.fps is not None else _env_kwargs(env_args).get("control_freq")
+    embodiment = _embodiment(known, sizes, state, images_of, env_args, control_rate(fps, str(source)))
+    kinds = _controller_kinds(env_args)
+    mixed = known is None and len(kinds) > 1
     rules = {
         "task": None if named else f"{source.stem}, the file's name",
         "order": None if all(re.fullmatch(r"demo_\d+", name) for name in demos) else "as the demos' names rise",
-        "action": f"all of it {embodiment.action[0].kind}, of {' and '.join(sorted(_controller_kinds(env_args)))}"
-        if mixed
-        else None,
+        "action": f"all of it {embodiment.action[0].kind}, of {' and '.join(sorted(kinds))}" if mixed else None,
     }
     plan = {
         "import": "robomimic",
@@ -165,10 +133,28 @@ def open_robomimic(source: Path, options: ImportOptions) -> RobomimicDataset:
         "task": options.task,
         "state": list(state),
         "mask": options.mask,
-        "body": embodiment.to_json(),
+        "body": embodiment.to_json(),  # the key is part of the content hash
         "assumed": {name: text for name, text in rules.items() if text},
     }
     return RobomimicDataset(source, demos, images_of, env_args, embodiment, plan, tuple(left_out))
+
+
+def _embodiment(
+    known: Embodiment | None,
+    sizes: dict[str, tuple[int, ...]],
+    state: tuple[str, ...],
+    images_of: dict[str, str],
+    env_args: dict[str, Any],
+    control_hz: float,
+) -> Embodiment:
+    declared = {field.name: field for field in known.state} if known else {}
+    return Embodiment(
+        name=known.name if known else "robomimic",
+        state=tuple(declared.get(key, _field(key, int(np.prod(sizes[key])))) for key in state),
+        action=known.action if known else (_action_field(sizes["actions"][0], env_args),),
+        cameras=tuple(Camera(name, *sizes[key][:2]) for name, key in images_of.items()),
+        control_hz=control_hz,
+    )
 
 
 def _demos(file: Node, mask: str | None, source: Path) -> tuple[str, ...]:
@@ -327,65 +313,3 @@ def _robosuite_success(reward: np.ndarray | None, env_args: dict[str, Any]) -> n
         return None
     scale = _env_kwargs(env_args).get("reward_scale") or 1.0
     return reward >= scale - 1e-6
-
-
-def write_robomimic(dataset: Dataset, target: Path, report: ExportProgress) -> ExportResult:
-    """Write the file `target`.
-
-    Raises:
-        PraxiaError: h5py is not installed.
-    """
-    filled, successful, successes_of = {}, [], outcomes(dataset)
-    with create_hdf5(target) as (file, sink):
-        data = file.create_group("data")
-        for episode in iterate_episodes(dataset, report):
-            demo = data.create_group(f"demo_{episode.number}")
-            filled |= _write(demo, episode, has_outcome=successes_of[episode.number] is not None)
-            sink.expect_room()
-            if successes_of[episode.number]:
-                successful.append(f"demo_{episode.number}".encode())
-        data.attrs["total"] = dataset.num_frames
-        tasks = sorted(set(dataset.episodes.task))
-        env_args = {
-            "env_name": tasks[0] if len(tasks) == 1 else dataset.embodiment.name,
-            "env_type": GYM,
-            "env_kwargs": {"control_freq": dataset.fps},
-            "praxia": dataset.embodiment.to_json(),
-        }
-        data.attrs["env_args"] = json.dumps(env_args)
-        file.create_dataset("mask/successful", data=np.array(successful, "S"))
-    return ExportResult(LOST, filled)
-
-
-def _write(demo: Node, episode: ExportEpisode, *, has_outcome: bool) -> dict[str, str]:
-    """Write one demo; returns what had to be made up. Omits `successes` unless it `has_outcome`."""
-    embodiment, n = episode.dataset.embodiment, len(episode)
-    filled = {}
-    demo.attrs["num_samples"] = n
-    meta = {"lang": episode.dataset.episodes.instruction[episode.number]}
-    demo.attrs["ep_meta"] = json.dumps({**meta, "task": episode.dataset.episodes.task[episode.number]})
-    if embodiment.state:
-        for part, values in split_fields(episode.column("observation.state"), embodiment.state):
-            demo.create_dataset(f"obs/{part.name}", data=values)
-    for camera in embodiment.cameras:
-        images = episode.images(camera.name)
-        demo.create_dataset(f"obs/{camera.name}_image", data=images, chunks=(1, *images.shape[1:]), compression="gzip")
-    demo.create_dataset("actions", data=episode.column("action"))
-    demo.create_dataset("states", shape=(n, 0), dtype=np.float32)
-    rewards, dones = np.zeros(n), np.zeros(n)
-    if episode.has("next.reward"):
-        rewards = episode.column("next.reward")[:, 0]
-    else:
-        filled["rewards"] = "0 in every step"
-    if episode.has("next.done"):
-        dones = episode.column("next.done")[:, 0]
-    else:
-        dones[-1] = 1
-        filled["dones"] = "1 in the last step"
-    demo.create_dataset("rewards", data=rewards)
-    demo.create_dataset("dones", data=dones.astype(np.int64))
-    for feature, (name, dtype) in EXTRA_COLUMNS.items():
-        if episode.has(feature) and (has_outcome or name != "successes"):
-            values = episode.column(feature).astype(dtype)
-            demo.create_dataset(name, data=values if name == "executed_actions" else values[:, 0])
-    return filled

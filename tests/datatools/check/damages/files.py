@@ -1,14 +1,18 @@
 """Damage to the bytes of any file."""
 
+import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 Files = dict[str, bytes]
 
 
 def any_of(files: Files, rng: np.random.Generator) -> str:
-    """A file, its kind drawn first: most bytes are in a few of them."""
+    """A file, drawn by kind first, because most bytes are in a few of them."""
     groups = sorted({name.split("/")[0] + Path(name).suffix for name in files})
     group = groups[rng.integers(len(groups))]
     names = [name for name in files if name.split("/")[0] + Path(name).suffix == group]
@@ -34,7 +38,7 @@ def remove(files: Files, rng: np.random.Generator) -> None:
 
 
 def flip(files: Files, rng: np.random.Generator, prefix: str = "") -> None:
-    """1 to 64 bits, most often few, anywhere or close together."""
+    """Flip 1 to 64 bits, mostly few, anywhere or close together."""
     name = one_of(files, prefix, rng) if prefix else any_of(files, rng)
     data = bytearray(files[name])
     count = 2 ** int(rng.integers(7))
@@ -54,7 +58,7 @@ def flip_rows(files: Files, rng: np.random.Generator) -> None:
 
 
 def overwrite(files: Files, rng: np.random.Generator) -> None:
-    """A block of zeros or noise, as a bad sector leaves it."""
+    """A block of zeros or noise, as from a bad sector."""
     name = any_of(files, rng)
     data = bytearray(files[name])
     at, size = int(rng.integers(len(data))), int(rng.integers(1, 4096))
@@ -64,6 +68,17 @@ def overwrite(files: Files, rng: np.random.Generator) -> None:
 
 
 def exchange(files: Files, rng: np.random.Generator) -> None:
-    """Two videos, of one camera or of two."""
+    """Swap two videos, of one camera or of two."""
     one, other = one_of(files, "videos/", rng), one_of(files, "videos/", rng)
     files[one], files[other] = files[other], files[one]
+
+
+def rewrite(files: Files, name: str, change: Callable[[pa.Table], pa.Table]) -> None:
+    target = io.BytesIO()
+    pq.write_table(change(pq.read_table(io.BytesIO(files[name]))), target)
+    files[name] = target.getvalue()
+
+
+def with_column(rows: pa.Table, column: str, values: object) -> pa.Table:
+    values = values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values)
+    return rows.set_column(rows.column_names.index(column), column, values)

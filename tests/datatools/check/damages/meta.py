@@ -1,4 +1,4 @@
-"""Damage to what describes a data set: info.json, tasks, statistics, the manifest."""
+"""Damage to the metadata: info.json, tasks, statistics, the manifest."""
 
 import json
 from collections.abc import Callable
@@ -6,8 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 import synthetic
-from damages.files import Files
-from damages.parquet import rewrite, with_column
+from damages.files import Files, rewrite, with_column
 
 INFO = "meta/info.json"
 TASKS = "meta/tasks.parquet"
@@ -29,7 +28,7 @@ def tasks(files: Files, rng: np.random.Generator) -> None:
 
 
 def info(files: Files, rng: np.random.Generator) -> None:
-    """Something that is declared otherwise than it is, or not at all."""
+    """A wrong or missing declaration."""
     value = json.loads(files[INFO])
     features = value["features"]
     camera = f"observation.images.{rng.choice(synthetic.CAMERAS)}"
@@ -59,7 +58,7 @@ def info(files: Files, rng: np.random.Generator) -> None:
 
 
 def lines(files: Files, rng: np.random.Generator) -> None:
-    """The episodes of v2.1: one lost, one twice, another length, another task, no length."""
+    """The episodes of v2.1: one missing, one duplicated, another length, another task, no length."""
     rows = [json.loads(line) for line in files[LINES].splitlines()]
     at = int(rng.integers(len(rows)))
     changes: list[Callable[[], object]] = [
@@ -81,7 +80,7 @@ def not_json(files: Files, rng: np.random.Generator) -> None:
 
 
 def manifest(files: Files, rng: np.random.Generator) -> None:
-    """An entry whose size or episodes are wrong; of another writer, a manifest that speaks of no file."""
+    """An entry with a wrong size or episodes; for another writer, a manifest that lists no file."""
     if MANIFEST not in files:
         files[MANIFEST] = json.dumps({"content_sha256": "", "files": {}}).encode()
         return

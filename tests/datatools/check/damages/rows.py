@@ -1,11 +1,10 @@
-"""Damage to the rows of data files, which stay whole parquet files."""
+"""Damage to the rows of data files, which stay valid parquet files."""
 
 from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
-from damages.files import Files, one_of
-from damages.parquet import rewrite, with_column
+from damages.files import Files, one_of, rewrite, with_column
 
 
 def _numbers(files: Files, rng: np.random.Generator, column: str, change: Callable[[np.ndarray], object]) -> None:
@@ -92,7 +91,7 @@ def absent_number(files: Files, rng: np.random.Generator) -> None:
 
 
 def ragged(files: Files, rng: np.random.Generator) -> None:
-    """One row loses a number; half of the time its neighbour gains one, so that the total is as before."""
+    """One row loses a number; half of the time its neighbor gains one, so that the total is unchanged."""
 
     def do(rows: pa.Table) -> pa.Table:
         values = rows["action"].to_pylist()

@@ -1,4 +1,4 @@
-"""Damage to the episode table, which stays a whole parquet file."""
+"""Damage to the episode table, which stays a valid parquet file."""
 
 import io
 import json
@@ -8,8 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import synthetic
-from damages.files import Files
-from damages.parquet import rewrite, with_column
+from damages.files import Files, rewrite, with_column
 
 EPISODES = 6
 INFO = "meta/info.json"
@@ -48,7 +47,7 @@ def wrong_to(files: Files, rng: np.random.Generator) -> None:
 
 
 def shifted_times(files: Files, rng: np.random.Generator) -> None:
-    """From and to together, by whole frames: each episode by itself looks right."""
+    """Both timestamps, by full frames: each episode alone looks right."""
     frame = one_frame(files)
     by, camera = float(rng.choice([frame, -frame, 5 * frame])), rng.choice(synthetic.CAMERAS)
     at = int(rng.integers(EPISODES))
@@ -73,7 +72,7 @@ def no_frames(files: Files, rng: np.random.Generator) -> None:
     _table(files, rng, "length", lambda length: 0 if rng.random() < 0.8 else -int(length))
 
 
-def wrong_place(files: Files, rng: np.random.Generator) -> None:
+def wrong_position(files: Files, rng: np.random.Generator) -> None:
     column = str(rng.choice(["dataset_from_index", "dataset_to_index", "episode_index"]))
     by = int(rng.choice([1, -1, 10**12]))
     _table(files, rng, column, lambda value: int(value) + by)
@@ -106,7 +105,7 @@ def huge(files: Files, rng: np.random.Generator) -> None:
 
 
 def table_rows(files: Files, rng: np.random.Generator) -> None:
-    """One lost, one twice, or two exchanged."""
+    """One row missing, one duplicated, or two swapped."""
 
     def do(rows: pa.Table) -> pa.Table:
         order, at = np.arange(rows.num_rows), rng.integers(1, rows.num_rows)
@@ -121,7 +120,7 @@ def table_rows(files: Files, rng: np.random.Generator) -> None:
 
 
 def table_column(files: Files, rng: np.random.Generator) -> None:
-    """A column that is needed is lost, or is text, or has empty rows."""
+    """A required column is missing, is text, or has empty rows."""
 
     def do(rows: pa.Table) -> pa.Table:
         needed = [name for name in rows.column_names if not name.startswith(("stats/", "meta/"))]

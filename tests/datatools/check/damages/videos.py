@@ -1,4 +1,4 @@
-"""Videos encoded again, with other images or at another size or rate."""
+"""Videos re-encoded with other images, or at another size or rate."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""VectorLayout that a writer split, or whose joints stand in another order than elsewhere."""
+"""Vectors that a writer split, or whose joints are in another order."""
 
 import json
 import re
@@ -23,7 +23,7 @@ HUGGINGFACE = {"info": {"features": {"action": {"feature": {"dtype": "float32", 
 
 @pytest.fixture
 def written(foreign):
-    """Write a data set as others do: an action with dims of these names, or (`split`) in parts {feature: dims}."""
+    """Write a foreign data set: an action with dims of these names, or (`split`) in parts {feature: dims}."""
 
     def write(root, names=JOINTS, order=(0, 1, 2), split=None, state="observation.state"):
         foreign.write(root, codec=None, episodes=range(3), per_file=2)
@@ -58,7 +58,7 @@ def written(foreign):
     return write
 
 
-def test_parts_become_one_vector(tmp_path, written):
+def test_parts_are_joined_to_one_vector(tmp_path, written):
     split = {"action.arm": (0, 1), "action.gripper": (2,)}
     action = written(tmp_path / "split", names=None, split=split)
     join(tmp_path / "split", tmp_path / "out", features={"action": ["action.arm", "action.gripper"]})
@@ -78,12 +78,12 @@ def test_parts_become_one_vector(tmp_path, written):
     np.testing.assert_allclose(table["stats/action/mean"].to_pylist(), [rows.mean(0) for rows in own], rtol=1e-5)
 
 
-def test_a_reordered_data_set_means_the_same_and_can_be_mixed(tmp_path, written):
+def test_a_reordered_data_set_can_be_mixed(tmp_path, written):
     turned = ("grip", "pan", "lift")
     action = written(tmp_path / "a")
     written(tmp_path / "b", names=turned, order=(2, 0, 1))
     a, b = tmp_path / "a", tmp_path / "b"
-    said = f"praxia data edit reorder {b} --like {a}"
+    result = f"praxia data edit reorder {b} --like {a}"
     for refuses in (
         lambda: MixtureConfig.of([a, b]).open(WINDOW),
         lambda: survey([(Dataset(one), range(3)) for one in (a, b)]),
@@ -91,21 +91,21 @@ def test_a_reordered_data_set_means_the_same_and_can_be_mixed(tmp_path, written)
     ):
         with pytest.raises(MismatchError, match=r"'pan'.*'grip'") as caught:
             refuses()
-        assert said in str(caught.value)
+        assert result in str(caught.value)
     reorder(b, a, tmp_path / "out")
     assert check(tmp_path / "out")["ok"]
     again = Dataset(tmp_path / "out")
     np.testing.assert_array_equal(again.column("action"), action)
     np.testing.assert_allclose(again.stats["action"]["mean"], action.mean(0), rtol=1e-5)
-    told = json.loads(pq.read_schema(tmp_path / "out/data/chunk-000/file-000.parquet").metadata[b"huggingface"])
-    assert told["info"]["features"]["action"]["length"] == 3
+    metadata = json.loads(pq.read_schema(tmp_path / "out/data/chunk-000/file-000.parquet").metadata[b"huggingface"])
+    assert metadata["info"]["features"]["action"]["length"] == 3
     MixtureConfig.of([a, tmp_path / "out"]).open(WINDOW)
     merge([a, tmp_path / "out"], tmp_path / "merged")
     with pytest.raises(PraxiaError, match="nothing to reorder"):
         reorder(a, a, tmp_path / "none")
 
 
-def test_dims_without_names_fit_any_and_the_names_stay_known(tmp_path, written):
+def test_unnamed_dims_match_any_names(tmp_path, written):
     roots = [tmp_path / name for name in ("unnamed", "a", "b")]
     for root, names in zip(roots, (None, JOINTS, JOINTS[::-1]), strict=True):
         written(root, names=names)
@@ -118,7 +118,7 @@ def test_dims_without_names_fit_any_and_the_names_stay_known(tmp_path, written):
         survey([(Dataset(one), range(3)) for one in roots])
 
 
-def test_the_same_names_nested_otherwise_are_the_same(tmp_path, written):
+def test_nesting_of_names_does_not_matter(tmp_path, written):
     a, b, c = (tmp_path / name for name in ("a", "b", "c of mine"))
     written(a)
     for root, names in ((b, JOINTS), (c, JOINTS[::-1])):
@@ -135,7 +135,7 @@ def test_the_same_names_nested_otherwise_are_the_same(tmp_path, written):
 
 
 @pytest.mark.parametrize(
-    ("features", "said"),
+    ("features", "result"),
     [
         ({}, "something to join"),
         ({"action": ["action.arm", "action.arm"]}, "each part once"),
@@ -145,18 +145,18 @@ def test_the_same_names_nested_otherwise_are_the_same(tmp_path, written):
         ({"a/b": ["action.arm"]}, "without '/'"),
     ],
 )
-def test_what_cannot_be_joined_is_said(tmp_path, features, said, written):
+def test_invalid_joins(tmp_path, features, result, written):
     written(tmp_path / "split", split={"action.arm": (0, 1), "action.gripper": (2,)})
-    with pytest.raises(PraxiaError, match=said):
+    with pytest.raises(PraxiaError, match=result):
         join(tmp_path / "split", tmp_path / "out", features=features)
     assert not (tmp_path / "out").exists()
 
 
-def test_what_praxia_recorded_keeps_its_vectors(several, others, tmp_path):
+def test_our_recordings_keep_their_vectors(multi_file, other_recording, tmp_path):
     with pytest.raises(PraxiaError, match="recorded by praxia"):
-        join(several, tmp_path / "out", features={"both": ["observation.state", "action"]})
+        join(multi_file, tmp_path / "out", features={"both": ["observation.state", "action"]})
     with pytest.raises(PraxiaError, match="recorded by praxia"):
-        reorder(several, others, tmp_path / "out")
+        reorder(multi_file, other_recording, tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_what_praxia_recorded_keeps_its_vectors(several, others, tmp_path):
         ("what_is_it", None, "rename {root} --feature NAME=observation.state"),
     ],
 )
-def test_the_message_of_a_missing_vector_holds_the_command_that_makes_it(tmp_path, state, split, command, written):
+def test_the_error_of_a_missing_vector_names_the_join_command(tmp_path, state, split, command, written):
     root = tmp_path / "set"
     written(root, names=None, split=split, state=state)
     with pytest.raises(DataError) as caught:
@@ -198,7 +198,7 @@ def test_the_message_of_a_missing_vector_holds_the_command_that_makes_it(tmp_pat
     MixtureConfig.of([tmp_path / "out"]).open(WINDOW)
 
 
-def test_trimming_by_a_state_that_is_called_otherwise_names_the_way(tmp_path, written):
+def test_trimming_without_a_state_names_the_join_command(tmp_path, written):
     written(tmp_path / "set", state="state")
     with pytest.raises(DataError, match=r"--feature state=observation\.state"):
         trim(tmp_path / "set", tmp_path / "out")

@@ -1,4 +1,4 @@
-"""A part of a data set: `check` says which episodes are whole, the reader refuses, and edits keep exactly those."""
+"""Damaged data sets: `check` lists the intact episodes, the reader refuses, and edits keep exactly those."""
 
 import json
 import shutil
@@ -38,7 +38,7 @@ def with_half_a_data_file(root):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
-def with_a_pointer_for_a_data_file(root):
+def with_an_lfs_pointer_as_data_file(root):
     (root / "data/chunk-000/file-000.parquet").write_text("version https://git-lfs.github.com/spec/v1\nsize 12345\n")
 
 
@@ -46,17 +46,17 @@ def without_rows(root):
     rewrite(root / "data/chunk-000/file-000.parquet", lambda rows: pa.concat_tables([rows.slice(0, 8), rows.slice(9)]))
 
 
-def without_a_place(root):
+def without_a_video_position(root):
     name = "videos/observation.images.front/chunk_index"
     change = lambda table: table.set_column(table.column_names.index(name), name, pa.array([0, 0, None, 0, 0, 0]))  # noqa: E731
     rewrite(root / TABLE, change)
 
 
-def without_a_line_of_the_table(root):
+def without_a_row_of_the_table(root):
     rewrite(root / TABLE, lambda table: table.take(pa.array([0, 1, 3, 4, 5])))
 
 
-def without_the_last_line_of_the_table(root):
+def without_the_last_row_of_the_table(root):
     rewrite(root / TABLE, lambda table: table.slice(0, 5))
 
 
@@ -71,7 +71,7 @@ def without_old_files(root):
 
 
 def with_gaps(root):
-    """Episodes 1 and 3 are gone, with all that is said of them; the others keep their numbers."""
+    """Episodes 1 and 3 are removed entirely; the others keep their numbers."""
     for number in (1, 3):
         for path in root.rglob(f"episode_{number:06d}.*"):
             path.unlink()
@@ -80,42 +80,42 @@ def with_gaps(root):
 
 
 @pytest.mark.parametrize(
-    ("version", "damage", "whole"),
+    ("version", "damage", "intact"),
     [
         ("v3.0", without_data, [0, 1, 2, 3]),
         ("v3.0", with_half_a_data_file, [0, 1, 2, 3]),
-        ("v3.0", with_a_pointer_for_a_data_file, [4, 5]),
+        ("v3.0", with_an_lfs_pointer_as_data_file, [4, 5]),
         ("v3.0", without_video, [4, 5]),
         ("v3.0", without_rows, [0, 2, 3, 4, 5]),
-        ("v3.0", without_a_place, [0, 1, 3, 4, 5]),
-        ("v3.0", without_a_line_of_the_table, [0, 1, 3, 4, 5]),
-        ("v3.0", without_the_last_line_of_the_table, [0, 1, 2, 3, 4]),
+        ("v3.0", without_a_video_position, [0, 1, 3, 4, 5]),
+        ("v3.0", without_a_row_of_the_table, [0, 1, 3, 4, 5]),
+        ("v3.0", without_the_last_row_of_the_table, [0, 1, 2, 3, 4]),
         ("v3.0", with_other_totals, [0, 1, 2, 3, 4, 5]),
         ("v2.1", without_old_files, [0, 1, 3, 5]),
         ("v2.1", with_gaps, [0, 2, 4, 5]),
     ],
 )
-def test_what_is_whole_can_be_kept(tmp_path, foreign, synthetic, version, damage, whole):
+def test_intact_episodes_can_be_kept(tmp_path, foreign, synthetic, version, damage, intact):
     root, out = tmp_path / "set", tmp_path / "out"
     taken = foreign.write(root, version, "h264")
     damage(root)
-    with pytest.raises(DataError, match="or keep the episodes that are whole: `praxia data check` says which"):
+    with pytest.raises(DataError, match="or keep the episodes that are intact: `praxia data check` says which"):
         Dataset(root).column("action")
-    verdict = check(root)
-    safe = [number for first, last in verdict["safe"] for number in range(first, last + 1)]
-    assert (verdict["ok"], safe) == (False, whole)
+    checked = check(root)
+    safe = [number for first, last in checked["safe"] for number in range(first, last + 1)]
+    assert (checked["ok"], safe) == (False, intact)
     split(root, [out], episodes=[",".join(map(str, safe))])
     assert check(out)["problems"] == []
     new = Dataset(out)
-    assert new.episodes.length.tolist() == [len(taken[number]) for number in whole]
-    np.testing.assert_array_equal(new.column("action"), np.concatenate([taken[number].action for number in whole]))
-    assert new.episodes.instruction == tuple(taken[number].instruction for number in whole)
+    assert new.episodes.length.tolist() == [len(taken[number]) for number in intact]
+    np.testing.assert_array_equal(new.column("action"), np.concatenate([taken[number].action for number in intact]))
+    assert new.episodes.instruction == tuple(taken[number].instruction for number in intact)
     for camera in synthetic.CAMERAS:
         spelled = [synthetic.spelled(one) for one in new.decode(camera, np.arange(new.num_frames))]
-        assert spelled == [(camera, number, t) for number in whole for t in range(len(taken[number]))]
+        assert spelled == [(camera, number, t) for number in intact for t in range(len(taken[number]))]
 
 
-def test_what_is_not_whole_is_not_kept(tmp_path, foreign):
+def test_damaged_episodes_are_refused(tmp_path, foreign):
     root, out = tmp_path / "set", tmp_path / "out"
     foreign.write(root, "v3.0", "h264")
     without_data(root)
@@ -128,42 +128,42 @@ def test_what_is_not_whole_is_not_kept(tmp_path, foreign):
     assert Dataset(out).num_episodes == 3
 
 
-def test_of_a_recording_of_ours_too(tmp_path, several, synthetic):
-    """With the outcomes, the starts and the simulator's states of the episodes that are whole."""
-    root, out = shutil.copytree(several, tmp_path / "set"), tmp_path / "out"
+def test_intact_episodes_of_our_recordings(tmp_path, multi_file, synthetic):
+    """With outcomes, starts and simulator states of the intact episodes."""
+    root, out = shutil.copytree(multi_file, tmp_path / "set"), tmp_path / "out"
     videos = sorted((root / "videos/observation.images.front").rglob("*.mp4"))
     videos[1].unlink()
-    verdict = check(root)
-    whole = [number for first, last in verdict["safe"] for number in range(first, last + 1)]
-    assert 0 < len(whole) < 8
-    split(root, [out], episodes=[",".join(map(str, whole))])
-    old, new = Dataset(several), Dataset(out)
+    checked = check(root)
+    intact = [number for first, last in checked["safe"] for number in range(first, last + 1)]
+    assert 0 < len(intact) < 8
+    split(root, [out], episodes=[",".join(map(str, intact))])
+    old, new = Dataset(multi_file), Dataset(out)
     assert check(out)["problems"] == []
-    for place, number in enumerate(whole):
-        assert new.snapshots(place) == old.snapshots(number)
-        assert new.records[place]["start"] == old.records[number]["start"]
+    for position, number in enumerate(intact):
+        assert new.snapshots(position) == old.snapshots(number)
+        assert new.records[position]["start"] == old.records[number]["start"]
 
 
-def apart(rows):
+def with_gaps_between_tasks(rows):
     """task_index 0, 1, 2 as 2, 5, 8."""
     values = pa.array(3 * rows["task_index"].to_numpy() + 2)
     return rows.set_column(rows.column_names.index("task_index"), "task_index", values)
 
 
 @pytest.mark.parametrize("version", ["v3.0", "v2.1"])
-def test_tasks_may_be_numbered_with_gaps(tmp_path, foreign, version):
+def test_task_numbers_may_have_gaps(tmp_path, foreign, version):
     root, out = tmp_path / "set", tmp_path / "out"
     taken = foreign.write(root, version, "h264", episodes=range(3))
     for path in (root / "data").rglob("*.parquet"):
-        rewrite(path, apart)
+        rewrite(path, with_gaps_between_tasks)
     if version == "v3.0":
-        rewrite(root / "meta/tasks.parquet", apart)
+        rewrite(root / "meta/tasks.parquet", with_gaps_between_tasks)
     else:
         again = lambda found: [one | {"task_index": 3 * one["task_index"] + 2} for one in found]  # noqa: E731
         lines(root / "meta/tasks.jsonl", again)
     assert check(root)["ok"]
     delete(root, "1", out)
-    for place, numbers in ((root, (0, 1, 2)), (out, (0, 2))):
-        dataset = Dataset(place)
+    for folder, numbers in ((root, (0, 1, 2)), (out, (0, 2))):
+        dataset = Dataset(folder)
         texts = np.array(dataset.instructions)[dataset.column("task_index")[dataset.episodes.first, 0]]
         assert texts.tolist() == [taken[number].instruction for number in numbers]

@@ -1,4 +1,4 @@
-"""A new data set is there in full or not at all, and its source as it was."""
+"""A new data set is complete or absent, and its source unchanged."""
 
 import errno
 import os
@@ -25,7 +25,7 @@ def files(root):
 
 
 @pytest.mark.parametrize("fsync", [1, 12])
-def test_a_kill_leaves_nothing_where_the_data_set_would_be(tmp_path, recorded, fsync):
+def test_a_kill_leaves_no_partial_data_set(tmp_path, recorded, fsync):
     before, out = files(recorded), tmp_path / "out"
     command = [sys.executable, str(SCRIPT), "delete", str(recorded), str(fsync), str(out)]
     assert subprocess.run(command).returncode == -signal.SIGKILL
@@ -37,7 +37,7 @@ def test_a_kill_leaves_nothing_where_the_data_set_would_be(tmp_path, recorded, f
     assert files(recorded) == before
 
 
-def test_no_part_of_a_split_appears_before_all_are_made(tmp_path, recorded, monkeypatch):
+def test_parts_of_a_split_appear_together(tmp_path, recorded, monkeypatch):
     made = []
 
     def statistics(*arguments):
@@ -54,15 +54,15 @@ def test_no_part_of_a_split_appears_before_all_are_made(tmp_path, recorded, monk
     assert not list(tmp_path.iterdir())
 
 
-def test_the_same_edit_gives_the_same_data_set(tmp_path, recorded):
+def test_edits_are_deterministic(tmp_path, recorded):
     hashes = {delete(recorded, "3", tmp_path / name)["content_sha256"] for name in ("a", "b")}
     assert len(hashes) == 1
 
 
-def test_an_altered_source(tmp_path, several):
-    """Rows are hashed before they are read; a video takes its hash along, so that it is found where it is read."""
+def test_an_altered_source(tmp_path, multi_file):
+    """Rows are hashed before they are read; a video keeps its hash, so that reading it detects the change."""
     copy = tmp_path / "copy"
-    split(several, [copy], fractions=[1.0])
+    split(multi_file, [copy], fractions=[1.0])
     video = max(copy.rglob("*.mp4"))
     data = max((copy / "data").rglob("*.parquet"))
     for path in (video, data):  # new files, for these may be the source's own
@@ -82,7 +82,7 @@ def test_an_altered_source(tmp_path, several):
     assert Manifest.read(tmp_path / "out").files
 
 
-def test_one_part_of_a_split_is_never_written_within_another(tmp_path, recorded):
+def test_parts_of_a_split_are_never_nested(tmp_path, recorded):
     outs = [tmp_path / "a", tmp_path / "a/b"]
     with pytest.raises(PraxiaError, match=r"beside each other as --out, got .*/a/b within .*/a"):
         split(recorded, outs, fractions=(0.5, 0.5))
@@ -99,8 +99,8 @@ with staged_folder(Path(sys.argv[1])):
 """
 
 
-def test_what_another_edit_is_writing_stays(tmp_path, recorded):
-    """A process number says nothing: what is left behind is what nobody writes, whoever it was."""
+def test_the_output_of_a_concurrent_edit_is_kept(tmp_path, recorded):
+    """Process ids do not matter: leftovers are folders that no process is writing."""
     left = [tmp_path / f".out.{os.getpid()}.partial", tmp_path / f".out.{os.getppid()}.partial"]
     for folder in left:
         folder.mkdir()
@@ -117,7 +117,7 @@ def test_what_another_edit_is_writing_stays(tmp_path, recorded):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_what_another_edit_made_meanwhile_stays(tmp_path, recorded, monkeypatch):
+def test_a_data_set_made_meanwhile_is_kept(tmp_path, recorded, monkeypatch):
     out = tmp_path / "out"
 
     def statistics(*arguments):
@@ -132,7 +132,7 @@ def test_what_another_edit_made_meanwhile_stays(tmp_path, recorded, monkeypatch)
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
-def test_a_data_set_is_never_written_within_its_source(tmp_path, recorded, dry_run):
+def test_output_inside_the_source_is_refused(tmp_path, recorded, dry_run):
     (tmp_path / "link").symlink_to(recorded)
     for out in (recorded / "new", tmp_path / "link/meta/new"):
         with pytest.raises(PraxiaError, match=r"expected --out outside of the data set that is edited, got .*/new in "):

@@ -1,4 +1,4 @@
-"""Data sets of LeRobot v2.1, with a file an episode, become v3.0 by any edit."""
+"""Edits turn data sets of LeRobot v2.1, with one file per episode, into v3.0."""
 
 import shutil
 
@@ -13,7 +13,7 @@ from praxia.datatools.edit.operations import delete
 
 
 @pytest.mark.parametrize("codec", ["h264", None])
-def test_what_is_edited_is_v3(tmp_path, foreign, synthetic, codec):
+def test_edits_of_v2_1_are_v3(tmp_path, foreign, synthetic, codec):
     root, out = tmp_path / "old", tmp_path / "out"
     taken = foreign.write(root, "v2.1", codec)
     delete(root, "1-2", out)
@@ -33,7 +33,7 @@ def test_what_is_edited_is_v3(tmp_path, foreign, synthetic, codec):
 
 
 @pytest.mark.parametrize("version", ["v3.0", "v2.1"])
-def test_images_that_an_edit_leaves_behind_are_no_problem_to_check_and_others_are(tmp_path, foreign, version):
+def test_check_accepts_images_left_by_an_edit_but_no_others(tmp_path, foreign, version):
     root, out = tmp_path / "old", tmp_path / "out"
     root.mkdir()
     foreign.write(root, version, "h264", per_file=2)

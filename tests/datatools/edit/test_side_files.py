@@ -1,4 +1,4 @@
-"""Files of a data set that nobody here knows, and images that are files of their own."""
+"""Unknown files of a data set, and images in files of their own."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ from praxia.datatools.edit.operations import delete, merge
 
 
 def image_files(root, folder):
-    """Put the images that are among the rows of `root` into files of `folder`, as their rows then say."""
+    """Move the images among the rows of `root` to files in `folder`, and refer to them by path."""
     kind = pa.struct({"bytes": pa.binary(), "path": pa.string()})
     for path in sorted((root / "data").rglob("*.parquet")):
         rows = pq.read_table(path)
@@ -33,7 +33,7 @@ def image_files(root, folder):
 
 @pytest.fixture
 def written(tmp_path, foreign):
-    """A data set of given episodes whose images are files in a folder of it."""
+    """A data set of the given episodes with images in files."""
 
     def do(name, version="v3.0", episodes=range(3), folder="images"):
         foreign.write(tmp_path / name, version, None, episodes)
@@ -44,39 +44,39 @@ def written(tmp_path, foreign):
 
 
 def episodes_of(root, synthetic):
-    """The episodes as the images of both cameras spell them; every frame in its place."""
+    """The episodes encoded in the images of both cameras; checks every frame."""
     data = Dataset(root)
     frames = [frame for length in data.episodes.length.tolist() for frame in range(length)]
     found = []
     for camera in synthetic.CAMERAS:
-        told = [synthetic.spelled(one) for one in data.decode(camera, np.arange(data.num_frames))]
-        assert [(name, frame) for name, _, frame in told] == [(camera, frame) for frame in frames]
-        found.append(list(dict.fromkeys(episode for _, episode, _ in told)))
+        spelled = [synthetic.spelled(one) for one in data.decode(camera, np.arange(data.num_frames))]
+        assert [(name, frame) for name, _, frame in spelled] == [(camera, frame) for frame in frames]
+        found.append(list(dict.fromkeys(episode for _, episode, _ in spelled)))
     assert found[0] == found[1]
     return found[0]
 
 
 @pytest.mark.parametrize("version", ["v3.0", "v2.1"])
 @pytest.mark.parametrize("folder", ["images", "data/pictures"])
-def test_images_in_files_of_their_own_come_along(tmp_path, written, synthetic, version, folder):
+def test_image_files_are_kept(tmp_path, written, synthetic, version, folder):
     root = written("set", version, folder=folder)
-    said = delete(root, "1", tmp_path / "out")
-    assert len(said["left_out"]) == (24 if folder.startswith("data/") else 0), "those of no kept episode"
+    result = delete(root, "1", tmp_path / "out")
+    assert len(result["left_out"]) == (24 if folder.startswith("data/") else 0), "those of no kept episode"
     assert episodes_of(tmp_path / "out", synthetic) == [0, 2]
     assert check(tmp_path / "out")["problems"] == []
 
 
-def test_merging_images_in_files_of_their_own(tmp_path, written, synthetic):
+def test_merging_image_files(tmp_path, written, synthetic):
     first, second = written("first"), written("second", episodes=range(3, 5), folder="shots")
-    said = merge([first, second], tmp_path / "out")
-    assert said["left_out"] == []
+    result = merge([first, second], tmp_path / "out")
+    assert result["left_out"] == []
     assert episodes_of(tmp_path / "out", synthetic) == [0, 1, 2, 3, 4]
     alike = written("alike", episodes=range(3, 5))
     with pytest.raises(MismatchError, match=r"/first and .*/alike have different images images/.*\.png"):
         merge([first, alike], tmp_path / "both")
 
 
-def test_folders_that_nobody_knows_come_along_and_what_does_not_is_said(tmp_path, foreign):
+def test_unknown_folders_are_kept_or_reported(tmp_path, foreign):
     root, out = tmp_path / "set", tmp_path / "out"
     foreign.write(root, "v2.1", "h264", range(3))
     kept = ("annotations/people/a.json", "meta/extra/info.json", "info.json")
@@ -88,15 +88,15 @@ def test_folders_that_nobody_knows_come_along_and_what_does_not_is_said(tmp_path
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/b.txt").write_text("b")
     (root / "more").symlink_to(tmp_path / "elsewhere")
-    said = delete(root, "1", out)
-    assert said["left_out"] == sorted(lost)
+    result = delete(root, "1", out)
+    assert result["left_out"] == sorted(lost)
     assert [(out / name).read_text() for name in kept] == list(kept)
     assert (out / "meta/linked.json").read_text() == "meta/extra/info.json"
     assert (out / "more/b.txt").read_text() == "b"
     assert not any((out / name).exists() for name in (*lost, ".git", "annotations/.cache"))
 
 
-def test_files_beside_a_recording_of_ours_come_along(tmp_path, recorded):
+def test_unknown_files_of_our_recordings_are_kept(tmp_path, recorded):
     root = tmp_path / "set"
     shutil.copytree(recorded, root, ignore=shutil.ignore_patterns(".cache"))
     (root / "notes").mkdir()
@@ -106,7 +106,7 @@ def test_files_beside_a_recording_of_ours_come_along(tmp_path, recorded):
     Dataset(tmp_path / "out").verify()
 
 
-def test_a_place_that_fsspec_knows_is_read_and_never_written(tmp_path, written, synthetic):
+def test_an_fsspec_location_is_read_but_never_written(tmp_path, written, synthetic):
     root, there = written("set"), UPath("memory://edited/set")
     for path in root.rglob("*"):
         if path.is_file():
@@ -119,7 +119,7 @@ def test_a_place_that_fsspec_knows_is_read_and_never_written(tmp_path, written, 
         delete(root, "1", "memory://edited/out")
 
 
-def test_numbers_of_frames_that_are_no_object(tmp_path, foreign):
+def test_video_frames_must_be_an_object(tmp_path, foreign):
     root = tmp_path / "set"
     foreign.write(root, "v3.0", "h264", range(3))
     info = json.loads((root / "meta/info.json").read_text())
