@@ -17,4 +17,4 @@ def test_errors_are_in_normalised_and_in_declared_units_over_valid_steps():
     assert row["fields"]["move"] == {"unit": "m", "mse": 0.0, "max_error": 0.0}
     assert row["fields"]["close"]["unit"] == "cm"
     np.testing.assert_allclose(row["fields"]["close"]["max_error"], 1.2, rtol=1e-5)
-    assert (row["tokens"], row["compression"], row["clipped_share"], row["vocabulary"]) == (4.0, 1.0, 1 / 8, 2)
+    assert (row["tokens"], row["compression"], row["clipped_share"], row["vocab_size"]) == (4.0, 1.0, 1 / 8, 2)

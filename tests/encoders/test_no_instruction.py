@@ -1,4 +1,4 @@
-"""Episodes that nobody annotated: their instruction has no id at all."""
+"""Episodes without an annotation: their instruction has no token at all."""
 
 import dataclasses
 
@@ -28,14 +28,14 @@ ENCODERS = [
 
 
 def without_text(batch: Batch, row: int) -> Batch:
-    """The row's ids are noise, and none of them counts."""
+    """The row's tokens are noise, and none of them is valid."""
     valid = batch.text_valid.clone()
     valid[row] = False
     return dataclasses.replace(batch, text_valid=valid)
 
 
 def alone(batch: Batch, row: int) -> Batch:
-    """That row, as `TextTokenizer` gives it where nobody else in the batch is told anything."""
+    """That row, as `TextTokenizer` encodes it in a batch without other instructions."""
     one = {"images": {name: images[row : row + 1] for name, images in batch.images.items()}}
     one |= {"image_valid": {name: valid[row : row + 1] for name, valid in batch.image_valid.items()}}
     text, valid = TextTokenizer.fit([""]).encode([""])
@@ -45,7 +45,7 @@ def alone(batch: Batch, row: int) -> Batch:
 
 @pytest.mark.parametrize("config", ENCODERS, ids=lambda config: config.tag)
 @pytest.mark.parametrize("training", [False, True])
-def test_an_empty_instruction_reads_the_same_alone_and_beside_others(config, training):
+def test_an_empty_instruction_is_encoded_alike_alone_and_beside_others(config, training):
     torch.manual_seed(0)
     encoder = config.build(make_shapes()).train(training)
     batch = make_batch()
@@ -60,7 +60,7 @@ def test_an_empty_instruction_reads_the_same_alone_and_beside_others(config, tra
 
 
 @pytest.mark.parametrize("config", TEXTS, ids=lambda config: config.tag)
-def test_what_stands_in_the_padding_does_not_matter(config):
+def test_the_padding_does_not_matter(config):
     torch.manual_seed(0)
     text = config.build(make_shapes()).eval()
     batch = without_text(make_batch(), 2)
@@ -68,10 +68,10 @@ def test_what_stands_in_the_padding_does_not_matter(config):
     assert torch.equal(text(batch)[2], text(dataclasses.replace(batch, text=other))[2])
 
 
-@pytest.mark.parametrize("told", [[], [""], ["   "], ["", "\u2028\x85\t"]])
-def test_a_vocabulary_can_be_fitted_where_nothing_was_told(told):
-    subwords = TextTokenizer.fit(told)
-    ids, valid = subwords.encode(["", "  "])
-    assert ids.shape == valid.shape == (2, 1)
+@pytest.mark.parametrize("instructions", [[], [""], ["   "], ["", "\u2028\x85\t"]])
+def test_a_vocabulary_can_be_fitted_without_instructions(instructions):
+    tokenizer = TextTokenizer.fit(instructions)
+    tokens, valid = tokenizer.encode(["", "  "])
+    assert tokens.shape == valid.shape == (2, 1)
     assert not valid.any()
-    assert subwords.decode(subwords.encode(["pick"])[0][0].tolist()) == "pick"
+    assert tokenizer.decode(tokenizer.encode(["pick"])[0][0].tolist()) == "pick"

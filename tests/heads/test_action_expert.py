@@ -20,7 +20,7 @@ def built(ada_norm=False):
 
 
 @pytest.mark.parametrize("ada_norm", [False, True])
-def test_it_overfits_ten_samples_through_the_stream(ada_norm):
+def test_it_overfits_ten_samples_through_the_cache(ada_norm):
     model, batch = built(ada_norm), make_batch(num=10)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.0)
     generator = torch.Generator().manual_seed(0)
@@ -34,7 +34,7 @@ def test_it_overfits_ten_samples_through_the_stream(ada_norm):
     assert (sample - batch.action).abs().median() < 0.2
 
 
-def test_padded_words_are_not_attended_to():
+def test_padded_text_tokens_are_not_attended_to():
     model, batch = built(), make_batch()
     torch.nn.init.normal_(model.head.denoiser.out.weight)
     changed = dataclasses.replace(batch, text=batch.text.masked_fill(~batch.text_valid, 7))

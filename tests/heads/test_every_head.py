@@ -1,4 +1,4 @@
-"""What every head must do, whatever it is made of."""
+"""What every head must do, whatever its parts."""
 
 import dataclasses
 
@@ -6,6 +6,7 @@ import pytest
 import torch
 from praxia_testing import make_batch, make_shapes
 
+from praxia.core.config import fit_config
 from praxia.heads.act import ACT
 from praxia.heads.autoregressive import Autoregressive
 from praxia.heads.decoders import PrefixTransformer
@@ -30,19 +31,19 @@ SAMPLED = {
     **{f"flow {name}": Flow(one, repeats=8) for name, one in DENOISERS.items()},
     **{f"diffusion {name}": Diffusion(one, repeats=8) for name, one in DENOISERS.items()},
 }
-CODED = {
+TOKENIZED = {
     "autoregressive bins": Autoregressive("bins", SMALL),
     "autoregressive quantile-bins": Autoregressive("quantile-bins", SMALL),
     "autoregressive fast": Autoregressive("fast", SMALL),
     "parallel-bins": ParallelBins("bins", SMALL),
 }
-CERTAIN = {
+DETERMINISTIC = {
     "oft": OFT(SMALL),
     "regression": Regression(width=64),
     "act": ACT(width=32, mlp_width=64, num_heads=2, encoder_depth=1, kl_weight=1.0),
 }
-EVERY = {**SAMPLED, **CODED, **CERTAIN}
-# An id of FAST says something of all steps at once.
+EVERY = {**SAMPLED, **TOKENIZED, **DETERMINISTIC}
+# A token of FAST describes all steps at once.
 BY_STEP = {name: one for name, one in EVERY.items() if name != "autoregressive fast"}
 every = pytest.mark.parametrize("config", EVERY.values(), ids=EVERY)
 EMBODIMENTS = ((3, 2), (1, 1))  # the second embodiment has one action dim
@@ -63,13 +64,12 @@ def noise_for(head, num):
 
 def built(config, embodiments=((3, 2),)):
     torch.manual_seed(0)
-    if hasattr(config, "fit"):
-        config = config.fit(make_batch(num=200).action.clamp(-2, 2).numpy())
+    config = fit_config(config, lambda: make_batch(num=200).action.clamp(-2, 2).numpy())
     return config.build(make_shapes(embodiments=embodiments), 16)
 
 
 def shaken(config, embodiments):
-    """Weights that leave nothing without influence: some layers start at zero."""
+    """Weights that all have an influence: some layers start at zero."""
     head = built(config, embodiments)
     with torch.no_grad():
         for parameter in head.parameters():
@@ -81,8 +81,8 @@ LEARNING = {name: one for name, one in EVERY.items() if not name.startswith("dif
 
 
 @pytest.mark.parametrize("config", LEARNING.values(), ids=LEARNING)
-def test_it_overfits_ten_samples_of_two_embodiments_that_see_the_same(config):
-    """Each observation comes twice, with another embodiment and other actions."""
+def test_it_overfits_ten_samples_of_two_embodiments_with_equal_observations(config):
+    """Each observation occurs twice, with another embodiment and other actions."""
     batch, embodiment = make_batch(num=10), torch.arange(10) % 2
     state = batch.state[::2].repeat_interleave(2, dim=0)
     batch = dataclasses.replace(batch, state=state, embodiment=embodiment, action=batch.action.clamp(-2, 2))
@@ -96,13 +96,13 @@ def test_it_overfits_ten_samples_of_two_embodiments_that_see_the_same(config):
         optimizer.step()
     with torch.no_grad():
         sample = head.sample(context, noise_for(head, 10), embodiment)
-    own = torch.ones_like(sample, dtype=torch.bool)
-    own[1::2, :, 1:] = False
-    assert (sample - batch.action)[own].abs().median() < 0.2
+    has_dim = torch.ones_like(sample, dtype=torch.bool)
+    has_dim[1::2, :, 1:] = False
+    assert (sample - batch.action)[has_dim].abs().median() < 0.2
 
 
 @every
-def test_the_same_noise_gives_the_same_sample_and_padded_tokens_are_not_seen(config):
+def test_equal_noise_gives_equal_samples_and_padded_tokens_are_not_seen(config):
     batch, head = make_batch(), shaken(config, ((3, 2),))
     context = context_of(batch)
     one = head.sample(context, noise_for(head, 5), batch.embodiment)
@@ -115,7 +115,7 @@ def test_the_same_noise_gives_the_same_sample_and_padded_tokens_are_not_seen(con
 
 @every
 @pytest.mark.parametrize("padding", [7.0, float("nan")])
-def test_dims_that_a_embodiment_does_not_have_change_neither_loss_nor_gradient(config, padding):
+def test_dims_that_an_embodiment_lacks_change_neither_loss_nor_gradient(config, padding):
     found = []
     for value in (0.0, padding):
         batch = make_batch(num=6)
@@ -132,8 +132,8 @@ def test_dims_that_a_embodiment_does_not_have_change_neither_loss_nor_gradient(c
 
 
 @pytest.mark.parametrize("config", BY_STEP.values(), ids=BY_STEP)
-def test_padded_steps_have_no_error_of_their_own(config):
-    """What is in them may enter a network as input, where it is masked or causal, but no error is counted there."""
+def test_padded_steps_have_no_error(config):
+    """Their actions may enter a network as masked or causal input, but have no error."""
     batch, head = make_batch(), built(config)
     none = dataclasses.replace(batch, action_valid=torch.zeros_like(batch.action_valid))
     _, metrics = head.loss(context_of(batch), none, torch.Generator().manual_seed(0))

@@ -15,7 +15,7 @@ def context_of(batch, width=16):
     return Context(tokens, torch.ones(tokens.shape[:2], dtype=torch.bool), {"readout": slice(0, 1)})
 
 
-def test_a_head_that_predicts_nothing_has_the_loss_of_the_velocity_itself():
+def test_a_head_that_predicts_zero_has_the_loss_of_the_velocity_itself():
     batch = make_batch(num=4096)
     head = Flow(ResidualMLP(width=16, depth=1), repeats=1).build(make_shapes(), 16)
     loss, _ = head.loss(context_of(batch), batch, torch.Generator().manual_seed(0))
@@ -58,7 +58,7 @@ EMBODIMENTS = ((3, 2), (1, 1))  # the second embodiment has one action dim
 
 
 def batch_of_two_embodiments(num=6, padding=0.0):
-    """Rows of both embodiments in turns; `padding` is what stands in the dims that the second one does not have."""
+    """Alternating rows of both embodiments; `padding` is the value in the dims that the second one lacks."""
     batch = make_batch(num=num)
     embodiment = torch.arange(num) % 2
     action = batch.action.clone()
@@ -69,13 +69,13 @@ def batch_of_two_embodiments(num=6, padding=0.0):
 def head_of_two_embodiments(**config):
     torch.manual_seed(0)
     head = Flow(ResidualMLP(**config)).build(make_shapes(embodiments=EMBODIMENTS), 16)
-    torch.nn.init.normal_(head.denoiser.out.weight, std=0.1)  # so that everything has an influence
+    torch.nn.init.normal_(head.denoiser.out.weight, std=0.1)  # so that every input has an influence
     torch.nn.init.normal_(head.denoiser.out.bias, std=0.1)
     return head
 
 
 @pytest.mark.parametrize("padding", [7.0, float("nan")])
-def test_dims_that_a_embodiment_does_not_have_change_neither_loss_nor_gradient(padding):
+def test_dims_that_an_embodiment_lacks_change_neither_loss_nor_gradient(padding):
     found = []
     for value in (0.0, padding):
         head, batch = head_of_two_embodiments(width=16, depth=1), batch_of_two_embodiments(padding=value)
@@ -99,11 +99,11 @@ def test_the_loss_of_two_embodiments_is_the_mean_over_the_dims_they_have():
         make_shapes(embodiments=EMBODIMENTS), 16
     )  # velocity zero
     loss, _ = head.loss(context_of(batch), batch, torch.Generator().manual_seed(0))
-    own = torch.cat([batch.action[::2].flatten(), batch.action[1::2, :, 0].flatten()]).double()
-    assert abs(loss.item() / (own.square().mean() + 1).item() - 1) < 0.03
+    present = torch.cat([batch.action[::2].flatten(), batch.action[1::2, :, 0].flatten()]).double()
+    assert abs(loss.item() / (present.square().mean() + 1).item() - 1) < 0.03
 
 
-def test_noise_in_dims_that_a_embodiment_does_not_have_changes_no_sample():
+def test_noise_in_dims_that_an_embodiment_lacks_changes_no_sample():
     head, batch = head_of_two_embodiments(width=16, depth=1), batch_of_two_embodiments()
     noise = torch.randn(6, 4, 2)
     other = noise.clone()

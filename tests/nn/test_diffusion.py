@@ -19,14 +19,14 @@ def test_the_schedule_is_the_papers_formula():
     assert (capped[-1] / capped[-2]).item() == pytest.approx(0.001)
 
 
-def test_noise_takes_the_variance_that_the_signal_loses():
+def test_noise_replaces_the_variance_that_the_signal_loses():
     data, noise = torch.full((3, 1, 1), 2.0), torch.ones(3, 1, 1)
     found = noised(data, noise, torch.tensor([1.0, 0.64, 0.0]))
     torch.testing.assert_close(found.flatten(), torch.tensor([2.0, 0.8 * 2 + 0.6, 1.0]))
 
 
 @pytest.mark.parametrize(("num", "first", "last"), [(10, 99, 9), (100, 99, 0), (16, 99, 5), (1, 99, 99)])
-def test_steps_begin_at_the_noisiest_and_are_spread_evenly(num, first, last):
+def test_steps_start_at_the_noisiest_and_are_spaced_evenly(num, first, last):
     steps = ddim_steps(100, num)
     assert (len(steps), steps[0], steps[-1]) == (num, first, last)
     gaps = [one - two for one, two in pairwise(steps)]

@@ -3,7 +3,7 @@ import torch
 from praxia.nn.embodiment_linear import EmbodimentLinear, dim_masks, embodiment_linear, mask_dims
 
 
-def test_each_row_goes_through_its_own_bodys_weights():
+def test_each_row_is_multiplied_by_the_weights_of_its_embodiment():
     torch.manual_seed(0)
     layer = embodiment_linear(3, 5, 4).double()
     assert isinstance(layer, EmbodimentLinear)
@@ -14,7 +14,7 @@ def test_each_row_goes_through_its_own_bodys_weights():
         torch.testing.assert_close(y[row], expected)
 
 
-def test_a_embodiment_that_is_not_in_the_batch_learns_nothing():
+def test_an_embodiment_missing_from_the_batch_gets_no_gradient():
     layer = embodiment_linear(3, 5, 4)
     layer(torch.randn(4, 5), torch.tensor([0, 2, 2, 0])).square().sum().backward()
     touched = layer.weight.grad.flatten(1).abs().sum(1) + layer.bias.grad.abs().sum(1)
@@ -24,9 +24,9 @@ def test_a_embodiment_that_is_not_in_the_batch_learns_nothing():
 def test_it_starts_as_a_linear_layer_does():
     torch.manual_seed(0)
     layer, plain = embodiment_linear(2, 400, 300), torch.nn.Linear(400, 300)
-    for mine, theirs in ((layer.weight, plain.weight), (layer.bias, plain.bias)):
-        assert abs(mine.std() / theirs.std() - 1) < 0.1
-        assert abs(mine.abs().max() / theirs.abs().max() - 1) < 0.02
+    for ours, theirs in ((layer.weight, plain.weight), (layer.bias, plain.bias)):
+        assert abs(ours.std() / theirs.std() - 1) < 0.1
+        assert abs(ours.abs().max() / theirs.abs().max() - 1) < 0.02
 
 
 def test_one_embodiment_is_a_plain_linear_layer():
@@ -39,12 +39,12 @@ def test_one_embodiment_is_a_plain_linear_layer():
     assert layer.state_dict().keys() == plain.state_dict().keys()
 
 
-def test_own_dims_are_the_first_of_each_embodiment():
+def test_an_embodiment_has_the_first_dims():
     assert dim_masks([1, 3]).tolist() == [[True, False, False], [True, True, True]]
 
 
-def test_what_a_embodiment_does_not_have_becomes_zero_and_one_embodiment_has_everything():
+def test_missing_dims_become_zero_and_a_single_embodiment_has_all_dims():
     x = torch.tensor([[[1.0, float("nan")]], [[2.0, 3.0]]])
-    kept = mask_dims(x, dim_masks([1, 2]), torch.tensor([0, 1]))
-    assert kept.tolist() == [[[1.0, 0.0]], [[2.0, 3.0]]]
+    masked = mask_dims(x, dim_masks([1, 2]), torch.tensor([0, 1]))
+    assert masked.tolist() == [[[1.0, 0.0]], [[2.0, 3.0]]]
     assert mask_dims(x, dim_masks([2]), torch.tensor([0, 0])) is x

@@ -6,7 +6,6 @@ from scipy import stats
 
 from praxia.nn.ema import Ema
 from praxia.nn.flow import beta_times, euler, interpolate
-from praxia.nn.layers import sinusoidal_embedding
 
 
 def test_the_path_leads_from_noise_to_data_along_its_velocity():
@@ -28,13 +27,6 @@ def test_times_are_one_minus_the_papers_shifted_beta():
     assert times.min() >= 0
     assert times.max() <= 0.999
     assert stats.kstest(((1 - times) - 0.001) / 0.999, stats.beta(1.5, 1).cdf).pvalue > 0.01
-
-
-def test_sinusoids_have_the_stated_periods():
-    value = torch.tensor([0.3, 0.3 + 4.0], dtype=torch.float64)
-    embedding = sinusoidal_embedding(value, 64)
-    torch.testing.assert_close(embedding[0, 31], embedding[1, 31])  # the longest period is 4
-    assert embedding[0, 31].item() == pytest.approx(math.sin(2 * math.pi * 0.3 / 4))
 
 
 def test_the_average_follows_its_recurrence():

@@ -1,4 +1,4 @@
-"""The stack against an independent reference: Gemma as `transformers` has it, with the same weights."""
+"""The stack against an independent reference: Gemma in `transformers`, with the same weights."""
 
 import torch
 from transformers import GemmaConfig, GemmaModel
@@ -39,7 +39,7 @@ def same_weights(model, rope_base):
     return stack
 
 
-def test_it_is_gemma_with_a_prefix_that_sees_both_ways():
+def test_it_equals_gemma_with_a_bidirectional_prefix():
     for rope_base in (10_000.0, 500.0):
         model = gemma(rope_base)
         x = torch.randn(2, 7, 24, dtype=torch.float64)

@@ -28,7 +28,7 @@ def test_decisions_are_in_declared_units_and_of_the_windows_length():
     assert 0.2 < noise.std() < 3
 
 
-def test_a_decision_depends_on_its_own_query_alone():
+def test_a_decision_depends_on_its_query_alone():
     policy = make_policy()
     queries = [make_query(key, step) for key, step in [("a", 0), ("b", 4), ("a", 4), ("c", 8)]]
     together, _ = policy.act(queries, None)
@@ -40,10 +40,10 @@ def test_a_decision_depends_on_its_own_query_alone():
     assert not np.allclose(together[0].chunk, together[2].chunk)
 
 
-@pytest.mark.parametrize("told", ["", "  ", "\u2028"])
-def test_without_an_instruction_a_decision_is_finite_and_its_own(told):
+@pytest.mark.parametrize("instruction", ["", "  ", "\u2028"])
+def test_without_an_instruction_a_decision_is_finite_and_independent_of_the_batch(instruction):
     policy, query = make_policy(), make_query("a", 4)
-    silent = replace(query, history=tuple(replace(one, instruction=told) for one in query.history))
+    silent = replace(query, history=tuple(replace(one, instruction=instruction) for one in query.history))
     (alone,), _ = policy.act([silent], None)
     together, _ = policy.act([make_query("b", 4), silent, query], None)
     assert np.isfinite(alone.chunk).all()
@@ -56,7 +56,7 @@ def test_acting_twice_gives_the_same_bits():
     np.testing.assert_array_equal(first, second)
 
 
-def test_a_short_history_repeats_its_oldest_moment_which_does_not_count():
+def test_a_short_history_repeats_its_oldest_observation_marked_not_valid():
     policy = make_policy()
     samples = stack_queries([make_query("a", 0, history=1), make_query("b", 9, history=2)], policy.window, 0)
     assert samples.state.shape == (2, 2, 3)
@@ -66,30 +66,30 @@ def test_a_short_history_repeats_its_oldest_moment_which_does_not_count():
 
 
 @pytest.mark.parametrize("masked", [True, False])
-def test_a_camera_that_a_embodiment_had_not_in_training_is_not_asked_for_and_black_only_to_old_policies(masked):
+def test_a_camera_missing_in_training_is_not_requested_and_only_old_policies_see_it_as_black(masked):
     config = replace(make_config_of_two(), masked=masked)
     blind = replace(SMALL_EMBODIMENT, cameras=())
     lacking, seeing = make_policy(replace(config, embodiments=(EMBODIMENT, blind))), make_policy(config)
     policy = lacking.bind(blind)
     assert (policy.window.cameras, policy.bind(EMBODIMENT).window) == ((), config.window)
     with torch.no_grad():
-        for parameter in lacking.model.parameters():  # the head begins by saying nothing
+        for parameter in lacking.model.parameters():  # the head starts at zero
             parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)) * 0.05)
     seeing.model.load_state_dict(lacking.model.state_dict())
     query = make_query("a", 4, state_dim=1)
     unseen = replace(query, history=tuple(replace(one, images={}) for one in query.history))
     black = {"front": np.zeros((16, 16, 3), np.uint8)}
     darkened = replace(query, history=tuple(replace(one, images=black) for one in query.history))
-    asked = ((policy, unseen), (seeing.bind(SMALL_EMBODIMENT), darkened), (seeing.bind(SMALL_EMBODIMENT), query))
-    without, fill_missing_cameras, with_image = (one.act([about], None)[0][0].chunk for one, about in asked)
-    assert np.array_equal(without, fill_missing_cameras) != masked
-    assert not np.array_equal(fill_missing_cameras, with_image)
+    queries = ((policy, unseen), (seeing.bind(SMALL_EMBODIMENT), darkened), (seeing.bind(SMALL_EMBODIMENT), query))
+    without, with_black, with_image = (one.act([query], None)[0][0].chunk for one, query in queries)
+    assert np.array_equal(without, with_black) != masked
+    assert not np.array_equal(with_black, with_image)
 
 
-def test_a_head_that_needs_what_the_encoder_does_not_give_is_refused_in_one_line(monkeypatch):
+def test_a_head_that_requires_what_the_encoder_does_not_provide_is_refused_in_one_line(monkeypatch):
     from praxia_testing import make_shapes
 
-    monkeypatch.setattr(ResidualMLPDenoiser, "needs", frozenset({"prefix"}))
+    monkeypatch.setattr(ResidualMLPDenoiser, "requires", frozenset({"prefix"}))
     with pytest.raises(MismatchError, match=r"head 'flow' needs \['prefix'\].*'state-only' gives \['readout'\]"):
         EncoderHead(encoder=StateOnly(), head=Flow()).build(make_shapes())
 
@@ -101,7 +101,7 @@ def test_inference_leaves_no_gradient():
     assert not torch.is_inference_mode_enabled()
 
 
-def test_bound_to_a_embodiment_decisions_have_its_dims_and_units():
+def test_bound_to_an_embodiment_decisions_have_its_dims_and_units():
     policy = make_policy(make_config_of_two())
     large, small = policy.bind(EMBODIMENT), policy.bind(SMALL_EMBODIMENT)
     assert (large.embodiment, small.embodiment) == (EMBODIMENT, SMALL_EMBODIMENT)
@@ -113,12 +113,12 @@ def test_bound_to_a_embodiment_decisions_have_its_dims_and_units():
         assert abs(noise).max() < 4
 
 
-def test_bound_on_purpose_another_embodiment_gets_the_named_ones_weights_and_normalisers():
+def test_another_embodiment_can_be_bound_to_the_weights_and_normalisers_of_a_trained_one():
     policy, other = make_policy(make_config_of_two()), replace(SMALL_EMBODIMENT, name="other")
-    lent = policy.bind(other, "small")
-    assert lent.embodiment == other
+    bound_other = policy.bind(other, "small")
+    assert bound_other.embodiment == other
     query = make_query("a", 0, state_dim=1)
-    one, two = (bound.act([query], None)[0][0].chunk for bound in (lent, policy.bind(SMALL_EMBODIMENT)))
+    one, two = (bound.act([query], None)[0][0].chunk for bound in (bound_other, policy.bind(SMALL_EMBODIMENT)))
     np.testing.assert_array_equal(one, two)
     with pytest.raises(UnknownName, match=r"'smal'; nearest: small"):
         policy.bind(other, "smal")
@@ -126,7 +126,7 @@ def test_bound_on_purpose_another_embodiment_gets_the_named_ones_weights_and_nor
         policy.bind(other)
 
 
-def test_trained_on_several_embodiments_it_decides_for_none_until_it_is_bound():
+def test_a_policy_of_several_embodiments_acts_only_when_bound():
     policy = make_policy(make_config_of_two())
     with pytest.raises(MismatchError, match=r"'toy', 'small'.*bind it"):
         policy.act([make_query("a", 0)], None)
@@ -134,7 +134,7 @@ def test_trained_on_several_embodiments_it_decides_for_none_until_it_is_bound():
         _ = policy.embodiment
 
 
-def test_each_embodiment_decides_through_its_own_weights():
+def test_each_embodiment_has_its_weights():
     policy = make_policy(make_config_of_two())
 
     def chunks() -> list[np.ndarray]:
@@ -161,7 +161,7 @@ def test_each_embodiment_decides_through_its_own_weights():
         (OFT(), Sampling(), None),
     ],
 )
-def test_each_head_is_sampled_by_the_options_that_it_has(head, own, new):
+def test_each_head_has_its_sampling_options(head, own, new):
     model = EncoderHead(StateOnly(), head)
     assert model.sampling == own
     assert model.sampled(Sampling()) == model.sampled(own) == model
@@ -175,7 +175,7 @@ def test_each_head_is_sampled_by_the_options_that_it_has(head, own, new):
                 model.sampled(Sampling(**{name: value}))
 
 
-def test_a_diffusion_has_no_more_steps_than_it_is_trained_with():
+def test_diffusion_has_no_more_steps_than_in_training():
     model = EncoderHead(StateOnly(), Diffusion(train_steps=20, num_steps=10))
     assert model.sampled(Sampling(steps=20)).sampling == Sampling(steps=20)
     with pytest.raises(PraxiaError, match="expects 1 to 20 steps, as many as it is trained with, got 21"):

@@ -1,4 +1,4 @@
-"""Every encoder with every head: those that fit train, are saved and come back; the others are refused in one line."""
+"""Every encoder with every head: pairs that fit can be trained, saved and loaded; others are refused in one line."""
 
 import dataclasses
 
@@ -8,8 +8,8 @@ from praxia_testing import make_batch, make_config
 from public_models import small_config
 
 from praxia.checkpoint.store import load_policy, read_config, save_policy
+from praxia.core.config import fit_config
 from praxia.core.errors import MismatchError
-from praxia.encoders.state_only import StateOnly
 from praxia.heads.denoisers.action_expert import ActionExpert
 from praxia.policies.encoder_head import EncoderHead
 from praxia.policies.pairs import PAIRED_ENCODERS, PAIRED_HEADS, missing
@@ -27,11 +27,11 @@ SMALL_ENCODERS = {
     "state-only": {"width": 32},
 }
 SMALL_HEADS = {"flow (action-expert of pi0)": {"denoiser": ActionExpert(16, 32, 18, 8, 1, 256)}}
-LACKING = missing()
+MISSING = missing()
 
 
-def make_told_batch(encoder):
-    """Five rows; a public model is also told where its two images stand, of four tokens each."""
+def make_prompted_batch(encoder):
+    """Five rows; the prompt of a public model also has placeholders of its two images, of four tokens each."""
     batch = make_batch()
     if encoder != "public-vlm":
         return batch
@@ -40,18 +40,20 @@ def make_told_batch(encoder):
 
 
 def fit_head(head):
-    return EncoderHead(StateOnly(), head).fit(lambda: make_batch(num=200).action.clamp(-2, 2).numpy()).head
+    return fit_config(head, lambda: make_batch(num=200).action.clamp(-2, 2).numpy())
 
 
-@pytest.mark.parametrize(("encoder", "head"), LACKING)
+@pytest.mark.parametrize(("encoder", "head"), MISSING)
 def test_a_pair_works_or_is_refused_in_one_line(encoder, head, tmp_path):
     torch.manual_seed(0)
-    config, batch = make_config(), make_told_batch(encoder)
+    config, batch = make_config(), make_prompted_batch(encoder)
     small = dataclasses.replace(PAIRED_ENCODERS[encoder], **SMALL_ENCODERS[encoder])
     fitted = fit_head(dataclasses.replace(PAIRED_HEADS[head], **SMALL_HEADS.get(head, {})))
     model = EncoderHead(small, fitted)
-    if LACKING[encoder, head]:
-        with pytest.raises(MismatchError, match=r"needs \['(stream of|language).*\], but encoder .* gives") as refusal:
+    if MISSING[encoder, head]:
+        with pytest.raises(
+            MismatchError, match=r"needs \['(key/value cache of|language_model).*\], but encoder .* gives"
+        ) as refusal:
             model.build(config.shapes)
         assert "\n" not in str(refusal.value)
         return
@@ -74,8 +76,8 @@ def test_a_pair_works_or_is_refused_in_one_line(encoder, head, tmp_path):
         assert torch.equal(built.eval().sample(batch, noise), again.model.sample(batch, noise))
 
 
-def test_only_language_models_of_the_right_kind_are_ever_missing():
+def test_only_matching_language_models_are_ever_missing():
     fits = {"action-expert of pi0": "public-vlm", "vlm-tokens": "public-vlm", "action-expert": "vision-language"}
-    for encoder, head in LACKING:
-        needed = next((given for words, given in fits.items() if words in head), encoder)
-        assert bool(LACKING[encoder, head]) == (encoder != needed)
+    for encoder, head in MISSING:
+        needed = next((given for part, given in fits.items() if part in head), encoder)
+        assert bool(MISSING[encoder, head]) == (encoder != needed)

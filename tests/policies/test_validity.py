@@ -1,4 +1,4 @@
-"""What is not valid is not seen: by no encoder, and by no head through it."""
+"""Invalid images and states are seen by no encoder, and by no head through it."""
 
 import dataclasses
 
@@ -64,26 +64,25 @@ HEADS_HERE = [
     Regression(width=16),
     ACT(width=16, mlp_width=32, num_heads=2, encoder_depth=1),
 ]
-# Of whoever reads `Batch` or `Context`; the rest are texts, which this is not about, and what speaks a public model's
-# words, which tests/encoders/public is about.
+# Text encoders see no images or states; public models are tested in tests/encoders/public.
 TEXTS, PUBLIC = {"no-text", "pooled-text", "transformer-text"}, {"public-vlm"}
 
-# What each row lacks: (front, wrist, state), each by moment.
+# What is valid in each row: (front, wrist, state), each by observation step.
 ROWS = {
     "nothing": ((1, 1), (1, 1), (1, 1)),
     "the front camera": ((0, 0), (1, 1), (1, 1)),
     "the wrist camera": ((1, 1), (0, 0), (1, 1)),
     "both cameras": ((0, 0), (0, 0), (1, 1)),
-    "history, at the begin of an episode": ((0, 1), (0, 1), (0, 1)),
+    "history, at the start of an episode": ((0, 1), (0, 1), (0, 1)),
     "the state's history": ((1, 1), (1, 1), (0, 1)),
     "the newest image": ((1, 0), (1, 1), (1, 1)),
     "everything": ((0, 0), (0, 0), (0, 0)),
 }
-WHOLE = [all(all(part) for part in row) for row in ROWS.values()]
+COMPLETE = [all(all(part) for part in row) for row in ROWS.values()]
 
 
 def make_batch(seed: int = 0) -> Batch:
-    """A row for each of `ROWS`, all else being equal but for the images and states drawn from `seed`."""
+    """One row per entry of `ROWS`, equal but for the images and states drawn from `seed`."""
     rows = len(ROWS)
     front, wrist, state = (torch.tensor([row[at] for row in ROWS.values()], dtype=torch.bool) for at in range(3))
     content, fixed = torch.Generator().manual_seed(seed), torch.Generator().manual_seed(99)
@@ -116,9 +115,9 @@ def with_other_invalid(batch: Batch) -> Batch:
 
 
 def build(encoder, head):
-    """A model in which nothing is without influence, or None where the two do not fit."""
+    """A model in which every parameter has an influence, or None if the two do not fit."""
     torch.manual_seed(0)
-    shapes = Shapes(CAMERAS, num_images=4, num_states=2, embodiments=((3, 2),), horizon=4, vocab_size=50)
+    shapes = Shapes(CAMERAS, num_images=4, num_states=2, embodiment_dims=((3, 2),), horizon=4, vocab_size=50)
     waves = np.sin(np.arange(64)[:, None, None] * 0.1 + np.arange(4)[:, None] * [0.2, 0.5]).astype(np.float32)
     model = EncoderHead(encoder, head).fit(lambda: waves)
     if model.head.build(shapes, 16).requires - encoder.build(shapes).provides:
@@ -131,7 +130,7 @@ def build(encoder, head):
 
 
 def seen_of(context: Context) -> list[torch.Tensor]:
-    """All of a context that counts."""
+    """All valid entries of a context."""
     found = [context.tokens[context.mask], context.mask, context.readout()]
     if context.kv_cache is not None:
         valid = context.kv_cache.valid
@@ -146,7 +145,7 @@ def test_every_encoder_and_every_head_is_tried():
 
 
 @pytest.mark.parametrize("encoder", ENCODERS_HERE, ids=lambda one: one.tag)
-def test_an_encoder_sees_nothing_of_what_is_not_valid(encoder):
+def test_an_encoder_does_not_see_invalid_inputs(encoder):
     model = build(encoder, Regression(width=16)).eval().encoder
     batch = make_batch()
     with torch.no_grad():
@@ -154,30 +153,30 @@ def test_an_encoder_sees_nothing_of_what_is_not_valid(encoder):
         for one, other in zip(seen_of(context), seen_of(changed), strict=True):
             assert one.isfinite().all()
             assert torch.equal(one, other)
-        # What is valid does matter, in every row that has something.
+        # Valid inputs matter, in every row that has some.
         elsewhere = model(dataclasses.replace(make_batch(seed=1), text=batch.text)).readout()
     differs = (context.readout() != elsewhere).any(1).tolist()
     assert differs == [True] * (len(ROWS) - 1) + [False]
 
 
 @pytest.mark.parametrize("encoder", ENCODERS_HERE, ids=lambda one: one.tag)
-def test_where_all_is_valid_masking_changes_no_bit(encoder):
+def test_masking_changes_no_bit_where_all_is_valid(encoder):
     model = build(encoder, Regression(width=16)).eval().encoder
     batch = make_batch()
     with torch.no_grad():
         masked, unmasked = model(batch), model(batch.unmasked())
     for one, other in ((masked.readout(), unmasked.readout()), (masked.tokens, unmasked.tokens)):
-        assert torch.equal(one[WHOLE], other[WHOLE])
-    lacking = ~torch.tensor(WHOLE)
+        assert torch.equal(one[COMPLETE], other[COMPLETE])
+    lacking = ~torch.tensor(COMPLETE)
     if encoder.tag == "state-only":
         lacking[[1, 2, 3, 6]] = False
     assert ((masked.readout() != unmasked.readout()).any(1) == lacking).all()
-    # Where all tokens count the readout is the plain mean.
+    # Where all tokens are valid the readout is the plain mean.
     assert torch.equal(unmasked.readout(), unmasked.tokens[:, unmasked.groups["readout"]].mean(1))
 
 
 @pytest.mark.parametrize("encoder", ENCODERS_HERE, ids=lambda one: one.tag)
-def test_no_head_sees_through_an_encoder_what_is_not_valid(encoder):
+def test_no_head_sees_invalid_inputs_through_an_encoder(encoder):
     tried = 0
     for head in HEADS_HERE:
         model = build(encoder, head)

@@ -17,6 +17,10 @@ INSTRUCTIONS = ("push the block", "what colour is the block to the left?")
 CAMERAS = ("front", "wrist")
 
 
+def no_chunks():
+    raise AssertionError("a public model does not learn from actions")
+
+
 @pytest.fixture(scope="module", params=MODELS)
 def family(request):
     return request.param
@@ -28,16 +32,16 @@ def folder(family, tmp_path_factory):
 
 
 def make_encoder(family, folder, **options):
-    part = PublicVLM(MODELS[family], str(folder), **options).fit()
-    shapes = Shapes(CAMERAS, num_images=2, num_states=1, embodiments=((3, 2),), horizon=4, vocab_size=1)
-    encoder = part.build(shapes).eval()
+    config = PublicVLM(MODELS[family], str(folder), **options).fit(no_chunks)
+    shapes = Shapes(CAMERAS, num_images=2, num_states=1, embodiment_dims=((3, 2),), horizon=4, vocab_size=1)
+    encoder = config.build(shapes).eval()
     encoder.load()
-    return part, encoder
+    return config, encoder
 
 
-def make_batch(part, encoder, size=None):
+def make_batch(config, encoder, size=None):
     """Two rows with prompts of other lengths and two images each."""
-    text, valid = part.words(2).encode(INSTRUCTIONS, np.zeros((2, 3), np.float32))
+    text, valid = config.prompt_tokenizer(2).encode(INSTRUCTIONS, np.zeros((2, 3), np.float32))
     size = size or (encoder.side, encoder.side)
     pixels = torch.Generator().manual_seed(0)
     images = {name: torch.randint(0, 256, (2, 1, 3, *size), dtype=torch.uint8, generator=pixels) for name in CAMERAS}
@@ -84,11 +88,11 @@ def official_logits(family, ids, num_prompt, images):
 
 
 def test_what_it_says_is_what_the_public_model_says(family, folder):
-    part, encoder = make_encoder(family, folder)
-    batch = make_batch(part, encoder)
+    config, encoder = make_encoder(family, folder)
+    batch = make_batch(config, encoder)
     with torch.inference_mode():
         context = encoder(batch)
-        said = encoder.language.logits(context.tokens)
+        said = encoder.language_model.logits(context.tokens)
     for row, valid in enumerate(batch.text_valid):
         ids = batch.text[row, valid]
         expected = official_logits(family, ids, len(ids), torch.cat([one[row] for one in batch.images.values()]))
@@ -98,9 +102,9 @@ def test_what_it_says_is_what_the_public_model_says(family, folder):
 
 def test_it_reads_on_as_the_public_model_reads_at_once(family, folder):
     """Through the cache and at the right positions, behind prompts of other lengths."""
-    part, encoder = make_encoder(family, folder)
-    batch = make_batch(part, encoder)
-    answers, valid = map(torch.from_numpy, part.words(2).answers(["red", "to the left"]))
+    config, encoder = make_encoder(family, folder)
+    batch = make_batch(config, encoder)
+    answers, valid = map(torch.from_numpy, config.prompt_tokenizer(2).answers(["red", "to the left"]))
     with torch.inference_mode():
         said = encoder.answer_logits(batch, answers, valid)
     for row in range(2):
@@ -112,9 +116,9 @@ def test_it_reads_on_as_the_public_model_reads_at_once(family, folder):
 
 
 def test_the_answer_loss_is_cross_entropy_of_the_answer(family, folder):
-    part, encoder = make_encoder(family, folder)
-    batch = make_batch(part, encoder)
-    answers, valid = map(torch.from_numpy, part.words(2).answers(["red", "to the left"]))
+    config, encoder = make_encoder(family, folder)
+    batch = make_batch(config, encoder)
+    answers, valid = map(torch.from_numpy, config.prompt_tokenizer(2).answers(["red", "to the left"]))
     loss, _ = encoder.answer_loss(dataclasses.replace(batch, answer=answers, answer_valid=valid))
     expected = []
     for row in range(2):
@@ -127,8 +131,8 @@ def test_the_answer_loss_is_cross_entropy_of_the_answer(family, folder):
 
 
 def test_the_state_and_the_readout_see_the_prompt_and_it_does_not_see_them(family, folder):
-    part, encoder = make_encoder(family, folder)
-    batch = make_batch(part, encoder)
+    config, encoder = make_encoder(family, folder)
+    batch = make_batch(config, encoder)
     with torch.inference_mode():
         before = encoder(batch)
         after = encoder(dataclasses.replace(batch, state=batch.state + 1))
@@ -144,8 +148,8 @@ def test_the_state_and_the_readout_see_the_prompt_and_it_does_not_see_them(famil
 
 
 def test_a_padded_row_is_the_row_alone(family, folder):
-    part, encoder = make_encoder(family, folder)
-    batch = make_batch(part, encoder)
+    config, encoder = make_encoder(family, folder)
+    batch = make_batch(config, encoder)
     short = int(batch.text_valid[0].sum())
     alone = dataclasses.replace(
         batch,
@@ -163,8 +167,8 @@ def test_a_padded_row_is_the_row_alone(family, folder):
 
 def test_an_image_or_a_state_that_is_not_valid_is_not_seen(family, folder):
     """The first row lacks a camera, the second both and its state."""
-    part, encoder = make_encoder(family, folder)
-    whole = make_batch(part, encoder)
+    config, encoder = make_encoder(family, folder)
+    whole = make_batch(config, encoder)
     valid = dict(zip(CAMERAS, torch.tensor([[[True], [False]], [[False], [False]]]), strict=True))
     batch = dataclasses.replace(whole, image_valid=valid, state_valid=torch.tensor([[True], [False]]))
     images = {
@@ -172,7 +176,7 @@ def test_an_image_or_a_state_that_is_not_valid_is_not_seen(family, folder):
     }
     state = torch.where(batch.state_valid[..., None], batch.state, float("nan"))
     changed = dataclasses.replace(batch, images=images, state=state)
-    answers, answers_valid = map(torch.from_numpy, part.words(2).answers(["red", "to the left"]))
+    answers, answers_valid = map(torch.from_numpy, config.prompt_tokenizer(2).answers(["red", "to the left"]))
     with torch.inference_mode():
         one, other = encoder(batch), encoder(changed)
         said, told = (encoder.answer_logits(each, answers, answers_valid) for each in (batch, changed))
@@ -192,7 +196,7 @@ def test_an_image_or_a_state_that_is_not_valid_is_not_seen(family, folder):
 
 
 def test_images_of_another_shape_are_padded_to_a_square(family, folder):
-    part, encoder = make_encoder(family, folder)
+    config, encoder = make_encoder(family, folder)
     wide = torch.full((1, 3, 20, 40), 255, dtype=torch.uint8)
     pixels = encoder.family.pixels(wide, encoder.side)
     assert pixels.shape == (1, 3, encoder.side, encoder.side)
@@ -201,27 +205,27 @@ def test_images_of_another_shape_are_padded_to_a_square(family, folder):
     assert (pixels[0, :, :above] == black[:, None, None]).all()
     torch.testing.assert_close(pixels[0, :, above:-above], white[:, None, None].expand(3, 2 * above, encoder.side))
     with torch.inference_mode():
-        assert encoder(make_batch(part, encoder, size=(20, 40))).tokens.isfinite().all()
+        assert encoder(make_batch(config, encoder, size=(20, 40))).tokens.isfinite().all()
 
 
 def test_a_prompt_without_room_for_the_images_is_refused(family, folder):
-    part, encoder = make_encoder(family, folder)
-    batch = make_batch(part, encoder)
+    config, encoder = make_encoder(family, folder)
+    batch = make_batch(config, encoder)
     without = dataclasses.replace(batch, text=torch.ones_like(batch.text) * 300)
     with pytest.raises(MismatchError, match=r"got 2 images of \d+ tokens, but the prompt has 0 placeholders"):
         encoder(without)
 
 
 def test_low_rank_adapters_learn_and_are_merged(family, folder):
-    part, encoder = make_encoder(family, folder, trained="adapters", lora_rank=4)
+    config, encoder = make_encoder(family, folder, trained="adapters", lora_rank=4)
     assert isinstance(encoder, Pretrained)
-    batch, names = make_batch(part, encoder), set(encoder.state_dict())
+    batch, names = make_batch(config, encoder), set(encoder.state_dict())
     before = encoder(batch).tokens.detach()
     public = {name: value.clone() for name, value in encoder.model.state_dict().items()}
     encoder.adapt()
     torch.testing.assert_close(encoder(batch).tokens, before)
     learning = {name for name, one in encoder.named_parameters() if one.requires_grad}
-    assert {name for name in learning if "lora" not in name} == {"ask", "state_in.weight", "state_in.bias"}
+    assert {name for name in learning if "lora" not in name} == {"readout_token", "state_in.weight", "state_in.bias"}
     assert sum("lora_B" in name for name in learning) == 2 * 7  # of two layers, attention and MLP
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=1e-2)
     for _ in range(3):
@@ -243,48 +247,48 @@ def test_low_rank_adapters_learn_and_are_merged(family, folder):
 def test_what_is_frozen(family, folder, trained, vision, words):
     _, encoder = make_encoder(family, folder, trained=trained)
     encoder.adapt()
-    language = {id(one) for one in encoder.language._text_model.parameters()}
+    language = {id(one) for one in encoder.language_model._text_model.parameters()}
     for parameter in encoder.model.parameters():
         assert parameter.requires_grad == (words if id(parameter) in language else vision)
-    assert encoder.ask.requires_grad
-    assert encoder.say is None or encoder.say.weight.requires_grad == words
+    assert encoder.readout_token.requires_grad
+    assert encoder.lm_head is None or encoder.lm_head.weight.requires_grad == words
 
 
 def test_the_first_layers_alone(family, folder):
-    part, encoder = make_encoder(family, folder, depth=1)
-    batch = make_batch(part, encoder)
+    config, encoder = make_encoder(family, folder, depth=1)
+    batch = make_batch(config, encoder)
     context = encoder(batch)
     assert context.kv_cache is not None
     assert len(context.kv_cache.layers) == 1
     _, whole = make_encoder(family, folder)
     # The last token is the state, whose way in is not public.
-    torch.testing.assert_close(context.kv_cache.layers[0][0][:, :, :-1], whole(batch).stream.layers[0][0][:, :, :-1])
+    torch.testing.assert_close(context.kv_cache.layers[0][0][:, :, :-1], whole(batch).kv_cache.layers[0][0][:, :, :-1])
     with pytest.raises(MismatchError, match="at most 2 layers, got 3"):
         make_encoder(family, folder, depth=3)
 
 
 def test_a_state_that_is_told_is_no_token(family, folder):
-    part, encoder = make_encoder(family, folder, template="{images}Task: {instruction}, State: {state};\n")
-    batch = make_batch(part, encoder)
+    config, encoder = make_encoder(family, folder, template="{images}Task: {instruction}, State: {state};\n")
+    batch = make_batch(config, encoder)
     context = encoder(batch)
     assert context.tokens.shape[1] == batch.text.shape[1] + 1
-    told = part.words(2).decode(batch.text[0, batch.text_valid[0]].tolist())
+    told = config.prompt_tokenizer(2).decode(batch.text[0, batch.text_valid[0]].tolist())
     assert told.endswith("Task: push the block, State: 128 128 128;\n")
 
 
 def test_files_that_do_not_fit(family, folder, tmp_path):
     other = next(name for name in MODELS if name != family)
     with pytest.raises(MismatchError, match=f"expected a model of the family '{other}' .* got '{family}'"):
-        PublicVLM(MODELS[other], str(folder)).fit()
+        PublicVLM(MODELS[other], str(folder)).fit(no_chunks)
     with pytest.raises(PraxiaError, match=r"hf download .* --local-dir DIR"):
-        PublicVLM(MODELS[family]).fit()
+        PublicVLM(MODELS[family]).fit(no_chunks)
     with pytest.raises(PraxiaError, match=r"got no config\.json"):
-        PublicVLM(MODELS[family], str(tmp_path)).fit()
+        PublicVLM(MODELS[family], str(tmp_path)).fit(no_chunks)
     for path in folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "tokenizer.json").unlink()
     with pytest.raises(PraxiaError, match=r"expected the tokenizer .*tokenizer\.json, got nothing"):
-        PublicVLM(MODELS[family], str(tmp_path)).words(1)
+        PublicVLM(MODELS[family], str(tmp_path)).prompt_tokenizer(1)
     config = json.loads((folder / "config.json").read_text())
     config["text_config"]["intermediate_size"] = 80
     (tmp_path / "config.json").write_text(json.dumps(config))
@@ -293,12 +297,12 @@ def test_files_that_do_not_fit(family, folder, tmp_path):
     for path in tmp_path.glob("*.safetensors*"):
         path.unlink()
     with pytest.raises(PraxiaError, match="got no safetensors"):
-        PublicVLM(MODELS[family], str(tmp_path)).fit()
+        PublicVLM(MODELS[family], str(tmp_path)).fit(no_chunks)
 
 
 def make_encoder_of(family, folder):
-    shapes = Shapes(CAMERAS, num_images=2, num_states=1, embodiments=((3, 2),), horizon=4, vocab_size=1)
-    PublicVLM(MODELS[family], str(folder)).fit().build(shapes).load()
+    shapes = Shapes(CAMERAS, num_images=2, num_states=1, embodiment_dims=((3, 2),), horizon=4, vocab_size=1)
+    PublicVLM(MODELS[family], str(folder)).fit(no_chunks).build(shapes).load()
 
 
 def test_a_file_that_lacks_weights(family, folder, tmp_path):
@@ -313,4 +317,4 @@ def test_a_file_that_lacks_weights(family, folder, tmp_path):
 
 def test_nobody_knows_that_model():
     with pytest.raises(UnknownName, match="nearest: paligemma-3b-224"):
-        PublicVLM("paligema-3b").fit()
+        PublicVLM("paligema-3b").fit(no_chunks)

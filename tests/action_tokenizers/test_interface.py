@@ -1,4 +1,4 @@
-"""What holds of every registered code."""
+"""What holds for every registered action tokenizer."""
 
 import json
 
@@ -18,21 +18,21 @@ def fitted(smooth):
 
 
 @TAGS
-def test_it_has_the_interface_and_its_ids_are_in_the_vocabulary(tag, fitted, smooth):
-    code = fitted[tag]
-    assert isinstance(code, ActionTokenizer)
-    assert (code.tag, code.horizon, code.action_dim) == (tag, 12, 3)
-    coded = code.encode(smooth(20, seed=1))
-    assert 0 <= coded.ids.min() <= coded.ids.max() < code.vocab_size
-    assert coded.valid.sum(1).max() <= code.max_length
-    assert not coded.ids[~coded.valid].any()
+def test_it_has_the_interface_and_its_tokens_are_in_the_vocabulary(tag, fitted, smooth):
+    tokenizer = fitted[tag]
+    assert isinstance(tokenizer, ActionTokenizer)
+    assert (tokenizer.tag, tokenizer.horizon, tokenizer.action_dim) == (tag, 12, 3)
+    encoded = tokenizer.encode(smooth(20, seed=1))
+    assert 0 <= encoded.tokens.min() <= encoded.tokens.max() < tokenizer.vocab_size
+    assert encoded.valid.sum(1).max() <= tokenizer.max_length
+    assert not encoded.tokens[~encoded.valid].any()
 
 
 @TAGS
-def test_the_data_that_it_was_fitted_on_comes_back(tag, fitted, smooth):
+def test_the_data_of_the_fit_are_decoded(tag, fitted, smooth):
     chunks = smooth(200)
-    coded = fitted[tag].encode(chunks)
-    decoded = fitted[tag].decode(coded.ids, coded.valid)
+    encoded = fitted[tag].encode(chunks)
+    decoded = fitted[tag].decode(encoded.tokens, encoded.valid)
     assert (decoded.status == Status.OK).all()
     assert decoded.chunks.dtype == np.float32
     assert np.abs(decoded.chunks - chunks).max() < 0.2
@@ -42,7 +42,7 @@ def test_the_data_that_it_was_fitted_on_comes_back(tag, fitted, smooth):
 def test_it_survives_json(tag, fitted, smooth):
     again = action_tokenizer_from_json(json.loads(json.dumps(fitted[tag].to_json())))
     assert again == fitted[tag]
-    np.testing.assert_array_equal(again.encode(smooth(9)).ids, fitted[tag].encode(smooth(9)).ids)
+    np.testing.assert_array_equal(again.encode(smooth(9)).tokens, fitted[tag].encode(smooth(9)).tokens)
 
 
 @TAGS
@@ -51,7 +51,7 @@ def test_the_order_of_the_chunks_does_not_matter(tag, fitted, smooth):
 
 
 @TAGS
-def test_a_shape_that_it_cannot_hold_is_refused(tag, fitted):
+def test_another_shape_is_refused(tag, fitted):
     with pytest.raises(MismatchError, match=r"12 actions x 3 dims, got 10 x 4; fit one.*--horizon"):
         fitted[tag].encode(np.zeros((2, 10, 4), np.float32))
 
@@ -70,11 +70,13 @@ def test_an_action_outside_the_range_is_one_clear_line(tag, fitted, smooth):
     chunks = smooth(200)
     expect_in_range(fitted[tag], chunks)
     chunks[7, :, 0] = 9.5
-    with pytest.raises(DataError, match=r"in 1 of 200 chunks \(chunk 7 spans -.* to 9.5.*praxia codes fit") as refused:
+    with pytest.raises(
+        DataError, match=r"in 1 of 200 chunks \(chunk 7 spans -.* to 9.5.*praxia tokenizer fit"
+    ) as refused:
         expect_in_range(fitted[tag], chunks)
     assert "\n" not in str(refused.value)
 
 
-def test_an_unknown_code_is_answered_with_the_nearest():
-    with pytest.raises(UnknownName, match="unknown action code 'fats'; nearest: fast"):
-        action_tokenizer_from_json({"code": "fats"})
+def test_the_error_for_an_unknown_tokenizer_names_the_nearest():
+    with pytest.raises(UnknownName, match="unknown action tokenizer 'fats'; nearest: fast"):
+        action_tokenizer_from_json({"schema": 2, "type": "fats"})

@@ -16,7 +16,7 @@ def test_padding_of_the_instruction_changes_nothing():
     torch.testing.assert_close(encoder(batch), encoder(dataclasses.replace(batch, text=changed)))
 
 
-def test_the_order_of_words_matters():
+def test_the_order_of_tokens_matters():
     torch.manual_seed(0)
     encoder = TransformerText(width=16, depth=2).build(make_shapes()).eval()
     batch = make_batch()
@@ -26,7 +26,7 @@ def test_the_order_of_words_matters():
 
 
 def keypoints(encoder, batch) -> torch.Tensor:
-    """What the readout is given of the images."""
+    """The part of the readout's input that comes from the images."""
     seen = []
     handle = encoder.readout.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0]))
     encoder(batch)
@@ -35,12 +35,14 @@ def keypoints(encoder, batch) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("text", [PooledText(width=16), TransformerText(width=16, depth=1)])
-@pytest.mark.parametrize("steers", [True, False])
-def test_the_state_changes_what_is_seen_only_where_it_steers(text, steers):
+@pytest.mark.parametrize("conditions", [True, False])
+def test_the_state_changes_what_is_seen_only_where_it_steers(text, conditions):
     torch.manual_seed(0)
-    encoder = FilmCNN(text=text, state_conditions=steers, width=32, channels=(8, 8, 8, 8)).build(make_shapes()).eval()
+    encoder = (
+        FilmCNN(text=text, state_conditions=conditions, width=32, channels=(8, 8, 8, 8)).build(make_shapes()).eval()
+    )
     for block in encoder.blocks:
         torch.nn.init.normal_(block.film.weight)
     batch = make_batch()
     moved = dataclasses.replace(batch, state=batch.state + 1.0)
-    assert torch.allclose(keypoints(encoder, batch), keypoints(encoder, moved)) != steers
+    assert torch.allclose(keypoints(encoder, batch), keypoints(encoder, moved)) != conditions

@@ -1,4 +1,4 @@
-"""Against the published algorithm, written down straightforwardly: a character a coefficient, a loop over chunks."""
+"""Against the published algorithm, written down straightforwardly: a character per coefficient, a loop over chunks."""
 
 import json
 
@@ -22,7 +22,7 @@ def texts(chunks, min_token):
 
 
 def publish(folder, chunks, low, high, **config):
-    """A folder as the public code fits and saves it, for coefficients of low .. high."""
+    """A folder as the public tokenizer fits and saves it, for coefficients of low .. high."""
     bpe = ByteLevelBPETokenizer()
     alphabet = [chr(number) for number in range(high - low + 1)]
     trainer = BpeTrainer(vocab_size=1024, min_frequency=2, show_progress=False, initial_alphabet=alphabet)
@@ -35,7 +35,7 @@ def publish(folder, chunks, low, high, **config):
     return folder
 
 
-# The wide alphabet is that of FAST+: it holds every byte.
+# The wide alphabet is that of FAST+: it has every byte.
 WIDE = (-354, 400)
 
 
@@ -48,35 +48,35 @@ def min_token(folder):
     return json.loads((folder / "processor_config.json").read_text())["min_token"]
 
 
-def test_ids_are_those_of_the_published_algorithm(published, smooth):
+def test_tokens_are_those_of_the_published_algorithm(published, smooth):
     chunks = smooth(60, seed=1)
     reference = Tokenizer.from_file(str(published / "tokenizer.json"))
-    coded = load_official(published, HORIZON, DIMS).encode(chunks)
-    known = coded.num_clipped == 0
+    encoded = load_official(published, HORIZON, DIMS).encode(chunks)
+    known = encoded.num_clipped == 0
     assert known.sum() > 50
     for row, text in enumerate(texts(chunks, min_token(published))):
         if known[row]:
-            assert coded.ids[row][coded.valid[row]].tolist() == reference.encode(text).ids
+            assert encoded.tokens[row][encoded.valid[row]].tolist() == reference.encode(text).ids
 
 
 def test_chunks_are_those_of_the_published_algorithm(published, smooth):
-    code, chunks = load_official(published, HORIZON, DIMS), smooth(60, seed=2)
+    tokenizer, chunks = load_official(published, HORIZON, DIMS), smooth(60, seed=2)
     reference = Tokenizer.from_file(str(published / "tokenizer.json"))
-    coded = code.encode(chunks)
-    decoded = code.decode(coded.ids, coded.valid)
+    encoded = tokenizer.encode(chunks)
+    decoded = tokenizer.decode(encoded.tokens, encoded.valid)
     assert (decoded.status == Status.OK).all()
-    for row, ids in enumerate(coded.ids):
-        text = reference.decode(ids[coded.valid[row]].tolist(), skip_special_tokens=False)
+    for row, tokens in enumerate(encoded.tokens):
+        text = reference.decode(tokens[encoded.valid[row]].tolist(), skip_special_tokens=False)
         coefficients = np.array([ord(character) for character in text]) + min_token(published)
         expected = scipy.fft.idct(coefficients.reshape(HORIZON, DIMS) / SCALE, axis=0, norm="ortho")
         np.testing.assert_allclose(decoded.chunks[row], expected, atol=1e-6)
 
 
-def test_any_id_alone_decodes_as_the_library_does(published):
-    code = load_official(published, 1, 1)
+def test_any_token_alone_decodes_as_the_library_does(published):
+    tokenizer = load_official(published, 1, 1)
     reference = Tokenizer.from_file(str(published / "tokenizer.json"))
-    ids = np.arange(code.vocab_size)[:, None]
-    decoded = code.decode(ids, np.ones(ids.shape, bool))
+    tokens = np.arange(tokenizer.vocab_size)[:, None]
+    decoded = tokenizer.decode(tokens, np.ones(tokens.shape, bool))
     for number, status in enumerate(decoded.status):
         text = reference.decode([number], skip_special_tokens=False)
         if status == Status.OK:
@@ -85,37 +85,37 @@ def test_any_id_alone_decodes_as_the_library_does(published):
             assert len(text) > 1 or ord(text) >= 0x800  # among them U+FFFD for half a character
 
 
-def test_coefficients_that_no_byte_of_the_vocabulary_spells_are_clipped_and_counted(published):
-    code = load_official(published, HORIZON, DIMS)
+def test_coefficients_without_bytes_in_the_vocabulary_are_clipped_and_counted(published):
+    tokenizer = load_official(published, HORIZON, DIMS)
     far = np.zeros((2, HORIZON, DIMS), np.float32)
     far[0, :, 0], far[1, :, 1] = -40, 400
-    coded = code.encode(far)
-    assert coded.num_clipped.tolist() == [1, 1]
-    assert (code.decode(coded.ids, coded.valid).status == Status.OK).all()
+    encoded = tokenizer.encode(far)
+    assert encoded.num_clipped.tolist() == [1, 1]
+    assert (tokenizer.decode(encoded.tokens, encoded.valid).status == Status.OK).all()
 
 
 @pytest.mark.parametrize("published", [WIDE], indirect=True)
-def test_rows_that_are_no_chunk_are_nan_with_a_status(published, smooth):
-    code = load_official(published, HORIZON, DIMS)
+def test_rows_that_encode_no_chunk_are_nan_with_a_status(published, smooth):
+    tokenizer = load_official(published, HORIZON, DIMS)
     tokens = Tokenizer.from_file(str(published / "tokenizer.json")).get_vocab()
     lead = tokens["Â"]  # the first of two bytes
-    good = code.encode(smooth(1, seed=3)).ids[0].tolist()
-    rows = [[*good, 0], [*good[:-1], 0, 0], [*good, *good[:1]], [*good, code.vocab_size], [*good, lead]]
+    good = tokenizer.encode(smooth(1, seed=3)).tokens[0].tolist()
+    rows = [[*good, 0], [*good[:-1], 0, 0], [*good, *good[:1]], [*good, tokenizer.vocab_size], [*good, lead]]
     valid = np.arange(len(good) + 1) < len(good) + np.array([0, -1, 1, 1, 1])[:, None]
-    decoded = code.decode(np.array(rows), valid)
+    decoded = tokenizer.decode(np.array(rows), valid)
     expected = [Status.OK, Status.TOO_SHORT, Status.TOO_LONG, Status.UNKNOWN_TOKEN, Status.MALFORMED]
     assert decoded.status.tolist() == expected
     assert np.isnan(decoded.chunks[1:]).all()
 
 
 def test_it_survives_json(published):
-    code = load_official(published, HORIZON, DIMS)
-    assert action_tokenizer_from_json(json.loads(json.dumps(code.to_json()))) == code
+    tokenizer = load_official(published, HORIZON, DIMS)
+    assert action_tokenizer_from_json(json.loads(json.dumps(tokenizer.to_json()))) == tokenizer
 
 
 def test_a_horizon_that_the_folder_contradicts_is_refused(smooth, tmp_path):
     folder = publish(tmp_path / "fast", smooth(50), -80, 80, time_horizon=50)
-    with pytest.raises(MismatchError, match="time_horizon of 50, got 12; fit a code"):
+    with pytest.raises(MismatchError, match="time_horizon of 50, got 12; fit a tokenizer"):
         load_official(folder, 12, 3)
 
 

@@ -19,29 +19,29 @@ def rows_like_coefficients(num=300, length=60, seed=0):
 FITTED = IntegerBpe.fit(rows_like_coefficients(), -35, 35, 200)
 
 
-def merged_by_hand(code, row):
-    """Byte-pair encoding as it is written down: the earliest merge that applies, everywhere, from left to right."""
-    ids = [int(integer) - code.low for integer in row]
+def merged_by_hand(vocabulary, row):
+    """Byte-pair encoding by its definition: the earliest merge that applies, everywhere, from left to right."""
+    tokens = [int(integer) - vocabulary.low for integer in row]
     while True:
-        pairs = set(pairwise(ids))
-        apply = [rank for rank, pair in enumerate(code.merges) if pair in pairs]
+        pairs = set(pairwise(tokens))
+        apply = [rank for rank, pair in enumerate(vocabulary.merges) if pair in pairs]
         if not apply:
-            return ids
-        pair, joined, at = code.merges[apply[0]], [], 0
-        while at < len(ids):
-            if tuple(ids[at : at + 2]) == pair:
-                joined.append(code.high - code.low + 1 + apply[0])
+            return tokens
+        pair, joined, at = vocabulary.merges[apply[0]], [], 0
+        while at < len(tokens):
+            if tuple(tokens[at : at + 2]) == pair:
+                joined.append(vocabulary.high - vocabulary.low + 1 + apply[0])
                 at += 2
             else:
-                joined.append(ids[at])
+                joined.append(tokens[at])
                 at += 1
-        ids = joined
+        tokens = joined
 
 
-def test_ids_are_those_of_merging_by_hand():
+def test_tokens_are_those_of_merging_by_hand():
     rows = rows_like_coefficients(num=40, seed=1).clip(FITTED.low, FITTED.high)
     assert len(FITTED.merges) > 100
-    assert [list(ids) for ids in FITTED.encode(rows)] == [merged_by_hand(FITTED, row) for row in rows]
+    assert [list(tokens) for tokens in FITTED.encode(rows)] == [merged_by_hand(FITTED, row) for row in rows]
 
 
 @settings(derandomize=True, max_examples=60, deadline=None)
@@ -54,27 +54,27 @@ def test_decode_undoes_encode(rows):
 
 @settings(derandomize=True, max_examples=60, deadline=None)
 @given(arrays(np.int64, (4, 9), elements=st.integers(-3, 210)), arrays(bool, (4, 9)))
-def test_any_ids_have_a_status(ids, valid):
-    integers, status = FITTED.decode(ids, valid, 12)
+def test_any_tokens_have_a_status(tokens, valid):
+    integers, status = FITTED.decode(tokens, valid, 12)
     assert integers.shape == (4, 12)
     for row in range(4):
-        chosen = ids[row][valid[row]]
+        chosen = tokens[row][valid[row]]
         known = ((chosen >= 0) & (chosen < FITTED.size)).all()
         assert (status[row] == Status.UNKNOWN_TOKEN) == (not known)
         if status[row] == Status.OK:
             assert ((integers[row] >= FITTED.low) & (integers[row] <= FITTED.high)).all()
 
 
-def test_merges_shorten_what_they_were_learned_for():
+def test_merges_shorten_rows_like_those_of_the_fit():
     rows = rows_like_coefficients(seed=2).clip(FITTED.low, FITTED.high)
-    assert np.mean([len(ids) for ids in FITTED.encode(rows)]) < 60 / 2
+    assert np.mean([len(tokens) for tokens in FITTED.encode(rows)]) < 60 / 2
 
 
-def test_every_merge_spells_something_of_its_own():
-    spelled = [(integer,) for integer in range(FITTED.low, FITTED.high + 1)]
+def test_every_merge_encodes_another_sequence():
+    sequences = [(integer,) for integer in range(FITTED.low, FITTED.high + 1)]
     for left, right in FITTED.merges:
-        spelled.append(spelled[left] + spelled[right])
-    assert len(set(spelled)) == len(spelled) == FITTED.size <= 200
+        sequences.append(sequences[left] + sequences[right])
+    assert len(set(sequences)) == len(sequences) == FITTED.size <= 200
 
 
 def test_a_fit_does_not_depend_on_the_order_of_rows():
