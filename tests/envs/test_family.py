@@ -9,7 +9,7 @@ from praxia.core.types import EnvSpec
 from praxia.envs import ENVS, find_family
 
 
-def test_importing_the_room_imports_no_simulator():
+def test_importing_the_package_imports_no_simulator():
     code = (
         "import sys, praxia.envs, praxia.envs.wrappers\n"
         "print([name for name in ('mujoco', 'metaworld', 'torch') if name in sys.modules])"
@@ -19,7 +19,7 @@ def test_importing_the_room_imports_no_simulator():
 
 
 @pytest.mark.parametrize("name", [name for name in ENVS if name.startswith("metaworld")])
-def test_a_family_travels_to_worker_processes(name: str):
+def test_families_are_picklable(name: str):
     family = find_family(name)
     copy = pickle.loads(pickle.dumps(family))  # noqa: S301
     spec = EnvSpec(name, "door-open", size=80)
@@ -40,7 +40,7 @@ def test_a_family_knows_embodiments_and_starts_without_building():
 
 
 @pytest.mark.gl
-def test_provenance_names_who_draws_and_hashes_the_assets():
+def test_provenance_names_the_renderer_and_hashes_the_assets():
     provenance = find_family("metaworld").provenance()
     assert len(provenance["assets_sha256"]) == len(provenance["golden_frame_sha256"]) == 64
     assert provenance["gl_vendor"]

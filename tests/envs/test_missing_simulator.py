@@ -1,4 +1,4 @@
-"""Praxia without its simulators: each is a package that an extra brings, and its absence is one line that names it."""
+"""Praxia without its simulators: each comes with an extra, and a missing one is an error of one line that names it."""
 
 import os
 import subprocess

@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 
 from praxia.core.types import EnvSpec, Observation
+from praxia.envs.assets import decimate_meshes, shrink_textures
 from praxia.envs.graphics import gl_vendor
-from praxia.envs.meshes import decimate
 from praxia.envs.metaworld.env import MetaWorld
-from praxia.envs.metaworld.simulator import make_simulator
+from praxia.envs.metaworld.simulator import make_stock_env
 from praxia.envs.metaworld.starts import draw_start
 from praxia.envs.render import PROFILES
-from praxia.envs.textures import shrink
 
 pytestmark = pytest.mark.gl
 
@@ -26,7 +25,7 @@ def begun(task: str, profile: str = "fast", size: int = 64, index: int = 0) -> M
     return env
 
 
-def draw_front(env: MetaWorld) -> np.ndarray:
+def render_front(env: MetaWorld) -> np.ndarray:
     return env.observe(CAMERA).images["workspace"]
 
 
@@ -36,17 +35,17 @@ def moved(env: MetaWorld, steps: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize("size", [64, 96])
-def test_a_image_has_the_size_that_was_asked_for(size):
-    image = draw_front(begun("door-open", size=size))
+def test_an_image_has_the_requested_size(size):
+    image = render_front(begun("door-open", size=size))
     assert image.shape == (size, size, 3)
     assert image.dtype == np.uint8
 
 
-def test_nothing_is_drawn_unless_somebody_looks(monkeypatch):
+def test_nothing_is_rendered_unless_observed(monkeypatch):
     def refuse(*arguments, **options):
-        raise AssertionError("drew")
+        raise AssertionError("rendered")
 
-    monkeypatch.setattr("praxia.envs.metaworld.shots.draw", refuse)
+    monkeypatch.setattr("praxia.envs.metaworld.cameras.render_image", refuse)
     env = begun("door-open")
     moved(env, 2)
     seen = env.observe(())
@@ -56,25 +55,25 @@ def test_nothing_is_drawn_unless_somebody_looks(monkeypatch):
 
 def test_images_are_upright():
     """The grey room is above the brown table."""
-    image = draw_front(begun("reach")).astype(int)
+    image = render_front(begun("reach")).astype(int)
     top, bottom = image[:6, -20:].mean((0, 1)), image[-6:, 10:30].mean((0, 1))
     assert abs(top[0] - top[2]) < 15
     assert bottom[0] - bottom[2] > 20
 
 
-def test_the_goal_can_be_seen():
+def test_the_goal_is_visible():
     """Reach's goal is a red ball: two starts differ where their goals are."""
-    first, second = draw_front(begun("reach", index=0)), draw_front(begun("reach", index=1))
+    first, second = render_front(begun("reach", index=0)), render_front(begun("reach", index=1))
     assert (np.abs(first.astype(int) - second).max(-1) > 60).sum() >= 4
 
 
 @pytest.mark.parametrize("profile", ["fast", "plain"])
-def test_scenes_drawn_in_turn_do_not_mix(profile):
+def test_scenes_rendered_in_turn_do_not_mix(profile):
     """Contexts share one GL context: an image must come from its own scene's buffer."""
     envs = [begun(task, profile) for task in ("assembly", "basketball", "disassemble", "door-open")]
-    alone = [draw_front(env) for env in envs]
+    alone = [render_front(env) for env in envs]
     for env, expected in zip(envs[::-1], alone[::-1], strict=True):
-        np.testing.assert_array_equal(draw_front(env), expected)
+        np.testing.assert_array_equal(render_front(env), expected)
     assert len({image.tobytes() for image in alone}) == len(envs)
 
 
@@ -83,34 +82,34 @@ def test_a_restored_snapshot_looks_the_same(task):
     first, second = begun(task, index=3), begun(task, index=3)
     snapshot = moved(first, 25)[-1]
     second.restore(snapshot)
-    np.testing.assert_array_equal(draw_front(second), draw_front(first))
+    np.testing.assert_array_equal(render_front(second), render_front(first))
 
 
 @pytest.mark.parametrize("task", ["hammer", "coffee-button"])
-def test_the_physics_cannot_see_the_profile(task):
+def test_the_physics_does_not_depend_on_the_profile(task):
     unseen = moved(begun(task), 12)
     for profile in PROFILES:
         env = begun(task, profile)
         states = []
         for _ in range(12):
-            draw_front(env)
+            render_front(env)
             states += moved(env, 1)
         assert states == unseen
 
 
 @pytest.mark.parametrize("task", ["hammer", "coffee-button", "drawer-open", "soccer"])
-def test_decimated_scenes_look_like_the_whole_ones(task):
-    plain, fast = draw_front(begun(task, "plain", 96)).astype(int), draw_front(begun(task, "fast", 96)).astype(int)
+def test_decimated_scenes_look_like_the_full_ones(task):
+    plain, fast = render_front(begun(task, "plain", 96)).astype(int), render_front(begun(task, "fast", 96)).astype(int)
     assert np.abs(plain - fast).mean() < 4
     assert (np.abs(plain - fast).max(-1) > 60).mean() < 0.03
 
 
 def test_decimation_keeps_shapes_with_a_tenth_of_the_faces():
-    model, again = make_simulator("hammer").model, make_simulator("hammer").model
+    model, again = make_stock_env("hammer").model, make_stock_env("hammer").model
     before = [np.ptp(corners(model, mesh), axis=0) for mesh in range(model.nmesh)]
     faces = model.mesh_facenum.sum()
-    decimate(model, 0.1)
-    decimate(again, 0.1)
+    decimate_meshes(model, 0.1)
+    decimate_meshes(again, 0.1)
     assert model.mesh_facenum.sum() < 0.15 * faces
     for mesh, extent in enumerate(before):
         after = np.ptp(corners(model, mesh), axis=0)
@@ -125,27 +124,27 @@ def corners(model: mujoco.MjModel, mesh: int) -> np.ndarray:
 
 
 def test_shrinking_averages_texels():
-    model = make_simulator("reach").model
+    model = make_stock_env("reach").model
     texture = int(np.argmax(model.tex_width))
     height, width, channels = (int(getattr(model, f"tex_{name}")[texture]) for name in ("height", "width", "nchannel"))
     texels = model.tex_data[model.tex_adr[texture] :][: height * width * channels].reshape(height, width, channels)
     mean = texels.mean((0, 1))
-    shrink(model, 256)
+    shrink_textures(model, 256)
     assert model.tex_width.max() <= 256
     size = int(model.tex_height[texture] * model.tex_width[texture] * channels)
     small = model.tex_data[model.tex_adr[texture] :][:size].reshape(-1, channels)
     np.testing.assert_allclose(small.mean(0), mean, atol=1.0)
 
 
-def test_a_scene_that_was_given_back_is_made_again():
+def test_a_scene_that_left_the_cache_is_rendered_again():
     env = begun("door-open", "plain", 32)
-    first = draw_front(env)
-    for size in range(33, 33 + PROFILES["plain"].kept):
-        draw_front(begun("door-open", "plain", size))
-    np.testing.assert_array_equal(draw_front(env), first)
+    first = render_front(env)
+    for size in range(33, 33 + PROFILES["plain"].num_cached):
+        render_front(begun("door-open", "plain", size))
+    np.testing.assert_array_equal(render_front(env), first)
 
 
-def test_the_vendor_is_named():
+def test_provenance_names_the_vendor():
     assert gl_vendor().count(" | ") == 2
 
 
@@ -157,14 +156,14 @@ try:
     family = find_family("metaworld")
     env = family.build(EnvSpec("metaworld", "reach"))
     env.reset(family.draw_start("reach", "test", 0))
-    env.look(("workspace",))
+    env.observe(("workspace",))
 except GraphicsError as error:
     print(error)
 """
 
 
 @pytest.mark.parametrize("broken", [{"MUJOCO_GL": "nonsense"}, {"MUJOCO_GL": "egl", "MUJOCO_EGL_DEVICE_ID": "99"}])
-def test_without_opengl_one_line_says_what_to_install(broken):
+def test_without_opengl_one_line_names_what_to_install(broken):
     done = subprocess.run(
         [sys.executable, "-c", BROKEN], env={**os.environ, **broken}, capture_output=True, text=True, check=True
     )
@@ -173,6 +172,6 @@ def test_without_opengl_one_line_says_what_to_install(broken):
     assert "apt-get install libegl1 libgl1 libgles2" in done.stdout
 
 
-def test_a_process_that_drew_ends_without_a_sound():
+def test_a_process_that_rendered_prints_nothing_at_exit():
     done = subprocess.run([sys.executable, "-c", BROKEN], capture_output=True, text=True, check=True)
     assert done.stdout == done.stderr == ""

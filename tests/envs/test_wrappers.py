@@ -20,7 +20,7 @@ def begun(start, *wrappers: str):
     return env
 
 
-def test_a_swapped_image_is_the_twins_and_everything_else_the_episodes_own():
+def test_swapped_images_are_the_twins_and_nothing_else_changes():
     swapped = begun(START, "swapped-image")
     own, twin = begun(START), begun(twin_start(START))
     seen = swapped.observe(("workspace",))
@@ -31,7 +31,7 @@ def test_a_swapped_image_is_the_twins_and_everything_else_the_episodes_own():
     assert swapped.step(ACTION) == own.step(ACTION)
 
 
-def test_a_swapped_image_comes_back_with_a_snapshot():
+def test_snapshots_restore_swapped_images():
     first, second = begun(START, "swapped-image"), begun(START, "swapped-image")
     snapshot, seen = first.snapshot(), first.observe(("workspace",)).images["workspace"]
     for _ in range(5):
@@ -41,7 +41,7 @@ def test_a_swapped_image_comes_back_with_a_snapshot():
     assert second.snapshot() == snapshot
 
 
-def test_a_frozen_state_is_the_first_moments_and_everything_else_goes_on():
+def test_a_frozen_state_is_the_first_and_nothing_else_changes():
     frozen, own = begun(START, "frozen-state"), begun(START)
     first = build(EnvSpec("metaworld", "door-open"))
     first.reset(START)
@@ -59,10 +59,10 @@ def test_a_frozen_state_is_the_first_moments_and_everything_else_goes_on():
 
 
 def test_instruct_replaces_the_instruction_alone():
-    told, own = begun(START, "instruct:close: the window"), begun(START)
-    assert told.observe(()).instruction == "close: the window"
-    assert told.snapshot() == own.snapshot()
-    np.testing.assert_array_equal(told.observe(()).state, own.observe(()).state)
+    instructed, own = begun(START, "instruct:close: the window"), begun(START)
+    assert instructed.observe(()).instruction == "close: the window"
+    assert instructed.snapshot() == own.snapshot()
+    np.testing.assert_array_equal(instructed.observe(()).state, own.observe(()).state)
 
 
 def test_wrappers_compose_in_order():

@@ -1,6 +1,6 @@
-"""Environments: one adapter a benchmark or robot. Importing this imports no simulator.
+"""Environments: one adapter per benchmark or robot. Importing this package imports no simulator.
 
-An outside package adds a `family.EnvFamily` with the entry-point group `praxia.envs`.
+Outside packages add a `family.EnvFamily` with the entry-point group `praxia.envs`.
 """
 
 import os
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ENVS", "build", "find_family"]
 
-# MuJoCo chooses its way to OpenGL while it is imported. EGL needs no display.
+# MuJoCo chooses its OpenGL backend while it is imported. EGL needs no display.
 os.environ.setdefault("MUJOCO_GL", "egl")
 
 ENVS = {
@@ -46,7 +46,7 @@ def find_family(name: str) -> "EnvFamily":
         package = (error.name or "praxia").partition(".")[0]
         if package == "praxia":
             raise
-        # The extras are named as the families are: "tabletop" brings what "tabletop-arm6" needs.
+        # Extras have the names of families: "tabletop" installs what "tabletop-arm6" needs.
         extra = name.partition("-")[0] if name in ENVS else None
         raise MissingPackage(f"environment {name!r}", package, extra) from error
 

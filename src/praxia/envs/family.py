@@ -1,4 +1,4 @@
-"""What the verbs need to know of a family of environments, as one value."""
+"""A family of environments as one value: what collection and evaluation need to know of it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ __all__ = ["EnvFamily", "GoldenFrame"]
 
 @dataclass(frozen=True)
 class GoldenFrame:
-    """One image of one known moment: `draw()` draws it on this machine, the PNG at `path` is what it was once.
+    """A reference image: `render()` renders it on this machine, and the PNG at `path` is the stored one.
 
-    Who changes scenes, cameras, drawing or physics on purpose writes it anew, and old policies see another world:
-    `python -m praxia.evaluate.preflight.record`.
+    Intended changes of scenes, cameras, rendering or physics need a new file, and existing policies then observe other
+    images: `python -m praxia.evaluate.preflight.record`.
     """
 
-    draw: Callable[[], UInt8[np.ndarray, "Y X 3"]]
+    render: Callable[[], UInt8[np.ndarray, "Y X 3"]]
     path: Path
 
 
@@ -30,17 +30,16 @@ class GoldenFrame:
 class EnvFamily:
     """A benchmark suite or a robot. Picklable, so that worker processes get a copy: its functions are module-level.
 
-    `instructions` maps every task's name to what its robot is told, or to the pattern that a start fills in.
-    `task(name)` is the task's short name and refuses a stranger. `draw_start(task, split, index)` is start number
-    `index` of a split, whatever was drawn before; `embodiment(spec)` the embodiment in that environment, without making it;
-    `build(spec)` makes it, wrapped as the spec says. `provenance()` is a JSON object of what draws and simulates: the
-    OpenGL vendor, the hashes of the assets and of one known image.
+    `instructions` maps every task's name to its instruction, or to the pattern that a start fills in.
+    `find_task(name)` is the task's canonical name and refuses unknown ones. `draw_start(task, split, index)` is start
+    `index` of a split, independent of all others. `embodiment(spec)` is the embodiment in that environment, without
+    building it; `build(spec)` builds the environment, wrapped as the spec says. `provenance()` is a JSON object about
+    what renders and simulates: the OpenGL vendor, the hashes of the assets and of the golden frame.
 
-    `train_tasks` are the tasks that demonstrations are recorded of unless others are asked for; the others test what was
-    learned from them. A demonstration of a task may take `horizon(task)` steps, and in every `failure_every`-th (None:
-    in none) the expert is to make a mistake on purpose: one that decides by the present moment recovers.
-    `other_instruction(start)`, where there is one, is another instruction that can be followed from that start and
-    leads elsewhere. `golden`, where there is one, shows whether this machine draws what others do.
+    `train_tasks` are the tasks of which demonstrations are recorded by default; the others test generalisation. A
+    demonstration of a task may take `horizon(task)` steps, and in every `failure_every`-th (None: in none) a failure is
+    injected, from which the expert must recover. `other_instruction(start)`, if the family has it, is another
+    instruction that can be followed from that start and leads elsewhere. `golden` is the family's reference image.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""Drawing a MuJoCo scene under a named render profile.
+"""Rendering a MuJoCo scene under a named render profile.
 
-A policy is trained and judged under one profile, so the profile is part of a benchmark's name. In software the cost
-of an image is the shadow map, then multi-sampling, then triangles; its size hardly matters.
+A policy is trained and evaluated under one profile, so the profile is part of a benchmark's name. With software
+rendering an image costs its shadow map, then multi-sampling, then triangles; its size hardly matters.
 """
 
 import copy
@@ -13,36 +13,44 @@ import numpy as np
 from jaxtyping import Float32, Int32, UInt8
 
 from praxia.core.errors import UnknownName
+from praxia.envs.assets import decimate_meshes, shrink_textures
 from praxia.envs.graphics import make_current, thread_local
-from praxia.envs.meshes import decimate
-from praxia.envs.textures import shrink
 
-__all__ = ["PROFILES", "Mounted", "Profile", "View", "draw", "draw_depth", "draw_segments", "find_profile"]
+__all__ = [
+    "PROFILES",
+    "FreeCamera",
+    "ModelCamera",
+    "RenderProfile",
+    "find_profile",
+    "render_depth",
+    "render_image",
+    "render_segmentation",
+]
 
 
 @dataclass(frozen=True)
-class Profile:
-    """How a scene is drawn.
+class RenderProfile:
+    """How a scene is rendered.
 
-    `effects` are shadows, reflections and multi-sampling, `faces` the fraction of each mesh's triangles,
-    `texture_pixels` the longest side of a texture, and `kept` how many scenes stay in graphics memory.
+    `effects` are shadows, reflections and multi-sampling; `face_fraction` is the fraction of each mesh's triangles,
+    `max_texture_px` the largest width of a texture (None: any), `num_cached` the number of scenes in graphics memory.
     """
 
     effects: bool
-    faces: float
-    texture_pixels: int | None
-    kept: int
+    face_fraction: float
+    max_texture_px: int | None
+    num_cached: int
 
 
-# A scene of Meta-World takes 110, 45 and 5 MB of graphics memory; a process may have all fifty tasks under way.
+# Under these profiles a Meta-World scene takes 110, 45 and 5 MB of graphics memory; a process may run all fifty tasks.
 PROFILES = {
-    "default": Profile(effects=True, faces=1.0, texture_pixels=None, kept=8),
-    "plain": Profile(effects=False, faces=1.0, texture_pixels=None, kept=8),
-    "fast": Profile(effects=False, faces=0.1, texture_pixels=256, kept=64),
+    "default": RenderProfile(effects=True, face_fraction=1.0, max_texture_px=None, num_cached=8),
+    "plain": RenderProfile(effects=False, face_fraction=1.0, max_texture_px=None, num_cached=8),
+    "fast": RenderProfile(effects=False, face_fraction=0.1, max_texture_px=256, num_cached=64),
 }
 
 
-def find_profile(name: str) -> Profile:
+def find_profile(name: str) -> RenderProfile:
     """The render profile of that name. Raises UnknownName."""
     if name not in PROFILES:
         raise UnknownName("render profile", name, PROFILES, "praxia info --benchmarks")
@@ -50,14 +58,14 @@ def find_profile(name: str) -> Profile:
 
 
 @dataclass(frozen=True)
-class View:
-    """A camera that hangs in the world: where it is, where it looks, and its vertical field of view."""
+class FreeCamera:
+    """A camera at a fixed position in the world, with its target and vertical field of view."""
 
     position_m: tuple[float, float, float]
     target_m: tuple[float, float, float]
     fovy_deg: float
 
-    def camera(self, model: mujoco.MjModel) -> mujoco.MjvCamera:
+    def to_mujoco(self, model: mujoco.MjModel) -> mujoco.MjvCamera:
         ahead = np.subtract(self.target_m, self.position_m)
         camera = mujoco.MjvCamera()
         camera.type = mujoco.mjtCamera.mjCAMERA_FREE
@@ -69,90 +77,109 @@ class View:
 
 
 @dataclass(frozen=True)
-class Mounted:
-    """A camera of the model itself, by its name: it moves with the embodiment that it is mounted on."""
+class ModelCamera:
+    """A camera of the model, by its name: it moves with the body on which it is mounted."""
 
     name: str
 
-    def camera(self, model: mujoco.MjModel) -> mujoco.MjvCamera:
+    def to_mujoco(self, model: mujoco.MjModel) -> mujoco.MjvCamera:
         camera = mujoco.MjvCamera()
         camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
         camera.fixedcamid = model.camera(self.name).id
         return camera
 
 
-class _Canvas:
-    """The graphics memory of one scene under one profile at one size, shared by all simulators of that scene."""
+class _RenderTarget:
+    """The graphics memory of one scene under one profile at one size. All simulators of the scene share it."""
 
-    def __init__(self, model: mujoco.MjModel, how: Profile, size: int):
+    def __init__(self, model: mujoco.MjModel, profile: RenderProfile, size: int):
         make_current()
         self.scene = mujoco.MjvScene(model, maxgeom=max(300, model.ngeom + model.nsite + 50))
-        # What is uploaded is a copy of the model: the one that is simulated is never changed.
+        # A copy of the model is uploaded: the simulated one is never changed.
         drawn = copy.copy(model)
         drawn.vis.global_.offwidth = drawn.vis.global_.offheight = size
-        if not how.effects:
+        if not profile.effects:
             drawn.vis.quality.offsamples = 0
             drawn.vis.quality.shadowsize = 0
             self.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False
             self.scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
-        if how.faces < 1:
-            decimate(drawn, how.faces)
-        if how.texture_pixels is not None:
-            shrink(drawn, how.texture_pixels)
+        if profile.face_fraction < 1:
+            decimate_meshes(drawn, profile.face_fraction)
+        if profile.max_texture_px is not None:
+            shrink_textures(drawn, profile.max_texture_px)
         self.context = mujoco.MjrContext(drawn, mujoco.mjtFontScale.mjFONTSCALE_50.value)
         self.area = mujoco.MjrRect(0, 0, size, size)
         self.option = mujoco.MjvOption()
 
 
-def _canvas(model: mujoco.MjModel, scene: str, how: Profile, size: int) -> _Canvas:
-    canvases: OrderedDict[tuple[str, int], _Canvas] = thread_local(f"canvases {how}", OrderedDict)
+def _target(model: mujoco.MjModel, scene: str, profile: RenderProfile, size: int) -> _RenderTarget:
+    targets: OrderedDict[tuple[str, int], _RenderTarget] = thread_local(f"targets {profile}", OrderedDict)
     key = (scene, size)
-    if key not in canvases:
-        while len(canvases) >= how.kept:
-            canvases.popitem(last=False)[1].context.free()
-        canvases[key] = _Canvas(model, how, size)
-    canvases.move_to_end(key)
-    return canvases[key]
+    if key not in targets:
+        while len(targets) >= profile.num_cached:
+            targets.popitem(last=False)[1].context.free()
+        targets[key] = _RenderTarget(model, profile, size)
+    targets.move_to_end(key)
+    return targets[key]
 
 
-def draw(
-    model: mujoco.MjModel, data: mujoco.MjData, *, scene: str, view: View | Mounted, how: Profile, size: int
+def render_image(
+    model: mujoco.MjModel,
+    data: mujoco.MjData,
+    *,
+    scene: str,
+    camera: FreeCamera | ModelCamera,
+    profile: RenderProfile,
+    size: int,
 ) -> UInt8[np.ndarray, "Y X 3"]:
     """A square image of `size` pixels, upright. Neither `model` nor `data` is changed.
 
     `scene` names what `model` was compiled from: models of one name share their uploaded meshes and textures.
 
     Raises:
-        GraphicsError: this machine cannot draw off screen.
+        GraphicsError: this machine cannot render off screen.
     """
-    canvas = _render(model, data, scene, view, how, size)
+    target = _render(model, data, scene, camera, profile, size)
     image = np.empty((size, size, 3), np.uint8)
-    mujoco.mjr_readPixels(image, None, canvas.area, canvas.context)
+    mujoco.mjr_readPixels(image, None, target.area, target.context)
     return np.ascontiguousarray(image[::-1])
 
 
-def draw_depth(
-    model: mujoco.MjModel, data: mujoco.MjData, *, scene: str, view: View | Mounted, how: Profile, size: int
+def render_depth(
+    model: mujoco.MjModel,
+    data: mujoco.MjData,
+    *,
+    scene: str,
+    camera: FreeCamera | ModelCamera,
+    profile: RenderProfile,
+    size: int,
 ) -> Float32[np.ndarray, "Y X"]:
-    """As `draw`, but the distance of every pixel from the camera's plane, in metres."""
-    canvas = _render(model, data, scene, view, replace(how, effects=False), size)  # samples would be averaged
+    """As `render_image`, but the distance of each pixel from the camera's plane, in metres."""
+    # Multi-sampling would average depths.
+    target = _render(model, data, scene, camera, replace(profile, effects=False), size)
     depth = np.empty((size, size), np.float32)
-    mujoco.mjr_readPixels(None, depth, canvas.area, canvas.context)
+    mujoco.mjr_readPixels(None, depth, target.area, target.context)
     near, far = (model.stat.extent * edge for edge in (model.vis.map.znear, model.vis.map.zfar))
-    # OpenGL keeps 0 at the near plane, 1 at the far one, and what is linear in 1 / distance between them.
+    # OpenGL stores 0 at the near plane, 1 at the far one, and between them a value linear in 1 / distance.
     return (near / (1 - depth[::-1] * (1 - near / far))).astype(np.float32)
 
 
-def draw_segments(
-    model: mujoco.MjModel, data: mujoco.MjData, *, scene: str, view: View | Mounted, how: Profile, size: int
+def render_segmentation(
+    model: mujoco.MjModel,
+    data: mujoco.MjData,
+    *,
+    scene: str,
+    camera: FreeCamera | ModelCamera,
+    profile: RenderProfile,
+    size: int,
 ) -> Int32[np.ndarray, "Y X"]:
-    """As `draw`, but the id of the geom that every pixel shows; -1 where there is none."""
-    plain = replace(how, effects=False)  # blended or shaded numbers would be others
-    canvas = _render(model, data, scene, view, plain, size, segmented=True)
+    """As `render_image`, but the id of the geom that each pixel shows; -1: none."""
+    plain = replace(profile, effects=False)  # blending or shading would change the ids
+    target = _render(model, data, scene, camera, plain, size, segmented=True)
     image = np.empty((size, size, 3), np.uint8)
-    mujoco.mjr_readPixels(image, None, canvas.area, canvas.context)
+    mujoco.mjr_readPixels(image, None, target.area, target.context)
     number = image[::-1].astype(np.int32) @ np.array([1, 1 << 8, 1 << 16], np.int32)
-    shown = canvas.scene.geoms[: canvas.scene.ngeom]
+    shown = target.scene.geoms[: target.scene.ngeom]
     geoms = {geom.segid + 1: geom.objid for geom in shown if geom.objtype == mujoco.mjtObj.mjOBJ_GEOM}
     table = np.full(number.max() + 1, -1, np.int32)
     for segment, geom in geoms.items():
@@ -165,30 +192,30 @@ def _render(
     model: mujoco.MjModel,
     data: mujoco.MjData,
     scene: str,
-    view: View | Mounted,
-    how: Profile,
+    camera: FreeCamera | ModelCamera,
+    profile: RenderProfile,
     size: int,
     *,
     segmented: bool = False,
-) -> _Canvas:
-    """Draw into the canvas of this scene, whose buffer is then the one to read."""
-    canvas = _canvas(model, scene, how, size)
+) -> _RenderTarget:
+    """Render into the target of this scene, whose buffer is then the one to read."""
+    target = _target(model, scene, profile, size)
     make_current()
     mujoco.mjv_updateScene(
-        model, data, canvas.option, None, view.camera(model), mujoco.mjtCatBit.mjCAT_ALL.value, canvas.scene
+        model, data, target.option, None, camera.to_mujoco(model), mujoco.mjtCatBit.mjCAT_ALL.value, target.scene
     )
-    if isinstance(view, View):
-        _set_field_of_view(canvas.scene, view.fovy_deg)
-    canvas.scene.flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = segmented
-    canvas.scene.flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = segmented
-    # MuJoCo draws into whatever buffer is bound but reads from its own: with two canvases those are not the same.
-    mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, canvas.context)
-    mujoco.mjr_render(canvas.area, canvas.scene, canvas.context)
-    return canvas
+    if isinstance(camera, FreeCamera):
+        _set_field_of_view(target.scene, camera.fovy_deg)
+    target.scene.flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = segmented
+    target.scene.flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = segmented
+    # MuJoCo renders into whichever buffer is bound but reads from its own: with two targets those may differ.
+    mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, target.context)
+    mujoco.mjr_render(target.area, target.scene, target.context)
+    return target
 
 
 def _set_field_of_view(scene: mujoco.MjvScene, fovy_deg: float) -> None:
-    """A free camera takes its angle from the model, which is not ours to change: the frustum is set instead."""
+    """Set the frustum: a free camera takes its angle from the model, which must not change."""
     for eye in scene.camera:
         half = eye.frustum_near * np.tan(np.deg2rad(fovy_deg) / 2)
         eye.frustum_bottom, eye.frustum_top, eye.frustum_width = -half, half, half

@@ -1,4 +1,4 @@
-"""Environments that spoil one sense of the policy, by composition: what is left shows what it uses."""
+"""Wrappers that corrupt one input of the policy: the remaining success shows what the policy uses."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -23,10 +23,10 @@ def wrapped(
     twin_start: Callable[[Start], Start],
     other_instruction: Callable[[Start], str] | None = None,
 ) -> Env:
-    """`make(spec)` in the spec's wrappers, in order: see `WRAPPERS`.
+    """`make(spec)` in the spec's wrappers, applied in order: see `WRAPPERS`.
 
-    `twin_start` is another start of the same task, as a pure function of the episode's own, and `other_instruction`
-    what else could be done from a start, where the family knows that.
+    `twin_start` gives another start of the same task, as a pure function of the episode's own, and `other_instruction`
+    another instruction for the same start, if the family has one.
 
     Raises:
         UnknownName: no wrapper has that name.
@@ -48,16 +48,17 @@ def wrapped(
 
 
 class ObservationWrapper:
-    """The same environment, observed otherwise: what counts as success stays as it was.
+    """The same environment with altered observations. Success is not changed.
 
-    `alter(env, start)` is called when an episode has begun, and what it returns is applied to every observation.
+    `alter(env, start)` is called when an episode has begun, and the function that it returns is applied to every
+    observation.
     """
 
     def __init__(self, env: Env, alter: Callable[[Env, Start], Alteration]):
         self.env = env
         self.embodiment = env.embodiment
         self._begin = alter
-        self._alter: Alteration = lambda seen: seen
+        self._alter: Alteration = lambda observation: observation
 
     def reset(self, start: Start) -> None:
         self.env.reset(start)
@@ -83,20 +84,20 @@ class ObservationWrapper:
 
 
 def _instructed(instruction: Callable[[Start], str]) -> Callable[[Env, Start], Alteration]:
-    """The instruction is `instruction(start)`."""
+    """Replace the instruction by `instruction(start)`."""
     return lambda env, start: partial(replace, instruction=instruction(start))
 
 
 def _frozen_state(env: Env, start: Start) -> Alteration:
-    """The state never changes from what it was at the start. Images show what happens."""
+    """The state stays what it was at the start; images are unchanged."""
     return partial(replace, state=env.observe(()).state)
 
 
 class SwappedImage:
-    """Images come from a twin at another start of the same task; state, instruction and outcome stay its own.
+    """Images come from a twin at another start of the same task; state, instruction and outcome are unchanged.
 
-    The twin is driven by the same actions, so that the arm in the image moves as the policy means it to and only the
-    scene is another's: a policy that does not need to see loses nothing.
+    The twin executes the same actions, so that the arm in the image moves as commanded and only the scene differs: a
+    policy that does not use images loses nothing.
     """
 
     def __init__(self, env: Env, twin: Env, twin_start: Callable[[Start], Start]):
@@ -120,7 +121,7 @@ class SwappedImage:
         return self.env.privileged()
 
     def snapshot(self) -> bytes:
-        """Of both: the length of the environment's own in four bytes, then it, then the twin's."""
+        """Both snapshots: the length of the environment's own in four bytes, then it, then the twin's."""
         own = self.env.snapshot()
         return len(own).to_bytes(4, "little") + own + self.twin.snapshot()
 

@@ -26,18 +26,18 @@ def test_straight_ahead_runs_into_the_obstacle_from_every_start():
     for index in range(50):
         outcomes = drive(begun(index), *[(0, 0.8)] * 10)
         touched = next(at for at, outcome in enumerate(outcomes) if outcome.terminated)
-        assert touched < 4, "there is no time to look again at a pace of 8"
+        assert touched < 4, "an execution horizon of 8 leaves no time to observe again"
         assert not any(outcome.success for outcome in outcomes)
 
 
 @pytest.mark.parametrize("side", [-1, 1])
-def test_both_ways_around_lead_to_the_goal(side):
+def test_both_sides_lead_to_the_goal(side):
     outcomes = drive(begun(), *[(0.8 * side, 0.6)] * 7, *[(0, 1)] * 5, *[(-0.8 * side, 0.6)] * 7, *[(0, 0.8)] * 2)
     assert not any(outcome.terminated for outcome in outcomes)
     assert sum(outcome.success for outcome in outcomes) > 0
 
 
-def test_what_is_touched_on_the_way_counts_though_both_ends_are_clear():
+def test_contact_between_two_clear_positions_counts():
     obstacle = [0.0, 0.5]
     env = begun(obstacle=obstacle, robot=[-0.05, 0.2 + 0.003], goal=[0, 1.5])
     near = np.hypot(-0.05, 0.297)
@@ -46,7 +46,7 @@ def test_what_is_touched_on_the_way_counts_though_both_ends_are_clear():
     assert np.linalg.norm(env.privileged()["robot"] - obstacle) == pytest.approx(near)
 
 
-def test_the_reward_is_the_way_made_good_and_the_robot_stays_in_the_arena():
+def test_the_reward_is_the_progress_to_the_goal_and_the_robot_stays_in_the_arena():
     env = begun(robot=[0.0, 0.0], goal=[0.0, 1.5], obstacle=[1.0, 1.0])
     assert drive(env, (0, 1))[0].reward == pytest.approx(0.1)
     drive(env, *[(-3, -3)] * 30)
@@ -63,7 +63,7 @@ def test_an_episode_is_the_same_after_json_and_in_a_used_environment():
     assert fresh.snapshot() == used.snapshot()
 
 
-def test_a_snapshot_goes_back_bit_for_bit():
+def test_a_snapshot_restores_bit_for_bit():
     env = begun()
     drive(env, *ACTIONS[:5])
     snapshot, seen = env.snapshot(), env.observe(())
@@ -74,7 +74,7 @@ def test_a_snapshot_goes_back_bit_for_bit():
     assert (drive(env, *ACTIONS[5:]), env.snapshot()) == first
 
 
-def test_what_is_not_its_own_is_refused():
+def test_foreign_starts_snapshots_and_names_are_refused():
     env = begun(0)
     with pytest.raises(MismatchError, match="own start"):
         env.restore(begun(1).snapshot())
@@ -86,7 +86,7 @@ def test_what_is_not_its_own_is_refused():
         build(EnvSpec("bimodal", "pas"))
 
 
-def test_a_image_shows_every_disc_where_it_is():
+def test_an_image_shows_every_disc_at_its_position():
     env = begun(robot=[-1.0, -0.25], obstacle=[0.0, 0.75], goal=[1.0, 1.75])
     image = env.observe(("top",)).images["top"]
     assert image.shape == (64, 64, 3)
@@ -97,7 +97,7 @@ def test_a_image_shows_every_disc_where_it_is():
     assert not env.observe(()).images
 
 
-def test_starts_are_before_the_obstacle_and_a_function_of_their_number():
+def test_starts_are_before_the_obstacle_and_a_function_of_their_index():
     starts = [FAMILY.draw_start("pass", split, index) for split in ("test", "train-0") for index in range(100)]
     assert len({start.key for start in starts}) == 200
     assert starts[7] == FAMILY.draw_start("pass", "test", 7)

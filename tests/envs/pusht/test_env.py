@@ -11,7 +11,7 @@ from gym_pusht.envs.pusht import PushTEnv
 from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import EnvSpec, Start
 from praxia.envs import build, find_family
-from praxia.envs.snapshots import decode
+from praxia.envs.snapshots import decode_snapshot
 
 FAMILY = find_family("pusht")
 
@@ -28,7 +28,7 @@ def begun(index: int = 0):
 
 
 def chase(env, num: int):
-    """Push the block about: run at it, each time from where that has led, with some noise."""
+    """Push the block around: move at its present position, with some noise."""
     rng = np.random.default_rng(0)
     outcomes = []
     for _ in range(num):
@@ -44,7 +44,7 @@ def episode_hash() -> str:
 
 
 def test_it_is_the_packages_environment():
-    """The same unturned start in the package's own way to begin: the same poses, rewards and images."""
+    """The same unturned start in the package's own reset gives the same poses, rewards and images."""
     stock, legacy = PushTEnv(), np.array([150, 160, 210, 300, 2.5])
     stock.reset(options={"reset_to_state": legacy})
     cos, sin = np.cos(2.5), np.sin(2.5)
@@ -77,11 +77,11 @@ def test_a_block_at_its_goal_is_success_and_ends_the_episode():
 
 
 @pytest.mark.parametrize("index", range(3))
-def test_the_block_is_where_the_start_says_and_the_goal_is_not_reached(index):
+def test_the_block_is_at_the_start_and_the_goal_is_not_reached(index):
     env, start = begun(index), FAMILY.draw_start("push", "env", index)
-    told = env.privileged()
-    np.testing.assert_allclose(told["agent"], start.payload["agent"])
-    np.testing.assert_allclose(told["block"], start.payload["block"], atol=1e-6)
+    privileged = env.privileged()
+    np.testing.assert_allclose(privileged["agent"], start.payload["agent"])
+    np.testing.assert_allclose(privileged["block"], start.payload["block"], atol=1e-6)
     state = env.observe(()).state
     assert state.dtype == np.float32
     angle = start.payload["block"][2]
@@ -113,11 +113,11 @@ def test_a_snapshot_restored_elsewhere_continues_bit_for_bit():
     assert second.observe(()).time_s == seen.time_s == 2.5
     assert chase(first, 30) == chase(second, 30)
     np.testing.assert_array_equal(first.privileged()["block"], second.privileged()["block"])
-    assert decode(snapshot)[1]["actions"].shape == (25, 2)
+    assert decode_snapshot(snapshot)[1]["actions"].shape == (25, 2)
 
 
-def test_positions_velocities_and_angles_are_not_all_there_is_of_a_moment():
-    """Why a snapshot holds actions: a space that is given all that can be read goes on a little differently."""
+def test_positions_velocities_and_angles_are_not_the_whole_state():
+    """Why a snapshot contains actions: a space that gets all that can be read continues a little differently."""
     first, second = begun(), begun()
     chase(first, 25)
     theirs, ours = first._stock, second._stock
@@ -134,7 +134,7 @@ def test_positions_velocities_and_angles_are_not_all_there_is_of_a_moment():
     assert 1e-9 < apart.max() < 2.0
 
 
-def test_what_is_not_its_own_is_refused():
+def test_foreign_starts_snapshots_and_names_are_refused():
     env = begun(0)
     with pytest.raises(MismatchError, match="own start"):
         env.restore(begun(1).snapshot())
@@ -153,7 +153,7 @@ def test_actions_beyond_the_image_are_clipped():
     assert first.snapshot() == second.snapshot()
 
 
-def test_a_image_has_the_size_that_was_asked_for_and_shows_the_agent():
+def test_an_image_has_the_requested_size_and_shows_the_agent():
     env = begun()
     image = env.observe(("top",)).images["top"]
     assert image.shape == (96, 96, 3)
@@ -163,7 +163,7 @@ def test_a_image_has_the_size_that_was_asked_for_and_shows_the_agent():
     assert not env.observe(()).images
 
 
-def test_starts_are_a_function_of_their_number():
+def test_starts_are_a_function_of_their_index():
     starts = [FAMILY.draw_start("push", split, index) for split in ("test", "train-0") for index in range(50)]
     assert len({start.key for start in starts}) == 100
     assert starts[7] == FAMILY.draw_start("push", "test", 7)

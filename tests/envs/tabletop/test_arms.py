@@ -1,4 +1,4 @@
-"""The arms on a bare table: where they reach, how they follow, what they hold, and that they keep nothing."""
+"""The arms on an empty table: reach, tracking, grasps, and that they have no state of their own."""
 
 import itertools
 from dataclasses import replace
@@ -31,7 +31,7 @@ named = pytest.mark.parametrize
 class Table:
     """A robot at home behind a table, with at most one loose thing of 100 g on it."""
 
-    def __init__(self, body, thing=None, at=(0.0, 0.0), yaw_rad=0.0):
+    def __init__(self, robot, thing=None, at=(0.0, 0.0), yaw_rad=0.0):
         spec = mujoco.MjSpec()
         spec.option.timestep, spec.option.integrator = 0.005, mujoco.mjtIntegrator.mjINT_IMPLICITFAST
         spec.option.cone, spec.option.impratio = mujoco.mjtCone.mjCONE_ELLIPTIC, 10
@@ -44,10 +44,10 @@ class Table:
             loose = spec.worldbody.add_body(name="thing", pos=[*at, height], quat=turn)
             loose.add_freejoint()
             loose.add_geom(type=shape, size=size, mass=0.1, condim=4, friction=[1, 0.005, 0.0001], conaffinity=3)
-        body.add(spec)
+        robot.add(spec)
         self.model = spec.compile()
         self.data = mujoco.MjData(self.model)
-        self.controls = body.bind(self.model)
+        self.controls = robot.bind(self.model)
         self.controls.home(self.data)
         mujoco.mj_forward(self.model, self.data)
 
@@ -79,40 +79,40 @@ class Table:
         return state
 
 
-@named("body", HANDS, ids=lambda body: body.name)
-def test_hand_bodies_speak_the_gantrys_language(body):
+@named("robot", HANDS, ids=lambda robot: robot.name)
+def test_hand_controlled_arms_have_the_gantrys_embodiment(robot):
     size = 32
-    assert replace(body.embodiment(size), name="") == replace(GANTRY.embodiment(size), name="")
+    assert replace(robot.embodiment(size), name="") == replace(GANTRY.embodiment(size), name="")
 
 
-@named("body", HANDS + JOINTS, ids=lambda body: body.name)
-def test_home_is_high_over_the_middle_open_and_at_rest(body):
-    table = Table(body)
+@named("robot", HANDS + JOINTS, ids=lambda robot: robot.name)
+def test_home_is_high_over_the_middle_open_and_at_rest(robot):
+    table = Table(robot)
     np.testing.assert_allclose(table.grip, [0, 0.05, 0.22], atol=1e-3)
     assert table.tilt_deg < 0.1
     assert table.controls.state(table.data)[-1] == pytest.approx(1)
     mujoco.mj_step(table.model, table.data, 100)
     np.testing.assert_allclose(table.grip, [0, 0.05, 0.22], atol=1e-3)
-    assert table.controls.state(table.data).shape == (body.embodiment(32).state_dim,)
+    assert table.controls.state(table.data).shape == (robot.embodiment(32).state_dim,)
 
 
-@named("body", HANDS, ids=lambda body: body.name)
-def test_every_corner_of_the_workspace_is_reached_upright(body):
+@named("robot", HANDS, ids=lambda robot: robot.name)
+def test_every_corner_of_the_workspace_is_reached_upright(robot):
     corners = itertools.product(*zip(WORKSPACE_LOW_M, WORKSPACE_HIGH_M, strict=True))
     for place in (*corners, MIDDLE):
-        table = Table(body)
+        table = Table(robot)
         table.move_to(np.array(place), steps=40)
         assert np.linalg.norm(table.grip - place) < 0.003, place
         assert table.tilt_deg < 1, place
 
 
-@named("body", HANDS, ids=lambda body: body.name)
+@named("robot", HANDS, ids=lambda robot: robot.name)
 @named("axis", range(3))
-def test_a_step_of_2_cm_is_followed_as_the_gantry_follows_it(body, axis):
+def test_a_step_of_2_cm_is_followed_as_by_the_gantry(robot, axis):
     step = np.zeros(4)
     step[axis], step[3] = -2, OPEN
     for place in (MIDDLE, np.array([0.2, -0.15, 0.1])):
-        table = Table(body)
+        table = Table(robot)
         table.move_to(place)
         before = table.grip
         moved_cm = []
@@ -124,16 +124,16 @@ def test_a_step_of_2_cm_is_followed_as_the_gantry_follows_it(body, axis):
         assert moved_cm[3] == pytest.approx(2, abs=0.02)
 
 
-@named("body", HANDS, ids=lambda body: body.name)
+@named("robot", HANDS, ids=lambda robot: robot.name)
 @named("thing", THINGS)
-def test_what_is_grasped_stays_in_the_hand_when_lifted_and_shaken(body, thing):
-    table = Table(body, thing, at=(0.08, -0.05), yaw_rad=0.3)
+def test_a_grasped_thing_stays_in_the_hand_when_lifted_and_shaken(robot, thing):
+    table = Table(robot, thing, at=(0.08, -0.05), yaw_rad=0.3)
     place = np.array([0.08, -0.05, max(table.thing[2] - 0.01, 0.005)])
     table.move_to(np.add(place, [0, 0, 0.1]), steps=20)
     table.move_to(place, steps=12)
     for _ in range(8):
         table.step([0, 0, 0, CLOSED])
-    held = table.thing - table.grip
+    offset = table.thing - table.grip
     for up in (2, 2, 2, 2, 2):
         table.step([0, 0, up, CLOSED])
     for i in range(24):
@@ -142,12 +142,12 @@ def test_what_is_grasped_stays_in_the_hand_when_lifted_and_shaken(body, thing):
         table.step(shake)
     for _ in range(20):
         table.step([0, 0, 0, CLOSED])
-    assert np.linalg.norm(table.thing - table.grip - held) < 0.006
+    assert np.linalg.norm(table.thing - table.grip - offset) < 0.006
 
 
-@named("body", HANDS, ids=lambda body: body.name)
-def test_a_blocked_hand_presses_with_a_bounded_force_and_comes_back_at_once(body):
-    table = Table(body, "large cube")
+@named("robot", HANDS, ids=lambda robot: robot.name)
+def test_a_blocked_hand_presses_with_a_bounded_force_and_returns_at_once(robot):
+    table = Table(robot, "large cube")
     table.move_to(np.array([0, 0, 0.10]), CLOSED, steps=20)
     for _ in range(20):
         table.step([0, 0, -2, CLOSED])
@@ -164,13 +164,13 @@ def test_a_blocked_hand_presses_with_a_bounded_force_and_comes_back_at_once(body
     assert table.grip[2] > 0.08
 
 
-@named("body", HANDS + JOINTS, ids=lambda body: body.name)
-def test_commands_depend_on_the_simulators_state_alone(body):
+@named("robot", HANDS + JOINTS, ids=lambda robot: robot.name)
+def test_commands_depend_on_the_simulators_state_alone(robot):
     rng = np.random.default_rng(0)
-    dim = body.embodiment(32).action_dim
+    dim = robot.embodiment(32).action_dim
     scale = np.array([2.0, 2, 2, 1] if dim == 4 else [0.5] * (dim - 1) + [1])
     actions = rng.uniform(-scale, scale, (20, dim)).astype(np.float32)
-    one, other = Table(body, "ball"), Table(body, "ball")
+    one, other = Table(robot, "ball"), Table(robot, "ball")
     for action in actions[:10]:
         one.step(action)
         other.step(action)
@@ -179,7 +179,7 @@ def test_commands_depend_on_the_simulators_state_alone(body):
     for action in actions[10:]:
         one.step(action)
     # The same ten steps by another binding on another table, from the state in the middle.
-    strange = Table(body, "ball")
+    strange = Table(robot, "ball")
     strange.step(actions[-1])
     mujoco.mj_setState(strange.model, strange.data, middle, mujoco.mjtState.mjSTATE_INTEGRATION)
     mujoco.mj_forward(strange.model, strange.data)
@@ -189,9 +189,9 @@ def test_commands_depend_on_the_simulators_state_alone(body):
     assert one.state.tobytes() == strange.state.tobytes()
 
 
-@named("body", JOINTS, ids=lambda body: body.name)
-def test_a_joints_body_follows_its_targets(body):
-    table = Table(body)
+@named("robot", JOINTS, ids=lambda robot: robot.name)
+def test_a_joint_controlled_arm_follows_its_targets(robot):
+    table = Table(robot)
     state = table.controls.state(table.data)
     before = table.grip
     for _ in range(10):
@@ -206,9 +206,9 @@ def test_a_joints_body_follows_its_targets(body):
     np.testing.assert_allclose(table.controls.privileged(table.data)["joint_targets"], target, atol=1e-6)
 
 
-@named("body", JOINTS, ids=lambda body: body.name)
-def test_an_expert_can_steer_a_joints_body_by_jacobian_and_tilt(body):
-    table = Table(body)
+@named("robot", JOINTS, ids=lambda robot: robot.name)
+def test_an_expert_can_move_a_joint_controlled_arm_by_jacobian_and_tilt(robot):
+    table = Table(robot)
     goal = np.array([0.2, -0.15, 0.08])
     for _ in range(40):
         known = table.controls.privileged(table.data)
@@ -220,9 +220,9 @@ def test_an_expert_can_steer_a_joints_body_by_jacobian_and_tilt(body):
     assert known["opening"] > 0.95
 
 
-@named("body", HANDS, ids=lambda body: body.name)
-def test_a_closed_grippers_tips_meet_below_the_grip_and_an_open_one_spans_8_cm(body):
-    table = Table(body)
+@named("robot", HANDS, ids=lambda robot: robot.name)
+def test_a_closed_grippers_tips_meet_below_the_grip_and_an_open_one_spans_8_cm(robot):
+    table = Table(robot)
     pads = [table.data.geom(name) for name in ("finger_left", "finger_right")]
     assert 0.08 < pads[1].xpos[0] - pads[0].xpos[0] < 0.10
     for _ in range(15):
@@ -232,25 +232,25 @@ def test_a_closed_grippers_tips_meet_below_the_grip_and_an_open_one_spans_8_cm(b
     assert table.grip[2] - ends[0][2] == pytest.approx(0.005, abs=0.003)
 
 
-@named("body", HANDS, ids=lambda body: body.name)
-def test_the_wrist_camera_sees_the_fingertips_and_25_cm_of_table(body):
-    table = Table(body)
+@named("robot", HANDS, ids=lambda robot: robot.name)
+def test_the_wrist_camera_sees_the_fingertips_and_25_cm_of_table(robot):
+    table = Table(robot)
     table.move_to(np.array([0, 0, 0.15]), steps=20)
     camera = table.data.camera(WRIST)
     half = np.tan(np.deg2rad(table.model.camera(WRIST).fovy[0]) / 2)
 
-    def in_picture(point):
+    def in_image(point):
         x, y, z = camera.xmat.reshape(3, 3).T @ (point - camera.xpos)
         return max(abs(x), abs(y)) < -z * half
 
     for name in ("finger_left", "finger_right"):
         pad = table.data.geom(name)
-        assert in_picture(pad.xpos - pad.xmat.reshape(3, 3) @ [0, 0, 0.0225])
-    assert all(in_picture(np.array([x, y, 0])) for x in (-0.125, 0.125) for y in (-0.08, 0.17))
+        assert in_image(pad.xpos - pad.xmat.reshape(3, 3) @ [0, 0, 0.0225])
+    assert all(in_image(np.array([x, y, 0])) for x in (-0.125, 0.125) for y in (-0.08, 0.17))
 
 
-@named("body", HANDS, ids=lambda body: body.name)
-def test_an_arm_is_cheap_to_draw(body):
-    table = Table(body)
+@named("robot", HANDS, ids=lambda robot: robot.name)
+def test_an_arm_is_cheap_to_render(robot):
+    table = Table(robot)
     assert table.model.ngeom - 1 <= 17
     assert not table.model.nmesh

@@ -36,19 +36,19 @@ def solved(env_name: str, task: str, index: int, horizon: int = 100) -> bool:
 
 
 @pytest.mark.parametrize("task", [*TRAINED, *UNTRAINED, "touch-heights", "place-combinations", "push-distractors"])
-def test_a_goal_is_not_reached_at_the_start_and_is_after_the_expert(task):
-    """Satisfiable: the expert does it. Any instruction is of a scene in which nothing has happened yet."""
+def test_a_goal_is_reached_by_the_expert_and_not_before(task):
+    """The goal can be reached, because the expert reaches it, and does not hold in the initial scene."""
     for index in range(10):
         env, _ = begun("tabletop-gantry", task, index)
-        body = env.embodiment
-        still = np.zeros(body.action_dim, np.float32)
+        embodiment = env.embodiment
+        still = np.zeros(embodiment.action_dim, np.float32)
         still[-1] = -1.0
         assert not any(env.step(still).success for _ in range(10))
     assert sum(solved("tabletop-gantry", task, index) for index in range(10)) >= 9
 
 
 @pytest.mark.parametrize("task", ["chain-2", "chain-3"])
-def test_a_chain_counts_its_parts_in_their_order(task):
+def test_a_chain_counts_its_parts_in_order(task):
     env, start = begun("tabletop-gantry", task)
     rewards = []
     for step in range(300):
@@ -61,7 +61,7 @@ def test_a_chain_counts_its_parts_in_their_order(task):
     assert parts == pytest.approx([1 / len(start.payload["goals"])] * len(start.payload["goals"]))
 
 
-def test_a_later_part_alone_is_worth_nothing():
+def test_a_later_part_alone_is_no_progress():
     """The expert of a chain's last part, in the chain's own scene, makes no progress while the first is not done."""
     start = next(
         start
@@ -80,8 +80,8 @@ def test_a_later_part_alone_is_worth_nothing():
 
 @pytest.mark.parametrize("env_name", BODIES)
 def test_an_episode_is_the_same_after_json_and_in_a_used_environment(env_name):
-    body = find_family(env_name).embodiment(EnvSpec(env_name, "place"))
-    actions = np.random.default_rng(0).uniform(-2, 2, (20, body.action_dim)).astype(np.float32)
+    embodiment = find_family(env_name).embodiment(EnvSpec(env_name, "place"))
+    actions = np.random.default_rng(0).uniform(-2, 2, (20, embodiment.action_dim)).astype(np.float32)
 
     def run(env, start):
         env.reset(start)
@@ -99,7 +99,7 @@ def test_an_episode_is_the_same_after_json_and_in_a_used_environment(env_name):
 
 
 @pytest.mark.parametrize("env_name", BODIES)
-def test_a_snapshot_goes_back_bit_for_bit(env_name):
+def test_a_snapshot_restores_bit_for_bit(env_name):
     env, _ = begun(env_name, "chain-2")
     for step in range(25):
         env.step(act(env_name, env, step))
@@ -132,7 +132,7 @@ def test_actions_beyond_the_range_are_clipped():
     assert first.snapshot() == second.snapshot()
 
 
-def test_the_hand_goes_where_it_is_told():
+def test_the_hand_follows_its_commands():
     env, _ = begun("tabletop-gantry", "touch")
     before = env.observe(()).state[:3].copy()
     for _ in range(5):
@@ -143,7 +143,7 @@ def test_the_hand_goes_where_it_is_told():
 
 
 @pytest.mark.gl
-def test_pictures_are_of_the_scene_and_of_the_camera_that_was_asked_for():
+def test_images_are_of_the_scene_and_of_the_requested_camera():
     env, start = begun("tabletop-gantry", "touch")
     seen = env.observe(("front", "wrist"))
     assert seen.images["front"].shape == seen.images["wrist"].shape == (64, 64, 3)
@@ -159,8 +159,8 @@ def test_pictures_are_of_the_scene_and_of_the_camera_that_was_asked_for():
 
 
 @pytest.mark.gl
-def test_every_table_is_drawn_with_its_own_texture():
-    """Scenes share one upload of textures: the table that is seen must be the one that the scene names."""
+def test_every_table_is_rendered_with_its_own_texture():
+    """Scenes share one upload of textures: the image must show the texture that the scene names."""
     tops: dict[str, list[np.ndarray]] = {}
     for index in range(40):
         env, start = begun("tabletop-gantry", "touch", index)
@@ -172,14 +172,14 @@ def test_every_table_is_drawn_with_its_own_texture():
     assert means["stone"].min() > means["felt"].max()  # pale
 
 
-def test_the_other_instruction_is_told_and_success_stays_that_of_the_first():
+def test_the_other_instruction_does_not_change_success():
     env, start = begun("tabletop-gantry", "press", 0, "other-instruction")
     assert env.observe(()).instruction == start.payload["other"]["instruction"]
-    # The expert goes by the goal, not by what is told.
+    # The expert reads the goal, not the instruction.
     assert any(env.step(act("tabletop-gantry", env, step)).success for step in range(40))
 
 
-def test_a_healthy_snapshot_mends_an_unstable_moment():
+def test_restoring_a_stable_snapshot_ends_an_instability():
     env, _ = begun("tabletop-gantry", "touch")
     snapshot = env.snapshot()
     env.data.qvel[:] = np.nan

@@ -1,4 +1,4 @@
-"""Every instruction picks out one goal: its words are read here by an independent, literal reader of the payload."""
+"""Every instruction matches exactly one goal, by an independent, literal reading of the payload."""
 
 import re
 
@@ -34,7 +34,7 @@ def named(scene, words: re.Match) -> list[str]:
     return [item["name"] for item in found]
 
 
-def spoken_of(payload, text: str, goals) -> list[str]:
+def mentioned(payload, text: str, goals) -> list[str]:
     """The names behind the noun phrases of a text, in their order, each of which must fit exactly one."""
     # "put the ball left of the cube" places beside: there the side belongs to the verb, not to the noun.
     beside = any(goal["relation"] in ("left of", "right of") for goal in goals)
@@ -51,19 +51,19 @@ WAYS = {"left": "to the left", "right": "to the right", "away": "away from me", 
 
 
 @pytest.mark.parametrize("task", INSTRUCTIONS)
-def test_every_instruction_speaks_of_exactly_its_goals(task):
+def test_every_instruction_mentions_exactly_its_goals(task):
     for index in range(20):
         payload = draw_start("tabletop-gantry", task, "language", index).payload
-        for told in (payload, payload["other"]):
-            wanted = [name for goal in told["goals"] for name in (goal["subject"], goal["reference"]) if name]
-            spoken = spoken_of(payload, told["instruction"], told["goals"])
+        for part in (payload, payload["other"]):
+            wanted = [name for goal in part["goals"] for name in (goal["subject"], goal["reference"]) if name]
+            names = mentioned(payload, part["instruction"], part["goals"])
             # Phrasings of training name what is acted on first, then what it is related to.
-            assert sorted(spoken) == sorted(wanted), told
-            assert task.endswith("phrasings") or spoken == wanted, told
+            assert sorted(names) == sorted(wanted), part
+            assert task.endswith("phrasings") or names == wanted, part
 
 
 @pytest.mark.parametrize("task", ["push", "push-references", "place-beside"])
-def test_an_instruction_says_which_way(task):
+def test_an_instruction_names_the_direction(task):
     for index in range(20):
         payload = draw_start("tabletop-gantry", task, "language", index).payload
         (goal,), text = payload["goals"], payload["instruction"]
@@ -76,7 +76,7 @@ def test_an_instruction_says_which_way(task):
 
 
 @pytest.mark.parametrize("verb", ["touch", "push", "press", "pick", "place"])
-def test_held_out_phrasings_are_none_of_training(verb):
+def test_held_out_phrasings_do_not_occur_in_training(verb):
     def patterns(task, number):
         texts = [draw_start("tabletop-gantry", task, "words", at).payload["instruction"] for at in range(number)]
         return {PHRASE.sub("...", text) for text in texts}
@@ -84,7 +84,7 @@ def test_held_out_phrasings_are_none_of_training(verb):
     assert patterns(f"{verb}-phrasings", 30).isdisjoint(patterns(verb, 150))
 
 
-def test_the_other_instruction_is_about_something_else():
+def test_the_other_instruction_has_another_subject():
     for task in INSTRUCTIONS:
         for index in range(10):
             payload = draw_start("tabletop-gantry", task, "other", index).payload

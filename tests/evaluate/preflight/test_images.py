@@ -22,7 +22,7 @@ def drawing(change):
     """The family on a machine that draws something else than what is stored."""
     golden = FAMILY.golden
     assert golden is not None
-    return replace(FAMILY, golden=GoldenFrame(lambda: change(golden.draw()), golden.path))
+    return replace(FAMILY, golden=GoldenFrame(lambda: change(golden.render()), golden.path))
 
 
 def test_a_image_is_written_without_loss(tmp_path):
@@ -37,7 +37,7 @@ def test_every_familys_golden_image_is_what_this_version_draws(env):
     """After a change on purpose: `python -m praxia.evaluate.preflight.record --images`."""
     golden = find_family(env).golden
     assert golden is not None
-    drawn, stored = golden.draw().astype(float), read_image(golden.path)
+    drawn, stored = golden.render().astype(float), read_image(golden.path)
     assert drawn.std() > 10, "an image of nothing proves nothing"
     assert np.abs(drawn - stored).mean() <= 2
 

@@ -1,22 +1,52 @@
-"""Bimodal as an `Env`: kinematics in the plane, and an obstacle that ends the episode when it is touched."""
+"""Bimodal as an `Env`: motion in the plane, an obstacle that ends the episode on contact, and a camera above."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float32, Float64, UInt8
 
+from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import EnvSpec, Observation, Outcome, Start
-from praxia.envs.bimodal.drawing import draw
-from praxia.envs.bimodal.embodiment import ARENA_M, CAMERA, CONTACT_M, CONTROL_HZ, GOAL_M, embodiment
 from praxia.envs.bimodal.starts import INSTRUCTIONS, short_name
-from praxia.envs.snapshots import decode, encode
+from praxia.envs.snapshots import check_start, decode_snapshot, encode_snapshot
 
-__all__ = ["Bimodal"]
+__all__ = ["CAMERA", "Bimodal", "embodiment"]
+
+CAMERA = "top"
+CONTROL_HZ = 10.0
+
+# Radii of the robot, of the obstacle and the robot together, and of the goal that the robot's centre must reach.
+ROBOT_M, CONTACT_M, GOAL_M = 0.05, 0.3, 0.1
+
+GROUND_RGB, GOAL_RGB, OBSTACLE_RGB, ROBOT_RGB = (245, 245, 245), (150, 210, 150), (70, 70, 80), (220, 90, 40)
+
+# Bounds of the robot's centre: the lowest and the highest (x, y).
+ARENA_M = ((-1.25, -0.5), (1.25, 2.0))
+
+
+@cache
+def embodiment(size: int) -> Embodiment:
+    """A disc that moves in the plane, below one camera of `size` pixels.
+
+    The state contains the obstacle and the goal too, so a policy needs no images.
+    """
+    return Embodiment(
+        name="bimodal",
+        state=(
+            Field("robot", 2, "position", "m", frame="world"),
+            Field("obstacle", 2, "position", "m", frame="world"),
+            Field("goal", 2, "position", "m", frame="world"),
+        ),
+        action=(Field("robot", 2, "velocity", "m/s", frame="world", low=-1.0, high=1.0),),
+        cameras=(Camera(CAMERA, size, size),),
+        control_hz=CONTROL_HZ,
+    )
 
 
 class Bimodal:
-    """See `praxia.core.types.Env`. There is one way to draw, so `spec.profile` says nothing.
+    """See `praxia.core.types.Env`. `spec.profile` is ignored: there is one way to render.
 
     Raises:
         UnknownName: the task.
@@ -43,25 +73,25 @@ class Bimodal:
         self._start = start
 
     def step(self, action: Float32[np.ndarray, " A"]) -> Outcome:
-        """Move for one control period at the velocity asked for, of at most 1 m/s a dim, within the arena.
+        """Move for one control period at the commanded velocity, at most 1 m/s per dim, within the arena.
 
-        Touching the obstacle on the way ends the episode, and is no success. The reward is what this step took off
-        the distance to the goal.
+        Touching the obstacle on the way ends the episode without success. The reward is the decrease of the distance to
+        the goal.
         """
         before = self._robot
         velocity = np.clip(action, -1, 1).astype(np.float64)
         self._robot = np.clip(before + velocity / CONTROL_HZ, *ARENA_M)
         self._steps += 1
         touched = _distance(self._obstacle, before, self._robot) < CONTACT_M
-        was, is_now = (float(np.linalg.norm(self._goal - at)) for at in (before, self._robot))
-        return Outcome(was - is_now, terminated=touched, truncated=False, success=not touched and is_now < GOAL_M)
+        old_m, new_m = (float(np.linalg.norm(self._goal - position)) for position in (before, self._robot))
+        return Outcome(old_m - new_m, terminated=touched, truncated=False, success=not touched and new_m < GOAL_M)
 
     def observe(self, cameras: Sequence[str]) -> Observation:
-        """Raises UnknownName for a camera that is not there."""
+        """Raises UnknownName for an unknown camera."""
         for camera in cameras:
             if camera != CAMERA:
                 raise UnknownName("camera", camera, [CAMERA], "praxia info --benchmarks")
-        images = {camera: draw(self._robot, self._obstacle, self._goal, self._size) for camera in cameras}
+        images = {camera: _render(self._robot, self._obstacle, self._goal, self._size) for camera in cameras}
         state = np.concatenate([self._robot, self._obstacle, self._goal]).astype(np.float32)
         return Observation(images, state, INSTRUCTIONS[self._task], self._steps / CONTROL_HZ)
 
@@ -71,26 +101,36 @@ class Bimodal:
 
     def snapshot(self) -> bytes:
         assert self._start is not None, "reset comes first"
-        return encode({"start": self._start.key, "steps": self._steps}, {"robot": self._robot})
+        return encode_snapshot({"start": self._start.key, "steps": self._steps}, {"robot": self._robot})
 
     def restore(self, snapshot: bytes) -> None:
         """After `reset` with the snapshot's own start. Raises MismatchError for a snapshot of another episode."""
         assert self._start is not None, "reset comes first"
-        values, arrays = decode(snapshot)
-        if values["start"] != self._start.key:
-            raise MismatchError(
-                f"this snapshot is of start {values['start']}, but the episode under way has start {self._start.key}; "
-                "reset to the snapshot's own start first"
-            )
+        values, arrays = decode_snapshot(snapshot)
+        check_start(values["start"], self._start.key)
         self._robot, self._steps = arrays["robot"], values["steps"]
 
     def close(self) -> None:
-        """Nothing is held but memory."""
+        """There is nothing to release but memory."""
+
+
+def _render(
+    robot: Float64[np.ndarray, "2"], obstacle: Float64[np.ndarray, "2"], goal: Float64[np.ndarray, "2"], size: int
+) -> UInt8[np.ndarray, "Y X 3"]:
+    """The arena at `size` pixels per side, y upwards. A pixel shows what is at its centre, without smoothing."""
+    (left, near), (right, far) = ARENA_M
+    steps = (np.arange(size) + 0.5) / size
+    x, y = left + (right - left) * steps, far - (far - near) * steps[:, None]
+    image = np.full((size, size, 3), GROUND_RGB, np.uint8)
+    discs = ((goal, GOAL_M, GOAL_RGB), (obstacle, CONTACT_M - ROBOT_M, OBSTACLE_RGB), (robot, ROBOT_M, ROBOT_RGB))
+    for centre, radius, colour in discs:
+        image[(x - centre[0]) ** 2 + (y - centre[1]) ** 2 <= radius**2] = colour
+    return image
 
 
 def _distance(point: Float64[np.ndarray, "2"], start: Float64[np.ndarray, "2"], end: Float64[np.ndarray, "2"]) -> float:
-    """From a point to the nearest place of a straight way."""
-    way = end - start
-    length = float(way @ way)
-    share = np.clip((point - start) @ way / length, 0, 1) if length > 0 else 0.0
-    return float(np.linalg.norm(start + share * way - point))
+    """From a point to the nearest point of the segment from `start` to `end`."""
+    segment = end - start
+    squared = float(segment @ segment)
+    fraction = np.clip((point - start) @ segment / squared, 0, 1) if squared > 0 else 0.0
+    return float(np.linalg.norm(start + fraction * segment - point))

@@ -1,4 +1,4 @@
-"""Bimodal as a `EnvFamily`."""
+"""Bimodal as an `EnvFamily`."""
 
 import hashlib
 from pathlib import Path
@@ -9,8 +9,7 @@ from jaxtyping import UInt8
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.types import Env, EnvSpec
-from praxia.envs.bimodal.embodiment import CAMERA, embodiment
-from praxia.envs.bimodal.env import Bimodal
+from praxia.envs.bimodal.env import CAMERA, Bimodal, embodiment
 from praxia.envs.bimodal.starts import INSTRUCTIONS, draw_start, short_name, twin_start
 from praxia.envs.family import EnvFamily, GoldenFrame
 from praxia.envs.wrappers import wrapped
@@ -31,7 +30,7 @@ def _provenance() -> dict[str, Any]:
 
 
 def _golden_frame() -> UInt8[np.ndarray, "Y X 3"]:
-    """It changes with the scenes, the drawing and the motion. No OpenGL draws it."""
+    """It changes with scenes, rendering and motion. Rendered without OpenGL."""
     env = Bimodal(EnvSpec("bimodal", "pass"))
     env.reset(draw_start("pass", "golden", 0))
     for _ in range(5):
@@ -40,7 +39,7 @@ def _golden_frame() -> UInt8[np.ndarray, "Y X 3"]:
 
 
 def _horizon(task: str) -> int:
-    """The expert needs 23 steps, and up to 52 where it is disturbed."""
+    """The expert needs 23 steps, and up to 52 under noise."""
     return 60
 
 

@@ -1,4 +1,4 @@
-"""Where episodes begin: straight before the obstacle, with the goal straight behind it."""
+"""Starts: the robot straight before the obstacle, with the goal straight behind it."""
 
 from praxia.core.errors import UnknownName
 from praxia.core.keys import generator
@@ -8,15 +8,15 @@ __all__ = ["INSTRUCTIONS", "draw_start", "short_name", "twin_start"]
 
 INSTRUCTIONS = {"pass": "go around the obstacle and reach the goal behind it"}
 
-# The robot begins this far aside of the obstacle's middle at most: too little for one way to be better.
+# The robot begins at most this far to a side of the obstacle's centre: too little to favour one side.
 ASIDE_M = 0.01
 
 
 def short_name(task: str) -> str:
-    """The task's name, which is its only one.
+    """The task's name, unchanged.
 
     Raises:
-        UnknownName: there is one task.
+        UnknownName: another task.
     """
     if task not in INSTRUCTIONS:
         raise UnknownName("task of Bimodal", task, INSTRUCTIONS, "praxia info --tasks bimodal")
@@ -24,10 +24,10 @@ def short_name(task: str) -> str:
 
 
 def draw_start(task: str, split: str, index: int) -> Start:
-    """Start number `index` of a split, such as "test" or "train-0": a pure function of (task, split, index).
+    """Start `index` of a split, such as "test" or "train-0": a pure function of (task, split, index).
 
-    The payload is `{"robot", "obstacle", "goal"}`, each [x, y] in metres. The whole scene is shifted a little to the
-    side and stretched a little ahead, so that only what is relative to the obstacle tells what to do.
+    The payload is `{"robot", "obstacle", "goal"}`, each [x, y] in metres. The scene is shifted a little to the side and
+    stretched a little ahead, so that only positions relative to the obstacle matter.
     """
     rng = generator("bimodal", short_name(task), split, index)
     middle, ahead, behind = rng.uniform(-0.1, 0.1), rng.uniform(0.5, 0.55), rng.uniform(1.45, 1.55)

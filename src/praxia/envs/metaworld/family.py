@@ -1,4 +1,4 @@
-"""Meta-World as a `EnvFamily`, one for each way to set it up."""
+"""Meta-World as environment families, one per setup."""
 
 import hashlib
 from functools import cache, partial
@@ -13,16 +13,15 @@ from praxia.core.embodiment import Embodiment
 from praxia.core.types import Env, EnvSpec, Start
 from praxia.envs.family import EnvFamily, GoldenFrame
 from praxia.envs.graphics import gl_vendor
-from praxia.envs.metaworld import own
 from praxia.envs.metaworld.env import MetaWorld
-from praxia.envs.metaworld.setup import Setup
+from praxia.envs.metaworld.setup import PRAXIA_SETUP, Setup
 from praxia.envs.metaworld.starts import draw_start, twin_start
 from praxia.envs.metaworld.tasks import short_name
 from praxia.envs.wrappers import wrapped
 
 __all__ = ["METAWORLD", "family_of"]
 
-# What the setups draw larger shows the same here, and a small file is enough to compare with.
+# The setups render larger images of the same scene; a small file is enough for a comparison.
 GOLDEN_PX = 64
 
 
@@ -70,7 +69,7 @@ def _provenance(setup: Setup) -> dict[str, Any]:
 
 
 def _golden_frame(setup: Setup) -> UInt8[np.ndarray, "Y X 3"]:
-    """All cameras' images, one below another: they change with cameras, meshes, drawing and physics."""
+    """All cameras' images, one below another: they change with cameras, meshes, rendering and physics."""
     env = MetaWorld(EnvSpec(setup.name, "button-press", setup.profile, GOLDEN_PX), setup)
     env.reset(draw_start("button-press", "golden", 0, setup.name))
     images = env.observe(tuple(setup.cameras)).images
@@ -94,4 +93,4 @@ def _horizon(task: str) -> int:
     return 250
 
 
-METAWORLD = family_of(own.SETUP)
+METAWORLD = family_of(PRAXIA_SETUP)

@@ -1,24 +1,24 @@
 """Meta-World as LeRobot sets it up: https://github.com/huggingface/lerobot, `src/lerobot/envs/metaworld.py` (7427f31).
 
 - Camera: the package's "corner2", moved to (0.75, 0.075, 0.7) (after Seo et al. 2022, arXiv 2206.14244), 480 pixels,
-  turned by 180 degrees, drawn with all effects.
+  turned by 180 degrees, rendered with all effects.
 - State: the first four numbers of the observation, hand position and gripper opening.
-- Instructions: those of `metaworld_config.json`. "push" and "push-back" have the same one, as they have in the public
-  training set; LeRobot has renamed the second since (#4410).
-- Starts: number i is what Meta-World's reset draws after `seed(1000 + i)`, 1000 being the default of `lerobot-eval`.
+- Instructions: those of `metaworld_config.json`. "push" and "push-back" share one, as in the public training
+  set; LeRobot has renamed the second since (#4410).
+- Starts: start i is what Meta-World's reset draws after `seed(1000 + i)`, 1000 being the default of `lerobot-eval`.
   Before July 2026 (#3727) LeRobot's starts came from numpy's global state, which depended on what had run before.
 
-Deviations: an episode begins as if the simulator had just been built, LeRobot's in whatever state the episode before
-left it; and the first observation is true where the package shows embodiments where they were before they were placed.
+Deviations: an episode begins as if the simulator had just been built, LeRobot's in the state that the episode before
+left; and the first observation is correct, where the package shows some bodies at the positions before their placement.
 """
 
 from typing import Any
 
 from gymnasium.utils import seeding
 
+from praxia.envs.metaworld.cameras import Corner2Camera
 from praxia.envs.metaworld.family import family_of
 from praxia.envs.metaworld.setup import Setup
-from praxia.envs.metaworld.shots import Corner2
 from praxia.envs.metaworld.starts import draw_rand_vec
 
 __all__ = ["FAMILY", "INSTRUCTIONS", "SETUP"]
@@ -80,14 +80,14 @@ INSTRUCTIONS = {
 
 
 def draw_test(task: str, index: int) -> dict[str, Any]:
-    """The payload of the start that LeRobot's episode number `index` of a task has."""
+    """The payload of the start of LeRobot's episode `index` of a task."""
     return {"rand_vec": draw_rand_vec(task, seeding.np_random(_FIRST_SEED + index)[0])}
 
 
 SETUP = Setup(
     name="metaworld-lerobot",
     embodiment_name="metaworld-sawyer-lerobot",
-    cameras={"corner2": Corner2(moved_to_m=(0.75, 0.075, 0.7))},
+    cameras={"corner2": Corner2Camera(moved_to_m=(0.75, 0.075, 0.7))},
     instructions=INSTRUCTIONS,
     size=480,
     profile="default",

@@ -1,6 +1,6 @@
-"""The starts of evaluations that make all fifty environments at once, as Evo-1's and starVLA's do.
+"""The starts of evaluations that make all fifty environments at once, such as Evo-1's and starVLA's.
 
-`gymnasium.make_vec("Meta-World/MT50", seed=s)` draws fifty starts of each task, one task after the other, from numpy's
+`gymnasium.make_vec("Meta-World/MT50", seed=s)` draws fifty starts per task, task by task, from numpy's
 global state seeded with s; each environment then takes one of its fifty at random at every reset, by a generator
 seeded with s. A seed given to a reset changes nothing in metaworld 3.0.0.
 """
@@ -12,23 +12,23 @@ import numpy as np
 from gymnasium.utils import seeding
 from metaworld.env_dict import MT50_V3
 
-from praxia.envs.metaworld.simulator import make_simulator
+from praxia.envs.metaworld.simulator import make_stock_env
 from praxia.envs.metaworld.starts import draw_rand_vecs
 from praxia.envs.metaworld.tasks import short_name
 
 __all__ = ["goals", "mt50_payload"]
 
-_GOALS_A_TASK = 50
+_GOALS_PER_TASK = 50
 
 
 def mt50_payload(seed: int, task: str, index: int) -> dict[str, Any]:
-    """The payload of the start that episode number `index` of a task has in an evaluation with that seed.
+    """The payload of the start of a task's episode `index` in an evaluation with that seed.
 
-    Some of the random draws fall on the same start: their payloads differ in "episode", which no simulator reads, so
-    that each is an episode of its own with other noise.
+    Some random draws give the same start: their payloads differ in "episode", which no simulator reads, so that each is
+    a separate episode with its own noise.
     """
     rng, _ = seeding.np_random(seed)
-    drawn = [int(rng.choice(_GOALS_A_TASK)) for _ in range(index + 1)]
+    drawn = [int(rng.choice(_GOALS_PER_TASK)) for _ in range(index + 1)]
     return {"rand_vec": list(goals(seed, task)[drawn[-1]]), "episode": index}
 
 
@@ -44,7 +44,7 @@ def _all_goals(seed: int) -> dict[str, tuple[tuple[float, ...], ...]]:
 
 
 def _draw(task: str, rng: np.random.RandomState) -> tuple[tuple[float, ...], ...]:
-    stock = make_simulator(task)
-    drawn = draw_rand_vecs(stock, rng, _GOALS_A_TASK)
+    stock = make_stock_env(task)
+    drawn = draw_rand_vecs(stock, rng, _GOALS_PER_TASK)
     stock.close()
     return tuple(map(tuple, drawn))

@@ -1,7 +1,7 @@
-"""Meta-World's own environment object, made to begin any episode as if it had just been built.
+"""Meta-World's own environment object, reset so that each episode begins as if it had just been built.
 
-Left alone, an episode depends on those before it: `reset` runs the physics from wherever the object is, moves bodies
-of the model, and keeps numbers on the object. And its `set_task` unpickles.
+By itself an episode depends on those before it: `reset` runs the physics from the present state, moves bodies of the
+model, and keeps numbers on the object. And its `set_task` unpickles.
 """
 
 import copy
@@ -12,12 +12,18 @@ import numpy as np
 from metaworld.env_dict import ENV_CLS_MAP
 from metaworld.sawyer_xyz_env import SawyerXYZEnv
 
-__all__ = ["Simulator", "make_simulator", "plain_attributes"]
+from praxia.core.errors import MismatchError
+from praxia.envs.snapshots import decode_snapshot, encode_snapshot
 
-# What the fifty tasks move in a model when they reset, and the fields beside it that they could.
+__all__ = ["MetaWorldSimulator", "make_stock_env"]
+
+# What the fifty tasks move in a model when they reset, and related fields.
 _MOVABLE = ("body_pos", "body_quat", "site_pos", "site_quat", "geom_pos", "geom_quat")
 
-# MuJoCo answers an unstable state by silently starting over; only its counters tell.
+# Positions, velocities, controls, the mocap body that drives the hand, and the solver's warm start.
+_STATE = mujoco.mjtState.mjSTATE_INTEGRATION
+
+# MuJoCo resets an unstable state silently; only its counters show it.
 _UNSTABLE = (
     mujoco.mjtWarning.mjWARN_BADQPOS,
     mujoco.mjtWarning.mjWARN_BADQVEL,
@@ -25,8 +31,8 @@ _UNSTABLE = (
 )
 
 
-def make_simulator(task: str) -> SawyerXYZEnv:
-    """The stock environment of `task`, a short name, with the goal in its observation."""
+def make_stock_env(task: str) -> SawyerXYZEnv:
+    """The package's own environment of `task`, a short name, with the goal in its observation."""
     stock = ENV_CLS_MAP[f"{task}-v3"]()
     stock._set_task_called = True
     stock._partially_observable = False
@@ -35,19 +41,19 @@ def make_simulator(task: str) -> SawyerXYZEnv:
     return stock
 
 
-class Simulator:
-    """One task's stock environment (`stock`), remembered as it was when it was built."""
+class MetaWorldSimulator:
+    """One task's own environment of the package (`stock`), with a copy of what it was when it was built."""
 
     def __init__(self, task: str):
         self.task = task
-        self.stock = make_simulator(task)
-        plain = plain_attributes(self.stock)
+        self.stock = make_stock_env(task)
+        plain = _plain_attributes(self.stock)
         self._plain = copy.deepcopy(plain)
         self._others = {name: value for name, value in vars(self.stock).items() if name not in plain}
         self._model = {name: getattr(self.stock.model, name).copy() for name in _MOVABLE}
 
-    def renew(self) -> None:
-        """Make the stock environment what it was when it was built, whatever has happened since."""
+    def reset_to_built(self) -> None:
+        """Restore the stock environment to what it was when it was built."""
         stock = self.stock
         vars(stock).clear()
         vars(stock).update(self._others, **copy.deepcopy(self._plain))
@@ -57,12 +63,12 @@ class Simulator:
         mujoco.mj_forward(stock.model, stock.data)
 
     def begin(self, rand_vec: list[float]) -> None:
-        """Begin the episode of this random vector: where objects and goal are.
+        """Begin the episode of this random vector: positions of objects and goal, in metres.
 
-        Deviation: some tasks move bodies after their last forward pass, and Meta-World's first observation shows
-        them where they were before. Here the first observation is true.
+        Deviation: some tasks move bodies after their last forward pass, so that Meta-World's first observation shows
+        their earlier positions. Here the first observation is correct.
         """
-        self.renew()
+        self.reset_to_built()
         stock = self.stock
         stock._freeze_rand_vec = True
         stock._last_rand_vec = np.array(rand_vec, np.float64)
@@ -72,25 +78,59 @@ class Simulator:
         bounds = stock.sawyer_observation_space
         stock._last_stable_obs = np.clip(stock._get_obs(), bounds.low, bounds.high)
 
-    def refuse_instability(self) -> None:
-        """Raises RuntimeError if the physics went wrong: that is an error, not the policy's failure."""
+    def check_stability(self) -> None:
+        """Raises RuntimeError if the physics became unstable: an error, not the policy's failure."""
         counters = self.stock.data.warning
         if self.stock._did_see_sim_exception or any(counters[kind].number for kind in _UNSTABLE):
             raise RuntimeError(f"the physics of {self.task} became unstable")
 
+    def snapshot(self, start_key: str) -> bytes:
+        """MuJoCo's integration state and every number and array that Meta-World keeps beside it. About 2 kB."""
+        stock = self.stock
+        state = np.empty(mujoco.mj_stateSize(stock.model, _STATE))
+        mujoco.mj_getState(stock.model, stock.data, state, _STATE)
+        values: dict[str, Any] = {}
+        arrays: dict[str, np.ndarray] = {"/state": state}
+        for name, value in _plain_attributes(stock).items():
+            if isinstance(value, np.ndarray | np.generic):
+                arrays[name] = np.asarray(value)
+            elif value is None or isinstance(value, bool | int | float):
+                values[name] = value
+        return encode_snapshot({"start": start_key, "attributes": values}, arrays)
 
-def plain_attributes(stock: SawyerXYZEnv) -> dict[str, Any]:
-    """All attributes that are numbers, texts, arrays, or containers of them.
+    def restore(self, start_key: str, snapshot: bytes) -> None:
+        """Go back to a snapshot, after `begin` with the start of its episode, which puts the fixed bodies in place.
 
-    Arrays that show the simulator's own memory are not among them (Meta-World keeps the live position of some
-    bodies): they follow the physics by themselves, and a copy would not.
+        Raises:
+            MismatchError: the snapshot is of another episode, or of another version of the simulator.
+        """
+        values, arrays = decode_snapshot(snapshot)
+        stock, state = self.stock, arrays.pop("/state")
+        expected = (start_key, mujoco.mj_stateSize(stock.model, _STATE))
+        if (values["start"], len(state)) != expected:
+            raise MismatchError(
+                f"this snapshot is of start {values['start']} with {len(state)} numbers of state, but the episode "
+                f"under way has start {expected[0]} and {expected[1]}; reset to the snapshot's own start first"
+            )
+        vars(stock).update(values["attributes"], **{name: item[()] for name, item in arrays.items()})
+        mujoco.mj_setState(stock.model, stock.data, state, _STATE)
+        # The forward pass places bodies and contacts, but may move the solver's warm start: that is set again.
+        mujoco.mj_forward(stock.model, stock.data)
+        mujoco.mj_setState(stock.model, stock.data, state, _STATE)
+
+
+def _plain_attributes(stock: SawyerXYZEnv) -> dict[str, Any]:
+    """All attributes that are numbers, strings, arrays, or containers of them.
+
+    Arrays that are views of the simulator's memory are not among them (Meta-World keeps the live position of some
+    bodies): they follow the physics, and a copy would not.
     """
     return {name: value for name, value in vars(stock).items() if _is_plain(value)}
 
 
 def _is_plain(value: Any) -> bool:
     if isinstance(value, np.ndarray):
-        return not _shows_other_memory(value)
+        return not _is_view(value)
     if isinstance(value, dict):
         return all(map(_is_plain, value.values()))
     if isinstance(value, list | tuple):
@@ -98,7 +138,7 @@ def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, bool | int | float | str | np.generic)
 
 
-def _shows_other_memory(array: np.ndarray) -> bool:
+def _is_view(array: np.ndarray) -> bool:
     base: Any = array
     while isinstance(base, np.ndarray):
         base = base.base

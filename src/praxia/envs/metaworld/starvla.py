@@ -1,9 +1,9 @@
 """Meta-World as starVLA sets it up: https://github.com/starVLA/starVLA, `examples/simBenchmarks/MetaWorld/` (0ed0aad).
 
-Camera, instructions, starts and the step without action are Evo-1's (`evo1.py`), the image has 224 pixels. starVLA's
-policy is given image and instruction alone; the state that it could be given is hand position and gripper opening.
+Camera, instructions, starts and the idle step are Evo-1's (`evo1.py`); the image has 224 pixels. starVLA's policy
+observes image and instruction alone; the state declared here is hand position and gripper opening.
 
-Deviations: those of `evo1.py`, but for BGR.
+Deviations: those of `evo1.py`, except BGR.
 """
 
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""PushT as a `EnvFamily`."""
+"""PushT as an `EnvFamily`."""
 
 import hashlib
 from pathlib import Path
@@ -10,8 +10,7 @@ from jaxtyping import UInt8
 from praxia.core.embodiment import Embodiment
 from praxia.core.types import Env, EnvSpec
 from praxia.envs.family import EnvFamily, GoldenFrame
-from praxia.envs.pusht.embodiment import CAMERA, embodiment
-from praxia.envs.pusht.env import PushT
+from praxia.envs.pusht.env import CAMERA, PushT, embodiment
 from praxia.envs.pusht.starts import INSTRUCTIONS, draw_start, short_name, twin_start
 from praxia.envs.wrappers import wrapped
 
@@ -31,7 +30,7 @@ def _provenance() -> dict[str, Any]:
 
 
 def _golden_frame() -> UInt8[np.ndarray, "Y X 3"]:
-    """It changes with the drawing and the physics. No OpenGL draws it."""
+    """It changes with rendering and physics. Rendered without OpenGL."""
     env = PushT(EnvSpec("pusht", "push"))
     env.reset(draw_start("push", "golden", 0))
     for _ in range(10):
@@ -40,7 +39,7 @@ def _golden_frame() -> UInt8[np.ndarray, "Y X 3"]:
 
 
 def _horizon(task: str) -> int:
-    """The field's. The expert needs a hundred steps on average."""
+    """The published horizon. The expert needs a hundred steps on average."""
     return 300
 
 

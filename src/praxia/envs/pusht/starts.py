@@ -1,4 +1,4 @@
-"""Where episodes begin: the agent anywhere, the T anywhere but near the walls."""
+"""Starts: the agent anywhere, the T anywhere but near the walls."""
 
 import numpy as np
 
@@ -10,15 +10,15 @@ __all__ = ["INSTRUCTIONS", "draw_start", "short_name", "twin_start"]
 
 INSTRUCTIONS = {"push": "push the grey T onto the green T"}
 
-# The T's centre of gravity, in its own frame. The package puts the T somewhere and then turns it about this point.
+# The T's centre of gravity, in its own frame. The package places the T and then turns it about this point.
 GRAVITY_PX = np.array([0.0, 45.0])
 
 
 def short_name(task: str) -> str:
-    """The task's name, which is its only one.
+    """The task's name, unchanged.
 
     Raises:
-        UnknownName: there is one task.
+        UnknownName: another task.
     """
     if task not in INSTRUCTIONS:
         raise UnknownName("task of PushT", task, INSTRUCTIONS, "praxia info --tasks pusht")
@@ -26,11 +26,11 @@ def short_name(task: str) -> str:
 
 
 def draw_start(task: str, split: str, index: int) -> Start:
-    """Start number `index` of a split, such as "test" or "train-0": a pure function of (task, split, index).
+    """Start `index` of a split, such as "test" or "train-0": a pure function of (task, split, index).
 
     The payload is `{"agent": [x, y], "block": [x, y, angle]}` in pixels and radians. The distribution is the package's,
-    the generator is not. Deviation: the package's `reset_to_state` takes the T's place before it is turned; the payload
-    says where it is.
+    the generator is not. Deviation: the package's `reset_to_state` takes the T's position before it is turned; the
+    payload has the resulting position.
     """
     rng = generator("pusht", short_name(task), split, index)
     agent, unturned = rng.integers(50, 450, 2), rng.integers(100, 400, 2)

@@ -1,4 +1,4 @@
-"""Tabletop: a procedural world of primitive shapes in MuJoCo where the instruction decides what is to be done.
+"""Tabletop: procedural scenes of primitive shapes in MuJoCo, where the instruction decides what to do.
 
-Frame of everything: x to the right and y away as the front camera sees it, z up; z = 0 is the nominal table top.
+Coordinates: x to the right and y away as the front camera sees them, z up; z = 0 is the nominal table top.
 """

@@ -1,4 +1,4 @@
-"""Tabletop as families of environments, one a body: a benchmark names a body by its family."""
+"""Tabletop as families of environments, one per robot."""
 
 import hashlib
 from functools import cache, partial
@@ -15,7 +15,7 @@ from praxia.envs.graphics import gl_vendor
 from praxia.envs.tabletop.env import Tabletop
 from praxia.envs.tabletop.model import FRONT
 from praxia.envs.tabletop.robots import arm6, arm7, gantry
-from praxia.envs.tabletop.robots.robot import Robot
+from praxia.envs.tabletop.robots.robot import RobotModel
 from praxia.envs.tabletop.starts import draw_start, other_instruction, twin_start
 from praxia.envs.tabletop.tasks import CHAINS, INSTRUCTIONS, TRAINED, short_name
 from praxia.envs.wrappers import wrapped
@@ -23,7 +23,7 @@ from praxia.envs.wrappers import wrapped
 __all__ = ["ARM6", "ARM6_JOINTS", "ARM7", "ARM7_JOINTS", "GANTRY"]
 
 
-def _family(robot: Robot) -> EnvFamily:
+def _family(robot: RobotModel) -> EnvFamily:
     return EnvFamily(
         name=robot.name,
         instructions=INSTRUCTIONS,
@@ -41,34 +41,34 @@ def _family(robot: Robot) -> EnvFamily:
 
 
 def _horizon(task: str) -> int:
-    """The expert needs 12 to 52 steps, and more where it was disturbed: a part of a chain as much as a task."""
+    """The expert needs 12 to 52 steps per task or part of a chain, and more under noise."""
     return 100 * (int(task[-1]) if task in CHAINS else 1)
 
 
-def _embodiment(robot: Robot, spec: EnvSpec) -> Embodiment:
+def _embodiment(robot: RobotModel, spec: EnvSpec) -> Embodiment:
     return robot.embodiment(spec.size)
 
 
-def _build(robot: Robot, spec: EnvSpec) -> Env:
+def _build(robot: RobotModel, spec: EnvSpec) -> Env:
     return wrapped(partial(_make, robot), spec, twin_start, other_instruction)
 
 
-def _make(robot: Robot, spec: EnvSpec) -> Env:
+def _make(robot: RobotModel, spec: EnvSpec) -> Env:
     return Tabletop(spec, robot)
 
 
-def _provenance(robot: Robot) -> dict[str, Any]:
-    picture = _golden_frame(robot)
-    return {"gl_vendor": gl_vendor(), "golden_frame_sha256": hashlib.sha256(picture.tobytes()).hexdigest()}
+def _provenance(robot: RobotModel) -> dict[str, Any]:
+    image = _golden_frame(robot)
+    return {"gl_vendor": gl_vendor(), "golden_frame_sha256": hashlib.sha256(image.tobytes()).hexdigest()}
 
 
 @cache
-def _golden_frame(robot: Robot) -> UInt8[np.ndarray, "Y X 3"]:
-    """It changes with the scenes, the drawing and the physics."""
+def _golden_frame(robot: RobotModel) -> UInt8[np.ndarray, "Y X 3"]:
+    """It changes with scenes, rendering and physics."""
     env = Tabletop(EnvSpec(robot.name, "touch", "fast", 64), robot)
     env.reset(draw_start(robot.name, "touch", "golden", 0))
     # A fixed motion first, so that servos, kinematics and contacts are in the image too.
-    action = np.concatenate([np.full(part.size, 0.25 * (part.high or 1.0)) for part in env.embodiment.action])
+    action = np.concatenate([np.full(field.size, 0.25 * (field.high or 1.0)) for field in env.embodiment.action])
     for _ in range(20):
         env.step(action.astype(np.float32))
     return env.observe((FRONT,)).images[FRONT]

@@ -1,4 +1,4 @@
-"""How each kind of fixture is built, its measures, and how it is read. Origin: where it stands on the table."""
+"""How each kind of fixture is built, and its dimensions. A fixture's origin is on the table, at its base."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -27,13 +27,13 @@ __all__ = [
 BIN_HALF_M, BIN_WALL_M = 0.062, 0.035
 PLATE_RADIUS_M, PLATE_HEIGHT_M = 0.058, 0.008
 BUTTON_TRAVEL_M = 0.012
-KNOB_M = 0.044  # the top of a button that nobody presses
+KNOB_M = 0.044  # the top of an unpressed button
 SWITCH_RANGE_RAD, LEVER_M, LEVER_FOOT_M = 0.6, 0.06, 0.016
 DRAWER_TRAVEL_M = 0.07
-# The handle's middle when the drawer is closed, from the fixture's origin: before its front, at half its height.
+# The middle of a closed drawer's handle, from the fixture's origin: before its front, at half its height.
 HANDLE_M = (0.0, -0.105, 0.034)
 
-# Half the width and half the depth of what must be kept free around each kind.
+# Half the width and half the depth of the space that each kind needs.
 FOOTPRINT_M = {
     "bin": (BIN_HALF_M, BIN_HALF_M),
     "plate": (PLATE_RADIUS_M, PLATE_RADIUS_M),
@@ -49,10 +49,10 @@ DARK, PALE = (0.25, 0.25, 0.27, 1), (0.80, 0.78, 0.74, 1)
 
 
 def add_fixture(spec: mujoco.MjSpec, fixture: Fixture, height_m: float) -> None:
-    """Build `fixture` on a table top at `height_m`. A moving part's joint bears the fixture's name."""
+    """Build `fixture` on a table top at `height_m`. A moving part's joint has the fixture's name."""
     base = spec.worldbody.add_body(name=fixture.name, pos=[fixture.x_m, fixture.y_m, height_m])
     {"bin": _bin, "plate": _plate, "button": _button, "switch": _switch, "drawer": _drawer}[fixture.kind](base, fixture)
-    for part in base.bodies:  # a joint says how it moves in its base, not contacts
+    for part in base.bodies:  # its joint constrains its motion in the base, not contacts
         spec.add_exclude(bodyname1=base.name, bodyname2=part.name)
 
 
@@ -94,14 +94,14 @@ def _button(base: mujoco.MjsBody, fixture: Fixture) -> None:
 
 
 def _switch(base: mujoco.MjsBody, fixture: Fixture) -> None:
-    """A lever that stays where it is left, by friction; it points right where its angle is positive."""
+    """A lever that friction holds in place. It points right where its angle is positive."""
     _box(base, [0.05, 0.03, 0.008], [0, 0, 0.008], DARK)
     lever = base.add_body(name=f"{fixture.name}/lever", pos=[0, 0, LEVER_FOOT_M], gravcomp=1)
     lever.add_joint(
         name=fixture.name,
         type=mujoco.mjtJoint.mjJNT_HINGE,
         axis=[0, 1, 0],
-        range=[-np.rad2deg(SWITCH_RANGE_RAD), np.rad2deg(SWITCH_RANGE_RAD)],  # a spec speaks in degrees
+        range=[-np.rad2deg(SWITCH_RANGE_RAD), np.rad2deg(SWITCH_RANGE_RAD)],  # joint ranges of a spec are in degrees
         limited=mujoco.mjtLimited.mjLIMITED_TRUE,
         frictionloss=0.05,
         damping=[0.02, 0, 0],

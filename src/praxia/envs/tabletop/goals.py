@@ -1,4 +1,4 @@
-"""What can be asked for: verbs with arguments, and which of them can be done in a scene."""
+"""Goals: verbs with arguments, and which of them are possible in a scene."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,11 +12,12 @@ from praxia.envs.tabletop.scene import Fixture, Scene, Thing
 
 __all__ = ["BESIDE_M", "DIRECTIONS", "PUSH_M", "SIDES", "Goal", "beside", "goals_from_json", "possible_goals"]
 
-# As the operator sees it.
+# As the operator sees them.
 DIRECTIONS: dict[str, tuple[float, float]] = {"left": (-1, 0), "right": (1, 0), "away": (0, 1), "closer": (0, -1)}
 SIDES: dict[str, tuple[float, float]] = {"left of": (-1, 0), "right of": (1, 0)}
 PUSH_M = 0.05
-# Between what is placed beside something and that: room for a finger, even where both are cubes turned by 45 degrees.
+# The gap between a thing placed beside another and that one: room for a finger, even if both are cubes turned by 45
+# degrees.
 BESIDE_M = 0.05
 
 
@@ -24,8 +25,8 @@ BESIDE_M = 0.05
 class Goal:
     """One verb with its arguments, by their names in the scene.
 
-    `relation` is a direction or "to" for push, "in", "on" or a side for place, "" otherwise; `reference` is what a
-    relation relates to.
+    `relation` is a direction or "to" for push, "in", "on" or a side for place, "" otherwise. `reference` is what the
+    relation refers to.
     """
 
     verb: str
@@ -43,12 +44,12 @@ def goals_from_json(values: Sequence[Mapping[str, Any]]) -> tuple[Goal, ...]:
 
 
 def possible_goals(scene: Scene, verb: str) -> list[Goal]:
-    """Every goal of that verb that can be reached from the scene as it stands, with room for a hand to do it."""
+    """Every goal of that verb that can be reached from the initial scene, with room for a hand to do it."""
     return list(_POSSIBLE[verb](scene))
 
 
 def beside(reference: Thing, subject: Thing, side: str) -> tuple[float, float]:
-    """From the reference's centre to where the subject's is to be when it has been placed on that side (x, y, in m)."""
+    """From the reference's centre to the goal position of a subject placed on that side (x, y, in m)."""
     apart = reference.radius_m + subject.radius_m + BESIDE_M
     along_x, along_y = SIDES[side]
     return apart * along_x, apart * along_y
@@ -124,7 +125,7 @@ _POSSIBLE = {
 
 
 def _lane_is_free(scene: Scene, thing: Thing, target: np.ndarray, ignored: Sequence[str]) -> bool:
-    """Whether a finger fits behind the thing and nothing stands between it and the target."""
+    """Whether a finger fits behind the thing and the lane to the target is free."""
     here = np.array([thing.x_m, thing.y_m])
     length = float(np.linalg.norm(target - here))
     ahead = (target - here) / length
@@ -145,7 +146,7 @@ def _lane_is_free(scene: Scene, thing: Thing, target: np.ndarray, ignored: Seque
 
 
 def _spot_is_free(scene: Scene, thing: Thing, side: str, reference: Thing) -> bool:
-    """Whether the thing can be put on that side of the reference between the fingers, and is not there already."""
+    """Whether fingers can place the thing on that side of the reference, and it is not there already."""
     spot = np.array([reference.x_m, reference.y_m]) + beside(reference, thing, side)
     if not _is_on(spot, 0.23, -0.19, 0.02) or np.hypot(spot[0] - thing.x_m, spot[1] - thing.y_m) < 0.08:
         return False
@@ -162,5 +163,5 @@ def _spot_is_free(scene: Scene, thing: Thing, side: str, reference: Thing) -> bo
     return bool(clear and fixtures)
 
 
-def _is_on(place: np.ndarray, half_width: float, near: float, far: float) -> bool:
-    return bool(abs(place[0]) <= half_width and near <= place[1] <= far)
+def _is_on(position: np.ndarray, half_width: float, near: float, far: float) -> bool:
+    return bool(abs(position[0]) <= half_width and near <= position[1] <= far)

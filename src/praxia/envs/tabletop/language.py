@@ -1,4 +1,4 @@
-"""How goals are said: referring expressions that pick out one thing, and several phrasings of every verb."""
+"""From goals to instructions: referring expressions that match exactly one thing, and several phrasings per verb."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ import numpy as np
 from praxia.envs.tabletop.goals import Goal
 from praxia.envs.tabletop.scene import Fixture, Scene, Thing
 
-__all__ = ["HELD_OUT_PHRASES", "PHRASES", "Description", "describe", "instruct", "relations_to"]
+__all__ = ["HELD_OUT_PHRASES", "PHRASES", "Description", "describe", "relations_to", "write_instruction"]
 
-# {s} subject, {r} reference, {d} direction. Those of training, and those held out for the task axis.
+# {s} subject, {r} reference, {d} direction. Phrases of training, and phrases held out for the task axis.
 PHRASES: dict[str, tuple[str, ...]] = {
     "touch": ("touch {s}", "tap {s}", "put your finger on {s}"),
     "push": ("push {s} {d}", "slide {s} {d}", "shove {s} {d}"),
@@ -33,15 +33,15 @@ HELD_OUT_PHRASES: dict[str, tuple[str, ...]] = {
     "place in": ("{r} is where {s} belongs", "store {s} inside {r}"),
     "place on": ("{s} should end up on {r}", "rest {s} upon {r}"),
 }
-SAID = {"left": "to the left", "right": "to the right", "away": "away from me", "closer": "towards me"}
+DIRECTION_PHRASES = {"left": "to the left", "right": "to the right", "away": "away from me", "closer": "towards me"}
 
 
 @dataclass(frozen=True)
 class Description:
     """A referring expression: the noun is a shape, "object" for any loose thing, or a kind of fixture.
 
-    `side` ("left of" or "right of") relates it to another description: everything further to that side, if only by a
-    hair. Who uses it for one thing makes sure that the thing is there clearly (`relations_to`).
+    `side` ("left of" or "right of") relates it to another description: it matches everything further to that side, by
+    any distance. `relations_to` gives only descriptions of things that are clearly on that side.
     """
 
     noun: str
@@ -52,35 +52,35 @@ class Description:
 
     def text(self) -> str:
         """In English, with its article."""
-        words = " ".join(word for word in ("the", self.size, self.colour, self.noun) if word)
-        return f"{words} {self.side} {self.other.text()}" if self.other else words
+        text = " ".join(word for word in ("the", self.size, self.colour, self.noun) if word)
+        return f"{text} {self.side} {self.other.text()}" if self.other else text
 
     def matches(self, scene: Scene) -> list[str]:
-        """The names of all that it fits."""
-        found = [item for item in (*scene.things, *scene.fixtures) if self._fits(item)]
+        """The names of everything that it matches."""
+        matching = [item for item in (*scene.things, *scene.fixtures) if self._matches(item)]
         if self.other is not None:
             (name,) = self.other.matches(scene)
             x_m, sign = scene.find(name).x_m, -1 if self.side == "left of" else 1
-            found = [item for item in found if sign * (item.x_m - x_m) > 0]
-        return [item.name for item in found]
+            matching = [item for item in matching if sign * (item.x_m - x_m) > 0]
+        return [item.name for item in matching]
 
-    def _fits(self, item: Thing | Fixture) -> bool:
+    def _matches(self, item: Thing | Fixture) -> bool:
         nouns = (item.shape, "object") if isinstance(item, Thing) else (item.kind,)
         size = item.size if isinstance(item, Thing) else ""
         return self.noun in nouns and self.colour in ("", item.colour) and self.size in ("", size)
 
 
 def describe(name: str, scene: Scene, rng: np.random.Generator, *, related: bool = False) -> Description:
-    """A description that fits the thing or fixture `name` and nothing else in the scene.
+    """A description that matches the thing or fixture `name` and nothing else in the scene.
 
-    Mostly by colour and shape, now and then by colour, shape or size alone where that is enough. `related`: by its
-    side of another thing, where some such description is enough.
+    Mostly by colour and shape, sometimes by colour, shape or size alone if that is unique. `related`: by its side of
+    another thing, if such a description is unique.
     """
-    if related and (fitting := relations_to(name, scene)):
-        return fitting[rng.integers(len(fitting))]
-    fitting = _only(name, _plain(scene.find(name)), scene)
-    # The first that is enough half of the time: it says colour and shape; a size is added only where it is needed.
-    return fitting[0] if rng.random() < 0.5 else fitting[rng.integers(min(3, len(fitting)))]
+    if related and (unique := relations_to(name, scene)):
+        return unique[rng.integers(len(unique))]
+    unique = _only(name, _plain(scene.find(name)), scene)
+    # Half of the time the first unique one, by colour and shape; a size is added only if it is needed.
+    return unique[0] if rng.random() < 0.5 else unique[rng.integers(min(3, len(unique)))]
 
 
 def _plain(item: Thing | Fixture) -> list[Description]:
@@ -96,7 +96,7 @@ def _plain(item: Thing | Fixture) -> list[Description]:
 
 
 def relations_to(name: str, scene: Scene) -> list[Description]:
-    """Descriptions of a thing by its shape, or as an object, and its side of something else; none where none fits."""
+    """Unique descriptions of a thing by its shape, or as an object, and its side of something else."""
     item = scene.find(name)
     if not isinstance(item, Thing):
         return []
@@ -123,23 +123,25 @@ def _is_clearly(item: Thing, side: str, anchor: Description, scene: Scene) -> bo
 
 
 def _only(name: str, descriptions: Sequence[Description], scene: Scene) -> list[Description]:
-    """Those that fit the thing or fixture of that name and nothing else."""
+    """Those that match the thing or fixture of that name and nothing else."""
     return [one for one in descriptions if one.matches(scene) == [name]]
 
 
-def instruct(
+def write_instruction(
     goals: Sequence[Goal], scene: Scene, rng: np.random.Generator, *, held_out: bool = False, related: bool = False
 ) -> str:
-    """What the robot is told: each goal in one of the phrasings of training, or of the held-out ones; chains joined."""
-    said = [_say(goal, scene, rng, HELD_OUT_PHRASES if held_out else PHRASES, related) for goal in goals]
-    if len(said) == 1:
-        return said[0]
-    return "first " + ", then ".join(said) if rng.random() < 0.5 else " and then ".join(said)
+    """The instruction: each goal in one of the phrasings of training, or of the held-out ones; chains joined."""
+    phrases = [_phrase_goal(goal, scene, rng, HELD_OUT_PHRASES if held_out else PHRASES, related) for goal in goals]
+    if len(phrases) == 1:
+        return phrases[0]
+    return "first " + ", then ".join(phrases) if rng.random() < 0.5 else " and then ".join(phrases)
 
 
-def _say(goal: Goal, scene: Scene, rng: np.random.Generator, phrases: dict[str, tuple[str, ...]], related: bool) -> str:
+def _phrase_goal(
+    goal: Goal, scene: Scene, rng: np.random.Generator, phrases: dict[str, tuple[str, ...]], related: bool
+) -> str:
     key = f"{goal.verb} {goal.relation}" if f"{goal.verb} {goal.relation}" in phrases else goal.verb
     subject = describe(goal.subject, scene, rng, related=related).text()
     reference = describe(goal.reference, scene, rng).text() if goal.reference else ""
     pattern = phrases[key][rng.integers(len(phrases[key]))]
-    return pattern.format(s=subject, r=reference, d=SAID.get(goal.relation, goal.relation))
+    return pattern.format(s=subject, r=reference, d=DIRECTION_PHRASES.get(goal.relation, goal.relation))

@@ -1,4 +1,4 @@
-"""Random scenes: what is on the table, where, and how it looks. Every scene that comes out is at rest."""
+"""Random scenes: what is on the table, where, and its appearance. All are at rest."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ from praxia.envs.tabletop.scene import SHAPES, Fixture, FrontCamera, Light, Scen
 
 __all__ = ["AREA_X_M", "AREA_Y_M", "GAP_M", "draw_scene"]
 
-# Things lie in this part of the table, with room for a gripper's fingers between them; fixtures stand behind it.
+# The part of the table for things, with room for a gripper's fingers between them; fixtures stand behind it.
 AREA_X_M, AREA_Y_M = (-0.23, 0.23), (-0.19, 0.015)
 GAP_M = 0.045
 SLOTS_X_M, SLOTS_Y_M = (-0.21, -0.07, 0.07, 0.21), 0.125
@@ -23,11 +23,11 @@ Shade = Callable[[str, np.random.Generator], palette.Rgb]
 
 
 def draw_scene(rng: np.random.Generator, *, held_out: str = "", fixture: str = "") -> Scene:
-    """A scene as in training, but for the one factor that `held_out` names.
+    """A scene as in training, except for the one factor that `held_out` names.
 
-    `held_out`: "" (none), "colours" (shades), "textures", "lights", "cameras", "heights" or "distractors". A `fixture`
-    of that kind is certainly there. There is always a bin and a button. Where there are distractors, at most four
-    things leave room for them.
+    `held_out`: "" (none), "colours" (shades), "textures", "lights", "cameras", "heights" or "distractors". The scene
+    has a fixture of the kind `fixture` (if given), and always a bin and a button. With distractors there are at most
+    four things, to leave room.
     """
     height = rng.uniform(0.0, 0.01) if held_out != "heights" else rng.uniform(0.025, 0.04)
     shade = palette.held_out_shade if held_out == "colours" else palette.shade
@@ -35,8 +35,8 @@ def draw_scene(rng: np.random.Generator, *, held_out: str = "", fixture: str = "
     num_things, num_distractors = int(rng.integers(3, 7)), 0
     if held_out == "distractors":
         num_things, num_distractors = int(rng.integers(3, 5)), int(rng.integers(2, 4))
-    looks = _draw_looks(rng, shade, num_things, num_distractors)
-    loose = _arrange(rng, looks, fixtures)
+    items = _draw_appearances(rng, shade, num_things, num_distractors)
+    loose = _arrange(rng, items, fixtures)
     tables = palette.HELD_OUT_TABLES if held_out == "textures" else palette.TABLES
     return Scene(
         things=tuple(thing for thing in loose if thing.name.startswith("thing")),
@@ -50,7 +50,7 @@ def draw_scene(rng: np.random.Generator, *, held_out: str = "", fixture: str = "
 
 
 def _draw_fixtures(rng: np.random.Generator, shade: Shade, wanted: str) -> tuple[Fixture, ...]:
-    """A bin, a button, two others in four slots; two of a kind differ in colour."""
+    """A bin, a button and two others in four slots, all of different colours."""
     kinds = ["bin", "button", *rng.choice(["bin", "button", "plate", "switch", "drawer"], 2, replace=False)]
     if wanted and wanted not in kinds:
         kinds[2] = wanted
@@ -70,21 +70,21 @@ def _draw_fixtures(rng: np.random.Generator, shade: Shade, wanted: str) -> tuple
     )
 
 
-def _draw_looks(rng: np.random.Generator, shade: Shade, num_things: int, num_distractors: int) -> list[Thing]:
-    """Things that differ from each other in what they are called, not yet in their places."""
+def _draw_appearances(rng: np.random.Generator, shade: Shade, num_things: int, num_distractors: int) -> list[Thing]:
+    """Things that differ in what they are called, not yet placed."""
     called: set[tuple[str, str, str]] = set()
-    looks = []
-    while len(looks) < num_things:
+    items = []
+    while len(items) < num_things:
         shape = SHAPES[rng.integers(len(SHAPES))]
         colour = list(palette.COLOURS)[rng.integers(len(palette.COLOURS))]
         size = "small" if rng.random() < 0.5 else "large"
         if (shape, colour, size) not in called:
             called.add((shape, colour, size))
-            looks.append(_thing(f"thing{len(looks)}", shape, colour, size, shade(colour, rng), rng))
+            items.append(_thing(f"thing{len(items)}", shape, colour, size, shade(colour, rng), rng))
     for at in range(num_distractors):
         shape = ("post", "slab")[rng.integers(2)]
-        looks.append(_thing(f"distractor{at}", shape, "", "large", palette.distracting_shade(rng), rng))
-    return looks
+        items.append(_thing(f"distractor{at}", shape, "", "large", palette.distracting_shade(rng), rng))
+    return items
 
 
 def _thing(name: str, shape: str, colour: str, size: str, rgb: palette.Rgb, rng: np.random.Generator) -> Thing:
@@ -94,20 +94,20 @@ def _thing(name: str, shape: str, colour: str, size: str, rgb: palette.Rgb, rng:
     return Thing(name, shape, colour, size, rgb, radius, half_height, 0.0, 0.0, yaw)  # pyright: ignore[reportArgumentType]
 
 
-def _arrange(rng: np.random.Generator, looks: Sequence[Thing], fixtures: Sequence[Fixture]) -> list[Thing]:
-    """Places for all of `looks`, each with `GAP_M` to the next and clear of fixtures. Draws again until they fit."""
+def _arrange(rng: np.random.Generator, items: Sequence[Thing], fixtures: Sequence[Fixture]) -> list[Thing]:
+    """Place all of `items`, at least `GAP_M` apart and clear of fixtures. Draws again until they fit."""
     for _ in range(1000):
         placed: list[Thing] = []
-        for observe in looks:
+        for item in items:
             for _ in range(30):
                 x, y = rng.uniform(*AREA_X_M), rng.uniform(*AREA_Y_M)
-                there = replace(observe, x_m=_rounded(x), y_m=_rounded(y))
-                if _is_free(there, placed, fixtures):
-                    placed.append(there)
+                placed_item = replace(item, x_m=_rounded(x), y_m=_rounded(y))
+                if _is_free(placed_item, placed, fixtures):
+                    placed.append(placed_item)
                     break
-        if len(placed) == len(looks):
+        if len(placed) == len(items):
             return placed
-    raise AssertionError(f"{len(looks)} things do not fit on the table")
+    raise AssertionError(f"{len(items)} things do not fit on the table")
 
 
 def _is_free(thing: Thing, others: Sequence[Thing], fixtures: Sequence[Fixture]) -> bool:
@@ -119,15 +119,15 @@ def _is_free(thing: Thing, others: Sequence[Thing], fixtures: Sequence[Fixture])
 
 
 def _half_width(thing: Thing) -> float:
-    """Of the circle around it, whatever its yaw."""
+    """The radius of the circle around a thing, for any yaw."""
     return thing.radius_m * (2**0.5 if thing.shape == "cube" else 1.0)
 
 
 def _is_in_the_way(thing: Thing, fixture: Fixture) -> bool:
-    """Whether it is nearer to a fixture than a finger is thick, or where a drawer and a hand at its handle come."""
+    """Whether a finger does not fit between thing and fixture, or the thing blocks a drawer or a hand at its handle."""
     half_x, half_y = FOOTPRINT_M[fixture.kind]
     aside, front = 0.02, half_y + 0.03
-    if fixture.kind == "drawer":  # as tall as fingers are long: an open one must fit between it and the thing
+    if fixture.kind == "drawer":  # as tall as fingers are long: they must fit, open, between drawer and thing
         aside, front = 0.045, -HANDLE_M[1] + DRAWER_TRAVEL_M + 0.045
     reach = _half_width(thing)
     ahead = fixture.y_m - thing.y_m
@@ -135,7 +135,7 @@ def _is_in_the_way(thing: Thing, fixture: Fixture) -> bool:
 
 
 def _draw_light(rng: np.random.Generator, held_out: bool) -> Light:
-    """From above and any side; held out: low from one side, or tinted."""
+    """Light from above and any side; held out: low from one side, or tinted."""
     angle = rng.uniform(-np.pi, np.pi)
     if not held_out:
         direction = (0.35 * np.cos(angle), 0.35 * np.sin(angle), 1.0)
@@ -148,7 +148,7 @@ def _draw_light(rng: np.random.Generator, held_out: bool) -> Light:
 
 
 def _draw_camera(rng: np.random.Generator, held_out: bool) -> FrontCamera:
-    """The operator's view, a little off each time; held out: clearly to a side, higher or lower."""
+    """The operator's view with small variations; held out: clearly to a side, higher or lower."""
     position, target = np.array([0.0, -0.52, 0.76]), np.array([0.0, 0.0, 0.02])
     if held_out:
         side = np.array([rng.choice([-1, 1]) * rng.uniform(0.12, 0.2), 0, rng.choice([-1, 1]) * rng.uniform(0.05, 0.1)])
@@ -164,5 +164,5 @@ def _triple(values: Sequence[float] | np.ndarray) -> tuple[float, float, float]:
 
 
 def _rounded(value: float) -> float:
-    """To a tenth of a millimetre (or milliradian): short in JSON."""
+    """Rounded to a tenth of a millimetre (or milliradian), to be short in JSON."""
     return round(float(value), 4)

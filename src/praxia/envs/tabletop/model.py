@@ -1,11 +1,11 @@
-"""From a scene and a body to a MuJoCo model. No meshes and always the same textures: all models share one upload."""
+"""From a scene and a robot to a MuJoCo model. No meshes and always the same textures, so models share one upload."""
 
 import mujoco
 import numpy as np
 
 from praxia.envs.tabletop.fixtures import DRAWER_TRAVEL_M, SWITCH_RANGE_RAD, add_fixture
 from praxia.envs.tabletop.palette import HELD_OUT_TABLES, TABLES, TEXTURE_PIXELS, table_texture
-from praxia.envs.tabletop.robots.robot import NUM_USER_DATA, Robot
+from praxia.envs.tabletop.robots.robot import NUM_USER_DATA, RobotModel
 from praxia.envs.tabletop.scene import FrontCamera, Light, Scene, Thing
 
 __all__ = ["FRONT", "NUM_SUBSTEPS", "build_model", "place_fixtures"]
@@ -25,8 +25,8 @@ GEOMS = {
 }
 
 
-def build_model(scene: Scene, body: Robot) -> mujoco.MjModel:
-    """Equal scenes and bodies give equal models, bit for bit."""
+def build_model(scene: Scene, robot: RobotModel) -> mujoco.MjModel:
+    """The model of a scene with a robot. Equal arguments give equal models, bit for bit."""
     spec = mujoco.MjSpec()
     _settings(spec)
     _table(spec, scene)
@@ -36,12 +36,12 @@ def build_model(scene: Scene, body: Robot) -> mujoco.MjModel:
         add_fixture(spec, fixture, scene.table_height_m)
     for thing in scene.loose:
         _thing(spec, thing, scene.table_height_m)
-    body.add(spec)
+    robot.add(spec)
     return spec.compile()
 
 
 def place_fixtures(model: mujoco.MjModel, data: mujoco.MjData, scene: Scene) -> None:
-    """Turn switches and open drawers as the scene says; everything else begins where the model has it."""
+    """Turn switches and open drawers as in the scene; everything else begins where the model has it."""
     for fixture in scene.fixtures:
         if fixture.kind == "switch":
             data.joint(fixture.name).qpos[0] = SWITCH_RANGE_RAD if fixture.turned else -SWITCH_RANGE_RAD
@@ -52,14 +52,14 @@ def place_fixtures(model: mujoco.MjModel, data: mujoco.MjData, scene: Scene) -> 
 def _settings(spec: mujoco.MjSpec) -> None:
     spec.option.timestep = TIMESTEP_S
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
-    # Elliptic cones and a high ratio keep what is grasped from creeping out of the fingers.
+    # Elliptic cones and a high ratio keep grasped objects from creeping out of the fingers.
     spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     spec.option.impratio = 10
-    # Contacts as stiff as the time step allows: a hand that presses something sinks into it by about a millimetre.
+    # Contacts as stiff as the time step allows: a hand sinks into what it presses by about a millimetre.
     spec.default.geom.solref = [0.01, 1.0]
     spec.default.geom.solimp = [0.95, 0.99, 0.001, 0.5, 2.0]
     spec.nuserdata = NUM_USER_DATA
-    # Round shapes of few triangles: at these sizes nobody sees the difference, and software pays for each.
+    # Round shapes of few triangles: no difference is visible at these sizes, and software rendering pays for each.
     spec.visual.quality.numslices = 16
     spec.visual.quality.numstacks = 8
     spec.stat.extent, spec.stat.center = 1.0, [0, 0, 0]
@@ -72,7 +72,7 @@ def _table(spec: mujoco.MjSpec, scene: Scene) -> None:
             name=name, type=mujoco.mjtTexture.mjTEXTURE_2D, width=TEXTURE_PIXELS, height=TEXTURE_PIXELS, nchannel=3
         )
         texture.data = table_texture(name).tobytes()
-        # Every model has every material: which texture a material has is uploaded once, for all of them.
+        # Every model has every material, because the textures of materials are uploaded once for all models.
         material = spec.add_material(name=name, specular=0.1, texrepeat=[2, 2])
         material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = name
     spec.worldbody.add_geom(
@@ -102,7 +102,7 @@ def _light(spec: mujoco.MjSpec, light: Light) -> None:
     spec.worldbody.add_light(
         type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
         pos=[0, 0, 1.5],
-        dir=[-part for part in light.direction],
+        dir=[-value for value in light.direction],
         diffuse=light.rgb,
         specular=[0.1] * 3,
     )
@@ -127,17 +127,17 @@ def _thing(spec: mujoco.MjSpec, thing: Thing, height_m: float) -> None:
     body.add_geom(
         name=thing.name,
         type=GEOMS[thing.shape],
-        size=_measures(thing),
+        size=_geom_size(thing),
         rgba=(*thing.rgb, 1),
         density=DENSITY,
         condim=6,
-        # Torsional and rolling friction, in metres: enough to stop a ball that was pushed within a hand's breadth.
+        # Torsional and rolling friction, in metres: enough to stop a pushed ball within a hand's breadth.
         friction=[1.0, 0.01, 0.004],
         conaffinity=3,
     )
 
 
-def _measures(thing: Thing) -> list[float]:
+def _geom_size(thing: Thing) -> list[float]:
     radius, half_height = thing.radius_m, thing.half_height_m
     if thing.shape in ("cylinder", "puck"):
         return [radius, half_height, 0.0]

@@ -27,12 +27,12 @@ TEXTURE_PIXELS = 64
 
 
 def shade(colour: str, rng: np.random.Generator) -> Rgb:
-    """A shade of a named colour as training sees it: a little brighter or darker."""
+    """A shade of a named colour as in training: a little brighter or darker."""
     return _clip(np.array(COLOURS[colour]) * rng.uniform(0.9, 1.1) + rng.uniform(-0.03, 0.03, 3))
 
 
 def held_out_shade(colour: str, rng: np.random.Generator) -> Rgb:
-    """A shade of a named colour that training never sees: clearly darker, or mixed with white."""
+    """A shade of a named colour that does not occur in training: clearly darker, or mixed with white."""
     base = np.array(COLOURS[colour])
     if rng.random() < 0.5:
         return _clip(base * rng.uniform(0.55, 0.7))
@@ -51,7 +51,7 @@ def _clip(rgb: np.ndarray) -> Rgb:
 
 
 def table_texture(name: str) -> UInt8[np.ndarray, "64 64 3"]:
-    """The image that is laid over the table: a pure function of its name."""
+    """The texture of a table top: a pure function of its name."""
     n = TEXTURE_PIXELS
     rng = generator("tabletop texture", name)
     y, x = np.mgrid[:n, :n]
@@ -71,5 +71,5 @@ def table_texture(name: str) -> UInt8[np.ndarray, "64 64 3"]:
         assert name == "marble", name
         pattern = 0.12 * np.sin(0.25 * x + 4 * np.sin(y * 0.09) + 2 * np.sin(x * 0.15))
         base = (0.86, 0.84, 0.82)
-    picture = np.asarray(base) + pattern[..., None]
-    return (np.clip(picture, 0, 1) * 255).astype(np.uint8)
+    image = np.asarray(base) + pattern[..., None]
+    return (np.clip(image, 0, 1) * 255).astype(np.uint8)

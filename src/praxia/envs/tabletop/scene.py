@@ -11,7 +11,7 @@ __all__ = ["SHAPES", "Fixture", "FrontCamera", "Light", "Scene", "Thing"]
 Shape = Literal["cube", "ball", "cylinder", "puck", "post", "slab"]
 Kind = Literal["bin", "plate", "button", "switch", "drawer"]
 
-# What instructions speak of; posts and slabs only distract.
+# The shapes in instructions; posts and slabs are distractors.
 SHAPES: tuple[Shape, ...] = ("cube", "ball", "cylinder", "puck")
 
 
@@ -19,7 +19,7 @@ SHAPES: tuple[Shape, ...] = ("cube", "ball", "cylinder", "puck")
 class Thing:
     """A loose object that rests on the table: `radius_m` is half its width, `half_height_m` half its height.
 
-    `colour` and `size` are what it is called, `rgb` is how it looks. `name` is its body's in the simulator.
+    `colour` and `size` are its description in words, `rgb` its appearance. `name` is that of its MuJoCo body.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class Fixture:
-    """Something that is fixed to the table. `turned` says that a switch points right or a drawer is open."""
+    """Something fixed to the table. `turned`: a switch points right, or a drawer is open."""
 
     name: str
     kind: Kind
@@ -49,7 +49,7 @@ class Fixture:
 
 @dataclass(frozen=True)
 class Light:
-    """A directional light: where it comes from, its colour, and the ambient share beside it."""
+    """A directional light: the direction it comes from, its colour, and the ambient light beside it."""
 
     direction: tuple[float, float, float]
     rgb: Rgb
@@ -58,7 +58,7 @@ class Light:
 
 @dataclass(frozen=True)
 class FrontCamera:
-    """The operator's view: where the camera is, where it looks, its vertical field of view."""
+    """The operator's view: the camera's position, its target, and its vertical field of view."""
 
     position_m: tuple[float, float, float]
     target_m: tuple[float, float, float]
@@ -67,7 +67,7 @@ class FrontCamera:
 
 @dataclass(frozen=True)
 class Scene:
-    """A table and what is on it. `distractors` are things that no instruction speaks of.
+    """A table and what is on it. `distractors` are things that no instruction mentions.
 
     `table_height_m` is the height of the table top above nominal, `table` the name of its texture.
     """
@@ -90,7 +90,7 @@ class Scene:
         return {item.name: item for item in (*self.loose, *self.fixtures)}[name]
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON value that `from_json` turns back into an equal scene."""
+        """A JSON value from which `from_json` makes an equal scene. Its keys are part of start keys."""
         return asdict(self)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Where episodes begin: a scene, the goals in it, what the robot is told, and what else it could have been told."""
+"""Starts: a scene, its goals, the instruction, and another instruction for the same scene."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -8,27 +8,27 @@ import numpy as np
 from praxia.core.keys import generator
 from praxia.core.types import Start
 from praxia.envs.tabletop.goals import SIDES, Goal, possible_goals
-from praxia.envs.tabletop.language import instruct, relations_to
+from praxia.envs.tabletop.language import relations_to, write_instruction
 from praxia.envs.tabletop.layout import draw_scene
 from praxia.envs.tabletop.scene import Scene
 from praxia.envs.tabletop.tasks import RELATIONS, SCENE_FACTORS, TRAINED, is_held_out_combination, short_name
 
 __all__ = ["draw_start", "other_instruction", "twin_start"]
 
-# What must be on the table for a verb; a bin and a button always are.
-NEEDED = {"open": "drawer", "close": "drawer", "flip": "switch"}
+# The fixture that a verb needs; a bin and a button are always there.
+REQUIRED_FIXTURE = {"open": "drawer", "close": "drawer", "flip": "switch"}
 
-# Trained verbs whose goals stay possible whatever other of these were reached before them. (A push may end in another
-# one's way, and what was picked up is still in the hand.)
+# Trained verbs whose goals stay possible after any others of these were reached. (A push may block another goal, and a
+# picked thing is still in the hand.)
 CHAINED = ("touch", "press", "place")
 
 
 @lru_cache(maxsize=8192)
 def draw_start(env: str, task: str, split: str, index: int) -> Start:
-    """Start number `index` of a task's split, such as "test" or "train-0", for the body that `env` is named after.
+    """Start `index` of a task's split, such as "test" or "train-0", for the environments `env`.
 
-    A pure function of (task, split, index): every body meets the same scene and is told the same. Scenes are drawn
-    without regard to the verb, except that what a verb needs is there: the image does not give the task away.
+    A pure function of (task, split, index): all robots get the same scenes and instructions. Scenes do not depend on
+    the verb, except for the fixture that it needs, so that the image does not reveal the task.
     """
     rng = generator("tabletop", short_name(task), split, index)
     kind, _, factor = task.partition("-")
@@ -36,18 +36,18 @@ def draw_start(env: str, task: str, split: str, index: int) -> Start:
         scene = draw_scene(
             rng,
             held_out=factor if factor in SCENE_FACTORS else "",
-            fixture="" if kind == "chain" else NEEDED.get(kind, ""),
+            fixture="" if kind == "chain" else REQUIRED_FIXTURE.get(kind, ""),
         )
         goals = _chain(rng, scene, int(factor)) if kind == "chain" else _single(rng, scene, kind, factor)
         other = _other(rng, scene, goals)
         if goals and other:
             break
-    text = instruct(goals, scene, rng, held_out=factor == "phrasings", related=factor == "references")
+    text = write_instruction(goals, scene, rng, held_out=factor == "phrasings", related=factor == "references")
     payload = {
         "scene": scene.to_json(),
         "goals": [goal.to_json() for goal in goals],
         "instruction": text,
-        "other": {"goals": [other[0].to_json()], "instruction": instruct(other, scene, rng)},
+        "other": {"goals": [other[0].to_json()], "instruction": write_instruction(other, scene, rng)},
     }
     return Start(env, task, payload)
 
@@ -58,12 +58,12 @@ def twin_start(start: Start) -> Start:
 
 
 def other_instruction(start: Start) -> str:
-    """What else the robot could be told in the start's scene: a goal of a trained verb with another subject."""
+    """Another instruction for the start's scene: a goal of a trained verb with another subject."""
     return start.payload["other"]["instruction"]
 
 
 def _single(rng: np.random.Generator, scene: Scene, verb: str, factor: str) -> list[Goal]:
-    """One goal of the verb, or none where the scene has none to offer."""
+    """One goal of the verb, or none if the scene has none."""
     goals = [
         goal
         for goal in possible_goals(scene, verb)
@@ -77,7 +77,7 @@ def _single(rng: np.random.Generator, scene: Scene, verb: str, factor: str) -> l
 
 
 def _choose(rng: np.random.Generator, goals: Sequence[Goal]) -> Goal | None:
-    """One of the goals: first a kind of relation, with its weight, then any goal of that kind."""
+    """One of the goals: first a kind of relation by weight, then any goal of that kind."""
     kinds: dict[str, list[Goal]] = {}
     for goal in goals:
         kinds.setdefault(_kind(goal), []).append(goal)
@@ -88,7 +88,7 @@ def _choose(rng: np.random.Generator, goals: Sequence[Goal]) -> Goal | None:
     return chosen[rng.integers(len(chosen))]
 
 
-# Bins before plates: a plate is not in every scene. Where it is not, bins have its share.
+# A plate is not in every scene; without one, bins get its weight too.
 WEIGHTS = {"in": 0.6, "on": 0.4}
 
 
@@ -97,12 +97,12 @@ def _kind(goal: Goal) -> str:
 
 
 def _relates_things(goal: Goal) -> bool:
-    """Whether the goal is about two things, and not about one and a direction or a fixture."""
+    """Whether the goal relates two things, and not one and a direction or a fixture."""
     return goal.relation == "to" or goal.relation in SIDES
 
 
 def _chain(rng: np.random.Generator, scene: Scene, length: int) -> list[Goal]:
-    """Goals with different subjects and places, or none where the scene has too few."""
+    """Goals with different subjects and references, or none if the scene has too few."""
     goals: list[Goal] = []
     taken: set[str] = set()
     for verb in rng.permutation(CHAINED * 4):
@@ -115,15 +115,15 @@ def _chain(rng: np.random.Generator, scene: Scene, length: int) -> list[Goal]:
 
 
 def _other(rng: np.random.Generator, scene: Scene, goals: Sequence[Goal]) -> list[Goal]:
-    """A trained goal whose subject is none of those that `goals` speak of."""
-    spoken = {goal.subject for goal in goals} | {goal.reference for goal in goals}
+    """A trained goal whose subject does not occur in `goals`."""
+    mentioned = {goal.subject for goal in goals} | {goal.reference for goal in goals}
     verb = str(rng.choice(TRAINED))
-    goal = _choose(rng, [goal for goal in _trained_goals(scene, verb) if goal.subject not in spoken])
+    goal = _choose(rng, [goal for goal in _trained_goals(scene, verb) if goal.subject not in mentioned])
     return [goal] if goal else []
 
 
 def _trained_goals(scene: Scene, verb: str) -> list[Goal]:
-    """The possible goals of a verb that are like those of training: no held-out combination, no two things related."""
+    """The possible goals of a verb as in training: no held-out combination, no two things related."""
     return [
         goal
         for goal in possible_goals(scene, verb)

@@ -1,9 +1,9 @@
-"""The tasks of Tabletop by name: a verb, and behind a dash what is held out from training in it.
+"""The tasks of Tabletop by name: a verb and, after a dash, the factor that is held out from training.
 
-The three axes: *task* (another thing to do in a known kind of scene), *scene* (a known thing to do where something
-looks different), *body* (another robot). In the words of the star-Gen taxonomy (arXiv 2503.01238): "combinations",
+Three axes of generalisation: *task* (another task in a known kind of scene), *scene* (a known task with another
+appearance), *embodiment* (another robot). In the star-Gen taxonomy (arXiv 2503.01238): "combinations",
 "phrasings" and "references" are semantic; "colours", "textures", "lights", "cameras" and "distractors" visual;
-"heights", untrained verbs and relations, chains and bodies behavioural.
+"heights", untrained verbs and relations, chains and embodiments behavioural.
 """
 
 from praxia.core.errors import UnknownName
@@ -24,7 +24,7 @@ __all__ = [
 
 TRAINED = ("touch", "push", "press", "pick", "place")
 UNTRAINED = ("push-to", "place-beside", "stack", "open", "close", "flip")
-# Relations between two things, which training leaves out: it pushes by direction, and places in bins and on plates.
+# Relations between two things do not occur in training, which pushes by direction and places in bins and on plates.
 RELATIONS = ("to", "beside")
 CHAINS = ("chain-2", "chain-3", "chain-4", "chain-5")
 TASK_FACTORS = ("combinations", "phrasings", "references")
@@ -50,13 +50,13 @@ INSTRUCTIONS = {
         f"{verb}-{factor}": f"{_PATTERNS[verb]}, held-out {factor}"
         for factor in (*TASK_FACTORS, *SCENE_FACTORS)
         for verb in TRAINED
-        if (verb, factor) != ("press", "references")  # two buttons are told apart by colour alone
+        if (verb, factor) != ("press", "references")  # two buttons differ in colour alone
     },
 }
 
 
 def short_name(task: str) -> str:
-    """The task's name.
+    """The task's name, unchanged.
 
     Raises:
         UnknownName: with the nearest tasks.
@@ -67,7 +67,7 @@ def short_name(task: str) -> str:
 
 
 def is_held_out_combination(verb: str, item: Thing | Fixture) -> bool:
-    """Whether this verb is never trained on things of this colour and shape, which are trained with other verbs."""
+    """Whether this verb is never trained on things of this colour and shape (other verbs are)."""
     if verb not in TRAINED:
         return False
     shape = SHAPES.index(item.shape) if isinstance(item, Thing) else 0  # pyright: ignore[reportArgumentType]

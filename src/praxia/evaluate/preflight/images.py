@@ -31,7 +31,7 @@ def golden_frame_matches(setup: PreflightSetup) -> CheckResult:
         return CheckResult(
             None, f"no golden image is stored for {family.name}: add one to its EnvFamily (envs/family.py)"
         )
-    stored, rendered = read_image(family.golden.path), family.golden.draw()
+    stored, rendered = read_image(family.golden.path), family.golden.render()
     if np.array_equal(stored, rendered):
         return CheckResult(True, "identical to the stored image")
     vendors = (

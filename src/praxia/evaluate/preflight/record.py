@@ -71,7 +71,7 @@ def record_images() -> dict[str, str | None]:
     drawn_by = {}
     for family in map(find_family, ENVS):
         if family.golden is not None:
-            write_image(family.golden.path, family.golden.draw())
+            write_image(family.golden.path, family.golden.render())
             drawn_by[family.name] = family.provenance().get("gl_vendor")
     return drawn_by
 

@@ -1,1 +1,1 @@
-"""The robots of Tabletop. Each is a `body.Robot`."""
+"""The robots of Tabletop, each a `robot.RobotModel`."""

@@ -1,4 +1,4 @@
-"""Robot arms as bodies of Tabletop: a chain of segments, a hand with a gripper, and one of two ways to command it."""
+"""RobotModel arms: a chain of segments, a hand with a gripper, and one of two kinds of commands."""
 
 import functools
 from dataclasses import dataclass
@@ -8,11 +8,9 @@ import mujoco
 import numpy as np
 
 from praxia.core.embodiment import Camera, Embodiment, Field
-from praxia.envs.tabletop.robots.controls import HandControls, JointControls
+from praxia.envs.tabletop.robots.controls import HandControls, JointControls, Kinematics
 from praxia.envs.tabletop.robots.grippers import Gripper
-from praxia.envs.tabletop.robots.hand import add_hand_frame
-from praxia.envs.tabletop.robots.ik import Kinematics
-from praxia.envs.tabletop.robots.links import LIMIT_RAD, Rod, Segment, add_rods, add_segment
+from praxia.envs.tabletop.robots.links import LIMIT_RAD, Rod, Segment, add_hand_frame, add_rods, add_segment
 from praxia.envs.tabletop.robots.robot import CONTROL_HZ, MAX_STEP_CM
 
 __all__ = ["Arm"]
@@ -25,8 +23,8 @@ PEDESTAL_M = (0.0, 0.50, -0.50)
 class Arm:
     """An arm of J segments.
 
-    `wrist_m` is how far above the grip point the last joint is. `home_rad` brings the hand to (0, 0.05, 0.22) m,
-    straight down. `posture` is how much each joint is drawn to zero where the hand leaves it free.
+    `wrist_m` is the height of the last joint above the grip point. `home_rad` brings the hand to (0, 0.05, 0.22) m,
+    straight down. `posture` is the weight that pulls each joint to zero where the hand leaves it free.
     """
 
     name: str
@@ -39,7 +37,7 @@ class Arm:
     posture: tuple[float, ...]
 
     def embodiment(self, size: int) -> Embodiment:
-        """Hand: moved in space without rotation. Joints: absolute targets. The gripper's action is closed where 1."""
+        """Hand: translation without rotation. Joints: absolute targets. The gripper's action is 1 where closed."""
         if self.command == "hand":
             state = Field("hand", 3, "position", "m", frame="world")
             action = Field("hand", 3, "delta", "cm", frame="world", low=-MAX_STEP_CM, high=MAX_STEP_CM)
@@ -57,7 +55,7 @@ class Arm:
         self.gripper.add(spec, self.add_chain(spec))
 
     def add_chain(self, spec: mujoco.MjSpec) -> mujoco.MjsBody:
-        """Everything but the gripper. Returns the hand: its origin is the grip point."""
+        """Add everything but the gripper. Returns the hand, whose origin is the grip point."""
         body = spec.worldbody.add_body(name="arm_pedestal", pos=PEDESTAL_M)
         add_rods(body, (self.pedestal,), 1.0)
         for segment in self.segments:
@@ -70,7 +68,7 @@ class Arm:
         kind = HandControls if self.command == "hand" else JointControls
         return kind(
             model,
-            Kinematics(_alone(self), np.array(self.posture)),
+            Kinematics(_compile_alone(self), np.array(self.posture)),
             joints=[segment.name for segment in self.segments],
             gripper=self.gripper,
             home_rad=np.array(self.home_rad),
@@ -78,8 +76,8 @@ class Arm:
 
 
 @functools.cache
-def _alone(arm: Arm) -> mujoco.MjModel:
-    """The arm without gripper and world: compiled once a process, never changed."""
+def _compile_alone(arm: Arm) -> mujoco.MjModel:
+    """The arm without gripper and world: compiled once per process, never changed."""
     spec = mujoco.MjSpec()
     arm.add_chain(spec)
     return spec.compile()

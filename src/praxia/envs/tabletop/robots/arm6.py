@@ -1,5 +1,5 @@
-"""A 6-joint arm in the manner of a UR: yaw, shoulder, elbow and three wrist joints, none of which is near a
-singularity while the hand points down. Its gripper is a pair of sliding fingers."""
+"""A 6-joint arm similar to a UR: yaw, shoulder, elbow and three wrist joints, none of them near a singularity while the
+hand points down. Its gripper is a pair of sliding fingers."""
 
 from dataclasses import replace
 

@@ -1,7 +1,7 @@
-"""A 7-joint arm in the manner of an iiwa: rolls and pitches in turn. Its gripper is a pair of hinged jaws.
+"""A 7-joint arm similar to an iiwa: alternating rolls and pitches. Its gripper is a pair of hinged jaws.
 
-The one motion that the hand leaves free, the elbow swinging about the line from shoulder to wrist, is used to keep
-the roll of the upper arm at zero: the elbow stays above that line.
+The hand leaves one motion free: the elbow swinging about the line from shoulder to wrist. It is used to keep the roll
+of the upper arm at zero, with the elbow above that line.
 """
 
 from dataclasses import replace

@@ -9,7 +9,7 @@ from jaxtyping import Float32
 
 from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.envs.tabletop.robots.grippers import FINGERS, SlidingFingers
-from praxia.envs.tabletop.robots.hand import add_hand_frame
+from praxia.envs.tabletop.robots.links import add_hand_frame, add_servo
 from praxia.envs.tabletop.robots.robot import (
     CONTROL_HZ,
     MAX_STEP_CM,
@@ -18,15 +18,14 @@ from praxia.envs.tabletop.robots.robot import (
     WORKSPACE_HIGH_M,
     WORKSPACE_LOW_M,
 )
-from praxia.envs.tabletop.robots.servo import add_servo
 
 __all__ = ["GANTRY", "Gantry"]
 
 AXES = ("gantry_x", "gantry_y", "gantry_z")
 HOME_M = (0.0, 0.05, 0.22)
 
-# How far the commanded hand may lead the real one: what is blocked is pressed with a bounded force.
-LEASH_M = 0.04
+# How far the commanded hand may lead the real one: a blocked hand presses with a bounded force.
+MAX_LEAD_M = 0.04
 
 # Critically damped for 1.3 kg of hand and armature; it follows within two control steps, as the arms do.
 STIFFNESS, DAMPING, FORCE_N, ARMATURE = 3000.0, 130.0, 60.0, 0.5
@@ -37,13 +36,13 @@ DARK = (0.22, 0.23, 0.26, 1.0)
 
 @dataclass(frozen=True)
 class Gantry:
-    """See the module. The hand's place is that of its three slides."""
+    """See the module. The hand's position is that of its three slides."""
 
     name: str = "tabletop-gantry"
     gripper: SlidingFingers = field(default_factory=SlidingFingers)
 
     def embodiment(self, size: int) -> Embodiment:
-        """The hand is moved in space without rotation; the gripper's action is its target, closed where 1."""
+        """The hand translates without rotation; the gripper's action is its target, 1 where closed."""
         return Embodiment(
             name=self.name,
             state=(
@@ -84,7 +83,7 @@ class Gantry:
 
 
 class GantryControls:
-    """See `body.Controls`. The commanded place is the axes' own targets."""
+    """See `robot.Controls`. The commanded position is the axes' own targets."""
 
     def __init__(self, model: mujoco.MjModel, travel: float):
         self._travel = travel
@@ -99,9 +98,9 @@ class GantryControls:
 
     def command(self, data: mujoco.MjData, action: Float32[np.ndarray, " 4"]) -> None:
         now = data.qpos[self._axes]
-        place = data.ctrl[self._axis_ctrl] + action[:3].astype(np.float64) / 100
-        place = np.clip(place, now - LEASH_M, now + LEASH_M)
-        data.ctrl[self._axis_ctrl] = np.clip(place, WORKSPACE_LOW_M, WORKSPACE_HIGH_M)
+        target = data.ctrl[self._axis_ctrl] + action[:3].astype(np.float64) / 100
+        target = np.clip(target, now - MAX_LEAD_M, now + MAX_LEAD_M)
+        data.ctrl[self._axis_ctrl] = np.clip(target, WORKSPACE_LOW_M, WORKSPACE_HIGH_M)
         data.ctrl[self._gripper_ctrl] = self._travel * (1 - float(action[3])) / 2
 
     def state(self, data: mujoco.MjData) -> Float32[np.ndarray, " 4"]:

@@ -1,5 +1,5 @@
-"""Two grippers. Both close along the hand's x; one servo drives both fingers, which mirror each other through an
-equality constraint, so that what they hold stays in the middle of the hand."""
+"""Two grippers. Both close along the hand's x. One servo drives both fingers, which an equality constraint mirrors, so
+that a grasped object stays in the middle of the hand."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -7,13 +7,12 @@ from typing import Protocol, runtime_checkable
 import mujoco
 import numpy as np
 
-from praxia.envs.tabletop.robots.links import Rod, Vector, add_rods
+from praxia.envs.tabletop.robots.links import Rod, Vector, add_rods, add_servo
 from praxia.envs.tabletop.robots.robot import ROBOT_CONAFFINITY, ROBOT_CONTYPE
-from praxia.envs.tabletop.robots.servo import add_servo
 
 __all__ = ["FINGERS", "Gripper", "HingedJaws", "SlidingFingers"]
 
-# Bodies, joints and pads bear these names; the servo is the first one's.
+# The names of bodies, joints and pads; the servo drives the first.
 FINGERS = ("finger_left", "finger_right")
 SIDES = (-1.0, 1.0)
 
@@ -23,9 +22,9 @@ PAD_HALF_M = (0.006, 0.010, 0.0225)
 JAW_HALF_M, JAW_BACK_M = (0.003, 0.010, 0.0225), 0.017
 TIP_M = 0.005  # the grip point is this far above the pads' ends
 
-# Whatever they touch. More sliding friction holds no better, and levers jam on it. Torsional friction, in metres, keeps
-# what is held from turning about the line between the fingers. Contacts are as stiff as the time step allows: softer
-# ones let the fingers sink into something light.
+# For contact with anything. More sliding friction holds no better, and levers jam on it. Torsional friction, in metres,
+# keeps a grasped object from turning about the line between the fingers. Contacts are as stiff as the time step allows:
+# with softer ones fingers sink into light objects.
 PAD_FRICTION = (1.0, 0.02, 0.001)
 PAD_SOLREF, PAD_SOLIMP = (0.01, 1.0), (0.95, 0.995, 0.001, 0.5, 2.0)
 
@@ -39,11 +38,11 @@ class Gripper(Protocol):
 
     @property
     def travel(self) -> float:
-        """A finger's joint where the gripper is open, in its own unit; closed is 0."""
+        """A finger's joint position where the gripper is open, in the joint's unit; 0 is closed."""
         ...
 
     def add(self, spec: mujoco.MjSpec, hand: mujoco.MjsBody) -> None:
-        """Build palm, fingers and servo."""
+        """Add palm, fingers and servo."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ class HingedJaws:
             )
             self._add_jaw(jaw, name, side)
         _mirror(spec)
-        # Closes on 5 cm within a control step and holds it with 17 N a finger.
+        # Closes on 5 cm within a control step and holds it with 17 N per finger.
         add_servo(spec, FINGERS[0], (0.0, self.travel), stiffness=7.0, damping=0.55, force=3.0)
 
     def _add_jaw(self, jaw: mujoco.MjsBody, name: str, side: float) -> None:

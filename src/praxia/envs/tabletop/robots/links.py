@@ -1,8 +1,8 @@
-"""An arm as plain values: segments in a chain, each a joint, the shapes that it moves and the servo that drives it.
+"""Parts of robots: segments (a joint, the shapes that it moves, its servo), rods, position servos, the hand's frame.
 
 All lengths are those of one pose, joints at zero, in which every segment's frame is parallel to the world's and the
-hand points straight down. Links bear gravity compensation, as a real arm's driver would add it: the servos need no
-integral term to hold the hand where it should be.
+hand points straight down. Links have gravity compensation, which a real arm's driver adds: the servos need no integral
+term to hold the hand in place.
 """
 
 from dataclasses import dataclass
@@ -11,20 +11,33 @@ from typing import Literal, TypeAlias
 import mujoco
 import numpy as np
 
-from praxia.envs.tabletop.robots.robot import ROBOT_CONAFFINITY, ROBOT_CONTYPE
-from praxia.envs.tabletop.robots.servo import add_servo
+from praxia.envs.tabletop.robots.robot import GRIP, ROBOT_CONAFFINITY, ROBOT_CONTYPE, WRIST
 
-__all__ = ["LARGE", "LIMIT_RAD", "MEDIUM", "SMALL", "TINY", "Motor", "Rod", "Segment", "add_rods", "add_segment"]
+__all__ = [
+    "LARGE",
+    "LIMIT_RAD",
+    "MEDIUM",
+    "SMALL",
+    "TINY",
+    "Motor",
+    "Rod",
+    "Segment",
+    "Vector",
+    "add_hand_frame",
+    "add_rods",
+    "add_segment",
+    "add_servo",
+]
 
 Vector: TypeAlias = tuple[float, float, float]
 Rgba: TypeAlias = tuple[float, float, float, float]
 
 AXES = {"x": (1, 0, 0), "y": (0, 1, 0), "z": (0, 0, 1)}
 
-# Damping over stiffness. Undamped, joints would swing at about 50 rad/s: this is critical damping.
+# Damping over stiffness: critical damping. Undamped, joints would oscillate at about 50 rad/s.
 DAMPING_S = 0.04
 
-# Every joint can turn this far to either side of zero.
+# Every joint can turn this far in both directions.
 LIMIT_RAD = 2.5
 
 
@@ -41,9 +54,9 @@ class Rod:
 
 @dataclass(frozen=True)
 class Motor:
-    """The servo's `stiffness` in N m/rad, the most `torque` in N m, and the motor's own inertia in kg m² beyond gears.
+    """The servo's `stiffness` in N m/rad, maximum `torque` in N m, and the motor's own inertia in kg m² at the joint.
 
-    That inertia is a good part of what the motor moves, so that an arm answers much alike wherever it is.
+    That inertia is a good part of what the motor moves, so that an arm's response depends little on its pose.
     """
 
     stiffness: float
@@ -51,7 +64,7 @@ class Motor:
     armature: float
 
 
-# Sized so that the hand starts at about 50 m/s² and presses with 35 N at its farthest to 95 N at its nearest.
+# Sized so that the hand accelerates at about 50 m/s² and presses with 35 N (farthest) to 95 N (nearest).
 LARGE, MEDIUM = Motor(1200.0, 24.0, 0.25), Motor(650.0, 14.0, 0.15)
 SMALL, TINY = Motor(180.0, 7.0, 0.06), Motor(90.0, 4.0, 0.03)
 
@@ -69,9 +82,9 @@ class Segment:
 
 
 def add_segment(spec: mujoco.MjSpec, parent: mujoco.MjsBody, segment: Segment) -> mujoco.MjsBody:
-    """Hang `segment` and its servo on `parent`; joint, body and actuator bear its name."""
+    """Add `segment` and its servo to `parent`. Joint, body and actuator have its name."""
     body = parent.add_body(name=segment.name, pos=segment.offset, gravcomp=1)
-    limit_deg = np.rad2deg(LIMIT_RAD)  # a spec speaks in degrees where a joint is concerned
+    limit_deg = np.rad2deg(LIMIT_RAD)  # joint ranges of a spec are in degrees
     body.add_joint(
         name=segment.name,
         type=mujoco.mjtJoint.mjJNT_HINGE,
@@ -93,7 +106,7 @@ def add_segment(spec: mujoco.MjSpec, parent: mujoco.MjsBody, segment: Segment) -
 
 
 def add_rods(body: mujoco.MjsBody, rods: tuple[Rod, ...], mass: float) -> None:
-    """Give `body` the shapes `rods`, which share `mass` kg equally."""
+    """Add the shapes `rods` to `body`. They share `mass` kg equally."""
     for rod in rods:
         body.add_geom(
             type=mujoco.mjtGeom.mjGEOM_CYLINDER if rod.flat else mujoco.mjtGeom.mjGEOM_CAPSULE,
@@ -104,3 +117,34 @@ def add_rods(body: mujoco.MjsBody, rods: tuple[Rod, ...], mass: float) -> None:
             contype=ROBOT_CONTYPE,
             conaffinity=ROBOT_CONAFFINITY,
         )
+
+
+def add_servo(
+    spec: mujoco.MjSpec, joint: str, limits: tuple[float, float], *, stiffness: float, damping: float, force: float
+) -> None:
+    """Drive `joint` with force = stiffness (target - position) - damping velocity, within ± `force`.
+
+    The actuator has the joint's name; its target is kept within `limits`. Damping is integrated implicitly, after
+    contacts were solved without it: if damping times the time step exceeds about half the joint's inertia, hand and
+    object separate at each jolt and a grasped object slips out. Damp less, or increase the joint's armature.
+    """
+    servo = spec.add_actuator(
+        name=joint,
+        target=joint,
+        trntype=mujoco.mjtTrn.mjTRN_JOINT,
+        forcelimited=mujoco.mjtLimited.mjLIMITED_TRUE,
+        forcerange=[-force, force],
+        ctrllimited=mujoco.mjtLimited.mjLIMITED_TRUE,
+        ctrlrange=limits,
+    )
+    servo.set_to_position(kp=stiffness, kv=damping)
+
+
+def add_hand_frame(hand: mujoco.MjsBody) -> None:
+    """Mark `hand`'s origin, 5 mm above the ends of its fingertips, as the grip point, and mount the wrist camera.
+
+    The camera is on the operator's side, below any palm, and looks 55 degrees down and away from the operator: the
+    fingertips are in its upper third, and from a hand 15 cm above the table it sees 25 cm of it.
+    """
+    hand.add_site(name=GRIP, group=5)
+    hand.add_camera(name=WRIST, pos=[0, -0.085, 0.08], xyaxes=[1, 0, 0, 0, 0.82, 0.57], fovy=70)

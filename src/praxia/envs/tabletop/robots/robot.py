@@ -1,8 +1,8 @@
-"""What a robot of Tabletop is: how it is declared, how it is built into a scene, and how it is commanded.
+"""The interface of Tabletop's robots: how a robot is declared, built into a scene, and commanded.
 
-The frame is Tabletop's (see the package): the operator looks along +y, so a robot stands behind the table at +y, and
-its hand points down. Contacts: a robot's geoms have contype 2 and conaffinity 1, everything else contype 1 and
-conaffinity 3, so that a robot does not collide with itself.
+The frame is Tabletop's (see the package): the operator looks along +y, the robot stands behind the table at +y, and its
+hand points down. A robot's geoms have contype 2 and conaffinity 1, all others contype 1 and conaffinity 3, so that a
+robot does not collide with itself.
 """
 
 from collections.abc import Mapping
@@ -25,30 +25,30 @@ __all__ = [
     "WORKSPACE_LOW_M",
     "WRIST",
     "Controls",
-    "Robot",
+    "RobotModel",
 ]
 
 CONTROL_HZ = 20.0
 ROBOT_CONTYPE, ROBOT_CONAFFINITY = 2, 1
 
-# The names that every body gives to the point between its fingertips and to the camera on its hand.
+# Every robot's names of the point between its fingertips and of the camera on its hand.
 GRIP, WRIST = "grip", "wrist"
 
-# A hand is moved by at most this much a control step along each axis, and its commanded place stays in this box.
+# A hand moves by at most this much per control step and axis, and its commanded position stays in this box.
 MAX_STEP_CM = 2.0
 WORKSPACE_LOW_M = (-0.28, -0.22, 0.005)
 WORKSPACE_HIGH_M = (0.28, 0.22, 0.30)
 
-# Room in `MjData.userdata` for what a controller remembers (the hand's commanded place): it is part of a snapshot.
+# Size of `MjData.userdata`, where controls keep their state (the hand's commanded position): part of a snapshot.
 NUM_USER_DATA = 8
 
 
 @runtime_checkable
 class Controls(Protocol):
-    """A body in one compiled model. Keeps nothing of an episode: that is all in `MjData`."""
+    """A robot in one compiled model. It has no state of its own: an episode's state is in `MjData`."""
 
     def home(self, data: mujoco.MjData) -> None:
-        """Put joints, controls and remembered targets at the home pose: hand high over the table's middle, open."""
+        """Set joints, controls and commanded targets to the home pose: hand high over the table's middle, open."""
 
     def command(self, data: mujoco.MjData, action: Float32[np.ndarray, " A"]) -> None:
         """Turn one action, in declared units and clipped to the declared range, into actuator controls."""
@@ -58,32 +58,32 @@ class Controls(Protocol):
         ...
 
     def privileged(self, data: mujoco.MjData) -> Mapping[str, np.ndarray]:
-        """What only an expert may know of the body.
+        """The robot's privileged state, for experts.
 
-        Always "grip" float64[3] m and "opening" float64[] (fraction of the most). Bodies commanded in joint targets
-        add "jacobian" float64[6, J] of the grip (translation, rotation), "joint_targets" float64[J] rad, which are
-        commanded now, and "tilt" float64[3] rad, the rotation that would bring the commanded hand upright.
+        Always "grip" float64[3] m and "opening" float64[] (fraction of the maximum). Robots commanded by joint targets
+        add "jacobian" float64[6, J] of the grip (translation, rotation), the commanded "joint_targets" float64[J] rad,
+        and "tilt" float64[3] rad, the rotation that turns the commanded hand upright.
         """
         ...
 
 
 @runtime_checkable
-class Robot(Protocol):
+class RobotModel(Protocol):
     """A robot as a plain value."""
 
     @property
     def name(self) -> str:
-        """Its embodiment's, and that of its family of environments."""
+        """The name of its embodiment and of its family of environments."""
         ...
 
     def embodiment(self, size: int) -> Embodiment:
-        """What its numbers mean, with cameras "front" and "wrist" of `size` pixels."""
+        """Its embodiment, with cameras "front" and "wrist" of `size` pixels."""
         ...
 
     def add(self, spec: mujoco.MjSpec) -> None:
-        """Build it into a scene: bodies, actuators, the site `GRIP`, the camera `WRIST`, geoms of the fingers whose
-        names begin with "finger"."""
+        """Add it to a scene: bodies, actuators, the site `GRIP`, the camera `WRIST`, and fingers whose geoms' names
+        begin with "finger"."""
 
     def bind(self, model: mujoco.MjModel) -> Controls:
-        """Its controls in a model that it was added to."""
+        """Its controls in a model to which it was added."""
         ...

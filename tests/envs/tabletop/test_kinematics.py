@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from praxia.envs.tabletop.robots.arm6 import ARM6
 from praxia.envs.tabletop.robots.arm7 import ARM7
-from praxia.envs.tabletop.robots.ik import Kinematics
+from praxia.envs.tabletop.robots.controls import Kinematics
 from praxia.envs.tabletop.robots.robot import GRIP, WORKSPACE_HIGH_M, WORKSPACE_LOW_M
 
 
@@ -40,7 +40,7 @@ def pose(model, joints):
     return data.site(GRIP).xpos.copy(), Rotation.from_matrix(data.site(GRIP).xmat.reshape(3, 3))
 
 
-def test_the_grip_is_where_the_simulator_has_it(model, kinematics, joints):
+def test_the_grip_is_at_the_simulators_position(model, kinematics, joints):
     np.testing.assert_allclose(kinematics.grip(joints), pose(model, joints)[0], atol=1e-12)
 
 
@@ -59,7 +59,7 @@ def test_tilt_is_the_rotation_that_brings_the_hand_upright(model, kinematics, jo
     assert upright.magnitude() < 1e-9
 
 
-def test_a_walk_through_the_workspace_arrives_and_comes_back_to_the_same_joints(arm, kinematics):
+def test_a_path_through_the_workspace_arrives_and_returns_to_the_same_joints(arm, kinematics):
     rng = np.random.default_rng(1)
     home = joints = kinematics.joints(kinematics.grip(np.array(arm.home_rad)), np.array(arm.home_rad))
     place = start = kinematics.grip(home)
@@ -72,7 +72,7 @@ def test_a_walk_through_the_workspace_arrives_and_comes_back_to_the_same_joints(
     np.testing.assert_allclose(joints, home, atol=1e-3)
 
 
-def test_joints_do_not_depend_on_what_was_asked_before(arm, model, kinematics):
+def test_joints_do_not_depend_on_earlier_calls(arm, model, kinematics):
     home = np.array(arm.home_rad)
     place = np.array([0.02, 0.04, 0.2])
     first = kinematics.joints(place, home)

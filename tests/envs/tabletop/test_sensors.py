@@ -6,7 +6,7 @@ from praxia.core.types import EnvSpec
 from praxia.envs import find_family
 from praxia.envs.tabletop.env import Tabletop
 from praxia.envs.tabletop.robots.gantry import GANTRY
-from praxia.envs.tabletop.senses import contacts, depth, full_state, points, segments
+from praxia.envs.tabletop.sensors import contacts, depth, full_state, point_cloud, segmentation
 
 pytestmark = pytest.mark.gl
 
@@ -22,24 +22,24 @@ def env(request) -> Tabletop:
 
 @pytest.mark.parametrize("camera", ["front", "wrist"])
 def test_the_points_of_the_table_are_at_its_height(env, camera):
-    owner, names = segments(env, camera)
-    table = points(env, camera)[owner == names.index("table")]
+    owner, names = segmentation(env, camera)
+    table = point_cloud(env, camera)[owner == names.index("table")]
     assert len(table) > 1000
     middle = np.quantile(table[:, 2], [0.05, 0.95])  # pixels of an edge may show both sides of it
-    np.testing.assert_allclose(middle, env.reading.scene.table_height_m, atol=1e-3)
+    np.testing.assert_allclose(middle, env.state.scene.table_height_m, atol=1e-3)
 
 
 def test_the_points_of_a_thing_lie_on_it(env):
-    owner, names = segments(env, "front")
-    for thing in env.reading.scene.things:
-        seen = points(env, "front")[owner == names.index(thing.name)]
-        away = np.linalg.norm(seen - env.reading.position(thing.name), axis=1)
+    owner, names = segmentation(env, "front")
+    for thing in env.state.scene.things:
+        seen = point_cloud(env, "front")[owner == names.index(thing.name)]
+        away = np.linalg.norm(seen - env.state.position(thing.name), axis=1)
         assert len(seen) > 10
         assert np.median(away) < 1.5 * thing.radius_m
 
 
 def test_depth_agrees_with_rays_through_the_simulator(env):
-    distance, seen = depth(env, "front"), points(env, "front")
+    distance, seen = depth(env, "front"), point_cloud(env, "front")
     eye = env.data.cam_xpos[env.model.camera("front").id]
     hit, agreeing = np.zeros(1, np.int32), 0
     for y in range(4, 96, 11):
@@ -55,7 +55,7 @@ def test_contact_forces_carry_the_things(env):
     """At rest the table bears every thing: the forces on it are its weight."""
     for _ in range(10):
         env.step(np.array([0, 0, 0, -1], np.float32))
-    for thing in env.reading.scene.things:
+    for thing in env.state.scene.things:
         mine = [contact for contact in contacts(env) if thing.name in (contact.first, contact.second)]
         upward = sum(contact.force_n[2] * (1 if contact.second == thing.name else -1) for contact in mine)
         weight = env.model.body(thing.name).mass[0] * 9.81
@@ -64,7 +64,7 @@ def test_contact_forces_carry_the_things(env):
 
 def test_the_full_state_has_everything_that_moves(env):
     state = full_state(env)
-    for thing in env.reading.scene.things:
-        np.testing.assert_array_equal(state[thing.name][:3], env.reading.position(thing.name))
+    for thing in env.state.scene.things:
+        np.testing.assert_array_equal(state[thing.name][:3], env.state.position(thing.name))
     assert sum(len(part) for part in state.values()) == env.model.nq
     assert {"gantry_x", "finger_left"} <= set(state)

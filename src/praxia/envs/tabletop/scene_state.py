@@ -1,4 +1,4 @@
-"""What is true of a scene while it is simulated, by the names that the scene gives to things."""
+"""The state of a simulated scene, by the names of its things and fixtures."""
 
 from collections.abc import Mapping
 
@@ -9,13 +9,13 @@ from jaxtyping import Float64
 from praxia.envs.tabletop.robots.robot import ROBOT_CONTYPE
 from praxia.envs.tabletop.scene import Scene
 
-__all__ = ["Reading"]
+__all__ = ["SceneState"]
 
 
-class Reading:
-    """Questions to one model and its data, which keep changing under it. Positions are in metres in the world.
+class SceneState:
+    """A view of one model and its data, which change as the simulation runs. Positions are in metres in the world.
 
-    `names` are all things and fixtures, `owners` which of them each geom is part of ("": none), `is_robot` which geoms
+    `names` are all things and fixtures, `owners` the name that each geom belongs to ("": none), `is_robot` which geoms
     are the robot's.
     """
 
@@ -37,29 +37,29 @@ class Reading:
         self._finger_body = {geom: int(model.geom_bodyid[geom]) for geom in fingers}
 
     def position(self, name: str) -> Float64[np.ndarray, "3"]:
-        """The centre of a thing; the foot of a fixture."""
+        """The centre of a thing; the base of a fixture."""
         return self._data.xpos[self._bodies[name]].copy()
 
     def speed(self, name: str) -> float:
-        """Of a thing, in m/s."""
-        at = self._dofs[name]
-        return float(np.linalg.norm(self._data.qvel[at : at + 3]))
+        """A thing's speed in m/s."""
+        first = self._dofs[name]
+        return float(np.linalg.norm(self._data.qvel[first : first + 3]))
 
     def joint(self, name: str) -> float:
-        """How far a button is pressed or a drawer open, in m; a switch's angle in radians, positive to the right."""
+        """How far a button is pressed or a drawer is open, in m; a switch's angle in radians, positive to the right."""
         return float(self._data.qpos[self._joints[name]])
 
     def touched(self) -> dict[str, set[int]]:
-        """What the robot touches now, by name, and with which of its fingers (none: with another part)."""
+        """What the robot touches, by name, and with which of its fingers (none: with another part)."""
         found: dict[str, set[int]] = {}
         for one, other in self._data.contact.geom[: self._data.ncon]:
-            for mine, its in ((one, other), (other, one)):
-                if self.is_robot[mine] and self.owners[its]:
-                    fingers = found.setdefault(self.owners[its], set())
-                    if mine in self._finger_body:
-                        fingers.add(self._finger_body[mine])
+            for robot, item in ((one, other), (other, one)):
+                if self.is_robot[robot] and self.owners[item]:
+                    fingers = found.setdefault(self.owners[item], set())
+                    if robot in self._finger_body:
+                        fingers.add(self._finger_body[robot])
         return found
 
-    def is_held(self, name: str) -> bool:
-        """Whether at least two fingers touch it."""
+    def is_grasped(self, name: str) -> bool:
+        """Whether at least two fingers touch the thing."""
         return len(self.touched().get(name, ())) >= 2

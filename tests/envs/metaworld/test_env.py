@@ -11,8 +11,8 @@ from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.keys import generator
 from praxia.core.types import EnvSpec, Outcome
 from praxia.envs.metaworld.env import MetaWorld
-from praxia.envs.metaworld.snapshots import decode, encode
 from praxia.envs.metaworld.starts import draw_start
+from praxia.envs.snapshots import decode_snapshot, encode_snapshot
 
 # Objects that move, doors, buttons with springs, and live positions kept as attributes.
 TASKS = ("door-open", "peg-insert-side", "coffee-button", "box-close", "stick-pull", "hammer")
@@ -50,7 +50,7 @@ def test_an_episode_is_the_same_whatever_ran_before(task):
 
 
 def test_an_episode_is_the_same_in_another_process():
-    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import test_metaworld as here\n"
+    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import test_env as here\n"
     code += "print(here.episode_hash('peg-insert-side'))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == episode_hash("peg-insert-side")
@@ -75,14 +75,14 @@ def test_a_snapshot_restored_elsewhere_continues_bit_for_bit(task):
     assert follow(second, actions(20)) == rest
 
 
-def test_a_snapshot_is_small_and_holds_no_pickle():
+def test_a_snapshot_is_small_and_contains_no_pickle():
     env = make("stick-pull")
     env.reset(draw_start("stick-pull", "test", 0))
     snapshot = follow(env, actions(10))[-1][1]
     assert len(snapshot) < 3000
-    values, arrays = decode(snapshot)
+    values, arrays = decode_snapshot(snapshot)
     assert values["attributes"]["curr_path_length"] == 10
-    assert encode(values, arrays) == snapshot
+    assert encode_snapshot(values, arrays) == snapshot
 
 
 def test_a_snapshot_of_another_episode_is_refused():
@@ -103,16 +103,16 @@ def test_unstable_physics_is_an_error_and_not_a_failure(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # MuJoCo writes a log where it stands
     env = make("door-open")
     env.reset(draw_start("door-open", "test", 0))
-    values, arrays = decode(env.snapshot())
+    values, arrays = decode_snapshot(env.snapshot())
     arrays["/state"][1:8] = 1e12
-    env.restore(encode(values, arrays))
+    env.restore(encode_snapshot(values, arrays))
     with pytest.raises(RuntimeError, match="physics of door-open became unstable"):
         env.step(np.zeros(4, np.float32))
     env.reset(draw_start("door-open", "test", 0))
     env.step(np.zeros(4, np.float32))
 
 
-def test_the_state_is_hand_and_gripper_and_nothing_of_the_objects():
+def test_the_state_is_hand_and_gripper_alone():
     env = make("push")
     states = []
     for index in range(2):
@@ -126,7 +126,7 @@ def test_the_state_is_hand_and_gripper_and_nothing_of_the_objects():
     assert env.embodiment.state_dim == len(moved) == 4
 
 
-def test_privileged_state_holds_the_goal():
+def test_privileged_state_contains_the_goal():
     env, start = make("reach"), draw_start("reach", "test", 0)
     env.reset(start)
     observation = env.privileged()["observation"]
@@ -134,7 +134,7 @@ def test_privileged_state_holds_the_goal():
     np.testing.assert_allclose(observation[-3:], start.payload["rand_vec"][3:], atol=1e-12)
 
 
-def test_the_first_observation_shows_embodiments_where_they_are():
+def test_the_first_observation_shows_the_true_positions():
     env = make("door-open")
     env.reset(draw_start("door-open", "test", 1))
     first = env.privileged()["observation"][4:7]
@@ -174,7 +174,7 @@ def finger_px(image: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.gl
-def test_the_camera_on_the_hand_moves_with_it_and_the_room_does_not():
+def test_the_camera_on_the_hand_moves_with_it():
     env = make("reach", size=80)
     env.reset(draw_start("reach", "test", 0))
     before = env.observe(("workspace", "hand"))

@@ -20,6 +20,6 @@ def test_the_packages_own_names_are_accepted():
     assert short_name("door-open-v3") == short_name("door-open") == "door-open"
 
 
-def test_an_unknown_task_is_answered_with_the_nearest():
+def test_an_unknown_task_is_refused_with_the_nearest_names():
     with pytest.raises(UnknownName, match=r"'dor-open'; nearest: door-open"):
         short_name("dor-open")

@@ -1,4 +1,4 @@
-"""Public ways to set Meta-World up, against the package itself used as the public code uses it."""
+"""Public setups of Meta-World, against the package itself used as the public code uses it."""
 
 import subprocess
 import sys
@@ -32,8 +32,8 @@ def payloads(family: str, task: str, num: int) -> list[list[float]]:
 
 
 @pytest.mark.parametrize("task", ["door-open", "push", "coffee-pull"])
-def test_lerobots_starts_are_what_its_seeded_resets_draw(task: str):
-    """As `MetaworldEnv` of LeRobot does it, with one environment that is used again."""
+def test_lerobots_starts_are_those_of_its_seeded_resets(task: str):
+    """As `MetaworldEnv` of LeRobot does it, with one environment that is reused."""
     name = f"{task}-v3"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -63,7 +63,7 @@ def test_evo1s_starts_are_those_of_the_packages_fifty_environments():
         assert drawn == payloads("metaworld-evo1", name.removesuffix("-v3"), 12)
 
 
-def test_a_start_that_was_drawn_twice_is_two_episodes():
+def test_a_start_that_is_drawn_twice_is_two_episodes():
     family = find_family("metaworld-evo1")
     starts = [family.draw_start("reach", "test", index) for index in range(10)]
     assert len({tuple(start.payload["rand_vec"]) for start in starts}) == 8, "as in the public evaluation"
@@ -72,7 +72,7 @@ def test_a_start_that_was_drawn_twice_is_two_episodes():
 
 
 @pytest.mark.parametrize("family", SETUPS)
-def test_demonstrations_never_have_a_public_start(family: str):
+def test_demonstrations_never_use_a_public_start(family: str):
     draw = find_family(family).draw_start
     ours = [draw("push", "train-0", index).payload["rand_vec"] for index in range(10)]
     assert not [vector for vector in ours if vector in payloads(family, "push", 10)]
@@ -98,7 +98,7 @@ np.save(out, env.render())
 
 
 def package_image(out: Path, rand_vec: list[float], camera: str) -> np.ndarray:
-    """What the package draws, in a process of its own: two owners of OpenGL in one do not go together."""
+    """What the package renders, in a separate process: two owners of OpenGL conflict in one."""
     subprocess.run([sys.executable, "-c", PACKAGE, str(out), repr(rand_vec), camera], check=True, capture_output=True)
     return np.load(out)
 
@@ -133,13 +133,13 @@ def test_images_are_upright(family: str):
 def test_states_are_the_first_numbers_of_the_observation():
     for family, length in (("metaworld-lerobot", 4), ("metaworld-evo1", 8), ("metaworld-starvla", 4)):
         env = begun(family, "push")
-        seen, told = env.observe(()), env.privileged()
-        np.testing.assert_array_equal(seen.state, told["observation"][:length].astype(np.float32))
+        seen, privileged = env.observe(()), env.privileged()
+        np.testing.assert_array_equal(seen.state, privileged["observation"][:length].astype(np.float32))
         assert env.embodiment.state_dim == length
         assert seen.time_s == 0
 
 
-def test_evo1s_first_look_comes_after_a_step_without_action():
+def test_evo1s_first_observation_follows_an_idle_step():
     stock = ENV_CLS_MAP["push-v3"]()
     stock._set_task_called, stock._last_rand_vec = True, np.array(payloads("metaworld-evo1", "push", 1)[0])
     stock.reset()
@@ -147,7 +147,7 @@ def test_evo1s_first_look_comes_after_a_step_without_action():
     np.testing.assert_allclose(begun("metaworld-evo1", "push").observe(()).state, observation[:8], atol=1e-6)
 
 
-def test_public_instructions_are_one_a_task_and_two_share_lerobots():
+def test_public_instructions_differ_except_for_two_of_lerobots():
     assert set(lerobot.INSTRUCTIONS) == set(evo1.INSTRUCTIONS) == {name[:-3] for name in ALL_V3_ENVIRONMENTS}
     assert len(set(lerobot.INSTRUCTIONS.values())) == 49
     assert lerobot.INSTRUCTIONS["push"] == lerobot.INSTRUCTIONS["push-back"] == "Push the puck to a goal"
@@ -155,7 +155,7 @@ def test_public_instructions_are_one_a_task_and_two_share_lerobots():
     assert begun("metaworld-lerobot", "push-back").observe(()).instruction == "Push the puck to a goal"
 
 
-def test_a_snapshot_of_an_episode_with_an_idle_step_goes_back_bit_for_bit():
+def test_snapshots_after_an_idle_step_restore_bit_for_bit():
     first, second = begun("metaworld-evo1", "push"), begun("metaworld-evo1", "push")
     action = seeding.np_random(0)[0].uniform(-1, 1, 4).astype(np.float32)
     for _ in range(5):

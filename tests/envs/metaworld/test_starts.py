@@ -4,7 +4,7 @@ import pytest
 from praxia.core.keys import generator
 from praxia.core.types import EnvSpec
 from praxia.envs.metaworld.env import MetaWorld
-from praxia.envs.metaworld.simulator import Simulator
+from praxia.envs.metaworld.simulator import MetaWorldSimulator
 from praxia.envs.metaworld.starts import draw_start, twin_start
 
 TASKS = ("door-open", "peg-insert-side", "push")
@@ -30,26 +30,26 @@ def test_a_start_depends_on_its_own_index_alone(task):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_starts_lie_where_the_package_draws_them_and_obey_its_distances(task):
+def test_starts_are_within_the_packages_ranges_and_distances(task):
     env = MetaWorld(EnvSpec("metaworld", task))
     space = env._simulator.stock._random_reset_space
     for index in range(20):
         vector = np.array(draw_start(task, "test", index).payload["rand_vec"])
         assert np.all(space.low <= vector)
         assert np.all(vector <= space.high)
-        if len(vector) == 6:  # object, goal: the package draws again where they are nearer than this
+        if len(vector) == 6:  # object, goal: the package draws again if they are nearer than this
             assert np.linalg.norm(vector[:2] - vector[3:5]) >= 0.1
 
 
-# These tasks' resets ask where the hand is.
-ASKING = ("lever-pull", "pick-place-wall", "push-back", "push-wall", "reach", "reach-wall", "sweep")
+# These tasks' resets read the hand's position.
+READS_HAND = ("lever-pull", "pick-place-wall", "push-back", "push-wall", "reach", "reach-wall", "sweep")
 
 
-@pytest.mark.parametrize("task", [*ASKING, *TASKS, "assembly", "bin-picking", "pick-place", "stick-pull"])
-def test_without_the_hands_way_the_package_draws_the_same(task: str):
-    simulator = Simulator(task)
+@pytest.mark.parametrize("task", [*READS_HAND, *TASKS, "assembly", "bin-picking", "pick-place", "stick-pull"])
+def test_without_the_hands_motion_the_package_draws_the_same(task: str):
+    simulator = MetaWorldSimulator(task)
     for index in range(3):
-        simulator.renew()
+        simulator.reset_to_built()
         stock = simulator.stock
         stock._freeze_rand_vec, stock.seeded_rand_vec = False, True
         stock.np_random = generator("metaworld", task, "test", index)
