@@ -23,8 +23,8 @@ class Kinematics:
     """Forward and inverse kinematics of one arm. Every method depends on its arguments alone.
 
     `model` has the arm's J joints and nothing else that moves. `posture` [J] is the weight that pulls each joint to
-    zero where the hand leaves it free. Inverse kinematics are mink's differential ones (Zakka 2024): a quadratic programme
-    with the joints' limits as constraints, a frame task for the hand and a posture task.
+    zero where the hand leaves it free. Inverse kinematics are mink's differential ones (Zakka 2024): a quadratic
+    programme with the joints' limits as constraints, a frame task for the hand and a posture task.
     """
 
     def __init__(self, model: mujoco.MjModel, posture: Float64[np.ndarray, " J"]):
@@ -38,7 +38,7 @@ class Kinematics:
     def joints(
         self, position_m: Float64[np.ndarray, " 3"], near: Float64[np.ndarray, " J"]
     ) -> Float64[np.ndarray, " J"]:
-        """Joints within their limits that bring the grip to `position_m`, straight down, found from joints `near` it."""
+        """Joints within their limits that bring the grip to `position_m`, straight down; `near` is where to start."""
         self._hand.set_target(mink.SE3.from_translation(position_m))
         self._configuration.update(near)
         for _ in range(NUM_NEWTON_STEPS):
