@@ -128,8 +128,8 @@ def link_videos(folder: OutputFolder, change: Change, key: str) -> tuple[dict[st
     chunks, files, begins, ends = [], [], [], []
     frames, number = {}, 0
     for part in change.parts:
-        num_frames = part.source.video_frames(key)
-        for file in part.source.video_files(key):
+        num_frames = part.source.metadata.video_frame_counts(key)
+        for file in part.source.metadata.video_files(key):
             kept = part.within(int(file.episode[0]), int(file.episode[-1]))
             if len(kept) == 0:
                 continue

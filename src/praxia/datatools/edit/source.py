@@ -151,19 +151,6 @@ class SourceDataset:
         """The files with the rows; an episode may span two."""
         return Columns(self.metadata).files if self.row_files is None else list(self.row_files)
 
-    def video_files(self, key: str) -> list[FrameFile]:
-        """The files with the images of the video feature `key`."""
-        return self.metadata.video_files(key)
-
-    def video_frames(self, key: str) -> dict[AnyPath, int | None]:
-        """The expected number of frames of each video of `key`. None in v2.1, where more may follow the end of an
-        episode.
-
-        Raises:
-            DataError: info.json does not hold an object there.
-        """
-        return self.metadata.video_frame_counts(key)
-
     def read(self, file: FrameFile, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows of one file, which are those of its episodes, in order.
 
@@ -203,7 +190,7 @@ class SourceDataset:
         The latter are in folders that are rewritten, or are v2.1's statistics of episodes. Images that rows refer to by
         path may be among either. Hidden files are not part of a data set.
         """
-        used = [*self.files, *(file for key in self.features("video") for file in self.video_files(key))]
+        used = [*self.files, *(file for key in self.features("video") for file in self.metadata.video_files(key))]
         known = {self.name(file.path) for file in used} | {*self.manifest.files, MANIFEST}
         others, misplaced = {}, {}
         for path in _files(self.root):
