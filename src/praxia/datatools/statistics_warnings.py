@@ -83,10 +83,10 @@ def training_warnings(windows: Mixture, counted: Mapping[str, EmbodimentStatisti
     """Warnings about the rows that are trained on, in the form of `datatools.survey.survey`."""
     found = []
     for embodiment in windows.embodiments:
-        own = counted[embodiment.name]
-        action = embodiment.action if own.relative is None else own.relative.fields(embodiment.action)
+        counts = counted[embodiment.name]
+        action = embodiment.action if counts.relative is None else counts.relative.fields(embodiment.action)
         names = names_by_feature(windows, embodiment.name)
         for feature, fields in ((STATE, embodiment.state), (ACTION, action)):
-            for warning in find_warnings(own.whole[feature], names[feature], fields):
+            for warning in find_warnings(counts.whole[feature], names[feature], fields):
                 found.append({"embodiment": embodiment.name, "feature": feature, **asdict(warning)})
     return found

@@ -74,8 +74,8 @@ def _embodiment(
     first = data[0][0]
     incomplete = _incomplete_features(data)
     names = {feature: dims for feature, dims in _measured_features(first).items() if feature not in incomplete}
-    for (one, _), (other, _) in combinations(data, 2):
-        _expect_same_numbers(one, other)
+    for (dataset, _), (other, _) in combinations(data, 2):
+        _expect_same_numbers(dataset, other)
     statistics = {feature: RunningStats() for feature in names}
     if horizon is not None:
         embodiment = first.embodiment.name
@@ -141,18 +141,18 @@ def _fields(embodiment: Embodiment, relative: Relative | None) -> dict[str, Sequ
     return {STATE: embodiment.state, ACTION: action, EXECUTED: embodiment.action}
 
 
-def _expect_same_numbers(one: Dataset, other: Dataset) -> None:
+def _expect_same_numbers(dataset: Dataset, other: Dataset) -> None:
     """Refuse data sets with different features, or with two names for one dim."""
-    mine, theirs = _sizes(one), _sizes(other)
-    fields = [(datasets.embodiment.state, datasets.embodiment.action) for datasets in (one, other)]
-    embodiment = one.embodiment.name
+    mine, theirs = _sizes(dataset), _sizes(other)
+    fields = [(each.embodiment.state, each.embodiment.action) for each in (dataset, other)]
+    embodiment = dataset.embodiment.name
     if mine != theirs or fields[0] != fields[1]:
-        raise embodiment_mismatch(embodiment, one.root, other.root)
+        raise embodiment_mismatch(embodiment, dataset.root, other.root)
     for name in mine:
         if found := named_otherwise(
-            name, *(declared_dim_names(datasets.info["features"][name]) for datasets in (one, other))
+            name, *(declared_dim_names(each.info["features"][name]) for each in (dataset, other))
         ):
-            raise embodiment_mismatch(embodiment, one.root, other.root, found)
+            raise embodiment_mismatch(embodiment, dataset.root, other.root, found)
 
 
 def _sizes(dataset: Dataset) -> dict[str, int]:

@@ -209,7 +209,7 @@ def test_invalid_deletions(tmp_path, recorded, episodes, message):
         ({"fractions": [0.9, 0.2]}, "at most 1 together, got 0.9, 0.2"),
         ({"fractions": [0.9, 0.01]}, "a fraction of 0.01 of 8 episodes is less than one episode"),
         ({"fractions": [0.9]}, "one folder per part, 1 in all, got 2"),
-        ({"episodes": ["0-4", "3-7"]}, "got 3-4 in multi_file"),
+        ({"episodes": ["0-4", "3-7"]}, "got 3-4 in several"),
         ({}, "--episodes or --fractions"),
     ],
 )

@@ -90,7 +90,7 @@ def test_missing_arrays_are_named(make_robomimic, import_source, tmp_path):
     with h5py.File(source, "r+") as file:
         file["data/demo_1/obs/robot0_eef_pos"][1] = np.inf
         del file["data/demo_2/obs/robot0_eef_quat"]
-    with pytest.raises(DataError, match=r"no 'robot0_eef_quat' in /data/demo_2/obs, .*There: front_image"):
+    with pytest.raises(DataError, match=r"no 'robot0_eef_quat' in /data/demo_2/obs, .*Available: front_image"):
         import_source("robomimic", source, tmp_path / "set")
     with pytest.raises(DataError, match=r"image.hdf5/data/demo_1/obs/robot0_eef_pos: expected finite"):
         import_source("robomimic", source, tmp_path / "set", state=("robot0_eef_pos",))

@@ -42,32 +42,32 @@ def run(arguments: list[str]) -> dict[str, Any]:
     from praxia.datatools.check.dataset import check
 
     with stages() as report:
-        found = check(options.root, quick=options.quick, report=report)
-    print_summary({name: value for name, value in found.items() if name not in ("problems", "notes")})
-    problems = found["problems"]
+        result = check(options.root, quick=options.quick, report=report)
+    print_summary({name: value for name, value in result.items() if name not in ("problems", "notes")})
+    problems = result["problems"]
     for problem in problems[:MAX_SHOWN]:
         STDERR.print(f"  {_line(problem)}", highlight=False, markup=False, soft_wrap=True)
     if len(problems) > MAX_SHOWN:
         STDERR.print(f"  and {len(problems) - MAX_SHOWN} more; --json lists all")
-    for note in found["notes"][:MAX_SHOWN]:
+    for note in result["notes"][:MAX_SHOWN]:
         STDERR.print(f"  note: {_line(note)}", highlight=False, markup=False, soft_wrap=True)
-    if len(found["notes"]) > MAX_SHOWN:
-        STDERR.print(f"  and {len(found['notes']) - MAX_SHOWN} more notes; --json lists all")
-    if not found["ok"]:
+    if len(result["notes"]) > MAX_SHOWN:
+        STDERR.print(f"  and {len(result['notes']) - MAX_SHOWN} more notes; --json lists all")
+    if not result["ok"]:
         many = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise Refused(
-            f"{options.root} has {many}; {found['episodes_safe']} of {found['episodes'] or 'its'} "
-            f"episodes are safe. The first: {_line(problems[0])}{_next_command(options.root, found)}",
-            found,
+            f"{options.root} has {many}; {result['episodes_safe']} of {result['episodes'] or 'its'} "
+            f"episodes are safe. The first: {_line(problems[0])}{_next_command(options.root, result)}",
+            result,
         )
-    return found
+    return result
 
 
-def _next_command(root: str, found: dict[str, Any]) -> str:
+def _next_command(root: str, result: dict[str, Any]) -> str:
     """The command that keeps the safe episodes, if there are any."""
     from praxia.data.episode import format_episodes
 
-    safe = format_episodes([number for first, last in found["safe"] for number in range(first, last + 1)])
+    safe = format_episodes([number for first, last in result["safe"] for number in range(first, last + 1)])
     text = f". To keep the safe ones: `praxia data edit split {quote(root)} --episodes {safe} --out NEW`"
     return text if safe else ""
 

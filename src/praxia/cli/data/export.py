@@ -33,7 +33,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     from praxia.datatools.exchange.exporting import export
 
     with counting("export") as report:
-        found = export(options.root, options.format, options.out, report)
-    result = {"path": str(options.out), "format": options.format, **found}
+        result = export(options.root, options.format, options.out, report)
+    result = {"path": str(options.out), "format": options.format, **result}
     print_summary(result)
     return result

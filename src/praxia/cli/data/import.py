@@ -64,7 +64,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     )
     source = open_source(options.format, options.source, import_options)
     with stages() as report:
-        found = import_dataset(source, options.out, resume=options.resume, report=report)
-    result = {"path": str(options.out), "format": options.format, **found}
+        result = import_dataset(source, options.out, resume=options.resume, report=report)
+    result = {"path": str(options.out), "format": options.format, **result}
     print_summary(with_known_outcome(result))
     return result

@@ -29,15 +29,15 @@ def run(arguments: list[str]) -> dict[str, Any]:
     from praxia.data.summary import info
 
     with counting("verify") as report:
-        found = info(options.root, report)
-    print_summary(shown(found))
-    return found
+        result = info(options.root, report)
+    print_summary(shown(result))
+    return result
 
 
-def shown(found: Mapping[str, Any]) -> dict[str, Any]:
+def shown(result: Mapping[str, Any]) -> dict[str, Any]:
     """The result of `data.summary.info` for people: outcomes that were not recorded are "unknown"."""
-    tasks = {task: with_known_outcome(values) for task, values in found["tasks"].items()}
-    return {**with_known_outcome(found), "tasks": tasks}
+    tasks = {task: with_known_outcome(values) for task, values in result["tasks"].items()}
+    return {**with_known_outcome(result), "tasks": tasks}
 
 
 def with_known_outcome(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -66,9 +66,9 @@ def run(arguments: list[str]) -> dict[str, Any]:
     given = {"steps": options.steps, "batch_size": options.batch_size}
     plan.update({name: value for name, value in given.items() if value is not None})
     expect_positive(steps=plan["steps"], **{"batch-size": plan["batch_size"]})
-    found = preview(mix, window, **plan, images=options.images)
-    _print(found)
-    return found
+    result = preview(mix, window, **plan, images=options.images)
+    _print(result)
+    return result
 
 
 def _of_recipe(name: str) -> tuple[Any, dict[str, Any]]:
@@ -94,10 +94,10 @@ def _window(text: str) -> Any:
         ) from None
 
 
-def _print(found: dict[str, Any]) -> None:
+def _print(result: dict[str, Any]) -> None:
     """Print one line per part, then the batch."""
-    for part in found["parts"]:
-        rate = f"{part['rate_hz']:g} Hz" + (f" as {found['rate_hz']:g} Hz" if part["resampled"] else "")
+    for part in result["parts"]:
+        rate = f"{part['rate_hz']:g} Hz" + (f" as {result['rate_hz']:g} Hz" if part["resampled"] else "")
         STDERR.print(
             f"  {part['share']:6.1%}  {part['data']}: {part['body']}, {rate}, {part['episodes']} episodes, "
             f"{part['windows']} windows read {part['epochs']:.2f} times",
@@ -112,6 +112,6 @@ def _print(found: dict[str, Any]) -> None:
             )
             STDERR.print(f"          {name}: {description}", highlight=False, markup=False)
         for kind in ("state", "action"):
-            fields = ", ".join(f"{one['name']} {one['dims']}" for one in part[kind])
+            fields = ", ".join(f"{field['name']} {field['dims']}" for field in part[kind])
             STDERR.print(f"          {kind}: {fields}", highlight=False, markup=False)
-    print_summary(found["batch"])
+    print_summary(result["batch"])

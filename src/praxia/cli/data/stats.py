@@ -60,13 +60,15 @@ def run(arguments: list[str]) -> dict[str, Any]:
     datasets = [Dataset(root) for root in options.roots]
     relative_actions = {}
     if relative:
-        embodiments = list({one.embodiment.name: one.embodiment for one in datasets}.values())
+        embodiments = list({dataset.embodiment.name: dataset.embodiment for dataset in datasets}.values())
         found = zip(embodiments, relatives(embodiments, sources), strict=True)
         relative_actions = {
             embodiment.name: one_relative for embodiment, one_relative in found if one_relative is not None
         }
     successful = recipe is not None and recipe.only_success
-    result = survey([(one, one.select(successful=successful)) for one in datasets], horizon, relative_actions)
+    result = survey(
+        [(dataset, dataset.select(successful=successful)) for dataset in datasets], horizon, relative_actions
+    )
     _show(result)
     return result
 
@@ -87,8 +89,8 @@ def _show(result: Mapping[str, Any]) -> None:
         )
         for feature, described in embodiment["features"].items():
             STDERR.print(_table(feature, described, embodiment))
-    for one in result["warnings"]:
-        STDERR.print(format_warning(one), highlight=False, markup=False, soft_wrap=True)
+    for warning in result["warnings"]:
+        STDERR.print(format_warning(warning), highlight=False, markup=False, soft_wrap=True)
 
 
 def _table(feature: str, described: Mapping[str, Any], embodiment: Mapping[str, Any]) -> Table:

@@ -50,7 +50,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     if options.rerun is not None:
         with counting("rerun") as report:
             write_rerun(dataset, options.rerun, cameras, episodes, report)
-    found = {
+    result = {
         "page": str(out),
         "bytes": out.stat().st_size,
         "episodes": episodes,
@@ -60,8 +60,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
         "rerun": None if options.rerun is None else str(options.rerun),
     }
     others = "" if len(episodes) == dataset.num_episodes else "; others with --episodes, such as 3,7,10-12"
-    text = f"{len(episodes)} of {dataset.num_episodes} episodes, {found['bytes'] / 1e6:.1f} MB{others}"
+    text = f"{len(episodes)} of {dataset.num_episodes} episodes, {result['bytes'] / 1e6:.1f} MB{others}"
     STDERR.print(text, highlight=False, markup=False)
     if not options.json:
         print(out)
-    return found
+    return result

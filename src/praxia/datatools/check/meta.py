@@ -140,11 +140,13 @@ def read_meta(root: Path, problems: Problems) -> LenientMetadata | None:
         problems.add("meta/episodes", "missing-file", "there is no episode table")
         return None
     tables = [_read_table(root, name, problems) for name in names]
-    table = _concatenated([one for one in tables if one is not None], names[0], problems)
+    table = _concatenated([part for part in tables if part is not None], names[0], problems)
     if table is None or None in tables:
         return None
     needed = [*INTEGER_COLUMNS, *(name for key in camera_videos(info["features"]) for name in _video_columns(key))]
-    others = [name for key, one in info["features"].items() if one["dtype"] == "video" for name in _video_columns(key)]
+    others = [
+        name for key, feature in info["features"].items() if feature["dtype"] == "video" for name in _video_columns(key)
+    ]
     columns = {name: _number_column(table, name, names[0], problems) for name in needed}
     columns |= {name: _number_column(table, name, names[0], Problems()) for name in others if name not in columns}
     known = {name: column for name, column in columns.items() if column is not None}

@@ -90,7 +90,9 @@ class Problems:
 
     def to_list(self) -> list[Problem]:
         """Sorted by file, then by episode; problems of the whole file come first."""
-        return sorted(self._found.values(), key=lambda one: (one.file, -1 if one.episode is None else one.episode))
+        return sorted(
+            self._found.values(), key=lambda problem: (problem.file, -1 if problem.episode is None else problem.episode)
+        )
 
     def safe(self, num_episodes: int) -> Bool[np.ndarray, " E"]:
         """A mask of the episodes that no problem affects.

@@ -138,7 +138,7 @@ def check_rows(
         episodes = data_file.episodes
         problems.add(data_file.name, "unreadable", str(error), episodes if len(episodes) else None)
         return {}
-    return {feature: one for feature, one in moments.items() if feature in complete}
+    return {feature: found for feature, found in moments.items() if feature in complete}
 
 
 @dataclass(frozen=True)
@@ -155,8 +155,8 @@ class _ConsistentRows:
 
     @classmethod
     def of(cls, meta: LenientMetadata, file: DataFile, consistent: Bool[np.ndarray, " E"]) -> "_ConsistentRows":
-        sure = consistent[file.episodes]
-        number, first = file.episodes[sure], file.start[sure]
+        is_consistent = consistent[file.episodes]
+        number, first = file.episodes[is_consistent], file.start[is_consistent]
         last = first + meta.episodes["length"][number]
         complete = file.by_count and bool(consistent.all())
         return cls(meta, file.name, file.episodes, complete, number, first, last)
@@ -182,9 +182,9 @@ def _check_batch(
     """Check rows from `first` on; yields the numeric features whose values are all valid."""
     position = np.arange(first, first + rows.num_rows)
     owner = file.owners(position)
-    own = _integer_column(rows, "episode_index")
-    if own is not None:
-        owner = np.where(owner < 0, file.meta.positions_of(own), owner)
+    numbers = _integer_column(rows, "episode_index")
+    if numbers is not None:
+        owner = np.where(owner < 0, file.meta.positions_of(numbers), owner)
     for feature, declared in file.meta.features.items():
         if declared["dtype"] == "video":
             continue
@@ -221,10 +221,10 @@ def _check_indices(
     """Check the index columns of LeRobot against the position of each row."""
     meta = file.meta
     episode_of_row = file.owners(position)
-    sure = episode_of_row >= 0
-    at = np.searchsorted(file.first, position[sure], side="right") - 1
+    is_located = episode_of_row >= 0
+    at = np.searchsorted(file.first, position[is_located], side="right") - 1
     frame = np.full(len(position), -1)
-    frame[sure] = position[sure] - file.first[at]
+    frame[is_located] = position[is_located] - file.first[at]
     expected = {
         "episode_index": meta.episode_numbers[episode_of_row] if len(meta) else episode_of_row,
         "frame_index": frame,
@@ -234,11 +234,11 @@ def _check_indices(
     for name, value in expected.items():
         got = _integer_column(rows, name)
         if got is not None:
-            file.note(problems, owner, "wrong-index", f"{name} is not consecutive", sure & (got != value))
+            file.note(problems, owner, "wrong-index", f"{name} is not consecutive", is_located & (got != value))
     if "timestamp" in rows.column_names and pa.types.is_floating(rows["timestamp"].type):
         times = rows["timestamp"].to_numpy().astype(np.float64)
         expected_s = frame / meta.fps
-        off = sure & ~(np.abs(times - expected_s) <= TIME_TOLERANCE_S + 1e-6 * expected_s)
+        off = is_located & ~(np.abs(times - expected_s) <= TIME_TOLERANCE_S + 1e-6 * expected_s)
         file.note(problems, owner, "wrong-timestamp", "timestamp is not frame_index / fps", off)
     _check_tasks(file, rows, owner, problems)
 

@@ -44,7 +44,7 @@ def _advice(a: SourceDataset, b: SourceDataset) -> str:
     """How to make their features the same."""
     mine, theirs = a.info["features"], b.info["features"]
     orders = [(declared_dim_names(mine[name]), declared_dim_names(theirs[name])) for name in mine if name in theirs]
-    if any(one != other and order_of(other, one) for one, other in orders):
+    if any(names != other and order_of(other, names) for names, other in orders):
         command = f"praxia data edit reorder {quote(str(b.root))} --like {quote(str(a.root))} --out NEW"
         return f"The order of names differs: `{command}`"
     if mine.keys() != theirs.keys():
@@ -63,6 +63,6 @@ def _differences(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str
         same = declared_dim_names(mine[name])
         same_names = bool(same) and same == declared_dim_names(theirs[name])
         for what in ("dtype", "shape") if same_names else ("dtype", "shape", "names"):
-            if (one := mine[name].get(what)) != (other := theirs[name].get(what)):
-                found.append(f"{what} of {name} is {one} and {other}")
+            if (first := mine[name].get(what)) != (second := theirs[name].get(what)):
+                found.append(f"{what} of {name} is {first} and {second}")
     return found

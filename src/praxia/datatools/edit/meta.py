@@ -177,8 +177,8 @@ def new_statistics(change: Change, rows: WrittenRows, table: pa.Table) -> tuple[
     never are, because they may all be wrong for the remaining rows.
     """
     names = change.names
-    one = change.sources[0].stats if len(change.parts) == 1 else {}
-    kept = {feature: described for feature, described in one.items() if feature not in names.vectors.used_features}
+    stats = change.sources[0].stats if len(change.parts) == 1 else {}
+    kept = {feature: described for feature, described in stats.items() if feature not in names.vectors.used_features}
     found = {names.feature(feature): dict(described) for feature, described in kept.items()}
     found |= rows.stats
     bounds = {}
@@ -205,7 +205,7 @@ def _from_episodes(table: pa.Table, feature: str) -> StatisticsArrays | None:
 def _from_sources(change: Change, feature: str) -> StatisticsArrays | None:
     """The image statistics of every source; None if one lacks some."""
     described = [source.stats.get(feature, {}) for source in change.sources]
-    names = [name for name in (*KNOTS, "mean", "std", "count") if all(name in one for one in described)]
+    names = [name for name in (*KNOTS, "mean", "std", "count") if all(name in stats for stats in described)]
     if not set(REQUIRED) <= set(names):
         return None
-    return {name: np.array([np.ravel(one[name]) for one in described], dtype=np.float64) for name in names}
+    return {name: np.array([np.ravel(stats[name]) for stats in described], dtype=np.float64) for name in names}

@@ -82,7 +82,7 @@ def write_rows(folder: OutputFolder, change: Change) -> WrittenRows:
             changed.add(part, file_slice, values)
     files.close()
     written.stats = _with_shape(
-        {name: one.describe() for name, one in statistics.items() if name not in incomplete}, features
+        {name: stats.describe() for name, stats in statistics.items() if name not in incomplete}, features
     )
     written.episode_stats = {
         number: _with_shape(described, features) for number, described in changed.described.items()
@@ -224,9 +224,9 @@ class ChangedEpisodeStatistics:
             number, length = int(file_slice.number[at]), int(part.length[file_slice.position[at]])
             partial = self._partial.setdefault(number, [])
             partial.append({name: values[name][here] for name in names})
-            if sum(len(one["task_index"]) for one in partial) == length:
+            if sum(len(values["task_index"]) for values in partial) == length:
                 del self._partial[number]
-                rows_of = {name: np.concatenate([one[name] for one in partial]) for name in names}
+                rows_of = {name: np.concatenate([values[name] for values in partial]) for name in names}
                 self.described[number] = {name: describe(rows) for name, rows in rows_of.items()}
 
 
@@ -235,8 +235,10 @@ def _with_shape(
 ) -> dict[str, FeatureStats]:
     """Statistics nested as LeRobot nests them for features of several axes."""
     return {
-        feature: {name: v if name == "count" else np.reshape(v, features[feature]).tolist() for name, v in one.items()}
+        feature: {
+            name: v if name == "count" else np.reshape(v, features[feature]).tolist() for name, v in stats.items()
+        }
         if len(features[feature]) > 1
-        else one
-        for feature, one in described.items()
+        else stats
+        for feature, stats in described.items()
     }

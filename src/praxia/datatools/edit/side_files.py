@@ -74,8 +74,8 @@ def link_unknown_files(folder: OutputFolder, change: Change, image_paths: Sequen
     images = set().union(*image_paths)
     left_out = {name for _, misplaced in found for name in misplaced if name not in images}
     files = [others | {name: misplaced[name] for name in images & set(misplaced)} for others, misplaced in found]
-    for name in dict.fromkeys(name for one in files for name in one):
-        owners = [(source, one[name]) for source, one in zip(change.sources, files, strict=True) if name in one]
+    for name in dict.fromkeys(name for paths in files for name in paths):
+        owners = [(source, paths[name]) for source, paths in zip(change.sources, files, strict=True) if name in paths]
         (source, path), *more = owners
         identical = all(path.read_bytes() == other.read_bytes() for _, other in more)
         if name in images and not identical:

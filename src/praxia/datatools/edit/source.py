@@ -232,7 +232,9 @@ def _missing_features(metadata: Metadata) -> tuple[str, ...]:
     features = metadata.info["features"]
     read = camera_videos(features)
     return tuple(
-        key for key, one in features.items() if one["dtype"] == "video" and key not in read and not is_complete(key)
+        key
+        for key, feature in features.items()
+        if feature["dtype"] == "video" and key not in read and not is_complete(key)
     )
 
 

@@ -59,9 +59,9 @@ class VectorLayout:
     def episodes(self, rows: pa.Table) -> pa.Table:
         """Rows of meta/episodes with empty columns for the statistics of the new features."""
         for new, dims in self.new_features.items():
-            there = [name for name in STATISTICS if f"stats/{dims[0][0]}/{name}" in rows.column_names]
+            names = [name for name in STATISTICS if f"stats/{dims[0][0]}/{name}" in rows.column_names]
             rows = rows.drop_columns(_statistics_of({part for part, _ in dims} & set(self.new_features), rows))
-            for name in there:
+            for name in names:
                 kind = pa.int64() if name == "count" else pa.float64()
                 rows = rows.append_column(f"stats/{new}/{name}", pa.nulls(len(rows), pa.list_(kind)))
         return rows.drop_columns(_statistics_of(self.used_features - set(self.new_features), rows))
@@ -93,8 +93,10 @@ def _statistics_of(features: Iterable[str], rows: pa.Table) -> list[str]:
 
 
 def _type(values: np.ndarray) -> dict[str, Any]:
-    one = {"dtype": str(values.dtype), "_type": "Value"}
-    return one if values.shape[1] == 1 else {"feature": one, "length": values.shape[1], "_type": "Sequence"}
+    value_type = {"dtype": str(values.dtype), "_type": "Value"}
+    return (
+        value_type if values.shape[1] == 1 else {"feature": value_type, "length": values.shape[1], "_type": "Sequence"}
+    )
 
 
 def _declaration(new: str, dims: Sequence[Dims], features: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,13 +122,13 @@ def join_vectors(source: SourceDataset, features: Mapping[str, Sequence[str]]) -
         PraxiaError: nothing to join, a part twice, or a name that is taken.
     """
     _expect_foreign(source)
-    declared, there = source.info["features"], _numeric_features(source)
+    declared, numeric = source.info["features"], _numeric_features(source)
     if not features:
         raise PraxiaError("expected something to join: --feature NEW=PART,PART")
     used = Counter(part for parts in features.values() for part in parts)
     for part, count in used.items():
-        if part not in there:
-            raise UnknownName("feature", part, there, f"praxia data info {source.root}")
+        if part not in numeric:
+            raise UnknownName("feature", part, numeric, f"praxia data info {source.root}")
         if count > 1:
             raise PraxiaError(f"expected each part once, got {part} {count} times")
     for new in features:
@@ -136,7 +138,7 @@ def join_vectors(source: SourceDataset, features: Mapping[str, Sequence[str]]) -
             raise PraxiaError(f"expected a name without '/' for {', '.join(features[new])}, got {new!r}")
     sizes = {part: math.prod(declared[part]["shape"]) for part in used}
     return VectorLayout(
-        {new: tuple((one, tuple(range(sizes[one]))) for one in parts) for new, parts in features.items()}
+        {new: tuple((part, tuple(range(sizes[part]))) for part in parts) for new, parts in features.items()}
     )
 
 
@@ -149,7 +151,9 @@ def reorder_vectors(source: SourceDataset, like: SourceDataset) -> VectorLayout:
     _expect_foreign(source)
     made = {}
     for name in _numeric_features(source):
-        names, wanted = (declared_dim_names(one.info["features"].get(name, {"shape": ()})) for one in (source, like))
+        names, wanted = (
+            declared_dim_names(dataset.info["features"].get(name, {"shape": ()})) for dataset in (source, like)
+        )
         if names != wanted and (order := order_of(names, wanted)):
             made[name] = ((name, order),)
     if not made:
@@ -162,8 +166,8 @@ def reorder_vectors(source: SourceDataset, like: SourceDataset) -> VectorLayout:
 
 def _numeric_features(source: SourceDataset) -> list[str]:
     features = source.info["features"]
-    kinds = {name: one["dtype"] for name, one in features.items() if name not in INDEX_FEATURES}
-    return [name for name, kind in kinds.items() if re.fullmatch(r"u?int\d+|float\d+", kind)]
+    dtypes = {name: feature["dtype"] for name, feature in features.items() if name not in INDEX_FEATURES}
+    return [name for name, dtype in dtypes.items() if re.fullmatch(r"u?int\d+|float\d+", dtype)]
 
 
 def _expect_foreign(source: SourceDataset) -> None:

@@ -85,7 +85,7 @@ def _build(root: Path, change: Change) -> dict[str, Any]:
     write_synced(root / STATS, json.dumps(statistics, indent=1).encode())
     left_out = [
         *link_unknown_files(folder, change, rows.image_paths),
-        *(key for one in change.sources for key in one.missing_features),
+        *(key for part_source in change.sources for key in part_source.missing_features),
     ]
     info = json_bytes(new_info(change, {name: n for _, frames in videos.values() for name, n in frames.items()}))
     content_sha256 = None

@@ -85,9 +85,9 @@ def open_aloha(source: Path, options: ImportOptions) -> AlohaDataset:
         raise PraxiaError(f"ALOHA files have no instructions; give one for {source} with --instruction")
     files = _files(source)
     with open_hdf5(files[0]) as file:
-        there = tuple(find(file, IMAGES, FORMAT)) if "images" in find(file, "observations", FORMAT) else ()
-        coloured = [camera for camera in there if not camera.endswith("_depth")]
-        cameras = select("camera", options.cameras, coloured, str(files[0]))
+        available = tuple(find(file, IMAGES, FORMAT)) if "images" in find(file, "observations", FORMAT) else ()
+        color_cameras = [camera for camera in available if not camera.endswith("_depth")]
+        cameras = select("camera", options.cameras, color_cameras, str(files[0]))
         arrays = [key for key in ARRAYS if key in file["observations"]]
         state = select("state", options.state or ("qpos",), arrays, str(files[0]))
         compressed = any(file[f"{IMAGES}/{camera}"].ndim != 4 for camera in cameras)
@@ -128,27 +128,27 @@ def _files(source: Path) -> tuple[Path, ...]:
         return (source,)
     files = [path for path in source.glob("*.hdf5") if re.fullmatch(r"episode_\d+", path.stem)]
     if not files:
-        there = sorted(path.name for path in source.glob("*"))[:3] or ["nothing"]
-        raise DataError(f"expected files episode_0.hdf5, ... in {source}, got {', '.join(there)}")
+        existing = sorted(path.name for path in source.glob("*"))[:3] or ["nothing"]
+        raise DataError(f"expected files episode_0.hdf5, ... in {source}, got {', '.join(existing)}")
     return tuple(sorted(files, key=_number))
 
 
 def _arrays(files: tuple[Path, ...]) -> list[str]:
     """Every array in any of the files, those of ACT's scripts first."""
     found = dict.fromkeys(f"observations/{key}" for key in ARRAYS)
-    there: set[str] = set()
+    present: set[str] = set()
     for path in files:
         with open_hdf5(path) as file:
             names = array_names(file)
         found |= dict.fromkeys(names)
-        there.update(names)
-    return [name for name in found if name in there]
+        present.update(names)
+    return [name for name in found if name in present]
 
 
 def _others(source: Path, files: tuple[Path, ...]) -> list[str]:
     """HDF5 files of a folder that are not named like episodes."""
-    there = sorted(source.glob("*")) if source.is_dir() else []
-    return [path.name for path in there if path.suffix.lower() in (".hdf5", ".h5") and path not in files]
+    paths = sorted(source.glob("*")) if source.is_dir() else []
+    return [path.name for path in paths if path.suffix.lower() in (".hdf5", ".h5") and path not in files]
 
 
 def _number(path: Path) -> int:

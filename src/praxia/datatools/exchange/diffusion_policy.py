@@ -78,9 +78,11 @@ class ReplayBuffer:
         )
 
     def images(self, episode: int, camera: str, rows: slice) -> UInt8[np.ndarray, "K Y X 3"]:
-        own, where = self._rows(episode), f"{self.path}/data/{camera}, episode {episode}"
+        episode_rows, where = self._rows(episode), f"{self.path}/data/{camera}, episode {episode}"
         with _open_arrays(self.path) as arrays:
-            found = arrays[f"data/{camera}"][own.start + rows.start : min(own.start + rows.stop, own.stop)]
+            found = arrays[f"data/{camera}"][
+                episode_rows.start + rows.start : min(episode_rows.start + rows.stop, episode_rows.stop)
+            ]
         if found.dtype == np.uint8:
             return found
         if not np.isfinite(found).all() or found.min() < 0 or found.max() > 255 or 0 < found.max() <= 1:
@@ -105,7 +107,7 @@ def open_diffusion_policy(source: Path, options: ImportOptions) -> ReplayBuffer:
         state = select("array of the state", options.state or ("state",), flat, f"{source}/data")
         for name in ("data/action", "meta/episode_ends"):
             if name not in arrays:
-                raise DataError(f"{source} has no {name}, where a replay buffer has it. There: {', '.join(arrays)}")
+                raise DataError(f"{source} has no {name}, where a replay buffer has it. Available: {', '.join(arrays)}")
         used = [f"data/{name}" for name in (*state, *cameras, "action")]
         unstored = {name: _expect_readable(source, name, arrays[name]) for name in (*used, "meta/episode_ends")}
         _expect_not_lost(source, arrays, unstored)
@@ -162,7 +164,7 @@ def _expect_readable(source: Path, name: str, array: Any) -> int:
     described = array.metadata.to_dict()
     if "codecs" in described:
         settings = [codec.get("configuration", {}) for codec in described["codecs"]]
-        within = [one for own in settings for key in ("codecs", "index_codecs") for one in own.get(key, ())]
+        within = [codec for setting in settings for key in ("codecs", "index_codecs") for codec in setting.get(key, ())]
         named = [codec["name"] for codec in (*described["codecs"], *within)]
     else:
         parts = [*(described.get("filters") or ()), described.get("compressor")]

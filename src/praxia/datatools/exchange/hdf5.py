@@ -55,12 +55,12 @@ def find(group: Node, key: str, kind: str) -> Any:
     """
     parent, _, name = key.rpartition("/")
     holder = find(group, parent, kind) if parent else group
-    there = list(holder) if hasattr(holder, "keys") else []
-    if name not in there:
-        near = difflib.get_close_matches(name, there, n=1) or there[:1]
+    available = list(holder) if hasattr(holder, "keys") else []
+    if name not in available:
+        near = difflib.get_close_matches(name, available, n=1) or available[:1]
         raise DataError(
             f"{group.file.filename} has no {name!r} in {holder.name}, where {kind} has it; "
-            f"nearest: {', '.join(near) or 'nothing'}. There: {', '.join(there) or 'nothing'}"
+            f"nearest: {', '.join(near) or 'nothing'}. Available: {', '.join(available) or 'nothing'}"
         )
     return holder[name]
 

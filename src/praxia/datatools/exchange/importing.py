@@ -179,12 +179,12 @@ def _compare_images(
     for step, image in zip(sampled.tolist(), got, strict=True):
         begin = max(0, step - 1)
         near = source.images(episode, camera, slice(begin, step + 2)).astype(np.int64)
-        own = near[step - begin]
-        error = float(((image - own) ** 2).mean())
+        expected = near[step - begin]
+        error = float(((image - expected) ** 2).mean())
         levels.append(min(SAME_PSNR_DB, 10 * math.log10(255**2 / max(error, 1e-9))))
-        for number, neighbour in enumerate(near, begin):
-            clear = np.abs(own - neighbour) > CLEAR_LEVELS
-            if ((image - own)[clear] ** 2).sum() > ((image - neighbour)[clear] ** 2).sum():
+        for number, neighbor in enumerate(near, begin):
+            clear = np.abs(expected - neighbor) > CLEAR_LEVELS
+            if ((image - expected)[clear] ** 2).sum() > ((image - neighbor)[clear] ** 2).sum():
                 raise DataError(
                     f"{where}, camera {camera}: expected image {step} of the source, but it is closer to {number}"
                 )

@@ -101,8 +101,8 @@ def open_robomimic(source: Path, options: ImportOptions) -> RobomimicDataset:
         observations = find(first, "obs", FORMAT)
         known = _known_embodiment(env_args, source)
         image_keys = {key.removesuffix("_image"): key for key in observations if _is_image(observations[key])}
-        there = _in_order(image_keys, known)
-        cameras = select("camera", options.cameras, there, f"{source} {first.name}/obs")
+        available = _in_order(image_keys, known)
+        cameras = select("camera", options.cameras, available, f"{source} {first.name}/obs")
         images_of = {name: image_keys[name] for name in cameras}
         low = [key for key in observations if observations[key].ndim <= 2]
         state = _state(options.state, low, known, bool(cameras), f"{source} {first.name}/obs")
@@ -158,17 +158,17 @@ def _embodiment(
 
 
 def _demos(file: Node, mask: str | None, source: Path) -> tuple[str, ...]:
-    there = [name for name in file["data"] if _is_demo(file["data"][name])]
+    demos = [name for name in file["data"] if _is_demo(file["data"][name])]
     if mask is not None:
         select("mask", (mask,), file.get("mask", ()), str(source))
         wanted = {name.decode() if isinstance(name, bytes) else str(name) for name in file["mask"][mask][()]}
-        if missing := sorted(wanted - set(there)):
+        if missing := sorted(wanted - set(demos)):
             raise DataError(f"{source}: mask/{mask} lists demos that are not in data: {', '.join(missing[:3])}")
-        there = [name for name in there if name in wanted]
-    if not there:
+        demos = [name for name in demos if name in wanted]
+    if not demos:
         found = ", ".join(list(file["data"])[:3]) or "nothing"
         raise DataError(f"expected demo_0, ... with actions in data of {source}, got {found}")
-    return tuple(sorted(there, key=natural_key))
+    return tuple(sorted(demos, key=natural_key))
 
 
 def _arrays(demo: Node) -> list[str]:
@@ -263,14 +263,14 @@ def _controller_kinds(env_args: dict[str, Any]) -> set[Kind]:
     found: set[Kind] = set()
     pending: list[Any] = [_env_kwargs(env_args).get("controller_configs")]
     while pending:
-        one = pending.pop()
-        if isinstance(one, dict):
-            is_delta = one.get("control_delta", {"delta": True, "absolute": False}.get(str(one.get("input_type"))))
-            if (kind := str(one.get("type")).removeprefix("JOINT_").lower()) in ("velocity", "torque"):
+        value = pending.pop()
+        if isinstance(value, dict):
+            is_delta = value.get("control_delta", {"delta": True, "absolute": False}.get(str(value.get("input_type"))))
+            if (kind := str(value.get("type")).removeprefix("JOINT_").lower()) in ("velocity", "torque"):
                 found.add(kind)
             elif is_delta is not None:
                 found.add("delta" if is_delta else "position")
-        pending += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        pending += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return found
 
 
