@@ -123,7 +123,8 @@ def test_a_full_disk_is_reported_with_what_was_kept_and_how_to_continue(tmp_path
 
 def test_killed_collections_resume_to_the_data_set_of_an_undisturbed_one(tmp_path: Path):
     script = [sys.executable, str(Path(__file__).parent / "toy_collection.py")]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "rollout")}
+    path = [str(Path(__file__).parents[1] / "rollout"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
     out, undisturbed = tmp_path / "killed", tmp_path / "undisturbed"
     rng = random.Random(0)
     staging = out / ".staging"
@@ -139,7 +140,7 @@ def test_killed_collections_resume_to_the_data_set_of_an_undisturbed_one(tmp_pat
             assert run.poll() is None, "it ended before it could be killed"
             run.send_signal(signal.SIGKILL)
     assert 3 <= len(list(staging.glob("episode-*"))) < 24
-    for path, extra in ((out, ["--resume"]), (undisturbed, [])):
-        subprocess.run([*script, str(path), "12", "1", *extra], env=environment, check=True, timeout=60)
+    for folder, extra in ((out, ["--resume"]), (undisturbed, [])):
+        subprocess.run([*script, str(folder), "12", "1", *extra], env=environment, check=True, timeout=60)
     assert Dataset(out).content_sha256 == Dataset(undisturbed).content_sha256
     assert Dataset(out).num_episodes == 24
