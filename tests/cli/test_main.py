@@ -58,7 +58,7 @@ def test_with_json_stdout_is_one_object_for_errors_too(capsys):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("eval", "--json"), ("info", "data", "--bogus", "--json"), ("train", "--json"), ("codes", "--json")],
+    [("eval", "--json"), ("info", "data", "--bogus", "--json"), ("train", "--json"), ("tokenizer", "--json")],
     ids=" ".join,
 )
 def test_with_json_stdout_is_one_object_where_options_are_wrong_too(arguments, capsys):

@@ -2,13 +2,18 @@
 
 import json
 import shutil
+from dataclasses import asdict
 
 import pytest
 from frozen_testing import FROZEN, expected
 
 from praxia.core.errors import DataError, MismatchError
-from praxia.envs import build
+from praxia.envs import build, find_family
 from praxia.evaluate.benchmarks import benchmark_names, find_benchmark
+from praxia.evaluate.plan import Evaluation
+from praxia.evaluate.policy_entry import find_policy
+from praxia.evaluate.runner import evaluate
+from praxia.results import fingerprint
 from praxia.results.folder import read_folder, results_name
 from praxia.results.leaderboard import leaderboard
 from praxia.results.meta import differences, read_meta
@@ -157,3 +162,28 @@ def test_old_and_new_results_are_compared_and_ranked_together(tmp_path):
         "policy.jsonl": None,
     }
     assert {one["differs"] for one in table["entries"]} == {""}
+
+
+@pytest.mark.parametrize("name", ["zero-ensemble.jsonl", "compared/expert.jsonl"])
+def test_an_old_evaluation_is_resumed(name, tmp_path, monkeypatch):
+    """The source has changed since, which an evaluation refuses: here it says that it has not."""
+    out, old = tmp_path / "f.jsonl", RESULTS / name
+    lines = old.read_bytes().splitlines(keepends=True)
+    out.write_bytes(b"".join(lines[:2]))
+    shutil.copy(f"{old}.meta.json", f"{out}.meta.json")
+    recorded = read_meta(old)["fingerprint"]
+    benchmark = find_benchmark(recorded["benchmark"]["name"])
+    policy = find_policy(
+        name.split("-")[0].removeprefix("compared/").removesuffix(".jsonl"), benchmark, exact=True
+    ).policy
+    for part in ("versions", "machine"):
+        monkeypatch.setattr(fingerprint, part, lambda found=recorded[part]: found)
+    monkeypatch.setattr(fingerprint, "code", lambda: {"source_sha256": recorded["source_sha256"]})
+    evaluation = Evaluation(
+        benchmark, recorded["policy_sha256"], len(lines), exact=True, ensemble=recorded["execution"]["ensemble"]
+    )
+    evaluate(policy, evaluation, out, find_family(benchmark.env), resume=True)
+    assert len(list(out.with_name(f"{out.name}.actions").iterdir())) == len(lines) - 2, "the other two are kept"
+    assert {json.loads(line)["schema"] for line in out.read_text().splitlines()} == {ROW_SCHEMA}
+    for row, before in zip(read_rows(out), read_rows(old), strict=True):
+        assert close({**asdict(row), "wall_s": None}, {**asdict(before), "wall_s": None})

@@ -1,4 +1,4 @@
-"""The words of a command as the options of its verb: every option once, and a list's words together."""
+"""Parses the arguments of a verb. An option may occur once; a list option may occur several times."""
 
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
@@ -13,54 +13,54 @@ __all__ = ["parse"]
 
 
 def parse(kind: Any, arguments: Sequence[str], prog: str, description: str | None = None) -> Any:
-    """The options that `kind`, a dataclass, declares. Of an option that takes words, all occurrences count.
+    """The options that the dataclass `kind` declares. The values of all occurrences of a list option are joined.
 
     Raises:
-        PraxiaError: an option that takes one value is there twice: of two values the last alone would count.
-        SystemExit: help was asked for, or a word or value that `kind` does not take.
+        PraxiaError: an option with a single value occurs twice, where tyro would use the last value only.
+        SystemExit: for --help, or an argument that `kind` does not accept.
     """
-    return tyro.cli(kind, args=_gathered(arguments, _lists(kind)), prog=prog, description=description)
+    return tyro.cli(kind, args=_join_lists(arguments, _list_options(kind)), prog=prog, description=description)
 
 
-def _gathered(arguments: Sequence[str], lists: frozenset[str]) -> list[str]:
-    """The same words; those of a list that is there several times behind its first place."""
-    before, given = _split(arguments)
+def _join_lists(arguments: Sequence[str], list_options: frozenset[str]) -> list[str]:
+    """The arguments with the values of a repeated list option moved to its first occurrence."""
+    before, options = _split(arguments)
     found: dict[str, list[list[str]]] = {}
-    for words in given:
-        found.setdefault(_name(words[0]), []).append(words)
-    kept = list(before)
+    for tokens in options:
+        found.setdefault(_name(tokens[0]), []).append(tokens)
+    joined = list(before)
     for name, occurrences in found.items():
         first, *others = occurrences
-        if others and name not in lists:
-            said = " and ".join(map(" ".join, occurrences))
-            raise PraxiaError(f"expected {name} once, got {said}; give one (names or numbers with commas are one)")
-        kept += first if not others else [name, *(word for words in occurrences for word in _values(words))]
-    return kept
+        if others and name not in list_options:
+            got = " and ".join(map(" ".join, occurrences))
+            raise PraxiaError(f"expected {name} once, got {got}; give it once, with commas between several values")
+        joined += first if not others else [name, *(value for tokens in occurrences for value in _values(tokens))]
+    return joined
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[list[str]]]:
-    """What stands before the first option, and every option with the words that follow it."""
-    begins = [at for at, word in enumerate(arguments) if word.startswith("--")]
-    if "--" in arguments:  # all that follows is words
+    """The arguments before the first option, and each option with the arguments that follow it."""
+    begins = [at for at, argument in enumerate(arguments) if argument.startswith("--")]
+    if "--" in arguments:  # no option follows
         begins = begins[: begins.index(arguments.index("--")) + 1]
     ends = [*begins, len(arguments)]
     return list(arguments[: ends[0]]), [list(arguments[at:end]) for at, end in pairwise(ends)]
 
 
 def _name(option: str) -> str:
-    """However it is spelled, and whether it is turned on or off."""
+    """The canonical name of an option, without its value and without `no-`."""
     name = option.partition("=")[0].replace("_", "-")
     return f"--{name.removeprefix('--no-')}" if name.startswith("--no-") else name
 
 
-def _values(words: Sequence[str]) -> list[str]:
-    """The words that one occurrence brings."""
-    _, given, value = words[0].partition("=")
-    return [value, *words[1:]] if given else list(words[1:])
+def _values(tokens: Sequence[str]) -> list[str]:
+    """The values of one occurrence of an option."""
+    _, equals, value = tokens[0].partition("=")
+    return [value, *tokens[1:]] if equals else list(tokens[1:])
 
 
-def _lists(kind: Any) -> frozenset[str]:
-    """The options that take any number of words."""
+def _list_options(kind: Any) -> frozenset[str]:
+    """The options that take any number of values."""
     if is_dataclass(kind):
         return frozenset(f"--{one.name.replace('_', '-')}" for one in fields(kind) if get_origin(one.type) is tuple)
-    return frozenset[str]().union(*map(_lists, get_args(kind)))
+    return frozenset[str]().union(*map(_list_options, get_args(kind)))

@@ -1,4 +1,4 @@
-"""`praxia compare A B [--benchmark NAME --out DIR] [--until-decided]`, of results files or of policies."""
+"""`praxia compare A B [--benchmark NAME --out DIR] [--until-decided]`, for results files or policies."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,40 +15,40 @@ __all__ = ["run"]
 
 
 @dataclass(frozen=True)
-class Arguments:
-    """Which of two policies is better, by their episodes from the same starts."""
+class CompareArguments:
+    """Compare two policies by their episodes from the same starts."""
 
     a: tyro.conf.Positional[str]
-    """The first, which the verdict is about: a results file (.jsonl), or a policy's or a training run's folder; or
-    expert, zero or random."""
+    """The policy that the verdict is about: a results file (.jsonl), the folder of a policy or training run, or expert,
+    zero or random."""
     b: tyro.conf.Positional[str]
-    """The second, of the same kind."""
+    """The policy to compare with, given in the same way."""
     benchmark: str | None = None
     """For policies: a name from `praxia info --benchmarks`."""
     episodes: int = 20
-    """For policies: how many of each task, or at most how many."""
+    """For policies: the number of episodes per task, or with --until-decided the maximum."""
     until_decided: bool = False
-    """Take pairs, all tasks in turn, only until the verdict is sure: a test that may be looked at after every pair.
-    Without it all pairs are taken, by an exact test for a number of pairs that was fixed beforehand: with --resume and
-    more --episodes again and again until it comes out well, that test no longer holds."""
+    """Stop as soon as the verdict is certain, by a sequential test that is valid after every pair, round-robin over the
+    tasks. Without this option all pairs are used, by an exact test that is valid only for a number of pairs that was
+    fixed beforehand: do not add --episodes with --resume until the verdict suits you, use --until-decided instead."""
     out: Path | None = None
-    """For policies: a new folder for both results files, or one to --resume."""
-    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one a core)")] = available_cores()
+    """For policies: a new folder for both results files, or an existing one with --resume."""
+    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one per core)")] = available_cores()
     steps: int | None = None
-    """For policies: sample both in so many steps of a flow or a diffusion, instead of their own number."""
+    """For policies: the number of flow or diffusion steps to sample both with, in place of their own."""
     temperature: float | None = None
-    """For policies: sample tokens of both at this temperature, instead of their own; at 0 the likeliest ones."""
+    """For policies: the temperature to sample tokens of both at, in place of their own; 0 takes the likeliest."""
     exact: bool = False
-    """One episode an inference: rows and verdict then do not depend on workers or on kills, to the last bit."""
+    """Run one episode per inference: rows and verdict then do not depend on workers or kills, bit for bit."""
     resume: bool = False
-    """Run only the episodes that a killed comparison did not finish."""
+    """Continue a killed comparison: run only its missing episodes."""
     json: bool = False
     """Print one JSON object on stdout."""
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Compare, and return the verdict."""
-    options = parse(Arguments, arguments, "praxia compare")
+    options = parse(CompareArguments, arguments, "praxia compare")
 
     from praxia.results.folder import is_results_file, results_name
     from praxia.results.meta import privilege_of, read_meta
@@ -71,31 +71,31 @@ def run(arguments: list[str]) -> dict[str, Any]:
     if not verdict["pairs"]:
         raise Refused(f"{verdict_sentence(verdict, *labels)}; the first: {error}", result)
     STDERR.print(verdict_table(verdict))
-    for label, words in zip(labels, privilege, strict=True):
-        if words is not None:
-            STDERR.print(f"{label}: {words}", highlight=False, markup=False)
+    for label, text in zip(labels, privilege, strict=True):
+        if text is not None:
+            STDERR.print(f"{label}: {text}", highlight=False, markup=False)
     STDERR.print(verdict_sentence(verdict, *labels), highlight=False, markup=False, soft_wrap=True)
     if verdict["errors"]:
         STDERR.print(f"the first error: {error}", highlight=False, markup=False, soft_wrap=True)
     return result
 
 
-def _of_files(options: Arguments) -> dict[str, Any]:
+def _of_files(options: CompareArguments) -> dict[str, Any]:
     from praxia.results.pairs import pair_files
     from praxia.results.verdict import verdict_of
 
     if options.benchmark or options.out:
-        raise PraxiaError("results files bring their benchmark and need no folder: leave out --benchmark and --out")
+        raise PraxiaError("results files have a benchmark already and need no folder: leave out --benchmark and --out")
     if options.steps is not None or options.temperature is not None:
-        raise PraxiaError("results files were sampled already: leave out --steps and --temperature")
+        raise PraxiaError("--steps and --temperature have no effect on results files: leave them out")
     return verdict_of(pair_files(Path(options.a), Path(options.b)), until_decided=options.until_decided)
 
 
-def _of_policies(options: Arguments, command: str) -> tuple[dict[str, Any], tuple[str, str]]:
-    """The verdict, and the results files of both."""
+def _of_policies(options: CompareArguments, command: str) -> tuple[dict[str, Any], tuple[str, str]]:
+    """The verdict, and the results files of both policies."""
     if options.benchmark is None or options.out is None:
         raise PraxiaError(
-            "to compare policies expected --benchmark NAME (`praxia info --benchmarks` lists them) and --out DIR"
+            "comparing policies needs --benchmark NAME (`praxia info --benchmarks` lists them) and --out DIR"
         )
     if options.out.exists() and not options.out.is_dir():
         raise PraxiaError(f"expected --out to be a folder, got the file {options.out}")
@@ -130,7 +130,7 @@ def _of_policies(options: Arguments, command: str) -> tuple[dict[str, Any], tupl
 
 
 def _labels(a: str, b: str) -> tuple[str, str]:
-    """What both policies and their files are called: as their runs are, kept apart where that is the same."""
+    """The labels of both policies and their files: the names of their runs, made unique."""
     paths = [Path(name).resolve() for name in (a, b)]
     ours, theirs = (path.parent.name if path.name == "policy" else path.name for path in paths)
     return (ours, theirs) if ours != theirs else (f"{ours}-a", f"{theirs}-b")

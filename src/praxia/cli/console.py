@@ -1,4 +1,4 @@
-"""What every verb prints with: progress and summaries for people, on stderr."""
+"""Progress bars and summaries for people, on stderr, for every verb."""
 
 import shlex
 import sys
@@ -20,12 +20,12 @@ from rich.progress import (
 
 __all__ = ["STDERR", "command_line", "counting", "print_summary", "stages"]
 
-# Without a terminal (a log file, CI) lines need not be short.
+# Without a terminal (a log file, CI) lines may be long.
 STDERR = Console(stderr=True, width=None if sys.stderr is not None and sys.stderr.isatty() else 120)
 
 
 def _progress() -> Progress:
-    """A progress bar whose task shows `text` beside the time left."""
+    """A progress bar that shows the field `text` of a task beside the remaining time."""
     return Progress(
         TextColumn("[bold]{task.description}"),
         BarColumn(),
@@ -40,14 +40,14 @@ def _progress() -> Progress:
 
 @contextmanager
 def counting(name: str) -> Iterator[Callable[[int, int, str], None]]:
-    """A progress bar moved by calling what this yields with (done, planned, text)."""
+    """Yields a callback (done, planned, text) that updates a progress bar."""
     with stages() as report:
         yield partial(report, name)
 
 
 @contextmanager
 def stages() -> Iterator[Callable[[str, int, int, str], None]]:
-    """A progress bar for each name that what this yields is called with: (name, done, planned, text)."""
+    """Yields a callback (name, done, planned, text) that updates one progress bar per name."""
     with _progress() as bar:
         tasks: dict[str, TaskID] = {}
 
@@ -60,7 +60,7 @@ def stages() -> Iterator[Callable[[str, int, int, str], None]]:
 
 
 def print_summary(values: Mapping[str, Any]) -> None:
-    """One line a value, nested values shortened; a dash where there is none."""
+    """Print one line per value, shortened; a dash for None."""
     for name, value in values.items():
         STDERR.print(f"  {name:16s} {_text(value)[:200]}", highlight=False, markup=False)
 
@@ -76,5 +76,5 @@ def _text(value: Any) -> str:
 
 
 def command_line(verb: str, arguments: list[str]) -> str:
-    """The command as it can be typed again."""
+    """The command line, quoted for a shell."""
     return shlex.join(["praxia", verb, *(item for item in arguments if item != "--json")])

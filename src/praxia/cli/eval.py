@@ -1,4 +1,4 @@
-"""`praxia eval CKPT|expert|zero|random --benchmark NAME --episodes N --out F.jsonl [--as BODY] [--steps N] ...`."""
+"""`praxia eval CKPT|expert|zero|random --benchmark NAME --episodes N --out F.jsonl [--as EMBODIMENT] ...`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,42 +14,42 @@ __all__ = ["run"]
 
 
 @dataclass(frozen=True)
-class Arguments:
-    """Judge a policy on a named benchmark, from starts it never saw."""
+class EvalArguments:
+    """Evaluate a policy on a named benchmark, from starts that were never used for training."""
 
     policy: tyro.conf.Positional[str]
-    """A policy's or a training run's folder; or expert, zero or random."""
+    """The folder of a policy or training run, or expert, zero or random."""
     benchmark: str
     """A name from `praxia info --benchmarks`."""
     out: Path
-    """Where the rows go: a new .jsonl file, or one to --resume."""
+    """The results file: a new .jsonl file, or an existing one with --resume."""
     episodes: int = 20
-    """How many of each task."""
-    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one a core)")] = available_cores()
+    """Number of episodes per task."""
+    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one per core)")] = available_cores()
     control: str | None = None
-    """Spoil one sense: swapped-image, frozen-state, shuffled-instruction or other-instruction."""
+    """Disturb one input: swapped-image, frozen-state, shuffled-instruction or other-instruction."""
     bind_as: Annotated[str | None, tyro.conf.arg(name="as")] = None
-    """Judge a policy on an embodiment it was not trained on, with the weights of the trained embodiment of this name."""
+    """Evaluate on an embodiment that the policy was not trained on, with the weights of this trained embodiment."""
     ensemble: float | None = None
-    """Look at every step, whatever the benchmark's pace, and average all that was predicted for it with weights
-    exp(-m i), i = 0 the oldest: ACT's temporal ensembling; its m is 0.01."""
+    """Temporal ensembling as in ACT (m = 0.01), in place of the benchmark's chunk execution: observe every step, and
+    average all predictions for it with weights exp(-m i), where i = 0 is the oldest."""
     steps: int | None = None
-    """Sample a flow or a diffusion in so many steps, instead of the policy's own number."""
+    """The number of flow or diffusion steps to sample with, in place of the policy's own."""
     temperature: float | None = None
-    """Sample tokens at this temperature, instead of the policy's own; at 0 the likeliest ones."""
+    """The temperature to sample tokens at, in place of the policy's own; 0 takes the likeliest."""
     exact: bool = False
-    """One episode an inference: rows then do not depend on workers or on kills, to the last bit."""
+    """Run one episode per inference: rows then do not depend on workers or kills, bit for bit."""
     seed: int = 0
-    """Enters the policy's noise, not the starts."""
+    """Seed of the policy's noise. It does not change the starts."""
     resume: bool = False
-    """Run only the episodes that a killed evaluation did not finish."""
+    """Continue a killed evaluation: run only its missing episodes."""
     json: bool = False
     """Print one JSON object on stdout."""
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
-    """Judge, and return the summary with its fingerprint."""
-    options = parse(Arguments, arguments, "praxia eval")
+    """Evaluate, and return the summary with its fingerprint."""
+    options = parse(EvalArguments, arguments, "praxia eval")
 
     from praxia.core.types import Sampling
     from praxia.envs import find_family
@@ -91,6 +91,6 @@ def run(arguments: list[str]) -> dict[str, Any]:
     rows = read_rows(options.out)
     STDERR.print(success_table(rows, read_meta(options.out)))
     if result["errors"]:
-        text = f"{result['errors']} of {result['episodes']} episodes were errors and are in no rate; the first: "
+        text = f"{result['errors']} of {result['episodes']} episodes were errors and do not count in rates; the first: "
         STDERR.print(text + str(first_error(rows)), highlight=False, markup=False, soft_wrap=True)
     return result

@@ -1,4 +1,4 @@
-"""`praxia info PATH`, and the lists of what there is."""
+"""`praxia info PATH`, and the lists of benchmarks and tasks."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,21 +18,21 @@ __all__ = ["run"]
 
 
 @dataclass(frozen=True)
-class Arguments:
-    """What a data set, a policy, a training run or a results file is."""
+class InfoArguments:
+    """Describe a data set, a policy, a training run or a results file."""
 
     path: tyro.conf.Positional[Path | None] = None
     benchmarks: bool = False
-    """List the named benchmarks, and what each of them fixes."""
+    """List the named benchmarks and their definitions."""
     tasks: str | None = None
-    """List the tasks of a family of environments, such as metaworld, with their instructions."""
+    """List the tasks of an environment family, such as metaworld, with their instructions."""
     json: bool = False
     """Print one JSON object on stdout."""
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
-    """Describe a path, or list what there is."""
-    options = parse(Arguments, arguments, "praxia info")
+    """Describe a path, or list benchmarks or tasks."""
+    options = parse(InfoArguments, arguments, "praxia info")
     if options.benchmarks:
         return _benchmarks(options.json)
     if options.tasks is not None:
@@ -54,18 +54,18 @@ def _benchmarks(as_json: bool) -> dict[str, Any]:
 
 
 def _lines(benchmark: "Benchmark") -> list[str]:
-    """Its name, and what it fixes."""
+    """The name and definition of a benchmark."""
     executed, groups = benchmark.execution.execution_horizon, benchmark.groups.items()
-    looks = "looks at every step" if executed == 1 else f"executes {executed} actions of a decision"
-    ends = "at any step" if benchmark.metric == "ever" else "at the last step"
+    executes = "observes every step" if executed == 1 else f"executes {executed} actions per chunk"
+    when = "at any step" if benchmark.metric == "ever" else "at the last step"
     averaged = "; the published number is their mean" if benchmark.averages_groups else ""
     grouped = ", ".join(f"{name} {len(tasks)}" for name, tasks in groups) + averaged
     return [
         benchmark.name,
         benchmark.summary,
-        f"tasks     {len(benchmark.tasks)} of {benchmark.env}, solved {ends} of {benchmark.horizon}; {looks}",
+        f"tasks     {len(benchmark.tasks)} of {benchmark.env}, success {when} of {benchmark.horizon}; {executes}",
         *([f"groups    {grouped}"] if groups else []),
-        f"images  {' and '.join(benchmark.cameras)}, {benchmark.size} px, render profile {benchmark.profile}",
+        f"images    {' and '.join(benchmark.cameras)}, {benchmark.size} px, render profile {benchmark.profile}",
         f"state     {benchmark.state}{' (privileged)' if benchmark.privileged_state else ''}",
     ]
 
@@ -118,12 +118,12 @@ def _results(path: Path) -> dict[str, Any]:
     STDERR.print(success_table(rows, meta))
     planned = meta.get("planned")
     if planned is not None and len(rows) < planned and not was_stopped(meta):
-        text = f"{len(rows)} of {planned} planned episodes, those that ended first, which are no fair sample"
-        STDERR.print(f"{text}: go on with --resume", highlight=False, markup=False, soft_wrap=True)
+        text = f"{len(rows)} of {planned} planned episodes: those that end first are no fair sample"
+        STDERR.print(f"{text}; finish with --resume", highlight=False, markup=False, soft_wrap=True)
     benchmark = meta["fingerprint"]["benchmark"]
     return {
         "kind": "results",
-        "file": str(path),  # "path" is how far the robot was told to move
+        "file": str(path),
         "planned": planned,
         "privilege": privilege_of(meta),
         **summarise_as(benchmark, rows),

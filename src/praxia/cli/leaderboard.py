@@ -13,18 +13,18 @@ __all__ = ["run"]
 
 
 @dataclass(frozen=True)
-class Arguments:
-    """Rank all results of a folder, a table for each benchmark, as far as they can be told apart."""
+class LeaderboardArguments:
+    """Rank the results in a folder, in one table per benchmark, as far as they can be distinguished."""
 
     folder: tyro.conf.Positional[Path]
-    """A folder that holds results files, in folders of its own too."""
+    """A folder that holds results files, also in subfolders."""
     json: bool = False
     """Print one JSON object on stdout."""
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Rank, and return the tables."""
-    options = parse(Arguments, arguments, "praxia leaderboard")
+    options = parse(LeaderboardArguments, arguments, "praxia leaderboard")
 
     from praxia.results.leaderboard import leaderboard
     from praxia.studio.terminal import leaderboard_table

@@ -11,18 +11,18 @@ __all__ = ["run"]
 
 
 @dataclass(frozen=True)
-class Arguments:
+class RecipesArguments:
     """List the recipes."""
 
     pairs: bool = False
-    """Which encoders fit which heads, instead."""
+    """List which encoders fit which heads instead."""
     json: bool = False
     """Print one JSON object on stdout."""
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """List the recipes."""
-    options = parse(Arguments, arguments, "praxia recipes")
+    options = parse(RecipesArguments, arguments, "praxia recipes")
     if options.pairs:
         return _pairs(options.json)
     found = {}

@@ -13,19 +13,19 @@ __all__ = ["run"]
 
 
 @dataclass(frozen=True)
-class Arguments:
-    """One self-contained HTML page from results, training runs and data sets."""
+class ReportArguments:
+    """Write a self-contained HTML page from results, training runs and data sets."""
 
     sources: tyro.conf.Positional[tuple[Path, ...]]
-    """Results files, training runs, data sets, or folders that hold some of these."""
+    """Results files, training runs, data sets, or folders that contain them."""
     out: Path = Path("report.html")
     json: bool = False
     """Print one JSON object on stdout."""
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
-    """Write the page and return where."""
-    options = parse(Arguments, arguments, "praxia report")
+    """Write the page and return its path."""
+    options = parse(ReportArguments, arguments, "praxia report")
 
     from praxia.studio.report import write_report
 

@@ -20,34 +20,34 @@ __all__ = ["run"]
 
 
 @dataclass(frozen=True)
-class Arguments:
-    """Run a named study: "demo" collects, trains, judges and reports in minutes."""
+class StudyArguments:
+    """Run a named study, such as "demo", which collects, trains, evaluates and reports in minutes."""
 
     name: tyro.conf.Positional[str]
     out: Path
-    """A new folder, or one whose study was interrupted."""
+    """A new folder, or that of an interrupted study, which continues."""
     seed: int = 0
-    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one a core)")] = available_cores()
+    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one per core)")] = available_cores()
     scale: float = 1.0
-    """A fraction of the demonstrations, training steps and episodes: 0.02 shows that everything works."""
+    """Fraction of the demonstrations, training steps and episodes: 0.02 shows that everything works."""
     arena: str | None = None
-    """Where the study of heads compares them: bimodal, pusht or tabletop."""
+    """The environment of the study of heads: bimodal, pusht or tabletop."""
     seeds: int | None = None
-    """How often the study of heads trains each."""
+    """Number of trainings per head in the study of heads."""
     json: bool = False
     """Print one JSON object on stdout."""
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Run the study and return its result."""
-    options = parse(Arguments, arguments, "praxia study")
+    options = parse(StudyArguments, arguments, "praxia study")
     study = lookup("studies", STUDIES, options.name, kind="study", listing="praxia study --help")
-    own = {name: getattr(options, name) for name in ("arena", "seeds") if getattr(options, name) is not None}
-    if strange := own.keys() - signature(study).parameters.keys():
-        raise PraxiaError(f"study {options.name!r} takes no --{', --'.join(sorted(strange))}")
+    extra = {name: getattr(options, name) for name in ("arena", "seeds") if getattr(options, name) is not None}
+    if unknown := extra.keys() - signature(study).parameters.keys():
+        raise PraxiaError(f"study {options.name!r} takes no --{', --'.join(sorted(unknown))}")
     with Lock(options.out / ".lock", options.out), stages() as report:
         result = study(
-            options.out, seed=options.seed, workers=options.workers, scale=options.scale, report=report, **own
+            options.out, seed=options.seed, workers=options.workers, scale=options.scale, report=report, **extra
         )
     print_summary(result["summary"])
     print(f"REPORT {result['report']}", file=sys.stderr if options.json else sys.stdout)

@@ -1,4 +1,4 @@
-"""`praxia train RECIPE --data DIR[,DIR]|MIX.json --out RUN [--resume]`, with every field of the recipe as an option."""
+"""`praxia train RECIPE --data DIR[,DIR]|MIXTURE.json --out RUN [--resume]`, and every field of the recipe as an option."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +20,10 @@ def run(arguments: list[str]) -> dict[str, Any]:
     if not arguments or arguments[0].startswith("-"):
         if "--help" not in arguments and "-h" not in arguments:
             got = arguments[0] if arguments else "none"
-            raise PraxiaError(f"expected a recipe as the first word, got {got}; `praxia recipes` lists all")
-        print("usage: praxia train RECIPE --data DIR[,DIR...]|MIX.json --out RUN [--resume] [options of the recipe]")
+            raise PraxiaError(f"expected a recipe as the first argument, got {got}; `praxia recipes` lists all")
+        print(
+            "usage: praxia train RECIPE --data DIR[,DIR...]|MIXTURE.json --out RUN [--resume] [options of the recipe]"
+        )
         print("`praxia recipes` lists the recipes; `praxia train RECIPE --help` lists a recipe's options.")
         raise SystemExit(0)
     name, rest = arguments[0], arguments[1:]
@@ -32,31 +34,31 @@ def run(arguments: list[str]) -> dict[str, Any]:
     from praxia.train.engine import train
 
     @dataclass(frozen=True, kw_only=True)
-    class Arguments:
+    class TrainArguments:
         """Train a recipe on a data set."""
 
         recipe: Annotated[TrainRun, tyro.conf.arg(name="")] = configured
         data: str
-        """The data set's folder; several with commas between them train one policy, for all their embodiments. Or a mixture
-        file (.json): see `praxia data mix --help`."""
+        """The folder of the data set, or several with commas between them, which train one policy for all their
+        embodiments. Or a mixture file (.json): see `praxia data mix --help`."""
         out: Path
-        """The folder of this run: policy, metrics and state."""
+        """The folder of the run: policy, metrics and training state."""
         vqa: Path | None = None
-        """Questions about images (LLaVA's JSON), answered by the policy's language model while it learns."""
+        """Visual question answering data (LLaVA's JSON), on which the policy's language model is trained too."""
         start_from: Path | None = None
-        """Fine-tune this policy: its weights, normalisers and vocabulary, on new data of embodiments like its own."""
+        """Fine-tune this policy, with its weights, normalizers and vocabulary, on data of embodiments like its own."""
         refit: bool = False
-        """With --start-from: fit the normalisers, and the tokenizer of a head that has one, anew on the new data."""
+        """With --start-from: refit the normalizers, and the action tokenizer of the head, on the new data."""
         workers: int = 0
-        """How many processes read batches ahead; at 0 a thread does. The batches are the same."""
+        """Number of processes that prefetch batches; 0: a thread does. The batches are the same."""
         cache_gb: float | None = None
-        """What decoded images may take on disk (0: none are kept); all of them, if there is room, unless said."""
+        """Disk space for decoded images in GB (0: no cache). By default all images, if there is room."""
         resume: bool = False
-        """Go on from the last saved state."""
+        """Continue from the last saved state."""
         json: bool = False
         """Print one JSON object on stdout."""
 
-    options = parse(Arguments, rest, f"praxia train {name}")
+    options = parse(TrainArguments, rest, f"praxia train {name}")
     steps = options.recipe.train.steps
     with counting(name) as count:
 

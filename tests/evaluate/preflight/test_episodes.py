@@ -41,7 +41,7 @@ def test_what_fits_passes_every_check_there_is_something_for(policy):
         "statistics": True,
     }
     assert found["replay"][1] == "6 of 6 recorded successes succeed again (tasks: 1)"
-    assert found["gripper"][1] == "the embodiment has no gripper that is both commanded and seen"
+    assert found["gripper"][1] == "the embodiment has no gripper in both its action and its state"
 
 
 def test_recorded_actions_that_do_not_succeed_again_are_named(tmp_path):

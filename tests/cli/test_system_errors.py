@@ -1,4 +1,4 @@
-"""What the system refuses is one line and exit code 2, and nothing that was recorded is lost."""
+"""An error of the operating system is one line and exit code 2, and nothing that was written is lost."""
 
 import errno
 import json
@@ -15,7 +15,7 @@ import pytest
 
 from praxia.cli import info
 from praxia.cli.main import main
-from praxia.cli.refusals import in_one_line
+from praxia.cli.system_errors import describe_system_error
 
 ONE = ("--episodes", "1", "--workers", "1")
 JUDGE = ("--benchmark", "bimodal")
@@ -54,7 +54,7 @@ UNDER_A_FILE, IN_A_CIRCLE, TOO_LONG = "file/more/out", "circle/out", "n" * 300
         (("eval", "zero", *JUDGE, *ONE), TOO_LONG),
         (("compare", "zero", "random", *JUDGE, *ONE), IN_A_CIRCLE),
         (("report", "DATA"), UNDER_A_FILE),
-        (("codes", "fit", "DATA"), TOO_LONG),
+        (("tokenizer", "fit", "DATA"), TOO_LONG),
         (("study", "demo", "--scale", "0.01", "--workers", "1"), IN_A_CIRCLE),
         (("data", "edit", "delete", "DATA", "--episodes", "0"), IN_A_CIRCLE),
         (("data", "export", "robomimic", "DATA"), UNDER_A_FILE),
@@ -84,7 +84,7 @@ def test_a_full_disk_keeps_the_rows_that_were_written(tmp_path):
         said = judging.stderr.read()
     assert judging.returncode == 2
     assert "Traceback" not in said
-    assert said.strip().splitlines()[-1].startswith(f"praxia: {out} would be larger")
+    assert said.strip().splitlines()[-1].startswith(f"praxia: {out} would exceed the maximum file size")
     whole = [line for line in out.read_text().splitlines(keepends=True) if line.endswith("\n")]
     assert 0 < len(whole) < 30
     assert ended(*map(str, judge), "--resume") == 0
@@ -92,7 +92,7 @@ def test_a_full_disk_keeps_the_rows_that_were_written(tmp_path):
 
 
 @pytest.mark.parametrize("words", [("--help",), ("info", "--benchmarks"), ("recipes", "--json"), ("eval", "--help")])
-def test_nobody_who_reads_on_is_no_error(words):
+def test_a_broken_pipe_of_stdout_is_no_error(words):
     mine, theirs = os.pipe()
     os.close(mine)
     with begun(*words, stdout=theirs) as talking:
@@ -101,7 +101,7 @@ def test_nobody_who_reads_on_is_no_error(words):
     assert (talking.returncode, said) == (141, "")
 
 
-def test_nor_is_nobody_who_reads_what_goes_to_stderr(tmp_path):
+def test_a_broken_pipe_of_stderr_is_no_error(tmp_path):
     mine, theirs = os.pipe()
     os.close(mine)
     command = [sys.executable, "-m", "praxia", "data", "info", str(tmp_path)]
@@ -156,11 +156,11 @@ def test_every_verb_is_interrupted_alike(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EMFILE, errno.EIO])
-def test_what_is_written_to_when_a_name_is_not_told(number):
-    named = in_one_line(OSError(number, "refused", "/some/file"), ["collect", "--out", "/out"])
-    unnamed = in_one_line(OSError(number, "refused"), ["collect", "--out", "/out"])
+def test_an_error_without_a_file_name_names_the_output(number):
+    named = describe_system_error(OSError(number, "refused", "/some/file"), ["collect", "--out", "/out"])
+    unnamed = describe_system_error(OSError(number, "refused"), ["collect", "--out", "/out"])
     assert "/some/file" in str(named)
-    assert "/out" in str(in_one_line(OSError(number, "refused"), ["collect", "--out=/out"]))
+    assert "/out" in str(describe_system_error(OSError(number, "refused"), ["collect", "--out=/out"]))
     assert "/out" in str(unnamed)
     for path, said in {
         "/runs/.out.123.partial": "/runs/out",
@@ -168,14 +168,14 @@ def test_what_is_written_to_when_a_name_is_not_told(number):
         "/runs/out.actions": "/runs/out",
         "/runs/data.jsonl": "/runs/data.jsonl",
     }.items():
-        assert re.findall(r"/runs/[\w./]*\w", str(in_one_line(OSError(number, "refused", path), RUN))) == [said]
+        assert re.findall(r"/runs/[\w./]*\w", str(describe_system_error(OSError(number, "refused", path), RUN))) == [said]
 
 
-def test_a_full_disk_names_the_command_that_goes_on():
+def test_a_full_disk_names_the_command_that_continues():
     error = OSError(errno.ENOSPC, "No space left on device")
-    assert str(in_one_line(error, RUN)).endswith("run the same command again with --resume")
+    assert str(describe_system_error(error, RUN)).endswith("run the same command again with --resume")
     for words in ((*RUN, "--resume"), ("report", "set")):
-        assert str(in_one_line(error, words)).endswith("run the same command again")
+        assert str(describe_system_error(error, words)).endswith("run the same command again")
 
 
 def test_a_fault_of_ours_stays_one(monkeypatch):
