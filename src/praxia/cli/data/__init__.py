@@ -15,7 +15,7 @@ VERBS = {
     "view": "an HTML page of its episodes: synchronized images, actions and states",
     "mix": "preview what a training step sees of a mixture of data sets",
     "check": "check every file, row, timestamp and image, and list the episodes that are safe",
-    "edit": "delete episodes, split, merge, trim idle frames, rename, join, reorder; videos are never re-encoded",
+    "edit": "delete, split, merge, trim, rename, join, reorder; videos are never re-encoded",
 }
 
 

@@ -64,7 +64,7 @@ class MergeArguments(EditArguments):
 
 @dataclass(frozen=True)
 class TrimArguments(EditArguments):
-    """Write a data set without idle frames at the begin and end of its episodes.
+    """Write a data set without idle frames at the start and end of its episodes.
 
     Frames in the middle stay, because the images of an episode are one contiguous range of a video."""
 
@@ -191,7 +191,7 @@ OPERATIONS: dict[str, tuple[type[EditArguments], Callable[[Any], dict[str, Any]]
     "delete": (DeleteArguments, _delete, "remove episodes"),
     "split": (SplitArguments, _split, "several data sets, by episodes or by fractions"),
     "merge": (MergeArguments, _merge, "one data set from several with the same features"),
-    "trim": (TrimArguments, _trim, "remove idle frames at the begin and end of episodes"),
+    "trim": (TrimArguments, _trim, "remove idle frames at the start and end of episodes"),
     "rename": (RenameArguments, _rename, "new names for features, cameras, instructions, the robot"),
     "join": (JoinArguments, _join, "vectors joined from parts, such as a state from arm and gripper"),
     "reorder": (ReorderArguments, _reorder, "the dims of vectors in the order of another data set, by name"),

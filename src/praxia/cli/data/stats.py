@@ -32,7 +32,7 @@ class StatsArguments:
     horizon: int | None = None
     """Count actions as a policy sees them, in chunks of this length, instead of the recorded column."""
     relative: bool = False
-    """Count positions of a chunk relative to the state at its begin."""
+    """Count positions of a chunk relative to the state at its start."""
     relative_to: dict[str, str] = field(default_factory=dict)
     """State field per action field, where names differ: --relative-to ACTION STATE."""
     recipe: str | None = None

@@ -88,7 +88,7 @@ class FileSlice:
     """K episodes with kept rows in one file: all of their kept rows, or fewer if an episode spans two files.
 
     `position` is the position of each episode in its part, `number` its number in the new data set, `first_frame_index`
-    its first frame here, counted from its new begin; `start` is that frame's row in the file and `length` the number of
+    its first frame here, counted from its new start; `start` is that frame's row in the file and `length` the number of
     rows.
     """
 

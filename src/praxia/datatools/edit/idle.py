@@ -1,4 +1,4 @@
-"""Finds idle frames at the begin and end of episodes.
+"""Finds idle frames at the start and end of episodes.
 
 A dim moves between two frames if its value changes by more than `threshold` times its range, which is the distance
 between its 1% and 99% quantiles over the data set: the threshold has no unit, and one outlier does not widen it. Frames
@@ -26,7 +26,7 @@ MAX_SAMPLED_ROWS = 1_000_000
 
 @dataclass(frozen=True)
 class IdleFrames:
-    """The number of idle frames at the begin and end of each episode; both 0 if the episode never moves (`still`)."""
+    """The number of idle frames at the start and end of each episode; both 0 if the episode never moves (`still`)."""
 
     begin: Int64[np.ndarray, " E"]
     end: Int64[np.ndarray, " E"]

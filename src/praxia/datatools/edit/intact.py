@@ -41,16 +41,16 @@ def open_intact(root: str | AnyPath) -> SourceDataset | None:
     meta, safe = found.meta, found.safe
     row_files, order = _locate_rows(meta, safe)
     manifest = Manifest.read(folder)
-    ours = bool(manifest.files)
+    is_praxia = bool(manifest.files)
     metadata = _metadata(meta, order, manifest, complete=not found.problems.has("numbering"))
-    records = _records(folder / RECORDS) if ours else []
+    records = _records(folder / RECORDS) if is_praxia else []
     source = SourceDataset(
         metadata=metadata,
         table=_episode_rows(meta, order, metadata),
         stats=read_stats(folder / STATS),
-        records=[records[episode] for episode in order] if ours else [],
-        embodiment=Embodiment.from_json(json.loads((folder / EMBODIMENT).read_bytes())) if ours else None,
-        plan=json.loads((folder / PLAN).read_bytes()) if ours else {},
+        records=[records[episode] for episode in order] if is_praxia else [],
+        embodiment=Embodiment.from_json(json.loads((folder / EMBODIMENT).read_bytes())) if is_praxia else None,
+        plan=json.loads((folder / PLAN).read_bytes()) if is_praxia else {},
         missing_features=(),
         episode_numbers=meta.episode_numbers[order],
         damaged=meta.episode_numbers[~safe],

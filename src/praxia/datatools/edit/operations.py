@@ -164,7 +164,7 @@ def trim(
     frames: int = 5,
     dry_run: bool = False,
 ) -> EditResult:
-    """Write a data set without the idle frames at the begin and end of its episodes (see `idle`).
+    """Write a data set without the idle frames at the start and end of its episodes (see `idle`).
 
     They are cut if there are more than `frames` of them, and then all of them. Idle frames in the middle stay, because
     the images of an episode are one contiguous range of a video. Episodes that never move are kept unchanged and listed

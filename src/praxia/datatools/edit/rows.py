@@ -22,7 +22,7 @@ from praxia.statistics.running import FeatureStats, RunningStats, describe
 
 __all__ = ["WrittenRows", "slice_rows", "write_rows"]
 
-# Smaller files are merged with their neighbours even if their rows are unchanged.
+# Smaller files are merged with their neighbors even if their rows are unchanged.
 MIN_LINKED_BYTES = MEGABYTE
 GROUP_BYTES = 16 * MEGABYTE
 BLOCK_ROWS = 65_536

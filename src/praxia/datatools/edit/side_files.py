@@ -1,4 +1,4 @@
-"""Writes the side files of our data sets (records, embodiment, plan, simulator states) and keeps unknown files."""
+"""Writes the side files of Praxia's data sets (records, embodiment, plan, simulator states) and keeps unknown files."""
 
 import json
 from collections.abc import Sequence, Set
@@ -23,7 +23,7 @@ EDITS = "edits"
 
 
 def write_side_files(folder: OutputFolder, change: Change) -> None:
-    """Write the records, the embodiment and the plan of a data set of ours.
+    """Write the records, the embodiment and the plan of a data set written by Praxia.
 
     The plan holds what the plans of the sources agree on, and under "edits" the history of the data set: each operation
     with the content_sha256 of its sources, and their plans if they differ.

@@ -47,8 +47,8 @@ REWRITTEN_FOLDERS = ("data/", "videos/", "meta/episodes/", "praxia/")
 class SourceDataset:
     """A data set of LeRobot v3.0 or v2.1. `table` is all of v3.0's meta/episodes; for v2.1 it has no statistics.
 
-    Only data sets of ours have `records`, `embodiment` and `plan`. `missing_features` are declared features that
-    nothing reads, such as depth, and whose files are missing; a new data set omits them.
+    Only data sets written by Praxia have `records`, `embodiment` and `plan`. `missing_features` are declared features
+    that nothing reads, such as depth, and whose files are missing; a new data set omits them.
 
     A damaged data set is reduced to its intact episodes (see `intact`): `episode_numbers` are their numbers, `damaged`
     the numbers of the others, and `row_files` locates the rows.
@@ -73,14 +73,14 @@ class SourceDataset:
             DataError: not a finished data set, or a file that is missing, truncated or altered.
         """
         dataset = Dataset(root)
-        ours = dataset.written_by_praxia
+        is_praxia = dataset.written_by_praxia
         source = cls(
             metadata=dataset.metadata,
             table=episode_table(dataset.metadata),
             stats=read_stats(dataset.root / STATS),
             records=dataset.records,
-            embodiment=dataset.embodiment if ours else None,
-            plan=json.loads((dataset.root / PLAN).read_bytes()) if ours else {},
+            embodiment=dataset.embodiment if is_praxia else None,
+            plan=json.loads((dataset.root / PLAN).read_bytes()) if is_praxia else {},
             missing_features=(),
             episode_numbers=np.arange(dataset.num_episodes),
             damaged=np.zeros(0, dtype=np.int64),

@@ -1,4 +1,4 @@
-"""Converts data sets of other projects to ours and back: ACT/ALOHA and robomimic HDF5, Diffusion Policy zarr. No torch.
+"""Imports and exports data sets of other projects: ACT/ALOHA and robomimic HDF5, Diffusion Policy zarr. No torch.
 
 Import:
     `importing.open_source(format, path, options)`  inspects a source: embodiment, episodes, what it lacks

@@ -2,7 +2,7 @@
 
 Dims of the state that are velocities go to `qvel`, torques to `effort`, all others to `qpos`. ACT's reader needs
 `qvel`, so it is zeros if there are none. `sim` is that of an imported episode, else True: ACT assumes that actions of a
-real robot are one step late, and ours are not.
+real robot are one step late, and Praxia's are not.
 """
 
 from pathlib import Path

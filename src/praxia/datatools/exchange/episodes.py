@@ -26,7 +26,7 @@ class ExportResult:
 
 @dataclass(frozen=True)
 class ExportEpisode:
-    """One episode of N steps in a data set. `record` is its line of praxia/episodes.jsonl, empty if not ours."""
+    """One episode of N steps in a data set. `record` is its line of praxia/episodes.jsonl, if there is one."""
 
     dataset: Dataset
     number: int

@@ -9,7 +9,7 @@ Actions are deltas if robosuite's controllers say so: `control_delta`, or since 
 parts of the robot. For robosuite's rewards, one of `reward_scale` (1) means success; otherwise success is unknown.
 Where `dones` holds, the episode is terminated; robomimic may write it at success, at the end, or both.
 
-Files of our exporter (`robomimic_export`) also carry the embodiment, success and the executed actions, which come back.
+Files of Praxia's exporter (`robomimic_export`) also carry embodiment, success and executed actions, which are restored.
 
 Source: ARISE-Initiative/robomimic (docs/datasets/overview.md, scripts/dataset_states_to_obs.py, exps/templates),
 ARISE-Initiative/robosuite (controllers/config).
@@ -194,7 +194,7 @@ def _json(holder: Node, name: str) -> dict[str, Any]:
 
 
 def _known_embodiment(env_args: dict[str, Any], source: Path) -> Embodiment | None:
-    """The embodiment that our exporter wrote beside robomimic's `env_args`."""
+    """The embodiment that Praxia's exporter wrote beside robomimic's `env_args`."""
     if "praxia" not in env_args:
         return None
     try:
@@ -290,7 +290,7 @@ def _instruction(demo: Node, env_args: dict[str, Any], given: str | None, where:
     lang = _meta(demo).get("lang")
     if found := lang or _env_kwargs(env_args).get("env_lang"):
         return found
-    if lang == "" and "praxia" in env_args:  # an export of ours without an instruction
+    if lang == "" and "praxia" in env_args:  # an export by Praxia without an instruction
         return lang
     raise PraxiaError(f"{where} has no instruction for {demo.name}; give one with --instruction")
 

@@ -1,7 +1,7 @@
-"""robomimic: writes one HDF5 file (see `robomimic` for the layout), with columns of our own beside it.
+"""robomimic: writes one HDF5 file (see `robomimic` for the layout), with columns of Praxia's own beside it.
 
 `env_args.praxia` holds the embodiment, `ep_meta` the instruction and the task of a demo; `executed_actions`,
-`successes`, `terminated` and `truncated` are columns of ours. robomimic reads none of these; an import restores them.
+`successes`, `terminated` and `truncated` are extra columns. robomimic reads none of these; an import restores them.
 Each field of the state is an observation of its own, `mask/successful` lists the demos with a recorded success. Not
 written are `next_obs` (robomimic's `hdf5_load_next_obs=False`) and a simulator: `env_type` is gym's, and no such
 environment can be made.
@@ -27,7 +27,7 @@ __all__ = ["write_robomimic"]
 
 GYM = 2  # robomimic's EnvType
 LOST = ("simulator states", "starts", "provenance")
-# Features without a counterpart in robomimic: ours, the name in the file, and its type there.
+# Features without a counterpart in robomimic: the name in the file, and its type there.
 EXTRA_COLUMNS = {
     "action.executed": ("executed_actions", np.float32),
     "next.success": ("successes", np.uint8),

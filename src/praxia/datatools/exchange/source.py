@@ -1,4 +1,4 @@
-"""The interface of importers: a source of episodes, what the user states about it, and its episodes as ours."""
+"""The interface of importers: a source of episodes, what the user states about it, and its episodes as Praxia's."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -188,7 +188,7 @@ def assumptions(source: ForeignDataset, steps: EpisodeSteps) -> dict[str, str]:
 
 
 def episode_columns(steps: EpisodeSteps) -> Mapping[str, np.ndarray]:
-    """The numbers of an episode by our feature names, in the source's precision."""
+    """The numbers of an episode by Praxia's feature names, in the source's precision."""
     last = np.arange(len(steps)) == len(steps) - 1
     terminated = _or(steps.terminated, np.zeros(len(steps), bool))
     truncated = _or(steps.truncated, last & ~terminated)

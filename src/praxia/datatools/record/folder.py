@@ -83,7 +83,7 @@ class LiveFolder:
                 raise
 
     def header(self) -> dict[str, Any] | None:
-        """The header written at the begin; None if it was killed at its begin, before any frame."""
+        """The header written at the start; None if it was killed at its start, before any frame."""
         return json.loads(self._header.read_bytes()) if self._header.is_file() else None
 
     def open(self, embodiment: Embodiment) -> EpisodeJournals:
@@ -103,7 +103,7 @@ class LiveFolder:
 
 
 def record_dtype(embodiment: Embodiment) -> np.dtype:
-    """The fixed-size begin of a record; the simulator's state follows if there is one."""
+    """The fixed-size start of a record; the simulator's state follows if there is one."""
     size = {"state": (embodiment.state_dim,), "reward": ()} | dict.fromkeys(
         ("action", "executed_action"), (embodiment.action_dim,)
     )
