@@ -55,7 +55,7 @@ from praxia.rollout.pool import WorkerPool
 from praxia.rollout.types import Job
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
 from praxia.transforms.normalise import Normaliser
-from praxia.transforms.text_tokenizer import TextTokenizer
+from praxia.transforms.tokenizer import TextTokenizer
 
 CHUNK = 8
 TASKS = ("door-open", "drawer-open")
@@ -171,7 +171,7 @@ def fresh_policy(benchmark: Benchmark) -> Policy:
     encoder = FilmCNN(text=PooledText(width=32, num_heads=2), channels=(8, 8, 8, 8), width=64)
     model = EncoderHead(encoder=encoder, head=Flow(ResidualMLP(width=64, depth=1), num_steps=4))
     shapes = Shapes(
-        (CAMERA,), num_images=1, num_states=1, embodiment_dims=((4, 4),), horizon=CHUNK, vocab_size=words.size
+        (CAMERA,), num_images=1, num_states=1, embodiment_dims=((4, 4),), horizon=CHUNK, vocab_size=words.vocab_size
     )
     window = Window({f"image.{CAMERA}": (0,), "state": (0,)}, CHUNK)
     config = PolicyConfig(model, shapes, Transforms((unit,), words), (embodiment,), window, {})

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from praxia.checkpoint.store import choose_device
+from praxia.checkpoint.store import default_device
 from praxia.nn.types import Batch, Shapes
 from praxia.policies.encoder_head import EncoderHead
 from praxia.policies.pairs import PAIRED_ENCODERS, PAIRED_HEADS, missing
@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    device = torch.device(choose_device())
+    device = torch.device(default_device())
     fitting = [head for (encoder, head), lack in missing().items() if encoder == "vision-language" and not lack]
     heads = {head: measured(head, options.runs, device) for head in fitting}
     for row in heads.values():

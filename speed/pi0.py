@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from heads import milliseconds
 
-from praxia.checkpoint.store import choose_device
+from praxia.checkpoint.store import default_device
 from praxia.encoders.public.model import PublicVLM
 from praxia.encoders.public.published import find_published
 from praxia.heads.denoisers.action_expert import ActionExpert
@@ -71,7 +71,7 @@ def observation(model: EncoderHeadModel, device: torch.device) -> Batch:
 @torch.inference_mode()
 def measured(size: str, runs: int) -> dict[str, Any]:
     torch.manual_seed(0)
-    device = torch.device(choose_device())
+    device = torch.device(default_device())
     model = build(size, device)
     batch = observation(model, device)
     encoder: Any = model.encoder

@@ -89,7 +89,9 @@ def main() -> None:
         windows = Mixture([Windows(opened, WINDOW, opened.select())])
         transforms, embodiment = fit_transforms(windows, compute_statistics(windows.parts, {})), opened.embodiment
         embodiments = ((embodiment.state_dim, embodiment.action_dim),)
-        shapes = Shapes(WINDOW.cameras, WINDOW.num_images, 1, embodiments, WINDOW.horizon, transforms.words.size)
+        shapes = Shapes(
+            WINDOW.cameras, WINDOW.num_images, 1, embodiments, WINDOW.horizon, transforms.tokenizer.vocab_size
+        )
         source = BatchSource(windows, transforms, shapes, 0, BATCH)
         reader = source.loader(0, (0, 1))
         ready = [source.batch(reader, step)[0] for step in range(total)]

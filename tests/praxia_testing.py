@@ -18,7 +18,7 @@ from praxia.nn.types import Batch, Shapes
 from praxia.policies.encoder_head import EncoderHead, EncoderHeadPolicy
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
 from praxia.transforms.normalise import Normaliser
-from praxia.transforms.text_tokenizer import TextTokenizer
+from praxia.transforms.tokenizer import TextTokenizer
 
 
 def make_shapes(horizon: int = 4, embodiments: tuple[tuple[int, int], ...] = ((3, 2),)) -> Shapes:
@@ -65,9 +65,9 @@ def make_config() -> PolicyConfig:
         embodiments=(
             EmbodimentTransforms(state=Normaliser((-1.0,) * 3, (1.0,) * 3), action=Normaliser((0.0,) * 2, (10.0,) * 2)),
         ),
-        words=TextTokenizer.fit(TEXTS),
+        tokenizer=TextTokenizer.fit(TEXTS),
     )
-    shapes = dataclasses.replace(make_shapes(), vocab_size=transforms.words.size)
+    shapes = dataclasses.replace(make_shapes(), vocab_size=transforms.tokenizer.vocab_size)
     encoder = FilmCNN(text=PooledText(width=16, num_heads=2), channels=(8, 8, 8, 8), width=32)
     window = Window({"image.front": (-1, 0), "state": (-1, 0)}, horizon=4)
     model = EncoderHead(encoder=encoder, head=Flow(ResidualMLP(width=32, depth=1)))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from praxia_testing import TEXTS, make_config, make_policy, make_query
 
-from praxia.checkpoint.migration import migrate
-from praxia.checkpoint.store import SCHEMA, load_policy, read_config, save_policy
+from praxia.checkpoint.migration import SCHEMA, migrate_policy
+from praxia.checkpoint.store import load_policy, read_config, save_policy
 from praxia.core.keys import generator
 from praxia.core.types import Observation, Query
 from praxia.transforms.normalise import Normaliser
@@ -53,7 +53,7 @@ def test_it_says_so_in_one_line(caplog):
     with caplog.at_level(logging.WARNING):
         load_policy(OLD)
     (line,) = caplog.messages
-    assert "of schema 3, read as schema 4" in line
+    assert "of schema 3, read as schema 5" in line
     assert "\n" not in line
 
 
@@ -77,15 +77,12 @@ def test_a_policy_of_this_schema_is_read_in_silence(tmp_path, caplog):
 
 @pytest.mark.parametrize("names", [("wrist", "front"), ("front", "wrist"), ()])
 def test_cameras_are_listed_as_they_were_written(names):
-    observation_steps = {"state": [0], **{f"image.{name}": [0] for name in names}}
-    old = {
-        **json.loads((OLD / "policy.json").read_text()),
-        "window": {"observation_steps": observation_steps, "horizon": 4},
-    }
-    new = migrate(old)
+    steps = {"state": [0], **{f"image.{name}": [0] for name in names}}
+    old = {**json.loads((OLD / "policy.json").read_text()), "window": {"moments": steps, "horizon": 4}}
+    new = migrate_policy(old)
     assert new["schema"] == SCHEMA
-    assert new["window"] == {"observation_steps": observation_steps, "horizon": 4, "cameras": list(names)}
-    assert migrate(new) == new
+    assert new["window"] == {"observation_steps": steps, "horizon": 4, "cameras": list(names)}
+    assert migrate_policy(new) == new
     assert "cameras" not in old["window"]
 
 

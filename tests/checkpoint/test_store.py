@@ -8,7 +8,7 @@ import torch
 from praxia_testing import SMALL_EMBODIMENT, make_config, make_config_of_two, make_policy, make_query
 
 from praxia.checkpoint.identity import policy_sha256
-from praxia.checkpoint.migration import migrate
+from praxia.checkpoint.migration import migrate_policy
 from praxia.checkpoint.store import load_policy, read_config, save_policy
 from praxia.core.errors import DataError, PraxiaError, UnknownName
 from praxia.core.types import Sampling
@@ -214,7 +214,7 @@ def test_a_policy_of_schema_3_takes_repeated_history_for_seen_as_it_did(tmp_path
     np.testing.assert_array_equal(before, held)
     np.testing.assert_array_equal(moved, held)
     assert not np.array_equal(first, moved)
-    assert migrate(older) == {**today, "masked": False}
+    assert migrate_policy(older) == {**today, "masked": False}
     # Saved anew it stays what it is.
     save_policy(tmp_path / "again", read_config(tmp_path)[0], policy.model.state_dict())
     assert read_config(tmp_path / "again")[0].masked is False

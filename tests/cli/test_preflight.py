@@ -32,7 +32,7 @@ def policy_for(benchmark: str, state: Normaliser, action: Normaliser) -> PolicyC
     return replace(
         config,
         embodiments=(embodiment,),
-        transforms=Transforms((EmbodimentTransforms(state, action),), config.transforms.words),
+        transforms=Transforms((EmbodimentTransforms(state, action),), config.transforms.tokenizer),
         window=Window({"state": (0,)}, horizon=8),
         provenance={},
     )

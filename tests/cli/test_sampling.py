@@ -42,7 +42,7 @@ def policy(tmp_path: Path) -> Path:
         config,
         model=model,
         shapes=shapes,
-        transforms=Transforms((EmbodimentTransforms(*units),), config.transforms.words),
+        transforms=Transforms((EmbodimentTransforms(*units),), config.transforms.tokenizer),
         embodiments=(embodiment,),
         window=Window({"state": (0,)}, horizon=8),
     )

@@ -168,7 +168,9 @@ def test_an_error_without_a_file_name_names_the_output(number):
         "/runs/out.actions": "/runs/out",
         "/runs/data.jsonl": "/runs/data.jsonl",
     }.items():
-        assert re.findall(r"/runs/[\w./]*\w", str(describe_system_error(OSError(number, "refused", path), RUN))) == [said]
+        assert re.findall(r"/runs/[\w./]*\w", str(describe_system_error(OSError(number, "refused", path), RUN))) == [
+            said
+        ]
 
 
 def test_a_full_disk_names_the_command_that_continues():

@@ -7,19 +7,19 @@ import sys
 import pytest
 
 from praxia.core.errors import PraxiaError
-from praxia.core.files import sha256_file, staged_folder, sweep, whole_lines, write_whole
+from praxia.core.files import complete_lines, remove_leftovers, sha256_file, staged_folder, write_atomic
 
 
 def test_a_failed_write_leaves_the_old_content(tmp_path, monkeypatch):
     path = tmp_path / "value.json"
-    write_whole(path, "old")
+    write_atomic(path, "old")
 
     def full(handle):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
-        write_whole(path, "new")
+        write_atomic(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -48,7 +48,7 @@ def test_sha256_is_the_standard_one(tmp_path):
 def test_a_torn_last_line_is_none(tmp_path):
     path = tmp_path / "log"
     path.write_text("one\ntwo\nthr")
-    assert whole_lines(path) == ["one\n", "two\n"]
+    assert complete_lines(path) == ["one\n", "two\n"]
 
 
 KILLED = """
@@ -72,7 +72,7 @@ def test_what_a_killed_writer_left_is_tidied_up_by_the_next(tmp_path, moment, ca
     assert subprocess.run([sys.executable, "-c", KILLED, str(target), moment]).returncode == -signal.SIGKILL
     assert (tmp_path / ".state.partial").is_dir()
     assert target.exists() == (moment == "within"), "between the two renames it is away"
-    sweep(tmp_path)
+    remove_leftovers(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
     assert (target / "old").read_text() == "1", "what was to be replaced is there again"
     back = "state was put back, " if moment == "between" else ""
@@ -85,14 +85,14 @@ def test_a_process_number_that_comes_again_is_no_hindrance(tmp_path):
         (tmp_path / name).mkdir()
     with staged_folder(tmp_path / "state") as stage:
         (stage / "new").write_text("2")
-    write_whole(tmp_path / "state" / "value", "3")
-    sweep(tmp_path, "state")
+    write_atomic(tmp_path / "state" / "value", "3")
+    remove_leftovers(tmp_path, "state")
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
 
 def test_who_is_writing_is_left_alone(tmp_path, caplog):
     with staged_folder(tmp_path / "state") as stage:
-        sweep(tmp_path)
+        remove_leftovers(tmp_path)
         assert stage.is_dir()
         with pytest.raises(PraxiaError, match=rf"state is being written by process {os.getpid()}"):
             staged_folder(tmp_path / "state").__enter__()

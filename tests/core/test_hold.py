@@ -6,7 +6,7 @@ import pytest
 
 from praxia.core.embodiment import Embodiment, Field, Kind
 from praxia.core.errors import MismatchError, UnknownName
-from praxia.core.hold import Hold
+from praxia.core.hold import HoldAction
 from praxia.core.keys import content_key
 
 STATE = (
@@ -42,7 +42,7 @@ def embodiment(*action: Field, **hold) -> Embodiment:
 def test_each_kind_is_held_by_what_it_means_or_by_what_the_embodiment_declares(action, hold, expected):
     assert action.kind in get_args(Kind)
     other = Field("turn", 1, "delta", "rad")
-    held = Hold.of(embodiment(other, action, **hold))(SEEN)
+    held = HoldAction.of(embodiment(other, action, **hold))(SEEN)
     assert held.dtype == np.float32
     np.testing.assert_array_equal(held, np.array([0, *expected], np.float32))
 
@@ -71,16 +71,16 @@ def test_each_kind_is_held_by_what_it_means_or_by_what_the_embodiment_declares(a
 )
 def test_what_is_not_known_is_refused_in_one_line_that_names_what_to_declare(action, hold, said):
     with pytest.raises(MismatchError, match=said) as refusal:
-        Hold.of(embodiment(action, **hold))
+        HoldAction.of(embodiment(action, **hold))
     assert "\n" not in str(refusal.value)
 
 
 def test_a_declaration_of_what_the_embodiment_has_not_names_the_nearest():
     place = Field("place", 2, "position", "m", frame="world")
     with pytest.raises(UnknownName, match="'plase'; nearest: place"):
-        Hold.of(embodiment(place, plase="hand"))
+        HoldAction.of(embodiment(place, plase="hand"))
     with pytest.raises(UnknownName, match="'hands'; nearest: hand"):
-        Hold.of(embodiment(place, place="hands"))
+        HoldAction.of(embodiment(place, place="hands"))
 
 
 def test_a_declaration_travels_and_a_embodiment_without_one_is_written_as_before():

@@ -41,8 +41,8 @@ def lock_in(folder, **options):
 
 def test_the_second_is_refused_and_told_who_the_first_is(tmp_path, holder):
     with pytest.raises(PraxiaError, match=rf"target is being written by process {holder.pid} on \S+: wait until"):
-        lock_in(tmp_path).hold()
-    assert not lock_in(tmp_path).take()
+        lock_in(tmp_path).acquire()
+    assert not lock_in(tmp_path).try_acquire()
 
 
 def test_what_a_killed_process_held_is_free_although_its_number_lives(tmp_path, holder):
@@ -66,20 +66,20 @@ def test_who_waits_gets_it_when_the_first_has_ended_and_removed_the_file(tmp_pat
     with subprocess.Popen(waiting, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         holder.communicate(b"")
         other.stdout.readline()
-        assert not lock_in(tmp_path).take()
+        assert not lock_in(tmp_path).try_acquire()
         other.communicate(b"")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_lock_is_not_taken_twice_unless_it_is_shared(tmp_path):
     with lock_in(tmp_path) as lock:
-        lock.hold()  # it is ours already
-        assert not lock_in(tmp_path).take()
+        lock.acquire()  # it is ours already
+        assert not lock_in(tmp_path).try_acquire()
     with lock_in(tmp_path, shared=True):
         with lock_in(tmp_path, shared=True):
             pass
-        assert not lock_in(tmp_path).take(), "the first still has it"
-    assert lock_in(tmp_path).take()
+        assert not lock_in(tmp_path).try_acquire(), "the first still has it"
+    assert lock_in(tmp_path).try_acquire()
 
 
 def test_a_disk_without_locks_is_said_once_and_refuses_nobody(tmp_path, monkeypatch, caplog):
@@ -100,7 +100,7 @@ def test_a_place_where_nothing_can_be_made_is_one_line(tmp_path, place):
     with pytest.raises(
         PraxiaError, match=r"target cannot be written: (File exists|Not a directory) \(.*/file.*\); choose"
     ):
-        Lock(tmp_path / place, tmp_path / "target").hold()
+        Lock(tmp_path / place, tmp_path / "target").acquire()
 
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
@@ -110,10 +110,10 @@ def test_a_disk_that_is_read_only_is_one_line(tmp_path, monkeypatch, number):
 
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(PraxiaError, match=r"target cannot be written: .*lock\); choose another place"):
-        lock_in(tmp_path).hold()
+        lock_in(tmp_path).acquire()
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc")
 def test_a_folder_in_which_no_file_can_ever_be_is_one_line():
     with pytest.raises(PraxiaError, match=r"target cannot be written: No such file or directory .*; choose another"):
-        Lock(Path("/proc/lock"), Path("/proc/target")).hold()
+        Lock(Path("/proc/lock"), Path("/proc/target")).acquire()

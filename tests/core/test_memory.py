@@ -8,7 +8,7 @@ from praxia.core.process import Worker
 
 
 def add_one(connection):
-    memory = SharedMemory.received(connection)
+    memory = SharedMemory.receive(connection)
     memory.bytes[0] += 1
     connection.send(memory.size)
     connection.recv()

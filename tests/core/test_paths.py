@@ -1,6 +1,6 @@
 import pytest
 
-from praxia.core.paths import from_home, named_paths
+from praxia.core.files import expand_home, split_paths
 
 
 @pytest.fixture
@@ -29,11 +29,11 @@ def there(tmp_path, monkeypatch):
     ],
 )
 def test_a_path_that_is_there_is_one_whatever_commas_it_holds(there, text, paths):
-    assert named_paths(text) == paths
+    assert split_paths(text) == paths
 
 
 def test_home_is_meant_unless_a_folder_is_called_so(there):
-    assert from_home("~/c") == str(there / "c")
-    assert from_home("c~") == "c~"
+    assert expand_home("~/c") == str(there / "c")
+    assert expand_home("c~") == "c~"
     (there / "~").mkdir()
-    assert from_home("~") == "~"
+    assert expand_home("~") == "~"

@@ -2,8 +2,7 @@ import json
 
 import pytest
 
-from praxia.core.dims import Difference, difference, order_of
-from praxia.core.embodiment import Embodiment, Field, field_slices
+from praxia.core.embodiment import DimNameDifference, Embodiment, Field, dim_name_difference, dim_order, field_slices
 from praxia.core.types import Window
 
 
@@ -62,19 +61,19 @@ def test_an_embodiment_survives_json_and_says_nothing_of_dims_without_names():
         (
             "abc",
             "acb",
-            Difference(
+            DimNameDifference(
                 "dim 1 of action is 'b' in the first and 'c' in the second, the same names in another order", True
             ),
         ),
-        ("abc", "abd", Difference("dim 2 of action is 'c' in the first and 'd' in the second", False)),
+        ("abc", "abd", DimNameDifference("dim 2 of action is 'c' in the first and 'd' in the second", False)),
     ],
 )
 def test_where_names_of_dims_part(mine, theirs, expected):
     assert embodiment(*mine) == embodiment(*theirs), "names alone do not make embodiments unequal"
-    assert difference(embodiment(*mine), embodiment(*theirs)) == expected
+    assert dim_name_difference(embodiment(*mine), embodiment(*theirs)) == expected
 
 
 def test_an_order_is_one_of_names_that_are_all_there_and_once():
-    assert order_of("abc", "cab") == (2, 0, 1)
-    assert order_of("abc", "abd") is None
-    assert order_of("aab", "aba") is None
+    assert dim_order("abc", "cab") == (2, 0, 1)
+    assert dim_order("abc", "abd") is None
+    assert dim_order("aab", "aba") is None

@@ -9,7 +9,7 @@ from praxia.data.dataset import Dataset
 from praxia.dataloader import action_chunks as chunks_module
 from praxia.dataloader.action_chunks import action_chunks, chunk_statistics, windows_without_images
 from praxia.transforms.chain import Transforms
-from praxia.transforms.relative import Relative
+from praxia.transforms.relative import RelativeActions
 
 
 def test_chunks_are_normalised_actions_and_no_image_is_touched(recorded, synthetic, monkeypatch):
@@ -60,7 +60,7 @@ def test_statistics_count_each_action_in_each_of_its_chunks_and_no_padding(recor
 
 
 def test_relative_statistics_are_of_differences_to_the_chunks_present(recorded, synthetic):
-    relative = Relative(action=(1, 0), state=(0, 1))
+    relative = RelativeActions(action=(1, 0), state=(0, 1))
     found = chunk_statistics(windows_without_images([(Dataset(recorded), range(8))], 6), {"synthetic": relative})[
         "synthetic"
     ].describe()

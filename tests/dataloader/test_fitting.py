@@ -16,7 +16,7 @@ from praxia.dataloader.mixture_config import DatasetEntry, MixtureConfig
 from praxia.dataloader.view import DatasetView
 from praxia.dataloader.windows import Windows
 from praxia.datatools.statistics_warnings import training_warnings
-from praxia.transforms.relative import Relative
+from praxia.transforms.relative import RelativeActions
 
 WINDOW = Window({"state": (0,)}, horizon=4)
 # What LeRobot's own code makes of the episodes of `spread`, as it was until August 2026 and as it is since.
@@ -104,7 +104,7 @@ def test_only_rows_that_are_trained_on_count(recorded, synthetic):
     (embodiment,) = fit_transforms(windows, compute_statistics(windows.parts, {})).embodiments
     for normaliser, what in ((embodiment.action, "action"), (embodiment.state, "state")):
         due = np.quantile(rows_of(synthetic, (0, 1, 4), what).astype(np.float64), [0.01, 0.99], axis=0)
-        constant = normaliser.still
+        constant = normaliser.constant
         np.testing.assert_allclose(ranges(normaliser)[:, ~constant], due[:, ~constant], rtol=1e-6)
 
 
@@ -123,7 +123,7 @@ def test_of_several_data_sets_the_bulk_of_each_is_within(recorded, synthetic, tm
 
 
 def test_relative_actions_of_several_data_sets_are_within_too(recorded, synthetic):
-    told = Relative(action=(0,), state=(3,))
+    told = RelativeActions(action=(0,), state=(3,))
     parts = [Windows(Dataset(recorded), WINDOW, episodes) for episodes in ([0, 1], [3, 4])]
     windows = Mixture(parts)
     counted = compute_statistics(parts, {"synthetic": told})

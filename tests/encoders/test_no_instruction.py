@@ -14,7 +14,7 @@ from praxia.encoders.rt1 import RT1
 from praxia.encoders.text import PooledText, TransformerText
 from praxia.encoders.vision_language import VisionLanguage
 from praxia.nn.types import Batch
-from praxia.transforms.text_tokenizer import TextTokenizer
+from praxia.transforms.tokenizer import TextTokenizer
 
 TEXTS = [PooledText(width=16, num_heads=2), TransformerText(width=16, depth=2, num_heads=2)]
 ENCODERS = [

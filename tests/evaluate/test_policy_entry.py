@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from praxia.checkpoint.identity import Identity
+from praxia.checkpoint.identity import PolicyIdentity
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.core.types import Sampling
 from praxia.envs import find_family
@@ -63,7 +63,7 @@ def test_a_learned_policy_leaves_the_cores_to_the_simulators(tmp_path: Path, exa
     assert found.policy.embodiment == EMBODIMENT
 
 
-def save_toy_policy(folder: Path, name: str = EMBODIMENT.name) -> Identity:
+def save_toy_policy(folder: Path, name: str = EMBODIMENT.name) -> PolicyIdentity:
     """A tiny policy that says it was trained on the benchmark's embodiment under that name."""
     from praxia_testing import make_config, make_policy
 

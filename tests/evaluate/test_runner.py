@@ -18,7 +18,7 @@ from toy_benchmark import BENCHMARK, ToldEnv, draw_start, judge, slow_start
 from toy_world import EMBODIMENT, Walker
 
 from praxia.core.embodiment import Camera
-from praxia.core.errors import MismatchError, PraxiaError, Refused, UnknownName
+from praxia.core.errors import CheckFailed, MismatchError, PraxiaError, UnknownName
 from praxia.core.types import Start
 from praxia.results.meta import read_meta
 from praxia.results.rows import actions_digest, read_rows
@@ -107,7 +107,7 @@ def test_where_every_episode_is_an_error_nothing_was_measured(tmp_path: Path):
         return draw_start(task, split, index, crash_at=3)
 
     for resume in (False, True):
-        with pytest.raises(Refused, match=r"each of 8 episodes .* the first: RuntimeError: at a step\.") as caught:
+        with pytest.raises(CheckFailed, match=r"each of 8 episodes .* the first: RuntimeError: at a step\.") as caught:
             judge(tmp_path / "f.jsonl", draw=crash, resume=resume)
         assert (caught.value.result["errors"], caught.value.result["success"]) == (8, None)
         assert len(read_rows(tmp_path / "f.jsonl")) == 8, "what was recorded is kept"

@@ -32,10 +32,10 @@ def test_a_recipe_says_in_one_line_what_it_is(name):
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_a_recipes_model_survives_json(name):
-    from praxia.checkpoint.store import find_part
+    from praxia.checkpoint.store import find_config
 
     model = recipe(name).model
-    assert config_from_json(json.loads(json.dumps(config_to_json(model))), find_part) == model
+    assert config_from_json(json.loads(json.dumps(config_to_json(model))), find_config) == model
 
 
 # Those of published size are too large for a laptop; test_known.py builds them without memory.

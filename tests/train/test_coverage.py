@@ -66,7 +66,7 @@ def test_values_outside_of_the_policys_range_are_said_by_dim_and_recorded(tiny_r
         wide_path,
         tmp_path / "second",
         start_from=tmp_path / "first",
-        say=lambda line: (said.append(line), events.append("said")),
+        warn=lambda line: (said.append(line), events.append("said")),
         report=lambda step, metrics: events.append("step"),
     )
     low, high = np.quantile(learned(dataset_path), [0.01, 0.99], axis=0)
@@ -145,7 +145,7 @@ def test_refitting_takes_the_datas_ranges_and_tokenizer_and_keeps_words_and_weig
     assert result["warnings"] == []
     first, second, fresh = (read_config(tmp_path / name)[0] for name in ("first", "second", "fresh"))
     assert second.transforms.embodiments == fresh.transforms.embodiments != first.transforms.embodiments
-    assert second.transforms.words == first.transforms.words
+    assert second.transforms.tokenizer == first.transforms.tokenizer
     assert second.model.head == fresh.model.head != first.model.head
     before, after = (load_policy(tmp_path / name)[0].model.state_dict() for name in ("first", "second"))
     for name, value in before.items():

@@ -42,7 +42,7 @@ def test_one_policy_of_all_embodiments(tiny_run, mixed_paths, tmp_path):
     assert config.embodiments == (EMBODIMENT, SMALL_EMBODIMENT)
     assert config.shapes.embodiment_dims == ((3, 2), (1, 1))
     texts = [text for path in mixed_paths for text in Dataset(path).instructions]
-    assert config.transforms.words.encode(texts)[1].any()
+    assert config.transforms.tokenizer.encode(texts)[1].any()
     highest = [np.quantile(_learned(Dataset(path)), 0.99, axis=0) for path in (mixed_paths[0], mixed_paths[2])]
     np.testing.assert_allclose(config.transforms.embodiments[0].action.high, np.maximum(*highest), rtol=1e-6)
     policy, _ = load_policy(tmp_path / "run")

@@ -73,7 +73,7 @@ def test_it_begins_with_the_public_weights_and_the_policy_needs_none_of_them(
     fit(public_run(trained="nothing"), dataset_path, tmp_path / "run")
     assert changed(tmp_path / "run" / "policy") == set()
     config, _ = read_config(tmp_path / "run")
-    assert config.transforms.words.encode(["go"], np.zeros((1, 3), np.float32))[1].sum() > 4
+    assert config.transforms.tokenizer.encode(["go"], np.zeros((1, 3), np.float32))[1].sum() > 4
     # Whoever has the policy needs no public files.
     moved = dataclasses.replace(config.model.encoder, weights="/nowhere")
     monkeypatch.setattr(PublicVLM, "fit", None)
@@ -126,7 +126,7 @@ def test_questions_are_learned_beside_the_actions(public_run, dataset_path, aske
     run = dataclasses.replace(run, train=dataclasses.replace(run.train, learning_rate=3e-3, ema_decay=0.9))
     fit(run, dataset_path, tmp_path / "run", vqa=asked)
     policy, _ = load_policy(tmp_path / "run")
-    words, encoder = policy.transforms.words, policy.model.encoder
+    words, encoder = policy.transforms.tokenizer, policy.model.encoder
     source = engine.VQABatches(engine.read_vqa(asked), 2, engine.VQA_IMAGE_PX)
     batch = source.batch(0, 0, words, read_config(tmp_path / "run")[0].shapes)
     said = encoder.answer_logits(batch, batch.answer[:, :-1], batch.answer_valid[:, :-1]).argmax(-1)

@@ -127,7 +127,7 @@ def test_what_cannot_be_relative_is_refused_before_anything_is_written(walks, tm
     with pytest.raises(PraxiaError, match="--relative beside --relative-to"):
         fit(dataclasses.replace(RUN, relative=False, relative_to={"feet": "feet"}), walks, tmp_path / "run")
     with pytest.raises(MismatchError, match=r"got 'toy' with actions 'move' \(delta \[2\] m\)"):
-        RUN.relatives([EMBODIMENT])
+        RUN.relative_actions([EMBODIMENT])
     assert not (tmp_path / "run").exists()
 
 

@@ -8,7 +8,6 @@ from hypothesis.extra.numpy import arrays
 
 from praxia.core.errors import PraxiaError
 from praxia.statistics.running import describe
-from praxia.transforms.migration import with_shifted_dims
 from praxia.transforms.normalise import REACH, Normaliser
 
 
@@ -28,7 +27,7 @@ def test_a_constant_dim_is_zero_to_the_network_and_comes_back_exactly_whatever_t
     normaliser = Normaliser((-1.0, 0.1), (3.0, 0.1))
     np.testing.assert_array_equal(normaliser.encode(np.float32([[-1, 0.1], [3, 7.5]])), [[-1, 0], [1, 0]])
     np.testing.assert_array_equal(normaliser.decode(np.float32([[0, 0.3], [0, -9]]))[:, 1], np.float32([0.1, 0.1]))
-    assert normaliser.still.tolist() == [False, True]
+    assert normaliser.constant.tolist() == [False, True]
 
 
 @pytest.mark.parametrize("unit", [1e-9, 1e-6, 1e-3, 1.0, 1e6])
@@ -36,7 +35,7 @@ def test_motion_is_learned_in_any_unit(unit):
     """Joint deltas at 1 kHz are of 1e-6 rad; encoder counts of millions."""
     values = (np.random.default_rng(0).normal(size=(500, 1)) * unit).astype(np.float32)
     normaliser = fitted(values[:, 0])
-    assert not normaliser.still.any()
+    assert not normaliser.constant.any()
     np.testing.assert_allclose(np.quantile(normaliser.encode(values), [0.01, 0.99]), [-1, 1], atol=1e-5)
     np.testing.assert_allclose(normaliser.decode(normaliser.encode(values)), values, rtol=1e-5, atol=unit * 1e-5)
 
@@ -45,7 +44,7 @@ def test_motion_is_learned_in_any_unit(unit):
 def test_a_constant_with_rounding_errors_is_constant_at_any_size(value):
     noise = np.random.default_rng(0).integers(-2, 3, 300) * np.spacing(np.float32(value))
     normaliser = fitted((np.float32(value) + noise).astype(np.float32))
-    assert normaliser.still.all()
+    assert normaliser.constant.all()
     decoded = normaliser.decode(np.float32([[0.4]]))[0, 0]
     assert abs(decoded - np.float32(value)) <= 2 * np.spacing(np.float32(abs(value)))
     assert fitted(np.full(300, value, np.float32)).decode(np.float32([[0.4]]))[0, 0] == np.float32(value)
@@ -60,7 +59,7 @@ def test_rare_moves_of_a_dim_that_is_nearly_still_are_bounded_and_come_back():
     assert np.abs(encoded).max() == pytest.approx(REACH)
     assert np.square(encoded).mean() < 0.02 * REACH**2
     np.testing.assert_allclose(normaliser.decode(encoded), values, atol=1e-6)
-    assert not fitted(np.where(np.arange(400) == 7, 0.5, 0)).still.any(), "a move is no rounding error"
+    assert not fitted(np.where(np.arange(400) == 7, 0.5, 0)).constant.any(), "a move is no rounding error"
 
 
 def test_ordinary_tails_do_not_widen_the_range():
@@ -92,38 +91,3 @@ def test_statistics_that_are_not_finite_are_refused():
 @pytest.mark.parametrize("normaliser", [Normaliser((0.1,), (0.3,)), Normaliser((0.1, 0.2), (0.3, 0.2), (1,))])
 def test_normaliser_survives_json(normaliser):
     assert Normaliser.from_json(json.loads(json.dumps(normaliser.to_json()))) == normaliser
-
-
-# As a policy.json of schema 3 holds them: a constant dim, one that was taken for constant, and one that was not.
-WRITTEN = """
-{"embodiments": [{"state": {"low": [-1.0, 0.25], "high": [3.0, 0.25]},
-             "action": {"low": [-4.9e-05, 0.1, -5.1e-05], "high": [4.9e-05, 0.7, 5.1e-05]},
-             "relative": {"action": [0], "state": [1]}}],
- "tokens": {"pieces": ["a"]}}
-"""
-
-
-def as_schema_3(low, high, value):
-    """What the code of schema 3 computed: a half range below 5e-5 counted as 1."""
-    low, high = np.array(low), np.array(high)
-    half = (high - low) / 2
-    scale = np.where(half < 1e-4 / 2, 1.0, half)
-    return ((value - (low + high) / 2) / scale).astype(np.float32), (value * scale + (low + high) / 2).astype(
-        np.float32
-    )
-
-
-def test_a_normaliser_of_schema_3_computes_what_it_computed():
-    written = json.loads(WRITTEN)
-    migrated = with_shifted_dims(written)
-    assert migrated["text-tokenizer"] == written["text-tokenizer"]
-    (embodiment,) = migrated["embodiments"]
-    assert embodiment["relative"] == written["embodiments"][0]["relative"]
-    assert (embodiment["state"]["shifted"], embodiment["action"]["shifted"]) == ([1], [0])
-    for what, old in written["embodiments"][0].items():
-        if what != "relative":
-            value = np.random.default_rng(0).normal(size=(50, len(old["low"]))).astype(np.float32)
-            normaliser = Normaliser.from_json(embodiment[what])
-            encoded, decoded = as_schema_3(old["low"], old["high"], value)
-            np.testing.assert_array_equal(normaliser.encode(value), encoded)
-            np.testing.assert_array_equal(normaliser.decode(value), decoded)

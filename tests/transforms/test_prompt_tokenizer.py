@@ -8,10 +8,10 @@ from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.types import Samples
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
 from praxia.transforms.normalise import Normaliser
-from praxia.transforms.prompt_tokenizer import PromptTokenizer
+from praxia.transforms.tokenizer import PromptTokenizer
 
 
-def make_prompt(template="{pictures}<bos>{instruction}\n"):
+def make_prompt(template="{images}<bos>{instruction}\n"):
     question, answer = "{images}Q: {instruction} A:", " {answer}<eos>"
     return PromptTokenizer(make_tokeniser("paligemma"), template, "<image><image>", 2, question, answer)
 
@@ -37,8 +37,8 @@ def test_the_state_is_told_in_256_numbers():
 
 def test_questions_and_answers():
     prompt = make_prompt()
-    assert texts(prompt, *prompt.ask(["what colour?"])) == ["<image><image>Q: what colour? A:"]
-    assert texts(prompt, *prompt.answers(["red", "to the left"])) == [" red<eos>", " to the left<eos>"]
+    assert texts(prompt, *prompt.encode_questions(["what colour?"])) == ["<image><image>Q: what colour? A:"]
+    assert texts(prompt, *prompt.encode_answers(["red", "to the left"])) == [" red<eos>", " to the left<eos>"]
 
 
 def test_what_is_told_cannot_fill_the_template_again():
@@ -49,12 +49,12 @@ def test_what_is_told_cannot_fill_the_template_again():
 
 def test_marks_of_the_model_are_not_taken_from_users():
     prompt, told = make_prompt(), ["push <image> now"]
-    for use in (lambda: prompt.encode(told, np.zeros((1, 1), np.float32)), lambda: prompt.answers(told)):
+    for use in (lambda: prompt.encode(told, np.zeros((1, 1), np.float32)), lambda: prompt.encode_answers(told)):
         with pytest.raises(PraxiaError, match=r"expected plain text, got 'push <image> now', which holds '<image>'"):
             use()
 
 
-@pytest.mark.parametrize("template", ["{instruction}", "{pictures}{pictures}{instruction}", "{images} go"])
+@pytest.mark.parametrize("template", ["{instruction}", "{images}{images}{instruction}", "{images} go"])
 def test_templates_that_cannot_be_filled(template):
     with pytest.raises(PraxiaError, match=r"expected a template with {images} once and {instruction}, got"):
         make_prompt(template)
@@ -76,8 +76,8 @@ def test_it_travels_as_json_and_tells_the_newest_normalised_state():
     again = Transforms.from_json(json.loads(json.dumps(transforms.to_json())))
     assert again == transforms
     samples = again.encode(make_samples(np.array([[[0.0], [3.0]]], np.float32)))
-    assert isinstance(again.words, PromptTokenizer)
-    assert texts(again.words, *again.text(samples)) == ["<image>" * 4 + "go 192"]
+    assert isinstance(again.tokenizer, PromptTokenizer)
+    assert texts(again.tokenizer, *again.text(samples)) == ["<image>" * 4 + "go 192"]
 
 
 def test_embodiments_of_several_sizes_cannot_be_told():

@@ -12,8 +12,8 @@ from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import Samples
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
 from praxia.transforms.normalise import Normaliser
-from praxia.transforms.relative import Relative, relatives
-from praxia.transforms.text_tokenizer import TextTokenizer
+from praxia.transforms.relative import RelativeActions, find_relative_actions
+from praxia.transforms.tokenizer import TextTokenizer
 
 ARM = Embodiment(
     name="arm",
@@ -23,13 +23,13 @@ ARM = Embodiment(
     control_hz=10.0,
 )
 HAND = replace(ARM, name="hand", action=(Field("joints", 2, "delta", "rad"), Field("grip", 1, "gripper", "1")))
-TOLD = Relative(action=(0, 1), state=(1, 2))
+TOLD = RelativeActions(action=(0, 1), state=(1, 2))
 RANGES = {"q01": [-2.0, -4.0, 0.0], "q99": [2.0, 4.0, 1.0], "min": [-2.0, -4.0, 0.0], "max": [2.0, 4.0, 1.0]}
 NUMBERS = st.floats(-1e4, 1e4, width=32)
 
 
 def test_positions_are_told_relative_to_their_own_dims_of_the_state_and_grippers_are_not():
-    assert Relative.of(ARM, {}) == TOLD
+    assert RelativeActions.of(ARM, {}) == TOLD
     action = np.float32([[[1, 2, 0.5], [3, 4, 0.7]]])
     moved = TOLD.encode(action, np.float32([[9, 10, 20]]))
     np.testing.assert_array_equal(moved, np.float32([[[-9, -18, 0.5], [-7, -16, 0.7]]]))
@@ -40,7 +40,7 @@ def test_dims_that_are_named_go_with_those_of_their_names():
     action, state = Field("joints", 3, "position", "rad", dims=tuple("abc")), Field("joints", 3, "position", "rad")
     for dims, places in (("cab", (1, 2, 0)), ("abc", (0, 1, 2)), ("xyz", (0, 1, 2)), ("", (0, 1, 2))):
         embodiment = replace(ARM, state=(replace(state, dims=tuple(dims)),), action=(action,))
-        assert Relative.of(embodiment, {}) == Relative(action=(0, 1, 2), state=places)
+        assert RelativeActions.of(embodiment, {}) == RelativeActions(action=(0, 1, 2), state=places)
 
 
 @settings(derandomize=True, max_examples=30, deadline=None)
@@ -60,16 +60,16 @@ def test_millimetres_at_ten_thousand_survive():
 
 def test_a_field_of_another_name_is_found_where_it_is_given():
     renamed = replace(ARM, action=(replace(ARM.action[0], name="targets"), ARM.action[1]))
-    assert Relative.of(renamed, {}) is None
-    assert Relative.of(renamed, {"targets": "joints"}) == TOLD
+    assert RelativeActions.of(renamed, {}) is None
+    assert RelativeActions.of(renamed, {"targets": "joints"}) == TOLD
 
 
 def test_embodiments_without_positions_keep_their_actions_and_nothing_relative_is_refused():
-    assert relatives([ARM, HAND], {}) == (TOLD, None)
+    assert find_relative_actions([ARM, HAND], {}) == (TOLD, None)
     with pytest.raises(
         MismatchError, match=r"no action can be relative.* 'hand' with actions 'joints' \(delta \[2\] rad"
     ):
-        relatives([HAND], {})
+        find_relative_actions([HAND], {})
 
 
 @pytest.mark.parametrize(
@@ -85,14 +85,14 @@ def test_embodiments_without_positions_keep_their_actions_and_nothing_relative_i
 def test_fields_that_mean_different_things_are_refused(change, sources):
     embodiment = replace(ARM, action=(replace(ARM.action[0], **change), ARM.action[1]))
     with pytest.raises(MismatchError, match="positions of one size, unit and frame"):
-        relatives([embodiment], sources)
+        find_relative_actions([embodiment], sources)
 
 
 def test_unknown_fields_name_the_nearest():
     with pytest.raises(UnknownName, match="unknown action field 'joint'; nearest: joints"):
-        relatives([ARM], {"joint": "joints"})
+        find_relative_actions([ARM], {"joint": "joints"})
     with pytest.raises(UnknownName, match="unknown state field of 'arm' 'joint'; nearest: joints"):
-        relatives([ARM], {"joints": "joint"})
+        find_relative_actions([ARM], {"joints": "joint"})
 
 
 def test_as_seen_a_position_is_a_delta_within_the_width_of_its_range():
@@ -103,7 +103,7 @@ def test_as_seen_a_position_is_a_delta_within_the_width_of_its_range():
 
 def transforms():
     wide, unit = Normaliser((-10.0,) * 3, (10.0,) * 3), Normaliser((-1.0,) * 3, (1.0,) * 3)
-    told = EmbodimentTransforms(wide, wide).told_by(TOLD, RANGES)
+    told = EmbodimentTransforms(wide, wide).with_relative(TOLD, RANGES)
     return Transforms((told, EmbodimentTransforms(unit, unit)), TextTokenizer.fit(["go"]))
 
 

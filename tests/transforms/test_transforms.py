@@ -5,7 +5,7 @@ import numpy as np
 from praxia.core.types import Samples
 from praxia.transforms.chain import Transforms
 from praxia.transforms.normalise import Normaliser
-from praxia.transforms.text_tokenizer import TextTokenizer
+from praxia.transforms.tokenizer import TextTokenizer
 
 TEXTS = ["open the door by its handle", "press the red button from above", "close the drawer"]
 
@@ -30,7 +30,7 @@ def test_an_unseen_instruction_keeps_its_letters_and_overlong_ones_are_cut():
     assert subwords.decode(ids[0][valid[0]].tolist()) == "turn the dial"
     ids, valid = subwords.encode(["x" * 500])
     assert valid.all()
-    assert ids.max() < subwords.size
+    assert ids.max() < subwords.vocab_size
 
 
 def stats(state, action):
@@ -72,4 +72,4 @@ def test_transforms_survive_json():
 def test_what_is_longer_than_the_longest_text_that_is_read_is_named():
     subwords = TextTokenizer.fit(TEXTS)
     long = "put the cube " * subwords.max_length
-    assert subwords.cut([*TEXTS, long, long, ""]) == [long]
+    assert subwords.truncated([*TEXTS, long, long, ""]) == [long]

@@ -8,14 +8,14 @@ from typing import Any
 
 from praxia.core.types import Sampling
 
-__all__ = ["Identity", "policy_sha256"]
+__all__ = ["PolicyIdentity", "policy_sha256"]
 
 # What does not change an action: where the policy comes from, how its file is written, and the hash itself.
 _NO_PART = frozenset(("provenance", "schema", "policy_sha256"))
 
 
 @dataclass(frozen=True)
-class Identity:
+class PolicyIdentity:
     """`policy_sha256` covers everything that can change an action, `weights_sha256` the file of the weights alone.
 
     `sampling`, which the former covers too, says what is not as the folder's config has it.

@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from praxia.checkpoint.identity import Identity, policy_sha256
-from praxia.checkpoint.migration import STEPS, migrate
+from praxia.checkpoint.identity import PolicyIdentity, policy_sha256
+from praxia.checkpoint.migration import SCHEMA, migrate_policy, schemas
 from praxia.core.config import Config, config_from_json, config_to_json
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError, PraxiaError
@@ -29,8 +29,8 @@ from praxia.transforms.chain import Transforms
 __all__ = [
     "SCHEMA",
     "PolicyConfig",
-    "choose_device",
-    "find_part",
+    "default_device",
+    "find_config",
     "load_policy",
     "load_weights",
     "policy_folder",
@@ -39,8 +39,6 @@ __all__ = [
 ]
 
 LOG = logging.getLogger(__name__)
-
-SCHEMA = 4
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ class PolicyConfig:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "PolicyConfig":
-        model, shapes = config_from_json(value["model"], find_part), value["shapes"]
+        model, shapes = config_from_json(value["model"], find_config), value["shapes"]
         assert isinstance(model, EncoderHead), model
         sizes = {"cameras": tuple(shapes["cameras"]), "embodiment_dims": tuple(map(tuple, shapes["embodiment_dims"]))}
         return cls(
@@ -94,22 +92,22 @@ class PolicyConfig:
         return EncoderHeadPolicy(model.to(device), self.transforms, self.embodiments, self.window, masked=self.masked)
 
 
-def find_part(tag: str) -> type[Config]:
+def find_config(tag: str) -> type[Config]:
     """The config class of a registered encoder, head or model."""
     if tag == EncoderHead.tag:
         return EncoderHead
-    rooms = {"heads": HEADS, "denoisers": DENOISERS, "encoders": ENCODERS}
-    room = next((room for room, table in rooms.items() if tag in names(room, table)), "encoders")
-    return lookup(room, rooms[room], tag, kind="part", listing="praxia recipes")
+    registries = {"heads": HEADS, "denoisers": DENOISERS, "encoders": ENCODERS}
+    group = next((group for group, table in registries.items() if tag in names(group, table)), "encoders")
+    return lookup(group, registries[group], tag, kind="encoder, head or denoiser", listing="praxia recipes")
 
 
-def save_policy(folder: Path, config: PolicyConfig, weights: Mapping[str, Tensor]) -> Identity:
+def save_policy(folder: Path, config: PolicyConfig, weights: Mapping[str, Tensor]) -> PolicyIdentity:
     """Write a policy whole and return what it is known by."""
     with staged_folder(folder) as stage:
         path = stage / "weights.safetensors"
         save_file({name: value.detach().cpu().contiguous() for name, value in weights.items()}, path)
         value = {**config.to_json(), "weights_sha256": sha256_file(path)}
-        identity = Identity(policy_sha256(value), value["weights_sha256"])
+        identity = PolicyIdentity(policy_sha256(value), value["weights_sha256"])
         text = json.dumps({**value, "policy_sha256": identity.policy_sha256}, indent=1)
         (stage / "policy.json").write_text(text)
     return identity
@@ -130,7 +128,7 @@ def policy_folder(path: Path) -> Path:
     raise PraxiaError(f"expected a policy at {path}, got {state or 'no policy.json'}; `praxia train` writes one")
 
 
-def read_config(path: Path, sampling: Sampling | None = None) -> tuple[PolicyConfig, Identity]:
+def read_config(path: Path, sampling: Sampling | None = None) -> tuple[PolicyConfig, PolicyIdentity]:
     """A policy's config, with the options of `sampling`, and what it is known by, without loading the weights.
 
     A policy of an earlier schema is read as it was meant then, which is said in one line.
@@ -143,7 +141,10 @@ def read_config(path: Path, sampling: Sampling | None = None) -> tuple[PolicyCon
     written = _read_value(file)
     try:
         value = _known(file, written)
-        config, identity = PolicyConfig.from_json(value), Identity(value["policy_sha256"], value["weights_sha256"])
+        config, identity = (
+            PolicyConfig.from_json(value),
+            PolicyIdentity(value["policy_sha256"], value["weights_sha256"]),
+        )
     except (AssertionError, KeyError, TypeError) as error:
         raise DataError(f"{file} is damaged ({type(error).__name__}: {error}); copy the folder again") from error
     if (schema := written["schema"]) != SCHEMA:
@@ -159,7 +160,7 @@ def read_config(path: Path, sampling: Sampling | None = None) -> tuple[PolicyCon
         return config, identity
     model = config.model.sampled(new)
     resampled = policy_sha256({**value, "model": config_to_json(model)})
-    return replace(config, model=model), Identity(resampled, identity.weights_sha256, new)
+    return replace(config, model=model), PolicyIdentity(resampled, identity.weights_sha256, new)
 
 
 def _read_value(file: Path) -> dict[str, Any]:
@@ -169,9 +170,9 @@ def _read_value(file: Path) -> dict[str, Any]:
     except ValueError as error:
         raise DataError(f"{file} is not JSON ({error}); copy the folder again") from error
     schema = value.get("schema") if isinstance(value, dict) else None
-    if schema not in (*STEPS, SCHEMA):
+    if schema not in schemas():
         raise PraxiaError(
-            f"expected a policy of schema {min(STEPS)} to {SCHEMA} at {file.parent}, got {schema}; "
+            f"expected a policy of schema {min(schemas())} to {SCHEMA} at {file.parent}, got {schema}; "
             "train it anew with `praxia train` or use the version of Praxia that wrote it"
         )
     return value
@@ -180,7 +181,7 @@ def _read_value(file: Path) -> dict[str, Any]:
 def _known(file: Path, value: dict[str, Any]) -> dict[str, Any]:
     """The object of this schema, with its identity: the one that was saved, or an older policy's own."""
     if value["schema"] != SCHEMA:
-        migrated = migrate(value)
+        migrated = migrate_policy(value)
         return {**migrated, "policy_sha256": policy_sha256(migrated)}
     if policy_sha256(value) != value.get("policy_sha256"):
         raise DataError(
@@ -190,7 +191,7 @@ def _known(file: Path, value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-def load_weights(path: Path, identity: Identity, device: str = "cpu") -> dict[str, Tensor]:
+def load_weights(path: Path, identity: PolicyIdentity, device: str = "cpu") -> dict[str, Tensor]:
     """The weights of the policy at `path`.
 
     Raises:
@@ -204,7 +205,7 @@ def load_weights(path: Path, identity: Identity, device: str = "cpu") -> dict[st
 
 def load_policy(
     path: Path, device: str = "cpu", sampling: Sampling | None = None
-) -> tuple[EncoderHeadPolicy, Identity]:
+) -> tuple[EncoderHeadPolicy, PolicyIdentity]:
     """A policy ready to act, with the options of `sampling`, and what it is known by.
 
     Raises as `read_config` and `load_weights` do.
@@ -213,6 +214,6 @@ def load_policy(
     return config.build(load_weights(path, identity, device), device), identity
 
 
-def choose_device() -> str:
+def default_device() -> str:
     """The accelerator where there is one."""
     return "cuda" if torch.cuda.is_available() else "cpu"

@@ -8,7 +8,7 @@ import tyro
 
 from praxia.cli.arguments import parse
 from praxia.cli.console import STDERR, command_line, counting
-from praxia.core.errors import PraxiaError, Refused
+from praxia.core.errors import CheckFailed, PraxiaError
 from praxia.core.process import available_cores
 
 __all__ = ["run"]
@@ -69,7 +69,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     result = {**verdict, "results": list(files), "privilege": privilege}
     error = first_error([row for file in files for row in read_rows(Path(file))])
     if not verdict["pairs"]:
-        raise Refused(f"{verdict_sentence(verdict, *labels)}; the first: {error}", result)
+        raise CheckFailed(f"{verdict_sentence(verdict, *labels)}; the first: {error}", result)
     STDERR.print(verdict_table(verdict))
     for label, text in zip(labels, privilege, strict=True):
         if text is not None:

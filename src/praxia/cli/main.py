@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 from praxia.cli.system_errors import describe_system_error
-from praxia.core.errors import PraxiaError, Refused, UnknownName
+from praxia.core.errors import CheckFailed, PraxiaError, UnknownName
 from praxia.core.process import limit_threads
 
 __all__ = ["VERBS", "main"]
@@ -56,7 +56,7 @@ def _run(arguments: list[str]) -> tuple[int, Any]:
     try:
         return 0, _result(arguments)
     except PraxiaError as error:
-        return _refused(str(error), error.result if isinstance(error, Refused) else {})
+        return _refused(str(error), error.result if isinstance(error, CheckFailed) else {})
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # `timeout -s INT` sends it twice
         reason = "interrupted; what was written is kept, and a verb with --resume continues from there"

@@ -64,7 +64,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
 def _fit(options: FitTokenizer) -> dict[str, Any]:
     from praxia.action_tokenizers import find_action_tokenizer
-    from praxia.core.files import write_whole
+    from praxia.core.files import write_atomic
     from praxia.data.dataset import Dataset
     from praxia.dataloader.action_chunks import action_chunks
 
@@ -74,7 +74,7 @@ def _fit(options: FitTokenizer) -> dict[str, Any]:
     chunks, _ = action_chunks([(dataset, episodes)], options.horizon, _transforms(dataset, episodes))
     tokenizer = tokenizer_class.fit(chunks)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(options.out, json.dumps(tokenizer.to_json()))
+    write_atomic(options.out, json.dumps(tokenizer.to_json()))
     result = {
         "tokenizer": options.tokenizer,
         "out": str(options.out),

@@ -66,7 +66,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
             clipped = f"  {metrics['clipped']:.1%} clipped" if metrics.get("clipped") else ""
             count(step, steps, f"loss {metrics['loss']:.4f}{clipped}  {metrics['samples_per_s']:.0f} samples/s")
 
-        def say(warning: str) -> None:
+        def warn(warning: str) -> None:
             STDERR.print(f"warning: {warning}", highlight=False, markup=False, soft_wrap=True)
 
         result = train(
@@ -82,7 +82,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
             cache_bytes=None if options.cache_gb is None else int(options.cache_gb * 1e9),
             resume=options.resume,
             report=report,
-            say=say,
+            warn=warn,
         )
     print_summary({name: value for name, value in result.items() if name != "warnings"})
     return result

@@ -77,7 +77,7 @@ class RecordingWorkers:
         try:
             outcome, detail = self._workers[number].connection.recv()
         except (EOFError, ConnectionResetError):
-            detail = self._workers[number].epitaph
+            detail = self._workers[number].exit_description
             self._workers[number].close()
             self._workers[number] = Worker(_serve, *self._arguments)
             return "crashed", detail

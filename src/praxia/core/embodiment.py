@@ -1,4 +1,4 @@
-"""Embodiments: what a robot's state and action vectors mean, its cameras and its control rate."""
+"""What a robot's state and action vectors mean, its cameras and its control rate."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -9,18 +9,28 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float64
 
-__all__ = ["Camera", "Embodiment", "Field", "Kind", "field_slices"]
+__all__ = [
+    "Camera",
+    "DimNameDifference",
+    "Embodiment",
+    "Field",
+    "Kind",
+    "dim_name_difference",
+    "dim_order",
+    "field_slices",
+    "first_name_difference",
+]
 
 Kind = Literal["position", "delta", "velocity", "torque", "gripper", "discrete"]
 
 
 @dataclass(frozen=True)
 class Field:
-    """A run of neighbouring dims of a state or an action vector that mean one thing.
+    """Neighbouring dims of a state or action vector that mean one thing.
 
-    `size` dims, each within [`low`, `high`] in `unit` (None: unbounded). `frame` is what they are relative to. `dims`
-    are the names of its dims, where the data say them. They do not make fields unequal, for most embodiments do not name
-    their dims: `core.dims` says where two orders of them meet.
+    It has `size` dims, each within [`low`, `high`] in `unit` (None: unbounded), relative to `frame`. `dims` are the
+    names of its dims where the data give them. Fields are equal whatever their dims are called, because most
+    embodiments do not name them; `dim_name_difference` compares the names.
     """
 
     name: str
@@ -33,7 +43,7 @@ class Field:
     dims: tuple[str, ...] = field(default=(), compare=False)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON value that `from_json` turns back; without "dims" where they have no names."""
+        """A JSON object for `from_json`; without "dims" where they have no names."""
         return {name: list(value) if name == "dims" else value for name, value in asdict(self).items() if value != ()}
 
     @classmethod
@@ -42,20 +52,20 @@ class Field:
         return cls(**{**value, "dims": tuple(value.get("dims", ()))})
 
     @property
-    def words(self) -> str:
-        """What it means, for messages: "'joints' (position [6] rad)"."""
+    def description(self) -> str:
+        """Its meaning, for messages: "'joints' (position [6] rad)"."""
         return f"{self.name!r} ({' '.join(filter(None, (self.kind, f'[{self.size}]', self.unit, self.frame)))})"
 
 
 def field_slices(fields: Sequence[Field]) -> list[tuple[Field, slice]]:
-    """Each field of a vector and which of the vector's dims are its own."""
-    ends = accumulate(part.size for part in fields)
-    return [(part, slice(end - part.size, end)) for part, end in zip(fields, ends, strict=True)]
+    """Each field of a vector with the slice of the vector that it occupies."""
+    ends = accumulate(field.size for field in fields)
+    return [(field, slice(end - field.size, end)) for field, end in zip(fields, ends, strict=True)]
 
 
 @dataclass(frozen=True)
 class Camera:
-    """A camera by name and the size of its images in pixels."""
+    """A camera's name and the size of its images in pixels."""
 
     name: str
     height: int
@@ -64,10 +74,10 @@ class Camera:
 
 @dataclass(frozen=True)
 class Embodiment:
-    """An embodiment: what its state and action vectors mean, its cameras and its control rate in Hz.
+    """A robot as its data describe it: the fields of its state and action vectors, its cameras and its control rate.
 
-    `hold` says what holds the embodiment still, by action field, where the field's kind does not say it: a number in its
-    unit, or the name of the state field whose present value does (`core.hold.Hold`).
+    `hold` names what holds the robot still, by action field, where the field's kind does not imply it: a number in the
+    field's unit, or the name of the state field whose present value does (`core.hold.HoldAction`).
     """
 
     name: str
@@ -79,22 +89,22 @@ class Embodiment:
 
     @property
     def state_dim(self) -> int:
-        return sum(part.size for part in self.state)
+        return sum(field.size for field in self.state)
 
     @property
     def action_dim(self) -> int:
-        return sum(part.size for part in self.action)
+        return sum(field.size for field in self.action)
 
     @cached_property
     def action_range(self) -> tuple[Float64[np.ndarray, " A"], Float64[np.ndarray, " A"]]:
-        """The lowest and the highest value of each action dim; infinite where none is declared."""
-        lows = [np.full(part.size, -np.inf if part.low is None else part.low) for part in self.action]
-        highs = [np.full(part.size, np.inf if part.high is None else part.high) for part in self.action]
+        """The lowest and highest value of each action dim; infinite where none is declared."""
+        lows = [np.full(field.size, -np.inf if field.low is None else field.low) for field in self.action]
+        highs = [np.full(field.size, np.inf if field.high is None else field.high) for field in self.action]
         return np.concatenate(lows), np.concatenate(highs)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON value that `from_json` turns back into an equal embodiment. An empty `hold` is left out."""
-        vectors = {name: tuple(one.to_json() for one in getattr(self, name)) for name in ("state", "action")}
+        """A JSON object from which `from_json` builds an equal embodiment. An empty `hold` is left out."""
+        vectors = {name: tuple(field.to_json() for field in getattr(self, name)) for name in ("state", "action")}
         value = {**asdict(self), **vectors}
         return value if self.hold else {key: item for key, item in value.items() if key != "hold"}
 
@@ -109,3 +119,41 @@ class Embodiment:
             control_hz=value["control_hz"],
             hold=value.get("hold", {}),
         )
+
+
+@dataclass(frozen=True)
+class DimNameDifference:
+    """The first dim that two vectors name differently, as `text`. `reordered`: both have the same names."""
+
+    text: str
+    reordered: bool
+
+
+def dim_name_difference(first: Embodiment, second: Embodiment) -> DimNameDifference | None:
+    """The first dim of state or action that two embodiments with equal fields name differently.
+
+    A field whose dims have no names differs from none.
+    """
+    for vector in ("state", "action"):
+        for one, other in zip(getattr(first, vector), getattr(second, vector), strict=False):
+            if found := first_name_difference(vector, one.dims, other.dims):
+                return found
+    return None
+
+
+def first_name_difference(vector: str, first: Sequence[str], second: Sequence[str]) -> DimNameDifference | None:
+    """The first dim of `vector` whose two names differ; None: there is none, or one of them has no names at all."""
+    index = next((index for index, (one, other) in enumerate(zip(first, second, strict=False)) if one != other), None)
+    if index is None:
+        return None
+    reordered = sorted(first) == sorted(second)
+    order = ", the same names in another order" if reordered else ""
+    text = f"dim {index} of {vector} is {first[index]!r} in the first and {second[index]!r} in the second"
+    return DimNameDifference(text + order, reordered)
+
+
+def dim_order(names: Sequence[str], wanted: Sequence[str]) -> tuple[int, ...] | None:
+    """The indices into `names` that give `wanted`; None: they are not the same names, each once."""
+    if sorted(names) != sorted(wanted) or len(set(names)) < len(names):
+        return None
+    return tuple(list(names).index(name) for name in wanted)

@@ -16,13 +16,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 __all__ = [
+    "CheckFailed",
     "DataError",
     "GraphicsError",
     "MismatchError",
     "MissingPackage",
     "PraxiaError",
     "RecordingError",
-    "Refused",
     "TrainingError",
     "UnknownName",
     "expect_positive",
@@ -71,7 +71,7 @@ class TrainingError(PraxiaError):
     """Training cannot go on, for instance after a loss that is not finite. The message names the batch."""
 
 
-class Refused(PraxiaError):
+class CheckFailed(PraxiaError):
     """What was asked was looked into, and the answer is no. The message is the first reason in one line.
 
     `result` is a JSON value of all that was found: `--json` prints it beside the message.

@@ -16,15 +16,17 @@ from praxia.core.lock import Lock
 
 __all__ = [
     "AnyPath",
+    "complete_lines",
+    "expand_home",
     "is_local",
-    "name_within",
+    "relative_name",
+    "remove_leftovers",
     "sha256_file",
+    "split_paths",
     "staged_file",
     "staged_folder",
-    "sweep",
     "sync_folder",
-    "whole_lines",
-    "write_whole",
+    "write_atomic",
 ]
 
 LOG = logging.getLogger(__name__)
@@ -41,12 +43,28 @@ def is_local(place: AnyPath) -> TypeGuard[Path]:
     return isinstance(place, Path) and not isinstance(place, UPath)
 
 
-def name_within(root: AnyPath, path: AnyPath) -> str:
+def relative_name(root: AnyPath, path: AnyPath) -> str:
     """The path of a file below `root`, with slashes."""
     return str(path).removeprefix(str(root)).lstrip("/")
 
 
-def write_whole(path: Path, data: bytes | str) -> None:
+def split_paths(text: str) -> list[str]:
+    """The paths in "A,B". A path that exists counts as one even if it holds commas, the longest such path first."""
+    pieces, paths = text.split(","), []
+    while pieces:
+        joined = [",".join(pieces[:count]) for count in range(len(pieces), 1, -1)]
+        path = next((path for path in joined if os.path.lexists(expand_home(path))), pieces[0])
+        paths.append(path)
+        pieces = pieces[path.count(",") + 1 :]
+    return paths
+
+
+def expand_home(text: str) -> str:
+    """`text` with its leading "~" expanded: a shell leaves it in "A,~/B", and nothing expands it in a file."""
+    return os.path.expanduser(text) if text.startswith("~") and not Path(text).exists() else text
+
+
+def write_atomic(path: Path, data: bytes | str) -> None:
     """`path` holds either its old content or all of `data`, whenever the power goes. Several writers take turns."""
     with _unfinished(path, wait=True) as partial:
         with partial.open("wb") as file:
@@ -71,7 +89,7 @@ def staged_file(path: Path) -> Iterator[Path]:
         sync_folder(path.parent)
 
 
-def whole_lines(path: Path) -> list[str]:
+def complete_lines(path: Path) -> list[str]:
     """The lines of a text file that is, or was, being appended to: without the last one where that is torn."""
     return [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
@@ -124,18 +142,18 @@ def _place(partial: Path) -> Path:
     return partial.with_name(partial.stem.removeprefix("."))
 
 
-def sweep(folder: Path, name: str = "") -> None:
+def remove_leftovers(folder: Path, name: str = "") -> None:
     """Tidy up what killed writers left in `folder`, files and folders called `.NAME.*` that nobody is writing.
 
     One line says what was found.
     """
     found, pattern = [], f".{glob.escape(name)}.*" if name else ".*"
     for path in sorted(folder.glob(pattern)):
-        if path.suffix in (PARTIAL, OLD) and (lock := _writing(path)).take():
+        if path.suffix in (PARTIAL, OLD) and (lock := _writing(path)).try_acquire():
             found += _tidied(path)
             lock.release()
     for path in folder.glob(f"{pattern}.lock"):
-        if (lock := Lock(path, path)).take():
+        if (lock := Lock(path, path)).try_acquire():
             lock.release()
     _say(folder, found)
 

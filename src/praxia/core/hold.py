@@ -9,11 +9,11 @@ from jaxtyping import Float32
 from praxia.core.embodiment import Embodiment, Field, field_slices
 from praxia.core.errors import MismatchError, UnknownName
 
-__all__ = ["Hold"]
+__all__ = ["HoldAction"]
 
 
 @dataclass(frozen=True)
-class Hold:
+class HoldAction:
     """`constant` [A] in declared units, but in the dims `action` the present value of the dims `state`, one for one.
 
     Zeros hold an embodiment still only where its actions are changes. As target positions they drive it into a corner.
@@ -24,7 +24,7 @@ class Hold:
     state: tuple[int, ...]
 
     @classmethod
-    def of(cls, embodiment: Embodiment) -> "Hold":
+    def of(cls, embodiment: Embodiment) -> "HoldAction":
         """What `embodiment.hold` declares of each action field and, of those that it does not name, what their kind says:
 
             delta, velocity, torque   0
@@ -77,9 +77,9 @@ def _held(embodiment: Embodiment, part: Field) -> float | str:
     if part.kind == "gripper" and part.low is not None and part.high is not None and part.low + part.high == 0:
         return 0.0
     raise MismatchError(
-        f"expected embodiment {embodiment.name!r} to say what holds its action {part.words} still; declare it there, "
+        f"expected embodiment {embodiment.name!r} to say what holds its action {part.description} still; declare it there, "
         f"Embodiment(..., hold={{{part.name!r}: a number, or the name of a state field}}), whose fields are "
-        f"{', '.join(seen.words for seen in embodiment.state) or 'none'}"
+        f"{', '.join(seen.description for seen in embodiment.state) or 'none'}"
     )
 
 
@@ -90,8 +90,8 @@ def _expect_alike(embodiment: Embodiment, part: Field, held: str, states: Mappin
     seen = states[held]
     if (seen.size, seen.unit, seen.frame) != (part.size, part.unit, part.frame):
         raise MismatchError(
-            f"expected a state of the size, unit and frame of action {part.words} to hold {embodiment.name!r} still, got "
-            f"{seen.words}; declare another state field or a number"
+            f"expected a state of the size, unit and frame of action {part.description} to hold {embodiment.name!r} still, got "
+            f"{seen.description}; declare another state field or a number"
         )
     return held
 

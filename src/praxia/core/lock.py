@@ -48,7 +48,7 @@ class Lock:
         self._key = (os.getpid(), str(self.path)) if shared else None
         self._file: int | None = None
 
-    def take(self) -> bool:
+    def try_acquire(self) -> bool:
         """Whether it is ours now.
 
         Raises:
@@ -79,19 +79,19 @@ class Lock:
             self.path.unlink(missing_ok=True)
         os.close(file)
 
-    def hold(self) -> None:
+    def acquire(self) -> None:
         """Take it unless it is ours already.
 
         Raises:
             PraxiaError: somebody else has it; names the owner.
         """
-        if self._file is None and not self.take():
+        if self._file is None and not self.try_acquire():
             raise PraxiaError(
                 f"{self.target} is being written by {self._owner()}: wait until that has ended, or end it first"
             )
 
     def __enter__(self) -> "Lock":
-        self.hold()
+        self.acquire()
         return self
 
     def __exit__(

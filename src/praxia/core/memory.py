@@ -32,7 +32,7 @@ class SharedMemory:
             ) from error
 
     @classmethod
-    def received(cls, connection: Connection) -> "SharedMemory":
+    def receive(cls, connection: Connection) -> "SharedMemory":
         """What the process at the other end sends next.
 
         Raises:

@@ -92,7 +92,7 @@ class Worker:
         theirs.close()
 
     @property
-    def epitaph(self) -> str:
+    def exit_description(self) -> str:
         """How a dead worker ended, in a few words."""
         self.process.join()
         code = self.process.exitcode
@@ -116,7 +116,7 @@ def run_in_subprocess(function: Callable[[], Value]) -> Value:
     try:
         refusal, value = worker.connection.recv()
     except (EOFError, ConnectionResetError) as error:
-        raise RuntimeError(worker.epitaph) from error
+        raise RuntimeError(worker.exit_description) from error
     finally:
         worker.close()
     if refusal is not None:

@@ -1,7 +1,7 @@
-"""Registries are dict literals of strings, `{"name": "module:attribute"}`, one in each package's `__init__`.
+"""Registries are dict literals, `{"name": "module:attribute"}`, one in each package's `__init__`.
 
-An outside package adds entries with an entry point in the group `praxia.<room>`; nothing inside praxia is edited.
-Only the module that a name points to is imported.
+Other packages add entries with an entry point in the group `praxia.<group>`, without an edit inside praxia. Only the
+module that a name points to is imported.
 """
 
 import importlib
@@ -14,19 +14,19 @@ from praxia.core.errors import UnknownName
 __all__ = ["lookup", "names"]
 
 
-def names(room: str, builtin: Mapping[str, str]) -> dict[str, str]:
-    """All names of a package: its own dict literal and the entry points of the group `praxia.<room>`."""
-    outside = {point.name: point.value for point in entry_points(group=f"praxia.{room}")}
-    return {**outside, **builtin}
+def names(group: str, builtin: Mapping[str, str]) -> dict[str, str]:
+    """All entries of a registry: its dict literal and the entry points of the group `praxia.<group>`."""
+    external = {point.name: point.value for point in entry_points(group=f"praxia.{group}")}
+    return {**external, **builtin}
 
 
-def lookup(room: str, builtin: Mapping[str, str], name: str, *, kind: str, listing: str) -> Any:
-    """The object registered under `name`.
+def lookup(group: str, builtin: Mapping[str, str], name: str, *, kind: str, listing: str) -> Any:
+    """The object registered under `name`. `kind` names it in messages, and the command `listing` lists all names.
 
     Raises:
-        UnknownName: with the nearest names and the command that lists all.
+        UnknownName: with the nearest names and `listing`.
     """
-    known = names(room, builtin)
+    known = names(group, builtin)
     if name not in known:
         raise UnknownName(kind, name, known, listing)
     module, _, attribute = known[name].partition(":")

@@ -69,7 +69,7 @@ class Window:
         """How many past observations must be kept beside the newest one."""
         return max((-min(offsets) for offsets in self.observation_steps.values()), default=0)
 
-    def of(self, embodiment: Embodiment) -> "Window":
+    def for_embodiment(self, embodiment: Embodiment) -> "Window":
         """Without the cameras that `embodiment` does not have."""
         absent = {f"image.{camera}" for camera in self.cameras} - {
             f"image.{camera.name}" for camera in embodiment.cameras

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Int64, Shaped
 
 from praxia.core.errors import DataError
-from praxia.core.files import AnyPath, name_within
+from praxia.core.files import AnyPath, relative_name
 from praxia.data.frame_files import FrameFile, integers
 from praxia.data.layout import parquet_files
 from praxia.data.manifest import ADVICE
@@ -109,7 +109,7 @@ class Columns:
         arrays: dict[str, np.ndarray] = {}
         total = int(self._first[-1] + self._length[-1])
         for file in self.files:
-            name = name_within(self._metadata.root, file.path)
+            name = relative_name(self._metadata.root, file.path)
             self._metadata.manifest.check(self._metadata.root, name, full=True)
             columns = self._columns(file, wanted)
             self._expect_in_order(file, columns)

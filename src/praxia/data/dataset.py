@@ -11,7 +11,7 @@ from jaxtyping import Bool, Int64, Shaped, UInt8
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError, UnknownName
-from praxia.core.files import AnyPath, name_within
+from praxia.core.files import AnyPath, relative_name
 from praxia.core.keys import content_key
 from praxia.data.columns import Columns
 from praxia.data.episode import format_episodes
@@ -334,7 +334,7 @@ def _open_images(
     file: FrameFile,
 ) -> FrameReader:
     """`hashed` are the files that this process has hashed already: a file is opened many times."""
-    name = name_within(metadata.root, file.path)
+    name = relative_name(metadata.root, file.path)
     metadata.manifest.check(metadata.root, name, full=name not in hashed)
     hashed.add(name)
     if metadata.info["features"][key]["dtype"] != "video":

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, RecordingError
-from praxia.core.files import sync_folder, write_whole
+from praxia.core.files import sync_folder, write_atomic
 from praxia.core.keys import canonical_json, content_key
 from praxia.data.features import feature_declarations, frames_per_second
 from praxia.data.layout import (
@@ -99,7 +99,7 @@ def _build(root: Path, embodiment: Embodiment, plan: Mapping[str, Any]) -> None:
     write_synced(root / MANIFEST, manifest.to_bytes())
     for folder in sorted(path for path in root.rglob("*") if path.is_dir() and STAGING not in path.parts):
         sync_folder(folder)
-    write_whole(root / INFO, info)
+    write_atomic(root / INFO, info)
 
 
 def _same_embodiment(episodes: Sequence[StagedEpisode], embodiment: Embodiment) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import pyarrow.parquet as pq
 
-from praxia.core.files import AnyPath, is_local, name_within, sha256_file
+from praxia.core.files import AnyPath, is_local, relative_name, sha256_file
 from praxia.data.dataset import Dataset
 from praxia.data.features import camera_videos
 from praxia.data.layout import parquet_files
@@ -54,7 +54,7 @@ def sampled_sha256(dataset: Dataset) -> str:
     found |= {path: _numbers(path, images, pieces) if images else [sha256_file(path)] for path in tables}
     local = is_local(root)
     found |= {path: [*samples_of(path, pieces)] if local else [str(path.stat().st_size)] for path in filmed}
-    named = {name_within(root, path): known for path, known in found.items()}
+    named = {relative_name(root, path): known for path, known in found.items()}
     return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from praxia.core.errors import DataError
-from praxia.core.files import AnyPath, name_within, sha256_file
+from praxia.core.files import AnyPath, relative_name, sha256_file
 from praxia.core.keys import canonical_json
 from praxia.data.layout import MANIFEST, json_bytes
 
@@ -57,7 +57,7 @@ class Manifest:
         """Hash what is on disk, and `coming`, files that will be written after the manifest."""
         files = {}
         for path in (path for path in root.rglob("*") if path.is_file()):
-            name = name_within(root, path)
+            name = relative_name(root, path)
             if not name.startswith("."):
                 files[name] = FileEntry(path.stat().st_size, sha256_file(path), episodes.get(name))
         for name, data in coming.items():
@@ -96,7 +96,7 @@ class Manifest:
 
     def stamp(self, root: AnyPath, path: AnyPath) -> str:
         """What tells a file from an older one of its name: its hash if recorded, or its size and time of change."""
-        name = name_within(root, path)
+        name = relative_name(root, path)
         if name in self.files:
             return self.files[name].sha256
         about = path.stat()

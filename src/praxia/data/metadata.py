@@ -15,7 +15,7 @@ from jaxtyping import Int64, Shaped
 from upath import UPath
 
 from praxia.core.errors import DataError
-from praxia.core.files import AnyPath, name_within
+from praxia.core.files import AnyPath, relative_name
 from praxia.data.features import IMAGE_DTYPES, camera_videos, unsupported_images
 from praxia.data.frame_files import FrameFile, frame_files, integers, seconds, video_ends
 from praxia.data.layout import (
@@ -139,7 +139,7 @@ class Metadata:
         counts = self.info.get(VIDEO_FRAMES, {})
         if not isinstance(counts, Mapping):
             raise _damaged(self.root / INFO, f"expected {VIDEO_FRAMES} as an object, got {counts!r}")
-        return {path: counts.get(name_within(self.root, path), end) for path, end in ends.items()}
+        return {path: counts.get(relative_name(self.root, path), end) for path, end in ends.items()}
 
     def data_files(self) -> list[FrameFile]:
         """The data files as the episode table assigns them.

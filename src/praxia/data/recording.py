@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from praxia.core.errors import MismatchError, PraxiaError
-from praxia.core.files import write_whole
+from praxia.core.files import write_atomic
 from praxia.core.keys import canonical_json
 from praxia.core.lock import Lock
 from praxia.data.layout import PLAN, RECORDS, STAGING, committed, num_staged, out_of_space
@@ -30,7 +30,7 @@ def recording_lock(root: Path) -> Iterator[None]:
         return
     new, lock = not root.exists(), Lock(root / STAGING / ".lock", root, shared=True)
     with out_of_space(root, "beginning the recording"):
-        lock.hold()
+        lock.acquire()
     try:
         yield
     finally:
@@ -69,7 +69,7 @@ def begin_recording(root: str | Path, plan: Mapping[str, Any], *, resume: bool =
         return [json.loads(line)["start_index"] for line in (root / RECORDS).read_text().splitlines()]
     with out_of_space(root, "beginning the recording"):
         (root / STAGING).mkdir(parents=True, exist_ok=True)
-        write_whole(root / STAGING / "plan.json", canonical_json(plan).encode())
+        write_atomic(root / STAGING / "plan.json", canonical_json(plan).encode())
     return verify_staged(root)
 
 

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import PraxiaError
-from praxia.core.files import sha256_file, staged_folder, sweep
+from praxia.core.files import remove_leftovers, sha256_file, staged_folder
 from praxia.core.keys import content_key
 from praxia.data.episode import Episode
 from praxia.data.layout import EPISODE_PREFIX, STAGING, committed, json_bytes, out_of_space
@@ -170,5 +170,5 @@ def verify_staged(root: str | Path) -> list[int]:
             indices.append(StagedEpisode(folder).index)
         else:
             shutil.rmtree(folder)
-    sweep(staging)
+    remove_leftovers(staging)
     return indices

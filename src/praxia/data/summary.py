@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from praxia.core.files import AnyPath, name_within
+from praxia.core.files import AnyPath, relative_name
 from praxia.data.dataset import Dataset
 
 __all__ = ["count_outcomes", "info", "outcomes"]
@@ -81,4 +81,4 @@ def count_outcomes(reached: Sequence[bool | None]) -> dict[str, int | None]:
 
 
 def _counts(path: AnyPath, root: AnyPath) -> bool:
-    return path.is_file() and not name_within(root, path).startswith(".")
+    return path.is_file() and not relative_name(root, path).startswith(".")

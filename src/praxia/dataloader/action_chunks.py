@@ -12,7 +12,7 @@ from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.windows import Windows
 from praxia.statistics.running import RunningStats
 from praxia.transforms.chain import Transforms
-from praxia.transforms.relative import Relative
+from praxia.transforms.relative import RelativeActions
 
 __all__ = [
     "action_chunks",
@@ -69,7 +69,7 @@ def encoded_windows(windows: Mixture, transforms: Transforms) -> Samples:
     return transforms.encode(windows.read(chosen, with_images=False))
 
 
-def chunk_statistics(parts: Sequence[Windows], relative: Mapping[str, Relative]) -> dict[str, RunningStats]:
+def chunk_statistics(parts: Sequence[Windows], relative: Mapping[str, RelativeActions]) -> dict[str, RunningStats]:
     """By embodiment, statistics of the actions [A] of all chunks [H, A] of the windows.
 
     As a policy sees them before they are normalised: an action enters once for every chunk that it is part of, relative
@@ -87,7 +87,7 @@ def chunk_statistics(parts: Sequence[Windows], relative: Mapping[str, Relative])
     return found
 
 
-def chunk_actions(part: Windows, relative: Relative | None) -> Iterator[Float32[np.ndarray, "N A"]]:
+def chunk_actions(part: Windows, relative: RelativeActions | None) -> Iterator[Float32[np.ndarray, "N A"]]:
     """The actions that `chunk_statistics` counts, some at a time."""
     for rows in _runs(len(part), max(1, MAX_ACTIONS // part.window.horizon)):
         samples = part.read(rows, with_images=False)

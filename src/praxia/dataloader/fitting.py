@@ -11,9 +11,8 @@ from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.windows import Windows
 from praxia.statistics.running import FeatureStats, RunningStats
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
-from praxia.transforms.prompt_tokenizer import PromptTokenizer
-from praxia.transforms.relative import Relative
-from praxia.transforms.text_tokenizer import TextTokenizer
+from praxia.transforms.relative import RelativeActions
+from praxia.transforms.tokenizer import PromptTokenizer, TextTokenizer
 
 __all__ = ["EmbodimentStatistics", "compute_statistics", "fit_embodiments", "fit_transforms", "names_by_feature"]
 
@@ -27,17 +26,19 @@ class EmbodimentStatistics:
 
     parts: tuple[dict[str, FeatureStats], ...]
     whole: dict[str, FeatureStats]
-    relative: Relative | None
+    relative: RelativeActions | None
 
     def fit(self) -> EmbodimentTransforms:
         """Normalisers whose range holds 1% to 99% of every data set's rows and of all, whatever their weights."""
         fitted = EmbodimentTransforms.fit((*self.parts, self.whole))
         if self.relative is None:
             return fitted
-        return fitted.told_by(self.relative, *(one[ACTION] for one in (*self.parts, self.whole)))
+        return fitted.with_relative(self.relative, *(one[ACTION] for one in (*self.parts, self.whole)))
 
 
-def compute_statistics(parts: Sequence[Windows], relative: Mapping[str, Relative]) -> dict[str, EmbodimentStatistics]:
+def compute_statistics(
+    parts: Sequence[Windows], relative: Mapping[str, RelativeActions]
+) -> dict[str, EmbodimentStatistics]:
     """By embodiment, what is trained on. `relative` says by its name which actions are relative to the state.
 
     Raises:
@@ -57,7 +58,7 @@ def compute_statistics(parts: Sequence[Windows], relative: Mapping[str, Relative
     return found
 
 
-def _rows(part: Windows, relative: Mapping[str, Relative]) -> dict[str, RunningStats]:
+def _rows(part: Windows, relative: Mapping[str, RelativeActions]) -> dict[str, RunningStats]:
     found, name = part.statistics(), part.embodiment.name
     return {**found, ACTION: chunk_statistics([part], relative)[name]} if name in relative else found
 

@@ -96,7 +96,7 @@ class Loader:
         try:
             worker.connection.send(step)
         except (BrokenPipeError, ConnectionResetError):
-            raise PraxiaError(f"{worker.epitaph} before it read step {step}") from None
+            raise PraxiaError(f"{worker.exit_description} before it read step {step}") from None
 
     def _receive(self, step: int) -> Samples | str:
         """The samples of a step, or why there are none."""
@@ -108,9 +108,9 @@ class Loader:
                 return answer
             frame, sizes, turn, new = answer
             if new:
-                self._blocks[number, turn] = SharedMemory.received(worker.connection)
+                self._blocks[number, turn] = SharedMemory.receive(worker.connection)
         except (EOFError, ConnectionResetError):
-            raise PraxiaError(f"{worker.epitaph} while it read step {step}") from None
+            raise PraxiaError(f"{worker.exit_description} while it read step {step}") from None
         memory, place, buffers = memoryview(self._blocks[number, turn].bytes), 0, []
         for size in sizes:
             buffers.append(bytearray(memory[place : place + size]))

@@ -8,8 +8,7 @@ from shlex import quote
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from praxia.core.dims import Difference, difference
-from praxia.core.embodiment import Embodiment, Field
+from praxia.core.embodiment import DimNameDifference, Embodiment, Field, dim_name_difference
 from praxia.core.errors import MismatchError
 from praxia.core.files import AnyPath
 from praxia.core.types import Samples
@@ -132,7 +131,7 @@ def _expect_one_embodiment(one: Windows, other: Windows) -> None:
                 f"embodiment {one.embodiment.name!r} has another {what} in {one.root} than in {other.root}; see "
                 "`praxia info` on both, and rename fields or one of the embodiments in a mixture file"
             )
-    if found := difference(one.embodiment, other.embodiment):
+    if found := dim_name_difference(one.embodiment, other.embodiment):
         raise embodiment_mismatch(one.embodiment.name, one.root, other.root, found)
 
 
@@ -164,7 +163,7 @@ def _size(embodiment: Embodiment, camera: str) -> str | None:
 
 
 def embodiment_mismatch(
-    embodiment: str, one: AnyPath, other: AnyPath, found: Difference | None = None
+    embodiment: str, one: AnyPath, other: AnyPath, found: DimNameDifference | None = None
 ) -> MismatchError:
     """The error of two data sets of one embodiment with other numbers, and what makes them fit."""
     what = f": {found.text}" if found else ""

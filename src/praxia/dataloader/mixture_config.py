@@ -15,7 +15,7 @@ from jaxtyping import Int64
 
 from praxia.core.embodiment import Field, Kind
 from praxia.core.errors import DataError, MismatchError, PraxiaError, UnknownName
-from praxia.core.paths import from_home, named_paths
+from praxia.core.files import expand_home, split_paths
 from praxia.core.types import Window
 from praxia.data.dataset import Dataset
 from praxia.dataloader.mixture import Mixture
@@ -186,10 +186,10 @@ def find_mixture(data: str) -> MixtureConfig:
     """
     if data.endswith(".json") and not Path(data).is_dir():
         return read_mixture(Path(data))
-    folders = named_paths(data)
+    folders = split_paths(data)
     if "" in folders:
         raise PraxiaError(f"expected a mixture file (.json), or folders with commas between them, got {data!r}")
-    return MixtureConfig.of([from_home(folder) for folder in folders])
+    return MixtureConfig.of([expand_home(folder) for folder in folders])
 
 
 def read_mixture(path: Path) -> MixtureConfig:
@@ -240,7 +240,7 @@ def _part(value: Any, where: str, folder: Path) -> DatasetEntry:
         action=_fields(fields.get("action", {}), f"{where}.fields.action"),
     )
     return DatasetEntry(
-        data=data if "://" in data else str(folder / from_home(data)),
+        data=data if "://" in data else str(folder / expand_home(data)),
         view=view,
         weight=_number(table.get("weight"), f"{where}.weight"),
         tasks=_items(table.get("tasks"), str, f"{where}.tasks"),

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64, Shaped
 
-from praxia.core.dims import named_otherwise
-from praxia.core.embodiment import Embodiment, Field
+from praxia.core.embodiment import Embodiment, Field, first_name_difference
 from praxia.core.errors import DataError
 from praxia.data.dataset import Dataset
 from praxia.data.features import INDEX_FEATURES, declared_dim_names, feature_dim_names
@@ -18,7 +17,7 @@ from praxia.dataloader.action_chunks import chunk_statistics, windows_without_im
 from praxia.dataloader.mixture import embodiment_mismatch
 from praxia.datatools.statistics_warnings import find_warnings
 from praxia.statistics.running import RunningStats
-from praxia.transforms.relative import Relative
+from praxia.transforms.relative import RelativeActions
 
 __all__ = ["survey"]
 
@@ -29,7 +28,7 @@ MAX_ROWS = 1 << 17
 def survey(
     data: Sequence[tuple[Dataset, Sequence[int] | Int64[np.ndarray, " _"]]],
     horizon: int | None = None,
-    relative: Mapping[str, Relative] | None = None,
+    relative: Mapping[str, RelativeActions] | None = None,
 ) -> dict[str, Any]:
     """Statistics of every measured feature of the given episodes, by embodiment; its data sets count as one.
 
@@ -68,7 +67,7 @@ def survey(
 
 
 def _embodiment(
-    data: Sequence[tuple[Dataset, Int64[np.ndarray, " _"]]], horizon: int | None, relative: Relative | None
+    data: Sequence[tuple[Dataset, Int64[np.ndarray, " _"]]], horizon: int | None, relative: RelativeActions | None
 ) -> dict[str, Any]:
     """The entry of one embodiment."""
     first = data[0][0]
@@ -135,7 +134,7 @@ def _rows(dataset: Dataset, feature: str, episodes: Int64[np.ndarray, " K"]) -> 
         yield rows
 
 
-def _fields(embodiment: Embodiment, relative: Relative | None) -> dict[str, Sequence[Field]]:
+def _fields(embodiment: Embodiment, relative: RelativeActions | None) -> dict[str, Sequence[Field]]:
     """The declared fields of the features that the embodiment has."""
     action = embodiment.action if relative is None else relative.fields(embodiment.action)
     return {STATE: embodiment.state, ACTION: action, EXECUTED: embodiment.action}
@@ -149,7 +148,7 @@ def _expect_same_numbers(dataset: Dataset, other: Dataset) -> None:
     if mine != theirs or fields[0] != fields[1]:
         raise embodiment_mismatch(embodiment, dataset.root, other.root)
     for name in mine:
-        if found := named_otherwise(
+        if found := first_name_difference(
             name, *(declared_dim_names(each.info["features"][name]) for each in (dataset, other))
         ):
             raise embodiment_mismatch(embodiment, dataset.root, other.root, found)

@@ -2,8 +2,7 @@
 
 from typing import NoReturn, Protocol, runtime_checkable
 
-from praxia.core.dims import difference
-from praxia.core.embodiment import Camera, Embodiment, Field
+from praxia.core.embodiment import Camera, Embodiment, Field, dim_name_difference
 from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import Policy, Window
 from praxia.evaluate.benchmarks import Benchmark
@@ -56,7 +55,7 @@ def match_embodiment(
     name = bind_as or embodiment.name
     if name not in trained:
         _refuse(" and ".join(map(repr, trained)), benchmark, embodiment)
-    _expect_same(trained[name], embodiment, policy.window.of(trained[name]).cameras, benchmark)
+    _expect_same(trained[name], embodiment, policy.window.for_embodiment(trained[name]).cameras, benchmark)
     return name
 
 
@@ -93,7 +92,7 @@ def _expect_same(ours: Embodiment, theirs: Embodiment, cameras: tuple[str, ...],
             f"the policy is for embodiment {ours.name!r}, but benchmark {benchmark.name!r} has {theirs.name!r}:"
             f" {named}; choose another benchmark with `praxia info --benchmarks`"
         )
-    if found := difference(ours, theirs):
+    if found := dim_name_difference(ours, theirs):
         raise MismatchError(
             f"the policy is for embodiment {ours.name!r}, but benchmark {benchmark.name!r} has {theirs.name!r} with"
             f" other dims: {found.text}; train on data in the benchmark's order"

@@ -91,12 +91,12 @@ def find_policy(
     # Importing torch takes seconds, and only a learned policy needs it.
     import torch
 
-    from praxia.checkpoint.store import choose_device, load_policy
+    from praxia.checkpoint.store import default_device, load_policy
 
     cores = available_cores()
     threads = 1 if exact else max(1, cores - (workers or cores))
     torch.set_num_threads(threads)
-    policy, identity = load_policy(Path(name), choose_device(), sampling)
+    policy, identity = load_policy(Path(name), default_device(), sampling)
     embodiment = find_family(benchmark.env).embodiment(benchmark.spec(benchmark.tasks[0]))
     return PolicyEntry(
         bind_policy(policy, benchmark, embodiment, bind_as),

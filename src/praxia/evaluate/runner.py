@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from praxia.core.errors import Refused, expect_positive
+from praxia.core.errors import CheckFailed, expect_positive
 from praxia.core.types import Policy
 from praxia.envs.family import EnvFamily
 from praxia.evaluate.plan import Evaluation
@@ -68,7 +68,7 @@ def evaluate(
     summary = summarise(rows, benchmark.groups, averages_groups=benchmark.averages_groups)
     result = {**summary, "fingerprint": meta["fingerprint"]}
     if summary["errors"] == summary["episodes"]:
-        raise Refused(
+        raise CheckFailed(
             f"each of {summary['episodes']} episodes ended in an error, so nothing was measured; the first: "
             f"{first_error(rows)}. Fix it, and evaluate again into another file than {out}",
             result,

@@ -6,7 +6,7 @@ import numpy as np
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError
-from praxia.core.hold import Hold
+from praxia.core.hold import HoldAction
 from praxia.core.keys import generator
 from praxia.core.types import Decision, Query, Window
 
@@ -19,7 +19,7 @@ class ZeroPolicy:
     Its actions are zeros if zero means no change, and the present position if an action is a target (`core.hold`).
 
     Raises:
-        MismatchError, UnknownName: as `Hold.of`, if the embodiment does not declare what holds it still.
+        MismatchError, UnknownName: as `HoldAction.of`, if the embodiment does not declare what holds it still.
     """
 
     privileged = False
@@ -27,7 +27,7 @@ class ZeroPolicy:
     def __init__(self, embodiment: Embodiment, horizon: int = 8):
         self.embodiment = embodiment
         self.window = Window({"state": (0,)}, horizon)
-        self._hold = Hold.of(embodiment)
+        self._hold = HoldAction.of(embodiment)
 
     def start(self, num_rows: int) -> None:
         return None

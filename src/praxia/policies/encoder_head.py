@@ -17,7 +17,7 @@ from praxia.core.keys import generator
 from praxia.core.types import Decision, Observation, Query, Samples, Sampling, Window
 from praxia.nn.types import Batch, ClipsActions, Encoder, EncoderConfig, Head, HeadConfig, Pretrained, Shapes
 from praxia.transforms.chain import Transforms
-from praxia.transforms.prompt_tokenizer import PromptTokenizer
+from praxia.transforms.tokenizer import PromptTokenizer
 
 __all__ = ["EncoderHead", "EncoderHeadModel", "EncoderHeadPolicy", "OpaqueBatch", "to_batch"]
 
@@ -213,7 +213,7 @@ class EncoderHeadPolicy:
             raise UnknownName("embodiment of this policy", name, trained, "praxia info POLICY")
         bound = copy(self)
         bound._bound = (embodiment, trained.index(name))
-        bound.window = self._model_window.of(self.embodiments[trained.index(name)])
+        bound.window = self._model_window.for_embodiment(self.embodiments[trained.index(name)])
         return bound
 
     def _binding(self) -> tuple[Embodiment, int]:

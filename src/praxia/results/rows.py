@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from praxia.core.errors import DataError
-from praxia.core.files import write_whole
+from praxia.core.files import write_atomic
 from praxia.results.migration import ROW_SCHEMA, migrate_row
 
 __all__ = [
@@ -142,7 +142,7 @@ def recover_rows(path: Path) -> list[Row]:
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
     """Replace the file by `rows` atomically."""
-    write_whole(path, b"".join(row.line() for row in rows))
+    write_atomic(path, b"".join(row.line() for row in rows))
 
 
 def _parse(path: Path, number: int, line: bytes) -> Row:

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from praxia.core.errors import DataError, MismatchError, PraxiaError
-from praxia.core.files import sweep, write_whole
+from praxia.core.files import remove_leftovers, write_atomic
 from praxia.core.keys import canonical_json
 from praxia.core.lock import Lock
 from praxia.core.types import EnvSpec, Start
@@ -68,15 +68,15 @@ class ResultsStore:
             self._write_meta(meta)
         elif (old := read_meta(self._out)).get("planned", 0) < meta.get("planned", 0):
             self._write_meta({**old, "planned": meta["planned"]})
-        sweep(self._out.parent, self._out.name)
-        sweep(_actions_folder(self._out))
+        remove_leftovers(self._out.parent, self._out.name)
+        remove_leftovers(_actions_folder(self._out))
         rows = recover_rows(self._out) if self._out.exists() else []
         self._writer = RowWriter(self._out)
         return rows
 
     def check(self, meta: Mapping[str, Any], resume: bool) -> None:
         """Lock the files and raise what `begin` would raise, without changing them."""
-        self._lock.hold()
+        self._lock.acquire()
         path = meta_path(self._out)
         if self._out.is_dir():
             raise PraxiaError(f"expected --out to be a file (X.jsonl), got the folder {self._out}; name a file in it")
@@ -102,13 +102,13 @@ class ResultsStore:
             self._write_meta({**meta, "until_decided": True})
 
     def _write_meta(self, meta: Mapping[str, Any]) -> None:
-        write_whole(meta_path(self._out), json.dumps(meta, indent=1) + "\n")
+        write_atomic(meta_path(self._out), json.dumps(meta, indent=1) + "\n")
 
     def append(self, row: Row, replay: Replay) -> None:
         """Write one episode, its actions first, so that no row lacks them."""
         assert self._writer is not None, "append before begin"
         header = {"spec": canonical_json(asdict(replay.spec)), "start": canonical_json(replay.start.to_json())}
-        write_whole(_actions_path(self._out, row.start), save({"actions": replay.actions}, header))
+        write_atomic(_actions_path(self._out, row.start), save({"actions": replay.actions}, header))
         self._writer.append(row)
 
     def finish(self, starts: Sequence[str]) -> list[Row]:

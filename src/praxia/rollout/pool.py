@@ -128,7 +128,7 @@ class WorkerPool:
 
     def _replace(self, number: int) -> None:
         """Replace a dead worker by a new one, and mark its slots as lost."""
-        error = self._workers[number].epitaph
+        error = self._workers[number].exit_description
         self._workers[number].close()
         for slot in range(number, self.num_slots, len(self._workers)):
             self._shared.discard(slot)
@@ -148,7 +148,7 @@ def _serve(connection: Connection, num_slots: int, build: BuildEnv) -> None:
     while True:
         method, slot, sends_block, arguments, options = connection.recv()
         if sends_block:
-            blocks[slot] = SharedMemory.received(connection)
+            blocks[slot] = SharedMemory.receive(connection)
         try:
             getattr(slots, method)(slot, *arguments, **options)
             (result,) = slots.ready()

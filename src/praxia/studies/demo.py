@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from praxia.core.files import write_whole
+from praxia.core.files import write_atomic
 from praxia.evaluate.benchmarks import find_benchmark
 from praxia.recipes.metaworld import flow_metaworld, flow_metaworld_blind
 from praxia.studies.stages import Report, Stages, expect_unfinished
@@ -42,7 +42,7 @@ def demo(out: Path, *, seed: int, workers: int, scale: float, report: Report) ->
         "swapped_image": swapped["success"],
         "blind": blind["success"],
     }
-    write_whole(out / "summary.json", json.dumps(summary, indent=1) + "\n")
+    write_atomic(out / "summary.json", json.dumps(summary, indent=1) + "\n")
     return {
         "summary": summary,
         "report": str(page),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from praxia.core.errors import UnknownName, expect_positive
-from praxia.core.files import write_whole
+from praxia.core.files import write_atomic
 from praxia.core.registry import lookup
 from praxia.evaluate.benchmarks import find_benchmark
 from praxia.recipes import RECIPES
@@ -142,10 +142,10 @@ def heads(
         rows.append(_measured(stages, head, seeds))
     expert = stages.evaluate("expert", None, chosen.benchmark, chosen.episodes)["progress"]
     table = {"arena": arena, "expert": expert, "rows": rows}
-    write_whole(out / "table.json", json.dumps(_shown(table), indent=1) + "\n")
+    write_atomic(out / "table.json", json.dumps(_shown(table), indent=1) + "\n")
     page = write_report([out], out / "report.html")
     summary = {"seconds": round(time.perf_counter() - began_s, 1), **table}
-    write_whole(out / "summary.json", json.dumps(summary, indent=1) + "\n")
+    write_atomic(out / "summary.json", json.dumps(summary, indent=1) + "\n")
     passed, got = chosen.verdict(table)
     return {
         "summary": summary,

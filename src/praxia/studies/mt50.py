@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from praxia.core.files import write_whole
+from praxia.core.files import write_atomic
 from praxia.evaluate.benchmarks import find_benchmark
 from praxia.recipes.metaworld import flow_mt50
 from praxia.studies.stages import Report, Stages, expect_unfinished
@@ -49,7 +49,7 @@ def mt50(out: Path, *, seed: int, workers: int, scale: float, report: Report) ->
     kept = ("success", "ci95", "macro", "macro_of_groups", "per_group")
     rates = {name: {key: result[key] for key in kept} for name, result in judged.items()}
     summary = {"seconds": round(time.perf_counter() - began_s, 1), **rates}
-    write_whole(out / "summary.json", json.dumps(summary, indent=1) + "\n")
+    write_atomic(out / "summary.json", json.dumps(summary, indent=1) + "\n")
     got = judged["policy"]["macro_of_groups"]["success"]
     return {
         "summary": summary,

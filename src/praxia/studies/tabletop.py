@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from praxia.core.files import write_whole
+from praxia.core.files import write_atomic
 from praxia.evaluate.benchmarks import find_benchmark
 from praxia.recipes.tabletop import flow_tabletop, flow_tabletop_language_free
 from praxia.studies.stages import Report, Stages, expect_unfinished
@@ -45,7 +45,7 @@ def tabletop(out: Path, *, seed: int, workers: int, scale: float, report: Report
     summary = _judged(stages)
     page = write_report([out], out / "report.html")
     summary = {"seconds": round(time.perf_counter() - began_s, 1), **summary}
-    write_whole(out / "summary.json", json.dumps(summary, indent=1) + "\n")
+    write_atomic(out / "summary.json", json.dumps(summary, indent=1) + "\n")
     passed, got = _verdict(summary)
     return {
         "summary": summary,

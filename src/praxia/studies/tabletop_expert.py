@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from praxia.core.files import write_whole
+from praxia.core.files import write_atomic
 from praxia.envs import ENVS, find_family
 from praxia.envs.tabletop.tasks import TRAINED, UNTRAINED
 from praxia.evaluate.benchmarks import find_benchmark
@@ -60,7 +60,7 @@ def tabletop_expert(out: Path, *, seed: int, workers: int, scale: float, report:
     pooled = successes / len(per_embodiment)
     seconds = round(time.perf_counter() - began_s, 1)
     summary = {"seconds": seconds, "pooled": pooled, "lowest": lowest, "per_embodiment": per_embodiment}
-    write_whole(out / "summary.json", json.dumps(summary, indent=1) + "\n")
+    write_atomic(out / "summary.json", json.dumps(summary, indent=1) + "\n")
     return {
         "summary": summary,
         "report": str(page),

@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from praxia.core.errors import PraxiaError
-from praxia.core.files import write_whole
+from praxia.core.files import write_atomic
 from praxia.envs import build
 from praxia.rollout.slots import BuildEnv
 from praxia.studio.ablation import ablation_sections
@@ -68,7 +68,7 @@ def write_report(paths: Sequence[Path], out: Path, *, build: BuildEnv = build) -
             for comparison in comparisons
         }
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(out, render_report(sources, comparisons, replays))
+    write_atomic(out, render_report(sources, comparisons, replays))
     return out
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from praxia.core.errors import DataError, PraxiaError
-from praxia.core.files import whole_lines
+from praxia.core.files import complete_lines
 from praxia.data.layout import PLAN, committed
 from praxia.data.summary import info
 from praxia.results.folder import is_results_file
@@ -166,7 +166,7 @@ def _read_run(path: Path) -> TrainingRun:
 
 def _read_lines(path: Path) -> Iterator[dict[str, float | int]]:
     """One value per complete line; a running or killed training may leave a partial last line."""
-    for number, line in enumerate(whole_lines(path), 1):
+    for number, line in enumerate(complete_lines(path), 1):
         try:
             yield json.loads(line)
         except ValueError as error:

@@ -13,7 +13,7 @@ from praxia.dataloader.vqa import VQAData
 from praxia.nn.types import Batch, Shapes
 from praxia.policies.encoder_head import to_batch
 from praxia.transforms.chain import Transforms
-from praxia.transforms.prompt_tokenizer import PromptTokenizer
+from praxia.transforms.tokenizer import PromptTokenizer
 
 __all__ = ["BatchSource", "VQABatches"]
 
@@ -30,8 +30,8 @@ class VQABatches:
         """The questions of `step`, as what the first camera sees; state and embodiment say nothing."""
         rows = batch_indices(seed, step, self.batch_size, len(self.vqa))
         items = [self.vqa.items[row] for row in rows]
-        text, text_valid = words.ask([one.text for one in items])
-        answer, answer_valid = words.answers([one.answer for one in items])
+        text, text_valid = words.encode_questions([one.text for one in items])
+        answer, answer_valid = words.encode_answers([one.answer for one in items])
         images = self.vqa.images(rows, self.side)
         return Batch(
             images={shapes.cameras[0]: torch.from_numpy(images).permute(0, 1, 4, 2, 3)},
@@ -60,7 +60,7 @@ class BatchSource:
     def __post_init__(self) -> None:
         if self.asked is None:
             return
-        if not isinstance(self.transforms.words, PromptTokenizer):
+        if not isinstance(self.transforms.tokenizer, PromptTokenizer):
             raise MismatchError("questions need an encoder with a public language model, such as 'public-vlm'")
         if not self.shapes.cameras:
             raise MismatchError("questions need a window with a camera, in whose place their images are seen")
@@ -79,6 +79,6 @@ class BatchSource:
         batch = to_batch(self.transforms.encode(loader.take(step)), self.transforms)
         if self.asked is None:
             return batch, None
-        assert isinstance(self.transforms.words, PromptTokenizer)
+        assert isinstance(self.transforms.tokenizer, PromptTokenizer)
         asked = replace(self.asked, batch_size=max(1, self.asked.batch_size // world_size))
-        return batch, asked.batch(self.seed + rank, step, self.transforms.words, self.shapes)
+        return batch, asked.batch(self.seed + rank, step, self.transforms.tokenizer, self.shapes)

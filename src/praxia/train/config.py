@@ -9,7 +9,7 @@ from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.types import Window
 from praxia.policies.encoder_head import EncoderHead
-from praxia.transforms.relative import Relative, relatives
+from praxia.transforms.relative import RelativeActions, find_relative_actions
 
 __all__ = ["Train", "TrainRun"]
 
@@ -58,7 +58,7 @@ class TrainRun(Config):
     relative: bool = False
     relative_to: Mapping[str, str] = field(default_factory=dict)
 
-    def relatives(self, embodiments: Sequence[Embodiment]) -> tuple[Relative | None, ...]:
+    def relative_actions(self, embodiments: Sequence[Embodiment]) -> tuple[RelativeActions | None, ...]:
         """What is relative of each embodiment's actions.
 
         Raises:
@@ -74,4 +74,4 @@ class TrainRun(Config):
                 f"relative actions need a window whose last state is the present (0), got"
                 f" {self.window.observation_steps.get('state', ())}; leave out --relative or choose another recipe"
             )
-        return relatives(embodiments, self.relative_to)
+        return find_relative_actions(embodiments, self.relative_to)

@@ -43,7 +43,7 @@ from praxia.train.schedule import warmup_cosine
 from praxia.train.state import TrainState
 from praxia.train.tracker import Tracker
 from praxia.transforms.chain import Transforms
-from praxia.transforms.text_tokenizer import TextTokenizer
+from praxia.transforms.tokenizer import TextTokenizer
 
 __all__ = ["Report", "train"]
 
@@ -67,12 +67,12 @@ def train(
     cache_bytes: int | None = None,
     resume: bool = False,
     report: Report | None = None,
-    say: Callable[[str], None] = lambda line: None,
+    warn: Callable[[str], None] = lambda warning: None,
 ) -> dict[str, Any]:
     """Train `run` on the mixture or the data sets `data`, write the policy to `out/policy`, and return what was done.
 
     Returns {checkpoint, steps, resumed_from, samples_per_s, warnings}, and in the first process {policy_sha256,
-    weights_sha256}. `say(warning)` is called before the first step for each of the warnings: what in the rows that are
+    weights_sha256}. `warn(warning)` is called before the first step for each of the warnings: what in the rows that are
     trained on spoils training. `report(step, metrics)` is called at every logged step: "loss" is that step's, the
     head's metrics are means over the steps since the line before (or since it was resumed), both of the first process's
     share. `vqa` is a file of images with questions (`data.vqa`), answered by the encoder's language model
@@ -102,7 +102,7 @@ def train(
     mix = data if isinstance(data, MixtureConfig) else MixtureConfig.of(data)
     windows = mix.open(run.window, successful=run.only_success, cache_bytes=cache_bytes)
     asked = read_vqa(vqa) if vqa else None
-    relatives = zip(windows.embodiments, run.relatives(windows.embodiments), strict=True)
+    relatives = zip(windows.embodiments, run.relative_actions(windows.embodiments), strict=True)
     relative = {embodiment.name: own for embodiment, own in relatives if own is not None}
     counted = compute_statistics(windows.parts, relative)
     warnings = [format_warning(one) for one in training_warnings(windows, counted)]
@@ -116,7 +116,7 @@ def train(
     warnings += [*_cut(windows, transforms), *_failed(windows, run.only_success)]
     if fabric.is_global_zero:
         for line in warnings:
-            say(line)
+            warn(line)
     description = {
         "recipe": recipe,
         "config": config_to_json(run),
@@ -150,9 +150,9 @@ def train(
 
 def _cut(windows: Mixture, transforms: Transforms) -> list[str]:
     """What is said of instructions that are too long to be read whole."""
-    words = transforms.words
+    words = transforms.tokenizer
     told = {text for one in windows.parts for text in one.dataset.instructions}
-    if not isinstance(words, TextTokenizer) or not (cut := words.cut(told)):
+    if not isinstance(words, TextTokenizer) or not (cut := words.truncated(told)):
         return []
     return [f"{len(cut)} of {len(told)} instructions are too long: only their first {words.max_length} ids are read"]
 
@@ -197,7 +197,7 @@ def _shapes(run: TrainRun, embodiments: Sequence[Embodiment], transforms: Transf
         num_states=len(run.window.observation_steps["state"]),
         embodiment_dims=tuple((embodiment.state_dim, embodiment.action_dim) for embodiment in embodiments),
         horizon=run.window.horizon,
-        vocab_size=transforms.words.size,
+        vocab_size=transforms.tokenizer.vocab_size,
     )
 
 

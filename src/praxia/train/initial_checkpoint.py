@@ -9,10 +9,9 @@ import numpy as np
 from jaxtyping import Float32
 from torch import Tensor
 
-from praxia.checkpoint.identity import Identity
+from praxia.checkpoint.identity import PolicyIdentity
 from praxia.checkpoint.store import PolicyConfig, load_weights, read_config
-from praxia.core.dims import difference
-from praxia.core.embodiment import Embodiment
+from praxia.core.embodiment import Embodiment, dim_name_difference
 from praxia.core.errors import MismatchError
 from praxia.policies.encoder_head import EncoderHead, EncoderHeadModel
 from praxia.train.config import TrainRun
@@ -31,7 +30,7 @@ class InitialCheckpoint:
     path: Path
     model: EncoderHead
     weights: Mapping[str, Tensor]
-    identity: Identity
+    identity: PolicyIdentity
     transforms: Transforms
     refit: bool = False
 
@@ -74,7 +73,7 @@ def read_initial_checkpoint(path: Path, run: TrainRun, embodiments: Sequence[Emb
         "model": run.model.unfitted(),
         "window": run.window,
         "embodiments": _meanings(embodiments),
-        "relative actions": run.relatives(embodiments),
+        "relative actions": run.relative_actions(embodiments),
     }
     theirs = {
         "model": config.model.unfitted(),
@@ -103,7 +102,7 @@ def read_initial_checkpoint(path: Path, run: TrainRun, embodiments: Sequence[Emb
 def _expect_one_order(path: Path, config: PolicyConfig, embodiments: Sequence[Embodiment]) -> None:
     """Embodiments whose fields are equal may still have their joints in two orders. Another embodiment may have other joints."""
     for trained, embodiment in zip(config.embodiments, embodiments, strict=True):
-        found = difference(trained, embodiment)
+        found = dim_name_difference(trained, embodiment)
         if found and (found.reordered or trained.name == embodiment.name):
             raise MismatchError(
                 f"the policy at {path} cannot be fine-tuned here: embodiment {embodiment.name!r} has other numbers in its "

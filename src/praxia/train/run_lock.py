@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from praxia.core.errors import PraxiaError
-from praxia.core.files import sweep, write_whole
+from praxia.core.files import remove_leftovers, write_atomic
 from praxia.core.types import Window
 
 __all__ = ["write_run"]
@@ -20,11 +20,11 @@ def write_run(out: Path, description: dict[str, Any], resume: bool) -> None:
     Raises:
         PraxiaError: it holds a run and `resume` was not asked for, or another run than the one to resume.
     """
-    sweep(out)
+    remove_leftovers(out)
     path = out / "run.json"
     if not path.exists():
         out.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(description, indent=1))
+        write_atomic(path, json.dumps(description, indent=1))
         return
     if not resume:
         raise PraxiaError(f"{out} holds a run already; go on with --resume or choose another --out")

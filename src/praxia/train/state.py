@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from praxia.core.errors import DataError, TrainingError
-from praxia.core.files import sha256_file, staged_folder, sweep
+from praxia.core.files import remove_leftovers, sha256_file, staged_folder
 from praxia.nn.ema import Ema
 
 __all__ = ["Copied", "TrainState"]
@@ -73,7 +73,7 @@ class TrainState:
         Raises:
             DataError: every one has a file that is missing or altered.
         """
-        sweep(self.folder)
+        remove_leftovers(self.folder)
         damage = None
         for saved in reversed(self._saved()):
             try:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from praxia.core.errors import MissingPackage
-from praxia.core.files import whole_lines, write_whole
+from praxia.core.files import complete_lines, write_atomic
 
 __all__ = ["Tracker"]
 
@@ -36,8 +36,8 @@ class Tracker:
     def _forget_after(self, step: int) -> None:
         """Drop what an interrupted run logged past the state it goes on from: those steps come again."""
         if self.path.exists():
-            kept = [line for line in whole_lines(self.path) if json.loads(line)["step"] <= step]
-            write_whole(self.path, "".join(kept))
+            kept = [line for line in complete_lines(self.path) if json.loads(line)["step"] <= step]
+            write_atomic(self.path, "".join(kept))
 
     @staticmethod
     def _logger(run: Path, name: str):

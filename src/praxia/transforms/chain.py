@@ -1,4 +1,4 @@
-"""All transforms of one policy, in the order they are applied: the part of a checkpoint that is not weights."""
+"""All transforms of one policy, in the order in which they are applied: the part of a checkpoint that is not weights."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,37 +10,36 @@ from jaxtyping import Bool, Float32, Int64
 from praxia.core.errors import MismatchError
 from praxia.core.types import Samples
 from praxia.transforms.normalise import Normaliser
-from praxia.transforms.prompt_tokenizer import PromptTokenizer
-from praxia.transforms.relative import Relative
-from praxia.transforms.text_tokenizer import TextTokenizer
+from praxia.transforms.relative import RelativeActions
+from praxia.transforms.tokenizer import PromptTokenizer, TextTokenizer
 
 __all__ = ["EmbodimentTransforms", "Stats", "Transforms"]
 
-# One feature's statistics: {"q01": [...], "q99": [...], ...}, and a data set's: {feature: statistics}.
+# The statistics of one feature: {"q01": [...], "q99": [...], ...}, and of a data set: {feature: statistics}.
 FeatureStats = Mapping[str, Sequence[float]]
 Stats = Mapping[str, FeatureStats]
 
 
 @dataclass(frozen=True)
 class EmbodimentTransforms:
-    """Normalisation of one embodiment's state and action, the latter after `relative`; None: actions stay absolute."""
+    """One embodiment's normalisers of state and action. The action's follows `relative`; None: actions are absolute."""
 
     state: Normaliser
     action: Normaliser
-    relative: Relative | None = None
+    relative: RelativeActions | None = None
 
     @classmethod
     def fit(cls, stats: Iterable[Stats]) -> "EmbodimentTransforms":
-        """From the statistics of all of the embodiment's data sets (features "observation.state" and "action")."""
+        """From the statistics of all data sets of the embodiment (features "observation.state" and "action")."""
         stats = list(stats)
         return cls(
             state=Normaliser.from_stats(*(one["observation.state"] for one in stats)),
             action=Normaliser.from_stats(*(one["action"] for one in stats)),
         )
 
-    def told_by(self, relative: Relative, *action: FeatureStats) -> "EmbodimentTransforms":
-        """With actions that are `relative`, normalised by their statistics as such in all of the embodiment's data sets."""
-        return replace(self, action=Normaliser.from_stats(*action), relative=relative)
+    def with_relative(self, relative: RelativeActions, *stats: FeatureStats) -> "EmbodimentTransforms":
+        """With `relative` actions, normalised by their `stats` in each data set of the embodiment."""
+        return replace(self, action=Normaliser.from_stats(*stats), relative=relative)
 
     def to_json(self) -> dict[str, Any]:
         normalisers = {"state": self.state.to_json(), "action": self.action.to_json()}
@@ -48,52 +47,52 @@ class EmbodimentTransforms:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "EmbodimentTransforms":
-        relative = Relative.from_json(value["relative"]) if "relative" in value else None
+        relative = RelativeActions.from_json(value["relative"]) if "relative" in value else None
         return cls(Normaliser.from_json(value["state"]), Normaliser.from_json(value["action"]), relative)
 
 
 @dataclass(frozen=True)
 class Transforms:
-    """What happens to each embodiment's state and action, in the order of the embodiments, and the words of instructions."""
+    """The transforms of each embodiment, in the policy's order of embodiments, and the tokenizer of instructions."""
 
     embodiments: tuple[EmbodimentTransforms, ...]
-    words: TextTokenizer | PromptTokenizer
+    tokenizer: TextTokenizer | PromptTokenizer
 
     @classmethod
     def fit(
-        cls, stats: Iterable[Iterable[Stats]], instructions: Sequence[str], words: PromptTokenizer | None = None
+        cls,
+        stats: Iterable[Iterable[Stats]],
+        instructions: Sequence[str],
+        tokenizer: PromptTokenizer | None = None,
     ) -> "Transforms":
-        """From the statistics of the data sets of each embodiment and, unless a model brings `words`, all instructions."""
-        return cls(
-            tuple(EmbodimentTransforms.fit(embodiment) for embodiment in stats),
-            words or TextTokenizer.fit(instructions),
-        )
+        """From the statistics of each embodiment's data sets. Without a `tokenizer` one is fitted on `instructions`."""
+        embodiments = tuple(map(EmbodimentTransforms.fit, stats))
+        return cls(embodiments, tokenizer or TextTokenizer.fit(instructions))
 
     def encode(self, samples: Samples) -> Samples:
-        """Normalise each row by its own embodiment; dims that it does not have become zero.
+        """Normalise each row by the transforms of its embodiment; dims that it does not have become zero.
 
-        Relative actions are so to the last moment of `samples.state`, which must be the present. State and action come
-        out padded to the largest embodiment's. Images stay uint8 until they are on the device.
+        Relative actions are relative to the last timestep of `samples.state`, which must be the present. State and
+        action come out padded to the largest embodiment's size. Images stay uint8 until they are on the device.
         """
-        state = _by_embodiment(samples.state, samples.embodiment, [embodiment.state for embodiment in self.embodiments])
+        number = samples.embodiment
+        state = _by_embodiment(samples.state, number, [one.state for one in self.embodiments])
         if samples.action is None:
             return replace(samples, state=state)
-        action = _by_embodiment(
-            self._related(samples), samples.embodiment, [embodiment.action for embodiment in self.embodiments]
-        )
+        action = _by_embodiment(self._relative_actions(samples), number, [one.action for one in self.embodiments])
         return replace(samples, state=state, action=action)
 
     def text(self, samples: Samples) -> tuple[Int64[np.ndarray, "B L"], Bool[np.ndarray, "B L"]]:
-        """Ids of what encoded samples are told, padded with 0, and which of them count."""
-        own = [embodiment.state.size for embodiment in self.embodiments]
-        if len(set(own)) > 1 and isinstance(self.words, PromptTokenizer) and self.words.tells_state:
-            raise MismatchError(f"a prompt that tells the state needs embodiments of one state size, got {own}")
-        return self.words.encode(samples.instruction, samples.state[:, -1])
+        """Token ids of the prompts of encoded samples, padded with 0, and which of them are valid."""
+        sizes = [one.state.size for one in self.embodiments]
+        if len(set(sizes)) > 1 and self.tokenizer.includes_state:
+            raise MismatchError(f"a prompt with the state needs embodiments of one state size, got {sizes}")
+        return self.tokenizer.encode(samples.instruction, samples.state[:, -1])
 
-    def _related(self, samples: Samples) -> Float32[np.ndarray, "B H A"]:
-        """Actions in declared units, relative where their embodiment's are."""
+    def _relative_actions(self, samples: Samples) -> Float32[np.ndarray, "B H A"]:
+        """Actions in declared units, relative for embodiments whose actions are."""
         assert samples.action is not None
-        if all(embodiment.relative is None for embodiment in self.embodiments):
+        if all(one.relative is None for one in self.embodiments):
             return samples.action
         action = samples.action.copy()
         for number, embodiment in enumerate(self.embodiments):
@@ -108,33 +107,32 @@ class Transforms:
         embodiment: int,
         present: Float32[np.ndarray, "*batch S"] | None = None,
     ) -> Float32[np.ndarray, "*batch H D"]:
-        """Network outputs to the declared units of the embodiment numbered `embodiment`, cut to its own dims.
+        """Network outputs in the declared units of the embodiment numbered `embodiment`, without padded dims.
 
-        `present` is the state at the moment of the decision, in declared units. Only relative actions need it.
+        `present` is the state at the time of the decision, in declared units. Only relative actions need it.
         """
         transforms = self.embodiments[embodiment]
-        found = transforms.action.decode(action[..., : transforms.action.size])
+        decoded = transforms.action.decode(action[..., : transforms.action.size])
         if transforms.relative is None:
-            return found
+            return decoded
         assert present is not None, "relative actions are decoded with the state that they are relative to"
-        return transforms.relative.decode(found, present)
+        return transforms.relative.decode(decoded, present)
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "embodiments": [embodiment.to_json() for embodiment in self.embodiments],
-            "prompt" if isinstance(self.words, PromptTokenizer) else "text-tokenizer": self.words.to_json(),
-        }
+        key = "prompt_tokenizer" if isinstance(self.tokenizer, PromptTokenizer) else "text_tokenizer"
+        return {"embodiments": [one.to_json() for one in self.embodiments], key: self.tokenizer.to_json()}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Transforms":
-        words = PromptTokenizer(**value["prompt"]) if "prompt" in value else TextTokenizer(**value["text-tokenizer"])
-        return cls(tuple(map(EmbodimentTransforms.from_json, value["embodiments"])), words)
+        prompt = value.get("prompt_tokenizer")
+        tokenizer = PromptTokenizer(**prompt) if prompt else TextTokenizer(**value["text_tokenizer"])
+        return cls(tuple(map(EmbodimentTransforms.from_json, value["embodiments"])), tokenizer)
 
 
 def _by_embodiment(
     value: Float32[np.ndarray, "B T D"], embodiment: Int64[np.ndarray, " B"], normalisers: Sequence[Normaliser]
 ) -> Float32[np.ndarray, "B T E"]:
-    """Each row through the normaliser of its embodiment, padded with zeros to the largest."""
+    """Each row through the normaliser of its embodiment, padded with zeros to the largest size."""
     encoded = np.zeros((*value.shape[:-1], max(one.size for one in normalisers)), dtype=np.float32)
     for number in np.unique(embodiment):
         normaliser, rows = normalisers[number], embodiment == number

@@ -62,7 +62,7 @@ class Normaliser:
         return len(self.low)
 
     @property
-    def still(self) -> Bool[np.ndarray, " D"]:
+    def constant(self) -> Bool[np.ndarray, " D"]:
         """Which dims never moved in training."""
         return (np.array(self.low) == np.array(self.high)) | np.isin(np.arange(self.size), self.shifted)
 
@@ -81,7 +81,7 @@ class Normaliser:
         """Which values, in declared units, are not within what becomes [-1, 1]: of a dim that was still, all others."""
         centre, scale = self._centre_and_scale()
         rounding = ROUNDING * np.maximum(np.abs(self.low), np.abs(self.high))
-        return np.abs(value - centre) > np.where(self.still, 0, scale) + rounding
+        return np.abs(value - centre) > np.where(self.constant, 0, scale) + rounding
 
     def _centre_and_scale(self) -> tuple[np.ndarray, np.ndarray]:
         low, high = np.array(self.low), np.array(self.high)

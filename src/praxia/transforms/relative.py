@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from praxia.core.dims import order_of
-from praxia.core.embodiment import Embodiment, Field, field_slices
+from praxia.core.embodiment import Embodiment, Field, dim_order, field_slices
 from praxia.core.errors import MismatchError, UnknownName
 
-__all__ = ["Relative", "relatives"]
+__all__ = ["RelativeActions", "find_relative_actions"]
 
 
 @dataclass(frozen=True)
-class Relative:
+class RelativeActions:
     """Which dims of an action are told relative to which dims of the state at the chunk's present, one for one.
 
     All steps of a chunk are relative to the one state that was seen, not each to the step before, so errors do not add
@@ -29,7 +28,7 @@ class Relative:
     state: tuple[int, ...]
 
     @classmethod
-    def of(cls, embodiment: Embodiment, sources: Mapping[str, str]) -> "Relative | None":
+    def of(cls, embodiment: Embodiment, sources: Mapping[str, str]) -> "RelativeActions | None":
         """Position fields of the action with a state field of the same name, or of the one that `sources` gives them.
 
         Dims go with those of the same names, where both fields name theirs alike; else in their order. None: the embodiment
@@ -50,7 +49,7 @@ class Relative:
             seen, seen_dims = states[source]
             _expect_same(embodiment, part, seen)
             action += range(dims.start, dims.stop)
-            state += (seen_dims.start + at for at in order_of(seen.dims, part.dims) or range(seen.size))
+            state += (seen_dims.start + at for at in dim_order(seen.dims, part.dims) or range(seen.size))
         return cls(tuple(action), tuple(state)) if action else None
 
     def encode(
@@ -84,22 +83,24 @@ class Relative:
         return {"action": list(self.action), "state": list(self.state)}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Relative":
+    def from_json(cls, value: Mapping[str, Any]) -> "RelativeActions":
         return cls(tuple(value["action"]), tuple(value["state"]))
 
 
-def relatives(embodiments: Sequence[Embodiment], sources: Mapping[str, str]) -> tuple[Relative | None, ...]:
-    """What is relative of each embodiment, as `Relative.of`; an embodiment of deltas or velocities keeps its actions as they are.
+def find_relative_actions(
+    embodiments: Sequence[Embodiment], sources: Mapping[str, str]
+) -> tuple[RelativeActions | None, ...]:
+    """What is relative of each embodiment, as `RelativeActions.of`; an embodiment of deltas or velocities keeps its actions as they are.
 
     Raises:
-        MismatchError: nothing is, of any embodiment. And as `Relative.of`.
+        MismatchError: nothing is, of any embodiment. And as `RelativeActions.of`.
         UnknownName: `sources` names an action field that no embodiment has.
     """
     known = {part.name for embodiment in embodiments for part in embodiment.action}
     for name in sources:
         if name not in known:
             raise UnknownName("action field", name, known, "praxia data stats DIR")
-    found = tuple(Relative.of(embodiment, sources) for embodiment in embodiments)
+    found = tuple(RelativeActions.of(embodiment, sources) for embodiment in embodiments)
     if not any(found):
         raise MismatchError(
             f"no action can be relative: expected a position with a state field of its name, got {_listed(embodiments)}; "
@@ -112,14 +113,14 @@ def _expect_same(embodiment: Embodiment, action: Field, state: Field) -> None:
     meanings = [("position", state.size, state.unit, state.frame), (state.kind, action.size, action.unit, action.frame)]
     if action.kind != "position" or meanings[0] != meanings[1]:
         raise MismatchError(
-            f"action {action.words} of {embodiment.name!r} cannot be relative to state {state.words}: both must be "
+            f"action {action.description} of {embodiment.name!r} cannot be relative to state {state.description}: both must be "
             "positions of one size, unit and frame"
         )
 
 
 def _listed(embodiments: Sequence[Embodiment]) -> str:
     return "; ".join(
-        f"{embodiment.name!r} with actions {', '.join(part.words for part in embodiment.action)} and states"
-        f" {', '.join(part.words for part in embodiment.state)}"
+        f"{embodiment.name!r} with actions {', '.join(part.description for part in embodiment.action)} and states"
+        f" {', '.join(part.description for part in embodiment.state)}"
         for embodiment in embodiments
     )

@@ -104,7 +104,7 @@ def test_it_reads_on_as_the_public_model_reads_at_once(family, folder):
     """Through the cache and at the right positions, behind prompts of other lengths."""
     config, encoder = make_encoder(family, folder)
     batch = make_batch(config, encoder)
-    answers, valid = map(torch.from_numpy, config.prompt_tokenizer(2).answers(["red", "to the left"]))
+    answers, valid = map(torch.from_numpy, config.prompt_tokenizer(2).encode_answers(["red", "to the left"]))
     with torch.inference_mode():
         said = encoder.answer_logits(batch, answers, valid)
     for row in range(2):
@@ -118,7 +118,7 @@ def test_it_reads_on_as_the_public_model_reads_at_once(family, folder):
 def test_the_answer_loss_is_cross_entropy_of_the_answer(family, folder):
     config, encoder = make_encoder(family, folder)
     batch = make_batch(config, encoder)
-    answers, valid = map(torch.from_numpy, config.prompt_tokenizer(2).answers(["red", "to the left"]))
+    answers, valid = map(torch.from_numpy, config.prompt_tokenizer(2).encode_answers(["red", "to the left"]))
     loss, _ = encoder.answer_loss(dataclasses.replace(batch, answer=answers, answer_valid=valid))
     expected = []
     for row in range(2):
@@ -176,7 +176,7 @@ def test_an_image_or_a_state_that_is_not_valid_is_not_seen(family, folder):
     }
     state = torch.where(batch.state_valid[..., None], batch.state, float("nan"))
     changed = dataclasses.replace(batch, images=images, state=state)
-    answers, answers_valid = map(torch.from_numpy, config.prompt_tokenizer(2).answers(["red", "to the left"]))
+    answers, answers_valid = map(torch.from_numpy, config.prompt_tokenizer(2).encode_answers(["red", "to the left"]))
     with torch.inference_mode():
         one, other = encoder(batch), encoder(changed)
         said, told = (encoder.answer_logits(each, answers, answers_valid) for each in (batch, changed))

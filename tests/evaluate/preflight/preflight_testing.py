@@ -11,7 +11,7 @@ from praxia_testing import make_config
 from praxia.checkpoint.store import PolicyConfig
 from praxia.collect.plan import CollectionPlan
 from praxia.collect.record import to_episode
-from praxia.core.errors import Refused
+from praxia.core.errors import CheckFailed
 from praxia.core.types import ChunkExecution, Window
 from praxia.data.dataset import Dataset
 from praxia.data.episode import Episode
@@ -59,7 +59,7 @@ def trained_on(data: Dataset, cameras: tuple[str, ...]) -> PolicyConfig:
     return replace(
         config,
         embodiments=(data.embodiment,),
-        transforms=Transforms((EmbodimentTransforms.fit([data.stats]),), config.transforms.words),
+        transforms=Transforms((EmbodimentTransforms.fit([data.stats]),), config.transforms.tokenizer),
         window=Window({"state": (0,), **{f"image.{camera}": (0,) for camera in cameras}}, horizon=8),
         provenance={"data": [{"path": str(data.root), "content_sha256": data.content_sha256}]},
     )
@@ -82,7 +82,7 @@ def run_preflight(*arguments: Any, **options: Any) -> dict[str, tuple[bool | Non
     """What `preflight` finds, by check, whether it refuses or not."""
     try:
         result = preflight(*arguments, **options)
-    except Refused as refusal:
+    except CheckFailed as refusal:
         result = refusal.result
     assert result["ok"] is all(check["ok"] is not False for check in result["checks"])
     return {check["name"]: (check["ok"], check["detail"]) for check in result["checks"]}

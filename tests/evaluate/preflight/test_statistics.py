@@ -15,7 +15,7 @@ from praxia.rollout.slots import LocalSlots
 from praxia.rollout.types import Trajectory
 from praxia.transforms.chain import EmbodimentTransforms
 from praxia.transforms.normalise import Normaliser
-from praxia.transforms.relative import Relative
+from praxia.transforms.relative import RelativeActions
 
 BENCHMARK, FAMILY = find_benchmark("bimodal"), find_family("bimodal")
 
@@ -107,7 +107,7 @@ def test_relative_actions_are_compared_as_what_they_are_relative_to(policy):
         policy.embodiments[0],
         action=(replace(policy.embodiments[0].action[0], kind="position", unit="m", low=None, high=None),),
     )
-    told = Relative.of(embodiment, {})
+    told = RelativeActions.of(embodiment, {})
     assert told is not None
     state = np.full((9, 6), 100, np.float32)
     action = state[:8, :2] + np.float32([[0.1, -0.2]]) * np.linspace(-1, 1, 8, dtype=np.float32)[:, None]
@@ -118,7 +118,7 @@ def test_relative_actions_are_compared_as_what_they_are_relative_to(policy):
     )
     near = Normaliser((99.0,) * 6, (101.0,) * 6)
     low, high = [-0.1, -0.2], [0.1, 0.2]
-    fitted = EmbodimentTransforms(near, near).told_by(told, {"q01": low, "q99": high, "min": low, "max": high})
+    fitted = EmbodimentTransforms(near, near).with_relative(told, {"q01": low, "q99": high, "min": low, "max": high})
     trained = replace(policy, embodiments=(embodiment,), transforms=replace(policy.transforms, embodiments=(fitted,)))
     family = replace(FAMILY, embodiment=lambda spec: embodiment)
     with closing(LocalSlots(1, FAMILY.build)) as slots:

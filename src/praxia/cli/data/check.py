@@ -8,7 +8,7 @@ import tyro
 
 from praxia.cli.arguments import parse
 from praxia.cli.console import STDERR, print_summary, stages
-from praxia.core.errors import Refused
+from praxia.core.errors import CheckFailed
 
 __all__ = ["run"]
 
@@ -55,7 +55,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         STDERR.print(f"  and {len(result['notes']) - MAX_SHOWN} more notes; --json lists all")
     if not result["ok"]:
         many = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise Refused(
+        raise CheckFailed(
             f"{options.root} has {many}; {result['episodes_safe']} of {result['episodes'] or 'its'} "
             f"episodes are safe. The first: {_line(problems[0])}{_next_command(options.root, result)}",
             result,

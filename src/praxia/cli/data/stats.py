@@ -49,7 +49,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
     from praxia.data.dataset import Dataset
     from praxia.datatools.survey import survey
-    from praxia.transforms.relative import relatives
+    from praxia.transforms.relative import find_relative_actions
 
     recipe = _recipe(options.recipe) if options.recipe else None
     horizon = recipe.window.horizon if recipe and options.horizon is None else options.horizon
@@ -61,7 +61,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     relative_actions = {}
     if relative:
         embodiments = list({dataset.embodiment.name: dataset.embodiment for dataset in datasets}.values())
-        found = zip(embodiments, relatives(embodiments, sources), strict=True)
+        found = zip(embodiments, find_relative_actions(embodiments, sources), strict=True)
         relative_actions = {
             embodiment.name: one_relative for embodiment, one_relative in found if one_relative is not None
         }

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Int64, Shaped
 
-from praxia.core.files import name_within
+from praxia.core.files import relative_name
 from praxia.data.episode import format_episodes
 from praxia.data.features import IMAGE_DTYPES, camera_videos, unsupported_images
 from praxia.data.frame_files import integers, seconds
@@ -135,7 +135,7 @@ def read_meta(root: Path, problems: Problems) -> LenientMetadata | None:
         columns, instructions = lines
         columns = _without_gaps(columns, EPISODE_LINES, problems)
         return LenientMetadata(root, info, columns, instructions, read_task_lines(root, problems), EPISODE_LINES)
-    names = [name_within(root, path) for path in parquet_files(root / "meta/episodes")]
+    names = [relative_name(root, path) for path in parquet_files(root / "meta/episodes")]
     if not names:
         problems.add("meta/episodes", "missing-file", "there is no episode table")
         return None

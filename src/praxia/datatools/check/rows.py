@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Bool, Int64, Shaped
 from pyarrow.dataset import dataset
 
-from praxia.core.files import name_within
+from praxia.core.files import relative_name
 from praxia.data.features import TRAINING_FEATURES
 from praxia.data.frame_files import integers, runs
 from praxia.data.layout import parquet_files
@@ -50,7 +50,7 @@ class DataFile:
 def data_files(meta: LenientMetadata, consistent: Bool[np.ndarray, " E"], problems: Problems) -> list[DataFile]:
     """The data files that can be opened, in order; adds problems for those that cannot."""
     episodes_of = dict(meta.files(None))
-    existing = {name_within(meta.root, path) for path in parquet_files(meta.root / "data")}
+    existing = {relative_name(meta.root, path) for path in parquet_files(meta.root / "data")}
     rows: dict[str, int] = {}
     for name in sorted(existing | set(episodes_of)):
         episodes = episodes_of.get(name, np.zeros(0, dtype=np.int64))

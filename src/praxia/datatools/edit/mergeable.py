@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from shlex import quote
 from typing import Any
 
-from praxia.core.dims import order_of
 from praxia.core.errors import MismatchError
 from praxia.data.features import declared_dim_names
 from praxia.datatools.edit.source import SourceDataset

@@ -14,7 +14,7 @@ from jaxtyping import Int64
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError
-from praxia.core.files import AnyPath, name_within
+from praxia.core.files import AnyPath, relative_name
 from praxia.data.columns import Columns
 from praxia.data.dataset import Dataset
 from praxia.data.features import IMAGE_DTYPES, INDEX_FEATURES, camera_videos
@@ -182,7 +182,7 @@ class SourceDataset:
 
     def name(self, path: AnyPath) -> str:
         """`path` relative to the data set's folder."""
-        return name_within(self.root, path)
+        return relative_name(self.root, path)
 
     def unknown_files(self) -> tuple[dict[str, AnyPath], dict[str, AnyPath]]:
         """Files that nothing here knows, by name, and those that cannot stay where they are.

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from praxia.core.dims import order_of
 from praxia.core.errors import PraxiaError, UnknownName
 from praxia.data.features import INDEX_FEATURES, declared_dim_names
 from praxia.data.parquet import matrix, table

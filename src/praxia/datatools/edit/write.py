@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from praxia.core.errors import DataError, PraxiaError, RecordingError
-from praxia.core.files import staged_folder, sweep
+from praxia.core.files import remove_leftovers, staged_folder
 from praxia.data.finalize import write_tasks
 from praxia.data.layout import EPISODES, INFO, MANIFEST, STATS, chunk_and_file, json_bytes, write_synced
 from praxia.data.manifest import FileEntry, Manifest
@@ -37,7 +37,7 @@ def write(changes: Sequence[Change], outs: Sequence[Path]) -> list[dict[str, Any
     """
     expect_new(changes, outs)
     for out in outs:
-        sweep(out.parent, out.name)
+        remove_leftovers(out.parent, out.name)
     try:
         with ExitStack() as stack:
             done = [

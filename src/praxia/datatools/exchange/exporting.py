@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from praxia.core.errors import PraxiaError, UnknownName
-from praxia.core.files import sweep
+from praxia.core.files import remove_leftovers
 from praxia.data.dataset import Dataset
 from praxia.datatools.exchange.aloha_export import write_aloha
 from praxia.datatools.exchange.episodes import ExportProgress, ExportResult
@@ -43,7 +43,7 @@ def export(
         raise PraxiaError(f"{target} already exists; choose another --out")
     dataset = Dataset(root)
     target.absolute().parent.mkdir(parents=True, exist_ok=True)
-    sweep(target.absolute().parent, target.name)
+    remove_leftovers(target.absolute().parent, target.name)
     found = EXPORTERS[format](dataset, target.absolute(), report)
     return {
         "episodes": dataset.num_episodes,

@@ -11,7 +11,7 @@ import numpy as np
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError, RecordingError
-from praxia.core.files import write_whole
+from praxia.core.files import write_atomic
 from praxia.core.types import Start
 from praxia.data.episode import Episode
 from praxia.data.layout import LIVE_PREFIX, STAGING, json_bytes, out_of_space
@@ -76,7 +76,7 @@ class LiveFolder:
             except FileExistsError as error:
                 raise RecordingError(f"another process is recording episode {self.index}: {self.path}") from error
             try:
-                write_whole(self._header, json_bytes(header))
+                write_atomic(self._header, json_bytes(header))
                 return self.open(embodiment)
             except BaseException:
                 self.remove()

@@ -97,7 +97,7 @@ def _qwen_features(model, pixels: Pixels) -> Float[Tensor, "B N D"]:
 
 PALIGEMMA = Family(
     name="paligemma",
-    template="{pictures}<bos>{instruction}\n",
+    template="{images}<bos>{instruction}\n",
     answer="{answer}<eos>",
     image=lambda num: "<image>" * num,
     side=lambda config: config["vision_config"]["image_size"],
@@ -108,7 +108,7 @@ PALIGEMMA = Family(
 )
 SMOLVLM = Family(
     name="smolvlm",
-    template="<|im_start|>User:{pictures}{instruction}<end_of_utterance>\nAssistant:",
+    template="<|im_start|>User:{images}{instruction}<end_of_utterance>\nAssistant:",
     answer=" {answer}<end_of_utterance>",
     image=lambda num: f"<fake_token_around_image><global-img>{'<image>' * num}<fake_token_around_image>",
     side=lambda config: config["vision_config"]["image_size"],
@@ -119,7 +119,7 @@ SMOLVLM = Family(
 QWEN = Family(
     name="qwen2_5_vl",
     template="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
-    "{pictures}{instruction}<|im_end|>\n<|im_start|>assistant\n",
+    "{images}{instruction}<|im_end|>\n<|im_start|>assistant\n",
     answer="{answer}<|im_end|>",
     image=lambda num: f"<|vision_start|>{'<|image_pad|>' * num}<|vision_end|>",
     # Any size is allowed; this is about that of the other families, in multiples of the 28 px of a token.

@@ -22,7 +22,7 @@ from praxia.encoders.public.published import Published, find_published
 from praxia.nn.layers import masked_mean, token_mask
 from praxia.nn.stack import attention_layout
 from praxia.nn.types import Batch, Context, Encoder, EncoderConfig, KVCache, Shapes
-from praxia.transforms.prompt_tokenizer import PromptTokenizer
+from praxia.transforms.tokenizer import PromptTokenizer
 
 __all__ = ["PublicVLM", "PublicVLMEncoder"]
 
@@ -90,7 +90,7 @@ class PublicVLM(EncoderConfig, FittedConfig):
         """The model's own tokenizer, with the template and placeholders for a window's images."""
         family, config = self.family, self._read_architecture()
         return PromptTokenizer(
-            model=read_tokenizer(Path(self.weights)),
+            tokenizer_json=read_tokenizer(Path(self.weights)),
             template=self.template or family.template,
             image=family.image(family.num_tokens(config, family.side(config))),
             num_images=num_images,

@@ -5,10 +5,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from jaxtyping import Float64
 
-from praxia.core.dims import difference
 from praxia.core.embodiment import Field, field_slices
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
-from praxia.core.hold import Hold
+from praxia.core.hold import HoldAction
 from praxia.data.dataset import Dataset
 from praxia.evaluate.compatibility import match_embodiment
 from praxia.evaluate.preflight.setup import CheckResult, PreflightSetup
@@ -30,7 +29,7 @@ def names_and_units_fit(setup: PreflightSetup) -> CheckResult:
     """
     name = match_embodiment(setup.policy, setup.benchmark, setup.embodiment, setup.bind_as)
     trained, data = next(one for one in setup.policy.embodiments if one.name == name), setup.data
-    if data is not None and (found := difference(trained, data.embodiment)):
+    if data is not None and (found := dim_name_difference(trained, data.embodiment)):
         return CheckResult(False, f"its training data had other dims than {data.root}: {found.text}")
     cameras = ", ".join(setup.cameras) or "no camera"
     return CheckResult(True, f"it is bound as {name!r}, at {setup.embodiment.control_hz:g} Hz, and uses {cameras}")
@@ -44,7 +43,7 @@ def gripper_agrees(setup: PreflightSetup) -> CheckResult:
     """
     embodiment, data = setup.embodiment, setup.data
     try:
-        hold = Hold.of(embodiment)
+        hold = HoldAction.of(embodiment)
     except (MismatchError, UnknownName) as unknown:
         return CheckResult(None, str(unknown))
     pairs = list(zip(_grippers(embodiment.action), _grippers(embodiment.state), strict=False))
@@ -81,7 +80,7 @@ def _grippers(fields: Sequence[Field]) -> Iterator[tuple[Field, int]]:
             yield from ((field, dim) for dim in range(dims.start, dims.stop))
 
 
-def _opening_after(setup: PreflightSetup, hold: Hold, command: int, opening: int, value: float) -> float:
+def _opening_after(setup: PreflightSetup, hold: HoldAction, command: int, opening: int, value: float) -> float:
     """The gripper's state after `value` is commanded for `COMMAND_S` from the first start, with everything else
     held.
     """

@@ -15,7 +15,7 @@ from typing import Any
 import tyro
 
 from praxia.core.errors import PraxiaError
-from praxia.core.files import write_whole
+from praxia.core.files import write_atomic
 from praxia.envs import ENVS, find_family
 from praxia.evaluate.benchmarks import Benchmark, find_benchmark
 from praxia.evaluate.policy_entry import find_policy
@@ -91,7 +91,7 @@ def main() -> None:
 
 
 def _write(table: dict[str, Any]) -> None:
-    write_whole(REFERENCE, json.dumps(table, indent=1, sort_keys=True) + "\n")
+    write_atomic(REFERENCE, json.dumps(table, indent=1, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

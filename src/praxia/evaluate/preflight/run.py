@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from praxia.core.errors import DataError, PraxiaError, Refused
+from praxia.core.errors import CheckFailed, DataError, PraxiaError
 from praxia.core.types import Env, EnvSpec
 from praxia.data.dataset import Dataset
 from praxia.data.identity import matches_identity
@@ -77,7 +77,7 @@ def preflight(
         "checks": [{"name": name, **asdict(one)} for name, one in results.items()],
     }
     if failed:
-        raise Refused(failed[0], result)
+        raise CheckFailed(failed[0], result)
     return result
 
 

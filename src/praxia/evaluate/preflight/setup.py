@@ -115,7 +115,7 @@ class PreflightSetup:
     def cameras(self) -> tuple[str, ...]:
         """The cameras that the policy uses with this embodiment."""
         window = self.policy.window
-        return window.cameras if self.trained is None else window.of(self.trained[0]).cameras
+        return window.cameras if self.trained is None else window.for_embodiment(self.trained[0]).cameras
 
     @property
     def sample(self) -> Benchmark:

@@ -9,7 +9,7 @@ from praxia.core.embodiment import Field, field_slices
 from praxia.evaluate.preflight.setup import CheckResult, PreflightSetup
 from praxia.rollout.types import Trajectory
 from praxia.transforms.normalise import Normaliser
-from praxia.transforms.relative import Relative
+from praxia.transforms.relative import RelativeActions
 
 __all__ = ["statistics_are_sane"]
 
@@ -58,7 +58,7 @@ def statistics_are_sane(setup: PreflightSetup) -> CheckResult:
     )
 
 
-def _policy_actions(trajectory: Trajectory, relative: Relative | None) -> Float32[np.ndarray, "T A"]:
+def _policy_actions(trajectory: Trajectory, relative: RelativeActions | None) -> Float32[np.ndarray, "T A"]:
     """The actions of an episode, each as the first action of the chunk that a policy would predict there."""
     if relative is None:
         return trajectory.actions
@@ -95,7 +95,7 @@ def _unmatched(
             low, high = normaliser.low[dim], normaliser.high[dim]
             here = f"[{values[:, dim].min():.3g}, {values[:, dim].max():.3g}] {field.unit}".strip()
             name = f"{what} {field.name!r}" + (f"[{dim - dims.start}]" if field.size > 1 else "")
-            if normaliser.still[dim]:
+            if normaliser.constant[dim]:
                 width = 1.0 if field.low is None or field.high is None else field.high - field.low
                 if np.abs(values[:, dim] - (low + high) / 2).max() > MIN_MOVE * width:
                     yield f"{name} never moved in training (always {low:.3g}), but the expert takes it to {here}"

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from praxia.core.errors import PraxiaError, UnknownName
-from praxia.core.files import write_whole
+from praxia.core.files import write_atomic
 from praxia.data.dataset import Dataset
 from praxia.data.summary import outcomes
 from praxia.studio.html import check_page_path
@@ -71,7 +71,7 @@ def write_viewer(
         shown.append(one)
     report(len(shown), len(planned), "writing")
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(out, render_viewer(dataset, shown, plots, layout))
+    write_atomic(out, render_viewer(dataset, shown, plots, layout))
     return planned[: len(shown)]
 
 
