@@ -1,13 +1,21 @@
+import ctypes
+import gc
 import os
+import resource
 import socket
+import sys
 
 import pytest
 
 os.environ.setdefault("MUJOCO_GL", "egl")
 
+# What a test process may need at its peak; machines with two cores run two of them.
+MAX_WORKER_MB = 1500
+PEAKS_MB = pytest.StashKey[dict[str, int]]()
+
 
 def pytest_collection_modifyitems(items):
-    """The longest files first, so that no process is left with one of them at the end."""
+    """Run the longest files first, so that no process is left with one of them at the end."""
     items.sort(key=lambda item: "studies" not in item.path.parts)
 
 
@@ -29,3 +37,35 @@ def one_thread():
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def freed_memory():
+    """Free what a file leaves behind: scenes in graphics memory (up to 110 MB each), cycles, and the free heap."""
+    yield
+    if "praxia.envs.render" in sys.modules:
+        sys.modules["praxia.envs.render"].free_scenes()
+    gc.collect()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def pytest_sessionfinish(session):
+    """Report a worker's peak memory to the main process, which fails the run if it is above the limit."""
+    config = session.config
+    if hasattr(config, "workeroutput") and sys.platform == "linux":
+        config.workeroutput["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    if any(peak_mb > MAX_WORKER_MB for peak_mb in config.stash.get(PEAKS_MB, {}).values()):
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    if peak_mb := getattr(node, "workeroutput", {}).get("peak_mb"):
+        node.config.stash.setdefault(PEAKS_MB, {})[node.gateway.id] = peak_mb
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for worker, peak_mb in sorted(config.stash.get(PEAKS_MB, {}).items()):
+        verdict = "" if peak_mb <= MAX_WORKER_MB else f": FAILED, the limit is {MAX_WORKER_MB} MB"
+        terminalreporter.write_line(f"peak memory of {worker}: {peak_mb:,} MB{verdict}")

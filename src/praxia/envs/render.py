@@ -5,7 +5,7 @@ rendering an image costs its shadow map, then multi-sampling, then triangles; it
 """
 
 import copy
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from dataclasses import dataclass, replace
 
 import mujoco
@@ -22,6 +22,7 @@ __all__ = [
     "ModelCamera",
     "RenderProfile",
     "find_profile",
+    "free_scenes",
     "render_depth",
     "render_image",
     "render_segmentation",
@@ -112,8 +113,20 @@ class _RenderTarget:
         self.option = mujoco.MjvOption()
 
 
+def free_scenes() -> None:
+    """Free the graphics memory of this thread's scenes. A scene is uploaded again when it is next rendered."""
+    for targets in _targets().values():
+        while targets:
+            targets.popitem()[1].context.free()
+
+
+def _targets() -> defaultdict[RenderProfile, OrderedDict[tuple[str, int], _RenderTarget]]:
+    """This thread's render targets by profile, then by scene and size, the least recently used first."""
+    return thread_local("render_targets", lambda: defaultdict(OrderedDict))
+
+
 def _target(model: mujoco.MjModel, scene: str, profile: RenderProfile, size: int) -> _RenderTarget:
-    targets: OrderedDict[tuple[str, int], _RenderTarget] = thread_local(f"targets {profile}", OrderedDict)
+    targets = _targets()[profile]
     key = (scene, size)
     if key not in targets:
         while len(targets) >= profile.num_cached:

@@ -220,8 +220,8 @@ def test_the_browser_reports_no_problem_and_the_page_makes_no_request(chromium, 
     chromium.open(page)
     # Another condition than in the other tests: the browser warns about reading canvases.
     chromium.evaluate(UNTIL.replace("NOW", "document.getElementById('frame').textContent").replace("CONDITION", "now"))
-    assert chromium.label_evaluation("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown") == []
-    urls = [event["request"]["url"] for event in chromium.label_evaluation("Network.requestWillBeSent")]
+    assert chromium.named("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown") == []
+    urls = [event["request"]["url"] for event in chromium.named("Network.requestWillBeSent")]
     assert [url for url in urls if not url.startswith(("data:", "blob:"))] == [page.as_uri()]
 
 
