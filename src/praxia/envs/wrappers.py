@@ -10,14 +10,14 @@ from jaxtyping import Float32
 from praxia.core.errors import UnknownName
 from praxia.core.types import Env, EnvSpec, Observation, Outcome, Start
 
-__all__ = ["SwappedImage", "wrapped"]
+__all__ = ["SwappedImage", "build_wrapped"]
 
 Alteration = Callable[[Observation], Observation]
 
 WRAPPERS = ("swapped-image", "frozen-state", "other-instruction", "instruct:<text>")
 
 
-def wrapped(
+def build_wrapped(
     make: Callable[[EnvSpec], Env],
     spec: EnvSpec,
     twin_start: Callable[[Start], Start],

@@ -50,7 +50,7 @@ class EnvCache:
 
 
 @dataclass
-class _Slot:
+class _SlotState:
     """A slot's environment and what is returned of its present episode."""
 
     env: Env | None = None
@@ -74,7 +74,7 @@ class LocalSlots:
     def __init__(self, num_slots: int, build: BuildEnv, num_idle: int = 2):
         self.num_slots = num_slots
         self._env_cache = EnvCache(build, num_idle)
-        self._slots = [_Slot() for _ in range(num_slots)]
+        self._slots = [_SlotState() for _ in range(num_slots)]
         self._requests: dict[int, Callable[[], SlotResult]] = {}
 
     def begin(
@@ -87,8 +87,8 @@ class LocalSlots:
         privileged: bool = False,
         snapshots: bool = False,
     ) -> None:
-        own = self._slots[slot]
-        own.cameras, own.privileged, own.snapshots = tuple(cameras), privileged, snapshots
+        state = self._slots[slot]
+        state.cameras, state.privileged, state.snapshots = tuple(cameras), privileged, snapshots
         self._requests[slot] = partial(self._begin, slot, spec, start)
 
     def advance(
@@ -101,10 +101,10 @@ class LocalSlots:
         return [self._guarded(slot, requests[slot]) for slot in sorted(requests)]
 
     def close(self) -> None:
-        for own in self._slots:
-            if own.env is not None:
-                own.env.close()
-                own.env = None
+        for state in self._slots:
+            if state.env is not None:
+                state.env.close()
+                state.env = None
         self._env_cache.close()
 
     def _guarded(self, slot: int, call: Callable[[], SlotResult]) -> SlotResult:
@@ -121,34 +121,34 @@ class LocalSlots:
             return SlotResult(slot, None, error=_crash_text(error))
 
     def _begin(self, slot: int, spec: EnvSpec, start: Start) -> SlotResult:
-        own = self._slots[slot]
-        if own.env is not None and own.spec is not None and own.spec != spec:
-            self._env_cache.put_back(own.spec, own.env)
-            own.env = None
-        if own.env is None:
-            own.env, own.spec = self._env_cache.take(spec), spec
-        own.env.reset(start)
-        return SlotResult(slot, *self._observe(own))
+        state = self._slots[slot]
+        if state.env is not None and state.spec is not None and state.spec != spec:
+            self._env_cache.put_back(state.spec, state.env)
+            state.env = None
+        if state.env is None:
+            state.env, state.spec = self._env_cache.take(spec), spec
+        state.env.reset(start)
+        return SlotResult(slot, *self._observe(state))
 
     def _advance(
         self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool, observe: bool
     ) -> SlotResult:
-        own = self._slots[slot]
-        assert own.env is not None, f"slot {slot} was advanced before it was begun"
+        state = self._slots[slot]
+        assert state.env is not None, f"slot {slot} was advanced before it was begun"
         outcomes: list[Outcome] = []
         snapshots: list[bytes] = []
         for action in actions:
-            if own.snapshots:
-                snapshots.append(own.env.snapshot())
-            outcomes.append(own.env.step(action))
+            if state.snapshots:
+                snapshots.append(state.env.snapshot())
+            outcomes.append(state.env.step(action))
             last = outcomes[-1]
             if last.terminated or last.truncated or (stop_on_success and last.success):
                 observe = False
                 break
-        observed = self._observe(own) if observe else (None, None)
+        observed = self._observe(state) if observe else (None, None)
         return SlotResult(slot, *observed, tuple(outcomes), tuple(snapshots))
 
-    def _observe(self, own: _Slot) -> tuple[Observation, dict[str, np.ndarray] | None]:
-        assert own.env is not None
-        observation = own.env.observe(own.cameras)
-        return observation, dict(own.env.privileged()) if own.privileged else None
+    def _observe(self, state: _SlotState) -> tuple[Observation, dict[str, np.ndarray] | None]:
+        assert state.env is not None
+        observation = state.env.observe(state.cameras)
+        return observation, dict(state.env.privileged()) if state.privileged else None

@@ -168,9 +168,9 @@ def test_unknown_names_are_refused():
 def finger_px(image: np.ndarray) -> np.ndarray:
     """The middle of the one finger that is cyan."""
     red, green, blue = np.moveaxis(image.astype(int), -1, 0)
-    places = np.argwhere((green > red + 60) & (blue > red + 60))
-    assert len(places) > 5
-    return places.mean(axis=0)
+    pixels = np.argwhere((green > red + 60) & (blue > red + 60))
+    assert len(pixels) > 5
+    return pixels.mean(axis=0)
 
 
 @pytest.mark.gl

@@ -56,9 +56,9 @@ class Table:
         mujoco.mj_step(self.model, self.data, round(1 / CONTROL_HZ / self.model.opt.timestep))
         mujoco.mj_forward(self.model, self.data)
 
-    def move_to(self, place, gripper=OPEN, steps=50):
+    def move_to(self, position, gripper=OPEN, steps=50):
         for _ in range(steps):
-            self.step([*np.clip(100 * (place - self.data.userdata[:3]), -2, 2), gripper])
+            self.step([*np.clip(100 * (position - self.data.userdata[:3]), -2, 2), gripper])
 
     @property
     def grip(self):
@@ -99,11 +99,11 @@ def test_home_is_high_over_the_middle_open_and_at_rest(robot):
 @named("robot", HANDS, ids=lambda robot: robot.name)
 def test_every_corner_of_the_workspace_is_reached_upright(robot):
     corners = itertools.product(*zip(WORKSPACE_LOW_M, WORKSPACE_HIGH_M, strict=True))
-    for place in (*corners, MIDDLE):
+    for position in (*corners, MIDDLE):
         table = Table(robot)
-        table.move_to(np.array(place), steps=40)
-        assert np.linalg.norm(table.grip - place) < 0.003, place
-        assert table.tilt_deg < 1, place
+        table.move_to(np.array(position), steps=40)
+        assert np.linalg.norm(table.grip - position) < 0.003, position
+        assert table.tilt_deg < 1, position
 
 
 @named("robot", HANDS, ids=lambda robot: robot.name)
@@ -111,9 +111,9 @@ def test_every_corner_of_the_workspace_is_reached_upright(robot):
 def test_a_step_of_2_cm_is_followed_as_by_the_gantry(robot, axis):
     step = np.zeros(4)
     step[axis], step[3] = -2, OPEN
-    for place in (MIDDLE, np.array([0.2, -0.15, 0.1])):
+    for position in (MIDDLE, np.array([0.2, -0.15, 0.1])):
         table = Table(robot)
-        table.move_to(place)
+        table.move_to(position)
         before = table.grip
         moved_cm = []
         for action in (step, [0, 0, 0, OPEN], [0, 0, 0, OPEN], [0, 0, 0, OPEN]):
@@ -128,9 +128,9 @@ def test_a_step_of_2_cm_is_followed_as_by_the_gantry(robot, axis):
 @named("thing", THINGS)
 def test_a_grasped_thing_stays_in_the_hand_when_lifted_and_shaken(robot, thing):
     table = Table(robot, thing, at=(0.08, -0.05), yaw_rad=0.3)
-    place = np.array([0.08, -0.05, max(table.thing[2] - 0.01, 0.005)])
-    table.move_to(np.add(place, [0, 0, 0.1]), steps=20)
-    table.move_to(place, steps=12)
+    position = np.array([0.08, -0.05, max(table.thing[2] - 0.01, 0.005)])
+    table.move_to(np.add(position, [0, 0, 0.1]), steps=20)
+    table.move_to(position, steps=12)
     for _ in range(8):
         table.step([0, 0, 0, CLOSED])
     offset = table.thing - table.grip

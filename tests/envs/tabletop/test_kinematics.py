@@ -62,20 +62,20 @@ def test_tilt_is_the_rotation_that_brings_the_hand_upright(model, kinematics, jo
 def test_a_path_through_the_workspace_arrives_and_returns_to_the_same_joints(arm, kinematics):
     rng = np.random.default_rng(1)
     home = joints = kinematics.joints(kinematics.grip(np.array(arm.home_rad)), np.array(arm.home_rad))
-    place = start = kinematics.grip(home)
+    position = start = kinematics.grip(home)
     for goal in (*rng.uniform(WORKSPACE_LOW_M, WORKSPACE_HIGH_M, (6, 3)), start):
-        while np.abs(goal - place).max() > 1e-9:
-            place = place + np.clip(goal - place, -0.02, 0.02)
-            joints = kinematics.joints(place, joints)
-            assert np.linalg.norm(kinematics.grip(joints) - place) < 5e-5
+        while np.abs(goal - position).max() > 1e-9:
+            position = position + np.clip(goal - position, -0.02, 0.02)
+            joints = kinematics.joints(position, joints)
+            assert np.linalg.norm(kinematics.grip(joints) - position) < 5e-5
             assert np.linalg.norm(kinematics.tilt(joints)) < 1e-3
     np.testing.assert_allclose(joints, home, atol=1e-3)
 
 
 def test_joints_do_not_depend_on_earlier_calls(arm, model, kinematics):
     home = np.array(arm.home_rad)
-    place = np.array([0.02, 0.04, 0.2])
-    first = kinematics.joints(place, home)
+    position = np.array([0.02, 0.04, 0.2])
+    first = kinematics.joints(position, home)
     kinematics.joints(np.array([-0.02, 0.06, 0.24]), home + 0.01)
-    assert kinematics.joints(place, home).tobytes() == first.tobytes()
-    assert Kinematics(model, np.array(arm.posture)).joints(place, home).tobytes() == first.tobytes()
+    assert kinematics.joints(position, home).tobytes() == first.tobytes()
+    assert Kinematics(model, np.array(arm.posture)).joints(position, home).tobytes() == first.tobytes()

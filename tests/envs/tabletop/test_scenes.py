@@ -1,4 +1,4 @@
-"""Any scene is at rest, nothing intersects, and it comes back from JSON text bit for bit."""
+"""Every scene is at rest, nothing intersects, and JSON restores it bit for bit."""
 
 import json
 
@@ -66,7 +66,7 @@ def test_a_scene_is_rebuilt_bit_for_bit_from_json_text(factor):
         np.testing.assert_array_equal(first, second)
 
 
-def test_things_of_a_scene_are_called_differently_and_there_are_three_to_six():
+def test_a_scene_has_three_to_six_things_with_different_descriptions():
     for scene in scenes(200, ""):
         called = [(thing.shape, thing.colour, thing.size) for thing in scene.things]
         assert 3 <= len(set(called)) == len(called) <= 6
@@ -76,8 +76,8 @@ def test_things_of_a_scene_are_called_differently_and_there_are_three_to_six():
         assert len({item.colour for item in scene.fixtures}) == 4
 
 
-def looks(factor) -> dict[str, object]:
-    """What each factor is about, as something that either is as in training or is not."""
+def appearance(factor) -> dict[str, object]:
+    """Whether each factor of the scenes differs from training."""
     drawn = scenes(60, factor)
     return {
         "colours": max(max(thing.rgb) for scene in drawn for thing in scene.things if thing.colour == "purple") > 0.76,
@@ -90,11 +90,11 @@ def looks(factor) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("factor", FACTORS)
-def test_a_factor_changes_what_it_says_and_nothing_else(factor):
-    assert looks(factor) == {name: name == factor for name in SCENE_FACTORS}
+def test_a_factor_changes_nothing_else(factor):
+    assert appearance(factor) == {name: name == factor for name in SCENE_FACTORS}
 
 
-def test_the_held_out_shades_are_none_of_training():
+def test_held_out_shades_do_not_occur_in_training():
     usual = {(thing.colour, thing.rgb) for scene in scenes(100, "") for thing in scene.things}
     for scene in scenes(50, "colours"):
         for thing in scene.things:

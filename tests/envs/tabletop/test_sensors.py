@@ -29,7 +29,7 @@ def test_the_points_of_the_table_are_at_its_height(env, camera):
     np.testing.assert_allclose(middle, env.state.scene.table_height_m, atol=1e-3)
 
 
-def test_the_points_of_a_thing_lie_on_it(env):
+def test_the_points_of_a_thing_are_on_its_surface(env):
     owner, names = segmentation(env, "front")
     for thing in env.state.scene.things:
         seen = point_cloud(env, "front")[owner == names.index(thing.name)]

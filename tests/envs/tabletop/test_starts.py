@@ -8,7 +8,7 @@ from praxia.envs.tabletop.tasks import TRAINED
 FAMILY = find_family("tabletop-gantry")
 
 
-def test_a_start_depends_on_its_task_split_and_number_alone():
+def test_a_start_depends_on_its_task_split_and_index_alone():
     draw_start.cache_clear()
     later = draw_start("tabletop-gantry", "push", "test", 7)
     draw_start.cache_clear()
@@ -19,7 +19,7 @@ def test_a_start_depends_on_its_task_split_and_number_alone():
     assert len({draw_start("tabletop-gantry", "push", "test", index).key for index in range(50)}) == 50
 
 
-def test_every_body_meets_the_same_scene():
+def test_all_robots_get_the_same_scene():
     first, second = (draw_start(env, "place", "test", 3) for env in ("tabletop-gantry", "tabletop-arm7"))
     assert first.payload == second.payload
     assert first.key != second.key
@@ -49,7 +49,7 @@ def test_held_out_combinations_are_held_out():
         assert len(trained) == (5 if verb == "press" else 20)
 
 
-def test_the_picture_does_not_give_the_verb_away():
+def test_the_image_does_not_reveal_the_verb():
     """Scenes of different verbs have the same kinds of fixtures about equally often."""
 
     def share(verb: str, kind: str) -> float:
@@ -61,6 +61,6 @@ def test_the_picture_does_not_give_the_verb_away():
         assert max(shares) - min(shares) < 0.25, (kind, shares)
 
 
-def test_an_unknown_task_is_refused_with_the_nearest():
+def test_an_unknown_task_is_refused_with_the_nearest_names():
     with pytest.raises(UnknownName, match="touch"):
         draw_start("tabletop-gantry", "tuch", "test", 0)

@@ -12,7 +12,7 @@ from praxia.core.types import Env, EnvSpec
 from praxia.envs.bimodal.env import CAMERA, Bimodal, embodiment
 from praxia.envs.bimodal.starts import INSTRUCTIONS, draw_start, short_name, twin_start
 from praxia.envs.family import EnvFamily, GoldenFrame
-from praxia.envs.wrappers import wrapped
+from praxia.envs.wrappers import build_wrapped
 
 __all__ = ["BIMODAL"]
 
@@ -22,7 +22,7 @@ def _embodiment(spec: EnvSpec) -> Embodiment:
 
 
 def _build(spec: EnvSpec) -> Env:
-    return wrapped(Bimodal, spec, twin_start)
+    return build_wrapped(Bimodal, spec, twin_start)
 
 
 def _provenance() -> dict[str, Any]:

@@ -17,7 +17,7 @@ from praxia.envs.metaworld.env import MetaWorld
 from praxia.envs.metaworld.setup import PRAXIA_SETUP, Setup
 from praxia.envs.metaworld.starts import draw_start, twin_start
 from praxia.envs.metaworld.tasks import short_name
-from praxia.envs.wrappers import wrapped
+from praxia.envs.wrappers import build_wrapped
 
 __all__ = ["METAWORLD", "family_of"]
 
@@ -53,7 +53,7 @@ def _embodiment(setup: Setup, spec: EnvSpec) -> Embodiment:
 
 
 def _build(setup: Setup, spec: EnvSpec) -> Env:
-    return wrapped(partial(_make, setup), spec, twin_start)
+    return build_wrapped(partial(_make, setup), spec, twin_start)
 
 
 def _make(setup: Setup, spec: EnvSpec) -> Env:

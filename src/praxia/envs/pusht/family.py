@@ -12,7 +12,7 @@ from praxia.core.types import Env, EnvSpec
 from praxia.envs.family import EnvFamily, GoldenFrame
 from praxia.envs.pusht.env import CAMERA, PushT, embodiment
 from praxia.envs.pusht.starts import INSTRUCTIONS, draw_start, short_name, twin_start
-from praxia.envs.wrappers import wrapped
+from praxia.envs.wrappers import build_wrapped
 
 __all__ = ["PUSHT"]
 
@@ -22,7 +22,7 @@ def _embodiment(spec: EnvSpec) -> Embodiment:
 
 
 def _build(spec: EnvSpec) -> Env:
-    return wrapped(PushT, spec, twin_start)
+    return build_wrapped(PushT, spec, twin_start)
 
 
 def _provenance() -> dict[str, Any]:

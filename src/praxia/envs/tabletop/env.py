@@ -96,7 +96,7 @@ class Tabletop:
 
     def privileged(self) -> Mapping[str, np.ndarray]:
         """What an expert needs to reach the current goal: see `goal_info` and `robots.robot.Controls.privileged`."""
-        info = goal_info(self._checker.goal, self.state, self._checker.initial)
+        info = goal_info(self._checker.goal, self.state, self._checker.initial_state)
         return {**info, **self._controls.privileged(self.data)}
 
     def snapshot(self) -> bytes:

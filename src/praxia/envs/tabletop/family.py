@@ -18,7 +18,7 @@ from praxia.envs.tabletop.robots import arm6, arm7, gantry
 from praxia.envs.tabletop.robots.robot import RobotModel
 from praxia.envs.tabletop.starts import draw_start, other_instruction, twin_start
 from praxia.envs.tabletop.tasks import CHAINS, INSTRUCTIONS, TRAINED, short_name
-from praxia.envs.wrappers import wrapped
+from praxia.envs.wrappers import build_wrapped
 
 __all__ = ["ARM6", "ARM6_JOINTS", "ARM7", "ARM7_JOINTS", "GANTRY"]
 
@@ -50,7 +50,7 @@ def _embodiment(robot: RobotModel, spec: EnvSpec) -> Embodiment:
 
 
 def _build(robot: RobotModel, spec: EnvSpec) -> Env:
-    return wrapped(partial(_make, robot), spec, twin_start, other_instruction)
+    return build_wrapped(partial(_make, robot), spec, twin_start, other_instruction)
 
 
 def _make(robot: RobotModel, spec: EnvSpec) -> Env:

@@ -129,48 +129,49 @@ class SuccessChecker:
     def __init__(self, goals: Sequence[Goal], state: SceneState):
         self._goals = tuple(goals)
         self._state = state
-        self._done = 0
-        self._initial = self._read_initial()
+        self._num_reached = 0
+        self._initial_state = self._read_state()
         self.is_reached = False
         self._check()
 
     @property
     def goal(self) -> Goal:
         """The current goal."""
-        return self._goals[self._done]
+        return self._goals[self._num_reached]
 
     @property
-    def initial(self) -> InitialState:
-        return self._initial
+    def initial_state(self) -> InitialState:
+        return self._initial_state
 
     @property
     def progress(self) -> float:
         """The fraction of the goals reached."""
-        return (self._done + self.is_reached) / len(self._goals)
+        return (self._num_reached + self.is_reached) / len(self._goals)
 
     def update(self) -> None:
         """Check the current goal after a control step; if it was reached before, the next one becomes current first."""
-        if self.is_reached and self._done + 1 < len(self._goals):
-            self._done += 1
-            self._initial = self._read_initial()
+        if self.is_reached and self._num_reached + 1 < len(self._goals):
+            self._num_reached += 1
+            self._initial_state = self._read_state()
         self._check()
 
     @property
     def has_succeeded(self) -> bool:
-        return self.is_reached and self._done + 1 == len(self._goals)
+        """Whether the last goal is reached."""
+        return self.is_reached and self._num_reached + 1 == len(self._goals)
 
     def to_json(self) -> dict[str, Any]:
-        # Keys of snapshots, which data sets contain.
-        return {"done": self._done, "origin": self._initial, "is_reached": self.is_reached}
+        # Data sets contain snapshots, so their keys stay as they are.
+        return {"done": self._num_reached, "origin": self._initial_state, "is_reached": self.is_reached}
 
     def restore(self, value: Mapping[str, Any]) -> None:
         """The inverse of `to_json`."""
-        self._done, self._initial, self.is_reached = value["done"], value["origin"], value["is_reached"]
+        self._num_reached, self._initial_state, self.is_reached = value["done"], value["origin"], value["is_reached"]
 
     def _check(self) -> None:
-        self.is_reached = is_reached(self.goal, self._state, self._initial)
+        self.is_reached = is_reached(self.goal, self._state, self._initial_state)
 
-    def _read_initial(self) -> dict[str, list[float]]:
+    def _read_state(self) -> dict[str, list[float]]:
         state, scene = self._state, self._state.scene
         positions = {thing.name: state.position(thing.name).tolist() for thing in scene.loose}
         jointed = [item for item in scene.fixtures if item.kind in ("button", "switch", "drawer")]
