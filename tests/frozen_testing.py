@@ -20,9 +20,9 @@ def expected(folder: str) -> Any:
 
 
 def make_queries(embodiment: Embodiment, cameras: Sequence[str], step: int) -> list[Query]:
-    """Two episodes at that step, with as many moments behind them; only numpy draws what they see."""
+    """Two episodes at that step, with as many timesteps behind them; only numpy draws what they see."""
 
-    def moment(row: int, at: int) -> Observation:
+    def observation(row: int, at: int) -> Observation:
         rng = np.random.default_rng([row, at])
         state = rng.standard_normal(embodiment.state_dim).astype(np.float32)
         images = {
@@ -32,7 +32,7 @@ def make_queries(embodiment: Embodiment, cameras: Sequence[str], step: int) -> l
         }
         return Observation(images, state, TEXTS[row], at / embodiment.control_hz)
 
-    return [Query(tuple(moment(row, at) for at in range(step + 1)), f"frozen-{row}", step, row) for row in (0, 1)]
+    return [Query(tuple(observation(row, at) for at in range(step + 1)), f"frozen-{row}", step, row) for row in (0, 1)]
 
 
 def make_chunks(num: int, horizon: int, dims: int, seed: int) -> np.ndarray:

@@ -3,20 +3,39 @@ import json
 
 import pytest
 
+from praxia.checkpoint.migration import FIELDS, RUN_SCHEMA, TAGS
 from praxia.core.config import config_to_json
 from praxia.core.errors import PraxiaError
 from praxia.core.types import Window
 from praxia.train.run_lock import write_run
 
-MOMENTS = {"image.front": (0,), "image.wrist": (0,), "state": (0,)}
+NOW = {"image.front": (0,), "image.wrist": (0,), "state": (0,)}
 TURNED = {"image.wrist": (0,), "image.front": (0,), "state": (0,)}
 
 
-def described(run, observation_steps=MOMENTS, **changes):
+def described(run, observation_steps=NOW, **changes):
     """What the engine says of a run of that window."""
     config = config_to_json(dataclasses.replace(run, window=Window(observation_steps, 4)))
-    about = {"config": config, "command": "praxia train tiny", "data": [], "mixture": None, "questions": None}
-    return {**about, "seed": 0, "start_from": None, "coverage": {}, **changes}
+    about = {"config": config, "command": "praxia train tiny", "data": [], "mixture": None, "vqa": None}
+    return {"schema": RUN_SCHEMA, **about, "seed": 0, "start_from": None, "coverage": {}, **changes}
+
+
+def as_before(value):
+    """A description as runs of before schema 2 hold it."""
+    rest = {name: item for name, item in value.items() if name not in ("schema", "vqa")}
+    return {**rest, "config": config_as_before(value["config"]), "questions": value["vqa"]}
+
+
+def config_as_before(value):
+    tags = {new: old for old, new in TAGS.items()}
+    fields = {new: old for old, new in FIELDS.get(value["type"], {}).items()}
+    found = {fields.get(name, name): item for name, item in value.items() if name != "type"}
+    for name, item in found.items():
+        if name == "window":
+            found[name] = {"moments": item["observation_steps"], "cameras": item["cameras"], "horizon": item["horizon"]}
+        elif isinstance(item, dict) and "type" in item:
+            found[name] = config_as_before(item)
+    return {"part": tags.get(value["type"], value["type"]), **found}
 
 
 def test_a_run_of_another_order_of_cameras_is_not_gone_on_with(tiny_run, tmp_path):
@@ -27,7 +46,7 @@ def test_a_run_of_another_order_of_cameras_is_not_gone_on_with(tiny_run, tmp_pat
 
 
 def test_a_run_from_before_cameras_were_listed_is_gone_on_with(tiny_run, tmp_path):
-    old = described(tiny_run)
+    old = as_before(described(tiny_run))
     del old["config"]["window"]["cameras"]
     (tmp_path / "run.json").write_text(json.dumps(old))
     write_run(tmp_path, described(tiny_run), resume=True)
@@ -45,8 +64,17 @@ def test_the_initial_policy_is_known_by_more_than_its_weights(tiny_run, tmp_path
 
 
 def test_a_run_from_before_identities_knows_the_weights_of_its_initial_policy(tiny_run, tmp_path):
-    old = described(tiny_run, start_from={"path": "first", "weights_sha256": "aa"})
+    old = as_before(described(tiny_run, start_from={"path": "first", "weights_sha256": "aa"}))
     (tmp_path / "run.json").write_text(json.dumps(old))
+    now = {"path": "first", "weights_sha256": "aa", "policy_sha256": "bb"}
+    write_run(tmp_path, described(tiny_run, start_from=now), resume=True)
+    with pytest.raises(PraxiaError, match="another start_from"):
+        write_run(tmp_path, described(tiny_run, start_from={**now, "weights_sha256": "cc"}), resume=True)
+
+
+def test_the_initial_policy_of_a_run_of_before_schema_2_is_known_by_its_weights(tiny_run, tmp_path):
+    then = {"path": "first", "weights_sha256": "aa", "policy_sha256": "a hash of names that have changed since"}
+    (tmp_path / "run.json").write_text(json.dumps(as_before(described(tiny_run, start_from=then))))
     now = {"path": "first", "weights_sha256": "aa", "policy_sha256": "bb"}
     write_run(tmp_path, described(tiny_run, start_from=now), resume=True)
     with pytest.raises(PraxiaError, match="another start_from"):
@@ -63,7 +91,7 @@ def test_a_run_without_an_initial_policy_does_not_get_one(tiny_run, tmp_path):
 def test_a_run_from_before_rows_were_counted_goes_on_with_other_normalisers_and_that_is_said(
     tiny_run, tmp_path, caplog
 ):
-    old = described(tiny_run)
+    old = as_before(described(tiny_run))
     del old["coverage"]
     (tmp_path / "run.json").write_text(json.dumps(old))
     write_run(tmp_path, described(tiny_run), resume=True)

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import pytest
 import torch
@@ -8,13 +9,17 @@ from praxia.nn.ema import Ema
 from praxia.train.state import TrainState
 
 
+def _not_migrated(tensors):
+    raise AssertionError("a state of today has today's names")
+
+
 def make_state(folder, seed):
     torch.manual_seed(seed)
     model = torch.nn.Linear(3, 2)
     optimizer = torch.optim.AdamW(model.parameters())
     model(torch.ones(1, 3)).sum().backward()
     optimizer.step()
-    return TrainState(folder, model, Ema(model, 0.9), optimizer)
+    return TrainState(folder, model, Ema(model, 0.9), optimizer, _not_migrated)
 
 
 def save(state, step):
@@ -108,3 +113,22 @@ def test_what_is_not_finite_is_not_saved_and_takes_no_good_state(tmp_path, part)
         save(state, 7)
     assert saved(tmp_path / "state") == ["00000003", "00000005"]
     assert dataclasses.replace(state).load() == 5
+
+
+def test_a_state_of_before_schema_5_gets_the_names_of_today(tmp_path):
+    folder = tmp_path / "state"
+    one = make_state(folder, 0)
+    copied = dict(one.copied())
+    one.write(
+        3,
+        {**copied, **{name: {f"old.{key}": value for key, value in copied[name].items()} for name in ("model", "ema")}},
+    )
+    path = folder / "00000003" / "state.json"
+    path.write_text(json.dumps({name: item for name, item in json.loads(path.read_text()).items() if name != "schema"}))
+    two = dataclasses.replace(
+        make_state(folder, 1), migrate=lambda tensors: {key.removeprefix("old."): one for key, one in tensors.items()}
+    )
+    assert two.load() == 3
+    for name, value in one.model.state_dict().items():
+        assert torch.equal(two.model.state_dict()[name], value)
+        assert torch.equal(two.ema.state[name], one.ema.state[name])

@@ -4,39 +4,48 @@ Every name that changed stands in one of the tables below; the steps from schema
 computes stays the same, to the last bit.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
+
+from praxia.action_tokenizers.migration import migrate as migrate_action_tokenizer
 
 __all__ = ["RUN_SCHEMA", "SCHEMA", "migrate_policy", "migrate_run", "migrate_tensors", "schemas"]
 
 Value = dict[str, Any]
 T = TypeVar("T")
 
-# The schema of `policy.json`, which is also that of the names of its weights, and the schema of `run.json`.
+# The schema of `policy.json`, which covers the names of its weights, and the schema of `run.json`.
 SCHEMA, RUN_SCHEMA = 5, 2
 
-# Schema 5. Tags of configs, and their fields by their new tag.
-TAGS = {
-    "composed": "encoder-head",
-    "spoken": "vlm-tokens",
-    "subword-text": "pooled-text",
-}
-FIELDS: dict[str, dict[str, str]] = {
+# Schema 5 of policies and schema 2 of runs. A config's tag, which was its "part" and is its "type", and its fields by
+# that tag.
+TAGS = {"composed": "encoder-head", "spoken": "vlm-tokens", "subword-text": "pooled-text"}
+FIELDS = {
+    "autoregressive": {"code": "tokenizer"},
     "film-cnn": {"state_steers": "state_conditions"},
+    "parallel-bins": {"code": "tokenizer"},
     "train": {"num_questions": "num_vqa"},
 }
 WINDOW = {"moments": "observation_steps"}
-SHAPES = {"bodies": "embodiments"}
+SHAPES = {"bodies": "embodiment_dims", "vocabulary": "vocab_size"}
 TRANSFORMS = {"bodies": "embodiments", "subwords": "text_tokenizer", "prompt": "prompt_tokenizer"}
 TOKENIZER = {"model": "tokenizer_json", "picture": "image", "num_pictures": "num_images"}
 RUN = {"questions": "vqa"}
 VQA = {"pictures_sha256": "images_sha256"}
+DATASET_ENTRY = {"body": "embodiment"}
 RECIPES = {"flow-tabletop-bodies": "flow-tabletop-embodiments"}
-# Names of tensors, by the tag of the config whose module holds them: (pattern at the begin of the name, replacement).
-TENSORS: dict[str, tuple[tuple[str, str], ...]] = {}
+# Parameters and submodules, by the tag of the config that builds their module.
+TENSORS = {
+    "autoregressive": {"place": "position"},
+    "octo": {"camera": "camera_embedding", "moment": "time_embedding", "ask": "readout_tokens"},
+    "public-vlm": {"ask": "readout_token", "say": "lm_head"},
+    "resnet-grid": {"picture": "image_embedding"},
+    "rt1": {"picture": "image_embedding"},
+    "vision-language": {"words": "token_embedding", "ask": "readout_token"},
+    "vit": {"camera": "camera_embedding"},
+}
 
 # Up to schema 3 a dim of a smaller range, in its own unit, was shifted and not scaled.
 MIN_RANGE = 1e-4
@@ -58,49 +67,48 @@ def migrate_policy(value: Mapping[str, Any]) -> Value:
 
 
 def migrate_run(value: Mapping[str, Any]) -> Value:
-    """The value of a `run.json`, which is also the provenance of a policy, in today's schema.
-
-    Where an earlier version left something out, it is absent here too.
-    """
+    """The value of a `run.json`, which is also the provenance of a policy, in today's schema."""
     if value.get("schema") == RUN_SCHEMA:
         return dict(value)
     found = _renamed(value, RUN)
     if "config" in found:
         config = _config(found["config"])
-        # Before relative actions, runs did not record that they had none; windows did not list their cameras.
-        config = {"relative": False, "relative_to": {}, **config}
-        found["config"] = {**config, "window": _with_cameras(config["window"])}
-    if found.get("vqa"):
-        found["vqa"] = _renamed(found["vqa"], VQA)
+        # Before relative actions, runs did not record that they had none; before schema 4 windows listed no cameras.
+        found["config"] = {"relative": False, "relative_to": {}, **config, "window": _with_cameras(config["window"])}
     if "recipe" in found:
         found["recipe"] = RECIPES.get(found["recipe"], found["recipe"])
+    if found.get("vqa"):
+        found["vqa"] = _renamed(found["vqa"], VQA)
+    if found.get("mixture"):
+        entries = [_renamed(entry, DATASET_ENTRY) for entry in found["mixture"]["parts"]]
+        found["mixture"] = {**found["mixture"], "parts": entries}
     if found.get("start_from"):
-        # It covers names that have changed since, so that it can be compared with no other; `weights_sha256` stays.
+        # That hash covers names that have changed, so it equals no hash of today; `weights_sha256` still does.
         found["start_from"] = {key: item for key, item in found["start_from"].items() if key != "policy_sha256"}
     # Before mixtures, runs named their one data set without a list.
     if isinstance(found.get("data"), Mapping):
         found["data"] = [found["data"]]
-    return {"schema": RUN_SCHEMA, **found}
+    return {**found, "schema": RUN_SCHEMA}
 
 
 def migrate_tensors(tensors: Mapping[str, T], model: Mapping[str, Any]) -> dict[str, T]:
-    """Weights of schema 4 or before under today's names. `model` is the JSON of their model's config, of today."""
-    rules = [(re.compile(f"{re.escape(path)}{pattern}"), path + new) for path, pattern, new in _tensor_rules("", model)]
-    return {_new_name(name, rules): value for name, value in tensors.items()}
+    """Weights from before schema 5 under today's names. `model` is the JSON of their model's config in schema 5."""
+    names = _module_names("", model)
+    return {_new_name(name, names): value for name, value in tensors.items()}
 
 
-def _new_name(name: str, rules: list[tuple[re.Pattern[str], str]]) -> str:
-    for pattern, new in rules:
-        name = pattern.sub(new, name, count=1) if pattern.match(name) else name
-    return name
-
-
-def _tensor_rules(path: str, config: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    rules = [(path, pattern, new) for pattern, new in TENSORS.get(config["part"], ())]
+def _module_names(path: str, config: Mapping[str, Any]) -> dict[str, str]:
+    """{old: new} of the parameters and submodules of a config's module and of those within it, with dots between."""
+    names = {path + old: path + new for old, new in TENSORS.get(config["type"], {}).items()}
     for name, item in config.items():
-        if isinstance(item, Mapping) and "part" in item:
-            rules += _tensor_rules(f"{path}{name}.", item)
-    return rules
+        if isinstance(item, Mapping) and "type" in item and name != "fitted":
+            names |= _module_names(f"{path}{name}.", item)
+    return names
+
+
+def _new_name(name: str, names: Mapping[str, str]) -> str:
+    old = next((old for old in names if name == old or name.startswith(f"{old}.")), None)
+    return name if old is None else names[old] + name.removeprefix(old)
 
 
 def _renamed(value: Mapping[str, Any], names: Mapping[str, str]) -> Value:
@@ -150,15 +158,18 @@ def _names_of_the_field(value: Value) -> Value:
 
 
 def _config(value: Mapping[str, Any]) -> Value:
-    """A config, those within it, and its window."""
-    part = str(value["part"])
-    tag = TAGS.get(part, part)
-    found = {**_renamed(value, FIELDS.get(tag, {})), "part": tag}
+    """A config with those within it, and the window of a run's."""
+    old = str(value["part"])
+    tag = TAGS.get(old, old)
+    rest = {name: item for name, item in value.items() if name != "part"}
+    found = {"type": tag, **_renamed(rest, FIELDS.get(tag, {}))}
     for name, item in found.items():
         if name == "window":
             found[name] = _renamed(item, WINDOW)
         elif name == "template":
             found[name] = _template(item)
+        elif name == "fitted" and item is not None and "tokenizer" in found:
+            found[name] = migrate_action_tokenizer(item)
         elif isinstance(item, Mapping) and "part" in item:
             found[name] = _config(item)
     return found

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from praxia.checkpoint.identity import PolicyIdentity, policy_sha256
-from praxia.checkpoint.migration import SCHEMA, migrate_policy, schemas
+from praxia.checkpoint.migration import SCHEMA, migrate_policy, migrate_tensors, schemas
 from praxia.core.config import Config, config_from_json, config_to_json
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError, PraxiaError
@@ -200,7 +200,8 @@ def load_weights(path: Path, identity: PolicyIdentity, device: str = "cpu") -> d
     weights = policy_folder(path) / "weights.safetensors"
     if not weights.is_file() or sha256_file(weights) != identity.weights_sha256:
         raise DataError(f"{weights} is missing or differs from what was saved (SHA-256); copy the folder again")
-    return load_file(weights, device=device)
+    tensors, value = load_file(weights, device=device), _read_value(weights.with_name("policy.json"))
+    return tensors if value["schema"] == SCHEMA else migrate_tensors(tensors, migrate_policy(value)["model"])
 
 
 def load_policy(

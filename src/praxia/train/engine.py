@@ -11,6 +11,7 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor
 
+from praxia.checkpoint.migration import RUN_SCHEMA, migrate_tensors
 from praxia.checkpoint.store import PolicyConfig, save_policy
 from praxia.core.config import config_to_json
 from praxia.core.embodiment import Embodiment
@@ -118,12 +119,13 @@ def train(
         for line in warnings:
             warn(line)
     description = {
+        "schema": RUN_SCHEMA,
         "recipe": recipe,
         "config": config_to_json(run),
         "command": command,
         "data": [dataset_identity(one.dataset) for one in windows.parts],
         "mixture": mix.to_json(),
-        "questions": asked.to_json() if asked else None,
+        "vqa": asked.to_json() if asked else None,
         "seed": run.train.seed,
         "start_from": origin and origin.to_json(),
         "coverage": coverage.to_json(),
@@ -231,7 +233,8 @@ def _fit(
     )
     wrapped, optimizer = fabric.setup(model, optimizer)
     ema = Ema(model, options.ema_decay)
-    state = TrainState(out / "state", model, ema, optimizer)
+    migrate = partial(migrate_tensors, model=config_to_json(run.model))
+    state = TrainState(out / "state", model, ema, optimizer, migrate)
     resumed_from = state.load()
     clock = Clock(resumed_from)
     means = Means()

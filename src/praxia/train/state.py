@@ -3,7 +3,7 @@
 import json
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from praxia.checkpoint.migration import SCHEMA
 from praxia.core.errors import DataError, TrainingError
 from praxia.core.files import remove_leftovers, sha256_file, staged_folder
 from praxia.nn.ema import Ema
@@ -31,13 +32,15 @@ class TrainState:
     """The mutable objects of a run and the folder its states are saved in.
 
     Each state is a folder of its own, named by its step. The last two are kept, and an older one is removed when the
-    new one is whole, so that a kill at any moment leaves a state to go on from.
+    new one is complete, so that a kill at any time leaves a state to resume from. `migrate` gives the weights of a state
+    from before schema 5 today's names.
     """
 
     folder: Path
     model: nn.Module
     ema: Ema
     optimizer: torch.optim.Optimizer
+    migrate: Callable[[dict[str, Tensor]], dict[str, Tensor]]
 
     def copied(self) -> Copied:
         """The state as it is now; later steps do not change the copy."""
@@ -60,7 +63,7 @@ class TrainState:
                 path = stage / f"{name}.safetensors"
                 save_file(dict(tensors), path)
                 digests[path.name] = sha256_file(path)
-            (stage / "state.json").write_text(json.dumps({"step": step, "sha256": digests}))
+            (stage / "state.json").write_text(json.dumps({"schema": SCHEMA, "step": step, "sha256": digests}))
         # A later one is damaged, or this run would have gone on from it.
         for other in set(self._saved()) - set([one for one in self._saved() if int(one.name) <= step][-KEPT:]):
             shutil.rmtree(other)
@@ -102,6 +105,8 @@ class TrainState:
             model, ema, optimizer = (load_file(path := saved / name) for name in names)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{path} is missing or altered") from error
+        if description.get("schema") != SCHEMA:
+            model, ema = self.migrate(model), self.migrate(ema)
         absent = self.model.load_state_dict(model, strict=False).missing_keys
         assert self.ema.frozen.issuperset(absent), absent
         for name, value in ema.items():
