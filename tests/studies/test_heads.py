@@ -8,7 +8,7 @@ import pytest
 from praxia.core.errors import PraxiaError, UnknownName
 from praxia.results.rows import read_rows, write_rows
 from praxia.studies import heads as module
-from praxia.studies.measured_head import measure
+from praxia.studies.head_measurements import measure_head
 
 
 @pytest.mark.timeout(250)
@@ -29,22 +29,22 @@ def test_heads_are_compared_on_the_same_data_and_starts(tmp_path, monkeypatch):
     assert (row["seeds"], row["errors"], row["ci95_of"]) == (2, 0, "starts and training seeds")
     assert min(row["ms_per_chunk"], row["parameters"], row["samples_per_s"]) > 0
     starts = {
-        tuple(json.loads(line)["start"] for line in (tmp_path / f"judged-fast-{at}.jsonl").read_text().splitlines())
+        tuple(json.loads(line)["start"] for line in (tmp_path / f"eval-fast-{at}.jsonl").read_text().splitlines())
         for at in (0, 1)
     }
     assert len(starts) == 1
     page = (tmp_path / "report.html").read_text()
-    judged = [tmp_path / f"judged-fast-{at}.jsonl" for at in (0, 1)]
-    for words in ("Heads on bimodal", "tokens/action", "committed", "other training seeds, of which there are 2"):
-        assert words in page, words
-    spoiled = [replace(one, status="error", progress=0.0, error="OSError: gone") for one in read_rows(judged[0])]
-    write_rows(judged[0], [spoiled[0], *read_rows(judged[0])[1:]])
-    again = measure([tmp_path / "fast-0", tmp_path / "fast-1"], judged, tmp_path / "data")
-    kept = [one for path in judged for one in read_rows(path) if one.status != "error"]
+    results_files = [tmp_path / f"eval-fast-{at}.jsonl" for at in (0, 1)]
+    for text in ("Heads on bimodal", "tokens/action", "committed", "for the 2 training seeds"):
+        assert text in page, text
+    errors = [replace(one, status="error", progress=0.0, error="OSError: gone") for one in read_rows(results_files[0])]
+    write_rows(results_files[0], [errors[0], *read_rows(results_files[0])[1:]])
+    again = measure_head([tmp_path / "fast-0", tmp_path / "fast-1"], results_files, tmp_path / "data")
+    kept = [one for path in results_files for one in read_rows(path) if one.status != "error"]
     assert (again["episodes"], again["errors"]) == (len(kept) + 1, 1)
     assert list(again["per_task"].values()) == [again["success"]]
-    write_rows(judged[0], spoiled)
-    again = measure([tmp_path / "fast-0", tmp_path / "fast-1"], judged, tmp_path / "data")
+    write_rows(results_files[0], errors)
+    again = measure_head([tmp_path / "fast-0", tmp_path / "fast-1"], results_files, tmp_path / "data")
     assert (again["seeds"], again["ci95_of"], again["per_seed"][0]) == (1, "starts", None)
     assert again["success"] == again["per_seed"][1]
     with pytest.raises(PraxiaError, match="finished study"):
@@ -54,7 +54,7 @@ def test_heads_are_compared_on_the_same_data_and_starts(tmp_path, monkeypatch):
 @pytest.mark.gl
 @pytest.mark.timeout(250)
 @pytest.mark.slow
-def test_heads_are_compared_where_they_see_and_are_told(tmp_path, monkeypatch):
+def test_heads_are_compared_with_images_and_instructions(tmp_path, monkeypatch):
     small = replace(module.ARENAS["tabletop"], heads=("flow",), verdict=lambda table: (True, ""))
     monkeypatch.setitem(module.ARENAS, "tabletop", small)
     found = module.heads(tmp_path, seed=0, workers=1, scale=0.002, report=lambda *_: None, arena="tabletop")
@@ -73,14 +73,14 @@ def test_heads_of_an_arena_differ_in_nothing_but_the_head():
         assert different == [head for head in arena.heads if "language-free" in head]
 
 
-def test_tabletop_is_read_against_a_head_that_is_not_told():
-    def told(flow, untold):
-        rows = [("flow", flow), ("flow-language-free", untold)]
+def test_tabletop_is_compared_with_a_head_without_instructions():
+    def passes(flow, language_free):
+        rows = [("flow", flow), ("flow-language-free", language_free)]
         table = {"rows": [{"head": name, "success": sum(ci) / 2, "ci95": list(ci)} for name, ci in rows]}
         return module.ARENAS["tabletop"].verdict(table)[0]
 
-    assert told((0.6, 0.8), (0.2, 0.4))
-    assert not told((0.3, 0.5), (0.2, 0.4))
+    assert passes((0.6, 0.8), (0.2, 0.4))
+    assert not passes((0.3, 0.5), (0.2, 0.4))
 
 
 def test_an_unknown_arena_is_refused_with_the_nearest(tmp_path):

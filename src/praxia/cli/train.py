@@ -1,4 +1,4 @@
-"""`praxia train RECIPE --data DIR[,DIR]|MIXTURE.json --out RUN [--resume]`, and every field of the recipe as an option."""
+"""`praxia train RECIPE --data DIR[,DIR]|MIXTURE.json --out RUN [--resume]`. Each field of the recipe is an option."""
 
 from dataclasses import dataclass
 from pathlib import Path

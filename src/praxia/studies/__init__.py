@@ -1,4 +1,4 @@
-"""What calls several verbs. Outside packages add theirs with the entry-point group `praxia.studies`."""
+"""Named studies, which call several verbs. Other packages add theirs with the entry-point group `praxia.studies`."""
 
 STUDIES = {
     "demo": "praxia.studies.demo:demo",

@@ -1,4 +1,4 @@
-"""Every action head on the same encoder, data, budget and starts: the table."""
+"""A table of all action heads with the same encoder, data, training budget and starts."""
 
 import json
 import time
@@ -12,9 +12,8 @@ from praxia.core.files import write_atomic
 from praxia.core.registry import lookup
 from praxia.evaluate.benchmarks import find_benchmark
 from praxia.recipes import RECIPES
-from praxia.studies.measured_head import measure
-from praxia.studies.stages import Report, Stages, expect_unfinished
-from praxia.studio.report import write_report
+from praxia.studies.head_measurements import measure_head
+from praxia.studies.stages import StageProgress, Stages, expect_unfinished, finish_study
 from praxia.studio.tables import percent
 from praxia.train.config import TrainRun
 
@@ -23,11 +22,10 @@ __all__ = ["ARENAS", "heads", "recipe_of"]
 
 @dataclass(frozen=True)
 class Arena:
-    """Where `heads` are compared: `demonstrations` to learn from, `episodes` to be judged on, a task, for each seed.
+    """A comparison of `heads` on a benchmark, with `demonstrations` and `episodes` per task and training seed.
 
-    A head's recipe is named after it and the benchmark: `flow-tabletop-heads` on "tabletop/heads".
-    `verdict` says of a finished table whether it shows what the arena is made to show, and in words; `expected` what
-    that is.
+    The recipe of a head is named after it and the benchmark: `flow-tabletop-heads` on "tabletop/heads". `verdict`
+    returns whether a finished table shows what is `expected`, and the result as text.
     """
 
     benchmark: str
@@ -39,29 +37,29 @@ class Arena:
 
 
 def _two_ways(table: Mapping[str, Any]) -> tuple[bool, str]:
-    """Whether heads that can keep two modes do, and the one that cannot fails."""
+    """Whether the heads that can represent two modes do so, and the one that cannot fails."""
     by_head = {row["head"]: row for row in table["rows"]}
     sampling = ("flow", "diffusion-unet", "bins", "fast")
     keep = all(by_head[name]["success"] >= 0.9 and min(by_head[name]["modes"]) >= 0.2 for name in sampling)
     passed = keep and by_head["regression"]["success"] < 0.9
-    words = [f"{name} {by_head[name]['success']:.0%} ({_percents(by_head[name]['modes'])})" for name in sampling]
-    return passed, ", ".join([*words, f"regression {by_head['regression']['success']:.0%}"])
+    texts = [f"{name} {by_head[name]['success']:.0%} ({_percents(by_head[name]['modes'])})" for name in sampling]
+    return passed, ", ".join([*texts, f"regression {by_head['regression']['success']:.0%}"])
 
 
 def _near_the_expert(table: Mapping[str, Any]) -> tuple[bool, str]:
-    """Whether flow and diffusion come near to whom they learned from."""
+    """Whether flow and diffusion come near the expert that they learned from."""
     by_head = {row["head"]: row for row in table["rows"]}
     near = [by_head[name]["score"] / table["expert"] for name in ("flow", "diffusion")]
     return min(near) >= 0.9, f"{near[0]:.2f} and {near[1]:.2f} of the expert's {table['expert']:.3f}"
 
 
-def _told(table: Mapping[str, Any]) -> tuple[bool, str]:
-    """Whether every head does more than one that is never told what to do."""
+def _follows_instructions(table: Mapping[str, Any]) -> tuple[bool, str]:
+    """Whether every head is better than one without the instruction."""
     by_head = {row["head"]: row for row in table["rows"]}
-    untold = by_head.pop("flow-language-free")
-    passed = all(row["ci95"][0] > untold["ci95"][1] for row in by_head.values())
-    words = [f"{name} {row['success']:.0%} ({_percents(row['ci95'])})" for name, row in by_head.items()]
-    return passed, ", ".join([*words, f"without instruction {untold['success']:.0%} ({_percents(untold['ci95'])})"])
+    control = by_head.pop("flow-language-free")
+    passed = all(row["ci95"][0] > control["ci95"][1] for row in by_head.values())
+    texts = [f"{name} {row['success']:.0%} ({_percents(row['ci95'])})" for name, row in by_head.items()]
+    return passed, ", ".join([*texts, f"without instruction {control['success']:.0%} ({_percents(control['ci95'])})"])
 
 
 ARENAS = {
@@ -105,74 +103,65 @@ ARENAS = {
             "diffusion-unet",
             "bins",
             "fast",
-            # The control: what the images alone give.
+            # The control: images without the instruction.
             "flow-language-free",
         ),
         expected="every head's interval above that of flow without the instruction",
-        verdict=_told,
+        verdict=_follows_instructions,
     ),
 }
 
 
 def heads(
-    out: Path, *, seed: int, workers: int, scale: float, report: Report, arena: str = "bimodal", seeds: int = 1
+    out: Path, *, seed: int, workers: int, scale: float, report: StageProgress, arena: str = "bimodal", seeds: int = 1
 ) -> dict[str, Any]:
-    """Train every head `seeds` times, judge all on the same starts, and go on where an interrupted study stopped.
+    """Train every head `seeds` times and evaluate all on the same starts, or continue an interrupted study.
 
-    Returns {"summary", "report", "passed", "expected", "got", "arena", "expert", "rows"}. `expert` is its mean score;
-    each row is {head, ...} and what `studies.measured_head.measure` says of it.
+    Returns {"summary", "report", "passed", "expected", "got", "arena", "expert", "rows"}. `expert` is the expert's mean
+    score. Each row is {head, ...} with the entries of `head_measurements.measure_head`.
 
     Raises:
-        UnknownName: the arena.
+        UnknownName: there is no such arena.
         PraxiaError: `seeds` below 1.
     """
     expect_positive(seeds=seeds)
     if arena not in ARENAS:
         raise UnknownName("arena", arena, ARENAS, "praxia study heads --help")
-    began_s, chosen = time.perf_counter(), ARENAS[arena]
+    began_s, setting = time.perf_counter(), ARENAS[arena]
     expect_unfinished(out)
     stages = Stages(out, seed, workers, scale, report)
-    stages.collect("data", find_benchmark(chosen.benchmark), chosen.demonstrations)
+    stages.collect("data", find_benchmark(setting.benchmark), setting.demonstrations)
     rows = []
-    for head in chosen.heads:
-        recipe, run = recipe_of(chosen, head)
+    for head in setting.heads:
+        recipe, run = recipe_of(setting, head)
         for at in range(seeds):
             replace(stages, seed=seed + at).train(f"{head}-{at}", recipe, run, ["data"])
-            stages.evaluate(f"judged-{head}-{at}", f"{head}-{at}", chosen.benchmark, chosen.episodes)
-        rows.append(_measured(stages, head, seeds))
-    expert = stages.evaluate("expert", None, chosen.benchmark, chosen.episodes)["progress"]
+            stages.evaluate(f"eval-{head}-{at}", f"{head}-{at}", setting.benchmark, setting.episodes)
+        rows.append(_measure(stages, head, seeds))
+    expert = stages.evaluate("expert", None, setting.benchmark, setting.episodes)["progress"]
     table = {"arena": arena, "expert": expert, "rows": rows}
-    write_atomic(out / "table.json", json.dumps(_shown(table), indent=1) + "\n")
-    page = write_report([out], out / "report.html")
-    summary = {"seconds": round(time.perf_counter() - began_s, 1), **table}
-    write_atomic(out / "summary.json", json.dumps(summary, indent=1) + "\n")
-    passed, got = chosen.verdict(table)
-    return {
-        "summary": summary,
-        "report": str(page),
-        "passed": scale < 1 or passed,
-        "expected": chosen.expected,
-        "got": got,
-        **table,
-    }
+    write_atomic(out / "table.json", json.dumps(_formatted(table), indent=1) + "\n")
+    passed, got = setting.verdict(table)
+    study = finish_study(out, began_s, table, passed=scale < 1 or passed, expected=setting.expected, got=got)
+    return {**study, **table}
 
 
 def recipe_of(arena: Arena, head: str) -> tuple[str, TrainRun]:
-    """The name of the head's recipe in that arena, and what it is."""
+    """The recipe of a head in an arena: (name, run)."""
     name = f"{head}-{arena.benchmark.replace('/', '-')}"
     return name, lookup("recipes", RECIPES, name, kind="recipe", listing="praxia recipes")()
 
 
-def _measured(stages: Stages, head: str, seeds: int) -> dict[str, Any]:
+def _measure(stages: Stages, head: str, seeds: int) -> dict[str, Any]:
     runs = [stages.out / f"{head}-{at}" for at in range(seeds)]
     return {
         "head": head,
-        **measure(runs, [stages.out / f"judged-{run.name}.jsonl" for run in runs], stages.out / "data"),
+        **measure_head(runs, [stages.out / f"eval-{run.name}.jsonl" for run in runs], stages.out / "data"),
     }
 
 
-def _shown(table: Mapping[str, Any]) -> dict[str, Any]:
-    """The table as the report shows it."""
+def _formatted(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The table as texts for the report."""
     columns = [
         "head",
         "success",
@@ -183,7 +172,7 @@ def _shown(table: Mapping[str, Any]) -> dict[str, Any]:
         "left / right",
         "from one start",
         "committed",
-        "ms a chunk",
+        "ms per chunk",
         "tokens/action",
     ]
     rows = [
@@ -206,9 +195,9 @@ def _shown(table: Mapping[str, Any]) -> dict[str, Any]:
     ]
     return {
         "title": f"Heads on {table['arena']}",
-        "note": "The same encoder, data, steps of training and starts for all. From one start: the share of the rarer "
-        "way among 32 first chunks with other noise, 0.5 at best. Milliseconds are of one observation on one thread. "
-        f"The expert's score is {table['expert']:.3f}. {_interval_note(table['rows'])}",
+        "note": "All heads have the same encoder, data, training steps and starts. From one start: the share of the "
+        "rarer side among 32 first chunks with different noise, at best 0.5. Milliseconds are for one observation on one "
+        f"thread. The expert's score is {table['expert']:.3f}. {_interval_note(table['rows'])}",
         "columns": [*columns, "parameters", "samples/s"],
         "rows": rows,
     }
@@ -217,8 +206,8 @@ def _shown(table: Mapping[str, Any]) -> dict[str, Any]:
 def _interval_note(rows: Sequence[Mapping[str, Any]]) -> str:
     seeds = min(row["seeds"] for row in rows)
     if seeds > 1:
-        return f"Intervals allow for other starts and for other training seeds, of which there are {seeds}."
-    return "Intervals allow for other starts alone: one training seed does not say how far others lie apart."
+        return f"Intervals account for the starts and for the {seeds} training seeds."
+    return "Intervals account for the starts only: one training seed has no spread between seeds."
 
 
 def _percents(values: list[float]) -> str:

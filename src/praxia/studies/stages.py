@@ -1,7 +1,8 @@
-"""The verbs as the stages of a study: each goes on where it was interrupted, and none runs twice."""
+"""The verbs as stages of a study. An interrupted stage continues, and a finished one is not run again."""
 
 import json
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,32 +13,36 @@ from praxia.collect.plan import CollectionPlan
 from praxia.collect.runner import collect
 from praxia.core.config import config_to_json
 from praxia.core.errors import PraxiaError
+from praxia.core.files import write_atomic
 from praxia.data.dataset import Dataset
 from praxia.envs import find_family
 from praxia.evaluate.benchmarks import Benchmark, find_benchmark
 from praxia.evaluate.policy_entry import find_policy
 from praxia.evaluate.runner import evaluate
+from praxia.studio.report import write_report
 from praxia.train.config import TrainRun
 from praxia.train.engine import train
 
-__all__ = ["Report", "Stages", "expect_unfinished"]
+__all__ = ["StageProgress", "Stages", "expect_unfinished", "finish_study"]
 
-# Called with the stage's name, what is done of it, what is planned, and a text for people.
-Report = Callable[[str, int, int, str], None]
+# Called with the name of a stage, the numbers of finished and planned items, and a text for people.
+StageProgress = Callable[[str, int, int, str], None]
 
 
 @dataclass(frozen=True)
 class Stages:
-    """A study's folder and what its verbs share. `scale` shrinks demonstrations, steps and episodes alike."""
+    """The folder of a study and the options of its verbs. `scale` scales demonstrations, training steps and
+    episodes.
+    """
 
     out: Path
     seed: int
     workers: int
     scale: float
-    report: Report
+    report: StageProgress
 
     def collect(self, name: str, benchmark: Benchmark, episodes: int) -> None:
-        """`episodes` demonstrations of each of the benchmark's tasks, in the folder `name`."""
+        """Record `episodes` demonstrations per task of the benchmark in the folder `name`."""
         family = find_family(benchmark.env)
         collection = CollectionPlan(
             benchmark.env,
@@ -50,20 +55,22 @@ class Stages:
             failure_every=family.failure_every,
             cameras=benchmark.cameras,
         )
-        say = partial(self.report, f"collect {name}")
-        collect(collection, self.out / name, family, workers=self.workers, resume=True, report=say)
+        report = partial(self.report, f"collect {name}")
+        collect(collection, self.out / name, family, workers=self.workers, resume=True, report=report)
 
     def train(
         self, name: str, recipe: str, run: TrainRun, data: Sequence[str], *, start_from: str | None = None
     ) -> None:
-        """The recipe on the data sets of those names, in the folder `name`; or another run's policy, fine-tuned."""
+        """Train the recipe on the data sets `data` in the folder `name`, or fine-tune the policy of the run
+        `start_from`.
+        """
         options = replace(run.train, steps=self._scaled(run.train.steps), seed=self.seed)
-        run, origin = replace(run, train=options), self.out / start_from if start_from else None
+        run, initial = replace(run, train=options), self.out / start_from if start_from else None
         if (self.out / name / "policy").exists():
-            _expect_trained(self.out / name, run, [self.out / one for one in data], origin)
+            _expect_trained(self.out / name, run, [self.out / one for one in data], initial)
             return
 
-        def say(step: int, metrics: dict[str, float | int]) -> None:
+        def report(step: int, metrics: dict[str, float | int]) -> None:
             self.report(
                 f"train {name}", step, options.steps, f"loss {metrics['loss']:.3f}, {metrics['samples_per_s']:.0f}/s"
             )
@@ -76,9 +83,9 @@ class Stages:
             self.out / name,
             recipe=recipe,
             command=f"{command} --train.seed {self.seed}" + (f" --start-from {start_from}" if start_from else ""),
-            start_from=origin,
+            start_from=initial,
             resume=True,
-            report=say,
+            report=report,
         )
 
     def evaluate(
@@ -91,14 +98,14 @@ class Stages:
         control: str | None = None,
         bind_as: str | None = None,
     ) -> dict[str, Any]:
-        """Judge the policy in the folder `policy`, or the expert (None), and return the summary."""
+        """Evaluate the policy in the folder `policy`, or the expert (None), and return the summary."""
         benchmark, episodes = find_benchmark(benchmark_name), self._scaled(episodes)
-        who = "expert" if policy is None else str(self.out / policy)
-        entry = find_policy(who, benchmark, exact=False, workers=self.workers, bind_as=bind_as)
-        words = [f"praxia eval {policy or 'expert'} --benchmark {benchmark_name} --episodes {episodes}"]
-        words += [f"--control {control}"] if control else []
-        words += [f"--as {bind_as}"] if bind_as else []
-        words += [f"--seed {self.seed}"]
+        policy_name = "expert" if policy is None else str(self.out / policy)
+        entry = find_policy(policy_name, benchmark, exact=False, workers=self.workers, bind_as=bind_as)
+        command = [f"praxia eval {policy or 'expert'} --benchmark {benchmark_name} --episodes {episodes}"]
+        command += [f"--control {control}"] if control else []
+        command += [f"--as {bind_as}"] if bind_as else []
+        command += [f"--seed {self.seed}"]
         return evaluate(
             entry.policy,
             entry.evaluation(episodes, control=control, seed=self.seed),
@@ -107,21 +114,21 @@ class Stages:
             workers=self.workers,
             resume=True,
             threads=entry.threads,
-            command=" ".join([*words, f"--out {name}.jsonl"]),
-            report=partial(self.report, f"judge {name}"),
+            command=" ".join([*command, f"--out {name}.jsonl"]),
+            report=partial(self.report, f"evaluate {name}"),
         )
 
     def _scaled(self, number: int) -> int:
         return max(1, round(number * self.scale))
 
 
-def _expect_trained(out: Path, run: TrainRun, data: Sequence[Path], origin: Path | None) -> None:
-    """Raises PraxiaError where the policy in a stage's folder is of another run, data set or initial policy."""
+def _expect_trained(out: Path, run: TrainRun, data: Sequence[Path], initial: Path | None) -> None:
+    """Raise PraxiaError if the policy in the folder of a stage has another config, data set or initial policy."""
     before = json.loads((out / "run.json").read_text())
     known = {
         "config": json.loads(json.dumps(config_to_json(run))),
         "data": [Dataset(one).content_sha256 for one in data],
-        "start_from": origin and read_config(origin)[1].policy_sha256,
+        "start_from": initial and read_config(initial)[1].policy_sha256,
     }
     found = {
         "config": before["config"],
@@ -130,12 +137,25 @@ def _expect_trained(out: Path, run: TrainRun, data: Sequence[Path], origin: Path
     }
     if different := [name for name in known if known[name] != found[name]]:
         raise PraxiaError(
-            f"{out} was trained with another {' and '.join(different)} ({before['command']!r}): give the --scale and"
-            " --seed that the study was begun with, or choose another --out"
+            f"{out} was trained with another {' and '.join(different)} ({before['command']!r}): use the --scale and"
+            " --seed with which the study was begun, or choose another --out"
         )
 
 
 def expect_unfinished(out: Path) -> None:
-    """Raises PraxiaError where a study has ended already."""
+    """Raise PraxiaError if the study in `out` is finished."""
     if (out / "summary.json").exists():
         raise PraxiaError(f"{out} holds a finished study; open {out / 'report.html'} or choose another --out")
+
+
+def finish_study(
+    out: Path, began_s: float, results: Mapping[str, Any], *, passed: bool, expected: str, got: str
+) -> dict[str, Any]:
+    """Write the report and `summary.json` of a finished study, and return `{summary, report, passed, expected, got}`.
+
+    The summary is `{seconds, **results}` with the seconds since `began_s` of `time.perf_counter`.
+    """
+    page = write_report([out], out / "report.html")
+    summary = {"seconds": round(time.perf_counter() - began_s, 1), **results}
+    write_atomic(out / "summary.json", json.dumps(summary, indent=1) + "\n")
+    return {"summary": summary, "report": str(page), "passed": passed, "expected": expected, "got": got}

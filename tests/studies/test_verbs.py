@@ -36,19 +36,19 @@ COLLECT += ("--cameras", "workspace")
 
 
 @pytest.fixture(scope="module")
-def spine(tmp_path_factory):
+def trained(tmp_path_factory):
     """A data set of six episodes, and a policy that was trained on it for a moment."""
-    root = tmp_path_factory.mktemp("spine")
+    root = tmp_path_factory.mktemp("trained")
     collected = praxia(*COLLECT, "--workers", 2, "--out", root / "data")
     praxia("train", "flow-metaworld", "--data", root / "data", "--out", root / "run", "--train.steps", 5)
     return root, collected
 
 
 @pytest.mark.slow
-def test_a_killed_collection_goes_on_to_the_same_data_set(spine, tmp_path):
-    _, collected = spine
+def test_a_killed_collection_goes_on_to_the_same_data_set(trained, tmp_path):
+    _, collected = trained
     assert collected["episodes"] == collected["successes"] == 6
-    assert [camera.name for camera in Dataset(spine[0] / "data").embodiment.cameras] == ["workspace"]
+    assert [camera.name for camera in Dataset(trained[0] / "data").embodiment.cameras] == ["workspace"]
     out = tmp_path / "data"
     staged = out / ".staging"
     kill_when(lambda: len(list(staged.glob("episode-*"))) >= 2, *COLLECT, "--workers", 1, "--out", out)
@@ -57,15 +57,15 @@ def test_a_killed_collection_goes_on_to_the_same_data_set(spine, tmp_path):
     assert resumed["content_sha256"] == collected["content_sha256"]
 
 
-def test_a_policy_for_another_embodiment_is_refused(spine, tmp_path):
-    root, _ = spine
+def test_a_policy_for_another_embodiment_is_refused(trained, tmp_path):
+    root, _ = trained
     command = [*PRAXIA, "eval", root / "run", "--benchmark", "metaworld-mt10/lerobot", "--out", tmp_path / "x.jsonl"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "'metaworld-mt10/lerobot' has 'metaworld-sawyer-lerobot'" in done.stderr
 
 
-def test_info_knows_each_kind_of_thing(spine):
-    root, collected = spine
+def test_info_knows_each_kind_of_thing(trained):
+    root, collected = trained
     assert praxia("info", root / "data")["content_sha256"] == collected["content_sha256"]
     assert praxia("info", root / "run")["model"]["encoder"]["part"] == "film-cnn"

@@ -1,4 +1,4 @@
-"""What is measured of one action head for the table of heads."""
+"""Measurements of one action head for the table of heads."""
 
 import json
 import time
@@ -21,26 +21,28 @@ from praxia.results.rows import Row, read_rows
 from praxia.results.seeds import recipe_success
 from praxia.results.store import Replay, read_replay
 
-__all__ = ["measure"]
+__all__ = ["measure_head"]
 
-# For the modes out of one and the same start.
+# For the modes from one start.
 NUM_STARTS, NUM_DRAWS = 20, 32
 
 
-def measure(runs: Sequence[Path], judged: Sequence[Path], data: Path) -> dict[str, Any]:
-    """What is known of a head that was trained in `runs` on `data`, one a seed, and judged in the files `judged`.
+def measure_head(runs: Sequence[Path], results_files: Sequence[Path], data: Path) -> dict[str, Any]:
+    """The measurements of a head that was trained on `data` in `runs`, one per seed, and evaluated in `results_files`.
 
-    Returns {seeds, episodes, errors, success, ci95, ci95_of, per_task, score, per_seed, modes, minority, committed,
-    ms_per_chunk, tokens_per_action, parameters, samples_per_s}. The first six are those of `seeds.recipe_success`, and
-    errors are in no other number either. `per_task` is each task's success rate. `score` and `per_seed` are mean
-    progress: on PushT the best coverage, else success; None where every episode was an error. `modes` are the
-    shares of episodes that passed left and right of the obstacle, `minority` the share of the rarer way out of one and
-    the same start (0.5 at best, 0 for one answer each time), `committed` the share that never changed sides; None where
-    there is no obstacle. `ms_per_chunk` is the median of one observation on one thread, `tokens_per_action` None for
-    heads without codes. The last five are of the first run.
+    Returns {seeds, episodes, errors, success, ci95, ci95_of, per_task, score, per_seed, modes, committed, minority,
+    ms_per_chunk, tokens_per_action, parameters, samples_per_s}. The first six are those of `seeds.recipe_success`. The
+    other numbers exclude errors too. `per_task` is the success rate per task. `score` and `per_seed` are the mean
+    progress, which is the best coverage on PushT and success elsewhere; None where every episode is an error. `modes`
+    are the shares of episodes that passed left and right of the obstacle, `committed` the share that never changed
+    sides, and `minority` the share of the rarer side among chunks from one start (0.5 at best, 0 where all chunks
+    agree); None without an obstacle. `ms_per_chunk` is the median time for one observation on one thread,
+    `tokens_per_action` None for heads without an action tokenizer. The last five, and `minority`, are of the first run.
     """
-    results = [read_rows(path) for path in judged]
-    found = [(read_replay(path, row.start), row) for path, rows in zip(judged, results, strict=True) for row in rows]
+    results = [read_rows(path) for path in results_files]
+    found = [
+        (read_replay(path, row.start), row) for path, rows in zip(results_files, results, strict=True) for row in rows
+    ]
     policy, _ = load_policy(runs[0])
     scores = [_score(rows) for rows in results]
     return {
@@ -76,7 +78,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _sides(replays: Sequence[Replay]) -> dict[str, Any]:
-    """On which side of the obstacle the episodes passed, by doing their actions again."""
+    """The sides on which the episodes passed the obstacle, by replaying them."""
     if not replays or replays[0].spec.env != "bimodal":
         return {"modes": None, "committed": None}
     env, found = build(replays[0].spec), []
@@ -89,30 +91,30 @@ def _sides(replays: Sequence[Replay]) -> dict[str, Any]:
         found.append((side(np.array(states)), num_switches(np.array(states))))
     env.close()
     return {
-        "modes": [sum(way == name for way, _ in found) / len(found) for name in ("left", "right")],
+        "modes": [sum(passed == name for passed, _ in found) / len(found) for name in ("left", "right")],
         "committed": sum(switches == 0 for _, switches in found) / len(found),
     }
 
 
 def _minority(policy: EncoderHeadPolicy, replays: Sequence[Replay]) -> float | None:
-    """The mean over starts of the rarer side's share among first chunks with other noise."""
+    """The mean over starts of the share of the rarer side among first chunks with different noise."""
     if replays[0].spec.env != "bimodal":
         return None
     env, shares = build(replays[0].spec), []
     for replay in replays:
         env.reset(replay.start)
-        seen = env.observe(())
-        queries = [Query((seen,), f"{replay.start.key}/{draw}", 0, 0) for draw in range(NUM_DRAWS)]
+        observation = env.observe(())
+        queries = [Query((observation,), f"{replay.start.key}/{draw}", 0, 0) for draw in range(NUM_DRAWS)]
         decisions, _ = policy.act(queries, policy.start(len(queries)))
-        aside = seen.state[0] - seen.state[2] + np.array([one.chunk[:, 0].sum() for one in decisions])
-        left = float((aside < 0).mean())
+        offset = observation.state[0] - observation.state[2] + np.array([one.chunk[:, 0].sum() for one in decisions])
+        left = float((offset < 0).mean())
         shares.append(min(left, 1 - left))
     env.close()
     return fmean(shares)
 
 
 def _milliseconds(policy: EncoderHeadPolicy, replay: Replay) -> float:
-    """The median time of one decision about one observation, on one thread, once it is warm."""
+    """The median time of one decision for one observation on one thread, after warm-up."""
     env = build(replay.spec)
     env.reset(replay.start)
     query = Query((env.observe(policy.window.cameras),), replay.start.key, 0, 0)
@@ -129,14 +131,14 @@ def _milliseconds(policy: EncoderHeadPolicy, replay: Replay) -> float:
 
 
 def _tokens_per_action(policy: EncoderHeadPolicy, dataset: Dataset) -> float | None:
-    code = getattr(policy.model.head, "code", None)
-    if code is None:
+    tokenizer = getattr(policy.model.head, "tokenizer", None)
+    if tokenizer is None:
         return None
     chunks, _ = action_chunks([(dataset, dataset.select())], policy.window.horizon, policy.transforms)
-    return round(float(code.encode(chunks).valid.sum(1).mean()) / policy.window.horizon, 3)
+    return round(float(tokenizer.encode(chunks).valid.sum(1).mean()) / policy.window.horizon, 3)
 
 
 def _samples_per_s(run: Path) -> float:
-    """The median of what training logged."""
+    """The median of the logged training throughput."""
     lines = (run / "metrics.jsonl").read_text().splitlines()
     return round(median(json.loads(line)["samples_per_s"] for line in lines), 1)
