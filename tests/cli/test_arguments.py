@@ -25,7 +25,7 @@ def test_every_word_of_a_list_counts(words):
     assert (found.root, found.out, found.feature) == ("SET", "NEW", ("a=b", "c=d"))
 
 
-def test_a_list_of_words_with_one_letter_options_before_it_stays_as_it_is():
+def test_a_list_after_one_letter_options_is_unchanged():
     found = parse(
         SplitArguments, ["SET", "--out", "A", "B", "--episodes", "0-3", "--episodes", "4,6-7", "--dry-run"], "praxia"
     )
@@ -81,7 +81,7 @@ def test_every_verb_of_data_refuses_a_second_value(verb, capsys):
 
 
 @pytest.mark.parametrize(("operation", "kind"), [("rename", RenameArguments), ("join", JoinArguments)])
-def test_a_name_that_is_told_twice_is_refused(operation, kind):
+def test_a_name_that_is_given_twice_is_refused(operation, kind):
     assert "feature" in {one.name for one in fields(kind)}
     with pytest.raises(PraxiaError, match=r"a=\.\.\. once, got a=b and a=c"):
         edit([operation, "SET", "--out", "NEW", "--feature", "a=b", "a=c"])

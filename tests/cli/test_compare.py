@@ -63,7 +63,7 @@ def test_what_is_not_there_is_refused(files, tmp_path, capsys):
     assert "no results at" in capsys.readouterr().err
 
 
-def test_policies_are_judged_side_by_side_and_leave_their_results(tmp_path: Path, capsys):
+def test_policies_are_evaluated_side_by_side_and_write_their_results(tmp_path: Path, capsys):
     arguments = ["compare", "expert", "zero", "--benchmark", "bimodal", "--until-decided", "--workers", 1]
     assert run(*arguments, "--out", tmp_path / "both", "--json") == 0
     captured = capsys.readouterr()

@@ -45,7 +45,7 @@ def test_a_folder_without_results_is_refused_in_one_line(tmp_path: Path, capsys)
     assert "praxia eval" in capsys.readouterr().err
 
 
-def test_info_names_the_file_and_says_what_is_missing_of_it(tmp_path: Path, capsys):
+def test_info_names_the_file_and_its_missing_episodes(tmp_path: Path, capsys):
     whole, part = tmp_path / "whole.jsonl", tmp_path / "part.jsonl"
     write_results(whole, made_rows({"walk": "10"}), {"planned": 2})
     write_results(part, made_rows({"walk": "10"}), {"planned": 9})

@@ -68,7 +68,7 @@ def test_with_json_stdout_is_one_object_where_options_are_wrong_too(arguments, c
     assert captured.err.strip()
 
 
-def test_the_listing_of_benchmarks_says_what_each_fixes(capsys):
+def test_the_listing_of_benchmarks_has_their_definitions(capsys):
     assert run("info", "--benchmarks") == 0
     blocks = {block.split()[0]: block for block in capsys.readouterr().out.split("\n\n")}
     evo1 = blocks["metaworld-mt50/evo1"]

@@ -70,7 +70,7 @@ def edit(policy: Path, steps: int) -> None:
     path.write_text(json.dumps(value))
 
 
-def test_rows_say_how_the_policy_was_sampled_and_go_on_with_no_other(policy, tmp_path, capsys):
+def test_rows_record_the_sampling_and_are_resumed_with_no_other(policy, tmp_path, capsys):
     own, few = tmp_path / "own.jsonl", tmp_path / "few.jsonl"
     assert judge(policy, own, "--steps", 10) == 0
     assert judge(policy, few, "--steps", 2) == 0
@@ -89,7 +89,7 @@ def test_rows_say_how_the_policy_was_sampled_and_go_on_with_no_other(policy, tmp
     assert "sampling was {'steps': 2}, is None" in said
 
 
-def test_an_edited_policy_does_not_go_on_with_a_file(policy, tmp_path, capsys):
+def test_an_edited_policy_does_not_resume_a_file(policy, tmp_path, capsys):
     out = tmp_path / "a.jsonl"
     assert judge(policy, out) == 0
     before = out.read_bytes()
@@ -102,7 +102,7 @@ def test_an_edited_policy_does_not_go_on_with_a_file(policy, tmp_path, capsys):
     assert judge(policy, out, "--resume") == 0
 
 
-def test_a_copied_policy_goes_on_with_the_file_of_the_first(policy, tmp_path):
+def test_a_copied_policy_resumes_the_file_of_the_original(policy, tmp_path):
     out = tmp_path / "a.jsonl"
     assert judge(policy, out) == 0
     shutil.move(policy, tmp_path / "renamed")

@@ -121,7 +121,7 @@ def test_a_result_that_cannot_be_printed_is_one_line():
     assert (talking.returncode, said) == (2, "praxia: the result cannot be printed: No space left on device\n")
 
 
-def test_an_interrupted_verb_says_so_and_takes_its_workers_along(tmp_path):
+def test_an_interrupted_verb_reports_it_and_ends_its_workers(tmp_path):
     out = tmp_path / "set"
     words = ("collect", "bimodal", "--tasks", "all", "--episodes", "5000", "--workers", "2", "--out", out)
     with begun(*words, start_new_session=True) as recording:
@@ -168,9 +168,8 @@ def test_an_error_without_a_file_name_names_the_output(number):
         "/runs/out.actions": "/runs/out",
         "/runs/data.jsonl": "/runs/data.jsonl",
     }.items():
-        assert re.findall(r"/runs/[\w./]*\w", str(describe_system_error(OSError(number, "refused", path), RUN))) == [
-            said
-        ]
+        found = str(describe_system_error(OSError(number, "refused", path), RUN))
+        assert re.findall(r"/runs/[\w./]*\w", found) == [said]
 
 
 def test_a_full_disk_names_the_command_that_continues():

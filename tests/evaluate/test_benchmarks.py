@@ -55,7 +55,7 @@ def test_groups_are_averaged_where_there_are_groups():
         assert sorted(task for group in benchmark.groups.values() for task in group) == sorted(benchmark.tasks)
 
 
-def test_its_json_says_what_is_new_in_which_tasks():
+def test_its_json_has_its_axis_and_groups():
     groups = {"verbs": ("push", "reach"), "phrasings": ("door-open",)}
     benchmark = replace(find_benchmark("metaworld-mt10/fast"), axis="task", groups=groups)
     value = benchmark.to_json()
@@ -73,6 +73,6 @@ def test_a_group_is_of_its_own_tasks_and_no_task_is_in_two(groups: dict[str, Any
         replace(find_benchmark("metaworld-mt10/fast"), groups=groups)
 
 
-def test_an_unknown_benchmark_says_where_to_look():
+def test_an_unknown_benchmark_is_refused_with_the_listing_command():
     with pytest.raises(UnknownName, match=r"metaworld-mt10/.*praxia info --benchmarks"):
         find_benchmark("metaworld-mt10")

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from toy_benchmark import BENCHMARK, Stroller, ToldEnv, draw_start, family, judge, judge_both, slow_start
+from toy_benchmark import BENCHMARK, Stroller, ToldEnv, draw_start, evaluate_both, evaluate_toy, family, slow_start
 from toy_world import Walker
 
 from praxia.core.errors import MismatchError, PraxiaError
@@ -45,14 +45,14 @@ def planned(episodes: int, draw: Any = draw_start, tasks: tuple[str, ...] = MANY
 def alone(tmp_path_factory: Any) -> tuple[Path, Path]:
     """What two evaluations leave, one after the other."""
     paths = outs(tmp_path_factory.mktemp("alone"))
-    judge(paths[0], Walker(), benchmark=MANY, exact=True)
-    judge(paths[1], Stroller(), benchmark=MANY, exact=True, policy_sha256="beef", ensemble=0.01)
+    evaluate_toy(paths[0], Walker(), benchmark=MANY, exact=True)
+    evaluate_toy(paths[1], Stroller(), benchmark=MANY, exact=True, policy_sha256="beef", ensemble=0.01)
     return paths
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_side_by_side_they_leave_what_they_leave_alone(tmp_path: Path, alone: tuple[Path, Path], workers: int):
-    pairs = list(judge_both(outs(tmp_path), benchmark=MANY, exact=True, ensemble=0.01, workers=workers))
+    pairs = list(evaluate_both(outs(tmp_path), benchmark=MANY, exact=True, ensemble=0.01, workers=workers))
     for found, expected in zip(outs(tmp_path), alone, strict=True):
         assert timeless(found) == timeless(expected)
         meta, other = read_meta(found), read_meta(expected)
@@ -72,7 +72,7 @@ def first_is_slow(task: str, split: str, index: int) -> Start:
 
 def test_pairs_come_as_planned_and_only_those_behind_a_slow_one_wait(tmp_path: Path):
     """The slow episodes take 2 s each, in slots of their own: the others go on meanwhile."""
-    pairs = judge_both(outs(tmp_path), draw=first_is_slow, benchmark=MANY, workers=2)
+    pairs = evaluate_both(outs(tmp_path), draw=first_is_slow, benchmark=MANY, workers=2)
     order = planned(4, first_is_slow)
     slow = order.index(first_is_slow("walk", "test", 0).key)
     before = [a.start for a, _ in islice(pairs, slow)]
@@ -84,8 +84,8 @@ def test_pairs_come_as_planned_and_only_those_behind_a_slow_one_wait(tmp_path: P
     assert [a.start for a, _ in pairs] == order[slow + 1 :]
 
 
-def test_whoever_stops_keeps_what_has_ended_and_can_go_on(tmp_path: Path, alone: tuple[Path, Path]):
-    pairs = judge_both(outs(tmp_path), benchmark=MANY, exact=True, ensemble=0.01)
+def test_a_stopped_interleaving_keeps_finished_episodes_and_resumes(tmp_path: Path, alone: tuple[Path, Path]):
+    pairs = evaluate_both(outs(tmp_path), benchmark=MANY, exact=True, ensemble=0.01)
     shown = list(islice(pairs, 3))
     pairs.close()
     for number, (out, whole) in enumerate(zip(outs(tmp_path), alone, strict=True)):
@@ -94,16 +94,16 @@ def test_whoever_stops_keeps_what_has_ended_and_can_go_on(tmp_path: Path, alone:
         assert len(rows) < 20
         starts = [row.start for row in read_rows(whole)]
         assert sorted(rows, key=lambda row: starts.index(row.start)) == rows
-    again = list(judge_both(outs(tmp_path), benchmark=MANY, exact=True, ensemble=0.01, resume=True))
+    again = list(evaluate_both(outs(tmp_path), benchmark=MANY, exact=True, ensemble=0.01, resume=True))
     assert again[:3] == shown
     assert [timeless(out) for out in outs(tmp_path)] == [timeless(out) for out in alone]
 
 
-def test_one_that_was_judged_before_is_not_judged_again(tmp_path: Path, alone: tuple[Path, Path]):
+def test_a_finished_evaluation_is_not_run_again(tmp_path: Path, alone: tuple[Path, Path]):
     a, b = outs(tmp_path)
-    judge(a, Walker(), benchmark=MANY, exact=True)
+    evaluate_toy(a, Walker(), benchmark=MANY, exact=True)
     old = a.read_bytes()
-    pairs = list(judge_both((a, b), benchmark=MANY, exact=True, ensemble=0.01, resume=True))
+    pairs = list(evaluate_both((a, b), benchmark=MANY, exact=True, ensemble=0.01, resume=True))
     assert len(pairs) == 20
     assert a.read_bytes() == old
     assert timeless(b) == timeless(alone[1])
@@ -122,7 +122,7 @@ def test_both_episodes_of_a_start_share_a_simulator_and_of_few_tasks_all_do(
     monkeypatch.setenv("TOY_BUILDS", str(tmp_path / "builds"))
     tasks = tuple(f"task-{number}" for number in range(num_tasks))
     benchmark = replace(BENCHMARK, tasks=tasks)
-    pairs = list(judge_both(outs(tmp_path), benchmark=benchmark, episodes=72 // num_tasks, build=counted_build))
+    pairs = list(evaluate_both(outs(tmp_path), benchmark=benchmark, episodes=72 // num_tasks, build=counted_build))
     assert len(pairs) == 72
     built = (tmp_path / "builds").read_text().split()
     assert set(built) == set(tasks)
@@ -139,25 +139,25 @@ def test_one_policy_is_not_two(tmp_path: Path):
     assert not list(tmp_path.iterdir())
 
 
-def test_they_must_be_judged_alike_and_neither_is_begun_unless_both_can_be(tmp_path: Path):
+def test_evaluations_must_be_alike_and_neither_is_begun_unless_both_can_be(tmp_path: Path):
     a, b = outs(tmp_path)
     with pytest.raises(PraxiaError, match="one results file per policy"):
-        next(judge_both((a, a)))
+        next(evaluate_both((a, a)))
     walker, stroller = (Evaluation(BENCHMARK, digest, 4) for digest in ("f00d", "beef"))
-    for change, said in (
+    for change, message in (
         ({"exact": True}, "exact False but True"),
         ({"episodes": 5}, "episodes 4 but 5"),
         ({"control": "swapped-image"}, "control None but 'swapped-image'"),
         ({"benchmark": replace(BENCHMARK, name="toy/other")}, "'toy/plain' but 'toy/other'"),
     ):
         other = EvaluatedPolicy(Stroller(), replace(stroller, **change), b)
-        with pytest.raises(MismatchError, match=said):
+        with pytest.raises(MismatchError, match=message):
             next(interleave(EvaluatedPolicy(Walker(), walker, a), other, family()))
-    judge(b, Stroller())
+    evaluate_toy(b, Stroller())
     with pytest.raises(PraxiaError, match=r"b\.jsonl already holds"):
-        next(judge_both((a, b)))
+        next(evaluate_both((a, b)))
     with pytest.raises(MismatchError, match=r"b\.jsonl was begun differently .*policy_sha256"):
-        next(judge_both((a, b), resume=True))
+        next(evaluate_both((a, b), resume=True))
     assert not a.with_name("a.jsonl.meta.json").exists()
 
 
@@ -174,7 +174,7 @@ def test_a_killed_comparison_resumes_to_the_rows_of_an_undisturbed_one(tmp_path:
     assert 1 <= sum(out.read_bytes().count(b"\n") for out in (a, b)) < 48
     subprocess.run([*script, "12", "2", str(a), str(b), "--resume"], env=environment, check=True, timeout=60)
     whole = tmp_path / "whole.jsonl"
-    judge(whole, draw=slow_start, episodes=12, exact=True)
+    evaluate_toy(whole, draw=slow_start, episodes=12, exact=True)
     assert timeless(a) == timeless(whole)
     assert len(timeless(b)) == 24
 
@@ -199,11 +199,11 @@ def compared(folder: Path, episodes: int = 16, draw: Callable[..., Start] = draw
     return compare(*evaluated_policies(folder, episodes), family(draw), **more)
 
 
-def test_a_fixed_number_of_episodes_is_run_and_judged(tmp_path: Path):
-    said: list[tuple[int, int, str]] = []
-    found = compared(tmp_path, 6, until_decided=False, report=lambda *what: said.append(what))
+def test_a_fixed_number_of_episodes_is_compared(tmp_path: Path):
+    message: list[tuple[int, int, str]] = []
+    found = compared(tmp_path, 6, until_decided=False, report=lambda *what: message.append(what))
     assert (found["verdict"], found["pairs"], found["discordant"]) == ("better", 12, [12, 0])
-    assert said[-1] == (12, 12, "12 against 0 discordant")
+    assert message[-1] == (12, 12, "12 against 0 discordant")
     assert list(found["per_task"].keys() ^ set(BENCHMARK.tasks)) == []
 
 
@@ -217,7 +217,7 @@ def test_until_decided_stops_early_and_the_files_give_the_same_verdict(tmp_path:
     assert {**again, "unpaired": 0} == found
 
 
-def test_a_comparison_that_becomes_one_until_decided_says_so_and_cannot_go_back(tmp_path: Path):
+def test_a_comparison_can_become_until_decided_but_not_fixed_again(tmp_path: Path):
     compared(tmp_path, 2, until_decided=False)
     assert compared(tmp_path, until_decided=True, resume=True)["verdict"] == "better"
     assert pair_files(tmp_path / "walker.jsonl", tmp_path / "sleeper.jsonl").stopped
@@ -225,13 +225,13 @@ def test_a_comparison_that_becomes_one_until_decided_says_so_and_cannot_go_back(
         compared(tmp_path, until_decided=False, resume=True)
 
 
-def test_results_that_were_whole_before_do_not_depend_on_the_decision(tmp_path: Path):
+def test_results_that_were_complete_before_do_not_depend_on_the_decision(tmp_path: Path):
     compared(tmp_path, until_decided=False)
     compared(tmp_path, until_decided=True, resume=True)
     assert not pair_files(tmp_path / "walker.jsonl", tmp_path / "sleeper.jsonl").stopped
 
 
-def test_the_verdict_does_not_depend_on_the_number_of_workers_or_on_who_is_slow(tmp_path: Path):
+def test_the_verdict_does_not_depend_on_workers_or_slow_episodes(tmp_path: Path):
     def lame(task: str, split: str, index: int) -> Start:
         return draw_start(task, split, index, **({"goal": 1000.0, "step_s": 0.002} if index % 3 == 0 else {}))
 
@@ -240,7 +240,7 @@ def test_the_verdict_does_not_depend_on_the_number_of_workers_or_on_who_is_slow(
     assert 0 < verdicts[0]["discordant"][0] < verdicts[0]["pairs"]
 
 
-def test_a_stopped_comparison_goes_on_where_it_was(tmp_path: Path):
+def test_a_stopped_comparison_continues(tmp_path: Path):
     whole = compared(tmp_path / "whole", 6, until_decided=False)
 
     class Stopped(Exception):

@@ -24,7 +24,7 @@ def test_a_policy_is_bound_to_the_benchmarks_embodiment_by_its_name(policy):
         check_compatibility(ready, BENCHMARK, embodiment)
 
 
-def test_a_embodiment_it_was_not_trained_on_is_refused_naming_both_and_the_way_out(policy):
+def test_an_unknown_embodiment_is_refused_with_both_names_and_the_option(policy):
     with pytest.raises(MismatchError, match=r"'toy' and 'small', but benchmark 'toy/fast' has 'new'.*--as"):
         bind_policy(policy, BENCHMARK, replace(EMBODIMENT, name="new"))
 
@@ -36,7 +36,7 @@ def test_on_purpose_it_decides_for_another_embodiment_with_the_same_fields(polic
     check_compatibility(ready, BENCHMARK, new)
 
 
-def test_a_embodiment_that_had_no_such_camera_in_training_needs_none():
+def test_an_embodiment_without_a_camera_in_training_needs_none():
     blind = replace(SMALL_EMBODIMENT, cameras=())
     policy = make_policy(replace(make_config_of_two(), embodiments=(EMBODIMENT, blind)))
     ready = bind_policy(policy, replace(BENCHMARK, cameras=("wrist",)), blind)
@@ -50,15 +50,15 @@ def test_as_something_it_was_not_trained_on_is_answered_with_the_nearest(policy)
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "expected"),
     [
         ({"action": (Field("move", 1, "velocity", "m"),)}, r"action move\[1\] delta in m but move\[1\] velocity in m"),
         ({"state": (Field("position", 1, "position", "m", "world"),)}, "state .* but .* m world"),
         ({"control_hz": 20.0}, "rate 10 Hz but 20 Hz"),
     ],
 )
-def test_even_on_purpose_fields_and_rate_must_mean_the_same(policy, change, said):
-    with pytest.raises(MismatchError, match=rf"'small', but benchmark 'toy/fast' has 'new': {said}"):
+def test_even_on_purpose_fields_and_rate_must_mean_the_same(policy, change, expected):
+    with pytest.raises(MismatchError, match=rf"'small', but benchmark 'toy/fast' has 'new': {expected}"):
         bind_policy(policy, BENCHMARK, replace(SMALL_EMBODIMENT, name="new", **change), "small")
 
 

@@ -49,7 +49,7 @@ def test_an_expert_of_another_package_is_known_by_its_source(tmp_path: Path, mon
     assert len(known) == 3
 
 
-def test_a_path_without_a_policy_says_what_writes_one(tmp_path: Path):
+def test_a_path_without_a_policy_is_refused_with_the_command_that_writes_one(tmp_path: Path):
     with pytest.raises(PraxiaError, match="praxia train"):
         find_policy(str(tmp_path), BENCHMARK, exact=False)
 
@@ -92,7 +92,7 @@ def test_a_policy_bound_by_its_own_name_is_not_bound_on_purpose(tmp_path: Path):
     assert found.evaluation(3) == find_policy(str(tmp_path), BENCHMARK, exact=True).evaluation(3)
 
 
-def test_how_it_is_sampled_is_part_of_who_is_judged(tmp_path: Path):
+def test_sampling_options_are_part_of_the_identity(tmp_path: Path):
     identity = save_toy_policy(tmp_path)
     few, own = (find_policy(str(tmp_path), BENCHMARK, exact=True, sampling=Sampling(steps=n)) for n in (3, 10))
     assert own.policy_sha256 == identity.policy_sha256 != few.policy_sha256

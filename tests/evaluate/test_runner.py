@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from toy_benchmark import BENCHMARK, ToldEnv, draw_start, judge, slow_start
+from toy_benchmark import BENCHMARK, ToldEnv, draw_start, evaluate_toy, slow_start
 from toy_world import EMBODIMENT, Walker
 
 from praxia.core.embodiment import Camera
@@ -31,7 +31,7 @@ def timeless(out: Path) -> list[dict[str, Any]]:
 
 def test_rows_are_by_task_and_start_and_say_what_happened(tmp_path: Path):
     out = tmp_path / "f.jsonl"
-    summary = judge(out)
+    summary = evaluate_toy(out)
     rows = read_rows(out)
     starts = [draw_start(task, "test", index) for task in BENCHMARK.tasks for index in range(4)]
     assert [row.start for row in rows] == [start.key for start in starts]
@@ -42,7 +42,7 @@ def test_rows_are_by_task_and_start_and_say_what_happened(tmp_path: Path):
 
 
 def test_any_episode_can_be_replayed_from_what_is_kept(tmp_path: Path):
-    judge(tmp_path / "f.jsonl")
+    evaluate_toy(tmp_path / "f.jsonl")
     for row in read_rows(tmp_path / "f.jsonl"):
         kept = read_replay(tmp_path / "f.jsonl", row.start)
         assert actions_digest(kept.actions) == row.actions_sha256
@@ -67,28 +67,32 @@ class Sociable(Walker):
 
 def test_exact_rows_do_not_depend_on_workers_or_order(tmp_path: Path):
     first = tmp_path / "1.jsonl"
-    judge(first, Sociable(), exact=True)
+    evaluate_toy(first, Sociable(), exact=True)
     for workers in (2, 4):
         out = tmp_path / f"{workers}.jsonl"
-        judge(out, Sociable(), workers=workers, exact=True)
+        evaluate_toy(out, Sociable(), workers=workers, exact=True)
         assert timeless(out) == timeless(first)
-    judge(tmp_path / "order.jsonl", Sociable(), exact=True, benchmark=replace(BENCHMARK, tasks=BENCHMARK.tasks[::-1]))
+    evaluate_toy(
+        tmp_path / "order.jsonl", Sociable(), exact=True, benchmark=replace(BENCHMARK, tasks=BENCHMARK.tasks[::-1])
+    )
     assert timeless(tmp_path / "order.jsonl") == timeless(first)[4:] + timeless(first)[:4]
-    judge(tmp_path / "batched.jsonl", Sociable())
+    evaluate_toy(tmp_path / "batched.jsonl", Sociable())
     assert timeless(tmp_path / "batched.jsonl") != timeless(first), "a policy that would not show it"
 
 
 def test_more_episodes_extend_an_evaluation(tmp_path: Path):
-    judge(tmp_path / "grown.jsonl", episodes=2)
-    said: list[str] = []
-    judge(tmp_path / "grown.jsonl", episodes=3, resume=True, report=lambda done, total, text: said.append(text))
-    judge(tmp_path / "whole.jsonl", episodes=3)
-    assert said[0] == "4 episodes recovered"
-    assert len(said) == 1 + 2
+    evaluate_toy(tmp_path / "grown.jsonl", episodes=2)
+    texts: list[str] = []
+    evaluate_toy(
+        tmp_path / "grown.jsonl", episodes=3, resume=True, report=lambda done, total, text: texts.append(text)
+    )
+    evaluate_toy(tmp_path / "whole.jsonl", episodes=3)
+    assert texts[0] == "4 episodes recovered"
+    assert len(texts) == 1 + 2
     assert timeless(tmp_path / "grown.jsonl") == timeless(tmp_path / "whole.jsonl")
     assert read_meta(tmp_path / "grown.jsonl")["planned"] == 6
     with pytest.raises(MismatchError, match="2 more episodes"):
-        judge(tmp_path / "grown.jsonl", episodes=2, resume=True)
+        evaluate_toy(tmp_path / "grown.jsonl", episodes=2, resume=True)
 
 
 def crash_at_two(task: str, split: str, index: int) -> Start:
@@ -96,7 +100,7 @@ def crash_at_two(task: str, split: str, index: int) -> Start:
 
 
 def test_a_crash_is_an_error_row_and_no_failure(tmp_path: Path):
-    summary = judge(tmp_path / "f.jsonl", draw=crash_at_two)
+    summary = evaluate_toy(tmp_path / "f.jsonl", draw=crash_at_two)
     assert (summary["episodes"], summary["errors"], summary["success"]) == (8, 2, 1.0)
     errors = [row for row in read_rows(tmp_path / "f.jsonl") if row.status == "error"]
     assert [row.error for row in errors] == ["RuntimeError: at a step"] * 2
@@ -108,7 +112,7 @@ def test_where_every_episode_is_an_error_nothing_was_measured(tmp_path: Path):
 
     for resume in (False, True):
         with pytest.raises(CheckFailed, match=r"each of 8 episodes .* the first: RuntimeError: at a step\.") as caught:
-            judge(tmp_path / "f.jsonl", draw=crash, resume=resume)
+            evaluate_toy(tmp_path / "f.jsonl", draw=crash, resume=resume)
         assert (caught.value.result["errors"], caught.value.result["success"]) == (8, None)
         assert len(read_rows(tmp_path / "f.jsonl")) == 8, "what was recorded is kept"
 
@@ -120,7 +124,7 @@ def test_a_policy_at_fault_fails_and_its_row_names_the_fault(tmp_path: Path):
             return replace(decision, chunk=decision.chunk * 57) if query.key == first else decision
 
     first = f"0/{draw_start('walk', 'test', 0).key}"
-    summary = judge(tmp_path / "f.jsonl", Degrees())
+    summary = evaluate_toy(tmp_path / "f.jsonl", Degrees())
     assert (summary["episodes"], summary["errors"], summary["faults"], summary["success"]) == (8, 0, 1, 7 / 8)
     error = read_rows(tmp_path / "f.jsonl")[0].error
     assert error is not None
@@ -132,7 +136,7 @@ def die_at_two(task: str, split: str, index: int) -> Start:
 
 
 def test_an_episode_that_kills_its_workers_costs_error_rows_and_not_the_evaluation(tmp_path: Path):
-    summary = judge(tmp_path / "f.jsonl", draw=die_at_two, episodes=6)
+    summary = evaluate_toy(tmp_path / "f.jsonl", draw=die_at_two, episodes=6)
     assert summary["episodes"] == 12
     assert 1 <= summary["errors"] <= 4
     assert summary["success"] == 1.0
@@ -147,32 +151,34 @@ def test_a_worker_that_is_killed_costs_nothing(tmp_path: Path, workers: int):
             child.kill()
 
     killed: list[psutil.Process] = []
-    judge(tmp_path / "whole.jsonl", draw=slow_start)
-    judge(tmp_path / "f.jsonl", draw=slow_start, workers=workers, exact=True, report=kill_one)
+    evaluate_toy(tmp_path / "whole.jsonl", draw=slow_start)
+    evaluate_toy(tmp_path / "f.jsonl", draw=slow_start, workers=workers, exact=True, report=kill_one)
     assert len(killed) == 1
     assert timeless(tmp_path / "f.jsonl") == timeless(tmp_path / "whole.jsonl")
 
 
-def test_the_metric_end_looks_at_the_last_step(tmp_path: Path):
+def test_the_metric_end_uses_the_last_step(tmp_path: Path):
     class Blaster(Walker):
         def _decide(self, query: Any) -> Any:
             return replace(super()._decide(query), chunk=np.ones((4, 1), np.float32))
 
-    ever = judge(tmp_path / "ever.jsonl", Blaster())
-    end = judge(tmp_path / "end.jsonl", Blaster(), benchmark=replace(BENCHMARK, metric="end"))
+    ever = evaluate_toy(tmp_path / "ever.jsonl", Blaster())
+    end = evaluate_toy(tmp_path / "end.jsonl", Blaster(), benchmark=replace(BENCHMARK, metric="end"))
     assert (ever["success"], end["success"]) == (1.0, 0.0)
     assert {row.steps for row in read_rows(tmp_path / "end.jsonl")} == {40}
 
 
 def test_a_shuffled_instruction_is_that_of_another_task(tmp_path: Path):
     policy = Walker()
-    judge(tmp_path / "f.jsonl", policy, control="shuffled-instruction")
+    evaluate_toy(tmp_path / "f.jsonl", policy, control="shuffled-instruction")
     row = read_rows(tmp_path / "f.jsonl")[0]
     assert (row.task, row.control) == ("walk", "shuffled-instruction")
     told = {query.key: query.history[-1].instruction for batch in policy.batches for query in batch}
     assert told[f"0/{row.start}"] == "please run"
     with pytest.raises(PraxiaError, match="different instructions"):
-        judge(tmp_path / "g.jsonl", control="shuffled-instruction", benchmark=replace(BENCHMARK, tasks=("walk",)))
+        evaluate_toy(
+            tmp_path / "g.jsonl", control="shuffled-instruction", benchmark=replace(BENCHMARK, tasks=("walk",))
+        )
 
 
 def stalls(task: str, split: str, index: int) -> Start:
@@ -182,7 +188,7 @@ def stalls(task: str, split: str, index: int) -> Start:
 
 def test_rows_say_how_much_was_done_and_groups_are_summed_up(tmp_path: Path):
     benchmark = replace(BENCHMARK, axis="task", groups={"fast": ("run",), "slow": ("walk",)})
-    summary = judge(tmp_path / "f.jsonl", draw=stalls, benchmark=benchmark)
+    summary = evaluate_toy(tmp_path / "f.jsonl", draw=stalls, benchmark=benchmark)
     done = [(row.task, row.progress) for row in read_rows(tmp_path / "f.jsonl")]
     assert done == [("walk", 1.0), ("walk", 0.0)] * 2 + [("run", 1.0), ("run", 0.5)] * 2
     assert [(name, one["success"], one["progress"]) for name, one in summary["per_group"].items()] == [
@@ -192,14 +198,14 @@ def test_rows_say_how_much_was_done_and_groups_are_summed_up(tmp_path: Path):
 
 
 def test_the_swapped_image_is_a_wrapper_of_the_environment(tmp_path: Path):
-    judge(tmp_path / "f.jsonl", control="swapped-image", episodes=1)
+    evaluate_toy(tmp_path / "f.jsonl", control="swapped-image", episodes=1)
     (first, _) = read_rows(tmp_path / "f.jsonl")
     assert read_replay(tmp_path / "f.jsonl", first.start).spec.wrappers == ("swapped-image",)
 
 
 def test_an_unknown_control_names_the_nearest(tmp_path: Path):
     with pytest.raises(UnknownName, match="swapped-image"):
-        judge(tmp_path / "f.jsonl", control="swaped-image")
+        evaluate_toy(tmp_path / "f.jsonl", control="swaped-image")
     assert not (tmp_path / "f.jsonl").exists()
 
 
@@ -207,36 +213,36 @@ def test_a_policy_for_another_embodiment_is_refused_naming_both(tmp_path: Path):
     policy = Walker()
     policy.embodiment = replace(EMBODIMENT, name="crawler")
     with pytest.raises(MismatchError, match=r"'crawler'.*'toy'"):
-        judge(tmp_path / "f.jsonl", policy)
+        evaluate_toy(tmp_path / "f.jsonl", policy)
 
 
 def test_a_policy_for_other_images_is_refused_naming_both(tmp_path: Path):
     policy = Walker()
     policy.embodiment = replace(EMBODIMENT, cameras=(Camera("front", 96, 96),))
     with pytest.raises(MismatchError, match="front 96x96 but front 8x8"):
-        judge(tmp_path / "f.jsonl", policy)
+        evaluate_toy(tmp_path / "f.jsonl", policy)
     with pytest.raises(MismatchError, match=r"camera 'wrist'.*has front"):
-        judge(tmp_path / "f.jsonl", Walker(cameras=("wrist",)))
+        evaluate_toy(tmp_path / "f.jsonl", Walker(cameras=("wrist",)))
 
 
-def test_a_policy_without_a_embodiment_fits(tmp_path: Path):
+def test_a_policy_without_an_embodiment_fits(tmp_path: Path):
     policy = Walker(cameras=())
     policy.embodiment = None
-    assert judge(tmp_path / "f.jsonl", policy)["success"] == 1.0
+    assert evaluate_toy(tmp_path / "f.jsonl", policy)["success"] == 1.0
 
 
-def test_another_policy_does_not_go_on_with_these_rows(tmp_path: Path):
-    judge(tmp_path / "f.jsonl")
+def test_another_policy_does_not_resume_these_rows(tmp_path: Path):
+    evaluate_toy(tmp_path / "f.jsonl")
     with pytest.raises(MismatchError, match=r"policy_sha256 was 'f00d', is 'beef'"):
-        judge(tmp_path / "f.jsonl", policy_sha256="beef", resume=True)
+        evaluate_toy(tmp_path / "f.jsonl", policy_sha256="beef", resume=True)
     with pytest.raises(PraxiaError, match="--resume"):
-        judge(tmp_path / "f.jsonl")
+        evaluate_toy(tmp_path / "f.jsonl")
 
 
-def test_results_of_weights_alone_are_read_and_not_gone_on_with(tmp_path: Path):
+def test_results_identified_by_weights_alone_are_read_but_not_resumed(tmp_path: Path):
     """Nobody knows which config the weights were judged with."""
     out = tmp_path / "f.jsonl"
-    judge(out, policy_sha256="aaaa")
+    evaluate_toy(out, policy_sha256="aaaa")
     about = tmp_path / "f.jsonl.meta.json"
     meta = json.loads(about.read_text())
     del meta["fingerprint"]["weights_sha256"], meta["fingerprint"]["sampling"]
@@ -244,35 +250,35 @@ def test_results_of_weights_alone_are_read_and_not_gone_on_with(tmp_path: Path):
     before = out.read_bytes()
     assert {row.policy_sha256 for row in read_rows(out)} == {"aaaa"}
     with pytest.raises(MismatchError, match=r"f\.jsonl was begun by an earlier version .*another --out"):
-        judge(out, policy_sha256="beef", weights_sha256="aaaa", resume=True)
+        evaluate_toy(out, policy_sha256="beef", weights_sha256="aaaa", resume=True)
     assert out.read_bytes() == before
     # A policy without weights was known by the same as today.
-    judge(out, policy_sha256="aaaa", resume=True)
+    evaluate_toy(out, policy_sha256="aaaa", resume=True)
 
 
-def test_an_ensembled_evaluation_says_so_and_is_not_resumed_as_another(tmp_path: Path):
+def test_an_ensembled_evaluation_is_recorded_and_resumed_only_as_such(tmp_path: Path):
     class Hasty(Walker):
         """Predicts a step of 1 m, then none: the mean of both is half a metre."""
 
         def _decide(self, query: Any) -> Any:
             return replace(super()._decide(query), chunk=np.array([[1], [0], [0], [0]], np.float32))
 
-    judge(tmp_path / "plain.jsonl", Hasty())
-    judge(tmp_path / "f.jsonl", Hasty(), ensemble=0.0)
+    evaluate_toy(tmp_path / "plain.jsonl", Hasty())
+    evaluate_toy(tmp_path / "f.jsonl", Hasty(), ensemble=0.0)
     row = read_rows(tmp_path / "f.jsonl")[0]
     np.testing.assert_allclose(read_replay(tmp_path / "f.jsonl", row.start).actions[:3, 0], [1, 1 / 2, 1 / 3])
     plain, found = (read_meta(tmp_path / f"{name}.jsonl")["fingerprint"] for name in ("plain", "f"))
     assert plain["execution"] == plain["benchmark"]["execution"] == {"execution_horizon": 4, "ensemble": None}
     assert found == {**plain, "execution": {"execution_horizon": 1, "ensemble": 0.0}}
-    judge(tmp_path / "f.jsonl", Hasty(), ensemble=0.0, resume=True)
-    for ensemble, said in ((None, "execution_horizon was 1, is 4, ensemble was 0.0, is None"), (0.01, "is 0.01")):
-        with pytest.raises(MismatchError, match=rf"\(execution .*{said}\)"):
-            judge(tmp_path / "f.jsonl", Hasty(), ensemble=ensemble, resume=True)
+    evaluate_toy(tmp_path / "f.jsonl", Hasty(), ensemble=0.0, resume=True)
+    for ensemble, expected in ((None, "execution_horizon was 1, is 4, ensemble was 0.0, is None"), (0.01, "is 0.01")):
+        with pytest.raises(MismatchError, match=rf"\(execution .*{expected}\)"):
+            evaluate_toy(tmp_path / "f.jsonl", Hasty(), ensemble=ensemble, resume=True)
 
 
 def test_a_rate_that_is_no_number_is_refused_before_anything_is_written(tmp_path: Path):
     with pytest.raises(PraxiaError, match="finite rate"):
-        judge(tmp_path / "f.jsonl", ensemble=math.nan)
+        evaluate_toy(tmp_path / "f.jsonl", ensemble=math.nan)
     assert not list(tmp_path.iterdir())
 
 

@@ -92,7 +92,9 @@ def family(draw: Any = draw_start, other: Any = None) -> EnvFamily:
     )
 
 
-def judge(out: Path, policy: Any = None, draw: Any = draw_start, episodes: int = 4, **options: Any) -> dict[str, Any]:
+def evaluate_toy(
+    out: Path, policy: Any = None, draw: Any = draw_start, episodes: int = 4, **options: Any
+) -> dict[str, Any]:
     running = {name: options.pop(name) for name in ("workers", "resume", "report") if name in options}
     options = {"benchmark": BENCHMARK, "policy_sha256": "f00d", "episodes": episodes, **options}
     return evaluate(policy or Walker(), Evaluation(**options), out, family(draw), **running)
@@ -109,7 +111,7 @@ class Stroller(Walker):
         return replace(decision, chunk=decision.chunk / 2)
 
 
-def judge_both(
+def evaluate_both(
     outs: tuple[Path, Path], draw: Any = draw_start, episodes: int = 4, build: Any = build, **options: Any
 ) -> Generator[tuple[Row, Row], None, None]:
     """A walker beside a stroller; `ensemble` is the stroller's."""
@@ -126,9 +128,9 @@ def main(episodes: str, workers: str, *outs: str) -> None:
     options["resume"] = outs[-1] == "--resume"
     paths = [Path(out) for out in outs if out != "--resume"]
     if len(paths) == 1:
-        judge(paths[0], **options)
+        evaluate_toy(paths[0], **options)
     else:
-        for _ in judge_both((paths[0], paths[1]), **options):
+        for _ in evaluate_both((paths[0], paths[1]), **options):
             pass
 
 

@@ -73,7 +73,7 @@ def test_where_it_cannot_help_there_is_no_number(mine: dict[str, str], others: d
     assert adjusted_rate(made_rows(mine), Difficulty.of([made_rows(others)])) is None
 
 
-def test_the_adjusted_interval_is_narrower_and_holds_the_truth_as_often_as_it_says():
+def test_the_adjusted_interval_is_narrower_with_its_nominal_coverage():
     found = adjusted(40)
     assert found["narrower"] > 0.05
     assert found["held"] >= 0.95 - 3 * np.sqrt(0.05 * 0.95 / 40)

@@ -51,7 +51,7 @@ def test_a_revision_is_named_where_git_tracks_the_source(tmp_path: Path):
     assert code(tmp_path)["dirty"] is True
 
 
-def test_no_host_name_and_no_path_is_told():
+def test_the_fingerprint_has_no_host_name_and_no_path():
     text = json.dumps([versions(), code(), machine()])
     assert socket.gethostname() not in text
     assert str(Path(__file__).parent) not in text

@@ -1,4 +1,4 @@
-"""Results in `tests/frozen/results` are read, summarized, compared and ranked as the version that wrote them did."""
+"""Results in `tests/frozen/results` are read, summarised, compared and ranked as the version that wrote them did."""
 
 import json
 import shutil

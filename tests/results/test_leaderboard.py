@@ -22,7 +22,7 @@ def ranks(table: dict[str, Any]) -> dict[str, Any]:
     return {one["file"].removesuffix(".jsonl"): one["rank"] for one in table["entries"]}
 
 
-def test_policies_are_tied_unless_a_test_says_otherwise(tmp_path: Path):
+def test_policies_are_tied_unless_a_test_separates_them(tmp_path: Path):
     (table,) = filled(tmp_path, bad=BAD, good=GOOD, like=LIKE_GOOD)["tables"]
     assert [one["file"] for one in table["entries"]] == ["good.jsonl", "like.jsonl", "bad.jsonl"]
     assert ranks(table) == {"good": [1, 2], "like": [1, 2], "bad": [3, 3]}
@@ -48,7 +48,7 @@ def test_ties_need_not_be_the_same_for_all(tmp_path: Path):
     assert ranks(only) == {"a": [1, 2], "b": [1, 3], "c": [2, 3]}
 
 
-def test_without_enough_common_starts_the_test_is_unpaired_and_says_so(tmp_path: Path):
+def test_without_enough_common_starts_the_test_is_unpaired(tmp_path: Path):
     (table,) = filled(tmp_path, a="1" * 30, b="." * 20 + "1" * 10 + "0" * 20)["tables"]
     (one,) = table["comparisons"]
     assert (one["test"], one["pairs"]) == ("fisher", 10)
@@ -94,7 +94,7 @@ def test_rates_are_the_summarys_and_errors_have_none(tmp_path: Path):
     assert (crashed["success"], crashed["rank"], one["rank"]) == (None, None, [1, 1])
 
 
-def test_a_benchmark_that_averages_groups_or_gives_privileged_state_says_so(tmp_path: Path):
+def test_a_benchmark_declares_averaged_groups_and_privileged_state(tmp_path: Path):
     groups = {"easy": ["walk"], "hard": ["run"]}
     benchmark = {"name": "toy/groups", "groups": groups, "averages_groups": True, "privileged_state": True}
     rows = made_rows({"walk": "1110", "run": "10"})

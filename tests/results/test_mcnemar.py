@@ -43,7 +43,7 @@ def test_newcombes_interval_holds_the_effect_lies_within_the_range_and_turns_wit
     assert newcombe_interval(turned) == pytest.approx((-high, -low), abs=1e-12)
 
 
-def test_outcomes_are_counted_by_who_succeeded():
+def test_outcomes_are_counted_by_which_policy_succeeded():
     outcomes = [(True, True)] * 4 + [(True, False)] * 3 + [(False, True)] * 2 + [(False, False)]
     assert PairCounts.of(outcomes) == PairCounts(both=4, a_alone=3, b_alone=2, neither=1)
     assert (PairCounts.of(outcomes).pairs, PairCounts.of(outcomes).effect) == (10, pytest.approx(0.1))

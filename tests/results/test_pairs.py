@@ -47,7 +47,7 @@ def test_what_is_the_policys_own_may_differ_between_files(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "expected"),
     [
         ({"benchmark": {"name": "toy/plain", "horizon": 80}}, "benchmark horizon has 40, but 80"),
         ({"control": "swapped-image"}, "control has None, but 'swapped-image'"),
@@ -57,12 +57,12 @@ def test_what_is_the_policys_own_may_differ_between_files(tmp_path: Path):
         ({"golden_frame": "cafe"}, "golden_frame has None, but 'cafe'"),
     ],
 )
-def test_results_that_were_not_judged_alike_are_refused_with_the_difference(tmp_path: Path, change, said: str):
+def test_results_of_different_evaluations_are_refused_with_the_difference(tmp_path: Path, change, expected: str):
     rows = made_rows({"walk": "10"})
     a, b = write_results(tmp_path / "a.jsonl", rows), write_results(tmp_path / "b.jsonl", rows, **change)
     with pytest.raises(MismatchError, match=r"a\.jsonl and .*b\.jsonl were evaluated differently") as refused:
         pair_files(a, b)
-    assert said in str(refused.value)
+    assert expected in str(refused.value)
 
 
 def test_results_that_stopped_when_decided_are_known_as_such(tmp_path: Path):

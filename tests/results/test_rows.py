@@ -75,7 +75,7 @@ def test_a_missing_file_is_refused(tmp_path: Path):
         read_rows(tmp_path / "none.jsonl")
 
 
-def test_a_file_is_replaced_whole(tmp_path: Path):
+def test_a_file_is_replaced_atomically(tmp_path: Path):
     path = written(tmp_path / "rows.jsonl")
     write_rows(path, [CRASH, ROW])
     assert read_rows(path) == [CRASH, ROW]

@@ -41,7 +41,7 @@ def test_seeds_that_differ_have_a_wider_interval_than_seeds_that_agree():
     assert apart[0] < alike[0] < pooled[0] < pooled[1] < alike[1] < apart[1]
 
 
-def test_the_interval_holds_the_truth_as_often_as_it_says():
+def test_the_interval_has_its_nominal_coverage():
     """A small grid of `python speed/seeds.py`; pooling seeds and starts into one proportion is far off."""
     held, pooled = {}, []
     for seeds, rate, spread in product((2, 3, 8), (0.2, 0.5, 0.9), (0.0, 0.05, 0.12)):
@@ -65,7 +65,7 @@ def test_errors_are_in_no_rate_and_a_seed_of_errors_alone_is_unknown():
     assert found["ci95_of"] == OF_SEEDS
 
 
-def test_one_seed_has_wilsons_interval_and_says_that_it_is_of_starts_alone():
+def test_one_seed_has_wilsons_interval_of_the_starts():
     found = recipe_success([made_rows({"walk": "1110!"})])
     assert (found["ci95"], found["ci95_of"]) == (list(wilson_interval(3, 4)), OF_STARTS)
 

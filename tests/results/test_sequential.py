@@ -71,7 +71,7 @@ def wrong() -> dict[str, float]:
 
 
 @pytest.mark.parametrize("null", ["other_noise", "correlation_0.0", "correlation_0.5", "correlation_0.9"])
-def test_equal_policies_are_told_apart_in_at_most_five_percent_with_a_look_after_every_pair(null: str, wrong):
+def test_equal_policies_are_separated_in_at_most_five_percent_with_a_test_after_every_pair(null: str, wrong):
     assert 0.005 < wrong[null] <= 0.05
 
 
@@ -93,7 +93,7 @@ def test_tasks_that_favour_either_policy_cancel_out_where_rounds_have_their_own_
     assert opposed(1000)["wrong_mixed"] <= 0.05
 
 
-def test_confidence_sequences_hold_the_effect_at_all_looks():
+def test_confidence_sequences_cover_the_effect_at_all_times():
     assert miss(100) <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 100)
 
 
@@ -109,7 +109,7 @@ def test_looking_after_every_pair_at_a_test_for_a_fixed_number_errs_far_more_oft
     assert (decisions((a, b))[0] > 0).mean() <= 0.05
 
 
-def test_the_pairs_needed_are_those_of_a_course_that_goes_on_as_it_has():
+def test_the_pairs_needed_extrapolate_the_course_so_far():
     few = PairCounts(both=6, a_alone=3, b_alone=1, neither=10)
     needed = pairs_needed(few)
     assert needed is not None

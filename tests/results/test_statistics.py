@@ -53,7 +53,7 @@ def test_the_macro_interval_has_a_width_where_all_succeed():
     assert high == 1.0
 
 
-def test_the_macro_interval_covers_the_mean_as_often_as_it_says():
+def test_the_macro_interval_has_its_nominal_coverage():
     rates = np.array([0.3, 0.6, 0.9, 0.97])
     draws = np.random.default_rng(0).binomial(20, rates, (4000, 4))
     held = [macro_interval([(int(k), 20) for k in row]) for row in draws]

@@ -38,7 +38,7 @@ def filled(out: Path, starts: list[Start]) -> ResultsStore:
     return store
 
 
-def test_rows_end_in_the_order_asked_for_and_episodes_can_be_replayed(tmp_path: Path):
+def test_rows_end_in_the_given_order_and_episodes_can_be_replayed(tmp_path: Path):
     out = tmp_path / "deep" / "f.jsonl"
     rows = filled(out, STARTS[::-1]).finish([start.key for start in STARTS])
     assert rows == read_rows(out) == [row(start) for start in STARTS]
@@ -49,7 +49,7 @@ def test_rows_end_in_the_order_asked_for_and_episodes_can_be_replayed(tmp_path: 
         np.testing.assert_array_equal(found.actions, replay(start).actions)
 
 
-def test_a_resumed_evaluation_keeps_whole_rows(tmp_path: Path):
+def test_a_resumed_evaluation_keeps_complete_rows(tmp_path: Path):
     out = tmp_path / "f.jsonl"
     filled(out, STARTS[:2]).close()
     out.write_bytes(out.read_bytes()[:-5])
@@ -59,7 +59,7 @@ def test_a_resumed_evaluation_keeps_whole_rows(tmp_path: Path):
     assert store.finish([start.key for start in STARTS]) == [row(start) for start in STARTS[:2]]
 
 
-def test_nothing_is_overwritten_unasked(tmp_path: Path):
+def test_existing_files_are_not_overwritten(tmp_path: Path):
     filled(tmp_path / "f.jsonl", STARTS).close()
     with pytest.raises(PraxiaError, match="--resume"):
         ResultsStore(tmp_path / "f.jsonl").begin(META, resume=False)

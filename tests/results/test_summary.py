@@ -66,7 +66,7 @@ def test_the_mean_of_groups_is_that_of_the_means_of_their_tasks():
     assert found["macro_of_groups"]["ci95"] == pytest.approx([0.75 - below, 0.75 + above])
 
 
-def test_groups_are_averaged_only_where_the_benchmark_says_so():
+def test_groups_are_averaged_only_where_the_benchmark_does():
     judged = rows("walk", 3, 1, 0)
     assert summarise(judged, {"easy": ("walk",)})["macro_of_groups"] is None
     assert summarise(judged, {"easy": ("walk",)}, averages_groups=True)["macro_of_groups"]["success"] == 0.75
@@ -92,7 +92,7 @@ def test_a_task_of_errors_alone_has_no_rate_and_stays_out_of_the_macro():
     assert summary["macro"]["success"] == 0.5
 
 
-def test_how_the_robot_moved_is_told_of_successes_alone():
+def test_motion_is_summarised_over_successes_only():
     moved = [(4, 1.0, 3.0), (6, 2.0, 1.0), (20, 6.0, 2.0)]
     won = [
         replace(row, success_step=step, path_length=path, jerk=jerk)

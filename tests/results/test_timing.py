@@ -40,6 +40,6 @@ def test_a_quantile_takes_enough_successes_to_be_one():
     assert [one["q90"] is not None for one in found] == [False] * 5 + [True]
 
 
-def test_who_never_succeeds_has_no_quantiles_and_no_test():
+def test_a_policy_without_successes_has_no_quantiles_and_no_test():
     found = time_to_success(successes([3]), [made_row("walk", 0, "failure")])
     assert (found["a"]["q50"], found["b"]["q50"], found["b"]["successes"], found["ks"]) == (3.0, None, 0, None)

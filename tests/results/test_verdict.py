@@ -75,7 +75,7 @@ def test_a_pair_after_the_decision_is_a_mistake():
         comparison.add(pairs[0])
 
 
-def test_pairs_that_stopped_when_decided_are_not_judged_as_a_fixed_number():
+def test_pairs_that_stopped_when_decided_are_no_fixed_number():
     pairing = replace(pair_rows(made_rows({"walk": "11"}), made_rows({"walk": "00"})), stopped=True)
     with pytest.raises(PraxiaError, match="--until-decided"):
         verdict_of(pairing, until_decided=False)

@@ -45,7 +45,7 @@ def trained(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_killed_collection_goes_on_to_the_same_data_set(trained, tmp_path):
+def test_a_killed_collection_resumes_to_the_same_data_set(trained, tmp_path):
     _, collected = trained
     assert collected["episodes"] == collected["successes"] == 6
     assert [camera.name for camera in Dataset(trained[0] / "data").embodiment.cameras] == ["workspace"]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-WORDS = {True: "ok", False: "FAILED", None: "skipped"}
+STATUS = {True: "ok", False: "FAILED", None: "skipped"}
 
 
 @dataclass(frozen=True)
@@ -58,4 +58,4 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
 
 def _print(name: str, result: "CheckResult") -> None:
-    STDERR.print(f"  {WORDS[result.ok]:9s} {name:16s} {result.detail}", highlight=False, markup=False, soft_wrap=True)
+    STDERR.print(f"  {STATUS[result.ok]:9s} {name:16s} {result.detail}", highlight=False, markup=False, soft_wrap=True)

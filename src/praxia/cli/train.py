@@ -46,9 +46,9 @@ def run(arguments: list[str]) -> dict[str, Any]:
         vqa: Path | None = None
         """Visual question answering data (LLaVA's JSON), on which the policy's language model is trained too."""
         start_from: Path | None = None
-        """Fine-tune this policy, with its weights, normalizers and vocabulary, on data of embodiments like its own."""
+        """Fine-tune this policy, with its weights, normalisers and vocabulary, on data of embodiments like its own."""
         refit: bool = False
-        """With --start-from: refit the normalizers, and the action tokenizer of the head, on the new data."""
+        """With --start-from: refit the normalisers, and the action tokenizer of the head, on the new data."""
         workers: int = 0
         """Number of processes that prefetch batches; 0: a thread does. The batches are the same."""
         cache_gb: float | None = None

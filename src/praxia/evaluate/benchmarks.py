@@ -11,7 +11,7 @@ from praxia.rollout.types import Metric
 
 __all__ = ["Axis", "Benchmark", "benchmark_names", "find_benchmark"]
 
-# The axis of generalization: what is new to a policy that was trained on the tasks of the axis "train".
+# The axis of generalisation: what is new to a policy that was trained on the tasks of the axis "train".
 Axis = Literal["", "train", "task", "scene", "embodiment", "long"]
 
 
@@ -28,7 +28,7 @@ class Benchmark:
         state: description of the state vector. `privileged_state`: it holds what a robot could not measure.
         metric: an episode succeeds if success "ever" held, which also ends it, or if it holds at the "end", after
             `horizon` steps.
-        axis: the axis of generalization that the benchmark measures, or "".
+        axis: the axis of generalisation that the benchmark measures, or "".
         groups: tasks by what is new in them, such as {"phrasings": (...), "verbs": (...)}, or by difficulty. A task is
             in at most one group.
         averages_groups: the published number is the unweighted mean of the groups' rates.

@@ -1,4 +1,4 @@
-"""Benchmarks on Tabletop, one per axis of generalization: trained tasks, other tasks, other scenes, another embodiment,
+"""Benchmarks on Tabletop, one per axis of generalisation: trained tasks, other tasks, other scenes, another embodiment,
 long chains.
 
 Starts, scenes and instructions are a pure function of (task, split, index) and the same for every embodiment.

@@ -56,7 +56,7 @@ def migrate_meta(path: Path, meta: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_execution(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """`entry` with `{"execution": {"execution_horizon": ...}}` in the place of `{"pace": {"executed_steps": ...}}`."""
+    """`entry` with `{"execution": {"execution_horizon": ...}}` in place of `{"pace": {"executed_steps": ...}}`."""
     renamed = {"execution" if name == "pace" else name: value for name, value in entry.items()}
     if "pace" in entry:
         names = {"executed_steps": "execution_horizon"}

@@ -196,8 +196,8 @@ def _formatted(table: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "title": f"Heads on {table['arena']}",
         "note": "All heads have the same encoder, data, training steps and starts. From one start: the share of the "
-        "rarer side among 32 first chunks with different noise, at best 0.5. Milliseconds are for one observation on one "
-        f"thread. The expert's score is {table['expert']:.3f}. {_interval_note(table['rows'])}",
+        "rarer side among 32 first chunks with different noise, at best 0.5. Milliseconds are for one observation on "
+        f"one thread. The expert's score is {table['expert']:.3f}. {_interval_note(table['rows'])}",
         "columns": [*columns, "parameters", "samples/s"],
         "rows": rows,
     }

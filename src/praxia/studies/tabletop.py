@@ -1,4 +1,4 @@
-"""The axes of generalization: what a policy trained on one embodiment in known scenes can do elsewhere."""
+"""The axes of generalisation: what a policy trained on one embodiment in known scenes can do elsewhere."""
 
 import time
 from dataclasses import replace

@@ -25,7 +25,7 @@ def policy_of_the_plane(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "expected"),
     [
         ({"name": "crawler"}, "the policy is for embodiment 'crawler'"),
         ({"control_hz": 20.0}, "rate 20 Hz but 10 Hz"),
@@ -33,11 +33,11 @@ def policy_of_the_plane(tmp_path_factory):
         ({"action": (Field("robot", 2, "velocity", "cm/s", "world"),)}, "velocity in cm/s world but"),
     ],
 )
-def test_names_units_and_cameras_that_do_not_fit_are_refused(policy_of_the_plane, change, said):
+def test_names_units_and_cameras_that_do_not_fit_are_refused(policy_of_the_plane, change, expected):
     other = replace(policy_of_the_plane, embodiments=(replace(policy_of_the_plane.embodiments[0], **change),))
     ok, detail = run_preflight(other, BIMODAL, PLANE)["names-and-units"]
     assert ok is False
-    assert said in detail
+    assert expected in detail
 
 
 def named(embodiment, *dims):
@@ -111,7 +111,7 @@ def test_a_gripper_that_does_not_obey_is_refused(policy):
 
 
 @pytest.mark.gl
-def test_a_gripper_that_never_moved_in_the_data_says_nothing(tmp_path):
+def test_a_gripper_that_never_moved_in_the_data_is_no_evidence(tmp_path):
     def still(episode):
         state = episode.state.copy()
         state[:, 3] = 1

@@ -106,7 +106,7 @@ def test_a_benchmark_that_is_solved_by_doing_nothing_is_refused_unless_that_is_k
     )
 
 
-def test_what_was_never_recorded_is_not_done_and_says_how(policy):
+def test_a_benchmark_without_recorded_rates_is_skipped_with_the_command(policy):
     ok, detail = run_preflight(policy, replace(BENCHMARK, name="bimodal/new"), FAMILY)["expert"]
     assert ok is None
     assert detail.endswith("record it: python -m praxia.evaluate.preflight.record bimodal/new")
@@ -177,7 +177,7 @@ def test_replays_are_spread_over_the_tasks_and_over_each_tasks_successes(tmp_pat
     assert spread_episodes(data, ("lift",), 8, 4) == []
 
 
-def test_a_embodiment_of_which_nothing_says_what_holds_it_is_not_tried(policy):
+def test_an_embodiment_without_a_hold_action_is_skipped(policy):
     def unheld(spec):
         embodiment = FAMILY.embodiment(spec)
         return replace(embodiment, action=(replace(embodiment.action[0], kind="position", name="wheel"),))

@@ -25,7 +25,7 @@ def drawing(change):
     return replace(FAMILY, golden=GoldenFrame(lambda: change(golden.render()), golden.path))
 
 
-def test_a_image_is_written_without_loss(tmp_path):
+def test_an_image_is_written_without_loss(tmp_path):
     image = np.random.default_rng(0).integers(0, 256, (32, 48, 3), dtype=np.uint8)
     write_image(tmp_path / "one.png", image)
     np.testing.assert_array_equal(read_image(tmp_path / "one.png"), image)
@@ -43,7 +43,7 @@ def test_every_familys_golden_image_is_what_this_version_draws(env):
 
 
 @pytest.mark.parametrize(
-    ("change", "ok", "said"),
+    ("change", "ok", "message"),
     [
         (lambda image: image, True, "identical to the stored image"),
         (lambda image: image - np.uint8(1), True, "mean absolute difference 1.00 of 255, at most 2"),
@@ -52,10 +52,10 @@ def test_every_familys_golden_image_is_what_this_version_draws(env):
         (lambda image: image[:32], False, "has another size"),
     ],
 )
-def test_what_is_drawn_is_compared_with_what_is_stored(policy, change, ok, said):
+def test_what_is_drawn_is_compared_with_what_is_stored(policy, change, ok, message):
     found = run_preflight(policy, BENCHMARK, drawing(change))["golden-frame"]
     assert found[0] is ok
-    assert said in found[1]
+    assert message in found[1]
 
 
 def test_a_family_without_a_golden_image_is_not_silently_fine(policy):

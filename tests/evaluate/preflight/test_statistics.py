@@ -71,7 +71,7 @@ def declared(policy, unit, low, high):
 
 
 @pytest.mark.parametrize(
-    ("unit", "low", "high", "by", "said"),
+    ("unit", "low", "high", "by", "expected"),
     [
         ("rad", -1.0, 1.0, 57.3, "far outside its [-1, 1] rad, as if in degrees"),
         ("rad", None, None, 57.3, "far outside its [-3.14, 3.14] rad, as if in degrees"),
@@ -79,11 +79,11 @@ def declared(policy, unit, low, high):
         ("deg", None, None, 1.0, "little of its [-180, 180] deg, as if in radians"),
     ],
 )
-def test_radians_for_degrees_refuse_and_the_reverse(policy, unit, low, high, by, said):
+def test_radians_for_degrees_refuse_and_the_reverse(policy, unit, low, high, by, expected):
     policy, family = declared(with_ranges(policy, "action", scaled(by), scaled(by)), unit, low, high)
     ok, detail = run_preflight(policy, BENCHMARK, family)["statistics"]
     assert ok is False
-    assert said in detail
+    assert expected in detail
 
 
 @pytest.mark.parametrize(("unit", "low", "high", "by"), [("rad", -1.0, 1.0, 1.0), ("deg", -60.0, 60.0, 57.3)])
@@ -94,7 +94,7 @@ def test_angles_in_their_unit_are_within_it(policy, unit, low, high, by):
     assert "far outside" not in detail
 
 
-def test_a_policy_of_another_embodiment_has_no_statistics_to_judge(policy):
+def test_a_policy_of_another_embodiment_has_no_statistics_to_check(policy):
     other = replace(policy, embodiments=(replace(policy.embodiments[0], name="other"),))
     found = run_preflight(other, BENCHMARK, FAMILY)
     assert found["statistics"][0] is None

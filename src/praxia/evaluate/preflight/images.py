@@ -14,7 +14,7 @@ from praxia.evaluate.preflight.setup import CheckResult, PreflightSetup, read_re
 __all__ = ["golden_frame_matches", "read_image", "recorded_frames_match", "write_image"]
 
 # Largest accepted mean absolute difference of two images, of 255. Measured (docs/RESULTS.md, "Preflight"): another
-# software rasterizer 1.0, the data set's video codec 0.7; a camera off by 2 cm 2.9, another render profile 2.2 to 15.
+# software rasteriser 1.0, the data set's video codec 0.7; a camera off by 2 cm 2.9, another render profile 2.2 to 15.
 MAX_DIFFERENCE = 2.0
 
 NUM_IMAGES = 4

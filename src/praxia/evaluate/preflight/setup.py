@@ -106,7 +106,7 @@ class PreflightSetup:
 
     @property
     def trained(self) -> tuple[Embodiment, EmbodimentTransforms] | None:
-        """The trained embodiment to which the policy is bound, and its normalizers; None: there is none."""
+        """The trained embodiment to which the policy is bound, and its normalisers; None: there is none."""
         name = self.bind_as or self.embodiment.name
         trained = zip(self.policy.embodiments, self.policy.transforms.embodiments, strict=True)
         return next(((embodiment, transforms) for embodiment, transforms in trained if embodiment.name == name), None)

@@ -1,4 +1,4 @@
-"""Checks a policy's normalizers against the declared ranges, and against the expert's episodes on the benchmark."""
+"""Checks a policy's normalisers against the declared ranges, and against the expert's episodes on the benchmark."""
 
 from collections.abc import Iterator, Sequence
 
@@ -16,8 +16,8 @@ __all__ = ["statistics_are_sane"]
 # Statistics outside the declared range by more than this share of its width are in another unit.
 MAX_OUTSIDE = 0.5
 
-# The expert's normalized values are within about 1. Larger values than this were not in the training data.
-MAX_NORMALIZED = 10.0
+# The expert's normalised values are within about 1. Larger values than this were not in the training data.
+MAX_NORMALISED = 10.0
 
 # A dim that was constant in training moves here if it leaves its value by this share of its declared range or, without
 # one, by this share of its unit.
@@ -88,7 +88,7 @@ def _undeclared(what: str, fields: Sequence[Field], normaliser: Normaliser) -> I
 def _unmatched(
     what: str, fields: Sequence[Field], normaliser: Normaliser, values: Float32[np.ndarray, "N D"]
 ) -> Iterator[str]:
-    """Describes dims that the expert moves beyond what the policy's normalizer can represent."""
+    """Describes dims that the expert moves beyond what the policy's normaliser can represent."""
     far = np.abs(normaliser.encode(values)).max(axis=0)
     for field, dims in field_slices(fields):
         for dim in range(dims.start, dims.stop):
@@ -99,7 +99,7 @@ def _unmatched(
                 width = 1.0 if field.low is None or field.high is None else field.high - field.low
                 if np.abs(values[:, dim] - (low + high) / 2).max() > MIN_MOVE * width:
                     yield f"{name} never moved in training (always {low:.3g}), but the expert takes it to {here}"
-            elif far[dim] > MAX_NORMALIZED:
+            elif far[dim] > MAX_NORMALISED:
                 yield (
                     f"{name} was within [{low:.3g}, {high:.3g}] in training, but the expert takes it to {here},"
                     f" {far[dim]:.0f} times as far from the middle: a range near zero, or another unit"
