@@ -83,9 +83,7 @@ def test_exact_rows_do_not_depend_on_workers_or_order(tmp_path: Path):
 def test_more_episodes_extend_an_evaluation(tmp_path: Path):
     evaluate_toy(tmp_path / "grown.jsonl", episodes=2)
     texts: list[str] = []
-    evaluate_toy(
-        tmp_path / "grown.jsonl", episodes=3, resume=True, report=lambda done, total, text: texts.append(text)
-    )
+    evaluate_toy(tmp_path / "grown.jsonl", episodes=3, resume=True, report=lambda done, total, text: texts.append(text))
     evaluate_toy(tmp_path / "whole.jsonl", episodes=3)
     assert texts[0] == "4 episodes recovered"
     assert len(texts) == 1 + 2

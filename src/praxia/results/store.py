@@ -132,8 +132,8 @@ class ResultsStore:
     def _compare(self, old: dict[str, Any], new: dict[str, Any]) -> None:
         if new.get("weights_sha256") and "weights_sha256" not in old:
             raise MismatchError(
-                f"{self._out} was begun by an earlier version of Praxia, which identified a policy by its weights alone,"
-                " so it may have been another policy: finish it with that version, or choose another --out"
+                f"{self._out} was begun by an earlier version of Praxia, which identified a policy by its weights"
+                " alone, so it may have been another policy: finish it with that version, or choose another --out"
             )
         if changes := differences(old, new, _NOT_COMPARED):
             raise MismatchError(f"{self._out} was begun differently ({changes}): undo that, or choose another --out")

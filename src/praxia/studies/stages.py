@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from praxia.checkpoint.migration import migrate_run
 from praxia.checkpoint.store import read_config
 from praxia.collect.plan import CollectionPlan
 from praxia.collect.runner import collect
@@ -124,16 +125,19 @@ class Stages:
 
 def _expect_trained(out: Path, run: TrainRun, data: Sequence[Path], initial: Path | None) -> None:
     """Raise PraxiaError if the policy in the folder of a stage has another config, data set or initial policy."""
-    before = json.loads((out / "run.json").read_text())
+    before = migrate_run(json.loads((out / "run.json").read_text()))
+    start_from = before["start_from"] or {}
+    # Runs of earlier versions identify their initial policy by its weights alone.
+    identity = "policy_sha256" if "policy_sha256" in start_from else "weights_sha256"
     known = {
         "config": json.loads(json.dumps(config_to_json(run))),
         "data": [Dataset(one).content_sha256 for one in data],
-        "start_from": initial and read_config(initial)[1].policy_sha256,
+        "start_from": initial and read_config(initial)[1].to_json()[identity],
     }
     found = {
         "config": before["config"],
         "data": [one["content_sha256"] for one in before["data"]],
-        "start_from": (before["start_from"] or {}).get("policy_sha256"),
+        "start_from": start_from.get(identity),
     }
     if different := [name for name in known if known[name] != found[name]]:
         raise PraxiaError(

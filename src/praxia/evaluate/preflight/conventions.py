@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from jaxtyping import Float64
 
-from praxia.core.embodiment import Field, field_slices
+from praxia.core.embodiment import Field, dim_name_difference, field_slices
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.core.hold import HoldAction
 from praxia.data.dataset import Dataset

@@ -58,7 +58,7 @@ def preflight(
     `report` is called with the name and result of each check.
 
     Raises:
-        Refused: a check failed. The message is the first failure, `result` the value that would have been returned.
+        CheckFailed: a check failed. The message is the first failure, `result` the value that would have been returned.
         DataError: `data` is not a data set.
     """
     began_s = time.perf_counter()
