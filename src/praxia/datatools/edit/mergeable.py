@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from shlex import quote
 from typing import Any
 
+from praxia.core.embodiment import dim_order
 from praxia.core.errors import MismatchError
 from praxia.data.features import declared_dim_names
 from praxia.datatools.edit.source import SourceDataset
@@ -43,7 +44,7 @@ def _advice(a: SourceDataset, b: SourceDataset) -> str:
     """How to make their features the same."""
     mine, theirs = a.info["features"], b.info["features"]
     orders = [(declared_dim_names(mine[name]), declared_dim_names(theirs[name])) for name in mine if name in theirs]
-    if any(names != other and order_of(other, names) for names, other in orders):
+    if any(names != other and dim_order(other, names) for names, other in orders):
         command = f"praxia data edit reorder {quote(str(b.root))} --like {quote(str(a.root))} --out NEW"
         return f"The order of names differs: `{command}`"
     if mine.keys() != theirs.keys():

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from praxia.core.embodiment import dim_order
 from praxia.core.errors import PraxiaError, UnknownName
 from praxia.data.features import INDEX_FEATURES, declared_dim_names
 from praxia.data.parquet import matrix, table
@@ -153,7 +154,7 @@ def reorder_vectors(source: SourceDataset, like: SourceDataset) -> VectorLayout:
         names, wanted = (
             declared_dim_names(dataset.info["features"].get(name, {"shape": ()})) for dataset in (source, like)
         )
-        if names != wanted and (order := order_of(names, wanted)):
+        if names != wanted and (order := dim_order(names, wanted)):
             made[name] = ((name, order),)
     if not made:
         raise PraxiaError(
