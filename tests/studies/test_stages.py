@@ -28,6 +28,7 @@ def trained(tmp_path):
 
 def test_a_stage_that_has_ended_is_not_run_again(trained):
     stages(trained).train("flow", "flow-bimodal", flow_bimodal(), [])
+    assert sorted(path.name for path in (trained / "flow").iterdir()) == ["policy", "run.json"]
 
 
 @pytest.mark.parametrize("other", [{"seed": 1}, {"scale": 0.02}])

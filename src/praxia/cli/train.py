@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -11,6 +11,9 @@ from praxia.cli.console import STDERR, command_line, counting, print_summary
 from praxia.core.errors import PraxiaError
 from praxia.core.registry import lookup
 from praxia.recipes import RECIPES
+
+if TYPE_CHECKING:
+    from praxia.train.config import TrainRun
 
 __all__ = ["run"]
 
@@ -30,35 +33,9 @@ def run(arguments: list[str]) -> dict[str, Any]:
     configured = lookup("recipes", RECIPES, name, kind="recipe", listing="praxia recipes")()
 
     from praxia.dataloader.mixture_config import find_mixture
-    from praxia.train.config import TrainRun
     from praxia.train.engine import train
 
-    @dataclass(frozen=True, kw_only=True)
-    class TrainArguments:
-        """Train a recipe on a data set."""
-
-        recipe: Annotated[TrainRun, tyro.conf.arg(name="")] = configured
-        data: str
-        """The folder of the data set, or several with commas between them, which train one policy for all their
-        embodiments. Or a mixture file (.json): see `praxia data mix --help`."""
-        out: Path
-        """The folder of the run: policy, metrics and training state."""
-        vqa: Path | None = None
-        """Visual question answering data (LLaVA's JSON), on which the policy's language model is trained too."""
-        start_from: Path | None = None
-        """Fine-tune this policy, with its weights, normalisers and vocabulary, on data of embodiments like its own."""
-        refit: bool = False
-        """With --start-from: refit the normalisers, and the action tokenizer of the head, on the new data."""
-        workers: int = 0
-        """Number of processes that prefetch batches; 0: a thread does. The batches are the same."""
-        cache_gb: float | None = None
-        """Disk space for decoded images in GB (0: no cache). By default all images, if there is room."""
-        resume: bool = False
-        """Continue from the last saved state."""
-        json: bool = False
-        """Print one JSON object on stdout."""
-
-    options = parse(TrainArguments, rest, f"praxia train {name}")
+    options = parse(_arguments_for(configured), rest, f"praxia train {name}")
     steps = options.recipe.train.steps
     with counting(name) as count:
 
@@ -86,3 +63,35 @@ def run(arguments: list[str]) -> dict[str, Any]:
         )
     print_summary({name: value for name, value in result.items() if name != "warnings"})
     return result
+
+
+def _arguments_for(configured: "TrainRun") -> Any:
+    """The options of `praxia train` for a recipe, whose fields are the defaults."""
+    from praxia.train.config import TrainRun
+
+    @dataclass(frozen=True, kw_only=True)
+    class TrainArguments:
+        """Train a recipe on a data set."""
+
+        recipe: Annotated[TrainRun, tyro.conf.arg(name="")] = configured
+        data: str
+        """The folder of the data set, or several with commas between them, which train one policy for all their
+        embodiments. Or a mixture file (.json): see `praxia data mix --help`."""
+        out: Path
+        """The folder of the run: policy, metrics and training state."""
+        vqa: Path | None = None
+        """Visual question answering data (LLaVA's JSON), on which the policy's language model is trained too."""
+        start_from: Path | None = None
+        """Fine-tune this policy, with its weights, normalisers and vocabulary, on data of embodiments like its own."""
+        refit: bool = False
+        """With --start-from: refit the normalisers, and the action tokenizer of the head, on the new data."""
+        workers: int = 0
+        """Number of processes that prefetch batches; 0: a thread does. The batches are the same."""
+        cache_gb: float | None = None
+        """Disk space for decoded images in GB (0: no cache). By default all images, if there is room."""
+        resume: bool = False
+        """Continue from the last saved state."""
+        json: bool = False
+        """Print one JSON object on stdout."""
+
+    return TrainArguments

@@ -54,7 +54,7 @@ def evaluate(
         PraxiaError: `out` exists and `resume` is False, the control cannot disturb anything here, or the rate of
             ensembling is not finite.
         UnknownName: there is no such control.
-        CheckFailed: every episode was an error, so nothing was measured. The rows are kept, and the result is the summary.
+        CheckFailed: every episode was an error, so nothing was measured. The rows are kept. Its result is the summary.
     """
     expect_positive(workers=workers)
     with closing(ResultsWriter(policy, evaluation, out, family)) as writer:
