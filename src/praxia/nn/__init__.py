@@ -1,1 +1,1 @@
-"""The torch nouns and the blocks that encoders and heads are made of."""
+"""The tensor types of models, and the layers that encoders and heads are built from."""

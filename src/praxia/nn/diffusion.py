@@ -1,4 +1,4 @@
-"""Denoising diffusion on the cosine schedule: trained step by step (DDPM), sampled in few steps (DDIM)."""
+"""Denoising diffusion on the cosine schedule: trained at single steps (DDPM), sampled in few steps (DDIM)."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ __all__ = ["cosine_alphas_bar", "ddim", "ddim_steps", "noised"]
 
 
 def cosine_alphas_bar(num_steps: int) -> Float[Tensor, " K"]:
-    """The share of the signal's variance that is left after each of `num_steps` steps of noise, in float64.
+    """The share of the signal's variance that remains after each of `num_steps` noise steps, in float64.
 
     Nichol & Dhariwal 2021 (arXiv 2102.09672), section 3.2, with offset 0.008 and each step's share of noise at most
     0.999: the schedule that Diffusion Policy calls squaredcos_cap_v2.
@@ -24,16 +24,16 @@ def cosine_alphas_bar(num_steps: int) -> Float[Tensor, " K"]:
 def noised(
     data: Float[Tensor, "B H A"], noise: Float[Tensor, "B H A"], alpha_bar: Float[Tensor, " B"]
 ) -> Float[Tensor, "B H A"]:
-    """Data after so much noise that a share `alpha_bar` of its variance is left."""
-    left = alpha_bar[:, None, None]
-    return left.sqrt() * data + (1 - left).sqrt() * noise
+    """Data with noise, such that a share `alpha_bar` of the data's variance remains."""
+    share = alpha_bar[:, None, None]
+    return share.sqrt() * data + (1 - share).sqrt() * noise
 
 
 def ddim_steps(num_train_steps: int, num_steps: int) -> list[int]:
-    """The steps to denoise from, last first: spread evenly and ending at the noisiest ("trailing").
+    """The steps to denoise from, in falling order: evenly spaced and starting at the noisiest ("trailing").
 
-    Lin et al. 2024 (arXiv 2305.08891), table 2. Diffusion Policy spreads them from the least noisy ("leading"), and so
-    begins with a step that expects less noise than it gets.
+    Lin et al. 2024 (arXiv 2305.08891), table 2. Diffusion Policy spaces them from the least noisy ("leading"), so that
+    its first step expects less noise than there is.
     """
     return [round(num_train_steps * (num_steps - at) / num_steps) - 1 for at in range(num_steps)]
 
@@ -47,15 +47,15 @@ def ddim(
 ) -> Float[Tensor, "B H A"]:
     """Denoise deterministically in `num_steps` steps (Song et al. 2021, arXiv 2010.02502, equation 12 with sigma 0).
 
-    The predicted data are kept within `clip` at every step, and the noise that goes with them is used.
+    The predicted data are clipped to `clip` at every step, and the noise is recomputed from them.
     """
     x = noise
     steps = ddim_steps(len(alphas_bar), num_steps)
-    for now, then in zip(steps, [*steps[1:], -1], strict=True):
-        left = alphas_bar[now]
-        left_then = alphas_bar[then] if then >= 0 else torch.ones_like(left)
-        predicted = predict_noise(x, torch.full((len(x),), now, device=x.device))
-        data = ((x - (1 - left).sqrt() * predicted) / left.sqrt()).clamp(-clip, clip)
-        predicted = (x - left.sqrt() * data) / (1 - left).sqrt()
-        x = left_then.sqrt() * data + (1 - left_then).sqrt() * predicted
+    for step, next_step in zip(steps, [*steps[1:], -1], strict=True):
+        share = alphas_bar[step]
+        next_share = alphas_bar[next_step] if next_step >= 0 else torch.ones_like(share)
+        predicted = predict_noise(x, torch.full((len(x),), step, device=x.device))
+        data = ((x - (1 - share).sqrt() * predicted) / share.sqrt()).clamp(-clip, clip)
+        predicted = (x - share.sqrt() * data) / (1 - share).sqrt()
+        x = next_share.sqrt() * data + (1 - next_share).sqrt() * predicted
     return x

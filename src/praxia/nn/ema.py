@@ -12,10 +12,10 @@ def frozen_names(module: nn.Module) -> frozenset[str]:
 
 
 class Ema:
-    """A slow copy of a module's floating-point state.
+    """An exponential moving average of a module's floating-point state.
 
-    The decay warms up as min(decay, (1 + step) / (10 + step)), so that early steps are forgotten (the schedule of
-    TensorFlow's ExponentialMovingAverage). Integer buffers are copied; frozen parameters are the module's own.
+    The decay warms up as min(decay, (1 + step) / (10 + step)), so that early weights are forgotten (the schedule of
+    TensorFlow's ExponentialMovingAverage). Integer buffers are copied; frozen parameters are shared with the module.
     """
 
     def __init__(self, module: nn.Module, decay: float):
@@ -28,7 +28,7 @@ class Ema:
 
     @torch.no_grad()
     def update(self, module: nn.Module, step: int) -> None:
-        """Move towards `module` after optimiser step number `step`, counted from 0."""
+        """Move towards `module` after optimiser step `step`, counted from 0."""
         decay = min(self.decay, (1 + step) / (10 + step))
         slow, fast = [], []
         for name, value in module.state_dict().items():

@@ -1,6 +1,6 @@
 """Flow matching on straight paths: t = 0 is noise, t = 1 is data, x_t = (1 - t) noise + t data, v = data - noise.
 
-Lipman et al. 2023 (arXiv 2210.02747); the direction of t is the papers' (and GR00T's), the reverse of openpi's code.
+Lipman et al. 2023 (arXiv 2210.02747); t runs as in the papers and in GR00T, the reverse of openpi's code.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ __all__ = ["beta_times", "euler", "interpolate"]
 
 
 def beta_times(num: int, generator: torch.Generator, device: torch.device) -> Float[Tensor, " B"]:
-    """Training times that dwell on noisy inputs: 1 - t ~ 0.999 Beta(1.5, 1) + 0.001 (pi0, section IV).
+    """Training times that favour noisy inputs: 1 - t ~ 0.999 Beta(1.5, 1) + 0.001 (pi0, section IV).
 
     Beta(1.5, 1) has the distribution function x^1.5, so its inverse of a uniform draw is u^(2/3).
     """

@@ -1,4 +1,4 @@
-"""Networks that flow matching and diffusion share. Registered by tag; outside packages use `praxia.denoisers`."""
+"""Networks that flow matching and diffusion share, registered by tag; outside packages use `praxia.denoisers`."""
 
 DENOISERS = {
     "action-expert": "praxia.heads.denoisers.action_expert:ActionExpert",

@@ -48,7 +48,7 @@ class DenoiserConfig(Config, ABC):
 def repeated_rows(
     denoiser: Denoiser, context: Context, batch: Batch, action_mask: Bool[Tensor, "E A"], repeats: int
 ) -> tuple[Float[Tensor, "R H A"], Bool[Tensor, "R H A"], Int[Tensor, " R"], tuple[Tensor, ...]]:
-    """A batch repeated as a whole for a loss over `repeats` noise draws per row: R = repeats * B rows.
+    """A batch repeated for a loss over `repeats` noise draws per row: R = repeats * B rows.
 
     Returns the actions, zero in the dims that a row's embodiment lacks; the mask of their entries in the loss; the
     embodiments; and the denoiser's condition, which is computed once per row.
