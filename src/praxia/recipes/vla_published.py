@@ -85,8 +85,8 @@ def pi05_published() -> TrainRun:
 def pi0_fast_published() -> TrainRun:
     """pi0-FAST: PaliGemma-3B says chunks of 32 actions in FAST codes, in its words for places in images.
 
-    FAST (arXiv 2501.09747), openpi's `pi0_fast`. 2923.7M parameters; theirs about 3B. Deviations: the action
-    tokenizer is fitted on the data, `--model.head.tokenizer FILE` takes the public one; "Action: " is attended to in both
+    FAST (arXiv 2501.09747), openpi's `pi0_fast`. 2923.7M parameters; theirs about 3B. Deviations: the action tokenizer
+    is fitted on the data, `--model.head.tokenizer FILE` takes the public one; "Action: " is attended to in both
     directions, as the rest of the prompt is; instructions keep their case; no mark ends a chunk.
     """
     head = Autoregressive("fast", VLMTokens(skip=128), temperature=0.0)
