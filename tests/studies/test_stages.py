@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 from praxia_testing import make_config, make_policy
 
+from praxia.checkpoint.migration import RUN_SCHEMA
 from praxia.checkpoint.store import read_config, save_policy
 from praxia.core.config import config_to_json
 from praxia.core.errors import PraxiaError
@@ -21,8 +22,9 @@ def trained(tmp_path):
     run = flow_bimodal()
     run = replace(run, train=replace(run.train, steps=round(0.01 * run.train.steps), seed=0))
     (tmp_path / "flow" / "policy").mkdir(parents=True)
-    about = {"config": config_to_json(run), "data": [], "start_from": None, "command": "praxia train flow-bimodal"}
-    (tmp_path / "flow" / "run.json").write_text(json.dumps(about))
+    config, command = config_to_json(run), "praxia train flow-bimodal"
+    value = {"schema": RUN_SCHEMA, "config": config, "data": [], "start_from": None, "command": command}
+    (tmp_path / "flow" / "run.json").write_text(json.dumps(value))
     return tmp_path
 
 
@@ -42,6 +44,11 @@ def test_nor_is_one_that_began_with_another_policy(trained):
     with pytest.raises(PraxiaError, match="another start_from"):
         stages(trained).train("flow", "flow-bimodal", flow_bimodal(), [], start_from="first")
     path = trained / "flow" / "run.json"
-    origin = {"path": "first", **read_config(trained / "first")[1].to_json()}
-    path.write_text(json.dumps({**json.loads(path.read_text()), "start_from": origin}))
-    stages(trained).train("flow", "flow-bimodal", flow_bimodal(), [], start_from="first")
+    identity = read_config(trained / "first")[1].to_json()
+    by_weights = {"weights_sha256": identity["weights_sha256"]}  # as runs of earlier versions are read
+    for start_from in (identity, by_weights):
+        path.write_text(json.dumps({**json.loads(path.read_text()), "start_from": {"path": "first", **start_from}}))
+        stages(trained).train("flow", "flow-bimodal", flow_bimodal(), [], start_from="first")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "start_from": {"weights_sha256": "beef"}}))
+    with pytest.raises(PraxiaError, match="another start_from"):
+        stages(trained).train("flow", "flow-bimodal", flow_bimodal(), [], start_from="first")

@@ -43,7 +43,7 @@ class DatasetView:
         """The embodiment as the mixture's windows show it.
 
         Its rate is the mixture's, and so are the ranges of its deltas: a policy of these windows acts at that rate, and
-        evaluation refuses it on an embodiment of another (`evaluate.fit`).
+        evaluation refuses it on an embodiment of another (`evaluate.compatibility`).
 
         Raises:
             UnknownName: a camera or field that the data set does not have.

@@ -202,7 +202,7 @@ class EncoderHeadPolicy:
     def bind(self, embodiment: Embodiment, name: str | None = None) -> "EncoderHeadPolicy":
         """The same weights acting for `embodiment` as for the trained embodiment `name` (None: that of the same name).
 
-        Whether the two have the same fields, rate and images is for the caller to check (`evaluate.fit`).
+        Whether the two have the same fields, rate and images is for the caller to check (`evaluate.compatibility`).
 
         Raises:
             UnknownName: no embodiment of that name was trained.
