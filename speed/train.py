@@ -87,7 +87,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         opened = dataset(Path(folder) / "set")
         windows = Mixture([Windows(opened, WINDOW, opened.select())])
-        transforms, embodiment = fit_transforms(windows, compute_statistics(windows.parts, {})), opened.embodiment
+        transforms, embodiment = fit_transforms(windows, compute_statistics(windows.entries, {})), opened.embodiment
         embodiments = ((embodiment.state_dim, embodiment.action_dim),)
         shapes = Shapes(
             WINDOW.cameras, WINDOW.num_images, 1, embodiments, WINDOW.horizon, transforms.tokenizer.vocab_size

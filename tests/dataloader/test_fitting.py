@@ -69,7 +69,7 @@ def without_quantiles(statistics):
 def test_the_bulk_of_every_lerobot_set_is_normalised_to_within_one(spread_set, version, statistics):
     dataset, taken = spread_set(version, statistics)
     windows = Mixture([Windows(dataset, WINDOW, range(len(taken)))])
-    (embodiment,) = fit_transforms(windows, compute_statistics(windows.parts, {})).embodiments
+    (embodiment,) = fit_transforms(windows, compute_statistics(windows.entries, {})).embodiments
     for normaliser, rows in (
         (embodiment.action, np.concatenate([one.action for one in taken])),
         (embodiment.state, np.concatenate([one.state for one in taken])),
@@ -101,7 +101,7 @@ def test_only_rows_that_are_trained_on_count(recorded, synthetic):
     """The successful ones (2 and 5 failed) among those that a mixture chooses, in the part it is read by."""
     mix = MixtureConfig((DatasetEntry(str(recorded), episodes=(0, 1, 2, 4)),))
     windows = mix.open(WINDOW, successful=True)
-    (embodiment,) = fit_transforms(windows, compute_statistics(windows.parts, {})).embodiments
+    (embodiment,) = fit_transforms(windows, compute_statistics(windows.entries, {})).embodiments
     for normaliser, what in ((embodiment.action, "action"), (embodiment.state, "state")):
         due = np.quantile(rows_of(synthetic, (0, 1, 4), what).astype(np.float64), [0.01, 0.99], axis=0)
         constant = normaliser.constant
@@ -116,7 +116,7 @@ def test_of_several_data_sets_the_bulk_of_each_is_within(recorded, synthetic, tm
         DatasetEntry(str(copy), episodes=(3, 4, 6), weight=1.0),
     )
     windows = MixtureConfig(parts).open(WINDOW)
-    (embodiment,) = fit_transforms(windows, compute_statistics(windows.parts, {})).embodiments
+    (embodiment,) = fit_transforms(windows, compute_statistics(windows.entries, {})).embodiments
     for numbers in ((0, 1), (3, 4, 6), (0, 1, 3, 4, 6)):
         rows = rows_of(synthetic, numbers)
         assert np.abs(np.quantile(embodiment.action.encode(rows), [0.01, 0.99], axis=0)).max() <= 1 + 1e-6
@@ -137,7 +137,7 @@ def test_relative_actions_of_several_data_sets_are_within_too(recorded, syntheti
 
 def test_actions_at_another_rate_are_those_of_its_steps(recorded, synthetic):
     windows = Mixture([Windows(Dataset(recorded), WINDOW, [1, 3, 4], DatasetView(rate_hz=40.0))])
-    (embodiment,) = fit_transforms(windows, compute_statistics(windows.parts, {})).embodiments
+    (embodiment,) = fit_transforms(windows, compute_statistics(windows.entries, {})).embodiments
     steps, held = [], []
     for number in (1, 3, 4):
         action = synthetic.episode(number).action.astype(np.float64)
@@ -151,8 +151,8 @@ def test_traps_of_the_rows_are_told_by_the_names_that_training_sees(recorded, sy
     dataset = Dataset(recorded)
     view = DatasetView(name="other", action={"walk": "move"})
     windows = Mixture([Windows(dataset, WINDOW, [0], view)])
-    counted = compute_statistics(windows.parts, {})
-    action = counted["other"].whole["action"]
+    counted = compute_statistics(windows.entries, {})
+    action = counted["other"].combined["action"]
     assert action["count"] == [len(synthetic.episode(0).action)]
     action["min"][1] = action["q01"][1] - 1000.0
     found = [one for one in training_warnings(windows, counted) if one["feature"] == "action"]

@@ -62,7 +62,7 @@ def test_ranks_share_a_batch(mixture):
 def test_what_goes_wrong_is_said_at_its_step(mixture, tmp_path):
     with Loader(mixture, seed=0, batch_size=4, workers=1) as loader:
         loader.take(0)
-        with pytest.raises(PraxiaError, match="expected to be asked for step 1 next, got 5"):
+        with pytest.raises(PraxiaError, match="expected step 1 next, got 5"):
             loader.take(5)
         os.kill(loader._workers[0].process.pid, signal.SIGKILL)
         with pytest.raises(PraxiaError, match=r"worker process died \(signal 9\) (while|before) it read step"):
@@ -90,7 +90,7 @@ def test_after_a_step_that_cannot_be_read_every_later_one_is_its_own(mixture):
             loader.take(step)
         with pytest.raises(PraxiaError, match="step 2 cannot be read"):
             loader.take(2)
-        with pytest.raises(PraxiaError, match="expected to be asked for step 3 next, got 2"):
+        with pytest.raises(PraxiaError, match="expected step 3 next, got 2"):
             loader.take(2)
         for step in range(3, 9):
             same(loader.take(step), mixture.read(mixture.batch(0, step, 4)))

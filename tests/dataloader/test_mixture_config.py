@@ -100,7 +100,7 @@ def test_embodiments_say_what_a_policy_of_this_mixture_acts_on(mixture, embodime
 
 
 def test_two_data_sets_become_one_embodiment(fast, slow):
-    view = replace(AS_FAST, embodiment="every-kind", cameras={"front": "top"})
+    view = replace(AS_FAST, name="every-kind", cameras={"front": "top"})
     window = Window({"image.front": (0,), "state": (0,)}, 2)
     mixture = MixtureConfig(
         (DatasetEntry(str(slow), view), DatasetEntry(str(fast))), rate_hz=10.0, sizes={"front": (32, 32)}
@@ -151,12 +151,12 @@ def test_weights_and_a_temperature_do_not_go_together():
 def test_tasks_and_episodes_choose(fast):
     part = DatasetEntry(str(fast), tasks=("push-1", "push-3"), episodes=(0, 2))
     dataset = Dataset(fast)
-    assert part.chosen(dataset, successful=False).tolist() == [2]
+    assert part.select_episodes(dataset, successful=False).tolist() == [2]
     assert dataset.episodes.task[2] == "push-3"
     with pytest.raises(MismatchError, match=r"expected episodes 0 to 2 .* got 9"):
-        DatasetEntry(str(fast), episodes=(0, 9)).chosen(dataset, successful=True)
+        DatasetEntry(str(fast), episodes=(0, 9)).select_episodes(dataset, successful=True)
     with pytest.raises(UnknownName, match="push-1"):
-        DatasetEntry(str(fast), tasks=("push-9",)).chosen(dataset, successful=True)
+        DatasetEntry(str(fast), tasks=("push-9",)).select_episodes(dataset, successful=True)
     with pytest.raises(DataError, match="at least one episode"):
         MixtureConfig((DatasetEntry(str(fast), tasks=("push-1",), episodes=(0,)),)).open(WINDOW)
 
@@ -181,7 +181,7 @@ def test_what_does_not_fit_is_refused_with_the_key_that_settles_it(mix, changes,
         (DatasetView(cameras={"front": "top"}), r'asks for image.wrist.*"wrist": null'),
         (DatasetView(cameras={"front": None, "wrist": None}), "no data set of the mixture has such a camera"),
         (replace(AS_FAST, action={"move": "ee_dleta"}), "unknown action field 'ee_dleta'; nearest: ee_delta"),
-        (replace(AS_FAST, state={"grip": "ee_pos"}), "a name of its own for each state field"),
+        (replace(AS_FAST, state={"grip": "ee_pos"}), "a different name for each state field"),
         (replace(AS_FAST, action=(Field("all", 7, "delta", "m"),)), "fields of 8 numbers in all .* got 7"),
     ],
 )
@@ -191,11 +191,11 @@ def test_a_view_that_names_what_is_not_there(slow, view, said):
 
 
 def test_who_does_not_say_what_its_actions_are_must_be_told_before_another_rate(slow, monkeypatch):
-    monkeypatch.setattr(Dataset, "ours", property(lambda self: False))
+    monkeypatch.setattr(Dataset, "written_by_praxia", property(lambda self: False))
     window = Window({"image.top": (0,), "state": (0,)}, 1)
     part = DatasetEntry(str(slow))
-    assert len(MixtureConfig((part,)).open(window).parts[0])
-    with pytest.raises(MismatchError, match=r'declare them in the mixture file: "fields"'):
+    assert len(MixtureConfig((part,)).open(window).entries[0])
+    with pytest.raises(MismatchError, match=r'do so in the mixture file: "fields"'):
         MixtureConfig((part,), rate_hz=10.0).open(window)
     declared = DatasetView(action=(Field("arm", 7, "delta", "rad"), Field("grip", 1, "gripper", "")))
     samples = MixtureConfig((DatasetEntry(str(slow), declared),), rate_hz=10.0).open(window).read(np.array([0]))
@@ -206,7 +206,7 @@ def test_who_does_not_say_what_its_actions_are_must_be_told_before_another_rate(
 
 def test_three_data_sets_of_which_the_first_has_no_such_camera(opened, slow, fast):
     window = Window({"image.wrist": (0,), "state": (0,)}, 1)
-    lacking = DatasetView(cameras={"wrist": None}, embodiment="a", sizes={"wrist": (48, 80)}, rate_hz=20.0)
+    lacking = DatasetView(cameras={"wrist": None}, name="a", sizes={"wrist": (48, 80)}, rate_hz=20.0)
     one = Windows(Dataset(slow), window, [0], lacking)
     two = Windows(opened, window, [0], DatasetView(name="b", rate_hz=20.0))
     three = Windows(opened, window, [0], DatasetView(name="c", rate_hz=20.0, sizes={"wrist": (9, 9)}))
@@ -214,11 +214,11 @@ def test_three_data_sets_of_which_the_first_has_no_such_camera(opened, slow, fas
         Mixture([one, two, three])
 
 
-def test_what_holds_a_embodiment_still_is_recorded_with_it_and_renamed_with_its_fields(record_as, other):
+def test_what_holds_an_embodiment_still_is_recorded_with_it_and_renamed_with_its_fields(record_as, other):
     holding = replace(other, name="holding", hold={"ee_delta": 0.0, "lift": "ee_pos", "mode": 1.0})
     root = record_as(holding, (4,))
     assert Dataset(root).embodiment == holding
-    view, window = replace(AS_FAST, embodiment="fast"), Window({"image.front": (0,), "state": (0,)}, 1)
+    view, window = replace(AS_FAST, name="fast"), Window({"image.front": (0,), "state": (0,)}, 1)
     (found,) = MixtureConfig((DatasetEntry(str(root), view),)).open(window).embodiments
     assert found.hold == {"move": 0.0, "lift": "hand", "mode": 1.0}
     declared = replace(view, action=(Field("all", 8, "delta", "m"),))

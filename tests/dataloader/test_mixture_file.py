@@ -90,7 +90,7 @@ def with_part(**more):
         ({**with_part(), "temperature": 0.5}, DataError, "temperature: expected a number of at least 1, got 0.5"),
         ({**with_part(), "sizes": {"front": [224]}}, DataError, r"sizes.front: expected \[height, width\]"),
         ({**with_part(weight=1), "temperature": 2}, PraxiaError, "weights or a temperature"),
-        ("{", DataError, "is no JSON"),
+        ("{", DataError, "is not JSON"),
     ],
 )
 def test_what_a_file_cannot_say_is_refused_naming_the_place(write, value, kind, said):
@@ -119,7 +119,7 @@ def test_a_folder_with_a_comma_or_called_json_is_one_data_set(tmp_path, monkeypa
 
 def test_a_file_may_name_a_folder_from_home(write, monkeypatch):
     monkeypatch.setenv("HOME", "/home/somebody")
-    assert read_mixture(write({"parts": [{"data": "~/set"}]})).parts[0].data == "/home/somebody/set"
+    assert read_mixture(write({"parts": [{"data": "~/set"}]})).entries[0].data == "/home/somebody/set"
 
 
 def test_a_key_that_is_there_twice_is_refused(write):

@@ -52,10 +52,10 @@ def parts_of(indices):
 def test_weighted_counts_are_exact_and_every_part_walks_its_own_epochs(weighted):
     drawn = np.concatenate([weighted.batch(3, step, 100) for step in range(92)])
     parts = parts_of(drawn)
-    for num in range(weighted.round, len(drawn), weighted.round):
+    for num in range(weighted.round_size, len(drawn), weighted.round_size):
         counts = np.bincount(parts[:num], minlength=3)
         assert (abs(counts - num * np.array([1, 2, 3]) / 6) < 1).all()
-        np.testing.assert_array_equal(counts, weighted.begun(num // weighted.round))
+        np.testing.assert_array_equal(counts, weighted.positions_before(num // weighted.round_size))
     for part, first, size in ((0, 0, 300), (1, 300, 7), (2, 307, 5000)):
         stream = drawn[parts == part] - first
         for epoch in range(len(stream) // size):

@@ -31,7 +31,7 @@ def path(fast, slow, tmp_path):
 
 
 def test_it_says_what_a_step_will_see_and_touches_no_image(path, monkeypatch):
-    monkeypatch.setattr(CameraFrames, "read", None)
+    monkeypatch.setattr(CameraFrames, "decode", None)
     found = run([path, "--steps", "50", "--batch-size", "128", "--json"])
     json.dumps(found)
     fast, slow = found["parts"]
@@ -53,7 +53,7 @@ def test_it_says_what_a_step_will_see_and_touches_no_image(path, monkeypatch):
 
 def test_the_rows_that_it_names_are_those_of_training(path):
     window = Window({"image.front": (-1, 0), "state": (0,)}, 2)
-    found = run([path, "--window", json.dumps(window.to_json()), "--pictures", "--batch-size", "16"])
+    found = run([path, "--window", json.dumps(window.to_json()), "--images", "--batch-size", "16"])
     mixture = read_mixture(Path(path)).open(window)
     indices = mixture.batch(0, 0, 16)
     named = [(row["data"], row["episode"], row["frame"]) for row in found["first_rows"]]
@@ -63,7 +63,7 @@ def test_the_rows_that_it_names_are_those_of_training(path):
     assert found["batch"]["shapes"]["image.front"] == list(samples.images["front"].shape)
     assert found["batch"]["mean_level"]["front"] == samples.images["front"].mean()
     assert found["batch"]["valid"]["action"] == [int(samples.action_valid.sum()), 32]
-    counts = np.bincount(mixture.part_of(indices), minlength=2)
+    counts = np.bincount(mixture.entry_of(indices), minlength=2)
     assert [part["rows_of_first_batch"] for part in found["parts"]] == counts.tolist()
 
 

@@ -99,8 +99,8 @@ def test_a_mixture_is_resumed_as_it_was_and_its_policy_acts_at_its_rate(tiny_run
     whole = fit(tiny_run, half_rate, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         fit(tiny_run, half_rate, tmp_path / "run", report=stop_after(4))
-    first, second = half_rate.parts
-    other = dataclasses.replace(half_rate, parts=(first, dataclasses.replace(second, weight=2.0)))
+    first, second = half_rate.entries
+    other = dataclasses.replace(half_rate, entries=(first, dataclasses.replace(second, weight=2.0)))
     for changed in (other, dataclasses.replace(half_rate, rate_hz=10.0)):
         with pytest.raises(PraxiaError, match="another mixture of the same data"):
             fit(tiny_run, changed, tmp_path / "run", resume=True)

@@ -134,4 +134,4 @@ def _transforms(dataset: "Dataset", episodes: Int64[np.ndarray, " K"]) -> "Trans
     for vector in VECTORS:
         dataset.column(vector)  # raises, with the way to make it, if the data set has none
     windows = Mixture(windows_without_images([(dataset, episodes)], 1))
-    return fit_transforms(windows, compute_statistics(windows.parts, {}))
+    return fit_transforms(windows, compute_statistics(windows.entries, {}))

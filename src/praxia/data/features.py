@@ -11,20 +11,20 @@ from praxia.data.layout import image_key
 from praxia.data.video import CODEC, PIXEL_FORMAT
 
 __all__ = [
-    "IMAGES",
+    "IMAGE_DTYPES",
     "INDEX_FEATURES",
-    "READ",
+    "TRAINING_FEATURES",
+    "camera_features",
     "camera_name",
-    "cameras_of",
-    "dim_names",
-    "dims_of",
-    "embodiment_of",
-    "features_of",
+    "camera_videos",
+    "declared_dim_names",
+    "embodiment_from_info",
+    "feature_declarations",
+    "feature_dim_names",
+    "field_dim_names",
     "frames_per_second",
     "image_size",
-    "left_out",
-    "names_of",
-    "videos_read",
+    "unsupported_images",
 ]
 
 # What features that hold images are declared as: in a video, or one by one in the data files.

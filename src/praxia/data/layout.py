@@ -36,13 +36,13 @@ __all__ = [
     "VIDEO",
     "VIDEO_FILE_BYTES",
     "VIDEO_FRAMES",
+    "chunk_and_file",
     "committed",
     "image_key",
     "json_bytes",
     "num_staged",
     "out_of_space",
     "parquet_files",
-    "place",
     "write_synced",
 ]
 

@@ -32,9 +32,9 @@ __all__ = [
     "StagedEpisode",
     "expect_unfinished",
     "stage_episode",
-    "staged",
     "staged_episode",
     "staged_indices",
+    "verify_staged",
     "write_numbers",
 ]
 

@@ -1,4 +1,4 @@
-"""The action chunks of data sets, without a look at their images."""
+"""The action chunks of data sets. No image is read."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -24,14 +24,14 @@ __all__ = [
 ]
 
 MAX_CHUNKS = 16_384
-# So many actions are in memory at once, but for the columns of the data sets.
+# Actions in memory at once, beside the columns of the data sets.
 MAX_ACTIONS = 1 << 17
 
 
 def windows_without_images(
     data: Sequence[tuple[Dataset, Sequence[int] | Int64[np.ndarray, " _"]]], horizon: int
 ) -> list[Windows]:
-    """Windows of the given episodes of each data set that see the present state and no image.
+    """Windows of the given episodes of each data set with the present state and no image.
 
     Raises:
         PraxiaError: a horizon below 1.
@@ -44,15 +44,15 @@ def windows_without_images(
 def action_chunks(
     data: Sequence[tuple[Dataset, Sequence[int] | Int64[np.ndarray, " _"]]], horizon: int, transforms: Transforms
 ) -> tuple[Float32[np.ndarray, "B H A"], Bool[np.ndarray, "B H"]]:
-    """Chunks of `horizon` actions that begin at frames of the given episodes of each data set, and which steps count.
+    """Chunks of `horizon` actions from frames of the given episodes of each data set, and which steps are valid.
 
-    As `chunks_of` gives them. Raises as `windows_without_images`.
+    As `chunks_of` returns them. Raises as `windows_without_images`.
     """
     return chunks_of(Mixture(windows_without_images(data, horizon)), transforms)
 
 
 def chunks_of(windows: Mixture, transforms: Transforms) -> tuple[Float32[np.ndarray, "B H A"], Bool[np.ndarray, "B H"]]:
-    """The chunks of the windows of a mixture, and which steps count. As `encoded_windows` takes them."""
+    """The chunks of the windows of a mixture as `encoded_windows` selects them, and which steps are valid."""
     samples = encoded_windows(windows, transforms)
     assert samples.action is not None
     assert samples.action_valid is not None
@@ -60,54 +60,55 @@ def chunks_of(windows: Mixture, transforms: Transforms) -> tuple[Float32[np.ndar
 
 
 def encoded_windows(windows: Mixture, transforms: Transforms) -> Samples:
-    """The windows of a mixture without their images.
+    """The windows of a mixture as training sees them, without images.
 
-    As training sees them: at the mixture's rate, through `transforms`, an episode's last action repeated. Of more than
-    16,384 windows so many are taken, evenly.
+    They are at the mixture's rate, through `transforms`, an episode's last action repeated. Of more than 16,384 windows
+    that many are taken, evenly spaced.
     """
-    chosen = np.linspace(0, len(windows) - 1, min(len(windows), MAX_CHUNKS)).astype(np.int64)
-    return transforms.encode(windows.read(chosen, with_images=False))
+    selected = np.linspace(0, len(windows) - 1, min(len(windows), MAX_CHUNKS)).astype(np.int64)
+    return transforms.encode(windows.read(selected, with_images=False))
 
 
-def chunk_statistics(parts: Sequence[Windows], relative: Mapping[str, RelativeActions]) -> dict[str, RunningStats]:
+def chunk_statistics(entries: Sequence[Windows], relative: Mapping[str, RelativeActions]) -> dict[str, RunningStats]:
     """By embodiment, statistics of the actions [A] of all chunks [H, A] of the windows.
 
-    As a policy sees them before they are normalised: an action enters once for every chunk that it is part of, relative
-    to the state when that chunk begins where `relative` says so by the embodiment's name (its windows' last state is
-    then the present one). Steps after an episode's end do not enter. Windows of one embodiment count as one data set.
+    They are of actions as a policy sees them before they are normalised: an action enters once for every chunk that
+    contains it, relative to the state at the chunk's first step if `relative` has the embodiment's name (its windows'
+    last state is then the present one). Steps after an episode's end do not enter. Windows of one embodiment count as
+    one data set.
 
     Raises:
-        DataError: a number that is not finite, naming data set, episode and frame.
+        DataError: a number that is not finite; names data set, episode and frame.
     """
     found: dict[str, RunningStats] = {}
-    for part in parts:
-        into = found.setdefault(part.embodiment.name, RunningStats())
-        for actions in chunk_actions(part, relative.get(part.embodiment.name)):
-            into.add(actions)
+    for entry in entries:
+        stats = found.setdefault(entry.embodiment.name, RunningStats())
+        for actions in chunk_actions(entry, relative.get(entry.embodiment.name)):
+            stats.add(actions)
     return found
 
 
-def chunk_actions(part: Windows, relative: RelativeActions | None) -> Iterator[Float32[np.ndarray, "N A"]]:
-    """The actions that `chunk_statistics` counts, some at a time."""
-    for rows in _runs(len(part), max(1, MAX_ACTIONS // part.window.horizon)):
-        samples = part.read(rows, with_images=False)
+def chunk_actions(windows: Windows, relative: RelativeActions | None) -> Iterator[Float32[np.ndarray, "N A"]]:
+    """The actions that enter `chunk_statistics`, a block of windows at a time."""
+    for rows in _blocks(len(windows), max(1, MAX_ACTIONS // windows.window.horizon)):
+        samples = windows.read(rows, with_images=False)
         assert samples.action is not None
         assert samples.action_valid is not None
         chunks = samples.action if relative is None else relative.encode(samples.action, samples.state[:, -1])
-        _expect_finite(part, rows, chunks)
+        _expect_finite(windows, rows, chunks)
         yield chunks[samples.action_valid]
 
 
-def _runs(num: int, size: int) -> Iterator[Int64[np.ndarray, " B"]]:
+def _blocks(num: int, size: int) -> Iterator[Int64[np.ndarray, " B"]]:
     for first in range(0, num, size):
         yield np.arange(first, min(first + size, num))
 
 
-def _expect_finite(part: Windows, rows: Int64[np.ndarray, " B"], chunks: Float32[np.ndarray, "B H A"]) -> None:
+def _expect_finite(windows: Windows, rows: Int64[np.ndarray, " B"], chunks: Float32[np.ndarray, "B H A"]) -> None:
     finite = np.isfinite(chunks).all((1, 2))
     if not finite.all():
-        ((episode, frame),) = part.frames_of(rows[~finite][:1])
+        ((episode, frame),) = windows.frames_of(rows[~finite][:1])
         raise DataError(
-            f"{part.root} has an action or state that is not finite, within {chunks.shape[1]} steps of frame {frame} of"
+            f"{windows.root} has an action or state that is not finite, within {chunks.shape[1]} steps of frame {frame} of"
             f" episode {episode}; nothing could learn from it: record the episode anew or leave it out"
         )

@@ -1,4 +1,4 @@
-"""What transforms are fitted on: the rows that are trained on, counted, and nothing that a writer says of them."""
+"""Statistics of the rows to train on, and the transforms that are fitted to them. meta/stats.json plays no role."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,74 +19,77 @@ __all__ = ["EmbodimentStatistics", "compute_statistics", "fit_embodiments", "fit
 
 @dataclass(frozen=True)
 class EmbodimentStatistics:
-    """What one embodiment's windows hold, by feature ("observation.state", "action"): of each data set, and of all as one.
+    """Statistics of one embodiment's windows by feature ("observation.state", "action"): per data set, and combined.
 
-    Actions are as the policy sees them before they are normalised: where `relative` says so those of all chunks.
+    Actions are as the policy sees them before they are normalised: with `relative`, those of all chunks, relative to
+    the state.
     """
 
-    parts: tuple[dict[str, FeatureStats], ...]
-    whole: dict[str, FeatureStats]
+    per_dataset: tuple[dict[str, FeatureStats], ...]
+    combined: dict[str, FeatureStats]
     relative: RelativeActions | None
 
     def fit(self) -> EmbodimentTransforms:
-        """Normalisers whose range holds 1% to 99% of every data set's rows and of all, whatever their weights."""
-        fitted = EmbodimentTransforms.fit((*self.parts, self.whole))
+        """Normalisers whose range covers 1% to 99% of the rows of every data set and of all, whatever their weights."""
+        fitted = EmbodimentTransforms.fit((*self.per_dataset, self.combined))
         if self.relative is None:
             return fitted
-        return fitted.with_relative(self.relative, *(one[ACTION] for one in (*self.parts, self.whole)))
+        return fitted.with_relative(self.relative, *(one[ACTION] for one in (*self.per_dataset, self.combined)))
 
 
 def compute_statistics(
-    parts: Sequence[Windows], relative: Mapping[str, RelativeActions]
+    entries: Sequence[Windows], relative: Mapping[str, RelativeActions]
 ) -> dict[str, EmbodimentStatistics]:
-    """By embodiment, what is trained on. `relative` says by its name which actions are relative to the state.
+    """Statistics of the rows to train on by embodiment; `relative` are its actions relative to the state, if any.
 
     Raises:
-        MismatchError: no episode is as long as a step. DataError: a number that is not finite.
+        MismatchError: every episode is shorter than a step. DataError: a number that is not finite.
     """
     found: dict[str, EmbodimentStatistics] = {}
-    for name in dict.fromkeys(part.embodiment.name for part in parts):
-        own = [_rows(part, relative) for part in parts if part.embodiment.name == name]
+    for name in dict.fromkeys(entry.embodiment.name for entry in entries):
+        own = [_statistics(entry, relative) for entry in entries if entry.embodiment.name == name]
         described = [{feature: one.describe() for feature, one in rows.items()} for rows in own]
-        whole = described[0]
+        combined = described[0]
         if len(own) > 1:
-            for feature in whole:
+            for feature in combined:
                 for rows in own[1:]:
                     own[0][feature].merge(rows[feature])
-            whole = {feature: one.describe() for feature, one in own[0].items()}
-        found[name] = EmbodimentStatistics(tuple(described), whole, relative.get(name))
+            combined = {feature: one.describe() for feature, one in own[0].items()}
+        found[name] = EmbodimentStatistics(tuple(described), combined, relative.get(name))
     return found
 
 
-def _rows(part: Windows, relative: Mapping[str, RelativeActions]) -> dict[str, RunningStats]:
-    found, name = part.statistics(), part.embodiment.name
-    return {**found, ACTION: chunk_statistics([part], relative)[name]} if name in relative else found
+def _statistics(entry: Windows, relative: Mapping[str, RelativeActions]) -> dict[str, RunningStats]:
+    found, name = entry.statistics(), entry.embodiment.name
+    return {**found, ACTION: chunk_statistics([entry], relative)[name]} if name in relative else found
 
 
-def fit_embodiments(windows: Mixture, counted: Mapping[str, EmbodimentStatistics]) -> tuple[EmbodimentTransforms, ...]:
-    """Each embodiment's transforms, of what was counted of these windows."""
-    return tuple(counted[embodiment.name].fit() for embodiment in windows.embodiments)
+def fit_embodiments(
+    windows: Mixture, statistics: Mapping[str, EmbodimentStatistics]
+) -> tuple[EmbodimentTransforms, ...]:
+    """Each embodiment's transforms, fitted to the statistics of these windows."""
+    return tuple(statistics[embodiment.name].fit() for embodiment in windows.embodiments)
 
 
 def fit_transforms(
-    windows: Mixture, counted: Mapping[str, EmbodimentStatistics], words: PromptTokenizer | None = None
+    windows: Mixture, statistics: Mapping[str, EmbodimentStatistics], words: PromptTokenizer | None = None
 ) -> Transforms:
     """The embodiments' transforms, and the words that a model brings or the data's own."""
-    texts = [text for part in windows.parts for text in part.dataset.instructions]
-    return Transforms(fit_embodiments(windows, counted), words or TextTokenizer.fit(texts))
+    texts = [text for entry in windows.entries for text in entry.dataset.instructions]
+    return Transforms(fit_embodiments(windows, statistics), words or TextTokenizer.fit(texts))
 
 
 def names_by_feature(windows: Mixture, embodiment: str) -> dict[str, list[str]]:
-    """The names of the dims of an embodiment's state and action: those of the first data set, or of renamed fields."""
-    part = next(one for one in windows.parts if one.embodiment.name == embodiment)
-    own, seen = part.dataset.embodiment, part.embodiment
+    """The names of the dims of an embodiment's state and action: the first data set's, or those of renamed fields."""
+    entry = next(one for one in windows.entries if one.embodiment.name == embodiment)
+    own, seen = entry.dataset.embodiment, entry.embodiment
     return {
-        STATE: _names(part, STATE, own.state, seen.state),
-        ACTION: _names(part, ACTION, own.action, seen.action),
+        STATE: _names(entry, STATE, own.state, seen.state),
+        ACTION: _names(entry, ACTION, own.action, seen.action),
     }
 
 
-def _names(part: Windows, feature: str, own: Sequence[Field], seen: Sequence[Field]) -> list[str]:
+def _names(entry: Windows, feature: str, own: Sequence[Field], seen: Sequence[Field]) -> list[str]:
     if [one.name for one in own] != [one.name for one in seen]:
         return field_dim_names(seen)
-    return feature_dim_names(feature, part.dataset.info["features"][feature])
+    return feature_dim_names(feature, entry.dataset.info["features"][feature])

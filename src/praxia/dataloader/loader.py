@@ -1,4 +1,4 @@
-"""Batches read ahead of their use by worker processes; their arrays come back through shared memory."""
+"""Batches prefetched by worker processes; their arrays come back through shared memory."""
 
 import pickle
 from collections.abc import Iterator
@@ -15,18 +15,18 @@ from praxia.core.types import Samples
 
 __all__ = ["Loader", "WindowSource"]
 
-# Batches asked of each worker at once: one that it reads, one that waits to be taken.
-AHEAD = 2
-# Arrays begin where processors like them to.
+# Batches requested from each worker at once: one that it reads, one that waits to be taken.
+PREFETCH = 2
+# Alignment of arrays in bytes.
 ALIGN = 64
 
-# The batch without the bytes of its arrays, their sizes, the block they lie in, and whether that is sent next.
+# The batch without the bytes of its arrays, their sizes, their block of memory, and whether the block is sent next.
 Header = tuple[bytes, list[int], int, bool]
 
 
 @runtime_checkable
 class WindowSource(Protocol):
-    """What batches are read from, such as a `Mixture`; picklable, and small when pickled."""
+    """A source of batches, such as a `Mixture`; picklable, and small when pickled."""
 
     def batch(self, seed: int, step: int, batch_size: int) -> Int64[np.ndarray, " B"]:
         """The numbers of the windows of batch `step`: a pure function of its arguments."""
@@ -38,14 +38,14 @@ class WindowSource(Protocol):
 
 
 class Loader:
-    """The batches of `source`, read by `workers` processes; with 0 of them, here, when asked for.
+    """The batches of `source`, read by `workers` processes; with 0 workers, in this process when asked for.
 
-    Batch s is a pure function of (seed, s), whoever reads it: any number of workers gives the same batches, and reading
-    may begin at any step. Of `share` (rank, n) every n-th row of a batch is read, beginning with `rank`. A worker holds
-    `source`, `AHEAD` batches in shared memory, and what reading a data set needs (`data.frames`).
+    Batch s is a pure function of (seed, s): any number of workers gives the same batches, and reading may begin at any
+    step. With `share` (rank, n), rows rank, rank + n, ... of each batch are read. A worker's memory holds `source`,
+    `PREFETCH` batches in shared memory, and what reading a data set needs (`CachedFrames`).
 
     Raises:
-        PraxiaError: at its own step, what reading raised; or a worker that died.
+        PraxiaError: the error of reading a step, when that step is taken; or a worker died.
     """
 
     def __init__(
@@ -64,34 +64,34 @@ class Loader:
         self.close()
 
     def close(self) -> None:
-        """End the workers and free their memory."""
+        """Stop the workers and free their memory."""
         for worker in self._workers:
             worker.close()
         self._workers = []
         self._blocks.clear()
 
     def batches(self, first_step: int, end_step: int) -> Iterator[tuple[int, Samples]]:
-        """(step, its samples) for each step from `first_step`."""
+        """(step, its samples) for each step from `first_step` to `end_step` - 1."""
         for step in range(first_step, end_step):
             yield step, self.take(step)
 
     def take(self, step: int) -> Samples:
-        """The samples of a step. Steps are read ahead in order, so take them in order, beginning anywhere."""
+        """The samples of a step. Steps are prefetched in order: take them in order, beginning at any."""
         if not self._workers:
             return self._read(step)
         if self._next is None:
-            for coming in range(step, step + AHEAD * len(self._workers)):
-                self._ask(coming)
+            for coming in range(step, step + PREFETCH * len(self._workers)):
+                self._request(coming)
         elif self._next != step:
-            raise PraxiaError(f"expected to be asked for step {self._next} next, got {step}; make a new loader for it")
+            raise PraxiaError(f"expected step {self._next} next, got {step}; make a new loader for it")
         found = self._receive(step)
         self._next = step + 1
-        self._ask(step + AHEAD * len(self._workers))
-        if isinstance(found, str):  # raised last, so that whoever asks again is not given a later step's answer
+        self._request(step + PREFETCH * len(self._workers))
+        if isinstance(found, str):  # raised last, so that the next call does not receive a later step's answer
             raise PraxiaError(found)
         return found
 
-    def _ask(self, step: int) -> None:
+    def _request(self, step: int) -> None:
         worker = self._workers[step % len(self._workers)]
         try:
             worker.connection.send(step)
@@ -99,7 +99,7 @@ class Loader:
             raise PraxiaError(f"{worker.exit_description} before it read step {step}") from None
 
     def _receive(self, step: int) -> Samples | str:
-        """The samples of a step, or why there are none."""
+        """The samples of a step, or the message of the error that reading them raised."""
         number = step % len(self._workers)
         worker = self._workers[number]
         try:
@@ -111,15 +111,15 @@ class Loader:
                 self._blocks[number, turn] = SharedMemory.receive(worker.connection)
         except (EOFError, ConnectionResetError):
             raise PraxiaError(f"{worker.exit_description} while it read step {step}") from None
-        memory, place, buffers = memoryview(self._blocks[number, turn].bytes), 0, []
+        memory, offset, buffers = memoryview(self._blocks[number, turn].bytes), 0, []
         for size in sizes:
-            buffers.append(bytearray(memory[place : place + size]))
-            place += _aligned(size)
+            buffers.append(bytearray(memory[offset : offset + size]))
+            offset += _aligned(size)
         return pickle.loads(frame, buffers=buffers)  # noqa: S301 - our own child wrote it
 
 
 class _Reading:
-    """Which rows of which batch, out of what: all that a worker needs to know."""
+    """The function from a step to its samples, picklable for workers."""
 
     def __init__(self, source: WindowSource, seed: int, batch_size: int, share: tuple[int, int]):
         self._source, self._seed, self._size, self._share = source, seed, batch_size, share
@@ -130,7 +130,7 @@ class _Reading:
 
 
 def _serve(connection: Connection, read: _Reading) -> None:
-    """The worker's side: one step at a time, each into the block of shared memory whose batch was taken longest ago."""
+    """The worker's loop: one step at a time, into the block of shared memory whose batch was taken longest ago."""
     blocks: dict[int, SharedMemory] = {}
     turn = 0
     while True:
@@ -140,23 +140,23 @@ def _serve(connection: Connection, read: _Reading) -> None:
             needed = sum(_aligned(len(array)) for array in arrays)
             new = turn not in blocks or blocks[turn].size < needed
             if new:
-                blocks.pop(turn, None)  # before another is made, so that there is room for it
+                blocks.pop(turn, None)  # before the next is allocated, so that there is room for it
                 blocks[turn] = SharedMemory(max(needed, 1))
         except PraxiaError as error:
             connection.send(str(error))
             continue
-        memory, place = memoryview(blocks[turn].bytes), 0
+        memory, offset = memoryview(blocks[turn].bytes), 0
         for array in arrays:
-            memory[place : place + len(array)] = array
-            place += _aligned(len(array))
+            memory[offset : offset + len(array)] = array
+            offset += _aligned(len(array))
         connection.send((frame, [len(array) for array in arrays], turn, new))
         if new:
             blocks[turn].send(connection)
-        turn = (turn + 1) % AHEAD
+        turn = (turn + 1) % PREFETCH
 
 
 def _packed(samples: Samples) -> tuple[bytes, list[memoryview]]:
-    """`samples` without the bytes of its arrays, and those."""
+    """`samples` pickled without the bytes of its arrays, and those."""
     arrays: list[memoryview] = []
     frame = pickle.dumps(samples, protocol=5, buffer_callback=lambda array: arrays.append(array.raw()))
     return frame, arrays

@@ -1,4 +1,11 @@
-"""A mixture as a value and as a file."""
+"""Mixtures: which data sets, how each is read and how often, as a value and as a JSON file.
+
+    {"rate_hz": 15, "temperature": 2, "sizes": {"front": [224, 224]},
+     "parts": [{"data": "gantry", "cameras": {"front": "top", "wrist": null}},
+               {"data": "../arm", "tasks": ["push"], "fields": {"action": {"move": "ee_delta"}}}]}
+
+Folders are relative to the file. All keys but "parts" and "data" are optional, and others are refused.
+"""
 
 import json
 import math
@@ -24,16 +31,16 @@ from praxia.dataloader.windows import Windows
 
 __all__ = ["DatasetEntry", "MixtureConfig", "find_mixture", "read_mixture"]
 
-# A part that is drawn more seldom than this would make the rounds of the order long; nothing is learned from it.
+# A smaller share would make the rounds of the order long, and nothing is learned from it.
 LEAST_SHARE = Fraction(1, 1_000_000)
 
-# Roots of the sizes become whole numbers on this scale, so that the last bit of a power decides nothing.
+# Roots of the sizes become whole numbers on this scale, so that the last bit of a power has no influence.
 ROOT_SCALE = 2**32
 
 
 @dataclass(frozen=True)
 class DatasetEntry:
-    """One data set of a mixture: the folder, how it is read, which of its episodes, and how often it is drawn."""
+    """One data set of a mixture: its folder, how it is read, which of its episodes, and its relative share."""
 
     data: str
     view: DatasetView = field(default_factory=DatasetView)
@@ -42,109 +49,110 @@ class DatasetEntry:
     episodes: tuple[int, ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """What is said of the data set but for where it is."""
-        chosen = {"weight": self.weight, "tasks": self.tasks, "episodes": self.episodes}
-        given = {name: value for name, value in chosen.items() if value is not None}
+        """All fields but the folder, without those that are not set."""
+        options = {"weight": self.weight, "tasks": self.tasks, "episodes": self.episodes}
+        given = {name: value for name, value in options.items() if value is not None}
         return {**self.view.to_json(), **{name: list(v) if isinstance(v, tuple) else v for name, v in given.items()}}
 
-    def chosen(self, dataset: Dataset, *, successful: bool) -> Int64[np.ndarray, " K"]:
-        """The numbers of its episodes that are learned from.
+    def select_episodes(self, dataset: Dataset, *, successful: bool) -> Int64[np.ndarray, " K"]:
+        """The numbers of the episodes to train on.
 
         Raises:
-            UnknownName: a task that no episode has. MismatchError: a number that no episode has.
+            UnknownName: no episode has that task. MismatchError: no episode has that number.
         """
-        found = dataset.select(self.tasks, successful=successful)
+        selected = dataset.select(self.tasks, successful=successful)
         if self.episodes is None:
-            return found
+            return selected
         if beyond := [number for number in self.episodes if not 0 <= number < dataset.num_episodes]:
             raise MismatchError(f"expected episodes 0 to {dataset.num_episodes - 1} of {dataset.root}, got {beyond[0]}")
-        return found[np.isin(found, self.episodes)]
+        return selected[np.isin(selected, self.episodes)]
 
 
 @dataclass(frozen=True)
 class MixtureConfig:
-    """Data sets and how they are mixed. Without weights and temperature every window is as likely as any other.
+    """Data sets and how they are mixed. Without weights and temperature every window is equally likely.
 
-    A part's `weight` is its share, relative to the others'. `temperature` T, at least 1, makes the shares proportional
-    to (windows of the part)^(1/T): 1 is proportional to size, and the higher, the more even. `rate_hz` is that of the
-    windows' steps; None: that of the data, if all have one. `sizes` are (height, width) of images by camera.
+    An entry's `weight` is its share, relative to the others'. `temperature` T, at least 1, makes the shares
+    proportional to (windows of the entry)^(1/T): 1 is proportional to size, higher values are more even. `rate_hz` is
+    the rate of the windows' steps; None: the data's, which must then be one. `sizes` are (height, width) of images by
+    camera.
 
-    Source: sampling with a temperature, Arivazhagan et al. 2019 (arXiv 1907.05019, T = 5), for data sets in place of
+    Source: sampling with a temperature, Arivazhagan et al. 2019 (arXiv 1907.05019, T = 5), of data sets in place of
     languages. mT5 (arXiv 2010.11934) writes the exponent 1/T as alpha = 0.3.
 
     Raises:
-        PraxiaError: weights for some parts only, weights and a temperature, or none of a part.
+        PraxiaError: weights for some entries only, or both weights and a temperature.
     """
 
-    parts: tuple[DatasetEntry, ...]
+    entries: tuple[DatasetEntry, ...]
     rate_hz: float | None = None
     temperature: float | None = None
     sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        weighted = [part.data for part in self.parts if part.weight is not None]
+        weighted = [entry.data for entry in self.entries if entry.weight is not None]
         if weighted and self.temperature is not None:
             raise PraxiaError("expected weights or a temperature, got both; leave one of them out")
-        if weighted and len(weighted) < len(self.parts):
-            missing = next(part.data for part in self.parts if part.weight is None)
+        if weighted and len(weighted) < len(self.entries):
+            missing = next(entry.data for entry in self.entries if entry.weight is None)
             raise PraxiaError(
-                f"expected a weight for all parts or for none, got one for {weighted[0]} but none for {missing}"
+                f"expected a weight for all data sets or for none, got one for {weighted[0]} but none for {missing}"
             )
 
     @classmethod
     def of(cls, folders: Sequence[str | Path]) -> "MixtureConfig":
-        """Data sets as they are."""
+        """The given data sets as they are, every window equally likely."""
         return cls(tuple(DatasetEntry(str(folder)) for folder in folders))
 
     def to_json(self) -> dict[str, Any] | None:
-        """All but where the data sets are; None: they are read as they are, each window as likely as any other."""
-        parts = [part.to_json() for part in self.parts]
+        """As in a mixture file, without the folders; None: the data sets as they are, every window equally likely."""
+        entries = [entry.to_json() for entry in self.entries]
         sizes = {name: list(size) for name, size in self.sizes.items()}
-        whole = {"rate_hz": self.rate_hz, "temperature": self.temperature, "sizes": sizes}
-        given = {name: value for name, value in whole.items() if value}
-        return {**given, "parts": parts} if given or any(parts) else None
+        options = {"rate_hz": self.rate_hz, "temperature": self.temperature, "sizes": sizes}
+        given = {name: value for name, value in options.items() if value}
+        return {**given, "parts": entries} if given or any(entries) else None
 
     def open(self, window: Window, *, successful: bool = True, cache_bytes: int | None = None) -> Mixture:
-        """The mixture's windows. `cache_bytes` is for the decoded images of all data sets, in proportion to theirs.
+        """The mixture's windows. The caches of decoded images of all data sets together take at most `cache_bytes`.
 
         Raises:
-            MismatchError: data sets that do not fit each other or the window, naming both.
-            UnknownName: a name that a data set does not have. DataError: a data set without an episode to learn from.
+            MismatchError: data sets that do not fit each other or the window; names both.
+            UnknownName: a name that a data set does not have. DataError: a data set without an episode to train on.
         """
-        datasets = [Dataset(part.data) for part in self.parts]
+        datasets = [Dataset(entry.data) for entry in self.entries]
         budgets = _cache_budgets(datasets, cache_bytes)
         views = self._views(window, datasets)
         windows = [
-            Windows(dataset, window, part.chosen(dataset, successful=successful), view, budget)
-            for part, dataset, view, budget in zip(self.parts, datasets, views, budgets, strict=True)
+            Windows(dataset, window, entry.select_episodes(dataset, successful=successful), view, budget)
+            for entry, dataset, view, budget in zip(self.entries, datasets, views, budgets, strict=True)
         ]
         return Mixture(windows, self.weights([len(one) for one in windows]))
 
     def weights(self, sizes: Sequence[int]) -> tuple[int, ...] | None:
-        """Whole numbers in proportion to the parts' shares; None: in proportion to their `sizes`.
+        """Whole numbers in proportion to the entries' shares; None: in proportion to their `sizes` (windows).
 
         Raises:
-            PraxiaError: a part has less than a millionth of all.
+            PraxiaError: an entry has less than a millionth of all.
         """
         if len(sizes) == 1:
             return None
-        if self.parts[0].weight is not None:
-            # As it was written: 0.1 is a tenth.
-            exact = [Fraction(str(part.weight)) for part in self.parts]
+        if self.entries[0].weight is not None:
+            # The decimal as written: 0.1 is exactly a tenth.
+            exact = [Fraction(str(entry.weight)) for entry in self.entries]
         elif self.temperature is not None and self.temperature != 1:
             roots = [(size / max(sizes)) ** (1 / self.temperature) for size in sizes]
             exact = [Fraction(round(root * ROOT_SCALE)) for root in roots]
         else:
             return None
-        for part, one in zip(self.parts, exact, strict=True):
+        for entry, one in zip(self.entries, exact, strict=True):
             if one < LEAST_SHARE * sum(exact):
-                raise PraxiaError(f"{part.data} has less than a millionth of the mixture; raise its weight or drop it")
+                raise PraxiaError(f"{entry.data} has less than a millionth of the mixture; raise its weight or drop it")
         scale = lcm(*(one.denominator for one in exact))
         return tuple(int(one * scale) for one in exact)
 
     def _views(self, window: Window, datasets: Sequence[Dataset]) -> list[DatasetView]:
-        """The parts' views at the mixture's rate and sizes. A camera that a part has not is as large as another's."""
-        views = [replace(part.view, rate_hz=self.rate_hz, sizes=self.sizes) for part in self.parts]
+        """The entries' views at the mixture's rate and sizes. A camera that one lacks has the size of another's."""
+        views = [replace(entry.view, rate_hz=self.rate_hz, sizes=self.sizes) for entry in self.entries]
         embodiments = [view.embodiment(dataset) for view, dataset in zip(views, datasets, strict=True)]
         known = {
             one.name: (one.height, one.width) for embodiment in reversed(embodiments) for one in embodiment.cameras
@@ -174,15 +182,16 @@ def _cache_budgets(datasets: Sequence[Dataset], cache_bytes: int | None) -> list
 
 HELP = "praxia data mix --help"
 KEYS = ("rate_hz", "temperature", "sizes", "parts")
-PART_KEYS = ("data", "weight", "tasks", "episodes", "body", "cameras", "fields")
+# "body" is the name of "embodiment" in older files.
+ENTRY_KEYS = ("data", "weight", "tasks", "episodes", "embodiment", "body", "cameras", "fields")
 FIELD_KEYS = ("name", "size", "kind", "unit", "frame", "low", "high")
 
 
 def find_mixture(data: str) -> MixtureConfig:
-    """What `--data` names: a mixture file, or data sets' folders with commas between them.
+    """The mixture that `--data` names: a mixture file, or comma-separated folders of data sets.
 
     Raises:
-        PraxiaError: no name before or after a comma. And as `read_mixture`.
+        PraxiaError: no name before or after a comma; also as `read_mixture`.
     """
     if data.endswith(".json") and not Path(data).is_dir():
         return read_mixture(Path(data))
@@ -196,8 +205,8 @@ def read_mixture(path: Path) -> MixtureConfig:
     """The mixture that a file describes.
 
     Raises:
-        DataError: a file that is missing, no JSON, or holds a value of another form; names the place in it.
-        UnknownName: a key that a mixture does not have, with the nearest that it has.
+        DataError: the file is missing, not JSON, or has a value of another form; names its position in the file.
+        UnknownName: a mixture has no such key; names the nearest.
         PraxiaError: as `MixtureConfig`.
     """
     try:
@@ -207,34 +216,35 @@ def read_mixture(path: Path) -> MixtureConfig:
     except DataError:
         raise
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} is no JSON: {error}") from None
-    whole = _table(value, str(path), KEYS)
-    parts = _list(whole.get("parts"), f"{path}: parts")
-    if not parts:
+        raise DataError(f"{path} is not JSON: {error}") from None
+    table = _table(value, str(path), KEYS)
+    entries = _list(table.get("parts"), f"{path}: parts")
+    if not entries:
         raise DataError(f"{path}: parts: expected at least one data set, got none")
-    sizes = _table(whole.get("sizes", {}), f"{path}: sizes")
+    sizes = _table(table.get("sizes", {}), f"{path}: sizes")
     return MixtureConfig(
-        parts=tuple(_part(one, f"{path}: parts[{at}]", path.parent) for at, one in enumerate(parts)),
-        rate_hz=_number(whole.get("rate_hz"), f"{path}: rate_hz"),
-        temperature=_number(whole.get("temperature"), f"{path}: temperature", least=1.0),
+        entries=tuple(_entry(one, f"{path}: parts[{at}]", path.parent) for at, one in enumerate(entries)),
+        rate_hz=_number(table.get("rate_hz"), f"{path}: rate_hz"),
+        temperature=_number(table.get("temperature"), f"{path}: temperature", least=1.0),
         sizes={name: _size(size, f"{path}: sizes.{name}") for name, size in sizes.items()},
     )
 
 
-def _part(value: Any, where: str, folder: Path) -> DatasetEntry:
-    table = _table(value, where, PART_KEYS)
+def _entry(value: Any, where: str, folder: Path) -> DatasetEntry:
+    table = _table(value, where, ENTRY_KEYS)
     if not isinstance(table.get("data"), str):
-        raise _other(f"{where}.data", "a data set's folder", table.get("data"))
+        raise _wrong_value(f"{where}.data", "a data set's folder", table.get("data"))
     data = table["data"]
     cameras = _table(table.get("cameras", {}), f"{where}.cameras")
     fields = _table(table.get("fields", {}), f"{where}.fields", ("state", "action"))
     for name, source in cameras.items():
         if source is not None and not isinstance(source, str):
-            raise _other(f"{where}.cameras.{name}", "the data set's name of that camera, or null", source)
-    if not isinstance(table.get("body", ""), str):
-        raise _other(f"{where}.body", "an embodiment's name", table["body"])
+            raise _wrong_value(f"{where}.cameras.{name}", "the data set's name of that camera, or null", source)
+    for key in ("embodiment", "body"):
+        if not isinstance(table.get(key, ""), str):
+            raise _wrong_value(f"{where}.{key}", "an embodiment's name", table[key])
     view = DatasetView(
-        name=table.get("body"),
+        name=table.get("embodiment", table.get("body")),
         cameras=cameras,
         state=_fields(fields.get("state", {}), f"{where}.fields.state"),
         action=_fields(fields.get("action", {}), f"{where}.fields.action"),
@@ -253,7 +263,7 @@ def _fields(value: Any, where: str) -> Fields:
         table = _table(value, where)
         for name, own in table.items():
             if not isinstance(own, str):
-                raise _other(f"{where}.{name}", "the data set's name of that field", own)
+                raise _wrong_value(f"{where}.{name}", "the data set's name of that field", own)
         return table
     return tuple(_field(one, f"{where}[{at}]") for at, one in enumerate(value))
 
@@ -261,21 +271,21 @@ def _fields(value: Any, where: str) -> Fields:
 def _field(value: Any, where: str) -> Field:
     table = _table(value, where, FIELD_KEYS)
     if not isinstance(table.get("name"), str) or not _is(table.get("size"), int) or table["size"] < 1:
-        raise _other(where, 'a field, {"name": NAME, "size": a whole number, "kind": KIND}', dict(table))
+        raise _wrong_value(where, 'a field, {"name": NAME, "size": a whole number, "kind": KIND}', dict(table))
     if table.get("kind") not in get_args(Kind):
         raise UnknownName(f"kind ({where})", str(table.get("kind")), get_args(Kind), HELP)
     for key in ("unit", "frame"):
         if not isinstance(table.get(key, ""), str):
-            raise _other(f"{where}.{key}", "text", table[key])
+            raise _wrong_value(f"{where}.{key}", "text", table[key])
     for key in ("low", "high"):
         if table.get(key) is not None and not _is(table[key], int, float):
-            raise _other(f"{where}.{key}", "a number or null", table[key])
+            raise _wrong_value(f"{where}.{key}", "a number or null", table[key])
     bounds = {key: float(table[key]) for key in ("low", "high") if table.get(key) is not None}
     return Field(**{"unit": "", **table, **bounds})
 
 
 def _once(where: str, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON; of a key that is there twice the last alone would count."""
+    """A JSON object with every key once: of repeated keys only the last would count."""
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
@@ -285,7 +295,7 @@ def _once(where: str, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 def _table(value: Any, where: str, keys: Collection[str] | None = None) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise _other(where, "an object, {...}", value)
+        raise _wrong_value(where, "an object, {...}", value)
     for key in value:
         if keys is not None and key not in keys:
             raise UnknownName(f"key ({where})", key, keys, HELP)
@@ -294,7 +304,7 @@ def _table(value: Any, where: str, keys: Collection[str] | None = None) -> Mappi
 
 def _list(value: Any, where: str) -> list[Any]:
     if not isinstance(value, list):
-        raise _other(where, "a list, [...]", value)
+        raise _wrong_value(where, "a list, [...]", value)
     return value
 
 
@@ -303,7 +313,7 @@ def _items(value: Any, kind: type, where: str) -> tuple[Any, ...] | None:
         return None
     items = _list(value, where)
     if not items or not all(_is(one, kind) for one in items):
-        raise _other(where, "a list of names" if kind is str else "a list of whole numbers", value)
+        raise _wrong_value(where, "a list of names" if kind is str else "a list of whole numbers", value)
     return tuple(items)
 
 
@@ -311,20 +321,20 @@ def _number(value: Any, where: str, least: float = 0.0) -> float | None:
     if value is None:
         return None
     if not _is(value, int, float) or not math.isfinite(value) or value <= 0 or value < least:
-        raise _other(where, f"a number of at least {least:g}" if least else "a number above 0", value)
+        raise _wrong_value(where, f"a number of at least {least:g}" if least else "a number above 0", value)
     return float(value)
 
 
 def _size(value: Any, where: str) -> tuple[int, int]:
     if not isinstance(value, list) or len(value) != 2 or not all(_is(one, int) and one > 0 for one in value):
-        raise _other(where, "[height, width] in pixels", value)
+        raise _wrong_value(where, "[height, width] in pixels", value)
     return (value[0], value[1])
 
 
 def _is(value: Any, *kinds: type) -> bool:
-    """JSON's true is no number."""
+    """Whether a JSON value is of one of these types; true is not a number."""
     return isinstance(value, kinds) and not isinstance(value, bool)
 
 
-def _other(where: str, expected: str, got: Any) -> DataError:
+def _wrong_value(where: str, expected: str, got: Any) -> DataError:
     return DataError(f"{where}: expected {expected}, got {json.dumps(got)[:80]}")

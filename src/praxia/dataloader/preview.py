@@ -1,4 +1,4 @@
-"""What a training step will see of a mixture, before anything is trained."""
+"""What a training step sees of a mixture, before anything is trained."""
 
 import math
 from collections.abc import Sequence
@@ -17,23 +17,23 @@ from praxia.dataloader.windows import Windows
 
 __all__ = ["default_window", "preview"]
 
-# So many rows of the batch are named one by one.
+# Rows of the batch that are listed one by one.
 NUM_NAMED = 5
 
-# What becomes of an action in a step of another rate, by its field's kind.
+# How actions become one action of a step at another rate, by their field's kind.
 BECOMES = {"delta": "summed", "velocity": "mean", "torque": "mean"}
 
 
-def default_window(mix: MixtureConfig, horizon: int = 16) -> Window:
-    """The present moment of the state and of every camera that all parts have or say that they have not."""
-    had = [[one.name for one in part.view.embodiment(Dataset(part.data)).cameras] for part in mix.parts]
-    known = [[*names, *part.view.cameras] for names, part in zip(had, mix.parts, strict=True)]
-    shared = [name for name in dict.fromkeys(chain(*had)) if all(name in names for names in known)]
+def default_window(config: MixtureConfig, horizon: int = 16) -> Window:
+    """The current timestep of the state and of every camera that all entries have or declare as absent."""
+    present = [[one.name for one in entry.view.embodiment(Dataset(entry.data)).cameras] for entry in config.entries]
+    known = [[*names, *entry.view.cameras] for names, entry in zip(present, config.entries, strict=True)]
+    shared = [name for name in dict.fromkeys(chain(*present)) if all(name in names for names in known)]
     return Window({"state": (0,), **{f"image.{name}": (0,) for name in shared}}, horizon)
 
 
 def preview(
-    mix: MixtureConfig,
+    config: MixtureConfig,
     window: Window,
     *,
     steps: int,
@@ -42,16 +42,16 @@ def preview(
     successful: bool = True,
     images: bool = False,
 ) -> dict[str, Any]:
-    """A JSON value: every part as it is read, and the first batch. Images are read only where `images` asks for it.
+    """A JSON value: every entry as it is read, and the first batch. Images are read only if `images` is set.
 
     Raises as `MixtureConfig.open` does.
     """
-    mixture = mix.open(window, successful=successful)
+    mixture = config.open(window, successful=successful)
     indices = mixture.batch(seed, 0, batch_size)
-    rows = np.bincount(mixture.part_of(indices), minlength=len(mixture.parts))
-    parts = [
-        {**_part(part, share, steps * batch_size), "rows_of_first_batch": int(num)}
-        for part, share, num in zip(mixture.parts, mixture.shares, rows, strict=True)
+    rows = np.bincount(mixture.entry_of(indices), minlength=len(mixture.entries))
+    entries = [
+        {**_entry(entry, share, steps * batch_size), "rows_of_first_batch": int(num)}
+        for entry, share, num in zip(mixture.entries, mixture.shares, rows, strict=True)
     ]
     samples = mixture.read(indices, with_images=images)
     where = zip(mixture.frames_of(indices[:NUM_NAMED]), samples.instruction, strict=False)
@@ -62,7 +62,7 @@ def preview(
         "batch_size": batch_size,
         "windows": len(mixture),
         "embodiments": [embodiment.name for embodiment in mixture.embodiments],
-        "parts": parts,
+        "parts": entries,
         "batch": _batch(mixture, samples),
         "first_rows": [
             {"data": data, "episode": episode, "frame": frame, "instruction": instruction}
@@ -71,48 +71,48 @@ def preview(
     }
 
 
-def _part(part: Windows, share: float, num_rows: int) -> dict[str, Any]:
-    own, embodiment = part.dataset.embodiment, part.embodiment
+def _entry(entry: Windows, share: float, num_rows: int) -> dict[str, Any]:
+    own, embodiment = entry.dataset.embodiment, entry.embodiment
     return {
-        "data": str(part.root),
-        "body": embodiment.name,
-        "episodes": len(part.episodes),
-        "windows": len(part),
+        "data": str(entry.root),
+        "embodiment": embodiment.name,
+        "episodes": len(entry.episodes),
+        "windows": len(entry),
         "share": share,
-        "epochs": num_rows * share / len(part),
+        "epochs": num_rows * share / len(entry),
         "rate_hz": own.control_hz,
-        "resampled": _resampled(part),
-        "cameras": {name: _camera(part, name) for name in part.window.cameras},
+        "resampled": _resampled(entry),
+        "cameras": {name: _camera(entry, name) for name in entry.window.cameras},
         "state": _fields(own.state, embodiment.state),
         "action": _fields(own.action, embodiment.action),
     }
 
 
-def _resampled(part: Windows) -> dict[str, Any] | None:
-    steps = Resampling.between(part.dataset.embodiment.control_hz, part.embodiment.control_hz)
-    if steps.same:
+def _resampled(entry: Windows) -> dict[str, Any] | None:
+    steps = Resampling.between(entry.dataset.embodiment.control_hz, entry.embodiment.control_hz)
+    if steps.is_identity:
         return None
-    actions = {one.name: BECOMES.get(one.kind, "in force at the end of the step") for one in part.embodiment.action}
-    return {"to_hz": part.embodiment.control_hz, "frames_a_step": str(steps.ratio), "actions": actions}
+    actions = {one.name: BECOMES.get(one.kind, "in force at the end of the step") for one in entry.embodiment.action}
+    return {"to_hz": entry.embodiment.control_hz, "frames_a_step": str(steps.ratio), "actions": actions}
 
 
-def _camera(part: Windows, name: str) -> dict[str, Any] | None:
-    """None: the data set has no such camera."""
-    source = part.view.source_of(name)
+def _camera(entry: Windows, name: str) -> dict[str, Any] | None:
+    """The camera that is read and its sizes; None: the data set has no such camera."""
+    source = entry.view.source_of(name)
     if source is None:
         return None
-    (own,) = (camera for camera in part.dataset.embodiment.cameras if camera.name == source)
-    (seen,) = (camera for camera in part.embodiment.cameras if camera.name == name)
+    (own,) = (camera for camera in entry.dataset.embodiment.cameras if camera.name == source)
+    (seen,) = (camera for camera in entry.embodiment.cameras if camera.name == name)
     return {"from": source, "size": [own.height, own.width], "read_as": [seen.height, seen.width]}
 
 
 def _fields(own: Sequence[Field], seen: Sequence[Field]) -> list[dict[str, Any]]:
     """The fields and their dims, [first, end), in the vector that is padded to the largest embodiment's."""
-    names = [part.name for part in own] if len(own) == len(seen) else [None] * len(seen)
-    ends = np.cumsum([part.size for part in seen])
+    names = [one.name for one in own] if len(own) == len(seen) else [None] * len(seen)
+    ends = np.cumsum([one.size for one in seen])
     return [
-        {"name": part.name, "from": name, "kind": part.kind, "dims": [int(end) - part.size, int(end)]}
-        for part, name, end in zip(seen, names, ends, strict=True)
+        {"name": one.name, "from": name, "kind": one.kind, "dims": [int(end) - one.size, int(end)]}
+        for one, name, end in zip(seen, names, ends, strict=True)
     ]
 
 

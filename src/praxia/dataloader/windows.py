@@ -1,4 +1,4 @@
-"""Windows as values: which moments and actions belong together around a frame, read by the batch."""
+"""Windows: the observation steps and actions around a frame, read by the batch."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -18,21 +18,22 @@ __all__ = ["Windows"]
 
 STATE = "state"
 
-# So many windows at once are counted for statistics.
-BLOCK = 65_536
+# Windows that enter the statistics at once.
+BLOCK_WINDOWS = 65_536
 
 
 class Windows:
-    """Every frame of the given episodes as the present moment of one window: len() windows, numbered in order.
+    """One window for every frame of the given episodes, its present: len() windows, numbered in order.
 
-    Moments before an episode's first step repeat the first, actions after its last repeat the last; neither is valid.
-    `view` says what is read otherwise than the data set says. At another rate every frame of the data set is still the
-    present of one window, and only a step that ends within the episode is valid (`mixing.resampling` has the rest).
+    Observation steps before an episode's first frame repeat the first, actions after its last repeat the last; neither
+    is valid. `view` changes names, sizes and rate. At another rate every frame of the data set is still the present of
+    one window, and only a step that ends within the episode is valid (`Resampling`). Decoded images are kept on disk,
+    at most `cache_bytes` for all cameras (`CachedFrames`).
 
     Raises:
         DataError: no episodes.
         MismatchError: the window asks for a camera or modality that the data set does not have.
-        UnknownName: the view names what the data set does not have.
+        UnknownName: the view has a name that the data set does not have.
     """
 
     def __init__(
@@ -54,53 +55,52 @@ class Windows:
         self.root = dataset.root
         self.embodiment = self.view.embodiment(dataset)
         _expect_modalities(dataset, window, self.view, self.embodiment)
-        # Before anything is as long as the episode table says: here it is held against the rows that there are.
+        # First of all, because this compares the rows with the lengths in the episode table.
         self._state = np.ascontiguousarray(dataset.column("observation.state"), dtype=np.float32)
         self._action = np.ascontiguousarray(dataset.column("action"), dtype=np.float32)
-        chosen = np.asarray(episodes, dtype=np.int64)
-        self.episodes = chosen
-        first, length = dataset.episodes.first[chosen], dataset.episodes.length[chosen]
-        self._episode = np.repeat(chosen, length)
+        self.episodes = np.asarray(episodes, dtype=np.int64)
+        first, length = dataset.episodes.first[self.episodes], dataset.episodes.length[self.episodes]
+        self._episode = np.repeat(self.episodes, length)
         self._first = np.repeat(first, length)
         self._last = np.repeat(first + length - 1, length)
-        self._now = np.concatenate([np.arange(a, a + n) for a, n in zip(first, length, strict=True)])
+        self._present = np.concatenate([np.arange(a, a + n) for a, n in zip(first, length, strict=True)])
         self._task = dataset.column("task_index")[:, 0]
         self._instructions = np.array(dataset.instructions, dtype=object)
         sources = {camera: self.view.source_of(camera) for camera in window.cameras}
-        self._footage = {
+        self._frames = {
             camera: CachedFrames(dataset, source, self.view.sizes.get(camera), cache_bytes)
             for camera, source in sources.items()
             if source
         }
-        self._steps = Resampling.between(dataset.embodiment.control_hz, self.embodiment.control_hz)
-        factors = self._steps.factors(self.embodiment.action)
-        self._summed = np.flatnonzero(np.isfinite(factors) & (not self._steps.same))
+        self._resampling = Resampling.between(dataset.embodiment.control_hz, self.embodiment.control_hz)
+        factors = self._resampling.factors(self.embodiment.action)
+        self._summed = np.flatnonzero(np.isfinite(factors) & (not self._resampling.is_identity))
         self._factors = factors[self._summed]
-        self._parts = np.ascontiguousarray(self._action[:, self._summed])
+        self._summed_action = np.ascontiguousarray(self._action[:, self._summed])
 
     def __len__(self) -> int:
-        return len(self._now)
+        return len(self._present)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Another process reads the data set anew."""
+        """Another process opens the data set anew."""
         return Windows, (self.dataset, self.window, self.episodes, self.view, self._cache_bytes)
 
     def rows(self) -> Iterator[tuple[Float32[np.ndarray, "N S"], Float32[np.ndarray, "M A"]]]:
-        """The states and actions that are learned from, as they are read, some at a time.
+        """The states and actions to train on, as windows show them, a block at a time.
 
-        The present state of every window, and its first action where that step ends within the episode: each row of
-        the chosen episodes once.
+        These are the present state of every window, and its first action where that step ends within the episode: each
+        row of the episodes once.
         """
-        for at in range(0, len(self), BLOCK):
-            rows = np.arange(at, min(at + BLOCK, len(self)))
+        for at in range(0, len(self), BLOCK_WINDOWS):
+            rows = np.arange(at, min(at + BLOCK_WINDOWS, len(self)))
             action, valid = self._actions(rows, 1)
-            yield self._state[self._now[rows]], action[valid[:, 0], 0]
+            yield self._state[self._present[rows]], action[valid[:, 0], 0]
 
     def statistics(self) -> dict[str, RunningStats]:
-        """Those of `rows`: {"observation.state": ..., "action": ...}. What meta/stats.json says is not looked at.
+        """Statistics of `rows`: {"observation.state": ..., "action": ...}; meta/stats.json plays no role.
 
         Raises:
-            MismatchError: no episode is as long as a step.
+            MismatchError: every episode is shorter than a step.
         """
         found = {"observation.state": RunningStats(), "action": RunningStats()}
         for state, action in self.rows():
@@ -113,22 +113,25 @@ class Windows:
         return found
 
     def read(self, indices: Int64[np.ndarray, " B"], *, with_images: bool = True) -> Samples:
-        """The windows with the given numbers, in that order, in declared units. `with_images` False: `images` is empty."""
+        """The windows with the given numbers, in that order, in declared units.
+
+        With `with_images` False, `images` is empty.
+        """
         observation_steps = self.window.observation_steps
-        state_at, state_valid = self._locate(indices, self._steps.newest(observation_steps.get(STATE, ())))
+        state_at, state_valid = self._locate(indices, self._resampling.newest(observation_steps.get(STATE, ())))
         action, action_valid = self._actions(indices, self.window.horizon)
         images, image_valid = {}, {}
         for camera in self.window.cameras:
-            at, valid = self._locate(indices, self._steps.newest(observation_steps[f"image.{camera}"]))
-            image_valid[camera] = valid & (camera in self._footage)
+            at, valid = self._locate(indices, self._resampling.newest(observation_steps[f"image.{camera}"]))
+            image_valid[camera] = valid & (camera in self._frames)
             if with_images:
-                images[camera] = self._look(camera, at)
+                images[camera] = self._images(camera, at)
         return Samples(
             images=images,
             image_valid=image_valid,
             state=self._state[state_at],
             state_valid=state_valid,
-            instruction=tuple(self._instructions[self._task[self._now[indices]]]),
+            instruction=tuple(self._instructions[self._task[self._present[indices]]]),
             embodiment=np.zeros(len(indices), dtype=np.int64),
             action=action,
             action_valid=action_valid,
@@ -136,35 +139,35 @@ class Windows:
 
     def frames_of(self, indices: Int64[np.ndarray, " B"]) -> list[tuple[int, int]]:
         """(episode, frame in it) of each window's present, for messages."""
-        frames = self._now[indices] - self._first[indices]
+        frames = self._present[indices] - self._first[indices]
         return list(zip(self._episode[indices].tolist(), frames.tolist(), strict=True))
 
     def _locate(
         self, indices: Int64[np.ndarray, " B"], offsets: Sequence[int] | Int64[np.ndarray, " T"]
     ) -> tuple[Int64[np.ndarray, "B T"], Bool[np.ndarray, "B T"]]:
-        """Frames at `offsets` from each window's present, held inside its episode, and which needed no holding."""
-        wanted = self._now[indices, None] + np.asarray(offsets, dtype=np.int64)
-        held = np.clip(wanted, self._first[indices, None], self._last[indices, None])
-        return held, held == wanted
+        """Frames at `offsets` from each window's present, clipped to its episode, and which needed no clipping."""
+        wanted = self._present[indices, None] + np.asarray(offsets, dtype=np.int64)
+        clipped = np.clip(wanted, self._first[indices, None], self._last[indices, None])
+        return clipped, clipped == wanted
 
     def _actions(
         self, indices: Int64[np.ndarray, " B"], horizon: int
     ) -> tuple[Float32[np.ndarray, "B H A"], Bool[np.ndarray, "B H"]]:
         """The actions of `horizon` steps from each present, and which steps end within the episode."""
-        at, valid = self._locate(indices, self._steps.in_force(horizon))
+        at, valid = self._locate(indices, self._resampling.in_force(horizon))
         action = self._action[at]
         if len(self._summed):
-            frames, parts = self._steps.touched(horizon)
-            touched, _ = self._locate(indices, frames.ravel())
-            pieces = self._parts[touched].reshape(len(indices), *frames.shape, -1)
-            action[..., self._summed] = np.einsum("bhkd,hk->bhd", pieces.astype(np.float64), parts) * self._factors
+            frames, fractions = self._resampling.overlaps(horizon)
+            overlapped, _ = self._locate(indices, frames.ravel())
+            values = self._summed_action[overlapped].reshape(len(indices), *frames.shape, -1)
+            action[..., self._summed] = np.einsum("bhkd,hk->bhd", values.astype(np.float64), fractions) * self._factors
         return action, valid
 
-    def _look(self, camera: str, at: Int64[np.ndarray, "B T"]) -> UInt8[np.ndarray, "B T Y X 3"]:
-        """The images of the given frames; black where the data set has no such camera."""
-        if camera not in self._footage:
+    def _images(self, camera: str, at: Int64[np.ndarray, "B T"]) -> UInt8[np.ndarray, "B T Y X 3"]:
+        """The images of the given frames; black if the data set has no such camera."""
+        if camera not in self._frames:
             return np.zeros((*at.shape, *self.view.sizes[camera], 3), dtype=np.uint8)
-        images = self._footage[camera].read(at.ravel())
+        images = self._frames[camera].read(at.ravel())
         return images.reshape(*at.shape, *images.shape[1:])
 
 
@@ -175,6 +178,6 @@ def _expect_modalities(dataset: Dataset, window: Window, view: DatasetView, embo
     if unknown:
         raise MismatchError(
             f"the window asks for {', '.join(unknown)}; {dataset.root} has {', '.join(sorted(known))}. "
-            "Choose another recipe, record with that camera, or say in a mixture file which camera that is: "
-            '"cameras": {"front": "top", "wrist": null}, where null is none'
+            "Choose another recipe, record with that camera, or map it in a mixture file: "
+            '"cameras": {"front": "top", "wrist": null}, where null means none'
         )

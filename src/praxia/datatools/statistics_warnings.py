@@ -87,6 +87,6 @@ def training_warnings(windows: Mixture, counted: Mapping[str, EmbodimentStatisti
         action = embodiment.action if counts.relative is None else counts.relative.fields(embodiment.action)
         names = names_by_feature(windows, embodiment.name)
         for feature, fields in ((STATE, embodiment.state), (ACTION, action)):
-            for warning in find_warnings(counts.whole[feature], names[feature], fields):
+            for warning in find_warnings(counts.combined[feature], names[feature], fields):
                 found.append({"embodiment": embodiment.name, "feature": feature, **asdict(warning)})
     return found

@@ -65,7 +65,7 @@ def cover(windows: Mixture, transforms: Transforms, model: EncoderHead) -> Cover
     """Measure all rows that are trained on, and the head on as many chunks as `data.action_chunks.encoded` takes."""
     outside: Shares = {}
     for embodiment, own in zip(windows.embodiments, transforms.embodiments, strict=True):
-        parts = [part for part in windows.parts if part.embodiment.name == embodiment.name]
+        parts = [part for part in windows.entries if part.embodiment.name == embodiment.name]
         names = names_by_feature(windows, embodiment.name)
         outside[embodiment.name] = {
             feature: _named(names[feature], *found) for feature, found in _outside(parts, own).items()

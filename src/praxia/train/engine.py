@@ -105,7 +105,7 @@ def train(
     asked = read_vqa(vqa) if vqa else None
     relatives = zip(windows.embodiments, run.relative_actions(windows.embodiments), strict=True)
     relative = {embodiment.name: own for embodiment, own in relatives if own is not None}
-    counted = compute_statistics(windows.parts, relative)
+    counted = compute_statistics(windows.entries, relative)
     warnings = [format_warning(one) for one in training_warnings(windows, counted)]
     origin = _origin(start_from, run, windows, counted, refit)
     words = None if origin else run.model.prompt_tokenizer(run.window.num_images)
@@ -123,7 +123,7 @@ def train(
         "recipe": recipe,
         "config": config_to_json(run),
         "command": command,
-        "data": [dataset_identity(one.dataset) for one in windows.parts],
+        "data": [dataset_identity(one.dataset) for one in windows.entries],
         "mixture": mix.to_json(),
         "vqa": asked.to_json() if asked else None,
         "seed": run.train.seed,
@@ -153,7 +153,7 @@ def train(
 def _cut(windows: Mixture, transforms: Transforms) -> list[str]:
     """What is said of instructions that are too long to be read whole."""
     words = transforms.tokenizer
-    told = {text for one in windows.parts for text in one.dataset.instructions}
+    told = {text for one in windows.entries for text in one.dataset.instructions}
     if not isinstance(words, TextTokenizer) or not (cut := words.truncated(told)):
         return []
     return [f"{len(cut)} of {len(told)} instructions are too long: only their first {words.max_length} ids are read"]
@@ -162,7 +162,7 @@ def _cut(windows: Mixture, transforms: Transforms) -> list[str]:
 def _failed(windows: Mixture, only_success: bool) -> list[str]:
     """What is said of other writers' episodes that are left out, of which the writer may not think so."""
     said = []
-    for one in (part.dataset for part in windows.parts if not part.dataset.written_by_praxia):
+    for one in (part.dataset for part in windows.entries if not part.dataset.written_by_praxia):
         if left := one.num_episodes - len(one.select(successful=only_success)):
             said.append(
                 f"{left} of {one.num_episodes} episodes of {one.root} failed by their next.success and are not trained"

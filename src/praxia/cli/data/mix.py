@@ -19,7 +19,7 @@ FILE = """A mixture file. Only "parts" and "data" are required; folders are rela
  "sizes": {"front": [224, 224]},              height and width, with black bars if the aspect differs
  "parts": [
   {"data": "gantry", "weight": 2, "tasks": ["push"], "episodes": [0, 1],
-   "body": "gantry",                          another name for the embodiment
+   "embodiment": "gantry",                    another name for the embodiment
    "cameras": {"front": "top", "wrist": null},  our name: its name; null: none, so black and not valid
    "fields": {"state": {"hand": "ee_pos"},    our name: its name
               "action": [{"name": "move", "size": 3, "kind": "delta", "unit": "m"}]}}]}   or declare them all
@@ -99,7 +99,7 @@ def _print(result: dict[str, Any]) -> None:
     for part in result["parts"]:
         rate = f"{part['rate_hz']:g} Hz" + (f" as {result['rate_hz']:g} Hz" if part["resampled"] else "")
         STDERR.print(
-            f"  {part['share']:6.1%}  {part['data']}: {part['body']}, {rate}, {part['episodes']} episodes, "
+            f"  {part['share']:6.1%}  {part['data']}: {part['embodiment']}, {rate}, {part['episodes']} episodes, "
             f"{part['windows']} windows read {part['epochs']:.2f} times",
             highlight=False,
             markup=False,
