@@ -25,9 +25,7 @@ from praxia.dataloader.windows import Windows
 from praxia.nn.types import Batch, Shapes
 from praxia.policies.encoder_head import EncoderHeadModel, OpaqueBatch, to_batch
 from praxia.recipes.metaworld import flow_metaworld
-from praxia.train.augment import random_shift
-from praxia.train.batches import BatchSource
-from praxia.train.prefetch import prefetch
+from praxia.train.batches import BatchSource, prefetch, random_shift
 
 BATCH, WARMUP = 128, 5
 
@@ -97,7 +95,7 @@ def main() -> None:
         ready = [source.batch(reader, step)[0] for step in range(total)]
         loader = torch.utils.data.DataLoader(
             OneAtATime(source),
-            sampler=(i for step in range(total) for i in source.samples_of(step).tolist()),
+            sampler=(i for step in range(total) for i in source.rows(step).tolist()),
             batch_size=BATCH,
             collate_fn=collate,
         )

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from praxia_testing import TEXTS, make_config, make_policy, make_query
+from frozen_testing import FROZEN
+from praxia_testing import TEXTS
 
 from praxia.checkpoint.migration import SCHEMA, migrate_policy
 from praxia.checkpoint.store import load_policy, read_config, save_policy
 from praxia.core.keys import generator
 from praxia.core.types import Observation, Query
-from praxia.transforms.normalise import Normaliser
 
 OLD = Path(__file__).with_name("policy_of_schema_3")
 # What that version decided on `query`, by its own inference.
@@ -86,24 +86,22 @@ def test_cameras_are_listed_as_they_were_written(names):
     assert "cameras" not in old["window"]
 
 
-@pytest.fixture
-def written_before(tmp_path):
-    """A policy in the folder and form of schema 3, one of whose state dims was constant, and an action nearly so."""
-    save_policy(tmp_path / "policy", make_config(), make_policy().model.state_dict())
-    path = tmp_path / "policy" / "policy.json"
-    value = {**json.loads(path.read_text()), "schema": 3}
-    (embodiment,) = value["transforms"]["embodiments"]
-    embodiment["state"] = {"low": [-1.0, 0.25, -1.0], "high": [1.0, 0.25, 1.0]}
-    embodiment["action"] = {"low": [0.0, 2.0], "high": [10.0, 2.00005]}
-    path.write_text(json.dumps(value))
-    return tmp_path
+def computed_by_schema_3(low, high, value):
+    """What the code of schema 3 encoded and decoded: half a range below 5e-5 counted as 1."""
+    low, high = np.array(low), np.array(high)
+    half, middle = (high - low) / 2, (low + high) / 2
+    scale = np.where(half < 1e-4 / 2, 1.0, half)
+    return ((value - middle) / scale).astype(np.float32), (value * scale + middle).astype(np.float32)
 
 
-def test_dims_that_were_only_shifted_still_are(written_before):
-    policy, _ = load_policy(written_before)
-    (embodiment,) = policy.transforms.embodiments
-    state = np.float32([[0.5, 0.75, 2.0]])
-    np.testing.assert_array_equal(embodiment.state.encode(state), np.float32([[0.5, 0.5, 2.0]]))
-    np.testing.assert_array_equal(embodiment.action.decode(np.float32([[1, 0.5]])), np.float32([[10, 2.500025]]))
-    assert embodiment.action == Normaliser((0.0, 2.0), (10.0, 2.00005), (1,))
-    assert np.isfinite(policy.act([make_query("a", 0)], None)[0][0].chunk).all()
+def test_dims_that_were_only_shifted_still_are():
+    """One state dim of this policy was constant in its data, and an action nearly so."""
+    folder = FROZEN / "policies_of_schema_3" / "state-only-regression"
+    (written,) = json.loads((folder / "policy.json").read_text())["transforms"]["bodies"]
+    (embodiment,) = read_config(folder)[0].transforms.embodiments
+    assert embodiment.state.shifted == embodiment.action.shifted == (1,)
+    for name, normaliser in (("state", embodiment.state), ("action", embodiment.action)):
+        value = np.random.default_rng(0).normal(size=(50, normaliser.size)).astype(np.float32)
+        encoded, decoded = computed_by_schema_3(written[name]["low"], written[name]["high"], value)
+        np.testing.assert_array_equal(normaliser.encode(value), encoded)
+        np.testing.assert_array_equal(normaliser.decode(value), decoded)

@@ -2,8 +2,8 @@ import itertools
 
 import torch
 
-from praxia.train.augment import shift_images
-from praxia.train.schedule import warmup_cosine
+from praxia.train.batches import shift_images
+from praxia.train.config import warmup_cosine
 
 
 def test_a_shift_moves_pixels_and_repeats_the_edge():

@@ -1,9 +1,17 @@
-"""Where batches come from: windows of the data sets, and questions to a language model, each a function of the step."""
+"""Batches as a function of the step: windows of the data sets, and questions for a language model beside them.
 
+Reading, normalising and tokenising run in a thread of their own (`prefetch`); augmentation runs on the device.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
+from torch import Tensor
 
 from praxia.core.errors import MismatchError
 from praxia.dataloader.loader import Loader
@@ -15,24 +23,26 @@ from praxia.policies.encoder_head import to_batch
 from praxia.transforms.chain import Transforms
 from praxia.transforms.tokenizer import PromptTokenizer
 
-__all__ = ["BatchSource", "VQABatches"]
+__all__ = ["BatchSource", "VQABatches", "prefetch", "random_shift", "shift_images"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class VQABatches:
-    """Questions of which each step asks `batch_size`, in squares of `side` pixels."""
+    """`batch_size` questions about images per step; images are squares of `image_px` pixels."""
 
-    vqa: VQAData
+    data: VQAData
     batch_size: int
-    side: int
+    image_px: int
 
-    def batch(self, seed: int, step: int, words: PromptTokenizer, shapes: Shapes) -> Batch:
-        """The questions of `step`, as what the first camera sees; state and embodiment say nothing."""
-        rows = batch_indices(seed, step, self.batch_size, len(self.vqa))
-        items = [self.vqa.items[row] for row in rows]
-        text, text_valid = words.encode_questions([one.text for one in items])
-        answer, answer_valid = words.encode_answers([one.answer for one in items])
-        images = self.vqa.images(rows, self.side)
+    def batch(self, seed: int, step: int, tokenizer: PromptTokenizer, shapes: Shapes) -> Batch:
+        """The questions of `step`. Their images take the place of the first camera's; states are zero and not valid."""
+        rows = batch_indices(seed, step, self.batch_size, len(self.data))
+        items = [self.data.items[row] for row in rows]
+        text, text_valid = tokenizer.encode_questions([one.text for one in items])
+        answer, answer_valid = tokenizer.encode_answers([one.answer for one in items])
+        images = self.data.images(rows, self.image_px)
         return Batch(
             images={shapes.cameras[0]: torch.from_numpy(images).permute(0, 1, 4, 2, 3)},
             image_valid={shapes.cameras[0]: torch.ones(len(rows), 1, dtype=torch.bool)},
@@ -48,37 +58,73 @@ class VQABatches:
 
 @dataclass(frozen=True)
 class BatchSource:
-    """Windows of the data sets through the policy's transforms, and perhaps questions beside them."""
+    """Windows of the data sets through the policy's transforms, with `vqa` batches beside them if there are any."""
 
     windows: Mixture
     transforms: Transforms
     shapes: Shapes
     seed: int
     batch_size: int
-    asked: VQABatches | None = None
+    vqa: VQABatches | None = None
 
     def __post_init__(self) -> None:
-        if self.asked is None:
+        if self.vqa is None:
             return
         if not isinstance(self.transforms.tokenizer, PromptTokenizer):
             raise MismatchError("questions need an encoder with a public language model, such as 'public-vlm'")
         if not self.shapes.cameras:
-            raise MismatchError("questions need a window with a camera, in whose place their images are seen")
+            raise MismatchError("questions need a window with a camera, whose place their images take")
 
-    def samples_of(self, step: int) -> np.ndarray:
+    def rows(self, step: int) -> np.ndarray:
         """The window numbers of the batch at `step`: a pure function of (seed, step)."""
         return self.windows.batch(self.seed, step, self.batch_size)
 
     def loader(self, workers: int, share: tuple[int, int]) -> Loader:
-        """Reads a process's `share` (rank, processes) of each batch."""
+        """A loader of a process's `share` (rank, number of processes) of each batch."""
         return Loader(self.windows, seed=self.seed, batch_size=self.batch_size, workers=workers, share=share)
 
     def batch(self, loader: Loader, step: int) -> tuple[Batch, Batch | None]:
-        """This process's share of the batch at `step`, and of its questions if there are any."""
+        """This process's share of the batch at `step`, and of its questions where there are any."""
         rank, world_size = loader.share
         batch = to_batch(self.transforms.encode(loader.take(step)), self.transforms)
-        if self.asked is None:
+        if self.vqa is None:
             return batch, None
         assert isinstance(self.transforms.tokenizer, PromptTokenizer)
-        asked = replace(self.asked, batch_size=max(1, self.asked.batch_size // world_size))
-        return batch, asked.batch(self.seed + rank, step, self.transforms.tokenizer, self.shapes)
+        vqa = replace(self.vqa, batch_size=max(1, self.vqa.batch_size // world_size))
+        return batch, vqa.batch(self.seed + rank, step, self.transforms.tokenizer, self.shapes)
+
+
+def prefetch(make: Callable[[int], T], first: int, end: int) -> Iterator[tuple[int, T]]:
+    """Yield (step, make(step)) for each step from `first`; a thread makes the next one while this one is used.
+
+    An error of `make` is raised at its own step.
+    """
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as thread:
+        pending = thread.submit(make, first) if first < end else None
+        for step in range(first, end):
+            assert pending is not None
+            batch = pending.result()
+            pending = thread.submit(make, step + 1) if step + 1 < end else None
+            yield step, batch
+
+
+def random_shift(batch: Batch, pixels: int, generator: torch.Generator) -> Batch:
+    """Shift each row's images by up to `pixels` in x and y, equally at all its timesteps, repeating the edge pixels.
+
+    DrQ's augmentation (Kostrikov et al. 2021, arXiv 2004.13649), without its interpolation.
+    """
+    images = {name: shift_images(value, pixels, generator) for name, value in batch.images.items()}
+    return replace(batch, images=images)
+
+
+def shift_images(
+    images: UInt8[Tensor, "B T C Y X"], pixels: int, generator: torch.Generator
+) -> UInt8[Tensor, "B T C Y X"]:
+    """One camera's images, shifted."""
+    num, (height, width), device = len(images), images.shape[-2:], images.device
+    offset = torch.randint(-pixels, pixels + 1, (2, num, 1), generator=generator, device=device)
+    rows = (torch.arange(height, device=device) + offset[0]).clamp(0, height - 1)
+    columns = (torch.arange(width, device=device) + offset[1]).clamp(0, width - 1)
+    row = torch.arange(num, device=device)[:, None, None]
+    channels_last = images.permute(0, 3, 4, 1, 2)
+    return channels_last[row, rows[:, :, None], columns[:, None, :]].permute(0, 3, 4, 1, 2)

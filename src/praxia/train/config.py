@@ -1,5 +1,6 @@
 """What one training run is, as a value."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
@@ -11,7 +12,7 @@ from praxia.core.types import Window
 from praxia.policies.encoder_head import EncoderHead
 from praxia.transforms.relative import RelativeActions, find_relative_actions
 
-__all__ = ["Train", "TrainRun"]
+__all__ = ["Train", "TrainRun", "warmup_cosine"]
 
 
 @dataclass(frozen=True)
@@ -75,3 +76,11 @@ class TrainRun(Config):
                 f" {self.window.observation_steps.get('state', ())}; leave out --relative or choose another recipe"
             )
         return find_relative_actions(embodiments, self.relative_to)
+
+
+def warmup_cosine(step: int, peak: float, warmup_steps: int, total_steps: int) -> float:
+    """Linear from 0 to `peak` over the warm-up, then half a cosine down to a tenth of it at `total_steps`."""
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    progress = (step - warmup_steps) / max(total_steps - warmup_steps, 1)
+    return peak * (0.1 + 0.45 * (1 + math.cos(math.pi * min(progress, 1.0))))

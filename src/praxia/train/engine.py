@@ -29,20 +29,15 @@ from praxia.datatools.statistics_warnings import format_warning, training_warnin
 from praxia.nn.ema import Ema
 from praxia.nn.types import Batch, Pretrained, Shapes
 from praxia.policies.encoder_head import EncoderHeadModel, OpaqueBatch
-from praxia.train.augment import random_shift
-from praxia.train.batches import BatchSource, VQABatches
-from praxia.train.clock import Clock
-from praxia.train.config import TrainRun
+from praxia.train.batches import BatchSource, VQABatches, prefetch, random_shift
+from praxia.train.config import TrainRun, warmup_cosine
 from praxia.train.coverage import cover
 from praxia.train.initial_checkpoint import InitialCheckpoint, read_initial_checkpoint
-from praxia.train.means import Means
-from praxia.train.prefetch import prefetch
+from praxia.train.metrics import Clock, Means, Tracker
 from praxia.train.ranks import expect_one_node, expect_shares, num_processes
 from praxia.train.run_lock import write_run
 from praxia.train.saving import Saver, disk_full
-from praxia.train.schedule import warmup_cosine
 from praxia.train.state import TrainState
-from praxia.train.tracker import Tracker
 from praxia.transforms.chain import Transforms
 from praxia.transforms.tokenizer import TextTokenizer
 
@@ -50,7 +45,7 @@ __all__ = ["Report", "train"]
 
 Report = Callable[[int, dict[str, float | int]], None]
 
-# The side of a question's image as it is read; encoders scale it to their own.
+# The side of a question's image as it is read; encoders scale it to theirs.
 VQA_IMAGE_PX = 224
 
 
@@ -70,25 +65,26 @@ def train(
     report: Report | None = None,
     warn: Callable[[str], None] = lambda warning: None,
 ) -> dict[str, Any]:
-    """Train `run` on the mixture or the data sets `data`, write the policy to `out/policy`, and return what was done.
+    """Train `run` on a mixture or on data sets, write the policy to `out/policy`, and return a summary.
 
     Returns {checkpoint, steps, resumed_from, samples_per_s, warnings}, and in the first process {policy_sha256,
-    weights_sha256}. `warn(warning)` is called before the first step for each of the warnings: what in the rows that are
-    trained on spoils training. `report(step, metrics)` is called at every logged step: "loss" is that step's, the
-    head's metrics are means over the steps since the line before (or since it was resumed), both of the first process's
-    share. `vqa` is a file of images with questions (`data.vqa`), answered by the encoder's language model
-    beside the actions. `start_from` is a policy to fine-tune: its weights, normalisers and vocabulary are taken over,
-    instead of fresh ones; with `refit` the normalisers and the head's tokenizer are fitted anew on these data.
-    `workers` processes read batches ahead (0: a thread does), and decoded images take at most `cache_bytes` of disk
-    (0: none are kept; None: all of them, if there is room); neither changes a result. With `resume`, goes on from the
-    last saved state bit-identically (same device, same threads). Under `torchrun --nproc-per-node N -m praxia train
-    ...` N processes share each batch (DDP).
+    weights_sha256}. `warn(warning)` is called before the first step, once per warning about rows that spoil training.
+    `report(step, metrics)` is called at every logged step: "loss" is that step's, the head's metrics are means over the
+    steps since the line before (or since resuming), both of the first process's share.
+
+    `vqa` is a file of images with questions (`dataloader.vqa`), which the encoder's language model learns to answer
+    beside the actions. `start_from` is a policy to fine-tune: training begins with its weights, normalisers and
+    vocabulary; with `refit` the normalisers and the head's tokenizer are fitted on these data instead. `workers`
+    processes read batches ahead (0: a thread does), and decoded images take at most `cache_bytes` of disk (0: none are
+    kept; None: all of them, if they fit); neither changes a result. `resume` continues from the last saved state,
+    bit-identically on the same device with the same number of threads. Under `torchrun --nproc-per-node N -m praxia
+    train ...` N processes share each batch (DDP).
 
     Raises:
         PraxiaError: `out` holds a run already, or another run than the one to resume, or another process trains in it.
             Several machines, or processes that cannot share a batch evenly.
         MismatchError: data sets that do not fit each other, the recipe, or the policy to start from.
-        TrainingError: a loss or its gradient is not finite, and names the batch; or the disk is full. States that were
+        TrainingError: a loss or its gradient is not finite, naming the batch; or the disk is full. States that were
             saved before are kept.
     """
     expect_positive(**{"train.steps": run.train.steps, "train.batch-size": run.train.batch_size})
@@ -96,13 +92,13 @@ def train(
     expect_shares(run.train.batch_size, "train.batch-size")
     if vqa:
         expect_shares(run.train.num_vqa, "train.num-vqa")
-    # Not every weight of a language model takes part in every loss.
+    # Some weights of a language model take no part in some losses.
     strategy = "ddp_find_unused_parameters_true" if num_processes() > 1 else "auto"
     fabric = Fabric(accelerator="auto", devices=num_processes(), precision=_precision(run), strategy=strategy)
     fabric.launch()
-    mix = data if isinstance(data, MixtureConfig) else MixtureConfig.of(data)
-    windows = mix.open(run.window, successful=run.only_success, cache_bytes=cache_bytes)
-    asked = read_vqa(vqa) if vqa else None
+    mixture = data if isinstance(data, MixtureConfig) else MixtureConfig.of(data)
+    windows = mixture.open(run.window, successful=run.only_success, cache_bytes=cache_bytes)
+    vqa_data = read_vqa(vqa) if vqa else None
     relatives = zip(windows.embodiments, run.relative_actions(windows.embodiments), strict=True)
     relative = {embodiment.name: own for embodiment, own in relatives if own is not None}
     counted = compute_statistics(windows.entries, relative)
@@ -112,12 +108,12 @@ def train(
     transforms = origin.transforms if origin else fit_transforms(windows, counted, words)
     model_config = origin.model if origin else run.model.fit(lambda: chunks_of(windows, transforms)[0])
     coverage = cover(windows, transforms, model_config)
-    if (warning := coverage.warning(fitted=origin is None or refit)) is not None:
-        warnings.append(warning)
-    warnings += [*_cut(windows, transforms), *_failed(windows, run.only_success)]
+    if (found := coverage.warning(fitted=initial is None or refit)) is not None:
+        warnings.append(found)
+    warnings += [*_truncated_instructions(windows, transforms), *_failed_episodes(windows, run.only_success)]
     if fabric.is_global_zero:
-        for line in warnings:
-            warn(line)
+        for warning in warnings:
+            warn(warning)
     description = {
         "schema": RUN_SCHEMA,
         "recipe": recipe,
@@ -127,17 +123,17 @@ def train(
         "mixture": mix.to_json(),
         "vqa": asked.to_json() if asked else None,
         "seed": run.train.seed,
-        "start_from": origin and origin.to_json(),
+        "start_from": initial and initial.to_json(),
         "coverage": coverage.to_json(),
         "warnings": warnings,
     }
     shapes = _shapes(run, windows.embodiments, transforms)
     config = PolicyConfig(model_config, shapes, transforms, windows.embodiments, run.window, description)
-    ask = VQABatches(asked, run.train.num_vqa, VQA_IMAGE_PX) if asked else None
-    source = BatchSource(windows, transforms, shapes, run.train.seed, run.train.batch_size, ask)
+    vqa_batches = VQABatches(vqa_data, run.train.num_vqa, VQA_IMAGE_PX) if vqa_data else None
+    source = BatchSource(windows, transforms, shapes, run.train.seed, run.train.batch_size, vqa_batches)
     torch.manual_seed(run.train.seed)
     model = config.model.build(config.shapes)
-    model.begin(origin and origin.weights_for(model))
+    model.begin(initial and initial.weights_for(model))
     _expect_to_learn(model, source)
     with disk_full(out), Lock(out / ".lock", out) if fabric.is_global_zero else nullcontext():
         if fabric.is_global_zero:
@@ -156,7 +152,9 @@ def _cut(windows: Mixture, transforms: Transforms) -> list[str]:
     told = {text for one in windows.entries for text in one.dataset.instructions}
     if not isinstance(words, TextTokenizer) or not (cut := words.truncated(told)):
         return []
-    return [f"{len(cut)} of {len(told)} instructions are too long: only their first {words.max_length} ids are read"]
+    return [
+        f"{len(long)} of {len(texts)} instructions are too long: only their first {tokenizer.max_length} tokens are read"
+    ]
 
 
 def _failed(windows: Mixture, only_success: bool) -> list[str]:
@@ -164,20 +162,20 @@ def _failed(windows: Mixture, only_success: bool) -> list[str]:
     said = []
     for one in (part.dataset for part in windows.entries if not part.dataset.written_by_praxia):
         if left := one.num_episodes - len(one.select(successful=only_success)):
-            said.append(
+            found.append(
                 f"{left} of {one.num_episodes} episodes of {one.root} failed by their next.success and are not trained"
                 " on; --no-only-success takes them too"
             )
-    return said
+    return found
 
 
-def _origin(
-    path: Path | None, run: TrainRun, windows: Mixture, counted: Mapping[str, EmbodimentStatistics], refit: bool
+def _initial_checkpoint(
+    path: Path | None, run: TrainRun, windows: Mixture, statistics: Mapping[str, EmbodimentStatistics], refit: bool
 ) -> InitialCheckpoint | None:
-    """The policy to fine-tune, if there is one: as it is, or with normalisers and a tokenizer of these data.
+    """The policy to fine-tune, if there is one, as it is or with normalisers and a tokenizer fitted on these data.
 
     Raises:
-        PraxiaError: `refit` without such a policy. And as `read_initial_checkpoint`.
+        PraxiaError: `refit` without such a policy; otherwise as `read_initial_checkpoint`.
     """
     if path is None:
         if refit:
@@ -185,11 +183,11 @@ def _origin(
                 "expected --start-from beside --refit, got none: a new policy is always fitted on its data"
             )
         return None
-    origin = read_initial_checkpoint(path, run, windows.embodiments)
+    initial = read_initial_checkpoint(path, run, windows.embodiments)
     if not refit:
-        return origin
-    embodiments = fit_embodiments(windows, counted)
-    return origin.refitted(run, embodiments, lambda transforms: chunks_of(windows, transforms)[0])
+        return initial
+    embodiments = fit_embodiments(windows, statistics)
+    return initial.refitted(run, embodiments, lambda transforms: chunks_of(windows, transforms)[0])
 
 
 def _shapes(run: TrainRun, embodiments: Sequence[Embodiment], transforms: Transforms) -> Shapes:
@@ -204,15 +202,15 @@ def _shapes(run: TrainRun, embodiments: Sequence[Embodiment], transforms: Transf
 
 
 def _expect_to_learn(model: EncoderHeadModel, source: BatchSource) -> None:
-    """See that a batch can be made and used, before anything is written."""
-    if source.asked is not None and not (isinstance(model.encoder, Pretrained) and model.encoder.trains_language):
+    """Check that a batch can be made and used, before anything is written."""
+    if source.vqa is not None and not (isinstance(model.encoder, Pretrained) and model.encoder.trains_language):
         raise MismatchError(
-            "questions teach a language model, and here none learns; choose encoder 'public-vlm' with "
+            "questions train a language model, and none is trained here; choose encoder 'public-vlm' with "
             "--model.encoder.trained adapters, language or all"
         )
-    batch, asked = source.batch(source.loader(0, (0, source.batch_size)), 0)  # one row of it
+    batch, vqa = source.batch(source.loader(0, (0, source.batch_size)), 0)  # one row of it
     with torch.no_grad():
-        for one in (batch, asked):
+        for one in (batch, vqa):
             if one is not None:
                 model.loss(one, torch.Generator().manual_seed(0))
 
@@ -226,7 +224,7 @@ def _fit(
     out: Path,
     report: Report | None,
 ) -> dict[str, Any]:
-    """Optimise from the last saved state to the end; "ema" of the result holds the averaged weights."""
+    """Optimise from the last saved state to the last step; "ema" of the result holds the averaged weights."""
     options = run.train
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, betas=(0.9, 0.95)
@@ -269,22 +267,22 @@ def _tracker(fabric: Fabric, run: TrainRun, out: Path, resumed_from: int) -> Abs
 
 
 def _batches(fabric: Fabric, source: BatchSource, loader: Loader, step: int) -> tuple[Batch, Batch | None]:
-    batch, asked = source.batch(loader, step)
+    batch, vqa = source.batch(loader, step)
     if fabric.device.type != "cuda":
-        return batch, asked
-    return batch.pinned(), asked and asked.pinned()
+        return batch, vqa
+    return batch.pinned(), vqa and vqa.pinned()
 
 
 def _step(
     fabric: Fabric, run: TrainRun, model, optimizer, batches: tuple[Batch, Batch | None], step: int
 ) -> tuple[Tensor, bool, dict[str, Tensor]]:
-    """One optimiser step: its loss, whether that and its gradients are finite (if not, nothing changed), its metrics.
+    """One optimiser step: its loss, whether loss and gradients are finite (if not, nothing changes), and its metrics.
 
     All of its randomness is keyed by (seed, step, rank).
     """
     options = run.train
     generator = torch.Generator(fabric.device).manual_seed(seed(options.seed, step, fabric.global_rank))
-    batch, asked = batches[0].to(fabric.device), batches[1]
+    batch, vqa = batches[0].to(fabric.device), batches[1]
     if options.shift_px:
         batch = random_shift(batch, options.shift_px, generator)
     for group in optimizer.param_groups:
@@ -292,13 +290,13 @@ def _step(
     optimizer.zero_grad(set_to_none=True)
     loss, metrics = model(OpaqueBatch(batch), generator)
     fabric.backward(loss)
-    if asked is not None:
-        said, more = model(OpaqueBatch(asked.to(fabric.device)), generator)
+    if vqa is not None:
+        answer_loss, more = model(OpaqueBatch(vqa.to(fabric.device)), generator)
         metrics = {**metrics, **more}
-        fabric.backward(options.answer_weight * said)
-        loss = loss + options.answer_weight * said
+        fabric.backward(options.answer_weight * answer_loss)
+        loss = loss + options.answer_weight * answer_loss
     norm = fabric.clip_gradients(model, optimizer, max_norm=options.clip_norm, error_if_nonfinite=False)
-    assert norm is not None, "clipping by norm gives the norm"
+    assert norm is not None, "clipping by norm returns the norm"
     # All processes have the same gradients, so they agree.
     finite = bool(norm.isfinite() & loss.isfinite())
     if finite:
@@ -311,8 +309,8 @@ def _rate(run: TrainRun, step: int) -> float:
 
 
 def _not_finite(step: int, loss: Tensor, source: BatchSource) -> TrainingError:
-    """The error that says which batch it was, and whether its data are the cause."""
-    rows = source.samples_of(step)
+    """The error, which names the batch and says whether its data are the cause."""
+    rows = source.rows(step)
     samples = source.windows.read(rows)
     assert samples.action is not None
     finite = np.isfinite(samples.action).all((1, 2)) & np.isfinite(samples.state).all((1, 2))
