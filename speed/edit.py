@@ -1,8 +1,8 @@
-"""How long it takes to delete one episode of 10,000 x 200 rows: numbers rewritten, statistics anew, videos linked.
+"""Time to delete one episode of 10,000 x 200 rows: numbers are rewritten, statistics recomputed, videos linked.
 
-The data set is plain LeRobot v3.0 as other writers leave it: 14 state and 14 action dims, in files of about 100 MB, one
-camera whose episodes share a short video file for every 1,000 of them, statistics of every episode. The deleted episode
-is the first, so that every row after it changes. One thread.
+The data set is plain LeRobot v3.0 as other writers leave it: 14 state and 14 action dims in files of about 100 MB, one
+camera with a short video file per 1,000 episodes, and statistics of every episode. The deleted episode is the first, so
+that every row changes. One thread.
 
     python speed/edit.py [--episodes 10000] [--json]
 """
@@ -24,9 +24,9 @@ from praxia.datatools.edit.operations import delete
 from praxia.statistics.running import QUANTILES
 
 ROWS, DIMS, FPS = 200, 14, 50
-EPISODES_A_DATA_FILE, EPISODES_A_VIDEO = 3_500, 1_000
+EPISODES_PER_DATA_FILE, EPISODES_PER_VIDEO = 3_500, 1_000
 CAMERA = "observation.images.front"
-ONE = {"dtype": "int64", "shape": [1], "names": None}
+SCALAR = {"dtype": "int64", "shape": [1], "names": None}
 
 
 def features() -> dict[str, dict]:
@@ -35,8 +35,8 @@ def features() -> dict[str, dict]:
         CAMERA: {"dtype": "video", "shape": [32, 32, 3], "names": ["height", "width", "channels"]},
         "observation.state": vector,
         "action": vector,
-        "timestamp": {**ONE, "dtype": "float32"},
-        **dict.fromkeys(("frame_index", "episode_index", "index", "task_index"), ONE),
+        "timestamp": {**SCALAR, "dtype": "float32"},
+        **dict.fromkeys(("frame_index", "episode_index", "index", "task_index"), SCALAR),
     }
 
 
@@ -62,30 +62,30 @@ def rows(first: int, episodes: int, draw: np.random.Generator) -> pa.Table:
 
 
 def write_data(root: Path, episodes: int) -> dict[str, list[int]]:
-    """The rows, and where each episode's are."""
+    """Write the rows, and return the columns with the location of each episode."""
     draw = np.random.default_rng(0)
-    places = []
-    for number, first in enumerate(range(0, episodes, EPISODES_A_DATA_FILE)):
-        count = min(EPISODES_A_DATA_FILE, episodes - first)
+    locations = []
+    for number, first in enumerate(range(0, episodes, EPISODES_PER_DATA_FILE)):
+        count = min(EPISODES_PER_DATA_FILE, episodes - first)
         path = root / DATA.format(**chunk_and_file(number))
         path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(rows(first, count, draw), path, compression="snappy", row_group_size=ROWS * 100)
-        places += [chunk_and_file(number)] * count
-    return {f"data/{name}": [at[name] for at in places] for name in places[0]}
+        locations += [chunk_and_file(number)] * count
+    return {f"data/{name}": [location[name] for location in locations] for name in locations[0]}
 
 
 def write_videos(root: Path, episodes: int) -> dict[str, np.ndarray]:
-    """Videos that stand for bigger ones: an edit never opens them; and where each episode's images would be."""
+    """Write small placeholder videos, which an edit never opens, and return the location of each episode."""
     video = encode(draw_images(), FPS)
     numbers = np.arange(episodes)
-    for number in range(-(-episodes // EPISODES_A_VIDEO)):
+    for number in range(-(-episodes // EPISODES_PER_VIDEO)):
         path = root / VIDEO.format(video_key=CAMERA, **chunk_and_file(number))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(video)
-    begins = numbers % EPISODES_A_VIDEO * ROWS / FPS
-    places = {"chunk_index": numbers * 0, "file_index": numbers // EPISODES_A_VIDEO}
-    places |= {"from_timestamp": begins, "to_timestamp": begins + ROWS / FPS}
-    return {f"videos/{CAMERA}/{name}": values for name, values in places.items()}
+    begins = numbers % EPISODES_PER_VIDEO * ROWS / FPS
+    columns = {"chunk_index": numbers * 0, "file_index": numbers // EPISODES_PER_VIDEO}
+    columns |= {"from_timestamp": begins, "to_timestamp": begins + ROWS / FPS}
+    return {f"videos/{CAMERA}/{name}": values for name, values in columns.items()}
 
 
 def draw_images() -> np.ndarray:
@@ -93,7 +93,7 @@ def draw_images() -> np.ndarray:
 
 
 def statistics(episodes: int) -> dict[str, pa.Array]:
-    """Columns of the right form: an edit reads those of images, and writes those of indices anew."""
+    """Statistics of the right form: an edit keeps those of images, and recomputes those of indices."""
     draw, found = np.random.default_rng(1), {}
     for name, feature in features().items():
         dims = 3 if feature["dtype"] == "video" else feature["shape"][0]
@@ -106,8 +106,8 @@ def statistics(episodes: int) -> dict[str, pa.Array]:
     return found
 
 
-def write_set(root: Path, episodes: int) -> None:
-    """A data set of `episodes` episodes of 200 rows."""
+def write_dataset(root: Path, episodes: int) -> None:
+    """Write a data set of `episodes` episodes of 200 rows."""
     tasks = [f"task {number}" for number in range(10)]
     numbers = np.arange(episodes)
     table = {
@@ -144,13 +144,13 @@ def write_set(root: Path, episodes: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--episodes", type=int, default=10_000)
+    parser.add_argument("--episodes", type=int, default=10_000, help="number of episodes")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     pa.set_cpu_count(1)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "set"
-        write_set(root, options.episodes)
+        write_dataset(root, options.episodes)
         began_s, began_cpu_s = time.perf_counter(), time.process_time()
         done = delete(root, "0", Path(folder) / "out")
         found = {

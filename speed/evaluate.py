@@ -1,20 +1,20 @@
-"""How fast episodes are judged, against a straight loop that renders at every step and runs one episode at a time.
+"""Evaluation speed, against a sequential loop that renders at every step and runs one episode at a time.
 
-One policy on all sides: a fresh convolutional encoder with a flow head, whose chunks of 8 actions are all executed. The
-straight loop is what public evaluations do, with the package's own environment and renderer at its default quality: one
-episode after the other, an image after each step, and the policy asked at every eighth. It draws as the graphics
-library does by itself, which may use all cores. Praxia's side is `praxia eval`'s: worker processes that draw when
-the policy looks. Both have LeRobot's camera and starts, the same two tasks, and episodes of the same number of steps,
-which success does not end. Every environment is built and has drawn once before the clock starts.
+Both sides run the same policy: a fresh convolutional encoder with a flow head, whose chunks of 8 actions are executed
+completely. The sequential loop is what public evaluations do, with the package's own environment and renderer at its
+default quality: one episode after the other, an image after each step, and a new chunk at every eighth. It renders with
+the graphics library's defaults, which may use all cores. Praxia's side is that of `praxia eval`: worker processes that
+render only what the policy observes. Both have LeRobot's camera and starts, the same two tasks, and episodes of the
+same number of steps, which success does not end. Every environment is built and has rendered once before timing starts.
 
-`ratio_480` and `ratio_224` compare episodes a minute at that size and default quality on both sides; `ratio_fast`
-compares 80 px under the profile "fast" with the straight loop at 480 px. Nothing is extrapolated: an episode is
+`ratio_480` and `ratio_224` compare episodes per minute at that size and default quality on both sides; `ratio_fast`
+compares 80 px under the profile "fast" with the sequential loop at 480 px. Nothing is extrapolated: episodes are
 shorter than a benchmark's.
 
-`core_s_a_step` says where all cores' time goes, for one environment step: CPU time in physics (an episode's reset
-too), drawing, inference, and transport (all other work of the processes), and in `idle` what was used by none of them.
-On a machine that does something else too that is in `idle`, and the ratios say little: `core_ratio_...` are then the
-better guess, those of a step's CPU time on one core to that of ours spread over all.
+`core_s_per_step` splits the time of all cores per environment step: CPU time in physics (including resets), rendering,
+inference, transport (all other work of the processes), and `idle`, the rest. On a busy machine other load appears as
+`idle` and the ratios say little; `core_ratio_...`, the CPU time per step of the sequential loop on one core relative to
+ours spread over all cores, are then the better estimate.
 
     python speed/evaluate.py [--episodes 4] [--steps 80] [--workers 2] [--json]
 """
@@ -31,7 +31,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("MUJOCO_GL", "egl")  # for what comes next: MuJoCo chooses how it draws when it is imported
+os.environ.setdefault("MUJOCO_GL", "egl")  # before the imports below: MuJoCo selects its renderer at import
 
 import numpy as np
 import torch
@@ -60,22 +60,22 @@ from praxia.transforms.tokenizer import TextTokenizer
 CHUNK = 8
 TASKS = ("door-open", "drawer-open")
 CAMERA = "corner2"
-MOST_INFERENCE_MS = 10.0
+MAX_INFERENCE_MS = 10.0
 
 
 class Stopwatch:
-    """CPU seconds of this process by what they were for."""
+    """CPU seconds of this process by purpose."""
 
     def __init__(self):
         self.seconds: dict[str, float] = {}
 
-    def add(self, what: str, began_s: float) -> None:
-        self.seconds[what] = self.seconds.get(what, 0.0) + time.process_time() - began_s
+    def add(self, purpose: str, began_s: float) -> None:
+        self.seconds[purpose] = self.seconds.get(purpose, 0.0) + time.process_time() - began_s
 
 
 @dataclass(frozen=True)
 class Rate:
-    """`episodes` of `steps` steps took `wall_s`, in which processes used so many CPU seconds for each purpose."""
+    """`episodes` of `steps` steps took `wall_s` seconds, in which processes used `cpu_s` CPU seconds by purpose."""
 
     episodes: int
     steps: int
@@ -83,11 +83,11 @@ class Rate:
     cpu_s: Mapping[str, float]
 
     @property
-    def a_minute(self) -> float:
+    def episodes_per_minute(self) -> float:
         return 60 * self.episodes / self.wall_s
 
     @property
-    def cpu_s_a_step(self) -> float:
+    def cpu_s_per_step(self) -> float:
         return sum(self.cpu_s.values()) / (self.episodes * self.steps)
 
     def to_json(self) -> dict[str, Any]:
@@ -95,13 +95,13 @@ class Rate:
         steps = self.episodes * self.steps
         return {
             "episodes": self.episodes,
-            "episodes_a_minute": round(self.a_minute, 2),
-            "core_s_a_step": {what: round(seconds / steps, 5) for what, seconds in used.items()},
+            "episodes_per_minute": round(self.episodes_per_minute, 2),
+            "core_s_per_step": {purpose: round(seconds / steps, 5) for purpose, seconds in used.items()},
         }
 
 
 class TimedPolicy:
-    """The policy, and how long it thinks."""
+    """A policy whose inference time is measured."""
 
     privileged = False
 
@@ -114,17 +114,17 @@ class TimedPolicy:
 
     def act(self, queries: Sequence[Query], carry: Any) -> tuple[list[Decision], Any]:
         began_s = time.process_time()
-        answer = self._policy.act(queries, carry)
+        decisions = self._policy.act(queries, carry)
         self._stopwatch.add("inference", began_s)
-        return answer
+        return decisions
 
 
-# A worker has many environments and one total.
-_worker = Stopwatch()
+# All environments of a worker process add to one total.
+_worker_stopwatch = Stopwatch()
 
 
 class TimedEnv:
-    """An environment that leaves the CPU seconds of its process in a file at each look: workers end by being killed."""
+    """An environment that writes its process's CPU seconds to a file when observed, because workers end by a kill."""
 
     def __init__(self, env: Env, folder: Path):
         self._env, self._file = env, folder / str(os.getpid())
@@ -135,59 +135,59 @@ class TimedEnv:
     def reset(self, start: Start) -> None:
         began_s = time.process_time()
         self._env.reset(start)
-        _worker.add("physics", began_s)
+        _worker_stopwatch.add("physics", began_s)
 
     def step(self, action: np.ndarray) -> Outcome:
         began_s = time.process_time()
         outcome = self._env.step(action)
-        _worker.add("physics", began_s)
+        _worker_stopwatch.add("physics", began_s)
         return outcome
 
     def observe(self, cameras: Sequence[str]) -> Observation:
         began_s = time.process_time()
-        seen = self._env.observe(cameras)
-        _worker.add("drawing", began_s)
-        self._file.write_text(json.dumps({**_worker.seconds, "all": time.process_time()}))
-        return seen
+        observation = self._env.observe(cameras)
+        _worker_stopwatch.add("rendering", began_s)
+        self._file.write_text(json.dumps({**_worker_stopwatch.seconds, "all": time.process_time()}))
+        return observation
 
 
 def build_timed(folder: Path, spec: EnvSpec) -> Env:
     return TimedEnv(build(spec), folder)
 
 
-def spent(folder: Path) -> dict[str, float]:
+def worker_seconds(folder: Path) -> dict[str, float]:
     """CPU seconds of all workers so far."""
     totals = [json.loads(file.read_text()) for file in folder.iterdir()]
-    return {what: sum(one.get(what, 0.0) for one in totals) for what in ("physics", "drawing", "all")}
+    return {name: sum(one.get(name, 0.0) for one in totals) for name in ("physics", "rendering", "all")}
 
 
 def fresh_policy(benchmark: Benchmark) -> Policy:
-    """A policy for the benchmark's embodiment and images. Its weights are the same whatever the images' size."""
+    """A policy for the benchmark's embodiment and images. Its weights do not depend on the size of images."""
     torch.manual_seed(0)
     family = find_family(benchmark.env)
     embodiment = family.embodiment(benchmark.spec(TASKS[0]))
-    words = TextTokenizer.fit(list(family.instructions.values()))
+    tokenizer = TextTokenizer.fit(list(family.instructions.values()))
     unit = EmbodimentTransforms(state=Normaliser((-1.0,) * 4, (1.0,) * 4), action=Normaliser((-1.0,) * 4, (1.0,) * 4))
     encoder = FilmCNN(text=PooledText(width=32, num_heads=2), channels=(8, 8, 8, 8), width=64)
     model = EncoderHead(encoder=encoder, head=Flow(ResidualMLP(width=64, depth=1), num_steps=4))
     shapes = Shapes(
-        (CAMERA,), num_images=1, num_states=1, embodiment_dims=((4, 4),), horizon=CHUNK, vocab_size=words.vocab_size
+        (CAMERA,), num_images=1, num_states=1, embodiment_dims=((4, 4),), horizon=CHUNK, vocab_size=tokenizer.vocab_size
     )
     window = Window({f"image.{CAMERA}": (0,), "state": (0,)}, CHUNK)
-    config = PolicyConfig(model, shapes, Transforms((unit,), words), (embodiment,), window, {})
+    config = PolicyConfig(model, shapes, Transforms((unit,), tokenizer), (embodiment,), window, {})
     return config.build(model.build(shapes).state_dict()).bind(embodiment)
 
 
-def straight(policy: Policy, jobs: Sequence[Job], size: int, steps: int) -> Rate:
-    """One episode after the other, an image after every step."""
+def sequential(policy: Policy, jobs: Sequence[Job], size: int, steps: int) -> Rate:
+    """The sequential loop: one episode after the other, an image after every step."""
     stopwatch = Stopwatch()
     timed = TimedPolicy(policy, stopwatch)
-    envs = {job.start.task: straight_env(job.start.task, size) for job in jobs}
+    envs = {job.start.task: make_sequential_env(job.start.task, size) for job in jobs}
     for env in envs.values():
         env.render()
     began_s, cpu_s = time.perf_counter(), time.process_time()
     for job in jobs:
-        straight_episode(timed, envs[job.start.task], job, steps, stopwatch)
+        run_sequential_episode(timed, envs[job.start.task], job, steps, stopwatch)
     wall_s, all_s = time.perf_counter() - began_s, time.process_time() - cpu_s
     for env in envs.values():
         env.close()
@@ -195,7 +195,7 @@ def straight(policy: Policy, jobs: Sequence[Job], size: int, steps: int) -> Rate
     return Rate(len(jobs), steps, wall_s, stopwatch.seconds | other)
 
 
-def straight_env(task: str, size: int) -> Any:
+def make_sequential_env(task: str, size: int) -> Any:
     env: Any = ENV_CLS_MAP[f"{task}-v3"](render_mode="rgb_array", camera_name=CAMERA, width=size, height=size)
     env._set_task_called = True
     env.model.camera(CAMERA).pos = (0.75, 0.075, 0.7)
@@ -204,60 +204,60 @@ def straight_env(task: str, size: int) -> Any:
     return env
 
 
-def straight_episode(policy: Policy, env: Any, job: Job, steps: int, stopwatch: Stopwatch) -> None:
+def run_sequential_episode(policy: Policy, env: Any, job: Job, steps: int, stopwatch: Stopwatch) -> None:
     env._last_rand_vec = np.array(job.start.payload["rand_vec"])
     began_s = time.process_time()
     state, _ = env.reset()
     stopwatch.add("physics", began_s)
-    image = straight_look(env, stopwatch)
+    image = render_image(env, stopwatch)
     instruction = find_family("metaworld-lerobot").instructions[job.start.task]
     carry, chunk = policy.start(1), np.zeros((0, 4), np.float32)
     for step in range(steps):
         if step % CHUNK == 0:
-            seen = Observation({CAMERA: image}, state[:4].astype(np.float32), instruction, 0.0)
-            decisions, carry = policy.act([Query((seen,), job.key, step, 0)], carry)
+            observation = Observation({CAMERA: image}, state[:4].astype(np.float32), instruction, 0.0)
+            decisions, carry = policy.act([Query((observation,), job.key, step, 0)], carry)
             chunk = decisions[0].chunk
         began_s = time.process_time()
         state = env.step(chunk[step % CHUNK].clip(-1, 1))[0]
         stopwatch.add("physics", began_s)
-        image = straight_look(env, stopwatch)
+        image = render_image(env, stopwatch)
 
 
-def straight_look(env: Any, stopwatch: Stopwatch) -> np.ndarray:
+def render_image(env: Any, stopwatch: Stopwatch) -> np.ndarray:
     began_s = time.process_time()
     image = np.ascontiguousarray(np.flip(env.render(), (0, 1)))
-    stopwatch.add("drawing", began_s)
+    stopwatch.add("rendering", began_s)
     return image
 
 
 def pooled(policy: Policy, jobs: Sequence[Job], workers: int, steps: int) -> Rate:
-    """As `praxia eval` runs them. One short episode a slot comes first, and is not counted."""
+    """The episodes as `praxia eval` runs them, after one uncounted short episode per slot."""
     stopwatch = Stopwatch()
     timed, execution = TimedPolicy(policy, stopwatch), ChunkExecution(CHUNK)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with closing(WorkerPool(workers, SLOTS_PER_WORKER, partial(build_timed, folder))) as slots:
-            first = [jobs[at % len(TASKS) * len(jobs) // len(TASKS)] for at in range(slots.num_slots)]
+            first = [jobs[slot % len(TASKS) * len(jobs) // len(TASKS)] for slot in range(slots.num_slots)]
             list(rollout(timed, slots, first, execution=execution, horizon=1))
             stopwatch.seconds.clear()
-            before, began_s, cpu_s = spent(folder), time.perf_counter(), time.process_time()
+            before, began_s, cpu_s = worker_seconds(folder), time.perf_counter(), time.process_time()
             trajectories = list(
                 rollout(timed, slots, jobs, execution=execution, horizon=steps, steps_after_success=None)
             )
-            wall_s, own_s, after = time.perf_counter() - began_s, time.process_time() - cpu_s, spent(folder)
+            wall_s, own_s, after = time.perf_counter() - began_s, time.process_time() - cpu_s, worker_seconds(folder)
     assert all(one.error is None and one.steps == steps for one in trajectories), [one.error for one in trajectories]
-    workers_s = {what: after[what] - before[what] for what in after}
+    workers_s = {name: after[name] - before[name] for name in after}
     all_s = own_s + workers_s.pop("all")
-    known = workers_s | stopwatch.seconds
-    return Rate(len(jobs), steps, wall_s, known | {"transport": all_s - sum(known.values())})
+    measured = workers_s | stopwatch.seconds
+    return Rate(len(jobs), steps, wall_s, measured | {"transport": all_s - sum(measured.values())})
 
 
 def inference_ms(policy: Policy, start: Start, size: int) -> float:
-    """The CPU time of a decision for one image: the median of nine, after a first that is not counted."""
+    """The CPU time of a decision for one image: the median of nine, after an uncounted first."""
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (size, size, 3), np.uint8)
-    words = find_family("metaworld-lerobot").instructions[start.task]
-    query = Query((Observation({CAMERA: image}, np.zeros(4, np.float32), words, 0.0),), start.key, 0, 0)
+    instruction = find_family("metaworld-lerobot").instructions[start.task]
+    query = Query((Observation({CAMERA: image}, np.zeros(4, np.float32), instruction, 0.0),), start.key, 0, 0)
     carry, times = policy.start(1), []
     for _ in range(10):
         began_s = time.process_time()
@@ -268,9 +268,11 @@ def inference_ms(policy: Policy, start: Start, size: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--episodes", type=int, default=4, help="of each of the two tasks; many more under fast")
-    parser.add_argument("--steps", type=int, default=80, help="of an episode")
-    parser.add_argument("--workers", type=int, default=available_cores(), help="processes that simulate")
+    parser.add_argument(
+        "--episodes", type=int, default=4, help="episodes per task; 16 times as many under the profile fast"
+    )
+    parser.add_argument("--steps", type=int, default=80, help="steps per episode")
+    parser.add_argument("--workers", type=int, default=available_cores(), help="number of simulator processes")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -281,24 +283,29 @@ def main() -> None:
         return plan(Evaluation(benchmark, "", episodes), find_family(benchmark.env))
 
     policies = {one.size: fresh_policy(one) for one in (lerobot, small, fast)}
-    thinking_ms = inference_ms(policies[480], jobs(lerobot, 1)[0].start, 480)
-    assert thinking_ms <= MOST_INFERENCE_MS, f"a decision takes {thinking_ms:.1f} ms"
+    decision_ms = inference_ms(policies[480], jobs(lerobot, 1)[0].start, 480)
+    assert decision_ms <= MAX_INFERENCE_MS, (
+        f"expected at most {MAX_INFERENCE_MS} ms per decision, got {decision_ms:.1f}"
+    )
     rates = {
-        "straight_480": straight(policies[480], jobs(lerobot, 1), 480, options.steps),
-        "straight_224": straight(policies[224], jobs(small, 1), 224, options.steps),
+        "sequential_480": sequential(policies[480], jobs(lerobot, 1), 480, options.steps),
+        "sequential_224": sequential(policies[224], jobs(small, 1), 224, options.steps),
         "praxia_480": pooled(policies[480], jobs(lerobot, options.episodes), options.workers, options.steps),
         "praxia_224": pooled(policies[224], jobs(small, options.episodes), options.workers, options.steps),
         "praxia_fast": pooled(policies[80], jobs(fast, 16 * options.episodes), options.workers, options.steps),
     }
-    against = {"480": "straight_480", "224": "straight_224", "fast": "straight_480"}
-    sides = {name: (rates[f"praxia_{name}"], rates[straight_one]) for name, straight_one in against.items()}
+    baselines = {"480": "sequential_480", "224": "sequential_224", "fast": "sequential_480"}
+    sides = {name: (rates[f"praxia_{name}"], rates[baseline]) for name, baseline in baselines.items()}
     found = {
-        **{f"ratio_{name}": round(ours.a_minute / theirs.a_minute, 1) for name, (ours, theirs) in sides.items()},
         **{
-            f"core_ratio_{name}": round(available_cores() * theirs.cpu_s_a_step / ours.cpu_s_a_step, 1)
+            f"ratio_{name}": round(ours.episodes_per_minute / theirs.episodes_per_minute, 1)
             for name, (ours, theirs) in sides.items()
         },
-        "inference_ms": round(thinking_ms, 1),
+        **{
+            f"core_ratio_{name}": round(available_cores() * theirs.cpu_s_per_step / ours.cpu_s_per_step, 1)
+            for name, (ours, theirs) in sides.items()
+        },
+        "inference_ms": round(decision_ms, 1),
         "workers": options.workers,
         "steps": options.steps,
         **{name: rate.to_json() for name, rate in rates.items()},

@@ -1,22 +1,22 @@
-"""How fast images and actions come out of a data set on disk, against bare decoding and the `lerobot` package.
+"""Loading speed: images and actions from a data set on disk, against bare decoding and the `lerobot` package.
 
-One data set, written by `lerobot` itself with its own settings (AV1, 4:2:0, crf 30, a key frame every second frame):
-two cameras of 224 px, the images of `scenes.py`. It and the package's environment (8 GB) are made on first use, in
-build/. Everybody reads windows of one image a camera and 16 actions ahead, shuffled, in batches of 32 from 2 worker
-processes, and touches every byte of the images in the process that asked for them.
+The data set is written by `lerobot` itself with its own settings (AV1, 4:2:0, crf 30, a key frame every second frame):
+two cameras of 224 px, the images of `scenes.py`. The data set and the package's environment (8 GB) are created on first
+use, in build/. All loaders read windows of one image per camera and 16 future actions, shuffled, in batches of 32 from
+2 worker processes, and touch every byte of the images in the main process.
 
-- bare: as many processes as there are workers decode all videos once, straight through, one thread each, to RGB
-  arrays that they touch and forget. Nothing is shuffled, nothing goes to another process. Images a second.
-- first epoch: our loader on a copy of the data set of which nothing is decoded yet. The whole epoch counts, and the
-  opening of the data set; only the workers have been started before, as bare's processes have. What is decoded, 1.8
-  GB, goes into the cache on the disk of build/: it must take what the cores decode, or lie behind enough memory.
-- cached: its epochs after that.
-- peer: `LeRobotDataset` under torch's DataLoader with the package's own video backend (torchcodec where that loads,
-  else pyav), after some batches to warm up.
+- bare: as many processes as there are workers decode all videos once, sequentially, one thread each, to RGB arrays
+  that they touch and discard. Nothing is shuffled and nothing crosses processes. In images per second.
+- first epoch: our loader on a copy of the data set without decoded frames. The whole epoch counts, including opening
+  the data set; only the workers have been started before, like bare's processes. Decoded frames, 1.8 GB, go into the
+  cache on the disk of build/, which must write as fast as the cores decode, or have enough page cache.
+- cached: the epochs after that.
+- peer: `LeRobotDataset` under torch's DataLoader with the package's own video backend (torchcodec if it loads, else
+  pyav), after a few warm-up batches.
 
-They take turns, `--rounds` times: every number is the median, with the least and the most; ratios are taken within a
-round. Memory is the largest of any worker in any round: `mb_a_worker` of ours, without what an idle interpreter with
-the same modules has. `measuring.memory_mb` says what is counted.
+They take turns, `--rounds` times: every number is the median with minimum and maximum; ratios are taken within a round.
+Memory is the largest of any worker in any round: `mb_per_worker` is ours, minus that of an idle interpreter with the
+same modules. `measuring.memory_mb` defines what is counted.
 
     python speed/loader.py [--peer lerobot] [--rounds 3] [--json]
 """
@@ -39,7 +39,7 @@ from typing import Any
 
 import av
 from av.video.reformatter import VideoReformatter
-from measuring import Watch, memory_mb, touch
+from measuring import MemoryMonitor, memory_mb, touch
 
 from praxia.core.process import available_cores
 from praxia.core.types import Samples, Window
@@ -62,13 +62,13 @@ SPAWN = multiprocessing.get_context("spawn")
 
 
 def data_set(python: Path) -> Path:
-    """The data set, written by the package if it is not there yet."""
+    """The data set, written by the package on first use."""
     root = BUILD.absolute() / "set"
     if not (BUILD / "written").exists():
         shutil.rmtree(BUILD, ignore_errors=True)
         BUILD.mkdir(parents=True)
-        ask = {"do": "write", "root": str(root), "episodes": EPISODES, "steps": STEPS, "size": SIZE}
-        run_inside(python, "lerobot_loads.py", BUILD.absolute(), ask)
+        request = {"do": "write", "root": str(root), "episodes": EPISODES, "steps": STEPS, "size": SIZE}
+        run_inside(python, "lerobot_loads.py", BUILD.absolute(), request)
         (BUILD / "written").touch()
     return root
 
@@ -77,7 +77,7 @@ def data_set(python: Path) -> Path:
 
 
 def bare(root: Path) -> float:
-    """Images a second of all videos, straight through, by WORKERS processes."""
+    """Images per second of decoding all videos sequentially in WORKERS processes."""
     videos = sorted((root / "videos").rglob("*.mp4"), key=lambda path: path.stat().st_size, reverse=True)
     together, answers = SPAWN.Barrier(WORKERS), SPAWN.SimpleQueue()
     shares = [(videos[first::WORKERS], together, answers) for first in range(WORKERS)]
@@ -108,8 +108,8 @@ def _decode(videos: list[Path], together: Barrier, answers: Any) -> None:
 
 
 def ours(root: Path) -> dict[str, Any]:
-    """Samples a second of a first epoch and of the epochs after it, and what the workers took."""
-    with _fresh(root) as copy, Watch() as watch:
+    """Samples per second of the first epoch and of later epochs, and the workers' memory."""
+    with _fresh(root) as copy, MemoryMonitor() as monitor:
         opening_s = time.perf_counter()
         dataset = Dataset(copy)
         source = Mixture([Windows(dataset, WINDOW, range(dataset.num_episodes))])
@@ -125,21 +125,21 @@ def ours(root: Path) -> dict[str, Any]:
     return {
         "first": samples / first_s,
         "cached": more * samples / cached_s,
-        "a_worker": watch.a_worker,
-        "all_workers": watch.all_workers,
+        "per_worker": monitor.per_worker,
+        "all_workers": monitor.all_workers,
     }
 
 
 @contextmanager
 def _fresh(root: Path) -> Iterator[Path]:
-    """The data set under another name, its files shared, without what anyone decoded of it before."""
+    """A copy of the data set with hard-linked files and without decoded frames."""
     with tempfile.TemporaryDirectory(dir=BUILD) as folder:
         hidden = shutil.ignore_patterns(".*")
         yield Path(shutil.copytree(root, Path(folder) / "set", copy_function=os.link, ignore=hidden))
 
 
 def _consume(batches: Iterator[tuple[int, Samples]]) -> float:
-    """Seconds to the last of the batches, their images touched."""
+    """Seconds until the last batch, with every image touched."""
     began_s = time.perf_counter()
     for _, samples in batches:
         assert samples.action is not None
@@ -151,9 +151,9 @@ def _consume(batches: Iterator[tuple[int, Samples]]) -> float:
 
 
 def idle_mb() -> dict[str, float]:
-    """The memory of an interpreter that has imported what a worker imports, and waits."""
-    waiting = "import praxia.dataloader.loader, praxia.dataloader.mixture, sys; print(flush=True); sys.stdin.read()"
-    command = [sys.executable, "-c", waiting]
+    """The memory of an idle interpreter that has imported what a worker imports."""
+    code = "import praxia.dataloader.loader, praxia.dataloader.mixture, sys; print(flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", code]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
@@ -167,7 +167,7 @@ def idle_mb() -> dict[str, float]:
 
 def spread(values: list[float], digits: int = 0) -> dict[str, float]:
     rounded = [round(value, digits) for value in (statistics.median(values), min(values), max(values))]
-    return dict(zip(("median", "least", "most"), rounded, strict=True))
+    return dict(zip(("median", "min", "max"), rounded, strict=True))
 
 
 def peak_mb(rounds: list[dict[str, Any]], kind: str) -> int:
@@ -176,56 +176,56 @@ def peak_mb(rounds: list[dict[str, Any]], kind: str) -> int:
 
 def summary(rounds: list[dict[str, Any]]) -> dict[str, Any]:
     idle = idle_mb()
-    mine = [one["ours"] for one in rounds]
-    workers, together = [one["a_worker"] for one in mine], [one["all_workers"] for one in mine]
+    ours_found = [one["ours"] for one in rounds]
+    workers, together = [one["per_worker"] for one in ours_found], [one["all_workers"] for one in ours_found]
     found: dict[str, Any] = {
         "first_epoch_of_bare": spread([len(CAMERAS) * one["ours"]["first"] / one["bare"] for one in rounds], 2),
-        "mb_a_worker": peak_mb(workers, "held") - round(idle["held"]),
-        "mb_a_worker_with_mapped_files": peak_mb(workers, "unique") - round(idle["unique"]),
-        "mb_all_workers": peak_mb(together, "held"),
-        "mb_idle_interpreter": round(idle["held"]),
-        "bare_pictures_per_s": spread([one["bare"] for one in rounds]),
-        "first_epoch_samples_per_s": spread([one["first"] for one in mine]),
-        "cached_samples_per_s": spread([one["cached"] for one in mine]),
+        "mb_per_worker": peak_mb(workers, "anonymous") - round(idle["anonymous"]),
+        "mb_per_worker_with_mapped_files": peak_mb(workers, "private") - round(idle["private"]),
+        "mb_all_workers": peak_mb(together, "anonymous"),
+        "mb_idle_interpreter": round(idle["anonymous"]),
+        "bare_images_per_s": spread([one["bare"] for one in rounds]),
+        "first_epoch_samples_per_s": spread([one["first"] for one in ours_found]),
+        "cached_samples_per_s": spread([one["cached"] for one in ours_found]),
     }
-    theirs = [one["peer"] for one in rounds if "peer" in one]
-    if theirs:
-        rates = [one["samples_per_s"] for one in theirs]
+    peers = [one["peer"] for one in rounds if "peer" in one]
+    if peers:
+        rates = [one["samples_per_s"] for one in peers]
         found |= {
-            "first_epoch_of_peer": spread([a["first"] / b for a, b in zip(mine, rates, strict=True)], 1),
-            "cached_of_peer": spread([a["cached"] / b for a, b in zip(mine, rates, strict=True)], 1),
+            "first_epoch_of_peer": spread([a["first"] / b for a, b in zip(ours_found, rates, strict=True)], 1),
+            "cached_of_peer": spread([a["cached"] / b for a, b in zip(ours_found, rates, strict=True)], 1),
             "peer_samples_per_s": spread(rates),
-            "peer_mb_a_worker": peak_mb([one["mb_a_worker"] for one in theirs], "held"),
-            "peer_mb_a_worker_with_mapped_files": peak_mb([one["mb_a_worker"] for one in theirs], "unique"),
-            "peer": theirs[0]["versions"],
+            "peer_mb_per_worker": peak_mb([one["mb_per_worker"] for one in peers], "anonymous"),
+            "peer_mb_per_worker_with_mapped_files": peak_mb([one["mb_per_worker"] for one in peers], "private"),
+            "peer": peers[0]["versions"],
         }
     return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peer", choices=("lerobot",), help="measure this package's loader too")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each is measured")
-    parser.add_argument("--venv", type=Path, default=FOLDER, help="the package's environment, made if it is not there")
+    parser.add_argument("--peer", choices=("lerobot",), help="also measure this package's loader")
+    parser.add_argument("--rounds", type=int, default=3, help="number of measurements of each loader")
+    parser.add_argument("--venv", type=Path, default=FOLDER, help="the package's environment, created if missing")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     python = peer(options.venv)
     root = data_set(python)
-    ask = {"do": "load", "root": str(root), "batch_size": BATCH, "workers": WORKERS, "horizon": HORIZON}
-    ask |= {"warm_up": PEER_WARM_UP, "batches": PEER_BATCHES}
+    request = {"do": "load", "root": str(root), "batch_size": BATCH, "workers": WORKERS, "horizon": HORIZON}
+    request |= {"warm_up": PEER_WARM_UP, "batches": PEER_BATCHES}
     rounds = []
     for number in range(options.rounds):
         one: dict[str, Any] = {"bare": bare(root), "ours": ours(root)}
         if options.peer:
-            one["peer"] = run_inside(python, "lerobot_loads.py", BUILD.absolute(), dict(ask))
+            one["peer"] = run_inside(python, "lerobot_loads.py", BUILD.absolute(), dict(request))
         rounds.append(one)
         print(f"round {number + 1}: {one}", file=sys.stderr)
     images = len(CAMERAS) * EPISODES * STEPS
     size = sum(path.stat().st_size for path in (root / "videos").rglob("*.mp4"))
     found = {
         **summary(rounds),
-        "pictures": images,
-        "bytes_a_picture": round(size / images),
+        "images": images,
+        "bytes_per_image": round(size / images),
         "pixels": SIZE,
         "batch": BATCH,
         "workers": WORKERS,

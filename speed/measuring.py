@@ -1,6 +1,6 @@
-"""What every contender of a speed comparison does alike: uses its images, and is watched for memory.
+"""What all sides of a speed comparison share: touching images, and measuring memory.
 
-Only numpy and /proc (Linux): it runs in the environment of other packages too.
+It needs only numpy and /proc (Linux), because it also runs in the environments of other packages.
 """
 
 import os
@@ -10,40 +10,40 @@ from types import TracebackType
 
 import numpy as np
 
-__all__ = ["Watch", "memory_mb", "touch"]
+__all__ = ["MemoryMonitor", "memory_mb", "touch"]
 
-# Asking a process of gigabytes stops it for some hundredths of a second.
+# Reading the memory map of a process with gigabytes stops it for some hundredths of a second.
 INTERVAL_S = 1.0
-KINDS = ("unique", "held")
+KINDS = ("private", "anonymous")
 
 
 def touch(images: np.ndarray) -> int:
-    """Read every byte, as whoever loads images will."""
+    """Read every byte, as any consumer of the images does."""
     return int(np.ascontiguousarray(images).reshape(-1).view(np.uint64).sum())
 
 
 def memory_mb(pid: int | str = "self") -> dict[str, float]:
     """A process's memory in MB, as Linux counts it.
 
-    `unique` is all that no other process shares. Pages of a file that only this process has mapped are among it, and
-    the system drops those when somebody needs the room. `held` is what it cannot drop: anonymous and shared memory, of
-    which every process that shares a page has its part.
+    `private` is all memory that no other process shares. It includes pages of files that only this process has mapped,
+    which the system drops under pressure. `anonymous` is memory that it cannot drop: anonymous and shared memory, where
+    each page counts in proportion to the number of processes that share it.
     """
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
     mb = {name: int(value) / 1024 for name, value, *_ in (line.split() for line in lines)}
-    return {"unique": mb["Private_Clean:"] + mb["Private_Dirty:"], "held": mb["Pss_Anon:"] + mb["Pss_Shmem:"]}
+    return {"private": mb["Private_Clean:"] + mb["Private_Dirty:"], "anonymous": mb["Pss_Anon:"] + mb["Pss_Shmem:"]}
 
 
-class Watch:
-    """While it is open: the largest memory of any process that this one started, and of all of them together."""
+class MemoryMonitor:
+    """While open, records the peak memory of any descendant process, and of all of them together."""
 
     def __init__(self) -> None:
-        self.a_worker = dict.fromkeys(KINDS, 0.0)
+        self.per_worker = dict.fromkeys(KINDS, 0.0)
         self.all_workers = dict.fromkeys(KINDS, 0.0)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
 
-    def __enter__(self) -> "Watch":
+    def __enter__(self) -> "MemoryMonitor":
         self._thread.start()
         return self
 
@@ -59,16 +59,16 @@ class Watch:
             for pid in _descendants(os.getpid()):
                 try:
                     found.append(memory_mb(pid))
-                except (OSError, KeyError):  # it has ended
+                except (OSError, KeyError):  # the process has ended
                     continue
             for kind in KINDS:
                 sizes = [one[kind] for one in found]
-                self.a_worker[kind] = max([self.a_worker[kind], *sizes])
+                self.per_worker[kind] = max([self.per_worker[kind], *sizes])
                 self.all_workers[kind] = max(self.all_workers[kind], sum(sizes))
 
 
 def _descendants(ancestor: int) -> list[int]:
-    """Every process that `ancestor` started, or one of those, and so on."""
+    """All descendant processes of `ancestor`."""
     children: dict[int, list[int]] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -76,8 +76,8 @@ def _descendants(ancestor: int) -> list[int]:
         except OSError:
             continue
         children.setdefault(int(stat.rpartition(")")[2].split()[1]), []).append(int(folder.name))
-    found, waiting = [], [ancestor]
-    while waiting:
-        waiting += (new := children.get(waiting.pop(), []))
+    found, pending = [], [ancestor]
+    while pending:
+        pending += (new := children.get(pending.pop(), []))
         found += new
     return found

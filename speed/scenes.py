@@ -1,14 +1,14 @@
-"""Images about as hard to compress and to decode as rendered robot scenes: what speed is measured on.
+"""Synthetic images that are about as hard to compress and decode as rendered robot scenes.
 
-A fixed, textured background (wood-like stripes and soft patches, which differ by camera and episode), a shaded arm of
-three links that swings, a shadow on the table and three shaded balls that move; the wrist's camera moves too, so its
-whole image does. Nothing is random from frame to frame.
+A fixed, textured background (wood-like stripes and soft patches, which differ by camera and episode), a swinging shaded
+arm of three links, a shadow on the table and three moving shaded balls; the wrist camera moves too, and with it its
+entire image. Nothing is random from frame to frame.
 
-Encoded as LeRobot does it (AV1, 4:2:0, crf 30, a key frame every second frame), an image of 224 px has 5.2 to 5.3 kB,
-and one core decodes 1,600 to 1,700 a second. Rendered scenes of that size, measured in the same way: Meta-World 2.0
-(hand) and 4.0 kB (workspace), 2,300 and 1,700 a second; Tabletop 3.6 (front) and 2.1 kB (wrist), 1,700 and 2,100.
+Encoded as LeRobot does (AV1, 4:2:0, crf 30, a key frame every second frame), an image of 224 px takes 5.2 to 5.3 kB,
+and one core decodes 1,600 to 1,700 per second. Rendered scenes of that size, measured in the same way: Meta-World 2.0
+(hand) and 4.0 kB (workspace), 2,300 and 1,700 per second; Tabletop 3.6 (front) and 2.1 kB (wrist), 1,700 and 2,100.
 
-Only numpy: it is drawn in the environment of other packages too.
+It needs only numpy, because it also runs in the environments of other packages.
 """
 
 from itertools import pairwise
@@ -21,7 +21,7 @@ CAMERAS = ("front", "wrist")
 
 
 class Scene:
-    """One episode, as one camera sees it: the same images for the same arguments."""
+    """One episode from one camera: the same images for the same arguments."""
 
     def __init__(self, camera: str, episode: int, size: int):
         self._moves = camera == "wrist"
@@ -43,12 +43,12 @@ class Scene:
         for number, (start, end) in enumerate(pairwise(joints)):
             self._limb(scene, start, end, 0.06 - 0.012 * number, self._tints[number], 1.0)
         for ball in range(3):
-            at = 0.5 + 0.35 * np.array([np.sin(0.5 * t + self._phase[3 + ball]), np.cos(0.4 * t * (ball + 1))])
-            self._limb(scene, at, at + 1e-3, 0.04 + 0.01 * ball, self._tints[3 + ball], 1.0)
+            centre = 0.5 + 0.35 * np.array([np.sin(0.5 * t + self._phase[3 + ball]), np.cos(0.4 * t * (ball + 1))])
+            self._limb(scene, centre, centre + 1e-3, 0.04 + 0.01 * ball, self._tints[3 + ball], 1.0)
         return (scene.clip(0, 1) * 255).astype(np.uint8)
 
     def _limb(
-        self, scene: np.ndarray, start: np.ndarray, end: np.ndarray, radius: float, tint: np.ndarray, ink: float
+        self, scene: np.ndarray, start: np.ndarray, end: np.ndarray, radius: float, tint: np.ndarray, opacity: float
     ) -> None:
         """A capsule between two points, lit from the side."""
         along = end - start
@@ -58,11 +58,11 @@ class Scene:
         near = (dx * dx + dy * dy) / radius**2
         inside = near < 1
         light = 0.35 + 0.65 * (np.sqrt(1 - near[inside]) - 0.5 * (dx + dy)[inside] / radius).clip(0, 1.2)
-        scene[inside] = (1 - ink) * scene[inside] + ink * light[:, None] * tint
+        scene[inside] = (1 - opacity) * scene[inside] + opacity * light[:, None] * tint
 
 
 def _background(draw: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """float[Y, X, 3]: stripes along bent lines, soft patches and grain that lies still."""
+    """float[Y, X, 3]: stripes along bent lines, soft patches and fixed grain."""
     y, x = np.mgrid[0:height, 0:width] / width
     scene = np.empty((height, width, 3))
     bend = 0.05 * np.sin(7 * x + draw.uniform(0, 6)) + 0.02 * np.sin(23 * y + draw.uniform(0, 6))

@@ -1,14 +1,14 @@
-"""How often the interval of several training seeds holds the truth, by simulation.
+"""Coverage of the interval over several training seeds, by simulation.
 
-A recipe succeeds in a share p of episodes on the mean; the rates of its seeds are drawn from a beta distribution with
-mean p and some standard deviation (combinations whose distribution would have most of its mass at 0 and 1 are left
-out), and each seed's successes are binomial. `least` is the smallest share of intervals that hold p, and in which
-combination, `mean` that share's mean, and `below_93` the share of combinations in which it is below 93%; `width` is the
-mean ratio of the interval's width to that of an ideal one, which knows both variances. All of it is of the hierarchical
-interval (`results.seeds`), by the number of seeds; `pooled` is one Wilson interval over all episodes.
+A recipe has a mean success rate p; the rates of its seeds are drawn from a beta distribution with mean p and some
+standard deviation (combinations that would put most of the mass at 0 and 1 are excluded), and each seed's successes are
+binomial. `min` is the lowest coverage of p, with its combination in `min_at`, `mean` the mean coverage, and `below_93`
+the fraction of combinations with coverage below 93%; `width` is the mean ratio of the interval's width to that of an
+ideal one, which knows both variances. All of these are for the hierarchical interval (`results.seeds`), by the number
+of seeds; `pooled_...` is a Wilson interval over all episodes.
 
-`shared_starts` is the same where all seeds meet the same 100 starts, whose difficulty makes the outcomes of two seeds
-at one start correlated (Gaussian copula).
+`shared_starts` is the same with all seeds on the same 100 starts, whose difficulty correlates the outcomes of two seeds
+from one start (Gaussian copula).
 
     python speed/seeds.py [--trials 300] [--json]
 """
@@ -36,7 +36,7 @@ CORRELATIONS = (0.0, 0.3, 0.6)
 
 @dataclass(frozen=True)
 class Case:
-    """`seeds` of a recipe with a mean success `rate`, which lie apart with a standard deviation of `spread`."""
+    """`seeds` seeds of a recipe with mean success `rate` and a standard deviation of `spread` between seeds."""
 
     seeds: int
     episodes: int
@@ -45,7 +45,7 @@ class Case:
 
     @property
     def is_possible(self) -> bool:
-        """Whether the beta distribution of the seeds' rates is not nearly all at 0 and 1."""
+        """Whether the beta distribution of the rates has enough mass away from 0 and 1."""
         return self.spread == 0 or self._size >= 0.7
 
     @property
@@ -55,7 +55,7 @@ class Case:
         return 2 * 1.96 * sqrt((self.spread**2 + binomial) / self.seeds)
 
     def rates(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-        """Success rates of seeds."""
+        """Draw success rates of seeds."""
         if self.spread == 0:
             return np.full(shape, self.rate)
         return rng.beta(self.rate * self._size, (1 - self.rate) * self._size, shape)
@@ -66,18 +66,18 @@ class Case:
 
 
 def coverage(case: Case, trials: int) -> tuple[float, float, float]:
-    """How often the hierarchical and the pooled interval hold the rate, and the first one's mean width."""
+    """The coverage of the hierarchical and of the pooled interval, and the mean width of the hierarchical one."""
     rng = generator("seeds", repr(case))
     successes = np.sort(rng.binomial(case.episodes, case.rates(rng, (trials, case.seeds))))
     drawn, times = np.unique(successes, axis=0, return_counts=True)
-    held, pooled, width = 0.0, 0.0, 0.0
+    covered, pooled, width = 0.0, 0.0, 0.0
     for counts, often in zip(drawn.tolist(), times.tolist(), strict=True):
         low, high = seeds_interval([(count, case.episodes) for count in counts])
         pooled_low, pooled_high = wilson_interval(sum(counts), case.seeds * case.episodes)
-        held += often * (low <= case.rate <= high)
+        covered += often * (low <= case.rate <= high)
         pooled += often * (pooled_low <= case.rate <= pooled_high)
         width += often * (high - low)
-    return held / trials, pooled / trials, width / trials
+    return covered / trials, pooled / trials, width / trials
 
 
 def independent_starts(trials: int) -> dict[str, Any]:
@@ -90,48 +90,51 @@ def independent_starts(trials: int) -> dict[str, Any]:
         table["all" if seeds is None else str(seeds)] = {
             "combinations": len(mine),
             "mean": fmean(one[0] for one in mine.values()),
-            "least": mine[worst][0],
-            "least_at": asdict(worst),
+            "min": mine[worst][0],
+            "min_at": asdict(worst),
             "below_93": fmean(one[0] < 0.93 for one in mine.values()),
             "width": fmean(one[2] / case.ideal_width for case, one in mine.items()),
             "pooled_mean": fmean(one[1] for one in mine.values()),
-            "pooled_least": min(one[1] for one in mine.values()),
+            "pooled_min": min(one[1] for one in mine.values()),
         }
     return table
 
 
 def shared_starts(trials: int) -> list[dict[str, Any]]:
-    """Seeds that meet the same 100 starts."""
+    """Coverage with all seeds on the same 100 starts."""
     table = []
     for seeds, rate, spread, correlation in product((2, 3, 5), (0.5, 0.9), (0.0, 0.05, 0.1), CORRELATIONS):
         case = Case(seeds, 100, rate, spread)
-        rng, held, pooled_held, width = generator("shared", repr(case), repr(correlation)), 0, 0, 0.0
+        rng, covered, pooled_covered, width = generator("shared", repr(case), repr(correlation)), 0, 0, 0.0
         for _ in range(trials):
             shared, own = rng.standard_normal(100), rng.standard_normal((seeds, 100))
             threshold = ndtri(case.rates(rng, (seeds, 1)))
             outcomes = sqrt(correlation) * shared + sqrt(1 - correlation) * own < threshold
             low, high = recipe_success([_rows(one) for one in outcomes])["ci95"]
             pooled_low, pooled_high = wilson_interval(int(outcomes.sum()), outcomes.size)
-            held += low <= rate <= high
-            pooled_held += pooled_low <= rate <= pooled_high
+            covered += low <= rate <= high
+            pooled_covered += pooled_low <= rate <= pooled_high
             width += high - low
-        said = {"seeds": seeds, "rate": rate, "spread": spread, "correlation": correlation}
-        table.append({**said, "held": held / trials, "pooled": pooled_held / trials, "width": width / trials})
+        setting = {"seeds": seeds, "rate": rate, "spread": spread, "correlation": correlation}
+        coverages = {"covered": covered / trials, "pooled_covered": pooled_covered / trials}
+        table.append({**setting, **coverages, "width": width / trials})
     return table
 
 
 def _rows(outcomes: np.ndarray) -> list[Row]:
-    """Only task, start and status are read."""
-    return [_row(at, "success" if outcome else "failure") for at, outcome in enumerate(outcomes)]
+    """Rows with these outcomes; only task, start and status are read."""
+    return [_row(start, "success" if outcome else "failure") for start, outcome in enumerate(outcomes)]
 
 
-def _row(at: int, status: Status) -> Row:
-    return Row("simulated", "task", str(at), "", None, status, 1, None, 0.0, actions_sha256="", error=None, wall_s=0.0)
+def _row(start: int, status: Status) -> Row:
+    return Row(
+        "simulated", "task", str(start), "", None, status, 1, None, 0.0, actions_sha256="", error=None, wall_s=0.0
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trials", type=int, default=300, help="simulated results a combination")
+    parser.add_argument("--trials", type=int, default=300, help="simulated results per combination")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     found = {
@@ -143,12 +146,12 @@ def main() -> None:
         print(json.dumps(found))
         return
     for seeds, one in found["seeds"].items():
-        print(f"{seeds} seeds: " + ", ".join(f"{name} {_said(value)}" for name, value in one.items()))
+        print(f"{seeds} seeds: " + ", ".join(f"{name} {_formatted(value)}" for name, value in one.items()))
     for one in found["shared_starts"]:
         print("  ".join(f"{name} {value:g}" for name, value in one.items()))
 
 
-def _said(value: Any) -> str:
+def _formatted(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 

@@ -1,8 +1,8 @@
-"""How fast Tabletop draws and simulates, on one core: images a second, and control steps a second with an arm.
+"""Speed of Tabletop on one core: rendered images per second, and control steps per second with an arm.
 
-Images are of both cameras in turn, in scenes of six things, under the profile that benchmarks use. A control step is
-one of 20 a second: inverse kinematics for seven joints, ten physics steps, contacts, and the judgement of the goal; the
-arm is driven about by random deltas. For comparison the same run draws under the profile "default", and steps physics
+Images alternate between both cameras, in scenes of six objects, under the profile that benchmarks use. A control step
+(20 per second of simulated time) is inverse kinematics for seven joints, ten physics steps, contacts, and the success
+check; the arm follows random deltas. For comparison the same run renders under the profile "default", and steps physics
 alone.
 
     python speed/tabletop.py [--size 96] [--seconds 4] [--json]
@@ -14,7 +14,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 
-os.environ.setdefault("MUJOCO_GL", "egl")  # for what comes next: MuJoCo chooses how it draws when it is imported
+os.environ.setdefault("MUJOCO_GL", "egl")  # before the imports below: MuJoCo selects its renderer at import
 
 import mujoco
 import numpy as np
@@ -24,21 +24,21 @@ from praxia.core.types import EnvSpec, Start
 from praxia.envs import find_family
 from praxia.envs.tabletop.model import NUM_SUBSTEPS
 
-ENV, TASK, NUM_THINGS, NUM_SCENES = "tabletop-arm7", "push", 6, 5
+ENV, TASK, NUM_OBJECTS, NUM_SCENES = "tabletop-arm7", "push", 6, 5
 
 
 def crowded_starts() -> Iterator[Start]:
-    """Starts whose scenes hold six things."""
+    """Starts whose scenes contain six objects."""
     index = 0
     while True:
         start = find_family(ENV).draw_start(TASK, "speed", index)
         index += 1
-        if len(start.payload["scene"]["things"]) == NUM_THINGS:
+        if len(start.payload["scene"]["things"]) == NUM_OBJECTS:
             yield start
 
 
-def begun(profile: str, size: int):
-    """Environments that have begun, each in a scene of its own, and have drawn once."""
+def reset_envs(profile: str, size: int):
+    """Reset environments, each in its own scene, that have rendered once."""
     starts = crowded_starts()
     for _ in range(NUM_SCENES):
         env = find_family(ENV).build(EnvSpec(ENV, TASK, profile, size))
@@ -48,7 +48,7 @@ def begun(profile: str, size: int):
 
 
 def rate(act: Callable[[], int], seconds: float) -> float:
-    """How often a second whatever `act` counts happens."""
+    """The sum of what `act` returns, per second."""
     done, began_s = 0, time.perf_counter()
     while time.perf_counter() - began_s < seconds:
         done += act()
@@ -56,10 +56,10 @@ def rate(act: Callable[[], int], seconds: float) -> float:
 
 
 def images_per_s(profile: str, size: int, seconds: float) -> float:
-    def draw(env) -> Callable[[], int]:
+    def render(env) -> Callable[[], int]:
         return lambda: len(env.observe(("front", "wrist")).images)
 
-    return float(np.mean([rate(draw(env), seconds / NUM_SCENES) for env in begun(profile, size)]))
+    return float(np.mean([rate(render(env), seconds / NUM_SCENES) for env in reset_envs(profile, size)]))
 
 
 def control_steps_per_s(size: int, seconds: float) -> float:
@@ -72,11 +72,11 @@ def control_steps_per_s(size: int, seconds: float) -> float:
 
         return once
 
-    return float(np.mean([rate(step(env), seconds / NUM_SCENES) for env in begun("fast", size)]))
+    return float(np.mean([rate(step(env), seconds / NUM_SCENES) for env in reset_envs("fast", size)]))
 
 
 def physics_alone_per_s(size: int, seconds: float) -> float:
-    """Control periods a second of nothing but MuJoCo, with the arm at rest."""
+    """Control periods per second of MuJoCo alone, with the arm at rest."""
 
     def step(env) -> Callable[[], int]:
         def once() -> int:
@@ -85,13 +85,13 @@ def physics_alone_per_s(size: int, seconds: float) -> float:
 
         return once
 
-    return float(np.mean([rate(step(env), seconds / NUM_SCENES) for env in begun("fast", size)]))
+    return float(np.mean([rate(step(env), seconds / NUM_SCENES) for env in reset_envs("fast", size)]))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", type=int, default=96, help="the images' side in pixels")
-    parser.add_argument("--seconds", type=float, default=4.0, help="how long each measurement takes")
+    parser.add_argument("--size", type=int, default=96, help="side of an image in pixels")
+    parser.add_argument("--seconds", type=float, default=4.0, help="seconds per measurement")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     fast, default = (images_per_s(profile, options.size, options.seconds) for profile in ("fast", "default"))

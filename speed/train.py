@@ -1,8 +1,8 @@
-"""How fast a policy trains: the engine's own loop, against arithmetic alone and against a torch DataLoader.
+"""Training speed: the engine's own loop, against computation alone and against a torch DataLoader.
 
-All three take the same optimiser steps of `flow-metaworld` on a small synthetic data set of 64 px images. "bare" has
-its batches in memory before the clock starts; "dataloader" fetches one window at a time and collates, as map-style
-data sets commonly do; "engine" is what `praxia train` does.
+All three run the same optimizer steps of `flow-metaworld` on a small synthetic data set of 64 px images. "bare" has all
+batches in memory before timing starts; "dataloader" fetches one window at a time and collates, as map-style data sets
+commonly do; "engine" is what `praxia train` does.
 
     python speed/train.py [--steps 60] [--json]
 """
@@ -51,7 +51,7 @@ def samples_per_s(model: EncoderHeadModel, batches: Iterable[Batch], steps: int)
 
 
 class OneAtATime(torch.utils.data.Dataset):
-    """Windows as a map-style data set."""
+    """The windows of a source as a map-style data set."""
 
     def __init__(self, source: BatchSource):
         self.source = source
@@ -65,7 +65,7 @@ class OneAtATime(torch.utils.data.Dataset):
 
 
 def collate(items: list[Batch]) -> Batch:
-    def together(name: str) -> Any:
+    def concatenate(name: str) -> Any:
         values = [getattr(item, name) for item in items]
         if values[0] is None:
             return None
@@ -73,12 +73,12 @@ def collate(items: list[Batch]) -> Batch:
             return {key: torch.cat([value[key] for value in values]) for key in values[0]}
         return torch.cat(values)
 
-    return Batch(**{entry.name: together(entry.name) for entry in dataclasses.fields(Batch)})
+    return Batch(**{entry.name: concatenate(entry.name) for entry in dataclasses.fields(Batch)})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--steps", type=int, default=60, help="optimizer steps per loop")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     total = options.steps + WARMUP
@@ -99,12 +99,12 @@ def main() -> None:
             batch_size=BATCH,
             collate_fn=collate,
         )
-        ways: dict[str, Callable[[], Iterable[Batch]]] = {
+        loops: dict[str, Callable[[], Iterable[Batch]]] = {
             "bare": lambda: ready,
             "engine": lambda: (made[0] for _, made in prefetch(lambda step: source.batch(reader, step), 0, total)),
             "dataloader": lambda: loader,
         }
-        speeds = {name: samples_per_s(build(source), batches(), options.steps) for name, batches in ways.items()}
+        speeds = {name: samples_per_s(build(source), batches(), options.steps) for name, batches in loops.items()}
     found = {
         "batch": BATCH,
         "threads": torch.get_num_threads(),

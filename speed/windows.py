@@ -1,7 +1,7 @@
-"""How fast windows come out of a data set: our reader against decoding each frame with PyAV when it is asked for.
+"""Speed of reading windows: our reader against decoding each frame with PyAV on demand.
 
-Both read the same windows in the same order, one camera of 64 px, batches of 128. The alternative keeps its container
-open and seeks to each frame; ours decodes every video once into its cache, which is timed apart.
+Both read the same windows in the same order: one camera of 64 px, batches of 128. The alternative keeps its container
+open and seeks to each frame; ours decodes every video once into its cache, which is timed separately.
 
     python speed/windows.py [--json]
 """
@@ -75,7 +75,7 @@ def dataset(root: Path) -> Dataset:
 
 
 def one_at_a_time(root: Path) -> Callable[[np.ndarray], np.ndarray]:
-    """A reader of frames that seeks and decodes each one when asked, as readers of the format commonly do."""
+    """A reader that seeks and decodes each frame on demand, as readers of the format commonly do."""
     container = av.open(str(root / "videos/observation.images.front/chunk-000/file-000.mp4"))
     stream, converter = container.streams.video[0], VideoReformatter()
     stream.codec_context.thread_count = 1
@@ -93,7 +93,7 @@ def one_at_a_time(root: Path) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def per_second(read: Callable[[np.ndarray], object], num: int, seconds: float) -> float:
-    """Windows a second over at least `seconds`, after one batch to warm up."""
+    """Windows per second over at least `seconds`, after one warm-up batch."""
     read(batch_indices(0, 0, BATCH, num))
     step, began_s = 0, time.perf_counter()
     while time.perf_counter() - began_s < seconds:

@@ -1,4 +1,4 @@
-"""The `lerobot` package in an environment of its own, and our scripts run inside it."""
+"""The `lerobot` package in its own environment, and our scripts inside it."""
 
 import json
 import os
@@ -15,7 +15,7 @@ FOLDER = Path("build/lerobot-venv")
 
 
 def peer(folder: Path) -> Path:
-    """The python of the peer's environment, installed if it is not there yet."""
+    """The Python of the peer's environment, installed on first use."""
     folder = folder.absolute()
     python = folder / "bin" / "python"
     if not (folder / "installed").exists():
@@ -26,12 +26,12 @@ def peer(folder: Path) -> Path:
     return python
 
 
-def run_inside(python: Path, script: str, folder: Path, ask: dict[str, Any]) -> dict[str, Any]:
-    """Run one of the scripts beside this file on `folder`: it reads `ask.json` there and leaves `answer.json`.
+def run_inside(python: Path, script: str, folder: Path, request: dict[str, Any]) -> dict[str, Any]:
+    """Run a script of this folder on `folder`, where it reads `request.json` and writes `response.json`.
 
-    Off the network, and with the package's own caches in `folder` too.
+    It runs offline, and with the package's caches in `folder`.
     """
-    (folder / "ask.json").write_text(json.dumps(ask))
+    (folder / "request.json").write_text(json.dumps(request))
     offline = {
         "HF_HOME": str(folder / "hf"),
         "HF_HUB_OFFLINE": "1",
@@ -41,4 +41,4 @@ def run_inside(python: Path, script: str, folder: Path, ask: dict[str, Any]) -> 
     }
     command = [python, Path(__file__).with_name(script), folder]
     subprocess.run(command, check=True, stdout=sys.stderr, env=os.environ | offline)
-    return json.loads((folder / "answer.json").read_text())
+    return json.loads((folder / "response.json").read_text())

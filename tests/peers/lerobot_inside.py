@@ -1,7 +1,7 @@
 """Runs inside the `lerobot` package's own environment: writes data sets with it, and reads those and ours.
 
-Argument: a folder with `ask.json` and `given/`, the episodes to write. Leaves the data sets where they were asked for,
-`read/NAME.npz` of each one that was to be read, and `answer.json`.
+Argument: a folder with `request.json` and `given/`, the episodes to write. Writes the requested data sets,
+`read/NAME.npz` for each one to read, and `response.json`.
 """
 
 import json
@@ -16,7 +16,7 @@ from lerobot.datasets.video_utils import FrameTimestampError
 
 
 def video_backend():
-    """The package's own choice of video backend where its library loads (the package does not try), else its other."""
+    """The package's default video backend if its library loads (the package does not try), else "pyav"."""
     try:
         import torchcodec.decoders  # noqa: F401
     except (ImportError, RuntimeError, OSError):
@@ -32,7 +32,7 @@ def as_array(name, value):
 
 
 def all_items(opened):
-    """Every item's values by name, and which items the package can read: those it cannot are zero."""
+    """Every item's values by name, and which items the package can read; the values of the others are zero."""
     arrays, readable = {}, np.ones(len(opened), dtype=bool)
     for index in range(len(opened)):
         try:
@@ -49,14 +49,14 @@ def all_items(opened):
 
 
 def read(root, windows):
-    """Every frame's columns and images, and the asked windows of every frame."""
+    """The columns and images of every frame, and the requested windows of every frame."""
     plain = LeRobotDataset("local/set", root=root, video_backend=video_backend())
     frames, readable = all_items(plain)
     found = {f"frame/{name}": values for name, values in frames.items()} | {"readable": readable}
     if windows:
-        observation_steps = {name: [step / plain.fps for step in at] for name, at in windows.items()}
+        delta_timestamps = {name: [step / plain.fps for step in steps] for name, steps in windows.items()}
         opened = LeRobotDataset(
-            "local/set", root=root, delta_timestamps=observation_steps, video_backend=video_backend()
+            "local/set", root=root, delta_timestamps=delta_timestamps, video_backend=video_backend()
         )
         items, found["windows_readable"] = all_items(opened)
         for name in windows:
@@ -65,19 +65,19 @@ def read(root, windows):
 
 
 def main(folder):
-    ask = json.loads((folder / "ask.json").read_text())
-    for name, case in ask["write"].items():
+    request = json.loads((folder / "request.json").read_text())
+    for name, case in request["write"].items():
         lerobot_writes.write(folder / name, folder / "given", **case)
-    for name, case in ask["write_v21"].items():
+    for name, case in request["write_v21"].items():
         lerobot_writes.write_v21(folder / name, folder / "given", **case)
         lerobot_writes.convert_v21(folder / name, folder / f"{name}-converted")
     (folder / "read").mkdir()
-    for name, windows in ask["read"].items():
+    for name, windows in request["read"].items():
         print(f"lerobot reads {name}", file=sys.stderr)
         found, backend = read(folder / name, windows)
         np.savez(folder / "read" / f"{name}.npz", **found)
-    answer = {name: version(name) for name in ("lerobot", "torch", "av")} | {"video_backend": backend}
-    (folder / "answer.json").write_text(json.dumps(answer))
+    response = {name: version(name) for name in ("lerobot", "torch", "av")} | {"video_backend": backend}
+    (folder / "response.json").write_text(json.dumps(response))
 
 
 if __name__ == "__main__":

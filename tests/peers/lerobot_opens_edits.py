@@ -1,11 +1,11 @@
-"""Does the `lerobot` package open what `praxia data edit` makes, and read every item of it as we do?
+"""Does the `lerobot` package open the results of `praxia data edit`, and read every item as we do?
 
     python tests/peers/lerobot_opens_edits.py [--venv build/lerobot-venv]
 
-A command, not a test of the suite; installs a stock `lerobot` as `lerobot_agrees.py` does. Data sets of ours, of the
+A command, not a test of the suite; it installs a stock `lerobot` like `lerobot_agrees.py`. Data sets of ours, of the
 package's own writer (H.264 in many files, AV1, images) and in the layout before v3.0 go through the operations. Columns
-are compared exactly, images with the package's decoding; that they are the right ones the suite proves. Prints one
-JSON verdict; exit code 0 if everything agrees.
+are compared exactly, images with the package's decoding; the suite proves that they are the right ones. Prints one JSON
+verdict; exit code 0 if everything agrees.
 """
 
 import argparse
@@ -30,21 +30,21 @@ TEXT = "push object 2 to the wall"
 
 
 def write_theirs(python: Path, folder: Path) -> None:
-    """What the package writes, and is then asked to read."""
+    """Data sets of the package's own writer, in several forms."""
     case = {"episodes": EPISODES, "fps": FPS}
     write = {
         "theirs-h264": {**case, "codec": "h264", "many_files": True},
         "theirs-av1": {**case, "codec": "libsvtav1", "many_files": False},
         "theirs-images": {**case, "codec": "png", "many_files": False},
     }
-    ask = {"write": write, "write_v21": {"v21": {**case, "codec": "h264"}}, "read": {"theirs-images": {}}}
-    run_inside(python, "lerobot_inside.py", folder, ask)
+    request = {"write": write, "write_v21": {"v21": {**case, "codec": "h264"}}, "read": {"theirs-images": {}}}
+    run_inside(python, "lerobot_inside.py", folder, request)
     shutil.rmtree(folder / "read")
 
 
 def edit_all(folder: Path, edited: Path) -> None:
-    """Every operation on data sets of ours and of the package, and one operation after another."""
-    rows.MIN_LINKED_BYTES = 0  # so that files that stay as they are occur among these small ones
+    """Apply every operation to data sets of ours and of the package, and several in sequence."""
+    rows.MIN_LINKED_BYTES = 0  # so that unchanged files are linked even among these small ones
     ours = folder / "ours"
     delete(ours, "3,7-9,22", edited / "deleted")
     split(ours, [edited / "part", edited / "rest"], fractions=[0.25, 0.75])
@@ -61,13 +61,13 @@ def edit_all(folder: Path, edited: Path) -> None:
 
 
 def compare(ours: Dataset, read: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Which features differ in any item, and the largest difference of any pixel."""
-    differing, worst = [], 0
+    """Which features differ in any item, and the largest pixel difference."""
+    differing, largest = [], 0
     for name in (name for name in read if name.startswith("frame/")):
         feature, theirs = name.removeprefix("frame/"), read[name]
         if feature.startswith(IMAGES):
             mine = ours.decode(feature.removeprefix(IMAGES), np.arange(ours.num_frames))
-            worst = max(worst, int(np.abs(mine.astype(int) - theirs).max()))
+            largest = max(largest, int(np.abs(mine.astype(int) - theirs).max()))
         elif feature == "task":
             mine = [ours.instructions[task] for task in ours.column("task_index")[:, 0]]
             differing += [feature] if theirs.tolist() != mine else []
@@ -75,8 +75,8 @@ def compare(ours: Dataset, read: dict[str, np.ndarray]) -> dict[str, Any]:
             mine = ours.column(feature)
             differing += [] if np.array_equal(mine, theirs.reshape(len(theirs), -1)) else [feature]
     unreadable = int((~read["readable"]).sum())
-    found = {"items": ours.num_frames, "differing": differing, "unreadable": unreadable, "max_pixel": worst}
-    return {"agrees": not differing and not unreadable and worst <= TOLERANCE, **found}
+    found = {"items": ours.num_frames, "differing": differing, "unreadable": unreadable, "max_pixel": largest}
+    return {"agrees": not differing and not unreadable and largest <= TOLERANCE, **found}
 
 
 def main() -> int:
@@ -89,12 +89,12 @@ def main() -> int:
         write_given(folder / "given", EPISODES)
         write_theirs(python, folder)
         edit_all(folder, folder / "edited")
-        made = sorted(path.name for path in (folder / "edited").iterdir())
-        ask = {"write": {}, "write_v21": {}, "read": {name: {} for name in made}}
+        names = sorted(path.name for path in (folder / "edited").iterdir())
+        request = {"write": {}, "write_v21": {}, "read": {name: {} for name in names}}
         (folder / "edited" / "given").mkdir()
-        versions = run_inside(python, "lerobot_inside.py", folder / "edited", ask)
+        versions = run_inside(python, "lerobot_inside.py", folder / "edited", request)
         read = folder / "edited" / "read"
-        sets = {name: compare(Dataset(folder / "edited" / name), dict(np.load(read / f"{name}.npz"))) for name in made}
+        sets = {name: compare(Dataset(folder / "edited" / name), dict(np.load(read / f"{name}.npz"))) for name in names}
     agrees = all(one["agrees"] for one in sets.values())
     print(json.dumps({"agrees": agrees, **versions, "sets": sets}))
     return 0 if agrees else 1

@@ -1,4 +1,4 @@
-"""Runs inside the `lerobot` package's own environment: data sets by its writer, and older ones out of its own parts.
+"""Runs inside the `lerobot` package's own environment: writes data sets with its writer, and older ones with its parts.
 
 Episodes come from `given/000000.npz` and so on: images by camera, state, action, instruction.
 """
@@ -34,39 +34,39 @@ def load_episode(given, index):
 
 
 def features_of(episode, dtype):
-    """Declarations of everything in an episode but its instruction; its images as "video" or "image"."""
+    """The features of an episode, without its instruction; images have the dtype "video" or "image"."""
     features = {}
     for name, values in episode.items():
         if name.startswith(IMAGES):
             features[name] = {"dtype": dtype, "shape": values.shape[1:], "names": ["height", "width", "channels"]}
         elif name != "instruction":
-            names = [f"{name}.{place}" for place in range(values.shape[1])]
+            names = [f"{name}.{dim}" for dim in range(values.shape[1])]
             features[name] = {"dtype": "float32", "shape": values.shape[1:], "names": names}
     return features
 
 
 def write(root, given, codec, episodes, fps, many_files):
-    """A v3.0 data set by the package's own writer. Codec "png" stands for image features."""
+    """A v3.0 data set by the package's own writer. The codec "png" means image features."""
     first, dtype = load_episode(given, 0), "image" if codec == "png" else "video"
     options = {"use_videos": False} if codec == "png" else {"vcodec": codec}
-    made = LeRobotDataset.create(
+    dataset = LeRobotDataset.create(
         "local/set", fps, features_of(first, dtype), root=root, video_backend="pyav", **options
     )
     if many_files:
-        made.meta.update_chunk_settings(**SMALL_FILES_MB)
+        dataset.meta.update_chunk_settings(**SMALL_FILES_MB)
     for index in range(episodes):
         episode = load_episode(given, index)
         instruction = str(episode.pop("instruction"))
         for step in range(len(episode["action"])):
-            made.add_frame({name: values[step] for name, values in episode.items()} | {"task": instruction})
-        made.save_episode(parallel_encoding=False)
+            dataset.add_frame({name: values[step] for name, values in episode.items()} | {"task": instruction})
+        dataset.save_episode(parallel_encoding=False)
         if index % 50 == 49:
             print(f"{root.name}: {index + 1} episodes", file=sys.stderr)
-    made.finalize()
+    dataset.finalize()
 
 
 def write_v21(root, given, codec, episodes, fps):
-    """A data set in the layout before v3.0, one file an episode, as the package wrote it up to its version 0.3."""
+    """A data set in the layout before v3.0, one file per episode, as the package wrote it up to its version 0.3."""
     dtype = "image" if codec == "png" else "video"
     features = features_of(load_episode(given, 0), dtype) | DEFAULT_FEATURES
     tasks, lines, stats, first = [], [], [], 0
@@ -77,15 +77,15 @@ def write_v21(root, given, codec, episodes, fps):
         rows = _v21_rows(root, episode, index, first, tasks.index(instruction), fps)
         stats.append({"episode_index": index, "stats": serialize_dict(_v21_stats(rows, features))})
         lines.append({"episode_index": index, "tasks": [instruction], "length": length})
-        at = {"episode_chunk": index // CHUNKS_SIZE, "episode_index": index}
+        numbers = {"episode_chunk": index // CHUNKS_SIZE, "episode_index": index}
         if codec != "png":
             for name in [name for name in rows if name.startswith(IMAGES)]:
                 images = root / "images" / name / f"episode-{index:06d}"
-                encode_video_frames(images, root / VIDEO_PATH.format(video_key=name, **at), fps, codec)
-        kept = get_hf_features_from_features(features)
-        path = root / DATA_PATH.format(**at)
+                encode_video_frames(images, root / VIDEO_PATH.format(video_key=name, **numbers), fps, codec)
+        columns = get_hf_features_from_features(features)
+        path = root / DATA_PATH.format(**numbers)
         path.parent.mkdir(parents=True, exist_ok=True)
-        table = datasets.Dataset.from_dict({name: rows[name] for name in kept}, features=kept)
+        table = datasets.Dataset.from_dict({name: rows[name] for name in columns}, features=columns)
         embed_images(table).to_parquet(path)
         first += length
     shutil.rmtree(root / "images")
@@ -93,7 +93,7 @@ def write_v21(root, given, codec, episodes, fps):
 
 
 def _v21_rows(root, episode, index, first, task, fps):
-    """The columns of one episode; of an image the path of its file."""
+    """The columns of one episode; those of images have the paths of their files."""
     length = len(episode["action"])
     steps = np.arange(length)
     recorded = {
@@ -110,7 +110,7 @@ def _v21_rows(root, episode, index, first, task, fps):
 
 
 def _images(root, name, episode, images):
-    """Images as the recorder leaves them until they are encoded: PNG files."""
+    """Write images as PNG files, like the package's recorder before encoding."""
     folder = root / "images" / name / f"episode-{episode:06d}"
     folder.mkdir(parents=True)
     paths = [folder / f"frame-{step:06d}.png" for step in range(len(images))]
@@ -120,7 +120,7 @@ def _images(root, name, episode, images):
 
 
 def _v21_stats(rows, features):
-    """The package's statistics, without the quantiles that it did not have then."""
+    """The package's statistics, without the quantiles that it did not compute then."""
     found = compute_episode_stats(rows, features)
     return {
         name: {kind: value for kind, value in one.items() if not kind.startswith("q")} for name, one in found.items()
