@@ -58,7 +58,7 @@ TWICE = {
     "leaderboard": "F --out A --out B",
     "report": "F --out A --out B",
     "info": "F --json --json",
-    "codes": "fit F --horizon 1 --horizon 2",
+    "tokenizer": "fit F --horizon 1 --horizon 2",
     "recipes": "--json --json",
     "study": "demo --out A --out B",
 }

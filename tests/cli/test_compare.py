@@ -84,7 +84,7 @@ def test_policies_are_evaluated_side_by_side_and_write_their_results(tmp_path: P
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["expert", "zero"], "expected --benchmark NAME"),
+        (["expert", "zero"], "needs --benchmark NAME"),
         (["expert", "zero", "--benchmark", "bimodal"], "--out DIR"),
         (["a.jsonl", "zero", "--benchmark", "bimodal"], "two results files or two policies"),
         (["a.jsonl", "b.jsonl", "--benchmark", "bimodal"], "leave out --benchmark"),

@@ -32,12 +32,12 @@ def test_a_folder_is_ranked_for_people_and_as_json(tmp_path: Path, capsys):
     assert ["1", "good.jsonl", "40", "0", "100.0%"] in [line[:5] for line in lines]
     assert ["privileged", "expert.jsonl"] in [line[:2] for line in lines]
     assert ["repeat", "again.jsonl"] in [line[:2] for line in lines]
-    said = " ".join(captured.err.split())
-    assert "2 of 3 tests are unpaired (Fisher)" in said
-    assert "*bad.jsonl: source_sha256 was 'aaaa', is 'bbbb'." in said
-    assert "stopped when decided, not of a fixed number: stopped.jsonl." in said
-    assert "again.jsonl is of the same policy as good.jsonl, which counts." in said
-    assert "not read:" in said
+    text = " ".join(captured.err.split())
+    assert "2 of 3 tests are unpaired (Fisher)" in text
+    assert "*bad.jsonl: source_sha256 was 'aaaa', is 'bbbb'." in text
+    assert "From comparisons that stopped once decided, not after a fixed number of pairs: stopped.jsonl." in text
+    assert "again.jsonl evaluates the same policy as good.jsonl, which counts." in text
+    assert "not read:" in text
 
 
 def test_a_folder_without_results_is_refused_in_one_line(tmp_path: Path, capsys):

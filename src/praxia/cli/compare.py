@@ -87,7 +87,7 @@ def _of_files(options: CompareArguments) -> dict[str, Any]:
     if options.benchmark or options.out:
         raise PraxiaError("results files have a benchmark already and need no folder: leave out --benchmark and --out")
     if options.steps is not None or options.temperature is not None:
-        raise PraxiaError("--steps and --temperature have no effect on results files: leave them out")
+        raise PraxiaError("results files are sampled already: leave out --steps and --temperature")
     return verdict_of(pair_files(Path(options.a), Path(options.b)), until_decided=options.until_decided)
 
 
