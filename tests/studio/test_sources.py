@@ -78,3 +78,11 @@ def test_rows_of_another_version_are_refused_and_not_passed_over(tmp_path):
     (tmp_path / "old.jsonl").write_text((tmp_path / "new.jsonl").read_text().replace("praxia.row.v4", "praxia.row.v2"))
     with pytest.raises(DataError, match=r"old\.jsonl line 1 has schema 'praxia\.row\.v2'"):
         read_sources([tmp_path])
+
+
+def test_runs_of_earlier_versions_are_read(tmp_path):
+    path = write_run(tmp_path / "blind", blind=True, mute=True) / "policy" / "policy.json"
+    path.write_text(path.read_text().replace('"observation_steps"', '"moments"').replace('"type"', '"part"'))
+    (run,) = read_sources([tmp_path]).runs
+    assert run.is_blind
+    assert run.is_language_free

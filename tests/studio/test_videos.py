@@ -14,7 +14,7 @@ from praxia.results.rows import Row
 from praxia.rollout.slots import LocalSlots
 from praxia.studio.mp4 import encode_mp4
 from praxia.studio.replay import EpisodeRow, ReplayJob, ReplayRunner, run_replays
-from praxia.studio.sources import ResultsFile, read_sources
+from praxia.studio.sources import StoredResults, read_sources
 from praxia.studio.videos import draw_by_task, make_episode_videos, make_pair_videos, make_video, select_episodes
 
 
@@ -35,7 +35,7 @@ def job(speed=0.03, goal=0.75, **changes):
     start = Start("ball", "push", {"goal": goal})
     actions, success_step = run_episode(start, speed)
     row = Row("b", "push", start.key, "p", None, "success", len(actions), success_step, 1.0, "", None, 0.0)
-    episode = EpisodeRow(ResultsFile(Path("x.jsonl"), (), {}), replace(row, **changes))
+    episode = EpisodeRow(StoredResults(Path("x.jsonl"), (), {}), replace(row, **changes))
     return ReplayJob(episode, EnvSpec("ball", "push", size=64), start, actions, EMBODIMENT, "side")
 
 

@@ -12,7 +12,7 @@ from praxia.results.folder import results_name
 from praxia.results.meta import policy_of, privilege_of
 from praxia.results.rows import Row
 from praxia.results.summary import summarise, summarise_as
-from praxia.studio.sources import ResultsFile, TrainingRun
+from praxia.studio.sources import StoredResults, TrainingRun
 
 __all__ = ["MEANING", "LabelledEvaluation", "label_evaluation"]
 
@@ -41,7 +41,7 @@ class LabelledEvaluation:
     None if this file counts.
     """
 
-    source: ResultsFile
+    source: StoredResults
     policy: str
     kind: str
     label: str
@@ -111,7 +111,7 @@ class LabelledEvaluation:
         return self.summary if tasks is None else summarise([row for row in self.rows if row.task in tasks])
 
 
-def label_evaluation(file: ResultsFile, runs: Sequence[TrainingRun]) -> LabelledEvaluation:
+def label_evaluation(file: StoredResults, runs: Sequence[TrainingRun]) -> LabelledEvaluation:
     """Label a control with its name, a reference with its kind, and a policy with the name of its training run.
 
     The label ends with the options that differ from the policy's sampling and the benchmark's chunk execution.

@@ -19,7 +19,7 @@ from praxia.results.rows import Row
 from praxia.results.store import read_replay
 from praxia.rollout.pool import WorkerPool
 from praxia.rollout.slots import BuildEnv
-from praxia.studio.sources import ResultsFile
+from praxia.studio.sources import StoredResults
 
 __all__ = ["VIDEO_PX", "EpisodeRow", "ReplayJob", "ReplayRunner", "ReplayedEpisode", "run_replays"]
 
@@ -32,7 +32,7 @@ VIDEO_PX = 256
 class EpisodeRow:
     """One row of a results file."""
 
-    results: ResultsFile
+    results: StoredResults
     row: Row
 
 

@@ -14,14 +14,14 @@ from praxia.results.folder import is_results_file
 from praxia.results.meta import read_meta
 from praxia.results.rows import Row, read_rows
 
-__all__ = ["DatasetSummary", "ReportSources", "ResultsFile", "StudyTable", "TrainingRun", "read_sources"]
+__all__ = ["DatasetSummary", "ReportSources", "StoredResults", "StudyTable", "TrainingRun", "read_sources"]
 
 _DEPTH = 2
 TABLE = "table.json"
 
 
 @dataclass(frozen=True)
-class ResultsFile:
+class StoredResults:
     """The rows of one evaluation, and `meta`: the command and fingerprint that produced them."""
 
     path: Path
@@ -53,9 +53,12 @@ class TrainingRun:
     @property
     def is_blind(self) -> bool:
         """Whether its policy observes no images."""
-        return self.policy is not None and not any(
-            name.startswith("image.") for name in self.policy["window"]["observation_steps"]
-        )
+        if self.policy is None:
+            return False
+        window = self.policy["window"]
+        # Policies of schema 4 and earlier have "moments".
+        observed = window["observation_steps"] if "observation_steps" in window else window["moments"]
+        return not any(name.startswith("image.") for name in observed)
 
     @property
     def is_language_free(self) -> bool:
@@ -87,7 +90,7 @@ class ReportSources:
     """All inputs of one report, in the order of the command line."""
 
     tables: tuple[StudyTable, ...]
-    results: tuple[ResultsFile, ...]
+    results: tuple[StoredResults, ...]
     runs: tuple[TrainingRun, ...]
     datasets: tuple[DatasetSummary, ...]
 
@@ -103,7 +106,7 @@ def read_sources(paths: Sequence[Path]) -> ReportSources:
     folders = [path for path in found.values() if path.is_dir()]
     return ReportSources(
         tuple(_read_table(path) for path in found.values() if path.name == TABLE),
-        tuple(ResultsFile(path, tuple(read_rows(path)), read_meta(path)) for path in files),
+        tuple(StoredResults(path, tuple(read_rows(path)), read_meta(path)) for path in files),
         tuple(_read_run(path) for path in folders if not committed(path)),
         tuple(_read_dataset(path) for path in folders if committed(path)),
     )
@@ -142,6 +145,7 @@ def _walk(source: Path, depth: int) -> Iterator[Path]:
 def _tags(config: Any) -> Iterator[str]:
     """The tags of a config and of all configs nested in it."""
     if isinstance(config, Mapping):
+        # Policies of schema 4 and earlier have "part".
         if tag := config.get("type", config.get("part")):
             yield tag
         for value in config.values():

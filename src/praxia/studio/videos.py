@@ -12,7 +12,7 @@ from praxia.results.rows import Row
 from praxia.studio.html import Markup, tag
 from praxia.studio.mp4 import encode_mp4
 from praxia.studio.replay import VIDEO_PX, EpisodeRow, ReplayedEpisode, ReplayRunner
-from praxia.studio.sources import ResultsFile
+from praxia.studio.sources import StoredResults
 
 __all__ = [
     "ReplayVideo",
@@ -84,7 +84,7 @@ def make_video(*replayed: ReplayedEpisode) -> ReplayVideo:
     )
 
 
-def make_episode_videos(results: ResultsFile, runner: ReplayRunner) -> list[ReplayVideo]:
+def make_episode_videos(results: StoredResults, runner: ReplayRunner) -> list[ReplayVideo]:
     """A video of one success and one failure per task."""
     selected = [EpisodeRow(results, row) for row in select_episodes(results.rows)]
     videos = {index: make_video(one) for index, one in runner.replay(selected, images=True)}
