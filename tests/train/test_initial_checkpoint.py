@@ -70,7 +70,7 @@ def test_what_is_not_read_of_an_instruction_is_said(tiny_run, record_as, tmp_pat
     whole = fit(tiny_run, record_as(tmp_path / "set"), tmp_path / "run")["warnings"]
     monkeypatch.setattr(subwords, "MAX_LENGTH", 1)
     said = fit(tiny_run, tmp_path / "set", tmp_path / "short")["warnings"]
-    assert said == [*whole, "2 of 2 instructions are too long: only their first 1 ids are read"]
+    assert said == [*whole, "2 of 2 instructions are too long: only their first 1 tokens are read"]
 
 
 def another_head(run):

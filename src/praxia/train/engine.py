@@ -101,12 +101,12 @@ def train(
     vqa_data = read_vqa(vqa) if vqa else None
     relatives = zip(windows.embodiments, run.relative_actions(windows.embodiments), strict=True)
     relative = {embodiment.name: own for embodiment, own in relatives if own is not None}
-    counted = compute_statistics(windows.entries, relative)
-    warnings = [format_warning(one) for one in training_warnings(windows, counted)]
-    origin = _origin(start_from, run, windows, counted, refit)
-    words = None if origin else run.model.prompt_tokenizer(run.window.num_images)
-    transforms = origin.transforms if origin else fit_transforms(windows, counted, words)
-    model_config = origin.model if origin else run.model.fit(lambda: chunks_of(windows, transforms)[0])
+    statistics = compute_statistics(windows.entries, relative)
+    warnings = [format_warning(one) for one in training_warnings(windows, statistics)]
+    initial = _initial_checkpoint(start_from, run, windows, statistics, refit)
+    tokenizer = None if initial else run.model.prompt_tokenizer(run.window.num_images)
+    transforms = initial.transforms if initial else fit_transforms(windows, statistics, tokenizer)
+    model_config = initial.model if initial else run.model.fit(lambda: chunks_of(windows, transforms)[0])
     coverage = cover(windows, transforms, model_config)
     if (found := coverage.warning(fitted=initial is None or refit)) is not None:
         warnings.append(found)
@@ -120,8 +120,8 @@ def train(
         "config": config_to_json(run),
         "command": command,
         "data": [dataset_identity(one.dataset) for one in windows.entries],
-        "mixture": mix.to_json(),
-        "vqa": asked.to_json() if asked else None,
+        "mixture": mixture.to_json(),
+        "vqa": vqa_data.to_json() if vqa_data else None,
         "seed": run.train.seed,
         "start_from": initial and initial.to_json(),
         "coverage": coverage.to_json(),
@@ -146,20 +146,19 @@ def train(
     return {"checkpoint": str(out / "policy"), **result, "warnings": warnings}
 
 
-def _cut(windows: Mixture, transforms: Transforms) -> list[str]:
-    """What is said of instructions that are too long to be read whole."""
-    words = transforms.tokenizer
-    told = {text for one in windows.entries for text in one.dataset.instructions}
-    if not isinstance(words, TextTokenizer) or not (cut := words.truncated(told)):
+def _truncated_instructions(windows: Mixture, transforms: Transforms) -> list[str]:
+    """The warning about instructions that are too long for the tokenizer, if there are any."""
+    tokenizer = transforms.tokenizer
+    texts = {text for one in windows.entries for text in one.dataset.instructions}
+    if not isinstance(tokenizer, TextTokenizer) or not (long := tokenizer.truncated(texts)):
         return []
-    return [
-        f"{len(long)} of {len(texts)} instructions are too long: only their first {tokenizer.max_length} tokens are read"
-    ]
+    length = tokenizer.max_length
+    return [f"{len(long)} of {len(texts)} instructions are too long: only their first {length} tokens are read"]
 
 
-def _failed(windows: Mixture, only_success: bool) -> list[str]:
-    """What is said of other writers' episodes that are left out, of which the writer may not think so."""
-    said = []
+def _failed_episodes(windows: Mixture, only_success: bool) -> list[str]:
+    """Warnings about episodes of other writers that are left out, because those may not mark failures in that way."""
+    found = []
     for one in (part.dataset for part in windows.entries if not part.dataset.written_by_praxia):
         if left := one.num_episodes - len(one.select(successful=only_success)):
             found.append(
