@@ -1,11 +1,10 @@
-import ctypes
-import gc
 import os
 import resource
 import socket
 import sys
 
 import pytest
+from memory import free_memory
 
 os.environ.setdefault("MUJOCO_GL", "egl")
 
@@ -41,13 +40,9 @@ def one_thread():
 
 @pytest.fixture(autouse=True, scope="module")
 def freed_memory():
-    """Free what a file leaves behind: scenes in graphics memory (up to 110 MB each), cycles, and the free heap."""
+    """Free what a file leaves behind, so that a process does not grow from file to file."""
     yield
-    if "praxia.envs.render" in sys.modules:
-        sys.modules["praxia.envs.render"].free_scenes()
-    gc.collect()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).malloc_trim(0)
+    free_memory()
 
 
 def pytest_sessionfinish(session):

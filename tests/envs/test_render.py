@@ -6,6 +6,7 @@ from dataclasses import replace
 import mujoco
 import numpy as np
 import pytest
+from memory import free_memory
 
 from praxia.core.types import EnvSpec, Observation
 from praxia.envs.assets import decimate_meshes, shrink_textures
@@ -13,7 +14,7 @@ from praxia.envs.graphics import gl_vendor
 from praxia.envs.metaworld.env import MetaWorld
 from praxia.envs.metaworld.simulator import make_stock_env
 from praxia.envs.metaworld.starts import draw_start
-from praxia.envs.render import PROFILES, free_scenes
+from praxia.envs.render import PROFILES
 
 pytestmark = pytest.mark.gl
 
@@ -22,9 +23,9 @@ CAMERA = ("workspace",)
 
 @pytest.fixture(autouse=True)
 def freed_scenes():
-    """Free the scenes of every test: with effects each takes 110 MB."""
+    """Free the scenes after every test: with effects each takes 110 MB."""
     yield
-    free_scenes()
+    free_memory()
 
 
 def begun(task: str, profile: str = "fast", size: int = 64, index: int = 0) -> MetaWorld:
