@@ -53,6 +53,6 @@ def test_actions_out_of_a_files_range_stop_training_before_it_starts(tiny_run, d
     chunks, _ = action_chunks([(dataset, dataset.select())], horizon, transforms)
     path = tmp_path / "code.json"
     path.write_text(json.dumps(find_action_tokenizer("bins").fit(chunks / 3).to_json()))
-    with pytest.raises(DataError, match="expected actions within the action code's range"):
+    with pytest.raises(DataError, match="expected actions within the action tokenizer's range"):
         fit(coded(tiny_run, str(path)), dataset_path, tmp_path / "run")
     assert not (tmp_path / "run" / "metrics.jsonl").exists()

@@ -148,7 +148,7 @@ def test_questions_need_a_model_that_learns_to_speak(tiny_run, public_run, datas
 
 def test_a_code_that_the_language_model_has_no_words_for_is_refused(public_run, dataset_path, tmp_path):
     run = public_run(Autoregressive("bins", VLMTokens(skip=200)))
-    with pytest.raises(MismatchError, match=r"expected a code of at most 200 ids, .*, got 256"):
+    with pytest.raises(MismatchError, match=r"expected an action tokenizer of at most 200 tokens, .*, got 256"):
         fit(run, dataset_path, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
