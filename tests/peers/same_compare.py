@@ -29,7 +29,7 @@ class Names:
     the new key; columns of tables are keys too, and a slash within a key is written | here. `values` are sought in
     "FILE:PATH/KEY=VALUE", and what is behind the first "=" is the new value, a text as it is and anything else as JSON.
     FILE is relative to what is compared, such as the folder of a data set, of a policy or of results. `tensors` are
-    names of tensors, `files` names of files. `ignored` are keys of before that are not compared, wherever they stand.
+    sought in "NAME [SHAPE]", `files` in names of files. `ignored` are keys of before that are not compared, wherever they stand.
     """
 
     keys: Pairs = ()
@@ -40,6 +40,9 @@ class Names:
 
     def key(self, where: str, key: str) -> str:
         return mapped(f"{where}/{_plain(key)}", self.keys).rsplit("/", 1)[-1]
+
+    def tensor(self, name: str, shape: Sequence[int]) -> str:
+        return mapped(f"{name} {list(shape)}", self.tensors).split(" ")[0]
 
     def value(self, where: str, value: Any) -> Any:
         text = value if isinstance(value, str) else json.dumps(value)
@@ -106,7 +109,7 @@ def _read_tensors(path: Path, name: str, names: Names) -> Flat:
     with safe_open(path, framework="numpy") as file:
         about = {key: json.loads(value) for key, value in (file.metadata() or {}).items() if key != "format"}
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    found = {f"{name}:{mapped(key, names.tensors)}": _described(value) for key, value in tensors.items()}
+    found = {f"{name}:{names.tensor(key, value.shape)}": _described(value) for key, value in tensors.items()}
     return {**found, **dict(_flat(about, f"{name}:", f"{name}:", names))}
 
 

@@ -27,18 +27,43 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # What is called otherwise now, as (regular expression of before, replacement of now); see `same_compare.Names`.
 KEYS: Pairs = (
-    (r"(.*)/part$", r"\1/type"),
-    (r"(.*)/path$", r"\1/path_length"),
-    (r"(.*)/executed_steps$", r"\1/execution_horizon"),
-    (r"(.*)/pace$", r"\1/execution"),
+    (r"/part$", "/type"),
+    (r"/shapes/bodies$", "/embodiment_dims"),
+    (r"/bodies$", "/embodiments"),
+    (r"/moments$", "/observation_steps"),
+    (r"/vocabulary$", "/vocab_size"),
+    (r"/integers/kind$", "/integers/type"),
+    (r"/integers$", "/vocabulary"),
+    (r"/ids_per_integer$", "/tokens_per_integer"),
+    (r"(/head|\d\d\.json:)/code$", r"\1/tokenizer"),
+    (r"/code$", "/type"),
+    (r"/codes$", "/tokenizers"),
+    (r"/state_steers$", "/state_conditions"),
+    (r"/subwords$", "/text_tokenizer"),
+    (r"/pace$", "/execution"),
+    (r"/executed_steps$", "/execution_horizon"),
+    (r"(\.jsonl:/\d+)/path$", r"\1/path_length"),
+    (r"(0[0-8]\.json:(/per_task/[^/]+)?)/path$", r"\1/path_length"),
+    (r"/num_questions$", "/num_vqa"),
+    (r"/questions$", "/vqa"),
+    (r"/subwords/model$", "/subwords/tokenizer_json"),
 )
-VALUES: Pairs = ()
+VALUES: Pairs = (
+    (r"(/integers/kind)=integers$", r"\1=integer-bpe"),
+    (r"(/part)=composed$", r"\1=encoder-head"),
+    (r"(/part)=subword-text$", r"\1=pooled-text"),
+    (r"(/axis)=body$", r"\1=embodiment"),
+    (r"=tabletop/body$", "=tabletop/embodiment"),
+    (r"=flow-tabletop-bodies$", "=flow-tabletop-embodiments"),
+)
 TENSORS: Pairs = (
-    (r"^encoder\.picture$", "encoder.image_embedding"),
-    (r"^encoder\.camera$", "encoder.camera_embedding"),
-    (r"^encoder\.moment$", "encoder.time_embedding"),
-    (r"^encoder\.words\.weight$", "encoder.token_embedding.weight"),
-    (r"^head\.place\.weight$", "head.position.weight"),
+    (r"^encoder\.picture ", "encoder.image_embedding "),
+    (r"^encoder\.camera ", "encoder.camera_embedding "),
+    (r"^encoder\.moment ", "encoder.time_embedding "),
+    (r"^encoder\.ask (?=\[1, )", "encoder.readout_tokens "),
+    (r"^encoder\.ask ", "encoder.readout_token "),
+    (r"^encoder\.words\.weight ", "encoder.token_embedding.weight "),
+    (r"^head\.place\.weight ", "head.position.weight "),
 )
 FILES: Pairs = ()
 # Words of a command line, each by itself: verbs, options, names of recipes and benchmarks.
@@ -63,6 +88,8 @@ IGNORED = frozenset(
         "policy_sha256",
         "revision",
         "samples_per_s",
+        "schema",
+        "summary",
         "sha256",
         "source_sha256",
         "wall_s",
