@@ -18,11 +18,11 @@ __all__ = ["motion_section"]
 Measure = Callable[[Row], float | None]
 _MEASURES: dict[str, Measure] = {
     "steps to success": lambda row: row.success_step,
-    "path": lambda row: row.path_length,
+    "path length": lambda row: row.path_length,
     "jerk": lambda row: row.jerk,
 }
 _MEANING = (
-    "Means with 95% intervals by Student's t; for two values, their mean and both of them. Path is the length of the "
+    "Means with 95% intervals by Student's t; for two values, their mean and both of them. Path length is that of the "
     "commanded path, in the unit of the embodiment's actions; jerk is the root mean square of its third derivative, in "
     "that unit per second cubed."
 )
