@@ -4,13 +4,14 @@ import socket
 import sys
 
 import pytest
-from memory import free_memory
+from memory import free_memory, resident_mb
 
 os.environ.setdefault("MUJOCO_GL", "egl")
 
 # What a test process may need at its peak; machines with two cores run two of them.
 MAX_WORKER_MB = 1500
 PEAKS_MB = pytest.StashKey[dict[str, int]]()
+FREED_MB = pytest.StashKey[float]()
 
 
 def pytest_collection_modifyitems(items):
@@ -38,11 +39,14 @@ def one_thread():
     torch.set_num_threads(1)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def freed_memory():
-    """Free what a file leaves behind, so that a process does not grow from file to file."""
+@pytest.fixture(autouse=True)
+def freed_memory(request):
+    """Free what tests leave behind whenever the process has grown by 100 MB, so that it stays below its limit."""
     yield
-    free_memory()
+    freed_mb = request.config.stash.get(FREED_MB, 0.0)
+    if resident_mb() > freed_mb + 100:
+        free_memory()
+        request.config.stash[FREED_MB] = resident_mb()
 
 
 def pytest_sessionfinish(session):

@@ -6,7 +6,6 @@ from dataclasses import replace
 import mujoco
 import numpy as np
 import pytest
-from memory import free_memory
 
 from praxia.core.types import EnvSpec, Observation
 from praxia.envs.assets import decimate_meshes, shrink_textures
@@ -19,13 +18,6 @@ from praxia.envs.render import PROFILES
 pytestmark = pytest.mark.gl
 
 CAMERA = ("workspace",)
-
-
-@pytest.fixture(autouse=True)
-def freed_scenes():
-    """Free the scenes after every test: with effects each takes 110 MB."""
-    yield
-    free_memory()
 
 
 def begun(task: str, profile: str = "fast", size: int = 64, index: int = 0) -> MetaWorld:
