@@ -76,4 +76,4 @@ def test_where_it_cannot_help_there_is_no_number(mine: dict[str, str], others: d
 def test_the_adjusted_interval_is_narrower_with_its_nominal_coverage():
     found = adjusted(40)
     assert found["narrower"] > 0.05
-    assert found["held"] >= 0.95 - 3 * np.sqrt(0.05 * 0.95 / 40)
+    assert found["covered"] >= 0.95 - 3 * np.sqrt(0.05 * 0.95 / 40)

@@ -43,18 +43,18 @@ def test_seeds_that_differ_have_a_wider_interval_than_seeds_that_agree():
 
 def test_the_interval_has_its_nominal_coverage():
     """A small grid of `python speed/seeds.py`; pooling seeds and starts into one proportion is far off."""
-    held, pooled = {}, []
+    coverage, pooled = {}, []
     for seeds, rate, spread in product((2, 3, 8), (0.2, 0.5, 0.9), (0.0, 0.05, 0.12)):
         rng = np.random.default_rng([seeds, int(100 * rate), int(100 * spread)])
         size = rate * (1 - rate) / spread**2 - 1 if spread else None
         rates = rng.beta(rate * size, (1 - rate) * size, (150, seeds)) if size else np.full((150, seeds), rate)
         successes = rng.binomial(100, rates).tolist()
         found = [seeds_interval([(count, 100) for count in counts]) for counts in successes]
-        held[seeds, rate, spread] = np.mean([low <= rate <= high for low, high in found])
+        coverage[seeds, rate, spread] = np.mean([low <= rate <= high for low, high in found])
         whole = [wilson_interval(sum(counts), 100 * seeds) for counts in successes]
         pooled.append(np.mean([low <= rate <= high for low, high in whole]))
-    assert min(held.values()) >= 0.88, held
-    assert 0.94 <= np.mean(list(held.values())) <= 0.985
+    assert min(coverage.values()) >= 0.88, coverage
+    assert 0.94 <= np.mean(list(coverage.values())) <= 0.985
     assert np.mean(pooled) < 0.75
 
 
