@@ -67,7 +67,7 @@ def mixed_paths(dataset_path, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def record_as():
-    """`record_as(folder, embodiment, changed=...)` writes a data set of six episodes of that embodiment, each `changed`."""
+    """`record_as(folder, embodiment, changed=...)` writes six episodes of that embodiment, each `changed`."""
     return record
 
 

@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from praxia.train.prefetch import prefetch
+from praxia.train.batches import prefetch
 
 
 def test_steps_come_in_order_and_one_ahead():

@@ -134,14 +134,14 @@ def test_questions_are_learned_beside_the_actions(public_run, dataset_path, aske
     assert {words.decode(row[ok].tolist()) for row, ok in zip(said, batch.answer_valid, strict=True)} == {
         "black<eos>", "white<eos>"
     }  # fmt: skip
-    described = json.loads((tmp_path / "run" / "run.json").read_text())["questions"]
+    described = json.loads((tmp_path / "run" / "run.json").read_text())["vqa"]
     assert described["number"] == 2
 
 
 def test_questions_need_a_model_that_learns_to_speak(tiny_run, public_run, dataset_path, asked, tmp_path):
     with pytest.raises(MismatchError, match="questions need an encoder with a public language model"):
         fit(tiny_run, dataset_path, tmp_path / "run", vqa=asked)
-    with pytest.raises(MismatchError, match="questions teach a language model, and here none learns"):
+    with pytest.raises(MismatchError, match="questions train a language model, and none is trained here"):
         fit(public_run(trained="nothing"), dataset_path, tmp_path / "run", vqa=asked)
     assert not (tmp_path / "run").exists()
 

@@ -1,4 +1,4 @@
-"""What a policy is known by, wherever its folder lies and whatever it is called."""
+"""A policy's identity: hashes that do not depend on where its folder lies or what it is called."""
 
 import hashlib
 import json
@@ -11,14 +11,14 @@ from praxia.core.types import Sampling
 __all__ = ["PolicyIdentity", "policy_sha256"]
 
 # What does not change an action: where the policy comes from, how its file is written, and the hash itself.
-_NO_PART = frozenset(("provenance", "schema", "policy_sha256"))
+_EXCLUDED = frozenset(("provenance", "schema", "policy_sha256"))
 
 
 @dataclass(frozen=True)
 class PolicyIdentity:
     """`policy_sha256` covers everything that can change an action, `weights_sha256` the file of the weights alone.
 
-    `sampling`, which the former covers too, says what is not as the folder's config has it.
+    `sampling`, which the former covers too, holds the options that differ from the folder's config.
     """
 
     policy_sha256: str
@@ -35,7 +35,7 @@ def policy_sha256(value: Mapping[str, Any]) -> str:
 
     The order of names in an object does not count: what has an order is a list.
     """
-    essence = {name: item for name, item in value.items() if name not in _NO_PART}
+    essence = {name: item for name, item in value.items() if name not in _EXCLUDED}
     # As it is read back from a file, where every name is a text.
     plain = json.loads(json.dumps(essence))
     return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -43,11 +43,11 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PolicyConfig:
-    """All of a policy but its weights. `provenance` says which run and data made it.
+    """Everything of a policy but its weights. `provenance` is the `run.json` of the run that trained it.
 
     `shapes.embodiment_dims` and `transforms.embodiments` are in the order of `embodiments`, which numbers them.
-    `masked` says whether images and states that are not valid are hidden from the network; those of policies of schema 3
-    were not.
+    `masked` says whether images and states that are not valid are hidden from the network; policies of schema 3 saw
+    them.
     """
 
     model: EncoderHead
@@ -102,7 +102,7 @@ def find_config(tag: str) -> type[Config]:
 
 
 def save_policy(folder: Path, config: PolicyConfig, weights: Mapping[str, Tensor]) -> PolicyIdentity:
-    """Write a policy whole and return what it is known by."""
+    """Write a policy atomically and return its identity."""
     with staged_folder(folder) as stage:
         path = stage / "weights.safetensors"
         save_file({name: value.detach().cpu().contiguous() for name, value in weights.items()}, path)
@@ -129,9 +129,9 @@ def policy_folder(path: Path) -> Path:
 
 
 def read_config(path: Path, sampling: Sampling | None = None) -> tuple[PolicyConfig, PolicyIdentity]:
-    """A policy's config, with the options of `sampling`, and what it is known by, without loading the weights.
+    """A policy's config, with the options of `sampling`, and its identity, without loading the weights.
 
-    A policy of an earlier schema is read as it was meant then, which is said in one line.
+    A policy of an earlier schema decides as it did then; one line is logged about it.
 
     Raises:
         DataError: `policy.json` cannot be read, or is not what was saved.
@@ -140,7 +140,7 @@ def read_config(path: Path, sampling: Sampling | None = None) -> tuple[PolicyCon
     file = policy_folder(path) / "policy.json"
     written = _read_value(file)
     try:
-        value = _known(file, written)
+        value = _with_identity(file, written)
         config, identity = (
             PolicyConfig.from_json(value),
             PolicyIdentity(value["policy_sha256"], value["weights_sha256"]),
@@ -178,7 +178,7 @@ def _read_value(file: Path) -> dict[str, Any]:
     return value
 
 
-def _known(file: Path, value: dict[str, Any]) -> dict[str, Any]:
+def _with_identity(file: Path, value: dict[str, Any]) -> dict[str, Any]:
     """The object of this schema, with its identity: the one that was saved, or an older policy's own."""
     if value["schema"] != SCHEMA:
         migrated = migrate_policy(value)
@@ -207,7 +207,7 @@ def load_weights(path: Path, identity: PolicyIdentity, device: str = "cpu") -> d
 def load_policy(
     path: Path, device: str = "cpu", sampling: Sampling | None = None
 ) -> tuple[EncoderHeadPolicy, PolicyIdentity]:
-    """A policy ready to act, with the options of `sampling`, and what it is known by.
+    """A policy ready to act, with the options of `sampling`, and its identity.
 
     Raises as `read_config` and `load_weights` do.
     """
@@ -216,5 +216,5 @@ def load_policy(
 
 
 def default_device() -> str:
-    """The accelerator where there is one."""
+    """The accelerator, if there is one."""
     return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,7 +1,7 @@
-"""The numpy nouns and the interfaces between packages.
+"""The values and interfaces that packages exchange, in numpy.
 
-Axes: B batch, T observed moments, H actions ahead, A action dims, S state dims, K executed steps, C Y X image.
-Actions are continuous and in the embodiment's declared units at every door.
+Axes: B batch, T observation steps, H actions ahead, A action dims, S state dims, K executed steps, C Y X image.
+Actions are continuous and in the embodiment's declared units between packages.
 """
 
 import math
@@ -37,19 +37,19 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Window:
-    """Which moments a model sees and how many actions it predicts, in steps of the embodiment's control rate.
+    """Which observation steps a model sees and how many actions it predicts, in steps of the embodiment's control rate.
 
     `observation_steps` maps a modality ("state", "image.<camera>") to step offsets, at most 0, in rising order.
     `horizon` H actions follow: action[t] leads from observation t to observation t + 1, starting at t = 0.
 
-    The order of its cameras counts: a network knows a camera by its place, so another order is another window.
+    The order of cameras counts: a network knows a camera by its position, so another order is another window.
     """
 
     observation_steps: Mapping[str, tuple[int, ...]]
     horizon: int
 
     def __eq__(self, other: object) -> bool:
-        """Equal moments and horizon, and cameras in the same order, which equal mappings need not have."""
+        """Equal steps and horizon, and cameras in the same order, which equal mappings need not have."""
         if not isinstance(other, Window):
             return NotImplemented
         ours, theirs = ((one.cameras, one.observation_steps, one.horizon) for one in (self, other))
@@ -61,16 +61,16 @@ class Window:
 
     @property
     def num_images(self) -> int:
-        """Images of all cameras and moments."""
+        """The number of images: of all cameras at all their observation steps."""
         return sum(len(self.observation_steps[f"image.{camera}"]) for camera in self.cameras)
 
     @property
     def history(self) -> int:
-        """How many past observations must be kept beside the newest one."""
+        """The number of past observations to keep beside the newest one."""
         return max((-min(offsets) for offsets in self.observation_steps.values()), default=0)
 
     def for_embodiment(self, embodiment: Embodiment) -> "Window":
-        """Without the cameras that `embodiment` does not have."""
+        """The window without the cameras that `embodiment` does not have."""
         absent = {f"image.{camera}" for camera in self.cameras} - {
             f"image.{camera.name}" for camera in embodiment.cameras
         }
@@ -79,19 +79,19 @@ class Window:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON value that `from_json` turns back into an equal window.
+        """A JSON object from which `from_json` builds an equal window.
 
-        "cameras" lists them in their order, which a JSON object does not have: it is lost where names are sorted.
+        "cameras" lists them in order, because a JSON object has none: sorting its names would lose it.
         """
         observation_steps = {name: list(at) for name, at in self.observation_steps.items()}
         return {"observation_steps": observation_steps, "cameras": list(self.cameras), "horizon": self.horizon}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Window":
-        """The inverse of `to_json`. Without "cameras" they come as they are written in "moments".
+        """The inverse of `to_json`. Without "cameras" their order is that of "observation_steps".
 
         Raises:
-            KeyError: a camera without moments.
+            KeyError: a camera without observation steps.
         """
         observation_steps = {name: tuple(at) for name, at in value["observation_steps"].items()}
         first = [f"image.{camera}" for camera in value.get("cameras", ())]
@@ -100,7 +100,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Observation:
-    """One moment of one robot: images by camera, state in the embodiment's units, and the instruction."""
+    """One timestep of one robot: images by camera, state in the embodiment's units, and the instruction."""
 
     images: Mapping[str, UInt8[np.ndarray, "Y X 3"]]
     state: Float32[np.ndarray, " S"]
@@ -110,7 +110,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class Start:
-    """An explicit initial state: everything a simulator needs to begin this one episode.
+    """An explicit initial state: everything a simulator needs to begin one episode.
 
     `payload` is a JSON value that only the environment named `env` reads. `key` is the hash of all three.
     """
@@ -131,8 +131,8 @@ class Start:
 class Outcome:
     """What one environment step led to. `success` holds at this step, not ever.
 
-    `progress` in [0, 1] is the share of the task's parts done so far, such as 1/3 of "first ..., then ..., then ...".
-    None: the environment counts no parts, and the task is done at success and not before.
+    `progress` in [0, 1] is the share of the task's subtasks done so far, such as 1/3 of "first ..., then ..., then
+    ...". None: the environment counts no subtasks.
     """
 
     reward: float
@@ -156,15 +156,15 @@ class Env(Protocol):
         ...
 
     def observe(self, cameras: Sequence[str]) -> Observation:
-        """The present moment, with an image from each of `cameras` and from no other."""
+        """The present observation, with an image from each of `cameras` and no other."""
         ...
 
     def privileged(self) -> Mapping[str, np.ndarray]:
-        """What the simulator knows and a robot does not. For experts and diagnostics only."""
+        """Simulator state that a robot cannot observe, for experts and diagnostics only."""
         ...
 
     def snapshot(self) -> bytes:
-        """The simulator's full state: never a pickle."""
+        """The simulator's full state, never pickled."""
         ...
 
     def restore(self, snapshot: bytes) -> None:
@@ -191,9 +191,9 @@ class EnvSpec:
 
 @dataclass(frozen=True)
 class Query:
-    """What a policy is asked: the newest moments of one episode, oldest first, and who asks.
+    """The input of one decision: the newest observations of one episode, oldest first, and the episode's identity.
 
-    `history[-1]` is now. `key` and `step` address the noise, `row` the carry. At step 0 the row's carry is new.
+    `history[-1]` is the present. `key` and `step` select the noise, `row` the carry. At step 0 the row's carry is new.
     """
 
     history: tuple[Observation, ...]
@@ -207,8 +207,8 @@ class Query:
 class Decision:
     """A chunk of actions in declared units.
 
-    `label`, where it differs from `chunk`, is what a learner should imitate: an expert that disturbs its own
-    motion to visit more states (DART, Laskey et al. 2017) records its undisturbed intent here.
+    `label` is the action to imitate where it differs from `chunk`: an expert that disturbs its own motion to visit more
+    states (DART, Laskey et al. 2017) records the undisturbed action here.
     """
 
     chunk: Float32[np.ndarray, "H A"]
@@ -218,9 +218,9 @@ class Decision:
 
 @runtime_checkable
 class Policy(Protocol):
-    """Weights only: everything about an episode lives in the carry or in the query.
+    """Weights only: everything about an episode is in the carry or in the query.
 
-    `privileged` says whether queries must hold privileged state (experts). `cameras` are what it looks at.
+    `privileged` says whether queries must hold privileged state (experts). `window` names the cameras it sees.
     """
 
     window: Window
@@ -228,7 +228,7 @@ class Policy(Protocol):
 
     @property
     def embodiment(self) -> Embodiment | None:
-        """The embodiment it was made for; None fits any."""
+        """The embodiment it is for; None: any."""
         ...
 
     def start(self, num_rows: int) -> Any:
@@ -236,15 +236,15 @@ class Policy(Protocol):
         ...
 
     def act(self, queries: Sequence[Query], carry: Any) -> tuple[list[Decision], Any]:
-        """One decision a query, in order, and the carry after it."""
+        """One decision per query, in order, and the new carry."""
         ...
 
 
 @dataclass(frozen=True)
 class ChunkExecution:
-    """How a chunk is used: `execution_horizon` actions of it are applied before the policy looks again.
+    """How a chunk is used: `execution_horizon` actions of it are executed before the next decision.
 
-    With an `ensemble` m the policy looks at every step, and what it has predicted for that step so far is averaged with
+    With an `ensemble` m the policy decides at every step, and its predictions for that step so far are averaged with
     weights exp(-m i), i = 0 the oldest prediction: ACT's temporal ensembling (`rollout/ensemble.py`).
 
     Raises:
@@ -259,7 +259,7 @@ class ChunkExecution:
             return
         if self.execution_horizon != 1:
             raise PraxiaError(
-                f"ensembling averages the predictions for each step, so it needs a pace of 1 executed step, got"
+                f"ensembling averages the predictions for each step, so it needs an execution horizon of 1, got"
                 f" {self.execution_horizon}"
             )
         if not math.isfinite(self.ensemble):
@@ -268,12 +268,12 @@ class ChunkExecution:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a policy samples its chunks. None: as its own config says.
+    """How a policy samples its chunks. None: as in its config.
 
-    A flow or a diffusion is integrated in `steps`; tokens are sampled at `temperature`, at 0 the likeliest ones.
+    Flow and diffusion heads integrate in `steps`; token heads sample at `temperature`, at 0 the likeliest tokens.
 
     Raises:
-        PraxiaError: no step, or a temperature that is negative or not finite.
+        PraxiaError: fewer than 1 step, or a temperature that is negative or not finite.
     """
 
     steps: int | None = None
@@ -286,7 +286,7 @@ class Sampling:
             raise PraxiaError(f"expected --temperature of 0 or more, and finite, got {self.temperature:g}")
 
     def to_json(self) -> dict[str, Any]:
-        """The options that are not the policy's own."""
+        """The options that are set."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
@@ -294,10 +294,10 @@ class Sampling:
 class SlotResult:
     """What a slot of a `VectorEnv` reports after a reset or a run of steps.
 
-    `outcomes` has one entry a step taken: fewer than asked when the episode ended on the way. `snapshots`
-    holds the simulator state before each step taken where the slot was begun with `snapshots=True`. `error` is
-    the text of a crash: the slot then needs a new `begin`. `lost` says that the process died in which the environment
-    was, perhaps through no fault of this one.
+    `outcomes` has one entry per executed step: fewer than requested when the episode ended before. `snapshots`
+    holds the simulator state before each executed step if the slot was begun with `snapshots=True`. `error` is
+    the text of a crash: the slot then needs a new `begin`. `lost`: the environment's process died, perhaps
+    because of another environment in it.
     """
 
     slot: int
@@ -325,15 +325,15 @@ class VectorEnv(Protocol):
         privileged: bool = False,
         snapshots: bool = False,
     ) -> None:
-        """Reset `slot` to `start` and look."""
+        """Reset `slot` to `start` and observe."""
 
     def advance(
         self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool, observe: bool = True
     ) -> None:
-        """Apply up to K actions, stopping where the episode ends (or succeeds, if asked); then `observe` if it goes on."""
+        """Execute up to K actions, until the episode ends (or succeeds, with `stop_on_success`); then observe."""
 
     def ready(self) -> list[SlotResult]:
-        """Block until at least one slot has finished what it was asked; all that have, in slot order."""
+        """Block until at least one slot has finished its call; the results of all that have, in slot order."""
         ...
 
     def close(self) -> None:
@@ -342,15 +342,15 @@ class VectorEnv(Protocol):
 
 @dataclass(frozen=True)
 class Samples:
-    """B windows out of a data set, as the transforms see them.
+    """B windows of data sets, as the transforms see them.
 
     `images` are [B, T, Y, X, 3]; each modality has its own T, and each camera its own Y and X.
 
-    Moments before an episode's first step repeat the first and are not valid; actions after its last step repeat
+    Observations before an episode's first step repeat the first and are not valid; actions after its last step repeat
     the last and are not valid. Images of a camera that a row's embodiment does not have are black and not valid.
 
-    `embodiment` numbers each row's embodiment in a list that travels with the samples' source: a mixture's, a policy's. Dims
-    of state and action that a row's embodiment does not have are zero.
+    `embodiment` is each row's index into the embodiments of the mixture or policy that the samples belong to. Dims of
+    state and action that a row's embodiment does not have are zero.
     """
 
     images: Mapping[str, UInt8[np.ndarray, "B _ _ _ 3"]]

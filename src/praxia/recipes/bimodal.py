@@ -31,7 +31,7 @@ __all__ = [
 
 
 def regression_bimodal() -> TrainRun:
-    """State -> chunks of 8 actions by least absolute error: the mean of two ways, which is the obstacle."""
+    """State -> chunks of 8 actions by least absolute error: the mean of two ways, which hits the obstacle."""
     return _run(Regression())
 
 
@@ -66,17 +66,17 @@ def diffusion_transformer_bimodal() -> TrainRun:
 
 
 def bins_bimodal() -> TrainRun:
-    """State -> chunks of 8 actions as 256 bins a dim, one after another, sampled."""
+    """State -> chunks of 8 actions as 256 bins per dim, one after another, sampled."""
     return _run(Autoregressive("bins"))
 
 
 def parallel_bins_bimodal() -> TrainRun:
-    """State -> chunks of 8 actions as 256 bins a dim, all at once, the likeliest each."""
+    """State -> chunks of 8 actions as 256 bins per dim, all at once, the likeliest each."""
     return _run(ParallelBins())
 
 
 def fast_bimodal() -> TrainRun:
-    """State -> chunks of 8 actions as FAST codes, one after another, sampled."""
+    """State -> chunks of 8 actions as FAST tokens, one after another, sampled."""
     return _run(Autoregressive("fast"))
 
 

@@ -1,10 +1,10 @@
 """Recipes named after policies that the field knows, at a size that a laptop trains, on Tabletop.
 
-Each is a pair of an encoder and a head of the same family as the original, at the sizes of `flow-tabletop`.
-`known_published.py` has them at the sizes of their papers. Deviations that all share: they see the newest moment alone,
-because a policy that sees past moments must be asked at every step and Tabletop's benchmarks ask at every fourth; a
-small text encoder learned with the policy tells all of them what to do; images are augmented by shifts, not by crops
-and colours. What a part itself leaves out stands at the part.
+Each pairs an encoder and a head of the same family as the original, at the sizes of `flow-tabletop`.
+`known_published.py` has them at the sizes of their papers. Deviations that all share: they see only the newest
+timestep, because a policy with history must decide at every step and Tabletop's benchmarks execute four steps per
+chunk; a small text encoder, trained with the policy, reads the instruction; images are augmented by shifts, not by
+crops and colours. The deviations of encoders and heads are documented at their classes.
 """
 
 from praxia.core.types import Window
@@ -27,7 +27,7 @@ __all__ = ["act", "diffusion_policy_transformer", "diffusion_policy_unet", "octo
 
 
 def rt1() -> TrainRun:
-    """RT-1: FiLM convolutions, eight learned tokens an image, a transformer, 256 bins an action dim; small.
+    """RT-1: FiLM convolutions, eight learned tokens per image, a transformer, 256 bins per action dim; small.
 
     In RT-1 no action token sees another, so its bins are decoded at once and not one after another. Deviations: chunks
     of 8 actions where RT-1 predicts one, because the benchmarks execute 4 at a time.
@@ -42,7 +42,7 @@ def octo() -> TrainRun:
 
 
 def act() -> TrainRun:
-    """ACT: the places of ResNet's feature maps, a transformer and a style latent, chunks by L1; small.
+    """ACT: the positions of ResNet's feature maps, a transformer and a style latent, chunks by L1; small.
 
     Deviations: chunks of 16 where theirs are of 100 at 50 Hz.
     """

@@ -1,11 +1,11 @@
 """The policies of `known.py` at the sizes, windows and optimiser settings of their papers and public code.
 
 They are for an accelerator; on a laptop they can only be built. What follows holds for all of them. Training is AdamW
-with betas 0.9 and 0.95, a cosine decay to a tenth and clipping at 1, in place of each one's own optimiser and schedule;
+with betas 0.9 and 0.95, a cosine decay to a tenth and clipping at 1, instead of each one's own optimiser and schedule;
 steps are ours where theirs depend on the size of a data set. Weights start from nothing: no ImageNet, T5 or sentence
-encoder. All are told the instruction through a text encoder learned with the policy. There is no dropout; images are
-augmented by shifts alone, not by crops and colours. Windows with past moments must be evaluated at a pace of 1 step.
-What a part itself leaves out stands at the part.
+encoder. All read the instruction with a text encoder trained with the policy. There is no dropout; images are
+augmented by shifts alone, not by crops and colours. Windows with history must be evaluated with an
+execution horizon of 1. The deviations of encoders and heads are documented at their classes.
 
 Parameters are counted with Tabletop's gantry, two cameras and a vocabulary of 512 tokens.
 """
@@ -38,13 +38,13 @@ RESNET18 = (64, 128, 256, 512)
 
 
 def rt1_published() -> TrainRun:
-    """RT-1 at its published size: 6 moments, 8 tokens of 512 an image, 8 layers of 8 heads, 256 bins.
+    """RT-1 at its published size: 6 timesteps, 8 tokens of 512 per image, 8 layers of 8 heads, 256 bins.
 
     Brohan et al. 2022 (arXiv 2212.06817) and the public `robotics_transformer`. 38.6M parameters; theirs about 35M, of
     which 16M are EfficientNet-B3 and 19M the transformer. Deviations: four convolutions are no EfficientNet-B3; two
     cameras where theirs has one; the transformer's MLPs are gated and 4 times as wide where theirs are one layer of
-    512, and its heads are 64 wide where theirs are 128; only the newest moment's action is learned where theirs learns
-    that of every moment. Learning rate as in the public configuration; it names no batch size.
+    512, and its heads are 64 wide where theirs are 128; only the newest timestep's action is trained where theirs
+    trains that of every timestep. Learning rate as in the public configuration; it names no batch size.
     """
     return TrainRun(
         model=EncoderHead(
@@ -57,7 +57,7 @@ def rt1_published() -> TrainRun:
 
 
 def octo_published() -> TrainRun:
-    """Octo-Small: width 384, 12 layers, 2 moments, chunks of 4 by 20 steps of diffusion on the readout.
+    """Octo-Small: width 384, 12 layers, 2 timesteps, chunks of 4 by 20 steps of diffusion on the readout.
 
     Octo 2024 (arXiv 2405.12213) and the public `octo_pretrain_config.py`. 23.8M parameters; theirs 27M without T5.
     Deviations: the head's MLP is modulated by time and readout where theirs reads them beside the actions, and 256 wide
@@ -100,11 +100,11 @@ def act_published() -> TrainRun:
 
 
 def diffusion_policy_unet_published() -> TrainRun:
-    """Diffusion Policy's U-Net at its published size: ResNet-18, 2 moments, 16 actions, channels 512 to 2048.
+    """Diffusion Policy's U-Net at its published size: ResNet-18, 2 timesteps, 16 actions, channels 512 to 2048.
 
     Chi et al. 2023 (arXiv 2303.04137), `train_diffusion_unet_hybrid_workspace.yaml`. 267.0M parameters, of which the
     head has 254.4M; their U-Net has 255.6M (10 action dims, two cameras). Deviations: all 16 actions lie ahead where
-    their first belongs to the older moment; the cameras share one ResNet, with 512 keypoints where theirs has 32 a
+    their first belongs to the older timestep; the cameras share one ResNet, with 512 keypoints where theirs has 32 per
     camera; 16 DDIM steps where that configuration takes 100 of DDPM; the average of weights warms up by another law.
     """
     return TrainRun(
@@ -118,11 +118,11 @@ def diffusion_policy_unet_published() -> TrainRun:
 
 
 def diffusion_policy_transformer_published() -> TrainRun:
-    """Diffusion Policy's transformer at its published size for images: 8 layers of 256, 2 moments, 10 actions.
+    """Diffusion Policy's transformer at its published size for images: 8 layers of 256, 2 timesteps, 10 actions.
 
     Chi et al. 2023 (arXiv 2303.04137), `train_diffusion_transformer_hybrid_workspace.yaml`. 21.5M parameters, of which
-    the head has 9.0M; their transformer has 9.0M. Deviations: as for the U-Net; both moments are one token where theirs
-    are two; no dropout in attention, theirs is 0.3; one weight decay, the transformer's, for the ResNet too.
+    the head has 9.0M; their transformer has 9.0M. Deviations: as for the U-Net; both timesteps are one token where
+    theirs are two; no dropout in attention, theirs is 0.3; one weight decay, the transformer's, for the ResNet too.
     """
     return TrainRun(
         model=EncoderHead(

@@ -22,7 +22,7 @@ def flow_metaworld() -> TrainRun:
 
 
 def flow_metaworld_blind() -> TrainRun:
-    """The control of `flow_metaworld`: the same but for its images."""
+    """The control of `flow_metaworld`: the same without images."""
     seeing = flow_metaworld()
     return replace(
         seeing,
@@ -32,11 +32,11 @@ def flow_metaworld_blind() -> TrainRun:
 
 
 def flow_mt50() -> TrainRun:
-    """The package's and the hand's image, proprioception and the instruction -> chunks of 8 actions by flow: 50 tasks.
+    """Images of workspace and hand, proprioception and the instruction -> chunks of 8 actions by flow: 50 tasks.
 
     The images' first map, the largest, has half of `flow_metaworld`'s channels, because there are two images of
-    80 px: with all fifty tasks the number of samples that a core can learn from decides. The batch is smaller for the
-    same reason: as many samples in twice the steps.
+    80 px: with fifty tasks the result depends on how many samples a core can process. The batch is smaller for the same
+    reason: as many samples in twice the steps.
     """
     return TrainRun(
         model=EncoderHead(encoder=FilmCNN(state_conditions=True, channels=(16, 32, 48, 64)), head=Flow()),

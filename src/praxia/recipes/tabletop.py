@@ -22,19 +22,19 @@ def flow_tabletop() -> TrainRun:
 
 
 def flow_tabletop_language_free() -> TrainRun:
-    """The control of `flow_tabletop`: the same but for the instruction, which it is never told."""
-    told = flow_tabletop()
-    return replace(told, model=replace(told.model, encoder=_encoder(NoText())))
+    """The control of `flow_tabletop`: the same without the instruction."""
+    run = flow_tabletop()
+    return replace(run, model=replace(run.model, encoder=_encoder(NoText())))
 
 
 def flow_tabletop_embodiments() -> TrainRun:
-    """`flow_tabletop` for several embodiments at once, one data set an embodiment: `--data GANTRY,ARM6`.
+    """`flow_tabletop` for several embodiments at once, with one data set per embodiment: `--data GANTRY,ARM6`.
 
-    Nothing differs but the data: with several embodiments the parts take weights an embodiment for state and actions.
+    Only the data differ: with several embodiments the layers of states and actions have weights per embodiment.
     """
     return flow_tabletop()
 
 
 def _encoder(text: TextEncoderConfig) -> FilmCNN:
-    """A little slimmer than on Meta-World, because there are two images, and steered by what the gripper does."""
+    """A little slimmer than on Meta-World, because there are two images, and conditioned on the state."""
     return FilmCNN(text=text, state_conditions=True, channels=(24, 32, 48, 64))

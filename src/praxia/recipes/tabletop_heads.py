@@ -59,17 +59,17 @@ def diffusion_unet_tabletop_heads() -> TrainRun:
 
 
 def bins_tabletop_heads() -> TrainRun:
-    """Two images, state and instruction -> chunks of 8 actions as 256 bins a dim, one by one, in minutes."""
+    """Two images, state and instruction -> chunks of 8 actions as 256 bins per dim, one by one, in minutes."""
     return _run(Autoregressive("bins"))
 
 
 def fast_tabletop_heads() -> TrainRun:
-    """Two images, state and instruction -> chunks of 8 actions as FAST codes, one by one, in minutes."""
+    """Two images, state and instruction -> chunks of 8 actions as FAST tokens, one by one, in minutes."""
     return _run(Autoregressive("fast"))
 
 
 def flow_language_free_tabletop_heads() -> TrainRun:
-    """The control of all of them: `flow-tabletop-heads` but for the instruction, which it is never told."""
+    """The control of all of them: `flow-tabletop-heads` without the instruction."""
     return _run(Flow(), NoText())
 
 

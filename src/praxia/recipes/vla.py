@@ -1,9 +1,9 @@
 """Recipes named after vision-language-action models, at a size that a laptop trains from nothing, on Tabletop.
 
-All have the small vision-language transformer in the place of a public one; they differ in their heads.
+All have a small vision-language transformer in place of a public one; they differ in their heads.
 `vla_published.py` has them with public models at the sizes of their papers. Deviations that all share: nothing is
-pretrained; they see the newest moment of two cameras; the state is one token of the prefix. What a part itself leaves
-out stands at the part.
+pretrained; they see the newest timestep of two cameras; the state is one token of the prefix. The deviations of
+encoders and heads are documented at their classes.
 """
 
 from praxia.core.types import Window
@@ -21,9 +21,9 @@ __all__ = ["gr00t_n1", "openvla", "openvla_oft", "pi0", "pi0_fast", "pi05"]
 
 
 def openvla() -> TrainRun:
-    """RT-2 and OpenVLA: a vision-language transformer says actions as bins, one after another; small.
+    """RT-2 and OpenVLA: a vision-language transformer generates actions as bins, one after another; small.
 
-    Deviations: ids and their embeddings are the head's own; chunks of 4 actions where theirs are of one.
+    Deviations: tokens and their embeddings are the head's own; chunks of 4 actions where theirs are of one.
     """
     return _run(Autoregressive("bins", temperature=0.0), horizon=4)
 
@@ -42,17 +42,17 @@ def pi0() -> TrainRun:
 
 
 def pi05() -> TrainRun:
-    """pi0.5: as pi0, but the time steers every norm of the action expert; small.
+    """pi0.5: as pi0, but the flow time modulates every norm of the action expert; small.
 
-    Deviations: as `pi0`; the state is a token where theirs is told in words; no sub-tasks are said first.
+    Deviations: as `pi0`; the state is a token where theirs is text; no sub-tasks are generated first.
     """
     return _run(Flow(ActionExpert(ada_norm=True)), horizon=16)
 
 
 def pi0_fast() -> TrainRun:
-    """pi0-FAST: a vision-language transformer says a chunk in FAST codes, one after another; small.
+    """pi0-FAST: a vision-language transformer generates a chunk as FAST tokens, one after another; small.
 
-    Deviations: ids and their embeddings are the head's own; the state is a token where theirs is told in words.
+    Deviations: tokens and their embeddings are the head's own; the state is a token where theirs is text.
     """
     return _run(Autoregressive("fast", temperature=0.0), horizon=16)
 

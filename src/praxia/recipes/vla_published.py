@@ -3,8 +3,8 @@
 They are for an accelerator, and need the public model's files: `--model.encoder.weights DIR`. What follows holds for
 all of them. They begin with the public vision-language model, not with the authors' robot weights. Training is AdamW
 with betas 0.9 and 0.95, warm-up, a cosine decay to a tenth and clipping at 1. Two cameras, as Tabletop has; images
-are augmented by shifts alone, of 3 px. Normalised by the 1% and 99% quantiles. What a part itself leaves out stands at
-the part.
+are augmented by shifts alone, of 3 px. Normalised by the 1% and 99% quantiles. The deviations of encoders and heads are
+documented at their classes.
 
 Parameters are counted with Tabletop's gantry.
 """
@@ -32,8 +32,8 @@ __all__ = [
     "pi05_published",
 ]
 
-ASK = "{images}<bos>In: What action should the robot take to {instruction}?\nOut:"
-TELL_STATE = "{images}<bos>Task: {instruction}, State: {state};\nAction: "
+PROMPT = "{images}<bos>In: What action should the robot take to {instruction}?\nOut:"
+PROMPT_WITH_STATE = "{images}<bos>Task: {instruction}, State: {state};\nAction: "
 # A state of all weights, their average and the optimiser's is some ten gigabytes.
 SAVE_S = 3600.0
 # What openpi calls gemma_300m, beside Gemma-2B.
@@ -41,16 +41,16 @@ EXPERT = ActionExpert(width=1024, mlp_width=4096, depth=18, num_heads=8, num_kv_
 
 
 def openvla_published() -> TrainRun:
-    """RT-2 and OpenVLA: PaliGemma-3B says an action as 256 bins a dim in its own words; adapters of rank 32.
+    """RT-2 and OpenVLA: PaliGemma-3B generates an action as 256 bins per dim in tokens of its own; adapters of rank 32.
 
     OpenVLA (arXiv 2406.09246), its settings of fine-tuning with LoRA. With `--vqa FILE` it is trained as RT-2 is
     (arXiv 2307.15818), on questions about images beside robot data. 2923.5M parameters; OpenVLA has about 7B.
-    Deviations: PaliGemma-3B in the place of Llama-2-7B behind DINOv2 and SigLIP (RT-2: PaLI-X and PaLM-E, which are not
-    public); the images' part has no adapters; the state is seen; the last 128 words are left out, as pi0-FAST does.
+    Deviations: PaliGemma-3B in place of Llama-2-7B behind DINOv2 and SigLIP (RT-2: PaLI-X and PaLM-E, which are not
+    public); the vision encoder has no adapters; the state is seen; the last 128 tokens are left out, as pi0-FAST does.
     """
     head = Autoregressive("bins", VLMTokens(skip=128), temperature=0.0)
     train = Train(steps=50_000, batch_size=16, learning_rate=5e-4, warmup_steps=0, ema_decay=0.0, checkpoint_s=SAVE_S)
-    return _run(PublicVLM(template=ASK, trained="adapters", lora_rank=32), head, 1, train)
+    return _run(PublicVLM(template=PROMPT, trained="adapters", lora_rank=32), head, 1, train)
 
 
 def openvla_oft_published() -> TrainRun:
@@ -60,7 +60,7 @@ def openvla_oft_published() -> TrainRun:
     about 7B. Deviations: those of `openvla-published`; the learning rate falls by a cosine where theirs falls once.
     """
     train = Train(steps=150_000, batch_size=64, learning_rate=5e-4, warmup_steps=0, ema_decay=0.0, checkpoint_s=SAVE_S)
-    return _run(PublicVLM(template=ASK, trained="adapters", lora_rank=32), OFT(VLMTokens()), 8, train)
+    return _run(PublicVLM(template=PROMPT, trained="adapters", lora_rank=32), OFT(VLMTokens()), 8, train)
 
 
 def pi0_published() -> TrainRun:
@@ -73,33 +73,33 @@ def pi0_published() -> TrainRun:
 
 
 def pi05_published() -> TrainRun:
-    """pi0.5: as pi0, the state told in words, and the time steers every norm of the action expert.
+    """pi0.5: as pi0, with the state as text, and the flow time modulates every norm of the action expert.
 
     openpi's `pi05`. 3353.5M parameters, of which the head has 430.0M. Deviations: those of `pi0-published`; no
-    sub-tasks are said first; instructions keep their case.
+    sub-tasks are generated first; instructions keep their case.
     """
     expert = replace(EXPERT, ada_norm=True)
-    return _run(PublicVLM(template=TELL_STATE), Flow(expert, repeats=1), 50, _openpi())
+    return _run(PublicVLM(template=PROMPT_WITH_STATE), Flow(expert, repeats=1), 50, _openpi())
 
 
 def pi0_fast_published() -> TrainRun:
-    """pi0-FAST: PaliGemma-3B says chunks of 32 actions in FAST codes, in its words for places in images.
+    """pi0-FAST: PaliGemma-3B generates chunks of 32 actions as FAST tokens, in its tokens for positions in images.
 
     FAST (arXiv 2501.09747), openpi's `pi0_fast`. 2923.7M parameters; theirs about 3B. Deviations: the action tokenizer
     is fitted on the data, `--model.head.tokenizer FILE` takes the public one; "Action: " is attended to in both
-    directions, as the rest of the prompt is; instructions keep their case; no mark ends a chunk.
+    directions, as the rest of the prompt is; instructions keep their case; no token ends a chunk.
     """
     head = Autoregressive("fast", VLMTokens(skip=128), temperature=0.0)
-    return _run(PublicVLM(template=TELL_STATE), head, 32, _openpi())
+    return _run(PublicVLM(template=PROMPT_WITH_STATE), head, 32, _openpi())
 
 
 def gr00t_n1_published() -> TrainRun:
     """GR00T N1: twelve layers of SmolVLM2-2.2B, frozen, and a diffusion transformer that attends to their tokens.
 
     GR00T N1 (arXiv 2503.14734), `gr00t_finetune.py`. 2150.4M parameters, of which the head has 709.0M; theirs 2.2B. The
-    encoder has 1.34B, as theirs, beside the 0.1B with which it says words. Deviations: SmolVLM2-2.2B is made of the
-    same SmolLM2-1.7B but of SigLIP in the place of SigLIP-2, at 384 px where theirs sees 224; the images' part is
-    frozen too, theirs learns; the average of weights is this project's.
+    encoder has 1.34B, as theirs, beside the 0.1B of its LM head. Deviations: SmolVLM2-2.2B is made of the
+    same SmolLM2-1.7B but of SigLIP in place of SigLIP-2, at 384 px where theirs sees 224; the vision encoder is
+    frozen too, theirs is trained; the average of weights is this project's.
     """
     head = Flow(DiT(width=1536, depth=16, num_heads=32), repeats=1, num_steps=4)
     train = Train(

@@ -1,4 +1,4 @@
-"""The policy that a run goes on from instead of fresh weights: fine-tuning."""
+"""The policy whose weights a run begins with: fine-tuning."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,10 +22,7 @@ __all__ = ["InitialCheckpoint", "read_initial_checkpoint"]
 
 @dataclass(frozen=True)
 class InitialCheckpoint:
-    """A policy's model and weights, and the transforms by which they understand states, actions and words.
-
-    `refit`: normalisers, and a tokenizer, are not the policy's own but fitted on the new data.
-    """
+    """A policy's model, weights and transforms. `refit`: normalisers and tokenizer are fitted on the new data."""
 
     path: Path
     model: EncoderHead
@@ -40,16 +37,16 @@ class InitialCheckpoint:
         embodiments: tuple[EmbodimentTransforms, ...],
         chunks: Callable[[Transforms], Float32[np.ndarray, "B H A"]],
     ) -> "InitialCheckpoint":
-        """With the normalisers of `embodiments` and, where the head has one, a tokenizer fitted on the `chunks` they give.
+        """With the normalisers of `embodiments` and, if the head has one, a tokenizer fitted on the `chunks` they give.
 
-        The vocabulary of instructions stays: it is the weights' own.
+        The tokenizer of instructions stays, because the weights depend on it.
         """
         transforms = replace(self.transforms, embodiments=embodiments)
         model = run.model.refitted_as(self.model, lambda: chunks(transforms))
         return replace(self, model=model, transforms=transforms, refit=True)
 
     def weights_for(self, model: EncoderHeadModel) -> Mapping[str, Tensor]:
-        """The weights to begin with; layers for tokens of which a refitted tokenizer has another number begin fresh."""
+        """The weights to begin with. Layers whose size depends on a refitted tokenizer's vocabulary begin fresh."""
         fresh = model.state_dict()
         kept = {name: value for name, value in self.weights.items() if value.shape == fresh[name].shape}
         return {**fresh, **kept} if self.refit else self.weights
@@ -59,14 +56,14 @@ class InitialCheckpoint:
 
 
 def read_initial_checkpoint(path: Path, run: TrainRun, embodiments: Sequence[Embodiment]) -> InitialCheckpoint:
-    """The policy at `path`, for a run on data of `embodiments`, which take the places of its own in their order.
+    """The policy at `path`, for a run on data of `embodiments`, which replace its own in order.
 
-    An embodiment that the policy was trained on keeps its place.
+    An embodiment that the policy was trained on keeps its position.
 
     Raises:
         PraxiaError: no policy there. DataError: it is not what was saved.
-        MismatchError: another model or window, embodiments whose states or actions mean something else, or actions that are
-            relative in one and absolute in the other.
+        MismatchError: another model or window, embodiments whose states or actions mean something else, or actions
+            that are relative in one and absolute in the other.
     """
     config, identity = read_config(path)
     ours = {
@@ -100,13 +97,13 @@ def read_initial_checkpoint(path: Path, run: TrainRun, embodiments: Sequence[Emb
 
 
 def _expect_one_order(path: Path, config: PolicyConfig, embodiments: Sequence[Embodiment]) -> None:
-    """Embodiments whose fields are equal may still have their joints in two orders. Another embodiment may have other joints."""
+    """Refuse another order of joints, which equal fields do not show, and other joints of the same embodiment."""
     for trained, embodiment in zip(config.embodiments, embodiments, strict=True):
         found = dim_name_difference(trained, embodiment)
         if found and (found.reordered or trained.name == embodiment.name):
             raise MismatchError(
-                f"the policy at {path} cannot be fine-tuned here: embodiment {embodiment.name!r} has other numbers in its "
-                f"data than in this run's: {found.text}; `praxia data edit reorder DIR --like {_data_of(config)} --out "
+                f"the policy at {path} cannot be fine-tuned here: embodiment {embodiment.name!r} has other numbers in "
+                f"its data than in this run's: {found.text}; `praxia data edit reorder DIR --like {_data_of(config)} --out "
                 "NEW` gives both one order"
             )
 

@@ -32,8 +32,8 @@ class TrainState:
     """The mutable objects of a run and the folder its states are saved in.
 
     Each state is a folder of its own, named by its step. The last two are kept, and an older one is removed when the
-    new one is complete, so that a kill at any time leaves a state to resume from. `migrate` gives the weights of a state
-    from before schema 5 today's names.
+    new one is complete, so that a kill at any time leaves a state to resume from. `migrate` renames the
+    weights of a state from before schema 5.
     """
 
     folder: Path

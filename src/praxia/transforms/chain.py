@@ -1,4 +1,4 @@
-"""All transforms of one policy, in the order in which they are applied: the part of a checkpoint that is not weights."""
+"""All transforms of a policy, in the order in which they are applied."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Absolute positions <-> positions relative to where the robot is when it decides."""
+"""Actions as positions relative to the robot's state at the time of the decision."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,9 +15,9 @@ __all__ = ["RelativeActions", "find_relative_actions"]
 
 @dataclass(frozen=True)
 class RelativeActions:
-    """Which dims of an action are told relative to which dims of the state at the chunk's present, one for one.
+    """Which dims of an action are relative to which dims of the present state, one for one.
 
-    All steps of a chunk are relative to the one state that was seen, not each to the step before, so errors do not add
+    All steps of a chunk are relative to the one observed state, not each to the step before, so errors do not add
     up. Other dims (grippers, deltas, velocities) stay as they are.
 
     Source: openpi's `DeltaActions` (pi0); UMI (Chi et al. 2024, arXiv 2402.10329). Deviation from UMI:
@@ -29,14 +29,14 @@ class RelativeActions:
 
     @classmethod
     def of(cls, embodiment: Embodiment, sources: Mapping[str, str]) -> "RelativeActions | None":
-        """Position fields of the action with a state field of the same name, or of the one that `sources` gives them.
+        """Position fields of the action, relative to the state field of that name or to the one that `sources` names.
 
-        Dims go with those of the same names, where both fields name theirs alike; else in their order. None: the embodiment
-        has no such field.
+        Dims are matched by name where both fields have the same names, else in order. None: the embodiment has no such
+        field.
 
         Raises:
-            MismatchError: the two fields do not mean the same: kind, size, unit or frame differ.
-            UnknownName: `sources` gives a state field that the embodiment does not have.
+            MismatchError: the kind, size, unit or frame of the two fields differ.
+            UnknownName: `sources` names a state field that the embodiment does not have.
         """
         states = {part.name: (part, dims) for part, dims in field_slices(embodiment.state)}
         action, state = [], []
@@ -71,7 +71,7 @@ class RelativeActions:
         return moved
 
     def fields(self, action: Sequence[Field]) -> list[Field]:
-        """The fields of an action as a policy sees them: relative ones are deltas, within the range's width."""
+        """The fields of an action as a policy sees them: relative ones are deltas within the width of their range."""
         return [self._field(part) if dims.start in self.action else part for part, dims in field_slices(action)]
 
     @staticmethod
@@ -90,10 +90,10 @@ class RelativeActions:
 def find_relative_actions(
     embodiments: Sequence[Embodiment], sources: Mapping[str, str]
 ) -> tuple[RelativeActions | None, ...]:
-    """What is relative of each embodiment, as `RelativeActions.of`; an embodiment of deltas or velocities keeps its actions as they are.
+    """`RelativeActions.of` for each embodiment; actions that are deltas or velocities stay as they are.
 
     Raises:
-        MismatchError: nothing is, of any embodiment. And as `RelativeActions.of`.
+        MismatchError: no action of any embodiment can be relative; otherwise as `RelativeActions.of`.
         UnknownName: `sources` names an action field that no embodiment has.
     """
     known = {part.name for embodiment in embodiments for part in embodiment.action}
@@ -103,8 +103,8 @@ def find_relative_actions(
     found = tuple(RelativeActions.of(embodiment, sources) for embodiment in embodiments)
     if not any(found):
         raise MismatchError(
-            f"no action can be relative: expected a position with a state field of its name, got {_listed(embodiments)}; "
-            "leave out --relative, or name the state field with --relative-to ACTION STATE"
+            "no action can be relative: expected a position with a state field of its name, got"
+            f" {_listed(embodiments)}; leave out --relative, or name the state field with --relative-to ACTION STATE"
         )
     return found
 
@@ -113,8 +113,8 @@ def _expect_same(embodiment: Embodiment, action: Field, state: Field) -> None:
     meanings = [("position", state.size, state.unit, state.frame), (state.kind, action.size, action.unit, action.frame)]
     if action.kind != "position" or meanings[0] != meanings[1]:
         raise MismatchError(
-            f"action {action.description} of {embodiment.name!r} cannot be relative to state {state.description}: both must be "
-            "positions of one size, unit and frame"
+            f"action {action.description} of {embodiment.name!r} cannot be relative to state {state.description}: both"
+            " must be positions of one size, unit and frame"
         )
 
 

@@ -179,7 +179,7 @@ class PromptTokenizer:
 
 
 def _pad(rows: Sequence[Sequence[int]]) -> tuple[Int64[np.ndarray, "B L"], Bool[np.ndarray, "B L"]]:
-    """Rows padded with 0 to the longest, and which entries are valid. L is at least 1, even where all rows are empty."""
+    """Rows padded with 0 to the longest, and which entries are valid. L is at least 1."""
     ids = np.zeros((len(rows), max(1, *map(len, rows))), dtype=np.int64)
     valid = np.zeros(ids.shape, dtype=bool)
     for row, tokens in enumerate(rows):
