@@ -100,8 +100,8 @@ def test_who_is_writing_is_left_alone(tmp_path, caplog):
 
 
 def test_processes_that_write_one_file_take_turns(tmp_path):
-    script = "import sys\nfrom pathlib import Path\nfrom praxia.core.files import write_whole\n"
-    script += "for n in range(100): write_whole(Path(sys.argv[1]), sys.argv[2] * 1000)"
+    script = "import sys\nfrom pathlib import Path\nfrom praxia.core.files import write_atomic\n"
+    script += "for n in range(100): write_atomic(Path(sys.argv[1]), sys.argv[2] * 1000)"
     path = tmp_path / "value"
     both = [subprocess.Popen([sys.executable, "-c", script, str(path), letter]) for letter in "ab"]
     assert [process.wait() for process in both] == [0, 0]

@@ -109,7 +109,7 @@ def test_a_disk_that_is_read_only_is_one_line(tmp_path, monkeypatch, number):
         raise OSError(number, os.strerror(number), str(path))
 
     monkeypatch.setattr(os, "open", refuse)
-    with pytest.raises(PraxiaError, match=r"target cannot be written: .*lock\); choose another place"):
+    with pytest.raises(PraxiaError, match=r"target cannot be written: .*lock\); choose another path"):
         lock_in(tmp_path).acquire()
 
 

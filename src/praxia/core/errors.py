@@ -4,10 +4,10 @@ PraxiaError(ValueError)          exit code 2: the input is wrong, and the messag
 ├── UnknownName                  a name that is not registered, with the nearest valid ones
 ├── MissingPackage               an optional package that is not installed, with the extra that brings it
 ├── DataError                    a data set that is missing, truncated or altered, naming file and episode
-├── MismatchError                two parts that do not fit: embodiment, window, head and encoder
+├── MismatchError                two things that do not fit: embodiment, window, head and encoder
 ├── RecordingError               recording stopped early; says what was kept
 ├── TrainingError                a loss that is not finite, naming the batch
-├── Refused                      a verb whose answer is no: the message is the first reason, `result` all it found
+├── CheckFailed                  a check that failed: the message is the first reason, `result` everything found
 └── GraphicsError                no OpenGL that can draw off screen
 """
 
@@ -34,7 +34,7 @@ class PraxiaError(ValueError):
 
 
 class UnknownName(PraxiaError):
-    """A name nobody registered. The message holds the nearest valid names and the command that lists all."""
+    """A name that is not registered. The message gives the nearest valid names and the command that lists all."""
 
     def __init__(self, kind: str, name: str, valid: Iterable[str], listing: str):
         valid = sorted(valid)
@@ -60,7 +60,7 @@ class DataError(PraxiaError):
 
 
 class MismatchError(PraxiaError):
-    """Two parts that do not fit. The message names both."""
+    """Two things that do not fit. The message names both."""
 
 
 class RecordingError(PraxiaError):
@@ -72,9 +72,9 @@ class TrainingError(PraxiaError):
 
 
 class CheckFailed(PraxiaError):
-    """What was asked was looked into, and the answer is no. The message is the first reason in one line.
+    """A check that failed. The message is the first reason in one line.
 
-    `result` is a JSON value of all that was found: `--json` prints it beside the message.
+    `result` is a JSON value of everything that was found: `--json` prints it beside the message.
     """
 
     def __init__(self, message: str, result: Mapping[str, Any]):
@@ -87,7 +87,7 @@ class GraphicsError(PraxiaError):
 
 
 def expect_positive(**numbers: int) -> None:
-    """Refuse numbers below 1, by their name: `expect_positive(workers=workers)`.
+    """Refuse numbers below 1, naming the option: `expect_positive(workers=workers)`.
 
     Raises:
         PraxiaError: naming the first that is.

@@ -1,4 +1,4 @@
-"""Files that are written whole: staged beside their place, synced, renamed."""
+"""Paths, and files that are written atomically: staged beside their path, synced, renamed."""
 
 import glob
 import hashlib
@@ -31,7 +31,7 @@ __all__ = [
 
 LOG = logging.getLogger(__name__)
 
-# What is written beside its place is called `.NAME.partial`, and `.NAME.old` what it replaces.
+# `.NAME.partial` is what is being written, and `.NAME.old` what it replaces.
 PARTIAL, OLD = ".partial", ".old"
 
 # A file here, or one that fsspec reaches.

@@ -97,6 +97,6 @@ def _expect_alike(embodiment: Embodiment, field: Field, held: str, states: Mappi
 
 
 def _meaning(field: Field) -> tuple[object, ...]:
-    """What must be equal for a state to be a target. Ranges of positions may differ: of what is seen, of what is allowed."""
+    """What must be equal for a state to be a target. The ranges of two positions may differ."""
     same = (field.kind, field.size, field.unit, field.frame)
     return same if field.kind == "position" else (*same, field.low, field.high)

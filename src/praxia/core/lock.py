@@ -1,4 +1,4 @@
-"""Locks that end with their process, however it ends: who may write something.
+"""Locks on files that end with their process, however it ends.
 
 A process number decides nothing: two containers on one disk may both be process 1. The lock itself is the system's
 (flock), so nothing has to be tidied up before the next process can take it.
@@ -36,7 +36,7 @@ _SHARED: dict[tuple[int, str], tuple[int, int]] = {}
 class Lock:
     """The right to write `target`, which one living process has at a time.
 
-    `with Lock(...):` refuses a second one at once, or with `wait` lets it wait for its turn.
+    `with Lock(...):` raises at once where another process has it, or waits for it with `wait`.
 
     The file `path` is there while somebody has it; whoever held it and was killed leaves a file that nobody locks. It
     names host and process of its owner, for the message alone. A `shared` one can be taken by this process again.
@@ -49,7 +49,7 @@ class Lock:
         self._file: int | None = None
 
     def try_acquire(self) -> bool:
-        """Whether it is ours now.
+        """Whether this process now has it.
 
         Raises:
             PraxiaError: no file can be made there, for instance because the disk is read-only.
@@ -66,7 +66,7 @@ class Lock:
         return True
 
     def release(self) -> None:
-        """Give it back, if it is ours."""
+        """Release it, if this process has it."""
         if self._file is None:
             return
         file, self._file = self._file, None
@@ -80,10 +80,10 @@ class Lock:
         os.close(file)
 
     def acquire(self) -> None:
-        """Take it unless it is ours already.
+        """Acquire it, unless this process has it already.
 
         Raises:
-            PraxiaError: somebody else has it; names the owner.
+            PraxiaError: another process has it; the message names the owner.
         """
         if self._file is None and not self.try_acquire():
             raise PraxiaError(
@@ -113,7 +113,7 @@ class Lock:
                 if error.errno in _FULL:  # the caller knows what was kept
                     raise
                 raise PraxiaError(
-                    f"{self.target} cannot be written: {error.strerror} ({error.filename}); choose another place for it"
+                    f"{self.target} cannot be written: {error.strerror} ({error.filename}); choose another path"
                 ) from error
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | (0 if self._wait else fcntl.LOCK_NB))

@@ -12,14 +12,14 @@ __all__ = ["SharedMemory"]
 
 
 class SharedMemory:
-    """Bytes, `size` of them, that this process shares with those it sends them to; gone when the last of them ends.
+    """`size` bytes that this process shares with the processes it sends them to; freed when the last of them ends.
 
     It has no name, so nothing stays behind when processes are killed, and it takes nothing of /dev/shm, of which a
     container often has only 64 MB. All of it is taken at once: memory that was only promised would kill the process
     that writes to it (SIGBUS) where there is no more.
 
     Raises:
-        PraxiaError: there is not so much memory.
+        PraxiaError: there is not enough memory.
     """
 
     def __init__(self, size: int):
@@ -33,10 +33,10 @@ class SharedMemory:
 
     @classmethod
     def receive(cls, connection: Connection) -> "SharedMemory":
-        """What the process at the other end sends next.
+        """The memory that the process at the other end sends next.
 
         Raises:
-            EOFError: it has ended.
+            EOFError: that process has ended.
         """
         memory = cls.__new__(cls)
         memory._map(recv_handle(connection))
@@ -55,9 +55,9 @@ class SharedMemory:
         return len(self.bytes)
 
     def send(self, connection: Connection) -> None:
-        """Share it with the process at the other end, which has been told to expect it.
+        """Share it with the process at the other end, which must call `receive`.
 
         Raises:
-            BrokenPipeError, ConnectionResetError: it has ended.
+            BrokenPipeError, ConnectionResetError: that process has ended.
         """
         send_handle(connection, self._file, None)

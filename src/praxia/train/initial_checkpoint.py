@@ -103,8 +103,8 @@ def _expect_one_order(path: Path, config: PolicyConfig, embodiments: Sequence[Em
         if found and (found.reordered or trained.name == embodiment.name):
             raise MismatchError(
                 f"the policy at {path} cannot be fine-tuned here: embodiment {embodiment.name!r} has other numbers in "
-                f"its data than in this run's: {found.text}; `praxia data edit reorder DIR --like {_data_of(config)} --out "
-                "NEW` gives both one order"
+                f"its data than in this run's: {found.text}; `praxia data edit reorder DIR --like {_data_of(config)} "
+                "--out NEW` gives both one order"
             )
 
 
