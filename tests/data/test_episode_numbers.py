@@ -17,8 +17,8 @@ def test_numbers_and_ranges_in_the_order_given(text, expected):
     [
         ("7", "there is no episode 7: the data set has episodes 0 to 6"),
         ("0-99999999999", "there is no episode 99999999999"),
-        ("2-1", "a range of episodes that rises, got '2-1'"),
-        *((text, "expected numbers of episodes like 3,7-9, got") for text in ("", "a", "-1", "1,,2", "1-")),
+        ("2-1", "a rising range of episodes, got '2-1'"),
+        *((text, "expected episode numbers like 3,7-9, got") for text in ("", "a", "-1", "1,,2", "1-")),
     ],
 )
 def test_what_is_no_choice(text, message):

@@ -52,10 +52,10 @@ def test_a_kill_at_any_time_from_outside(tmp_path, recorded, synthetic, stage):
 
 
 @pytest.mark.parametrize("fsync", [1, 4, 8, 13, 18])
-def test_a_killed_compaction_loses_nothing(tmp_path, recorded, synthetic, stage, fsync):
+def test_a_killed_finalization_loses_nothing(tmp_path, recorded, synthetic, stage, fsync):
     root = tmp_path / "set"
     stage(root, range(8))
-    assert start("compact", root, fsync).wait() == -signal.SIGKILL
+    assert start("finalize", root, fsync).wait() == -signal.SIGKILL
     if not committed(root):
         assert begin_recording(root, PLAN, resume=True) == list(range(8))
     assert finalize(root, synthetic.EMBODIMENT, PLAN) == Manifest.read(recorded).content_sha256

@@ -93,7 +93,7 @@ def test_an_unread_feature_without_numbers(root, tmp_path, name):
     assert lacking == ([name] if name == "observation.effort" else [])  # rewards are not measured
     assert set(found["embodiments"]["unknown"]["features"]) == {"observation.state", "action"}
     write_viewer(dataset, tmp_path / "page.html", [], [0])
-    assert f"{name}, of which not all numbers are there and finite" in (tmp_path / "page.html").read_text()
+    assert f"{name}, which has missing or non-finite numbers" in (tmp_path / "page.html").read_text()
     export(root, "robomimic", tmp_path / "out.hdf5")
     delete(root, "1", tmp_path / "less")
     assert check(tmp_path / "less")["ok"]

@@ -91,5 +91,5 @@ def test_a_number_that_is_not_finite_is_named(recorded, monkeypatch):
     broken = dataset.column("action").copy()
     broken[dataset.episodes.first[3] + 4, 1] = np.nan
     monkeypatch.setattr(Dataset, "column", lambda self, name: broken if name == "action" else column(self, name))
-    with pytest.raises(DataError, match=r"not finite, within 2 steps of frame 3 of episode 3"):
+    with pytest.raises(DataError, match=r"not finite within 2 steps of frame 3 of episode 3"):
         chunk_statistics(windows_without_images([(dataset, range(8))], 2), {})

@@ -1,4 +1,4 @@
-"""The numbers of every frame."""
+"""The numeric features of every frame, read from the data files in one pass."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,27 +20,27 @@ from praxia.data.parquet import count_rows, matrix, native
 
 __all__ = ["Columns"]
 
-# Features of more values a frame are read one by one when asked for: point clouds, depth.
+# Features with more values per frame are read one by one when asked for: point clouds, depth.
 MAX_TOGETHER = 1024
-# What every row says of itself.
-PLACES = ("episode_index", "frame_index", "index", "task_index")
-NO_NUMBERS = ("video", "image", "string")
+# The features that locate a row.
+INDEX_COLUMNS = ("episode_index", "frame_index", "index", "task_index")
+NOT_NUMERIC = ("video", "image", "string")
 
 
 class Columns:
-    """Features [N, D] by name, rows in frame order. Held in memory once read.
+    """Features [N, D] by name, rows in frame order, kept in memory once read.
 
-    The order of rows is that of the files' names, as LeRobot reads them, and is checked against what every row says of
-    itself (`episode_index`, `frame_index`, `index`): rows that are missing, doubled or in another order are an error.
+    The order of rows is that of the files' names, as LeRobot reads them, and is checked against the index columns of
+    every row (`episode_index`, `frame_index`, `index`): missing, repeated or reordered rows are an error.
     """
 
     def __init__(self, metadata: Metadata):
         self._metadata = metadata
         declared = metadata.info["features"]
-        self._sizes = {n: math.prod(f["shape"]) for n, f in declared.items() if f["dtype"] not in NO_NUMBERS}
+        self._sizes = {n: math.prod(f["shape"]) for n, f in declared.items() if f["dtype"] not in NOT_NUMERIC}
         self._read: dict[str, np.ndarray] = {}
-        self._faults: dict[str, DataError] = {}  # of columns that nobody has asked for yet
-        self._finite: set[str] = set()  # what was asked for and found to be
+        self._faults: dict[str, DataError] = {}  # raised when the column is first asked for
+        self._finite: set[str] = set()  # columns that were checked
         table = metadata.table
         self._first, self._length = integers(table, "dataset_from_index"), integers(table, "length")
 
@@ -49,8 +49,10 @@ class Columns:
         return tuple(self._sizes)
 
     def __getitem__(self, feature: str) -> Shaped[np.ndarray, "N D"]:
-        """Raises:
-        DataError: rows that are missing, out of order, not finite or of another size than declared.
+        """The values of a feature in every frame.
+
+        Raises:
+            DataError: rows are missing, out of order, not finite or of another size than declared.
         """
         if feature not in self._read and feature not in self._faults:
             together = [name for name, size in self._sizes.items() if size <= MAX_TOGETHER and not self._read]
@@ -64,7 +66,7 @@ class Columns:
 
     @cached_property
     def files(self) -> list[FrameFile]:
-        """The data files and the frames in each, by how many rows it has; an episode may reach over two."""
+        """The data files and the frames in each, by its number of rows; an episode may span two files."""
         folder = self._metadata.root / "data"
         placed, first, total = [], 0, int(self._first[-1] + self._length[-1])
         for path in parquet_files(folder):
@@ -84,7 +86,7 @@ class Columns:
         return placed
 
     def _refuse_short(self, placed: Sequence[FrameFile]) -> None:
-        """Name the first file with fewer rows than the table places in it."""
+        """Name the first file with fewer rows than the episode table assigns to it."""
         rows = {str(file.path): file.num_frames for file in placed}
         for due in self._metadata.data_files():
             got = rows.get(str(due.path), 0)
@@ -98,14 +100,14 @@ class Columns:
         return FrameFile(path, here, begins, ends - begins, begins - first)
 
     def _broken(self, path: AnyPath, reason: str) -> DataError:
-        """The error of a file, naming the episodes that the table places in it."""
+        """The error of a file, with the episodes that the episode table assigns to it."""
         placed = next((file for file in self._metadata.data_files() if str(file.path) == str(path)), None)
         if placed is not None:
             return placed.read_error(reason)
-        return DataError(f"{path} cannot be read ({reason}); no episode is placed in it. {ADVICE}")
+        return DataError(f"{path} cannot be read ({reason}); no episode is in it. {ADVICE}")
 
     def _load(self, features: list[str]) -> None:
-        wanted = sorted({*features, *PLACES})
+        wanted = sorted({*features, *INDEX_COLUMNS})
         arrays: dict[str, np.ndarray] = {}
         total = int(self._first[-1] + self._length[-1])
         for file in self.files:
@@ -116,10 +118,10 @@ class Columns:
             for feature, values in columns.items():
                 if feature not in arrays:
                     arrays[feature] = np.empty((total, values.shape[1]), values.dtype)
-                # Another version of a writer may have gone on in another width.
-                wider = np.promote_types(arrays[feature].dtype, values.dtype)
-                whole = arrays[feature] = arrays[feature].astype(wider, copy=False)
-                whole[file.first_frame : file.first_frame + file.num_frames] = values
+                # Another version of the writer may have continued in another width.
+                dtype = np.promote_types(arrays[feature].dtype, values.dtype)
+                values_so_far = arrays[feature] = arrays[feature].astype(dtype, copy=False)
+                values_so_far[file.first_frame : file.first_frame + file.num_frames] = values
         arrays["task_index"] = self._tasks(arrays)
         for name, values in arrays.items():
             values.setflags(write=False)
@@ -127,7 +129,7 @@ class Columns:
                 self._read[name] = values
 
     def _columns(self, file: FrameFile, wanted: list[str]) -> Mapping[str, np.ndarray]:
-        """The columns of a file that are as declared; what is wrong with others is said when they are asked for."""
+        """The columns of a file that are as declared; errors of the others are kept until they are asked for."""
         try:
             opened = pq.ParquetFile(native(file.path))
             table = opened.read(columns=[name for name in wanted if name in opened.schema_arrow.names])
@@ -139,7 +141,7 @@ class Columns:
                 columns[name] = self._column(file, table, name)
             except (pa.ArrowException, ValueError, KeyError, MemoryError) as error:
                 fault = file.read_error(f"{name}: {type(error).__name__} {error}")
-                if name in PLACES:
+                if name in INDEX_COLUMNS:
                     raise fault from error
                 self._faults.setdefault(name, fault)
         return columns
@@ -166,17 +168,22 @@ class Columns:
                 )
 
     def _tasks(self, arrays: Mapping[str, np.ndarray]) -> Int64[np.ndarray, "N 1"]:
-        """`task_index` becomes the place among the data set's instructions, which other writers number with gaps."""
+        """`task_index` as positions in the data set's instructions, which other writers number with gaps."""
         own = arrays["task_index"][:, 0].astype(np.int64)
-        tasks, said = self._metadata.tasks_of(own), self._metadata.instructions
+        tasks, instructions = self._metadata.tasks_of(own), self._metadata.instructions
         unknown = np.flatnonzero(tasks < 0)
         if len(unknown):
-            self._refuse(int(unknown[0]), f"task_index is {own[unknown[0]]}, there are {len(said)} instructions")
-        told = self._metadata.table["tasks"].to_pylist()
+            self._refuse(
+                int(unknown[0]), f"task_index is {own[unknown[0]]}, there are {len(instructions)} instructions"
+            )
+        of_episode = self._metadata.table["tasks"].to_pylist()
         pairs, rows = np.unique(np.stack([arrays["episode_index"][:, 0], tasks], 1), axis=0, return_index=True)
         for (episode, task), row in zip(pairs.tolist(), rows.tolist(), strict=True):
-            if said[task] not in told[episode]:
-                self._refuse(row, f"task_index is {own[row]} ({said[task]!r}), the episode table has {told[episode]}")
+            if instructions[task] not in of_episode[episode]:
+                self._refuse(
+                    row,
+                    f"task_index is {own[row]} ({instructions[task]!r}), the episode table has {of_episode[episode]}",
+                )
         return tasks[:, None]
 
     def _expect_finite(self, feature: str) -> None:
@@ -185,7 +192,7 @@ class Columns:
             self._refuse(int(wrong[0]), f"{feature} is not finite; take the episode out with `praxia data edit delete`")
 
     def _refuse(self, row: int, reason: str) -> NoReturn:
-        """The error of a row, naming its file, its episode and its place there."""
+        """Raise the error of a row, with its file, its episode and its frame there."""
         file = next(one for one in self.files if row < one.first_frame + one.num_frames)
         episode = int(np.searchsorted(self._first, row, side="right")) - 1
         raise DataError(f"{file.path}: in episode {episode}, frame {row - int(self._first[episode])}, {reason}")

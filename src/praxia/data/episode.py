@@ -1,4 +1,4 @@
-"""One recorded episode."""
+"""One recorded episode, and the notation for numbers of episodes."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,15 +17,15 @@ __all__ = ["Episode", "format_episodes", "parse_episodes"]
 
 @dataclass(frozen=True)
 class Episode:
-    """N steps of one robot. Row t: the observation at t, the action taken there, and what that led to.
+    """N steps of one robot. Row t: the observation at t, the action taken there, and its outcome.
 
-    `action` is the label a learner imitates, `executed_action` what the robot did; both in declared units.
-    `reward`, `success`, `terminated` and `truncated` are the outcome of step t. `task` is the short name
-    ("door-open"), `instruction` the sentence. `snapshots` hold the simulator's state before each step (or nothing).
-    `provenance` is any JSON value about where the episode came from: the expert, its noise.
+    `action` is the label to imitate, `executed_action` what the robot did; both in declared units. `reward`, `success`,
+    `terminated` and `truncated` are the outcome of step t. `task` is the short name ("door-open"), `instruction` the
+    sentence. `snapshots` has the simulator's state before each step, or nothing. `provenance` is any JSON value about
+    the origin of the episode: the expert, its noise.
 
     Raises:
-        DataError: a number that is not finite.
+        DataError: a number is not finite.
         MismatchError: arrays of different lengths, or of another size than the embodiment declares.
     """
 
@@ -59,7 +59,8 @@ class Episode:
         for name, shape in expected.items():
             if n == 0 or got[name] != shape:
                 raise MismatchError(
-                    f"an episode of {embodiment.name!r} needs {name} of shape {shape} with at least one step, got {got[name]}"
+                    f"an episode of {embodiment.name!r} needs {name} of shape {shape} with at least one step, "
+                    f"got {got[name]}"
                 )
         for name in ("state", "action", "executed_action", "reward"):
             if not np.isfinite(getattr(self, name)).all():
@@ -74,19 +75,19 @@ class Episode:
 
 
 def parse_episodes(text: str, total: int) -> list[int]:
-    """The episodes that "3,7-9" names, of 0 to total - 1, in the order given and each once.
+    """The episodes that a text like "3,7-9" names, in the order given and each once.
 
     Raises:
-        PraxiaError: not of that form, or an episode that is not there.
+        PraxiaError: not of that form, or an episode beyond total - 1.
     """
     numbers: dict[int, None] = {}
     for item in text.split(","):
         match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", item)
         if match is None:
-            raise PraxiaError(f"expected numbers of episodes like 3,7-9, got {text!r}")
+            raise PraxiaError(f"expected episode numbers like 3,7-9, got {text!r}")
         first, last = int(match[1]), int(match[2] or match[1])
         if first > last:
-            raise PraxiaError(f"expected a range of episodes that rises, got {item.strip()!r}")
+            raise PraxiaError(f"expected a rising range of episodes, got {item.strip()!r}")
         if last >= total:
             raise PraxiaError(f"there is no episode {last}: the data set has episodes 0 to {total - 1}")
         numbers |= dict.fromkeys(range(first, last + 1))
@@ -94,7 +95,7 @@ def parse_episodes(text: str, total: int) -> list[int]:
 
 
 def format_episodes(numbers: Sequence[int] | Int64[np.ndarray, " K"]) -> str:
-    """The shortest text that names these episodes, which rise."""
+    """The shortest text that names these episodes, which are in rising order."""
     rising = np.asarray(numbers, dtype=np.int64)
     if len(rising) == 0:
         return ""

@@ -1,4 +1,4 @@
-"""LeRobot's feature declarations <-> our embodiment."""
+"""LeRobot's feature declarations and our embodiments."""
 
 import math
 import re
@@ -27,7 +27,7 @@ __all__ = [
     "unsupported_images",
 ]
 
-# What features that hold images are declared as: in a video, or one by one in the data files.
+# The dtypes of image features: in a video, or one by one in the data files.
 IMAGE_DTYPES = ("video", "image")
 
 # Grey, colour, colour with alpha.
@@ -36,7 +36,7 @@ CHANNELS = (1, 3, 4)
 DEEP = re.compile(r"gray(9|1[0246]|32|f)")
 
 INDEX_FEATURES = ("timestamp", "frame_index", "episode_index", "index", "task_index")
-# The numbers that training reads, of every frame. What else a data set declares need not be there, or finite.
+# The numeric features that training reads of every frame. Others may have missing or non-finite values.
 TRAINING_FEATURES = ("observation.state", "action", *INDEX_FEATURES)
 OUTCOMES = {
     "next.reward": "float32",
@@ -48,7 +48,7 @@ OUTCOMES = {
 
 
 def frames_per_second(embodiment: Embodiment) -> int | float:
-    """The control rate as info.json holds it: whole where it is whole."""
+    """The control rate as in info.json: an integer if it is one."""
     rate = embodiment.control_hz
     return int(rate) if float(rate).is_integer() else rate
 
@@ -70,7 +70,7 @@ def feature_declarations(embodiment: Embodiment) -> dict[str, dict[str, Any]]:
 
 def field_dim_names(fields: Sequence[Field]) -> list[str]:
     """A name for each dim of a vector."""
-    return [f"{part.name}.{i}" if part.size > 1 else part.name for part in fields for i in range(part.size)]
+    return [f"{one.name}.{i}" if one.size > 1 else one.name for one in fields for i in range(one.size)]
 
 
 def _vector(fields: tuple[Field, ...]) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def camera_name(key: str) -> str:
 
 
 def camera_features(features: Mapping[str, Any]) -> dict[str, str]:
-    """The features that are cameras by our short name; by their own where two would have one name."""
+    """The features that are cameras, by short name; by their own if two have the same short name."""
     keys = [
         key
         for key, feature in features.items()
@@ -118,19 +118,19 @@ def camera_videos(features: Mapping[str, Any]) -> list[str]:
 
 
 def unsupported_images(key: str, feature: Mapping[str, Any]) -> str | None:
-    """What a feature of images is if it is no camera, for a message; None for a camera.
+    """What an image feature is if it is not read as a camera, for a message; None for a camera.
 
-    Observations carry colour images of 8 bits. Depth has one channel, and says that it is depth, has more than 8 bits
-    in its pixel format or, where it says neither, is called so; what has one channel otherwise is a grey camera. Depth
+    Observations have colour images of 8 bits. Depth has one channel, and is declared as depth, has more than 8 bits in
+    its pixel format or, with neither declared, is called depth; other features of one channel are grey cameras. Depth
     in three channels of 8 bits is an image like others.
 
     Raises:
         ValueError: its shape is not that of images.
     """
     channels = _image_shape(feature)[2]
-    told = _told(feature)
-    pixels = str(told.get("video.pix_fmt", told.get("pix_fmt", "")))
-    declared = told.get("is_depth_map", told.get("video.is_depth_map"))
+    declarations = _declarations(feature)
+    pixels = str(declarations.get("video.pix_fmt", declarations.get("pix_fmt", "")))
+    declared = declarations.get("is_depth_map", declarations.get("video.is_depth_map"))
     named = declared is None and not pixels and "depth" in key.lower()
     if DEEP.match(pixels) or (channels == 1 and (declared or named)):
         return f"depth ({pixels})" if pixels else "depth"
@@ -149,7 +149,7 @@ def image_size(feature: Mapping[str, Any]) -> tuple[int, int]:
 def _image_shape(feature: Mapping[str, Any]) -> tuple[int, int, int]:
     """(height, width, channels), in whichever order they are declared: some writers have the channels first.
 
-    The sizes decide, and the names where both ends could be channels.
+    The sizes decide, or the names if both ends could be channels.
     """
     shape, names = tuple(int(size) for size in feature["shape"]), feature.get("names")
     if len(shape) == 2:
@@ -161,17 +161,16 @@ def _image_shape(feature: Mapping[str, Any]) -> tuple[int, int, int]:
     return (shape[1], shape[2], shape[0]) if (first and not last) or (named and first == last) else shape
 
 
-def _told(feature: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a feature says of its images beside their shape."""
-    told = feature.get("info") or feature.get("video_info") or {}
-    return {**feature, **told} if isinstance(told, Mapping) else feature
+def _declarations(feature: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A feature with its "info" about images merged in."""
+    declarations = feature.get("info") or feature.get("video_info") or {}
+    return {**feature, **declarations} if isinstance(declarations, Mapping) else feature
 
 
 def declared_dim_names(feature: Mapping[str, Any]) -> tuple[str, ...]:
-    """The names that info.json gives a feature's dims: in a list, in lists within {"arm": [...], "hand": [...]} or
-    [[...]], or by their places, {"x": 0, "y": 1}.
+    """The names that info.json declares for a feature's dims; empty if there are not as many names as dims.
 
-    None are named where there are not as many names as dims.
+    They are in a list, in lists within {"arm": [...], "hand": [...]} or [[...]], or by position, {"x": 0, "y": 1}.
     """
     names = tuple(_listed(feature.get("names")))
     named = len(names) == math.prod(feature["shape"]) and all(isinstance(name, str) for name in names)
@@ -179,13 +178,13 @@ def declared_dim_names(feature: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _listed(names: Any) -> Iterator[Any]:
-    """Names within lists and mappings, one after the other."""
+    """The names within lists and mappings, flattened."""
     if isinstance(names, Mapping):
-        places = list(names.values())
-        if places and all(type(place) is int for place in places) and sorted(places) == list(range(len(places))):
+        values = list(names.values())
+        if values and all(type(value) is int for value in values) and sorted(values) == list(range(len(values))):
             yield from sorted(names, key=lambda name: names[name])
             return
-        names = places
+        names = values
     if not isinstance(names, list):
         yield names
         return
@@ -194,13 +193,13 @@ def _listed(names: Any) -> Iterator[Any]:
 
 
 def feature_dim_names(name: str, feature: Mapping[str, Any]) -> list[str]:
-    """A name for each dim of the feature `name`: as info.json names them, or by their number."""
+    """A name for each dim of the feature `name`: as info.json declares, or by index."""
     size = math.prod(feature["shape"])
     return list(declared_dim_names(feature)) or ([name] if size == 1 else [f"{name}[{at}]" for at in range(size)])
 
 
 def embodiment_from_info(info: Mapping[str, Any]) -> Embodiment:
-    """What info.json of another writer tells about the embodiment: sizes and rates, no units and no ranges."""
+    """The embodiment that another writer's info.json declares: sizes and rates, no units and no ranges."""
     features = info["features"]
 
     def vector(key: str) -> tuple[Field, ...]:

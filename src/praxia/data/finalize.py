@@ -1,4 +1,8 @@
-"""Staged episodes to a data set."""
+"""Staged episodes -> a LeRobot v3.0 data set, in index order. `info.json`, written last, is the commit point.
+
+A pure function of the staged episodes and the plan: no clock, no host name and no completion order enters any file,
+so `content_sha256` is the same for any number of workers and after any number of kills.
+"""
 
 import json
 import shutil
@@ -51,12 +55,12 @@ __all__ = ["episode_rows", "finalize", "write_episodes", "write_tasks"]
 def finalize(root: str | Path, embodiment: Embodiment, plan: Mapping[str, Any]) -> str:
     """Turn everything staged under `root` into one data set and return its content_sha256.
 
-    Can be killed at any moment and called again: staging is deleted only after the commit. On a committed `root` it
-    only clears what a kill left behind. `plan` is the JSON value given to `recording.begin`.
+    It can be killed at any time and called again: staging is deleted only after the commit. On a committed `root` it
+    only removes what a kill left behind. `plan` is the JSON value given to `begin_recording`.
 
     Raises:
-        RecordingError: nothing is staged, a staged episode lost bytes, one is half recorded, or the disk is full; what
-            is whole is kept.
+        RecordingError: nothing is staged, a staged episode lost bytes, one is still being recorded, or the disk is
+            full; complete episodes are kept.
         MismatchError: an episode was recorded with another embodiment.
         PraxiaError: another process is recording into `root`.
     """
@@ -140,7 +144,7 @@ def _info(embodiment: Embodiment, merged: Merged) -> dict[str, Any]:
 
 
 def episode_rows(episodes: Sequence[StagedEpisode], merged: Merged) -> list[dict[str, Any]]:
-    """One row an episode as LeRobot names its columns: length, where rows and images are, statistics."""
+    """One row per episode in LeRobot's columns: length, files of rows and images, statistics."""
     rows, first = [], 0
     for number, episode in enumerate(episodes):
         last = first + merged.lengths[number]
@@ -148,12 +152,12 @@ def episode_rows(episodes: Sequence[StagedEpisode], merged: Merged) -> list[dict
             "episode_index": number,
             "tasks": [episode.description["instruction"]],
             "length": merged.lengths[number],
-            **{f"data/{name}": value for name, value in merged.data_places[number].items()},
+            **{f"data/{name}": value for name, value in merged.data_files[number].items()},
             "dataset_from_index": first,
             "dataset_to_index": last,
         }
-        for key, places in merged.video_places.items():
-            row |= {f"videos/{key}/{name}": value for name, value in places[number].items()}
+        for key, files in merged.video_files.items():
+            row |= {f"videos/{key}/{name}": value for name, value in files[number].items()}
         for feature, described in merged.episode_stats[number].items():
             row |= {f"stats/{feature}/{name}": value for name, value in described.items()}
         row |= {f"meta/episodes/{name}": value for name, value in chunk_and_file(0).items()}
@@ -169,7 +173,9 @@ def write_episodes(root: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def write_tasks(root: Path, instructions: Sequence[str]) -> None:
-    """LeRobot reads this file with pandas and expects the instruction as the index: say so in pandas' own metadata."""
+    """Write meta/tasks.parquet. LeRobot reads it with pandas and expects the instruction as the index: pandas' own
+    metadata declare it.
+    """
     index = "__index_level_0__"
     described = {
         "index_columns": [index],

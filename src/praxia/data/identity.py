@@ -1,4 +1,4 @@
-"""What a data set without recorded hashes is known by: its content, wherever it was copied."""
+"""The identity of a data set without recorded hashes: its content, wherever it is copied."""
 
 import hashlib
 import json
@@ -13,53 +13,51 @@ from praxia.data.layout import parquet_files
 
 __all__ = ["dataset_identity", "matches_identity", "sampled_sha256", "samples_of"]
 
-# Of all files with images together so many pieces are read, but of each its begin, its middle and its end.
+# Pieces read of all files with images together; of each at least its begin, its middle and its end.
 PIECES = 4096
 PIECE_BYTES = 16 * 1024
 
 
 def dataset_identity(dataset: Dataset) -> dict[str, str | None]:
-    """Where a data set is, and what it is known by wherever it is: its hash, or `sampled_sha256` where it has none."""
+    """The path of a data set and its hash wherever it is copied: `sampled_sha256` if none is recorded."""
     known: dict[str, str | None] = {"path": str(dataset.root), "content_sha256": dataset.content_sha256}
     return known if dataset.written_by_praxia else {**known, "sampled_sha256": sampled_sha256(dataset)}
 
 
 def matches_identity(dataset: Dataset, known: Mapping[str, str | None]) -> bool:
-    """Whether it is what `dataset_identity` said, as far as that said it: policies of the time before have no samples."""
+    """Whether a data set has this identity, as far as it is recorded: older policies have no `sampled_sha256`."""
     found = dataset_identity(dataset)
     return all(found.get(name) == value for name, value in known.items() if name != "path")
 
 
 def sampled_sha256(dataset: Dataset) -> str:
-    """A hash of what training reads of a data set of another writer: all of `meta/`, every number, and some of its
-    images.
+    """A hash of what training reads of a data set of another writer: all of `meta/`, every number, some of its images.
 
-    In full: the files of `meta/`, and of the parquet files what is not images. Of videos, and of images in parquet
-    files: the size, and `PIECES` pieces spread evenly over all files, begin and end of each among them, where an mp4
-    has its index of frames. So another recording, more episodes and altered numbers are noticed, also where no file
-    changes its size; a few altered images that take as many bytes as before need not be. Names are relative to the
-    data set's folder; times do not count. It takes what reading the numbers takes, and at most 64 MB of images (48
-    kB a file, where there are more than 1,365). Where a data set is not on a disk of this machine only sizes of videos
-    count.
+    It covers in full the files of `meta/` and the numbers in parquet files. Of videos, and of images in parquet files,
+    it covers the size and `PIECES` pieces spread evenly over all files, among them the begin and the end of each, where
+    an mp4 has its index of frames. So it notices another recording, more episodes and altered numbers, even if no file
+    changes its size, but not always a few altered images of as many bytes as before. Names are relative to the data
+    set's folder; times do not count. The cost is that of reading the numbers, and at most 64 MB of images (48 kB per
+    file, if there are more than 1,365). Of a data set that is not on a local disk only the sizes of videos count.
     """
     root, features = dataset.root, dataset.info["features"]
     images = {key for key, one in features.items() if one["dtype"] == "image"}
-    filmed = sorted(
+    videos = sorted(
         {file.path for key in camera_videos(features) for file in dataset.metadata.video_files(key)}, key=str
     )
     tables = parquet_files(root / "data")
-    pieces = max(3, PIECES // max(1, len(filmed) + (len(tables) if images else 0)))
-    told = [path for path in (root / "meta").rglob("*") if path.is_file() and not path.name.startswith(".")]
-    found = {path: [sha256_file(path)] for path in sorted(told, key=str)}
+    pieces = max(3, PIECES // max(1, len(videos) + (len(tables) if images else 0)))
+    meta = [path for path in (root / "meta").rglob("*") if path.is_file() and not path.name.startswith(".")]
+    found = {path: [sha256_file(path)] for path in sorted(meta, key=str)}
     found |= {path: _numbers(path, images, pieces) if images else [sha256_file(path)] for path in tables}
     local = is_local(root)
-    found |= {path: [*samples_of(path, pieces)] if local else [str(path.stat().st_size)] for path in filmed}
+    found |= {path: [*samples_of(path, pieces)] if local else [str(path.stat().st_size)] for path in videos}
     named = {relative_name(root, path): known for path, known in found.items()}
     return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
 
 
 def samples_of(path: AnyPath, pieces: int) -> Iterator[str]:
-    """The size of a file and the hash of evenly spread pieces of it; of all of it where it is not larger than those."""
+    """The size of a file and the hash of evenly spread pieces of it, or of all of it if it is smaller than those."""
     size = path.stat().st_size
     yield str(size)
     if size <= pieces * PIECE_BYTES:
@@ -70,7 +68,7 @@ def samples_of(path: AnyPath, pieces: int) -> Iterator[str]:
 
 
 def _numbers(path: AnyPath, images: set[str], pieces: int) -> list[str]:
-    """Of a parquet file: all columns but those of `images`, what it says of itself, and samples of it all."""
+    """Hashes of a parquet file: of all columns but `images` and of the footer, and samples of the file."""
     with path.open("rb") as file:
         about = pq.read_metadata(file)
     groups = (about.row_group(number) for number in range(about.num_row_groups))
@@ -78,7 +76,7 @@ def _numbers(path: AnyPath, images: set[str], pieces: int) -> list[str]:
     chunks = [
         (min(one.data_page_offset, one.dictionary_page_offset or one.data_page_offset), one.total_compressed_size)
         for one in columns
-        # The names of columns have dots themselves; "NAME.bytes" and "NAME.path" are within the image NAME.
+        # Names of columns may contain dots; "NAME.bytes" and "NAME.path" belong to the image NAME.
         if not any(f"{one.path_in_schema}.".startswith(f"{name}.") for name in images)
     ]
     end = path.stat().st_size
@@ -86,11 +84,11 @@ def _numbers(path: AnyPath, images: set[str], pieces: int) -> list[str]:
     return [_pieces(path, [*chunks, (end - footer, footer)]), *samples_of(path, pieces)]
 
 
-def _pieces(path: AnyPath, places: list[tuple[int, int]]) -> str:
-    """The hash of stretches of a file, (begin, bytes) each."""
+def _pieces(path: AnyPath, ranges: list[tuple[int, int]]) -> str:
+    """The hash of pieces of a file, (begin, bytes) each."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        for begin, size in places:
+        for begin, size in ranges:
             file.seek(begin)
             digest.update(file.read(size))
     return digest.hexdigest()

@@ -6,26 +6,26 @@ from PIL import ExifTags, Image, ImageOps
 
 __all__ = ["Size", "fit_inside", "letterbox", "to_rgb", "upright_size"]
 
-# EXIF's orientations that turn an image by a quarter.
+# EXIF orientations that rotate an image by 90 degrees.
 QUARTER_TURNS = (5, 6, 7, 8)
-# As Pillow opens files of 16 bits; versions before 11.3 have "I" for a PNG.
+# Pillow's modes for files of 16 bits; versions before 11.3 have "I" for a PNG.
 DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
 
 def upright_size(opened: Image.Image) -> tuple[int, int]:
-    """(height, width) once it is turned as its EXIF data say. Nothing is decoded."""
+    """(height, width) after the rotation in its EXIF data. Nothing is decoded."""
     turned = opened.getexif().get(ExifTags.Base.Orientation) in QUARTER_TURNS
     return (opened.width, opened.height) if turned else (opened.height, opened.width)
 
 
 def to_rgb(opened: Image.Image) -> UInt8[np.ndarray, "Y X 3"]:
-    """Its colours: turned as EXIF says, which is what LeRobot's reader (`datasets.Image`) does too; without alpha.
+    """The image in RGB without alpha, turned as its EXIF data state, as LeRobot's reader (`datasets.Image`) does.
 
-    Of 16 bits a channel the upper 8 are kept, as Pillow does where there are three channels; its own conversion of one
-    channel cuts all that is over 255 to white.
+    Of 16 bits per channel the upper 8 are kept, as Pillow does for three channels; its own conversion of one channel
+    clips everything over 255 to white.
 
     Raises:
-        ValueError: it has floating-point pixels, whose range nobody knows.
+        ValueError: floating-point pixels, whose range is unknown.
     """
     upright = ImageOps.exif_transpose(opened)
     if upright.mode == "F":
@@ -41,13 +41,13 @@ Size = tuple[int, int]
 
 
 def fit_inside(size: Size, scaled: Size) -> Size:
-    """The largest height and width of the proportions of `size` that fit into `scaled`."""
+    """The largest height and width in the proportions of `size` that fit into `scaled`."""
     by = min(scaled[0] / size[0], scaled[1] / size[1])
     return max(1, round(size[0] * by)), max(1, round(size[1] * by))
 
 
 def letterbox(image: UInt8[np.ndarray, "_ _ 3"], scaled: Size) -> UInt8[np.ndarray, "Y X 3"]:
-    """`image` in the middle of a black one."""
+    """`image` centred in a black one of size `scaled`."""
     if image.shape[:2] == scaled:
         return image
     whole = np.zeros((*scaled, 3), np.uint8)

@@ -1,4 +1,4 @@
-"""Where the files of a LeRobot data set lie."""
+"""The files of a LeRobot v3.0 (or v2.1) data set: their paths, their largest sizes, and writing them."""
 
 import errno
 import json
@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 CODEBASE_VERSION = "v3.0"
-# What can be read; one file an episode before v3.0.
+# The versions that can be read; those before v3.0 have one file per episode.
 CODEBASE_VERSIONS = (CODEBASE_VERSION, "v2.1", "v2.0")
 FILES_PER_CHUNK = 1000
 MEGABYTE = 1024 * 1024
@@ -59,7 +59,7 @@ STATS = "meta/stats.json"
 TASKS = "meta/tasks.parquet"
 EPISODES = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 DATA = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
-# In info.json of a data set without hashes that an edit made: how many frames each video has (null: any number).
+# In info.json of an edited data set without hashes: how many frames each video has (null: any number).
 VIDEO_FRAMES = "video_frames"
 VIDEO = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 
@@ -85,7 +85,7 @@ def committed(root: AnyPath) -> bool:
 
 
 def chunk_and_file(number: int) -> dict[str, int]:
-    """The chunk and file index of the `number`-th file of a kind."""
+    """The chunk and file index of file number `number` of a kind."""
     chunk, file = divmod(number, FILES_PER_CHUNK)
     return {"chunk_index": chunk, "file_index": file}
 
@@ -98,13 +98,13 @@ def image_key(camera: str) -> str:
 def parquet_files(folder: AnyPath) -> list[AnyPath]:
     """The parquet files of `data/` or `meta/episodes/`, in the order of their names, as LeRobot reads them.
 
-    Hidden ones are none of them: macOS leaves a `._file-000.parquet` beside each file that it copies to another disk.
+    Hidden files are not data: macOS leaves a `._file-000.parquet` beside each file that it copies to another disk.
     """
     return sorted((path for path in folder.glob("*/*.parquet") if not path.name.startswith(".")), key=str)
 
 
 def num_staged(root: AnyPath) -> int:
-    """How many whole episodes wait in the staging folder of `root`."""
+    """How many episodes are staged in `root`."""
     return sum(1 for _ in (root / STAGING).glob(f"{EPISODE_PREFIX}*"))
 
 
@@ -114,7 +114,7 @@ def json_bytes(value: Any) -> bytes:
 
 
 def write_synced(path: Path, data: bytes | memoryview) -> None:
-    """Write and fsync, making the folders above: for files that count only once `info.json` is there."""
+    """Write and fsync, creating parent folders: for files that count only once `info.json` exists."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         file.write(data)
@@ -124,13 +124,13 @@ def write_synced(path: Path, data: bytes | memoryview) -> None:
 
 @contextmanager
 def out_of_space(root: Path, doing: str) -> Iterator[None]:
-    """Turn a full disk (or quota) into the RecordingError that says what was kept and how to go on."""
+    """Turn a full disk (or quota) into a RecordingError that says what was kept and how to continue."""
     try:
         yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise RecordingError(
-            f"no space left on the disk of {root} while {doing}; kept: {num_staged(root)} whole episodes staged there. "
+            f"no space left on the disk of {root} while {doing}; kept: {num_staged(root)} staged episodes there. "
             "Free some space and run the same command again with --resume"
         ) from error

@@ -1,4 +1,4 @@
-"""Bytes and SHA-256 of every file of a data set, and which episodes are in it."""
+"""Size and SHA-256 of every file of a data set, and which episodes are in it."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ ADVICE = "Restore the file from a copy, or keep the episodes that are whole: `pr
 
 @dataclass(frozen=True)
 class FileEntry:
-    """One file: its size in bytes, its hash and its first and last episode (None: it concerns all of them)."""
+    """One file: its size in bytes, its hash and its first and last episode (None: all of them)."""
 
     size: int
     sha256: str
@@ -53,14 +53,14 @@ class Manifest:
         return _digest(hashes)
 
     @classmethod
-    def of(cls, root: AnyPath, episodes: Mapping[str, tuple[int, int]], coming: Mapping[str, bytes]) -> "Manifest":
-        """Hash what is on disk, and `coming`, files that will be written after the manifest."""
+    def of(cls, root: AnyPath, episodes: Mapping[str, tuple[int, int]], pending: Mapping[str, bytes]) -> "Manifest":
+        """Hash the files on disk, and `pending`, files that will be written after the manifest."""
         files = {}
         for path in (path for path in root.rglob("*") if path.is_file()):
             name = relative_name(root, path)
             if not name.startswith("."):
                 files[name] = FileEntry(path.stat().st_size, sha256_file(path), episodes.get(name))
-        for name, data in coming.items():
+        for name, data in pending.items():
             files[name] = FileEntry(len(data), hashlib.sha256(data).hexdigest(), None)
         return cls(files)
 
@@ -73,7 +73,7 @@ class Manifest:
         """The manifest of a finished data set.
 
         Raises:
-            DataError: it is missing from a data set of ours, is not JSON, or does not add up to its content_sha256.
+            DataError: it is missing from a data set that Praxia wrote, not JSON, or does not match its content_sha256.
         """
         path = root / MANIFEST
         if not path.is_file():
@@ -84,7 +84,7 @@ class Manifest:
             value = json.loads(path.read_bytes())
             manifest = cls({name: FileEntry.from_json(entry) for name, entry in value["files"].items()})
             expected = value["content_sha256"]
-            # Not in data sets of the time before: their sizes and episodes were not covered.
+            # Older data sets have none: it covers sizes and episodes too.
             entries = value.get("entries_sha256", _digest(value["files"]))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DataError(f"{path} is damaged ({error}); in it: all episodes. {ADVICE}") from error
@@ -95,7 +95,7 @@ class Manifest:
         return manifest
 
     def stamp(self, root: AnyPath, path: AnyPath) -> str:
-        """What tells a file from an older one of its name: its hash if recorded, or its size and time of change."""
+        """A text that differs for another version of a file: its hash if recorded, or its size and time of change."""
         name = relative_name(root, path)
         if name in self.files:
             return self.files[name].sha256
@@ -103,17 +103,17 @@ class Manifest:
         return f"{name} {about.st_size} {about.st_mtime}"
 
     def file_of_episode(self, prefix: str, episode: int) -> tuple[str, int] | None:
-        """The file under `prefix` that holds `episode`, and how many episodes come before it there."""
+        """The file under `prefix` with `episode`, and how many episodes precede it there."""
         for name, entry in self.files.items():
             if name.startswith(prefix) and entry.episodes and entry.episodes[0] <= episode <= entry.episodes[1]:
                 return name, episode - entry.episodes[0]
         return None
 
     def check(self, root: AnyPath, name: str, *, full: bool) -> None:
-        """One file against its entry, if it has one: by size, or with `full` also by hash.
+        """Compare one file with its entry, if it has one: by size, or with `full` also by hash.
 
         Raises:
-            DataError: naming the file, what is wrong and which episodes are in it.
+            DataError: the file is missing, truncated or altered; names the episodes in it.
         """
         if name not in self.files:
             return

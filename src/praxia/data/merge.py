@@ -1,4 +1,4 @@
-"""The pass over staged episodes."""
+"""The one pass over staged episodes: it writes data, state and video files and gathers statistics."""
 
 import io
 import os
@@ -34,24 +34,24 @@ __all__ = ["Merged", "RollingParquet", "groups_by_size", "merge"]
 
 @dataclass
 class Merged:
-    """What the pass found: by episode where its rows and images went, by file which episodes are in it."""
+    """The result: per episode the files of its rows and images and its statistics, per file its episodes."""
 
     lengths: list[int] = field(default_factory=list)
     instructions: list[str] = field(default_factory=list)
-    data_places: list[dict[str, int]] = field(default_factory=list)
-    video_places: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    data_files: list[dict[str, int]] = field(default_factory=list)
+    video_files: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     episode_stats: list[dict[str, FeatureStats]] = field(default_factory=list)
     stats: dict[str, FeatureStats] = field(default_factory=dict)
     episodes_in_file: dict[str, tuple[int, int]] = field(default_factory=dict)
 
-    def contains(self, root: Path, path: Path, episode: int) -> None:
+    def add_to_file(self, root: Path, path: Path, episode: int) -> None:
         name = path.relative_to(root).as_posix()
         first, _ = self.episodes_in_file.get(name, (episode, episode))
         self.episodes_in_file[name] = (first, episode)
 
 
 def merge(root: Path, episodes: Sequence[StagedEpisode], embodiment: Embodiment) -> Merged:
-    """Write everything that is one entry a frame."""
+    """Write everything that has one entry per frame."""
     merged = Merged()
     cameras = [camera.name for camera in embodiment.cameras]
     gathered = _numbers(root, episodes, merged, embodiment.control_hz)
@@ -78,10 +78,10 @@ def _numbers(root: Path, episodes: Sequence[StagedEpisode], merged: Merged, fps:
         index = index_columns(number, first, length, merged.instructions.index(instruction), fps)
         rows = _beside(episode.frames(), table(index))
         state = _beside(pa.table({"episode_index": np.full(length, number)}), episode.states())
-        merged.data_places.append(data.add(rows))
+        merged.data_files.append(data.add(rows))
         states.add(state)
-        merged.contains(root, data.path, number)
-        merged.contains(root, states.path, number)
+        merged.add_to_file(root, data.path, number)
+        merged.add_to_file(root, states.path, number)
         merged.lengths.append(length)
         own = {name: describe(values.reshape(length, -1)) for name, values in index.items()}
         merged.episode_stats.append(episode.description["stats"] | own)
@@ -100,7 +100,7 @@ def _beside(left: pa.Table, right: pa.Table) -> pa.Table:
 def _videos(root: Path, episodes: Sequence[StagedEpisode], camera: str, merged: Merged, fps: float) -> None:
     key = image_key(camera)
     sizes = [episode.video(camera).stat().st_size for episode in episodes]
-    places = merged.video_places[key] = []
+    files = merged.video_files[key] = []
     for file, group in enumerate(groups_by_size(sizes, VIDEO_FILE_BYTES)):
         path = root / VIDEO.format(video_key=key, **chunk_and_file(file))
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,16 +111,16 @@ def _videos(root: Path, episodes: Sequence[StagedEpisode], camera: str, merged: 
         first = 0
         for number in group:
             last = first + merged.lengths[number]
-            places.append({**chunk_and_file(file), "from_timestamp": first / fps, "to_timestamp": last / fps})
-            merged.contains(root, path, number)
+            files.append({**chunk_and_file(file), "from_timestamp": first / fps, "to_timestamp": last / fps})
+            merged.add_to_file(root, path, number)
             first = last
         assert first == count, f"{path} has {count} frames, its episodes have {first}"
 
 
 class RollingParquet:
-    """Parquet files named by `template`, one row group an episode, each of at most `limit` bytes before compression.
+    """Parquet files named by `template`, one row group per episode, each of at most `limit` bytes before compression.
 
-    The file under way grows in memory and reaches the disk at once, when it is full or at `close`.
+    The current file grows in memory and is written at once, when it is full or at `close`.
     """
 
     def __init__(self, root: Path, template: str, limit: int, compression: str):
@@ -130,7 +130,7 @@ class RollingParquet:
         self._number = -1
 
     def add(self, rows: pa.Table) -> dict[str, int]:
-        """Append one episode; where it went."""
+        """Append one episode; returns the chunk and file index."""
         if self._writer is None or self._size + rows.nbytes > self._limit:
             self._writer = self._next(rows.schema)
         self._writer.write_table(rows, row_group_size=max(1, rows.num_rows))
@@ -145,11 +145,11 @@ class RollingParquet:
 
     @property
     def path(self) -> Path:
-        """The file that the last episode went to."""
+        """The file of the last episode."""
         return self._root / self._template.format(**chunk_and_file(self._number))
 
     def close(self) -> None:
-        """Write the file under way, if there is one."""
+        """Write the current file, if there is one."""
         if self._writer is None:
             return
         self._writer.close()
@@ -157,7 +157,7 @@ class RollingParquet:
 
 
 def groups_by_size(sizes: Sequence[int], limit: int) -> list[range]:
-    """Consecutive runs of items whose sizes (bytes) add up to at most `limit`, or hold one item alone."""
+    """Consecutive groups of items whose sizes (bytes) add up to at most `limit`, or of one item."""
     groups, first, total = [], 0, 0
     for item, size in enumerate(sizes):
         if item > first and total + size > limit:

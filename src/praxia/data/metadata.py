@@ -67,7 +67,8 @@ def _has_info(root: AnyPath) -> bool:
             return False
         reason = (str(error).strip().splitlines() or [""])[0]
         raise DataError(
-            f"{root} cannot be reached ({type(error).__name__}: {reason}); check the address, the network and your login"
+            f"{root} cannot be reached ({type(error).__name__}: {reason}); "
+            "check the address, the network and your login"
         ) from error
 
 
@@ -125,7 +126,7 @@ class Metadata:
         return frame_files(self.root, self.info, self.table, key)
 
     def video_frame_counts(self, key: str) -> dict[AnyPath, int | None]:
-        """How many frames each video of a feature should have: as the episode table and info.json state; None: unknown.
+        """How many frames each video of a feature should have, by the episode table and info.json; None: unknown.
 
         An edit of a data set without hashes leaves images that no episode has, and info.json counts them. In v2.1 more
         images may follow an episode's last one.

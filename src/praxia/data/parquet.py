@@ -1,4 +1,10 @@
-"""Parquet files and Arrow tables."""
+"""Parquet files and Arrow tables of frames, laid out as LeRobot does: scalars for one dim, fixed-size lists for more.
+
+Files are read so that only the calling thread touches Python objects. Arrow reads in threads of its own; one that holds
+a Python object, such as a file that Python opened, when the interpreter exits ends the process: "terminate called
+without an active exception", exit code 134, after all the work is done
+(https://github.com/apache/arrow/issues/34314).
+"""
 
 import io
 import os
@@ -16,43 +22,43 @@ from praxia.data.episode import Episode
 __all__ = ["count_rows", "frame_columns", "index_columns", "matrix", "native", "open_groups", "parquet_bytes", "table"]
 
 
-def native(place: AnyPath) -> pa.NativeFile:
-    """A file that Arrow's threads may read: on this machine Arrow's own, from elsewhere its bytes in Arrow's memory.
+def native(path: AnyPath) -> pa.NativeFile:
+    """A file that Arrow's threads may read: a local one opened by Arrow, a remote one as bytes in Arrow's memory.
 
     Raises:
         OSError: it cannot be read.
     """
-    if is_local(place):
-        return pa.OSFile(os.fsencode(str(place)), "rb")
+    if is_local(path):
+        return pa.OSFile(os.fsencode(str(path)), "rb")
     memory = pa.BufferOutputStream()
-    memory.write(place.read_bytes())
+    memory.write(path.read_bytes())
     return pa.BufferReader(memory.getvalue())
 
 
-def count_rows(place: AnyPath) -> int:
-    """How many rows a file has, by its footer: no more of it is read.
+def count_rows(path: AnyPath) -> int:
+    """How many rows a file has, by its footer; nothing else is read.
 
     Raises:
         OSError, pa.ArrowException: it cannot be read.
     """
-    with place.open("rb") as file:
+    with path.open("rb") as file:
         return pq.ParquetFile(file).metadata.num_rows
 
 
-def open_groups(place: AnyPath) -> pq.ParquetFile:
-    """A file of which some row groups are read, by the calling thread: with `read_row_group(..., use_threads=False)`.
+def open_groups(path: AnyPath) -> pq.ParquetFile:
+    """A file to read row groups from in the calling thread: with `read_row_group(..., use_threads=False)`.
 
     Raises:
         OSError, pa.ArrowException: it cannot be read.
     """
-    source = native(place) if is_local(place) else place.open("rb")
-    file = pq.ParquetFile(source, pre_buffer=False)  # what is read ahead is read by other threads
+    source = native(path) if is_local(path) else path.open("rb")
+    file = pq.ParquetFile(source, pre_buffer=False)  # other threads would do the prefetching
     weakref.finalize(file, source.close)
     return file
 
 
 def frame_columns(episode: Episode) -> dict[str, np.ndarray]:
-    """What was recorded at each step, by feature: all that does not depend on the episode's place in the data set."""
+    """The recorded values of each step by feature: all that does not depend on the episode's index in the data set."""
     return {
         "observation.state": episode.state,
         "action": episode.action,
@@ -78,7 +84,7 @@ def index_columns(episode: int, first: int, length: int, task: int, fps: float) 
 
 
 def table(columns: Mapping[str, Shaped[np.ndarray, "N *D"]]) -> pa.Table:
-    """An arrow table, one row a frame."""
+    """An Arrow table, one row per frame."""
     return pa.table({name: _column(values) for name, values in columns.items()})
 
 
@@ -89,7 +95,7 @@ def _column(values: np.ndarray) -> pa.Array:
 
 
 def matrix(column: pa.ChunkedArray) -> Shaped[np.ndarray, "N D"]:
-    """A column as one array with one row a frame, whichever way its writer nested it."""
+    """A column as one array with one row per frame, however its writer nested it."""
     flat = column.combine_chunks()
     while pa.types.is_list(flat.type) or pa.types.is_large_list(flat.type) or pa.types.is_fixed_size_list(flat.type):
         flat = flat.flatten()

@@ -142,7 +142,7 @@ class VideoReader:
                 found = self._forward(position)
                 if found is not None:
                     return found
-            # A frame that is shown before the key frame it follows needs an earlier key frame (open groups of pictures).
+            # A frame shown before the key frame it follows needs an earlier key frame (open groups of pictures).
             for back in sorted({max(back, 0) for back in (at, at - 1, at - 2, 0)}, reverse=True):
                 try:
                     self._seek(back)

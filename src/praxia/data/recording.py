@@ -1,4 +1,4 @@
-"""Beginning a recording: which folder may be written to, and what a resumed one already has."""
+"""Begin a recording: which folder may be written to, and the episodes that a resumed recording already has."""
 
 import json
 import shutil
@@ -19,10 +19,10 @@ __all__ = ["begin_recording", "recording_lock"]
 
 @contextmanager
 def recording_lock(root: Path) -> Iterator[None]:
-    """Be the one process that records into `root` or finishes what is recorded there; a finished data set is free.
+    """Hold the lock of the one process that records into `root` or finalizes it; a finished data set needs none.
 
     Raises:
-        PraxiaError: another process is; names it.
+        PraxiaError: another process holds it; names the process.
         RecordingError: the disk is full.
     """
     if committed(root):
@@ -44,14 +44,14 @@ def recording_lock(root: Path) -> Iterator[None]:
 def begin_recording(root: str | Path, plan: Mapping[str, Any], *, resume: bool = False) -> list[int]:
     """Claim `root` for the recording that `plan` (any JSON value) describes; the indices it already has, in order.
 
-    Where other processes may want to record there too, for whoever is `recording_lock` with it.
+    If other processes may record there too, hold the `recording_lock`.
 
-    With `resume`, a killed recording of the same plan goes on; a finished one returns all its indices, and `compact`
-    has then nothing to do.
+    With `resume`, a killed recording of the same plan continues; a finished one returns all its indices, and `finalize`
+    then has nothing to do.
 
     Raises:
         PraxiaError: `root` holds something else, or an unfinished recording and `resume` was not asked for.
-        MismatchError: `resume`, but the recording there was begun with another plan.
+        MismatchError: `resume`, but that recording has another plan.
     """
     root = Path(root)
     plan_file = root / PLAN if committed(root) else root / STAGING / "plan.json"

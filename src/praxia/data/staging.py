@@ -1,7 +1,7 @@
-"""Finished episodes waiting to be compacted, each a folder of its own that is there in full or not at all.
+"""Finished episodes before they are finalized, each in a folder that is complete or absent.
 
-`root/.staging/episode-000123/` holds `frames.parquet`, one mp4 a camera, `states.parquet` and, last, `episode.json`
-with the SHA-256 of the others. Any process may stage any episode at any time.
+`root/.staging/episode-000123/` has `frames.parquet`, one mp4 per camera, `states.parquet` and, written last,
+`episode.json` with the SHA-256 of the others. Any process may stage any episode at any time.
 """
 
 import json
@@ -55,8 +55,8 @@ class StagedEpisode:
     def index(self) -> int:
         return int(self.folder.name.removeprefix(EPISODE_PREFIX))
 
-    def whole(self) -> bool:
-        """Whether every file is there with the bytes that were written."""
+    def is_intact(self) -> bool:
+        """Whether every file exists with the bytes that were written."""
         try:
             described = {name: value for name, value in self.description.items() if name != "key"}
             files = described["files"].items()
@@ -80,7 +80,7 @@ class StagedEpisode:
 
 
 def stage_episode(root: str | Path, index: int, episode: Episode) -> None:
-    """Write `episode` under its start index, whole; an older one of the same index is replaced.
+    """Write `episode` under its start index, completely or not at all; replaces an older one of that index.
 
     Raises:
         RecordingError: the disk is full. Nothing of this episode is left behind; the others are kept.
@@ -97,7 +97,7 @@ def stage_episode(root: str | Path, index: int, episode: Episode) -> None:
 
 @contextmanager
 def staged_episode(root: str | Path, index: int) -> Iterator[Path]:
-    """The folder of one episode, to be filled with one mp4 a camera and by `write_numbers`; staged when the block ends.
+    """The folder of one episode, for one mp4 per camera and `write_numbers`; it is staged when the block ends.
 
     Raises:
         RecordingError: the disk is full. Nothing of this episode is left behind; the others are kept.
@@ -121,7 +121,7 @@ def expect_unfinished(root: Path) -> None:
 
 
 def write_numbers(folder: Path, episode: Episode, embodiment: Embodiment, pixels: Mapping[str, ImageHistogram]) -> None:
-    """What lies beside the videos of an episode: its numbers and states and, last, its description.
+    """Write what belongs beside the videos of an episode: its numbers and states and, last, its description.
 
     `pixels` has one entry for each mp4 in `folder`, the cameras of `embodiment`. Nothing of `episode.images` is read.
     """
@@ -147,26 +147,26 @@ def write_numbers(folder: Path, episode: Episode, embodiment: Embodiment, pixels
 
 
 def _states(episode: Episode) -> pa.Table:
-    """One row a step; null where the simulator's state was not recorded."""
+    """One row per step; null if the simulator's state was not recorded."""
     snapshots = episode.snapshots or [None] * len(episode)
     return pa.table({"frame_index": np.arange(len(episode)), "state": pa.array(snapshots, pa.binary())})
 
 
 def staged_indices(root: Path) -> list[int]:
-    """The indices that are staged, in order, as their folders' names say."""
+    """The indices that are staged, in order, by the names of their folders."""
     return [StagedEpisode(folder).index for folder in sorted((root / STAGING).glob(f"{EPISODE_PREFIX}*"))]
 
 
 def verify_staged(root: str | Path) -> list[int]:
-    """The indices that are safely staged, in order, every file of theirs checked against its hash.
+    """The indices of intact staged episodes, in order, after every file was compared with its hash.
 
-    Removes what a kill left half-written and what no longer has its bytes, so that those episodes are recorded anew.
-    What another process is staging at the moment stays.
+    Removes what a kill left half-written and episodes that lost bytes, so that those are recorded anew. Episodes that
+    another process is staging stay.
     """
     staging = Path(root) / STAGING
     indices = []
     for folder in sorted(staging.glob(f"{EPISODE_PREFIX}*")):
-        if StagedEpisode(folder).whole():
+        if StagedEpisode(folder).is_intact():
             indices.append(StagedEpisode(folder).index)
         else:
             shutil.rmtree(folder)

@@ -1,4 +1,4 @@
-"""Summary."""
+"""What a data set contains: outcomes of its episodes, and the summary of `praxia data info`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,11 +13,11 @@ __all__ = ["count_outcomes", "info", "outcomes"]
 
 
 def outcomes(dataset: Dataset) -> tuple[bool | None, ...]:
-    """Of each episode whether it reached success; None where its writer did not say.
+    """Whether each episode reached success; None: unknown.
 
-    The writer of a data set of ours says it, but where an importer had to assume it. Another's says it where there is a
-    feature `next.success` with a value in every row: the episode succeeded if any of its steps did. `Dataset.select`
-    trains on episodes of which nobody says anything as on successful ones.
+    Praxia records it, unless an importer had to assume it. Other writers record it if there is a feature `next.success`
+    with a value in every row: the episode succeeded if any of its steps did. `Dataset.select` treats episodes of
+    unknown outcome as successful.
     """
     if dataset.written_by_praxia:
         return tuple(None if _is_assumed(record) else bool(record["success"]) for record in dataset.records)
@@ -32,15 +32,15 @@ def _is_assumed(record: Mapping[str, Any]) -> bool:
 def info(
     root: str | Path, report: Callable[[int, int, str], None] = lambda done, planned, text: None
 ) -> dict[str, Any]:
-    """A JSON value: what there is, how big it is, and that every file still has its hash.
+    """Summarise a data set as a JSON value, after every file was compared with its hash.
 
-    `successes` are of the episodes whose outcome is known, None where none is; of `unknown_outcomes` episodes nobody
-    recorded whether they succeeded. `left_out`, where there are some, are the features of images that are no cameras,
-    with what each is. `verified` is False for a data set of another writer: it has no hashes to verify. `report` is
-    called after each file that was hashed with those done, those planned, and a text for people.
+    `successes` counts the episodes known to have succeeded (None if no outcome is known), `unknown_outcomes` those
+    without a recorded outcome. `left_out`, if present, has the image features that are not read as cameras, with what
+    each is. `verified` is False for a data set of another writer, which has no hashes. `report` is called after each
+    hashed file with the number done, the number planned, and a text for people.
 
     Raises:
-        DataError: a file that is missing, truncated or altered.
+        DataError: a file is missing, truncated or altered.
     """
     dataset = Dataset(root)
     dataset.verify(report)
@@ -75,7 +75,7 @@ def info(
 
 
 def count_outcomes(reached: Sequence[bool | None]) -> dict[str, int | None]:
-    """`{successes, unknown_outcomes}` of episodes by their `outcomes`."""
+    """`{successes, unknown_outcomes}` of episodes with these `outcomes`."""
     unknown = sum(one is None for one in reached)
     return {"successes": None if unknown == len(reached) else sum(map(bool, reached)), "unknown_outcomes": unknown}
 

@@ -1,8 +1,8 @@
-"""Images <-> H.264, one moment a frame, found again by counting.
+"""Encode images as H.264, one frame per timestep at a constant rate, located by counting.
 
 Constant rate, no B frames, a key frame every second frame (so a random frame costs at most two decodes). 4:4:4, not
 4:2:0: at 64 px halving the colour resolution alone costs more than the codec does (PSNR of rendered scenes 32 dB with
-4:2:0 at any quality, 44 dB with 4:4:4 at these settings, 1.6 kB a frame).
+4:2:0 at any quality, 44 dB with 4:4:4 at these settings, 1.6 kB per frame).
 """
 
 import io
@@ -21,10 +21,10 @@ __all__ = ["CODEC", "PIXEL_FORMAT", "concatenate", "encode", "frame_rate", "outp
 
 CODEC = "h264"
 PIXEL_FORMAT = "yuv444p"
-# Without looking ahead: with key frames this close it gains nothing, and it reads past the edge of images whose width
+# Without lookahead: with key frames this close it gains nothing, and it reads past the edge of images whose width
 # is no multiple of 32, so that the same images gave other bytes from run to run (seen at 80 x 48).
-LOOK = "mbtree=0:rc-lookahead=0:scenecut=0:weightp=0"
-OPTIONS = {"crf": "10", "preset": "veryfast", "tune": "psnr", "g": "2", "bf": "0", "x264-params": LOOK}
+LOOKAHEAD = "mbtree=0:rc-lookahead=0:scenecut=0:weightp=0"
+OPTIONS = {"crf": "10", "preset": "veryfast", "tune": "psnr", "g": "2", "bf": "0", "x264-params": LOOKAHEAD}
 
 
 def frame_rate(fps: float) -> Fraction:
@@ -44,7 +44,7 @@ def encode(frames: UInt8[np.ndarray, "N Y X 3"], fps: float) -> bytes:
 
 
 def output_stream(container: OutputContainer, height: int, width: int, fps: float) -> VideoStream:
-    """A stream of `container` whose encoder has the settings of every video that is recorded."""
+    """A stream of `container` with the encoder settings of all recorded videos."""
     stream = container.add_stream("libx264", rate=frame_rate(fps), options=OPTIONS)
     stream.height, stream.width = height, width
     stream.pix_fmt = PIXEL_FORMAT
@@ -70,7 +70,7 @@ def concatenate(sources: Sequence[Path], target: io.BufferedIOBase, fps: float) 
                     settings = template.codec_context.extradata
                 assert template.codec_context.extradata == settings, f"{source} was encoded with other settings"
                 for packet in opened.demux(template):
-                    if packet.dts is None:  # the demuxer's end mark
+                    if packet.dts is None:  # the demuxer's end marker
                         continue
                     packet.stream = stream
                     packet.time_base, packet.pts, packet.dts, packet.duration = tick, count, count, 1

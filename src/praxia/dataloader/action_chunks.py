@@ -109,6 +109,6 @@ def _expect_finite(windows: Windows, rows: Int64[np.ndarray, " B"], chunks: Floa
     if not finite.all():
         ((episode, frame),) = windows.frames_of(rows[~finite][:1])
         raise DataError(
-            f"{windows.root} has an action or state that is not finite, within {chunks.shape[1]} steps of frame {frame} of"
-            f" episode {episode}; nothing could learn from it: record the episode anew or leave it out"
+            f"{windows.root} has an action or state that is not finite within {chunks.shape[1]} steps of frame {frame} "
+            f"of episode {episode}; nothing could learn from it: record the episode anew or leave it out"
         )

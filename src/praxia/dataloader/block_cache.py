@@ -46,12 +46,14 @@ Shape = tuple[int, int, int, int]
 
 
 class CacheFiles:
-    """`lock`: who reads or changes; `fill`: who decodes which block; `data`: the frames; `table`: a row a block.
+    """The open files of one cache in one process.
 
-    `checked` are the blocks that this process has compared with their checksum, `reserved` the pieces of disk it took.
+    `lock` is locked to read or change the cache, `fill` to decode a block, `data` has the frames, `table` one row per
+    block. `checked` are the blocks that this process has compared with their checksum, `reserved` the pieces of disk
+    that it has allocated.
 
     Raises:
-        OSError: they cannot be made there.
+        OSError: the files cannot be made.
     """
 
     def __init__(self, path: Path, shape: Shape, num_blocks: int):
@@ -77,7 +79,7 @@ class CacheFiles:
 
 
 def disk_bytes(path: Path) -> int:
-    """What a file takes on the disk, its holes left out; nothing if it is gone."""
+    """The bytes of disk that a file takes, without its holes; 0 if it is gone."""
     try:
         return path.stat().st_blocks * 512
     except FileNotFoundError:  # dropped by somebody else
@@ -92,7 +94,7 @@ def _close(files: list[int]) -> None:
 def checksum(content: np.ndarray, block: int) -> int:
     """The CRC-32 of the block's number, of the sum of each page, and of what is left: ten times as fast as of it all.
 
-    It is to notice pages that never reached the disk, stale ones and flipped bits, not an adversary.
+    It detects pages that never reached the disk, stale ones and flipped bits, not an adversary.
     """
     flat = np.ascontiguousarray(content).reshape(-1)
     whole = len(flat) // PAGE * PAGE
@@ -100,24 +102,24 @@ def checksum(content: np.ndarray, block: int) -> int:
     return zlib.crc32(flat[whole:].data, zlib.crc32(sums.data, zlib.crc32(struct.pack("<q", block))))
 
 
-def write(file: int, content: memoryview, place: int) -> None:
-    """All of `content` at `place` of the file, however many calls that takes.
+def write(file: int, content: memoryview, offset: int) -> None:
+    """Write all of `content` at `offset` of the file, in as many calls as it takes.
 
     Raises:
         OSError: the disk is full.
     """
     while len(content):
-        done = os.pwrite(file, content, place)
-        content, place = content[done:], place + done
+        done = os.pwrite(file, content, offset)
+        content, offset = content[done:], offset + done
 
 
-def punch(file: int, place: int, size: int) -> None:
-    """Give a stretch of a file back to the disk; it then reads as zeros."""
+def punch(file: int, offset: int, size: int) -> None:
+    """Free a range of a file on the disk; it then reads as zeros."""
     keep_size, punch_hole = 1, 2  # linux/falloc.h
     call = ctypes.CDLL(None, use_errno=True).fallocate
     call.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
-    # Where the file system cannot, the space stays taken until the cache is removed; the block is gone all the same.
-    call(file, keep_size | punch_hole, place, size)
+    # If the file system cannot, the space stays taken until the cache is removed; the block is gone all the same.
+    call(file, keep_size | punch_hole, offset, size)
 
 
 # Frames a block: what is decoded, kept and given up together.
@@ -131,15 +133,14 @@ LEFT_FREE = 2 * 10**9
 class BlockCache:
     """A budgeted cache of the frames [N, Y, X, 3], `ends[b]` being the frame after block b's last.
 
-    A block that is held has the bytes that were put, or it is given up: each process compares it with its checksum
-    before it first reads it, so what a power cut left half-written is decoded anew. Readers hold a shared lock while
-    they copy, and whoever puts or evicts holds it alone.
+    A cached block has the bytes that were put, or it is dropped: each process compares it with its checksum before its
+    first read, so a block that a power cut left half-written is decoded anew. Readers hold a shared lock while they
+    copy; putting and evicting need the exclusive lock.
 
-    All caches of a data set, those of other cameras and sizes in the folders beside, together hold at most `budget`
-    bytes (None: no bound), and leave `LEFT_FREE` of the disk. Room is made only by evicting what nobody has used since
-    this object was made, other caches and blocks of this one: a run goes through all of its frames equally often, so
-    exchanging its own blocks for one another would gain nothing. No block is evicted where files cannot have holes
-    (other systems than Linux).
+    All caches of a data set, those of other cameras and sizes in the folders beside, together take at most `budget`
+    bytes (None: no bound), and leave `LEFT_FREE` of the disk. Only what nobody has used since this object was made is
+    evicted, other caches and blocks of this one: a run reads all of its frames equally often, so exchanging its own
+    blocks would gain nothing. No block is evicted where files cannot have holes (systems other than Linux).
     """
 
     def __init__(self, path: Path, shape: Shape, ends: Int64[np.ndarray, " blocks"], budget: int | None):
@@ -159,7 +160,7 @@ class BlockCache:
         self._inside = threading.RLock()
 
     def opens(self) -> bool:
-        """Whether its files are there or can be made: not on a full disk, or in a folder that is not ours to write."""
+        """Whether its files exist or can be made: not on a full disk or in a folder without write permission."""
         try:
             self._open()
         except OSError:
@@ -173,7 +174,7 @@ class BlockCache:
         return np.arange(self._ends[block - 1] if block else 0, self._ends[block])
 
     def read(self, frames: Int64[np.ndarray, " K"], into: UInt8[np.ndarray, "K Y X 3"]) -> Bool[np.ndarray, " K"]:
-        """Copy the frames that are held to their rows of `into`; which those were."""
+        """Copy the cached frames to their rows of `into`; returns which frames those are."""
         assert frames.size == 0 or 0 <= frames.min() <= frames.max() < self.shape[0], "frames of the data set"
         blocks = self.block_of(frames)
         with self._locked(fcntl.LOCK_SH) as opened:
@@ -201,7 +202,7 @@ class BlockCache:
             return bool(opened.table["held"][block] == HELD)
 
     def has_room(self, blocks: Int64[np.ndarray, " M"]) -> bool:
-        """Whether there is room for all of these, perhaps in the place of others."""
+        """Whether there is room for all of these blocks, perhaps after evicting others."""
         needed = self._bytes(blocks)
         with self._locked(fcntl.LOCK_SH) as opened:
             if self._room(opened) >= needed:
@@ -210,31 +211,31 @@ class BlockCache:
             return self._room(opened) + self._evictable(opened)[1] >= needed
 
     def put(self, block: int, images: UInt8[np.ndarray, "F Y X 3"]) -> None:
-        """Keep a whole block, if there is room for it. For whoever is `alone` with it."""
+        """Cache a block, if there is room for it. The caller holds its `fill_lock`."""
         with self._locked(fcntl.LOCK_EX) as opened:
             if opened.table["held"][block] == HELD or not self._make_room(opened, self._bytes(np.array([block]))):
                 return
             opened.table[block] = (COMING, 0, int(time.time()))
         # Nobody reads the block until it is held, so the lock is free while the bytes are written.
         content = np.ascontiguousarray(images)
-        place = int(self.frames_of(block)[0]) * self._frame_bytes
+        offset = int(self.frames_of(block)[0]) * self._frame_bytes
         try:
-            self._reserve(opened, place, content.nbytes)
-            write(opened.data, content.ravel().data, place)
+            self._reserve(opened, offset, content.nbytes)
+            write(opened.data, content.ravel().data, offset)
         except OSError:
             self.budget = 0  # the disk is full: this run reads on without keeping more
             opened.table["held"][block] = ABSENT
             return
         with self._locked(fcntl.LOCK_EX) as opened:
             if opened.table["held"][block] != COMING:  # somebody who came later evicted it while it was written
-                punch(opened.data, place, content.nbytes)
+                punch(opened.data, offset, content.nbytes)
                 return
             opened.table[block] = (COMING, checksum(content, block), int(time.time()))
             opened.table["held"][block] = HELD
 
     @contextmanager
     def fill_lock(self, block: int, *, wait: bool) -> Iterator[bool]:
-        """Be the one process that decodes `block`; False if another does and `wait` is not set."""
+        """Hold the lock of the one process that decodes `block`; False if another has it and `wait` is not set."""
         with self._inside:
             lock = self._open().fill
             try:
@@ -302,16 +303,16 @@ class BlockCache:
                 break
         return True
 
-    def _reserve(self, opened: CacheFiles, place: int, size: int) -> None:
+    def _reserve(self, opened: CacheFiles, offset: int, size: int) -> None:
         """Take the space, with that of blocks to come if all have room: in fewer and larger pieces.
 
         Writing to a mapped page of a full disk would kill the process; this raises.
         """
         whole = int(np.prod(self.shape))
         if self.budget is not None and self.budget < whole:
-            os.posix_fallocate(opened.data, place, size)
+            os.posix_fallocate(opened.data, offset, size)
             return
-        for part in range(place // RESERVED, (place + size - 1) // RESERVED + 1):
+        for part in range(offset // RESERVED, (offset + size - 1) // RESERVED + 1):
             if part not in opened.reserved:
                 os.posix_fallocate(opened.data, part * RESERVED, min(RESERVED, whole - part * RESERVED))
                 opened.reserved.add(part)

@@ -21,7 +21,7 @@ def epoch_order(seed: int, epoch: int, num: int) -> Int64[np.ndarray, " num"]:
 
 
 def batch_indices(seed: int, step: int, batch_size: int, num: int) -> Int64[np.ndarray, " B"]:
-    """The windows of batch `step` (from 0). Epochs follow one another without a gap: a batch may extend into the next."""
+    """The windows of batch `step` (from 0). Epochs follow without a gap: a batch may extend into the next."""
     if num < 1:
         raise DataError("expected at least one window to draw batches from, got none: no episode was selected")
     position = step * batch_size + np.arange(batch_size)

@@ -1,4 +1,4 @@
-"""Images with questions and answers, for training a language model beside the actions that it leads."""
+"""Images with questions and answers, to train a language model beside the actions."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from praxia.data.images import fit_inside, letterbox
 
 __all__ = ["VQAData", "VQAItem", "read_vqa"]
 
-# What LLaVA's files write where the image belongs.
+# LLaVA's placeholder for the image in a text.
 IMAGE_MARK = "<image>"
 
 HASHED_IMAGES = 1000
@@ -34,9 +34,9 @@ class VQAItem:
 
 @dataclass(frozen=True)
 class VQAData:
-    """All questions of a file. `num_without_image` conversations of it have none and were left out.
+    """All questions of a file. Its `num_without_image` conversations without an image are left out.
 
-    `content_sha256` is the file's, `images_sha256` that of their images.
+    `content_sha256` is the hash of the file, `images_sha256` that of the images.
     """
 
     path: Path
@@ -45,7 +45,7 @@ class VQAData:
     content_sha256: str
 
     def to_json(self) -> dict[str, Any]:
-        """What a run remembers of them."""
+        """The identity that a run records."""
         return {
             "path": str(self.path),
             "content_sha256": self.content_sha256,
@@ -57,7 +57,7 @@ class VQAData:
         return len(self.items)
 
     def images_sha256(self) -> str:
-        """A hash of the sizes of all images, by their names in the file's folder, and of the bytes of a thousand."""
+        """A hash of the names and sizes of all images and of the bytes of at most a thousand of them."""
         paths = sorted({one.image for one in self.items})
         read = set(paths[:: -(-len(paths) // HASHED_IMAGES)])
         found = [
@@ -67,7 +67,7 @@ class VQAData:
         return hashlib.sha256(json.dumps(found).encode()).hexdigest()
 
     def images(self, rows: np.ndarray, side: int) -> UInt8[np.ndarray, "B 1 P P 3"]:
-        """The images of the questions numbered `rows`, scaled into squares of `side` pixels, black where they end.
+        """The images of the questions `rows`, letterboxed into squares of `side` pixels.
 
         Raises:
             DataError: an image is missing or cannot be decoded.
@@ -76,23 +76,23 @@ class VQAData:
 
 
 def read_vqa(path: Path) -> VQAData:
-    """LLaVA's format (arXiv 2304.08485): a JSON list, or a line each, of {"image", "conversations"}.
+    """Read LLaVA's format (arXiv 2304.08485): a JSON list, or JSON lines, of {"image", "conversations"}.
 
     "image" is relative to the file's folder, "conversations" a list of {"from": "human" | "gpt", "value"} in turns.
-    Every turn is a question of its own: what was said before it is not told.
+    Each turn becomes a separate question, without the turns before it.
 
     Raises:
-        DataError: a file that is missing or has another form; names the entry.
+        DataError: the file is missing or an entry has another form; names the entry.
     """
     if not path.is_file():
         raise DataError(f"expected questions at {path}, got nothing; a JSON list of {{image, conversations}}")
     content = path.read_bytes()
     try:
         text = content.decode()
-        whole = text.lstrip().startswith("[")
-        entries = json.loads(text) if whole else [json.loads(one) for one in text.splitlines() if one.strip()]
+        is_list = text.lstrip().startswith("[")
+        entries = json.loads(text) if is_list else [json.loads(one) for one in text.splitlines() if one.strip()]
     except ValueError as error:
-        raise DataError(f"{path} is no JSON: {error}") from None
+        raise DataError(f"{path} is not JSON: {error}") from None
     items, num_without = [], 0
     for number, entry in enumerate(entries):
         try:
@@ -118,10 +118,10 @@ def _turns(entry: Any, folder: Path) -> list[VQAItem]:
     if len(turns) % 2:
         raise ValueError(f"{len(turns)} turns")
     found = []
-    for asked, said in zip(turns[::2], turns[1::2], strict=True):
-        if (asked["from"], said["from"]) != ("human", "gpt"):
-            raise ValueError(f"turns of {asked['from']} and {said['from']}")
-        text, answer = asked["value"].replace(IMAGE_MARK, "").strip(), said["value"].strip()
+    for question, reply in zip(turns[::2], turns[1::2], strict=True):
+        if (question["from"], reply["from"]) != ("human", "gpt"):
+            raise ValueError(f"turns of {question['from']} and {reply['from']}")
+        text, answer = question["value"].replace(IMAGE_MARK, "").strip(), reply["value"].strip()
         if not answer:
             raise ValueError("an empty answer")
         found.append(VQAItem(folder / entry["image"], text, answer))

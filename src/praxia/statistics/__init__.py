@@ -1,1 +1,1 @@
-"""Statistics of rows and of images, added up block by block. No data sets and no torch."""
+"""Statistics of rows and of images, accumulated block by block. No data sets and no torch."""

@@ -1,4 +1,4 @@
-"""Histograms of images."""
+"""Statistics of images from histograms of 256 levels per channel: exact over the sampled frames."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ __all__ = ["ImageHistogram", "sampled_frames"]
 
 
 def sampled_frames(length: int) -> Int64[np.ndarray, " K"]:
-    """Which frames of an episode enter image statistics: evenly spaced, as many as LeRobot takes."""
+    """The frames of an episode that enter image statistics: evenly spaced, as many as LeRobot takes."""
     number = max(min(100, length), min(int(length**0.75), 10_000))
     return np.round(np.linspace(0, length - 1, number)).astype(np.int64)
 
 
 @dataclass(frozen=True)
 class ImageHistogram:
-    """How often each level 0..255 occurs in each channel, over `frames` images."""
+    """How often each level 0..255 occurs in each channel of `frames` images."""
 
     frames: int
     levels: Int64[np.ndarray, "C 256"]
@@ -35,7 +35,7 @@ class ImageHistogram:
         return cls(sum(part.frames for part in parts), np.sum([part.levels for part in parts], axis=0))
 
     def describe(self) -> FeatureStats:
-        """Statistics a channel, of levels scaled to 0..1, each of LeRobot's shape [C, 1, 1]."""
+        """Statistics per channel, of levels scaled to 0..1, each of LeRobot's shape [C, 1, 1]."""
         found = [self._channel(counts) for counts in self.levels]
         described: FeatureStats = {name: [[[channel[name] / 255]] for channel in found] for name in found[0]}
         return {**described, "count": [self.frames]}

@@ -1,4 +1,4 @@
-"""Quantiles."""
+"""Quantiles of any number of rows in one pass and bounded memory, with a known bound on the error."""
 
 import numpy as np
 from jaxtyping import Float64, Shaped
@@ -13,7 +13,7 @@ class QuantileSketch:
     """Quantiles of each dim of the rows added so far, growing block by block.
 
     Up to `held_rows` rows (1,048,576) they are exact, linearly interpolated as numpy does. Beyond that a quantile is
-    one of the values, at most `rank_error` ranks from its place among all N rows, and `rank_error` / N is at most
+    one of the values, at most `rank_error` ranks from its position among all N rows, and `rank_error` / N is at most
     (3 + log2(N / block_rows)) / (2 block_rows): 0.0065% for 3 million rows, 0.013% for a thousand million (their q99
     lies between the true quantiles 0.98987 and 0.99013); twice that where sketches were merged.
 
@@ -41,14 +41,14 @@ class QuantileSketch:
         return max(self._above, self._below)
 
     def add(self, rows: Shaped[np.ndarray, "N D"]) -> None:
-        """Count these rows too."""
+        """Add rows."""
         self.count += len(rows)
         self._held += len(rows)
         self._levels[0].append(rows.T.copy())
         self._compact()
 
     def merge(self, other: "QuantileSketch") -> None:
-        """Count all that `other` has counted."""
+        """Add all rows that were added to `other`."""
         for level, blocks in enumerate(other._levels):
             self._reach(level)
             self._levels[level].extend(blocks)
@@ -72,7 +72,7 @@ class QuantileSketch:
         return np.stack(found).astype(np.float64)
 
     def _compact(self) -> None:
-        """Halve the rows of one weight after another until no more are held than may be."""
+        """Halve the rows of one weight after another until they fit the memory limit."""
         while self._held > max(self._held_rows, self._block_rows * len(self._levels)):
             level = next(at for at, blocks in enumerate(self._levels) if _size(blocks) >= self._block_rows)
             rows = np.concatenate(self._levels[level], axis=1)

@@ -1,4 +1,9 @@
-"""Statistics of rows in one pass, in float64."""
+"""Statistics of rows in one pass, in float64.
+
+Mean and variance are merged block by block (Chan, Golub and LeVeque 1979), never as E[x^2] - E[x]^2. Quantiles are
+exact over all rows up to a million, and off by at most 0.013% of the ranks up to a thousand million (`QuantileSketch`).
+Merging the statistics of episodes or data sets equals one pass over all of their rows.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -78,7 +83,7 @@ class RunningStats:
             self._quantiles.add(rows)
 
     def merge(self, other: "RunningStats") -> None:
-        """Count all that `other` has counted."""
+        """Add all rows that were added to `other`."""
         if other._moments is not None:
             self._join(other._moments)
             self._quantiles.merge(other._quantiles)

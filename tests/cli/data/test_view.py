@@ -63,7 +63,7 @@ def test_chosen_episodes_and_cameras_as_a_page_and_a_rerun_recording(view, recor
     ("options", "error"),
     [
         (("--episodes", "6"), "there is no episode 6: the data set has episodes 0 to 5"),
-        (("--episodes", "some"), "expected numbers of episodes like 3,7-9"),
+        (("--episodes", "some"), "expected episode numbers like 3,7-9"),
         (("--cameras", "frnt"), "unknown camera 'frnt'; nearest: front"),
     ],
 )

@@ -192,8 +192,8 @@ def test_invalid_renames(tmp_path, recorded, renamed, message):
     ("episodes", "message"),
     [
         ("8", "there is no episode 8: the data set has episodes 0 to 7"),
-        ("3-1", "range of episodes that rises, got '3-1'"),
-        ("one", "expected numbers of episodes like 3,7-9, got 'one'"),
+        ("3-1", "rising range of episodes, got '3-1'"),
+        ("one", "expected episode numbers like 3,7-9, got 'one'"),
         ("0-7", "nothing of .* would be left"),
     ],
 )
