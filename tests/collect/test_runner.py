@@ -116,7 +116,7 @@ def test_resuming_needs_the_option_and_the_same_plan(tmp_path: Path):
 
 
 def test_a_full_disk_is_reported_with_what_was_kept_and_how_to_continue(tmp_path: Path):
-    with pytest.raises(RecordingError, match=r"no space left.*kept: 3 whole episodes.*--resume"):
+    with pytest.raises(RecordingError, match=r"no space left.*kept: 3 staged episodes.*--resume"):
         gather(tmp_path / "data", make=build_on_a_filling_disk)
     assert gather(tmp_path / "data", resume=True)["recovered"] == 3
 

@@ -73,7 +73,7 @@ def test_a_mixture_is_read_as_it_was():
     want = EXPECTED["mixture_of_two"]
     window = Window({"image.front": (0,), "image.top": (0,), "state": (-1, 0)}, horizon=4)
     mixture = read_mixture(DATA / "mixture_of_two.json").open(window, cache_bytes=0)
-    assert [len(part) for part in mixture.parts] == want["windows"]
+    assert [len(part) for part in mixture.entries] == want["windows"]
     assert list(mixture.embodiments) == [Embodiment.from_json(one) for one in want["bodies"]]
     rows = mixture.batch(0, 0, 4)
     assert rows.tolist() == want["rows"]

@@ -1,4 +1,4 @@
-"""One process records into a folder at a time; it may come in by several doors, another by none until it is dead."""
+"""One process records into a folder at a time; others are refused until it ends."""
 
 import os
 import signal
@@ -18,11 +18,11 @@ PLAN = {"seed": 0}
 RECORDING = """
 import sys
 from pathlib import Path
-from praxia.data.recording import alone, begin
+from praxia.data.recording import begin_recording, recording_lock
 from praxia.data.staging import staged_episode
 root = Path(sys.argv[1])
-with alone(root):
-    begin(root, {"seed": 0})
+with recording_lock(root):
+    begin_recording(root, {"seed": 0})
     with staged_episode(root, 7):
         print(flush=True)
         sys.stdin.read()
@@ -39,21 +39,21 @@ def recording(tmp_path):
         process.kill()
 
 
-def test_another_process_is_refused_at_every_door(tmp_path, synthetic, recording):
+def test_another_process_is_refused_everywhere(tmp_path, synthetic, recording):
     root = tmp_path / "set"
 
-    def come_in():
+    def lock():
         with recording_lock(root):
             pytest.fail("two record at once")
 
-    doors = [
-        come_in,
+    calls = [
+        lock,
         lambda: Recorder(root, synthetic.EMBODIMENT, PLAN, resume=True),
         lambda: finalize(root, synthetic.EMBODIMENT, PLAN),
     ]
-    for door in doors:
+    for call in calls:
         with pytest.raises(PraxiaError, match=rf"set is being written by process {recording.pid} on "):
-            door()
+            call()
     verify_staged(root)
     assert (root / ".staging" / ".episode-000007.partial").is_dir(), "what it is writing stays"
 
@@ -85,8 +85,8 @@ def test_one_process_may_record_and_compact(tmp_path, synthetic, stage):
 def test_a_recorder_holds_its_folder_as_long_as_it_lives(tmp_path, synthetic):
     root = tmp_path / "set"
     recorder = Recorder(root, synthetic.EMBODIMENT, PLAN)
-    script = "import sys; from pathlib import Path; from praxia.data.recording import alone\n"
-    script += "with alone(Path(sys.argv[1])): pass"
+    script = "import sys; from pathlib import Path; from praxia.data.recording import recording_lock\n"
+    script += "with recording_lock(Path(sys.argv[1])): pass"
     command = [sys.executable, "-c", script, str(root)]
     refused = subprocess.run(command, capture_output=True, text=True)
     assert f"is being written by process {os.getpid()}" in refused.stderr

@@ -70,9 +70,9 @@ def test_a_full_disk_says_what_was_kept(tmp_path, synthetic, stage, monkeypatch)
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(RecordingError, match=r"while writing episode 2; kept: 2 whole episodes .* --resume"):
+    with pytest.raises(RecordingError, match=r"while writing episode 2; kept: 2 staged episodes .* --resume"):
         stage_episode(tmp_path, 2, synthetic.episode(2))
-    with pytest.raises(RecordingError, match=r"while compacting; kept: 2 whole episodes .* --resume"):
+    with pytest.raises(RecordingError, match=r"while finalizing; kept: 2 staged episodes .* --resume"):
         finalize(tmp_path, synthetic.EMBODIMENT, {})
     monkeypatch.undo()
     assert verify_staged(tmp_path) == [0, 1]
@@ -82,23 +82,23 @@ def test_a_full_disk_says_what_was_kept(tmp_path, synthetic, stage, monkeypatch)
 FILL = """
 import synthetic
 from praxia.core.errors import RecordingError
-from praxia.data.finalize import compact
-from praxia.data.recording import begin
-from praxia.data.staging import stage_episode, staged
-begin("set", {})
+from praxia.data.finalize import finalize
+from praxia.data.recording import begin_recording
+from praxia.data.staging import stage_episode, verify_staged
+begin_recording("set", {})
 try:
     for index in range(1000):
         stage_episode("set", index, synthetic.episode(index))
 except RecordingError as error:
-    assert f"kept: {index} whole episodes" in str(error), error
-assert 0 < index < 999 and staged("set") == list(range(index))
+    assert f"kept: {index} staged episodes" in str(error), error
+assert 0 < index < 999 and verify_staged("set") == list(range(index))
 try:
-    compact("set", synthetic.BODY, {})
+    finalize("set", synthetic.EMBODIMENT, {})
 except RecordingError as error:
-    assert "while compacting" in str(error), error
+    assert "while finalizing" in str(error), error
 else:
     raise SystemExit("the disk was not full")
-assert staged("set") == list(range(index))
+assert verify_staged("set") == list(range(index))
 print("kept", index)
 """
 
@@ -110,7 +110,9 @@ def test_a_really_full_disk(tmp_path):
     if not unshare or subprocess.run([unshare, "-rm", "sh", "-c", mount], capture_output=True, check=False).returncode:
         pytest.skip("no private file systems here; the test above stands in")
     script = f"{mount} && exec {sys.executable} -W error -c '{FILL}'"
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    }
     done = subprocess.run(
         [unshare, "-rm", "sh", "-c", script], capture_output=True, text=True, env=environment, check=False
     )

@@ -63,7 +63,7 @@ def test_images_are_squares_with_black_edges(path):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("[{", "is no JSON"),
+        ("[{", "is not JSON"),
         ('[{"image": "a.png"}]', "in entry 0, got .*conversations"),
         ('[{"image": "a.png", "conversations": [{"from": "human", "value": "?"}]}]', "entry 0, got .*1 turns"),
         (json.dumps([{"image": "a.png", "conversations": turns("a", "b")[::-1]}]), "turns of gpt and human"),

@@ -67,7 +67,7 @@ def finalize(root: str | Path, embodiment: Embodiment, plan: Mapping[str, Any]) 
     root = Path(root)
     with recording_lock(root):
         if not committed(root):
-            with out_of_space(root, "compacting"):
+            with out_of_space(root, "finalizing"):
                 _build(root, embodiment, plan)
         shutil.rmtree(root / STAGING, ignore_errors=True)
     return Manifest.read(root).content_sha256
