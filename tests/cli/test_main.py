@@ -141,7 +141,7 @@ def test_several_data_sets_have_commas_between_them(monkeypatch, tmp_path):
     monkeypatch.setattr(engine, "train", lambda run, data, out, **more: given.append(data) or {"steps": 0})
     for text in ("one", "one,two/three"):
         assert run("train", "flow-metaworld", "--data", text, "--out", str(tmp_path / "run")) == 0
-    assert [[part.data for part in mix.parts] for mix in given] == [["one"], ["one", "two/three"]]
+    assert [[entry.data for entry in mix.entries] for mix in given] == [["one"], ["one", "two/three"]]
 
 
 def test_the_rate_of_ensembling_reaches_the_evaluation(monkeypatch, tmp_path):
