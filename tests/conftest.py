@@ -4,9 +4,10 @@ import socket
 import sys
 
 import pytest
-from memory import free_memory, resident_mb
+from memory import free_memory, map_large_blocks, resident_mb
 
 os.environ.setdefault("MUJOCO_GL", "egl")
+map_large_blocks()
 
 # What a test process may need at its peak; machines with two cores run two of them.
 MAX_WORKER_MB = 1500

@@ -6,7 +6,18 @@ import os
 import sys
 from pathlib import Path
 
-__all__ = ["free_memory", "resident_mb"]
+__all__ = ["free_memory", "map_large_blocks", "resident_mb"]
+
+M_MMAP_THRESHOLD = -3  # of glibc's mallopt
+
+
+def map_large_blocks() -> None:
+    """Map every block of a megabyte or more by itself, so that freeing it returns it to the system.
+
+    glibc otherwise raises that limit to 32 MB once such blocks were freed, and keeps models and textures in its heap.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 2**20)
 
 
 def resident_mb() -> float:
