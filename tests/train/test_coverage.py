@@ -174,7 +174,7 @@ def test_refitting_nothing_is_refused(tiny_run, dataset_path, tmp_path):
 def test_a_head_that_clips_the_data_it_is_fitted_on_is_said(tiny_run, dataset_path, tmp_path):
     run = with_head(tiny_run, Diffusion(ResidualMLP(width=16, depth=1), clip=0.9), steps=1)
     (line,) = fit(run, dataset_path, tmp_path / "run")["warnings"]
-    assert line.startswith("the policy cannot reach all that it is shown: its head clips toy action move.")
+    assert line.startswith("the policy cannot reproduce all of its data: its head clips toy action move.")
 
 
 def test_every_metric_of_the_head_is_logged_as_a_mean_over_the_steps_since_the_last_line(

@@ -1,1 +1,1 @@
-"""The training engine."""
+"""Training: batches, the loop on Lightning Fabric, states to resume from. Needs torch."""

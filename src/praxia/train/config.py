@@ -1,4 +1,4 @@
-"""What one training run is, as a value."""
+"""The configuration of a training run."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,10 +19,8 @@ __all__ = ["Train", "TrainRun", "warmup_cosine"]
 class Train(Config):
     """The optimisation: AdamW with warm-up and cosine decay to a tenth, gradient clipping, an average of weights.
 
-    `shift_px` is the random shift of the images. A state is saved every
-    `checkpoint_s` seconds, or more seldom where that would take more than a twentieth of the time or the disk is slower
-    (`train.saving`): so much work can a kill lose. Where questions are asked beside, each step asks `num_vqa` and
-    adds `answer_weight` times their loss.
+    `shift_px` is the random shift of the images. A state is saved every `checkpoint_s` seconds, or less often where
+    that would take over a twentieth of the time or the disk is slower (`train.saving`): a kill loses that much work. With VQA data, each step has `num_vqa` questions and adds `answer_weight` times their loss.
     """
 
     tag: ClassVar[str] = "train"
@@ -60,10 +58,10 @@ class TrainRun(Config):
     relative_to: Mapping[str, str] = field(default_factory=dict)
 
     def relative_actions(self, embodiments: Sequence[Embodiment]) -> tuple[RelativeActions | None, ...]:
-        """What is relative of each embodiment's actions.
+        """The relative action dims of each embodiment; None: its actions are absolute.
 
         Raises:
-            MismatchError: nothing can be, or the window does not end with the state that it would be relative to.
+            MismatchError: no action can be, or the window does not end with the present state.
             PraxiaError: `relative_to` without `relative`.
         """
         if not self.relative:

@@ -1,4 +1,4 @@
-"""How well a policy's normalisers and head hold the rows of a run: to be known before the first step."""
+"""How well a policy's normalisers and head cover the rows of a run, measured before the first step."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -31,29 +31,30 @@ Shares = dict[str, dict[str, dict[str, float]]]
 class Coverage:
     """By embodiment, feature and dim: the share of the rows' values that are normalised to outside of [-1, 1].
 
-    A dim that was still where the normaliser was fitted is outside wherever it has another value. `clipped` is the
-    share of the entries of action chunks (of FAST: of their coefficients) that the head can only say by clipping; empty
-    where it clips nothing.
+    A dim that was constant where the normaliser was fitted is outside wherever it has another value. `clipped` is the
+    share of the entries of action chunks (of FAST: of their coefficients) that the head clips.
     """
 
     outside: Shares
     clipped: Shares
 
     def warning(self, *, fitted: bool) -> str | None:
-        """One line about the dims of which a notable share is affected; None: there are none.
+        """One line about the dims with a notable share; None: there are none.
 
-        Of what was `fitted` on these very rows, only what the head clips is notable.
+        For a policy `fitted` on these rows only clipping is notable.
         """
         outside = [] if fitted else _notable(self.outside, NOTABLE_OUTSIDE)
         clipped = _notable(self.clipped, NOTABLE_CLIPPED)
         if not outside and not clipped:
             return None
-        told = [f"outside of its [-1, 1] are {_listed(outside)}, where 2% are usual"] if outside else []
-        told += [f"its head clips {_listed(clipped)}"] if clipped else []
+        reasons = [f"outside of its [-1, 1] are {_listed(outside)}, where 2% are usual"] if outside else []
+        reasons += [f"its head clips {_listed(clipped)}"] if clipped else []
         if fitted:
-            return f"the policy cannot reach all that it is shown: {told[-1]}; see the outliers in `praxia data stats`"
+            return (
+                f"the policy cannot reproduce all of its data: {reasons[-1]}; see the outliers in `praxia data stats`"
+            )
         return (
-            f"the policy to fine-tune was fitted on other numbers than these: {'; '.join(told)}; "
+            f"the policy to fine-tune was fitted on other numbers than these: {'; '.join(reasons)}; "
             "--refit fits its normalisers, and a tokenizer, on these"
         )
 
@@ -74,7 +75,7 @@ def cover(windows: Mixture, transforms: Transforms, model: EncoderHead) -> Cover
 
 
 def _outside(parts: list[Windows], own: EmbodimentTransforms) -> Mapping[str, tuple[np.ndarray, int]]:
-    """By feature, how many values of each dim are outside, and of how many."""
+    """By feature, the number of values outside per dim, and the number of rows."""
     found = {STATE: (np.zeros(own.state.size), 0), ACTION: (np.zeros(own.action.size), 0)}
 
     def add(feature: str, wrong: Bool[np.ndarray, "N D"]) -> None:
@@ -92,12 +93,12 @@ def _outside(parts: list[Windows], own: EmbodimentTransforms) -> Mapping[str, tu
 
 
 def _clipped(windows: Mixture, transforms: Transforms, model: EncoderHead) -> Shares:
-    which = model.clips
-    if which is None:  # then no chunk is worth its encoding
+    find_clips = model.clips
+    if find_clips is None:  # no chunk need be encoded
         return {}
     samples = encoded_windows(windows, transforms)
     assert samples.action is not None
-    clips = which(samples.action)
+    clips = find_clips(samples.action)
     found: Shares = {}
     for number, embodiment in enumerate(windows.embodiments):
         rows, names = clips[samples.embodiment == number], names_by_feature(windows, embodiment.name)[ACTION]

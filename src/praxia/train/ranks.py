@@ -1,4 +1,4 @@
-"""How many processes train together, as their launcher says: torchrun or Slurm."""
+"""The processes that train together, as their launcher (torchrun or Slurm) describes them."""
 
 import os
 
@@ -8,12 +8,12 @@ __all__ = ["expect_one_node", "expect_shares", "num_processes"]
 
 
 def num_processes() -> int:
-    """How many processes train together on this machine: what torchrun says, or one."""
+    """The number of processes that train together on this machine: torchrun's, or 1."""
     return _number("LOCAL_WORLD_SIZE") or 1
 
 
 def expect_one_node() -> None:
-    """Refuse a launch on several machines, or of several processes that do not know of each other.
+    """Refuse a launch on several machines, or of several independent processes.
 
     Raises:
         PraxiaError: then each machine, or each process, would train a run of its own.

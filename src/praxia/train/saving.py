@@ -1,4 +1,4 @@
-"""Saving a run's states beside its training, which stands still only while they are copied."""
+"""Saving a run's states while it trains: training pauses only while they are copied."""
 
 import errno
 import re
@@ -17,7 +17,7 @@ from praxia.train.state import Copied
 
 __all__ = ["Saver", "State", "disk_full"]
 
-# Of a run's time, at most so much goes into copying its states.
+# The largest share of a run's time that copying its states takes.
 SHARE = 0.05
 
 
@@ -88,7 +88,7 @@ class Saver:
 
 @contextmanager
 def disk_full(out: Path) -> Iterator[None]:
-    """Turn a full disk (or quota) into the TrainingError that says what was kept and how to go on."""
+    """Turn a full disk (or quota) into a TrainingError that says what was kept and how to continue."""
     try:
         yield
     except Exception as error:
@@ -103,9 +103,9 @@ def disk_full(out: Path) -> Iterator[None]:
 
 
 def _was_full(error: BaseException | None) -> bool:
-    """Whether a full disk began it: a logger raises an error of its own from it, safetensors says it in its text."""
+    """Whether a full disk caused it: loggers raise their own error from it, safetensors names it in its text."""
     if error is None:
         return False
-    said = re.search(r"os error (\d+)", str(error)) if isinstance(error, SafetensorError) else None
-    number = int(said[1]) if said else getattr(error, "errno", None)
+    match = re.search(r"os error (\d+)", str(error)) if isinstance(error, SafetensorError) else None
+    number = int(match[1]) if match else getattr(error, "errno", None)
     return number in (errno.ENOSPC, errno.EDQUOT) or _was_full(error.__cause__ or error.__context__)

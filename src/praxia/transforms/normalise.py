@@ -63,7 +63,7 @@ class Normaliser:
 
     @property
     def constant(self) -> Bool[np.ndarray, " D"]:
-        """Which dims never moved in training."""
+        """Which dims were constant in training."""
         return (np.array(self.low) == np.array(self.high)) | np.isin(np.arange(self.size), self.shifted)
 
     def encode(self, value: Float32[np.ndarray, "*batch D"]) -> Float32[np.ndarray, "*batch D"]:
@@ -78,7 +78,7 @@ class Normaliser:
         return (value * scale + centre).astype(np.float32)
 
     def outside(self, value: Float32[np.ndarray, "*batch D"]) -> Bool[np.ndarray, "*batch D"]:
-        """Which values, in declared units, are not within what becomes [-1, 1]: of a dim that was still, all others."""
+        """Which values, in declared units, become less than -1 or more than 1; of a constant dim, all other values."""
         centre, scale = self._centre_and_scale()
         rounding = ROUNDING * np.maximum(np.abs(self.low), np.abs(self.high))
         return np.abs(value - centre) > np.where(self.constant, 0, scale) + rounding
