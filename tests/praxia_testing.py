@@ -6,6 +6,7 @@ import av
 import numpy as np
 import torch
 
+from praxia.checkpoint.migration import FIELDS, TAGS
 from praxia.checkpoint.store import PolicyConfig
 from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.core.keys import generator
@@ -127,3 +128,21 @@ def stop_after(step):
             raise Stop
 
     return report
+
+
+def as_before(value):
+    """The description of a run as `run.json` held it before schema 2."""
+    rest = {name: item for name, item in value.items() if name not in ("schema", "vqa")}
+    return {**rest, "config": config_as_before(value["config"]), "questions": value["vqa"]}
+
+
+def config_as_before(value):
+    tags = {new: old for old, new in TAGS.items()}
+    fields = {new: old for old, new in FIELDS.get(value["type"], {}).items()}
+    found = {fields.get(name, name): item for name, item in value.items() if name != "type"}
+    for name, item in found.items():
+        if name == "window":
+            found[name] = {"moments": item["observation_steps"], "cameras": item["cameras"], "horizon": item["horizon"]}
+        elif isinstance(item, dict) and "type" in item:
+            found[name] = config_as_before(item)
+    return {"part": tags.get(value["type"], value["type"]), **found}

@@ -67,14 +67,14 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from praxia.core.config import config_from_json
-from praxia.checkpoint.store import find_part
+from praxia.checkpoint.store import find_config
 from praxia.core.types import Window
 from praxia.train.config import Train, TrainRun
 from praxia.train.engine import train
 import json, time
 value = json.loads(sys.argv[1])
 window = Window({"image.front": (0,), "state": (0,)}, horizon=4)
-run = TrainRun(config_from_json(value["model"], find_part), window, Train(**value["train"]))
+run = TrainRun(config_from_json(value["model"], find_config), window, Train(**value["train"]))
 def report(step, metrics):
     print(step, flush=True)
     time.sleep(0.05)
@@ -106,7 +106,7 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_weights(tiny_run, dat
 
 def test_a_folder_in_use_is_refused_and_so_is_resuming_another_run(tiny_run, dataset_path, tmp_path):
     fit(tiny_run, dataset_path, tmp_path / "run")
-    with pytest.raises(PraxiaError, match="holds a run already; go on with --resume"):
+    with pytest.raises(PraxiaError, match="holds a run already; continue it with --resume"):
         fit(tiny_run, dataset_path, tmp_path / "run")
     other = dataclasses.replace(tiny_run, train=dataclasses.replace(tiny_run.train, learning_rate=1.0))
     with pytest.raises(PraxiaError, match="another config"):
@@ -140,9 +140,9 @@ def test_failures_are_filtered_out(tiny_run, dataset_path, tmp_path, monkeypatch
     chosen = []
     init = Windows.__init__
 
-    def spy(self, dataset, window, episodes, view):
+    def spy(self, dataset, window, episodes, *rest):
         chosen.append(list(episodes))
-        init(self, dataset, window, episodes, view)
+        init(self, dataset, window, episodes, *rest)
 
     monkeypatch.setattr(Windows, "__init__", spy)
     fit(tiny_run, dataset_path, tmp_path / "a")

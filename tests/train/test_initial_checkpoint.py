@@ -9,6 +9,7 @@ from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.types import Window
 from praxia.train import engine
 from praxia.train.initial_checkpoint import read_initial_checkpoint
+from praxia.transforms import tokenizer
 
 
 def fit(run, data, out, **more):
@@ -68,7 +69,7 @@ def test_joints_in_another_order_are_refused(tiny_run, record_as, tmp_path):
 
 def test_what_is_not_read_of_an_instruction_is_said(tiny_run, record_as, tmp_path, monkeypatch):
     whole = fit(tiny_run, record_as(tmp_path / "set"), tmp_path / "run")["warnings"]
-    monkeypatch.setattr(subwords, "MAX_LENGTH", 1)
+    monkeypatch.setattr(tokenizer, "MAX_LENGTH", 1)
     said = fit(tiny_run, tmp_path / "set", tmp_path / "short")["warnings"]
     assert said == [*whole, "2 of 2 instructions are too long: only their first 1 tokens are read"]
 

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from praxia_testing import EMBODIMENT, SMALL_EMBODIMENT, make_query
+from praxia_testing import EMBODIMENT, SMALL_EMBODIMENT, as_before, make_query
 
 from praxia.checkpoint.store import load_policy, read_config
 from praxia.core.errors import MismatchError, PraxiaError
@@ -64,7 +64,7 @@ def test_a_run_from_before_mixtures_is_resumed_or_refused_in_words(tiny_run, mix
     whole = fit(tiny_run, mixed_paths[:1], tmp_path / "run")
     path = tmp_path / "run" / "run.json"
     described = json.loads(path.read_text())
-    path.write_text(json.dumps({**described, "data": described["data"][0]}))
+    path.write_text(json.dumps(as_before({**described, "data": described["data"][0]})))
     resumed = fit(tiny_run, mixed_paths[:1], tmp_path / "run", resume=True)
     assert resumed["weights_sha256"] == whole["weights_sha256"]
     with pytest.raises(PraxiaError, match=rf"other data \(--data {mixed_paths[0]}\)"):

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from praxia_testing import EMBODIMENT
+from praxia_testing import EMBODIMENT, as_before
 
 from praxia.checkpoint.store import load_policy, read_config
 from praxia.core.embodiment import Field
@@ -135,7 +135,7 @@ def test_a_run_from_before_relative_actions_is_resumed(walks, tmp_path):
     run = dataclasses.replace(RUN, relative=False, train=dataclasses.replace(RUN.train, steps=1))
     whole = fit(run, walks, tmp_path / "run")
     path = tmp_path / "run" / "run.json"
-    described = json.loads(path.read_text())
+    described = as_before(json.loads(path.read_text()))
     for name in ("relative", "relative_to"):
         del described["config"][name]
     path.write_text(json.dumps(described))

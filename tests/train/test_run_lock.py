@@ -2,8 +2,9 @@ import dataclasses
 import json
 
 import pytest
+from praxia_testing import as_before
 
-from praxia.checkpoint.migration import FIELDS, RUN_SCHEMA, TAGS
+from praxia.checkpoint.migration import RUN_SCHEMA
 from praxia.core.config import config_to_json
 from praxia.core.errors import PraxiaError
 from praxia.core.types import Window
@@ -18,24 +19,6 @@ def described(run, observation_steps=NOW, **changes):
     config = config_to_json(dataclasses.replace(run, window=Window(observation_steps, 4)))
     about = {"config": config, "command": "praxia train tiny", "data": [], "mixture": None, "vqa": None}
     return {"schema": RUN_SCHEMA, **about, "seed": 0, "start_from": None, "coverage": {}, **changes}
-
-
-def as_before(value):
-    """A description as runs of before schema 2 hold it."""
-    rest = {name: item for name, item in value.items() if name not in ("schema", "vqa")}
-    return {**rest, "config": config_as_before(value["config"]), "questions": value["vqa"]}
-
-
-def config_as_before(value):
-    tags = {new: old for old, new in TAGS.items()}
-    fields = {new: old for old, new in FIELDS.get(value["type"], {}).items()}
-    found = {fields.get(name, name): item for name, item in value.items() if name != "type"}
-    for name, item in found.items():
-        if name == "window":
-            found[name] = {"moments": item["observation_steps"], "cameras": item["cameras"], "horizon": item["horizon"]}
-        elif isinstance(item, dict) and "type" in item:
-            found[name] = config_as_before(item)
-    return {"part": tags.get(value["type"], value["type"]), **found}
 
 
 def test_a_run_of_another_order_of_cameras_is_not_gone_on_with(tiny_run, tmp_path):

@@ -96,7 +96,7 @@ import json, os, signal, sys, threading
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from praxia.checkpoint.store import find_part
+from praxia.checkpoint.store import find_config
 from praxia.core.config import config_from_json
 from praxia.core.types import Window
 from praxia.train.config import Train, TrainRun
@@ -111,7 +111,7 @@ def counting(file):
 os.fsync = counting
 value = json.loads(sys.argv[1])
 window = Window({"image.front": (0,), "state": (0,)}, horizon=4)
-run = TrainRun(config_from_json(value["model"], find_part), window, Train(**value["train"]))
+run = TrainRun(config_from_json(value["model"], find_config), window, Train(**value["train"]))
 train(run, [Path(sys.argv[2])], Path(sys.argv[3]), recipe="t", command="c", resume=True)
 """
 
@@ -188,7 +188,7 @@ def test_a_run_of_the_time_before_knows_places_alone_and_that_is_said(tiny_run, 
         fit(tiny_run, moved, out, resume=True)
     caplog.clear()
     assert fit(tiny_run, foreign_path, out, resume=True)["resumed_from"] > 0
-    assert caplog.messages[0] == f"{out} does not say what its data were, only where: {foreign_path}"
+    assert caplog.messages[0] == f"{out} has no hash of its data, only their path: {foreign_path}"
     assert torch.get_num_threads() == 1
 
 

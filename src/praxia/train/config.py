@@ -20,7 +20,8 @@ class Train(Config):
     """The optimisation: AdamW with warm-up and cosine decay to a tenth, gradient clipping, an average of weights.
 
     `shift_px` is the random shift of the images. A state is saved every `checkpoint_s` seconds, or less often where
-    that would take over a twentieth of the time or the disk is slower (`train.saving`): a kill loses that much work. With VQA data, each step has `num_vqa` questions and adds `answer_weight` times their loss.
+    that would take over a twentieth of the time or the disk is slower (`train.saving`): a kill loses that much
+    work. With VQA data, each step has `num_vqa` questions and adds `answer_weight` times their loss.
     """
 
     tag: ClassVar[str] = "train"
