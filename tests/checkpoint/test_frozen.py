@@ -1,14 +1,12 @@
 """Policies in `tests/frozen` are read as the version that wrote them read them."""
 
-import json
-
 import numpy as np
 import pytest
 from frozen_testing import FROZEN, expected, make_chunks, make_queries
 from safetensors.numpy import load_file
 
 from praxia.action_tokenizers import action_tokenizer_from_json
-from praxia.checkpoint.store import SCHEMA, load_policy, read_config, save_policy
+from praxia.checkpoint.store import load_policy, read_config, save_policy
 from praxia.core.config import Config
 from praxia.encoders import ENCODERS
 from praxia.heads import HEADS
@@ -41,8 +39,7 @@ def test_it_decides_as_it_did(folder):
 def test_it_is_known_as_what_it_was(folder):
     _, identity = read_config(folder)
     assert identity.weights_sha256 == EXPECTED[folder]["weights_sha256"]
-    if json.loads((folder / "policy.json").read_text())["schema"] == SCHEMA:
-        assert identity.policy_sha256 == EXPECTED[folder]["policy_sha256"]
+    assert identity.policy_sha256 == EXPECTED[folder]["policy_sha256"]
 
 
 @every
@@ -52,7 +49,7 @@ def test_written_anew_it_is_the_same_policy(folder, tmp_path):
     again = save_policy(tmp_path / "policy", config, policy.model.state_dict())
     # Names of tensors are in the file of the weights, so that its hash changes with them.
     if list(load_file(folder / "weights.safetensors")) == list(load_file(tmp_path / "policy" / "weights.safetensors")):
-        assert again == identity
+        assert again.weights_sha256 == identity.weights_sha256
     assert read_config(tmp_path)[0] == config
     embodiment = policy.embodiments[-1]
     np.testing.assert_array_equal(decisions(load_policy(tmp_path)[0], embodiment), decisions(policy, embodiment))

@@ -29,7 +29,8 @@ class Names:
     the new key; columns of tables are keys too, and a slash within a key is written | here. `values` are sought in
     "FILE:PATH/KEY=VALUE", and what is behind the first "=" is the new value, a text as it is and anything else as JSON.
     FILE is relative to what is compared, such as the folder of a data set, of a policy or of results. `tensors` are
-    sought in "NAME [SHAPE]", `files` in names of files. `ignored` are keys of before that are not compared, wherever they stand.
+    sought in "NAME [SHAPE]", `files` in names of files. `ignored` are keys of before that are not compared, wherever
+    they stand.
     """
 
     keys: Pairs = ()

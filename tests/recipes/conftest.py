@@ -21,7 +21,7 @@ TASKS = {
 
 @pytest.fixture(scope="session")
 def demonstrations(tmp_path_factory):
-    """By family of environments, two short episodes of noise with its embodiment: what a recipe for it can be trained on."""
+    """By family of environments, two short episodes of noise with its embodiment, to train its recipes on."""
     folder = tmp_path_factory.mktemp("demonstrations")
     return {env: _record(folder / env, env, task) for env, task in TASKS.items()}
 

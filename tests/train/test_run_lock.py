@@ -55,15 +55,6 @@ def test_a_run_from_before_identities_knows_the_weights_of_its_initial_policy(ti
         write_run(tmp_path, described(tiny_run, start_from={**now, "weights_sha256": "cc"}), resume=True)
 
 
-def test_the_initial_policy_of_a_run_of_before_schema_2_is_known_by_its_weights(tiny_run, tmp_path):
-    then = {"path": "first", "weights_sha256": "aa", "policy_sha256": "a hash of names that have changed since"}
-    (tmp_path / "run.json").write_text(json.dumps(as_before(described(tiny_run, start_from=then))))
-    now = {"path": "first", "weights_sha256": "aa", "policy_sha256": "bb"}
-    write_run(tmp_path, described(tiny_run, start_from=now), resume=True)
-    with pytest.raises(PraxiaError, match="another start_from"):
-        write_run(tmp_path, described(tiny_run, start_from={**now, "weights_sha256": "cc"}), resume=True)
-
-
 def test_a_run_without_an_initial_policy_does_not_get_one(tiny_run, tmp_path):
     write_run(tmp_path, described(tiny_run), resume=False)
     now = {"path": "first", "weights_sha256": "aa", "policy_sha256": "bb"}

@@ -56,10 +56,10 @@ def schemas() -> tuple[int, ...]:
     return (*_STEPS, SCHEMA)
 
 
-def migrate_policy(value: Mapping[str, Any]) -> Value:
-    """The value of a `policy.json` in today's schema."""
+def migrate_policy(value: Mapping[str, Any], schema: int = SCHEMA) -> Value:
+    """The value of a `policy.json` in `schema`, or in its own where that is newer."""
     found = dict(value)
-    while steps := _STEPS.get(found["schema"]):
+    while found["schema"] < schema and (steps := _STEPS.get(found["schema"])):
         for step in steps:
             found = step(found)
         found["schema"] += 1
@@ -82,9 +82,6 @@ def migrate_run(value: Mapping[str, Any]) -> Value:
     if found.get("mixture"):
         entries = [_renamed(entry, DATASET_ENTRY) for entry in found["mixture"]["parts"]]
         found["mixture"] = {**found["mixture"], "parts": entries}
-    if found.get("start_from"):
-        # That hash covers names that have changed, so it equals no hash of today; `weights_sha256` still does.
-        found["start_from"] = {key: item for key, item in found["start_from"].items() if key != "policy_sha256"}
     # Before mixtures, runs named their one data set without a list.
     if isinstance(found.get("data"), Mapping):
         found["data"] = [found["data"]]

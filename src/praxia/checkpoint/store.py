@@ -40,6 +40,9 @@ __all__ = [
 
 LOG = logging.getLogger(__name__)
 
+# The first schema whose files hold the hash that identifies them.
+FIRST_IDENTIFIED = 4
+
 
 @dataclass(frozen=True)
 class PolicyConfig:
@@ -148,12 +151,13 @@ def read_config(path: Path, sampling: Sampling | None = None) -> tuple[PolicyCon
     except (AssertionError, KeyError, TypeError) as error:
         raise DataError(f"{file} is damaged ({type(error).__name__}: {error}); copy the folder again") from error
     if (schema := written["schema"]) != SCHEMA:
+        unnoticed = ", but an edit of the file goes unnoticed" if schema < FIRST_IDENTIFIED else ""
         LOG.warning(
-            "%s is of schema %s, read as schema %s: the policy decides as before and nothing need be done, but an edit"
-            " of the file goes unnoticed",
+            "%s is of schema %s, read as schema %s: the policy decides as before and nothing need be done%s",
             file,
             schema,
             SCHEMA,
+            unnoticed,
         )
     new = config.model.resampled(sampling or Sampling())
     if new == Sampling():
@@ -179,16 +183,19 @@ def _read_value(file: Path) -> dict[str, Any]:
 
 
 def _with_identity(file: Path, value: dict[str, Any]) -> dict[str, Any]:
-    """The object of this schema, with its identity: the one that was saved, or an older policy's own."""
-    if value["schema"] != SCHEMA:
-        migrated = migrate_policy(value)
-        return {**migrated, "policy_sha256": policy_sha256(migrated)}
+    """The object in today's schema with its identity, which newer names do not change: results stay those of one policy.
+
+    Schema 4 was the first to be saved with its identity; a policy of schema 3 is identified by its form in schema 4.
+    """
+    if value["schema"] < FIRST_IDENTIFIED:
+        identified = migrate_policy(value, FIRST_IDENTIFIED)
+        return {**migrate_policy(value), "policy_sha256": policy_sha256(identified)}
     if policy_sha256(value) != value.get("policy_sha256"):
         raise DataError(
             f"{file} is not what was saved (policy_sha256): undo the edit or copy the folder again; to sample"
             " otherwise give `praxia eval` --steps N or --temperature T"
         )
-    return value
+    return {**migrate_policy(value), "policy_sha256": value["policy_sha256"]}
 
 
 def load_weights(path: Path, identity: PolicyIdentity, device: str = "cpu") -> dict[str, Tensor]:

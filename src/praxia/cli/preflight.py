@@ -10,7 +10,7 @@ from praxia.cli.arguments import parse
 from praxia.cli.console import STDERR
 
 if TYPE_CHECKING:
-    from praxia.evaluate.preflight.setup import CheckResult
+    from praxia.evaluate.preflight.setup import PreflightResult
 
 __all__ = ["run"]
 
@@ -57,5 +57,5 @@ def run(arguments: list[str]) -> dict[str, Any]:
     return {**identity.to_json(), **found}
 
 
-def _print(name: str, result: "CheckResult") -> None:
+def _print(name: str, result: "PreflightResult") -> None:
     STDERR.print(f"  {STATUS[result.ok]:9s} {name:16s} {result.detail}", highlight=False, markup=False, soft_wrap=True)

@@ -58,7 +58,7 @@ def _expect_same_options(out: Path, before: dict[str, Any], now: dict[str, Any])
     if any(old.get(name) != new.get(name) for name in names):
         raise PraxiaError(f"{out} was begun with other questions; resume with the same as {before['command']!r}")
     old, new = (one.get("start_from") or {} for one in (before, now))
-    # Runs of before schema 2 can only be compared by the hash of the weights.
+    # Runs of before identities can only be compared by the hash of the weights.
     known = "policy_sha256" if "policy_sha256" in old else "weights_sha256"
     if old.get(known) != new.get(known) or old.get("refit", False) != new.get("refit", False):
         raise PraxiaError(f"{out} was begun with another start_from; resume with the same as {before['command']!r}")

@@ -13,7 +13,7 @@ __all__ = ["run", "shown", "with_known_outcome"]
 
 
 @dataclass(frozen=True)
-class InfoArguments:
+class DataInfoArguments:
     """Describe a data set, and verify the hash of every file."""
 
     root: tyro.conf.Positional[str]
@@ -24,7 +24,7 @@ class InfoArguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Describe a data set; returns the result of `data.summary.info`."""
-    options = parse(InfoArguments, arguments, "praxia data info")
+    options = parse(DataInfoArguments, arguments, "praxia data info")
 
     from praxia.data.summary import info
 

@@ -10,7 +10,7 @@ from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.core.hold import HoldAction
 from praxia.data.dataset import Dataset
 from praxia.evaluate.compatibility import match_embodiment
-from praxia.evaluate.preflight.setup import CheckResult, PreflightSetup
+from praxia.evaluate.preflight.setup import PreflightResult, PreflightSetup
 
 __all__ = ["gripper_agrees", "names_and_units_fit"]
 
@@ -21,7 +21,7 @@ COMMAND_S = 0.5
 MIN_CORRELATION, MIN_MOTION = 0.2, 0.02
 
 
-def names_and_units_fit(setup: PreflightSetup) -> CheckResult:
+def names_and_units_fit(setup: PreflightSetup) -> PreflightResult:
     """State, action, rate and cameras have one meaning in policy, benchmark and data.
 
     Raises:
@@ -30,12 +30,12 @@ def names_and_units_fit(setup: PreflightSetup) -> CheckResult:
     name = match_embodiment(setup.policy, setup.benchmark, setup.embodiment, setup.bind_as)
     trained, data = next(one for one in setup.policy.embodiments if one.name == name), setup.data
     if data is not None and (found := dim_name_difference(trained, data.embodiment)):
-        return CheckResult(False, f"its training data had other dims than {data.root}: {found.text}")
+        return PreflightResult(False, f"its training data had other dims than {data.root}: {found.text}")
     cameras = ", ".join(setup.cameras) or "no camera"
-    return CheckResult(True, f"it is bound as {name!r}, at {setup.embodiment.control_hz:g} Hz, and uses {cameras}")
+    return PreflightResult(True, f"it is bound as {name!r}, at {setup.embodiment.control_hz:g} Hz, and uses {cameras}")
 
 
-def gripper_agrees(setup: PreflightSetup) -> CheckResult:
+def gripper_agrees(setup: PreflightSetup) -> PreflightResult:
     """A positive command moves the gripper in the same direction here and in the data set.
 
     Here: the highest command against the lowest, from one start. In the data: the correlation of the executed command
@@ -45,32 +45,32 @@ def gripper_agrees(setup: PreflightSetup) -> CheckResult:
     try:
         hold = HoldAction.of(embodiment)
     except (MismatchError, UnknownName) as unknown:
-        return CheckResult(None, str(unknown))
+        return PreflightResult(None, str(unknown))
     pairs = list(zip(_grippers(embodiment.action), _grippers(embodiment.state), strict=False))
     if not pairs:
-        return CheckResult(None, "the embodiment has no gripper in both its action and its state")
+        return PreflightResult(None, "the embodiment has no gripper in both its action and its state")
     if data is None:
-        return CheckResult(None, setup.no_data)
+        return PreflightResult(None, setup.no_data)
     if (data.embodiment.action_dim, data.embodiment.state_dim) != (embodiment.action_dim, embodiment.state_dim):
-        return CheckResult(None, f"{data.root} was recorded with {data.embodiment.name!r}, which has other dims")
+        return PreflightResult(None, f"{data.root} was recorded with {data.embodiment.name!r}, which has other dims")
     details = []
     for (field, command), (_, opening) in pairs:
         lowest, highest = (-1.0 if field.low is None else field.low), (1.0 if field.high is None else field.high)
         before, after = (_opening_after(setup, hold, command, opening, value) for value in (lowest, highest))
         moved, correlation = after - before, _correlation(data, command, opening)
         if abs(moved) < MIN_MOTION:
-            return CheckResult(
+            return PreflightResult(
                 False, f"here the gripper does not move: its highest command changes the opening by {moved:+.3f}"
             )
         if abs(correlation) < MIN_CORRELATION:
-            return CheckResult(None, f"in {data.root} the gripper's command and its opening are hardly correlated")
+            return PreflightResult(None, f"in {data.root} the gripper's command and its opening are hardly correlated")
         here, there = ("opens" if sign > 0 else "closes" for sign in (moved, correlation))
         details.append(
             f"a positive command {here} the gripper here and {there} it in the data (r = {correlation:+.2f})"
         )
         if here != there:
-            return CheckResult(False, f"{details[-1]}: flip the sign of one of them")
-    return CheckResult(True, "; ".join(details))
+            return PreflightResult(False, f"{details[-1]}: flip the sign of one of them")
+    return PreflightResult(True, "; ".join(details))
 
 
 def _grippers(fields: Sequence[Field]) -> Iterator[tuple[Field, int]]:

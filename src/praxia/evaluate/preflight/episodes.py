@@ -8,7 +8,7 @@ import numpy as np
 from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import EnvSpec, Start
 from praxia.data.dataset import Dataset
-from praxia.evaluate.preflight.setup import NUM_TASKS, NUM_ZERO, CheckResult, PreflightSetup, spread
+from praxia.evaluate.preflight.setup import NUM_TASKS, NUM_ZERO, PreflightResult, PreflightSetup, spread
 from praxia.experts.baselines import ZeroPolicy
 from praxia.rollout.slots import LocalSlots
 from praxia.rollout.types import Trajectory
@@ -22,25 +22,25 @@ NUM_REPLAYS, MIN_REPLAYED = 20, 0.95
 MIN_PROBABILITY = 1e-3
 
 
-def recorded_actions_replay(setup: PreflightSetup) -> CheckResult:
+def recorded_actions_replay(setup: PreflightSetup) -> PreflightResult:
     """Replaying recorded successes from their stored starts succeeds in at least 95% of them."""
     data = setup.data
     if data is None:
-        return CheckResult(None, setup.no_data)
+        return PreflightResult(None, setup.no_data)
     if not data.written_by_praxia:
-        return CheckResult(
+        return PreflightResult(
             None, f"{data.root} was not recorded by praxia: it has no starts from which to replay episodes"
         )
     episodes = spread_episodes(data, setup.benchmark.tasks, NUM_TASKS, NUM_REPLAYS)
     if not episodes:
-        return CheckResult(None, f"no episode of {data.root} succeeded; name another data set with --data DIR")
+        return PreflightResult(None, f"no episode of {data.root} succeeded; name another data set with --data DIR")
     failed = [_name(data, number) for number in episodes if not _succeeds_again(setup, data, number)]
     num_tasks = len({data.episodes.task[number] for number in episodes})
     num_succeeded = len(episodes) - len(failed)
     detail = f"{num_succeeded} of {len(episodes)} recorded successes succeed again (tasks: {num_tasks})"
     if num_succeeded >= MIN_REPLAYED * len(episodes):
-        return CheckResult(True, detail)
-    return CheckResult(
+        return PreflightResult(True, detail)
+    return PreflightResult(
         False,
         f"{detail}, expected at least {MIN_REPLAYED:.0%}; failed: {', '.join(failed[:3])}: the simulator or the"
         f" meaning of an action has changed since {data.root} was recorded",
@@ -82,7 +82,7 @@ def _name(data: Dataset, number: int) -> str:
     return f"episode {number} ({data.episodes.task[number]})"
 
 
-def expert_succeeds(setup: PreflightSetup) -> CheckResult:
+def expert_succeeds(setup: PreflightSetup) -> PreflightResult:
     """The expert succeeds on a sample of the benchmark's episodes about as often as was recorded.
 
     An exact binomial test with the recorded rate of the sampled tasks together, by Laplace's rule (S + 1) / (N + 2),
@@ -91,23 +91,23 @@ def expert_succeeds(setup: PreflightSetup) -> CheckResult:
     """
     trajectories = setup.expert_trajectories
     if not trajectories:
-        return CheckResult(None, f"no expert is registered for {setup.benchmark.env}")
+        return PreflightResult(None, f"no expert is registered for {setup.benchmark.env}")
     if crashes := [trajectory for trajectory in trajectories if trajectory.error is not None]:
-        return CheckResult(
+        return PreflightResult(
             False, f"{len(crashes)} of {len(trajectories)} of the expert's episodes crashed: {crashes[0].error}"
         )
     counts = setup.successes(trajectories)
     observed, reference = sum(counts.values()), setup.reference
     detail = f"the expert succeeds in {observed} of {len(trajectories)} episodes"
     if reference is None:
-        return CheckResult(None, f"{detail}, and nothing is recorded for this benchmark; {_how_to_record(setup)}")
+        return PreflightResult(None, f"{detail}, and nothing is recorded for this benchmark; {_how_to_record(setup)}")
     num_recorded = reference.episodes * len(counts)
     expected = sum(reference.expert[task] for task in counts)
     probability = binomial_tail(observed, len(trajectories), (expected + 1) / (num_recorded + 2))
     detail = f"{detail}; recorded: {expected} of {num_recorded}"
     if probability >= MIN_PROBABILITY:
-        return CheckResult(True, detail)
-    return CheckResult(
+        return PreflightResult(True, detail)
+    return PreflightResult(
         False,
         f"{detail}, which makes so few successes improbable ({probability:.1e}); lowest: {_lowest(counts)}: the"
         " simulator or the benchmark has changed",
@@ -119,28 +119,30 @@ def binomial_tail(successes: int, trials: int, rate: float) -> float:
     return sum(comb(trials, k) * rate**k * (1 - rate) ** (trials - k) for k in range(successes + 1))
 
 
-def zero_fails(setup: PreflightSetup) -> CheckResult:
+def zero_fails(setup: PreflightSetup) -> PreflightResult:
     """Holding still succeeds only in tasks that are recorded as solved by it."""
     try:
         zero = ZeroPolicy(setup.embodiment)
     except (MismatchError, UnknownName) as unknown:
-        return CheckResult(None, str(unknown))
+        return PreflightResult(None, str(unknown))
     trajectories = setup.run(zero, NUM_ZERO)
     if crashes := [trajectory for trajectory in trajectories if trajectory.error is not None]:
-        return CheckResult(
+        return PreflightResult(
             False, f"{len(crashes)} of {len(trajectories)} episodes of holding still crashed: {crashes[0].error}"
         )
     solved = {task: count for task, count in setup.successes(trajectories).items() if count}
     reference = setup.reference
     expected = reference.solved_by_zero if reference is not None else ()
     if unexpected := {task: count for task, count in solved.items() if task not in expected}:
-        return CheckResult(
+        return PreflightResult(
             False,
             f"holding still succeeds in {_listed(unexpected, trajectories)}: success is counted wrongly, or starts are"
             f" at their goals. If the benchmark intends this, {_how_to_record(setup)}",
         )
     detail = f"holding still fails in {len(trajectories) - sum(solved.values())} of {len(trajectories)} episodes"
-    return CheckResult(True, f"{detail}; as recorded, it solves {_listed(solved, trajectories)}" if solved else detail)
+    return PreflightResult(
+        True, f"{detail}; as recorded, it solves {_listed(solved, trajectories)}" if solved else detail
+    )
 
 
 def _lowest(counts: Mapping[str, int]) -> str:

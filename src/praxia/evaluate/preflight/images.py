@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from praxia.core.errors import PraxiaError
 from praxia.core.types import EnvSpec, Start
 from praxia.evaluate.preflight.episodes import spread_episodes
-from praxia.evaluate.preflight.setup import CheckResult, PreflightSetup, read_reference
+from praxia.evaluate.preflight.setup import PreflightResult, PreflightSetup, read_reference
 
 __all__ = ["golden_frame_matches", "read_image", "recorded_frames_match", "write_image"]
 
@@ -22,38 +22,38 @@ NUM_IMAGES = 4
 Image = UInt8[np.ndarray, "Y X 3"]
 
 
-def golden_frame_matches(setup: PreflightSetup) -> CheckResult:
+def golden_frame_matches(setup: PreflightSetup) -> PreflightResult:
     """The golden image of the family is rendered here as it was stored, bit for bit or nearly."""
     family = setup.family
     if not setup.cameras:
-        return CheckResult(None, "the policy uses no camera, so nothing is rendered for it")
+        return PreflightResult(None, "the policy uses no camera, so nothing is rendered for it")
     if family.golden is None:
-        return CheckResult(
+        return PreflightResult(
             None, f"no golden image is stored for {family.name}: add one to its EnvFamily (envs/family.py)"
         )
     stored, rendered = read_image(family.golden.path), family.golden.render()
     if np.array_equal(stored, rendered):
-        return CheckResult(True, "identical to the stored image")
+        return PreflightResult(True, "identical to the stored image")
     vendors = (
         f"{family.provenance().get('gl_vendor', 'here')} instead of {read_reference()['drawn_by'].get(family.name)}"
     )
     return _compared([_difference(stored, rendered)], f"the golden image rendered by {vendors}")
 
 
-def recorded_frames_match(setup: PreflightSetup) -> CheckResult:
+def recorded_frames_match(setup: PreflightSetup) -> PreflightResult:
     """The first images of a few episodes of the data set look as the benchmark renders them from the same starts.
 
     The images of the data set passed a video codec, so they are never identical.
     """
     data, cameras = setup.data, setup.cameras
     if not cameras:
-        return CheckResult(None, "the policy uses no camera, so nothing is rendered for it")
+        return PreflightResult(None, "the policy uses no camera, so nothing is rendered for it")
     if data is None:
-        return CheckResult(None, setup.no_data)
+        return PreflightResult(None, setup.no_data)
     if not data.written_by_praxia:
-        return CheckResult(None, f"{data.root} was not recorded by praxia: it has no starts from which to render")
+        return PreflightResult(None, f"{data.root} was not recorded by praxia: it has no starts from which to render")
     if missing := [camera for camera in cameras if camera not in data.cameras]:
-        return CheckResult(False, f"{data.root} has no camera {missing[0]!r}, which the policy uses")
+        return PreflightResult(False, f"{data.root} has no camera {missing[0]!r}, which the policy uses")
     episodes = spread_episodes(data, setup.benchmark.tasks, NUM_IMAGES, NUM_IMAGES)
     differences = []
     for number in episodes:
@@ -61,7 +61,7 @@ def recorded_frames_match(setup: PreflightSetup) -> CheckResult:
         first = data.episodes.first[number : number + 1]
         differences += [_difference(data.decode(camera, first)[0], rendered[camera]) for camera in cameras]
     if not differences:
-        return CheckResult(None, f"no episode of {data.root} succeeded; name another data set with --data DIR")
+        return PreflightResult(None, f"no episode of {data.root} succeeded; name another data set with --data DIR")
     return _compared(differences, f"{len(differences)} first images of {data.root} rendered again")
 
 
@@ -81,12 +81,12 @@ def _difference(stored: UInt8[np.ndarray, "_ _ 3"], rendered: UInt8[np.ndarray, 
     return float(np.abs(stored.astype(np.float64) - rendered).mean())
 
 
-def _compared(differences: list[float], what: str) -> CheckResult:
+def _compared(differences: list[float], what: str) -> PreflightResult:
     worst = max(differences)
     if worst <= MAX_DIFFERENCE:
-        return CheckResult(True, f"{what}: mean absolute difference {worst:.2f} of 255, at most {MAX_DIFFERENCE:g}")
+        return PreflightResult(True, f"{what}: mean absolute difference {worst:.2f} of 255, at most {MAX_DIFFERENCE:g}")
     problem = f"differs by {worst:.2f} of 255 on average" if np.isfinite(worst) else "has another size"
-    return CheckResult(
+    return PreflightResult(
         False,
         f"{what} {problem}, expected at most {MAX_DIFFERENCE:g}: scene, camera, render profile or graphics differ",
     )

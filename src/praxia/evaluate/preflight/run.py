@@ -18,7 +18,7 @@ from praxia.evaluate.benchmarks import Benchmark
 from praxia.evaluate.preflight.conventions import gripper_agrees, names_and_units_fit
 from praxia.evaluate.preflight.episodes import expert_succeeds, recorded_actions_replay, zero_fails
 from praxia.evaluate.preflight.images import golden_frame_matches, recorded_frames_match
-from praxia.evaluate.preflight.setup import NUM_TASKS, CheckResult, PreflightSetup
+from praxia.evaluate.preflight.setup import NUM_TASKS, PreflightResult, PreflightSetup
 from praxia.evaluate.preflight.statistics import statistics_are_sane
 from praxia.rollout.slots import LocalSlots
 
@@ -30,7 +30,7 @@ __all__ = ["CHECKS", "preflight"]
 # Keys of a mixture that change how its data sets are read. The checks cannot compare with such data sets.
 CHANGES_DATA = {"rate_hz", "sizes", "cameras", "fields"}
 
-CHECKS: dict[str, Callable[[PreflightSetup], CheckResult]] = {
+CHECKS: dict[str, Callable[[PreflightSetup], PreflightResult]] = {
     "names-and-units": names_and_units_fit,
     "golden-frame": golden_frame_matches,
     "recorded-frames": recorded_frames_match,
@@ -49,7 +49,7 @@ def preflight(
     *,
     data: Path | None = None,
     bind_as: str | None = None,
-    report: Callable[[str, CheckResult], None] = lambda name, result: None,
+    report: Callable[[str, PreflightResult], None] = lambda name, result: None,
 ) -> dict[str, Any]:
     """Run every check and return `{ok, seconds, checks: [{name, ok, detail}, ...]}`.
 
@@ -63,7 +63,7 @@ def preflight(
     """
     began_s = time.perf_counter()
     dataset, no_data = _find_data(policy, data, bind_as or family.embodiment(benchmark.spec(benchmark.tasks[0])).name)
-    results: dict[str, CheckResult] = {}
+    results: dict[str, PreflightResult] = {}
     with closing(LocalSlots(1, partial(_build, family), num_idle=NUM_TASKS)) as slots:
         setup = PreflightSetup(policy, benchmark, family, slots, dataset, no_data, bind_as)
         for name, function in CHECKS.items():
@@ -81,14 +81,14 @@ def preflight(
     return result
 
 
-def _run_check(check: Callable[[PreflightSetup], CheckResult], setup: PreflightSetup) -> CheckResult:
+def _run_check(check: Callable[[PreflightSetup], PreflightResult], setup: PreflightSetup) -> PreflightResult:
     """The result of a check. An error that an evaluation would raise becomes a failure, so that the other checks run
     too.
     """
     try:
         return check(setup)
     except PraxiaError as error:
-        return CheckResult(False, str(error))
+        return PreflightResult(False, str(error))
 
 
 def _build(family: EnvFamily, spec: EnvSpec) -> Env:

@@ -29,7 +29,7 @@ __all__ = [
     "NUM_TASKS",
     "NUM_ZERO",
     "REFERENCE",
-    "CheckResult",
+    "PreflightResult",
     "PreflightSetup",
     "ReferenceRates",
     "find_reference",
@@ -47,7 +47,7 @@ NUM_TASKS, NUM_EXPERT, NUM_ZERO = 8, 16, 8
 
 
 @dataclass(frozen=True)
-class CheckResult:
+class PreflightResult:
     """The result of a check. `ok` None: the check was skipped, and `detail` says why and how to enable it."""
 
     ok: bool | None

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from praxia.core.embodiment import Field, field_slices
-from praxia.evaluate.preflight.setup import CheckResult, PreflightSetup
+from praxia.evaluate.preflight.setup import PreflightResult, PreflightSetup
 from praxia.rollout.types import Trajectory
 from praxia.transforms.normalise import Normaliser
 from praxia.transforms.relative import RelativeActions
@@ -30,10 +30,10 @@ FEW_DEG = 3.8
 MIN_RANGE_DEG = 1e-4
 
 
-def statistics_are_sane(setup: PreflightSetup) -> CheckResult:
+def statistics_are_sane(setup: PreflightSetup) -> PreflightResult:
     """No range is near zero where the expert moves, in another unit, or far outside the declared range."""
     if setup.trained is None:
-        return CheckResult(None, "the policy was not trained on this embodiment, so it has no statistics to check")
+        return PreflightResult(None, "the policy was not trained on this embodiment, so it has no statistics to check")
     embodiment, transforms = setup.trained
     relative = transforms.relative
     action_fields = embodiment.action if relative is None else relative.fields(embodiment.action)
@@ -49,11 +49,11 @@ def statistics_are_sane(setup: PreflightSetup) -> CheckResult:
         problems += _unmatched("state", embodiment.state, transforms.state, states)
         problems += _unmatched("action", action_fields, transforms.action, actions)
     if problems:
-        return CheckResult(False, "; ".join(problems))
+        return PreflightResult(False, "; ".join(problems))
     against = (
         "declared ranges and those of the expert here" if trajectories else "declared ranges (there is no expert here)"
     )
-    return CheckResult(
+    return PreflightResult(
         True, f"{transforms.state.size} state and {transforms.action.size} action dims agree with the {against}"
     )
 
