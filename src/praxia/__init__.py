@@ -1,3 +1,3 @@
-"""Praxia: robot foundation models, from demonstrations to a judged policy."""
+"""Praxia: robot foundation models, from demonstrations to an evaluated policy."""
 
 __version__ = "0.1.0"

@@ -75,7 +75,7 @@ def test_what_a_killed_writer_left_is_tidied_up_by_the_next(tmp_path, moment, ca
     remove_leftovers(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
     assert (target / "old").read_text() == "1", "what was to be replaced is there again"
-    back = "state was put back, " if moment == "between" else ""
+    back = "state was restored, " if moment == "between" else ""
     assert caplog.messages == [f"{tmp_path}: a writer was killed here; {back}.state.partial was removed"]
 
 

@@ -90,7 +90,7 @@ def test_a_disk_without_locks_is_said_once_and_refuses_nobody(tmp_path, monkeypa
     with lock_in(tmp_path), lock_in(tmp_path):
         pass
     assert [record.getMessage() for record in caplog.records] == [
-        f"{tmp_path} lies on a disk without locks: see that no other process writes there"
+        f"{tmp_path} is on a disk without file locks: make sure that no other process writes there"
     ]
 
 

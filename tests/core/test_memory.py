@@ -49,6 +49,6 @@ except PraxiaError as error:
 
 def test_where_there_is_no_more_one_line_says_what_to_do():
     done = subprocess.run([sys.executable, "-B", "-c", LITTLE], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("no room for 10.0 MB of memory")
+    assert done.stdout.startswith("cannot allocate 10.0 MB of memory")
     assert "fewer --workers" in done.stdout
     assert len(done.stdout.splitlines()) == 1

@@ -135,4 +135,4 @@ def test_too_little_memory_is_one_line_that_says_what_to_do(mixture, monkeypatch
     monkeypatch.setattr(loading, "_serve", no_memory)
     with Loader(mixture, seed=0, batch_size=4, workers=1) as loader, pytest.raises(PraxiaError) as refused:
         loader.take(0)
-    assert re.fullmatch(r"no room for 0\.\d MB of memory .*; use fewer --workers .*", str(refused.value))
+    assert re.fullmatch(r"cannot allocate 0\.\d MB of memory .*; use fewer --workers .*", str(refused.value))

@@ -178,7 +178,7 @@ def test_what_does_not_fit_is_refused_with_the_key_that_settles_it(mix, changes,
     ("view", "said"),
     [
         (DatasetView(cameras={"front": "tpo"}), "unknown camera 'tpo'; nearest: top"),
-        (DatasetView(cameras={"front": "top"}), r'asks for image.wrist.*"wrist": null'),
+        (DatasetView(cameras={"front": "top"}), r'needs image.wrist.*"wrist": null'),
         (DatasetView(cameras={"front": None, "wrist": None}), "no data set of the mixture has such a camera"),
         (replace(AS_FAST, action={"move": "ee_dleta"}), "unknown action field 'ee_dleta'; nearest: ee_delta"),
         (replace(AS_FAST, state={"grip": "ee_pos"}), "a different name for each state field"),

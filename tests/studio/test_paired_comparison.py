@@ -143,7 +143,7 @@ def page(tmp_path_factory):
 def test_the_sentence_has_effect_pairs_and_evidence(page):
     text = text_of(page)
     p_value = binomtest(7, 8).pvalue
-    assert "first and second cannot be told apart: +33.3 points [" in text
+    assert "first and second cannot be distinguished: +33.3 points [" in text
     assert f"after 18 pairs (7 against 1 discordant), p = {p_value:.2g}" in text
     assert f"The e-value, {e_value(7, 1):.3g}, is valid at any stopping time; it decides from 20 on." in text
     macro = 100 * ((5 / 10) + (2 - 1) / 8) / 2

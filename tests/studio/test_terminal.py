@@ -87,12 +87,12 @@ VERDICT = {
         ),
         (
             {"verdict": "undecided", "pairs_needed": 2000},
-            "A and B cannot be told apart: +13.3 points [5.0, 19.7] after 1,143 pairs (310 against 120 discordant), "
+            "A and B cannot be distinguished: +13.3 points [5.0, 19.7] after 1,143 pairs (310 against 120 discordant), "
             "e = 24.1; about 2,000 pairs would decide a difference of this size",
         ),
         (
             {"verdict": "undecided", "pairs_needed": None, "effect": 0.0, "ci95": [-0.01, 0.01]},
-            "A and B cannot be told apart: +0.0 points [-1.0, 1.0] after 1,143 pairs (310 against 120 discordant), "
+            "A and B cannot be distinguished: +0.0 points [-1.0, 1.0] after 1,143 pairs (310 against 120 discordant), "
             "e = 24.1",
         ),
         (

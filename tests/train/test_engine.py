@@ -132,7 +132,7 @@ def test_a_loss_that_is_not_finite_names_its_batch_and_is_not_saved(tiny_run, da
 
 def test_a_camera_that_the_data_do_not_have_is_refused(tiny_run, dataset_path, tmp_path):
     window = Window({"image.wrist": (0,), "state": (0,)}, horizon=4)
-    with pytest.raises(MismatchError, match=r"asks for image\.wrist.*image\.front"):
+    with pytest.raises(MismatchError, match=r"needs image\.wrist.*image\.front"):
         fit(dataclasses.replace(tiny_run, window=window), dataset_path, tmp_path / "run")
 
 

@@ -31,11 +31,11 @@ class PolicyIdentity:
 
 
 def policy_sha256(value: Mapping[str, Any]) -> str:
-    """SHA-256 over what `policy.json` says but for its provenance, and the weights by their own hash in it.
+    """SHA-256 over `policy.json` without its provenance; the weights enter by their hash in it.
 
-    The order of names in an object does not count: what has an order is a list.
+    The order of names in an object does not count, that of the items of a list does.
     """
     essence = {name: item for name, item in value.items() if name not in _EXCLUDED}
-    # As it is read back from a file, where every name is a text.
+    # As read back from a file, where every name is a string.
     plain = json.loads(json.dumps(essence))
     return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

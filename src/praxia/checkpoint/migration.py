@@ -1,6 +1,6 @@
 """Policies and runs that earlier versions wrote, in today's form.
 
-Every name that changed stands in one of the tables below; the steps from schema to schema apply them. What a policy
+Every name that changed is in one of the tables below; the steps from schema to schema apply them. What a policy
 computes stays the same, to the last bit.
 """
 
@@ -138,7 +138,7 @@ def _with_shifted(normaliser: Mapping[str, Any]) -> Value:
 
 
 def _not_masked(value: Value) -> Value:
-    """Networks of schema 3 saw the images of missing cameras and repeated history as valid, and go on doing so."""
+    """Policies of schema 3 see the images of missing cameras and repeated history as valid, as in training."""
     return {**value, "masked": False}
 
 

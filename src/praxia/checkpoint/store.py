@@ -183,7 +183,7 @@ def _read_value(file: Path) -> dict[str, Any]:
 
 
 def _with_identity(file: Path, value: dict[str, Any]) -> dict[str, Any]:
-    """The object in today's schema with its identity, which newer names do not change: results stay those of one policy.
+    """The object in today's schema. A migration keeps the identity, so that earlier results still belong to the policy.
 
     Schema 4 was the first to be saved with its identity; a policy of schema 3 is identified by its form in schema 4.
     """

@@ -56,7 +56,7 @@ class MissingPackage(PraxiaError):
 
 
 class DataError(PraxiaError):
-    """A data set that cannot be read as it should be. The message names the file and the episodes in it."""
+    """A data set that cannot be read correctly. The message names the file and the episodes in it."""
 
 
 class MismatchError(PraxiaError):
@@ -90,7 +90,7 @@ def expect_positive(**numbers: int) -> None:
     """Refuse numbers below 1, naming the option: `expect_positive(workers=workers)`.
 
     Raises:
-        PraxiaError: naming the first that is.
+        PraxiaError: names the first such option.
     """
     for name, number in numbers.items():
         if number < 1:

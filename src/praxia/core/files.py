@@ -31,16 +31,16 @@ __all__ = [
 
 LOG = logging.getLogger(__name__)
 
-# `.NAME.partial` is what is being written, and `.NAME.old` what it replaces.
+# `.NAME.partial` is being written, and `.NAME.old` is what it replaces.
 PARTIAL, OLD = ".partial", ".old"
 
-# A file here, or one that fsspec reaches.
+# A local file, or one that fsspec reaches.
 AnyPath = Path | UPath
 
 
-def is_local(place: AnyPath) -> TypeGuard[Path]:
-    """Whether it is a file or folder of this machine's own disks, not one that fsspec reaches."""
-    return isinstance(place, Path) and not isinstance(place, UPath)
+def is_local(path: AnyPath) -> TypeGuard[Path]:
+    """Whether it is a path on this machine's disks, not one that fsspec reaches."""
+    return isinstance(path, Path) and not isinstance(path, UPath)
 
 
 def relative_name(root: AnyPath, path: AnyPath) -> str:
@@ -65,7 +65,7 @@ def expand_home(text: str) -> str:
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:
-    """`path` holds either its old content or all of `data`, whenever the power goes. Several writers take turns."""
+    """Write a file that has either its old or its new content, even after a power cut. Several writers take turns."""
     with _unfinished(path, wait=True) as partial:
         with partial.open("wb") as file:
             file.write(data.encode() if isinstance(data, str) else data)
@@ -77,7 +77,7 @@ def write_atomic(path: Path, data: bytes | str) -> None:
 
 @contextmanager
 def staged_file(path: Path) -> Iterator[Path]:
-    """The name of a file to write, which is at `path` when the block ends, and nowhere if it fails.
+    """A path to write a file at, which is moved to `path` when the block ends, and removed if it fails.
 
     Raises:
         PraxiaError: another process is writing it.
@@ -90,7 +90,7 @@ def staged_file(path: Path) -> Iterator[Path]:
 
 
 def complete_lines(path: Path) -> list[str]:
-    """The lines of a text file that is, or was, being appended to: without the last one where that is torn."""
+    """The lines of a text file that is being appended to, without an incomplete last one."""
     return [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
 
@@ -98,8 +98,8 @@ def complete_lines(path: Path) -> list[str]:
 def staged_folder(path: Path) -> Iterator[Path]:
     """An empty folder to fill, which becomes `path` when the block ends and vanishes if it fails.
 
-    An older folder at `path` is replaced: between the two renames `path` is absent, never half, and the next writer of
-    `path` puts the older one back if the process was killed there.
+    An older folder at `path` is replaced: between the two renames `path` is absent, never incomplete, and the next
+    writer of `path` restores the older one if the process was killed there.
 
     Raises:
         PraxiaError: another process is writing it.
@@ -119,52 +119,52 @@ def staged_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _unfinished(path: Path, *, wait: bool = False) -> Iterator[Path]:
-    """The place where `path` is written, this process's alone; what killed writers of it left is tidied up.
+    """The partial path at which this process alone writes `path`; leftovers of killed writers are cleaned up.
 
     Raises:
-        PraxiaError: another process is writing `path`, and `wait` was not asked for.
+        PraxiaError: another process is writing `path`, and `wait` is not set.
     """
     partial = path.with_name(f".{path.name}{PARTIAL}")
     with _writing(partial, wait=wait):
-        _say(path.parent, _tidied(partial))
+        _warn(path.parent, _clean_up(partial))
         try:
             yield partial
         finally:
-            _tidied(partial)
+            _clean_up(partial)
 
 
 def _writing(partial: Path, *, wait: bool = False) -> Lock:
-    """The right to write what is called `.NAME.partial` or `.NAME.old` meanwhile."""
-    return Lock(partial.with_suffix(f"{PARTIAL}.lock"), _place(partial), wait=wait)
+    """The lock for writing `.NAME.partial` and `.NAME.old`."""
+    return Lock(partial.with_suffix(f"{PARTIAL}.lock"), _target(partial), wait=wait)
 
 
-def _place(partial: Path) -> Path:
+def _target(partial: Path) -> Path:
     return partial.with_name(partial.stem.removeprefix("."))
 
 
 def remove_leftovers(folder: Path, name: str = "") -> None:
-    """Tidy up what killed writers left in `folder`, files and folders called `.NAME.*` that nobody is writing.
+    """Clean up what killed writers left in `folder`: files and folders `.NAME.*` that no process is writing.
 
-    One line says what was found.
+    A warning lists what was found.
     """
     found, pattern = [], f".{glob.escape(name)}.*" if name else ".*"
     for path in sorted(folder.glob(pattern)):
         if path.suffix in (PARTIAL, OLD) and (lock := _writing(path)).try_acquire():
-            found += _tidied(path)
+            found += _clean_up(path)
             lock.release()
     for path in folder.glob(f"{pattern}.lock"):
         if (lock := Lock(path, path)).try_acquire():
             lock.release()
-    _say(folder, found)
+    _warn(folder, found)
 
 
-def _tidied(leftover: Path) -> list[str]:
-    """Remove an unfinished file or folder, put back what it was to replace and did not; what was done."""
-    place, partial, old = _place(leftover), leftover.with_suffix(PARTIAL), leftover.with_suffix(OLD)
+def _clean_up(leftover: Path) -> list[str]:
+    """Remove an unfinished file or folder, and restore what it did not replace yet. Returns what was done."""
+    target, partial, old = _target(leftover), leftover.with_suffix(PARTIAL), leftover.with_suffix(OLD)
     done = []
-    if old.exists() and not place.exists():
-        old.rename(place)
-        done.append(f"{place.name} was put back")
+    if old.exists() and not target.exists():
+        old.rename(target)
+        done.append(f"{target.name} was restored")
     for path in (partial, old):
         if path.exists():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -172,7 +172,7 @@ def _tidied(leftover: Path) -> list[str]:
     return done
 
 
-def _say(folder: Path, found: list[str]) -> None:
+def _warn(folder: Path, found: list[str]) -> None:
     if found:
         LOG.warning("%s: a writer was killed here; %s", folder, ", ".join(found))
 

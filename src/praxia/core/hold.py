@@ -38,17 +38,17 @@ class HoldAction:
             UnknownName: `embodiment.hold` names a field that the embodiment does not have.
         """
         known = [field.name for field in embodiment.action]
-        if strangers := [name for name in embodiment.hold if name not in known]:
-            raise UnknownName(f"action field of {embodiment.name!r}", strangers[0], known, "its declaration")
+        if unknown := [name for name in embodiment.hold if name not in known]:
+            raise UnknownName(f"action field of {embodiment.name!r}", unknown[0], known, "its declaration")
         seen = {field.name: dims for field, dims in field_slices(embodiment.state)}
         constant, action, state = np.zeros(embodiment.action_dim), [], []
         for field, dims in field_slices(embodiment.action):
-            held = _held(embodiment, field)
-            if isinstance(held, str):
+            value = _hold_value(embodiment, field)
+            if isinstance(value, str):
                 action += range(dims.start, dims.stop)
-                state += range(seen[held].start, seen[held].stop)
+                state += range(seen[value].start, seen[value].stop)
             else:
-                constant[dims] = held
+                constant[dims] = value
         return cls(tuple(constant.tolist()), tuple(action), tuple(state))
 
     @property
@@ -63,12 +63,12 @@ class HoldAction:
         return action
 
 
-def _held(embodiment: Embodiment, field: Field) -> float | str:
+def _hold_value(embodiment: Embodiment, field: Field) -> float | str:
     """The hold value of one field: a number, or the name of the state field whose present value it is."""
     states = {seen.name: seen for seen in embodiment.state}
     if field.name in embodiment.hold:
-        held = embodiment.hold[field.name]
-        return _expect_alike(embodiment, field, held, states) if isinstance(held, str) else float(held)
+        value = embodiment.hold[field.name]
+        return _expect_target(embodiment, field, value, states) if isinstance(value, str) else float(value)
     if field.kind in ("delta", "velocity", "torque"):
         return 0.0
     seen = states.get(field.name)
@@ -83,17 +83,17 @@ def _held(embodiment: Embodiment, field: Field) -> float | str:
     )
 
 
-def _expect_alike(embodiment: Embodiment, field: Field, held: str, states: Mapping[str, Field]) -> str:
-    """`held`, which must name a state field that can be the action field's target."""
-    if held not in states:
-        raise UnknownName(f"state field of {embodiment.name!r}", held, states, "its declaration")
-    seen = states[held]
+def _expect_target(embodiment: Embodiment, field: Field, name: str, states: Mapping[str, Field]) -> str:
+    """`name`, which must be that of a state field that can be the action field's target."""
+    if name not in states:
+        raise UnknownName(f"state field of {embodiment.name!r}", name, states, "its declaration")
+    seen = states[name]
     if (seen.size, seen.unit, seen.frame) != (field.size, field.unit, field.frame):
         raise MismatchError(
             f"expected a state of the size, unit and frame of action {field.description} to hold {embodiment.name!r}"
             f" still, got {seen.description}; declare another state field or a number"
         )
-    return held
+    return name
 
 
 def _meaning(field: Field) -> tuple[object, ...]:

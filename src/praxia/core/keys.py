@@ -1,6 +1,6 @@
-"""Content addresses and the random streams that hang on them.
+"""Content addresses, and random streams keyed by them.
 
-Starts and noise depend on keys alone: never on the worker count, the order, or who ran beside an episode.
+Starts and noise depend on keys alone: never on the number of workers, the order, or concurrent episodes.
 """
 
 import hashlib
@@ -23,11 +23,11 @@ def content_key(value: Any) -> str:
 
 
 def generator(*key: str | int) -> np.random.Generator:
-    """A counter-based random generator (Philox) whose whole stream is a pure function of `key`."""
+    """A counter-based random generator (Philox) whose stream is a pure function of `key`."""
     digest = hashlib.sha256(canonical_json(list(key)).encode()).digest()
     return np.random.Generator(np.random.Philox(key=np.frombuffer(digest[:16], dtype=np.uint64)))
 
 
 def seed(*key: str | int) -> int:
-    """63 bits that are a pure function of `key`: the seed of a generator that is not numpy's, such as torch's."""
+    """A 63-bit seed, a pure function of `key`, for a generator other than numpy's, such as torch's."""
     return int.from_bytes(hashlib.sha256(repr(key).encode()).digest()[:8], "little") >> 1

@@ -1,7 +1,7 @@
-"""Locks on files that end with their process, however it ends.
+"""File locks that end with their process, however it ends.
 
-A process number decides nothing: two containers on one disk may both be process 1. The lock itself is the system's
-(flock), so nothing has to be tidied up before the next process can take it.
+The lock is the system's (flock), so nothing must be cleaned up before the next process can take it. Process numbers do
+not identify an owner: two containers on one disk may both run as process 1.
 """
 
 import errno
@@ -23,24 +23,25 @@ LOG = logging.getLogger(__name__)
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
-# How a file system says that it has no locks.
+# The errors of file systems without locks.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
-# How often a folder may vanish as we make a file in it.
+# How often another process may remove the folder before the file is created.
 _ATTEMPTS = 100
 
-# Shared locks that this process holds, by process (a fork holds none) and path: the open file, and how often.
+# Shared locks held by this process, by process (a fork holds none) and path: the open file and the number of holders.
 _SHARED: dict[tuple[int, str], tuple[int, int]] = {}
 
 
 class Lock:
-    """The right to write `target`, which one living process has at a time.
+    """An exclusive lock for writing `target`: one process has it at a time.
 
-    `with Lock(...):` raises at once where another process has it, or waits for it with `wait`.
+    `with Lock(...):` raises at once if another process has it, or waits for it with `wait`. A process can acquire a
+    `shared` lock several times.
 
-    The file `path` is there while somebody has it; whoever held it and was killed leaves a file that nobody locks. It
-    names host and process of its owner, for the message alone. A `shared` one can be taken by this process again.
-    Where a file system has no locks, one line says so, and nobody is refused.
+    The file `path` exists while the lock is held, and names the owner's host and process for the error message. A
+    killed owner leaves the file behind, unlocked. On a file system without locks a warning is logged, and no process is
+    refused.
     """
 
     def __init__(self, path: Path, target: Path, *, wait: bool = False, shared: bool = False):
@@ -49,10 +50,10 @@ class Lock:
         self._file: int | None = None
 
     def try_acquire(self) -> bool:
-        """Whether this process now has it.
+        """Acquire it unless another process has it. Returns whether this process now has it.
 
         Raises:
-            PraxiaError: no file can be made there, for instance because the disk is read-only.
+            PraxiaError: the file cannot be created, for instance because the disk is read-only.
             OSError: the disk is full.
         """
         file, times = _SHARED.get(self._key, (None, 0)) if self._key else (None, 0)
@@ -75,7 +76,7 @@ class Lock:
             if times > 1:
                 _SHARED[self._key] = file, times - 1
                 return
-        if _is_at(file, self.path):  # while it is still locked, so that nobody else's goes
+        if _is_at(file, self.path):  # while it is still locked: later it could be another process's
             self.path.unlink(missing_ok=True)
         os.close(file)
 
@@ -107,7 +108,7 @@ class Lock:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
             except OSError as error:
-                # Somebody may remove the folder between the two; where it is always so, as in /proc, no file can be.
+                # Another process may have removed the folder. In /proc, for example, no file can ever be created.
                 if isinstance(error, FileNotFoundError) and attempts < _ATTEMPTS:
                     continue
                 if error.errno in _FULL:  # the caller knows what was kept
@@ -124,11 +125,11 @@ class Lock:
                 if error.errno not in _NO_LOCKS:
                     os.close(file)
                     raise
-                _say_no_locks(self.path.parent)
+                _warn_no_locks(self.path.parent)
             if _is_at(file, self.path):
                 break
-            os.close(file)  # its owner removed it as we waited
-        with suppress(OSError):  # a full disk
+            os.close(file)  # its owner removed it while this process waited
+        with suppress(OSError):  # a full disk: the owner stays unnamed
             os.ftruncate(file, 0)
             os.pwrite(file, json.dumps({"host": socket.gethostname(), "process": os.getpid()}).encode(), 0)
         return file
@@ -142,14 +143,14 @@ class Lock:
 
 
 @cache
-def _say_no_locks(folder: Path) -> None:
-    LOG.warning("%s lies on a disk without locks: see that no other process writes there", folder)
+def _warn_no_locks(folder: Path) -> None:
+    LOG.warning("%s is on a disk without file locks: make sure that no other process writes there", folder)
 
 
 def _is_at(file: int, path: Path) -> bool:
     """Whether the open file is still the one at `path`."""
     try:
-        there, ours = path.stat(), os.fstat(file)
+        current, opened = path.stat(), os.fstat(file)
     except FileNotFoundError:
         return False
-    return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
+    return (current.st_dev, current.st_ino) == (opened.st_dev, opened.st_ino)

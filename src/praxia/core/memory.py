@@ -14,9 +14,9 @@ __all__ = ["SharedMemory"]
 class SharedMemory:
     """`size` bytes that this process shares with the processes it sends them to; freed when the last of them ends.
 
-    It has no name, so nothing stays behind when processes are killed, and it takes nothing of /dev/shm, of which a
-    container often has only 64 MB. All of it is taken at once: memory that was only promised would kill the process
-    that writes to it (SIGBUS) where there is no more.
+    It has no name, so killed processes leave nothing behind, and it does not use /dev/shm, of which a container often
+    has only 64 MB. All of it is allocated at once: where memory is only promised and runs out, writing to it kills the
+    process (SIGBUS).
 
     Raises:
         PraxiaError: there is not enough memory.
@@ -27,7 +27,7 @@ class SharedMemory:
             self._map(os.memfd_create("praxia"), size)
         except OSError as error:
             raise PraxiaError(
-                f"no room for {size / 1e6:.1f} MB of memory that a worker process shares ({error.strerror}); "
+                f"cannot allocate {size / 1e6:.1f} MB of memory shared with a worker process ({error.strerror}); "
                 "use fewer --workers or smaller batches, or give the container more memory"
             ) from error
 

@@ -1,4 +1,4 @@
-"""The cores there are, and worker processes that never outlive their parent and never fight over cores."""
+"""The number of available cores, and worker processes that end with their parent and use one core each."""
 
 import math
 import multiprocessing
@@ -20,7 +20,7 @@ Value = TypeVar("Value")
 
 _context = multiprocessing.get_context("spawn")
 
-# One process a core is the plan: numerical libraries and the software renderer must not start threads of their own.
+# One process per core: numerical libraries and the software renderer must not start threads of their own.
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -30,18 +30,18 @@ _ENVIRONMENT = {
 
 
 def available_cores(system: Path = Path("/")) -> int:
-    """How many processes of ours can compute at once, at least 1; `system` is where /proc and /sys are.
+    """The number of cores that this process may use, at least 1; `system` is where /proc and /sys are.
 
-    Fewer than the machine has cores where this process is bound to some of them, or where its container has a quota of
-    computing time (cgroups, v1 and v2): a part of a core then counts as one.
+    It is smaller than the machine's where the process is bound to some cores, or where its container has a CPU quota
+    (cgroups, v1 and v2): a fraction of a core then counts as one.
     """
     return max(1, min([_bound_cores(), *map(math.ceil, _quotas(system))]))
 
 
 def limit_threads() -> None:
-    """Let libraries that know of no quota (OpenMP's, so torch; Arrow; BLAS) start no more threads than have a core.
+    """Limit the threads of libraries that ignore CPU quotas (OpenMP, and with it torch; Arrow; BLAS) to the cores.
 
-    For before they are imported. What the user has set stays.
+    Call it before they are imported. A limit that the user has set stays.
     """
     cores = available_cores()
     if cores < _bound_cores():
@@ -53,12 +53,12 @@ def _bound_cores() -> int:
 
 
 def _quotas(system: Path) -> Iterator[float]:
-    """The cores whose time the control groups of this process grant it: its own group, and those around that."""
+    """The CPU quotas, in cores, of this process's control group and of the groups that contain it."""
     for line in _text(system / "proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):
             continue
-        # v2 has one tree, v1 one for some controllers; inside a container the group's own folder is not to be seen.
+        # v2 has one tree, v1 one per set of controllers; inside a container the group's own folder may be invisible.
         group = system / "sys/fs/cgroup" / controllers / path.lstrip("/")
         for folder in (group, *group.parents):
             quota, _, period = _text(folder / "cpu.max").partition(" ")
@@ -69,7 +69,7 @@ def _quotas(system: Path) -> Iterator[float]:
 
 
 def _text(path: Path) -> str:
-    """What a file of the system says; nothing where there is none."""
+    """The content of a system file; empty if it cannot be read."""
     try:
         return path.read_text()
     except OSError:
@@ -79,27 +79,27 @@ def _text(path: Path) -> str:
 class Worker:
     """A spawned process that runs `target(connection, *arguments)`, and this side of its pipe.
 
-    When this process dies, however it dies, the worker ends too: it reads the end of its pipe, and a thread of its
-    watches the parent besides, for the case that the worker is busy.
+    When this process dies, however it dies, the worker ends too: its pipe is closed, and a thread in it watches the
+    parent for the case that the worker is busy.
     """
 
     def __init__(self, target: Callable[..., None], *arguments: Any):
         self.connection, theirs = _context.Pipe()
         self.process = _context.Process(target=_run, args=(target, theirs, *arguments), daemon=True)
-        with _environment(), _deaf():
+        with _environment(), _interrupts_blocked():
             self.process.start()
-        # With our copy of its end closed, a dead worker reads as the end of the pipe.
+        # With our copy of the worker's end closed, its death is the end of the pipe.
         theirs.close()
 
     @property
     def exit_description(self) -> str:
-        """How a dead worker ended, in a few words."""
+        """How a dead worker ended, for messages."""
         self.process.join()
         code = self.process.exitcode
         return f"worker process died ({f'signal {-code}' if code is not None and code < 0 else f'exit code {code}'})"
 
     def close(self) -> None:
-        """End the process now and wait for its end."""
+        """Kill the process and wait until it has ended."""
         self.process.kill()
         self.process.join()
         self.connection.close()
@@ -107,20 +107,20 @@ class Worker:
 
 
 def run_in_subprocess(function: Callable[[], Value]) -> Value:
-    """What the picklable `function` returns in a process of its own: for what must not share one with CUDA.
+    """The result of the picklable `function` in a separate process: for code that must not share one with CUDA.
 
     Raises:
-        PraxiaError: the function did.
+        PraxiaError: the function raised it.
     """
     worker = Worker(_answer, function)
     try:
-        refusal, value = worker.connection.recv()
+        message, value = worker.connection.recv()
     except (EOFError, ConnectionResetError) as error:
         raise RuntimeError(worker.exit_description) from error
     finally:
         worker.close()
-    if refusal is not None:
-        raise PraxiaError(refusal)
+    if message is not None:
+        raise PraxiaError(message)
     return value
 
 
@@ -136,7 +136,7 @@ def _run(target: Callable[..., None], connection: Connection, *arguments: Any) -
     try:
         target(connection, *arguments)
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        # The parent has gone: nobody needs a traceback.
+        # The parent has ended, so a traceback has no reader.
         return
 
 
@@ -148,9 +148,9 @@ def _end_with_parent() -> None:
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
-    """Processes begun here never hear Ctrl-C: the terminal tells all, but it is their parent's to end them."""
-    resource_tracker.ensure_running()  # or the first process to begin would start it, and unblock the signal
+def _interrupts_blocked() -> Iterator[None]:
+    """Processes started here ignore Ctrl-C, which the terminal sends to all of them: their parent ends them."""
+    resource_tracker.ensure_running()  # else the first process would start it, which unblocks the signal
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -160,7 +160,7 @@ def _deaf() -> Iterator[None]:
 
 @contextmanager
 def _environment() -> Iterator[None]:
-    """What a spawned interpreter must find before it imports its first library."""
+    """The environment variables that must be set before a spawned interpreter imports its first library."""
     wanted = {**_ENVIRONMENT, "MUJOCO_GL": os.environ.get("MUJOCO_GL", "egl")}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)

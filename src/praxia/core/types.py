@@ -129,7 +129,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one environment step led to. `success` holds at this step, not ever.
+    """What one environment step led to. `success` is about this step alone, not the episode.
 
     `progress` in [0, 1] is the share of the task's subtasks done so far, such as 1/3 of "first ..., then ..., then
     ...". None: the environment counts no subtasks.
@@ -144,7 +144,7 @@ class Outcome:
 
 @runtime_checkable
 class Env(Protocol):
-    """One robot in one task. Nothing is drawn until `observe`."""
+    """One robot in one task. Nothing is rendered until `observe`."""
 
     embodiment: Embodiment
 

@@ -20,7 +20,7 @@ from praxia.data.parquet import count_rows, matrix, native
 
 __all__ = ["Columns"]
 
-# Features with more values per frame are read one by one when asked for: point clouds, depth.
+# Features with more values per frame are read one by one, on demand: point clouds, depth.
 MAX_TOGETHER = 1024
 # The features that locate a row.
 INDEX_COLUMNS = ("episode_index", "frame_index", "index", "task_index")
@@ -39,7 +39,7 @@ class Columns:
         declared = metadata.info["features"]
         self._sizes = {n: math.prod(f["shape"]) for n, f in declared.items() if f["dtype"] not in NOT_NUMERIC}
         self._read: dict[str, np.ndarray] = {}
-        self._faults: dict[str, DataError] = {}  # raised when the column is first asked for
+        self._faults: dict[str, DataError] = {}  # raised when the column is first read
         self._finite: set[str] = set()  # columns that were checked
         table = metadata.table
         self._first, self._length = integers(table, "dataset_from_index"), integers(table, "length")
@@ -129,7 +129,7 @@ class Columns:
                 self._read[name] = values
 
     def _columns(self, file: FrameFile, wanted: list[str]) -> Mapping[str, np.ndarray]:
-        """The columns of a file that are as declared; errors of the others are kept until they are asked for."""
+        """The columns of a file that are as declared; errors of the others are kept until they are read."""
         try:
             opened = pq.ParquetFile(native(file.path))
             table = opened.read(columns=[name for name in wanted if name in opened.schema_arrow.names])

@@ -37,7 +37,7 @@ __all__ = ["Dataset", "Episodes"]
 
 SUCCESS = "next.success"
 
-# Raised whenever the same file comes to be decoded as other images: older caches are then not used.
+# Increased whenever the same file is decoded as other images, so that older caches are not used.
 DECODING = 2
 
 

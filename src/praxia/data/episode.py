@@ -65,7 +65,7 @@ class Episode:
         for name in ("state", "action", "executed_action", "reward"):
             if not np.isfinite(getattr(self, name)).all():
                 raise DataError(
-                    f"an episode of {self.task!r} has a {name} that is not finite; nothing could learn from it"
+                    f"an episode of {self.task!r} has a {name} that is not finite; nothing can be learned from it"
                 )
         if len(self.snapshots) not in (0, n):
             raise MismatchError(f"an episode of {n} steps needs {n} snapshots or none, got {len(self.snapshots)}")

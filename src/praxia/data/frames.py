@@ -16,7 +16,7 @@ MAX_OPEN = 8
 
 
 class CameraFrames:
-    """All images [N, Y, X, 3] of one camera, in frame order, decoded from `files` when asked for.
+    """All images [N, Y, X, 3] of one camera, in frame order, decoded from `files` on demand.
 
     `open_file` opens one of the files, whose hash it has checked. At most `MAX_OPEN` files are open at once. The data
     loader keeps decoded images on disk (`praxia.dataloader.frame_cache`).

@@ -13,7 +13,7 @@ from praxia.data.layout import MANIFEST, json_bytes
 
 __all__ = ["ADVICE", "FileEntry", "Manifest"]
 
-ADVICE = "Restore the file from a copy, or keep the episodes that are whole: `praxia data check` says which, and how"
+ADVICE = "Restore the file from a copy, or keep the intact episodes: see `praxia data check`"
 
 
 @dataclass(frozen=True)

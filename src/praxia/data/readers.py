@@ -1,6 +1,6 @@
 """Readers of images in one file: a video, or a data file that holds encoded images.
 
-They decode only the images asked for, in one pass. An image that is not at its position is an error, never replaced by
+They decode only the requested images, in one pass. An image that is not at its position is an error, never replaced by
 its neighbour.
 """
 
@@ -28,7 +28,7 @@ __all__ = ["FrameReader", "ParquetImages", "Unreadable", "VideoReader"]
 
 # How many frames to decode forward before a seek to the key frame is cheaper.
 STRIDE = 4
-# What PyAV has been seen to raise for damaged files: no stream, a stream without a codec, tags that are not text,
+# What PyAV raises for damaged files: no stream, a stream without a codec, tags that are not text,
 # sizes beyond all memory.
 FAULTS = (FFmpegError, OSError, EOFError, ValueError, IndexError, AttributeError, MemoryError)
 
@@ -60,8 +60,8 @@ class FrameReader(Protocol):
 class VideoReader:
     """A video in any codec that FFmpeg decodes; its frames are 1/fps apart. One thread.
 
-    `size` is the (height, width) that info.json declares, `scaled` that of the images returned: the whole image in its
-    own proportions between black bars (openpi's `resize_with_pad`).
+    `size` is the (height, width) that info.json declares, `scaled` that of the images returned: the complete image in
+    its own proportions between black bars (openpi's `resize_with_pad`).
 
     Raises:
         Unreadable: not a complete video, another frame rate or size, or damage that the decoder notices.

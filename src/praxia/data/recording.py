@@ -19,10 +19,10 @@ __all__ = ["begin_recording", "recording_lock"]
 
 @contextmanager
 def recording_lock(root: Path) -> Iterator[None]:
-    """Hold the lock of the one process that records into `root` or finalizes it; a finished data set needs none.
+    """Hold the lock for recording into `root` and finalizing it; a finished data set needs none.
 
     Raises:
-        PraxiaError: another process holds it; names the process.
+        PraxiaError: another process holds it. Names the process.
         RecordingError: the disk is full.
     """
     if committed(root):
@@ -50,7 +50,7 @@ def begin_recording(root: str | Path, plan: Mapping[str, Any], *, resume: bool =
     then has nothing to do.
 
     Raises:
-        PraxiaError: `root` holds something else, or an unfinished recording and `resume` was not asked for.
+        PraxiaError: `root` holds something else, or an unfinished recording and `resume` is not set.
         MismatchError: `resume`, but that recording has another plan.
     """
     root = Path(root)

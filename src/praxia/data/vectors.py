@@ -63,7 +63,7 @@ def _parts(wanted: str, features: Mapping[str, Any]) -> list[str]:
 
 
 def _normalised(name: str) -> str:
-    """A name in one spelling: "observations/joint_Positions" becomes "joint.positions"."""
+    """A name in canonical form: "observations/joint_Positions" becomes "joint.positions"."""
     return re.sub(r"[_\-/ ]", ".", re.sub(r"^(observations?|obs)[./]", "", name.lower()))
 
 

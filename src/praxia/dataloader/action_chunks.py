@@ -110,5 +110,5 @@ def _expect_finite(windows: Windows, rows: Int64[np.ndarray, " B"], chunks: Floa
         ((episode, frame),) = windows.frames_of(rows[~finite][:1])
         raise DataError(
             f"{windows.root} has an action or state that is not finite within {chunks.shape[1]} steps of frame {frame} "
-            f"of episode {episode}; nothing could learn from it: record the episode anew or leave it out"
+            f"of episode {episode}; nothing can be learned from it: record the episode anew or leave it out"
         )

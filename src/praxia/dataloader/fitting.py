@@ -72,11 +72,11 @@ def fit_embodiments(
 
 
 def fit_transforms(
-    windows: Mixture, statistics: Mapping[str, EmbodimentStatistics], words: PromptTokenizer | None = None
+    windows: Mixture, statistics: Mapping[str, EmbodimentStatistics], tokenizer: PromptTokenizer | None = None
 ) -> Transforms:
-    """The embodiments' transforms, and the words that a model brings or the data's own."""
+    """The embodiments' transforms, and the `tokenizer`; None: one is fitted on the data's instructions."""
     texts = [text for entry in windows.entries for text in entry.dataset.instructions]
-    return Transforms(fit_embodiments(windows, statistics), words or TextTokenizer.fit(texts))
+    return Transforms(fit_embodiments(windows, statistics), tokenizer or TextTokenizer.fit(texts))
 
 
 def names_by_feature(windows: Mixture, embodiment: str) -> dict[str, list[str]]:

@@ -38,7 +38,7 @@ class WindowSource(Protocol):
 
 
 class Loader:
-    """The batches of `source`, read by `workers` processes; with 0 workers, in this process when asked for.
+    """The batches of `source`, read by `workers` processes; with 0 workers, in this process, on demand.
 
     Batch s is a pure function of (seed, s): any number of workers gives the same batches, and reading may begin at any
     step. With `share` (rank, n), rows rank, rank + n, ... of each batch are read. A worker's memory holds `source`,

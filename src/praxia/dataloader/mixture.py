@@ -26,7 +26,7 @@ class Mixture:
     States and actions are padded with zeros to the largest embodiment's.
 
     Raises:
-        MismatchError: data sets that differ in their rate, in the size of an image that the window asks for, or in
+        MismatchError: data sets that differ in their rate, in the size of an image that the window needs, or in
             what the state or action of one embodiment means; names both.
     """
 

@@ -31,7 +31,7 @@ from praxia.dataloader.windows import Windows
 
 __all__ = ["DatasetEntry", "MixtureConfig", "find_mixture", "read_mixture"]
 
-# A smaller share would make the rounds of the order long, and nothing is learned from it.
+# A smaller share would make the rounds of the order long, and contribute nothing.
 LEAST_SHARE = Fraction(1, 1_000_000)
 
 # Roots of the sizes become whole numbers on this scale, so that the last bit of a power has no influence.
@@ -163,7 +163,7 @@ class MixtureConfig:
         for name in window.cameras:
             if name not in known and all(view.source_of(name) is None for view in views):
                 raise MismatchError(
-                    f"the window asks for image.{name}, and no data set of the mixture has such a camera; "
+                    f"the window needs image.{name}, and no data set of the mixture has such a camera; "
                     "choose another recipe"
                 )
         return [

@@ -32,7 +32,7 @@ class Windows:
 
     Raises:
         DataError: no episodes.
-        MismatchError: the window asks for a camera or modality that the data set does not have.
+        MismatchError: the window needs a camera or modality that the data set does not have.
         UnknownName: the view has a name that the data set does not have.
     """
 
@@ -177,7 +177,7 @@ def _expect_modalities(dataset: Dataset, window: Window, view: DatasetView, embo
     unknown = sorted(set(window.observation_steps) - known)
     if unknown:
         raise MismatchError(
-            f"the window asks for {', '.join(unknown)}; {dataset.root} has {', '.join(sorted(known))}. "
+            f"the window needs {', '.join(unknown)}; {dataset.root} has {', '.join(sorted(known))}. "
             "Choose another recipe, record with that camera, or map it in a mixture file: "
             '"cameras": {"front": "top", "wrist": null}, where null means none'
         )

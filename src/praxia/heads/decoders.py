@@ -58,7 +58,7 @@ class Decoder(nn.Module, ABC):
     def token_layers(self, vocab_size: int) -> tuple[nn.Module, nn.Module]:
         """Layers for action tokens: (tokens, state) -> input embeddings, and (hidden, state) -> logits.
 
-        The second may raise MismatchError when called, where the decoder has no room for so many tokens.
+        The second may raise MismatchError when called, if the decoder's vocabulary has too few tokens.
         """
 
 

@@ -165,8 +165,8 @@ class EncoderHeadPolicy:
 
     `embodiments` are those that it was trained on. If there are several, `bind` selects the one it acts for; `window`
     then leaves out cameras that this one did not have in training, which the network sees as black and not valid, as it
-    did then. With `masked` False the model was trained on images and states that were all taken as valid, and so it
-    acts.
+    did then. With `masked` False the model was trained with all images and states taken as valid, and is used
+    in that way.
     """
 
     privileged = False

@@ -1,4 +1,4 @@
-"""Recipes named after policies that the field knows, at a size that a laptop trains, on Tabletop.
+"""Recipes named after well-known policies, at sizes that train on a laptop, on Tabletop.
 
 Each pairs an encoder and a head of the same family as the original, at the sizes of `flow-tabletop`.
 `known_published.py` has them at the sizes of their papers. Deviations that all share: they see only the newest

@@ -1,4 +1,4 @@
-"""Recipes named after vision-language-action models, at a size that a laptop trains from nothing, on Tabletop.
+"""Recipes named after vision-language-action models, at sizes that train from scratch on a laptop, on Tabletop.
 
 All have a small vision-language transformer in place of a public one; they differ in their heads.
 `vla_published.py` has them with public models at the sizes of their papers. Deviations that all share: nothing is

@@ -1,4 +1,4 @@
-"""The metadata beside a results file: what produced its rows, whose they are, and in what two of them differ."""
+"""The metadata beside a results file: what produced its rows, their competitor, and how two files differ."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -69,7 +69,7 @@ def was_stopped(meta: Mapping[str, Any]) -> bool:
 
 
 def privilege_of(meta: Mapping[str, Any]) -> str | None:
-    """What the policy knew that a robot could not measure, in two words; None: nothing.
+    """What the policy knew that a robot could not measure, in a short phrase; None: nothing.
 
     "privileged policy" reads the simulator, as scripted experts do. "privileged state" means that the benchmark gives
     every policy what no robot could measure.

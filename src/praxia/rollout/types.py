@@ -1,4 +1,4 @@
-"""What the loop takes and what it returns."""
+"""The arguments and the results of the rollout loop."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,7 +1,7 @@
 """Statistics of rows in one pass, in float64.
 
 Mean and variance are merged block by block (Chan, Golub and LeVeque 1979), never as E[x^2] - E[x]^2. Quantiles are
-exact over all rows up to a million, and off by at most 0.013% of the ranks up to a thousand million (`QuantileSketch`).
+exact over all rows up to a million, and off by at most 0.013% of the ranks up to a billion (`QuantileSketch`).
 Merging the statistics of episodes or data sets equals one pass over all of their rows.
 """
 
@@ -68,16 +68,16 @@ class RunningStats:
 
     @property
     def count(self) -> int:
-        """How many rows were added."""
+        """The number of rows added."""
         return self._quantiles.count
 
     @property
     def rank_error(self) -> int:
-        """By how many of the ranks a quantile may be off; 0: none."""
+        """The largest error of a quantile, in ranks; 0: quantiles are exact."""
         return self._quantiles.rank_error
 
     def add(self, rows: Shaped[np.ndarray, "N D"]) -> None:
-        """Count these rows too."""
+        """Add rows."""
         if len(rows):
             self._join(Moments.of(rows))
             self._quantiles.add(rows)

@@ -146,7 +146,7 @@ def verdict_sentence(verdict: Mapping[str, Any], a: str = "A", b: str = "B") -> 
     evidence = f"e = {verdict['e_value']:.3g}" if verdict["p_value"] is None else f"p = {verdict['p_value']:.2g}"
     outlook = _outlook(verdict) if undecided else ""
     return (
-        f"{a} {_VERBS[verdict['verdict']]} {b}{' cannot be told apart' if undecided else ''}:"
+        f"{a} {_VERBS[verdict['verdict']]} {b}{' cannot be distinguished' if undecided else ''}:"
         f" {_points(verdict['effect'], '+')} points [{low}, {high}] after {verdict['pairs']:,} pairs"
         f" ({only_a} against {only_b} discordant), {evidence}{outlook}{_excluded(verdict)}"
     )

@@ -83,7 +83,7 @@ class Transforms:
         return replace(samples, state=state, action=action)
 
     def text(self, samples: Samples) -> tuple[Int64[np.ndarray, "B L"], Bool[np.ndarray, "B L"]]:
-        """Token ids of the prompts of encoded samples, padded with 0, and which of them are valid."""
+        """Tokens of the prompts of encoded samples, padded with 0, and which of them are valid."""
         sizes = [one.state.size for one in self.embodiments]
         if len(set(sizes)) > 1 and self.tokenizer.includes_state:
             raise MismatchError(f"a prompt with the state needs embodiments of one state size, got {sizes}")

@@ -25,9 +25,9 @@ class Normaliser:
     """Maps [low, high] of each dim to [-1, 1] linearly, without clipping, and back.
 
     `low` and `high` are the 1% and 99% quantiles of the training data (pi0.5, OpenVLA), see `from_stats`. Where they
-    are equal the dim is constant: whatever its value it becomes 0, and whatever the network says it comes back as that
-    constant. The dims `shifted` are moved by the middle of their range and not stretched: policies that were made
-    before constants were told by their own size have those whose range was below 1e-4.
+    are equal the dim is constant: it is encoded as 0 whatever its value, and decoded to that constant whatever the
+    network predicts. The dims `shifted` are moved by the middle of their range and not stretched: policies from
+    before constant dims were recognised by the size of their values have those whose range was below 1e-4.
     """
 
     low: tuple[float, ...]
@@ -58,7 +58,7 @@ class Normaliser:
 
     @property
     def size(self) -> int:
-        """How many dims it maps."""
+        """The number of dims."""
         return len(self.low)
 
     @property

@@ -1,4 +1,4 @@
-"""Instructions to token ids: a small vocabulary fitted on the data, or a public model's tokenizer and its prompt."""
+"""Instructions to tokens: a small vocabulary fitted on the data, or a public model's tokenizer and its prompt."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -53,7 +53,7 @@ class TextTokenizer:
 
     @property
     def vocab_size(self) -> int:
-        """The number of token ids. Id 0 pads."""
+        """The number of tokens. Token 0 is padding."""
         return self._tokenizer.get_vocab_size()
 
     @property
@@ -64,12 +64,12 @@ class TextTokenizer:
     def encode(
         self, instructions: Sequence[str], states: Float32[np.ndarray, "B S"] | None = None
     ) -> tuple[Int64[np.ndarray, "B L"], Bool[np.ndarray, "B L"]]:
-        """Token ids, padded with 0 to the longest of these instructions, and which of them are valid."""
-        return _pad([self._ids(text) for text in instructions])
+        """Tokens, padded with 0 to the longest of these instructions, and which of them are valid."""
+        return _pad([self._tokens_of(text) for text in instructions])
 
-    def decode(self, ids: Sequence[int]) -> str:
-        """The lower-cased text of `ids`."""
-        return self._tokenizer.decode(list(ids)).strip()
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The lower-cased text of `tokens`."""
+        return self._tokenizer.decode(list(tokens)).strip()
 
     def truncated(self, instructions: Iterable[str]) -> list[str]:
         """The distinct instructions of more than `max_length` tokens."""
@@ -83,7 +83,7 @@ class TextTokenizer:
         return Tokenizer.from_str(self.tokenizer_json)
 
     @cached_property
-    def _ids(self):
+    def _tokens_of(self):
         return lru_cache(maxsize=4096)(lambda text: self._tokenizer.encode(text).ids[: self.max_length])
 
 
@@ -115,7 +115,7 @@ class PromptTokenizer:
 
     @property
     def vocab_size(self) -> int:
-        """The number of the tokenizer's token ids; a model may have embeddings for more."""
+        """The number of the tokenizer's tokens; a model may have embeddings for more."""
         return self._tokenizer.get_vocab_size()
 
     @property
@@ -126,21 +126,21 @@ class PromptTokenizer:
     def encode(
         self, instructions: Sequence[str], states: Float32[np.ndarray, "B S"]
     ) -> tuple[Int64[np.ndarray, "B L"], Bool[np.ndarray, "B L"]]:
-        """Token ids of the prompts, padded with 0 to the longest, and which of them are valid."""
+        """Tokens of the prompts, padded with 0 to the longest, and which of them are valid."""
         rows = zip(instructions, states, strict=True)
         return _pad([self._prompt(self.template, self.num_images, text, state) for text, state in rows])
 
     def encode_questions(self, questions: Sequence[str]) -> tuple[Int64[np.ndarray, "B L"], Bool[np.ndarray, "B L"]]:
-        """Token ids of questions about one image each, padded with 0, and which of them are valid."""
+        """Tokens of questions about one image each, padded with 0, and which of them are valid."""
         return _pad([self._prompt(self.question, 1, text, np.zeros(0, np.float32)) for text in questions])
 
     def encode_answers(self, answers: Sequence[str]) -> tuple[Int64[np.ndarray, "B M"], Bool[np.ndarray, "B M"]]:
-        """Token ids of answers, padded with 0, and which of them are valid."""
-        return _pad([self._ids(self.answer.replace(ANSWER, self._expect_plain(text))) for text in answers])
+        """Tokens of answers, padded with 0, and which of them are valid."""
+        return _pad([self._tokens_of(self.answer.replace(ANSWER, self._expect_plain(text))) for text in answers])
 
-    def decode(self, ids: Sequence[int]) -> str:
-        """The text of `ids`, special tokens included."""
-        return self._tokenizer.decode(list(ids), skip_special_tokens=False)
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of `tokens`, special tokens included."""
+        return self._tokenizer.decode(list(tokens), skip_special_tokens=False)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -148,8 +148,8 @@ class PromptTokenizer:
     def _prompt(self, template: str, num_images: int, text: str, state: Float32[np.ndarray, " S"]) -> list[int]:
         # The placeholder is a special token, at which a tokenizer splits anyway: the text before and after it can be
         # encoded alone.
-        before, after = (self._ids(self._fill(piece, text, state)) for piece in template.split(IMAGES))
-        return [*before, *self._ids(self.image) * num_images, *after]
+        before, after = (self._tokens_of(self._fill(piece, text, state)) for piece in template.split(IMAGES))
+        return [*before, *self._tokens_of(self.image) * num_images, *after]
 
     def _fill(self, piece: str, instruction: str, state: Float32[np.ndarray, " S"]) -> str:
         if STATE in piece:
@@ -170,7 +170,7 @@ class PromptTokenizer:
         return Tokenizer.from_str(self.tokenizer_json)
 
     @cached_property
-    def _ids(self):
+    def _tokens_of(self):
         return lru_cache(maxsize=4096)(lambda text: self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     @cached_property
@@ -180,9 +180,9 @@ class PromptTokenizer:
 
 def _pad(rows: Sequence[Sequence[int]]) -> tuple[Int64[np.ndarray, "B L"], Bool[np.ndarray, "B L"]]:
     """Rows padded with 0 to the longest, and which entries are valid. L is at least 1."""
-    ids = np.zeros((len(rows), max(1, *map(len, rows))), dtype=np.int64)
-    valid = np.zeros(ids.shape, dtype=bool)
+    padded = np.zeros((len(rows), max(1, *map(len, rows))), dtype=np.int64)
+    valid = np.zeros(padded.shape, dtype=bool)
     for row, tokens in enumerate(rows):
-        ids[row, : len(tokens)] = tokens
+        padded[row, : len(tokens)] = tokens
         valid[row, : len(tokens)] = True
-    return ids, valid
+    return padded, valid

@@ -138,7 +138,7 @@ class PublicVLMEncoder(Encoder):
             MismatchError: some are missing or have another shape.
         """
         has_lm_head, training = self.lm_head is not None, self.training
-        del self.model, self.lm_head  # there is not always room for two
+        del self.model, self.lm_head  # memory may not suffice for two
         loaded = load_weights(Path(self.config.weights), self.config.depth).train(training)
         self.model = loaded.model
         self.lm_head = loaded.lm_head if has_lm_head else None
@@ -149,7 +149,7 @@ class PublicVLMEncoder(Encoder):
         return any(one.requires_grad for one in self.model.parameters())
 
     def adapt(self) -> None:
-        """Freeze what `config.trained` leaves out, and add adapters if it asks for them."""
+        """Freeze what `config.trained` leaves out, and add adapters if that is "adapters"."""
         trained = self.config.trained
         if trained == "all":
             return
