@@ -59,7 +59,7 @@ CODED = [folder for folder, said in EXPECTED.items() if "tokens" in said]
 
 
 @pytest.mark.parametrize("folder", CODED, ids=lambda one: f"{one.parent.name}/{one.name}")
-def test_its_code_gives_the_tokens_that_it_gave(folder):
+def test_its_action_tokenizer_gives_the_same_tokens(folder):
     config, _ = read_config(folder)
     chunks = make_chunks(5, config.shapes.horizon, config.shapes.action_dim, seed=1)
     coded = action_tokenizer_from_json(config.model.head.fitted).encode(chunks)

@@ -50,7 +50,7 @@ def test_written_anew_it_is_the_same_policy_to_the_last_bit(tmp_path):
     np.testing.assert_array_equal(decided(tmp_path), decided(OLD))
 
 
-def test_it_says_so_in_one_line(caplog):
+def test_it_is_reported_in_one_line(caplog):
     with caplog.at_level(logging.WARNING):
         load_policy(OLD)
     (line,) = caplog.messages

@@ -36,7 +36,7 @@ def test_altered_weights_are_refused(tmp_path):
         load_policy(tmp_path / "policy")
 
 
-def test_a_folder_without_a_policy_says_what_to_do(tmp_path):
+def test_a_folder_without_a_policy_is_refused_with_the_next_command(tmp_path):
     with pytest.raises(PraxiaError, match=r"no policy\.json; `praxia train` writes one"):
         load_policy(tmp_path)
     (tmp_path / "run.json").write_text("{}")
@@ -102,7 +102,7 @@ EDITS = {
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_an_edited_policy_is_refused_in_one_line_that_says_what_to_do(tmp_path, edit):
+def test_an_edited_policy_is_refused_in_one_line_with_the_next_command(tmp_path, edit):
     _, path = saved(tmp_path)
     value, (names, new) = json.loads(path.read_text()), EDITS[edit]
     at(value, *names)[names[-1]] = new

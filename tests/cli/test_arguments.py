@@ -20,7 +20,7 @@ from praxia.core.errors import PraxiaError
         "SET --out=NEW --feature a=b c=d",
     ],
 )
-def test_every_word_of_a_list_counts(words):
+def test_all_values_of_a_list_are_used(words):
     found = parse(RenameArguments, words.split(), "praxia")
     assert (found.root, found.out, found.feature) == ("SET", "NEW", ("a=b", "c=d"))
 

@@ -86,7 +86,7 @@ def test_the_listing_of_benchmarks_has_their_definitions(capsys):
     assert max(len(line) for block in blocks.values() for line in block.splitlines()) <= 120
 
 
-def test_pairs_say_which_encoders_fit_which_heads(capsys):
+def test_pairs_list_which_encoders_fit_which_heads(capsys):
     assert run("recipes", "--pairs", "--json") == 0
     pairs = json.loads(capsys.readouterr().out)["pairs"]
     lacking = {(pair["encoder"], pair["head"]) for pair in pairs if pair["missing"]}
@@ -108,7 +108,7 @@ def test_the_installed_command_runs():
     assert done.stdout.strip() == "0.1.0"
 
 
-def test_without_graphics_one_line_says_what_to_install(tmp_path):
+def test_without_graphics_one_line_names_what_to_install(tmp_path):
     command = [sys.executable, "-m", "praxia", "collect", "metaworld", "--tasks", "reach", "--out", str(tmp_path / "x")]
     environment = {**os.environ, "MUJOCO_GL": "nonsense"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)

@@ -24,7 +24,7 @@ def test_a_failed_write_leaves_the_old_content(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
+def test_a_folder_is_replaced_completely_or_not_at_all(tmp_path):
     target = tmp_path / "state"
     with staged_folder(target) as stage:
         (stage / "a").write_text("1")
@@ -65,7 +65,7 @@ with staged_folder(Path(sys.argv[1])) as stage:
 
 
 @pytest.mark.parametrize("moment", ["within", "between"])
-def test_what_a_killed_writer_left_is_tidied_up_by_the_next(tmp_path, moment, caplog):
+def test_leftovers_of_a_killed_writer_are_cleaned_up_by_the_next(tmp_path, moment, caplog):
     target = tmp_path / "state"
     with staged_folder(target) as stage:
         (stage / "old").write_text("1")
@@ -90,7 +90,7 @@ def test_a_process_number_that_comes_again_is_no_hindrance(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
 
-def test_who_is_writing_is_left_alone(tmp_path, caplog):
+def test_files_of_a_running_writer_are_left_alone(tmp_path, caplog):
     with staged_folder(tmp_path / "state") as stage:
         remove_leftovers(tmp_path)
         assert stage.is_dir()

@@ -39,7 +39,7 @@ def embodiment(*action: Field, **hold) -> Embodiment:
         (Field("mode", 1, "discrete", ""), {"mode": 2.0}, [2]),
     ],
 )
-def test_each_kind_is_held_by_what_it_means_or_by_what_the_embodiment_declares(action, hold, expected):
+def test_each_kind_of_field_holds_by_its_meaning_or_by_the_declaration(action, hold, expected):
     assert action.kind in get_args(Kind)
     other = Field("turn", 1, "delta", "rad")
     held = HoldAction.of(embodiment(other, action, **hold))(SEEN)
@@ -83,7 +83,7 @@ def test_a_declaration_of_what_the_embodiment_has_not_names_the_nearest():
         HoldAction.of(embodiment(place, place="hands"))
 
 
-def test_a_declaration_travels_and_a_embodiment_without_one_is_written_as_before():
+def test_a_hold_declaration_is_saved_and_an_embodiment_without_one_is_written_as_before():
     plain = embodiment(Field("mode", 1, "discrete", ""))
     declared = replace(plain, hold={"mode": 2.0})
     assert "hold" not in plain.to_json()

@@ -39,13 +39,13 @@ def lock_in(folder, **options):
     return Lock(folder / "lock", folder / "target", **options)
 
 
-def test_the_second_is_refused_and_told_who_the_first_is(tmp_path, holder):
+def test_the_second_process_is_refused_with_the_name_of_the_first(tmp_path, holder):
     with pytest.raises(PraxiaError, match=rf"target is being written by process {holder.pid} on \S+: wait until"):
         lock_in(tmp_path).acquire()
     assert not lock_in(tmp_path).try_acquire()
 
 
-def test_what_a_killed_process_held_is_free_although_its_number_lives(tmp_path, holder):
+def test_the_lock_of_a_killed_process_is_free_even_if_its_number_is_reused(tmp_path, holder):
     holder.send_signal(signal.SIGKILL)
     holder.wait()
     path = tmp_path / "lock"
@@ -60,7 +60,7 @@ def test_one_that_ends_leaves_no_file(tmp_path, holder):
     assert not list(tmp_path.iterdir())
 
 
-def test_who_waits_gets_it_when_the_first_has_ended_and_removed_the_file(tmp_path, holder):
+def test_a_waiting_process_gets_the_lock_when_the_first_has_ended(tmp_path, holder):
     command = HOLDING.replace("target", "other").replace('Path("other")', 'Path("other"), wait=True')
     waiting = [sys.executable, "-c", command, str(tmp_path / "lock")]
     with subprocess.Popen(waiting, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
@@ -82,7 +82,7 @@ def test_a_lock_is_not_taken_twice_unless_it_is_shared(tmp_path):
     assert lock_in(tmp_path).try_acquire()
 
 
-def test_a_disk_without_locks_is_said_once_and_refuses_nobody(tmp_path, monkeypatch, caplog):
+def test_a_disk_without_locks_is_reported_once_and_no_process_is_refused(tmp_path, monkeypatch, caplog):
     def flock(file, kind):
         raise OSError(errno.ENOLCK, "No locks available")
 
@@ -95,7 +95,7 @@ def test_a_disk_without_locks_is_said_once_and_refuses_nobody(tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("place", ["file/lock", "file/folder/lock"])
-def test_a_place_where_nothing_can_be_made_is_one_line(tmp_path, place):
+def test_a_location_that_cannot_be_written_is_one_line(tmp_path, place):
     (tmp_path / "file").write_text("")
     with pytest.raises(
         PraxiaError, match=r"target cannot be written: (File exists|Not a directory) \(.*/file.*\); choose"

@@ -24,7 +24,7 @@ def test_both_processes_see_what_either_writes():
     worker.close()
 
 
-def test_it_is_gone_when_nobody_holds_it():
+def test_shared_memory_is_freed_with_its_last_process():
     memory = SharedMemory(5000)
     file = f"/proc/self/fd/{memory._file}"
     assert os.readlink(file).startswith("/memfd:praxia")
@@ -47,7 +47,7 @@ except PraxiaError as error:
 """
 
 
-def test_where_there_is_no_more_one_line_says_what_to_do():
+def test_too_little_memory_is_one_line_with_advice():
     done = subprocess.run([sys.executable, "-B", "-c", LITTLE], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("cannot allocate 10.0 MB of memory")
     assert "fewer --workers" in done.stdout

@@ -36,7 +36,7 @@ def test_bad_input_comes_back_as_one_line():
         run_in_subprocess(refuse)
 
 
-def test_a_process_that_dies_says_how():
+def test_a_dead_process_is_described():
     with pytest.raises(RuntimeError, match="exit code 7"):
         run_in_subprocess(vanish)
 
@@ -108,7 +108,7 @@ def test_cores_are_those_that_this_process_is_bound_to_and_granted(machine, file
     assert available_cores(machine(files)) == cores
 
 
-def test_libraries_that_know_of_no_quota_are_told_unless_the_user_has(monkeypatch):
+def test_thread_limits_follow_the_quota_unless_the_user_has_set_them(monkeypatch):
     monkeypatch.setattr(process, "_quotas", lambda system: iter([0.5]))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
     monkeypatch.setenv("OMP_NUM_THREADS", "")  # so that it is put back to what it was
@@ -138,7 +138,7 @@ if __name__ == "__main__":
 """
 
 
-def test_no_worker_hears_an_interrupt_also_not_the_first(tmp_path):
+def test_every_worker_ignores_interrupts_also_the_first(tmp_path):
     (tmp_path / "telling.py").write_text(TELLING)
     told = subprocess.run([sys.executable, tmp_path / "telling.py"], capture_output=True, text=True, check=True)
     assert told.stdout.split() == ["True", "True", "False"]

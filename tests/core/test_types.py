@@ -43,7 +43,7 @@ def embodiment(*dims: str) -> Embodiment:
     return Embodiment("arm", (), (Field("joints", 3, "position", "rad", dims=dims),), (), 10.0)
 
 
-def test_an_embodiment_survives_json_and_says_nothing_of_dims_without_names():
+def test_an_embodiment_survives_json_which_omits_missing_names_of_dims():
     named = embodiment("a", "b", "c")
     again = Embodiment.from_json(json.loads(json.dumps(named.to_json())))
     assert again == named

@@ -19,7 +19,7 @@ def feature(shape, names=None, **told):
         ([3, 64, 3], ["channels", "height", "width"], (64, 3)),
     ],
 )
-def test_the_size_of_a_image(shape, names, size):
+def test_the_size_of_an_image(shape, names, size):
     assert image_size(feature(shape, names)) == size
 
 

@@ -91,7 +91,7 @@ def test_gaps_between_indices_close_and_are_remembered(tmp_path, record, synthet
     assert synthetic.spelled(dataset.decode("front", np.array([dataset.num_frames - 1]))[0])[1] == 9
 
 
-def test_nothing_to_compact_and_another_embodiment(tmp_path, synthetic, stage):
+def test_nothing_staged_and_another_embodiment_are_refused(tmp_path, synthetic, stage):
     with pytest.raises(RecordingError, match="no episode is staged"):
         finalize(tmp_path, synthetic.EMBODIMENT, {})
     stage(tmp_path, [0])

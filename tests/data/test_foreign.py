@@ -66,7 +66,7 @@ def test_v2_1(tmp_path, write, synthetic, codec):
     assert (dataset.written_by_praxia, dataset.episodes.instruction) == (False, tuple(one.instruction for one in taken))
 
 
-def test_a_place_that_fsspec_knows(tmp_path, write, synthetic, monkeypatch):
+def test_a_data_set_at_an_fsspec_location(tmp_path, write, synthetic, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     taken = write(tmp_path / "set", "v3.0", "av1", episodes=range(3))
     there = UPath("memory://somewhere/set")
@@ -87,7 +87,7 @@ def test_statistics_that_a_writer_left_out_come_from_the_numbers(tmp_path, write
     assert Dataset(tmp_path / "set").stats["action"] == describe(np.concatenate([one.action for one in taken]))
 
 
-def test_an_opened_data_set_goes_to_another_process_as_its_place(recorded):
+def test_a_data_set_is_pickled_as_its_address(recorded):
     dataset = Dataset(recorded)
     dataset.column("action")
     packed = pickle.dumps(dataset)
@@ -97,7 +97,7 @@ def test_an_opened_data_set_goes_to_another_process_as_its_place(recorded):
     np.testing.assert_array_equal(again.decode("front", np.array([3])), dataset.decode("front", np.array([3])))
 
 
-def test_a_column_that_nobody_asks_for_stops_nobody(tmp_path, write):
+def test_a_broken_column_that_is_not_read_is_no_error(tmp_path, write):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -126,7 +126,7 @@ def test_cameras_of_one_short_name_keep_their_own(tmp_path, write):
     assert {camera.name for camera in dataset.embodiment.cameras} == set(dataset.cameras)
 
 
-def test_rows_are_read_by_their_order_whatever_the_table_says_of_files(tmp_path, write, synthetic):
+def test_rows_are_read_in_order_whatever_files_the_table_names(tmp_path, write, synthetic):
     """LeRobot's own converter places the first episode of a file in the file before."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -156,7 +156,7 @@ def shift(rows, name, by):
         ("task_index", 90, r"file-000.parquet: in episode 0, frame 0, task_index is 90, there are 4 instructions"),
     ],
 )
-def test_rows_that_say_they_are_others(tmp_path, write, name, by, error):
+def test_rows_with_wrong_indices(tmp_path, write, name, by, error):
     import pyarrow.parquet as pq
 
     write(tmp_path / "set", "v3.0", None)
@@ -270,7 +270,7 @@ def _no_login():
         ),
     ],
 )
-def test_a_place_that_cannot_be_reached_is_said_to_be_so(monkeypatch, driver, said):
+def test_an_unreachable_location_is_reported(monkeypatch, driver, said):
     monkeypatch.setattr(MemoryFileSystem, "cat_file", lambda self, *_, **__: driver())
     monkeypatch.setattr(MemoryFileSystem, "_open", lambda self, *_, **__: driver())
     with pytest.raises(DataError, match=said):

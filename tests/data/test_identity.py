@@ -74,7 +74,7 @@ def test_one_altered_number_makes_it_another(pair):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_another_recording_in_its_place_is_another(foreign, sets, tmp_path, kind):
+def test_another_recording_at_the_same_path_has_another_identity(foreign, sets, tmp_path, kind):
     foreign.write(tmp_path / "grown", *kind, range(4), per_file=2)
     foreign.write(tmp_path / "other", *kind, range(1, 4), per_file=2)
     assert len({identity(root) for root in (sets[kind], tmp_path / "grown", tmp_path / "other")}) == 3

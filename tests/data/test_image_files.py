@@ -23,7 +23,7 @@ def test_sixteen_bits_of_grey_are_scaled_and_not_cut_to_white():
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_image_is_turned_as_its_exif_says(orientation):
+def test_an_image_is_turned_by_its_exif_orientation(orientation):
     exif = Image.Exif()
     exif[0x112] = orientation
     opened = stored(Image.fromarray(RAMP), "JPEG", exif=exif, quality=95)

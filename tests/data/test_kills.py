@@ -63,7 +63,7 @@ def test_a_killed_finalization_loses_nothing(tmp_path, recorded, synthetic, stag
     assert not (root / ".staging").exists()
 
 
-def test_a_kill_between_the_commit_and_the_tidying(tmp_path, recorded, synthetic, stage, record):
+def test_a_kill_between_the_commit_and_the_cleanup(tmp_path, recorded, synthetic, stage, record):
     root = tmp_path / "set"
     record(root)
     (root / ".staging" / "episode-000003").mkdir(parents=True)

@@ -66,7 +66,7 @@ def test_edits_read_them_too(root, tmp_path, synthetic):
     assert check(tmp_path / "trimmed")["ok"]
 
 
-def test_images_that_the_table_gives_to_nobody_are_refused(root):
+def test_images_that_belong_to_no_episode_are_refused(root):
     """One may have been put in anywhere."""
     table = pq.read_table(root / TABLE)
     for name in [name for name in table.column_names if name.endswith("wrist/to_timestamp")]:

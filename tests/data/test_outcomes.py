@@ -11,7 +11,7 @@ from praxia.data.layout import parquet_files
 from praxia.data.summary import info, outcomes
 
 
-def test_another_writer_says_nothing(tmp_path, foreign):
+def test_another_writer_records_no_outcome(tmp_path, foreign):
     foreign.write(tmp_path / "set", "v3.0", None, episodes=range(3))
     dataset = Dataset(tmp_path / "set")
     assert outcomes(dataset) == (None, None, None)
@@ -46,7 +46,7 @@ def test_what_an_importer_assumed_is_not_known(ours):
     assert (said["successes"], said["unknown_outcomes"]) == (expected[0] + sum(expected[2:]), 1)
 
 
-def test_a_feature_of_another_writer_says_it_step_by_step(ours):
+def test_a_feature_of_another_writer_holds_success_by_step(ours):
     known = Dataset(ours).episodes.success.tolist()
     shutil.rmtree(ours / "praxia")
     dataset = Dataset(ours)
@@ -56,7 +56,7 @@ def test_a_feature_of_another_writer_says_it_step_by_step(ours):
     assert dataset.select().tolist() == [number for number, reached in enumerate(known) if reached]
 
 
-def test_where_no_episode_ever_succeeds_nobody_filled_it_in(ours):
+def test_a_success_feature_without_any_success_was_never_filled(ours):
     """LeRobot's recorder writes False where nobody says anything."""
     shutil.rmtree(ours / "praxia")
     for path in parquet_files(ours / "data"):
@@ -69,7 +69,7 @@ def test_where_no_episode_ever_succeeds_nobody_filled_it_in(ours):
 
 
 @pytest.mark.parametrize("column", [None, pa.null(), pa.bool_()], ids=["no column", "of no type", "empty"])
-def test_a_feature_that_nobody_filled_says_nothing(tmp_path, foreign, column):
+def test_a_feature_that_was_never_filled_gives_no_outcome(tmp_path, foreign, column):
     root = tmp_path / "set"
     foreign.write(root, "v3.0", None, episodes=range(3))
     told = json.loads((root / "meta/info.json").read_text())

@@ -58,7 +58,7 @@ def test_another_process_is_refused_everywhere(tmp_path, synthetic, recording):
     assert (root / ".staging" / ".episode-000007.partial").is_dir(), "what it is writing stays"
 
 
-def test_after_a_kill_the_next_goes_on_and_tidies_up(tmp_path, synthetic, stage, recording, caplog):
+def test_after_a_kill_the_next_one_continues_and_cleans_up(tmp_path, synthetic, stage, recording, caplog):
     root = tmp_path / "set"
     stage(root, [3])
     recording.send_signal(signal.SIGKILL)
@@ -72,7 +72,7 @@ def test_after_a_kill_the_next_goes_on_and_tidies_up(tmp_path, synthetic, stage,
     assert not (root / ".staging").exists()
 
 
-def test_one_process_may_record_and_compact(tmp_path, synthetic, stage):
+def test_one_process_may_record_and_finalize(tmp_path, synthetic, stage):
     root = tmp_path / "set"
     recorder = Recorder(root, synthetic.EMBODIMENT, PLAN)
     again = Recorder(root, synthetic.EMBODIMENT, PLAN, resume=True)

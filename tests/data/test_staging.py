@@ -15,7 +15,7 @@ from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode, verify_staged
 
 
-def test_staged_lists_whole_episodes_and_drops_damaged_ones(tmp_path, stage):
+def test_staged_lists_intact_episodes_and_drops_damaged_ones(tmp_path, stage):
     stage(tmp_path, [4, 0, 2, 7])
     folder = tmp_path / ".staging"
     (folder / "episode-000002" / "front.mp4").write_bytes(b"not what was written")
@@ -37,7 +37,7 @@ def test_a_finished_data_set_takes_no_more_episodes(tmp_path, synthetic, record)
         stage_episode(tmp_path, 1, synthetic.episode(1))
 
 
-def test_compacting_what_lost_bytes_says_so(tmp_path, synthetic, stage):
+def test_finalizing_episodes_that_lost_bytes_is_an_error(tmp_path, synthetic, stage):
     stage(tmp_path, range(3))
     (tmp_path / ".staging" / "episode-000001" / "wrist.mp4").write_bytes(b"")
     with pytest.raises(RecordingError, match=r"1 of 3 staged episodes .* --resume"):
@@ -63,7 +63,7 @@ def test_an_episode_that_does_not_fit_its_embodiment_is_refused(synthetic, chang
         replace(episode, **change(episode))
 
 
-def test_a_full_disk_says_what_was_kept(tmp_path, synthetic, stage, monkeypatch):
+def test_a_full_disk_is_reported_with_what_was_kept(tmp_path, synthetic, stage, monkeypatch):
     stage(tmp_path, range(2))
 
     def full(descriptor):

@@ -28,7 +28,7 @@ def images(block):
     return np.full((BLOCK, 8, 8, 3), block + 1, np.uint8)
 
 
-def test_a_block_that_is_evicted_while_it_is_written_is_not_held(opened, monkeypatch):
+def test_a_block_that_is_evicted_while_it_is_written_is_not_cached(opened, monkeypatch):
     monkeypatch.setattr(block_cache.time, "time", lambda: 1000)
     reader, writer, later, latest = opened(1000), opened(1001), opened(1002), opened(1003)
     into = np.empty((1, 8, 8, 3), np.uint8)
@@ -62,12 +62,12 @@ print(cache.opens())
 """
 
 
-def test_a_disk_without_room_for_the_table_is_no_place_for_a_cache(tmp_path):
+def test_a_disk_without_space_for_the_table_gets_no_cache(tmp_path):
     done = subprocess.run([sys.executable, "-B", "-c", FULL, tmp_path], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
 
-def test_the_table_has_its_place_on_disk_before_it_is_written_through_memory(tmp_path):
+def test_the_table_is_allocated_on_disk_before_it_is_mapped(tmp_path):
     """A page that a full disk has no room for would kill the process by SIGBUS."""
     path = tmp_path / "front" / "frames.rgb"
     many = 5000

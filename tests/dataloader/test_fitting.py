@@ -147,7 +147,7 @@ def test_actions_at_another_rate_are_those_of_its_steps(recorded, synthetic):
     np.testing.assert_allclose(ranges(embodiment.action), due, rtol=1e-5)
 
 
-def test_traps_of_the_rows_are_told_by_the_names_that_training_sees(recorded, synthetic):
+def test_statistics_warnings_have_the_names_that_training_sees(recorded, synthetic):
     dataset = Dataset(recorded)
     view = DatasetView(name="other", action={"walk": "move"})
     windows = Mixture([Windows(dataset, WINDOW, [0], view)])

@@ -60,7 +60,7 @@ def test_cache_and_direct_decoding_agree(own):
         np.testing.assert_array_equal(direct, CachedFrames(dataset, "wrist").read(indices))
 
 
-def test_what_is_held_is_not_decoded_again(own, monkeypatch):
+def test_cached_blocks_are_not_decoded_again(own, monkeypatch):
     dataset = Dataset(own)
     before = CachedFrames(dataset, "front").read(every(dataset))
     monkeypatch.setattr(VideoReader, "read", None)
@@ -69,7 +69,7 @@ def test_what_is_held_is_not_decoded_again(own, monkeypatch):
     assert len(caches(own)) == 1
 
 
-def test_first_only_blocks_that_were_asked_for_are_decoded(own):
+def test_only_requested_blocks_are_decoded(own):
     dataset = Dataset(own)
     CachedFrames(dataset, "front").read(np.array([40]))
     assert 0 < held(own) < dataset.num_frames * 64 * 64 * 3
@@ -108,7 +108,7 @@ def test_a_damaged_cache_is_noticed_and_mended(own, damage):
 ONE = 64 * 64 * 3  # an image of the front camera
 
 
-def test_the_budget_holds_and_what_has_no_room_is_decoded_right(own, synthetic):
+def test_the_budget_is_kept_and_uncached_frames_are_decoded(own, synthetic):
     dataset = Dataset(own)
     for seed in range(3):
         indices = np.random.default_rng(seed).permutation(dataset.num_frames)
@@ -127,7 +127,7 @@ def test_a_budget_is_for_all_cameras_and_sizes_together(own, synthetic):
     )
 
 
-def test_old_blocks_and_old_caches_make_room_for_those_of_a_later_run(own, synthetic):
+def test_old_blocks_and_caches_are_evicted_for_a_later_run(own, synthetic):
     dataset = Dataset(own)
     early, late = np.arange(32), np.arange(32, 64)
     CachedFrames(dataset, "front", cache_bytes=40 * ONE).read(early)
@@ -315,7 +315,7 @@ def test_a_temporary_folder_of_another_user_is_left_alone(places, own, monkeypat
     assert not list(places[2].rglob("*.rgb"))
 
 
-def test_what_another_user_keeps_beside_the_data_stops_nobody(places, own, synthetic, monkeypatch):
+def test_another_users_files_beside_the_data_are_ignored(places, own, synthetic, monkeypatch):
     CachedFrames(Dataset(own), "front").read(np.arange(3))
     (theirs,) = caches(own)
 

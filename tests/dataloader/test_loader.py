@@ -59,7 +59,7 @@ def test_ranks_share_a_batch(mixture):
         np.testing.assert_array_equal(share.state, whole.state[rank::2])
 
 
-def test_what_goes_wrong_is_said_at_its_step(mixture, tmp_path):
+def test_an_error_is_raised_at_its_own_step(mixture, tmp_path):
     with Loader(mixture, seed=0, batch_size=4, workers=1) as loader:
         loader.take(0)
         with pytest.raises(PraxiaError, match="expected step 1 next, got 5"):
@@ -131,7 +131,7 @@ def no_memory(connection, read):
     serve(connection, read)
 
 
-def test_too_little_memory_is_one_line_that_says_what_to_do(mixture, monkeypatch):
+def test_too_little_memory_is_reported_in_one_line(mixture, monkeypatch):
     monkeypatch.setattr(loading, "_serve", no_memory)
     with Loader(mixture, seed=0, batch_size=4, workers=1) as loader, pytest.raises(PraxiaError) as refused:
         loader.take(0)

@@ -89,7 +89,7 @@ def test_another_process_would_read_the_same(mixture):
     np.testing.assert_array_equal(again.images["front"], samples.images["front"])
 
 
-def test_embodiments_say_what_a_policy_of_this_mixture_acts_on(mixture, embodiment):
+def test_embodiments_are_those_that_a_policy_of_this_mixture_acts_on(mixture, embodiment):
     fast, slow = mixture.embodiments
     assert (fast.control_hz, slow.control_hz) == (20.0, 20.0)
     assert fast.cameras == (Camera("front", 96, 72), Camera("wrist", 48, 80))
@@ -190,7 +190,7 @@ def test_a_view_that_names_what_is_not_there(slow, view, said):
         MixtureConfig((DatasetEntry(str(slow), view),)).open(WINDOW)
 
 
-def test_who_does_not_say_what_its_actions_are_must_be_told_before_another_rate(slow, monkeypatch):
+def test_another_rate_needs_declared_kinds_of_actions(slow, monkeypatch):
     monkeypatch.setattr(Dataset, "written_by_praxia", property(lambda self: False))
     window = Window({"image.top": (0,), "state": (0,)}, 1)
     part = DatasetEntry(str(slow))

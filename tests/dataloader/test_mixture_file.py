@@ -37,7 +37,7 @@ def write(tmp_path):
     return do
 
 
-def test_everything_that_a_file_can_say(write, tmp_path):
+def test_every_key_of_a_mixture_file(write, tmp_path):
     view = DatasetView(
         "arm", {"front": "top", "wrist": None}, {"hand": "ee_pos"}, (Field("move", 3, "delta", "m", high=1.0),)
     )
@@ -54,7 +54,7 @@ def test_everything_that_a_file_can_say(write, tmp_path):
     assert said["parts"][0] == {"weight": 2.0, "tasks": ["push"], "episodes": [3, 1]}
 
 
-def test_folders_need_no_file_and_say_nothing(write, tmp_path):
+def test_folders_without_a_mixture_file_have_no_options(write, tmp_path):
     assert find_mixture("a,b") == MixtureConfig.of(["a", "b"])
     assert find_mixture("a,b").to_json() is None
     plain = find_mixture(str(write({"parts": [{"data": "one"}]})))
@@ -93,7 +93,7 @@ def with_part(**more):
         ("{", DataError, "is not JSON"),
     ],
 )
-def test_what_a_file_cannot_say_is_refused_naming_the_place(write, value, kind, said):
+def test_an_invalid_mixture_file_is_refused_with_the_position(write, value, kind, said):
     with pytest.raises(kind, match=said):
         read_mixture(write(value))
 

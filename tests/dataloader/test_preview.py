@@ -30,7 +30,7 @@ def path(fast, slow, tmp_path):
     return str(tmp_path / "mix.json")
 
 
-def test_it_says_what_a_step_will_see_and_touches_no_image(path, monkeypatch):
+def test_the_preview_describes_a_batch_without_reading_images(path, monkeypatch):
     monkeypatch.setattr(CameraFrames, "decode", None)
     found = run([path, "--steps", "50", "--batch-size", "128", "--json"])
     json.dumps(found)

@@ -19,7 +19,7 @@ KINDS = ("delta",) * 2 + ("gripper", "velocity") + ("position",) * 2 + ("torque"
 
 
 @pytest.mark.parametrize("rate_hz", [50.0, 10.0, 15.0, 29.97, 80.0, 33.3])
-def test_every_frame_of_every_window_against_one_moment_at_a_time(opened, synthetic, episode_of, rate_hz):
+def test_every_window_equals_a_reference_that_reads_one_timestep_at_a_time(opened, synthetic, episode_of, rate_hz):
     windows = Windows(opened, WINDOW, range(3), DatasetView(rate_hz=rate_hz))
     samples = windows.read(np.arange(len(windows)))
     exact = Fraction(str(rate_hz))

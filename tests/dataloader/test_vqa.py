@@ -29,7 +29,7 @@ def path(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".json", ".jsonl"])
-def test_every_turn_about_a_image_is_a_question(path, suffix):
+def test_every_turn_about_an_image_is_a_question(path, suffix):
     vqa = read_vqa(path.with_suffix(suffix))
     told = [(one.image.name, one.text, one.answer) for one in vqa.items]
     expected = [("red.png", "Which colour?", "red"), ("red.png", "Sure?", "yes"), ("blue.png", "Which colour?", "blue")]

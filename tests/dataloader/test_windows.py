@@ -51,7 +51,7 @@ def test_any_order_and_repeats(windows):
     np.testing.assert_array_equal(some.action, all_of_them.action[indices])
 
 
-def test_only_what_the_window_asks_for(dataset):
+def test_only_what_the_window_needs_is_read(dataset):
     samples = Windows(dataset, Window({"image.wrist": (0,), "state": (0,)}, horizon=1), [2]).read(np.array([1]))
     assert list(samples.images) == ["wrist"]
     assert samples.state.shape == (1, 1, 4)

@@ -36,7 +36,7 @@ def keypoints(encoder, batch) -> torch.Tensor:
 
 @pytest.mark.parametrize("text", [PooledText(width=16), TransformerText(width=16, depth=1)])
 @pytest.mark.parametrize("conditions", [True, False])
-def test_the_state_changes_what_is_seen_only_where_it_steers(text, conditions):
+def test_the_state_changes_image_features_only_where_it_conditions_them(text, conditions):
     torch.manual_seed(0)
     encoder = (
         FilmCNN(text=text, state_conditions=conditions, width=32, channels=(8, 8, 8, 8)).build(make_shapes()).eval()

@@ -29,7 +29,7 @@ def timeless(out: Path) -> list[dict[str, Any]]:
     return [{**json.loads(line), "wall_s": None} for line in out.read_text().splitlines()]
 
 
-def test_rows_are_by_task_and_start_and_say_what_happened(tmp_path: Path):
+def test_rows_are_ordered_by_task_and_start_and_record_the_outcome(tmp_path: Path):
     out = tmp_path / "f.jsonl"
     summary = evaluate_toy(out)
     rows = read_rows(out)
@@ -184,7 +184,7 @@ def stalls(task: str, split: str, index: int) -> Start:
     return draw_start(task, split, index, **({"goal": 1000.0, "half_done": task == "run"} if index % 2 else {}))
 
 
-def test_rows_say_how_much_was_done_and_groups_are_summed_up(tmp_path: Path):
+def test_rows_record_progress_and_groups_are_summarised(tmp_path: Path):
     benchmark = replace(BENCHMARK, axis="task", groups={"fast": ("run",), "slow": ("walk",)})
     summary = evaluate_toy(tmp_path / "f.jsonl", draw=stalls, benchmark=benchmark)
     done = [(row.task, row.progress) for row in read_rows(tmp_path / "f.jsonl")]

@@ -55,7 +55,7 @@ def test_each_comes_at_both_sizes():
 
 
 @pytest.mark.parametrize("name", KNOWN)
-def test_a_published_size_has_as_many_parameters_as_its_docstring_says(name):
+def test_a_published_size_has_the_number_of_parameters_in_its_docstring(name):
     model, text = built_without_memory(f"{name}-published"), maker(f"{name}-published").__doc__
     whole = re.search(r"([\d.]+)M parameters", text)
     assert whole, text

@@ -25,7 +25,7 @@ def data_for(name, demonstrations):
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
-def test_a_recipe_says_in_one_line_what_it_is(name):
+def test_every_recipe_has_a_summary_in_one_line(name):
     maker = lookup("recipes", RECIPES, name, kind="recipe", listing="")
     assert 20 < len(maker.__doc__.splitlines()[0]) < 120
 

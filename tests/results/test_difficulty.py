@@ -24,7 +24,7 @@ def test_a_start_that_only_a_weak_policy_met_is_not_hard_for_that():
     assert difficulty.expected("walk", "walk-12") == difficulty.expected("walk", "walk-2")
 
 
-def test_errors_say_nothing_about_a_start():
+def test_errors_do_not_count_for_the_difficulty_of_a_start():
     assert Difficulty.of([made_rows({"walk": "1!"})]).tasks == {"walk": 1.0}
 
 

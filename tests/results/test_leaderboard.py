@@ -65,7 +65,7 @@ def test_policies_that_met_no_common_task_are_tied(tmp_path: Path):
     assert ranks(table) == {"a": [1, 2], "b": [1, 2]}
 
 
-def test_what_is_privileged_and_controls_stand_below_without_a_place(tmp_path: Path):
+def test_privileged_policies_and_controls_come_last_without_a_rank(tmp_path: Path):
     write_results(tmp_path / "expert.jsonl", made_rows({"walk": "1" * 40}), {"privileged": True}, policy_sha256="ex")
     write_results(
         tmp_path / "blind.jsonl", made_rows({"walk": "0" * 40}), control="swapped-image", policy_sha256="good"

@@ -60,7 +60,7 @@ BLOCK = arrays(np.float32, st.tuples(st.integers(0, 9), st.just(2)), elements=st
 
 @settings(derandomize=True, max_examples=50, deadline=None)
 @given(st.lists(BLOCK, min_size=3, max_size=8))
-def test_blocks_in_any_grouping_are_the_whole(blocks):
+def test_blocks_in_any_grouping_give_the_same_statistics(blocks):
     whole = np.concatenate(blocks)
     if not len(whole):
         return

@@ -96,7 +96,7 @@ def test_each_policy_is_read_against_its_own_controls_and_every_reference(tmp_pa
     assert comparison.others[2].kind == "swapped-image"
 
 
-def test_an_ensembled_evaluation_says_so_and_is_never_the_main_one(tmp_path):
+def test_an_ensembled_evaluation_is_labelled_and_never_the_main_one(tmp_path):
     write_results(tmp_path / "a.jsonl", {"push": "s"}, ensemble=0.01)
     write_results(tmp_path / "b.jsonl", {"push": "s"})
     write_results(tmp_path / "c.jsonl", {"push": "f"}, control="swapped-image")

@@ -224,7 +224,7 @@ def test_where_every_pair_has_an_error_there_is_no_verdict_and_still_a_page(tmp_
     assert "cannot be compared: each of 2 pairs has an error" in text_of(page_without_videos(tmp_path))
 
 
-def test_the_page_says_that_a_comparison_stopped_when_decided(tmp_path):
+def test_the_page_marks_a_comparison_that_stopped_when_decided(tmp_path):
     command = "praxia compare runs/good runs/bad --until-decided --out both"
     write_results(tmp_path / "good.jsonl", {"push": "s" * 30}, sha256="good", command=command)
     write_results(tmp_path / "bad.jsonl", {"push": "f" * 30}, sha256="bad", command=command)

@@ -46,7 +46,7 @@ def test_the_headline_has_the_means_of_the_field_and_privileged_information(tmp_
     assert "not comparable privileged state" in text
 
 
-def test_an_unfinished_evaluation_is_a_biased_sample_and_the_page_says_so(tmp_path, demo):
+def test_an_unfinished_evaluation_is_reported_as_a_biased_sample(tmp_path, demo):
     assert "biased sample" not in demo
     write_results(tmp_path / "x.jsonl", {"push": "f"})
     meta = tmp_path / "x.jsonl.meta.json"

@@ -29,7 +29,7 @@ def test_a_run_knows_its_numbers_and_whether_it_is_blind(tmp_path):
     assert not mute.is_blind
 
 
-def test_a_run_under_way_is_read_up_to_its_last_whole_line(tmp_path):
+def test_a_running_training_is_read_up_to_its_last_complete_line(tmp_path):
     run = write_run(tmp_path / "run", steps=80)
     with (run / "metrics.jsonl").open("a") as file:
         file.write('{"step": 120, "lo')

@@ -25,7 +25,7 @@ def fit(run, data, out, **more):
     return engine.train(run, [data], out, recipe="tiny", command="praxia train tiny", **more)
 
 
-def test_the_code_is_fitted_on_the_normalised_actions_and_saved(tiny_run, dataset_path, tmp_path):
+def test_the_action_tokenizer_is_fitted_on_the_normalised_actions_and_saved(tiny_run, dataset_path, tmp_path):
     run = coded(tiny_run, "fast")
     fit(run, dataset_path, tmp_path / "run")
     config, _ = read_config(tmp_path / "run")
@@ -36,7 +36,7 @@ def test_the_code_is_fitted_on_the_normalised_actions_and_saved(tiny_run, datase
     assert config.model.unfitted() == run.model
 
 
-def test_fine_tuning_keeps_the_code(tiny_run, mixed_paths, tmp_path):
+def test_fine_tuning_keeps_the_action_tokenizer(tiny_run, mixed_paths, tmp_path):
     toy, _, more = mixed_paths
     run = coded(tiny_run, "quantile-bins")
     fit(run, toy, tmp_path / "first")

@@ -57,7 +57,7 @@ def held_path(record_as, tmp_path_factory):
     return record_as(tmp_path_factory.mktemp("held") / "set", changed=held)
 
 
-def test_values_outside_of_the_policys_range_are_said_by_dim_and_recorded(tiny_run, dataset_path, wide_path, tmp_path):
+def test_values_outside_the_policys_range_are_reported_by_dim_and_recorded(tiny_run, dataset_path, wide_path, tmp_path):
     run = with_head(tiny_run, tiny_run.model.head, steps=1)
     fit(run, dataset_path, tmp_path / "first")
     said, events = [], []
@@ -94,7 +94,7 @@ def test_data_like_the_policys_own_give_no_warning(tiny_run, dataset_path, tmp_p
 
 
 @pytest.mark.parametrize("code", ["bins", "fast", None])
-def test_what_the_head_clips_is_said(tiny_run, dataset_path, wide_path, tmp_path, code):
+def test_clipping_by_the_head_is_reported(tiny_run, dataset_path, wide_path, tmp_path, code):
     diffusion = with_head(tiny_run, Diffusion(ResidualMLP(width=16, depth=1)), steps=1)
     run = diffusion if code is None else coded(tiny_run, code)
     fit(run, dataset_path, tmp_path / "first")
@@ -132,7 +132,7 @@ def test_traps_are_those_of_the_rows_that_are_trained_on(tiny_run, record_as, tm
     assert fit(dataclasses.replace(run, only_success=False), data, tmp_path / "all")["warnings"] == []
 
 
-def test_refitting_takes_the_datas_ranges_and_tokenizer_and_keeps_words_and_weights(
+def test_refitting_takes_ranges_and_tokenizer_from_the_data_and_keeps_vocabulary_and_weights(
     tiny_run, dataset_path, wide_path, tmp_path
 ):
     still = dataclasses.replace(
@@ -171,7 +171,7 @@ def test_refitting_nothing_is_refused(tiny_run, dataset_path, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_head_that_clips_the_data_it_is_fitted_on_is_said(tiny_run, dataset_path, tmp_path):
+def test_a_head_that_clips_its_own_data_is_reported(tiny_run, dataset_path, tmp_path):
     run = with_head(tiny_run, Diffusion(ResidualMLP(width=16, depth=1), clip=0.9), steps=1)
     (line,) = fit(run, dataset_path, tmp_path / "run")["warnings"]
     assert line.startswith("the policy cannot reproduce all of its data: its head clips toy action move.")
@@ -191,7 +191,7 @@ def test_every_metric_of_the_head_is_logged_as_a_mean_over_the_steps_since_the_l
     assert 0.2 < lines[3][0]["clipped"] < 0.9
 
 
-def test_episodes_of_another_writer_that_failed_are_left_out_and_said_to_be(tiny_run, dataset_path, tmp_path):
+def test_failed_episodes_of_another_writer_are_left_out_with_a_warning(tiny_run, dataset_path, tmp_path):
     shutil.copytree(dataset_path, tmp_path / "set", ignore=shutil.ignore_patterns("praxia"))
     (line,) = fit(tiny_run, tmp_path / "set", tmp_path / "run")["warnings"]
     assert line == (

@@ -44,7 +44,7 @@ def test_two_runs_of_one_seed_are_equal_and_of_another_are_not(tiny_run, dataset
     assert one["weights_sha256"] == two["weights_sha256"] != three["weights_sha256"]
 
 
-def test_who_reads_and_what_is_kept_changes_nothing(tiny_run, dataset_path, tmp_path):
+def test_workers_and_caches_do_not_change_the_result(tiny_run, dataset_path, tmp_path):
     here = fit(tiny_run, dataset_path, tmp_path / "here")
     there = fit(tiny_run, dataset_path, tmp_path / "there", workers=2, cache_bytes=0)
     assert here["weights_sha256"] == there["weights_sha256"]
@@ -82,7 +82,7 @@ print("READY", train(run, [Path(sys.argv[2])], Path(sys.argv[3]), recipe="t", co
 """
 
 
-def test_a_run_killed_at_random_moments_ends_with_the_same_weights(tiny_run, dataset_path, tmp_path):
+def test_a_run_killed_at_random_times_ends_with_the_same_weights(tiny_run, dataset_path, tmp_path):
     options = dataclasses.replace(tiny_run.train, steps=60)
     run = dataclasses.replace(tiny_run, train=options)
     whole = fit(run, dataset_path, tmp_path / "whole")

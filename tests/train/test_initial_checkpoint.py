@@ -67,7 +67,7 @@ def test_joints_in_another_order_are_refused(tiny_run, record_as, tmp_path):
     fit(tiny_run, none, tmp_path / "third", start_from=tmp_path / "first")  # an embodiment that does not say
 
 
-def test_what_is_not_read_of_an_instruction_is_said(tiny_run, record_as, tmp_path, monkeypatch):
+def test_truncated_instructions_are_reported(tiny_run, record_as, tmp_path, monkeypatch):
     whole = fit(tiny_run, record_as(tmp_path / "set"), tmp_path / "run")["warnings"]
     monkeypatch.setattr(tokenizer, "MAX_LENGTH", 1)
     said = fit(tiny_run, tmp_path / "set", tmp_path / "short")["warnings"]

@@ -60,7 +60,7 @@ def test_run_json_describes_all_data_and_resuming_checks_all(tiny_run, mixed_pat
             fit(tiny_run, others, tmp_path / "run", resume=True)
 
 
-def test_a_run_from_before_mixtures_is_resumed_or_refused_in_words(tiny_run, mixed_paths, tmp_path):
+def test_a_run_from_before_mixtures_is_resumed_or_refused_in_one_line(tiny_run, mixed_paths, tmp_path):
     whole = fit(tiny_run, mixed_paths[:1], tmp_path / "run")
     path = tmp_path / "run" / "run.json"
     described = json.loads(path.read_text())

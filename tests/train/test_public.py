@@ -138,7 +138,7 @@ def test_questions_are_learned_beside_the_actions(public_run, dataset_path, aske
     assert described["number"] == 2
 
 
-def test_questions_need_a_model_that_learns_to_speak(tiny_run, public_run, dataset_path, asked, tmp_path):
+def test_questions_need_a_trained_language_model(tiny_run, public_run, dataset_path, asked, tmp_path):
     with pytest.raises(MismatchError, match="questions need an encoder with a public language model"):
         fit(tiny_run, dataset_path, tmp_path / "run", vqa=asked)
     with pytest.raises(MismatchError, match="questions train a language model, and none is trained here"):
@@ -146,7 +146,7 @@ def test_questions_need_a_model_that_learns_to_speak(tiny_run, public_run, datas
     assert not (tmp_path / "run").exists()
 
 
-def test_a_code_that_the_language_model_has_no_words_for_is_refused(public_run, dataset_path, tmp_path):
+def test_a_tokenizer_with_more_tokens_than_the_language_model_is_refused(public_run, dataset_path, tmp_path):
     run = public_run(Autoregressive("bins", VLMTokens(skip=200)))
     with pytest.raises(MismatchError, match=r"expected an action tokenizer of at most 200 tokens, .*, got 256"):
         fit(run, dataset_path, tmp_path / "run")
@@ -188,7 +188,7 @@ def test_mixed_precision(head, public_run, dataset_path, asked, tmp_path):
     assert all(value.dtype == torch.float32 and value.isfinite().all() for value in weights)
 
 
-def test_a_policy_is_tuned_on_in_another_way_and_without_the_public_files(public_run, dataset_path, folder, tmp_path):
+def test_a_policy_is_fine_tuned_otherwise_and_without_the_public_files(public_run, dataset_path, folder, tmp_path):
     fit(public_run(trained="adapters"), dataset_path, tmp_path / "run")
     run = public_run(trained="nothing")
     elsewhere = dataclasses.replace(run.model.encoder, weights="/nowhere")

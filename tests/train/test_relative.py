@@ -104,7 +104,7 @@ def test_encode_and_decode_are_inverse_on_windows_of_the_data(trained, walks):
     np.testing.assert_allclose(transforms.decode(encoded, 0, samples.state[:, -1]), samples.action, atol=1e-5)
 
 
-def test_a_policy_that_learned_relative_places_decides_in_declared_units_away_from_its_data(trained):
+def test_a_policy_with_relative_actions_decides_in_declared_units_away_from_its_data(trained):
     policy, _ = load_policy(trained)
     for feet in ((0, 0), (30, -80)):
         decision = policy.act([asked_at(feet)], None)[0][0]
@@ -112,7 +112,7 @@ def test_a_policy_that_learned_relative_places_decides_in_declared_units_away_fr
         np.testing.assert_allclose(decision.chunk[:, :2], expected, atol=0.15)
 
 
-def test_fine_tuning_keeps_to_what_the_policy_was_taught(trained, walks, tmp_path):
+def test_fine_tuning_keeps_vocabulary_and_normalisers(trained, walks, tmp_path):
     short = dataclasses.replace(RUN, train=dataclasses.replace(RUN.train, steps=1))
     fit(short, walks, tmp_path / "more", start_from=trained)
     assert read_config(tmp_path / "more")[0].transforms == read_config(trained)[0].transforms

@@ -21,14 +21,14 @@ def described(run, observation_steps=NOW, **changes):
     return {"schema": RUN_SCHEMA, **about, "seed": 0, "start_from": None, "coverage": {}, **changes}
 
 
-def test_a_run_of_another_order_of_cameras_is_not_gone_on_with(tiny_run, tmp_path):
+def test_a_run_with_another_order_of_cameras_is_not_resumed(tiny_run, tmp_path):
     write_run(tmp_path, described(tiny_run), resume=False)
     write_run(tmp_path, described(tiny_run), resume=True)
     with pytest.raises(PraxiaError, match="another config"):
         write_run(tmp_path, described(tiny_run, TURNED), resume=True)
 
 
-def test_a_run_from_before_cameras_were_listed_is_gone_on_with(tiny_run, tmp_path):
+def test_a_run_from_before_cameras_were_listed_is_resumed(tiny_run, tmp_path):
     old = as_before(described(tiny_run))
     del old["config"]["window"]["cameras"]
     (tmp_path / "run.json").write_text(json.dumps(old))
@@ -62,9 +62,7 @@ def test_a_run_without_an_initial_policy_does_not_get_one(tiny_run, tmp_path):
         write_run(tmp_path, described(tiny_run, start_from=now), resume=True)
 
 
-def test_a_run_from_before_rows_were_counted_goes_on_with_other_normalisers_and_that_is_said(
-    tiny_run, tmp_path, caplog
-):
+def test_a_run_from_before_fitted_statistics_continues_with_other_normalisers_and_a_warning(tiny_run, tmp_path, caplog):
     old = as_before(described(tiny_run))
     del old["coverage"]
     (tmp_path / "run.json").write_text(json.dumps(old))

@@ -121,7 +121,7 @@ def _logged(cause):
         _logged(OSError(errno.ENOSPC, "No space left on device")),
     ],
 )
-def test_a_full_disk_is_one_line_that_says_what_is_kept(tmp_path, error):
+def test_a_full_disk_is_one_line_with_what_was_kept(tmp_path, error):
     (tmp_path / "state" / "00000012").mkdir(parents=True)
     said = r"no space left .*kept: the states after steps 12\. .*--resume"
     with pytest.raises(TrainingError, match=said), disk_full(tmp_path):

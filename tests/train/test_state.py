@@ -49,7 +49,7 @@ def test_a_state_comes_back_and_only_the_last_two_are_kept(tmp_path):
     assert all(torch.equal(ours[i][key], theirs[i][key]) for i in ours for key in ours[i])
 
 
-def test_a_copy_is_of_its_own_moment(tmp_path):
+def test_a_copy_is_not_changed_by_later_steps(tmp_path):
     state = make_state(tmp_path / "state", 0)
     copied, before = state.copied(), {name: value.clone() for name, value in state.model.state_dict().items()}
     with torch.no_grad():
@@ -76,7 +76,7 @@ def test_a_kill_while_saving_leaves_the_state_before(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["ema.safetensors", "state.json"])
-def test_where_the_last_state_is_damaged_the_one_before_is_taken_and_that_is_said(tmp_path, name, caplog):
+def test_a_damaged_last_state_is_reported_and_the_one_before_is_used(tmp_path, name, caplog):
     state = make_state(tmp_path / "state", 0)
     save(state, 5)
     save(state, 9)

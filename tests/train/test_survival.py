@@ -161,7 +161,7 @@ def test_the_same_data_elsewhere_go_on(tiny_run, foreign_path, tmp_path):
     assert fit(tiny_run, moved, out, resume=True)["weights_sha256"] == whole["weights_sha256"]
 
 
-def test_other_data_in_the_place_of_those_before_are_refused(tiny_run, foreign_path, record_as, tmp_path):
+def test_other_data_at_the_same_path_are_refused(tiny_run, foreign_path, record_as, tmp_path):
     out = tmp_path / "run"
     stopped(tiny_run, foreign_path, out)
     other = record_as(tmp_path / "other", first=6)
@@ -177,7 +177,7 @@ def test_other_data_in_the_place_of_those_before_are_refused(tiny_run, foreign_p
     assert {path: path.stat().st_mtime for path in (out / "state").iterdir()} == before
 
 
-def test_a_run_of_the_time_before_knows_places_alone_and_that_is_said(tiny_run, foreign_path, tmp_path, caplog):
+def test_a_run_from_before_hashes_is_compared_by_path_with_a_warning(tiny_run, foreign_path, tmp_path, caplog):
     out = tmp_path / "run"
     stopped(tiny_run, foreign_path, out)
     description = json.loads((out / "run.json").read_text())

@@ -23,7 +23,7 @@ def test_decode_undoes_encode(value):
     np.testing.assert_allclose(normaliser.decode(normaliser.encode(value)), value, atol=1e-5)
 
 
-def test_a_constant_dim_is_zero_to_the_network_and_comes_back_exactly_whatever_the_network_says():
+def test_a_constant_dim_is_encoded_as_zero_and_decoded_exactly_whatever_the_network_predicts():
     normaliser = Normaliser((-1.0, 0.1), (3.0, 0.1))
     np.testing.assert_array_equal(normaliser.encode(np.float32([[-1, 0.1], [3, 7.5]])), [[-1, 0], [1, 0]])
     np.testing.assert_array_equal(normaliser.decode(np.float32([[0, 0.3], [0, -9]]))[:, 1], np.float32([0.1, 0.1]))
@@ -77,7 +77,7 @@ def test_the_range_of_several_data_sets_holds_the_bulk_of_each():
         assert np.abs(np.quantile(normaliser.encode(values[:, None]), [0.01, 0.99])).max() <= 1 + 1e-6
 
 
-def test_what_is_outside_is_told_also_of_constant_dims():
+def test_values_outside_are_found_also_in_constant_dims():
     values = np.float32([[-1, 0.1], [3.1, 0.1], [0, 0.2]])
     for normaliser in (Normaliser((-1.0, 0.1), (3.0, 0.1)), Normaliser((-1.0, 0.1), (3.0, 0.1), (1,))):
         assert normaliser.outside(values).tolist() == [[False, False], [True, False], [False, True]]

@@ -28,7 +28,7 @@ def test_the_template_is_filled_and_padded_on_the_right():
     assert (ids[~valid] == 0).all()
 
 
-def test_the_state_is_told_in_256_numbers():
+def test_the_prompt_has_the_state_in_256_numbers():
     prompt = make_prompt("{images}Task: {instruction}, State: {state};\n")
     state = np.array([[-1.0, -0.993, 0.0, 0.9999, 1.0, -9.0, 9.0]], np.float32)
     told = texts(prompt, *prompt.encode(["go"], state))
@@ -41,7 +41,7 @@ def test_questions_and_answers():
     assert texts(prompt, *prompt.encode_answers(["red", "to the left"])) == [" red<eos>", " to the left<eos>"]
 
 
-def test_what_is_told_cannot_fill_the_template_again():
+def test_a_placeholder_in_an_instruction_is_not_filled():
     prompt = make_prompt("{images}{state} {instruction}")
     told = texts(prompt, *prompt.encode(["say {state}"], np.zeros((1, 1), np.float32)))
     assert told == ["<image>" * 4 + "128 say {state}"]
@@ -71,7 +71,7 @@ def make_samples(state):
     return Samples({}, {}, state, np.ones(state.shape[:2], bool), ("go",), np.zeros(1, np.int64), None, None)
 
 
-def test_it_travels_as_json_and_tells_the_newest_normalised_state():
+def test_it_survives_json_and_its_prompt_has_the_newest_normalised_state():
     transforms = make_transforms(make_prompt("{images}{instruction} {state}"))
     again = Transforms.from_json(json.loads(json.dumps(transforms.to_json())))
     assert again == transforms
@@ -80,7 +80,7 @@ def test_it_travels_as_json_and_tells_the_newest_normalised_state():
     assert texts(again.tokenizer, *again.text(samples)) == ["<image>" * 4 + "go 192"]
 
 
-def test_embodiments_of_several_sizes_cannot_be_told():
+def test_a_prompt_with_the_state_needs_embodiments_of_one_size():
     transforms = make_transforms(make_prompt("{images}{instruction} {state}"), sizes=(1, 2))
     with pytest.raises(MismatchError, match=r"embodiments of one state size, got \[1, 2\]"):
         transforms.text(make_samples(np.zeros((1, 1, 2), np.float32)))

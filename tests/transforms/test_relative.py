@@ -28,7 +28,7 @@ RANGES = {"q01": [-2.0, -4.0, 0.0], "q99": [2.0, 4.0, 1.0], "min": [-2.0, -4.0, 
 NUMBERS = st.floats(-1e4, 1e4, width=32)
 
 
-def test_positions_are_told_relative_to_their_own_dims_of_the_state_and_grippers_are_not():
+def test_positions_are_relative_to_their_own_dims_of_the_state_and_grippers_are_not():
     assert RelativeActions.of(ARM, {}) == TOLD
     action = np.float32([[[1, 2, 0.5], [3, 4, 0.7]]])
     moved = TOLD.encode(action, np.float32([[9, 10, 20]]))
@@ -107,7 +107,7 @@ def transforms():
     return Transforms((told, EmbodimentTransforms(unit, unit)), TextTokenizer.fit(["go"]))
 
 
-def test_the_chain_encodes_each_row_as_its_embodiment_is_told_and_decodes_it():
+def test_the_chain_encodes_and_decodes_each_row_by_its_embodiment():
     draw = np.random.default_rng(0)
     state, action = (draw.normal(0, 5, (4, observation_steps, 3)).astype(np.float32) for observation_steps in (2, 6))
     valid = np.ones((4, 6), bool)

@@ -10,7 +10,7 @@ from praxia.transforms.tokenizer import TextTokenizer
 TEXTS = ["open the door by its handle", "press the red button from above", "close the drawer"]
 
 
-def test_subwords_round_trip_and_pad():
+def test_tokens_round_trip_and_are_padded():
     subwords = TextTokenizer.fit(TEXTS)
     ids, valid = subwords.encode(TEXTS)
     assert ids.shape == valid.shape == (3, valid.sum(1).max())  # no longer than the longest
@@ -20,7 +20,7 @@ def test_subwords_round_trip_and_pad():
         assert subwords.decode(ids[row][valid[row]].tolist()) == text
 
 
-def test_subwords_do_not_depend_on_order_or_repetition():
+def test_a_fitted_vocabulary_does_not_depend_on_order_or_repetition():
     assert TextTokenizer.fit(TEXTS) == TextTokenizer.fit([*reversed(TEXTS), TEXTS[0]])
 
 

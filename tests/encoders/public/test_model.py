@@ -87,7 +87,7 @@ def official_logits(family, ids, num_prompt, images):
         return make_model(family)(input_ids=ids[None], attention_mask=torch.ones(1, len(ids)).long(), **more).logits[0]
 
 
-def test_what_it_says_is_what_the_public_model_says(family, folder):
+def test_its_answers_are_those_of_the_public_model(family, folder):
     config, encoder = make_encoder(family, folder)
     batch = make_batch(config, encoder)
     with torch.inference_mode():
@@ -208,7 +208,7 @@ def test_images_of_another_shape_are_padded_to_a_square(family, folder):
         assert encoder(make_batch(config, encoder, size=(20, 40))).tokens.isfinite().all()
 
 
-def test_a_prompt_without_room_for_the_images_is_refused(family, folder):
+def test_a_prompt_without_placeholders_for_the_images_is_refused(family, folder):
     config, encoder = make_encoder(family, folder)
     batch = make_batch(config, encoder)
     without = dataclasses.replace(batch, text=torch.ones_like(batch.text) * 300)
@@ -267,7 +267,7 @@ def test_the_first_layers_alone(family, folder):
         make_encoder(family, folder, depth=3)
 
 
-def test_a_state_that_is_told_is_no_token(family, folder):
+def test_a_state_in_the_prompt_is_not_a_state_token(family, folder):
     config, encoder = make_encoder(family, folder, template="{images}Task: {instruction}, State: {state};\n")
     batch = make_batch(config, encoder)
     context = encoder(batch)
@@ -315,6 +315,6 @@ def test_a_file_that_lacks_weights(family, folder, tmp_path):
         make_encoder_of(family, tmp_path)
 
 
-def test_nobody_knows_that_model():
+def test_an_unknown_public_model_is_refused():
     with pytest.raises(UnknownName, match="nearest: paligemma-3b-224"):
         PublicVLM("paligema-3b").fit(no_chunks)

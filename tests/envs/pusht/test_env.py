@@ -116,7 +116,7 @@ def test_a_snapshot_restored_elsewhere_continues_bit_for_bit():
     assert decode_snapshot(snapshot)[1]["actions"].shape == (25, 2)
 
 
-def test_positions_velocities_and_angles_are_not_the_whole_state():
+def test_positions_velocities_and_angles_are_not_the_complete_state():
     """Why a snapshot contains actions: a space that gets all that can be read continues a little differently."""
     first, second = begun(), begun()
     chase(first, 25)

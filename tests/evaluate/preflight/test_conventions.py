@@ -125,7 +125,7 @@ def test_a_gripper_that_never_moved_in_the_data_is_no_evidence(tmp_path):
 
 
 @pytest.mark.gl
-def test_on_purpose_a_policy_flies_with_another_embodiment(policy):
+def test_a_policy_can_be_bound_to_another_embodiment_on_purpose(policy):
     arm = find_family("tabletop-arm7")
     benchmark = replace(find_benchmark("tabletop/embodiment"), tasks=("pick",), horizon=45)
     found = run_preflight(policy, benchmark, arm, bind_as="tabletop-gantry")

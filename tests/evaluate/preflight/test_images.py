@@ -33,7 +33,7 @@ def test_an_image_is_written_without_loss(tmp_path):
 
 @pytest.mark.gl
 @pytest.mark.parametrize("env", sorted(ENVS))
-def test_every_familys_golden_image_is_what_this_version_draws(env):
+def test_every_familys_golden_image_is_what_this_version_renders(env):
     """After a change on purpose: `python -m praxia.evaluate.preflight.record --images`."""
     golden = find_family(env).golden
     assert golden is not None
