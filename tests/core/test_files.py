@@ -7,7 +7,15 @@ import sys
 import pytest
 
 from praxia.core.errors import PraxiaError
-from praxia.core.files import complete_lines, remove_leftovers, sha256_file, staged_folder, write_atomic
+from praxia.core.files import (
+    complete_lines,
+    expand_home,
+    remove_leftovers,
+    sha256_file,
+    split_paths,
+    staged_folder,
+    write_atomic,
+)
 
 
 def test_a_failed_write_leaves_the_old_content(tmp_path, monkeypatch):
@@ -107,3 +115,39 @@ def test_processes_that_write_one_file_take_turns(tmp_path):
     assert [process.wait() for process in both] == [0, 0]
     assert path.read_text() in ("a" * 1000, "b" * 1000)
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    for name in ("a,b", "c", "d,e,f", "d"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        ("a,b", ["a,b"]),
+        ("a,b,c", ["a,b", "c"]),
+        ("c,a,b", ["c", "a,b"]),
+        ("d,e,f", ["d,e,f"]),
+        ("d,e,f,d", ["d,e,f", "d"]),
+        ("d,c", ["d", "c"]),
+        ("x,y", ["x", "y"]),
+        ("~/a,b,~/c", ["~/a,b", "~/c"]),
+        ("s3://x,y", ["s3://x", "y"]),
+        ("c,", ["c", ""]),
+        ("", [""]),
+    ],
+)
+def test_an_existing_path_counts_as_one_even_with_commas(folder, text, paths):
+    assert split_paths(text) == paths
+
+
+def test_a_tilde_is_the_home_folder_unless_a_path_has_that_name(folder):
+    assert expand_home("~/c") == str(folder / "c")
+    assert expand_home("c~") == "c~"
+    (folder / "~").mkdir()
+    assert expand_home("~") == "~"

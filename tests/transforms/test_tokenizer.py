@@ -8,7 +8,9 @@ from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.types import Samples
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
 from praxia.transforms.normalise import Normaliser
-from praxia.transforms.tokenizer import PromptTokenizer
+from praxia.transforms.tokenizer import PromptTokenizer, TextTokenizer
+
+TEXTS = ["open the door by its handle", "press the red button from above", "close the drawer"]
 
 
 def make_prompt(template="{images}<bos>{instruction}\n"):
@@ -16,23 +18,23 @@ def make_prompt(template="{images}<bos>{instruction}\n"):
     return PromptTokenizer(make_tokeniser("paligemma"), template, "<image><image>", 2, question, answer)
 
 
-def texts(prompt, ids, valid):
-    return [prompt.decode(row[counts].tolist()) for row, counts in zip(ids, valid, strict=True)]
+def texts(prompt, tokens, valid):
+    return [prompt.decode(row[counts].tolist()) for row, counts in zip(tokens, valid, strict=True)]
 
 
 def test_the_template_is_filled_and_padded_on_the_right():
     prompt = make_prompt()
-    ids, valid = prompt.encode(["push the block", " lift\nit "], np.zeros((2, 3), np.float32))
-    assert texts(prompt, ids, valid) == ["<image>" * 4 + "<bos>push the block\n", "<image>" * 4 + "<bos>lift it\n"]
+    tokens, valid = prompt.encode(["push the block", " lift\nit "], np.zeros((2, 3), np.float32))
+    assert texts(prompt, tokens, valid) == ["<image>" * 4 + "<bos>push the block\n", "<image>" * 4 + "<bos>lift it\n"]
     assert (np.diff(valid.astype(int), axis=1) <= 0).all()
-    assert (ids[~valid] == 0).all()
+    assert (tokens[~valid] == 0).all()
 
 
 def test_the_prompt_has_the_state_in_256_numbers():
     prompt = make_prompt("{images}Task: {instruction}, State: {state};\n")
     state = np.array([[-1.0, -0.993, 0.0, 0.9999, 1.0, -9.0, 9.0]], np.float32)
-    told = texts(prompt, *prompt.encode(["go"], state))
-    assert told == ["<image>" * 4 + "Task: go, State: 0 0 128 255 255 0 255;\n"]
+    prompts = texts(prompt, *prompt.encode(["go"], state))
+    assert prompts == ["<image>" * 4 + "Task: go, State: 0 0 128 255 255 0 255;\n"]
 
 
 def test_questions_and_answers():
@@ -43,13 +45,13 @@ def test_questions_and_answers():
 
 def test_a_placeholder_in_an_instruction_is_not_filled():
     prompt = make_prompt("{images}{state} {instruction}")
-    told = texts(prompt, *prompt.encode(["say {state}"], np.zeros((1, 1), np.float32)))
-    assert told == ["<image>" * 4 + "128 say {state}"]
+    prompts = texts(prompt, *prompt.encode(["say {state}"], np.zeros((1, 1), np.float32)))
+    assert prompts == ["<image>" * 4 + "128 say {state}"]
 
 
 def test_marks_of_the_model_are_not_taken_from_users():
-    prompt, told = make_prompt(), ["push <image> now"]
-    for use in (lambda: prompt.encode(told, np.zeros((1, 1), np.float32)), lambda: prompt.encode_answers(told)):
+    prompt, prompts = make_prompt(), ["push <image> now"]
+    for use in (lambda: prompt.encode(prompts, np.zeros((1, 1), np.float32)), lambda: prompt.encode_answers(prompts)):
         with pytest.raises(PraxiaError, match=r"expected plain text, got 'push <image> now', which holds '<image>'"):
             use()
 
@@ -84,3 +86,32 @@ def test_a_prompt_with_the_state_needs_embodiments_of_one_size():
     transforms = make_transforms(make_prompt("{images}{instruction} {state}"), sizes=(1, 2))
     with pytest.raises(MismatchError, match=r"embodiments of one state size, got \[1, 2\]"):
         transforms.text(make_samples(np.zeros((1, 1, 2), np.float32)))
+
+
+def test_tokens_round_trip_and_are_padded():
+    tokenizer = TextTokenizer.fit(TEXTS)
+    tokens, valid = tokenizer.encode(TEXTS)
+    assert tokens.shape == valid.shape == (3, valid.sum(1).max())  # no longer than the longest
+    assert not valid.all()
+    assert (tokens[~valid] == 0).all()
+    for row, text in enumerate(TEXTS):
+        assert tokenizer.decode(tokens[row][valid[row]].tolist()) == text
+
+
+def test_a_fitted_vocabulary_does_not_depend_on_order_or_repetition():
+    assert TextTokenizer.fit(TEXTS) == TextTokenizer.fit([*reversed(TEXTS), TEXTS[0]])
+
+
+def test_an_unseen_instruction_keeps_its_letters_and_overlong_ones_are_cut():
+    tokenizer = TextTokenizer.fit(TEXTS)
+    tokens, valid = tokenizer.encode(["Turn the dial"])
+    assert tokenizer.decode(tokens[0][valid[0]].tolist()) == "turn the dial"
+    tokens, valid = tokenizer.encode(["x" * 500])
+    assert valid.all()
+    assert tokens.max() < tokenizer.vocab_size
+
+
+def test_truncated_instructions_are_listed():
+    tokenizer = TextTokenizer.fit(TEXTS)
+    long = "put the cube " * tokenizer.max_length
+    assert tokenizer.truncated([*TEXTS, long, long, ""]) == [long]

@@ -5,32 +5,8 @@ import numpy as np
 from praxia.core.types import Samples
 from praxia.transforms.chain import Transforms
 from praxia.transforms.normalise import Normaliser
-from praxia.transforms.tokenizer import TextTokenizer
 
 TEXTS = ["open the door by its handle", "press the red button from above", "close the drawer"]
-
-
-def test_tokens_round_trip_and_are_padded():
-    subwords = TextTokenizer.fit(TEXTS)
-    ids, valid = subwords.encode(TEXTS)
-    assert ids.shape == valid.shape == (3, valid.sum(1).max())  # no longer than the longest
-    assert not valid.all()
-    assert (ids[~valid] == 0).all()
-    for row, text in enumerate(TEXTS):
-        assert subwords.decode(ids[row][valid[row]].tolist()) == text
-
-
-def test_a_fitted_vocabulary_does_not_depend_on_order_or_repetition():
-    assert TextTokenizer.fit(TEXTS) == TextTokenizer.fit([*reversed(TEXTS), TEXTS[0]])
-
-
-def test_an_unseen_instruction_keeps_its_letters_and_overlong_ones_are_cut():
-    subwords = TextTokenizer.fit(TEXTS)
-    ids, valid = subwords.encode(["Turn the dial"])
-    assert subwords.decode(ids[0][valid[0]].tolist()) == "turn the dial"
-    ids, valid = subwords.encode(["x" * 500])
-    assert valid.all()
-    assert ids.max() < subwords.vocab_size
 
 
 def stats(state, action):
@@ -41,7 +17,7 @@ def stats(state, action):
 
 
 def samples(embodiment, dims):
-    """Two moments and one action a row, all 2, padded with 9."""
+    """Two timesteps and one action per row, all 2, padded with 9."""
     rows = len(embodiment)
     values = np.full((rows, 2, 3), 9, np.float32)
     for row, size in enumerate(dims):
@@ -67,9 +43,3 @@ def test_each_row_is_normalised_by_its_own_embodiment_and_what_it_lacks_is_zero(
 def test_transforms_survive_json():
     transforms = Transforms.fit([[stats([1, 2, 4], [1])], [stats([8], [16, 32])]], TEXTS)
     assert Transforms.from_json(json.loads(json.dumps(transforms.to_json()))) == transforms
-
-
-def test_what_is_longer_than_the_longest_text_that_is_read_is_named():
-    subwords = TextTokenizer.fit(TEXTS)
-    long = "put the cube " * subwords.max_length
-    assert subwords.truncated([*TEXTS, long, long, ""]) == [long]
