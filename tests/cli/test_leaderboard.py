@@ -35,8 +35,8 @@ def test_a_folder_is_ranked_for_people_and_as_json(tmp_path: Path, capsys):
     text = " ".join(captured.err.split())
     assert "2 of 3 tests are unpaired (Fisher)" in text
     assert "*bad.jsonl: source_sha256 was 'aaaa', is 'bbbb'." in text
-    assert "From comparisons that stopped once decided, not after a fixed number of pairs: stopped.jsonl." in text
-    assert "again.jsonl evaluates the same policy as good.jsonl, which counts." in text
+    assert "Files of comparisons that stopped once decided, not after a fixed number of pairs: stopped.jsonl." in text
+    assert "again.jsonl evaluates the same policy as good.jsonl, which is ranked." in text
     assert "not read:" in text
 
 

@@ -9,6 +9,8 @@ import tyro
 from praxia.cli.arguments import parse
 from praxia.cli.console import counting, print_summary
 from praxia.core.process import available_cores
+from praxia.core.registry import names
+from praxia.envs import ENVS
 
 __all__ = ["run"]
 
@@ -17,10 +19,11 @@ __all__ = ["run"]
 class CollectArguments:
     """Record demonstrations of scripted experts as a LeRobot v3.0 data set. Every episode is kept, failures too."""
 
-    env: tyro.conf.Positional[str]
-    """The family of environments, such as metaworld."""
+    env: Annotated[
+        tyro.conf.Positional[str], tyro.conf.arg(help=f"The environment family: {', '.join(names('envs', ENVS))}.")
+    ]
     tasks: str
-    """Task names separated by commas, or all: all training tasks."""
+    """Task names separated by commas (`praxia info --tasks ENV` lists them), or all: all training tasks."""
     out: Path
     """The data set's folder: a new one, or one to --resume."""
     episodes: int = 50

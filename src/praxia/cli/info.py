@@ -22,6 +22,7 @@ class InfoArguments:
     """Describe a data set, a policy, a training run or a results file."""
 
     path: tyro.conf.Positional[Path | None] = None
+    """A data set, a policy, a training run or a results file."""
     benchmarks: bool = False
     """List the named benchmarks and their definitions."""
     tasks: str | None = None
@@ -103,8 +104,8 @@ def _describe(path: Path) -> dict[str, Any]:
     if path.suffix == ".jsonl" or is_results_file(path):
         return _results(path)
     raise PraxiaError(
-        f"expected a data set, a policy, a training run or a results file (.jsonl), got {path}, which is "
-        + ("none of these" if path.exists() else "not there")
+        f"expected a data set, a policy, a training run or a results file (.jsonl), got {path}, which "
+        + ("is none of these" if path.exists() else "does not exist")
     )
 
 

@@ -13,7 +13,7 @@ from praxia.cli.console import print_summary, stages
 from praxia.core.errors import PraxiaError
 from praxia.core.lock import Lock
 from praxia.core.process import available_cores
-from praxia.core.registry import lookup
+from praxia.core.registry import lookup, names
 from praxia.studies import STUDIES
 
 __all__ = ["run"]
@@ -23,7 +23,7 @@ __all__ = ["run"]
 class StudyArguments:
     """Run a named study, such as "demo", which collects, trains, evaluates and reports in minutes."""
 
-    name: tyro.conf.Positional[str]
+    name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(help=f"One of {', '.join(names('studies', STUDIES))}.")]
     out: Path
     """A new folder, or that of an interrupted study, which continues."""
     seed: int = 0

@@ -29,6 +29,7 @@ class FitTokenizer:
     """Fit an action tokenizer on the successful episodes of a data set."""
 
     data: tyro.conf.Positional[Path]
+    """The data set's folder."""
     out: Path
     """The tokenizer's file (JSON)."""
     tokenizer: str = "fast"
@@ -44,6 +45,7 @@ class ReportTokenizers:
     """Compare all action tokenizers: round trips of held-out episodes, each tokenizer fitted on the others."""
 
     data: tyro.conf.Positional[Path]
+    """The data set's folder."""
     horizon: int = 16
     """The number of actions per chunk."""
     json: bool = False
@@ -57,7 +59,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         | Annotated[ReportTokenizers, tyro.conf.subcommand("report")],
         arguments,
         "praxia tokenizer",
-        description="Action tokenizers, for networks that predict tokens. Both commands take --help and --json.",
+        description="Action tokenizers, for heads that predict tokens. Both commands take --help and --json.",
     )
     return _fit(options) if isinstance(options, FitTokenizer) else _report(options)
 

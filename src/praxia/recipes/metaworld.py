@@ -22,7 +22,7 @@ def flow_metaworld() -> TrainRun:
 
 
 def flow_metaworld_blind() -> TrainRun:
-    """The control of `flow_metaworld`: the same without images."""
+    """The control of `flow-metaworld`: the same without images."""
     seeing = flow_metaworld()
     return replace(
         seeing,

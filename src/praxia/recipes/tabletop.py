@@ -22,13 +22,13 @@ def flow_tabletop() -> TrainRun:
 
 
 def flow_tabletop_language_free() -> TrainRun:
-    """The control of `flow_tabletop`: the same without the instruction."""
+    """The control of `flow-tabletop`: the same without the instruction."""
     run = flow_tabletop()
     return replace(run, model=replace(run.model, encoder=_encoder(NoText())))
 
 
 def flow_tabletop_embodiments() -> TrainRun:
-    """`flow_tabletop` for several embodiments at once, with one data set per embodiment: `--data GANTRY,ARM6`.
+    """`flow-tabletop` for several embodiments at once, with one data set per embodiment: `--data GANTRY,ARM6`.
 
     Only the data differ: with several embodiments the layers of states and actions have weights per embodiment.
     """

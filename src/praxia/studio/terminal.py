@@ -117,9 +117,10 @@ def _leaderboard_caption(table: Mapping[str, Any]) -> str:
     if unpaired := sum(one["test"] == "fisher" for one in table["comparisons"]):
         text += f" {unpaired} of {len(table['comparisons'])} tests are unpaired (Fisher): too few shared starts."
     if stopped := [one["file"] for one in table["entries"] if one["until_decided"]]:
-        text += f" From comparisons that stopped once decided, not after a fixed number of pairs: {', '.join(stopped)}."
+        text += " Files of comparisons that stopped once decided, not after a fixed number of pairs: "
+        text += f"{', '.join(stopped)}."
     text += "".join(
-        f" {one['file']} evaluates the same policy as {one['repeats']}, which counts."
+        f" {one['file']} evaluates the same policy as {one['repeats']}, which is ranked."
         for one in table["entries"]
         if one["repeats"] is not None
     )

@@ -134,7 +134,7 @@ def test_not_a_buffer(import_source, tmp_path):
     (tmp_path / "empty").mkdir()
     for name, message in {
         "no.zarr.zip": r"expected a zarr folder or a .zarr.zip, got .*no.zarr.zip$",
-        "nowhere": "nowhere, which is not there",
+        "nowhere": "nowhere, which does not exist",
         "empty": "empty cannot be read as zarr",
     }.items():
         with pytest.raises(DataError, match=message):

@@ -147,7 +147,7 @@ def _open_arrays(path: Path) -> Iterator[dict[str, Any]]:
         raise MissingPackage("reading zarr", "zarr", "zarr") from error
     if not path.is_dir() and not zipfile.is_zipfile(path):
         raise DataError(
-            f"expected a zarr folder or a .zarr.zip, got {path}{'' if path.exists() else ', which is not there'}"
+            f"expected a zarr folder or a .zarr.zip, got {path}{'' if path.exists() else ', which does not exist'}"
         )
     try:
         with ZipStore(path, mode="r") if path.is_file() else LocalStore(path, read_only=True) as store:
