@@ -49,12 +49,12 @@ def test_what_is_the_policys_own_may_differ_between_files(tmp_path: Path):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"benchmark": {"name": "toy/plain", "horizon": 80}}, "benchmark horizon has 40, but 80"),
-        ({"control": "swapped-image"}, "control has None, but 'swapped-image'"),
-        ({"versions": {"numpy": "2.0", "mujoco": "3.9"}}, "versions mujoco has '3.8', but '3.9'"),
-        ({"source_sha256": "bbbb"}, "source_sha256 has 'aaaa', but 'bbbb'"),
-        ({"gl_vendor": "Mesa"}, "gl_vendor has 'none', but 'Mesa'"),
-        ({"golden_frame": "cafe"}, "golden_frame has None, but 'cafe'"),
+        ({"benchmark": {"name": "toy/plain", "horizon": 80}}, "benchmark horizon is 40, against 80"),
+        ({"control": "swapped-image"}, "control is None, against 'swapped-image'"),
+        ({"versions": {"numpy": "2.0", "mujoco": "3.9"}}, "versions mujoco is '3.8', against '3.9'"),
+        ({"source_sha256": "bbbb"}, "source_sha256 is 'aaaa', against 'bbbb'"),
+        ({"gl_vendor": "Mesa"}, "gl_vendor is 'none', against 'Mesa'"),
+        ({"golden_frame": "cafe"}, "golden_frame is None, against 'cafe'"),
     ],
 )
 def test_results_of_different_evaluations_are_refused_with_the_difference(tmp_path: Path, change, expected: str):

@@ -1,5 +1,6 @@
 """Windows: the observation steps and actions around a frame, read by the batch."""
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -176,8 +177,10 @@ def _expect_modalities(dataset: Dataset, window: Window, view: DatasetView, embo
     known = {STATE, *(f"image.{camera}" for camera in cameras)}
     unknown = sorted(set(window.observation_steps) - known)
     if unknown:
+        unused = [camera for camera in cameras if camera not in window.cameras]
+        mapped = json.dumps({unknown[0].removeprefix("image."): unused[0] if unused else None})
         raise MismatchError(
             f"the window needs {', '.join(unknown)}; {dataset.root} has {', '.join(sorted(known))}. "
-            "Choose another recipe, record with that camera, or map it in a mixture file: "
-            '"cameras": {"front": "top", "wrist": null}, where null means none'
+            f'Choose another recipe, record with that camera, or map it in a mixture file, such as "cameras": {mapped} '
+            "(the window's name: the data set's name, or null for none)"
         )

@@ -79,7 +79,7 @@ def check_compatibility(policy: Policy, benchmark: Benchmark, embodiment: Embodi
 def _refuse(trained: str, benchmark: Benchmark, embodiment: Embodiment) -> NoReturn:
     raise MismatchError(
         f"the policy is for embodiment {trained}, but benchmark {benchmark.name!r} has {embodiment.name!r}: choose"
-        " another benchmark with `praxia info --benchmarks`, or bind the policy to it on purpose with --as EMBODIMENT"
+        " another benchmark with `praxia info --benchmarks`, or bind the policy to it with --as EMBODIMENT"
     )
 
 

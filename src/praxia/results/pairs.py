@@ -121,7 +121,7 @@ def _expect_same_evaluation(a: Path, ours: dict[str, Any], b: Path, theirs: dict
         raise MismatchError(
             f"{a} is of benchmark {names[0]!r}, but {b} is of {names[1]!r}: evaluate both on the same benchmark"
         )
-    if found := differences(ours, theirs, POLICY_FIELDS, words=("has", "but")):
+    if found := differences(ours, theirs, POLICY_FIELDS, words=("is", "against")):
         raise MismatchError(
             f"{a} and {b} were evaluated differently ({found}): evaluate both again with the same `praxia eval`, on one"
             " machine"

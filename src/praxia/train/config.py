@@ -55,8 +55,11 @@ class TrainRun(Config):
     window: Window
     train: Train
     only_success: bool = True
+    """Leave out episodes that are known to have failed."""
     relative: bool = False
+    """Learn positions relative to the state at the start of the chunk."""
     relative_to: Mapping[str, str] = field(default_factory=dict)
+    """State field per action field, where names differ: --relative-to ACTION STATE."""
 
     def relative_actions(self, embodiments: Sequence[Embodiment]) -> tuple[RelativeActions | None, ...]:
         """The relative action dims of each embodiment; None: its actions are absolute.
