@@ -75,9 +75,9 @@ def write(root: Path, version: str = "v3.0", codec: str | None = "av1", episodes
             (folder / f"{name}.mp4").write_bytes(encode(images, codec))
             begin = 0.0
             for n in group:
-                place = {"chunk_index": 0, "file_index": file, "from_timestamp": begin}
+                position = {"chunk_index": 0, "file_index": file, "from_timestamp": begin}
                 begin += lengths[n] / FPS
-                for what, value in {**place, "to_timestamp": begin}.items():
+                for what, value in {**position, "to_timestamp": begin}.items():
                     table.setdefault(f"videos/{key}/{what}", []).append(value)
     _write_meta(root, version, codec, tasks, table)
     return taken

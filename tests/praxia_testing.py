@@ -97,12 +97,12 @@ def make_policy(config: PolicyConfig | None = None) -> EncoderHeadPolicy:
 def make_query(key: str, step: int, history: int = 2, state_dim: int = 3) -> Query:
     """A query whose images and state are drawn from (key, step)."""
 
-    def moment(at: int) -> Observation:
+    def observation(at: int) -> Observation:
         rng = generator(key, step, at)
         image = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
         return Observation({"front": image}, rng.standard_normal(state_dim).astype(np.float32), TEXTS[0], at / 10)
 
-    return Query(tuple(moment(at) for at in range(history)), key, step, row=0)
+    return Query(tuple(observation(at) for at in range(history)), key, step, row=0)
 
 
 def save_image(path, colour, size=(20, 40)):

@@ -29,14 +29,14 @@ def image(camera: str, episode: int, frame: int) -> np.ndarray:
     return white.astype(np.uint8)
 
 
-def spelled(pixels: np.ndarray) -> tuple[str, int, int]:
+def read_label(pixels: np.ndarray) -> tuple[str, int, int]:
     """(camera, episode, frame) back out of an image; fails if a block and its complement disagree."""
     height, width = pixels.shape[:2]
     rows, columns = np.arange(height) * 6 // height, np.arange(width) * 8 // width
     grey = pixels.mean(axis=2)
     blocks = np.array([[grey[rows == r][:, columns == c].mean() for c in range(8)] for r in range(6)]) > 100
     assert (blocks[:3] != blocks[3:]).all(), "an image no frame was made of"
-    number = sum(int(bit) << place for place, bit in enumerate(blocks[:3].ravel()))
+    number = sum(int(bit) << position for position, bit in enumerate(blocks[:3].ravel()))
     return CAMERAS[number >> 20], (number >> 10) & 1023, number & 1023
 
 

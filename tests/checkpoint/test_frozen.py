@@ -13,7 +13,7 @@ from praxia.heads import HEADS
 from praxia.heads.denoisers import DENOISERS
 
 FOLDERS = ("policies", "policies_of_schema_3")
-EXPECTED = {FROZEN / folder / name: said for folder in FOLDERS for name, said in expected(folder).items()}
+EXPECTED = {FROZEN / folder / name: recorded for folder in FOLDERS for name, recorded in expected(folder).items()}
 # Other builds of the same libraries differ in the last bits.
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-4}
 every = pytest.mark.parametrize("folder", EXPECTED, ids=lambda one: f"{one.parent.name}/{one.name}")
@@ -22,17 +22,17 @@ every = pytest.mark.parametrize("folder", EXPECTED, ids=lambda one: f"{one.paren
 def decisions(policy, embodiment):
     """Its chunks of two episodes, at their first step and at their second."""
     bound = policy.bind(embodiment)
-    asked = [make_queries(embodiment, bound.window.cameras, step) for step in (0, 1)]
-    return np.array([[one.chunk for one in bound.act(queries, None)[0]] for queries in asked])
+    queries_by_step = [make_queries(embodiment, bound.window.cameras, step) for step in (0, 1)]
+    return np.array([[one.chunk for one in bound.act(queries, None)[0]] for queries in queries_by_step])
 
 
 @every
 def test_it_decides_as_it_did(folder):
     policy, _ = load_policy(folder)
-    said = EXPECTED[folder]["decisions"]
-    assert {embodiment.name for embodiment in policy.embodiments} == set(said)
+    recorded = EXPECTED[folder]["decisions"]
+    assert {embodiment.name for embodiment in policy.embodiments} == set(recorded)
     for embodiment in policy.embodiments:
-        np.testing.assert_allclose(decisions(policy, embodiment), said[embodiment.name], **TOLERANCE)
+        np.testing.assert_allclose(decisions(policy, embodiment), recorded[embodiment.name], **TOLERANCE)
 
 
 @every
@@ -55,15 +55,15 @@ def test_written_anew_it_is_the_same_policy(folder, tmp_path):
     np.testing.assert_array_equal(decisions(load_policy(tmp_path)[0], embodiment), decisions(policy, embodiment))
 
 
-CODED = [folder for folder, said in EXPECTED.items() if "tokens" in said]
+TOKENIZED = [folder for folder, recorded in EXPECTED.items() if "tokens" in recorded]
 
 
-@pytest.mark.parametrize("folder", CODED, ids=lambda one: f"{one.parent.name}/{one.name}")
+@pytest.mark.parametrize("folder", TOKENIZED, ids=lambda one: f"{one.parent.name}/{one.name}")
 def test_its_action_tokenizer_gives_the_same_tokens(folder):
     config, _ = read_config(folder)
     chunks = make_chunks(5, config.shapes.horizon, config.shapes.action_dim, seed=1)
-    coded = action_tokenizer_from_json(config.model.head.fitted).encode(chunks)
-    tokens = [row[valid].tolist() for row, valid in zip(coded.tokens, coded.valid, strict=True)]
+    encoded = action_tokenizer_from_json(config.model.head.fitted).encode(chunks)
+    tokens = [row[valid].tolist() for row, valid in zip(encoded.tokens, encoded.valid, strict=True)]
     assert tokens == EXPECTED[folder]["tokens"]
 
 

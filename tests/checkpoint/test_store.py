@@ -207,11 +207,11 @@ def test_a_policy_of_schema_3_takes_repeated_history_for_seen_as_it_did(tmp_path
     masking.model = policy.model
     begin = make_query("a", 0, history=1)
     repeated = replace(begin, history=begin.history * 2)
-    (before, held), (first, moved) = (
-        [one.act([asked], None)[0][0].chunk for asked in (begin, repeated)] for one in (policy, masking)
+    (before, masked_chunk), (first, moved) = (
+        [one.act([one_query], None)[0][0].chunk for one_query in (begin, repeated)] for one in (policy, masking)
     )
-    np.testing.assert_array_equal(before, held)
-    np.testing.assert_array_equal(moved, held)
+    np.testing.assert_array_equal(before, masked_chunk)
+    np.testing.assert_array_equal(moved, masked_chunk)
     assert not np.array_equal(first, moved)
     # Saved anew it stays what it is.
     save_policy(tmp_path / "again", read_config(tmp_path)[0], policy.model.state_dict())

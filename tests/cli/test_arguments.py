@@ -33,7 +33,7 @@ def test_a_list_after_one_letter_options_is_unchanged():
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ("--episodes 1 --episodes 3", "--episodes once, got --episodes 1 and --episodes 3"),
         ("--episodes=1 --out X --episodes 1", "--episodes once"),
@@ -42,8 +42,8 @@ def test_a_list_after_one_letter_options_is_unchanged():
         ("--episodes 1 --dry-run --no-dry-run", "--dry-run once"),
     ],
 )
-def test_a_second_value_is_refused_in_one_line(words, said):
-    with pytest.raises(PraxiaError, match=said) as caught:
+def test_a_second_value_is_refused_in_one_line(words, message):
+    with pytest.raises(PraxiaError, match=message) as caught:
         parse(DeleteArguments, ["SET", *words.split()], "praxia")
     assert "\n" not in str(caught.value)
 

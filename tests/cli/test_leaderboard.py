@@ -46,10 +46,10 @@ def test_a_folder_without_results_is_refused_in_one_line(tmp_path: Path, capsys)
 
 
 def test_info_names_the_file_and_its_missing_episodes(tmp_path: Path, capsys):
-    whole, part = tmp_path / "whole.jsonl", tmp_path / "part.jsonl"
-    write_results(whole, made_rows({"walk": "10"}), {"planned": 2})
+    complete, part = tmp_path / "whole.jsonl", tmp_path / "part.jsonl"
+    write_results(complete, made_rows({"walk": "10"}), {"planned": 2})
     write_results(part, made_rows({"walk": "10"}), {"planned": 9})
-    for path, planned in ((whole, 2), (part, 9)):
+    for path, planned in ((complete, 2), (part, 9)):
         assert run("info", path, "--json") == 0
         captured = capsys.readouterr()
         found = json.loads(captured.out)

@@ -118,7 +118,7 @@ def test_without_graphics_one_line_names_what_to_install(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("collect", "metaworld", "--tasks", "reach", "--episodes", "0"), "--episodes of at least 1, got 0"),
         (("collect", "metaworld", "--tasks", "reach", "--workers", "0"), "--workers of at least 1, got 0"),
@@ -128,9 +128,9 @@ def test_without_graphics_one_line_names_what_to_install(tmp_path):
         (("train", "flow-metaworld", "--data", "x", "--train.steps", "0"), "--train.steps of at least 1, got 0"),
     ],
 )
-def test_numbers_that_make_no_sense_are_refused_in_one_line(arguments, said, capsys, tmp_path):
+def test_numbers_that_make_no_sense_are_refused_in_one_line(arguments, message, capsys, tmp_path):
     assert run(*arguments, "--out", str(tmp_path / "out.jsonl")) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not (tmp_path / "out.jsonl").exists()
 
 
@@ -151,10 +151,10 @@ def test_the_rate_of_ensembling_reaches_the_evaluation(monkeypatch, tmp_path):
     class Judged(Exception):
         pass
 
-    def judge(policy, evaluation, out, family, **more):
+    def record_call(policy, evaluation, out, family, **more):
         raise Judged(evaluation.execution)
 
-    monkeypatch.setattr(runner, "evaluate", judge)
+    monkeypatch.setattr(runner, "evaluate", record_call)
     asked = ["zero", "--benchmark", "bimodal", "--out", str(tmp_path / "out.jsonl")]
     for words, execution in (
         ([], ChunkExecution(8)),

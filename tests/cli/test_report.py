@@ -22,10 +22,14 @@ def test_from_nothing_no_page_is_written_over_another(folder: Path, capsys):
     (folder / "report.html").write_text(page)
     (folder / "empty").mkdir()
     (folder / "no_rows.jsonl").touch()
-    for sources, said in (((), "got none"), (("empty",), "a folder without any"), (("no_rows.jsonl",), "another kind")):
+    for sources, message in (
+        ((), "got none"),
+        (("empty",), "a folder without any"),
+        (("no_rows.jsonl",), "another kind"),
+    ):
         assert run("report", *sources) == 2
         error = capsys.readouterr().err.strip()
-        assert said in error
+        assert message in error
         assert len(error.splitlines()) == 1
     assert (folder / "report.html").read_text() == page
 

@@ -59,7 +59,7 @@ def run(*arguments: object) -> int:
 ONE = ["--benchmark", "bimodal", "--episodes", 1, "--workers", 1, "--exact"]
 
 
-def judge(policy: object, out: Path, *more: object) -> int:
+def run_eval(policy: object, out: Path, *more: object) -> int:
     return run("eval", policy, *ONE, "--out", out, *more)
 
 
@@ -72,8 +72,8 @@ def edit(policy: Path, steps: int) -> None:
 
 def test_rows_record_the_sampling_and_are_resumed_with_no_other(policy, tmp_path, capsys):
     own, few = tmp_path / "own.jsonl", tmp_path / "few.jsonl"
-    assert judge(policy, own, "--steps", 10) == 0
-    assert judge(policy, few, "--steps", 2) == 0
+    assert run_eval(policy, own, "--steps", 10) == 0
+    assert run_eval(policy, few, "--steps", 2) == 0
     for out, sampling in ((own, Sampling()), (few, Sampling(steps=2))):
         _, identity = read_config(policy, sampling)
         about = read_meta(out)["fingerprint"]
@@ -82,31 +82,31 @@ def test_rows_record_the_sampling_and_are_resumed_with_no_other(policy, tmp_path
         assert about["sampling"] == (sampling.to_json() or None)
     assert [row.actions_sha256 for row in read_rows(own)] != [row.actions_sha256 for row in read_rows(few)]
     # Its own number is no other policy; another number is.
-    assert judge(policy, own, "--resume") == 0
+    assert run_eval(policy, own, "--resume") == 0
     capsys.readouterr()
-    assert judge(policy, few, "--resume") == 2
-    assert "few.jsonl was begun differently" in (said := capsys.readouterr().err)
-    assert "sampling was {'steps': 2}, is None" in said
+    assert run_eval(policy, few, "--resume") == 2
+    assert "few.jsonl was begun differently" in (message := capsys.readouterr().err)
+    assert "sampling was {'steps': 2}, is None" in message
 
 
 def test_an_edited_policy_does_not_resume_a_file(policy, tmp_path, capsys):
     out = tmp_path / "a.jsonl"
-    assert judge(policy, out) == 0
+    assert run_eval(policy, out) == 0
     before = out.read_bytes()
     edit(policy, 3)
     capsys.readouterr()
-    assert judge(policy, out, "--resume") == 2
+    assert run_eval(policy, out, "--resume") == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
     assert out.read_bytes() == before
     edit(policy, 10)
-    assert judge(policy, out, "--resume") == 0
+    assert run_eval(policy, out, "--resume") == 0
 
 
 def test_a_copied_policy_resumes_the_file_of_the_original(policy, tmp_path):
     out = tmp_path / "a.jsonl"
-    assert judge(policy, out) == 0
+    assert run_eval(policy, out) == 0
     shutil.move(policy, tmp_path / "renamed")
-    assert judge(tmp_path / "renamed", out, "--resume") == 0
+    assert run_eval(tmp_path / "renamed", out, "--resume") == 0
 
 
 def test_a_comparison_samples_both(policy, tmp_path, capsys):
@@ -122,7 +122,7 @@ def test_a_comparison_samples_both(policy, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--temperature", 0.5], "expected a policy with --temperature, got head 'flow', which has --steps"),
         (["--steps", 0], "expected --steps of at least 1, got 0"),
@@ -130,10 +130,10 @@ def test_a_comparison_samples_both(policy, tmp_path, capsys):
         (["--temperature", "inf"], "expected --temperature of 0 or more, and finite, got inf"),
     ],
 )
-def test_an_option_that_means_nothing_is_refused_in_one_line(policy, tmp_path, capsys, options, said):
-    assert judge(policy, tmp_path / "a.jsonl", *options) == 2
+def test_an_option_that_means_nothing_is_refused_in_one_line(policy, tmp_path, capsys, options, message):
+    assert run_eval(policy, tmp_path / "a.jsonl", *options) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
-    assert said in line
+    assert message in line
     assert not (tmp_path / "a.jsonl").exists()
 
 

@@ -79,15 +79,15 @@ def test_a_full_disk_keeps_the_rows_that_were_written(tmp_path):
     keeping_none = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
 
     out = tmp_path / "out.jsonl"
-    judge = ("eval", "zero", *JUDGE, "--episodes", "30", "--workers", "1", "--out", out)
-    with begun(*judge, preexec_fn=little, env=keeping_none) as judging:  # as on a full disk, for any user
-        said = judging.stderr.read()
-    assert judging.returncode == 2
+    evaluation = ("eval", "zero", *JUDGE, "--episodes", "30", "--workers", "1", "--out", out)
+    with begun(*evaluation, preexec_fn=little, env=keeping_none) as evaluating:  # as on a full disk, for any user
+        said = evaluating.stderr.read()
+    assert evaluating.returncode == 2
     assert "Traceback" not in said
     assert said.strip().splitlines()[-1].startswith(f"praxia: {out} would exceed the maximum file size")
     whole = [line for line in out.read_text().splitlines(keepends=True) if line.endswith("\n")]
     assert 0 < len(whole) < 30
-    assert ended(*map(str, judge), "--resume") == 0
+    assert ended(*map(str, evaluation), "--resume") == 0
     assert set(whole) < set(out.read_text().splitlines(keepends=True))
 
 

@@ -72,18 +72,18 @@ with staged_folder(Path(sys.argv[1])) as stage:
 """
 
 
-@pytest.mark.parametrize("moment", ["within", "between"])
-def test_leftovers_of_a_killed_writer_are_cleaned_up_by_the_next(tmp_path, moment, caplog):
+@pytest.mark.parametrize("killed_at", ["within", "between"])
+def test_leftovers_of_a_killed_writer_are_cleaned_up_by_the_next(tmp_path, killed_at, caplog):
     target = tmp_path / "state"
     with staged_folder(target) as stage:
         (stage / "old").write_text("1")
-    assert subprocess.run([sys.executable, "-c", KILLED, str(target), moment]).returncode == -signal.SIGKILL
+    assert subprocess.run([sys.executable, "-c", KILLED, str(target), killed_at]).returncode == -signal.SIGKILL
     assert (tmp_path / ".state.partial").is_dir()
-    assert target.exists() == (moment == "within"), "between the two renames it is away"
+    assert target.exists() == (killed_at == "within"), "between the two renames it is away"
     remove_leftovers(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
     assert (target / "old").read_text() == "1", "what was to be replaced is there again"
-    back = "state was restored, " if moment == "between" else ""
+    back = "state was restored, " if killed_at == "between" else ""
     assert caplog.messages == [f"{tmp_path}: a writer was killed here; {back}.state.partial was removed"]
 
 

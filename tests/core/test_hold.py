@@ -42,13 +42,13 @@ def embodiment(*action: Field, **hold) -> Embodiment:
 def test_each_kind_of_field_holds_by_its_meaning_or_by_the_declaration(action, hold, expected):
     assert action.kind in get_args(Kind)
     other = Field("turn", 1, "delta", "rad")
-    held = HoldAction.of(embodiment(other, action, **hold))(SEEN)
-    assert held.dtype == np.float32
-    np.testing.assert_array_equal(held, np.array([0, *expected], np.float32))
+    action_taken = HoldAction.of(embodiment(other, action, **hold))(SEEN)
+    assert action_taken.dtype == np.float32
+    np.testing.assert_array_equal(action_taken, np.array([0, *expected], np.float32))
 
 
 @pytest.mark.parametrize(
-    ("action", "hold", "said"),
+    ("action", "hold", "message"),
     [
         (Field("wrist", 2, "position", "rad"), {}, r"action 'wrist' \(position \[2\] rad\) still.*hold=\{'wrist'"),
         (
@@ -69,8 +69,8 @@ def test_each_kind_of_field_holds_by_its_meaning_or_by_the_declaration(action, h
         ),
     ],
 )
-def test_what_is_not_known_is_refused_in_one_line_that_names_what_to_declare(action, hold, said):
-    with pytest.raises(MismatchError, match=said) as refusal:
+def test_what_is_not_known_is_refused_in_one_line_that_names_what_to_declare(action, hold, message):
+    with pytest.raises(MismatchError, match=message) as refusal:
         HoldAction.of(embodiment(action, **hold))
     assert "\n" not in str(refusal.value)
 

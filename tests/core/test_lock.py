@@ -94,13 +94,13 @@ def test_a_disk_without_locks_is_reported_once_and_no_process_is_refused(tmp_pat
     ]
 
 
-@pytest.mark.parametrize("place", ["file/lock", "file/folder/lock"])
-def test_a_location_that_cannot_be_written_is_one_line(tmp_path, place):
+@pytest.mark.parametrize("location", ["file/lock", "file/folder/lock"])
+def test_a_location_that_cannot_be_written_is_one_line(tmp_path, location):
     (tmp_path / "file").write_text("")
     with pytest.raises(
         PraxiaError, match=r"target cannot be written: (File exists|Not a directory) \(.*/file.*\); choose"
     ):
-        Lock(tmp_path / place, tmp_path / "target").acquire()
+        Lock(tmp_path / location, tmp_path / "target").acquire()
 
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])

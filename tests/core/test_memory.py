@@ -33,7 +33,7 @@ def test_shared_memory_is_freed_with_its_last_process():
     assert not os.path.exists(file)
 
 
-LITTLE = """
+LIMITED = """
 import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 from praxia.core.errors import PraxiaError
@@ -48,7 +48,7 @@ except PraxiaError as error:
 
 
 def test_too_little_memory_is_one_line_with_advice():
-    done = subprocess.run([sys.executable, "-B", "-c", LITTLE], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-B", "-c", LIMITED], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("cannot allocate 10.0 MB of memory")
     assert "fewer --workers" in done.stdout
     assert len(done.stdout.splitlines()) == 1

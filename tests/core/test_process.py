@@ -128,17 +128,17 @@ def test_no_verb_counts_cores_that_it_may_not_use():
             assert "cpu_count" not in path.read_text(), path
 
 
-TELLING = """
+SCRIPT = """
 import signal
-from praxia.core.process import elsewhere
+from praxia.core.process import run_in_subprocess
 def blocked():
     return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 if __name__ == "__main__":
-    print(elsewhere(blocked), elsewhere(blocked), blocked())
+    print(run_in_subprocess(blocked), run_in_subprocess(blocked), blocked())
 """
 
 
 def test_every_worker_ignores_interrupts_also_the_first(tmp_path):
-    (tmp_path / "telling.py").write_text(TELLING)
-    told = subprocess.run([sys.executable, tmp_path / "telling.py"], capture_output=True, text=True, check=True)
-    assert told.stdout.split() == ["True", "True", "False"]
+    (tmp_path / "telling.py").write_text(SCRIPT)
+    done = subprocess.run([sys.executable, tmp_path / "telling.py"], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True", "False"]

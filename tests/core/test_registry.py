@@ -17,8 +17,14 @@ def test_every_registered_part_can_be_imported():
     from praxia.heads import HEADS
     from praxia.recipes import RECIPES
 
-    rooms = {"action_codes": ACTION_TOKENIZERS, "encoders": ENCODERS, "heads": HEADS, "recipes": RECIPES, "envs": ENVS}
-    for room, table in rooms.items():
+    registries = {
+        "action_codes": ACTION_TOKENIZERS,
+        "encoders": ENCODERS,
+        "heads": HEADS,
+        "recipes": RECIPES,
+        "envs": ENVS,
+    }
+    for kind_name, table in registries.items():
         for name in table:
-            found = lookup(room, table, name, kind=room, listing="")
+            found = lookup(kind_name, table, name, kind=kind_name, listing="")
             assert getattr(found, "tag", name) == name

@@ -28,8 +28,8 @@ def episodes_in(root, name):
 
 @pytest.mark.parametrize("name", [DATA, VIDEO])
 def test_a_missing_or_truncated_file_is_found_at_open(broken, name):
-    whole = (broken / name).read_bytes()
-    (broken / name).write_bytes(whole[:-10])
+    content = (broken / name).read_bytes()
+    (broken / name).write_bytes(content[:-10])
     with pytest.raises(DataError, match=rf"{name} is truncated: .*{episodes_in(broken, name)}\. Restore"):
         Dataset(broken)
     (broken / name).unlink()
@@ -91,12 +91,12 @@ def test_what_is_in_it(recorded, synthetic):
 
 
 def test_summary_is_json(recorded):
-    said = json.loads(json.dumps(info(recorded)))
-    assert (said["episodes"], said["successes"], said["fps"], said["verified"]) == (8, 6, 80, True)
-    assert said["cameras"] == {"front": [64, 64], "wrist": [48, 80]}
-    assert said["tasks"]["push-1"]["episodes"] == 2
-    assert said["tasks"]["push-1"]["successes"] == 1
-    assert said["content_sha256"] == Dataset(recorded).content_sha256
+    described = json.loads(json.dumps(info(recorded)))
+    assert (described["episodes"], described["successes"], described["fps"], described["verified"]) == (8, 6, 80, True)
+    assert described["cameras"] == {"front": [64, 64], "wrist": [48, 80]}
+    assert described["tasks"]["push-1"]["episodes"] == 2
+    assert described["tasks"]["push-1"]["successes"] == 1
+    assert described["content_sha256"] == Dataset(recorded).content_sha256
 
 
 def test_a_data_set_of_another_writer(tmp_path, recorded, synthetic):

@@ -3,8 +3,8 @@ import pytest
 from praxia.data.features import camera_features, declared_dim_names, image_size, unsupported_images
 
 
-def feature(shape, names=None, **told):
-    return {"dtype": told.pop("dtype", "video"), "shape": shape, "names": names, "info": told}
+def feature(shape, names=None, **declared):
+    return {"dtype": declared.pop("dtype", "video"), "shape": shape, "names": names, "info": declared}
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_files_roll_over_at_their_limits(tmp_path, synthetic, record, monkeypatc
     for camera in synthetic.CAMERAS:
         for frame, pixels in enumerate(dataset.decode(camera, np.arange(dataset.num_frames))):
             own = int(episode[frame])
-            assert synthetic.spelled(pixels) == (camera, own, frame - dataset.episodes.first[own])
+            assert synthetic.read_label(pixels) == (camera, own, frame - dataset.episodes.first[own])
     for index in range(8):
         assert dataset.snapshots(index) == list(synthetic.episode(index).snapshots)
 
@@ -88,7 +88,7 @@ def test_gaps_between_indices_close_and_are_remembered(tmp_path, record, synthet
     dataset = Dataset(tmp_path)
     assert [entry["start_index"] for entry in dataset.records] == [3, 4, 9]
     assert dataset.num_episodes == 3
-    assert synthetic.spelled(dataset.decode("front", np.array([dataset.num_frames - 1]))[0])[1] == 9
+    assert synthetic.read_label(dataset.decode("front", np.array([dataset.num_frames - 1]))[0])[1] == 9
 
 
 def test_nothing_staged_and_another_embodiment_are_refused(tmp_path, synthetic, stage):

@@ -31,9 +31,9 @@ def expect_right(dataset, taken, synthetic, frames=None):
         assert samples.instruction[row] == taken[episode].instruction
         np.testing.assert_array_equal(samples.state[row, 0], taken[episode].state[frame])
         np.testing.assert_array_equal(samples.action[row, 0], taken[episode].action[frame])
-        assert synthetic.spelled(samples.images["front"][row, 0]) == ("front", number, max(frame - 2, 0))
-        assert synthetic.spelled(samples.images["front"][row, 1]) == ("front", number, frame)
-        assert synthetic.spelled(samples.images["wrist"][row, 0]) == ("wrist", number, frame)
+        assert synthetic.read_label(samples.images["front"][row, 0]) == ("front", number, max(frame - 2, 0))
+        assert synthetic.read_label(samples.images["front"][row, 1]) == ("front", number, frame)
+        assert synthetic.read_label(samples.images["wrist"][row, 0]) == ("wrist", number, frame)
 
 
 @pytest.fixture

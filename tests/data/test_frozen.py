@@ -50,11 +50,11 @@ def test_a_stopped_recording_keeps_its_episodes(tmp_path):
     plan = json.loads((root / ".staging" / "plan.json").read_text())
     assert verify_staged(root) == [0, 2]
     finalize(root, embodiment(DATA / "bimodal" / "praxia" / "embodiment.json"), plan)
-    kept, whole = Dataset(root), Dataset(DATA / "bimodal")
+    kept, original = Dataset(root), Dataset(DATA / "bimodal")
     kept.verify()
-    first = int(whole.episodes.length[0])
+    first = int(original.episodes.length[0])
     for feature in ("observation.state", "action"):
-        np.testing.assert_array_equal(kept.column(feature)[:first], whole.column(feature)[:first])
+        np.testing.assert_array_equal(kept.column(feature)[:first], original.column(feature)[:first])
     assert [record["start_index"] for record in kept.records] == [0, 2]
 
 

@@ -120,8 +120,10 @@ def test_images_in_parquet_files_are_read_in_pieces_and_numbers_in_full(tmp_path
     path, read = tmp_path / "file.parquet", []
     images = [{"bytes": np.random.default_rng(row).bytes(100_000), "path": ""} for row in range(20)]
     pq.write_table(pa.table({"observation.images.top": images, "action": np.arange(20.0)}), path)
-    whole = identity_module._pieces
-    monkeypatch.setattr(identity_module, "_pieces", lambda path, places: read.extend(places) or whole(path, places))
+    read_pieces = identity_module._pieces
+    monkeypatch.setattr(
+        identity_module, "_pieces", lambda path, places: read.extend(places) or read_pieces(path, places)
+    )
     identity_module._numbers(path, {"observation.images.top"}, pieces=3)
     assert sum(size for _, size in read) < 200_000 < path.stat().st_size / 5
     action = pq.read_metadata(path).row_group(0).column(2)

@@ -34,15 +34,15 @@ def add_depth(root, lengths):
             frame.planes[0].update(np.full(frame.planes[0].buffer_size // 2, value, np.uint16).tobytes())
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    told = json.loads((root / "meta/info.json").read_text())
+    info_json = json.loads((root / "meta/info.json").read_text())
     about = {"video.pix_fmt": "gray12le", "is_depth_map": True}
-    told["features"][DEPTH] = {"dtype": "video", "shape": [48, 64, 1], "names": None, "info": about}
-    (root / "meta/info.json").write_text(json.dumps(told))
+    info_json["features"][DEPTH] = {"dtype": "video", "shape": [48, 64, 1], "names": None, "info": about}
+    (root / "meta/info.json").write_text(json.dumps(info_json))
     table = pq.read_table(root / TABLE)
     ends = np.cumsum(lengths) / 30
-    places = {"chunk_index": [0] * len(lengths), "file_index": [0] * len(lengths)}
-    places |= {"from_timestamp": ends - np.array(lengths) / 30, "to_timestamp": ends}
-    for name, values in places.items():
+    with_positions = {"chunk_index": [0] * len(lengths), "file_index": [0] * len(lengths)}
+    with_positions |= {"from_timestamp": ends - np.array(lengths) / 30, "to_timestamp": ends}
+    for name, values in with_positions.items():
         table = table.append_column(f"videos/{DEPTH}/{name}", pa.array(values))
     pq.write_table(table, root / TABLE)
 
@@ -64,8 +64,8 @@ def test_the_cameras_are_read_and_depth_is_named(root, synthetic):
     dataset = Dataset(root)
     assert dataset.cameras == tuple(camera.name for camera in dataset.embodiment.cameras) == ("front", "wrist")
     assert dataset.unsupported_images == info(root)["left_out"] == {DEPTH: "depth (gray12le)"}
-    spelled = [synthetic.spelled(one) for one in dataset.decode("front", np.arange(dataset.num_frames))]
-    assert spelled == [("front", n, t) for n, length in enumerate(dataset.episodes.length) for t in range(length)]
+    labels = [synthetic.read_label(one) for one in dataset.decode("front", np.arange(dataset.num_frames))]
+    assert labels == [("front", n, t) for n, length in enumerate(dataset.episodes.length) for t in range(length)]
     write_viewer(dataset, root.parent / "page.html", dataset.cameras)
     assert f"{DEPTH}, which is depth (gray12le)" in (root.parent / "page.html").read_text()
 
@@ -87,13 +87,13 @@ def test_edits_keep_it_byte_for_byte(root, tmp_path):
         assert check(tmp_path / out)["ok"]
 
 
-@pytest.mark.parametrize("places", [True, False])
-def test_without_its_files_the_rest_is_as_good_as_before(root, tmp_path, places):
+@pytest.mark.parametrize("with_positions", [True, False])
+def test_without_its_files_the_rest_is_as_good_as_before(root, tmp_path, with_positions):
     """Who downloads a data set without its depth reads, checks, trains on and edits it all the same."""
     known = dataset_identity(Dataset(root))
     (root / VIDEO).unlink()
     assert dataset_identity(Dataset(root)) == known, "what training reads of it is there"
-    if not places:
+    if not with_positions:
         table = pq.read_table(root / TABLE)
         pq.write_table(table.drop_columns([n for n in table.column_names if DEPTH in n]), root / TABLE)
     assert check(root)["ok"]

@@ -37,14 +37,14 @@ def _longer(images, more):
     return [*images, *[images[0]] * more]
 
 
-def spelled(synthetic, root):
+def read_labels(synthetic, root):
     dataset = Dataset(root)
-    return [synthetic.spelled(one)[1:] for one in dataset.decode("wrist", np.arange(dataset.num_frames))]
+    return [synthetic.read_label(one)[1:] for one in dataset.decode("wrist", np.arange(dataset.num_frames))]
 
 
 def test_every_frame_has_its_own_image(root, synthetic):
     lengths = Dataset(root).episodes.length.tolist()
-    assert spelled(synthetic, root) == [(n, t) for n, length in enumerate(lengths) for t in range(length)]
+    assert read_labels(synthetic, root) == [(n, t) for n, length in enumerate(lengths) for t in range(length)]
 
 
 def test_check_notes_them(root):
@@ -61,7 +61,7 @@ def test_edits_read_them_too(root, tmp_path, synthetic):
     split(root, [tmp_path / "a", tmp_path / "b"], episodes=["0,2", "1"])
     trim(root, tmp_path / "trimmed", frames=0, threshold=0.5)
     for out, numbers in (("less", [1, 2]), ("more", [1, 2, 0, 1, 2]), ("a", [0, 2]), ("b", [1])):
-        assert spelled(synthetic, tmp_path / out) == [(n, t) for n in numbers for t in range(lengths[n])]
+        assert read_labels(synthetic, tmp_path / out) == [(n, t) for n in numbers for t in range(lengths[n])]
         assert check(tmp_path / out)["ok"]
     assert check(tmp_path / "trimmed")["ok"]
 

@@ -65,12 +65,12 @@ def test_no_thread_of_arrows_reads_a_file_of_pythons(recorded, foreign, threads,
     foreign.write(roots["pictures"], codec=None)
     foreign.write(roots["old"], "v2.1", codec="h264")
     for name, root in roots.items():
-        place: AnyPath = root
+        location: AnyPath = root
         if far:
-            place = UPath(f"memory://{name}")
-            place.fs.put(str(root), f"/{name}", recursive=True)
+            location = UPath(f"memory://{name}")
+            location.fs.put(str(root), f"/{name}", recursive=True)
         threads.clear()
-        read_all(place)
+        read_all(location)
         expect_only_mine(threads)
         assert threads or not far
 

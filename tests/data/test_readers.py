@@ -12,4 +12,4 @@ def test_images_around_key_frames_that_later_ones_refer_past(tmp_path, foreign, 
     video = VideoReader(path, float(foreign.FPS), (64, 64), (64, 64))
     for frame in np.random.default_rng(0).permutation(60).tolist():
         (image,) = video.read(np.array([frame]))
-        assert synthetic.spelled(image) == ("front", 0, frame)
+        assert synthetic.read_label(image) == ("front", 0, frame)

@@ -16,9 +16,9 @@ def test_another_writer_records_no_outcome(tmp_path, foreign):
     dataset = Dataset(tmp_path / "set")
     assert outcomes(dataset) == (None, None, None)
     assert dataset.select().tolist() == [0, 1, 2], "what nobody says anything of is trained on"
-    said = info(tmp_path / "set")
-    assert (said["successes"], said["unknown_outcomes"]) == (None, 3)
-    assert {task["successes"] for task in said["tasks"].values()} == {None}
+    found_summary = info(tmp_path / "set")
+    assert (found_summary["successes"], found_summary["unknown_outcomes"]) == (None, 3)
+    assert {task["successes"] for task in found_summary["tasks"].values()} == {None}
 
 
 @pytest.fixture
@@ -42,8 +42,8 @@ def test_what_an_importer_assumed_is_not_known(ours):
     dataset = Dataset(ours)
     expected = [bool(one) for one in dataset.episodes.success]
     assert outcomes(dataset) == (expected[0], None, *expected[2:])
-    said = info(ours)
-    assert (said["successes"], said["unknown_outcomes"]) == (expected[0] + sum(expected[2:]), 1)
+    found_summary = info(ours)
+    assert (found_summary["successes"], found_summary["unknown_outcomes"]) == (expected[0] + sum(expected[2:]), 1)
 
 
 def test_a_feature_of_another_writer_holds_success_by_step(ours):
@@ -72,9 +72,9 @@ def test_a_success_feature_without_any_success_was_never_filled(ours):
 def test_a_feature_that_was_never_filled_gives_no_outcome(tmp_path, foreign, column):
     root = tmp_path / "set"
     foreign.write(root, "v3.0", None, episodes=range(3))
-    told = json.loads((root / "meta/info.json").read_text())
-    told["features"]["next.success"] = {"dtype": "bool", "shape": [1], "names": None}
-    (root / "meta/info.json").write_text(json.dumps(told))
+    info_json = json.loads((root / "meta/info.json").read_text())
+    info_json["features"]["next.success"] = {"dtype": "bool", "shape": [1], "names": None}
+    (root / "meta/info.json").write_text(json.dumps(info_json))
     for path in (root / "data").glob("*/*.parquet"):
         rows = pq.read_table(path)
         rows = rows.drop_columns([name for name in rows.column_names if name == "next.success"])

@@ -34,16 +34,16 @@ def episode_of(synthetic, embodiment):
     """`episode_of(index, embodiment)`: the images of any camera that is not "wrist" spell ("front", index, frame)."""
 
     def make(index, like=embodiment):
-        whole = synthetic.episode(index)
-        draw, n = np.random.default_rng(1000 + index), len(whole)
+        original = synthetic.episode(index)
+        draw, n = np.random.default_rng(1000 + index), len(original)
         images = {}
         for camera in like.cameras:
-            frames = whole.images["wrist" if camera.name == "wrist" else "front"]
+            frames = original.images["wrist" if camera.name == "wrist" else "front"]
             rows = np.arange(camera.height) * frames.shape[1] // camera.height
             columns = np.arange(camera.width) * frames.shape[2] // camera.width
             images[camera.name] = frames[:, rows][:, :, columns]
         action = draw.normal(size=(n, 8)).astype(np.float32)
-        return replace(whole, embodiment=like, images=images, action=action, executed_action=action)
+        return replace(original, embodiment=like, images=images, action=action, executed_action=action)
 
     return make
 

@@ -10,8 +10,8 @@ import numpy as np
 
 def newest(offset, now, data_hz, step_hz):
     """The newest frame at or before the moment `offset` steps from frame `now`; None: it is before the first."""
-    moment = Fraction(now) / data_hz + Fraction(offset) / step_hz
-    before = [frame for frame in range(now + 1) if Fraction(frame) / data_hz <= moment]
+    time = Fraction(now) / data_hz + Fraction(offset) / step_hz
+    before = [frame for frame in range(now + 1) if Fraction(frame) / data_hz <= time]
     return before[-1] if before else None
 
 

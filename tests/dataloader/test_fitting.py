@@ -138,12 +138,12 @@ def test_relative_actions_of_several_data_sets_are_within_too(recorded, syntheti
 def test_actions_at_another_rate_are_those_of_its_steps(recorded, synthetic):
     windows = Mixture([Windows(Dataset(recorded), WINDOW, [1, 3, 4], DatasetView(rate_hz=40.0))])
     (embodiment,) = fit_transforms(windows, compute_statistics(windows.entries, {})).embodiments
-    steps, held = [], []
+    steps, grippers = [], []
     for number in (1, 3, 4):
         action = synthetic.episode(number).action.astype(np.float64)
         steps += [action[now : now + 2, :2].sum(axis=0) for now in range(len(action) - 1)]
-        held += [action[now + 1, 2] for now in range(len(action) - 1)]
-    due = np.column_stack([np.quantile(steps, [0.01, 0.99], axis=0), np.quantile(held, [0.01, 0.99])])
+        grippers += [action[now + 1, 2] for now in range(len(action) - 1)]
+    due = np.column_stack([np.quantile(steps, [0.01, 0.99], axis=0), np.quantile(grippers, [0.01, 0.99])])
     np.testing.assert_allclose(ranges(embodiment.action), due, rtol=1e-5)
 
 

@@ -36,16 +36,16 @@ def caches(root):
     return sorted((root / ".cache").glob("*/*.rgb"))
 
 
-def held(root, camera="front", **options):
+def cached_bytes(root, camera="front", **options):
     """How many bytes the cache of a camera holds."""
     return CachedFrames(Dataset(root), camera, **options)._cache.held_bytes
 
 
-def spell(synthetic, images):
-    return [synthetic.spelled(image) for image in images]
+def read_labels(synthetic, images):
+    return [synthetic.read_label(image) for image in images]
 
 
-def whole(dataset, camera):
+def all_labels(dataset, camera):
     """What every frame must spell."""
     lengths = dataset.episodes.length.tolist()
     return [(camera, episode, frame) for episode, n in enumerate(lengths) for frame in range(n)]
@@ -72,7 +72,7 @@ def test_cached_blocks_are_not_decoded_again(own, monkeypatch):
 def test_only_requested_blocks_are_decoded(own):
     dataset = Dataset(own)
     CachedFrames(dataset, "front").read(np.array([40]))
-    assert 0 < held(own) < dataset.num_frames * 64 * 64 * 3
+    assert 0 < cached_bytes(own) < dataset.num_frames * 64 * 64 * 3
 
 
 def test_other_videos_are_never_served_from_an_old_cache(tmp_path, own, record, synthetic):
@@ -85,7 +85,7 @@ def test_other_videos_are_never_served_from_an_old_cache(tmp_path, own, record, 
     shutil.copytree(tmp_path / "kept", own / ".cache")
     dataset = Dataset(own)
     images = CachedFrames(dataset, "front").read(every(dataset))
-    assert {episode for _, episode, _ in spell(synthetic, images)} == set(range(8, 16))
+    assert {episode for _, episode, _ in read_labels(synthetic, images)} == set(range(8, 16))
     (new,) = caches(own)
     assert new != old
 
@@ -113,8 +113,8 @@ def test_the_budget_is_kept_and_uncached_frames_are_decoded(own, synthetic):
     for seed in range(3):
         indices = np.random.default_rng(seed).permutation(dataset.num_frames)
         images = CachedFrames(dataset, "front", cache_bytes=40 * ONE).read(indices)
-        assert spell(synthetic, images) == [whole(dataset, "front")[i] for i in indices]
-        assert 0 < held(own) <= 40 * ONE
+        assert read_labels(synthetic, images) == [all_labels(dataset, "front")[i] for i in indices]
+        assert 0 < cached_bytes(own) <= 40 * ONE
 
 
 def test_a_budget_is_for_all_cameras_and_sizes_together(own, synthetic):
@@ -122,9 +122,9 @@ def test_a_budget_is_for_all_cameras_and_sizes_together(own, synthetic):
     for camera, size in (("front", None), ("front", (32, 32)), ("wrist", None), ("wrist", (24, 40))):
         CachedFrames(dataset, camera, size, cache_bytes=120 * ONE).read(every(dataset))
         assert sum(path.stat().st_blocks * 512 for path in caches(own)) <= 120 * ONE
-    assert spell(synthetic, CachedFrames(dataset, "wrist", cache_bytes=120 * ONE).read(every(dataset))) == whole(
-        dataset, "wrist"
-    )
+    assert read_labels(
+        synthetic, CachedFrames(dataset, "wrist", cache_bytes=120 * ONE).read(every(dataset))
+    ) == all_labels(dataset, "wrist")
 
 
 def test_old_blocks_and_caches_are_evicted_for_a_later_run(own, synthetic):
@@ -132,18 +132,18 @@ def test_old_blocks_and_caches_are_evicted_for_a_later_run(own, synthetic):
     early, late = np.arange(32), np.arange(32, 64)
     CachedFrames(dataset, "front", cache_bytes=40 * ONE).read(early)
     CachedFrames(dataset, "front", cache_bytes=40 * ONE).read(late)  # in the same run nothing is exchanged
-    assert held(own) == 32 * ONE
+    assert cached_bytes(own) == 32 * ONE
     later = CachedFrames(Dataset(own), "front", cache_bytes=40 * ONE)
     later._cache._since_s = int(time.time()) + 1  # as if it had been opened a second later
-    assert spell(synthetic, later.read(late)) == whole(dataset, "front")[32:64]
-    assert held(own) == 32 * ONE
+    assert read_labels(synthetic, later.read(late)) == all_labels(dataset, "front")[32:64]
+    assert cached_bytes(own) == 32 * ONE
     again = CachedFrames(Dataset(own), "front", cache_bytes=40 * ONE)
     assert not again._cache.read(early, np.empty((32, 64, 64, 3), np.uint8)).any()
     assert again._cache.read(late, np.empty((32, 64, 64, 3), np.uint8)).all()
-    assert spell(synthetic, again.read(early)) == whole(dataset, "front")[:32]
+    assert read_labels(synthetic, again.read(early)) == all_labels(dataset, "front")[:32]
     other = CachedFrames(Dataset(own), "wrist", cache_bytes=40 * ONE)
     other._cache._since_s = int(time.time()) + 2
-    assert spell(synthetic, other.read(early)) == whole(dataset, "wrist")[:32]
+    assert read_labels(synthetic, other.read(early)) == all_labels(dataset, "wrist")[:32]
     assert [path.parent.name for path in caches(own)] == ["wrist"]
 
 
@@ -182,21 +182,23 @@ def test_many_processes_fill_evict_and_read_at_once_and_one_is_killed(own):
     os.kill(killed.pid, signal.SIGKILL)
     killed.communicate()
     for seed, process in zip((0, 200), others, strict=True):
-        said, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=60)
         assert process.returncode == 0
-        assert [int(line) for line in said.split()] == expected(own, seed)
+        assert [int(line) for line in output.split()] == expected(own, seed)
 
 
 def test_a_full_disk_only_costs_time(own, monkeypatch, synthetic):
-    def full(file, place, size):
+    def full(file, folder, size):
         if size > 4096:  # a page for the table is left
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full)
     dataset = Dataset(own)
     for _ in range(2):
-        assert spell(synthetic, CachedFrames(dataset, "front").read(every(dataset))) == whole(dataset, "front")
-    assert held(own) == 0
+        assert read_labels(synthetic, CachedFrames(dataset, "front").read(every(dataset))) == all_labels(
+            dataset, "front"
+        )
+    assert cached_bytes(own) == 0
 
 
 def test_images_at_another_size_keep_their_proportions(own, synthetic):
@@ -206,7 +208,7 @@ def test_images_at_another_size_keep_their_proportions(own, synthetic):
     assert images.shape[1:] == (40, 40, 3)
     assert (images[:, :8] == 0).all()
     assert (images[:, 32:] == 0).all()
-    assert spell(synthetic, images[:, 8:32]) == whole(dataset, "wrist")
+    assert read_labels(synthetic, images[:, 8:32]) == all_labels(dataset, "wrist")
     np.testing.assert_array_equal(dataset.camera_frames("wrist", (40, 40)).decode(every(dataset)[5:9]), images[5:9])
 
 
@@ -227,7 +229,7 @@ def test_an_edit_that_keeps_the_videos_is_never_served_from_the_cache_of_before(
     shutil.move(own / ".cache", tmp_path / "edited/.cache")
     dataset = Dataset(tmp_path / "edited")
     images = CachedFrames(dataset, "front").read(every(dataset))
-    assert {episode for _, episode, _ in spell(synthetic, images)} == set(range(1, 8))
+    assert {episode for _, episode, _ in read_labels(synthetic, images)} == set(range(1, 8))
 
 
 def test_each_camera_has_its_own_cache_whatever_it_is_called(tmp_path, foreign, synthetic):
@@ -271,7 +273,7 @@ def test_a_file_is_hashed_once_however_often_it_is_opened(own, monkeypatch):
 
 
 @pytest.fixture
-def places(tmp_path, own, monkeypatch):
+def folders(tmp_path, own, monkeypatch):
     """Where images may be kept, best first; a file where a folder should be can be used by nobody."""
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -282,45 +284,47 @@ def places(tmp_path, own, monkeypatch):
 
 @pytest.mark.parametrize("unusable", range(4))
 def test_images_are_kept_where_something_can_be_written_and_read_without_a_cache_where_nothing_can(
-    places, own, synthetic, unusable
+    folders, own, synthetic, unusable
 ):
-    for place in places[:unusable]:
-        shutil.rmtree(place, ignore_errors=True)
-        place.write_bytes(b"")
+    for folder in folders[:unusable]:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.write_bytes(b"")
     for _ in range(2):
         dataset = Dataset(own)
-        assert spell(synthetic, CachedFrames(dataset, "front").read(every(dataset))) == whole(dataset, "front")
-    kept = [bool(list(place.rglob("*.rgb"))) for place in places]
+        assert read_labels(synthetic, CachedFrames(dataset, "front").read(every(dataset))) == all_labels(
+            dataset, "front"
+        )
+    kept = [bool(list(folder.rglob("*.rgb"))) for folder in folders]
     assert kept == [number == unusable for number in range(3)]
 
 
-def test_a_user_whom_the_system_does_not_know_needs_no_home(places, own, synthetic, monkeypatch):
-    def nobody(number):
+def test_a_user_whom_the_system_does_not_know_needs_no_home(folders, own, synthetic, monkeypatch):
+    def unknown_user(number):
         raise KeyError(number)
 
-    places[0].write_bytes(b"")
+    folders[0].write_bytes(b"")
     monkeypatch.delenv("HOME")
-    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    monkeypatch.setattr(pwd, "getpwuid", unknown_user)
     dataset = Dataset(own)
-    assert spell(synthetic, CachedFrames(dataset, "front").read(every(dataset))) == whole(dataset, "front")
-    assert list(places[2].rglob("*.rgb"))
+    assert read_labels(synthetic, CachedFrames(dataset, "front").read(every(dataset))) == all_labels(dataset, "front")
+    assert list(folders[2].rglob("*.rgb"))
 
 
-def test_a_temporary_folder_of_another_user_is_left_alone(places, own, monkeypatch):
-    for place in places[:2]:
-        place.write_bytes(b"")
-    (places[2] / "praxia-54321").mkdir()
+def test_a_temporary_folder_of_another_user_is_left_alone(folders, own, monkeypatch):
+    for folder in folders[:2]:
+        folder.write_bytes(b"")
+    (folders[2] / "praxia-54321").mkdir()
     monkeypatch.setattr(os, "getuid", lambda: 54321)
     CachedFrames(Dataset(own), "front").read(np.arange(3))
-    assert not list(places[2].rglob("*.rgb"))
+    assert not list(folders[2].rglob("*.rgb"))
 
 
-def test_another_users_files_beside_the_data_are_ignored(places, own, synthetic, monkeypatch):
+def test_another_users_files_beside_the_data_are_ignored(folders, own, synthetic, monkeypatch):
     CachedFrames(Dataset(own), "front").read(np.arange(3))
     (theirs,) = caches(own)
 
     def refused(path, *more, **options):
-        if str(path).startswith(str(places[0])):
+        if str(path).startswith(str(folders[0])):
             raise PermissionError(13, "Permission denied", str(path))
         return opened(path, *more, **options)
 
@@ -328,6 +332,6 @@ def test_another_users_files_beside_the_data_are_ignored(places, own, synthetic,
     monkeypatch.setattr(os, "open", refused)
     monkeypatch.setattr(os, "unlink", refused)
     dataset = Dataset(own)
-    assert spell(synthetic, CachedFrames(dataset, "front").read(every(dataset))) == whole(dataset, "front")
-    assert list(places[1].rglob("*.rgb"))
+    assert read_labels(synthetic, CachedFrames(dataset, "front").read(every(dataset))) == all_labels(dataset, "front")
+    assert list(folders[1].rglob("*.rgb"))
     assert theirs.exists()

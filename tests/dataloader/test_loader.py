@@ -48,15 +48,15 @@ def test_workers_give_the_batches_of_no_workers_from_any_step_on(mixture, synthe
         same(kept[0], here.take(7))
         where = mixture.frames_of(mixture.batch(3, 26, 10))
         for image, (_, episode, frame) in zip(kept[-1].images["wrist"][:, 0], where, strict=True):
-            assert synthetic.spelled(image) == ("wrist", episode, frame)
+            assert synthetic.read_label(image) == ("wrist", episode, frame)
 
 
 def test_ranks_share_a_batch(mixture):
-    whole = Loader(mixture, seed=0, batch_size=9, workers=0).take(4)
+    full_batch = Loader(mixture, seed=0, batch_size=9, workers=0).take(4)
     shares = [Loader(mixture, seed=0, batch_size=9, workers=0, share=(rank, 2)).take(4) for rank in range(2)]
     assert [len(share.state) for share in shares] == [5, 4]
     for rank, share in enumerate(shares):
-        np.testing.assert_array_equal(share.state, whole.state[rank::2])
+        np.testing.assert_array_equal(share.state, full_batch.state[rank::2])
 
 
 def test_an_error_is_raised_at_its_own_step(mixture, tmp_path):

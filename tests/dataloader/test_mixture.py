@@ -72,11 +72,11 @@ def test_every_window_through_shuffled_epochs(parts, synthetic, episode_of):
     for step in range(2 * len(mixture) // 8):
         samples = mixture.read(batch_indices(7, step, 8, len(mixture)))
         for row in range(8):
-            _, index, now = synthetic.spelled(samples.images["front"][row, -1])
+            _, index, now = synthetic.read_label(samples.images["front"][row, -1])
             episode = episode_of(index)
             size, dims = episode.state.shape[1], episode.action.shape[1]
-            held = max(now - 2, 0)
-            assert synthetic.spelled(samples.images["front"][row, 0]) == ("front", index, held)
+            clipped = max(now - 2, 0)
+            assert synthetic.read_label(samples.images["front"][row, 0]) == ("front", index, clipped)
             assert samples.image_valid["front"][row].tolist() == [now >= 2, True]
             assert samples.embodiment[row] == (20 <= index < 40)
             np.testing.assert_array_equal(samples.state[row, :, :size], episode.state[[max(now - 1, 0), now]])
@@ -95,11 +95,11 @@ def test_every_window_through_shuffled_epochs(parts, synthetic, episode_of):
 
 def test_a_mixture_of_one_is_the_data_set(parts):
     indices = np.array([5, 0, 5, 9])
-    one, whole = parts[0].read(indices), Mixture(parts[:1]).read(indices)
-    np.testing.assert_array_equal(one.images["front"], whole.images["front"])
-    np.testing.assert_array_equal(one.action, whole.action)
-    assert one.instruction == whole.instruction
-    assert not whole.embodiment.any()
+    one, mixed = parts[0].read(indices), Mixture(parts[:1]).read(indices)
+    np.testing.assert_array_equal(one.images["front"], mixed.images["front"])
+    np.testing.assert_array_equal(one.action, mixed.action)
+    assert one.instruction == mixed.instruction
+    assert not mixed.embodiment.any()
 
 
 def test_a_frame_is_named_by_its_data_set(parts):
@@ -109,7 +109,7 @@ def test_a_frame_is_named_by_its_data_set(parts):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"control_hz": 40.0, "name": "slow"}, "one control rate, got 80 Hz in .* and 40 Hz in"),
         (
@@ -119,8 +119,8 @@ def test_a_frame_is_named_by_its_data_set(parts):
         ({"action": (Field("move", 3, "velocity", "m/s"),)}, "embodiment 'synthetic' has another action in"),
     ],
 )
-def test_data_sets_that_do_not_fit_are_refused_naming_both(parts, change, said):
+def test_data_sets_that_do_not_fit_are_refused_naming_both(parts, change, message):
     other = object.__new__(Windows)
     other.__dict__.update(parts[0].__dict__, root="other", embodiment=replace(parts[0].embodiment, **change))
-    with pytest.raises(MismatchError, match=said + ".*other"):
+    with pytest.raises(MismatchError, match=message + ".*other"):
         Mixture([parts[0], other])

@@ -33,7 +33,7 @@ def mixture(mix):
     return mix.open(WINDOW, successful=False)
 
 
-def spelled_inside(synthetic, image, own):
+def read_inner_label(synthetic, image, own):
     """What the middle of a letterboxed image spells; what is around it must be black."""
     scale = min(whole / side for whole, side in zip(image.shape, own, strict=False))
     filled = [round(side * scale) for side in own]
@@ -43,7 +43,7 @@ def spelled_inside(synthetic, image, own):
     around = image.copy()
     around[rows, columns] = 0
     assert not around.any()
-    return synthetic.spelled(image[rows, columns])
+    return synthetic.read_label(image[rows, columns])
 
 
 def test_every_window_through_shuffles_weights_rates_sizes_and_names(mixture, synthetic, episode_of, embodiment, other):
@@ -54,10 +54,10 @@ def test_every_window_through_shuffles_weights_rates_sizes_and_names(mixture, sy
         for row in range(16):
             is_slow = samples.embodiment[row] == 1
             like, own, stride = (other, (48, 80), 1) if is_slow else (embodiment, (64, 64), Fraction(5, 2))
-            _, index, now = spelled_inside(synthetic, samples.images["front"][row, 1], own)
+            _, index, now = read_inner_label(synthetic, samples.images["front"][row, 1], own)
             assert (index in (4, 6)) == is_slow
             episode, before = episode_of(index, like), int(now - stride // 1 - (stride % 1 > 0))
-            assert spelled_inside(synthetic, samples.images["front"][row, 0], own) == ("front", index, max(before, 0))
+            assert read_inner_label(synthetic, samples.images["front"][row, 0], own) == ("front", index, max(before, 0))
             assert samples.image_valid["front"][row].tolist() == [before >= 0, True]
             np.testing.assert_array_equal(samples.state[row], episode.state[[max(before, 0), now]])
             assert samples.instruction[row] == episode.instruction
@@ -66,7 +66,7 @@ def test_every_window_through_shuffles_weights_rates_sizes_and_names(mixture, sy
                 ahead = np.minimum(now + np.arange(3), len(episode) - 1)
                 np.testing.assert_array_equal(samples.action[row], episode.action[ahead])
             else:
-                assert synthetic.spelled(samples.images["wrist"][row, 0]) == ("wrist", index, now)
+                assert synthetic.read_label(samples.images["wrist"][row, 0]) == ("wrist", index, now)
                 ends = [int(np.ceil((at + 1) * 2.5)) - 1 for at in range(3)]
                 np.testing.assert_array_equal(
                     samples.action[row, :, 2], episode.action[np.minimum(now + np.array(ends), len(episode) - 1), 2]
@@ -162,20 +162,20 @@ def test_tasks_and_episodes_choose(fast):
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"rate_hz": None}, r"one control rate, got 50 Hz in .* and 20 Hz in .*\"rate_hz\""),
         ({"sizes": {}}, r"one size of 'front', got 64x64 in .* and 48x80 in .*\"sizes\""),
         ({"sizes": {"side": (9, 9)}}, "unknown camera of sizes 'side'"),
     ],
 )
-def test_what_does_not_fit_is_refused_with_the_key_that_settles_it(mix, changes, said):
-    with pytest.raises(PraxiaError, match=said):
+def test_what_does_not_fit_is_refused_with_the_key_that_settles_it(mix, changes, message):
+    with pytest.raises(PraxiaError, match=message):
         replace(mix, **changes).open(WINDOW)
 
 
 @pytest.mark.parametrize(
-    ("view", "said"),
+    ("view", "message"),
     [
         (DatasetView(cameras={"front": "tpo"}), "unknown camera 'tpo'; nearest: top"),
         (DatasetView(cameras={"front": "top"}), r'needs image.wrist.*"wrist": null'),
@@ -185,8 +185,8 @@ def test_what_does_not_fit_is_refused_with_the_key_that_settles_it(mix, changes,
         (replace(AS_FAST, action=(Field("all", 7, "delta", "m"),)), "fields of 8 numbers in all .* got 7"),
     ],
 )
-def test_a_view_that_names_what_is_not_there(slow, view, said):
-    with pytest.raises(PraxiaError, match=said):
+def test_a_view_that_names_what_is_not_there(slow, view, message):
+    with pytest.raises(PraxiaError, match=message):
         MixtureConfig((DatasetEntry(str(slow), view),)).open(WINDOW)
 
 

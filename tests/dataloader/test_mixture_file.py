@@ -7,7 +7,7 @@ from praxia.core.errors import DataError, PraxiaError, UnknownName
 from praxia.dataloader.mixture_config import DatasetEntry, MixtureConfig, find_mixture, read_mixture
 from praxia.dataloader.view import DatasetView
 
-WHOLE = {
+EVERY_KEY = {
     "rate_hz": 15,
     "sizes": {"front": [224, 160]},
     "parts": [
@@ -46,7 +46,7 @@ def test_every_key_of_a_mixture_file(write, tmp_path):
         DatasetEntry("/far/two", view, weight=0.5),
         DatasetEntry("s3://bucket/three", weight=1.0),
     )
-    mix = read_mixture(write(WHOLE))
+    mix = read_mixture(write(EVERY_KEY))
     assert mix == MixtureConfig(parts, rate_hz=15.0, sizes={"front": (224, 160)})
     said = json.loads(json.dumps(mix.to_json()))
     assert said["parts"][1]["cameras"] == {"front": "top", "wrist": None}
@@ -68,7 +68,7 @@ def with_part(**more):
 @pytest.mark.parametrize(
     ("value", "kind", "said"),
     [
-        ({**WHOLE, "temprature": 2}, UnknownName, r"key \(.*mix.json\) 'temprature'; nearest: temperature"),
+        ({**EVERY_KEY, "temprature": 2}, UnknownName, r"key \(.*mix.json\) 'temprature'; nearest: temperature"),
         (with_part(wieght=1), UnknownName, r"key \(.*parts\[0\]\) 'wieght'; nearest: weight"),
         (with_part(fields={"actions": {}}), UnknownName, r"'actions'; nearest: action"),
         (with_part(fields={"action": [{"name": "a", "size": 1, "kind": "detla"}]}), UnknownName, "nearest: delta"),

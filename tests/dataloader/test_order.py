@@ -45,13 +45,13 @@ def weighted():
     return WeightedOrder((300, 7, 5000), (1, 2, 3))
 
 
-def parts_of(indices):
+def entries_of(indices):
     return np.searchsorted([300, 307], indices, side="right")
 
 
 def test_weighted_counts_are_exact_and_every_part_walks_its_own_epochs(weighted):
     drawn = np.concatenate([weighted.batch(3, step, 100) for step in range(92)])
-    parts = parts_of(drawn)
+    parts = entries_of(drawn)
     for num in range(weighted.round_size, len(drawn), weighted.round_size):
         counts = np.bincount(parts[:num], minlength=3)
         assert (abs(counts - num * np.array([1, 2, 3]) / 6) < 1).all()
@@ -79,8 +79,8 @@ def test_another_process_draws_the_same(weighted):
         "from praxia.dataloader.order import WeightedOrder; "
         "print(WeightedOrder((300, 7, 5000), (1, 2, 3)).batch(0, 123456789, 20).tolist())"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert json.loads(said) == weighted.batch(0, 123456789, 20).tolist()
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert json.loads(output) == weighted.batch(0, 123456789, 20).tolist()
 
 
 def test_a_part_that_is_seldom_drawn_still_has_its_share():

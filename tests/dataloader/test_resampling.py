@@ -28,7 +28,7 @@ def test_every_window_equals_a_reference_that_reads_one_timestep_at_a_time(opene
         episode = episode_of(index)
         for now in range(len(episode)):
             at = [reference.newest(offset, now, 50, exact) for offset in (-2, -1, 0)]
-            seen = [synthetic.spelled(image) for image in samples.images["front"][row]]
+            seen = [synthetic.read_label(image) for image in samples.images["front"][row]]
             assert seen == [("front", index, frame or 0) for frame in at]
             assert samples.image_valid["front"][row].tolist() == [frame is not None for frame in at]
             at = [reference.newest(offset, now, 50, exact) for offset in (-3, 0)]

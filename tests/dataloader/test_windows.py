@@ -29,12 +29,12 @@ def test_every_frame_of_every_window(windows, dataset, synthetic):
         n = len(episode)
         for now in range(n):
             wanted = [now + offset for offset in (-3, -1, 0)]
-            held = [max(at, 0) for at in wanted]
+            clipped = [max(at, 0) for at in wanted]
             for camera in synthetic.CAMERAS:
-                seen = [synthetic.spelled(pixels) for pixels in samples.images[camera][row]]
-                assert seen == [(camera, index, at) for at in held]
+                seen = [synthetic.read_label(pixels) for pixels in samples.images[camera][row]]
+                assert seen == [(camera, index, at) for at in clipped]
                 assert samples.image_valid[camera][row].tolist() == [at >= 0 for at in wanted]
-            np.testing.assert_array_equal(samples.state[row], episode.state[held])
+            np.testing.assert_array_equal(samples.state[row], episode.state[clipped])
             assert samples.state_valid[row].tolist() == [at >= 0 for at in wanted]
             ahead = [now + step for step in range(4)]
             np.testing.assert_array_equal(samples.action[row], episode.action[[min(at, n - 1) for at in ahead]])

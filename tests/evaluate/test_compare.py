@@ -88,11 +88,11 @@ def test_a_stopped_interleaving_keeps_finished_episodes_and_resumes(tmp_path: Pa
     pairs = evaluate_both(outs(tmp_path), benchmark=MANY, exact=True, ensemble=0.01)
     shown = list(islice(pairs, 3))
     pairs.close()
-    for number, (out, whole) in enumerate(zip(outs(tmp_path), alone, strict=True)):
+    for number, (out, undisturbed) in enumerate(zip(outs(tmp_path), alone, strict=True)):
         rows = read_rows(out)
         assert {pair[number] for pair in shown} <= set(rows)
         assert len(rows) < 20
-        starts = [row.start for row in read_rows(whole)]
+        starts = [row.start for row in read_rows(undisturbed)]
         assert sorted(rows, key=lambda row: starts.index(row.start)) == rows
     again = list(evaluate_both(outs(tmp_path), benchmark=MANY, exact=True, ensemble=0.01, resume=True))
     assert again[:3] == shown
@@ -173,9 +173,9 @@ def test_a_killed_comparison_resumes_to_the_rows_of_an_undisturbed_one(tmp_path:
         running.send_signal(signal.SIGKILL)
     assert 1 <= sum(out.read_bytes().count(b"\n") for out in (a, b)) < 48
     subprocess.run([*script, "12", "2", str(a), str(b), "--resume"], env=environment, check=True, timeout=60)
-    whole = tmp_path / "whole.jsonl"
-    evaluate_toy(whole, draw=slow_start, episodes=12, exact=True)
-    assert timeless(a) == timeless(whole)
+    undisturbed = tmp_path / "whole.jsonl"
+    evaluate_toy(undisturbed, draw=slow_start, episodes=12, exact=True)
+    assert timeless(a) == timeless(undisturbed)
     assert len(timeless(b)) == 24
 
 
@@ -241,7 +241,7 @@ def test_the_verdict_does_not_depend_on_workers_or_slow_episodes(tmp_path: Path)
 
 
 def test_a_stopped_comparison_continues(tmp_path: Path):
-    whole = compared(tmp_path / "whole", 6, until_decided=False)
+    undisturbed = compared(tmp_path / "undisturbed", 6, until_decided=False)
 
     class Stopped(Exception):
         pass
@@ -254,9 +254,9 @@ def test_a_stopped_comparison_continues(tmp_path: Path):
         compared(tmp_path / "stopped", 6, until_decided=False, report=stop)
     with pytest.raises(PraxiaError, match="--resume"):
         compared(tmp_path / "stopped", 6, until_decided=False)
-    assert compared(tmp_path / "stopped", 6, until_decided=False, resume=True) == whole
+    assert compared(tmp_path / "stopped", 6, until_decided=False, resume=True) == undisturbed
     rows = [
         [{**json.loads(line), "wall_s": None} for line in (tmp_path / name / "walker.jsonl").read_text().splitlines()]
-        for name in ("whole", "stopped")
+        for name in ("undisturbed", "stopped")
     ]
     assert rows[0] == rows[1]

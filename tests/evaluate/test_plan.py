@@ -17,15 +17,15 @@ def jobs():
 
 def test_no_start_of_a_benchmark_is_among_those_that_were_shown(jobs):
     family = find_family("metaworld")
-    judged = {tuple(job.start.payload["rand_vec"]) for job in jobs}
-    assert len(judged) == 20
+    evaluated = {tuple(job.start.payload["rand_vec"]) for job in jobs}
+    assert len(evaluated) == 20
     for seed in (0, 1):
         collection = CollectionPlan("metaworld", BENCHMARK.tasks, episodes=20, horizon=9, seed=seed)
         # By task, so that each simulator is built once.
         order = sorted(range(len(collection)), key=lambda index: index % 2)
         shown = {tuple(collection.job(index, family).start.payload["rand_vec"]) for index in order}
         assert len(shown) == 40
-        assert not judged & shown
+        assert not evaluated & shown
 
 
 def test_the_same_evaluation_is_the_same_jobs_and_the_seed_enters_the_noise_alone(jobs):

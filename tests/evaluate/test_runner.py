@@ -171,8 +171,8 @@ def test_a_shuffled_instruction_is_that_of_another_task(tmp_path: Path):
     evaluate_toy(tmp_path / "f.jsonl", policy, control="shuffled-instruction")
     row = read_rows(tmp_path / "f.jsonl")[0]
     assert (row.task, row.control) == ("walk", "shuffled-instruction")
-    told = {query.key: query.history[-1].instruction for batch in policy.batches for query in batch}
-    assert told[f"0/{row.start}"] == "please run"
+    instructions = {query.key: query.history[-1].instruction for batch in policy.batches for query in batch}
+    assert instructions[f"0/{row.start}"] == "please run"
     with pytest.raises(PraxiaError, match="different instructions"):
         evaluate_toy(
             tmp_path / "g.jsonl", control="shuffled-instruction", benchmark=replace(BENCHMARK, tasks=("walk",))
@@ -282,13 +282,13 @@ def test_a_rate_that_is_no_number_is_refused_before_anything_is_written(tmp_path
 
 @pytest.mark.slow
 def test_killed_evaluations_resume_to_the_rows_of_an_undisturbed_one(tmp_path: Path):
-    judge_script = [sys.executable, str(Path(__file__).parent / "toy_benchmark.py")]
+    script = [sys.executable, str(Path(__file__).parent / "toy_benchmark.py")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1] / "rollout"), *sys.path])}
-    out, whole = tmp_path / "killed.jsonl", tmp_path / "whole.jsonl"
+    out, undisturbed = tmp_path / "killed.jsonl", tmp_path / "whole.jsonl"
     observation_steps = random.Random(0)
     for attempt in range(3):
         arguments = ["12", "2", str(out), *(["--resume"] if attempt else [])]
-        with subprocess.Popen([*judge_script, *arguments], env=environment) as running:
+        with subprocess.Popen([*script, *arguments], env=environment) as running:
             seen = out.stat().st_size if out.exists() else 0
             end = time.monotonic() + 20
             while (not out.exists() or out.stat().st_size == seen) and time.monotonic() < end:
@@ -298,7 +298,7 @@ def test_killed_evaluations_resume_to_the_rows_of_an_undisturbed_one(tmp_path: P
             running.send_signal(signal.SIGKILL)
     survivors = out.read_bytes().count(b"\n")
     assert 3 <= survivors < 24
-    for path, extra in ((out, ["--resume"]), (whole, [])):
-        subprocess.run([*judge_script, "12", "1", str(path), *extra], env=environment, check=True, timeout=60)
+    for path, extra in ((out, ["--resume"]), (undisturbed, [])):
+        subprocess.run([*script, "12", "1", str(path), *extra], env=environment, check=True, timeout=60)
     assert len(timeless(out)) == 24
-    assert timeless(out) == timeless(whole)
+    assert timeless(out) == timeless(undisturbed)

@@ -43,8 +43,10 @@ class ToldEnv(ToyEnv):
 
     def observe(self, cameras: Any) -> Any:
         observation = super().observe(cameras)
-        told = [name.removeprefix("instruct:") for name in self.spec.wrappers if name.startswith("instruct:")]
-        return type(observation)(observation.images, observation.state, *(told or [self.spec.task]), observation.time_s)
+        instructions = [name.removeprefix("instruct:") for name in self.spec.wrappers if name.startswith("instruct:")]
+        return type(observation)(
+            observation.images, observation.state, *(instructions or [self.spec.task]), observation.time_s
+        )
 
     def step(self, action: np.ndarray) -> Outcome:
         time.sleep(self.payload.get("step_s", 0))
@@ -86,9 +88,18 @@ def horizon(task: str) -> int:
 
 
 def family(draw: Any = draw_start, other: Any = None) -> EnvFamily:
-    told = {"walk": "please walk", "run": "please run"}
+    instructions = {"walk": "please walk", "run": "please run"}
     return EnvFamily(
-        "toy", told, task_name, draw, embodiment, build, provenance, tuple(told), horizon, other_instruction=other
+        "toy",
+        instructions,
+        task_name,
+        draw,
+        embodiment,
+        build,
+        provenance,
+        tuple(instructions),
+        horizon,
+        other_instruction=other,
     )
 
 

@@ -109,12 +109,12 @@ def _windows(ours: Dataset, read: dict[str, np.ndarray]) -> tuple[dict[str, bool
 def _count_wrong(ours: Dataset, camera: str, images: np.ndarray, frames: np.ndarray) -> int:
     """How many images do not encode the (camera, episode, frame) of their frames."""
     expected = np.concatenate([ours.column("episode_index"), ours.column("frame_index")], axis=1)[frames].tolist()
-    return sum(_spelled(image) != (camera, *labels) for image, labels in zip(images, expected, strict=True))
+    return sum(_read_label(image) != (camera, *labels) for image, labels in zip(images, expected, strict=True))
 
 
-def _spelled(image: np.ndarray) -> tuple[str, int, int] | None:
+def _read_label(image: np.ndarray) -> tuple[str, int, int] | None:
     try:
-        return synthetic.spelled(image)
+        return synthetic.read_label(image)
     except (AssertionError, IndexError):
         return None
 

@@ -57,9 +57,9 @@ def test_each_comes_at_both_sizes():
 @pytest.mark.parametrize("name", KNOWN)
 def test_a_published_size_has_the_number_of_parameters_in_its_docstring(name):
     model, text = built_without_memory(f"{name}-published"), maker(f"{name}-published").__doc__
-    whole = re.search(r"([\d.]+)M parameters", text)
-    assert whole, text
-    assert millions(model) == pytest.approx(float(whole[1]), abs=0.051)
+    stated = re.search(r"([\d.]+)M parameters", text)
+    assert stated, text
+    assert millions(model) == pytest.approx(float(stated[1]), abs=0.051)
     if head := re.search(r"the head\s+has ([\d.]+)M", text):
         assert millions(model.head) == pytest.approx(float(head[1]), abs=0.051)
 

@@ -44,7 +44,7 @@ def test_two_steps_save_resume_identical(name, demonstrations, tmp_path):
     run, data = recipe(name), data_for(name, demonstrations)
     options = dataclasses.replace(run.train, steps=3, batch_size=4, checkpoint_s=0.0, log_every=1)
     run = dataclasses.replace(run, train=options)
-    whole = engine.train(run, data, tmp_path / "whole", recipe=name, command="")
+    uninterrupted = engine.train(run, data, tmp_path / "whole", recipe=name, command="")
 
     def stop(step, metrics):
         if step == 2:
@@ -54,4 +54,4 @@ def test_two_steps_save_resume_identical(name, demonstrations, tmp_path):
         engine.train(run, data, tmp_path / "run", recipe=name, command="", report=stop)
     resumed = engine.train(run, data, tmp_path / "run", recipe=name, command="", resume=True)
     assert resumed["resumed_from"] in (1, 2)  # states are written beside training, and one at a time
-    assert resumed["weights_sha256"] == whole["weights_sha256"]
+    assert resumed["weights_sha256"] == uninterrupted["weights_sha256"]

@@ -25,9 +25,9 @@ def test_rows_come_back_and_each_is_one_json_object(tmp_path: Path):
     path = written(tmp_path / "rows.jsonl")
     assert read_rows(path) == [ROW, CRASH]
     first = json.loads(path.read_text().splitlines()[0])
-    judged = ["benchmark", "task", "start", "policy_sha256", "control"]
+    identifying = ["benchmark", "task", "start", "policy_sha256", "control"]
     found = ["status", "steps", "success_step", "progress", "path_length", "jerk", "actions_sha256", "error", "wall_s"]
-    assert list(first) == ["schema", *judged, *found]
+    assert list(first) == ["schema", *identifying, *found]
 
 
 def test_rows_are_readable_while_the_writer_is_open(tmp_path: Path):
@@ -48,7 +48,7 @@ def test_a_torn_last_line_is_refused_and_can_be_cut(tmp_path: Path, torn: int):
 
 
 @pytest.mark.parametrize(
-    ("line", "says"),
+    ("line", "message"),
     [
         ("nonsense", "line 2 is not a JSON object"),
         ('{"schema": "praxia.row.v2"}', r"line 2 has schema 'praxia.row.v2', expected 'praxia.row.v4'.*praxia eval"),
@@ -56,10 +56,10 @@ def test_a_torn_last_line_is_refused_and_can_be_cut(tmp_path: Path, torn: int):
         (ROW.line().decode().strip().replace('"success"', '"won"', 1), "status 'won'"),
     ],
 )
-def test_what_is_no_row_is_named_by_its_line(tmp_path: Path, line: str, says: str):
+def test_what_is_no_row_is_named_by_its_line(tmp_path: Path, line: str, message: str):
     path = tmp_path / "rows.jsonl"
     path.write_bytes(ROW.line() + line.encode() + b"\n")
-    with pytest.raises(DataError, match=says):
+    with pytest.raises(DataError, match=message):
         read_rows(path)
 
 

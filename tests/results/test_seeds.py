@@ -51,8 +51,8 @@ def test_the_interval_has_its_nominal_coverage():
         successes = rng.binomial(100, rates).tolist()
         found = [seeds_interval([(count, 100) for count in counts]) for counts in successes]
         coverage[seeds, rate, spread] = np.mean([low <= rate <= high for low, high in found])
-        whole = [wilson_interval(sum(counts), 100 * seeds) for counts in successes]
-        pooled.append(np.mean([low <= rate <= high for low, high in whole]))
+        intervals = [wilson_interval(sum(counts), 100 * seeds) for counts in successes]
+        pooled.append(np.mean([low <= rate <= high for low, high in intervals]))
     assert min(coverage.values()) >= 0.88, coverage
     assert 0.94 <= np.mean(list(coverage.values())) <= 0.985
     assert np.mean(pooled) < 0.75

@@ -56,6 +56,6 @@ def test_the_macro_interval_has_a_width_where_all_succeed():
 def test_the_macro_interval_has_its_nominal_coverage():
     rates = np.array([0.3, 0.6, 0.9, 0.97])
     draws = np.random.default_rng(0).binomial(20, rates, (4000, 4))
-    held = [macro_interval([(int(k), 20) for k in row]) for row in draws]
-    covered = np.mean([low <= rates.mean() <= high for low, high in held])
+    intervals = [macro_interval([(int(k), 20) for k in row]) for row in draws]
+    covered = np.mean([low <= rates.mean() <= high for low, high in intervals])
     assert covered == pytest.approx(0.95, abs=4 * math.sqrt(0.95 * 0.05 / 4000))

@@ -41,20 +41,20 @@ def test_what_was_done_of_failures_counts_as_progress_and_errors_count_as_nothin
 
 
 def test_groups_pool_the_episodes_of_their_tasks():
-    judged = rows("walk", 3, 1, 1) + rows("run", 0, 4, 0) + rows("sleep", 2, 0, 0)
+    evaluated = rows("walk", 3, 1, 1) + rows("run", 0, 4, 0) + rows("sleep", 2, 0, 0)
     groups = {"moving": ("walk", "run"), "dreaming": ("dream",)}
-    found = summarise(judged, groups)["per_group"]
+    found = summarise(evaluated, groups)["per_group"]
     assert list(found) == ["moving", "dreaming"]
     assert (found["moving"]["episodes"], found["moving"]["errors"], found["moving"]["success"]) == (9, 1, 3 / 8)
     assert found["moving"]["ci95"] == pytest.approx(list(binomtest(3, 8).proportion_ci(0.95, method="wilson")))
     assert (found["dreaming"]["episodes"], found["dreaming"]["success"]) == (0, None)
-    assert summarise(judged)["per_group"] == {}
+    assert summarise(evaluated)["per_group"] == {}
 
 
 def test_the_mean_of_groups_is_that_of_the_means_of_their_tasks():
-    judged = rows("walk", 3, 1, 0) + rows("run", 1, 3, 0) + rows("fly", 4, 0, 0) + rows("dream", 0, 0, 2)
+    evaluated = rows("walk", 3, 1, 0) + rows("run", 1, 3, 0) + rows("fly", 4, 0, 0) + rows("dream", 0, 0, 2)
     groups = {"easy": ("walk", "run"), "hard": ("fly", "dream"), "very hard": ("swim",)}
-    found = summarise(judged, groups, averages_groups=True)
+    found = summarise(evaluated, groups, averages_groups=True)
     assert found["macro_of_groups"]["success"] == pytest.approx((0.5 + 1.0) / 2)
     assert found["macro"]["success"] == pytest.approx((0.75 + 0.25 + 1.0) / 3)
     assert found["success"] == pytest.approx(8 / 12)
@@ -67,9 +67,9 @@ def test_the_mean_of_groups_is_that_of_the_means_of_their_tasks():
 
 
 def test_groups_are_averaged_only_where_the_benchmark_does():
-    judged = rows("walk", 3, 1, 0)
-    assert summarise(judged, {"easy": ("walk",)})["macro_of_groups"] is None
-    assert summarise(judged, {"easy": ("walk",)}, averages_groups=True)["macro_of_groups"]["success"] == 0.75
+    evaluated = rows("walk", 3, 1, 0)
+    assert summarise(evaluated, {"easy": ("walk",)})["macro_of_groups"] is None
+    assert summarise(evaluated, {"easy": ("walk",)}, averages_groups=True)["macro_of_groups"]["success"] == 0.75
     nothing = {"success": None, "ci95": None}
     assert summarise([], {"easy": ("walk",)}, averages_groups=True)["macro_of_groups"] == nothing
 

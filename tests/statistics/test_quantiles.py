@@ -42,10 +42,10 @@ def worst(values, found):
         return 0
     whole, off = np.sort(values, axis=0), []
     for level, quantiles in zip(LEVELS, found.at(LEVELS), strict=True):
-        place = level * (len(whole) - 1)
+        rank = level * (len(whole) - 1)
         for column, value in zip(whole.T, quantiles, strict=True):
             low, high = (np.searchsorted(column, value, side) for side in ("left", "right"))
-            off.append(max(low - place, place - high, 0))
+            off.append(max(low - rank, rank - high, 0))
     return max(off)
 
 

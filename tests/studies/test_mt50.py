@@ -10,9 +10,9 @@ GROUPS = ["easy", "medium", "hard", "very hard"]
 @pytest.mark.slow
 def test_every_group_is_measured_beside_the_expert_and_what_the_policy_uses(study):
     summary, page = study("mt50", 0.001)
-    judged = [summary[name] for name in ("policy", "expert", "swapped_image", "shuffled_instruction")]
-    assert all(list(one["per_group"]) == GROUPS for one in judged)
-    for one in judged:
+    evaluated = [summary[name] for name in ("policy", "expert", "swapped_image", "shuffled_instruction")]
+    assert all(list(one["per_group"]) == GROUPS for one in evaluated)
+    for one in evaluated:
         rates = [group["success"] for group in one["per_group"].values()]
         assert one["macro_of_groups"]["success"] == pytest.approx(sum(rates) / len(rates))
         assert one["macro_of_groups"]["ci95"][0] <= one["macro_of_groups"]["success"]

@@ -13,7 +13,7 @@ from praxia.studies.stages import Stages
 
 
 def stages(out, seed=0, scale=0.01):
-    return Stages(out, seed, 1, scale, lambda *said: None)
+    return Stages(out, seed, 1, scale, lambda *arguments: None)
 
 
 @pytest.fixture

@@ -55,8 +55,8 @@ class BallEnv:
         return Observation(images, state, f"roll <b>{self.spec.task}</b>", self.steps / 80)
 
     def _draw(self) -> np.ndarray:
-        place = np.arange(self.spec.size) / self.spec.size
-        ball = (place[:, None] - 0.6) ** 2 + (place - self.position) ** 2 < 0.12**2
+        grid = np.arange(self.spec.size) / self.spec.size
+        ball = (grid[:, None] - 0.6) ** 2 + (grid - self.position) ** 2 < 0.12**2
         image = np.full((*ball.shape, 3), (60, 90, 120), np.uint8)
         image[ball] = (200, 60, 30)
         return image

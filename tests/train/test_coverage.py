@@ -26,7 +26,7 @@ def with_head(run, head, **train):
     return dataclasses.replace(run, model=model, train=dataclasses.replace(run.train, **train))
 
 
-def coded(run, code):
+def with_tokenizer(run, code):
     return with_head(run, Autoregressive(code, PrefixTransformer(width=16, depth=1, num_heads=2)), steps=1)
 
 
@@ -48,25 +48,25 @@ def wide_path(record_as, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def held_path(record_as, tmp_path_factory):
+def constant_path(record_as, tmp_path_factory):
     """The second action never moves."""
 
-    def held(episode):
+    def constant(episode):
         return dataclasses.replace(episode, action=episode.action * np.float32([1, 0]) + np.float32([0, 0.1]))
 
-    return record_as(tmp_path_factory.mktemp("held") / "set", changed=held)
+    return record_as(tmp_path_factory.mktemp("constant") / "set", changed=constant)
 
 
 def test_values_outside_the_policys_range_are_reported_by_dim_and_recorded(tiny_run, dataset_path, wide_path, tmp_path):
     run = with_head(tiny_run, tiny_run.model.head, steps=1)
     fit(run, dataset_path, tmp_path / "first")
-    said, events = [], []
+    warned, events = [], []
     result = fit(
         run,
         wide_path,
         tmp_path / "second",
         start_from=tmp_path / "first",
-        warn=lambda line: (said.append(line), events.append("said")),
+        warn=lambda line: (warned.append(line), events.append("warned")),
         report=lambda step, metrics: events.append("step"),
     )
     low, high = np.quantile(learned(dataset_path), [0.01, 0.99], axis=0)
@@ -76,9 +76,9 @@ def test_values_outside_the_policys_range_are_reported_by_dim_and_recorded(tiny_
     found = coverage["outside"]["toy"]["action"]
     np.testing.assert_allclose([found["move.0"], found["move.1"]], due, atol=1e-12)
     assert due[0] > 0.5
-    assert events[0] == "said"
-    (line,) = said
-    assert result["warnings"] == said
+    assert events[0] == "warned"
+    (line,) = warned
+    assert result["warnings"] == warned
     assert f"toy action move.0 ({due[0]:.0%})" in line
     assert "move.1" not in line
     assert "--refit" in line
@@ -88,7 +88,7 @@ def test_values_outside_the_policys_range_are_reported_by_dim_and_recorded(tiny_
 
 
 def test_data_like_the_policys_own_give_no_warning(tiny_run, dataset_path, tmp_path):
-    run = coded(tiny_run, "bins")
+    run = with_tokenizer(tiny_run, "bins")
     fit(run, dataset_path, tmp_path / "first")
     assert fit(run, dataset_path, tmp_path / "second", start_from=tmp_path / "first")["warnings"] == []
 
@@ -96,7 +96,7 @@ def test_data_like_the_policys_own_give_no_warning(tiny_run, dataset_path, tmp_p
 @pytest.mark.parametrize("code", ["bins", "fast", None])
 def test_clipping_by_the_head_is_reported(tiny_run, dataset_path, wide_path, tmp_path, code):
     diffusion = with_head(tiny_run, Diffusion(ResidualMLP(width=16, depth=1)), steps=1)
-    run = diffusion if code is None else coded(tiny_run, code)
+    run = diffusion if code is None else with_tokenizer(tiny_run, code)
     fit(run, dataset_path, tmp_path / "first")
     (line,) = fit(run, wide_path, tmp_path / "second", start_from=tmp_path / "first")["warnings"]
     config = read_config(tmp_path / "second")[0]
@@ -105,9 +105,9 @@ def test_clipping_by_the_head_is_reported(tiny_run, dataset_path, wide_path, tmp
     assert shares["move.1"] < 0.01 < 0.3 < shares["move.0"]
 
 
-def test_a_dim_that_was_constant_is_outside_where_it_moves(tiny_run, dataset_path, held_path, tmp_path):
+def test_a_dim_that_was_constant_is_outside_where_it_moves(tiny_run, dataset_path, constant_path, tmp_path):
     run = with_head(tiny_run, tiny_run.model.head, steps=1)
-    warnings = fit(run, held_path, tmp_path / "first")["warnings"]
+    warnings = fit(run, constant_path, tmp_path / "first")["warnings"]
     assert any(line.startswith("still") and "action move.1: never moves: always 0.1" in line for line in warnings)
     policy = load_policy(tmp_path / "first")[0]
     np.testing.assert_array_equal(
@@ -138,7 +138,7 @@ def test_refitting_takes_ranges_and_tokenizer_from_the_data_and_keeps_vocabulary
     still = dataclasses.replace(
         tiny_run, train=dataclasses.replace(tiny_run.train, learning_rate=0.0, weight_decay=0.0)
     )
-    run = coded(still, "bins")
+    run = with_tokenizer(still, "bins")
     fit(run, dataset_path, tmp_path / "first")
     result = fit(run, wide_path, tmp_path / "second", start_from=tmp_path / "first", refit=True)
     fit(run, wide_path, tmp_path / "fresh")
@@ -156,10 +156,10 @@ def test_refitting_takes_ranges_and_tokenizer_from_the_data_and_keeps_vocabulary
 
 
 def test_a_refitted_tokenizer_of_another_size_begins_fresh_layers_for_its_tokens(
-    tiny_run, dataset_path, held_path, tmp_path
+    tiny_run, dataset_path, constant_path, tmp_path
 ):
-    run = coded(tiny_run, "fast")
-    fit(run, held_path, tmp_path / "first")
+    run = with_tokenizer(tiny_run, "fast")
+    fit(run, constant_path, tmp_path / "first")
     fit(run, dataset_path, tmp_path / "second", start_from=tmp_path / "first", refit=True)
     before, after = (load_policy(tmp_path / name)[0].model.head.tokenizer for name in ("first", "second"))
     assert before.vocab_size != after.vocab_size

@@ -51,12 +51,12 @@ def test_workers_and_caches_do_not_change_the_result(tiny_run, dataset_path, tmp
 
 
 def test_a_stopped_run_goes_on_to_the_same_weights(tiny_run, dataset_path, tmp_path):
-    whole = fit(tiny_run, dataset_path, tmp_path / "whole")
+    uninterrupted = fit(tiny_run, dataset_path, tmp_path / "whole")
     with pytest.raises(Stop):
         fit(tiny_run, dataset_path, tmp_path / "run", report=stop_after(4))
     resumed = fit(tiny_run, dataset_path, tmp_path / "run", resume=True)
     assert 0 < resumed["resumed_from"] < 6
-    assert resumed["weights_sha256"] == whole["weights_sha256"]
+    assert resumed["weights_sha256"] == uninterrupted["weights_sha256"]
     lines = [json.loads(line)["step"] for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert lines == [2, 4, 6]
 
@@ -85,7 +85,7 @@ print("READY", train(run, [Path(sys.argv[2])], Path(sys.argv[3]), recipe="t", co
 def test_a_run_killed_at_random_times_ends_with_the_same_weights(tiny_run, dataset_path, tmp_path):
     options = dataclasses.replace(tiny_run.train, steps=60)
     run = dataclasses.replace(tiny_run, train=options)
-    whole = fit(run, dataset_path, tmp_path / "whole")
+    uninterrupted = fit(run, dataset_path, tmp_path / "whole")
     from praxia.core.config import config_to_json
 
     train = dataclasses.asdict(options)
@@ -101,7 +101,7 @@ def test_a_run_killed_at_random_times_ends_with_the_same_weights(tiny_run, datas
         assert process.returncode == -signal.SIGKILL
     resumed = fit(run, dataset_path, tmp_path / "run", resume=True)
     assert resumed["resumed_from"] > 0
-    assert resumed["weights_sha256"] == whole["weights_sha256"]
+    assert resumed["weights_sha256"] == uninterrupted["weights_sha256"]
 
 
 def test_a_folder_in_use_is_refused_and_so_is_resuming_another_run(tiny_run, dataset_path, tmp_path):

@@ -71,5 +71,5 @@ def test_with_other_options_it_is_still_refused(stopped):
 
 def test_a_finished_run_is_the_policy_that_it_was():
     _, identity = read_config(RUNS / "finished")
-    said = expected("runs")["finished"]
-    assert identity.weights_sha256 == said["weights_sha256"]
+    recorded = expected("runs")["finished"]
+    assert identity.weights_sha256 == recorded["weights_sha256"]

@@ -68,10 +68,10 @@ def test_joints_in_another_order_are_refused(tiny_run, record_as, tmp_path):
 
 
 def test_truncated_instructions_are_reported(tiny_run, record_as, tmp_path, monkeypatch):
-    whole = fit(tiny_run, record_as(tmp_path / "set"), tmp_path / "run")["warnings"]
+    complete = fit(tiny_run, record_as(tmp_path / "set"), tmp_path / "run")["warnings"]
     monkeypatch.setattr(tokenizer, "MAX_LENGTH", 1)
-    said = fit(tiny_run, tmp_path / "set", tmp_path / "short")["warnings"]
-    assert said == [*whole, "2 of 2 instructions are too long: only their first 1 tokens are read"]
+    shortened = fit(tiny_run, tmp_path / "set", tmp_path / "short")["warnings"]
+    assert shortened == [*complete, "2 of 2 instructions are too long: only their first 1 tokens are read"]
 
 
 def another_head(run):

@@ -54,7 +54,7 @@ def test_a_second_process_is_refused_while_the_first_trains(tiny_run, dataset_pa
 
 
 def test_a_gradient_that_is_not_finite_takes_no_step_and_no_good_state(tiny_run, dataset_path, tmp_path, monkeypatch):
-    whole, out, calls = fit(tiny_run, dataset_path, tmp_path / "whole"), tmp_path / "run", []
+    uninterrupted, out, calls = fit(tiny_run, dataset_path, tmp_path / "whole"), tmp_path / "run", []
     loss = EncoderHeadModel.loss
 
     def poisoned(self, batch, generator):
@@ -78,7 +78,7 @@ def test_a_gradient_that_is_not_finite_takes_no_step_and_no_good_state(tiny_run,
             assert all(value.isfinite().all() for value in load_file(path / f"{name}.safetensors").values())
     resumed = fit(tiny_run, dataset_path, out, resume=True)
     assert resumed["resumed_from"] > 0
-    assert resumed["weights_sha256"] == whole["weights_sha256"]
+    assert resumed["weights_sha256"] == uninterrupted["weights_sha256"]
 
 
 def test_weights_that_overflow_are_not_saved(tiny_run, dataset_path, tmp_path):
@@ -118,7 +118,7 @@ train(run, [Path(sys.argv[2])], Path(sys.argv[3]), recipe="t", command="c", resu
 
 def test_a_kill_within_a_state_goes_on_from_the_one_before_to_the_same_weights(tiny_run, dataset_path, tmp_path):
     run = dataclasses.replace(tiny_run, train=dataclasses.replace(tiny_run.train, steps=40))
-    whole, out = fit(run, dataset_path, tmp_path / "whole"), tmp_path / "run"
+    uninterrupted, out = fit(run, dataset_path, tmp_path / "whole"), tmp_path / "run"
     config = json.dumps({"model": config_to_json(run.model), "train": dataclasses.asdict(run.train)})
     # A state takes six, four files and two folders: this is within the second.
     command = [sys.executable, "-c", KILLED, config, str(dataset_path), str(out), "9"]
@@ -128,12 +128,12 @@ def test_a_kill_within_a_state_goes_on_from_the_one_before_to_the_same_weights(t
     assert [name for name in names if name.isdigit()]
     resumed = fit(run, dataset_path, out, resume=True)
     assert 0 < resumed["resumed_from"] < 40
-    assert resumed["weights_sha256"] == whole["weights_sha256"]
+    assert resumed["weights_sha256"] == uninterrupted["weights_sha256"]
     assert not list(out.rglob(".*"))
 
 
 def test_a_full_disk_is_one_line_and_the_run_goes_on(tiny_run, dataset_path, tmp_path, monkeypatch):
-    whole, out = fit(tiny_run, dataset_path, tmp_path / "whole"), tmp_path / "run"
+    uninterrupted, out = fit(tiny_run, dataset_path, tmp_path / "whole"), tmp_path / "run"
     save_file, written = state.save_file, []
 
     def full(tensors, path):
@@ -148,17 +148,17 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on(tiny_run, dataset_path, tmp
             fit(tiny_run, dataset_path, out)
     resumed = fit(tiny_run, dataset_path, out, resume=True)
     assert resumed["resumed_from"] > 0
-    assert resumed["weights_sha256"] == whole["weights_sha256"]
+    assert resumed["weights_sha256"] == uninterrupted["weights_sha256"]
 
 
 def test_the_same_data_elsewhere_go_on(tiny_run, foreign_path, tmp_path):
-    whole, out = fit(tiny_run, foreign_path, tmp_path / "whole"), tmp_path / "run"
+    uninterrupted, out = fit(tiny_run, foreign_path, tmp_path / "whole"), tmp_path / "run"
     stopped(tiny_run, foreign_path, out)
     moved = shutil.copytree(foreign_path, tmp_path / "moved")
     for path in moved.rglob("*"):
         os.utime(path, (1, 1))
     shutil.rmtree(foreign_path)
-    assert fit(tiny_run, moved, out, resume=True)["weights_sha256"] == whole["weights_sha256"]
+    assert fit(tiny_run, moved, out, resume=True)["weights_sha256"] == uninterrupted["weights_sha256"]
 
 
 def test_other_data_at_the_same_path_are_refused(tiny_run, foreign_path, record_as, tmp_path):

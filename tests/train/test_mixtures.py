@@ -61,12 +61,12 @@ def test_run_json_describes_all_data_and_resuming_checks_all(tiny_run, mixed_pat
 
 
 def test_a_run_from_before_mixtures_is_resumed_or_refused_in_one_line(tiny_run, mixed_paths, tmp_path):
-    whole = fit(tiny_run, mixed_paths[:1], tmp_path / "run")
+    uninterrupted = fit(tiny_run, mixed_paths[:1], tmp_path / "run")
     path = tmp_path / "run" / "run.json"
     described = json.loads(path.read_text())
     path.write_text(json.dumps(as_before({**described, "data": described["data"][0]})))
     resumed = fit(tiny_run, mixed_paths[:1], tmp_path / "run", resume=True)
-    assert resumed["weights_sha256"] == whole["weights_sha256"]
+    assert resumed["weights_sha256"] == uninterrupted["weights_sha256"]
     with pytest.raises(PraxiaError, match=rf"other data \(--data {mixed_paths[0]}\)"):
         fit(tiny_run, mixed_paths, tmp_path / "run", resume=True)
 
@@ -79,12 +79,12 @@ def test_data_sets_that_do_not_fit_leave_the_folder_free(tiny_run, mixed_paths, 
 
 
 def test_a_stopped_run_on_a_mixture_goes_on_to_the_same_weights(tiny_run, mixed_paths, tmp_path):
-    whole = fit(tiny_run, mixed_paths, tmp_path / "whole")
+    uninterrupted = fit(tiny_run, mixed_paths, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         fit(tiny_run, mixed_paths, tmp_path / "run", report=stop_after(4))
     resumed = fit(tiny_run, mixed_paths, tmp_path / "run", resume=True)
     assert 0 < resumed["resumed_from"] < 6
-    assert resumed["weights_sha256"] == whole["weights_sha256"]
+    assert resumed["weights_sha256"] == uninterrupted["weights_sha256"]
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def half_rate(mixed_paths):
 
 
 def test_a_mixture_is_resumed_as_it_was_and_its_policy_acts_at_its_rate(tiny_run, half_rate, tmp_path):
-    whole = fit(tiny_run, half_rate, tmp_path / "whole")
+    uninterrupted = fit(tiny_run, half_rate, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         fit(tiny_run, half_rate, tmp_path / "run", report=stop_after(4))
     first, second = half_rate.entries
@@ -106,7 +106,7 @@ def test_a_mixture_is_resumed_as_it_was_and_its_policy_acts_at_its_rate(tiny_run
             fit(tiny_run, changed, tmp_path / "run", resume=True)
     resumed = fit(tiny_run, half_rate, tmp_path / "run", resume=True)
     assert 0 < resumed["resumed_from"] < 6
-    assert resumed["weights_sha256"] == whole["weights_sha256"]
+    assert resumed["weights_sha256"] == uninterrupted["weights_sha256"]
     described = json.loads((tmp_path / "run" / "run.json").read_text())["mixture"]
     assert described == {"rate_hz": 5.0, "parts": [{"weight": 3.0}, {"weight": 1.0}]}
     config, _ = read_config(tmp_path / "run")

@@ -47,7 +47,7 @@ def fit(run, data, out, **more):
 
 
 @pytest.fixture
-def asked(tmp_path):
+def vqa_path(tmp_path):
     """Two images, black and white, and their colours."""
     entries = []
     for name, grey in (("black", 0), ("white", 255)):
@@ -103,7 +103,7 @@ def test_adapters_are_trained_and_merged_into_an_ordinary_policy(public_run, dat
 
 def test_a_run_with_adapters_goes_on_bit_identically(public_run, dataset_path, tmp_path, monkeypatch):
     run = public_run(trained="adapters", lora_rank=2)
-    whole = fit(run, dataset_path, tmp_path / "whole")
+    uninterrupted = fit(run, dataset_path, tmp_path / "whole")
     step, taken = engine._step, []
 
     def stop(*arguments):
@@ -118,31 +118,31 @@ def test_a_run_with_adapters_goes_on_bit_identically(public_run, dataset_path, t
     monkeypatch.setattr(engine, "_step", step)
     resumed = fit(run, dataset_path, tmp_path / "run", resume=True)
     assert 0 < resumed["resumed_from"] <= 3
-    assert resumed["weights_sha256"] == whole["weights_sha256"]
+    assert resumed["weights_sha256"] == uninterrupted["weights_sha256"]
 
 
-def test_questions_are_learned_beside_the_actions(public_run, dataset_path, asked, tmp_path):
+def test_questions_are_learned_beside_the_actions(public_run, dataset_path, vqa_path, tmp_path):
     run = public_run(Autoregressive("bins", VLMTokens(skip=4), temperature=0.0), steps=80)
     run = dataclasses.replace(run, train=dataclasses.replace(run.train, learning_rate=3e-3, ema_decay=0.9))
-    fit(run, dataset_path, tmp_path / "run", vqa=asked)
+    fit(run, dataset_path, tmp_path / "run", vqa=vqa_path)
     policy, _ = load_policy(tmp_path / "run")
     words, encoder = policy.transforms.tokenizer, policy.model.encoder
-    source = engine.VQABatches(engine.read_vqa(asked), 2, engine.VQA_IMAGE_PX)
+    source = engine.VQABatches(engine.read_vqa(vqa_path), 2, engine.VQA_IMAGE_PX)
     batch = source.batch(0, 0, words, read_config(tmp_path / "run")[0].shapes)
-    said = encoder.answer_logits(batch, batch.answer[:, :-1], batch.answer_valid[:, :-1]).argmax(-1)
-    assert torch.equal(said[batch.answer_valid], batch.answer[batch.answer_valid])
-    assert {words.decode(row[ok].tolist()) for row, ok in zip(said, batch.answer_valid, strict=True)} == {
+    predicted = encoder.answer_logits(batch, batch.answer[:, :-1], batch.answer_valid[:, :-1]).argmax(-1)
+    assert torch.equal(predicted[batch.answer_valid], batch.answer[batch.answer_valid])
+    assert {words.decode(row[ok].tolist()) for row, ok in zip(predicted, batch.answer_valid, strict=True)} == {
         "black<eos>", "white<eos>"
     }  # fmt: skip
     described = json.loads((tmp_path / "run" / "run.json").read_text())["vqa"]
     assert described["number"] == 2
 
 
-def test_questions_need_a_trained_language_model(tiny_run, public_run, dataset_path, asked, tmp_path):
+def test_questions_need_a_trained_language_model(tiny_run, public_run, dataset_path, vqa_path, tmp_path):
     with pytest.raises(MismatchError, match="questions need an encoder with a public language model"):
-        fit(tiny_run, dataset_path, tmp_path / "run", vqa=asked)
+        fit(tiny_run, dataset_path, tmp_path / "run", vqa=vqa_path)
     with pytest.raises(MismatchError, match="questions train a language model, and none is trained here"):
-        fit(public_run(trained="nothing"), dataset_path, tmp_path / "run", vqa=asked)
+        fit(public_run(trained="nothing"), dataset_path, tmp_path / "run", vqa=vqa_path)
     assert not (tmp_path / "run").exists()
 
 
@@ -180,10 +180,10 @@ def test_files_of_half_precision_are_trained_saved_and_used_in_float32(
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_mixed_precision(head, public_run, dataset_path, asked, tmp_path):
+def test_mixed_precision(head, public_run, dataset_path, vqa_path, tmp_path):
     run = public_run(HEADS[head], steps=2, trained="adapters")
     run = dataclasses.replace(run, train=dataclasses.replace(run.train, precision="bf16-mixed"))
-    fit(run, dataset_path, tmp_path / "run", vqa=asked)
+    fit(run, dataset_path, tmp_path / "run", vqa=vqa_path)
     weights = load_policy(tmp_path / "run")[0].model.state_dict().values()
     assert all(value.dtype == torch.float32 and value.isfinite().all() for value in weights)
 
@@ -204,8 +204,8 @@ def test_what_is_frozen_is_not_saved_again_and_again(public_run, dataset_path, t
             assert not any(key.startswith("encoder.model.") for key in load_file(state / f"{name}.safetensors"))
 
 
-def test_other_questions_are_another_run(public_run, dataset_path, asked, tmp_path):
-    fit(public_run(), dataset_path, tmp_path / "run", vqa=asked)
+def test_other_questions_are_another_run(public_run, dataset_path, vqa_path, tmp_path):
+    fit(public_run(), dataset_path, tmp_path / "run", vqa=vqa_path)
     with pytest.raises(PraxiaError, match="begun with other questions"):
         fit(public_run(), dataset_path, tmp_path / "run", resume=True)
 

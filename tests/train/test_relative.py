@@ -83,9 +83,9 @@ def fit(run, data, out, **more):
     return engine.train(run, [data], out, recipe="tiny", command="praxia train tiny", **more)
 
 
-def asked_at(feet):
-    moment = Observation({}, np.float32([0, *feet]), "walk", 0.0)
-    return Query((moment,), "key", 0, row=0)
+def query_at(feet):
+    observation = Observation({}, np.float32([0, *feet]), "walk", 0.0)
+    return Query((observation,), "key", 0, row=0)
 
 
 def test_the_normaliser_is_of_relative_chunks_and_all_is_in_the_checkpoint(trained):
@@ -107,7 +107,7 @@ def test_encode_and_decode_are_inverse_on_windows_of_the_data(trained, walks):
 def test_a_policy_with_relative_actions_decides_in_declared_units_away_from_its_data(trained):
     policy, _ = load_policy(trained)
     for feet in ((0, 0), (30, -80)):
-        decision = policy.act([asked_at(feet)], None)[0][0]
+        decision = policy.act([query_at(feet)], None)[0][0]
         expected = np.array(feet) + np.arange(1, 5)[:, None] * STEP_M
         np.testing.assert_allclose(decision.chunk[:, :2], expected, atol=0.15)
 
@@ -133,12 +133,12 @@ def test_what_cannot_be_relative_is_refused_before_anything_is_written(walks, tm
 
 def test_a_run_from_before_relative_actions_is_resumed(walks, tmp_path):
     run = dataclasses.replace(RUN, relative=False, train=dataclasses.replace(RUN.train, steps=1))
-    whole = fit(run, walks, tmp_path / "run")
+    uninterrupted = fit(run, walks, tmp_path / "run")
     path = tmp_path / "run" / "run.json"
     described = as_before(json.loads(path.read_text()))
     for name in ("relative", "relative_to"):
         del described["config"][name]
     path.write_text(json.dumps(described))
-    assert fit(run, walks, tmp_path / "run", resume=True)["weights_sha256"] == whole["weights_sha256"]
+    assert fit(run, walks, tmp_path / "run", resume=True)["weights_sha256"] == uninterrupted["weights_sha256"]
     with pytest.raises(PraxiaError, match="another config"):
         fit(dataclasses.replace(run, relative=True), walks, tmp_path / "run", resume=True)

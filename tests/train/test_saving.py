@@ -123,8 +123,8 @@ def _logged(cause):
 )
 def test_a_full_disk_is_one_line_with_what_was_kept(tmp_path, error):
     (tmp_path / "state" / "00000012").mkdir(parents=True)
-    said = r"no space left .*kept: the states after steps 12\. .*--resume"
-    with pytest.raises(TrainingError, match=said), disk_full(tmp_path):
+    message = r"no space left .*kept: the states after steps 12\. .*--resume"
+    with pytest.raises(TrainingError, match=message), disk_full(tmp_path):
         raise error
 
 

@@ -16,7 +16,7 @@ from praxia.train import engine
 from praxia.transforms.chain import Transforms
 
 
-def coded(run, code):
+def with_tokenizer(run, code):
     head = Autoregressive(code, PrefixTransformer(width=16, depth=1, num_heads=2))
     return dataclasses.replace(run, model=dataclasses.replace(run.model, head=head))
 
@@ -26,7 +26,7 @@ def fit(run, data, out, **more):
 
 
 def test_the_action_tokenizer_is_fitted_on_the_normalised_actions_and_saved(tiny_run, dataset_path, tmp_path):
-    run = coded(tiny_run, "fast")
+    run = with_tokenizer(tiny_run, "fast")
     fit(run, dataset_path, tmp_path / "run")
     config, _ = read_config(tmp_path / "run")
     dataset = Dataset(dataset_path)
@@ -38,7 +38,7 @@ def test_the_action_tokenizer_is_fitted_on_the_normalised_actions_and_saved(tiny
 
 def test_fine_tuning_keeps_the_action_tokenizer(tiny_run, mixed_paths, tmp_path):
     toy, _, more = mixed_paths
-    run = coded(tiny_run, "quantile-bins")
+    run = with_tokenizer(tiny_run, "quantile-bins")
     fit(run, toy, tmp_path / "first")
     fit(run, more, tmp_path / "second", start_from=tmp_path / "first")
     fit(run, more, tmp_path / "fresh")
@@ -54,5 +54,5 @@ def test_actions_out_of_a_files_range_stop_training_before_it_starts(tiny_run, d
     path = tmp_path / "code.json"
     path.write_text(json.dumps(find_action_tokenizer("bins").fit(chunks / 3).to_json()))
     with pytest.raises(DataError, match="expected actions within the action tokenizer's range"):
-        fit(coded(tiny_run, str(path)), dataset_path, tmp_path / "run")
+        fit(with_tokenizer(tiny_run, str(path)), dataset_path, tmp_path / "run")
     assert not (tmp_path / "run" / "metrics.jsonl").exists()

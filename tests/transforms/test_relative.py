@@ -38,9 +38,9 @@ def test_positions_are_relative_to_their_own_dims_of_the_state_and_grippers_are_
 def test_dims_that_are_named_go_with_those_of_their_names():
     """Actions and states of one robot may have its joints in two orders."""
     action, state = Field("joints", 3, "position", "rad", dims=tuple("abc")), Field("joints", 3, "position", "rad")
-    for dims, places in (("cab", (1, 2, 0)), ("abc", (0, 1, 2)), ("xyz", (0, 1, 2)), ("", (0, 1, 2))):
+    for dims, state_dims in (("cab", (1, 2, 0)), ("abc", (0, 1, 2)), ("xyz", (0, 1, 2)), ("", (0, 1, 2))):
         embodiment = replace(ARM, state=(replace(state, dims=tuple(dims)),), action=(action,))
-        assert RelativeActions.of(embodiment, {}) == RelativeActions(action=(0, 1, 2), state=places)
+        assert RelativeActions.of(embodiment, {}) == RelativeActions(action=(0, 1, 2), state=state_dims)
 
 
 @settings(derandomize=True, max_examples=30, deadline=None)
@@ -103,8 +103,8 @@ def test_as_seen_a_position_is_a_delta_within_the_width_of_its_range():
 
 def transforms():
     wide, unit = Normaliser((-10.0,) * 3, (10.0,) * 3), Normaliser((-1.0,) * 3, (1.0,) * 3)
-    told = EmbodimentTransforms(wide, wide).with_relative(TOLD, RANGES)
-    return Transforms((told, EmbodimentTransforms(unit, unit)), TextTokenizer.fit(["go"]))
+    relative_transforms = EmbodimentTransforms(wide, wide).with_relative(TOLD, RANGES)
+    return Transforms((relative_transforms, EmbodimentTransforms(unit, unit)), TextTokenizer.fit(["go"]))
 
 
 def test_the_chain_encodes_and_decodes_each_row_by_its_embodiment():

@@ -36,8 +36,8 @@ def run_edit(capsys):
 
 
 def test_edits_in_sequence(tmp_path, small, run_edit):
-    done, code = run_edit("delete", small, "--episodes", "1", "--out", tmp_path / "a")
-    assert (code, done["removed"], done["episodes"]) == (0, [1], 3)
+    done, exit_code = run_edit("delete", small, "--episodes", "1", "--out", tmp_path / "a")
+    assert (exit_code, done["removed"], done["episodes"]) == (0, [1], 3)
     assert done["content_sha256"] == Dataset(tmp_path / "a").content_sha256
     done, _ = run_edit("split", tmp_path / "a", "--fractions", "0.7,0.3", "--out", f"{tmp_path}/b,{tmp_path}/c")
     assert [part["episodes"] for part in done["parts"]] == [2, 1]
@@ -56,8 +56,8 @@ def test_edits_in_sequence(tmp_path, small, run_edit):
 
 
 def test_bad_input_is_one_line(tmp_path, small, run_edit):
-    answer, code = run_edit("delete", small, "--episodes", "4", "--out", tmp_path / "a")
-    assert (code, answer["error"]) == (2, "there is no episode 4: the data set has episodes 0 to 3")
+    answer, exit_code = run_edit("delete", small, "--episodes", "4", "--out", tmp_path / "a")
+    assert (exit_code, answer["error"]) == (2, "there is no episode 4: the data set has episodes 0 to 3")
     with pytest.raises(UnknownName, match="unknown operation of edit 'remove'"):
         run(["remove"])
     with pytest.raises(PraxiaError, match="expected --feature old=new, got 'front'"):

@@ -34,9 +34,9 @@ def view(capsys, tmp_path, monkeypatch):
 
 
 def test_the_page_is_named_as_the_data_set_and_holds_the_first_five(view, recorded, tmp_path):
-    code, found = view(recorded)
+    exit_code, found = view(recorded)
     page = tmp_path / "some demos.html"
-    assert (code, found) == (
+    assert (exit_code, found) == (
         0,
         {
             "page": "some demos.html",
@@ -53,8 +53,8 @@ def test_the_page_is_named_as_the_data_set_and_holds_the_first_five(view, record
 
 def test_chosen_episodes_and_cameras_as_a_page_and_a_rerun_recording(view, recorded, tmp_path):
     options = ("--episodes", "5,0-1", "--cameras", "wrist", "--out", "new/page.html", "--rerun", "new/demos.rrd")
-    code, found = view(recorded, *options)
-    assert (code, found["episodes"], found["frames"], found["cameras"]) == (0, [5, 0, 1], 12, ["wrist"])
+    exit_code, found = view(recorded, *options)
+    assert (exit_code, found["episodes"], found["frames"], found["cameras"]) == (0, [5, 0, 1], 12, ["wrist"])
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["demos.rrd", "page.html"]
     assert found["rerun"] == "new/demos.rrd"
 
@@ -68,8 +68,8 @@ def test_chosen_episodes_and_cameras_as_a_page_and_a_rerun_recording(view, recor
     ],
 )
 def test_unknown_names_are_one_line(view, recorded, tmp_path, options, error):
-    code, found = view(recorded, *options)
-    assert code == 2
+    exit_code, found = view(recorded, *options)
+    assert exit_code == 2
     assert error in found["error"]
     assert list(tmp_path.iterdir()) == []
 
@@ -85,6 +85,6 @@ def test_info_shows_progress_and_prints_one_object(recorded, capsys, verb):
 
 
 def test_a_folder_without_a_data_set(view, tmp_path):
-    code, found = view(tmp_path / "nothing")
-    assert code == 2
+    exit_code, found = view(tmp_path / "nothing")
+    assert exit_code == 2
     assert "expected a data set" in found["error"]

@@ -46,8 +46,8 @@ def _write_statistics(folder: Path) -> None:
     described = {}
     for feature in ("observation.state", "action"):
         values = np.array(rows[feature].to_pylist())
-        moments = {"min": values.min(0), "max": values.max(0), "mean": values.mean(0), "std": values.std(0)}
-        described[feature] = {name: value.tolist() for name, value in moments.items()} | {"count": [len(values)]}
+        statistics = {"min": values.min(0), "max": values.max(0), "mean": values.mean(0), "std": values.std(0)}
+        described[feature] = {name: value.tolist() for name, value in statistics.items()} | {"count": [len(values)]}
     for feature in ("timestamp", "frame_index", "episode_index", "index", "task_index"):
         values = np.array(rows[feature].to_pylist(), dtype=np.float64)
         described[feature] = {"min": [values.min()], "max": [values.max()], "count": [len(values)]}

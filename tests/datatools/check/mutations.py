@@ -51,12 +51,12 @@ def main() -> int:
 def _child(first: int, count: int) -> None:
     """Try data sets one after the other; prints one line of JSON each."""
     from damage import damaged, healthy
-    from trial import as_spelled, attempt
+    from trial import attempt, read_truth
 
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     with tempfile.TemporaryDirectory() as folder:
         bases = healthy(Path(folder))
-        truth = {base: as_spelled(Path(folder) / base) for base in bases}
+        truth = {base: read_truth(Path(folder) / base) for base in bases}
         print("ready", flush=True)
         for number in range(first, first + count):
             one = damaged(bases, number)

@@ -66,12 +66,12 @@ def everything(root: Path) -> Iterator[tuple[str, int | None, np.ndarray]]:
             yield name, episode, array[of == episode]
 
 
-def as_spelled(root: Path) -> Truth:
+def read_truth(root: Path) -> Truth:
     """Everything in a healthy data set, after checking the content of its images."""
     truth = {(name, episode): value for name, episode, value in everything(root)}
     for (name, episode), value in truth.items():
         for frame, image in enumerate(value) if name.startswith("decoded image") else ():
-            assert synthetic.spelled(image) == (name.removeprefix("decoded image of "), episode, frame)
+            assert synthetic.read_label(image) == (name.removeprefix("decoded image of "), episode, frame)
     return truth
 
 
@@ -114,7 +114,7 @@ def _same(name: str, value: np.ndarray, due: np.ndarray, *, exact: bool) -> bool
         return False
     try:
         pairs = zip(value.reshape(-1, *value.shape[-3:]), due.reshape(-1, *due.shape[-3:]), strict=True)
-        return all(synthetic.spelled(one) == synthetic.spelled(other) for one, other in pairs)
+        return all(synthetic.read_label(one) == synthetic.read_label(other) for one, other in pairs)
     except (AssertionError, IndexError):
         return False
 

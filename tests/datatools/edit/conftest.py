@@ -44,8 +44,8 @@ def check_edited(synthetic):
         assert {sha256_file(path) for path in root.rglob("*.mp4")} <= videos
         sources = {source: Dataset(source) for source in roots}
         expect_rows(new, [(sources[root], *cut) for root, *cut in origin])
-        spelled = [(recorded_as(sources[root], episode), *cut) for root, episode, *cut in origin]
-        expect_images(new, spelled, dict(zip(synthetic.CAMERAS, cameras, strict=True)), synthetic.spelled)
+        labels = [(recorded_as(sources[root], episode), *cut) for root, episode, *cut in origin]
+        expect_images(new, labels, dict(zip(synthetic.CAMERAS, cameras, strict=True)), synthetic.read_label)
         expect_statistics(new)
         return new
 
@@ -85,11 +85,11 @@ def expect_rows(new, origin):
         first += frames
 
 
-def expect_images(new, origin, cameras, spelled):
+def expect_images(new, origin, cameras, read_label):
     for camera, name in cameras.items():
         images = new.decode(name, np.arange(new.num_frames))
         expected = [(camera, index, cut + frame) for index, cut, frames in origin for frame in range(frames)]
-        assert [spelled(image) for image in images] == expected
+        assert [read_label(image) for image in images] == expected
 
 
 def expect_statistics(new):

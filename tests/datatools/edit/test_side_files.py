@@ -49,9 +49,9 @@ def episodes_of(root, synthetic):
     frames = [frame for length in data.episodes.length.tolist() for frame in range(length)]
     found = []
     for camera in synthetic.CAMERAS:
-        spelled = [synthetic.spelled(one) for one in data.decode(camera, np.arange(data.num_frames))]
-        assert [(name, frame) for name, _, frame in spelled] == [(camera, frame) for frame in frames]
-        found.append(list(dict.fromkeys(episode for _, episode, _ in spelled)))
+        labels = [synthetic.read_label(one) for one in data.decode(camera, np.arange(data.num_frames))]
+        assert [(name, frame) for name, _, frame in labels] == [(camera, frame) for frame in frames]
+        found.append(list(dict.fromkeys(episode for _, episode, _ in labels)))
     assert found[0] == found[1]
     return found[0]
 

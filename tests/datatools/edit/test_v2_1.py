@@ -23,8 +23,8 @@ def test_edits_of_v2_1_are_v3(tmp_path, foreign, synthetic, codec):
     kept = np.isin(old.column("episode_index")[:, 0], [0, 3, 4, 5])
     np.testing.assert_array_equal(new.column("action"), old.column("action")[kept])
     for camera in synthetic.CAMERAS:
-        spelled = [synthetic.spelled(image) for image in new.decode(camera, np.arange(new.num_frames))]
-        assert spelled == [(camera, number, frame) for number in (0, 3, 4, 5) for frame in range(len(taken[number]))]
+        labels = [synthetic.read_label(image) for image in new.decode(camera, np.arange(new.num_frames))]
+        assert labels == [(camera, number, frame) for number in (0, 3, 4, 5) for frame in range(len(taken[number]))]
     videos = {sha256_file(path) for path in root.rglob("*.mp4")}
     assert {sha256_file(path) for path in out.rglob("*.mp4")} <= videos
     assert len(list((out / "data").rglob("*.parquet"))) == 1, "small files are joined"

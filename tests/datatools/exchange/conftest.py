@@ -165,9 +165,9 @@ def check_images(synthetic):
     def check(dataset, names, episodes=EPISODES):
         for camera, synthetic_camera in names.items():
             found = dataset.decode(camera, np.arange(dataset.num_frames))
-            spelled = [synthetic.spelled(image) for image in found]
-            assert spelled == [(synthetic_camera, e, t) for e in episodes for t in range(length(e))]
-            wanted = np.concatenate([[synthetic.image(*at) for at in spelled]])
+            labels = [synthetic.read_label(image) for image in found]
+            assert labels == [(synthetic_camera, e, t) for e in episodes for t in range(length(e))]
+            wanted = np.concatenate([[synthetic.image(*at) for at in labels]])
             assert np.abs(found.astype(int) - wanted).mean() < 3, "colours"
 
     return check

@@ -45,8 +45,8 @@ def test_known_and_assumed_values(imported):
         "payload": {"file": "episode_10.hdf5", "episode": 10},
     }
     assert record["provenance"]["sim"] is False
-    unsaid = {"executed_action", "reward", "success", "terminated", "truncated"}
-    assert set(record["provenance"]["assumed"]) == {"fps", "task", *unsaid}
+    unstated = {"executed_action", "reward", "success", "terminated", "truncated"}
+    assert set(record["provenance"]["assumed"]) == {"fps", "task", *unstated}
     assert record["success"]
     assert result["assumed"] == record["provenance"]["assumed"]
     assert result["assumed"]["fps"].startswith("50 Hz")

@@ -50,8 +50,8 @@ def test_robomimic_round_trip(recorded, exported, import_source, synthetic, tmp_
     assert after.records[3]["provenance"]["assumed"] == {}
     for camera in synthetic.CAMERAS:
         frames = np.arange(before.num_frames)
-        spelled = [synthetic.spelled(image) for image in after.decode(camera, frames)]
-        assert spelled == [synthetic.spelled(image) for image in before.decode(camera, frames)]
+        labels = [synthetic.read_label(image) for image in after.decode(camera, frames)]
+        assert labels == [synthetic.read_label(image) for image in before.decode(camera, frames)]
 
 
 def test_an_empty_instruction_round_trips(aloha, import_source, tmp_path):

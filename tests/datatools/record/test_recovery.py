@@ -26,8 +26,8 @@ def expect_frames(root, synthetic, kept):
     finalize(root, synthetic.EMBODIMENT, PLAN)
     dataset = Dataset(root)
     for camera in synthetic.CAMERAS:
-        spelled = [synthetic.spelled(pixels) for pixels in dataset.decode(camera, np.arange(sum(kept.values())))]
-        assert spelled == [(camera, index, frame) for index, frames in kept.items() for frame in range(frames)]
+        labels = [synthetic.read_label(pixels) for pixels in dataset.decode(camera, np.arange(sum(kept.values())))]
+        assert labels == [(camera, index, frame) for index, frames in kept.items() for frame in range(frames)]
     episodes = [(synthetic.episode(index, LENGTH), frames) for index, frames in kept.items()]
     for feature, name in {"observation.state": "state", "action": "action", "next.reward": "reward"}.items():
         numbers = np.concatenate([getattr(content, name)[:frames].reshape(frames, -1) for content, frames in episodes])
@@ -40,14 +40,14 @@ def expect_frames(root, synthetic, kept):
 def test_a_killed_episode_keeps_all_but_what_was_in_memory(tmp_path, synthetic, killed):
     kept = {}
     for index, (frames, options) in enumerate([(1, {}), (2, {}), (30, {"most_at_risk": 10}), (40, SPILLING)]):
-        moment = killed(tmp_path, index, frames, **options)
+        state = killed(tmp_path, index, frames, **options)
         (found,) = resumed(tmp_path, synthetic).recovered
         assert found.index == index
-        assert frames - moment["at_risk"] <= found.frames <= frames
+        assert frames - state["at_risk"] <= found.frames <= frames
         assert 0 <= found.lost_frames <= frames - found.frames
         if options == SPILLING:
-            assert min(moment["on_disk"].values()) > 20, "it did spill"
-            assert moment["at_risk"] <= 9, "not more than the memory"
+            assert min(state["on_disk"].values()) > 20, "it did spill"
+            assert state["at_risk"] <= 9, "not more than the memory"
         if found.frames:
             kept[index] = found.frames
     assert 2 in kept
@@ -64,13 +64,13 @@ def test_a_process_that_exits_loses_nothing(tmp_path, synthetic, killed):
 
 
 def test_a_torn_tail_costs_the_torn_frame(tmp_path, synthetic, killed):
-    moment = killed(tmp_path, 1, 20, most_at_risk=5)
+    state = killed(tmp_path, 1, 20, most_at_risk=5)
     packets = LiveFolder(tmp_path, 1).path / "wrist.packets"
     packets.write_bytes(packets.read_bytes()[:-3])
     with pytest.raises(RecordingError, match=r"episode 1 .*Recorder\(root, embodiment, plan, resume=True\)"):
         finalize(tmp_path, synthetic.EMBODIMENT, PLAN)
     (found,) = resumed(tmp_path, synthetic).recovered
-    assert 20 - moment["at_risk"] - 1 <= found.frames < 20
+    assert 20 - state["at_risk"] - 1 <= found.frames < 20
     expect_frames(tmp_path, synthetic, {1: found.frames})
 
 

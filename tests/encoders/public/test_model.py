@@ -168,11 +168,12 @@ def test_a_padded_row_is_the_row_alone(family, folder):
 def test_an_image_or_a_state_that_is_not_valid_is_not_seen(family, folder):
     """The first row lacks a camera, the second both and its state."""
     config, encoder = make_encoder(family, folder)
-    whole = make_batch(config, encoder)
+    unmasked_batch = make_batch(config, encoder)
     valid = dict(zip(CAMERAS, torch.tensor([[[True], [False]], [[False], [False]]]), strict=True))
-    batch = dataclasses.replace(whole, image_valid=valid, state_valid=torch.tensor([[True], [False]]))
+    batch = dataclasses.replace(unmasked_batch, image_valid=valid, state_valid=torch.tensor([[True], [False]]))
     images = {
-        name: torch.where(valid[name][..., None, None, None], one, 255 - one) for name, one in whole.images.items()
+        name: torch.where(valid[name][..., None, None, None], one, 255 - one)
+        for name, one in unmasked_batch.images.items()
     }
     state = torch.where(batch.state_valid[..., None], batch.state, float("nan"))
     changed = dataclasses.replace(batch, images=images, state=state)
@@ -180,7 +181,7 @@ def test_an_image_or_a_state_that_is_not_valid_is_not_seen(family, folder):
     with torch.inference_mode():
         one, other = encoder(batch), encoder(changed)
         said, told = (encoder.answer_logits(each, answers, answers_valid) for each in (batch, changed))
-        seen, unmasked = encoder(whole), encoder(batch.unmasked())
+        seen, unmasked = encoder(unmasked_batch), encoder(batch.unmasked())
     assert one.tokens[one.mask].isfinite().all()
     for mine, theirs in ((one.tokens[one.mask], other.tokens[other.mask]), (one.readout(), other.readout())):
         assert torch.equal(mine, theirs)
@@ -260,9 +261,11 @@ def test_the_first_layers_alone(family, folder):
     context = encoder(batch)
     assert context.kv_cache is not None
     assert len(context.kv_cache.layers) == 1
-    _, whole = make_encoder(family, folder)
+    _, unmasked_batch = make_encoder(family, folder)
     # The last token is the state, whose way in is not public.
-    torch.testing.assert_close(context.kv_cache.layers[0][0][:, :, :-1], whole(batch).kv_cache.layers[0][0][:, :, :-1])
+    torch.testing.assert_close(
+        context.kv_cache.layers[0][0][:, :, :-1], unmasked_batch(batch).kv_cache.layers[0][0][:, :, :-1]
+    )
     with pytest.raises(MismatchError, match="at most 2 layers, got 3"):
         make_encoder(family, folder, depth=3)
 

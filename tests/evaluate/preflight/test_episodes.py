@@ -178,11 +178,11 @@ def test_replays_are_spread_over_the_tasks_and_over_each_tasks_successes(tmp_pat
 
 
 def test_an_embodiment_without_a_hold_action_is_skipped(policy):
-    def unheld(spec):
+    def without_hold(spec):
         embodiment = FAMILY.embodiment(spec)
         return replace(embodiment, action=(replace(embodiment.action[0], kind="position", name="wheel"),))
 
-    ok, detail = run_preflight(policy, BENCHMARK, replace(FAMILY, embodiment=unheld))["zero"]
+    ok, detail = run_preflight(policy, BENCHMARK, replace(FAMILY, embodiment=without_hold))["zero"]
     assert ok is None
     assert "'wheel'" in detail
     assert "hold={'wheel': a number, or the name of a state field}" in detail

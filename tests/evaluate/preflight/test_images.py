@@ -86,8 +86,8 @@ def test_data_of_another_size_or_without_the_camera_is_refused(policy):
     (embodiment,) = policy.embodiments
     beside = replace(embodiment, cameras=(*embodiment.cameras, Camera("side", 64, 64)))
     window = replace(policy.window, observation_steps={"state": (0,), "image.side": (0,)})
-    looking = replace(policy, window=window, embodiments=(beside,))
-    assert "has no camera 'side'" in run_preflight(looking, BENCHMARK, FAMILY)["recorded-frames"][1]
+    with_side_camera = replace(policy, window=window, embodiments=(beside,))
+    assert "has no camera 'side'" in run_preflight(with_side_camera, BENCHMARK, FAMILY)["recorded-frames"][1]
 
 
 def test_a_blind_policy_needs_no_images(policy):

@@ -37,8 +37,8 @@ def test_actions_far_outside_the_declared_range_refuse(policy):
 
 
 def test_a_dim_that_never_moved_refuses_where_the_expert_moves_it(policy):
-    held = with_ranges(policy, "action", None, lambda old: (policy.transforms.embodiments[0].action.low[0], old[1]))
-    ok, detail = run_preflight(held, BENCHMARK, FAMILY)["statistics"]
+    constant = with_ranges(policy, "action", None, lambda old: (policy.transforms.embodiments[0].action.low[0], old[1]))
+    ok, detail = run_preflight(constant, BENCHMARK, FAMILY)["statistics"]
     assert ok is False
     assert "action 'robot'[0] never moved in training" in detail
     assert "robot'[1]" not in detail
@@ -107,8 +107,8 @@ def test_relative_actions_are_compared_as_what_they_are_relative_to(policy):
         policy.embodiments[0],
         action=(replace(policy.embodiments[0].action[0], kind="position", unit="m", low=None, high=None),),
     )
-    told = RelativeActions.of(embodiment, {})
-    assert told is not None
+    relative_actions = RelativeActions.of(embodiment, {})
+    assert relative_actions is not None
     state = np.full((9, 6), 100, np.float32)
     action = state[:8, :2] + np.float32([[0.1, -0.2]]) * np.linspace(-1, 1, 8, dtype=np.float32)[:, None]
     observation_steps = tuple(Observation({}, row, "go", 0.0) for row in state)
@@ -118,7 +118,9 @@ def test_relative_actions_are_compared_as_what_they_are_relative_to(policy):
     )
     near = Normaliser((99.0,) * 6, (101.0,) * 6)
     low, high = [-0.1, -0.2], [0.1, 0.2]
-    fitted = EmbodimentTransforms(near, near).with_relative(told, {"q01": low, "q99": high, "min": low, "max": high})
+    fitted = EmbodimentTransforms(near, near).with_relative(
+        relative_actions, {"q01": low, "q99": high, "min": low, "max": high}
+    )
     trained = replace(policy, embodiments=(embodiment,), transforms=replace(policy.transforms, embodiments=(fitted,)))
     family = replace(FAMILY, embodiment=lambda spec: embodiment)
     with closing(LocalSlots(1, FAMILY.build)) as slots:

@@ -53,7 +53,7 @@ def test_every_image_is_there_at_its_frame(chunks):
     assert len(rows) == 40
     for frame, (blob,) in rows:
         pixels = np.asarray(Image.open(io.BytesIO(bytes(blob))))
-        assert synthetic.spelled(pixels) == ("wrist", 1, frame)
+        assert synthetic.read_label(pixels) == ("wrist", 1, frame)
     assert "/episode_1/camera/front" not in chunks
 
 

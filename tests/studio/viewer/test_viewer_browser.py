@@ -95,7 +95,7 @@ def expect_in_step(demos):
 
     def check(now, episode, frame):
         for camera, blocks in now["images"].items():
-            assert synthetic.spelled(np.array(blocks)) == (camera, episode, frame)
+            assert synthetic.read_label(np.array(blocks)) == (camera, episode, frame)
         length = int(demos.episodes.length[episode])
         cursors = [float(left.rstrip("%")) for left in now["cursors"]]
         assert cursors == pytest.approx([100 * (frame + 0.5) / length] * len(cursors), abs=1e-3)
