@@ -7,7 +7,7 @@ use, in build/. All loaders read windows of one image per camera and 16 future a
 
 - bare: as many processes as there are workers decode all videos once, sequentially, one thread each, to RGB arrays
   that they touch and discard. Nothing is shuffled and nothing crosses processes. In images per second.
-- first epoch: our loader on a copy of the data set without decoded frames. The whole epoch counts, including opening
+- first epoch: our loader on a copy of the data set without decoded frames. The complete epoch counts, including opening
   the data set; only the workers have been started before, like bare's processes. Decoded frames, 1.8 GB, go into the
   cache on the disk of build/, which must write as fast as the cores decode, or have enough page cache.
 - cached: the epochs after that.

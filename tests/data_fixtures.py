@@ -37,7 +37,7 @@ def stage(synthetic):
 
 @pytest.fixture(scope="session")
 def record(synthetic, stage):
-    """A whole data set of the given episodes."""
+    """A finished data set of the given episodes."""
 
     def do(root, indices=range(8)):
         stage(root, indices)

@@ -1,4 +1,4 @@
-"""Files that an earlier version wrote (`tests/frozen`, see its README.md), and what that version was asked."""
+"""Files that an earlier version wrote (`tests/frozen`, see its README.md), and the inputs of its recorded results."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ TEXTS = ("push the block to the left", "lift the cup")
 
 
 def expected(folder: str) -> Any:
-    """What the version that wrote the files of a folder said of them."""
+    """The results that the version which wrote the files of a folder recorded for them."""
     return json.loads((FROZEN / folder / "expected.json").read_text())
 
 

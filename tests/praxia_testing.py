@@ -61,7 +61,7 @@ TEXTS = ("push the block to the left", "lift the cup")
 
 
 def make_config() -> PolicyConfig:
-    """A tiny policy with two moments of image and state; its actions span [0, 10]."""
+    """A tiny policy with two observation steps of image and state; its actions span [0, 10]."""
     transforms = Transforms(
         embodiments=(
             EmbodimentTransforms(state=Normaliser((-1.0,) * 3, (1.0,) * 3), action=Normaliser((0.0,) * 2, (10.0,) * 2)),

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-# What the prompt of each family consists of, besides words.
+# The parts of the prompt of each family, besides text.
 MARKS = {
     "paligemma": ["<pad>", "<eos>", "<bos>", "<image>"],
     "smolvlm": ["<|im_start|>", "<end_of_utterance>", "<fake_token_around_image>", "<global-img>", "<image>"],
@@ -76,7 +76,7 @@ def small_config(family: str, **text_sizes: int) -> dict:
 
 
 def make_model(family: str):
-    """The whole model of `transformers`, with random weights that leave nothing without influence."""
+    """The complete model of `transformers`, with random weights large enough for every part to matter."""
     from transformers import AutoConfig, AutoModelForImageTextToText
 
     torch.manual_seed(0)

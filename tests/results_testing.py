@@ -31,7 +31,7 @@ def made_row(task: str, index: int, status: Status, step: int = 10, policy: str 
 
 
 def made_rows(outcomes: dict[str, str], **more: Any) -> list[Row]:
-    """Rows from a text a task, a sign an episode: "1" success, "0" failure, "!" error, "." not judged."""
+    """Rows from one text per task, one character per episode: "1" success, "0" failure, "!" error, "." absent."""
     return [
         made_row(task, index, WORDS[sign], **more)
         for task, signs in outcomes.items()

@@ -1,4 +1,4 @@
-"""A synthetic robot whose images spell out (camera, episode, frame) in black and white blocks no codec can blur."""
+"""A synthetic robot whose images encode (camera, episode, frame) in black and white blocks no codec can blur."""
 
 import numpy as np
 

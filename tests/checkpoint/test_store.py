@@ -201,7 +201,7 @@ def test_a_policy_of_schema_3_takes_repeated_history_for_seen_as_it_did(tmp_path
     save_policy(tmp_path / "policy", config, make_policy().model.state_dict())
     policy, _ = load_policy(tmp_path)
     with torch.no_grad():
-        for parameter in policy.model.parameters():  # the head begins by saying nothing
+        for parameter in policy.model.parameters():  # the head starts at zero
             parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)) * 0.05)
     masking = make_policy()
     masking.model = policy.model

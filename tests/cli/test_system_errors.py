@@ -41,7 +41,7 @@ def begun(*arguments, **options):
     )
 
 
-# Paths where nobody, root neither, can make anything.
+# Paths where no user, not even root, can create anything.
 UNDER_A_FILE, IN_A_CIRCLE, TOO_LONG = "file/more/out", "circle/out", "n" * 300
 
 
@@ -130,7 +130,7 @@ def test_an_interrupted_verb_reports_it_and_ends_its_workers(tmp_path):
             assert time.monotonic() < end
             time.sleep(0.05)
         workers = psutil.Process(recording.pid).children()
-        os.killpg(recording.pid, signal.SIGINT)  # as a terminal does: everybody hears it
+        os.killpg(recording.pid, signal.SIGINT)  # as a terminal does: all processes receive it
         said = recording.stderr.read()
     assert recording.returncode == 130
     assert "Traceback" not in said

@@ -1,4 +1,4 @@
-"""A lock is its process's: refused while that lives, free when it is dead, whatever its number."""
+"""A lock belongs to its process: held while that lives, free after its death, whatever its number."""
 
 import errno
 import fcntl
@@ -49,7 +49,7 @@ def test_the_lock_of_a_killed_process_is_free_even_if_its_number_is_reused(tmp_p
     holder.send_signal(signal.SIGKILL)
     holder.wait()
     path = tmp_path / "lock"
-    path.write_text(json.dumps({"host": "container", "process": os.getpid()}))  # ours, as in another container
+    path.write_text(json.dumps({"host": "container", "process": os.getpid()}))  # as in another container
     with lock_in(tmp_path):
         assert json.loads(path.read_text())["process"] == os.getpid()
     assert not path.exists()
@@ -73,7 +73,7 @@ def test_a_waiting_process_gets_the_lock_when_the_first_has_ended(tmp_path, hold
 
 def test_a_lock_is_not_taken_twice_unless_it_is_shared(tmp_path):
     with lock_in(tmp_path) as lock:
-        lock.acquire()  # it is ours already
+        lock.acquire()  # this process has it already
         assert not lock_in(tmp_path).try_acquire()
     with lock_in(tmp_path, shared=True):
         with lock_in(tmp_path, shared=True):

@@ -111,7 +111,7 @@ def test_cores_are_those_that_this_process_is_bound_to_and_granted(machine, file
 def test_thread_limits_follow_the_quota_unless_the_user_has_set_them(monkeypatch):
     monkeypatch.setattr(process, "_quotas", lambda system: iter([0.5]))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
-    monkeypatch.setenv("OMP_NUM_THREADS", "")  # so that it is put back to what it was
+    monkeypatch.setenv("OMP_NUM_THREADS", "")  # so that it is restored
     monkeypatch.delenv("OMP_NUM_THREADS")
     limit_threads()
     assert os.environ["OMP_NUM_THREADS"] == "1"
@@ -121,7 +121,7 @@ def test_thread_limits_follow_the_quota_unless_the_user_has_set_them(monkeypatch
 
 
 def test_no_verb_counts_cores_that_it_may_not_use():
-    """Every other count of cores is of the machine, whoever may use them."""
+    """Every other count is that of the machine, also of cores that this process may not use."""
     package = Path(process.__file__).parents[1]
     for path in package.rglob("*.py"):
         if path.name != "process.py":

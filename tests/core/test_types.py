@@ -22,7 +22,7 @@ def test_another_order_of_cameras_is_another_window():
     turned = Window({"image.wrist": (0,), "image.front": (-1, 0), "state": (0,)}, horizon=4)
     assert window.observation_steps == turned.observation_steps
     assert window != turned
-    # The state has a place of its own in every network.
+    # Every network has a separate input for the state.
     assert window == Window({"state": (0,), "image.front": (-1, 0), "image.wrist": (0,)}, horizon=4)
     assert window != Window(window.observation_steps, horizon=5)
     assert window != "a window"
@@ -32,7 +32,7 @@ def test_the_order_of_cameras_outlives_json_that_sorts_its_names():
     window = Window({"image.wrist": (0,), "image.front": (-1, 0), "state": (0,)}, horizon=4)
     for text in (json.dumps(window.to_json()), json.dumps(window.to_json(), sort_keys=True)):
         assert Window.from_json(json.loads(text)) == window
-    # As people type it, and as older policies have it: in the order of the moments.
+    # As people type it, and as older policies have it: in the order of "observation_steps".
     assert Window.from_json({"observation_steps": {"image.wrist": [0], "state": [0]}, "horizon": 2}).cameras == (
         "wrist",
     )

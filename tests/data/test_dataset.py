@@ -107,7 +107,7 @@ def test_a_data_set_of_another_writer(tmp_path, recorded, synthetic):
     dataset = Dataset(tmp_path / "set")
     assert not dataset.written_by_praxia
     assert (dataset.content_sha256, dataset.snapshots(0)) == (None, [])
-    # Its `next.success` says which failed; its own records, which said so too, are gone.
+    # `next.success` marks the failures; the records that marked them too are gone.
     assert dataset.select().tolist() == [0, 1, 3, 4, 6, 7]
     assert dataset.select(successful=False).tolist() == list(range(8))
     assert (dataset.embodiment.state_dim, dataset.embodiment.action_dim) == (4, 3)

@@ -12,7 +12,7 @@ def feature(shape, names=None, **declared):
     [
         ([48, 64, 3], ["height", "width", "channels"], (48, 64)),
         ([3, 48, 64], ["channels", "height", "width"], (48, 64)),
-        ([3, 48, 64], ["height", "width", "channels"], (48, 64)),  # the names are wrong, and the sizes say so
+        ([3, 48, 64], ["height", "width", "channels"], (48, 64)),  # the names are wrong, as the sizes show
         ([1, 48, 64], ["channels", "height", "width"], (48, 64)),
         ([48, 64, 1], None, (48, 64)),
         ([48, 64], ["height", "width"], (48, 64)),

@@ -127,7 +127,7 @@ def test_cameras_of_one_short_name_keep_their_own(tmp_path, write):
 
 
 def test_rows_are_read_in_order_whatever_files_the_table_names(tmp_path, write, synthetic):
-    """LeRobot's own converter places the first episode of a file in the file before."""
+    """LeRobot's converter assigns the first episode of a file to the file before."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,4 +1,4 @@
-"""A data set with depth beside its cameras: the cameras are read, and depth stays what it is."""
+"""A data set with depth beside its cameras: the cameras are read, and depth is kept as it is."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ TABLE = "meta/episodes/chunk-000/file-000.parquet"
 
 
 def add_depth(root, lengths):
-    """12 bits, one channel, one value a frame."""
+    """12 bits, one channel, one value per frame."""
     (root / VIDEO).parent.mkdir(parents=True)
     with av.open(str(root / VIDEO), "w") as container:
         options = {"x265-params": "lossless=1:log-level=none"}
@@ -89,7 +89,7 @@ def test_edits_keep_it_byte_for_byte(root, tmp_path):
 
 @pytest.mark.parametrize("with_positions", [True, False])
 def test_without_its_files_the_rest_is_as_good_as_before(root, tmp_path, with_positions):
-    """Who downloads a data set without its depth reads, checks, trains on and edits it all the same."""
+    """A data set downloaded without its depth can be read, checked, trained on and edited all the same."""
     known = dataset_identity(Dataset(root))
     (root / VIDEO).unlink()
     assert dataset_identity(Dataset(root)) == known, "what training reads of it is there"

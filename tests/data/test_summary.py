@@ -15,7 +15,7 @@ def test_another_writer_records_no_outcome(tmp_path, foreign):
     foreign.write(tmp_path / "set", "v3.0", None, episodes=range(3))
     dataset = Dataset(tmp_path / "set")
     assert outcomes(dataset) == (None, None, None)
-    assert dataset.select().tolist() == [0, 1, 2], "what nobody says anything of is trained on"
+    assert dataset.select().tolist() == [0, 1, 2], "episodes of unknown outcome are trained on"
     found_summary = info(tmp_path / "set")
     assert (found_summary["successes"], found_summary["unknown_outcomes"]) == (None, 3)
     assert {task["successes"] for task in found_summary["tasks"].values()} == {None}
@@ -57,7 +57,7 @@ def test_a_feature_of_another_writer_holds_success_by_step(ours):
 
 
 def test_a_success_feature_without_any_success_was_never_filled(ours):
-    """LeRobot's recorder writes False where nobody says anything."""
+    """LeRobot's recorder writes False where no outcome is given."""
     shutil.rmtree(ours / "praxia")
     for path in parquet_files(ours / "data"):
         rows = pq.read_table(path)

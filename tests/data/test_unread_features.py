@@ -1,4 +1,4 @@
-"""What nobody trains on does not stop reading, checking, editing, viewing and exporting; nor do other widths."""
+"""Features that training does not read never prevent reading, checking, editing, viewing or exporting."""
 
 import json
 import shutil
@@ -35,7 +35,7 @@ def root(original, tmp_path):
 
 
 def declare(root, name, size, columns):
-    """A feature of `size` numbers a frame, with `columns` (None: nowhere) in the two data files."""
+    """A feature of `size` numbers per frame, with `columns` (None: nowhere) in the two data files."""
     info = json.loads((root / "meta/info.json").read_text())
     info["features"][name] = {"dtype": "float32", "shape": [size], "names": None}
     (root / "meta/info.json").write_text(json.dumps(info))

@@ -31,7 +31,7 @@ def embodiment():
 
 @pytest.fixture(scope="session")
 def episode_of(synthetic, embodiment):
-    """`episode_of(index, embodiment)`: the images of any camera that is not "wrist" spell ("front", index, frame)."""
+    """`episode_of(index, embodiment)`: the images of any camera but "wrist" are labelled ("front", index, frame)."""
 
     def make(index, like=embodiment):
         original = synthetic.episode(index)

@@ -1,6 +1,6 @@
-"""What a window at another rate holds, in the slowest and plainest way: one moment at a time, in seconds, in fractions.
+"""What a window at another rate holds, in the plainest way: one timestep at a time, in seconds, as fractions.
 
-Frame j of an episode of n frames is the moment j / data_hz; its action is in force until the next moment.
+Frame j of an episode of n frames is at j / data_hz seconds; its action is in force until the next frame.
 """
 
 from fractions import Fraction
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def newest(offset, now, data_hz, step_hz):
-    """The newest frame at or before the moment `offset` steps from frame `now`; None: it is before the first."""
+    """The newest frame at or before the time `offset` steps from frame `now`; None: it is before the first."""
     time = Fraction(now) / data_hz + Fraction(offset) / step_hz
     before = [frame for frame in range(now + 1) if Fraction(frame) / data_hz <= time]
     return before[-1] if before else None

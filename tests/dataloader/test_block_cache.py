@@ -14,7 +14,7 @@ SIZE = BLOCK * 8 * 8 * 3
 
 @pytest.fixture
 def opened(tmp_path):
-    """A cache with room for one block, as a run that began at the given second opens it."""
+    """A cache for one block, as a run that began at the given second opens it."""
 
     def do(since_s):
         found = BlockCache(tmp_path / "front" / "frames.rgb", SHAPE, ENDS, SIZE)
@@ -68,7 +68,7 @@ def test_a_disk_without_space_for_the_table_gets_no_cache(tmp_path):
 
 
 def test_the_table_is_allocated_on_disk_before_it_is_mapped(tmp_path):
-    """A page that a full disk has no room for would kill the process by SIGBUS."""
+    """A page that does not fit on a full disk would kill the process by SIGBUS."""
     path = tmp_path / "front" / "frames.rgb"
     many = 5000
     assert BlockCache(path, (many, 8, 8, 3), np.arange(1, many + 1), None).opens()

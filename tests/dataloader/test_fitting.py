@@ -1,4 +1,4 @@
-"""Normalisers fitted on the rows that are trained on, whatever the writer of the data says of them."""
+"""Normalisers fitted on the rows that are trained on, whatever meta/stats.json contains."""
 
 import dataclasses
 import json
@@ -19,13 +19,13 @@ from praxia.datatools.statistics_warnings import training_warnings
 from praxia.transforms.relative import RelativeActions
 
 WINDOW = Window({"state": (0,)}, horizon=4)
-# What LeRobot's own code makes of the episodes of `spread`, as it was until August 2026 and as it is since.
+# What LeRobot's code computes from the episodes of `spread`: until August 2026, and since then.
 RECORDED = json.loads(Path(__file__).with_name("lerobot_statistics.json").read_text())
 QUANTILES = ("q01", "q10", "q50", "q90", "q99")
 
 
 def spread(episode, number):
-    """The synthetic episode at a place of its own: between episodes everything is far wider than within one."""
+    """The synthetic episode at a separate offset: values vary far more between episodes than within one."""
     far = np.float32(2 * (number - 2.5))
     narrow = np.float32(0.02)
     return dataclasses.replace(episode, state=narrow * episode.state + far, action=narrow * episode.action + far)

@@ -46,7 +46,7 @@ def read_labels(synthetic, images):
 
 
 def all_labels(dataset, camera):
-    """What every frame must spell."""
+    """The label of every frame."""
     lengths = dataset.episodes.length.tolist()
     return [(camera, episode, frame) for episode, n in enumerate(lengths) for frame in range(n)]
 
@@ -176,7 +176,7 @@ def expected(own, seed):
 
 
 def test_many_processes_fill_evict_and_read_at_once_and_one_is_killed(own):
-    """Two with room for all, one with room for a third, which evicts what the others use last."""
+    """Two processes with space for all, one with space for a third, which evicts what the others use last."""
     killed, *others = [*readers(own, 0, (100, 0)), *readers(own, 40 * ONE, (200,))]
     killed.stdout.readline()
     os.kill(killed.pid, signal.SIGKILL)
@@ -274,7 +274,7 @@ def test_a_file_is_hashed_once_however_often_it_is_opened(own, monkeypatch):
 
 @pytest.fixture
 def folders(tmp_path, own, monkeypatch):
-    """Where images may be kept, best first; a file where a folder should be can be used by nobody."""
+    """Where images may be kept, best first; a file in place of a folder makes a location unusable."""
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))

@@ -26,7 +26,7 @@ def tall(synthetic):
 
 @pytest.fixture(scope="module")
 def episode_of(synthetic, tall):
-    """Episode number i, whose images spell i; those from 20 to 39 are the other embodiment's."""
+    """Episode number i, whose images are labelled i; those from 20 to 39 are the other embodiment's."""
 
     def make(index):
         episode = synthetic.episode(index)

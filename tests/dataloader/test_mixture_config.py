@@ -47,7 +47,7 @@ def read_inner_label(synthetic, image, own):
 
 
 def test_every_window_through_shuffles_weights_rates_sizes_and_names(mixture, synthetic, episode_of, embodiment, other):
-    """Each row's image spells its episode and frame; everything else must be that moment's."""
+    """Each row's image shows its episode and frame; everything else must be of that frame."""
     seen = set()
     for step in range(12):
         samples = mixture.read(mixture.batch(5, step, 16))

@@ -16,7 +16,7 @@ from praxia.datatools.statistics_warnings import find_warnings
 from praxia.datatools.survey import survey
 from praxia.statistics.running import describe
 
-# Told where to go, not how to move: its actions can be relative.
+# Commanded by target positions: its actions can be relative.
 PLACED = (Field("hand", 2, "position", "m", low=-5.0, high=5.0), Field("close", 1, "gripper", ""))
 
 

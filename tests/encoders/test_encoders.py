@@ -112,7 +112,7 @@ def test_the_instruction_and_the_image_both_matter_and_only_the_instruction_to_s
         sees = config.tag != "state-only"
         encoder = config.build(make_shapes()).eval()
         with torch.no_grad():
-            for parameter in encoder.parameters():  # FiLM starts without influence
+            for parameter in encoder.parameters():  # FiLM starts as the identity
                 parameter.add_(torch.randn(parameter.shape) * 0.05)
         base, other_text, other_image = make_batch(), make_batch(text_seed=1), make_batch(image_seed=1)
         assert not torch.allclose(encoder(base).tokens, encoder(other_text).tokens)

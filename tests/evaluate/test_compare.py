@@ -71,7 +71,7 @@ def first_is_slow(task: str, split: str, index: int) -> Start:
 
 
 def test_pairs_come_as_planned_and_only_those_behind_a_slow_one_wait(tmp_path: Path):
-    """The slow episodes take 2 s each, in slots of their own: the others go on meanwhile."""
+    """The slow episodes take 2 s each, in separate slots: the others continue meanwhile."""
     pairs = evaluate_both(outs(tmp_path), draw=first_is_slow, benchmark=MANY, workers=2)
     order = planned(4, first_is_slow)
     slow = order.index(first_is_slow("walk", "test", 0).key)

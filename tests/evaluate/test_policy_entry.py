@@ -64,7 +64,7 @@ def test_a_learned_policy_leaves_the_cores_to_the_simulators(tmp_path: Path, exa
 
 
 def save_toy_policy(folder: Path, name: str = EMBODIMENT.name) -> PolicyIdentity:
-    """A tiny policy that says it was trained on the benchmark's embodiment under that name."""
+    """A tiny policy with the benchmark's embodiment under that name."""
     from praxia_testing import make_config, make_policy
 
     from praxia.checkpoint.store import save_policy

@@ -58,7 +58,7 @@ def test_any_episode_can_be_replayed_from_what_is_kept(tmp_path: Path):
 
 
 class Sociable(Walker):
-    """Whose actions depend on how many are asked about at once, as those of batched arithmetic do."""
+    """A policy whose actions depend on the batch size, as those of batched arithmetic do."""
 
     def act(self, queries: Any, carry: Any) -> Any:
         decisions, carry = super().act(queries, carry)
@@ -238,7 +238,7 @@ def test_another_policy_does_not_resume_these_rows(tmp_path: Path):
 
 
 def test_results_identified_by_weights_alone_are_read_but_not_resumed(tmp_path: Path):
-    """Nobody knows which config the weights were judged with."""
+    """It is unknown with which config the weights were evaluated."""
     out = tmp_path / "f.jsonl"
     evaluate_toy(out, policy_sha256="aaaa")
     about = tmp_path / "f.jsonl.meta.json"

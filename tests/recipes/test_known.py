@@ -65,7 +65,7 @@ def test_a_published_size_has_the_number_of_parameters_in_its_docstring(name):
 
 
 def test_published_sizes_come_near_to_the_originals():
-    """Counted from Diffusion Policy's public code (10 action dims, two cameras); of Octo and ACT as they are told."""
+    """Counted from Diffusion Policy's public code (10 action dims, two cameras); of Octo and ACT as published."""
     unet, transformer, act, octo = (
         built_without_memory(f"{name}-published")
         for name in ("diffusion-policy-unet", "diffusion-policy-transformer", "act", "octo")

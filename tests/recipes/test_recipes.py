@@ -14,7 +14,7 @@ def recipe(name):
 
 
 def data_for(name, demonstrations):
-    """A recipe's name says what it is for."""
+    """A recipe's name identifies its purpose."""
     if "metaworld" in name or "mt50" in name:
         return [demonstrations["metaworld"]]
     for arena in ("bimodal", "pusht"):

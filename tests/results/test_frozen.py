@@ -166,7 +166,7 @@ def test_old_and_new_results_are_compared_and_ranked_together(tmp_path):
 
 @pytest.mark.parametrize("name", ["zero-ensemble.jsonl", "compared/expert.jsonl"])
 def test_an_old_evaluation_is_resumed(name, tmp_path, monkeypatch):
-    """The source has changed since, which an evaluation refuses: here it says that it has not."""
+    """The source has changed since, which an evaluation refuses: here its hash is kept as it was."""
     out, old = tmp_path / "f.jsonl", RESULTS / name
     lines = old.read_bytes().splitlines(keepends=True)
     out.write_bytes(b"".join(lines[:2]))

@@ -148,7 +148,7 @@ def test_half_of_the_smaller_ones_starts_are_enough_for_pairs(tmp_path: Path, co
 
 
 def test_several_files_of_one_policy_are_one_competitor(tmp_path: Path):
-    """Also under another seed of its noise; the file with the most judged episodes counts."""
+    """Also under another seed of its noise; the file with the most evaluated episodes counts."""
     write_results(tmp_path / "a.jsonl", made_rows({"walk": "1" * 30 + "!" * 10}))
     write_results(tmp_path / "again.jsonl", made_rows({"walk": "1" * 36}), seed=1)
     write_results(tmp_path / "copy.jsonl", made_rows({"walk": "1" * 36}))

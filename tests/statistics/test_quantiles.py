@@ -1,4 +1,4 @@
-"""Every bound is held against the ranks in all of the rows, sorted by numpy."""
+"""Every bound is compared with the ranks in all rows, sorted by numpy."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def rows(name, num):
     if name == "from both ends":  # each block spans all that is left
         whole = np.sort(draw.normal(size=num))
         return np.stack([whole[: num // 2], whole[::-1][: num // 2]], axis=1).ravel()
-    assert name == "half before half"  # what is seen first says nothing of what comes
+    assert name == "half before half"  # the first rows do not resemble the later ones
     return np.concatenate([np.zeros(num // 2), np.arange(num - num // 2)])
 
 

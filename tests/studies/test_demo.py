@@ -1,4 +1,4 @@
-"""The whole way, from demonstrations to a page, at a small scale, through the command line."""
+"""From demonstrations to a page, at a small scale, through the command line."""
 
 import json
 import subprocess

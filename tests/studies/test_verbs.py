@@ -37,7 +37,7 @@ COLLECT += ("--cameras", "workspace")
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A data set of six episodes, and a policy that was trained on it for a moment."""
+    """A data set of six episodes, and a policy that was trained on it for a few steps."""
     root = tmp_path_factory.mktemp("trained")
     collected = praxia(*COLLECT, "--workers", 2, "--out", root / "data")
     praxia("train", "flow-metaworld", "--data", root / "data", "--out", root / "run", "--train.steps", 5)

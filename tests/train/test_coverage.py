@@ -1,4 +1,4 @@
-"""Fine-tuning says where the policy's normalisers and head do not hold the new data, and can fit them anew."""
+"""Fine-tuning reports where the policy's normalisers and head do not cover the new data, and can refit them."""
 
 import dataclasses
 import json

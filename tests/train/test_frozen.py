@@ -1,4 +1,4 @@
-"""The run in `tests/frozen/runs/stopped` goes on where the version that began it stopped, and ends where that ended."""
+"""The run in `tests/frozen/runs/stopped` continues where its version stopped, and ends with the same weights."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ RUNS = FROZEN / "runs"
 
 @pytest.fixture
 def stopped(tmp_path):
-    """A copy of the data and of the run, to go on with."""
+    """A copy of the data and of the run, to be resumed."""
     shutil.copytree(FROZEN / "data", tmp_path / "data")
     shutil.copytree(RUNS / "stopped", tmp_path / "run")
     return tmp_path

@@ -64,7 +64,7 @@ def test_joints_in_another_order_are_refused(tiny_run, record_as, tmp_path):
     assert read_config(tmp_path / "first")[0].embodiments[0].state[0].dims == ("x", "y", "z")
     with pytest.raises(MismatchError, match=rf"dim 0 of state is 'x'.*another order; .*reorder DIR --like {one} "):
         fit(tiny_run, other, tmp_path / "second", start_from=tmp_path / "first")
-    fit(tiny_run, none, tmp_path / "third", start_from=tmp_path / "first")  # an embodiment that does not say
+    fit(tiny_run, none, tmp_path / "third", start_from=tmp_path / "first")  # an embodiment without names of dims
 
 
 def test_truncated_instructions_are_reported(tiny_run, record_as, tmp_path, monkeypatch):

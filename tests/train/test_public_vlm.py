@@ -1,4 +1,4 @@
-"""From a public vision-language model to a policy: training, freezing, adapters, questions beside, and back."""
+"""From a public vision-language model to a policy: training, freezing, adapters, VQA batches, and back."""
 
 import dataclasses
 import json
@@ -63,7 +63,7 @@ def changed(policy: Path):
     public = make_model("paligemma").state_dict()
     ours = load_file(policy / "weights.safetensors")
     names = {name.removeprefix("encoder.") for name in ours if name.startswith("encoder.model.")}
-    assert len(names) == len(public) - 1  # the words going out are those coming in
+    assert len(names) == len(public) - 1  # with tied embeddings the LM head has no weights of its own
     return {name for name in names if not torch.equal(ours[f"encoder.{name}"], public[name])}
 
 
@@ -74,7 +74,7 @@ def test_it_begins_with_the_public_weights_and_the_policy_needs_none_of_them(
     assert changed(tmp_path / "run" / "policy") == set()
     config, _ = read_config(tmp_path / "run")
     assert config.transforms.tokenizer.encode(["go"], np.zeros((1, 3), np.float32))[1].sum() > 4
-    # Whoever has the policy needs no public files.
+    # The policy needs no public files.
     moved = dataclasses.replace(config.model.encoder, weights="/nowhere")
     monkeypatch.setattr(PublicVLM, "fit", None)
     assert moved.build(config.shapes).side == 28

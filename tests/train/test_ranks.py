@@ -1,4 +1,4 @@
-"""What launchers say in the environment, and what of it is refused."""
+"""What launchers set in the environment, and which launches are refused."""
 
 import pytest
 

@@ -15,7 +15,7 @@ TURNED = {"image.wrist": (0,), "image.front": (0,), "state": (0,)}
 
 
 def described(run, observation_steps=NOW, **changes):
-    """What the engine says of a run of that window."""
+    """The description that the engine gives of a run with that window."""
     config = config_to_json(dataclasses.replace(run, window=Window(observation_steps, 4)))
     about = {"config": config, "command": "praxia train tiny", "data": [], "mixture": None, "vqa": None}
     return {"schema": RUN_SCHEMA, **about, "seed": 0, "start_from": None, "coverage": {}, **changes}

@@ -1,4 +1,4 @@
-"""Training goes on while a state is written; what the writer raised comes up; a full disk is one line."""
+"""Training continues while a state is written; errors of the writer are raised; a full disk is one line."""
 
 import errno
 import threading

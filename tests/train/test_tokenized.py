@@ -1,4 +1,4 @@
-"""Training of a head that predicts codes: the code is fitted once and travels in the policy."""
+"""Training of a head that predicts action tokens: the tokenizer is fitted once and saved in the policy."""
 
 import dataclasses
 import json

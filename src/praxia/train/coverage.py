@@ -63,7 +63,7 @@ class Coverage:
 
 
 def cover(windows: Mixture, transforms: Transforms, model: EncoderHead) -> Coverage:
-    """Measure all rows that are trained on, and the head on as many chunks as `data.action_chunks.encoded` takes."""
+    """Measure all rows that are trained on, and the head on the chunks of `action_chunks.encoded_windows`."""
     outside: Shares = {}
     for embodiment, own in zip(windows.embodiments, transforms.embodiments, strict=True):
         parts = [part for part in windows.entries if part.embodiment.name == embodiment.name]

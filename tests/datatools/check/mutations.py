@@ -3,7 +3,7 @@
     python tests/datatools/check/mutations.py [--count 1000] [--first 0] [--json]
 
 A command, not a test of the suite, which tries a sample of them. Every data set is tried in a child process that may be
-killed: one that dies or says nothing for a minute counts as a crash or a hang, and the next child goes on behind it.
+killed: one that dies or is silent for a minute counts as a crash or a hang, and the next child goes on behind it.
 Prints how reading ended, by healthy data set and by kind of damage; exit code 0 if nothing is wrong.
 """
 
@@ -22,7 +22,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
 LIMIT_S = 60.0
-MEMORY = 8 * 2**30  # bytes of address space; what asks for more gets a MemoryError, which is a fault
+MEMORY = 8 * 2**30  # bytes of address space; more raises a MemoryError, which is a fault
 
 
 def main() -> int:

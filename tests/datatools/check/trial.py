@@ -19,7 +19,7 @@ from praxia.datatools.check.dataset import check
 WINDOW = Window({"image.front": (-1, 0), "image.wrist": (0,), "state": (-1, 0)}, horizon=3)
 
 
-# One line that names a file and the episodes in it, unless it is about the data set as a whole: its version, a feature.
+# One line that names a file and the episodes in it, unless it is about the complete data set: its version, a feature.
 CLEAR = re.compile(r".*((meta|data|videos|praxia)/.*(episode|in it)|meta/info.json|manifest.json|layout|feature).*")
 # In v2.1 a video may be longer than its episode: converters have left images at the end. It is noted.
 ONLY_NOTED = {("v2.1", "video one image long")}
@@ -29,7 +29,7 @@ Truth = dict[tuple[str, int | None], np.ndarray]
 @dataclass(frozen=True)
 class Trial:
     """`read` is "right", "error" (a PraxiaError that names a file and the episodes), "unclear" (another PraxiaError),
-    "raw" (any other exception) or "wrong"; `faults` says what must not be, in words."""
+    "raw" (any other exception) or "wrong"; `faults` describes what must not occur."""
 
     number: int
     base: str

@@ -89,7 +89,7 @@ def unordered(source):
 
 
 class Opens:
-    """Whoever unpickles it makes a file."""
+    """Unpickling it creates a file."""
 
     def __init__(self, path):
         self.path = path

@@ -79,7 +79,7 @@ def test_camera_order_and_task_round_trip(exported, tmp_path):
         file["data"].attrs["env_args"] = json.dumps(env_args)
     source = open_source("robomimic", tmp_path / "out.hdf5", ImportOptions(task="other"))
     assert [camera.name for camera in source.embodiment.cameras] == ["wrist", "front"]
-    assert source.steps(0).task == "other", "what a person says goes before what the file says"
+    assert source.steps(0).task == "other", "an option overrides the file"
 
 
 def test_the_layout_of_robomimic(recorded, exported, synthetic):

@@ -76,7 +76,7 @@ def test_without_images_the_state_includes_objects(make_robomimic, import_source
     assert (result["psnr_db"], dataset.cameras, dataset.fps) == ({}, (), 12.5)
     assert dataset.embodiment.state[-1].name == "object"
     assert dataset.episodes.instruction == ("hop",) * 3
-    assert dataset.episodes.success.all(), "only robosuite's reward says success"
+    assert dataset.episodes.success.all(), "only robosuite's reward means success"
     assert "success" in result["assumed"]
     assert (dataset.episodes.task[0], result["assumed"]["task"]) == ("low", "low, the file's name")
 

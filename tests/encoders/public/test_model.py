@@ -76,7 +76,7 @@ def official_pixels(family, images):
 
 
 def official_logits(family, ids, num_prompt, images):
-    """One row through the whole public model: a prompt of `num_prompt` ids, and an answer after it."""
+    """One row through the complete public model: a prompt of `num_prompt` tokens, and an answer after it."""
     more = dict(official_pixels(family, images))
     kinds = torch.arange(len(ids)) >= num_prompt
     if family == "paligemma":
@@ -142,7 +142,7 @@ def test_the_state_and_the_readout_see_the_prompt_and_it_does_not_see_them(famil
     torch.testing.assert_close(after.tokens[:, :length], before.tokens[:, :length])
     for changed in (after, elsewhere):
         assert not torch.allclose(changed.readout(), before.readout(), atol=1e-3)
-    # The stream ends with the state, whose position is the next after the words.
+    # The sequence ends with the state, whose position follows the text.
     assert before.kv_cache is not None
     assert before.kv_cache.layers[0][0].shape[2] == length + 1 == before.kv_cache.valid.shape[1]
 
@@ -191,7 +191,7 @@ def test_an_image_or_a_state_that_is_not_valid_is_not_seen(family, folder):
     assert torch.equal(said, told)
     assert torch.equal(seen.tokens, unmasked.tokens)
     assert not torch.allclose(one.readout(), seen.readout(), atol=1e-3)
-    # What lacks takes no position: who reads on stands as many tokens (Qwen: sides of arrays) further forward.
+    # Missing images take no position: later tokens move forward by as many (Qwen: by the sides of the grids).
     side = round(encoder.num_tokens**0.5) if family == "qwen2_5_vl" else encoder.num_tokens
     assert (seen.kv_cache.position - one.kv_cache.position).tolist() == [side, 2 * side]
 

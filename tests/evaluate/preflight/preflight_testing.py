@@ -1,4 +1,4 @@
-"""Small data sets of experts, recorded in this process, and policies that say they were trained on them."""
+"""Small data sets of experts, recorded in this process, and policies whose provenance names them."""
 
 from collections.abc import Callable
 from contextlib import closing

@@ -56,7 +56,7 @@ def test_data_with_the_dims_in_another_order_are_refused(policy_of_the_plane, tm
 
 
 def turned(episode):
-    """The same episode in the words of somebody for whom a positive command opens the gripper."""
+    """The same episode under the convention that a positive command opens the gripper."""
     flip = np.array([1, 1, 1, -1], np.float32)
     return replace(episode, action=episode.action * flip, executed_action=episode.executed_action * flip)
 

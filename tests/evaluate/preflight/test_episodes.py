@@ -55,7 +55,7 @@ def test_recorded_actions_that_do_not_succeed_again_are_named(tmp_path):
 
 
 class Slow:
-    """An environment whose robot does a fifth of what it is told."""
+    """An environment whose robot executes a fifth of each command."""
 
     def __init__(self, env):
         self._env = env

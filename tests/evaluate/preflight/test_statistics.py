@@ -102,7 +102,7 @@ def test_a_policy_of_another_embodiment_has_no_statistics_to_check(policy):
 
 
 def test_relative_actions_are_compared_as_what_they_are_relative_to(policy):
-    """A robot that is told where to go, 100 m from the origin: its steps are small, its actions are not."""
+    """A robot commanded by target positions, 100 m from the origin: its steps are small, its actions are not."""
     embodiment = replace(
         policy.embodiments[0],
         action=(replace(policy.embodiments[0].action[0], kind="position", unit="m", low=None, high=None),),
