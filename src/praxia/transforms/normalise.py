@@ -36,7 +36,9 @@ class Normaliser:
 
     def __post_init__(self):
         if not np.isfinite([*self.low, *self.high]).all():
-            raise PraxiaError("normalisation needs finite quantiles; run `praxia info DIR` on the data set")
+            raise PraxiaError(
+                "normalisation needs finite quantiles, got NaN or infinity; run `praxia data stats DIR` on the data set"
+            )
 
     @classmethod
     def from_stats(cls, *stats: Mapping[str, Sequence[float]]) -> "Normaliser":
