@@ -1,0 +1,153 @@
+"""What `import praxia` offers to Python: load a policy and ask it for actions, open a data set."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from praxia.checkpoint.store import default_device, load_policy
+from praxia.core.embodiment import Embodiment
+from praxia.core.errors import PraxiaError, UnknownName
+from praxia.core.types import ChunkExecution, Sampling, Window
+from praxia.data.dataset import Dataset
+from praxia.dataloader.windows import Windows
+from praxia.policies.encoder_head import EncoderHeadPolicy
+from praxia.rollout.session import Channels, Session
+
+__all__ = ["LoadedPolicy", "OpenDataset", "PraxiaError", "RecordedEpisode", "load", "open"]
+
+LocalPath = str | PathLike[str]
+
+
+@dataclass(frozen=True)
+class LoadedPolicy:
+    """A trained policy and its hash. It keeps nothing of an episode: that is what sessions are for."""
+
+    policy: EncoderHeadPolicy
+    policy_sha256: str
+
+    @property
+    def embodiment(self) -> Embodiment:
+        """The embodiment it acts for: fields with units and names of dims, cameras, control rate."""
+        return self.policy.embodiment
+
+    @property
+    def window(self) -> Window:
+        """What it observes, and how many actions it predicts."""
+        return self.policy.window
+
+    def session(
+        self,
+        *,
+        execution_horizon: int | None = None,
+        ensemble: float | None = None,
+        key: str = "session",
+        channels: Channels = "last",
+    ) -> Session:
+        """A new session of one robot under this policy.
+
+        `execution_horizon` actions of each chunk are executed (None: all; with `ensemble` always one). `ensemble` is
+        the rate m of ACT's averaging weights exp(-m i). See `Session` for `key` and `channels`.
+        """
+        horizon = 1 if ensemble is not None else self.window.horizon
+        execution = ChunkExecution(horizon if execution_horizon is None else execution_horizon, ensemble)
+        return Session(self.policy, execution, key=key, channels=channels)
+
+
+def load(
+    path: LocalPath,
+    *,
+    embodiment: str | None = None,
+    device: str | None = None,
+    steps: int | None = None,
+    temperature: float | None = None,
+) -> LoadedPolicy:
+    """The policy of a training run or of a policy folder.
+
+    `embodiment` names one of several that it was trained on. `device` is a torch device (None: an accelerator where
+    there is one). `steps` and `temperature` change how chunks are sampled, as in `praxia eval`.
+
+    Raises:
+        PraxiaError: no policy there, or an option that it does not have. DataError: it is damaged.
+        UnknownName: it was not trained on that embodiment. MismatchError: it was trained on several; name one.
+    """
+    policy, identity = load_policy(Path(path), device or default_device(), Sampling(steps, temperature))
+    if embodiment is not None:
+        trained = {one.name: one for one in policy.embodiments}
+        if embodiment not in trained:
+            raise UnknownName("embodiment of this policy", embodiment, trained, f"praxia info {path}")
+        policy = policy.bind(trained[embodiment])
+    _ = policy.embodiment  # refuses a policy of several embodiments that is not bound to one
+    return LoadedPolicy(policy, identity.policy_sha256)
+
+
+@dataclass(frozen=True)
+class RecordedEpisode:
+    """One episode of a data set: numbers of all T frames in declared units, and images on demand."""
+
+    dataset: Dataset
+    index: int
+    instruction: str
+    state: Float32[np.ndarray, "T S"]
+    action: Float32[np.ndarray, "T A"]
+
+    def __len__(self) -> int:
+        return len(self.state)
+
+    def images(self, camera: str, steps: Sequence[int] | None = None) -> UInt8[np.ndarray, "K Y X 3"]:
+        """The images of a camera at `steps` (None: at all).
+
+        Raises:
+            UnknownName: no such camera.
+        """
+        if camera not in self.dataset.cameras:
+            raise UnknownName("camera", camera, self.dataset.cameras, f"praxia data info {self.dataset.root}")
+        first = int(self.dataset.episodes.first[self.index])
+        chosen = np.arange(len(self)) if steps is None else np.asarray(steps, dtype=np.int64)
+        return self.dataset.decode(camera, first + chosen)
+
+
+@dataclass(frozen=True)
+class OpenDataset:
+    """A LeRobot data set, opened for reading: `len()` episodes."""
+
+    dataset: Dataset
+
+    def __len__(self) -> int:
+        return self.dataset.num_episodes
+
+    @property
+    def embodiment(self) -> Embodiment:
+        return self.dataset.embodiment
+
+    def episode(self, index: int) -> RecordedEpisode:
+        """Episode number `index`.
+
+        Raises:
+            IndexError: there is no such episode.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(f"expected an episode from 0 to {len(self) - 1}, got {index}")
+        episodes = self.dataset.episodes
+        rows = slice(int(episodes.first[index]), int(episodes.first[index] + episodes.length[index]))
+        state, action = (self.dataset.column(name)[rows] for name in ("observation.state", "action"))
+        instruction = episodes.instruction[index]
+        return RecordedEpisode(
+            self.dataset, index, instruction, np.asarray(state, np.float32), np.asarray(action, np.float32)
+        )
+
+    def windows(self, window: Window, episodes: Sequence[int] | None = None) -> Windows:
+        """Every frame of `episodes` (None: of all) as the present of a window; `read(indices)` gives batches."""
+        return Windows(self.dataset, window, range(len(self)) if episodes is None else episodes)
+
+
+def open(path: LocalPath) -> OpenDataset:
+    """The LeRobot data set (v3.0 or v2.1) at `path`.
+
+    Raises:
+        DataError: it is damaged or incomplete, and says where.
+    """
+    return OpenDataset(Dataset(str(path)))
