@@ -68,4 +68,4 @@ def test_a_policy_for_another_embodiment_is_refused(trained, tmp_path):
 def test_info_knows_each_kind_of_thing(trained):
     root, collected = trained
     assert praxia("info", root / "data")["content_sha256"] == collected["content_sha256"]
-    assert praxia("info", root / "run")["model"]["encoder"]["part"] == "film-cnn"
+    assert praxia("info", root / "run")["model"]["encoder"]["type"] == "film-cnn"
