@@ -1,6 +1,6 @@
 """`praxia train RECIPE --data DIR[,DIR]|MIXTURE.json --out RUN [--resume]`. Each field of the recipe is an option."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,7 +47,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
             STDERR.print(f"warning: {warning}", highlight=False, markup=False, soft_wrap=True)
 
         result = train(
-            options.recipe,
+            _with_cameras(options.recipe, options.cameras, name),
             find_mixture(options.data),
             options.out,
             recipe=name,
@@ -65,6 +65,25 @@ def run(arguments: list[str]) -> dict[str, Any]:
     return result
 
 
+def _with_cameras(run: "TrainRun", cameras: str | None, name: str) -> "TrainRun":
+    """The recipe for the cameras of `--cameras`, which has commas between them; None: for every camera of the data.
+
+    Raises:
+        PraxiaError: the recipe has cameras of its own, or a name is empty or occurs twice.
+    """
+    if cameras is None:
+        return run
+    if not run.window.sees_every_camera:
+        raise PraxiaError(
+            f"{name} has cameras of its own ({', '.join(run.window.cameras) or 'none'}) and takes no --cameras; choose "
+            "a recipe for any data, such as act or flow"
+        )
+    names = [one.strip() for one in cameras.split(",")]
+    if "" in names or len(set(names)) < len(names):
+        raise PraxiaError(f"expected --cameras NAME[,NAME...], each name once, got {cameras!r}")
+    return replace(run, window=run.window.with_cameras(names))
+
+
 def _arguments_for(configured: "TrainRun") -> Any:
     """The options of `praxia train` for a recipe, whose fields are the defaults."""
     from praxia.train.config import TrainRun
@@ -79,6 +98,9 @@ def _arguments_for(configured: "TrainRun") -> Any:
         embodiments. Or a mixture file (.json): see `praxia data mix --help`."""
         out: Path
         """The folder of the run: policy, metrics and training state."""
+        cameras: str | None = None
+        """The cameras that the policy sees, with commas between them, in that order. Default: every camera of the data,
+        for recipes that are not made for one benchmark."""
         vqa: Path | None = None
         """Visual question answering data (LLaVA's JSON), on which the policy's language model is trained too."""
         start_from: Path | None = None

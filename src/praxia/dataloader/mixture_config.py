@@ -115,11 +115,15 @@ class MixtureConfig:
     def open(self, window: Window, *, successful: bool = True, cache_bytes: int | None = None) -> Mixture:
         """The mixture's windows. The caches of decoded images of all data sets together take at most `cache_bytes`.
 
+        "image.*" in `window` stands for every camera of the entries' views, in their order: the result's `window`
+        names them.
+
         Raises:
             MismatchError: data sets that do not fit each other or the window; names both.
             UnknownName: a name that a data set does not have. DataError: a data set without an episode to train on.
         """
         datasets = [Dataset(entry.data) for entry in self.entries]
+        window = self._named(window, datasets)
         budgets = _cache_budgets(datasets, cache_bytes)
         views = self._views(window, datasets)
         windows = [
@@ -149,6 +153,19 @@ class MixtureConfig:
                 raise PraxiaError(f"{entry.data} has less than a millionth of the mixture; raise its weight or drop it")
         scale = lcm(*(one.denominator for one in exact))
         return tuple(int(one * scale) for one in exact)
+
+    def _named(self, window: Window, datasets: Sequence[Dataset]) -> Window:
+        """The window with the names of its cameras."""
+        if not window.sees_every_camera:
+            return window
+        pairs = zip(self.entries, datasets, strict=True)
+        cameras = [one.name for entry, dataset in pairs for one in entry.view.embodiment(dataset).cameras]
+        if not cameras:
+            raise MismatchError(
+                f"expected a data set with a camera, got none in {datasets[0].root}; see `praxia data info "
+                f"{datasets[0].root}`, or choose a recipe without images such as flow-metaworld-blind"
+            )
+        return window.with_cameras(tuple(dict.fromkeys(cameras)))
 
     def _views(self, window: Window, datasets: Sequence[Dataset]) -> list[DatasetView]:
         """The entries' views at the mixture's rate and sizes. A camera that one lacks has the size of another's."""

@@ -10,7 +10,7 @@ execution horizon of 1. The deviations of encoders and heads are documented at t
 Parameters are counted with Tabletop's gantry, two cameras and a vocabulary of 512 tokens.
 """
 
-from praxia.core.types import Window
+from praxia.core.types import EVERY_CAMERA, Window
 from praxia.encoders.octo import Octo
 from praxia.encoders.resnet import ResNet
 from praxia.encoders.resnet_grid import ResNetGrid
@@ -148,6 +148,6 @@ def _diffusion_policy(weight_decay: float, warmup_steps: int) -> Train:
 
 
 def _window(observation_steps: int, horizon: int) -> Window:
-    """The newest `observation_steps` steps of both cameras and the state."""
+    """The newest `observation_steps` steps of every camera and the state."""
     past = tuple(range(1 - observation_steps, 1))
-    return Window({"image.front": past, "image.wrist": past, "state": past}, horizon)
+    return Window({EVERY_CAMERA: past, "state": past}, horizon)

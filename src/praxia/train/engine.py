@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from praxia.policies.encoder_head import EncoderHeadModel, OpaqueBatch
 from praxia.train.batches import BatchSource, VQABatches, prefetch, random_shift
 from praxia.train.config import TrainRun, warmup_cosine
 from praxia.train.coverage import cover
-from praxia.train.initial_checkpoint import InitialCheckpoint, read_initial_checkpoint
+from praxia.train.initial_checkpoint import InitialCheckpoint, named_window, read_initial_checkpoint
 from praxia.train.metrics import Clock, Means, Tracker
 from praxia.train.ranks import expect_one_node, expect_shares, num_processes
 from praxia.train.run_lock import write_run
@@ -67,6 +68,9 @@ def train(
 ) -> dict[str, Any]:
     """Train `run` on a mixture or on data sets, write the policy to `out/policy`, and return a summary.
 
+    A window that sees every camera ("image.*") sees those of the data, or of the policy to start from: what is recorded
+    names them.
+
     Returns {checkpoint, steps, resumed_from, samples_per_s, warnings}, and in the first process {policy_sha256,
     weights_sha256}. `warn(warning)` is called before the first step, once per warning about rows that spoil training.
     `report(step, metrics)` is called at every logged step: "loss" is that step's, the head's metrics are means over the
@@ -97,7 +101,9 @@ def train(
     fabric = Fabric(accelerator="auto", devices=num_processes(), precision=_precision(run), strategy=strategy)
     fabric.launch()
     mixture = data if isinstance(data, MixtureConfig) else MixtureConfig.of(data)
-    windows = mixture.open(run.window, successful=run.only_success, cache_bytes=cache_bytes)
+    window = named_window(run, start_from)
+    windows = mixture.open(window, successful=run.only_success, cache_bytes=cache_bytes)
+    run = replace(run, window=windows.window)
     vqa_data = read_vqa(vqa) if vqa else None
     relatives = zip(windows.embodiments, run.relative_actions(windows.embodiments), strict=True)
     relative = {embodiment.name: own for embodiment, own in relatives if own is not None}

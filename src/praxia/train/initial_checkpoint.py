@@ -13,11 +13,12 @@ from praxia.checkpoint.identity import PolicyIdentity
 from praxia.checkpoint.store import PolicyConfig, load_weights, read_config
 from praxia.core.embodiment import Embodiment, dim_name_difference
 from praxia.core.errors import MismatchError
+from praxia.core.types import Window
 from praxia.policies.encoder_head import EncoderHead, EncoderHeadModel
 from praxia.train.config import TrainRun
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
 
-__all__ = ["InitialCheckpoint", "read_initial_checkpoint"]
+__all__ = ["InitialCheckpoint", "named_window", "read_initial_checkpoint"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,17 @@ class InitialCheckpoint:
 
     def to_json(self) -> dict[str, Any]:
         return {"path": str(self.path), **self.identity.to_json(), "refit": self.refit}
+
+
+def named_window(run: TrainRun, start_from: Path | None) -> Window:
+    """The run's window; where it sees every camera, those of the policy to start from, if there is one.
+
+    Raises:
+        PraxiaError: no policy there. DataError: it is not what was saved.
+    """
+    if start_from is None or not run.window.sees_every_camera:
+        return run.window
+    return run.window.with_cameras(read_config(start_from)[0].window.cameras)
 
 
 def read_initial_checkpoint(path: Path, run: TrainRun, embodiments: Sequence[Embodiment]) -> InitialCheckpoint:
