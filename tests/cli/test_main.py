@@ -148,12 +148,13 @@ def test_cameras_are_chosen_and_ordered_for_recipes_without_any_of_their_own(mon
     from praxia.train import engine
 
     given = []
-    monkeypatch.setattr(engine, "train", lambda run, data, out, **more: given.append(run.window) or {"steps": 0})
+    monkeypatch.setattr(engine, "train", lambda run, data, out, **more: given.append(run) or {"steps": 0})
     rest = ("--data", "one", "--out", str(tmp_path / "run"))
     assert run("train", "flow", *rest) == 0
-    assert run("train", "flow", *rest, "--cameras", "top,side") == 0
-    assert given[0].sees_every_camera
-    assert given[1].cameras == ("top", "side")
+    assert run("train", "flow", *rest, "--cameras", "top,side", "--image-size", "224") == 0
+    assert given[0].window.sees_every_camera
+    assert given[1].window.cameras == ("top", "side")
+    assert [one.image_size for one in given] == [128, 224]
     for recipe, cameras, said in (
         ("flow-metaworld", "top", "flow-metaworld has cameras of its own (workspace)"),
         ("flow", "top,top", "expected --cameras NAME[,NAME...], each name once"),

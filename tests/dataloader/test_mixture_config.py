@@ -129,6 +129,18 @@ def test_a_window_of_every_camera_needs_one(fast):
         MixtureConfig((blind,)).open(Window({EVERY_CAMERA: (0,)}, horizon=1))
 
 
+def test_larger_images_get_a_size_and_smaller_ones_and_chosen_ones_keep_theirs(mix, slow):
+    one = MixtureConfig.of([slow])  # its images are 48x80
+    assert one.limited(80, {}) == one
+    assert one.limited(64, {}).sizes == {"top": (64, 64)}
+    assert one.limited(64, {"top": (48, 80), "side": (8, 8)}) == one
+    assert one.limited(96, {"top": (40, 60)}).sizes == {"top": (40, 60)}
+    assert mix.limited(8, {}).sizes == {"wrist": (8, 8), **SIZES}
+    samples = one.limited(64, {}).open(Window({EVERY_CAMERA: (0,), "state": (0,)}, 1)).read(np.array([0]))
+    assert samples.images["top"].shape[2:] == (64, 64, 3)
+    assert not samples.images["top"][:, :, :8].any()  # the bars above
+
+
 def test_data_sets_as_they_are_keep_their_order(fast):
     window = Window({"image.front": (0,), "state": (0,)}, 2)
     mixture = MixtureConfig.of([fast, fast]).open(window)

@@ -1,4 +1,4 @@
-"""Recipes that see every camera: what is recorded names those of the data, and another run's are not resumed."""
+"""What a run leaves to its data, cameras and image sizes: it is recorded, and another run's is not resumed."""
 
 import dataclasses
 import json
@@ -56,6 +56,34 @@ def test_fine_tuning_sees_the_policys_cameras(any_run, two_cameras, tmp_path):
     fit(seeing(any_run, "side"), two_cameras, tmp_path / "first")
     fit(any_run, two_cameras, tmp_path / "second", start_from=tmp_path / "first")
     assert read_config(tmp_path / "second")[0].window.cameras == ("side",)
+
+
+def test_larger_images_are_read_at_the_recipes_size_which_is_the_policys(any_run, two_cameras, tmp_path):
+    smaller = dataclasses.replace(any_run, image_size=8)
+    fit(smaller, two_cameras, tmp_path / "run")
+    config = read_config(tmp_path / "run")[0]
+    assert [(one.name, one.height, one.width) for one in config.embodiments[0].cameras] == [
+        ("top", 8, 8),
+        ("side", 8, 8),
+    ]
+    assert config.provenance["mixture"]["sizes"] == {"top": [8, 8], "side": [8, 8]}
+    assert fit(smaller, two_cameras, tmp_path / "run", resume=True)["resumed_from"] == any_run.train.steps
+    with pytest.raises(PraxiaError, match="another mixture"):
+        fit(any_run, two_cameras, tmp_path / "run", resume=True)
+    fit(dataclasses.replace(any_run, image_size=12), two_cameras, tmp_path / "tuned", start_from=tmp_path / "run")
+    assert read_config(tmp_path / "tuned")[0].embodiments == config.embodiments
+
+
+def test_a_size_that_no_image_exceeds_changes_nothing(any_run, two_cameras, tmp_path):
+    as_recorded = fit(any_run, two_cameras, tmp_path / "run")
+    limited = dataclasses.replace(any_run, image_size=16)
+    resumed = fit(limited, two_cameras, tmp_path / "run", resume=True)
+    assert resumed["weights_sha256"] == as_recorded["weights_sha256"]
+    path = tmp_path / "run" / "run.json"
+    before = json.loads(path.read_text())
+    del before["config"]["image_size"]  # as runs of before image sizes
+    path.write_text(json.dumps(before))
+    assert fit(limited, two_cameras, tmp_path / "run", resume=True)["resumed_from"] == any_run.train.steps
 
 
 def test_a_camera_that_is_not_there_is_refused_with_those_that_are(any_run, two_cameras, tmp_path):

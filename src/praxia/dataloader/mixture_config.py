@@ -20,7 +20,7 @@ from typing import Any, get_args
 import numpy as np
 from jaxtyping import Int64
 
-from praxia.core.embodiment import Field, Kind
+from praxia.core.embodiment import Camera, Field, Kind
 from praxia.core.errors import DataError, MismatchError, PraxiaError, UnknownName
 from praxia.core.files import expand_home, split_paths
 from praxia.core.types import Window
@@ -154,12 +154,31 @@ class MixtureConfig:
         scale = lcm(*(one.denominator for one in exact))
         return tuple(int(one * scale) for one in exact)
 
+    def limited(self, side: int, known: Mapping[str, tuple[int, int]]) -> "MixtureConfig":
+        """With a size for every camera whose images are larger in some entry: a square of `side` pixels.
+
+        A camera in `known` is limited by its (height, width) there instead. Sizes that are set stay.
+
+        Raises:
+            UnknownName: a view has a name that its data set does not have.
+        """
+        found: dict[str, tuple[int, int]] = {}
+        for camera in self._cameras([Dataset(entry.data) for entry in self.entries]):
+            limit = known.get(camera.name, (side, side))
+            if camera.height > limit[0] or camera.width > limit[1]:
+                found[camera.name] = limit
+        return replace(self, sizes={**found, **self.sizes})
+
+    def _cameras(self, datasets: Sequence[Dataset]) -> list[Camera]:
+        """The cameras of all entries' views, in their order and at the data sets' sizes."""
+        pairs = zip(self.entries, datasets, strict=True)
+        return [camera for entry, dataset in pairs for camera in entry.view.embodiment(dataset).cameras]
+
     def _named(self, window: Window, datasets: Sequence[Dataset]) -> Window:
         """The window with the names of its cameras."""
         if not window.sees_every_camera:
             return window
-        pairs = zip(self.entries, datasets, strict=True)
-        cameras = [one.name for entry, dataset in pairs for one in entry.view.embodiment(dataset).cameras]
+        cameras = [camera.name for camera in self._cameras(datasets)]
         if not cameras:
             raise MismatchError(
                 f"expected a data set with a camera, got none in {datasets[0].root}; see `praxia data info "

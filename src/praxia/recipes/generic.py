@@ -20,4 +20,5 @@ def flow() -> TrainRun:
         model=EncoderHead(encoder=encoder, head=Flow()),
         window=Window({EVERY_CAMERA: (0,), "state": (0,)}, horizon=16),
         train=Train(steps=5000),
+        image_size=128,
     )

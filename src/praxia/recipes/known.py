@@ -64,4 +64,5 @@ def _run(encoder: EncoderConfig, head: HeadConfig, horizon: int) -> TrainRun:
         model=EncoderHead(encoder=encoder, head=head),
         window=Window({EVERY_CAMERA: (0,), "state": (0,)}, horizon=horizon),
         train=Train(steps=5000),
+        image_size=128,
     )

@@ -53,6 +53,7 @@ def rt1_published() -> TrainRun:
         ),
         window=_window(observation_steps=6, horizon=1),
         train=Train(steps=400_000, batch_size=64, learning_rate=1e-4, ema_decay=0.0),
+        image_size=300,
     )
 
 
@@ -79,6 +80,7 @@ def octo_published() -> TrainRun:
             ema_decay=0.0,
             shift_px=10,
         ),
+        image_size=256,
     )
 
 
@@ -114,6 +116,7 @@ def diffusion_policy_unet_published() -> TrainRun:
         ),
         window=_window(observation_steps=2, horizon=16),
         train=_diffusion_policy(weight_decay=1e-6, warmup_steps=500),
+        image_size=96,
     )
 
 
@@ -131,6 +134,7 @@ def diffusion_policy_transformer_published() -> TrainRun:
         ),
         window=_window(observation_steps=2, horizon=10),
         train=_diffusion_policy(weight_decay=1e-3, warmup_steps=1000),
+        image_size=96,
     )
 
 

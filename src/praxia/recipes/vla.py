@@ -70,4 +70,5 @@ def _run(head: HeadConfig, horizon: int) -> TrainRun:
         model=EncoderHead(encoder=VisionLanguage(patch_px=16), head=head),
         window=Window({EVERY_CAMERA: (0,), "state": (0,)}, horizon=horizon),
         train=Train(steps=5000),
+        image_size=128,
     )

@@ -33,7 +33,7 @@ from praxia.policies.encoder_head import EncoderHeadModel, OpaqueBatch
 from praxia.train.batches import BatchSource, VQABatches, prefetch, random_shift
 from praxia.train.config import TrainRun, warmup_cosine
 from praxia.train.coverage import cover
-from praxia.train.initial_checkpoint import InitialCheckpoint, named_window, read_initial_checkpoint
+from praxia.train.initial_checkpoint import InitialCheckpoint, choose_images, read_initial_checkpoint
 from praxia.train.metrics import Clock, Means, Tracker
 from praxia.train.ranks import expect_one_node, expect_shares, num_processes
 from praxia.train.run_lock import write_run
@@ -68,8 +68,8 @@ def train(
 ) -> dict[str, Any]:
     """Train `run` on a mixture or on data sets, write the policy to `out/policy`, and return a summary.
 
-    A window that sees every camera ("image.*") sees those of the data, or of the policy to start from: what is recorded
-    names them.
+    A window that sees every camera ("image.*") sees those of the data, or of the policy to start from, and larger
+    images than the run's `image_size` are letterboxed: what is recorded names the cameras, and sizes in the mixture.
 
     Returns {checkpoint, steps, resumed_from, samples_per_s, warnings}, and in the first process {policy_sha256,
     weights_sha256}. `warn(warning)` is called before the first step, once per warning about rows that spoil training.
@@ -101,8 +101,8 @@ def train(
     fabric = Fabric(accelerator="auto", devices=num_processes(), precision=_precision(run), strategy=strategy)
     fabric.launch()
     mixture = data if isinstance(data, MixtureConfig) else MixtureConfig.of(data)
-    window = named_window(run, start_from)
-    windows = mixture.open(window, successful=run.only_success, cache_bytes=cache_bytes)
+    run, mixture = choose_images(run, mixture, start_from)
+    windows = mixture.open(run.window, successful=run.only_success, cache_bytes=cache_bytes)
     run = replace(run, window=windows.window)
     vqa_data = read_vqa(vqa) if vqa else None
     relatives = zip(windows.embodiments, run.relative_actions(windows.embodiments), strict=True)
