@@ -38,10 +38,15 @@ def run(arguments: list[str]) -> dict[str, Any]:
     options = parse(_arguments_for(configured), rest, f"praxia train {name}")
     steps = options.recipe.train.steps
     with counting(name) as count:
+        logged = ""
 
         def report(step: int, metrics: dict[str, float | int]) -> None:
+            nonlocal logged
             clipped = f"  {metrics['clipped']:.1%} clipped" if metrics.get("clipped") else ""
-            count(step, steps, f"loss {metrics['loss']:.4f}{clipped}  {metrics['samples_per_s']:.0f} samples/s")
+            logged = f"{clipped}  {metrics['samples_per_s']:.0f} samples/s"
+
+        def progress(step: int, loss: float | None) -> None:
+            count(step, steps, "" if loss is None else f"loss {loss:.4f}{logged}")
 
         def warn(warning: str) -> None:
             STDERR.print(f"warning: {warning}", highlight=False, markup=False, soft_wrap=True)
@@ -59,6 +64,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
             cache_bytes=None if options.cache_gb is None else int(options.cache_gb * 1e9),
             resume=options.resume,
             report=report,
+            progress=progress,
             warn=warn,
         )
     print_summary({name: value for name, value in result.items() if name != "warnings"})

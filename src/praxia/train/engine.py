@@ -42,9 +42,10 @@ from praxia.train.state import TrainState
 from praxia.transforms.chain import Transforms
 from praxia.transforms.tokenizer import TextTokenizer
 
-__all__ = ["Report", "train"]
+__all__ = ["Progress", "Report", "train"]
 
 Report = Callable[[int, dict[str, float | int]], None]
+Progress = Callable[[int, float | None], None]
 
 # The side of a question's image as it is read; encoders scale it to theirs.
 VQA_IMAGE_PX = 224
@@ -64,6 +65,7 @@ def train(
     cache_bytes: int | None = None,
     resume: bool = False,
     report: Report | None = None,
+    progress: Progress | None = None,
     warn: Callable[[str], None] = lambda warning: None,
 ) -> dict[str, Any]:
     """Train `run` on a mixture or on data sets, write the policy to `out/policy`, and return a summary.
@@ -74,7 +76,8 @@ def train(
     Returns {checkpoint, steps, resumed_from, samples_per_s, warnings}, and in the first process {policy_sha256,
     weights_sha256}. `warn(warning)` is called before the first step, once per warning about rows that spoil training.
     `report(step, metrics)` is called at every logged step: "loss" is that step's, the head's metrics are means over the
-    steps since the line before (or since resuming), both of the first process's share.
+    steps since the line before (or since resuming), both of the first process's share. `progress(step, loss)` is called
+    after every step, and before the first with the steps done before and no loss.
 
     `vqa` is a file of images with questions (`dataloader.vqa`), which the encoder's language model learns to answer
     beside the actions. `start_from` is a policy to fine-tune: training begins with its weights, normalisers and
@@ -145,7 +148,7 @@ def train(
         if fabric.is_global_zero:
             write_run(out, description, resume)
         fabric.barrier()
-        result = _fit(fabric, run, model, source, workers, out, report)
+        result = _fit(fabric, run, model, source, workers, out, report, progress)
         weights = model.finish(result.pop("ema"))
         if fabric.is_global_zero:
             result |= save_policy(out / "policy", config, weights).to_json()
@@ -228,6 +231,7 @@ def _fit(
     workers: int,
     out: Path,
     report: Report | None,
+    progress: Progress | None,
 ) -> dict[str, Any]:
     """Optimise from the last saved state to the last step; "ema" of the result holds the averaged weights."""
     options = run.train
@@ -239,6 +243,8 @@ def _fit(
     migrate = partial(migrate_tensors, model=config_to_json(run.model))
     state = TrainState(out / "state", model, ema, optimizer, migrate)
     resumed_from = state.load()
+    if progress is not None and fabric.is_global_zero:
+        progress(resumed_from, None)
     clock = Clock(resumed_from)
     means = Means()
     with (
@@ -261,6 +267,8 @@ def _fit(
                 tracker.log(values)
                 if report is not None:
                     report(done, values)
+            if progress is not None and fabric.is_global_zero:
+                progress(done, float(loss))
     speed = clock.mean_speed(options.steps, options.batch_size)
     return {"steps": options.steps, "resumed_from": resumed_from, "samples_per_s": speed, "ema": ema.state}
 
