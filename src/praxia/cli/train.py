@@ -34,6 +34,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
     from praxia.dataloader.mixture_config import find_mixture
     from praxia.train.engine import train
+    from praxia.train.plan import Plan
 
     options = parse(_arguments_for(configured), rest, f"praxia train {name}")
     steps = options.recipe.train.steps
@@ -47,6 +48,10 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
         def progress(step: int, loss: float | None) -> None:
             count(step, steps, "" if loss is None else f"loss {loss:.4f}{logged}")
+
+        def announce(plan: Plan) -> None:
+            for line in plan.lines():
+                STDERR.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
 
         def warn(warning: str) -> None:
             STDERR.print(f"warning: {warning}", highlight=False, markup=False, soft_wrap=True)
@@ -65,6 +70,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
             resume=options.resume,
             report=report,
             progress=progress,
+            announce=announce,
             warn=warn,
         )
     print_summary({name: value for name, value in result.items() if name != "warnings"})

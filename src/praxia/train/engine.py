@@ -35,6 +35,7 @@ from praxia.train.config import TrainRun, warmup_cosine
 from praxia.train.coverage import cover
 from praxia.train.initial_checkpoint import InitialCheckpoint, choose_images, read_initial_checkpoint
 from praxia.train.metrics import Clock, Means, Tracker
+from praxia.train.plan import Plan, make_plan
 from praxia.train.ranks import expect_one_node, expect_shares, num_processes
 from praxia.train.run_lock import write_run
 from praxia.train.saving import Saver, disk_full
@@ -66,6 +67,7 @@ def train(
     resume: bool = False,
     report: Report | None = None,
     progress: Progress | None = None,
+    announce: Callable[[Plan], None] = lambda plan: None,
     warn: Callable[[str], None] = lambda warning: None,
 ) -> dict[str, Any]:
     """Train `run` on a mixture or on data sets, write the policy to `out/policy`, and return a summary.
@@ -75,9 +77,10 @@ def train(
 
     Returns {checkpoint, steps, resumed_from, samples_per_s, warnings}, and in the first process {policy_sha256,
     weights_sha256}. `warn(warning)` is called before the first step, once per warning about rows that spoil training.
-    `report(step, metrics)` is called at every logged step: "loss" is that step's, the head's metrics are means over the
-    steps since the line before (or since resuming), both of the first process's share. `progress(step, loss)` is called
-    after every step, and before the first with the steps done before and no loss.
+    `announce(plan)` is called before the first step, too. `report(step, metrics)` is called at every logged step:
+    "loss" is that step's, the head's metrics are means over the steps since the line before (or since resuming), both
+    of the first process's share. `progress(step, loss)` is called after every step, and before the first with the steps
+    done before and no loss.
 
     `vqa` is a file of images with questions (`dataloader.vqa`), which the encoder's language model learns to answer
     beside the actions. `start_from` is a policy to fine-tune: training begins with its weights, normalisers and
@@ -143,6 +146,8 @@ def train(
     torch.manual_seed(run.train.seed)
     model = config.model.build(config.shapes)
     model.begin(initial and initial.weights_for(model))
+    if fabric.is_global_zero:
+        announce(make_plan(run, windows, model))
     _expect_to_learn(model, source)
     with disk_full(out), Lock(out / ".lock", out) if fabric.is_global_zero else nullcontext():
         if fabric.is_global_zero:
