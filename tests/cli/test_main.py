@@ -144,6 +144,27 @@ def test_several_data_sets_have_commas_between_them(monkeypatch, tmp_path):
     assert [[entry.data for entry in mix.entries] for mix in given] == [["one"], ["one", "two/three"]]
 
 
+def test_cameras_are_chosen_and_ordered_for_recipes_without_any_of_their_own(monkeypatch, capsys, tmp_path):
+    from praxia.train import engine
+
+    given = []
+    monkeypatch.setattr(engine, "train", lambda run, data, out, **more: given.append(run) or {"steps": 0})
+    rest = ("--data", "one", "--out", str(tmp_path / "run"))
+    assert run("train", "flow", *rest) == 0
+    assert run("train", "flow", *rest, "--cameras", "top,side", "--image-size", "224") == 0
+    assert given[0].window.sees_every_camera
+    assert given[1].window.cameras == ("top", "side")
+    assert [one.image_size for one in given] == [128, 224]
+    for recipe, cameras, said in (
+        ("flow-metaworld", "top", "flow-metaworld has cameras of its own (workspace)"),
+        ("flow", "top,top", "expected --cameras NAME[,NAME...], each name once"),
+        ("flow", "top,", "expected --cameras NAME[,NAME...], each name once"),
+    ):
+        assert run("train", recipe, *rest, "--cameras", cameras) == 2
+        assert said in capsys.readouterr().err
+    assert len(given) == 2
+
+
 def test_the_rate_of_ensembling_reaches_the_evaluation(monkeypatch, tmp_path):
     from praxia.cli import eval as verb
     from praxia.evaluate import runner

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from praxia.core.embodiment import DimNameDifference, Embodiment, Field, dim_name_difference, dim_order, field_slices
-from praxia.core.types import Window
+from praxia.core.types import EVERY_CAMERA, Window
 
 
 def test_every_field_is_placed_after_the_one_before():
@@ -26,6 +26,16 @@ def test_another_order_of_cameras_is_another_window():
     assert window == Window({"state": (0,), "image.front": (-1, 0), "image.wrist": (0,)}, horizon=4)
     assert window != Window(window.observation_steps, horizon=5)
     assert window != "a window"
+
+
+def test_every_camera_of_the_data_takes_the_place_and_the_steps_of_the_wildcard():
+    window = Window({EVERY_CAMERA: (-1, 0), "state": (0,)}, horizon=4)
+    named = window.with_cameras(("top", "side"))
+    assert window.sees_every_camera
+    assert not named.sees_every_camera
+    assert named == Window({"image.top": (-1, 0), "image.side": (-1, 0), "state": (0,)}, horizon=4)
+    assert list(named.observation_steps) == ["image.top", "image.side", "state"]
+    assert named.with_cameras(("wrist",)) == named
 
 
 def test_the_order_of_cameras_outlives_json_that_sorts_its_names():

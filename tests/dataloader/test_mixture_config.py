@@ -7,7 +7,7 @@ import pytest
 
 from praxia.core.embodiment import Camera, Field
 from praxia.core.errors import DataError, MismatchError, PraxiaError, UnknownName
-from praxia.core.types import Window
+from praxia.core.types import EVERY_CAMERA, Window
 from praxia.data.dataset import Dataset
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.mixture_config import DatasetEntry, MixtureConfig
@@ -111,6 +111,34 @@ def test_two_data_sets_become_one_embodiment(fast, slow):
         MixtureConfig(
             (DatasetEntry(str(slow), replace(view, action={})), DatasetEntry(str(fast))), rate_hz=10.0, sizes=SIZES
         ).open(window)
+
+
+def test_a_window_of_every_camera_sees_those_of_all_entries_in_their_order(mix, fast, slow):
+    every = Window({EVERY_CAMERA: (-1, 0), "state": (0,)}, horizon=3)
+    assert MixtureConfig.of([slow]).open(every).window == every.with_cameras(("top",))
+    seen = mix.open(every)
+    assert seen.window == every.with_cameras(("front", "wrist"))
+    assert list(seen.read(np.array([0, len(seen) - 1])).images) == ["front", "wrist"]
+    renamed = DatasetEntry(str(fast), DatasetView(cameras={"near": "wrist"}))
+    assert MixtureConfig((renamed,)).open(every).window.cameras == ("front", "near")
+
+
+def test_a_window_of_every_camera_needs_one(fast):
+    blind = DatasetEntry(str(fast), DatasetView(cameras={"front": None, "wrist": None}))
+    with pytest.raises(MismatchError, match=f"a data set with a camera, got none in {fast}"):
+        MixtureConfig((blind,)).open(Window({EVERY_CAMERA: (0,)}, horizon=1))
+
+
+def test_larger_images_get_a_size_and_smaller_ones_and_chosen_ones_keep_theirs(mix, slow):
+    one = MixtureConfig.of([slow])  # its images are 48x80
+    assert one.limited(80, {}) == one
+    assert one.limited(64, {}).sizes == {"top": (64, 64)}
+    assert one.limited(64, {"top": (48, 80), "side": (8, 8)}) == one
+    assert one.limited(96, {"top": (40, 60)}).sizes == {"top": (40, 60)}
+    assert mix.limited(8, {}).sizes == {"wrist": (8, 8), **SIZES}
+    samples = one.limited(64, {}).open(Window({EVERY_CAMERA: (0,), "state": (0,)}, 1)).read(np.array([0]))
+    assert samples.images["top"].shape[2:] == (64, 64, 3)
+    assert not samples.images["top"][:, :, :8].any()  # the bars above
 
 
 def test_data_sets_as_they_are_keep_their_order(fast):

@@ -28,12 +28,13 @@ def maker(name):
 def built_without_memory(name):
     """The model for Tabletop's gantry, its weights on no device at all."""
     run, embodiment = maker(name)(), find_family("tabletop-gantry").embodiment(EnvSpec("tabletop-gantry", "touch"))
+    window = run.window.with_cameras([camera.name for camera in embodiment.cameras])
     shapes = Shapes(
-        cameras=run.window.cameras,
-        num_images=run.window.num_images,
-        num_states=len(run.window.observation_steps["state"]),
+        cameras=window.cameras,
+        num_images=window.num_images,
+        num_states=len(window.observation_steps["state"]),
         embodiment_dims=((embodiment.state_dim, embodiment.action_dim),),
-        horizon=run.window.horizon,
+        horizon=window.horizon,
         vocab_size=512,
     )
     chunks = np.linspace(-1, 1, 64 * run.window.horizon * embodiment.action_dim, dtype=np.float32)
@@ -86,7 +87,7 @@ def test_a_laptops_size_trains_two_steps_and_acts(name, demonstrations, tmp_path
     engine.train(run, [demonstrations["tabletop-gantry"]], tmp_path / "run", recipe=name, command="")
     policy, _ = load_policy(tmp_path / "run")
     image = np.zeros((64, 64, 3), np.uint8)
-    seen = Observation(dict.fromkeys(run.window.cameras, image), np.zeros(4, np.float32), "touch the red ball", 0.0)
+    seen = Observation(dict.fromkeys(policy.window.cameras, image), np.zeros(4, np.float32), "touch the red ball", 0.0)
     decisions, _ = policy.act([Query((seen,), key, 0, 0) for key in "ab"], policy.start(2))
     for decision in decisions:
         assert decision.chunk.shape == (run.window.horizon, policy.embodiment.action_dim)

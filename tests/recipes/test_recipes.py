@@ -38,6 +38,12 @@ def test_a_recipes_model_survives_json(name):
     assert config_from_json(json.loads(json.dumps(config_to_json(model))), find_config) == model
 
 
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_a_recipe_sees_every_camera_unless_it_is_made_for_a_benchmark(name):
+    own = name.endswith(("bimodal", "pusht")) or any(one in name for one in ("tabletop", "metaworld", "mt50"))
+    assert recipe(name).window.sees_every_camera != own
+
+
 # Those of published size are too large for a laptop; test_known.py builds them without memory.
 @pytest.mark.parametrize("name", [name for name in sorted(RECIPES) if not name.endswith("-published")])
 def test_two_steps_save_resume_identical(name, demonstrations, tmp_path):

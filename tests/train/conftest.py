@@ -28,7 +28,7 @@ def make_episode(index: int, embodiment: Embodiment = EMBODIMENT) -> Episode:
     end = np.arange(12) == 11
     return Episode(
         embodiment=embodiment,
-        images={"front": rng.integers(0, 256, (12, 16, 16, 3), dtype=np.uint8)},
+        images={camera.name: rng.integers(0, 256, (12, 16, 16, 3), dtype=np.uint8) for camera in embodiment.cameras},
         state=state,
         action=action,
         executed_action=action,

@@ -164,3 +164,19 @@ def test_mixed_precision(tiny_run, dataset_path, tmp_path):
     engine.train(run, [dataset_path], tmp_path / "run", recipe="tiny", command="")
     weights = load_policy(tmp_path / "run")[0].model.state_dict().values()
     assert all(value.dtype == torch.float32 and value.isfinite().all() for value in weights)
+
+
+def test_progress_is_reported_before_the_first_step_and_after_every_one(tiny_run, dataset_path, tmp_path):
+    seen, lines = [], []
+    engine.train(
+        tiny_run,
+        [dataset_path],
+        tmp_path / "run",
+        recipe="tiny",
+        command="",
+        progress=lambda step, loss: seen.append((step, loss)),
+        report=lambda step, values: lines.append((step, values["loss"])),
+    )
+    assert [step for step, _ in seen] == [0, 1, 2, 3, 4, 5, 6]
+    assert seen[0] == (0, None)
+    assert lines == [seen[step] for step in (2, 4, 6)]

@@ -2,8 +2,11 @@
 
 import shlex
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -18,7 +21,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-__all__ = ["STDERR", "command_line", "counting", "print_summary", "stages"]
+__all__ = ["STDERR", "ProgressLines", "command_line", "counting", "print_summary", "stages"]
+
+# Without a terminal, progress is said at least this often: a second less than the 30 seconds that are promised.
+LINE_EVERY_S = 29.0
 
 # Without a terminal (a log file, CI) lines may be long.
 STDERR = Console(stderr=True, width=None if sys.stderr is not None and sys.stderr.isatty() else 120)
@@ -47,7 +53,14 @@ def counting(name: str) -> Iterator[Callable[[int, int, str], None]]:
 
 @contextmanager
 def stages() -> Iterator[Callable[[str, int, int, str], None]]:
-    """Yields a callback (name, done, planned, text) that updates one progress bar per name."""
+    """Yields a callback (name, done, planned, text) that updates one progress bar per name.
+
+    Without a terminal there are lines in place of bars (`ProgressLines`), at least every 30 seconds.
+    """
+    if not STDERR.is_terminal:
+        with _lines() as lines:
+            yield lines
+        return
     with _progress() as bar:
         tasks: dict[str, TaskID] = {}
 
@@ -57,6 +70,70 @@ def stages() -> Iterator[Callable[[str, int, int, str], None]]:
             bar.update(tasks[name], completed=done, total=planned, text=text)
 
         yield report
+
+
+class ProgressLines:
+    """Progress as plain lines: one when a name is first reported, one when it is done, and others when they are due.
+
+    `write(line)` prints a line, `clock()` is in seconds. Reports come from one thread and `tick` from another.
+    """
+
+    def __init__(self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic):
+        self._write, self._clock = write, clock
+        self._lock = threading.Lock()
+        self._begun: dict[str, tuple[float, int]] = {}
+        self._newest: dict[str, tuple[int, int, str]] = {}
+        self._said_s: dict[str, float] = {}
+
+    def report(self, name: str, done: int, planned: int, text: str) -> None:
+        """Take note of `done` of `planned`, and print it if it is the first or the last of that name."""
+        with self._lock:
+            begun = name in self._begun
+            news = self._newest.get(name) != (done, planned, text)
+            self._begun.setdefault(name, (self._clock(), done))
+            self._newest[name] = (done, planned, text)
+            if not begun or (done >= planned and news):
+                self._say(name)
+
+    def tick(self) -> None:
+        """Print what is not done and was last printed `LINE_EVERY_S` seconds ago or earlier."""
+        with self._lock:
+            for name, (done, planned, _) in self._newest.items():
+                if done < planned and self._clock() - self._said_s[name] >= LINE_EVERY_S:
+                    self._say(name)
+
+    def _say(self, name: str) -> None:
+        done, planned, text = self._newest[name]
+        began_s, first = self._begun[name]
+        now_s = self._said_s[name] = self._clock()
+        elapsed_s = now_s - began_s
+        words = [f"{name}  {done}/{planned}", text, _duration(elapsed_s)]
+        if first < done < planned:
+            words.append(f"{_duration(elapsed_s * (planned - done) / (done - first))} left")
+        self._write("  ".join(word for word in words if word))
+
+
+@contextmanager
+def _lines() -> Iterator[Callable[[str, int, int, str], None]]:
+    """Yields a callback as `stages` does; a thread prints the lines that are due."""
+    lines = ProgressLines(partial(STDERR.print, highlight=False, markup=False, soft_wrap=True))
+    ended = threading.Event()
+
+    def tick() -> None:
+        while not ended.wait(0.5):
+            lines.tick()
+
+    thread = threading.Thread(target=tick, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield lines.report
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _duration(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
 
 
 def print_summary(values: Mapping[str, Any]) -> None:

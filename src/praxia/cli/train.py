@@ -1,6 +1,6 @@
 """`praxia train RECIPE --data DIR[,DIR]|MIXTURE.json --out RUN [--resume]`. Each field of the recipe is an option."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,20 +34,30 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
     from praxia.dataloader.mixture_config import find_mixture
     from praxia.train.engine import train
+    from praxia.train.plan import Plan
 
     options = parse(_arguments_for(configured), rest, f"praxia train {name}")
     steps = options.recipe.train.steps
     with counting(name) as count:
+        logged = ""
 
         def report(step: int, metrics: dict[str, float | int]) -> None:
+            nonlocal logged
             clipped = f"  {metrics['clipped']:.1%} clipped" if metrics.get("clipped") else ""
-            count(step, steps, f"loss {metrics['loss']:.4f}{clipped}  {metrics['samples_per_s']:.0f} samples/s")
+            logged = f"{clipped}  {metrics['samples_per_s']:.0f} samples/s"
+
+        def progress(step: int, loss: float | None) -> None:
+            count(step, steps, "" if loss is None else f"loss {loss:.4f}{logged}")
+
+        def announce(plan: Plan) -> None:
+            for line in plan.lines():
+                STDERR.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
 
         def warn(warning: str) -> None:
             STDERR.print(f"warning: {warning}", highlight=False, markup=False, soft_wrap=True)
 
         result = train(
-            options.recipe,
+            _with_cameras(options.recipe, options.cameras, name),
             find_mixture(options.data),
             options.out,
             recipe=name,
@@ -59,10 +69,31 @@ def run(arguments: list[str]) -> dict[str, Any]:
             cache_bytes=None if options.cache_gb is None else int(options.cache_gb * 1e9),
             resume=options.resume,
             report=report,
+            progress=progress,
+            announce=announce,
             warn=warn,
         )
     print_summary({name: value for name, value in result.items() if name != "warnings"})
     return result
+
+
+def _with_cameras(run: "TrainRun", cameras: str | None, name: str) -> "TrainRun":
+    """The recipe for the cameras of `--cameras`, which has commas between them; None: for every camera of the data.
+
+    Raises:
+        PraxiaError: the recipe has cameras of its own, or a name is empty or occurs twice.
+    """
+    if cameras is None:
+        return run
+    if not run.window.sees_every_camera:
+        raise PraxiaError(
+            f"{name} has cameras of its own ({', '.join(run.window.cameras) or 'none'}) and takes no --cameras; choose "
+            "a recipe for any data, such as act or flow"
+        )
+    names = [one.strip() for one in cameras.split(",")]
+    if "" in names or len(set(names)) < len(names):
+        raise PraxiaError(f"expected --cameras NAME[,NAME...], each name once, got {cameras!r}")
+    return replace(run, window=run.window.with_cameras(names))
 
 
 def _arguments_for(configured: "TrainRun") -> Any:
@@ -79,6 +110,9 @@ def _arguments_for(configured: "TrainRun") -> Any:
         embodiments. Or a mixture file (.json): see `praxia data mix --help`."""
         out: Path
         """The folder of the run: policy, metrics and training state."""
+        cameras: str | None = None
+        """The cameras that the policy sees, with commas between them, in that order. Default: every camera of the data,
+        for recipes that are not made for one benchmark."""
         vqa: Path | None = None
         """Visual question answering data (LLaVA's JSON), on which the policy's language model is trained too."""
         start_from: Path | None = None

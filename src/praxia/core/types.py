@@ -18,6 +18,7 @@ from praxia.core.errors import PraxiaError, expect_positive
 from praxia.core.keys import content_key
 
 __all__ = [
+    "EVERY_CAMERA",
     "ChunkExecution",
     "Decision",
     "Env",
@@ -35,6 +36,10 @@ __all__ = [
 ]
 
 
+# Stands for every camera of the data in a window.
+EVERY_CAMERA = "image.*"
+
+
 @dataclass(frozen=True)
 class Window:
     """Which observation steps a model sees and how many actions it predicts, in steps of the embodiment's control rate.
@@ -43,6 +48,8 @@ class Window:
     `horizon` H actions follow: action[t] leads from observation t to observation t + 1, starting at t = 0.
 
     The order of cameras counts: a network knows a camera by its position, so another order is another window.
+
+    The modality "image.*" stands for every camera of the data, which a recipe does not know; `with_cameras` names them.
     """
 
     observation_steps: Mapping[str, tuple[int, ...]]
@@ -58,6 +65,19 @@ class Window:
     @property
     def cameras(self) -> tuple[str, ...]:
         return tuple(name.removeprefix("image.") for name in self.observation_steps if name.startswith("image."))
+
+    @property
+    def sees_every_camera(self) -> bool:
+        """Whether the cameras are still those of the data, whatever these are."""
+        return EVERY_CAMERA in self.observation_steps
+
+    def with_cameras(self, cameras: Sequence[str]) -> "Window":
+        """The window with each of `cameras`, in that order, in place of "image.*"; without that, the same window."""
+        observation_steps: dict[str, tuple[int, ...]] = {}
+        for name, at in self.observation_steps.items():
+            names = [f"image.{camera}" for camera in cameras] if name == EVERY_CAMERA else [name]
+            observation_steps.update(dict.fromkeys(names, at))
+        return replace(self, observation_steps=observation_steps)
 
     @property
     def num_images(self) -> int:

@@ -20,7 +20,7 @@ from typing import Any, get_args
 import numpy as np
 from jaxtyping import Int64
 
-from praxia.core.embodiment import Field, Kind
+from praxia.core.embodiment import Camera, Field, Kind
 from praxia.core.errors import DataError, MismatchError, PraxiaError, UnknownName
 from praxia.core.files import expand_home, split_paths
 from praxia.core.types import Window
@@ -115,11 +115,15 @@ class MixtureConfig:
     def open(self, window: Window, *, successful: bool = True, cache_bytes: int | None = None) -> Mixture:
         """The mixture's windows. The caches of decoded images of all data sets together take at most `cache_bytes`.
 
+        "image.*" in `window` stands for every camera of the entries' views, in their order: the result's `window`
+        names them.
+
         Raises:
             MismatchError: data sets that do not fit each other or the window; names both.
             UnknownName: a name that a data set does not have. DataError: a data set without an episode to train on.
         """
         datasets = [Dataset(entry.data) for entry in self.entries]
+        window = self._named(window, datasets)
         budgets = _cache_budgets(datasets, cache_bytes)
         views = self._views(window, datasets)
         windows = [
@@ -149,6 +153,38 @@ class MixtureConfig:
                 raise PraxiaError(f"{entry.data} has less than a millionth of the mixture; raise its weight or drop it")
         scale = lcm(*(one.denominator for one in exact))
         return tuple(int(one * scale) for one in exact)
+
+    def limited(self, side: int, known: Mapping[str, tuple[int, int]]) -> "MixtureConfig":
+        """With a size for every camera whose images are larger in some entry: a square of `side` pixels.
+
+        A camera in `known` is limited by its (height, width) there instead. Sizes that are set stay.
+
+        Raises:
+            UnknownName: a view has a name that its data set does not have.
+        """
+        found: dict[str, tuple[int, int]] = {}
+        for camera in self._cameras([Dataset(entry.data) for entry in self.entries]):
+            limit = known.get(camera.name, (side, side))
+            if camera.height > limit[0] or camera.width > limit[1]:
+                found[camera.name] = limit
+        return replace(self, sizes={**found, **self.sizes})
+
+    def _cameras(self, datasets: Sequence[Dataset]) -> list[Camera]:
+        """The cameras of all entries' views, in their order and at the data sets' sizes."""
+        pairs = zip(self.entries, datasets, strict=True)
+        return [camera for entry, dataset in pairs for camera in entry.view.embodiment(dataset).cameras]
+
+    def _named(self, window: Window, datasets: Sequence[Dataset]) -> Window:
+        """The window with the names of its cameras."""
+        if not window.sees_every_camera:
+            return window
+        cameras = [camera.name for camera in self._cameras(datasets)]
+        if not cameras:
+            raise MismatchError(
+                f"expected a data set with a camera, got none in {datasets[0].root}; see `praxia data info "
+                f"{datasets[0].root}`, or choose a recipe without images such as flow-metaworld-blind"
+            )
+        return window.with_cameras(tuple(dict.fromkeys(cameras)))
 
     def _views(self, window: Window, datasets: Sequence[Dataset]) -> list[DatasetView]:
         """The entries' views at the mixture's rate and sizes. A camera that one lacks has the size of another's."""

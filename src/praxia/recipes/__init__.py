@@ -20,6 +20,7 @@ RECIPES = {
     "dit-tabletop-heads": "praxia.recipes.tabletop_heads:dit_tabletop_heads",
     "fast-bimodal": "praxia.recipes.bimodal:fast_bimodal",
     "fast-tabletop-heads": "praxia.recipes.tabletop_heads:fast_tabletop_heads",
+    "flow": "praxia.recipes.generic:flow",
     "flow-bimodal": "praxia.recipes.bimodal:flow_bimodal",
     "flow-language-free-tabletop-heads": "praxia.recipes.tabletop_heads:flow_language_free_tabletop_heads",
     "flow-metaworld": "praxia.recipes.metaworld:flow_metaworld",

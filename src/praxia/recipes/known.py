@@ -1,4 +1,4 @@
-"""Recipes named after well-known policies, at sizes that train on a laptop, on Tabletop.
+"""Recipes named after well-known policies, at sizes that train on a laptop, on any data with cameras.
 
 Each pairs an encoder and a head of the same family as the original, at the sizes of `flow-tabletop`.
 `known_published.py` has them at the sizes of their papers. Deviations that all share: they see only the newest
@@ -7,7 +7,7 @@ chunk; a small text encoder, trained with the policy, reads the instruction; ima
 crops and colours. The deviations of encoders and heads are documented at their classes.
 """
 
-from praxia.core.types import Window
+from praxia.core.types import EVERY_CAMERA, Window
 from praxia.encoders.octo import Octo
 from praxia.encoders.resnet import ResNet
 from praxia.encoders.resnet_grid import ResNetGrid
@@ -62,6 +62,7 @@ def diffusion_policy_transformer() -> TrainRun:
 def _run(encoder: EncoderConfig, head: HeadConfig, horizon: int) -> TrainRun:
     return TrainRun(
         model=EncoderHead(encoder=encoder, head=head),
-        window=Window({"image.front": (0,), "image.wrist": (0,), "state": (0,)}, horizon=horizon),
+        window=Window({EVERY_CAMERA: (0,), "state": (0,)}, horizon=horizon),
         train=Train(steps=5000),
+        image_size=128,
     )

@@ -10,7 +10,7 @@ execution horizon of 1. The deviations of encoders and heads are documented at t
 Parameters are counted with Tabletop's gantry, two cameras and a vocabulary of 512 tokens.
 """
 
-from praxia.core.types import Window
+from praxia.core.types import EVERY_CAMERA, Window
 from praxia.encoders.octo import Octo
 from praxia.encoders.resnet import ResNet
 from praxia.encoders.resnet_grid import ResNetGrid
@@ -53,6 +53,7 @@ def rt1_published() -> TrainRun:
         ),
         window=_window(observation_steps=6, horizon=1),
         train=Train(steps=400_000, batch_size=64, learning_rate=1e-4, ema_decay=0.0),
+        image_size=300,
     )
 
 
@@ -79,6 +80,7 @@ def octo_published() -> TrainRun:
             ema_decay=0.0,
             shift_px=10,
         ),
+        image_size=256,
     )
 
 
@@ -114,6 +116,7 @@ def diffusion_policy_unet_published() -> TrainRun:
         ),
         window=_window(observation_steps=2, horizon=16),
         train=_diffusion_policy(weight_decay=1e-6, warmup_steps=500),
+        image_size=96,
     )
 
 
@@ -131,6 +134,7 @@ def diffusion_policy_transformer_published() -> TrainRun:
         ),
         window=_window(observation_steps=2, horizon=10),
         train=_diffusion_policy(weight_decay=1e-3, warmup_steps=1000),
+        image_size=96,
     )
 
 
@@ -148,6 +152,6 @@ def _diffusion_policy(weight_decay: float, warmup_steps: int) -> Train:
 
 
 def _window(observation_steps: int, horizon: int) -> Window:
-    """The newest `observation_steps` steps of both cameras and the state."""
+    """The newest `observation_steps` steps of every camera and the state."""
     past = tuple(range(1 - observation_steps, 1))
-    return Window({"image.front": past, "image.wrist": past, "state": past}, horizon)
+    return Window({EVERY_CAMERA: past, "state": past}, horizon)

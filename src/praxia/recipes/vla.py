@@ -6,7 +6,7 @@ pretrained; they see the newest timestep of two cameras; the state is one token 
 encoders and heads are documented at their classes.
 """
 
-from praxia.core.types import Window
+from praxia.core.types import EVERY_CAMERA, Window
 from praxia.encoders.vision_language import VisionLanguage
 from praxia.heads.autoregressive import Autoregressive
 from praxia.heads.denoisers.action_expert import ActionExpert
@@ -68,6 +68,7 @@ def gr00t_n1() -> TrainRun:
 def _run(head: HeadConfig, horizon: int) -> TrainRun:
     return TrainRun(
         model=EncoderHead(encoder=VisionLanguage(patch_px=16), head=head),
-        window=Window({"image.front": (0,), "image.wrist": (0,), "state": (0,)}, horizon=horizon),
+        window=Window({EVERY_CAMERA: (0,), "state": (0,)}, horizon=horizon),
         train=Train(steps=5000),
+        image_size=128,
     )

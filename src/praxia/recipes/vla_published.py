@@ -11,7 +11,7 @@ Parameters are counted with Tabletop's gantry.
 
 from dataclasses import replace
 
-from praxia.core.types import Window
+from praxia.core.types import EVERY_CAMERA, Window
 from praxia.encoders.public.model import PublicVLM
 from praxia.heads.autoregressive import Autoregressive
 from praxia.heads.decoders import VLMTokens
@@ -121,5 +121,5 @@ def _openpi() -> Train:
 
 
 def _run(encoder: PublicVLM, head: HeadConfig, horizon: int, train: Train) -> TrainRun:
-    window = Window({"image.front": (0,), "image.wrist": (0,), "state": (0,)}, horizon)
+    window = Window({EVERY_CAMERA: (0,), "state": (0,)}, horizon)
     return TrainRun(model=EncoderHead(encoder=encoder, head=head), window=window, train=train)

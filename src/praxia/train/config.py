@@ -48,6 +48,9 @@ class TrainRun(Config):
 
     With `relative`, positions in a chunk are learned relative to the state when it begins (`transforms.relative`), each
     action field to the state field of its name, or to the one that `relative_to` gives it.
+
+    Images that are larger than a square of `image_size` pixels are letterboxed into it when they are read; None: they
+    are as in the data. Smaller ones are not enlarged.
     """
 
     tag: ClassVar[str] = "train-run"
@@ -60,6 +63,8 @@ class TrainRun(Config):
     """Learn positions relative to the state at the start of the chunk."""
     relative_to: Mapping[str, str] = field(default_factory=dict)
     """State field per action field, where names differ: --relative-to ACTION STATE."""
+    image_size: int | None = None
+    """Letterbox larger images into a square of this many pixels when they are read."""
 
     def relative_actions(self, embodiments: Sequence[Embodiment]) -> tuple[RelativeActions | None, ...]:
         """The relative action dims of each embodiment; None: its actions are absolute.

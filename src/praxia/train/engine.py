@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,9 @@ from praxia.policies.encoder_head import EncoderHeadModel, OpaqueBatch
 from praxia.train.batches import BatchSource, VQABatches, prefetch, random_shift
 from praxia.train.config import TrainRun, warmup_cosine
 from praxia.train.coverage import cover
-from praxia.train.initial_checkpoint import InitialCheckpoint, read_initial_checkpoint
+from praxia.train.initial_checkpoint import InitialCheckpoint, choose_images, read_initial_checkpoint
 from praxia.train.metrics import Clock, Means, Tracker
+from praxia.train.plan import Plan, make_plan
 from praxia.train.ranks import expect_one_node, expect_shares, num_processes
 from praxia.train.run_lock import write_run
 from praxia.train.saving import Saver, disk_full
@@ -41,9 +43,10 @@ from praxia.train.state import TrainState
 from praxia.transforms.chain import Transforms
 from praxia.transforms.tokenizer import TextTokenizer
 
-__all__ = ["Report", "train"]
+__all__ = ["Progress", "Report", "train"]
 
 Report = Callable[[int, dict[str, float | int]], None]
+Progress = Callable[[int, float | None], None]
 
 # The side of a question's image as it is read; encoders scale it to theirs.
 VQA_IMAGE_PX = 224
@@ -63,14 +66,21 @@ def train(
     cache_bytes: int | None = None,
     resume: bool = False,
     report: Report | None = None,
+    progress: Progress | None = None,
+    announce: Callable[[Plan], None] = lambda plan: None,
     warn: Callable[[str], None] = lambda warning: None,
 ) -> dict[str, Any]:
     """Train `run` on a mixture or on data sets, write the policy to `out/policy`, and return a summary.
 
+    A window that sees every camera ("image.*") sees those of the data, or of the policy to start from, and larger
+    images than the run's `image_size` are letterboxed: what is recorded names the cameras, and sizes in the mixture.
+
     Returns {checkpoint, steps, resumed_from, samples_per_s, warnings}, and in the first process {policy_sha256,
     weights_sha256}. `warn(warning)` is called before the first step, once per warning about rows that spoil training.
-    `report(step, metrics)` is called at every logged step: "loss" is that step's, the head's metrics are means over the
-    steps since the line before (or since resuming), both of the first process's share.
+    `announce(plan)` is called before the first step, too. `report(step, metrics)` is called at every logged step:
+    "loss" is that step's, the head's metrics are means over the steps since the line before (or since resuming), both
+    of the first process's share. `progress(step, loss)` is called after every step, and before the first with the steps
+    done before and no loss.
 
     `vqa` is a file of images with questions (`dataloader.vqa`), which the encoder's language model learns to answer
     beside the actions. `start_from` is a policy to fine-tune: training begins with its weights, normalisers and
@@ -97,7 +107,9 @@ def train(
     fabric = Fabric(accelerator="auto", devices=num_processes(), precision=_precision(run), strategy=strategy)
     fabric.launch()
     mixture = data if isinstance(data, MixtureConfig) else MixtureConfig.of(data)
+    run, mixture = choose_images(run, mixture, start_from)
     windows = mixture.open(run.window, successful=run.only_success, cache_bytes=cache_bytes)
+    run = replace(run, window=windows.window)
     vqa_data = read_vqa(vqa) if vqa else None
     relatives = zip(windows.embodiments, run.relative_actions(windows.embodiments), strict=True)
     relative = {embodiment.name: own for embodiment, own in relatives if own is not None}
@@ -134,12 +146,14 @@ def train(
     torch.manual_seed(run.train.seed)
     model = config.model.build(config.shapes)
     model.begin(initial and initial.weights_for(model))
+    if fabric.is_global_zero:
+        announce(make_plan(run, windows, model))
     _expect_to_learn(model, source)
     with disk_full(out), Lock(out / ".lock", out) if fabric.is_global_zero else nullcontext():
         if fabric.is_global_zero:
             write_run(out, description, resume)
         fabric.barrier()
-        result = _fit(fabric, run, model, source, workers, out, report)
+        result = _fit(fabric, run, model, source, workers, out, report, progress)
         weights = model.finish(result.pop("ema"))
         if fabric.is_global_zero:
             result |= save_policy(out / "policy", config, weights).to_json()
@@ -222,6 +236,7 @@ def _fit(
     workers: int,
     out: Path,
     report: Report | None,
+    progress: Progress | None,
 ) -> dict[str, Any]:
     """Optimise from the last saved state to the last step; "ema" of the result holds the averaged weights."""
     options = run.train
@@ -233,6 +248,8 @@ def _fit(
     migrate = partial(migrate_tensors, model=config_to_json(run.model))
     state = TrainState(out / "state", model, ema, optimizer, migrate)
     resumed_from = state.load()
+    if progress is not None and fabric.is_global_zero:
+        progress(resumed_from, None)
     clock = Clock(resumed_from)
     means = Means()
     with (
@@ -255,6 +272,8 @@ def _fit(
                 tracker.log(values)
                 if report is not None:
                     report(done, values)
+            if progress is not None and fabric.is_global_zero:
+                progress(done, float(loss))
     speed = clock.mean_speed(options.steps, options.batch_size)
     return {"steps": options.steps, "resumed_from": resumed_from, "samples_per_s": speed, "ema": ema.state}
 

@@ -12,12 +12,13 @@ from torch import Tensor
 from praxia.checkpoint.identity import PolicyIdentity
 from praxia.checkpoint.store import PolicyConfig, load_weights, read_config
 from praxia.core.embodiment import Embodiment, dim_name_difference
-from praxia.core.errors import MismatchError
+from praxia.core.errors import MismatchError, expect_positive
+from praxia.dataloader.mixture_config import MixtureConfig
 from praxia.policies.encoder_head import EncoderHead, EncoderHeadModel
 from praxia.train.config import TrainRun
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
 
-__all__ = ["InitialCheckpoint", "read_initial_checkpoint"]
+__all__ = ["InitialCheckpoint", "choose_images", "read_initial_checkpoint"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,27 @@ class InitialCheckpoint:
 
     def to_json(self) -> dict[str, Any]:
         return {"path": str(self.path), **self.identity.to_json(), "refit": self.refit}
+
+
+def choose_images(run: TrainRun, mixture: MixtureConfig, start_from: Path | None) -> tuple[TrainRun, MixtureConfig]:
+    """The run and the mixture with what the run leaves to its data, or to the policy to start from, if there is one.
+
+    A window that sees every camera gets the policy's, and images that are larger than the policy's get its size. The
+    run's image size becomes sizes of the mixture.
+
+    Raises:
+        PraxiaError: no policy there, or an image size below 1. DataError: it is not what was saved.
+    """
+    known: dict[str, tuple[int, int]] = {}
+    if start_from is not None:
+        config = read_config(start_from)[0]
+        cameras = [camera for one in config.embodiments for camera in one.cameras]
+        known = {camera.name: (camera.height, camera.width) for camera in cameras}
+        run = replace(run, window=run.window.with_cameras(config.window.cameras))
+    if run.image_size is None:
+        return run, mixture
+    expect_positive(**{"image-size": run.image_size})
+    return replace(run, image_size=None), mixture.limited(run.image_size, known)
 
 
 def read_initial_checkpoint(path: Path, run: TrainRun, embodiments: Sequence[Embodiment]) -> InitialCheckpoint:

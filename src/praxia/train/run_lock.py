@@ -47,6 +47,8 @@ def write_run(out: Path, description: dict[str, Any], resume: bool) -> None:
 
 def _expect_same_options(out: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
     """Config, seed, questions and initial policy."""
+    # Runs of before image sizes were recipes' read images as they were.
+    before = {**before, "config": {"image_size": None, **before["config"]}}
     for name in ("config", "seed"):
         if before[name] != now[name]:
             raise PraxiaError(

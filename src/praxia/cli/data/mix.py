@@ -58,7 +58,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
     mix = find_mixture(options.data)
     plan: dict[str, Any] = {"steps": 1000, "batch_size": 64}
     if options.recipe is not None:
-        window, plan = _of_recipe(options.recipe)
+        window, plan, image_size = _of_recipe(options.recipe)
+        mix = mix if image_size is None else mix.limited(image_size, {})
     else:
         window = default_window(mix)
     if options.window is not None:
@@ -71,14 +72,14 @@ def run(arguments: list[str]) -> dict[str, Any]:
     return result
 
 
-def _of_recipe(name: str) -> tuple[Any, dict[str, Any]]:
+def _of_recipe(name: str) -> tuple[Any, dict[str, Any], int | None]:
     from praxia.core.registry import lookup
     from praxia.recipes import RECIPES
 
     run = lookup("recipes", RECIPES, name, kind="recipe", listing="praxia recipes")()
     options = run.train
     plan = {"steps": options.steps, "batch_size": options.batch_size, "seed": options.seed}
-    return run.window, {**plan, "successful": run.only_success}
+    return run.window, {**plan, "successful": run.only_success}, run.image_size
 
 
 def _window(text: str) -> Any:

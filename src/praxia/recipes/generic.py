@@ -1,0 +1,24 @@
+"""Recipes for any data with cameras that are not named after a published policy."""
+
+from praxia.core.types import EVERY_CAMERA, Window
+from praxia.encoders.film_cnn import FilmCNN
+from praxia.encoders.text import TransformerText
+from praxia.heads.flow import Flow
+from praxia.policies.encoder_head import EncoderHead
+from praxia.train.config import Train, TrainRun
+
+__all__ = ["flow"]
+
+
+def flow() -> TrainRun:
+    """Every camera, the state and the instruction -> chunks of 16 actions by flow matching; small and quick.
+
+    The encoder and the head are those of `flow-tabletop`.
+    """
+    encoder = FilmCNN(text=TransformerText(), state_conditions=True, channels=(24, 32, 48, 64))
+    return TrainRun(
+        model=EncoderHead(encoder=encoder, head=Flow()),
+        window=Window({EVERY_CAMERA: (0,), "state": (0,)}, horizon=16),
+        train=Train(steps=5000),
+        image_size=128,
+    )
