@@ -125,3 +125,14 @@ def test_a_leaderboard_does_not_count_offline_files(folder, tmp_path, capsys):
     assert "a.jsonl" not in json.dumps(found)
     (folder / "success.jsonl").unlink()
     (folder / "success.jsonl.meta.json").unlink()
+
+
+def test_the_report_has_a_section_per_evaluation(folder, tmp_path):
+    page = tmp_path / "page.html"
+    assert run("report", folder / "a.jsonl", folder / "b.jsonl", "--out", page) == 0
+    html = page.read_text()
+    assert html.count(SENTENCE) == 2
+    assert html.count(">predicted<") + html.count("predicted from") > 0
+    assert html.count("<figure") == 4  # two dims of each
+    assert "step 4 of the chunk" in html
+    assert "a offline on" in html

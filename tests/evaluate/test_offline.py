@@ -51,7 +51,11 @@ def toy_episode(number, embodiment=EMBODIMENT):
 
 
 def row_of(policy, recorded, episode, stride=1, batch_size=32):
-    return episode_row(policy, recorded, episode, key="k", policy_sha256="f", stride=stride, batch_size=batch_size)
+    row, trace = episode_row(
+        policy, recorded, episode, key="k", policy_sha256="f", stride=stride, batch_size=batch_size
+    )
+    assert trace.frames.tolist() == list(range(0, row.steps, stride))
+    return row
 
 
 def test_known_errors_come_out_as_computed_by_hand(arm):

@@ -10,16 +10,19 @@ from praxia.results.folder import is_results_file
 from praxia.results.meta import meta_path
 from praxia.results.offline import (
     META_SCHEMA,
+    ActionTrace,
     ErrorSums,
     OfflineRow,
     OfflineStore,
     compare_offline,
     is_offline_file,
     read_offline,
+    read_trace,
     summarise_offline,
 )
 
 NAMES = ("pan", "lift")
+TRACE = ActionTrace(np.array([0, 2]), np.array([[1, 2], [3, 4]], np.float32), np.array([[1, 0], [2, 4]], np.float32))
 FINGERPRINT = {
     "policy_sha256": "f00d",
     "data": {"content_sha256": "da7a", "rate_hz": 10.0, "view": {}},
@@ -49,7 +52,7 @@ def write(path, rows, **changes):
     fingerprint = {**FINGERPRINT, "episodes": [row.episode for row in rows], **changes}
     store.begin({"schema": META_SCHEMA, "data": "d", "baseline": {}, "fingerprint": fingerprint}, resume=False)
     for row in rows:
-        store.append(row)
+        store.append(row, TRACE)
     store.close()
     return path
 
@@ -140,6 +143,9 @@ def test_rows_are_read_back_as_they_were_written(tmp_path):
     found, meta = read_offline(path)
     assert [json.loads(row.line()) for row in found] == [json.loads(row.line()) for row in rows]
     assert meta["fingerprint"]["stride"] == 1
+    assert np.array_equal(read_trace(path, 2).predicted, TRACE.predicted)
+    with pytest.raises(DataError, match=r"000009.safetensors cannot be read"):
+        read_trace(path, 9)
     assert not is_results_file(path)
     assert is_offline_file(path)
     meta_path(path).unlink()

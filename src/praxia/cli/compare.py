@@ -1,4 +1,4 @@
-"""`praxia compare A B [--benchmark NAME --out DIR] [--until-decided]`, for results files, policies or offline evaluations."""
+"""`praxia compare A B [--benchmark NAME --out DIR] [--until-decided]`, for results files or policies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -21,7 +21,7 @@ class CompareArguments:
 
     a: tyro.conf.Positional[str]
     """The policy that the verdict is about: a results file (.jsonl), the folder of a policy or training run, or expert,
-    zero or random."""
+    zero or random. Two results files may also be of offline evaluations (`praxia eval POLICY --data SET`)."""
     b: tyro.conf.Positional[str]
     """The policy to compare with, given in the same way."""
     benchmark: str | None = None

@@ -28,6 +28,7 @@ from praxia.evaluate.policy_entry import SCRIPTED, load_trained
 from praxia.results import fingerprint
 from praxia.results.offline import (
     META_SCHEMA,
+    ActionTrace,
     ErrorSums,
     OfflineRow,
     OfflineStore,
@@ -210,8 +211,8 @@ def episode_row(
     policy_sha256: str,
     stride: int,
     batch_size: int,
-) -> OfflineRow:
-    """The errors of `policy` and of the baseline on every `stride`-th frame of an episode.
+) -> tuple[OfflineRow, ActionTrace]:
+    """The errors of `policy` and of the baseline on every `stride`-th frame of an episode, and its first actions there.
 
     Raises:
         MismatchError: a decision that is no chunk of finite actions, or an episode without a step to compare.
@@ -220,6 +221,7 @@ def episode_row(
     labels = list(dim_labels(windows.embodiment))
     ours, theirs = (ErrorSums(windows.window.horizon, len(labels)) for _ in range(2))
     frames = np.arange(0, recorded.length(episode), stride)
+    predicted, given = list[Float32[np.ndarray, "B A"]](), list[Float32[np.ndarray, "B A"]]()
     for at in range(0, len(frames), batch_size):
         rows = frames[at : at + batch_size]
         samples = recorded.read(episode, rows)
@@ -228,7 +230,10 @@ def episode_row(
         decisions, _ = policy.act(recorded_queries(recorded, episode, rows, samples, key), policy.start(len(rows)))
         _expect_chunks(decisions, rows, episode, windows)
         valid = samples.action_valid & np.stack([one.valid for one in decisions])
-        ours.add(np.stack([one.chunk for one in decisions]), samples.action, valid)
+        chunks = np.stack([one.chunk for one in decisions])
+        ours.add(chunks, samples.action, valid)
+        predicted.append(chunks[:, 0])
+        given.append(samples.action[:, 0])
         held = baseline(samples.state[:, -1], recorded.last_actions(episode, rows))
         theirs.add(np.broadcast_to(held[:, None], samples.action.shape), samples.action, valid)
     if not ours.num_compared.any():
@@ -237,7 +242,7 @@ def episode_row(
             "leave it out with --episodes"
         )
     about = windows.dataset.episodes
-    return OfflineRow(
+    row = OfflineRow(
         episode=episode,
         task=about.task[episode],
         policy_sha256=policy_sha256,
@@ -247,6 +252,7 @@ def episode_row(
         policy=ours.errors(labels),
         baseline=theirs.errors(labels),
     )
+    return row, ActionTrace(frames, np.concatenate(predicted), np.concatenate(given))
 
 
 def _expect_chunks(
@@ -330,7 +336,7 @@ def evaluate_offline(
         for episode in recorded.episodes:
             if episode in rows:
                 continue
-            rows[episode] = episode_row(
+            row, trace = episode_row(
                 policy,
                 recorded,
                 episode,
@@ -339,8 +345,9 @@ def evaluate_offline(
                 stride=stride,
                 batch_size=BATCH_SIZE,
             )
-            store.append(rows[episode])
-            report(len(rows), len(recorded.episodes), f"error {rows[episode].policy.mae:.4g}")
+            store.append(row, trace)
+            rows[episode] = row
+            report(len(rows), len(recorded.episodes), f"error {row.policy.mae:.4g}")
     return {**summarise_offline([rows[episode] for episode in recorded.episodes]), "fingerprint": meta["fingerprint"]}
 
 

@@ -1,7 +1,8 @@
 """Offline evaluations: how far a policy's actions are from recorded ones. Their files, summaries and comparisons.
 
-`F.jsonl` holds one row per episode, `F.jsonl.meta.json` what produced them. Both have schemas of their own, so that no
-row of recorded actions is ever counted as an episode that a policy lived through.
+`F.jsonl` holds one row per episode, `F.jsonl.meta.json` what produced them, `F.jsonl.actions/<episode>.safetensors` the
+predicted and recorded actions to draw. Rows and metadata have schemas of their own, so that no row of recorded actions
+is ever counted as an episode that a policy lived through.
 """
 
 import json
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Int64
+from jaxtyping import Bool, Float, Float32, Float64, Int64
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
 
 from praxia.core.errors import DataError, MismatchError, PraxiaError
 from praxia.core.files import complete_lines, remove_leftovers, write_atomic
@@ -25,12 +28,14 @@ __all__ = [
     "META_SCHEMA",
     "NOTE",
     "ActionErrors",
+    "ActionTrace",
     "ErrorSums",
     "OfflineRow",
     "OfflineStore",
     "compare_offline",
     "is_offline_file",
     "read_offline",
+    "read_trace",
     "summarise_offline",
 ]
 
@@ -132,6 +137,17 @@ class OfflineRow:
         return json.dumps({"schema": ROW_SCHEMA, **asdict(self)}, allow_nan=False).encode() + b"\n"
 
 
+@dataclass(frozen=True)
+class ActionTrace:
+    """Actions of one episode at the frames for which the policy was queried: the first of each chunk, as predicted and
+    as recorded, in declared units.
+    """
+
+    frames: Int64[np.ndarray, " N"]
+    predicted: Float32[np.ndarray, "N A"]
+    recorded: Float32[np.ndarray, "N A"]
+
+
 class OfflineStore:
     """Writes the files of an offline evaluation. An episode is on the disk when `append` returns.
 
@@ -165,14 +181,19 @@ class OfflineStore:
         else:
             write_atomic(path, json.dumps(meta, indent=1) + "\n")
         remove_leftovers(out.parent, out.name)
+        remove_leftovers(_trace_path(out, 0).parent)
         if out.exists():
             cut_incomplete_line(out)
         rows = _read_rows(out) if out.exists() else []
         self._writer = RowWriter(out)
         return rows
 
-    def append(self, row: OfflineRow) -> None:
+    def append(self, row: OfflineRow, trace: ActionTrace) -> None:
+        """Write one episode, its actions first, so that no row lacks them."""
         assert self._writer is not None, "append before begin"
+        path = _trace_path(self._out, row.episode)
+        path.parent.mkdir(exist_ok=True)
+        write_atomic(path, save({name: np.ascontiguousarray(value) for name, value in vars(trace).items()}))
         self._writer.append(row)
 
     def close(self) -> None:
@@ -206,6 +227,23 @@ def read_offline(path: Path) -> tuple[list[OfflineRow], dict[str, Any]]:
     if not path.is_file() or not (rows := _read_rows(path)):
         raise DataError(f"{path} has no rows yet: finish it with the same `praxia eval` and --resume")
     return rows, meta
+
+
+def read_trace(out: Path, episode: int) -> ActionTrace:
+    """The actions of one episode of the offline evaluation `out`.
+
+    Raises:
+        DataError: they are missing or damaged.
+    """
+    path = _trace_path(out, episode)
+    try:
+        return ActionTrace(**load_file(path))
+    except (OSError, SafetensorError, TypeError) as error:
+        raise DataError(f"{path} cannot be read ({error}): evaluate again to draw episode {episode}") from error
+
+
+def _trace_path(out: Path, episode: int) -> Path:
+    return out.with_name(f"{out.name}.actions") / f"{episode:06d}.safetensors"
 
 
 def _read_meta(out: Path) -> dict[str, Any]:

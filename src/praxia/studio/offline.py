@@ -3,12 +3,26 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["comparison_sentence", "offline_rows", "offline_table", "print_offline", "print_offline_comparison"]
+from praxia.results.folder import results_name
+from praxia.results.offline import OfflineRow, read_trace, summarise_offline
+from praxia.studio.charts import Series, line_chart
+from praxia.studio.html import Markup, tag
+from praxia.studio.sources import OfflineResults
+from praxia.studio.tables import html_table
+
+__all__ = [
+    "comparison_sentence",
+    "offline_section",
+    "offline_table",
+    "print_offline",
+    "print_offline_comparison",
+]
 
 # More steps of a chunk than this are shown evenly spaced.
 MAX_STEPS = 10
@@ -98,3 +112,52 @@ def print_offline_comparison(console: Console, comparison: Mapping[str, Any], a:
     )
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def offline_section(evaluation: OfflineResults) -> Markup:
+    """The errors with their intervals, and the actions of one episode as recorded and as predicted."""
+    planned = len(evaluation.meta["fingerprint"]["episodes"])
+    summary = {**summarise_offline(evaluation.rows), "fingerprint": evaluation.meta["fingerprint"]}
+    unfinished = ""
+    if len(evaluation.rows) < planned:
+        unfinished = f" Not finished: {len(evaluation.rows)} of {planned} episodes."
+    size = f"{summary['episodes']:,} episodes and {summary['frames']:,} frames"
+    text = f"{size} of {evaluation.meta['data']}.{unfinished} "
+    columns = [("", None), ("unit", None), ("policy", "n"), ("holding still", "n"), ("ratio", "n")]
+    cells = [
+        (what, unit, error_text(ours), error_text(theirs), "–" if ratio is None else f"{ratio:.3g}")
+        for what, unit, ours, theirs, ratio in offline_rows(summary)
+    ]
+    caption = f"Mean absolute error of actions, with {summary['intervals']}. Ratio: below 1 the policy is closer."
+    title = tag("h2", "Offline ", tag("span", results_name(evaluation.path), class_="soft"))
+    return tag(
+        "section",
+        title,
+        tag("p", text, tag("strong", summary["note"])),
+        html_table(caption, columns, cells),
+        *_drawn_actions(evaluation),
+    )
+
+
+def _drawn_actions(evaluation: OfflineResults) -> list[Markup]:
+    """One chart per dim: the first action of every chunk of the episode with the median error, beside the recorded."""
+    row = _median(evaluation.rows)
+    trace = read_trace(evaluation.path, row.episode)
+    frames = trace.frames.astype(np.float64).tolist()
+    charts = []
+    for dim, (name, unit) in enumerate(evaluation.meta["fingerprint"]["dims"].items()):
+        lines = [
+            Series(label, frames, values[:, dim].tolist())
+            for label, values in (("recorded", trace.recorded), ("predicted", trace.predicted))
+        ]
+        charts.append(line_chart(f"{name} in {unit}" if unit else name, "frame", lines))
+    text = (
+        f"Episode {row.episode}, whose error is the median: the first action of the chunk that was predicted from each"
+        " recorded observation, beside the recorded action."
+    )
+    return [tag("p", text), tag("div", *charts, class_="charts")]
+
+
+def _median(rows: Sequence[OfflineRow]) -> OfflineRow:
+    """The row with the median error; of an even number the lower one."""
+    return sorted(rows, key=lambda row: row.policy.mae)[(len(rows) - 1) // 2]
