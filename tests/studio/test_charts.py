@@ -63,3 +63,11 @@ def test_a_logarithmic_axis_of_any_length_has_a_few_round_ticks(top):
     assert 4 <= len(labels) <= 14
     assert all(len(label) <= 5 and "e" not in label for label in labels), labels
     assert all(0 <= x <= 560 and 0 <= y <= 260 for x, y in points(chart))
+
+
+def test_values_below_zero_lengthen_the_vertical_axis():
+    chart = line_chart("Curve", "frame", [Series("a", [0.0, 1.0], [-2.0, 1.0])])
+    ticks = re.findall(r'class="tick end"[^>]*>([^<]+)<', chart)
+    assert ticks == ["-2", "-1", "0", "1"]
+    heights = [float(point.split(",")[1]) for point in re.findall(r'points="([^"]+)"', chart)[0].split()]
+    assert heights == [220.0, 14.0]

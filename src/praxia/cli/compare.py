@@ -1,6 +1,7 @@
 """`praxia compare A B [--benchmark NAME --out DIR] [--until-decided]`, for results files or policies."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +21,7 @@ class CompareArguments:
 
     a: tyro.conf.Positional[str]
     """The policy that the verdict is about: a results file (.jsonl), the folder of a policy or training run, or expert,
-    zero or random."""
+    zero or random. Two results files may also be of offline evaluations (`praxia eval POLICY --data SET`)."""
     b: tyro.conf.Positional[str]
     """The policy to compare with, given in the same way."""
     benchmark: str | None = None
@@ -50,12 +51,18 @@ def run(arguments: list[str]) -> dict[str, Any]:
     """Compare, and return the verdict."""
     options = parse(CompareArguments, arguments, "praxia compare")
 
+    from praxia.results.offline import is_offline_file
+
+    names = options.a, options.b
+    offline = [is_offline_file(Path(name)) for name in names]
+    if any(offline):
+        return _of_offline(options, offline)
+
     from praxia.results.folder import is_results_file, results_name
     from praxia.results.meta import privilege_of, read_meta
     from praxia.results.rows import first_error, read_rows
     from praxia.studio.terminal import verdict_sentence, verdict_table
 
-    names = options.a, options.b
     results = [name.endswith(".jsonl") or is_results_file(Path(name)) for name in names]
     if all(results):
         labels, files = (results_name(Path(options.a)), results_name(Path(options.b))), names
@@ -77,6 +84,29 @@ def run(arguments: list[str]) -> dict[str, Any]:
     STDERR.print(verdict_sentence(verdict, *labels), highlight=False, markup=False, soft_wrap=True)
     if verdict["errors"]:
         STDERR.print(f"the first error: {error}", highlight=False, markup=False, soft_wrap=True)
+    return result
+
+
+def _of_offline(options: CompareArguments, offline: Sequence[bool]) -> dict[str, Any]:
+    """The comparison of two offline evaluations."""
+    if not all(offline):
+        raise PraxiaError(
+            f"expected two offline evaluations (`praxia eval POLICY --data SET`), got {options.a} and {options.b}, of"
+            " which one is none"
+        )
+    default = {one.name: one.default for one in fields(CompareArguments)}
+    foreign = [name for name in default if name not in ("a", "b", "json") and getattr(options, name) != default[name]]
+    if foreign:
+        option = foreign[0].replace("_", "-")
+        raise PraxiaError(f"offline evaluations are compared as they are: leave out --{option}")
+
+    from praxia.results.folder import results_name
+    from praxia.results.offline import compare_offline
+    from praxia.studio.offline import print_offline_comparison
+
+    a, b = Path(options.a), Path(options.b)
+    result = {**compare_offline(a, b), "results": [options.a, options.b]}
+    print_offline_comparison(STDERR, result, results_name(a), results_name(b))
     return result
 
 

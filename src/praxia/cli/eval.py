@@ -1,6 +1,6 @@
-"""`praxia eval CKPT|expert|zero|random --benchmark NAME --episodes N --out F.jsonl [--as EMBODIMENT] ...`."""
+"""`praxia eval CKPT|expert|zero|random --benchmark NAME --episodes N --out F.jsonl ...`, or offline with --data SET."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,23 +8,32 @@ import tyro
 
 from praxia.cli.arguments import parse
 from praxia.cli.console import STDERR, command_line, counting
+from praxia.core.errors import PraxiaError
 from praxia.core.process import available_cores
 
 __all__ = ["run"]
 
+EPISODES_PER_TASK = 20
+
 
 @dataclass(frozen=True)
 class EvalArguments:
-    """Evaluate a policy on a named benchmark, from starts that were never used for training."""
+    """Evaluate a policy on a named benchmark, from starts that training never saw, or offline on a data set."""
 
     policy: tyro.conf.Positional[str]
     """The folder of a policy or training run, or expert, zero or random."""
-    benchmark: str
-    """A name from `praxia info --benchmarks`."""
     out: Path
     """The results file: a new .jsonl file, or an existing one with --resume."""
-    episodes: int = 20
-    """Number of episodes per task."""
+    benchmark: str | None = None
+    """A name from `praxia info --benchmarks`."""
+    data: str | None = None
+    """In place of a benchmark: a data set (or a mixture file of one), whose recorded actions the policy's are compared
+    with. That needs no simulator, and is no substitute for success rates."""
+    episodes: Annotated[str | None, tyro.conf.arg(metavar="N|LIST")] = None
+    """The number of episodes per task (default 20). With --data: which episodes, such as 0-9,12 (default: those that
+    training would read)."""
+    stride: int = 1
+    """With --data: query the policy at every so many frames."""
     workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one per core)")] = available_cores()
     control: str | None = None
     """Disturb one input: swapped-image, frozen-state, shuffled-instruction or other-instruction."""
@@ -47,10 +56,53 @@ class EvalArguments:
     """Print one JSON object on stdout."""
 
 
+# What only means something where a simulator is controlled.
+_BENCHMARK_ONLY = ("benchmark", "workers", "control", "ensemble", "exact", "seed")
+
+
 def run(arguments: list[str]) -> dict[str, Any]:
     """Evaluate, and return the summary with its fingerprint."""
     options = parse(EvalArguments, arguments, "praxia eval")
+    if options.data is not None:
+        return _offline(options, options.data, arguments)
+    if options.benchmark is None:
+        raise PraxiaError(
+            "expected --benchmark NAME (`praxia info --benchmarks` lists them), or --data SET to compare with recorded"
+            " actions, got neither"
+        )
+    if options.stride != 1:
+        raise PraxiaError("--stride chooses frames of recorded episodes: give it with --data, or leave it out")
+    return _on_benchmark(options, options.benchmark, arguments)
 
+
+def _offline(options: EvalArguments, data: str, arguments: list[str]) -> dict[str, Any]:
+    default = {one.name: one.default for one in fields(EvalArguments)}
+    foreign = [name for name in _BENCHMARK_ONLY if getattr(options, name) != default[name]]
+    if foreign:
+        raise PraxiaError(f"--data needs no simulator and so has no --{foreign[0]}: leave one of them out")
+
+    from praxia.core.types import Sampling
+    from praxia.evaluate.offline import evaluate_offline
+    from praxia.studio.offline import print_offline
+
+    with counting("eval") as report:
+        result = evaluate_offline(
+            options.policy,
+            data,
+            options.out,
+            episodes=options.episodes,
+            stride=options.stride,
+            bind_as=options.bind_as,
+            sampling=Sampling(options.steps, options.temperature),
+            resume=options.resume,
+            command=command_line("eval", arguments),
+            report=report,
+        )
+    print_offline(STDERR, result)
+    return result
+
+
+def _on_benchmark(options: EvalArguments, name: str, arguments: list[str]) -> dict[str, Any]:
     from praxia.core.types import Sampling
     from praxia.envs import find_family
     from praxia.evaluate.benchmarks import find_benchmark
@@ -60,7 +112,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     from praxia.results.rows import first_error, read_rows
     from praxia.studio.terminal import success_table
 
-    benchmark = find_benchmark(options.benchmark)
+    benchmark = find_benchmark(name)
     entry = find_policy(
         options.policy,
         benchmark,
@@ -70,7 +122,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         sampling=Sampling(options.steps, options.temperature),
     )
     evaluation = entry.evaluation(
-        options.episodes,
+        _episodes_per_task(options.episodes),
         control=options.control,
         exact=options.exact,
         seed=options.seed,
@@ -94,3 +146,14 @@ def run(arguments: list[str]) -> dict[str, Any]:
         text = f"{result['errors']} of {result['episodes']} episodes were errors and do not count in rates; the first: "
         STDERR.print(text + str(first_error(rows)), highlight=False, markup=False, soft_wrap=True)
     return result
+
+
+def _episodes_per_task(text: str | None) -> int:
+    if text is None:
+        return EPISODES_PER_TASK
+    try:
+        return int(text)
+    except ValueError:
+        raise PraxiaError(
+            f"expected --episodes to be the number of episodes per task, got {text!r}; a list needs --data"
+        ) from None

@@ -41,8 +41,16 @@ def run(arguments: list[str]) -> dict[str, Any]:
     if options.path is None:
         raise PraxiaError("expected a path, --benchmarks or --tasks ENV, got none; see `praxia info --help`")
     found = _describe(options.path)
-    print_summary(shown(found) if found["kind"] == "dataset" else found)
+    print_summary(_shown(found))
     return found
+
+
+def _shown(found: dict[str, Any]) -> dict[str, Any]:
+    """What is printed line by line: without what a table shows better."""
+    if found["kind"] == "dataset":
+        return shown(found)
+    in_table = ("policy", "baseline", "ratio", "intervals", "note") if found["kind"] == "offline" else ()
+    return {name: value for name, value in found.items() if name not in in_table}
 
 
 def _benchmarks(as_json: bool) -> dict[str, Any]:
@@ -100,13 +108,31 @@ def _describe(path: Path) -> dict[str, Any]:
             **{name: described[name] for name in names},
         }
     from praxia.results.folder import is_results_file
+    from praxia.results.offline import is_offline_file
 
+    if is_offline_file(path):
+        return _offline(path)
     if path.suffix == ".jsonl" or is_results_file(path):
         return _results(path)
     raise PraxiaError(
         f"expected a data set, a policy, a training run or a results file (.jsonl), got {path}, which "
         + ("is none of these" if path.exists() else "does not exist")
     )
+
+
+def _offline(path: Path) -> dict[str, Any]:
+    from praxia.results.offline import read_offline, summarise_offline
+    from praxia.studio.offline import print_offline
+
+    rows, meta = read_offline(path)
+    summary = {**summarise_offline(rows), "fingerprint": meta["fingerprint"]}
+    print_offline(STDERR, summary)
+    planned = len(meta["fingerprint"]["episodes"])
+    if len(rows) < planned:
+        text = f"{len(rows)} of {planned} planned episodes; finish with --resume"
+        STDERR.print(text, highlight=False, markup=False, soft_wrap=True)
+    about = {"file": str(path), "data": meta["data"], "baseline_fields": meta["baseline"]}
+    return {"kind": "offline", **about, **summary}
 
 
 def _results(path: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
-"""Whether a policy fits a benchmark, checked before the first episode."""
+"""Whether a policy fits a benchmark or a data set, checked before the first episode."""
 
+from dataclasses import dataclass
 from typing import NoReturn, Protocol, runtime_checkable
 
 from praxia.core.embodiment import Camera, Embodiment, Field, dim_name_difference
@@ -7,7 +8,15 @@ from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import Policy, Window
 from praxia.evaluate.benchmarks import Benchmark
 
-__all__ = ["Bindable", "HasEmbodiments", "bind_policy", "check_compatibility", "match_embodiment"]
+__all__ = [
+    "Bindable",
+    "Counterpart",
+    "HasEmbodiments",
+    "bind_policy",
+    "check_compatibility",
+    "match_counterpart",
+    "match_embodiment",
+]
 
 
 @runtime_checkable
@@ -30,6 +39,28 @@ class Bindable(HasEmbodiments, Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Counterpart:
+    """What a policy is to fit, for messages: such as "benchmark 'x'", with its cameras and what to do if it does not.
+
+    `advice` is the next step where names, units, rate or cameras differ, `order` where dims are in another order.
+    """
+
+    name: str
+    cameras: tuple[str, ...]
+    advice: str
+    order: str
+
+    @classmethod
+    def of(cls, benchmark: Benchmark) -> "Counterpart":
+        return cls(
+            f"benchmark {benchmark.name!r}",
+            benchmark.cameras,
+            "choose another benchmark with `praxia info --benchmarks`",
+            "train on data in the benchmark's order",
+        )
+
+
 def bind_policy(policy: Bindable, benchmark: Benchmark, embodiment: Embodiment, bind_as: str | None = None) -> Policy:
     """`policy` bound to the benchmark's `embodiment`: by its name, or on purpose as the trained embodiment `bind_as`.
 
@@ -41,6 +72,17 @@ def bind_policy(policy: Bindable, benchmark: Benchmark, embodiment: Embodiment, 
 
 def match_embodiment(
     policy: HasEmbodiments, benchmark: Benchmark, embodiment: Embodiment, bind_as: str | None = None
+) -> str:
+    """The name of the trained embodiment as which `policy` can be bound to the benchmark's `embodiment`.
+
+    Raises:
+        UnknownName, MismatchError: as `match_counterpart`.
+    """
+    return match_counterpart(policy, Counterpart.of(benchmark), embodiment, bind_as)
+
+
+def match_counterpart(
+    policy: HasEmbodiments, counterpart: Counterpart, embodiment: Embodiment, bind_as: str | None = None
 ) -> str:
     """The name of the trained embodiment as which `policy` can be bound to `embodiment`: the same name, or `bind_as`.
 
@@ -54,8 +96,8 @@ def match_embodiment(
         raise UnknownName("embodiment of this policy", bind_as, trained, "praxia info POLICY")
     name = bind_as or embodiment.name
     if name not in trained:
-        _refuse(" and ".join(map(repr, trained)), benchmark, embodiment)
-    _expect_same(trained[name], embodiment, policy.window.for_embodiment(trained[name]).cameras, benchmark)
+        _refuse(" and ".join(map(repr, trained)), counterpart, embodiment)
+    _expect_same(trained[name], embodiment, policy.window.for_embodiment(trained[name]).cameras, counterpart)
     return name
 
 
@@ -67,44 +109,45 @@ def check_compatibility(policy: Policy, benchmark: Benchmark, embodiment: Embodi
     Raises:
         MismatchError: the policy does not fit. Names both.
     """
-    _expect_cameras(policy.window.cameras, benchmark)
+    counterpart = Counterpart.of(benchmark)
+    _expect_cameras(policy.window.cameras, counterpart)
     ours = policy.embodiment
     if ours is None:
         return
     if ours.name != embodiment.name:
-        _refuse(repr(ours.name), benchmark, embodiment)
-    _expect_same(ours, embodiment, policy.window.cameras, benchmark)
+        _refuse(repr(ours.name), counterpart, embodiment)
+    _expect_same(ours, embodiment, policy.window.cameras, counterpart)
 
 
-def _refuse(trained: str, benchmark: Benchmark, embodiment: Embodiment) -> NoReturn:
+def _refuse(trained: str, counterpart: Counterpart, embodiment: Embodiment) -> NoReturn:
     raise MismatchError(
-        f"the policy is for embodiment {trained}, but benchmark {benchmark.name!r} has {embodiment.name!r}: choose"
-        " another benchmark with `praxia info --benchmarks`, or bind the policy to it with --as EMBODIMENT"
+        f"the policy is for embodiment {trained}, but {counterpart.name} has {embodiment.name!r}: "
+        f"{counterpart.advice}, or bind the policy to it with --as EMBODIMENT"
     )
 
 
-def _expect_same(ours: Embodiment, theirs: Embodiment, cameras: tuple[str, ...], benchmark: Benchmark) -> None:
-    _expect_cameras(cameras, benchmark)
+def _expect_same(ours: Embodiment, theirs: Embodiment, cameras: tuple[str, ...], counterpart: Counterpart) -> None:
+    _expect_cameras(cameras, counterpart)
     mine, other = _meaning(ours, cameras), _meaning(theirs, cameras)
     if different := [name for name in mine if mine[name] != other[name]]:
         named = ", ".join(f"{name} {mine[name]} but {other[name]}" for name in different)
         raise MismatchError(
-            f"the policy is for embodiment {ours.name!r}, but benchmark {benchmark.name!r} has {theirs.name!r}:"
-            f" {named}; choose another benchmark with `praxia info --benchmarks`"
+            f"the policy is for embodiment {ours.name!r}, but {counterpart.name} has {theirs.name!r}:"
+            f" {named}; {counterpart.advice}"
         )
     if found := dim_name_difference(ours, theirs):
         raise MismatchError(
-            f"the policy is for embodiment {ours.name!r}, but benchmark {benchmark.name!r} has {theirs.name!r} with"
-            f" other dims: {found.text}; train on data in the benchmark's order"
+            f"the policy is for embodiment {ours.name!r}, but {counterpart.name} has {theirs.name!r} with"
+            f" other dims: {found.text}; {counterpart.order}"
         )
 
 
-def _expect_cameras(wanted: tuple[str, ...], benchmark: Benchmark) -> None:
-    missing = [camera for camera in wanted if camera not in benchmark.cameras]
+def _expect_cameras(wanted: tuple[str, ...], counterpart: Counterpart) -> None:
+    missing = [camera for camera in wanted if camera not in counterpart.cameras]
     if missing:
         raise MismatchError(
-            f"the policy uses camera {missing[0]!r}, but benchmark {benchmark.name!r} has"
-            f" {', '.join(benchmark.cameras)}: choose another benchmark with `praxia info --benchmarks`"
+            f"the policy uses camera {missing[0]!r}, but {counterpart.name} has"
+            f" {', '.join(counterpart.cameras) or 'none'}: {counterpart.advice}"
         )
 
 

@@ -4,7 +4,7 @@ import hashlib
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from praxia import experts
 from praxia.core.errors import PraxiaError
@@ -18,9 +18,13 @@ from praxia.evaluate.plan import Evaluation
 from praxia.experts import find_expert
 from praxia.results.fingerprint import source_sha256
 
-__all__ = ["PolicyEntry", "find_policy"]
+if TYPE_CHECKING:
+    from praxia.checkpoint.identity import PolicyIdentity
+    from praxia.policies.encoder_head import EncoderHeadPolicy
 
-_SCRIPTED = ("expert", "zero", "random")
+__all__ = ["SCRIPTED", "PolicyEntry", "find_policy", "load_trained"]
+
+SCRIPTED = ("expert", "zero", "random")
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def find_policy(
         DataError: the checkpoint is damaged.
     """
     sampling = sampling or Sampling()
-    if name in _SCRIPTED:
+    if name in SCRIPTED:
         if bind_as is not None:
             raise PraxiaError(
                 f"--as expects the folder of a trained policy, got {name!r}, which is not bound to an embodiment"
@@ -88,15 +92,9 @@ def find_policy(
             )
         return PolicyEntry(_scripted(name, benchmark), benchmark, _identity(name, benchmark))
 
-    # Importing torch takes seconds, and only a learned policy needs it.
-    import torch
-
-    from praxia.checkpoint.store import default_device, load_policy
-
     cores = available_cores()
     threads = 1 if exact else max(1, cores - (workers or cores))
-    torch.set_num_threads(threads)
-    policy, identity = load_policy(Path(name), default_device(), sampling)
+    policy, identity = load_trained(name, threads, sampling)
     embodiment = find_family(benchmark.env).embodiment(benchmark.spec(benchmark.tasks[0]))
     return PolicyEntry(
         bind_policy(policy, benchmark, embodiment, bind_as),
@@ -107,6 +105,24 @@ def find_policy(
         None if bind_as == embodiment.name else bind_as,
         threads,
     )
+
+
+def load_trained(
+    name: str, threads: int, sampling: Sampling | None = None
+) -> "tuple[EncoderHeadPolicy, PolicyIdentity]":
+    """The policy of a checkpoint folder, which samples according to `sampling` with `threads` threads of arithmetic.
+
+    Raises:
+        PraxiaError: the folder holds no checkpoint, or the policy lacks an option of `sampling`.
+        DataError: the checkpoint is damaged.
+    """
+    # Importing torch takes seconds, and only a learned policy needs it.
+    import torch
+
+    from praxia.checkpoint.store import default_device, load_policy
+
+    torch.set_num_threads(threads)
+    return load_policy(Path(name), default_device(), sampling)
 
 
 def _scripted(name: str, benchmark: Benchmark) -> Policy:

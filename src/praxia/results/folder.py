@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from praxia.core.errors import DataError, PraxiaError
 from praxia.results.meta import META_SUFFIX, meta_path, privilege_of, read_meta
+from praxia.results.offline import is_offline_file
 from praxia.results.rows import Row, begins_with_row, read_rows
 
 __all__ = ["ResultsFile", "is_results_file", "read_folder", "results_name"]
@@ -65,9 +66,10 @@ def _read(name: str, path: Path) -> ResultsFile:
 def is_results_file(path: Path) -> bool:
     """Whether a file has metadata beside it, or is named .jsonl and begins with a row (training logs do not).
 
-    Rows of any schema count, so that a file of an unknown schema is reported rather than skipped.
+    Rows of any schema count, so that a file of an unknown schema is reported rather than skipped. Offline evaluations
+    are none: they have no episodes that succeed or fail.
     """
-    if not path.is_file():
+    if not path.is_file() or is_offline_file(path):
         return False
     return meta_path(path).is_file() or (path.suffix == ".jsonl" and begins_with_row(path))
 

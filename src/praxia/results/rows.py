@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, get_args
+from typing import Any, BinaryIO, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32
@@ -21,6 +21,7 @@ __all__ = [
     "Status",
     "actions_digest",
     "begins_with_row",
+    "cut_incomplete_line",
     "first_error",
     "read_rows",
     "recover_rows",
@@ -70,13 +71,20 @@ class Row:
         return json.dumps({"schema": self.schema, **asdict(self)}, allow_nan=False).encode() + b"\n"
 
 
+@runtime_checkable
+class HasLine(Protocol):
+    """A row of any kind of results."""
+
+    def line(self) -> bytes: ...
+
+
 class RowWriter:
     """Appends rows to a file. A row is on the disk when `append` returns."""
 
     def __init__(self, path: Path):
         self._file: BinaryIO = path.open("ab")
 
-    def append(self, row: Row) -> None:
+    def append(self, row: HasLine) -> None:
         self._file.write(row.line())
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -133,11 +141,16 @@ def read_rows(path: Path) -> list[Row]:
 
 def recover_rows(path: Path) -> list[Row]:
     """The rows of a file whose writer was killed. Cuts an incomplete last line from the file."""
+    cut_incomplete_line(path)
+    return read_rows(path)
+
+
+def cut_incomplete_line(path: Path) -> None:
+    """Cut what follows the last complete line of a file, which a killed writer left."""
     data = path.read_bytes()
     complete = data.rfind(b"\n") + 1
     if complete < len(data):
         os.truncate(path, complete)
-    return read_rows(path)
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:

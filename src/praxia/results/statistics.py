@@ -1,12 +1,24 @@
-"""Confidence intervals of success rates, and the adjustment of p-values for several tests."""
+"""Confidence intervals of success rates and of means, and the adjustment of p-values for several tests."""
 
 from collections.abc import Sequence
 from math import sqrt
-from statistics import NormalDist
+from statistics import NormalDist, fmean, stdev
 
-from scipy.special import betaincinv
+from scipy.special import betaincinv, stdtrit
 
-__all__ = ["clopper_pearson_interval", "holm", "macro_interval", "wilson_interval"]
+__all__ = ["clopper_pearson_interval", "holm", "macro_interval", "t_interval", "wilson_interval"]
+
+
+def t_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:
+    """Student's t interval of a mean; None for fewer than two values, which say nothing about how far they scatter.
+
+    Source: Student 1908, "The probable error of a mean", Biometrika 6.
+    """
+    if len(values) < 2:
+        return None
+    mean = fmean(values)
+    half = float(stdtrit(len(values) - 1, 0.5 + confidence / 2)) * stdev(values) / sqrt(len(values))
+    return mean - half, mean + half
 
 
 def wilson_interval(successes: int | float, trials: int | float, confidence: float = 0.95) -> tuple[float, float]:

@@ -39,11 +39,11 @@ def interval_bar(rate: float, low: float, high: float, width: int = 130) -> Mark
 
 
 def line_chart(title: str, x_label: str, series: Sequence[Series], *, log: bool = False) -> Markup:
-    """Lines over a horizontal axis that begins at 0; the vertical axis begins at 0 too unless `log`."""
+    """Lines over a horizontal axis that begins at 0; the vertical axis contains 0 too unless `log`."""
     width, height, left, right, top, bottom = 560, 260, 52, 12, 14, 40
     top_x = max(max(one.x) for one in series) or 1.0
     values = [value for one in series for value in one.y if value > 0 or not log]
-    ticks = _log_ticks(min(values), max(values)) if log else _ticks(max([*values, 0.0]))
+    ticks = _log_ticks(min(values), max(values)) if log else _ticks(max([*values, 0.0]), min([*values, 0.0]))
     low, high = (log10(ticks[0]), log10(ticks[-1])) if log else (ticks[0], ticks[-1])
 
     def across(x: float) -> float:
@@ -84,14 +84,14 @@ def _description(title: str, series: Sequence[Series]) -> str:
     return f"{title}: {'; '.join(parts)}"
 
 
-def _ticks(high: float) -> list[float]:
-    """0 and multiples of a round step up to `high` or past it: four to eight ticks."""
-    if high <= 0:
+def _ticks(high: float, low: float = 0.0) -> list[float]:
+    """0 and multiples of a round step from `low` (at most 0) to `high` or past them: four to nine ticks."""
+    if high <= 0 and low >= 0:
         return [0.0, 1.0]
-    raw = high / 5
+    raw = (high - low) / 5
     unit = 10.0 ** floor(log10(raw))
     step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= raw * 0.999)
-    return [step * number for number in range(ceil(high / step * 0.999) + 1)]
+    return [step * number for number in range(floor(low / step * 0.999), ceil(high / step * 0.999) + 1)]
 
 
 def _log_ticks(low: float, high: float) -> list[float]:

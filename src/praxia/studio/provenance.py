@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import inf, isfinite
 from typing import Any
 
+from praxia.results.folder import results_name
 from praxia.results.statistics import wilson_interval
 from praxia.studio.charts import Series, line_chart
 from praxia.studio.comparison import BenchmarkComparison
@@ -27,6 +28,9 @@ def provenance_section(sources: ReportSources, comparisons: Sequence[BenchmarkCo
         for one in comparison.all:
             title = f"{one.label} on {comparison.name}"
             records.append(_record(title, one.command, {"file": one.source.path.name, **one.fingerprint}))
+    for one in sources.offline:
+        about = {"file": one.path.name, **one.meta["fingerprint"]}
+        records.append(_record(f"{results_name(one.path)} offline on {one.meta['data']}", one.meta["command"], about))
     for run in sources.runs:
         about = {name: value for name, value in run.description.items() if name != "command"}
         records.append(_record(f"training {run.name}", run.description["command"], about))

@@ -17,6 +17,7 @@ from praxia.studio.generalisation import generalisation_section
 from praxia.studio.headline import headline_section, task_section
 from praxia.studio.html import Markup, check_page_path, tag
 from praxia.studio.motion import motion_section
+from praxia.studio.offline import offline_section
 from praxia.studio.paired_comparison import PairedComparison, paired_comparison_of, paired_section, select_discordant
 from praxia.studio.provenance import dataset_section, provenance_section, training_section
 from praxia.studio.ranking import ranking_section
@@ -98,6 +99,7 @@ def render_report(
         sections += [failure_section(analysis) for analysis in replayed.failures]
         sections += [video_section(replayed.videos)] if replayed.videos else []
     sections[1:1] = [study_table_section(table) for table in sources.tables]
+    sections += [offline_section(one) for one in sources.offline]
     if sources.runs:
         sections.append(training_section(sources.runs))
     sections += [dataset_section(dataset) for dataset in sources.datasets]

@@ -12,9 +12,18 @@ from praxia.data.layout import PLAN, committed
 from praxia.data.summary import info
 from praxia.results.folder import is_results_file
 from praxia.results.meta import read_meta
+from praxia.results.offline import OfflineRow, is_offline_file, read_offline
 from praxia.results.rows import Row, read_rows
 
-__all__ = ["DatasetSummary", "ReportSources", "StoredResults", "StudyTable", "TrainingRun", "read_sources"]
+__all__ = [
+    "DatasetSummary",
+    "OfflineResults",
+    "ReportSources",
+    "StoredResults",
+    "StudyTable",
+    "TrainingRun",
+    "read_sources",
+]
 
 _DEPTH = 2
 TABLE = "table.json"
@@ -26,6 +35,15 @@ class StoredResults:
 
     path: Path
     rows: tuple[Row, ...]
+    meta: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class OfflineResults:
+    """The rows of one offline evaluation, and `meta`: the command and fingerprint that produced them."""
+
+    path: Path
+    rows: tuple[OfflineRow, ...]
     meta: Mapping[str, Any]
 
 
@@ -93,6 +111,7 @@ class ReportSources:
     results: tuple[StoredResults, ...]
     runs: tuple[TrainingRun, ...]
     datasets: tuple[DatasetSummary, ...]
+    offline: tuple[OfflineResults, ...] = ()
 
 
 def read_sources(paths: Sequence[Path]) -> ReportSources:
@@ -103,12 +122,14 @@ def read_sources(paths: Sequence[Path]) -> ReportSources:
     """
     found = {path.resolve(): path for source in paths for path in _find_inputs(source)}
     files = [path for path in found.values() if path.is_file() and path.name != TABLE]
+    offline = [path for path in files if is_offline_file(path)]
     folders = [path for path in found.values() if path.is_dir()]
     return ReportSources(
         tuple(_read_table(path) for path in found.values() if path.name == TABLE),
-        tuple(StoredResults(path, tuple(read_rows(path)), read_meta(path)) for path in files),
+        tuple(StoredResults(path, tuple(read_rows(path)), read_meta(path)) for path in files if path not in offline),
         tuple(_read_run(path) for path in folders if not committed(path)),
         tuple(_read_dataset(path) for path in folders if committed(path)),
+        tuple(_read_offline(path) for path in offline),
     )
 
 
@@ -130,7 +151,7 @@ def _find_inputs(source: Path) -> list[Path]:
 def _walk(source: Path, depth: int) -> Iterator[Path]:
     """Results files, study tables, run folders and data set folders, at most `depth` levels below `source`."""
     if source.is_file():
-        if source.name == TABLE or is_results_file(source):
+        if source.name == TABLE or is_results_file(source) or is_offline_file(source):
             yield source
     elif committed(source):
         yield source
@@ -155,6 +176,11 @@ def _tags(config: Any) -> Iterator[str]:
 def _read_table(path: Path) -> StudyTable:
     value = _read_json(path)
     return StudyTable(value["title"], value["note"], tuple(value["columns"]), tuple(map(tuple, value["rows"])))
+
+
+def _read_offline(path: Path) -> OfflineResults:
+    rows, meta = read_offline(path)
+    return OfflineResults(path, tuple(rows), meta)
 
 
 def _read_run(path: Path) -> TrainingRun:
