@@ -39,7 +39,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     if options.clear:
         result = clear_cache(options.data)
         STDERR.print(
-            f"removed the images of {result['removed']} data sets, {_size(result['freed_bytes'])}",
+            f"removed the images of {result['removed']} data set{'s' * (result['removed'] != 1)}, {_size(result['freed_bytes'])}",
             highlight=False,
             soft_wrap=True,
         )
