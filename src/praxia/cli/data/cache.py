@@ -38,11 +38,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
     if options.clear:
         result = clear_cache(options.data)
-        STDERR.print(
-            f"removed the images of {result['removed']} data set{'s' * (result['removed'] != 1)}, {_size(result['freed_bytes'])}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        count, size = result["removed"], _size(result["freed_bytes"])
+        STDERR.print(f"removed the images of {count} data set{'s' * (count != 1)}, {size}", highlight=False)
         return result
     result = list_caches(options.data)
     for folder in result["folders"]:
