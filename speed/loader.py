@@ -132,8 +132,9 @@ def ours(root: Path) -> dict[str, Any]:
 
 @contextmanager
 def _fresh(root: Path) -> Iterator[Path]:
-    """A copy of the data set with hard-linked files and without decoded frames."""
+    """A copy of the data set with hard-linked files, while a new folder is the cache of decoded frames."""
     with tempfile.TemporaryDirectory(dir=BUILD) as folder:
+        os.environ["PRAXIA_CACHE"] = str(Path(folder).absolute() / "cache")
         hidden = shutil.ignore_patterns(".*")
         yield Path(shutil.copytree(root, Path(folder) / "set", copy_function=os.link, ignore=hidden))
 

@@ -8,6 +8,7 @@ open and seeks to each frame; ours decodes every video once into its cache, whic
 
 import argparse
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -107,6 +108,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["PRAXIA_CACHE"] = str(Path(folder) / "cache")
         opened = dataset(Path(folder) / "set")
         began_s = time.perf_counter()
         CachedFrames(opened, "front").read(np.arange(opened.num_frames))

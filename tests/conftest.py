@@ -1,3 +1,4 @@
+import itertools
 import os
 import resource
 import socket
@@ -14,6 +15,7 @@ MAX_WORKER_MB = 2000
 PEAKS_MB = pytest.StashKey[dict[str, int]]()
 FREED_MB = pytest.StashKey[float]()
 GROWTHS_MB = pytest.StashKey[list[tuple[int, str]]]()
+TESTS = itertools.count()
 
 
 def pytest_collection_modifyitems(items):
@@ -32,6 +34,23 @@ def no_network(monkeypatch):
 
     connect = socket.socket.connect
     monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cache_base(tmp_path_factory):
+    """Images that fixtures decode are kept here, not in the user's own cache."""
+    base = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PRAXIA_CACHE", str(base / "fixtures"))
+        yield base
+
+
+@pytest.fixture(autouse=True)
+def own_cache(cache_base, monkeypatch):
+    """The folder of this test's decoded images: no other test has filled it."""
+    folder = cache_base / str(next(TESTS))
+    monkeypatch.setenv("PRAXIA_CACHE", str(folder))
+    return folder
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -103,7 +103,6 @@ def test_a_data_set_of_another_writer(tmp_path, recorded, synthetic):
     """Without our side files it is a plain LeRobot data set, and opens as one."""
     shutil.copytree(recorded, tmp_path / "set")
     shutil.rmtree(tmp_path / "set" / "praxia")
-    shutil.rmtree(tmp_path / "set" / ".cache", ignore_errors=True)
     dataset = Dataset(tmp_path / "set")
     assert not dataset.written_by_praxia
     assert (dataset.content_sha256, dataset.snapshots(0)) == (None, [])

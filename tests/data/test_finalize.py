@@ -22,7 +22,7 @@ def test_content_depends_on_what_was_recorded(tmp_path, recorded, record):
 
 def test_layout_is_the_standards(recorded):
     files = {path.relative_to(recorded).as_posix() for path in recorded.rglob("*") if path.is_file()}
-    assert {name for name in files if not name.startswith(("praxia/", ".cache/"))} == {
+    assert {name for name in files if not name.startswith("praxia/")} == {
         "data/chunk-000/file-000.parquet",
         "meta/episodes/chunk-000/file-000.parquet",
         "meta/info.json",

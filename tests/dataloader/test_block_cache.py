@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from praxia.dataloader import block_cache
-from praxia.dataloader.block_cache import BLOCK, ROW, BlockCache
+from praxia.dataloader.block_cache import BLOCK, BlockCache
+from praxia.dataloader.cache_folder import ROW
 
 SHAPE = (3 * BLOCK, 8, 8, 3)
 ENDS = np.array([BLOCK, 2 * BLOCK, 3 * BLOCK])
@@ -17,7 +18,7 @@ def opened(tmp_path):
     """A cache for one block, as a run that began at the given second opens it."""
 
     def do(since_s):
-        found = BlockCache(tmp_path / "front" / "frames.rgb", SHAPE, ENDS, SIZE)
+        found = BlockCache(tmp_path / "cache/set/front/frames.rgb", SHAPE, ENDS, SIZE)
         found._since_s = since_s
         return found
 
@@ -56,7 +57,7 @@ from pathlib import Path
 import numpy as np
 from praxia.dataloader.block_cache import BlockCache
 many = 200_000  # blocks, whose table is larger than a file may be here
-cache = BlockCache(Path(sys.argv[1]) / "front" / "frames.rgb", (many, 1, 1, 3), np.arange(1, many + 1), 0)
+cache = BlockCache(Path(sys.argv[1]) / "cache/set/front/frames.rgb", (many, 1, 1, 3), np.arange(1, many + 1), 0)
 resource.setrlimit(resource.RLIMIT_FSIZE, (many * 4, many * 4))
 print(cache.opens())
 """
@@ -69,7 +70,7 @@ def test_a_disk_without_space_for_the_table_gets_no_cache(tmp_path):
 
 def test_the_table_is_allocated_on_disk_before_it_is_mapped(tmp_path):
     """A page that does not fit on a full disk would kill the process by SIGBUS."""
-    path = tmp_path / "front" / "frames.rgb"
+    path = tmp_path / "cache/set/front/frames.rgb"
     many = 5000
     assert BlockCache(path, (many, 8, 8, 3), np.arange(1, many + 1), None).opens()
     table = path.with_suffix(".table").stat()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -24,16 +25,17 @@ from praxia.datatools.edit.operations import delete
 
 @pytest.fixture
 def own(tmp_path, recorded):
-    """A copy of the data set without a cache."""
-    return shutil.copytree(recorded, tmp_path / "set", ignore=shutil.ignore_patterns(".cache"))
+    """A copy of the data set."""
+    return shutil.copytree(recorded, tmp_path / "set")
 
 
 def every(dataset):
     return np.arange(dataset.num_frames)
 
 
-def caches(root):
-    return sorted((root / ".cache").glob("*/*.rgb"))
+def caches():
+    """The files with images, of all data sets and cameras."""
+    return sorted(Path(os.environ["PRAXIA_CACHE"]).glob("*/*/*.rgb"))
 
 
 def cached_bytes(root, camera="front", **options):
@@ -55,9 +57,48 @@ def test_cache_and_direct_decoding_agree(own):
     dataset = Dataset(own)
     indices = np.array([40, 3, 3, 0, dataset.num_frames - 1, 41])
     direct = dataset.decode("wrist", indices)
-    assert not caches(own)
+    assert not caches()
     for _ in range(2):
         np.testing.assert_array_equal(direct, CachedFrames(dataset, "wrist").read(indices))
+
+
+def test_a_data_set_that_is_only_read_stays_as_it_is(own):
+    before = sorted((path, path.stat().st_mtime_ns) for path in own.rglob("*"))
+    dataset = Dataset(own)
+    CachedFrames(dataset, "front").read(every(dataset))
+    assert sorted((path, path.stat().st_mtime_ns) for path in own.rglob("*")) == before
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_copy_reads_the_same_cache_whatever_the_times_of_its_files(tmp_path, own, monkeypatch, ours):
+    if not ours:
+        shutil.rmtree(own / "praxia")
+    dataset = Dataset(own)
+    before = CachedFrames(dataset, "front").read(every(dataset))
+    copied = shutil.copytree(own, tmp_path / "copy", copy_function=shutil.copyfile)
+    for path in copied.rglob("*.*"):
+        os.utime(path, (1, 1))
+    monkeypatch.setattr(VideoReader, "read", None)
+    np.testing.assert_array_equal(CachedFrames(Dataset(copied), "front").read(every(dataset)), before)
+    assert len(caches()) == 1
+
+
+def test_without_hashes_images_that_may_have_changed_where_they_lie_are_decoded_anew(own, synthetic):
+    """The samples of large videos do not cover every byte."""
+    shutil.rmtree(own / "praxia")
+    for path in (own / "videos").rglob("*.mp4"):
+        os.utime(path, (1, 1))
+    dataset = Dataset(own)
+    CachedFrames(dataset, "front").read(every(dataset))
+    CachedFrames(dataset, "wrist").read(every(dataset))
+    kept = [path.open("rb") for path in caches()]
+    os.utime(own / "videos/observation.images.front/chunk-000/file-000.mp4", (2, 2))
+    again = Dataset(own)
+    for camera in ("front", "wrist"):
+        assert read_labels(synthetic, CachedFrames(again, camera).read(every(again))) == all_labels(again, camera)
+    assert [os.fstat(file.fileno()).st_nlink for file in kept] == [0, 1]
+    for file in kept:
+        file.close()
 
 
 def test_cached_blocks_are_not_decoded_again(own, monkeypatch):
@@ -66,7 +107,7 @@ def test_cached_blocks_are_not_decoded_again(own, monkeypatch):
     monkeypatch.setattr(VideoReader, "read", None)
     again = Dataset(own)
     np.testing.assert_array_equal(CachedFrames(again, "front").read(every(again)[::-1]), before[::-1])
-    assert len(caches(own)) == 1
+    assert len(caches()) == 1
 
 
 def test_only_requested_blocks_are_decoded(own):
@@ -75,18 +116,16 @@ def test_only_requested_blocks_are_decoded(own):
     assert 0 < cached_bytes(own) < dataset.num_frames * 64 * 64 * 3
 
 
-def test_other_videos_are_never_served_from_an_old_cache(tmp_path, own, record, synthetic):
+def test_other_videos_are_never_served_from_an_old_cache(own, record, synthetic):
     first = Dataset(own)
     CachedFrames(first, "front").read(every(first))
-    (old,) = caches(own)
-    shutil.copytree(own / ".cache", tmp_path / "kept")
+    (old,) = caches()
     shutil.rmtree(own)
     record(own, range(8, 16))
-    shutil.copytree(tmp_path / "kept", own / ".cache")
     dataset = Dataset(own)
     images = CachedFrames(dataset, "front").read(every(dataset))
     assert {episode for _, episode, _ in read_labels(synthetic, images)} == set(range(8, 16))
-    (new,) = caches(own)
+    (new,) = caches()  # nobody has a copy of what was there before
     assert new != old
 
 
@@ -94,7 +133,7 @@ def test_other_videos_are_never_served_from_an_old_cache(tmp_path, own, record, 
 def test_a_damaged_cache_is_noticed_and_mended(own, damage):
     dataset = Dataset(own)
     before = CachedFrames(dataset, "front").read(every(dataset))
-    (path,) = caches(own)
+    (path,) = caches()
     data = np.fromfile(path, np.uint8)
     if damage == "bit":
         data[len(data) // 2] ^= 1
@@ -121,7 +160,7 @@ def test_a_budget_is_for_all_cameras_and_sizes_together(own, synthetic):
     dataset = Dataset(own)
     for camera, size in (("front", None), ("front", (32, 32)), ("wrist", None), ("wrist", (24, 40))):
         CachedFrames(dataset, camera, size, cache_bytes=120 * ONE).read(every(dataset))
-        assert sum(path.stat().st_blocks * 512 for path in caches(own)) <= 120 * ONE
+        assert sum(path.stat().st_blocks * 512 for path in caches()) <= 120 * ONE
     assert read_labels(
         synthetic, CachedFrames(dataset, "wrist", cache_bytes=120 * ONE).read(every(dataset))
     ) == all_labels(dataset, "wrist")
@@ -144,7 +183,7 @@ def test_old_blocks_and_caches_are_evicted_for_a_later_run(own, synthetic):
     other = CachedFrames(Dataset(own), "wrist", cache_bytes=40 * ONE)
     other._cache._since_s = int(time.time()) + 2
     assert read_labels(synthetic, other.read(early)) == all_labels(dataset, "wrist")[:32]
-    assert [path.parent.name for path in caches(own)] == ["wrist"]
+    assert [path.parent.name for path in caches()] == ["wrist"]
 
 
 READER = """
@@ -226,7 +265,6 @@ def test_an_edit_that_keeps_the_videos_is_never_served_from_the_cache_of_before(
     first = Dataset(own)
     CachedFrames(first, "front").read(every(first))
     delete(own, "0", tmp_path / "edited")
-    shutil.move(own / ".cache", tmp_path / "edited/.cache")
     dataset = Dataset(tmp_path / "edited")
     images = CachedFrames(dataset, "front").read(every(dataset))
     assert {episode for _, episode, _ in read_labels(synthetic, images)} == set(range(1, 8))
@@ -247,16 +285,16 @@ def test_each_camera_has_its_own_cache_whatever_it_is_called(tmp_path, foreign, 
     dataset = Dataset(root)
     for camera in ("a/1", "a_1", ".."):
         CachedFrames(dataset, camera).read(np.arange(3))
-    assert {path.name for path in root.iterdir()} == {".cache", "data", "meta"}
-    assert len(caches(root)) == 3
+    assert {path.name for path in root.iterdir()} == {"data", "meta"}
+    assert len(caches()) == 3
 
 
 def test_images_that_another_version_decoded_are_decoded_anew(own, monkeypatch):
     CachedFrames(Dataset(own), "front").read(np.arange(3))
-    (before,) = caches(own)
+    (before,) = caches()
     monkeypatch.setattr(reader, "DECODING", reader.DECODING + 1)
     CachedFrames(Dataset(own), "front").read(np.arange(3))
-    (after,) = caches(own)
+    (after,) = caches()
     assert before.name != after.name
 
 
@@ -273,16 +311,17 @@ def test_a_file_is_hashed_once_however_often_it_is_opened(own, monkeypatch):
 
 
 @pytest.fixture
-def folders(tmp_path, own, monkeypatch):
+def folders(tmp_path, monkeypatch):
     """Where images may be kept, best first; a file in place of a folder makes a location unusable."""
+    monkeypatch.delenv("PRAXIA_CACHE")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
-    return [own / ".cache", tmp_path / "home", tmp_path / "temporary"]
+    return [tmp_path / "home", tmp_path / "temporary"]
 
 
-@pytest.mark.parametrize("unusable", range(4))
+@pytest.mark.parametrize("unusable", range(3))
 def test_images_are_kept_where_something_can_be_written_and_read_without_a_cache_where_nothing_can(
     folders, own, synthetic, unusable
 ):
@@ -295,33 +334,45 @@ def test_images_are_kept_where_something_can_be_written_and_read_without_a_cache
             dataset, "front"
         )
     kept = [bool(list(folder.rglob("*.rgb"))) for folder in folders]
-    assert kept == [number == unusable for number in range(3)]
+    assert kept == [number == unusable for number in range(2)]
+
+
+def test_the_folder_of_images_is_where_the_variables_say(folders, own, tmp_path, monkeypatch):
+    def read():
+        CachedFrames(Dataset(own), "front").read(np.arange(3))
+
+    read()
+    assert list((folders[0] / ".cache/praxia").glob("*/*/*.rgb"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    read()
+    assert list((tmp_path / "xdg/praxia").glob("*/*/*.rgb"))
+    monkeypatch.setenv("PRAXIA_CACHE", str(tmp_path / "ours"))
+    read()
+    assert list((tmp_path / "ours").glob("*/*/*.rgb"))
 
 
 def test_a_user_whom_the_system_does_not_know_needs_no_home(folders, own, synthetic, monkeypatch):
     def unknown_user(number):
         raise KeyError(number)
 
-    folders[0].write_bytes(b"")
     monkeypatch.delenv("HOME")
     monkeypatch.setattr(pwd, "getpwuid", unknown_user)
     dataset = Dataset(own)
     assert read_labels(synthetic, CachedFrames(dataset, "front").read(every(dataset))) == all_labels(dataset, "front")
-    assert list(folders[2].rglob("*.rgb"))
+    assert list(folders[1].rglob("*.rgb"))
 
 
 def test_a_temporary_folder_of_another_user_is_left_alone(folders, own, monkeypatch):
-    for folder in folders[:2]:
-        folder.write_bytes(b"")
-    (folders[2] / "praxia-54321").mkdir()
+    folders[0].write_bytes(b"")
+    (folders[1] / "praxia-54321").mkdir()
     monkeypatch.setattr(os, "getuid", lambda: 54321)
     CachedFrames(Dataset(own), "front").read(np.arange(3))
-    assert not list(folders[2].rglob("*.rgb"))
+    assert not list(folders[1].rglob("*.rgb"))
 
 
-def test_another_users_files_beside_the_data_are_ignored(folders, own, synthetic, monkeypatch):
+def test_files_of_another_user_are_ignored(folders, own, synthetic, monkeypatch):
     CachedFrames(Dataset(own), "front").read(np.arange(3))
-    (theirs,) = caches(own)
+    (theirs,) = folders[0].rglob("*.rgb")
 
     def refused(path, *more, **options):
         if str(path).startswith(str(folders[0])):

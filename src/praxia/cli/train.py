@@ -122,7 +122,8 @@ def _arguments_for(configured: "TrainRun") -> Any:
         workers: int = 0
         """Number of processes that prefetch batches; 0: a thread does. The batches are the same."""
         cache_gb: float | None = None
-        """Disk space for decoded images in GB (0: no cache). By default all images, if there is room."""
+        """Disk space for this data set's decoded images in GB (0: no cache). By default what is left of the cap over
+        all data sets, a tenth of the disk that was free at first: see `praxia data cache`."""
         resume: bool = False
         """Continue from the last saved state."""
         json: bool = False

@@ -17,7 +17,7 @@ from types import TracebackType
 
 from praxia.core.errors import PraxiaError
 
-__all__ = ["Lock"]
+__all__ = ["Lock", "is_at"]
 
 LOG = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class Lock:
             if times > 1:
                 _SHARED[self._key] = file, times - 1
                 return
-        if _is_at(file, self.path):  # while it is still locked: later it could be another process's
+        if is_at(file, self.path):  # while it is still locked: later it could be another process's
             self.path.unlink(missing_ok=True)
         os.close(file)
 
@@ -126,7 +126,7 @@ class Lock:
                     os.close(file)
                     raise
                 _warn_no_locks(self.path.parent)
-            if _is_at(file, self.path):
+            if is_at(file, self.path):
                 break
             os.close(file)  # its owner removed it while this process waited
         with suppress(OSError):  # a full disk: the owner stays unnamed
@@ -147,7 +147,7 @@ def _warn_no_locks(folder: Path) -> None:
     LOG.warning("%s is on a disk without file locks: make sure that no other process writes there", folder)
 
 
-def _is_at(file: int, path: Path) -> bool:
+def is_at(file: int, path: Path) -> bool:
     """Whether the open file is still the one at `path`."""
     try:
         current, opened = path.stat(), os.fstat(file)

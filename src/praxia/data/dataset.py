@@ -251,16 +251,25 @@ class Dataset:
         return self._camera_frames[camera, scaled]
 
     def images_key(self, camera: str) -> str:
-        """A key that changes whenever a frame of the camera may be decoded as another image.
+        """A key that changes whenever a frame of the camera may be decoded as another image, and not in a copy.
 
         It covers the files, which frame is where in them (after an edit other episodes have the same videos, byte for
-        byte), and the decoder: a file that was once decoded wrongly would stay wrong in a cache.
+        byte), and the decoder: a file that was once decoded wrongly would stay wrong in a cache. Of a file without a
+        recorded hash it covers name and size alone: `data.identity.sampled_sha256` and `images_times` say more.
         """
         key, own = self._camera(camera)
         files = self._image_files(key)
         places = [[one.tolist() for one in (file.first, file.length, file.start)] for file in files]
         stamps = [self.manifest.stamp(self.root, file.path) for file in files]
         return content_key([DECODING, key, own, stamps, places])
+
+    def images_times(self, camera: str) -> str:
+        """A key that changes with the time of any file of the camera that has no recorded hash."""
+        files = self._image_files(self._camera(camera)[0])
+        names = {relative_name(self.root, file.path): file.path for file in files}
+        return content_key(
+            {name: path.stat().st_mtime for name, path in names.items() if name not in self.manifest.files}
+        )
 
     def decode(self, camera: str, frames: Int64[np.ndarray, " K"]) -> UInt8[np.ndarray, "K Y X 3"]:
         """The images of a camera at the given frames."""

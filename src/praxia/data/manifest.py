@@ -95,12 +95,11 @@ class Manifest:
         return manifest
 
     def stamp(self, root: AnyPath, path: AnyPath) -> str:
-        """A text that differs for another version of a file: its hash if recorded, or its size and time of change."""
+        """A text for the version of a file, the same in a copy: its hash if recorded, or its name and size."""
         name = relative_name(root, path)
         if name in self.files:
             return self.files[name].sha256
-        about = path.stat()
-        return f"{name} {about.st_size} {about.st_mtime}"
+        return f"{name} {path.stat().st_size}"
 
     def file_of_episode(self, prefix: str, episode: int) -> tuple[str, int] | None:
         """The file under `prefix` with `episode`, and how many episodes precede it there."""

@@ -8,6 +8,7 @@
 `order`                                      which windows step `step` reads: a pure function of (seed, step)
 `loader.Loader(mixture, workers=...)`        its batches, prefetched by processes: `take(step)`
 `frame_cache.CachedFrames(dataset, camera)`  images, decoded once and kept on disk: `read(frames)`
+`cache_usage.list_caches()`                  what is kept of which data set; `clear_cache` removes it
 `fitting.compute_statistics(entries, relative)`    statistics of the rows to train on; `fit_transforms` fits to them
 `action_chunks`                              action chunks without images, to fit action tokenizers
 `preview.preview(config, window, ...)`       the result of `praxia data mix`: what a training step sees

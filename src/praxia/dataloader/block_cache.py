@@ -11,36 +11,33 @@ import time
 import weakref
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Int64, UInt8
 
+from praxia.dataloader.cache_folder import ROW, SUFFIXES, Hold, cached_datasets, cap_bytes, disk_bytes
+
 __all__ = [
     "ABSENT",
     "BLOCK",
     "COMING",
     "HELD",
-    "ROW",
-    "SUFFIXES",
     "BlockCache",
     "CacheFiles",
     "Shape",
     "checksum",
-    "disk_bytes",
     "punch",
     "write",
 ]
 
 PAGE = 4096
-SUFFIXES = (".lock", ".fill", ".rgb", ".table")
 
 # What is known of a block. One whose writer was killed stays COMING: it counts as taken until it is decoded again, or
 # evicted as any other.
 ABSENT, HELD, COMING = 0, 1, 2
-ROW = np.dtype([("held", np.uint8), ("checksum", np.uint32), ("used_s", np.uint32)])
 
 Shape = tuple[int, int, int, int]
 
@@ -49,8 +46,9 @@ class CacheFiles:
     """The open files of one cache in one process.
 
     `lock` is locked to read or change the cache, `fill` to decode a block, `data` has the frames, `table` one row per
-    block. `checked` are the blocks that this process has compared with their checksum, `reserved` the pieces of disk
-    that it has allocated.
+    block. `hold` keeps the data set's folder from being removed. `checked` are the blocks that this process has
+    compared with their checksum, `reserved` the pieces of disk that it has allocated. `path` is
+    ROOT/DATA SET/CAMERA/NAME.rgb (`cache_folder`).
 
     Raises:
         OSError: the files cannot be made.
@@ -58,6 +56,8 @@ class CacheFiles:
 
     def __init__(self, path: Path, shape: Shape, num_blocks: int):
         self.process = os.getpid()
+        self.hold = Hold(path.parents[1])
+        self.cap_bytes = cap_bytes(path.parents[2])
         path.parent.mkdir(parents=True, exist_ok=True)
         names = [path.with_suffix(suffix) for suffix in SUFFIXES]
         files = [os.open(name, os.O_CREAT | os.O_RDWR, 0o666) for name in names]
@@ -76,14 +76,6 @@ class CacheFiles:
         self.frames = np.asarray(np.memmap(path, dtype=np.uint8, mode="r", shape=shape))
         self.checked = np.zeros(num_blocks, bool)
         self.reserved: set[int] = set()
-
-
-def disk_bytes(path: Path) -> int:
-    """The bytes of disk that a file takes, without its holes; 0 if it is gone."""
-    try:
-        return path.stat().st_blocks * 512
-    except FileNotFoundError:  # dropped by somebody else
-        return 0
 
 
 def _close(files: list[int]) -> None:
@@ -137,18 +129,28 @@ class BlockCache:
     first read, so a block that a power cut left half-written is decoded anew. Readers hold a shared lock while they
     copy; putting and evicting need the exclusive lock.
 
-    All caches of a data set, those of other cameras and sizes in the folders beside, together take at most `budget`
-    bytes (None: no bound), and leave `LEFT_FREE` of the disk. Only what nobody has used since this object was made is
-    evicted, other caches and blocks of this one: a run reads all of its frames equally often, so exchanging its own
-    blocks would gain nothing. No block is evicted where files cannot have holes (systems other than Linux).
+    All data sets together take at most the cap of their folder (`cache_folder.cap_bytes`), or `budget` bytes if that is
+    more, and leave `LEFT_FREE` of the disk. The caches of this data set, with those of other cameras and sizes, take at
+    most `budget` (None: no bound of their own). To make room, other data sets are removed first, the least recently
+    used one before the others, and never one that a living process has open. Then goes what nobody has used of this
+    data set since `since_s` (by default: now), other caches and blocks of this one: a run reads all of its frames
+    equally often, so exchanging its own blocks would gain nothing. No block is evicted where files cannot have holes
+    (systems other than Linux).
     """
 
-    def __init__(self, path: Path, shape: Shape, ends: Int64[np.ndarray, " blocks"], budget: int | None):
+    def __init__(
+        self,
+        path: Path,
+        shape: Shape,
+        ends: Int64[np.ndarray, " blocks"],
+        budget: int | None,
+        since_s: int | None = None,
+    ):
         self.path, self.shape, self.budget = path, shape, budget
         self._ends = ends
         self._frame_bytes = int(np.prod(shape[1:]))
         self._block_bytes = np.diff(ends, prepend=0) * self._frame_bytes
-        self._since_s = int(time.time())
+        self._since_s = int(time.time()) if since_s is None else since_s
         self._opened: CacheFiles | None = None
         self._inside = threading.RLock()
 
@@ -207,6 +209,9 @@ class BlockCache:
         with self._locked(fcntl.LOCK_SH) as opened:
             if self._room(opened) >= needed:
                 return True
+            self._drop_data_sets(opened, needed)
+            if self._room(opened) >= needed:
+                return True
             self._drop_unused()
             return self._room(opened) + self._evictable(opened)[1] >= needed
 
@@ -260,18 +265,41 @@ class BlockCache:
         return self._bytes(np.flatnonzero(opened.table["held"]))
 
     def _room(self, opened: CacheFiles) -> int:
-        room = shutil.disk_usage(self.path.parent).free - LEFT_FREE
+        return min(self._shared_room(opened), self._own_limit() - self._held(opened))
+
+    def _own_limit(self) -> int:
+        """The bytes that this cache may take beside those of other cameras and sizes."""
         if self.budget is None:
-            return room
-        beside = sum(disk_bytes(path) for path in self._beside())
-        return min(room, self.budget - self._held(opened) - beside)
+            return sys.maxsize
+        return self.budget - sum(disk_bytes(path) for path in self._beside())
+
+    def _shared_room(self, opened: CacheFiles) -> int:
+        """What the disk and the cap over all data sets leave."""
+        free = shutil.disk_usage(self.path.parent).free - LEFT_FREE
+        return min(free, self._shared_limit(opened) - self._held(opened))
+
+    def _shared_limit(self, opened: CacheFiles) -> int:
+        """The bytes that this cache may take beside those of all data sets."""
+        others = [path for path in self.path.parents[2].glob("*/*/*.rgb") if path != self.path]
+        return max(opened.cap_bytes, self.budget or 0) - sum(disk_bytes(path) for path in others)
 
     def _beside(self) -> list[Path]:
         """The caches of other cameras and sizes."""
-        return [path for path in self.path.parent.parent.glob("*/*.rgb") if path != self.path]
+        return [path for path in self.path.parents[1].glob("*/*.rgb") if path != self.path]
+
+    def _drop_data_sets(self, opened: CacheFiles, needed: int) -> None:
+        """Remove other data sets, least recently used first, until the disk and the cap leave `needed` bytes."""
+        if self._own_limit() - self._held(opened) < needed:
+            return
+        for one in cached_datasets(self.path.parents[2]):
+            if self._shared_room(opened) >= needed:
+                return
+            if one.folder != self.path.parents[1]:
+                with suppress(OSError):  # of another user
+                    one.remove()
 
     def _drop_unused(self) -> None:
-        """Remove caches beside this one that nobody has used since this object was made."""
+        """Remove caches beside this one that nobody has used since `since_s`."""
         for path in self._beside():
             table = path.with_suffix(".table")
             rows = np.fromfile(table, ROW) if table.is_file() else np.zeros(0, ROW)
@@ -280,7 +308,7 @@ class BlockCache:
                     path.with_suffix(suffix).unlink(missing_ok=True)
 
     def _evictable(self, opened: CacheFiles) -> tuple[Int64[np.ndarray, " M"], int]:
-        """Blocks that nobody has used since this object was made, longest unused first, and their bytes."""
+        """Blocks that nobody has used since `since_s`, longest unused first, and their bytes."""
         if not sys.platform.startswith("linux"):
             return np.zeros(0, np.int64), 0
         old = np.flatnonzero((opened.table["held"] != ABSENT) & (opened.table["used_s"] < self._since_s))
@@ -309,7 +337,7 @@ class BlockCache:
         Writing to a mapped page of a full disk would kill the process; this raises.
         """
         whole = int(np.prod(self.shape))
-        if self.budget is not None and self.budget < whole:
+        if min(self._own_limit(), self._shared_limit(opened)) < whole:
             os.posix_fallocate(opened.data, offset, size)
             return
         for part in range(offset // RESERVED, (offset + size - 1) // RESERVED + 1):

@@ -1,34 +1,44 @@
 """The images of one camera, decoded once and kept on disk."""
 
-import os
-import tempfile
-from collections.abc import Sequence
+import logging
+import shlex
+import time
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from praxia.core.files import AnyPath, is_local
-from praxia.core.keys import content_key
+from praxia.core.files import is_local
 from praxia.data.dataset import Dataset
 from praxia.data.frame_files import FrameFile
-from praxia.data.frames import CameraFrames
 from praxia.dataloader.block_cache import BLOCK, BlockCache
+from praxia.dataloader.cache_folder import (
+    OLD_CACHE,
+    CachedDataset,
+    cache_key,
+    cache_roots,
+    cached_datasets,
+    cap_bytes,
+    old_cache_files,
+)
 
 __all__ = ["CachedFrames"]
 
-CACHE = ".cache"
+LOG = logging.getLogger(__name__)
 
 
 class CachedFrames:
     """`dataset.camera_frames(camera, size)`, read through a cache on disk that all processes share.
 
-    Frames are decoded a block at a time, each once by all processes together; later epochs copy memory. The cache is
-    the first of `_cache_folders` that can be written. All cameras and sizes of a data set together take at most
-    `cache_bytes` there (None: as much as the disk has; 0: no cache). Without a cache, or where a block does not fit,
-    frames are decoded on every read, and only those that the codec needs. One block is in memory at a time.
+    Frames are decoded a block at a time, each once by all processes together; later epochs copy memory. The cache lies
+    in the first of `cache_folder.cache_roots` that can be written, under the key of the data set's content: nothing is
+    written to the data set, and a copy of it reads the same cache. All cameras and sizes of a data set together take at
+    most `cache_bytes` there (None: as much as the cap over all data sets leaves; 0: no cache). Without a cache, or
+    where a block does not fit, frames are decoded on every read, and only those that the codec needs. One block is in
+    memory at a time. Nothing is opened or written before the first read.
 
     Raises:
         UnknownName: the data set has no such camera.
@@ -37,9 +47,12 @@ class CachedFrames:
     def __init__(
         self, dataset: Dataset, camera: str, size: tuple[int, int] | None = None, cache_bytes: int | None = None
     ):
+        self._dataset, self._camera, self._cache_bytes = dataset, camera, cache_bytes
         self._frames = dataset.camera_frames(camera, size)
         self.shape = self._frames.shape
-        self._caches = [] if cache_bytes == 0 else _open_caches(dataset, camera, self._frames, cache_bytes)
+        self._roots = [] if cache_bytes == 0 else cache_roots()
+        self._opened: BlockCache | None = None
+        self._made_s = int(time.time())
         self._groups: dict[int, Int64[np.ndarray, " M"]] = {}
 
     def __len__(self) -> int:
@@ -60,6 +73,8 @@ class CachedFrames:
         for wait in (False, True):  # what another process is decoding comes last
             for group, rows in list(wanted.items()):
                 if not cache.has_room(np.array(group)):
+                    if self._cache_bytes is None:
+                        _say_full(cache.path.parents[2])
                     images[rows] = self._frames.decode(frames[rows])
                     del wanted[group]
                     continue
@@ -71,10 +86,39 @@ class CachedFrames:
 
     @property
     def _cache(self) -> BlockCache | None:
-        """The first cache that can be opened."""
-        while self._caches and not self._caches[0].opens():
-            self._caches = self._caches[1:]
-        return self._caches[0] if self._caches else None
+        """The cache in the first folder that can be written."""
+        while self._opened is None or not self._opened.opens():
+            if not self._roots:
+                return None
+            self._opened = self._open_in(self._roots.pop(0))
+        return self._opened
+
+    def _open_in(self, root: Path) -> BlockCache | None:
+        """The cache in `root`; None if nothing can be written there."""
+        data, camera = self._dataset, _folder_name(self._camera)
+        path = str(data.root.absolute()) if is_local(data.root) else str(data.root)
+        cached = CachedDataset(root / cache_key(data))
+        try:
+            is_new = cached.note(path, camera, data.images_times(self._camera))
+        except OSError:
+            return None
+        if is_new:
+            _drop_earlier(cached, path)
+            if is_local(data.root) and old_cache_files(data.root):
+                LOG.warning(
+                    "%s holds images that an older version decoded and nobody reads; remove them with "
+                    "`praxia data cache --clear %s`",
+                    data.root / OLD_CACHE,
+                    shlex.quote(str(data.root)),
+                )
+        size = f"{self.shape[1]}x{self.shape[2]}"
+        file = cached.folder / camera / f"{size}-{data.images_key(self._camera)}.rgb"
+        for outdated in file.parent.glob(f"{size}-*"):
+            if outdated.stem != file.stem:
+                with suppress(OSError):  # gone, or of another user
+                    outdated.unlink()
+        ends = np.concatenate([_block_ends(one) for one in self._frames.files])
+        return BlockCache(file, self.shape, ends, self._cache_bytes, self._made_s)
 
     def _rows_by_group(
         self, cache: BlockCache, frames: Int64[np.ndarray, " K"], rows: Int64[np.ndarray, " M"]
@@ -118,20 +162,22 @@ class CachedFrames:
         return images
 
 
-def _open_caches(dataset: Dataset, camera: str, frames: CameraFrames, cache_bytes: int | None) -> list[BlockCache]:
-    """A cache in each of `_cache_folders`. Caches of earlier content of the data set are removed."""
-    size = f"{frames.shape[1]}x{frames.shape[2]}"
-    name = f"{size}-{dataset.images_key(camera)}"
-    ends = np.concatenate([_block_ends(file) for file in frames.files])
-    caches = []
-    for folder in _cache_folders(dataset.root):
-        path = folder / _folder_name(camera) / f"{name}.rgb"
-        for outdated in [*folder.glob("*.rgb"), *path.parent.glob(f"{size}-*")]:
-            if outdated.stem != name:
-                with suppress(OSError):  # gone, or of another user
-                    outdated.unlink()
-        caches.append(BlockCache(path, frames.shape, ends, cache_bytes))
-    return caches
+def _drop_earlier(cached: CachedDataset, path: str) -> None:
+    """Remove what is cached of earlier content of the data set at `path`, of which nobody has seen a copy."""
+    for one in cached_datasets(cached.folder.parent):
+        if one.folder != cached.folder and one.paths == (path,):
+            with suppress(OSError):  # of another user
+                one.remove()
+
+
+@cache
+def _say_full(root: Path) -> None:
+    LOG.warning(
+        "%s is full (%.1f GB for all data sets): other images are decoded whenever they are read. "
+        "`--cache-gb N` allows more, `praxia data cache` lists what is there",
+        root,
+        cap_bytes(root) / 1e9,
+    )
 
 
 def _block_ends(file: FrameFile) -> Int64[np.ndarray, " blocks"]:
@@ -143,20 +189,3 @@ def _block_ends(file: FrameFile) -> Int64[np.ndarray, " blocks"]:
 def _folder_name(camera: str) -> str:
     """A different folder for each camera, whatever its name, and never outside the cache."""
     return quote(camera, safe="").replace(".", "%2E")
-
-
-def _cache_folders(root: AnyPath) -> Sequence[Path]:
-    """Where decoded images may be kept, best first; opening a cache finds out whether the folder can be written.
-
-    `.cache` beside the data, where they are on this machine; the user's cache folder ($XDG_CACHE_HOME or ~/.cache); a
-    folder in the temporary folder, for users without a home (containers).
-    """
-    folders = [root / CACHE] if is_local(root) else []
-    with suppress(RuntimeError):  # no HOME, and a user whom the system does not know
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        folders.append(home / "praxia" / content_key(str(root)))
-    with suppress(OSError):  # no temporary folder
-        temporary = Path(tempfile.gettempdir()) / f"praxia-{os.getuid()}"
-        if not temporary.exists() or temporary.lstat().st_uid == os.getuid():
-            folders.append(temporary / content_key(str(root)))
-    return folders

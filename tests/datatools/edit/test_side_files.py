@@ -98,7 +98,7 @@ def test_unknown_folders_are_kept_or_reported(tmp_path, foreign):
 
 def test_unknown_files_of_our_recordings_are_kept(tmp_path, recorded):
     root = tmp_path / "set"
-    shutil.copytree(recorded, root, ignore=shutil.ignore_patterns(".cache"))
+    shutil.copytree(recorded, root)
     (root / "notes").mkdir()
     (root / "notes/a.txt").write_text("mine")
     assert delete(root, "1", tmp_path / "out")["left_out"] == []

@@ -14,6 +14,7 @@ VERBS = {
     "export": "write a data set as robomimic or ALOHA HDF5",
     "view": "an HTML page of its episodes: synchronized images, actions and states",
     "mix": "preview what a training step sees of a mixture of data sets",
+    "cache": "list the decoded images that are kept for later runs, or remove them",
     "check": "check every file, row, timestamp and image, and list the episodes that are safe",
     "edit": "delete, split, merge, trim, rename, join, reorder; videos are never re-encoded",
 }
