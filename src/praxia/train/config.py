@@ -21,7 +21,8 @@ class Train(Config):
 
     `shift_px` is the random shift of the images. A state is saved every `checkpoint_s` seconds, or less often where
     that would take over a twentieth of the time or the disk is slower (`train.saving`): a kill loses that much
-    work. With VQA data, each step has `num_vqa` questions and adds `answer_weight` times their loss.
+    work. A run resumed with more `steps` is lengthened: from there on its learning rate is that of the new length, which
+    rises again if the cosine had come down. With VQA data, each step has `num_vqa` questions and adds `answer_weight` times their loss.
     """
 
     tag: ClassVar[str] = "train"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -77,8 +78,9 @@ def train(
     vocabulary; with `refit` the normalisers and the head's tokenizer are fitted on these data instead. `workers`
     processes read batches ahead (0: a thread does), and decoded images take at most `cache_bytes` of disk (0: none are
     kept; None: all of them, if they fit); neither changes a result. `resume` continues from the last saved state,
-    bit-identically on the same device with the same number of threads. Under `torchrun --nproc-per-node N -m praxia
-    train ...` N processes share each batch (DDP).
+    bit-identically on the same device with the same number of threads; with more `run.train.steps` than before the run
+    is lengthened, and its learning rate follows the schedule of the new length from there on. Under `torchrun
+    --nproc-per-node N -m praxia train ...` N processes share each batch (DDP).
 
     Raises:
         PraxiaError: `out` holds a run already, or another run than the one to resume, or another process trains in it.
@@ -137,7 +139,7 @@ def train(
     _expect_to_learn(model, source)
     with disk_full(out), Lock(out / ".lock", out) if fabric.is_global_zero else nullcontext():
         if fabric.is_global_zero:
-            write_run(out, description, resume)
+            config = replace(config, provenance=write_run(out, description, resume))
         fabric.barrier()
         result = _fit(fabric, run, model, source, workers, out, report)
         weights = model.finish(result.pop("ema"))
