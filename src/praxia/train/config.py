@@ -21,8 +21,9 @@ class Train(Config):
 
     `shift_px` is the random shift of the images. A state is saved every `checkpoint_s` seconds, or less often where
     that would take over a twentieth of the time or the disk is slower (`train.saving`): a kill loses that much
-    work. A run resumed with more `steps` is lengthened: from there on its learning rate is that of the new length, which
-    rises again if the cosine had come down. With VQA data, each step has `num_vqa` questions and adds `answer_weight` times their loss.
+    work. A run resumed with more `steps` is lengthened: from there on its learning rate is that of the new length,
+    which is higher than it was. With VQA data, each step has `num_vqa` questions and adds `answer_weight` times their
+    loss.
     """
 
     tag: ClassVar[str] = "train"
@@ -48,7 +49,8 @@ class TrainRun(Config):
     """A full run: the model, the window it sees, how it is trained, and which episodes it learns from.
 
     With `relative`, positions in a chunk are learned relative to the state when it begins (`transforms.relative`), each
-    action field to the state field of its name, or to the one that `relative_to` gives it.
+    action field to the state field of its name, or to the one that `relative_to` gives it. `hold_out` is the share of
+    each data set's episodes that is not trained on, nor counted in what is fitted (`train.hold_out`).
     """
 
     tag: ClassVar[str] = "train-run"
@@ -58,6 +60,7 @@ class TrainRun(Config):
     only_success: bool = True
     relative: bool = False
     relative_to: Mapping[str, str] = field(default_factory=dict)
+    hold_out: float = 0.0
 
     def relative_actions(self, embodiments: Sequence[Embodiment]) -> tuple[RelativeActions | None, ...]:
         """The relative action dims of each embodiment; None: its actions are absolute.

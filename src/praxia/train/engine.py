@@ -33,6 +33,7 @@ from praxia.policies.encoder_head import EncoderHeadModel, OpaqueBatch
 from praxia.train.batches import BatchSource, VQABatches, prefetch, random_shift
 from praxia.train.config import TrainRun, warmup_cosine
 from praxia.train.coverage import cover
+from praxia.train.hold_out import hold_out
 from praxia.train.initial_checkpoint import InitialCheckpoint, read_initial_checkpoint
 from praxia.train.metrics import Clock, Means, Tracker
 from praxia.train.ranks import expect_one_node, expect_shares, num_processes
@@ -100,6 +101,8 @@ def train(
     fabric.launch()
     mixture = data if isinstance(data, MixtureConfig) else MixtureConfig.of(data)
     windows = mixture.open(run.window, successful=run.only_success, cache_bytes=cache_bytes)
+    identities = [dataset_identity(one.dataset) for one in windows.entries]
+    windows, held_out = hold_out(mixture, windows, run.hold_out, identities)
     vqa_data = read_vqa(vqa) if vqa else None
     relatives = zip(windows.embodiments, run.relative_actions(windows.embodiments), strict=True)
     relative = {embodiment.name: own for embodiment, own in relatives if own is not None}
@@ -107,7 +110,9 @@ def train(
     warnings = [format_warning(one) for one in training_warnings(windows, statistics)]
     initial = _initial_checkpoint(start_from, run, windows, statistics, refit)
     tokenizer = None if initial else run.model.prompt_tokenizer(run.window.num_images)
-    transforms = initial.transforms if initial else fit_transforms(windows, statistics, tokenizer)
+    transforms = (
+        initial.transforms if initial else fit_transforms(windows, statistics, tokenizer, all_texts=held_out is None)
+    )
     model_config = initial.model if initial else run.model.fit(lambda: chunks_of(windows, transforms)[0])
     coverage = cover(windows, transforms, model_config)
     if (found := coverage.warning(fitted=initial is None or refit)) is not None:
@@ -121,8 +126,9 @@ def train(
         "recipe": recipe,
         "config": config_to_json(run),
         "command": command,
-        "data": [dataset_identity(one.dataset) for one in windows.entries],
+        "data": identities,
         "mixture": mixture.to_json(),
+        "held_out": held_out and [one.episodes.tolist() for one in held_out.entries],
         "vqa": vqa_data.to_json() if vqa_data else None,
         "seed": run.train.seed,
         "start_from": initial and initial.to_json(),

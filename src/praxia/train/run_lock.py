@@ -1,4 +1,4 @@
-"""A run's folder: described by `run.json`, and resumed only by a run that equals the one that began it, or is longer."""
+"""A run's folder: described by `run.json`, and resumed only by the run that began it, which may be longer."""
 
 import json
 import logging
