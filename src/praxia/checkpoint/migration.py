@@ -38,6 +38,7 @@ DATASET_ENTRY = {"body": "embodiment"}
 RECIPES = {"flow-tabletop-bodies": "flow-tabletop-embodiments"}
 # What the configs of runs have had since, with the value that is as before.
 ADDED_TO_RUN = {"hold_out": 0.0}
+ADDED_TO_TRAIN = {"validate_every": None, "keep_every": None}
 # Parameters and submodules, by the tag of the config that builds their module.
 TENSORS = {
     "autoregressive": {"place": "position"},
@@ -92,7 +93,10 @@ def migrate_run(value: Mapping[str, Any]) -> Value:
 
 def _with_added(value: Mapping[str, Any]) -> Value:
     """A run with the fields of its config that its version did not have yet."""
-    return {**value, "config": {**ADDED_TO_RUN, **value["config"]}} if "config" in value else dict(value)
+    if "config" not in value:
+        return dict(value)
+    config = {**ADDED_TO_RUN, **value["config"]}
+    return {**value, "config": {**config, "train": {**ADDED_TO_TRAIN, **config["train"]}}}
 
 
 def migrate_tensors(tensors: Mapping[str, T], model: Mapping[str, Any]) -> dict[str, T]:

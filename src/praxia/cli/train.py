@@ -37,11 +37,16 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
     options = parse(_arguments_for(configured), rest, f"praxia train {name}")
     steps = options.recipe.train.steps
+    judged: list[str] = []  # the last validation, shown until the next
     with counting(name) as count:
 
         def report(step: int, metrics: dict[str, float | int]) -> None:
             clipped = f"  {metrics['clipped']:.1%} clipped" if metrics.get("clipped") else ""
-            count(step, steps, f"loss {metrics['loss']:.4f}{clipped}  {metrics['samples_per_s']:.0f} samples/s")
+            if "validation_loss" in metrics:
+                validation = f"  validation {metrics['validation_loss']:.4f}"
+                judged[:] = [f"{validation}  action error {metrics['action_error']:.3g}"]
+            speed = f"{metrics['samples_per_s']:.0f} samples/s"
+            count(step, steps, f"loss {metrics['loss']:.4f}{clipped}{''.join(judged)}  {speed}")
 
         def warn(warning: str) -> None:
             STDERR.print(f"warning: {warning}", highlight=False, markup=False, soft_wrap=True)

@@ -24,6 +24,9 @@ class Train(Config):
     work. A run resumed with more `steps` is lengthened: from there on its learning rate is that of the new length,
     which is higher than it was. With VQA data, each step has `num_vqa` questions and adds `answer_weight` times their
     loss.
+
+    With held-out episodes, the averaged weights are validated every `validate_every` steps (None: a tenth of the run)
+    and at the end. Every `keep_every` steps the policy is kept (None: the last and the best alone).
     """
 
     tag: ClassVar[str] = "train"
@@ -40,6 +43,8 @@ class Train(Config):
     seed: int = 0
     checkpoint_s: float = 30.0
     log_every: int = 50
+    validate_every: int | None = None
+    keep_every: int | None = None
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     tracker: Literal["tensorboard", "wandb"] = "tensorboard"
 

@@ -35,11 +35,13 @@ from praxia.train.config import TrainRun, warmup_cosine
 from praxia.train.coverage import cover
 from praxia.train.hold_out import hold_out
 from praxia.train.initial_checkpoint import InitialCheckpoint, read_initial_checkpoint
+from praxia.train.kept_policies import KeptPolicies, expect_kept
 from praxia.train.metrics import Clock, Means, Tracker
 from praxia.train.ranks import expect_one_node, expect_shares, num_processes
 from praxia.train.run_lock import write_run
 from praxia.train.saving import Saver, disk_full
 from praxia.train.state import TrainState
+from praxia.train.validation import Validation
 from praxia.transforms.chain import Transforms
 from praxia.transforms.tokenizer import TextTokenizer
 
@@ -72,7 +74,10 @@ def train(
     Returns {checkpoint, steps, resumed_from, samples_per_s, warnings}, and in the first process {policy_sha256,
     weights_sha256}. `warn(warning)` is called before the first step, once per warning about rows that spoil training.
     `report(step, metrics)` is called at every logged step: "loss" is that step's, the head's metrics are means over the
-    steps since the line before (or since resuming), both of the first process's share.
+    steps since the line before (or since resuming), both of the first process's share. With held-out episodes
+    (`run.hold_out`) "validation_loss" and "action_error" are those of the averaged weights (`train.validation`), and
+    `out/policy-best` is the policy with the lowest such loss; `out/policies` has those of every `train.keep_every`
+    steps.
 
     `vqa` is a file of images with questions (`dataloader.vqa`), which the encoder's language model learns to answer
     beside the actions. `start_from` is a policy to fine-tune: training begins with its weights, normalisers and
@@ -91,6 +96,7 @@ def train(
             saved before are kept.
     """
     expect_positive(**{"train.steps": run.train.steps, "train.batch-size": run.train.batch_size})
+    expect_kept(run)
     expect_one_node()
     expect_shares(run.train.batch_size, "train.batch-size")
     if vqa:
@@ -128,7 +134,7 @@ def train(
         "command": command,
         "data": identities,
         "mixture": mixture.to_json(),
-        "held_out": held_out and [one.episodes.tolist() for one in held_out.entries],
+        "held_out": None if held_out is None else [one.episodes.tolist() for one in held_out.entries],
         "vqa": vqa_data.to_json() if vqa_data else None,
         "seed": run.train.seed,
         "start_from": initial and initial.to_json(),
@@ -147,7 +153,9 @@ def train(
         if fabric.is_global_zero:
             config = replace(config, provenance=write_run(out, description, resume))
         fabric.barrier()
-        result = _fit(fabric, run, model, source, workers, out, report)
+        validation = Validation(held_out, transforms, run.train.batch_size) if held_out is not None else None
+        keep = partial(KeptPolicies, out, config, run.train, validation) if fabric.is_global_zero else None
+        result = _fit(fabric, run, model, source, workers, out, report, keep)
         weights = model.finish(result.pop("ema"))
         if fabric.is_global_zero:
             result |= save_policy(out / "policy", config, weights).to_json()
@@ -230,6 +238,7 @@ def _fit(
     workers: int,
     out: Path,
     report: Report | None,
+    keep: Callable[[int], KeptPolicies] | None,
 ) -> dict[str, Any]:
     """Optimise from the last saved state to the last step; "ema" of the result holds the averaged weights."""
     options = run.train
@@ -241,6 +250,7 @@ def _fit(
     migrate = partial(migrate_tensors, model=config_to_json(run.model))
     state = TrainState(out / "state", model, ema, optimizer, migrate)
     resumed_from = state.load()
+    kept = keep(resumed_from) if keep is not None else None
     clock = Clock(resumed_from)
     means = Means()
     with (
@@ -255,14 +265,17 @@ def _fit(
             means.add(metrics)
             ema.update(model, step)
             done = step + 1
-            if fabric.is_global_zero and (done == options.steps or saver.due()):
-                saver.save(done)
-            if tracker is not None and (done % options.log_every == 0 or done == options.steps):
+            # Before the state is saved, from which a run that is killed would go on without it.
+            measured = kept.after(done, model, ema.state) if kept is not None else {}
+            if tracker is not None and (done % options.log_every == 0 or done == options.steps or measured):
                 speed = clock.read(done, options.batch_size)
                 values = {"step": done, "loss": float(loss), "lr": _rate(run, step), **speed, **means.take()}
+                values |= measured
                 tracker.log(values)
                 if report is not None:
                     report(done, values)
+            if fabric.is_global_zero and (done == options.steps or saver.due()):
+                saver.save(done)
     speed = clock.mean_speed(options.steps, options.batch_size)
     return {"steps": options.steps, "resumed_from": resumed_from, "samples_per_s": speed, "ema": ema.state}
 
