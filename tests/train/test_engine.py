@@ -16,6 +16,7 @@ from praxia.core.errors import MismatchError, PraxiaError, TrainingError
 from praxia.core.types import Window
 from praxia.dataloader.windows import Windows
 from praxia.train import engine
+from praxia.train.config import warmup_cosine
 
 
 def fit(run, data, out, **more):
@@ -104,12 +105,39 @@ def test_a_run_killed_at_random_times_ends_with_the_same_weights(tiny_run, datas
     assert resumed["weights_sha256"] == uninterrupted["weights_sha256"]
 
 
+def test_a_finished_run_is_lengthened_on_the_schedule_of_its_new_length(tiny_run, shorter, dataset_path, tmp_path):
+    out = tmp_path / "run"
+    first = fit(tiny_run, dataset_path, out)
+    longer = fit(shorter(10), dataset_path, out, resume=True)
+    assert (longer["resumed_from"], longer["steps"]) == (6, 10)
+    assert longer["weights_sha256"] != first["weights_sha256"]
+    rates = {line["step"]: line["lr"] for line in map(json.loads, (out / "metrics.jsonl").read_text().splitlines())}
+    assert rates == {
+        done: warmup_cosine(done - 1, tiny_run.train.learning_rate, 2, 6 if done <= 6 else 10)
+        for done in (2, 4, 6, 8, 10)
+    }
+    assert json.loads((out / "run.json").read_text())["earlier_steps"] == [6]
+    assert read_config(out)[0].provenance["earlier_steps"] == [6]
+    with pytest.raises(PraxiaError, match=r"--train\.steps was 10 and is 6"):
+        fit(tiny_run, dataset_path, out, resume=True)
+
+
+def test_a_lengthened_run_that_is_stopped_ends_with_the_same_weights(tiny_run, shorter, dataset_path, tmp_path):
+    for name in ("whole", "run"):
+        fit(tiny_run, dataset_path, tmp_path / name)
+    whole = fit(shorter(12), dataset_path, tmp_path / "whole", resume=True)
+    with pytest.raises(Stop):
+        fit(shorter(12), dataset_path, tmp_path / "run", resume=True, report=stop_after(10))
+    resumed = fit(shorter(12), dataset_path, tmp_path / "run", resume=True)
+    assert resumed["weights_sha256"] == whole["weights_sha256"]
+
+
 def test_a_folder_in_use_is_refused_and_so_is_resuming_another_run(tiny_run, dataset_path, tmp_path):
     fit(tiny_run, dataset_path, tmp_path / "run")
     with pytest.raises(PraxiaError, match="holds a run already; continue it with --resume"):
         fit(tiny_run, dataset_path, tmp_path / "run")
     other = dataclasses.replace(tiny_run, train=dataclasses.replace(tiny_run.train, learning_rate=1.0))
-    with pytest.raises(PraxiaError, match="another config"):
+    with pytest.raises(PraxiaError, match=r"another config: --train\.learning-rate was 0\.001 and is 1\.0; resume"):
         fit(other, dataset_path, tmp_path / "run", resume=True)
 
 

@@ -65,8 +65,14 @@ def test_its_log_goes_on_too(stopped):
 
 
 def test_with_other_options_it_is_still_refused(stopped):
-    with pytest.raises(PraxiaError, match="begun with another config"):
-        go_on(stopped, make_run(steps=31))
+    with pytest.raises(PraxiaError, match=r"begun with another config: --train\.steps was 30 and is 29; "):
+        go_on(stopped, make_run(steps=29))
+
+
+def test_it_can_be_lengthened(stopped):
+    assert go_on(stopped, make_run(steps=32))["steps"] == 32
+    described = json.loads((stopped / "run" / "run.json").read_text())
+    assert (described["config"]["train"]["steps"], described["earlier_steps"]) == (32, [30])
 
 
 def test_a_finished_run_is_the_policy_that_it_was():

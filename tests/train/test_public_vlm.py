@@ -216,3 +216,14 @@ def test_weights_of_another_family_are_refused_before_training_starts(public_run
     with pytest.raises(MismatchError, match=r"expected a model of the family 'smolvlm' .* got 'paligemma'"):
         fit(dataclasses.replace(run, model=other), dataset_path, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_policies_kept_while_adapters_train_are_merged_and_change_no_weight(public_run, dataset_path, tmp_path):
+    run = public_run(trained="adapters")
+    train = dataclasses.replace(run.train, keep_every=3)
+    one = fit(run, dataset_path, tmp_path / "plain")
+    other = fit(dataclasses.replace(run, train=train), dataset_path, tmp_path / "kept")
+    assert other["weights_sha256"] == one["weights_sha256"]
+    kept = tmp_path / "kept" / "policies"
+    assert read_config(kept / "step-6")[1].to_json() == read_config(tmp_path / "plain")[1].to_json()
+    load_policy(kept / "step-3")

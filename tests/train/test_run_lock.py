@@ -8,6 +8,7 @@ from praxia.checkpoint.migration import RUN_SCHEMA
 from praxia.core.config import config_to_json
 from praxia.core.errors import PraxiaError
 from praxia.core.types import Window
+from praxia.encoders.state_only import StateOnly
 from praxia.train.run_lock import write_run
 
 NOW = {"image.front": (0,), "image.wrist": (0,), "state": (0,)}
@@ -26,6 +27,40 @@ def test_a_run_with_another_order_of_cameras_is_not_resumed(tiny_run, tmp_path):
     write_run(tmp_path, described(tiny_run), resume=True)
     with pytest.raises(PraxiaError, match="another config"):
         write_run(tmp_path, described(tiny_run, TURNED), resume=True)
+
+
+def test_options_that_differ_are_named_with_both_values(tiny_run, tmp_path):
+    write_run(tmp_path, described(tiny_run), resume=False)
+    train = dataclasses.replace(tiny_run.train, learning_rate=0.5)
+    denoiser = dataclasses.replace(tiny_run.model.head.denoiser, width=8)
+    head = dataclasses.replace(tiny_run.model.head, denoiser=denoiser)
+    other = dataclasses.replace(tiny_run, train=train, model=dataclasses.replace(tiny_run.model, head=head))
+    expected = r"--model\.head\.denoiser\.width was 32 and is 8, --train\.learning-rate was 0\.001 and is 0\.5; resume"
+    with pytest.raises(PraxiaError, match=expected):
+        write_run(tmp_path, described(other), resume=True)
+
+
+def test_another_part_is_named_by_its_tag(tiny_run, tmp_path):
+    write_run(tmp_path, described(tiny_run), resume=False)
+    encoder = StateOnly(text=tiny_run.model.encoder.text)
+    other = dataclasses.replace(tiny_run, model=dataclasses.replace(tiny_run.model, encoder=encoder))
+    with pytest.raises(PraxiaError, match=r'--model\.encoder was "film-cnn" and is "[a-z-]+", .* absent'):
+        write_run(tmp_path, described(other), resume=True)
+
+
+def test_a_run_may_become_longer_and_not_shorter_and_its_lengths_are_recorded(tiny_run, tmp_path):
+    def of(steps):
+        return described(dataclasses.replace(tiny_run, train=dataclasses.replace(tiny_run.train, steps=steps)))
+
+    assert write_run(tmp_path, of(6), resume=False)["earlier_steps"] == []
+    assert write_run(tmp_path, of(6), resume=True)["earlier_steps"] == []
+    assert write_run(tmp_path, of(9), resume=True)["earlier_steps"] == [6]
+    assert write_run(tmp_path, of(12), resume=True)["earlier_steps"] == [6, 9]
+    assert json.loads((tmp_path / "run.json").read_text()) == {**of(12), "earlier_steps": [6, 9]} | {
+        "config": json.loads(json.dumps(of(12)["config"]))
+    }
+    with pytest.raises(PraxiaError, match=r"--train\.steps was 12 and is 9; .*only grow"):
+        write_run(tmp_path, of(9), resume=True)
 
 
 def test_a_run_from_before_cameras_were_listed_is_resumed(tiny_run, tmp_path):

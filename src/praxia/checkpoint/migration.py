@@ -36,6 +36,9 @@ RUN = {"questions": "vqa"}
 VQA = {"pictures_sha256": "images_sha256"}
 DATASET_ENTRY = {"body": "embodiment"}
 RECIPES = {"flow-tabletop-bodies": "flow-tabletop-embodiments"}
+# What the configs of runs have had since, with the value that is as before.
+ADDED_TO_RUN = {"hold_out": 0.0, "image_size": None}
+ADDED_TO_TRAIN = {"validate_every": None, "keep_every": None}
 # Parameters and submodules, by the tag of the config that builds their module.
 TENSORS = {
     "autoregressive": {"place": "position"},
@@ -69,7 +72,7 @@ def migrate_policy(value: Mapping[str, Any], schema: int = SCHEMA) -> Value:
 def migrate_run(value: Mapping[str, Any]) -> Value:
     """The value of a `run.json`, which is also the provenance of a policy, in today's schema."""
     if value.get("schema") == RUN_SCHEMA:
-        return dict(value)
+        return _with_added(value)
     found = _renamed(value, RUN)
     if "config" in found:
         config = _config(found["config"])
@@ -85,7 +88,15 @@ def migrate_run(value: Mapping[str, Any]) -> Value:
     # Before mixtures, runs named their one data set without a list.
     if isinstance(found.get("data"), Mapping):
         found["data"] = [found["data"]]
-    return {**found, "schema": RUN_SCHEMA}
+    return _with_added({**found, "schema": RUN_SCHEMA})
+
+
+def _with_added(value: Mapping[str, Any]) -> Value:
+    """A run with the fields of its config that its version did not have yet."""
+    if "config" not in value:
+        return dict(value)
+    config = {**ADDED_TO_RUN, **value["config"]}
+    return {**value, "config": {**config, "train": {**ADDED_TO_TRAIN, **config["train"]}}}
 
 
 def migrate_tensors(tensors: Mapping[str, T], model: Mapping[str, Any]) -> dict[str, T]:

@@ -72,10 +72,19 @@ def fit_embodiments(
 
 
 def fit_transforms(
-    windows: Mixture, statistics: Mapping[str, EmbodimentStatistics], tokenizer: PromptTokenizer | None = None
+    windows: Mixture,
+    statistics: Mapping[str, EmbodimentStatistics],
+    tokenizer: PromptTokenizer | None = None,
+    *,
+    all_texts: bool = True,
 ) -> Transforms:
-    """The embodiments' transforms, and the `tokenizer`; None: one is fitted on the data's instructions."""
-    texts = [text for entry in windows.entries for text in entry.dataset.instructions]
+    """The embodiments' transforms, and the `tokenizer`; None: one is fitted on the data's instructions.
+
+    Those are of all episodes of the data sets or, with `all_texts` False, of these windows alone.
+    """
+    texts = [
+        text for entry in windows.entries for text in (entry.dataset.instructions if all_texts else entry.instructions)
+    ]
     return Transforms(fit_embodiments(windows, statistics), tokenizer or TextTokenizer.fit(texts))
 
 

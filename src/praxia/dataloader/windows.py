@@ -86,6 +86,15 @@ class Windows:
         """Another process opens the data set anew."""
         return Windows, (self.dataset, self.window, self.episodes, self.view, self._cache_bytes)
 
+    def of_episodes(self, episodes: Int64[np.ndarray, " K"]) -> "Windows":
+        """The windows of other episodes of the same data set, read in the same way."""
+        return Windows(self.dataset, self.window, episodes, self.view, self._cache_bytes)
+
+    @property
+    def instructions(self) -> list[str]:
+        """The instructions of these windows, each once."""
+        return sorted(set(self._instructions[self._task[self._present]]))
+
     def rows(self) -> Iterator[tuple[Float32[np.ndarray, "N S"], Float32[np.ndarray, "M A"]]]:
         """The states and actions to train on, as windows show them, a block at a time.
 

@@ -21,7 +21,12 @@ class Train(Config):
 
     `shift_px` is the random shift of the images. A state is saved every `checkpoint_s` seconds, or less often where
     that would take over a twentieth of the time or the disk is slower (`train.saving`): a kill loses that much
-    work. With VQA data, each step has `num_vqa` questions and adds `answer_weight` times their loss.
+    work. A run resumed with more `steps` is lengthened: from there on its learning rate is that of the new length,
+    which is higher than it was. With VQA data, each step has `num_vqa` questions and adds `answer_weight` times their
+    loss.
+
+    With held-out episodes, the averaged weights are validated every `validate_every` steps (None: a tenth of the run)
+    and at the end. Every `keep_every` steps the policy is kept (None: the last and the best alone).
     """
 
     tag: ClassVar[str] = "train"
@@ -38,6 +43,8 @@ class Train(Config):
     seed: int = 0
     checkpoint_s: float = 30.0
     log_every: int = 50
+    validate_every: int | None = None
+    keep_every: int | None = None
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     tracker: Literal["tensorboard", "wandb"] = "tensorboard"
 
@@ -47,7 +54,8 @@ class TrainRun(Config):
     """A full run: the model, the window it sees, how it is trained, and which episodes it learns from.
 
     With `relative`, positions in a chunk are learned relative to the state when it begins (`transforms.relative`), each
-    action field to the state field of its name, or to the one that `relative_to` gives it.
+    action field to the state field of its name, or to the one that `relative_to` gives it. `hold_out` is the share of
+    each data set's episodes that is not trained on, nor counted in what is fitted (`train.hold_out`).
 
     Images that are larger than a square of `image_size` pixels are letterboxed into it when they are read; None: they
     are as in the data. Smaller ones are not enlarged.
@@ -65,6 +73,8 @@ class TrainRun(Config):
     """State field per action field, where names differ: --relative-to ACTION STATE."""
     image_size: int | None = None
     """Letterbox larger images into a square of this many pixels when they are read."""
+    hold_out: float = 0.0
+    """Share of the episodes that is neither trained on nor counted in what is fitted."""
 
     def relative_actions(self, embodiments: Sequence[Embodiment]) -> tuple[RelativeActions | None, ...]:
         """The relative action dims of each embodiment; None: its actions are absolute.

@@ -33,13 +33,16 @@ from praxia.policies.encoder_head import EncoderHeadModel, OpaqueBatch
 from praxia.train.batches import BatchSource, VQABatches, prefetch, random_shift
 from praxia.train.config import TrainRun, warmup_cosine
 from praxia.train.coverage import cover
+from praxia.train.hold_out import hold_out
 from praxia.train.initial_checkpoint import InitialCheckpoint, choose_images, read_initial_checkpoint
+from praxia.train.kept_policies import KeptPolicies, expect_kept
 from praxia.train.metrics import Clock, Means, Tracker
 from praxia.train.plan import Plan, make_plan
 from praxia.train.ranks import expect_one_node, expect_shares, num_processes
 from praxia.train.run_lock import write_run
 from praxia.train.saving import Saver, disk_full
 from praxia.train.state import TrainState
+from praxia.train.validation import Validation
 from praxia.transforms.chain import Transforms
 from praxia.transforms.tokenizer import TextTokenizer
 
@@ -81,14 +84,18 @@ def train(
     "loss" is that step's, the head's metrics are means over the steps since the line before (or since resuming), both
     of the first process's share. `progress(step, loss)` is called after every step, and before the first with the steps
     done before and no loss.
+    With held-out episodes (`run.hold_out`) "validation_loss" and "action_error" are those of the averaged weights
+    (`train.validation`), and `out/policy-best` is the policy with the lowest such loss; `out/policies` has those of
+    every `train.keep_every` steps.
 
     `vqa` is a file of images with questions (`dataloader.vqa`), which the encoder's language model learns to answer
     beside the actions. `start_from` is a policy to fine-tune: training begins with its weights, normalisers and
     vocabulary; with `refit` the normalisers and the head's tokenizer are fitted on these data instead. `workers`
     processes read batches ahead (0: a thread does), and decoded images take at most `cache_bytes` of disk (0: none are
     kept; None: all of them, if they fit); neither changes a result. `resume` continues from the last saved state,
-    bit-identically on the same device with the same number of threads. Under `torchrun --nproc-per-node N -m praxia
-    train ...` N processes share each batch (DDP).
+    bit-identically on the same device with the same number of threads; with more `run.train.steps` than before the run
+    is lengthened, and its learning rate follows the schedule of the new length from there on. Under `torchrun
+    --nproc-per-node N -m praxia train ...` N processes share each batch (DDP).
 
     Raises:
         PraxiaError: `out` holds a run already, or another run than the one to resume, or another process trains in it.
@@ -98,6 +105,7 @@ def train(
             saved before are kept.
     """
     expect_positive(**{"train.steps": run.train.steps, "train.batch-size": run.train.batch_size})
+    expect_kept(run)
     expect_one_node()
     expect_shares(run.train.batch_size, "train.batch-size")
     if vqa:
@@ -110,6 +118,8 @@ def train(
     run, mixture = choose_images(run, mixture, start_from)
     windows = mixture.open(run.window, successful=run.only_success, cache_bytes=cache_bytes)
     run = replace(run, window=windows.window)
+    identities = [dataset_identity(one.dataset) for one in windows.entries]
+    windows, held_out = hold_out(mixture, windows, run.hold_out, identities)
     vqa_data = read_vqa(vqa) if vqa else None
     relatives = zip(windows.embodiments, run.relative_actions(windows.embodiments), strict=True)
     relative = {embodiment.name: own for embodiment, own in relatives if own is not None}
@@ -117,7 +127,9 @@ def train(
     warnings = [format_warning(one) for one in training_warnings(windows, statistics)]
     initial = _initial_checkpoint(start_from, run, windows, statistics, refit)
     tokenizer = None if initial else run.model.prompt_tokenizer(run.window.num_images)
-    transforms = initial.transforms if initial else fit_transforms(windows, statistics, tokenizer)
+    transforms = (
+        initial.transforms if initial else fit_transforms(windows, statistics, tokenizer, all_texts=held_out is None)
+    )
     model_config = initial.model if initial else run.model.fit(lambda: chunks_of(windows, transforms)[0])
     coverage = cover(windows, transforms, model_config)
     if (found := coverage.warning(fitted=initial is None or refit)) is not None:
@@ -131,8 +143,9 @@ def train(
         "recipe": recipe,
         "config": config_to_json(run),
         "command": command,
-        "data": [dataset_identity(one.dataset) for one in windows.entries],
+        "data": identities,
         "mixture": mixture.to_json(),
+        "held_out": None if held_out is None else [one.episodes.tolist() for one in held_out.entries],
         "vqa": vqa_data.to_json() if vqa_data else None,
         "seed": run.train.seed,
         "start_from": initial and initial.to_json(),
@@ -151,9 +164,11 @@ def train(
     _expect_to_learn(model, source)
     with disk_full(out), Lock(out / ".lock", out) if fabric.is_global_zero else nullcontext():
         if fabric.is_global_zero:
-            write_run(out, description, resume)
+            config = replace(config, provenance=write_run(out, description, resume))
         fabric.barrier()
-        result = _fit(fabric, run, model, source, workers, out, report, progress)
+        validation = Validation(held_out, transforms, run.train.batch_size) if held_out is not None else None
+        keep = partial(KeptPolicies, out, config, run.train, validation) if fabric.is_global_zero else None
+        result = _fit(fabric, run, model, source, workers, out, report, progress, keep)
         weights = model.finish(result.pop("ema"))
         if fabric.is_global_zero:
             result |= save_policy(out / "policy", config, weights).to_json()
@@ -237,6 +252,7 @@ def _fit(
     out: Path,
     report: Report | None,
     progress: Progress | None,
+    keep: Callable[[int], KeptPolicies] | None,
 ) -> dict[str, Any]:
     """Optimise from the last saved state to the last step; "ema" of the result holds the averaged weights."""
     options = run.train
@@ -250,6 +266,7 @@ def _fit(
     resumed_from = state.load()
     if progress is not None and fabric.is_global_zero:
         progress(resumed_from, None)
+    kept = keep(resumed_from) if keep is not None else None
     clock = Clock(resumed_from)
     means = Means()
     with (
@@ -264,14 +281,17 @@ def _fit(
             means.add(metrics)
             ema.update(model, step)
             done = step + 1
-            if fabric.is_global_zero and (done == options.steps or saver.due()):
-                saver.save(done)
-            if tracker is not None and (done % options.log_every == 0 or done == options.steps):
+            # Before the state is saved, from which a run that is killed would go on without it.
+            measured = kept.after(done, model, ema.state) if kept is not None else {}
+            if tracker is not None and (done % options.log_every == 0 or done == options.steps or measured):
                 speed = clock.read(done, options.batch_size)
                 values = {"step": done, "loss": float(loss), "lr": _rate(run, step), **speed, **means.take()}
+                values |= measured
                 tracker.log(values)
                 if report is not None:
                     report(done, values)
+            if fabric.is_global_zero and (done == options.steps or saver.due()):
+                saver.save(done)
             if progress is not None and fabric.is_global_zero:
                 progress(done, float(loss))
     speed = clock.mean_speed(options.steps, options.batch_size)

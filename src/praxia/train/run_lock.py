@@ -1,7 +1,8 @@
-"""A run's folder: described by `run.json`, and resumed only by a run that equals the one that began it."""
+"""A run's folder: described by `run.json`, and resumed only by the run that began it, which may be longer."""
 
 import json
 import logging
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,15 @@ __all__ = ["write_run"]
 
 LOG = logging.getLogger(__name__)
 
+# Differences that a message lists.
+SHOWN = 8
 
-def write_run(out: Path, description: dict[str, Any], resume: bool) -> None:
+
+def write_run(out: Path, description: dict[str, Any], resume: bool) -> dict[str, Any]:
     """Make `out` this run's folder, or check that it already is. The caller holds the folder's lock.
+
+    Returns the description with "earlier_steps": the lengths that the run had before it was lengthened by a larger
+    `train.steps`, which `run.json` then records with the rest of the new description.
 
     Raises:
         PraxiaError: it holds a run and `resume` is False, or another run than the one to resume.
@@ -24,8 +31,9 @@ def write_run(out: Path, description: dict[str, Any], resume: bool) -> None:
     path = out / "run.json"
     if not path.exists():
         out.mkdir(parents=True, exist_ok=True)
+        description = {**description, "earlier_steps": []}
         write_atomic(path, json.dumps(description, indent=1))
-        return
+        return description
     if not resume:
         raise PraxiaError(f"{out} holds a run already; continue it with --resume or choose another --out")
     before = migrate_run(json.loads(path.read_text()))
@@ -43,17 +51,29 @@ def write_run(out: Path, description: dict[str, Any], resume: bool) -> None:
             "differs, finish it with that version, or train anew with another --out",
             out,
         )
+    earlier = before.get("earlier_steps", [])
+    if lengthened := _steps(description) > _steps(before):
+        earlier = [*earlier, _steps(before)]
+    description = {**description, "earlier_steps": earlier}
+    if lengthened:
+        write_atomic(path, json.dumps(description, indent=1))
+    return description
+
+
+def _steps(description: Mapping[str, Any]) -> int:
+    return description["config"]["train"]["steps"]
 
 
 def _expect_same_options(out: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Config, seed, questions and initial policy."""
-    # Runs of before image sizes were recipes' read images as they were.
-    before = {**before, "config": {"image_size": None, **before["config"]}}
-    for name in ("config", "seed"):
-        if before[name] != now[name]:
-            raise PraxiaError(
-                f"{out} was begun with another {name}; resume with the same options as {before['command']!r}"
-            )
+    """Config but for more steps, seed, questions and initial policy."""
+    if different := _differences(before["config"], now["config"]):
+        more = f" and {len(different) - SHOWN} more" if len(different) > SHOWN else ""
+        raise PraxiaError(
+            f"{out} was begun with another config: {', '.join(different[:SHOWN])}{more}; resume with the same options "
+            f"as {before['command']!r} (only --train.steps may differ, and only grow)"
+        )
+    if before["seed"] != now["seed"]:
+        raise PraxiaError(f"{out} was begun with seed {before['seed']}, got {now['seed']}; resume with the same")
     old, new = (one.get("vqa") or {} for one in (before, now))
     # Older runs do not record a hash of the images.
     names = ["content_sha256", *(["images_sha256"] if "images_sha256" in old else [])]
@@ -64,6 +84,30 @@ def _expect_same_options(out: Path, before: dict[str, Any], now: dict[str, Any])
     known = "policy_sha256" if "policy_sha256" in old else "weights_sha256"
     if old.get(known) != new.get(known) or old.get("refit", False) != new.get("refit", False):
         raise PraxiaError(f"{out} was begun with another start_from; resume with the same as {before['command']!r}")
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """The options of two configs that differ, with both values; more steps do not count."""
+    old, new = dict(_options(before)), dict(_options(now))
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    steps = "--train.steps"
+    if steps in names and new[steps] > old[steps]:
+        names.remove(steps)
+    return [f"{name} was {_text(old, name)} and is {_text(new, name)}" for name in names]
+
+
+def _options(config: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """(option, value) of a config and of those within it; the type of a config within it counts as its own value."""
+    for name, value in config.items():
+        option = path if name == "type" else f"{path}.{name}".lstrip(".").replace("_", "-")
+        if isinstance(value, Mapping) and "type" in value:
+            yield from _options(value, option)
+        else:
+            yield f"--{option}", value
+
+
+def _text(options: Mapping[str, Any], name: str) -> str:
+    return json.dumps(options[name]) if name in options else "absent"
 
 
 def _expect_same_data(out: Path, before: list[dict[str, Any]], now: list[dict[str, Any]]) -> None:
