@@ -80,11 +80,16 @@ MODULES: Pairs = (
     (r"= code_from_json\(", "= action_tokenizer_from_json("),
     (r"coded\.ids", "coded.tokens"),
 )
-# The moment's, the source's, and hashes of files whose content is compared itself.
+# What is of the moment or of the source, hashes of files whose content is compared itself, and options that are new.
 IGNORED = frozenset(
     (
         "command",
         "dirty",
+        "earlier_steps",
+        "held_out",
+        "hold_out",
+        "image_size",
+        "keep_every",
         "policy_sha256",
         "revision",
         "samples_per_s",
@@ -92,6 +97,7 @@ IGNORED = frozenset(
         "summary",
         "sha256",
         "source_sha256",
+        "validate_every",
         "wall_s",
         "weights_sha256",
     )
