@@ -53,8 +53,9 @@ def own_cache(cache_base, monkeypatch):
     return folder
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True)
 def one_thread():
+    """Every test begins with one thread, also after one that evaluated a policy with more."""
     import torch
 
     torch.set_num_threads(1)
