@@ -30,6 +30,7 @@ KEYS: Pairs = (
     (r"/part$", "/type"),
     (r"/shapes/bodies$", "/embodiment_dims"),
     (r"/bodies$", "/embodiments"),
+    (r"(/parts/\d+)/body$", r"\1/embodiment"),
     (r"/moments$", "/observation_steps"),
     (r"/vocabulary$", "/vocab_size"),
     (r"/integers/kind$", "/integers/type"),
