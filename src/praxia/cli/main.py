@@ -108,10 +108,10 @@ def _print_error(text: str) -> None:
         print(f"praxia: {text}", file=sys.stderr)
 
 
-def _is_pipe_broken() -> bool:
-    """Whether stdout or stderr is a pipe without a reader, as in `praxia ... | head`."""
+def _is_pipe_broken(*descriptors: int) -> bool:
+    """Whether one of `descriptors` (of stdout and stderr, if none is given) is a pipe without a reader."""
     pipes = select.poll()
-    for descriptor in (1, 2):
+    for descriptor in descriptors or (1, 2):
         pipes.register(descriptor, 0)
     return any(event & select.POLLERR for _, event in pipes.poll(0))
 
@@ -141,6 +141,9 @@ def _print_and_flush(code: int, result: Any) -> int:
             _discard(2)
             if isinstance(error, BrokenPipeError):
                 code = BROKEN_PIPE
+        # Without a buffer (PYTHONUNBUFFERED) the message was lost before, and nothing is left to flush.
+        if code == 2 and _is_pipe_broken(2):
+            code = BROKEN_PIPE
     return code
 
 
