@@ -44,7 +44,7 @@ KEYS: Pairs = (
     (r"/pace$", "/execution"),
     (r"/executed_steps$", "/execution_horizon"),
     (r"(\.jsonl:/\d+)/path$", r"\1/path_length"),
-    (r"(0[0-8]\.json:(/per_task/[^/]+)?)/path$", r"\1/path_length"),
+    (r"((?:0[0-8]|12)\.json:(?:/per_task/[^/]+)?)/path$", r"\1/path_length"),
     (r"/num_questions$", "/num_vqa"),
     (r"/questions$", "/vqa"),
     (r"/subwords/model$", "/subwords/tokenizer_json"),
