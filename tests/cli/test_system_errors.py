@@ -101,11 +101,13 @@ def test_a_broken_pipe_of_stdout_is_no_error(words):
     assert (talking.returncode, said) == (141, "")
 
 
-def test_a_broken_pipe_of_stderr_is_no_error(tmp_path):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_broken_pipe_of_stderr_is_no_error(tmp_path, unbuffered):
     mine, theirs = os.pipe()
     os.close(mine)
     command = [sys.executable, "-m", "praxia", "data", "info", str(tmp_path)]
-    assert subprocess.run(command, stderr=theirs, timeout=60).returncode == 141
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    assert subprocess.run(command, stderr=theirs, timeout=60, env=environment).returncode == 141
     os.close(theirs)
 
 

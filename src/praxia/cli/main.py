@@ -11,7 +11,6 @@ import select
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from praxia.cli.system_errors import describe_system_error
@@ -60,8 +59,7 @@ def _run(arguments: list[str]) -> tuple[int, Any]:
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # `timeout -s INT` sends it twice
         reason = "interrupted; what was written is kept, and a verb with --resume continues from there"
-        _print_error(reason)
-        return INTERRUPTED, {"error": reason}
+        return _print_error(reason, INTERRUPTED), {"error": reason}
     except SystemExit as end:  # --help, or wrong options, which tyro has reported
         # rich exits with 1 on a broken pipe.
         code = BROKEN_PIPE if end.code == 1 and _is_pipe_broken() else int(end.code or 0)
@@ -97,21 +95,24 @@ def _result(arguments: list[str]) -> Any:
 
 
 def _refused(reason: str, result: Mapping[str, Any]) -> tuple[int, Any]:
-    _print_error(reason)
-    return 2, {"error": reason, **result}
+    return _print_error(reason, 2), {"error": reason, **result}
 
 
-def _print_error(text: str) -> None:
+def _print_error(text: str, code: int) -> int:
+    """Print one line on stderr. Returns `code`, or that of a broken pipe, which shows here only without a buffer."""
     if sys.stderr is None:  # closed: print would write to stdout instead
-        return
-    with suppress(OSError):  # a broken pipe or a full disk does not change the exit code
+        return code
+    try:
         print(f"praxia: {text}", file=sys.stderr)
+    except OSError as error:  # a full disk does not change the exit code
+        return BROKEN_PIPE if isinstance(error, BrokenPipeError) else code
+    return code
 
 
-def _is_pipe_broken(*descriptors: int) -> bool:
-    """Whether one of `descriptors` (of stdout and stderr, if none is given) is a pipe without a reader."""
+def _is_pipe_broken() -> bool:
+    """Whether stdout or stderr is a pipe without a reader, as in `praxia ... | head`."""
     pipes = select.poll()
-    for descriptor in descriptors or (1, 2):
+    for descriptor in (1, 2):
         pipes.register(descriptor, 0)
     return any(event & select.POLLERR for _, event in pipes.poll(0))
 
@@ -131,9 +132,7 @@ def _print_and_flush(code: int, result: Any) -> int:
             if isinstance(error, BrokenPipeError):
                 code = BROKEN_PIPE
             else:
-                if code == 0:
-                    _print_error(f"the result cannot be printed: {error.strerror}")
-                code = code or 2
+                code = code or _print_error(f"the result cannot be printed: {error.strerror}", 2)
     if sys.stderr is not None:
         try:
             sys.stderr.flush()
@@ -141,9 +140,6 @@ def _print_and_flush(code: int, result: Any) -> int:
             _discard(2)
             if isinstance(error, BrokenPipeError):
                 code = BROKEN_PIPE
-        # Without a buffer (PYTHONUNBUFFERED) the message was lost before, and nothing is left to flush.
-        if code == 2 and _is_pipe_broken(2):
-            code = BROKEN_PIPE
     return code
 
 
