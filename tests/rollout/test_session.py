@@ -81,6 +81,22 @@ def test_overlapping_chunks_are_averaged():
     assert second == pytest.approx((0.1 + 0.01) / 2)
 
 
+def test_a_policy_may_reuse_its_arrays():
+    class Reusing(Counting):
+        chunk = np.zeros((3, 1), np.float32)
+
+        def act(self, queries: Sequence[Query], carry: None) -> tuple[list[Decision], None]:
+            (decision,), carry = super().act(queries, carry)
+            self.chunk[:] = decision.chunk
+            return [Decision(self.chunk, decision.valid)], carry
+
+    actions = [
+        [float(session.act(seen())[0]) for _ in range(4)]
+        for session in (Session(policy(), ChunkExecution(1, ensemble=0.0)) for policy in (Counting, Reusing))
+    ]
+    assert actions[0] == actions[1]
+
+
 def test_a_trained_policy_decides_as_it_does_in_the_loop():
     """The same key, history and step: bit for bit what `act` gives."""
     policy = make_policy()

@@ -235,6 +235,11 @@ class Decision:
     valid: Bool[np.ndarray, " H"]
     label: Float32[np.ndarray, "H A"] | None = None
 
+    @property
+    def num_executable(self) -> int:
+        """How many actions come before the first that is not valid."""
+        return len(self.valid) if self.valid.all() else int(self.valid.argmin())
+
 
 @runtime_checkable
 class Policy(Protocol):

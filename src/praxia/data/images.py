@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import ExifTags, Image, ImageOps
 
-__all__ = ["Size", "fit_inside", "letterbox", "to_rgb", "upright_size"]
+__all__ = ["Size", "fit_inside", "letterbox", "pad_to", "to_rgb", "upright_size"]
 
 # EXIF orientations that rotate an image by 90 degrees.
 QUARTER_TURNS = (5, 6, 7, 8)
@@ -47,7 +47,15 @@ def fit_inside(size: Size, scaled: Size) -> Size:
 
 
 def letterbox(image: UInt8[np.ndarray, "_ _ 3"], scaled: Size) -> UInt8[np.ndarray, "Y X 3"]:
-    """`image` centred in a black one of size `scaled`."""
+    """`image` at the largest size that fits into `scaled`, pixels averaged over their area, between black bars."""
+    if image.shape[:2] == scaled:
+        return image
+    height, width = fit_inside((image.shape[0], image.shape[1]), scaled)
+    return pad_to(np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BOX)), scaled)
+
+
+def pad_to(image: UInt8[np.ndarray, "_ _ 3"], scaled: Size) -> UInt8[np.ndarray, "Y X 3"]:
+    """`image`, which has been scaled already, centred in a black one of size `scaled`."""
     if image.shape[:2] == scaled:
         return image
     whole = np.zeros((*scaled, 3), np.uint8)

@@ -20,7 +20,7 @@ from jaxtyping import Int64, UInt8
 from PIL import Image, UnidentifiedImageError
 
 from praxia.core.files import AnyPath
-from praxia.data.images import Size, fit_inside, letterbox, to_rgb
+from praxia.data.images import Size, fit_inside, letterbox, pad_to, to_rgb
 from praxia.data.parquet import open_groups
 from praxia.data.video import frame_rate
 
@@ -191,7 +191,7 @@ class VideoReader:
             return self._converter.reformat(frame, format="rgb24").to_ndarray()
         height, width = fit_inside(self._size, self._scaled)
         small = self._converter.reformat(frame, width=width, height=height, format="rgb24", interpolation="AREA")
-        return letterbox(small.to_ndarray(), self._scaled)
+        return pad_to(small.to_ndarray(), self._scaled)
 
 
 class ParquetImages:
@@ -252,8 +252,4 @@ class ParquetImages:
         if image.shape[:2] != self._size:
             got = "x".join(map(str, image.shape[:2]))
             raise Unreadable(f"expected images of {self._size}, got {got} (upright, as EXIF says)", position)
-        if self._scaled == self._size:
-            return image
-        height, width = fit_inside(self._size, self._scaled)
-        small = Image.fromarray(image).resize((width, height), Image.Resampling.BOX)
-        return letterbox(np.asarray(small), self._scaled)
+        return letterbox(image, self._scaled)

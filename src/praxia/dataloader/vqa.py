@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 
 from praxia.core.errors import DataError
 from praxia.core.files import sha256_file
-from praxia.data.images import fit_inside, letterbox
+from praxia.data.images import fit_inside, pad_to
 
 __all__ = ["VQAData", "VQAItem", "read_vqa"]
 
@@ -136,4 +136,4 @@ def _image(path: Path, side: int) -> UInt8[np.ndarray, "P P 3"]:
         raise DataError(f"expected an image at {path}, got none that can be decoded ({error})") from None
     rows, columns = fit_inside((frame.height, frame.width), (side, side))
     small = frame.reformat(width=columns, height=rows, format="rgb24").to_ndarray()
-    return letterbox(small, (side, side))
+    return pad_to(small, (side, side))

@@ -7,7 +7,16 @@ from jaxtyping import Float32
 
 from praxia.core.types import Decision
 
-__all__ = ["ensemble"]
+__all__ = ["ensemble", "remember"]
+
+
+def remember(decisions: Sequence[tuple[int, Decision]], step: int, decision: Decision) -> list[tuple[int, Decision]]:
+    """Those of `decisions` whose chunks reach `step`, then a copy of `decision`, made there.
+
+    It is a copy because a policy may reuse its arrays.
+    """
+    earlier = [(made_at, one) for made_at, one in decisions if step - made_at < len(one.valid)]
+    return [*earlier, (step, Decision(decision.chunk.copy(), decision.valid.copy()))]
 
 
 def ensemble(decisions: Sequence[tuple[int, Decision]], step: int, rate: float) -> Float32[np.ndarray, "K A"]:

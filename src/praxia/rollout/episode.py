@@ -9,7 +9,7 @@ from jaxtyping import Float32
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.types import Decision, Observation, Outcome, Query, SlotResult
-from praxia.rollout.ensemble import ensemble
+from praxia.rollout.ensemble import ensemble, remember
 from praxia.rollout.faults import action_fault, decision_fault
 from praxia.rollout.types import Agent, Job, Recording, Trajectory
 
@@ -115,15 +115,13 @@ class RunningEpisode:
         self, decision: Decision, most: int
     ) -> tuple[Float32[np.ndarray, "K A"], Float32[np.ndarray, "K A"]]:
         """At most `most` actions, up to the first that is not valid, and their labels."""
-        valid = decision.valid[:most]
-        count = len(valid) if valid.all() else int(valid.argmin())
+        count = min(most, decision.num_executable)
         actions = decision.chunk[:count]
         return actions, actions if decision.label is None else decision.label[:count]
 
     def _ensembled(self, decision: Decision, rate: float) -> Float32[np.ndarray, "K A"]:
         """The action of the present step from `decision` and earlier ones, or none."""
-        earlier = [(made_at, one) for made_at, one in self._decisions if self.steps - made_at < len(one.valid)]
-        self._decisions = [*earlier, (self.steps, Decision(decision.chunk.copy(), decision.valid.copy()))]
+        self._decisions = remember(self._decisions, self.steps, decision)
         return ensemble(self._decisions, self.steps, rate)
 
     def trajectory(self) -> Trajectory:

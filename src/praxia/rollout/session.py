@@ -6,13 +6,12 @@ from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float32, UInt8
-from PIL import Image
 
 from praxia.core.embodiment import Camera, Embodiment
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.core.types import ChunkExecution, Decision, Observation, Policy, Query
-from praxia.data.images import fit_inside, letterbox
-from praxia.rollout.ensemble import ensemble
+from praxia.data.images import letterbox
+from praxia.rollout.ensemble import ensemble, remember
 from praxia.rollout.faults import action_fault, decision_fault
 
 __all__ = ["Session", "parse_observation"]
@@ -65,11 +64,10 @@ class Session:
         """
         self._observe(observation)
         if self._execution.ensemble is not None:
-            self._decisions.append((self._step, self._decide()))
-            self._decisions = [one for one in self._decisions if self._step - one[0] < len(one[1].valid)]
+            self._decisions = remember(self._decisions, self._step, self._decide())
             self._pending = ensemble(self._decisions, self._step, self._execution.ensemble)
         elif not len(self._pending):
-            self._pending = _valid_part(self._decide())[: self._execution.execution_horizon]
+            self._pending = _executable(self._decide())[: self._execution.execution_horizon]
         if (fault := action_fault(self._pending[:1], self.embodiment, self._step)) is not None:
             raise PraxiaError(fault)
         action, self._pending = self._pending[0], self._pending[1:]
@@ -82,7 +80,7 @@ class Session:
         Raises as `act` does.
         """
         self._observe(observation)
-        chunk = _valid_part(self._decide())
+        chunk = _executable(self._decide())
         if (fault := action_fault(chunk, self.embodiment, self._step)) is not None:
             raise PraxiaError(fault)
         self._pending = self._pending[:0]
@@ -102,10 +100,9 @@ class Session:
         return decision
 
 
-def _valid_part(decision: Decision) -> Float32[np.ndarray, "K A"]:
+def _executable(decision: Decision) -> Float32[np.ndarray, "K A"]:
     """A copy of the actions before the first that is not valid: a policy may reuse its arrays."""
-    count = len(decision.valid) if decision.valid.all() else int(decision.valid.argmin())
-    return decision.chunk[:count].copy()
+    return decision.chunk[: decision.num_executable].copy()
 
 
 def parse_observation(
@@ -158,11 +155,7 @@ def _image(value: Any, camera: Camera, channels: Channels) -> UInt8[np.ndarray, 
         image = np.rint(image * 255).astype(np.uint8)
     if image.dtype != np.uint8:
         raise MismatchError(f"expected an image of uint8 or float of camera {camera.name!r}, got {image.dtype}")
-    size = (camera.height, camera.width)
-    if image.shape[:2] == size:
-        return image
-    height, width = fit_inside((image.shape[0], image.shape[1]), size)
-    return letterbox(np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BOX)), size)
+    return letterbox(image, (camera.height, camera.width))
 
 
 def _state(value: Any, embodiment: Embodiment) -> Float32[np.ndarray, " S"]:
