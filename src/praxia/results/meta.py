@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from praxia.core.errors import DataError
+from praxia.core.errors import DataError, MismatchError, PraxiaError
 from praxia.results.migration import migrate_meta
 from praxia.results.rows import Row
 
@@ -13,6 +13,8 @@ __all__ = [
     "META_SUFFIX",
     "competitor_of",
     "differences",
+    "expect_same_fingerprint",
+    "has_earlier_run",
     "meta_path",
     "policy_of",
     "privilege_of",
@@ -24,6 +26,9 @@ __all__ = [
 # Appended to the name of a results file: the file that says what produced its rows.
 META_SUFFIX = ".meta.json"
 
+# A commit changes these without changing results: the hash of the source is compared instead.
+_NOT_COMPARED = ("revision", "dirty")
+
 # Without these entries of its fingerprint nobody can say what results are of.
 _IDENTITY = frozenset(("benchmark", "policy_sha256", "control"))
 
@@ -31,6 +36,28 @@ _IDENTITY = frozenset(("benchmark", "policy_sha256", "control"))
 def meta_path(out: Path) -> Path:
     """The file with the metadata of the results file `out`."""
     return out.with_name(f"{out.name}{META_SUFFIX}")
+
+
+def has_earlier_run(out: Path, resume: bool) -> bool:
+    """Whether an evaluation into `out` continues an earlier one, whose metadata is there.
+
+    Raises:
+        PraxiaError: `out` is a folder, holds an evaluation and `resume` is False, or has rows without metadata.
+    """
+    path = meta_path(out)
+    if out.is_dir():
+        raise PraxiaError(f"expected --out to be a file (X.jsonl), got the folder {out}; name a file in it")
+    if not resume and (out.exists() or path.exists()):
+        raise PraxiaError(f"{out} already holds an evaluation: choose another --out, or finish it with --resume")
+    if out.exists() and not path.exists():
+        raise PraxiaError(f"{out} cannot be resumed without {path.name} beside it: choose another --out")
+    return path.exists()
+
+
+def expect_same_fingerprint(out: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Raise MismatchError if an evaluation with the fingerprint `new` does not continue one of `old` in `out`."""
+    if changes := differences(old, json.loads(json.dumps(new)), _NOT_COMPARED):
+        raise MismatchError(f"{out} was begun differently ({changes}): undo that, or choose another --out")
 
 
 def read_meta(out: Path) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from jaxtyping import Bool, Float, Float32, Float64, Int64
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from praxia.core.errors import DataError, MismatchError, PraxiaError
+from praxia.core.errors import DataError, MismatchError
 from praxia.core.files import complete_lines, remove_leftovers, write_atomic
 from praxia.core.lock import Lock
-from praxia.results.meta import differences, meta_path
+from praxia.results.meta import differences, expect_same_fingerprint, has_earlier_run, meta_path
 from praxia.results.rows import RowWriter, cut_incomplete_line
 from praxia.results.statistics import t_interval
 
@@ -50,8 +50,6 @@ INTERVAL = (
     " they need no random numbers"
 )
 
-# Entries of a fingerprint that may change without changing results: the hash of the source is compared instead.
-_NOT_COMPARED = ("revision", "dirty")
 METRICS = ("mae", "mse")
 
 
@@ -167,19 +165,11 @@ class OfflineStore:
             MismatchError: the earlier run was a different evaluation. Names the differences.
         """
         self._lock.acquire()
-        out, path = self._out, meta_path(self._out)
-        if out.is_dir():
-            raise PraxiaError(f"expected --out to be a file (X.jsonl), got the folder {out}; name a file in it")
-        if not resume and (out.exists() or path.exists()):
-            raise PraxiaError(f"{out} already holds an evaluation: choose another --out, or finish it with --resume")
-        if path.exists():
-            old, new = _read_meta(out)["fingerprint"], json.loads(json.dumps(meta["fingerprint"]))
-            if changes := differences(old, new, _NOT_COMPARED):
-                raise MismatchError(f"{out} was begun differently ({changes}): undo that, or choose another --out")
-        elif out.exists():
-            raise PraxiaError(f"{out} cannot be resumed without {path.name} beside it: choose another --out")
+        out = self._out
+        if has_earlier_run(out, resume):
+            expect_same_fingerprint(out, _read_meta(out)["fingerprint"], meta["fingerprint"])
         else:
-            write_atomic(path, json.dumps(meta, indent=1) + "\n")
+            write_atomic(meta_path(out), json.dumps(meta, indent=1) + "\n")
         remove_leftovers(out.parent, out.name)
         remove_leftovers(_trace_path(out, 0).parent)
         if out.exists():

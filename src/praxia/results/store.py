@@ -22,13 +22,10 @@ from praxia.core.files import remove_leftovers, write_atomic
 from praxia.core.keys import canonical_json
 from praxia.core.lock import Lock
 from praxia.core.types import EnvSpec, Start
-from praxia.results.meta import differences, meta_path, read_meta
+from praxia.results.meta import expect_same_fingerprint, has_earlier_run, meta_path, read_meta
 from praxia.results.rows import Row, RowWriter, read_rows, recover_rows, write_rows
 
 __all__ = ["Replay", "ResultsStore", "read_replay"]
-
-# A commit changes these without changing results: the hash of the source is compared instead.
-_NOT_COMPARED = ("revision", "dirty")
 
 
 @dataclass(frozen=True)
@@ -77,23 +74,14 @@ class ResultsStore:
     def check(self, meta: Mapping[str, Any], resume: bool) -> None:
         """Lock the files and raise what `begin` would raise, without changing them."""
         self._lock.acquire()
-        path = meta_path(self._out)
-        if self._out.is_dir():
-            raise PraxiaError(f"expected --out to be a file (X.jsonl), got the folder {self._out}; name a file in it")
-        if not resume and (self._out.exists() or path.exists()):
-            raise PraxiaError(
-                f"{self._out} already holds an evaluation: choose another --out, or finish it with --resume"
-            )
-        if path.exists():
+        if has_earlier_run(self._out, resume):
             old = read_meta(self._out)
-            self._compare(old["fingerprint"], json.loads(json.dumps(meta["fingerprint"])))
+            self._compare(old["fingerprint"], meta["fingerprint"])
             if old.get("until_decided") and meta.get("until_decided") is False:
                 raise PraxiaError(
                     f"{self._out} belongs to a comparison that stopped when it was decided, which cannot become one"
                     " with a fixed number of pairs: use --until-decided, or choose another --out"
                 )
-        elif self._out.exists():
-            raise PraxiaError(f"{self._out} cannot be resumed without {path.name} beside it: choose another --out")
 
     def mark_until_decided(self) -> None:
         """Record beside the rows that their number depends on their outcomes."""
@@ -135,8 +123,7 @@ class ResultsStore:
                 f"{self._out} was begun by an earlier version of Praxia, which identified a policy by its weights"
                 " alone, so it may have been another policy: finish it with that version, or choose another --out"
             )
-        if changes := differences(old, new, _NOT_COMPARED):
-            raise MismatchError(f"{self._out} was begun differently ({changes}): undo that, or choose another --out")
+        expect_same_fingerprint(self._out, old, new)
 
 
 def read_replay(out: Path, start: str) -> Replay:
