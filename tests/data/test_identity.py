@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import shutil
 
 import numpy as np
@@ -12,7 +13,7 @@ from upath import UPath
 
 import praxia.data.identity as identity_module
 from praxia.data.dataset import Dataset
-from praxia.data.identity import dataset_identity, matches_identity, sampled_sha256, samples_of
+from praxia.data.identity import samples_of
 
 KINDS = [("v3.0", "h264"), ("v3.0", None), ("v2.1", "h264")]
 
@@ -38,7 +39,7 @@ def pair(request, sets, tmp_path):
 
 
 def identity(root):
-    return sampled_sha256(Dataset(root))
+    return Dataset(root).sampled_sha256
 
 
 def edit(path, change):
@@ -142,9 +143,18 @@ def test_elsewhere_than_on_a_disk_sizes_of_videos_do(sets):
 
 def test_what_is_known_of_a_data_set_decides(sets, recorded):
     ours, other = Dataset(recorded), Dataset(sets["v3.0", "h264"])
-    assert set(dataset_identity(ours)) == {"path", "content_sha256"}
-    assert matches_identity(ours, dataset_identity(ours))
-    assert matches_identity(other, {**dataset_identity(other), "path": "elsewhere"})
-    assert not matches_identity(other, {**dataset_identity(other), "sampled_sha256": "x"})
-    assert matches_identity(other, {"path": "", "content_sha256": None}), "of the time before"
-    assert not matches_identity(other, dataset_identity(ours))
+    assert set(ours.identity) == {"path", "content_sha256"}
+    assert ours.matches_identity(ours.identity)
+    assert other.matches_identity({**other.identity, "path": "elsewhere"})
+    assert not other.matches_identity({**other.identity, "sampled_sha256": "x"})
+    assert other.matches_identity({"path": "", "content_sha256": None}), "of the time before"
+    assert not other.matches_identity(ours.identity)
+
+
+def test_another_process_need_not_sample_anew(sets, monkeypatch):
+    dataset = Dataset(sets["v3.0", "h264"])
+    known = dataset.identity
+    copy = pickle.dumps(dataset)
+    monkeypatch.setattr("praxia.data.dataset.sampled_sha256", lambda metadata: pytest.fail("sampled twice"))
+    assert dataset.identity == known
+    assert pickle.loads(copy).identity == known  # noqa: S301 - our own

@@ -11,7 +11,6 @@ import pytest
 
 from praxia.core.files import sha256_file
 from praxia.data.dataset import Dataset
-from praxia.data.identity import dataset_identity
 from praxia.data.summary import info
 from praxia.datatools.check.dataset import check
 from praxia.datatools.edit.operations import delete, merge
@@ -90,14 +89,14 @@ def test_edits_keep_it_byte_for_byte(root, tmp_path):
 @pytest.mark.parametrize("with_positions", [True, False])
 def test_without_its_files_the_rest_is_as_good_as_before(root, tmp_path, with_positions):
     """A data set downloaded without its depth can be read, checked, trained on and edited all the same."""
-    known = dataset_identity(Dataset(root))
+    known = Dataset(root).identity
     (root / VIDEO).unlink()
-    assert dataset_identity(Dataset(root)) == known, "what training reads of it is there"
+    assert Dataset(root).identity == known, "what training reads of it is there"
     if not with_positions:
         table = pq.read_table(root / TABLE)
         pq.write_table(table.drop_columns([n for n in table.column_names if DEPTH in n]), root / TABLE)
     assert check(root)["ok"]
-    assert dataset_identity(Dataset(root))
+    assert Dataset(root).identity
     done = delete(root, "0", tmp_path / "less")
     assert DEPTH in done["left_out"]
     new = Dataset(tmp_path / "less")

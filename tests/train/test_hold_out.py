@@ -8,7 +8,6 @@ import pytest
 
 from praxia.checkpoint.store import read_config
 from praxia.core.errors import MismatchError, PraxiaError
-from praxia.data.identity import dataset_identity
 from praxia.dataloader.mixture_config import DatasetEntry, MixtureConfig
 from praxia.train import engine
 from praxia.train.hold_out import hold_out
@@ -22,7 +21,7 @@ def fit(run, data, out, **more):
 
 def split(run, config, share):
     windows = config.open(run.window, successful=run.only_success)
-    training, held_out = hold_out(config, windows, share, [dataset_identity(one.dataset) for one in windows.entries])
+    training, held_out = hold_out(config, windows, share)
     assert held_out is not None
     return episodes_of(training), episodes_of(held_out)
 

@@ -25,6 +25,7 @@ from praxia.data.features import (
 )
 from praxia.data.frame_files import FrameFile, integers
 from praxia.data.frames import CameraFrames
+from praxia.data.identity import sampled_sha256
 from praxia.data.layout import EMBODIMENT, RECORDS, STATES, STATS
 from praxia.data.manifest import ADVICE
 from praxia.data.metadata import Metadata, open_root
@@ -63,8 +64,8 @@ class Dataset:
 
     Opening checks that every file exists with its size; each is hashed before its first use. Numbers are read into
     memory on first access, images are decoded on every access (the data loader caches them). Data sets without our
-    manifest open too, as far as they follow LeRobot v3.0, v2.1 or v2.0. A pickle holds the address alone: another
-    process opens the data set anew.
+    manifest open too, as far as they follow LeRobot v3.0, v2.1 or v2.0. A pickle holds the address, and
+    `sampled_sha256` if it is known: another process opens the data set anew.
 
     Raises:
         DataError: not a finished data set, or a file is missing, truncated or altered; names its episodes.
@@ -80,7 +81,8 @@ class Dataset:
         self._expect_files()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Dataset, (str(self.root),)
+        known = {name: value for name, value in vars(self).items() if name == "sampled_sha256"}
+        return Dataset, (str(self.root),), known
 
     # Metadata
 
@@ -122,6 +124,27 @@ class Dataset:
     def content_sha256(self) -> str | None:
         """The hash over all files; None in a data set of another writer."""
         return self.manifest.content_sha256 if self.written_by_praxia else None
+
+    @cached_property
+    def sampled_sha256(self) -> str:
+        """A hash of what training reads (`data.identity.sampled_sha256`), computed once per opened data set."""
+        return sampled_sha256(self.metadata)
+
+    @property
+    def content_hash(self) -> str:
+        """The same for every copy: `content_sha256`, or `sampled_sha256` where none is recorded."""
+        return self.content_sha256 or self.sampled_sha256
+
+    @property
+    def identity(self) -> dict[str, str | None]:
+        """The path, and the hash wherever it is copied: `sampled_sha256` if none is recorded."""
+        known: dict[str, str | None] = {"path": str(self.root), "content_sha256": self.content_sha256}
+        return known if self.written_by_praxia else {**known, "sampled_sha256": self.sampled_sha256}
+
+    def matches_identity(self, known: Mapping[str, str | None]) -> bool:
+        """Whether it has this identity, as far as that is recorded: older policies have no `sampled_sha256`."""
+        found = self.identity
+        return all(found.get(name) == value for name, value in known.items() if name != "path")
 
     @cached_property
     def stats(self) -> dict[str, dict[str, Any]]:

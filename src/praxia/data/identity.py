@@ -2,35 +2,23 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import pyarrow.parquet as pq
 
 from praxia.core.files import AnyPath, is_local, relative_name, sha256_file
-from praxia.data.dataset import Dataset
 from praxia.data.features import camera_videos
 from praxia.data.layout import parquet_files
+from praxia.data.metadata import Metadata
 
-__all__ = ["dataset_identity", "matches_identity", "sampled_sha256", "samples_of"]
+__all__ = ["sampled_sha256", "samples_of"]
 
 # Pieces read of all files with images together; of each at least its begin, its middle and its end.
 PIECES = 4096
 PIECE_BYTES = 16 * 1024
 
 
-def dataset_identity(dataset: Dataset) -> dict[str, str | None]:
-    """The path of a data set and its hash wherever it is copied: `sampled_sha256` if none is recorded."""
-    known: dict[str, str | None] = {"path": str(dataset.root), "content_sha256": dataset.content_sha256}
-    return known if dataset.written_by_praxia else {**known, "sampled_sha256": sampled_sha256(dataset)}
-
-
-def matches_identity(dataset: Dataset, known: Mapping[str, str | None]) -> bool:
-    """Whether a data set has this identity, as far as it is recorded: older policies have no `sampled_sha256`."""
-    found = dataset_identity(dataset)
-    return all(found.get(name) == value for name, value in known.items() if name != "path")
-
-
-def sampled_sha256(dataset: Dataset) -> str:
+def sampled_sha256(metadata: Metadata) -> str:
     """A hash of what training reads of a data set of another writer: all of `meta/`, every number, some of its images.
 
     It covers in full the files of `meta/` and the numbers in parquet files. Of videos, and of images in parquet files,
@@ -40,11 +28,9 @@ def sampled_sha256(dataset: Dataset) -> str:
     set's folder; times do not count. The cost is that of reading the numbers, and at most 64 MB of images (48 kB per
     file, if there are more than 1,365). Of a data set that is not on a local disk only the sizes of videos count.
     """
-    root, features = dataset.root, dataset.info["features"]
+    root, features = metadata.root, metadata.info["features"]
     images = {key for key, one in features.items() if one["dtype"] == "image"}
-    videos = sorted(
-        {file.path for key in camera_videos(features) for file in dataset.metadata.video_files(key)}, key=str
-    )
+    videos = sorted({file.path for key in camera_videos(features) for file in metadata.video_files(key)}, key=str)
     tables = parquet_files(root / "data")
     pieces = max(3, PIECES // max(1, len(videos) + (len(tables) if images else 0)))
     meta = [path for path in (root / "meta").rglob("*") if path.is_file() and not path.name.startswith(".")]

@@ -24,7 +24,6 @@ import numpy as np
 from praxia.core.keys import content_key
 from praxia.core.lock import is_at
 from praxia.data.dataset import Dataset
-from praxia.data.identity import sampled_sha256
 
 __all__ = [
     "OLD_CACHE",
@@ -53,8 +52,6 @@ SHARE = 0.1
 OLD_CACHE = ".cache"
 # How often somebody may remove the folder as we make a file in it.
 ATTEMPTS = 100
-
-_KEYS: "weakref.WeakKeyDictionary[Dataset, str]" = weakref.WeakKeyDictionary()
 
 
 class Hold:
@@ -189,13 +186,9 @@ class CachedDataset:
 def cache_key(dataset: Dataset) -> str:
     """The name of a data set's folder: a copy of it has the same, other content another.
 
-    It comes from `content_sha256`, or of another writer's data set from `sampled_sha256`, which is read once per opened
-    data set.
+    It comes from `content_sha256`, or of another writer's data set from `sampled_sha256`.
     """
-    if dataset not in _KEYS:
-        content = dataset.content_sha256
-        _KEYS[dataset] = content_key(["content", content] if content else ["sampled", sampled_sha256(dataset)])
-    return _KEYS[dataset]
+    return content_key(["content" if dataset.content_sha256 else "sampled", dataset.content_hash])
 
 
 def cache_roots() -> list[Path]:

@@ -19,7 +19,6 @@ from praxia.core.process import available_cores
 from praxia.core.types import Decision, Observation, Policy, Query, Samples, Sampling, Window
 from praxia.data.dataset import Dataset
 from praxia.data.episode import parse_episodes
-from praxia.data.identity import dataset_identity
 from praxia.dataloader.mixture_config import DatasetEntry, find_mixture
 from praxia.dataloader.view import DatasetView
 from praxia.dataloader.windows import Windows
@@ -306,9 +305,8 @@ def evaluate_offline(
     recorded = open_recorded(trained, data, episodes, bind_as)
     windows = recorded.windows
     policy = trained.bind(windows.embodiment, recorded.trained_as)
-    known = dataset_identity(windows.dataset)
+    known = windows.dataset.identity
     about = {label: value for label, value in known.items() if label != "path"}
-    content = known["content_sha256"] or known["sampled_sha256"]
     meta = {
         "schema": META_SCHEMA,
         "command": command,
@@ -340,7 +338,7 @@ def evaluate_offline(
                 policy,
                 recorded,
                 episode,
-                key=f"{content}/{episode}",
+                key=f"{windows.dataset.content_hash}/{episode}",
                 policy_sha256=identity.policy_sha256,
                 stride=stride,
                 batch_size=BATCH_SIZE,

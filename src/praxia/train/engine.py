@@ -19,7 +19,6 @@ from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError, TrainingError, expect_positive
 from praxia.core.keys import seed
 from praxia.core.lock import Lock
-from praxia.data.identity import dataset_identity
 from praxia.dataloader.action_chunks import chunks_of
 from praxia.dataloader.fitting import EmbodimentStatistics, compute_statistics, fit_embodiments, fit_transforms
 from praxia.dataloader.loader import Loader
@@ -118,8 +117,7 @@ def train(
     run, mixture = choose_images(run, mixture, start_from)
     windows = mixture.open(run.window, successful=run.only_success, cache_bytes=cache_bytes)
     run = replace(run, window=windows.window)
-    identities = [dataset_identity(one.dataset) for one in windows.entries]
-    windows, held_out = hold_out(mixture, windows, run.hold_out, identities)
+    windows, held_out = hold_out(mixture, windows, run.hold_out)
     vqa_data = read_vqa(vqa) if vqa else None
     relatives = zip(windows.embodiments, run.relative_actions(windows.embodiments), strict=True)
     relative = {embodiment.name: own for embodiment, own in relatives if own is not None}
@@ -143,7 +141,7 @@ def train(
         "recipe": recipe,
         "config": config_to_json(run),
         "command": command,
-        "data": identities,
+        "data": [one.dataset.identity for one in windows.entries],
         "mixture": mixture.to_json(),
         "held_out": None if held_out is None else [one.episodes.tolist() for one in held_out.entries],
         "vqa": vqa_data.to_json() if vqa_data else None,

@@ -1,6 +1,4 @@
-"""Episodes that are left out of a training run, to judge it by."""
-
-from collections.abc import Mapping, Sequence
+"""Episodes that are left out of a training run, to validate it on."""
 
 import numpy as np
 
@@ -12,14 +10,12 @@ from praxia.dataloader.mixture_config import MixtureConfig
 __all__ = ["hold_out"]
 
 
-def hold_out(
-    config: MixtureConfig, windows: Mixture, share: float, identities: Sequence[Mapping[str, str | None]]
-) -> tuple[Mixture, Mixture | None]:
+def hold_out(config: MixtureConfig, windows: Mixture, share: float) -> tuple[Mixture, Mixture | None]:
     """Split the windows of `config`: those to train on, and those held out.
 
     Of every data set `share` of the episodes that would be trained on is held out, rounded, at least one. Which ones is
-    a function of its content (`identities`, of `data.identity.dataset_identity`) and of the share: neither the seed of
-    the training nor the folder matters. A data set that a mixture has twice is never in both parts with one episode.
+    a function of its content (`Dataset.content_hash`) and of the share: neither the seed of the training nor the folder
+    matters. A data set that a mixture has twice is never in both parts with one episode.
     With a share of 0 all windows are trained on, and nothing is held out.
 
     Raises:
@@ -30,10 +26,10 @@ def hold_out(
         raise PraxiaError(f"expected --hold-out to be a share of the episodes from 0 to below 1, got {share:g}")
     if share == 0:
         return windows, None
-    contents = [one["content_sha256"] or one["sampled_sha256"] for one in identities]
-    held: dict[str | None, set[int]] = {content: set() for content in contents}
+    contents = [one.dataset.content_hash for one in windows.entries]
+    held: dict[str, set[int]] = {content: set() for content in contents}
     for entry, content in zip(windows.entries, contents, strict=True):
-        order = generator("hold-out", str(content), 0).permutation(entry.dataset.num_episodes)
+        order = generator("hold-out", content, 0).permutation(entry.dataset.num_episodes)
         selected = order[np.isin(order, entry.episodes)]
         held[content] |= set(selected[: max(1, round(share * len(selected)))].tolist())
     kept, left_out = [], []

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from praxia.core.errors import CheckFailed, DataError, PraxiaError
 from praxia.core.types import Env, EnvSpec
 from praxia.data.dataset import Dataset
-from praxia.data.identity import matches_identity
 from praxia.envs import build as build_registered
 from praxia.envs.family import EnvFamily
 from praxia.evaluate.benchmarks import Benchmark
@@ -108,7 +107,7 @@ def _find_data(policy: "PolicyConfig", given: Path | None, embodiment: str) -> t
         except DataError:
             reasons.append(f"{known['path']} is missing or incomplete")
             continue
-        if not matches_identity(found, known):
+        if not found.matches_identity(known):
             reasons.append(f"{known['path']} is no longer the data that it was trained on")
         elif found.embodiment.name != embodiment:
             reasons.append(f"{known['path']} is of {found.embodiment.name!r}")
