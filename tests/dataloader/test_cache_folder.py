@@ -78,7 +78,7 @@ def test_the_least_recently_used_data_set_makes_room(own_cache, cap, three):
 
 
 def test_a_data_set_in_use_keeps_its_images_and_the_new_one_is_decoded(own_cache, cap, three, caplog):
-    frame_cache._say_full.cache_clear()
+    frame_cache._warn_full.cache_clear()
     cap(40)
     frames = CachedFrames(Dataset(three[0]), "front")
     frames.read(np.arange(32))

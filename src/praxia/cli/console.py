@@ -23,7 +23,7 @@ from rich.progress import (
 
 __all__ = ["STDERR", "ProgressLines", "command_line", "counting", "print_summary", "stages"]
 
-# Without a terminal, progress is said at least this often: a second less than the 30 seconds that are promised.
+# Without a terminal, a line is printed at least this often: a second less than the 30 seconds that are promised.
 LINE_EVERY_S = 29.0
 
 # Without a terminal (a log file, CI) lines may be long.
@@ -83,7 +83,7 @@ class ProgressLines:
         self._lock = threading.Lock()
         self._begun: dict[str, tuple[float, int]] = {}
         self._newest: dict[str, tuple[int, int, str]] = {}
-        self._said_s: dict[str, float] = {}
+        self._printed_s: dict[str, float] = {}
 
     def report(self, name: str, done: int, planned: int, text: str) -> None:
         """Take note of `done` of `planned`, and print it if it is the first or the last of that name."""
@@ -93,24 +93,24 @@ class ProgressLines:
             self._begun.setdefault(name, (self._clock(), done))
             self._newest[name] = (done, planned, text)
             if not begun or (done >= planned and news):
-                self._say(name)
+                self._print(name)
 
     def tick(self) -> None:
         """Print what is not done and was last printed `LINE_EVERY_S` seconds ago or earlier."""
         with self._lock:
             for name, (done, planned, _) in self._newest.items():
-                if done < planned and self._clock() - self._said_s[name] >= LINE_EVERY_S:
-                    self._say(name)
+                if done < planned and self._clock() - self._printed_s[name] >= LINE_EVERY_S:
+                    self._print(name)
 
-    def _say(self, name: str) -> None:
+    def _print(self, name: str) -> None:
         done, planned, text = self._newest[name]
         began_s, first = self._begun[name]
-        now_s = self._said_s[name] = self._clock()
+        now_s = self._printed_s[name] = self._clock()
         elapsed_s = now_s - began_s
-        words = [f"{name}  {done}/{planned}", text, _duration(elapsed_s)]
+        parts = [f"{name}  {done}/{planned}", text, _duration(elapsed_s)]
         if first < done < planned:
-            words.append(f"{_duration(elapsed_s * (planned - done) / (done - first))} left")
-        self._write("  ".join(word for word in words if word))
+            parts.append(f"{_duration(elapsed_s * (planned - done) / (done - first))} left")
+        self._write("  ".join(filter(None, parts)))
 
 
 @contextmanager

@@ -38,17 +38,16 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
     options = parse(_arguments_for(configured), rest, f"praxia train {name}")
     steps = options.recipe.train.steps
-    validated: list[str] = []  # the last validation, shown until the next
     with counting(name) as count:
-        logged = ""
+        logged = validated = ""  # of the last report, and of the last validation
 
         def report(step: int, metrics: dict[str, float | int]) -> None:
-            nonlocal logged
+            nonlocal logged, validated
             clipped = f"  {metrics['clipped']:.1%} clipped" if metrics.get("clipped") else ""
             if "validation_loss" in metrics:
-                validation = f"  validation {metrics['validation_loss']:.4f}"
-                validated[:] = [f"{validation}  action error {metrics['action_error']:.3g}"]
-            logged = f"{clipped}{''.join(validated)}  {metrics['samples_per_s']:.0f} samples/s"
+                loss, error = metrics["validation_loss"], metrics["action_error"]
+                validated = f"  validation {loss:.4f}  action error {error:.3g}"
+            logged = f"{clipped}{validated}  {metrics['samples_per_s']:.0f} samples/s"
 
         def progress(step: int, loss: float | None) -> None:
             count(step, steps, "" if loss is None else f"loss {loss:.4f}{logged}")

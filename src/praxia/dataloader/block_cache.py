@@ -132,7 +132,7 @@ class BlockCache:
     All data sets together take at most the cap of their folder (`cache_folder.cap_bytes`), or `budget` bytes if that is
     more, and leave `LEFT_FREE` of the disk. The caches of this data set, with those of other cameras and sizes, take at
     most `budget` (None: no bound of their own). To make room, other data sets are removed first, the least recently
-    used one before the others, and never one that a living process has open. Then goes what nobody has used of this
+    used one before the others, and never one that a living process has open. Then goes what no process has used of this
     data set since `since_s` (by default: now), other caches and blocks of this one: a run reads all of its frames
     equally often, so exchanging its own blocks would gain nothing. No block is evicted where files cannot have holes
     (systems other than Linux).
@@ -232,7 +232,7 @@ class BlockCache:
             opened.table["held"][block] = ABSENT
             return
         with self._locked(fcntl.LOCK_EX) as opened:
-            if opened.table["held"][block] != COMING:  # somebody who came later evicted it while it was written
+            if opened.table["held"][block] != COMING:  # a later process evicted it while it was written
                 punch(opened.data, offset, content.nbytes)
                 return
             opened.table[block] = (COMING, checksum(content, block), int(time.time()))
@@ -299,16 +299,16 @@ class BlockCache:
                     one.remove()
 
     def _drop_unused(self) -> None:
-        """Remove caches beside this one that nobody has used since `since_s`."""
+        """Remove caches beside this one that no process has used since `since_s`."""
         for path in self._beside():
             table = path.with_suffix(".table")
             rows = np.fromfile(table, ROW) if table.is_file() else np.zeros(0, ROW)
             if rows["used_s"].max(initial=0) < self._since_s:
-                for suffix in SUFFIXES:  # who has it open reads on
+                for suffix in SUFFIXES:  # processes that have it open go on reading
                     path.with_suffix(suffix).unlink(missing_ok=True)
 
     def _evictable(self, opened: CacheFiles) -> tuple[Int64[np.ndarray, " M"], int]:
-        """Blocks that nobody has used since `since_s`, longest unused first, and their bytes."""
+        """Blocks that no process has used since `since_s`, longest unused first, and their bytes."""
         if not sys.platform.startswith("linux"):
             return np.zeros(0, np.int64), 0
         old = np.flatnonzero((opened.table["held"] != ABSENT) & (opened.table["used_s"] < self._since_s))

@@ -50,14 +50,14 @@ ROW = np.dtype([("held", np.uint8), ("checksum", np.uint32), ("used_s", np.uint3
 SHARE = 0.1
 # Where versions before this one kept images, in the data set's own folder.
 OLD_CACHE = ".cache"
-# How often somebody may remove the folder as we make a file in it.
+# How often another process may remove the folder while a file is made in it.
 ATTEMPTS = 100
 
 
 class Hold:
-    """What a process holds while it uses a data set's images: nobody removes them, until it is dropped.
+    """A shared lock on a data set's images: no process removes them until it is released.
 
-    The lock is shared and ends with the process, and with the forks of it.
+    It ends with the process and its forks.
 
     Raises:
         OSError: the folder cannot be made or written.
@@ -71,7 +71,7 @@ class Hold:
 
 
 def _locked(path: Path) -> int:
-    """The open file at `path` with a shared lock; it is made anew where somebody removes it meanwhile."""
+    """The open file at `path` with a shared lock; made again if another process removes it meanwhile."""
     for _ in range(ATTEMPTS):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -97,7 +97,7 @@ class CachedDataset:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Where data sets of this content were seen, the last one last; empty if nobody wrote it down."""
+        """Where data sets of this content were seen, the last one last; empty if that is not recorded."""
         return tuple(_read(self.folder / RECORD).get("seen", {}))
 
     @property
@@ -126,7 +126,7 @@ class CachedDataset:
         return False
 
     def note(self, path: str, camera: str, times: str) -> bool:
-        """Write down that a data set of this content is at `path`; returns whether `path` is new here.
+        """Record that a data set of this content is at `path`; returns whether `path` is new here.
 
         `times` is a text that changes with the files' times. Where they have changed at the same path, the samples that
         the key covers may have missed what was altered, so the images of the camera are decoded anew.
@@ -142,7 +142,7 @@ class CachedDataset:
             known = seen.pop(path, {})
             if known.get(camera, times) != times:
                 for one in (self.folder / camera).glob("*"):
-                    one.unlink(missing_ok=True)  # who has it open reads on
+                    one.unlink(missing_ok=True)  # processes that have it open go on reading
             if not known or known.get(camera) != times or seen:
                 content = json.dumps({"seen": {**seen, path: {**known, camera: times}}}).encode()
                 os.ftruncate(file, 0)
@@ -161,7 +161,7 @@ class CachedDataset:
         lock = self.folder / IN_USE
         try:
             file = os.open(lock, os.O_CREAT | os.O_RDWR, 0o666)
-        except FileNotFoundError:  # somebody else has removed it
+        except FileNotFoundError:  # another process has removed it
             return True
         try:
             try:
@@ -175,10 +175,10 @@ class CachedDataset:
                     shutil.rmtree(path)
                 elif path != lock:
                     path.unlink()
-            lock.unlink()  # last: whoever waits for it finds it gone and makes a folder anew
+            lock.unlink()  # last: a process that waits for it finds it gone and makes a new folder
         finally:
             os.close(file)
-        with suppress(OSError):  # somebody has begun anew
+        with suppress(OSError):  # another process has made it again
             self.folder.rmdir()
         return True
 
@@ -241,7 +241,7 @@ def disk_bytes(path: Path) -> int:
     """The bytes of disk that a file takes, without its holes; 0 if it is gone."""
     try:
         return path.stat().st_blocks * 512
-    except FileNotFoundError:  # dropped by somebody else
+    except FileNotFoundError:  # removed by another process
         return 0
 
 
@@ -280,7 +280,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _last_used_s(table: Path) -> int:
     try:
         content = table.read_bytes()
-    except OSError:  # dropped by somebody else
+    except OSError:  # removed by another process
         return 0
     rows = np.frombuffer(content, ROW, len(content) // ROW.itemsize)
     return int(rows["used_s"].max(initial=0))

@@ -24,7 +24,7 @@ def list_caches(data: str | None = None) -> dict[str, Any]:
     """What is cached of the data set at `data` (None: of all), the least recently used first.
 
     Returns {"folders": [{folder, cap_bytes, bytes, data_sets: [{data, key, bytes, last_used, in_use}]}]}: `data` is the
-    path where the content was last seen, `last_used` a time in ISO 8601, both None where nobody wrote them down.
+    path where the content was last seen, `last_used` a time in ISO 8601, both None where they are not recorded.
     `cap_bytes` is None where only older versions kept images.
 
     Raises:

@@ -74,7 +74,7 @@ class CachedFrames:
             for group, rows in list(wanted.items()):
                 if not cache.has_room(np.array(group)):
                     if self._cache_bytes is None:
-                        _say_full(cache.path.parents[2])
+                        _warn_full(cache.path.parents[2])
                     images[rows] = self._frames.decode(frames[rows])
                     del wanted[group]
                     continue
@@ -163,7 +163,7 @@ class CachedFrames:
 
 
 def _drop_earlier(cached: CachedDataset, path: str) -> None:
-    """Remove what is cached of earlier content of the data set at `path`, of which nobody has seen a copy."""
+    """Remove what is cached of earlier content of the data set at `path`, unless a copy of it was seen."""
     for one in cached_datasets(cached.folder.parent):
         if one.folder != cached.folder and one.paths == (path,):
             with suppress(OSError):  # of another user
@@ -171,7 +171,7 @@ def _drop_earlier(cached: CachedDataset, path: str) -> None:
 
 
 @cache
-def _say_full(root: Path) -> None:
+def _warn_full(root: Path) -> None:
     LOG.warning(
         "%s is full (%.1f GB for all data sets): other images are decoded whenever they are read. "
         "`--cache-gb N` allows more, `praxia data cache` lists what is there",

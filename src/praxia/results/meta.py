@@ -29,7 +29,7 @@ META_SUFFIX = ".meta.json"
 # A commit changes these without changing results: the hash of the source is compared instead.
 _NOT_COMPARED = ("revision", "dirty")
 
-# Without these entries of its fingerprint nobody can say what results are of.
+# A fingerprint without these entries does not say what the results are of.
 _IDENTITY = frozenset(("benchmark", "policy_sha256", "control"))
 
 

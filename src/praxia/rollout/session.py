@@ -1,4 +1,4 @@
-"""A policy asked step by step, by a robot's own loop or a notebook: observations come as plain mappings."""
+"""Sessions: a robot's own loop or a notebook queries a policy step by step, with observations as plain mappings."""
 
 from collections import deque
 from collections.abc import Mapping

@@ -96,7 +96,7 @@ def comparison_sentence(comparison: Mapping[str, Any], a: str, b: str, name: str
         interval = f"95% interval [{one['ci95'][0]:+.4g}, {one['ci95'][1]:+.4g}]"
     numbers = f"{means}, difference {one['difference']:+.4g} ({interval}) over {comparison['episodes']} episodes"
     if one["lower"] == "undecided":
-        return f"{a} and {b} cannot be told apart by their {what}: {numbers}"
+        return f"{a} and {b} cannot be distinguished by their {what}: {numbers}"
     lower, higher = (a, b) if one["lower"] == "a" else (b, a)
     return f"{lower} has a lower {what} than {higher}: {a} {numbers}"
 

@@ -1,4 +1,4 @@
-"""Judging a policy while it trains, by its loss and its actions on held-out windows."""
+"""Validation: a policy's loss and action error on held-out windows while it trains."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from praxia.transforms.chain import Transforms
 
 __all__ = ["Validation", "is_due"]
 
-# Windows that are judged, evenly spaced over each data set's held-out episodes. They stay in memory.
+# Windows to validate on, evenly spaced over each data set's held-out episodes. They stay in memory.
 NUM_WINDOWS = 256
 
 
@@ -32,7 +32,7 @@ class Validation:
     """Held-out windows and a policy's transforms. Windows and noise are the same at every call and for every seed.
 
     A call reads the model in evaluation mode with the weights that it is given, and leaves the model, its mode and all
-    random streams as they were. `batch_size` windows are judged at once.
+    random streams as they were. `batch_size` windows are evaluated at once.
     """
 
     windows: Mixture
