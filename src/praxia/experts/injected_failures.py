@@ -4,6 +4,7 @@ DART (Laskey et al. 2017, arXiv 1703.09327) injects noise and keeps the clean la
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -26,7 +27,28 @@ RANGE_FRACTION = 0.04
 FAILURE_BEGIN, FAILURE_LENGTH = (3, 26), (3, 9)
 
 
-class InjectedNoise:
+class _Perturbed(ABC):
+    """A policy whose decisions are changed one by one, within the declared range. A subclass says how."""
+
+    def __init__(self, policy: Policy, embodiment: Embodiment):
+        self._policy = policy
+        self._limits = _Limits(embodiment)
+        self.privileged = policy.privileged
+        self.embodiment: Embodiment | None = policy.embodiment
+        self.window = policy.window
+
+    def start(self, num_rows: int):
+        return self._policy.start(num_rows)
+
+    def act(self, queries: Sequence[Query], carry) -> tuple[list[Decision], object]:
+        decisions, carry = self._policy.act(queries, carry)
+        return [self._perturb(query, decision) for query, decision in zip(queries, decisions, strict=True)], carry
+
+    @abstractmethod
+    def _perturb(self, query: Query, decision: Decision) -> Decision: ...
+
+
+class InjectedNoise(_Perturbed):
     """A policy with Gaussian noise of standard deviation `sigma` on its actions, keyed by (episode, step).
 
     `sigma` is a fraction of `step_reach`. Grippers get no noise. The sum is clipped to the declared range.
@@ -36,27 +58,16 @@ class InjectedNoise:
     """
 
     def __init__(self, policy: Policy, embodiment: Embodiment, sigma: float):
-        self._policy = policy
+        super().__init__(policy, embodiment)
         self._deviation = sigma * step_reach(embodiment) if sigma else np.zeros(embodiment.action_dim)
-        self._limits = _Limits(embodiment)
-        self.privileged = policy.privileged
-        self.embodiment: Embodiment | None = policy.embodiment
-        self.window = policy.window
 
-    def start(self, num_rows: int):
-        return self._policy.start(num_rows)
-
-    def act(self, queries: Sequence[Query], carry) -> tuple[list[Decision], object]:
-        decisions, carry = self._policy.act(queries, carry)
-        return [self._add_noise(query, decision) for query, decision in zip(queries, decisions, strict=True)], carry
-
-    def _add_noise(self, query: Query, decision: Decision) -> Decision:
+    def _perturb(self, query: Query, decision: Decision) -> Decision:
         noise = generator("noise", query.key, query.step).standard_normal(decision.chunk.shape)
         executed = self._limits.clipped(decision.chunk + self._deviation * noise)
         return replace(decision, chunk=executed, label=decision.chunk)
 
 
-class InjectedFailures:
+class InjectedFailures(_Perturbed):
     """A policy with one failure per episode: for a few steps its hand drifts off, and its gripper may be reversed.
 
     When, where to, for how long (3 to 8 steps), and whether the gripper is reversed is keyed by the episode.
@@ -66,21 +77,10 @@ class InjectedFailures:
     """
 
     def __init__(self, policy: Policy, embodiment: Embodiment):
-        self._policy = policy
+        super().__init__(policy, embodiment)
         self._reach = step_reach(embodiment)
-        self._limits = _Limits(embodiment)
-        self.privileged = policy.privileged
-        self.embodiment: Embodiment | None = policy.embodiment
-        self.window = policy.window
 
-    def start(self, num_rows: int):
-        return self._policy.start(num_rows)
-
-    def act(self, queries: Sequence[Query], carry) -> tuple[list[Decision], object]:
-        decisions, carry = self._policy.act(queries, carry)
-        return [self._inject(query, decision) for query, decision in zip(queries, decisions, strict=True)], carry
-
-    def _inject(self, query: Query, decision: Decision) -> Decision:
+    def _perturb(self, query: Query, decision: Decision) -> Decision:
         rng = generator("blunder", query.key)  # the key of the random stream, which data sets depend on
         begin, length = rng.integers(*FAILURE_BEGIN), rng.integers(*FAILURE_LENGTH)
         if not begin <= query.step < begin + length:
