@@ -16,6 +16,7 @@ __all__ = [
     "expect_same_fingerprint",
     "has_earlier_run",
     "meta_path",
+    "parse_meta",
     "policy_of",
     "privilege_of",
     "read_meta",
@@ -36,6 +37,19 @@ _IDENTITY = frozenset(("benchmark", "policy_sha256", "control"))
 def meta_path(out: Path) -> Path:
     """The file with the metadata of the results file `out`."""
     return out.with_name(f"{out.name}{META_SUFFIX}")
+
+
+def parse_meta(out: Path) -> Any:
+    """The JSON value beside `out`, of any schema.
+
+    Raises:
+        DataError: the file does not exist or is not JSON.
+    """
+    path = meta_path(out)
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read ({type(error).__name__}): expected it beside {out.name}") from error
 
 
 def has_earlier_run(out: Path, resume: bool) -> bool:
@@ -66,11 +80,7 @@ def read_meta(out: Path) -> dict[str, Any]:
     Raises:
         DataError: the file does not exist, is not JSON, is of a later schema, or does not say what was evaluated.
     """
-    path = meta_path(out)
-    try:
-        meta = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read ({type(error).__name__}): expected it beside {out.name}") from error
+    path, meta = meta_path(out), parse_meta(out)
     fingerprint = meta.get("fingerprint") if isinstance(meta, dict) else None
     if not isinstance(fingerprint, dict) or not fingerprint.keys() >= _IDENTITY:
         raise DataError(f"{path} has no complete fingerprint: expected what `praxia eval` writes beside {out.name}")

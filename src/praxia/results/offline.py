@@ -19,7 +19,7 @@ from safetensors.numpy import load_file, save
 from praxia.core.errors import DataError, MismatchError
 from praxia.core.files import complete_lines, remove_leftovers, write_atomic
 from praxia.core.lock import Lock
-from praxia.results.meta import differences, expect_same_fingerprint, has_earlier_run, meta_path
+from praxia.results.meta import differences, expect_same_fingerprint, has_earlier_run, meta_path, parse_meta
 from praxia.results.rows import RowWriter, cut_incomplete_line
 from praxia.results.statistics import t_interval
 
@@ -198,8 +198,8 @@ def is_offline_file(path: Path) -> bool:
     if not path.is_file():
         return False
     try:
-        meta = json.loads(meta_path(path).read_text())
-    except (OSError, ValueError):
+        meta = parse_meta(path)
+    except DataError:
         meta = None
     if isinstance(meta, dict):
         return str(meta.get("schema")).startswith("praxia.offline.")
@@ -237,11 +237,7 @@ def _trace_path(out: Path, episode: int) -> Path:
 
 
 def _read_meta(out: Path) -> dict[str, Any]:
-    path = meta_path(out)
-    try:
-        meta = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read ({type(error).__name__}): expected it beside {out.name}") from error
+    path, meta = meta_path(out), parse_meta(out)
     schema = meta.get("schema") if isinstance(meta, dict) else None
     if schema != META_SCHEMA:
         raise DataError(
