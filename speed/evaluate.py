@@ -43,9 +43,9 @@ from praxia.core.types import ChunkExecution, Decision, Env, EnvSpec, Observatio
 from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.text import PooledText
 from praxia.envs import build, find_family
-from praxia.evaluate.benchmarks import Benchmark, find_benchmark
-from praxia.evaluate.plan import Evaluation, plan
-from praxia.evaluate.runner import SLOTS_PER_WORKER
+from praxia.evaluation.benchmarks import Benchmark, find_benchmark
+from praxia.evaluation.plan import Evaluation, plan
+from praxia.evaluation.runner import SLOTS_PER_WORKER
 from praxia.heads.denoisers.residual_mlp import ResidualMLP
 from praxia.heads.flow import Flow
 from praxia.nn.types import Shapes

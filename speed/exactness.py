@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from praxia.envs import find_family
-from praxia.evaluate.benchmarks import find_benchmark
-from praxia.evaluate.policy_entry import find_policy
-from praxia.evaluate.runner import evaluate
+from praxia.evaluation.benchmarks import find_benchmark
+from praxia.evaluation.policy_entry import find_policy
+from praxia.evaluation.runner import evaluate
 from praxia.results.rows import Row, read_rows
 
 # Name: (exact, workers). A worker has four slots, so batches grow to 4, 8 and 16 episodes.

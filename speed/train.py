@@ -25,7 +25,7 @@ from praxia.dataloader.windows import Windows
 from praxia.nn.types import Batch, Shapes
 from praxia.policies.encoder_head import EncoderHeadModel, OpaqueBatch, to_batch
 from praxia.recipes.metaworld import flow_metaworld
-from praxia.train.batches import BatchSource, prefetch, random_shift
+from praxia.training.batches import BatchSource, prefetch, random_shift
 
 BATCH, WARMUP = 128, 5
 

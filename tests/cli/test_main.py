@@ -135,7 +135,7 @@ def test_numbers_that_make_no_sense_are_refused_in_one_line(arguments, message, 
 
 
 def test_several_data_sets_have_commas_between_them(monkeypatch, tmp_path):
-    from praxia.train import engine
+    from praxia.training import engine
 
     given = []
     monkeypatch.setattr(engine, "train", lambda run, data, out, **more: given.append(data) or {"steps": 0})
@@ -145,7 +145,7 @@ def test_several_data_sets_have_commas_between_them(monkeypatch, tmp_path):
 
 
 def test_cameras_are_chosen_and_ordered_for_recipes_without_any_of_their_own(monkeypatch, capsys, tmp_path):
-    from praxia.train import engine
+    from praxia.training import engine
 
     given = []
     monkeypatch.setattr(engine, "train", lambda run, data, out, **more: given.append(run) or {"steps": 0})
@@ -167,7 +167,7 @@ def test_cameras_are_chosen_and_ordered_for_recipes_without_any_of_their_own(mon
 
 def test_the_rate_of_ensembling_reaches_the_evaluation(monkeypatch, tmp_path):
     from praxia.cli import eval as verb
-    from praxia.evaluate import runner
+    from praxia.evaluation import runner
 
     class Judged(Exception):
         pass

@@ -11,7 +11,7 @@ from praxia.checkpoint.store import PolicyConfig, save_policy
 from praxia.cli.main import main
 from praxia.core.types import Window
 from praxia.envs import find_family
-from praxia.evaluate.benchmarks import find_benchmark
+from praxia.evaluation.benchmarks import find_benchmark
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
 from praxia.transforms.normalise import Normaliser
 

@@ -15,7 +15,7 @@ from praxia.core.types import Sampling, Window
 from praxia.encoders.state_only import StateOnly
 from praxia.encoders.text import NoText
 from praxia.envs import find_family
-from praxia.evaluate.benchmarks import find_benchmark
+from praxia.evaluation.benchmarks import find_benchmark
 from praxia.heads.denoisers.residual_mlp import ResidualMLP
 from praxia.heads.flow import Flow
 from praxia.nn.types import Shapes

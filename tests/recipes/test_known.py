@@ -16,7 +16,7 @@ from praxia.envs import find_family
 from praxia.nn.types import Shapes
 from praxia.policies.encoder_head import EncoderHead
 from praxia.recipes import RECIPES, known, known_published, vla, vla_published
-from praxia.train import engine
+from praxia.training import engine
 
 KNOWN = [name.replace("_", "-") for name in (*known.__all__, *vla.__all__)]
 

@@ -6,7 +6,7 @@ import pytest
 from praxia.core.config import config_from_json, config_to_json
 from praxia.core.registry import lookup
 from praxia.recipes import RECIPES
-from praxia.train import engine
+from praxia.training import engine
 
 
 def recipe(name):

@@ -9,10 +9,10 @@ from frozen_testing import FROZEN, expected
 
 from praxia.core.errors import DataError, MismatchError
 from praxia.envs import build, find_family
-from praxia.evaluate.benchmarks import benchmark_names, find_benchmark
-from praxia.evaluate.plan import Evaluation
-from praxia.evaluate.policy_entry import find_policy
-from praxia.evaluate.runner import evaluate
+from praxia.evaluation.benchmarks import benchmark_names, find_benchmark
+from praxia.evaluation.plan import Evaluation
+from praxia.evaluation.policy_entry import find_policy
+from praxia.evaluation.runner import evaluate
 from praxia.results import fingerprint
 from praxia.results.folder import read_folder, results_name
 from praxia.results.leaderboard import leaderboard

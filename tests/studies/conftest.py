@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from praxia.cli.main import main
-from praxia.evaluate.benchmarks import Benchmark, find_benchmark
+from praxia.evaluation.benchmarks import Benchmark, find_benchmark
 from praxia.studies import mt50, stages
 from praxia.studio import report, videos
 

@@ -1,4 +1,4 @@
-"""Verbs on real Meta-World through the command line, with a real kill (of evaluations: `evaluate/test_runner.py`)."""
+"""Verbs on real Meta-World through the command line, with a real kill (of evaluations: `evaluation/test_runner.py`)."""
 
 import json
 import os

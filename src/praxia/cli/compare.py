@@ -131,9 +131,9 @@ def _of_policies(options: CompareArguments, command: str) -> tuple[dict[str, Any
         raise PraxiaError(f"expected --out to be a folder, got the file {options.out}")
     from praxia.core.types import Sampling
     from praxia.envs import find_family
-    from praxia.evaluate.benchmarks import find_benchmark
-    from praxia.evaluate.compare import EvaluatedPolicy, compare
-    from praxia.evaluate.policy_entry import find_policy
+    from praxia.evaluation.benchmarks import find_benchmark
+    from praxia.evaluation.compare import EvaluatedPolicy, compare
+    from praxia.evaluation.policy_entry import find_policy
 
     benchmark, out = find_benchmark(options.benchmark), options.out
     sampling = Sampling(options.steps, options.temperature)

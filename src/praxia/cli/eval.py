@@ -82,7 +82,7 @@ def _offline(options: EvalArguments, data: str, arguments: list[str]) -> dict[st
         raise PraxiaError(f"--data needs no simulator and so has no --{foreign[0]}: leave one of them out")
 
     from praxia.core.types import Sampling
-    from praxia.evaluate.offline import evaluate_offline
+    from praxia.evaluation.offline import evaluate_offline
     from praxia.studio.offline import print_offline
 
     with counting("eval") as report:
@@ -105,9 +105,9 @@ def _offline(options: EvalArguments, data: str, arguments: list[str]) -> dict[st
 def _on_benchmark(options: EvalArguments, name: str, arguments: list[str]) -> dict[str, Any]:
     from praxia.core.types import Sampling
     from praxia.envs import find_family
-    from praxia.evaluate.benchmarks import find_benchmark
-    from praxia.evaluate.policy_entry import find_policy
-    from praxia.evaluate.runner import evaluate
+    from praxia.evaluation.benchmarks import find_benchmark
+    from praxia.evaluation.policy_entry import find_policy
+    from praxia.evaluation.runner import evaluate
     from praxia.results.meta import read_meta
     from praxia.results.rows import first_error, read_rows
     from praxia.studio.terminal import success_table

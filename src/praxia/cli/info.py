@@ -12,7 +12,7 @@ from praxia.cli.data.info import shown
 from praxia.core.errors import PraxiaError
 
 if TYPE_CHECKING:
-    from praxia.evaluate.benchmarks import Benchmark
+    from praxia.evaluation.benchmarks import Benchmark
 
 __all__ = ["run"]
 
@@ -54,7 +54,7 @@ def _shown(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _benchmarks(as_json: bool) -> dict[str, Any]:
-    from praxia.evaluate.benchmarks import benchmark_names, find_benchmark
+    from praxia.evaluation.benchmarks import benchmark_names, find_benchmark
 
     benchmarks = [find_benchmark(name) for name in benchmark_names()]
     if not as_json:

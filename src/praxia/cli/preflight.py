@@ -10,7 +10,7 @@ from praxia.cli.arguments import parse
 from praxia.cli.console import STDERR
 
 if TYPE_CHECKING:
-    from praxia.evaluate.preflight.setup import PreflightResult
+    from praxia.evaluation.preflight.setup import PreflightResult
 
 __all__ = ["run"]
 
@@ -36,13 +36,13 @@ class PreflightArguments:
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
-    """Run the checks, and return the identity of the policy with the result of `evaluate.preflight.run.preflight`."""
+    """Run the checks, and return the identity of the policy with the result of `evaluation.preflight.run.preflight`."""
     options = parse(PreflightArguments, arguments, "praxia preflight")
 
     from praxia.checkpoint.store import read_config
     from praxia.envs import find_family
-    from praxia.evaluate.benchmarks import find_benchmark
-    from praxia.evaluate.preflight.run import preflight
+    from praxia.evaluation.benchmarks import find_benchmark
+    from praxia.evaluation.preflight.run import preflight
 
     benchmark = find_benchmark(options.benchmark)
     config, identity = read_config(options.policy)

@@ -13,13 +13,13 @@ from praxia.core.registry import lookup
 from praxia.recipes import RECIPES
 
 if TYPE_CHECKING:
-    from praxia.train.config import TrainRun
+    from praxia.training.config import TrainRun
 
 __all__ = ["run"]
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
-    """Train, and return what `train.engine.train` returns."""
+    """Train, and return what `training.engine.train` returns."""
     if not arguments or arguments[0].startswith("-"):
         if "--help" not in arguments and "-h" not in arguments:
             got = arguments[0] if arguments else "none"
@@ -33,8 +33,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
     configured = lookup("recipes", RECIPES, name, kind="recipe", listing="praxia recipes")()
 
     from praxia.dataloader.mixture_config import find_mixture
-    from praxia.train.engine import train
-    from praxia.train.plan import Plan
+    from praxia.training.engine import train
+    from praxia.training.plan import Plan
 
     options = parse(_arguments_for(configured), rest, f"praxia train {name}")
     steps = options.recipe.train.steps
@@ -101,7 +101,7 @@ def _with_cameras(run: "TrainRun", cameras: str | None, name: str) -> "TrainRun"
 
 def _arguments_for(configured: "TrainRun") -> Any:
     """The options of `praxia train` for a recipe, whose fields are the defaults."""
-    from praxia.train.config import TrainRun
+    from praxia.training.config import TrainRun
 
     @dataclass(frozen=True, kw_only=True)
     class TrainArguments:

@@ -43,7 +43,7 @@ class DatasetView:
         """The embodiment as the mixture's windows show it.
 
         It has the mixture's rate, and ranges of deltas at that rate: a policy trained on these windows acts at that
-        rate, and evaluation refuses it on an embodiment of another (`praxia.evaluate.compatibility`).
+        rate, and evaluation refuses it on an embodiment of another (`praxia.evaluation.compatibility`).
 
         Raises:
             UnknownName: the data set has no such camera or field.

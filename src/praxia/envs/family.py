@@ -19,7 +19,7 @@ class GoldenFrame:
     """A reference image: `render()` renders it on this machine, and the PNG at `path` is the stored one.
 
     Intended changes of scenes, cameras, rendering or physics need a new file, and existing policies then observe other
-    images: `python -m praxia.evaluate.preflight.record`.
+    images: `python -m praxia.evaluation.preflight.record`.
     """
 
     render: Callable[[], UInt8[np.ndarray, "Y X 3"]]

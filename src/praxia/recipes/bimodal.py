@@ -14,7 +14,7 @@ from praxia.heads.parallel import OFT, ParallelBins
 from praxia.heads.regression import Regression
 from praxia.nn.types import HeadConfig
 from praxia.policies.encoder_head import EncoderHead
-from praxia.train.config import Train, TrainRun
+from praxia.training.config import Train, TrainRun
 
 __all__ = [
     "act_bimodal",

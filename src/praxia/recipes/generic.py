@@ -5,7 +5,7 @@ from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.text import TransformerText
 from praxia.heads.flow import Flow
 from praxia.policies.encoder_head import EncoderHead
-from praxia.train.config import Train, TrainRun
+from praxia.training.config import Train, TrainRun
 
 __all__ = ["flow"]
 

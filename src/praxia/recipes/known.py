@@ -21,7 +21,7 @@ from praxia.heads.diffusion import Diffusion
 from praxia.heads.parallel import ParallelBins
 from praxia.nn.types import EncoderConfig, HeadConfig
 from praxia.policies.encoder_head import EncoderHead
-from praxia.train.config import Train, TrainRun
+from praxia.training.config import Train, TrainRun
 
 __all__ = ["act", "diffusion_policy_transformer", "diffusion_policy_unet", "octo", "rt1"]
 

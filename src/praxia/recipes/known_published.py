@@ -24,7 +24,7 @@ from praxia.heads.denoisers.unet import UNet
 from praxia.heads.diffusion import Diffusion
 from praxia.heads.parallel import ParallelBins
 from praxia.policies.encoder_head import EncoderHead
-from praxia.train.config import Train, TrainRun
+from praxia.training.config import Train, TrainRun
 
 __all__ = [
     "act_published",

@@ -7,7 +7,7 @@ from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.state_only import StateOnly
 from praxia.heads.flow import Flow
 from praxia.policies.encoder_head import EncoderHead
-from praxia.train.config import Train, TrainRun
+from praxia.training.config import Train, TrainRun
 
 __all__ = ["flow_metaworld", "flow_metaworld_blind", "flow_mt50"]
 

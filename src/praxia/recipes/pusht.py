@@ -10,7 +10,7 @@ from praxia.heads.flow import Flow
 from praxia.heads.regression import Regression
 from praxia.nn.types import HeadConfig
 from praxia.policies.encoder_head import EncoderHead
-from praxia.train.config import Train, TrainRun
+from praxia.training.config import Train, TrainRun
 
 __all__ = ["diffusion_pusht", "diffusion_unet_pusht", "flow_pusht", "regression_pusht"]
 

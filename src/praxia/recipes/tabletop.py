@@ -7,7 +7,7 @@ from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.text import NoText, TextEncoderConfig, TransformerText
 from praxia.heads.flow import Flow
 from praxia.policies.encoder_head import EncoderHead
-from praxia.train.config import Train, TrainRun
+from praxia.training.config import Train, TrainRun
 
 __all__ = ["flow_tabletop", "flow_tabletop_embodiments", "flow_tabletop_language_free"]
 

@@ -15,7 +15,7 @@ from praxia.heads.flow import Flow
 from praxia.heads.parallel import OFT
 from praxia.nn.types import HeadConfig
 from praxia.policies.encoder_head import EncoderHead
-from praxia.train.config import Train, TrainRun
+from praxia.training.config import Train, TrainRun
 
 __all__ = ["gr00t_n1", "openvla", "openvla_oft", "pi0", "pi0_fast", "pi05"]
 

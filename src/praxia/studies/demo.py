@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from praxia.evaluate.benchmarks import find_benchmark
+from praxia.evaluation.benchmarks import find_benchmark
 from praxia.recipes.metaworld import flow_metaworld, flow_metaworld_blind
 from praxia.studies.stages import StageProgress, Stages, expect_unfinished, finish_study
 

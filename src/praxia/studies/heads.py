@@ -10,12 +10,12 @@ from typing import Any
 from praxia.core.errors import UnknownName, expect_positive
 from praxia.core.files import write_atomic
 from praxia.core.registry import lookup
-from praxia.evaluate.benchmarks import find_benchmark
+from praxia.evaluation.benchmarks import find_benchmark
 from praxia.recipes import RECIPES
 from praxia.studies.head_measurements import measure_head
 from praxia.studies.stages import StageProgress, Stages, expect_unfinished, finish_study
 from praxia.studio.tables import percent
-from praxia.train.config import TrainRun
+from praxia.training.config import TrainRun
 
 __all__ = ["ARENAS", "heads", "recipe_of"]
 

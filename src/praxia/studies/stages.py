@@ -17,12 +17,12 @@ from praxia.core.errors import PraxiaError
 from praxia.core.files import write_atomic
 from praxia.data.dataset import Dataset
 from praxia.envs import find_family
-from praxia.evaluate.benchmarks import Benchmark, find_benchmark
-from praxia.evaluate.policy_entry import find_policy
-from praxia.evaluate.runner import evaluate
+from praxia.evaluation.benchmarks import Benchmark, find_benchmark
+from praxia.evaluation.policy_entry import find_policy
+from praxia.evaluation.runner import evaluate
 from praxia.studio.report import write_report
-from praxia.train.config import TrainRun
-from praxia.train.engine import train
+from praxia.training.config import TrainRun
+from praxia.training.engine import train
 
 __all__ = ["StageProgress", "Stages", "expect_unfinished", "finish_study"]
 

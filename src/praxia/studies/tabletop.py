@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from praxia.evaluate.benchmarks import find_benchmark
+from praxia.evaluation.benchmarks import find_benchmark
 from praxia.recipes.tabletop import flow_tabletop, flow_tabletop_language_free
 from praxia.studies.stages import StageProgress, Stages, expect_unfinished, finish_study
-from praxia.train.config import TrainRun
+from praxia.training.config import TrainRun
 
 __all__ = ["fine_tuning", "tabletop"]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from praxia.envs import ENVS, find_family
 from praxia.envs.tabletop.tasks import TRAINED, UNTRAINED
-from praxia.evaluate.benchmarks import find_benchmark
-from praxia.evaluate.policy_entry import find_policy
-from praxia.evaluate.runner import evaluate
+from praxia.evaluation.benchmarks import find_benchmark
+from praxia.evaluation.policy_entry import find_policy
+from praxia.evaluation.runner import evaluate
 from praxia.studies.stages import StageProgress, expect_unfinished, finish_study
 
 __all__ = ["tabletop_expert"]

@@ -13,7 +13,7 @@ from praxia.cli.console import STDERR
 from praxia.core.errors import PraxiaError
 
 if TYPE_CHECKING:
-    from praxia.train.config import TrainRun
+    from praxia.training.config import TrainRun
 
 __all__ = ["run"]
 

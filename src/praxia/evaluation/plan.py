@@ -1,0 +1,65 @@
+"""The definition of an evaluation and its jobs, which depend on nothing else."""
+
+from dataclasses import dataclass, field
+
+from praxia.core.types import ChunkExecution, Sampling
+from praxia.envs.family import EnvFamily
+from praxia.evaluation.benchmarks import Benchmark
+from praxia.evaluation.controls import control_wrappers
+from praxia.rollout.types import Job
+
+__all__ = ["Evaluation", "plan"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A policy on a benchmark.
+
+    Attributes:
+        policy_sha256: identity of the policy. `weights_sha256` is the hash of its weights, or None if it has none.
+        episodes: number of episodes per task.
+        control: name of the control condition, or None.
+        exact: one episode per inference, so that results do not depend on the batch.
+        seed: seed of the policy's noise. It does not change the starts.
+        bind_as: the trained embodiment as which the policy is bound on purpose to the benchmark's, or None.
+        ensemble: replaces the benchmark's chunk execution: observe every step, with `ChunkExecution.ensemble` of this
+            rate.
+        sampling: the options that differ from the policy's own. They are part of its identity.
+    """
+
+    benchmark: Benchmark
+    policy_sha256: str
+    episodes: int
+    control: str | None = None
+    exact: bool = False
+    seed: int = 0
+    bind_as: str | None = None
+    ensemble: float | None = None
+    weights_sha256: str | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+
+    @property
+    def execution(self) -> ChunkExecution:
+        """How chunks are executed: as the benchmark defines, or ensembled.
+
+        Raises:
+            PraxiaError: `ensemble` is not finite.
+        """
+        return self.benchmark.execution if self.ensemble is None else ChunkExecution(1, self.ensemble)
+
+
+def plan(evaluation: Evaluation, family: EnvFamily) -> list[Job]:
+    """The jobs of an evaluation, ordered by task and then by start, as the finished rows are.
+
+    Raises:
+        UnknownName: there is no such control.
+        PraxiaError: the control cannot disturb anything here.
+    """
+    benchmark, jobs = evaluation.benchmark, []
+    for task in benchmark.tasks:
+        spec = benchmark.spec(task, control_wrappers(evaluation.control, task, benchmark.tasks, family))
+        for index in range(evaluation.episodes):
+            start = family.draw_start(task, benchmark.split, index)
+            jobs.append(Job(spec, start, f"{evaluation.seed}/{start.key}", len(jobs)))
+    assert len({job.start.key for job in jobs}) == len(jobs), "two starts of this benchmark are equal"
+    return jobs

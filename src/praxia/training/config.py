@@ -1,0 +1,103 @@
+"""The configuration of a training run."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from praxia.core.config import Config
+from praxia.core.embodiment import Embodiment
+from praxia.core.errors import MismatchError, PraxiaError
+from praxia.core.types import Window
+from praxia.policies.encoder_head import EncoderHead
+from praxia.transforms.relative import RelativeActions, find_relative_actions
+
+__all__ = ["Train", "TrainRun", "warmup_cosine"]
+
+
+@dataclass(frozen=True)
+class Train(Config):
+    """The optimisation: AdamW with warm-up and cosine decay to a tenth, gradient clipping, an average of weights.
+
+    `shift_px` is the random shift of the images. A state is saved every `checkpoint_s` seconds, or less often where
+    that would take over a twentieth of the time or the disk is slower (`training.saving`): a kill loses that much
+    work. A run resumed with more `steps` is lengthened: from there on its learning rate is that of the new length,
+    which is higher than it was. With VQA data, each step has `num_vqa` questions and adds `answer_weight` times their
+    loss.
+
+    With held-out episodes, the averaged weights are validated every `validate_every` steps (None: a tenth of the run)
+    and at the end. Every `keep_every` steps the policy is kept (None: the last and the best alone).
+    """
+
+    tag: ClassVar[str] = "train"
+    steps: int = 4000
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    warmup_steps: int = 100
+    clip_norm: float = 1.0
+    ema_decay: float = 0.999
+    shift_px: int = 3
+    num_vqa: int = 16
+    answer_weight: float = 1.0
+    seed: int = 0
+    checkpoint_s: float = 30.0
+    log_every: int = 50
+    validate_every: int | None = None
+    keep_every: int | None = None
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    tracker: Literal["tensorboard", "wandb"] = "tensorboard"
+
+
+@dataclass(frozen=True)
+class TrainRun(Config):
+    """A full run: the model, the window it sees, how it is trained, and which episodes it learns from.
+
+    With `relative`, positions in a chunk are learned relative to the state when it begins (`transforms.relative`), each
+    action field to the state field of its name, or to the one that `relative_to` gives it. `hold_out` is the share of
+    each data set's episodes that is not trained on, nor counted in what is fitted (`train.hold_out`).
+
+    Images that are larger than a square of `image_size` pixels are letterboxed into it when they are read; None: they
+    are as in the data. Smaller ones are not enlarged.
+    """
+
+    tag: ClassVar[str] = "train-run"
+    model: EncoderHead
+    window: Window
+    train: Train
+    only_success: bool = True
+    """Leave out episodes that are known to have failed."""
+    relative: bool = False
+    """Learn positions relative to the state at the start of the chunk."""
+    relative_to: Mapping[str, str] = field(default_factory=dict)
+    """State field per action field, where names differ: --relative-to ACTION STATE."""
+    image_size: int | None = None
+    """Letterbox larger images into a square of this many pixels when they are read."""
+    hold_out: float = 0.0
+    """Share of the episodes that is neither trained on nor counted in what is fitted."""
+
+    def relative_actions(self, embodiments: Sequence[Embodiment]) -> tuple[RelativeActions | None, ...]:
+        """The relative action dims of each embodiment; None: its actions are absolute.
+
+        Raises:
+            MismatchError: no action can be, or the window does not end with the present state.
+            PraxiaError: `relative_to` without `relative`.
+        """
+        if not self.relative:
+            if self.relative_to:
+                raise PraxiaError("expected --relative beside --relative-to, got none: actions would stay absolute")
+            return (None,) * len(embodiments)
+        if self.window.observation_steps.get("state", ())[-1:] != (0,):
+            raise MismatchError(
+                f"relative actions need a window whose last state is the present (0), got"
+                f" {self.window.observation_steps.get('state', ())}; leave out --relative or choose another recipe"
+            )
+        return find_relative_actions(embodiments, self.relative_to)
+
+
+def warmup_cosine(step: int, peak: float, warmup_steps: int, total_steps: int) -> float:
+    """Linear from 0 to `peak` over the warm-up, then half a cosine down to a tenth of it at `total_steps`."""
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    progress = (step - warmup_steps) / max(total_steps - warmup_steps, 1)
+    return peak * (0.1 + 0.45 * (1 + math.cos(math.pi * min(progress, 1.0))))

@@ -1,0 +1,366 @@
+"""The training loop, on Lightning Fabric. The step counter is the only data state."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor
+
+from praxia.checkpoint.migration import RUN_SCHEMA, migrate_tensors
+from praxia.checkpoint.store import PolicyConfig, save_policy
+from praxia.core.config import config_to_json
+from praxia.core.embodiment import Embodiment
+from praxia.core.errors import MismatchError, PraxiaError, TrainingError, expect_positive
+from praxia.core.keys import seed
+from praxia.core.lock import Lock
+from praxia.dataloader.action_chunks import chunks_of
+from praxia.dataloader.fitting import EmbodimentStatistics, compute_statistics, fit_embodiments, fit_transforms
+from praxia.dataloader.loader import Loader
+from praxia.dataloader.mixture import Mixture
+from praxia.dataloader.mixture_config import MixtureConfig
+from praxia.dataloader.vqa import read_vqa
+from praxia.datatools.statistics_warnings import format_warning, training_warnings
+from praxia.nn.ema import Ema
+from praxia.nn.types import Batch, Pretrained, Shapes
+from praxia.policies.encoder_head import EncoderHeadModel, OpaqueBatch
+from praxia.training.batches import BatchSource, VQABatches, prefetch, random_shift
+from praxia.training.config import TrainRun, warmup_cosine
+from praxia.training.coverage import cover
+from praxia.training.hold_out import hold_out
+from praxia.training.initial_checkpoint import InitialCheckpoint, choose_images, read_initial_checkpoint
+from praxia.training.kept_policies import KeptPolicies, expect_kept
+from praxia.training.metrics import Clock, Means, Tracker
+from praxia.training.plan import Plan, make_plan
+from praxia.training.ranks import expect_one_node, expect_shares, num_processes
+from praxia.training.run_lock import write_run
+from praxia.training.saving import Saver, disk_full
+from praxia.training.state import TrainState
+from praxia.training.validation import Validation
+from praxia.transforms.chain import Transforms
+from praxia.transforms.tokenizer import TextTokenizer
+
+__all__ = ["Progress", "Report", "train"]
+
+Report = Callable[[int, dict[str, float | int]], None]
+Progress = Callable[[int, float | None], None]
+
+# The side of a question's image as it is read; encoders scale it to theirs.
+VQA_IMAGE_PX = 224
+
+
+def train(
+    run: TrainRun,
+    data: MixtureConfig | Sequence[Path],
+    out: Path,
+    *,
+    recipe: str,
+    command: str,
+    vqa: Path | None = None,
+    start_from: Path | None = None,
+    refit: bool = False,
+    workers: int = 0,
+    cache_bytes: int | None = None,
+    resume: bool = False,
+    report: Report | None = None,
+    progress: Progress | None = None,
+    announce: Callable[[Plan], None] = lambda plan: None,
+    warn: Callable[[str], None] = lambda warning: None,
+) -> dict[str, Any]:
+    """Train `run` on a mixture or on data sets, write the policy to `out/policy`, and return a summary.
+
+    A window that sees every camera ("image.*") sees those of the data, or of the policy to start from, and larger
+    images than the run's `image_size` are letterboxed: what is recorded names the cameras, and sizes in the mixture.
+
+    Returns {checkpoint, steps, resumed_from, samples_per_s, warnings}, and in the first process {policy_sha256,
+    weights_sha256}. `warn(warning)` is called before the first step, once per warning about rows that spoil training.
+    `announce(plan)` is called before the first step, too. `report(step, metrics)` is called at every logged step:
+    "loss" is that step's, the head's metrics are means over the steps since the line before (or since resuming), both
+    of the first process's share. `progress(step, loss)` is called after every step, and before the first with the steps
+    done before and no loss.
+    With held-out episodes (`run.hold_out`) "validation_loss" and "action_error" are those of the averaged weights
+    (`training.validation`), and `out/policy-best` is the policy with the lowest such loss; `out/policies` has those of
+    every `train.keep_every` steps.
+
+    `vqa` is a file of images with questions (`dataloader.vqa`), which the encoder's language model learns to answer
+    beside the actions. `start_from` is a policy to fine-tune: training begins with its weights, normalisers and
+    vocabulary; with `refit` the normalisers and the head's tokenizer are fitted on these data instead. `workers`
+    processes read batches ahead (0: a thread does), and decoded images take at most `cache_bytes` of disk (0: none are
+    kept; None: all of them, if they fit); neither changes a result. `resume` continues from the last saved state,
+    bit-identically on the same device with the same number of threads; with more `run.train.steps` than before the run
+    is lengthened, and its learning rate follows the schedule of the new length from there on. Under `torchrun
+    --nproc-per-node N -m praxia train ...` N processes share each batch (DDP).
+
+    Raises:
+        PraxiaError: `out` holds a run already, or another run than the one to resume, or another process trains in it.
+            Several machines, or processes that cannot share a batch evenly.
+        MismatchError: data sets that do not fit each other, the recipe, or the policy to start from.
+        TrainingError: a loss or its gradient is not finite, naming the batch; or the disk is full. States that were
+            saved before are kept.
+    """
+    expect_positive(**{"train.steps": run.train.steps, "train.batch-size": run.train.batch_size})
+    expect_kept(run)
+    expect_one_node()
+    expect_shares(run.train.batch_size, "train.batch-size")
+    if vqa:
+        expect_shares(run.train.num_vqa, "train.num-vqa")
+    # Some weights of a language model take no part in some losses.
+    strategy = "ddp_find_unused_parameters_true" if num_processes() > 1 else "auto"
+    fabric = Fabric(accelerator="auto", devices=num_processes(), precision=_precision(run), strategy=strategy)
+    fabric.launch()
+    mixture = data if isinstance(data, MixtureConfig) else MixtureConfig.of(data)
+    run, mixture = choose_images(run, mixture, start_from)
+    windows = mixture.open(run.window, successful=run.only_success, cache_bytes=cache_bytes)
+    run = replace(run, window=windows.window)
+    windows, held_out = hold_out(mixture, windows, run.hold_out)
+    vqa_data = read_vqa(vqa) if vqa else None
+    relatives = zip(windows.embodiments, run.relative_actions(windows.embodiments), strict=True)
+    relative = {embodiment.name: own for embodiment, own in relatives if own is not None}
+    statistics = compute_statistics(windows.entries, relative)
+    warnings = [format_warning(one) for one in training_warnings(windows, statistics)]
+    initial = _initial_checkpoint(start_from, run, windows, statistics, refit)
+    tokenizer = None if initial else run.model.prompt_tokenizer(run.window.num_images)
+    transforms = (
+        initial.transforms if initial else fit_transforms(windows, statistics, tokenizer, all_texts=held_out is None)
+    )
+    model_config = initial.model if initial else run.model.fit(lambda: chunks_of(windows, transforms)[0])
+    coverage = cover(windows, transforms, model_config)
+    if (found := coverage.warning(fitted=initial is None or refit)) is not None:
+        warnings.append(found)
+    warnings += [*_truncated_instructions(windows, transforms), *_failed_episodes(windows, run.only_success)]
+    if fabric.is_global_zero:
+        for warning in warnings:
+            warn(warning)
+    description = {
+        "schema": RUN_SCHEMA,
+        "recipe": recipe,
+        "config": config_to_json(run),
+        "command": command,
+        "data": [one.dataset.identity for one in windows.entries],
+        "mixture": mixture.to_json(),
+        "held_out": None if held_out is None else [one.episodes.tolist() for one in held_out.entries],
+        "vqa": vqa_data.to_json() if vqa_data else None,
+        "seed": run.train.seed,
+        "start_from": initial and initial.to_json(),
+        "coverage": coverage.to_json(),
+        "warnings": warnings,
+    }
+    shapes = _shapes(run, windows.embodiments, transforms)
+    config = PolicyConfig(model_config, shapes, transforms, windows.embodiments, run.window, description)
+    vqa_batches = VQABatches(vqa_data, run.train.num_vqa, VQA_IMAGE_PX) if vqa_data else None
+    source = BatchSource(windows, transforms, shapes, run.train.seed, run.train.batch_size, vqa_batches)
+    torch.manual_seed(run.train.seed)
+    model = config.model.build(config.shapes)
+    model.begin(initial and initial.weights_for(model))
+    if fabric.is_global_zero:
+        announce(make_plan(run, windows, model))
+    _expect_to_learn(model, source)
+    with disk_full(out), Lock(out / ".lock", out) if fabric.is_global_zero else nullcontext():
+        if fabric.is_global_zero:
+            config = replace(config, provenance=write_run(out, description, resume))
+        fabric.barrier()
+        validation = Validation(held_out, transforms, run.train.batch_size) if held_out is not None else None
+        keep = partial(KeptPolicies, out, config, run.train, validation) if fabric.is_global_zero else None
+        result = _fit(fabric, run, model, source, workers, out, report, progress, keep)
+        weights = model.finish(result.pop("ema"))
+        if fabric.is_global_zero:
+            result |= save_policy(out / "policy", config, weights).to_json()
+    return {"checkpoint": str(out / "policy"), **result, "warnings": warnings}
+
+
+def _truncated_instructions(windows: Mixture, transforms: Transforms) -> list[str]:
+    """The warning about instructions that are too long for the tokenizer, if there are any."""
+    tokenizer = transforms.tokenizer
+    texts = {text for one in windows.entries for text in one.dataset.instructions}
+    if not isinstance(tokenizer, TextTokenizer) or not (long := tokenizer.truncated(texts)):
+        return []
+    length = tokenizer.max_length
+    return [f"{len(long)} of {len(texts)} instructions are too long: only their first {length} tokens are read"]
+
+
+def _failed_episodes(windows: Mixture, only_success: bool) -> list[str]:
+    """Warnings about episodes of other writers that are left out, because those may not mark failures in that way."""
+    found = []
+    for one in (part.dataset for part in windows.entries if not part.dataset.written_by_praxia):
+        if left := one.num_episodes - len(one.select(successful=only_success)):
+            found.append(
+                f"{left} of {one.num_episodes} episodes of {one.root} failed by their next.success and are not trained"
+                " on; --no-only-success takes them too"
+            )
+    return found
+
+
+def _initial_checkpoint(
+    path: Path | None, run: TrainRun, windows: Mixture, statistics: Mapping[str, EmbodimentStatistics], refit: bool
+) -> InitialCheckpoint | None:
+    """The policy to fine-tune, if there is one, as it is or with normalisers and a tokenizer fitted on these data.
+
+    Raises:
+        PraxiaError: `refit` without such a policy; otherwise as `read_initial_checkpoint`.
+    """
+    if path is None:
+        if refit:
+            raise PraxiaError(
+                "expected --start-from beside --refit, got none: a new policy is always fitted on its data"
+            )
+        return None
+    initial = read_initial_checkpoint(path, run, windows.embodiments)
+    if not refit:
+        return initial
+    embodiments = fit_embodiments(windows, statistics)
+    return initial.refitted(run, embodiments, lambda transforms: chunks_of(windows, transforms)[0])
+
+
+def _shapes(run: TrainRun, embodiments: Sequence[Embodiment], transforms: Transforms) -> Shapes:
+    return Shapes(
+        cameras=run.window.cameras,
+        num_images=run.window.num_images,
+        num_states=len(run.window.observation_steps["state"]),
+        embodiment_dims=tuple((embodiment.state_dim, embodiment.action_dim) for embodiment in embodiments),
+        horizon=run.window.horizon,
+        vocab_size=transforms.tokenizer.vocab_size,
+    )
+
+
+def _expect_to_learn(model: EncoderHeadModel, source: BatchSource) -> None:
+    """Check that a batch can be made and used, before anything is written."""
+    if source.vqa is not None and not (isinstance(model.encoder, Pretrained) and model.encoder.trains_language):
+        raise MismatchError(
+            "questions train a language model, and none is trained here; choose encoder 'public-vlm' with "
+            "--model.encoder.trained adapters, language or all"
+        )
+    batch, vqa = source.batch(source.loader(0, (0, source.batch_size)), 0)  # one row of it
+    with torch.no_grad():
+        for one in (batch, vqa):
+            if one is not None:
+                model.loss(one, torch.Generator().manual_seed(0))
+
+
+def _fit(
+    fabric: Fabric,
+    run: TrainRun,
+    model: EncoderHeadModel,
+    source: BatchSource,
+    workers: int,
+    out: Path,
+    report: Report | None,
+    progress: Progress | None,
+    keep: Callable[[int], KeptPolicies] | None,
+) -> dict[str, Any]:
+    """Optimise from the last saved state to the last step; "ema" of the result holds the averaged weights."""
+    options = run.train
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, betas=(0.9, 0.95)
+    )
+    wrapped, optimizer = fabric.setup(model, optimizer)
+    ema = Ema(model, options.ema_decay)
+    migrate = partial(migrate_tensors, model=config_to_json(run.model))
+    state = TrainState(out / "state", model, ema, optimizer, migrate)
+    resumed_from = state.load()
+    if progress is not None and fabric.is_global_zero:
+        progress(resumed_from, None)
+    kept = keep(resumed_from) if keep is not None else None
+    clock = Clock(resumed_from)
+    means = Means()
+    with (
+        Saver(state, options.checkpoint_s) as saver,
+        _tracker(fabric, run, out, resumed_from) as tracker,
+        source.loader(workers, (fabric.global_rank, fabric.world_size)) as loader,
+    ):
+        for step, batches in prefetch(partial(_batches, fabric, source, loader), resumed_from, options.steps):
+            loss, finite, metrics = _step(fabric, run, wrapped, optimizer, batches, step)
+            if not finite:
+                raise _not_finite(step, loss, source)
+            means.add(metrics)
+            ema.update(model, step)
+            done = step + 1
+            # Before the state is saved, from which a run that is killed would go on without it.
+            measured = kept.after(done, model, ema.state) if kept is not None else {}
+            if tracker is not None and (done % options.log_every == 0 or done == options.steps or measured):
+                speed = clock.read(done, options.batch_size)
+                values = {"step": done, "loss": float(loss), "lr": _rate(run, step), **speed, **means.take()}
+                values |= measured
+                tracker.log(values)
+                if report is not None:
+                    report(done, values)
+            if fabric.is_global_zero and (done == options.steps or saver.due()):
+                saver.save(done)
+            if progress is not None and fabric.is_global_zero:
+                progress(done, float(loss))
+    speed = clock.mean_speed(options.steps, options.batch_size)
+    return {"steps": options.steps, "resumed_from": resumed_from, "samples_per_s": speed, "ema": ema.state}
+
+
+def _tracker(fabric: Fabric, run: TrainRun, out: Path, resumed_from: int) -> AbstractContextManager[Tracker | None]:
+    if not fabric.is_global_zero:
+        return nullcontext()
+    return closing(Tracker(out, run.train.tracker, config_to_json(run), resumed_from))
+
+
+def _batches(fabric: Fabric, source: BatchSource, loader: Loader, step: int) -> tuple[Batch, Batch | None]:
+    batch, vqa = source.batch(loader, step)
+    if fabric.device.type != "cuda":
+        return batch, vqa
+    return batch.pinned(), vqa and vqa.pinned()
+
+
+def _step(
+    fabric: Fabric, run: TrainRun, model, optimizer, batches: tuple[Batch, Batch | None], step: int
+) -> tuple[Tensor, bool, dict[str, Tensor]]:
+    """One optimiser step: its loss, whether loss and gradients are finite (if not, nothing changes), and its metrics.
+
+    All of its randomness is keyed by (seed, step, rank).
+    """
+    options = run.train
+    generator = torch.Generator(fabric.device).manual_seed(seed(options.seed, step, fabric.global_rank))
+    batch, vqa = batches[0].to(fabric.device), batches[1]
+    if options.shift_px:
+        batch = random_shift(batch, options.shift_px, generator)
+    for group in optimizer.param_groups:
+        group["lr"] = _rate(run, step)
+    optimizer.zero_grad(set_to_none=True)
+    loss, metrics = model(OpaqueBatch(batch), generator)
+    fabric.backward(loss)
+    if vqa is not None:
+        answer_loss, more = model(OpaqueBatch(vqa.to(fabric.device)), generator)
+        metrics = {**metrics, **more}
+        fabric.backward(options.answer_weight * answer_loss)
+        loss = loss + options.answer_weight * answer_loss
+    norm = fabric.clip_gradients(model, optimizer, max_norm=options.clip_norm, error_if_nonfinite=False)
+    assert norm is not None, "clipping by norm returns the norm"
+    # All processes have the same gradients, so they agree.
+    finite = bool(norm.isfinite() & loss.isfinite())
+    if finite:
+        optimizer.step()
+    return loss.detach(), finite, metrics
+
+
+def _rate(run: TrainRun, step: int) -> float:
+    return warmup_cosine(step, run.train.learning_rate, run.train.warmup_steps, run.train.steps)
+
+
+def _not_finite(step: int, loss: Tensor, source: BatchSource) -> TrainingError:
+    """The error, which names the batch and says whether its data are the cause."""
+    rows = source.rows(step)
+    samples = source.windows.read(rows)
+    assert samples.action is not None
+    finite = np.isfinite(samples.action).all((1, 2)) & np.isfinite(samples.state).all((1, 2))
+    where = source.windows.frames_of(rows[~finite])
+    cause = (
+        f"not finite in the data: (data set, episode, frame) {where[:4]}; run `praxia info DIR`"
+        if where
+        else "all its values are finite: lower --train.learning-rate"
+    )
+    what = "the gradient" if bool(loss.isfinite()) else "the loss"
+    return TrainingError(f"{what} is not finite at the batch of step {step} ({len(rows)} windows); {cause}")
+
+
+def _precision(run: TrainRun) -> Any:
+    if run.train.precision != "auto":
+        return run.train.precision
+    return "bf16-mixed" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "32-true"

@@ -1,0 +1,139 @@
+"""The policy whose weights a run begins with: fine-tuning."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+from torch import Tensor
+
+from praxia.checkpoint.identity import PolicyIdentity
+from praxia.checkpoint.store import PolicyConfig, load_weights, read_config
+from praxia.core.embodiment import Embodiment, dim_name_difference
+from praxia.core.errors import MismatchError, expect_positive
+from praxia.dataloader.mixture_config import MixtureConfig
+from praxia.policies.encoder_head import EncoderHead, EncoderHeadModel
+from praxia.training.config import TrainRun
+from praxia.transforms.chain import EmbodimentTransforms, Transforms
+
+__all__ = ["InitialCheckpoint", "choose_images", "read_initial_checkpoint"]
+
+
+@dataclass(frozen=True)
+class InitialCheckpoint:
+    """A policy's model, weights and transforms. `refit`: normalisers and tokenizer are fitted on the new data."""
+
+    path: Path
+    model: EncoderHead
+    weights: Mapping[str, Tensor]
+    identity: PolicyIdentity
+    transforms: Transforms
+    refit: bool = False
+
+    def refitted(
+        self,
+        run: TrainRun,
+        embodiments: tuple[EmbodimentTransforms, ...],
+        chunks: Callable[[Transforms], Float32[np.ndarray, "B H A"]],
+    ) -> "InitialCheckpoint":
+        """With the normalisers of `embodiments` and, if the head has one, a tokenizer fitted on the `chunks` they give.
+
+        The tokenizer of instructions stays, because the weights depend on it.
+        """
+        transforms = replace(self.transforms, embodiments=embodiments)
+        model = run.model.refitted_as(self.model, lambda: chunks(transforms))
+        return replace(self, model=model, transforms=transforms, refit=True)
+
+    def weights_for(self, model: EncoderHeadModel) -> Mapping[str, Tensor]:
+        """The weights to begin with. Layers whose size depends on a refitted tokenizer's vocabulary begin fresh."""
+        fresh = model.state_dict()
+        kept = {name: value for name, value in self.weights.items() if value.shape == fresh[name].shape}
+        return {**fresh, **kept} if self.refit else self.weights
+
+    def to_json(self) -> dict[str, Any]:
+        return {"path": str(self.path), **self.identity.to_json(), "refit": self.refit}
+
+
+def choose_images(run: TrainRun, mixture: MixtureConfig, start_from: Path | None) -> tuple[TrainRun, MixtureConfig]:
+    """The run and the mixture with what the run leaves to its data, or to the policy to start from, if there is one.
+
+    A window that sees every camera gets the policy's, and images that are larger than the policy's get its size. The
+    run's image size becomes sizes of the mixture.
+
+    Raises:
+        PraxiaError: no policy there, or an image size below 1. DataError: it is not what was saved.
+    """
+    known: dict[str, tuple[int, int]] = {}
+    if start_from is not None:
+        config = read_config(start_from)[0]
+        cameras = [camera for one in config.embodiments for camera in one.cameras]
+        known = {camera.name: (camera.height, camera.width) for camera in cameras}
+        run = replace(run, window=run.window.with_cameras(config.window.cameras))
+    if run.image_size is None:
+        return run, mixture
+    expect_positive(**{"image-size": run.image_size})
+    return replace(run, image_size=None), mixture.limited(run.image_size, known)
+
+
+def read_initial_checkpoint(path: Path, run: TrainRun, embodiments: Sequence[Embodiment]) -> InitialCheckpoint:
+    """The policy at `path`, for a run on data of `embodiments`, which replace its own in order.
+
+    An embodiment that the policy was trained on keeps its position.
+
+    Raises:
+        PraxiaError: no policy there. DataError: it is not what was saved.
+        MismatchError: another model or window, embodiments whose states or actions mean something else, or actions
+            that are relative in one and absolute in the other.
+    """
+    config, identity = read_config(path)
+    ours = {
+        "model": run.model.unfitted(),
+        "window": run.window,
+        "embodiments": _meanings(embodiments),
+        "relative actions": run.relative_actions(embodiments),
+    }
+    theirs = {
+        "model": config.model.unfitted(),
+        "window": config.window,
+        "embodiments": _meanings(config.embodiments),
+        "relative actions": tuple(embodiment.relative for embodiment in config.transforms.embodiments),
+    }
+    different = [name for name in ours if ours[name] != theirs[name]]
+    known = [embodiment.name for embodiment in config.embodiments]
+    if any(
+        embodiment.name in known and known[at : at + 1] != [embodiment.name]
+        for at, embodiment in enumerate(embodiments)
+    ):
+        different.append("order of embodiments")
+    if different:
+        raise MismatchError(
+            f"the policy at {path} cannot be fine-tuned here: its {' and '.join(different)} differ from this run's "
+            f"(it was made by {config.provenance.get('recipe')!r} for "
+            f"{', '.join(embodiment.name for embodiment in config.embodiments)}); see `praxia info {path}`"
+        )
+    _expect_one_order(path, config, embodiments)
+    weights = load_weights(path, identity)
+    return InitialCheckpoint(path, run.model.fitted_as(config.model), weights, identity, config.transforms)
+
+
+def _expect_one_order(path: Path, config: PolicyConfig, embodiments: Sequence[Embodiment]) -> None:
+    """Refuse another order of joints, which equal fields do not show, and other joints of the same embodiment."""
+    for trained, embodiment in zip(config.embodiments, embodiments, strict=True):
+        found = dim_name_difference(trained, embodiment)
+        if found and (found.reordered or trained.name == embodiment.name):
+            raise MismatchError(
+                f"the policy at {path} cannot be fine-tuned here: embodiment {embodiment.name!r} has other numbers in "
+                f"its data than in this run's: {found.text}; `praxia data edit reorder DIR --like {_data_of(config)} "
+                "--out NEW` gives both one order"
+            )
+
+
+def _data_of(config: PolicyConfig) -> str:
+    """The data set that a policy was trained on, the first of several."""
+    return next((one["path"] for one in config.provenance.get("data", ())), "OTHER")
+
+
+def _meanings(embodiments: Sequence[Embodiment]) -> list[object]:
+    return [(embodiment.state, embodiment.action, embodiment.control_hz) for embodiment in embodiments]

@@ -1,0 +1,41 @@
+from dataclasses import replace
+
+import pytest
+
+from praxia.collect.plan import CollectionPlan
+from praxia.envs import find_family
+from praxia.evaluation.benchmarks import find_benchmark
+from praxia.evaluation.plan import Evaluation, plan
+
+BENCHMARK = replace(find_benchmark("metaworld-demo/fast"), tasks=("door-open", "button-press-topdown"))
+
+
+@pytest.fixture(scope="module")
+def jobs():
+    return plan(Evaluation(BENCHMARK, "", episodes=10), find_family("metaworld"))
+
+
+def test_no_start_of_a_benchmark_is_among_those_that_were_shown(jobs):
+    family = find_family("metaworld")
+    evaluated = {tuple(job.start.payload["rand_vec"]) for job in jobs}
+    assert len(evaluated) == 20
+    for seed in (0, 1):
+        collection = CollectionPlan("metaworld", BENCHMARK.tasks, episodes=20, horizon=9, seed=seed)
+        # By task, so that each simulator is built once.
+        order = sorted(range(len(collection)), key=lambda index: index % 2)
+        shown = {tuple(collection.job(index, family).start.payload["rand_vec"]) for index in order}
+        assert len(shown) == 40
+        assert not evaluated & shown
+
+
+def test_the_same_evaluation_is_the_same_jobs_and_the_seed_enters_the_noise_alone(jobs):
+    again = plan(Evaluation(BENCHMARK, "", episodes=10), find_family("metaworld"))
+    other = plan(Evaluation(BENCHMARK, "", episodes=10, seed=1), find_family("metaworld"))
+    assert again == jobs
+    assert [job.start for job in other] == [job.start for job in jobs]
+    assert not {job.key for job in other} & {job.key for job in jobs}
+
+
+def test_fewer_episodes_are_the_first_ones_of_more(jobs):
+    fewer = plan(Evaluation(BENCHMARK, "", episodes=3), find_family("metaworld"))
+    assert [job.start for job in fewer] == [job.start for job in (*jobs[:3], *jobs[10:13])]

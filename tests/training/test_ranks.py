@@ -1,0 +1,67 @@
+"""What launchers set in the environment, and which launches are refused."""
+
+import pytest
+
+from praxia.core.errors import PraxiaError
+from praxia.training.ranks import expect_one_node, expect_shares, num_processes
+
+NAMES = ("WORLD_SIZE", "LOCAL_WORLD_SIZE", "SLURM_NNODES", "SLURM_JOB_NUM_NODES", "SLURM_STEP_NUM_NODES")
+NAMES += ("SLURM_NTASKS", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID")
+
+
+@pytest.fixture
+def launched(monkeypatch):
+    def launch(**variables):
+        for name in NAMES:
+            monkeypatch.delenv(name, raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    launch()
+    return launch
+
+
+@pytest.mark.parametrize(
+    ("variables", "got"),
+    [
+        ({"WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "2"}, "4 processes of which 2 are here"),
+        ({"WORLD_SIZE": "2"}, "2 processes of which 1 are here"),
+        ({"SLURM_NNODES": "2"}, "2 nodes of Slurm"),
+        ({"SLURM_JOB_NUM_NODES": "3", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}, "3 nodes of Slurm"),
+        ({"SLURM_NTASKS": "4", "SLURM_PROCID": "1", "SLURM_NNODES": "1"}, "expected one task of Slurm, got 4"),
+        ({"SLURM_STEP_NUM_TASKS": "2"}, "expected one task of Slurm, got 2"),
+    ],
+)
+def test_runs_that_would_not_know_of_each_other_are_refused(launched, variables, got):
+    launched(**variables)
+    with pytest.raises(PraxiaError, match=f"{got}.*torchrun --standalone"):
+        expect_one_node()
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"},
+        {"SLURM_NNODES": "1", "SLURM_NTASKS": "1", "SLURM_PROCID": "0"},
+        {"SLURM_NNODES": "1", "SLURM_NTASKS": "8"},  # a shell within an allocation
+        {"SLURM_NNODES": "1", "SLURM_NTASKS": "8", "SLURM_STEP_NUM_TASKS": "1", "SLURM_PROCID": "0"},
+        {"SLURM_NTASKS": "2", "SLURM_PROCID": "0", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"},
+        {"SLURM_NNODES": "2", "SLURM_STEP_NUM_NODES": "1", "SLURM_STEP_NUM_TASKS": "1"},  # one step on one node
+        {"SLURM_NNODES": ""},
+    ],
+)
+def test_one_machine_is_not(launched, variables):
+    launched(**variables)
+    expect_one_node()
+
+
+@pytest.mark.parametrize(("rows", "nearest"), [(1, 2), (3, 4), (7, 8), (9, 8)])
+def test_a_batch_that_cannot_be_shared_is_refused(launched, rows, nearest):
+    launched(LOCAL_WORLD_SIZE="2", WORLD_SIZE="2")
+    assert num_processes() == 2
+    expect_shares(8, "train.batch-size")
+    with pytest.raises(
+        PraxiaError, match=rf"--train\.batch-size to be a multiple of the 2 .* got {rows}; nearest: {nearest}"
+    ):
+        expect_shares(rows, "train.batch-size")
