@@ -1,5 +1,6 @@
 """Parses the arguments of a verb. An option may occur once; a list option may occur several times."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from itertools import pairwise
@@ -9,7 +10,7 @@ import tyro
 
 from praxia.core.errors import PraxiaError
 
-__all__ = ["parse"]
+__all__ = ["command_line", "parse"]
 
 
 def parse(kind: Any, arguments: Sequence[str], prog: str, description: str | None = None) -> Any:
@@ -64,3 +65,8 @@ def _list_options(kind: Any) -> frozenset[str]:
     if is_dataclass(kind):
         return frozenset(f"--{one.name.replace('_', '-')}" for one in fields(kind) if get_origin(one.type) is tuple)
     return frozenset[str]().union(*map(_list_options, get_args(kind)))
+
+
+def command_line(verb: str, arguments: list[str]) -> str:
+    """The command line, quoted for a shell."""
+    return shlex.join(["praxia", verb, *(item for item in arguments if item != "--json")])

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import tyro
 
 from praxia.cli.arguments import parse
-from praxia.cli.console import counting, print_summary
 from praxia.core.process import available_cores
 from praxia.core.registry import names
 from praxia.envs import ENVS
+from praxia.studio.console import counting, print_summary
 
 __all__ = ["run"]
 

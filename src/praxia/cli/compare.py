@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import tyro
 
-from praxia.cli.arguments import parse
-from praxia.cli.console import STDERR, command_line, counting
+from praxia.cli.arguments import command_line, parse
 from praxia.core.errors import CheckFailed, PraxiaError
 from praxia.core.process import available_cores
+from praxia.studio.console import STDERR, counting
 
 __all__ = ["run"]
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import tyro
 
 from praxia.cli.arguments import parse
-from praxia.cli.console import STDERR, counting, print_summary
 from praxia.cli.data.info import shown
 from praxia.core.errors import PraxiaError
+from praxia.studio.console import STDERR, counting, print_summary
 
 if TYPE_CHECKING:
     from praxia.evaluation.benchmarks import Benchmark

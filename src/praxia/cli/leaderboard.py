@@ -7,7 +7,7 @@ from typing import Any
 import tyro
 
 from praxia.cli.arguments import parse
-from praxia.cli.console import STDERR
+from praxia.studio.console import STDERR
 
 __all__ = ["run"]
 

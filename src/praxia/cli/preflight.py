@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from praxia.cli.arguments import parse
-from praxia.cli.console import STDERR
+from praxia.studio.console import STDERR
 
 if TYPE_CHECKING:
     from praxia.evaluation.preflight.setup import PreflightResult

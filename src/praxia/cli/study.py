@@ -9,12 +9,12 @@ from typing import Annotated, Any
 import tyro
 
 from praxia.cli.arguments import parse
-from praxia.cli.console import print_summary, stages
 from praxia.core.errors import PraxiaError
 from praxia.core.lock import Lock
 from praxia.core.process import available_cores
 from praxia.core.registry import lookup, names
 from praxia.studies import STUDIES
+from praxia.studio.console import print_summary, stages
 
 __all__ = ["run"]
 

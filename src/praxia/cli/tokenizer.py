@@ -11,8 +11,8 @@ import tyro
 from jaxtyping import Int64
 
 from praxia.cli.arguments import parse
-from praxia.cli.console import STDERR, print_summary
 from praxia.core.errors import DataError
+from praxia.studio.console import STDERR, print_summary
 
 if TYPE_CHECKING:
     from praxia.data.dataset import Dataset

@@ -1,16 +1,17 @@
 """`praxia train RECIPE --data DIR[,DIR]|MIXTURE.json --out RUN [--resume]`. Each field of the recipe is an option."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from praxia.cli.arguments import parse
-from praxia.cli.console import STDERR, command_line, counting, print_summary
+from praxia.cli.arguments import command_line, parse
 from praxia.core.errors import PraxiaError
 from praxia.core.registry import lookup
 from praxia.recipes import RECIPES
+from praxia.studio.console import print_summary
+from praxia.studio.training_progress import show_training
 
 if TYPE_CHECKING:
     from praxia.training.config import TrainRun
@@ -34,31 +35,9 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
     from praxia.dataloader.mixture_config import find_mixture
     from praxia.training.engine import train
-    from praxia.training.plan import Plan
 
     options = parse(_arguments_for(configured), rest, f"praxia train {name}")
-    steps = options.recipe.train.steps
-    with counting(name) as count:
-        logged = validated = ""  # of the last report, and of the last validation
-
-        def report(step: int, metrics: dict[str, float | int]) -> None:
-            nonlocal logged, validated
-            clipped = f"  {metrics['clipped']:.1%} clipped" if metrics.get("clipped") else ""
-            if "validation_loss" in metrics:
-                loss, error = metrics["validation_loss"], metrics["action_error"]
-                validated = f"  validation {loss:.4f}  action error {error:.3g}"
-            logged = f"{clipped}{validated}  {metrics['samples_per_s']:.0f} samples/s"
-
-        def progress(step: int, loss: float | None) -> None:
-            count(step, steps, "" if loss is None else f"loss {loss:.4f}{logged}")
-
-        def announce(plan: Plan) -> None:
-            for line in plan.lines():
-                STDERR.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
-
-        def warn(warning: str) -> None:
-            STDERR.print(f"warning: {warning}", highlight=False, markup=False, soft_wrap=True)
-
+    with show_training(name, options.recipe.train.steps) as shown:
         result = train(
             _with_cameras(options.recipe, options.cameras, name),
             find_mixture(options.data),
@@ -71,32 +50,18 @@ def run(arguments: list[str]) -> dict[str, Any]:
             workers=options.workers,
             cache_bytes=None if options.cache_gb is None else int(options.cache_gb * 1e9),
             resume=options.resume,
-            report=report,
-            progress=progress,
-            announce=announce,
-            warn=warn,
+            report=shown.report,
+            progress=shown.progress,
+            announce=shown.announce,
+            warn=shown.warn,
         )
     print_summary({name: value for name, value in result.items() if name != "warnings"})
     return result
 
 
 def _with_cameras(run: "TrainRun", cameras: str | None, name: str) -> "TrainRun":
-    """The recipe for the cameras of `--cameras`, which has commas between them; None: for every camera of the data.
-
-    Raises:
-        PraxiaError: the recipe has cameras of its own, or a name is empty or occurs twice.
-    """
-    if cameras is None:
-        return run
-    if not run.window.sees_every_camera:
-        raise PraxiaError(
-            f"{name} has cameras of its own ({', '.join(run.window.cameras) or 'none'}) and takes no --cameras; choose "
-            "a recipe for any data, such as act or flow"
-        )
-    names = [one.strip() for one in cameras.split(",")]
-    if "" in names or len(set(names)) < len(names):
-        raise PraxiaError(f"expected --cameras NAME[,NAME...], each name once, got {cameras!r}")
-    return replace(run, window=run.window.with_cameras(names))
+    """The recipe for the cameras of `--cameras`, which has commas between them; None: for every camera of the data."""
+    return run if cameras is None else run.with_cameras([one.strip() for one in cameras.split(",")], name)
 
 
 def _arguments_for(configured: "TrainRun") -> Any:

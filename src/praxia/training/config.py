@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
 from praxia.core.config import Config
@@ -75,6 +75,21 @@ class TrainRun(Config):
     """Letterbox larger images into a square of this many pixels when they are read."""
     hold_out: float = 0.0
     """Share of the episodes that is neither trained on nor counted in what is fitted."""
+
+    def with_cameras(self, names: Sequence[str], recipe: str) -> "TrainRun":
+        """The run of a recipe for any data, which sees the cameras `names` in that order in place of every camera.
+
+        Raises:
+            PraxiaError: the recipe has cameras of its own, or a name is empty or occurs twice.
+        """
+        if not self.window.sees_every_camera:
+            raise PraxiaError(
+                f"{recipe} has cameras of its own ({', '.join(self.window.cameras) or 'none'}) and takes no --cameras; "
+                "choose a recipe for any data, such as act or flow"
+            )
+        if "" in names or len(set(names)) < len(names):
+            raise PraxiaError(f"expected --cameras NAME[,NAME...], each name once, got {','.join(names)!r}")
+        return replace(self, window=self.window.with_cameras(names))
 
     def relative_actions(self, embodiments: Sequence[Embodiment]) -> tuple[RelativeActions | None, ...]:
         """The relative action dims of each embodiment; None: its actions are absolute.

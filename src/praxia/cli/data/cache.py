@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from praxia.cli.arguments import parse
-from praxia.cli.console import STDERR
+from praxia.studio.console import STDERR
 
 __all__ = ["run"]
 

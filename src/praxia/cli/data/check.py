@@ -7,8 +7,8 @@ from typing import Any
 import tyro
 
 from praxia.cli.arguments import parse
-from praxia.cli.console import STDERR, print_summary, stages
 from praxia.core.errors import CheckFailed
+from praxia.studio.console import STDERR, print_summary, stages
 
 __all__ = ["run"]
 

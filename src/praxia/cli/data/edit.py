@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import tyro
 
 from praxia.cli.arguments import parse
-from praxia.cli.console import print_summary
 from praxia.core.errors import PraxiaError, UnknownName
+from praxia.studio.console import print_summary
 
 __all__ = ["OPERATIONS", "run"]
 

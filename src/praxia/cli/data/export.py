@@ -7,7 +7,7 @@ from typing import Any
 import tyro
 
 from praxia.cli.arguments import parse
-from praxia.cli.console import counting, print_summary
+from praxia.studio.console import counting, print_summary
 
 __all__ = ["run"]
 

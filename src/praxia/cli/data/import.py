@@ -7,8 +7,8 @@ from typing import Any, Literal
 import tyro
 
 from praxia.cli.arguments import parse
-from praxia.cli.console import print_summary, stages
 from praxia.cli.data.info import with_known_outcome
+from praxia.studio.console import print_summary, stages
 
 __all__ = ["run"]
 

@@ -9,8 +9,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from praxia.cli.arguments import parse
-from praxia.cli.console import STDERR
 from praxia.core.errors import PraxiaError
+from praxia.studio.console import STDERR
 
 if TYPE_CHECKING:
     from praxia.training.config import TrainRun

@@ -7,7 +7,7 @@ from typing import Any
 import tyro
 
 from praxia.cli.arguments import parse
-from praxia.cli.console import STDERR, counting
+from praxia.studio.console import STDERR, counting
 
 __all__ = ["run"]
 

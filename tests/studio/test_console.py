@@ -3,7 +3,7 @@ from itertools import pairwise
 
 from rich.console import Console
 
-from praxia.cli import console
+from praxia.studio import console
 
 
 def test_a_summary_has_a_dash_where_there_is_no_value(monkeypatch):

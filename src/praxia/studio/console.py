@@ -1,6 +1,5 @@
 """Progress bars and summaries for people, on stderr, for every verb."""
 
-import shlex
 import sys
 import threading
 import time
@@ -21,7 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-__all__ = ["STDERR", "ProgressLines", "command_line", "counting", "print_summary", "stages"]
+__all__ = ["STDERR", "ProgressLines", "counting", "print_summary", "stages"]
 
 # Without a terminal, a line is printed at least this often: a second less than the 30 seconds that are promised.
 LINE_EVERY_S = 29.0
@@ -150,8 +149,3 @@ def _text(value: Any) -> str:
     if isinstance(value, Mapping):
         return f"{{{', '.join(f'{name}: {_text(one)}' for name, one in value.items())}}}"
     return f"[{', '.join(map(_text, value))}]" if isinstance(value, list | tuple) else str(value)
-
-
-def command_line(verb: str, arguments: list[str]) -> str:
-    """The command line, quoted for a shell."""
-    return shlex.join(["praxia", verb, *(item for item in arguments if item != "--json")])
