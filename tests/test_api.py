@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from praxia.core.types import Observation, Query, Window
 from praxia.data.finalize import finalize
 from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode
+from praxia.results.rows import read_rows
 
 PAGE = Path(__file__).parents[1] / "docs" / "PYTHON.md"
 
@@ -41,7 +43,7 @@ def data(tmp_path_factory):
 
 def test_the_snippets_of_the_page_run(run, data, capsys):
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 6
     names = {"RUN": run, "DATA": data}
     for block in blocks[:3]:
         exec(block, names)
@@ -51,6 +53,41 @@ def test_the_snippets_of_the_page_run(run, data, capsys):
     names["policy"] = type("Policy", (), {"window": Window({"state": (-1, 0), "image.front": (0,)}, 4)})
     exec(blocks[3], names)
     assert names["samples"].state.shape[:2] == (4, 2)
+
+
+def test_the_snippets_of_training_and_evaluation_run(data, tmp_path, capsys):
+    """The page has sizes that make sense for a user; here they are as small as they can be."""
+    training, evaluation = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)[4:]
+    names = {"praxia": praxia, "DATA": data, "OUT": tmp_path / "run"}
+    names |= {"ROWS": tmp_path / "offline.jsonl", "BENCHMARK_ROWS": tmp_path / "rows.jsonl"}
+    for shown, small in (("steps=2000, batch_size=32", "steps=2, batch_size=4"), ("hold_out=0.1", "hold_out=0.5")):
+        assert shown in training
+        training = training.replace(shown, small)
+    exec(training, names)
+    loaded = praxia.load(tmp_path / "run")
+    assert loaded.policy_sha256 == names["result"]["policy_sha256"]
+    assert loaded.window.cameras == ("front",)
+    exec(evaluation, names)
+    assert names["offline"]["episodes"] == 2
+    assert names["offline"]["fingerprint"]["policy_sha256"] == loaded.policy_sha256
+    assert names["summary"]["episodes"] == len(read_rows(tmp_path / "rows.jsonl")) == 2
+    assert "warning" not in capsys.readouterr().out
+
+
+def test_a_recipe_trains_by_its_name_and_goes_on(data, tmp_path):
+    run = praxia.recipe("flow")
+    assert run == praxia.recipe("flow")
+    small = replace(run, image_size=16, train=replace(run.train, steps=1, batch_size=2))
+    praxia.train(small, [data], tmp_path / "run")
+    with pytest.raises(PraxiaError, match="--resume"):
+        praxia.train(small, [data], tmp_path / "run")
+    longer = replace(small, train=replace(small.train, steps=2))
+    result = praxia.train(longer, data, tmp_path / "run", resume=True)
+    assert (result["resumed_from"], result["steps"]) == (1, 2)
+    with pytest.raises(UnknownName, match="unknown recipe 'akt'; nearest: act"):
+        praxia.train("akt", data, tmp_path / "other")
+    with pytest.raises(PraxiaError, match="takes no --cameras"):
+        praxia.train("flow-tabletop", data, tmp_path / "other", cameras=["front"])
 
 
 def test_a_loaded_policy_acts_as_it_does_in_the_loop(run):

@@ -1,15 +1,39 @@
 """Praxia: robot foundation models, from demonstrations to an evaluated policy.
 
-`praxia.load(run).session()` asks a trained policy for actions, `praxia.open(data)` reads a LeRobot data set;
-docs/PYTHON.md shows both. Everything else is a command: `praxia --help`.
+`praxia.open(data)` reads a LeRobot data set, `praxia.train` and `praxia.evaluate` are the commands `train` and `eval`,
+and `praxia.load(run).session()` asks a policy for actions; docs/PYTHON.md shows all.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from praxia.api import LoadedPolicy, OpenDataset, PraxiaError, RecordedEpisode, load, open
+    from praxia.api import (
+        LoadedPolicy,
+        OpenDataset,
+        PraxiaError,
+        RecordedEpisode,
+        TrainRun,
+        evaluate,
+        evaluate_offline,
+        load,
+        open,
+        recipe,
+        train,
+    )
 
-__all__ = ["LoadedPolicy", "OpenDataset", "PraxiaError", "RecordedEpisode", "load", "open"]
+__all__ = [
+    "LoadedPolicy",
+    "OpenDataset",
+    "PraxiaError",
+    "RecordedEpisode",
+    "TrainRun",
+    "evaluate",
+    "evaluate_offline",
+    "load",
+    "open",
+    "recipe",
+    "train",
+]
 
 __version__ = "0.1.0"
 

@@ -1,9 +1,11 @@
-"""What `import praxia` offers to Python: load a policy and ask it for actions, open a data set."""
+"""What `import praxia` offers to Python: open a data set, train, evaluate, load a policy and ask it for actions."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -11,13 +13,35 @@ from jaxtyping import Float32, UInt8
 from praxia.checkpoint.store import default_device, load_policy
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import PraxiaError, UnknownName
+from praxia.core.process import available_cores
 from praxia.core.types import ChunkExecution, Sampling, Window
 from praxia.data.dataset import Dataset
+from praxia.dataloader.mixture_config import find_mixture
 from praxia.dataloader.windows import Windows
+from praxia.envs import find_family
+from praxia.evaluation import offline, runner
+from praxia.evaluation.benchmarks import find_benchmark
+from praxia.evaluation.policy_entry import find_policy
 from praxia.policies.encoder_head import EncoderHeadPolicy
+from praxia.recipes import find_recipe
 from praxia.rollout.session import Channels, Session
+from praxia.studio.console import counting
+from praxia.studio.training_progress import show_training
+from praxia.training.config import TrainRun
 
-__all__ = ["LoadedPolicy", "OpenDataset", "PraxiaError", "RecordedEpisode", "load", "open"]
+__all__ = [
+    "LoadedPolicy",
+    "OpenDataset",
+    "PraxiaError",
+    "RecordedEpisode",
+    "TrainRun",
+    "evaluate",
+    "evaluate_offline",
+    "load",
+    "open",
+    "recipe",
+    "train",
+]
 
 LocalPath = str | PathLike[str]
 
@@ -151,3 +175,129 @@ def open(path: LocalPath) -> OpenDataset:
         DataError: it is damaged or incomplete, and says where.
     """
     return OpenDataset(Dataset(str(path)))
+
+
+def recipe(name: str) -> TrainRun:
+    """The full configuration of a recipe (`praxia recipes`): a frozen dataclass, to change with `dataclasses.replace`.
+
+    Raises:
+        UnknownName: there is no such recipe.
+    """
+    return find_recipe(name)()
+
+
+def train(
+    run: str | TrainRun,
+    data: LocalPath | Sequence[LocalPath],
+    out: LocalPath,
+    *,
+    cameras: Sequence[str] | None = None,
+    start_from: LocalPath | None = None,
+    refit: bool = False,
+    workers: int = 0,
+    resume: bool = False,
+) -> dict[str, Any]:
+    """Train on `data` and write the run to the folder `out`: `praxia train` with these options. Progress is on stderr.
+
+    `run` is the name of a recipe or a configuration, and `data` a data set, several of them, or a mixture file. Returns
+    {checkpoint, steps, resumed_from, samples_per_s, warnings, policy_sha256, weights_sha256}.
+
+    Raises:
+        UnknownName: there is no such recipe.
+        PraxiaError, MismatchError, TrainingError: as `training.engine.train`. What was saved before is kept.
+    """
+    from praxia.training import engine  # a robot that only loads a policy has no use for it
+
+    name, configured = (run, recipe(run)) if isinstance(run, str) else ("custom", run)
+    if cameras is not None:
+        configured = configured.with_cameras(cameras, name)
+    paths = ",".join(str(one) for one in ([data] if isinstance(data, str | PathLike) else data))
+    with show_training(name, configured.train.steps) as shown:
+        return engine.train(
+            configured,
+            find_mixture(paths),
+            Path(out),
+            recipe=name,
+            command=f"praxia.train({name!r}, {paths!r}, {fspath(out)!r})",
+            start_from=None if start_from is None else Path(start_from),
+            refit=refit,
+            workers=workers,
+            resume=resume,
+            report=shown.report,
+            progress=shown.progress,
+            announce=shown.announce,
+            warn=shown.warn,
+        )
+
+
+def evaluate(
+    policy: LocalPath,
+    benchmark: str,
+    out: LocalPath,
+    *,
+    episodes: int = 20,
+    control: str | None = None,
+    workers: int | None = None,
+    exact: bool = False,
+    seed: int = 0,
+    resume: bool = False,
+) -> dict[str, Any]:
+    """Evaluate on a benchmark (`praxia info --benchmarks`): `praxia eval` with these options. Progress is on stderr.
+
+    `policy` is what the command takes: the folder of a run or policy, or "expert", "zero" or "random". `episodes` are
+    per task. Rows go to the file `out` as they end, one per episode. Returns the fingerprint and
+    `results.summary.summarise` of the rows: {episodes, success, ci95, per_task, ...}.
+
+    Raises:
+        UnknownName: there is no such benchmark or control.
+        PraxiaError, MismatchError, CheckFailed: as `evaluation.runner.evaluate`. Rows that were written are kept.
+    """
+    workers = available_cores() if workers is None else workers
+    chosen = find_benchmark(benchmark)
+    entry = find_policy(fspath(policy), chosen, exact=exact, workers=workers)
+    command = ["praxia", "eval", fspath(policy), "--benchmark", benchmark, "--episodes", str(episodes)]
+    with counting("eval") as report:
+        return runner.evaluate(
+            entry.policy,
+            entry.evaluation(episodes, control=control, exact=exact, seed=seed),
+            Path(out),
+            find_family(chosen.env),
+            workers=workers,
+            resume=resume,
+            threads=entry.threads,
+            command=shlex.join([*command, "--out", fspath(out)]),
+            report=report,
+        )
+
+
+def evaluate_offline(
+    policy: LocalPath,
+    data: LocalPath,
+    out: LocalPath,
+    *,
+    episodes: str | Sequence[int] | None = None,
+    stride: int = 1,
+    resume: bool = False,
+) -> dict[str, Any]:
+    """Compare actions with recorded ones: `praxia eval --data` with these options. Progress is on stderr.
+
+    `episodes` are numbers or a text such as "0-9,12" (None: those that training would read); every `stride`-th frame
+    is compared. Rows go to the file `out`, one per episode. Returns the fingerprint and
+    `results.offline.summarise_offline` of the rows: {episodes, policy, baseline, ratio, ...}.
+
+    Raises:
+        PraxiaError, MismatchError, UnknownName, DataError: as `evaluation.offline.evaluate_offline`.
+    """
+    chosen = episodes if episodes is None or isinstance(episodes, str) else ",".join(map(str, episodes))
+    command = ["praxia", "eval", fspath(policy), "--data", fspath(data)]
+    with counting("eval") as report:
+        return offline.evaluate_offline(
+            fspath(policy),
+            fspath(data),
+            Path(out),
+            episodes=chosen,
+            stride=stride,
+            resume=resume,
+            command=shlex.join([*command, "--out", fspath(out)]),
+            report=report,
+        )

@@ -41,6 +41,34 @@ def test_a_dead_process_is_described():
         run_in_subprocess(vanish)
 
 
+UNGUARDED = """
+from functools import partial
+
+from praxia.core.process import run_in_subprocess
+
+print("begins")
+print(run_in_subprocess(partial(max, 1, 2)))
+"""
+
+OWN = """
+from praxia.core.process import run_in_subprocess
+
+def double():
+    return 2 * 21
+
+if __name__ == "__main__":
+    print(run_in_subprocess(double))
+"""
+
+
+@pytest.mark.parametrize(("script", "printed"), [(UNGUARDED, "begins\n2\n"), (OWN, "42\n")], ids=["unguarded", "own"])
+def test_a_script_is_not_run_again_by_its_processes(tmp_path, script, printed):
+    """It is imported only for what it defines itself."""
+    (tmp_path / "script.py").write_text(script)
+    done = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True)
+    assert (done.stdout, done.stderr, done.returncode) == (printed, "", 0)
+
+
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
     """A machine of eight cores, whose system files are as given."""

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from praxia.cli.arguments import parse
-from praxia.core.registry import lookup, names
-from praxia.recipes import RECIPES
+from praxia.core.registry import names
+from praxia.recipes import RECIPES, find_recipe
 
 __all__ = ["run"]
 
@@ -27,7 +27,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         return _pairs(options.json)
     found = {}
     for name in sorted(names("recipes", RECIPES)):
-        recipe = lookup("recipes", RECIPES, name, kind="recipe", listing="praxia recipes")
+        recipe = find_recipe(name)
         found[name] = (recipe.__doc__ or "").strip().splitlines()[0]
     if not options.json:
         width = max(map(len, found))

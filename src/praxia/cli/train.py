@@ -8,8 +8,7 @@ import tyro
 
 from praxia.cli.arguments import command_line, parse
 from praxia.core.errors import PraxiaError
-from praxia.core.registry import lookup
-from praxia.recipes import RECIPES
+from praxia.recipes import find_recipe
 from praxia.studio.console import print_summary
 from praxia.studio.training_progress import show_training
 
@@ -31,7 +30,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         print("`praxia recipes` lists the recipes; `praxia train RECIPE --help` lists a recipe's options.")
         raise SystemExit(0)
     name, rest = arguments[0], arguments[1:]
-    configured = lookup("recipes", RECIPES, name, kind="recipe", listing="praxia recipes")()
+    configured = find_recipe(name)()
 
     from praxia.dataloader.mixture_config import find_mixture
     from praxia.training.engine import train

@@ -3,13 +3,16 @@
 import math
 import multiprocessing
 import os
+import pickle
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 from praxia.core.errors import PraxiaError
@@ -87,7 +90,11 @@ class Worker:
         self.connection, theirs = _context.Pipe()
         self.process = _context.Process(target=_run, args=(target, theirs, *arguments), daemon=True)
         with _environment(), _interrupts_blocked():
-            self.process.start()
+            try:
+                with _main_hidden():
+                    self.process.start()
+            except (AttributeError, pickle.PicklingError):  # an argument is defined in the script itself
+                self.process.start()
         # With our copy of the worker's end closed, its death is the end of the pipe.
         theirs.close()
 
@@ -145,6 +152,20 @@ def _end_with_parent() -> None:
     assert parent is not None
     wait([parent.sentinel])
     os._exit(1)
+
+
+@contextmanager
+def _main_hidden() -> Iterator[None]:
+    """Processes started here do not import the script that runs: without `if __name__ == "__main__"` they would run it.
+
+    Nothing that it defines can be pickled here.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextmanager

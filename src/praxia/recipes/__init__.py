@@ -1,5 +1,15 @@
 """Named, full configurations. Outside packages add theirs with the entry-point group `praxia.recipes`."""
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from praxia.core.registry import lookup
+
+if TYPE_CHECKING:
+    from praxia.training.config import TrainRun
+
+__all__ = ["RECIPES", "find_recipe"]
+
 RECIPES = {
     "act": "praxia.recipes.known:act",
     "act-bimodal": "praxia.recipes.bimodal:act_bimodal",
@@ -54,3 +64,12 @@ RECIPES = {
     "rt1": "praxia.recipes.known:rt1",
     "rt1-published": "praxia.recipes.known_published:rt1_published",
 }
+
+
+def find_recipe(name: str) -> "Callable[[], TrainRun]":
+    """The recipe called `name`.
+
+    Raises:
+        UnknownName: with the nearest names.
+    """
+    return lookup("recipes", RECIPES, name, kind="recipe", listing="praxia recipes")

@@ -9,9 +9,8 @@ from typing import Any
 
 from praxia.core.errors import UnknownName, expect_positive
 from praxia.core.files import write_atomic
-from praxia.core.registry import lookup
 from praxia.evaluation.benchmarks import find_benchmark
-from praxia.recipes import RECIPES
+from praxia.recipes import find_recipe
 from praxia.studies.head_measurements import measure_head
 from praxia.studies.stages import StageProgress, Stages, expect_unfinished, finish_study
 from praxia.studio.tables import percent
@@ -149,7 +148,7 @@ def heads(
 def recipe_of(arena: Arena, head: str) -> tuple[str, TrainRun]:
     """The recipe of a head in an arena: (name, run)."""
     name = f"{head}-{arena.benchmark.replace('/', '-')}"
-    return name, lookup("recipes", RECIPES, name, kind="recipe", listing="praxia recipes")()
+    return name, find_recipe(name)()
 
 
 def _measure(stages: Stages, head: str, seeds: int) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from praxia.studio.console import STDERR, counting
 
 __all__ = ["TrainingProgress", "show_training"]
 
 
+@runtime_checkable
 class Planned(Protocol):
     """The plan of a run (`training.plan.Plan`)."""
 

@@ -73,10 +73,9 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
 
 def _of_recipe(name: str) -> tuple[Any, dict[str, Any], int | None]:
-    from praxia.core.registry import lookup
-    from praxia.recipes import RECIPES
+    from praxia.recipes import find_recipe
 
-    run = lookup("recipes", RECIPES, name, kind="recipe", listing="praxia recipes")()
+    run = find_recipe(name)()
     options = run.train
     plan = {"steps": options.steps, "batch_size": options.batch_size, "seed": options.seed}
     return run.window, {**plan, "successful": run.only_success}, run.image_size

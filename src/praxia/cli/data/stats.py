@@ -74,10 +74,9 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
 
 def _recipe(name: str) -> "TrainRun":
-    from praxia.core.registry import lookup
-    from praxia.recipes import RECIPES
+    from praxia.recipes import find_recipe
 
-    return lookup("recipes", RECIPES, name, kind="recipe", listing="praxia recipes")()
+    return find_recipe(name)()
 
 
 def _show(result: Mapping[str, Any]) -> None:
