@@ -39,7 +39,7 @@ __all__ = ["Dataset", "Episodes"]
 SUCCESS = "next.success"
 
 # Increased whenever the same file is decoded as other images, so that older caches are not used.
-DECODING = 2
+DECODING = 3
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from jaxtyping import Int64, UInt8
 from PIL import Image, UnidentifiedImageError
 
 from praxia.core.files import AnyPath
-from praxia.data.images import Size, fit_inside, letterbox, pad_to, to_rgb
+from praxia.data.images import Size, letterbox, to_rgb
 from praxia.data.parquet import open_groups
 from praxia.data.video import frame_rate
 
@@ -187,11 +187,8 @@ class VideoReader:
     def _image(self, frame: VideoFrame) -> UInt8[np.ndarray, "Y X 3"]:
         if (frame.height, frame.width) != self._size:
             raise Unreadable(f"expected images of {self._size}, got one of {frame.height}x{frame.width}")
-        if self._scaled == self._size:
-            return self._converter.reformat(frame, format="rgb24").to_ndarray()
-        height, width = fit_inside(self._size, self._scaled)
-        small = self._converter.reformat(frame, width=width, height=height, format="rgb24", interpolation="AREA")
-        return pad_to(small.to_ndarray(), self._scaled)
+        # Not scaled by FFmpeg too, which is faster and gives other pixels than `letterbox`, as a robot's images are.
+        return letterbox(self._converter.reformat(frame, format="rgb24").to_ndarray(), self._scaled)
 
 
 class ParquetImages:
