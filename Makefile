@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DEMO ?= runs/demo-$(shell date +%Y%m%d-%H%M%S)
 export MUJOCO_GL ?= egl
 
-.PHONY: demo test test-all lint unit slow setup gl peer-lerobot clean
+.PHONY: demo test test-all lint unit slow setup gl peer-lerobot resolve clean
 
 demo: $(READY) gl
 	$(BIN)/praxia study demo --out $(DEMO)
@@ -45,6 +45,10 @@ gl: $(READY)
 # Minutes and gigabytes: proves our data sets against the lerobot package in an environment of its own.
 peer-lerobot: $(READY)
 	$(BIN)/python tests/peers/lerobot_agrees.py
+
+# Needs the network: pip resolves Praxia and lerobot in one environment, and installs nothing.
+resolve: $(READY)
+	$(BIN)/python tests/peers/lerobot_beside.py --resolve-only
 
 clean:
 	rm -rf $(VENV) build

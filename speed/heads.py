@@ -21,7 +21,7 @@ import torch
 from praxia.checkpoint.store import default_device
 from praxia.nn.types import Batch, Shapes
 from praxia.policies.encoder_head import EncoderHead
-from praxia.policies.pairs import PAIRED_ENCODERS, PAIRED_HEADS, missing
+from praxia.policies.pairs import PAIRED_ENCODERS, PAIRED_HEADS, find_pairs
 
 SHAPES = Shapes(("front", "wrist"), num_images=2, num_states=1, embodiment_dims=((7, 7),), horizon=16, vocab_size=512)
 NUM_TOKENS = 12
@@ -83,7 +83,8 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     device = torch.device(default_device())
-    compatible = [head for (encoder, head), lack in missing().items() if encoder == "vision-language" and not lack]
+    missing = find_pairs().missing
+    compatible = [head for (encoder, head), lack in missing.items() if encoder == "vision-language" and not lack]
     heads = {head: measure_head(head, options.runs, device) for head in compatible}
     for row in heads.values():
         row["of_regression"] = round(row["chunk_ms"] / heads["regression"]["chunk_ms"], 2)

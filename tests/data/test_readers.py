@@ -1,14 +1,17 @@
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
+from praxia.data import readers
 from praxia.data.readers import VideoReader
+
+# x264's open groups of images: to its decoder, what begins at such a key frame looks damaged.
+OPEN = ("libx264", {"x264-params": "keyint=10:open-gop=1:bframes=3:b-adapt=0:scenecut=0"})
 
 
 def test_images_around_key_frames_that_later_ones_refer_past(tmp_path, foreign, synthetic, monkeypatch):
-    """x264's open groups of images: to its decoder, what begins at such a key frame looks damaged."""
-    options = {"x264-params": "keyint=10:open-gop=1:bframes=3:b-adapt=0:scenecut=0"}
-    monkeypatch.setitem(foreign.CODECS, "open", ("libx264", options))
+    monkeypatch.setitem(foreign.CODECS, "open", OPEN)
     path = tmp_path / "open.mp4"
     path.write_bytes(foreign.encode([synthetic.image("front", 0, frame) for frame in range(60)], "open"))
     video = VideoReader(path, float(foreign.FPS), (64, 64), (64, 64))
@@ -32,3 +35,25 @@ def test_an_image_of_a_video_is_scaled_as_one_of_a_robot_is(tmp_path, foreign, c
         assert not scaled[:8].any()
         assert not scaled[56:].any()
         np.testing.assert_array_equal(scaled[8:56], np.asarray(Image.fromarray(image).resize((64, 48), Image.BOX)))
+
+
+@pytest.mark.parametrize("codec", ["av1", "h264", "hevc", "h264-long", "open"])
+def test_an_older_library_finds_the_same_key_frames_by_reading_the_packets(
+    tmp_path, foreign, synthetic, monkeypatch, codec
+):
+    monkeypatch.setitem(foreign.CODECS, "open", OPEN)
+    path = tmp_path / "video.mp4"
+    path.write_bytes(foreign.encode([synthetic.image("front", 0, frame) for frame in range(60)], codec))
+    with av.open(str(path)) as container:
+        (stream,) = container.streams.video
+        if not hasattr(stream, "index_entries"):
+            pytest.skip("this PyAV does not show the index")
+        indexed = readers._read_index(stream)
+        read = readers._read_packets(stream)
+    np.testing.assert_array_equal(indexed[0], read[0])
+    np.testing.assert_array_equal(indexed[1], read[1])
+    monkeypatch.setattr(readers, "_read_index", readers._read_packets)
+    video = VideoReader(path, float(foreign.FPS), (64, 64), (64, 64))
+    for frame in np.random.default_rng(0).permutation(60).tolist():
+        (image,) = video.read(np.array([frame]))
+        assert synthetic.read_label(image) == ("front", 0, frame)

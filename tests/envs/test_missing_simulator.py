@@ -1,41 +1,14 @@
 """Praxia without its simulators: each comes with an extra, and a missing one is an error of one line that names it."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
+from absent_testing import praxia_without
 
-import praxia
-
-# An interpreter in which none of them can be imported, as in an environment without any extra.
-WITHOUT = """
-import sys
-
-
-class Absent:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"mujoco", "metaworld", "mink", "gym_pusht", "pymunk", "shapely", "gymnasium"}:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-
-sys.meta_path.insert(0, Absent())
-"""
+SIMULATORS = {"mujoco", "metaworld", "mink", "gym_pusht", "pymunk", "shapely", "gymnasium"}
 
 
 @pytest.fixture
 def run(tmp_path):
-    (tmp_path / "sitecustomize.py").write_text(WITHOUT)
-    path = os.pathsep.join([str(tmp_path), str(Path(praxia.__file__).parents[1])])
-
-    def run(*arguments):
-        command = [sys.executable, "-m", "praxia", *arguments]
-        return subprocess.run(
-            command, capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path}
-        )
-
-    return run
+    return praxia_without(SIMULATORS, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from praxia.core.config import fit_config
 from praxia.core.errors import MismatchError
 from praxia.heads.denoisers.action_expert import ActionExpert
 from praxia.policies.encoder_head import EncoderHead
-from praxia.policies.pairs import PAIRED_ENCODERS, PAIRED_HEADS, missing
+from praxia.policies.pairs import PAIRED_ENCODERS, PAIRED_HEADS, find_pairs
 
 PI0_HEADS = {"num_hidden_layers": 18, "num_attention_heads": 8, "head_dim": 256}
 SMALL_ENCODERS = {
@@ -27,7 +27,7 @@ SMALL_ENCODERS = {
     "state-only": {"width": 32},
 }
 SMALL_HEADS = {"flow (action-expert of pi0)": {"denoiser": ActionExpert(16, 32, 18, 8, 1, 256)}}
-MISSING = missing()
+MISSING = find_pairs().missing
 
 
 def make_prompted_batch(encoder):

@@ -36,9 +36,10 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
 
 def _pairs(as_json: bool) -> dict[str, Any]:
-    from praxia.policies.pairs import missing
+    from praxia.policies.pairs import find_pairs
 
-    lacking = missing()
+    found = find_pairs()
+    lacking = found.missing
     encoders, heads = (list(dict.fromkeys(pair[at] for pair in lacking)) for at in (0, 1))
     if not as_json:
         width = max(map(len, heads)) + 2
@@ -46,4 +47,7 @@ def _pairs(as_json: bool) -> dict[str, Any]:
         for head in heads:
             cells = [("no" if lacking[encoder, head] else "yes").center(len(encoder)) for encoder in encoders]
             print(head.ljust(width) + "  ".join(cells).rstrip())
-    return {"pairs": [{"encoder": e, "head": h, "missing": sorted(lack)} for (e, h), lack in lacking.items()]}
+        for error in found.left_out.values():
+            print(f"left out: {error}")
+    pairs = [{"encoder": e, "head": h, "missing": sorted(lack)} for (e, h), lack in lacking.items()]
+    return {"pairs": pairs, "left_out": {name: str(error) for name, error in found.left_out.items()}}

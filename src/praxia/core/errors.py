@@ -12,7 +12,8 @@ PraxiaError(ValueError)          exit code 2: the input is wrong, and the messag
 """
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "TrainingError",
     "UnknownName",
     "expect_positive",
+    "optional_import",
 ]
 
 
@@ -53,6 +55,22 @@ class MissingPackage(PraxiaError):
     def __init__(self, what: str, package: str, extra: str | None):
         wanted = f"'praxia[{extra}]'" if extra else package
         super().__init__(f"{what} needs the package {package}: pip install {wanted}")
+
+
+@contextmanager
+def optional_import(what: str, extra: str | None) -> Iterator[None]:
+    """Around the imports that `what` needs: `with optional_import("reading zarr", "zarr"): import zarr`.
+
+    Raises:
+        MissingPackage: one of the imported packages is not installed, nor is `extra` therefore.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "praxia").partition(".")[0]
+        if package == "praxia":
+            raise
+        raise MissingPackage(what, package, extra) from error
 
 
 class DataError(PraxiaError):

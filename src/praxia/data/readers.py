@@ -13,10 +13,12 @@ from typing import Any, Protocol, runtime_checkable
 import av
 import numpy as np
 import pyarrow as pa
+from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
-from jaxtyping import Int64, UInt8
+from av.video.stream import VideoStream
+from jaxtyping import Bool, Int64, UInt8
 from PIL import Image, UnidentifiedImageError
 
 from praxia.core.files import AnyPath
@@ -94,13 +96,11 @@ class VideoReader:
     def _index(self) -> None:
         """Find the key frames in the container's own index; nothing is decoded."""
         stream = self._stream
-        entries = stream.index_entries
         base = stream.time_base
-        if base is None or len(entries) == 0:
+        times, keys = _read_index(stream) if hasattr(stream, "index_entries") else _read_packets(stream)
+        if base is None or len(times) == 0:
             raise Unreadable("it has no index of frames")
-        times = np.array([entry.timestamp for entry in entries], np.int64)
-        keys = np.array([entry.is_keyframe for entry in entries])
-        self.num_frames, begin = len(entries), stream.start_time or 0
+        self.num_frames, begin = len(times), stream.start_time or 0
         spacing = np.median(np.diff(np.sort(times))) * float(base * self._rate) if len(times) > 1 else 1.0
         if abs(spacing - 1) > 0.05:
             raise Unreadable(f"expected frames 1/{float(self._rate):g} s apart, got {spacing / self._rate:.4g} s")
@@ -189,6 +189,26 @@ class VideoReader:
             raise Unreadable(f"expected images of {self._size}, got one of {frame.height}x{frame.width}")
         # Not scaled by FFmpeg too, which is faster and gives other pixels than `letterbox`, as a robot's images are.
         return letterbox(self._converter.reformat(frame, format="rgb24").to_ndarray(), self._scaled)
+
+
+def _read_index(stream: VideoStream) -> tuple[Int64[np.ndarray, " N"], Bool[np.ndarray, " N"]]:
+    """The decoding time of each frame and whether it is a key frame, in decoding order, from the container's index."""
+    entries = stream.index_entries
+    return (
+        np.array([entry.timestamp for entry in entries], np.int64),
+        np.array([entry.is_keyframe for entry in entries], bool),
+    )
+
+
+def _read_packets(stream: VideoStream) -> tuple[Int64[np.ndarray, " N"], Bool[np.ndarray, " N"]]:
+    """The same for PyAV before 17, which does not show the index: from the packets, so the file is read to its end."""
+    container = stream.container
+    assert isinstance(container, InputContainer)
+    packets = [packet for packet in container.demux(stream) if packet.dts is not None]  # the last is an end marker
+    return (
+        np.array([packet.dts for packet in packets], np.int64),
+        np.array([packet.is_keyframe for packet in packets], bool),
+    )
 
 
 class ParquetImages:

@@ -6,7 +6,7 @@ Outside packages add a `family.EnvFamily` with the entry-point group `praxia.env
 import os
 from typing import TYPE_CHECKING
 
-from praxia.core.errors import MissingPackage
+from praxia.core.errors import optional_import
 from praxia.core.registry import lookup
 from praxia.core.types import Env, EnvSpec
 
@@ -40,15 +40,9 @@ def find_family(name: str) -> "EnvFamily":
         UnknownName: with the nearest names.
         MissingPackage: its simulator is not installed.
     """
-    try:
+    # Extras have the names of families: "tabletop" installs what "tabletop-arm6" needs.
+    with optional_import(f"environment {name!r}", name.partition("-")[0] if name in ENVS else None):
         return lookup("envs", ENVS, name, kind="environment", listing="praxia collect --help")
-    except ModuleNotFoundError as error:
-        package = (error.name or "praxia").partition(".")[0]
-        if package == "praxia":
-            raise
-        # Extras have the names of families: "tabletop" installs what "tabletop-arm6" needs.
-        extra = name.partition("-")[0] if name in ENVS else None
-        raise MissingPackage(f"environment {name!r}", package, extra) from error
 
 
 def build(spec: EnvSpec) -> Env:

@@ -1,9 +1,13 @@
 """Which encoders fit which heads: what every head requires, against what every encoder provides."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
 from praxia.core.config import fit_config
+from praxia.core.errors import MissingPackage
 from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.octo import Octo
 from praxia.encoders.public.model import PublicVLM
@@ -27,7 +31,7 @@ from praxia.heads.parallel import OFT, ParallelBins
 from praxia.heads.regression import Regression
 from praxia.nn.types import EncoderConfig, HeadConfig, Shapes
 
-__all__ = ["PAIRED_ENCODERS", "PAIRED_HEADS", "missing"]
+__all__ = ["PAIRED_ENCODERS", "PAIRED_HEADS", "Pairs", "find_pairs"]
 
 PAIRED_ENCODERS: dict[str, EncoderConfig] = {
     "film-cnn": FilmCNN(),
@@ -60,10 +64,26 @@ PAIRED_HEADS: dict[str, HeadConfig] = {
 _SHAPES = Shapes(cameras=("front",), num_images=1, num_states=1, embodiment_dims=((3, 2),), horizon=8, vocab_size=64)
 
 
-def missing() -> dict[tuple[str, str], frozenset[str]]:
-    """What the head requires and the encoder does not provide, for every (encoder, head) at their default sizes."""
-    with torch.device("meta"):  # some are large
-        provided = {name: encoder.build(_SHAPES).provides for name, encoder in PAIRED_ENCODERS.items()}
+@dataclass(frozen=True)
+class Pairs:
+    """`missing`: what the head requires and the encoder does not provide, for every (encoder, head).
+
+    `left_out`: why an encoder is in no pair, which is that a package is not installed.
+    """
+
+    missing: Mapping[tuple[str, str], frozenset[str]]
+    left_out: Mapping[str, MissingPackage]
+
+
+def find_pairs() -> Pairs:
+    """Pairs of all encoders and heads at their default sizes."""
+    provided, left_out = {}, {}
+    for name, encoder in PAIRED_ENCODERS.items():
+        try:
+            with torch.device("meta"):  # some are large
+                provided[name] = encoder.build(_SHAPES).provides
+        except MissingPackage as error:
+            left_out[name] = error
     waves = np.sin(np.arange(64)[:, None, None] * 0.1 + np.arange(8)[:, None] * np.array([0.2, 0.5]))
     found = {}
     for name, head in PAIRED_HEADS.items():
@@ -71,4 +91,4 @@ def missing() -> dict[tuple[str, str], frozenset[str]]:
         with torch.device("meta"):
             required = fitted.build(_SHAPES, 16).requires
         found |= {(encoder, name): frozenset(required - given) for encoder, given in provided.items()}
-    return found
+    return Pairs(found, left_out)

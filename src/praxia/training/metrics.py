@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from praxia.core.errors import MissingPackage
+from praxia.core.errors import optional_import
 from praxia.core.files import complete_lines, write_atomic
 
 __all__ = ["Clock", "Means", "Tracker"]
@@ -89,10 +89,8 @@ class Tracker:
             from lightning.fabric.loggers.tensorboard import TensorBoardLogger
 
             return TensorBoardLogger(root_dir=run, name="tensorboard", version="")
-        try:
+        with optional_import("tracker 'wandb'", "wandb"):
             import wandb  # noqa: F401  # pyright: ignore[reportMissingImports]
-        except ImportError as error:
-            raise MissingPackage("tracker 'wandb'", "wandb", "wandb") from error
         from lightning.pytorch.loggers import WandbLogger
 
         return WandbLogger(save_dir=run)

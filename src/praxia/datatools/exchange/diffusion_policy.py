@@ -29,7 +29,7 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 
 from praxia.core.embodiment import Camera, Embodiment, Field
-from praxia.core.errors import DataError, MissingPackage, PraxiaError
+from praxia.core.errors import DataError, PraxiaError, optional_import
 from praxia.datatools.exchange.source import (
     EpisodeSteps,
     ImportOptions,
@@ -140,11 +140,9 @@ def open_diffusion_policy(source: Path, options: ImportOptions) -> ReplayBuffer:
 @contextmanager
 def _open_arrays(path: Path) -> Iterator[dict[str, Any]]:
     """The arrays of a buffer by their path in it."""
-    try:
+    with optional_import("reading zarr", "zarr"):
         import zarr
         from zarr.storage import LocalStore, ZipStore
-    except ModuleNotFoundError as error:
-        raise MissingPackage("reading zarr", "zarr", "zarr") from error
     if not path.is_dir() and not zipfile.is_zipfile(path):
         raise DataError(
             f"expected a zarr folder or a .zarr.zip, got {path}{'' if path.exists() else ', which does not exist'}"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
-from praxia.core.errors import DataError, MissingPackage
+from praxia.core.errors import DataError, optional_import
 from praxia.core.files import staged_file
 from praxia.datatools.exchange.source import as_rows
 
@@ -22,10 +22,8 @@ Node = Any
 
 
 def _library() -> Any:
-    try:
+    with optional_import("reading and writing HDF5", "hdf5"):
         import h5py
-    except ModuleNotFoundError as error:
-        raise MissingPackage("reading and writing HDF5", "h5py", "hdf5") from error
     return h5py
 
 

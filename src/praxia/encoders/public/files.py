@@ -6,9 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from praxia.core.errors import MismatchError, PraxiaError
+from praxia.core.errors import MismatchError, MissingPackage, PraxiaError, optional_import
 
 __all__ = ["build_model", "load_weights", "read_architecture", "read_tokenizer"]
+
+NEEDED_BY = "a public vision-language model"
 
 
 def read_architecture(folder: Path, family: str, expected: str) -> dict[str, Any]:
@@ -16,6 +18,7 @@ def read_architecture(folder: Path, family: str, expected: str) -> dict[str, Any
 
     Raises:
         PraxiaError: no config or no safetensors. MismatchError: a model of another family than `expected`.
+        MissingPackage: `transformers` is not installed, or too old.
     """
     path = folder / "config.json"
     if not path.is_file() or not any(folder.glob("*.safetensors")):
@@ -29,10 +32,9 @@ def read_architecture(folder: Path, family: str, expected: str) -> dict[str, Any
             f"expected a model of the family {family!r} at {folder}, as {expected} is, got {found!r}; name a model of "
             "that family with --model.encoder.model, or other weights"
         )
-    from transformers import AutoConfig
-
     # Through the library, so that files of its earlier versions are understood.
-    return json.loads(json.dumps(AutoConfig.from_pretrained(folder, local_files_only=True).to_dict()))
+    config = _transformers().AutoConfig.from_pretrained(folder, local_files_only=True)
+    return json.loads(json.dumps(config.to_dict()))
 
 
 def read_tokenizer(folder: Path) -> str:
@@ -48,14 +50,20 @@ def read_tokenizer(folder: Path) -> str:
 
 
 def build_model(family: str, architecture: Mapping[str, Any], depth: int) -> Any:
-    """A model with fresh float32 weights; a `depth` above 0 keeps only that many layers of its language model."""
-    import torch
-    from transformers import AutoConfig, AutoModelForImageTextToText
+    """A model with fresh float32 weights; a `depth` above 0 keeps only that many layers of its language model.
 
-    config = AutoConfig.for_model(family, **{key: value for key, value in architecture.items() if key != "model_type"})
+    Raises:
+        MissingPackage: `transformers` is not installed, or too old.
+    """
+    import torch
+
+    library = _transformers()
+    sizes = {key: value for key, value in architecture.items() if key != "model_type"}
+    config = library.AutoConfig.for_model(family, **sizes)
     _cut(config, depth)
     # A config names the data type of its files; training and checkpoints here are in float32.
-    return AutoModelForImageTextToText.from_config(config, attn_implementation="sdpa", dtype=torch.float32)
+    model = library.AutoModelForImageTextToText
+    return model.from_config(config, attn_implementation="sdpa", dtype=torch.float32)
 
 
 def load_weights(folder: Path, depth: int) -> Any:
@@ -63,13 +71,13 @@ def load_weights(folder: Path, depth: int) -> Any:
 
     Raises:
         MismatchError: weights are missing in the files or have another shape.
+        MissingPackage: `transformers` is not installed, or too old.
     """
-    from transformers import AutoConfig, AutoModelForImageTextToText
-
-    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    library = _transformers()
+    config = library.AutoConfig.from_pretrained(folder, local_files_only=True)
     _cut(config, depth)
     with _quiet():
-        loaded: Any = AutoModelForImageTextToText.from_pretrained(
+        loaded: Any = library.AutoModelForImageTextToText.from_pretrained(
             folder,
             config=config,
             dtype="float32",
@@ -87,6 +95,15 @@ def load_weights(folder: Path, depth: int) -> Any:
             f"shape, {sorted(wrong)[0]} among them; copy the folder again"
         )
     return model
+
+
+def _transformers() -> Any:
+    """The library, in a version whose models and configs are those that `families` and `published` describe."""
+    with optional_import(NEEDED_BY, "vlm"):
+        import transformers
+    if int(transformers.__version__.partition(".")[0]) < 5:
+        raise MissingPackage(NEEDED_BY, f"transformers>=5 (got {transformers.__version__})", "vlm")
+    return transformers
 
 
 def _cut(config: Any, depth: int) -> None:

@@ -6,6 +6,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from praxia.core.errors import optional_import
 from praxia.nn.stack import AttentionConfig, attention_layout
 from praxia.nn.types import KVCache
 
@@ -76,8 +77,12 @@ def add_adapters(text_model: nn.Module, rank: int, alpha: float) -> None:
     """LoRA (Hu et al. 2021, arXiv 2106.09685) on attention and MLPs, in place: W becomes W + alpha / rank B A.
 
     Freezes every weight of `text_model` but the adapters. B starts at zero, so that the output is unchanged at first.
+
+    Raises:
+        MissingPackage: `peft` is not installed.
     """
-    from peft import LoraConfig, inject_adapter_in_model
+    with optional_import("training with adapters", "vlm"):
+        from peft import LoraConfig, inject_adapter_in_model
 
     text_model.requires_grad_(False)
     config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=LINEAR_LAYERS)  # pyright: ignore[reportArgumentType]
