@@ -18,6 +18,7 @@ from praxia.core.types import Observation, Query, Window
 from praxia.data.finalize import finalize
 from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode
+from praxia.results.meta import read_meta
 from praxia.results.rows import read_rows
 
 PAGE = Path(__file__).parents[1] / "docs" / "PYTHON.md"
@@ -43,7 +44,7 @@ def data(tmp_path_factory):
 
 def test_the_snippets_of_the_page_run(run, data, capsys):
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert len(blocks) == 6
+    assert len(blocks) == 8
     names = {"RUN": run, "DATA": data}
     for block in blocks[:3]:
         exec(block, names)
@@ -57,7 +58,7 @@ def test_the_snippets_of_the_page_run(run, data, capsys):
 
 def test_the_snippets_of_training_and_evaluation_run(data, tmp_path, capsys):
     """The page has sizes that make sense for a user; here they are as small as they can be."""
-    training, evaluation = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)[4:]
+    training, evaluation = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)[4:6]
     names = {"praxia": praxia, "DATA": data, "OUT": tmp_path / "run"}
     names |= {"ROWS": tmp_path / "offline.jsonl", "BENCHMARK_ROWS": tmp_path / "rows.jsonl"}
     for shown, small in (("steps=2000, batch_size=32", "steps=2, batch_size=4"), ("hold_out=0.1", "hold_out=0.5")):
@@ -88,6 +89,17 @@ def test_a_recipe_trains_by_its_name_and_goes_on(data, tmp_path):
         praxia.train("akt", data, tmp_path / "other")
     with pytest.raises(PraxiaError, match="takes no --cameras"):
         praxia.train("flow-tabletop", data, tmp_path / "other", cameras=["front"])
+
+
+def test_the_snippets_with_own_policies_run(tmp_path):
+    names = {"np": np, "praxia": praxia, "OWN_ROWS": tmp_path / "own.jsonl", "SMOOTH_ROWS": tmp_path / "smooth.jsonl"}
+    for block in re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)[6:]:
+        exec(block, names)
+        assert names["summary"]["faults"] == 0
+        assert names["summary"]["fingerprint"]["policy_sha256"].startswith("claimed:")
+    metas = [read_meta(tmp_path / f"{name}.jsonl") for name in ("own", "smooth")]
+    assert [meta["fingerprint"]["claim"]["factory"].partition(":")[2] for meta in metas] == ["make", "make_smooth"]
+    assert metas[0]["command"].startswith("praxia eval ")
 
 
 def test_a_loaded_policy_acts_as_it_does_in_the_loop(run):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from praxia.api import (
+        FunctionPolicy,
         LoadedPolicy,
         OpenDataset,
         PraxiaError,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "FunctionPolicy",
     "LoadedPolicy",
     "OpenDataset",
     "PraxiaError",

@@ -22,7 +22,9 @@ from praxia.envs import find_family
 from praxia.evaluation import offline, runner
 from praxia.evaluation.benchmarks import find_benchmark
 from praxia.evaluation.policy_entry import find_policy
+from praxia.evaluation.policy_factory import MakePolicy, reference_of
 from praxia.policies.encoder_head import EncoderHeadPolicy
+from praxia.policies.foreign import FunctionPolicy
 from praxia.recipes import find_recipe
 from praxia.rollout.session import Channels, Session
 from praxia.studio.console import counting
@@ -30,6 +32,7 @@ from praxia.studio.training_progress import show_training
 from praxia.training.config import TrainRun
 
 __all__ = [
+    "FunctionPolicy",
     "LoadedPolicy",
     "OpenDataset",
     "PraxiaError",
@@ -231,7 +234,7 @@ def train(
 
 
 def evaluate(
-    policy: LocalPath,
+    policy: LocalPath | MakePolicy,
     benchmark: str,
     out: LocalPath,
     *,
@@ -244,8 +247,9 @@ def evaluate(
 ) -> dict[str, Any]:
     """Evaluate on a benchmark (`praxia info --benchmarks`): `praxia eval` with these options. Progress is on stderr.
 
-    `policy` is what the command takes: the folder of a run or policy, or "expert", "zero" or "random". `episodes` are
-    per task. Rows go to the file `out` as they end, one per episode. Returns the fingerprint and
+    `policy` is what the command takes: the folder of a run or policy, "expert", "zero" or "random", or a policy of
+    your own: a function from an embodiment to a policy, or its import string "package.module:make". `episodes` are per
+    task. Rows go to the file `out` as they end, one per episode. Returns the fingerprint and
     `results.summary.summarise` of the rows: {episodes, success, ci95, per_task, ...}.
 
     Raises:
@@ -254,8 +258,10 @@ def evaluate(
     """
     workers = available_cores() if workers is None else workers
     chosen = find_benchmark(benchmark)
-    entry = find_policy(fspath(policy), chosen, exact=exact, workers=workers)
-    command = ["praxia", "eval", fspath(policy), "--benchmark", benchmark, "--episodes", str(episodes)]
+    named = policy if callable(policy) else fspath(policy)
+    entry = find_policy(named, chosen, exact=exact, workers=workers)
+    shown = named if isinstance(named, str) else reference_of(named)
+    command = ["praxia", "eval", shown, "--benchmark", benchmark, "--episodes", str(episodes)]
     with counting("eval") as report:
         return runner.evaluate(
             entry.policy,

@@ -34,6 +34,12 @@ def act_badly(spoil: Callable[[Decision], Decision], embodiment: Any = EMBODIMEN
     return sorted(trajectories, key=lambda one: one.job.index)
 
 
+def test_the_fault_that_a_decision_states_ends_its_episode_alone():
+    trajectories = act_badly(lambda decision: replace(decision, fault="raised KeyError: 'front'"))
+    assert [one.error for one in trajectories] == [None, "the policy raised KeyError: 'front', at step 4", None]
+    assert [one.status("ever") for one in trajectories] == ["success", "failure", "success"]
+
+
 def broken(decision: Decision, **values: np.ndarray) -> Decision:
     """`decision` with values that its constructor would refuse where types are checked."""
     for name, value in values.items():

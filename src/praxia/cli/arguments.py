@@ -10,7 +10,7 @@ import tyro
 
 from praxia.core.errors import PraxiaError
 
-__all__ = ["command_line", "parse"]
+__all__ = ["command_line", "option_as_positional", "parse"]
 
 
 def parse(kind: Any, arguments: Sequence[str], prog: str, description: str | None = None) -> Any:
@@ -70,3 +70,13 @@ def _list_options(kind: Any) -> frozenset[str]:
 def command_line(verb: str, arguments: list[str]) -> str:
     """The command line, quoted for a shell."""
     return shlex.join(["praxia", verb, *(item for item in arguments if item != "--json")])
+
+
+def option_as_positional(arguments: Sequence[str], option: str) -> list[str]:
+    """The arguments with the value of `option` first, where it is given in place of the positional argument."""
+    before, options = _split(arguments)
+    for tokens in options:
+        if _name(tokens[0]) == option and (values := _values(tokens)):
+            others = [token for other in options if other is not tokens for token in other]
+            return [values[0], *before, *values[1:], *others]
+    return list(arguments)

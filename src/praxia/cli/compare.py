@@ -20,8 +20,8 @@ class CompareArguments:
     """Compare two policies by their episodes from the same starts."""
 
     a: tyro.conf.Positional[str]
-    """The policy that the verdict is about: a results file (.jsonl), the folder of a policy or training run, or expert,
-    zero or random. Two results files may also be of offline evaluations (`praxia eval POLICY --data SET`)."""
+    """The policy that the verdict is about: a results file (.jsonl), or a policy as `praxia eval` takes it. Two
+    results files may also be of offline evaluations (`praxia eval POLICY --data SET`)."""
     b: tyro.conf.Positional[str]
     """The policy to compare with, given in the same way."""
     benchmark: str | None = None

@@ -1,4 +1,4 @@
-"""`praxia eval CKPT|expert|zero|random --benchmark NAME --episodes N --out F.jsonl ...`, or offline with --data SET."""
+"""`praxia eval POLICY --benchmark NAME --episodes N --out F.jsonl ...`, or offline with --data SET."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from praxia.cli.arguments import command_line, parse
+from praxia.cli.arguments import command_line, option_as_positional, parse
 from praxia.core.errors import PraxiaError
 from praxia.core.process import available_cores
 from praxia.studio.console import STDERR, counting
@@ -21,7 +21,8 @@ class EvalArguments:
     """Evaluate a policy on a named benchmark, from starts that training never saw, or offline on a data set."""
 
     policy: tyro.conf.Positional[str]
-    """The folder of a policy or training run, or expert, zero or random."""
+    """The folder of a policy or training run; expert, zero or random; or a policy of your own as package.module:make,
+    a function of an embodiment that returns it. `--policy package.module:make` is the same."""
     out: Path
     """The results file: a new .jsonl file, or an existing one with --resume."""
     benchmark: str | None = None
@@ -62,6 +63,7 @@ _BENCHMARK_ONLY = ("benchmark", "workers", "control", "ensemble", "exact", "seed
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Evaluate, and return the summary with its fingerprint."""
+    arguments = option_as_positional(arguments, "--policy")
     options = parse(EvalArguments, arguments, "praxia eval")
     if options.data is not None:
         return _offline(options, options.data, arguments)
@@ -109,7 +111,7 @@ def _on_benchmark(options: EvalArguments, name: str, arguments: list[str]) -> di
     from praxia.evaluation.policy_entry import find_policy
     from praxia.evaluation.runner import evaluate
     from praxia.results.meta import read_meta
-    from praxia.results.rows import first_error, read_rows
+    from praxia.results.rows import first_error, first_fault, read_rows
     from praxia.studio.terminal import success_table
 
     benchmark = find_benchmark(name)
@@ -145,6 +147,9 @@ def _on_benchmark(options: EvalArguments, name: str, arguments: list[str]) -> di
     if result["errors"]:
         text = f"{result['errors']} of {result['episodes']} episodes were errors and do not count in rates; the first: "
         STDERR.print(text + str(first_error(rows)), highlight=False, markup=False, soft_wrap=True)
+    if result["faults"]:
+        text = f"{result['faults']} of {result['episodes']} episodes failed by a fault of the policy; the first: "
+        STDERR.print(text + str(first_fault(rows)), highlight=False, markup=False, soft_wrap=True)
     return result
 
 

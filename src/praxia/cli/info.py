@@ -25,6 +25,8 @@ class InfoArguments:
     """A data set, a policy, a training run or a results file."""
     benchmarks: bool = False
     """List the named benchmarks and their definitions."""
+    policies: bool = False
+    """List what `praxia eval` takes beside the folders of trained policies."""
     tasks: str | None = None
     """List the tasks of an environment family, such as metaworld, with their instructions."""
     json: bool = False
@@ -36,10 +38,12 @@ def run(arguments: list[str]) -> dict[str, Any]:
     options = parse(InfoArguments, arguments, "praxia info")
     if options.benchmarks:
         return _benchmarks(options.json)
+    if options.policies:
+        return _policies(options.json)
     if options.tasks is not None:
         return _tasks(options.tasks, options.json)
     if options.path is None:
-        raise PraxiaError("expected a path, --benchmarks or --tasks ENV, got none; see `praxia info --help`")
+        raise PraxiaError("expected a path, or a list such as --benchmarks, got neither; see `praxia info --help`")
     found = _describe(options.path)
     print_summary(_shown(found))
     return found
@@ -60,6 +64,18 @@ def _benchmarks(as_json: bool) -> dict[str, Any]:
     if not as_json:
         print("\n\n".join("\n  ".join(_lines(one)) for one in benchmarks))
     return {"benchmarks": {one.name: {**one.to_json(), "summary": one.summary} for one in benchmarks}}
+
+
+def _policies(as_json: bool) -> dict[str, Any]:
+    from praxia.evaluation.policy_entry import SCRIPTED
+    from praxia.evaluation.policy_factory import registered_policies
+
+    registered = registered_policies()
+    if not as_json:
+        lines = [f"{name:28s} {text}" for name, text in {**SCRIPTED, **registered}.items()]
+        own = "and package.module:make, in this folder or installed: a function of an embodiment that returns a policy"
+        print("\n".join([*lines, own]))
+    return {"policies": {**dict.fromkeys(SCRIPTED), **registered}}
 
 
 def _lines(benchmark: "Benchmark") -> list[str]:

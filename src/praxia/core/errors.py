@@ -26,6 +26,7 @@ __all__ = [
     "RecordingError",
     "TrainingError",
     "UnknownName",
+    "crash_text",
     "expect_positive",
     "optional_import",
 ]
@@ -113,3 +114,9 @@ def expect_positive(**numbers: int) -> None:
     for name, number in numbers.items():
         if number < 1:
             raise PraxiaError(f"expected --{name} of at least 1, got {number}")
+
+
+def crash_text(error: BaseException) -> str:
+    """An exception of somebody else's code in one line: its type, and the last line of its message."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[-1]}" if lines else type(error).__name__

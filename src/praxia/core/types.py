@@ -229,11 +229,15 @@ class Decision:
 
     `label` is the action to imitate where it differs from `chunk`: an expert that disturbs its own motion to visit more
     states (DART, Laskey et al. 2017) records the undisturbed action here.
+
+    `fault` says why there is no chunk, such as "raised KeyError: 'front'", where the code of somebody else's policy
+    failed on this episode (`policies.foreign`).
     """
 
     chunk: Float32[np.ndarray, "H A"]
     valid: Bool[np.ndarray, " H"]
     label: Float32[np.ndarray, "H A"] | None = None
+    fault: str | None = None
 
     @property
     def num_executable(self) -> int:

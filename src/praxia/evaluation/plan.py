@@ -1,6 +1,8 @@
 """The definition of an evaluation and its jobs, which depend on nothing else."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from praxia.core.types import ChunkExecution, Sampling
 from praxia.envs.family import EnvFamily
@@ -25,6 +27,7 @@ class Evaluation:
         ensemble: replaces the benchmark's chunk execution: observe every step, with `ChunkExecution.ensemble` of this
             rate.
         sampling: the options that differ from the policy's own. They are part of its identity.
+        claim: what is known of the identity of a foreign policy; None: `policy_sha256` covers all of the policy.
     """
 
     benchmark: Benchmark
@@ -37,6 +40,7 @@ class Evaluation:
     ensemble: float | None = None
     weights_sha256: str | None = None
     sampling: Sampling = field(default_factory=Sampling)
+    claim: Mapping[str, Any] | None = None
 
     @property
     def execution(self) -> ChunkExecution:

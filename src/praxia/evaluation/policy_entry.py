@@ -1,13 +1,15 @@
-"""Finds a policy to evaluate by its name: a checkpoint, or one of the three policies without weights."""
+"""Finds a policy to evaluate by its name: a checkpoint, a foreign policy, or one of the three without weights."""
 
 import hashlib
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from praxia import experts
-from praxia.core.errors import PraxiaError
+from praxia.core.embodiment import Embodiment
+from praxia.core.errors import PraxiaError, UnknownName
 from praxia.core.keys import canonical_json
 from praxia.core.process import available_cores
 from praxia.core.types import Policy, Sampling
@@ -15,6 +17,7 @@ from praxia.envs import find_family
 from praxia.evaluation.benchmarks import Benchmark
 from praxia.evaluation.compatibility import bind_policy
 from praxia.evaluation.plan import Evaluation
+from praxia.evaluation.policy_factory import MakePolicy, PolicyFactory, find_factory, registered_policies
 from praxia.experts import find_expert
 from praxia.results.fingerprint import source_sha256
 
@@ -22,9 +25,14 @@ if TYPE_CHECKING:
     from praxia.checkpoint.identity import PolicyIdentity
     from praxia.policies.encoder_head import EncoderHeadPolicy
 
-__all__ = ["SCRIPTED", "PolicyEntry", "find_policy", "load_trained"]
+__all__ = ["SCRIPTED", "PolicyEntry", "expect_named", "expect_unbound", "find_policy", "limit_torch", "load_trained"]
 
-SCRIPTED = ("expert", "zero", "random")
+# Policies without weights, by name: what each is.
+SCRIPTED = {
+    "expert": "the scripted expert of the benchmark's environment, which reads the simulator's state",
+    "zero": "holds still",
+    "random": "uniformly random actions within the declared ranges",
+}
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,7 @@ class PolicyEntry:
     """A policy that can be evaluated on `benchmark`, with its identity and the number of threads of its arithmetic.
 
     `weights_sha256` is None for a policy without weights. `sampling` and `bind_as` hold only what differs from the
-    policy's own.
+    policy's own. `claim` is what is known of the identity of a foreign policy (`policy_factory.ForeignPolicy`).
     """
 
     policy: Policy
@@ -42,6 +50,7 @@ class PolicyEntry:
     sampling: Sampling = field(default_factory=Sampling)
     bind_as: str | None = None
     threads: int = 1
+    claim: Mapping[str, Any] | None = None
 
     def evaluation(self, episodes: int, **options: Any) -> Evaluation:
         """Its evaluation with so many `episodes` per task. `options` are other fields of `Evaluation`."""
@@ -52,12 +61,13 @@ class PolicyEntry:
             bind_as=self.bind_as,
             weights_sha256=self.weights_sha256,
             sampling=self.sampling,
+            claim=self.claim,
             **options,
         )
 
 
 def find_policy(
-    name: str,
+    name: str | MakePolicy,
     benchmark: Benchmark,
     *,
     exact: bool,
@@ -65,7 +75,10 @@ def find_policy(
     bind_as: str | None = None,
     sampling: Sampling | None = None,
 ) -> PolicyEntry:
-    """The policy named "expert", "zero" or "random", or that of a checkpoint folder.
+    """The policy named "expert", "zero" or "random", that of a checkpoint folder, or a foreign one.
+
+    A foreign policy is one that a factory makes for the benchmark's embodiment and cameras (`policy_factory`): `name`
+    is the factory, its import string "package.module:make", or its name in the entry-point group `praxia.policies`.
 
     A learned policy is bound to the benchmark's embodiment by its name, or on purpose as the trained embodiment
     `bind_as`, and samples chunks according to `sampling`. It gets one thread under `exact`, and otherwise the cores
@@ -73,29 +86,26 @@ def find_policy(
     speed.
 
     Raises:
-        PraxiaError: the folder holds no checkpoint, `bind_as` or `sampling` is given for a policy without weights, or
-            the policy lacks an option of `sampling`.
+        PraxiaError: the folder holds no checkpoint, `bind_as` or `sampling` is given for another policy than a
+            checkpoint, the policy lacks an option of `sampling`, or a factory cannot be found or fails.
         UnknownName: the benchmark's environment has no expert, or the policy has no trained embodiment `bind_as`.
         MismatchError: the policy was not trained on the benchmark's embodiment, or that has another meaning; or "zero"
             for an embodiment that does not declare how to hold it still.
         DataError: the checkpoint is damaged.
     """
     sampling = sampling or Sampling()
-    if name in SCRIPTED:
-        if bind_as is not None:
-            raise PraxiaError(
-                f"--as expects the folder of a trained policy, got {name!r}, which is not bound to an embodiment"
-            )
-        if options := sampling.to_json():
-            raise PraxiaError(
-                f"--{next(iter(options))} expects the folder of a trained policy, got {name!r}, which is not sampled"
-            )
+    if isinstance(name, str) and name in SCRIPTED:
+        expect_unbound(name, bind_as, sampling)
         return PolicyEntry(_scripted(name, benchmark), benchmark, _identity(name, benchmark))
-
     cores = available_cores()
     threads = 1 if exact else max(1, cores - (workers or cores))
-    policy, identity = load_trained(name, threads, sampling)
     embodiment = find_family(benchmark.env).embodiment(benchmark.spec(benchmark.tasks[0]))
+    if (factory := find_factory(name)) is not None:
+        expect_unbound(factory.reference, bind_as, sampling)
+        return _foreign(factory, benchmark, embodiment, threads)
+    assert isinstance(name, str), "a callable is a factory"
+    expect_named(name)
+    policy, identity = load_trained(name, threads, sampling)
     return PolicyEntry(
         bind_policy(policy, benchmark, embodiment, bind_as),
         benchmark,
@@ -105,6 +115,46 @@ def find_policy(
         None if bind_as == embodiment.name else bind_as,
         threads,
     )
+
+
+def expect_unbound(name: str, bind_as: str | None, sampling: Sampling | None) -> None:
+    """Refuse options that only a trained policy has.
+
+    Raises:
+        PraxiaError: names the option.
+    """
+    if bind_as is not None:
+        raise PraxiaError(
+            f"--as expects the folder of a trained policy, got {name!r}, which is not bound to an embodiment"
+        )
+    if options := (sampling or Sampling()).to_json():
+        raise PraxiaError(
+            f"--{next(iter(options))} expects the folder of a trained policy, got {name!r}, which is not sampled"
+        )
+
+
+def expect_named(name: str) -> None:
+    """Refuse a name that is no path either.
+
+    Raises:
+        UnknownName: with the nearest names of policies.
+    """
+    if not Path(name).exists() and Path(name).name == name:
+        valid = [*SCRIPTED, *registered_policies()]
+        raise UnknownName("folder or name of a policy", name, valid, "praxia info --policies")
+
+
+def _foreign(factory: PolicyFactory, benchmark: Benchmark, embodiment: Embodiment, threads: int) -> PolicyEntry:
+    allowed = tuple(camera for camera in embodiment.cameras if camera.name in benchmark.cameras)
+    foreign = factory(replace(embodiment, cameras=allowed))
+    limit_torch(threads)
+    return PolicyEntry(foreign.policy, benchmark, foreign.policy_sha256, threads=threads, claim=foreign.claim)
+
+
+def limit_torch(threads: int) -> None:
+    """Give torch so many threads of arithmetic, if a policy has imported it."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
 
 
 def load_trained(

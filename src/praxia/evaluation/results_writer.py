@@ -113,6 +113,8 @@ class ResultsWriter:
                 "benchmark": evaluation.benchmark.to_json(),
                 "policy_sha256": evaluation.policy_sha256,
                 "weights_sha256": evaluation.weights_sha256,
+                # Only a foreign policy has one.
+                **({} if evaluation.claim is None else {"claim": dict(evaluation.claim)}),
                 # None: the policy's own, as in files from before this option existed.
                 "sampling": evaluation.sampling.to_json() or None,
                 "control": evaluation.control,

@@ -10,7 +10,7 @@ from scipy.stats import fisher_exact
 from praxia.results.difficulty import Difficulty, adjusted_rate
 from praxia.results.folder import ResultsFile, read_folder
 from praxia.results.mcnemar import PairCounts, mcnemar_p_value
-from praxia.results.meta import differences, policy_of, privilege_of, representatives, was_stopped
+from praxia.results.meta import claim_of, differences, policy_of, privilege_of, representatives, was_stopped
 from praxia.results.pairs import POLICY_FIELDS, pair_rows
 from praxia.results.rows import Row
 from praxia.results.sequential import ALPHA
@@ -33,7 +33,8 @@ def leaderboard(folder: Path) -> dict[str, Any]:
     range [best, worst] of ranks that cannot be excluded: policies are tied unless a test separates them. `adjusted` is
     `difficulty.adjusted_rate` from the other policies, without controls. `until_decided` marks the episodes of a
     comparison that stopped when it was decided, for which rates and tests are not those of a fixed number. `differs`
-    says in what, except the policy, an evaluation differs from the first one of the table.
+    says in what, except the policy, an evaluation differs from the first one of the table. That of a foreign policy has
+    a "claim" too (`meta.claim_of`).
 
     A COMPARISON is `{a, b, test, effect, pairs, p_value, p_holm}`. The test is "mcnemar", exact and paired, where both
     policies met at least half of the starts of the smaller evaluation, and otherwise "fisher" on all episodes of their
@@ -113,6 +114,7 @@ def _described(entry: ResultsFile, first: ResultsFile, counting: Sequence[Result
         "control": entry.fingerprint["control"],
         "privilege": privilege_of(entry.meta),
         "policy_sha256": mine,
+        **({"claim": claim} if (claim := claim_of(entry.fingerprint)) else {}),
         **{name: summary[name] for name in ("episodes", "errors", "success", "ci95", "macro", "macro_of_groups")},
         "adjusted": None if entry.kind == "control" else adjusted_rate(entry.rows, Difficulty.of(others)),
         "until_decided": was_stopped(entry.meta),

@@ -11,6 +11,7 @@ from praxia.results.rows import Row
 
 __all__ = [
     "META_SUFFIX",
+    "claim_of",
     "competitor_of",
     "differences",
     "expect_same_fingerprint",
@@ -90,6 +91,16 @@ def read_meta(out: Path) -> dict[str, Any]:
 def policy_of(fingerprint: Mapping[str, Any]) -> str:
     """The hash of the evaluated policy."""
     return fingerprint["policy_sha256"]
+
+
+def claim_of(fingerprint: Mapping[str, Any]) -> str | None:
+    """What a foreign policy is said to be, in a short phrase; None: the hash covers the policy completely."""
+    claim = fingerprint.get("claim")
+    if claim is None:
+        return None
+    source = f"source {claim['source_sha256'][:12]}" if claim["source_sha256"] else "source unknown"
+    known = ", ".join(filter(None, (claim["distribution"], source)))
+    return f"foreign policy {claim['factory']} ({known}), whose identity is claimed"
 
 
 def competitor_of(fingerprint: Mapping[str, Any]) -> tuple[str, float | None, str | None]:

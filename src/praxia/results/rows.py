@@ -23,6 +23,7 @@ __all__ = [
     "begins_with_row",
     "cut_incomplete_line",
     "first_error",
+    "first_fault",
     "read_rows",
     "recover_rows",
     "write_rows",
@@ -102,6 +103,11 @@ def first_error(rows: Iterable[Row]) -> str | None:
     """The error of the first episode with status "error", in one line, or None."""
     error = next((row.error for row in rows if row.status == "error"), None)
     return None if error is None else " ".join(error.split()).rstrip(".")
+
+
+def first_fault(rows: Iterable[Row]) -> str | None:
+    """The first fault of the policy, which ended an episode as a failure, or None."""
+    return next((row.error for row in rows if row.status == "failure" and row.error is not None), None)
 
 
 def begins_with_row(path: Path) -> bool:

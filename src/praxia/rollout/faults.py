@@ -21,6 +21,8 @@ def count_fault(num_decisions: int, num_queries: int, step: int) -> str:
 
 def decision_fault(decision: Decision, embodiment: Embodiment | None, step: int) -> str | None:
     """Why `decision`, made at `step`, is not a chunk of actions of `embodiment` (None: of any)."""
+    if decision.fault is not None:
+        return f"the policy {decision.fault}, at step {step}"
     chunk, valid, label = decision.chunk, decision.valid, decision.label
     expected = f"float32 [steps, {'action dims' if embodiment is None else embodiment.action_dim}]"
     fits = (

@@ -8,18 +8,12 @@ from functools import partial
 import numpy as np
 from jaxtyping import Float32
 
-from praxia.core.errors import PraxiaError
+from praxia.core.errors import PraxiaError, crash_text
 from praxia.core.types import Env, EnvSpec, Observation, Outcome, SlotResult, Start
 
 __all__ = ["BuildEnv", "LocalSlots"]
 
 BuildEnv = Callable[[EnvSpec], Env]
-
-
-def _crash_text(error: BaseException) -> str:
-    """A crash in one line: its type and the last line of its message."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[-1]}" if lines else type(error).__name__
 
 
 class EnvCache:
@@ -118,7 +112,7 @@ class LocalSlots:
             if broken is not None:
                 with contextlib.suppress(Exception):
                     broken.close()
-            return SlotResult(slot, None, error=_crash_text(error))
+            return SlotResult(slot, None, error=crash_text(error))
 
     def _begin(self, slot: int, spec: EnvSpec, start: Start) -> SlotResult:
         state = self._slots[slot]

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from praxia.results.meta import was_stopped
+from praxia.results.meta import claim_of, was_stopped
+from praxia.results.rows import first_fault
 from praxia.studio.comparison import BenchmarkComparison
 from praxia.studio.evaluation import MEANING, LabelledEvaluation
 from praxia.studio.html import Markup, tag
@@ -44,7 +45,9 @@ def _facts(main: LabelledEvaluation) -> Markup:
         facts[f"mean of {', '.join(summary['per_group'])}"] = _mean(of_groups)
     facts["errors"] = str(summary["errors"])
     if summary["faults"]:
-        facts["failures caused by a fault of the policy"] = f"{summary['faults']}; the first: {_first_fault(main)}"
+        facts["failures caused by a fault of the policy"] = f"{summary['faults']}; the first: {first_fault(main.rows)}"
+    if claim := claim_of(main.fingerprint):
+        facts["policy"] = claim
     if main.privilege:
         facts["not comparable"] = main.privilege
     return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in facts.items()), class_="facts")
@@ -53,10 +56,6 @@ def _facts(main: LabelledEvaluation) -> Markup:
 def _mean(mean: Mapping[str, Any]) -> str:
     """A mean, and its interval if it has one."""
     return percent(mean["success"]) + (f" ({interval(mean)})" if mean["ci95"] is not None else "")
-
-
-def _first_fault(main: LabelledEvaluation) -> str | None:
-    return next(row.error for row in main.rows if row.status == "failure" and row.error is not None)
 
 
 def _unfinished(main: LabelledEvaluation) -> Markup | None:
@@ -99,7 +98,7 @@ def _controls(comparison: BenchmarkComparison) -> Markup:
 
 def _name(one: LabelledEvaluation) -> Markup:
     repeat = f"the same policy again: {one.repeats} counts instead" if one.repeats else None
-    note = "; ".join(text for text in (MEANING.get(one.kind), one.privilege, repeat) if text)
+    note = "; ".join(text for text in (MEANING.get(one.kind), claim_of(one.fingerprint), one.privilege, repeat) if text)
     return tag("span", one.label, tag("span", note, class_="note") if note else None)
 
 

@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from praxia.results.meta import privilege_of
+from praxia.results.meta import claim_of, privilege_of
 from praxia.results.rows import Row
 from praxia.results.summary import summarise_as
 from praxia.studio.tables import interval, mean_steps_to_success, percent
@@ -22,13 +22,14 @@ def success_table(rows: Sequence[Row], meta: Mapping[str, Any], title: str | Non
     """One line per task, one for all episodes, and the means over tasks; 80 columns wide if task names are short.
 
     `meta` is the metadata stored with the rows. If its benchmark averages over groups of tasks, each group has a line.
-    The title names information that the policy had and a robot would not have.
+    The title names a foreign policy, and information that the policy had and a robot would not have.
     """
     benchmark = meta["fingerprint"]["benchmark"]
     summary = summarise_as(benchmark, rows)
     averaged = summary["macro_of_groups"] is not None
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.title = " · ".join(text for text in (title, privilege_of(meta)) if text) or None
+    titles = title, claim_of(meta["fingerprint"]), privilege_of(meta)
+    table.title = " · ".join(filter(None, titles)) or None
     table.title_justify = "left"
     table.caption, table.caption_justify = _SUCCESS_CAPTION, "left"
     table.add_column("task", no_wrap=True)
@@ -124,6 +125,7 @@ def _leaderboard_caption(table: Mapping[str, Any]) -> str:
         for one in table["entries"]
         if one["repeats"] is not None
     )
+    text += "".join(f" {one['file']}: {one['claim']}." for one in table["entries"] if "claim" in one)
     text += "".join(f" *{one['file']}: {one['differs']}." for one in table["entries"] if one["differs"])
     return text
 
