@@ -1,8 +1,18 @@
 import json
+from dataclasses import replace
 
 import pytest
 
-from praxia.core.embodiment import DimNameDifference, Embodiment, Field, dim_name_difference, dim_order, field_slices
+from praxia.core.embodiment import (
+    Camera,
+    DimNameDifference,
+    Embodiment,
+    Field,
+    dim_name_difference,
+    dim_order,
+    field_slices,
+)
+from praxia.core.errors import PraxiaError
 from praxia.core.types import EVERY_CAMERA, Window
 
 
@@ -47,6 +57,33 @@ def test_the_order_of_cameras_outlives_json_that_sorts_its_names():
         "wrist",
     )
     assert Window.from_json({"observation_steps": {"image.b": [0], "image.a": [0]}, "horizon": 2}).cameras == ("b", "a")
+
+
+def test_a_window_with_targets_outlives_json_and_differs():
+    window = Window({EVERY_CAMERA: (0,), "action": (-2, -1)}, 1, {EVERY_CAMERA: (2, 4), "state": (1,)}, outcomes=True)
+    named = window.with_cameras(("top", "side"))
+    assert named.target_cameras == ("top", "side")
+    assert Window.from_json(json.loads(json.dumps(named.to_json()))) == named
+    plain = Window(named.observation_steps, 1)
+    assert set(plain.to_json()) == {"observation_steps", "cameras", "horizon"}  # those of policies that exist
+    for other in (plain, replace(named, outcomes=False), replace(named, targets={"state": (1,)})):
+        assert other != named
+    side = replace(embodiment(), cameras=(Camera("side", 4, 4),))
+    assert named.for_embodiment(side).targets == {"image.side": (2, 4), "state": (1,)}
+
+
+@pytest.mark.parametrize(
+    ("targets", "past", "line"),
+    [
+        ({"state": (0, 1)}, (-1,), r"targets of state at rising steps from 1, got \[0, 1\]"),
+        ({"image.top": (2, 2)}, (-1,), "targets of image.top at rising steps"),
+        ({"state": ()}, (-1,), "targets of state"),
+        ({}, (-1, 0), r"past actions at steps up to -1, got \[-1, 0\]"),
+    ],
+)
+def test_what_lies_on_the_wrong_side_of_the_present_is_refused(targets, past, line):
+    with pytest.raises(PraxiaError, match=line):
+        Window({"action": past}, 1, targets)
 
 
 def embodiment(*dims: str) -> Embodiment:

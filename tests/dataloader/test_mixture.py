@@ -93,6 +93,27 @@ def test_every_window_through_shuffled_epochs(parts, synthetic, episode_of):
     assert len(set(seen)) == len(mixture)
 
 
+def test_targets_past_actions_and_outcomes_of_each_data_set(parts, episode_of, synthetic):
+    window = Window({"image.front": (0,), "action": (-1,)}, 2, {"image.wrist": (1,), "state": (2,)}, outcomes=True)
+    mixture = Mixture([Windows(one.dataset, window, one.episodes) for one in parts])
+    samples = mixture.read(np.random.default_rng(0).permutation(len(mixture))[:24])
+    for row in range(24):
+        _, index, now = synthetic.read_label(samples.images["front"][row, 0])
+        episode = episode_of(index)
+        size, dims, last = episode.state.shape[1], episode.action.shape[1], len(episode) - 1
+        assert synthetic.read_label(samples.target_images["wrist"][row, 0]) == ("wrist", index, min(now + 1, last))
+        assert samples.target_image_valid["wrist"][row, 0] == (now + 1 <= last)
+        np.testing.assert_array_equal(samples.target_state[row, 0, :size], episode.state[min(now + 2, last)])
+        assert samples.target_state_valid[row, 0] == (now + 2 <= last)
+        np.testing.assert_array_equal(samples.past_action[row, 0, :dims], episode.action[max(now - 1, 0)])
+        assert samples.past_action_valid[row, 0] == (now >= 1)
+        assert not samples.target_state[row, :, size:].any()
+        assert not samples.past_action[row, :, dims:].any()
+        np.testing.assert_array_equal(samples.reward[row], episode.reward[[now, min(now + 1, last)]])
+        np.testing.assert_array_equal(samples.terminated[row], episode.terminated[[now, min(now + 1, last)]])
+    assert set(samples.embodiment) == {0, 1}
+
+
 def test_a_mixture_of_one_is_the_data_set(parts):
     indices = np.array([5, 0, 5, 9])
     one, mixed = parts[0].read(indices), Mixture(parts[:1]).read(indices)

@@ -4,6 +4,7 @@ import pytest
 from praxia.core.errors import DataError, MismatchError
 from praxia.core.types import Window
 from praxia.data.dataset import Dataset
+from praxia.dataloader.view import DatasetView
 from praxia.dataloader.windows import Windows
 
 WINDOW = Window({"image.front": (-3, -1, 0), "image.wrist": (-3, -1, 0), "state": (-3, -1, 0)}, horizon=4)
@@ -42,6 +43,65 @@ def test_every_frame_of_every_window(windows, dataset, synthetic):
             assert samples.instruction[row] == episode.instruction
             row += 1
     assert row == len(windows)
+
+
+def test_targets_after_the_present(dataset, synthetic):
+    """Against a plain loop, at a stride of 2 for images; the wrist is a target and not observed."""
+    targets = {"image.wrist": (2, 4), "state": (1, 2, 9)}
+    samples = Windows(dataset, Window({"image.front": (0,)}, 1, targets), EPISODES).read(np.arange(30))
+    assert list(samples.images) == ["front"]
+    assert samples.target_state.shape == (30, 3, 4)
+    now = [(index, frame) for index in EPISODES for frame in range(len(synthetic.episode(index)))][:30]
+    for row, (index, frame) in enumerate(now):
+        episode = synthetic.episode(index)
+        last = len(episode) - 1
+        seen = [synthetic.read_label(pixels) for pixels in samples.target_images["wrist"][row]]
+        assert seen == [("wrist", index, min(frame + step, last)) for step in (2, 4)]
+        assert samples.target_image_valid["wrist"][row].tolist() == [frame + step <= last for step in (2, 4)]
+        later = [frame + step for step in (1, 2, 9)]
+        np.testing.assert_array_equal(samples.target_state[row], episode.state[np.minimum(later, last)])
+        assert samples.target_state_valid[row].tolist() == [at <= last for at in later]
+
+
+def test_past_actions_and_the_outcomes_of_steps(dataset, synthetic):
+    samples = Windows(dataset, Window({"action": (-3, -1)}, 2, outcomes=True), EPISODES).read(np.arange(30))
+    now = [(index, frame) for index in EPISODES for frame in range(len(synthetic.episode(index)))][:30]
+    for row, (index, frame) in enumerate(now):
+        episode = synthetic.episode(index)
+        before = [frame - 3, frame - 1]
+        np.testing.assert_array_equal(samples.past_action[row], episode.action[np.maximum(before, 0)])
+        assert samples.past_action_valid[row].tolist() == [at >= 0 for at in before]
+        steps = np.minimum([frame, frame + 1], len(episode) - 1)
+        np.testing.assert_array_equal(samples.reward[row], episode.reward[steps])
+        np.testing.assert_array_equal(samples.terminated[row], episode.terminated[steps])
+    # An episode that was cut off did not end.
+    assert synthetic.episode(3).truncated[-1]
+    assert not samples.terminated[[index == 3 for index, _ in now]].any()
+
+
+def test_rewards_are_of_steps_at_the_rate_of_the_data(dataset):
+    with pytest.raises(MismatchError, match="per step of 80 Hz, and it is read at 40 Hz"):
+        Windows(dataset, Window({}, 1, outcomes=True), [0], DatasetView(rate_hz=40.0))
+
+
+def test_past_steps_of_a_slower_rate_lie_within_the_episode(dataset, synthetic):
+    """At half the rate a step has two actions: from the second frame on, the first step before has but one of them."""
+    samples = Windows(dataset, Window({"action": (-1,)}, 1), [0], DatasetView(rate_hz=40.0)).read(np.arange(4))
+    assert samples.past_action_valid[:, 0].tolist() == [False, False, True, True]
+    move = synthetic.episode(0).action[:, :2]  # a delta: summed
+    np.testing.assert_allclose(samples.past_action[2:, 0, :2], [move[0] + move[1], move[1] + move[2]], rtol=1e-6)
+
+
+def test_a_window_without_them_has_none(windows):
+    samples = windows.read(np.arange(2))
+    assert (samples.target_images, samples.target_image_valid) == ({}, {})
+    names = ("target_state", "target_state_valid", "past_action", "past_action_valid", "reward", "terminated")
+    assert [getattr(samples, name) for name in names] == [None] * 6
+
+
+def test_targets_of_a_camera_that_is_not_there(dataset):
+    with pytest.raises(MismatchError, match=r"needs image.top; .* has image.front, image.wrist, state"):
+        Windows(dataset, Window({"state": (0,)}, 1, {"image.top": (1,)}), [0])
 
 
 def test_any_order_and_repeats(windows):

@@ -1,8 +1,10 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 
 from praxia.core.types import Samples
+from praxia.policies.encoder_head import to_batch
 from praxia.transforms.chain import Transforms
 from praxia.transforms.normalise import Normaliser
 
@@ -38,6 +40,33 @@ def test_each_row_is_normalised_by_its_own_embodiment_and_what_it_lacks_is_zero(
     decoded = [transforms.decode(np.ones((1, 3), np.float32), embodiment) for embodiment in (0, 1)]
     np.testing.assert_array_equal(decoded[0], [[1, 2, 4]])
     np.testing.assert_array_equal(decoded[1], [[16, 32]])
+
+
+def test_targets_and_past_actions_are_normalised_as_states_and_actions():
+    transforms = Transforms.fit([[stats([1, 2, 4], [1, 2, 4])], [stats([8], [16, 32])]], TEXTS)
+    plain = samples([1, 0, 1], [1, 3, 1])
+    later = replace(plain, target_state=plain.state, past_action=plain.action)
+    encoded = transforms.encode(later)
+    np.testing.assert_array_equal(encoded.target_state, encoded.state)
+    np.testing.assert_array_equal(encoded.past_action, encoded.action)
+    assert transforms.encode(replace(later, action=None)).past_action is not None
+
+
+def test_a_batch_has_what_the_samples_have():
+    transforms = Transforms.fit([[stats([1, 2, 4], [1, 2, 4])]], TEXTS)
+    plain = samples([0, 0], [3, 3])
+    images, valid = np.arange(2 * 2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 2, 4, 5, 3), np.eye(2, dtype=bool)
+    reward = np.ones((2, 1), np.float32)
+    full = replace(plain, target_images={"top": images}, target_image_valid={"top": valid}, reward=reward)
+    batch = to_batch(transforms.encode(replace(full, target_state=plain.state)), transforms)
+    assert batch.target_images["top"].shape == (2, 2, 3, 4, 5)
+    np.testing.assert_array_equal(batch.target_images["top"].permute(0, 1, 3, 4, 2).numpy(), images)
+    np.testing.assert_array_equal(batch.target_image_valid["top"].numpy(), valid)
+    np.testing.assert_array_equal(batch.target_state.numpy(), batch.state.numpy())
+    np.testing.assert_array_equal(batch.reward.numpy(), reward)
+    assert (batch.past_action, batch.terminated) == (None, None)
+    moved = batch.to(batch.state.device)
+    assert moved.target_images["top"].shape == (2, 2, 3, 4, 5)
 
 
 def test_transforms_survive_json():

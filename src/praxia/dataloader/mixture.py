@@ -1,6 +1,6 @@
 """Several data sets, of one embodiment or of several, read as one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate, combinations
 from shlex import quote
@@ -80,17 +80,33 @@ class Mixture:
                 joined[at] = array
             return joined
 
+        def by_camera(arrays: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+            return {camera: rejoin([one[camera] for one in arrays]) for camera in arrays[0]}
+
+        def optional(name: str, dim: int | None = None) -> np.ndarray | None:
+            """The field `name`, its last axis padded to `dim`; None where the window does not have it."""
+            arrays = [array for one in found if (array := getattr(one, name)) is not None]
+            return rejoin([array if dim is None else _padded(array, dim) for array in arrays]) if arrays else None
+
         state_dim = max(embodiment.state_dim for embodiment in self.embodiments)
         action_dim = max(embodiment.action_dim for embodiment in self.embodiments)
         return Samples(
-            images={name: rejoin([one.images[name] for one in found]) for name in found[0].images},
-            image_valid={name: rejoin([one.image_valid[name] for one in found]) for name in self.window.cameras},
+            images=by_camera([one.images for one in found]),
+            image_valid=by_camera([one.image_valid for one in found]),
             state=rejoin([_padded(one.state, state_dim) for one in found]),
             state_valid=rejoin([one.state_valid for one in found]),
             instruction=tuple(rejoin([np.array(one.instruction, dtype=object) for one in found])),
             embodiment=self._embodiment_of[of_entry],
-            action=rejoin([_padded(one.action, action_dim) for one in found if one.action is not None]),
-            action_valid=rejoin([one.action_valid for one in found if one.action_valid is not None]),
+            action=optional("action", action_dim),
+            action_valid=optional("action_valid"),
+            target_images=by_camera([one.target_images for one in found]),
+            target_image_valid=by_camera([one.target_image_valid for one in found]),
+            target_state=optional("target_state", state_dim),
+            target_state_valid=optional("target_state_valid"),
+            past_action=optional("past_action", action_dim),
+            past_action_valid=optional("past_action_valid"),
+            reward=optional("reward"),
+            terminated=optional("terminated"),
         )
 
     def frames_of(self, indices: Int64[np.ndarray, " B"]) -> list[tuple[str, int, int]]:
@@ -128,7 +144,7 @@ def _expect_compatible(one: Windows, other: Windows) -> None:
     """Check what all rows of a batch share: rate and image sizes."""
     hz = [f"{entry.embodiment.control_hz:g} Hz" for entry in (one, other)]
     values = [("control rate", *hz, '"rate_hz"')]
-    for name in one.window.cameras:
+    for name in dict.fromkeys((*one.window.cameras, *one.window.target_cameras)):
         ours, theirs = (_size(entry.embodiment, name) for entry in (one, other))
         if ours and theirs:  # a camera that one of them lacks has the other's size
             values.append((f"size of {name!r}", ours, theirs, '"sizes"'))

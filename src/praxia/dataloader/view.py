@@ -171,23 +171,23 @@ class Resampling:
         """The newest frame at or before each step offset."""
         return tuple(math.floor(offset * self.ratio) for offset in offsets)
 
-    def in_force(self, horizon: int) -> tuple[int, ...]:
-        """The frame whose action is in force at the end of each of `horizon` steps: the last that it overlaps."""
-        return tuple(math.ceil((step + 1) * self.ratio) - 1 for step in range(horizon))
+    def in_force(self, steps: Sequence[int]) -> tuple[int, ...]:
+        """The frame whose action is in force at the end of each step: the last that the step overlaps."""
+        return tuple(math.ceil((step + 1) * self.ratio) - 1 for step in steps)
 
-    def overlaps(self, horizon: int) -> tuple[Int64[np.ndarray, "H K"], Float64[np.ndarray, "H K"]]:
+    def overlaps(self, steps: Sequence[int]) -> tuple[Int64[np.ndarray, "H K"], Float64[np.ndarray, "H K"]]:
         """The frames that each step overlaps, and the fraction of each frame's time that it does.
 
         A step that overlaps fewer than K frames is filled up with its last one, at fraction 0.
         """
-        frames = np.zeros((horizon, math.ceil(self.ratio) + 1), dtype=np.int64)
+        frames = np.zeros((len(steps), math.ceil(self.ratio) + 1), dtype=np.int64)
         fractions = np.zeros(frames.shape)
-        for step in range(horizon):
+        for row, step in enumerate(steps):
             begin, end = step * self.ratio, (step + 1) * self.ratio
             last = math.ceil(end) - 1
             for column, frame in enumerate(range(math.floor(begin), math.floor(begin) + frames.shape[1])):
-                frames[step, column] = min(frame, last)
-                fractions[step, column] = max(0, min(end, frame + 1) - max(begin, frame))
+                frames[row, column] = min(frame, last)
+                fractions[row, column] = max(0, min(end, frame + 1) - max(begin, frame))
         return frames, fractions
 
     def factors(self, fields: Sequence[Field]) -> Float64[np.ndarray, " D"]:

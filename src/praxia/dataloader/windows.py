@@ -1,7 +1,7 @@
 """Windows: the observation steps and actions around a frame, read by the batch."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from praxia.statistics.running import RunningStats
 
 __all__ = ["Windows"]
 
-STATE = "state"
+STATE, ACTION = "state", "action"
 
 # Windows that enter the statistics at once.
 BLOCK_WINDOWS = 65_536
@@ -26,10 +26,10 @@ BLOCK_WINDOWS = 65_536
 class Windows:
     """One window for every frame of the given episodes, its present: len() windows, numbered in order.
 
-    Observation steps before an episode's first frame repeat the first, actions after its last repeat the last; neither
-    is valid. `view` changes names, sizes and rate. At another rate every frame of the data set is still the present of
-    one window, and only a step that ends within the episode is valid (`Resampling`). Decoded images are kept on disk,
-    at most `cache_bytes` for all cameras (`CachedFrames`).
+    Steps before an episode's first frame repeat the first, and steps after its last repeat the last; none of these is
+    valid. `view` changes names, sizes and rate. At another rate every frame of the data set is still the present of one
+    window, and only a step that ends within the episode is valid (`Resampling`). Decoded images are kept on disk, at
+    most `cache_bytes` for all cameras (`CachedFrames`).
 
     Raises:
         DataError: no episodes.
@@ -59,6 +59,7 @@ class Windows:
         # First of all, because this compares the rows with the lengths in the episode table.
         self._state = np.ascontiguousarray(dataset.column("observation.state"), dtype=np.float32)
         self._action = np.ascontiguousarray(dataset.column("action"), dtype=np.float32)
+        self._reward, self._terminated = _outcomes(dataset, self.embodiment) if window.outcomes else (None, None)
         self.episodes = np.asarray(episodes, dtype=np.int64)
         first, length = dataset.episodes.first[self.episodes], dataset.episodes.length[self.episodes]
         self._episode = np.repeat(self.episodes, length)
@@ -67,7 +68,8 @@ class Windows:
         self._present = np.concatenate([np.arange(a, a + n) for a, n in zip(first, length, strict=True)])
         self._task = dataset.column("task_index")[:, 0]
         self._instructions = np.array(dataset.instructions, dtype=object)
-        sources = {camera: self.view.source_of(camera) for camera in window.cameras}
+        cameras = dict.fromkeys((*window.cameras, *window.target_cameras))
+        sources = {camera: self.view.source_of(camera) for camera in cameras}
         self._frames = {
             camera: CachedFrames(dataset, source, self.view.sizes.get(camera), cache_bytes)
             for camera, source in sources.items()
@@ -103,7 +105,7 @@ class Windows:
         """
         for at in range(0, len(self), BLOCK_WINDOWS):
             rows = np.arange(at, min(at + BLOCK_WINDOWS, len(self)))
-            action, valid = self._actions(rows, 1)
+            action, valid = self._actions(rows, (0,))
             yield self._state[self._present[rows]], action[valid[:, 0], 0]
 
     def statistics(self) -> dict[str, RunningStats]:
@@ -127,15 +129,14 @@ class Windows:
 
         With `with_images` False, `images` is empty.
         """
-        observation_steps = self.window.observation_steps
-        state_at, state_valid = self._locate(indices, self._resampling.newest(observation_steps.get(STATE, ())))
-        action, action_valid = self._actions(indices, self.window.horizon)
-        images, image_valid = {}, {}
-        for camera in self.window.cameras:
-            at, valid = self._locate(indices, self._resampling.newest(observation_steps[f"image.{camera}"]))
-            image_valid[camera] = valid & (camera in self._frames)
-            if with_images:
-                images[camera] = self._images(camera, at)
+        steps, targets = self.window.observation_steps, self.window.targets
+        state_at, state_valid = self._locate(indices, self._resampling.newest(steps.get(STATE, ())))
+        action, action_valid = self._actions(indices, range(self.window.horizon))
+        images, image_valid = self._images_at(indices, steps, with_images)
+        target_images, target_image_valid = self._images_at(indices, targets, with_images)
+        later_at, later_valid = self._locate(indices, self._resampling.newest(targets.get(STATE, ())))
+        past_action, past_valid = self._actions(indices, steps.get(ACTION, ()))
+        outcome_at, _ = self._locate(indices, range(self.window.horizon))
         return Samples(
             images=images,
             image_valid=image_valid,
@@ -145,6 +146,14 @@ class Windows:
             embodiment=np.zeros(len(indices), dtype=np.int64),
             action=action,
             action_valid=action_valid,
+            target_images=target_images,
+            target_image_valid=target_image_valid,
+            target_state=self._state[later_at] if STATE in targets else None,
+            target_state_valid=later_valid if STATE in targets else None,
+            past_action=past_action if ACTION in steps else None,
+            past_action_valid=past_valid if ACTION in steps else None,
+            reward=None if self._reward is None else self._reward[outcome_at],
+            terminated=None if self._terminated is None else self._terminated[outcome_at],
         )
 
     def frames_of(self, indices: Int64[np.ndarray, " B"]) -> list[tuple[int, int]]:
@@ -161,17 +170,31 @@ class Windows:
         return clipped, clipped == wanted
 
     def _actions(
-        self, indices: Int64[np.ndarray, " B"], horizon: int
+        self, indices: Int64[np.ndarray, " B"], steps: Sequence[int]
     ) -> tuple[Float32[np.ndarray, "B H A"], Bool[np.ndarray, "B H"]]:
-        """The actions of `horizon` steps from each present, and which steps end within the episode."""
-        at, valid = self._locate(indices, self._resampling.in_force(horizon))
+        """The actions of `steps`, counted from each present, and which steps are within the episode."""
+        at, valid = self._locate(indices, self._resampling.in_force(steps))
+        if min(steps, default=0) < 0:  # a step that begins before the episode may end in it
+            valid &= self._locate(indices, self._resampling.newest(steps))[1]
         action = self._action[at]
         if len(self._summed):
-            frames, fractions = self._resampling.overlaps(horizon)
+            frames, fractions = self._resampling.overlaps(steps)
             overlapped, _ = self._locate(indices, frames.ravel())
-            values = self._summed_action[overlapped].reshape(len(indices), *frames.shape, -1)
+            values = self._summed_action[overlapped].reshape(len(indices), *frames.shape, len(self._summed))
             action[..., self._summed] = np.einsum("bhkd,hk->bhd", values.astype(np.float64), fractions) * self._factors
         return action, valid
+
+    def _images_at(
+        self, indices: Int64[np.ndarray, " B"], steps: Mapping[str, tuple[int, ...]], with_images: bool
+    ) -> tuple[dict[str, UInt8[np.ndarray, "B _ Y X 3"]], dict[str, Bool[np.ndarray, "B _"]]]:
+        """The images of every camera in `steps` by its name (none without `with_images`), and which are valid."""
+        images, valid = {}, {}
+        for camera in (name.removeprefix("image.") for name in steps if name.startswith("image.")):
+            at, within = self._locate(indices, self._resampling.newest(steps[f"image.{camera}"]))
+            valid[camera] = within & (camera in self._frames)
+            if with_images:
+                images[camera] = self._images(camera, at)
+        return images, valid
 
     def _images(self, camera: str, at: Int64[np.ndarray, "B T"]) -> UInt8[np.ndarray, "B T Y X 3"]:
         """The images of the given frames; black if the data set has no such camera."""
@@ -184,7 +207,7 @@ class Windows:
 def _expect_modalities(dataset: Dataset, window: Window, view: DatasetView, embodiment: Embodiment) -> None:
     cameras = [*(camera.name for camera in embodiment.cameras), *view.cameras]
     known = {STATE, *(f"image.{camera}" for camera in cameras)}
-    unknown = sorted(set(window.observation_steps) - known)
+    unknown = sorted({*window.observation_steps} - known - {ACTION} | {*window.targets} - known)
     if unknown:
         unused = [camera for camera in cameras if camera not in window.cameras]
         mapped = json.dumps({unknown[0].removeprefix("image."): unused[0] if unused else None})
@@ -193,3 +216,19 @@ def _expect_modalities(dataset: Dataset, window: Window, view: DatasetView, embo
             f'Choose another recipe, record with that camera, or map it in a mixture file, such as "cameras": {mapped} '
             "(the window's name: the data set's name, or null for none)"
         )
+
+
+def _outcomes(dataset: Dataset, embodiment: Embodiment) -> tuple[Float32[np.ndarray, " N"], Bool[np.ndarray, " N"]]:
+    """The reward of every frame, and whether the task ended there.
+
+    Raises:
+        UnknownName: the data set has no such feature.
+        MismatchError: it is read at another rate, at which rewards have no meaning of their own.
+    """
+    if dataset.embodiment.control_hz != embodiment.control_hz:
+        raise MismatchError(
+            f"rewards of {dataset.root} are per step of {dataset.embodiment.control_hz:g} Hz, and it is read at "
+            f"{embodiment.control_hz:g} Hz: leave out rate_hz, or rewards"
+        )
+    reward, terminated = (dataset.column(name)[:, 0] for name in ("next.reward", "next.terminated"))
+    return reward.astype(np.float32), terminated.astype(bool)

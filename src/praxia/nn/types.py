@@ -1,12 +1,13 @@
 """The tensors that models exchange, and the interfaces between encoders, heads and the training engine.
 
-Axes: B batch, T observation steps, H actions of a chunk, A action dims, S state dims, L text tokens, N context tokens,
-V vocabulary, D width, C Y X image. States and actions are normalised; the transforms of a checkpoint convert units.
+Axes: B batch, T observation steps, F later steps, H actions of a chunk, A action dims, S state dims, L text tokens,
+N context tokens, V vocabulary, D width, C Y X image. States and actions are normalised; the transforms of a checkpoint
+convert units.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -79,6 +80,10 @@ class Batch:
     number of each row's embodiment. Models ignore padded state and action dims, and images and states that are not
     valid: those of a missing camera, or from before the episode began.
 
+    The targets are later observations, in the order of `Window.targets`, for models that predict them in training.
+    Past actions are those of `Window.observation_steps["action"]`, and `reward` and `terminated` belong to the chunk's
+    steps, so that `action_valid` says which are valid; all are absent unless the window has them.
+
     `answer` holds the tokens that a language model should generate after `text`; a VQA batch has it instead of actions.
     """
 
@@ -93,6 +98,14 @@ class Batch:
     action_valid: Bool[Tensor, "B H"] | None = None
     answer: Int[Tensor, "B M"] | None = None
     answer_valid: Bool[Tensor, "B M"] | None = None
+    target_images: Mapping[str, UInt8[Tensor, "B _ C _ _"]] = field(default_factory=dict)
+    target_image_valid: Mapping[str, Bool[Tensor, "B _"]] = field(default_factory=dict)
+    target_state: Float[Tensor, "B F S"] | None = None
+    target_state_valid: Bool[Tensor, "B F"] | None = None
+    past_action: Float[Tensor, "B P A"] | None = None
+    past_action_valid: Bool[Tensor, "B P"] | None = None
+    reward: Float[Tensor, "B H"] | None = None
+    terminated: Bool[Tensor, "B H"] | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on `device`; copies from pinned memory do not block."""

@@ -289,14 +289,29 @@ def fill_missing_cameras(samples: Samples, window: Window, embodiments: Sequence
 def to_batch(samples: Samples, transforms: Transforms) -> Batch:
     """Encoded samples as CPU tensors; images share their memory and are viewed as channels first."""
     text, text_valid = transforms.text(samples)
+
+    def tensor(value: np.ndarray | None) -> Tensor | None:
+        return None if value is None else torch.from_numpy(value)
+
+    def by_camera(images: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+        return {name: torch.from_numpy(value).permute(0, 1, 4, 2, 3) for name, value in images.items()}
+
     return Batch(
-        images={name: torch.from_numpy(value).permute(0, 1, 4, 2, 3) for name, value in samples.images.items()},
+        images=by_camera(samples.images),
         image_valid={name: torch.from_numpy(value) for name, value in samples.image_valid.items()},
         state=torch.from_numpy(samples.state),
         state_valid=torch.from_numpy(samples.state_valid),
         text=torch.from_numpy(text),
         text_valid=torch.from_numpy(text_valid),
         embodiment=torch.from_numpy(samples.embodiment),
-        action=None if samples.action is None else torch.from_numpy(samples.action),
-        action_valid=None if samples.action_valid is None else torch.from_numpy(samples.action_valid),
+        action=tensor(samples.action),
+        action_valid=tensor(samples.action_valid),
+        target_images=by_camera(samples.target_images),
+        target_image_valid={name: torch.from_numpy(value) for name, value in samples.target_image_valid.items()},
+        target_state=tensor(samples.target_state),
+        target_state_valid=tensor(samples.target_state_valid),
+        past_action=tensor(samples.past_action),
+        past_action_valid=tensor(samples.past_action_valid),
+        reward=tensor(samples.reward),
+        terminated=tensor(samples.terminated),
     )

@@ -72,15 +72,21 @@ class Transforms:
     def encode(self, samples: Samples) -> Samples:
         """Normalise each row by the transforms of its embodiment; dims that it does not have become zero.
 
-        Relative actions are relative to the last timestep of `samples.state`, which must be the present. State and
-        action come out padded to the largest embodiment's size. Images stay uint8 until they are on the device.
+        Relative actions, also past ones, are relative to the last timestep of `samples.state`, which must be the
+        present. State and action come out padded to the largest embodiment's size. Images stay uint8 until they are on
+        the device.
         """
-        number = samples.embodiment
-        state = _by_embodiment(samples.state, number, [one.state for one in self.embodiments])
-        if samples.action is None:
-            return replace(samples, state=state)
-        action = _by_embodiment(self._relative_actions(samples), number, [one.action for one in self.embodiments])
-        return replace(samples, state=state, action=action)
+        number, of_state = samples.embodiment, [one.state for one in self.embodiments]
+        state = _by_embodiment(samples.state, number, of_state)
+        if samples.target_state is not None:
+            samples = replace(samples, target_state=_by_embodiment(samples.target_state, number, of_state))
+        of_action = [one.action for one in self.embodiments]
+        encoded = {
+            name: _by_embodiment(self._relative(value, samples), number, of_action)
+            for name in ("action", "past_action")
+            if (value := getattr(samples, name)) is not None
+        }
+        return replace(samples, state=state, **encoded)
 
     def text(self, samples: Samples) -> tuple[Int64[np.ndarray, "B L"], Bool[np.ndarray, "B L"]]:
         """Tokens of the prompts of encoded samples, padded with 0, and which of them are valid."""
@@ -89,12 +95,11 @@ class Transforms:
             raise MismatchError(f"a prompt with the state needs embodiments of one state size, got {sizes}")
         return self.tokenizer.encode(samples.instruction, samples.state[:, -1])
 
-    def _relative_actions(self, samples: Samples) -> Float32[np.ndarray, "B H A"]:
+    def _relative(self, action: Float32[np.ndarray, "B H A"], samples: Samples) -> Float32[np.ndarray, "B H A"]:
         """Actions in declared units, relative for embodiments whose actions are."""
-        assert samples.action is not None
         if all(one.relative is None for one in self.embodiments):
-            return samples.action
-        action = samples.action.copy()
+            return action
+        action = action.copy()
         for number, embodiment in enumerate(self.embodiments):
             if embodiment.relative is not None:
                 rows = samples.embodiment == number
