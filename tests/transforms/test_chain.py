@@ -56,7 +56,7 @@ def test_a_batch_has_what_the_samples_have():
     transforms = Transforms.fit([[stats([1, 2, 4], [1, 2, 4])]], TEXTS)
     plain = samples([0, 0], [3, 3])
     images, valid = np.arange(2 * 2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 2, 4, 5, 3), np.eye(2, dtype=bool)
-    reward = np.ones((2, 1), np.float32)
+    reward = np.ones((2, 2), np.float32)
     full = replace(plain, target_images={"top": images}, target_image_valid={"top": valid}, reward=reward)
     batch = to_batch(transforms.encode(replace(full, target_state=plain.state)), transforms)
     assert batch.target_images["top"].shape == (2, 2, 3, 4, 5)
