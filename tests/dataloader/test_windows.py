@@ -1,11 +1,17 @@
+import json
+
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from praxia.core.errors import DataError, MismatchError
 from praxia.core.types import Window
 from praxia.data.dataset import Dataset
+from praxia.dataloader.fitting import compute_statistics, fit_transforms
+from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.view import DatasetView
 from praxia.dataloader.windows import Windows
+from praxia.policies.encoder_head import to_batch
 
 WINDOW = Window({"image.front": (-3, -1, 0), "image.wrist": (-3, -1, 0), "state": (-3, -1, 0)}, horizon=4)
 EPISODES = [6, 0, 3]
@@ -102,6 +108,39 @@ def test_a_window_without_them_has_none(windows):
 def test_targets_of_a_camera_that_is_not_there(dataset):
     with pytest.raises(MismatchError, match=r"needs image.top; .* has image.front, image.wrist, state"):
         Windows(dataset, Window({"state": (0,)}, 1, {"image.top": (1,)}), [0])
+
+
+@pytest.fixture(scope="module")
+def video_alone(tmp_path_factory, foreign):
+    """A data set of another writer with neither state nor actions."""
+    root = tmp_path_factory.mktemp("video") / "set"
+    foreign.write(root, codec="h264")
+    lacking = ["observation.state", "action"]
+    for file in root.glob("data/*/*.parquet"):
+        pq.write_table(pq.read_table(file).drop_columns(lacking), file)
+    info = json.loads((root / "meta" / "info.json").read_text())
+    info["features"] = {name: one for name, one in info["features"].items() if name not in lacking}
+    (root / "meta" / "info.json").write_text(json.dumps(info))
+    return root
+
+
+def test_video_without_state_and_actions_becomes_batches(video_alone):
+    window = Window({"image.front": (-1, 0)}, 0, {"image.front": (1,)})
+    mixture = Mixture([Windows(Dataset(video_alone), window, range(4))])
+    transforms = fit_transforms(mixture, compute_statistics(mixture.entries, {}))
+    batch = to_batch(transforms.encode(mixture.read(np.arange(3))), transforms)
+    assert batch.images["front"].shape == (3, 2, 3, 64, 64)
+    assert batch.target_images["front"].shape == (3, 1, 3, 64, 64)
+    assert (batch.state.shape, batch.action, batch.action_valid) == ((3, 0, 0), None, None)
+    assert batch.text.shape[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("window", "lacks"), [(Window({"state": (0,)}, 0), "observation.state"), (Window({}, 2), "action")]
+)
+def test_what_a_window_needs_of_it_is_missing_in_one_line(video_alone, window, lacks):
+    with pytest.raises(DataError, match=f"has no '{lacks}', and no other vector"):
+        Windows(Dataset(video_alone), window, [0])
 
 
 def test_any_order_and_repeats(windows):

@@ -46,8 +46,8 @@ class Window:
     """Which observation steps a model sees and what it predicts, in steps of the embodiment's control rate.
 
     `observation_steps` maps a modality ("state", "image.<camera>") to step offsets, at most 0, in rising order; those
-    of "action", the actions before the present, are at most -1. `horizon` H actions follow: action[t] leads from
-    observation t to observation t + 1, starting at t = 0.
+    of "action", the actions before the present, are at most -1. `horizon` H actions follow (0: none, as for video
+    without actions): action[t] leads from observation t to observation t + 1, starting at t = 0.
 
     Only training has what follows. `targets` maps modalities to offsets of at least 1: the later observations that a
     model of the world predicts. With `outcomes`, each of the H steps has its reward, and whether the task ended there

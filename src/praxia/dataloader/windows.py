@@ -31,8 +31,11 @@ class Windows:
     window, and only a step that ends within the episode is valid (`Resampling`). Decoded images are kept on disk, at
     most `cache_bytes` for all cameras (`CachedFrames`).
 
+    Data without a state or without actions are read by windows that need none (a horizon of 0): the state then has no
+    dims.
+
     Raises:
-        DataError: no episodes.
+        DataError: no episodes, or no state or actions that the window needs (`MissingVector`).
         MismatchError: the window needs a camera or modality that the data set does not have.
         UnknownName: the view has a name that the data set does not have.
     """
@@ -57,8 +60,9 @@ class Windows:
         self.embodiment = self.view.embodiment(dataset)
         _expect_modalities(dataset, window, self.view, self.embodiment)
         # First of all, because this compares the rows with the lengths in the episode table.
-        self._state = np.ascontiguousarray(dataset.column("observation.state"), dtype=np.float32)
-        self._action = np.ascontiguousarray(dataset.column("action"), dtype=np.float32)
+        self._task = dataset.column("task_index")[:, 0]
+        self._state = _vector(dataset, "observation.state", STATE in {*window.observation_steps, *window.targets})
+        self._action = _vector(dataset, "action", window.horizon > 0 or ACTION in window.observation_steps)
         self._reward, self._terminated = _outcomes(dataset, self.embodiment) if window.outcomes else (None, None)
         self.episodes = np.asarray(episodes, dtype=np.int64)
         first, length = dataset.episodes.first[self.episodes], dataset.episodes.length[self.episodes]
@@ -66,7 +70,6 @@ class Windows:
         self._first = np.repeat(first, length)
         self._last = np.repeat(first + length - 1, length)
         self._present = np.concatenate([np.arange(a, a + n) for a, n in zip(first, length, strict=True)])
-        self._task = dataset.column("task_index")[:, 0]
         self._instructions = np.array(dataset.instructions, dtype=object)
         cameras = dict.fromkeys((*window.cameras, *window.target_cameras))
         sources = {camera: self.view.source_of(camera) for camera in cameras}
@@ -144,8 +147,8 @@ class Windows:
             state_valid=state_valid,
             instruction=tuple(self._instructions[self._task[self._present[indices]]]),
             embodiment=np.zeros(len(indices), dtype=np.int64),
-            action=action,
-            action_valid=action_valid,
+            action=action if self.window.horizon else None,
+            action_valid=action_valid if self.window.horizon else None,
             target_images=target_images,
             target_image_valid=target_image_valid,
             target_state=self._state[later_at] if STATE in targets else None,
@@ -216,6 +219,13 @@ def _expect_modalities(dataset: Dataset, window: Window, view: DatasetView, embo
             f'Choose another recipe, record with that camera, or map it in a mixture file, such as "cameras": {mapped} '
             "(the window's name: the data set's name, or null for none)"
         )
+
+
+def _vector(dataset: Dataset, feature: str, needed: bool) -> Float32[np.ndarray, "N D"]:
+    """A column of the data set; without dims where the data set does not have it and it is not needed."""
+    if not needed and feature not in dataset.info["features"]:
+        return np.zeros((int(dataset.episodes.length.sum()), 0), np.float32)
+    return np.ascontiguousarray(dataset.column(feature), dtype=np.float32)
 
 
 def _outcomes(dataset: Dataset, embodiment: Embodiment) -> tuple[Float32[np.ndarray, " N"], Bool[np.ndarray, " N"]]:

@@ -93,6 +93,10 @@ class Transforms:
         sizes = [one.state.size for one in self.embodiments]
         if len(set(sizes)) > 1 and self.tokenizer.includes_state:
             raise MismatchError(f"a prompt with the state needs embodiments of one state size, got {sizes}")
+        if samples.state.shape[1] == 0:
+            if self.tokenizer.includes_state:
+                raise MismatchError("a prompt with the state needs a window with the state, got one without")
+            return self.tokenizer.encode(samples.instruction, np.zeros((len(samples.state), 0), np.float32))
         return self.tokenizer.encode(samples.instruction, samples.state[:, -1])
 
     def _relative(self, action: Float32[np.ndarray, "B H A"], samples: Samples) -> Float32[np.ndarray, "B H A"]:
