@@ -27,7 +27,7 @@ from praxia.policies.encoder_head import EncoderHeadPolicy
 from praxia.policies.foreign import FunctionPolicy
 from praxia.recipes import find_recipe
 from praxia.rollout.session import Channels, Session
-from praxia.studio.console import counting
+from praxia.studio.console import counting, say
 from praxia.studio.training_progress import show_training
 from praxia.training.config import TrainRun
 
@@ -287,9 +287,10 @@ def evaluate_offline(
 ) -> dict[str, Any]:
     """Compare actions with recorded ones: `praxia eval --data` with these options. Progress is on stderr.
 
-    `episodes` are numbers or a text such as "0-9,12" (None: those that training would read); every `stride`-th frame
-    is compared. Rows go to the file `out`, one per episode. Returns the fingerprint and
-    `results.offline.summarise_offline` of the rows: {episodes, policy, baseline, ratio, ...}.
+    `episodes` are numbers, a text such as "0-9,12" or a split of the data set; None: those that the policy's training
+    held out of this data set, else those that training would read. Every `stride`-th frame is compared. Rows go to the
+    file `out`, one per episode. Returns the fingerprint and `results.offline.summarise_offline` of the rows: {episodes,
+    policy, baseline, ratio, ...}.
 
     Raises:
         PraxiaError, MismatchError, UnknownName, DataError: as `evaluation.offline.evaluate_offline`.
@@ -305,5 +306,6 @@ def evaluate_offline(
             stride=stride,
             resume=resume,
             command=shlex.join([*command, "--out", fspath(out)]),
+            notice=say,
             report=report,
         )

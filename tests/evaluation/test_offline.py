@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -247,3 +248,44 @@ def test_a_killed_evaluation_goes_on_with_the_missing_episodes(toy, run, tmp_pat
     assert reports == [2, 3, 4]
     assert killed.read_bytes() == whole.read_bytes()
     assert resumed["episodes"] == 4
+
+
+def save_trained(folder, data, held_out):
+    """A policy whose provenance names the data sets that it was trained on."""
+    about = {"schema": "praxia.run.v2", "data": [Dataset(one).identity for one in data], "held_out": held_out}
+    config = dataclasses.replace(make_config(), provenance=about)
+    save_policy(folder, config, config.model.build(config.shapes).state_dict())
+    return str(folder)
+
+
+def test_a_policy_is_evaluated_on_the_episodes_that_its_training_held_out(toy, arm, tmp_path):
+    policy = save_trained(tmp_path / "policy", [arm, toy], [[0], [1, 3]])
+    moved, notices = shutil.copytree(toy, tmp_path / "moved"), []
+    result = evaluate_offline(policy, str(moved), tmp_path / "x.jsonl", notice=notices.append)
+    assert result["fingerprint"]["episodes"] == [1, 3]
+    (line,) = notices
+    assert line.endswith("evaluating the 2 episodes that were held out (1,3); --episodes 0-3 takes all")
+    asked = evaluate_offline(policy, str(toy), tmp_path / "y.jsonl", episodes="0,1", notice=notices.append)
+    assert (asked["fingerprint"]["episodes"], len(notices)) == ([0, 1], 1)
+
+
+def test_a_policy_that_has_seen_all_episodes_is_evaluated_on_them_and_it_is_said(toy, tmp_path):
+    policy, notices = save_trained(tmp_path / "policy", [toy], None), []
+    result = evaluate_offline(policy, str(toy), tmp_path / "x.jsonl", notice=notices.append)
+    assert result["fingerprint"]["episodes"] == [0, 1, 2, 3]
+    assert "held nothing out: the errors are those on what it has seen" in notices[0]
+
+
+def test_nothing_is_said_of_data_that_the_policy_was_not_trained_on(toy, arm, run, tmp_path):
+    notices = []
+    evaluate_offline(
+        save_trained(tmp_path / "policy", [arm], [[0]]), str(toy), tmp_path / "x.jsonl", notice=notices.append
+    )
+    evaluate_offline(str(run), str(toy), tmp_path / "y.jsonl", notice=notices.append)
+    assert not notices
+
+
+def test_episodes_may_be_a_split_of_the_data_set(toy):
+    assert open_recorded(make_policy(), str(toy), "train").episodes == [0, 1, 2, 3]
+    with pytest.raises(UnknownName, match=r"unknown split of .* 'val'; nearest: train"):
+        open_recorded(make_policy(), str(toy), "val")

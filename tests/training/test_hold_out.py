@@ -4,10 +4,11 @@ import dataclasses
 import json
 import shutil
 
+import foreign
 import pytest
 
 from praxia.checkpoint.store import read_config
-from praxia.core.errors import MismatchError, PraxiaError
+from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.dataloader.mixture_config import DatasetEntry, MixtureConfig
 from praxia.training import engine
 from praxia.training.hold_out import hold_out
@@ -57,7 +58,7 @@ def test_a_data_set_that_a_mixture_has_twice_is_not_on_both_sides(tiny_run, data
 
 @pytest.mark.parametrize("share", [-0.1, 1.0, 10.0])
 def test_what_is_no_share_is_refused(tiny_run, dataset_path, tmp_path, share):
-    with pytest.raises(PraxiaError, match=f"from 0 to below 1, got {share:g}"):
+    with pytest.raises(PraxiaError, match=f"from 0 to below 1, or a split's name, got {share:g}"):
         fit(holding(tiny_run, share), dataset_path, tmp_path / "run")
 
 
@@ -109,3 +110,41 @@ def test_a_run_from_before_it_existed_goes_on_and_holds_nothing_out(tiny_run, da
     assert fit(tiny_run, dataset_path, tmp_path / "run", resume=True)["weights_sha256"] == whole["weights_sha256"]
     with pytest.raises(PraxiaError, match=r"--hold-out was 0\.0 and is 0\.4"):
         fit(holding(tiny_run), dataset_path, tmp_path / "run", resume=True)
+
+
+@pytest.fixture(scope="module")
+def with_splits(tmp_path_factory):
+    """A data set of another writer, whose six episodes are in three splits."""
+    root = tmp_path_factory.mktemp("splits") / "data"
+    foreign.write(root, codec="h264")
+    path = root / "meta" / "info.json"
+    info = json.loads(path.read_text()) | {"splits": {"train": "0:3", "val": "3:5", "test": "5:6"}}
+    path.write_text(json.dumps(info))
+    return root
+
+
+def test_a_split_is_held_out_and_episodes_of_others_are_not_trained_on(tiny_run, with_splits):
+    config = MixtureConfig.of([with_splits])
+    assert split(tiny_run, config, "val") == ([[0, 1, 2]], [[3, 4]])
+    assert split(tiny_run, config, "test") == ([[0, 1, 2]], [[5]])
+    assert len(split(tiny_run, config, 0.2)[0][0]) == 5, "a share is one of all episodes"
+
+
+def test_a_run_that_holds_a_split_out_goes_on_and_says_which_episodes(tiny_run, with_splits, tmp_path):
+    whole = fit(holding(tiny_run, "val"), with_splits, tmp_path / "run")
+    described = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert (described["config"]["hold_out"], described["held_out"]) == ("val", [[3, 4]])
+    again = fit(holding(tiny_run, "val"), with_splits, tmp_path / "run", resume=True)
+    assert again["weights_sha256"] == whole["weights_sha256"]
+
+
+def test_a_split_that_does_not_exist_is_refused_with_those_that_do(tiny_run, with_splits, dataset_path):
+    with pytest.raises(
+        UnknownName, match=r"unknown split of .*data 'valid'; nearest: val.*List all 3: praxia data info"
+    ):
+        split(tiny_run, MixtureConfig.of([with_splits]), "valid")
+    with pytest.raises(UnknownName, match=r"unknown split of .*toy 'val'; nearest: train\. List all 1"):
+        split(tiny_run, MixtureConfig.of([dataset_path]), "val")
+    only = MixtureConfig((DatasetEntry(str(with_splits), episodes=(0, 1)),))
+    with pytest.raises(MismatchError, match="in the split 'val', got none of 2 that would be trained on"):
+        split(tiny_run, only, "val")

@@ -9,7 +9,7 @@ import tyro
 from praxia.cli.arguments import command_line, option_as_positional, parse
 from praxia.core.errors import PraxiaError
 from praxia.core.process import available_cores
-from praxia.studio.console import STDERR, counting
+from praxia.studio.console import STDERR, counting, say
 
 __all__ = ["run"]
 
@@ -30,9 +30,10 @@ class EvalArguments:
     data: str | None = None
     """In place of a benchmark: a data set (or a mixture file of one), whose recorded actions the policy's are compared
     with. That needs no simulator, and is no substitute for success rates."""
-    episodes: Annotated[str | None, tyro.conf.arg(metavar="N|LIST")] = None
-    """The number of episodes per task (default 20). With --data: which episodes, such as 0-9,12 (default: those that
-    training would read)."""
+    episodes: Annotated[str | None, tyro.conf.arg(metavar="N|LIST|SPLIT")] = None
+    """The number of episodes per task (default 20). With --data: which episodes, such as 0-9,12, or a split of the data
+    set, such as val. Default: those that the policy's training held out of this data set, else those that training
+    would read."""
     stride: int = 1
     """With --data: query the policy at every so many frames."""
     workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one per core)")] = available_cores()
@@ -98,6 +99,7 @@ def _offline(options: EvalArguments, data: str, arguments: list[str]) -> dict[st
             sampling=Sampling(options.steps, options.temperature),
             resume=options.resume,
             command=command_line("eval", arguments),
+            notice=say,
             report=report,
         )
     print_offline(STDERR, result)

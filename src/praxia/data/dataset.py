@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Int64, Shaped, UInt8
 
 from praxia.core.embodiment import Embodiment
-from praxia.core.errors import DataError, UnknownName
+from praxia.core.errors import DataError, PraxiaError, UnknownName
 from praxia.core.files import AnyPath, relative_name
 from praxia.core.keys import content_key
 from praxia.data.columns import Columns
@@ -31,6 +31,7 @@ from praxia.data.manifest import ADVICE
 from praxia.data.metadata import Metadata, open_root
 from praxia.data.parquet import open_groups
 from praxia.data.readers import FrameReader, ParquetImages, VideoReader
+from praxia.data.splits import read_splits
 from praxia.data.vectors import VECTORS, MissingVector
 from praxia.statistics.running import describe
 
@@ -210,6 +211,19 @@ class Dataset:
         if tasks is not None:
             keep = keep & np.isin(np.array(self.episodes.task), list(tasks))
         return np.flatnonzero(keep)
+
+    def split(self, name: str) -> range:
+        """The episodes of a split that info.json declares.
+
+        Raises:
+            UnknownName: it declares others. PraxiaError: it declares none.
+        """
+        splits = read_splits(self.info)
+        if not splits:
+            raise PraxiaError(f"expected the split {name!r} in meta/info.json of {self.root}, which declares none")
+        if name not in splits:
+            raise UnknownName(f"split of {self.root}", name, splits, f"praxia data info {self.root}")
+        return splits[name]
 
     def reached_success(self) -> Bool[np.ndarray, " E"] | None:
         """Which episodes of another writer's data set succeeded at some step, by `next.success`.

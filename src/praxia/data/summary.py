@@ -8,6 +8,7 @@ import numpy as np
 
 from praxia.core.files import AnyPath, relative_name
 from praxia.data.dataset import Dataset
+from praxia.data.splits import read_splits
 
 __all__ = ["count_outcomes", "info", "outcomes"]
 
@@ -65,6 +66,7 @@ def info(
         "fps": dataset.fps,
         "cameras": {camera.name: [camera.height, camera.width] for camera in dataset.embodiment.cameras},
         **({"left_out": dataset.unsupported_images} if dataset.unsupported_images else {}),
+        "splits": {name: f"{span.start}:{span.stop}" for name, span in read_splits(dataset.info).items()},
         "state_dim": dataset.embodiment.state_dim,
         "action_dim": dataset.embodiment.action_dim,
         "bytes": sum(path.stat().st_size for path in dataset.root.rglob("*") if _counts(path, dataset.root)),

@@ -23,6 +23,7 @@ from praxia.dataloader.mixture_config import DatasetEntry, find_mixture
 from praxia.dataloader.view import DatasetView
 from praxia.dataloader.windows import Windows
 from praxia.evaluation.compatibility import Counterpart, HasEmbodiments, match_counterpart
+from praxia.evaluation.held_out import find_training
 from praxia.evaluation.policy_entry import SCRIPTED, load_trained
 from praxia.results import fingerprint
 from praxia.results.offline import (
@@ -137,7 +138,8 @@ def open_recorded(
     """The episodes of `data` as `policy` was trained to see its own: its cameras, letterboxed to its sizes.
 
     `data` is a data set, or a mixture file with one part where names or the rate are to be read differently.
-    `episodes` is a text like "0-9"; None: those that training would read, without failed ones.
+    `episodes` is a text like "0-9", or the name of a split that the data set declares. None: those that training would
+    read, without failed ones; of a split too.
 
     Raises:
         MismatchError: the data do not fit the policy. Names both.
@@ -167,6 +169,12 @@ def open_recorded(
 def _select(entry: DatasetEntry, dataset: Dataset, episodes: str | None) -> list[int]:
     if episodes is None:
         return entry.select_episodes(dataset, successful=True).tolist()
+    if episodes[:1].isalpha():
+        split = dataset.split(episodes)
+        selected = [number for number in entry.select_episodes(dataset, successful=True).tolist() if number in split]
+        if not selected:
+            raise PraxiaError(f"expected an episode in the split {episodes!r} of {dataset.root} to evaluate, got none")
+        return selected
     available = entry.select_episodes(dataset, successful=False).tolist()
     chosen = sorted(parse_episodes(episodes, dataset.num_episodes))
     if outside := [number for number in chosen if number not in available]:
@@ -284,13 +292,16 @@ def evaluate_offline(
     sampling: Sampling | None = None,
     resume: bool = False,
     command: str = "",
+    notice: Callable[[str], None] = lambda text: None,
     report: Callable[[int, int, str], None] = lambda done, planned, text: None,
 ) -> dict[str, Any]:
     """Evaluate the policy of the folder `name` on recorded episodes, and return the summary with its fingerprint.
 
-    `data` and `episodes` are as in `open_recorded`. The policy is queried at every `stride`-th frame, each query on its
-    own: its noise depends on the content of the data set, the episode and the frame. A row is appended to `out` after
-    each episode; with `resume` only missing episodes are evaluated. `command` is only recorded.
+    `data` and `episodes` are as in `open_recorded`, but without `episodes` a policy that was trained on the data set is
+    evaluated on those that its training held out, if it did; `notice(line)` says which these are. The policy is queried
+    at every `stride`-th frame, each query on its own: its noise depends on the content of the data set, the episode and
+    the frame. A row is appended to `out` after each episode; with `resume` only missing episodes are evaluated.
+    `command` is only recorded.
 
     Raises:
         PraxiaError: no checkpoint there, a policy without weights, or `out` exists and `resume` is False.
@@ -303,6 +314,8 @@ def evaluate_offline(
     threads = available_cores()
     trained, identity = load_trained(name, threads, sampling)
     recorded = open_recorded(trained, data, episodes, bind_as)
+    if episodes is None:
+        recorded = _unseen(recorded, Path(name), notice)
     windows = recorded.windows
     policy = trained.bind(windows.embodiment, recorded.trained_as)
     known = windows.dataset.identity
@@ -347,6 +360,19 @@ def evaluate_offline(
             rows[episode] = row
             report(len(rows), len(recorded.episodes), f"error {row.policy.mae:.4g}")
     return {**summarise_offline([rows[episode] for episode in recorded.episodes]), "fingerprint": meta["fingerprint"]}
+
+
+def _unseen(recorded: RecordedEpisodes, policy: Path, notice: Callable[[str], None]) -> RecordedEpisodes:
+    """The episodes that the training of `policy` held out of this data set, if it did; otherwise all."""
+    from praxia.checkpoint.store import read_config
+
+    windows = recorded.windows
+    training = find_training(read_config(policy)[0].provenance, windows.dataset)
+    if training is None:
+        return recorded
+    notice(training.notice(windows.dataset.num_episodes))
+    held_out = windows.episodes[np.isin(windows.episodes, training.held_out)]
+    return replace(recorded, windows=windows.of_episodes(held_out)) if len(held_out) else recorded
 
 
 def _view(view: DatasetView) -> dict[str, Any]:

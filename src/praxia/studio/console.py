@@ -20,7 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-__all__ = ["STDERR", "ProgressLines", "counting", "print_summary", "stages"]
+__all__ = ["STDERR", "ProgressLines", "counting", "print_summary", "say", "stages"]
 
 # Without a terminal, a line is printed at least this often: a second less than the 30 seconds that are promised.
 LINE_EVERY_S = 29.0
@@ -133,6 +133,11 @@ def _lines() -> Iterator[Callable[[str, int, int, str], None]]:
 
 def _duration(seconds: float) -> str:
     return str(timedelta(seconds=round(seconds)))
+
+
+def say(text: str) -> None:
+    """Print a line for people on stderr."""
+    STDERR.print(f"  {text}", highlight=False, markup=False, soft_wrap=True)
 
 
 def print_summary(values: Mapping[str, Any]) -> None:

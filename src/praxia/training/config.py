@@ -55,7 +55,8 @@ class TrainRun(Config):
 
     With `relative`, positions in a chunk are learned relative to the state when it begins (`transforms.relative`), each
     action field to the state field of its name, or to the one that `relative_to` gives it. `hold_out` is the share of
-    each data set's episodes that is not trained on, nor counted in what is fitted (`train.hold_out`).
+    each data set's episodes, or the name of their split, that is not trained on, nor counted in what is fitted
+    (`training.hold_out`).
 
     Images that are larger than a square of `image_size` pixels are letterboxed into it when they are read; None: they
     are as in the data. Smaller ones are not enlarged.
@@ -73,8 +74,9 @@ class TrainRun(Config):
     """State field per action field, where names differ: --relative-to ACTION STATE."""
     image_size: int | None = None
     """Letterbox larger images into a square of this many pixels when they are read."""
-    hold_out: float = 0.0
-    """Share of the episodes that is neither trained on nor counted in what is fitted."""
+    hold_out: float | str = 0.0
+    """Share of the episodes that is neither trained on nor counted in what is fitted; or the name of a split of the
+    data set, such as val: `praxia data info` prints them."""
 
     def with_cameras(self, names: Sequence[str], recipe: str) -> "TrainRun":
         """The run of a recipe for any data, which sees the cameras `names` in that order in place of every camera.

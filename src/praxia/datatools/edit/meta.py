@@ -1,6 +1,5 @@
 """Writes info.json, the statistics and the episode table of a new data set."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from jaxtyping import Float64, Int64
 from praxia.core.errors import MismatchError
 from praxia.data.layout import CODEBASE_VERSION, DATA, VIDEO, VIDEO_FRAMES, chunk_and_file
 from praxia.data.parquet import matrix
+from praxia.data.splits import read_splits
 from praxia.datatools.edit.change import Change, EpisodeSlice
 from praxia.datatools.edit.image_statistics import KNOTS, combine_image_statistics
 from praxia.datatools.edit.rows import WrittenRows
@@ -142,17 +142,11 @@ def new_info(change: Change, video_frames: Mapping[str, int | None]) -> dict[str
     }
 
 
-def _split_ranges(part: EpisodeSlice) -> dict[str, tuple[int, int]]:
-    """The splits of the source that have LeRobot's form "first:end"."""
-    found = {name: re.fullmatch(r"(\d+):(\d+)", str(span)) for name, span in part.source.info.get("splits", {}).items()}
-    return {name: (int(match[1]), int(match[2])) for name, match in found.items() if match}
-
-
 def _moved_splits(part: EpisodeSlice) -> dict[str, str]:
     """Each split with the new numbers of its episodes, without empty ones."""
     moved = {
-        name: np.searchsorted(part.source.episode_numbers[part.episode], span)
-        for name, span in _split_ranges(part).items()
+        name: np.searchsorted(part.source.episode_numbers[part.episode], (span.start, span.stop))
+        for name, span in read_splits(part.source.info).items()
     }
     spans = {name: f"{first}:{end}" for name, (first, end) in moved.items() if first < end}
     return spans or {"train": f"0:{len(part.episode)}"}
@@ -160,10 +154,10 @@ def _moved_splits(part: EpisodeSlice) -> dict[str, str]:
 
 def _merged_split(change: Change) -> dict[str, str]:
     for part in change.parts:
-        others = {name: span for name, span in _split_ranges(part).items() if span != (0, len(part.source.lengths))}
-        if others:
+        splits = read_splits(part.source.info)
+        if any((span.start, span.stop) != (0, len(part.source.lengths)) for span in splits.values()):
             raise MismatchError(
-                f"{part.source.root} has the splits {', '.join(_split_ranges(part))}, which cannot be kept apart"
+                f"{part.source.root} has the splits {', '.join(splits)}, which cannot be kept apart"
                 " in one data set. Split it into data sets first: `praxia data edit split --episodes`"
             )
     return {"train": f"0:{len(change.lengths)}"}
