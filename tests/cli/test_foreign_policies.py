@@ -113,6 +113,31 @@ def test_two_are_compared_until_decided_ranked_and_reported(here: Path, capsys):
     assert "not comparable" not in page
 
 
+def test_preflight_asks_it_for_its_first_decisions(here: Path, capsys):
+    options = ("--benchmark", "bimodal", "--json")
+    assert run("preflight", "mine:make", *options) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["policy_sha256"].startswith("claimed:")
+    assert result["claim"]["factory"] == "mine:make"
+    checks = {check["name"]: check for check in result["checks"]}
+    assert list(checks)[:2] == ["names-and-units", "decisions"]
+    assert [name for name, check in checks.items() if check["ok"] is None] == [
+        *("recorded-frames", "gripper", "replay", "statistics")
+    ]
+    assert "chunk length 1" in checks["decisions"]["detail"]
+    assert checks["names-and-units"]["detail"] == "it was made for 'bimodal', at 10 Hz, and uses top"
+    assert run("preflight", "--policy", "mine:broken", *options) == 2
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error == "decisions: the policy raised KeyError: 'front' (mine.py, line 13), at step 0 of pass"
+    assert run("preflight", "mine:lost", *options) == 2
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error == "decisions: the policy gave an action that is not finite at step 0 of pass"
+    assert run("preflight", "mine:make", "--as", "bimodal", *options) == 2
+    assert "--as expects" in json.loads(capsys.readouterr().out)["error"]
+    assert run("preflight", "zero", *options) == 2
+    assert "got 'zero'" in json.loads(capsys.readouterr().out)["error"]
+
+
 def test_another_source_does_not_continue_the_evaluation(here: Path, capsys):
     assert evaluate("mine:make", "a.jsonl") == 0
     assert evaluate("mine:make", "a.jsonl", "--resume") == 0

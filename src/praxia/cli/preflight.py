@@ -1,4 +1,4 @@
-"""`praxia preflight CKPT --benchmark NAME [--data DIR] [--as EMBODIMENT]`."""
+"""`praxia preflight POLICY --benchmark NAME [--data DIR] [--as EMBODIMENT]`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from praxia.cli.arguments import parse
+from praxia.cli.arguments import option_as_positional, parse
+from praxia.core.errors import PraxiaError
 from praxia.studio.console import STDERR
 
 if TYPE_CHECKING:
+    from praxia.checkpoint.store import PolicyConfig
+    from praxia.evaluation.benchmarks import Benchmark
+    from praxia.evaluation.policy_factory import ForeignPolicy
     from praxia.evaluation.preflight.setup import PreflightResult
 
 __all__ = ["run"]
@@ -19,12 +23,12 @@ STATUS = {True: "ok", False: "FAILED", None: "skipped"}
 
 @dataclass(frozen=True)
 class PreflightArguments:
-    """Check in seconds whether checkpoint, benchmark and this machine fit together. Exit code 2 and the reason if
+    """Check in seconds whether policy, benchmark and this machine fit together. Exit code 2 and the reason if
     not.
     """
 
-    policy: tyro.conf.Positional[Path]
-    """A policy's or a training run's folder."""
+    policy: tyro.conf.Positional[str]
+    """The folder of a policy or training run, or a policy of your own as `praxia eval` takes it."""
     benchmark: str
     """A name from `praxia info --benchmarks`."""
     data: Path | None = None
@@ -37,24 +41,44 @@ class PreflightArguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Run the checks, and return the identity of the policy with the result of `evaluation.preflight.run.preflight`."""
-    options = parse(PreflightArguments, arguments, "praxia preflight")
+    options = parse(PreflightArguments, option_as_positional(arguments, "--policy"), "praxia preflight")
 
-    from praxia.checkpoint.store import read_config
     from praxia.envs import find_family
     from praxia.evaluation.benchmarks import find_benchmark
     from praxia.evaluation.preflight.run import preflight
 
     benchmark = find_benchmark(options.benchmark)
-    config, identity = read_config(options.policy)
+    policy, identity = _find(options.policy, benchmark, options.bind_as)
     found = preflight(
-        config,
+        policy,
         benchmark,
         find_family(benchmark.env),
         data=options.data,
         bind_as=options.bind_as,
         report=_print,
     )
-    return {**identity.to_json(), **found}
+    return {**identity, **found}
+
+
+def _find(
+    name: str, benchmark: "Benchmark", bind_as: str | None
+) -> "tuple[PolicyConfig | ForeignPolicy, dict[str, Any]]":
+    """A checkpoint's config, or a foreign policy, and what identifies it."""
+    from praxia.evaluation.policy_entry import SCRIPTED, expect_named, expect_unbound, make_foreign
+    from praxia.evaluation.policy_factory import find_factory
+
+    if name in SCRIPTED:
+        raise PraxiaError(f"preflight checks the folder of a policy or a policy of your own, got {name!r}")
+    if (factory := find_factory(name)) is not None:
+        expect_unbound(name, bind_as, None)
+        foreign = make_foreign(factory, benchmark)
+        return foreign, {"policy_sha256": foreign.policy_sha256, "claim": foreign.claim}
+    expect_named(name)
+
+    from praxia.checkpoint.store import read_config
+
+    config, identity = read_config(Path(name))
+    return config, identity.to_json()
 
 
 def _print(name: str, result: "PreflightResult") -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from praxia import experts
-from praxia.core.embodiment import Embodiment
 from praxia.core.errors import PraxiaError, UnknownName
 from praxia.core.keys import canonical_json
 from praxia.core.process import available_cores
@@ -17,7 +16,13 @@ from praxia.envs import find_family
 from praxia.evaluation.benchmarks import Benchmark
 from praxia.evaluation.compatibility import bind_policy
 from praxia.evaluation.plan import Evaluation
-from praxia.evaluation.policy_factory import MakePolicy, PolicyFactory, find_factory, registered_policies
+from praxia.evaluation.policy_factory import (
+    ForeignPolicy,
+    MakePolicy,
+    PolicyFactory,
+    find_factory,
+    registered_policies,
+)
 from praxia.experts import find_expert
 from praxia.results.fingerprint import source_sha256
 
@@ -25,7 +30,16 @@ if TYPE_CHECKING:
     from praxia.checkpoint.identity import PolicyIdentity
     from praxia.policies.encoder_head import EncoderHeadPolicy
 
-__all__ = ["SCRIPTED", "PolicyEntry", "expect_named", "expect_unbound", "find_policy", "limit_torch", "load_trained"]
+__all__ = [
+    "SCRIPTED",
+    "PolicyEntry",
+    "expect_named",
+    "expect_unbound",
+    "find_policy",
+    "limit_torch",
+    "load_trained",
+    "make_foreign",
+]
 
 # Policies without weights, by name: what each is.
 SCRIPTED = {
@@ -99,13 +113,15 @@ def find_policy(
         return PolicyEntry(_scripted(name, benchmark), benchmark, _identity(name, benchmark))
     cores = available_cores()
     threads = 1 if exact else max(1, cores - (workers or cores))
-    embodiment = find_family(benchmark.env).embodiment(benchmark.spec(benchmark.tasks[0]))
     if (factory := find_factory(name)) is not None:
         expect_unbound(factory.reference, bind_as, sampling)
-        return _foreign(factory, benchmark, embodiment, threads)
+        foreign = make_foreign(factory, benchmark)
+        limit_torch(threads)
+        return PolicyEntry(foreign.policy, benchmark, foreign.policy_sha256, threads=threads, claim=foreign.claim)
     assert isinstance(name, str), "a callable is a factory"
     expect_named(name)
     policy, identity = load_trained(name, threads, sampling)
+    embodiment = find_family(benchmark.env).embodiment(benchmark.spec(benchmark.tasks[0]))
     return PolicyEntry(
         bind_policy(policy, benchmark, embodiment, bind_as),
         benchmark,
@@ -144,11 +160,15 @@ def expect_named(name: str) -> None:
         raise UnknownName("folder or name of a policy", name, valid, "praxia info --policies")
 
 
-def _foreign(factory: PolicyFactory, benchmark: Benchmark, embodiment: Embodiment, threads: int) -> PolicyEntry:
+def make_foreign(factory: PolicyFactory, benchmark: Benchmark) -> ForeignPolicy:
+    """The factory's policy for the benchmark's embodiment, of which it sees the cameras that the benchmark allows.
+
+    Raises:
+        PraxiaError: as `PolicyFactory`.
+    """
+    embodiment = find_family(benchmark.env).embodiment(benchmark.spec(benchmark.tasks[0]))
     allowed = tuple(camera for camera in embodiment.cameras if camera.name in benchmark.cameras)
-    foreign = factory(replace(embodiment, cameras=allowed))
-    limit_torch(threads)
-    return PolicyEntry(foreign.policy, benchmark, foreign.policy_sha256, threads=threads, claim=foreign.claim)
+    return factory(replace(embodiment, cameras=allowed))
 
 
 def limit_torch(threads: int) -> None:

@@ -8,8 +8,10 @@ from jaxtyping import Float64
 from praxia.core.embodiment import Field, dim_name_difference, field_slices
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.core.hold import HoldAction
+from praxia.core.types import Policy
 from praxia.data.dataset import Dataset
-from praxia.evaluation.compatibility import match_embodiment
+from praxia.evaluation.compatibility import check_compatibility, match_embodiment
+from praxia.evaluation.policy_factory import ForeignPolicy
 from praxia.evaluation.preflight.setup import PreflightResult, PreflightSetup
 
 __all__ = ["gripper_agrees", "names_and_units_fit"]
@@ -27,12 +29,21 @@ def names_and_units_fit(setup: PreflightSetup) -> PreflightResult:
     Raises:
         UnknownName, MismatchError: as `match_embodiment`.
     """
+    if isinstance(setup.policy, ForeignPolicy):
+        return _foreign_fits(setup, setup.policy.policy)
     name = match_embodiment(setup.policy, setup.benchmark, setup.embodiment, setup.bind_as)
     trained, data = next(one for one in setup.policy.embodiments if one.name == name), setup.data
     if data is not None and (found := dim_name_difference(trained, data.embodiment)):
         return PreflightResult(False, f"its training data had other dims than {data.root}: {found.text}")
     cameras = ", ".join(setup.cameras) or "no camera"
     return PreflightResult(True, f"it is bound as {name!r}, at {setup.embodiment.control_hz:g} Hz, and uses {cameras}")
+
+
+def _foreign_fits(setup: PreflightSetup, policy: Policy) -> PreflightResult:
+    check_compatibility(policy, setup.benchmark, setup.embodiment)
+    made_for = "any embodiment" if policy.embodiment is None else f"{policy.embodiment.name!r}"
+    rate, cameras = setup.embodiment.control_hz, ", ".join(setup.cameras) or "no camera"
+    return PreflightResult(True, f"it was made for {made_for}, at {rate:g} Hz, and uses {cameras}")
 
 
 def gripper_agrees(setup: PreflightSetup) -> PreflightResult:

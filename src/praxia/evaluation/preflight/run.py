@@ -1,4 +1,4 @@
-"""Runs all checks of a checkpoint."""
+"""Runs all checks of a policy."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,9 @@ from praxia.data.dataset import Dataset
 from praxia.envs import build as build_registered
 from praxia.envs.family import EnvFamily
 from praxia.evaluation.benchmarks import Benchmark
+from praxia.evaluation.policy_factory import ForeignPolicy
 from praxia.evaluation.preflight.conventions import gripper_agrees, names_and_units_fit
+from praxia.evaluation.preflight.decisions import policy_decides
 from praxia.evaluation.preflight.episodes import expert_succeeds, recorded_actions_replay, zero_fails
 from praxia.evaluation.preflight.images import golden_frame_matches, recorded_frames_match
 from praxia.evaluation.preflight.setup import NUM_TASKS, PreflightResult, PreflightSetup
@@ -40,9 +42,12 @@ CHECKS: dict[str, Callable[[PreflightSetup], PreflightResult]] = {
     "statistics": statistics_are_sane,
 }
 
+# A foreign policy need not be loaded to be asked, since its factory has loaded it already.
+FOREIGN_CHECKS = {"names-and-units": names_and_units_fit, "decisions": policy_decides, **CHECKS}
+
 
 def preflight(
-    policy: "PolicyConfig",
+    policy: "PolicyConfig | ForeignPolicy",
     benchmark: Benchmark,
     family: EnvFamily,
     *,
@@ -65,7 +70,8 @@ def preflight(
     results: dict[str, PreflightResult] = {}
     with closing(LocalSlots(1, partial(_build, family), num_idle=NUM_TASKS)) as slots:
         setup = PreflightSetup(policy, benchmark, family, slots, dataset, no_data, bind_as)
-        for name, function in CHECKS.items():
+        checks = FOREIGN_CHECKS if isinstance(policy, ForeignPolicy) else CHECKS
+        for name, function in checks.items():
             results[name] = _run_check(function, setup)
             report(name, results[name])
     failed = [f"{name}: {result.detail}" for name, result in results.items() if result.ok is False]
@@ -95,10 +101,14 @@ def _build(family: EnvFamily, spec: EnvSpec) -> Env:
     return family.build(spec) if spec.env == family.name else build_registered(spec)
 
 
-def _find_data(policy: "PolicyConfig", given: Path | None, embodiment: str) -> tuple[Dataset | None, str]:
+def _find_data(
+    policy: "PolicyConfig | ForeignPolicy", given: Path | None, embodiment: str
+) -> tuple[Dataset | None, str]:
     """The data set to compare with, or None and the reason why there is none."""
     if given is not None:
         return Dataset(given), ""
+    if isinstance(policy, ForeignPolicy):
+        return None, "a foreign policy names no training data; name it with --data DIR"
     reasons = []
     mixture = policy.provenance.get("mixture") or {}
     for known in policy.provenance.get("data", ()):

@@ -16,6 +16,7 @@ from praxia.data.dataset import Dataset
 from praxia.envs.family import EnvFamily
 from praxia.evaluation.benchmarks import Benchmark
 from praxia.evaluation.plan import Evaluation, plan
+from praxia.evaluation.policy_factory import ForeignPolicy
 from praxia.experts import find_expert
 from praxia.rollout.loop import rollout
 from praxia.rollout.slots import LocalSlots
@@ -80,13 +81,15 @@ def read_reference() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class PreflightSetup:
-    """A policy's config, the benchmark and its `family`, and a data set that the policy was trained on.
+    """A policy, the benchmark and its `family`, and a data set that the policy was trained on.
+
+    The policy is the config of a checkpoint, whose weights are not loaded, or a foreign policy.
 
     `data` None: there is no data set, and `no_data` says why. `slots` has one slot, which runs an episode of any family
     of environments. `bind_as` is that of `compatibility.match_embodiment`.
     """
 
-    policy: "PolicyConfig"
+    policy: "PolicyConfig | ForeignPolicy"
     benchmark: Benchmark
     family: EnvFamily
     slots: LocalSlots
@@ -106,7 +109,11 @@ class PreflightSetup:
 
     @property
     def trained(self) -> tuple[Embodiment, EmbodimentTransforms] | None:
-        """The trained embodiment to which the policy is bound, and its normalisers; None: there is none."""
+        """The trained embodiment to which the policy is bound, and its normalisers; None: there is none, or it is not
+        known, as of a foreign policy.
+        """
+        if isinstance(self.policy, ForeignPolicy):
+            return None
         name = self.bind_as or self.embodiment.name
         trained = zip(self.policy.embodiments, self.policy.transforms.embodiments, strict=True)
         return next(((embodiment, transforms) for embodiment, transforms in trained if embodiment.name == name), None)
@@ -114,6 +121,8 @@ class PreflightSetup:
     @property
     def cameras(self) -> tuple[str, ...]:
         """The cameras that the policy uses with this embodiment."""
+        if isinstance(self.policy, ForeignPolicy):
+            return self.policy.policy.window.cameras
         window = self.policy.window
         return window.cameras if self.trained is None else window.for_embodiment(self.trained[0]).cameras
 

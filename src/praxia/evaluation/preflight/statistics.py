@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from praxia.core.embodiment import Field, field_slices
+from praxia.evaluation.policy_factory import ForeignPolicy
 from praxia.evaluation.preflight.setup import PreflightResult, PreflightSetup
 from praxia.rollout.types import Trajectory
 from praxia.transforms.normalise import Normaliser
@@ -32,6 +33,8 @@ MIN_RANGE_DEG = 1e-4
 
 def statistics_are_sane(setup: PreflightSetup) -> PreflightResult:
     """No range is near zero where the expert moves, in another unit, or far outside the declared range."""
+    if isinstance(setup.policy, ForeignPolicy):
+        return PreflightResult(None, "a foreign policy keeps its statistics, if it has any, to itself")
     if setup.trained is None:
         return PreflightResult(None, "the policy was not trained on this embodiment, so it has no statistics to check")
     embodiment, transforms = setup.trained
