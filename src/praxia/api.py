@@ -209,13 +209,13 @@ def train(
         UnknownName: there is no such recipe.
         PraxiaError, MismatchError, TrainingError: as `training.engine.train`. What was saved before is kept.
     """
-    from praxia.training import engine  # a robot that only loads a policy has no use for it
-
     name, configured = (run, recipe(run)) if isinstance(run, str) else ("custom", run)
     if cameras is not None:
         configured = configured.with_cameras(cameras, name)
     paths = ",".join(str(one) for one in ([data] if isinstance(data, str | PathLike) else data))
     with show_training(name, configured.train.steps) as shown:
+        from praxia.training import engine  # a robot that only loads a policy has no use for it
+
         return engine.train(
             configured,
             find_mixture(paths),

@@ -3,7 +3,10 @@ import os
 import subprocess
 import sys
 
-from praxia.core.memory import SharedMemory
+import numpy as np
+import pytest
+
+from praxia.core.memory import PeakMemory, SharedMemory, available_memory, own_memory, resident_memory
 from praxia.core.process import Worker
 
 
@@ -52,3 +55,64 @@ def test_too_little_memory_is_one_line_with_advice():
     assert done.stdout.startswith("cannot allocate 10.0 MB of memory")
     assert "fewer --workers" in done.stdout
     assert len(done.stdout.splitlines()) == 1
+
+
+V1 = "11:memory:/docker/1f\n4:cpu,cpuacct:/docker/1f\n"
+GB = 10**9
+MACHINE = {"proc/meminfo": "MemTotal:       24684084 kB\nMemAvailable:    8000000 kB\n"}
+
+
+@pytest.mark.parametrize(
+    ("files", "available"),
+    [
+        ({}, None),
+        (MACHINE, 8_192_000_000),
+        ({**MACHINE, "proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "max\n"}, 8_192_000_000),
+        (  # a pod's group, whose caches can be dropped, and a larger one around it
+            {
+                **MACHINE,
+                "proc/self/cgroup": "0::/kube/pod\n",
+                "sys/fs/cgroup/kube/pod/memory.max": f"{4 * GB}\n",
+                "sys/fs/cgroup/kube/pod/memory.current": f"{3 * GB}\n",
+                "sys/fs/cgroup/kube/pod/memory.stat": f"anon {2 * GB}\nactive_file {GB}\ninactive_file 7\n",
+                "sys/fs/cgroup/kube/memory.max": f"{64 * GB}\n",
+                "sys/fs/cgroup/kube/memory.current": f"{3 * GB}\n",
+            },
+            2 * GB + 7,
+        ),
+        (  # v1, seen from inside
+            {
+                **MACHINE,
+                "proc/self/cgroup": V1,
+                "sys/fs/cgroup/memory/memory.limit_in_bytes": f"{2 * GB}\n",
+                "sys/fs/cgroup/memory/memory.usage_in_bytes": f"{GB}\n",
+                "sys/fs/cgroup/memory/memory.stat": "active_file 1\ntotal_active_file 5\ntotal_inactive_file 6\n",
+            },
+            GB + 11,
+        ),
+        (  # a group that is over its limit
+            {
+                "proc/self/cgroup": "0::/\n",
+                "sys/fs/cgroup/memory.max": "100\n",
+                "sys/fs/cgroup/memory.current": "200\n",
+            },
+            0,
+        ),
+    ],
+)
+def test_available_memory_is_what_the_machine_and_the_groups_leave(tmp_path, files, available):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert available_memory(tmp_path) == available
+
+
+def test_a_peak_is_seen_after_it_has_passed():
+    before = own_memory()
+    with PeakMemory() as peak:
+        block = np.ones(100_000_000, np.uint8)
+        block[::4096] += 1
+        del block
+    assert before + 90_000_000 < peak.bytes < before + 200_000_000
+    assert own_memory() < before + 50_000_000
+    assert resident_memory() > own_memory()

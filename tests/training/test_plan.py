@@ -32,7 +32,7 @@ def test_a_run_announces_what_it_does_before_its_first_step(tiny_run, dataset_pa
         announce=told.append,
         progress=lambda step, loss: told.append(step),
     )
-    plan, *steps = told
+    plan, _, *steps = told
     assert steps == [0, 1, 2, 3, 4, 5, 6]
     model = load_policy(tmp_path / "run")[0].model
     # Five of the six episodes succeeded, of 12 steps each.

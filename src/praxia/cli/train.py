@@ -30,13 +30,11 @@ def run(arguments: list[str]) -> dict[str, Any]:
         print("`praxia recipes` lists the recipes; `praxia train RECIPE --help` lists a recipe's options.")
         raise SystemExit(0)
     name, rest = arguments[0], arguments[1:]
-    configured = find_recipe(name)()
-
-    from praxia.dataloader.mixture_config import find_mixture
-    from praxia.training.engine import train
-
-    options = parse(_arguments_for(configured), rest, f"praxia train {name}")
+    options = parse(_arguments_for(find_recipe(name)()), rest, f"praxia train {name}")
     with show_training(name, options.recipe.train.steps) as shown:
+        from praxia.dataloader.mixture_config import find_mixture
+        from praxia.training.engine import train
+
         result = train(
             _with_cameras(options.recipe, options.cameras, name),
             find_mixture(options.data),

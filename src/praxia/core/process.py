@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from praxia.core.errors import PraxiaError
 
-__all__ = ["Worker", "available_cores", "limit_threads", "run_in_subprocess"]
+__all__ = ["Worker", "available_cores", "control_groups", "limit_threads", "run_in_subprocess", "system_text"]
 
 Value = TypeVar("Value")
 
@@ -55,28 +55,36 @@ def _bound_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _quotas(system: Path) -> Iterator[float]:
-    """The CPU quotas, in cores, of this process's control group and of the groups that contain it."""
-    for line in _text(system / "proc/self/cgroup").splitlines():
+def control_groups(controller: str, system: Path = Path("/")) -> Iterator[Path]:
+    """The folders of this process's control group and of the groups that contain it, v1 and v2, for a `controller`.
+
+    Some of them may not exist.
+    """
+    for line in system_text(system / "proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
+        if controllers and controller not in controllers.split(","):
             continue
         # v2 has one tree, v1 one per set of controllers; inside a container the group's own folder may be invisible.
         group = system / "sys/fs/cgroup" / controllers / path.lstrip("/")
-        for folder in (group, *group.parents):
-            quota, _, period = _text(folder / "cpu.max").partition(" ")
-            quota = quota or _text(folder / "cpu.cfs_quota_us")
-            period = period or _text(folder / "cpu.cfs_period_us")
-            if quota.strip() not in ("", "max", "-1"):
-                yield int(quota) / int(period)
+        yield from (group, *group.parents)
 
 
-def _text(path: Path) -> str:
+def system_text(path: Path) -> str:
     """The content of a system file; empty if it cannot be read."""
     try:
         return path.read_text()
     except OSError:
         return ""
+
+
+def _quotas(system: Path) -> Iterator[float]:
+    """The CPU quotas, in cores, of this process's control group and of the groups that contain it."""
+    for folder in control_groups("cpu", system):
+        quota, _, period = system_text(folder / "cpu.max").partition(" ")
+        quota = quota or system_text(folder / "cpu.cfs_quota_us")
+        period = period or system_text(folder / "cpu.cfs_period_us")
+        if quota.strip() not in ("", "max", "-1"):
+            yield int(quota) / int(period)
 
 
 class Worker:

@@ -11,7 +11,7 @@ __all__ = ["TrainingProgress", "show_training"]
 
 @runtime_checkable
 class Planned(Protocol):
-    """The plan of a run (`training.plan.Plan`)."""
+    """The plan of a run (`training.plan.Plan`), or what a step takes (`training.measured_step.Cost`)."""
 
     def lines(self) -> list[str]: ...
 
@@ -43,6 +43,7 @@ class TrainingProgress:
 
 @contextmanager
 def show_training(name: str, steps: int) -> Iterator[TrainingProgress]:
-    """Shows the progress of a run that is called `name`, on stderr."""
+    """Shows the progress of a run that is called `name`, on stderr. It says at once that it has begun."""
+    STDERR.print(f"{name}: reading the data", highlight=False, markup=False)
     with counting(name) as count:
         yield TrainingProgress(count, steps)

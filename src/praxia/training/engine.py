@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 
 from praxia.checkpoint.migration import RUN_SCHEMA, migrate_tensors
 from praxia.checkpoint.store import PolicyConfig, save_policy
@@ -35,12 +35,13 @@ from praxia.training.coverage import cover
 from praxia.training.hold_out import hold_out
 from praxia.training.initial_checkpoint import InitialCheckpoint, choose_images, read_initial_checkpoint
 from praxia.training.kept_policies import KeptPolicies, expect_kept
+from praxia.training.measured_step import Cost, Step, measure_cost
 from praxia.training.metrics import Clock, Means, Tracker
 from praxia.training.plan import Plan, make_plan
 from praxia.training.ranks import expect_one_node, expect_shares, num_processes
 from praxia.training.run_lock import write_run
 from praxia.training.saving import Saver, disk_full
-from praxia.training.state import TrainState
+from praxia.training.state import TrainState, last_saved_step
 from praxia.training.validation import Validation
 from praxia.transforms.chain import Transforms
 from praxia.transforms.tokenizer import TextTokenizer
@@ -69,7 +70,7 @@ def train(
     resume: bool = False,
     report: Report | None = None,
     progress: Progress | None = None,
-    announce: Callable[[Plan], None] = lambda plan: None,
+    announce: Callable[[Plan | Cost], None] = lambda part: None,
     warn: Callable[[str], None] = lambda warning: None,
 ) -> dict[str, Any]:
     """Train `run` on a mixture or on data sets, write the policy to `out/policy`, and return a summary.
@@ -79,10 +80,10 @@ def train(
 
     Returns {checkpoint, steps, resumed_from, samples_per_s, warnings}, and in the first process {policy_sha256,
     weights_sha256}. `warn(warning)` is called before the first step, once per warning about rows that spoil training.
-    `announce(plan)` is called before the first step, too. `report(step, metrics)` is called at every logged step:
-    "loss" is that step's, the head's metrics are means over the steps since the line before (or since resuming), both
-    of the first process's share. `progress(step, loss)` is called after every step, and before the first with the steps
-    done before and no loss.
+    So is `announce`: with the plan, then with what a step takes, for which some are taken and undone.
+    `report(step, metrics)` is called at every logged step: "loss" is that step's, the head's metrics are means over the
+    steps since the line before (or since resuming), both of the first process's share. `progress(step, loss)` is called
+    after every step, and before the first with the steps done before and no loss.
     With held-out episodes (`run.hold_out`) "validation_loss" and "action_error" are those of the averaged weights
     (`training.validation`), and `out/policy-best` is the policy with the lowest such loss; `out/policies` has those of
     every `train.keep_every` steps.
@@ -98,7 +99,7 @@ def train(
 
     Raises:
         PraxiaError: `out` holds a run already, or another run than the one to resume, or another process trains in it.
-            Several machines, or processes that cannot share a batch evenly.
+            Several machines, or processes that cannot share a batch evenly. A batch that does not fit into memory.
         MismatchError: data sets that do not fit each other, the recipe, or the policy to start from.
         TrainingError: a loss or its gradient is not finite, naming the batch; or the disk is full. States that were
             saved before are kept.
@@ -159,7 +160,10 @@ def train(
     model.begin(initial and initial.weights_for(model))
     if fabric.is_global_zero:
         announce(make_plan(run, windows, model))
-    _expect_to_learn(model, source)
+    _expect_language(model, source)
+    cost = _cost(fabric, run, model, source, workers, last_saved_step(out / "state") if resume else 0)
+    if fabric.is_global_zero:
+        announce(cost)
     with disk_full(out), Lock(out / ".lock", out) if fabric.is_global_zero else nullcontext():
         if fabric.is_global_zero:
             config = replace(config, provenance=write_run(out, description, resume))
@@ -227,18 +231,30 @@ def _shapes(run: TrainRun, embodiments: Sequence[Embodiment], transforms: Transf
     )
 
 
-def _expect_to_learn(model: EncoderHeadModel, source: BatchSource) -> None:
-    """Check that a batch can be made and used, before anything is written."""
+def _expect_language(model: EncoderHeadModel, source: BatchSource) -> None:
+    """Refuse questions for a model that does not learn from them."""
     if source.vqa is not None and not (isinstance(model.encoder, Pretrained) and model.encoder.trains_language):
         raise MismatchError(
             "questions train a language model, and none is trained here; choose encoder 'public-vlm' with "
             "--model.encoder.trained adapters, language or all"
         )
-    batch, vqa = source.batch(source.loader(0, (0, source.batch_size)), 0)  # one row of it
-    with torch.no_grad():
-        for one in (batch, vqa):
-            if one is not None:
-                model.loss(one, torch.Generator().manual_seed(0))
+
+
+def _cost(fabric: Fabric, run: TrainRun, model: EncoderHeadModel, source: BatchSource, workers: int, done: int) -> Cost:
+    """What the steps from `done` on take."""
+
+    def make_step(model: nn.Module) -> Step:
+        optimizer = _optimizer(run, model)
+        return lambda batches: _step(fabric, run, model, optimizer, batches, 0)
+
+    return measure_cost(fabric, model, make_step, source, workers=workers, steps=max(0, run.train.steps - done))
+
+
+def _optimizer(run: TrainRun, model: nn.Module) -> torch.optim.Optimizer:
+    options = run.train
+    return torch.optim.AdamW(
+        model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, betas=(0.9, 0.95)
+    )
 
 
 def _fit(
@@ -254,10 +270,7 @@ def _fit(
 ) -> dict[str, Any]:
     """Optimise from the last saved state to the last step; "ema" of the result holds the averaged weights."""
     options = run.train
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, betas=(0.9, 0.95)
-    )
-    wrapped, optimizer = fabric.setup(model, optimizer)
+    wrapped, optimizer = fabric.setup(model, _optimizer(run, model))
     ema = Ema(model, options.ema_decay)
     migrate = partial(migrate_tensors, model=config_to_json(run.model))
     state = TrainState(out / "state", model, ema, optimizer, migrate)

@@ -16,7 +16,7 @@ from praxia.core.errors import DataError, TrainingError
 from praxia.core.files import remove_leftovers, sha256_file, staged_folder
 from praxia.nn.ema import Ema
 
-__all__ = ["Copied", "TrainState"]
+__all__ = ["Copied", "TrainState", "last_saved_step"]
 
 LOG = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class TrainState:
         return 0
 
     def _saved(self) -> list[Path]:
-        return sorted(path for path in self.folder.glob("[0-9]*") if path.name.isdigit())
+        return _saved_in(self.folder)
 
     def _restore(self, saved: Path) -> int:
         path = saved / "state.json"
@@ -131,6 +131,15 @@ class TrainState:
             state.setdefault(int(index), {})[key] = value if key == "step" else value.to(device)
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def last_saved_step(folder: Path) -> int:
+    """The step of the last state in `folder`, whole or not; 0 where nothing was saved yet."""
+    return max((int(path.name) for path in _saved_in(folder)), default=0)
+
+
+def _saved_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("[0-9]*") if path.name.isdigit())
 
 
 def _expect_finite(step: int, copied: Copied) -> None:

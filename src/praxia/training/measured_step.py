@@ -1,0 +1,231 @@
+"""What a step takes, measured before the first: memory and time. A batch that does not fit is refused."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import torch
+from lightning.fabric import Fabric
+from torch import nn
+
+from praxia.core.errors import PraxiaError
+from praxia.core.memory import PeakMemory, available_memory, own_memory, resident_memory, return_unused_memory
+from praxia.nn.ema import frozen_names
+from praxia.nn.types import Batch
+from praxia.policies.encoder_head import OpaqueBatch
+from praxia.training.batches import BatchSource
+from praxia.training.ranks import num_processes
+
+__all__ = ["Cost", "Step", "measure_cost"]
+
+# Of the available memory, what a run may plan to take.
+USED_SHARE = 0.9
+# What the size that a refusal advises takes of it: less, because what is measured varies a little.
+ADVISED_SHARE = 0.8
+# A whole batch is tried where it is expected to take less than this; where not, its time and memory are extrapolated.
+TRIED_S = 3.0
+# Of a batch, what is tried after a single row: one eighth.
+TRIED_SHARE = 8
+# Copies of what is trained in a state that is being saved: weights, their average, AdamW's two moments.
+SAVED_COPIES = 4
+
+# One optimisation step on a batch and its questions.
+Step = Callable[[tuple[Batch, Batch | None]], object]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the rest of a run takes: `steps` steps of `step_s` seconds, and `memory` bytes of the `device`.
+
+    `memory` is that of this process while it trains, with the files that it has mapped, of the `available` bytes that
+    it has or can still take; both are None where the device does not tell.
+    """
+
+    device: str
+    steps: int
+    step_s: float
+    memory: int | None
+    available: int | None
+
+    def lines(self, now: datetime | None = None) -> list[str]:
+        """For a person, a line per topic; `now` is the local time, by default this moment's."""
+        now = now or datetime.now()
+        left = timedelta(seconds=round(self.steps * self.step_s))
+        end = now + left
+        at = f"{end:%H:%M}" if end.date() == now.date() else f"{end:%H:%M on %A, %d %B}"
+        lines = [f"time: about {self.step_s:.2g} s per step, {left} for {self.steps} steps; ends at {at}"]
+        if self.memory is not None and self.available is not None:
+            lines.insert(
+                0, f"memory: about {self.memory / 1e9:.2g} GB of {self.available / 1e9:.3g} GB ({self.device})"
+            )
+        return lines
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """One step: its rows, its seconds, and the bytes that the process gained at its peak (0: unknown)."""
+
+    rows: int
+    seconds: float
+    memory: int
+
+
+def measure_cost(
+    fabric: Fabric,
+    model: nn.Module,
+    make_step: Callable[[nn.Module], Step],
+    source: BatchSource,
+    *,
+    workers: int,
+    steps: int,
+) -> Cost:
+    """The cost of `steps` steps on this process's share of the batches, on Fabric's device, to which `model` moves.
+
+    Optimisation steps are taken on the first batch: on one row of it, on an eighth, and on all of it if that is quick.
+    The weights are then put back as they were, and no random stream has moved. `make_step(model)` is a step with an
+    optimiser of its own. Where states are saved from the same memory, a copy of one counts, too.
+
+    Raises:
+        PraxiaError: the batch does not fit into the available memory; names a size that does. It is refused by what
+            smaller ones take, before it is tried.
+    """
+    device = fabric.device
+    model.to(device)
+    rows = source.batch_size // num_processes()
+    return_unused_memory()
+    own, available = _own(device), _available(device)
+    limit = None if available is None else int(USED_SHARE * available)
+    trained = sum(value.nbytes for value in model.parameters() if value.requires_grad)
+    saved = SAVED_COPIES * trained if device.type == "cpu" else 0
+    with _unchanged(model, device):
+        trial = _Trial(make_step(_Autocast(fabric, model)), source, device, own, 1 + 2 * workers)
+        try:
+            one = trial.take(1)
+            few = trial.take(_second_size(one, rows, limit))
+            memory = few.memory + saved + round(_per_row(one, few) * (rows - few.rows))
+            if limit is not None and memory > limit:
+                left = int(ADVISED_SHARE * limit) - saved - few.memory
+                fitting = few.rows + int(left // max(_per_row(one, few), 1.0))
+                raise _too_large(source, memory, available, fitting)
+            whole = trial.take(rows) if few.rows < rows and few.seconds * rows / few.rows < TRIED_S else few
+            if whole.seconds < TRIED_S / 4:  # the first step of its size takes longer
+                whole = trial.take(whole.rows)
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            raise _too_large(source, None, available, trial.fitted) from error
+    return_unused_memory()
+    memory = whole.memory + saved if whole.rows == rows else memory
+    had = resident_memory() if device.type == "cpu" else own
+    return Cost(
+        device=device.type,
+        steps=steps,
+        step_s=whole.seconds * rows / whole.rows,
+        memory=None if available is None else had + memory,
+        available=None if available is None else had + available,
+    )
+
+
+class _Autocast(nn.Module):
+    """A model whose forward pass has the precision of the models that Fabric sets up."""
+
+    def __init__(self, fabric: Fabric, model: nn.Module):
+        super().__init__()
+        self._fabric, self.model = fabric, model
+
+    def forward(self, opaque: OpaqueBatch, generator: torch.Generator) -> Any:
+        with self._fabric.autocast():
+            return self.model(opaque, generator)
+
+
+class _Trial:
+    """Takes steps on rows of the first batch. `fitted` is the largest number of them that a step was taken on.
+
+    `own` is the memory that the process had before; the images of `ahead` more batches count, for those read ahead.
+    """
+
+    def __init__(self, step: Step, source: BatchSource, device: torch.device, own: int, ahead: int):
+        self._step, self._source, self._device, self._own, self._ahead = step, source, device, own, ahead
+        self.fitted = 0
+
+    def take(self, rows: int) -> _Tried:
+        source, device = self._source, self._device
+        batches = source.batch(source.loader(0, (0, -(-source.batch_size // rows))), 0)
+        rows = len(batches[0].state)
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+        with PeakMemory() as peak:
+            began_s = time.perf_counter()
+            self._step(batches)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            seconds = time.perf_counter() - began_s
+        self.fitted = max(self.fitted, rows)
+        if device.type == "cuda":
+            return _Tried(rows, seconds, torch.cuda.max_memory_allocated(device) - self._own)
+        ahead = self._ahead * sum(value.nbytes for value in batches[0].images.values())
+        return_unused_memory()
+        return _Tried(rows, seconds, max(0, peak.bytes - self._own + ahead))
+
+
+def _second_size(one: _Tried, rows: int, limit: int | None) -> int:
+    """An eighth of `rows`, at least 2, but no more than surely fit: k rows take at most k times what one takes."""
+    size = min(rows, max(2, rows // TRIED_SHARE))
+    return size if limit is None or not one.memory else max(1, min(size, limit // one.memory))
+
+
+def _per_row(one: _Tried, few: _Tried) -> float:
+    """The bytes that one more row takes."""
+    return max(0.0, (few.memory - one.memory) / (few.rows - one.rows)) if few.rows > one.rows else float(one.memory)
+
+
+def _too_large(source: BatchSource, memory: int | None, available: int | None, fitting: int) -> PraxiaError:
+    """The refusal; `fitting` is a number of rows that fit here, of which every process has as many."""
+    takes = "more memory than is" if memory is None else f"about {memory / 1e9:.3g} GB of memory, of which"
+    found = "" if available is None else f" {available / 1e9:.3g} GB are"
+    size = fitting * num_processes()
+    advice = f"give --train.batch-size {size}" if size > 0 else "choose a smaller recipe, or give --image-size N"
+    return PraxiaError(f"a batch of {source.batch_size} takes {takes}{found} available; {advice}")
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether an allocation failed; on the CPU torch raises a RuntimeError that only its text tells apart."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
+
+
+def _own(device: torch.device) -> int:
+    """The memory of the device that this process has already; 0 where it does not tell."""
+    if device.type == "cuda":
+        return torch.cuda.memory_allocated(device)
+    return own_memory() if device.type == "cpu" else 0
+
+
+def _available(device: torch.device) -> int | None:
+    """The memory of the device that this process can still take; None where it does not tell.
+
+    Of the machine's memory, which several processes share, each has its part.
+    """
+    if device.type == "cuda":
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + unused
+    found = available_memory() if device.type == "cpu" else None
+    return None if found is None else found // num_processes()
+
+
+@contextmanager
+def _unchanged(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """Put back the weights of `model` and torch's random streams when the block is left."""
+    frozen = frozen_names(model)
+    kept = {name: value.detach().clone() for name, value in model.state_dict().items() if name not in frozen}
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        try:
+            yield
+        finally:
+            model.zero_grad(set_to_none=True)
+            model.load_state_dict(kept, strict=False)
+    del kept
+    if device.type == "cuda":
+        torch.cuda.empty_cache()

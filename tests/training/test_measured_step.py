@@ -1,0 +1,148 @@
+"""What a step takes: measured without a trace, and refused before it is allocated."""
+
+import dataclasses
+import json
+import resource
+import subprocess
+import sys
+from datetime import datetime
+
+import pytest
+import torch
+
+from praxia.core.config import config_to_json
+from praxia.core.errors import PraxiaError
+from praxia.training import engine, measured_step
+from praxia.training.measured_step import Cost
+
+COST = Cost(device="cpu", steps=5000, step_s=0.52, memory=1_940_000_000, available=22_100_000_000)
+NOON = datetime(2026, 5, 12, 12, 0)
+
+
+def train(run, data, out, **more):
+    return engine.train(run, [data], out, recipe="tiny", command="", **more)
+
+
+def larger(run, batch_size):
+    return dataclasses.replace(run, train=dataclasses.replace(run.train, batch_size=batch_size))
+
+
+def test_a_cost_in_words():
+    assert COST.lines(NOON) == [
+        "memory: about 1.9 GB of 22.1 GB (cpu)",
+        "time: about 0.52 s per step, 0:43:20 for 5000 steps; ends at 12:43",
+    ]
+    unknown = dataclasses.replace(COST, steps=50_000, step_s=4.0, memory=None, available=None)
+    assert unknown.lines(NOON) == [
+        "time: about 4 s per step, 2 days, 7:33:20 for 50000 steps; ends at 19:33 on Thursday, 14 May"
+    ]
+
+
+def test_a_run_tells_its_cost_after_its_plan(tiny_run, dataset_path, tmp_path):
+    told = []
+    train(tiny_run, dataset_path, tmp_path / "run", announce=told.append)
+    cost = told[1]
+    assert (cost.device, cost.steps) == ("cpu", 6)
+    assert 0 < cost.step_s < 5
+    assert 1e8 < cost.memory < cost.available
+
+
+def test_a_resumed_run_tells_what_is_left(tiny_run, shorter, dataset_path, tmp_path):
+    train(tiny_run, dataset_path, tmp_path / "run")
+    told = []
+    train(shorter(10), dataset_path, tmp_path / "run", resume=True, announce=told.append)
+    assert told[1].steps == 4
+
+
+def test_measuring_leaves_no_trace_in_a_run(tiny_run, dataset_path, tmp_path, monkeypatch):
+    """The weights are those of a run that does not measure, from the first step and when resumed."""
+    measured = train(tiny_run, dataset_path, tmp_path / "measured")
+    before = torch.get_rng_state()
+    monkeypatch.setattr(engine, "measure_cost", lambda *_, **__: COST)
+    unmeasured = train(tiny_run, dataset_path, tmp_path / "unmeasured")
+    assert measured["weights_sha256"] == unmeasured["weights_sha256"]
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_what_is_measured_grows_with_the_batch(tiny_run, dataset_path, tmp_path):
+    """One batch is measured whole; the other, which would take too long, is extrapolated from a part of it."""
+    costs = []
+    for size in (8, 512):
+        told = []
+        train(larger(tiny_run, size), dataset_path, tmp_path / str(size), announce=told.append)
+        costs.append(told[1])
+    assert costs[1].step_s > costs[0].step_s
+    assert costs[1].memory > costs[0].memory
+
+
+@pytest.fixture
+def little_memory(monkeypatch):
+    """A machine with 400 MB left."""
+    monkeypatch.setattr(measured_step, "available_memory", lambda: 400_000_000)
+
+
+def test_a_batch_that_does_not_fit_is_refused_before_anything_is_written(
+    tiny_run, dataset_path, tmp_path, little_memory
+):
+    out = tmp_path / "run"
+    with pytest.raises(PraxiaError, match=r"a batch of 20000 takes about .* GB of memory.*--train\.batch-size") as told:
+        train(larger(tiny_run, 20_000), dataset_path, out)
+    assert not out.exists()
+    assert "\n" not in str(told.value)
+    size = int(str(told.value).rsplit(" ", 1)[1])
+    assert 8 < size < 20_000
+    train(larger(tiny_run, size), dataset_path, out)
+
+
+def test_a_model_that_does_not_fit_at_all_is_refused(tiny_run, dataset_path, tmp_path, monkeypatch):
+    monkeypatch.setattr(measured_step, "available_memory", lambda: 1000)
+    with pytest.raises(PraxiaError, match="choose a smaller recipe, or give --image-size N"):
+        train(tiny_run, dataset_path, tmp_path / "run")
+
+
+def test_an_allocation_that_fails_is_refused_in_the_same_way(tiny_run, dataset_path, tmp_path, monkeypatch):
+    step = engine._step
+
+    def failing(fabric, run, model, optimizer, batches, number):
+        if len(batches[0].state) > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return step(fabric, run, model, optimizer, batches, number)
+
+    monkeypatch.setattr(engine, "_step", failing)
+    with pytest.raises(PraxiaError, match=r"a batch of 32 takes more memory than is .*; give --train\.batch-size 4$"):
+        train(larger(tiny_run, 32), dataset_path, tmp_path / "run")
+
+
+LIMITED = """
+import json, os, resource, sys
+import torch
+torch.set_num_threads(1)
+from pathlib import Path
+from praxia.checkpoint.store import find_config
+from praxia.core.config import config_from_json
+from praxia.core.types import Window
+from praxia.training.config import Train, TrainRun
+from praxia.training.engine import train
+value = json.loads(sys.argv[1])
+window = Window({"image.front": (0,), "state": (0,)}, horizon=4)
+run = TrainRun(config_from_json(value["model"], find_config), window, Train(**value["train"]))
+taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (taken + 1_500_000_000, resource.RLIM_INFINITY))
+try:
+    train(run, [Path(sys.argv[2])], Path(sys.argv[3]), recipe="t", command="c")
+except ValueError as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the address space is limited by Linux")
+def test_a_limit_of_the_address_space_counts(tiny_run, dataset_path, tmp_path):
+    assert resource.getrlimit(resource.RLIMIT_AS)[1] == resource.RLIM_INFINITY
+    options = dataclasses.replace(tiny_run.train, batch_size=100_000, steps=1)
+    config = json.dumps({"model": config_to_json(tiny_run.model), "train": dataclasses.asdict(options)})
+    arguments = [sys.executable, "-c", LIMITED, config, str(dataset_path), str(tmp_path / "run")]
+    found = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert found.stdout.startswith("PraxiaError a batch of 100000 takes about"), found.stdout + found.stderr
+    size = int(found.stdout.rsplit(" ", 1)[1])
+    assert 8 < size < 100_000
+    assert not (tmp_path / "run").exists()
