@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from toy_world import ToyEnv, Walker, build, job
 
-from praxia.core.errors import MismatchError
 from praxia.core.types import ChunkExecution, Decision, EnvSpec, Query
 from praxia.rollout.loop import rollout
 from praxia.rollout.slots import LocalSlots
@@ -179,13 +178,33 @@ def test_labels_may_differ_from_executed_actions():
     np.testing.assert_allclose(trajectory.actions - trajectory.labels, 0.1, atol=1e-6)
 
 
-def test_history_grows_to_the_window_and_needs_an_execution_horizon_of_one():
-    policy = Walker(past=2)
-    run(policy, [job(0)], execution=ChunkExecution(1))
-    assert [len(batch[0].history) for batch in policy.batches[:4]] == [1, 2, 3, 3]
-    assert [one.time_s for one in policy.batches[3][0].history] == pytest.approx([0.1, 0.2, 0.3])
-    with pytest.raises(MismatchError, match="execution horizon of 1"):
-        run(policy, [job(0)], execution=ChunkExecution(2))
+@pytest.mark.parametrize("execution_horizon", [1, 2, 3, 4])
+@pytest.mark.parametrize("past", [1, 2, 5])
+def test_history_is_every_step_of_the_window_at_any_execution_horizon(past, execution_horizon):
+    policy = Walker(past=past)
+    (trajectory,) = run(policy, [job(0, goal=9.0)], execution=ChunkExecution(execution_horizon))
+    queries = [batch[0] for batch in policy.batches]
+    assert [query.step for query in queries[:3]] == [0, execution_horizon, 2 * execution_horizon]
+    for query in queries:
+        times_s = [one.time_s for one in query.history]
+        steps = range(max(query.step - past, 0), query.step + 1)
+        assert times_s == pytest.approx([step * 0.1 for step in steps])
+        assert [one.images["front"][0, 0, 1] for one in query.history] == list(steps)
+    assert trajectory.success_step is not None
+
+
+def test_only_what_the_window_sees_is_observed():
+    """Of eight executed steps, the policy with two past steps needs the last three images."""
+    envs = []
+
+    def make(spec: EnvSpec) -> ToyEnv:
+        envs.append(ToyEnv(spec))
+        return envs[-1]
+
+    slots = LocalSlots(1, make)
+    walker = Walker(chunk=8, past=2)
+    list(rollout(walker, slots, [job(0, goal=90.0)], execution=ChunkExecution(8), horizon=20))
+    assert [step for step, _ in envs[0].observed] == [0, 6, 7, 8, 14, 15, 16]
 
 
 class Counter(Walker):

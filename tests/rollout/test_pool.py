@@ -58,6 +58,23 @@ def test_images_arrive_by_camera_and_do_not_change_later():
     assert [tuple(images["front"][0, 0]) for images in seen_images] == [(1, 0, 0), (1, 3, 0), (2, 0, 0), (2, 3, 0)]
 
 
+def test_observations_within_the_executed_steps_arrive_in_order():
+    """More of them than the slot had memory for."""
+    with pool(1) as slots:
+        one = job(3, size=8)
+        slots.begin(0, one.spec, one.start, ("front",))
+        slots.ready()
+        slots.advance(0, np.zeros((5, 1), np.float32), stop_on_success=False, observe=(1, 2, 4))
+        (inside,) = slots.ready()
+        slots.advance(0, np.zeros((2, 1), np.float32), stop_on_success=False, observe=(1, 2))
+        (last,) = slots.ready()
+    assert [tuple(seen.images["front"][0, 0]) for seen in inside.earlier] == [(3, 1, 0), (3, 2, 0), (3, 4, 0)]
+    assert inside.observation is None
+    assert [tuple(seen.images["front"][0, 0]) for seen in last.earlier] == [(3, 6, 0)]
+    assert tuple(last.observation.images["front"][0, 0]) == (3, 7, 0)
+    assert [seen.time_s for seen in inside.earlier] == pytest.approx([0.1, 0.2, 0.4])
+
+
 def test_a_crash_is_an_error_and_the_worker_lives_on():
     with pool(1, 1) as slots:
         trajectories = run(slots, [job(0, crash_at=0), job(1, crash_at=5), job(2)])

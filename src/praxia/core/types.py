@@ -364,6 +364,7 @@ class Sampling:
 class SlotResult:
     """What a slot of a `VectorEnv` reports after a reset or a run of steps.
 
+    `observation` is the present one, `earlier` are those within the executed steps that were asked for, oldest first.
     `outcomes` has one entry per executed step: fewer than requested when the episode ended before. `snapshots`
     holds the simulator state before each executed step if the slot was begun with `snapshots=True`. `error` is
     the text of a crash: the slot then needs a new `begin`. `lost`: the environment's process died, perhaps
@@ -377,6 +378,7 @@ class SlotResult:
     snapshots: tuple[bytes, ...] = ()
     error: str | None = None
     lost: bool = False
+    earlier: tuple[Observation, ...] = ()
 
 
 @runtime_checkable
@@ -398,9 +400,16 @@ class VectorEnv(Protocol):
         """Reset `slot` to `start` and observe."""
 
     def advance(
-        self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool, observe: bool = True
+        self,
+        slot: int,
+        actions: Float32[np.ndarray, "K A"],
+        stop_on_success: bool,
+        observe: Sequence[int] | None = None,
     ) -> None:
-        """Execute up to K actions, until the episode ends (or succeeds, with `stop_on_success`); then observe."""
+        """Execute up to K actions, until the episode ends (or succeeds, with `stop_on_success`).
+
+        It observes after so many steps as `observe` lists, in rising order from 1 to K (None: after the last alone).
+        """
 
     def ready(self) -> list[SlotResult]:
         """Block until at least one slot has finished its call; the results of all that have, in slot order."""

@@ -49,7 +49,8 @@ class RunningEpisode:
         self._retry = retry
         self._decisions: list[tuple[int, Decision]] = []
         self._began_s = time.perf_counter()
-        self._history: deque[Observation] = deque(maxlen=agent.policy.window.history + 1)
+        self._num_past = agent.policy.window.history
+        self._history: deque[Observation] = deque(maxlen=self._num_past + 1)
         self._privileged: Mapping[str, np.ndarray] | None = None
         self._actions: list[np.ndarray] = []
         self._labels: list[np.ndarray] = []
@@ -72,6 +73,7 @@ class RunningEpisode:
         self._actions += list(self.planned_actions[:num_taken])
         self._labels += list(self._planned_labels[:num_taken])
         self._privileged = result.privileged
+        self._history.extend(result.earlier)
         if result.observation is not None:
             self._history.append(result.observation)
         if self._recording is not None:
@@ -88,6 +90,11 @@ class RunningEpisode:
             return False
         first = next((step for step, outcome in enumerate(self._outcomes, 1) if outcome.success), None)
         return first is not None and self.steps - first >= steps_after_success
+
+    def observed_steps(self) -> range:
+        """After which of the planned steps to observe: all that the next decision may see, the last one at least."""
+        num_planned = len(self.planned_actions)
+        return range(max(1, num_planned - self._num_past), num_planned + 1)
 
     def query(self) -> Query:
         return Query(tuple(self._history), self.job.key, self.steps, self.slot, self._privileged)

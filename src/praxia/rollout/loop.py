@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from praxia.core.embodiment import Embodiment
-from praxia.core.errors import MismatchError
 from praxia.core.types import ChunkExecution, Decision, Policy, VectorEnv
 from praxia.rollout.episode import RunningEpisode
 from praxia.rollout.faults import count_fault
@@ -55,21 +54,17 @@ def run_episodes(
     ready, while the others simulate. With `exact` it is queried for one episode at a time, so that the shapes of its
     arithmetic, and with them the result to the last bit, do not depend on which other episodes were ready.
 
-    The first `execution.execution_horizon` valid actions of a decision are executed before the policy observes again.
-    With `execution.ensemble` it observes at every step, and its valid predictions for that step are averaged. An
-    episode ends when the environment ends it, after `horizon` steps, or at the first observation with at least
-    `steps_after_success` steps since success first held (0: at that very step; None: success does not end it).
+    The first `execution.execution_horizon` valid actions of a decision are executed before the policy decides again. A
+    policy that sees past steps observes those too, whatever the execution horizon. With `execution.ensemble` it decides
+    at every step, and its valid predictions for that step are averaged. An episode ends when the environment ends it,
+    after `horizon` steps, or at the first decision with at least `steps_after_success` steps since success first held
+    (0: at that very step; None: success does not end it).
 
     A crash in the environment ends its episode with `Trajectory.error`, and so does a decision that is no chunk of
     actions of `embodiment` (None: of any) or that no robot should execute: see `rollout.faults`. A wrong number of
     decisions ends all episodes of that query. An episode whose worker process dies is run again from its start; the
     second time that is an error too. What a policy itself raises is raised here.
-
-    Raises:
-        MismatchError: a policy observes past steps, but several actions are executed per observation.
     """
-    for agent in agents:
-        _check_history(agent)
     snapshots = recording is not None and recording.snapshots
     carries = [agent.policy.start(slots.num_slots) for agent in agents]
     running: dict[int, RunningEpisode] = {}
@@ -106,21 +101,13 @@ def run_episodes(
                 if episode.error is None:
                     actions = episode.planned_actions
                     # At the horizon nothing is decided any more: its image would be rendered for a recording alone.
-                    observe = recording is not None or episode.steps + len(actions) < horizon
+                    goes_on = recording is not None or episode.steps + len(actions) < horizon
+                    observe = episode.observed_steps() if goes_on else ()
                     slots.advance(episode.slot, actions, stop_on_success=steps_after_success == 0, observe=observe)
                 else:
                     begin_next(episode.slot)
                     ended.append(episode)
         yield from [episode.trajectory() for episode in ended]
-
-
-def _check_history(agent: Agent) -> None:
-    past, executed = agent.policy.window.history, agent.execution.execution_horizon
-    if past > 0 and executed > 1:
-        raise MismatchError(
-            f"the policy observes {past} past steps, but with an execution horizon of {executed} it observes only one "
-            f"step in {executed}: evaluate it with an execution horizon of 1"
-        )
 
 
 def _batches(waiting: Sequence[RunningEpisode], exact: bool) -> list[list[RunningEpisode]]:

@@ -11,12 +11,13 @@ from jaxtyping import Float32
 from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.memory import SharedMemory
 from praxia.core.process import Worker
-from praxia.core.types import EnvSpec, SlotResult, Start
+from praxia.core.types import EnvSpec, Observation, SlotResult, Start
 from praxia.rollout.slots import BuildEnv, LocalSlots
 
 __all__ = ["WorkerPool"]
 
-Layout = dict[str, tuple[int, int, int]]
+# The shapes of the images of each observation, by camera.
+Layout = list[dict[str, tuple[int, int, int]]]
 
 
 class WorkerPool:
@@ -35,6 +36,8 @@ class WorkerPool:
         self._arguments = (slots_per_worker, build)
         self._workers = [Worker(_serve, *self._arguments) for _ in range(num_workers)]
         self._blocks: dict[int, SharedMemory] = {}
+        # The memory that one observation of a slot's present episode takes.
+        self._observation_bytes: dict[int, int] = {}
         # Slots whose worker has received their block.
         self._shared: set[int] = set()
         self._busy: set[int] = set()
@@ -53,16 +56,22 @@ class WorkerPool:
         snapshots: bool = False,
     ) -> None:
         self._lost.pop(slot, None)
-        self._reserve(slot, len(cameras) * spec.size * spec.size * 3)
+        self._observation_bytes[slot] = len(cameras) * spec.size * spec.size * 3
+        self._reserve(slot, self._observation_bytes[slot])
         options = {"privileged": privileged, "snapshots": snapshots}
         self._request(slot, "begin", (spec, start, tuple(cameras)), options)
 
     def advance(
-        self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool, observe: bool = True
+        self,
+        slot: int,
+        actions: Float32[np.ndarray, "K A"],
+        stop_on_success: bool,
+        observe: Sequence[int] | None = None,
     ) -> None:
         if slot in self._lost:
             self._failed.append(self._lost.pop(slot))
         else:
+            self._reserve(slot, self._observation_bytes[slot] * (1 if observe is None else len(observe)))
             self._request(slot, "advance", (actions, stop_on_success, observe), {})
 
     def ready(self) -> list[SlotResult]:
@@ -117,14 +126,15 @@ class WorkerPool:
     def _unpack(self, number: int, result: SlotResult, layout: Layout) -> SlotResult:
         slot = result.slot * len(self._workers) + number
         self._busy.discard(slot)
-        if result.observation is None:
-            return replace(result, slot=slot)
-        images, offset = {}, 0
-        for camera, shape in layout.items():
-            image = np.ndarray(shape, np.uint8, self._blocks[slot].bytes, offset=offset)
-            images[camera] = image.copy()
-            offset += image.nbytes
-        return replace(result, slot=slot, observation=replace(result.observation, images=images))
+        offset, seen = 0, []
+        for observation, shapes in zip(_observations(result), layout, strict=True):
+            images = {}
+            for camera, shape in shapes.items():
+                image = np.ndarray(shape, np.uint8, self._blocks[slot].bytes, offset=offset)
+                images[camera] = image.copy()
+                offset += image.nbytes
+            seen.append(replace(observation, images=images))
+        return _with_observations(replace(result, slot=slot), seen)
 
     def _replace(self, number: int) -> None:
         """Replace a dead worker by a new one, and mark its slots as lost."""
@@ -158,14 +168,29 @@ def _serve(connection: Connection, num_slots: int, build: BuildEnv) -> None:
 
 
 def _pack(result: SlotResult, block: SharedMemory | None) -> tuple[SlotResult, Layout]:
-    """`result` without its images, which are now in `block`, and the images' shapes by camera."""
-    observation, layout, offset = result.observation, {}, 0
-    if observation is None:
-        return result, layout
-    for camera, image in observation.images.items():
-        if block is None or offset + image.nbytes > block.size:
-            raise MismatchError(f"camera {camera!r} gave an image of {image.shape}, larger than EnvSpec.size allows")
-        np.ndarray(image.shape, np.uint8, block.bytes, offset=offset)[:] = image
-        layout[camera] = image.shape
-        offset += image.nbytes
-    return replace(result, observation=replace(observation, images={})), layout
+    """`result` without its images, which are now in `block`, and the images' shapes."""
+    layout: Layout = []
+    bare, offset = [], 0
+    for observation in _observations(result):
+        for camera, image in observation.images.items():
+            if block is None or offset + image.nbytes > block.size:
+                raise MismatchError(
+                    f"camera {camera!r} gave an image of {image.shape}, larger than EnvSpec.size allows"
+                )
+            np.ndarray(image.shape, np.uint8, block.bytes, offset=offset)[:] = image
+            offset += image.nbytes
+        layout.append({camera: image.shape for camera, image in observation.images.items()})
+        bare.append(replace(observation, images={}))
+    return _with_observations(result, bare), layout
+
+
+def _observations(result: SlotResult) -> list[Observation]:
+    """The observations of a result, oldest first."""
+    return [*result.earlier, *([] if result.observation is None else [result.observation])]
+
+
+def _with_observations(result: SlotResult, seen: Sequence[Observation]) -> SlotResult:
+    """The result with other observations in place of its own."""
+    num_earlier = len(result.earlier)
+    present = None if result.observation is None else seen[num_earlier]
+    return replace(result, observation=present, earlier=tuple(seen[:num_earlier]))

@@ -61,8 +61,7 @@ class LocalSlots:
     becomes `SlotResult.error`, the environment is discarded, and the slot's next `begin` builds a new one. A
     `PraxiaError` is bad input, not a crash: `ready` raises it.
 
-    No observation is made when the episode is over (terminated, truncated, or successful with `stop_on_success`) or
-    when the caller does not ask to `observe`.
+    No observation is made when the episode is over: terminated, truncated, or successful with `stop_on_success`.
     """
 
     def __init__(self, num_slots: int, build: BuildEnv, num_idle: int = 2):
@@ -86,8 +85,13 @@ class LocalSlots:
         self._requests[slot] = partial(self._begin, slot, spec, start)
 
     def advance(
-        self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool, observe: bool = True
+        self,
+        slot: int,
+        actions: Float32[np.ndarray, "K A"],
+        stop_on_success: bool,
+        observe: Sequence[int] | None = None,
     ) -> None:
+        observe = (len(actions),) if observe is None else observe
         self._requests[slot] = partial(self._advance, slot, actions, stop_on_success, observe)
 
     def ready(self) -> list[SlotResult]:
@@ -125,22 +129,26 @@ class LocalSlots:
         return SlotResult(slot, *self._observe(state))
 
     def _advance(
-        self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool, observe: bool
+        self, slot: int, actions: Float32[np.ndarray, "K A"], stop_on_success: bool, observe: Sequence[int]
     ) -> SlotResult:
         state = self._slots[slot]
         assert state.env is not None, f"slot {slot} was advanced before it was begun"
         outcomes: list[Outcome] = []
         snapshots: list[bytes] = []
-        for action in actions:
+        earlier: list[Observation] = []
+        present = None, None
+        for step, action in enumerate(actions, 1):
             if state.snapshots:
                 snapshots.append(state.env.snapshot())
             outcomes.append(state.env.step(action))
             last = outcomes[-1]
             if last.terminated or last.truncated or (stop_on_success and last.success):
-                observe = False
                 break
-        observed = self._observe(state) if observe else (None, None)
-        return SlotResult(slot, *observed, tuple(outcomes), tuple(snapshots))
+            if step in observe and step < len(actions):
+                earlier.append(state.env.observe(state.cameras))
+            elif step in observe:
+                present = self._observe(state)
+        return SlotResult(slot, *present, tuple(outcomes), tuple(snapshots), earlier=tuple(earlier))
 
     def _observe(self, state: _SlotState) -> tuple[Observation, dict[str, np.ndarray] | None]:
         assert state.env is not None
