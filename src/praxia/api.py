@@ -238,6 +238,7 @@ def evaluate(
     benchmark: str,
     out: LocalPath,
     *,
+    tasks: Sequence[str] | None = None,
     episodes: int = 20,
     control: str | None = None,
     workers: int | None = None,
@@ -249,8 +250,8 @@ def evaluate(
 
     `policy` is what the command takes: the folder of a run or policy, "expert", "zero" or "random", or a policy of
     your own: a function from an embodiment to a policy, or its import string "package.module:make". `episodes` are per
-    task. Rows go to the file `out` as they end, one per episode. Returns the fingerprint and
-    `results.summary.summarise` of the rows: {episodes, success, ci95, per_task, ...}.
+    task, and `tasks` some of the benchmark's (None: all). Rows go to the file `out` as they end, one per episode.
+    Returns the fingerprint and `results.summary.summarise` of the rows: {episodes, success, ci95, per_task, ...}.
 
     Raises:
         UnknownName: there is no such benchmark or control.
@@ -258,10 +259,13 @@ def evaluate(
     """
     workers = available_cores() if workers is None else workers
     chosen = find_benchmark(benchmark)
+    if tasks is not None:
+        chosen = chosen.of_tasks(tasks)
     named = policy if callable(policy) else fspath(policy)
     entry = find_policy(named, chosen, exact=exact, workers=workers)
     shown = named if isinstance(named, str) else reference_of(named)
     command = ["praxia", "eval", shown, "--benchmark", benchmark, "--episodes", str(episodes)]
+    command += ["--tasks", ",".join(tasks)] if tasks is not None else []
     with counting("eval") as report:
         return runner.evaluate(
             entry.policy,

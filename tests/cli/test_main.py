@@ -35,6 +35,8 @@ def test_an_unknown_verb_recipe_task_benchmark_or_study_is_one_line_with_the_nea
         (("collect", "metaword", "--tasks", "all", "--out", out), "metaworld"),
         (("collect", "metaworld", "--tasks", "door-opn", "--out", out), "door-open"),
         (("eval", "zero", "--benchmark", "metaworld-mt10/fsat", "--out", out), "metaworld-mt10/fast"),
+        (("eval", "zero", "--benchmark", "bimodal", "--tasks", "pas", "--out", out), "pass"),
+        (("compare", "zero", "random", "--benchmark", "bimodal", "--tasks", "pas", "--out", out), "pass"),
         (("study", "demoo", "--out", out), "demo"),
     ]:
         assert run(*arguments) == 2

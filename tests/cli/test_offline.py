@@ -59,6 +59,8 @@ def test_eval_prints_a_table_the_sentence_and_one_object(folder, capsys, tmp_pat
     [
         (("--seed", "1"), "--data needs no simulator and so has no --seed"),
         (("--benchmark", "bimodal"), "--data needs no simulator and so has no --benchmark"),
+        (("--tasks", "pass"), "--data needs no simulator and so has no --tasks"),
+        (("--episodes", "val"), "unknown split of"),
         (("--episodes", "0-9"), "there is no episode 9: the data set has episodes 0 to 2"),
         (("--stride", "0"), "--stride of at least 1, got 0"),
         (("--as", "other"), "unknown embodiment of this policy 'other'; nearest: toy"),

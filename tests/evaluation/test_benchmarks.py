@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from metaworld.env_dict import ALL_V3_ENVIRONMENTS, MT10_V3
 
-from praxia.core.errors import UnknownName
+from praxia.core.errors import PraxiaError, UnknownName
 from praxia.evaluation.benchmarks import benchmark_names, find_benchmark
 
 
@@ -76,3 +76,28 @@ def test_a_group_is_of_its_own_tasks_and_no_task_is_in_two(groups: dict[str, Any
 def test_an_unknown_benchmark_is_refused_with_the_listing_command():
     with pytest.raises(UnknownName, match=r"metaworld-mt10/.*praxia info --benchmarks"):
         find_benchmark("metaworld-mt10")
+
+
+def test_some_tasks_are_a_benchmark_of_their_own():
+    whole = find_benchmark("metaworld-mt10/fast")
+    some = whole.of_tasks(["peg-insert-side", "door-open"])
+    assert some.name == "metaworld-mt10/fast[door-open,peg-insert-side]"
+    assert some.tasks == ("door-open", "peg-insert-side")
+    assert {task for tasks in some.groups.values() for task in tasks} == set(some.tasks)
+    assert all(some.groups.values())
+    assert not some.averages_groups, "the published number is of all tasks"
+    same = {
+        **some.to_json(),
+        **{name: whole.to_json()[name] for name in ("name", "tasks", "groups", "averages_groups")},
+    }
+    assert same == whole.to_json()
+    assert whole.of_tasks(list(reversed(whole.tasks))) == whole
+
+
+def test_an_unknown_task_names_the_nearest_and_the_list():
+    benchmark = find_benchmark("metaworld-mt10/fast")
+    expected = r"unknown task of metaworld-mt10/fast 'door-opn'; nearest: door-open.* List all 10: praxia info --tasks"
+    with pytest.raises(UnknownName, match=expected):
+        benchmark.of_tasks(["door-opn"])
+    with pytest.raises(PraxiaError, match=r"expected --tasks NAME\[,NAME...\] of metaworld-mt10/fast, got none"):
+        benchmark.of_tasks([])

@@ -10,7 +10,7 @@ import tyro
 
 from praxia.core.errors import PraxiaError
 
-__all__ = ["command_line", "option_as_positional", "parse"]
+__all__ = ["command_line", "names_of", "option_as_positional", "parse"]
 
 
 def parse(kind: Any, arguments: Sequence[str], prog: str, description: str | None = None) -> Any:
@@ -65,6 +65,11 @@ def _list_options(kind: Any) -> frozenset[str]:
     if is_dataclass(kind):
         return frozenset(f"--{one.name.replace('_', '-')}" for one in fields(kind) if get_origin(one.type) is tuple)
     return frozenset[str]().union(*map(_list_options, get_args(kind)))
+
+
+def names_of(text: str) -> list[str]:
+    """The names in a text with commas between them."""
+    return [name for name in map(str.strip, text.split(",")) if name]
 
 
 def command_line(verb: str, arguments: list[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from praxia.cli.arguments import command_line, parse
+from praxia.cli.arguments import command_line, names_of, parse
 from praxia.core.errors import CheckFailed, PraxiaError
 from praxia.core.process import available_cores
 from praxia.studio.console import STDERR, counting
@@ -26,6 +26,8 @@ class CompareArguments:
     """The policy to compare with, given in the same way."""
     benchmark: str | None = None
     """For policies: a name from `praxia info --benchmarks`."""
+    tasks: Annotated[str | None, tyro.conf.arg(metavar="NAME,...")] = None
+    """For policies: only these tasks of the benchmark, with commas between them."""
     episodes: int = 20
     """For policies: the number of episodes per task, or with --until-decided the maximum."""
     until_decided: bool = False
@@ -114,8 +116,10 @@ def _of_files(options: CompareArguments) -> dict[str, Any]:
     from praxia.results.pairs import pair_files
     from praxia.results.verdict import verdict_of
 
-    if options.benchmark or options.out:
-        raise PraxiaError("results files have a benchmark already and need no folder: leave out --benchmark and --out")
+    if options.benchmark or options.tasks or options.out:
+        raise PraxiaError(
+            "results files have a benchmark already and need no folder: leave out --benchmark, --tasks and --out"
+        )
     if options.steps is not None or options.temperature is not None:
         raise PraxiaError("results files are sampled already: leave out --steps and --temperature")
     return verdict_of(pair_files(Path(options.a), Path(options.b)), until_decided=options.until_decided)
@@ -136,6 +140,8 @@ def _of_policies(options: CompareArguments, command: str) -> tuple[dict[str, Any
     from praxia.evaluation.policy_entry import find_policy
 
     benchmark, out = find_benchmark(options.benchmark), options.out
+    if options.tasks is not None:
+        benchmark = benchmark.of_tasks(names_of(options.tasks))
     sampling = Sampling(options.steps, options.temperature)
 
     def evaluated(name: str, label: str) -> EvaluatedPolicy:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from praxia.cli.arguments import command_line, option_as_positional, parse
+from praxia.cli.arguments import command_line, names_of, option_as_positional, parse
 from praxia.core.errors import PraxiaError
 from praxia.core.process import available_cores
 from praxia.studio.console import STDERR, counting, say
@@ -27,6 +27,9 @@ class EvalArguments:
     """The results file: a new .jsonl file, or an existing one with --resume."""
     benchmark: str | None = None
     """A name from `praxia info --benchmarks`."""
+    tasks: Annotated[str | None, tyro.conf.arg(metavar="NAME,...")] = None
+    """Only these tasks of the benchmark, with commas between them. Results are then of a benchmark of their own, which
+    is never mixed up with the whole one. `praxia info --tasks ENV` lists tasks."""
     data: str | None = None
     """In place of a benchmark: a data set (or a mixture file of one), whose recorded actions the policy's are compared
     with. That needs no simulator, and is no substitute for success rates."""
@@ -59,7 +62,7 @@ class EvalArguments:
 
 
 # What only means something where a simulator is controlled.
-_BENCHMARK_ONLY = ("benchmark", "workers", "control", "ensemble", "exact", "seed")
+_BENCHMARK_ONLY = ("benchmark", "tasks", "workers", "control", "ensemble", "exact", "seed")
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
@@ -117,6 +120,8 @@ def _on_benchmark(options: EvalArguments, name: str, arguments: list[str]) -> di
     from praxia.studio.terminal import success_table
 
     benchmark = find_benchmark(name)
+    if options.tasks is not None:
+        benchmark = benchmark.of_tasks(names_of(options.tasks))
     entry = find_policy(
         options.policy,
         benchmark,

@@ -1,9 +1,10 @@
 """Named benchmarks: everything about an evaluation except the policy and the number of episodes."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from praxia.core.errors import PraxiaError, UnknownName
 from praxia.core.registry import lookup, names
 from praxia.core.types import ChunkExecution, EnvSpec
 from praxia.evaluation import BENCHMARKS
@@ -64,6 +65,32 @@ class Benchmark:
     def spec(self, task: str, wrappers: tuple[str, ...] = ()) -> EnvSpec:
         """The environment of a task."""
         return EnvSpec(self.env, task, self.profile, self.size, wrappers)
+
+    def of_tasks(self, names: Sequence[str]) -> "Benchmark":
+        """This benchmark with some of its tasks only: another benchmark, whose name says so.
+
+        The order in which the tasks are named does not matter, and all tasks are the benchmark itself. The episodes of
+        a task are those that it has in the whole benchmark.
+
+        Raises:
+            UnknownName: it has no such task. PraxiaError: no task is named.
+        """
+        if not names:
+            raise PraxiaError(f"expected --tasks NAME[,NAME...] of {self.name}, got none")
+        for name in names:
+            if name not in self.tasks:
+                raise UnknownName(f"task of {self.name}", name, self.tasks, f"praxia info --tasks {self.env}")
+        tasks = tuple(task for task in self.tasks if task in names)
+        if tasks == self.tasks:
+            return self
+        groups = {name: tuple(task for task in of if task in tasks) for name, of in self.groups.items()}
+        return replace(
+            self,
+            name=f"{self.name}[{','.join(tasks)}]",
+            tasks=tasks,
+            groups={name: of for name, of in groups.items() if of},
+            averages_groups=False,  # the published number is of all tasks
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The definition: everything but the `summary`."""
