@@ -93,3 +93,57 @@ def save_model(family: str, folder: Path) -> Path:
     (folder / "tokenizer.json").write_text(make_tokeniser(family))
     assert json.loads((folder / "config.json").read_text())["model_type"] == family
     return folder
+
+
+def make_vision(kind: str):
+    """A tiny public vision model of `transformers` with random weights, with a side that suits it as its image size.
+
+    `kind` is the model's type, with "-classifier" for ResNet's, or of two towers: clip, siglip.
+    """
+    import transformers
+
+    torch.manual_seed(0)
+    vit = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    clip = {**vit, "intermediate_size": 48, "patch_size": 8, "image_size": 32}
+    resnet = {"embedding_size": 8, "hidden_sizes": [8, 16, 24], "depths": [1, 1, 1], "layer_type": "basic"}
+    convnext = {"hidden_sizes": [8, 8, 16, 24], "depths": [1, 1, 1, 1]}
+    text = {**vit, "intermediate_size": 48, "vocab_size": 50, "bos_token_id": 1, "eos_token_id": 2}
+    name, config = {
+        "dinov2": ("Dinov2Model", {**vit, "mlp_ratio": 2, "patch_size": 14, "image_size": 70}),
+        "dinov2_with_registers": ("Dinov2WithRegistersModel", {**vit, "mlp_ratio": 2, "patch_size": 14}),
+        "dinov3_vit": ("DINOv3ViTModel", {**vit, "intermediate_size": 48, "patch_size": 8, "num_register_tokens": 4}),
+        "dinov3_convnext": ("DINOv3ConvNextModel", convnext),
+        "resnet": ("ResNetModel", resnet),
+        "resnet-classifier": ("ResNetForImageClassification", resnet),
+        "clip_vision_model": ("CLIPVisionModel", clip),
+        "siglip_vision_model": ("SiglipVisionModel", clip),
+        "clip": ("CLIPModel", {"vision_config": clip, "text_config": text}),
+        "siglip": ("SiglipModel", {"vision_config": clip, "text_config": text}),
+    }[kind]
+    model_class = getattr(transformers, name)
+    model = model_class(model_class.config_class(**config))
+    generator = torch.Generator().manual_seed(0)
+    for parameter in model.parameters():
+        parameter.data += torch.randn(parameter.shape, generator=generator) * 0.1
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean += torch.randn(module.running_mean.shape, generator=generator) * 0.1
+    return model.eval()
+
+
+PROCESSOR = {"crop_size": {"height": 56, "width": 56}, "size": {"shortest_edge": 64}, "do_normalize": True}
+PROCESSOR |= {"image_mean": [0.4, 0.5, 0.6], "image_std": [0.2, 0.25, 0.3]}
+
+
+def save_vision(kind: str, folder: Path, **processor) -> Path:
+    """The folder of `make_vision(kind)` with a preprocessor_config.json for images of 56 px."""
+    make_vision(kind).save_pretrained(folder)
+    (folder / "preprocessor_config.json").write_text(json.dumps({**PROCESSOR, **processor}))
+    return folder
+
+
+def small_vision() -> dict:
+    """What a backbone encoder learns from the files of a tiny DINOv2: images of 28 px, of four patches."""
+    config = {"model_type": "dinov2", "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    sizes = {"mlp_ratio": 2, "patch_size": 14, "image_size": 28}
+    return {"config": {**config, **sizes}, "image_size": 28, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}

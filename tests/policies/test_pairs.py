@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 from praxia_testing import make_batch, make_config
-from public_models import small_config
+from public_models import small_config, small_vision
 
 from praxia.checkpoint.store import load_policy, read_config, save_policy
 from praxia.core.config import fit_config
@@ -23,6 +23,8 @@ SMALL_ENCODERS = {
     "vit": {"width": 16, "depth": 1, "num_heads": 2},
     "octo": {"width": 16, "depth": 1, "num_heads": 2},
     "vision-language": {"width": 16, "mlp_width": 32, "vision_depth": 1},
+    "backbone": {"fitted": small_vision(), "width": 32},
+    "backbone-grid": {"fitted": small_vision()},
     "public-vlm": {"fitted": small_config("paligemma", **PI0_HEADS)},
     "state-only": {"width": 32},
 }

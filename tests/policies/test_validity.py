@@ -5,8 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from public_models import small_vision
 
+from praxia.core.config import fit_config
 from praxia.encoders import ENCODERS
+from praxia.encoders.backbone import Backbone, BackboneGrid
 from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.octo import Octo
 from praxia.encoders.resnet import ResNet
@@ -45,6 +48,9 @@ ENCODERS_HERE = [
     Octo(text=TEXT, width=16, depth=2, num_heads=2),
     VisionLanguage(width=16, mlp_width=32, depth=2, num_heads=2, head_width=8, vision_depth=1),
     StateOnly(text=TEXT, width=16),
+    Backbone(text=TEXT, width=16, fitted=small_vision()),
+    Backbone(text=TEXT, width=16, pooling="cls", fitted=small_vision()),
+    BackboneGrid(text=TEXT, fitted=small_vision()),
 ]
 SMALL = PrefixTransformer(width=16, depth=1, num_heads=2)
 EXPERT = ActionExpert(width=16, mlp_width=32, depth=2, num_heads=2, num_kv_heads=1, head_width=8)
@@ -119,7 +125,7 @@ def build(encoder, head):
     torch.manual_seed(0)
     shapes = Shapes(CAMERAS, num_images=4, num_states=2, embodiment_dims=((3, 2),), horizon=4, vocab_size=50)
     waves = np.sin(np.arange(64)[:, None, None] * 0.1 + np.arange(4)[:, None] * [0.2, 0.5]).astype(np.float32)
-    model = EncoderHead(encoder, head).fit(lambda: waves)
+    model = EncoderHead(encoder, fit_config(head, lambda: waves))
     if model.head.build(shapes, 16).requires - encoder.build(shapes).provides:
         return None
     built = model.build(shapes)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from praxia.cli.arguments import command_line, parse
+from praxia.cli.model_parts import choose_parts
 from praxia.core.errors import PraxiaError
 from praxia.recipes import find_recipe
 from praxia.studio.console import print_summary
@@ -28,9 +29,11 @@ def run(arguments: list[str]) -> dict[str, Any]:
             "usage: praxia train RECIPE --data DIR[,DIR...]|MIXTURE.json --out RUN [--resume] [options of the recipe]"
         )
         print("`praxia recipes` lists the recipes; `praxia train RECIPE --help` lists a recipe's options.")
+        print("--model.encoder NAME and --model.head NAME choose others than the recipe's: `praxia recipes --pairs`.")
         raise SystemExit(0)
     name, rest = arguments[0], arguments[1:]
-    options = parse(_arguments_for(find_recipe(name)()), rest, f"praxia train {name}")
+    configured, rest = choose_parts(find_recipe(name)(), rest)
+    options = parse(_arguments_for(configured), rest, f"praxia train {name}")
     with show_training(name, options.recipe.train.steps) as shown:
         from praxia.dataloader.mixture_config import find_mixture
         from praxia.training.engine import train

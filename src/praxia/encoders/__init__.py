@@ -1,6 +1,8 @@
 """Observation -> Context. Encoders are registered here by tag; outside packages use the group `praxia.encoders`."""
 
 ENCODERS = {
+    "backbone": "praxia.encoders.backbone:Backbone",
+    "backbone-grid": "praxia.encoders.backbone:BackboneGrid",
     "film-cnn": "praxia.encoders.film_cnn:FilmCNN",
     "no-text": "praxia.encoders.text:NoText",
     "octo": "praxia.encoders.octo:Octo",

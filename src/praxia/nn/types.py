@@ -6,7 +6,7 @@ convert units.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar, Protocol, runtime_checkable
 
@@ -18,11 +18,13 @@ from torch import Tensor, nn
 from praxia.core.config import Config
 
 __all__ = [
+    "AnswersQuestions",
     "Batch",
     "ClipsActions",
     "Context",
     "Encoder",
     "EncoderConfig",
+    "HasBackbone",
     "Head",
     "HeadConfig",
     "KVCache",
@@ -270,13 +272,27 @@ class Pretrained(Protocol):
         """Freeze what is not trained and add low-rank adapters, which changes names in the state dict."""
         ...
 
+    def merge(self) -> None:
+        """Add the adapters to the weights that they adapt, and unfreeze: the inverse of `adapt`."""
+        ...
+
+
+@runtime_checkable
+class HasBackbone(Protocol):
+    """An encoder with a vision model or a public model that may have a learning rate of its own."""
+
+    def backbone_parameters(self) -> Iterator[nn.Parameter]:
+        """The parameters of the backbone, frozen ones too."""
+        ...
+
+
+@runtime_checkable
+class AnswersQuestions(Protocol):
+    """An encoder with a language model that VQA batches can train."""
+
     @property
     def trains_language(self) -> bool:
         """Whether any weight of the language model is trained."""
-        ...
-
-    def merge(self) -> None:
-        """Add the adapters to the weights that they adapt: the inverse of `adapt`."""
         ...
 
     def answer_loss(self, batch: Batch) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:

@@ -15,7 +15,17 @@ from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.core.keys import generator
 from praxia.core.types import Decision, Observation, Query, Samples, Sampling, Window
-from praxia.nn.types import Batch, ClipsActions, Encoder, EncoderConfig, Head, HeadConfig, Pretrained, Shapes
+from praxia.nn.types import (
+    AnswersQuestions,
+    Batch,
+    ClipsActions,
+    Encoder,
+    EncoderConfig,
+    Head,
+    HeadConfig,
+    Pretrained,
+    Shapes,
+)
 from praxia.transforms.chain import Transforms
 from praxia.transforms.tokenizer import PromptTokenizer
 
@@ -134,7 +144,7 @@ class EncoderHeadModel(nn.Module):
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """A scalar and its metrics; randomness comes from `generator`. A VQA batch trains the language model alone."""
         if batch.answer is not None:
-            assert isinstance(self.encoder, Pretrained), "a VQA batch needs a language model"
+            assert isinstance(self.encoder, AnswersQuestions), "a VQA batch needs a language model"
             return self.encoder.answer_loss(batch)
         return self.head.loss(self.encoder(batch), batch, generator)
 

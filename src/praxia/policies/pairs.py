@@ -8,9 +8,11 @@ import torch
 
 from praxia.core.config import fit_config
 from praxia.core.errors import MissingPackage
+from praxia.encoders.backbone import Backbone, BackboneGrid
 from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.octo import Octo
 from praxia.encoders.public.model import PublicVLM
+from praxia.encoders.public.vision import DINOV2_SMALL
 from praxia.encoders.resnet import ResNet
 from praxia.encoders.resnet_grid import ResNetGrid
 from praxia.encoders.rt1 import RT1
@@ -41,6 +43,8 @@ PAIRED_ENCODERS: dict[str, EncoderConfig] = {
     "vit": ViT(),
     "octo": Octo(),
     "vision-language": VisionLanguage(),
+    "backbone": Backbone(fitted=DINOV2_SMALL),
+    "backbone-grid": BackboneGrid(fitted=DINOV2_SMALL),
     "public-vlm": PublicVLM("paligemma-3b-224"),
     "state-only": StateOnly(),
 }

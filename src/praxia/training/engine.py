@@ -27,7 +27,7 @@ from praxia.dataloader.mixture_config import MixtureConfig
 from praxia.dataloader.vqa import read_vqa
 from praxia.datatools.statistics_warnings import format_warning, training_warnings
 from praxia.nn.ema import Ema
-from praxia.nn.types import Batch, Pretrained, Shapes
+from praxia.nn.types import AnswersQuestions, Batch, Shapes
 from praxia.policies.encoder_head import EncoderHeadModel, OpaqueBatch
 from praxia.training.batches import BatchSource, VQABatches, prefetch, random_shift
 from praxia.training.config import TrainRun, warmup_cosine
@@ -233,7 +233,7 @@ def _shapes(run: TrainRun, embodiments: Sequence[Embodiment], transforms: Transf
 
 def _expect_language(model: EncoderHeadModel, source: BatchSource) -> None:
     """Refuse questions for a model that does not learn from them."""
-    if source.vqa is not None and not (isinstance(model.encoder, Pretrained) and model.encoder.trains_language):
+    if source.vqa is not None and not (isinstance(model.encoder, AnswersQuestions) and model.encoder.trains_language):
         raise MismatchError(
             "questions train a language model, and none is trained here; choose encoder 'public-vlm' with "
             "--model.encoder.trained adapters, language or all"

@@ -8,9 +8,7 @@ from typing import Any
 
 from praxia.core.errors import MismatchError, MissingPackage, PraxiaError, optional_import
 
-__all__ = ["build_model", "load_weights", "read_architecture", "read_tokenizer"]
-
-NEEDED_BY = "a public vision-language model"
+__all__ = ["build_model", "import_transformers", "load_checked", "load_weights", "read_architecture", "read_tokenizer"]
 
 
 def read_architecture(folder: Path, family: str, expected: str) -> dict[str, Any]:
@@ -33,7 +31,7 @@ def read_architecture(folder: Path, family: str, expected: str) -> dict[str, Any
             "that family with --model.encoder.model, or other weights"
         )
     # Through the library, so that files of its earlier versions are understood.
-    config = _transformers().AutoConfig.from_pretrained(folder, local_files_only=True)
+    config = import_transformers().AutoConfig.from_pretrained(folder, local_files_only=True)
     return json.loads(json.dumps(config.to_dict()))
 
 
@@ -57,7 +55,7 @@ def build_model(family: str, architecture: Mapping[str, Any], depth: int) -> Any
     """
     import torch
 
-    library = _transformers()
+    library = import_transformers()
     sizes = {key: value for key, value in architecture.items() if key != "model_type"}
     config = library.AutoConfig.for_model(family, **sizes)
     _cut(config, depth)
@@ -73,21 +71,29 @@ def load_weights(folder: Path, depth: int) -> Any:
         MismatchError: weights are missing in the files or have another shape.
         MissingPackage: `transformers` is not installed, or too old.
     """
-    library = _transformers()
+    library = import_transformers()
     config = library.AutoConfig.from_pretrained(folder, local_files_only=True)
     _cut(config, depth)
+    return load_checked(library.AutoModelForImageTextToText, folder, config, attn_implementation="sdpa")
+
+
+def load_checked(model_class: Any, folder: Path, config: Any, **options: Any) -> Any:
+    """A library's model with the weights in `folder`, in float32 and complete; nothing is unpickled or downloaded.
+
+    Raises:
+        MismatchError: weights are missing in the files or have another shape.
+    """
     with _quiet():
-        loaded: Any = library.AutoModelForImageTextToText.from_pretrained(
+        model, found = model_class.from_pretrained(
             folder,
             config=config,
             dtype="float32",
-            attn_implementation="sdpa",
             use_safetensors=True,
             local_files_only=True,
             ignore_mismatched_sizes=True,
             output_loading_info=True,
+            **options,
         )
-    model, found = loaded
     wrong = [str(key) for key in (*found["missing_keys"], *found["mismatched_keys"])]
     if wrong:
         raise MismatchError(
@@ -97,12 +103,16 @@ def load_weights(folder: Path, depth: int) -> Any:
     return model
 
 
-def _transformers() -> Any:
-    """The library, in a version whose models and configs are those that `families` and `published` describe."""
-    with optional_import(NEEDED_BY, "vlm"):
+def import_transformers(needed_by: str = "a public vision-language model") -> Any:
+    """The library, in a version whose models and configs are those that this package describes.
+
+    Raises:
+        MissingPackage: it is not installed, or too old.
+    """
+    with optional_import(needed_by, "vlm"):
         import transformers
     if int(transformers.__version__.partition(".")[0]) < 5:
-        raise MissingPackage(NEEDED_BY, f"transformers>=5 (got {transformers.__version__})", "vlm")
+        raise MissingPackage(needed_by, f"transformers>=5 (got {transformers.__version__})", "vlm")
     return transformers
 
 
