@@ -84,6 +84,8 @@ MODULES: Pairs = (
 # What is of the moment or of the source, hashes of files whose content is compared itself, and options that are new.
 IGNORED = frozenset(
     (
+        "augmentation",
+        "backbone_learning_rate",
         "command",
         "dirty",
         "earlier_steps",
@@ -92,6 +94,7 @@ IGNORED = frozenset(
         "image_size",
         "keep_every",
         "policy_sha256",
+        "public_model",
         "revision",
         "samples_per_s",
         "schema",

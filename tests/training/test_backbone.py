@@ -11,7 +11,7 @@ from public_models import make_vision, save_vision
 from safetensors.torch import load_file
 
 from praxia.checkpoint.store import load_policy, read_config
-from praxia.core.errors import DataError
+from praxia.core.errors import DataError, PraxiaError
 from praxia.encoders.backbone import Backbone, BackboneGrid
 from praxia.encoders.text import PooledText
 from praxia.heads.act import ACT
@@ -124,3 +124,13 @@ def test_a_policy_is_fine_tuned_without_the_public_files(backbone_run, dataset_p
     assert (
         read_config(tmp_path / "tuned")[0].model.encoder.fitted == read_config(tmp_path / "run")[0].model.encoder.fitted
     )
+
+
+def test_a_run_does_not_go_on_with_other_public_weights(backbone_run, dataset_path, folder, tmp_path):
+    with pytest.raises(Stop):
+        fit(backbone_run(), dataset_path, tmp_path / "run", report=stop_after(2))
+    model = make_vision("dinov2")
+    model.layernorm.bias.data += 1
+    model.save_pretrained(folder)
+    with pytest.raises(PraxiaError, match="begun with other files of its public model"):
+        fit(backbone_run(), dataset_path, tmp_path / "run", resume=True)

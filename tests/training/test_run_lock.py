@@ -19,7 +19,8 @@ def described(run, observation_steps=NOW, **changes):
     """The description that the engine gives of a run with that window."""
     config = config_to_json(dataclasses.replace(run, window=Window(observation_steps, 4)))
     about = {"config": config, "command": "praxia train tiny", "data": [], "mixture": None, "vqa": None}
-    return {"schema": RUN_SCHEMA, **about, "seed": 0, "start_from": None, "coverage": {}, **changes}
+    about |= {"seed": 0, "start_from": None, "public_model": None, "coverage": {}}
+    return {"schema": RUN_SCHEMA, **about, **changes}
 
 
 def test_a_run_with_another_order_of_cameras_is_not_resumed(tiny_run, tmp_path):

@@ -38,7 +38,7 @@ DATASET_ENTRY = {"body": "embodiment"}
 RECIPES = {"flow-tabletop-bodies": "flow-tabletop-embodiments"}
 # What the configs of runs have had since, with the value that is as before.
 ADDED_TO_RUN = {"hold_out": 0.0, "image_size": None}
-ADDED_TO_TRAIN = {"validate_every": None, "keep_every": None}
+ADDED_TO_TRAIN = {"validate_every": None, "keep_every": None, "backbone_learning_rate": None}
 # Parameters and submodules, by the tag of the config that builds their module.
 TENSORS = {
     "autoregressive": {"place": "position"},

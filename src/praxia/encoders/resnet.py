@@ -1,5 +1,6 @@
 """A ResNet with GroupNorm and spatial softmax: the vision of Diffusion Policy."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -49,6 +50,9 @@ class ResNetEncoder(Encoder):
         self.state = StateProjection(shapes)
         num_points = 2 * config.channels[-1] * shapes.num_images
         self.readout = Readout(num_points + self.state.width + self.text.width, config.width)
+
+    def backbone_parameters(self) -> Iterator[nn.Parameter]:
+        return self.trunk.parameters()
 
     def forward(self, batch: Batch) -> Context:
         points = [

@@ -1,5 +1,6 @@
 """The cells of a ResNet's last feature map as tokens: the vision of ACT."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -50,6 +51,9 @@ class ResNetGridEncoder(Encoder):
         self.text_in = nn.Linear(self.text.width, self.width)
         self.state = StateProjection(shapes)
         self.state_in = nn.Linear(self.state.width, self.width)
+
+    def backbone_parameters(self) -> Iterator[nn.Parameter]:
+        return self.trunk.parameters()
 
     def forward(self, batch: Batch) -> Context:
         embeddings = self.image_embedding.split([batch.images[name].shape[1] for name in self.cameras])

@@ -33,6 +33,8 @@ class Train(Config):
     steps: int = 4000
     batch_size: int = 128
     learning_rate: float = 1e-3
+    backbone_learning_rate: float | None = None
+    """Learning rate of the vision or public model, with the same schedule; by default that of everything."""
     weight_decay: float = 1e-4
     warmup_steps: int = 100
     clip_norm: float = 1.0

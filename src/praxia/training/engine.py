@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from praxia.checkpoint.migration import RUN_SCHEMA, migrate_tensors
 from praxia.checkpoint.store import PolicyConfig, save_policy
-from praxia.core.config import config_to_json
+from praxia.core.config import FittedConfig, config_to_json
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError, TrainingError, expect_positive
 from praxia.core.keys import seed
@@ -28,15 +28,16 @@ from praxia.dataloader.vqa import read_vqa
 from praxia.datatools.statistics_warnings import format_warning, training_warnings
 from praxia.nn.ema import Ema
 from praxia.nn.types import AnswersQuestions, Batch, Shapes
-from praxia.policies.encoder_head import EncoderHeadModel, OpaqueBatch
+from praxia.policies.encoder_head import EncoderHead, EncoderHeadModel, OpaqueBatch
 from praxia.training.batches import BatchSource, VQABatches, prefetch, random_shift
-from praxia.training.config import TrainRun, warmup_cosine
+from praxia.training.config import TrainRun
 from praxia.training.coverage import cover
 from praxia.training.hold_out import hold_out
 from praxia.training.initial_checkpoint import InitialCheckpoint, choose_images, read_initial_checkpoint
 from praxia.training.kept_policies import KeptPolicies, expect_kept
 from praxia.training.measured_step import Cost, Step, measure_cost
 from praxia.training.metrics import Clock, Means, Tracker
+from praxia.training.optimizer import learning_rates, make_optimizer, set_learning_rates
 from praxia.training.plan import Plan, make_plan
 from praxia.training.ranks import expect_one_node, expect_shares, num_processes
 from praxia.training.run_lock import write_run
@@ -148,6 +149,7 @@ def train(
         "vqa": vqa_data.to_json() if vqa_data else None,
         "seed": run.train.seed,
         "start_from": initial and initial.to_json(),
+        "public_model": _public_model(model_config),
         "coverage": coverage.to_json(),
         "warnings": warnings,
     }
@@ -175,6 +177,11 @@ def train(
         if fabric.is_global_zero:
             result |= save_policy(out / "policy", config, weights).to_json()
     return {"checkpoint": str(out / "policy"), **result, "warnings": warnings}
+
+
+def _public_model(model: EncoderHead) -> Any:
+    """What the encoder learned from a public model's files; None: it takes none."""
+    return model.encoder.fitted if isinstance(model.encoder, FittedConfig) else None
 
 
 def _truncated_instructions(windows: Mixture, transforms: Transforms) -> list[str]:
@@ -243,18 +250,11 @@ def _expect_language(model: EncoderHeadModel, source: BatchSource) -> None:
 def _cost(fabric: Fabric, run: TrainRun, model: EncoderHeadModel, source: BatchSource, workers: int, done: int) -> Cost:
     """What the steps from `done` on take."""
 
-    def make_step(model: nn.Module) -> Step:
-        optimizer = _optimizer(run, model)
-        return lambda batches: _step(fabric, run, model, optimizer, batches, 0)
+    def make_step(wrapped: nn.Module) -> Step:
+        optimizer = make_optimizer(model, run.train)
+        return lambda batches: _step(fabric, run, wrapped, optimizer, batches, 0)
 
     return measure_cost(fabric, model, make_step, source, workers=workers, steps=max(0, run.train.steps - done))
-
-
-def _optimizer(run: TrainRun, model: nn.Module) -> torch.optim.Optimizer:
-    options = run.train
-    return torch.optim.AdamW(
-        model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, betas=(0.9, 0.95)
-    )
 
 
 def _fit(
@@ -270,7 +270,7 @@ def _fit(
 ) -> dict[str, Any]:
     """Optimise from the last saved state to the last step; "ema" of the result holds the averaged weights."""
     options = run.train
-    wrapped, optimizer = fabric.setup(model, _optimizer(run, model))
+    wrapped, optimizer = fabric.setup(model, make_optimizer(model, options))
     ema = Ema(model, options.ema_decay)
     migrate = partial(migrate_tensors, model=config_to_json(run.model))
     state = TrainState(out / "state", model, ema, optimizer, migrate)
@@ -296,7 +296,7 @@ def _fit(
             measured = kept.after(done, model, ema.state) if kept is not None else {}
             if tracker is not None and (done % options.log_every == 0 or done == options.steps or measured):
                 speed = clock.read(done, options.batch_size)
-                values = {"step": done, "loss": float(loss), "lr": _rate(run, step), **speed, **means.take()}
+                values = {"step": done, "loss": float(loss), **learning_rates(run.train, step), **speed, **means.take()}
                 values |= measured
                 tracker.log(values)
                 if report is not None:
@@ -334,8 +334,7 @@ def _step(
     batch, vqa = batches[0].to(fabric.device), batches[1]
     if options.shift_px:
         batch = random_shift(batch, options.shift_px, generator)
-    for group in optimizer.param_groups:
-        group["lr"] = _rate(run, step)
+    set_learning_rates(optimizer, options, step)
     optimizer.zero_grad(set_to_none=True)
     loss, metrics = model(OpaqueBatch(batch), generator)
     fabric.backward(loss)
@@ -351,10 +350,6 @@ def _step(
     if finite:
         optimizer.step()
     return loss.detach(), finite, metrics
-
-
-def _rate(run: TrainRun, step: int) -> float:
-    return warmup_cosine(step, run.train.learning_rate, run.train.warmup_steps, run.train.steps)
 
 
 def _not_finite(step: int, loss: Tensor, source: BatchSource) -> TrainingError:

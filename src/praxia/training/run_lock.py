@@ -65,7 +65,7 @@ def _steps(description: Mapping[str, Any]) -> int:
 
 
 def _expect_same_options(out: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Config but for more steps, seed, questions and initial policy."""
+    """Config but for more steps, seed, questions, initial policy and public model."""
     if different := _differences(before["config"], now["config"]):
         more = f" and {len(different) - SHOWN} more" if len(different) > SHOWN else ""
         raise PraxiaError(
@@ -84,6 +84,12 @@ def _expect_same_options(out: Path, before: dict[str, Any], now: dict[str, Any])
     known = "policy_sha256" if "policy_sha256" in old else "weights_sha256"
     if old.get(known) != new.get(known) or old.get("refit", False) != new.get("refit", False):
         raise PraxiaError(f"{out} was begun with another start_from; resume with the same as {before['command']!r}")
+    # Frozen weights are not saved in a run's state. Older runs do not record the public model.
+    if before.get("public_model", now["public_model"]) != now["public_model"]:
+        raise PraxiaError(
+            f"{out} was begun with other files of its public model, which have been replaced since; resume with the "
+            f"same as {before['command']!r}"
+        )
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

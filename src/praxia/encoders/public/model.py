@@ -1,7 +1,7 @@
 """A public vision-language model as the encoder of a policy: the step from a VLM to a VLA."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -103,7 +103,7 @@ class PublicVLM(EncoderConfig, FittedConfig):
 
 
 class PublicVLMEncoder(Encoder):
-    """See `PublicVLM`. Satisfies `nn.types.Pretrained`."""
+    """See `PublicVLM`. Satisfies `nn.types.Pretrained`, `HasBackbone` and `AnswersQuestions`."""
 
     def __init__(self, config: PublicVLM, shapes: Shapes):
         super().__init__()
@@ -130,6 +130,11 @@ class PublicVLMEncoder(Encoder):
     @property
     def _text_model(self) -> nn.Module:
         return self.model.get_decoder()  # pyright: ignore[reportCallIssue]
+
+    def backbone_parameters(self) -> Iterator[nn.Parameter]:
+        yield from self.model.parameters()
+        if self.lm_head is not None:
+            yield from self.lm_head.parameters()
 
     def load(self) -> None:
         """Load the weights in the folder.

@@ -1,11 +1,13 @@
 """A public vision model's files, in a folder or on the Hub: config.json, preprocessor_config.json, safetensors."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from praxia.core.errors import PraxiaError, UnknownName, optional_import
+from praxia.core.files import sha256_file
 from praxia.encoders.public.files import import_transformers, load_checked
 
 __all__ = ["build_vision_model", "find_folder", "load_vision_model", "read_vision"]
@@ -59,10 +61,11 @@ def _from_hub(name: str) -> Path:
 
 
 def read_vision(folder: Path, families: Iterable[str]) -> dict[str, Any]:
-    """{config, image_size, mean, std} of the vision model in `folder`, as JSON.
+    """{config, image_size, mean, std, weights_sha256} of the vision model in `folder`, as JSON.
 
     `config` is the library's, of the vision tower alone; `image_size` is the side in pixels of the images in
-    pretraining, and `mean` and `std` of channels in [0, 1] are what the model's processor normalises by.
+    pretraining, and `mean` and `std` of channels in [0, 1] are what the model's processor normalises by. The hash
+    covers the hashes of all safetensors, in the order of their names.
 
     Raises:
         MissingPackage: `transformers` is not installed, or too old. UnknownName: a model of none of `families`.
@@ -80,11 +83,13 @@ def read_vision(folder: Path, families: Iterable[str]) -> dict[str, Any]:
             f"expected the size of an image in {folder / 'preprocessor_config.json'}, got {size}; copy the folder again"
         )
     normalises = processor.get("do_normalize", True)
+    hashes = [sha256_file(path) for path in sorted(folder.glob("*.safetensors"))]
     return {
         "config": config,
         "image_size": int(side),
         "mean": processor["image_mean"] if normalises else [0.0] * 3,
         "std": processor["image_std"] if normalises else [1.0] * 3,
+        "weights_sha256": hashlib.sha256("".join(hashes).encode()).hexdigest(),
     }
 
 

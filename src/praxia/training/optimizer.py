@@ -1,0 +1,61 @@
+"""AdamW over a policy's weights, with a learning rate of their own for those of its backbone."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from praxia.core.errors import MismatchError, PraxiaError
+from praxia.nn.types import HasBackbone
+from praxia.policies.encoder_head import EncoderHeadModel
+from praxia.training.config import Train, warmup_cosine
+
+__all__ = ["learning_rates", "make_optimizer", "set_learning_rates"]
+
+
+def make_optimizer(model: EncoderHeadModel, train: Train) -> torch.optim.AdamW:
+    """AdamW in one group of parameters, or in two with `train.backbone_learning_rate`: the backbone's is the second.
+
+    Frozen parameters get no gradient, so no state is kept for them.
+
+    Raises:
+        PraxiaError: a learning rate below 0. MismatchError: no part of a backbone is trained.
+    """
+    rates = {"train.learning-rate": train.learning_rate, "train.backbone-learning-rate": train.backbone_learning_rate}
+    for name, rate in rates.items():
+        if rate is not None and rate < 0:
+            raise PraxiaError(f"expected --{name} of at least 0, got {rate}")
+    groups: list[dict[str, Any]] = [{"params": list(model.parameters()), "initial_lr": train.learning_rate}]
+    if train.backbone_learning_rate is not None:
+        backbone = _backbone(model)
+        rest = [one for one in model.parameters() if one not in backbone]
+        groups = [{"params": rest, "initial_lr": train.learning_rate}]
+        groups.append({"params": list(backbone), "initial_lr": train.backbone_learning_rate})
+    return torch.optim.AdamW(groups, lr=train.learning_rate, weight_decay=train.weight_decay, betas=(0.9, 0.95))
+
+
+def _backbone(model: EncoderHeadModel) -> dict[nn.Parameter, None]:
+    """The backbone's parameters in order; tensors are compared by identity."""
+    parameters = list(model.encoder.backbone_parameters()) if isinstance(model.encoder, HasBackbone) else []
+    if not any(one.requires_grad for one in parameters):
+        raise MismatchError(
+            "expected an encoder whose backbone is trained beside --train.backbone-learning-rate, got "
+            f"{'a frozen one: --model.encoder.trained all trains it' if parameters else 'one without a backbone'}"
+        )
+    return dict.fromkeys(parameters)
+
+
+def learning_rates(train: Train, step: int) -> dict[str, float]:
+    """{"lr"} of optimiser step `step`, counted from 0, and "backbone_lr" where it has its own."""
+    peaks = {"lr": train.learning_rate, "backbone_lr": train.backbone_learning_rate}
+    return {name: _rate(train, step, peak) for name, peak in peaks.items() if peak is not None}
+
+
+def set_learning_rates(optimizer: torch.optim.Optimizer, train: Train, step: int) -> None:
+    """Give every group its learning rate of step `step`."""
+    for group in optimizer.param_groups:
+        group["lr"] = _rate(train, step, group["initial_lr"])
+
+
+def _rate(train: Train, step: int, peak: float) -> float:
+    return warmup_cosine(step, peak, train.warmup_steps, train.steps)
