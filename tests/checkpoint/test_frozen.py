@@ -67,11 +67,15 @@ def test_its_action_tokenizer_gives_the_same_tokens(folder):
     assert tokens == EXPECTED[folder]["tokens"]
 
 
+# What the version that wrote the files did not have.
+ADDED_SINCE = {"backbone", "backbone-grid"}
+
+
 def tags(config: Config) -> set[str]:
     """The tags of a config and of all configs in it."""
     return {config.tag}.union(*(tags(one) for one in vars(config).values() if isinstance(one, Config)))
 
 
-def test_every_config_there_is_occurs():
+def test_every_config_there_was_occurs():
     found = set().union(*(tags(read_config(folder)[0].model) for folder in EXPECTED))
-    assert found >= {*ENCODERS, *HEADS, *DENOISERS}
+    assert found >= {*ENCODERS, *HEADS, *DENOISERS} - ADDED_SINCE
