@@ -47,7 +47,7 @@ def _pairs(as_json: bool) -> dict[str, Any]:
         for head in heads:
             cells = [("no" if lacking[encoder, head] else "yes").center(len(encoder)) for encoder in encoders]
             print(head.ljust(width) + "  ".join(cells).rstrip())
-        for error in found.left_out.values():
+        for error in dict.fromkeys(map(str, found.left_out.values())):
             print(f"left out: {error}")
     pairs = [{"encoder": e, "head": h, "missing": sorted(lack)} for (e, h), lack in lacking.items()]
     return {"pairs": pairs, "left_out": {name: str(error) for name, error in found.left_out.items()}}

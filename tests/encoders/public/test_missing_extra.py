@@ -8,6 +8,7 @@ import pytest
 import torch
 import transformers
 from absent_testing import praxia_without
+from public_models import save_vision
 
 from praxia.checkpoint.store import load_policy
 from praxia.core.errors import MissingPackage
@@ -36,11 +37,22 @@ def test_what_needs_no_public_model_works(run):
 def test_pairs_of_encoders_and_heads_say_what_they_leave_out(run):
     found = json.loads(run("recipes", "--pairs", "--json").stdout)
     assert {pair["encoder"] for pair in found["pairs"]} >= {"film-cnn", "vision-language"}
-    assert found["left_out"].keys() == {"public-vlm"}
-    (last,) = run("recipes", "--pairs").stdout.splitlines()[-1:]
-    assert last == (
-        "left out: a public vision-language model needs the package transformers: pip install 'praxia[vlm]'"
-    )
+    assert found["left_out"].keys() == {"public-vlm", "backbone", "backbone-grid"}
+    last = run("recipes", "--pairs").stdout.splitlines()[-2:]
+    needs = "needs the package transformers: pip install 'praxia[vlm]'"
+    assert set(last) == {
+        f"left out: a public vision model {needs}",
+        f"left out: a public vision-language model {needs}",
+    }
+
+
+def test_a_backbone_is_refused_in_one_line_that_names_the_extra(run, tmp_path):
+    assert run("collect", "bimodal", "--tasks", "pass", "--episodes", "2", "--out", "demos").returncode == 0
+    weights = str(save_vision("dinov2", tmp_path / "dinov2"))
+    words = ["train", "act", "--data", "demos", "--out", "run", "--model.encoder", "backbone-grid"]
+    done = run(*words, "--model.encoder.weights", weights)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith("needs the package transformers: pip install 'praxia[vlm]'")
 
 
 def test_a_public_model_is_refused_in_one_line_that_names_the_extra(run):
@@ -52,7 +64,8 @@ def test_a_public_model_is_refused_in_one_line_that_names_the_extra(run):
 
 def test_an_older_transformers_is_refused(monkeypatch):
     """Other packages ask for it: lerobot's extras for 4.x, of another interface."""
-    monkeypatch.setattr(transformers, "__version__", "4.57.1")
+    # The library replaces its own module while it is imported.
+    monkeypatch.setattr(sys.modules[transformers.__name__], "__version__", "4.57.1")
     with pytest.raises(MissingPackage, match=r"needs the package transformers>=5 \(got 4.57.1\)" + HINT):
         load_policy(POLICY)
 
