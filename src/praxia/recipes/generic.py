@@ -7,7 +7,10 @@ from praxia.heads.flow import Flow
 from praxia.policies.encoder_head import EncoderHead
 from praxia.training.config import Train, TrainRun
 
-__all__ = ["flow"]
+__all__ = ["SMALL_BATCHES", "flow"]
+
+# For images of real cameras: eight windows per step, as LeRobot trains by default, so that a laptop's memory is enough.
+SMALL_BATCHES = Train(steps=20_000, batch_size=8, learning_rate=3e-4)
 
 
 def flow() -> TrainRun:
@@ -19,6 +22,6 @@ def flow() -> TrainRun:
     return TrainRun(
         model=EncoderHead(encoder=encoder, head=Flow()),
         window=Window({EVERY_CAMERA: (0,), "state": (0,)}, horizon=16),
-        train=Train(steps=5000),
+        train=SMALL_BATCHES,
         image_size=128,
     )

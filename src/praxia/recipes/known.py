@@ -20,9 +20,13 @@ from praxia.heads.diffusion import Diffusion
 from praxia.heads.parallel import ParallelBins
 from praxia.nn.types import EncoderConfig, HeadConfig
 from praxia.policies.encoder_head import EncoderHead
+from praxia.recipes.generic import SMALL_BATCHES
 from praxia.training.config import Train, TrainRun
 
 __all__ = ["act", "diffusion_policy_transformer", "diffusion_policy_unet", "octo", "rt1"]
+
+# The batch of their paper and of LeRobot's example, whose networks of this size a laptop's memory holds.
+DIFFUSION_POLICY = Train(steps=5000, batch_size=64, learning_rate=3e-4)
 
 
 def rt1() -> TrainRun:
@@ -50,18 +54,18 @@ def act() -> TrainRun:
 
 def diffusion_policy_unet() -> TrainRun:
     """Diffusion Policy: ResNet with spatial softmax, chunks of 16 by a one-dimensional U-Net; small."""
-    return _run(ResNet(text=TransformerText()), Diffusion(UNet()), horizon=16)
+    return _run(ResNet(text=TransformerText()), Diffusion(UNet()), horizon=16, train=DIFFUSION_POLICY)
 
 
 def diffusion_policy_transformer() -> TrainRun:
     """Diffusion Policy: ResNet with spatial softmax, chunks of 10 by a causal transformer; small."""
-    return _run(ResNet(text=TransformerText()), Diffusion(Transformer()), horizon=10)
+    return _run(ResNet(text=TransformerText()), Diffusion(Transformer()), horizon=10, train=DIFFUSION_POLICY)
 
 
-def _run(encoder: EncoderConfig, head: HeadConfig, horizon: int) -> TrainRun:
+def _run(encoder: EncoderConfig, head: HeadConfig, horizon: int, train: Train = SMALL_BATCHES) -> TrainRun:
     return TrainRun(
         model=EncoderHead(encoder=encoder, head=head),
         window=Window({EVERY_CAMERA: (0,), "state": (0,)}, horizon=horizon),
-        train=Train(steps=5000),
+        train=train,
         image_size=128,
     )

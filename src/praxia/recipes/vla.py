@@ -15,7 +15,8 @@ from praxia.heads.flow import Flow
 from praxia.heads.parallel import OFT
 from praxia.nn.types import HeadConfig
 from praxia.policies.encoder_head import EncoderHead
-from praxia.training.config import Train, TrainRun
+from praxia.recipes.generic import SMALL_BATCHES
+from praxia.training.config import TrainRun
 
 __all__ = ["gr00t_n1", "openvla", "openvla_oft", "pi0", "pi0_fast", "pi05"]
 
@@ -69,6 +70,6 @@ def _run(head: HeadConfig, horizon: int) -> TrainRun:
     return TrainRun(
         model=EncoderHead(encoder=VisionLanguage(patch_px=16), head=head),
         window=Window({EVERY_CAMERA: (0,), "state": (0,)}, horizon=horizon),
-        train=Train(steps=5000),
+        train=SMALL_BATCHES,
         image_size=128,
     )
