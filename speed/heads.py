@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from praxia.checkpoint.store import default_device
+from praxia.nn.device import default_device
 from praxia.nn.types import Batch, Shapes
 from praxia.policies.encoder_head import EncoderHead
 from praxia.policies.pairs import PAIRED_ENCODERS, PAIRED_HEADS, find_pairs

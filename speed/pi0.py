@@ -18,11 +18,11 @@ from typing import Any
 import torch
 from heads import measure_ms
 
-from praxia.checkpoint.store import default_device
 from praxia.encoders.public.model import PublicVLM
 from praxia.encoders.public.published import find_published
 from praxia.heads.denoisers.action_expert import ActionExpert
 from praxia.heads.flow import Flow
+from praxia.nn.device import default_device
 from praxia.nn.types import Batch, Shapes
 from praxia.policies.encoder_head import EncoderHeadModel
 from praxia.recipes.vla_published import pi0_published

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from praxia.checkpoint.store import default_device, load_policy
+from praxia.checkpoint.store import load_policy
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import PraxiaError, UnknownName
 from praxia.core.process import available_cores
@@ -23,6 +23,7 @@ from praxia.evaluation import offline, runner
 from praxia.evaluation.benchmarks import find_benchmark
 from praxia.evaluation.policy_entry import find_policy
 from praxia.evaluation.policy_factory import MakePolicy, reference_of
+from praxia.nn.device import find_device
 from praxia.policies.encoder_head import EncoderHeadPolicy
 from praxia.policies.foreign import FunctionPolicy
 from praxia.recipes import find_recipe
@@ -94,14 +95,14 @@ def load(
 ) -> LoadedPolicy:
     """The policy of a training run or of a policy folder.
 
-    `embodiment` names one of several that it was trained on. `device` is a torch device (None: an accelerator where
-    there is one). `steps` and `temperature` change how chunks are sampled, as in `praxia eval`.
+    `embodiment` names one of several that it was trained on. `device` is "cpu", "cuda", "cuda:1" or "mps" (None: a GPU
+    where there is one). `steps` and `temperature` change how chunks are sampled, as in `praxia eval`.
 
     Raises:
-        PraxiaError: no policy there, or an option that it does not have. DataError: it is damaged.
+        PraxiaError: no policy or no such device there, or an option that it does not have. DataError: it is damaged.
         UnknownName: it was not trained on that embodiment. MismatchError: it was trained on several; name one.
     """
-    policy, identity = load_policy(Path(path), device or default_device(), Sampling(steps, temperature))
+    policy, identity = load_policy(Path(path), find_device(device), Sampling(steps, temperature))
     if embodiment is not None:
         trained = {one.name: one for one in policy.embodiments}
         if embodiment not in trained:
@@ -198,6 +199,7 @@ def train(
     start_from: LocalPath | None = None,
     refit: bool = False,
     workers: int = 0,
+    device: str | None = None,
     resume: bool = False,
 ) -> dict[str, Any]:
     """Train on `data` and write the run to the folder `out`: `praxia train` with these options. Progress is on stderr.
@@ -225,6 +227,7 @@ def train(
             start_from=None if start_from is None else Path(start_from),
             refit=refit,
             workers=workers,
+            device=device,
             resume=resume,
             report=shown.report,
             progress=shown.progress,
@@ -244,6 +247,7 @@ def evaluate(
     workers: int | None = None,
     exact: bool = False,
     seed: int = 0,
+    device: str | None = None,
     resume: bool = False,
 ) -> dict[str, Any]:
     """Evaluate on a benchmark (`praxia info --benchmarks`): `praxia eval` with these options. Progress is on stderr.
@@ -262,7 +266,7 @@ def evaluate(
     if tasks is not None:
         chosen = chosen.of_tasks(tasks)
     named = policy if callable(policy) else fspath(policy)
-    entry = find_policy(named, chosen, exact=exact, workers=workers)
+    entry = find_policy(named, chosen, exact=exact, workers=workers, device=device)
     shown = named if isinstance(named, str) else reference_of(named)
     command = ["praxia", "eval", shown, "--benchmark", benchmark, "--episodes", str(episodes)]
     command += ["--tasks", ",".join(tasks)] if tasks is not None else []
@@ -287,6 +291,7 @@ def evaluate_offline(
     *,
     episodes: str | Sequence[int] | None = None,
     stride: int = 1,
+    device: str | None = None,
     resume: bool = False,
 ) -> dict[str, Any]:
     """Compare actions with recorded ones: `praxia eval --data` with these options. Progress is on stderr.
@@ -308,6 +313,7 @@ def evaluate_offline(
             Path(out),
             episodes=chosen,
             stride=stride,
+            device=device,
             resume=resume,
             command=shlex.join([*command, "--out", fspath(out)]),
             notice=say,

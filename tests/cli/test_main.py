@@ -128,6 +128,7 @@ def test_without_graphics_one_line_names_what_to_install(tmp_path):
         (("eval", "zero", "--benchmark", "metaworld-demo/fast", "--workers", "0"), "--workers of at least 1, got 0"),
         (("eval", "zero", "--benchmark", "metaworld-demo/fast", "--episodes", "0"), "--episodes of at least 1, got 0"),
         (("train", "flow-metaworld", "--data", "x", "--train.steps", "0"), "--train.steps of at least 1, got 0"),
+        (("train", "flow", "--data", "x", "--device", "gpu"), "--device to be cpu, cuda, cuda:N or mps, got 'gpu'"),
     ],
 )
 def test_numbers_that_make_no_sense_are_refused_in_one_line(arguments, message, capsys, tmp_path):

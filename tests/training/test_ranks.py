@@ -1,9 +1,10 @@
 """What launchers set in the environment, and which launches are refused."""
 
 import pytest
+import torch
 
 from praxia.core.errors import PraxiaError
-from praxia.training.ranks import expect_one_node, expect_shares, num_processes
+from praxia.training.ranks import accelerator, expect_one_node, expect_shares, num_processes
 
 NAMES = ("WORLD_SIZE", "LOCAL_WORLD_SIZE", "SLURM_NNODES", "SLURM_JOB_NUM_NODES", "SLURM_STEP_NUM_NODES")
 NAMES += ("SLURM_NTASKS", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID")
@@ -65,3 +66,15 @@ def test_a_batch_that_cannot_be_shared_is_refused(launched, rows, nearest):
         PraxiaError, match=rf"--train\.batch-size to be a multiple of the 2 .* got {rows}; nearest: {nearest}"
     ):
         expect_shares(rows, "train.batch-size")
+
+
+def test_processes_train_on_as_many_devices_of_a_kind(launched, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert accelerator(None) == {"accelerator": "auto", "devices": 1}
+    assert accelerator("cpu") == {"accelerator": "cpu", "devices": 1}
+    assert accelerator("cuda:1") == {"accelerator": "cuda", "devices": [1]}
+    launched(LOCAL_WORLD_SIZE="2", WORLD_SIZE="2")
+    assert accelerator("cuda") == {"accelerator": "cuda", "devices": 2}
+    with pytest.raises(PraxiaError, match=r"expected --device cuda for 2 processes, got cuda:1, which is one of it"):
+        accelerator("cuda:1")

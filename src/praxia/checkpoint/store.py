@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -29,7 +28,6 @@ from praxia.transforms.chain import Transforms
 __all__ = [
     "SCHEMA",
     "PolicyConfig",
-    "default_device",
     "find_config",
     "load_policy",
     "load_weights",
@@ -220,8 +218,3 @@ def load_policy(
     """
     config, identity = read_config(path, sampling)
     return config.build(load_weights(path, identity, device), device), identity
-
-
-def default_device() -> str:
-    """The accelerator, if there is one."""
-    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -41,6 +41,8 @@ class CompareArguments:
     """For policies: the number of flow or diffusion steps to sample both with, in place of their own."""
     temperature: float | None = None
     """For policies: the temperature to sample tokens of both at, in place of their own; 0 takes the likeliest."""
+    device: Annotated[str | None, tyro.conf.arg(metavar="cpu|cuda|cuda:N|mps")] = None
+    """For trained policies: where they run. Default: a GPU if there is one."""
     exact: bool = False
     """Run one episode per inference: rows and verdict then do not depend on workers or kills, bit for bit."""
     resume: bool = False
@@ -122,6 +124,8 @@ def _of_files(options: CompareArguments) -> dict[str, Any]:
         )
     if options.steps is not None or options.temperature is not None:
         raise PraxiaError("results files are sampled already: leave out --steps and --temperature")
+    if options.device is not None:
+        raise PraxiaError("results files need no policy to run: leave out --device")
     return verdict_of(pair_files(Path(options.a), Path(options.b)), until_decided=options.until_decided)
 
 
@@ -145,7 +149,9 @@ def _of_policies(options: CompareArguments, command: str) -> tuple[dict[str, Any
     sampling = Sampling(options.steps, options.temperature)
 
     def evaluated(name: str, label: str) -> EvaluatedPolicy:
-        entry = find_policy(name, benchmark, exact=options.exact, workers=options.workers, sampling=sampling)
+        entry = find_policy(
+            name, benchmark, exact=options.exact, workers=options.workers, sampling=sampling, device=options.device
+        )
         evaluation = entry.evaluation(options.episodes, exact=options.exact)
         return EvaluatedPolicy(entry.policy, evaluation, out / f"{label}.jsonl", entry.threads)
 

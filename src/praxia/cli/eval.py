@@ -51,6 +51,8 @@ class EvalArguments:
     """The number of flow or diffusion steps to sample with, in place of the policy's own."""
     temperature: float | None = None
     """The temperature to sample tokens at, in place of the policy's own; 0 takes the likeliest."""
+    device: Annotated[str | None, tyro.conf.arg(metavar="cpu|cuda|cuda:N|mps")] = None
+    """Where a trained policy runs. Default: a GPU if there is one."""
     exact: bool = False
     """Run one episode per inference: rows then do not depend on workers or kills, bit for bit."""
     seed: int = 0
@@ -100,6 +102,7 @@ def _offline(options: EvalArguments, data: str, arguments: list[str]) -> dict[st
             stride=options.stride,
             bind_as=options.bind_as,
             sampling=Sampling(options.steps, options.temperature),
+            device=options.device,
             resume=options.resume,
             command=command_line("eval", arguments),
             notice=say,
@@ -129,6 +132,7 @@ def _on_benchmark(options: EvalArguments, name: str, arguments: list[str]) -> di
         workers=options.workers,
         bind_as=options.bind_as,
         sampling=Sampling(options.steps, options.temperature),
+        device=options.device,
     )
     evaluation = entry.evaluation(
         _episodes_per_task(options.episodes),

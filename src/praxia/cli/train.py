@@ -48,6 +48,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
             start_from=options.start_from,
             refit=options.refit,
             workers=options.workers,
+            device=options.device,
             cache_bytes=None if options.cache_gb is None else int(options.cache_gb * 1e9),
             resume=options.resume,
             report=shown.report,
@@ -89,6 +90,8 @@ def _arguments_for(configured: "TrainRun") -> Any:
         """With --start-from: refit the normalisers, and the action tokenizer of the head, on the new data."""
         workers: int = 0
         """Number of processes that prefetch batches; 0: a thread does. The batches are the same."""
+        device: Annotated[str | None, tyro.conf.arg(metavar="cpu|cuda|cuda:N|mps")] = None
+        """Where the policy is trained. Default: a GPU if there is one."""
         cache_gb: float | None = None
         """Disk space for this data set's decoded images in GB (0: no cache). By default what is left of the cap over
         all data sets, a tenth of the disk that was free at first: see `praxia data cache`."""

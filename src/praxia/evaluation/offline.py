@@ -290,6 +290,7 @@ def evaluate_offline(
     stride: int = 1,
     bind_as: str | None = None,
     sampling: Sampling | None = None,
+    device: str | None = None,
     resume: bool = False,
     command: str = "",
     notice: Callable[[str], None] = lambda text: None,
@@ -301,7 +302,7 @@ def evaluate_offline(
     evaluated on those that its training held out, if it did; `notice(line)` says which these are. The policy is queried
     at every `stride`-th frame, each query on its own: its noise depends on the content of the data set, the episode and
     the frame. A row is appended to `out` after each episode; with `resume` only missing episodes are evaluated.
-    `command` is only recorded.
+    `device` is that of `nn.device.find_device`, and `command` is only recorded.
 
     Raises:
         PraxiaError: no checkpoint there, a policy without weights, or `out` exists and `resume` is False.
@@ -312,7 +313,7 @@ def evaluate_offline(
     if name in SCRIPTED:
         raise PraxiaError(f"--data expects the folder of a trained policy, got {name!r}; see `praxia eval --help`")
     threads = available_cores()
-    trained, identity = load_trained(name, threads, sampling)
+    trained, identity = load_trained(name, threads, sampling, device)
     recorded = open_recorded(trained, data, episodes, bind_as)
     if episodes is None:
         recorded = _unseen(recorded, Path(name), notice)

@@ -88,6 +88,7 @@ def find_policy(
     workers: int | None = None,
     bind_as: str | None = None,
     sampling: Sampling | None = None,
+    device: str | None = None,
 ) -> PolicyEntry:
     """The policy named "expert", "zero" or "random", that of a checkpoint folder, or a foreign one.
 
@@ -95,9 +96,9 @@ def find_policy(
     is the factory, its import string "package.module:make", or its name in the entry-point group `praxia.policies`.
 
     A learned policy is bound to the benchmark's embodiment by its name, or on purpose as the trained embodiment
-    `bind_as`, and samples chunks according to `sampling`. It gets one thread under `exact`, and otherwise the cores
-    that `workers` (None: one per core) leave: numerical libraries that share cores with simulators lose most of their
-    speed.
+    `bind_as`, and samples chunks according to `sampling` on `device` (`nn.device.find_device`). It gets one thread
+    under `exact`, and otherwise the cores that `workers` (None: one per core) leave: numerical libraries that share
+    cores with simulators lose most of their speed.
 
     Raises:
         PraxiaError: the folder holds no checkpoint, `bind_as` or `sampling` is given for another policy than a
@@ -120,7 +121,7 @@ def find_policy(
         return PolicyEntry(foreign.policy, benchmark, foreign.policy_sha256, threads=threads, claim=foreign.claim)
     assert isinstance(name, str), "a callable is a factory"
     expect_named(name)
-    policy, identity = load_trained(name, threads, sampling)
+    policy, identity = load_trained(name, threads, sampling, device)
     embodiment = find_family(benchmark.env).embodiment(benchmark.spec(benchmark.tasks[0]))
     return PolicyEntry(
         bind_policy(policy, benchmark, embodiment, bind_as),
@@ -178,21 +179,22 @@ def limit_torch(threads: int) -> None:
 
 
 def load_trained(
-    name: str, threads: int, sampling: Sampling | None = None
+    name: str, threads: int, sampling: Sampling | None = None, device: str | None = None
 ) -> "tuple[EncoderHeadPolicy, PolicyIdentity]":
     """The policy of a checkpoint folder, which samples according to `sampling` with `threads` threads of arithmetic.
 
     Raises:
-        PraxiaError: the folder holds no checkpoint, or the policy lacks an option of `sampling`.
+        PraxiaError: the folder holds no checkpoint, or the policy lacks an option of `sampling`; no such `device`.
         DataError: the checkpoint is damaged.
     """
     # Importing torch takes seconds, and only a learned policy needs it.
     import torch
 
-    from praxia.checkpoint.store import default_device, load_policy
+    from praxia.checkpoint.store import load_policy
+    from praxia.nn.device import find_device
 
     torch.set_num_threads(threads)
-    return load_policy(Path(name), default_device(), sampling)
+    return load_policy(Path(name), find_device(device), sampling)
 
 
 def _scripted(name: str, benchmark: Benchmark) -> Policy:

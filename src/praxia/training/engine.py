@@ -39,7 +39,7 @@ from praxia.training.measured_step import Cost, Step, measure_cost
 from praxia.training.metrics import Clock, Means, Tracker
 from praxia.training.optimizer import learning_rates, make_optimizer, set_learning_rates
 from praxia.training.plan import Plan, make_plan
-from praxia.training.ranks import expect_one_node, expect_shares, num_processes
+from praxia.training.ranks import accelerator, expect_one_node, expect_shares, num_processes
 from praxia.training.run_lock import write_run
 from praxia.training.saving import Saver, disk_full
 from praxia.training.state import TrainState, last_saved_step
@@ -67,6 +67,7 @@ def train(
     start_from: Path | None = None,
     refit: bool = False,
     workers: int = 0,
+    device: str | None = None,
     cache_bytes: int | None = None,
     resume: bool = False,
     report: Report | None = None,
@@ -93,14 +94,15 @@ def train(
     beside the actions. `start_from` is a policy to fine-tune: training begins with its weights, normalisers and
     vocabulary; with `refit` the normalisers and the head's tokenizer are fitted on these data instead. `workers`
     processes read batches ahead (0: a thread does), and decoded images take at most `cache_bytes` of disk (0: none are
-    kept; None: all of them, if they fit); neither changes a result. `resume` continues from the last saved state,
-    bit-identically on the same device with the same number of threads; with more `run.train.steps` than before the run
-    is lengthened, and its learning rate follows the schedule of the new length from there on. Under `torchrun
-    --nproc-per-node N -m praxia train ...` N processes share each batch (DDP).
+    kept; None: all of them, if they fit); neither changes a result. `device` is that of `ranks.accelerator`. `resume`
+    continues from the last saved state, bit-identically on the same device with the same number of threads; with more
+    `run.train.steps` than before the run is lengthened, and its learning rate follows the schedule of the new length
+    from there on. Under `torchrun --nproc-per-node N -m praxia train ...` N processes share each batch (DDP).
 
     Raises:
         PraxiaError: `out` holds a run already, or another run than the one to resume, or another process trains in it.
-            Several machines, or processes that cannot share a batch evenly. A batch that does not fit into memory.
+            Several machines, or processes that cannot share a batch evenly. A batch that does not fit into memory. No
+            such device.
         MismatchError: data sets that do not fit each other, the recipe, or the policy to start from.
         TrainingError: a loss or its gradient is not finite, naming the batch; or the disk is full. States that were
             saved before are kept.
@@ -113,7 +115,7 @@ def train(
         expect_shares(run.train.num_vqa, "train.num-vqa")
     # Some weights of a language model take no part in some losses.
     strategy = "ddp_find_unused_parameters_true" if num_processes() > 1 else "auto"
-    fabric = Fabric(accelerator="auto", devices=num_processes(), precision=_precision(run), strategy=strategy)
+    fabric = Fabric(**accelerator(device), precision=_precision(run, device), strategy=strategy)
     fabric.launch()
     mixture = data if isinstance(data, MixtureConfig) else MixtureConfig.of(data)
     run, mixture = choose_images(run, mixture, start_from)
@@ -368,7 +370,8 @@ def _not_finite(step: int, loss: Tensor, source: BatchSource) -> TrainingError:
     return TrainingError(f"{what} is not finite at the batch of step {step} ({len(rows)} windows); {cause}")
 
 
-def _precision(run: TrainRun) -> Any:
+def _precision(run: TrainRun, device: str | None) -> Any:
     if run.train.precision != "auto":
         return run.train.precision
-    return "bf16-mixed" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "32-true"
+    cuda = torch.cuda.is_available() and (device is None or device.startswith("cuda"))
+    return "bf16-mixed" if cuda and torch.cuda.is_bf16_supported() else "32-true"

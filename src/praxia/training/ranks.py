@@ -1,15 +1,35 @@
 """The processes that train together, as their launcher (torchrun or Slurm) describes them."""
 
 import os
+from typing import Any
 
 from praxia.core.errors import PraxiaError
+from praxia.nn.device import find_device
 
-__all__ = ["expect_one_node", "expect_shares", "num_processes"]
+__all__ = ["accelerator", "expect_one_node", "expect_shares", "num_processes"]
 
 
 def num_processes() -> int:
     """The number of processes that train together on this machine: torchrun's, or 1."""
     return _number("LOCAL_WORLD_SIZE") or 1
+
+
+def accelerator(device: str | None) -> dict[str, Any]:
+    """What Fabric needs to know for the processes to train on `device`: "cpu", "cuda", "cuda:N" or "mps".
+
+    None: on the accelerator that Fabric finds, if there is one.
+
+    Raises:
+        PraxiaError: there is no such device, or it is a single one for several processes.
+    """
+    if device is None:
+        return {"accelerator": "auto", "devices": num_processes()}
+    kind, _, number = find_device(device).partition(":")
+    if not number:
+        return {"accelerator": kind, "devices": num_processes()}
+    if num_processes() > 1:
+        raise PraxiaError(f"expected --device {kind} for {num_processes()} processes, got {device}, which is one of it")
+    return {"accelerator": kind, "devices": [int(number)]}
 
 
 def expect_one_node() -> None:
