@@ -21,6 +21,10 @@ def make(embodiment):
         return 0.8 * (target - robot) / np.linalg.norm(target - robot)
     return act
 
+def loud(embodiment):
+    print("loading")
+    return lambda observation: print("acting") or [0.0] * embodiment.action_dim
+
 def broken(embodiment):
     return lambda observation: observation["images"]["front"]
 
@@ -74,6 +78,14 @@ def test_policy_can_be_given_as_an_option(here: Path):
     assert actions[0] == actions[1] == actions[2]
 
 
+def test_with_json_what_it_prints_goes_to_stderr(here: Path, capsys):
+    assert evaluate("mine:loud", "a.jsonl", "--json") == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["faults"] == 0
+    assert "loading" in captured.err
+    assert "acting" in captured.err
+
+
 def test_controls_disturb_it_too(here: Path):
     assert evaluate("mine:make", "frozen.jsonl", "--control", "frozen-state") == 0
     assert {row.status for row in read_rows(here / "frozen.jsonl")} == {"failure"}
@@ -84,7 +96,7 @@ def test_controls_disturb_it_too(here: Path):
 @pytest.mark.parametrize(
     ("name", "fault"),
     [
-        ("broken", "the policy raised KeyError: 'front' (mine.py, line 13), at step 0"),
+        ("broken", "the policy raised KeyError: 'front' (mine.py, line 17), at step 0"),
         ("lost", "the policy gave an action that is not finite at step 0"),
     ],
 )
@@ -128,7 +140,7 @@ def test_preflight_asks_it_for_its_first_decisions(here: Path, capsys):
     assert checks["names-and-units"]["detail"] == "it was made for 'bimodal', at 10 Hz, and uses top"
     assert run("preflight", "--policy", "mine:broken", *options) == 2
     error = json.loads(capsys.readouterr().out)["error"]
-    assert error == "decisions: the policy raised KeyError: 'front' (mine.py, line 13), at step 0 of pass"
+    assert error == "decisions: the policy raised KeyError: 'front' (mine.py, line 17), at step 0 of pass"
     assert run("preflight", "mine:lost", *options) == 2
     error = json.loads(capsys.readouterr().out)["error"]
     assert error == "decisions: the policy gave an action that is not finite at step 0 of pass"

@@ -11,6 +11,7 @@ import select
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, redirect_stdout
 from typing import Any
 
 from praxia.cli.system_errors import describe_system_error
@@ -44,7 +45,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run one verb and exit."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     limit_threads()
-    code, result = _run(arguments)
+    # What others print, such as a policy of the user's own, goes to stderr: stdout is for the object.
+    with redirect_stdout(sys.stderr) if "--json" in arguments else nullcontext():
+        code, result = _run(arguments)
     # Of the processes that torchrun starts, only the first prints.
     as_json = "--json" in arguments and os.environ.get("RANK", "0") == "0"
     sys.exit(_print_and_flush(code, result if as_json else None))

@@ -2,15 +2,23 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
 from praxia.cli.arguments import parse
 from praxia.cli.data.info import with_known_outcome
+from praxia.core.registry import names
+from praxia.datatools.exchange import IMPORTERS
 from praxia.studio.console import print_summary, stages
 
 __all__ = ["run"]
+
+_OUTSIDE = ", ".join(sorted(names("importers", IMPORTERS).keys() - IMPORTERS.keys()))
+FORMATS = (
+    "aloha (a folder of ACT's episode_N.hdf5), robomimic (an HDF5 file) or diffusion-policy (a zarr folder or zip)"
+    + (f"; of installed packages: {_OUTSIDE}" if _OUTSIDE else "")
+)
 
 
 @dataclass(frozen=True)
@@ -20,8 +28,7 @@ class ImportArguments:
     Options state what the source does not; otherwise the rule of its format applies and is listed as assumed.
     """
 
-    format: tyro.conf.Positional[str]
-    """aloha (a folder of ACT's episode_N.hdf5), robomimic (an HDF5 file) or diffusion-policy (a zarr folder or zip)."""
+    format: tyro.conf.Positional[Annotated[str, tyro.conf.arg(help=FORMATS)]]
     source: tyro.conf.Positional[Path]
     """The file or folder."""
     out: Path

@@ -10,4 +10,15 @@ Export:
 Numbers of a source are kept to the last bit of a float32, its images as a video keeps them. What a source does not
 state is given by the user (`source.ImportOptions`) or assumed by a rule documented in the format's module; assumed
 rates, tasks, colors and outcomes are listed in the provenance of every episode.
+
+Importers are registered here by format: functions from a path and `source.ImportOptions` to a `source.ForeignDataset`.
+Outside packages use the group `praxia.importers`.
 """
+
+__all__ = ["IMPORTERS"]
+
+IMPORTERS = {
+    "aloha": "praxia.datatools.exchange.aloha:open_aloha",
+    "diffusion-policy": "praxia.datatools.exchange.diffusion_policy:open_diffusion_policy",
+    "robomimic": "praxia.datatools.exchange.robomimic:open_robomimic",
+}

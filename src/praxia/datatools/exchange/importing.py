@@ -8,29 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from praxia.core.errors import DataError, PraxiaError, UnknownName
+from praxia.core.errors import DataError, PraxiaError
 from praxia.core.files import sync_folder
+from praxia.core.registry import lookup
 from praxia.data.dataset import Dataset
 from praxia.data.finalize import finalize
 from praxia.data.layout import committed
 from praxia.data.recording import begin_recording, recording_lock
 from praxia.data.staging import stage_episode
 from praxia.data.summary import count_outcomes, outcomes
-from praxia.datatools.exchange.aloha import open_aloha
-from praxia.datatools.exchange.diffusion_policy import open_diffusion_policy
-from praxia.datatools.exchange.robomimic import open_robomimic
+from praxia.datatools.exchange import IMPORTERS
 from praxia.datatools.exchange.source import ForeignDataset, ImportOptions, episode_columns, read_episode
 
-__all__ = ["IMPORTERS", "ImportProgress", "import_dataset", "open_source", "verify_import"]
+__all__ = ["ImportProgress", "import_dataset", "open_source", "verify_import"]
 
 # Called with the stage ("import", "verify"), episodes done, episodes planned, and a message.
 ImportProgress = Callable[[str, int, int, str], None]
 
-IMPORTERS: dict[str, Callable[[Path, ImportOptions], ForeignDataset]] = {
-    "aloha": open_aloha,
-    "robomimic": open_robomimic,
-    "diffusion-policy": open_diffusion_policy,
-}
 # Images compared per episode and camera: evenly spaced, including the first and the last.
 NUM_SAMPLED = 8
 # The quantizer bounds our codec's error: PSNR is above 40 dB even for noise. Below this it is another image.
@@ -48,11 +42,10 @@ def open_source(format: str, path: str | Path, options: ImportOptions) -> Foreig
         DataError: names the file: unreadable, or not laid out as the format requires.
         PraxiaError: the source does not state something that must be given, or a package that reads it is missing.
     """
-    if format not in IMPORTERS:
-        raise UnknownName("format", format, IMPORTERS, "praxia data import --help")
+    open_format = lookup("importers", IMPORTERS, format, kind="format", listing="praxia data import --help")
     if options.mask is not None and format != "robomimic":
         raise PraxiaError(f"--mask names a filter key of robomimic; {format} has none")
-    return IMPORTERS[format](Path(path), options)
+    return open_format(Path(path), options)
 
 
 def import_dataset(

@@ -9,7 +9,13 @@ from jaxtyping import UInt8
 from praxia.core.errors import PraxiaError
 from praxia.core.types import EnvSpec, Start
 from praxia.evaluation.preflight.episodes import spread_episodes
-from praxia.evaluation.preflight.setup import PreflightResult, PreflightSetup, read_reference
+from praxia.evaluation.preflight.setup import (
+    REFERENCE,
+    PreflightResult,
+    PreflightSetup,
+    read_reference,
+    reference_path,
+)
 
 __all__ = ["golden_frame_matches", "read_image", "recorded_frames_match", "write_image"]
 
@@ -34,9 +40,8 @@ def golden_frame_matches(setup: PreflightSetup) -> PreflightResult:
     stored, rendered = read_image(family.golden.path), family.golden.render()
     if np.array_equal(stored, rendered):
         return PreflightResult(True, "identical to the stored image")
-    vendors = (
-        f"{family.provenance().get('gl_vendor', 'here')} instead of {read_reference()['drawn_by'].get(family.name)}"
-    )
+    records = read_reference(REFERENCE)["drawn_by"] | read_reference(reference_path(setup.benchmark.name))["drawn_by"]
+    vendors = f"{family.provenance().get('gl_vendor', 'here')} instead of {records.get(family.name)}"
     return _compared([_difference(stored, rendered)], f"the golden image rendered by {vendors}")
 
 

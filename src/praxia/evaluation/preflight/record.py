@@ -1,12 +1,15 @@
 """Records the reference of the preflight: `python -m praxia.evaluation.preflight.record [BENCHMARK ...] [--images]`.
 
-It evaluates the expert and holding still on each named benchmark, and renders the golden images. Run it after a change
-that is meant to change them, and review the difference before you commit it.
+It evaluates the expert and holding still on each named benchmark, and renders the golden images: of the families of the
+named benchmarks, or of all of Praxia's. Run it after a change that is meant to change them, and review the difference
+before you commit it. What belongs to a benchmark of another distribution is written beside that benchmark's module.
 """
 
 import json
+import os
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +23,7 @@ from praxia.envs import ENVS, find_family
 from praxia.evaluation.benchmarks import Benchmark, find_benchmark
 from praxia.evaluation.policy_entry import find_policy
 from praxia.evaluation.preflight.images import write_image
-from praxia.evaluation.preflight.setup import NUM_ZERO, REFERENCE, read_reference
+from praxia.evaluation.preflight.setup import NUM_ZERO, REFERENCE, read_reference, reference_path
 from praxia.evaluation.runner import evaluate
 from praxia.results.rows import first_error, read_rows
 
@@ -66,10 +69,10 @@ def _successes(policy: str, benchmark: Benchmark, episodes: int, workers: int) -
     return {task: wins[task] for task in benchmark.tasks}
 
 
-def record_images() -> dict[str, str | None]:
-    """Render the golden image of every built-in family into its file. Returns the OpenGL vendor by family."""
+def record_images(families: Iterable[str]) -> dict[str, str | None]:
+    """Render the golden image of every family that has one into its file. Returns the OpenGL vendor by family."""
     drawn_by = {}
-    for family in map(find_family, ENVS):
+    for family in map(find_family, families):
         if family.golden is not None:
             write_image(family.golden.path, family.golden.render())
             drawn_by[family.name] = family.provenance().get("gl_vendor")
@@ -79,19 +82,43 @@ def record_images() -> dict[str, str | None]:
 def main() -> None:
     """The command line of this module."""
     options = tyro.cli(RecordArguments, prog="python -m praxia.evaluation.preflight.record")
-    if options.images:
-        _write({**read_reference(), "drawn_by": record_images()})
-    for name in options.benchmarks:
+    try:
+        _record(options)
+    except PraxiaError as error:
+        print(f"praxia: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _record(options: RecordArguments) -> None:
+    paths = {name: _writable_path(find_benchmark(name).name) for name in options.benchmarks}
+    if options.images and not paths:
+        _add(REFERENCE, "drawn_by", record_images(ENVS))
+    for name, path in paths.items():
+        # The image of a built-in family is never that of an outside benchmark to change.
+        if options.images and (path == REFERENCE or find_benchmark(name).env not in ENVS):
+            _add(path, "drawn_by", record_images([find_benchmark(name).env]))
         found = record_rates(name, options.episodes, options.workers)
-        table = read_reference()
-        _write({**table, "benchmarks": {**table["benchmarks"], name: found}})
+        _add(path, "benchmarks", {name: found})
         wins = found["expert"].values()
         solved = ", ".join(found["solved_by_zero"]) or "nothing"
         print(f"{name}: expert {sum(wins)} of {options.episodes * len(wins)}, zero solves {solved}", file=sys.stderr)
 
 
-def _write(table: dict[str, Any]) -> None:
-    write_atomic(REFERENCE, json.dumps(table, indent=1, sort_keys=True) + "\n")
+def _writable_path(benchmark: str) -> Path:
+    path = reference_path(benchmark)
+    if not os.access(path.parent, os.W_OK):
+        raise PraxiaError(
+            f"the records of {benchmark} belong beside its module, but {path.parent} cannot be written: install that"
+            " package from its source (`pip install --editable`) and record there"
+        )
+    return path
+
+
+def _add(path: Path, table: str, entries: dict[str, Any]) -> None:
+    """Add entries to one of the tables of a file of records."""
+    records = read_reference(path)
+    records = {**records, table: {**records[table], **entries}}
+    write_atomic(path, json.dumps(records, indent=1, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What the checks of a preflight use, and what they return."""
 
+import importlib.util
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,9 +12,11 @@ import numpy as np
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import UnknownName
+from praxia.core.registry import names
 from praxia.core.types import EnvSpec, Policy
 from praxia.data.dataset import Dataset
 from praxia.envs.family import EnvFamily
+from praxia.evaluation import BENCHMARKS
 from praxia.evaluation.benchmarks import Benchmark
 from praxia.evaluation.plan import Evaluation, plan
 from praxia.evaluation.policy_factory import ForeignPolicy
@@ -35,10 +38,11 @@ __all__ = [
     "ReferenceRates",
     "find_reference",
     "read_reference",
+    "reference_path",
     "spread",
 ]
 
-# Written by `record.py`.
+# Written by `record.py`. A benchmark of another distribution has a file of this name beside its own module.
 REFERENCE = Path(__file__).with_name("recorded.json")
 
 Item = TypeVar("Item")
@@ -70,13 +74,27 @@ class ReferenceRates:
 
 def find_reference(benchmark: str) -> ReferenceRates | None:
     """The recorded rates of a benchmark, or None."""
-    found = read_reference()["benchmarks"].get(benchmark)
+    found = read_reference(reference_path(benchmark))["benchmarks"].get(benchmark)
     return found and ReferenceRates(**found)
 
 
-def read_reference() -> dict[str, Any]:
-    """`{"benchmarks": {name: {"episodes", "expert", "solved_by_zero"}}, "drawn_by": {family: OpenGL vendor}}`."""
-    return json.loads(REFERENCE.read_text())
+def read_reference(path: Path) -> dict[str, Any]:
+    """`{"benchmarks": {name: {"episodes", "expert", "solved_by_zero"}}, "drawn_by": {family: OpenGL vendor}}`.
+
+    Both are empty where the file does not exist.
+    """
+    return json.loads(path.read_text()) if path.exists() else {"benchmarks": {}, "drawn_by": {}}
+
+
+def reference_path(benchmark: str) -> Path:
+    """Where the records of a benchmark are: with its authors, beside the module of another distribution's benchmark."""
+    outside = names("benchmarks", {}).get(benchmark)
+    if benchmark in BENCHMARKS or outside is None:
+        return REFERENCE
+    module = importlib.util.find_spec(outside.partition(":")[0])
+    assert module is not None, f"the entry point of {benchmark} names no module"
+    assert module.origin is not None, f"the module of {benchmark} is no file"
+    return Path(module.origin).with_name(REFERENCE.name)
 
 
 @dataclass(frozen=True)
