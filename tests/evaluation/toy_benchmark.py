@@ -106,7 +106,7 @@ def family(draw: Any = draw_start, other: Any = None) -> EnvFamily:
 def evaluate_toy(
     out: Path, policy: Any = None, draw: Any = draw_start, episodes: int = 4, **options: Any
 ) -> dict[str, Any]:
-    running = {name: options.pop(name) for name in ("workers", "resume", "report") if name in options}
+    running = {name: options.pop(name) for name in ("workers", "make_slots", "resume", "report") if name in options}
     options = {"benchmark": BENCHMARK, "policy_sha256": "f00d", "episodes": episodes, **options}
     return evaluate(policy or Walker(), Evaluation(**options), out, family(draw), **running)
 

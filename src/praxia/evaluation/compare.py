@@ -16,7 +16,7 @@ from praxia.results.pairs import Pair, round_robin
 from praxia.results.rows import Row
 from praxia.results.verdict import Comparison
 from praxia.rollout.loop import run_episodes
-from praxia.rollout.pool import WorkerPool
+from praxia.rollout.pool import MakeSlots, process_pool
 from praxia.rollout.queues import OrderedQueue
 from praxia.rollout.types import Agent, Job, Trajectory
 
@@ -71,6 +71,7 @@ def interleave(
     family: EnvFamily,
     *,
     workers: int = 1,
+    make_slots: MakeSlots | None = None,
     resume: bool = False,
     command: str = "",
     until_decided: bool = False,
@@ -85,7 +86,8 @@ def interleave(
     pair, and the files can be read, compared, or resumed. Rows that were not yielded belong to the episodes that ended
     first and are no fair sample. A killed comparison loses its running episodes; with `resume` the existing pairs come
     first, and then the missing ones are run. `until_decided` declares that the caller stops when the comparison is
-    decided. It is written beside the rows, because their number was then not fixed beforehand.
+    decided. It is written beside the rows, because their number was then not fixed beforehand. `make_slots` is as in
+    `evaluate`.
 
     Raises:
         MismatchError: a policy does not fit the benchmark, the evaluations differ in more than the policy and its
@@ -108,7 +110,7 @@ def interleave(
         for writer, meta in zip(writers, metas, strict=True):
             writer.begin(meta, resume)
         try:
-            yield from _pairs((a, b), writers, family, workers)
+            yield from _pairs((a, b), writers, make_slots or process_pool(family.build, workers, SLOTS_PER_WORKER))
         finally:
             for writer in writers:
                 writer.finish()
@@ -119,13 +121,13 @@ def _writer(one: EvaluatedPolicy, family: EnvFamily) -> ResultsWriter:
 
 
 def _pairs(
-    evaluated_policies: Sequence[EvaluatedPolicy], writers: Sequence[ResultsWriter], family: EnvFamily, workers: int
+    evaluated_policies: Sequence[EvaluatedPolicy], writers: Sequence[ResultsWriter], make_slots: MakeSlots
 ) -> Iterator[tuple[Row, Row]]:
     ours, theirs = ({row.start: row for row in writer.kept} for writer in writers)
     starts = [job.start for job in writers[0].jobs]
     planned = [start.key for start in round_robin(starts, lambda start: start.task)]
     at = 0
-    trajectories = _trajectories(evaluated_policies, writers, planned, family, workers)
+    trajectories = _trajectories(evaluated_policies, writers, planned, make_slots)
     with closing(trajectories):
         while at < len(planned):
             key = planned[at]
@@ -142,8 +144,7 @@ def _trajectories(
     evaluated_policies: Sequence[EvaluatedPolicy],
     writers: Sequence[ResultsWriter],
     planned: Sequence[str],
-    family: EnvFamily,
-    workers: int,
+    make_slots: MakeSlots,
 ) -> Generator[Trajectory, None, None]:
     order = {key: index for index, key in enumerate(planned)}
     missing = [replace(job, agent=agent) for agent, writer in enumerate(writers) for job in writer.missing]
@@ -151,7 +152,7 @@ def _trajectories(
     evaluation, num_specs = evaluated_policies[0].evaluation, len({job.spec for job in jobs})
     # Both episodes of a start run one after the other in one simulator. Keeping the simulators of all tasks from round
     # to round as well would save 4% of the time on Meta-World's fifty tasks, for 0.6 GB (docs/LOG.md).
-    with closing(WorkerPool(min(workers, len(jobs)), SLOTS_PER_WORKER, family.build)) as slots:
+    with closing(make_slots(len(jobs))) as slots:
         yield from run_episodes(
             [Agent(one.policy, one.evaluation.execution) for one in evaluated_policies],
             slots,

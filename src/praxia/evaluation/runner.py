@@ -15,7 +15,7 @@ from praxia.evaluation.results_writer import ResultsWriter, provenance
 from praxia.results.rows import Row, first_error
 from praxia.results.summary import summarise
 from praxia.rollout.loop import rollout
-from praxia.rollout.pool import WorkerPool
+from praxia.rollout.pool import MakeSlots, process_pool
 from praxia.rollout.types import Trajectory
 
 __all__ = ["SLOTS_PER_WORKER", "ProgressCallback", "evaluate"]
@@ -37,6 +37,7 @@ def evaluate(
     family: EnvFamily,
     *,
     workers: int = 1,
+    make_slots: MakeSlots | None = None,
     resume: bool = False,
     threads: int = 1,
     command: str = "",
@@ -46,8 +47,9 @@ def evaluate(
 
     Rows are appended to `out` as episodes end, and sorted by task and start index at the end. A killed evaluation loses
     only its running episodes, and with `resume` only missing episodes run. Under `evaluation.exact` rows, except their
-    `wall_s`, do not depend on `workers` or on kills. `threads` (of the policy's arithmetic) and `command` (the command
-    line) are only recorded.
+    `wall_s`, do not depend on `workers` or on kills. Episodes run in what `make_slots(number of episodes)` returns
+    (None: `workers` processes with the family's environments). `threads` (of the policy's arithmetic) and `command`
+    (the command line) are only recorded.
 
     Raises:
         MismatchError: the policy does not fit the benchmark, or `out` was begun differently.
@@ -61,7 +63,8 @@ def evaluate(
         meta = writer.meta(threads, command, provenance(family))
         writer.begin(meta, resume)
         tally = _Tally(len(writer.jobs), writer.kept, report)
-        for trajectory in _trajectories(policy, writer, family, workers):
+        make_slots = make_slots or process_pool(family.build, workers, SLOTS_PER_WORKER)
+        for trajectory in _trajectories(policy, writer, make_slots):
             tally.add(writer.add(trajectory))
         rows = writer.finish()
     benchmark = evaluation.benchmark
@@ -76,11 +79,11 @@ def evaluate(
     return result
 
 
-def _trajectories(policy: Policy, writer: ResultsWriter, family: EnvFamily, workers: int) -> Iterator[Trajectory]:
+def _trajectories(policy: Policy, writer: ResultsWriter, make_slots: MakeSlots) -> Iterator[Trajectory]:
     jobs, evaluation = writer.missing, writer.evaluation
     if not jobs:
         return
-    with closing(WorkerPool(min(workers, len(jobs)), SLOTS_PER_WORKER, family.build)) as slots:
+    with closing(make_slots(len(jobs))) as slots:
         yield from rollout(
             policy,
             slots,

@@ -2,8 +2,8 @@
 
 Each pairs an encoder and a head of the same family as the original, at the sizes of `flow-tabletop`.
 `known_published.py` has them at the sizes of their papers. Deviations that all share: they see only the newest
-timestep, which keeps them small; a small text encoder, trained with the policy, reads the instruction; images are augmented by shifts, not by
-crops and colours. The deviations of encoders and heads are documented at their classes.
+timestep, which keeps them small; a small text encoder, trained with the policy, reads the instruction; images are
+augmented by shifts, not by crops and colours. The deviations of encoders and heads are documented at their classes.
 """
 
 from praxia.core.types import EVERY_CAMERA, Window

@@ -4,7 +4,8 @@ They are for an accelerator; on a laptop they can only be built. What follows ho
 with betas 0.9 and 0.95, a cosine decay to a tenth and clipping at 1, instead of each one's own optimiser and schedule;
 steps are ours where theirs depend on the size of a data set. Weights start from scratch: no ImageNet, T5 or sentence
 encoder. All read the instruction with a text encoder trained with the policy. There is no dropout; images are
-augmented by shifts alone, not by crops and colours. The deviations of encoders and heads are documented at their classes.
+augmented by shifts alone, not by crops and colours. The deviations of encoders and heads are documented at their
+classes.
 
 Parameters are counted with Tabletop's gantry, two cameras and a vocabulary of 512 tokens.
 """

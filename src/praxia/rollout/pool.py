@@ -1,6 +1,6 @@
 """Environments in worker processes behind the `VectorEnv` interface: messages by pipe, images by shared memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -11,10 +11,13 @@ from jaxtyping import Float32
 from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.memory import SharedMemory
 from praxia.core.process import Worker
-from praxia.core.types import EnvSpec, Observation, SlotResult, Start
+from praxia.core.types import EnvSpec, Observation, SlotResult, Start, VectorEnv
 from praxia.rollout.slots import BuildEnv, LocalSlots
 
-__all__ = ["WorkerPool"]
+__all__ = ["MakeSlots", "WorkerPool", "process_pool"]
+
+# Makes environments for at most so many episodes at once.
+MakeSlots = Callable[[int], VectorEnv]
 
 # The shapes of the images of each observation, by camera.
 Layout = list[dict[str, tuple[int, int, int]]]
@@ -149,6 +152,11 @@ class WorkerPool:
             else:
                 self._lost[slot] = result
         self._workers[number] = Worker(_serve, *self._arguments)
+
+
+def process_pool(build: BuildEnv, num_workers: int, slots_per_worker: int) -> MakeSlots:
+    """Pools of at most `num_workers` processes with `slots_per_worker` slots each, for environments of `build`."""
+    return lambda num_episodes: WorkerPool(min(num_workers, num_episodes), slots_per_worker, build)
 
 
 def _serve(connection: Connection, num_slots: int, build: BuildEnv) -> None:
