@@ -38,7 +38,25 @@ DATASET_ENTRY = {"body": "embodiment"}
 RECIPES = {"flow-tabletop-bodies": "flow-tabletop-embodiments"}
 # What the configs of runs have had since, with the value that is as before.
 ADDED_TO_RUN = {"hold_out": 0.0, "image_size": None}
-ADDED_TO_TRAIN = {"validate_every": None, "keep_every": None, "backbone_learning_rate": None}
+NO_AUGMENTATION = {
+    "type": "augmentation",
+    "enable": False,
+    "brightness": 0.2,
+    "contrast": 0.2,
+    "saturation": 0.5,
+    "hue": 0.05,
+    "sharpness": 0.5,
+    "blur_px": 0.0,
+    "crop": 0.95,
+    "degrees": 5.0,
+    "translate": 0.05,
+}
+ADDED_TO_TRAIN = {
+    "validate_every": None,
+    "keep_every": None,
+    "backbone_learning_rate": None,
+    "augmentation": NO_AUGMENTATION,
+}
 # Parameters and submodules, by the tag of the config that builds their module.
 TENSORS = {
     "autoregressive": {"place": "position"},

@@ -10,6 +10,7 @@ from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.types import Window
 from praxia.policies.encoder_head import EncoderHead
+from praxia.training.augmentation import Augmentation
 from praxia.transforms.relative import RelativeActions, find_relative_actions
 
 __all__ = ["Train", "TrainRun", "warmup_cosine"]
@@ -19,11 +20,11 @@ __all__ = ["Train", "TrainRun", "warmup_cosine"]
 class Train(Config):
     """The optimisation: AdamW with warm-up and cosine decay to a tenth, gradient clipping, an average of weights.
 
-    `shift_px` is the random shift of the images. A state is saved every `checkpoint_s` seconds, or less often where
-    that would take over a twentieth of the time or the disk is slower (`training.saving`): a kill loses that much
-    work. A run resumed with more `steps` is lengthened: from there on its learning rate is that of the new length,
-    which is higher than it was. With VQA data, each step has `num_vqa` questions and adds `answer_weight` times their
-    loss.
+    `shift_px` is the random shift of the images, before their `augmentation`. A state is saved every `checkpoint_s`
+    seconds, or less often where that would take over a twentieth of the time or the disk is slower
+    (`training.saving`): a kill loses that much work. A run resumed with more `steps` is lengthened: from there on its
+    learning rate is that of the new length, which is higher than it was. With VQA data, each step has `num_vqa`
+    questions and adds `answer_weight` times their loss.
 
     With held-out episodes, the averaged weights are validated every `validate_every` steps (None: a tenth of the run)
     and at the end. Every `keep_every` steps the policy is kept (None: the last and the best alone).
@@ -40,6 +41,7 @@ class Train(Config):
     clip_norm: float = 1.0
     ema_decay: float = 0.999
     shift_px: int = 3
+    augmentation: Augmentation = field(default_factory=Augmentation)
     num_vqa: int = 16
     answer_weight: float = 1.0
     seed: int = 0

@@ -29,6 +29,7 @@ from praxia.datatools.statistics_warnings import format_warning, training_warnin
 from praxia.nn.ema import Ema
 from praxia.nn.types import AnswersQuestions, Batch, Shapes
 from praxia.policies.encoder_head import EncoderHead, EncoderHeadModel, OpaqueBatch
+from praxia.training.augmentation import augment, expect_augmentation
 from praxia.training.batches import BatchSource, VQABatches, prefetch, random_shift
 from praxia.training.config import TrainRun
 from praxia.training.coverage import cover
@@ -109,6 +110,7 @@ def train(
     """
     expect_positive(**{"train.steps": run.train.steps, "train.batch-size": run.train.batch_size})
     expect_kept(run)
+    expect_augmentation(run.train.augmentation)
     expect_one_node()
     expect_shares(run.train.batch_size, "train.batch-size")
     if vqa:
@@ -336,6 +338,8 @@ def _step(
     batch, vqa = batches[0].to(fabric.device), batches[1]
     if options.shift_px:
         batch = random_shift(batch, options.shift_px, generator)
+    if options.augmentation.enable:
+        batch = augment(batch, options.augmentation, generator)
     set_learning_rates(optimizer, options, step)
     optimizer.zero_grad(set_to_none=True)
     loss, metrics = model(OpaqueBatch(batch), generator)
