@@ -83,3 +83,22 @@ def test_a_feature_that_was_never_filled_gives_no_outcome(tmp_path, foreign, col
         pq.write_table(rows, path)
     assert outcomes(Dataset(root)) == (None, None, None)
     assert info(root)["successes"] is None
+
+
+def test_cameras_with_their_codecs_fields_with_the_names_of_their_dims_and_splits(tmp_path, foreign):
+    foreign.write(tmp_path / "video", codec="h264", episodes=range(2))
+    found = info(tmp_path / "video")
+    assert found["codecs"] == {"front": "h264, yuv420p", "wrist": "h264, yuv420p"}
+    assert [(one["name"], one["size"], one["dims"]) for one in found["action"]] == [("action", 3, ["a", "b", "c"])]
+    foreign.write(tmp_path / "images", codec=None, episodes=range(2))
+    assert set(info(tmp_path / "images")["codecs"].values()) == {"images"}
+
+
+def test_a_video_that_cannot_be_opened_hides_nothing_else(tmp_path, foreign):
+    foreign.write(tmp_path / "set", codec="h264", episodes=range(2))
+    (broken,) = (tmp_path / "set").rglob("*front*/**/*.mp4")
+    broken.write_bytes(b"no video")
+    assert info(tmp_path / "set")["codecs"] == {
+        "front": "unreadable: see `praxia data check`",
+        "wrist": "h264, yuv420p",
+    }

@@ -3,8 +3,9 @@
 import shlex
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
+from inspect import getdoc
 from itertools import pairwise
-from typing import Any, get_args, get_origin
+from typing import Any, get_args, get_origin, get_type_hints
 
 import tyro
 
@@ -13,13 +14,19 @@ from praxia.core.errors import PraxiaError
 __all__ = ["command_line", "names_of", "option_as_positional", "parse"]
 
 
-def parse(kind: Any, arguments: Sequence[str], prog: str, description: str | None = None) -> Any:
+def parse(
+    kind: Any, arguments: Sequence[str], prog: str, description: str | None = None, *, example: str | None = None
+) -> Any:
     """The options that the dataclass `kind` declares. The values of all occurrences of a list option are joined.
+
+    --help shows the `description` (by default the docstring of `kind`), and below it the `example`, a command line.
 
     Raises:
         PraxiaError: an option with a single value occurs twice, where tyro would use the last value only.
         SystemExit: for --help, or an argument that `kind` does not accept.
     """
+    if example is not None:
+        description = f"{description or getdoc(kind)}\n\nExample: {example}"
     return tyro.cli(kind, args=_join_lists(arguments, _list_options(kind)), prog=prog, description=description)
 
 
@@ -62,8 +69,11 @@ def _values(tokens: Sequence[str]) -> list[str]:
 
 def _list_options(kind: Any) -> frozenset[str]:
     """The options that take any number of values."""
-    if is_dataclass(kind):
-        return frozenset(f"--{one.name.replace('_', '-')}" for one in fields(kind) if get_origin(one.type) is tuple)
+    if isinstance(kind, type) and is_dataclass(kind):
+        hints = get_type_hints(kind)  # without annotations such as metavars
+        return frozenset(
+            f"--{one.name.replace('_', '-')}" for one in fields(kind) if get_origin(hints[one.name]) is tuple
+        )
     return frozenset[str]().union(*map(_list_options, get_args(kind)))
 
 

@@ -20,21 +20,26 @@ class CollectArguments:
     """Record demonstrations of scripted experts as a LeRobot v3.0 data set. Every episode is kept, failures too."""
 
     env: Annotated[
-        tyro.conf.Positional[str], tyro.conf.arg(help=f"The environment family: {', '.join(names('envs', ENVS))}.")
+        tyro.conf.Positional[str],
+        tyro.conf.arg(metavar="ENV", help=f"The environment family: {', '.join(names('envs', ENVS))}."),
     ]
-    tasks: str
+    tasks: Annotated[str, tyro.conf.arg(metavar="NAME,...|all")]
     """Task names separated by commas (`praxia info --tasks ENV` lists them), or all: all training tasks."""
-    out: Path
+    out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
     """The data set's folder: a new one, or one to --resume."""
-    episodes: int = 50
+    episodes: Annotated[int, tyro.conf.arg(metavar="N")] = 50
     """Episodes per task."""
-    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one per core)")] = available_cores()
-    seed: int = 0
-    size: int = 64
+    workers: Annotated[int, tyro.conf.arg(metavar="N", help_behavior_hint="(default: one per core)")] = (
+        available_cores()
+    )
+    """Processes that simulate and render."""
+    seed: Annotated[int, tyro.conf.arg(metavar="N")] = 0
+    """Seed of the starts and of the experts' noise."""
+    size: Annotated[int, tyro.conf.arg(metavar="PIXELS")] = 64
     """Width and height of the images in pixels."""
-    cameras: str = "all"
+    cameras: Annotated[str, tyro.conf.arg(metavar="NAME,...|all")] = "all"
     """Cameras whose images are kept, names separated by commas, or all."""
-    profile: str = "fast"
+    profile: Annotated[str, tyro.conf.arg(metavar="PROFILE")] = "fast"
     """The render profile: fast, plain or default."""
     resume: bool = False
     """Continue a recording that was killed."""
@@ -44,7 +49,12 @@ class CollectArguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Record a data set, and return what `collect.runner.collect` returns."""
-    options = parse(CollectArguments, arguments, "praxia collect")
+    options = parse(
+        CollectArguments,
+        arguments,
+        "praxia collect",
+        example="praxia collect metaworld --tasks door-open,drawer-open --episodes 50 --out data/two",
+    )
 
     from praxia.collect.plan import CollectionPlan
     from praxia.collect.runner import collect

@@ -19,27 +19,30 @@ __all__ = ["run"]
 class CompareArguments:
     """Compare two policies by their episodes from the same starts."""
 
-    a: tyro.conf.Positional[str]
+    a: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="A")]
     """The policy that the verdict is about: a results file (.jsonl), or a policy as `praxia eval` takes it. Two
     results files may also be of offline evaluations (`praxia eval POLICY --data SET`)."""
-    b: tyro.conf.Positional[str]
+    b: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="B")]
     """The policy to compare with, given in the same way."""
-    benchmark: str | None = None
+    benchmark: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """For policies: a name from `praxia info --benchmarks`."""
     tasks: Annotated[str | None, tyro.conf.arg(metavar="NAME,...")] = None
     """For policies: only these tasks of the benchmark, with commas between them."""
-    episodes: int = 20
+    episodes: Annotated[int, tyro.conf.arg(metavar="N")] = 20
     """For policies: the number of episodes per task, or with --until-decided the maximum."""
     until_decided: bool = False
     """Stop as soon as the verdict is certain, by a sequential test that is valid after every pair, round-robin over the
     tasks. Without this option all pairs are used, by an exact test that is valid only for a number of pairs that was
     fixed beforehand: do not add --episodes with --resume until the verdict suits you, use --until-decided instead."""
-    out: Path | None = None
+    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """For policies: a new folder for both results files, or an existing one with --resume."""
-    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one per core)")] = available_cores()
-    steps: int | None = None
+    workers: Annotated[int, tyro.conf.arg(metavar="N", help_behavior_hint="(default: one per core)")] = (
+        available_cores()
+    )
+    """For policies: processes that simulate and render."""
+    steps: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """For policies: the number of flow or diffusion steps to sample both with, in place of their own."""
-    temperature: float | None = None
+    temperature: Annotated[float | None, tyro.conf.arg(metavar="T")] = None
     """For policies: the temperature to sample tokens of both at, in place of their own; 0 takes the likeliest."""
     device: Annotated[str | None, tyro.conf.arg(metavar="cpu|cuda|cuda:N|mps")] = None
     """For trained policies: where they run. Default: a GPU if there is one."""
@@ -53,7 +56,12 @@ class CompareArguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Compare, and return the verdict."""
-    options = parse(CompareArguments, arguments, "praxia compare")
+    options = parse(
+        CompareArguments,
+        arguments,
+        "praxia compare",
+        example="praxia compare runs/new runs/old --benchmark tabletop/train --until-decided --out runs/versus",
+    )
 
     from praxia.results.offline import is_offline_file
 

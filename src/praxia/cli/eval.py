@@ -20,42 +20,45 @@ EPISODES_PER_TASK = 20
 class EvalArguments:
     """Evaluate a policy on a named benchmark, from starts that training never saw, or offline on a data set."""
 
-    policy: tyro.conf.Positional[str]
+    policy: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="POLICY")]
     """The folder of a policy or training run; expert, zero or random; or a policy of your own as package.module:make,
     a function of an embodiment that returns it. `--policy package.module:make` is the same."""
-    out: Path
+    out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
     """The results file: a new .jsonl file, or an existing one with --resume."""
-    benchmark: str | None = None
+    benchmark: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """A name from `praxia info --benchmarks`."""
     tasks: Annotated[str | None, tyro.conf.arg(metavar="NAME,...")] = None
     """Only these tasks of the benchmark, with commas between them. Results are then of a benchmark of their own, which
     is never mixed up with the whole one. `praxia info --tasks ENV` lists tasks."""
-    data: str | None = None
+    data: Annotated[str | None, tyro.conf.arg(metavar="SET")] = None
     """In place of a benchmark: a data set (or a mixture file of one), whose recorded actions the policy's are compared
     with. That needs no simulator, and is no substitute for success rates."""
     episodes: Annotated[str | None, tyro.conf.arg(metavar="N|LIST|SPLIT")] = None
     """The number of episodes per task (default 20). With --data: which episodes, such as 0-9,12, or a split of the data
     set, such as val. Default: those that the policy's training held out of this data set, else those that training
     would read."""
-    stride: int = 1
+    stride: Annotated[int, tyro.conf.arg(metavar="N")] = 1
     """With --data: query the policy at every so many frames."""
-    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one per core)")] = available_cores()
-    control: str | None = None
+    workers: Annotated[int, tyro.conf.arg(metavar="N", help_behavior_hint="(default: one per core)")] = (
+        available_cores()
+    )
+    """Processes that simulate and render."""
+    control: Annotated[str | None, tyro.conf.arg(metavar="CONTROL")] = None
     """Disturb one input: swapped-image, frozen-state, shuffled-instruction or other-instruction."""
-    bind_as: Annotated[str | None, tyro.conf.arg(name="as")] = None
+    bind_as: Annotated[str | None, tyro.conf.arg(metavar="EMBODIMENT", name="as")] = None
     """Evaluate on an embodiment that the policy was not trained on, with the weights of this trained embodiment."""
-    ensemble: float | None = None
+    ensemble: Annotated[float | None, tyro.conf.arg(metavar="RATE")] = None
     """Temporal ensembling as in ACT (m = 0.01), in place of the benchmark's chunk execution: observe every step, and
     average all predictions for it with weights exp(-m i), where i = 0 is the oldest."""
-    steps: int | None = None
+    steps: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """The number of flow or diffusion steps to sample with, in place of the policy's own."""
-    temperature: float | None = None
+    temperature: Annotated[float | None, tyro.conf.arg(metavar="T")] = None
     """The temperature to sample tokens at, in place of the policy's own; 0 takes the likeliest."""
     device: Annotated[str | None, tyro.conf.arg(metavar="cpu|cuda|cuda:N|mps")] = None
     """Where a trained policy runs. Default: a GPU if there is one."""
     exact: bool = False
     """Run one episode per inference: rows then do not depend on workers or kills, bit for bit."""
-    seed: int = 0
+    seed: Annotated[int, tyro.conf.arg(metavar="N")] = 0
     """Seed of the policy's noise. It does not change the starts."""
     resume: bool = False
     """Continue a killed evaluation: run only its missing episodes."""
@@ -70,7 +73,12 @@ _BENCHMARK_ONLY = ("benchmark", "tasks", "workers", "control", "ensemble", "exac
 def run(arguments: list[str]) -> dict[str, Any]:
     """Evaluate, and return the summary with its fingerprint."""
     arguments = option_as_positional(arguments, "--policy")
-    options = parse(EvalArguments, arguments, "praxia eval")
+    options = parse(
+        EvalArguments,
+        arguments,
+        "praxia eval",
+        example="praxia eval runs/new --benchmark tabletop/train --episodes 40 --out runs/new.jsonl",
+    )
     if options.data is not None:
         return _offline(options, options.data, arguments)
     if options.benchmark is None:

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from praxia.cli.arguments import parse
-from praxia.cli.data.info import shown
+from praxia.cli.data.info import print_dataset
 from praxia.core.errors import PraxiaError
 from praxia.studio.console import STDERR, counting, print_summary
 
@@ -21,13 +21,13 @@ __all__ = ["run"]
 class InfoArguments:
     """Describe a data set, a policy, a training run or a results file."""
 
-    path: tyro.conf.Positional[Path | None] = None
+    path: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="PATH")] = None
     """A data set, a policy, a training run or a results file."""
     benchmarks: bool = False
     """List the named benchmarks and their definitions."""
     policies: bool = False
     """List what `praxia eval` takes beside the folders of trained policies."""
-    tasks: str | None = None
+    tasks: Annotated[str | None, tyro.conf.arg(metavar="ENV")] = None
     """List the tasks of an environment family, such as metaworld, with their instructions."""
     json: bool = False
     """Print one JSON object on stdout."""
@@ -35,7 +35,7 @@ class InfoArguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Describe a path, or list benchmarks or tasks."""
-    options = parse(InfoArguments, arguments, "praxia info")
+    options = parse(InfoArguments, arguments, "praxia info", example="praxia info runs/new")
     if options.benchmarks:
         return _benchmarks(options.json)
     if options.policies:
@@ -45,16 +45,12 @@ def run(arguments: list[str]) -> dict[str, Any]:
     if options.path is None:
         raise PraxiaError("expected a path, or a list such as --benchmarks, got neither; see `praxia info --help`")
     found = _describe(options.path)
-    print_summary(_shown(found))
-    return found
-
-
-def _shown(found: dict[str, Any]) -> dict[str, Any]:
-    """What is printed line by line: without what a table shows better."""
     if found["kind"] == "dataset":
-        return shown(found)
+        print_dataset(found)
+        return found
     in_table = ("policy", "baseline", "ratio", "intervals", "note") if found["kind"] == "offline" else ()
-    return {name: value for name, value in found.items() if name not in in_table}
+    print_summary({name: value for name, value in found.items() if name not in in_table})
+    return found
 
 
 def _benchmarks(as_json: bool) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
@@ -16,7 +16,7 @@ __all__ = ["run"]
 class LeaderboardArguments:
     """Rank the results in a folder, in one table per benchmark, as far as they can be distinguished."""
 
-    folder: tyro.conf.Positional[Path]
+    folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")]
     """A folder that holds results files, also in subfolders."""
     json: bool = False
     """Print one JSON object on stdout."""
@@ -24,7 +24,7 @@ class LeaderboardArguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Rank, and return the tables."""
-    options = parse(LeaderboardArguments, arguments, "praxia leaderboard")
+    options = parse(LeaderboardArguments, arguments, "praxia leaderboard", example="praxia leaderboard runs")
 
     from praxia.results.leaderboard import leaderboard
     from praxia.studio.terminal import leaderboard_table

@@ -41,6 +41,35 @@ VERBS = {
 }
 
 
+# What verbs were called, and what is at home in another place.
+OTHER_NAMES = {
+    "codes": "tokenizer",
+    "evaluate": "eval",
+    "test": "eval",
+    "record": "collect",
+    "finetune": "train",
+    "fine-tune": "train",
+    "fit": "train",
+    "list": "recipes",
+    "models": "recipes",
+    "benchmarks": "info --benchmarks",
+    "policies": "info --policies",
+    "tasks": "info --tasks",
+    "merge": "data edit merge",
+    "split": "data edit split",
+    "check": "data check",
+    "convert": "data import",
+    "import": "data import",
+    "export": "data export",
+    "stats": "data stats",
+    "view": "data view",
+    "visualize": "data view",
+    "mix": "data mix",
+    "cache": "data cache",
+    "edit": "data edit",
+}
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one verb and exit."""
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -93,7 +122,7 @@ def _result(arguments: list[str]) -> Any:
         print(__version__)
         return None
     if arguments[0] not in VERBS:
-        raise UnknownName("verb", arguments[0], VERBS, "praxia --help")
+        raise UnknownName("verb", arguments[0], VERBS, "praxia --help", nearest=OTHER_NAMES.get(arguments[0]))
     return importlib.import_module(f"praxia.cli.{arguments[0]}").run(arguments[1:])
 
 

@@ -27,13 +27,13 @@ class PreflightArguments:
     not.
     """
 
-    policy: tyro.conf.Positional[str]
+    policy: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="POLICY")]
     """The folder of a policy or training run, or a policy of your own as `praxia eval` takes it."""
-    benchmark: str
+    benchmark: Annotated[str, tyro.conf.arg(metavar="NAME")]
     """A name from `praxia info --benchmarks`."""
-    data: Path | None = None
+    data: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """A data set that the policy was trained on, if it is no longer at the path in the checkpoint."""
-    bind_as: Annotated[str | None, tyro.conf.arg(name="as")] = None
+    bind_as: Annotated[str | None, tyro.conf.arg(metavar="EMBODIMENT", name="as")] = None
     """As for `praxia eval`: the trained embodiment whose weights to use with the benchmark's embodiment."""
     json: bool = False
     """Print one JSON object on stdout."""
@@ -41,7 +41,12 @@ class PreflightArguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Run the checks, and return the identity of the policy with the result of `evaluation.preflight.run.preflight`."""
-    options = parse(PreflightArguments, option_as_positional(arguments, "--policy"), "praxia preflight")
+    options = parse(
+        PreflightArguments,
+        option_as_positional(arguments, "--policy"),
+        "praxia preflight",
+        example="praxia preflight runs/new --benchmark tabletop/train",
+    )
 
     from praxia.envs import find_family
     from praxia.evaluation.benchmarks import find_benchmark

@@ -22,7 +22,7 @@ class RecipesArguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """List the recipes."""
-    options = parse(RecipesArguments, arguments, "praxia recipes")
+    options = parse(RecipesArguments, arguments, "praxia recipes", example="praxia recipes --pairs")
     if options.pairs:
         return _pairs(options.json)
     found = {}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
@@ -16,16 +16,19 @@ __all__ = ["run"]
 class ReportArguments:
     """Write a self-contained HTML page from results, training runs and data sets."""
 
-    sources: tyro.conf.Positional[tuple[Path, ...]]
+    sources: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="PATH [PATH ...]")]
     """Results files, training runs, data sets, or folders that contain them."""
-    out: Path = Path("report.html")
+    out: Annotated[Path, tyro.conf.arg(metavar="PAGE")] = Path("report.html")
+    """The page to write."""
     json: bool = False
     """Print one JSON object on stdout."""
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Write the page and return its path."""
-    options = parse(ReportArguments, arguments, "praxia report")
+    options = parse(
+        ReportArguments, arguments, "praxia report", example="praxia report runs/new runs/new.jsonl --out report.html"
+    )
 
     from praxia.studio.report import write_report
 

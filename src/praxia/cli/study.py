@@ -23,16 +23,22 @@ __all__ = ["run"]
 class StudyArguments:
     """Run a named study, such as "demo", which collects, trains, evaluates and reports in minutes."""
 
-    name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(help=f"One of {', '.join(names('studies', STUDIES))}.")]
-    out: Path
+    name: Annotated[
+        tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME", help=f"One of {', '.join(names('studies', STUDIES))}.")
+    ]
+    out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
     """A new folder, or that of an interrupted study, which continues."""
-    seed: int = 0
-    workers: Annotated[int, tyro.conf.arg(help_behavior_hint="(default: one per core)")] = available_cores()
-    scale: float = 1.0
+    seed: Annotated[int, tyro.conf.arg(metavar="N")] = 0
+    """Seed of collection and training."""
+    workers: Annotated[int, tyro.conf.arg(metavar="N", help_behavior_hint="(default: one per core)")] = (
+        available_cores()
+    )
+    """Processes that simulate and render."""
+    scale: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 1.0
     """Fraction of the demonstrations, training steps and episodes: 0.02 shows that everything works."""
-    arena: str | None = None
+    arena: Annotated[str | None, tyro.conf.arg(metavar="ARENA")] = None
     """The environment of the study of heads: bimodal, pusht or tabletop."""
-    seeds: int | None = None
+    seeds: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Number of trainings per head in the study of heads."""
     json: bool = False
     """Print one JSON object on stdout."""
@@ -40,7 +46,7 @@ class StudyArguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Run the study and return its result."""
-    options = parse(StudyArguments, arguments, "praxia study")
+    options = parse(StudyArguments, arguments, "praxia study", example="praxia study demo --out runs/demo")
     study = lookup("studies", STUDIES, options.name, kind="study", listing="praxia study --help")
     extra = {name: getattr(options, name) for name in ("arena", "seeds") if getattr(options, name) is not None}
     if unknown := extra.keys() - signature(study).parameters.keys():

@@ -28,13 +28,13 @@ HELD_OUT_EVERY = 10
 class FitTokenizer:
     """Fit an action tokenizer on the successful episodes of a data set."""
 
-    data: tyro.conf.Positional[Path]
+    data: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")]
     """The data set's folder."""
-    out: Path
+    out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
     """The tokenizer's file (JSON)."""
-    tokenizer: str = "fast"
+    tokenizer: Annotated[str, tyro.conf.arg(metavar="NAME")] = "fast"
     """fast, bins or quantile-bins."""
-    horizon: int = 16
+    horizon: Annotated[int, tyro.conf.arg(metavar="N")] = 16
     """The number of actions per chunk."""
     json: bool = False
     """Print one JSON object on stdout."""
@@ -44,9 +44,9 @@ class FitTokenizer:
 class ReportTokenizers:
     """Compare all action tokenizers: round trips of held-out episodes, each tokenizer fitted on the others."""
 
-    data: tyro.conf.Positional[Path]
+    data: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")]
     """The data set's folder."""
-    horizon: int = 16
+    horizon: Annotated[int, tyro.conf.arg(metavar="N")] = 16
     """The number of actions per chunk."""
     json: bool = False
     """Print one JSON object on stdout."""
@@ -60,6 +60,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         arguments,
         "praxia tokenizer",
         description="Action tokenizers, for heads that predict tokens. Both commands take --help and --json.",
+        example="praxia tokenizer fit my/dataset --tokenizer fast --out fast.json",
     )
     return _fit(options) if isinstance(options, FitTokenizer) else _report(options)
 

@@ -37,11 +37,16 @@ class PraxiaError(ValueError):
 
 
 class UnknownName(PraxiaError):
-    """A name that is not registered. The message gives the nearest valid names and the command that lists all."""
+    """A name that is not registered. The message gives the nearest valid names and the command that lists all.
 
-    def __init__(self, kind: str, name: str, valid: Iterable[str], listing: str):
+    `nearest` is what is meant by `name` where that is known, such as its new name.
+    """
+
+    def __init__(self, kind: str, name: str, valid: Iterable[str], listing: str, nearest: str | None = None):
         valid = sorted(valid)
-        near = difflib.get_close_matches(name, valid, n=3, cutoff=0.3) or valid[:3]
+        near = (
+            [nearest] if nearest is not None else difflib.get_close_matches(name, valid, n=3, cutoff=0.3) or valid[:3]
+        )
         super().__init__(f"unknown {kind} {name!r}; nearest: {', '.join(near)}. List all {len(valid)}: {listing}")
         self.name = name
         self.nearest = near

@@ -4,10 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
+from av.error import FFmpegError
 
 from praxia.core.files import AnyPath, relative_name
 from praxia.data.dataset import Dataset
+from praxia.data.features import camera_features
 from praxia.data.splits import read_splits
 
 __all__ = ["count_outcomes", "info", "outcomes"]
@@ -36,9 +39,10 @@ def info(
     """Summarise a data set as a JSON value, after every file was compared with its hash.
 
     `successes` counts the episodes known to have succeeded (None if no outcome is known), `unknown_outcomes` those
-    without a recorded outcome. `left_out`, if present, has the image features that are not read as cameras, with what
-    each is. `verified` is False for a data set of another writer, which has no hashes. `report` is called after each
-    hashed file with the number done, the number planned, and a text for people.
+    without a recorded outcome. `codecs` is by camera, `state` and `action` are their fields with units, ranges and the
+    names of dims, `splits` the episodes "first:end" of each split. `left_out`, if present, has the image features that
+    are not read as cameras, with what each is. `verified` is False for a data set of another writer, which has no
+    hashes. `report` is called after each hashed file with the number done, the number planned, and a text for people.
 
     Raises:
         DataError: a file is missing, truncated or altered.
@@ -66,14 +70,30 @@ def info(
         "fps": dataset.fps,
         "cameras": {camera.name: [camera.height, camera.width] for camera in dataset.embodiment.cameras},
         **({"left_out": dataset.unsupported_images} if dataset.unsupported_images else {}),
+        "codecs": {name: _codec(dataset, key) for name, key in camera_features(dataset.info["features"]).items()},
         "splits": {name: f"{span.start}:{span.stop}" for name, span in read_splits(dataset.info).items()},
         "state_dim": dataset.embodiment.state_dim,
         "action_dim": dataset.embodiment.action_dim,
+        "state": [field.to_json() for field in dataset.embodiment.state],
+        "action": [field.to_json() for field in dataset.embodiment.action],
         "bytes": sum(path.stat().st_size for path in dataset.root.rglob("*") if _counts(path, dataset.root)),
         "tasks": tasks,
         "content_sha256": dataset.content_sha256,
         "verified": dataset.written_by_praxia,
     }
+
+
+def _codec(dataset: Dataset, key: str) -> str:
+    """The codec and pixel format of the first video of a camera's feature, or "images"."""
+    if dataset.info["features"][key]["dtype"] != "video":
+        return "images"
+    path = dataset.metadata.video_files(key)[0].path
+    try:
+        with path.open("rb") as file, av.open(file) as container:
+            context = container.streams.video[0].codec_context
+            return f"{context.codec.canonical_name}, {context.pix_fmt}"
+    except (FFmpegError, OSError, IndexError, AttributeError, ValueError):
+        return "unreadable: see `praxia data check`"
 
 
 def count_outcomes(reached: Sequence[bool | None]) -> dict[str, int | None]:

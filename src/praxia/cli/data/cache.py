@@ -3,7 +3,7 @@
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 from rich.box import SIMPLE_HEAD
@@ -22,7 +22,7 @@ class DataCacheArguments:
     They lie in $PRAXIA_CACHE, or in `praxia` in $XDG_CACHE_HOME or ~/.cache.
     """
 
-    data: tyro.conf.Positional[str | None] = None
+    data: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="DIR")] = None
     """The folder of one data set, by default all."""
     clear: bool = False
     """Remove the images, and what older versions left in the data set's folder."""
@@ -32,7 +32,7 @@ class DataCacheArguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """List or remove; returns `folders`, or with --clear the number of `removed` data sets and the bytes `freed`."""
-    options = parse(DataCacheArguments, arguments, "praxia data cache")
+    options = parse(DataCacheArguments, arguments, "praxia data cache", example="praxia data cache --clear")
 
     from praxia.dataloader.cache_usage import clear_cache, list_caches
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from shlex import quote
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
@@ -23,7 +23,7 @@ class CheckArguments:
     {ok, episodes_safe, problems: [{file, episode, kind, detail, count}]}.
     """
 
-    root: tyro.conf.Positional[str]
+    root: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DIR")]
     """The data set's folder."""
     quick: bool = False
     """Count images without decoding them."""
@@ -37,7 +37,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     Raises:
         Refused: something is wrong; the error carries the result.
     """
-    options = parse(CheckArguments, arguments, "praxia data check")
+    options = parse(CheckArguments, arguments, "praxia data check", example="praxia data check my/dataset")
 
     from praxia.datatools.check.dataset import check
 

@@ -27,11 +27,11 @@ class EditArguments:
 class DeleteArguments(EditArguments):
     """Write a data set without some of its episodes."""
 
-    root: tyro.conf.Positional[str] = tyro.MISSING
+    root: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DIR")] = tyro.MISSING
     """The data set: a folder, or a location that fsspec knows. It is not changed."""
-    episodes: str = tyro.MISSING
+    episodes: Annotated[str, tyro.conf.arg(metavar="LIST")] = tyro.MISSING
     """The episodes to delete, counted from 0: 3,7-9."""
-    out: str = tyro.MISSING
+    out: Annotated[str, tyro.conf.arg(metavar="NEW")] = tyro.MISSING
     """A new folder."""
 
 
@@ -39,13 +39,13 @@ class DeleteArguments(EditArguments):
 class SplitArguments(EditArguments):
     """Write several data sets from one."""
 
-    root: tyro.conf.Positional[str] = tyro.MISSING
+    root: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DIR")] = tyro.MISSING
     """The data set: a folder, or a location that fsspec knows. It is not changed."""
-    out: tuple[str, ...] = tyro.MISSING
+    out: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NEW [NEW ...]")] = tyro.MISSING
     """New folders, one per part: A,B or A B."""
-    fractions: tuple[str, ...] = ()
+    fractions: Annotated[tuple[str, ...], tyro.conf.arg(metavar="SHARE [SHARE ...]")] = ()
     """The fraction of episodes in each part: 0.9,0.1. They are drawn at random, always the same ones."""
-    episodes: tuple[str, ...] = ()
+    episodes: Annotated[tuple[str, ...], tyro.conf.arg(metavar="LIST [LIST ...]")] = ()
     """Or the episodes of each part: 0-7,9 8,10-12."""
 
 
@@ -58,7 +58,7 @@ class MergeArguments(EditArguments):
         tyro.conf.arg(metavar="DIR DIR [DIR ...]", help_behavior_hint="(required)"),
     ] = tyro.MISSING
     """The data sets' folders, in the order of their episodes. They are not changed."""
-    out: str = tyro.MISSING
+    out: Annotated[str, tyro.conf.arg(metavar="NEW")] = tyro.MISSING
     """A new folder."""
 
 
@@ -68,16 +68,16 @@ class TrimArguments(EditArguments):
 
     Frames in the middle stay, because the images of an episode are one contiguous range of a video."""
 
-    root: tyro.conf.Positional[str] = tyro.MISSING
+    root: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DIR")] = tyro.MISSING
     """The data set: a folder, or a location that fsspec knows. It is not changed."""
-    out: str = tyro.MISSING
+    out: Annotated[str, tyro.conf.arg(metavar="NEW")] = tyro.MISSING
     """A new folder."""
-    features: tuple[str, ...] = ("observation.state",)
+    features: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME [NAME ...]")] = ("observation.state",)
     """Features that have to move: positions, not deltas."""
-    threshold: float = 0.002
+    threshold: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.002
     """A dim moves if it changes by more than this between two frames, as a fraction of its range (1% to 99%
     quantile)."""
-    frames: int = 5
+    frames: Annotated[int, tyro.conf.arg(metavar="N")] = 5
     """Idle frames are cut if there are more than this, and then all of them."""
 
 
@@ -85,15 +85,15 @@ class TrimArguments(EditArguments):
 class RenameArguments(EditArguments):
     """Write a data set with new names."""
 
-    root: tyro.conf.Positional[str] = tyro.MISSING
+    root: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DIR")] = tyro.MISSING
     """The data set: a folder, or a location that fsspec knows. It is not changed."""
-    out: str = tyro.MISSING
+    out: Annotated[str, tyro.conf.arg(metavar="NEW")] = tyro.MISSING
     """A new folder."""
-    feature: tuple[str, ...] = ()
+    feature: Annotated[tuple[str, ...], tyro.conf.arg(metavar="OLD=NEW [OLD=NEW ...]")] = ()
     """Features, or cameras by their short names: old=new."""
-    instruction: tuple[str, ...] = ()
+    instruction: Annotated[tuple[str, ...], tyro.conf.arg(metavar="OLD=NEW [OLD=NEW ...]")] = ()
     """Instructions: "old"="new"."""
-    embodiment: str | None = None
+    embodiment: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """New name of the robot."""
 
 
@@ -101,11 +101,11 @@ class RenameArguments(EditArguments):
 class JoinArguments(EditArguments):
     """Write a data set with vectors joined from parts, such as a state from arm and gripper."""
 
-    root: tyro.conf.Positional[str] = tyro.MISSING
+    root: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DIR")] = tyro.MISSING
     """The data set: a folder, or a location that fsspec knows. It is not changed."""
-    out: str = tyro.MISSING
+    out: Annotated[str, tyro.conf.arg(metavar="NEW")] = tyro.MISSING
     """A new folder."""
-    feature: tuple[str, ...] = ()
+    feature: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NEW=PART,... [NEW=PART,... ...]")] = ()
     """New vectors and their parts, in order: observation.state=observation.state.arm,observation.state.gripper."""
 
 
@@ -113,11 +113,11 @@ class JoinArguments(EditArguments):
 class ReorderArguments(EditArguments):
     """Write a data set whose vectors have their dims in the order of another data set, by name."""
 
-    root: tyro.conf.Positional[str] = tyro.MISSING
+    root: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DIR")] = tyro.MISSING
     """The data set: a folder, or a location that fsspec knows. It is not changed."""
-    like: str = tyro.MISSING
+    like: Annotated[str, tyro.conf.arg(metavar="DIR")] = tyro.MISSING
     """The data set whose order to use."""
-    out: str = tyro.MISSING
+    out: Annotated[str, tyro.conf.arg(metavar="NEW")] = tyro.MISSING
     """A new folder."""
 
 
@@ -198,6 +198,17 @@ OPERATIONS: dict[str, tuple[type[EditArguments], Callable[[Any], dict[str, Any]]
 }
 
 
+EXAMPLES = {
+    "delete": "my/dataset --episodes 3,7-9 --out better",
+    "split": "my/dataset --fractions 0.9,0.1 --out train,test",
+    "merge": "monday tuesday --out week",
+    "trim": "my/dataset --out shorter",
+    "rename": "my/dataset --feature laptop=front --out renamed",
+    "join": "my/dataset --feature action=action.arm,action.gripper --out joined",
+    "reorder": "my/dataset --like their/dataset --out reordered",
+}
+
+
 def run(arguments: list[str]) -> dict[str, Any]:
     """Write one or several new data sets; returns what was done.
 
@@ -213,7 +224,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
     if name not in OPERATIONS:
         raise UnknownName("operation of edit", name, OPERATIONS, "praxia data edit --help")
     kind, operate, _ = OPERATIONS[name]
-    done = operate(parse(kind, rest, f"praxia data edit {name}"))
+    prog = f"praxia data edit {name}"
+    done = operate(parse(kind, rest, prog, example=f"{prog} {EXAMPLES[name]}"))
     print_summary(done)
     return done
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
@@ -16,11 +16,11 @@ __all__ = ["run"]
 class ExportArguments:
     """Write a data set in the format of another project, and report what the format cannot hold."""
 
-    format: tyro.conf.Positional[str]
+    format: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FORMAT")]
     """robomimic (one HDF5 file) or aloha (a folder of ACT's episode_N.hdf5)."""
-    root: tyro.conf.Positional[Path]
+    root: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")]
     """The data set's folder."""
-    out: Path
+    out: Annotated[Path, tyro.conf.arg(metavar="PATH")]
     """The new file or folder."""
     json: bool = False
     """Print one JSON object on stdout."""
@@ -28,7 +28,12 @@ class ExportArguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Export a data set; returns the result of `datatools.exchange.exporting.export`, with the path."""
-    options = parse(ExportArguments, arguments, "praxia data export")
+    options = parse(
+        ExportArguments,
+        arguments,
+        "praxia data export",
+        example="praxia data export robomimic my/dataset --out demo.hdf5",
+    )
 
     from praxia.datatools.exchange.exporting import export
 

@@ -28,24 +28,24 @@ class ImportArguments:
     Options state what the source does not; otherwise the rule of its format applies and is listed as assumed.
     """
 
-    format: tyro.conf.Positional[Annotated[str, tyro.conf.arg(help=FORMATS)]]
-    source: tyro.conf.Positional[Path]
+    format: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="FORMAT", help=FORMATS)]]
+    source: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="SOURCE")]]
     """The file or folder."""
-    out: Path
+    out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
     """The data set's folder: new, or one to --resume."""
-    fps: float | None = None
+    fps: Annotated[float | None, tyro.conf.arg(metavar="HZ")] = None
     """The control rate in Hz. Default: aloha 50, PushT 10, robomimic its control_freq; else required."""
-    instruction: str | None = None
+    instruction: Annotated[str | None, tyro.conf.arg(metavar="TEXT")] = None
     """The instruction; "" for none. Required if the source does not state it."""
-    task: str | None = None
+    task: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """The task's short name. Default: the name in robomimic's file, else the source's name."""
-    state: str = ""
+    state: Annotated[str, tyro.conf.arg(metavar="KEY,...")] = ""
     """The source's arrays that form the state, comma-separated. Default: qpos, the usual low-dim keys, state."""
-    cameras: str = ""
+    cameras: Annotated[str, tyro.conf.arg(metavar="NAME,...")] = ""
     """Cameras to keep, comma-separated. Default: all."""
-    mask: str | None = None
+    mask: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """Only the demos of this filter key of robomimic."""
-    jpeg: Literal["bgr", "rgb"] | None = None
+    jpeg: Annotated[Literal["bgr", "rgb"] | None, tyro.conf.arg(metavar="{bgr,rgb}")] = None
     """Channel order of aloha's compressed images: rgb for regular JPEGs. Default: bgr, as ACT's scripts write."""
     resume: bool = False
     """Continue an import that was killed."""
@@ -55,7 +55,12 @@ class ImportArguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Import a data set; returns the result of `datatools.exchange.importing.import_dataset`, with the path."""
-    options = parse(ImportArguments, arguments, "praxia data import")
+    options = parse(
+        ImportArguments,
+        arguments,
+        "praxia data import",
+        example='praxia data import robomimic demo.hdf5 --instruction "lift the cube" --out more',
+    )
 
     from praxia.datatools.exchange.importing import import_dataset, open_source
     from praxia.datatools.exchange.source import ImportOptions

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
@@ -30,16 +30,16 @@ FILE = """A mixture file. Only "parts" and "data" are required; folders are rela
 class MixArguments:
     """Preview what a training step sees of a mixture of data sets. Nothing is trained."""
 
-    data: tyro.conf.Positional[str]
+    data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MIXTURE")]
     """A mixture file (.json), or comma-separated folders of data sets."""
-    recipe: str | None = None
+    recipe: Annotated[str | None, tyro.conf.arg(metavar="RECIPE")] = None
     """Use the window, batch size, steps, seed and episode selection of this recipe."""
-    window: str | None = None
+    window: Annotated[str | None, tyro.conf.arg(metavar="JSON")] = None
     """The window as JSON, {"observation_steps": {"image.front": [-1, 0], "state": [0]}, "horizon": 16},
     instead of a recipe's. Without either: the current timestep and 16 actions."""
-    steps: int | None = None
+    steps: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Training steps. Default: the recipe's, or 1000."""
-    batch_size: int | None = None
+    batch_size: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Rows per step. Default: the recipe's, or 64."""
     images: bool = False
     """Also read the images of the first batch."""
@@ -49,7 +49,13 @@ class MixArguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Preview a mixture; returns the result of `dataloader.preview.preview`."""
-    options = parse(MixArguments, arguments, "praxia data mix", description=f"{MixArguments.__doc__}\n\n{FILE}")
+    options = parse(
+        MixArguments,
+        arguments,
+        "praxia data mix",
+        description=f"{MixArguments.__doc__}\n\n{FILE}",
+        example="praxia data mix mixture.json --recipe flow-mt50",
+    )
 
     from praxia.core.errors import expect_positive
     from praxia.dataloader.mixture_config import find_mixture

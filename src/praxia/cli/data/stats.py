@@ -29,13 +29,15 @@ class StatsArguments:
         tyro.conf.arg(metavar="DIR [DIR ...]", help_behavior_hint="(required)"),
     ]
     """The data sets' folders. Data sets of one embodiment count as one."""
-    horizon: int | None = None
+    horizon: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Count actions as a policy sees them, in chunks of this length, instead of the recorded column."""
     relative: bool = False
     """Count positions of a chunk relative to the state at its start."""
-    relative_to: dict[str, str] = field(default_factory=dict)
+    relative_to: Annotated[dict[str, str], tyro.conf.arg(metavar="ACTION STATE [ACTION STATE ...]")] = field(
+        default_factory=dict
+    )
     """State field per action field, where names differ: --relative-to ACTION STATE."""
-    recipe: str | None = None
+    recipe: Annotated[str | None, tyro.conf.arg(metavar="RECIPE")] = None
     """Count what this recipe trains on: its horizon, its episodes, and relative actions if it uses them."""
     json: bool = False
     """Print one JSON object on stdout."""
@@ -43,7 +45,7 @@ class StatsArguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Print tables and warnings; returns the result of `datatools.survey.survey`."""
-    options = parse(StatsArguments, arguments, "praxia data stats")
+    options = parse(StatsArguments, arguments, "praxia data stats", example="praxia data stats my/dataset --horizon 16")
     if not options.roots:
         raise PraxiaError("expected the folder of a data set, got none; see `praxia data stats --help`")
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
@@ -16,15 +16,15 @@ __all__ = ["run"]
 class ViewArguments:
     """Write a self-contained HTML page of a data set's episodes: synchronized images, actions and states."""
 
-    root: tyro.conf.Positional[str]
+    root: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DIR")]
     """The data set's folder."""
-    out: Path | None = None
+    out: Annotated[Path | None, tyro.conf.arg(metavar="PAGE")] = None
     """The page to write. Default: the data set's name with .html, in the current folder."""
-    episodes: str | None = None
+    episodes: Annotated[str | None, tyro.conf.arg(metavar="LIST")] = None
     """Such as 0-4 or 3,7,10-12. Default: the first five, or as many of them as fit into a page of 30 MB."""
-    cameras: tuple[str, ...] = ()
+    cameras: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME [NAME ...]")] = ()
     """Cameras to show. Default: all."""
-    rerun: Path | None = None
+    rerun: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Also write the same episodes as a rerun recording (.rrd). Needs `pip install 'praxia[rerun]'`."""
     json: bool = False
     """Print one JSON object on stdout."""
@@ -32,7 +32,7 @@ class ViewArguments:
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Write the page; returns where it is and what is on it."""
-    options = parse(ViewArguments, arguments, "praxia data view")
+    options = parse(ViewArguments, arguments, "praxia data view", example="praxia data view my/dataset --episodes 0-4")
 
     from praxia.data.dataset import Dataset
     from praxia.data.episode import parse_episodes
