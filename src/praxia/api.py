@@ -265,9 +265,8 @@ def evaluate(
     chosen = find_benchmark(benchmark)
     if tasks is not None:
         chosen = chosen.of_tasks(tasks)
-    named = policy if callable(policy) else fspath(policy)
-    entry = find_policy(named, chosen, exact=exact, workers=workers, device=device)
-    shown = named if isinstance(named, str) else reference_of(named)
+    found, shown = _named(policy)
+    entry = find_policy(found, chosen, exact=exact, workers=workers, device=device)
     command = ["praxia", "eval", shown, "--benchmark", benchmark, "--episodes", str(episodes)]
     command += ["--tasks", ",".join(tasks)] if tasks is not None else []
     with counting("eval") as report:
@@ -284,8 +283,15 @@ def evaluate(
         )
 
 
+def _named(policy: LocalPath | MakePolicy) -> tuple[str | MakePolicy, str]:
+    """A policy as `find_policy` takes it, and as a command line would name it."""
+    if callable(policy):
+        return policy, reference_of(policy)
+    return fspath(policy), fspath(policy)
+
+
 def evaluate_offline(
-    policy: LocalPath,
+    policy: LocalPath | MakePolicy,
     data: LocalPath,
     out: LocalPath,
     *,
@@ -296,6 +302,7 @@ def evaluate_offline(
 ) -> dict[str, Any]:
     """Compare actions with recorded ones: `praxia eval --data` with these options. Progress is on stderr.
 
+    `policy` is the folder of a run or policy, or one of your own as in `evaluate`, made for the data set's robot.
     `episodes` are numbers, a text such as "0-9,12" or a split of the data set; None: those that the policy's training
     held out of this data set, else those that training would read. Every `stride`-th frame is compared. Rows go to the
     file `out`, one per episode. Returns the fingerprint and `results.offline.summarise_offline` of the rows: {episodes,
@@ -305,10 +312,11 @@ def evaluate_offline(
         PraxiaError, MismatchError, UnknownName, DataError: as `evaluation.offline.evaluate_offline`.
     """
     chosen = episodes if episodes is None or isinstance(episodes, str) else ",".join(map(str, episodes))
-    command = ["praxia", "eval", fspath(policy), "--data", fspath(data)]
+    found, shown = _named(policy)
+    command = ["praxia", "eval", shown, "--data", fspath(data)]
     with counting("eval") as report:
         return offline.evaluate_offline(
-            fspath(policy),
+            found,
             fspath(data),
             Path(out),
             episodes=chosen,

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from offline_testing import record_arm
 
 from praxia.cli.main import main
 from praxia.results.meta import read_meta
@@ -30,6 +31,15 @@ def broken(embodiment):
 
 def lost(embodiment):
     return lambda observation: [float("nan")] * embodiment.action_dim
+"""
+
+
+ARMS = """
+def near(embodiment):
+    return lambda observation: [[0.0] * embodiment.action_dim] * 2
+
+def far(embodiment):
+    return lambda observation: [9.0] * embodiment.action_dim
 """
 
 
@@ -148,6 +158,23 @@ def test_preflight_asks_it_for_its_first_decisions(here: Path, capsys):
     assert "--as expects" in json.loads(capsys.readouterr().out)["error"]
     assert run("preflight", "zero", *options) == 2
     assert "got 'zero'" in json.loads(capsys.readouterr().out)["error"]
+
+
+def test_it_is_evaluated_offline_compared_and_reported(here: Path, capsys):
+    record_arm(here / "arm")
+    (here / "arms.py").write_text(ARMS)
+    try:
+        for name in ("near", "far"):
+            assert run("eval", "--policy", f"arms:{name}", "--data", "arm", "--out", f"{name}.jsonl") == 0
+            assert f"foreign policy arms:{name} (source " in capsys.readouterr().err
+        assert run("compare", "near.jsonl", "far.jsonl", "--json") == 0
+        assert json.loads(capsys.readouterr().out)["mae"]["lower"] == "a"
+        assert run("report", "near.jsonl", "--out", "page.html") == 0
+        assert "foreign policy arms:near (source " in (here / "page.html").read_text()
+        assert run("eval", "arms:far", "--data", "arm", "--out", "x.jsonl", "--steps", 3) == 2
+        assert "--steps expects the folder of a trained policy" in capsys.readouterr().err
+    finally:
+        sys.modules.pop("arms", None)
 
 
 def test_another_source_does_not_continue_the_evaluation(here: Path, capsys):

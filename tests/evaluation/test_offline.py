@@ -13,7 +13,8 @@ from praxia.core.errors import DataError, MismatchError, PraxiaError, UnknownNam
 from praxia.core.keys import generator
 from praxia.core.types import Observation, Query
 from praxia.data.dataset import Dataset
-from praxia.evaluation.offline import HoldBaseline, dim_labels, episode_row, evaluate_offline, open_recorded
+from praxia.evaluation.offline import HoldBaseline, dim_labels, episode_row, evaluate_offline
+from praxia.evaluation.recorded import open_recorded
 from praxia.results.offline import read_offline
 
 # By step of the chunk and action dim; every number is exact in float32.
@@ -207,7 +208,7 @@ def test_what_cannot_be_evaluated_is_refused(toy, run, tmp_path):
         open_recorded(make_policy(), f"{toy},{toy}")
     with pytest.raises(PraxiaError, match="there is no episode 9: the data set has episodes 0 to 3"):
         open_recorded(make_policy(), str(toy), "0-9")
-    with pytest.raises(PraxiaError, match="expects the folder of a trained policy, got 'zero'"):
+    with pytest.raises(PraxiaError, match="expects a trained policy or one of your own, got 'zero'"):
         evaluate_offline("zero", str(toy), tmp_path / "x.jsonl")
     with pytest.raises(PraxiaError, match="--stride of at least 1, got 0"):
         evaluate_offline(str(run), str(toy), tmp_path / "x.jsonl", stride=0)
@@ -289,3 +290,66 @@ def test_episodes_may_be_a_split_of_the_data_set(toy):
     assert open_recorded(make_policy(), str(toy), "train").episodes == [0, 1, 2, 3]
     with pytest.raises(UnknownName, match=r"unknown split of .* 'val'; nearest: train"):
         open_recorded(make_policy(), str(toy), "val")
+
+
+def known_errors(embodiment):
+    """A factory of the policy whose errors are known."""
+    assert embodiment == ARM
+    return KnownErrors(ERRORS)
+
+
+def last_state(embodiment):
+    """A function whose chunks [3, 3] are the present state, and 0."""
+
+    def act(observation):
+        assert set(observation) == {"images", "state", "instruction"}
+        return np.tile([*observation["state"], 0.0], (3, 1))
+
+    return act
+
+
+def test_a_policy_of_somebody_elses_has_the_errors_that_it_makes(arm, tmp_path):
+    found = evaluate_offline(known_errors, str(arm), tmp_path / "foreign.jsonl")
+    rows, meta = read_offline(tmp_path / "foreign.jsonl")
+    expected = [row_of(KnownErrors(ERRORS), open_recorded(KnownErrors(ERRORS), str(arm)), at) for at in range(3)]
+    assert [row.policy for row in rows] == [row.policy for row in expected]
+    assert [row.baseline for row in rows] == [row.baseline for row in expected]
+    fingerprint = meta["fingerprint"]
+    assert fingerprint["claim"]["factory"] == f"{__name__}:known_errors"
+    assert fingerprint["policy_sha256"].startswith("claimed:")
+    assert {row.policy_sha256 for row in rows} == {fingerprint["policy_sha256"]}
+    assert found["fingerprint"] == fingerprint
+
+
+def test_a_function_has_the_horizon_of_its_answer(arm, tmp_path):
+    evaluate_offline(last_state, str(arm), tmp_path / "function.jsonl", episodes="1")
+    ((row,), _) = read_offline(tmp_path / "function.jsonl")
+    states = np.stack([[*state_at(1, frame), 0.0] for frame in range(LENGTHS[1])])
+    recorded = np.stack([action_at(1, frame) for frame in range(LENGTHS[1])])
+    errors = [np.abs(states[frame] - recorded[frame + step]) for step in range(3) for frame in range(3 - step)]
+    assert row.num_compared == [3, 2, 1]
+    assert row.policy.mae == pytest.approx(np.mean(errors), rel=1e-6)
+
+
+def make_privileged(embodiment):
+    policy = KnownErrors(ERRORS)
+    policy.privileged = True
+    return policy
+
+
+def make_faulty(embodiment):
+    return lambda observation: observation["depth"]
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "expected"),
+    [
+        (make_privileged, {}, "make_privileged reads a simulator's state, which recorded episodes do not have"),
+        (make_faulty, {}, r"the policy raised KeyError: 'depth' \(test_offline.py, line \d+\), at step 0 of episode 0"),
+        (known_errors, {"bind_as": "arm"}, "--as expects the folder of a trained policy"),
+        ("zero", {}, "--data expects a trained policy or one of your own, got 'zero'"),
+    ],
+)
+def test_what_cannot_be_measured_of_it_is_one_line(arm, tmp_path, make, options, expected):
+    with pytest.raises(PraxiaError, match=expected):
+        evaluate_offline(make, str(arm), tmp_path / "x.jsonl", **options)

@@ -14,6 +14,7 @@ __all__ = [
     "HasEmbodiments",
     "bind_policy",
     "check_compatibility",
+    "check_counterpart",
     "match_counterpart",
     "match_embodiment",
 ]
@@ -109,7 +110,15 @@ def check_compatibility(policy: Policy, benchmark: Benchmark, embodiment: Embodi
     Raises:
         MismatchError: the policy does not fit. Names both.
     """
-    counterpart = Counterpart.of(benchmark)
+    check_counterpart(policy, Counterpart.of(benchmark), embodiment)
+
+
+def check_counterpart(policy: Policy, counterpart: Counterpart, embodiment: Embodiment) -> None:
+    """Check that `policy` has the embodiment and the cameras of `counterpart`, whose embodiment is `embodiment`.
+
+    Raises:
+        MismatchError: the policy does not fit. Names both.
+    """
     _expect_cameras(policy.window.cameras, counterpart)
     ours = policy.embodiment
     if ours is None:

@@ -3,7 +3,7 @@
 For users without a simulator. It says how closely a policy repeats what was recorded, never whether it succeeds.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,15 +16,13 @@ from praxia.core.embodiment import Embodiment, field_slices
 from praxia.core.errors import MismatchError, PraxiaError, expect_positive
 from praxia.core.hold import HoldAction
 from praxia.core.process import available_cores
-from praxia.core.types import Decision, Observation, Policy, Query, Samples, Sampling, Window
-from praxia.data.dataset import Dataset
-from praxia.data.episode import parse_episodes
-from praxia.dataloader.mixture_config import DatasetEntry, find_mixture
+from praxia.core.types import Decision, Policy, Sampling
 from praxia.dataloader.view import DatasetView
 from praxia.dataloader.windows import Windows
-from praxia.evaluation.compatibility import Counterpart, HasEmbodiments, match_counterpart
 from praxia.evaluation.held_out import find_training
-from praxia.evaluation.policy_entry import SCRIPTED, load_trained
+from praxia.evaluation.policy_entry import SCRIPTED, expect_named, expect_unbound, limit_torch, load_trained
+from praxia.evaluation.policy_factory import MakePolicy, find_factory
+from praxia.evaluation.recorded import RecordedEpisodes, open_foreign, open_recorded, recorded_queries
 from praxia.results import fingerprint
 from praxia.results.offline import (
     META_SCHEMA,
@@ -38,18 +36,12 @@ from praxia.rollout.faults import action_fault, count_fault, decision_fault
 
 __all__ = [
     "HoldBaseline",
-    "RecordedEpisodes",
     "dim_labels",
     "episode_row",
     "evaluate_offline",
-    "open_recorded",
-    "recorded_queries",
 ]
 
 BATCH_SIZE = 32
-
-ADVICE = "say how to read it as in training in a mixture file (`praxia data mix --help`)"
-ORDER = "give it the order of the training data with `praxia data edit reorder`"
 
 
 @dataclass(frozen=True)
@@ -101,112 +93,6 @@ def dim_labels(embodiment: Embodiment) -> dict[str, str]:
             own = field.dims[at] if field.dims else ""
             labels[own if own and named.count(own) == 1 else f"{field.name}[{at}]"] = field.unit
     return labels
-
-
-@dataclass(frozen=True)
-class RecordedEpisodes:
-    """Recorded episodes as a policy sees them, and the name of the trained embodiment whose weights read them.
-
-    The windows hold every observation from the oldest that the policy sees to the present.
-    """
-
-    windows: Windows
-    trained_as: str
-
-    @property
-    def episodes(self) -> list[int]:
-        return self.windows.episodes.tolist()
-
-    def length(self, episode: int) -> int:
-        """The number of frames of an episode."""
-        return int(self.windows.dataset.episodes.length[episode])
-
-    def read(self, episode: int, frames: Int64[np.ndarray, " B"]) -> Samples:
-        """The windows of these frames of an episode."""
-        lengths = self.windows.dataset.episodes.length[self.windows.episodes]
-        return self.windows.read(int(lengths[: self.episodes.index(episode)].sum()) + frames)
-
-    def last_actions(self, episode: int, frames: Int64[np.ndarray, " B"]) -> Float32[np.ndarray, "B A"]:
-        """The recorded action before each frame; the first frame's own at the first."""
-        first = int(self.windows.dataset.episodes.first[episode])
-        return self.windows.dataset.column("action")[first + np.maximum(frames - 1, 0)].astype(np.float32)
-
-
-def open_recorded(
-    policy: HasEmbodiments, data: str, episodes: str | None = None, bind_as: str | None = None
-) -> RecordedEpisodes:
-    """The episodes of `data` as `policy` was trained to see its own: its cameras, letterboxed to its sizes.
-
-    `data` is a data set, or a mixture file with one part where names or the rate are to be read differently.
-    `episodes` is a text like "0-9", or the name of a split that the data set declares. None: those that training would
-    read, without failed ones; of a split too.
-
-    Raises:
-        MismatchError: the data do not fit the policy. Names both.
-        UnknownName: a camera, field or trained embodiment that does not exist.
-        PraxiaError: several data sets, or episodes that `data` does not have.
-        DataError: a data set that cannot be read.
-    """
-    mixture = find_mixture(data)
-    if len(mixture.entries) != 1:
-        raise PraxiaError(f"expected --data to be one data set, got {len(mixture.entries)}; evaluate on one at a time")
-    (entry,) = mixture.entries
-    dataset = Dataset(entry.data)
-    view = replace(entry.view, rate_hz=mixture.rate_hz, sizes=mixture.sizes)
-    embodiment = view.embodiment(dataset)
-    trained = {one.name: one for one in policy.embodiments}.get(bind_as or embodiment.name)
-    if trained is not None:
-        own = {camera.name: (camera.height, camera.width) for camera in trained.cameras}
-        view = replace(view, sizes={**own, **mixture.sizes})
-        embodiment = view.embodiment(dataset)
-    cameras = tuple(camera.name for camera in embodiment.cameras)
-    name = match_counterpart(policy, Counterpart(f"data set {entry.data}", cameras, ADVICE, ORDER), embodiment, bind_as)
-    assert trained is not None, "a policy that fits was trained on the embodiment"
-    selected = _select(entry, dataset, episodes)
-    return RecordedEpisodes(Windows(dataset, _dense(policy.window.for_embodiment(trained)), selected, view), name)
-
-
-def _select(entry: DatasetEntry, dataset: Dataset, episodes: str | None) -> list[int]:
-    if episodes is None:
-        return entry.select_episodes(dataset, successful=True).tolist()
-    if episodes[:1].isalpha():
-        split = dataset.split(episodes)
-        selected = [number for number in entry.select_episodes(dataset, successful=True).tolist() if number in split]
-        if not selected:
-            raise PraxiaError(f"expected an episode in the split {episodes!r} of {dataset.root} to evaluate, got none")
-        return selected
-    available = entry.select_episodes(dataset, successful=False).tolist()
-    chosen = sorted(parse_episodes(episodes, dataset.num_episodes))
-    if outside := [number for number in chosen if number not in available]:
-        raise PraxiaError(f"expected --episodes among those that the mixture file chooses, got {outside[0]}")
-    return chosen
-
-
-def _dense(window: Window) -> Window:
-    """The window with every observation step from the oldest on: a query holds all of them."""
-    steps = tuple(range(-window.history, 1))
-    return Window(dict.fromkeys(["state", *window.observation_steps], steps), window.horizon)
-
-
-def recorded_queries(
-    recorded: RecordedEpisodes, episode: int, frames: Int64[np.ndarray, " B"], samples: Samples, key: str
-) -> list[Query]:
-    """The queries of windows at these frames, whose noise depends on `key` and the frame alone."""
-    cameras, rate_hz = recorded.windows.window.cameras, recorded.windows.embodiment.control_hz
-    queries = []
-    for row, frame in enumerate(frames.tolist()):
-        times = np.flatnonzero(samples.state_valid[row]).tolist()
-        history = tuple(
-            Observation(
-                {camera: samples.images[camera][row, at] for camera in cameras},
-                samples.state[row, at],
-                samples.instruction[row],
-                frame / recorded.windows.dataset.fps - (times[-1] - at) / rate_hz,
-            )
-            for at in times
-        )
-        queries.append(Query(history, key, frame, row))
-    return queries
 
 
 def episode_row(
@@ -282,7 +168,7 @@ def _faults(decisions: Sequence[Decision], frames: Int64[np.ndarray, " B"], wind
 
 
 def evaluate_offline(
-    name: str,
+    name: str | MakePolicy,
     data: str,
     out: Path,
     *,
@@ -296,7 +182,10 @@ def evaluate_offline(
     notice: Callable[[str], None] = lambda text: None,
     report: Callable[[int, int, str], None] = lambda done, planned, text: None,
 ) -> dict[str, Any]:
-    """Evaluate the policy of the folder `name` on recorded episodes, and return the summary with its fingerprint.
+    """Evaluate a policy on recorded episodes, and return the summary with its fingerprint.
+
+    `name` is the folder of a trained policy, or of a foreign one its factory, import string or registered name
+    (`policy_factory`).
 
     `data` and `episodes` are as in `open_recorded`, but without `episodes` a policy that was trained on the data set is
     evaluated on those that its training held out, if it did; `notice(line)` says which these are. The policy is queried
@@ -305,20 +194,15 @@ def evaluate_offline(
     `device` is that of `nn.device.find_device`, and `command` is only recorded.
 
     Raises:
-        PraxiaError: no checkpoint there, a policy without weights, or `out` exists and `resume` is False.
+        PraxiaError: no checkpoint there, a scripted policy, a factory that fails, or `out` exists and `resume` is
+            False.
         MismatchError, UnknownName, DataError: as `open_recorded`; `out` was begun differently; or the policy gave no
             finite chunk, where the rows before are kept.
     """
     expect_positive(stride=stride)
-    if name in SCRIPTED:
-        raise PraxiaError(f"--data expects the folder of a trained policy, got {name!r}; see `praxia eval --help`")
     threads = available_cores()
-    trained, identity = load_trained(name, threads, sampling, device)
-    recorded = open_recorded(trained, data, episodes, bind_as)
-    if episodes is None:
-        recorded = _unseen(recorded, Path(name), notice)
-    windows = recorded.windows
-    policy = trained.bind(windows.embodiment, recorded.trained_as)
+    subject = _find_subject(name, data, episodes, bind_as, sampling, threads, device, notice)
+    recorded, windows = subject.recorded, subject.recorded.windows
     known = windows.dataset.identity
     about = {label: value for label, value in known.items() if label != "path"}
     meta = {
@@ -327,15 +211,13 @@ def evaluate_offline(
         "data": known["path"],
         "baseline": HoldBaseline.of(windows.embodiment).to_json(),
         "fingerprint": {
-            "policy_sha256": identity.policy_sha256,
-            "weights_sha256": identity.weights_sha256,
-            "sampling": identity.sampling.to_json() or None,
-            "bind_as": None if bind_as == windows.embodiment.name else bind_as,
+            **subject.identity,
             "data": {**about, "rate_hz": windows.embodiment.control_hz, "view": _view(windows.view)},
             "episodes": recorded.episodes,
             "stride": stride,
             "dims": dim_labels(windows.embodiment),
-            "device": str(policy.device),
+            # A learned policy has a device, as in `results_writer`.
+            "device": str(getattr(subject.policy, "device", "cpu")),
             "threads": threads,
             "versions": fingerprint.versions(),
             **fingerprint.code(),
@@ -349,11 +231,11 @@ def evaluate_offline(
             if episode in rows:
                 continue
             row, trace = episode_row(
-                policy,
+                subject.policy,
                 recorded,
                 episode,
                 key=f"{windows.dataset.content_hash}/{episode}",
-                policy_sha256=identity.policy_sha256,
+                policy_sha256=subject.identity["policy_sha256"],
                 stride=stride,
                 batch_size=BATCH_SIZE,
             )
@@ -361,6 +243,48 @@ def evaluate_offline(
             rows[episode] = row
             report(len(rows), len(recorded.episodes), f"error {row.policy.mae:.4g}")
     return {**summarise_offline([rows[episode] for episode in recorded.episodes]), "fingerprint": meta["fingerprint"]}
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """What is evaluated: a policy, the episodes as it sees them, and what identifies it, as in a fingerprint."""
+
+    policy: Policy
+    recorded: RecordedEpisodes
+    identity: Mapping[str, Any]
+
+
+def _find_subject(
+    name: str | MakePolicy,
+    data: str,
+    episodes: str | None,
+    bind_as: str | None,
+    sampling: Sampling | None,
+    threads: int,
+    device: str | None,
+    notice: Callable[[str], None],
+) -> _Subject:
+    if isinstance(name, str) and name in SCRIPTED:
+        raise PraxiaError(f"--data expects a trained policy or one of your own, got {name!r}; see `praxia eval --help`")
+    if (factory := find_factory(name)) is not None:
+        expect_unbound(factory.reference, bind_as, sampling)
+        foreign, recorded = open_foreign(factory, data, episodes)
+        limit_torch(threads)
+        known = {"policy_sha256": foreign.policy_sha256, "weights_sha256": None, "claim": foreign.claim}
+        return _Subject(foreign.policy, recorded, {**known, "sampling": None, "bind_as": None})
+    assert isinstance(name, str), "a callable is a factory"
+    expect_named(name)
+    trained, identity = load_trained(name, threads, sampling, device)
+    recorded = open_recorded(trained, data, episodes, bind_as)
+    if episodes is None:
+        recorded = _unseen(recorded, Path(name), notice)
+    embodiment = recorded.windows.embodiment
+    known = {
+        **identity.to_json(),
+        "sampling": identity.sampling.to_json() or None,
+        "bind_as": None if bind_as == embodiment.name else bind_as,
+    }
+    return _Subject(trained.bind(embodiment, recorded.trained_as), recorded, known)
 
 
 def _unseen(recorded: RecordedEpisodes, policy: Path, notice: Callable[[str], None]) -> RecordedEpisodes:

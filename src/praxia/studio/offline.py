@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from praxia.results.folder import results_name
+from praxia.results.meta import claim_of
 from praxia.results.offline import OfflineRow, read_trace, summarise_offline
 from praxia.studio.charts import Series, line_chart
 from praxia.studio.html import Markup, tag
@@ -80,6 +81,8 @@ def offline_table(summary: Mapping[str, Any]) -> Table:
 
 def print_offline(console: Console, summary: Mapping[str, Any]) -> None:
     """The table, the squared error, and what such numbers do not say."""
+    if claim := claim_of(summary["fingerprint"]):
+        console.print(claim, highlight=False, markup=False, soft_wrap=True)
     console.print(offline_table(summary))
     squared = f"mean squared error {error_text(summary['policy']['mse'])}"
     console.print(f"{squared}; holding still {error_text(summary['baseline']['mse'])}", highlight=False, markup=False)
@@ -122,7 +125,9 @@ def offline_section(evaluation: OfflineResults) -> Markup:
     if len(evaluation.rows) < planned:
         unfinished = f" Not finished: {len(evaluation.rows)} of {planned} episodes."
     size = f"{summary['episodes']:,} episodes and {summary['frames']:,} frames"
-    text = f"{size} of {evaluation.meta['data']}.{unfinished} "
+    claim = claim_of(evaluation.meta["fingerprint"])
+    of_policy = f" The policy: {claim}." if claim else ""
+    text = f"{size} of {evaluation.meta['data']}.{unfinished}{of_policy} "
     columns = [("", None), ("unit", None), ("policy", "n"), ("holding still", "n"), ("ratio", "n")]
     cells = [
         (what, unit, error_text(ours), error_text(theirs), "–" if ratio is None else f"{ratio:.3g}")
