@@ -91,6 +91,7 @@ IGNORED = frozenset(
         "earlier_steps",
         "held_out",
         "hold_out",
+        "horizon_s",
         "image_size",
         "keep_every",
         "policy_sha256",

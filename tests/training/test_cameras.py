@@ -1,4 +1,4 @@
-"""What a run leaves to its data, cameras and image sizes: it is recorded, and another run's is not resumed."""
+"""What a run leaves to its data: it is recorded, and another run's is not resumed."""
 
 import dataclasses
 import json
@@ -10,7 +10,9 @@ from praxia.checkpoint.store import load_policy, read_config
 from praxia.core.embodiment import Camera
 from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.types import EVERY_CAMERA, Window
+from praxia.dataloader.mixture_config import MixtureConfig
 from praxia.training import engine
+from praxia.training.initial_checkpoint import adapt_to_data
 
 EVERY = Window({EVERY_CAMERA: (0,), "state": (0,)}, horizon=4)
 TWO = dataclasses.replace(EMBODIMENT, cameras=(Camera("top", 16, 16), Camera("side", 16, 16)))
@@ -90,3 +92,15 @@ def test_a_camera_that_is_not_there_is_refused_with_those_that_are(any_run, two_
     with pytest.raises(MismatchError, match=r"image\.tip"):
         fit(seeing(any_run, "tip"), two_cameras, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_horizon_in_seconds_is_steps_at_the_rate_of_the_data(any_run, two_cameras, tmp_path):
+    """The toy's data have 10 Hz; a mixture may read them at another rate."""
+    run = dataclasses.replace(any_run, horizon_s=0.32)
+    fit(run, two_cameras, tmp_path / "run")
+    assert load_policy(tmp_path / "run" / "policy", "cpu")[0].window.horizon == 3
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["config"]["horizon_s"] is None
+    slower = dataclasses.replace(MixtureConfig.of([two_cameras]), rate_hz=5.0)
+    assert adapt_to_data(run, slower, None)[0].window.horizon == 2
+    with pytest.raises(PraxiaError, match=r"--horizon-s of at least a step, 0.1 s, got 0.01"):
+        fit(dataclasses.replace(any_run, horizon_s=0.01), two_cameras, tmp_path / "other")

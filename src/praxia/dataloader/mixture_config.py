@@ -132,6 +132,11 @@ class MixtureConfig:
         ]
         return Mixture(windows, self.weights([len(one) for one in windows]))
 
+    @property
+    def control_hz(self) -> float:
+        """The rate of a window's steps: the mixture's, or that of its data."""
+        return Dataset(self.entries[0].data).embodiment.control_hz if self.rate_hz is None else self.rate_hz
+
     def weights(self, sizes: Sequence[int]) -> tuple[int, ...] | None:
         """Whole numbers in proportion to the entries' shares; None: in proportion to their `sizes` (windows).
 

@@ -78,6 +78,8 @@ class TrainRun(Config):
     """State field per action field, where names differ: --relative-to ACTION STATE."""
     image_size: int | None = None
     """Letterbox larger images into a square of this many pixels when they are read."""
+    horizon_s: float | None = None
+    """Seconds that a chunk lasts, at the rate of the data, in place of --window.horizon in steps."""
     hold_out: float | str = 0.0
     """Share of the episodes that is neither trained on nor counted in what is fitted; or the name of a split of the
     data set, such as val: `praxia data info` prints them."""

@@ -34,7 +34,7 @@ from praxia.training.batches import BatchSource, VQABatches, prefetch, random_sh
 from praxia.training.config import TrainRun
 from praxia.training.coverage import cover
 from praxia.training.hold_out import hold_out
-from praxia.training.initial_checkpoint import InitialCheckpoint, choose_images, read_initial_checkpoint
+from praxia.training.initial_checkpoint import InitialCheckpoint, adapt_to_data, read_initial_checkpoint
 from praxia.training.kept_policies import KeptPolicies, expect_kept
 from praxia.training.measured_step import Cost, Step, measure_cost
 from praxia.training.metrics import Clock, Means, Tracker
@@ -120,7 +120,7 @@ def train(
     fabric = Fabric(**accelerator(device), precision=_precision(run, device), strategy=strategy)
     fabric.launch()
     mixture = data if isinstance(data, MixtureConfig) else MixtureConfig.of(data)
-    run, mixture = choose_images(run, mixture, start_from)
+    run, mixture = adapt_to_data(run, mixture, start_from)
     windows = mixture.open(run.window, successful=run.only_success, cache_bytes=cache_bytes)
     run = replace(run, window=windows.window)
     windows, held_out = hold_out(mixture, windows, run.hold_out)

@@ -12,13 +12,13 @@ from torch import Tensor
 from praxia.checkpoint.identity import PolicyIdentity
 from praxia.checkpoint.store import PolicyConfig, load_weights, read_config
 from praxia.core.embodiment import Embodiment, dim_name_difference
-from praxia.core.errors import MismatchError, expect_positive
+from praxia.core.errors import MismatchError, PraxiaError, expect_positive
 from praxia.dataloader.mixture_config import MixtureConfig
 from praxia.policies.encoder_head import EncoderHead, EncoderHeadModel
 from praxia.training.config import TrainRun
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
 
-__all__ = ["InitialCheckpoint", "choose_images", "read_initial_checkpoint"]
+__all__ = ["InitialCheckpoint", "adapt_to_data", "read_initial_checkpoint"]
 
 
 @dataclass(frozen=True)
@@ -56,15 +56,23 @@ class InitialCheckpoint:
         return {"path": str(self.path), **self.identity.to_json(), "refit": self.refit}
 
 
-def choose_images(run: TrainRun, mixture: MixtureConfig, start_from: Path | None) -> tuple[TrainRun, MixtureConfig]:
+def adapt_to_data(run: TrainRun, mixture: MixtureConfig, start_from: Path | None) -> tuple[TrainRun, MixtureConfig]:
     """The run and the mixture with what the run leaves to its data, or to the policy to start from, if there is one.
 
     A window that sees every camera gets the policy's, and images that are larger than the policy's get its size. The
-    run's image size becomes sizes of the mixture.
+    run's image size becomes sizes of the mixture, and its horizon in seconds becomes the window's in steps.
 
     Raises:
-        PraxiaError: no policy there, or an image size below 1. DataError: it is not what was saved.
+        PraxiaError: no policy there, an image size below 1, or a horizon of less than half a step. DataError: it is not
+            what was saved.
     """
+    if run.horizon_s is not None:
+        horizon = round(run.horizon_s * mixture.control_hz)
+        if horizon < 1:
+            raise PraxiaError(
+                f"expected --horizon-s of at least a step, {1 / mixture.control_hz:.3g} s, got {run.horizon_s:g}"
+            )
+        run = replace(run, horizon_s=None, window=replace(run.window, horizon=horizon))
     known: dict[str, tuple[int, int]] = {}
     if start_from is not None:
         config = read_config(start_from)[0]
