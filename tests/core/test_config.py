@@ -6,7 +6,16 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from praxia.core.config import Config, FittedConfig, config_from_json, config_to_json, fit_config, fitted_as, unfitted
+from praxia.core.config import (
+    ADDED,
+    Config,
+    FittedConfig,
+    config_from_json,
+    config_to_json,
+    fit_config,
+    fitted_as,
+    unfitted,
+)
 from praxia.core.errors import UnknownName
 from praxia.core.types import Window
 
@@ -50,7 +59,15 @@ class Scale(FittedConfig):
         return Scale(self.width, self.folder, fitted={"max": float(chunks().max())})
 
 
-CONFIGS = {config.tag: config for config in (Leaf, OtherLeaf, Tree, Scale)}
+@dataclass(frozen=True)
+class Grown(Config):
+    tag: ClassVar[str] = "grown"
+    size: int = 3
+    ratio: float = field(default=1.0, metadata=ADDED)
+    depth: int | None = field(default=None, metadata=ADDED)
+
+
+CONFIGS = {config.tag: config for config in (Leaf, OtherLeaf, Tree, Scale, Grown)}
 
 
 def find(tag):
@@ -119,3 +136,10 @@ def test_a_config_that_learns_nothing_is_unchanged():
     assert fit_config(leaf, never) is leaf
     assert fitted_as(leaf, fit_config(Scale(), chunks)) is leaf
     assert unfitted(leaf) is leaf
+
+
+def test_a_field_that_was_added_later_is_in_the_json_only_where_it_is_used():
+    assert config_to_json(Grown()) == {"type": "grown", "size": 3}
+    assert config_to_json(Grown(ratio=0.5)) == {"type": "grown", "size": 3, "ratio": 0.5}
+    for config in (Grown(), Grown(size=4, ratio=0.5), Grown(depth=2)):
+        assert config_from_json(json.loads(json.dumps(config_to_json(config))), find) == config

@@ -18,7 +18,9 @@ from praxia.encoders.vit import ViT
 WITH_IMAGES = [
     FilmCNN(width=32, channels=(8, 8, 8, 8)),
     ResNet(width=32, channels=(8, 16)),
+    ResNet(channels=(8, 16), trunk="group-norm", keypoints=4, separate_cameras=True, crop=0.9),
     ResNetGrid(channels=(8, 16)),
+    ResNetGrid(channels=(8, 16), trunk="frozen-batch-norm", detr_width=32),
     RT1(channels=(8, 8, 8, 16), num_tokens=4),
     ViT(width=16, depth=1, num_heads=2),
     Octo(width=16, depth=1, num_heads=2),
@@ -27,7 +29,7 @@ WITH_IMAGES = [
 every = pytest.mark.parametrize("config", [*WITH_IMAGES, StateOnly(width=32)], ids=lambda config: config.tag)
 
 
-NUM_TOKENS = (1, 1, 2 * 4 + 2, 2 * 4 + 1, 2 * 4 + 2, 1 + 2 * 4 + 1 + 2, 2 * 4 + 6 + 1 + 1, 1)
+NUM_TOKENS = (1, 1, 1, 2 * 4 + 2, 2 * 4 + 2, 2 * 4 + 1, 2 * 4 + 2, 1 + 2 * 4 + 1 + 2, 2 * 4 + 6 + 1 + 1, 1)
 counted = pytest.mark.parametrize(
     ("config", "num_tokens"), list(zip([*WITH_IMAGES, StateOnly(width=32)], NUM_TOKENS, strict=True))
 )
@@ -41,6 +43,7 @@ def test_an_encoder_provides_its_tokens_and_what_it_declares(config, num_tokens)
     assert context.mask[:, context.groups["readout"]].all()
     assert context.readout().shape == (5, encoder.width)
     assert encoder.provides >= set(context.groups)
+    assert (context.positions is not None) == ("positions" in encoder.provides)
     assert (context.kv_cache is not None) == any(name.startswith("key/value cache") for name in encoder.provides)
 
 

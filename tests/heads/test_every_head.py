@@ -41,6 +41,7 @@ DETERMINISTIC = {
     "oft": OFT(SMALL),
     "regression": Regression(width=64),
     "act": ACT(width=32, mlp_width=64, num_heads=2, encoder_depth=1, kl_weight=1.0),
+    "act detr": ACT(width=16, mlp_width=64, num_heads=2, encoder_depth=1, kl_weight=1.0, detr=True),
 }
 EVERY = {**SAMPLED, **TOKENIZED, **DETERMINISTIC}
 # A token of FAST describes all steps at once.
@@ -50,12 +51,13 @@ EMBODIMENTS = ((3, 2), (1, 1))  # the second embodiment has one action dim
 
 
 def context_of(batch, width=16):
-    """Two tokens, of which the second is padding in every other row."""
+    """Two tokens with positions, of which the second is padding in every other row."""
     tokens = torch.zeros(len(batch.state), 2, width)
     tokens[:, 0, :3] = torch.nan_to_num(batch.state[:, 0])
     mask = torch.ones(tokens.shape[:2], dtype=torch.bool)
     mask[::2, 1] = False
-    return Context(tokens, mask, {"readout": slice(0, 1)})
+    positions = torch.randn(2, width, generator=torch.Generator().manual_seed(4))
+    return Context(tokens, mask, {"readout": slice(0, 1)}, positions=positions)
 
 
 def noise_for(head, num):

@@ -19,6 +19,7 @@ SMALL_ENCODERS = {
     "film-cnn": {"channels": (8, 8, 8, 8), "width": 32},
     "resnet": {"channels": (8, 16), "width": 32},
     "resnet-grid": {"channels": (8, 16)},
+    "resnet-grid (detr)": {"channels": (8, 16), "detr_width": 16},
     "rt1": {"channels": (8, 8, 8, 16), "num_tokens": 4},
     "vit": {"width": 16, "depth": 1, "num_heads": 2},
     "octo": {"width": 16, "depth": 1, "num_heads": 2},
@@ -54,7 +55,8 @@ def test_a_pair_works_or_is_refused_in_one_line(encoder, head, tmp_path):
     model = EncoderHead(small, fitted)
     if MISSING[encoder, head]:
         with pytest.raises(
-            MismatchError, match=r"needs \['(key/value cache of|language_model).*\], but encoder .* gives"
+            MismatchError,
+            match=r"needs \['(key/value cache of|language_model|positions).*\](, but encoder .* gives| of its width)",
         ) as refusal:
             model.build(config.shapes)
         assert "\n" not in str(refusal.value)
@@ -78,8 +80,13 @@ def test_a_pair_works_or_is_refused_in_one_line(encoder, head, tmp_path):
         assert torch.equal(built.eval().sample(batch, noise), again.model.sample(batch, noise))
 
 
-def test_only_matching_language_models_are_ever_missing():
-    fits = {"action-expert of pi0": "public-vlm", "vlm-tokens": "public-vlm", "action-expert": "vision-language"}
+def test_only_matching_language_models_and_positions_are_ever_missing():
+    fits = {
+        "act (detr)": "resnet-grid (detr)",
+        "action-expert of pi0": "public-vlm",
+        "vlm-tokens": "public-vlm",
+        "action-expert": "vision-language",
+    }
     for encoder, head in MISSING:
         needed = next((given for part, given in fits.items() if part in head), encoder)
         assert bool(MISSING[encoder, head]) == (encoder != needed)

@@ -67,17 +67,22 @@ def test_a_published_size_has_the_number_of_parameters_in_its_docstring(name):
 
 def test_published_sizes_come_near_to_the_originals():
     """Counted from Diffusion Policy's public code (10 action dims, two cameras); of Octo and ACT as published."""
-    unet, transformer, act, octo = (
-        built_without_memory(f"{name}-published")
-        for name in ("diffusion-policy-unet", "diffusion-policy-transformer", "act", "octo")
+    transformer, act, octo = (
+        built_without_memory(f"{name}-published") for name in ("diffusion-policy-transformer", "act", "octo")
     )
-    assert millions(unet.head) == pytest.approx(255.612, rel=0.01)
     assert millions(transformer.head) == pytest.approx(8.998, rel=0.01)
     with torch.device("meta"):
         unused = 6 * millions(nn.TransformerDecoderLayer(512, 8, 3200))
     assert millions(act) + unused == pytest.approx(80, rel=0.06)
     # One convolution in place of two stems, and computed in place of learned positions.
     assert millions(octo) == pytest.approx(27, rel=0.15)
+
+
+def test_act_and_diffusion_policy_have_the_parameters_of_the_lerobot_packages():
+    """As `python tests/peers/lerobot_policies.py` counts version 0.4.4, with 4 state and 4 action dims, two cameras."""
+    for name, theirs in (("act", 51_593_092), ("diffusion-policy-unet", 277_697_988)):
+        model = built_without_memory(f"{name}-published")
+        assert sum(value.numel() for value in model.parameters()) == theirs
 
 
 @pytest.mark.parametrize("name", KNOWN)

@@ -14,6 +14,7 @@ from praxia_testing import Stop, stop_after
 from praxia.checkpoint.store import load_policy, read_config
 from praxia.core.errors import MismatchError, PraxiaError, TrainingError
 from praxia.core.types import Window
+from praxia.data.dataset import Dataset
 from praxia.dataloader.windows import Windows
 from praxia.training import engine
 from praxia.training.config import warmup_cosine
@@ -70,6 +71,7 @@ torch.set_num_threads(1)
 from praxia.core.config import config_from_json
 from praxia.checkpoint.store import find_config
 from praxia.core.types import Window
+from praxia.data.dataset import Dataset
 from praxia.training.config import Train, TrainRun
 from praxia.training.engine import train
 import json, time
@@ -184,6 +186,24 @@ def test_the_policy_learns_what_the_data_show(tiny_run, dataset_path, tmp_path):
     lines = [json.loads(line)["loss"] for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert np.mean(lines[-20:]) < 0.6 * np.mean(lines[:5])
     assert torch.get_num_threads() == 1
+
+
+@pytest.mark.parametrize("normalisation", ["mean-std", "min-max"])
+def test_a_policy_has_the_normalisation_of_its_run(normalisation, tiny_run, dataset_path, tmp_path):
+    options = dataclasses.replace(tiny_run.train, steps=2, betas=(0.9, 0.999), final_rate=1.0)
+    run = dataclasses.replace(tiny_run, train=options, normalisation=normalisation)
+    fit(run, dataset_path, tmp_path / "run")
+    policy, _ = load_policy(tmp_path / "run")
+    dataset = Dataset(dataset_path)
+    rows = np.isin(dataset.column("episode_index")[:, 0], dataset.select())
+    for feature, found in (("observation.state", "state"), ("action", "action")):
+        values = dataset.column(feature)[rows].astype(np.float64)
+        mean, std = values.mean(0), values.std(0)
+        expected = (mean - std, mean + std) if normalisation == "mean-std" else (values.min(0), values.max(0))
+        normaliser = getattr(policy.transforms.embodiments[0], found)
+        np.testing.assert_allclose((normaliser.low, normaliser.high), expected, rtol=1e-6)
+    recorded = json.loads((tmp_path / "run" / "run.json").read_text())["config"]
+    assert (recorded["normalisation"], recorded["train"]["betas"]) == (normalisation, [0.9, 0.999])
 
 
 def test_mixed_precision(tiny_run, dataset_path, tmp_path):

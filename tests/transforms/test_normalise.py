@@ -91,3 +91,23 @@ def test_statistics_that_are_not_finite_are_refused():
 @pytest.mark.parametrize("normaliser", [Normaliser((0.1,), (0.3,)), Normaliser((0.1, 0.2), (0.3, 0.2), (1,))])
 def test_normaliser_survives_json(normaliser):
     assert Normaliser.from_json(json.loads(json.dumps(normaliser.to_json()))) == normaliser
+
+
+@pytest.mark.parametrize("outlier", [0.0, 1e4])
+def test_by_mean_and_standard_deviation_data_have_mean_zero_and_variance_one(outlier):
+    values = np.random.default_rng(0).normal(3, 2, (400, 2)).astype(np.float32)
+    values[0] += outlier
+    encoded = Normaliser.from_stats(describe(values), normalisation="mean-std").encode(values)
+    np.testing.assert_allclose(encoded.mean(0), 0, atol=1e-4)
+    np.testing.assert_allclose(encoded.std(0), 1, rtol=1e-4)
+
+
+def test_by_minimum_and_maximum_data_fill_the_range():
+    values = np.random.default_rng(0).normal(3, 2, (400, 2)).astype(np.float32)
+    encoded = Normaliser.from_stats(describe(values), normalisation="min-max").encode(values)
+    np.testing.assert_allclose([encoded.min(0), encoded.max(0)], [[-1, -1], [1, 1]], atol=1e-6)
+
+
+@pytest.mark.parametrize("normalisation", ["quantiles", "mean-std", "min-max"])
+def test_a_constant_is_one_by_every_normalisation(normalisation):
+    assert Normaliser.from_stats(describe(np.full((9, 1), 0.7)), normalisation=normalisation).constant.all()

@@ -9,10 +9,23 @@ from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin, get_type
 import numpy as np
 from jaxtyping import Float32
 
-__all__ = ["Config", "FittedConfig", "config_from_json", "config_to_json", "fit_config", "fitted_as", "unfitted"]
+__all__ = [
+    "ADDED",
+    "Config",
+    "FittedConfig",
+    "config_from_json",
+    "config_to_json",
+    "fit_config",
+    "fitted_as",
+    "unfitted",
+]
 
 C = TypeVar("C", bound="Config")
 F = TypeVar("F", bound="FittedConfig")
+
+# The metadata of a field that its config's first version did not have, and whose default is as before. JSON leaves it
+# out where it has its default: configs that do not use it keep their JSON, and policies the hashes that identify them.
+ADDED = {"added": True}
 
 
 @dataclass(frozen=True)
@@ -65,8 +78,13 @@ def unfitted(config: C) -> C:
 
 
 def config_to_json(config: Config) -> dict[str, Any]:
-    """`{"type": tag, field: value, ...}`, nested where a value is a config or has `to_json`; tuples become lists."""
-    return {"type": config.tag, **{entry.name: _to_json(getattr(config, entry.name)) for entry in fields(config)}}
+    """`{"type": tag, field: value, ...}`, nested where a value is a config or has `to_json`; tuples become lists.
+
+    Fields with the metadata `ADDED` are left out where they have their default.
+    """
+    values = {entry.name: _to_json(getattr(config, entry.name)) for entry in fields(config)}
+    unused = {one.name for one in fields(config) if one.metadata == ADDED and values[one.name] == _to_json(one.default)}
+    return {"type": config.tag, **{name: value for name, value in values.items() if name not in unused}}
 
 
 def config_from_json(value: Mapping[str, Any], find: Callable[[str], type[Config]]) -> Config:

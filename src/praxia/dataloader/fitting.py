@@ -11,6 +11,7 @@ from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.windows import Windows
 from praxia.statistics.running import FeatureStats, RunningStats
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
+from praxia.transforms.normalise import Normalisation
 from praxia.transforms.relative import RelativeActions
 from praxia.transforms.tokenizer import PromptTokenizer, TextTokenizer
 
@@ -29,12 +30,16 @@ class EmbodimentStatistics:
     combined: dict[str, FeatureStats]
     relative: RelativeActions | None
 
-    def fit(self) -> EmbodimentTransforms:
-        """Normalisers whose range covers 1% to 99% of the rows of every data set and of all, whatever their weights."""
-        fitted = EmbodimentTransforms.fit((*self.per_dataset, self.combined))
+    def fit(self, normalisation: Normalisation = "quantiles") -> EmbodimentTransforms:
+        """Normalisers for the rows of every data set and of all, whatever their weights.
+
+        With quantiles the range of [-1, 1] covers 1% to 99% of each.
+        """
+        every = (*self.per_dataset, self.combined)
+        fitted = EmbodimentTransforms.fit(every, normalisation)
         if self.relative is None:
             return fitted
-        return fitted.with_relative(self.relative, *(one[ACTION] for one in (*self.per_dataset, self.combined)))
+        return fitted.with_relative(self.relative, *(one[ACTION] for one in every), normalisation=normalisation)
 
 
 def compute_statistics(
@@ -65,10 +70,10 @@ def _statistics(entry: Windows, relative: Mapping[str, RelativeActions]) -> dict
 
 
 def fit_embodiments(
-    windows: Mixture, statistics: Mapping[str, EmbodimentStatistics]
+    windows: Mixture, statistics: Mapping[str, EmbodimentStatistics], normalisation: Normalisation = "quantiles"
 ) -> tuple[EmbodimentTransforms, ...]:
     """Each embodiment's transforms, fitted to the statistics of these windows."""
-    return tuple(statistics[embodiment.name].fit() for embodiment in windows.embodiments)
+    return tuple(statistics[embodiment.name].fit(normalisation) for embodiment in windows.embodiments)
 
 
 def fit_transforms(
@@ -77,6 +82,7 @@ def fit_transforms(
     tokenizer: PromptTokenizer | None = None,
     *,
     all_texts: bool = True,
+    normalisation: Normalisation = "quantiles",
 ) -> Transforms:
     """The embodiments' transforms, and the `tokenizer`; None: one is fitted on the data's instructions.
 
@@ -85,7 +91,7 @@ def fit_transforms(
     texts = [
         text for entry in windows.entries for text in (entry.dataset.instructions if all_texts else entry.instructions)
     ]
-    return Transforms(fit_embodiments(windows, statistics), tokenizer or TextTokenizer.fit(texts))
+    return Transforms(fit_embodiments(windows, statistics, normalisation), tokenizer or TextTokenizer.fit(texts))
 
 
 def names_by_feature(windows: Mixture, embodiment: str) -> dict[str, list[str]]:

@@ -8,9 +8,11 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from praxia.core.config import ADDED
 from praxia.encoders.layers import StateProjection, grid_positions
-from praxia.encoders.resnet import Trunk
 from praxia.encoders.text import PooledText, TextEncoderConfig
+from praxia.encoders.trunks import TrunkKind, build_trunk
+from praxia.nn.detr import grid_sines
 from praxia.nn.layers import token_mask
 from praxia.nn.types import Batch, Context, Encoder, EncoderConfig, Shapes
 
@@ -22,22 +24,32 @@ class ResNetGrid(EncoderConfig):
     """One token per cell of every image's last feature map, one of the state and one of the instruction.
 
     DETR (arXiv 2005.12872) as ACT uses it (arXiv 2304.13705); published size: channels (64, 128, 256, 512), ResNet-18.
-    Deviations: the stem halves its second time by convolution; GroupNorm, trained with the policy, in place of frozen
-    BatchNorm from ImageNet; positions, sines and cosines of row and column, are added once and not in every layer,
-    together with a learned embedding per image; an instruction.
+    Deviations of the defaults: the stem halves its second time by convolution; GroupNorm, trained with the policy, in
+    place of frozen BatchNorm from ImageNet; positions, sines and cosines of row and column, are added once and not in
+    every layer, together with a learned embedding per image; an instruction.
+
+    ACT's own form: `trunk` "frozen-batch-norm" is torchvision's ResNet; with `detr_width` cells and state are projected
+    to that width, no embedding tells images apart, and positions (DETR's sines for cells, learned ones for the others)
+    lie beside the tokens, for a head that adds them in every layer.
+
     The group "readout" holds all tokens, so that a head that takes one vector gets their mean.
     """
 
     tag: ClassVar[str] = "resnet-grid"
     text: TextEncoderConfig = field(default_factory=PooledText)
     channels: tuple[int, ...] = (32, 64, 128)
+    trunk: TrunkKind = field(default="convolution-stem", metadata=ADDED)
+    """torchvision's ResNet with GroupNorm or frozen BatchNorm, or one whose stem is two convolutions."""
+    detr_width: int | None = field(default=None, metadata=ADDED)
+    """Project tokens to this width and keep their positions beside them; None: they are as wide as the last stage and
+    carry their positions."""
 
-    def build(self, shapes: Shapes) -> "ResNetGridEncoder":
-        return ResNetGridEncoder(self, shapes)
+    def build(self, shapes: Shapes) -> "ResNetGridEncoder | DETRGridEncoder":
+        return ResNetGridEncoder(self, shapes) if self.detr_width is None else DETRGridEncoder(self, shapes)
 
 
 class ResNetGridEncoder(Encoder):
-    """See `ResNetGrid`."""
+    """See `ResNetGrid`: tokens that carry their positions."""
 
     provides = frozenset({"readout"})
 
@@ -45,10 +57,10 @@ class ResNetGridEncoder(Encoder):
         super().__init__()
         self.width = config.channels[-1]
         self.cameras = shapes.cameras
-        self.trunk = Trunk(config.channels)
+        self.trunk = build_trunk(config.trunk, config.channels)
         self.image_embedding = nn.Parameter(torch.randn(shapes.num_images, 1, self.width) * 0.02)
         self.text = config.text.build(shapes)
-        self.text_in = nn.Linear(self.text.width, self.width)
+        self.text_in = nn.Linear(self.text.width, self.width) if self.text.width else None
         self.state = StateProjection(shapes)
         self.state_in = nn.Linear(self.state.width, self.width)
 
@@ -61,12 +73,55 @@ class ResNetGridEncoder(Encoder):
             name: (self.cells(batch.images[name]) + embedding).flatten(1, 2)
             for name, embedding in zip(self.cameras, embeddings, strict=True)
         }
-        other = torch.stack([self.text_in(self.text(batch)), self.state_in(self.state(batch))], dim=1)
+        other = [] if self.text_in is None else [self.text_in(self.text(batch))]
+        other = torch.stack([*other, self.state_in(self.state(batch))], dim=1)
         tokens = torch.cat([*camera_tokens.values(), other], dim=1)
-        return Context(tokens, token_mask(batch, camera_tokens, num_other=2), {"readout": slice(0, tokens.shape[1])})
+        mask = token_mask(batch, camera_tokens, num_other=other.shape[1])
+        return Context(tokens, mask, {"readout": slice(0, tokens.shape[1])})
 
     def cells(self, images: UInt8[Tensor, "B T C Y X"]) -> Float[Tensor, "B T N D"]:
         """The features of each image's cells with their positions."""
         x = self.trunk(images.flatten(0, 1))
         position = grid_positions(x.shape[2], x.shape[3], x.shape[1], x.device).to(x.dtype)
         return (x.flatten(2).mT + position).unflatten(0, images.shape[:2])
+
+
+class DETRGridEncoder(Encoder):
+    """See `ResNetGrid`: projected tokens with their positions beside them."""
+
+    provides = frozenset({"positions", "readout"})
+
+    def __init__(self, config: ResNetGrid, shapes: Shapes):
+        super().__init__()
+        assert config.detr_width is not None, "the config builds another encoder without"
+        self.width = config.detr_width
+        self.cameras = shapes.cameras
+        self.trunk = build_trunk(config.trunk, config.channels)
+        self.image_in = nn.Linear(config.channels[-1], self.width)
+        self.text = config.text.build(shapes)
+        self.text_in = nn.Linear(self.text.width, self.width) if self.text.width else None
+        self.state = StateProjection(shapes)
+        self.state_in = nn.Linear(self.state.width, self.width)
+        self.other_positions = nn.Parameter(torch.randn(1 if self.text_in is None else 2, self.width))
+
+    def backbone_parameters(self) -> Iterator[nn.Parameter]:
+        return self.trunk.parameters()
+
+    def forward(self, batch: Batch) -> Context:
+        camera_tokens, positions = {}, []
+        for name in self.cameras:
+            cells, rows, columns = self.cells(batch.images[name])
+            camera_tokens[name] = cells.flatten(1, 2)
+            positions.append(grid_sines(rows, columns, self.width, cells.device).repeat(cells.shape[1], 1))
+        other = [] if self.text_in is None else [self.text_in(self.text(batch))]
+        other = torch.stack([*other, self.state_in(self.state(batch))], dim=1)
+        tokens = torch.cat([*camera_tokens.values(), other], dim=1)
+        mask = token_mask(batch, camera_tokens, num_other=other.shape[1])
+        where = torch.cat([*positions, self.other_positions]).to(tokens.dtype)
+        return Context(tokens, mask, {"readout": slice(0, tokens.shape[1])}, positions=where)
+
+    def cells(self, images: UInt8[Tensor, "B T C Y X"]) -> tuple[Float[Tensor, "B T N D"], int, int]:
+        """The projected features of each image's cells, and the numbers of rows and columns."""
+        x = self.trunk(images.flatten(0, 1))
+        cells = self.image_in(x.flatten(2).mT).unflatten(0, images.shape[:2])
+        return cells, x.shape[2], x.shape[3]

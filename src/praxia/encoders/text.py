@@ -123,7 +123,10 @@ class TransformerTextEncoder(TextEncoder):
 
 @dataclass(frozen=True)
 class NoText(TextEncoderConfig):
-    """In place of a text encoder, for a policy without instructions: zeros, whatever the instruction."""
+    """In place of a text encoder, for a policy without instructions: zeros, whatever the instruction.
+
+    With a `width` of 0 nothing takes the instruction's place: encoders have no weights, and no token, for it.
+    """
 
     tag: ClassVar[str] = "no-text"
     width: int = 8

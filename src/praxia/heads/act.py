@@ -1,14 +1,17 @@
 """Action Chunking with Transformers: a chunk decoded from learned queries, with a style latent in training."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from praxia.core.config import ADDED
+from praxia.core.errors import MismatchError
+from praxia.nn.detr import DETRDecoderLayer, DETREncoder, step_sines
 from praxia.nn.embodiment_linear import dim_masks, embodiment_linear, mask_dims
-from praxia.nn.layers import masked_actions, masked_mean, zero_invalid
+from praxia.nn.layers import masked_actions, masked_mean, seeded_dropout, zero_invalid
 from praxia.nn.types import Batch, Context, Head, HeadConfig, Shapes
 
 __all__ = ["ACT", "ACTHead"]
@@ -19,9 +22,12 @@ class ACT(HeadConfig):
     """A conditional VAE: L1 on the chunk plus `kl_weight` times the latent's divergence from a unit normal.
 
     Zhao et al. 2023 (arXiv 2304.13705); published size: width 512, MLP 3200, 4 encoder layers, 8 heads, latent 32,
-    chunk 100. One decoder layer, because only the first of their seven is used (LeRobot does the same). At run time the
-    latent is 0. Deviations: no dropout (theirs is 0.1), because a step's randomness is drawn from its own generator;
-    the state is among the context's tokens, which carry their own positions.
+    chunk 100, dropout 0.1. One decoder layer, because only the first of their seven is used (LeRobot does the same). At
+    run time the latent is 0. Deviation: L1 is the mean over valid steps, theirs over all, of which padded ones count 0.
+
+    With `detr` the layers are those of the public code: positions are added in every layer, queries start from zero,
+    the posterior's positions are fixed. The context must then have positions beside its tokens and the head's width.
+    Deviations without: the context's tokens carry their own positions, and the queries are tokens.
     """
 
     tag: ClassVar[str] = "act"
@@ -31,28 +37,45 @@ class ACT(HeadConfig):
     encoder_depth: int = 2
     latent: int = 32
     kl_weight: float = 10.0
+    detr: bool = field(default=False, metadata=ADDED)
+    """DETR's layers, to which positions are added in each."""
+    dropout: float = field(default=0.0, metadata=ADDED)
 
     def build(self, shapes: Shapes, context_width: int) -> "ACTHead":
+        """Raises MismatchError for DETR's layers on a context of another width."""
+        if self.detr and context_width != self.width:
+            raise MismatchError(
+                f"head 'act' with DETR's layers needs ['positions'] of its width {self.width}, got a context of width"
+                f" {context_width}; choose encoder 'resnet-grid' with --model.encoder.detr-width {self.width}"
+            )
         return ACTHead(self, shapes, context_width)
 
 
 class ACTHead(Head):
-    """See `ACT`. Takes any context; draws no noise at run time."""
+    """See `ACT`. Takes any context, with `detr` one with positions; draws no noise at run time."""
 
-    requires: frozenset[str] = frozenset()
     noise_shape = (0,)
     action_mask: Tensor
 
     def __init__(self, config: ACT, shapes: Shapes, context_width: int):
         super().__init__()
         self.config = config
+        self.requires = frozenset({"positions"}) if config.detr else frozenset[str]()
         width, num_embodiments = config.width, shapes.num_embodiments
         self.posterior = Posterior(config, shapes)
         self.latent_in = nn.Linear(config.latent, width)
-        self.context_in = nn.Linear(context_width, width)
+        self.context_in = nn.Identity() if config.detr else nn.Linear(context_width, width)
         self.encoder = _encoder(config)
-        layer = nn.TransformerDecoderLayer(width, config.num_heads, config.mlp_width, dropout=0.0, batch_first=True)
-        self.decoder = nn.TransformerDecoder(layer, 1, nn.LayerNorm(width))
+        if config.detr:
+            self.latent_position = nn.Parameter(torch.randn(1, width))
+            self.decoder = DETRDecoderLayer(width, config.mlp_width, config.num_heads, config.dropout)
+            self.norm = nn.LayerNorm(width)
+            _start_as_detr(self.encoder, self.decoder)
+        else:
+            layer = nn.TransformerDecoderLayer(
+                width, config.num_heads, config.mlp_width, dropout=config.dropout, batch_first=True
+            )
+            self.decoder = nn.TransformerDecoder(layer, 1, nn.LayerNorm(width))
         self.queries = nn.Parameter(torch.randn(shapes.horizon, width))
         self.out = embodiment_linear(num_embodiments, width, shapes.action_dim)
         self.register_buffer("action_mask", dim_masks(shapes.action_dims), persistent=False)
@@ -62,9 +85,11 @@ class ACTHead(Head):
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """L1 over valid steps and the embodiment's dims, plus the weighted divergence, summed over latent dims."""
         action, loss_mask = masked_actions(batch, self.action_mask)
-        mean, log_variance = self.posterior(action, batch)
-        noise = torch.randn(mean.shape, generator=generator, device=mean.device)
-        predicted = self._decode(context, mean + (log_variance / 2).exp() * noise, batch.embodiment)
+        with seeded_dropout(generator, self.training and self.config.dropout > 0):
+            mean, log_variance = self.posterior(action, batch)
+            noise = torch.randn(mean.shape, generator=generator, device=mean.device)
+            latent = mean + (log_variance / 2).exp() * noise
+            predicted = self._decode(context, latent, batch.embodiment)
         l1 = masked_mean((predicted - action).abs(), loss_mask)
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
         loss = l1 + self.config.kl_weight * divergence
@@ -81,6 +106,11 @@ class ACTHead(Head):
     ) -> Float[Tensor, "B H A"]:
         tokens = torch.cat([self.latent_in(latent)[:, None], self.context_in(context.tokens)], dim=1)
         hidden = torch.cat([~context.mask.new_ones(len(tokens), 1), ~context.mask], dim=1)
+        if self.config.detr:
+            assert context.positions is not None, "required of the encoder"
+            positions = torch.cat([self.latent_position, context.positions])
+            memory = self.encoder(tokens, positions, hidden)
+            return self.out(self.norm(self.decoder(self.queries, memory, positions, hidden)), embodiment)
         memory = self.encoder(tokens, src_key_padding_mask=hidden)
         queries = self.queries.expand(len(tokens), -1, -1)
         return self.out(self.decoder(queries, memory, memory_key_padding_mask=hidden), embodiment)
@@ -97,7 +127,8 @@ class Posterior(nn.Module):
         self.summary = nn.Parameter(torch.randn(width))
         self.state_in = embodiment_linear(num_embodiments, shapes.state_dim * shapes.num_states, width)
         self.action_in = embodiment_linear(num_embodiments, shapes.action_dim, width)
-        self.position = nn.Parameter(torch.randn(shapes.horizon + 2, width))
+        self.config = config
+        self.position = None if config.detr else nn.Parameter(torch.randn(shapes.horizon + 2, width))
         self.encoder = _encoder(config)
         self.out = nn.Linear(width, 2 * config.latent)
         self.register_buffer("state_mask", dim_masks(shapes.state_dims), persistent=False)
@@ -118,11 +149,26 @@ class Posterior(nn.Module):
         )
         always: Bool[Tensor, "B 2"] = batch.action_valid.new_ones(len(action), 2)
         hidden = ~torch.cat([always, batch.action_valid], dim=1)
-        summary = self.encoder(tokens + self.position, src_key_padding_mask=hidden)[:, 0]
-        mean, log_variance = self.out(summary).chunk(2, dim=1)
+        if self.position is None:
+            encoded = self.encoder(tokens, step_sines(tokens.shape[1], tokens.shape[2], tokens.device), hidden)
+        else:
+            encoded = self.encoder(tokens + self.position, src_key_padding_mask=hidden)
+        mean, log_variance = self.out(encoded[:, 0]).chunk(2, dim=1)
         return mean, log_variance
 
 
-def _encoder(config: ACT) -> nn.TransformerEncoder:
-    layer = nn.TransformerEncoderLayer(config.width, config.num_heads, config.mlp_width, dropout=0.0, batch_first=True)
+def _encoder(config: ACT) -> nn.TransformerEncoder | DETREncoder:
+    if config.detr:
+        return DETREncoder(config.width, config.mlp_width, config.num_heads, config.encoder_depth, config.dropout)
+    layer = nn.TransformerEncoderLayer(
+        config.width, config.num_heads, config.mlp_width, dropout=config.dropout, batch_first=True
+    )
     return nn.TransformerEncoder(layer, config.encoder_depth, enable_nested_tensor=False)
+
+
+def _start_as_detr(*modules: nn.Module) -> None:
+    """Every matrix by Xavier's uniform distribution, as DETR and ACT; the posterior starts as torch's layers do."""
+    for module in modules:
+        for parameter in module.parameters():
+            if parameter.dim() > 1:
+                nn.init.xavier_uniform_(parameter)

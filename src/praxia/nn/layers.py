@@ -1,7 +1,8 @@
 """Small layers that encoders and heads share, and the masks that keep padding out of losses and attention."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -15,6 +16,7 @@ __all__ = [
     "ResidualBlock",
     "masked_actions",
     "masked_mean",
+    "seeded_dropout",
     "sinusoidal_embedding",
     "token_mask",
     "zero_invalid",
@@ -72,6 +74,22 @@ def masked_mean(error: Float[Tensor, "*shape"], mask: Bool[Tensor, "*shape"]) ->
 def zero_invalid(x: Float[Tensor, "B T F"], valid: Bool[Tensor, "B T"]) -> Float[Tensor, "B T F"]:
     """`x` with zeros at invalid observation steps: how a network without attention sees that something is missing."""
     return torch.where(valid[..., None], x, 0.0)
+
+
+@contextmanager
+def seeded_dropout(generator: torch.Generator, active: bool) -> Iterator[None]:
+    """Within it dropout depends on `generator` alone, although torch's dropout draws from its global random streams.
+
+    These are as before afterwards. Unless `active` nothing is drawn.
+    """
+    if not active:
+        yield
+        return
+    device = generator.device
+    drawn = torch.randint(2**62, (), generator=generator, device=device)
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(int(drawn))
+        yield
 
 
 def token_mask(

@@ -173,7 +173,8 @@ class Context:
 
     The group "readout", where an encoder provides it, summarises the observation for heads that take one vector.
     `kv_cache` holds the keys and values of a language model's layers, for a head that continues after them;
-    `language_model` is that model, for a head that predicts its tokens.
+    `language_model` is that model, for a head that predicts its tokens. `positions` embed where each token is, for a
+    head that adds them in every layer; without them the tokens carry their positions.
     """
 
     tokens: Float[Tensor, "B N D"]
@@ -181,6 +182,7 @@ class Context:
     groups: Mapping[str, slice]
     kv_cache: KVCache | None = None
     language_model: LanguageModel | None = None
+    positions: Float[Tensor, "N D"] | None = None
 
     def readout(self) -> Float[Tensor, "B D"]:
         """The mean over the valid tokens of the group "readout"."""
@@ -194,8 +196,8 @@ class Context:
 class Encoder(nn.Module, ABC):
     """Observation -> Context. Independent of the head.
 
-    `provides` names what a head can find in the context: "readout", "language_model", or a key/value cache of some
-    shape (`AttentionConfig.kv_cache`). `width` is the width of the context's tokens.
+    `provides` names what a head can find in the context: "readout", "positions", "language_model", or a key/value cache
+    of some shape (`AttentionConfig.kv_cache`). `width` is the width of the context's tokens.
     """
 
     provides: frozenset[str]

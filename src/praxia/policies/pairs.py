@@ -35,10 +35,13 @@ from praxia.nn.types import EncoderConfig, HeadConfig, Shapes
 
 __all__ = ["PAIRED_ENCODERS", "PAIRED_HEADS", "Pairs", "find_pairs"]
 
+_CONTEXT_WIDTH = 16
+
 PAIRED_ENCODERS: dict[str, EncoderConfig] = {
     "film-cnn": FilmCNN(),
     "resnet": ResNet(),
     "resnet-grid": ResNetGrid(),
+    "resnet-grid (detr)": ResNetGrid(detr_width=512),
     "rt1": RT1(),
     "vit": ViT(),
     "octo": Octo(),
@@ -51,6 +54,7 @@ PAIRED_ENCODERS: dict[str, EncoderConfig] = {
 PAIRED_HEADS: dict[str, HeadConfig] = {
     "regression": Regression(),
     "act": ACT(),
+    "act (detr)": ACT(width=_CONTEXT_WIDTH, detr=True),
     "oft": OFT(),
     "flow (residual-mlp)": Flow(ResidualMLP()),
     "flow (dit)": Flow(DiT()),
@@ -93,6 +97,6 @@ def find_pairs() -> Pairs:
     for name, head in PAIRED_HEADS.items():
         fitted = fit_config(head, lambda: waves.astype(np.float32))
         with torch.device("meta"):
-            required = fitted.build(_SHAPES, 16).requires
+            required = fitted.build(_SHAPES, _CONTEXT_WIDTH).requires
         found |= {(encoder, name): frozenset(required - given) for encoder, given in provided.items()}
     return Pairs(found, left_out)

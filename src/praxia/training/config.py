@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
-from praxia.core.config import Config
+from praxia.core.config import ADDED, Config
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.types import Window
 from praxia.policies.encoder_head import EncoderHead
 from praxia.training.augmentation import Augmentation
+from praxia.transforms.normalise import Normalisation
 from praxia.transforms.relative import RelativeActions, find_relative_actions
 
 __all__ = ["Train", "TrainRun", "warmup_cosine"]
@@ -18,8 +19,9 @@ __all__ = ["Train", "TrainRun", "warmup_cosine"]
 
 @dataclass(frozen=True)
 class Train(Config):
-    """The optimisation: AdamW with warm-up and cosine decay to a tenth, gradient clipping, an average of weights.
+    """The optimisation: AdamW with warm-up and cosine decay, gradient clipping, an average of weights.
 
+    `final_rate` is the share of the learning rate that is left at the end; 1: it stays as it is after the warm-up.
     `shift_px` is the random shift of the images, before their `augmentation`. A state is saved every `checkpoint_s`
     seconds, or less often where that would take over a twentieth of the time or the disk is slower
     (`training.saving`): a kill loses that much work. A run resumed with more `steps` is lengthened: from there on its
@@ -51,6 +53,10 @@ class Train(Config):
     keep_every: int | None = None
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     tracker: Literal["tensorboard", "wandb"] = "tensorboard"
+    betas: tuple[float, float] = field(default=(0.9, 0.95), metadata=ADDED)
+    """AdamW's decay of the means of gradients and of their squares."""
+    final_rate: float = field(default=0.1, metadata=ADDED)
+    """Share of the learning rate that is left at the last step."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,8 @@ class TrainRun(Config):
     hold_out: float | str = 0.0
     """Share of the episodes that is neither trained on nor counted in what is fitted; or the name of a split of the
     data set, such as val: `praxia data info` prints them."""
+    normalisation: Normalisation = field(default="quantiles", metadata=ADDED)
+    """What of states and actions becomes [-1, 1]: 1% to 99% of the data, all of them, or one standard deviation."""
 
     def with_cameras(self, names: Sequence[str], recipe: str) -> "TrainRun":
         """The run of a recipe for any data, which sees the cameras `names` in that order in place of every camera.
@@ -118,9 +126,9 @@ class TrainRun(Config):
         return find_relative_actions(embodiments, self.relative_to)
 
 
-def warmup_cosine(step: int, peak: float, warmup_steps: int, total_steps: int) -> float:
-    """Linear from 0 to `peak` over the warm-up, then half a cosine down to a tenth of it at `total_steps`."""
+def warmup_cosine(step: int, peak: float, warmup_steps: int, total_steps: int, final: float = 0.1) -> float:
+    """Linear from 0 to `peak` over the warm-up, then half a cosine down to `final` of it at `total_steps`."""
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps
     progress = (step - warmup_steps) / max(total_steps - warmup_steps, 1)
-    return peak * (0.1 + 0.45 * (1 + math.cos(math.pi * min(progress, 1.0))))
+    return peak * (final + (1 - final) / 2 * (1 + math.cos(math.pi * min(progress, 1.0))))

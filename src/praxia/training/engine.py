@@ -132,7 +132,9 @@ def train(
     initial = _initial_checkpoint(start_from, run, windows, statistics, refit)
     tokenizer = None if initial else run.model.prompt_tokenizer(run.window.num_images)
     transforms = (
-        initial.transforms if initial else fit_transforms(windows, statistics, tokenizer, all_texts=held_out is None)
+        initial.transforms
+        if initial
+        else fit_transforms(windows, statistics, tokenizer, all_texts=held_out is None, normalisation=run.normalisation)
     )
     model_config = initial.model if initial else run.model.fit(lambda: chunks_of(windows, transforms)[0])
     coverage = cover(windows, transforms, model_config)
@@ -227,7 +229,7 @@ def _initial_checkpoint(
     initial = read_initial_checkpoint(path, run, windows.embodiments)
     if not refit:
         return initial
-    embodiments = fit_embodiments(windows, statistics)
+    embodiments = fit_embodiments(windows, statistics, run.normalisation)
     return initial.refitted(run, embodiments, lambda transforms: chunks_of(windows, transforms)[0])
 
 

@@ -31,7 +31,7 @@ def make_optimizer(model: EncoderHeadModel, train: Train) -> torch.optim.AdamW:
         rest = [one for one in model.parameters() if one not in backbone]
         groups = [{"params": rest, "initial_lr": train.learning_rate}]
         groups.append({"params": list(backbone), "initial_lr": train.backbone_learning_rate})
-    return torch.optim.AdamW(groups, lr=train.learning_rate, weight_decay=train.weight_decay, betas=(0.9, 0.95))
+    return torch.optim.AdamW(groups, lr=train.learning_rate, weight_decay=train.weight_decay, betas=train.betas)
 
 
 def _backbone(model: EncoderHeadModel) -> dict[nn.Parameter, None]:
@@ -58,4 +58,4 @@ def set_learning_rates(optimizer: torch.optim.Optimizer, train: Train, step: int
 
 
 def _rate(train: Train, step: int, peak: float) -> float:
-    return warmup_cosine(step, peak, train.warmup_steps, train.steps)
+    return warmup_cosine(step, peak, train.warmup_steps, train.steps, train.final_rate)

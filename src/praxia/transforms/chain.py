@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float32, Int64
 
 from praxia.core.errors import MismatchError
 from praxia.core.types import Samples
-from praxia.transforms.normalise import Normaliser
+from praxia.transforms.normalise import Normalisation, Normaliser
 from praxia.transforms.relative import RelativeActions
 from praxia.transforms.tokenizer import PromptTokenizer, TextTokenizer
 
@@ -29,17 +29,20 @@ class EmbodimentTransforms:
     relative: RelativeActions | None = None
 
     @classmethod
-    def fit(cls, stats: Iterable[Stats]) -> "EmbodimentTransforms":
+    def fit(cls, stats: Iterable[Stats], normalisation: Normalisation = "quantiles") -> "EmbodimentTransforms":
         """From the statistics of all data sets of the embodiment (features "observation.state" and "action")."""
         stats = list(stats)
         return cls(
-            state=Normaliser.from_stats(*(one["observation.state"] for one in stats)),
-            action=Normaliser.from_stats(*(one["action"] for one in stats)),
+            state=Normaliser.from_stats(*(one["observation.state"] for one in stats), normalisation=normalisation),
+            action=Normaliser.from_stats(*(one["action"] for one in stats), normalisation=normalisation),
         )
 
-    def with_relative(self, relative: RelativeActions, *stats: FeatureStats) -> "EmbodimentTransforms":
+    def with_relative(
+        self, relative: RelativeActions, *stats: FeatureStats, normalisation: Normalisation = "quantiles"
+    ) -> "EmbodimentTransforms":
         """With `relative` actions, normalised by their `stats` in each data set of the embodiment."""
-        return replace(self, action=Normaliser.from_stats(*stats), relative=relative)
+        action = Normaliser.from_stats(*stats, normalisation=normalisation)
+        return replace(self, action=action, relative=relative)
 
     def to_json(self) -> dict[str, Any]:
         normalisers = {"state": self.state.to_json(), "action": self.action.to_json()}

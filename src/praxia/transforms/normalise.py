@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float32
 
 from praxia.core.errors import PraxiaError
 
-__all__ = ["REACH", "Normaliser", "is_constant"]
+__all__ = ["REACH", "Normalisation", "Normaliser", "is_constant"]
+
+# What becomes [-1, 1]: the range between two quantiles, all values, or one standard deviation around the mean.
+Normalisation = Literal["quantiles", "min-max", "mean-std"]
 
 # What differs by no more than this part of its size is one value with rounding errors: 8 times float32's precision.
 ROUNDING = 8 * float(np.finfo(np.float32).eps)
@@ -24,10 +27,10 @@ REACH = 10.0
 class Normaliser:
     """Maps [low, high] of each dim to [-1, 1] linearly, without clipping, and back.
 
-    `low` and `high` are the 1% and 99% quantiles of the training data (pi0.5, OpenVLA), see `from_stats`. Where they
-    are equal the dim is constant: it is encoded as 0 whatever its value, and decoded to that constant whatever the
-    network predicts. The dims `shifted` are moved by the middle of their range and not stretched: policies from
-    before constant dims were recognised by the size of their values have those whose range was below 1e-4.
+    `low` and `high` are by default the 1% and 99% quantiles of the training data (pi0.5, OpenVLA), see `from_stats`.
+    Where they are equal the dim is constant: it is encoded as 0 whatever its value, and decoded to that constant
+    whatever the network predicts. The dims `shifted` are moved by the middle of their range and not stretched: policies
+    from before constant dims were recognised by the size of their values have those whose range was below 1e-4.
     """
 
     low: tuple[float, ...]
@@ -41,18 +44,21 @@ class Normaliser:
             )
 
     @classmethod
-    def from_stats(cls, *stats: Mapping[str, Sequence[float]]) -> "Normaliser":
-        """From one feature of one or more data sets' statistics: needs "q01", "q99", "min" and "max".
+    def from_stats(
+        cls, *stats: Mapping[str, Sequence[float]], normalisation: Normalisation = "quantiles"
+    ) -> "Normaliser":
+        """From one feature of one or more data sets' statistics: needs "min", "max" and those of the `normalisation`.
 
         Of several the lowest and the highest: a range that holds the bulk of each, however few frames one has. A dim
-        that is the same up to rounding gets one value. A range that leaves values more than 10 times as far from its
-        middle as its ends (a dim that is nearly still but for rare moves) is widened until the farthest is just that.
+        that is the same up to rounding gets one value. A range of quantiles that leaves values more than 10 times as
+        far from its middle as its ends (a dim that is nearly still but for rare moves) is widened until the farthest is
+        just that.
         """
-        low, high = _lowest(stats, "q01"), _highest(stats, "q99")
+        low, high = _range(stats, normalisation)
         least, most = _lowest(stats, "min"), _highest(stats, "max")
         middle = (low + high) / 2
         half = np.maximum(most - middle, middle - least) / REACH
-        wide = half > (high - low) / 2
+        wide = (half > (high - low) / 2) & (normalisation == "quantiles")
         constant = is_constant(least, most)
         low = np.where(constant, middle, np.where(wide, middle - half, low))
         high = np.where(constant, middle, np.where(wide, middle + half, high))
@@ -103,6 +109,16 @@ class Normaliser:
 def is_constant(lowest: Any, highest: Any) -> Any:
     """Whether dims between these values are constant, up to rounding at their size: of any unit."""
     return highest - lowest <= np.maximum(ROUNDING * np.maximum(np.abs(lowest), np.abs(highest)), SMALLEST)
+
+
+def _range(
+    stats: Sequence[Mapping[str, Sequence[float]]], normalisation: Normalisation
+) -> tuple[np.ndarray, np.ndarray]:
+    if normalisation != "mean-std":
+        least, most = ("min", "max") if normalisation == "min-max" else ("q01", "q99")
+        return _lowest(stats, least), _highest(stats, most)
+    mean, std = (np.array([one[name] for one in stats], dtype=np.float64) for name in ("mean", "std"))
+    return (mean - std).min(axis=0), (mean + std).max(axis=0)
 
 
 def _lowest(stats: Sequence[Mapping[str, Sequence[float]]], name: str) -> np.ndarray:

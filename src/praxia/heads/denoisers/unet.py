@@ -1,12 +1,14 @@
 """The FiLM-conditioned one-dimensional U-Net of Diffusion Policy."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from praxia.core.config import ADDED
 from praxia.core.errors import MismatchError
 from praxia.heads.denoisers.denoiser import Denoiser, DenoiserConfig
 from praxia.heads.denoisers.residual_mlp import TIME_WIDTH
@@ -16,20 +18,31 @@ from praxia.nn.types import Context, Shapes
 
 __all__ = ["UNet", "UNetDenoiser"]
 
+# Of diffusion as published: time 1 is its last step, 99.
+NUM_STEPS = 100
+
 
 @dataclass(frozen=True)
 class UNet(DenoiserConfig):
     """Convolutions along the chunk, which is halved between levels; time and readout scale and shift each of them.
 
     Chi et al. 2023 (arXiv 2303.04137), `conditional_unet1d.py`; published size: channels (512, 1024, 2048), kernel 5.
-    Deviations: the chunk enters and leaves through a linear layer per step, which can then have weights per embodiment;
-    the horizon is free, but must be divisible by 2 for each halving; the last layer starts at zero.
+    Deviations of the defaults: the chunk enters and leaves through a linear layer per step, which can then have weights
+    per embodiment; the last layer starts at zero; time is embedded as pi0's. The horizon is free, but must be divisible
+    by 2 for each halving.
+
+    With `published` ends the first block takes the actions themselves, the step's number is embedded (in theirs
+    `time_width` is 128), and the last layer starts as any other: their network, whose parameters it has.
     """
 
     tag: ClassVar[str] = "unet"
     channels: tuple[int, ...] = (64, 128, 256)
     kernel: int = 5
     groups: int = 8
+    published: bool = field(default=False, metadata=ADDED)
+    """The ends of the public code: no layer before the first block, DDPM's embedding of the step, an output that does
+    not start at zero."""
+    time_width: int = field(default=TIME_WIDTH, metadata=ADDED)
 
     def build(self, shapes: Shapes, context_width: int) -> "UNetDenoiser":
         """Raises MismatchError for a horizon that cannot be halved often enough."""
@@ -49,18 +62,19 @@ class UNetDenoiser(Denoiser):
 
     def __init__(self, config: UNet, shapes: Shapes, context_width: int):
         super().__init__()
+        self.config = config
         first, *_ = channels = config.channels
-        num_embodiments = shapes.num_embodiments
-        self.action_in = embodiment_linear(num_embodiments, shapes.action_dim, first)
+        num_embodiments, time_width = shapes.num_embodiments, config.time_width
+        self.action_in = None if config.published else embodiment_linear(num_embodiments, shapes.action_dim, first)
         self.time_in = nn.Sequential(
-            nn.Linear(TIME_WIDTH, 4 * TIME_WIDTH), nn.Mish(), nn.Linear(4 * TIME_WIDTH, TIME_WIDTH)
+            nn.Linear(time_width, 4 * time_width), nn.Mish(), nn.Linear(4 * time_width, time_width)
         )
-        conditioning_width = TIME_WIDTH + context_width
+        conditioning_width = time_width + context_width
 
         def block(cin: int, cout: int) -> ConditionedBlock:
             return ConditionedBlock(cin, cout, conditioning_width, config.kernel, config.groups)
 
-        pairs = list(zip((first, *channels[:-1]), channels, strict=True))
+        pairs = list(zip((shapes.action_dim if config.published else first, *channels[:-1]), channels, strict=True))
         self.down = nn.ModuleList(nn.ModuleList([block(cin, cout), block(cout, cout)]) for cin, cout in pairs)
         self.shrink = nn.ModuleList(nn.Conv1d(width, width, 3, 2, 1) for width in channels[:-1])
         self.middle = nn.ModuleList([block(channels[-1], channels[-1]), block(channels[-1], channels[-1])])
@@ -69,7 +83,8 @@ class UNetDenoiser(Denoiser):
         )
         self.grow = nn.ModuleList(nn.ConvTranspose1d(cin, cin, 4, 2, 1) for cin, _ in reversed(pairs[1:]))
         self.last = ConvBlock(first, first, config.kernel, config.groups)
-        self.out = zeroed(embodiment_linear(num_embodiments, first, shapes.action_dim))
+        out = embodiment_linear(num_embodiments, first, shapes.action_dim)
+        self.out = out if config.published else zeroed(out)
 
     def condition(self, context: Context) -> tuple[Tensor, ...]:
         return (context.readout(),)
@@ -81,8 +96,8 @@ class UNetDenoiser(Denoiser):
         condition: tuple[Tensor, ...],
         embodiment: Int[Tensor, " B"],
     ) -> Float[Tensor, "B H A"]:
-        conditioning = torch.cat([self.time_in(sinusoidal_embedding(time, TIME_WIDTH)), *condition], dim=-1)
-        h = self.action_in(x, embodiment).mT
+        conditioning = torch.cat([self.time_in(self._embedded(time)), *condition], dim=-1)
+        h = (x if self.action_in is None else self.action_in(x, embodiment)).mT
         skips = []
         for level, blocks in enumerate(self.down):
             for block in blocks:  # pyright: ignore[reportGeneralTypeIssues]
@@ -98,6 +113,18 @@ class UNetDenoiser(Denoiser):
                 h = block(h, conditioning)
             h = grow(h)
         return self.out(self.last(h).mT, embodiment)
+
+    def _embedded(self, time: Float[Tensor, " B"]) -> Float[Tensor, "B D"]:
+        if self.config.published:
+            return _step_embedding(time * NUM_STEPS - 1, self.config.time_width)
+        return sinusoidal_embedding(time, self.config.time_width)
+
+
+def _step_embedding(step: Float[Tensor, " B"], width: int) -> Float[Tensor, "B D"]:
+    """Sines, then cosines of a step's number at frequencies from 1 to 1e-4 (Ho et al. 2020, arXiv 2006.11239)."""
+    at = torch.arange(width // 2, device=step.device, dtype=step.dtype)
+    angle = step[:, None] * (-math.log(10_000) * at / (width // 2 - 1)).exp()
+    return torch.cat([angle.sin(), angle.cos()], dim=-1)
 
 
 class ConvBlock(nn.Sequential):
