@@ -1,6 +1,6 @@
 """Does our ACT, in its published form, learn as well as the `lerobot` package's?
 
-    python tests/peers/lerobot_act.py [--venv build/lerobot-venv] [--steps 600] [--seeds 3] [--json]
+    python tests/peers/lerobot_act.py [--venv build/lerobot-venv] [--steps 600] [--size 64] [--seeds 3] [--json]
 
 Both are trained on the same 40 demonstrations of a drawn arm with three cameras (`reaching_arm.py`), recorded with our
 writer: the same steps, batch, learning rate, sizes and image size, dropout as published, no pretrained weights, one
@@ -35,13 +35,13 @@ from praxia.recipes.known_published import act_published
 from praxia.training import engine
 from praxia.training.config import TrainRun
 
-EPISODES, TEST_EPISODES, SIZE, HORIZON = range(40), range(1000, 1010), 64, 20
+EPISODES, TEST_EPISODES, HORIZON = range(40), range(1000, 1010), 20
 WIDTH, MLP_WIDTH, NUM_HEADS, DEPTH = 128, 512, 4, 2
-BATCH_SIZE, LEARNING_RATE = 8, 1e-4
+BATCH_SIZE, LEARNING_RATE = 8, 2e-4
 MARGIN = 1.1
 
 
-def theirs(data: Path, test: Path, steps: int, seeds: list[int]) -> dict[str, Any]:
+def theirs(data: Path, test: Path, steps: int, seed: int) -> dict[str, Any]:
     """The request to the package's environment."""
     options = {
         "dim_model": WIDTH,
@@ -62,7 +62,7 @@ def theirs(data: Path, test: Path, steps: int, seeds: list[int]) -> dict[str, An
         "warm_up": 0,
         "batch_size": BATCH_SIZE,
         "learning_rate": LEARNING_RATE,
-        "seeds": seeds,
+        "seeds": [seed],
         "workers": 0,
         "in_memory": True,
     }
@@ -111,14 +111,14 @@ def recorded_windows(root: Path, policy: EncoderHeadPolicy) -> Samples:
     return windows.read(np.arange(len(windows)))
 
 
-def compare(python: Path, folder: Path, steps: int, seeds: list[int]) -> dict[str, Any]:
+def compare(python: Path, folder: Path, steps: int, size: int, seeds: list[int]) -> dict[str, Any]:
     """Train both for each seed, and measure both."""
     data, test = folder / "train", folder / "test"
-    record(data, EPISODES, SIZE)
-    record(test, TEST_EPISODES, SIZE)
-    response = run_inside(python, "lerobot_trains.py", folder, theirs(data, test, steps, seeds))
+    record(data, EPISODES, size)
+    record(test, TEST_EPISODES, size)
     rows = []
     for seed in seeds:
+        response = run_inside(python, "lerobot_trains.py", folder, theirs(data, test, steps, seed))
         policy = train_ours(folder, data, steps, seed)
         samples, found = recorded_windows(test, policy), np.load(folder / f"{seed}.npz")
         assert np.array_equal(found["action"], samples.action), "both read the same frames in the same order"
@@ -138,6 +138,7 @@ def compare(python: Path, folder: Path, steps: int, seeds: list[int]) -> dict[st
         "ratio": mine / peers,
         "hold": error_rad(np.broadcast_to(samples.state, samples.action.shape), samples),
         "steps": steps,
+        "image_px": size,
         "parameters": parameters,
         **response["versions"],
         "rows": rows,
@@ -148,12 +149,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--venv", type=Path, default=FOLDER)
     parser.add_argument("--steps", type=int, default=600, help="optimiser steps of each training")
+    parser.add_argument("--size", type=int, default=64, help="side of an image in pixels")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each")
     parser.add_argument("--json", action="store_true", help="print the verdict on one line")
     options = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
-        found = compare(peer(options.venv), Path(name), options.steps, list(range(options.seeds)))
+        found = compare(peer(options.venv), Path(name), options.steps, options.size, list(range(options.seeds)))
     print(json.dumps(found, indent=None if options.json else 1))
     return 0 if found["ratio"] <= MARGIN and found["parameters"]["ours"] == found["parameters"]["peer"] else 1
 
