@@ -40,6 +40,7 @@ class ACT(HeadConfig):
     detr: bool = field(default=False, metadata=ADDED)
     """DETR's layers, to which positions are added in each."""
     dropout: float = field(default=0.0, metadata=ADDED)
+    """Share of each layer's features and attention that is dropped in training."""
 
     def build(self, shapes: Shapes, context_width: int) -> "ACTHead":
         """Raises MismatchError for DETR's layers on a context of another width."""

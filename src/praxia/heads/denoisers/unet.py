@@ -43,6 +43,7 @@ class UNet(DenoiserConfig):
     """The ends of the public code: no layer before the first block, DDPM's embedding of the step, an output that does
     not start at zero."""
     time_width: int = field(default=TIME_WIDTH, metadata=ADDED)
+    """Features of the embedded time."""
 
     def build(self, shapes: Shapes, context_width: int) -> "UNetDenoiser":
         """Raises MismatchError for a horizon that cannot be halved often enough."""
