@@ -95,7 +95,7 @@ IGNORED = frozenset(
         "image_size",
         "keep_every",
         "policy_sha256",
-        "public_model",
+        "public_weights_sha256",
         "revision",
         "samples_per_s",
         "schema",

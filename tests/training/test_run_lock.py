@@ -19,7 +19,7 @@ def described(run, observation_steps=NOW, **changes):
     """The description that the engine gives of a run with that window."""
     config = config_to_json(dataclasses.replace(run, window=Window(observation_steps, 4)))
     about = {"config": config, "command": "praxia train tiny", "data": [], "mixture": None, "vqa": None}
-    about |= {"seed": 0, "start_from": None, "public_model": None, "coverage": {}}
+    about |= {"seed": 0, "start_from": None, "public_weights_sha256": None, "coverage": {}}
     return {"schema": RUN_SCHEMA, **about, **changes}
 
 

@@ -155,7 +155,7 @@ def train(
         "vqa": vqa_data.to_json() if vqa_data else None,
         "seed": run.train.seed,
         "start_from": initial and initial.to_json(),
-        "public_model": _public_model(model_config),
+        "public_weights_sha256": _public_weights_sha256(model_config),
         "coverage": coverage.to_json(),
         "warnings": warnings,
     }
@@ -185,9 +185,10 @@ def train(
     return {"checkpoint": str(out / "policy"), **result, "warnings": warnings}
 
 
-def _public_model(model: EncoderHead) -> Any:
-    """What the encoder learned from a public model's files; None: it takes none."""
-    return model.encoder.fitted if isinstance(model.encoder, FittedConfig) else None
+def _public_weights_sha256(model: EncoderHead) -> str | None:
+    """The hash of a public vision model's files; None: the encoder takes none."""
+    fitted = model.encoder.fitted if isinstance(model.encoder, FittedConfig) else None
+    return fitted.get("weights_sha256") if fitted else None
 
 
 def _truncated_instructions(windows: Mixture, transforms: Transforms) -> list[str]:

@@ -84,8 +84,8 @@ def _expect_same_options(out: Path, before: dict[str, Any], now: dict[str, Any])
     known = "policy_sha256" if "policy_sha256" in old else "weights_sha256"
     if old.get(known) != new.get(known) or old.get("refit", False) != new.get("refit", False):
         raise PraxiaError(f"{out} was begun with another start_from; resume with the same as {before['command']!r}")
-    # Frozen weights are not saved in a run's state. Older runs do not record the public model.
-    if before.get("public_model", now["public_model"]) != now["public_model"]:
+    # Frozen weights are not saved in a run's state. Before there were public vision models, runs recorded no hash.
+    if before.get("public_weights_sha256") != now["public_weights_sha256"]:
         raise PraxiaError(
             f"{out} was begun with other files of its public model, which have been replaced since; resume with the "
             f"same as {before['command']!r}"

@@ -73,6 +73,8 @@ def read_vision(folder: Path, families: Iterable[str]) -> dict[str, Any]:
     """
     config = import_transformers(NEEDED_BY).AutoConfig.from_pretrained(folder, local_files_only=True)
     config = json.loads(json.dumps(getattr(config, "vision_config", config).to_dict()))
+    # Of the library that reads it, not of the model.
+    config.pop("transformers_version", None)
     if config["model_type"] not in families:
         raise UnknownName("family of vision models", config["model_type"], families, "docs/FIELD.md")
     processor = json.loads((folder / "preprocessor_config.json").read_text())
