@@ -202,28 +202,8 @@ def evaluate_offline(
     expect_positive(stride=stride)
     threads = available_cores()
     subject = _find_subject(name, data, episodes, bind_as, sampling, threads, device, notice)
-    recorded, windows = subject.recorded, subject.recorded.windows
-    known = windows.dataset.identity
-    about = {label: value for label, value in known.items() if label != "path"}
-    meta = {
-        "schema": META_SCHEMA,
-        "command": command,
-        "data": known["path"],
-        "baseline": HoldBaseline.of(windows.embodiment).to_json(),
-        "fingerprint": {
-            **subject.identity,
-            "data": {**about, "rate_hz": windows.embodiment.control_hz, "view": _view(windows.view)},
-            "episodes": recorded.episodes,
-            "stride": stride,
-            "dims": dim_labels(windows.embodiment),
-            # A learned policy has a device, as in `results_writer`.
-            "device": str(getattr(subject.policy, "device", "cpu")),
-            "threads": threads,
-            "versions": fingerprint.versions(),
-            **fingerprint.code(),
-            "machine": fingerprint.machine(),
-        },
-    }
+    recorded = subject.recorded
+    meta = _meta(subject, stride, threads, command)
     with closing(OfflineStore(out)) as store:
         rows = {row.episode: row for row in store.begin(meta, resume)}
         report(len(rows), len(recorded.episodes), f"{len(rows)} episodes recovered" if rows else "starting")
@@ -234,7 +214,7 @@ def evaluate_offline(
                 subject.policy,
                 recorded,
                 episode,
-                key=f"{windows.dataset.content_hash}/{episode}",
+                key=f"{recorded.windows.dataset.content_hash}/{episode}",
                 policy_sha256=subject.identity["policy_sha256"],
                 stride=stride,
                 batch_size=BATCH_SIZE,
@@ -252,6 +232,32 @@ class _Subject:
     policy: Policy
     recorded: RecordedEpisodes
     identity: Mapping[str, Any]
+
+
+def _meta(subject: _Subject, stride: int, threads: int, command: str) -> dict[str, Any]:
+    """What is written beside the rows."""
+    windows = subject.recorded.windows
+    known = windows.dataset.identity
+    about = {label: value for label, value in known.items() if label != "path"}
+    return {
+        "schema": META_SCHEMA,
+        "command": command,
+        "data": known["path"],
+        "baseline": HoldBaseline.of(windows.embodiment).to_json(),
+        "fingerprint": {
+            **subject.identity,
+            "data": {**about, "rate_hz": windows.embodiment.control_hz, "view": _view(windows.view)},
+            "episodes": subject.recorded.episodes,
+            "stride": stride,
+            "dims": dim_labels(windows.embodiment),
+            # A learned policy has a device, as in `results_writer`.
+            "device": str(getattr(subject.policy, "device", "cpu")),
+            "threads": threads,
+            "versions": fingerprint.versions(),
+            **fingerprint.code(),
+            "machine": fingerprint.machine(),
+        },
+    }
 
 
 def _find_subject(
