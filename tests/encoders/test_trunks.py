@@ -1,7 +1,11 @@
 import pytest
 import torch
+from praxia_testing import make_shapes
+from safetensors.torch import save_file
 from torch import nn
 
+from praxia.core.errors import MismatchError, PraxiaError
+from praxia.encoders.resnet_grid import ResNetGrid
 from praxia.encoders.trunks import FrozenBatchNorm, TorchvisionTrunk, build_trunk
 from praxia.nn.ema import Ema
 
@@ -70,3 +74,39 @@ def test_pixels_are_normalised_as_imagenets():
         trunk(torch.tensor(colour, dtype=torch.uint8)[None, :, None, None].expand(1, 3, 32, 32))
     torch.testing.assert_close(seen[0], torch.zeros_like(seen[0]), rtol=0, atol=0.02)
     torch.testing.assert_close(seen[1], torch.ones_like(seen[1]), rtol=0, atol=0.02)
+
+
+def encoder_with(path, channels=(8, 16)):
+    return ResNetGrid(channels=channels, trunk="frozen-batch-norm", detr_width=12, weights=str(path)).build(
+        make_shapes()
+    )
+
+
+def test_weights_and_statistics_are_loaded_from_a_file_by_torchvisions_names(tmp_path):
+    """Among them the counters of its norms and its last layer, which have no place here."""
+    torch.manual_seed(0)
+    drawn_weights = {
+        name: torch.rand(value.shape) for name, value in TorchvisionTrunk((8, 16), frozen=True).state_dict().items()
+    }
+    more = {"fc.weight": torch.rand(10, 16), "bn1.num_batches_tracked": torch.tensor(7)}
+    save_file({**drawn_weights, **more}, tmp_path / "model.safetensors")
+    encoder = encoder_with(tmp_path / "model.safetensors")
+    assert not torch.equal(encoder.trunk.conv1.weight, drawn_weights["conv1.weight"])
+    encoder.load()
+    for name, value in encoder.trunk.state_dict().items():
+        assert torch.equal(value, drawn_weights[name])
+
+
+def test_files_that_do_not_fit_are_refused_in_one_line(tmp_path):
+    with pytest.raises(PraxiaError, match=r"to be a safetensors file of a ResNet, got .*absent"):
+        encoder_with(tmp_path / "absent").load()
+    (tmp_path / "text").write_text("weights")
+    with pytest.raises(PraxiaError, match=r"to be a safetensors file of a ResNet, got .*text"):
+        encoder_with(tmp_path / "text").load()
+    save_file(TorchvisionTrunk((8, 16), frozen=True).state_dict(), tmp_path / "small")
+    with pytest.raises(MismatchError, match=r"expected conv1.weight of shape \(4, 3, 7, 7\), got \(8, 3, 7, 7\)"):
+        encoder_with(tmp_path / "small", channels=(4, 16)).load()
+    with pytest.raises(MismatchError, match=r"expected layer3.0.conv1.weight of shape \(32, 16, 3, 3\), got none"):
+        encoder_with(tmp_path / "small", channels=(8, 16, 32)).load()
+    with pytest.raises(PraxiaError, match=r"trunk frozen-batch-norm and .*, got group-norm and None"):
+        ResNetGrid(trunk="group-norm", weights="file")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -9,9 +10,10 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from praxia.core.config import ADDED
+from praxia.core.errors import PraxiaError
 from praxia.encoders.layers import StateProjection, grid_positions
 from praxia.encoders.text import PooledText, TextEncoderConfig
-from praxia.encoders.trunks import TrunkKind, build_trunk
+from praxia.encoders.trunks import TrunkKind, build_trunk, load_torchvision
 from praxia.nn.detr import grid_sines
 from praxia.nn.layers import token_mask
 from praxia.nn.types import Batch, Context, Encoder, EncoderConfig, Shapes
@@ -30,7 +32,7 @@ class ResNetGrid(EncoderConfig):
 
     ACT's own form: `trunk` "frozen-batch-norm" is torchvision's ResNet; with `detr_width` cells and state are projected
     to that width, no embedding tells images apart, and positions (DETR's sines for cells, learned ones for the others)
-    lie beside the tokens, for a head that adds them in every layer.
+    lie beside the tokens, for a head that adds them in every layer. `weights` are those of the ResNet before training.
 
     The group "readout" holds all tokens, so that a head that takes one vector gets their mean.
     """
@@ -43,6 +45,17 @@ class ResNetGrid(EncoderConfig):
     detr_width: int | None = field(default=None, metadata=ADDED)
     """Project tokens to this width and keep their positions beside them; None: they are as wide as the last stage and
     carry their positions."""
+    weights: str = field(default="", metadata=ADDED)
+    """Safetensors file of the ResNet's weights and statistics by torchvision's names, such as that of
+    timm/resnet18.tv_in1k; by default it starts fresh. Takes trunk frozen-batch-norm and a detr-width."""
+
+    def __post_init__(self) -> None:
+        if self.weights and (self.trunk != "frozen-batch-norm" or self.detr_width is None):
+            raise PraxiaError(
+                "encoder 'resnet-grid' takes weights for ACT's own ResNet: expected --model.encoder.trunk"
+                " frozen-batch-norm and --model.encoder.detr-width WIDTH beside them (act-published has both), got"
+                f" {self.trunk} and {self.detr_width}"
+            )
 
     def build(self, shapes: Shapes) -> "ResNetGridEncoder | DETRGridEncoder":
         return ResNetGridEncoder(self, shapes) if self.detr_width is None else DETRGridEncoder(self, shapes)
@@ -87,7 +100,7 @@ class ResNetGridEncoder(Encoder):
 
 
 class DETRGridEncoder(Encoder):
-    """See `ResNetGrid`: projected tokens with their positions beside them."""
+    """See `ResNetGrid`: projected tokens with their positions beside them. Satisfies `nn.types.Pretrained`."""
 
     provides = frozenset({"positions", "readout"})
 
@@ -95,6 +108,7 @@ class DETRGridEncoder(Encoder):
         super().__init__()
         assert config.detr_width is not None, "the config builds another encoder without"
         self.width = config.detr_width
+        self.weights = config.weights
         self.cameras = shapes.cameras
         self.trunk = build_trunk(config.trunk, config.channels)
         self.image_in = nn.Linear(config.channels[-1], self.width)
@@ -103,6 +117,17 @@ class DETRGridEncoder(Encoder):
         self.state = StateProjection(shapes)
         self.state_in = nn.Linear(self.state.width, self.width)
         self.other_positions = nn.Parameter(torch.randn(1 if self.text_in is None else 2, self.width))
+
+    def load(self) -> None:
+        """Load the ResNet's weights, if the config names any. Raises as `load_torchvision`."""
+        if self.weights:
+            load_torchvision(self.trunk, Path(self.weights))
+
+    def adapt(self) -> None:
+        """Nothing to freeze or to add: everything is trained but the norms, which are no parameters."""
+
+    def merge(self) -> None:
+        """Nothing was added."""
 
     def backbone_parameters(self) -> Iterator[nn.Parameter]:
         return self.trunk.parameters()

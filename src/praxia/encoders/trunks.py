@@ -1,14 +1,19 @@
 """ResNets as encoders use them: images to feature maps. One of our own, and torchvision's with other norms."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 import torch
 from jaxtyping import Float, UInt8
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["FrozenBatchNorm", "TorchvisionTrunk", "Trunk", "TrunkKind", "build_trunk"]
+from praxia.core.errors import MismatchError, PraxiaError
+
+__all__ = ["FrozenBatchNorm", "TorchvisionTrunk", "Trunk", "TrunkKind", "build_trunk", "load_torchvision"]
 
 TrunkKind = Literal["convolution-stem", "group-norm", "frozen-batch-norm"]
 
@@ -19,6 +24,30 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 def build_trunk(kind: TrunkKind, channels: tuple[int, ...]) -> "Trunk | TorchvisionTrunk":
     """Feature maps with the last of `channels`: `Trunk`, or torchvision's ResNet with either norm."""
     return Trunk(channels) if kind == "convolution-stem" else TorchvisionTrunk(channels, frozen="frozen" in kind)
+
+
+def load_torchvision(trunk: nn.Module, path: Path) -> None:
+    """Load a ResNet's weights and statistics from a safetensors file by torchvision's names; its last layer is left.
+
+    Raises:
+        PraxiaError: there is no such file, or it is none. MismatchError: a tensor is missing or has another shape.
+    """
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise PraxiaError(
+            f"expected --model.encoder.weights to be a safetensors file of a ResNet, got {path} ({error}); "
+            "`hf download timm/resnet18.tv_in1k model.safetensors` gets one"
+        ) from error
+    own = trunk.state_dict()
+    for name, value in own.items():
+        found = tuple(tensors[name].shape) if name in tensors else None
+        if found != tuple(value.shape):
+            raise MismatchError(
+                f"{path} does not fit the encoder's ResNet: expected {name} of shape {tuple(value.shape)}, got"
+                f" {found or 'none'}; choose another file or --model.encoder.channels"
+            )
+    trunk.load_state_dict({name: tensors[name] for name in own})
 
 
 class Trunk(nn.Module):

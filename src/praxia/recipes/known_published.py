@@ -95,9 +95,9 @@ def act_published() -> TrainRun:
 
     Zhao et al. 2023 (arXiv 2304.13705) and the public `act`, as the `lerobot` package has it. 51.6M parameters, as many
     as there; Zhao et al. have about 80M, of which six decoder layers of 5.4M each come after the one that is used.
-    Frozen BatchNorm, no instruction, states and actions by mean and standard deviation. Deviations: no ImageNet
-    weights; no temporal ensembling; gradients are clipped at 10 as in the package, which theirs does not do. Steps are
-    those of 2,000 epochs of the 40 episodes that theirs trains on.
+    Frozen BatchNorm, no instruction, states and actions by mean and standard deviation. Deviations: ImageNet's weights
+    only with --model.encoder.weights FILE; no temporal ensembling; gradients are clipped at 10 as in the package, which
+    theirs does not do. Steps are those of 2,000 epochs of the 40 episodes that theirs trains on.
     """
     head = ACT(
         width=512,
