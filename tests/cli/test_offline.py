@@ -133,7 +133,8 @@ def test_the_report_has_a_section_per_evaluation(folder, tmp_path):
     page = tmp_path / "page.html"
     assert run("report", folder / "a.jsonl", folder / "b.jsonl", "--out", page) == 0
     html = page.read_text()
-    assert html.count(SENTENCE) == 2
+    assert html.count(SENTENCE) == 3
+    assert html.index("a against b") < html.index("mean absolute error") < html.index("a offline on")
     assert html.count(">predicted<") + html.count("predicted from") > 0
     assert html.count("<figure") == 4  # two dims of each
     assert "step 4 of the chunk" in html

@@ -69,10 +69,39 @@ def test_every_video_plays(chromium, page):
     assert videos[1]["seconds"] == pytest.approx(60 / 80 + 0.5, abs=0.05)
 
 
-@pytest.mark.parametrize("width", [1280, 420])
+@pytest.mark.parametrize("width", [1280, 420, 390])
 def test_the_page_never_scrolls_sideways(chromium, page, width):
     chromium.open(page, width)
+    chromium.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
     assert chromium.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.fixture(scope="module")
+def versus(tmp_path_factory):
+    """Two policies, long names, and a run with long paths."""
+    root = tmp_path_factory.mktemp("versus")
+    tasks = {"push": "ssssss", "a-task-with-quite-a-long-name": "sfsfsf"}
+    write_results(root / "new.jsonl", tasks, policy="runs/a-policy-with-a-long-name/policy", sha256="be1f" * 16)
+    write_results(root / "old.jsonl", dict.fromkeys(tasks, "f" * 6), policy="runs/old/policy")
+    write_run(root / "old")
+    sources = read_sources([root])
+    out = root / "report.html"
+    out.write_text(render_report(sources, group_by_benchmark(sources), {}))
+    return out
+
+
+def test_a_comparison_fits_a_phone_and_its_wide_tables_scroll_by_themselves(chromium, versus):
+    chromium.open(versus, 390)
+    assert chromium.evaluate("document.documentElement.scrollWidth") <= 390
+    wide = "[...document.querySelectorAll('.wide')].filter(one => one.scrollWidth > one.clientWidth).length"
+    assert chromium.evaluate(wide) >= 1
+
+
+def test_the_contents_lead_to_their_sections(chromium, versus):
+    chromium.open(versus)
+    chromium.evaluate("[...document.querySelectorAll('.contents a')].at(-1).click()")
+    assert chromium.evaluate("location.hash.slice(1) === document.querySelector('main > section:last-child').id")
+    assert chromium.evaluate("window.scrollY") > 0
 
 
 @pytest.mark.parametrize("width", [1280, 420])

@@ -14,14 +14,17 @@ from praxia.studio.tables import RATE_COLUMNS, html_table, interval, mean_steps_
 __all__ = ["headline_section", "task_section"]
 
 
-def headline_section(comparison: BenchmarkComparison) -> Markup:
-    """Pooled success with its interval, above every control and reference with its difference in points."""
+def headline_section(comparison: BenchmarkComparison, facts: Markup, *, opens: bool) -> Markup:
+    """Pooled success with its interval, above every control and reference with its difference in points.
+
+    A section that `opens` its part of the page also says what the policy is, in `facts`.
+    """
     main = comparison.main
+    title = [main.label, tag("span", f" on {comparison.name}", class_="soft")]
     rate = tag("span", percent(main.summary["success"]).removesuffix("%"), _unit(main), class_="rate")
     return tag(
         "section",
-        tag("p", "Praxia report", class_="over"),
-        tag("h1", main.label, tag("span", f" on {comparison.name}", class_="soft")),
+        *([tag("p", "Praxia report", class_="over"), tag("h1", *title), facts] if opens else [tag("h2", *title)]),
         tag("div", rate, _facts(main), class_="verdict"),
         _unfinished(main),
         _errors(main),

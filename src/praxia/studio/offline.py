@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from praxia.core.errors import DataError, MismatchError
 from praxia.results.folder import results_name
 from praxia.results.meta import claim_of
-from praxia.results.offline import OfflineRow, read_trace, summarise_offline
+from praxia.results.offline import OfflineRow, compare_offline, read_trace, summarise_offline
 from praxia.studio.charts import Series, line_chart
 from praxia.studio.html import Markup, tag
 from praxia.studio.sources import OfflineResults
@@ -21,6 +22,7 @@ __all__ = [
     "comparison_sentence",
     "offline_section",
     "offline_table",
+    "offline_verdict_section",
     "print_offline",
     "print_offline_comparison",
 ]
@@ -117,8 +119,21 @@ def print_offline_comparison(console: Console, comparison: Mapping[str, Any], a:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def offline_section(evaluation: OfflineResults) -> Markup:
-    """The errors with their intervals, and the actions of one episode as recorded and as predicted."""
+def offline_verdict_section(a: OfflineResults, b: OfflineResults) -> Markup:
+    """Which of two policies is closer to the same recorded actions, or why they cannot be compared."""
+    names = results_name(a.path), results_name(b.path)
+    title = tag("h2", f"{names[0]} against {names[1]} ", tag("span", "offline", class_="soft"))
+    try:
+        found = compare_offline(a.path, b.path)
+    except (DataError, MismatchError) as error:
+        return tag("section", title, tag("p", f"No verdict: {error}", class_="warning bad"))
+    sentences = [tag("p", comparison_sentence(found, *names, metric), class_="statement") for metric in ("mae", "mse")]
+    text = f"Over the first {found['chunk_steps']} steps of each chunk; {found['intervals']}. "
+    return tag("section", title, *sentences, tag("p", text, tag("strong", found["note"])))
+
+
+def offline_section(evaluation: OfflineResults, facts: Markup) -> Markup:
+    """What the policy is (`facts`), its errors with their intervals, and the actions of one episode, both drawn."""
     planned = len(evaluation.meta["fingerprint"]["episodes"])
     summary = {**summarise_offline(evaluation.rows), "fingerprint": evaluation.meta["fingerprint"]}
     unfinished = ""
@@ -138,6 +153,7 @@ def offline_section(evaluation: OfflineResults) -> Markup:
     return tag(
         "section",
         title,
+        facts,
         tag("p", text, tag("strong", summary["note"])),
         html_table(caption, columns, cells),
         *_drawn_actions(evaluation),

@@ -21,7 +21,13 @@ from praxia.studio.tables import html_table, percent, points
 from praxia.studio.terminal import verdict_sentence
 from praxia.studio.videos import ReplayVideo, draw_by_task, paired_figure
 
-__all__ = ["PairedComparison", "paired_comparison_of", "paired_section", "select_discordant"]
+__all__ = [
+    "PairedComparison",
+    "evidence_section",
+    "paired_comparison_of",
+    "select_discordant",
+    "verdict_section",
+]
 
 
 @dataclass(frozen=True)
@@ -85,20 +91,35 @@ def _with_distinct_labels(
 _VERDICT_CLASSES = {"better": "good", "worse": "bad"}
 
 
-def paired_section(paired: PairedComparison, videos: Sequence[ReplayVideo]) -> Markup:
-    """The section of one paired comparison. `videos` show discordant pairs, the first policy's episode on the left."""
+def verdict_section(paired: PairedComparison, facts: Sequence[Markup]) -> Markup:
+    """What opens the page of a comparison: the verdict, and what both policies are, in `facts`."""
     a, b = paired.a.label, paired.b.label
-    title = tag("h2", f"{a} against {b}")
+    name = tag("span", f" on {paired.a.benchmark['name']}", class_="soft")
     if paired.refusal is not None:
-        return tag("section", title, tag("p", f"No verdict: {paired.refusal}", class_="warning bad"))
-    sentence = tag("p", verdict_sentence(paired.verdict, a, b), class_="statement")
+        verdict = tag("p", f"No verdict: {paired.refusal}", class_="warning bad")
+    else:
+        verdict = tag("p", verdict_sentence(paired.verdict, a, b), class_="statement")
+    about = [part for label, one in zip((a, b), facts, strict=True) for part in (tag("h3", label), one)]
+    return tag(
+        "section",
+        tag("p", "Praxia report", class_="over"),
+        tag("h1", f"{a} against {b}", name),
+        verdict,
+        *about,
+    )
+
+
+def evidence_section(paired: PairedComparison, videos: Sequence[ReplayVideo]) -> Markup | None:
+    """What the verdict rests on; None without a pair.
+
+    `videos` show discordant pairs, the first policy's episode on the left.
+    """
     if not paired.pairs:
-        return tag("section", title, sentence)
+        return None
     charts = tag("div", _evidence(paired.pairs), _time_to_success(paired), class_="charts")
     return tag(
         "section",
-        title,
-        sentence,
+        tag("h2", "Pair by pair"),
         tag("p", _notes(paired), class_="soft"),
         charts,
         _task_table(paired),

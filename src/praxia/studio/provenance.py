@@ -1,7 +1,7 @@
 """Where numbers come from: training runs, data sets, commands and fingerprints."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import inf, isfinite
 from typing import Any
 
@@ -10,6 +10,7 @@ from praxia.results.statistics import wilson_interval
 from praxia.studio.charts import Series, line_chart
 from praxia.studio.comparison import BenchmarkComparison
 from praxia.studio.html import Markup, tag
+from praxia.studio.policy_facts import run_facts
 from praxia.studio.sources import DatasetSummary, ReportSources, TrainingRun
 from praxia.studio.tables import RATE_COLUMNS, html_table, rate_cells
 
@@ -56,14 +57,24 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, st
             yield f"{prefix}{name}", value if isinstance(value, str) else json.dumps(value)
 
 
-def training_section(runs: Sequence[TrainingRun]) -> Markup:
-    """A description of every run, and the curves of all runs in two charts; blind runs last."""
+def training_section(
+    runs: Sequence[TrainingRun], datasets: Sequence[DatasetSummary], described: Collection[TrainingRun]
+) -> Markup:
+    """A description of every run, and the curves of all runs in two charts; blind runs last.
+
+    What a run made and of what is left out for those that are `described` above.
+    """
     runs = sorted(runs, key=lambda run: run.is_blind)
     losses, speeds = _series(runs, "loss"), _series(runs, "samples_per_s")
     drawn = [line_chart("Training loss (logarithmic)", "step", losses, log=True)] if losses else []
     drawn += [line_chart("Training samples per second", "step", speeds)] if speeds else []
     charts = tag("div", *drawn, class_="charts") if drawn else None
-    return tag("section", tag("h2", "Training"), *(_run(run) for run in runs), charts)
+    return tag(
+        "section",
+        tag("h2", "Training"),
+        *(_run(run, None if run in described else run_facts(run, datasets)) for run in runs),
+        charts,
+    )
 
 
 def _series(runs: Sequence[TrainingRun], name: str) -> list[Series]:
@@ -75,7 +86,7 @@ def _series(runs: Sequence[TrainingRun], name: str) -> list[Series]:
     return [Series(label, *map(list, zip(*points, strict=True))) for label, points in found if points]
 
 
-def _run(run: TrainingRun) -> Markup:
+def _run(run: TrainingRun, facts: Markup | None) -> Markup:
     about = run.description
     text = f": {about['recipe']}, seed {about['seed']}; no step was logged."
     if run.metrics:
@@ -83,7 +94,7 @@ def _run(run: TrainingRun) -> Markup:
         duration = f" in {_duration(last['wall_s'])}" if "wall_s" in last else ""
         text = f": {about['recipe']}, seed {about['seed']}; {last['step']:,} steps{duration}{_losses(run)}."
     unfinished = tag("span", " Not finished.", class_="bad") if run.policy is None else None
-    return tag("div", tag("p", tag("strong", run.name), text, unfinished), command_details(about["command"]))
+    return tag("div", tag("p", tag("strong", run.name), text, unfinished), facts, command_details(about["command"]))
 
 
 def _losses(run: TrainingRun) -> str:

@@ -12,17 +12,25 @@ from praxia.envs import build
 from praxia.rollout.slots import BuildEnv
 from praxia.studio.ablation import ablation_sections
 from praxia.studio.comparison import BenchmarkComparison, group_by_benchmark
+from praxia.studio.contents import with_contents
 from praxia.studio.failures import FailureAnalysis, analyse_failures, failure_section
 from praxia.studio.generalisation import generalisation_section
 from praxia.studio.headline import headline_section, task_section
 from praxia.studio.html import Markup, check_page_path, tag
 from praxia.studio.motion import motion_section
-from praxia.studio.offline import offline_section
-from praxia.studio.paired_comparison import PairedComparison, paired_comparison_of, paired_section, select_discordant
+from praxia.studio.offline import offline_section, offline_verdict_section
+from praxia.studio.paired_comparison import (
+    PairedComparison,
+    evidence_section,
+    paired_comparison_of,
+    select_discordant,
+    verdict_section,
+)
+from praxia.studio.policy_facts import policy_facts, run_of
 from praxia.studio.provenance import dataset_section, provenance_section, training_section
 from praxia.studio.ranking import ranking_section
 from praxia.studio.replay import EpisodeRow, ReplayRunner
-from praxia.studio.sources import ReportSources, read_sources
+from praxia.studio.sources import ReportSources, TrainingRun, read_sources
 from praxia.studio.tables import study_table_section
 from praxia.studio.videos import ReplayVideo, make_episode_videos, make_pair_videos, video_section
 
@@ -93,15 +101,20 @@ def render_report(
         axes = generalisation_section(comparisons) if comparison is comparisons[0] else None
         replayed = replays.get(comparison.name, ReplayResults())
         paired = paired_comparison_of(comparison)
-        sections += [headline_section(comparison), axes]
-        sections.append(paired_section(paired, replayed.discordant) if paired else ranking_section(comparison))
+        facts = policy_facts(comparison.main.fingerprint, sources)
+        if paired is not None:
+            both = [policy_facts(one.fingerprint, sources) for one in (paired.a, paired.b)]
+            sections += [verdict_section(paired, both), evidence_section(paired, replayed.discordant)]
+        sections += [headline_section(comparison, facts, opens=paired is None), axes]
+        sections += [ranking_section(comparison)] if paired is None else []
         sections += [task_section(comparison), *ablation_sections(comparison), motion_section(comparison, paired)]
         sections += [failure_section(analysis) for analysis in replayed.failures]
         sections += [video_section(replayed.videos)] if replayed.videos else []
     sections[1:1] = [study_table_section(table) for table in sources.tables]
-    sections += [offline_section(one) for one in sources.offline]
+    sections += [offline_verdict_section(*sources.offline)] if len(sources.offline) == 2 else []
+    sections += [offline_section(one, policy_facts(one.meta["fingerprint"], sources)) for one in sources.offline]
     if sources.runs:
-        sections.append(training_section(sources.runs))
+        sections.append(training_section(sources.runs, sources.datasets, _described(sources)))
     sections += [dataset_section(dataset) for dataset in sources.datasets]
     sections.append(provenance_section(sources, comparisons))
     title = "Praxia report"
@@ -114,8 +127,14 @@ def render_report(
         tag("title", ": ".join([title, *(comparison.name for comparison in comparisons[:1])])),
         tag("style", Markup(files("praxia.studio").joinpath("style.css").read_text())),
     )
-    body = tag("body", tag("main", plain_title, *sections))
+    body = tag("body", tag("main", plain_title, *with_contents([one for one in sections if one is not None])))
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+
+
+def _described(sources: ReportSources) -> list[TrainingRun]:
+    """The runs of which the page already says what they are: those of an evaluated policy."""
+    evaluated = [run_of(one.meta["fingerprint"], sources.runs) for one in (*sources.results, *sources.offline)]
+    return [run for run in evaluated if run is not None]
 
 
 def _discordant_videos(paired: PairedComparison, runner: ReplayRunner) -> list[ReplayVideo]:

@@ -151,6 +151,7 @@ def train(
         "command": command,
         "data": [one.dataset.identity for one in windows.entries],
         "mixture": mixture.to_json(),
+        "trained_on": [{"episodes": len(one.episodes), "windows": len(one)} for one in windows.entries],
         "held_out": None if held_out is None else [one.episodes.tolist() for one in held_out.entries],
         "vqa": vqa_data.to_json() if vqa_data else None,
         "seed": run.train.seed,
