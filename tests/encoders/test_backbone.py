@@ -8,6 +8,7 @@ from public_models import make_vision, save_vision, small_vision
 from praxia.core.errors import PraxiaError
 from praxia.encoders.backbone import Backbone, BackboneGrid
 from praxia.encoders.layers import grid_positions
+from praxia.encoders.public.vision import FAMILIES
 from praxia.nn.types import HasBackbone, Pretrained
 
 CONFIGS = [BackboneGrid(), Backbone(width=32), Backbone(width=32, pooling="mean"), Backbone(width=32, pooling="cls")]
@@ -79,3 +80,20 @@ def test_a_missing_model_is_said_in_one_line():
         Backbone().fit(lambda: pytest.fail("chunks"))
     with pytest.raises(PraxiaError, match="image-size of at least 0, got -1"):
         Backbone("folder", image_size=-1).fit(lambda: pytest.fail("chunks"))
+
+
+@pytest.mark.parametrize("kind", sorted(FAMILIES))
+def test_every_family_learns_in_mixed_precision(kind, tmp_path):
+    torch.manual_seed(0)
+    for config in (BackboneGrid, Backbone):
+        encoder = (
+            config(str(save_vision(kind, tmp_path)), "all").fit(lambda: pytest.fail("chunks")).build(make_shapes())
+        )
+        encoder.load()
+        encoder.adapt()
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = encoder(make_batch()).tokens.float().square().mean()
+        loss.backward()
+        grads = [one.grad for one in encoder.backbone_parameters() if one.grad is not None]
+        assert grads
+        assert all(one.isfinite().all() for one in grads)

@@ -71,7 +71,8 @@ def _arguments_for(configured: "TrainRun") -> Any:
 
     @dataclass(frozen=True, kw_only=True)
     class TrainArguments:
-        """Train a recipe on a data set."""
+        """Train a recipe on a data set. --model.encoder NAME and --model.head NAME choose others than the recipe's
+        (`praxia recipes --pairs` lists them); their options are then these here."""
 
         recipe: Annotated[TrainRun, tyro.conf.arg(name="")] = configured
         data: str

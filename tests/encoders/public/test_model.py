@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.encoders.public.model import PublicVLM
-from praxia.nn.types import Batch, Pretrained, Shapes
+from praxia.nn.types import Batch, HasBackbone, Pretrained, Shapes
 
 INSTRUCTIONS = ("push the block", "what colour is the block to the left?")
 CAMERAS = ("front", "wrist")
@@ -220,6 +220,9 @@ def test_a_prompt_without_placeholders_for_the_images_is_refused(family, folder)
 def test_low_rank_adapters_learn_and_are_merged(family, folder):
     config, encoder = make_encoder(family, folder, trained="adapters", lora_rank=4)
     assert isinstance(encoder, Pretrained)
+    assert isinstance(encoder, HasBackbone)
+    own = {name for name, _ in encoder.named_parameters() if name.startswith(("model.", "lm_head."))}
+    assert len(list(encoder.backbone_parameters())) == len(own)
     batch, names = make_batch(config, encoder), set(encoder.state_dict())
     before = encoder(batch).tokens.detach()
     public = {name: value.clone() for name, value in encoder.model.state_dict().items()}
