@@ -45,6 +45,7 @@ gl: $(READY)
 # Minutes and gigabytes: proves our data sets against the lerobot package in an environment of its own.
 peer-lerobot: $(READY)
 	$(BIN)/python tests/peers/lerobot_agrees.py
+	$(BIN)/python tests/peers/lerobot_policy_agrees.py
 
 # Needs the network: pip resolves Praxia and lerobot in one environment, and installs nothing.
 resolve: $(READY)

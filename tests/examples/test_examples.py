@@ -65,6 +65,7 @@ def test_its_policy_is_checked_and_evaluated_with_controls(home):
     assert evaluate(home, "reach-colour", "text.jsonl", "--control", "shuffled-instruction")["success"] == 0
 
 
+@pytest.mark.slow
 def test_what_its_expert_records_trains_its_recipe(home):
     run(home, "collect", "reach", "--tasks", "all", "--episodes", 2, "--size", 64, "--workers", 1, "--out", "data")
     run(home, "train", "flow-reach", "--data", "data", "--train.steps", 2, "--train.batch-size", 2, "--out", "run")

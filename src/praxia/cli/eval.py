@@ -22,7 +22,7 @@ class EvalArguments:
 
     policy: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="POLICY")]
     """The folder of a policy or training run; expert, zero or random; or a policy of your own as package.module:make,
-    a function of an embodiment that returns it. `--policy package.module:make` is the same."""
+    a function from an embodiment to the policy. `--policy package.module:make` is the same."""
     out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
     """The results file: a new .jsonl file, or an existing one with --resume."""
     benchmark: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
