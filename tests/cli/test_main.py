@@ -98,6 +98,35 @@ def test_pairs_list_which_encoders_fit_which_heads(capsys):
     assert "flow (action-expert)" in capsys.readouterr().out
 
 
+def test_recipes_begin_with_those_to_start_with(capsys):
+    assert run("recipes") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("Start here: any LeRobot data with cameras")
+    assert [line.split()[:2] for line in lines[2:5]] == [
+        ["act", "2.3M"],
+        ["diffusion-policy-unet", "7.7M"],
+        ["flow", "2.2M"],
+    ]
+    assert max(map(len, lines)) <= 110
+    assert run("recipes", "--json") == 0
+    found = json.loads(capsys.readouterr().out)["recipes"]
+    assert [name for name, one in found.items() if one["start_here"]] == ["act", "diffusion-policy-unet", "flow"]
+    assert found["pi0-published"]["parameters"] == 3_238_100_000
+    assert "the weights of PaliGemma-3B" in found["pi0-published"]["needs"]
+    assert found["flow-mt50"]["benchmark"] == "metaworld"
+    assert found["act"]["summary"].startswith("ACT: ")
+
+
+def test_the_help_of_train_says_what_recipes_share(capsys):
+    assert run("train", "--help") == 0
+    text = capsys.readouterr().out
+    assert "praxia train act --data my/dataset --hold-out 0.1 --out runs/mine" in text
+    for option in ("--data DIR", "--cameras NAME", "--device cpu|cuda", "--image-size ", "--train.steps "):
+        assert option in text
+    assert "--model.head.width" not in text
+    assert "{None}" not in text
+
+
 def test_a_study_refuses_what_it_does_not_take(capsys, tmp_path):
     assert run("study", "demo", "--out", str(tmp_path), "--arena", "bimodal") == 2
     assert "study 'demo' takes no --arena" in capsys.readouterr().err

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from inspect import getdoc
 from itertools import pairwise
-from typing import Any, get_args, get_origin, get_type_hints
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import tyro
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from praxia.core.errors import PraxiaError
 
@@ -27,7 +30,30 @@ def parse(
     """
     if example is not None:
         description = f"{description or getdoc(kind)}\n\nExample: {example}"
-    return tyro.cli(kind, args=_join_lists(arguments, _list_options(kind)), prog=prog, description=description)
+    with _METAVARS:
+        return tyro.cli(kind, args=_join_lists(arguments, _list_options(kind)), prog=prog, description=description)
+
+
+# What help shows for a value, where the option names nothing better. tyro would show {None}|INT for an optional number.
+_METAVARS = ConstructorRegistry()
+
+
+@_METAVARS.primitive_rule
+def _plain_value(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    """How a number, text or path is read, or one of them that may be None."""
+    types = get_args(info.type) if get_origin(info.type) in (Union, UnionType) else (info.type,)
+    kind = next((one for one in types if one is not NoneType), None)
+    metavar = {int: "N", float: "X", str: "TEXT", Path: "PATH"}.get(kind) if isinstance(kind, type) else None
+    if kind is None or metavar is None or set(types) - {kind, NoneType}:
+        return None
+    optional = NoneType in types
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar=metavar,
+        instance_from_str=lambda given: None if optional and given[0] == "None" else kind(given[0]),
+        is_instance=lambda value: isinstance(value, kind) or (optional and value is None),
+        str_from_instance=lambda value: [str(value)],
+    )
 
 
 def _join_lists(arguments: Sequence[str], list_options: frozenset[str]) -> list[str]:

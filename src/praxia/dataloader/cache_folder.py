@@ -11,7 +11,6 @@ import fcntl
 import json
 import os
 import shutil
-import tempfile
 import weakref
 from collections.abc import Iterator
 from contextlib import suppress
@@ -32,7 +31,6 @@ __all__ = [
     "CachedDataset",
     "Hold",
     "cache_key",
-    "cache_roots",
     "cached_datasets",
     "cap_bytes",
     "disk_bytes",
@@ -189,25 +187,6 @@ def cache_key(dataset: Dataset) -> str:
     It comes from `content_sha256`, or of another writer's data set from `sampled_sha256`.
     """
     return content_key(["content" if dataset.content_sha256 else "sampled", dataset.content_hash])
-
-
-def cache_roots() -> list[Path]:
-    """The folders in which images may be kept, best first; opening a cache finds out whether one can be written.
-
-    The user's own: $PRAXIA_CACHE, or `praxia` in $XDG_CACHE_HOME or ~/.cache. Then a folder in the temporary folder,
-    for users without a home (containers).
-    """
-    roots = []
-    with suppress(RuntimeError):  # no HOME, and a user whom the system does not know
-        own = os.environ.get("PRAXIA_CACHE")
-        home = os.environ.get("XDG_CACHE_HOME")
-        found = Path(own).expanduser() if own else Path(home or Path.home() / ".cache") / "praxia"
-        roots.append(found.absolute())
-    with suppress(OSError):  # no temporary folder
-        temporary = Path(tempfile.gettempdir()) / f"praxia-{os.getuid()}"
-        if not temporary.exists() or temporary.lstat().st_uid == os.getuid():
-            roots.append(temporary)
-    return roots
 
 
 def cached_datasets(root: Path) -> Iterator[CachedDataset]:

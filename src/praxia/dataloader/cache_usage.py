@@ -6,11 +6,11 @@ from typing import Any
 
 from praxia.core.errors import PraxiaError
 from praxia.core.files import expand_home
+from praxia.core.user_cache import cache_roots
 from praxia.data.dataset import Dataset
 from praxia.dataloader.cache_folder import (
     CachedDataset,
     cache_key,
-    cache_roots,
     cached_datasets,
     known_cap_bytes,
     old_cache_files,

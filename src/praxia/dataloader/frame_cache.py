@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 
 from praxia.core.files import is_local
+from praxia.core.user_cache import cache_roots
 from praxia.data.dataset import Dataset
 from praxia.data.frame_files import FrameFile
 from praxia.dataloader.block_cache import BLOCK, BlockCache
@@ -19,7 +20,6 @@ from praxia.dataloader.cache_folder import (
     OLD_CACHE,
     CachedDataset,
     cache_key,
-    cache_roots,
     cached_datasets,
     cap_bytes,
     old_cache_files,
@@ -34,9 +34,9 @@ class CachedFrames:
     """`dataset.camera_frames(camera, size)`, read through a cache on disk that all processes share.
 
     Frames are decoded a block at a time, each once by all processes together; later epochs copy memory. The cache lies
-    in the first of `cache_folder.cache_roots` that can be written, under the key of the data set's content: nothing is
-    written to the data set, and a copy of it reads the same cache. All cameras and sizes of a data set together take at
-    most `cache_bytes` there (None: as much as the cap over all data sets leaves; 0: no cache). Without a cache, or
+    in the first of `core.user_cache.cache_roots` that can be written, under the key of the data set's content: nothing
+    is written to the data set, and a copy of it reads the same cache. All cameras and sizes of a data set together take
+    at most `cache_bytes` there (None: as much as the cap over all data sets leaves; 0: no cache). Without a cache, or
     where a block does not fit, frames are decoded on every read, and only those that the codec needs. One block is in
     memory at a time. Nothing is opened or written before the first read.
 

@@ -150,8 +150,11 @@ class Backbone(BackboneConfig):
 
     tag: ClassVar[str] = "backbone"
     pooling: Literal["spatial-softmax", "mean", "cls"] = "spatial-softmax"
+    """How a feature map becomes a vector."""
     num_keypoints: int = 32
+    """With spatial-softmax: positions per image."""
     width: int = 512
+    """Width of the readout."""
 
     def build(self, shapes: Shapes) -> "BackboneReadoutEncoder":
         return BackboneReadoutEncoder(self, shapes)

@@ -31,8 +31,11 @@ class FilmCNN(EncoderConfig):
     tag: ClassVar[str] = "film-cnn"
     text: TextEncoderConfig = field(default_factory=PooledText)
     state_conditions: bool = False
+    """The state conditions the image features, as the instruction does."""
     channels: tuple[int, ...] = (32, 48, 64, 64)
+    """Channels of the feature maps, from the first to the last, each half as large as the one before."""
     width: int = 512
+    """Width of the readout."""
 
     def build(self, shapes: Shapes) -> "FilmCNNEncoder":
         return FilmCNNEncoder(self, shapes)

@@ -30,9 +30,13 @@ class Octo(EncoderConfig):
     tag: ClassVar[str] = "octo"
     text: TextEncoderConfig = field(default_factory=PooledText)
     width: int = 128
+    """Width of the tokens."""
     depth: int = 4
+    """Number of layers."""
     num_heads: int = 4
+    """Number of attention heads."""
     patch_px: int = 8
+    """Width and height of a patch in pixels."""
 
     def build(self, shapes: Shapes) -> "OctoEncoder":
         return OctoEncoder(self, shapes)

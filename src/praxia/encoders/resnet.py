@@ -44,7 +44,9 @@ class ResNet(EncoderConfig):
     tag: ClassVar[str] = "resnet"
     text: TextEncoderConfig = field(default_factory=PooledText)
     channels: tuple[int, ...] = (32, 64, 128)
+    """Channels of the feature maps, from the first to the last, each half as large as the one before."""
     width: int = 512
+    """Width of the readout."""
     trunk: TrunkKind = field(default="convolution-stem", metadata=ADDED)
     """torchvision's ResNet with GroupNorm or frozen BatchNorm, or one whose stem is two convolutions."""
     keypoints: int | None = field(default=None, metadata=ADDED)

@@ -40,6 +40,7 @@ class ResNetGrid(EncoderConfig):
     tag: ClassVar[str] = "resnet-grid"
     text: TextEncoderConfig = field(default_factory=PooledText)
     channels: tuple[int, ...] = (32, 64, 128)
+    """Channels of the feature maps, from the first to the last, each half as large as the one before."""
     trunk: TrunkKind = field(default="convolution-stem", metadata=ADDED)
     """torchvision's ResNet with GroupNorm or frozen BatchNorm, or one whose stem is two convolutions."""
     detr_width: int | None = field(default=None, metadata=ADDED)

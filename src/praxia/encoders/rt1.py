@@ -28,7 +28,9 @@ class RT1(EncoderConfig):
     tag: ClassVar[str] = "rt1"
     text: TextEncoderConfig = field(default_factory=PooledText)
     channels: tuple[int, ...] = (32, 48, 64, 128)
+    """Channels of the feature maps, from the first to the last, each half as large as the one before."""
     num_tokens: int = 8
+    """Learned tokens per image."""
 
     def build(self, shapes: Shapes) -> "RT1Encoder":
         return RT1Encoder(self, shapes)

@@ -19,6 +19,7 @@ class StateOnly(EncoderConfig):
     tag: ClassVar[str] = "state-only"
     text: TextEncoderConfig = field(default_factory=PooledText)
     width: int = 512
+    """Width of the readout."""
 
     def build(self, shapes: Shapes) -> "StateOnlyEncoder":
         return StateOnlyEncoder(self, shapes)

@@ -49,7 +49,9 @@ class PooledText(TextEncoderConfig):
 
     tag: ClassVar[str] = "pooled-text"
     width: int = 128
+    """Width of the tokens."""
     num_heads: int = 4
+    """Number of attention heads."""
 
     def build(self, shapes: Shapes) -> "PooledTextEncoder":
         return PooledTextEncoder(self, shapes.vocab_size)
@@ -88,8 +90,11 @@ class TransformerText(TextEncoderConfig):
 
     tag: ClassVar[str] = "transformer-text"
     width: int = 128
+    """Width of the tokens."""
     depth: int = 2
+    """Number of layers."""
     num_heads: int = 4
+    """Number of attention heads."""
 
     def build(self, shapes: Shapes) -> "TransformerTextEncoder":
         return TransformerTextEncoder(self, shapes.vocab_size)
@@ -130,6 +135,7 @@ class NoText(TextEncoderConfig):
 
     tag: ClassVar[str] = "no-text"
     width: int = 8
+    """Width of the constant that stands for the instruction."""
 
     def build(self, shapes: Shapes) -> "NoTextEncoder":
         return NoTextEncoder(self)

@@ -28,13 +28,21 @@ class VisionLanguage(EncoderConfig):
 
     tag: ClassVar[str] = "vision-language"
     width: int = 128
+    """Width of the tokens."""
     mlp_width: int = 512
+    """Width within the MLPs."""
     depth: int = 4
+    """Number of layers."""
     num_heads: int = 4
+    """Number of attention heads."""
     num_kv_heads: int = 1
+    """Number of heads of keys and values."""
     head_width: int = 32
+    """Width of an attention head."""
     vision_depth: int = 2
+    """Layers over the patches of each image."""
     patch_px: int = 8
+    """Width and height of a patch in pixels."""
 
     @property
     def attention(self) -> AttentionConfig:

@@ -49,9 +49,13 @@ class ViT(EncoderConfig):
     tag: ClassVar[str] = "vit"
     text: TextEncoderConfig = field(default_factory=PooledText)
     width: int = 128
+    """Width of the tokens."""
     depth: int = 4
+    """Number of layers."""
     num_heads: int = 4
+    """Number of attention heads."""
     patch_px: int = 8
+    """Width and height of a patch in pixels."""
 
     def build(self, shapes: Shapes) -> "ViTEncoder":
         return ViTEncoder(self, shapes)

@@ -32,11 +32,17 @@ class ACT(HeadConfig):
 
     tag: ClassVar[str] = "act"
     width: int = 128
+    """Width of the tokens."""
     mlp_width: int = 512
+    """Width within the MLPs."""
     num_heads: int = 4
+    """Number of attention heads."""
     encoder_depth: int = 2
+    """Layers of each encoder, that of the latent and that of the observation."""
     latent: int = 32
+    """Dims of the style latent."""
     kl_weight: float = 10.0
+    """Weight of the latent's divergence from a unit normal."""
     detr: bool = field(default=False, metadata=ADDED)
     """DETR's layers, to which positions are added in each."""
     dropout: float = field(default=0.0, metadata=ADDED)

@@ -34,6 +34,7 @@ class Autoregressive(TokenizedHeadConfig):
     tag: ClassVar[str] = "autoregressive"
     decoder: DecoderConfig = field(default_factory=PrefixTransformer)
     temperature: float = 0.3
+    """Temperature at which tokens are sampled; 0: the likeliest."""
 
     def build(self, shapes: Shapes, context_width: int) -> "AutoregressiveHead":
         return AutoregressiveHead(self, shapes, context_width)

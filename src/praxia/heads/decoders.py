@@ -80,8 +80,11 @@ class PrefixTransformer(DecoderConfig):
 
     tag: ClassVar[str] = "prefix-transformer"
     width: int = 128
+    """Width of the tokens."""
     depth: int = 3
+    """Number of layers."""
     num_heads: int = 4
+    """Number of attention heads."""
 
     def build(self, context_width: int) -> "PrefixDecoder":
         return PrefixDecoder(self, context_width)
@@ -139,6 +142,7 @@ class VLMTokens(DecoderConfig):
 
     tag: ClassVar[str] = "vlm-tokens"
     skip: int = 0
+    """Tokens at the end of the vocabulary that are left out."""
 
     def build(self, context_width: int) -> "VLMTokenDecoder":
         return VLMTokenDecoder(self, context_width)

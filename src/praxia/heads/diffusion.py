@@ -36,9 +36,13 @@ class Diffusion(HeadConfig):
     sampling: ClassVar[Mapping[str, str]] = {"steps": "num_steps"}
     denoiser: DenoiserConfig = field(default_factory=UNet)
     repeats: int = 4
+    """Noise draws that share one pass of the encoder in training."""
     train_steps: int = 100
+    """Denoising steps in training."""
     num_steps: int = 16
+    """Denoising steps when a chunk is sampled."""
     clip: float = 2.0
+    """Largest normalised action that is sampled."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.num_steps <= self.train_steps:

@@ -30,7 +30,9 @@ class Flow(HeadConfig):
     sampling: ClassVar[Mapping[str, str]] = {"steps": "num_steps"}
     denoiser: DenoiserConfig = field(default_factory=ResidualMLP)
     repeats: int = 4
+    """Noise draws that share one pass of the encoder in training."""
     num_steps: int = 10
+    """Euler steps when a chunk is sampled."""
 
     def build(self, shapes: Shapes, context_width: int) -> "FlowHead":
         return FlowHead(self, shapes, context_width)

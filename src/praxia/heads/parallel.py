@@ -93,6 +93,7 @@ class ParallelBins(TokenizedHeadConfig):
     tag: ClassVar[str] = "parallel-bins"
     decoder: DecoderConfig = field(default_factory=PrefixTransformer)
     temperature: float = 0.0
+    """Temperature at which tokens are sampled; 0: the likeliest."""
 
     def build(self, shapes: Shapes, context_width: int) -> "ParallelBinsHead":
         return ParallelBinsHead(self, shapes, context_width)

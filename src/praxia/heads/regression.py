@@ -21,7 +21,9 @@ class Regression(HeadConfig):
 
     tag: ClassVar[str] = "regression"
     width: int = 256
+    """Width of the MLP."""
     depth: int = 2
+    """Number of layers of the MLP."""
 
     def build(self, shapes: Shapes, context_width: int) -> "RegressionHead":
         return RegressionHead(self, shapes, context_width)

@@ -34,6 +34,7 @@ class TokenizedHeadConfig(HeadConfig, FittedConfig, ABC):
     sampling: ClassVar[Mapping[str, str]] = {"temperature": "temperature"}
 
     tokenizer: str = "bins"
+    """bins, quantile-bins, fast, or the file that `praxia tokenizer fit` wrote."""
 
     def fit(self: T, chunks: Callable[[], Float32[np.ndarray, "B H A"]]) -> T:
         """With the tokenizer fitted on the chunks, or read from its file and checked on them.

@@ -110,7 +110,7 @@ class EncoderHead(Config):
         if missing := head.requires - encoder.provides:
             raise MismatchError(
                 f"head {self.head.tag!r} needs {sorted(missing)}, but encoder {self.encoder.tag!r} gives "
-                f"{sorted(encoder.provides)}; choose another pair"
+                f"{sorted(encoder.provides)}; choose another pair: `praxia recipes --pairs`"
             )
         return EncoderHeadModel(encoder, head)
 

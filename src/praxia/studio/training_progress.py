@@ -43,7 +43,6 @@ class TrainingProgress:
 
 @contextmanager
 def show_training(name: str, steps: int) -> Iterator[TrainingProgress]:
-    """Shows the progress of a run that is called `name`, on stderr. It says at once that it has begun."""
-    STDERR.print(f"{name}: reading the data", highlight=False, markup=False)
+    """Shows the progress of a run that is called `name`, on stderr."""
     with counting(name) as count:
         yield TrainingProgress(count, steps)

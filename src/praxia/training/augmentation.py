@@ -41,12 +41,15 @@ class Augmentation(Config):
     enable: bool = False
     """Augment the images of training, beside the shift of --train.shift-px."""
     brightness: float = 0.2
-    """Factor of brightness, within 1 - this and 1 + this; so for contrast, saturation and sharpness."""
+    """Factor of brightness, within 1 - this and 1 + this."""
     contrast: float = 0.2
+    """Factor of contrast, within 1 - this and 1 + this."""
     saturation: float = 0.5
+    """Factor of saturation, within 1 - this and 1 + this."""
     hue: float = 0.05
     """Turn of the colours, at most this share of the circle (up to 0.5)."""
     sharpness: float = 0.5
+    """Factor of sharpness, within 1 - this and 1 + this."""
     blur_px: float = 0.0
     """Largest standard deviation of a Gaussian blur, in pixels."""
     crop: float = 0.95

@@ -21,38 +21,51 @@ __all__ = ["Train", "TrainRun", "warmup_cosine"]
 class Train(Config):
     """The optimisation: AdamW with warm-up and cosine decay, gradient clipping, an average of weights.
 
-    `final_rate` is the share of the learning rate that is left at the end; 1: it stays as it is after the warm-up.
-    `shift_px` is the random shift of the images, before their `augmentation`. A state is saved every `checkpoint_s`
-    seconds, or less often where that would take over a twentieth of the time or the disk is slower
-    (`training.saving`): a kill loses that much work. A run resumed with more `steps` is lengthened: from there on its
-    learning rate is that of the new length, which is higher than it was. With VQA data, each step has `num_vqa`
-    questions and adds `answer_weight` times their loss.
-
-    With held-out episodes, the averaged weights are validated every `validate_every` steps (None: a tenth of the run)
-    and at the end. Every `keep_every` steps the policy is kept (None: the last and the best alone).
+    Images are shifted before their `augmentation`. A state is saved every `checkpoint_s` seconds, or less often where
+    that would take over a twentieth of the time or the disk is slower (`training.saving`). A run resumed with more
+    `steps` is lengthened: from there on its learning rate is that of the new length, which is higher than it was. With
+    VQA data, each step adds `answer_weight` times the loss of `num_vqa` answers. With held-out episodes, the averaged
+    weights are validated at the end, too.
     """
 
     tag: ClassVar[str] = "train"
     steps: int = 4000
+    """Optimisation steps. With --resume, more than before lengthen the run."""
     batch_size: int = 128
+    """Windows per step, of all processes together."""
     learning_rate: float = 1e-3
+    """Learning rate after the warm-up, from which it decays by a cosine."""
     backbone_learning_rate: float | None = None
     """Learning rate of the vision or public model, with the same schedule; by default that of everything."""
     weight_decay: float = 1e-4
+    """Weight decay of AdamW."""
     warmup_steps: int = 100
+    """Steps in which the learning rate rises from 0."""
     clip_norm: float = 1.0
+    """Largest norm of the gradient; a larger one is scaled to it."""
     ema_decay: float = 0.999
+    """Decay of the average of weights, which becomes the policy; 0: the last weights."""
     shift_px: int = 3
+    """Largest random shift of the images in pixels; 0: none."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     num_vqa: int = 16
+    """With --vqa: questions per step."""
     answer_weight: float = 1.0
+    """With --vqa: weight of the loss of the answers."""
     seed: int = 0
+    """Seed of the weights, the order of the data, noise and augmentation."""
     checkpoint_s: float = 30.0
+    """Seconds between saved states, at least: a kill loses so much work."""
     log_every: int = 50
+    """Steps between two lines of metrics.jsonl."""
     validate_every: int | None = None
+    """With --hold-out: steps between validations. Default: a tenth of the run."""
     keep_every: int | None = None
+    """Steps between policies that are kept. Default: only the last and the best."""
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    """Precision of the arithmetic; auto: bf16-mixed on a GPU that has it."""
     tracker: Literal["tensorboard", "wandb"] = "tensorboard"
+    """Where metrics are shown, beside metrics.jsonl."""
     betas: tuple[float, float] = field(default=(0.9, 0.95), metadata=ADDED)
     """AdamW's decay of the means of gradients and of their squares."""
     final_rate: float = field(default=0.1, metadata=ADDED)

@@ -50,12 +50,19 @@ class PublicVLM(EncoderConfig, FittedConfig):
     training_only: ClassVar[frozenset[str]] = frozenset({"weights", "trained", "lora_rank", "lora_alpha"})
 
     model: str = "paligemma-3b-224"
+    """Public model by name; docs/FIELD.md lists them."""
     weights: str = ""
+    """Folder with the public model's files, as on the Hub."""
     template: str = ""
+    """Template of the prompt; empty: that of the model's family."""
     trained: Literal["all", "language", "adapters", "nothing"] = "all"
+    """What of the public model is trained."""
     lora_rank: int = 16
+    """With adapters: their rank."""
     lora_alpha: float = 16.0
+    """With adapters: their scale times the rank."""
     depth: int = 0
+    """Layers of the language model that are used, from the first; 0: all."""
 
     @property
     def published(self) -> Published:

@@ -30,13 +30,21 @@ class ActionExpert(DenoiserConfig):
 
     tag: ClassVar[str] = "action-expert"
     width: int = 128
+    """Width of the tokens."""
     mlp_width: int = 256
+    """Width within the MLPs."""
     depth: int = 4
+    """Number of layers, those of the model that it attends to."""
     num_heads: int = 4
+    """Number of attention heads."""
     num_kv_heads: int = 1
+    """Number of heads of keys and values."""
     head_width: int = 32
+    """Width of an attention head."""
     rope_base: float = 10_000.0
+    """Base of the rotary position embedding."""
     ada_norm: bool = False
+    """The flow time modulates every norm (pi0.5)."""
 
     def build(self, shapes: Shapes, context_width: int) -> "ActionExpertDenoiser":
         return ActionExpertDenoiser(self, shapes)

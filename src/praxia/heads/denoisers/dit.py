@@ -28,8 +28,11 @@ class DiT(DenoiserConfig):
 
     tag: ClassVar[str] = "dit"
     width: int = 128
+    """Width of the tokens."""
     depth: int = 4
+    """Number of layers."""
     num_heads: int = 4
+    """Number of attention heads."""
 
     def build(self, shapes: Shapes, context_width: int) -> "DiTDenoiser":
         return DiTDenoiser(self, shapes, context_width)

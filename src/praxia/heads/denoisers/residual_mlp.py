@@ -23,7 +23,9 @@ class ResidualMLP(DenoiserConfig):
 
     tag: ClassVar[str] = "residual-mlp"
     width: int = 256
+    """Width of the blocks."""
     depth: int = 3
+    """Number of blocks."""
 
     def build(self, shapes: Shapes, context_width: int) -> "ResidualMLPDenoiser":
         return ResidualMLPDenoiser(self, shapes, context_width)

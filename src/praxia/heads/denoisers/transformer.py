@@ -27,8 +27,11 @@ class Transformer(DenoiserConfig):
 
     tag: ClassVar[str] = "transformer"
     width: int = 128
+    """Width of the tokens."""
     depth: int = 4
+    """Number of layers."""
     num_heads: int = 4
+    """Number of attention heads."""
 
     def build(self, shapes: Shapes, context_width: int) -> "TransformerDenoiser":
         return TransformerDenoiser(self, shapes, context_width)

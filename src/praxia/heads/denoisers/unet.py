@@ -37,8 +37,11 @@ class UNet(DenoiserConfig):
 
     tag: ClassVar[str] = "unet"
     channels: tuple[int, ...] = (64, 128, 256)
+    """Channels of the levels, from the finest to the coarsest."""
     kernel: int = 5
+    """Steps that a convolution spans."""
     groups: int = 8
+    """Groups of the group norms."""
     published: bool = field(default=False, metadata=ADDED)
     """The ends of the public code: no layer before the first block, DDPM's embedding of the step, an output that does
     not start at zero."""

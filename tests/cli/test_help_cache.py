@@ -1,0 +1,79 @@
+"""Help texts that are made once."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+import praxia
+from praxia.cli import help_cache
+from praxia.cli.help_cache import cached_help
+
+
+@pytest.fixture
+def printed(monkeypatch, tmp_path):
+    """A text that is printed, and how often it was."""
+    monkeypatch.setenv("PRAXIA_CACHE", str(tmp_path / "cache"))
+    made = []
+
+    def render():
+        made.append(1)
+        print("usage: it")
+        raise SystemExit(0)
+
+    return render, made
+
+
+def test_a_text_is_made_once_and_read_after_that(printed):
+    render, made = printed
+    assert [cached_help("act --help", render) for _ in range(3)] == ["usage: it\n"] * 3
+    assert cached_help("flow --help", render) == "usage: it\n"
+    assert len(made) == 2
+
+
+def test_another_source_or_width_makes_it_anew(printed, monkeypatch):
+    render, made = printed
+    cached_help("act", render)
+    monkeypatch.setenv("COLUMNS", "61")
+    cached_help("act", render)
+    monkeypatch.setattr(help_cache, "_source", lambda: "edited")
+    cached_help("act", render)
+    assert len(made) == 3
+
+
+def test_the_source_is_every_file_of_the_package():
+    files = list(Path(praxia.__file__).parent.rglob("*.py"))
+    assert help_cache._source().count(".py") == len(files)
+
+
+def test_without_a_folder_to_write_to_it_is_made_every_time(printed, monkeypatch, tmp_path):
+    render, made = printed
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(help_cache, "cache_roots", lambda: [tmp_path / "file"])
+    assert [cached_help("act", render) for _ in range(2)] == ["usage: it\n"] * 2
+    assert len(made) == 2
+
+
+def test_old_texts_are_removed(printed, monkeypatch, tmp_path):
+    render, _ = printed
+    monkeypatch.setattr(help_cache, "KEPT", 3)
+    for number in range(5):
+        cached_help(str(number), render)
+    assert len(os.listdir(tmp_path / "cache" / "help")) == 2
+
+
+def test_a_recipes_help_takes_less_than_a_second_of_work_the_second_time(monkeypatch, tmp_path, capsys):
+    from praxia.cli.train import run
+
+    monkeypatch.setenv("PRAXIA_CACHE", str(tmp_path))
+    texts = []
+    for _ in range(2):
+        began_s = time.process_time()
+        with pytest.raises(SystemExit):
+            run(["act", "--help"])
+        took_s = time.process_time() - began_s
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1]
+    assert "--train.batch-size N" in texts[0]
+    assert took_s < 1
