@@ -46,6 +46,7 @@ gl: $(READY)
 peer-lerobot: $(READY)
 	$(BIN)/python tests/peers/lerobot_agrees.py
 	$(BIN)/python tests/peers/lerobot_policy_agrees.py
+	$(BIN)/python tests/peers/lerobot_policies.py
 
 # Needs the network: pip resolves Praxia and lerobot in one environment, and installs nothing.
 resolve: $(READY)

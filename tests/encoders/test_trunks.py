@@ -110,3 +110,9 @@ def test_files_that_do_not_fit_are_refused_in_one_line(tmp_path):
         encoder_with(tmp_path / "small", channels=(8, 16, 32)).load()
     with pytest.raises(PraxiaError, match=r"trunk frozen-batch-norm and .*, got group-norm and None"):
         ResNetGrid(trunk="group-norm", weights="file")
+
+
+@pytest.mark.parametrize("width", [0, 30, -4])
+def test_a_width_that_positions_cannot_have_is_refused(width):
+    with pytest.raises(PraxiaError, match=f"a multiple of 4, .*, got {width}$"):
+        ResNetGrid(detr_width=width)

@@ -51,6 +51,11 @@ class ResNetGrid(EncoderConfig):
     timm/resnet18.tv_in1k; by default it starts fresh. Takes trunk frozen-batch-norm and a detr-width."""
 
     def __post_init__(self) -> None:
+        if self.detr_width is not None and (self.detr_width < 4 or self.detr_width % 4):
+            raise PraxiaError(
+                "encoder 'resnet-grid' expects a detr-width that is a multiple of 4, sine and cosine of row and column,"
+                f" got {self.detr_width}"
+            )
         if self.weights and (self.trunk != "frozen-batch-norm" or self.detr_width is None):
             raise PraxiaError(
                 "encoder 'resnet-grid' takes weights for ACT's own ResNet: expected --model.encoder.trunk"
