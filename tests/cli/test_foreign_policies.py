@@ -170,7 +170,9 @@ def test_it_is_evaluated_offline_compared_and_reported(here: Path, capsys):
         assert run("compare", "near.jsonl", "far.jsonl", "--json") == 0
         assert json.loads(capsys.readouterr().out)["mae"]["lower"] == "a"
         assert run("report", "near.jsonl", "--out", "page.html") == 0
-        assert "foreign policy arms:near (source " in (here / "page.html").read_text()
+        page = (here / "page.html").read_text()
+        assert "<dt>foreign policy</dt><dd>arms:near</dd>" in page
+        assert "claimed, not proved: claimed:" in page
         assert run("eval", "arms:far", "--data", "arm", "--out", "x.jsonl", "--steps", 3) == 2
         assert "--steps expects the folder of a trained policy" in capsys.readouterr().err
     finally:

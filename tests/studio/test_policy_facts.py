@@ -76,3 +76,17 @@ def test_a_comparison_opens_with_the_verdict_and_both_policies(tmp_path):
     assert text.index("hash be1fbe1fbe1f") < text.index("recipe flow-ball") < text.index("Pair by pair")
     assert html.count("<h1") == 1
     assert text.index("Pair by pair") < text.index("Task by task")
+
+
+def test_a_policy_of_somebody_elses_is_said_to_be_claimed(tmp_path):
+    claim = {"factory": "mine:make", "distribution": "mine 1.2", "source_sha256": NEW, "fingerprint": {"weights": OLD}}
+    hashes = {"policy_sha256": f"claimed:{OLD}", "weights_sha256": None}
+    write_results(tmp_path / "x.jsonl", {"push": "sf"})
+    about = tmp_path / "x.jsonl.meta.json"
+    meta = json.loads(about.read_text())
+    meta["fingerprint"] |= {**hashes, "claim": claim}
+    about.write_text(json.dumps(meta))
+    text = text_of(page_without_videos(tmp_path))
+    assert "foreign policy mine:make package mine 1.2 hash of the source be1fbe1fbe1f" in text
+    assert "identity claimed, not proved: claimed:5ee15ee15ee1" in text
+    assert "unknown: add the folder of its training run" not in text

@@ -49,8 +49,6 @@ def _facts(main: LabelledEvaluation) -> Markup:
     facts["errors"] = str(summary["errors"])
     if summary["faults"]:
         facts["failures caused by a fault of the policy"] = f"{summary['faults']}; the first: {first_fault(main.rows)}"
-    if claim := claim_of(main.fingerprint):
-        facts["policy"] = claim
     if main.privilege:
         facts["not comparable"] = main.privilege
     return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in facts.items()), class_="facts")

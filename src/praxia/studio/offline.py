@@ -140,9 +140,7 @@ def offline_section(evaluation: OfflineResults, facts: Markup) -> Markup:
     if len(evaluation.rows) < planned:
         unfinished = f" Not finished: {len(evaluation.rows)} of {planned} episodes."
     size = f"{summary['episodes']:,} episodes and {summary['frames']:,} frames"
-    claim = claim_of(evaluation.meta["fingerprint"])
-    of_policy = f" The policy: {claim}." if claim else ""
-    text = f"{size} of {evaluation.meta['data']}.{unfinished}{of_policy} "
+    text = f"{size} of {evaluation.meta['data']}.{unfinished} "
     columns = [("", None), ("unit", None), ("policy", "n"), ("holding still", "n"), ("ratio", "n")]
     cells = [
         (what, unit, error_text(ours), error_text(theirs), "–" if ratio is None else f"{ratio:.3g}")

@@ -25,6 +25,8 @@ def policy_facts(fingerprint: Mapping[str, Any], sources: ReportSources) -> Mark
     run = run_of(fingerprint, sources.runs)
     if run is not None:
         return run_facts(run, sources.datasets, policy_of(fingerprint))
+    if fingerprint.get("claim"):
+        return _list(_claimed(fingerprint))
     facts = {"hash": policy_of(fingerprint)[:12]}
     if fingerprint.get("weights_sha256"):
         facts["trained on"] = "unknown: add the folder of its training run to the report"
@@ -41,6 +43,23 @@ def run_facts(run: TrainingRun, datasets: Sequence[DatasetSummary], policy_sha25
     if policy_sha256 or run.policy is not None:
         facts["hash"] = (policy_sha256 or str((run.policy or {}).get("policy_sha256", "")))[:12]
     return _list({name: text for name, text in facts.items() if text})
+
+
+def _claimed(fingerprint: Mapping[str, Any]) -> dict[str, str]:
+    """What a foreign policy is said to be: nothing proves which weights acted."""
+    claim = fingerprint["claim"]
+    source = claim["source_sha256"]
+    return {
+        "foreign policy": claim["factory"],
+        "package": claim["distribution"] or "none is installed",
+        "hash of the source": source[:12] if source else "unknown",
+        "fingerprint": _short(json.dumps(claim["fingerprint"])) if claim["fingerprint"] else "the policy gives none",
+        "identity": f"claimed, not proved: {policy_of(fingerprint)[:20]}",
+    }
+
+
+def _short(text: str, most: int = 100) -> str:
+    return text if len(text) <= most else f"{text[:most]} ..."
 
 
 def _list(facts: Mapping[str, str]) -> Markup:
