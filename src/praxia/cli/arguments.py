@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from inspect import getdoc
 from itertools import pairwise
 from pathlib import Path
@@ -10,9 +10,17 @@ from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import tyro
-from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
+from tyro.constructors import (
+    ConstructorRegistry,
+    PrimitiveConstructorSpec,
+    PrimitiveTypeInfo,
+    StructConstructorSpec,
+    StructFieldSpec,
+    StructTypeInfo,
+)
 
 from praxia.core.errors import PraxiaError
+from praxia.core.types import Window
 
 __all__ = ["command_line", "names_of", "option_as_positional", "parse"]
 
@@ -54,6 +62,19 @@ def _plain_value(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | Non
         is_instance=lambda value: isinstance(value, kind) or (optional and value is None),
         str_from_instance=lambda value: [str(value)],
     )
+
+
+@_METAVARS.struct_rule
+def _window_of_a_policy(info: StructTypeInfo) -> StructConstructorSpec | None:
+    """The options of a window: without what only models of the world have."""
+    if info.type is not Window or not isinstance(info.default, Window):
+        return None
+    window = info.default
+    options = (
+        StructFieldSpec("horizon", int, window.horizon, helptext="Actions per chunk, in steps of the control rate."),
+        StructFieldSpec("observation_steps", dict[str, tuple[int, ...]], window.observation_steps),
+    )
+    return StructConstructorSpec(lambda **given: replace(window, **given), options)
 
 
 def _join_lists(arguments: Sequence[str], list_options: frozenset[str]) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
-from praxia.core.errors import UnknownName
+from praxia.core.errors import PraxiaError, UnknownName, crash_text
 
 __all__ = ["lookup", "names"]
 
@@ -25,9 +25,18 @@ def lookup(group: str, builtin: Mapping[str, str], name: str, *, kind: str, list
 
     Raises:
         UnknownName: with the nearest names and `listing`.
+        PraxiaError: the package that registered it cannot be imported, or does not have it.
     """
     known = names(group, builtin)
     if name not in known:
         raise UnknownName(kind, name, known, listing)
     module, _, attribute = known[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except Exception as error:
+        if name in builtin or isinstance(error, PraxiaError):
+            raise
+        raise PraxiaError(
+            f"{kind} {name!r} is {known[name]} of another package, and importing that failed with {crash_text(error)}; "
+            "update or uninstall that package"
+        ) from error

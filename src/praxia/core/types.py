@@ -63,10 +63,8 @@ class Window:
 
     observation_steps: Mapping[str, tuple[int, ...]]
     horizon: int
-    """Actions per chunk, in steps of the control rate."""
     targets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     outcomes: bool = False
-    """Each step has its reward, for models of the world."""
 
     def __post_init__(self) -> None:
         if max(past := self.observation_steps.get("action", ()), default=-1) > -1:
