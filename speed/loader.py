@@ -42,7 +42,7 @@ from av.video.reformatter import VideoReformatter
 from measuring import MemoryMonitor, memory_mb, touch
 
 from praxia.core.process import available_cores
-from praxia.core.types import Samples, Window
+from praxia.core.window import Samples, Window
 from praxia.data.dataset import Dataset
 from praxia.dataloader.loader import Loader
 from praxia.dataloader.mixture import Mixture

@@ -19,7 +19,8 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from praxia.core.embodiment import Camera, Embodiment, Field
-from praxia.core.types import Start, Window
+from praxia.core.types import Start
+from praxia.core.window import Window
 from praxia.data.dataset import Dataset
 from praxia.data.episode import Episode
 from praxia.data.finalize import finalize

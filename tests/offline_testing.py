@@ -7,7 +7,8 @@ import numpy as np
 
 from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.core.keys import generator
-from praxia.core.types import Decision, Query, Start, Window
+from praxia.core.types import Decision, Query, Start
+from praxia.core.window import Window
 from praxia.data.episode import Episode
 from praxia.data.finalize import finalize
 from praxia.data.recording import begin_recording

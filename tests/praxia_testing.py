@@ -10,7 +10,8 @@ from praxia.checkpoint.migration import FIELDS, TAGS
 from praxia.checkpoint.store import PolicyConfig
 from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.core.keys import generator
-from praxia.core.types import Observation, Query, Window
+from praxia.core.types import Observation, Query
+from praxia.core.window import Window
 from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.text import PooledText
 from praxia.heads.denoisers.residual_mlp import ResidualMLP

@@ -14,7 +14,8 @@ from praxia_testing import make_config, make_config_of_two, make_policy
 import praxia
 from praxia.checkpoint.store import save_policy
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
-from praxia.core.types import Observation, Query, Window
+from praxia.core.types import Observation, Query
+from praxia.core.window import Window
 from praxia.data.finalize import finalize
 from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode

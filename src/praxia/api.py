@@ -14,7 +14,8 @@ from praxia.checkpoint.store import load_policy
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import PraxiaError, UnknownName
 from praxia.core.process import available_cores
-from praxia.core.types import ChunkExecution, Sampling, Window
+from praxia.core.types import ChunkExecution, Sampling
+from praxia.core.window import Window
 from praxia.data.dataset import Dataset
 from praxia.dataloader.mixture_config import find_mixture
 from praxia.dataloader.windows import Windows

@@ -9,7 +9,7 @@ from praxia_testing import make_config, make_policy
 from praxia.checkpoint.identity import policy_sha256
 from praxia.checkpoint.store import PolicyConfig, save_policy
 from praxia.cli.main import main
-from praxia.core.types import Window
+from praxia.core.window import Window
 from praxia.envs import find_family
 from praxia.evaluation.benchmarks import find_benchmark
 from praxia.transforms.chain import EmbodimentTransforms, Transforms

@@ -11,7 +11,8 @@ from praxia_testing import make_config
 
 from praxia.checkpoint.store import load_weights, read_config, save_policy
 from praxia.cli.main import main
-from praxia.core.types import Sampling, Window
+from praxia.core.types import Sampling
+from praxia.core.window import Window
 from praxia.encoders.state_only import StateOnly
 from praxia.encoders.text import NoText
 from praxia.envs import find_family

@@ -17,7 +17,7 @@ from praxia.core.config import (
     unfitted,
 )
 from praxia.core.errors import UnknownName
-from praxia.core.types import Window
+from praxia.core.window import Window
 
 
 @dataclass(frozen=True)

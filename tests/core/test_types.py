@@ -13,7 +13,7 @@ from praxia.core.embodiment import (
     field_slices,
 )
 from praxia.core.errors import PraxiaError
-from praxia.core.types import EVERY_CAMERA, Window
+from praxia.core.window import EVERY_CAMERA, Window
 
 
 def test_every_field_is_placed_after_the_one_before():

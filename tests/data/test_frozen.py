@@ -7,7 +7,8 @@ import numpy as np
 from frozen_testing import FROZEN, expected
 
 from praxia.core.embodiment import Embodiment
-from praxia.core.types import EnvSpec, Start, Window
+from praxia.core.types import EnvSpec, Start
+from praxia.core.window import Window
 from praxia.data.dataset import Dataset
 from praxia.data.finalize import finalize
 from praxia.data.staging import verify_staged

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from praxia.core.errors import DataError
-from praxia.core.types import Window
+from praxia.core.window import Window
 from praxia.data.dataset import Dataset
 from praxia.dataloader.windows import Windows
 from praxia.datatools.check.dataset import check

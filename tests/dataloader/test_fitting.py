@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from praxia.core.types import Window
+from praxia.core.window import Window
 from praxia.data.dataset import Dataset
 from praxia.dataloader.fitting import compute_statistics, fit_transforms
 from praxia.dataloader.mixture import Mixture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from praxia.core.errors import PraxiaError
-from praxia.core.types import Window
+from praxia.core.window import Window
 from praxia.data.dataset import Dataset
 from praxia.dataloader import loader as loading
 from praxia.dataloader.loader import Loader

@@ -5,7 +5,7 @@ import pytest
 
 from praxia.core.embodiment import Camera, Field
 from praxia.core.errors import MismatchError
-from praxia.core.types import Window
+from praxia.core.window import Window
 from praxia.data.dataset import Dataset
 from praxia.data.finalize import finalize
 from praxia.data.recording import begin_recording

@@ -7,7 +7,7 @@ import pytest
 
 from praxia.core.embodiment import Camera, Field
 from praxia.core.errors import DataError, MismatchError, PraxiaError, UnknownName
-from praxia.core.types import EVERY_CAMERA, Window
+from praxia.core.window import EVERY_CAMERA, Window
 from praxia.data.dataset import Dataset
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.mixture_config import DatasetEntry, MixtureConfig

@@ -6,7 +6,7 @@ import pytest
 
 from praxia.cli.data.mix import run
 from praxia.core.errors import PraxiaError
-from praxia.core.types import Window
+from praxia.core.window import Window
 from praxia.data.frames import CameraFrames
 from praxia.dataloader.mixture_config import read_mixture
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from praxia.core.types import Window
+from praxia.core.window import Window
 from praxia.dataloader.view import DatasetView, Resampling
 from praxia.dataloader.windows import Windows
 

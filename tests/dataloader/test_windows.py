@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from praxia.core.errors import DataError, MismatchError
-from praxia.core.types import Window
+from praxia.core.window import Window
 from praxia.data.dataset import Dataset
 from praxia.dataloader.fitting import compute_statistics, fit_transforms
 from praxia.dataloader.mixture import Mixture

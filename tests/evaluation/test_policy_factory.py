@@ -188,7 +188,7 @@ def test_a_registered_policy_is_found_by_its_name_and_says_its_distribution(here
 
 def test_a_policy_of_the_interface_is_guarded_and_can_have_a_fingerprint():
     class Own(Windowless):
-        from praxia.core.types import Window
+        from praxia.core.window import Window
 
         window = Window({"state": (0,)}, 1)
 

@@ -5,7 +5,8 @@ import pytest
 
 from praxia.core.embodiment import Embodiment, Field, Kind
 from praxia.core.errors import MismatchError
-from praxia.core.types import Decision, Query, Window
+from praxia.core.types import Decision, Query
+from praxia.core.window import Window
 from praxia.experts.injected_failures import InjectedFailures, InjectedNoise, step_reach
 
 HAND = Embodiment(

@@ -27,7 +27,7 @@ from lerobot_environment import FOLDER, peer, run_inside
 from reaching_arm import record
 
 from praxia.checkpoint.store import load_policy
-from praxia.core.types import Samples
+from praxia.core.window import Samples
 from praxia.data.dataset import Dataset
 from praxia.dataloader.windows import Windows
 from praxia.policies.encoder_head import EncoderHeadPolicy, to_batch

@@ -7,7 +7,8 @@ import torch
 from praxia_testing import EMBODIMENT, make_query
 
 from praxia.core.errors import PraxiaError, UnknownName
-from praxia.core.types import Decision, Policy, Window
+from praxia.core.types import Decision, Policy
+from praxia.core.window import Window
 from praxia.policies.foreign import FunctionPolicy, GuardedPolicy
 from praxia.rollout.faults import decision_fault
 

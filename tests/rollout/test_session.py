@@ -9,7 +9,8 @@ from praxia_testing import EMBODIMENT, make_policy
 
 from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.core.errors import MismatchError, UnknownName
-from praxia.core.types import ChunkExecution, Decision, Observation, Query, Window
+from praxia.core.types import ChunkExecution, Decision, Observation, Query
+from praxia.core.window import Window
 from praxia.rollout.session import Session, parse_observation
 
 ARM = Embodiment(

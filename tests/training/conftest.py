@@ -7,7 +7,8 @@ from praxia_testing import EMBODIMENT, SMALL_EMBODIMENT, TEXTS
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.keys import generator
-from praxia.core.types import Start, Window
+from praxia.core.types import Start
+from praxia.core.window import Window
 from praxia.data.episode import Episode
 from praxia.data.finalize import finalize
 from praxia.data.recording import begin_recording

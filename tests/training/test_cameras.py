@@ -9,7 +9,7 @@ from praxia_testing import EMBODIMENT
 from praxia.checkpoint.store import load_policy, read_config
 from praxia.core.embodiment import Camera
 from praxia.core.errors import MismatchError, PraxiaError
-from praxia.core.types import EVERY_CAMERA, Window
+from praxia.core.window import EVERY_CAMERA, Window
 from praxia.dataloader.mixture_config import MixtureConfig
 from praxia.training import engine
 from praxia.training.initial_checkpoint import adapt_to_data

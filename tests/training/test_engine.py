@@ -13,7 +13,7 @@ from praxia_testing import Stop, stop_after
 
 from praxia.checkpoint.store import load_policy, read_config
 from praxia.core.errors import MismatchError, PraxiaError, TrainingError
-from praxia.core.types import Window
+from praxia.core.window import Window
 from praxia.data.dataset import Dataset
 from praxia.dataloader.windows import Windows
 from praxia.training import engine
@@ -70,7 +70,7 @@ import torch
 torch.set_num_threads(1)
 from praxia.core.config import config_from_json
 from praxia.checkpoint.store import find_config
-from praxia.core.types import Window
+from praxia.core.window import Window
 from praxia.data.dataset import Dataset
 from praxia.training.config import Train, TrainRun
 from praxia.training.engine import train

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 
 from praxia.checkpoint.store import read_config
 from praxia.core.errors import PraxiaError
-from praxia.core.types import Window
+from praxia.core.window import Window
 from praxia.dataloader.mixture_config import read_mixture
 from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.text import PooledText

@@ -6,7 +6,7 @@ from praxia_testing import EMBODIMENT, make_config, make_policy
 
 from praxia.checkpoint.store import load_policy, read_config, save_policy
 from praxia.core.errors import MismatchError, PraxiaError
-from praxia.core.types import Window
+from praxia.core.window import Window
 from praxia.training import engine
 from praxia.training.initial_checkpoint import read_initial_checkpoint
 from praxia.transforms import tokenizer

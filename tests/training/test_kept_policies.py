@@ -159,7 +159,7 @@ import torch
 torch.set_num_threads(1)
 from praxia.checkpoint.store import find_config
 from praxia.core.config import config_from_json
-from praxia.core.types import Window
+from praxia.core.window import Window
 from praxia.training.config import Train, TrainRun
 from praxia.training.engine import train
 calls, fsync = [], os.fsync

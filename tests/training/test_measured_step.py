@@ -120,7 +120,7 @@ torch.set_num_threads(1)
 from pathlib import Path
 from praxia.checkpoint.store import find_config
 from praxia.core.config import config_from_json
-from praxia.core.types import Window
+from praxia.core.window import Window
 from praxia.training.config import Train, TrainRun
 from praxia.training.engine import train
 value = json.loads(sys.argv[1])

@@ -3,7 +3,7 @@
 import dataclasses
 
 from praxia.checkpoint.store import load_policy
-from praxia.core.types import EVERY_CAMERA, Window
+from praxia.core.window import EVERY_CAMERA, Window
 from praxia.training import engine
 from praxia.training.plan import Plan
 

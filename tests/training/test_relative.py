@@ -10,7 +10,8 @@ from praxia_testing import EMBODIMENT, as_before
 from praxia.checkpoint.store import load_policy, read_config
 from praxia.core.embodiment import Field
 from praxia.core.errors import MismatchError, PraxiaError
-from praxia.core.types import Observation, Query, Start, Window
+from praxia.core.types import Observation, Query, Start
+from praxia.core.window import Window
 from praxia.data.dataset import Dataset
 from praxia.data.episode import Episode
 from praxia.data.finalize import finalize

@@ -7,7 +7,7 @@ from praxia_testing import as_before
 from praxia.checkpoint.migration import RUN_SCHEMA
 from praxia.core.config import config_to_json
 from praxia.core.errors import PraxiaError
-from praxia.core.types import Window
+from praxia.core.window import Window
 from praxia.encoders.state_only import StateOnly
 from praxia.training.run_lock import write_run
 

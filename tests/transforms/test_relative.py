@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 
 from praxia.core.embodiment import Embodiment, Field
 from praxia.core.errors import MismatchError, UnknownName
-from praxia.core.types import Samples
+from praxia.core.window import Samples
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
 from praxia.transforms.normalise import Normaliser
 from praxia.transforms.relative import RelativeActions, find_relative_actions

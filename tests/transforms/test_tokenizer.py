@@ -5,7 +5,7 @@ import pytest
 from public_models import make_tokeniser
 
 from praxia.core.errors import MismatchError, PraxiaError
-from praxia.core.types import Samples
+from praxia.core.window import Samples
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
 from praxia.transforms.normalise import Normaliser
 from praxia.transforms.tokenizer import PromptTokenizer, TextTokenizer

@@ -17,7 +17,8 @@ from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError, PraxiaError
 from praxia.core.files import sha256_file, staged_folder
 from praxia.core.registry import lookup, names
-from praxia.core.types import Sampling, Window
+from praxia.core.types import Sampling
+from praxia.core.window import Window
 from praxia.encoders import ENCODERS
 from praxia.heads import HEADS
 from praxia.heads.denoisers import DENOISERS

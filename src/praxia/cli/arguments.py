@@ -20,7 +20,7 @@ from tyro.constructors import (
 )
 
 from praxia.core.errors import PraxiaError
-from praxia.core.types import Window
+from praxia.core.window import Window
 
 __all__ = ["command_line", "names_of", "option_as_positional", "parse"]
 

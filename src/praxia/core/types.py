@@ -6,20 +6,19 @@ K executed steps, C Y X image. Actions are continuous and in the embodiment's de
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64, UInt8
+from jaxtyping import Bool, Float32, UInt8
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import PraxiaError, expect_positive
 from praxia.core.keys import content_key
+from praxia.core.window import Window
 
 __all__ = [
-    "EVERY_CAMERA",
     "ChunkExecution",
     "Decision",
     "Env",
@@ -28,135 +27,11 @@ __all__ = [
     "Outcome",
     "Policy",
     "Query",
-    "Samples",
     "Sampling",
     "SlotResult",
     "Start",
     "VectorEnv",
-    "Window",
 ]
-
-
-# Stands for every camera of the data in a window.
-EVERY_CAMERA = "image.*"
-
-
-@dataclass(frozen=True)
-class Window:
-    """Which observation steps a model sees and what it predicts, in steps of the embodiment's control rate.
-
-    `observation_steps` maps a modality ("state", "image.<camera>") to step offsets, at most 0, in rising order; those
-    of "action", the actions before the present, are at most -1. `horizon` H actions follow (0: none, as for video
-    without actions): action[t] leads from observation t to observation t + 1, starting at t = 0.
-
-    Only training has what follows. `targets` maps modalities to offsets of at least 1: the later observations that a
-    model of the world predicts. With `outcomes`, each of the H steps has its reward, and whether the task ended there
-    (an episode that was cut off did not).
-
-    The order of cameras counts: a network knows a camera by its position, so another order is another window.
-
-    The modality "image.*" stands for every camera of the data, which a recipe does not know; `with_cameras` names them.
-
-    Raises:
-        PraxiaError: targets that are not after the present, or not in rising order; actions that are not before it.
-    """
-
-    observation_steps: Mapping[str, tuple[int, ...]]
-    horizon: int
-    targets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    outcomes: bool = False
-
-    def __post_init__(self) -> None:
-        if max(past := self.observation_steps.get("action", ()), default=-1) > -1:
-            raise PraxiaError(f"expected past actions at steps up to -1, got {list(past)}")
-        for name, offsets in self.targets.items():
-            if not offsets or offsets[0] < 1 or any(one >= other for one, other in pairwise(offsets)):
-                raise PraxiaError(f"expected targets of {name} at rising steps from 1, got {list(offsets)}")
-
-    def __eq__(self, other: object) -> bool:
-        """Equal steps and horizon, and cameras in the same order, which equal mappings need not have."""
-        if not isinstance(other, Window):
-            return NotImplemented
-        ours, theirs = (
-            (one.cameras, one.observation_steps, one.horizon, one.targets, one.outcomes) for one in (self, other)
-        )
-        return ours == theirs
-
-    @property
-    def cameras(self) -> tuple[str, ...]:
-        """The cameras that are observed, in order."""
-        return _cameras(self.observation_steps)
-
-    @property
-    def target_cameras(self) -> tuple[str, ...]:
-        """The cameras whose later images are targets, in order."""
-        return _cameras(self.targets)
-
-    @property
-    def sees_every_camera(self) -> bool:
-        """Whether the cameras are still those of the data, whatever these are."""
-        return EVERY_CAMERA in self.observation_steps
-
-    def with_cameras(self, cameras: Sequence[str]) -> "Window":
-        """The window with each of `cameras`, in that order, in place of "image.*"; without that, the same window."""
-        named = (_with_cameras(steps, cameras) for steps in (self.observation_steps, self.targets))
-        return replace(self, **dict(zip(("observation_steps", "targets"), named, strict=True)))
-
-    @property
-    def num_images(self) -> int:
-        """The number of images: of all cameras at all their observation steps."""
-        return sum(len(self.observation_steps[f"image.{camera}"]) for camera in self.cameras)
-
-    @property
-    def history(self) -> int:
-        """The number of past observations to keep beside the newest one."""
-        return max((-min(offsets) for offsets in self.observation_steps.values()), default=0)
-
-    def for_embodiment(self, embodiment: Embodiment) -> "Window":
-        """The window without the cameras that `embodiment` does not have."""
-        known = {f"image.{camera.name}" for camera in embodiment.cameras}
-
-        def present(steps: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-            return {name: at for name, at in steps.items() if name in known or not name.startswith("image.")}
-
-        return replace(self, observation_steps=present(self.observation_steps), targets=present(self.targets))
-
-    def to_json(self) -> dict[str, Any]:
-        """A JSON object from which `from_json` builds an equal window.
-
-        "cameras" lists them in order, because a JSON object has none: sorting its names would lose it.
-        """
-        observation_steps, targets = (
-            {name: list(at) for name, at in steps.items()} for steps in (self.observation_steps, self.targets)
-        )
-        found = {"observation_steps": observation_steps, "cameras": list(self.cameras), "horizon": self.horizon}
-        training = {"targets": targets, "outcomes": self.outcomes}
-        return found | {name: value for name, value in training.items() if value}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Window":
-        """The inverse of `to_json`. Without "cameras" their order is that of "observation_steps".
-
-        Raises:
-            KeyError: a camera without observation steps.
-        """
-        observation_steps = {name: tuple(at) for name, at in value["observation_steps"].items()}
-        first = [f"image.{camera}" for camera in value.get("cameras", ())]
-        ordered = {name: observation_steps[name] for name in [*first, *observation_steps]}
-        targets = {name: tuple(at) for name, at in value.get("targets", {}).items()}
-        return cls(ordered, value["horizon"], targets, value.get("outcomes", False))
-
-
-def _cameras(steps: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:
-    return tuple(name.removeprefix("image.") for name in steps if name.startswith("image."))
-
-
-def _with_cameras(steps: Mapping[str, tuple[int, ...]], cameras: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    found: dict[str, tuple[int, ...]] = {}
-    for name, at in steps.items():
-        names = [f"image.{camera}" for camera in cameras] if name == EVERY_CAMERA else [name]
-        found.update(dict.fromkeys(names, at))
-    return found
 
 
 @dataclass(frozen=True)
@@ -417,38 +292,3 @@ class VectorEnv(Protocol):
 
     def close(self) -> None:
         """End every process and free every environment."""
-
-
-@dataclass(frozen=True)
-class Samples:
-    """B windows of data sets, as the transforms see them.
-
-    `images` are [B, T, Y, X, 3]; each modality has its own T, and each camera its own Y and X.
-
-    Observations before an episode's first step repeat the first and are not valid; actions after its last step repeat
-    the last and are not valid. Images of a camera that a row's embodiment does not have are black and not valid.
-
-    `embodiment` is each row's index into the embodiments of the mixture or policy that the samples belong to. Dims of
-    state and action that a row's embodiment does not have are zero.
-
-    The targets are later observations, in the order of `Window.targets`; those after an episode's last step repeat the
-    last and are not valid. Past actions before its first step repeat the first and are not valid. `reward` and
-    `terminated` belong to the steps of `action`, and are valid where it is. What the window does not have is None.
-    """
-
-    images: Mapping[str, UInt8[np.ndarray, "B _ _ _ 3"]]
-    image_valid: Mapping[str, Bool[np.ndarray, "B _"]]
-    state: Float32[np.ndarray, "B T S"]
-    state_valid: Bool[np.ndarray, "B T"]
-    instruction: tuple[str, ...]
-    embodiment: Int64[np.ndarray, " B"]
-    action: Float32[np.ndarray, "B H A"] | None
-    action_valid: Bool[np.ndarray, "B H"] | None
-    target_images: Mapping[str, UInt8[np.ndarray, "B _ _ _ 3"]] = field(default_factory=dict)
-    target_image_valid: Mapping[str, Bool[np.ndarray, "B _"]] = field(default_factory=dict)
-    target_state: Float32[np.ndarray, "B F S"] | None = None
-    target_state_valid: Bool[np.ndarray, "B F"] | None = None
-    past_action: Float32[np.ndarray, "B P A"] | None = None
-    past_action_valid: Bool[np.ndarray, "B P"] | None = None
-    reward: Float32[np.ndarray, "B H"] | None = None
-    terminated: Bool[np.ndarray, "B H"] | None = None

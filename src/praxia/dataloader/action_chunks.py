@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
 from praxia.core.errors import DataError, expect_positive
-from praxia.core.types import Samples, Window
+from praxia.core.window import Samples, Window
 from praxia.data.dataset import Dataset
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.windows import Windows

@@ -11,7 +11,7 @@ from jaxtyping import Int64
 from praxia.core.errors import PraxiaError
 from praxia.core.memory import SharedMemory
 from praxia.core.process import Worker
-from praxia.core.types import Samples
+from praxia.core.window import Samples
 
 __all__ = ["Loader", "WindowSource"]
 

@@ -11,7 +11,7 @@ from jaxtyping import Float32, Int64
 from praxia.core.embodiment import DimNameDifference, Embodiment, Field, dim_name_difference
 from praxia.core.errors import MismatchError
 from praxia.core.files import AnyPath
-from praxia.core.types import Samples
+from praxia.core.window import Samples
 from praxia.dataloader.order import WeightedOrder, batch_indices
 from praxia.dataloader.windows import Windows
 

@@ -23,7 +23,7 @@ from jaxtyping import Int64
 from praxia.core.embodiment import Camera, Field, Kind
 from praxia.core.errors import DataError, MismatchError, PraxiaError, UnknownName
 from praxia.core.files import expand_home, split_paths
-from praxia.core.types import Window
+from praxia.core.window import Window
 from praxia.data.dataset import Dataset
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.view import DatasetView, Fields

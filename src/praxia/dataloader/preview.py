@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from praxia.core.embodiment import Field
-from praxia.core.types import Samples, Window
+from praxia.core.window import Samples, Window
 from praxia.data.dataset import Dataset
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.mixture_config import MixtureConfig

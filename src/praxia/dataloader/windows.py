@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError, MismatchError
-from praxia.core.types import Samples, Window
+from praxia.core.window import Samples, Window
 from praxia.data.dataset import Dataset
 from praxia.dataloader.frame_cache import CachedFrames
 from praxia.dataloader.view import DatasetView, Resampling

@@ -5,7 +5,8 @@ from typing import NoReturn, Protocol, runtime_checkable
 
 from praxia.core.embodiment import Camera, Embodiment, Field, dim_name_difference
 from praxia.core.errors import MismatchError, UnknownName
-from praxia.core.types import Policy, Window
+from praxia.core.types import Policy
+from praxia.core.window import Window
 from praxia.evaluation.benchmarks import Benchmark
 
 __all__ = [

@@ -19,7 +19,8 @@ from praxia.core.embodiment import Embodiment
 from praxia.core.errors import PraxiaError
 from praxia.core.keys import canonical_json
 from praxia.core.registry import names
-from praxia.core.types import Policy, Window
+from praxia.core.types import Policy
+from praxia.core.window import Window
 from praxia.policies.foreign import FunctionPolicy, GuardedPolicy, exception_text
 from praxia.results.fingerprint import source_sha256
 

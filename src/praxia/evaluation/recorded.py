@@ -7,7 +7,8 @@ from jaxtyping import Float32, Int64
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError
-from praxia.core.types import Observation, Query, Samples, Window
+from praxia.core.types import Observation, Query
+from praxia.core.window import Samples, Window
 from praxia.data.dataset import Dataset
 from praxia.data.episode import parse_episodes
 from praxia.dataloader.mixture_config import DatasetEntry, find_mixture

@@ -8,7 +8,8 @@ from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError
 from praxia.core.hold import HoldAction
 from praxia.core.keys import generator
-from praxia.core.types import Decision, Query, Window
+from praxia.core.types import Decision, Query
+from praxia.core.window import Window
 
 __all__ = ["UniformPolicy", "ZeroPolicy"]
 

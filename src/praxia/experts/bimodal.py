@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from praxia.core.keys import generator
-from praxia.core.types import Decision, Query, Window
+from praxia.core.types import Decision, Query
+from praxia.core.window import Window
 
 __all__ = ["BimodalExpert"]
 

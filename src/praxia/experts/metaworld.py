@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from praxia.core.types import Decision, Query, Window
+from praxia.core.types import Decision, Query
+from praxia.core.window import Window
 
 __all__ = ["MetaWorldExpert"]
 

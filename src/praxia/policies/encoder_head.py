@@ -14,7 +14,8 @@ from praxia.core.config import Config, fit_config, fitted_as, unfitted
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.core.keys import generator
-from praxia.core.types import Decision, Observation, Query, Samples, Sampling, Window
+from praxia.core.types import Decision, Observation, Query, Sampling
+from praxia.core.window import Samples, Window
 from praxia.nn.types import (
     AnswersQuestions,
     Batch,

@@ -8,7 +8,8 @@ import numpy as np
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import PraxiaError, UnknownName, crash_text
-from praxia.core.types import Decision, Observation, Policy, Query, Window
+from praxia.core.types import Decision, Observation, Policy, Query
+from praxia.core.window import Window
 
 __all__ = ["Act", "FunctionPolicy", "GuardedPolicy", "exception_text"]
 

@@ -1,6 +1,6 @@
 """Recipes for Bimodal: one encoder, one budget, and every head."""
 
-from praxia.core.types import Window
+from praxia.core.window import Window
 from praxia.encoders.state_only import StateOnly
 from praxia.encoders.text import NoText
 from praxia.heads.act import ACT

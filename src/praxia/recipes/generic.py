@@ -1,6 +1,6 @@
 """Recipes for any data with cameras that are not named after a published policy."""
 
-from praxia.core.types import EVERY_CAMERA, Window
+from praxia.core.window import EVERY_CAMERA, Window
 from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.text import TransformerText
 from praxia.heads.flow import Flow

@@ -6,7 +6,7 @@ timestep, which keeps them small; a small text encoder, trained with the policy,
 augmented by shifts, not by crops and colours. The deviations of encoders and heads are documented at their classes.
 """
 
-from praxia.core.types import EVERY_CAMERA, Window
+from praxia.core.window import EVERY_CAMERA, Window
 from praxia.encoders.octo import Octo
 from praxia.encoders.resnet import ResNet
 from praxia.encoders.resnet_grid import ResNetGrid

@@ -16,7 +16,7 @@ Parameters are counted with Tabletop's gantry, two cameras and a vocabulary of 5
 
 from dataclasses import replace
 
-from praxia.core.types import EVERY_CAMERA, Window
+from praxia.core.window import EVERY_CAMERA, Window
 from praxia.encoders.octo import Octo
 from praxia.encoders.resnet import ResNet
 from praxia.encoders.resnet_grid import ResNetGrid

@@ -1,6 +1,6 @@
 """Recipes for PushT from its state: one encoder, one budget, and heads that Diffusion Policy compares."""
 
-from praxia.core.types import Window
+from praxia.core.window import Window
 from praxia.encoders.state_only import StateOnly
 from praxia.encoders.text import NoText
 from praxia.heads.denoisers.residual_mlp import ResidualMLP

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from praxia.core.types import Window
+from praxia.core.window import Window
 from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.text import NoText, TextEncoderConfig, TransformerText
 from praxia.heads.flow import Flow

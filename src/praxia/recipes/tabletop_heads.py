@@ -1,6 +1,6 @@
 """Recipes for the comparison of heads on Tabletop: one encoder, one budget, and every head."""
 
-from praxia.core.types import Window
+from praxia.core.window import Window
 from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.text import NoText, TextEncoderConfig, TransformerText
 from praxia.heads.act import ACT

@@ -6,7 +6,7 @@ pretrained; they see the newest timestep of two cameras; the state is one token 
 encoders and heads are documented at their classes.
 """
 
-from praxia.core.types import EVERY_CAMERA, Window
+from praxia.core.window import EVERY_CAMERA, Window
 from praxia.encoders.vision_language import VisionLanguage
 from praxia.heads.autoregressive import Autoregressive
 from praxia.heads.denoisers.action_expert import ActionExpert

@@ -11,7 +11,7 @@ Parameters are counted with Tabletop's gantry.
 
 from dataclasses import replace
 
-from praxia.core.types import EVERY_CAMERA, Window
+from praxia.core.window import EVERY_CAMERA, Window
 from praxia.encoders.public.model import PublicVLM
 from praxia.heads.autoregressive import Autoregressive
 from praxia.heads.decoders import VLMTokens

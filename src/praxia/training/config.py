@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from praxia.core.config import ADDED, Config
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError
-from praxia.core.types import Window
+from praxia.core.window import Window
 from praxia.policies.encoder_head import EncoderHead
 from praxia.training.augmentation import Augmentation
 from praxia.transforms.normalise import Normalisation

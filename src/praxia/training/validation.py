@@ -10,7 +10,7 @@ from jaxtyping import Float32
 from torch import Tensor, nn
 
 from praxia.core.keys import generator, seed
-from praxia.core.types import Samples
+from praxia.core.window import Samples
 from praxia.dataloader.mixture import Mixture
 from praxia.policies.encoder_head import EncoderHeadModel, to_batch
 from praxia.training.config import Train

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
 from praxia.core.errors import MismatchError
-from praxia.core.types import Samples
+from praxia.core.window import Samples
 from praxia.transforms.normalise import Normalisation, Normaliser
 from praxia.transforms.relative import RelativeActions
 from praxia.transforms.tokenizer import PromptTokenizer, TextTokenizer

@@ -11,7 +11,7 @@ import synthetic
 from damage import DAMAGES, Damaged, write
 
 from praxia.core.errors import PraxiaError
-from praxia.core.types import Window
+from praxia.core.window import Window
 from praxia.data.dataset import Dataset
 from praxia.dataloader.windows import Windows
 from praxia.datatools.check.dataset import check

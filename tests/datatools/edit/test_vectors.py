@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from praxia.core.errors import DataError, MismatchError, PraxiaError, UnknownName
-from praxia.core.types import Window
+from praxia.core.window import Window
 from praxia.data.dataset import Dataset
 from praxia.dataloader.mixture_config import MixtureConfig
 from praxia.datatools.check.dataset import check

@@ -12,7 +12,8 @@ from praxia.checkpoint.store import PolicyConfig
 from praxia.collect.plan import CollectionPlan
 from praxia.collect.record import to_episode
 from praxia.core.errors import CheckFailed
-from praxia.core.types import ChunkExecution, Window
+from praxia.core.types import ChunkExecution
+from praxia.core.window import Window
 from praxia.data.dataset import Dataset
 from praxia.data.episode import Episode
 from praxia.data.finalize import finalize

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from praxia.core.embodiment import Embodiment
-from praxia.core.types import Decision, Query, Window
+from praxia.core.types import Decision, Query
+from praxia.core.window import Window
 from praxia_reach.env import COLOURS
 
 __all__ = ["Expert", "make_colour_policy"]

@@ -1,6 +1,6 @@
 """A recipe: a function that returns a full configuration, whose first line `praxia recipes` prints."""
 
-from praxia.core.types import Window
+from praxia.core.window import Window
 from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.text import PooledText
 from praxia.heads.flow import Flow

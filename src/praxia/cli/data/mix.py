@@ -88,7 +88,7 @@ def _of_recipe(name: str) -> tuple[Any, dict[str, Any], int | None]:
 
 
 def _window(text: str) -> Any:
-    from praxia.core.types import Window
+    from praxia.core.window import Window
 
     try:
         return Window.from_json(json.loads(text))

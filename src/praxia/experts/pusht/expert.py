@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float64
 from shapely import LineString, Point, Polygon, box, get_coordinates, shortest_line
 
-from praxia.core.types import Decision, Query, Window
+from praxia.core.types import Decision, Query
+from praxia.core.window import Window
 from praxia.experts.pusht.block import AGENT_RADIUS_PX, block_outline, transform_points
 from praxia.experts.pusht.search import AGENT_RANGE_PX, GAP_PX, Push, best_push
 
