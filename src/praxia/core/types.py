@@ -1,7 +1,7 @@
 """The values and interfaces that packages exchange, in numpy.
 
-Axes: B batch, T observation steps, F later steps, P past actions, H actions ahead, A action dims, S state dims,
-K executed steps, C Y X image. Actions are continuous and in the embodiment's declared units between packages.
+Axes: H actions ahead, A action dims, S state dims, K executed steps, Y X image. Actions are continuous and in the
+embodiment's declared units between packages.
 """
 
 import math
