@@ -4,7 +4,9 @@
 
 A command, not a test of the suite: on first use it installs a stock `lerobot` (8 GB with its CUDA torch; it runs on a
 CPU) into its own environment. There each policy is built with random weights, which are given to ours by name; on the
-same raw batch, with the same noise, losses and chunks in units must agree within 1e-4. Parameters of the published
+same raw batch, with the same noise, losses and chunks in units must agree within 1e-4, and so must the losses of eight
+optimiser steps from there in float64, as each recipe and the package take them, relative to the first (Diffusion Policy
+without its weight decay of 1e-6, which is Adam's there and AdamW's here). Parameters of the published
 recipes are counted, too. Prints one JSON verdict; exit code 0 if everything agrees.
 
 With dropout off, which draws differently. Losses: of rows without padding, because the package counts padded steps as
@@ -36,7 +38,8 @@ from praxia.heads.diffusion import Diffusion
 from praxia.nn.types import Batch, Shapes
 from praxia.policies.encoder_head import EncoderHead, EncoderHeadModel
 from praxia.recipes.known_published import RESNET18, act_published, diffusion_policy_unet_published
-from praxia.training.config import TrainRun
+from praxia.training.config import Train, TrainRun
+from praxia.training.optimizer import make_optimizer
 from praxia.transforms.normalise import Normaliser
 
 TOLERANCE = 1e-4
@@ -48,7 +51,7 @@ IMAGES = "observation.images."
 SMALL_ACT = {"dim_model": 64, "n_heads": 4, "dim_feedforward": 96, "n_encoder_layers": 2, "n_vae_encoder_layers": 2}
 SMALL_ACT |= {"chunk_size": 12, "n_action_steps": 12, "dropout": 0.0, "pretrained_backbone_weights": None}
 SMALL_DIFFUSION = {"down_dims": [32, 64], "diffusion_step_embed_dim": 16, "spatial_softmax_num_keypoints": 8}
-SMALL_DIFFUSION |= {"noise_scheduler_type": "DDIM", "clip_sample_range": WITHOUT_CLIP}
+SMALL_DIFFUSION |= {"noise_scheduler_type": "DDIM", "clip_sample_range": WITHOUT_CLIP, "optimizer_weight_decay": 0.0}
 # With batches of states 4 and actions 4 as in `tests/recipes/test_known.py`.
 PUBLISHED = {
     "act-published": {"kind": "act", "size": 96, "options": {"pretrained_backbone_weights": None}},
@@ -119,7 +122,7 @@ def batch_of(found: dict[str, np.ndarray], name: str) -> Batch:
 def act_losses(model: EncoderHeadModel, batch: Batch, found: dict[str, np.ndarray]) -> dict[str, float]:
     """Differences of L1, by the share of valid steps, and of the divergence."""
     assert batch.action_valid is not None
-    metrics = replayed(model, batch, found)[1]
+    metrics = replayed(model, batch, found["drawn/noise"])[1]
     l1 = float(metrics["l1"]) * float(batch.action_valid.float().mean())
     return {
         "l1": abs(l1 - float(found["loss/l1_loss"])),
@@ -130,17 +133,44 @@ def act_losses(model: EncoderHeadModel, batch: Batch, found: dict[str, np.ndarra
 def diffusion_losses(model: EncoderHeadModel, batch: Batch, found: dict[str, np.ndarray]) -> dict[str, float]:
     """The difference of the loss over all steps, padded or not."""
     every = replace(batch, action_valid=torch.ones_like(batch.action_valid))
-    return {"loss": abs(float(replayed(model, every, found)[0]) - float(found["loss"]))}
+    loss, _ = replayed(model, every, found["drawn/noise"], found["drawn/step"])
+    return {"loss": abs(float(loss) - float(found["loss"]))}
+
+
+def training_losses(model: EncoderHeadModel, batch: Batch, found: dict[str, np.ndarray], train: Train) -> float:
+    """The largest difference of the losses of optimiser steps without padding, relative to the first.
+
+    In float64: Adam's first steps go by the sign of a gradient, which rounding decides where that is nearly zero.
+    """
+    assert batch.action_valid is not None
+    torch.set_default_dtype(torch.float64)
+    model.double()
+    every = torch.ones_like(batch.action_valid)
+    batch = replace(batch, state=batch.state.double(), action=batch.action.double(), action_valid=every)
+    optimizer = make_optimizer(model, train)
+    losses = []
+    for step, noise in enumerate(found["trained/noise"]):
+        steps = found["trained/step"][step] if "trained/step" in found else None
+        loss, _ = replayed(model, batch, noise, steps)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), train.clip_norm)
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    torch.set_default_dtype(torch.float32)
+    theirs = found["trained/loss"]
+    assert not np.isclose(theirs[0], theirs[-1], rtol=0.01), "training changes the loss"
+    return float(np.abs(np.array(losses) - theirs).max() / theirs[0])
 
 
 def replayed(
-    model: EncoderHeadModel, batch: Batch, found: dict[str, np.ndarray]
+    model: EncoderHeadModel, batch: Batch, noise: np.ndarray, steps: np.ndarray | None = None
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """Our loss with the noise and the steps that the package drew."""
-    noise, step = torch.from_numpy(found["drawn/noise"]), torch.from_numpy(found.get("drawn/step", np.zeros(0)))
+    """Our loss with the noise and the steps of diffusion that the package drew."""
+    drawn = None if steps is None else torch.from_numpy(steps)
     with (
-        mock.patch.object(torch, "randn", return_value=noise),
-        mock.patch.object(torch, "randint", return_value=step),
+        mock.patch.object(torch, "randn", return_value=torch.from_numpy(noise)),
+        mock.patch.object(torch, "randint", return_value=drawn),
     ):
         return model.loss(batch, torch.Generator())
 
@@ -160,6 +190,9 @@ def compare(name: str, found: dict[str, np.ndarray]) -> dict[str, Any]:
         chunk = normaliser(found, "action", name).decode(model.sample(batch, noise).numpy())
     scale = max(1.0, float(np.abs(found["chunk"]).max()))
     differences = {"chunk": float(np.abs(chunk - found["chunk"]).max()) / scale, **losses}
+    diffusion = replace(diffusion_policy_unet_published().train, weight_decay=0.0)
+    train = act_published().train if name == "act" else diffusion
+    differences["training"] = training_losses(model.train(), batch, found, train)
     return {"agrees": max(differences.values()) <= TOLERANCE, **differences}
 
 

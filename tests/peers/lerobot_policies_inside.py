@@ -21,6 +21,7 @@ from lerobot.policies.diffusion.configuration_diffusion import DiffusionConfig
 from lerobot.policies.diffusion.modeling_diffusion import DiffusionPolicy
 from lerobot.policies.factory import make_pre_post_processors
 
+TRAINED_STEPS, GRAD_CLIP_NORM = 8, 10.0
 KINDS = {"act": (ACTPolicy, ACTConfig), "diffusion": (DiffusionPolicy, DiffusionConfig)}
 IMAGES = "observation.images."
 
@@ -91,6 +92,24 @@ def run(kind, cameras, size, state_dim, action_dim, options, num):
     }
     before, after = make_pre_post_processors(policy.config, dataset_stats=as_tensors)
     batch = before(tensors(raw))
+    policy.train()
+    torch.manual_seed(2)
+    with torch.no_grad():
+        loss, parts, drawn = loss_of(policy, batch)
+    policy.eval()
+    found = {f"weight/{name}": value.numpy().copy() for name, value in policy.state_dict().items()}
+    found |= {f"batch/{name}": value for name, value in raw.items()}
+    found |= {f"stats/{name}/{key}": np.asarray(value) for name, one in stats.items() for key, value in one.items()}
+    found |= {f"drawn/{name}": value.numpy() for name, value in drawn.items()}
+    found["loss"] = np.array(float(loss))
+    found |= {f"loss/{name}": np.array(value) for name, value in (parts or {}).items()}
+    found["chunk"] = after(sample(kind, policy, batch, found)).numpy()
+    found |= train(policy, batch)
+    return found, sum(value.numel() for value in policy.parameters())
+
+
+def loss_of(policy, batch):
+    """The policy's loss, its parts, and what it drew for it."""
     drawn = {}
 
     def remember(name, function):
@@ -100,24 +119,37 @@ def run(kind, cameras, size, state_dim, action_dim, options, num):
 
         return call
 
-    policy.train()
-    torch.manual_seed(2)
     with (
         mock.patch.object(torch, "randn", remember("noise", torch.randn)),
         mock.patch.object(torch, "randn_like", remember("noise", torch.randn_like)),
         mock.patch.object(torch, "randint", remember("step", torch.randint)),
-        torch.no_grad(),
     ):
         loss, parts = policy.forward(dict(batch))
-    policy.eval()
-    found = {f"weight/{name}": value.numpy() for name, value in policy.state_dict().items()}
-    found |= {f"batch/{name}": value for name, value in raw.items()}
-    found |= {f"stats/{name}/{key}": np.asarray(value) for name, one in stats.items() for key, value in one.items()}
-    found |= {f"drawn/{name}": value.numpy() for name, value in drawn.items()}
-    found["loss"] = np.array(float(loss))
-    found |= {f"loss/{name}": np.array(value) for name, value in (parts or {}).items()}
-    found["chunk"] = after(sample(kind, policy, batch, found)).numpy()
-    return found, sum(value.numel() for value in policy.parameters())
+    return loss, parts, drawn
+
+
+def train(policy, batch):
+    """Losses of a few optimiser steps in float64 on the batch without padding, as the package takes them, and draws."""
+    torch.set_default_dtype(torch.float64)
+    batch = {name: value.double() if torch.is_tensor(value) else value for name, value in batch.items()}
+    batch["action_is_pad"] = torch.zeros(batch["action"].shape[:2], dtype=torch.bool)
+    policy.double()
+    optimizer = policy.config.get_optimizer_preset().build(policy.get_optim_params())
+    policy.train()
+    losses, draws = [], []
+    for _ in range(TRAINED_STEPS):
+        loss, _, drawn = loss_of(policy, batch)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(policy.parameters(), GRAD_CLIP_NORM)
+        optimizer.step()
+        losses.append(float(loss.detach()))
+        draws.append(drawn)
+    torch.set_default_dtype(torch.float32)
+    return {
+        "trained/loss": np.array(losses),
+        **{f"trained/{name}": np.stack([drawn[name].numpy() for drawn in draws]) for name in draws[0]},
+    }
 
 
 def sample(kind, policy, batch, found):
