@@ -72,12 +72,14 @@ from praxia.core.config import config_from_json
 from praxia.checkpoint.store import find_config
 from praxia.core.window import Window
 from praxia.data.dataset import Dataset
+from praxia.training.augmentation import Augmentation
 from praxia.training.config import Train, TrainRun
 from praxia.training.engine import train
 import json, time
 value = json.loads(sys.argv[1])
 window = Window({"image.front": (0,), "state": (0,)}, horizon=4)
-run = TrainRun(config_from_json(value["model"], find_config), window, Train(**value["train"]))
+options = config_from_json(value["train"], {"train": Train, "augmentation": Augmentation}.get)
+run = TrainRun(config_from_json(value["model"], find_config), window, options)
 def report(step, metrics):
     print(step, flush=True)
     time.sleep(0.05)
@@ -91,8 +93,7 @@ def test_a_run_killed_at_random_times_ends_with_the_same_weights(tiny_run, datas
     uninterrupted = fit(run, dataset_path, tmp_path / "whole")
     from praxia.core.config import config_to_json
 
-    train = dataclasses.asdict(options)
-    config = json.dumps({"model": config_to_json(run.model), "train": train})
+    config = json.dumps({"model": config_to_json(run.model), "train": config_to_json(options)})
     arguments = [sys.executable, "-c", KILLED, config, str(dataset_path), str(tmp_path / "run")]
     rng = np.random.default_rng(0)
     for _ in range(2):
