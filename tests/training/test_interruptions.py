@@ -101,6 +101,7 @@ torch.set_num_threads(1)
 from praxia.checkpoint.store import find_config
 from praxia.core.config import config_from_json
 from praxia.core.window import Window
+from praxia.training.augmentation import Augmentation
 from praxia.training.config import Train, TrainRun
 from praxia.training.engine import train
 calls, fsync = [], os.fsync
@@ -113,7 +114,8 @@ def counting(file):
 os.fsync = counting
 value = json.loads(sys.argv[1])
 window = Window({"image.front": (0,), "state": (0,)}, horizon=4)
-run = TrainRun(config_from_json(value["model"], find_config), window, Train(**value["train"]))
+options = config_from_json(value["train"], {"train": Train, "augmentation": Augmentation}.get)
+run = TrainRun(config_from_json(value["model"], find_config), window, options)
 train(run, [Path(sys.argv[2])], Path(sys.argv[3]), recipe="t", command="c", resume=True)
 """
 
@@ -121,7 +123,7 @@ train(run, [Path(sys.argv[2])], Path(sys.argv[3]), recipe="t", command="c", resu
 def test_a_kill_within_a_state_goes_on_from_the_one_before_to_the_same_weights(tiny_run, dataset_path, tmp_path):
     run = dataclasses.replace(tiny_run, train=dataclasses.replace(tiny_run.train, steps=40))
     uninterrupted, out = fit(run, dataset_path, tmp_path / "whole"), tmp_path / "run"
-    config = json.dumps({"model": config_to_json(run.model), "train": dataclasses.asdict(run.train)})
+    config = json.dumps({"model": config_to_json(run.model), "train": config_to_json(run.train)})
     # A state takes six, four files and two folders: this is within the second.
     command = [sys.executable, "-c", KILLED, config, str(dataset_path), str(out), "9"]
     assert subprocess.run(command, timeout=120).returncode == -signal.SIGKILL

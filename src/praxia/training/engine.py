@@ -41,7 +41,7 @@ from praxia.training.metrics import Clock, Means, Tracker
 from praxia.training.optimizer import learning_rates, make_optimizer, set_learning_rates
 from praxia.training.plan import Plan, make_plan
 from praxia.training.ranks import accelerator, expect_one_node, expect_shares, num_processes
-from praxia.training.run_lock import write_run
+from praxia.training.run_lock import expect_own_run, write_run
 from praxia.training.saving import Saver, disk_full
 from praxia.training.state import TrainState, last_saved_step
 from praxia.training.validation import Validation
@@ -170,6 +170,9 @@ def train(
     if fabric.is_global_zero:
         announce(make_plan(run, windows, model))
     _expect_language(model, source)
+    # Before a step is measured; again below, where no other process can begin a run, or the lock is refused.
+    if fabric.is_global_zero and not (out / ".lock").exists():
+        expect_own_run(out, description, resume)
     cost = _cost(fabric, run, model, source, workers, last_saved_step(out / "state") if resume else 0)
     if fabric.is_global_zero:
         announce(cost)

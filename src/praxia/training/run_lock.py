@@ -10,7 +10,7 @@ from praxia.checkpoint.migration import migrate_run
 from praxia.core.errors import PraxiaError
 from praxia.core.files import remove_leftovers, write_atomic
 
-__all__ = ["write_run"]
+__all__ = ["expect_own_run", "write_run"]
 
 LOG = logging.getLogger(__name__)
 
@@ -29,21 +29,12 @@ def write_run(out: Path, description: dict[str, Any], resume: bool) -> dict[str,
     """
     remove_leftovers(out)
     path = out / "run.json"
-    if not path.exists():
+    before = expect_own_run(out, description, resume)
+    if before is None:
         out.mkdir(parents=True, exist_ok=True)
         description = {**description, "earlier_steps": []}
         write_atomic(path, json.dumps(description, indent=1))
         return description
-    if not resume:
-        raise PraxiaError(f"{out} holds a run already; continue it with --resume or choose another --out")
-    before = migrate_run(json.loads(path.read_text()))
-    _expect_same_options(out, before, json.loads(json.dumps(description)))
-    _expect_same_data(out, before["data"], description["data"])
-    if before.get("mixture") != description["mixture"]:
-        raise PraxiaError(
-            f"{out} was begun with another mixture of the same data; resume with the same --data as "
-            f"{before['command']!r}, unaltered, or train anew with another --out"
-        )
     if "coverage" not in before:
         LOG.warning(
             "%s was begun by an earlier version, which took its normalisers from meta/stats.json and did not mask what "
@@ -58,6 +49,28 @@ def write_run(out: Path, description: dict[str, Any], resume: bool) -> dict[str,
     if lengthened:
         write_atomic(path, json.dumps(description, indent=1))
     return description
+
+
+def expect_own_run(out: Path, description: dict[str, Any], resume: bool) -> dict[str, Any] | None:
+    """The description in `out` of the run to resume; None where no run was begun.
+
+    Raises:
+        PraxiaError: as `write_run`.
+    """
+    path = out / "run.json"
+    if not path.exists():
+        return None
+    if not resume:
+        raise PraxiaError(f"{out} holds a run already; continue it with --resume or choose another --out")
+    before = migrate_run(json.loads(path.read_text()))
+    _expect_same_options(out, before, json.loads(json.dumps(description)))
+    _expect_same_data(out, before["data"], description["data"])
+    if before.get("mixture") != description["mixture"]:
+        raise PraxiaError(
+            f"{out} was begun with another mixture of the same data; resume with the same --data as "
+            f"{before['command']!r}, unaltered, or train anew with another --out"
+        )
+    return before
 
 
 def _steps(description: Mapping[str, Any]) -> int:
