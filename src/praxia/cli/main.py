@@ -15,6 +15,7 @@ from contextlib import nullcontext, redirect_stdout
 from typing import Any
 
 from praxia.cli.system_errors import describe_system_error
+from praxia.cli.verbosity import set_verbosity
 from praxia.core.errors import CheckFailed, PraxiaError, UnknownName
 from praxia.core.process import limit_threads
 
@@ -85,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _run(arguments: list[str]) -> tuple[int, Any]:
     """The exit code and the object that --json prints."""
     try:
-        return 0, _result(arguments)
+        return 0, _result(set_verbosity(arguments))
     except PraxiaError as error:
         return _refused(str(error), error.result if isinstance(error, CheckFailed) else {})
     except KeyboardInterrupt:
@@ -114,7 +115,9 @@ def _result(arguments: list[str]) -> Any:
     if not arguments or arguments[0] in ("-h", "--help"):
         print("praxia: robot foundation models, from demonstrations to an evaluated policy\n")
         print("\n".join(f"  praxia {verb:12s} {text}" for verb, text in VERBS.items()))
-        print("\nEvery verb takes --help and --json.")
+        print(
+            "\nEvery verb takes --help, --json (one JSON object on stdout), --quiet (warnings and errors alone) and -v."
+        )
         return None
     if arguments[0] == "--version":
         from praxia import __version__

@@ -117,6 +117,7 @@ class CachedFrames:
             if outdated.stem != file.stem:
                 with suppress(OSError):  # gone, or of another user
                     outdated.unlink()
+        LOG.info("images of camera %s of %s are cached in %s", self._camera, path, file)
         ends = np.concatenate([_block_ends(one) for one in self._frames.files])
         return BlockCache(file, self.shape, ends, self._cache_bytes, self._made_s)
 

@@ -20,7 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-__all__ = ["STDERR", "ProgressLines", "counting", "print_summary", "say", "stages"]
+__all__ = ["STDERR", "ProgressLines", "counting", "print_summary", "say", "stages", "warn"]
 
 # Without a terminal, a line is printed at least this often: a second less than the 30 seconds that are promised.
 LINE_EVERY_S = 29.0
@@ -138,6 +138,12 @@ def _duration(seconds: float) -> str:
 def say(text: str) -> None:
     """Print a line for people on stderr."""
     STDERR.print(f"  {text}", highlight=False, markup=False, soft_wrap=True)
+
+
+def warn(text: str) -> None:
+    """Print a warning on stderr, also where nothing else is shown."""
+    if sys.stderr is not None:
+        print(f"warning: {text}", file=sys.stderr)
 
 
 def print_summary(values: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol, runtime_checkable
 
-from praxia.studio.console import STDERR, counting
+from praxia.studio.console import STDERR, counting, warn
 
 __all__ = ["TrainingProgress", "show_training"]
 
@@ -28,7 +28,7 @@ class TrainingProgress:
             STDERR.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
 
     def warn(self, warning: str) -> None:
-        STDERR.print(f"warning: {warning}", highlight=False, markup=False, soft_wrap=True)
+        warn(warning)
 
     def report(self, step: int, metrics: Mapping[str, float | int]) -> None:
         clipped = f"  {metrics['clipped']:.1%} clipped" if metrics.get("clipped") else ""

@@ -64,6 +64,7 @@ class TrainState:
                 save_file(dict(tensors), path)
                 digests[path.name] = sha256_file(path)
             (stage / "state.json").write_text(json.dumps({"schema": SCHEMA, "step": step, "sha256": digests}))
+        LOG.info("the state after step %d is saved in %s", step, self.folder)
         # A later one is damaged, or this run would have gone on from it.
         for other in set(self._saved()) - set([one for one in self._saved() if int(one.name) <= step][-KEPT:]):
             shutil.rmtree(other)
@@ -85,6 +86,7 @@ class TrainState:
                 LOG.warning("%s; this run goes on from the state before, if there is one", error)
                 damage = damage or error
             else:
+                LOG.info("resumed from the state after step %d in %s", step, self.folder)
                 return step
         if damage is not None:
             raise DataError(f"{damage}, so this run cannot go on; train anew without --resume")
