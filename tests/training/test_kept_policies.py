@@ -160,6 +160,7 @@ torch.set_num_threads(1)
 from praxia.checkpoint.store import find_config
 from praxia.core.config import config_from_json
 from praxia.core.window import Window
+from praxia.training.augmentation import Augmentation
 from praxia.training.config import Train, TrainRun
 from praxia.training.engine import train
 calls, fsync = [], os.fsync
@@ -171,7 +172,8 @@ def counting(file):
 os.fsync = counting
 value = json.loads(sys.argv[1])
 window = Window({"image.front": (0,), "state": (0,)}, horizon=4)
-run = TrainRun(config_from_json(value["model"], find_config), window, Train(**value["train"]), hold_out=0.2)
+options = config_from_json(value["train"], {"train": Train, "augmentation": Augmentation}.get)
+run = TrainRun(config_from_json(value["model"], find_config), window, options, hold_out=0.2)
 train(run, [Path(sys.argv[2])], Path(sys.argv[3]), recipe="tiny", command="praxia train tiny", resume=True)
 """
 
@@ -180,7 +182,7 @@ train(run, [Path(sys.argv[2])], Path(sys.argv[3]), recipe="tiny", command="praxi
 def test_after_a_kill_what_is_kept_is_as_undisturbed(judged_run, dataset_path, tmp_path, fsync):
     fit(judged_run, dataset_path, tmp_path / "whole")
     out = tmp_path / "run"
-    config = {"model": config_to_json(judged_run.model), "train": dataclasses.asdict(judged_run.train)}
+    config = {"model": config_to_json(judged_run.model), "train": config_to_json(judged_run.train)}
     command = [sys.executable, "-c", KILLED, json.dumps(config), str(dataset_path), str(out), str(fsync)]
     assert subprocess.run(command, timeout=240).returncode == -signal.SIGKILL
     fit(judged_run, dataset_path, out, resume=True)
