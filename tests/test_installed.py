@@ -116,9 +116,12 @@ class Training:
         self._reader.join()
         return code
 
-    def kill(self):
+    def close(self):
+        """End it, if it has not ended."""
         self.process.kill()
         self.process.wait()
+        self._reader.join()
+        self.process.stderr.close()
 
 
 def num_steps(lines):
@@ -138,7 +141,7 @@ def test_a_recipe_trains_with_no_further_option(home, recipe):
         assert training.peak_gb() < MEMORY_GB
         assert training.interrupt(INTERRUPTED_S) == 130
     finally:
-        training.kill()
+        training.close()
     text = "".join(training.lines)
     assert "cameras: top 128x128, side 128x128" in text
     assert "interrupted; what was written is kept, and a verb with --resume continues from there" in text
@@ -150,7 +153,7 @@ def test_a_recipe_trains_with_no_further_option(home, recipe):
         assert num_steps(resumed.lines) == saved
         assert resumed.interrupt(INTERRUPTED_S) == 130
     finally:
-        resumed.kill()
+        resumed.close()
 
 
 @pytest.mark.slow
