@@ -83,9 +83,9 @@ def first_action(name: str, folder: Path) -> dict[str, object]:
     own, bin_folder = PACKAGES[name], folder / "venv" / "bin"
     began_s = time.monotonic()
     venv.create(folder / "venv", with_pip=True)
-    pip = [bin_folder / "python", "-m", "pip", "--disable-pip-version-check", "-q", "--no-cache-dir"]
+    pip = [bin_folder / "python", "-m", "pip", "--disable-pip-version-check"]
     for packages in own["install"]:
-        subprocess.run([*pip, "install", *packages], check=True, stdout=sys.stderr)
+        subprocess.run([*pip, "install", "-q", "--no-cache-dir", *packages], check=True, stdout=sys.stderr)
     found: dict[str, object] = {"install_s": time.monotonic() - began_s}
     listed = subprocess.run([*pip, "list", "--format", "json"], check=True, capture_output=True, text=True).stdout
     size = subprocess.run(["du", "-sb", folder / "venv"], check=True, capture_output=True, text=True).stdout
