@@ -76,6 +76,13 @@ def test_the_snippets_of_training_and_evaluation_run(data, tmp_path, capsys):
     assert "warning" not in capsys.readouterr().out
 
 
+def test_what_is_recorded_is_the_command_that_does_the_same(tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    praxia.evaluate("random", "bimodal", rows, episodes=1, workers=1, control="frozen-state", exact=True, seed=3)
+    expected = "praxia eval random --benchmark bimodal --episodes 1 --control frozen-state --exact --seed 3 --out"
+    assert read_meta(rows)["command"] == f"{expected} {rows}"
+
+
 def test_a_recipe_trains_by_its_name_and_goes_on(data, tmp_path):
     run = praxia.recipe("flow")
     assert run == praxia.recipe("flow")

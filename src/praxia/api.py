@@ -1,7 +1,7 @@
 """What `import praxia` offers to Python: open a data set, train, evaluate, load a policy and ask it for actions."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
@@ -268,8 +268,8 @@ def evaluate(
         chosen = chosen.of_tasks(tasks)
     found, shown = _named(policy)
     entry = find_policy(found, chosen, exact=exact, workers=workers, device=device)
-    command = ["praxia", "eval", shown, "--benchmark", benchmark, "--episodes", str(episodes)]
-    command += ["--tasks", ",".join(tasks)] if tasks is not None else []
+    options = {"benchmark": benchmark, "tasks": tasks and ",".join(tasks), "episodes": episodes, "control": control}
+    options |= {"exact": exact, "seed": seed or None, "out": fspath(out)}
     with counting("eval") as report:
         return runner.evaluate(
             entry.policy,
@@ -279,9 +279,18 @@ def evaluate(
             workers=workers,
             resume=resume,
             threads=entry.threads,
-            command=shlex.join([*command, "--out", fspath(out)]),
+            command=_eval_command(shown, options),
             report=report,
         )
+
+
+def _eval_command(policy: str, options: Mapping[str, Any]) -> str:
+    """The command line that does the same; options that are None or False are left out."""
+    words = ["praxia", "eval", policy]
+    for name, value in options.items():
+        if value is not None and value is not False:
+            words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+    return shlex.join(words)
 
 
 def _named(policy: LocalPath | MakePolicy) -> tuple[str | MakePolicy, str]:
@@ -314,7 +323,7 @@ def evaluate_offline(
     """
     chosen = episodes if episodes is None or isinstance(episodes, str) else ",".join(map(str, episodes))
     found, shown = _named(policy)
-    command = ["praxia", "eval", shown, "--data", fspath(data)]
+    options = {"data": fspath(data), "episodes": chosen, "stride": None if stride == 1 else stride, "out": fspath(out)}
     with counting("eval") as report:
         return offline.evaluate_offline(
             found,
@@ -324,7 +333,7 @@ def evaluate_offline(
             stride=stride,
             device=device,
             resume=resume,
-            command=shlex.join([*command, "--out", fspath(out)]),
+            command=_eval_command(shown, options),
             notice=say,
             report=report,
         )
