@@ -137,9 +137,15 @@ class Windows:
         action, action_valid = self._actions(indices, range(self.window.horizon))
         images, image_valid = self._images_at(indices, steps, with_images)
         target_images, target_image_valid = self._images_at(indices, targets, with_images)
-        later_at, later_valid = self._locate(indices, self._resampling.newest(targets.get(STATE, ())))
-        past_action, past_valid = self._actions(indices, steps.get(ACTION, ()))
-        outcome_at, _ = self._locate(indices, range(self.window.horizon))
+        optional: dict[str, Any] = {}
+        if STATE in targets:
+            at, optional["target_state_valid"] = self._locate(indices, self._resampling.newest(targets[STATE]))
+            optional["target_state"] = self._state[at]
+        if ACTION in steps:
+            optional["past_action"], optional["past_action_valid"] = self._actions(indices, steps[ACTION])
+        if self._reward is not None and self._terminated is not None:
+            at, _ = self._locate(indices, range(self.window.horizon))
+            optional |= {"reward": self._reward[at], "terminated": self._terminated[at]}
         return Samples(
             images=images,
             image_valid=image_valid,
@@ -151,12 +157,7 @@ class Windows:
             action_valid=action_valid if self.window.horizon else None,
             target_images=target_images,
             target_image_valid=target_image_valid,
-            target_state=self._state[later_at] if STATE in targets else None,
-            target_state_valid=later_valid if STATE in targets else None,
-            past_action=past_action if ACTION in steps else None,
-            past_action_valid=past_valid if ACTION in steps else None,
-            reward=None if self._reward is None else self._reward[outcome_at],
-            terminated=None if self._terminated is None else self._terminated[outcome_at],
+            **optional,
         )
 
     def frames_of(self, indices: Int64[np.ndarray, " B"]) -> list[tuple[int, int]]:
