@@ -39,17 +39,7 @@ from metaworld.env_dict import ENV_CLS_MAP
 
 from praxia.checkpoint.store import PolicyConfig
 from praxia.core.process import available_cores
-from praxia.core.types import (
-    ChunkExecution,
-    Decision,
-    Env,
-    EnvSpec,
-    Observation,
-    Outcome,
-    Policy,
-    Query,
-    Start,
-)
+from praxia.core.types import ChunkExecution, Decision, Env, EnvSpec, Observation, Outcome, Policy, Query, Start
 from praxia.core.window import Window
 from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.text import PooledText

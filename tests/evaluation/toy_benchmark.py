@@ -15,14 +15,7 @@ from toy_world import EMBODIMENT, ToyEnv, Walker
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.keys import generator
-from praxia.core.types import (
-    ChunkExecution,
-    Decision,
-    EnvSpec,
-    Outcome,
-    Query,
-    Start,
-)
+from praxia.core.types import ChunkExecution, Decision, EnvSpec, Outcome, Query, Start
 from praxia.envs.family import EnvFamily
 from praxia.evaluation.benchmarks import Benchmark
 from praxia.evaluation.compare import EvaluatedPolicy, interleave

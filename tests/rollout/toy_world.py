@@ -9,14 +9,7 @@ import numpy as np
 
 from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.core.keys import generator
-from praxia.core.types import (
-    Decision,
-    EnvSpec,
-    Observation,
-    Outcome,
-    Query,
-    Start,
-)
+from praxia.core.types import Decision, EnvSpec, Observation, Outcome, Query, Start
 from praxia.core.window import Window
 from praxia.rollout.types import Job
 

@@ -9,14 +9,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from praxia.core.errors import PraxiaError, crash_text
-from praxia.core.types import (
-    Env,
-    EnvSpec,
-    Observation,
-    Outcome,
-    SlotResult,
-    Start,
-)
+from praxia.core.types import Env, EnvSpec, Observation, Outcome, SlotResult, Start
 
 __all__ = ["BuildEnv", "LocalSlots"]
 

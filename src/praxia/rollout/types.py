@@ -6,14 +6,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float32
 
-from praxia.core.types import (
-    ChunkExecution,
-    EnvSpec,
-    Observation,
-    Outcome,
-    Policy,
-    Start,
-)
+from praxia.core.types import ChunkExecution, EnvSpec, Observation, Outcome, Policy, Start
 
 __all__ = ["Agent", "Job", "Metric", "Recording", "Status", "Trajectory"]
 

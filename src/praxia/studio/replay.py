@@ -14,14 +14,7 @@ from jaxtyping import Float32, UInt8
 
 from praxia.core.errors import DataError
 from praxia.core.process import available_cores
-from praxia.core.types import (
-    Embodiment,
-    EnvSpec,
-    Outcome,
-    SlotResult,
-    Start,
-    VectorEnv,
-)
+from praxia.core.types import Embodiment, EnvSpec, Outcome, SlotResult, Start, VectorEnv
 from praxia.results.rows import Row
 from praxia.results.store import read_replay
 from praxia.rollout.pool import WorkerPool

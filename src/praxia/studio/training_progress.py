@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol, runtime_checkable
 
-from praxia.studio.console import STDERR, counting, warn
+from praxia.studio.console import counting, say, warn
 
 __all__ = ["TrainingProgress", "show_training"]
 
@@ -25,7 +25,7 @@ class TrainingProgress:
 
     def announce(self, plan: Planned) -> None:
         for line in plan.lines():
-            STDERR.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+            say(line)
 
     def warn(self, warning: str) -> None:
         warn(warning)
