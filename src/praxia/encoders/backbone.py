@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from praxia.core.config import FittedConfig
 from praxia.core.errors import PraxiaError
-from praxia.encoders.layers import Readout, StateProjection, grid_positions, spatial_softmax
+from praxia.encoders.layers import Readout, StateProjection, context_of, embedded_cells, grid_positions, spatial_softmax
 from praxia.encoders.public.vision import FAMILIES, PublicVision
 from praxia.encoders.public.vision_files import find_folder, read_vision
 from praxia.encoders.text import PooledText, TextEncoderConfig
-from praxia.nn.layers import token_mask, zero_invalid
+from praxia.nn.layers import zero_invalid
 from praxia.nn.types import Batch, Context, Encoder, EncoderConfig, Shapes
 
 __all__ = ["Backbone", "BackboneEncoder", "BackboneGrid", "BackboneGridEncoder", "BackboneReadoutEncoder"]
@@ -121,14 +121,8 @@ class BackboneGridEncoder(BackboneEncoder):
         self.state_in = nn.Linear(self.state.width, self.width)
 
     def forward(self, batch: Batch) -> Context:
-        embeddings = self.image_embedding.split([batch.images[name].shape[1] for name in self.cameras])
-        camera_tokens = {
-            name: (self.cells(batch.images[name]) + embedding).flatten(1, 2)
-            for name, embedding in zip(self.cameras, embeddings, strict=True)
-        }
-        other = torch.stack([self.text_in(self.text(batch)), self.state_in(self.state(batch))], dim=1)
-        tokens = torch.cat([*camera_tokens.values(), other], dim=1)
-        return Context(tokens, token_mask(batch, camera_tokens, num_other=2), {"readout": slice(0, tokens.shape[1])})
+        camera_tokens = embedded_cells(batch, self.cameras, self.cells, self.image_embedding)
+        return context_of(batch, camera_tokens, [self.text_in(self.text(batch)), self.state_in(self.state(batch))])
 
     def cells(self, images: UInt8[Tensor, "B T C Y X"]) -> Float[Tensor, "B T N D"]:
         """The normalised features of each image's patches with their positions."""

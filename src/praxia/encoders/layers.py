@@ -1,14 +1,16 @@
-"""Layers that several encoders share: the projection of the state, fixed positions, keypoints and the readout."""
+"""What several encoders share: the projection of the state, fixed positions, keypoints, and how a context is made."""
+
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from praxia.nn.embodiment_linear import EmbodimentLinear, dim_masks, mask_dims
-from praxia.nn.layers import zero_invalid
+from praxia.nn.layers import token_mask, zero_invalid
 from praxia.nn.types import Batch, Context, Shapes
 
-__all__ = ["Readout", "StateProjection", "grid_positions", "spatial_softmax"]
+__all__ = ["Readout", "StateProjection", "context_of", "embedded_cells", "grid_positions", "spatial_softmax"]
 
 PROJECTED_WIDTH = 64
 
@@ -58,6 +60,32 @@ class Readout(nn.Module):
         token = self.mlp(features)[:, None]
         mask = torch.ones(token.shape[:2], dtype=torch.bool, device=token.device)
         return Context(token, mask, {"readout": slice(0, 1)})
+
+
+def embedded_cells(
+    batch: Batch,
+    cameras: Sequence[str],
+    cells: Callable[[Tensor], Float[Tensor, "B T N D"]],
+    image_embedding: Float[Tensor, "I 1 D"],
+) -> dict[str, Float[Tensor, "B M D"]]:
+    """The `cells` of each camera's images, each with the embedding of its image, step by step."""
+    embeddings = image_embedding.split([batch.images[name].shape[1] for name in cameras])
+    return {
+        name: (cells(batch.images[name]) + embedding).flatten(1, 2)
+        for name, embedding in zip(cameras, embeddings, strict=True)
+    }
+
+
+def context_of(
+    batch: Batch,
+    camera_tokens: Mapping[str, Float[Tensor, "B _ D"]],
+    other: Sequence[Float[Tensor, "B D"]],
+    positions: Float[Tensor, "N D"] | None = None,
+) -> Context:
+    """The tokens of each camera's images, valid as those are, and the `other` tokens; the group "readout" is all."""
+    tokens = torch.cat([*camera_tokens.values(), torch.stack([*other], dim=1)], dim=1)
+    mask = token_mask(batch, camera_tokens, num_other=len(other))
+    return Context(tokens, mask, {"readout": slice(0, tokens.shape[1])}, positions=positions)
 
 
 def grid_positions(rows: int, columns: int, width: int, device: torch.device) -> Float[Tensor, "N D"]:

@@ -11,11 +11,10 @@ from torch import Tensor, nn
 
 from praxia.core.config import ADDED
 from praxia.core.errors import PraxiaError
-from praxia.encoders.layers import StateProjection, grid_positions
+from praxia.encoders.layers import StateProjection, context_of, embedded_cells, grid_positions
 from praxia.encoders.text import PooledText, TextEncoderConfig
 from praxia.encoders.trunks import TrunkKind, build_trunk, load_torchvision
 from praxia.nn.detr import grid_sines
-from praxia.nn.layers import token_mask
 from praxia.nn.types import Batch, Context, Encoder, EncoderConfig, Shapes
 
 __all__ = ["ResNetGrid", "ResNetGridEncoder"]
@@ -87,16 +86,9 @@ class ResNetGridEncoder(Encoder):
         return self.trunk.parameters()
 
     def forward(self, batch: Batch) -> Context:
-        embeddings = self.image_embedding.split([batch.images[name].shape[1] for name in self.cameras])
-        camera_tokens = {
-            name: (self.cells(batch.images[name]) + embedding).flatten(1, 2)
-            for name, embedding in zip(self.cameras, embeddings, strict=True)
-        }
-        other = [] if self.text_in is None else [self.text_in(self.text(batch))]
-        other = torch.stack([*other, self.state_in(self.state(batch))], dim=1)
-        tokens = torch.cat([*camera_tokens.values(), other], dim=1)
-        mask = token_mask(batch, camera_tokens, num_other=other.shape[1])
-        return Context(tokens, mask, {"readout": slice(0, tokens.shape[1])})
+        camera_tokens = embedded_cells(batch, self.cameras, self.cells, self.image_embedding)
+        text = [] if self.text_in is None else [self.text_in(self.text(batch))]
+        return context_of(batch, camera_tokens, [*text, self.state_in(self.state(batch))])
 
     def cells(self, images: UInt8[Tensor, "B T C Y X"]) -> Float[Tensor, "B T N D"]:
         """The features of each image's cells with their positions."""
@@ -144,12 +136,10 @@ class DETRGridEncoder(Encoder):
             cells, rows, columns = self.cells(batch.images[name])
             camera_tokens[name] = cells.flatten(1, 2)
             positions.append(grid_sines(rows, columns, self.width, cells.device).repeat(cells.shape[1], 1))
-        other = [] if self.text_in is None else [self.text_in(self.text(batch))]
-        other = torch.stack([*other, self.state_in(self.state(batch))], dim=1)
-        tokens = torch.cat([*camera_tokens.values(), other], dim=1)
-        mask = token_mask(batch, camera_tokens, num_other=other.shape[1])
-        where = torch.cat([*positions, self.other_positions]).to(tokens.dtype)
-        return Context(tokens, mask, {"readout": slice(0, tokens.shape[1])}, positions=where)
+        text = [] if self.text_in is None else [self.text_in(self.text(batch))]
+        state = self.state_in(self.state(batch))
+        where = torch.cat([*positions, self.other_positions]).to(state.dtype)
+        return context_of(batch, camera_tokens, [*text, state], where)
 
     def cells(self, images: UInt8[Tensor, "B T C Y X"]) -> tuple[Float[Tensor, "B T N D"], int, int]:
         """The projected features of each image's cells, and the numbers of rows and columns."""

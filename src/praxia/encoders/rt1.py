@@ -8,9 +8,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from praxia.encoders.film_cnn import film_blocks
-from praxia.encoders.layers import StateProjection
+from praxia.encoders.layers import StateProjection, context_of, embedded_cells
 from praxia.encoders.text import PooledText, TextEncoderConfig
-from praxia.nn.layers import token_mask
 from praxia.nn.types import Batch, Context, Encoder, EncoderConfig, Shapes
 
 __all__ = ["RT1", "RT1Encoder", "TokenLearner"]
@@ -54,13 +53,10 @@ class RT1Encoder(Encoder):
 
     def forward(self, batch: Batch) -> Context:
         text = self.text(batch)
-        embeddings = self.image_embedding.split([batch.images[camera].shape[1] for camera in self.cameras])
-        camera_tokens = {
-            camera: (self.tokens(batch.images[camera], text) + embedding).flatten(1, 2)
-            for camera, embedding in zip(self.cameras, embeddings, strict=True)
-        }
-        tokens = torch.cat([*camera_tokens.values(), self.state_in(self.state(batch))[:, None]], dim=1)
-        return Context(tokens, token_mask(batch, camera_tokens, num_other=1), {"readout": slice(0, tokens.shape[1])})
+        camera_tokens = embedded_cells(
+            batch, self.cameras, lambda images: self.tokens(images, text), self.image_embedding
+        )
+        return context_of(batch, camera_tokens, [self.state_in(self.state(batch))])
 
     def tokens(self, images: UInt8[Tensor, "B T C Y X"], text: Float[Tensor, "B E"]) -> Float[Tensor, "B T N D"]:
         """The tokens of the image at each observation step."""

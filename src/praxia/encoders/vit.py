@@ -7,9 +7,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from praxia.encoders.layers import StateProjection, grid_positions
+from praxia.encoders.layers import StateProjection, context_of, grid_positions
 from praxia.encoders.text import PooledText, TextEncoderConfig
-from praxia.nn.layers import token_mask
 from praxia.nn.types import Batch, Context, Encoder, EncoderConfig, Shapes
 
 __all__ = ["PatchTransformer", "ViT", "ViTEncoder"]
@@ -81,6 +80,4 @@ class ViTEncoder(Encoder):
         camera_tokens = {
             name: self.vision(batch.images[name]) + self.camera_embedding[at] for at, name in enumerate(self.cameras)
         }
-        other = torch.stack([self.text_in(self.text(batch)), self.state_in(self.state(batch))], dim=1)
-        tokens = torch.cat([*camera_tokens.values(), other], dim=1)
-        return Context(tokens, token_mask(batch, camera_tokens, num_other=2), {"readout": slice(0, tokens.shape[1])})
+        return context_of(batch, camera_tokens, [self.text_in(self.text(batch)), self.state_in(self.state(batch))])
