@@ -3,9 +3,9 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 
+import killed_training
 import numpy as np
 import pytest
 import torch
@@ -63,38 +63,11 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tiny_run, dataset_path, tmp_p
     assert lines == [2, 4, 6]
 
 
-KILLED = """
-import sys
-from pathlib import Path
-import torch
-torch.set_num_threads(1)
-from praxia.core.config import config_from_json
-from praxia.checkpoint.store import find_config
-from praxia.core.window import Window
-from praxia.data.dataset import Dataset
-from praxia.training.augmentation import Augmentation
-from praxia.training.config import Train, TrainRun
-from praxia.training.engine import train
-import json, time
-value = json.loads(sys.argv[1])
-window = Window({"image.front": (0,), "state": (0,)}, horizon=4)
-options = config_from_json(value["train"], {"train": Train, "augmentation": Augmentation}.get)
-run = TrainRun(config_from_json(value["model"], find_config), window, options)
-def report(step, metrics):
-    print(step, flush=True)
-    time.sleep(0.05)
-print("READY", train(run, [Path(sys.argv[2])], Path(sys.argv[3]), recipe="t", command="c", resume=True, report=report))
-"""
-
-
 def test_a_run_killed_at_random_times_ends_with_the_same_weights(tiny_run, dataset_path, tmp_path):
     options = dataclasses.replace(tiny_run.train, steps=60)
     run = dataclasses.replace(tiny_run, train=options)
     uninterrupted = fit(run, dataset_path, tmp_path / "whole")
-    from praxia.core.config import config_to_json
-
-    config = json.dumps({"model": config_to_json(run.model), "train": config_to_json(options)})
-    arguments = [sys.executable, "-c", KILLED, config, str(dataset_path), str(tmp_path / "run")]
+    arguments = killed_training.command(run, dataset_path, tmp_path / "run")
     rng = np.random.default_rng(0)
     for _ in range(2):
         process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -6,15 +6,14 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 
+import killed_training
 import pytest
 import torch
 from praxia_testing import Stop, stop_after
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from praxia.core.config import config_to_json
 from praxia.core.errors import PraxiaError, TrainingError
 from praxia.policies.encoder_head import EncoderHeadModel
 from praxia.training import engine, state
@@ -92,40 +91,11 @@ def test_weights_that_overflow_are_not_saved(tiny_run, dataset_path, tmp_path):
     assert not (tmp_path / "run" / "policy").exists()
 
 
-# A run that kills itself at its n-th fsync of a file of a state, from the thread that writes it.
-KILLED = """
-import json, os, signal, sys, threading
-from pathlib import Path
-import torch
-torch.set_num_threads(1)
-from praxia.checkpoint.store import find_config
-from praxia.core.config import config_from_json
-from praxia.core.window import Window
-from praxia.training.augmentation import Augmentation
-from praxia.training.config import Train, TrainRun
-from praxia.training.engine import train
-calls, fsync = [], os.fsync
-def counting(file):
-    if threading.current_thread().name.startswith("state"):
-        calls.append(file)
-        if len(calls) == int(sys.argv[4]):
-            os.kill(os.getpid(), signal.SIGKILL)
-    fsync(file)
-os.fsync = counting
-value = json.loads(sys.argv[1])
-window = Window({"image.front": (0,), "state": (0,)}, horizon=4)
-options = config_from_json(value["train"], {"train": Train, "augmentation": Augmentation}.get)
-run = TrainRun(config_from_json(value["model"], find_config), window, options)
-train(run, [Path(sys.argv[2])], Path(sys.argv[3]), recipe="t", command="c", resume=True)
-"""
-
-
 def test_a_kill_within_a_state_goes_on_from_the_one_before_to_the_same_weights(tiny_run, dataset_path, tmp_path):
     run = dataclasses.replace(tiny_run, train=dataclasses.replace(tiny_run.train, steps=40))
     uninterrupted, out = fit(run, dataset_path, tmp_path / "whole"), tmp_path / "run"
-    config = json.dumps({"model": config_to_json(run.model), "train": config_to_json(run.train)})
-    # A state takes six, four files and two folders: this is within the second.
-    command = [sys.executable, "-c", KILLED, config, str(dataset_path), str(out), "9"]
+    # A state takes six fsyncs, four files and two folders, in the thread that writes it: this is within the second.
+    command = killed_training.command(run, dataset_path, out, 9, "state")
     assert subprocess.run(command, timeout=120).returncode == -signal.SIGKILL
     names = [path.name for path in (out / "state").iterdir()]
     assert [name for name in names if name.endswith(".partial")], "killed while writing"

@@ -4,15 +4,14 @@ import dataclasses
 import json
 import signal
 import subprocess
-import sys
 
+import killed_training
 import numpy as np
 import pytest
 import torch
 from praxia_testing import Stop, stop_after
 
 from praxia.checkpoint.store import load_policy, policy_folder, read_config
-from praxia.core.config import config_to_json
 from praxia.core.errors import PraxiaError
 from praxia.core.keys import generator
 from praxia.dataloader.mixture_config import MixtureConfig
@@ -151,39 +150,11 @@ def test_validation_without_held_out_episodes_is_refused(judged_run, dataset_pat
         fit(dataclasses.replace(judged_run, hold_out=0.0), dataset_path, tmp_path / "run")
 
 
-# A run that kills itself at its n-th fsync of a file of a policy or a state.
-KILLED = """
-import json, os, signal, sys
-from pathlib import Path
-import torch
-torch.set_num_threads(1)
-from praxia.checkpoint.store import find_config
-from praxia.core.config import config_from_json
-from praxia.core.window import Window
-from praxia.training.augmentation import Augmentation
-from praxia.training.config import Train, TrainRun
-from praxia.training.engine import train
-calls, fsync = [], os.fsync
-def counting(file):
-    calls.append(file)
-    if len(calls) == int(sys.argv[4]):
-        os.kill(os.getpid(), signal.SIGKILL)
-    fsync(file)
-os.fsync = counting
-value = json.loads(sys.argv[1])
-window = Window({"image.front": (0,), "state": (0,)}, horizon=4)
-options = config_from_json(value["train"], {"train": Train, "augmentation": Augmentation}.get)
-run = TrainRun(config_from_json(value["model"], find_config), window, options, hold_out=0.2)
-train(run, [Path(sys.argv[2])], Path(sys.argv[3]), recipe="tiny", command="praxia train tiny", resume=True)
-"""
-
-
 @pytest.mark.parametrize("fsync", [30, 60])
 def test_after_a_kill_what_is_kept_is_as_undisturbed(judged_run, dataset_path, tmp_path, fsync):
     fit(judged_run, dataset_path, tmp_path / "whole")
     out = tmp_path / "run"
-    config = {"model": config_to_json(judged_run.model), "train": config_to_json(judged_run.train)}
-    command = [sys.executable, "-c", KILLED, json.dumps(config), str(dataset_path), str(out), str(fsync)]
+    command = killed_training.command(judged_run, dataset_path, out, fsync)  # of a file of a policy or a state
     assert subprocess.run(command, timeout=240).returncode == -signal.SIGKILL
     fit(judged_run, dataset_path, out, resume=True)
     assert identities(out) == identities(tmp_path / "whole")
