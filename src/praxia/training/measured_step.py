@@ -144,11 +144,17 @@ class _Autocast(nn.Module):
 class _Trial:
     """Takes steps on rows of the first batch. `fitted` is the largest number of them that a step was taken on.
 
-    `own` is the memory that the process had before; the images of `ahead` more batches count, for those read ahead.
+    `own` is the memory that the process had before; the images of `num_prefetched` more batches count, too.
     """
 
-    def __init__(self, step: Step, source: BatchSource, device: torch.device, own: int, ahead: int):
-        self._step, self._source, self._device, self._own, self._ahead = step, source, device, own, ahead
+    def __init__(self, step: Step, source: BatchSource, device: torch.device, own: int, num_prefetched: int):
+        self._step, self._source, self._device, self._own, self._num_prefetched = (
+            step,
+            source,
+            device,
+            own,
+            num_prefetched,
+        )
         self.fitted = 0
 
     def take(self, rows: int) -> _Tried:
@@ -166,9 +172,9 @@ class _Trial:
         self.fitted = max(self.fitted, rows)
         if device.type == "cuda":
             return _Tried(rows, seconds, torch.cuda.max_memory_allocated(device) - self._own)
-        ahead = self._ahead * sum(value.nbytes for value in batches[0].images.values())
+        prefetched = self._num_prefetched * sum(value.nbytes for value in batches[0].images.values())
         return_unused_memory()
-        return _Tried(rows, seconds, max(0, peak.bytes - self._own + ahead))
+        return _Tried(rows, seconds, max(0, peak.bytes - self._own + prefetched))
 
 
 def _second_size(one: _Tried, rows: int, limit: int | None) -> int:
