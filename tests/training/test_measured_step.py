@@ -1,6 +1,7 @@
 """What a step takes: measured without a trace, and refused before it is allocated."""
 
 import dataclasses
+import errno
 import json
 import resource
 import subprocess
@@ -100,12 +101,13 @@ def test_a_model_that_does_not_fit_at_all_is_refused(tiny_run, dataset_path, tmp
         train(tiny_run, dataset_path, tmp_path / "run")
 
 
-def test_an_allocation_that_fails_is_refused_in_the_same_way(tiny_run, dataset_path, tmp_path, monkeypatch):
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), BlockingIOError(errno.EAGAIN, "")])
+def test_an_allocation_that_fails_is_refused_in_the_same_way(tiny_run, dataset_path, tmp_path, monkeypatch, error):
     step = engine._step
 
     def failing(fabric, run, model, optimizer, batches, number):
         if len(batches[0].state) > 4:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise error
         return step(fabric, run, model, optimizer, batches, number)
 
     monkeypatch.setattr(engine, "_step", failing)
@@ -127,7 +129,7 @@ value = json.loads(sys.argv[1])
 window = Window({"image.front": (0,), "state": (0,)}, horizon=4)
 run = TrainRun(config_from_json(value["model"], find_config), window, Train(steps=1, batch_size=100_000))
 taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (taken + 1_500_000_000, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_AS, (taken + 3_000_000_000, resource.RLIM_INFINITY))
 try:
     train(run, [Path(sys.argv[2])], Path(sys.argv[3]), recipe="t", command="c")
 except ValueError as error:
@@ -140,7 +142,7 @@ def test_a_limit_of_the_address_space_counts(tiny_run, dataset_path, tmp_path):
     assert resource.getrlimit(resource.RLIMIT_AS)[1] == resource.RLIM_INFINITY
     config = json.dumps({"model": config_to_json(tiny_run.model)})
     arguments = [sys.executable, "-c", LIMITED, config, str(dataset_path), str(tmp_path / "run")]
-    found = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    found = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert found.stdout.startswith("PraxiaError a batch of 100000 takes about"), found.stdout + found.stderr
     size = int(found.stdout.rsplit(" ", 1)[1])
     assert 8 < size < 100_000

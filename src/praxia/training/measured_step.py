@@ -1,5 +1,6 @@
 """What a step takes, measured before the first: memory and time. A batch that does not fit is refused."""
 
+import errno
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from lightning.fabric import Fabric
 from torch import nn
 
 from praxia.core.errors import PraxiaError
-from praxia.core.memory import PeakMemory, available_memory, own_memory, resident_memory, return_unused_memory
+from praxia.core.memory import PeakMemory, available_memory, resident_memory, return_unused_memory
 from praxia.nn.ema import frozen_names
 from praxia.nn.types import Batch
 from praxia.policies.encoder_head import OpaqueBatch
@@ -96,12 +97,12 @@ def measure_cost(
     model.to(device)
     rows = source.batch_size // num_processes()
     return_unused_memory()
-    own, available = _own(device), _available(device)
+    peak, available = _Peak(device), _available(device)
     limit = None if available is None else int(USED_SHARE * available)
     trained = sum(value.nbytes for value in model.parameters() if value.requires_grad)
     saved = SAVED_COPIES * trained if device.type == "cpu" else 0
     with _unchanged(model, device):
-        trial = _Trial(make_step(_Autocast(fabric, model)), source, device, own, 1 + 2 * workers)
+        trial = _Trial(make_step(_Autocast(fabric, model)), source, peak, 1 + 2 * workers)
         try:
             one = trial.take(1)
             few = trial.take(_second_size(one, rows, limit))
@@ -113,13 +114,13 @@ def measure_cost(
             whole = trial.take(rows) if few.rows < rows and few.seconds * rows / few.rows < TRIED_S else few
             if whole.seconds < TRIED_S / 4:  # the first step of its size takes longer
                 whole = trial.take(whole.rows)
-        except (MemoryError, RuntimeError) as error:
+        except (MemoryError, RuntimeError, OSError) as error:
             if not _is_out_of_memory(error):
                 raise
             raise _too_large(source, None, available, trial.fitted) from error
     return_unused_memory()
     memory = whole.memory + saved if whole.rows == rows else memory
-    had = resident_memory() if device.type == "cpu" else own
+    had = resident_memory() if device.type == "cpu" else peak.before
     return Cost(
         device=device.type,
         steps=steps,
@@ -141,40 +142,59 @@ class _Autocast(nn.Module):
             return self.model(opaque, generator)
 
 
+class _Peak:
+    """The most of a device's memory that is gained within the block: `gained` bytes, over those `before` this was made.
+
+    0 where the device does not tell.
+    """
+
+    def __init__(self, device: torch.device):
+        self.device = device
+        self.before = torch.cuda.memory_allocated(device) if device.type == "cuda" else 0
+        self._of_process = PeakMemory() if device.type == "cpu" else None
+        self.gained = 0
+
+    def __enter__(self) -> "_Peak":
+        if self._of_process:
+            self._of_process.__enter__()
+        elif self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+        return self
+
+    def __exit__(self, *error) -> None:
+        if self._of_process:
+            self._of_process.__exit__(*error)
+            self.gained = self._of_process.gained
+        elif self.device.type == "cuda":
+            self.gained = torch.cuda.max_memory_allocated(self.device) - self.before
+
+
 class _Trial:
     """Takes steps on rows of the first batch. `fitted` is the largest number of them that a step was taken on.
 
-    `own` is the memory that the process had before; the images of `num_prefetched` more batches count, too.
+    On the CPU the images of `num_prefetched` more batches count, too.
     """
 
-    def __init__(self, step: Step, source: BatchSource, device: torch.device, own: int, num_prefetched: int):
-        self._step, self._source, self._device, self._own, self._num_prefetched = (
-            step,
-            source,
-            device,
-            own,
-            num_prefetched,
-        )
+    def __init__(self, step: Step, source: BatchSource, peak: _Peak, num_prefetched: int):
+        self._step, self._source, self._peak, self._num_prefetched = step, source, peak, num_prefetched
         self.fitted = 0
 
     def take(self, rows: int) -> _Tried:
-        source, device = self._source, self._device
+        source, device = self._source, self._peak.device
         batches = source.batch(source.loader(0, (0, -(-source.batch_size // rows))), 0)
         rows = len(batches[0].state)
-        if device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(device)
-        with PeakMemory() as peak:
+        with self._peak as peak:
             began_s = time.perf_counter()
             self._step(batches)
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
             seconds = time.perf_counter() - began_s
         self.fitted = max(self.fitted, rows)
-        if device.type == "cuda":
-            return _Tried(rows, seconds, torch.cuda.max_memory_allocated(device) - self._own)
+        if device.type != "cpu":
+            return _Tried(rows, seconds, peak.gained)
         prefetched = self._num_prefetched * sum(value.nbytes for value in batches[0].images.values())
         return_unused_memory()
-        return _Tried(rows, seconds, max(0, peak.bytes - self._own + prefetched))
+        return _Tried(rows, seconds, peak.gained + prefetched)
 
 
 def _second_size(one: _Tried, rows: int, limit: int | None) -> int:
@@ -198,15 +218,13 @@ def _too_large(source: BatchSource, memory: int | None, available: int | None, f
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Whether an allocation failed; on the CPU torch raises a RuntimeError that only its text tells apart."""
+    """Whether an allocation failed, or a thread could not start that must allocate its stack.
+
+    On the CPU torch raises a RuntimeError that only its text tells apart.
+    """
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOMEM, errno.EAGAIN)
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
-
-
-def _own(device: torch.device) -> int:
-    """The memory of the device that this process has already; 0 where it does not tell."""
-    if device.type == "cuda":
-        return torch.cuda.memory_allocated(device)
-    return own_memory() if device.type == "cpu" else 0
 
 
 def _available(device: torch.device) -> int | None:
