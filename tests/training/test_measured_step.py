@@ -103,14 +103,14 @@ def test_a_model_that_does_not_fit_at_all_is_refused(tiny_run, dataset_path, tmp
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), BlockingIOError(errno.EAGAIN, "")])
 def test_an_allocation_that_fails_is_refused_in_the_same_way(tiny_run, dataset_path, tmp_path, monkeypatch, error):
-    step = engine._step
+    step = engine.take_step
 
-    def failing(fabric, run, model, optimizer, batches, number):
+    def failing(fabric, options, model, optimizer, batches, number):
         if len(batches[0].state) > 4:
             raise error
-        return step(fabric, run, model, optimizer, batches, number)
+        return step(fabric, options, model, optimizer, batches, number)
 
-    monkeypatch.setattr(engine, "_step", failing)
+    monkeypatch.setattr(engine, "take_step", failing)
     with pytest.raises(PraxiaError, match=r"a batch of 32 takes more memory than is .*; give --train\.batch-size 4$"):
         train(larger(tiny_run, 32), dataset_path, tmp_path / "run")
 

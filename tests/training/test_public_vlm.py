@@ -104,17 +104,17 @@ def test_adapters_are_trained_and_merged_into_an_ordinary_policy(public_run, dat
 def test_a_run_with_adapters_goes_on_bit_identically(public_run, dataset_path, tmp_path, monkeypatch):
     run = public_run(trained="adapters", lora_rank=2)
     uninterrupted = fit(run, dataset_path, tmp_path / "whole")
-    step = engine._step
+    step = engine.take_step
 
     def stop(*arguments):
         if arguments[-1] == 3:  # the number of the step; those that are measured beforehand have number 0
             raise KeyboardInterrupt
         return step(*arguments)
 
-    monkeypatch.setattr(engine, "_step", stop)
+    monkeypatch.setattr(engine, "take_step", stop)
     with pytest.raises(KeyboardInterrupt):
         fit(run, dataset_path, tmp_path / "run")
-    monkeypatch.setattr(engine, "_step", step)
+    monkeypatch.setattr(engine, "take_step", step)
     resumed = fit(run, dataset_path, tmp_path / "run", resume=True)
     assert 0 < resumed["resumed_from"] <= 3
     assert resumed["weights_sha256"] == uninterrupted["weights_sha256"]

@@ -7,17 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from lightning.fabric import Fabric
-from torch import Tensor, nn
+from torch import nn
 
 from praxia.checkpoint.migration import RUN_SCHEMA, migrate_tensors
 from praxia.checkpoint.store import PolicyConfig, save_policy
 from praxia.core.config import FittedConfig, config_to_json
 from praxia.core.embodiment import Embodiment
-from praxia.core.errors import MismatchError, PraxiaError, TrainingError, expect_positive
-from praxia.core.keys import seed
+from praxia.core.errors import MismatchError, PraxiaError, expect_positive
 from praxia.core.lock import Lock
 from praxia.dataloader.action_chunks import chunks_of
 from praxia.dataloader.fitting import EmbodimentStatistics, compute_statistics, fit_embodiments, fit_transforms
@@ -28,9 +26,9 @@ from praxia.dataloader.vqa import read_vqa
 from praxia.datatools.statistics_warnings import format_warning, training_warnings
 from praxia.nn.ema import Ema
 from praxia.nn.types import AnswersQuestions, Batch, Shapes
-from praxia.policies.encoder_head import EncoderHead, EncoderHeadModel, OpaqueBatch
-from praxia.training.augmentation import augment, expect_augmentation
-from praxia.training.batches import BatchSource, VQABatches, prefetch, random_shift
+from praxia.policies.encoder_head import EncoderHead, EncoderHeadModel
+from praxia.training.augmentation import expect_augmentation
+from praxia.training.batches import BatchSource, VQABatches, prefetch
 from praxia.training.config import TrainRun
 from praxia.training.coverage import cover
 from praxia.training.hold_out import hold_out
@@ -38,12 +36,13 @@ from praxia.training.initial_checkpoint import InitialCheckpoint, adapt_to_data,
 from praxia.training.kept_policies import KeptPolicies, expect_kept
 from praxia.training.measured_step import Cost, Step, measure_cost
 from praxia.training.metrics import Clock, Means, Tracker
-from praxia.training.optimizer import learning_rates, make_optimizer, set_learning_rates
+from praxia.training.optimizer import learning_rates, make_optimizer
 from praxia.training.plan import Plan, make_plan
 from praxia.training.ranks import accelerator, expect_one_node, expect_shares, num_processes
 from praxia.training.run_lock import expect_own_run, write_run
 from praxia.training.saving import Saver, disk_full
 from praxia.training.state import TrainState, last_saved_step
+from praxia.training.step import not_finite, take_step
 from praxia.training.validation import Validation
 from praxia.transforms.chain import Transforms
 from praxia.transforms.tokenizer import TextTokenizer
@@ -263,7 +262,7 @@ def _cost(fabric: Fabric, run: TrainRun, model: EncoderHeadModel, source: BatchS
 
     def make_step(wrapped: nn.Module) -> Step:
         optimizer = make_optimizer(model, run.train)
-        return lambda batches: _step(fabric, run, wrapped, optimizer, batches, 0)
+        return lambda batches: take_step(fabric, run.train, wrapped, optimizer, batches, 0)
 
     return measure_cost(fabric, model, make_step, source, workers=workers, steps=max(0, run.train.steps - done))
 
@@ -297,9 +296,9 @@ def _fit(
         source.loader(workers, (fabric.global_rank, fabric.world_size)) as loader,
     ):
         for step, batches in prefetch(partial(_batches, fabric, source, loader), resumed_from, options.steps):
-            loss, finite, metrics = _step(fabric, run, wrapped, optimizer, batches, step)
+            loss, finite, metrics = take_step(fabric, options, wrapped, optimizer, batches, step)
             if not finite:
-                raise _not_finite(step, loss, source)
+                raise not_finite(step, loss, source)
             means.add(metrics)
             ema.update(model, step)
             done = step + 1
@@ -331,54 +330,6 @@ def _batches(fabric: Fabric, source: BatchSource, loader: Loader, step: int) -> 
     if fabric.device.type != "cuda":
         return batch, vqa
     return batch.pinned(), vqa and vqa.pinned()
-
-
-def _step(
-    fabric: Fabric, run: TrainRun, model, optimizer, batches: tuple[Batch, Batch | None], step: int
-) -> tuple[Tensor, bool, dict[str, Tensor]]:
-    """One optimiser step: its loss, whether loss and gradients are finite (if not, nothing changes), and its metrics.
-
-    All of its randomness is keyed by (seed, step, rank).
-    """
-    options = run.train
-    generator = torch.Generator(fabric.device).manual_seed(seed(options.seed, step, fabric.global_rank))
-    batch, vqa = batches[0].to(fabric.device), batches[1]
-    if options.shift_px:
-        batch = random_shift(batch, options.shift_px, generator)
-    if options.augmentation.enable:
-        batch = augment(batch, options.augmentation, generator)
-    set_learning_rates(optimizer, options, step)
-    optimizer.zero_grad(set_to_none=True)
-    loss, metrics = model(OpaqueBatch(batch), generator)
-    fabric.backward(loss)
-    if vqa is not None:
-        answer_loss, more = model(OpaqueBatch(vqa.to(fabric.device)), generator)
-        metrics = {**metrics, **more}
-        fabric.backward(options.answer_weight * answer_loss)
-        loss = loss + options.answer_weight * answer_loss
-    norm = fabric.clip_gradients(model, optimizer, max_norm=options.clip_norm, error_if_nonfinite=False)
-    assert norm is not None, "clipping by norm returns the norm"
-    # All processes have the same gradients, so they agree.
-    finite = bool(norm.isfinite() & loss.isfinite())
-    if finite:
-        optimizer.step()
-    return loss.detach(), finite, metrics
-
-
-def _not_finite(step: int, loss: Tensor, source: BatchSource) -> TrainingError:
-    """The error, which names the batch and says whether its data are the cause."""
-    rows = source.rows(step)
-    samples = source.windows.read(rows)
-    assert samples.action is not None
-    finite = np.isfinite(samples.action).all((1, 2)) & np.isfinite(samples.state).all((1, 2))
-    where = source.windows.frames_of(rows[~finite])
-    cause = (
-        f"not finite in the data: (data set, episode, frame) {where[:4]}; run `praxia info DIR`"
-        if where
-        else "all its values are finite: lower --train.learning-rate"
-    )
-    what = "the gradient" if bool(loss.isfinite()) else "the loss"
-    return TrainingError(f"{what} is not finite at the batch of step {step} ({len(rows)} windows); {cause}")
 
 
 def _precision(run: TrainRun, device: str | None) -> Any:
