@@ -260,3 +260,9 @@ def test_a_stopped_comparison_continues(tmp_path: Path):
         for name in ("undisturbed", "stopped")
     ]
     assert rows[0] == rows[1]
+
+
+def test_a_comparison_has_one_episode_per_start(tmp_path: Path):
+    with pytest.raises(PraxiaError, match="expected one episode per start in a comparison, got 2 repeats"):
+        list(evaluate_both((tmp_path / "a.jsonl", tmp_path / "b.jsonl"), repeats=2))
+    assert not list(tmp_path.iterdir())

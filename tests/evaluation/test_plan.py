@@ -39,3 +39,13 @@ def test_the_same_evaluation_is_the_same_jobs_and_the_seed_enters_the_noise_alon
 def test_fewer_episodes_are_the_first_ones_of_more(jobs):
     fewer = plan(Evaluation(BENCHMARK, "", episodes=3), find_family("metaworld"))
     assert [job.start for job in fewer] == [job.start for job in (*jobs[:3], *jobs[10:13])]
+
+
+def test_repeats_begin_from_the_same_start_with_other_noise_and_the_first_is_as_without(jobs):
+    family = find_family("metaworld")
+    thrice = plan(Evaluation(BENCHMARK, "", episodes=2, repeats=3), family)
+    assert [job.repeat for job in thrice] == [0, 1, 2] * 4
+    once = plan(Evaluation(BENCHMARK, "", episodes=2), family)
+    assert [(job.start, job.key) for job in thrice[::3]] == [(job.start, job.key) for job in once]
+    assert all(len({job.start.key for job in thrice[at : at + 3]}) == 1 for at in range(0, 12, 3))
+    assert len({job.key for job in thrice}) == 12

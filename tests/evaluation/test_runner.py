@@ -20,8 +20,10 @@ from toy_world import EMBODIMENT, Walker
 from praxia.core.embodiment import Camera
 from praxia.core.errors import CheckFailed, MismatchError, PraxiaError, UnknownName
 from praxia.core.types import Observation, Outcome, SlotResult, Start
+from praxia.experts.baselines import UniformPolicy
 from praxia.results.meta import read_meta
 from praxia.results.rows import actions_digest, read_rows
+from praxia.results.statistics import wilson_interval
 from praxia.results.store import read_replay
 from praxia.rollout.slots import LocalSlots
 
@@ -349,3 +351,28 @@ def test_killed_evaluations_resume_to_the_rows_of_an_undisturbed_one(tmp_path: P
         subprocess.run([*script, "12", "1", str(path), *extra], env=environment, check=True, timeout=60)
     assert len(timeless(out)) == 24
     assert timeless(out) == timeless(undisturbed)
+
+
+def test_a_resumed_evaluation_runs_the_repeats_that_are_missing(tmp_path: Path):
+    out = tmp_path / "f.jsonl"
+    evaluate_toy(out, episodes=3)
+    once = timeless(out)
+    summary = evaluate_toy(out, episodes=3, repeats=2, resume=True)
+    rows = read_rows(out, repeats=True)
+    assert [row.repeat for row in rows] == [0, 1] * 6
+    assert timeless(out)[::2] == once
+    assert read_meta(out)["planned"] == 12
+    # Episodes from one start are no independent ones: the interval is that of six starts.
+    assert summary["episodes"] == 12
+    assert summary["ci95"] == pytest.approx(list(wilson_interval(6, 6)))
+    with pytest.raises(MismatchError, match="6 more episodes than this evaluation has: resume with more repeats"):
+        evaluate_toy(out, episodes=3, resume=True)
+
+
+def test_repeats_have_noise_of_their_own(tmp_path: Path):
+    out = tmp_path / "f.jsonl"
+    evaluate_toy(out, UniformPolicy(EMBODIMENT), episodes=2, repeats=2)
+    rows = read_rows(out, repeats=True)
+    assert len({row.actions_sha256 for row in rows}) == len(rows) == 8
+    for row in rows:
+        assert actions_digest(read_replay(out, *row.episode).actions) == row.actions_sha256

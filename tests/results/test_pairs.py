@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,9 @@ def test_what_a_stop_left_begins_as_the_plan_did():
     left = plan[:21] + plan[22:40:3]
     assert {item[0] for item in left[21:]} < set("abcdefgh")
     assert list(round_robin(sorted(left), lambda item: item[0]))[:21] == plan[:21]
+
+
+def test_several_episodes_from_one_start_are_no_pairs():
+    rows = made_rows({"walk": "10"})
+    with pytest.raises(MismatchError, match="expected one episode per start, got several episodes from one start"):
+        pair_rows(rows, [*rows, replace(rows[0], repeat=1)])

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -87,3 +88,17 @@ def test_the_digest_is_over_little_endian_float32():
     expected = hashlib.sha256(struct.pack("<4f", 0.5, -1.0, 0.25, 2.0)).hexdigest()
     assert actions_digest(actions) == expected
     assert actions_digest(np.asfortranarray(actions)) == expected
+
+
+def test_repeats_are_rows_of_their_own_which_statistics_by_start_refuse(tmp_path: Path):
+    again = replace(ROW, repeat=1, actions_sha256="b00f")
+    write_rows(tmp_path / "rows.jsonl", [ROW, again])
+    lines = (tmp_path / "rows.jsonl").read_bytes().splitlines(keepends=True)
+    assert lines[0] == written(tmp_path / "before.jsonl").read_bytes().splitlines(keepends=True)[0]
+    assert json.loads(lines[1])["repeat"] == 1
+    assert read_rows(tmp_path / "rows.jsonl", repeats=True) == recover_rows(tmp_path / "rows.jsonl") == [ROW, again]
+    with pytest.raises(DataError, match=r"rows.jsonl holds several episodes from one start \(abcd\).*repeats=1"):
+        read_rows(tmp_path / "rows.jsonl")
+    write_rows(tmp_path / "rows.jsonl", [ROW, again, again])
+    with pytest.raises(DataError, match="lines 2 and 3 have repeat 1 of the same start"):
+        read_rows(tmp_path / "rows.jsonl", repeats=True)

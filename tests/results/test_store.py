@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ def filled(out: Path, starts: list[Start]) -> ResultsStore:
 
 def test_rows_end_in_the_given_order_and_episodes_can_be_replayed(tmp_path: Path):
     out = tmp_path / "deep" / "f.jsonl"
-    rows = filled(out, STARTS[::-1]).finish([start.key for start in STARTS])
+    rows = filled(out, STARTS[::-1]).finish([(start.key, 0) for start in STARTS])
     assert rows == read_rows(out) == [row(start) for start in STARTS]
     assert read_meta(out) == META
     for start in STARTS:
@@ -56,7 +57,7 @@ def test_a_resumed_evaluation_keeps_complete_rows(tmp_path: Path):
     store = ResultsStore(out)
     assert store.begin({**META, "command": "other words"}, resume=True) == [row(STARTS[0])]
     store.append(row(STARTS[1]), replay(STARTS[1]))
-    assert store.finish([start.key for start in STARTS]) == [row(start) for start in STARTS[:2]]
+    assert store.finish([(start.key, 0) for start in STARTS]) == [row(start) for start in STARTS[:2]]
 
 
 def test_existing_files_are_not_overwritten(tmp_path: Path):
@@ -131,6 +132,7 @@ def test_episodes_of_files_from_before_are_still_found(tmp_path: Path):
 
 WRITING = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from praxia.results.store import ResultsStore
 store = ResultsStore(Path(sys.argv[1]))
@@ -160,3 +162,15 @@ def test_what_another_process_writes_is_refused_until_that_is_dead(tmp_path: Pat
     store.finish([])
     store.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["f.jsonl", "f.jsonl.actions", "f.jsonl.meta.json"]
+
+
+def test_episodes_from_one_start_are_kept_apart(tmp_path: Path):
+    out = tmp_path / "f.jsonl"
+    store = filled(out, STARTS[:1])
+    again = replace(replay(STARTS[0]), actions=np.full((2, 1), 7, np.float32))
+    store.append(replace(row(STARTS[0]), repeat=1), again)
+    rows = store.finish([(STARTS[0].key, 1), (STARTS[0].key, 0)])
+    store.close()
+    assert [one.repeat for one in rows] == [1, 0]
+    np.testing.assert_array_equal(read_replay(out, STARTS[0].key).actions, replay(STARTS[0]).actions)
+    np.testing.assert_array_equal(read_replay(out, *rows[0].episode).actions, again.actions)

@@ -153,7 +153,7 @@ def _results(path: Path) -> dict[str, Any]:
     from praxia.results.summary import summarise_as
     from praxia.studio.terminal import success_table
 
-    rows, meta = read_rows(path), read_meta(path)
+    rows, meta = read_rows(path, repeats=True), read_meta(path)
     STDERR.print(success_table(rows, meta))
     planned = meta.get("planned")
     if planned is not None and len(rows) < planned and not was_stopped(meta):

@@ -92,8 +92,9 @@ def interleave(
     Raises:
         MismatchError: a policy does not fit the benchmark, the evaluations differ in more than the policy and its
             noise, or the files were begun differently.
-        PraxiaError: both have the same file or the same policy, a file exists and `resume` is False, a comparison that
-            stopped when it was decided is to continue with a fixed number of pairs, or as `evaluate`.
+        PraxiaError: both have the same file or the same policy, either has repeats, a file exists and `resume` is
+            False, a comparison that stopped when it was decided is to continue with a fixed number of pairs, or as
+            `evaluate`.
         UnknownName: there is no such control.
     """
     expect_positive(workers=workers)
@@ -175,6 +176,8 @@ def _expect_same_evaluation(a: EvaluatedPolicy, b: EvaluatedPolicy) -> None:
         raise PraxiaError(
             f"expected two policies, got the same one twice ({a.evaluation.policy_sha256[:12]}): name another one"
         )
+    if (repeats := max(a.evaluation.repeats, b.evaluation.repeats)) > 1:
+        raise PraxiaError(f"expected one episode per start in a comparison, got {repeats} repeats: give repeats=1")
     ours, theirs = (
         {"benchmark": one.benchmark.name, "episodes": one.episodes, "control": one.control, "exact": one.exact}
         for one in (a.evaluation, b.evaluation)

@@ -19,7 +19,9 @@ class Evaluation:
 
     Attributes:
         policy_sha256: identity of the policy. `weights_sha256` is the hash of its weights, or None if it has none.
-        episodes: number of episodes per task.
+        episodes: number of starts per task.
+        repeats: number of episodes from each start, each with its own noise. With more than one there are rates, but
+            no comparison or ranking (`results.rows.repeats_reason`).
         control: name of the control condition, or None.
         exact: one episode per inference, so that results do not depend on the batch.
         seed: seed of the policy's noise. It does not change the starts.
@@ -41,6 +43,7 @@ class Evaluation:
     weights_sha256: str | None = None
     sampling: Sampling = field(default_factory=Sampling)
     claim: Mapping[str, Any] | None = None
+    repeats: int = 1
 
     @property
     def execution(self) -> ChunkExecution:
@@ -53,7 +56,7 @@ class Evaluation:
 
 
 def plan(evaluation: Evaluation, family: EnvFamily) -> list[Job]:
-    """The jobs of an evaluation, ordered by task and then by start, as the finished rows are.
+    """The jobs of an evaluation, ordered by task, start and repeat, as the finished rows are.
 
     Raises:
         UnknownName: there is no such control.
@@ -64,6 +67,8 @@ def plan(evaluation: Evaluation, family: EnvFamily) -> list[Job]:
         spec = benchmark.spec(task, control_wrappers(evaluation.control, task, benchmark.tasks, family))
         for index in range(evaluation.episodes):
             start = family.draw_start(task, benchmark.split, index)
-            jobs.append(Job(spec, start, f"{evaluation.seed}/{start.key}", len(jobs)))
-    assert len({job.start.key for job in jobs}) == len(jobs), "two starts of this benchmark are equal"
+            for repeat in range(evaluation.repeats):
+                key = f"{evaluation.seed}/{start.key}" + (f"/{repeat}" if repeat else "")
+                jobs.append(Job(spec, start, key, len(jobs), repeat=repeat))
+    assert len({job.episode for job in jobs}) == len(jobs), "two starts of this benchmark are equal"
     return jobs

@@ -40,7 +40,7 @@ class ResultsWriter:
     """
 
     def __init__(self, policy: Policy, evaluation: Evaluation, out: Path, family: EnvFamily):
-        expect_positive(episodes=evaluation.episodes)
+        expect_positive(episodes=evaluation.episodes, repeats=evaluation.repeats)
         benchmark = evaluation.benchmark
         self.evaluation = evaluation
         self.embodiment: Embodiment = family.embodiment(benchmark.spec(benchmark.tasks[0]))
@@ -69,10 +69,11 @@ class ResultsWriter:
             PraxiaError: the files exist and `resume` is False.
         """
         kept = self._store.begin(meta, resume)
-        beyond = len({row.start for row in kept} - {job.start.key for job in self.jobs})
+        beyond = {row.episode for row in kept} - {job.episode for job in self.jobs}
         if beyond:
+            option = "repeats" if any(repeat >= self.evaluation.repeats for _, repeat in beyond) else "--episodes"
             raise MismatchError(
-                f"{self._out} holds {beyond} more episodes than this evaluation has: resume with more --episodes"
+                f"{self._out} holds {len(beyond)} more episodes than this evaluation has: resume with more {option}"
             )
         self.kept = kept
         if meta.get("until_decided") and self.missing:
@@ -81,8 +82,8 @@ class ResultsWriter:
     @property
     def missing(self) -> list[Job]:
         """The jobs without a kept row."""
-        kept = {row.start for row in self.kept}
-        return [job for job in self.jobs if job.start.key not in kept]
+        kept = {row.episode for row in self.kept}
+        return [job for job in self.jobs if job.episode not in kept]
 
     def add(self, trajectory: Trajectory) -> Row:
         """Write a finished episode. It is on the disk when this returns."""
@@ -92,7 +93,7 @@ class ResultsWriter:
 
     def finish(self) -> list[Row]:
         """Sort the rows into the order of the jobs, and return them."""
-        return self._store.finish([job.start.key for job in self.jobs])
+        return self._store.finish([job.episode for job in self.jobs])
 
     def close(self) -> None:
         self._store.close()
@@ -138,6 +139,7 @@ class ResultsWriter:
             benchmark=self.evaluation.benchmark.name,
             task=trajectory.job.start.task,
             start=trajectory.job.start.key,
+            repeat=trajectory.job.repeat,
             policy_sha256=self.evaluation.policy_sha256,
             control=self.evaluation.control,
             status=trajectory.status(self.evaluation.benchmark.metric),

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from praxia.core.errors import DataError, MismatchError, PraxiaError
 from praxia.core.keys import content_key
 from praxia.results.meta import competitor_of, differences, policy_of, read_meta, was_stopped
-from praxia.results.rows import Row, read_rows
+from praxia.results.rows import Row, read_rows, repeats_reason
 
 __all__ = ["POLICY_FIELDS", "Pair", "Pairing", "pair_files", "pair_rows", "round_robin"]
 
@@ -82,8 +82,15 @@ def pair_files(a: Path, b: Path) -> Pairing:
 
 
 def pair_rows(a: Iterable[Row], b: Iterable[Row]) -> Pairing:
-    """The pairs of rows with the same start, in the order of `a` within a task, round-robin over the tasks."""
-    ours, theirs = list(a), {row.start: row for row in b}
+    """The pairs of rows with the same start, in the order of `a` within a task, round-robin over the tasks.
+
+    Raises:
+        MismatchError: either has several episodes from one start.
+    """
+    ours, others = list(a), list(b)
+    if (reason := repeats_reason([*ours, *others])) is not None:
+        raise MismatchError(f"expected one episode per start, got {reason}")
+    theirs = {row.start: row for row in others}
     pairs = [Pair(row, theirs[row.start]) for row in ours if row.start in theirs]
     return Pairing(tuple(round_robin(pairs, lambda pair: pair.task)), len(ours) + len(theirs) - 2 * len(pairs))
 

@@ -26,6 +26,7 @@ __all__ = [
     "first_fault",
     "read_rows",
     "recover_rows",
+    "repeats_reason",
     "write_rows",
 ]
 
@@ -38,6 +39,7 @@ class Row:
 
     Attributes:
         start: key of the initial state.
+        repeat: number of the episode among those from this start, from 0. A line of JSON has it only above 0.
         policy_sha256: identity of the evaluated policy: weights, config and sampling. The oldest files have the hash of
             its weights instead.
         control: name of the control condition, or None.
@@ -54,6 +56,7 @@ class Row:
     benchmark: str
     task: str
     start: str
+    repeat: int = field(default=0, kw_only=True)
     policy_sha256: str
     control: str | None
     status: Status
@@ -67,9 +70,15 @@ class Row:
     wall_s: float
     schema: str = ROW_SCHEMA
 
+    @property
+    def episode(self) -> tuple[str, int]:
+        """The start and the repeat number: what names an episode within one results file."""
+        return self.start, self.repeat
+
     def line(self) -> bytes:
         """The row as one line of JSON, its schema first."""
-        return json.dumps({"schema": self.schema, **asdict(self)}, allow_nan=False).encode() + b"\n"
+        values = {name: value for name, value in asdict(self).items() if name != "repeat" or value}
+        return json.dumps({"schema": self.schema, **values}, allow_nan=False).encode() + b"\n"
 
 
 @runtime_checkable
@@ -120,11 +129,14 @@ def begins_with_row(path: Path) -> bool:
     return isinstance(first, dict) and str(first.get("schema")).startswith("praxia.row.")
 
 
-def read_rows(path: Path) -> list[Row]:
+def read_rows(path: Path, *, repeats: bool = False) -> list[Row]:
     """All rows of a complete file, in the current schema.
 
+    Most statistics count each start once, so a file with several episodes from one start is refused, unless `repeats`.
+
     Raises:
-        DataError: the file does not exist, a line is not a row, or a start has two rows. Names the line.
+        DataError: the file does not exist, a line is not a row, or an episode has two rows. Names the line. Or there
+            are repeats.
     """
     if not path.is_file():
         raise DataError(f"no results at {path}: expected a file that `praxia eval ... --out {path}` writes")
@@ -135,20 +147,35 @@ def read_rows(path: Path) -> list[Row]:
             " `praxia eval` and --resume"
         )
     rows = [_parse(path, number, line) for number, line in enumerate(data.splitlines(), 1)]
-    seen: dict[str, int] = {}
+    seen: dict[tuple[str, int], int] = {}
     for number, row in enumerate(rows, 1):
         # An episode that counts twice would look like more evidence than it is.
-        if (before := seen.setdefault(row.start, number)) != number:
-            raise DataError(
-                f"{path} lines {before} and {number} have the same start, {row.start}: expected one row per start"
-            )
+        if (before := seen.setdefault(row.episode, number)) != number:
+            same = "the same start" if row.repeat == 0 else f"repeat {row.repeat} of the same start"
+            raise DataError(f"{path} lines {before} and {number} have {same}, {row.start}: expected one row per start")
+    if not repeats and (reason := repeats_reason(rows)) is not None:
+        raise DataError(f"{path} holds {reason}")
     return rows
+
+
+def repeats_reason(rows: Iterable[Row]) -> str | None:
+    """Why statistics that count each start once cannot use `rows`, or None.
+
+    Episodes from one start resemble each other: taken for independent ones, they would look like more evidence.
+    """
+    repeated = next((row for row in rows if row.repeat > 0), None)
+    if repeated is None:
+        return None
+    return (
+        f"several episodes from one start ({repeated.start}), which no comparison or ranking counts: evaluate with"
+        " repeats=1 into another file, and compare that"
+    )
 
 
 def recover_rows(path: Path) -> list[Row]:
     """The rows of a file whose writer was killed. Cuts an incomplete last line from the file."""
     cut_incomplete_line(path)
-    return read_rows(path)
+    return read_rows(path, repeats=True)
 
 
 def cut_incomplete_line(path: Path) -> None:
@@ -178,7 +205,7 @@ def _parse(path: Path, number: int, line: bytes) -> Row:
             "another version of praxia wrote it; evaluate again with `praxia eval`"
         )
     wanted = {each.name for each in fields(Row)}
-    if set(value) != wanted:
+    if {"repeat", *value} != wanted:
         raise DataError(
             f"{path} line {number}: missing fields {sorted(wanted - set(value))}, unknown {sorted(set(value) - wanted)}"
         )

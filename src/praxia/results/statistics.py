@@ -53,7 +53,7 @@ def clopper_pearson_interval(successes: int, trials: int, confidence: float = 0.
 
 
 def macro_interval(
-    counts: Sequence[tuple[int, int]], confidence: float = 0.95, weights: Sequence[float] | None = None
+    counts: Sequence[tuple[int | float, int]], confidence: float = 0.95, weights: Sequence[float] | None = None
 ) -> tuple[float, float]:
     """An interval of the mean of several tasks' success rates, from (successes, trials) per task.
 

@@ -1,9 +1,9 @@
 """The files of one evaluation, from which any of its episodes can be replayed.
 
 `F.jsonl` holds the rows, `F.jsonl.meta.json` what produced them, and `F.jsonl.actions/<start>.safetensors` the actions
-that each episode executed, with its environment and start: enough to replay it exactly. Suffixes are appended to the
-full name of the file, so "model.v1" and "model.v2" are two evaluations. The folder `F.actions` of earlier versions is
-still read.
+that each episode executed, with its environment and start: enough to replay it exactly. Repeat 1 of a start is
+`<start>-1.safetensors`. Suffixes are appended to the full name of the file, so "model.v1" and "model.v2" are two
+evaluations. The folder `F.actions` of earlier versions is still read.
 """
 
 import json
@@ -96,14 +96,14 @@ class ResultsStore:
         """Write one episode, its actions first, so that no row lacks them."""
         assert self._writer is not None, "append before begin"
         header = {"spec": canonical_json(asdict(replay.spec)), "start": canonical_json(replay.start.to_json())}
-        write_atomic(_actions_path(self._out, row.start), save({"actions": replay.actions}, header))
+        write_atomic(_actions_path(self._out, row.start, row.repeat), save({"actions": replay.actions}, header))
         self._writer.append(row)
 
-    def finish(self, starts: Sequence[str]) -> list[Row]:
-        """Sort the rows, which are in the order in which episodes ended, by `starts`, and return them."""
+    def finish(self, episodes: Sequence[tuple[str, int]]) -> list[Row]:
+        """Sort the rows, which are in the order in which they ended, by `episodes` (`Row.episode`), and return them."""
         self._close_rows()
-        order = {start: index for index, start in enumerate(starts)}
-        rows = sorted(read_rows(self._out), key=lambda row: order[row.start])
+        order = {episode: index for index, episode in enumerate(episodes)}
+        rows = sorted(read_rows(self._out, repeats=True), key=lambda row: order[row.episode])
         write_rows(self._out, rows)
         return rows
 
@@ -126,13 +126,13 @@ class ResultsStore:
         expect_same_fingerprint(self._out, old, new)
 
 
-def read_replay(out: Path, start: str) -> Replay:
-    """The episode of the results file `out` that began at the start with the key `start`.
+def read_replay(out: Path, start: str, repeat: int = 0) -> Replay:
+    """The episode of the results file `out` that began at the start with the key `start`; several did with repeats.
 
     Raises:
         DataError: its actions are missing or damaged.
     """
-    path = _actions_path(out, start)
+    path = _actions_path(out, start, repeat)
     if not path.is_file() and (older := out.with_suffix(".actions") / path.name).is_file():
         path = older
     try:
@@ -148,5 +148,5 @@ def _actions_folder(out: Path) -> Path:
     return out.with_name(f"{out.name}.actions")
 
 
-def _actions_path(out: Path, start: str) -> Path:
-    return _actions_folder(out) / f"{start}.safetensors"
+def _actions_path(out: Path, start: str, repeat: int) -> Path:
+    return _actions_folder(out) / f"{start if repeat == 0 else f'{start}-{repeat}'}.safetensors"

@@ -22,12 +22,15 @@ def summarise(
     tasks that have a rate. `macro_of_groups`, where the benchmark `averages_groups`, is the mean over the groups of
     such means. Tasks are in the order of their first rows, groups in the order of `groups`.
 
+    With several episodes from one start every interval counts starts in place of episodes, as though all episodes from
+    one start ended alike: they resemble each other by an amount that is not known, and this is the most cautious.
+
     The last four cover the successful episodes only: mean and median of the steps to success, mean of `path_length` and
     `jerk`. They are None without a success, or where a success has none. Compare them with care between policies that
     succeed in different episodes: a policy that solves only what is near has the shorter path.
     """
     by_task = {task: [row for row in rows if row.task == task] for task in dict.fromkeys(row.task for row in rows)}
-    counts = {task: count for task, count in ((task, _count(mine)) for task, mine in by_task.items()) if count[1]}
+    counts = {task: count for task, count in ((task, _by_start(mine)) for task, mine in by_task.items()) if count[1]}
     groups = groups or {}
     return {
         **_rate(rows),
@@ -43,7 +46,7 @@ def summarise_as(benchmark: Mapping[str, Any], rows: Sequence[Row]) -> dict[str,
     return summarise(rows, benchmark.get("groups"), averages_groups=bool(benchmark.get("averages_groups")))
 
 
-def _mean_of(counts: Mapping[str, tuple[int, int]], groups: Sequence[Sequence[str]]) -> dict[str, Any]:
+def _mean_of(counts: Mapping[str, tuple[int | float, int]], groups: Sequence[Sequence[str]]) -> dict[str, Any]:
     """The mean over groups of the means over their tasks, and its interval. Groups and tasks without a rate are left
     out.
     """
@@ -61,6 +64,13 @@ def _count(rows: Sequence[Row]) -> tuple[int, int]:
     return sum(row.status == "success" for row in rows), sum(row.status != "error" for row in rows)
 
 
+def _by_start(rows: Sequence[Row]) -> tuple[int | float, int]:
+    """The same rate over the starts of episodes that were not errors: as `_count` where no start has two of them."""
+    successes, trials = _count(rows)
+    starts = len({row.start for row in rows if row.status != "error"})
+    return (successes, trials) if starts == trials else (successes * starts / trials, starts)
+
+
 def _rate(rows: Sequence[Row]) -> dict[str, Any]:
     successes, trials = _count(rows)
     return {
@@ -68,7 +78,7 @@ def _rate(rows: Sequence[Row]) -> dict[str, Any]:
         "errors": len(rows) - trials,
         "faults": sum(row.status == "failure" and row.error is not None for row in rows),
         "success": successes / trials if trials else None,
-        "ci95": list(wilson_interval(successes, trials)) if trials else None,
+        "ci95": list(wilson_interval(*_by_start(rows))) if trials else None,
         "progress": sum(row.progress for row in rows if row.status != "error") / trials if trials else None,
         **_motion([row for row in rows if row.status == "success"]),
     }

@@ -27,7 +27,8 @@ class Job:
     """One episode to run: its environment `spec`, its `start`, and the `key` on which its noise depends.
 
     `index` is the episode's position in an order that the caller chose; the loop only returns it. `agent` is the index
-    of the agent that acts, if there are several.
+    of the agent that acts, if there are several. `repeat` counts from 0 the episodes that begin from the same start;
+    their keys differ.
     """
 
     spec: EnvSpec
@@ -35,6 +36,12 @@ class Job:
     key: str
     index: int
     agent: int = 0
+    repeat: int = 0
+
+    @property
+    def episode(self) -> tuple[str, int]:
+        """The key of its start and its repeat number, as `results.rows.Row.episode`."""
+        return self.start.key, self.repeat
 
 
 @dataclass(frozen=True)

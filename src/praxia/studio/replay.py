@@ -120,7 +120,7 @@ class ReplayRunner:
             self._pool = None
 
     def _job(self, episode: EpisodeRow, images: bool) -> ReplayJob:
-        replay = read_replay(episode.results.path, episode.row.start)
+        replay = read_replay(episode.results.path, *episode.row.episode)
         # Without wrappers: the true scene, even where a control showed the policy something else.
         spec = replace(replay.spec, size=2 * VIDEO_PX, wrappers=())
         if spec.env not in self._embodiments:
