@@ -4,7 +4,12 @@ All three run the same optimizer steps of `flow-metaworld` on a small synthetic 
 batches in memory before timing starts; "dataloader" fetches one window at a time and collates, as map-style data sets
 commonly do; "engine" is what `praxia train` does.
 
-    python speed/train.py [--steps 60] [--json]
+With `--peer lerobot` it also trains ACT and Diffusion Policy beside the `lerobot` package (`train_peer.py`), which on
+first use it installs (8 GB): the ratio of samples per second, ours to theirs, from the same data set on disk to the
+optimiser's step. "act" and "diffusion" are of published size (224 px, three cameras, batch 8), "small" is an ACT of
+width 128 with two layers (96 px, batch 64).
+
+    python speed/train.py [--steps 60] [--peer lerobot] [--peer-steps 10] [--json]
 """
 
 import argparse
@@ -17,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from train_peer import FOLDER, compare
 from windows import WINDOW, dataset
 
 from praxia.dataloader.fitting import compute_statistics, fit_transforms
@@ -27,7 +33,7 @@ from praxia.policies.encoder_head import EncoderHeadModel, OpaqueBatch, to_batch
 from praxia.recipes.metaworld import flow_metaworld
 from praxia.training.batches import BatchSource, prefetch, random_shift
 
-BATCH, WARMUP = 128, 5
+BATCH, WARMUP, PEER_WARMUP = 128, 5, 2
 
 
 def build(source: BatchSource) -> EncoderHeadModel:
@@ -79,6 +85,9 @@ def collate(items: list[Batch]) -> Batch:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=60, help="optimizer steps per loop")
+    parser.add_argument("--peer", choices=["lerobot"], help="compare with this package, too")
+    parser.add_argument("--peer-steps", type=int, default=10, help="optimizer steps per policy beside the peer")
+    parser.add_argument("--venv", type=Path, default=FOLDER, help="the package's environment")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     total = options.steps + WARMUP
@@ -112,6 +121,9 @@ def main() -> None:
         "engine_of_bare": round(speeds["engine"] / speeds["bare"], 3),
         "engine_of_dataloader": round(speeds["engine"] / speeds["dataloader"], 3),
     }
+    if options.peer:
+        torch.set_num_threads(1)
+        found |= compare(options.venv, options.peer_steps, PEER_WARMUP)
     print(json.dumps(found) if options.json else "\n".join(f"{name:24s} {value}" for name, value in found.items()))
 
 
