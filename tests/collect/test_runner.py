@@ -9,11 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from imagined import Imagined
 from toy_collection import build, build_on_a_filling_disk, draw_start, gather, gather_targets
 
 from praxia.core.errors import MismatchError, PraxiaError, RecordingError
 from praxia.core.types import EnvSpec, Start
 from praxia.data.dataset import Dataset
+from praxia.rollout.pool import process_pool
+from praxia.rollout.slots import LocalSlots
 
 
 def crashing_start(path: str, how: str, task: str, split: str, index: int) -> Start:
@@ -81,6 +84,44 @@ def test_a_target_of_unknown_reach_is_refused_before_anything_is_written(tmp_pat
 def test_workers_do_not_change_the_data_set(tmp_path: Path):
     hashes = {gather(tmp_path / str(workers), workers=workers)["content_sha256"] for workers in (1, 2)}
     assert len(hashes) == 1
+
+
+@pytest.mark.parametrize("num_slots", [1, 3])
+def test_a_collection_in_any_slots_is_the_same_data_set(tmp_path: Path, num_slots: int):
+    options = {"episodes": 4, "failure_every": 2}
+    before = gather(tmp_path / "workers", **options)
+    asked: list[int] = []
+
+    def make_slots(num_episodes: int) -> LocalSlots:
+        asked.append(num_episodes)
+        return LocalSlots(num_slots, build)
+
+    assert gather(tmp_path / "slots", make_slots=make_slots, **options) == before
+    assert asked == [8]
+
+
+def test_demonstrations_are_collected_in_a_world_that_is_no_environment(tmp_path: Path):
+    made = [gather(tmp_path / str(slots), make_slots=lambda _, n=slots: Imagined(n)) for slots in (1, 3)]
+    assert made[0] == made[1]
+    assert (made[0]["episodes"], made[0]["successes"]) == (6, 6)
+    dataset = Dataset(tmp_path / "1")
+    executed, state = dataset.column("action.executed"), dataset.column("observation.state")
+    for first, length in zip(dataset.episodes.first, dataset.episodes.length, strict=True):
+        moved = np.diff(state[first : first + length, 0])
+        np.testing.assert_allclose(moved, executed[first : first + length - 1, 0], atol=1e-6)
+
+
+def test_a_collection_in_a_pool_survives_crashes_and_ends_at_the_second(tmp_path: Path):
+    before = gather(tmp_path / "workers")
+    for how in ("raise", "die"):
+        draw = partial(crashing_start, str(tmp_path / how / "crashed"), how)
+        (tmp_path / how).mkdir()
+        result = gather(tmp_path / how / "data", draw=draw, make_slots=process_pool(build, 2, 2))
+        # The pool itself runs an episode again whose worker died.
+        assert (result["episodes"], result["attempts"]) == (6, 7 if how == "raise" else 6)
+    with pytest.raises(RecordingError, match=r"episode 3 crashed twice .*at a step.*--resume"):
+        gather(tmp_path / "data", draw=broken_start, make_slots=process_pool(build, 1, 2))
+    assert gather(tmp_path / "data", resume=True)["content_sha256"] == before["content_sha256"]
 
 
 def test_another_seed_has_other_starts(tmp_path: Path):

@@ -103,7 +103,7 @@ def horizon(task: str) -> int:
 
 
 def gather(out: Path, episodes: int = 3, draw: Any = draw_start, make: Any = build, **options: Any) -> dict[str, Any]:
-    run_options = {name: options.pop(name) for name in ("workers", "resume", "report") if name in options}
+    run_options = {name: options.pop(name) for name in ("workers", "resume", "report", "make_slots") if name in options}
     options = {"tasks": ("walk", "run"), "size": SIZE, "noise": (0.0, 0.1), "horizon": 40, **options}
     plan = CollectionPlan("toy", episodes=episodes, **options)
     instructions = {"walk": "please walk", "run": "please run"}

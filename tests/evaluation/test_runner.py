@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from imagined import Imagined
 from toy_benchmark import BENCHMARK, ToldEnv, build, draw_start, evaluate_toy, slow_start
 from toy_world import EMBODIMENT, Walker
 
 from praxia.core.embodiment import Camera
 from praxia.core.errors import CheckFailed, MismatchError, PraxiaError, UnknownName
-from praxia.core.types import Observation, Outcome, SlotResult, Start
+from praxia.core.types import Start
 from praxia.experts.baselines import UniformPolicy
 from praxia.results.meta import read_meta
 from praxia.results.rows import actions_digest, read_rows
@@ -60,38 +61,6 @@ def test_any_episode_can_be_replayed_from_what_is_kept(tmp_path: Path):
         )
 
 
-class Imagined:
-    """A world that is no environment: it believes that every step leads 1 m further, and shows black images."""
-
-    num_slots = 2
-
-    def __init__(self, num_episodes: int):
-        self.positions: dict[int, tuple[float, Start]] = {}
-        self.results: list[SlotResult] = []
-
-    def begin(self, slot, spec, start, cameras, *, privileged=False, snapshots=False):
-        self.positions[slot] = 0.0, start
-        self.results.append(self._seen(slot, ()))
-
-    def advance(self, slot, actions, stop_on_success, observe=None):
-        position, start = self.positions[slot]
-        self.positions[slot] = position + len(actions), start
-        reached = position + len(actions) >= start.payload["goal"]
-        self.results.append(self._seen(slot, (Outcome(0.0, False, False, reached),) * len(actions)))
-
-    def _seen(self, slot, outcomes):
-        position, start = self.positions[slot]
-        observation = Observation({"front": np.zeros((8, 8, 3), np.uint8)}, np.array([position], np.float32), "", 0.0)
-        return SlotResult(slot, observation, {"goal": np.array([start.payload["goal"]])}, outcomes)
-
-    def ready(self):
-        results, self.results = self.results, []
-        return results
-
-    def close(self):
-        pass
-
-
 def test_an_evaluation_runs_in_any_vector_environment(tmp_path: Path):
     evaluate_toy(tmp_path / "here.jsonl", make_slots=lambda num_episodes: LocalSlots(1, build))
     evaluate_toy(tmp_path / "there.jsonl")
@@ -100,7 +69,7 @@ def test_an_evaluation_runs_in_any_vector_environment(tmp_path: Path):
 
     def imagine(num_episodes: int) -> Imagined:
         asked.append(num_episodes)
-        return Imagined(num_episodes)
+        return Imagined()
 
     assert evaluate_toy(tmp_path / "imagined.jsonl", make_slots=imagine)["success"] == 1.0
     assert asked == [8]

@@ -181,6 +181,26 @@ def test_metaworld_episodes_are_replayed(tmp_path):
     assert json.loads((tmp_path / "x.jsonl.meta.json").read_text())["command"] == "praxia eval zero"
 
 
+def test_episodes_are_replayed_in_any_vector_environment(tmp_path, runner):
+    rows = write_results(tmp_path / "x.jsonl", {"push": "sf", "turn": "s"})
+    episodes = [EpisodeRow(read_sources([tmp_path / "x.jsonl"]).results[0], row) for row in rows]
+    made: list[LocalSlots] = []
+
+    def make_slots(num_episodes: int) -> LocalSlots:
+        made.append(LocalSlots(2, build))
+        return made[-1]
+
+    with closing(ReplayRunner(build, make_slots)) as local:
+        found = dict(local.replay(episodes, images=False))
+        again = dict(local.replay(episodes[:1], images=True))
+    assert len(made) == 1
+    expected = dict(runner.replay(episodes, images=False))
+    for index, one in expected.items():
+        assert found[index].mismatch is one.mismatch is None
+        np.testing.assert_array_equal(found[index].states, one.states)
+    assert again[0].images
+
+
 def test_tasks_take_turns_and_the_largest_begins(tmp_path):
     rows = write_results(tmp_path / "x.jsonl", {"push": "f", "turn": "fff", "lift": "ff"})
     drawn = draw_by_task(rows, lambda row: row)

@@ -1,49 +1,82 @@
-"""One demonstration: run the expert once and stage what it observed and did as an episode of a data set."""
+"""Demonstrations: run the expert and stage what it observed and did as episodes of a data set."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from praxia.collect.plan import CollectionPlan
 from praxia.core.embodiment import Embodiment
+from praxia.core.errors import RecordingError
 from praxia.core.types import ChunkExecution, Policy, VectorEnv
 from praxia.data.episode import Episode
 from praxia.data.staging import stage_episode
 from praxia.envs.family import EnvFamily
 from praxia.experts.injected_failures import InjectedFailures, InjectedNoise
-from praxia.rollout.loop import rollout
-from praxia.rollout.types import Recording, Trajectory
+from praxia.rollout.loop import run_episodes
+from praxia.rollout.queues import GroupedQueue
+from praxia.rollout.types import Agent, Recording, Trajectory
 
-__all__ = ["record_episode", "to_episode"]
+__all__ = ["CrashCount", "record_episodes", "to_episode"]
 
 # A few steps at the goal teach a policy to stay there.
 STEPS_AFTER_SUCCESS = 3
 
 
-def record_episode(
-    root: Path, index: int, plan: CollectionPlan, family: EnvFamily, expert: Policy, slots: VectorEnv
-) -> Trajectory:
-    """Record episode `index` of `plan` into `root`, whether it succeeds or not.
+def record_episodes(
+    root: Path, indices: Sequence[int], plan: CollectionPlan, family: EnvFamily, expert: Policy, slots: VectorEnv
+) -> Iterator[Trajectory]:
+    """Record the episodes `indices` of `plan` into `root`, whether they succeed or not, and yield each when it ends.
 
     A crashed episode (`Trajectory.error`) is not kept: it says nothing about the expert.
     """
-    job = plan.job(index, family)
     embodiment = plan.embodiment(family)
-    noise, injects_failure = plan.noise_of(index), plan.injects_failure(index)
-    noisy = InjectedNoise(expert, embodiment, noise)
-    (trajectory,) = rollout(
-        InjectedFailures(noisy, embodiment) if injects_failure else noisy,
+    disturbances = {index: (plan.noise_of(index), plan.injects_failure(index)) for index in indices}
+    kinds = list(dict.fromkeys(disturbances.values()))
+    jobs = (replace(plan.job(index, family), agent=kinds.index(kind)) for index, kind in disturbances.items())
+    trajectories = run_episodes(
+        [Agent(_disturbed(expert, embodiment, *kind), ChunkExecution(execution_horizon=1)) for kind in kinds],
         slots,
-        [job],
+        GroupedQueue(jobs, lambda job: job.spec),
         embodiment=embodiment,
-        execution=ChunkExecution(execution_horizon=1),
         horizon=plan.horizon,
         steps_after_success=STEPS_AFTER_SUCCESS,
         recording=Recording(tuple(camera.name for camera in embodiment.cameras)),
     )
-    if trajectory.error is None:
-        stage_episode(root, index, to_episode(trajectory, embodiment, noise, injects_failure))
-    return trajectory
+    for trajectory in trajectories:
+        if trajectory.error is None:
+            index = trajectory.job.index
+            stage_episode(root, index, to_episode(trajectory, embodiment, *disturbances[index]))
+        yield trajectory
+
+
+def _disturbed(expert: Policy, embodiment: Embodiment, noise: float, injects_failure: bool) -> Policy:
+    noisy = InjectedNoise(expert, embodiment, noise)
+    return InjectedFailures(noisy, embodiment) if injects_failure else noisy
+
+
+class CrashCount:
+    """The crashes of a collection: an episode is recorded once more after its first, and the second is the end."""
+
+    def __init__(self) -> None:
+        self._reasons: dict[int, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._reasons)
+
+    def add(self, index: int, reason: str) -> None:
+        """Count a crash of episode `index`.
+
+        Raises:
+            RecordingError: it is the second of that episode.
+        """
+        if index in self._reasons:
+            raise RecordingError(
+                f"episode {index} crashed twice from the same start ({reason}); every episode recorded before is kept:"
+                " continue with --resume, or leave its task out"
+            )
+        self._reasons[index] = reason
 
 
 def to_episode(trajectory: Trajectory, embodiment: Embodiment, noise: float, injects_failure: bool) -> Episode:

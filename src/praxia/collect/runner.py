@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from praxia.collect.plan import CollectionPlan
-from praxia.collect.workers import MakeExpert, RecordingWorkers
+from praxia.collect.workers import MakeExpert, Recorder, RecordingSlots, RecordingWorkers
 from praxia.core.errors import expect_positive
 from praxia.data.dataset import Dataset
 from praxia.data.finalize import finalize
@@ -15,6 +15,7 @@ from praxia.data.recording import begin_recording, recording_lock
 from praxia.envs.family import EnvFamily
 from praxia.experts import find_expert
 from praxia.experts.injected_failures import step_reach
+from praxia.rollout.pool import MakeSlots
 
 __all__ = ["ReportProgress", "collect"]
 
@@ -29,12 +30,15 @@ def collect(
     *,
     make_expert: MakeExpert | None = None,
     workers: int = 1,
+    make_slots: MakeSlots | None = None,
     resume: bool = False,
     report: ReportProgress = lambda done, planned, text: None,
 ) -> dict[str, Any]:
     """Record the episodes of `plan` that are missing in `out`, and finalize the data set.
 
-    The expert is the one registered for the plan's environments, or that of `make_expert`.
+    The expert is the one registered for the plan's environments, or that of `make_expert`. Episodes run in `workers`
+    processes with the family's environments, or in what `make_slots(number of episodes)` returns, as in
+    `evaluation.runner.evaluate`: then the expert acts in this process, and the data set is the same.
 
     Returns `{episodes, attempts, successes, frames, recovered, content_sha256}`: the number of episodes in the data
     set, of attempts at them (crashed ones are repeated), of successful episodes, of their steps, and of episodes
@@ -57,9 +61,14 @@ def collect(
         missing = sorted(set(range(len(plan))) - set(recovered))
         num_crashes = 0
         if missing:
-            with closing(RecordingWorkers(min(workers, len(missing)), out, plan, family, expert)) as recorders:
-                _record(recorders, missing, len(recovered), report)
-                num_crashes = recorders.num_crashes
+            recorder: Recorder
+            if make_slots is None:
+                recorder = RecordingWorkers(min(workers, len(missing)), out, plan, family, expert)
+            else:
+                recorder = RecordingSlots(make_slots, out, plan, family, expert)
+            with closing(recorder):
+                _record(recorder, missing, len(recovered), report)
+                num_crashes = len(recorder.crashes)
         content_sha256 = finalize(out, embodiment, plan_json)
     dataset = Dataset(out)
     return {
@@ -72,11 +81,11 @@ def collect(
     }
 
 
-def _record(recorders: RecordingWorkers, missing: list[int], num_recovered: int, report: ReportProgress) -> None:
+def _record(recorder: Recorder, missing: list[int], num_recovered: int, report: ReportProgress) -> None:
     """Record the episodes `missing`, and report progress."""
     began_s, successes, planned = time.perf_counter(), 0, num_recovered + len(missing)
     report(num_recovered, planned, f"{num_recovered} episodes recovered" if num_recovered else "starting")
-    for done, (_, success) in enumerate(recorders.run(missing), 1):
+    for done, (_, success) in enumerate(recorder.run(missing), 1):
         successes += success
         per_minute = done / (time.perf_counter() - began_s) * 60
         report(num_recovered + done, planned, f"{successes}/{done} succeeded  {per_minute:.0f} episodes/min")

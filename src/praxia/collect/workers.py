@@ -1,114 +1,123 @@
-"""Worker processes that record episodes."""
+"""Recorders: episodes are recorded by worker processes, or in slots that somebody else made."""
 
-import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from multiprocessing.connection import Connection, wait
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Protocol, runtime_checkable
 
 from praxia.collect.plan import CollectionPlan
-from praxia.collect.record import record_episode
-from praxia.core.errors import PraxiaError, RecordingError
-from praxia.core.process import Worker
+from praxia.collect.record import CrashCount, record_episodes
 from praxia.core.types import Policy
+from praxia.core.workers import Death, Workers, answer_requests
 from praxia.envs.family import EnvFamily
+from praxia.rollout.pool import MakeSlots
 from praxia.rollout.queues import GroupedQueue
 from praxia.rollout.slots import LocalSlots
+from praxia.rollout.types import Trajectory
 
-__all__ = ["MakeExpert", "RecordingWorkers"]
+__all__ = ["MakeExpert", "Recorder", "RecordingSlots", "RecordingWorkers"]
 
 # From each task's instruction to the expert of all tasks. Picklable.
 MakeExpert = Callable[[Mapping[str, str]], Policy]
 
 
-class RecordingWorkers:
-    """`num_workers` processes that record the episodes of `plan` into `root`. Each stays with a task while it can.
+@runtime_checkable
+class Recorder(Protocol):
+    """Records episodes of a plan. One that crashes, or whose worker dies, is recorded once more from the same start."""
 
-    An episode that crashes, or whose worker dies, is recorded once more from the same start.
-    """
+    crashes: CrashCount
 
-    def __init__(self, num_workers: int, root: Path, plan: CollectionPlan, family: EnvFamily, make_expert: MakeExpert):
-        self._arguments = (root, plan, family, make_expert)
-        self._workers = [Worker(_serve, *self._arguments) for _ in range(num_workers)]
-        self._num_tasks = len(plan.tasks)
-        self._index_by_worker: dict[int, int] = {}
-        self._crashes: dict[int, str] = {}
-
-    def run(self, indices: Iterable[int]) -> Iterator[tuple[int, bool]]:
+    def run(self, indices: Sequence[int]) -> Iterator[tuple[int, bool]]:
         """Record the episodes `indices`, and yield (index, success) of each when it is safely on disk.
 
         Raises:
             RecordingError: an episode crashed twice, or the disk is full.
-            PraxiaError: bad input in a worker.
+            PraxiaError: bad input.
         """
-        queue = GroupedQueue(indices, lambda index: index % self._num_tasks)
-        for number in range(len(self._workers)):
-            self._assign(number, queue.take(number))
-        while self._index_by_worker:
-            readable = wait([self._workers[number].connection for number in self._index_by_worker])
-            done = [number for number in self._index_by_worker if self._workers[number].connection in readable]
-            for number in done:
-                index, (outcome, detail) = self._index_by_worker.pop(number), self._receive(number)
-                if outcome == "crashed":
-                    self._count_crash(index, detail)
-                    queue.put_back(index)
-                self._assign(number, queue.take(number))
-                if outcome == "recorded":
-                    yield index, detail
+        ...
 
-    @property
-    def num_crashes(self) -> int:
-        return len(self._crashes)
+    def close(self) -> None: ...
+
+
+class RecordingWorkers:
+    """A `Recorder` of processes, each with one environment, the expert and the encoding of its episodes.
+
+    Each stays with a task while it can.
+    """
+
+    def __init__(self, num_workers: int, root: Path, plan: CollectionPlan, family: EnvFamily, make_expert: MakeExpert):
+        self.crashes = CrashCount()
+        self._workers = Workers(num_workers, _serve, root, plan, family, make_expert)
+        self._num_tasks = len(plan.tasks)
+
+    def run(self, indices: Sequence[int]) -> Iterator[tuple[int, bool]]:
+        queue = GroupedQueue(indices, lambda index: index % self._num_tasks)
+        index_by_worker: dict[int, int] = {}
+
+        def assign(number: int) -> None:
+            if (index := queue.take(number)) is not None:
+                index_by_worker[number] = index
+                self._workers.request(number, index)
+
+        for number in range(len(self._workers)):
+            assign(number)
+        while index_by_worker:
+            for number, answer in self._workers.answers():
+                # A worker that died idle had no episode.
+                index = index_by_worker.pop(number, None)
+                if index is not None and isinstance(answer, Death | str):
+                    self.crashes.add(index, answer.reason if isinstance(answer, Death) else answer)
+                    queue.put_back(index)
+                assign(number)
+                if index is not None and isinstance(answer, bool):
+                    yield index, answer
 
     def close(self) -> None:
-        for worker in self._workers:
-            worker.close()
-        self._workers = []
+        self._workers.close()
 
-    def _assign(self, number: int, index: int | None) -> None:
-        if index is not None:
-            self._index_by_worker[number] = index
-            # A worker that died idle breaks the pipe: `_receive` then finds it dead, and the episode has crashed.
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                self._workers[number].connection.send(index)
 
-    def _receive(self, number: int) -> tuple[str, Any]:
-        """The result of worker `number`: ("recorded", success) or ("crashed", reason)."""
-        try:
-            outcome, detail = self._workers[number].connection.recv()
-        except (EOFError, ConnectionResetError):
-            detail = self._workers[number].exit_description
-            self._workers[number].close()
-            self._workers[number] = Worker(_serve, *self._arguments)
-            return "crashed", detail
-        if outcome == "refused":
-            kind, message = detail
-            raise RecordingError(message) if kind == RecordingError.__name__ else PraxiaError(message)
-        return outcome, detail
+class RecordingSlots:
+    """A `Recorder` in the `VectorEnv` of `make_slots`: the expert acts and episodes are encoded in this process."""
 
-    def _count_crash(self, index: int, crash: str) -> None:
-        if index in self._crashes:
-            raise RecordingError(
-                f"episode {index} crashed twice from the same start ({crash}); every episode recorded before is kept:"
-                " continue with --resume, or leave its task out"
-            )
-        self._crashes[index] = crash
+    def __init__(
+        self, make_slots: MakeSlots, root: Path, plan: CollectionPlan, family: EnvFamily, make_expert: MakeExpert
+    ):
+        self.crashes = CrashCount()
+        self._make_slots = make_slots
+        self._arguments = (plan, family, make_expert(family.instructions))
+        self._root = root
+
+    def run(self, indices: Sequence[int]) -> Iterator[tuple[int, bool]]:
+        with closing(self._make_slots(len(indices))) as slots:
+            while indices:
+                crashed: list[int] = []
+                for trajectory in record_episodes(self._root, indices, *self._arguments, slots):
+                    index = trajectory.job.index
+                    if trajectory.error is None:
+                        yield index, _succeeded(trajectory)
+                    else:
+                        self.crashes.add(index, trajectory.error)
+                        crashed.append(index)
+                indices = crashed
+
+    def close(self) -> None:
+        """Nothing is left: `run` closes its slots."""
+
+
+def _succeeded(trajectory: Trajectory) -> bool:
+    return trajectory.success_step is not None
 
 
 def _serve(
     connection: Connection, root: Path, plan: CollectionPlan, family: EnvFamily, make_expert: MakeExpert
 ) -> None:
-    """The worker's side: it receives indices and sends (outcome, detail)."""
+    """The worker's side: from an index to whether that episode succeeded, or the text of its crash."""
     slots = LocalSlots(1, family.build)
     expert = make_expert(family.instructions)
-    while True:
-        index = connection.recv()
-        try:
-            trajectory = record_episode(root, index, plan, family, expert, slots)
-        except PraxiaError as error:
-            connection.send(("refused", (type(error).__name__, str(error))))
-        else:
-            if trajectory.error is not None:
-                connection.send(("crashed", trajectory.error))
-            else:
-                connection.send(("recorded", trajectory.success_step is not None))
+
+    def record(index: int) -> bool | str:
+        (trajectory,) = record_episodes(root, [index], plan, family, expert, slots)
+        return _succeeded(trajectory) if trajectory.error is None else trajectory.error
+
+    answer_requests(connection, record)

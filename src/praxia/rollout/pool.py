@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
-from praxia.core.errors import MismatchError, PraxiaError
+from praxia.core.errors import MismatchError
 from praxia.core.memory import SharedMemory
-from praxia.core.process import Worker
 from praxia.core.types import EnvSpec, Observation, SlotResult, Start, VectorEnv
+from praxia.core.workers import Death, Workers, answer_requests
 from praxia.rollout.slots import BuildEnv, LocalSlots
 
 __all__ = ["MakeSlots", "WorkerPool", "process_pool"]
@@ -36,8 +36,7 @@ class WorkerPool:
 
     def __init__(self, num_workers: int, slots_per_worker: int, build: BuildEnv):
         self.num_slots = num_workers * slots_per_worker
-        self._arguments = (slots_per_worker, build)
-        self._workers = [Worker(_serve, *self._arguments) for _ in range(num_workers)]
+        self._workers = Workers(num_workers, _serve, slots_per_worker, build)
         self._blocks: dict[int, SharedMemory] = {}
         # The memory that one observation of a slot's present episode takes.
         self._observation_bytes: dict[int, int] = {}
@@ -80,18 +79,17 @@ class WorkerPool:
     def ready(self) -> list[SlotResult]:
         arrived: list[SlotResult] = []
         while self._busy and not arrived and not self._failed:
-            readable = wait([worker.connection for worker in self._workers])
-            for number, worker in enumerate(self._workers):
-                if worker.connection in readable:
-                    arrived += self._receive(number)
+            for number, answer in self._workers.answers():
+                if isinstance(answer, Death):
+                    self._lose(number, answer.reason)
+                else:
+                    arrived.append(self._unpack(number, *answer))
         arrived += self._failed
         self._failed = []
         return sorted(arrived, key=lambda result: result.slot)
 
     def close(self) -> None:
-        for worker in self._workers:
-            worker.close()
-        self._workers = []
+        self._workers.close()
         self._blocks.clear()
 
     def _reserve(self, slot: int, num_bytes: int) -> None:
@@ -102,29 +100,11 @@ class WorkerPool:
 
     def _request(self, slot: int, method: str, arguments: tuple[Any, ...], options: dict[str, bool]) -> None:
         number, local = slot % len(self._workers), slot // len(self._workers)
-        connection, sends_block = self._workers[number].connection, slot in self._blocks and slot not in self._shared
+        sends_block = slot in self._blocks and slot not in self._shared
         self._busy.add(slot)
-        try:
-            connection.send((method, local, sends_block, arguments, options))
-            if sends_block:
-                self._blocks[slot].send(connection)
-                self._shared.add(slot)
-        except (BrokenPipeError, ConnectionResetError):
-            self._replace(number)
-
-    def _receive(self, number: int) -> list[SlotResult]:
-        """All results of worker `number` that have arrived."""
-        arrived = []
-        connection = self._workers[number].connection
-        try:
-            while connection.poll():
-                answer = connection.recv()
-                if isinstance(answer, str):
-                    raise PraxiaError(answer)
-                arrived.append(self._unpack(number, *answer))
-        except (EOFError, ConnectionResetError):
-            self._replace(number)
-        return arrived
+        block = self._blocks[slot].send if sends_block else None
+        if self._workers.request(number, (method, local, sends_block, arguments, options), block) and sends_block:
+            self._shared.add(slot)
 
     def _unpack(self, number: int, result: SlotResult, layout: Layout) -> SlotResult:
         slot = result.slot * len(self._workers) + number
@@ -139,10 +119,8 @@ class WorkerPool:
             seen.append(replace(observation, images=images))
         return _with_observations(replace(result, slot=slot), seen)
 
-    def _replace(self, number: int) -> None:
-        """Replace a dead worker by a new one, and mark its slots as lost."""
-        error = self._workers[number].exit_description
-        self._workers[number].close()
+    def _lose(self, number: int, error: str) -> None:
+        """Mark the slots of a worker that died as lost."""
         for slot in range(number, self.num_slots, len(self._workers)):
             self._shared.discard(slot)
             result = SlotResult(slot, None, error=error, lost=True)
@@ -151,7 +129,6 @@ class WorkerPool:
                 self._failed.append(result)
             else:
                 self._lost[slot] = result
-        self._workers[number] = Worker(_serve, *self._arguments)
 
 
 def process_pool(build: BuildEnv, num_workers: int, slots_per_worker: int) -> MakeSlots:
@@ -163,16 +140,16 @@ def _serve(connection: Connection, num_slots: int, build: BuildEnv) -> None:
     """The worker's side: one request at a time, in the order they came."""
     slots = LocalSlots(num_slots, build)
     blocks: dict[int, SharedMemory] = {}
-    while True:
-        method, slot, sends_block, arguments, options = connection.recv()
+
+    def answer(request: tuple[str, int, bool, tuple[Any, ...], dict[str, bool]]) -> tuple[SlotResult, Layout]:
+        method, slot, sends_block, arguments, options = request
         if sends_block:
             blocks[slot] = SharedMemory.receive(connection)
-        try:
-            getattr(slots, method)(slot, *arguments, **options)
-            (result,) = slots.ready()
-            connection.send(_pack(result, blocks.get(slot)))
-        except PraxiaError as error:
-            connection.send(str(error))
+        getattr(slots, method)(slot, *arguments, **options)
+        (result,) = slots.ready()
+        return _pack(result, blocks.get(slot))
+
+    answer_requests(connection, answer)
 
 
 def _pack(result: SlotResult, block: SharedMemory | None) -> tuple[SlotResult, Layout]:

@@ -17,7 +17,7 @@ from praxia.core.process import available_cores
 from praxia.core.types import Embodiment, EnvSpec, Outcome, SlotResult, Start, VectorEnv
 from praxia.results.rows import Row
 from praxia.results.store import read_replay
-from praxia.rollout.pool import WorkerPool
+from praxia.rollout.pool import MakeSlots, process_pool
 from praxia.rollout.slots import BuildEnv
 from praxia.studio.sources import StoredResults
 
@@ -75,15 +75,17 @@ class ReplayedEpisode:
 
 
 class ReplayRunner:
-    """Replays episodes in one worker process per core; the workers start with the first replay.
+    """Replays episodes in what `make_slots(number of cores)` returns, from the first replay on.
 
-    `build` must be picklable.
+    None: one worker process per core, with environments of `build`, which must be picklable. An environment of `build`
+    also says which embodiment acts.
     """
 
-    def __init__(self, build: BuildEnv):
+    def __init__(self, build: BuildEnv, make_slots: MakeSlots | None = None):
         self._build = build
+        self._make_slots = make_slots or process_pool(build, available_cores(), slots_per_worker=1)
         self._embodiments: dict[str, Embodiment] = {}
-        self._pool: WorkerPool | None = None
+        self._slots: VectorEnv | None = None
 
     def replay(self, episodes: Sequence[EpisodeRow], *, images: bool) -> Iterator[tuple[int, ReplayedEpisode]]:
         """Each episode's replay with its index in `episodes`, in order of completion; exhaust the iterator.
@@ -97,8 +99,8 @@ class ReplayRunner:
             except DataError as error:
                 yield index, ReplayedEpisode(episode, mismatch=str(error))
         if jobs:
-            self._pool = self._pool or WorkerPool(available_cores(), 1, self._build)
-            yield from run_replays(jobs, self._pool)
+            self._slots = self._slots or self._make_slots(available_cores())
+            yield from run_replays(jobs, self._slots)
 
     def replay_pairs(
         self, pairs: Sequence[tuple[EpisodeRow, EpisodeRow]], *, images: bool
@@ -114,10 +116,10 @@ class ReplayRunner:
                 yield index // 2, (replayed, partner) if index % 2 == 0 else (partner, replayed)
 
     def close(self) -> None:
-        """End the worker processes."""
-        if self._pool is not None:
-            self._pool.close()
-            self._pool = None
+        """Close the slots."""
+        if self._slots is not None:
+            self._slots.close()
+            self._slots = None
 
     def _job(self, episode: EpisodeRow, images: bool) -> ReplayJob:
         replay = read_replay(episode.results.path, *episode.row.episode)

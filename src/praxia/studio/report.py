@@ -9,6 +9,7 @@ from pathlib import Path
 from praxia.core.errors import PraxiaError
 from praxia.core.files import write_atomic
 from praxia.envs import build
+from praxia.rollout.pool import MakeSlots
 from praxia.rollout.slots import BuildEnv
 from praxia.studio.ablation import ablation_sections
 from praxia.studio.comparison import BenchmarkComparison, group_by_benchmark
@@ -51,13 +52,16 @@ class ReplayResults:
     failures: Sequence[FailureAnalysis] = ()
 
 
-def write_report(paths: Sequence[Path], out: Path, *, build: BuildEnv = build) -> Path:
+def write_report(
+    paths: Sequence[Path], out: Path, *, build: BuildEnv = build, make_slots: MakeSlots | None = None
+) -> Path:
     """Write the page to `out` atomically and return `out`.
 
     `paths` are results files, training runs, data sets, and folders that contain them at most two levels deep. For
-    every benchmark some episodes are replayed in worker processes, in environments from `build` (picklable): for
-    videos, one success and one failure per task and starts from which only one of two policies succeeded; and failures
-    next to a successful episode from the same start. A video takes a few seconds.
+    every benchmark some episodes are replayed, in worker processes with environments from `build` (picklable) or in
+    what `make_slots` returns (`replay.ReplayRunner`): for videos, one success and one failure per task and starts from
+    which only one of two policies succeeded; and failures next to a successful episode from the same start. A video
+    takes a few seconds.
 
     Raises:
         PraxiaError: no path, a path that is none of these or cannot be read, or a file at `out` that is not a page.
@@ -71,7 +75,7 @@ def write_report(paths: Sequence[Path], out: Path, *, build: BuildEnv = build) -
     check_page_path(out)
     sources = read_sources(paths)
     comparisons = group_by_benchmark(sources)
-    with closing(ReplayRunner(build)) as runner:
+    with closing(ReplayRunner(build, make_slots)) as runner:
         replays = {
             comparison.name: replay_comparison(comparison, paired_comparison_of(comparison), runner)
             for comparison in comparisons
