@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -93,6 +94,16 @@ def test_a_batch_that_does_not_fit_is_refused_before_anything_is_written(
     size = int(str(told.value).rsplit(" ", 1)[1])
     assert 8 < size < 20_000
     train(larger(tiny_run, size), dataset_path, out)
+
+
+def test_the_parts_that_a_refusal_names_fit(tiny_run, dataset_path, tmp_path, little_memory):
+    run = larger(tiny_run, 8192)
+    with pytest.raises(PraxiaError, match=r"give --train\.accumulate \d+, which computes it in as many parts") as told:
+        train(run, dataset_path, tmp_path / "run")
+    parts = int(re.search(r"accumulate (\d+)", str(told.value))[1])
+    assert parts > 1
+    divided = dataclasses.replace(run.train, steps=1, accumulate=parts)
+    train(dataclasses.replace(run, train=divided), dataset_path, tmp_path / "run")
 
 
 def test_a_model_that_does_not_fit_at_all_is_refused(tiny_run, dataset_path, tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ from praxia.heads.decoders import VLMTokens
 from praxia.heads.denoisers.action_expert import ActionExpert
 from praxia.heads.flow import Flow
 from praxia.heads.parallel import OFT
+from praxia.nn.share import WHOLE
 from praxia.policies.encoder_head import EncoderHead
 from praxia.training import engine
 
@@ -127,7 +128,7 @@ def test_questions_are_learned_beside_the_actions(public_run, dataset_path, vqa_
     policy, _ = load_policy(tmp_path / "run")
     words, encoder = policy.transforms.tokenizer, policy.model.encoder
     source = engine.VQABatches(engine.read_vqa(vqa_path), 2, engine.VQA_IMAGE_PX)
-    batch = source.batch(0, 0, words, read_config(tmp_path / "run")[0].shapes)
+    batch = source.batch(0, 0, WHOLE, words, read_config(tmp_path / "run")[0].shapes)
     predicted = encoder.answer_logits(batch, batch.answer[:, :-1], batch.answer_valid[:, :-1]).argmax(-1)
     assert torch.equal(predicted[batch.answer_valid], batch.answer[batch.answer_valid])
     assert {words.decode(row[ok].tolist()) for row, ok in zip(predicted, batch.answer_valid, strict=True)} == {
@@ -135,6 +136,20 @@ def test_questions_are_learned_beside_the_actions(public_run, dataset_path, vqa_
     }  # fmt: skip
     described = json.loads((tmp_path / "run" / "run.json").read_text())["vqa"]
     assert described["number"] == 2
+
+
+def test_parts_of_a_batch_and_of_its_questions_have_the_losses_of_the_whole(
+    public_run, dataset_path, vqa_path, tmp_path
+):
+    lines = {}
+    for parts in (1, 2):
+        run = public_run(Autoregressive("bins", VLMTokens(skip=4), temperature=0.0), steps=4)
+        options = dataclasses.replace(run.train, log_every=1, num_vqa=4, accumulate=parts)
+        fit(dataclasses.replace(run, train=options), dataset_path, tmp_path / str(parts), vqa=vqa_path)
+        logged = (tmp_path / str(parts) / "metrics.jsonl").read_text().splitlines()
+        lines[parts] = [{name: json.loads(line)[name] for name in ("loss", "answer")} for line in logged]
+    for whole, divided in zip(lines[1], lines[2], strict=True):
+        assert divided == pytest.approx(whole, rel=1e-5)
 
 
 def test_questions_need_a_trained_language_model(tiny_run, public_run, dataset_path, vqa_path, tmp_path):

@@ -61,11 +61,20 @@ def test_one_machine_is_not(launched, variables):
 def test_a_batch_that_cannot_be_shared_is_refused(launched, rows, nearest):
     launched(LOCAL_WORLD_SIZE="2", WORLD_SIZE="2")
     assert num_processes() == 2
-    expect_shares(8, "train.batch-size")
+    expect_shares(8, "train.batch-size", 1)
     with pytest.raises(
         PraxiaError, match=rf"--train\.batch-size to be a multiple of the 2 .* got {rows}; nearest: {nearest}"
     ):
-        expect_shares(rows, "train.batch-size")
+        expect_shares(rows, "train.batch-size", 1)
+
+
+def test_parts_of_a_batch_are_of_equal_size(launched):
+    expect_shares(12, "train.batch-size", 4)
+    with pytest.raises(PraxiaError, match=r"a multiple of 4 \(1 processes of .* 4\), got 10; nearest: 8"):
+        expect_shares(10, "train.batch-size", 4)
+    launched(LOCAL_WORLD_SIZE="2", WORLD_SIZE="2")
+    with pytest.raises(PraxiaError, match=r"a multiple of 8 \(2 processes of --train.accumulate 4\), got 12"):
+        expect_shares(12, "train.batch-size", 4)
 
 
 def test_processes_train_on_as_many_devices_of_a_kind(launched, monkeypatch):

@@ -92,15 +92,18 @@ class ACTHead(Head):
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """L1 over valid steps and the embodiment's dims, plus the weighted divergence, summed over latent dims."""
         action, loss_mask = masked_actions(batch, self.action_mask)
-        with seeded_dropout(generator, self.training and self.config.dropout > 0):
+        with seeded_dropout(generator, batch.share, self.training and self.config.dropout > 0):
             mean, log_variance = self.posterior(action, batch)
-            noise = torch.randn(mean.shape, generator=generator, device=mean.device)
+            noise = batch.share.normal(mean.shape, generator)
             latent = mean + (log_variance / 2).exp() * noise
             predicted = self._decode(context, latent, batch.embodiment)
-        l1 = masked_mean((predicted - action).abs(), loss_mask)
+        l1 = masked_mean((predicted - action).abs(), loss_mask, batch.share)
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
         loss = l1 + self.config.kl_weight * divergence
         return loss, {"l1": l1.detach(), "kl": divergence.detach()}
+
+    def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
+        return masked_actions(batch, self.action_mask)[1].sum()
 
     def sample(
         self, context: Context, noise: Float[Tensor, "B 0"], embodiment: Int[Tensor, " B"]

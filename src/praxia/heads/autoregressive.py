@@ -13,6 +13,7 @@ from praxia.heads.decoders import DecoderConfig, PrefixTransformer
 from praxia.heads.tokenized import TokenizedHeadConfig, choose_token, encode_actions, uniform_from_normal
 from praxia.nn.embodiment_linear import dim_masks
 from praxia.nn.layers import masked_actions, masked_mean
+from praxia.nn.share import WHOLE
 from praxia.nn.types import Batch, Context, Head, Shapes
 
 __all__ = ["Autoregressive", "AutoregressiveHead"]
@@ -87,9 +88,15 @@ class AutoregressiveHead(Head):
         hidden, state = state.decode(inputs + positions, causal=True)
         logits = self.out(hidden, state).flatten(0, 1).float()
         error = functional.cross_entropy(logits, tokens.flatten(), reduction="none")
-        loss = masked_mean(error.view_as(tokens), loss_mask.flatten(1) if self.by_entry else valid)
-        share = masked_mean(clipped.float(), loss_mask.flatten(1) if self.by_entry else torch.ones_like(clipped))
+        loss = masked_mean(error.view_as(tokens), loss_mask.flatten(1) if self.by_entry else valid, batch.share)
+        # Every row has as many numbers, valid tokens or not: shares of a batch count equally.
+        among, weighted = (loss_mask.flatten(1), batch.share) if self.by_entry else (torch.ones_like(clipped), WHOLE)
+        share = masked_mean(clipped.float(), among, weighted)
         return loss, {"cross_entropy": loss.detach(), "clipped": share}
+
+    def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
+        action, loss_mask = masked_actions(batch, self.action_mask)
+        return loss_mask.sum() if self.by_entry else encode_actions(self.tokenizer, action)[1].sum()
 
     def sample(
         self, context: Context, noise: Float[Tensor, "B N"], embodiment: Int[Tensor, " B"]

@@ -14,7 +14,7 @@ from praxia.heads.denoisers.denoiser import DenoiserConfig, repeated_rows
 from praxia.heads.denoisers.unet import UNet
 from praxia.nn.diffusion import cosine_alphas_bar, ddim, noised
 from praxia.nn.embodiment_linear import dim_masks, mask_dims
-from praxia.nn.layers import masked_mean
+from praxia.nn.layers import masked_actions, masked_mean
 from praxia.nn.types import Batch, Context, Head, HeadConfig, Shapes
 
 __all__ = ["Diffusion", "DiffusionHead"]
@@ -83,12 +83,15 @@ class DiffusionHead(Head):
         """
         rows = repeated_rows(self.denoiser, context, batch, self.action_mask, self.config.repeats)
         action, loss_mask, embodiment, condition = rows
-        noise = torch.randn(action.shape, generator=generator, device=action.device)
-        step = torch.randint(self.config.train_steps, (len(action),), generator=generator, device=action.device)
+        noise = batch.share.normal(action.shape, generator)
+        step = batch.share.integers(0, self.config.train_steps, [len(action)], generator)
         x = noised(action, noise, self.alphas_bar[step])
-        loss = masked_mean((self._noise(x, step, condition, embodiment) - noise).square(), loss_mask)
-        clipped = masked_mean((action.abs() > self.config.clip).float(), loss_mask)
+        loss = masked_mean((self._noise(x, step, condition, embodiment) - noise).square(), loss_mask, batch.share)
+        clipped = masked_mean((action.abs() > self.config.clip).float(), loss_mask, batch.share)
         return loss, {"diffusion": loss.detach(), "clipped": clipped}
+
+    def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
+        return masked_actions(batch, self.action_mask)[1].sum()
 
     def sample(
         self, context: Context, noise: Float[Tensor, "B H A"], embodiment: Int[Tensor, " B"]

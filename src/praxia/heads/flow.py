@@ -12,7 +12,7 @@ from praxia.heads.denoisers.denoiser import DenoiserConfig, repeated_rows
 from praxia.heads.denoisers.residual_mlp import ResidualMLP
 from praxia.nn.embodiment_linear import dim_masks, mask_dims
 from praxia.nn.flow import beta_times, euler, interpolate
-from praxia.nn.layers import masked_mean
+from praxia.nn.layers import masked_actions, masked_mean
 from praxia.nn.types import Batch, Context, Head, HeadConfig, Shapes
 
 __all__ = ["Flow", "FlowHead"]
@@ -57,11 +57,14 @@ class FlowHead(Head):
         """Mean squared velocity error over valid steps, the embodiment's dims and `repeats` draws of (noise, time)."""
         rows = repeated_rows(self.denoiser, context, batch, self.action_mask, self.config.repeats)
         action, loss_mask, embodiment, condition = rows
-        noise = torch.randn(action.shape, generator=generator, device=action.device)
-        time = beta_times(len(action), generator, action.device)
+        noise = batch.share.normal(action.shape, generator)
+        time = beta_times(batch.share.uniform([len(action)], generator))
         x, target = interpolate(noise, action, time)
-        loss = masked_mean((self._velocity(x, time, condition, embodiment) - target).square(), loss_mask)
+        loss = masked_mean((self._velocity(x, time, condition, embodiment) - target).square(), loss_mask, batch.share)
         return loss, {"flow": loss.detach()}
+
+    def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
+        return masked_actions(batch, self.action_mask)[1].sum()
 
     def sample(
         self, context: Context, noise: Float[Tensor, "B H A"], embodiment: Int[Tensor, " B"]

@@ -69,8 +69,11 @@ class OFTHead(Head):
         """Mean absolute error over valid steps and the embodiment's dims."""
         action, loss_mask = masked_actions(batch, self.action_mask)
         predicted = self._predict(context, batch.embodiment)
-        loss = masked_mean((predicted - action).abs(), loss_mask)
+        loss = masked_mean((predicted - action).abs(), loss_mask, batch.share)
         return loss, {"l1": loss.detach()}
+
+    def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
+        return masked_actions(batch, self.action_mask)[1].sum()
 
     def sample(
         self, context: Context, noise: Float[Tensor, "B 0"], embodiment: Int[Tensor, " B"]
@@ -128,9 +131,12 @@ class ParallelBinsHead(Head):
         tokens, _, clipped = encode_actions(self.tokenizer, action)
         logits = self._logits(context, batch.embodiment).flatten(0, 2).float()
         error = functional.cross_entropy(logits, tokens.flatten(), reduction="none").view_as(action)
-        loss = masked_mean(error, loss_mask)
-        share = masked_mean(clipped.view_as(action).float(), loss_mask)
+        loss = masked_mean(error, loss_mask, batch.share)
+        share = masked_mean(clipped.view_as(action).float(), loss_mask, batch.share)
         return loss, {"cross_entropy": loss.detach(), "clipped": share}
+
+    def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
+        return masked_actions(batch, self.action_mask)[1].sum()
 
     def sample(
         self, context: Context, noise: Float[Tensor, "B H A"], embodiment: Int[Tensor, " B"]

@@ -50,8 +50,11 @@ class RegressionHead(Head):
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """Mean absolute error over valid steps and the embodiment's dims."""
         action, loss_mask = masked_actions(batch, self.action_mask)
-        loss = masked_mean((self._predict(context, batch.embodiment) - action).abs(), loss_mask)
+        loss = masked_mean((self._predict(context, batch.embodiment) - action).abs(), loss_mask, batch.share)
         return loss, {"l1": loss.detach()}
+
+    def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
+        return masked_actions(batch, self.action_mask)[1].sum()
 
     def sample(
         self, context: Context, noise: Float[Tensor, "B 0"], embodiment: Int[Tensor, " B"]

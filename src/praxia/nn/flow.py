@@ -12,12 +12,11 @@ from torch import Tensor
 __all__ = ["beta_times", "euler", "interpolate"]
 
 
-def beta_times(num: int, generator: torch.Generator, device: torch.device) -> Float[Tensor, " B"]:
-    """Training times that favour noisy inputs: 1 - t ~ 0.999 Beta(1.5, 1) + 0.001 (pi0, section IV).
+def beta_times(uniform: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
+    """Training times of uniform draws, which favour noisy inputs: 1 - t ~ 0.999 Beta(1.5, 1) + 0.001 (pi0, section IV).
 
     Beta(1.5, 1) has the distribution function x^1.5, so its inverse of a uniform draw is u^(2/3).
     """
-    uniform = torch.rand(num, generator=generator, device=device)
     return 1 - (0.999 * uniform.pow(2 / 3) + 0.001)
 
 

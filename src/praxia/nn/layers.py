@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from praxia.nn.embodiment_linear import EmbodimentLinear, mask_dims
+from praxia.nn.share import Share
 from praxia.nn.types import Batch
 
 __all__ = [
@@ -66,9 +67,13 @@ def masked_actions(
     return mask_dims(batch.action, action_mask, batch.embodiment), loss_mask
 
 
-def masked_mean(error: Float[Tensor, "*shape"], mask: Bool[Tensor, "*shape"]) -> Float[Tensor, ""]:
-    """The mean of `error` over `mask`, whatever it is elsewhere; 0 where the mask is empty."""
-    return torch.where(mask, error, 0.0).sum() / mask.sum().clamp_min(1)
+def masked_mean(error: Float[Tensor, "*shape"], mask: Bool[Tensor, "*shape"], share: Share) -> Float[Tensor, ""]:
+    """The mean of `error` over `mask`, whatever it is elsewhere; 0 where the mask is empty.
+
+    The weight of the share is a factor.
+    """
+    mean = torch.where(mask, error, 0.0).sum() / mask.sum().clamp_min(1)
+    return mean if share.weight is None else mean * share.weight
 
 
 def zero_invalid(x: Float[Tensor, "B T F"], valid: Bool[Tensor, "B T"]) -> Float[Tensor, "B T F"]:
@@ -77,10 +82,11 @@ def zero_invalid(x: Float[Tensor, "B T F"], valid: Bool[Tensor, "B T"]) -> Float
 
 
 @contextmanager
-def seeded_dropout(generator: torch.Generator, active: bool) -> Iterator[None]:
-    """Within it dropout depends on `generator` alone, although torch's dropout draws from its global random streams.
+def seeded_dropout(generator: torch.Generator, share: Share, active: bool) -> Iterator[None]:
+    """Within it dropout depends on `generator` and `share` alone, although torch draws it from global random streams.
 
-    These are as before afterwards. Unless `active` nothing is drawn.
+    These are as before afterwards. Unless `active` nothing is drawn. Each share of a batch drops what it draws itself:
+    torch draws masks layer by layer for the rows that it has, so a batch that is divided drops others than a whole one.
     """
     if not active:
         yield
@@ -88,7 +94,7 @@ def seeded_dropout(generator: torch.Generator, active: bool) -> Iterator[None]:
     device = generator.device
     drawn = torch.randint(2**62, (), generator=generator, device=device)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(int(drawn))
+        torch.manual_seed(int(drawn) + share.number)
         yield
 
 

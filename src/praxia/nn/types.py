@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Float32, Int, UInt8
 from torch import Tensor, nn
 
 from praxia.core.config import Config
+from praxia.nn.share import WHOLE, Share
 
 __all__ = [
     "AnswersQuestions",
@@ -32,6 +33,7 @@ __all__ = [
     "Pretrained",
     "Shapes",
     "Trainable",
+    "WeighsShares",
 ]
 
 
@@ -87,6 +89,8 @@ class Batch:
     steps, so that `action_valid` says which are valid; all are absent unless the window has them.
 
     `answer` holds the tokens that a language model should generate after `text`; a VQA batch has it instead of actions.
+
+    `share` says which rows of the training batch these are. Losses draw what belongs to rows from it.
     """
 
     images: Mapping[str, UInt8[Tensor, "B _ C _ _"]]
@@ -108,6 +112,7 @@ class Batch:
     past_action_valid: Bool[Tensor, "B P"] | None = None
     reward: Float[Tensor, "B H"] | None = None
     terminated: Bool[Tensor, "B H"] | None = None
+    share: Share = WHOLE
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on `device`; copies from pinned memory do not block."""
@@ -122,11 +127,20 @@ class Batch:
         image_valid = {name: torch.ones_like(valid) for name, valid in self.image_valid.items()}
         return replace(self, image_valid=image_valid, state_valid=torch.ones_like(self.state_valid))
 
+    def parts(self, count: int) -> "list[Batch]":
+        """`count` batches of every so many rows (0, `count`, ...), or as many as there are rows."""
+        count = min(count, len(self.state))
+
+        def part(number: int) -> "Batch":
+            return replace(self._map(lambda value: value[number::count]), share=self.share.part(number, count))
+
+        return [part(number) for number in range(count)] if count > 1 else [self]
+
     def _map(self, function: Callable[[Tensor], Tensor]) -> "Batch":
         def mapped(value):
             if isinstance(value, Mapping):
                 return {name: mapped(item) for name, item in value.items()}
-            return value if value is None else function(value)
+            return function(value) if isinstance(value, Tensor) else value
 
         return replace(self, **{entry.name: mapped(getattr(self, entry.name)) for entry in fields(self)})
 
@@ -221,7 +235,14 @@ class Head(nn.Module, ABC):
     def loss(
         self, context: Context, batch: Batch, generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """The mean loss over valid steps and the dims of each row's embodiment, and metrics for the log."""
+        """The mean loss over valid steps and the dims of each row's embodiment, and metrics for the log.
+
+        What belongs to rows is drawn by `batch.share`, whose weight is a factor of means over valid entries.
+        """
+
+    @abstractmethod
+    def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
+        """The number of entries that the loss is the mean of."""
 
     @abstractmethod
     def sample(
@@ -307,3 +328,12 @@ class Trainable(Protocol):
     """The interface of a model that the training engine can train."""
 
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, Tensor]]: ...
+
+
+@runtime_checkable
+class WeighsShares(Protocol):
+    """A model whose loss is a mean over valid entries, so that shares of a batch with more of them count for more."""
+
+    def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
+        """The number of entries that the loss is the mean of; the shares of a batch are weighted by it."""
+        ...

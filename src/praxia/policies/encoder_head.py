@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float, Float32, Int
 from torch import Tensor, nn
 
 from praxia.core.config import Config, fit_config, fitted_as, unfitted
@@ -148,6 +148,10 @@ class EncoderHeadModel(nn.Module):
             assert isinstance(self.encoder, AnswersQuestions), "a VQA batch needs a language model"
             return self.encoder.answer_loss(batch)
         return self.head.loss(self.encoder(batch), batch, generator)
+
+    def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
+        """The number of entries that the loss is the mean of: tokens of answers, or what the head says."""
+        return self.head.num_valid(batch) if batch.answer_valid is None else batch.answer_valid.sum()
 
     def sample(self, batch: Batch, noise: Float[Tensor, "B ..."]) -> Float[Tensor, "B H A"]:
         """Normalised action chunks, padded to the dims of the largest embodiment."""

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from praxia.core.config import Config
 from praxia.core.errors import PraxiaError
+from praxia.nn.share import WHOLE, Share
 from praxia.nn.types import Batch
 
 __all__ = ["Augmentation", "augment", "expect_augmentation"]
@@ -77,21 +78,21 @@ def expect_augmentation(config: Augmentation) -> None:
 
 def augment(batch: Batch, config: Augmentation, generator: torch.Generator) -> Batch:
     """The batch with every camera's images augmented."""
-    images = {name: augment_images(value, config, generator) for name, value in batch.images.items()}
+    images = {name: augment_images(value, config, generator, batch.share) for name, value in batch.images.items()}
     return replace(batch, images=images)
 
 
 def augment_images(
-    images: UInt8[Tensor, "B T 3 Y X"], config: Augmentation, generator: torch.Generator
+    images: UInt8[Tensor, "B T 3 Y X"], config: Augmentation, generator: torch.Generator, share: Share = WHOLE
 ) -> UInt8[Tensor, "B T 3 Y X"]:
     """One camera's images, augmented. What is drawn for one strength does not depend on which others are 0."""
-    drawn = torch.rand(12, len(images), generator=generator, device=images.device)
+    drawn = share.uniform([12, len(images)], generator, axis=1)
     either = 2 * drawn - 1  # in [-1, 1)
     x = images.float() / 255
     if config.crop < 1 or config.degrees or config.translate:
-        share = 1 - (1 - config.crop) * drawn[0]
-        offset = config.translate * either[1:3] + (1 - share) / 2 * either[3:5]
-        x = affine(x, share, either[5] * math.radians(config.degrees), offset)
+        side = 1 - (1 - config.crop) * drawn[0]
+        offset = config.translate * either[1:3] + (1 - side) / 2 * either[3:5]
+        x = affine(x, side, either[5] * math.radians(config.degrees), offset)
     if config.brightness:
         x = blend(x, torch.zeros_like(x), _factor(config.brightness, either[6]))
     if config.contrast:

@@ -18,6 +18,7 @@ from praxia.dataloader.loader import Loader
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.order import batch_indices
 from praxia.dataloader.vqa import VQAData
+from praxia.nn.share import WHOLE, Share
 from praxia.nn.types import Batch, Shapes
 from praxia.policies.encoder_head import to_batch
 from praxia.transforms.chain import Transforms
@@ -36,9 +37,12 @@ class VQABatches:
     batch_size: int
     image_px: int
 
-    def batch(self, seed: int, step: int, tokenizer: PromptTokenizer, shapes: Shapes) -> Batch:
-        """The questions of `step`. Their images take the place of the first camera's; states are zero and not valid."""
-        rows = batch_indices(seed, step, self.batch_size, len(self.data))
+    def batch(self, seed: int, step: int, share: Share, tokenizer: PromptTokenizer, shapes: Shapes) -> Batch:
+        """The share of the questions of `step`.
+
+        Their images take the place of the first camera's; states are zero and not valid.
+        """
+        rows = batch_indices(seed, step, self.batch_size, len(self.data))[share.number :: share.count]
         items = [self.data.items[row] for row in rows]
         text, text_valid = tokenizer.encode_questions([one.text for one in items])
         answer, answer_valid = tokenizer.encode_answers([one.answer for one in items])
@@ -53,6 +57,7 @@ class VQABatches:
             embodiment=torch.zeros(len(rows), dtype=torch.int64),
             answer=torch.from_numpy(answer),
             answer_valid=torch.from_numpy(answer_valid),
+            share=share,
         )
 
 
@@ -85,13 +90,12 @@ class BatchSource:
 
     def batch(self, loader: Loader, step: int) -> tuple[Batch, Batch | None]:
         """This process's share of the batch at `step`, and of its questions where there are any."""
-        rank, world_size = loader.share
-        batch = to_batch(self.transforms.encode(loader.take(step)), self.transforms)
+        share = Share(*loader.share)
+        batch = replace(to_batch(self.transforms.encode(loader.take(step)), self.transforms), share=share)
         if self.vqa is None:
             return batch, None
         assert isinstance(self.transforms.tokenizer, PromptTokenizer)
-        vqa = replace(self.vqa, batch_size=max(1, self.vqa.batch_size // world_size))
-        return batch, vqa.batch(self.seed + rank, step, self.transforms.tokenizer, self.shapes)
+        return batch, self.vqa.batch(self.seed, step, share, self.transforms.tokenizer, self.shapes)
 
 
 def prefetch(make: Callable[[int], T], first: int, end: int) -> Iterator[tuple[int, T]]:
@@ -113,16 +117,16 @@ def random_shift(batch: Batch, pixels: int, generator: torch.Generator) -> Batch
 
     DrQ's augmentation (Kostrikov et al. 2021, arXiv 2004.13649), without its interpolation.
     """
-    images = {name: shift_images(value, pixels, generator) for name, value in batch.images.items()}
+    images = {name: shift_images(value, pixels, generator, batch.share) for name, value in batch.images.items()}
     return replace(batch, images=images)
 
 
 def shift_images(
-    images: UInt8[Tensor, "B T C Y X"], pixels: int, generator: torch.Generator
+    images: UInt8[Tensor, "B T C Y X"], pixels: int, generator: torch.Generator, share: Share = WHOLE
 ) -> UInt8[Tensor, "B T C Y X"]:
     """One camera's images, shifted."""
     num, (height, width), device = len(images), images.shape[-2:], images.device
-    offset = torch.randint(-pixels, pixels + 1, (2, num, 1), generator=generator, device=device)
+    offset = share.integers(-pixels, pixels + 1, [2, num, 1], generator, axis=1)
     rows = (torch.arange(height, device=device) + offset[0]).clamp(0, height - 1)
     columns = (torch.arange(width, device=device) + offset[1]).clamp(0, width - 1)
     row = torch.arange(num, device=device)[:, None, None]

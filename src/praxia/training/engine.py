@@ -84,7 +84,7 @@ def train(
     weights_sha256}. `warn(warning)` is called before the first step, once per warning about rows that spoil training.
     So is `announce`: with the plan, then with what a step takes, for which some are taken and undone.
     `report(step, metrics)` is called at every logged step: "loss" is that step's, the head's metrics are means over the
-    steps since the line before (or since resuming), both of the first process's share. `progress(step, loss)` is called
+    steps since the line before (or since resuming), both of all processes' batch. `progress(step, loss)` is called
     after every step, and before the first with the steps done before and no loss.
     With held-out episodes (`run.hold_out`) "validation_loss" and "action_error" are those of the averaged weights
     (`training.validation`), and `out/policy-best` is the policy with the lowest such loss; `out/policies` has those of
@@ -107,13 +107,14 @@ def train(
         TrainingError: a loss or its gradient is not finite, naming the batch; or the disk is full. States that were
             saved before are kept.
     """
-    expect_positive(**{"train.steps": run.train.steps, "train.batch-size": run.train.batch_size})
+    sizes = {"steps": run.train.steps, "batch-size": run.train.batch_size, "accumulate": run.train.accumulate}
+    expect_positive(**{f"train.{name}": value for name, value in sizes.items()})
     expect_kept(run)
     expect_augmentation(run.train.augmentation)
     expect_one_node()
-    expect_shares(run.train.batch_size, "train.batch-size")
+    expect_shares(run.train.batch_size, "train.batch-size", run.train.accumulate)
     if vqa:
-        expect_shares(run.train.num_vqa, "train.num-vqa")
+        expect_shares(run.train.num_vqa, "train.num-vqa", run.train.accumulate)
     # Some weights of a language model take no part in some losses.
     strategy = "ddp_find_unused_parameters_true" if num_processes() > 1 else "auto"
     fabric = Fabric(**accelerator(device), precision=_precision(run, device), strategy=strategy)
@@ -264,7 +265,8 @@ def _cost(fabric: Fabric, run: TrainRun, model: EncoderHeadModel, source: BatchS
         optimizer = make_optimizer(model, run.train)
         return lambda batches: take_step(fabric, run.train, wrapped, optimizer, batches, 0)
 
-    return measure_cost(fabric, model, make_step, source, workers=workers, steps=max(0, run.train.steps - done))
+    steps, parts = max(0, run.train.steps - done), run.train.accumulate
+    return measure_cost(fabric, model, make_step, source, workers=workers, steps=steps, parts=parts)
 
 
 def _fit(

@@ -4,7 +4,7 @@ import errno
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from torch import nn
 from praxia.core.errors import PraxiaError
 from praxia.core.memory import PeakMemory, available_memory, resident_memory, return_unused_memory
 from praxia.nn.ema import frozen_names
+from praxia.nn.share import WHOLE
 from praxia.nn.types import Batch
 from praxia.policies.encoder_head import OpaqueBatch
 from praxia.training.batches import BatchSource
@@ -67,7 +68,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class _Tried:
-    """One step: its rows, its seconds, and the bytes that the process gained at its peak (0: unknown)."""
+    """One step: the rows of each of its parts, its seconds, and the bytes gained at its peak (0: unknown)."""
 
     rows: int
     seconds: float
@@ -82,10 +83,12 @@ def measure_cost(
     *,
     workers: int,
     steps: int,
+    parts: int,
 ) -> Cost:
     """The cost of `steps` steps on this process's share of the batches, on Fabric's device, to which `model` moves.
 
-    Optimisation steps are taken on the first batch: on one row of it, on an eighth, and on all of it if that is quick.
+    Optimisation steps are taken on the first batch: on one row of it, on an eighth, and on all of it if that is quick;
+    where `parts` of a batch follow one another, on as many rows in each.
     The weights are then put back as they were, and no random stream has moved. `make_step(model)` is a step with an
     optimiser of its own. Where states are saved from the same memory, a copy of one counts, too.
 
@@ -95,14 +98,14 @@ def measure_cost(
     """
     device = fabric.device
     model.to(device)
-    rows = source.batch_size // num_processes()
+    rows = source.batch_size // (num_processes() * parts)
     return_unused_memory()
     peak, available = _Peak(device), _available(device)
     limit = None if available is None else int(USED_SHARE * available)
     trained = sum(value.nbytes for value in model.parameters() if value.requires_grad)
     saved = SAVED_COPIES * trained if device.type == "cpu" else 0
     with _unchanged(model, device):
-        trial = _Trial(make_step(_Autocast(fabric, model)), source, peak, 1 + 2 * workers)
+        trial = _Trial(make_step(_Autocast(fabric, model)), source, peak, 1 + 2 * workers, parts)
         try:
             one = trial.take(1)
             few = trial.take(_second_size(one, rows, limit))
@@ -110,14 +113,17 @@ def measure_cost(
             if limit is not None and memory > limit:
                 left = int(ADVISED_SHARE * limit) - saved - few.memory
                 fitting = few.rows + int(left // max(_per_row(one, few), 1.0))
-                raise _too_large(source, memory, available, fitting)
+                images = trial.image_bytes
+                room = left + few.rows * _per_row(one, few) - rows * parts * images
+                divided = _fitting_parts(rows * parts, room, _per_row(one, few) - parts * images)
+                raise _too_large(source, memory, available, fitting * parts, divided)
             whole = trial.take(rows) if few.rows < rows and few.seconds * rows / few.rows < TRIED_S else few
             if whole.seconds < TRIED_S / 4:  # the first step of its size takes longer
                 whole = trial.take(whole.rows)
         except (MemoryError, RuntimeError, OSError) as error:
             if not _is_out_of_memory(error):
                 raise
-            raise _too_large(source, None, available, trial.fitted) from error
+            raise _too_large(source, None, available, trial.fitted * parts, None) from error
     return_unused_memory()
     memory = whole.memory + saved if whole.rows == rows else memory
     had = resident_memory() if device.type == "cpu" else peak.before
@@ -135,11 +141,11 @@ class _Autocast(nn.Module):
 
     def __init__(self, fabric: Fabric, model: nn.Module):
         super().__init__()
-        self._fabric, self.model = fabric, model
+        self._fabric, self.module = fabric, model
 
     def forward(self, opaque: OpaqueBatch, generator: torch.Generator) -> Any:
         with self._fabric.autocast():
-            return self.model(opaque, generator)
+            return self.module(opaque, generator)
 
 
 class _Peak:
@@ -170,19 +176,22 @@ class _Peak:
 
 
 class _Trial:
-    """Takes steps on rows of the first batch. `fitted` is the largest number of them that a step was taken on.
+    """Takes steps on rows of the first batch. `fitted` is the largest number of them that each part of a step had.
 
-    On the CPU the images of `num_prefetched` more batches count, too.
+    On the CPU the images of `num_prefetched` more batches count, too; `image_bytes` are those of a row in all of these.
     """
 
-    def __init__(self, step: Step, source: BatchSource, peak: _Peak, num_prefetched: int):
+    def __init__(self, step: Step, source: BatchSource, peak: _Peak, num_prefetched: int, parts: int):
         self._step, self._source, self._peak, self._num_prefetched = step, source, peak, num_prefetched
-        self.fitted = 0
+        self._parts = parts
+        self.fitted, self.image_bytes = 0, 0
 
     def take(self, rows: int) -> _Tried:
         source, device = self._source, self._peak.device
-        batches = source.batch(source.loader(0, (0, -(-source.batch_size // rows))), 0)
-        rows = len(batches[0].state)
+        batch, vqa = source.batch(source.loader(0, (0, -(-source.batch_size // (rows * self._parts)))), 0)
+        # Alone: another process may take fewer steps to measure.
+        batches = replace(batch, share=WHOLE), vqa and replace(vqa, share=WHOLE)
+        rows = max(1, len(batch.state) // self._parts)
         with self._peak as peak:
             began_s = time.perf_counter()
             self._step(batches)
@@ -190,9 +199,11 @@ class _Trial:
                 torch.cuda.synchronize(device)
             seconds = time.perf_counter() - began_s
         self.fitted = max(self.fitted, rows)
+        images = sum(value.nbytes for value in batch.images.values())
+        prefetched = self._num_prefetched * images if device.type == "cpu" else 0
+        self.image_bytes = (images + prefetched) // len(batch.state)
         if device.type != "cpu":
             return _Tried(rows, seconds, peak.gained)
-        prefetched = self._num_prefetched * sum(value.nbytes for value in batches[0].images.values())
         return_unused_memory()
         return _Tried(rows, seconds, peak.gained + prefetched)
 
@@ -208,12 +219,25 @@ def _per_row(one: _Tried, few: _Tried) -> float:
     return max(0.0, (few.memory - one.memory) / (few.rows - one.rows)) if few.rows > one.rows else float(one.memory)
 
 
-def _too_large(source: BatchSource, memory: int | None, available: int | None, fitting: int) -> PraxiaError:
-    """The refusal; `fitting` is a number of rows that fit here, of which every process has as many."""
+def _fitting_parts(rows: int, room: float, row_bytes: float) -> int | None:
+    """The smallest number of equal parts of `rows` rows of which one fits into `room` bytes; None: a row does not."""
+    equal = (count for count in range(2, rows + 1) if rows % count == 0)
+    return next((count for count in equal if rows // count * row_bytes <= room), None)
+
+
+def _too_large(
+    source: BatchSource, memory: int | None, available: int | None, fitting: int, parts: int | None
+) -> PraxiaError:
+    """The refusal; `fitting` is a number of rows that fit here, of which every process has as many.
+
+    `parts` is in how many the whole batch would fit, if in any.
+    """
     takes = "more memory than is" if memory is None else f"about {memory / 1e9:.3g} GB of memory, of which"
     found = "" if available is None else f" {available / 1e9:.3g} GB are"
     size = fitting * num_processes()
     advice = f"give --train.batch-size {size}" if size > 0 else "choose a smaller recipe, or give --image-size N"
+    if parts is not None:
+        advice = f"give --train.accumulate {parts}, which computes it in as many parts, or --train.batch-size {size}"
     return PraxiaError(f"a batch of {source.batch_size} takes {takes}{found} available; {advice}")
 
 

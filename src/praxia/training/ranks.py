@@ -57,19 +57,18 @@ def expect_one_node() -> None:
         )
 
 
-def expect_shares(num_rows: int, option: str) -> None:
-    """Refuse a batch of `num_rows` that the processes cannot share evenly.
+def expect_shares(num_rows: int, option: str, parts: int) -> None:
+    """Refuse a batch of `num_rows` that the processes, each in `parts` parts, cannot share evenly.
 
     Raises:
         PraxiaError: naming the `option` that sets it and the nearest that they can.
     """
-    processes = num_processes()
-    if num_rows % processes:
-        nearest = max(1, round(num_rows / processes)) * processes
-        raise PraxiaError(
-            f"expected --{option} to be a multiple of the {processes} processes that share it, got {num_rows}; "
-            f"nearest: {nearest}"
-        )
+    processes, shares = num_processes(), num_processes() * parts
+    if num_rows % shares:
+        whose = f"{shares} ({processes} processes of --train.accumulate {parts})"
+        whose = whose if parts > 1 else f"the {processes} processes that share it"
+        nearest = max(1, round(num_rows / shares)) * shares
+        raise PraxiaError(f"expected --{option} to be a multiple of {whose}, got {num_rows}; nearest: {nearest}")
 
 
 def _number(name: str) -> int | None:

@@ -208,7 +208,7 @@ class PublicVLMEncoder(Encoder):
         assert batch.answer_valid is not None
         logits = self.answer_logits(batch, batch.answer[:, :-1], batch.answer_valid[:, :-1])
         error = functional.cross_entropy(logits.flatten(0, 1).float(), batch.answer.flatten(), reduction="none")
-        loss = masked_mean(error.view_as(batch.answer), batch.answer_valid)
+        loss = masked_mean(error.view_as(batch.answer), batch.answer_valid, batch.share)
         return loss, {"answer": loss.detach()}
 
     def answer_logits(

@@ -1,0 +1,52 @@
+"""Training runs in every process of a group, one after the other: `shared_training.py JOBS`, as `launch` starts it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import killed_training
+
+from praxia.checkpoint.store import find_config
+from praxia.core.config import config_from_json, config_to_json
+from praxia.core.window import Window
+from praxia.training.config import TrainRun
+
+
+def job(run, data, out, resume=False):
+    """What `launch` takes: `run` on the data sets `data`, as JSON."""
+    options = {"model": config_to_json(run.model), "train": config_to_json(run.train), "window": run.window.to_json()}
+    return {**options, "data": [str(path) for path in data], "out": str(out), "resume": resume}
+
+
+def launch(jobs, *options):
+    """Start torchrun with its `options`, whose processes do the jobs."""
+    command = [sys.executable, "-m", "torch.distributed.run", *options, __file__, json.dumps(jobs)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def shared(jobs, processes):
+    """Do the jobs in that many processes of this machine."""
+    launched = launch(jobs, "--standalone", "--nproc-per-node", str(processes))
+    said, _ = launched.communicate(timeout=240)
+    assert launched.returncode == 0, said
+
+
+def main(jobs):
+    import torch
+
+    from praxia.training.engine import train
+
+    torch.set_num_threads(1)
+    for one in json.loads(jobs):
+        run = TrainRun(
+            config_from_json(one["model"], find_config),
+            Window.from_json(one["window"]),
+            config_from_json(one["train"], killed_training.OPTIONS.__getitem__),
+        )
+        data = [Path(path) for path in one["data"]]
+        train(run, data, Path(one["out"]), recipe="t", command="c", device="cpu", resume=one["resume"])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
