@@ -63,8 +63,8 @@ def _benchmarks(as_json: bool) -> dict[str, Any]:
 
 
 def _policies(as_json: bool) -> dict[str, Any]:
-    from praxia.evaluation.policy_entry import SCRIPTED
     from praxia.evaluation.policy_factory import registered_policies
+    from praxia.evaluation.policy_resolver import SCRIPTED
 
     registered = registered_policies()
     if not as_json:

@@ -69,20 +69,21 @@ def _find(
     name: str, benchmark: "Benchmark", bind_as: str | None
 ) -> "tuple[PolicyConfig | ForeignPolicy, dict[str, Any]]":
     """A checkpoint's config, or a foreign policy, and what identifies it."""
-    from praxia.evaluation.policy_entry import SCRIPTED, expect_named, expect_unbound, make_foreign
-    from praxia.evaluation.policy_factory import find_factory
+    from praxia.evaluation.policy_entry import expect_unbound, make_foreign
+    from praxia.evaluation.policy_factory import PolicyFactory
+    from praxia.evaluation.policy_resolver import ScriptedPolicy, resolve_policy
 
-    if name in SCRIPTED:
+    found = resolve_policy(name)
+    if isinstance(found, ScriptedPolicy):
         raise PraxiaError(f"preflight checks the folder of a policy or a policy of your own, got {name!r}")
-    if (factory := find_factory(name)) is not None:
+    if isinstance(found, PolicyFactory):
         expect_unbound(name, bind_as, None)
-        foreign = make_foreign(factory, benchmark)
+        foreign = make_foreign(found, benchmark)
         return foreign, {"policy_sha256": foreign.policy_sha256, "claim": foreign.claim}
-    expect_named(name)
 
     from praxia.checkpoint.store import read_config
 
-    config, identity = read_config(Path(name))
+    config, identity = read_config(found.path)
     return config, identity.to_json()
 
 

@@ -20,8 +20,9 @@ from praxia.core.types import Decision, Policy, Sampling
 from praxia.dataloader.view import DatasetView
 from praxia.dataloader.windows import Windows
 from praxia.evaluation.held_out import find_training
-from praxia.evaluation.policy_entry import SCRIPTED, expect_named, expect_unbound, limit_torch, load_trained
-from praxia.evaluation.policy_factory import MakePolicy, find_factory
+from praxia.evaluation.policy_entry import expect_unbound, limit_torch, load_trained
+from praxia.evaluation.policy_factory import MakePolicy, PolicyFactory
+from praxia.evaluation.policy_resolver import ScriptedPolicy, resolve_policy
 from praxia.evaluation.recorded import RecordedEpisodes, open_foreign, open_recorded, recorded_queries
 from praxia.results import fingerprint
 from praxia.results.offline import (
@@ -270,20 +271,21 @@ def _find_subject(
     device: str | None,
     notice: Callable[[str], None],
 ) -> _Subject:
-    if isinstance(name, str) and name in SCRIPTED:
-        raise PraxiaError(f"--data expects a trained policy or one of your own, got {name!r}; see `praxia eval --help`")
-    if (factory := find_factory(name)) is not None:
-        expect_unbound(factory.reference, bind_as, sampling)
-        foreign, recorded = open_foreign(factory, data, episodes)
+    found = resolve_policy(name)
+    if isinstance(found, ScriptedPolicy):
+        raise PraxiaError(
+            f"--data expects a trained policy or one of your own, got {found.name!r}; see `praxia eval --help`"
+        )
+    if isinstance(found, PolicyFactory):
+        expect_unbound(found.reference, bind_as, sampling)
+        foreign, recorded = open_foreign(found, data, episodes)
         limit_torch(threads)
         known = {"policy_sha256": foreign.policy_sha256, "weights_sha256": None, "claim": foreign.claim}
         return _Subject(foreign.policy, recorded, {**known, "sampling": None, "bind_as": None})
-    assert isinstance(name, str), "a callable is a factory"
-    expect_named(name)
-    trained, identity = load_trained(name, threads, sampling, device)
+    trained, identity = load_trained(found.path, threads, sampling, device)
     recorded = open_recorded(trained, data, episodes, bind_as)
     if episodes is None:
-        recorded = _unseen(recorded, Path(name), notice)
+        recorded = _unseen(recorded, found.path, notice)
     embodiment = recorded.windows.embodiment
     known = {
         **identity.to_json(),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from praxia import experts
-from praxia.core.errors import PraxiaError, UnknownName
+from praxia.core.errors import PraxiaError
 from praxia.core.keys import canonical_json
 from praxia.core.process import available_cores
 from praxia.core.types import Policy, Sampling
@@ -16,13 +16,8 @@ from praxia.envs import find_family
 from praxia.evaluation.benchmarks import Benchmark
 from praxia.evaluation.compatibility import bind_policy
 from praxia.evaluation.plan import Evaluation
-from praxia.evaluation.policy_factory import (
-    ForeignPolicy,
-    MakePolicy,
-    PolicyFactory,
-    find_factory,
-    registered_policies,
-)
+from praxia.evaluation.policy_factory import ForeignPolicy, MakePolicy, PolicyFactory
+from praxia.evaluation.policy_resolver import ScriptedPolicy, resolve_policy
 from praxia.experts import find_expert
 from praxia.results.fingerprint import source_sha256
 
@@ -31,22 +26,13 @@ if TYPE_CHECKING:
     from praxia.policies.encoder_head import EncoderHeadPolicy
 
 __all__ = [
-    "SCRIPTED",
     "PolicyEntry",
-    "expect_named",
     "expect_unbound",
     "find_policy",
     "limit_torch",
     "load_trained",
     "make_foreign",
 ]
-
-# Policies without weights, by name: what each is.
-SCRIPTED = {
-    "expert": "the scripted expert of the benchmark's environment, which reads the simulator's state",
-    "zero": "holds still",
-    "random": "uniformly random actions within the declared ranges",
-}
 
 
 @dataclass(frozen=True)
@@ -90,10 +76,9 @@ def find_policy(
     sampling: Sampling | None = None,
     device: str | None = None,
 ) -> PolicyEntry:
-    """The policy named "expert", "zero" or "random", that of a checkpoint folder, or a foreign one.
+    """The policy that `name` stands for (`policy_resolver.resolve_policy`): without weights, trained, or foreign.
 
-    A foreign policy is one that a factory makes for the benchmark's embodiment and cameras (`policy_factory`): `name`
-    is the factory, its import string "package.module:make", or its name in the entry-point group `praxia.policies`.
+    A foreign policy is one that a factory makes for the benchmark's embodiment and cameras (`policy_factory`).
 
     A learned policy is bound to the benchmark's embodiment by its name, or on purpose as the trained embodiment
     `bind_as`, and samples chunks according to `sampling` on `device` (`nn.device.find_device`). It gets one thread
@@ -109,19 +94,18 @@ def find_policy(
         DataError: the checkpoint is damaged.
     """
     sampling = sampling or Sampling()
-    if isinstance(name, str) and name in SCRIPTED:
-        expect_unbound(name, bind_as, sampling)
-        return PolicyEntry(_scripted(name, benchmark), benchmark, _identity(name, benchmark))
+    found = resolve_policy(name)
+    if isinstance(found, ScriptedPolicy):
+        expect_unbound(found.name, bind_as, sampling)
+        return PolicyEntry(_scripted(found.name, benchmark), benchmark, _identity(found.name, benchmark))
     cores = available_cores()
     threads = 1 if exact else max(1, cores - (workers or cores))
-    if (factory := find_factory(name)) is not None:
-        expect_unbound(factory.reference, bind_as, sampling)
-        foreign = make_foreign(factory, benchmark)
+    if isinstance(found, PolicyFactory):
+        expect_unbound(found.reference, bind_as, sampling)
+        foreign = make_foreign(found, benchmark)
         limit_torch(threads)
         return PolicyEntry(foreign.policy, benchmark, foreign.policy_sha256, threads=threads, claim=foreign.claim)
-    assert isinstance(name, str), "a callable is a factory"
-    expect_named(name)
-    policy, identity = load_trained(name, threads, sampling, device)
+    policy, identity = load_trained(found.path, threads, sampling, device)
     embodiment = find_family(benchmark.env).embodiment(benchmark.spec(benchmark.tasks[0]))
     return PolicyEntry(
         bind_policy(policy, benchmark, embodiment, bind_as),
@@ -150,17 +134,6 @@ def expect_unbound(name: str, bind_as: str | None, sampling: Sampling | None) ->
         )
 
 
-def expect_named(name: str) -> None:
-    """Refuse a name that is no path either.
-
-    Raises:
-        UnknownName: with the nearest names of policies.
-    """
-    if not Path(name).exists() and Path(name).name == name:
-        valid = [*SCRIPTED, *registered_policies()]
-        raise UnknownName("folder or name of a policy", name, valid, "praxia info --policies")
-
-
 def make_foreign(factory: PolicyFactory, benchmark: Benchmark) -> ForeignPolicy:
     """The factory's policy for the benchmark's embodiment, of which it sees the cameras that the benchmark allows.
 
@@ -179,7 +152,7 @@ def limit_torch(threads: int) -> None:
 
 
 def load_trained(
-    name: str, threads: int, sampling: Sampling | None = None, device: str | None = None
+    folder: Path, threads: int, sampling: Sampling | None = None, device: str | None = None
 ) -> "tuple[EncoderHeadPolicy, PolicyIdentity]":
     """The policy of a checkpoint folder, which samples according to `sampling` with `threads` threads of arithmetic.
 
@@ -194,7 +167,7 @@ def load_trained(
     from praxia.nn.device import find_device
 
     torch.set_num_threads(threads)
-    return load_policy(Path(name), find_device(device), sampling)
+    return load_policy(folder, find_device(device), sampling)
 
 
 def _scripted(name: str, benchmark: Benchmark) -> Policy:

@@ -24,7 +24,15 @@ from praxia.core.window import Window
 from praxia.policies.foreign import FunctionPolicy, GuardedPolicy, exception_text
 from praxia.results.fingerprint import source_sha256
 
-__all__ = ["ForeignPolicy", "MakePolicy", "PolicyFactory", "find_factory", "reference_of", "registered_policies"]
+__all__ = [
+    "ForeignPolicy",
+    "MakePolicy",
+    "PolicyFactory",
+    "find_imported",
+    "find_registered",
+    "reference_of",
+    "registered_policies",
+]
 
 # From the embodiment to act for to a policy, or a function from an observation to an action.
 MakePolicy = Callable[[Embodiment], Any]
@@ -116,21 +124,24 @@ def registered_policies() -> dict[str, str]:
     return names("policies", {})
 
 
-def find_factory(name: str | MakePolicy) -> PolicyFactory | None:
-    """The factory that `name` is or stands for; None: it is neither an import string nor a registered name.
+def find_registered(name: str) -> PolicyFactory | None:
+    """The factory that a package registered under `name`; None: there is none.
 
-    A folder that holds a checkpoint is that checkpoint, whatever its name. A module that the user names is also looked
-    for in the working directory, first; that of a registered name is not.
+    Raises:
+        PraxiaError: it cannot be imported.
+    """
+    registered = registered_policies()
+    return _load(registered[name]) if name in registered else None
+
+
+def find_imported(name: str) -> PolicyFactory | None:
+    """The factory of an import string; None: `name` is none.
+
+    The module is also looked for in the working directory, first.
 
     Raises:
         PraxiaError: the module cannot be found or imported, or does not have that function. Names the nearest.
     """
-    if not isinstance(name, str):
-        return PolicyFactory(reference_of(name), name)
-    if _holds_checkpoint(Path(name)):
-        return None
-    if name in (registered := registered_policies()):
-        return _load(registered[name])
     if _IMPORT_STRING.fullmatch(name) is None:
         return None
     here = str(Path.cwd())
@@ -138,10 +149,6 @@ def find_factory(name: str | MakePolicy) -> PolicyFactory | None:
         sys.path.insert(0, here)
         importlib.invalidate_caches()
     return _load(name)
-
-
-def _holds_checkpoint(path: Path) -> bool:
-    return any((path / name).is_file() for name in ("policy.json", "policy/policy.json", "run.json"))
 
 
 def _load(reference: str) -> PolicyFactory:

@@ -1,0 +1,93 @@
+"""What a text names: a policy without weights, the folder of a trained one, or a factory of somebody else's.
+
+`SCHEMES` is the one table of what can be named. A scheme to come, such as the address of a server, is a line in it
+whose function returns a `PolicyFactory`; evaluation, comparison, preflight and offline evaluation then take it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from praxia.core.errors import PraxiaError, UnknownName
+from praxia.evaluation.policy_factory import (
+    MakePolicy,
+    PolicyFactory,
+    find_imported,
+    find_registered,
+    reference_of,
+    registered_policies,
+)
+
+__all__ = ["SCHEMES", "SCRIPTED", "PolicyFolder", "ScriptedPolicy", "resolve_policy"]
+
+# Policies without weights, by name: what each is.
+SCRIPTED = {
+    "expert": "the scripted expert of the benchmark's environment, which reads the simulator's state",
+    "zero": "holds still",
+    "random": "uniformly random actions within the declared ranges",
+}
+
+
+@dataclass(frozen=True)
+class ScriptedPolicy:
+    """One of the policies without weights, by its name in `SCRIPTED`."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class PolicyFolder:
+    """A folder that holds a trained policy, or should: whoever loads it says what is missing."""
+
+    path: Path
+
+
+Resolved = ScriptedPolicy | PolicyFolder | PolicyFactory
+
+
+def _scripted(name: str) -> Resolved | None:
+    return ScriptedPolicy(name) if name in SCRIPTED else None
+
+
+def _checkpoint(name: str) -> Resolved | None:
+    path = Path(name)
+    held = any((path / file).is_file() for file in ("policy.json", "policy/policy.json", "run.json"))
+    return PolicyFolder(path) if held else None
+
+
+def _path(name: str) -> Resolved | None:
+    """Anything that can only be meant as a path: loading it says what is wrong there."""
+    path = Path(name)
+    return PolicyFolder(path) if "://" not in name and (path.exists() or path.name != name) else None
+
+
+# What can be named, in the order in which it is tried. A function returns None for what is not of its scheme, and
+# raises a `PraxiaError` for what is but cannot be had.
+SCHEMES: dict[str, Callable[[str], Resolved | None]] = {
+    ", ".join(SCRIPTED): _scripted,
+    "the folder of a run or policy": _checkpoint,
+    "a name that an installed package registers": find_registered,
+    "package.module:make": find_imported,
+    "a path": _path,
+}
+
+
+def resolve_policy(name: str | MakePolicy) -> Resolved:
+    """What `name` is or stands for: the first of `SCHEMES` that knows it. A callable is a factory.
+
+    A folder that holds a checkpoint is that checkpoint, whatever its name, except those in `SCRIPTED`.
+
+    Raises:
+        UnknownName: no scheme knows it; with the nearest names.
+        PraxiaError: it is an address of no known scheme, or a module cannot be found or imported, or does not have that
+            function. Names the nearest.
+    """
+    if not isinstance(name, str):
+        return PolicyFactory(reference_of(name), name)
+    for find in SCHEMES.values():
+        if (found := find(name)) is not None:
+            return found
+    if "://" in name:
+        raise PraxiaError(f"expected a policy as {'; '.join(SCHEMES)}; got {name!r}; see praxia info --policies")
+    valid = [*SCRIPTED, *registered_policies()]
+    raise UnknownName("folder or name of a policy", name, valid, "praxia info --policies")
