@@ -39,7 +39,8 @@ from metaworld.env_dict import ENV_CLS_MAP
 
 from praxia.checkpoint.store import PolicyConfig
 from praxia.core.process import available_cores
-from praxia.core.types import ChunkExecution, Decision, Env, EnvSpec, Observation, Outcome, Policy, Query, Start
+from praxia.core.simulator import expect_simulator
+from praxia.core.types import ChunkExecution, Decision, EnvSpec, Observation, Outcome, Policy, Query, Simulator, Start
 from praxia.core.window import Window
 from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.text import PooledText
@@ -127,9 +128,9 @@ _worker_stopwatch = Stopwatch()
 class TimedEnv:
     """An environment that writes its process's CPU seconds to a file when observed, because workers end by a kill."""
 
-    def __init__(self, env: Env, folder: Path):
+    def __init__(self, env: Simulator, folder: Path):
         self._env, self._file = env, folder / str(os.getpid())
-        self.embodiment = env.embodiment
+        self.embodiment, self.privileged_layout = env.embodiment, env.privileged_layout
         self.privileged, self.close = env.privileged, env.close
         self.snapshot, self.restore = env.snapshot, env.restore
 
@@ -138,9 +139,9 @@ class TimedEnv:
         self._env.reset(start)
         _worker_stopwatch.add("physics", began_s)
 
-    def step(self, action: np.ndarray) -> Outcome:
+    def command(self, action: np.ndarray) -> Outcome:
         began_s = time.process_time()
-        outcome = self._env.step(action)
+        outcome = self._env.command(action)
         _worker_stopwatch.add("physics", began_s)
         return outcome
 
@@ -152,8 +153,8 @@ class TimedEnv:
         return observation
 
 
-def build_timed(folder: Path, spec: EnvSpec) -> Env:
-    return TimedEnv(build(spec), folder)
+def build_timed(folder: Path, spec: EnvSpec) -> Simulator:
+    return TimedEnv(expect_simulator(build(spec), "a measurement"), folder)
 
 
 def worker_seconds(folder: Path) -> dict[str, float]:

@@ -67,7 +67,7 @@ def control_steps_per_s(size: int, seconds: float) -> float:
 
     def step(env) -> Callable[[], int]:
         def once() -> int:
-            env.step(rng.uniform(-2, 2, env.embodiment.action_dim).astype(np.float32))
+            env.command(rng.uniform(-2, 2, env.embodiment.action_dim).astype(np.float32))
             return 1
 
         return once

@@ -57,7 +57,7 @@ def test_the_executed_actions_replay_each_episode_and_the_labels_are_clean(tmp_p
         successes = []
         for action, position in zip(executed[rows], state[rows], strict=True):
             assert position[0] == np.float32(env.position)
-            successes.append(env.step(action).success)
+            successes.append(env.command(action).success)
         # Three steps follow success; every second round of the tasks is disturbed.
         assert successes.index(True) == length - 4
         disturbed = episode // 2 % 2 == 1

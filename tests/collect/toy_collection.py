@@ -38,7 +38,7 @@ class MisbehavingEnv(ToyEnv):
 
     embodiment = EMBODIMENT
 
-    def step(self, action: np.ndarray) -> Outcome:
+    def command(self, action: np.ndarray) -> Outcome:
         time.sleep(self.payload.get("step_s", 0))
         once = self.payload.get("once")
         if once is not None and self.steps == 2 and not os.path.exists(once):
@@ -46,7 +46,7 @@ class MisbehavingEnv(ToyEnv):
             if self.payload["how"] == "die":
                 os.kill(os.getpid(), 9)
             raise RuntimeError("toy crash")
-        return super().step(action)
+        return super().command(action)
 
 
 class Expert(Walker):
@@ -118,8 +118,8 @@ class TargetEnv(ToyEnv):
         super().__init__(spec)
         self.embodiment = target_embodiment
 
-    def step(self, action: np.ndarray) -> Outcome:
-        return super().step(action - np.float32(self.position))
+    def command(self, action: np.ndarray) -> Outcome:
+        return super().command(action - np.float32(self.position))
 
 
 class TargetExpert(Walker):

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from praxia.core.errors import UnknownName
+from praxia.core.simulator import expect_simulator, flat_privileged
 from praxia.core.types import EnvSpec
 from praxia.envs import ENVS, find_family
 
@@ -49,3 +50,16 @@ def test_provenance_names_the_renderer_and_hashes_the_assets():
 def test_an_unknown_family_is_refused():
     with pytest.raises(UnknownName, match="nearest: metaworld"):
         find_family("meta-world")
+
+
+@pytest.mark.parametrize("name", list(ENVS))
+def test_privileged_state_has_the_declared_layout(name: str):
+    family = find_family(name)
+    task = family.train_tasks[0]
+    env = expect_simulator(family.build(EnvSpec(name, task)), "this test")
+    env.reset(family.draw_start(task, "test", 0))
+    known = env.privileged()
+    assert flat_privileged(known, env.privileged_layout).shape == (sum(env.privileged_layout.values()),)
+    # Only texts are left out.
+    assert {key for key, value in known.items() if value.dtype.kind != "U"} == set(env.privileged_layout)
+    env.close()

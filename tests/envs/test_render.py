@@ -32,7 +32,7 @@ def render_front(env: MetaWorld) -> np.ndarray:
 
 def moved(env: MetaWorld, steps: int) -> list[bytes]:
     action = np.array([0.5, 0.5, -0.5, 1], np.float32)
-    return [(env.step(action), env.snapshot())[1] for _ in range(steps)]
+    return [(env.command(action), env.snapshot())[1] for _ in range(steps)]
 
 
 @pytest.mark.parametrize("size", [64, 96])

@@ -16,7 +16,7 @@ def begun(start, *wrappers: str):
     env = build(EnvSpec("metaworld", "door-open", wrappers=wrappers))
     env.reset(start)
     for _ in range(10):
-        env.step(ACTION)
+        env.command(ACTION)
     return env
 
 
@@ -28,14 +28,14 @@ def test_swapped_images_are_the_twins_and_nothing_else_changes():
     assert np.any(seen.images["workspace"] != own.observe(("workspace",)).images["workspace"])
     np.testing.assert_array_equal(seen.state, own.observe(()).state)
     np.testing.assert_array_equal(swapped.privileged()["observation"], own.privileged()["observation"])
-    assert swapped.step(ACTION) == own.step(ACTION)
+    assert swapped.command(ACTION) == own.command(ACTION)
 
 
 def test_snapshots_restore_swapped_images():
     first, second = begun(START, "swapped-image"), begun(START, "swapped-image")
     snapshot, seen = first.snapshot(), first.observe(("workspace",)).images["workspace"]
     for _ in range(5):
-        second.step(-ACTION)
+        second.command(-ACTION)
     second.restore(snapshot)
     np.testing.assert_array_equal(second.observe(("workspace",)).images["workspace"], seen)
     assert second.snapshot() == snapshot
@@ -51,7 +51,7 @@ def test_a_frozen_state_is_the_first_and_nothing_else_changes():
     np.testing.assert_array_equal(seen.images["workspace"], truth.images["workspace"])
     assert (seen.instruction, seen.time_s) == (truth.instruction, truth.time_s)
     assert frozen.snapshot() == own.snapshot()
-    assert frozen.step(ACTION) == own.step(ACTION)
+    assert frozen.command(ACTION) == own.command(ACTION)
     other = draw_start("door-open", "test", 1)
     frozen.reset(other)
     first.reset(other)

@@ -52,7 +52,7 @@ def test_any_episode_can_be_replayed_from_what_is_kept(tmp_path: Path):
         assert actions_digest(kept.actions) == row.actions_sha256
         env = ToldEnv(kept.spec)
         env.reset(kept.start)
-        successes = [env.step(action).success for action in kept.actions]
+        successes = [env.command(action).success for action in kept.actions]
         assert successes.index(True) + 1 == row.success_step == row.steps
         # The toy's steps are deltas within [-1, 1] m.
         assert row.path_length == pytest.approx(np.abs(np.clip(kept.actions.astype(np.float64), -1, 1)).sum())

@@ -48,9 +48,9 @@ class ToldEnv(ToyEnv):
             observation.images, observation.state, *(instructions or [self.spec.task]), observation.time_s
         )
 
-    def step(self, action: np.ndarray) -> Outcome:
+    def command(self, action: np.ndarray) -> Outcome:
         time.sleep(self.payload.get("step_s", 0))
-        outcome = super().step(action)
+        outcome = super().command(action)
         return replace(outcome, progress=0.5) if self.payload.get("half_done") else outcome
 
 

@@ -26,7 +26,7 @@ def test_zero_does_nothing_for_every_query():
         assert decision.chunk.shape == (policy.window.horizon, 4)
         assert not np.any(decision.chunk)
         assert decision.valid.all()
-    assert not any(env.step(action).success for action in decisions[0].chunk)
+    assert not any(env.command(action).success for action in decisions[0].chunk)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def succeeds(policy, task: str, start: Start, steps: int = 250) -> bool:
     carry = policy.start(1)
     for step in range(steps):
         decisions, carry = policy.act([Query((env.observe(()),), start.key, step, 0, env.privileged())], carry)
-        if env.step(decisions[0].chunk[0]).success:
+        if env.command(decisions[0].chunk[0]).success:
             return True
     return False
 

@@ -58,7 +58,7 @@ def test_it_decides_by_the_present_timestep_alone():
         query = Query((env.observe(()),), "episode", step, 0, env.privileged())
         used, fresh = (one.act([query], None)[0][0].chunk for one in (expert, find_expert("tabletop-gantry")({})))
         np.testing.assert_array_equal(used, fresh)
-        env.step(rng.uniform(-2, 2, 4).astype(np.float32))
+        env.command(rng.uniform(-2, 2, 4).astype(np.float32))
 
 
 def test_joint_targets_stay_near_those_commanded_and_within_range():
@@ -71,4 +71,4 @@ def test_joint_targets_stay_near_those_commanded_and_within_range():
         action = expert.act([Query((env.observe(()),), "episode", step, 0, privileged)], None)[0][0].chunk[0]
         assert action.shape == (8,)
         assert np.abs(action[:7] - privileged["joint_targets"]).max() < 0.3
-        env.step(action)
+        env.command(action)

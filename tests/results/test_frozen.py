@@ -63,7 +63,7 @@ def test_an_episode_runs_again_as_it_ran(name):
     replay = read_replay(RESULTS / name, row.start)
     env = build(replay.spec)
     env.reset(replay.start)
-    outcomes = [env.step(action) for action in replay.actions]
+    outcomes = [env.command(action) for action in replay.actions]
     env.close()
     succeeded = [step for step, outcome in enumerate(outcomes, 1) if outcome.success]
     assert next(iter(succeeded), None) == row.success_step

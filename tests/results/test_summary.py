@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 from scipy.stats import binomtest
 
+from praxia.results.pairs import Pair
 from praxia.results.rows import Row, Status
 from praxia.results.summary import summarise
 
@@ -116,3 +117,13 @@ def test_a_fault_of_the_policy_is_a_failure_and_a_crash_is_not():
     crashed = [replace(row, error="the simulator broke") for row in rows("run", 0, 0, 1)]
     summary = summarise(rows("reach", 2, 1, 0) + faulty + crashed)
     assert (summary["success"], summary["errors"], summary["faults"]) == (2 / 5, 1, 2)
+
+
+def test_episodes_whose_success_is_unknown_are_counted_and_in_no_rate():
+    unknown = Row("robot", "walk", "f00d", "", None, "unknown", 9, None, None, "", None, 0.0)
+    summary = summarise([*rows("walk", 3, 1, 1), unknown])
+    assert (summary["episodes"], summary["errors"], summary["unknown"]) == (6, 1, 1)
+    assert (summary["success"], summary["progress"]) == (0.75, 0.75)
+    assert summarise([unknown])["success"] is None
+    assert "unknown" not in summarise(rows("walk", 3, 1, 1))
+    assert Pair(unknown, rows("walk", 1, 0, 0)[0]).is_error

@@ -25,7 +25,7 @@ def run(policy: Any, jobs: Sequence[Any], num_slots: int = 3, **options: Any) ->
 def replay(trajectory: Trajectory) -> list[bool]:
     env = ToyEnv(trajectory.job.spec)
     env.reset(trajectory.job.start)
-    return [env.step(action).success for action in trajectory.actions]
+    return [env.command(action).success for action in trajectory.actions]
 
 
 def test_every_job_runs_once_and_its_actions_replay_it():

@@ -3,7 +3,8 @@
 import os
 import signal
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -26,6 +27,7 @@ class ToyEnv:
     """Succeeds within 0.5 m of the goal. Images encode (start number, step); payload flags make it misbehave."""
 
     embodiment = EMBODIMENT
+    privileged_layout: ClassVar[Mapping[str, int]] = {"goal": 1}
 
     def __init__(self, spec: EnvSpec):
         self.spec = spec
@@ -38,7 +40,7 @@ class ToyEnv:
         if self.payload.get("crash_at") == 0:
             raise RuntimeError("toy crash\nat reset")
 
-    def step(self, action: np.ndarray) -> Outcome:
+    def command(self, action: np.ndarray) -> Outcome:
         self.steps += 1
         if self.payload.get("crash_at") == self.steps:
             raise RuntimeError("toy crash\nat a step")
@@ -67,6 +69,58 @@ class ToyEnv:
 
     def close(self) -> None:
         self.closed = True
+
+
+class ToyRobot:
+    """The same world as a robot: no snapshots, no privileged state, a camera that is no square, and perhaps no success.
+
+    Its camera's image is 0.05 s older than the state that is read with it. A start with the flag `silent` is of a task
+    whose success nobody measures.
+    """
+
+    embodiment = replace(EMBODIMENT, name="toy-robot", cameras=(Camera("front", 4, 6),))
+
+    def __init__(self, spec: EnvSpec):
+        self._world = ToyEnv(spec)
+
+    def reset(self, start: Start) -> None:
+        self._world.reset(start)
+
+    def command(self, action: np.ndarray) -> Outcome:
+        outcome = self._world.command(action)
+        return replace(outcome, success=None) if self._world.payload.get("silent") else outcome
+
+    def observe(self, cameras: Sequence[str]) -> Observation:
+        seen = self._world.observe(cameras)
+        images = {camera: image[:4, :6] for camera, image in seen.images.items()}
+        times_s = {f"image.{camera}": seen.time_s - 0.05 for camera in cameras}
+        return replace(seen, images=images, times_s=times_s)
+
+    def close(self) -> None:
+        self._world.close()
+
+
+class Seeker:
+    """Walks towards the goal that it was made for, from the state alone, and keeps all queries."""
+
+    embodiment = EMBODIMENT
+    privileged = False
+
+    def __init__(self, goal: float = 3.0, chunk: int = 4, cameras: Sequence[str] = ("front",)):
+        self.window = Window({"state": (0,), **{f"image.{name}": (0,) for name in cameras}}, horizon=chunk)
+        self.goal = goal
+        self.queries: list[Query] = []
+
+    def start(self, num_rows: int) -> None:
+        return None
+
+    def act(self, queries: Sequence[Query], carry: None) -> tuple[list[Decision], None]:
+        self.queries += queries
+        return [self._decide(query) for query in queries], None
+
+    def _decide(self, query: Query) -> Decision:
+        towards = np.clip(self.goal - query.history[-1].state[0], -0.5, 0.5)
+        return Decision(np.full((self.window.horizon, 1), towards, np.float32), np.ones(self.window.horizon, bool))
 
 
 class Walker:

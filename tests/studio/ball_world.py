@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from html import unescape
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -34,6 +34,7 @@ class BallEnv:
     """Each step moves the ball by action[0]; at 1 it is at the image's right edge. Success beyond `goal`."""
 
     embodiment = EMBODIMENT
+    privileged_layout: ClassVar[Mapping[str, int]] = {}
 
     def __init__(self, spec: EnvSpec):
         self.spec = spec
@@ -42,7 +43,7 @@ class BallEnv:
         self.goal, self.crash_at = start.payload["goal"], start.payload.get("crash_at")
         self.position, self.steps = 0.0, 0
 
-    def step(self, action: np.ndarray) -> Outcome:
+    def command(self, action: np.ndarray) -> Outcome:
         self.steps += 1
         if self.steps == self.crash_at:
             raise RuntimeError("the ball burst")
@@ -83,7 +84,7 @@ def run_episode(start: Start, speed: float) -> tuple[np.ndarray, int | None]:
     env = build(EnvSpec("ball", start.task))
     env.reset(start)
     for step in range(1, HORIZON + 1):
-        if env.step(np.array([speed], np.float32)).success:
+        if env.command(np.array([speed], np.float32)).success:
             return np.full((step, 1), speed, np.float32), step
     return np.full((HORIZON, 1), speed, np.float32), None
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from praxia.collect.plan import CollectionPlan
 from praxia.core.embodiment import Embodiment
-from praxia.core.errors import RecordingError
+from praxia.core.errors import MismatchError, RecordingError
 from praxia.core.types import ChunkExecution, Policy, VectorEnv
 from praxia.data.episode import Episode
 from praxia.data.staging import stage_episode
@@ -85,6 +85,11 @@ def to_episode(trajectory: Trajectory, embodiment: Embodiment, noise: float, inj
     An episode that the environment did not terminate was cut off by the recorder: its last step is marked truncated.
     """
     steps, outcomes = trajectory.steps, trajectory.outcomes
+    if any(outcome.success is None for outcome in outcomes):
+        raise MismatchError(
+            f"expected an environment that knows whether a demonstration succeeds, got {trajectory.job.spec.env!r}, of"
+            " which success is unknown"
+        )
     observations = trajectory.observations[:steps]
     terminated = np.array([outcome.terminated for outcome in outcomes])
     truncated = np.array([outcome.truncated for outcome in outcomes])

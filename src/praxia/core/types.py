@@ -6,7 +6,7 @@ embodiment's declared units between packages.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
@@ -21,13 +21,14 @@ from praxia.core.window import Window
 __all__ = [
     "ChunkExecution",
     "Decision",
-    "Env",
     "EnvSpec",
     "Observation",
     "Outcome",
     "Policy",
     "Query",
+    "Robot",
     "Sampling",
+    "Simulator",
     "SlotResult",
     "Start",
     "VectorEnv",
@@ -36,12 +37,22 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Observation:
-    """One timestep of one robot: images by camera, state in the embodiment's units, and the instruction."""
+    """One timestep of one robot: images by camera, state in the embodiment's units, and the instruction.
+
+    `time_s` is when it was observed, in seconds since the episode began. `times_s` holds, by stream ("state",
+    "image.<camera>"), when a stream was measured, where that was at another time: a camera's image is older than the
+    state that is read with it.
+    """
 
     images: Mapping[str, UInt8[np.ndarray, "Y X 3"]]
     state: Float32[np.ndarray, " S"]
     instruction: str
     time_s: float
+    times_s: Mapping[str, float] = field(default_factory=dict)
+
+    def time_of(self, stream: str) -> float:
+        """When `stream` was measured, in seconds since the episode began."""
+        return self.times_s.get(stream, self.time_s)
 
 
 @dataclass(frozen=True)
@@ -65,7 +76,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one environment step led to. `success` is about this step alone, not the episode.
+    """What one environment step led to. `success` is about this step alone, not the episode; None: unknown.
 
     `progress` in [0, 1] is the share of the task's subtasks done so far, such as 1/3 of "first ..., then ..., then
     ...". None: the environment counts no subtasks.
@@ -74,25 +85,45 @@ class Outcome:
     reward: float
     terminated: bool
     truncated: bool
-    success: bool
+    success: bool | None
     progress: float | None = None
 
 
 @runtime_checkable
-class Env(Protocol):
-    """One robot in one task. Nothing is rendered until `observe`."""
+class Robot(Protocol):
+    """One robot in one task. Nothing is rendered, and no camera is read, until `observe`.
+
+    The sizes of its images are those of the embodiment's cameras.
+    """
 
     embodiment: Embodiment
 
     def reset(self, start: Start) -> None:
-        """Begin the episode that `start` describes: the same start gives the same episode, bit for bit."""
+        """Begin an episode from `start`. A robot cannot reproduce it: its payload is for whoever arranges the scene."""
 
-    def step(self, action: Float32[np.ndarray, " A"]) -> Outcome:
+    def command(self, action: Float32[np.ndarray, " A"]) -> Outcome:
         """Apply one action, in declared units, for one control period."""
         ...
 
     def observe(self, cameras: Sequence[str]) -> Observation:
         """The present observation, with an image from each of `cameras` and no other."""
+        ...
+
+    def close(self) -> None:
+        """Free the simulator and its graphics, or disconnect."""
+
+
+@runtime_checkable
+class Simulator(Robot, Protocol):
+    """A robot that begins from explicit starts: `reset` with the same start gives the same episode, bit for bit.
+
+    `privileged_layout` declares the numbers of its privileged state: how many each name has, in order, as
+    `core.simulator.flat_privileged` makes one vector of them. Texts, such as a verb, are not part of it.
+    """
+
+    @property
+    def privileged_layout(self) -> Mapping[str, int]:
+        """How many numbers each entry of the privileged state has."""
         ...
 
     def privileged(self) -> Mapping[str, np.ndarray]:
@@ -106,13 +137,10 @@ class Env(Protocol):
     def restore(self, snapshot: bytes) -> None:
         """Go back to a snapshot of this episode, bit for bit."""
 
-    def close(self) -> None:
-        """Free the simulator and its graphics."""
-
 
 @dataclass(frozen=True)
 class EnvSpec:
-    """A plain value from which a worker process builds its `Env` (`praxia.envs.build`).
+    """A plain value from which a worker process builds its `Robot` (`praxia.envs.build`).
 
     `env` is a name of the `envs` registry, `profile` one of its render profiles, `size` the image's side in
     pixels. `wrappers` are names of `praxia.envs.wrappers`, applied in order.

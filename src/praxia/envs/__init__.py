@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from praxia.core.errors import optional_import
 from praxia.core.registry import lookup
-from praxia.core.types import Env, EnvSpec
+from praxia.core.types import EnvSpec, Robot
 
 if TYPE_CHECKING:
     from praxia.envs.family import EnvFamily
@@ -45,7 +45,7 @@ def find_family(name: str) -> "EnvFamily":
         return lookup("envs", ENVS, name, kind="environment", listing="praxia collect --help")
 
 
-def build(spec: EnvSpec) -> Env:
+def build(spec: EnvSpec) -> Robot:
     """The environment that `spec` describes, wrapped as it says.
 
     Raises:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from praxia.core.embodiment import Embodiment
-from praxia.core.types import Env, EnvSpec, Start
+from praxia.core.types import EnvSpec, Robot, Start
 
 __all__ = ["EnvFamily", "GoldenFrame"]
 
@@ -47,7 +47,7 @@ class EnvFamily:
     find_task: Callable[[str], str]
     draw_start: Callable[[str, str, int], Start]
     embodiment: Callable[[EnvSpec], Embodiment]
-    build: Callable[[EnvSpec], Env]
+    build: Callable[[EnvSpec], Robot]
     provenance: Callable[[], Mapping[str, Any]]
     train_tasks: tuple[str, ...]
     horizon: Callable[[str], int]

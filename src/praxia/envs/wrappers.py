@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from praxia.core.errors import UnknownName
-from praxia.core.types import Env, EnvSpec, Observation, Outcome, Start
+from praxia.core.types import EnvSpec, Observation, Outcome, Simulator, Start
 
 __all__ = ["SwappedImage", "build_wrapped"]
 
@@ -18,11 +18,11 @@ WRAPPERS = ("swapped-image", "frozen-state", "other-instruction", "instruct:<tex
 
 
 def build_wrapped(
-    make: Callable[[EnvSpec], Env],
+    make: Callable[[EnvSpec], Simulator],
     spec: EnvSpec,
     twin_start: Callable[[Start], Start],
     other_instruction: Callable[[Start], str] | None = None,
-) -> Env:
+) -> Simulator:
     """`make(spec)` in the spec's wrappers, applied in order: see `WRAPPERS`.
 
     `twin_start` gives another start of the same task, as a pure function of the episode's own, and `other_instruction`
@@ -54,9 +54,10 @@ class ObservationWrapper:
     observation.
     """
 
-    def __init__(self, env: Env, alter: Callable[[Env, Start], Alteration]):
+    def __init__(self, env: Simulator, alter: Callable[[Simulator, Start], Alteration]):
         self.env = env
         self.embodiment = env.embodiment
+        self.privileged_layout = env.privileged_layout
         self._begin = alter
         self._alter: Alteration = lambda observation: observation
 
@@ -64,8 +65,8 @@ class ObservationWrapper:
         self.env.reset(start)
         self._alter = self._begin(self.env, start)
 
-    def step(self, action: Float32[np.ndarray, " A"]) -> Outcome:
-        return self.env.step(action)
+    def command(self, action: Float32[np.ndarray, " A"]) -> Outcome:
+        return self.env.command(action)
 
     def observe(self, cameras: Sequence[str]) -> Observation:
         return self._alter(self.env.observe(cameras))
@@ -83,12 +84,12 @@ class ObservationWrapper:
         self.env.close()
 
 
-def _instructed(instruction: Callable[[Start], str]) -> Callable[[Env, Start], Alteration]:
+def _instructed(instruction: Callable[[Start], str]) -> Callable[[Simulator, Start], Alteration]:
     """Replace the instruction by `instruction(start)`."""
     return lambda env, start: partial(replace, instruction=instruction(start))
 
 
-def _frozen_state(env: Env, start: Start) -> Alteration:
+def _frozen_state(env: Simulator, start: Start) -> Alteration:
     """The state stays what it was at the start; images are unchanged."""
     return partial(replace, state=env.observe(()).state)
 
@@ -100,19 +101,20 @@ class SwappedImage:
     policy that does not use images loses nothing.
     """
 
-    def __init__(self, env: Env, twin: Env, twin_start: Callable[[Start], Start]):
+    def __init__(self, env: Simulator, twin: Simulator, twin_start: Callable[[Start], Start]):
         self.env = env
         self.twin = twin
         self.embodiment = env.embodiment
+        self.privileged_layout = env.privileged_layout
         self._twin_start = twin_start
 
     def reset(self, start: Start) -> None:
         self.env.reset(start)
         self.twin.reset(self._twin_start(start))
 
-    def step(self, action: Float32[np.ndarray, " A"]) -> Outcome:
-        self.twin.step(action)
-        return self.env.step(action)
+    def command(self, action: Float32[np.ndarray, " A"]) -> Outcome:
+        self.twin.command(action)
+        return self.env.command(action)
 
     def observe(self, cameras: Sequence[str]) -> Observation:
         return replace(self.env.observe(()), images=self.twin.observe(cameras).images)

@@ -112,7 +112,8 @@ class _Tally:
         per_minute = (self._counts.total() - self._num_kept) / (time.perf_counter() - self._began_s) * 60
         success = f"success {self._counts['success'] / completed:.0%}" if completed else "no success rate"
         errors = f"  {self._counts['error']} errors" if self._counts["error"] else ""
-        self._report_progress(f"{success}{errors}  {per_minute:.0f} episodes/min")
+        unknown = f"  {self._counts['unknown']} unknown" if self._counts["unknown"] else ""
+        self._report_progress(f"{success}{errors}{unknown}  {per_minute:.0f} episodes/min")
 
     def _report_progress(self, text: str) -> None:
         self._report(self._counts.total(), self._planned, text)

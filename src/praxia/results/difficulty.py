@@ -40,7 +40,7 @@ class Difficulty:
         for rows in evaluations:
             mine: dict[str, dict[str, float]] = defaultdict(dict)
             for row in rows:
-                if row.status != "error":
+                if row.is_known:
                     mine[row.task][row.start] = float(row.status == "success")
             for task, outcomes in mine.items():
                 mean = sum(outcomes.values()) / len(outcomes)
@@ -69,7 +69,7 @@ def adjusted_rate(rows: Sequence[Row], difficulty: Difficulty) -> dict[str, Any]
     Source: CUPED (Deng et al. 2013, "Improving the sensitivity of online controlled experiments by utilizing
     pre-experiment data"); the variance is that of double sampling (Cochran 1977, "Sampling techniques", 12.6).
     """
-    met = {row.start: row for row in rows if row.status != "error"}
+    met = {row.start: row for row in rows if row.is_known}
     tasks = {row.task for row in met.values()}
     if not tasks <= difficulty.tasks.keys() or len(met) < 3:
         return None

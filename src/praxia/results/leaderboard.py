@@ -123,7 +123,7 @@ def _described(entry: ResultsFile, first: ResultsFile, counting: Sequence[Result
 
 
 def _compared(a: ResultsFile, b: ResultsFile) -> dict[str, Any]:
-    ours, theirs = ([row for row in entry.rows if row.status != "error"] for entry in (a, b))
+    ours, theirs = ([row for row in entry.rows if row.is_known] for entry in (a, b))
     counts = PairCounts.of(pair.outcome for pair in pair_rows(ours, theirs).pairs)
     if 2 * counts.pairs >= min(len(ours), len(theirs)):
         test, effect, p_value = "mcnemar", counts.effect, mcnemar_p_value(counts)

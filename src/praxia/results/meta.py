@@ -143,7 +143,7 @@ def representatives(evaluations: Sequence[tuple[Sequence[Row], Mapping[str, Any]
 
 
 def _weight(rows: Sequence[Row], meta: Mapping[str, Any]) -> tuple[bool, int]:
-    return not was_stopped(meta), sum(row.status != "error" for row in rows)
+    return not was_stopped(meta), sum(row.is_known for row in rows)
 
 
 def differences(

@@ -35,8 +35,8 @@ class Pair:
 
     @property
     def is_error(self) -> bool:
-        """Whether either episode is an error. Such a pair carries no information."""
-        return "error" in (self.a.status, self.b.status)
+        """Whether either episode is an error, or its success unknown. Such a pair carries no information."""
+        return not (self.a.is_known and self.b.is_known)
 
     @property
     def outcome(self) -> tuple[bool, bool]:

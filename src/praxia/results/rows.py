@@ -30,7 +30,7 @@ __all__ = [
     "write_rows",
 ]
 
-Status = Literal["success", "failure", "error"]
+Status = Literal["success", "failure", "unknown", "error"]
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,10 @@ class Row:
         control: name of the control condition, or None.
         steps: number of control steps.
         success_step: number of steps after which success first held, or None.
-        progress: share of the task's parts, in [0, 1], that was done when the episode ended.
+        progress: share of the task's parts, in [0, 1], that was done when the episode ended; None: unknown.
         path_length, jerk: of the commanded motion (`results.motion`), or None where they are undefined.
         actions_sha256: hash of the executed actions.
+        status: "unknown" where the environment, such as a robot, does not know whether the episode succeeded.
         error: what crashed, in a row whose status is "error", which is neither a success nor a failure. A failure with
             an error is the policy's fault: it returned actions that no robot should execute.
         wall_s: duration in seconds, the only field that differs from run to run.
@@ -62,7 +63,7 @@ class Row:
     status: Status
     steps: int
     success_step: int | None
-    progress: float
+    progress: float | None
     path_length: float | None = field(default=None, kw_only=True)
     jerk: float | None = field(default=None, kw_only=True)
     actions_sha256: str
@@ -74,6 +75,11 @@ class Row:
     def episode(self) -> tuple[str, int]:
         """The start and the repeat number: what names an episode within one results file."""
         return self.start, self.repeat
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the episode is a success or a failure. Others are in no rate."""
+        return self.status in ("success", "failure")
 
     def line(self) -> bytes:
         """The row as one line of JSON, its schema first."""

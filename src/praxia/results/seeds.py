@@ -82,12 +82,13 @@ def recipe_success(evaluations: Sequence[Sequence[Row]]) -> dict[str, Any]:
     outcomes at one start, within tasks, and its contribution to the interval is added in squares (MOVER: Zou and Donner
     2008, see `statistics.macro_interval`).
     """
-    evaluated = [[row for row in rows if row.status != "error"] for rows in evaluations]
+    evaluated = [[row for row in rows if row.is_known] for rows in evaluations]
     counts = [(sum(row.status == "success" for row in rows), len(rows)) for rows in evaluated]
     rates = [successes / trials if trials else None for successes, trials in counts]
     known = [rate for rate in rates if rate is not None]
     episodes = sum(map(len, evaluations))
-    found: dict[str, Any] = {"seeds": len(known), "episodes": episodes, "errors": episodes - sum(map(len, evaluated))}
+    errors = sum(row.status == "error" for rows in evaluations for row in rows)
+    found: dict[str, Any] = {"seeds": len(known), "episodes": episodes, "errors": errors}
     found |= {"success": fmean(known) if known else None, "per_seed": rates, "ci95": None, "ci95_of": None}
     if len(known) == 1:
         (only,) = (one for one in counts if one[1])

@@ -17,7 +17,8 @@ def summarise(
 
     A RATE is `{episodes, errors, faults, success, ci95, progress, steps, median_steps, path_length, jerk}`, a MEAN is
     `{success, ci95}`. Rates are fractions of the episodes that were not errors, and None where none is left. Failures
-    by the policy's own fault are included and counted as `faults`. `success` and `ci95` (Wilson) are pooled over the
+    by the policy's own fault are included and counted as `faults`. Episodes whose success is unknown are in no rate
+    either; a RATE with any counts them as `unknown`. `success` and `ci95` (Wilson) are pooled over the
     episodes, and `progress` is the mean share of a task's parts that was done. `macro` is the unweighted mean over the
     tasks that have a rate. `macro_of_groups`, where the benchmark `averages_groups`, is the mean over the groups of
     such means. Tasks are in the order of their first rows, groups in the order of `groups`.
@@ -60,26 +61,29 @@ def _mean_of(counts: Mapping[str, tuple[int | float, int]], groups: Sequence[Seq
 
 
 def _count(rows: Sequence[Row]) -> tuple[int, int]:
-    """(successes, episodes that were not errors)."""
-    return sum(row.status == "success" for row in rows), sum(row.status != "error" for row in rows)
+    """(successes, episodes that were not errors and whose success is known)."""
+    return sum(row.status == "success" for row in rows), sum(row.is_known for row in rows)
 
 
 def _by_start(rows: Sequence[Row]) -> tuple[int | float, int]:
     """The same rate over the starts of episodes that were not errors: as `_count` where no start has two of them."""
     successes, trials = _count(rows)
-    starts = len({row.start for row in rows if row.status != "error"})
+    starts = len({row.start for row in rows if row.is_known})
     return (successes, trials) if starts == trials else (successes * starts / trials, starts)
 
 
 def _rate(rows: Sequence[Row]) -> dict[str, Any]:
     successes, trials = _count(rows)
+    unknown = sum(row.status == "unknown" for row in rows)
+    progress = [row.progress for row in rows if row.is_known and row.progress is not None]
     return {
         "episodes": len(rows),
-        "errors": len(rows) - trials,
+        "errors": sum(row.status == "error" for row in rows),
+        **({"unknown": unknown} if unknown else {}),
         "faults": sum(row.status == "failure" and row.error is not None for row in rows),
         "success": successes / trials if trials else None,
         "ci95": list(wilson_interval(*_by_start(rows))) if trials else None,
-        "progress": sum(row.progress for row in rows if row.status != "error") / trials if trials else None,
+        "progress": sum(progress) / len(progress) if progress else None,
         **_motion([row for row in rows if row.status == "success"]),
     }
 

@@ -9,11 +9,12 @@ import numpy as np
 from jaxtyping import Float32
 
 from praxia.core.errors import PraxiaError, crash_text
-from praxia.core.types import Env, EnvSpec, Observation, Outcome, SlotResult, Start
+from praxia.core.simulator import expect_simulator
+from praxia.core.types import EnvSpec, Observation, Outcome, Robot, Simulator, SlotResult, Start
 
 __all__ = ["BuildEnv", "LocalSlots"]
 
-BuildEnv = Callable[[EnvSpec], Env]
+BuildEnv = Callable[[EnvSpec], Robot]
 
 
 class EnvCache:
@@ -25,15 +26,15 @@ class EnvCache:
     def __init__(self, build: BuildEnv, capacity: int):
         self._build = build
         self._capacity = capacity
-        self._idle: list[tuple[EnvSpec, Env]] = []
+        self._idle: list[tuple[EnvSpec, Robot]] = []
 
-    def take(self, spec: EnvSpec) -> Env:
+    def take(self, spec: EnvSpec) -> Robot:
         for index in reversed(range(len(self._idle))):
             if self._idle[index][0] == spec:
                 return self._idle.pop(index)[1]
         return self._build(spec)
 
-    def put_back(self, spec: EnvSpec, env: Env) -> None:
+    def put_back(self, spec: EnvSpec, env: Robot) -> None:
         self._idle.append((spec, env))
         while len(self._idle) > self._capacity:
             self._idle.pop(0)[1].close()
@@ -45,9 +46,13 @@ class EnvCache:
 
 @dataclass
 class _SlotState:
-    """A slot's environment and what is returned of its present episode."""
+    """A slot's environment and what is returned of its present episode.
 
-    env: Env | None = None
+    `simulator` is the environment where the episode needs what only a simulator can do.
+    """
+
+    env: Robot | None = None
+    simulator: Simulator | None = None
     spec: EnvSpec | None = None
     cameras: tuple[str, ...] = ()
     privileged: bool = False
@@ -125,6 +130,10 @@ class LocalSlots:
             state.env = None
         if state.env is None:
             state.env, state.spec = self._env_cache.take(spec), spec
+        state.simulator = None
+        if state.snapshots or state.privileged:
+            purpose = "a recording with snapshots" if state.snapshots else "a policy with privileged state"
+            state.simulator = expect_simulator(state.env, purpose)
         state.env.reset(start)
         return SlotResult(slot, *self._observe(state))
 
@@ -138,9 +147,9 @@ class LocalSlots:
         earlier: list[Observation] = []
         present = None, None
         for step, action in enumerate(actions, 1):
-            if state.snapshots:
-                snapshots.append(state.env.snapshot())
-            outcomes.append(state.env.step(action))
+            if state.simulator is not None and state.snapshots:
+                snapshots.append(state.simulator.snapshot())
+            outcomes.append(state.env.command(action))
             last = outcomes[-1]
             if last.terminated or last.truncated or (stop_on_success and last.success):
                 break
@@ -153,4 +162,5 @@ class LocalSlots:
     def _observe(self, state: _SlotState) -> tuple[Observation, dict[str, np.ndarray] | None]:
         assert state.env is not None
         observation = state.env.observe(state.cameras)
-        return observation, dict(state.env.privileged()) if state.privileged else None
+        known = state.simulator if state.privileged else None
+        return observation, None if known is None else dict(known.privileged())

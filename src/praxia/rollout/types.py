@@ -10,7 +10,7 @@ from praxia.core.types import ChunkExecution, EnvSpec, Observation, Outcome, Pol
 
 __all__ = ["Agent", "Job", "Metric", "Recording", "Status", "Trajectory"]
 
-Status = Literal["success", "failure", "error"]
+Status = Literal["success", "failure", "unknown", "error"]
 Metric = Literal["ever", "end"]
 
 
@@ -86,15 +86,24 @@ class Trajectory:
         return next((step for step, outcome in enumerate(self.outcomes, 1) if outcome.success), None)
 
     @property
-    def success_end(self) -> bool:
-        """Whether success held at the last step."""
-        return bool(self.outcomes) and self.outcomes[-1].success
+    def success_end(self) -> bool | None:
+        """Whether success held at the last step; None: unknown."""
+        return self.outcomes[-1].success if self.outcomes else False
 
     @property
-    def progress(self) -> float:
-        """The fraction of the task, in [0, 1], that was done at the last step."""
+    def success_ever(self) -> bool | None:
+        """Whether success held at any step; None: at no step that is known, and some are not."""
+        if self.success_step is not None:
+            return True
+        return None if any(outcome.success is None for outcome in self.outcomes) else False
+
+    @property
+    def progress(self) -> float | None:
+        """The fraction of the task, in [0, 1], that was done at the last step; None: unknown."""
         progress = self.outcomes[-1].progress if self.outcomes else None
-        return float(self.success_end) if progress is None else progress
+        if progress is not None:
+            return progress
+        return None if self.success_end is None else float(self.success_end)
 
     def status(self, metric: Metric) -> Status:
         """The episode's status. Under the metric "ever" success counts at any step, under "end" at the last one only.
@@ -103,5 +112,5 @@ class Trajectory:
         """
         if self.error is not None:
             return "failure" if self.is_fault else "error"
-        succeeded = self.success_end if metric == "end" else self.success_step is not None
-        return "success" if succeeded else "failure"
+        succeeded = self.success_end if metric == "end" else self.success_ever
+        return "unknown" if succeeded is None else "success" if succeeded else "failure"

@@ -50,7 +50,7 @@ def measure_head(runs: Sequence[Path], results_files: Sequence[Path], data: Path
         "per_task": _per_task(results),
         "score": _mean(scores),
         "per_seed": scores,
-        **_sides([replay for replay, row in found if row.status != "error"]),
+        **_sides([replay for replay, row in found if row.is_known]),
         "minority": _minority(policy, [replay for replay, _ in found[:NUM_STARTS]]),
         "ms_per_chunk": _milliseconds(policy, found[0][0]),
         "tokens_per_action": _tokens_per_action(policy, Dataset(data)),
@@ -60,7 +60,7 @@ def measure_head(runs: Sequence[Path], results_files: Sequence[Path], data: Path
 
 
 def _score(rows: Sequence[Row]) -> float | None:
-    return _mean([row.progress for row in rows if row.status != "error"])
+    return _mean([row.progress for row in rows if row.is_known])
 
 
 def _per_task(results: Sequence[Sequence[Row]]) -> dict[str, float | None]:
@@ -69,7 +69,7 @@ def _per_task(results: Sequence[Sequence[Row]]) -> dict[str, float | None]:
 
 
 def _success(rows: Sequence[Row]) -> float | None:
-    return _mean([float(row.status == "success") for row in rows if row.status != "error"])
+    return _mean([float(row.status == "success") for row in rows if row.is_known])
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -86,7 +86,7 @@ def _sides(replays: Sequence[Replay]) -> dict[str, Any]:
         env.reset(replay.start)
         states = [env.observe(()).state]
         for action in replay.actions:
-            env.step(action)
+            env.command(action)
             states.append(env.observe(()).state)
         found.append((side(np.array(states)), num_switches(np.array(states))))
     env.close()

@@ -104,7 +104,7 @@ class LabelledEvaluation:
     @property
     def has_partial_progress(self) -> bool:
         """Whether some episode completed a part of its task but not all of it."""
-        return any(0 < row.progress < 1 for row in self.rows if row.status != "error")
+        return any(0 < (row.progress or 0) < 1 for row in self.rows if row.is_known)
 
     def summary_of(self, tasks: Collection[str] | None) -> Mapping[str, Any]:
         """The summary of the given tasks, or of all with None."""

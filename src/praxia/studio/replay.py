@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from praxia.core.errors import DataError
+from praxia.core.errors import DataError, MismatchError
 from praxia.core.process import available_cores
+from praxia.core.simulator import expect_simulator
 from praxia.core.types import Embodiment, EnvSpec, Outcome, SlotResult, Start, VectorEnv
 from praxia.results.rows import Row
 from praxia.results.store import read_replay
@@ -90,13 +91,13 @@ class ReplayRunner:
     def replay(self, episodes: Sequence[EpisodeRow], *, images: bool) -> Iterator[tuple[int, ReplayedEpisode]]:
         """Each episode's replay with its index in `episodes`, in order of completion; exhaust the iterator.
 
-        An episode whose actions are missing yields a `ReplayedEpisode` with a mismatch.
+        An episode whose actions are missing, or that a robot executed, yields a `ReplayedEpisode` with a mismatch.
         """
         jobs: dict[int, ReplayJob] = {}
         for index, episode in enumerate(episodes):
             try:
                 jobs[index] = self._job(episode, images)
-            except DataError as error:
+            except (DataError, MismatchError) as error:
                 yield index, ReplayedEpisode(episode, mismatch=str(error))
         if jobs:
             self._slots = self._slots or self._make_slots(available_cores())
@@ -127,7 +128,7 @@ class ReplayRunner:
         spec = replace(replay.spec, size=2 * VIDEO_PX, wrappers=())
         if spec.env not in self._embodiments:
             with closing(self._build(spec)) as env:
-                self._embodiments[spec.env] = env.embodiment
+                self._embodiments[spec.env] = expect_simulator(env, "a replay").embodiment
         embodiment = self._embodiments[spec.env]
         camera = embodiment.cameras[0].name if images else None
         return ReplayJob(episode, spec, replay.start, replay.actions, embodiment, camera)

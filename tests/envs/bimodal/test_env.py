@@ -19,7 +19,7 @@ def begun(index: int = 0, **scene):
 
 
 def drive(env, *velocities):
-    return [env.step(np.array(velocity, np.float32)) for velocity in velocities]
+    return [env.command(np.array(velocity, np.float32)) for velocity in velocities]
 
 
 def test_straight_ahead_runs_into_the_obstacle_from_every_start():

@@ -23,7 +23,7 @@ def actions(num: int) -> np.ndarray:
 
 
 def follow(env: MetaWorld, steps: Sequence[np.ndarray]) -> list[tuple[Outcome, bytes]]:
-    return [(env.step(action), env.snapshot()) for action in steps]
+    return [(env.command(action), env.snapshot()) for action in steps]
 
 
 def make(task: str, **options) -> MetaWorld:
@@ -107,9 +107,9 @@ def test_unstable_physics_is_an_error_and_not_a_failure(tmp_path, monkeypatch):
     arrays["/state"][1:8] = 1e12
     env.restore(encode_snapshot(values, arrays))
     with pytest.raises(RuntimeError, match="physics of door-open became unstable"):
-        env.step(np.zeros(4, np.float32))
+        env.command(np.zeros(4, np.float32))
     env.reset(draw_start("door-open", "test", 0))
-    env.step(np.zeros(4, np.float32))
+    env.command(np.zeros(4, np.float32))
 
 
 def test_the_state_is_hand_and_gripper_alone():
@@ -119,7 +119,7 @@ def test_the_state_is_hand_and_gripper_alone():
         env.reset(draw_start("push", "test", index))
         states.append(env.observe(()).state)
     np.testing.assert_array_equal(states[0], states[1])
-    env.step(np.array([1, 0, 0, 1], np.float32))
+    env.command(np.array([1, 0, 0, 1], np.float32))
     moved = env.observe(()).state
     assert moved.dtype == np.float32
     assert moved[0] > states[1][0]
@@ -140,7 +140,7 @@ def test_the_first_observation_shows_the_true_positions():
     first = env.privileged()["observation"][4:7]
     env.reset(draw_start("door-open", "test", 2))
     env.reset(draw_start("door-open", "test", 1))
-    env.step(np.zeros(4, np.float32))
+    env.command(np.zeros(4, np.float32))
     np.testing.assert_allclose(env.privileged()["observation"][4:7], first, atol=2e-3)
 
 
@@ -149,7 +149,7 @@ def test_actions_beyond_the_range_are_clipped():
     for action in ([3, -2, 1, 9], [1, -1, 1, 1]):
         env = make("reach")
         env.reset(start)
-        env.step(np.array(action, np.float32))
+        env.command(np.array(action, np.float32))
         snapshots.append(env.snapshot())
     assert snapshots[0] == snapshots[1]
 
@@ -179,7 +179,7 @@ def test_the_camera_on_the_hand_moves_with_it():
     env.reset(draw_start("reach", "test", 0))
     before = env.observe(("workspace", "hand"))
     for _ in range(20):
-        env.step(np.array([0.0, 1.0, 0.0, 0.0], np.float32))
+        env.command(np.array([0.0, 1.0, 0.0, 0.0], np.float32))
     after = env.observe(("workspace", "hand"))
     assert after.state[1] - before.state[1] > 0.1, "metres"
     moved = {

@@ -14,14 +14,14 @@ import pytest
 from gymnasium.utils import seeding
 from metaworld.env_dict import ALL_V3_ENVIRONMENTS, ENV_CLS_MAP, MT50_V3, MT50_V3_ARGS_KWARGS
 
-from praxia.core.types import Env, EnvSpec
+from praxia.core.types import EnvSpec, Simulator
 from praxia.envs import find_family
 from praxia.envs.metaworld import evo1, lerobot, starvla
 
 SETUPS = {module.SETUP.name: module.SETUP for module in (lerobot, evo1, starvla)}
 
 
-def begun(family: str, task: str, index: int = 0, size: int = 64, profile: str = "fast") -> Env:
+def begun(family: str, task: str, index: int = 0, size: int = 64, profile: str = "fast") -> Simulator:
     env = find_family(family).build(EnvSpec(family, task, profile, size))
     env.reset(find_family(family).draw_start(task, "test", index))
     return env
@@ -159,7 +159,7 @@ def test_snapshots_after_an_idle_step_restore_bit_for_bit():
     first, second = begun("metaworld-evo1", "push"), begun("metaworld-evo1", "push")
     action = seeding.np_random(0)[0].uniform(-1, 1, 4).astype(np.float32)
     for _ in range(5):
-        first.step(action)
+        first.command(action)
     second.restore(first.snapshot())
-    assert first.step(action) == second.step(action)
+    assert first.command(action) == second.command(action)
     assert first.snapshot() == second.snapshot()

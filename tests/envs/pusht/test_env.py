@@ -33,7 +33,7 @@ def chase(env, num: int):
     outcomes = []
     for _ in range(num):
         block = env.privileged()["block"][:2]
-        outcomes.append(env.step((block + rng.normal(0, 60, 2)).astype(np.float32)))
+        outcomes.append(env.command((block + rng.normal(0, 60, 2)).astype(np.float32)))
     return outcomes
 
 
@@ -56,7 +56,7 @@ def test_it_is_the_packages_environment():
     for _ in range(60):
         np.testing.assert_allclose(env.observe(()).state, with_heading(stock.get_obs()), atol=1e-3)
         action = (stock.get_obs()[2:4] + rng.normal(0, 60, 2)).clip(0, 512).astype(np.float32)
-        outcome, theirs = env.step(action), stock.step(action.astype(np.float64))
+        outcome, theirs = env.command(action), stock.step(action.astype(np.float64))
         rewards.append(outcome.reward)
         assert outcome.reward == pytest.approx(theirs[1], abs=1e-6)
         assert (outcome.terminated, outcome.success) == (theirs[2], theirs[4]["is_success"])
@@ -70,7 +70,7 @@ def test_it_is_the_packages_environment():
 def test_a_block_at_its_goal_is_success_and_ends_the_episode():
     env = begun()
     env.reset(Start("pusht", "push", {"agent": [50, 50], "block": [256, 256, np.pi / 4]}))
-    outcome = env.step(np.array([50, 50], np.float32))
+    outcome = env.command(np.array([50, 50], np.float32))
     assert outcome.success
     assert outcome.terminated
     assert outcome.reward == outcome.progress == 1.0
@@ -128,8 +128,8 @@ def test_positions_velocities_and_angles_are_not_the_complete_state():
     np.testing.assert_allclose(second.privileged()["block"], first.privileged()["block"], atol=1e-12)
     actions = [first.privileged()["block"][:2].astype(np.float32)] * 10
     for action in actions:
-        first.step(action)
-        second.step(action)
+        first.command(action)
+        second.command(action)
     apart = np.abs(second.privileged()["block"] - first.privileged()["block"])
     assert 1e-9 < apart.max() < 2.0
 
@@ -148,8 +148,8 @@ def test_foreign_starts_snapshots_and_names_are_refused():
 
 def test_actions_beyond_the_image_are_clipped():
     first, second = begun(), begun()
-    first.step(np.array([600, -50], np.float32))
-    second.step(np.array([512, 0], np.float32))
+    first.command(np.array([600, -50], np.float32))
+    second.command(np.array([512, 0], np.float32))
     assert first.snapshot() == second.snapshot()
 
 

@@ -28,7 +28,7 @@ def solved(env_name: str, task: str, index: int, horizon: int = 100) -> bool:
     env, _ = begun(env_name, task, index)
     outcomes = []
     for step in range(horizon):
-        outcomes.append(env.step(act(env_name, env, step)))
+        outcomes.append(env.command(act(env_name, env, step)))
         if outcomes[-1].success:
             break
     assert sum(outcome.reward for outcome in outcomes) == pytest.approx(1.0) or not outcomes[-1].success
@@ -43,7 +43,7 @@ def test_a_goal_is_reached_by_the_expert_and_not_before(task):
         embodiment = env.embodiment
         still = np.zeros(embodiment.action_dim, np.float32)
         still[-1] = -1.0
-        assert not any(env.step(still).success for _ in range(10))
+        assert not any(env.command(still).success for _ in range(10))
     assert sum(solved("tabletop-gantry", task, index) for index in range(10)) >= 9
 
 
@@ -52,7 +52,7 @@ def test_a_chain_counts_its_parts_in_order(task):
     env, start = begun("tabletop-gantry", task)
     rewards = []
     for step in range(300):
-        outcome = env.step(act("tabletop-gantry", env, step))
+        outcome = env.command(act("tabletop-gantry", env, step))
         rewards.append(outcome.reward)
         if outcome.success:
             break
@@ -74,8 +74,8 @@ def test_a_later_part_alone_is_no_progress():
     teacher.reset(backwards)
     for _ in range(14):
         action = act("tabletop-gantry", teacher)
-        teacher.step(action)
-        assert env.step(action).reward == 0
+        teacher.command(action)
+        assert env.command(action).reward == 0
 
 
 @pytest.mark.parametrize("env_name", BODIES)
@@ -86,7 +86,7 @@ def test_an_episode_is_the_same_after_json_and_in_a_used_environment(env_name):
     def run(env, start):
         env.reset(start)
         for action in actions:
-            env.step(action)
+            env.command(action)
         return env.snapshot()
 
     family = find_family(env_name)
@@ -102,11 +102,11 @@ def test_an_episode_is_the_same_after_json_and_in_a_used_environment(env_name):
 def test_a_snapshot_restores_bit_for_bit(env_name):
     env, _ = begun(env_name, "chain-2")
     for step in range(25):
-        env.step(act(env_name, env, step))
+        env.command(act(env_name, env, step))
     snapshot = env.snapshot()
 
     def go_on():
-        outcomes = [env.step(act(env_name, env, step)) for step in range(25, 60)]
+        outcomes = [env.command(act(env_name, env, step)) for step in range(25, 60)]
         return outcomes, env.snapshot()
 
     first = go_on()
@@ -127,8 +127,8 @@ def test_a_snapshot_of_another_episode_is_refused():
 def test_actions_beyond_the_range_are_clipped():
     first, _ = begun("tabletop-gantry", "touch")
     second, _ = begun("tabletop-gantry", "touch")
-    first.step(np.array([50, -50, 0, 9], np.float32))
-    second.step(np.array([2, -2, 0, 1], np.float32))
+    first.command(np.array([50, -50, 0, 9], np.float32))
+    second.command(np.array([2, -2, 0, 1], np.float32))
     assert first.snapshot() == second.snapshot()
 
 
@@ -136,9 +136,9 @@ def test_the_hand_follows_its_commands():
     env, _ = begun("tabletop-gantry", "touch")
     before = env.observe(()).state[:3].copy()
     for _ in range(5):
-        env.step(np.array([1.0, -1.0, 0.5, -1.0], np.float32))
+        env.command(np.array([1.0, -1.0, 0.5, -1.0], np.float32))
     for _ in range(3):
-        env.step(np.array([0, 0, 0, -1.0], np.float32))
+        env.command(np.array([0, 0, 0, -1.0], np.float32))
     np.testing.assert_allclose(env.observe(()).state[:3] - before, [0.05, -0.05, 0.025], atol=2e-3)
 
 
@@ -176,7 +176,7 @@ def test_the_other_instruction_does_not_change_success():
     env, start = begun("tabletop-gantry", "press", 0, "other-instruction")
     assert env.observe(()).instruction == start.payload["other"]["instruction"]
     # The expert reads the goal, not the instruction.
-    assert any(env.step(act("tabletop-gantry", env, step)).success for step in range(40))
+    assert any(env.command(act("tabletop-gantry", env, step)).success for step in range(40))
 
 
 def test_restoring_a_stable_snapshot_ends_an_instability():
@@ -184,6 +184,6 @@ def test_restoring_a_stable_snapshot_ends_an_instability():
     snapshot = env.snapshot()
     env.data.qvel[:] = np.nan
     with pytest.raises(RuntimeError, match="unstable"):
-        env.step(np.zeros(4, np.float32))
+        env.command(np.zeros(4, np.float32))
     env.restore(snapshot)
-    env.step(np.zeros(4, np.float32))
+    env.command(np.zeros(4, np.float32))

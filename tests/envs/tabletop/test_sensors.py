@@ -16,7 +16,7 @@ def env(request) -> Tabletop:
     env = Tabletop(EnvSpec("tabletop-gantry", "touch", request.param, 96), GANTRY)
     env.reset(find_family("tabletop-gantry").draw_start("touch", "senses", 0))
     for _ in range(8):
-        env.step(np.array([0, -2, -1, -1], np.float32))
+        env.command(np.array([0, -2, -1, -1], np.float32))
     return env
 
 
@@ -54,7 +54,7 @@ def test_depth_agrees_with_rays_through_the_simulator(env):
 def test_contact_forces_carry_the_things(env):
     """At rest the table bears every thing: the forces on it are its weight."""
     for _ in range(10):
-        env.step(np.array([0, 0, 0, -1], np.float32))
+        env.command(np.array([0, 0, 0, -1], np.float32))
     for thing in env.state.scene.things:
         mine = [contact for contact in contacts(env) if thing.name in (contact.first, contact.second)]
         upward = sum(contact.force_n[2] * (1 if contact.second == thing.name else -1) for contact in mine)

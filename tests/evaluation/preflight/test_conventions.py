@@ -97,8 +97,8 @@ class Stuck:
     def __getattr__(self, name):
         return getattr(self._env, name)
 
-    def step(self, action):
-        return self._env.step(np.append(action[:3], np.float32(0)))
+    def command(self, action):
+        return self._env.command(np.append(action[:3], np.float32(0)))
 
 
 @pytest.mark.gl

@@ -63,8 +63,8 @@ class Slow:
     def __getattr__(self, name):
         return getattr(self._env, name)
 
-    def step(self, action):
-        return self._env.step((action / 5).astype(np.float32))
+    def command(self, action):
+        return self._env.command((action / 5).astype(np.float32))
 
 
 def test_a_changed_simulator_fails_replays_and_expert(policy):
@@ -75,7 +75,7 @@ def test_a_changed_simulator_fails_replays_and_expert(policy):
 
 def test_an_environment_that_crashes_is_not_ready(policy):
     class Crashing(Slow):
-        def step(self, action):
+        def command(self, action):
             raise RuntimeError("boom")
 
     found = run_preflight(policy, BENCHMARK, replace(FAMILY, build=lambda spec: Crashing(FAMILY.build(spec))))

@@ -45,6 +45,6 @@ def test_actions_are_within_the_image_and_near_the_agent():
     env.reset(trajectory.job.start)
     for action in trajectory.actions:
         assert np.linalg.norm(action - env.privileged()["agent"]) < 46
-        env.step(action)
+        env.command(action)
     assert trajectory.actions.min() >= 0
     assert trajectory.actions.max() <= 512

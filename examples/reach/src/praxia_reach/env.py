@@ -8,7 +8,7 @@ import numpy as np
 from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.core.errors import UnknownName
 from praxia.core.keys import generator
-from praxia.core.types import Env, EnvSpec, Observation, Outcome, Start
+from praxia.core.types import EnvSpec, Observation, Outcome, Simulator, Start
 from praxia.envs.family import EnvFamily
 from praxia.envs.snapshots import check_start, decode_snapshot, encode_snapshot
 from praxia.envs.wrappers import build_wrapped
@@ -22,10 +22,11 @@ INSTRUCTIONS = {f"reach-{colour}": f"move to the {colour} disc" for colour in CO
 
 
 class Reach:
-    """See `praxia.core.types.Env`. A start's payload is {"robot": [x, y], "red": [x, y], "blue": [x, y]}."""
+    """See `praxia.core.types.Simulator`. A start's payload is {"robot": [x, y], "red": [x, y], "blue": [x, y]}."""
 
     def __init__(self, spec: EnvSpec):
         self.embodiment = embodiment(spec)
+        self.privileged_layout = {"target": 2}
         self._task = find_task(spec.task)
         self._size = spec.size
 
@@ -34,7 +35,7 @@ class Reach:
         self._robot = np.array(start.payload["robot"])
         self._discs = {colour: np.array(start.payload[colour]) for colour in COLOURS}
 
-    def step(self, action: np.ndarray) -> Outcome:
+    def command(self, action: np.ndarray) -> Outcome:
         """Move for one control period at the commanded velocity, at most 1 m/s in each direction."""
         self._robot = np.clip(self._robot + np.clip(action, -1, 1).astype(np.float64) / CONTROL_HZ, -1, 1)
         self._steps += 1
@@ -106,7 +107,7 @@ def other_start(start: Start) -> Start:
     return draw_start(start.task, f"other-{start.key}", 0)
 
 
-def build(spec: EnvSpec) -> Env:
+def build(spec: EnvSpec) -> Simulator:
     """The environment, in the wrappers of controls."""
     return build_wrapped(Reach, spec, other_start)
 

@@ -1,4 +1,4 @@
-"""Bimodal as an `Env`: motion in the plane, an obstacle that ends the episode on contact, and a camera above."""
+"""Bimodal as an `Simulator`: motion in the plane, an obstacle that ends the episode on contact, and a camera above."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -46,7 +46,7 @@ def embodiment(size: int) -> Embodiment:
 
 
 class Bimodal:
-    """See `praxia.core.types.Env`. `spec.profile` is ignored: there is one way to render.
+    """See `praxia.core.types.Simulator`. `spec.profile` is ignored: there is one way to render.
 
     Raises:
         UnknownName: the task.
@@ -54,6 +54,7 @@ class Bimodal:
 
     def __init__(self, spec: EnvSpec):
         self.embodiment = embodiment(spec.size)
+        self.privileged_layout = {"robot": 2, "obstacle": 2, "goal": 2}
         self._task = short_name(spec.task)
         self._size = spec.size
         self._start: Start | None = None
@@ -72,7 +73,7 @@ class Bimodal:
         self._steps = 0
         self._start = start
 
-    def step(self, action: Float32[np.ndarray, " A"]) -> Outcome:
+    def command(self, action: Float32[np.ndarray, " A"]) -> Outcome:
         """Move for one control period at the commanded velocity, at most 1 m/s per dim, within the arena.
 
         Touching the obstacle on the way ends the episode without success. The reward is the decrease of the distance to

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from praxia.core.embodiment import Embodiment
-from praxia.core.types import Env, EnvSpec
+from praxia.core.types import EnvSpec, Simulator
 from praxia.envs.bimodal.env import CAMERA, Bimodal, embodiment
 from praxia.envs.bimodal.starts import INSTRUCTIONS, draw_start, short_name, twin_start
 from praxia.envs.family import EnvFamily, GoldenFrame
@@ -21,7 +21,7 @@ def _embodiment(spec: EnvSpec) -> Embodiment:
     return embodiment(spec.size)
 
 
-def _build(spec: EnvSpec) -> Env:
+def _build(spec: EnvSpec) -> Simulator:
     return build_wrapped(Bimodal, spec, twin_start)
 
 
@@ -34,7 +34,7 @@ def _golden_frame() -> UInt8[np.ndarray, "Y X 3"]:
     env = Bimodal(EnvSpec("bimodal", "pass"))
     env.reset(draw_start("pass", "golden", 0))
     for _ in range(5):
-        env.step(env.privileged()["goal"].astype("float32"))
+        env.command(env.privileged()["goal"].astype("float32"))
     return env.observe((CAMERA,)).images[CAMERA]
 
 

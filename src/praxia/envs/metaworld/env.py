@@ -1,4 +1,4 @@
-"""Meta-World v3 as an `Env`.
+"""Meta-World v3 as an `Simulator`.
 
 Deviations from the package: starts are explicit values instead of pickled tasks; images are rendered only on request;
 cameras and state are those of the `Setup`.
@@ -20,7 +20,9 @@ __all__ = ["MetaWorld"]
 
 
 class MetaWorld:
-    """One task under a setup. See `praxia.core.types.Env`; images are rendered at `spec.size` with `spec.profile`.
+    """One task under a setup. See `praxia.core.types.Simulator`.
+
+    Images are rendered at `spec.size` with `spec.profile`.
 
     Raises:
         UnknownName: the task or the render profile.
@@ -28,6 +30,7 @@ class MetaWorld:
 
     def __init__(self, spec: EnvSpec, setup: Setup = PRAXIA_SETUP):
         self.embodiment = setup.embodiment(spec.size)
+        self.privileged_layout = {"observation": 39}
         self._setup = setup
         self._task = short_name(spec.task)
         self._instruction = setup.instructions[self._task]
@@ -52,7 +55,7 @@ class MetaWorld:
             self._simulator.stock.step(np.zeros(4, np.float32))
         self._start_key = start.key
 
-    def step(self, action: Float32[np.ndarray, " A"]) -> Outcome:
+    def command(self, action: Float32[np.ndarray, " A"]) -> Outcome:
         """Actions outside [-1, 1] are clipped, as a robot's driver does.
 
         Raises:

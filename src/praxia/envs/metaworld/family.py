@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from praxia.core.embodiment import Embodiment
-from praxia.core.types import Env, EnvSpec, Start
+from praxia.core.types import EnvSpec, Simulator, Start
 from praxia.envs.family import EnvFamily, GoldenFrame
 from praxia.envs.graphics import gl_vendor
 from praxia.envs.metaworld.env import MetaWorld
@@ -52,11 +52,11 @@ def _embodiment(setup: Setup, spec: EnvSpec) -> Embodiment:
     return setup.embodiment(spec.size)
 
 
-def _build(setup: Setup, spec: EnvSpec) -> Env:
+def _build(setup: Setup, spec: EnvSpec) -> Simulator:
     return build_wrapped(partial(_make, setup), spec, twin_start)
 
 
-def _make(setup: Setup, spec: EnvSpec) -> Env:
+def _make(setup: Setup, spec: EnvSpec) -> Simulator:
     return MetaWorld(spec, setup)
 
 

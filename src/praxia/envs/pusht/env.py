@@ -1,4 +1,4 @@
-"""PushT as an `Env`.
+"""PushT as an `Simulator`.
 
 Deviations from the package: starts are explicit values; images are rendered only on request; progress is the best so
 far.
@@ -46,7 +46,7 @@ def embodiment(size: int) -> Embodiment:
 
 
 class PushT:
-    """See `praxia.core.types.Env`. `spec.profile` is ignored: there is one way to render, the package's.
+    """See `praxia.core.types.Simulator`. `spec.profile` is ignored: there is one way to render, the package's.
 
     Raises:
         UnknownName: the task.
@@ -54,6 +54,7 @@ class PushT:
 
     def __init__(self, spec: EnvSpec):
         self.embodiment = embodiment(spec.size)
+        self.privileged_layout = {"agent": 2, "block": 3, "goal": 3}
         self._task = short_name(spec.task)
         self._size = spec.size
         self._stock = PushTEnv()
@@ -80,7 +81,7 @@ class PushT:
         self._progress = 0.0
         self._start = start
 
-    def step(self, action: Float32[np.ndarray, " A"]) -> Outcome:
+    def command(self, action: Float32[np.ndarray, " A"]) -> Outcome:
         """Move towards a target position for one control period. Targets outside the image are clipped.
 
         The reward is the package's: the fraction of the goal that the T covers, divided by the 95% that suffice and end
@@ -130,7 +131,7 @@ class PushT:
         check_start(values["start"], self._start.key)
         self.reset(self._start)
         for action in arrays["actions"]:
-            self.step(action)
+            self.command(action)
 
     def close(self) -> None:
         self._stock.close()

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from praxia.core.embodiment import Embodiment
-from praxia.core.types import Env, EnvSpec
+from praxia.core.types import EnvSpec, Simulator
 from praxia.envs.family import EnvFamily, GoldenFrame
 from praxia.envs.pusht.env import CAMERA, PushT, embodiment
 from praxia.envs.pusht.starts import INSTRUCTIONS, draw_start, short_name, twin_start
@@ -21,7 +21,7 @@ def _embodiment(spec: EnvSpec) -> Embodiment:
     return embodiment(spec.size)
 
 
-def _build(spec: EnvSpec) -> Env:
+def _build(spec: EnvSpec) -> Simulator:
     return build_wrapped(PushT, spec, twin_start)
 
 
@@ -34,7 +34,7 @@ def _golden_frame() -> UInt8[np.ndarray, "Y X 3"]:
     env = PushT(EnvSpec("pusht", "push"))
     env.reset(draw_start("push", "golden", 0))
     for _ in range(10):
-        env.step(env.privileged()["block"][:2].astype(np.float32))
+        env.command(env.privileged()["block"][:2].astype(np.float32))
     return env.observe((CAMERA,)).images[CAMERA]
 
 

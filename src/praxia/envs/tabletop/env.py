@@ -1,4 +1,4 @@
-"""Tabletop as an `Env`: one robot, one scene, one instruction at a time."""
+"""Tabletop as an `Simulator`: one robot, one scene, one instruction at a time."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from praxia.envs.render import ModelCamera, find_profile, render_image
 from praxia.envs.snapshots import check_start, decode_snapshot, encode_snapshot
 from praxia.envs.tabletop.goals import goals_from_json
 from praxia.envs.tabletop.model import FRONT, NUM_SUBSTEPS, build_model, place_fixtures
-from praxia.envs.tabletop.privileged import goal_info
+from praxia.envs.tabletop.privileged import GOAL_LAYOUT, goal_info
 from praxia.envs.tabletop.robots.robot import WRIST, RobotModel
 from praxia.envs.tabletop.scene import Scene
 from praxia.envs.tabletop.scene_state import SceneState
@@ -33,7 +33,7 @@ _UNSTABLE = (
 
 
 class Tabletop:
-    """See `praxia.core.types.Env`. It accepts starts of all tasks; `spec.task` is only checked.
+    """See `praxia.core.types.Simulator`. It accepts starts of all tasks; `spec.task` is only checked.
 
     `model` and `data` are MuJoCo's own, for uses beyond observations: see `sensors`.
 
@@ -44,6 +44,7 @@ class Tabletop:
     def __init__(self, spec: EnvSpec, robot: RobotModel):
         short_name(spec.task)
         self.embodiment = robot.embodiment(spec.size)
+        self.privileged_layout = {**GOAL_LAYOUT, **robot.privileged_layout}
         self._robot = robot
         self._profile = find_profile(spec.profile)
         self._size = spec.size
@@ -68,7 +69,7 @@ class Tabletop:
         self._checker = SuccessChecker(goals_from_json(start.payload["goals"]), self.state)
         self._start = start
 
-    def step(self, action: Float32[np.ndarray, " A"]) -> Outcome:
+    def command(self, action: Float32[np.ndarray, " A"]) -> Outcome:
         """Run one control period. Actions beyond the declared range are clipped, as a robot's driver does.
 
         The reward is the increase of the fraction of goals reached. Only the horizon ends an episode.

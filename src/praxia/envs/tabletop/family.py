@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from praxia.core.embodiment import Embodiment
-from praxia.core.types import Env, EnvSpec
+from praxia.core.types import EnvSpec, Simulator
 from praxia.envs.family import EnvFamily, GoldenFrame
 from praxia.envs.graphics import gl_vendor
 from praxia.envs.tabletop.env import Tabletop
@@ -49,11 +49,11 @@ def _embodiment(robot: RobotModel, spec: EnvSpec) -> Embodiment:
     return robot.embodiment(spec.size)
 
 
-def _build(robot: RobotModel, spec: EnvSpec) -> Env:
+def _build(robot: RobotModel, spec: EnvSpec) -> Simulator:
     return build_wrapped(partial(_make, robot), spec, twin_start, other_instruction)
 
 
-def _make(robot: RobotModel, spec: EnvSpec) -> Env:
+def _make(robot: RobotModel, spec: EnvSpec) -> Simulator:
     return Tabletop(spec, robot)
 
 
@@ -70,7 +70,7 @@ def _golden_frame(robot: RobotModel) -> UInt8[np.ndarray, "Y X 3"]:
     # A fixed motion first, so that servos, kinematics and contacts are in the image too.
     action = np.concatenate([np.full(field.size, 0.25 * (field.high or 1.0)) for field in env.embodiment.action])
     for _ in range(20):
-        env.step(action.astype(np.float32))
+        env.command(action.astype(np.float32))
     return env.observe((FRONT,)).images[FRONT]
 
 

@@ -8,7 +8,10 @@ from praxia.envs.tabletop.scene import Fixture, Thing
 from praxia.envs.tabletop.scene_state import SceneState
 from praxia.envs.tabletop.success import InitialState
 
-__all__ = ["goal_info"]
+__all__ = ["GOAL_LAYOUT", "goal_info"]
+
+# How many numbers each entry has.
+GOAL_LAYOUT = {"subject": 3, "size": 2, "target": 3, "direction": 2, "held": 1, "table": 1}
 
 
 def goal_info(goal: Goal, state: SceneState, initial: InitialState) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from praxia.core.errors import CheckFailed, DataError, PraxiaError
-from praxia.core.types import Env, EnvSpec
+from praxia.core.types import EnvSpec, Robot
 from praxia.data.dataset import Dataset
 from praxia.envs import build as build_registered
 from praxia.envs.family import EnvFamily
@@ -96,7 +96,7 @@ def _run_check(check: Callable[[PreflightSetup], PreflightResult], setup: Prefli
         return PreflightResult(False, str(error))
 
 
-def _build(family: EnvFamily, spec: EnvSpec) -> Env:
+def _build(family: EnvFamily, spec: EnvSpec) -> Robot:
     """Recorded starts can belong to another family than the benchmark's: that of the policy's trained embodiment."""
     return family.build(spec) if spec.env == family.name else build_registered(spec)
 

@@ -1,6 +1,7 @@
 """RobotModel arms: a chain of segments, a hand with a gripper, and one of two kinds of commands."""
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,6 +36,12 @@ class Arm:
     gripper: Gripper
     home_rad: tuple[float, ...]
     posture: tuple[float, ...]
+
+    @property
+    def privileged_layout(self) -> Mapping[str, int]:
+        dims = len(self.segments)
+        of_joints = {"jacobian": 6 * dims, "joint_targets": dims, "tilt": 3} if self.command == "joints" else {}
+        return {"grip": 3, "opening": 1, **of_joints}
 
     def embodiment(self, size: int) -> Embodiment:
         """Hand: translation without rotation. Joints: absolute targets. The gripper's action is 1 where closed."""

@@ -41,6 +41,10 @@ class Gantry:
     name: str = "tabletop-gantry"
     gripper: SlidingFingers = field(default_factory=SlidingFingers)
 
+    @property
+    def privileged_layout(self) -> Mapping[str, int]:
+        return {"grip": 3, "opening": 1}
+
     def embodiment(self, size: int) -> Embodiment:
         """The hand translates without rotation; the gripper's action is its target, 1 where closed."""
         return Embodiment(

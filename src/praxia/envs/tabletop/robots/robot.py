@@ -76,6 +76,11 @@ class RobotModel(Protocol):
         """The name of its embodiment and of its family of environments."""
         ...
 
+    @property
+    def privileged_layout(self) -> Mapping[str, int]:
+        """How many numbers each entry of `Controls.privileged` has."""
+        ...
+
     def embodiment(self, size: int) -> Embodiment:
         """Its embodiment, with cameras "front" and "wrist" of `size` pixels."""
         ...
