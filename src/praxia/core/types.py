@@ -271,7 +271,7 @@ class SlotResult:
     `outcomes` has one entry per executed step: fewer than requested when the episode ended before. `snapshots`
     holds the simulator state before each executed step if the slot was begun with `snapshots=True`. `error` is
     the text of a crash: the slot then needs a new `begin`. `lost`: the environment's process died, perhaps
-    because of another environment in it.
+    because of another environment in it. `overruns` counts the executed steps that came late in real time.
     """
 
     slot: int
@@ -282,6 +282,7 @@ class SlotResult:
     error: str | None = None
     lost: bool = False
     earlier: tuple[Observation, ...] = ()
+    overruns: int = 0
 
 
 @runtime_checkable

@@ -57,6 +57,7 @@ class RunningEpisode:
         self._outcomes: list[Outcome] = []
         self._observations: list[Observation] = []
         self._snapshots: list[bytes] = []
+        self._overruns = 0
 
     @property
     def steps(self) -> int:
@@ -73,6 +74,7 @@ class RunningEpisode:
         self._actions += list(self.planned_actions[:num_taken])
         self._labels += list(self._planned_labels[:num_taken])
         self._privileged = result.privileged
+        self._overruns += result.overruns
         self._history.extend(result.earlier)
         if result.observation is not None:
             self._history.append(result.observation)
@@ -142,6 +144,7 @@ class RunningEpisode:
             error=self.error,
             wall_s=time.perf_counter() - self._began_s,
             is_fault=self.is_fault,
+            overruns=self._overruns,
         )
 
     def _stacked(self, rows: list[np.ndarray]) -> Float32[np.ndarray, "T A"]:

@@ -63,7 +63,7 @@ class Trajectory:
     executed actions. With a `Recording`, `observations` has one entry per decision and one after the last step if the
     environment did not end the episode, and `snapshots` one entry per step. `error` is the text of a crash, which says
     nothing about the policy, or with `is_fault` of the policy's own fault that ended the episode. `wall_s` is the
-    episode's wall-clock time.
+    episode's wall-clock time. `overruns` counts the steps that came late in real time (`rollout.paced`).
     """
 
     job: Job
@@ -75,6 +75,7 @@ class Trajectory:
     error: str | None
     wall_s: float
     is_fault: bool = False
+    overruns: int = 0
 
     @property
     def steps(self) -> int:
