@@ -24,7 +24,7 @@ from praxia.heads.denoisers.action_expert import ActionExpert
 from praxia.heads.flow import Flow
 from praxia.nn.device import default_device
 from praxia.nn.types import Batch, Shapes
-from praxia.policies.encoder_head import EncoderHeadModel
+from praxia.policies.encoder_head import EncoderHead, EncoderHeadModel
 from praxia.recipes.vla_published import pi0_published
 
 PUBLISHED_MS = {"images_ms": 14.0, "prefix_ms": 46.0, "sample_ms": 27.0, "chunk_ms": 73.0}
@@ -37,6 +37,7 @@ NUM_TEXT_TOKENS = 20
 def build(size: str, device: torch.device) -> EncoderHeadModel:
     """pi0 as its recipe builds it, or with its language model and action expert cut to two layers."""
     model = pi0_published().model
+    assert isinstance(model, EncoderHead)
     encoder, head = model.encoder, model.head
     assert isinstance(encoder, PublicVLM)
     assert isinstance(head, Flow)

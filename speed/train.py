@@ -29,7 +29,7 @@ from praxia.dataloader.fitting import compute_statistics, fit_transforms
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.windows import Windows
 from praxia.nn.types import Batch, Shapes
-from praxia.policies.encoder_head import EncoderHeadModel, OpaqueBatch, to_batch
+from praxia.policies.encoder_head import EncoderHeadModel, to_batch
 from praxia.recipes.metaworld import flow_metaworld
 from praxia.training.batches import BatchSource, prefetch, random_shift
 
@@ -38,7 +38,9 @@ BATCH, WARMUP, PEER_WARMUP = 128, 5, 2
 
 def build(source: BatchSource) -> EncoderHeadModel:
     torch.manual_seed(0)
-    return flow_metaworld().model.build(source.shapes)
+    model = flow_metaworld().model.build(source.shapes)
+    assert isinstance(model, EncoderHeadModel)
+    return model
 
 
 def samples_per_s(model: EncoderHeadModel, batches: Iterable[Batch], steps: int) -> float:
@@ -48,7 +50,7 @@ def samples_per_s(model: EncoderHeadModel, batches: Iterable[Batch], steps: int)
     for step, batch in enumerate(batches):
         if step == WARMUP:
             began_s = time.perf_counter()
-        loss, _ = model(OpaqueBatch(random_shift(batch, 3, generator)), generator)
+        loss, _ = model.loss(random_shift(batch, 3, generator), generator)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -9,6 +9,7 @@ from typing import Any
 
 from praxia.encoders.resnet_grid import ResNetGrid
 from praxia.heads.act import ACT
+from praxia.policies.encoder_head import EncoderHead
 from praxia.recipes.known_published import act_published, diffusion_policy_unet_published
 from praxia.training import engine
 from praxia.training.config import TrainRun
@@ -40,6 +41,7 @@ def cases() -> dict[str, Case]:
     """ACT and Diffusion Policy at published size, and an ACT so small that loading counts."""
     act, diffusion = act_published(), diffusion_policy_unet_published()
     scratch = {"pretrained_backbone_weights": None}
+    assert isinstance(act.model, EncoderHead)
     encoder, head = act.model.encoder, act.model.head
     assert isinstance(encoder, ResNetGrid)
     assert isinstance(head, ACT)

@@ -12,9 +12,12 @@ import threading
 import time
 from pathlib import Path
 
+from toy_models import TOYS
+
 from praxia.checkpoint.store import find_config
 from praxia.core.config import config_from_json, config_to_json
 from praxia.core.window import Window
+from praxia.policies import MODELS
 from praxia.training.augmentation import Augmentation
 from praxia.training.config import Train, TrainRun
 
@@ -34,6 +37,7 @@ def main(options, data, out, last="0", thread=""):
     from praxia.training.engine import train
 
     torch.set_num_threads(1)
+    MODELS.update(TOYS)
     calls, fsync = [], os.fsync
 
     def counting(file):

@@ -25,8 +25,8 @@ from praxia.evaluation.benchmarks import find_benchmark
 from praxia.evaluation.policy_entry import find_policy
 from praxia.evaluation.policy_factory import MakePolicy, reference_of
 from praxia.nn.device import find_device
-from praxia.policies.encoder_head import EncoderHeadPolicy
 from praxia.policies.foreign import FunctionPolicy
+from praxia.policies.interface import TrainedPolicy
 from praxia.recipes import find_recipe
 from praxia.rollout.session import Channels, Session
 from praxia.studio.console import counting, say
@@ -55,7 +55,7 @@ LocalPath = str | PathLike[str]
 class LoadedPolicy:
     """A trained policy and its hash. It keeps nothing of an episode: that is what sessions are for."""
 
-    policy: EncoderHeadPolicy
+    policy: TrainedPolicy
     policy_sha256: str
 
     @property

@@ -116,10 +116,10 @@ def test_a_model_that_does_not_fit_at_all_is_refused(tiny_run, dataset_path, tmp
 def test_an_allocation_that_fails_is_refused_in_the_same_way(tiny_run, dataset_path, tmp_path, monkeypatch, error):
     step = engine.take_step
 
-    def failing(fabric, options, model, optimizer, batches, number):
+    def failing(fabric, options, update, batches, number):
         if len(batches[0].state) > 4:
             raise error
-        return step(fabric, options, model, optimizer, batches, number)
+        return step(fabric, options, update, batches, number)
 
     monkeypatch.setattr(engine, "take_step", failing)
     with pytest.raises(PraxiaError, match=r"a batch of 32 takes more memory than is .*; give --train\.batch-size 4$"):

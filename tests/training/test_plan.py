@@ -7,7 +7,7 @@ from praxia.core.window import EVERY_CAMERA, Window
 from praxia.training import engine
 from praxia.training.plan import Plan
 
-PLAN = Plan("film-cnn", "flow", 1_234_567, (("top", 128, 128), ("side", 96, 72)), 12, 720, 16, 30.0, 5000, 128)
+PLAN = Plan("film-cnn + flow", 1_234_567, (("top", 128, 128), ("side", 96, 72)), 12, 720, 16, 30.0, 5000, 128)
 
 
 def test_a_plan_in_words():
@@ -37,8 +37,7 @@ def test_a_run_announces_what_it_does_before_its_first_step(tiny_run, dataset_pa
     model = load_policy(tmp_path / "run")[0].model
     # Five of the six episodes succeeded, of 12 steps each.
     assert plan == Plan(
-        encoder="film-cnn",
-        head="flow",
+        model="film-cnn + flow",
         parameters=sum(value.numel() for value in model.parameters()),
         cameras=(("front", 12, 12),),
         episodes=5,

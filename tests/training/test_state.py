@@ -19,7 +19,7 @@ def make_state(folder, seed):
     optimizer = torch.optim.AdamW(model.parameters())
     model(torch.ones(1, 3)).sum().backward()
     optimizer.step()
-    return TrainState(folder, model, Ema(model, 0.9), optimizer, _not_migrated)
+    return TrainState(folder, model, Ema(model, 0.9), {"optimizer": optimizer}, _not_migrated)
 
 
 def save(state, step):
@@ -45,7 +45,7 @@ def test_a_state_comes_back_and_only_the_last_two_are_kept(tmp_path):
     assert two.load() == 7
     for name, value in one.model.state_dict().items():
         assert torch.equal(two.model.state_dict()[name], value)
-    ours, theirs = one.optimizer.state_dict()["state"], two.optimizer.state_dict()["state"]
+    ours, theirs = one.optimizers["optimizer"].state_dict()["state"], two.optimizers["optimizer"].state_dict()["state"]
     assert all(torch.equal(ours[i][key], theirs[i][key]) for i in ours for key in ours[i])
 
 
@@ -55,7 +55,7 @@ def test_a_copy_is_not_changed_by_later_steps(tmp_path):
     with torch.no_grad():
         for value in [*state.model.parameters(), *state.ema.state.values()]:
             value.add_(1)
-    for entry in state.optimizer.state.values():
+    for entry in state.optimizers["optimizer"].state.values():
         entry["exp_avg"].add_(1)
     state.write(5, copied)
     again = make_state(tmp_path / "state", 1)
@@ -106,7 +106,7 @@ def test_what_is_not_finite_is_not_saved_and_takes_no_good_state(tmp_path, part)
     tensors = {
         "model": state.model.weight.data,
         "ema": state.ema.state["weight"],
-        "optimizer": state.optimizer.state[state.model.weight]["exp_avg_sq"],
+        "optimizer": state.optimizers["optimizer"].state[state.model.weight]["exp_avg_sq"],
     }
     tensors[part][0, 0] = torch.nan if part == "model" else torch.inf
     with pytest.raises(TrainingError, match=rf"not finite after step 7: .* of the {part}; the states before are kept"):

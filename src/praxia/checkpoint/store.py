@@ -1,4 +1,7 @@
-"""A policy as a folder: `policy.json` (config, shapes, transforms, embodiments, window) and `weights.safetensors`."""
+"""A model as a folder: `policy.json` (config, shapes, transforms, embodiments, window) and `weights.safetensors`.
+
+Most models are policies; one that is none, such as a model of the world, is saved in the same files.
+"""
 
 import json
 import logging
@@ -8,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from praxia.checkpoint.identity import PolicyIdentity, policy_sha256
 from praxia.checkpoint.migration import SCHEMA, migrate_policy, migrate_tensors, schemas
@@ -22,14 +25,18 @@ from praxia.core.window import Window
 from praxia.encoders import ENCODERS
 from praxia.heads import HEADS
 from praxia.heads.denoisers import DENOISERS
+from praxia.nn.trainable import ModelConfig
 from praxia.nn.types import Shapes
-from praxia.policies.encoder_head import EncoderHead, EncoderHeadPolicy
+from praxia.policies import MODELS
+from praxia.policies.interface import HasSampling, MakesPolicy, TrainedPolicy
 from praxia.transforms.chain import Transforms
 
 __all__ = [
     "SCHEMA",
     "PolicyConfig",
+    "expect_policy",
     "find_config",
+    "load_model",
     "load_policy",
     "load_weights",
     "policy_folder",
@@ -45,14 +52,15 @@ FIRST_IDENTIFIED = 4
 
 @dataclass(frozen=True)
 class PolicyConfig:
-    """Everything of a policy but its weights. `provenance` is the `run.json` of the run that trained it.
+    """Everything of a policy, or of another model, but its weights.
 
+    `provenance` is the `run.json` of the run that trained it.
     `shapes.embodiment_dims` and `transforms.embodiments` are in the order of `embodiments`, which numbers them.
     `masked` says whether images and states that are not valid are hidden from the network; policies of schema 3 saw
     them.
     """
 
-    model: EncoderHead
+    model: ModelConfig
     shapes: Shapes
     transforms: Transforms
     embodiments: tuple[Embodiment, ...]
@@ -75,7 +83,7 @@ class PolicyConfig:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "PolicyConfig":
         model, shapes = config_from_json(value["model"], find_config), value["shapes"]
-        assert isinstance(model, EncoderHead), model
+        assert isinstance(model, ModelConfig), model
         sizes = {"cameras": tuple(shapes["cameras"]), "embodiment_dims": tuple(map(tuple, shapes["embodiment_dims"]))}
         return cls(
             model=model,
@@ -87,18 +95,38 @@ class PolicyConfig:
             masked=value["masked"],
         )
 
-    def build(self, weights: Mapping[str, Tensor], device: str = "cpu") -> EncoderHeadPolicy:
-        """The policy with `weights` (as `load_file` gives them) on `device`."""
+    def build(self, weights: Mapping[str, Tensor], device: str = "cpu") -> TrainedPolicy:
+        """The policy with `weights` (as `load_file` gives them) on `device`.
+
+        Raises:
+            PraxiaError: the model is no policy.
+        """
+        kind = expect_policy(self)
+        model = self.build_model(weights, device)
+        return kind.make_policy(model, self.transforms, self.embodiments, self.window, masked=self.masked)
+
+    def build_model(self, weights: Mapping[str, Tensor], device: str = "cpu") -> nn.Module:
+        """The model itself with `weights` on `device`."""
         model = self.model.build(self.shapes)
         model.load_state_dict(dict(weights))
-        return EncoderHeadPolicy(model.to(device), self.transforms, self.embodiments, self.window, masked=self.masked)
+        return model.to(device)
+
+
+def expect_policy(config: PolicyConfig, path: Path | None = None) -> MakesPolicy:
+    """The config of the model, which is a policy; `path` is where it lies, for the message.
+
+    Raises:
+        PraxiaError: it is none.
+    """
+    if isinstance(config.model, MakesPolicy):
+        return config.model
+    where, see = ("", "") if path is None else (f" at {path}", f"; `praxia info {path}` describes it")
+    raise PraxiaError(f"expected a policy{where}, got a model of type {config.model.tag!r}, which decides nothing{see}")
 
 
 def find_config(tag: str) -> type[Config]:
-    """The config class of a registered encoder, head or model."""
-    if tag == EncoderHead.tag:
-        return EncoderHead
-    registries = {"heads": HEADS, "denoisers": DENOISERS, "encoders": ENCODERS}
+    """The config class of a registered model, or of an encoder, head or denoiser within one."""
+    registries = {"heads": HEADS, "denoisers": DENOISERS, "encoders": ENCODERS, "models": MODELS}
     group = next((group for group, table in registries.items() if tag in names(group, table)), "encoders")
     return lookup(group, registries[group], tag, kind="encoder, head or denoiser", listing="praxia recipes")
 
@@ -158,10 +186,14 @@ def read_config(path: Path, sampling: Sampling | None = None) -> tuple[PolicyCon
             SCHEMA,
             unnoticed,
         )
-    new = config.model.resampled(sampling or Sampling())
-    if new == Sampling():
+    model, sampling = config.model, sampling or Sampling()
+    if not isinstance(model, HasSampling):
+        if given := next(iter(sampling.to_json()), None):
+            raise PraxiaError(f"expected a policy with --{given}, got model {model.tag!r}, which has none of sampling")
         return config, identity
-    model = config.model.sampled(new)
+    if (new := model.resampled(sampling)) == Sampling():
+        return config, identity
+    model = model.sampled(new)
     resampled = policy_sha256({**value, "model": config_to_json(model)})
     return replace(config, model=model), PolicyIdentity(resampled, identity.weights_sha256, new)
 
@@ -212,10 +244,20 @@ def load_weights(path: Path, identity: PolicyIdentity, device: str = "cpu") -> d
 
 def load_policy(
     path: Path, device: str = "cpu", sampling: Sampling | None = None
-) -> tuple[EncoderHeadPolicy, PolicyIdentity]:
+) -> tuple[TrainedPolicy, PolicyIdentity]:
     """A policy ready to act, with the options of `sampling`, and its identity.
+
+    Raises as `read_config` and `load_weights` do, and PraxiaError for a model that is no policy.
+    """
+    config, identity = read_config(path, sampling)
+    expect_policy(config, path)
+    return config.build(load_weights(path, identity, device), device), identity
+
+
+def load_model(path: Path, device: str = "cpu") -> tuple[nn.Module, PolicyConfig, PolicyIdentity]:
+    """A model of any type, in evaluation mode, with its config (transforms, embodiments, window) and its identity.
 
     Raises as `read_config` and `load_weights` do.
     """
-    config, identity = read_config(path, sampling)
-    return config.build(load_weights(path, identity, device), device), identity
+    config, identity = read_config(path)
+    return config.build_model(load_weights(path, identity, device), device).eval(), config, identity

@@ -108,15 +108,16 @@ def _describe(path: Path) -> dict[str, Any]:
             return info(path, report)
     if any((path / name).is_file() for name in ("policy.json", "policy/policy.json", "run.json")):
         from praxia.checkpoint.store import read_config
+        from praxia.policies.interface import HasSampling, MakesPolicy
 
         config, identity = read_config(path)
         described = config.to_json()
         names = ("model", "embodiments", "window", "provenance")
         return {
-            "kind": "policy",
+            "kind": "policy" if isinstance(config.model, MakesPolicy) else "model",
             "path": str(path),
             **identity.to_json(),
-            "sampling": config.model.sampling.to_json(),
+            "sampling": config.model.sampling.to_json() if isinstance(config.model, HasSampling) else {},
             **{name: described[name] for name in names},
         }
     from praxia.results.folder import is_results_file

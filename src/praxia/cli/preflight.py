@@ -81,9 +81,10 @@ def _find(
         foreign = make_foreign(found, benchmark)
         return foreign, {"policy_sha256": foreign.policy_sha256, "claim": foreign.claim}
 
-    from praxia.checkpoint.store import read_config
+    from praxia.checkpoint.store import expect_policy, read_config
 
     config, identity = read_config(found.path)
+    expect_policy(config, found.path)
     return config, identity.to_json()
 
 

@@ -13,6 +13,7 @@ __all__ = [
     "ADDED",
     "Config",
     "FittedConfig",
+    "components",
     "config_from_json",
     "config_to_json",
     "fit_config",
@@ -75,6 +76,11 @@ def unfitted(config: C) -> C:
     defaults = {entry.name: entry.default for entry in fields(config) if entry.name in config.training_only}
     assert MISSING not in defaults.values(), f"fields that only training uses need defaults: {defaults}"
     return replace(config, fitted=None, **defaults)
+
+
+def components(config: Config) -> tuple[Config, ...]:
+    """The configs among the fields of a config, in order."""
+    return tuple(value for entry in fields(config) if isinstance(value := getattr(config, entry.name), Config))
 
 
 def config_to_json(config: Config) -> dict[str, Any]:

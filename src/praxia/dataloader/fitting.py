@@ -95,7 +95,10 @@ def fit_transforms(
 
 
 def names_by_feature(windows: Mixture, embodiment: str) -> dict[str, list[str]]:
-    """The names of the dims of an embodiment's state and action: the first data set's, or those of renamed fields."""
+    """The names of the dims of an embodiment's state and action: the first data set's, or those of renamed fields.
+
+    None where the data have no state or no actions.
+    """
     entry = next(one for one in windows.entries if one.embodiment.name == embodiment)
     own, seen = entry.dataset.embodiment, entry.embodiment
     return {
@@ -107,4 +110,5 @@ def names_by_feature(windows: Mixture, embodiment: str) -> dict[str, list[str]]:
 def _names(entry: Windows, feature: str, own: Sequence[Field], seen: Sequence[Field]) -> list[str]:
     if [one.name for one in own] != [one.name for one in seen]:
         return field_dim_names(seen)
-    return feature_dim_names(feature, entry.dataset.info["features"][feature])
+    features = entry.dataset.info["features"]
+    return feature_dim_names(feature, features[feature]) if feature in features else []

@@ -23,7 +23,7 @@ from praxia.results.fingerprint import source_sha256
 
 if TYPE_CHECKING:
     from praxia.checkpoint.identity import PolicyIdentity
-    from praxia.policies.encoder_head import EncoderHeadPolicy
+    from praxia.policies.interface import TrainedPolicy
 
 __all__ = [
     "PolicyEntry",
@@ -153,7 +153,7 @@ def limit_torch(threads: int) -> None:
 
 def load_trained(
     folder: Path, threads: int, sampling: Sampling | None = None, device: str | None = None
-) -> "tuple[EncoderHeadPolicy, PolicyIdentity]":
+) -> "tuple[TrainedPolicy, PolicyIdentity]":
     """The policy of a checkpoint folder, which samples according to `sampling` with `threads` threads of arithmetic.
 
     Raises:

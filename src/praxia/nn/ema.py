@@ -3,11 +3,15 @@
 import torch
 from torch import Tensor, nn
 
+from praxia.nn.trainable import UpdatesItself
+
 __all__ = ["Ema", "frozen_names"]
 
 
 def frozen_names(module: nn.Module) -> frozenset[str]:
-    """The names of parameters that are not trained."""
+    """The names of parameters that training leaves as they are; none of a model that updates itself."""
+    if isinstance(module, UpdatesItself):
+        return frozenset()
     return frozenset(name for name, value in module.named_parameters() if not value.requires_grad)
 
 

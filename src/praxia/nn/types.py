@@ -32,7 +32,6 @@ __all__ = [
     "LanguageModel",
     "Pretrained",
     "Shapes",
-    "Trainable",
     "WeighsShares",
 ]
 
@@ -135,6 +134,18 @@ class Batch:
             return replace(self._map(lambda value: value[number::count]), share=self.share.part(number, count))
 
         return [part(number) for number in range(count)] if count > 1 else [self]
+
+    def map_images(self, function: Callable[[UInt8[Tensor, "B _ C _ _"]], UInt8[Tensor, "B _ C _ _"]]) -> "Batch":
+        """The batch with each camera's images changed: its targets in one call with the images that are observed."""
+        images, targets = dict(self.images), dict(self.target_images)
+        for name in dict.fromkeys((*images, *targets)):
+            parts = [one[name] for one in (images, targets) if name in one]
+            changed = function(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1))
+            if name in images:
+                images[name] = changed[:, : images[name].shape[1]]
+            if name in targets:
+                targets[name] = changed[:, -targets[name].shape[1] :]
+        return replace(self, images=images, target_images=targets)
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> "Batch":
         def mapped(value):
@@ -276,7 +287,7 @@ class HeadConfig(Config, ABC):
 
 @runtime_checkable
 class ClipsActions(Protocol):
-    """The config of a head that cannot produce every action."""
+    """The config of a head, or of a model, that cannot produce every action; one that can may have None as `clips`."""
 
     def clips(self, chunks: Float32[np.ndarray, "B H A"]) -> Bool[np.ndarray, "B H A"]:
         """Which entries of normalised chunks the head reproduces only clipped. With FAST: which coefficients."""
@@ -302,7 +313,7 @@ class Pretrained(Protocol):
 
 @runtime_checkable
 class HasBackbone(Protocol):
-    """An encoder with a vision model or a public model that may have a learning rate of its own."""
+    """An encoder, or a model, with a vision model or a public model that may have a learning rate of its own."""
 
     def backbone_parameters(self) -> Iterator[nn.Parameter]:
         """The parameters of the backbone, frozen ones too."""
@@ -311,7 +322,7 @@ class HasBackbone(Protocol):
 
 @runtime_checkable
 class AnswersQuestions(Protocol):
-    """An encoder with a language model that VQA batches can train."""
+    """An encoder, or a model, with a language model that VQA batches can train."""
 
     @property
     def trains_language(self) -> bool:
@@ -321,13 +332,6 @@ class AnswersQuestions(Protocol):
     def answer_loss(self, batch: Batch) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """Mean cross-entropy per token of `batch.answer`, in nats."""
         ...
-
-
-@runtime_checkable
-class Trainable(Protocol):
-    """The interface of a model that the training engine can train."""
-
-    def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, Tensor]]: ...
 
 
 @runtime_checkable

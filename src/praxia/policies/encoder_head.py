@@ -1,6 +1,6 @@
 """An encoder and a head composed into one model, and the policy that it becomes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol, runtime_checkable
@@ -10,40 +10,43 @@ import torch
 from jaxtyping import Bool, Float, Float32, Int
 from torch import Tensor, nn
 
-from praxia.core.config import Config, fit_config, fitted_as, unfitted
+from praxia.core.config import fit_config, fitted_as, unfitted
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.core.keys import generator
 from praxia.core.types import Decision, Observation, Query, Sampling
 from praxia.core.window import Samples, Window
+from praxia.nn.trainable import ModelConfig
 from praxia.nn.types import (
     AnswersQuestions,
     Batch,
     ClipsActions,
     Encoder,
     EncoderConfig,
+    HasBackbone,
     Head,
     HeadConfig,
     Pretrained,
     Shapes,
 )
+from praxia.policies.interface import TrainedPolicy
 from praxia.transforms.chain import Transforms
 from praxia.transforms.tokenizer import PromptTokenizer
 
-__all__ = ["EncoderHead", "EncoderHeadModel", "EncoderHeadPolicy", "OpaqueBatch", "to_batch"]
+__all__ = ["EncoderHead", "EncoderHeadModel", "EncoderHeadPolicy", "HasPromptTokenizer", "to_batch"]
 
 
 @runtime_checkable
 class HasPromptTokenizer(Protocol):
-    """The config of an encoder that brings its own tokenizer."""
+    """The config of an encoder, or of a model, that may bring its own tokenizer."""
 
-    def prompt_tokenizer(self, num_images: int) -> PromptTokenizer:
-        """The tokenizer for windows of that many images."""
+    def prompt_tokenizer(self, num_images: int) -> PromptTokenizer | None:
+        """The tokenizer for windows of that many images; None: one is fitted on the data."""
         ...
 
 
 @dataclass(frozen=True)
-class EncoderHead(Config):
+class EncoderHead(ModelConfig):
     """A model as a value: any encoder with any head that requires no more than the encoder provides."""
 
     tag: ClassVar[str] = "encoder-head"
@@ -73,7 +76,7 @@ class EncoderHead(Config):
         return Sampling(**{name: value for name, value in new.to_json().items() if getattr(own, name) != value})
 
     def prompt_tokenizer(self, num_images: int) -> PromptTokenizer | None:
-        """The tokenizer of the encoder's public model, for windows of `num_images`; None: one is fitted on the data."""
+        """The tokenizer of the encoder's public model, for windows of `num_images`; None: it has none."""
         return self.encoder.prompt_tokenizer(num_images) if isinstance(self.encoder, HasPromptTokenizer) else None
 
     @property
@@ -115,9 +118,24 @@ class EncoderHead(Config):
             )
         return EncoderHeadModel(encoder, head)
 
+    def make_policy(
+        self,
+        model: nn.Module,
+        transforms: Transforms,
+        embodiments: tuple[Embodiment, ...],
+        window: Window,
+        *,
+        masked: bool,
+    ) -> "EncoderHeadPolicy":
+        """The policy of a model that this config has built."""
+        assert isinstance(model, EncoderHeadModel), type(model)
+        return EncoderHeadPolicy(model, transforms, embodiments, window, masked=masked)
+
 
 class EncoderHeadModel(nn.Module):
-    """See `EncoderHead`. Satisfies `Trainable`."""
+    """See `EncoderHead`. Satisfies `Trainable`, `BeginsAndFinishes`, `SamplesActions` (`nn.trainable`), and what the
+    engine asks of a model that has a backbone or answers questions: `HasBackbone`, `AnswersQuestions`.
+    """
 
     def __init__(self, encoder: Encoder, head: Head):
         super().__init__()
@@ -134,6 +152,11 @@ class EncoderHeadModel(nn.Module):
         if public is not None:
             public.adapt()
 
+    @property
+    def finish_changes(self) -> bool:
+        """Whether there are adapters to merge."""
+        return isinstance(self.encoder, Pretrained)
+
     def finish(self, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Trained `weights` with adapters merged, under the names from before training. The model then holds them."""
         if not isinstance(self.encoder, Pretrained):
@@ -145,34 +168,38 @@ class EncoderHeadModel(nn.Module):
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """A scalar and its metrics; randomness comes from `generator`. A VQA batch trains the language model alone."""
         if batch.answer is not None:
-            assert isinstance(self.encoder, AnswersQuestions), "a VQA batch needs a language model"
-            return self.encoder.answer_loss(batch)
+            return self.answer_loss(batch)
         return self.head.loss(self.encoder(batch), batch, generator)
 
     def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
         """The number of entries that the loss is the mean of: tokens of answers, or what the head says."""
         return self.head.num_valid(batch) if batch.answer_valid is None else batch.answer_valid.sum()
 
+    def answer_loss(self, batch: Batch) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        """The encoder's loss of a VQA batch."""
+        assert isinstance(self.encoder, AnswersQuestions), "a VQA batch needs a language model"
+        return self.encoder.answer_loss(batch)
+
+    @property
+    def trains_language(self) -> bool:
+        """Whether the encoder has a language model of which a weight is trained."""
+        return isinstance(self.encoder, AnswersQuestions) and self.encoder.trains_language
+
+    def backbone_parameters(self) -> Iterator[nn.Parameter]:
+        """Those of the encoder's backbone; none where it has no such model."""
+        return self.encoder.backbone_parameters() if isinstance(self.encoder, HasBackbone) else iter(())
+
+    @property
+    def noise_shape(self) -> tuple[int, ...]:
+        """The head's."""
+        return self.head.noise_shape
+
     def sample(self, batch: Batch, noise: Float[Tensor, "B ..."]) -> Float[Tensor, "B H A"]:
         """Normalised action chunks, padded to the dims of the largest embodiment."""
         return self.head.sample(self.encoder(batch), noise, batch.embodiment)
 
-    def forward(self, opaque: "OpaqueBatch", generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """`loss`, for wrappers that hook a module's forward (DDP, Fabric's precision): training calls it."""
-        return self.loss(opaque.batch, generator)
 
-
-class OpaqueBatch:
-    """A batch that Fabric passes on unchanged; it would take a dataclass apart to convert it, and refuses frozen ones.
-
-    Autocast converts what layers need, where they need it.
-    """
-
-    def __init__(self, batch: Batch):
-        self.batch = batch
-
-
-class EncoderHeadPolicy:
+class EncoderHeadPolicy(TrainedPolicy):
     """A trained model with its transforms. Satisfies `core.types.Policy`.
 
     Holds weights only; the carry is empty because the model sees its complete window in the query. Noise is drawn on
@@ -183,8 +210,6 @@ class EncoderHeadPolicy:
     did then. With `masked` False the model was trained with all images and states taken as valid, and is used
     in that way.
     """
-
-    privileged = False
 
     def __init__(
         self,
@@ -255,7 +280,7 @@ class EncoderHeadPolicy:
         return [Decision(chunk, valid) for chunk in chunks], None
 
     def _noise(self, query: Query) -> Float32[np.ndarray, "..."]:
-        shape = self.model.head.noise_shape
+        shape = self.model.noise_shape
         return generator("policy", query.key, query.step).standard_normal(shape, dtype=np.float32)
 
 

@@ -23,10 +23,9 @@ def flow_metaworld() -> TrainRun:
 
 def flow_metaworld_blind() -> TrainRun:
     """The control of `flow-metaworld`: the same without images."""
-    seeing = flow_metaworld()
     return replace(
-        seeing,
-        model=EncoderHead(encoder=StateOnly(), head=seeing.model.head),
+        flow_metaworld(),
+        model=EncoderHead(encoder=StateOnly(), head=Flow()),
         window=Window({"state": (0,)}, horizon=8),
     )
 

@@ -44,6 +44,7 @@ def measure_head(runs: Sequence[Path], results_files: Sequence[Path], data: Path
         (read_replay(path, row.start), row) for path, rows in zip(results_files, results, strict=True) for row in rows
     ]
     policy, _ = load_policy(runs[0])
+    assert isinstance(policy, EncoderHeadPolicy), "what has a head"
     scores = [_score(rows) for rows in results]
     return {
         **{name: value for name, value in recipe_success(results).items() if name != "per_seed"},

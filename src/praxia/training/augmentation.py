@@ -4,7 +4,7 @@ Values are floats in [0, 1] between the functions here; uint8 goes in and comes 
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -77,9 +77,8 @@ def expect_augmentation(config: Augmentation) -> None:
 
 
 def augment(batch: Batch, config: Augmentation, generator: torch.Generator) -> Batch:
-    """The batch with every camera's images augmented."""
-    images = {name: augment_images(value, config, generator, batch.share) for name, value in batch.images.items()}
-    return replace(batch, images=images)
+    """The batch with every camera's images augmented, its targets as the others."""
+    return batch.map_images(lambda images: augment_images(images, config, generator, batch.share))
 
 
 def augment_images(

@@ -115,10 +115,10 @@ def prefetch(make: Callable[[int], T], first: int, end: int) -> Iterator[tuple[i
 def random_shift(batch: Batch, pixels: int, generator: torch.Generator) -> Batch:
     """Shift each row's images by up to `pixels` in x and y, equally at all its timesteps, repeating the edge pixels.
 
-    DrQ's augmentation (Kostrikov et al. 2021, arXiv 2004.13649), without its interpolation.
+    Targets are shifted as the camera's other images. DrQ's augmentation (Kostrikov et al. 2021, arXiv 2004.13649),
+    without its interpolation.
     """
-    images = {name: shift_images(value, pixels, generator, batch.share) for name, value in batch.images.items()}
-    return replace(batch, images=images)
+    return batch.map_images(lambda images: shift_images(images, pixels, generator, batch.share))
 
 
 def shift_images(

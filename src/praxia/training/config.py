@@ -9,7 +9,7 @@ from praxia.core.config import ADDED, Config
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.window import Window
-from praxia.policies.encoder_head import EncoderHead
+from praxia.nn.trainable import ModelConfig
 from praxia.training.augmentation import Augmentation
 from praxia.transforms.normalise import Normalisation
 from praxia.transforms.relative import RelativeActions, find_relative_actions
@@ -89,7 +89,7 @@ class TrainRun(Config):
     """
 
     tag: ClassVar[str] = "train-run"
-    model: EncoderHead
+    model: ModelConfig
     window: Window
     train: Train
     only_success: bool = True

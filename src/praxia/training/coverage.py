@@ -12,7 +12,8 @@ from praxia.dataloader.action_chunks import chunk_actions, encoded_windows
 from praxia.dataloader.fitting import names_by_feature
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.windows import Windows
-from praxia.policies.encoder_head import EncoderHead
+from praxia.nn.trainable import ModelConfig
+from praxia.nn.types import ClipsActions
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
 
 __all__ = ["Coverage", "cover"]
@@ -62,7 +63,7 @@ class Coverage:
         return {"outside": self.outside, "clipped": self.clipped}
 
 
-def cover(windows: Mixture, transforms: Transforms, model: EncoderHead) -> Coverage:
+def cover(windows: Mixture, transforms: Transforms, model: ModelConfig) -> Coverage:
     """Measure all rows that are trained on, and the head on the chunks of `action_chunks.encoded_windows`."""
     outside: Shares = {}
     for embodiment, own in zip(windows.embodiments, transforms.embodiments, strict=True):
@@ -92,8 +93,8 @@ def _outside(parts: list[Windows], own: EmbodimentTransforms) -> Mapping[str, tu
     return found
 
 
-def _clipped(windows: Mixture, transforms: Transforms, model: EncoderHead) -> Shares:
-    find_clips = model.clips
+def _clipped(windows: Mixture, transforms: Transforms, model: ModelConfig) -> Shares:
+    find_clips = model.clips if isinstance(model, ClipsActions) else None
     if find_clips is None:  # no chunk need be encoded
         return {}
     samples = encoded_windows(windows, transforms)

@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 from lightning.fabric import Fabric
-from torch import nn
+from torch import Tensor, nn
 
 from praxia.checkpoint.migration import RUN_SCHEMA, migrate_tensors
 from praxia.checkpoint.store import PolicyConfig, save_policy
-from praxia.core.config import FittedConfig, config_to_json
+from praxia.core.config import FittedConfig, components, config_to_json
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError, expect_positive
 from praxia.core.lock import Lock
@@ -25,8 +25,9 @@ from praxia.dataloader.mixture_config import MixtureConfig
 from praxia.dataloader.vqa import read_vqa
 from praxia.datatools.statistics_warnings import format_warning, training_warnings
 from praxia.nn.ema import Ema
+from praxia.nn.trainable import BeginsAndFinishes, FitsData, ModelConfig, Trainable, UpdatesItself
 from praxia.nn.types import AnswersQuestions, Batch, Shapes
-from praxia.policies.encoder_head import EncoderHead, EncoderHeadModel
+from praxia.policies.encoder_head import HasPromptTokenizer
 from praxia.training.augmentation import expect_augmentation
 from praxia.training.batches import BatchSource, VQABatches, prefetch
 from praxia.training.config import TrainRun
@@ -36,7 +37,7 @@ from praxia.training.initial_checkpoint import InitialCheckpoint, adapt_to_data,
 from praxia.training.kept_policies import KeptPolicies, expect_kept
 from praxia.training.measured_step import Cost, Step, measure_cost
 from praxia.training.metrics import Clock, Means, Tracker
-from praxia.training.optimizer import learning_rates, make_optimizer
+from praxia.training.own_update import make_update
 from praxia.training.plan import Plan, make_plan
 from praxia.training.ranks import accelerator, expect_one_node, expect_shares, num_processes
 from praxia.training.run_lock import expect_own_run, write_run
@@ -130,13 +131,15 @@ def train(
     statistics = compute_statistics(windows.entries, relative)
     warnings = [format_warning(one) for one in training_warnings(windows, statistics)]
     initial = _initial_checkpoint(start_from, run, windows, statistics, refit)
-    tokenizer = None if initial else run.model.prompt_tokenizer(run.window.num_images)
+    tokenizer = None
+    if initial is None and isinstance(run.model, HasPromptTokenizer):
+        tokenizer = run.model.prompt_tokenizer(run.window.num_images)
     transforms = (
         initial.transforms
         if initial
         else fit_transforms(windows, statistics, tokenizer, all_texts=held_out is None, normalisation=run.normalisation)
     )
-    model_config = initial.model if initial else run.model.fit(lambda: chunks_of(windows, transforms)[0])
+    model_config = initial.model if initial else _fitted(run.model, windows, transforms)
     coverage = cover(windows, transforms, model_config)
     if (found := coverage.warning(fitted=initial is None or refit)) is not None:
         warnings.append(found)
@@ -166,7 +169,8 @@ def train(
     source = BatchSource(windows, transforms, shapes, run.train.seed, run.train.batch_size, vqa_batches)
     torch.manual_seed(run.train.seed)
     model = config.model.build(config.shapes)
-    model.begin(initial and initial.weights_for(model))
+    _expect_trainable(model, model_config, validated=held_out is not None)
+    _begin(model, initial and initial.weights_for(model))
     if fabric.is_global_zero:
         announce(make_plan(run, windows, model))
     _expect_language(model, source)
@@ -183,16 +187,24 @@ def train(
         validation = Validation(held_out, transforms, run.train.batch_size) if held_out is not None else None
         keep = partial(KeptPolicies, out, config, run.train, validation) if fabric.is_global_zero else None
         result = _fit(fabric, run, model, source, workers, out, report, progress, keep)
-        weights = model.finish(result.pop("ema"))
+        weights = result.pop("ema")
+        if isinstance(model, BeginsAndFinishes):
+            weights = model.finish(weights)
         if fabric.is_global_zero:
             result |= save_policy(out / "policy", config, weights).to_json()
     return {"checkpoint": str(out / "policy"), **result, "warnings": warnings}
 
 
-def _public_weights_sha256(model: EncoderHead) -> str | None:
-    """The hash of a public vision model's files; None: the encoder takes none."""
-    fitted = model.encoder.fitted if isinstance(model.encoder, FittedConfig) else None
-    return fitted.get("weights_sha256") if fitted else None
+def _fitted(model: ModelConfig, windows: Mixture, transforms: Transforms) -> ModelConfig:
+    """The model's config with what it learns from the data before it is built."""
+    return model.fit(lambda: chunks_of(windows, transforms)[0]) if isinstance(model, FitsData) else model
+
+
+def _public_weights_sha256(model: ModelConfig) -> str | None:
+    """The hash of a public vision model's files; None: the model takes none."""
+    fitted = [one.fitted for one in components(model) if isinstance(one, FittedConfig)]
+    found = [one["weights_sha256"] for one in fitted if isinstance(one, Mapping) and "weights_sha256" in one]
+    return found[0] if found else None
 
 
 def _truncated_instructions(windows: Mixture, transforms: Transforms) -> list[str]:
@@ -242,28 +254,46 @@ def _shapes(run: TrainRun, embodiments: Sequence[Embodiment], transforms: Transf
     return Shapes(
         cameras=run.window.cameras,
         num_images=run.window.num_images,
-        num_states=len(run.window.observation_steps["state"]),
+        num_states=len(run.window.observation_steps.get("state", ())),
         embodiment_dims=tuple((embodiment.state_dim, embodiment.action_dim) for embodiment in embodiments),
         horizon=run.window.horizon,
         vocab_size=transforms.tokenizer.vocab_size,
     )
 
 
-def _expect_language(model: EncoderHeadModel, source: BatchSource) -> None:
+def _expect_trainable(model: nn.Module, config: ModelConfig, *, validated: bool) -> None:
+    """Refuse a model that the engine cannot train, or not validate."""
+    if not isinstance(model, Trainable | UpdatesItself):
+        raise MismatchError(
+            f"expected a model with a loss, or an update of its own, got {config.tag!r}, which has none"
+        )
+    if validated and not isinstance(model, Trainable):
+        raise MismatchError(f"model {config.tag!r} has no loss to validate; leave out --hold-out")
+
+
+def _begin(model: nn.Module, weights: Mapping[str, Tensor] | None) -> None:
+    """Make a model that was just built ready to train, with the weights to start from if there are any."""
+    if isinstance(model, BeginsAndFinishes):
+        model.begin(weights)
+    elif weights is not None:
+        model.load_state_dict(dict(weights))
+
+
+def _expect_language(model: nn.Module, source: BatchSource) -> None:
     """Refuse questions for a model that does not learn from them."""
-    if source.vqa is not None and not (isinstance(model.encoder, AnswersQuestions) and model.encoder.trains_language):
+    if source.vqa is not None and not (isinstance(model, AnswersQuestions) and model.trains_language):
         raise MismatchError(
             "questions train a language model, and none is trained here; choose encoder 'public-vlm' with "
             "--model.encoder.trained adapters, language or all"
         )
 
 
-def _cost(fabric: Fabric, run: TrainRun, model: EncoderHeadModel, source: BatchSource, workers: int, done: int) -> Cost:
+def _cost(fabric: Fabric, run: TrainRun, model: nn.Module, source: BatchSource, workers: int, done: int) -> Cost:
     """What the steps from `done` on take."""
 
-    def make_step(wrapped: nn.Module) -> Step:
-        optimizer = make_optimizer(model, run.train)
-        return lambda batches: take_step(fabric, run.train, wrapped, optimizer, batches, 0)
+    def make_step() -> Step:
+        update = make_update(fabric, model, run.train, trial=True)
+        return lambda batches: take_step(fabric, run.train, update, batches, 0)
 
     steps, parts = max(0, run.train.steps - done), run.train.accumulate
     return measure_cost(fabric, model, make_step, source, workers=workers, steps=steps, parts=parts)
@@ -272,7 +302,7 @@ def _cost(fabric: Fabric, run: TrainRun, model: EncoderHeadModel, source: BatchS
 def _fit(
     fabric: Fabric,
     run: TrainRun,
-    model: EncoderHeadModel,
+    model: nn.Module,
     source: BatchSource,
     workers: int,
     out: Path,
@@ -282,10 +312,10 @@ def _fit(
 ) -> dict[str, Any]:
     """Optimise from the last saved state to the last step; "ema" of the result holds the averaged weights."""
     options = run.train
-    wrapped, optimizer = fabric.setup(model, make_optimizer(model, options))
+    update = make_update(fabric, model, options)
     ema = Ema(model, options.ema_decay)
     migrate = partial(migrate_tensors, model=config_to_json(run.model))
-    state = TrainState(out / "state", model, ema, optimizer, migrate)
+    state = TrainState(out / "state", model, ema, update.optimizers, migrate)
     resumed_from = state.load()
     if progress is not None and fabric.is_global_zero:
         progress(resumed_from, None)
@@ -298,7 +328,7 @@ def _fit(
         source.loader(workers, (fabric.global_rank, fabric.world_size)) as loader,
     ):
         for step, batches in prefetch(partial(_batches, fabric, source, loader), resumed_from, options.steps):
-            loss, finite, metrics = take_step(fabric, options, wrapped, optimizer, batches, step)
+            loss, finite, metrics = take_step(fabric, options, update, batches, step)
             if not finite:
                 raise not_finite(step, loss, source)
             means.add(metrics)
@@ -308,7 +338,7 @@ def _fit(
             measured = kept.after(done, model, ema.state) if kept is not None else {}
             if tracker is not None and (done % options.log_every == 0 or done == options.steps or measured):
                 speed = clock.read(done, options.batch_size)
-                values = {"step": done, "loss": float(loss), **learning_rates(run.train, step), **speed, **means.take()}
+                values = {"step": done, "loss": float(loss), **update.learning_rates(step), **speed, **means.take()}
                 values |= measured
                 tracker.log(values)
                 if report is not None:

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
-from torch import Tensor
+from torch import Tensor, nn
 
 from praxia.checkpoint.identity import PolicyIdentity
 from praxia.checkpoint.store import PolicyConfig, load_weights, read_config
 from praxia.core.embodiment import Embodiment, dim_name_difference
 from praxia.core.errors import MismatchError, PraxiaError, expect_positive
 from praxia.dataloader.mixture_config import MixtureConfig
-from praxia.policies.encoder_head import EncoderHead, EncoderHeadModel
+from praxia.nn.trainable import FitsData, ModelConfig
 from praxia.training.config import TrainRun
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
 
@@ -26,7 +26,7 @@ class InitialCheckpoint:
     """A policy's model, weights and transforms. `refit`: normalisers and tokenizer are fitted on the new data."""
 
     path: Path
-    model: EncoderHead
+    model: ModelConfig
     weights: Mapping[str, Tensor]
     identity: PolicyIdentity
     transforms: Transforms
@@ -43,10 +43,12 @@ class InitialCheckpoint:
         The tokenizer of instructions stays, because the weights depend on it.
         """
         transforms = replace(self.transforms, embodiments=embodiments)
-        model = run.model.refitted_as(self.model, lambda: chunks(transforms))
+        model = run.model
+        if isinstance(model, FitsData):
+            model = model.refitted_as(self.model, lambda: chunks(transforms))
         return replace(self, model=model, transforms=transforms, refit=True)
 
-    def weights_for(self, model: EncoderHeadModel) -> Mapping[str, Tensor]:
+    def weights_for(self, model: nn.Module) -> Mapping[str, Tensor]:
         """The weights to begin with. Layers whose size depends on a refitted tokenizer's vocabulary begin fresh."""
         fresh = model.state_dict()
         kept = {name: value for name, value in self.weights.items() if value.shape == fresh[name].shape}
@@ -97,13 +99,13 @@ def read_initial_checkpoint(path: Path, run: TrainRun, embodiments: Sequence[Emb
     """
     config, identity = read_config(path)
     ours = {
-        "model": run.model.unfitted(),
+        "model": _unfitted(run.model),
         "window": run.window,
         "embodiments": _meanings(embodiments),
         "relative actions": run.relative_actions(embodiments),
     }
     theirs = {
-        "model": config.model.unfitted(),
+        "model": _unfitted(config.model),
         "window": config.window,
         "embodiments": _meanings(config.embodiments),
         "relative actions": tuple(embodiment.relative for embodiment in config.transforms.embodiments),
@@ -123,7 +125,15 @@ def read_initial_checkpoint(path: Path, run: TrainRun, embodiments: Sequence[Emb
         )
     _expect_one_order(path, config, embodiments)
     weights = load_weights(path, identity)
-    return InitialCheckpoint(path, run.model.fitted_as(config.model), weights, identity, config.transforms)
+    model = run.model
+    if isinstance(model, FitsData):
+        model = model.fitted_as(config.model)
+    return InitialCheckpoint(path, model, weights, identity, config.transforms)
+
+
+def _unfitted(model: ModelConfig) -> ModelConfig:
+    """The same network without what it learned from its data before training."""
+    return model.unfitted() if isinstance(model, FitsData) else model
 
 
 def _expect_one_order(path: Path, config: PolicyConfig, embodiments: Sequence[Embodiment]) -> None:

@@ -6,13 +6,12 @@ from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from praxia.checkpoint.store import PolicyConfig, read_config, save_policy
 from praxia.core.errors import PraxiaError, expect_positive
 from praxia.core.files import remove_leftovers
-from praxia.nn.types import Pretrained
-from praxia.policies.encoder_head import EncoderHeadModel
+from praxia.nn.trainable import BeginsAndFinishes
 from praxia.training.config import Train, TrainRun
 from praxia.training.validation import Validation, is_due
 
@@ -55,7 +54,7 @@ class KeptPolicies:
         if validation is not None:
             validation.read()
 
-    def after(self, done: int, model: EncoderHeadModel, weights: Mapping[str, Tensor]) -> dict[str, float]:
+    def after(self, done: int, model: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, float]:
         """Validate and keep what is due after `done` steps; what was measured. `weights` are the averaged ones."""
         measured = {}
         if self._validation is not None and is_due(self._train, done):
@@ -63,8 +62,9 @@ class KeptPolicies:
         better = bool(measured) and measured["validation_loss"] < self._best_loss
         due = self._train.keep_every is not None and done % self._train.keep_every == 0
         if better or due:
-            # Merging adapters changes a model.
-            finished = (deepcopy(model) if isinstance(model.encoder, Pretrained) else model).finish(weights)
+            finished = weights
+            if isinstance(model, BeginsAndFinishes) and model.finish_changes:
+                finished = deepcopy(model).finish(weights)
             about = {**self._config.provenance, "step": done, **measured}
             config = replace(self._config, provenance=about)
             if due:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import torch
 from lightning.fabric import Fabric
@@ -17,7 +16,6 @@ from praxia.core.memory import PeakMemory, available_memory, resident_memory, re
 from praxia.nn.ema import frozen_names
 from praxia.nn.share import WHOLE
 from praxia.nn.types import Batch
-from praxia.policies.encoder_head import OpaqueBatch
 from praxia.training.batches import BatchSource
 from praxia.training.ranks import num_processes
 
@@ -78,7 +76,7 @@ class _Tried:
 def measure_cost(
     fabric: Fabric,
     model: nn.Module,
-    make_step: Callable[[nn.Module], Step],
+    make_step: Callable[[], Step],
     source: BatchSource,
     *,
     workers: int,
@@ -89,8 +87,8 @@ def measure_cost(
 
     Optimisation steps are taken on the first batch: on one row of it, on an eighth, and on all of it if that is quick;
     where `parts` of a batch follow one another, on as many rows in each.
-    The weights are then put back as they were, and no random stream has moved. `make_step(model)` is a step with an
-    optimiser of its own. Where states are saved from the same memory, a copy of one counts, too.
+    The weights are then put back as they were, and no random stream has moved. `make_step()` is a step of the
+    model with optimisers of its own. Where states are saved from the same memory, a copy of one counts, too.
 
     Raises:
         PraxiaError: the batch does not fit into the available memory; names a size that does. It is refused by what
@@ -105,7 +103,7 @@ def measure_cost(
     trained = sum(value.nbytes for value in model.parameters() if value.requires_grad)
     saved = SAVED_COPIES * trained if device.type == "cpu" else 0
     with _unchanged(model, device):
-        trial = _Trial(make_step(_Autocast(fabric, model)), source, peak, 1 + 2 * workers, parts)
+        trial = _Trial(make_step(), source, peak, 1 + 2 * workers, parts)
         try:
             one = trial.take(1)
             few = trial.take(_second_size(one, rows, limit))
@@ -134,18 +132,6 @@ def measure_cost(
         memory=None if available is None else had + memory,
         available=None if available is None else had + available,
     )
-
-
-class _Autocast(nn.Module):
-    """A model whose forward pass has the precision of the models that Fabric sets up."""
-
-    def __init__(self, fabric: Fabric, model: nn.Module):
-        super().__init__()
-        self._fabric, self.module = fabric, model
-
-    def forward(self, opaque: OpaqueBatch, generator: torch.Generator) -> Any:
-        with self._fabric.autocast():
-            return self.module(opaque, generator)
 
 
 class _Peak:

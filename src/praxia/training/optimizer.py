@@ -1,5 +1,6 @@
-"""AdamW over a policy's weights, with a learning rate of their own for those of its backbone."""
+"""AdamW over a model's weights, with a learning rate of their own for those of its backbone."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -7,13 +8,12 @@ from torch import nn
 
 from praxia.core.errors import MismatchError, PraxiaError
 from praxia.nn.types import HasBackbone
-from praxia.policies.encoder_head import EncoderHeadModel
 from praxia.training.config import Train, warmup_cosine
 
-__all__ = ["learning_rates", "make_optimizer", "set_learning_rates"]
+__all__ = ["adamw", "learning_rates", "make_optimizer", "set_learning_rates"]
 
 
-def make_optimizer(model: EncoderHeadModel, train: Train) -> torch.optim.AdamW:
+def make_optimizer(model: nn.Module, train: Train) -> torch.optim.AdamW:
     """AdamW in one group of parameters, or in two with `train.backbone_learning_rate`: the backbone's is the second.
 
     Frozen parameters get no gradient, so no state is kept for them.
@@ -34,9 +34,18 @@ def make_optimizer(model: EncoderHeadModel, train: Train) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=train.learning_rate, weight_decay=train.weight_decay, betas=train.betas)
 
 
-def _backbone(model: EncoderHeadModel) -> dict[nn.Parameter, None]:
+def adamw(
+    train: Train, parameters: Iterable[nn.Parameter], learning_rate: float | None = None
+) -> torch.optim.Optimizer:
+    """The run's AdamW over `parameters` alone, for a model that updates itself (`nn.trainable.MakeOptimizer`)."""
+    peak = train.learning_rate if learning_rate is None else learning_rate
+    groups = [{"params": list(parameters), "initial_lr": peak}]
+    return torch.optim.AdamW(groups, lr=peak, weight_decay=train.weight_decay, betas=train.betas)
+
+
+def _backbone(model: nn.Module) -> dict[nn.Parameter, None]:
     """The backbone's parameters in order; tensors are compared by identity."""
-    parameters = list(model.encoder.backbone_parameters()) if isinstance(model.encoder, HasBackbone) else []
+    parameters = list(model.backbone_parameters()) if isinstance(model, HasBackbone) else []
     if not any(one.requires_grad for one in parameters):
         raise MismatchError(
             "expected an encoder whose backbone is trained beside --train.backbone-learning-rate, got "

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from torch import nn
+
+from praxia.core.config import components
 from praxia.dataloader.mixture import Mixture
-from praxia.policies.encoder_head import EncoderHeadModel
 from praxia.training.config import TrainRun
 
 __all__ = ["Plan", "make_plan"]
@@ -11,13 +13,13 @@ __all__ = ["Plan", "make_plan"]
 
 @dataclass(frozen=True)
 class Plan:
-    """The size of a run. `cameras` are (name, height, width in pixels), as the policy sees them.
+    """The size of a run. `model` names the model's components, or the model where it has none.
 
-    `epochs` is how often each window is read on average.
+    `cameras` are (name, height, width in pixels), as the model sees them. `epochs` is how often each
+    window is read on average.
     """
 
-    encoder: str
-    head: str
+    model: str
     parameters: int
     cameras: tuple[tuple[str, int, int], ...]
     episodes: int
@@ -34,21 +36,21 @@ class Plan:
     def lines(self) -> list[str]:
         """For a person, a line per topic."""
         cameras = ", ".join(f"{name} {height}x{width}" for name, height, width in self.cameras)
-        chunks = f"chunks of {self.horizon} actions ({self.horizon / self.rate_hz:.2g} s)"
+        seconds = f" ({self.horizon / self.rate_hz:.2g} s)"
+        chunks = f"chunks of {self.horizon} actions{seconds}" if self.horizon else "no actions"
         return [
-            f"model: {self.encoder} + {self.head}, {self.parameters / 1e6:.1f}M parameters",
+            f"model: {self.model}, {self.parameters / 1e6:.1f}M parameters",
             f"cameras: {cameras or 'none'}",
             f"data: {self.episodes} episodes, {self.windows} windows; {chunks}",
             f"training: {self.steps} steps of {self.batch_size} windows, {self.epochs:.3g} epochs",
         ]
 
 
-def make_plan(run: TrainRun, windows: Mixture, model: EncoderHeadModel) -> Plan:
+def make_plan(run: TrainRun, windows: Mixture, model: nn.Module) -> Plan:
     """The plan of a run whose window names its cameras."""
     sizes = {camera.name: (camera.height, camera.width) for one in windows.embodiments for camera in one.cameras}
     return Plan(
-        encoder=run.model.encoder.tag,
-        head=run.model.head.tag,
+        model=" + ".join(one.tag for one in components(run.model)) or run.model.tag,
         parameters=sum(value.numel() for value in model.parameters()),
         cameras=tuple((name, *sizes[name]) for name in run.window.cameras),
         episodes=sum(len(one.episodes) for one in windows.entries),

@@ -1,4 +1,4 @@
-"""Everything a run needs to go on bit-identically, flattened into safetensors: weights, average, optimiser, step."""
+"""Everything a run needs to go on bit-identically, flattened into safetensors: weights, average, optimisers, step."""
 
 import json
 import logging
@@ -32,14 +32,14 @@ class TrainState:
     """The mutable objects of a run and the folder its states are saved in.
 
     Each state is a folder of its own, named by its step. The last two are kept, and an older one is removed when the
-    new one is complete, so that a kill at any time leaves a state to resume from. `migrate` renames the
-    weights of a state from before schema 5.
+    new one is complete, so that a kill at any time leaves a state to resume from. The state of each of the `optimizers`
+    is a file of its name. `migrate` renames the weights of a state from before schema 5.
     """
 
     folder: Path
     model: nn.Module
     ema: Ema
-    optimizer: torch.optim.Optimizer
+    optimizers: Mapping[str, torch.optim.Optimizer]
     migrate: Callable[[dict[str, Tensor]], dict[str, Tensor]]
 
     def copied(self) -> Copied:
@@ -103,8 +103,8 @@ class TrainState:
                 path = saved / name
                 if sha256_file(path) != digest:
                     raise ValueError(digest)
-            step, names = description["step"], [f"{name}.safetensors" for name in ("model", "ema", "optimizer")]
-            model, ema, optimizer = (load_file(path := saved / name) for name in names)
+            step, names = description["step"], ("model", "ema", *self.optimizers)
+            model, ema, *optimizers = [load_file(path := saved / f"{name}.safetensors") for name in names]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{path} is missing or altered") from error
         if description.get("schema") != SCHEMA:
@@ -113,26 +113,35 @@ class TrainState:
         assert self.ema.frozen.issuperset(absent), absent
         for name, value in ema.items():
             self.ema.state[name].copy_(value)
-        self._load_optimizer(optimizer, next(self.model.parameters()).device)
+        device = next(self.model.parameters()).device
+        for optimizer, tensors in zip(self.optimizers.values(), optimizers, strict=True):
+            _load_optimizer(optimizer, tensors, device)
         return step
 
     def _tensors(self) -> dict[str, dict[str, Tensor]]:
-        state = self.optimizer.state_dict()["state"]
-        optimizer = {f"{index}.{key}": value for index, entry in state.items() for key, value in entry.items()}
         # What is frozen is what the run began with, which it takes over again when it goes on.
         model, ema = (
             {name: value for name, value in state.items() if name not in self.ema.frozen}
             for state in (self.model.state_dict(), self.ema.state)
         )
-        return {"model": model, "ema": ema, "optimizer": optimizer}
+        return {"model": model, "ema": ema, **{name: _state_of(one) for name, one in self.optimizers.items()}}
 
-    def _load_optimizer(self, tensors: dict[str, Tensor], device: torch.device) -> None:
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, value in tensors.items():
-            index, key = name.split(".", 1)
-            state.setdefault(int(index), {})[key] = value if key == "step" else value.to(device)
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+def _state_of(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """What an optimiser keeps, by parameter; SGD without momentum keeps None, which it takes for nothing again."""
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{index}.{key}": value for index, entry in state.items() for key, value in entry.items() if value is not None
+    }
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor], device: torch.device) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        index, key = name.split(".", 1)
+        state.setdefault(int(index), {})[key] = value if key == "step" else value.to(device)
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
 def last_saved_step(folder: Path) -> int:

@@ -1,8 +1,9 @@
-"""Validation: a policy's loss and action error on held-out windows while it trains."""
+"""Validation: a model's loss, and a policy's action error, on held-out windows while it trains."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,8 @@ from torch import Tensor, nn
 from praxia.core.keys import generator, seed
 from praxia.core.window import Samples
 from praxia.dataloader.mixture import Mixture
-from praxia.policies.encoder_head import EncoderHeadModel, to_batch
+from praxia.nn.trainable import SamplesActions
+from praxia.policies.encoder_head import to_batch
 from praxia.training.config import Train
 from praxia.transforms.chain import Transforms
 
@@ -54,8 +56,8 @@ class Validation:
         rows = np.concatenate(chosen)
         return tuple(self.windows.read(rows[at : at + self.batch_size]) for at in range(0, len(rows), self.batch_size))
 
-    def __call__(self, model: EncoderHeadModel, weights: Mapping[str, Tensor]) -> dict[str, float]:
-        """{"validation_loss", "action_error"} of the model with `weights`.
+    def __call__(self, model: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, float]:
+        """{"validation_loss", "action_error"} of the model with `weights`; a model that is no policy has no error.
 
         The action error is the mean absolute difference between sampled and recorded actions, in declared units, over
         valid steps and the embodiment's dims; with several embodiments their mean, and "action_error/NAME" of each.
@@ -72,7 +74,9 @@ class Validation:
                     randomness = torch.Generator(device).manual_seed(seed("validation", number))
                     losses.append(float(_with_weights(model, weights, lambda m: m.loss(batch, randomness)[0])))  # noqa: B023
                     num_rows.append(len(samples.state))
-                    shape = (len(samples.state), *model.head.noise_shape)
+                    if not isinstance(model, SamplesActions):
+                        continue
+                    shape = (len(samples.state), *model.noise_shape)
                     noise = generator("validation", number).standard_normal(shape, dtype=np.float32)
                     drawn = torch.from_numpy(noise).to(device)
                     actions = _with_weights(model, weights, lambda m: m.sample(batch, drawn))  # noqa: B023
@@ -87,7 +91,8 @@ class Validation:
         }
         each = {f"action_error/{name}": value for name, value in means.items()} if len(means) > 1 else {}
         loss = float(np.average(losses, weights=num_rows))
-        return {"validation_loss": loss, "action_error": float(np.mean(list(means.values()))), **each}
+        error = {"action_error": float(np.mean(list(means.values())))} if means else {}
+        return {"validation_loss": loss, **error, **each}
 
     def _errors(
         self, samples: Samples, actions: Float32[np.ndarray, "B H A"]
@@ -106,17 +111,15 @@ class Validation:
 class _Call(nn.Module):
     """Lets `functional_call`, which calls a module's forward, call any function of a model."""
 
-    def __init__(self, model: EncoderHeadModel):
+    def __init__(self, model: nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, function: Callable[[EncoderHeadModel], Tensor]) -> Tensor:
+    def forward(self, function: Callable[[Any], Tensor]) -> Tensor:
         return function(self.model)
 
 
-def _with_weights(
-    model: EncoderHeadModel, weights: Mapping[str, Tensor], function: Callable[[EncoderHeadModel], Tensor]
-) -> Tensor:
+def _with_weights(model: nn.Module, weights: Mapping[str, Tensor], function: Callable[[Any], Tensor]) -> Tensor:
     """`function` of the model as it would be with `weights`, whose own stay as they are."""
     named = {f"model.{name}": value for name, value in weights.items()}
     return torch.func.functional_call(_Call(model), named, (function,), tie_weights=False)
