@@ -1,6 +1,7 @@
 """Training runs in every process of a group, one after the other: `shared_training.py JOBS`, as `launch` starts it."""
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -27,9 +28,22 @@ def launch(jobs, *options):
 
 def shared(jobs, processes):
     """Do the jobs in that many processes of this machine."""
-    launched = launch(jobs, "--standalone", "--nproc-per-node", str(processes))
-    said, _ = launched.communicate(timeout=240)
-    assert launched.returncode == 0, said
+    expect_done([launch(jobs, "--standalone", "--nproc-per-node", str(processes))])
+
+
+def shared_by_nodes(jobs_of_nodes):
+    """Do each node's jobs in one process of it; the nodes are groups of processes that meet on loopback."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    options = ["--nnodes", str(len(jobs_of_nodes)), "--nproc-per-node", "1", "--master-addr", "127.0.0.1"]
+    nodes = enumerate(jobs_of_nodes)
+    expect_done([launch(jobs, *options, "--master-port", port, "--node-rank", str(node)) for node, jobs in nodes])
+
+
+def expect_done(launched):
+    said = [one.communicate(timeout=240)[0] for one in launched]
+    assert not any(one.returncode for one in launched), "\n".join(said)
 
 
 def main(jobs):

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from shared_training import job, shared
+from shared_training import job, shared, shared_by_nodes
 
 from praxia.heads.act import ACT
 from praxia.heads.autoregressive import Autoregressive
@@ -66,3 +66,38 @@ def test_parts_have_the_loss_curve_of_the_whole(runs, mixed_paths, tmp_path, hea
     divided = dataclasses.replace(run.train, accumulate=parts)
     fit(dataclasses.replace(run, train=divided), mixed_paths, tmp_path / "parts")
     expect_equal(curves(tmp_path / "whole"), curves(tmp_path / "parts"))
+
+
+def lengthened(run, steps):
+    return dataclasses.replace(run, train=dataclasses.replace(run.train, steps=steps))
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_in_another_number_of_processes(runs, mixed_paths, tmp_path):
+    run, one, changing = runs["flow"], tmp_path / "one", tmp_path / "changing"
+    for steps, processes in ((4, 2), (7, 1), (10, 4)):
+        fit(lengthened(run, steps), mixed_paths, one, resume=True)
+        shared([job(lengthened(run, steps), mixed_paths, changing, resume=True)], processes)
+    assert curves(one)["step"] == list(range(1, 11))
+    expect_equal(curves(one), curves(changing))
+
+
+def test_two_nodes_train_one_run(runs, mixed_paths, tmp_path):
+    shared_by_nodes(2 * [[job(runs["flow"], mixed_paths, tmp_path / "nodes")]])
+    fit(runs["flow"], mixed_paths, tmp_path / "one")
+    expect_equal(curves(tmp_path / "one"), curves(tmp_path / "nodes"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("other", ["data and options", "saved state"])
+def test_nodes_that_would_train_something_else_together_are_refused(runs, mixed_paths, tmp_path, other):
+    out = tmp_path / "run"
+    run = lengthened(runs["flow"], 2)
+    fit(run, mixed_paths, out)
+    longer = lengthened(run, 4)
+    first = job(longer, mixed_paths, out, resume=True)
+    second = (
+        job(longer, mixed_paths[:2], out) if other == "data and options" else job(longer, mixed_paths, tmp_path / "own")
+    )
+    with pytest.raises(AssertionError, match=f"expected all 2 processes to have the same {other}, got 2 different"):
+        shared_by_nodes([[first], [second]])

@@ -39,7 +39,7 @@ from praxia.training.measured_step import Cost, Step, measure_cost
 from praxia.training.metrics import Clock, Means, Tracker
 from praxia.training.own_update import make_update
 from praxia.training.plan import Plan, make_plan
-from praxia.training.ranks import accelerator, expect_one_node, expect_shares, num_processes
+from praxia.training.ranks import accelerator, expect_known_launch, expect_same, expect_shares, num_processes
 from praxia.training.run_lock import expect_own_run, write_run
 from praxia.training.saving import Saver, disk_full
 from praxia.training.state import TrainState, last_saved_step
@@ -98,12 +98,13 @@ def train(
     kept; None: all of them, if they fit); neither changes a result. `device` is that of `ranks.accelerator`. `resume`
     continues from the last saved state, bit-identically on the same device with the same number of threads; with more
     `run.train.steps` than before the run is lengthened, and its learning rate follows the schedule of the new length
-    from there on. Under `torchrun --nproc-per-node N -m praxia train ...` N processes share each batch (DDP).
+    from there on. Under `torchrun --nproc-per-node N -m praxia train ...` N processes share each batch (DDP),
+    on one machine or on several; the first of them alone writes `out`, which all of them must see.
 
     Raises:
         PraxiaError: `out` holds a run already, or another run than the one to resume, or another process trains in it.
-            Several machines, or processes that cannot share a batch evenly. A batch that does not fit into memory. No
-            such device.
+            Processes that do not know of each other, that cannot share a batch evenly, or that have different data. A
+            batch that does not fit into memory. No such device.
         MismatchError: data sets that do not fit each other, the recipe, or the policy to start from.
         TrainingError: a loss or its gradient is not finite, naming the batch; or the disk is full. States that were
             saved before are kept.
@@ -112,7 +113,7 @@ def train(
     expect_positive(**{f"train.{name}": value for name, value in sizes.items()})
     expect_kept(run)
     expect_augmentation(run.train.augmentation)
-    expect_one_node()
+    expect_known_launch()
     expect_shares(run.train.batch_size, "train.batch-size", run.train.accumulate)
     if vqa:
         expect_shares(run.train.num_vqa, "train.num-vqa", run.train.accumulate)
@@ -163,6 +164,8 @@ def train(
         "coverage": coverage.to_json(),
         "warnings": warnings,
     }
+    contents = [{**one, "path": None} for one in description["data"]]  # each machine may have them at another
+    expect_same(fabric, [contents, *map(description.get, ("config", "trained_on", "held_out"))], "data and options")
     shapes = _shapes(run, windows.embodiments, transforms)
     config = PolicyConfig(model_config, shapes, transforms, windows.embodiments, run.window, description)
     vqa_batches = VQABatches(vqa_data, run.train.num_vqa, VQA_IMAGE_PX) if vqa_data else None
@@ -317,6 +320,7 @@ def _fit(
     migrate = partial(migrate_tensors, model=config_to_json(run.model))
     state = TrainState(out / "state", model, ema, update.optimizers, migrate)
     resumed_from = state.load()
+    expect_same(fabric, resumed_from, "saved state")
     if progress is not None and fabric.is_global_zero:
         progress(resumed_from, None)
     kept = keep(resumed_from) if keep is not None else None

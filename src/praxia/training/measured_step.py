@@ -17,7 +17,7 @@ from praxia.nn.ema import frozen_names
 from praxia.nn.share import WHOLE
 from praxia.nn.types import Batch
 from praxia.training.batches import BatchSource
-from praxia.training.ranks import num_processes
+from praxia.training.ranks import local_processes, num_processes
 
 __all__ = ["Cost", "Step", "measure_cost"]
 
@@ -246,7 +246,7 @@ def _available(device: torch.device) -> int | None:
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + unused
     found = available_memory() if device.type == "cpu" else None
-    return None if found is None else found // num_processes()
+    return None if found is None else found // local_processes()
 
 
 @contextmanager

@@ -1,52 +1,76 @@
 """The processes that train together, as their launcher (torchrun or Slurm) describes them."""
 
+import json
 import os
 from typing import Any
 
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor
+
 from praxia.core.errors import PraxiaError
+from praxia.core.keys import seed
 from praxia.nn.device import find_device
 
-__all__ = ["accelerator", "expect_one_node", "expect_shares", "num_processes"]
+__all__ = ["accelerator", "expect_known_launch", "expect_same", "expect_shares", "local_processes", "num_processes"]
+
+# How processes of several machines are started.
+SEVERAL = (
+    "`torchrun --nnodes K --node-rank I --master-addr FIRST --master-port 29500 --nproc-per-node N -m praxia train ...`"
+)
 
 
 def num_processes() -> int:
-    """The number of processes that train together on this machine: torchrun's, or 1."""
+    """The number of processes that train together, on all machines: torchrun's, or 1."""
+    return _number("WORLD_SIZE") or 1
+
+
+def local_processes() -> int:
+    """How many of them are on this machine."""
     return _number("LOCAL_WORLD_SIZE") or 1
 
 
 def accelerator(device: str | None) -> dict[str, Any]:
     """What Fabric needs to know for the processes to train on `device`: "cpu", "cuda", "cuda:N" or "mps".
 
-    None: on the accelerator that Fabric finds, if there is one.
+    None: on the accelerator that Fabric finds, if there is one. Each process of a machine has a device of its own, that
+    of its LOCAL_RANK.
 
     Raises:
         PraxiaError: there is no such device, or it is a single one for several processes.
     """
+    here = {"devices": local_processes(), "num_nodes": num_processes() // local_processes()}
     if device is None:
-        return {"accelerator": "auto", "devices": num_processes()}
+        return {"accelerator": "auto", **here}
     kind, _, number = find_device(device).partition(":")
     if not number:
-        return {"accelerator": kind, "devices": num_processes()}
-    if num_processes() > 1:
-        raise PraxiaError(f"expected --device {kind} for {num_processes()} processes, got {device}, which is one of it")
-    return {"accelerator": kind, "devices": [int(number)]}
+        return {"accelerator": kind, **here}
+    if local_processes() > 1:
+        raise PraxiaError(
+            f"expected --device {kind} for {local_processes()} processes, got {device}, which is one of it"
+        )
+    return {"accelerator": kind, **here, "devices": [int(number)]}
 
 
-def expect_one_node() -> None:
-    """Refuse a launch on several machines, or of several independent processes.
+def expect_known_launch() -> None:
+    """Refuse a launch of processes that would not know of each other, or not all of each other.
 
     Raises:
         PraxiaError: then each machine, or each process, would train a run of its own.
     """
     nodes = _number("SLURM_STEP_NUM_NODES") or _number("SLURM_NNODES") or _number("SLURM_JOB_NUM_NODES") or 1
-    world, here = _number("WORLD_SIZE") or 1, num_processes()
-    if nodes > 1 or world > here:
-        found = f"{nodes} nodes of Slurm" if nodes > 1 else f"{world} processes of which {here} are here"
-        # A job of several nodes has its variables in its batch script too; only a step says that it has one of them.
-        step = "srun --nodes 1 --ntasks 1 " if nodes > 1 else ""
+    world, here = num_processes(), local_processes()
+    if world % here or (world > here and "TORCHELASTIC_RUN_ID" not in os.environ):
         raise PraxiaError(
-            f"expected one machine, got {found}: training on several is not supported yet; start "
-            f"`{step}torchrun --standalone --nproc-per-node N -m praxia train ...` on one"
+            f"expected as many processes of torchrun on every machine, got {world} processes of which {here} are here; "
+            f"start on each {SEVERAL}"
+        )
+    if nodes > 1 and world == here:
+        # A job of several nodes has its variables in its batch script too; only a step says that it has one of them.
+        raise PraxiaError(
+            f"expected processes that know of each other on {nodes} nodes of Slurm, got {world} of a run on its own; "
+            f"start on each {SEVERAL}, or on one "
+            "`srun --nodes 1 --ntasks 1 torchrun --standalone --nproc-per-node N -m praxia train ...`"
         )
     # What srun starts knows its number; a shell within an allocation does not.
     tasks = _number("SLURM_STEP_NUM_TASKS") or (_number("SLURM_NTASKS") if "SLURM_PROCID" in os.environ else None) or 1
@@ -54,6 +78,24 @@ def expect_one_node() -> None:
         raise PraxiaError(
             f"expected one task of Slurm, got {tasks}, each of which would train a run of its own; start one, "
             f"`torchrun --standalone --nproc-per-node {tasks} -m praxia train ...`"
+        )
+
+
+def expect_same(fabric: Fabric, value: object, what: str) -> None:
+    """Refuse processes that would train something else together: each has its `value` (JSON).
+
+    Raises:
+        PraxiaError: in every process, saying `what` they differ in.
+    """
+    if fabric.world_size == 1:
+        return
+    own = torch.tensor(seed(json.dumps(value, sort_keys=True)), device=fabric.device)
+    found = fabric.all_gather(own)
+    assert isinstance(found, Tensor)
+    if (found != found[0]).any():
+        raise PraxiaError(
+            f"expected all {fabric.world_size} processes to have the same {what}, got {len(found.unique())} different; "
+            "give each machine the same data, options and versions, and one --out on a disk that they share"
         )
 
 
