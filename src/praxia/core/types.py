@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
@@ -19,6 +19,7 @@ from praxia.core.keys import content_key
 from praxia.core.window import Window
 
 __all__ = [
+    "Actor",
     "ChunkExecution",
     "Decision",
     "EnvSpec",
@@ -167,6 +168,10 @@ class Query:
     privileged: Mapping[str, np.ndarray] | None = None
 
 
+# Who chose an action: a learned policy, an expert that took over, or a person.
+Actor = Literal["policy", "expert", "person"]
+
+
 @dataclass(frozen=True)
 class Decision:
     """A chunk of actions in declared units.
@@ -176,12 +181,17 @@ class Decision:
 
     `fault` says why there is no chunk, such as "raised KeyError: 'front'", where the code of somebody else's policy
     failed on this episode (`policies.foreign`).
+
+    `extras` are numbers about each action, [H, ...] by name: its log-probability, the value of the state, its noise.
+    Every decision of an episode has the same ones. `actor` is who chose the chunk; None: the policy does not say.
     """
 
     chunk: Float32[np.ndarray, "H A"]
     valid: Bool[np.ndarray, " H"]
     label: Float32[np.ndarray, "H A"] | None = None
     fault: str | None = None
+    extras: Mapping[str, np.ndarray] = field(default_factory=dict)
+    actor: Actor | None = None
 
     @property
     def num_executable(self) -> int:

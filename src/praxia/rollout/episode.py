@@ -3,15 +3,16 @@
 import time
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float32
 
 from praxia.core.embodiment import Embodiment
-from praxia.core.types import Decision, Observation, Outcome, Query, SlotResult
+from praxia.core.types import Actor, Decision, Observation, Outcome, Query, SlotResult
 from praxia.rollout.ensemble import ensemble, remember
-from praxia.rollout.faults import action_fault, decision_fault
-from praxia.rollout.types import Agent, Job, Recording, Trajectory
+from praxia.rollout.faults import action_fault, decision_fault, extras_fault
+from praxia.rollout.types import Agent, Job, Recording, Step, Trajectory
 
 __all__ = ["RunningEpisode"]
 
@@ -22,6 +23,8 @@ class RunningEpisode:
     It keeps as many of the newest observations as the agent's policy observes; all of them with a `recording`. Under
     ensembling it also keeps decisions while they reach beyond the present step, as copies, because the policy may reuse
     its arrays. Decisions are checked against the actions of `embodiment`, if that is known.
+
+    With `every_step` it observes after every step, and keeps the steps of the last result until `take_steps`.
 
     An episode that was `lost` with its worker can be run again from its start, as a `retry`; lost again, it ends with
     an error.
@@ -35,6 +38,7 @@ class RunningEpisode:
         embodiment: Embodiment | None = None,
         recording: Recording | None = None,
         retry: bool = False,
+        every_step: bool = False,
     ):
         self.job = job
         self.slot = slot
@@ -43,7 +47,12 @@ class RunningEpisode:
         self.lost = False
         self.planned_actions: Float32[np.ndarray, "K A"] = np.zeros((0, 0), np.float32)
         self._planned_labels = self.planned_actions
+        self._planned_extras: dict[str, np.ndarray] = {}
+        self._actor: Actor | None = None
         self._recording = recording
+        self._hands_on_steps = every_step
+        self._observes_every_step = every_step or (recording is not None and recording.every_step)
+        self._new_steps: list[Step] = []
         self._execution = agent.execution
         self._embodiment = embodiment
         self._retry = retry
@@ -58,6 +67,8 @@ class RunningEpisode:
         self._observations: list[Observation] = []
         self._snapshots: list[bytes] = []
         self._overruns = 0
+        self._extras: dict[str, list[np.ndarray]] = {}
+        self._actors: list[Actor | None] = []
 
     @property
     def steps(self) -> int:
@@ -70,6 +81,8 @@ class RunningEpisode:
         if result.lost and self._retry:
             self.error = f"{result.error}, the second one with this episode under way"
         num_taken = len(result.outcomes)
+        if self._hands_on_steps:
+            self._new_steps = self._steps_of(result)
         self._outcomes += result.outcomes
         self._actions += list(self.planned_actions[:num_taken])
         self._labels += list(self._planned_labels[:num_taken])
@@ -79,9 +92,45 @@ class RunningEpisode:
         if result.observation is not None:
             self._history.append(result.observation)
         if self._recording is not None:
+            self._observations += result.earlier if self._recording.every_step else ()
             self._observations += [result.observation] if result.observation is not None else []
             self._snapshots += result.snapshots
+            self._actors += (self._actor,) * num_taken
+            for name, values in self._planned_extras.items():
+                self._extras.setdefault(name, []).extend(values[:num_taken])
         return self
+
+    def take_steps(self, is_over: bool) -> list[Step]:
+        """The steps of the last result; with `is_over` the last of them is the episode's last."""
+        steps, self._new_steps = self._new_steps, []
+        if is_over and steps and not steps[-1].terminated:
+            steps[-1] = replace(steps[-1], truncated=True)
+        return steps
+
+    def _steps_of(self, result: SlotResult) -> list[Step]:
+        num_taken = len(result.outcomes)
+        unseen: list[Observation | None] = [None] * (num_taken - 1 - len(result.earlier))
+        after = [*result.earlier, *unseen, result.observation]
+        before = [self._history[-1] if self._history else None, *after]
+        inside: list[Mapping[str, np.ndarray] | None] = [None] * max(0, num_taken - 1)
+        privileged = [self._privileged, *inside, result.privileged]
+        return [
+            Step(
+                job=self.job,
+                index=self.steps + at,
+                observation=before[at],
+                privileged=privileged[at],
+                action=self.planned_actions[at],
+                label=self._planned_labels[at],
+                extras={name: np.asarray(values[at]) for name, values in self._planned_extras.items()},
+                actor=self._actor,
+                outcome=outcome,
+                next_observation=after[at],
+                next_privileged=privileged[at + 1],
+                truncated=outcome.truncated,
+            )
+            for at, outcome in enumerate(result.outcomes)
+        ]
 
     def is_over(self, horizon: int, steps_after_success: int | None) -> bool:
         if self.error is not None or self.steps >= horizon:
@@ -96,7 +145,8 @@ class RunningEpisode:
     def observed_steps(self) -> range:
         """After which of the planned steps to observe: all that the next decision may see, the last one at least."""
         num_planned = len(self.planned_actions)
-        return range(max(1, num_planned - self._num_past), num_planned + 1)
+        first = 1 if self._observes_every_step else num_planned - self._num_past
+        return range(max(1, first), num_planned + 1)
 
     def query(self) -> Query:
         return Query(tuple(self._history), self.job.key, self.steps, self.slot, self._privileged)
@@ -115,6 +165,16 @@ class RunningEpisode:
         if (fault := action_fault(actions, self._embodiment, self.steps)) is not None:
             self.end_with_fault(fault)
         self.planned_actions, self._planned_labels = actions.copy(), labels.copy()
+        self._plan_extras(decision, len(actions))
+
+    def _plan_extras(self, decision: Decision, num_actions: int) -> None:
+        """Keep what the decision says about its actions; under ensembling an action is of no single decision."""
+        if self._execution.ensemble is not None:
+            return
+        if self.steps and (fault := extras_fault(decision.extras, self._planned_extras, self.steps)) is not None:
+            self.end_with_fault(fault)
+        self._planned_extras = {name: value[:num_actions].copy() for name, value in decision.extras.items()}
+        self._actor = decision.actor
 
     def end_with_fault(self, fault: str) -> None:
         """End the episode because of what the policy did."""
@@ -145,6 +205,8 @@ class RunningEpisode:
             wall_s=time.perf_counter() - self._began_s,
             is_fault=self.is_fault,
             overruns=self._overruns,
+            extras={name: np.stack(values) for name, values in self._extras.items()},
+            actors=tuple(self._actors) if any(self._actors) else (),
         )
 
     def _stacked(self, rows: list[np.ndarray]) -> Float32[np.ndarray, "T A"]:

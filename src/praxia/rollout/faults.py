@@ -1,12 +1,17 @@
 """Faults of a policy's decisions: each function returns a sentence that names the fault and its step, or None."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from jaxtyping import Float32
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.types import Decision
 
-__all__ = ["MAX_WIDTHS_BEYOND_RANGE", "action_fault", "count_fault", "decision_fault"]
+__all__ = ["MAX_WIDTHS_BEYOND_RANGE", "action_fault", "count_fault", "decision_fault", "extras_fault"]
+
+# Arrays by name, one row per action of a chunk.
+Extras = Mapping[str, np.ndarray]
 
 # Policies overshoot their range and the robot's driver clips that. In 22,831 stored episodes no policy whose training
 # was finished went further than 1.0 widths beyond, and none after a few steps of training further than 1.6
@@ -38,7 +43,23 @@ def decision_fault(decision: Decision, embodiment: Embodiment | None, step: int)
     if label is not None and (label.dtype, label.shape) != (chunk.dtype, chunk.shape):
         expected = _described(chunk)
         return f"the policy gave a label of {_described(label)}, expected {expected} as its chunk, at step {step}"
+    for name, value in decision.extras.items():
+        if value.dtype.kind not in "fiub" or value.shape[:1] != chunk.shape[:1]:
+            expected = f"numbers [{len(chunk)}, ...]"
+            return f"the policy gave {name!r} of {_described(value)}, expected {expected} as its chunk, at step {step}"
     return None
+
+
+def extras_fault(extras: Extras, first: Extras, step: int) -> str | None:
+    """Why the `extras` of a decision made at `step` are not those of the episode's first decision."""
+    ours, expected = ({name: _row(value) for name, value in one.items()} for one in (extras, first))
+    if ours == expected:
+        return None
+    return f"the policy gave the extras {ours or 'none'}, expected {expected or 'none'} as at first, at step {step}"
+
+
+def _row(value: np.ndarray) -> str:
+    return f"{value.dtype} {list(value.shape[1:])}"
 
 
 def action_fault(actions: Float32[np.ndarray, "K A"], embodiment: Embodiment | None, step: int) -> str | None:

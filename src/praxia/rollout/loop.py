@@ -1,13 +1,13 @@
 """The one loop in which policies meet environments: collection, evaluation and later deployment run it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.types import ChunkExecution, Decision, Policy, VectorEnv
 from praxia.rollout.episode import RunningEpisode
 from praxia.rollout.faults import count_fault
 from praxia.rollout.queues import GroupedQueue, JobQueue
-from praxia.rollout.types import Agent, Job, Recording, Trajectory
+from praxia.rollout.types import Agent, Job, Recording, Step, Trajectory
 
 __all__ = ["rollout", "run_episodes"]
 
@@ -47,6 +47,7 @@ def run_episodes(
     steps_after_success: int | None = 0,
     recording: Recording | None = None,
     exact: bool = False,
+    on_step: Callable[[Step], None] | None = None,
 ) -> Iterator[Trajectory]:
     """Run every job once, by the agent that it names, and yield its trajectory when it ends, in no fixed order.
 
@@ -60,6 +61,10 @@ def run_episodes(
     after `horizon` steps, or at the first decision with at least `steps_after_success` steps since success first held
     (0: at that very step; None: success does not end it).
 
+    `on_step` is called with each step, in the order of its episode, as soon as it was executed; the loop itself keeps
+    no observations of it. Then images are rendered after every step. An episode that is run again begins at step 0
+    again. One that a crash or a fault ends has no last step: its trajectory has the error.
+
     A crash in the environment ends its episode with `Trajectory.error`, and so does a decision that is no chunk of
     actions of `embodiment` (None: of any) or that no robot should execute: see `rollout.faults`. A wrong number of
     decisions ends all episodes of that query. An episode whose worker process dies is run again from its start; the
@@ -71,7 +76,7 @@ def run_episodes(
 
     def begin(slot: int, job: Job, retry: bool = False) -> None:
         agent = agents[job.agent]
-        running[slot] = RunningEpisode(job, slot, agent, embodiment, recording, retry)
+        running[slot] = RunningEpisode(job, slot, agent, embodiment, recording, retry, on_step is not None)
         cameras = tuple(dict.fromkeys((*agent.policy.window.cameras, *(recording.cameras if recording else ()))))
         slots.begin(slot, job.spec, job.start, cameras, privileged=agent.policy.privileged, snapshots=snapshots)
 
@@ -88,6 +93,10 @@ def run_episodes(
         lost = [episode for episode in arrived if episode.lost]
         ended = [episode for episode in arrived if not episode.lost and episode.is_over(horizon, steps_after_success)]
         waiting = [episode for episode in arrived if episode not in lost and episode not in ended]
+        if on_step is not None:
+            for episode in arrived:
+                for step in episode.take_steps(is_over=episode in ended and episode.error is None):
+                    on_step(step)
         for episode in lost:
             begin(episode.slot, episode.job, retry=True)
         for episode in ended:
@@ -101,7 +110,8 @@ def run_episodes(
                 if episode.error is None:
                     actions = episode.planned_actions
                     # At the horizon nothing is decided any more: its image would be rendered for a recording alone.
-                    goes_on = recording is not None or episode.steps + len(actions) < horizon
+                    keeps = recording is not None or on_step is not None
+                    goes_on = keeps or episode.steps + len(actions) < horizon
                     observe = episode.observed_steps() if goes_on else ()
                     slots.advance(episode.slot, actions, stop_on_success=steps_after_success == 0, observe=observe)
                 else:

@@ -1,14 +1,15 @@
 """The arguments and the results of the rollout loop."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float32
 
-from praxia.core.types import ChunkExecution, EnvSpec, Observation, Outcome, Policy, Start
+from praxia.core.types import Actor, ChunkExecution, EnvSpec, Observation, Outcome, Policy, Start
 
-__all__ = ["Agent", "Job", "Metric", "Recording", "Status", "Trajectory"]
+__all__ = ["Agent", "Job", "Metric", "Recording", "Status", "Step", "Trajectory"]
 
 Status = Literal["success", "failure", "unknown", "error"]
 Metric = Literal["ever", "end"]
@@ -48,11 +49,45 @@ class Job:
 class Recording:
     """What a trajectory keeps beside actions and outcomes: all observations with images of `cameras`, and snapshots.
 
-    Without a recording nothing is rendered that the policy does not observe.
+    Without a recording nothing is rendered that the policy does not observe. With `every_step` observations are made
+    after every step, and not only where the policy decides.
     """
 
     cameras: tuple[str, ...]
     snapshots: bool = True
+    every_step: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """Step `index` of the episode of `job`, as `run_episodes` hands it on while the episode runs.
+
+    `action` was executed and `label` is what a learner should imitate, in declared units; `extras` and `actor` are
+    those of this action in its decision. `observation` and `privileged` are from before the step, `next_observation`
+    and `next_privileged` from after it. They are None where the environment has none: the observation after a step with
+    which the episode terminated, was truncated by the environment, or succeeded if success ends it; privileged state
+    within a chunk.
+
+    `terminated`: the task ended here, and nothing follows. `truncated`: the episode was cut off here, by the
+    environment or by the loop, so that what would have followed has a value.
+    """
+
+    job: Job
+    index: int
+    observation: Observation | None
+    privileged: Mapping[str, np.ndarray] | None
+    action: Float32[np.ndarray, " A"]
+    label: Float32[np.ndarray, " A"]
+    extras: Mapping[str, np.ndarray]
+    actor: Actor | None
+    outcome: Outcome
+    next_observation: Observation | None
+    next_privileged: Mapping[str, np.ndarray] | None
+    truncated: bool
+
+    @property
+    def terminated(self) -> bool:
+        return self.outcome.terminated
 
 
 @dataclass(frozen=True)
@@ -60,10 +95,12 @@ class Trajectory:
     """One episode of T steps.
 
     `actions` were executed, in declared units; `labels` are what a learner should imitate, under ensembling the
-    executed actions. With a `Recording`, `observations` has one entry per decision and one after the last step if the
-    environment did not end the episode, and `snapshots` one entry per step. `error` is the text of a crash, which says
-    nothing about the policy, or with `is_fault` of the policy's own fault that ended the episode. `wall_s` is the
-    episode's wall-clock time. `overruns` counts the steps that came late in real time (`rollout.paced`).
+    executed actions. With a `Recording`, `observations` has one entry per decision (or step, with `every_step`) and one
+    after the last step if the environment did not end the episode, and `snapshots` one entry per step; `extras` has
+    those of the decisions, [T, ...] by name, and `actors` who chose each action, if any decision says so. `error` is
+    the text of a crash, which says nothing about the policy, or with `is_fault` of the policy's own fault that ended
+    the episode. `wall_s` is the episode's wall-clock time. `overruns` counts the steps that came late in real time
+    (`rollout.paced`).
     """
 
     job: Job
@@ -76,6 +113,8 @@ class Trajectory:
     wall_s: float
     is_fault: bool = False
     overruns: int = 0
+    extras: Mapping[str, np.ndarray] = field(default_factory=dict)
+    actors: tuple[Actor | None, ...] = ()
 
     @property
     def steps(self) -> int:
