@@ -15,7 +15,7 @@ from praxia.heads.regression import Regression
 from praxia.policies.encoder_head import EncoderHead
 from praxia.training import engine
 from praxia.training.config import Train
-from praxia.training.optimizer import learning_rates, make_optimizer, set_learning_rates
+from praxia.training.optimizer import adamw, learning_rates, make_optimizer, set_learning_rates
 
 RESNET = EncoderHead(ResNet(text=PooledText(16, 2), channels=(8, 16), width=32), Regression())
 
@@ -45,6 +45,33 @@ def test_without_an_own_rate_it_is_the_optimizer_of_before():
     steps(other, plain, train)
     for one, two in zip(model.parameters(), other.parameters(), strict=True):
         assert torch.equal(one, two)
+
+
+def test_norms_and_biases_need_not_decay():
+    """At a gradient of zero AdamW only decays: then the weights shrink, and what does not decay stays."""
+    train = Train(steps=10, warmup_steps=0, weight_decay=0.1, backbone_learning_rate=1e-4, decay_norms=False)
+    model = make_model()
+    before = {name: value.clone() for name, value in model.named_parameters()}
+    optimizer = make_optimizer(model, train)
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.1, 0.0, 0.1, 0.0]
+    backbone = dict.fromkeys(model.encoder.backbone_parameters())
+    assert [one for group in optimizer.param_groups[2:] for one in group["params"] if one not in backbone] == []
+    for value in model.parameters():
+        value.grad = torch.zeros_like(value)
+    optimizer.step()
+    norms = (torch.nn.LayerNorm, torch.nn.GroupNorm, torch.nn.BatchNorm2d)
+    kept = {id(value) for module in model.modules() if isinstance(module, norms) for value in module.parameters()}
+    assert kept
+    for name, value in model.named_parameters():
+        stays = id(value) in kept or name.endswith("bias") or value.dim() < 2
+        assert torch.equal(value, before[name]) == (stays or not before[name].any()), name
+
+
+def test_a_model_that_updates_itself_need_not_decay_its_vectors():
+    layer = torch.nn.Linear(3, 2)
+    optimizer = adamw(Train(weight_decay=0.1, decay_norms=False), layer.parameters())
+    assert [[value.shape for value in group["params"]] for group in optimizer.param_groups] == [[(2, 3)], [(2,)]]
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.1, 0.0]
 
 
 def test_the_backbone_follows_the_same_schedule_at_its_own_rate():

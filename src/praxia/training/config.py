@@ -70,6 +70,8 @@ class Train(Config):
     """AdamW's decay of the means of gradients and of their squares."""
     final_rate: float = field(default=0.1, metadata=ADDED)
     """Share of the learning rate that is left at the last step."""
+    decay_norms: bool = field(default=True, metadata=ADDED)
+    """Weight decay of norms and biases, too."""
     accumulate: int = field(default=1, metadata=ADDED)
     """Parts of equal size that a batch is computed in, one after the other, to take less memory: the same step, up to
     rounding, unless there is dropout."""

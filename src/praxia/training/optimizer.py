@@ -16,7 +16,8 @@ __all__ = ["adamw", "learning_rates", "make_optimizer", "set_learning_rates"]
 def make_optimizer(model: nn.Module, train: Train) -> torch.optim.AdamW:
     """AdamW in one group of parameters, or in two with `train.backbone_learning_rate`: the backbone's is the second.
 
-    Frozen parameters get no gradient, so no state is kept for them.
+    Without `train.decay_norms` each is followed by a group of its norms and biases, which do not decay. Frozen
+    parameters get no gradient, so no state is kept for them.
 
     Raises:
         PraxiaError: a learning rate below 0. MismatchError: no part of a backbone is trained.
@@ -31,16 +32,33 @@ def make_optimizer(model: nn.Module, train: Train) -> torch.optim.AdamW:
         rest = [one for one in model.parameters() if one not in backbone]
         groups = [{"params": rest, "initial_lr": train.learning_rate}]
         groups.append({"params": list(backbone), "initial_lr": train.backbone_learning_rate})
+    if not train.decay_norms:
+        kept = [one for name, one in model.named_parameters() if one.dim() < 2 or name.endswith("bias")]
+        groups = _divided(groups, dict.fromkeys(kept))
     return torch.optim.AdamW(groups, lr=train.learning_rate, weight_decay=train.weight_decay, betas=train.betas)
 
 
 def adamw(
     train: Train, parameters: Iterable[nn.Parameter], learning_rate: float | None = None
 ) -> torch.optim.Optimizer:
-    """The run's AdamW over `parameters` alone, for a model that updates itself (`nn.trainable.MakeOptimizer`)."""
+    """The run's AdamW over `parameters` alone, for a model that updates itself (`nn.trainable.MakeOptimizer`).
+
+    Without `train.decay_norms` vectors do not decay: norms, and biases but those of each embodiment.
+    """
     peak = train.learning_rate if learning_rate is None else learning_rate
-    groups = [{"params": list(parameters), "initial_lr": peak}]
+    groups: list[dict[str, Any]] = [{"params": list(parameters), "initial_lr": peak}]
+    if not train.decay_norms:
+        groups = _divided(groups, dict.fromkeys(one for one in groups[0]["params"] if one.dim() < 2))
     return torch.optim.AdamW(groups, lr=peak, weight_decay=train.weight_decay, betas=train.betas)
+
+
+def _divided(groups: list[dict[str, Any]], kept: dict[nn.Parameter, None]) -> list[dict[str, Any]]:
+    """Each group without the parameters `kept`, followed by one of those, which has no weight decay."""
+    divided = []
+    for group in groups:
+        divided.append({**group, "params": [one for one in group["params"] if one not in kept]})
+        divided.append({**group, "params": [one for one in group["params"] if one in kept], "weight_decay": 0.0})
+    return divided
 
 
 def _backbone(model: nn.Module) -> dict[nn.Parameter, None]:
