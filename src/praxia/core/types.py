@@ -159,6 +159,10 @@ class Query:
     """The input of one decision: the newest observations of one episode, oldest first, and the episode's identity.
 
     `history[-1]` is the present. `key` and `step` select the noise, `row` the carry. At step 0 the row's carry is new.
+
+    The first `delay` steps from the present pass while the policy decides. `committed` holds the actions, in declared
+    units, that are executed meanwhile: those at the beginning of the chunk, which the policy cannot change any more.
+    There are `delay` of them. None: without a delay, and at an episode's first decision, which the robot waits for.
     """
 
     history: tuple[Observation, ...]
@@ -166,6 +170,8 @@ class Query:
     step: int
     row: int
     privileged: Mapping[str, np.ndarray] | None = None
+    delay: int = 0
+    committed: Float32[np.ndarray, "D A"] | None = None
 
 
 # Who chose an action: a learned policy, an expert that took over, or a person.
@@ -230,14 +236,25 @@ class ChunkExecution:
     With an `ensemble` m the policy decides at every step, and its predictions for that step so far are averaged with
     weights exp(-m i), i = 0 the oldest prediction: ACT's temporal ensembling (`rollout/ensemble.py`).
 
+    A decision takes effect `delay` control steps after its observation: as long as policy and network take on a
+    robot. Until then the actions of earlier decisions are executed (`Query.committed`), and the chunk's first `delay`
+    actions never are. Only an episode's first decision takes effect at once, since the robot waits for it. This is the
+    execution of real-time chunking (Black et al. 2025, arXiv 2506.07339) and of asynchronous inference.
+
     Raises:
-        PraxiaError: an ensemble of chunks that are executed for more than one step, or an m that is not finite.
+        PraxiaError: an ensemble of chunks that are executed for more than one step or with a delay, an m that is not
+            finite, or a negative delay.
     """
 
     execution_horizon: int
     ensemble: float | None = None
+    delay: int = 0
 
     def __post_init__(self) -> None:
+        if self.delay < 0:
+            raise PraxiaError(f"expected a delay of 0 control steps or more, got {self.delay}")
+        if self.delay and self.ensemble is not None:
+            raise PraxiaError(f"expected no delay with ensembling, which decides at every step, got {self.delay}")
         if self.ensemble is None:
             return
         if self.execution_horizon != 1:
@@ -247,6 +264,10 @@ class ChunkExecution:
             )
         if not math.isfinite(self.ensemble):
             raise PraxiaError(f"expected a finite rate m of the ensemble's weights exp(-m i), got {self.ensemble}")
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object; without "delay" where there is none, as in files from before it existed."""
+        return {name: value for name, value in asdict(self).items() if name != "delay" or value}
 
 
 @dataclass(frozen=True)

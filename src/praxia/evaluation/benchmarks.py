@@ -97,7 +97,7 @@ class Benchmark:
         groups = {name: list(tasks) for name, tasks in self.groups.items()}
         value = {**asdict(self), "tasks": list(self.tasks), "cameras": list(self.cameras), "groups": groups}
         del value["summary"]
-        return value
+        return {**value, "execution": self.execution.to_json()}
 
 
 def find_benchmark(name: str) -> Benchmark:

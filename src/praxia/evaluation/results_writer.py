@@ -1,7 +1,6 @@
 """Writes the results of a running evaluation: one row per finished episode, and what is still missing."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +118,7 @@ class ResultsWriter:
                 # None: the policy's own, as in files from before this option existed.
                 "sampling": evaluation.sampling.to_json() or None,
                 "control": evaluation.control,
-                "execution": asdict(evaluation.execution),
+                "execution": evaluation.execution.to_json(),
                 "exact": evaluation.exact,
                 "seed": evaluation.seed,
                 "bind_as": evaluation.bind_as,

@@ -11,7 +11,7 @@ from jaxtyping import Float32
 from praxia.core.embodiment import Embodiment
 from praxia.core.types import Actor, Decision, Observation, Outcome, Query, SlotResult
 from praxia.rollout.ensemble import ensemble, remember
-from praxia.rollout.faults import action_fault, decision_fault, extras_fault
+from praxia.rollout.faults import action_fault, decision_fault, delay_fault, extras_fault
 from praxia.rollout.types import Agent, Job, Recording, Step, Trajectory
 
 __all__ = ["RunningEpisode"]
@@ -48,7 +48,7 @@ class RunningEpisode:
         self.planned_actions: Float32[np.ndarray, "K A"] = np.zeros((0, 0), np.float32)
         self._planned_labels = self.planned_actions
         self._planned_extras: dict[str, np.ndarray] = {}
-        self._actor: Actor | None = None
+        self._planned_actors: tuple[Actor | None, ...] = ()
         self._recording = recording
         self._hands_on_steps = every_step
         self._observes_every_step = every_step or (recording is not None and recording.every_step)
@@ -57,6 +57,9 @@ class RunningEpisode:
         self._embodiment = embodiment
         self._retry = retry
         self._decisions: list[tuple[int, Decision]] = []
+        # What is executed while the next decision is made; None: before the first.
+        self._committed: Decision | None = None
+        self._committed_actors: tuple[Actor | None, ...] = ()
         self._began_s = time.perf_counter()
         self._num_past = agent.policy.window.history
         self._history: deque[Observation] = deque(maxlen=self._num_past + 1)
@@ -95,7 +98,7 @@ class RunningEpisode:
             self._observations += result.earlier if self._recording.every_step else ()
             self._observations += [result.observation] if result.observation is not None else []
             self._snapshots += result.snapshots
-            self._actors += (self._actor,) * num_taken
+            self._actors += self._planned_actors[:num_taken]
             for name, values in self._planned_extras.items():
                 self._extras.setdefault(name, []).extend(values[:num_taken])
         return self
@@ -123,7 +126,7 @@ class RunningEpisode:
                 action=self.planned_actions[at],
                 label=self._planned_labels[at],
                 extras={name: np.asarray(values[at]) for name, values in self._planned_extras.items()},
-                actor=self._actor,
+                actor=self._planned_actors[at] if self._planned_actors else None,
                 outcome=outcome,
                 next_observation=after[at],
                 next_privileged=privileged[at + 1],
@@ -149,15 +152,20 @@ class RunningEpisode:
         return range(max(1, first), num_planned + 1)
 
     def query(self) -> Query:
-        return Query(tuple(self._history), self.job.key, self.steps, self.slot, self._privileged)
+        delay = self._execution.delay
+        committed = self._committed.chunk if self._committed is not None else None
+        return Query(tuple(self._history), self.job.key, self.steps, self.slot, self._privileged, delay, committed)
 
     def plan(self, decision: Decision, horizon: int) -> None:
         """Plan what is executed of `decision` within `horizon`, or end the episode with the policy's fault."""
-        if (fault := decision_fault(decision, self._embodiment, self.steps)) is not None:
+        fault = decision_fault(decision, self._embodiment, self.steps)
+        fault = fault or delay_fault(decision, self._execution.delay, self.steps)
+        if fault is not None:
             self.end_with_fault(fault)
             return
         if self._execution.ensemble is None:
             most = min(self._execution.execution_horizon, horizon - self.steps)
+            decision = self._after_committed(decision)
             actions, labels = self._executed_part(decision, most)
         else:
             # A mean of labels would be no expert's intent. Nothing learns from these: collection never ensembles.
@@ -166,6 +174,7 @@ class RunningEpisode:
             self.end_with_fault(fault)
         self.planned_actions, self._planned_labels = actions.copy(), labels.copy()
         self._plan_extras(decision, len(actions))
+        self._committed_actors = self._planned_actors[len(actions) : len(actions) + self._execution.delay]
 
     def _plan_extras(self, decision: Decision, num_actions: int) -> None:
         """Keep what the decision says about its actions; under ensembling an action is of no single decision."""
@@ -174,7 +183,6 @@ class RunningEpisode:
         if self.steps and (fault := extras_fault(decision.extras, self._planned_extras, self.steps)) is not None:
             self.end_with_fault(fault)
         self._planned_extras = {name: value[:num_actions].copy() for name, value in decision.extras.items()}
-        self._actor = decision.actor
 
     def end_with_fault(self, fault: str) -> None:
         """End the episode because of what the policy did."""
@@ -184,9 +192,29 @@ class RunningEpisode:
         self, decision: Decision, most: int
     ) -> tuple[Float32[np.ndarray, "K A"], Float32[np.ndarray, "K A"]]:
         """At most `most` actions, up to the first that is not valid, and their labels."""
-        count = min(most, decision.num_executable)
+        count = min(most, decision.num_executable - self._execution.delay)
+        if self._execution.delay:
+            self._committed = _part(decision, count, count + self._execution.delay)
         actions = decision.chunk[:count]
         return actions, actions if decision.label is None else decision.label[:count]
+
+    def _after_committed(self, decision: Decision) -> Decision:
+        """The decision with what is committed to in place of its beginning."""
+        committed = self._committed
+        self._planned_actors = (decision.actor,) * len(decision.chunk)
+        if committed is None or extras_fault(decision.extras, committed.extras, self.steps) is not None:
+            return decision
+        num = len(committed.chunk)
+        actors = self._committed_actors
+        self._planned_actors = (*actors, *self._planned_actors[num:])
+
+        def spliced(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+            return np.concatenate([ours, theirs[num:]])
+
+        labels = [one.chunk if one.label is None else one.label for one in (committed, decision)]
+        extras = {name: spliced(committed.extras[name], value) for name, value in decision.extras.items()}
+        chunk, label = spliced(committed.chunk, decision.chunk), spliced(*labels)
+        return replace(decision, chunk=chunk, label=label, extras=extras)
 
     def _ensembled(self, decision: Decision, rate: float) -> Float32[np.ndarray, "K A"]:
         """The action of the present step from `decision` and earlier ones, or none."""
@@ -211,3 +239,14 @@ class RunningEpisode:
 
     def _stacked(self, rows: list[np.ndarray]) -> Float32[np.ndarray, "T A"]:
         return np.stack(rows) if rows else np.zeros((0, self.planned_actions.shape[1]), np.float32)
+
+
+def _part(decision: Decision, first: int, end: int) -> Decision:
+    """Copies of the decision's actions from `first` to `end` and of what it says about them."""
+
+    def part(value: np.ndarray) -> np.ndarray:
+        return value[first:end].copy()
+
+    label = None if decision.label is None else part(decision.label)
+    extras = {name: part(value) for name, value in decision.extras.items()}
+    return replace(decision, chunk=part(decision.chunk), valid=part(decision.valid), label=label, extras=extras)

@@ -31,13 +31,15 @@ class Session:
     chunks are averaged. `key` addresses the policy's noise: the same key and observations give the same actions.
 
     Raises:
-        MismatchError: a policy without an embodiment, or one that needs a simulator's privileged state.
+        MismatchError: a policy without an embodiment, or one that needs a simulator's privileged state; a delay.
     """
 
     def __init__(self, policy: Policy, execution: ChunkExecution, *, key: str = "session", channels: Channels = "last"):
         embodiment = policy.embodiment
         if embodiment is None or policy.privileged:
             raise MismatchError("expected a policy with an embodiment and without privileged state, got an expert")
+        if execution.delay:
+            raise MismatchError(f"expected no delay, since a session waits for each decision, got {execution.delay}")
         self.embodiment: Embodiment = embodiment
         self._policy = policy
         self._execution = execution

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float32
 
+from praxia.core.errors import MismatchError
 from praxia.core.types import Actor, ChunkExecution, EnvSpec, Observation, Outcome, Policy, Start
 
 __all__ = ["Agent", "Job", "Metric", "Recording", "Status", "Step", "Trajectory"]
@@ -17,10 +18,21 @@ Metric = Literal["ever", "end"]
 
 @dataclass(frozen=True)
 class Agent:
-    """A policy and how its chunks are executed."""
+    """A policy and how its chunks are executed.
+
+    Raises:
+        MismatchError: nothing of the policy's chunks would be left after the delay.
+    """
 
     policy: Policy
     execution: ChunkExecution
+
+    def __post_init__(self) -> None:
+        delay, horizon = self.execution.delay, self.policy.window.horizon
+        if delay and horizon <= delay:
+            raise MismatchError(
+                f"expected chunks longer than the delay of {delay} steps, got a policy with chunks of {horizon}"
+            )
 
 
 @dataclass(frozen=True)
