@@ -1,6 +1,9 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
-from praxia.core.errors import PraxiaError
+from praxia.core.errors import DataError, MismatchError, PraxiaError
 from praxia.data.episode import format_episodes, parse_episodes
 
 
@@ -30,3 +33,17 @@ def test_what_is_no_choice(text, message):
 def test_the_shortest_text(numbers, text):
     assert format_episodes(numbers) == text
     assert not numbers or parse_episodes(text, 10) == numbers
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "message"),
+    [
+        ({"extras": {"value": np.zeros(4)}}, MismatchError, r"of 5 steps needs extra 'value' as numbers \[5, ...\]"),
+        ({"extras": {"value": np.array(["a"] * 5)}}, MismatchError, "extra 'value' as numbers"),
+        ({"extras": {"value": np.full(5, np.nan)}}, DataError, "extra 'value' that is not finite"),
+        ({"actors": ["policy"]}, MismatchError, "needs 5 actors or none, got 1"),
+    ],
+)
+def test_extras_and_actors_belong_to_the_steps(synthetic, changes, kind, message):
+    with pytest.raises(kind, match=message):
+        replace(synthetic.episode(0, length=5), **changes)

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -10,6 +11,8 @@ from praxia.data import merge
 from praxia.data.dataset import Dataset
 from praxia.data.finalize import finalize
 from praxia.data.manifest import Manifest
+from praxia.data.recording import begin_recording
+from praxia.data.staging import stage_episode
 
 
 def test_content_does_not_depend_on_the_order_of_staging(tmp_path, recorded, record):
@@ -112,3 +115,43 @@ def test_an_episode_without_snapshots(tmp_path, synthetic, stage):
     finalize(tmp_path, synthetic.EMBODIMENT, {"seed": 0})
     found = [Dataset(tmp_path).snapshots(index) for index in range(3)]
     assert found == [list(synthetic.episode(0).snapshots), [], list(synthetic.episode(2).snapshots)]
+
+
+def told(episode, start=0.0):
+    """The episode with a number, a vector and a flag about each step, and who acted."""
+    n = len(episode)
+    extras = {
+        "log_probability": np.arange(n) / 4 + start,
+        "noise": np.arange(6.0 * n).reshape(n, 2, 3) + start,
+        "clipped": np.arange(n) % 2 == 0,
+    }
+    return replace(episode, extras=extras, actors=["policy"] * (n - 1) + ["person"])
+
+
+def test_extras_and_actors_are_features_beside_the_others(tmp_path, synthetic):
+    episodes = [told(synthetic.episode(index), start=100.0 * index) for index in range(2)]
+    begin_recording(tmp_path, {})
+    for index, episode in enumerate(episodes):
+        stage_episode(tmp_path, index, episode)
+    finalize(tmp_path, synthetic.EMBODIMENT, {})
+    dataset = Dataset(tmp_path)
+    for name in ("log_probability", "noise", "clipped"):
+        expected = np.concatenate([episode.extras[name].reshape(len(episode), -1) for episode in episodes])
+        found = dataset.column(f"complementary_info.{name}")
+        assert found.dtype == (bool if name == "clipped" else np.float32)
+        np.testing.assert_array_equal(found, expected)
+    actors = [["policy", "expert", "person"][at] for at in dataset.column("actor")[:, 0]]
+    assert actors == [one for episode in episodes for one in episode.actors]
+    features = dataset.info["features"]
+    assert features["complementary_info.noise"] == {"dtype": "float32", "shape": [2, 3], "names": None}
+    columns = pq.read_schema(tmp_path / "data/chunk-000/file-000.parquet").names
+    assert [name for name in features if features[name]["dtype"] != "video"] == columns
+    assert len(json.loads((tmp_path / "meta/stats.json").read_text())["complementary_info.noise"]["mean"]) == 6
+
+
+def test_episodes_with_other_extras_are_no_data_set(tmp_path, synthetic):
+    begin_recording(tmp_path, {})
+    stage_episode(tmp_path, 0, told(synthetic.episode(0)))
+    stage_episode(tmp_path, 1, synthetic.episode(1))
+    with pytest.raises(MismatchError, match=r"staged episode 1 has the extras none, episode 0 has \['actor', "):
+        finalize(tmp_path, synthetic.EMBODIMENT, {})

@@ -111,6 +111,8 @@ def to_episode(trajectory: Trajectory, embodiment: Embodiment, noise: float, inj
         task=trajectory.job.start.task,
         start=trajectory.job.start,
         snapshots=trajectory.snapshots,
+        extras=trajectory.extras,
+        actors=tuple(actor or "policy" for actor in trajectory.actors),
         # The key "blunders" is covered by the content hashes of data sets and stays as it is.
         provenance={
             "collector": "scripted expert",

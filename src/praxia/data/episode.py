@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError, MismatchError, PraxiaError
-from praxia.core.types import Start
+from praxia.core.types import Actor, Start
 
 __all__ = ["Episode", "format_episodes", "parse_episodes"]
 
@@ -21,8 +21,9 @@ class Episode:
 
     `action` is the label to imitate, `executed_action` what the robot did; both in declared units. `reward`, `success`,
     `terminated` and `truncated` are the outcome of step t. `task` is the short name ("door-open"), `instruction` the
-    sentence. `snapshots` has the simulator's state before each step, or nothing. `provenance` is any JSON value about
-    the origin of the episode: the expert, its noise.
+    sentence. `snapshots` has the simulator's state before each step, or nothing. `extras` are numbers about each step
+    by name, [N, ...] (`core.types.Decision.extras`), and `actors` who chose each action, or nothing. `provenance` is
+    any JSON value about the origin of the episode: the expert, its noise.
 
     Raises:
         DataError: a number is not finite.
@@ -43,6 +44,8 @@ class Episode:
     start: Start
     snapshots: Sequence[bytes] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    extras: Mapping[str, np.ndarray] = field(default_factory=dict)
+    actors: Sequence[Actor] = ()
 
     def __post_init__(self):
         embodiment, n = self.embodiment, len(self)
@@ -69,6 +72,14 @@ class Episode:
                 )
         if len(self.snapshots) not in (0, n):
             raise MismatchError(f"an episode of {n} steps needs {n} snapshots or none, got {len(self.snapshots)}")
+        if len(self.actors) not in (0, n):
+            raise MismatchError(f"an episode of {n} steps needs {n} actors or none, got {len(self.actors)}")
+        for name, values in self.extras.items():
+            if values.shape[:1] != (n,) or values.dtype.kind not in "fiub":
+                got = f"{values.dtype} {list(values.shape)}"
+                raise MismatchError(f"an episode of {n} steps needs extra {name!r} as numbers [{n}, ...], got {got}")
+            if not np.isfinite(values).all():
+                raise DataError(f"an episode of {self.task!r} has an extra {name!r} that is not finite")
 
     def __len__(self) -> int:
         return len(self.state)

@@ -4,13 +4,17 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, get_args
 
 from praxia.core.embodiment import Camera, Embodiment, Field
+from praxia.core.types import Actor
+from praxia.data.episode import Episode
 from praxia.data.layout import image_key
 from praxia.data.video import CODEC, PIXEL_FORMAT
 
 __all__ = [
+    "ACTOR",
+    "ACTORS",
     "IMAGE_DTYPES",
     "INDEX_FEATURES",
     "TRAINING_FEATURES",
@@ -19,6 +23,8 @@ __all__ = [
     "camera_videos",
     "declared_dim_names",
     "embodiment_from_info",
+    "extra_declarations",
+    "extra_key",
     "feature_declarations",
     "feature_dim_names",
     "field_dim_names",
@@ -47,14 +53,40 @@ OUTCOMES = {
 }
 
 
+# Who chose the action of a step: the feature holds positions in `ACTORS`.
+ACTOR = "actor"
+ACTORS: tuple[Actor, ...] = get_args(Actor)
+
+
+def extra_key(name: str) -> str:
+    """The feature of an extra; LeRobot's reinforcement learning keeps such numbers under this name."""
+    return f"complementary_info.{name}"
+
+
+def extra_declarations(episode: Episode) -> dict[str, dict[str, Any]]:
+    """The declarations of the extras of an episode and of its actors; those of one data set are all equal."""
+    dtypes = {"f": "float32", "b": "bool"}
+    declared = {
+        extra_key(name): {
+            "dtype": dtypes.get(values.dtype.kind, "int64"),
+            "shape": list(values.shape[1:]) or [1],
+            "names": None,
+        }
+        for name, values in episode.extras.items()
+    }
+    return declared | ({ACTOR: {"dtype": "int64", "shape": [1], "names": None}} if episode.actors else {})
+
+
 def frames_per_second(embodiment: Embodiment) -> int | float:
     """The control rate as in info.json: an integer if it is one."""
     rate = embodiment.control_hz
     return int(rate) if float(rate).is_integer() else rate
 
 
-def feature_declarations(embodiment: Embodiment) -> dict[str, dict[str, Any]]:
-    """The "features" of info.json for episodes of `embodiment`, in column order."""
+def feature_declarations(
+    embodiment: Embodiment, extras: Mapping[str, dict[str, Any]] | None = None
+) -> dict[str, dict[str, Any]]:
+    """The "features" of info.json for episodes of `embodiment` with these `extras`, in column order."""
     fps = frames_per_second(embodiment)
     declared = {image_key(camera.name): _video(camera, fps) for camera in embodiment.cameras}
     declared["observation.state"] = _vector(embodiment.state)
@@ -62,6 +94,7 @@ def feature_declarations(embodiment: Embodiment) -> dict[str, dict[str, Any]]:
     declared["action.executed"] = _vector(embodiment.action)
     for name, dtype in OUTCOMES.items():
         declared[name] = {"dtype": dtype, "shape": [1], "names": None}
+    declared |= extras or {}
     for name in INDEX_FEATURES:
         dtype = "float32" if name == "timestamp" else "int64"
         declared[name] = {"dtype": dtype, "shape": [1], "names": None}

@@ -61,7 +61,7 @@ def finalize(root: str | Path, embodiment: Embodiment, plan: Mapping[str, Any]) 
     Raises:
         RecordingError: nothing is staged, a staged episode lost bytes, one is still being recorded, or the disk is
             full; complete episodes are kept.
-        MismatchError: an episode was recorded with another embodiment.
+        MismatchError: an episode was recorded with another embodiment, or with other extras than the first.
         PraxiaError: another process is recording into `root`.
     """
     root = Path(root)
@@ -89,6 +89,7 @@ def _build(root: Path, embodiment: Embodiment, plan: Mapping[str, Any]) -> None:
     if not episodes:
         raise RecordingError(f"no episode is staged in {root}, so there is nothing to make a data set of")
     _same_embodiment(episodes, embodiment)
+    extras = _same_extras(episodes)
     for leftover in ("meta", "data", "videos", "praxia"):
         shutil.rmtree(root / leftover, ignore_errors=True)
     merged = merge(root, episodes, embodiment)
@@ -98,7 +99,7 @@ def _build(root: Path, embodiment: Embodiment, plan: Mapping[str, Any]) -> None:
     write_synced(root / RECORDS, _records(episodes))
     write_synced(root / EMBODIMENT, json_bytes(embodiment.to_json()))
     write_synced(root / PLAN, json_bytes(json.loads(canonical_json(plan))))
-    info = json_bytes(_info(embodiment, merged))
+    info = json_bytes(_info(embodiment, merged, extras))
     manifest = Manifest.of(root, merged.episodes_in_file, {INFO: info})
     write_synced(root / MANIFEST, manifest.to_bytes())
     for folder in sorted(path for path in root.rglob("*") if path.is_dir() and STAGING not in path.parts):
@@ -116,6 +117,19 @@ def _same_embodiment(episodes: Sequence[StagedEpisode], embodiment: Embodiment) 
             )
 
 
+def _same_extras(episodes: Sequence[StagedEpisode]) -> dict[str, Any]:
+    """The declarations of the extras that every episode has."""
+    expected = episodes[0].description.get("extras", {})
+    for episode in episodes:
+        if (got := episode.description.get("extras", {})) != expected:
+            raise MismatchError(
+                f"staged episode {episode.index} has the extras {sorted(got) or 'none'}, episode {episodes[0].index}"
+                f" has {sorted(expected) or 'none'}: expected the same features, of the same sizes, in every episode"
+                " of a data set; record into another --out folder"
+            )
+    return expected
+
+
 def _records(episodes: Sequence[StagedEpisode]) -> bytes:
     lines = []
     for number, episode in enumerate(episodes):
@@ -125,7 +139,7 @@ def _records(episodes: Sequence[StagedEpisode]) -> bytes:
     return "".join(lines).encode()
 
 
-def _info(embodiment: Embodiment, merged: Merged) -> dict[str, Any]:
+def _info(embodiment: Embodiment, merged: Merged, extras: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "codebase_version": CODEBASE_VERSION,
         "robot_type": embodiment.name,
@@ -139,7 +153,7 @@ def _info(embodiment: Embodiment, merged: Merged) -> dict[str, Any]:
         "splits": {"train": f"0:{len(merged.lengths)}"},
         "data_path": DATA,
         "video_path": VIDEO if embodiment.cameras else None,
-        "features": feature_declarations(embodiment),
+        "features": feature_declarations(embodiment, extras),
     }
 
 

@@ -18,6 +18,7 @@ from jaxtyping import Shaped
 
 from praxia.core.files import AnyPath, is_local
 from praxia.data.episode import Episode
+from praxia.data.features import ACTOR, ACTORS, extra_key
 
 __all__ = ["count_rows", "frame_columns", "index_columns", "matrix", "native", "open_groups", "parquet_bytes", "table"]
 
@@ -68,7 +69,15 @@ def frame_columns(episode: Episode) -> dict[str, np.ndarray]:
         "next.terminated": episode.terminated,
         "next.truncated": episode.truncated,
         "next.done": episode.terminated | episode.truncated,
+        **{extra_key(name): _numbers(values) for name, values in episode.extras.items()},
+        **({ACTOR: np.array([ACTORS.index(one) for one in episode.actors])} if episode.actors else {}),
     }
+
+
+def _numbers(values: Shaped[np.ndarray, "N *D"]) -> Shaped[np.ndarray, "N E"]:
+    """As they are stored: float32, int64 or bool, all dims of a step in one."""
+    dtype = {"f": np.float32, "b": np.bool_}.get(values.dtype.kind, np.int64)
+    return values.reshape(len(values), -1).astype(dtype)
 
 
 def index_columns(episode: int, first: int, length: int, task: int, fps: float) -> dict[str, np.ndarray]:

@@ -22,6 +22,7 @@ from praxia.core.errors import PraxiaError
 from praxia.core.files import remove_leftovers, sha256_file, staged_folder
 from praxia.core.keys import content_key
 from praxia.data.episode import Episode
+from praxia.data.features import extra_declarations
 from praxia.data.layout import EPISODE_PREFIX, STAGING, committed, json_bytes, out_of_space
 from praxia.data.parquet import frame_columns, native, parquet_bytes, table
 from praxia.data.video import encode
@@ -143,6 +144,8 @@ def write_numbers(folder: Path, episode: Episode, embodiment: Embodiment, pixels
         "pixels": {camera: found.to_json() for camera, found in pixels.items()},
         "files": {name: sha256_file(folder / name) for name in files},
     }
+    if extras := extra_declarations(episode):
+        description["extras"] = extras
     (folder / DESCRIPTION).write_bytes(json_bytes({"key": content_key(description), **description}))
 
 
