@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 
 import killed_training
+from toy_models import TOYS
 
 from praxia.checkpoint.store import find_config
 from praxia.core.config import config_from_json, config_to_json
 from praxia.core.window import Window
+from praxia.policies import MODELS
 from praxia.training.config import TrainRun
 
 
@@ -52,6 +54,7 @@ def main(jobs):
     from praxia.training.engine import train
 
     torch.set_num_threads(1)
+    MODELS.update(TOYS)
     for one in json.loads(jobs):
         run = TrainRun(
             config_from_json(one["model"], find_config),

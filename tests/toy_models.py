@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from praxia.nn.layers import masked_mean
 from praxia.nn.trainable import ModelConfig
 
 TOYS = {"toy-actor-critic": "toy_models:ActorCritic", "toy-next-frame": "toy_models:NextFrame"}
@@ -80,6 +81,9 @@ class NextFrameModel(nn.Module):
         return self.net(images / 255)
 
     def loss(self, batch, generator):
-        later, valid = batch.target_images[self.camera][:, 0] / 255, batch.target_image_valid[self.camera][:, 0]
+        later = batch.target_images[self.camera][:, 0] / 255
         errors = (self(batch.images[self.camera][:, -1]) - later).square().mean((1, 2, 3))
-        return (errors * valid).sum() / valid.sum().clamp_min(1), {}
+        return masked_mean(errors, batch.target_image_valid[self.camera][:, 0], batch.share), {}
+
+    def num_valid(self, batch):
+        return batch.target_image_valid[self.camera].sum()

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
+from shared_training import job, shared
 from toy_models import TOYS, ActorCritic, ActorCriticModel, NextFrame
 
 from praxia.checkpoint.store import load_model, load_policy, read_config
@@ -156,6 +157,27 @@ def test_a_critic_learns_the_reward(rewarded_path, tmp_path):
     assert np.mean(losses[-10:]) < 0.1 * np.mean(losses[:3])
 
 
+def test_two_processes_have_the_loss_curves_of_one(rewarded_path, video_path, tmp_path):
+    """Of an update of its own, whose gradients are averaged, and of a loss that is a mean over valid frames."""
+    runs = {"own": (ACTOR_CRITIC, rewarded_path), "loss": (NEXT_FRAME, video_path)}
+    options = {"steps": 10, "batch_size": 8, "log_every": 1, "shift_px": 2, "checkpoint_s": 1e9}
+    runs = {
+        name: (dataclasses.replace(run, train=dataclasses.replace(run.train, **options)), data)
+        for name, (run, data) in runs.items()
+    }
+    shared([job(run, [data], tmp_path / f"{name}-shared") for name, (run, data) in runs.items()], 2)
+    for name, (run, data) in runs.items():
+        fit(run, data, tmp_path / name)
+        one, two = ([line["loss"] for line in metrics(tmp_path / each)] for each in (name, f"{name}-shared"))
+        np.testing.assert_allclose(one, two, rtol=1e-5)
+
+
+def test_parts_of_a_batch_are_for_a_loss(rewarded_path, tmp_path):
+    run = dataclasses.replace(ACTOR_CRITIC, train=dataclasses.replace(ACTOR_CRITIC.train, accumulate=2))
+    with pytest.raises(PraxiaError, match=r"expected --train\.accumulate 1, got 2: this model has an update of"):
+        fit(run, rewarded_path, tmp_path / "run")
+
+
 def test_what_can_change_an_output_changes_the_identity(rewarded_path, tmp_path):
     run = dataclasses.replace(ACTOR_CRITIC, train=dataclasses.replace(ACTOR_CRITIC.train, steps=1))
     window = dataclasses.replace(run.window, targets={"state": (2,)})
@@ -245,6 +267,12 @@ def test_a_next_frame_predictor_is_validated_and_fine_tuned(video_path, tmp_path
     fit(dataclasses.replace(run, hold_out=0.0), video_path, tmp_path / "tuned", start_from=tmp_path / "run")
     begun = read_config(tmp_path / "tuned")[0].provenance["start_from"]
     assert begun["weights_sha256"] == read_config(tmp_path / "run")[1].weights_sha256
+
+
+def test_a_policy_needs_actions(tiny_run, video_path, tmp_path):
+    run = dataclasses.replace(tiny_run, window=Window({"image.front": (0,)}, 0))
+    with pytest.raises(PraxiaError, match=r"expected --window\.horizon of at least 1, got 0"):
+        fit(run, video_path, tmp_path / "run")
 
 
 def test_a_model_that_is_no_policy_is_refused_where_one_is_expected(video_path, tmp_path):

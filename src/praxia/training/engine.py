@@ -28,6 +28,7 @@ from praxia.nn.ema import Ema
 from praxia.nn.trainable import BeginsAndFinishes, FitsData, ModelConfig, Trainable, UpdatesItself
 from praxia.nn.types import AnswersQuestions, Batch, Shapes
 from praxia.policies.encoder_head import HasPromptTokenizer
+from praxia.policies.interface import MakesPolicy
 from praxia.training.augmentation import expect_augmentation
 from praxia.training.batches import BatchSource, VQABatches, prefetch
 from praxia.training.config import TrainRun
@@ -123,6 +124,8 @@ def train(
     fabric.launch()
     mixture = data if isinstance(data, MixtureConfig) else MixtureConfig.of(data)
     run, mixture = adapt_to_data(run, mixture, start_from)
+    if isinstance(run.model, MakesPolicy):
+        expect_positive(**{"window.horizon": run.window.horizon})
     windows = mixture.open(run.window, successful=run.only_success, cache_bytes=cache_bytes)
     run = replace(run, window=windows.window)
     windows, held_out = hold_out(mixture, windows, run.hold_out)
