@@ -15,7 +15,7 @@ from praxia.heads.diffusion import Diffusion
 from praxia.heads.flow import Flow
 from praxia.heads.parallel import OFT, ParallelBins
 from praxia.heads.regression import Regression
-from praxia.policies.encoder_head import EncoderHead, stack_queries
+from praxia.policies.encoder_head import Encoded, EncoderHead, stack_queries
 
 
 def test_decisions_are_in_declared_units_and_of_the_windows_length():
@@ -180,3 +180,39 @@ def test_diffusion_has_no_more_steps_than_in_training():
     assert model.sampled(Sampling(steps=20)).sampling == Sampling(steps=20)
     with pytest.raises(PraxiaError, match="expects 1 to 20 steps, as many as it is trained with, got 21"):
         model.sampled(Sampling(steps=21))
+
+
+def test_act_is_encode_then_sample_and_encoded_rows_can_be_gathered_and_joined():
+    policy = make_policy()
+    with torch.no_grad():
+        for parameter in policy.model.parameters():  # the head starts at zero
+            parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)) * 0.05)
+    queries = [make_query(key, step) for key, step in [("a", 0), ("b", 4), ("c", 8)]]
+    expected = [one.chunk for one in policy.act(queries, None)[0]]
+    encoded = policy.encode(queries)
+    np.testing.assert_array_equal([one.chunk for one in policy.sample(encoded, queries)], expected)
+    # A batch of the same rows in the same order has the same bits, however it came about.
+    apart = Encoded.join([encoded.rows([2]), encoded.rows([0, 1])]).rows([1, 2, 0])
+    np.testing.assert_array_equal([one.chunk for one in policy.sample(apart, queries)], expected)
+    # The same context with other noise is another sample.
+    again = policy.sample(encoded, [replace(query, key="z") for query in queries])
+    assert not np.allclose(again[0].chunk, expected[0])
+
+
+def test_a_head_may_use_gradients_inside_sample(monkeypatch):
+    policy = make_policy()
+    head = policy.model.head
+    plain = head.sample
+
+    def guided(context, noise, embodiment):
+        assert not torch.is_grad_enabled()
+        with torch.enable_grad():
+            noise = noise.clone().requires_grad_()
+            (slope,) = torch.autograd.grad((plain(context, noise, embodiment) ** 2).sum(), noise)
+        return plain(context, noise.detach() - 0.1 * slope, embodiment)
+
+    expected = policy.act([make_query("a", 0)], None)[0][0].chunk
+    monkeypatch.setattr(head, "sample", guided)
+    found = policy.act([make_query("a", 0)], None)[0][0].chunk
+    # Guided towards 0, the middle of the range [0, 10].
+    assert np.abs(found - 5).mean() < np.abs(expected - 5).mean()

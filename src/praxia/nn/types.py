@@ -6,7 +6,7 @@ convert units.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar, Protocol, runtime_checkable
 
@@ -167,6 +167,21 @@ class KVCache:
     valid: Bool[Tensor, "B N"]
     position: Int[Tensor, " B"]
 
+    def rows(self, index: Int[Tensor, " R"]) -> "KVCache":
+        """The cache of some rows, in the order of `index`."""
+        layers = tuple((keys[index], values[index]) for keys, values in self.layers)
+        return KVCache(layers, self.valid[index], self.position[index])
+
+    @classmethod
+    def join(cls, caches: Sequence["KVCache"]) -> "KVCache":
+        """The rows of all `caches`, which have equally many tokens, one after the other."""
+        layers = tuple(
+            (torch.cat([keys for keys, _ in layer]), torch.cat([values for _, values in layer]))
+            for layer in zip(*(cache.layers for cache in caches), strict=True)
+        )
+        valid, position = ([getattr(cache, name) for cache in caches] for name in ("valid", "position"))
+        return cls(layers, torch.cat(valid), torch.cat(position))
+
 
 @runtime_checkable
 class LanguageModel(Protocol):
@@ -208,6 +223,22 @@ class Context:
     kv_cache: KVCache | None = None
     language_model: LanguageModel | None = None
     positions: Float[Tensor, "N D"] | None = None
+
+    def rows(self, index: Int[Tensor, " R"]) -> "Context":
+        """The context of some rows, in the order of `index`."""
+        cache = None if self.kv_cache is None else self.kv_cache.rows(index)
+        return replace(self, tokens=self.tokens[index], mask=self.mask[index], kv_cache=cache)
+
+    @classmethod
+    def join(cls, contexts: Sequence["Context"]) -> "Context":
+        """The rows of all `contexts`, which are of one encoder and have equally many tokens, one after the other."""
+        caches = [context.kv_cache for context in contexts if context.kv_cache is not None]
+        return replace(
+            contexts[0],
+            tokens=torch.cat([context.tokens for context in contexts]),
+            mask=torch.cat([context.mask for context in contexts]),
+            kv_cache=KVCache.join(caches) if caches else None,
+        )
 
     def readout(self) -> Float[Tensor, "B D"]:
         """The mean over the valid tokens of the group "readout"."""

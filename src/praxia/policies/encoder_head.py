@@ -21,6 +21,7 @@ from praxia.nn.types import (
     AnswersQuestions,
     Batch,
     ClipsActions,
+    Context,
     Encoder,
     EncoderConfig,
     HasBackbone,
@@ -33,7 +34,7 @@ from praxia.policies.interface import TrainedPolicy
 from praxia.transforms.chain import Transforms
 from praxia.transforms.tokenizer import PromptTokenizer
 
-__all__ = ["EncoderHead", "EncoderHeadModel", "EncoderHeadPolicy", "HasPromptTokenizer", "to_batch"]
+__all__ = ["Encoded", "EncoderHead", "EncoderHeadModel", "EncoderHeadPolicy", "HasPromptTokenizer", "to_batch"]
 
 
 @runtime_checkable
@@ -199,6 +200,30 @@ class EncoderHeadModel(nn.Module):
         return self.head.sample(self.encoder(batch), noise, batch.embodiment)
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """What `EncoderHeadPolicy.encode` made of B queries: contexts, embodiments, and present states in declared units.
+
+    Rows are independent, so they can be kept, gathered and joined, as episodes come and go.
+    """
+
+    context: Context
+    embodiment: Int[Tensor, " B"]
+    state: Float32[np.ndarray, "B S"]
+
+    def rows(self, rows: Sequence[int]) -> "Encoded":
+        """Some rows, in the order of `rows`."""
+        index = torch.as_tensor(rows, device=self.embodiment.device)
+        return Encoded(self.context.rows(index), self.embodiment[index], self.state[list(rows)])
+
+    @classmethod
+    def join(cls, parts: Sequence["Encoded"]) -> "Encoded":
+        """The rows of all `parts`, one after the other. Their contexts have equally many tokens."""
+        context = Context.join([part.context for part in parts])
+        embodiment = torch.cat([part.embodiment for part in parts])
+        return cls(context, embodiment, np.concatenate([part.state for part in parts]))
+
+
 class EncoderHeadPolicy(TrainedPolicy):
     """A trained model with its transforms. Satisfies `core.types.Policy`.
 
@@ -265,19 +290,35 @@ class EncoderHeadPolicy(TrainedPolicy):
     def start(self, num_rows: int) -> None:
         return None
 
-    @torch.inference_mode()
     def act(self, queries: Sequence[Query], carry: None) -> tuple[list[Decision], None]:
+        """`encode`, then `sample`."""
+        return self.sample(self.encode(queries), queries), None
+
+    @torch.no_grad()
+    def encode(self, queries: Sequence[Query]) -> Encoded:
+        """What the encoder makes of the queries' observations, one row each."""
         _, embodiment = self._binding()
         samples = stack_queries(queries, self.window, embodiment)
         samples = self.transforms.encode(fill_missing_cameras(samples, self._model_window, self.embodiments))
         batch = to_batch(samples, self.transforms).to(self.device)
         batch = batch if self.masked else batch.unmasked()
-        noise = np.stack([self._noise(query) for query in queries])
-        actions = self.model.sample(batch, torch.from_numpy(noise).to(self.device))
         present = np.stack([query.history[-1].state for query in queries])
-        chunks = self.transforms.decode(actions.float().cpu().numpy(), embodiment, present)
+        return Encoded(self.model.encoder(batch), batch.embodiment, present)
+
+    @torch.no_grad()
+    def sample(self, encoded: Encoded, queries: Sequence[Query]) -> list[Decision]:
+        """A decision per row of `encoded`, with the noise of its query.
+
+        The rows may be older than the queries: the actions then follow what was observed when they were encoded.
+        Gradients are off but not forbidden: a head may enable them inside, to guide its samples by one.
+        """
+        _, embodiment = self._binding()
+        noise = np.stack([self._noise(query) for query in queries])
+        noise = torch.from_numpy(noise).to(self.device)
+        actions = self.model.head.sample(encoded.context, noise, encoded.embodiment)
+        chunks = self.transforms.decode(actions.float().cpu().numpy(), embodiment, encoded.state)
         valid = np.ones(self.window.horizon, dtype=bool)
-        return [Decision(chunk, valid) for chunk in chunks], None
+        return [Decision(chunk, valid) for chunk in chunks]
 
     def _noise(self, query: Query) -> Float32[np.ndarray, "..."]:
         shape = self.model.noise_shape
