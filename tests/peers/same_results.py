@@ -4,8 +4,8 @@
 
 A command, not a test of the suite: it records, fits, trains and judges with the source of REV and then with that of
 the working tree, on one thread each and in temporary folders, and compares everything that both have written: numbers,
-tensors and pictures bit for bit. What is called otherwise now is declared below. Then the new version goes on with
-files of the old one.
+tensors and pictures bit for bit. What has been called otherwise until revision dffdf2c is declared below; REV is that
+one or an earlier one, or one that has today's names. Then the new version goes on with files of the old one.
 
 Prints for each part "same" or the first differences; exit code 0 if all is the same. Some six minutes.
 """
@@ -365,7 +365,9 @@ def main() -> int:
         folder = Path(name)
         for side in ("before", "now"):
             (folder / side).mkdir()
-        before = Side("before", export(ROOT, options.before, folder / "tree"), folder / "before")
+        tree = export(ROOT, options.before, folder / "tree")
+        renamed = (OPTIONS, MODULES) if (tree / "src" / "praxia" / "training").is_dir() else ()
+        before = Side("before", tree, folder / "before", *renamed)
         after = Side("now", ROOT, folder / "now", OPTIONS, MODULES)
         found = {}
         for part in chosen(options.only):
