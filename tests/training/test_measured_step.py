@@ -97,7 +97,7 @@ def test_a_batch_that_does_not_fit_is_refused_before_anything_is_written(
 
 
 def test_the_parts_that_a_refusal_names_fit(tiny_run, dataset_path, tmp_path, little_memory):
-    run = larger(tiny_run, 8192)
+    run = larger(tiny_run, 20_000)
     with pytest.raises(PraxiaError, match=r"give --train\.accumulate \d+, which computes it in as many parts") as told:
         train(run, dataset_path, tmp_path / "run")
     parts = int(re.search(r"accumulate (\d+)", str(told.value))[1])
