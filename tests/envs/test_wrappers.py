@@ -1,10 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from praxia.core.errors import UnknownName
+from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import EnvSpec
 from praxia.envs import build, find_family
 from praxia.envs.metaworld.starts import draw_start, twin_start
+from praxia.envs.wrappers import build_wrapped
+from praxia.evaluation.benchmarks import find_benchmark
 
 pytestmark = pytest.mark.gl
 
@@ -74,3 +78,24 @@ def test_wrappers_compose_in_order():
 def test_an_unknown_wrapper_is_refused():
     with pytest.raises(UnknownName, match="nearest: swapped-image"):
         build(EnvSpec("metaworld", "door-open", wrappers=("swaped-image",)))
+
+
+def test_options_reach_the_maker_and_are_part_of_the_identity():
+    def make(spec, *, wind=0.0):
+        env = build(replace(spec, options={}))
+        env.wind = wind
+        return env
+
+    spec = EnvSpec("bimodal", "pass", options={"wind": 2.5})
+    assert build_wrapped(make, spec, lambda start: start).wind == 2.5
+    with pytest.raises(MismatchError, match=r"options of 'bimodal' among \['wind'\], got 'rain'"):
+        build_wrapped(make, replace(spec, options={"rain": 1}), lambda start: start)
+    with pytest.raises(MismatchError, match="options of 'bimodal' among none, got 'wind'"):
+        build(spec)
+    assert spec.to_json()["options"] == {"wind": 2.5}
+    assert "options" not in EnvSpec("bimodal", "pass").to_json()
+    assert spec != EnvSpec("bimodal", "pass")
+    benchmark = find_benchmark("bimodal")
+    assert "options" not in benchmark.to_json()
+    windy = replace(benchmark, options={"wind": 2.5})
+    assert windy.to_json()["options"] == windy.spec("pass").options == {"wind": 2.5}

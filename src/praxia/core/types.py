@@ -144,7 +144,8 @@ class EnvSpec:
     """A plain value from which a worker process builds its `Robot` (`praxia.envs.build`).
 
     `env` is a name of the `envs` registry, `profile` one of its render profiles, `size` the image's side in
-    pixels. `wrappers` are names of `praxia.envs.wrappers`, applied in order.
+    pixels; the images of a robot's camera that are no squares have at most as many pixels. `options` are keyword
+    arguments of what makes the environment. `wrappers` are names of `praxia.envs.wrappers`, applied in order.
     """
 
     env: str
@@ -152,6 +153,11 @@ class EnvSpec:
     profile: str = "fast"
     size: int = 64
     wrappers: tuple[str, ...] = ()
+    options: Mapping[str, bool | int | float | str] = field(default_factory=dict, hash=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object; without "options" where there are none, as in files from before they existed."""
+        return {name: value for name, value in asdict(self).items() if name != "options" or value}
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from inspect import signature
 
 import numpy as np
 from jaxtyping import Float32
 
-from praxia.core.errors import UnknownName
+from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import EnvSpec, Observation, Outcome, Simulator, Start
 
 __all__ = ["SwappedImage", "build_wrapped"]
@@ -18,19 +19,24 @@ WRAPPERS = ("swapped-image", "frozen-state", "other-instruction", "instruct:<tex
 
 
 def build_wrapped(
-    make: Callable[[EnvSpec], Simulator],
+    make: Callable[..., Simulator],
     spec: EnvSpec,
     twin_start: Callable[[Start], Start],
     other_instruction: Callable[[Start], str] | None = None,
 ) -> Simulator:
-    """`make(spec)` in the spec's wrappers, applied in order: see `WRAPPERS`.
+    """`make(spec, **spec.options)` in the spec's wrappers, applied in order: see `WRAPPERS`.
 
     `twin_start` gives another start of the same task, as a pure function of the episode's own, and `other_instruction`
     another instruction for the same start, if the family has one.
 
     Raises:
         UnknownName: no wrapper has that name.
+        MismatchError: `make` has no such option.
     """
+    known = [name for name, one in signature(make).parameters.items() if one.kind is one.KEYWORD_ONLY]
+    if unknown := [name for name in spec.options if name not in known]:
+        raise MismatchError(f"expected options of {spec.env!r} among {known or 'none'}, got {unknown[0]!r}")
+    make = partial(make, **spec.options)
     env = make(spec)
     for wrapper in spec.wrappers:
         name, _, argument = wrapper.partition(":")

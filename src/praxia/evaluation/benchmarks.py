@@ -32,6 +32,7 @@ class Benchmark:
         axis: the axis of generalisation that the benchmark measures, or "".
         groups: tasks by what is new in them, such as {"phrasings": (...), "verbs": (...)}, or by difficulty. A task is
             in at most one group.
+        options: of the environment's maker.
         averages_groups: the published number is the unweighted mean of the groups' rates.
     """
 
@@ -51,6 +52,7 @@ class Benchmark:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     averages_groups: bool = False
     privileged_state: bool = False
+    options: Mapping[str, bool | int | float | str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         grouped = [task for tasks in self.groups.values() for task in tasks]
@@ -64,7 +66,7 @@ class Benchmark:
 
     def spec(self, task: str, wrappers: tuple[str, ...] = ()) -> EnvSpec:
         """The environment of a task."""
-        return EnvSpec(self.env, task, self.profile, self.size, wrappers)
+        return EnvSpec(self.env, task, self.profile, self.size, wrappers, self.options)
 
     def of_tasks(self, names: Sequence[str]) -> "Benchmark":
         """This benchmark with some of its tasks only: another benchmark, whose name says so.
@@ -97,6 +99,8 @@ class Benchmark:
         groups = {name: list(tasks) for name, tasks in self.groups.items()}
         value = {**asdict(self), "tasks": list(self.tasks), "cameras": list(self.cameras), "groups": groups}
         del value["summary"]
+        if not self.options:
+            del value["options"]  # as in files from before there were any
         return {**value, "execution": self.execution.to_json()}
 
 

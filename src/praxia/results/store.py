@@ -8,7 +8,7 @@ evaluations. The folder `F.actions` of earlier versions is still read.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +95,7 @@ class ResultsStore:
     def append(self, row: Row, replay: Replay) -> None:
         """Write one episode, its actions first, so that no row lacks them."""
         assert self._writer is not None, "append before begin"
-        header = {"spec": canonical_json(asdict(replay.spec)), "start": canonical_json(replay.start.to_json())}
+        header = {"spec": canonical_json(replay.spec.to_json()), "start": canonical_json(replay.start.to_json())}
         write_atomic(_actions_path(self._out, row.start, row.repeat), save({"actions": replay.actions}, header))
         self._writer.append(row)
 
