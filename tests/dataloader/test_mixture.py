@@ -95,6 +95,7 @@ def test_every_window_through_shuffled_epochs(parts, synthetic, episode_of):
 
 def test_targets_past_actions_and_outcomes_of_each_data_set(parts, episode_of, synthetic):
     window = Window({"image.front": (0,), "action": (-1,)}, 2, {"image.wrist": (1,), "state": (2,)}, outcomes=True)
+    window = replace(window, extras=("next.reward",))
     mixture = Mixture([Windows(one.dataset, window, one.episodes) for one in parts])
     samples = mixture.read(np.random.default_rng(0).permutation(len(mixture))[:24])
     for row in range(24):
@@ -111,6 +112,7 @@ def test_targets_past_actions_and_outcomes_of_each_data_set(parts, episode_of, s
         assert not samples.past_action[row, :, dims:].any()
         np.testing.assert_array_equal(samples.reward[row], episode.reward[[now, min(now + 1, last)]])
         np.testing.assert_array_equal(samples.terminated[row], episode.terminated[[now, min(now + 1, last)]])
+        np.testing.assert_array_equal(samples.extras["next.reward"][row, :, 0], samples.reward[row])
     assert set(samples.embodiment) == {0, 1}
 
 

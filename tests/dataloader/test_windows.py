@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from praxia.core.errors import DataError, MismatchError
+from praxia.core.errors import DataError, MismatchError, UnknownName
 from praxia.core.window import Window
 from praxia.data.dataset import Dataset
 from praxia.dataloader.fitting import compute_statistics, fit_transforms
@@ -88,6 +88,23 @@ def test_past_actions_and_the_outcomes_of_steps(dataset, synthetic):
 def test_rewards_are_of_steps_at_the_rate_of_the_data(dataset):
     with pytest.raises(MismatchError, match="per step of 80 Hz, and it is read at 40 Hz"):
         Windows(dataset, Window({}, 1, outcomes=True), [0], DatasetView(rate_hz=40.0))
+
+
+def test_extras_of_each_step_are_read_back(dataset, synthetic):
+    window = Window({}, 2, extras=("action.executed", "next.success"))
+    assert Window.from_json(window.to_json()) == window
+    assert "extras" not in Window({}, 2).to_json()
+    samples = Windows(dataset, window, EPISODES).read(np.arange(30))
+    now = [(index, frame) for index in EPISODES for frame in range(len(synthetic.episode(index)))][:30]
+    for row, (index, frame) in enumerate(now):
+        episode = synthetic.episode(index)
+        steps = np.minimum([frame, frame + 1], len(episode) - 1)
+        np.testing.assert_array_equal(samples.extras["action.executed"][row], episode.executed_action[steps])
+        np.testing.assert_array_equal(samples.extras["next.success"][row, :, 0], episode.success[steps])
+    with pytest.raises(MismatchError, match=r"action.executed of .* is per step of 80 Hz, and it is read at 40 Hz"):
+        Windows(dataset, window, [0], DatasetView(rate_hz=40.0))
+    with pytest.raises(UnknownName, match=r"complementary_info\.value"):
+        Windows(dataset, Window({}, 2, extras=("complementary_info.value",)), [0])
 
 
 def test_past_steps_of_a_slower_rate_lie_within_the_episode(dataset, synthetic):

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64, UInt8
+from jaxtyping import Bool, Float32, Int64, Shaped, UInt8
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import PraxiaError
@@ -31,7 +31,8 @@ class Window:
 
     Only training has what follows. `targets` maps modalities to offsets of at least 1: the later observations that a
     model of the world predicts. With `outcomes`, each of the H steps has its reward, and whether the task ended there
-    (an episode that was cut off did not).
+    (an episode that was cut off did not). `extras` are numeric features of the data by name, such as
+    "complementary_info.log_probability" or "actor", of each of the H steps.
 
     The order of cameras counts: a network knows a camera by its position, so another order is another window.
 
@@ -45,6 +46,7 @@ class Window:
     horizon: int
     targets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     outcomes: bool = False
+    extras: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if max(past := self.observation_steps.get("action", ()), default=-1) > -1:
@@ -58,7 +60,8 @@ class Window:
         if not isinstance(other, Window):
             return NotImplemented
         ours, theirs = (
-            (one.cameras, one.observation_steps, one.horizon, one.targets, one.outcomes) for one in (self, other)
+            (one.cameras, one.observation_steps, one.horizon, one.targets, one.outcomes, one.extras)
+            for one in (self, other)
         )
         return ours == theirs
 
@@ -110,7 +113,7 @@ class Window:
             {name: list(at) for name, at in steps.items()} for steps in (self.observation_steps, self.targets)
         )
         found = {"observation_steps": observation_steps, "cameras": list(self.cameras), "horizon": self.horizon}
-        training = {"targets": targets, "outcomes": self.outcomes}
+        training = {"targets": targets, "outcomes": self.outcomes, "extras": list(self.extras)}
         return found | {name: value for name, value in training.items() if value}
 
     @classmethod
@@ -124,7 +127,7 @@ class Window:
         first = [f"image.{camera}" for camera in value.get("cameras", ())]
         ordered = {name: observation_steps[name] for name in [*first, *observation_steps]}
         targets = {name: tuple(at) for name, at in value.get("targets", {}).items()}
-        return cls(ordered, value["horizon"], targets, value.get("outcomes", False))
+        return cls(ordered, value["horizon"], targets, value.get("outcomes", False), tuple(value.get("extras", ())))
 
 
 def _cameras(steps: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:
@@ -153,7 +156,8 @@ class Samples:
 
     The targets are later observations, in the order of `Window.targets`; those after an episode's last step repeat the
     last and are not valid. Past actions before its first step repeat the first and are not valid. `reward` and
-    `terminated` belong to the steps of `action`, and are valid where it is. What the window does not have is None.
+    `terminated` belong to the steps of `action`, and are valid where it is, as are the `extras`, whose last axis is the
+    dims of a step. What the window does not have is None.
     """
 
     images: Mapping[str, UInt8[np.ndarray, "B _ _ _ 3"]]
@@ -172,3 +176,4 @@ class Samples:
     past_action_valid: Bool[np.ndarray, "B P"] | None = None
     reward: Float32[np.ndarray, "B H"] | None = None
     terminated: Bool[np.ndarray, "B H"] | None = None
+    extras: Mapping[str, Shaped[np.ndarray, "B H _"]] = field(default_factory=dict)

@@ -80,8 +80,8 @@ class Mixture:
                 joined[at] = array
             return joined
 
-        def by_camera(arrays: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-            return {camera: rejoin([one[camera] for one in arrays]) for camera in arrays[0]}
+        def by_name(arrays: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+            return {name: rejoin([one[name] for one in arrays]) for name in arrays[0]}
 
         def optional(name: str, dim: int | None = None) -> np.ndarray | None:
             """The field `name`, its last axis padded to `dim`; None where the window does not have it."""
@@ -91,22 +91,23 @@ class Mixture:
         state_dim = max(embodiment.state_dim for embodiment in self.embodiments)
         action_dim = max(embodiment.action_dim for embodiment in self.embodiments)
         return Samples(
-            images=by_camera([one.images for one in found]),
-            image_valid=by_camera([one.image_valid for one in found]),
+            images=by_name([one.images for one in found]),
+            image_valid=by_name([one.image_valid for one in found]),
             state=rejoin([_padded(one.state, state_dim) for one in found]),
             state_valid=rejoin([one.state_valid for one in found]),
             instruction=tuple(rejoin([np.array(one.instruction, dtype=object) for one in found])),
             embodiment=self._embodiment_of[of_entry],
             action=optional("action", action_dim),
             action_valid=optional("action_valid"),
-            target_images=by_camera([one.target_images for one in found]),
-            target_image_valid=by_camera([one.target_image_valid for one in found]),
+            target_images=by_name([one.target_images for one in found]),
+            target_image_valid=by_name([one.target_image_valid for one in found]),
             target_state=optional("target_state", state_dim),
             target_state_valid=optional("target_state_valid"),
             past_action=optional("past_action", action_dim),
             past_action_valid=optional("past_action_valid"),
             reward=optional("reward"),
             terminated=optional("terminated"),
+            extras=by_name([one.extras for one in found]),
         )
 
     def frames_of(self, indices: Int64[np.ndarray, " B"]) -> list[tuple[str, int, int]]:

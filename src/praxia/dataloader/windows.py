@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64, UInt8
+from jaxtyping import Bool, Float32, Int64, Shaped, UInt8
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError, MismatchError
@@ -64,6 +64,7 @@ class Windows:
         self._state = _vector(dataset, "observation.state", STATE in {*window.observation_steps, *window.targets})
         self._action = _vector(dataset, "action", window.horizon > 0 or ACTION in window.observation_steps)
         self._reward, self._terminated = _outcomes(dataset, self.embodiment) if window.outcomes else (None, None)
+        self._extras = _extras(dataset, self.embodiment, window.extras)
         self.episodes = np.asarray(episodes, dtype=np.int64)
         first, length = dataset.episodes.first[self.episodes], dataset.episodes.length[self.episodes]
         self._episode = np.repeat(self.episodes, length)
@@ -146,6 +147,9 @@ class Windows:
         if self._reward is not None and self._terminated is not None:
             at, _ = self._locate(indices, range(self.window.horizon))
             optional |= {"reward": self._reward[at], "terminated": self._terminated[at]}
+        if self._extras:
+            at, _ = self._locate(indices, range(self.window.horizon))
+            optional["extras"] = {name: values[at] for name, values in self._extras.items()}
         return Samples(
             images=images,
             image_valid=image_valid,
@@ -243,3 +247,18 @@ def _outcomes(dataset: Dataset, embodiment: Embodiment) -> tuple[Float32[np.ndar
         )
     reward, terminated = (dataset.column(name)[:, 0] for name in ("next.reward", "next.terminated"))
     return reward.astype(np.float32), terminated.astype(bool)
+
+
+def _extras(dataset: Dataset, embodiment: Embodiment, names: Sequence[str]) -> dict[str, Shaped[np.ndarray, "N D"]]:
+    """The named features of every frame.
+
+    Raises:
+        UnknownName: the data set has no such feature.
+        MismatchError: it is read at another rate, at which they belong to no step.
+    """
+    if names and dataset.embodiment.control_hz != embodiment.control_hz:
+        raise MismatchError(
+            f"{names[0]} of {dataset.root} is per step of {dataset.embodiment.control_hz:g} Hz, and it is read at "
+            f"{embodiment.control_hz:g} Hz: leave out rate_hz, or the window's extras"
+        )
+    return {name: dataset.column(name) for name in names}

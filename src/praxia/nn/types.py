@@ -12,7 +12,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int, UInt8
+from jaxtyping import Bool, Float, Float32, Int, Shaped, UInt8
 from torch import Tensor, nn
 
 from praxia.core.config import Config
@@ -85,7 +85,8 @@ class Batch:
 
     The targets are later observations, in the order of `Window.targets`, for models that predict them in training.
     Past actions are those of `Window.observation_steps["action"]`, and `reward` and `terminated` belong to the chunk's
-    steps, so that `action_valid` says which are valid; all are absent unless the window has them.
+    steps, so that `action_valid` says which are valid, as do the `extras` of `Window.extras`; all are absent unless the
+    window has them.
 
     `answer` holds the tokens that a language model should generate after `text`; a VQA batch has it instead of actions.
 
@@ -111,6 +112,7 @@ class Batch:
     past_action_valid: Bool[Tensor, "B P"] | None = None
     reward: Float[Tensor, "B H"] | None = None
     terminated: Bool[Tensor, "B H"] | None = None
+    extras: Mapping[str, Shaped[Tensor, "B H _"]] = field(default_factory=dict)
     share: Share = WHOLE
 
     def to(self, device: torch.device) -> "Batch":

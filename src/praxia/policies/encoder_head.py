@@ -395,4 +395,5 @@ def to_batch(samples: Samples, transforms: Transforms) -> Batch:
         past_action_valid=tensor(samples.past_action_valid),
         reward=tensor(samples.reward),
         terminated=tensor(samples.terminated),
+        extras={name: torch.from_numpy(value) for name, value in samples.extras.items()},
     )
