@@ -329,7 +329,8 @@ def compare(part: Part, before: Side, after: Side) -> dict[str, Any]:
     began_s = time.perf_counter()
     for side in (before, after):
         part.work(side)
-    names = Names(KEYS, VALUES, TENSORS, FILES, IGNORED)
+    renamed = before.modules == after.modules  # it has today's names already
+    names = Names(ignored=IGNORED) if renamed else Names(KEYS, VALUES, TENSORS, FILES, IGNORED)
     pairs = [(before.folder / name, after.folder / name) for name in _expanded(part.written, before)]
     pairs += part.crossed(before, after) if part.crossed else []
     lines, count = [], 0
