@@ -1,4 +1,4 @@
-"""RobotModel arms: a chain of segments, a hand with a gripper, and one of two kinds of commands."""
+"""Robot arms: a chain of segments, a hand with a gripper, and one of two kinds of commands."""
 
 import functools
 from collections.abc import Mapping
