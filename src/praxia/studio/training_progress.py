@@ -33,8 +33,8 @@ class TrainingProgress:
     def report(self, step: int, metrics: Mapping[str, float | int]) -> None:
         clipped = f"  {metrics['clipped']:.1%} clipped" if metrics.get("clipped") else ""
         if "validation_loss" in metrics:
-            loss, error = metrics["validation_loss"], metrics["action_error"]
-            self._validated = f"  validation {loss:.4f}  action error {error:.3g}"
+            error = f"  action error {metrics['action_error']:.3g}" if "action_error" in metrics else ""
+            self._validated = f"  validation {metrics['validation_loss']:.4f}{error}"
         self._logged = f"{clipped}{self._validated}  {metrics['samples_per_s']:.0f} samples/s"
 
     def progress(self, step: int, loss: float | None) -> None:
