@@ -116,6 +116,21 @@ def test_targets_past_actions_and_outcomes_of_each_data_set(parts, episode_of, s
     assert set(samples.embodiment) == {0, 1}
 
 
+@pytest.mark.parametrize(
+    ("value", "got"), [(np.zeros((1, 3), np.float32), "3 of float32"), (np.zeros((1, 2), np.int64), "2 of int64")]
+)
+def test_extras_of_another_shape_or_kind_are_refused(synthetic, record_as, episode_of, value, got):
+    window, windows = replace(WINDOW, extras=("complementary_info.value",)), []
+    for one in (np.zeros((1, 2), np.float32), value):
+        episode = episode_of(0)
+        episode = replace(episode, extras={"value": np.repeat(one, len(episode), axis=0)})
+        windows.append(Windows(Dataset(record_as(synthetic.EMBODIMENT, [episode])), window, [0]))
+    first, second = (one.root for one in windows)
+    expected = f"one 'complementary_info.value', got 2 of float32 in {first} and {got} in {second}"
+    with pytest.raises(MismatchError, match=expected):
+        Mixture(windows)
+
+
 def test_a_mixture_of_one_is_the_data_set(parts):
     indices = np.array([5, 0, 5, 9])
     one, mixed = parts[0].read(indices), Mixture(parts[:1]).read(indices)

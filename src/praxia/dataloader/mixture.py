@@ -26,8 +26,8 @@ class Mixture:
     States and actions are padded with zeros to the largest embodiment's.
 
     Raises:
-        MismatchError: data sets that differ in their rate, in the size of an image that the window needs, or in
-            what the state or action of one embodiment means; names both.
+        MismatchError: data sets that differ in their rate, in the size of an image or the shape of extras that
+            the window needs, or in what the state or action of one embodiment means; names both.
     """
 
     def __init__(self, entries: Sequence[Windows], weights: tuple[int, ...] | None = None):
@@ -142,7 +142,14 @@ def _padded(value: Float32[np.ndarray, "B T D"], dims: int) -> Float32[np.ndarra
 
 
 def _expect_compatible(one: Windows, other: Windows) -> None:
-    """Check what all rows of a batch share: rate and image sizes."""
+    """Check what all rows of a batch share: rate, image sizes, and the shape and kind of each of the extras."""
+    for name in one.window.extras:
+        ours, theirs = (f"{entry.extras[name].shape[1]} of {entry.extras[name].dtype}" for entry in (one, other))
+        if ours != theirs:
+            raise MismatchError(
+                f"expected data sets of one {name!r}, got {ours} in {one.root} and {theirs} in {other.root}; leave it "
+                "out of the window's extras, or one of the data sets"
+            )
     hz = [f"{entry.embodiment.control_hz:g} Hz" for entry in (one, other)]
     values = [("control rate", *hz, '"rate_hz"')]
     for name in dict.fromkeys((*one.window.cameras, *one.window.target_cameras)):

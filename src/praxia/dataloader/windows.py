@@ -64,7 +64,7 @@ class Windows:
         self._state = _vector(dataset, "observation.state", STATE in {*window.observation_steps, *window.targets})
         self._action = _vector(dataset, "action", window.horizon > 0 or ACTION in window.observation_steps)
         self._reward, self._terminated = _outcomes(dataset, self.embodiment) if window.outcomes else (None, None)
-        self._extras = _extras(dataset, self.embodiment, window.extras)
+        self.extras = _extras(dataset, self.embodiment, window.extras)
         self.episodes = np.asarray(episodes, dtype=np.int64)
         first, length = dataset.episodes.first[self.episodes], dataset.episodes.length[self.episodes]
         self._episode = np.repeat(self.episodes, length)
@@ -147,9 +147,9 @@ class Windows:
         if self._reward is not None and self._terminated is not None:
             at, _ = self._locate(indices, range(self.window.horizon))
             optional |= {"reward": self._reward[at], "terminated": self._terminated[at]}
-        if self._extras:
+        if self.extras:
             at, _ = self._locate(indices, range(self.window.horizon))
-            optional["extras"] = {name: values[at] for name, values in self._extras.items()}
+            optional["extras"] = {name: values[at] for name, values in self.extras.items()}
         return Samples(
             images=images,
             image_valid=image_valid,
