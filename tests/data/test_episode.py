@@ -47,3 +47,10 @@ def test_the_shortest_text(numbers, text):
 def test_extras_and_actors_belong_to_the_steps(synthetic, changes, kind, message):
     with pytest.raises(kind, match=message):
         replace(synthetic.episode(0, length=5), **changes)
+
+
+def test_actors_have_known_names(synthetic):
+    episode = synthetic.episode(0, length=5)
+    object.__setattr__(episode, "actors", ["human"] * 5)  # what the types of the tests would refuse before
+    with pytest.raises(MismatchError, match="expected actors among policy, expert, person, got 'human'"):
+        episode.__post_init__()

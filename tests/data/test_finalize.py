@@ -143,7 +143,7 @@ def test_extras_and_actors_are_features_beside_the_others(tmp_path, synthetic):
     actors = [["policy", "expert", "person"][at] for at in dataset.column("actor")[:, 0]]
     assert actors == [one for episode in episodes for one in episode.actors]
     features = dataset.info["features"]
-    assert features["complementary_info.noise"] == {"dtype": "float32", "shape": [2, 3], "names": None}
+    assert features["complementary_info.noise"] == {"dtype": "float32", "shape": [6], "names": None}
     columns = pq.read_schema(tmp_path / "data/chunk-000/file-000.parquet").names
     assert [name for name in features if features[name]["dtype"] != "video"] == columns
     assert len(json.loads((tmp_path / "meta/stats.json").read_text())["complementary_info.noise"]["mean"]) == 6
@@ -153,5 +153,20 @@ def test_episodes_with_other_extras_are_no_data_set(tmp_path, synthetic):
     begin_recording(tmp_path, {})
     stage_episode(tmp_path, 0, told(synthetic.episode(0)))
     stage_episode(tmp_path, 1, synthetic.episode(1))
-    with pytest.raises(MismatchError, match=r"staged episode 1 has the extras none, episode 0 has \['actor', "):
+    with pytest.raises(MismatchError, match=r"staged episode 1 has the extras none, episode 0 has \['complementary_"):
         finalize(tmp_path, synthetic.EMBODIMENT, {})
+
+
+@pytest.mark.parametrize("named", [0, 1])
+def test_an_episode_that_does_not_say_who_acted_is_of_the_policy_where_another_says(tmp_path, synthetic, named):
+    episodes = [synthetic.episode(index) for index in range(2)]
+    episodes[named] = replace(episodes[named], actors=["person"] * len(episodes[named]))
+    begin_recording(tmp_path, {})
+    for index, episode in enumerate(episodes):
+        stage_episode(tmp_path, index, episode)
+    finalize(tmp_path, synthetic.EMBODIMENT, {})
+    dataset = Dataset(tmp_path)
+    expected = [2 if index == named else 0 for index, episode in enumerate(episodes) for _ in range(len(episode))]
+    assert dataset.column("actor")[:, 0].tolist() == expected
+    columns = pq.read_schema(tmp_path / "data/chunk-000/file-000.parquet").names
+    assert [name for name, one in dataset.info["features"].items() if one["dtype"] != "video"] == columns

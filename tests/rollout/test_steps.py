@@ -138,8 +138,8 @@ def test_the_end_of_the_task_is_told_from_a_cut(flags: dict[str, int], options: 
     )
 
 
-class Forgetful(Recurrent):
-    """Leaves an extra out, or gives it in another shape, from its second decision on."""
+class Changing(Recurrent):
+    """Changes its decisions from its second one on."""
 
     def __init__(self, change: Any):
         self._change = change
@@ -147,24 +147,43 @@ class Forgetful(Recurrent):
     def act(self, queries: Sequence[Query], carry: np.ndarray) -> tuple[list[Decision], np.ndarray]:
         decisions, carry = super().act(queries, carry)
         changed = zip(queries, decisions, strict=True)
-        return [replace(one, extras=self._change(one.extras)) if query.step else one for query, one in changed], carry
+        return [self._changed(one) if query.step else one for query, one in changed], carry
+
+    def _changed(self, decision: Decision) -> Decision:
+        decision = replace(decision)
+        for name, value in self._change(decision.extras).items():
+            object.__setattr__(decision, name, value)  # also what the types of the tests would refuse before
+        return decision
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda extras: {}, r"gave the extras none, expected \{'memory': .*\} as at first, at step 8"),
-        (lambda extras: {**extras, "memory": np.zeros(3)}, r"'memory' of .*expected numbers \[8, ...\] as its chunk"),
+        (lambda extras: {"extras": {}}, r"gave the extras none, expected \{'memory': .*\} as at first, at step 8"),
+        (
+            lambda extras: {"extras": {**extras, "memory": np.zeros(3)}},
+            r"'memory' of .*expected numbers \[8, ...\] as its chunk",
+        ),
+        (lambda extras: {"extras": {**extras, "memory": [0.0]}}, r"'memory' of a list, expected numbers \[8, ...\]"),
+        (lambda extras: {"actor": "human"}, r"gave the actor 'human', expected one of policy, expert, person"),
     ],
 )
-def test_decisions_of_one_episode_have_the_same_extras(change: Any, message: str):
-    steps, trajectories = run(Forgetful(change), LocalSlots(1, build), [job(0)])
+def test_what_decisions_say_about_actions_is_checked(change: Any, message: str):
+    steps, trajectories = run(Changing(change), LocalSlots(1, build), [job(0)])
     assert trajectories[0].is_fault
     assert trajectories[0].error is not None
     with pytest.raises(AssertionError, match=message):
         raise AssertionError(trajectories[0].error)
     assert len(steps[0]) == 8
     assert not steps[0][-1].truncated
+
+
+def test_an_episode_that_crashes_at_its_first_step_ends_no_other():
+    jobs = [job(0, crash_at=0), job(1)]
+    _, trajectories = run(Recurrent(), LocalSlots(2, build), jobs, recording=Recording((), every_step=True))
+    assert trajectories[0].error is not None
+    assert trajectories[1].error is None
+    assert trajectories[1].extras["memory"].shape == (trajectories[1].steps,)
 
 
 def test_an_episode_whose_worker_dies_begins_again(tmp_path: Any):

@@ -63,15 +63,21 @@ class RecordingWorkers:
         for number in range(len(self._workers)):
             assign(number)
         while index_by_worker:
-            for number, answer in self._workers.answers():
-                # A worker that died idle had no episode.
+            finished, answers = list[tuple[int, bool]](), self._workers.answers()
+            for number, answer in answers:
+                # A worker that died idle, or after its answer, had no episode.
                 index = index_by_worker.pop(number, None)
-                if index is not None and isinstance(answer, Death | str):
+                if index is None:
+                    continue
+                if isinstance(answer, Death | str):
                     self.crashes.add(index, answer.reason if isinstance(answer, Death) else answer)
                     queue.put_back(index)
+                else:
+                    finished.append((index, answer))
+            # Only now: what a worker that has answered and died is given goes to the one in its place.
+            for number in dict.fromkeys(number for number, _ in answers):
                 assign(number)
-                if index is not None and isinstance(answer, bool):
-                    yield index, answer
+            yield from finished
 
     def close(self) -> None:
         self._workers.close()

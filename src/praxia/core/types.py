@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
@@ -19,6 +19,7 @@ from praxia.core.keys import content_key
 from praxia.core.window import Window
 
 __all__ = [
+    "ACTORS",
     "Actor",
     "ChunkExecution",
     "Decision",
@@ -182,6 +183,7 @@ class Query:
 
 # Who chose an action: a learned policy, an expert that took over, or a person.
 Actor = Literal["policy", "expert", "person"]
+ACTORS: tuple[Actor, ...] = get_args(Actor)
 
 
 @dataclass(frozen=True)

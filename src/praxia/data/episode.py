@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError, MismatchError, PraxiaError
-from praxia.core.types import Actor, Start
+from praxia.core.types import ACTORS, Actor, Start
 
 __all__ = ["Episode", "format_episodes", "parse_episodes"]
 
@@ -74,6 +74,8 @@ class Episode:
             raise MismatchError(f"an episode of {n} steps needs {n} snapshots or none, got {len(self.snapshots)}")
         if len(self.actors) not in (0, n):
             raise MismatchError(f"an episode of {n} steps needs {n} actors or none, got {len(self.actors)}")
+        if unknown := [one for one in self.actors if one not in ACTORS]:
+            raise MismatchError(f"expected actors among {', '.join(ACTORS)}, got {unknown[0]!r}")
         for name, values in self.extras.items():
             if values.shape[:1] != (n,) or values.dtype.kind not in "fiub":
                 got = f"{values.dtype} {list(values.shape)}"

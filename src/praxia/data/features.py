@@ -4,17 +4,15 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import Any, get_args
+from typing import Any
 
 from praxia.core.embodiment import Camera, Embodiment, Field
-from praxia.core.types import Actor
 from praxia.data.episode import Episode
 from praxia.data.layout import image_key
 from praxia.data.video import CODEC, PIXEL_FORMAT
 
 __all__ = [
     "ACTOR",
-    "ACTORS",
     "IMAGE_DTYPES",
     "INDEX_FEATURES",
     "TRAINING_FEATURES",
@@ -53,9 +51,8 @@ OUTCOMES = {
 }
 
 
-# Who chose the action of a step: the feature holds positions in `ACTORS`.
+# Who chose the action of a step: the feature holds positions in `core.types.ACTORS`.
 ACTOR = "actor"
-ACTORS: tuple[Actor, ...] = get_args(Actor)
 
 
 def extra_key(name: str) -> str:
@@ -69,7 +66,7 @@ def extra_declarations(episode: Episode) -> dict[str, dict[str, Any]]:
     declared = {
         extra_key(name): {
             "dtype": dtypes.get(values.dtype.kind, "int64"),
-            "shape": list(values.shape[1:]) or [1],
+            "shape": [math.prod(values.shape[1:])],
             "names": None,
         }
         for name, values in episode.extras.items()

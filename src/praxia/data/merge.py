@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from praxia.core.embodiment import Embodiment
+from praxia.core.types import ACTORS
+from praxia.data.features import ACTOR
 from praxia.data.layout import (
     DATA,
     DATA_FILE_BYTES,
@@ -71,12 +73,16 @@ def _numbers(root: Path, episodes: Sequence[StagedEpisode], merged: Merged, fps:
     data = RollingParquet(root, DATA, DATA_FILE_BYTES, "snappy")
     states = RollingParquet(root, STATES, DATA_FILE_BYTES, "zstd")
     first = 0
+    any_actors = any(ACTOR in episode.description.get("extras", {}) for episode in episodes)
     for number, episode in enumerate(episodes):
         length, instruction = episode.description["length"], episode.description["instruction"]
         if instruction not in merged.instructions:
             merged.instructions.append(instruction)
         index = index_columns(number, first, length, merged.instructions.index(instruction), fps)
-        rows = _beside(episode.frames(), table(index))
+        frames = episode.frames()
+        if any_actors and ACTOR not in frames.column_names:
+            index = {ACTOR: np.full(length, ACTORS.index("policy")), **index}
+        rows = _beside(frames, table(index))
         state = _beside(pa.table({"episode_index": np.full(length, number)}), episode.states())
         merged.data_files.append(data.add(rows))
         states.add(state)

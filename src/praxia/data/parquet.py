@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 from jaxtyping import Shaped
 
 from praxia.core.files import AnyPath, is_local
+from praxia.core.types import ACTORS
 from praxia.data.episode import Episode
-from praxia.data.features import ACTOR, ACTORS, extra_key
+from praxia.data.features import ACTOR, extra_key
 
 __all__ = ["count_rows", "frame_columns", "index_columns", "matrix", "native", "open_groups", "parquet_bytes", "table"]
 

@@ -1,7 +1,7 @@
 """The definition of an evaluation and its jobs, which depend on nothing else."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from praxia.core.types import ChunkExecution, Sampling
@@ -50,9 +50,10 @@ class Evaluation:
         """How chunks are executed: as the benchmark defines, or ensembled.
 
         Raises:
-            PraxiaError: `ensemble` is not finite.
+            PraxiaError: `ensemble` is not finite, or the benchmark has a delay.
         """
-        return self.benchmark.execution if self.ensemble is None else ChunkExecution(1, self.ensemble)
+        execution = self.benchmark.execution
+        return execution if self.ensemble is None else replace(execution, execution_horizon=1, ensemble=self.ensemble)
 
 
 def plan(evaluation: Evaluation, family: EnvFamily) -> list[Job]:

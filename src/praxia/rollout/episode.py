@@ -99,7 +99,7 @@ class RunningEpisode:
             self._observations += [result.observation] if result.observation is not None else []
             self._snapshots += result.snapshots
             self._actors += self._planned_actors[:num_taken]
-            for name, values in self._planned_extras.items():
+            for name, values in self._planned_extras.items() if num_taken else ():
                 self._extras.setdefault(name, []).extend(values[:num_taken])
         return self
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from praxia.core.embodiment import Embodiment
-from praxia.core.types import Decision
+from praxia.core.types import ACTORS, Decision
 
 __all__ = ["MAX_WIDTHS_BEYOND_RANGE", "action_fault", "count_fault", "decision_fault", "delay_fault", "extras_fault"]
 
@@ -44,9 +44,11 @@ def decision_fault(decision: Decision, embodiment: Embodiment | None, step: int)
         expected = _described(chunk)
         return f"the policy gave a label of {_described(label)}, expected {expected} as its chunk, at step {step}"
     for name, value in decision.extras.items():
-        if value.dtype.kind not in "fiub" or value.shape[:1] != chunk.shape[:1]:
+        if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub" or value.shape[:1] != chunk.shape[:1]:
             expected = f"numbers [{len(chunk)}, ...]"
             return f"the policy gave {name!r} of {_described(value)}, expected {expected} as its chunk, at step {step}"
+    if decision.actor not in (None, *ACTORS):
+        return f"the policy gave the actor {decision.actor!r}, expected one of {', '.join(ACTORS)}, at step {step}"
     return None
 
 
@@ -95,5 +97,5 @@ def action_fault(actions: Float32[np.ndarray, "K A"], embodiment: Embodiment | N
     )
 
 
-def _described(array: np.ndarray) -> str:
-    return f"{array.dtype} {list(array.shape)}"
+def _described(array: object) -> str:
+    return f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else f"a {type(array).__name__}"

@@ -65,12 +65,12 @@ def _succeeds_again(setup: PreflightSetup, data: Dataset, number: int) -> bool:
     start = Start(**data.records[number]["start"])
     first, length = data.episodes.first[number], data.episodes.length[number]
     actions = data.column("action.executed")[first : first + length].astype(np.float32)
-    return _replay(setup.slots, setup.benchmark.spec(start.task), start, actions)
+    return _replay(setup.slots, setup.spec_of(start), start, actions)
 
 
 def _replay(slots: LocalSlots, spec: EnvSpec, start: Start, actions: np.ndarray) -> bool:
     """Whether executing `actions` from `start` succeeds. A crash counts as a failure."""
-    slots.begin(0, EnvSpec(start.env, start.task, spec.profile, spec.size), start, cameras=())
+    slots.begin(0, spec, start, cameras=())
     (progress,) = slots.ready()
     if progress.error is None:
         slots.advance(0, actions, stop_on_success=True)

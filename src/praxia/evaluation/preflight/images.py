@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from praxia.core.errors import PraxiaError
-from praxia.core.types import EnvSpec, Start
+from praxia.core.types import Start
 from praxia.evaluation.preflight.episodes import spread_episodes
 from praxia.evaluation.preflight.setup import (
     REFERENCE,
@@ -71,8 +71,7 @@ def recorded_frames_match(setup: PreflightSetup) -> PreflightResult:
 
 
 def _render(setup: PreflightSetup, start: Start, cameras: tuple[str, ...]) -> dict[str, Image]:
-    spec = EnvSpec(start.env, start.task, setup.benchmark.profile, setup.benchmark.size)
-    setup.slots.begin(0, spec, start, cameras)
+    setup.slots.begin(0, setup.spec_of(start), start, cameras)
     (progress,) = setup.slots.ready()
     if progress.observation is None:
         raise PraxiaError(f"a recorded start of {start.task} cannot be restored: {progress.error}")

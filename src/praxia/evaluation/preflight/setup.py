@@ -13,7 +13,7 @@ import numpy as np
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import UnknownName
 from praxia.core.registry import names
-from praxia.core.types import EnvSpec, Policy
+from praxia.core.types import EnvSpec, Policy, Start
 from praxia.data.dataset import Dataset
 from praxia.envs.family import EnvFamily
 from praxia.evaluation import BENCHMARKS
@@ -119,6 +119,11 @@ class PreflightSetup:
     def spec(self) -> EnvSpec:
         """The environment of the benchmark's first task."""
         return self.benchmark.spec(self.benchmark.tasks[0])
+
+    def spec_of(self, start: Start) -> EnvSpec:
+        """The environment of a recorded start, which may be another than the benchmark's: that has its own options."""
+        spec = self.benchmark.spec(start.task)
+        return spec if start.env == spec.env else replace(spec, env=start.env, options={})
 
     @property
     def embodiment(self) -> Embodiment:
