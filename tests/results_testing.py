@@ -7,7 +7,7 @@ from typing import Any
 
 from praxia.results.rows import Row, Status, write_rows
 
-WORDS: dict[str, Status] = {"1": "success", "0": "failure", "!": "error"}
+WORDS: dict[str, Status] = {"1": "success", "0": "failure", "?": "unknown", "!": "error"}
 
 
 def made_row(task: str, index: int, status: Status, step: int = 10, policy: str = "f00d", **changes: Any) -> Row:
@@ -31,7 +31,9 @@ def made_row(task: str, index: int, status: Status, step: int = 10, policy: str 
 
 
 def made_rows(outcomes: dict[str, str], **more: Any) -> list[Row]:
-    """Rows from one text per task, one character per episode: "1" success, "0" failure, "!" error, "." absent."""
+    """Rows from one text per task, one character per episode: "1" success, "0" failure, "?" unknown, "!" error,
+    "." absent.
+    """
     return [
         made_row(task, index, WORDS[sign], **more)
         for task, signs in outcomes.items()

@@ -167,3 +167,9 @@ def test_what_cannot_be_read_is_listed(tmp_path: Path):
     (one,) = leaderboard(tmp_path)["unreadable"]
     assert one["file"] == "b.jsonl"
     assert "no rows yet" in one["reason"]
+
+
+def test_episodes_whose_success_is_unknown_are_counted(tmp_path: Path):
+    (table,) = filled(tmp_path, known="11", robot="11?????")["tables"]
+    unknown = {one["file"]: one.get("unknown") for one in table["entries"]}
+    assert unknown == {"known.jsonl": None, "robot.jsonl": 5}

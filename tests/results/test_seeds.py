@@ -90,3 +90,10 @@ def test_what_differs_between_tasks_is_no_difficulty_of_starts():
     easy_and_hard = [made_rows({"easy": "1" * 50, "hard": "0" * 50})] * 3
     low, high = recipe_success(easy_and_hard)["ci95"]
     assert (low, high) == seeds_interval([(50, 100)] * 3)
+
+
+def test_episodes_whose_success_is_unknown_are_counted_apart_and_in_no_rate():
+    found = recipe_success([made_rows({"walk": "10??!"}), made_rows({"walk": "??"})])
+    assert (found["seeds"], found["episodes"], found["errors"], found["unknown"]) == (1, 7, 1, 4)
+    assert (found["per_seed"], found["success"]) == ([0.5, None], 0.5)
+    assert "unknown" not in recipe_success([made_rows({"walk": "10!"})])

@@ -107,8 +107,9 @@ def write_results(
 ) -> list[Row]:
     """Write results of real episodes to `out`: `outcomes` has one letter per episode of each task.
 
-    "s" succeeds after about 25 steps, "f" rolls too slowly, "b" backwards, "h" fails with half of its task done, "e"
-    crashes. `changes` update the fingerprint, and `command` replaces the command of an evaluation.
+    "s" succeeds after about 25 steps, "f" rolls too slowly, "b" backwards, "h" fails with half of its task done, "u"
+    ends with its success unknown, "e" crashes. `changes` update the fingerprint, and `command` replaces the command of
+    an evaluation.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     store = ResultsStore(out)
@@ -126,7 +127,7 @@ def write_results(
             start = Start("ball", task, {"goal": 0.75, "number": number})
             speed = {"s": 0.03, "b": -0.01}.get(letter, 0.005)
             actions, success_step = run_episode(start, speed + 0.0001 * number)
-            status: Any = {"s": "success", "e": "error"}.get(letter, "failure")
+            status: Any = {"s": "success", "u": "unknown", "e": "error"}.get(letter, "failure")
             progress = {"s": 1.0, "h": 0.5}.get(letter, 0.0)
             error = "RuntimeError: the ball burst" if letter == "e" else None
             digest = actions_digest(actions)

@@ -119,3 +119,10 @@ def test_every_task_has_a_line_with_its_adjusted_p_value():
     assert ["[b]walk[/b]", "9", "9", ":", "0", "+100.0", "0.0078", "better"] in lines
     assert ["run", "2", "1", ":", "0", "+50.0", "1", "undecided"] in lines
     assert ["mean", "over", "tasks", "+75.0"] in lines
+
+
+def test_episodes_whose_success_is_unknown_are_beside_the_errors():
+    lines = printed(made_rows({"push": "11" + "?" * 98, "turn": "10!"}))
+    assert lines["push"].split()[1:5] == ["100", "0,", "98", "unknown"]
+    assert "unknown" not in lines["turn"]
+    assert "75.0%" in lines["all"]

@@ -20,6 +20,10 @@ from praxia.results.summary import summarise_as
 __all__ = ["leaderboard", "ranking"]
 
 
+# Entries of a summary that a leaderboard takes over.
+_RATES = ("episodes", "errors", "unknown", "success", "ci95", "macro", "macro_of_groups")
+
+
 def leaderboard(folder: Path) -> dict[str, Any]:
     """`{tables: [TABLE], unreadable: [{file, reason}]}` of all results files in and below a folder.
 
@@ -34,7 +38,7 @@ def leaderboard(folder: Path) -> dict[str, Any]:
     `difficulty.adjusted_rate` from the other policies, without controls. `until_decided` marks the episodes of a
     comparison that stopped when it was decided, for which rates and tests are not those of a fixed number. `differs`
     says in what, except the policy, an evaluation differs from the first one of the table. That of a foreign policy has
-    a "claim" too (`meta.claim_of`).
+    a "claim" too (`meta.claim_of`), and one with episodes whose success is unknown their number, `unknown`.
 
     A COMPARISON is `{a, b, test, effect, pairs, p_value, p_holm}`. The test is "mcnemar", exact and paired, where both
     policies met at least half of the starts of the smaller evaluation, and otherwise "fisher" on all episodes of their
@@ -115,7 +119,7 @@ def _described(entry: ResultsFile, first: ResultsFile, counting: Sequence[Result
         "privilege": privilege_of(entry.meta),
         "policy_sha256": mine,
         **({"claim": claim} if (claim := claim_of(entry.fingerprint)) else {}),
-        **{name: summary[name] for name in ("episodes", "errors", "success", "ci95", "macro", "macro_of_groups")},
+        **{name: summary[name] for name in _RATES if name in summary},
         "adjusted": None if entry.kind == "control" else adjusted_rate(entry.rows, Difficulty.of(others)),
         "until_decided": was_stopped(entry.meta),
         "differs": differences(first.fingerprint, entry.fingerprint, POLICY_FIELDS | {"control"}),

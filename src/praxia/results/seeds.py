@@ -73,10 +73,10 @@ def _log_likelihood(successes: int, trials: int) -> Float64[np.ndarray, "M S"]:
 def recipe_success(evaluations: Sequence[Sequence[Row]]) -> dict[str, Any]:
     """`{seeds, episodes, errors, success, per_seed, ci95, ci95_of}` of one recipe, from the rows of each training seed.
 
-    `success` is the mean of the seeds' rates `per_seed`, which exclude errors. A seed whose episodes are all errors has
-    the rate None and does not count in `seeds`. `ci95_of` names the randomness that the interval accounts for:
-    `OF_SEEDS`, or for one seed `OF_STARTS`, which is the Wilson interval of that seed's policy. All are None where
-    every episode is an error.
+    `success` is the mean of the seeds' rates `per_seed`, which exclude errors and episodes whose success is unknown;
+    with any of these there is their number, `unknown`. A seed without another episode has the rate None and does not
+    count in `seeds`. `ci95_of` names the randomness that the interval accounts for: `OF_SEEDS`, or
+    for one seed `OF_STARTS`, which is the Wilson interval of that seed's policy. All are None where no seed has a rate.
 
     Seeds that met the same starts share the difficulty of those starts. Its size is the covariance of two seeds'
     outcomes at one start, within tasks, and its contribution to the interval is added in squares (MOVER: Zou and Donner
@@ -89,6 +89,8 @@ def recipe_success(evaluations: Sequence[Sequence[Row]]) -> dict[str, Any]:
     episodes = sum(map(len, evaluations))
     errors = sum(row.status == "error" for rows in evaluations for row in rows)
     found: dict[str, Any] = {"seeds": len(known), "episodes": episodes, "errors": errors}
+    if unknown := episodes - errors - sum(map(len, evaluated)):
+        found["unknown"] = unknown
     found |= {"success": fmean(known) if known else None, "per_seed": rates, "ci95": None, "ci95_of": None}
     if len(known) == 1:
         (only,) = (one for one in counts if one[1])

@@ -111,7 +111,7 @@ class _Chart:
         cells += [" / ".join(f"{rate:.0%}" for other, rate in marks if other == kind) for kind in self.kinds]
         classes = [class_ for _, class_ in self.columns[1:]]
         shown = [tag("td", cell, class_=class_) for cell, class_ in zip(cells, classes, strict=True)]
-        head = tag("th", name, _errors(summary["errors"]), scope="row")
+        head = tag("th", name, _errors(summary["errors"]), _unknown(summary), scope="row")
         return tag("tr", head, *shown, class_=None if group is None else "group")
 
     def _level(self, comparison: BenchmarkComparison, one: LabelledEvaluation) -> float | None:
@@ -124,6 +124,10 @@ class _Chart:
 
 def _errors(number: int) -> Markup | None:
     return tag("span", f" {number} error{'s' if number > 1 else ''}", class_="bad") if number else None
+
+
+def _unknown(summary: Mapping[str, Any]) -> Markup | None:
+    return tag("span", f" {summary['unknown']} unknown", class_="soft") if "unknown" in summary else None
 
 
 _WIDTH, _MARGIN = 270, 7

@@ -41,12 +41,14 @@ def _facts(main: LabelledEvaluation) -> Markup:
     summary, macro = main.summary, main.summary["macro"]
     facts = {
         "95% Wilson interval": interval(summary) or "–",
-        "successes": f"{_successes(main)} of {summary['episodes'] - summary['errors']} episodes",
+        "successes": f"{_successes(main)} of {_known(main)} episodes",
         f"macro: mean of {len(summary['per_task'])} tasks": _mean(macro),
     }
     if (of_groups := summary["macro_of_groups"]) is not None:
         facts[f"mean of {', '.join(summary['per_group'])}"] = _mean(of_groups)
     facts["errors"] = str(summary["errors"])
+    if "unknown" in summary:
+        facts["success unknown"] = f"{summary['unknown']} of {summary['episodes']} episodes, which are in no rate"
     if summary["faults"]:
         facts["failures caused by a fault of the policy"] = f"{summary['faults']}; the first: {first_fault(main.rows)}"
     if main.privilege:
@@ -76,9 +78,10 @@ def _errors(main: LabelledEvaluation) -> Markup | None:
     if not summary["errors"]:
         return None
     first = next(row.error for row in main.rows if row.status == "error")
+    as_failures = _successes(main) / (_known(main) + summary["errors"])
     text = (
         f"{summary['errors']} of {summary['episodes']} episodes crashed and are excluded from all rates; counted as "
-        f"failures, they would lower success to {percent(_successes(main) / summary['episodes'])}. The first: {first}"
+        f"failures, they would lower success to {percent(as_failures)}. The first: {first}"
     )
     return tag("p", text, class_="warning bad")
 
@@ -101,6 +104,10 @@ def _name(one: LabelledEvaluation) -> Markup:
     repeat = f"the same policy again: {one.repeats} counts instead" if one.repeats else None
     note = "; ".join(text for text in (MEANING.get(one.kind), claim_of(one.fingerprint), one.privilege, repeat) if text)
     return tag("span", one.label, tag("span", note, class_="note") if note else None)
+
+
+def _known(one: LabelledEvaluation) -> int:
+    return sum(row.is_known for row in one.rows)
 
 
 def _successes(one: LabelledEvaluation) -> int:

@@ -10,6 +10,7 @@ from praxia.studio.sources import StudyTable
 
 __all__ = [
     "RATE_COLUMNS",
+    "errors_and_unknown",
     "html_table",
     "interval",
     "mean_steps_to_success",
@@ -47,6 +48,12 @@ def mean_steps_to_success(rows: Sequence[Row]) -> str:
     return f"{sum(steps) / len(steps):.0f}" if steps else "–"
 
 
+def errors_and_unknown(summary: Mapping[str, Any]) -> str:
+    """The number of errors as "3"; with episodes whose success is unknown "3, 98 unknown"."""
+    unknown = f", {summary['unknown']:,} unknown" if "unknown" in summary else ""
+    return f"{summary['errors']}{unknown}"
+
+
 # Column names and the CSS class of their cells ("n": a number).
 RATE_COLUMNS = (
     ("success", "n"),
@@ -59,13 +66,13 @@ RATE_COLUMNS = (
 
 def rate_cells(summary: Mapping[str, Any]) -> list[object]:
     """The cells of `RATE_COLUMNS` for a summary."""
-    errors = summary["errors"]
+    errors = errors_and_unknown(summary)
     return [
         percent(summary["success"]),
         interval(summary),
         interval_bar(summary["success"], *summary["ci95"]) if summary["ci95"] else None,
         f"{summary['episodes']:,}",
-        tag("span", errors, class_="bad") if errors else errors,
+        tag("span", errors, class_="bad") if summary["errors"] else errors,
     ]
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 from praxia.results.meta import claim_of, privilege_of
 from praxia.results.rows import Row
 from praxia.results.summary import summarise_as
-from praxia.studio.tables import interval, mean_steps_to_success, percent
+from praxia.studio.tables import errors_and_unknown, interval, mean_steps_to_success, percent
 
 __all__ = ["leaderboard_table", "success_table", "verdict_sentence", "verdict_table"]
 
@@ -57,7 +57,7 @@ def _mean_cells(name: str, mean: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _success_cells(name: str, summary: Mapping[str, Any]) -> tuple[str | Text, ...]:
-    errors = Text(str(summary["errors"]), style="red" if summary["errors"] else "")
+    errors = Text(errors_and_unknown(summary), style="red" if summary["errors"] else "")
     return Text(name), str(summary["episodes"]), errors, percent(summary["success"]), interval(summary), _bar(summary)
 
 
@@ -91,7 +91,7 @@ def leaderboard_table(table: Mapping[str, Any]) -> Table:
             _rank(one),
             Text(one["file"] + ("*" if one["differs"] else "")),
             str(one["episodes"]),
-            str(one["errors"]),
+            errors_and_unknown(one),
             percent(one["success"]),
             interval(one),
             *(f"{percent(one[name]['success'])} {interval(one[name])}" if one[name] else "" for name in means),
