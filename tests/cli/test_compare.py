@@ -146,3 +146,16 @@ def test_the_rows_of_a_killed_evaluation_are_no_fair_sample(files, capsys):
     stopped = {"planned": 60, "until_decided": True}
     write_results(files[0].with_name("half.jsonl"), read_rows(files[0])[:40], stopped)
     assert run("compare", half, files[1], "--until-decided") == 0
+
+
+def test_pairs_with_an_unknown_success_are_no_errors(files, tmp_path, capsys):
+    robot = write_results(tmp_path / "robot.jsonl", made_rows({"walk": "?" * 30, "run": "10" * 15}), policy_sha256="r")
+    assert run("compare", files[0], robot, "--json") == 0
+    captured = capsys.readouterr()
+    assert "excluded: 30 pairs with an unknown success" in captured.err
+    assert "error" not in captured.err
+    unknown = write_results(tmp_path / "unknown.jsonl", made_rows({"walk": "?" * 30}), policy_sha256="u")
+    assert run("compare", files[0], unknown, "--json") == 2
+    said = json.loads(capsys.readouterr().out)
+    assert "new and unknown cannot be compared: no pair has a known success in both" in said["error"]
+    assert "None" not in said["error"]

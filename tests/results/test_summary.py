@@ -126,4 +126,5 @@ def test_episodes_whose_success_is_unknown_are_counted_and_in_no_rate():
     assert (summary["success"], summary["progress"]) == (0.75, 0.75)
     assert summarise([unknown])["success"] is None
     assert "unknown" not in summarise(rows("walk", 3, 1, 1))
-    assert Pair(unknown, rows("walk", 1, 0, 0)[0]).is_error
+    pair = Pair(unknown, rows("walk", 1, 0, 0)[0])
+    assert (pair.is_known, pair.is_error) == (False, False)

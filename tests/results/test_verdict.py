@@ -117,3 +117,9 @@ def test_a_verdict_is_plain_json_however_long_it_took():
 def test_pairs_know_their_task_and_outcome():
     (a, b) = made_rows({"walk": "10"})
     assert (Pair(a, b).task, Pair(a, b).outcome, Pair(a, b).is_error) == ("walk", (True, False), False)
+
+
+def test_pairs_with_an_unknown_success_are_counted_apart_from_errors():
+    found = compared({"walk": "1?!?1"}, {"walk": "01?!?"})
+    assert (found["pairs"], found["errors"], found["unknown"]) == (1, 2, 2)
+    assert "unknown" not in compared({"walk": "1!"}, {"walk": "01"})

@@ -86,15 +86,16 @@ def run(arguments: list[str]) -> dict[str, Any]:
         verdict, files = _of_policies(options, command_line("compare", arguments))
     privilege = [privilege_of(read_meta(Path(file))) for file in files]
     result = {**verdict, "results": list(files), "privilege": privilege}
-    error = first_error([row for file in files for row in read_rows(Path(file))])
+    error = first_error([row for file in files for row in read_rows(Path(file))]) if verdict["errors"] else None
     if not verdict["pairs"]:
-        raise CheckFailed(f"{verdict_sentence(verdict, *labels)}; the first: {error}", result)
+        first = "" if error is None else f"; the first: {error}"
+        raise CheckFailed(verdict_sentence(verdict, *labels) + first, result)
     STDERR.print(verdict_table(verdict))
     for label, text in zip(labels, privilege, strict=True):
         if text is not None:
             STDERR.print(f"{label}: {text}", highlight=False, markup=False)
     STDERR.print(verdict_sentence(verdict, *labels), highlight=False, markup=False, soft_wrap=True)
-    if verdict["errors"]:
+    if error is not None:
         STDERR.print(f"the first error: {error}", highlight=False, markup=False, soft_wrap=True)
     return result
 

@@ -34,9 +34,14 @@ class Pair:
         return self.a.task
 
     @property
+    def is_known(self) -> bool:
+        """Whether both episodes have a known success. Other pairs carry no information."""
+        return self.a.is_known and self.b.is_known
+
+    @property
     def is_error(self) -> bool:
-        """Whether either episode is an error, or its success unknown. Such a pair carries no information."""
-        return not (self.a.is_known and self.b.is_known)
+        """Whether either episode is an error."""
+        return "error" in (self.a.status, self.b.status)
 
     @property
     def outcome(self) -> tuple[bool, bool]:

@@ -31,7 +31,7 @@ class Comparison:
         self._until_decided = until_decided
         self._unpaired = unpaired
         self._pairs: list[Pair] = []
-        self._num_errors = 0
+        self._num_errors = self._num_unknown = 0
         self._alone = [0, 0]
 
     @property
@@ -45,10 +45,11 @@ class Comparison:
         return self._alone[0], self._alone[1]
 
     def add(self, pair: Pair) -> None:
-        """Add the next pair in planned order. A pair with an error is only counted as one."""
+        """Add the next pair in planned order. A pair with an error or an unknown success is only counted as one."""
         assert not self.decided, "a pair after the decision"
-        if pair.is_error:
-            self._num_errors += 1
+        if not pair.is_known:
+            self._num_errors += pair.is_error
+            self._num_unknown += not pair.is_error
             return
         self._pairs.append(pair)
         a, b = pair.outcome
@@ -63,11 +64,12 @@ class Comparison:
         unweighted mean of the tasks' effects. n10 counts the pairs in which only the first succeeded. With
         `until_decided`, `ci95` is the confidence sequence and `p_value` is None; otherwise they are Newcombe's interval
         and McNemar's p-value. `pairs_needed` estimates the total number of pairs that `until_decided` takes. `errors`
-        counts pairs with an error, `unpaired` episodes without a partner.
+        counts pairs with an error, `unpaired` episodes without a partner. Where other pairs have an unknown success,
+        their number is there as `unknown`.
 
         A TASK is `{verdict, effect, discordant, pairs, p_value, p_holm}` by McNemar's exact test, adjusted for the
         number of tasks by Holm. `per_task_exploratory` is True where these tests do not account for the stopping rule
-        of the pooled test. Effects and intervals are None where every pair is an error.
+        of the pooled test. Effects and intervals are None without a pair of known success in both.
         """
         counts = _counts(self._pairs)
         per_task = self._per_task()
@@ -84,6 +86,7 @@ class Comparison:
             "discordant": [counts.a_alone, counts.b_alone],
             "pairs_needed": pairs_needed(counts),
             "errors": self._num_errors,
+            **({"unknown": self._num_unknown} if self._num_unknown else {}),
             "unpaired": self._unpaired,
             "per_task": per_task,
             "per_task_exploratory": self._until_decided,

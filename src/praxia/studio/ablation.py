@@ -66,12 +66,11 @@ def success_drop(policy: LabelledEvaluation, control: LabelledEvaluation) -> Suc
     shared = pair_rows(policy.rows, control.rows).pairs
     if not shared:
         return "it shares no start with the policy"
-    pairs = [pair for pair in shared if not pair.is_error]
-    return (
-        SuccessDrop(control, PairCounts.of(pair.outcome for pair in pairs))
-        if pairs
-        else "every pair of episodes has an error"
-    )
+    pairs = [pair for pair in shared if pair.is_known]
+    if not pairs:
+        errors = all(pair.is_error for pair in shared)
+        return "every pair of episodes has an error" if errors else "no pair has a known success in both"
+    return SuccessDrop(control, PairCounts.of(pair.outcome for pair in pairs))
 
 
 def ablation_sections(comparison: BenchmarkComparison) -> list[Markup]:

@@ -18,7 +18,7 @@ from praxia.studio.comparison import BenchmarkComparison
 from praxia.studio.evaluation import LabelledEvaluation
 from praxia.studio.html import Markup, tag
 from praxia.studio.tables import html_table, percent, points
-from praxia.studio.terminal import verdict_sentence
+from praxia.studio.terminal import excluded_episodes, verdict_sentence
 from praxia.studio.videos import ReplayVideo, draw_by_task, paired_figure
 
 __all__ = [
@@ -32,7 +32,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """Is `a` better than `b`? `pairs` are in planned order, without those that have an error.
+    """Is `a` better than `b`? `pairs` are in planned order, those with a known success in both.
 
     `verdict` comes from `results.verdict`. `refusal` is the reason why the two cannot be compared, and then there are
     no pairs.
@@ -59,7 +59,7 @@ def paired_comparison_of(comparison: BenchmarkComparison) -> PairedComparison | 
     except (DataError, MismatchError) as error:
         return PairedComparison(a, b, refusal=str(error))
     verdict = verdict_of(pairing, until_decided=pairing.stopped)
-    pairs = [pair for pair in pairing.pairs if not pair.is_error]
+    pairs = [pair for pair in pairing.pairs if pair.is_known]
     return PairedComparison(a, b, tuple(pairs[: verdict["pairs"]]), verdict)
 
 
@@ -143,8 +143,7 @@ def _notes(paired: PairedComparison) -> str:
             f"decides from {1 / ALPHA:g} on. "
         )
     text += f"The mean of the differences per task is {points(verdict['macro_effect'], 0.0)} points."
-    excluded = [(verdict["errors"], "pairs with an error"), (verdict["unpaired"], "unpaired episodes")]
-    listed = " and ".join(f"{number} {what}" for number, what in excluded if number)
+    listed = " and ".join(f"{number} {what}" for what, number in excluded_episodes(verdict).items() if number)
     return f"{text} Excluded: {listed}." if listed else text
 
 

@@ -12,7 +12,7 @@ from praxia.results.rows import Row
 from praxia.results.summary import summarise_as
 from praxia.studio.tables import errors_and_unknown, interval, mean_steps_to_success, percent
 
-__all__ = ["leaderboard_table", "success_table", "verdict_sentence", "verdict_table"]
+__all__ = ["excluded_episodes", "leaderboard_table", "success_table", "verdict_sentence", "verdict_table"]
 
 _BAR_CHARS = 10
 _SUCCESS_CAPTION = "█ to the interval's lower end, ░ to its upper end; steps: mean to success"
@@ -139,8 +139,13 @@ _EXPLORATORY = "; it does not account for stopping when all tasks together were 
 def verdict_sentence(verdict: Mapping[str, Any], a: str = "A", b: str = "B") -> str:
     """A sentence such as "A is better than B: +12.4 points [5.0, 19.7] after 143 pairs (31 against 12 discordant)".
 
-    It ends with the number of excluded episodes: pairs with an error, and episodes without a partner.
+    It ends with the number of excluded episodes: pairs with an error or an unknown success, and episodes without a
+    partner.
     """
+    if not verdict["pairs"] and "unknown" in verdict:
+        return (
+            f"{a} {_VERBS['undecided']} {b} cannot be compared: no pair has a known success in both{_excluded(verdict)}"
+        )
     if not verdict["pairs"]:
         return f"{a} {_VERBS['undecided']} {b} cannot be compared: each of {verdict['errors']} pairs has an error"
     undecided = verdict["verdict"] == "undecided"
@@ -181,9 +186,17 @@ def _outlook(verdict: Mapping[str, Any]) -> str:
 
 
 def _excluded(verdict: Mapping[str, Any]) -> str:
-    counts = {"pairs with an error": verdict["errors"], "unpaired episodes": verdict["unpaired"]}
-    listed = " and ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+    listed = " and ".join(f"{count:,} {what}" for what, count in excluded_episodes(verdict).items() if count)
     return f"; excluded: {listed}" if listed else ""
+
+
+def excluded_episodes(verdict: Mapping[str, Any]) -> dict[str, int]:
+    """What a verdict does not rest on, and how many there are of each."""
+    return {
+        "pairs with an error": verdict["errors"],
+        "pairs with an unknown success": verdict.get("unknown", 0),
+        "unpaired episodes": verdict["unpaired"],
+    }
 
 
 def _verdict_cells(name: str, one: Mapping[str, Any]) -> tuple[Text | str, ...]:
