@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 import pytest
 from ball_world import write_results, write_run
 
+from praxia.results.rows import read_rows, write_rows
 from praxia.studio.comparison import group_by_benchmark
+from praxia.studio.report import render_report
 from praxia.studio.sources import read_sources
 
 
@@ -138,3 +142,28 @@ def test_older_results_belong_to_the_run_of_their_weights(tmp_path):
     write_results(tmp_path / "a.jsonl", {"push": "s"}, sha256="w", policy="elsewhere")
     (comparison,) = group_by_benchmark(read_sources([tmp_path]))
     assert comparison.main.label == "flow"
+
+
+def test_an_evaluation_with_repeats_has_rates_and_is_in_no_pair_or_ranking(tmp_path):
+    """The rest of the folder is reported as without it."""
+    for at, name in enumerate("abcd"):
+        write_results(tmp_path / f"{name}.jsonl", {"push": "sf"}, policy=f"runs/{name}", sha256=name * 64)
+        write_results(tmp_path / f"{name}{at}.jsonl", {"push": "ff"}, control="swapped-image", sha256=name * 64)
+    rows = read_rows(tmp_path / "a.jsonl")
+    write_rows(tmp_path / "a.jsonl", [*rows, *(replace(row, repeat=1) for row in rows)])
+    sources = read_sources([tmp_path])
+    (comparison,) = group_by_benchmark(sources)
+    assert [one.policy for one in comparison.paired_candidates] == ["b", "c", "d"]
+    assert (comparison.main.policy, comparison.main.summary["success"]) == ("a", 0.5)
+    page = render_report(sources, [comparison], {})
+    assert page.count("several episodes from one start") == 2, "at the evaluation, and at its control's drop"
+    assert "<h2>Ranking" in page
+
+
+def test_of_one_policys_files_the_one_without_repeats_counts(tmp_path):
+    rows = write_results(tmp_path / "a.jsonl", {"push": "sf"})
+    write_results(tmp_path / "b.jsonl", {"push": "sf"})
+    write_rows(tmp_path / "a.jsonl", [*rows, *(replace(row, repeat=1) for row in rows)])
+    (comparison,) = group_by_benchmark(read_sources([tmp_path]))
+    assert comparison.main.source.path.name == "b.jsonl"
+    assert [one.repeats for one in comparison.others] == ["b.jsonl"]

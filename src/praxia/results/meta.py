@@ -7,7 +7,7 @@ from typing import Any
 
 from praxia.core.errors import DataError, MismatchError, PraxiaError
 from praxia.results.migration import migrate_meta
-from praxia.results.rows import Row
+from praxia.results.rows import Row, repeats_reason
 
 __all__ = [
     "META_SUFFIX",
@@ -130,9 +130,9 @@ def privilege_of(meta: Mapping[str, Any]) -> str | None:
 def representatives(evaluations: Sequence[tuple[Sequence[Row], Mapping[str, Any]]]) -> list[int]:
     """For each evaluation (rows, meta) on one benchmark, the index of the one that counts for its competitor.
 
-    That is the one with the most episodes that were not errors. A fixed number of episodes goes before a comparison
-    that stopped when it was decided, and the first before its equals. Files of one policy share starts, so two of them
-    are hardly more evidence than one, and never two competitors.
+    That is the one with the most episodes that were not errors. One episode per start goes before several, a fixed
+    number of episodes before a comparison that stopped when it was decided, and the first before its equals. Files of
+    one policy share starts, so two of them are hardly more evidence than one, and never two competitors.
     """
     best: dict[tuple[str, float | None, str | None], int] = {}
     for at, (_, meta) in enumerate(evaluations):
@@ -142,8 +142,8 @@ def representatives(evaluations: Sequence[tuple[Sequence[Row], Mapping[str, Any]
     return [best[competitor_of(meta["fingerprint"])] for _, meta in evaluations]
 
 
-def _weight(rows: Sequence[Row], meta: Mapping[str, Any]) -> tuple[bool, int]:
-    return not was_stopped(meta), sum(row.is_known for row in rows)
+def _weight(rows: Sequence[Row], meta: Mapping[str, Any]) -> tuple[bool, bool, int]:
+    return repeats_reason(rows) is None, not was_stopped(meta), sum(row.is_known for row in rows)
 
 
 def differences(

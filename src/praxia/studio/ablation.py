@@ -63,6 +63,8 @@ def success_drop(policy: LabelledEvaluation, control: LabelledEvaluation) -> Suc
     """The drop in success under a control, or the reason why it is unknown."""
     if changes := differences(policy.fingerprint, control.fingerprint, POLICY_FIELDS | {"control"}, ("was", "is")):
         return f"it was evaluated with other settings ({changes})"
+    if (reason := policy.unpaired_reason or control.unpaired_reason) is not None:
+        return f"there are {reason}"
     shared = pair_rows(policy.rows, control.rows).pairs
     if not shared:
         return "it shares no start with the policy"

@@ -46,11 +46,15 @@ class BenchmarkComparison:
 
     @property
     def paired_candidates(self) -> tuple[LabelledEvaluation, ...]:
-        """The evaluations to test against each other: the candidates, or a single candidate and a single reference."""
+        """The evaluations to test against each other: the candidates, or a single candidate and a single reference.
+
+        Those with several episodes from one start are left out.
+        """
         references = [one for one in self.others if one.repeats is None]
-        if len(self.candidates) == 1 and len(references) == 1 and not references[0].is_control:
-            return (*self.candidates, *references)
-        return self.candidates
+        paired = self.candidates
+        if len(paired) == 1 and len(references) == 1 and not references[0].is_control:
+            paired = (*paired, *references)
+        return tuple(one for one in paired if one.unpaired_reason is None)
 
     @property
     def has_partial_progress(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from praxia.results.folder import results_name
 from praxia.results.meta import policy_of, privilege_of
-from praxia.results.rows import Row
+from praxia.results.rows import Row, repeats_reason
 from praxia.results.summary import summarise, summarise_as
 from praxia.studio.sources import StoredResults, TrainingRun
 
@@ -96,6 +96,11 @@ class LabelledEvaluation:
     def privilege(self) -> str | None:
         """The information that the policy had and a robot would not have."""
         return privilege_of(self.source.meta)
+
+    @cached_property
+    def unpaired_reason(self) -> str | None:
+        """Why the evaluation is in no comparison or ranking, or None: it has several episodes from one start."""
+        return repeats_reason(self.rows)
 
     @cached_property
     def summary(self) -> dict[str, Any]:

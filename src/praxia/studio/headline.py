@@ -102,7 +102,8 @@ def _controls(comparison: BenchmarkComparison) -> Markup:
 
 def _name(one: LabelledEvaluation) -> Markup:
     repeat = f"the same policy again: {one.repeats} counts instead" if one.repeats else None
-    note = "; ".join(text for text in (MEANING.get(one.kind), claim_of(one.fingerprint), one.privilege, repeat) if text)
+    notes = MEANING.get(one.kind), claim_of(one.fingerprint), one.privilege, repeat, one.unpaired_reason
+    note = "; ".join(filter(None, notes))
     return tag("span", one.label, tag("span", note, class_="note") if note else None)
 
 

@@ -22,7 +22,7 @@ _DIFFERENCES = "Points of the policy on the left minus the one above; bold where
 
 def ranking_section(comparison: BenchmarkComparison) -> Markup | None:
     """The ranks of three or more candidates and their differences; None for fewer."""
-    candidates = comparison.candidates
+    candidates = comparison.paired_candidates
     if len(candidates) < 3:
         return None
     labels = [one.label for one in candidates]

@@ -126,7 +126,7 @@ def read_sources(paths: Sequence[Path]) -> ReportSources:
     folders = [path for path in found.values() if path.is_dir()]
     return ReportSources(
         tuple(_read_table(path) for path in found.values() if path.name == TABLE),
-        tuple(StoredResults(path, tuple(read_rows(path)), read_meta(path)) for path in files if path not in offline),
+        tuple(_read_results(path) for path in files if path not in offline),
         tuple(_read_run(path) for path in folders if not committed(path)),
         tuple(_read_dataset(path) for path in folders if committed(path)),
         tuple(_read_offline(path) for path in offline),
@@ -176,6 +176,10 @@ def _tags(config: Any) -> Iterator[str]:
 def _read_table(path: Path) -> StudyTable:
     value = _read_json(path)
     return StudyTable(value["title"], value["note"], tuple(value["columns"]), tuple(map(tuple, value["rows"])))
+
+
+def _read_results(path: Path) -> StoredResults:
+    return StoredResults(path, tuple(read_rows(path, repeats=True)), read_meta(path))
 
 
 def _read_offline(path: Path) -> OfflineResults:
