@@ -131,3 +131,12 @@ def test_a_policy_can_be_bound_to_another_embodiment_on_purpose(policy):
     found = run_preflight(policy, benchmark, arm, bind_as="tabletop-gantry")
     assert not failed(found), found
     assert found["replay"][1].startswith("4 of 4"), "in the environment of the embodiment that was recorded"
+
+
+def test_a_recorded_start_is_built_with_the_options_of_the_benchmark(policy_of_the_plane):
+    benchmark = replace(BIMODAL, options={"friction": 0.5})
+    start = PLANE.draw_start(BIMODAL.tasks[0], BIMODAL.split, 0)
+    with closing(LocalSlots(1, PLANE.build)) as slots:
+        found = setup.PreflightSetup(policy_of_the_plane, benchmark, PLANE, slots)
+        assert found.spec_of(start) == benchmark.spec(start.task)
+        assert found.spec_of(replace(start, env="another")).options == {}
