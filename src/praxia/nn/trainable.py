@@ -90,7 +90,9 @@ class UpdatesItself(Protocol):
 
     What it remembers from step to step is in its parameters and buffers (also a target network, and counters), which
     are saved with the states of its optimisers, all of them: none of its parameters counts as frozen. Nothing else may
-    change.
+    change. Where processes share a batch, all begin with the state of the first, and after each update floating-point
+    buffers are averaged over them and the others are those of the first; parameters must change by `minimise` or by
+    what all processes have in common.
     """
 
     def optimizers(self, make: MakeOptimizer) -> Mapping[str, torch.optim.Optimizer]:

@@ -1,12 +1,12 @@
 """The update of a model that brings its own: several optimisers and backward passes, targets that it averages."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
 import torch
 from lightning.fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from praxia.core.errors import PraxiaError
 from praxia.nn.trainable import UpdatesItself
@@ -21,7 +21,7 @@ def make_update(fabric: Fabric, model: nn.Module, options: Train, *, trial: bool
     """The update of a model: its own, or the default. With `trial` its steps will be undone, and are of one process.
 
     Raises:
-        PraxiaError: parts of a batch for a model that updates itself.
+        PraxiaError: parts of a batch, or a learning rate of the backbone, for a model that updates itself.
     """
     if isinstance(model, UpdatesItself):
         return OwnUpdate(fabric, model.to(fabric.device), options, trial=trial)
@@ -44,8 +44,16 @@ class OwnUpdate:
                 f"expected --train.accumulate 1, got {options.accumulate}: this model has an update of its own, "
                 "which takes a batch whole"
             )
+        if options.backbone_learning_rate is not None:
+            raise PraxiaError(
+                f"expected no --train.backbone-learning-rate, got {options.backbone_learning_rate:g}: this model has "
+                "an update of its own, with optimisers that it makes itself"
+            )
+        assert isinstance(model, nn.Module)
         self._fabric, self._model, self._clip_norm = fabric, model, options.clip_norm
         self._shared = fabric.world_size > 1 and not trial
+        if self._shared:
+            _copy_first(model.state_dict().values())
         self._by_name = dict(model.optimizers(partial(adamw, options)))
         for optimizer in self._by_name.values():
             for group in optimizer.param_groups:
@@ -61,6 +69,10 @@ class OwnUpdate:
         means = {"loss": loss.detach(), **metrics}
         if self._shared:
             means = mean_of_processes(self._fabric, means)
+            state = self._model.state_dict()
+            buffers = [state[name] for name, _ in self._model.named_buffers() if name in state]
+            _average(self._fabric, [one for one in buffers if one.is_floating_point()])
+            _copy_first(one for one in buffers if not one.is_floating_point())
         loss = means.pop("loss")
         return loss, bool(loss.isfinite()), means
 
@@ -94,13 +106,38 @@ class OwnUpdate:
             optimizer.step()
 
     def _average(self, loss: Tensor, parameters: list[nn.Parameter]) -> Tensor:
-        """Average gradients over the processes, and return the mean loss. A parameter without gradient counts as 0."""
-        for one in parameters:
-            gradient = torch.zeros_like(one) if one.grad is None else one.grad
-            mean = self._fabric.all_reduce(gradient, reduce_op="mean")
-            assert isinstance(mean, Tensor)
-            one.grad = mean
-        return mean_of_processes(self._fabric, {"loss": loss})["loss"]
+        """Average gradients over the processes, and return the mean loss.
+
+        A gradient that some processes lack counts as 0 there; one that all lack stays None, as with one process.
+        """
+        known = torch.tensor([one.grad is not None for one in parameters], device=loss.device)
+        means = self._fabric.all_reduce(torch.cat([loss.float()[None], known.float()]), reduce_op="mean")
+        assert isinstance(means, Tensor)
+        for one, share in zip(parameters, means[1:].tolist(), strict=True):
+            if share and one.grad is None:
+                one.grad = torch.zeros_like(one)
+        _average(self._fabric, [one.grad for one in parameters if one.grad is not None])
+        return means[0]
+
+
+@torch.no_grad()
+def _average(fabric: Fabric, values: Sequence[Tensor]) -> None:
+    """Give each of the values its mean over the processes, in one exchange per dtype."""
+    for dtype in dict.fromkeys(one.dtype for one in values):
+        same = [one for one in values if one.dtype == dtype]
+        mean = fabric.all_reduce(torch.cat([one.flatten() for one in same]), reduce_op="mean")
+        assert isinstance(mean, Tensor)
+        for one, part in zip(same, mean.split([one.numel() for one in same]), strict=True):
+            one.copy_(part.view_as(one))
+
+
+@torch.no_grad()
+def _copy_first(values: Iterable[Tensor]) -> None:
+    """Give each of the values that of the first process."""
+    for one in values:
+        sent = one.contiguous()
+        distributed.broadcast(sent, 0)
+        one.copy_(sent)
 
 
 class _NotFinite(Exception):
