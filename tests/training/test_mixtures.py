@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -129,3 +130,32 @@ def test_a_data_set_without_a_success_is_refused(tiny_run, mixed_paths, tmp_path
     monkeypatch.setattr(Dataset, "select", lambda self, tasks=None, *, successful=True: np.flatnonzero([]))
     with pytest.raises(PraxiaError, match=rf"at least one episode of {mixed_paths[0]}, got none"):
         fit(tiny_run, mixed_paths, tmp_path / "run")
+
+
+def test_processes_compare_what_they_train_on_but_not_where_it_is(tiny_run, mixed_paths, tmp_path, monkeypatch):
+    """Two shares of the same data sets differ; one policy to start from in two folders does not."""
+    begun = tmp_path / "begun"
+    entries = [DatasetEntry(str(path)) for path in mixed_paths]
+    engine.train(tiny_run, MixtureConfig(tuple(entries)), begun, recipe="t", command="c")
+    shutil.copytree(begun, tmp_path / "copied")
+
+    class Compared(Exception):
+        pass
+
+    def stop(fabric, value, what):
+        raise Compared(value)
+
+    monkeypatch.setattr(engine, "expect_same", stop)
+
+    def compared(weight, start_from):
+        mixture = MixtureConfig(
+            tuple(dataclasses.replace(one, weight=w) for one, w in zip(entries, (weight, 1.0, 1.0), strict=True))
+        )
+        with pytest.raises(Compared) as found:
+            engine.train(tiny_run, mixture, tmp_path / "run", recipe="t", command="c", start_from=start_from)
+        return found.value.args[0]
+
+    first = compared(1.0, begun)
+    assert first == compared(1.0, tmp_path / "copied")
+    assert first != compared(2.0, begun)
+    assert first != compared(1.0, None)

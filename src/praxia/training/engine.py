@@ -167,8 +167,7 @@ def train(
         "coverage": coverage.to_json(),
         "warnings": warnings,
     }
-    contents = [{**one, "path": None} for one in description["data"]]  # each machine may have them at another
-    expect_same(fabric, [contents, *map(description.get, ("config", "trained_on", "held_out"))], "data and options")
+    expect_same(fabric, _contents(description), "data and options")
     shapes = _shapes(run, windows.embodiments, transforms)
     config = PolicyConfig(model_config, shapes, transforms, windows.embodiments, run.window, description)
     vqa_batches = VQABatches(vqa_data, run.train.num_vqa, VQA_IMAGE_PX) if vqa_data else None
@@ -199,6 +198,13 @@ def train(
         if fabric.is_global_zero:
             result |= save_policy(out / "policy", config, weights).to_json()
     return {"checkpoint": str(out / "policy"), **result, "warnings": warnings}
+
+
+def _contents(description: Mapping[str, Any]) -> list[Any]:
+    """What all processes must have the same of, without paths: each machine may have the files at another."""
+    files = (*description["data"], description["vqa"], description["start_from"])
+    options = ("config", "mixture", "trained_on", "held_out", "public_weights_sha256")
+    return [*(one and {**one, "path": None} for one in files), *map(description.get, options)]
 
 
 def _fitted(model: ModelConfig, windows: Mixture, transforms: Transforms) -> ModelConfig:
@@ -287,6 +293,8 @@ def _begin(model: nn.Module, weights: Mapping[str, Tensor] | None) -> None:
 
 def _expect_language(model: nn.Module, source: BatchSource) -> None:
     """Refuse questions for a model that does not learn from them."""
+    if source.vqa is not None and isinstance(model, UpdatesItself):
+        raise MismatchError("questions are learned beside a loss, and this model updates itself; leave out --vqa")
     if source.vqa is not None and not (isinstance(model, AnswersQuestions) and model.trains_language):
         raise MismatchError(
             "questions train a language model, and none is trained here; choose encoder 'public-vlm' with "
