@@ -14,6 +14,7 @@ import torch
 
 from praxia.core.config import config_to_json
 from praxia.core.errors import PraxiaError
+from praxia.policies.encoder_head import EncoderHead
 from praxia.training import engine, measured_step
 from praxia.training.measured_step import Cost
 
@@ -104,6 +105,29 @@ def test_the_parts_that_a_refusal_names_fit(tiny_run, dataset_path, tmp_path, li
     assert parts > 1
     divided = dataclasses.replace(run.train, steps=1, accumulate=parts)
     train(dataclasses.replace(run, train=divided), dataset_path, tmp_path / "run")
+
+
+def test_parts_have_as_many_questions_each():
+    assert measured_step._fitting_parts(24, 0, room=8.0, row_bytes=1.0) == 3
+    assert measured_step._fitting_parts(24, 16, room=8.0, row_bytes=1.0) == 4
+    assert measured_step._fitting_parts(24, 5, room=8.0, row_bytes=1.0) is None
+
+
+def test_what_a_saved_state_has_beside_trained_weights_counts(tiny_run, dataset_path, tmp_path, monkeypatch):
+    """Buffers are saved twice, as they are and averaged."""
+    costs, build = [], EncoderHead.build
+    for num_bytes in (0, 400_000_000):
+
+        def buffered(self, shapes, num_bytes=num_bytes):
+            model = build(self, shapes)
+            model.register_buffer("kept", torch.zeros(num_bytes // 4))
+            return model
+
+        monkeypatch.setattr(EncoderHead, "build", buffered)
+        monkeypatch.setattr(engine, "_fit", None)
+        with pytest.raises(TypeError):
+            train(tiny_run, dataset_path, tmp_path / str(num_bytes), announce=costs.append)
+    assert costs[3].memory - costs[1].memory > 2 * 400_000_000
 
 
 def test_a_model_that_does_not_fit_at_all_is_refused(tiny_run, dataset_path, tmp_path, monkeypatch):

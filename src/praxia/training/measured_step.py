@@ -15,6 +15,7 @@ from praxia.core.errors import PraxiaError
 from praxia.core.memory import PeakMemory, available_memory, resident_memory, return_unused_memory
 from praxia.nn.ema import frozen_names
 from praxia.nn.share import WHOLE
+from praxia.nn.trainable import UpdatesItself
 from praxia.nn.types import Batch
 from praxia.training.batches import BatchSource
 from praxia.training.ranks import local_processes, num_processes
@@ -31,6 +32,8 @@ TRIED_S = 3.0
 TRIED_SHARE = 8
 # Copies of what is trained in a state that is being saved: weights, their average, AdamW's two moments.
 SAVED_COPIES = 4
+# Of what is saved but not trained, as buffers and targets of a model that updates itself: itself and its average.
+KEPT_COPIES = 2
 
 # One optimisation step on a batch and its questions.
 Step = Callable[[tuple[Batch, Batch | None]], object]
@@ -101,7 +104,9 @@ def measure_cost(
     peak, available = _Peak(device), _available(device)
     limit = None if available is None else int(USED_SHARE * available)
     trained = sum(value.nbytes for value in model.parameters() if value.requires_grad)
-    saved = SAVED_COPIES * trained if device.type == "cpu" else 0
+    left_out = frozen_names(model) | {name for name, value in model.named_parameters() if value.requires_grad}
+    kept = sum(value.nbytes for name, value in model.state_dict().items() if name not in left_out)
+    saved = SAVED_COPIES * trained + KEPT_COPIES * kept if device.type == "cpu" else 0
     with _unchanged(model, device):
         trial = _Trial(make_step(), source, peak, 1 + 2 * workers, parts)
         try:
@@ -113,7 +118,10 @@ def measure_cost(
                 fitting = few.rows + int(left // max(_per_row(one, few), 1.0))
                 images = trial.image_bytes
                 room = left + few.rows * _per_row(one, few) - rows * parts * images
-                divided = _fitting_parts(rows * parts, room, _per_row(one, few) - parts * images)
+                questions = source.vqa.batch_size // num_processes() if source.vqa else 0
+                divided = _fitting_parts(rows * parts, questions, room, _per_row(one, few) - parts * images)
+                if isinstance(model, UpdatesItself):
+                    divided = None  # it takes a batch whole
                 raise _too_large(source, memory, available, fitting * parts, divided)
             whole = trial.take(rows) if few.rows < rows and few.seconds * rows / few.rows < TRIED_S else few
             if whole.seconds < TRIED_S / 4:  # the first step of its size takes longer
@@ -205,9 +213,12 @@ def _per_row(one: _Tried, few: _Tried) -> float:
     return max(0.0, (few.memory - one.memory) / (few.rows - one.rows)) if few.rows > one.rows else float(one.memory)
 
 
-def _fitting_parts(rows: int, room: float, row_bytes: float) -> int | None:
-    """The smallest number of equal parts of `rows` rows of which one fits into `room` bytes; None: a row does not."""
-    equal = (count for count in range(2, rows + 1) if rows % count == 0)
+def _fitting_parts(rows: int, questions: int, room: float, row_bytes: float) -> int | None:
+    """The smallest number of equal parts of `rows` rows and of `questions` of which one fits into `room` bytes.
+
+    None: no such part does.
+    """
+    equal = (count for count in range(2, rows + 1) if rows % count == 0 and questions % count == 0)
     return next((count for count in equal if rows // count * row_bytes <= room), None)
 
 
