@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 from shared_training import job, shared
 from toy_models import TOYS, ActorCritic, ActorCriticModel, NextFrame
@@ -23,7 +24,7 @@ from praxia.core.errors import MismatchError, PraxiaError, TrainingError
 from praxia.core.types import Sampling
 from praxia.core.window import Window
 from praxia.policies import MODELS
-from praxia.training import engine
+from praxia.training import engine, measured_step
 from praxia.training.config import Train, TrainRun, warmup_cosine
 
 ACTOR_CRITIC = TrainRun(
@@ -236,6 +237,25 @@ def test_validation_needs_a_loss(rewarded_path, tmp_path):
     with pytest.raises(MismatchError, match="'toy-actor-critic' has no loss to validate; leave out --hold-out"):
         fit(dataclasses.replace(ACTOR_CRITIC, hold_out=0.2), rewarded_path, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_questions_are_refused_by_a_model_without_language(rewarded_path, tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "0.png")
+    turns = [{"from": "human", "value": "what is this?"}, {"from": "gpt", "value": "a square"}]
+    (tmp_path / "asked.json").write_text(json.dumps([{"image": "0.png", "conversations": turns}]))
+    run = dataclasses.replace(ACTOR_CRITIC, train=dataclasses.replace(ACTOR_CRITIC.train, num_vqa=1))
+    with pytest.raises(MismatchError, match="questions need an encoder with a public language model"):
+        fit(run, rewarded_path, tmp_path / "run", vqa=tmp_path / "asked.json")
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_parts_of_a_batch_are_advised_to_an_update_of_its_own(rewarded_path, tmp_path, monkeypatch):
+    monkeypatch.setattr(measured_step, "available_memory", lambda: 5_000_000)
+    monkeypatch.setattr(measured_step, "SAVED_COPIES", 0)
+    run = dataclasses.replace(ACTOR_CRITIC, train=dataclasses.replace(ACTOR_CRITIC.train, batch_size=100_000))
+    with pytest.raises(PraxiaError, match=r"a batch of 100000 takes") as told:
+        fit(run, rewarded_path, tmp_path / "run")
+    assert "accumulate" not in str(told.value)
 
 
 def test_a_next_frame_predictor_overfits_ten_samples_of_video_without_actions(video_path, tmp_path):
