@@ -28,6 +28,7 @@ from windows import WINDOW, dataset
 from praxia.dataloader.fitting import compute_statistics, fit_transforms
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.windows import Windows
+from praxia.nn.share import WHOLE, Share
 from praxia.nn.types import Batch, Shapes
 from praxia.policies.encoder_head import EncoderHeadModel, to_batch
 from praxia.recipes.metaworld import flow_metaworld
@@ -79,6 +80,8 @@ def collate(items: list[Batch]) -> Batch:
             return None
         if isinstance(values[0], dict):
             return {key: torch.cat([value[key] for value in values]) for key in values[0]}
+        if isinstance(values[0], Share):
+            return WHOLE
         return torch.cat(values)
 
     return Batch(**{entry.name: concatenate(entry.name) for entry in dataclasses.fields(Batch)})
