@@ -1,4 +1,4 @@
-"""Bimodal as an `Simulator`: motion in the plane, an obstacle that ends the episode on contact, and a camera above."""
+"""Bimodal as a `Simulator`: motion in the plane, an obstacle that ends the episode on contact, and a camera above."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache

@@ -1,4 +1,4 @@
-"""Meta-World v3 as an `Simulator`.
+"""Meta-World v3 as a `Simulator`.
 
 Deviations from the package: starts are explicit values instead of pickled tasks; images are rendered only on request;
 cameras and state are those of the `Setup`.

@@ -1,4 +1,4 @@
-"""PushT as an `Simulator`.
+"""PushT as a `Simulator`.
 
 Deviations from the package: starts are explicit values; images are rendered only on request; progress is the best so
 far.

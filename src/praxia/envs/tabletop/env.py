@@ -1,4 +1,4 @@
-"""Tabletop as an `Simulator`: one robot, one scene, one instruction at a time."""
+"""Tabletop as a `Simulator`: one robot, one scene, one instruction at a time."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
