@@ -1,14 +1,13 @@
 """A robot in real time behind the `VectorEnv` interface: one command per period of its control rate."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32
 
-from praxia.core.types import EnvSpec, Observation, Outcome, Robot, SlotResult, Start
+from praxia.core.types import Outcome, Robot, SlotResult, Start
 from praxia.rollout.slots import BuildEnv, LocalSlots
 
 __all__ = ["Clock", "PacedSlots", "Pacing", "SystemClock"]
@@ -62,39 +61,16 @@ class PacedSlots:
     def __init__(self, build: BuildEnv, clock: Clock | None = None):
         self._pacer = _Pacer(clock or SystemClock())
         self._slots = LocalSlots(1, lambda spec: _PacedRobot(build(spec), self._pacer), num_idle=0)
+        self.begin, self.advance, self.close = self._slots.begin, self._slots.advance, self._slots.close
 
     @property
     def pacing(self) -> Pacing:
         return self._pacer.pacing
 
-    def begin(
-        self,
-        slot: int,
-        spec: EnvSpec,
-        start: Start,
-        cameras: Sequence[str],
-        *,
-        privileged: bool = False,
-        snapshots: bool = False,
-    ) -> None:
-        self._slots.begin(slot, spec, start, cameras, privileged=privileged, snapshots=snapshots)
-
-    def advance(
-        self,
-        slot: int,
-        actions: Float32[np.ndarray, "K A"],
-        stop_on_success: bool,
-        observe: Sequence[int] | None = None,
-    ) -> None:
-        self._slots.advance(slot, actions, stop_on_success, observe)
-
     def ready(self) -> list[SlotResult]:
         before = self.pacing.overruns
         results = self._slots.ready()
         return [replace(result, overruns=self.pacing.overruns - before) for result in results]
-
-    def close(self) -> None:
-        self._slots.close()
 
 
 class _Pacer:
@@ -135,6 +111,7 @@ class _PacedRobot:
 
     def __init__(self, robot: Robot, pacer: _Pacer):
         self.embodiment = robot.embodiment
+        self.observe, self.close = robot.observe, robot.close
         self._robot = robot
         self._pacer = pacer
 
@@ -148,9 +125,3 @@ class _PacedRobot:
         outcome = self._robot.command(action)
         self._pacer.after_command(period_s, late_s)
         return outcome
-
-    def observe(self, cameras: Sequence[str]) -> Observation:
-        return self._robot.observe(cameras)
-
-    def close(self) -> None:
-        self._robot.close()
