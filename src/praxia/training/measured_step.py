@@ -119,9 +119,9 @@ def measure_cost(
                 images = trial.image_bytes
                 room = left + few.rows * _per_row(one, few) - rows * parts * images
                 questions = source.vqa.batch_size // num_processes() if source.vqa else 0
-                divided = _fitting_parts(rows * parts, questions, room, _per_row(one, few) - parts * images)
-                if isinstance(model, UpdatesItself):
-                    divided = None  # it takes a batch whole
+                divided = None
+                if not isinstance(model, UpdatesItself):  # which would take it whole
+                    divided = _fitting_parts(rows * parts, questions, room, _per_row(one, few) - parts * images)
                 raise _too_large(source, memory, available, fitting * parts, divided)
             whole = trial.take(rows) if few.rows < rows and few.seconds * rows / few.rows < TRIED_S else few
             if whole.seconds < TRIED_S / 4:  # the first step of its size takes longer
