@@ -19,7 +19,6 @@ from praxia.nn.types import Batch, Shapes
 
 __all__ = [
     "BeginsAndFinishes",
-    "FitsData",
     "MakeOptimizer",
     "Minimise",
     "ModelConfig",
@@ -28,7 +27,7 @@ __all__ = [
     "UpdatesItself",
 ]
 
-C = TypeVar("C", bound="FitsData")
+C = TypeVar("C", bound="ModelConfig")
 
 Chunks = Callable[[], Float32[np.ndarray, "B H A"]]
 
@@ -44,26 +43,24 @@ class ModelConfig(Config, ABC):
     def build(self, shapes: Shapes) -> nn.Module:
         """The model with fresh weights: a `Trainable`, or one that `UpdatesItself`."""
 
-
-@runtime_checkable
-class FitsData(Protocol):
-    """The config of a model that learns something from the data before it is built. Others stay as they are."""
-
     def fit(self: C, chunks: Chunks) -> C:
-        """A fitted copy. `chunks` returns normalised action chunks of the training data."""
-        ...
+        """A copy that has learned from the data what the model is built with; `chunks` returns their normalised chunks.
+
+        By default nothing is learned: this and the following return the config as it is.
+        """
+        return self
 
     def unfitted(self: C) -> C:
         """The same network before `fit`."""
-        ...
+        return self
 
     def fitted_as(self: C, other: Any) -> C:
         """With what `other`, the same network, learned from its data."""
-        ...
+        return self
 
     def refitted_as(self: C, other: Any, chunks: Chunks) -> C:
         """As `fitted_as`, but with what depends on the data fitted again, on `chunks`."""
-        ...
+        return self
 
 
 @runtime_checkable

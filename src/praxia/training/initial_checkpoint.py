@@ -14,7 +14,7 @@ from praxia.checkpoint.store import PolicyConfig, load_weights, read_config
 from praxia.core.embodiment import Embodiment, dim_name_difference
 from praxia.core.errors import MismatchError, PraxiaError, expect_positive
 from praxia.dataloader.mixture_config import MixtureConfig
-from praxia.nn.trainable import FitsData, ModelConfig
+from praxia.nn.trainable import ModelConfig
 from praxia.training.config import TrainRun
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
 
@@ -43,9 +43,7 @@ class InitialCheckpoint:
         The tokenizer of instructions stays, because the weights depend on it.
         """
         transforms = replace(self.transforms, embodiments=embodiments)
-        model = run.model
-        if isinstance(model, FitsData):
-            model = model.refitted_as(self.model, lambda: chunks(transforms))
+        model = run.model.refitted_as(self.model, lambda: chunks(transforms))
         return replace(self, model=model, transforms=transforms, refit=True)
 
     def weights_for(self, model: nn.Module) -> Mapping[str, Tensor]:
@@ -99,13 +97,13 @@ def read_initial_checkpoint(path: Path, run: TrainRun, embodiments: Sequence[Emb
     """
     config, identity = read_config(path)
     ours = {
-        "model": _unfitted(run.model),
+        "model": run.model.unfitted(),
         "window": run.window,
         "embodiments": _meanings(embodiments),
         "relative actions": run.relative_actions(embodiments),
     }
     theirs = {
-        "model": _unfitted(config.model),
+        "model": config.model.unfitted(),
         "window": config.window,
         "embodiments": _meanings(config.embodiments),
         "relative actions": tuple(embodiment.relative for embodiment in config.transforms.embodiments),
@@ -125,15 +123,7 @@ def read_initial_checkpoint(path: Path, run: TrainRun, embodiments: Sequence[Emb
         )
     _expect_one_order(path, config, embodiments)
     weights = load_weights(path, identity)
-    model = run.model
-    if isinstance(model, FitsData):
-        model = model.fitted_as(config.model)
-    return InitialCheckpoint(path, model, weights, identity, config.transforms)
-
-
-def _unfitted(model: ModelConfig) -> ModelConfig:
-    """The same network without what it learned from its data before training."""
-    return model.unfitted() if isinstance(model, FitsData) else model
+    return InitialCheckpoint(path, run.model.fitted_as(config.model), weights, identity, config.transforms)
 
 
 def _expect_one_order(path: Path, config: PolicyConfig, embodiments: Sequence[Embodiment]) -> None:
