@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.data.episode import Episode
 from praxia.data.layout import image_key
@@ -22,6 +24,7 @@ __all__ = [
     "declared_dim_names",
     "embodiment_from_info",
     "extra_declarations",
+    "extra_dtype",
     "extra_key",
     "feature_declarations",
     "feature_dim_names",
@@ -60,12 +63,16 @@ def extra_key(name: str) -> str:
     return f"complementary_info.{name}"
 
 
+def extra_dtype(values: np.ndarray) -> str:
+    """As what an extra is stored: float32, bool or int64."""
+    return {"f": "float32", "b": "bool"}.get(values.dtype.kind, "int64")
+
+
 def extra_declarations(episode: Episode) -> dict[str, dict[str, Any]]:
     """The declarations of the extras of an episode and of its actors; those of one data set are all equal."""
-    dtypes = {"f": "float32", "b": "bool"}
     declared = {
         extra_key(name): {
-            "dtype": dtypes.get(values.dtype.kind, "int64"),
+            "dtype": extra_dtype(values),
             "shape": [math.prod(values.shape[1:])],
             "names": None,
         }

@@ -19,7 +19,7 @@ from jaxtyping import Shaped
 from praxia.core.files import AnyPath, is_local
 from praxia.core.types import ACTORS
 from praxia.data.episode import Episode
-from praxia.data.features import ACTOR, extra_key
+from praxia.data.features import ACTOR, extra_dtype, extra_key
 
 __all__ = ["count_rows", "frame_columns", "index_columns", "matrix", "native", "open_groups", "parquet_bytes", "table"]
 
@@ -76,9 +76,8 @@ def frame_columns(episode: Episode) -> dict[str, np.ndarray]:
 
 
 def _numbers(values: Shaped[np.ndarray, "N *D"]) -> Shaped[np.ndarray, "N E"]:
-    """As they are stored: float32, int64 or bool, all dims of a step in one."""
-    dtype = {"f": np.float32, "b": np.bool_}.get(values.dtype.kind, np.int64)
-    return values.reshape(len(values), -1).astype(dtype)
+    """As they are stored, all dims of a step in one."""
+    return values.reshape(len(values), -1).astype(extra_dtype(values))
 
 
 def index_columns(episode: int, first: int, length: int, task: int, fps: float) -> dict[str, np.ndarray]:
