@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from praxia.results.rows import Row, Status, write_rows
+from praxia.core.types import Status
+from praxia.results.rows import Row, write_rows
 
 WORDS: dict[str, Status] = {"1": "success", "0": "failure", "?": "unknown", "!": "error"}
 

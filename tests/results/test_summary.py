@@ -3,8 +3,9 @@ from dataclasses import replace
 import pytest
 from scipy.stats import binomtest
 
+from praxia.core.types import Status
 from praxia.results.pairs import Pair
-from praxia.results.rows import Row, Status
+from praxia.results.rows import Row
 from praxia.results.summary import summarise
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "Simulator",
     "SlotResult",
     "Start",
+    "Status",
     "VectorEnv",
 ]
 
@@ -89,6 +90,10 @@ class Outcome:
     truncated: bool
     success: bool | None
     progress: float | None = None
+
+
+# How an episode ended; "unknown" where nobody knows whether it succeeded, "error" where it crashed.
+Status = Literal["success", "failure", "unknown", "error"]
 
 
 @runtime_checkable

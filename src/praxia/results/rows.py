@@ -6,19 +6,19 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, Protocol, get_args, runtime_checkable
+from typing import Any, BinaryIO, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32
 
 from praxia.core.errors import DataError
 from praxia.core.files import write_atomic
+from praxia.core.types import Status
 from praxia.results.migration import ROW_SCHEMA, migrate_row
 
 __all__ = [
     "Row",
     "RowWriter",
-    "Status",
     "actions_digest",
     "begins_with_row",
     "cut_incomplete_line",
@@ -29,8 +29,6 @@ __all__ = [
     "repeats_reason",
     "write_rows",
 ]
-
-Status = Literal["success", "failure", "unknown", "error"]
 
 
 @dataclass(frozen=True)

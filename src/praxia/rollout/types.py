@@ -8,11 +8,10 @@ import numpy as np
 from jaxtyping import Float32
 
 from praxia.core.errors import MismatchError
-from praxia.core.types import Actor, ChunkExecution, EnvSpec, Observation, Outcome, Policy, Start
+from praxia.core.types import Actor, ChunkExecution, EnvSpec, Observation, Outcome, Policy, Start, Status
 
-__all__ = ["Agent", "Job", "Metric", "Recording", "Status", "Step", "Trajectory"]
+__all__ = ["Agent", "Job", "Metric", "Recording", "Step", "Trajectory"]
 
-Status = Literal["success", "failure", "unknown", "error"]
 Metric = Literal["ever", "end"]
 
 
