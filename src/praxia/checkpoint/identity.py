@@ -1,14 +1,15 @@
-"""A policy's identity: hashes that do not depend on where its folder lies or what it is called."""
+"""What is the folder of a policy, and the policy's identity: hashes that depend neither on its place nor its name."""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from praxia.core.types import Sampling
 
-__all__ = ["PolicyIdentity", "policy_sha256"]
+__all__ = ["PolicyIdentity", "holds_policy", "policy_sha256"]
 
 # What does not change an action: where the policy comes from, how its file is written, and the hash itself.
 _EXCLUDED = frozenset(("provenance", "schema", "policy_sha256"))
@@ -28,6 +29,11 @@ class PolicyIdentity:
     def to_json(self) -> dict[str, str]:
         """Both hashes."""
         return {"policy_sha256": self.policy_sha256, "weights_sha256": self.weights_sha256}
+
+
+def holds_policy(path: Path) -> bool:
+    """Whether it is the folder of a policy, or of a run that has trained one or will."""
+    return any((path / name).is_file() for name in ("policy.json", "policy/policy.json", "run.json"))
 
 
 def policy_sha256(value: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from praxia.checkpoint.identity import holds_policy
 from praxia.cli.arguments import parse
 from praxia.cli.data.info import print_dataset
 from praxia.core.errors import PraxiaError
@@ -106,7 +107,7 @@ def _describe(path: Path) -> dict[str, Any]:
 
         with counting("verify") as report:
             return info(path, report)
-    if any((path / name).is_file() for name in ("policy.json", "policy/policy.json", "run.json")):
+    if holds_policy(path):
         from praxia.checkpoint.store import read_config
         from praxia.policies.interface import HasSampling, MakesPolicy
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from praxia.checkpoint.identity import holds_policy
 from praxia.core.errors import PraxiaError, UnknownName
 from praxia.evaluation.policy_factory import (
     MakePolicy,
@@ -51,8 +52,7 @@ def _scripted(name: str) -> Resolved | None:
 
 def _checkpoint(name: str) -> Resolved | None:
     path = Path(name)
-    held = any((path / file).is_file() for file in ("policy.json", "policy/policy.json", "run.json"))
-    return PolicyFolder(path) if held else None
+    return PolicyFolder(path) if holds_policy(path) else None
 
 
 def _path(name: str) -> Resolved | None:
