@@ -25,6 +25,15 @@ CODECS = {
 CAMERAS = {camera.name: (camera.height, camera.width) for camera in synthetic.EMBODIMENT.cameras}
 
 
+def drop_features(root, names):
+    """Take features of numbers away from a finished data set of another writer."""
+    for file in root.glob("data/*/*.parquet"):
+        pq.write_table(pq.read_table(file).drop_columns(names), file)
+    info = json.loads((root / "meta" / "info.json").read_text())
+    info["features"] = {name: one for name, one in info["features"].items() if name not in names}
+    (root / "meta" / "info.json").write_text(json.dumps(info))
+
+
 def encode(images, codec):
     """An mp4 file of one or more episodes, each encoded as if alone would be by LeRobot; here in one go."""
     encoder, options = CODECS[codec]

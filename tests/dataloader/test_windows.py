@@ -1,7 +1,4 @@
-import json
-
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
 from praxia.core.errors import DataError, MismatchError, UnknownName
@@ -132,12 +129,7 @@ def video_alone(tmp_path_factory, foreign):
     """A data set of another writer with neither state nor actions."""
     root = tmp_path_factory.mktemp("video") / "set"
     foreign.write(root, codec="h264")
-    lacking = ["observation.state", "action"]
-    for file in root.glob("data/*/*.parquet"):
-        pq.write_table(pq.read_table(file).drop_columns(lacking), file)
-    info = json.loads((root / "meta" / "info.json").read_text())
-    info["features"] = {name: one for name, one in info["features"].items() if name not in lacking}
-    (root / "meta" / "info.json").write_text(json.dumps(info))
+    foreign.drop_features(root, ["observation.state", "action"])
     return root
 
 

@@ -10,7 +10,6 @@ import time
 
 import killed_training
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
@@ -56,7 +55,7 @@ def rewarded_path(record_as, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def video_path(record_as, tmp_path_factory):
+def video_path(record_as, tmp_path_factory, foreign):
     """The toy data set as another writer would leave it, without state and actions: a square moves to the right."""
 
     def changed(episode):
@@ -67,12 +66,7 @@ def video_path(record_as, tmp_path_factory):
 
     root = record_as(tmp_path_factory.mktemp("video") / "toy", changed=changed)
     shutil.rmtree(root / "praxia")
-    lacking = ["observation.state", "action"]
-    for file in root.glob("data/*/*.parquet"):
-        pq.write_table(pq.read_table(file).drop_columns(lacking), file)
-    info = json.loads((root / "meta" / "info.json").read_text())
-    info["features"] = {name: one for name, one in info["features"].items() if name not in lacking}
-    (root / "meta" / "info.json").write_text(json.dumps(info))
+    foreign.drop_features(root, ["observation.state", "action"])
     return root
 
 
