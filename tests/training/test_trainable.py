@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 
+import foreign
 import killed_training
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ def rewarded_path(record_as, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def video_path(record_as, tmp_path_factory, foreign):
+def video_path(record_as, tmp_path_factory):
     """The toy data set as another writer would leave it, without state and actions: a square moves to the right."""
 
     def changed(episode):
