@@ -49,7 +49,6 @@ class AutoregressiveHead(Head):
     with the last action repeated.
     """
 
-    action_mask: Tensor
     lengths: Tensor
     zero_tokens: Tensor
 
@@ -95,8 +94,10 @@ class AutoregressiveHead(Head):
         return loss, {"cross_entropy": loss.detach(), "clipped": share}
 
     def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
-        action, loss_mask = masked_actions(batch, self.action_mask)
-        return loss_mask.sum() if self.by_entry else encode_actions(self.tokenizer, action)[1].sum()
+        if self.by_entry:
+            return super().num_valid(batch)
+        action, _ = masked_actions(batch, self.action_mask)
+        return encode_actions(self.tokenizer, action)[1].sum()
 
     def sample(
         self, context: Context, noise: Float[Tensor, "B N"], embodiment: Int[Tensor, " B"]

@@ -14,7 +14,7 @@ from praxia.heads.denoisers.denoiser import DenoiserConfig, repeated_rows
 from praxia.heads.denoisers.unet import UNet
 from praxia.nn.diffusion import cosine_alphas_bar, ddim, noised
 from praxia.nn.embodiment_linear import dim_masks, mask_dims
-from praxia.nn.layers import masked_actions, masked_mean
+from praxia.nn.layers import masked_mean
 from praxia.nn.types import Batch, Context, Head, HeadConfig, Shapes
 
 __all__ = ["Diffusion", "DiffusionHead"]
@@ -62,7 +62,6 @@ class Diffusion(HeadConfig):
 class DiffusionHead(Head):
     """See `Diffusion`. Dims that a row's embodiment lacks enter neither the network nor the loss."""
 
-    action_mask: Tensor
     alphas_bar: Tensor
 
     def __init__(self, config: Diffusion, shapes: Shapes, context_width: int):
@@ -89,9 +88,6 @@ class DiffusionHead(Head):
         loss = masked_mean((self._noise(x, step, condition, embodiment) - noise).square(), loss_mask, batch.share)
         clipped = masked_mean((action.abs() > self.config.clip).float(), loss_mask, batch.share)
         return loss, {"diffusion": loss.detach(), "clipped": clipped}
-
-    def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
-        return masked_actions(batch, self.action_mask)[1].sum()
 
     def sample(
         self, context: Context, noise: Float[Tensor, "B H A"], embodiment: Int[Tensor, " B"]

@@ -12,7 +12,7 @@ from praxia.heads.denoisers.denoiser import DenoiserConfig, repeated_rows
 from praxia.heads.denoisers.residual_mlp import ResidualMLP
 from praxia.nn.embodiment_linear import dim_masks, mask_dims
 from praxia.nn.flow import beta_times, euler, interpolate
-from praxia.nn.layers import masked_actions, masked_mean
+from praxia.nn.layers import masked_mean
 from praxia.nn.types import Batch, Context, Head, HeadConfig, Shapes
 
 __all__ = ["Flow", "FlowHead"]
@@ -41,8 +41,6 @@ class Flow(HeadConfig):
 class FlowHead(Head):
     """See `Flow`. Dims that a row's embodiment lacks enter neither the network nor the loss."""
 
-    action_mask: Tensor
-
     def __init__(self, config: Flow, shapes: Shapes, context_width: int):
         super().__init__()
         self.config = config
@@ -62,9 +60,6 @@ class FlowHead(Head):
         x, target = interpolate(noise, action, time)
         loss = masked_mean((self._velocity(x, time, condition, embodiment) - target).square(), loss_mask, batch.share)
         return loss, {"flow": loss.detach()}
-
-    def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
-        return masked_actions(batch, self.action_mask)[1].sum()
 
     def sample(
         self, context: Context, noise: Float[Tensor, "B H A"], embodiment: Int[Tensor, " B"]

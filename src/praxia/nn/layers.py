@@ -57,14 +57,9 @@ def sinusoidal_embedding(
 def masked_actions(
     batch: Batch, action_mask: Bool[Tensor, "E A"]
 ) -> tuple[Float[Tensor, "B H A"], Bool[Tensor, "B H A"]]:
-    """A training batch's actions, zero in the dims that a row's embodiment lacks, and the mask of entries in the loss.
-
-    The loss takes valid steps only, and of them the dims that the row's embodiment has (`action_mask`).
-    """
+    """A training batch's actions, zero in the dims that a row's embodiment lacks, and its `Batch.loss_mask`."""
     assert batch.action is not None, "a loss needs actions"
-    assert batch.action_valid is not None, "a loss needs to know which actions are valid"
-    loss_mask = batch.action_valid[..., None] & action_mask[batch.embodiment][:, None]
-    return mask_dims(batch.action, action_mask, batch.embodiment), loss_mask
+    return mask_dims(batch.action, action_mask, batch.embodiment), batch.loss_mask(action_mask)
 
 
 def masked_mean(error: Float[Tensor, "*shape"], mask: Bool[Tensor, "*shape"], share: Share) -> Float[Tensor, ""]:

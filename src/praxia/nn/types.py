@@ -128,6 +128,11 @@ class Batch:
         image_valid = {name: torch.ones_like(valid) for name, valid in self.image_valid.items()}
         return replace(self, image_valid=image_valid, state_valid=torch.ones_like(self.state_valid))
 
+    def loss_mask(self, action_mask: Bool[Tensor, "E A"]) -> Bool[Tensor, "B H A"]:
+        """The entries of `action` that losses are means of: valid steps, in the dims that the row's embodiment has."""
+        assert self.action_valid is not None, "a loss needs to know which actions are valid"
+        return self.action_valid[..., None] & action_mask[self.embodiment][:, None]
+
     def parts(self, count: int) -> "list[Batch]":
         """`count` batches of every so many rows (0, `count`, ...), or as many as there are rows."""
         count = min(count, len(self.state))
@@ -269,11 +274,12 @@ class Head(nn.Module, ABC):
     """Context -> actions. Independent of cameras and encoder.
 
     `requires` names what the context must have, in the words of `Encoder.provides`. `noise_shape` is the shape of the
-    standard normal noise that `sample` takes for each row.
+    standard normal noise that `sample` takes for each row. `action_mask`, bool [E, A], has the dims of each embodiment.
     """
 
     requires: frozenset[str]
     noise_shape: tuple[int, ...]
+    action_mask: Tensor
 
     @abstractmethod
     def loss(
@@ -284,9 +290,9 @@ class Head(nn.Module, ABC):
         What belongs to rows is drawn by `batch.share`, whose weight is a factor of means over valid entries.
         """
 
-    @abstractmethod
     def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
-        """The number of entries that the loss is the mean of."""
+        """The number of entries that the loss is the mean of; by default all of `Batch.loss_mask`."""
+        return batch.loss_mask(self.action_mask).sum()
 
     @abstractmethod
     def sample(
