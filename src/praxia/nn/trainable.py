@@ -19,6 +19,7 @@ from praxia.nn.types import Batch, Shapes
 
 __all__ = [
     "BeginsAndFinishes",
+    "FitsData",
     "MakeOptimizer",
     "Minimise",
     "ModelConfig",
@@ -27,7 +28,7 @@ __all__ = [
     "UpdatesItself",
 ]
 
-C = TypeVar("C", bound="ModelConfig")
+C = TypeVar("C", bound="FitsData")
 
 Chunks = Callable[[], Float32[np.ndarray, "B H A"]]
 
@@ -43,24 +44,26 @@ class ModelConfig(Config, ABC):
     def build(self, shapes: Shapes) -> nn.Module:
         """The model with fresh weights: a `Trainable`, or one that `UpdatesItself`."""
 
-    def fit(self: C, chunks: Chunks) -> C:
-        """A copy that has learned from the data what the model is built with; `chunks` returns their normalised chunks.
 
-        By default nothing is learned: this and the following return the config as it is.
-        """
-        return self
+@runtime_checkable
+class FitsData(Protocol):
+    """The config of a model that learns something from the data before it is built. Others stay as they are."""
+
+    def fit(self: C, chunks: Chunks) -> C:
+        """A fitted copy. `chunks` returns normalised action chunks of the training data."""
+        ...
 
     def unfitted(self: C) -> C:
         """The same network before `fit`."""
-        return self
+        ...
 
     def fitted_as(self: C, other: Any) -> C:
         """With what `other`, the same network, learned from its data."""
-        return self
+        ...
 
     def refitted_as(self: C, other: Any, chunks: Chunks) -> C:
         """As `fitted_as`, but with what depends on the data fitted again, on `chunks`."""
-        return self
+        ...
 
 
 @runtime_checkable

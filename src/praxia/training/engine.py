@@ -25,7 +25,7 @@ from praxia.dataloader.mixture_config import MixtureConfig
 from praxia.dataloader.vqa import read_vqa
 from praxia.datatools.statistics_warnings import format_warning, training_warnings
 from praxia.nn.ema import Ema
-from praxia.nn.trainable import BeginsAndFinishes, ModelConfig, Trainable, UpdatesItself
+from praxia.nn.trainable import BeginsAndFinishes, FitsData, ModelConfig, Trainable, UpdatesItself
 from praxia.nn.types import AnswersQuestions, Batch, Shapes
 from praxia.policies.encoder_head import HasPromptTokenizer
 from praxia.policies.interface import MakesPolicy
@@ -143,7 +143,7 @@ def train(
         if initial
         else fit_transforms(windows, statistics, tokenizer, all_texts=held_out is None, normalisation=run.normalisation)
     )
-    model_config = initial.model if initial else run.model.fit(lambda: chunks_of(windows, transforms)[0])
+    model_config = initial.model if initial else _fitted(run.model, windows, transforms)
     coverage = cover(windows, transforms, model_config)
     if (found := coverage.warning(fitted=initial is None or refit)) is not None:
         warnings.append(found)
@@ -205,6 +205,11 @@ def _contents(description: Mapping[str, Any]) -> list[Any]:
     files = (*description["data"], description["vqa"], description["start_from"])
     options = ("config", "mixture", "trained_on", "held_out", "public_weights_sha256")
     return [*(one and {**one, "path": None} for one in files), *map(description.get, options)]
+
+
+def _fitted(model: ModelConfig, windows: Mixture, transforms: Transforms) -> ModelConfig:
+    """The model's config with what it learns from the data before it is built."""
+    return model.fit(lambda: chunks_of(windows, transforms)[0]) if isinstance(model, FitsData) else model
 
 
 def _public_weights_sha256(model: ModelConfig) -> str | None:

@@ -14,7 +14,7 @@ from praxia.checkpoint.store import PolicyConfig, load_weights, read_config
 from praxia.core.embodiment import Embodiment, dim_name_difference
 from praxia.core.errors import MismatchError, PraxiaError, expect_positive
 from praxia.dataloader.mixture_config import MixtureConfig
-from praxia.nn.trainable import ModelConfig
+from praxia.nn.trainable import FitsData, ModelConfig
 from praxia.training.config import TrainRun
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
 
@@ -43,7 +43,9 @@ class InitialCheckpoint:
         The tokenizer of instructions stays, because the weights depend on it.
         """
         transforms = replace(self.transforms, embodiments=embodiments)
-        model = run.model.refitted_as(self.model, lambda: chunks(transforms))
+        model = run.model
+        if isinstance(model, FitsData):
+            model = model.refitted_as(self.model, lambda: chunks(transforms))
         return replace(self, model=model, transforms=transforms, refit=True)
 
     def weights_for(self, model: nn.Module) -> Mapping[str, Tensor]:
@@ -97,13 +99,13 @@ def read_initial_checkpoint(path: Path, run: TrainRun, embodiments: Sequence[Emb
     """
     config, identity = read_config(path)
     ours = {
-        "model": run.model.unfitted(),
+        "model": _unfitted(run.model),
         "window": run.window,
         "embodiments": _meanings(embodiments),
         "relative actions": run.relative_actions(embodiments),
     }
     theirs = {
-        "model": config.model.unfitted(),
+        "model": _unfitted(config.model),
         "window": config.window,
         "embodiments": _meanings(config.embodiments),
         "relative actions": tuple(embodiment.relative for embodiment in config.transforms.embodiments),
@@ -123,7 +125,15 @@ def read_initial_checkpoint(path: Path, run: TrainRun, embodiments: Sequence[Emb
         )
     _expect_one_order(path, config, embodiments)
     weights = load_weights(path, identity)
-    return InitialCheckpoint(path, run.model.fitted_as(config.model), weights, identity, config.transforms)
+    model = run.model
+    if isinstance(model, FitsData):
+        model = model.fitted_as(config.model)
+    return InitialCheckpoint(path, model, weights, identity, config.transforms)
+
+
+def _unfitted(model: ModelConfig) -> ModelConfig:
+    """The same network without what it learned from its data before training."""
+    return model.unfitted() if isinstance(model, FitsData) else model
 
 
 def _expect_one_order(path: Path, config: PolicyConfig, embodiments: Sequence[Embodiment]) -> None:
