@@ -1,7 +1,7 @@
 """One optimisation step: augmentation, the losses, their gradients, and whether all of it is finite."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -75,25 +75,18 @@ class OpaqueBatch:
 
 
 class LossModule(nn.Module):
-    """A model whose forward pass is its loss, for wrappers that hook a module's forward (DDP, Fabric's precision)."""
+    """A model whose forward pass is its loss, for wrappers that hook a module's forward (DDP, Fabric's precision).
 
-    def __init__(self, model: Any):
+    `precision` is the context of the pass where no such wrapper brings one.
+    """
+
+    def __init__(self, model: Any, precision: Callable[[], AbstractContextManager[None]] = nullcontext):
         super().__init__()
         self.model = model
+        self._precision = precision
 
     def forward(self, opaque: OpaqueBatch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        return self.model.loss(opaque.batch, generator)
-
-
-class _Autocast(LossModule):
-    """With the precision of the models that Fabric sets up."""
-
-    def __init__(self, fabric: Fabric, model: nn.Module):
-        super().__init__(model)
-        self._fabric = fabric
-
-    def forward(self, opaque: OpaqueBatch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        with self._fabric.autocast():
+        with self._precision():
             return self.model.loss(opaque.batch, generator)
 
 
@@ -106,7 +99,7 @@ class DefaultUpdate:
     def __init__(self, fabric: Fabric, model: nn.Module, options: Train, *, trial: bool = False):
         self._fabric, self._model, self._options = fabric, model, options
         optimizer = make_optimizer(model, options)
-        prepared: tuple[Any, Any] = (_Autocast(fabric, model), optimizer)
+        prepared: tuple[Any, Any] = (LossModule(model, fabric.autocast), optimizer)
         self._module, self._optimizer = prepared if trial else fabric.setup(LossModule(model), optimizer)
         self.optimizers: dict[str, Any] = {"optimizer": self._optimizer}
 
