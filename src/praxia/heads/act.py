@@ -62,6 +62,7 @@ class ACTHead(Head):
     """See `ACT`. Takes any context, with `detr` one with positions; draws no noise at run time."""
 
     noise_shape = (0,)
+    action_mask: Tensor
 
     def __init__(self, config: ACT, shapes: Shapes, context_width: int):
         super().__init__()
@@ -100,6 +101,9 @@ class ACTHead(Head):
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
         loss = l1 + self.config.kl_weight * divergence
         return loss, {"l1": l1.detach(), "kl": divergence.detach()}
+
+    def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
+        return batch.loss_mask(self.action_mask).sum()
 
     def sample(
         self, context: Context, noise: Float[Tensor, "B 0"], embodiment: Int[Tensor, " B"]

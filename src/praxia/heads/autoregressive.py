@@ -49,6 +49,7 @@ class AutoregressiveHead(Head):
     with the last action repeated.
     """
 
+    action_mask: Tensor
     lengths: Tensor
     zero_tokens: Tensor
 
@@ -95,7 +96,7 @@ class AutoregressiveHead(Head):
 
     def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
         if self.by_entry:
-            return super().num_valid(batch)
+            return batch.loss_mask(self.action_mask).sum()
         action, _ = masked_actions(batch, self.action_mask)
         return encode_actions(self.tokenizer, action)[1].sum()
 

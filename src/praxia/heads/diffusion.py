@@ -62,6 +62,7 @@ class Diffusion(HeadConfig):
 class DiffusionHead(Head):
     """See `Diffusion`. Dims that a row's embodiment lacks enter neither the network nor the loss."""
 
+    action_mask: Tensor
     alphas_bar: Tensor
 
     def __init__(self, config: Diffusion, shapes: Shapes, context_width: int):
@@ -88,6 +89,9 @@ class DiffusionHead(Head):
         loss = masked_mean((self._noise(x, step, condition, embodiment) - noise).square(), loss_mask, batch.share)
         clipped = masked_mean((action.abs() > self.config.clip).float(), loss_mask, batch.share)
         return loss, {"diffusion": loss.detach(), "clipped": clipped}
+
+    def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
+        return batch.loss_mask(self.action_mask).sum()
 
     def sample(
         self, context: Context, noise: Float[Tensor, "B H A"], embodiment: Int[Tensor, " B"]

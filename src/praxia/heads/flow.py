@@ -41,6 +41,8 @@ class Flow(HeadConfig):
 class FlowHead(Head):
     """See `Flow`. Dims that a row's embodiment lacks enter neither the network nor the loss."""
 
+    action_mask: Tensor
+
     def __init__(self, config: Flow, shapes: Shapes, context_width: int):
         super().__init__()
         self.config = config
@@ -60,6 +62,9 @@ class FlowHead(Head):
         x, target = interpolate(noise, action, time)
         loss = masked_mean((self._velocity(x, time, condition, embodiment) - target).square(), loss_mask, batch.share)
         return loss, {"flow": loss.detach()}
+
+    def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
+        return batch.loss_mask(self.action_mask).sum()
 
     def sample(
         self, context: Context, noise: Float[Tensor, "B H A"], embodiment: Int[Tensor, " B"]

@@ -52,6 +52,7 @@ class OFTHead(Head):
     """See `OFT`. Takes any context that its decoder takes; draws no noise."""
 
     noise_shape = (0,)
+    action_mask: Tensor
 
     def __init__(self, config: OFT, shapes: Shapes, context_width: int):
         super().__init__()
@@ -70,6 +71,9 @@ class OFTHead(Head):
         predicted = self._predict(context, batch.embodiment)
         loss = masked_mean((predicted - action).abs(), loss_mask, batch.share)
         return loss, {"l1": loss.detach()}
+
+    def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
+        return batch.loss_mask(self.action_mask).sum()
 
     def sample(
         self, context: Context, noise: Float[Tensor, "B 0"], embodiment: Int[Tensor, " B"]
@@ -101,6 +105,8 @@ class ParallelBins(TokenizedHeadConfig):
 class ParallelBinsHead(Head):
     """See `ParallelBins`. Takes any context that its decoder takes."""
 
+    action_mask: Tensor
+
     def __init__(self, config: ParallelBins, shapes: Shapes, context_width: int):
         super().__init__()
         self.tokenizer, self.temperature = config.load_tokenizer(), config.temperature
@@ -128,6 +134,9 @@ class ParallelBinsHead(Head):
         loss = masked_mean(error, loss_mask, batch.share)
         share = masked_mean(clipped.view_as(action).float(), loss_mask, batch.share)
         return loss, {"cross_entropy": loss.detach(), "clipped": share}
+
+    def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
+        return batch.loss_mask(self.action_mask).sum()
 
     def sample(
         self, context: Context, noise: Float[Tensor, "B H A"], embodiment: Int[Tensor, " B"]

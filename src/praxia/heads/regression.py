@@ -34,6 +34,7 @@ class RegressionHead(Head):
 
     requires = frozenset({"readout"})
     noise_shape = (0,)
+    action_mask: Tensor
 
     def __init__(self, config: Regression, shapes: Shapes, context_width: int):
         super().__init__()
@@ -51,6 +52,9 @@ class RegressionHead(Head):
         action, loss_mask = masked_actions(batch, self.action_mask)
         loss = masked_mean((self._predict(context, batch.embodiment) - action).abs(), loss_mask, batch.share)
         return loss, {"l1": loss.detach()}
+
+    def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
+        return batch.loss_mask(self.action_mask).sum()
 
     def sample(
         self, context: Context, noise: Float[Tensor, "B 0"], embodiment: Int[Tensor, " B"]

@@ -274,12 +274,11 @@ class Head(nn.Module, ABC):
     """Context -> actions. Independent of cameras and encoder.
 
     `requires` names what the context must have, in the words of `Encoder.provides`. `noise_shape` is the shape of the
-    standard normal noise that `sample` takes for each row. `action_mask`, bool [E, A], has the dims of each embodiment.
+    standard normal noise that `sample` takes for each row.
     """
 
     requires: frozenset[str]
     noise_shape: tuple[int, ...]
-    action_mask: Tensor
 
     @abstractmethod
     def loss(
@@ -290,9 +289,9 @@ class Head(nn.Module, ABC):
         What belongs to rows is drawn by `batch.share`, whose weight is a factor of means over valid entries.
         """
 
+    @abstractmethod
     def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
-        """The number of entries that the loss is the mean of; by default all of `Batch.loss_mask`."""
-        return batch.loss_mask(self.action_mask).sum()
+        """The number of entries that the loss is the mean of."""
 
     @abstractmethod
     def sample(
