@@ -1,6 +1,7 @@
 """What a step takes, measured before the first: memory and time. A batch that does not fit is refused."""
 
 import errno
+import gc
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,8 +29,10 @@ USED_SHARE = 0.9
 ADVISED_SHARE = 0.8
 # A whole batch is tried where it is expected to take less than this; where not, its time and memory are extrapolated.
 TRIED_S = 3.0
-# Of a batch, what is tried after a single row: one eighth.
-TRIED_SHARE = 8
+# Of a batch, what is tried after a single row: one eighth, in two steps if that does not surely fit at once, and a
+# quarter before the batch is refused.
+REFUSED_SHARE = 4
+TRIED_SHARES = (8, 8, REFUSED_SHARE)
 # Copies of what is trained in a state that is being saved: weights, their average, AdamW's two moments.
 SAVED_COPIES = 4
 # Of what is saved but not trained, as buffers and targets of a model that updates itself: itself and its average.
@@ -88,10 +91,10 @@ def measure_cost(
 ) -> Cost:
     """The cost of `steps` steps on this process's share of the batches, on Fabric's device, to which `model` moves.
 
-    Optimisation steps are taken on the first batch: on one row of it, on an eighth, and on all of it if that is quick;
-    where `parts` of a batch follow one another, on as many rows in each.
-    The weights are then put back as they were, and no random stream has moved. `make_step()` is a step of the
-    model with optimisers of its own. Where states are saved from the same memory, a copy of one counts, too.
+    Optimisation steps are taken on the first batch: on one row of it, on more up to an eighth, and on all of it if that
+    is quick; where `parts` of a batch follow one another, on as many rows in each. The weights are then put back as
+    they were, and no random stream has moved. `make_step()` is a step of the model with optimisers of its own. Where
+    states are saved from the same memory, a copy of one counts, too.
 
     Raises:
         PraxiaError: the batch does not fit into the available memory; names a size that does. It is refused by what
@@ -100,6 +103,7 @@ def measure_cost(
     device = fabric.device
     model.to(device)
     rows = source.batch_size // (num_processes() * parts)
+    gc.collect()  # or what earlier work left would be freed while a step is measured
     return_unused_memory()
     peak, available = _Peak(device), _available(device)
     limit = None if available is None else int(USED_SHARE * available)
@@ -111,8 +115,8 @@ def measure_cost(
         trial = _Trial(make_step(), source, peak, 1 + 2 * workers, parts)
         try:
             one = trial.take(1)
-            few = trial.take(_second_size(one, rows, limit))
-            memory = few.memory + saved + round(_per_row(one, few) * (rows - few.rows))
+            few = _take_few(trial, one, rows, saved, limit)
+            memory = saved + _of_rows(one, few, rows)
             if limit is not None and memory > limit:
                 left = int(ADVISED_SHARE * limit) - saved - few.memory
                 fitting = few.rows + int(left // max(_per_row(one, few), 1.0))
@@ -202,15 +206,37 @@ class _Trial:
         return _Tried(rows, seconds, peak.gained + prefetched)
 
 
-def _second_size(one: _Tried, rows: int, limit: int | None) -> int:
-    """An eighth of `rows`, at least 2, but no more than surely fit: k rows take at most k times what one takes."""
-    size = min(rows, max(2, rows // TRIED_SHARE))
-    return size if limit is None or not one.memory else max(1, min(size, limit // one.memory))
+def _take_few(trial: _Trial, one: _Tried, rows: int, saved: int, limit: int | None) -> _Tried:
+    """Take steps on more rows than `one` had, up to a share of `rows`; the last of them.
+
+    The batch fits if what its rows are expected to take and `saved` are at most `limit` bytes.
+    """
+    few = one
+    for share in TRIED_SHARES:
+        fits = limit is None or saved + _of_rows(one, few, rows) <= limit
+        size = _next_size(few, rows, share, limit)
+        if size > few.rows and not (share == REFUSED_SHARE and fits):
+            few = trial.take(size)
+    return few
+
+
+def _next_size(tried: _Tried, rows: int, share: int, limit: int | None) -> int:
+    """A `share` of `rows`, at least 2, but no more than surely fit: k times as many take at most k times the memory.
+
+    A step on few rows may take so little, for so short a time, that most of it is what any step takes, or goes unseen.
+    """
+    size = min(rows, max(2, rows // share))
+    return size if limit is None or not tried.memory else min(size, limit * tried.rows // tried.memory)
 
 
 def _per_row(one: _Tried, few: _Tried) -> float:
     """The bytes that one more row takes."""
     return max(0.0, (few.memory - one.memory) / (few.rows - one.rows)) if few.rows > one.rows else float(one.memory)
+
+
+def _of_rows(one: _Tried, few: _Tried, rows: int) -> int:
+    """The bytes that `rows` rows take, by what one and a few did."""
+    return few.memory + round(_per_row(one, few) * (rows - few.rows))
 
 
 def _fitting_parts(rows: int, questions: int, room: float, row_bytes: float) -> int | None:
