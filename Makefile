@@ -21,8 +21,9 @@ lint: $(READY)
 	$(BIN)/lint-imports
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-# One thread each: 2-thread torch collapses beside another process.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --jaxtyping-packages=praxia,beartype.beartype
+# One thread each: 2-thread torch collapses beside another process. A worker that ends within a test ends the run: its
+# test would be tried again, with others, nine times.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --max-worker-restart 0 --jaxtyping-packages=praxia,beartype.beartype
 
 unit: $(READY) gl
 	$(PYTEST) -m "not slow"
