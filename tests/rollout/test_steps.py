@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from toy_world import EMBODIMENT, Walker, build, job
 
-from praxia.core.types import ChunkExecution, Decision, Query
+from praxia.core.types import FINAL_OBSERVATION, ChunkExecution, Decision, Query
 from praxia.core.window import Window
 from praxia.rollout.loop import run_episodes
 from praxia.rollout.pool import WorkerPool
@@ -119,16 +119,19 @@ def test_a_pool_hands_on_the_same_steps_and_the_episodes_are_those_without():
 @pytest.mark.parametrize(
     ("flags", "options", "last"),
     [
-        ({"ends_at": 11}, {}, (True, False, False)),
-        ({}, {"steps_after_success": 0}, (False, True, False)),
-        ({}, {"horizon": 12}, (False, True, True)),
+        ({"ends_at": 11}, {}, (True, False)),
+        ({}, {"steps_after_success": 0}, (False, True)),
+        ({}, {"horizon": 12}, (False, True)),
     ],
     ids=["terminated", "success", "horizon"],
 )
 def test_the_end_of_the_task_is_told_from_a_cut(flags: dict[str, int], options: dict[str, Any], last: tuple[Any, ...]):
     steps, trajectories = run(Walker(chunk=8), LocalSlots(1, build), [job(0, goal=3.0, **flags)], **options)
     end = steps[0][-1]
-    assert (end.terminated, end.truncated, end.next_observation is not None) == last
+    assert (end.terminated, end.truncated) == last
+    assert end.next_observation is not None
+    assert end.next_observation.images["front"][0, 0, 1] == len(steps[0])
+    assert end.next_privileged is not None
     assert not any(one.terminated or one.truncated for one in steps[0][:-1])
     expected = {"ends_at": flags.get("ends_at"), **options}
     assert (
@@ -136,6 +139,27 @@ def test_the_end_of_the_task_is_told_from_a_cut(flags: dict[str, int], options: 
         == trajectories[0].steps
         == (expected["ends_at"] or expected.get("horizon") or trajectories[0].success_step)
     )
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+def test_the_end_of_an_episode_is_observed_only_for_who_asks(pooled: bool):
+    actions, start = np.zeros((4, 1), np.float32), job(0, ends_at=2)
+    with closing(WorkerPool(1, 1, build) if pooled else LocalSlots(1, build)) as slots:
+        for observe, seen in (((1, 2, 4), None), ((FINAL_OBSERVATION,), 2), ((FINAL_OBSERVATION, 1, 4), 2)):
+            slots.begin(0, start.spec, start.start, ("front",), privileged=True)
+            slots.ready()
+            slots.advance(0, actions, stop_on_success=False, observe=observe)
+            (result,) = slots.ready()
+            assert len(result.outcomes) == 2
+            assert [one.images["front"][0, 0, 1] for one in result.earlier] == ([1] if 1 in observe else [])
+            assert (result.observation is None, result.privileged is None) == (seen is None, seen is None)
+            if result.observation is not None:
+                assert result.observation.images["front"][0, 0, 1] == seen
+        # An episode that goes on has no final observation.
+        slots.begin(0, start.spec, job(0).start, ("front",))
+        slots.ready()
+        slots.advance(0, actions, stop_on_success=False, observe=(FINAL_OBSERVATION,))
+        assert slots.ready()[0].observation is None
 
 
 class Changing(Recurrent):
@@ -188,5 +212,5 @@ def test_an_episode_that_crashes_at_its_first_step_ends_no_other():
 
 def test_an_episode_whose_worker_dies_begins_again(tmp_path: Any):
     steps, trajectories = run(Walker(chunk=2), WorkerPool(1, 1, build), [job(0, die_at=3)], execution_horizon=2)
-    assert [one.index for one in steps[0]] == [0, 1, 0, 1]
+    assert [(one.attempt, one.index) for one in steps[0]] == [(0, 0), (0, 1), (1, 0), (1, 1)]
     assert trajectories[0].error is not None

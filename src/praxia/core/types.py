@@ -20,6 +20,7 @@ from praxia.core.window import Window
 
 __all__ = [
     "ACTORS",
+    "FINAL_OBSERVATION",
     "Actor",
     "ChunkExecution",
     "Decision",
@@ -312,6 +313,7 @@ class SlotResult:
     """What a slot of a `VectorEnv` reports after a reset or a run of steps.
 
     `observation` is the present one, `earlier` are those within the executed steps that were asked for, oldest first.
+    After the last step of an episode that is over there is none, unless `FINAL_OBSERVATION` was asked for.
     `outcomes` has one entry per executed step: fewer than requested when the episode ended before. `snapshots`
     holds the simulator state before each executed step if the slot was begun with `snapshots=True`. `error` is
     the text of a crash: the slot then needs a new `begin`. `lost`: the environment's process died, perhaps
@@ -327,6 +329,10 @@ class SlotResult:
     lost: bool = False
     earlier: tuple[Observation, ...] = ()
     overruns: int = 0
+
+
+# Among the steps to observe: the one with which the episode ends, whichever it is.
+FINAL_OBSERVATION = -1
 
 
 @runtime_checkable
@@ -357,6 +363,7 @@ class VectorEnv(Protocol):
         """Execute up to K actions, until the episode ends (or succeeds, with `stop_on_success`).
 
         It observes after so many steps as `observe` lists, in rising order from 1 to K (None: after the last alone).
+        Nothing is observed after a step with which the episode ends, unless `observe` has `FINAL_OBSERVATION` too.
         """
 
     def ready(self) -> list[SlotResult]:

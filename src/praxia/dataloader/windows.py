@@ -144,12 +144,11 @@ class Windows:
             optional["target_state"] = self._state[at]
         if ACTION in steps:
             optional["past_action"], optional["past_action_valid"] = self._actions(indices, steps[ACTION])
-        if self._reward is not None and self._terminated is not None:
-            at, _ = self._locate(indices, range(self.window.horizon))
-            optional |= {"reward": self._reward[at], "terminated": self._terminated[at]}
-        if self.extras:
+        if self.window.outcomes or self.extras:
             at, _ = self._locate(indices, range(self.window.horizon))
             optional["extras"] = {name: values[at] for name, values in self.extras.items()}
+            if self._reward is not None and self._terminated is not None:
+                optional |= {"reward": self._reward[at], "terminated": self._terminated[at]}
         return Samples(
             images=images,
             image_valid=image_valid,

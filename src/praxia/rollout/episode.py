@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from praxia.core.embodiment import Embodiment
-from praxia.core.types import Actor, Decision, Observation, Outcome, Query, SlotResult
+from praxia.core.types import FINAL_OBSERVATION, Actor, Decision, Observation, Outcome, Query, SlotResult
 from praxia.rollout.ensemble import ensemble, remember
 from praxia.rollout.faults import action_fault, decision_fault, delay_fault, extras_fault
 from praxia.rollout.types import Agent, Job, Recording, Step, Trajectory
@@ -24,9 +24,10 @@ class RunningEpisode:
     ensembling it also keeps decisions while they reach beyond the present step, as copies, because the policy may reuse
     its arrays. Decisions are checked against the actions of `embodiment`, if that is known.
 
-    With `every_step` it observes after every step, and keeps the steps of the last result until `take_steps`.
+    With `every_step` it observes after every step, the episode's last one too, and keeps the steps of the last result
+    until `take_steps`.
 
-    An episode that was `lost` with its worker can be run again from its start, as a `retry`; lost again, it ends with
+    An episode that was `lost` with its worker can be run again from its start, as `attempt` 1; lost again, it ends with
     an error.
     """
 
@@ -37,7 +38,7 @@ class RunningEpisode:
         agent: Agent,
         embodiment: Embodiment | None = None,
         recording: Recording | None = None,
-        retry: bool = False,
+        attempt: int = 0,
         every_step: bool = False,
     ):
         self.job = job
@@ -55,7 +56,7 @@ class RunningEpisode:
         self._new_steps: list[Step] = []
         self._execution = agent.execution
         self._embodiment = embodiment
-        self._retry = retry
+        self._attempt = attempt
         self._decisions: list[tuple[int, Decision]] = []
         # What is executed while the next decision is made; None: before the first.
         self._committed: Decision | None = None
@@ -80,8 +81,8 @@ class RunningEpisode:
     def update(self, result: SlotResult) -> "RunningEpisode":
         """Add what the environment returned."""
         self.error = result.error
-        self.lost = result.lost and not self._retry
-        if result.lost and self._retry:
+        self.lost = result.lost and not self._attempt
+        if result.lost and self._attempt:
             self.error = f"{result.error}, the second one with this episode under way"
         num_taken = len(result.outcomes)
         if self._hands_on_steps:
@@ -131,6 +132,7 @@ class RunningEpisode:
                 next_observation=after[at],
                 next_privileged=privileged[at + 1],
                 truncated=outcome.truncated,
+                attempt=self._attempt,
             )
             for at, outcome in enumerate(result.outcomes)
         ]
@@ -145,11 +147,12 @@ class RunningEpisode:
         first = next((step for step, outcome in enumerate(self._outcomes, 1) if outcome.success), None)
         return first is not None and self.steps - first >= steps_after_success
 
-    def observed_steps(self) -> range:
+    def observed_steps(self) -> tuple[int, ...]:
         """After which of the planned steps to observe: all that the next decision may see, the last one at least."""
         num_planned = len(self.planned_actions)
         first = 1 if self._observes_every_step else num_planned - self._num_past
-        return range(max(1, first), num_planned + 1)
+        final = (FINAL_OBSERVATION,) if self._hands_on_steps else ()
+        return (*final, *range(max(1, first), num_planned + 1))
 
     def query(self) -> Query:
         delay = self._execution.delay

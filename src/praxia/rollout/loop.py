@@ -62,8 +62,9 @@ def run_episodes(
     (0: at that very step; None: success does not end it).
 
     `on_step` is called with each step, in the order of its episode, as soon as it was executed; the loop itself keeps
-    no observations of it. Then images are rendered after every step. An episode that is run again begins at step 0
-    again. One that a crash or a fault ends has no last step: its trajectory has the error.
+    no observations of it. Then images are rendered after every step, the last one too. An episode that is run again
+    begins at step 0 again, as the next attempt: whoever keeps steps drops those of the attempt before. One that a crash
+    or a fault ends has no last step: its trajectory has the error.
 
     A crash in the environment ends its episode with `Trajectory.error`, and so does a decision that is no chunk of
     actions of `embodiment` (None: of any) or that no robot should execute: see `rollout.faults`. A wrong number of
@@ -74,9 +75,9 @@ def run_episodes(
     carries = [agent.policy.start(slots.num_slots) for agent in agents]
     running: dict[int, RunningEpisode] = {}
 
-    def begin(slot: int, job: Job, retry: bool = False) -> None:
+    def begin(slot: int, job: Job, attempt: int = 0) -> None:
         agent = agents[job.agent]
-        running[slot] = RunningEpisode(job, slot, agent, embodiment, recording, retry, on_step is not None)
+        running[slot] = RunningEpisode(job, slot, agent, embodiment, recording, attempt, on_step is not None)
         cameras = tuple(dict.fromkeys((*agent.policy.window.cameras, *(recording.cameras if recording else ()))))
         slots.begin(slot, job.spec, job.start, cameras, privileged=agent.policy.privileged, snapshots=snapshots)
 
@@ -98,7 +99,7 @@ def run_episodes(
                 for step in episode.take_steps(is_over=episode in ended and episode.error is None):
                     on_step(step)
         for episode in lost:
-            begin(episode.slot, episode.job, retry=True)
+            begin(episode.slot, episode.job, attempt=1)
         for episode in ended:
             begin_next(episode.slot)
         for batch in _batches(waiting, exact):

@@ -10,7 +10,7 @@ from jaxtyping import Float32
 
 from praxia.core.errors import PraxiaError, crash_text
 from praxia.core.simulator import expect_simulator
-from praxia.core.types import EnvSpec, Observation, Outcome, Robot, Simulator, SlotResult, Start
+from praxia.core.types import FINAL_OBSERVATION, EnvSpec, Observation, Outcome, Robot, Simulator, SlotResult, Start
 
 __all__ = ["BuildEnv", "LocalSlots"]
 
@@ -66,7 +66,8 @@ class LocalSlots:
     becomes `SlotResult.error`, the environment is discarded, and the slot's next `begin` builds a new one. A
     `PraxiaError` is bad input, not a crash: `ready` raises it.
 
-    No observation is made when the episode is over: terminated, truncated, or successful with `stop_on_success`.
+    When the episode is over (terminated, truncated, or successful with `stop_on_success`), an observation is made only
+    for who asks for `FINAL_OBSERVATION`.
     """
 
     def __init__(self, num_slots: int, build: BuildEnv, num_idle: int = 2):
@@ -152,6 +153,7 @@ class LocalSlots:
             outcomes.append(state.env.command(action))
             last = outcomes[-1]
             if last.terminated or last.truncated or (stop_on_success and last.success):
+                present = self._observe(state) if FINAL_OBSERVATION in observe else present
                 break
             if step in observe and step < len(actions):
                 earlier.append(state.env.observe(state.cameras))

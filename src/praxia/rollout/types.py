@@ -75,12 +75,12 @@ class Step:
 
     `action` was executed and `label` is what a learner should imitate, in declared units; `extras` and `actor` are
     those of this action in its decision. `observation` and `privileged` are from before the step, `next_observation`
-    and `next_privileged` from after it. They are None where the environment has none: the observation after a step with
-    which the episode terminated, was truncated by the environment, or succeeded if success ends it; privileged state
-    within a chunk.
+    and `next_privileged` from after it, also where the episode ends with it. Privileged state is None within a chunk.
 
     `terminated`: the task ended here, and nothing follows. `truncated`: the episode was cut off here, by the
     environment or by the loop, so that what would have followed has a value.
+
+    A step is identified by `job`, `attempt` and `index`: an episode whose worker died is attempt 1 from step 0 again.
     """
 
     job: Job
@@ -95,6 +95,7 @@ class Step:
     next_observation: Observation | None
     next_privileged: Mapping[str, np.ndarray] | None
     truncated: bool
+    attempt: int = 0
 
     @property
     def terminated(self) -> bool:
@@ -107,11 +108,11 @@ class Trajectory:
 
     `actions` were executed, in declared units; `labels` are what a learner should imitate, under ensembling the
     executed actions. With a `Recording`, `observations` has one entry per decision (or step, with `every_step`) and one
-    after the last step if the environment did not end the episode, and `snapshots` one entry per step; `extras` has
-    those of the decisions, [T, ...] by name, and `actors` who chose each action, if any decision says so. `error` is
-    the text of a crash, which says nothing about the policy, or with `is_fault` of the policy's own fault that ended
-    the episode. `wall_s` is the episode's wall-clock time. `overruns` counts the steps that came late in real time
-    (`rollout.paced`).
+    after the last step if it was observed: the environment did not end the episode, or steps were handed on.
+    `snapshots` has one entry per step; `extras` has those of the decisions, [T, ...] by name, and `actors` who chose
+    each action, if any decision says so. `error` is the text of a crash, which says nothing about the policy, or with
+    `is_fault` of the policy's own fault that ended the episode. `wall_s` is the episode's wall-clock time. `overruns`
+    counts the steps that came late in real time (`rollout.paced`).
     """
 
     job: Job
