@@ -216,3 +216,54 @@ def test_a_head_may_use_gradients_inside_sample(monkeypatch):
     found = policy.act([make_query("a", 0)], None)[0][0].chunk
     # Guided towards 0, the middle of the range [0, 10].
     assert np.abs(found - 5).mean() < np.abs(expected - 5).mean()
+
+
+def planned_query(key, step, planned, delay):
+    return replace(
+        make_query(key, step), delay=delay, planned=None if planned is None else np.asarray(planned, np.float32)
+    )
+
+
+def test_a_head_that_inpaints_gets_what_is_planned_in_its_normalised_actions(monkeypatch):
+    policy, given = make_policy(), []
+
+    def inpaint(context, noise, embodiment, previous):
+        given.append(previous)
+        return torch.where(previous.valid[..., None], previous.action, noise)
+
+    monkeypatch.setattr(policy.model.head, "inpaint", inpaint, raising=False)
+    planned = [[0, 10], [5, 5], [10, 0]]
+    queries = [
+        planned_query("a", 3, planned, delay=2),
+        planned_query("b", 0, None, delay=2),
+        planned_query("c", 3, np.full((9, 2), 5), delay=0),
+    ]
+    decisions, _ = policy.act(queries, None)
+    (previous,) = given
+    assert previous.action[0].tolist() == [[-1, 1], [0, 0], [1, -1], [0, 0]]  # the units span [0, 10]
+    assert previous.valid.tolist() == [[True, True, True, False], [False] * 4, [True] * 4]
+    assert previous.committed.tolist() == [[True, True, False, False], [False] * 4, [False] * 4]
+    np.testing.assert_allclose(decisions[0].chunk[:3], planned, atol=1e-5)
+    # Where nothing is planned there is nothing to fit to.
+    policy.act([planned_query("b", 0, None, delay=2)], None)
+    assert len(given) == 1
+
+
+def test_a_head_that_does_not_inpaint_samples_as_without_a_delay():
+    policy = make_policy()
+    plain, delayed = make_query("a", 3), planned_query("a", 3, np.ones((4, 2)), delay=2)
+    one, two = (policy.act([query], None)[0][0].chunk for query in (plain, delayed))
+    np.testing.assert_array_equal(one, two)
+
+
+def test_planned_actions_are_those_of_the_embodiment_that_acts(monkeypatch):
+    policy, given = make_policy(make_config_of_two()).bind(SMALL_EMBODIMENT), []
+
+    def inpaint(context, noise, embodiment, previous):
+        given.append(previous)
+        return noise
+
+    monkeypatch.setattr(policy.model.head, "inpaint", inpaint, raising=False)
+    small = replace(make_query("a", 4, state_dim=1), delay=1, planned=np.array([[150], [200]], np.float32))
+    policy.act([small], None)
+    assert given[0].action[0].tolist() == [[0, 0], [1, 0], [0, 0], [0, 0]]  # the units span [100, 200]

@@ -51,6 +51,12 @@ def test_a_decision_takes_effect_after_the_delay_and_the_policy_sees_what_is_exe
     np.testing.assert_array_equal(found.labels, expected + 1000)
     for query in policy.queries:
         assert query.delay == delay
+        if query.step == 0:
+            assert query.planned is None
+        else:  # until the end of the last chunk, by the newest decision whose delay is over by then
+            left = np.arange(query.step, query.step - every + 8)
+            dates = [max(at for at in range(0, query.step, every) if at == 0 or at + delay <= step) for step in left]
+            np.testing.assert_array_equal(query.planned, (dates + left / 100)[:, None].astype(np.float32))
         if delay == 0 or query.step == 0:
             assert query.committed is None
             continue

@@ -122,6 +122,8 @@ def test_the_chain_encodes_and_decodes_each_row_by_its_embodiment():
     for embodiment in (0, 1):
         decoded = transforms().decode(encoded.action[embodiment::2], embodiment, state[embodiment::2, -1])
         np.testing.assert_allclose(decoded, action[embodiment::2], atol=1e-5)
+        alone = transforms().encode_actions(action[embodiment::2], embodiment, state[embodiment::2, -1])
+        np.testing.assert_array_equal(alone, encoded.action[embodiment::2])
 
 
 def test_the_chain_survives_json_and_an_absolute_one_looks_as_before():

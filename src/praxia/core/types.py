@@ -176,6 +176,9 @@ class Query:
     The first `delay` steps from the present pass while the policy decides. `committed` holds the actions, in declared
     units, that are executed meanwhile: those at the beginning of the chunk, which the policy cannot change any more.
     There are `delay` of them. None: without a delay, and at an episode's first decision, which the robot waits for.
+
+    `planned` holds all that the last decision left for the steps from the present on: first what is committed, then
+    what a new decision replaces. None: at an episode's first decision, and under ensembling.
     """
 
     history: tuple[Observation, ...]
@@ -185,6 +188,7 @@ class Query:
     privileged: Mapping[str, np.ndarray] | None = None
     delay: int = 0
     committed: Float32[np.ndarray, "D A"] | None = None
+    planned: Float32[np.ndarray, "P A"] | None = None
 
 
 # Who chose an action: a learned policy, an expert that took over, or a person.

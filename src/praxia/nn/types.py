@@ -28,9 +28,11 @@ __all__ = [
     "HasBackbone",
     "Head",
     "HeadConfig",
+    "Inpaints",
     "KVCache",
     "LanguageModel",
     "Pretrained",
+    "PreviousChunk",
     "Shapes",
     "WeighsShares",
 ]
@@ -298,6 +300,34 @@ class Head(nn.Module, ABC):
         self, context: Context, noise: Float[Tensor, "B ..."], embodiment: Int[Tensor, " B"]
     ) -> Float[Tensor, "B H A"]:
         """Actions as a deterministic function of the context and the noise that the caller draws."""
+
+
+@dataclass(frozen=True)
+class PreviousChunk:
+    """What earlier decisions left for the steps of the chunk to sample: normalised actions, one step after the other.
+
+    `valid` marks the steps for which there is an action, `committed` those of them that are executed while the policy
+    decides, which come first. A row at an episode's first decision has neither. Other actions are zero.
+    """
+
+    action: Float[Tensor, "B H A"]
+    valid: Bool[Tensor, "B H"]
+    committed: Bool[Tensor, "B H"]
+
+
+@runtime_checkable
+class Inpaints(Protocol):
+    """A head that makes the rest of a chunk fit what is executed while the policy decides (real-time chunking)."""
+
+    def inpaint(
+        self,
+        context: Context,
+        noise: Float[Tensor, "B ..."],
+        embodiment: Int[Tensor, " B"],
+        previous: PreviousChunk,
+    ) -> Float[Tensor, "B H A"]:
+        """As `Head.sample`, with what earlier decisions left. A row of which nothing is valid is as in `sample`."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,9 @@ from praxia.nn.types import (
     HasBackbone,
     Head,
     HeadConfig,
+    Inpaints,
     Pretrained,
+    PreviousChunk,
     Shapes,
 )
 from praxia.policies.interface import TrainedPolicy
@@ -310,15 +312,36 @@ class EncoderHeadPolicy(TrainedPolicy):
         """A decision per row of `encoded`, with the noise of its query.
 
         The rows may be older than the queries: the actions then follow what was observed when they were encoded.
-        Gradients are off but not forbidden: a head may enable them inside, to guide its samples by one.
+        Gradients are off but not forbidden: a head may enable them inside, to guide its samples by one. A head that
+        inpaints also gets what the queries have planned.
         """
         _, embodiment = self._binding()
         noise = np.stack([self._noise(query) for query in queries])
         noise = torch.from_numpy(noise).to(self.device)
-        actions = self.model.head.sample(encoded.context, noise, encoded.embodiment)
+        head, given = self.model.head, (encoded.context, noise, encoded.embodiment)
+        if isinstance(head, Inpaints) and (previous := self._previous(encoded, queries)) is not None:
+            actions = head.inpaint(*given, previous)
+        else:
+            actions = head.sample(*given)
         chunks = self.transforms.decode(actions.float().cpu().numpy(), embodiment, encoded.state)
         valid = np.ones(self.window.horizon, dtype=bool)
         return [Decision(chunk, valid) for chunk in chunks]
+
+    def _previous(self, encoded: Encoded, queries: Sequence[Query]) -> PreviousChunk | None:
+        """What the queries have planned, relative to the states that were encoded; None: nothing."""
+        horizon, (bound, embodiment) = self.window.horizon, self._binding()
+        planned = np.zeros((len(queries), horizon, bound.action_dim), np.float32)
+        count = np.zeros((len(queries), 1), np.int64)
+        for row, query in enumerate(queries):
+            if query.planned is not None:
+                count[row] = min(horizon, len(query.planned))
+                planned[row, : count[row, 0]] = query.planned[:horizon]
+        if not count.any():
+            return None
+        valid = np.arange(horizon) < count
+        committed = valid & (np.arange(horizon) < np.array([[query.delay] for query in queries]))
+        action = self.transforms.encode_actions(planned, embodiment, encoded.state) * valid[..., None]
+        return PreviousChunk(*(torch.from_numpy(value).to(self.device) for value in (action, valid, committed)))
 
     def _noise(self, query: Query) -> Float32[np.ndarray, "..."]:
         shape = self.model.noise_shape

@@ -61,6 +61,8 @@ class RunningEpisode:
         # What is executed while the next decision is made; None: before the first.
         self._committed: Decision | None = None
         self._committed_actors: tuple[Actor | None, ...] = ()
+        # What the last decision left beyond the planned actions; None: before the first, and under ensembling.
+        self._left: Float32[np.ndarray, "P A"] | None = None
         self._began_s = time.perf_counter()
         self._num_past = agent.policy.window.history
         self._history: deque[Observation] = deque(maxlen=self._num_past + 1)
@@ -157,7 +159,8 @@ class RunningEpisode:
     def query(self) -> Query:
         delay = self._execution.delay
         committed = self._committed.chunk if self._committed is not None else None
-        return Query(tuple(self._history), self.job.key, self.steps, self.slot, self._privileged, delay, committed)
+        history = tuple(self._history)
+        return Query(history, self.job.key, self.steps, self.slot, self._privileged, delay, committed, self._left)
 
     def plan(self, decision: Decision, horizon: int) -> None:
         """Plan what is executed of `decision` within `horizon`, or end the episode with the policy's fault."""
@@ -198,6 +201,7 @@ class RunningEpisode:
         count = min(most, decision.num_executable - self._execution.delay)
         if self._execution.delay:
             self._committed = _part(decision, count, count + self._execution.delay)
+        self._left = decision.chunk[max(0, count) : decision.num_executable].copy()
         actions = decision.chunk[:count]
         return actions, actions if decision.label is None else decision.label[:count]
 

@@ -130,6 +130,17 @@ class Transforms:
         assert present is not None, "relative actions are decoded with the state that they are relative to"
         return transforms.relative.decode(decoded, present)
 
+    def encode_actions(
+        self, action: Float32[np.ndarray, "B H D"], embodiment: int, present: Float32[np.ndarray, "B S"]
+    ) -> Float32[np.ndarray, "B H A"]:
+        """The inverse of `decode`, for a batch of one embodiment; dims that it does not have become zero."""
+        transforms = self.embodiments[embodiment]
+        if transforms.relative is not None:
+            action = transforms.relative.encode(action, present)
+        encoded = np.zeros((*action.shape[:-1], max(one.action.size for one in self.embodiments)), np.float32)
+        encoded[..., : transforms.action.size] = transforms.action.encode(action)
+        return encoded
+
     def to_json(self) -> dict[str, Any]:
         key = "prompt_tokenizer" if isinstance(self.tokenizer, PromptTokenizer) else "text_tokenizer"
         return {"embodiments": [one.to_json() for one in self.embodiments], key: self.tokenizer.to_json()}
