@@ -1,4 +1,7 @@
-"""Denoising diffusion on the cosine schedule: trained at single steps (DDPM), sampled in few steps (DDIM)."""
+"""Denoising diffusion on the cosine schedule: trained at single steps (DDPM), sampled in few steps (DDIM).
+
+The steps of a chunk share one denoising step [B], or each has its own [B, H].
+"""
 
 from collections.abc import Callable
 
@@ -22,10 +25,10 @@ def cosine_alphas_bar(num_steps: int) -> Float[Tensor, " K"]:
 
 
 def noised(
-    data: Float[Tensor, "B H A"], noise: Float[Tensor, "B H A"], alpha_bar: Float[Tensor, " B"]
+    data: Float[Tensor, "B H A"], noise: Float[Tensor, "B H A"], alpha_bar: Float[Tensor, "B *H"]
 ) -> Float[Tensor, "B H A"]:
     """Data with noise, such that a share `alpha_bar` of the data's variance remains."""
-    share = alpha_bar[:, None, None]
+    share = alpha_bar.reshape(*alpha_bar.shape, *[1] * (data.dim() - alpha_bar.dim()))
     return share.sqrt() * data + (1 - share).sqrt() * noise
 
 

@@ -1,5 +1,6 @@
 """Flow matching on straight paths: t = 0 is noise, t = 1 is data, x_t = (1 - t) noise + t data, v = data - noise.
 
+The steps of a chunk share one time [B], or each has its own [B, H].
 Lipman et al. 2023 (arXiv 2210.02747); t runs as in the papers and in GR00T, the reverse of openpi's code.
 """
 
@@ -21,10 +22,10 @@ def beta_times(uniform: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
 
 
 def interpolate(
-    noise: Float[Tensor, "B H A"], data: Float[Tensor, "B H A"], time: Float[Tensor, " B"]
+    noise: Float[Tensor, "B H A"], data: Float[Tensor, "B H A"], time: Float[Tensor, "B *H"]
 ) -> tuple[Float[Tensor, "B H A"], Float[Tensor, "B H A"]]:
     """The point at `time` on the path from noise to data, and the velocity along it."""
-    t = time[:, None, None]
+    t = time.reshape(*time.shape, *[1] * (data.dim() - time.dim()))
     return (1 - t) * noise + t * data, data - noise
 
 

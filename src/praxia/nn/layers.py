@@ -15,6 +15,7 @@ from praxia.nn.types import Batch
 
 __all__ = [
     "ResidualBlock",
+    "by_step",
     "masked_actions",
     "masked_mean",
     "seeded_dropout",
@@ -45,12 +46,12 @@ class ResidualBlock(nn.Sequential):
 
 
 def sinusoidal_embedding(
-    value: Float[Tensor, " B"], width: int, min_period: float = 4e-3, max_period: float = 4.0
-) -> Float[Tensor, "B D"]:
+    value: Float[Tensor, "*B"], width: int, min_period: float = 4e-3, max_period: float = 4.0
+) -> Float[Tensor, "*B D"]:
     """Sines and cosines of `value` at `width / 2` periods in geometric progression (pi0's time embedding)."""
     fraction = torch.linspace(0.0, 1.0, width // 2, device=value.device, dtype=value.dtype)
     period = min_period * (max_period / min_period) ** fraction
-    angle = value[:, None] * (2 * math.pi / period)
+    angle = value[..., None] * (2 * math.pi / period)
     return torch.cat([angle.sin(), angle.cos()], dim=-1)
 
 
@@ -74,6 +75,11 @@ def masked_mean(error: Float[Tensor, "*shape"], mask: Bool[Tensor, "*shape"], sh
 def zero_invalid(x: Float[Tensor, "B T F"], valid: Bool[Tensor, "B T"]) -> Float[Tensor, "B T F"]:
     """`x` with zeros at invalid observation steps: how a network without attention sees that something is missing."""
     return torch.where(valid[..., None], x, 0.0)
+
+
+def by_step(x: Float[Tensor, "B *H D"]) -> Float[Tensor, "B _ D"]:
+    """What modulates the steps of a chunk, one vector for all of them or one each, as [B, 1, D] or [B, H, D]."""
+    return x if x.dim() == 3 else x[:, None]
 
 
 @contextmanager

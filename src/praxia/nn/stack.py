@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from praxia.nn.layers import zeroed
+from praxia.nn.layers import by_step, zeroed
 from praxia.nn.types import KVCache
 
 __all__ = ["AttentionConfig", "RMSNorm", "Stack", "attention_layout", "rotate"]
@@ -38,7 +38,7 @@ class Stack(nn.Module):
     """Gemma's layers: RMSNorm, rotary positions, grouped queries, gated GELU MLP, no biases.
 
     Gemma (arXiv 2403.08295), as in openpi's `gemma.py`. With `condition_width` the scales, shifts and gates of the
-    norms are computed from a vector (pi0.5's adaRMSNorm).
+    norms are computed from a vector (pi0.5's adaRMSNorm), one for all tokens or one each.
     """
 
     def __init__(self, width: int, mlp_width: int, attention: AttentionConfig, condition_width: int | None = None):
@@ -52,7 +52,7 @@ class Stack(nn.Module):
         valid: Bool[Tensor, "B L"],
         blocks: Int[Tensor, " L"],
         cache: KVCache | None = None,
-        condition: Float[Tensor, "B C"] | None = None,
+        condition: Float[Tensor, "B *T C"] | None = None,
     ) -> tuple[Float[Tensor, "B L D"], KVCache]:
         """Process L more tokens after those in `cache`.
 
@@ -106,7 +106,7 @@ class Layer(nn.Module):
         position: Int[Tensor, "B L"],
         attended: Bool[Tensor, "B 1 L N"],
         cached: tuple[Tensor, Tensor] | None,
-        condition: Float[Tensor, "B C"] | None,
+        condition: Float[Tensor, "B *T C"] | None,
     ) -> tuple[Float[Tensor, "B L D"], tuple[Tensor, Tensor]]:
         h, gate = self.attention_norm(x, condition)
         query = rotate(self._split(self.query(h)), position, self.config.rope_base)
@@ -140,14 +140,14 @@ class RMSNorm(nn.Module):
         self.conditioned = condition_width is not None
 
     def forward(
-        self, x: Float[Tensor, "B L D"], condition: Float[Tensor, "B C"] | None
+        self, x: Float[Tensor, "B L D"], condition: Float[Tensor, "B *T C"] | None
     ) -> tuple[Float[Tensor, "B L D"], Tensor | float]:
         wide = x.float()
         normed = wide * (wide.square().mean(-1, keepdim=True) + self.epsilon).rsqrt()
         if not self.conditioned:
             return (normed * (1 + self.weight.float())).type_as(x), 1.0
         assert condition is not None, "a conditioned stack needs its condition"
-        scale, shift, gate = self.modulate(condition)[:, None].chunk(3, dim=-1)
+        scale, shift, gate = by_step(self.modulate(condition)).chunk(3, dim=-1)
         return (normed * (1 + scale.float()) + shift.float()).type_as(x), gate
 
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from praxia.heads.denoisers.denoiser import Denoiser, DenoiserConfig
 from praxia.nn.embodiment_linear import embodiment_linear
-from praxia.nn.layers import sinusoidal_embedding, zeroed
+from praxia.nn.layers import by_step, sinusoidal_embedding, zeroed
 from praxia.nn.stack import AttentionConfig, Stack
 from praxia.nn.types import Context, KVCache, Shapes
 
@@ -77,7 +77,7 @@ class ActionExpertDenoiser(Denoiser):
     def forward(
         self,
         x: Float[Tensor, "B H A"],
-        time: Float[Tensor, " B"],
+        time: Float[Tensor, "B *H"],
         condition: tuple[Tensor, ...],
         embodiment: Int[Tensor, " B"],
     ) -> Float[Tensor, "B H A"]:
@@ -87,7 +87,7 @@ class ActionExpertDenoiser(Denoiser):
         if self.ada_norm:
             conditioning = functional.silu(self.time_in(embedded_time))
         else:
-            steps = self.time_in(torch.cat([steps, embedded_time[:, None].expand_as(steps)], dim=-1))
+            steps = self.time_in(torch.cat([steps, by_step(embedded_time).expand_as(steps)], dim=-1))
             conditioning = None
         valid_steps = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
         blocks = torch.zeros(x.shape[1], dtype=torch.int64, device=x.device)

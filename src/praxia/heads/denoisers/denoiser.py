@@ -16,8 +16,9 @@ __all__ = ["Denoiser", "DenoiserConfig", "repeated_rows"]
 class Denoiser(nn.Module, ABC):
     """(noisy chunk, time, observation) -> a chunk: a velocity, or noise. Zero with fresh weights.
 
-    `x` is zero in the dims that a row's embodiment lacks; the output has no meaning there. `requires` names what the
-    context must have, as `Head.requires`.
+    `x` is zero in the dims that a row's embodiment lacks; the output has no meaning there. The steps of the chunk share
+    one time, or each has its own: equal times of all steps are the shared one. `requires` names what the context must
+    have, as `Head.requires`.
     """
 
     requires: frozenset[str]
@@ -30,7 +31,7 @@ class Denoiser(nn.Module, ABC):
     def forward(
         self,
         x: Float[Tensor, "B H A"],
-        time: Float[Tensor, " B"],
+        time: Float[Tensor, "B *H"],
         condition: tuple[Tensor, ...],
         embodiment: Int[Tensor, " B"],
     ) -> Float[Tensor, "B H A"]: ...

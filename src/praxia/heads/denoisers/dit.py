@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from praxia.heads.denoisers.denoiser import Denoiser, DenoiserConfig
 from praxia.nn.embodiment_linear import embodiment_linear
-from praxia.nn.layers import sinusoidal_embedding, zeroed
+from praxia.nn.layers import by_step, sinusoidal_embedding, zeroed
 from praxia.nn.types import Context, Shapes
 
 __all__ = ["DiT", "DiTDenoiser"]
@@ -65,19 +65,19 @@ class DiTDenoiser(Denoiser):
     def forward(
         self,
         x: Float[Tensor, "B H A"],
-        time: Float[Tensor, " B"],
+        time: Float[Tensor, "B *H"],
         condition: tuple[Tensor, ...],
         embodiment: Int[Tensor, " B"],
     ) -> Float[Tensor, "B H A"]:
         tokens, mask = condition
         embedded_time = sinusoidal_embedding(time, self.width)
         steps = self.action_in(x, embodiment)
-        both = torch.cat([steps, embedded_time[:, None].expand_as(steps)], dim=-1)
+        both = torch.cat([steps, by_step(embedded_time).expand_as(steps)], dim=-1)
         h = self.action_mixed(functional.silu(self.action_and_time(both, embodiment)), embodiment) + self.position
         conditioning = functional.silu(self.time_in(embedded_time))
         for block in self.blocks:
             h = block(h, conditioning, tokens, mask)
-        scale, shift = self.modulate(conditioning)[:, None].chunk(2, dim=-1)
+        scale, shift = by_step(self.modulate(conditioning)).chunk(2, dim=-1)
         return self.out(self.norm(h) * (1 + scale) + shift, embodiment)
 
 
@@ -98,11 +98,12 @@ class DiTBlock(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "B H D"],
-        conditioning: Float[Tensor, "B D"],
+        conditioning: Float[Tensor, "B *H D"],
         tokens: Float[Tensor, "B N D2"],
         mask: Bool[Tensor, "B N"],
     ) -> Float[Tensor, "B H D"]:
-        scale, shift, gate, mlp_scale, mlp_shift, mlp_gate = self.modulate(conditioning)[:, None].chunk(6, dim=-1)
+        modulation = by_step(self.modulate(conditioning)).chunk(6, dim=-1)
+        scale, shift, gate, mlp_scale, mlp_shift, mlp_gate = modulation
         query = self.attention_norm(x) * (1 + scale) + shift
         keys, hidden = (tokens, ~mask) if self.attends_context else (query, None)
         x = x + gate * self.attention(query, keys, keys, key_padding_mask=hidden, need_weights=False)[0]

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from praxia.heads.denoisers.denoiser import Denoiser, DenoiserConfig
 from praxia.nn.embodiment_linear import embodiment_linear
-from praxia.nn.layers import sinusoidal_embedding, zeroed
+from praxia.nn.layers import by_step, sinusoidal_embedding, zeroed
 from praxia.nn.types import Context, Shapes
 
 __all__ = ["TIME_WIDTH", "ResidualMLP", "ResidualMLPDenoiser"]
@@ -19,7 +19,11 @@ TIME_WIDTH = 64
 
 @dataclass(frozen=True)
 class ResidualMLP(DenoiserConfig):
-    """`depth` residual blocks, scaled and shifted by the readout and the time."""
+    """`depth` residual blocks, scaled and shifted by the readout and the time.
+
+    Where each step has its own time they see the mean of the embedded times. It tells how many steps are done and the
+    time of the rest, where these share one; networks with a token for each step see which step has which time.
+    """
 
     tag: ClassVar[str] = "residual-mlp"
     width: int = 256
@@ -56,12 +60,13 @@ class ResidualMLPDenoiser(Denoiser):
     def forward(
         self,
         x: Float[Tensor, "B H A"],
-        time: Float[Tensor, " B"],
+        time: Float[Tensor, "B *H"],
         condition: tuple[Tensor, ...],
         embodiment: Int[Tensor, " B"],
     ) -> Float[Tensor, "B H A"]:
         (readout,) = condition
-        conditioning = functional.silu(readout + self.time_in(sinusoidal_embedding(time, TIME_WIDTH)))
+        embedded_time = by_step(sinusoidal_embedding(time, TIME_WIDTH)).mean(1)
+        conditioning = functional.silu(readout + self.time_in(embedded_time))
         h = self.action_in(x.flatten(1), embodiment) + readout
         for block in self.blocks:
             h = block(h, conditioning)

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from praxia.heads.denoisers.denoiser import Denoiser, DenoiserConfig
 from praxia.nn.embodiment_linear import embodiment_linear
-from praxia.nn.layers import sinusoidal_embedding, zeroed
+from praxia.nn.layers import by_step, sinusoidal_embedding, zeroed
 from praxia.nn.types import Context, Shapes
 
 __all__ = ["Transformer", "TransformerDenoiser"]
@@ -22,7 +22,7 @@ class Transformer(DenoiserConfig):
     Chi et al. 2023 (arXiv 2303.04137), `transformer_for_diffusion.py`; published size: width 256, depth 8, 4 heads.
     Deviations: no dropout (theirs is 0.3 in attention), because a step's randomness is drawn from its own generator;
     context tokens carry their own positions, so none are added; the first and the last layer have weights per
-    embodiment.
+    embodiment. Where each step has its own time it attends to that one.
     """
 
     tag: ClassVar[str] = "transformer"
@@ -39,6 +39,8 @@ class Transformer(DenoiserConfig):
 
 class TransformerDenoiser(Denoiser):
     """See `Transformer`. Takes any context."""
+
+    later: Tensor
 
     requires: frozenset[str] = frozenset()
 
@@ -65,13 +67,23 @@ class TransformerDenoiser(Denoiser):
     def forward(
         self,
         x: Float[Tensor, "B H A"],
-        time: Float[Tensor, " B"],
+        time: Float[Tensor, "B *H"],
         condition: tuple[Tensor, ...],
         embodiment: Int[Tensor, " B"],
     ) -> Float[Tensor, "B H A"]:
         tokens, mask = condition
-        memory = self.remember(torch.cat([sinusoidal_embedding(time, self.width)[:, None], tokens], dim=1))
-        hidden = torch.cat([~mask.new_ones(len(mask), 1), ~mask], dim=1)
+        times = by_step(sinusoidal_embedding(time, self.width))
+        num_times = times.shape[1]
+        memory = self.remember(torch.cat([times, tokens], dim=1))
+        hidden = torch.cat([~mask.new_ones(len(mask), num_times), ~mask], dim=1)
         h = self.action_in(x, embodiment) + self.position
-        h = self.layers(h, memory, tgt_mask=self.later, memory_key_padding_mask=hidden)
+        others = None if num_times == 1 else self._others(memory.shape[1])
+        h = self.layers(h, memory, tgt_mask=self.later, memory_mask=others, memory_key_padding_mask=hidden)
         return self.out(self.norm(h), embodiment)
+
+    def _others(self, num_memory: int) -> Bool[Tensor, "H M"]:
+        """What each step must not attend to: the times of the other steps, which come first in the memory."""
+        horizon = len(self.position)
+        others = self.later.new_zeros(horizon, num_memory)
+        others[:, :horizon] = ~torch.eye(horizon, dtype=torch.bool, device=others.device)
+        return others

@@ -13,7 +13,7 @@ from praxia.core.errors import MismatchError
 from praxia.heads.denoisers.denoiser import Denoiser, DenoiserConfig
 from praxia.heads.denoisers.residual_mlp import TIME_WIDTH
 from praxia.nn.embodiment_linear import embodiment_linear
-from praxia.nn.layers import sinusoidal_embedding, zeroed
+from praxia.nn.layers import by_step, sinusoidal_embedding, zeroed
 from praxia.nn.types import Context, Shapes
 
 __all__ = ["UNet", "UNetDenoiser"]
@@ -29,7 +29,7 @@ class UNet(DenoiserConfig):
     Chi et al. 2023 (arXiv 2303.04137), `conditional_unet1d.py`; published size: channels (512, 1024, 2048), kernel 5.
     Deviations of the defaults: the chunk enters and leaves through a linear layer per step, which can then have weights
     per embodiment; the last layer starts at zero; time is embedded as pi0's. The horizon is free, but must be divisible
-    by 2 for each halving.
+    by 2 for each halving. Where each step has its own time, coarser levels see the mean over the steps they hold.
 
     With `published` ends the first block takes the actions themselves, the step's number is embedded (in theirs
     `time_width` is 128), and the last layer starts as any other: their network, whose parameters it has.
@@ -96,38 +96,46 @@ class UNetDenoiser(Denoiser):
     def forward(
         self,
         x: Float[Tensor, "B H A"],
-        time: Float[Tensor, " B"],
+        time: Float[Tensor, "B *H"],
         condition: tuple[Tensor, ...],
         embodiment: Int[Tensor, " B"],
     ) -> Float[Tensor, "B H A"]:
-        conditioning = torch.cat([self.time_in(self._embedded(time)), *condition], dim=-1)
+        (readout,) = condition
+        embedded_time = self.time_in(self._embedded(time))
+        readout = readout if time.dim() == 1 else readout[:, None].expand(-1, x.shape[1], -1)
+        conditioning = torch.cat([embedded_time, readout], dim=-1)
         h = (x if self.action_in is None else self.action_in(x, embodiment)).mT
         skips = []
         for level, blocks in enumerate(self.down):
             for block in blocks:  # pyright: ignore[reportGeneralTypeIssues]
-                h = block(h, conditioning)
+                h = block(h, _at_level(conditioning, level))
             skips.append(h)
             if level < len(self.shrink):
                 h = self.shrink[level](h)
         for block in self.middle:
-            h = block(h, conditioning)
-        for blocks, grow in zip(self.up, self.grow, strict=True):
+            h = block(h, _at_level(conditioning, len(self.shrink)))
+        for level, (blocks, grow) in enumerate(zip(self.up, self.grow, strict=True)):
             h = torch.cat([h, skips.pop()], dim=1)
             for block in blocks:  # pyright: ignore[reportGeneralTypeIssues]
-                h = block(h, conditioning)
+                h = block(h, _at_level(conditioning, len(self.shrink) - level))
             h = grow(h)
         return self.out(self.last(h).mT, embodiment)
 
-    def _embedded(self, time: Float[Tensor, " B"]) -> Float[Tensor, "B D"]:
+    def _embedded(self, time: Float[Tensor, "B *H"]) -> Float[Tensor, "B *H D"]:
         if self.config.published:
             return _step_embedding(time * NUM_STEPS - 1, self.config.time_width)
         return sinusoidal_embedding(time, self.config.time_width)
 
 
-def _step_embedding(step: Float[Tensor, " B"], width: int) -> Float[Tensor, "B D"]:
+def _at_level(conditioning: Float[Tensor, "B *H D"], level: int) -> Float[Tensor, "B *H2 D"]:
+    """The conditioning where the chunk was halved `level` times."""
+    return conditioning if conditioning.dim() == 2 else conditioning.unflatten(1, (-1, 2**level)).mean(2)
+
+
+def _step_embedding(step: Float[Tensor, "*B"], width: int) -> Float[Tensor, "*B D"]:
     """Sines, then cosines of a step's number at frequencies from 1 to 1e-4 (Ho et al. 2020, arXiv 2006.11239)."""
     at = torch.arange(width // 2, device=step.device, dtype=step.dtype)
-    angle = step[:, None] * (-math.log(10_000) * at / (width // 2 - 1)).exp()
+    angle = step[..., None] * (-math.log(10_000) * at / (width // 2 - 1)).exp()
     return torch.cat([angle.sin(), angle.cos()], dim=-1)
 
 
@@ -139,7 +147,7 @@ class ConvBlock(nn.Sequential):
 
 
 class ConditionedBlock(nn.Module):
-    """Two convolution blocks with a vector that scales and shifts every channel between them."""
+    """Two convolution blocks; between them every channel is scaled and shifted, by one vector or one for each step."""
 
     def __init__(self, cin: int, cout: int, conditioning_width: int, kernel: int, groups: int):
         super().__init__()
@@ -148,6 +156,6 @@ class ConditionedBlock(nn.Module):
         self.second = ConvBlock(cout, cout, kernel, groups)
         self.skip = nn.Identity() if cin == cout else nn.Conv1d(cin, cout, 1)
 
-    def forward(self, x: Float[Tensor, "B C H"], conditioning: Float[Tensor, "B D"]) -> Float[Tensor, "B C2 H"]:
-        scale, shift = self.film(conditioning)[:, :, None].chunk(2, dim=1)
+    def forward(self, x: Float[Tensor, "B C H"], conditioning: Float[Tensor, "B *H D"]) -> Float[Tensor, "B C2 H"]:
+        scale, shift = by_step(self.film(conditioning)).mT.chunk(2, dim=1)
         return self.second(scale * self.first(x) + shift) + self.skip(x)
