@@ -1,4 +1,4 @@
-"""The smallest models that are no encoder and head: one with an update of its own, and one that predicts images."""
+"""The smallest models that are no encoder and head: with an update of its own, of images, of sequences."""
 
 import copy
 from dataclasses import dataclass
@@ -10,7 +10,11 @@ from torch.nn import functional
 from praxia.nn.layers import masked_mean
 from praxia.nn.trainable import ModelConfig
 
-TOYS = {"toy-actor-critic": "toy_models:ActorCritic", "toy-next-frame": "toy_models:NextFrame"}
+TOYS = {
+    "toy-actor-critic": "toy_models:ActorCritic",
+    "toy-next-frame": "toy_models:NextFrame",
+    "toy-recurrent": "toy_models:Recurrent",
+}
 
 
 @dataclass(frozen=True)
@@ -87,3 +91,38 @@ class NextFrameModel(nn.Module):
 
     def num_valid(self, batch):
         return batch.target_image_valid[self.camera].sum()
+
+
+@dataclass(frozen=True)
+class Recurrent(ModelConfig):
+    """The reward of each step of a sequence, from what was seen and done in its episode until then."""
+
+    tag = "toy-recurrent"
+    width: int = 16
+
+    def build(self, shapes):
+        return RecurrentModel(shapes.state_dim, shapes.action_dim, self.width)
+
+
+class RecurrentModel(nn.Module):
+    def __init__(self, state_dim, action_dim, width):
+        super().__init__()
+        self.cell = nn.GRUCell(state_dim + 2 * action_dim, width)
+        self.out = nn.Linear(width, 1)
+
+    def forward(self, batch):
+        """Rewards [B, L]. The state of the cell is zero where an episode begins, and there is no action before it."""
+        past = torch.where(batch.past_action_valid[..., None], batch.past_action, 0.0)
+        inputs = torch.cat([batch.state, past, batch.action], dim=2)
+        hidden = inputs.new_zeros(len(inputs), self.cell.hidden_size)
+        found = []
+        for step in range(inputs.shape[1]):
+            hidden = self.cell(inputs[:, step], torch.where(batch.is_first[:, step, None], 0.0, hidden))
+            found.append(self.out(hidden)[:, 0])
+        return torch.stack(found, dim=1)
+
+    def loss(self, batch, generator):
+        return masked_mean((self(batch) - batch.reward).square(), batch.action_valid, batch.share), {}
+
+    def num_valid(self, batch):
+        return batch.action_valid.sum()

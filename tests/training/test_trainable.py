@@ -16,14 +16,16 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 from shared_training import job, shared
-from toy_models import TOYS, ActorCritic, ActorCriticModel, NextFrame
+from toy_models import TOYS, ActorCritic, ActorCriticModel, NextFrame, Recurrent, RecurrentModel
 
 from praxia.checkpoint.store import load_model, load_policy, read_config
 from praxia.cli import info
 from praxia.core.errors import MismatchError, PraxiaError, TrainingError
 from praxia.core.types import Sampling
 from praxia.core.window import Window
+from praxia.dataloader.mixture_config import MixtureConfig
 from praxia.policies import MODELS
+from praxia.policies.encoder_head import to_batch
 from praxia.training import engine, measured_step
 from praxia.training.config import Train, TrainRun, warmup_cosine
 
@@ -36,6 +38,12 @@ NEXT_FRAME = TrainRun(
     NextFrame(),
     Window({"image.front": (0,)}, 0, {"image.front": (1,)}),
     Train(steps=300, batch_size=11, warmup_steps=10, learning_rate=1e-2, log_every=10, ema_decay=0.9, shift_px=0),
+)
+
+RECURRENT = TrainRun(
+    Recurrent(),
+    Window({"state": (0,), "action": (-1,)}, 1, outcomes=True, sequence_length=16),
+    Train(steps=40, batch_size=8, warmup_steps=2, log_every=2, checkpoint_s=0.0, learning_rate=1e-2),
 )
 
 
@@ -154,8 +162,9 @@ def test_a_critic_learns_the_reward(rewarded_path, tmp_path):
 
 
 def test_two_processes_have_the_loss_curves_of_one(rewarded_path, video_path, tmp_path):
-    """Of an update of its own, whose gradients are averaged, and of a loss that is a mean over valid frames."""
+    """Of an update of its own, whose gradients are averaged, and of losses that are means over valid frames."""
     runs = {"own": (ACTOR_CRITIC, rewarded_path), "loss": (NEXT_FRAME, video_path)}
+    runs["sequences"] = (RECURRENT, rewarded_path)
     options = {"steps": 10, "batch_size": 8, "log_every": 1, "shift_px": 2, "checkpoint_s": 1e9}
     runs = {
         name: (dataclasses.replace(run, train=dataclasses.replace(run.train, **options)), data)
@@ -226,6 +235,50 @@ def test_a_gradient_that_is_not_finite_ends_the_run_before_its_optimiser_steps(r
     with pytest.raises(TrainingError, match=r"the gradient is not finite at the batch of step 4 \(8 windows\)"):
         fit(ACTOR_CRITIC, rewarded_path, tmp_path / "run")
     assert all(value.isfinite().all() for one in last_state(tmp_path / "run").values() for value in one.values())
+
+
+def test_a_recurrent_model_learns_from_sequences_and_goes_on_where_it_was_killed(rewarded_path, tmp_path):
+    """Episodes of 12 steps in sequences of 16: each has an episode's beginning inside."""
+    whole = fit(RECURRENT, rewarded_path, tmp_path / "whole")
+
+    class Stopped(Exception):
+        pass
+
+    def stop(step, _):
+        if step == 20:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        fit(RECURRENT, rewarded_path, tmp_path / "run", progress=stop)
+    resumed = fit(RECURRENT, rewarded_path, tmp_path / "run", resume=True)
+    assert 0 < resumed["resumed_from"] <= 20
+    assert resumed["weights_sha256"] == whole["weights_sha256"]
+    losses = [line["loss"] for line in metrics(tmp_path / "whole")]
+    assert losses[-1] < 0.5 * losses[0]
+    model, config, _ = load_model(tmp_path / "run")
+    assert config.window == RECURRENT.window
+    batch = sequences_of(rewarded_path, config)
+    assert batch.is_first[:, 1:].any()
+    assert not batch.action_valid.all()
+    with torch.inference_mode():
+        found = model(batch)
+        other = dataclasses.replace(batch, state=torch.where(batch.is_first.cumsum(1)[..., None] > 1, batch.state, 9.0))
+        after = batch.is_first.cumsum(1) > 1
+        torch.testing.assert_close(model(other)[after], found[after])
+    assert isinstance(model, RecurrentModel)
+
+
+def sequences_of(path, config):
+    """The sequences that begin with an episode, as the model trained on them."""
+    windows = MixtureConfig.of([path]).open(config.window)
+    begins = [row for row in range(len(windows)) if windows.frames_of(np.array([row]))[0][2] == 0]
+    return to_batch(config.transforms.encode(windows.read(np.array(begins))), config.transforms)
+
+
+def test_an_encoder_and_a_head_are_no_model_of_sequences(rewarded_path, tmp_path, tiny_run):
+    window = dataclasses.replace(tiny_run.window, horizon=1, sequence_length=4)
+    with pytest.raises(MismatchError, match="expected windows for an encoder and a head, got sequences"):
+        fit(dataclasses.replace(tiny_run, window=window), rewarded_path, tmp_path / "run")
 
 
 def test_validation_needs_a_loss(rewarded_path, tmp_path):

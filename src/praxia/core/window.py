@@ -5,7 +5,7 @@ C Y X image.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 from typing import Any
 
@@ -34,12 +34,17 @@ class Window:
     (an episode that was cut off did not). `extras` are numeric features of the data by name, such as
     "complementary_info.log_probability" or "actor", of each of the H steps.
 
+    With a `sequence_length` L a sample is a sequence: L consecutive windows, which goes on with the next episode where
+    one ends (`Samples.is_first`). Each window then has one step, the present (0, and -1 of "action", at a horizon of at
+    most 1), which is all that the model sees where it acts; those of the sequence take the places of T, P and H.
+
     The order of cameras counts: a network knows a camera by its position, so another order is another window.
 
     The modality "image.*" stands for every camera of the data, which a recipe does not know; `with_cameras` names them.
 
     Raises:
-        PraxiaError: targets that are not after the present, or not in rising order; actions that are not before it.
+        PraxiaError: targets that are not after the present, or not in rising order; actions that are not before it;
+            sequences of windows with other steps.
     """
 
     observation_steps: Mapping[str, tuple[int, ...]]
@@ -47,22 +52,36 @@ class Window:
     targets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     outcomes: bool = False
     extras: tuple[str, ...] = ()
+    sequence_length: int | None = None
 
     def __post_init__(self) -> None:
+        self._expect_sequence()
         if max(past := self.observation_steps.get("action", ()), default=-1) > -1:
             raise PraxiaError(f"expected past actions at steps up to -1, got {list(past)}")
         for name, offsets in self.targets.items():
             if not offsets or offsets[0] < 1 or any(one >= other for one, other in pairwise(offsets)):
                 raise PraxiaError(f"expected targets of {name} at rising steps from 1, got {list(offsets)}")
 
+    def _expect_sequence(self) -> None:
+        if self.sequence_length is None:
+            return
+        if self.sequence_length < 1:
+            raise PraxiaError(f"expected sequences of 1 step or more, got {self.sequence_length}")
+        others = {
+            name: at for name, at in self.observation_steps.items() if at != ((-1,) if name == "action" else (0,))
+        }
+        if others or self.targets or self.horizon > 1:
+            name, at = next(iter((others or self.targets or {"horizon": (self.horizon,)}).items()))
+            raise PraxiaError(
+                "expected windows of one step in sequences: 0 of each modality, -1 of 'action', a horizon of 0 or 1 and"
+                f" no targets, got {name!r} {list(at)}"
+            )
+
     def __eq__(self, other: object) -> bool:
         """Equal steps and horizon, and cameras in the same order, which equal mappings need not have."""
         if not isinstance(other, Window):
             return NotImplemented
-        ours, theirs = (
-            (one.cameras, one.observation_steps, one.horizon, one.targets, one.outcomes, one.extras)
-            for one in (self, other)
-        )
+        ours, theirs = ((one.cameras, *(getattr(one, entry.name) for entry in fields(one))) for one in (self, other))
         return ours == theirs
 
     @property
@@ -114,6 +133,7 @@ class Window:
         )
         found = {"observation_steps": observation_steps, "cameras": list(self.cameras), "horizon": self.horizon}
         training = {"targets": targets, "outcomes": self.outcomes, "extras": list(self.extras)}
+        training["sequence_length"] = self.sequence_length
         return found | {name: value for name, value in training.items() if value}
 
     @classmethod
@@ -127,7 +147,8 @@ class Window:
         first = [f"image.{camera}" for camera in value.get("cameras", ())]
         ordered = {name: observation_steps[name] for name in [*first, *observation_steps]}
         targets = {name: tuple(at) for name, at in value.get("targets", {}).items()}
-        return cls(ordered, value["horizon"], targets, value.get("outcomes", False), tuple(value.get("extras", ())))
+        outcomes, extras = value.get("outcomes", False), tuple(value.get("extras", ()))
+        return cls(ordered, value["horizon"], targets, outcomes, extras, value.get("sequence_length"))
 
 
 def _cameras(steps: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:
@@ -158,6 +179,10 @@ class Samples:
     last and are not valid. Past actions before its first step repeat the first and are not valid. `reward` and
     `terminated` belong to the steps of `action`, and are valid where it is, as are the `extras`, whose last axis is the
     dims of a step. What the window does not have is None.
+
+    In sequences (`Window.sequence_length`) T, P and H are their steps, one after the other. `is_first` says with which
+    of them an episode begins: what a model remembers of the steps before does not belong to it. Steps after the last
+    episode with the row's instruction repeat its last step, and nothing of them is valid.
     """
 
     images: Mapping[str, UInt8[np.ndarray, "B _ _ _ 3"]]
@@ -177,3 +202,4 @@ class Samples:
     reward: Float32[np.ndarray, "B H"] | None = None
     terminated: Bool[np.ndarray, "B H"] | None = None
     extras: Mapping[str, Shaped[np.ndarray, "B H _"]] = field(default_factory=dict)
+    is_first: Bool[np.ndarray, "B _"] | None = None

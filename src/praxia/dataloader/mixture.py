@@ -108,6 +108,7 @@ class Mixture:
             reward=optional("reward"),
             terminated=optional("terminated"),
             extras=by_name([one.extras for one in found]),
+            is_first=optional("is_first"),
         )
 
     def frames_of(self, indices: Int64[np.ndarray, " B"]) -> list[tuple[str, int, int]]:

@@ -12,6 +12,7 @@ from praxia.core.errors import DataError, MismatchError
 from praxia.core.window import Samples, Window
 from praxia.data.dataset import Dataset
 from praxia.dataloader.frame_cache import CachedFrames
+from praxia.dataloader.sequences import Streams, joined
 from praxia.dataloader.view import DatasetView, Resampling
 from praxia.statistics.running import RunningStats
 
@@ -30,6 +31,9 @@ class Windows:
     valid. `view` changes names, sizes and rate. At another rate every frame of the data set is still the present of one
     window, and only a step that ends within the episode is valid (`Resampling`). Decoded images are kept on disk, at
     most `cache_bytes` for all cameras (`CachedFrames`).
+
+    With `Window.sequence_length` every window is the first step of a sequence (`praxia.dataloader.sequences`), so that
+    the order of training is that of windows.
 
     Data without a state or without actions are read by windows that need none (a horizon of 0): the state then has no
     dims.
@@ -83,6 +87,10 @@ class Windows:
         factors = self._resampling.factors(self.embodiment.action)
         self._summed = np.flatnonzero(np.isfinite(factors) & (not self._resampling.is_identity))
         self._factors = factors[self._summed]
+        self._streams = None
+        if window.sequence_length is not None:
+            _expect_own_rate(dataset, self.embodiment, "a sequence", "sequence_length")
+            self._streams = Streams.of(self._task[self._present], self._present == self._first)
         self._summed_action = np.ascontiguousarray(self._action[:, self._summed])
 
     def __len__(self) -> int:
@@ -133,6 +141,14 @@ class Windows:
 
         With `with_images` False, `images` is empty.
         """
+        if self._streams is None or self.window.sequence_length is None:
+            return self._read(indices, with_images)
+        steps, valid = self._streams.following(indices, self.window.sequence_length)
+        is_first = self._present[steps] == self._first[steps]
+        return joined(self._read(steps.ravel(), with_images), is_first, valid)
+
+    def _read(self, indices: Int64[np.ndarray, " B"], with_images: bool) -> Samples:
+        """The windows with the given numbers, of the present alone."""
         steps, targets = self.window.observation_steps, self.window.targets
         state_at, state_valid = self._locate(indices, self._resampling.newest(steps.get(STATE, ())))
         action, action_valid = self._actions(indices, range(self.window.horizon))
@@ -239,11 +255,7 @@ def _outcomes(dataset: Dataset, embodiment: Embodiment) -> tuple[Float32[np.ndar
         UnknownName: the data set has no such feature.
         MismatchError: it is read at another rate, at which rewards have no meaning of their own.
     """
-    if dataset.embodiment.control_hz != embodiment.control_hz:
-        raise MismatchError(
-            f"rewards of {dataset.root} are per step of {dataset.embodiment.control_hz:g} Hz, and it is read at "
-            f"{embodiment.control_hz:g} Hz: leave out rate_hz, or rewards"
-        )
+    _expect_own_rate(dataset, embodiment, "a reward", "outcomes")
     reward, terminated = (dataset.column(name)[:, 0] for name in ("next.reward", "next.terminated"))
     return reward.astype(np.float32), terminated.astype(bool)
 
@@ -255,9 +267,16 @@ def _extras(dataset: Dataset, embodiment: Embodiment, names: Sequence[str]) -> d
         UnknownName: the data set has no such feature.
         MismatchError: it is read at another rate, at which they belong to no step.
     """
-    if names and dataset.embodiment.control_hz != embodiment.control_hz:
-        raise MismatchError(
-            f"{names[0]} of {dataset.root} is per step of {dataset.embodiment.control_hz:g} Hz, and it is read at "
-            f"{embodiment.control_hz:g} Hz: leave out rate_hz, or the window's extras"
-        )
+    if names:
+        _expect_own_rate(dataset, embodiment, names[0], "extras")
     return {name: dataset.column(name) for name in names}
+
+
+def _expect_own_rate(dataset: Dataset, embodiment: Embodiment, what: str, option: str) -> None:
+    """Refuse to read at another rate than the data's what has a meaning for their own steps alone."""
+    own_hz = dataset.embodiment.control_hz
+    if own_hz != embodiment.control_hz:
+        raise MismatchError(
+            f"{what} of {dataset.root} is per step of {own_hz:g} Hz, and it is read at {embodiment.control_hz:g} Hz:"
+            f" leave out rate_hz, or the window's {option}"
+        )

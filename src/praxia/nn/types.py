@@ -90,6 +90,9 @@ class Batch:
     steps, so that `action_valid` says which are valid, as do the `extras` of `Window.extras`; all are absent unless the
     window has them.
 
+    In a batch of sequences (`Window.sequence_length`) T, P and H are the steps of a sequence, and `is_first` says with
+    which of them an episode begins: a recurrent state is reset there.
+
     `answer` holds the tokens that a language model should generate after `text`; a VQA batch has it instead of actions.
 
     `share` says which rows of the training batch these are. Losses draw what belongs to rows from it.
@@ -115,6 +118,7 @@ class Batch:
     reward: Float[Tensor, "B H"] | None = None
     terminated: Bool[Tensor, "B H"] | None = None
     extras: Mapping[str, Shaped[Tensor, "B H _"]] = field(default_factory=dict)
+    is_first: Bool[Tensor, "B _"] | None = None
     share: Share = WHOLE
 
     def to(self, device: torch.device) -> "Batch":

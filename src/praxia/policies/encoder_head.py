@@ -172,6 +172,8 @@ class EncoderHeadModel(nn.Module):
         """A scalar and its metrics; randomness comes from `generator`. A VQA batch trains the language model alone."""
         if batch.answer is not None:
             return self.answer_loss(batch)
+        if batch.is_first is not None:
+            raise MismatchError("expected windows for an encoder and a head, got sequences; leave out sequence_length")
         return self.head.loss(self.encoder(batch), batch, generator)
 
     def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
@@ -419,4 +421,5 @@ def to_batch(samples: Samples, transforms: Transforms) -> Batch:
         reward=tensor(samples.reward),
         terminated=tensor(samples.terminated),
         extras={name: torch.from_numpy(value) for name, value in samples.extras.items()},
+        is_first=tensor(samples.is_first),
     )

@@ -129,7 +129,7 @@ class TrainRun(Config):
         """The relative action dims of each embodiment; None: its actions are absolute.
 
         Raises:
-            MismatchError: no action can be, or the window does not end with the present state.
+            MismatchError: no action can be, the window does not end with the present state, or it is of sequences.
             PraxiaError: `relative_to` without `relative`.
         """
         if not self.relative:
@@ -141,6 +141,8 @@ class TrainRun(Config):
                 f"relative actions need a window whose last state is the present (0), got"
                 f" {self.window.observation_steps.get('state', ())}; leave out --relative or choose another recipe"
             )
+        if self.window.sequence_length is not None:
+            raise MismatchError("expected absolute actions in sequences, whose every step has a state of its own")
         return find_relative_actions(embodiments, self.relative_to)
 
 

@@ -96,6 +96,8 @@ class Transforms:
         sizes = [one.state.size for one in self.embodiments]
         if len(set(sizes)) > 1 and self.tokenizer.includes_state:
             raise MismatchError(f"a prompt with the state needs embodiments of one state size, got {sizes}")
+        if samples.is_first is not None and self.tokenizer.includes_state:
+            raise MismatchError("a prompt with the state needs windows, got sequences, whose every step has a state")
         if samples.state.shape[1] == 0:
             if self.tokenizer.includes_state:
                 raise MismatchError("a prompt with the state needs a window with the state, got one without")
