@@ -1,0 +1,9 @@
+"""Serving policies to clients elsewhere: one core without a network, and the server that puts wires around it.
+
+| Module | Content |
+|---|---|
+| `worker` | the thread that infers, and gathers waiting requests into its next batch |
+| `sessions` | the served policy, and the sessions of its clients: history, step, place in the carry |
+"""
+
+__all__: list[str] = []

@@ -1,0 +1,207 @@
+"""Served policies and the sessions of their clients. No network: a session is asked, and answers with a future."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32
+
+from praxia.core.embodiment import Embodiment
+from praxia.core.errors import MismatchError, PraxiaError
+from praxia.core.types import Observation, Policy, Query
+from praxia.rollout.faults import action_fault, decision_fault
+from praxia.rollout.session import parse_observation
+from praxia.serve.worker import Answer, BatchReport, BatchWorker
+from praxia.wires.messages import InferenceRequest, PolicyDescription
+
+__all__ = ["ClientSession", "ServedPolicy", "executable_actions"]
+
+
+class ServedPolicy:
+    """A policy under its name, with room for `max_sessions` clients at once.
+
+    The first inference, which allocates and compiles, happens in `warm_up`, before anybody is let in.
+
+    Raises:
+        MismatchError: a policy without an embodiment, or one that needs a simulator's privileged state.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        policy: Policy,
+        policy_sha256: str,
+        weights_sha256: str | None = None,
+        *,
+        max_sessions: int = 256,
+        exact: bool = False,
+        report: Callable[[BatchReport], None] = lambda batch: None,
+    ):
+        embodiment = policy.embodiment
+        if embodiment is None or policy.privileged:
+            raise MismatchError("expected a policy with an embodiment and without privileged state, got an expert")
+        self.name = name
+        self.embodiment: Embodiment = embodiment
+        self.window = policy.window
+        self.max_sessions = max_sessions
+        self.worker = BatchWorker(policy, max_sessions, exact=exact, report=report)
+        self._identity = policy_sha256, weights_sha256
+        self._exact = exact
+        self._lock = threading.Lock()
+        self._free_rows = deque(range(max_sessions))
+        self._num_opened = 0
+
+    def description(self, episode: str) -> PolicyDescription:
+        """What clients are told; `episode` is the key of their connection's episode."""
+        return PolicyDescription(
+            self.name,
+            self.embodiment,
+            self.window,
+            *self._identity,
+            has_memory=self.worker.has_memory,
+            exact=self._exact,
+            episode=episode,
+        )
+
+    def warm_up(self, timeout_s: float = 600.0) -> float:
+        """Infer once from black images and zeros, in the worker's thread; the seconds that it took."""
+        sizes = {camera.name: (camera.height, camera.width, 3) for camera in self.embodiment.cameras}
+        images = {name: np.zeros(sizes[name], np.uint8) for name in self.window.cameras}
+        observation = Observation(images, np.zeros(self.embodiment.state_dim, np.float32), "", 0.0)
+        began_s = time.monotonic()
+        answer = self.worker.submit(Query((observation,), "warm-up", 0, 0)).result(timeout_s)
+        if answer.decision.fault is not None:
+            raise PraxiaError(f"the policy {answer.decision.fault}, at its warm-up")
+        return time.monotonic() - began_s
+
+    @property
+    def num_sessions(self) -> int:
+        """How many sessions are open."""
+        return self.max_sessions - len(self._free_rows)
+
+    def open(self) -> "ClientSession":
+        """A session of a new client. Close it when the client has gone.
+
+        Raises:
+            PraxiaError: there are as many sessions as allowed.
+        """
+        with self._lock:
+            if not self._free_rows:
+                raise PraxiaError(f"the server is full: all {self.max_sessions} sessions of {self.name!r} are in use")
+            row, number = self._free_rows.popleft(), self._num_opened
+            self._num_opened += 1
+        return ClientSession(self, row, f"connection/{number}")
+
+    def release(self, row: int) -> None:
+        """Called by a session that closes."""
+        with self._lock:
+            self._free_rows.append(row)
+
+    def close(self, timeout_s: float = 10.0) -> None:
+        """End the worker; waits up to `timeout_s` for its present batch."""
+        self.worker.close(timeout_s)
+
+
+@dataclass
+class _Episode:
+    """What the server remembers of an episode: its next step, and what it was sent."""
+
+    key: str
+    history: deque[Observation]
+    step: int = 0
+    has_begun: bool = False
+
+
+class ClientSession:
+    """One client under one policy, with one request at a time.
+
+    It is in one episode at a time: `key` at first, then whichever a request names. Observations without a step are
+    counted. A policy whose window reaches back sees the observations that were sent before, one control step apart, or
+    those that come with the request as `earlier`.
+    """
+
+    def __init__(self, policy: ServedPolicy, row: int, key: str):
+        self.policy = policy
+        self.key = key
+        self._row = row
+        self._pending: Future[Answer] | None = None
+        self._is_closed = False
+        self.reset(key)
+
+    @property
+    def description(self) -> PolicyDescription:
+        """What the client is told first."""
+        return self.policy.description(self.key)
+
+    def reset(self, key: str) -> None:
+        """Begin the episode `key`: no history, step 0, and a new carry."""
+        self._episode = _Episode(key, deque(maxlen=self.policy.window.history + 1))
+
+    def ask(self, request: InferenceRequest) -> Future[Answer]:
+        """Ask for a decision. It is checked by `executable_actions`.
+
+        Raises:
+            PraxiaError: the session has a request that is not answered yet; an episode of a policy with memory that
+                does not begin at step 0; a delay without what is committed.
+            MismatchError, UnknownName: the observation does not fit the policy, and says where.
+        """
+        if self._pending is not None and not self._pending.done():
+            raise PraxiaError("expected one request at a time: the one before is not answered yet")
+        deadline_s = None if request.deadline_s is None else time.monotonic() + request.deadline_s
+        query = self._query(request)
+        self._pending = self.policy.worker.submit(query, deadline_s)
+        return self._pending
+
+    def close(self) -> None:
+        """The client has gone: cancel what it waits for, and free its place. A second call does nothing."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        if self._pending is not None:
+            self._pending.cancel()
+        self.policy.release(self._row)
+
+    def _query(self, request: InferenceRequest) -> Query:
+        if request.episode is not None and request.episode != self._episode.key:
+            self.reset(request.episode)
+        elif request.step == 0 and self._episode.has_begun:
+            self.reset(self._episode.key)
+        episode = self._episode
+        step = episode.step if request.step is None else request.step
+        if step and not episode.has_begun and self.policy.worker.has_memory:
+            raise PraxiaError(
+                f"expected the episode {episode.key!r} of a policy with memory to begin at step 0, got {step}"
+            )
+        if request.committed is not None and len(request.committed) != request.delay:
+            raise PraxiaError(f"expected {request.delay} committed actions, the delay, got {len(request.committed)}")
+        observations = [*(request.earlier or ()), request.observation]
+        embodiment, cameras = self.policy.embodiment, self.policy.window.cameras
+        first = step - len(observations) + 1
+        parsed = [
+            parse_observation(one, embodiment, cameras, (first + at) / embodiment.control_hz, "last")
+            for at, one in enumerate(observations)
+        ]
+        if request.earlier is not None:
+            episode.history.clear()
+        episode.history.extend(parsed)
+        episode.step, episode.has_begun = step + 1, True
+        history = tuple(episode.history)
+        return Query(history, episode.key, step, self._row, delay=request.delay, committed=request.committed)
+
+
+def executable_actions(answer: Answer, embodiment: Embodiment) -> Float32[np.ndarray, "K A"]:
+    """The actions of a decision before the first that is not valid, in declared units.
+
+    Raises:
+        PraxiaError: the policy gave no actions, or one that no robot should execute.
+    """
+    if (fault := decision_fault(answer.decision, embodiment, answer.step)) is not None:
+        raise PraxiaError(fault)
+    actions = answer.decision.chunk[: answer.decision.num_executable]
+    if (fault := action_fault(actions, embodiment, answer.step)) is not None:
+        raise PraxiaError(fault)
+    return actions

@@ -1,0 +1,143 @@
+"""The thread that infers: it takes all waiting requests into its next batch, and never waits for more of them."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from praxia.core.errors import PraxiaError
+from praxia.core.types import Decision, Policy, Query
+from praxia.policies.foreign import GuardedPolicy
+
+__all__ = ["Answer", "BatchReport", "BatchWorker"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A decision on the observation at control step `step`, and the seconds that the inference of its batch took."""
+
+    decision: Decision
+    step: int
+    inference_s: float
+
+
+@dataclass(frozen=True)
+class BatchReport:
+    """One batch: how many requests, how long they waited at most, how long inference took."""
+
+    size: int
+    waited_s: float
+    inference_s: float
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """`deadline_s` is a time of `time.monotonic`, None: there is none."""
+
+    query: Query
+    deadline_s: float | None
+    since_s: float = field(default_factory=time.monotonic)
+    future: Future[Answer] = field(default_factory=Future)
+
+
+class BatchWorker:
+    """One policy in a thread of its own.
+
+    Whatever is waiting when an inference ends is the next batch, one request per row at most; a request that arrives at
+    an idle worker is a batch of one at once. So batches grow with the load, and nobody waits for company. With `exact`
+    every batch is one request, in the order of arrival: actions are then those of the policy in this process, bit for
+    bit.
+
+    The worker holds the carry of `num_rows` rows and passes it from batch to batch. An exception that the policy raises
+    is the error of its request alone (`policies.foreign.GuardedPolicy`). `report` is called after each batch, in the
+    thread.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        num_rows: int,
+        *,
+        exact: bool = False,
+        report: Callable[[BatchReport], None] = lambda batch: None,
+    ):
+        self._policy = GuardedPolicy(policy)
+        self._carry = self._policy.start(num_rows)
+        self._exact = exact
+        self._report = report
+        self._waiting: list[_Waiting] = []
+        self._changed = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
+        self._thread.start()
+
+    @property
+    def has_memory(self) -> bool:
+        """Whether the policy carries anything from step to step."""
+        return self._carry is not None
+
+    def submit(self, query: Query, deadline_s: float | None = None) -> Future[Answer]:
+        """Ask about `query`, whose row has no other request waiting. A future that is cancelled in time costs nothing.
+
+        After `deadline_s`, a time of `time.monotonic`, no inference begins for it. The future raises a PraxiaError if
+        the deadline passed or the worker was closed.
+        """
+        waiting = _Waiting(query, deadline_s)
+        with self._changed:
+            if self._closed:
+                raise PraxiaError("the server is ending; connect to another, or later")
+            self._waiting.append(waiting)
+            self._changed.notify()
+        return waiting.future
+
+    def close(self, timeout_s: float = 10.0) -> None:
+        """End the thread after its present batch; what is still waiting gets an error. Waits up to `timeout_s`."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while (batch := self._take()) is not None:
+            started = [one for one in batch if self._starts(one)]
+            if started:
+                self._infer(started)
+
+    def _take(self) -> list[_Waiting] | None:
+        """The next batch; None: the worker was closed."""
+        with self._changed:
+            while not self._waiting and not self._closed:
+                self._changed.wait(timeout=1.0)
+            count = 1 if self._exact and not self._closed else len(self._waiting)
+            batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        if not self._closed:
+            return batch
+        for one in batch:
+            if one.future.set_running_or_notify_cancel():
+                one.future.set_exception(PraxiaError("the server is ending; connect to another, or later"))
+        return None
+
+    def _starts(self, waiting: _Waiting) -> bool:
+        """Whether its inference begins: nobody cancelled it, and its deadline has not passed."""
+        if not waiting.future.set_running_or_notify_cancel():
+            return False
+        late_s = 0.0 if waiting.deadline_s is None else time.monotonic() - waiting.deadline_s
+        if late_s > 0:
+            waiting.future.set_exception(PraxiaError(f"the deadline passed {late_s * 1000:.0f} ms before inference"))
+        return late_s <= 0
+
+    def _infer(self, batch: list[_Waiting]) -> None:
+        began_s = time.monotonic()
+        try:
+            decisions, self._carry = self._policy.act([one.query for one in batch], self._carry)
+            if len(decisions) != len(batch):
+                raise PraxiaError(f"the policy gave {len(decisions)} decisions for {len(batch)} requests")
+        except Exception as error:  # the thread has to outlive it
+            for one in batch:
+                one.future.set_exception(error)
+            return
+        inference_s = time.monotonic() - began_s
+        for one, decision in zip(batch, decisions, strict=True):
+            one.future.set_result(Answer(decision, one.query.step, inference_s))
+        self._report(BatchReport(len(batch), began_s - min(one.since_s for one in batch), inference_s))

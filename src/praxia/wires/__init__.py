@@ -1,0 +1,10 @@
+"""Wires: how clients talk to a policy server. Pure codecs between bytes and messages, and the policy that is a server.
+
+| Module | Content |
+|---|---|
+| `messages` | what every wire carries: requests, replies, the description of a served policy |
+| `packing` | msgpack with arrays and images, within limits; nothing is ever unpickled |
+| `openpi` | the wire of openpi's websocket server and client |
+"""
+
+__all__: list[str] = []

@@ -1,0 +1,141 @@
+"""Batches are what waits when an inference ends; nobody waits for company, and a fault stays with its request."""
+
+import time
+from concurrent.futures import CancelledError
+
+import numpy as np
+import pytest
+from praxia_testing import make_query
+from serving_testing import TIMEOUT_S, Gated, Remembering
+
+from praxia.core.errors import PraxiaError
+from praxia.core.types import Query
+from praxia.serve.worker import BatchWorker
+
+
+@pytest.fixture
+def serving():
+    """Starts workers and ends them."""
+    workers = []
+
+    def start(policy, **options):
+        workers.append(BatchWorker(policy, 8, **options))
+        return workers[-1]
+
+    yield start
+    for worker in workers:
+        worker.close(TIMEOUT_S)
+
+
+def query(row, step=0):
+    asked = make_query(f"episode {row}", step)
+    return Query(asked.history, asked.key, step, row)
+
+
+def result(future):
+    return future.result(TIMEOUT_S)
+
+
+def test_what_waits_is_the_next_batch(serving):
+    policy, reports = Gated(), []
+    worker = serving(policy, report=reports.append)
+    policy.gate.clear()
+    futures = [worker.submit(query(0))]
+    policy.wait_started()
+    futures += [worker.submit(query(row)) for row in (1, 2, 3)]
+    policy.gate.set()
+    for row, future in enumerate(futures):
+        np.testing.assert_array_equal(result(future).decision.chunk[0], [0, query(row).history[-1].state[0]])
+    assert policy.sizes() == [1, 3]
+    worker.close(TIMEOUT_S)
+    assert [report.size for report in reports] == [1, 3]
+
+
+def test_exact_batches_are_single_requests_in_the_order_of_arrival(serving):
+    policy = Gated()
+    worker = serving(policy, exact=True)
+    policy.gate.clear()
+    futures = [worker.submit(query(row)) for row in range(4)]
+    policy.gate.set()
+    for future in futures:
+        result(future)
+    assert policy.sizes() == [1] * 4
+    assert [batch[0].row for batch in policy.batches] == [0, 1, 2, 3]
+
+
+def test_a_cancelled_or_late_request_costs_no_inference(serving):
+    policy = Gated()
+    worker = serving(policy)
+    policy.gate.clear()
+    running = worker.submit(query(0))
+    policy.wait_started()
+    cancelled, late = worker.submit(query(1)), worker.submit(query(2), time.monotonic() - 1)
+    kept = worker.submit(query(3), time.monotonic() + TIMEOUT_S)
+    assert cancelled.cancel()
+    policy.gate.set()
+    result(running), result(kept)
+    assert [[one.row for one in batch] for batch in policy.batches] == [[0], [3]]
+    with pytest.raises(PraxiaError, match=r"the deadline passed .* ms before inference"):
+        result(late)
+    with pytest.raises(CancelledError):
+        result(cancelled)
+
+
+def test_the_carry_goes_from_batch_to_batch_by_row(serving):
+    policy = Remembering()
+    worker = serving(policy)
+    assert worker.has_memory
+    assert not serving(Gated()).has_memory
+    totals = dict.fromkeys(range(3), 0.0)
+    for step in range(4):
+        for row in (0, 2) if step % 2 else (0, 1, 2):
+            one = query(row, step)
+            totals[row] = (totals[row] if step else 0) + one.history[-1].state[0]
+            assert result(worker.submit(one)).decision.chunk[0, 1] == np.float32(totals[row])
+
+
+def test_an_exception_is_the_error_of_its_request_alone(serving):
+    class Raising(Gated):
+        def act(self, queries, carry):
+            if any(one.row == 1 for one in queries):
+                raise KeyError("front")
+            return super().act(queries, carry)
+
+    policy = Raising()
+    worker = serving(policy)
+    policy.gate.clear()
+    futures = [worker.submit(query(0))]
+    policy.wait_started()
+    futures += [worker.submit(query(row)) for row in (1, 2)]
+    policy.gate.set()
+    faults = [result(future).decision.fault for future in futures]
+    assert [fault is None for fault in faults] == [True, False, True]
+    assert "raised KeyError: 'front'" in faults[1]
+
+
+def test_a_wrong_number_of_decisions_is_an_error_and_the_worker_goes_on(serving):
+    class Short(Gated):
+        def act(self, queries, carry):
+            decisions, carry = super().act(queries, carry)
+            return decisions[: 0 if queries[0].row == 5 else None], carry
+
+    worker = serving(Short())
+    with pytest.raises(PraxiaError, match="0 decisions for 1 requests"):
+        result(worker.submit(query(5)))
+    assert result(worker.submit(query(1))).decision.fault is None
+
+
+def test_a_closed_worker_answers_what_runs_and_refuses_the_rest(serving):
+    policy = Gated()
+    worker = serving(policy)
+    policy.gate.clear()
+    running = worker.submit(query(0))
+    policy.wait_started()
+    waiting = worker.submit(query(1))
+    worker.close(timeout_s=0.0)
+    policy.gate.set()
+    result(running)
+    with pytest.raises(PraxiaError, match="the server is ending"):
+        result(waiting)
+    with pytest.raises(PraxiaError, match="the server is ending"):
+        worker.submit(query(2))
