@@ -1,10 +1,13 @@
 """The blocks of a model: the repeated layers that are sharded, or recomputed, one at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
-__all__ = ["blocks"]
+__all__ = ["blocks", "recompute_blocks"]
 
 
 def blocks(model: nn.Module) -> dict[str, nn.Module]:
@@ -12,7 +15,7 @@ def blocks(model: nn.Module) -> dict[str, nn.Module]:
 
     They are the members of its `nn.ModuleList`s (such as `nn.TransformerEncoder.layers`) that have weights and modules
     inside, unless these have blocks of their own: a list of towers, one per camera, has the layers of each. Each is
-    used by calling it. Members of an `nn.Sequential` are no blocks.
+    used by calling it, and changes nothing but its own output. Members of an `nn.Sequential` are no blocks.
     """
     return dict(_blocks(model, "", member=False))
 
@@ -26,3 +29,18 @@ def _blocks(module: nn.Module, name: str, *, member: bool) -> Iterator[tuple[str
             yield block
     if member and not listed and not found and any(module.children()) and any(True for _ in module.parameters()):
         yield name, module
+
+
+def recompute_blocks(model: nn.Module) -> int:
+    """Let the blocks of `model` keep their inputs alone in a forward pass, and be computed again in the backward pass.
+
+    Activation checkpointing (Chen et al. 2016, arXiv 1604.06174): less memory for about a third more time, and the same
+    gradients, as dropout draws the same again. Hooks on a block run once, and the names of weights stay as they are.
+    Returns the number of blocks.
+    """
+    found = blocks(model)
+    for block in found.values():
+        forward: Callable[..., Any] = block.forward
+        # A partial object of a bound method, so that a copy of the model calls its own blocks.
+        block.forward = partial(checkpoint, forward, use_reentrant=False)
+    return len(found)

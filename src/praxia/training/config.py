@@ -75,6 +75,9 @@ class Train(Config):
     accumulate: int = field(default=1, metadata=ADDED)
     """Parts of equal size that a batch is computed in, one after the other, to take less memory: the same step, up to
     rounding, unless there is dropout."""
+    activation_checkpointing: bool = field(default=False, metadata=ADDED)
+    """Keep the inputs of the model's blocks alone, and compute the rest again in the backward pass: the same gradients
+    with less memory, for about a third more time."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.mixture_config import MixtureConfig
 from praxia.dataloader.vqa import read_vqa
 from praxia.datatools.statistics_warnings import format_warning, training_warnings
+from praxia.nn.blocks import recompute_blocks
 from praxia.nn.ema import Ema
 from praxia.nn.trainable import BeginsAndFinishes, FitsData, ModelConfig, Trainable, UpdatesItself
 from praxia.nn.types import AnswersQuestions, Batch, Shapes
@@ -176,6 +177,8 @@ def train(
     model = config.model.build(config.shapes)
     _expect_trainable(model, model_config, validated=held_out is not None)
     _begin(model, initial and initial.weights_for(model))
+    if run.train.activation_checkpointing:
+        _recompute(model, model_config)
     if fabric.is_global_zero:
         announce(make_plan(run, windows, model))
     _expect_language(model, source)
@@ -289,6 +292,19 @@ def _begin(model: nn.Module, weights: Mapping[str, Tensor] | None) -> None:
         model.begin(weights)
     elif weights is not None:
         model.load_state_dict(dict(weights))
+
+
+def _recompute(model: nn.Module, config: ModelConfig) -> None:
+    """Compute the model's blocks again in the backward pass.
+
+    Raises:
+        MismatchError: it has none.
+    """
+    if not recompute_blocks(model):
+        raise MismatchError(
+            f"expected a model with blocks to compute again, got {config.tag!r}, which has none; leave out "
+            "--train.activation-checkpointing"
+        )
 
 
 def _expect_language(model: nn.Module, source: BatchSource) -> None:

@@ -14,6 +14,8 @@ __all__ = ["expect_own_run", "write_run"]
 
 LOG = logging.getLogger(__name__)
 
+# Options that may differ when a run goes on: they change how a step is computed, not what it is.
+FREE = ("--train.activation-checkpointing",)
 # Differences that a message lists.
 SHOWN = 8
 
@@ -106,9 +108,9 @@ def _expect_same_options(out: Path, before: dict[str, Any], now: dict[str, Any])
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """The options of two configs that differ, with both values; more steps do not count."""
+    """The options of two configs that differ, with both values; more steps and those that are free do not count."""
     old, new = dict(_options(before)), dict(_options(now))
-    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    names = [name for name in {**old, **new} if name not in FREE and old.get(name) != new.get(name)]
     steps = "--train.steps"
     if steps in names and new[steps] > old[steps]:
         names.remove(steps)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
@@ -57,20 +58,45 @@ class PublicLanguageModel:
         cache: KVCache | None,
     ) -> tuple[Float[Tensor, "B L D"], tuple[tuple[Tensor, Tensor], ...]]:
         """One pass at explicit positions: hidden states after the last norm, and the keys and values of all layers."""
-        from transformers import DynamicCache
-
-        past = DynamicCache(cache.layers if cache is not None else None)
+        past = ContinuedCache(cache)
         if self._grid_positions and position.ndim == 2:
             position = position.expand(3, -1, -1)
         output = self._text_model(
             inputs_embeds=x, attention_mask=attended, position_ids=position, past_key_values=past, use_cache=True
         )
-        layers = tuple((layer.keys, layer.values) for layer in output.past_key_values.layers)
-        return output.last_hidden_state, layers
+        return output.last_hidden_state, past.layers
 
     def logits(self, hidden: Float[Tensor, "B L D"], tokens: slice = slice(None)) -> Float[Tensor, "B L V"]:
         table: Any = self._lm_head or self._text_model.get_input_embeddings()  # pyright: ignore[reportCallIssue]
         return functional.linear(hidden, table.weight[tokens])
+
+
+class ContinuedCache:
+    """What a `transformers` model takes for its key/value cache: the layers of `cache`, which stay as they are.
+
+    The library's own cache grows whenever a layer is called, so that a layer that is computed again in the backward
+    pass (`nn.blocks.recompute_blocks`) would see its keys and values twice.
+    """
+
+    def __init__(self, cache: KVCache | None):
+        self._before = cache
+        self._after: dict[int, tuple[Tensor, Tensor]] = {}
+
+    @property
+    def layers(self) -> tuple[tuple[Tensor, Tensor], ...]:
+        """The keys and values of all layers, with those of the cache."""
+        return tuple(self._after[at] for at in sorted(self._after))
+
+    def update(
+        self, key: Float[Tensor, "B K L d"], value: Float[Tensor, "B K L d"], layer_idx: int, *_: Any, **__: Any
+    ) -> tuple[Float[Tensor, "B K N d"], Float[Tensor, "B K N d"]]:
+        """The cached and the new keys and values of a layer: what its tokens attend to."""
+        if self._before is not None:
+            keys, values = self._before.layers[layer_idx]
+            key, value = torch.cat([keys, key], dim=2), torch.cat([values, value], dim=2)
+        # Those of a layer that is computed again are no others, and would only be kept alive.
+        self._after.setdefault(layer_idx, (key, value))
+        return key, value
 
 
 def add_adapters(text_model: nn.Module, rank: int, alpha: float) -> None:
