@@ -90,6 +90,14 @@ def test_rows_record_the_sampling_and_are_resumed_with_no_other(policy, tmp_path
     assert "sampling was {'steps': 2}, is None" in message
 
 
+def test_a_guided_policy_is_another(policy, tmp_path):
+    guided = tmp_path / "guided.jsonl"
+    assert run_eval(policy, guided, "--guidance", "identity") == 0
+    assert read_meta(guided)["fingerprint"]["sampling"] == {"guidance": "identity"}
+    assert {row.policy_sha256 for row in read_rows(guided)} != {read_config(policy)[1].policy_sha256}
+    assert run_eval(policy, guided, "--resume") == 2
+
+
 def test_an_edited_policy_does_not_resume_a_file(policy, tmp_path, capsys):
     out = tmp_path / "a.jsonl"
     assert run_eval(policy, out) == 0

@@ -10,6 +10,7 @@ import tyro
 from praxia.cli.arguments import command_line, names_of, parse
 from praxia.core.errors import CheckFailed, PraxiaError
 from praxia.core.process import available_cores
+from praxia.core.types import Guidance, Sampling
 from praxia.studio.console import STDERR, counting
 
 __all__ = ["run"]
@@ -44,6 +45,8 @@ class CompareArguments:
     """For policies: the number of flow or diffusion steps to sample both with, in place of their own."""
     temperature: Annotated[float | None, tyro.conf.arg(metavar="T")] = None
     """For policies: the temperature to sample tokens of both at, in place of their own; 0 takes the likeliest."""
+    guidance: Annotated[Guidance | None, tyro.conf.arg(metavar="vjp|identity")] = None
+    """For policies: how to guide flow or diffusion of both, as in `praxia eval`."""
     device: Annotated[str | None, tyro.conf.arg(metavar="cpu|cuda|cuda:N|mps")] = None
     """For trained policies: where they run. Default: a GPU if there is one."""
     exact: bool = False
@@ -131,8 +134,8 @@ def _of_files(options: CompareArguments) -> dict[str, Any]:
         raise PraxiaError(
             "results files have a benchmark already and need no folder: leave out --benchmark, --tasks and --out"
         )
-    if options.steps is not None or options.temperature is not None:
-        raise PraxiaError("results files are sampled already: leave out --steps and --temperature")
+    if sampling := Sampling(options.steps, options.temperature, options.guidance).to_json():
+        raise PraxiaError(f"results files are sampled already: leave out --{next(iter(sampling))}")
     if options.device is not None:
         raise PraxiaError("results files need no policy to run: leave out --device")
     return verdict_of(pair_files(Path(options.a), Path(options.b)), until_decided=options.until_decided)
@@ -146,7 +149,6 @@ def _of_policies(options: CompareArguments, command: str) -> tuple[dict[str, Any
         )
     if options.out.exists() and not options.out.is_dir():
         raise PraxiaError(f"expected --out to be a folder, got the file {options.out}")
-    from praxia.core.types import Sampling
     from praxia.envs import find_family
     from praxia.evaluation.benchmarks import find_benchmark
     from praxia.evaluation.compare import EvaluatedPolicy, compare
@@ -155,7 +157,7 @@ def _of_policies(options: CompareArguments, command: str) -> tuple[dict[str, Any
     benchmark, out = find_benchmark(options.benchmark), options.out
     if options.tasks is not None:
         benchmark = benchmark.of_tasks(names_of(options.tasks))
-    sampling = Sampling(options.steps, options.temperature)
+    sampling = Sampling(options.steps, options.temperature, options.guidance)
 
     def evaluated(name: str, label: str) -> EvaluatedPolicy:
         entry = find_policy(

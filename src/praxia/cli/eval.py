@@ -9,6 +9,7 @@ import tyro
 from praxia.cli.arguments import command_line, names_of, option_as_positional, parse
 from praxia.core.errors import PraxiaError
 from praxia.core.process import available_cores
+from praxia.core.types import Guidance, Sampling
 from praxia.studio.console import STDERR, counting, say
 
 __all__ = ["run"]
@@ -54,6 +55,9 @@ class EvalArguments:
     """The number of flow or diffusion steps to sample with, in place of the policy's own."""
     temperature: Annotated[float | None, tyro.conf.arg(metavar="T")] = None
     """The temperature to sample tokens at, in place of the policy's own; 0 takes the likeliest."""
+    guidance: Annotated[Guidance | None, tyro.conf.arg(metavar="vjp|identity")] = None
+    """Guide flow or diffusion so that a chunk continues the one before (real-time chunking): by the gradient through
+    the network, or, cheaper, as if that were the identity."""
     device: Annotated[str | None, tyro.conf.arg(metavar="cpu|cuda|cuda:N|mps")] = None
     """Where a trained policy runs. Default: a GPU if there is one."""
     exact: bool = False
@@ -97,7 +101,6 @@ def _offline(options: EvalArguments, data: str, arguments: list[str]) -> dict[st
     if foreign:
         raise PraxiaError(f"--data needs no simulator and so has no --{foreign[0]}: leave one of them out")
 
-    from praxia.core.types import Sampling
     from praxia.evaluation.offline import evaluate_offline
     from praxia.studio.offline import print_offline
 
@@ -109,7 +112,7 @@ def _offline(options: EvalArguments, data: str, arguments: list[str]) -> dict[st
             episodes=options.episodes,
             stride=options.stride,
             bind_as=options.bind_as,
-            sampling=Sampling(options.steps, options.temperature),
+            sampling=Sampling(options.steps, options.temperature, options.guidance),
             device=options.device,
             resume=options.resume,
             command=command_line("eval", arguments),
@@ -121,7 +124,6 @@ def _offline(options: EvalArguments, data: str, arguments: list[str]) -> dict[st
 
 
 def _on_benchmark(options: EvalArguments, name: str, arguments: list[str]) -> dict[str, Any]:
-    from praxia.core.types import Sampling
     from praxia.envs import find_family
     from praxia.evaluation.benchmarks import find_benchmark
     from praxia.evaluation.policy_entry import find_policy
@@ -139,7 +141,7 @@ def _on_benchmark(options: EvalArguments, name: str, arguments: list[str]) -> di
         exact=options.exact,
         workers=options.workers,
         bind_as=options.bind_as,
-        sampling=Sampling(options.steps, options.temperature),
+        sampling=Sampling(options.steps, options.temperature, options.guidance),
         device=options.device,
     )
     evaluation = entry.evaluation(

@@ -35,20 +35,21 @@ class Config:
 
     `tag` is the config's name in its package's registry. The config of a model or of one of its components derives from
     the abstract config of its kind (`EncoderConfig`, `HeadConfig`, ...), which declares `build`.
+
+    Two configs describe the same network if their `unfitted` copies are equal; fields in `training_only` do not change
+    the network and are reset to their defaults there.
     """
 
     tag: ClassVar[str]
+    training_only: ClassVar[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True)
 class FittedConfig(Config, ABC):
     """A config that learns something from the training data before its module is built.
 
-    `fitted` is what it learned, as a JSON value; None before. Two configs describe the same network if their `unfitted`
-    copies are equal; fields in `training_only` do not change the network and are reset to their defaults there.
+    `fitted` is what it learned, as a JSON value; None before.
     """
-
-    training_only: ClassVar[frozenset[str]] = frozenset()
 
     fitted: Any = field(default=None, kw_only=True)
 
@@ -71,11 +72,10 @@ def fitted_as(config: C, other: Config) -> C:
 
 def unfitted(config: C) -> C:
     """The config without what it learned from data, and with the defaults for the fields that only training uses."""
-    if not isinstance(config, FittedConfig):
-        return config
     defaults = {entry.name: entry.default for entry in fields(config) if entry.name in config.training_only}
     assert MISSING not in defaults.values(), f"fields that only training uses need defaults: {defaults}"
-    return replace(config, fitted=None, **defaults)
+    learned = {"fitted": None} if isinstance(config, FittedConfig) else {}
+    return replace(config, **learned, **defaults) if learned or defaults else config
 
 
 def components(config: Config) -> tuple[Config, ...]:

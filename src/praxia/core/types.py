@@ -25,6 +25,7 @@ __all__ = [
     "ChunkExecution",
     "Decision",
     "EnvSpec",
+    "Guidance",
     "Observation",
     "Outcome",
     "Policy",
@@ -288,11 +289,17 @@ class ChunkExecution:
         return {name: value for name, value in asdict(self).items() if name != "delay" or value}
 
 
+# How a chunk is guided to what is committed and planned: by the gradient through the network, or as if that were the
+# identity.
+Guidance = Literal["vjp", "identity"]
+
+
 @dataclass(frozen=True)
 class Sampling:
     """How a policy samples its chunks. None: as in its config.
 
-    Flow and diffusion heads integrate in `steps`; token heads sample at `temperature`, at 0 the likeliest tokens.
+    Flow and diffusion heads integrate in `steps`, and under a delay may be guided (`heads/real_time.py`); token heads
+    sample at `temperature`, at 0 the likeliest tokens.
 
     Raises:
         PraxiaError: fewer than 1 step, or a temperature that is negative or not finite.
@@ -300,6 +307,7 @@ class Sampling:
 
     steps: int | None = None
     temperature: float | None = None
+    guidance: Guidance | None = None
 
     def __post_init__(self) -> None:
         if self.steps is not None:

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from praxia.nn.guidance import Guide
+
 __all__ = ["cosine_alphas_bar", "ddim", "ddim_steps", "noised"]
 
 
@@ -47,18 +49,38 @@ def ddim(
     alphas_bar: Float[Tensor, " K"],
     num_steps: int,
     clip: float,
+    guide: Guide | None = None,
 ) -> Float[Tensor, "B H A"]:
     """Denoise deterministically in `num_steps` steps (Song et al. 2021, arXiv 2010.02502, equation 12 with sigma 0).
 
-    The predicted data are clipped to `clip` at every step, and the noise is recomputed from them.
+    The predicted data are clipped to `clip` at every step, and the noise is recomputed from them. With a `guide` they
+    are moved by it before that. DDIM is Euler's method on flow's path, x_t = x / (sqrt(a) + sqrt(1 - a)) at the time
+    t = sqrt(a) / (sqrt(a) + sqrt(1 - a)), so the guidance of flow matching is that of diffusion (there: RTC's; here its
+    prediction is the clipped one).
     """
     x = noise
     steps = ddim_steps(len(alphas_bar), num_steps)
     for step, next_step in zip(steps, [*steps[1:], -1], strict=True):
         share = alphas_bar[step]
         next_share = alphas_bar[next_step] if next_step >= 0 else torch.ones_like(share)
-        predicted = predict_noise(x, torch.full((len(x),), step, device=x.device))
-        data = ((x - (1 - share).sqrt() * predicted) / share.sqrt()).clamp(-clip, clip)
+        now = torch.full((len(x),), step, device=x.device)
+
+        def predict(x: Tensor, share: Tensor = share, now: Tensor = now) -> Tensor:
+            return ((x - (1 - share).sqrt() * predict_noise(x, now)) / share.sqrt()).clamp(-clip, clip)
+
+        data = predict(x) if guide is None else _guided(guide, predict, x, share).clamp(-clip, clip)
         predicted = (x - share.sqrt() * data) / (1 - share).sqrt()
         x = next_share.sqrt() * data + (1 - next_share).sqrt() * predicted
     return x
+
+
+def _guided(
+    guide: Guide,
+    predict: Callable[[Float[Tensor, "B H A"]], Float[Tensor, "B H A"]],
+    x: Float[Tensor, "B H A"],
+    share: Float[Tensor, ""],
+) -> Float[Tensor, "B H A"]:
+    """The data predicted of `x`, of which `share` is signal, moved by `guide`, which sees flow's path."""
+    scale = 1 / (share.sqrt() + (1 - share).sqrt())
+    time = (scale * share.sqrt()).expand(len(x))
+    return guide(lambda on_path: predict(on_path / scale), x * scale, time)
