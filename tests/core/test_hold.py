@@ -45,6 +45,11 @@ def test_each_kind_of_field_holds_by_its_meaning_or_by_the_declaration(action, h
     action_taken = HoldAction.of(embodiment(other, action, **hold))(SEEN)
     assert action_taken.dtype == np.float32
     np.testing.assert_array_equal(action_taken, np.array([0, *expected], np.float32))
+    # After an action a target stays what it was; what is no target is as in any state.
+    executed = np.arange(1, 2 + action.size, dtype=np.float32)
+    is_target = HoldAction.of(embodiment(other, action, **hold)).action
+    held = [executed[at] if at in is_target else action_taken[at] for at in range(len(executed))]
+    np.testing.assert_array_equal(HoldAction.of(embodiment(other, action, **hold)).after(executed), held)
 
 
 @pytest.mark.parametrize(

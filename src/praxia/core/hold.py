@@ -62,6 +62,12 @@ class HoldAction:
         action[list(self.action)] = state[list(self.state)]
         return action
 
+    def after(self, action: Float32[np.ndarray, " A"]) -> Float32[np.ndarray, " A"]:
+        """The action that holds a robot still after `action`: a target stays what it was."""
+        held = np.array(self.constant, np.float32)
+        held[list(self.action)] = action[list(self.action)]
+        return held
+
 
 def _hold_value(embodiment: Embodiment, field: Field) -> float | str:
     """The hold value of one field: a number, or the name of the state field whose present value it is."""

@@ -257,12 +257,14 @@ class ChunkExecution:
 
     A decision takes effect `delay` control steps after its observation: as long as policy and network take on a
     robot. Until then the actions of earlier decisions are executed (`Query.committed`), and the chunk's first `delay`
-    actions never are. Only an episode's first decision takes effect at once, since the robot waits for it. This is the
-    execution of real-time chunking (Black et al. 2025, arXiv 2506.07339) and of asynchronous inference.
+    actions never are. Where none is ready, the robot is held still. One decision is made at a time, so the next
+    observation is at least `delay` steps later. Only an episode's first decision takes effect at once, since the robot
+    waits for it. This is the execution of real-time chunking (Black et al. 2025, arXiv 2506.07339) and of asynchronous
+    inference; `rollout.timeline` has the rules.
 
     Raises:
-        PraxiaError: an ensemble of chunks that are executed for more than one step or with a delay, an m that is not
-            finite, or a negative delay.
+        PraxiaError: an ensemble of chunks that are executed for more than one step, an m that is not finite, or a
+            negative delay.
     """
 
     execution_horizon: int
@@ -272,8 +274,6 @@ class ChunkExecution:
     def __post_init__(self) -> None:
         if self.delay < 0:
             raise PraxiaError(f"expected a delay of 0 control steps or more, got {self.delay}")
-        if self.delay and self.ensemble is not None:
-            raise PraxiaError(f"expected no delay with ensembling, which decides at every step, got {self.delay}")
         if self.ensemble is None:
             return
         if self.execution_horizon != 1:

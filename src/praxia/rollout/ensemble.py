@@ -3,20 +3,18 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 
 from praxia.core.types import Decision
 
-__all__ = ["ensemble", "remember"]
+__all__ = ["ensemble", "ensemble_weights"]
 
 
-def remember(decisions: Sequence[tuple[int, Decision]], step: int, decision: Decision) -> list[tuple[int, Decision]]:
-    """Those of `decisions` whose chunks reach `step`, then a copy of `decision`, made there.
-
-    It is a copy because a policy may reuse its arrays.
-    """
-    earlier = [(made_at, one) for made_at, one in decisions if step - made_at < len(one.valid)]
-    return [*earlier, (step, Decision(decision.chunk.copy(), decision.valid.copy()))]
+def ensemble_weights(count: int, rate: float) -> Float64[np.ndarray, " N"]:
+    """The weights of `count` predictions for one step, the oldest first, up to their sum."""
+    exponents = -rate * np.arange(count)
+    # The largest weight is 1, so that no rate overflows.
+    return np.exp(exponents - exponents.max())
 
 
 def ensemble(decisions: Sequence[tuple[int, Decision]], step: int, rate: float) -> Float32[np.ndarray, "K A"]:
@@ -34,9 +32,7 @@ def ensemble(decisions: Sequence[tuple[int, Decision]], step: int, rate: float) 
     predictions = [decision.chunk[age] for age, decision in by_age if decision.valid[age]]
     if not predictions:
         return decisions[-1][1].chunk[:0]
-    exponents = -rate * np.arange(len(predictions))
-    # The largest weight is 1, so that no rate overflows.
-    weights = np.exp(exponents - exponents.max())
+    weights = ensemble_weights(len(predictions), rate)
     with np.errstate(invalid="ignore"):
         mean = weights @ np.stack(predictions).astype(np.float64) / weights.sum()
     return mean[None].astype(np.float32)

@@ -9,9 +9,11 @@ import numpy as np
 from jaxtyping import Float32
 
 from praxia.core.embodiment import Embodiment
+from praxia.core.errors import MismatchError
+from praxia.core.hold import HoldAction
 from praxia.core.types import FINAL_OBSERVATION, Actor, Decision, Observation, Outcome, Query, SlotResult
-from praxia.rollout.ensemble import ensemble, remember
-from praxia.rollout.faults import action_fault, decision_fault, delay_fault, extras_fault
+from praxia.rollout.faults import action_fault, decision_fault, extras_fault
+from praxia.rollout.timeline import Hold, Stretch, Timeline, next_query
 from praxia.rollout.types import Agent, Job, Recording, Step, Trajectory
 
 __all__ = ["RunningEpisode"]
@@ -46,10 +48,10 @@ class RunningEpisode:
         self.error: str | None = None
         self.is_fault = False
         self.lost = False
-        self.planned_actions: Float32[np.ndarray, "K A"] = np.zeros((0, 0), np.float32)
-        self._planned_labels = self.planned_actions
-        self._planned_extras: dict[str, np.ndarray] = {}
-        self._planned_actors: tuple[Actor | None, ...] = ()
+        self._timeline = Timeline(agent.execution.ensemble)
+        self._planned = self._timeline.stretch(0, 0)
+        self._first_extras: Mapping[str, np.ndarray] = {}
+        self._num_decisions = 0
         self._recording = recording
         self._hands_on_steps = every_step
         self._observes_every_step = every_step or (recording is not None and recording.every_step)
@@ -57,12 +59,7 @@ class RunningEpisode:
         self._execution = agent.execution
         self._embodiment = embodiment
         self._attempt = attempt
-        self._decisions: list[tuple[int, Decision]] = []
-        # What is executed while the next decision is made; None: before the first.
-        self._committed: Decision | None = None
-        self._committed_actors: tuple[Actor | None, ...] = ()
-        # What the last decision left beyond the planned actions; None: before the first, and under ensembling.
-        self._left: Float32[np.ndarray, "P A"] | None = None
+        self._hold = _hold_of(agent, embodiment) if agent.execution.delay else None
         self._began_s = time.perf_counter()
         self._num_past = agent.policy.window.history
         self._history: deque[Observation] = deque(maxlen=self._num_past + 1)
@@ -75,10 +72,16 @@ class RunningEpisode:
         self._overruns = 0
         self._extras: dict[str, list[np.ndarray]] = {}
         self._actors: list[Actor | None] = []
+        self._ages: list[np.ndarray] = []
 
     @property
     def steps(self) -> int:
         return len(self._outcomes)
+
+    @property
+    def planned_actions(self) -> Float32[np.ndarray, "K A"]:
+        """What is executed before the next decision."""
+        return self._planned.actions
 
     def update(self, result: SlotResult) -> "RunningEpisode":
         """Add what the environment returned."""
@@ -90,8 +93,9 @@ class RunningEpisode:
         if self._hands_on_steps:
             self._new_steps = self._steps_of(result)
         self._outcomes += result.outcomes
-        self._actions += list(self.planned_actions[:num_taken])
-        self._labels += list(self._planned_labels[:num_taken])
+        self._actions += list(self._planned.actions[:num_taken])
+        self._labels += list(self._planned.labels[:num_taken])
+        self._ages.append(self._planned.ages[:num_taken])
         self._privileged = result.privileged
         self._overruns += result.overruns
         self._history.extend(result.earlier)
@@ -101,8 +105,8 @@ class RunningEpisode:
             self._observations += result.earlier if self._recording.every_step else ()
             self._observations += [result.observation] if result.observation is not None else []
             self._snapshots += result.snapshots
-            self._actors += self._planned_actors[:num_taken]
-            for name, values in self._planned_extras.items() if num_taken else ():
+            self._actors += self._planned.actors[:num_taken]
+            for name, values in self._planned.extras.items() if num_taken else ():
                 self._extras.setdefault(name, []).extend(values[:num_taken])
         return self
 
@@ -126,10 +130,10 @@ class RunningEpisode:
                 index=self.steps + at,
                 observation=before[at],
                 privileged=privileged[at],
-                action=self.planned_actions[at],
-                label=self._planned_labels[at],
-                extras={name: np.asarray(values[at]) for name, values in self._planned_extras.items()},
-                actor=self._planned_actors[at] if self._planned_actors else None,
+                action=self._planned.actions[at],
+                label=self._planned.labels[at],
+                extras={name: np.asarray(values[at]) for name, values in self._planned.extras.items()},
+                actor=self._planned.actors[at],
                 outcome=outcome,
                 next_observation=after[at],
                 next_privileged=privileged[at + 1],
@@ -157,76 +161,47 @@ class RunningEpisode:
         return (*final, *range(max(1, first), num_planned + 1))
 
     def query(self) -> Query:
-        delay = self._execution.delay
-        committed = self._committed.chunk if self._committed is not None else None
+        delay, committed, planned = self._execution.delay, None, None
+        if self.steps and delay:
+            committed = self._executed(self.steps + delay).actions
+        if self.steps and self._execution.ensemble is None:
+            planned = self._executed(max(self.steps + delay, self._timeline.end)).actions
         history = tuple(self._history)
-        return Query(history, self.job.key, self.steps, self.slot, self._privileged, delay, committed, self._left)
+        return Query(history, self.job.key, self.steps, self.slot, self._privileged, delay, committed, planned)
 
     def plan(self, decision: Decision, horizon: int) -> None:
-        """Plan what is executed of `decision` within `horizon`, or end the episode with the policy's fault."""
-        fault = decision_fault(decision, self._embodiment, self.steps)
-        fault = fault or delay_fault(decision, self._execution.delay, self.steps)
+        """Plan what is executed until the next decision, within `horizon`, or end the episode with the policy's fault.
+
+        Extras of an ensembled action are those of no single decision, so there are none, and its label, which would be
+        no expert's intent, is the action itself. Nothing learns from these: collection never ensembles.
+        """
+        step, execution = self.steps, self._execution
+        fault = decision_fault(decision, self._embodiment, step)
+        if fault is None and step and execution.ensemble is None:
+            fault = extras_fault(decision.extras, self._first_extras, step)
         if fault is not None:
             self.end_with_fault(fault)
             return
-        if self._execution.ensemble is None:
-            most = min(self._execution.execution_horizon, horizon - self.steps)
-            decision = self._after_committed(decision)
-            actions, labels = self._executed_part(decision, most)
-        else:
-            # A mean of labels would be no expert's intent. Nothing learns from these: collection never ensembles.
-            actions = labels = self._ensembled(decision, self._execution.ensemble)
-        if (fault := action_fault(actions, self._embodiment, self.steps)) is not None:
+        if step == 0:
+            self._first_extras = {name: value[:0] for name, value in decision.extras.items()}
+        usable = step + execution.delay if step else step
+        num_executable = decision.num_executable
+        self._timeline = self._timeline.add(decision, step, usable)
+        self._num_decisions += 1
+        end = next_query(step, usable, num_executable, execution.execution_horizon, execution.delay)
+        self._planned = self._executed(min(horizon, end))
+        says_nothing = execution.ensemble is None and num_executable == 0
+        actions = self._planned.actions[: 0 if says_nothing else None]
+        if (fault := action_fault(actions, self._embodiment, step)) is not None:
             self.end_with_fault(fault)
-        self.planned_actions, self._planned_labels = actions.copy(), labels.copy()
-        self._plan_extras(decision, len(actions))
-        self._committed_actors = self._planned_actors[len(actions) : len(actions) + self._execution.delay]
 
-    def _plan_extras(self, decision: Decision, num_actions: int) -> None:
-        """Keep what the decision says about its actions; under ensembling an action is of no single decision."""
-        if self._execution.ensemble is not None:
-            return
-        if self.steps and (fault := extras_fault(decision.extras, self._planned_extras, self.steps)) is not None:
-            self.end_with_fault(fault)
-        self._planned_extras = {name: value[:num_actions].copy() for name, value in decision.extras.items()}
+    def _executed(self, end: int) -> Stretch:
+        """What is executed from the present to before `end`, as far as decisions say by now."""
+        return self._timeline.stretch(self.steps, end, self._hold, self._actions[-1] if self._actions else None)
 
     def end_with_fault(self, fault: str) -> None:
         """End the episode because of what the policy did."""
         self.error, self.is_fault = fault, True
-
-    def _executed_part(
-        self, decision: Decision, most: int
-    ) -> tuple[Float32[np.ndarray, "K A"], Float32[np.ndarray, "K A"]]:
-        """At most `most` actions, up to the first that is not valid, and their labels."""
-        count = min(most, decision.num_executable - self._execution.delay)
-        if self._execution.delay:
-            self._committed = _part(decision, count, count + self._execution.delay)
-        self._left = decision.chunk[max(0, count) : decision.num_executable].copy()
-        actions = decision.chunk[:count]
-        return actions, actions if decision.label is None else decision.label[:count]
-
-    def _after_committed(self, decision: Decision) -> Decision:
-        """The decision with what is committed to in place of its beginning."""
-        committed = self._committed
-        self._planned_actors = (decision.actor,) * len(decision.chunk)
-        if committed is None or extras_fault(decision.extras, committed.extras, self.steps) is not None:
-            return decision
-        num = len(committed.chunk)
-        actors = self._committed_actors
-        self._planned_actors = (*actors, *self._planned_actors[num:])
-
-        def spliced(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-            return np.concatenate([ours, theirs[num:]])
-
-        labels = [one.chunk if one.label is None else one.label for one in (committed, decision)]
-        extras = {name: spliced(committed.extras[name], value) for name, value in decision.extras.items()}
-        chunk, label = spliced(committed.chunk, decision.chunk), spliced(*labels)
-        return replace(decision, chunk=chunk, label=label, extras=extras)
-
-    def _ensembled(self, decision: Decision, rate: float) -> Float32[np.ndarray, "K A"]:
-        """The action of the present step from `decision` and earlier ones, or none."""
-        self._decisions = remember(self._decisions, self.steps, decision)
-        return ensemble(self._decisions, self.steps, rate)
 
     def trajectory(self) -> Trajectory:
         return Trajectory(
@@ -242,18 +217,21 @@ class RunningEpisode:
             overruns=self._overruns,
             extras={name: np.stack(values) for name, values in self._extras.items()},
             actors=tuple(self._actors) if any(self._actors) else (),
+            ages=np.concatenate(self._ages) if self._ages else np.zeros(0, np.float32),
+            num_decisions=self._num_decisions,
         )
 
     def _stacked(self, rows: list[np.ndarray]) -> Float32[np.ndarray, "T A"]:
         return np.stack(rows) if rows else np.zeros((0, self.planned_actions.shape[1]), np.float32)
 
 
-def _part(decision: Decision, first: int, end: int) -> Decision:
-    """Copies of the decision's actions from `first` to `end` and of what it says about them."""
+def _hold_of(agent: Agent, embodiment: Embodiment | None) -> Hold:
+    """What is executed where a delayed decision leaves a gap.
 
-    def part(value: np.ndarray) -> np.ndarray:
-        return value[first:end].copy()
-
-    label = None if decision.label is None else part(decision.label)
-    extras = {name: part(value) for name, value in decision.extras.items()}
-    return replace(decision, chunk=part(decision.chunk), valid=part(decision.valid), label=label, extras=extras)
+    Raises:
+        MismatchError: nothing says how to hold still.
+    """
+    known = embodiment or agent.policy.embodiment
+    if known is None:
+        raise MismatchError("expected an embodiment, which says how to hold still while nothing is ready, got none")
+    return HoldAction.of(known).after

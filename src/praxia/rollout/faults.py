@@ -8,7 +8,7 @@ from jaxtyping import Float32
 from praxia.core.embodiment import Embodiment
 from praxia.core.types import ACTORS, Decision
 
-__all__ = ["MAX_WIDTHS_BEYOND_RANGE", "action_fault", "count_fault", "decision_fault", "delay_fault", "extras_fault"]
+__all__ = ["MAX_WIDTHS_BEYOND_RANGE", "action_fault", "count_fault", "decision_fault", "extras_fault"]
 
 # Arrays by name, one row per action of a chunk.
 Extras = Mapping[str, np.ndarray]
@@ -62,14 +62,6 @@ def extras_fault(extras: Extras, first: Extras, step: int) -> str | None:
 
 def _row(value: np.ndarray) -> str:
     return f"{value.dtype} {list(value.shape[1:])}"
-
-
-def delay_fault(decision: Decision, delay: int, step: int) -> str | None:
-    """Why nothing of `decision`, made at `step`, is left after a `delay` in steps."""
-    num = decision.num_executable
-    if not delay or num > delay:
-        return None
-    return f"the policy gave {num} valid actions at step {step}, expected more than the delay of {delay}"
 
 
 def action_fault(actions: Float32[np.ndarray, "K A"], embodiment: Embodiment | None, step: int) -> str | None:

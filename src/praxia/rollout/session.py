@@ -11,8 +11,8 @@ from praxia.core.embodiment import Camera, Embodiment
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.core.types import ChunkExecution, Decision, Observation, Policy, Query
 from praxia.data.images import letterbox
-from praxia.rollout.ensemble import ensemble, remember
 from praxia.rollout.faults import action_fault, decision_fault
+from praxia.rollout.timeline import Timeline, next_query
 
 __all__ = ["Session", "parse_observation"]
 
@@ -53,8 +53,8 @@ class Session:
         self._episode += 1
         self._step = 0
         self._history: deque[Observation] = deque(maxlen=self._policy.window.history + 1)
-        self._pending: Float32[np.ndarray, "K A"] = np.zeros((0, self.embodiment.action_dim), np.float32)
-        self._decisions: list[tuple[int, Decision]] = []
+        self._timeline = Timeline(self._execution.ensemble)
+        self._next_query = 0
         self._carry = self._policy.start(1)
 
     def act(self, observation: Mapping[str, Any]) -> Float32[np.ndarray, " A"]:
@@ -65,16 +65,16 @@ class Session:
             PraxiaError: the policy gave an action that no robot should execute.
         """
         self._observe(observation)
-        if self._execution.ensemble is not None:
-            self._decisions = remember(self._decisions, self._step, self._decide())
-            self._pending = ensemble(self._decisions, self._step, self._execution.ensemble)
-        elif not len(self._pending):
-            self._pending = _executable(self._decide())[: self._execution.execution_horizon]
-        if (fault := action_fault(self._pending[:1], self.embodiment, self._step)) is not None:
+        if self._step >= self._next_query:
+            decision = self._decide()
+            self._timeline = self._timeline.add(decision, self._step, self._step)
+            horizon, num_executable = self._execution.execution_horizon, decision.num_executable
+            self._next_query = next_query(self._step, self._step, num_executable, horizon, 0)
+        actions = self._timeline.stretch(self._step, self._step + 1).actions
+        if (fault := action_fault(actions, self.embodiment, self._step)) is not None:
             raise PraxiaError(fault)
-        action, self._pending = self._pending[0], self._pending[1:]
         self._step += 1
-        return action.copy()
+        return actions[0].copy()
 
     def chunk(self, observation: Mapping[str, Any]) -> Float32[np.ndarray, "H A"]:
         """All actions that the policy predicts from here, in declared units; actions pending from `act` are dropped.
@@ -85,8 +85,8 @@ class Session:
         chunk = _executable(self._decide())
         if (fault := action_fault(chunk, self.embodiment, self._step)) is not None:
             raise PraxiaError(fault)
-        self._pending = self._pending[:0]
         self._step += 1
+        self._next_query = self._step
         return chunk
 
     def _observe(self, observation: Mapping[str, Any]) -> None:

@@ -7,7 +7,6 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float32
 
-from praxia.core.errors import MismatchError
 from praxia.core.types import Actor, ChunkExecution, EnvSpec, Observation, Outcome, Policy, Start, Status
 
 __all__ = ["Agent", "Job", "Metric", "Recording", "Step", "Trajectory"]
@@ -17,21 +16,10 @@ Metric = Literal["ever", "end"]
 
 @dataclass(frozen=True)
 class Agent:
-    """A policy and how its chunks are executed.
-
-    Raises:
-        MismatchError: nothing of the policy's chunks would be left after the delay.
-    """
+    """A policy and how its chunks are executed."""
 
     policy: Policy
     execution: ChunkExecution
-
-    def __post_init__(self) -> None:
-        delay, horizon = self.execution.delay, self.policy.window.horizon
-        if delay and horizon <= delay:
-            raise MismatchError(
-                f"expected chunks longer than the delay of {delay} steps, got a policy with chunks of {horizon}"
-            )
 
 
 @dataclass(frozen=True)
@@ -111,8 +99,10 @@ class Trajectory:
     after the last step if it was observed: the environment did not end the episode, or steps were handed on.
     `snapshots` has one entry per step; `extras` has those of the decisions, [T, ...] by name, and `actors` who chose
     each action, if any decision says so. `error` is the text of a crash, which says nothing about the policy, or with
-    `is_fault` of the policy's own fault that ended the episode. `wall_s` is the episode's wall-clock time. `overruns`
-    counts the steps that came late in real time (`rollout.paced`).
+    `is_fault` of the policy's own fault that ended the episode. `ages` says how old, in control steps, the observation
+    behind each action was, NaN where the robot was held still because nothing was ready, and `num_decisions` how often
+    the policy decided. `wall_s` is the episode's wall-clock time. `overruns` counts the steps that came late in real
+    time (`rollout.paced`).
     """
 
     job: Job
@@ -127,6 +117,8 @@ class Trajectory:
     overruns: int = 0
     extras: Mapping[str, np.ndarray] = field(default_factory=dict)
     actors: tuple[Actor | None, ...] = ()
+    ages: Float32[np.ndarray, " T"] = field(default_factory=lambda: np.zeros(0, np.float32))
+    num_decisions: int = 0
 
     @property
     def steps(self) -> int:
