@@ -4,7 +4,8 @@ from dataclasses import replace
 import pytest
 
 from praxia.collect.plan import CollectionPlan
-from praxia.core.errors import UnknownName
+from praxia.core.errors import PraxiaError, UnknownName
+from praxia.core.types import EnvSpec
 from praxia.envs import find_family
 
 
@@ -33,6 +34,18 @@ def test_the_plan_json_keeps_the_keys_that_content_hashes_cover():
     assert CollectionPlan(**values) == plan
 
 
+def test_options_and_sizes_are_in_the_plan_only_where_they_are_set():
+    plan = CollectionPlan("toy", ("walk",), 3, horizon=9)
+    assert {"options", "sizes"}.isdisjoint(plan.to_json())
+    other = replace(plan, options={"wind": 2.5}, sizes={"front": (24, 32)})
+    values = json.loads(json.dumps(other.to_json()))
+    assert (values["options"], values["sizes"]) == ({"wind": 2.5}, {"front": [24, 32]})
+    assert {name: values[name] for name in plan.to_json()} == json.loads(json.dumps(plan.to_json()))
+    assert other.spec("walk") == EnvSpec("toy", "walk", options={"wind": 2.5}, sizes={"front": (24, 32)})
+    assert EnvSpec.from_json(json.loads(json.dumps(other.spec("walk").to_json()))) == other.spec("walk")
+    assert {"options", "sizes"}.isdisjoint(plan.spec("walk").to_json())
+
+
 def test_all_cameras_are_recorded_or_the_chosen_ones_in_order():
     family = find_family("metaworld")
     every = CollectionPlan("metaworld", ("reach",), 1, horizon=9, size=32)
@@ -46,3 +59,11 @@ def test_all_cameras_are_recorded_or_the_chosen_ones_in_order():
 def test_an_unknown_camera_is_refused():
     with pytest.raises(UnknownName, match=r"hnad.*hand"):
         CollectionPlan("metaworld", ("reach",), 1, horizon=9, cameras=("hnad",)).embodiment(find_family("metaworld"))
+
+
+def test_sizes_of_no_camera_and_without_pixels_are_refused():
+    plan = CollectionPlan("metaworld", ("reach",), 1, horizon=9, sizes={"hnad": (24, 32)})
+    with pytest.raises(UnknownName, match=r"hnad.*hand"):
+        plan.embodiment(find_family("metaworld"))
+    with pytest.raises(PraxiaError, match=r"expected \(height, width\) in pixels of camera 'hand', got \(0, 32\)"):
+        replace(plan, sizes={"hand": (0, 32)}).spec("reach")

@@ -2,6 +2,7 @@ import pickle
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from praxia.core.errors import UnknownName
@@ -63,3 +64,27 @@ def test_privileged_state_has_the_declared_layout(name: str):
     # Only texts are left out.
     assert {key for key, value in known.items() if value.dtype.kind != "U"} == set(env.privileged_layout)
     env.close()
+
+
+@pytest.mark.gl
+@pytest.mark.parametrize("name", ["bimodal", "pusht", "metaworld", "metaworld-evo1", "tabletop-gantry"])
+def test_each_camera_has_a_size_of_its_own(name: str):
+    """Wider images show more to both sides; of worlds that are squares, and of published crops, between black bars."""
+    family = find_family(name)
+    task = family.train_tasks[0]
+    plain = EnvSpec(name, task, size=32)
+    cameras = [camera.name for camera in family.embodiment(plain).cameras]
+    sizes = {camera: (32, 48 + 16 * at) for at, camera in enumerate(cameras)}
+    spec = EnvSpec(name, task, size=32, sizes=sizes)
+    images = []
+    for one in (plain, spec):
+        env = family.build(one)
+        assert env.embodiment == family.embodiment(one)
+        env.reset(family.draw_start(task, "test", 0))
+        images.append(env.observe(cameras).images)
+        env.close()
+    for camera, (height, width) in sizes.items():
+        square, wide = (one[camera] for one in images)
+        assert (square.shape, wide.shape) == ((32, 32, 3), (height, width, 3))
+        edge = (width - 32) // 2
+        np.testing.assert_allclose(wide[:, edge:-edge].astype(int), square, atol=2)

@@ -87,9 +87,14 @@ def _lines(benchmark: "Benchmark") -> list[str]:
         benchmark.summary,
         f"tasks     {len(benchmark.tasks)} of {benchmark.env}, success {when} of {benchmark.horizon}; {executes}",
         *([f"groups    {grouped}"] if groups else []),
-        f"images    {' and '.join(benchmark.cameras)}, {benchmark.size} px, render profile {benchmark.profile}",
+        f"images    {' and '.join(benchmark.cameras)}, {_sizes(benchmark)}, render profile {benchmark.profile}",
         f"state     {benchmark.state}{' (privileged)' if benchmark.privileged_state else ''}",
     ]
+
+
+def _sizes(benchmark: "Benchmark") -> str:
+    others = [f"{name} {height}x{width}" for name, (height, width) in benchmark.sizes.items()]
+    return ", ".join([f"{benchmark.size} px", *others])
 
 
 def _tasks(env: str, as_json: bool) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The plan of a collection, as a value."""
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from praxia.core.embodiment import Embodiment
@@ -19,7 +20,8 @@ class CollectionPlan:
     Episode e of the k-th of K tasks has index e * K + k: the data set's order, whichever worker records it and when.
     The `noise` levels take turns, episode by episode (see `experts.injected_failures`), and in every
     `failure_every`-th episode of a task (None: in none) a failure is injected from which the expert recovers. Each
-    `seed` has its own starts and noise. `cameras` are those of the embodiment whose images are kept; (): all.
+    `seed` has its own starts and noise. `cameras` are those of the embodiment whose images are kept; (): all. `options`
+    and `sizes` are those of `EnvSpec`.
 
     Raises:
         PraxiaError: no episodes, no pixels, or a task named twice.
@@ -35,6 +37,8 @@ class CollectionPlan:
     noise: tuple[float, ...] = (0.0, 0.15, 0.4)
     failure_every: int | None = None
     cameras: tuple[str, ...] = ()
+    options: Mapping[str, bool | int | float | str] = field(default_factory=dict, hash=False)
+    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self):
         expect_positive(episodes=self.episodes, size=self.size)
@@ -46,13 +50,15 @@ class CollectionPlan:
         return self.episodes * len(self.tasks)
 
     def to_json(self) -> dict[str, Any]:
-        """The content of plan.json."""
+        """The content of plan.json; without "options" and "sizes" where there are none, as before they existed."""
         values = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        values["sizes"] = {name: list(size) for name, size in self.sizes.items()}
+        values = {name: value for name, value in values.items() if value or name not in ("options", "sizes")}
         # The content hashes of data sets cover plan.json, so its key for failure_every stays "blunder_every".
         return {"blunder_every" if name == "failure_every" else name: value for name, value in values.items()}
 
     def spec(self, task: str) -> EnvSpec:
-        return EnvSpec(self.env, task, self.profile, self.size)
+        return EnvSpec(self.env, task, self.profile, self.size, options=self.options, sizes=self.sizes)
 
     def embodiment(self, family: EnvFamily) -> Embodiment:
         """The embodiment as it is recorded: with the chosen cameras.

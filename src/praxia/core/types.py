@@ -6,15 +6,15 @@ embodiment's declared units between packages.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
-from praxia.core.embodiment import Embodiment
-from praxia.core.errors import PraxiaError, expect_positive
+from praxia.core.embodiment import Camera, Embodiment
+from praxia.core.errors import PraxiaError, UnknownName, expect_positive
 from praxia.core.keys import content_key
 from praxia.core.window import Window
 
@@ -151,9 +151,13 @@ class Simulator(Robot, Protocol):
 class EnvSpec:
     """A plain value from which a worker process builds its `Robot` (`praxia.envs.build`).
 
-    `env` is a name of the `envs` registry, `profile` one of its render profiles, `size` the image's side in
-    pixels; the images of a robot's camera that are no squares have at most as many pixels. `options` are keyword
-    arguments of what makes the environment. `wrappers` are names of `praxia.envs.wrappers`, applied in order.
+    `env` is a name of the `envs` registry, `profile` one of its render profiles. `size` is the side of the images in
+    pixels, but for cameras in `sizes`, whose images have that (height, width); a robot whose cameras have sizes of
+    their own gives images of at most as many pixels. `options` are keyword arguments of what makes the environment.
+    `wrappers` are names of `praxia.envs.wrappers`, applied in order.
+
+    Raises:
+        PraxiaError: a height or width below 1.
     """
 
     env: str
@@ -162,10 +166,38 @@ class EnvSpec:
     size: int = 64
     wrappers: tuple[str, ...] = ()
     options: Mapping[str, bool | int | float | str] = field(default_factory=dict, hash=False)
+    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        for camera, size in self.sizes.items():
+            if len(size) != 2 or min(size) < 1:
+                raise PraxiaError(f"expected (height, width) in pixels of camera {camera!r}, got {tuple(size)}")
+
+    def size_of(self, camera: str) -> tuple[int, int]:
+        """(height, width) of the images of `camera`."""
+        return self.sizes.get(camera, (self.size, self.size))
+
+    def sized(self, embodiment: Embodiment) -> Embodiment:
+        """`embodiment` with the sizes of its cameras in this environment.
+
+        Raises:
+            UnknownName: one of `sizes` is of no camera.
+        """
+        known = [camera.name for camera in embodiment.cameras]
+        if unknown := [name for name in self.sizes if name not in known]:
+            raise UnknownName("camera", unknown[0], known, "praxia info --benchmarks")
+        return replace(embodiment, cameras=tuple(Camera(name, *self.size_of(name)) for name in known))
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object; without "options" where there are none, as in files from before they existed."""
-        return {name: value for name, value in asdict(self).items() if name != "options" or value}
+        """A JSON object; without "options" and "sizes" where there are none, as in files from before they existed."""
+        value = {**asdict(self), "sizes": {name: list(size) for name, size in self.sizes.items()}}
+        return {name: one for name, one in value.items() if one or name not in ("options", "sizes")}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "EnvSpec":
+        """The inverse of `to_json`."""
+        sizes = {name: (height, width) for name, (height, width) in value.get("sizes", {}).items()}
+        return cls(**{**value, "wrappers": tuple(value["wrappers"]), "sizes": sizes})
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float32, Int32, UInt8
 
 from praxia.core.errors import UnknownName
+from praxia.data.images import Size
 from praxia.envs.assets import decimate_meshes, shrink_textures
 from praxia.envs.graphics import make_current, thread_local
 
@@ -93,12 +94,12 @@ class ModelCamera:
 class _RenderTarget:
     """The graphics memory of one scene under one profile at one size. All simulators of the scene share it."""
 
-    def __init__(self, model: mujoco.MjModel, profile: RenderProfile, size: int):
+    def __init__(self, model: mujoco.MjModel, profile: RenderProfile, size: Size):
         make_current()
         self.scene = mujoco.MjvScene(model, maxgeom=max(300, model.ngeom + model.nsite + 50))
         # A copy of the model is uploaded: the simulated one is never changed.
         drawn = copy.copy(model)
-        drawn.vis.global_.offwidth = drawn.vis.global_.offheight = size
+        drawn.vis.global_.offheight, drawn.vis.global_.offwidth = size
         if not profile.effects:
             drawn.vis.quality.offsamples = 0
             drawn.vis.quality.shadowsize = 0
@@ -109,7 +110,7 @@ class _RenderTarget:
         if profile.max_texture_px is not None:
             shrink_textures(drawn, profile.max_texture_px)
         self.context = mujoco.MjrContext(drawn, mujoco.mjtFontScale.mjFONTSCALE_50.value)
-        self.area = mujoco.MjrRect(0, 0, size, size)
+        self.area = mujoco.MjrRect(0, 0, size[1], size[0])
         self.option = mujoco.MjvOption()
 
 
@@ -120,12 +121,12 @@ def free_scenes() -> None:
             targets.popitem()[1].context.free()
 
 
-def _targets() -> defaultdict[RenderProfile, OrderedDict[tuple[str, int], _RenderTarget]]:
+def _targets() -> defaultdict[RenderProfile, OrderedDict[tuple[str, Size], _RenderTarget]]:
     """This thread's render targets by profile, then by scene and size, the least recently used first."""
     return thread_local("render_targets", lambda: defaultdict(OrderedDict))
 
 
-def _target(model: mujoco.MjModel, scene: str, profile: RenderProfile, size: int) -> _RenderTarget:
+def _target(model: mujoco.MjModel, scene: str, profile: RenderProfile, size: Size) -> _RenderTarget:
     targets = _targets()[profile]
     key = (scene, size)
     if key not in targets:
@@ -143,9 +144,9 @@ def render_image(
     scene: str,
     camera: FreeCamera | ModelCamera,
     profile: RenderProfile,
-    size: int,
+    size: Size,
 ) -> UInt8[np.ndarray, "Y X 3"]:
-    """A square image of `size` pixels, upright. Neither `model` nor `data` is changed.
+    """An image of `size` (height, width), upright. Neither `model` nor `data` is changed.
 
     `scene` names what `model` was compiled from: models of one name share their uploaded meshes and textures.
 
@@ -153,7 +154,7 @@ def render_image(
         GraphicsError: this machine cannot render off screen.
     """
     target = _render(model, data, scene, camera, profile, size)
-    image = np.empty((size, size, 3), np.uint8)
+    image = np.empty((*size, 3), np.uint8)
     mujoco.mjr_readPixels(image, None, target.area, target.context)
     return np.ascontiguousarray(image[::-1])
 
@@ -165,12 +166,12 @@ def render_depth(
     scene: str,
     camera: FreeCamera | ModelCamera,
     profile: RenderProfile,
-    size: int,
+    size: Size,
 ) -> Float32[np.ndarray, "Y X"]:
     """As `render_image`, but the distance of each pixel from the camera's plane, in metres."""
     # Multi-sampling would average depths.
     target = _render(model, data, scene, camera, replace(profile, effects=False), size)
-    depth = np.empty((size, size), np.float32)
+    depth = np.empty(size, np.float32)
     mujoco.mjr_readPixels(None, depth, target.area, target.context)
     near, far = (model.stat.extent * edge for edge in (model.vis.map.znear, model.vis.map.zfar))
     # OpenGL stores 0 at the near plane, 1 at the far one, and between them a value linear in 1 / distance.
@@ -184,12 +185,12 @@ def render_segmentation(
     scene: str,
     camera: FreeCamera | ModelCamera,
     profile: RenderProfile,
-    size: int,
+    size: Size,
 ) -> Int32[np.ndarray, "Y X"]:
     """As `render_image`, but the id of the geom that each pixel shows; -1: none."""
     plain = replace(profile, effects=False)  # blending or shading would change the ids
     target = _render(model, data, scene, camera, plain, size, segmented=True)
-    image = np.empty((size, size, 3), np.uint8)
+    image = np.empty((*size, 3), np.uint8)
     mujoco.mjr_readPixels(image, None, target.area, target.context)
     number = image[::-1].astype(np.int32) @ np.array([1, 1 << 8, 1 << 16], np.int32)
     shown = target.scene.geoms[: target.scene.ngeom]
@@ -207,7 +208,7 @@ def _render(
     scene: str,
     camera: FreeCamera | ModelCamera,
     profile: RenderProfile,
-    size: int,
+    size: Size,
     *,
     segmented: bool = False,
 ) -> _RenderTarget:
@@ -218,7 +219,7 @@ def _render(
         model, data, target.option, None, camera.to_mujoco(model), mujoco.mjtCatBit.mjCAT_ALL.value, target.scene
     )
     if isinstance(camera, FreeCamera):
-        _set_field_of_view(target.scene, camera.fovy_deg)
+        _set_field_of_view(target.scene, camera.fovy_deg, size[1] / size[0])
     target.scene.flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = segmented
     target.scene.flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = segmented
     # MuJoCo renders into whichever buffer is bound but reads from its own: with two targets those may differ.
@@ -227,8 +228,8 @@ def _render(
     return target
 
 
-def _set_field_of_view(scene: mujoco.MjvScene, fovy_deg: float) -> None:
+def _set_field_of_view(scene: mujoco.MjvScene, fovy_deg: float, aspect: float) -> None:
     """Set the frustum: a free camera takes its angle from the model, which must not change."""
     for eye in scene.camera:
         half = eye.frustum_near * np.tan(np.deg2rad(fovy_deg) / 2)
-        eye.frustum_bottom, eye.frustum_top, eye.frustum_width = -half, half, half
+        eye.frustum_bottom, eye.frustum_top, eye.frustum_width = -half, half, half * aspect

@@ -33,6 +33,7 @@ class Benchmark:
         groups: tasks by what is new in them, such as {"phrasings": (...), "verbs": (...)}, or by difficulty. A task is
             in at most one group.
         options: of the environment's maker.
+        sizes: (height, width) of the images of cameras that are no squares of `size` pixels.
         averages_groups: the published number is the unweighted mean of the groups' rates.
     """
 
@@ -53,6 +54,7 @@ class Benchmark:
     averages_groups: bool = False
     privileged_state: bool = False
     options: Mapping[str, bool | int | float | str] = field(default_factory=dict)
+    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         grouped = [task for tasks in self.groups.values() for task in tasks]
@@ -66,7 +68,7 @@ class Benchmark:
 
     def spec(self, task: str, wrappers: tuple[str, ...] = ()) -> EnvSpec:
         """The environment of a task."""
-        return EnvSpec(self.env, task, self.profile, self.size, wrappers, self.options)
+        return EnvSpec(self.env, task, self.profile, self.size, wrappers, self.options, self.sizes)
 
     def of_tasks(self, names: Sequence[str]) -> "Benchmark":
         """This benchmark with some of its tasks only: another benchmark, whose name says so.
@@ -99,8 +101,10 @@ class Benchmark:
         groups = {name: list(tasks) for name, tasks in self.groups.items()}
         value = {**asdict(self), "tasks": list(self.tasks), "cameras": list(self.cameras), "groups": groups}
         del value["summary"]
-        if not self.options:
-            del value["options"]  # as in files from before there were any
+        value["sizes"] = {name: list(size) for name, size in self.sizes.items()}
+        for name in ("options", "sizes"):
+            if not value[name]:
+                del value[name]  # as in files from before there were any
         return {**value, "execution": self.execution.to_json()}
 
 

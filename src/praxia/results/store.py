@@ -141,7 +141,7 @@ def read_replay(out: Path, start: str, repeat: int = 0) -> Replay:
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path} cannot be read ({error}): evaluate again to replay episode {start}") from error
     spec, begin = json.loads(header["spec"]), json.loads(header["start"])
-    return Replay(EnvSpec(**{**spec, "wrappers": tuple(spec["wrappers"])}), Start(**begin), actions)
+    return Replay(EnvSpec.from_json(spec), Start(**begin), actions)
 
 
 def _actions_folder(out: Path) -> Path:

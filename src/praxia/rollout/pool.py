@@ -1,5 +1,6 @@
 """Environments in worker processes behind the `VectorEnv` interface: messages by pipe, images by shared memory."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection
@@ -58,7 +59,7 @@ class WorkerPool:
         snapshots: bool = False,
     ) -> None:
         self._lost.pop(slot, None)
-        self._observation_bytes[slot] = len(cameras) * spec.size * spec.size * 3
+        self._observation_bytes[slot] = sum(3 * math.prod(spec.size_of(camera)) for camera in cameras)
         self._reserve(slot, self._observation_bytes[slot])
         options = {"privileged": privileged, "snapshots": snapshots}
         self._request(slot, "begin", (spec, start, tuple(cameras)), options)
@@ -160,7 +161,7 @@ def _pack(result: SlotResult, block: SharedMemory | None) -> tuple[SlotResult, L
         for camera, image in observation.images.items():
             if block is None or offset + image.nbytes > block.size:
                 raise MismatchError(
-                    f"camera {camera!r} gave an image of {image.shape}, larger than EnvSpec.size allows"
+                    f"camera {camera!r} gave an image of {image.shape}, larger than the sizes of its EnvSpec allow"
                 )
             np.ndarray(image.shape, np.uint8, block.bytes, offset=offset)[:] = image
             offset += image.nbytes

@@ -55,6 +55,8 @@ class Stages:
             size=benchmark.size,
             failure_every=family.failure_every,
             cameras=benchmark.cameras,
+            options=benchmark.options,
+            sizes=benchmark.sizes,
         )
         report = partial(self.report, f"collect {name}")
         collect(collection, self.out / name, family, workers=self.workers, resume=True, report=report)

@@ -9,6 +9,7 @@ from jaxtyping import Float32, Float64, UInt8
 from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import EnvSpec, Observation, Outcome, Start
+from praxia.data.images import pad_to
 from praxia.envs.bimodal.starts import INSTRUCTIONS, short_name
 from praxia.envs.snapshots import check_start, decode_snapshot, encode_snapshot
 
@@ -48,15 +49,17 @@ def embodiment(size: int) -> Embodiment:
 class Bimodal:
     """See `praxia.core.types.Simulator`. `spec.profile` is ignored: there is one way to render.
 
+    The image is a square; between black bars where the camera's size is none.
+
     Raises:
         UnknownName: the task.
     """
 
     def __init__(self, spec: EnvSpec):
-        self.embodiment = embodiment(spec.size)
+        self.embodiment = spec.sized(embodiment(spec.size))
         self.privileged_layout = {"robot": 2, "obstacle": 2, "goal": 2}
         self._task = short_name(spec.task)
-        self._size = spec.size
+        self._size = spec.size_of(CAMERA)
         self._start: Start | None = None
 
     def reset(self, start: Start) -> None:
@@ -92,7 +95,8 @@ class Bimodal:
         for camera in cameras:
             if camera != CAMERA:
                 raise UnknownName("camera", camera, [CAMERA], "praxia info --benchmarks")
-        images = {camera: _render(self._robot, self._obstacle, self._goal, self._size) for camera in cameras}
+        square = _render(self._robot, self._obstacle, self._goal, min(self._size))
+        images = {camera: pad_to(square, self._size) for camera in cameras}
         state = np.concatenate([self._robot, self._obstacle, self._goal]).astype(np.float32)
         return Observation(images, state, INSTRUCTIONS[self._task], self._steps / CONTROL_HZ)
 

@@ -6,6 +6,7 @@ import mujoco
 import numpy as np
 from jaxtyping import UInt8
 
+from praxia.data.images import Size, pad_to
 from praxia.envs.render import FreeCamera, ModelCamera, RenderProfile, render_image
 
 __all__ = ["Corner2Camera", "PlainCamera", "SetupCamera", "resize"]
@@ -21,9 +22,9 @@ class PlainCamera:
         """The camera is in place already."""
 
     def render(
-        self, model: mujoco.MjModel, data: mujoco.MjData, scene: str, profile: RenderProfile, size: int
+        self, model: mujoco.MjModel, data: mujoco.MjData, scene: str, profile: RenderProfile, size: Size
     ) -> UInt8[np.ndarray, "Y X 3"]:
-        """A square image of `size` pixels. Raises GraphicsError."""
+        """An image of `size`. Raises GraphicsError."""
         return render_image(model, data, scene=scene, camera=self.camera, profile=profile, size=size)
 
 
@@ -32,8 +33,8 @@ class Corner2Camera:
     """The package's camera "corner2", which hangs upside down: its image is turned by 180 degrees.
 
     `moved_to_m` is where public code moves the camera; None: nowhere. With `crop_px` (d, k), as in public code, an
-    image of d pixels per side is rendered and its middle k pixels are resized to the requested size. None: the image is
-    rendered at the requested size.
+    image of d pixels per side is rendered and its middle k pixels are resized to the requested size, between black bars
+    where that is no square. None: the image is rendered at the requested size.
     """
 
     moved_to_m: tuple[float, float, float] | None = None
@@ -45,15 +46,22 @@ class Corner2Camera:
             model.camera("corner2").pos = self.moved_to_m
 
     def render(
-        self, model: mujoco.MjModel, data: mujoco.MjData, scene: str, profile: RenderProfile, size: int
+        self, model: mujoco.MjModel, data: mujoco.MjData, scene: str, profile: RenderProfile, size: Size
     ) -> UInt8[np.ndarray, "Y X 3"]:
-        """A square image of `size` pixels. Raises GraphicsError."""
-        rendered_px, kept_px = self.crop_px or (size, size)
-        image = render_image(
-            model, data, scene=scene, camera=ModelCamera("corner2"), profile=profile, size=rendered_px
-        )[::-1, ::-1]
+        """An image of `size`. Raises GraphicsError."""
+        if self.crop_px is None:
+            return self._render(model, data, scene, profile, size)
+        rendered_px, kept_px = self.crop_px
+        image = self._render(model, data, scene, profile, (rendered_px, rendered_px))
         edge = (rendered_px - kept_px) // 2
-        return resize(image[edge : edge + kept_px, edge : edge + kept_px], size)
+        return pad_to(resize(image[edge : edge + kept_px, edge : edge + kept_px], min(size)), size)
+
+    def _render(
+        self, model: mujoco.MjModel, data: mujoco.MjData, scene: str, profile: RenderProfile, size: Size
+    ) -> UInt8[np.ndarray, "Y X 3"]:
+        camera = ModelCamera("corner2")
+        image = render_image(model, data, scene=scene, camera=camera, profile=profile, size=size)
+        return np.ascontiguousarray(image[::-1, ::-1])
 
 
 SetupCamera = PlainCamera | Corner2Camera

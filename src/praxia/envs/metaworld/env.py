@@ -22,20 +22,20 @@ __all__ = ["MetaWorld"]
 class MetaWorld:
     """One task under a setup. See `praxia.core.types.Simulator`.
 
-    Images are rendered at `spec.size` with `spec.profile`.
+    Images are rendered at the spec's sizes with `spec.profile`.
 
     Raises:
         UnknownName: the task or the render profile.
     """
 
     def __init__(self, spec: EnvSpec, setup: Setup = PRAXIA_SETUP):
-        self.embodiment = setup.embodiment(spec.size)
+        self.embodiment = spec.sized(setup.embodiment(spec.size))
         self.privileged_layout = {"observation": 39}
         self._setup = setup
         self._task = short_name(spec.task)
         self._instruction = setup.instructions[self._task]
         self._profile = find_profile(spec.profile)
-        self._size = spec.size
+        self._spec = spec
         self._simulator = MetaWorldSimulator(self._task)
         for camera in setup.cameras.values():
             camera.move(self._simulator.stock.model)
@@ -97,4 +97,5 @@ class MetaWorld:
         if camera not in cameras:
             raise UnknownName("camera", camera, cameras, "praxia info --benchmarks")
         stock = self._simulator.stock
-        return cameras[camera].render(stock.model, stock.data, stock.model_name, self._profile, self._size)
+        size = self._spec.size_of(camera)
+        return cameras[camera].render(stock.model, stock.data, stock.model_name, self._profile, size)

@@ -49,7 +49,7 @@ def _draw_start(setup: Setup, task: str, split: str, index: int) -> Start:
 
 
 def _embodiment(setup: Setup, spec: EnvSpec) -> Embodiment:
-    return setup.embodiment(spec.size)
+    return spec.sized(setup.embodiment(spec.size))
 
 
 def _build(setup: Setup, spec: EnvSpec) -> Simulator:

@@ -14,6 +14,7 @@ from jaxtyping import Float32, UInt8
 from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import EnvSpec, Observation, Outcome, Start
+from praxia.data.images import pad_to
 from praxia.envs.pusht.starts import INSTRUCTIONS, short_name
 from praxia.envs.snapshots import check_start, decode_snapshot, encode_snapshot
 
@@ -48,15 +49,17 @@ def embodiment(size: int) -> Embodiment:
 class PushT:
     """See `praxia.core.types.Simulator`. `spec.profile` is ignored: there is one way to render, the package's.
 
+    The image is a square; between black bars where the camera's size is none.
+
     Raises:
         UnknownName: the task.
     """
 
     def __init__(self, spec: EnvSpec):
-        self.embodiment = embodiment(spec.size)
+        self.embodiment = spec.sized(embodiment(spec.size))
         self.privileged_layout = {"agent": 2, "block": 3, "goal": 3}
         self._task = short_name(spec.task)
-        self._size = spec.size
+        self._size = spec.size_of(CAMERA)
         self._stock = PushTEnv()
         self._start: Start | None = None
 
@@ -139,4 +142,5 @@ class PushT:
     def _render(self, camera: str) -> UInt8[np.ndarray, "Y X 3"]:
         if camera != CAMERA:
             raise UnknownName("camera", camera, [CAMERA], "praxia info --benchmarks")
-        return self._stock._get_img(self._stock._draw(), self._size, self._size)
+        side = min(self._size)
+        return pad_to(self._stock._get_img(self._stock._draw(), side, side), self._size)

@@ -18,7 +18,7 @@ __all__ = ["PUSHT"]
 
 
 def _embodiment(spec: EnvSpec) -> Embodiment:
-    return embodiment(spec.size)
+    return spec.sized(embodiment(spec.size))
 
 
 def _build(spec: EnvSpec) -> Simulator:

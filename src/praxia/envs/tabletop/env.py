@@ -43,11 +43,11 @@ class Tabletop:
 
     def __init__(self, spec: EnvSpec, robot: RobotModel):
         short_name(spec.task)
-        self.embodiment = robot.embodiment(spec.size)
+        self.embodiment = spec.sized(robot.embodiment(spec.size))
         self.privileged_layout = {**GOAL_LAYOUT, **robot.privileged_layout}
         self._robot = robot
         self._profile = find_profile(spec.profile)
-        self._size = spec.size
+        self._spec = spec
         self._start: Start | None = None
 
     def reset(self, start: Start) -> None:
@@ -136,4 +136,5 @@ class Tabletop:
         if camera not in CAMERAS:
             raise UnknownName("camera", camera, CAMERAS, "praxia info --benchmarks")
         # Every scene has the same textures and materials and no meshes, so one upload serves them all.
-        return {"scene": "tabletop", "camera": ModelCamera(camera), "profile": self._profile, "size": self._size}
+        size = self._spec.size_of(camera)
+        return {"scene": "tabletop", "camera": ModelCamera(camera), "profile": self._profile, "size": size}

@@ -46,7 +46,7 @@ def _horizon(task: str) -> int:
 
 
 def _embodiment(robot: RobotModel, spec: EnvSpec) -> Embodiment:
-    return robot.embodiment(spec.size)
+    return spec.sized(robot.embodiment(spec.size))
 
 
 def _build(robot: RobotModel, spec: EnvSpec) -> Simulator:

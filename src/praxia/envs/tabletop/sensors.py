@@ -39,10 +39,12 @@ def segmentation(env: Tabletop, camera: str) -> tuple[Int32[np.ndarray, "Y X"], 
 def point_cloud(env: Tabletop, camera: str) -> Float32[np.ndarray, "Y X 3"]:
     """The point in the world, in metres, that each pixel shows."""
     distance = depth(env, camera)
-    size, number = len(distance), env.model.camera(camera).id
-    slope = np.tan(np.deg2rad(env.model.cam_fovy[number]) / 2) * (2 * (np.arange(size) + 0.5) / size - 1)
+    (height, width), number = distance.shape, env.model.camera(camera).id
+    edge = np.tan(np.deg2rad(env.model.cam_fovy[number]) / 2)
+    across, up = (edge * (2 * (np.arange(size) + 0.5) / size - 1) for size in (width, height))
+    across *= width / height
     # A camera looks along its own -z, with x to the right and y up; rows of an image go down.
-    rays = np.stack([np.tile(slope, (size, 1)), np.tile(-slope[:, None], size), -np.ones((size, size))], axis=-1)
+    rays = np.stack([np.tile(across, (height, 1)), np.tile(-up[:, None], width), -np.ones(distance.shape)], axis=-1)
     turned = (rays * distance[..., None]) @ env.data.cam_xmat[number].reshape(3, 3).T
     return (turned + env.data.cam_xpos[number]).astype(np.float32)
 
