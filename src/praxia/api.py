@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from praxia.checkpoint.store import load_policy
+from praxia.checkpoint.store import load_bound_policy
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import PraxiaError, UnknownName
 from praxia.core.process import available_cores
@@ -103,13 +103,8 @@ def load(
         PraxiaError: no policy or no such device there, or an option that it does not have. DataError: it is damaged.
         UnknownName: it was not trained on that embodiment. MismatchError: it was trained on several; name one.
     """
-    policy, identity = load_policy(Path(path), find_device(device), Sampling(steps, temperature))
-    if embodiment is not None:
-        trained = {one.name: one for one in policy.embodiments}
-        if embodiment not in trained:
-            raise UnknownName("embodiment of this policy", embodiment, trained, f"praxia info {path}")
-        policy = policy.bind(trained[embodiment])
-    _ = policy.embodiment  # refuses a policy of several embodiments that is not bound to one
+    sampling = Sampling(steps, temperature)
+    policy, identity = load_bound_policy(Path(path), embodiment, find_device(device), sampling)
     return LoadedPolicy(policy, identity.policy_sha256)
 
 

@@ -60,10 +60,12 @@ def test_a_query_of_the_loop_arrives_unchanged(serving):
     before, now = drawn(rng), drawn(rng)
     committed = np.ones((2, 2), np.float32)
     options = {"episode": "0/ab", "step": 8, "earlier": (before,), "delay": 2, "committed": committed}
+    options["planned"] = np.ones((3, 2), np.float32)
     ask(session, now, **options)
     ((query,),) = policy.batches
     assert (query.key, query.step, query.delay) == ("0/ab", 8, 2)
     np.testing.assert_array_equal(query.committed, committed)
+    np.testing.assert_array_equal(query.planned, np.ones((3, 2)))
     assert [one.time_s for one in query.history] == [0.7, 0.8]
     for one, other in zip(query.history, (before, now), strict=True):
         np.testing.assert_array_equal(one.state, other["state"])

@@ -65,12 +65,20 @@ def test_a_request_with_everything_survives():
         return {"images": {"front": image}, "state": rng.standard_normal(3).astype(np.float32), "instruction": "lift"}
 
     request = InferenceRequest(
-        observation(), "0/ab", 5, (observation(), observation()), 2, rng.random((2, 2), np.float32), 0.25
+        observation(),
+        "0/ab",
+        5,
+        (observation(), observation()),
+        2,
+        rng.random((2, 2), np.float32),
+        rng.random((3, 2), np.float32),
+        0.25,
     )
     found = openpi.decode_request(openpi.encode_request(request), EMBODIMENT)
     assert (found.episode, found.step, found.delay, found.deadline_s) == ("0/ab", 5, 2, 0.25)
     assert found.earlier is not None
     np.testing.assert_array_equal(found.committed, request.committed)
+    np.testing.assert_array_equal(found.planned, request.planned)
     for one, other in zip((found.observation, *found.earlier), (request.observation, *request.earlier), strict=True):
         np.testing.assert_array_equal(one["state"], other["state"])
         np.testing.assert_array_equal(one["images"]["front"], other["images"]["front"])
@@ -92,7 +100,7 @@ REFUSED = {
     "earlier as a map": (packed({"earlier": {}}), "expected earlier as a list"),
     "an option inside earlier": (packed({"earlier": [{"step": 1}]}), "'step'"),
     "a deadline of texts": (packed({"deadline_ms": "soon"}), "expected deadline_ms as a number"),
-    "committed of another size": (packed({"committed": np.zeros((2, 5))}), "numbers \\[delay, 2\\], got \\[2, 5\\]"),
+    "committed of another size": (packed({"committed": np.zeros((2, 5))}), "numbers \\[steps, 2\\], got \\[2, 5\\]"),
     "committed of NaN": (packed({"committed": np.full((2, 2), np.nan)}), "not finite"),
 }
 

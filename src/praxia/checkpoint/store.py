@@ -17,7 +17,7 @@ from praxia.checkpoint.identity import PolicyIdentity, policy_sha256
 from praxia.checkpoint.migration import SCHEMA, migrate_policy, migrate_tensors, schemas
 from praxia.core.config import Config, config_from_json, config_to_json
 from praxia.core.embodiment import Embodiment
-from praxia.core.errors import DataError, PraxiaError
+from praxia.core.errors import DataError, PraxiaError, UnknownName
 from praxia.core.files import sha256_file, staged_folder
 from praxia.core.registry import lookup, names
 from praxia.core.types import Sampling
@@ -36,6 +36,7 @@ __all__ = [
     "PolicyConfig",
     "expect_policy",
     "find_config",
+    "load_bound_policy",
     "load_model",
     "load_policy",
     "load_weights",
@@ -252,6 +253,24 @@ def load_policy(
     config, identity = read_config(path, sampling)
     expect_policy(config, path)
     return config.build(load_weights(path, identity, device), device), identity
+
+
+def load_bound_policy(
+    path: Path, embodiment: str | None, device: str = "cpu", sampling: Sampling | None = None
+) -> tuple[TrainedPolicy, PolicyIdentity]:
+    """As `load_policy`, bound to the trained `embodiment` of that name (None: the only one).
+
+    Raises:
+        UnknownName: it was not trained on that embodiment. MismatchError: it was trained on several; name one.
+    """
+    policy, identity = load_policy(path, device, sampling)
+    if embodiment is not None:
+        trained = {one.name: one for one in policy.embodiments}
+        if embodiment not in trained:
+            raise UnknownName("embodiment of this policy", embodiment, trained, f"praxia info {path}")
+        policy = policy.bind(trained[embodiment])
+    _ = policy.embodiment  # refuses a policy of several embodiments that is not bound to one
+    return policy, identity
 
 
 def load_model(path: Path, device: str = "cpu") -> tuple[nn.Module, PolicyConfig, PolicyIdentity]:

@@ -29,6 +29,8 @@ MESSAGES = {
     "EMFILE": "too many files are open ({path}); allow more with `ulimit -n 4096`",
     "ENFILE": "too many files are open on this machine ({path}); close some programs",
     "ENOMEM": "no memory left ({path}); use fewer --workers or smaller batches",
+    "EADDRINUSE": "another program listens on this port; choose another --port, or 0 for a free one",
+    "EADDRNOTAVAIL": "the value of --host is no address of this machine; choose another, such as 127.0.0.1 or 0.0.0.0",
     "EAGAIN": "the system cannot start more processes or threads; use fewer --workers, or see `ulimit -u`",
 }
 

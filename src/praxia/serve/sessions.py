@@ -190,7 +190,15 @@ class ClientSession:
         episode.history.extend(parsed)
         episode.step, episode.has_begun = step + 1, True
         history = tuple(episode.history)
-        return Query(history, episode.key, step, self._row, delay=request.delay, committed=request.committed)
+        return Query(
+            history,
+            episode.key,
+            step,
+            self._row,
+            delay=request.delay,
+            committed=request.committed,
+            planned=request.planned,
+        )
 
 
 def executable_actions(answer: Answer, embodiment: Embodiment) -> Float32[np.ndarray, "K A"]:

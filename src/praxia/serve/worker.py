@@ -50,8 +50,8 @@ class BatchWorker:
     bit.
 
     The worker holds the carry of `num_rows` rows and passes it from batch to batch. An exception that the policy raises
-    is the error of its request alone (`policies.foreign.GuardedPolicy`). `report` is called after each batch, in the
-    thread.
+    is the error of its request alone (`policies.foreign.GuardedPolicy`). `report` is called after each batch, in
+    the thread, before anybody gets an answer.
     """
 
     def __init__(
@@ -76,6 +76,12 @@ class BatchWorker:
     def has_memory(self) -> bool:
         """Whether the policy carries anything from step to step."""
         return self._carry is not None
+
+    @property
+    def num_waiting(self) -> int:
+        """How many requests the next batch would have now."""
+        with self._changed:
+            return sum(not one.future.cancelled() for one in self._waiting)
 
     def submit(self, query: Query, deadline_s: float | None = None) -> Future[Answer]:
         """Ask about `query`, whose row has no other request waiting. A future that is cancelled in time costs nothing.
@@ -138,6 +144,6 @@ class BatchWorker:
                 one.future.set_exception(error)
             return
         inference_s = time.monotonic() - began_s
+        self._report(BatchReport(len(batch), began_s - min(one.since_s for one in batch), inference_s))
         for one, decision in zip(batch, decisions, strict=True):
             one.future.set_result(Answer(decision, one.query.step, inference_s))
-        self._report(BatchReport(len(batch), began_s - min(one.since_s for one in batch), inference_s))

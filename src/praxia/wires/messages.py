@@ -24,7 +24,7 @@ class InferenceRequest:
     `observation` is a mapping as `rollout.session.Session` takes it: "images" {camera: uint8 [Y, X, 3]}, "state" [S],
     "instruction". `episode` names the episode and `step` is its control step; None: the server counts. `earlier` are
     the observations just before, oldest first, that the policy's window reaches back to (None: those that the server
-    was sent). `delay` and `committed` [D, A] are those of `core.types.Query`. The answer is of no use any more
+    was sent). `delay`, `committed` and `planned` are those of `core.types.Query`. The answer is of no use any more
     `deadline_s` seconds after the request arrived.
     """
 
@@ -34,6 +34,7 @@ class InferenceRequest:
     earlier: tuple[Mapping[str, Any], ...] | None = None
     delay: int = 0
     committed: Float32[np.ndarray, "D A"] | None = None
+    planned: Float32[np.ndarray, "P A"] | None = None
     deadline_s: float | None = None
 
 

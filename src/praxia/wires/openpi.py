@@ -17,7 +17,9 @@ These entries, which are Praxia's, may be added; without them nothing differs fr
     episode        a text or number: another one than before begins the next episode
     step           the control step of the observation, from 0
     earlier        [observation, ...] just before this one, oldest first, in the layout above without further entries
-    delay, committed    control steps that pass until the actions are used, and what is executed meanwhile [D, A]
+    delay          control steps that pass until the actions are used
+    committed      the actions [delay, A] that are executed meanwhile
+    planned        all actions [P, A] that the last decision left, those that are committed first
     deadline_ms    if inference has not begun so many milliseconds after arrival, the answer is an error
 """
 
@@ -33,7 +35,7 @@ from praxia.wires.packing import describe, expect_map, expect_text, image_of, pa
 
 __all__ = ["decode_hello", "decode_reply", "decode_request", "encode_hello", "encode_reply", "encode_request"]
 
-_OPTIONS = ("episode", "step", "earlier", "delay", "committed", "deadline_ms")
+_OPTIONS = ("episode", "step", "earlier", "delay", "committed", "planned", "deadline_ms")
 _LISTING = "praxia info POLICY"
 
 
@@ -62,13 +64,11 @@ def decode_request(frame: bytes | str, embodiment: Embodiment) -> InferenceReque
     if isinstance(frame, str):
         raise PraxiaError("expected an observation as a binary msgpack frame, got a text frame")
     message = expect_map(unpack(frame), "an observation")
-    earlier, committed = message.get("earlier"), message.get("committed")
+    earlier = message.get("earlier")
     if earlier is not None:
         if not isinstance(earlier, list):
             raise PraxiaError(f"expected earlier as a list of observations, got {describe(earlier)}")
         earlier = tuple(_observation(expect_map(one, "an earlier observation"), embodiment) for one in earlier)
-    if committed is not None:
-        committed = _committed(committed, embodiment)
     deadline_ms = message.get("deadline_ms")
     if deadline_ms is not None and (isinstance(deadline_ms, bool) or not isinstance(deadline_ms, int | float)):
         raise PraxiaError(f"expected deadline_ms as a number, got {describe(deadline_ms)}")
@@ -78,7 +78,8 @@ def decode_request(frame: bytes | str, embodiment: Embodiment) -> InferenceReque
         step=_count(message.get("step"), "step"),
         earlier=earlier,
         delay=_count(message.get("delay"), "delay") or 0,
-        committed=committed,
+        committed=_actions(message, "committed", embodiment),
+        planned=_actions(message, "planned", embodiment),
         deadline_s=None if deadline_ms is None else deadline_ms / 1000,
     )
 
@@ -94,8 +95,11 @@ def _count(value: Any, name: str) -> int | None:
     return value
 
 
-def _committed(value: Any, embodiment: Embodiment) -> np.ndarray:
-    expected = f"committed as numbers [delay, {embodiment.action_dim}]"
+def _actions(message: Mapping[str, Any], name: str, embodiment: Embodiment) -> np.ndarray | None:
+    """The actions under `name`; None: there are none."""
+    if (value := message.get(name)) is None:
+        return None
+    expected = f"{name} as numbers [steps, {embodiment.action_dim}]"
     if not isinstance(value, np.ndarray) or value.ndim != 2 or value.shape[1] != embodiment.action_dim:
         got = list(value.shape) if isinstance(value, np.ndarray) else describe(value)
         raise MismatchError(f"expected {expected}, got {got}")
@@ -157,7 +161,8 @@ def _numbers(value: Any, name: str) -> np.ndarray:
 
 def encode_request(request: InferenceRequest) -> bytes:
     """The client's frame; its observations are mappings as `InferenceRequest` describes them."""
-    options: dict[str, Any] = {"episode": request.episode, "step": request.step, "committed": request.committed}
+    options: dict[str, Any] = {"episode": request.episode, "step": request.step}
+    options |= {"committed": request.committed, "planned": request.planned}
     if request.earlier is not None:
         options["earlier"] = [_layout(one) for one in request.earlier]
     if request.delay:

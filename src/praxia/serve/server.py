@@ -1,0 +1,209 @@
+"""The policy server: who may connect to which policy by which wire. Inference runs in threads, so this loop is free."""
+
+import asyncio
+import hmac
+import logging
+import ssl
+import time
+from collections.abc import Sequence
+from difflib import get_close_matches
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from praxia.core.errors import PraxiaError, optional_import
+from praxia.serve.connection import GOING_AWAY, INTERNAL_ERROR, WIRES, Connection, Limits, ServeWire
+from praxia.serve.metrics import CONTENT_TYPE, Metrics
+from praxia.serve.sessions import ServedPolicy
+
+with optional_import("a policy server", "serve"):
+    from websockets.asyncio.server import Server, ServerConnection, serve
+    from websockets.exceptions import ConnectionClosed
+    from websockets.http11 import Request, Response
+
+__all__ = ["HEALTH", "METRICS", "PolicyServer", "tls_context"]
+
+LOG = logging.getLogger(__name__)
+# What websockets reports of strangers' broken connections is no news.
+_NETWORK_LOG = logging.getLogger(f"{__name__}.websockets")
+
+HEALTH, METRICS = "healthz", "metrics"
+
+
+def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """TLS with a certificate (and its chain) and its key, both PEM files.
+
+    Raises:
+        PraxiaError: they are no such files, or do not belong together.
+    """
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(certificate, key)
+    except ssl.SSLError as error:
+        got = f"{certificate} and {key}: {error.reason or error}"
+        raise PraxiaError(f"expected PEM files of a certificate and its key, got {got}") from error
+    return context
+
+
+class PolicyServer:
+    """Serves `policies`, each under its name, over `wires`.
+
+    HTTP: `/healthz` says OK, `/metrics` is Prometheus' text. Websockets: `/NAME`, and `/` if there is one policy. With
+    an `api_key` everything but `/healthz` needs the header `Authorization: Api-Key KEY`.
+
+    Raises:
+        PraxiaError: no policy, or one whose name is a path of the server.
+    """
+
+    def __init__(
+        self,
+        policies: Sequence[ServedPolicy],
+        metrics: Metrics,
+        *,
+        wires: tuple[str, ...] = tuple(WIRES),
+        limits: Limits | None = None,
+        api_key: str | None = None,
+        tls: ssl.SSLContext | None = None,
+    ):
+        reserved = (HEALTH, METRICS, *(path for path, _ in WIRES.values() if path))
+        self._policies = {policy.name: policy for policy in policies}
+        for name in self._policies:
+            if not name or name in reserved or "/" in name:
+                raise PraxiaError(f"expected the name of a policy to be no path of the server, got {name!r}")
+        if not policies:
+            raise PraxiaError("expected at least one policy to serve, got none")
+        self._metrics = metrics
+        self._routes = {WIRES[wire][0]: WIRES[wire][1] for wire in wires}
+        self._limits, self._api_key, self._tls = limits or Limits(), api_key, tls
+        self._connections: set[Connection] = set()
+        self._busy: set[Connection] = set()
+        self._server: Server | None = None
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen on `host`; the port, which the system chooses for 0.
+
+        Raises:
+            OSError: the address is in use, or not of this machine.
+        """
+        _NETWORK_LOG.setLevel(logging.CRITICAL)
+        limits = self._limits
+        self._server = await serve(
+            self._serve_connection,
+            host,
+            port,
+            process_request=self._answer_http,
+            compression=None,
+            max_size=limits.max_message_bytes,
+            max_queue=4,
+            open_timeout=limits.patience_s,
+            ping_interval=limits.patience_s,
+            ping_timeout=limits.patience_s,
+            close_timeout=min(5.0, limits.patience_s),
+            ssl=self._tls,
+            logger=_NETWORK_LOG,
+        )
+        return next(iter(self._server.sockets)).getsockname()[1]
+
+    def addresses(self, host: str, port: int) -> list[str]:
+        """Where clients find each policy by each wire."""
+        scheme = "ws" if self._tls is None else "wss"
+        base = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+        names = [""] if len(self._policies) == 1 else list(self._policies)
+        return ["/".join([base, *filter(None, (path, name))]) for path in self._routes for name in names]
+
+    async def stop(self) -> None:
+        """Let nobody in any more, answer what has been asked, close the connections with 1001, and end the workers."""
+        if self._server is not None:
+            self._server.close(close_connections=False)
+            deadline_s = time.monotonic() + self._limits.patience_s
+            while self._busy and time.monotonic() < deadline_s:
+                await asyncio.sleep(0.01)
+            ends = [asyncio.ensure_future(one.end(GOING_AWAY, "the server is ending")) for one in self._connections]
+            if ends:
+                await asyncio.wait(ends, timeout=self._limits.patience_s)
+            await asyncio.wait_for(self._server.wait_closed(), self._limits.patience_s)
+        for policy in self._policies.values():
+            await asyncio.to_thread(policy.close)
+
+    def _answer_http(self, connection: ServerConnection, request: Request) -> Response | None:
+        """The answer to a request that opens no websocket; None: it opens one."""
+        path = _path(request)
+        if path == HEALTH:
+            return connection.respond(HTTPStatus.OK, "OK\n")
+        if not self._may_enter(request):
+            return self._refuse(connection, HTTPStatus.UNAUTHORIZED, "expected the header Authorization: Api-Key KEY")
+        if path == METRICS:
+            response = connection.respond(HTTPStatus.OK, self._metrics.text().decode())
+            del response.headers["Content-Type"]
+            response.headers["Content-Type"] = CONTENT_TYPE
+            return response
+        try:
+            policy, _ = self._route(path)
+        except PraxiaError as error:
+            return self._refuse(connection, HTTPStatus.NOT_FOUND, str(error))
+        if policy.num_sessions == policy.max_sessions:
+            text = f"the server is full: all {policy.max_sessions} sessions of {policy.name!r} are in use"
+            return self._refuse(connection, HTTPStatus.SERVICE_UNAVAILABLE, text)
+        return None
+
+    def _may_enter(self, request: Request) -> bool:
+        if self._api_key is None:
+            return True
+        given = request.headers.get_all("Authorization")
+        expected = f"Api-Key {self._api_key}".encode()
+        return len(given) == 1 and hmac.compare_digest(given[0].encode(errors="replace"), expected)
+
+    def _refuse(self, connection: ServerConnection, status: HTTPStatus, text: str) -> Response:
+        self._metrics.refused(status)
+        LOG.info("refused %s: %s", connection.remote_address, text)
+        return connection.respond(status, f"{text}\n")
+
+    def _route(self, path: str) -> tuple[ServedPolicy, ServeWire]:
+        """The policy and the wire of a path. Raises PraxiaError: there is none."""
+        wire, _, name = path.partition("/") if path.partition("/")[0] in self._routes else ("", "", path)
+        names = list(self._policies)
+        if wire not in self._routes or (name and name not in names):
+            near = get_close_matches(name, names, n=1, cutoff=0.0)[0]
+            raise PraxiaError(f"expected the path /{near}, got /{path[:80]}; served are: {', '.join(names)}")
+        if not name and len(names) > 1:
+            raise PraxiaError(f"expected the path of a policy, such as /{names[0]}; served are: {', '.join(names)}")
+        return self._policies[name or names[0]], self._routes[wire]
+
+    async def _serve_connection(self, socket: ServerConnection) -> None:
+        assert socket.request is not None
+        policy, serve_wire = self._route(_path(socket.request))
+        try:
+            session = policy.open()
+        except PraxiaError as error:  # the last place was taken while it connected
+            await socket.close(INTERNAL_ERROR, str(error)[:100])
+            return
+        connection = Connection(socket, session, self._limits, self._metrics, self._busy)
+        self._connections.add(connection)
+        self._metrics.sessions(policy.name, policy.num_sessions)
+        LOG.info("opened %s of %s for %s", session.key, policy.name, socket.remote_address)
+        gone = asyncio.ensure_future(socket.wait_closed())
+        gone.add_done_callback(lambda _: session.close())
+        try:
+            await serve_wire(connection)
+        except (ConnectionClosed, TimeoutError):
+            pass
+        except asyncio.CancelledError:
+            if socket.close_code is None:  # not because the client left while it waited
+                raise
+        except Exception:
+            LOG.exception("%s of %s failed", session.key, policy.name)
+            await socket.close(INTERNAL_ERROR, "an error inside the server; see its log")
+        finally:
+            gone.cancel()
+            session.close()
+            self._connections.discard(connection)
+            self._busy.discard(connection)
+            self._metrics.sessions(policy.name, policy.num_sessions)
+
+
+def _path(request: Request) -> str:
+    """The path of a request without its slash at the beginning and end, and without a query."""
+    try:
+        return unquote(urlsplit(request.path).path).strip("/")
+    except ValueError:
+        return request.path[:80]

@@ -1,0 +1,123 @@
+"""`praxia serve`: it says where it listens, answers, and ends cleanly on SIGTERM; wrong options have one line."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+import torch
+from praxia_testing import make_config, make_config_of_two, make_policy
+from websockets.sync.client import connect
+
+from praxia.checkpoint.store import save_policy
+from praxia.cli.main import main
+from praxia.core.types import ChunkExecution
+from praxia.rollout.session import Session
+from praxia.wires import openpi
+from praxia.wires.messages import InferenceRequest
+
+TIMEOUT_S = 120.0
+
+
+@pytest.fixture(autouse=True)
+def threads_of_before():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def save(folder, config=None):
+    config = config or make_config()
+    save_policy(folder, config, make_policy(config).model.state_dict())
+    return folder
+
+
+class Serving:
+    """A running `praxia serve`, killed at the end if it has not ended by itself."""
+
+    def __init__(self, *arguments):
+        command = [sys.executable, "-m", "praxia", "serve", *map(str, arguments), "--port", "0", "--json"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.lines = []
+        self.watchdog = threading.Timer(TIMEOUT_S, self.process.kill)
+
+    def __enter__(self):
+        self.watchdog.start()
+        return self
+
+    def __exit__(self, *error):
+        self.watchdog.cancel()
+        self.process.kill()
+        self.process.communicate()
+
+    def address(self):
+        for line in self.process.stderr:
+            self.lines.append(line)
+            if found := re.search(r"listening on (ws://\S+)", line):
+                return found[1]
+        raise AssertionError("".join(self.lines))
+
+
+def test_a_served_policy_answers_as_in_process_and_ends_on_sigterm(tmp_path):
+    folder = save(tmp_path / "mine")
+    image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    observation = {"images": {"front": image}, "state": np.zeros(3, np.float32), "instruction": "lift the cup"}
+    with Serving(folder, "--exact") as serving:
+        with connect(serving.address(), compression=None) as client:
+            assert openpi.decode_hello(client.recv(TIMEOUT_S)).name == "mine"
+            client.send(openpi.encode_request(InferenceRequest(observation)))
+            found = openpi.decode_reply(client.recv(TIMEOUT_S)).actions
+            serving.process.send_signal(signal.SIGTERM)
+            out, _ = serving.process.communicate(timeout=TIMEOUT_S)
+        assert serving.process.returncode == 0
+        result = json.loads(out)
+        assert (result["policies"], result["requests"]) == (["mine"], 1)
+    local = Session(make_policy(), ChunkExecution(4), key="connection")
+    np.testing.assert_array_equal(found, local.chunk(observation))
+
+
+REFUSED = {
+    "no policy": ([], "expected the folder of a policy to serve"),
+    "no folder": (["{}/none"], "none"),
+    "another wire": (["{}/mine", "--wires", "opnpi"], "unknown wire 'opnpi'; nearest: openpi"),
+    "a certificate alone": (["{}/mine", "--certificate", "c.pem"], "expected --certificate and --key"),
+    "one name twice": (["{}/mine", "a={}/mine", "a={}/mine"], "got 'a' for two"),
+    "a name of the server": (["metrics={}/mine"], "no path of the server"),
+    "an embodiment": (["{}/mine", "--embodiment", "toi"], "unknown embodiment of this policy 'toi'; nearest: toy"),
+    "two embodiments": (["{}/two"], "bind it to one of them"),
+    "an empty key": (["{}/mine", "--api-key-file", "{}/empty"], "expected a key in"),
+    "no sessions": (["{}/mine", "--max-sessions", "0"], "max_sessions"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_wrong_options_have_one_line(tmp_path, capsys, name):
+    arguments, line = REFUSED[name]
+    save(tmp_path / "mine"), save(tmp_path / "two", make_config_of_two())
+    (tmp_path / "empty").write_text("\n")
+    with pytest.raises(SystemExit) as stopped:
+        main(["serve", *(one.format(tmp_path) for one in arguments)])
+    assert stopped.value.code == 2
+    assert line in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_port_in_use_has_one_line(tmp_path, capsys):
+    save(tmp_path / "mine")
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SystemExit) as stopped:
+        main(["serve", str(tmp_path / "mine"), "--port", str(taken.getsockname()[1])])
+    assert stopped.value.code == 2
+    assert "another program listens on this port; choose another --port" in capsys.readouterr().err
+
+
+def test_a_missing_extra_has_one_line(monkeypatch, tmp_path, capsys):
+    for name in [one for one in sys.modules if one.startswith("praxia.serve")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "websockets.asyncio.server", None)
+    with pytest.raises(SystemExit):
+        main(["serve", str(save(tmp_path / "mine"))])
+    assert "needs the package websockets: pip install 'praxia[serve]'" in capsys.readouterr().err
