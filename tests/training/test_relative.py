@@ -17,12 +17,14 @@ from praxia.data.episode import Episode
 from praxia.data.finalize import finalize
 from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode
+from praxia.dataloader.mixture_config import MixtureConfig
 from praxia.dataloader.windows import Windows
 from praxia.encoders.state_only import StateOnly
 from praxia.encoders.text import NoText
 from praxia.heads.regression import Regression
 from praxia.policies.encoder_head import EncoderHead
 from praxia.training import engine
+from praxia.training.batches import BatchSource
 from praxia.training.config import Train, TrainRun
 
 WALKER = dataclasses.replace(
@@ -111,6 +113,43 @@ def test_a_policy_with_relative_actions_decides_in_declared_units_away_from_its_
         decision = policy.act([query_at(feet)], None)[0][0]
         expected = np.array(feet) + np.arange(1, 5)[:, None] * STEP_M
         np.testing.assert_allclose(decision.chunk[:, :2], expected, atol=0.15)
+
+
+def test_a_policy_that_rolls_its_state_forward_goes_on_from_what_is_committed(walks, tmp_path):
+    run = dataclasses.replace(RUN, model=dataclasses.replace(RUN.model, roll_forward=2))
+    fit(run, walks, tmp_path / "run")
+    policy, _ = load_policy(tmp_path / "run")
+    jump = np.float32([[10, 7, 0], [30, -80, 0]])  # nothing that a policy knows which sees the state alone
+    query = query_at((0, 0))
+    query = dataclasses.replace(query, history=query.history * 2, step=3, delay=2, committed=jump)
+    decision = policy.act([query], None)[0][0]
+    np.testing.assert_array_equal(decision.chunk[:2], jump)
+    np.testing.assert_allclose(decision.chunk[2:, :2], jump[1, :2] + np.arange(1, 3)[:, None] * STEP_M, atol=0.15)
+
+
+def test_how_far_a_window_is_rolled_forward_depends_on_seed_step_and_row_alone(trained, walks):
+    config, _ = read_config(trained)
+    windows = MixtureConfig.of([walks]).open(RUN.window)
+
+    def action(share=(0, 1), step=5, roll_forward=2):
+        source = BatchSource(windows, config.transforms, config.shapes, 0, 16, None, roll_forward)
+        with source.loader(0, share) as loader:
+            return source.batch(loader, step)[0].action_valid.sum(1).tolist()
+
+    whole = action()
+    assert set(whole) >= {2, 3, 4}  # of four actions, of which up to two have passed
+    assert [action((number, 2)) for number in range(2)] == [whole[::2], whole[1::2]]
+    assert whole == action() != action(step=6)
+    assert action(roll_forward=0).count(4) > whole.count(4)
+
+
+def test_actions_that_do_not_say_the_state_are_not_rolled_forward(tmp_path, record_as):
+    data = record_as(tmp_path / "toy")
+    model = dataclasses.replace(RUN.model, roll_forward=2)
+    run = dataclasses.replace(RUN, model=model, relative=False, window=Window({"state": (0,)}, 4))
+    with pytest.raises(MismatchError, match="the actions of 'toy' do not say what its state will be"):
+        fit(run, data, tmp_path / "run")
+    assert not (tmp_path / "run" / "run.json").exists()
 
 
 def test_fine_tuning_keeps_vocabulary_and_normalisers(trained, walks, tmp_path):

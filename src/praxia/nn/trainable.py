@@ -23,6 +23,7 @@ __all__ = [
     "MakeOptimizer",
     "Minimise",
     "ModelConfig",
+    "RollsForward",
     "SamplesActions",
     "Trainable",
     "UpdatesItself",
@@ -63,6 +64,16 @@ class FitsData(Protocol):
 
     def refitted_as(self: C, other: Any, chunks: Chunks) -> C:
         """As `fitted_as`, but with what depends on the data fitted again, on `chunks`."""
+        ...
+
+
+@runtime_checkable
+class RollsForward(Protocol):
+    """The config of a model whose states and actions may be ahead of its images in training. Others' never are."""
+
+    @property
+    def roll_forward(self) -> int:
+        """By how many control steps at most; training draws how many, from 0, for each window."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Float32, Int
 from torch import Tensor, nn
 
-from praxia.core.config import fit_config, fitted_as, unfitted
+from praxia.core.config import ADDED, fit_config, fitted_as, unfitted
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.core.keys import generator
@@ -33,6 +33,7 @@ from praxia.nn.types import (
     Shapes,
 )
 from praxia.policies.interface import TrainedPolicy
+from praxia.policies.roll_forward import after_committed, rolled_query, state_dims
 from praxia.transforms.chain import Transforms
 from praxia.transforms.tokenizer import PromptTokenizer
 
@@ -55,6 +56,9 @@ class EncoderHead(ModelConfig):
     tag: ClassVar[str] = "encoder-head"
     encoder: EncoderConfig
     head: HeadConfig
+    roll_forward: int = field(default=0, metadata=ADDED)
+    """Largest delay, in control steps, over which the policy rolls its state forward through the actions that are
+    executed while it decides (VLASH); training draws one for each window. 0: never."""
 
     @property
     def sampling(self) -> Sampling:
@@ -92,7 +96,7 @@ class EncoderHead(ModelConfig):
 
         `chunks` returns normalised actions of the training data.
         """
-        return EncoderHead(fit_config(self.encoder, chunks), fit_config(self.head, chunks))
+        return replace(self, encoder=fit_config(self.encoder, chunks), head=fit_config(self.head, chunks))
 
     def unfitted(self) -> "EncoderHead":
         """The same network before `fit`."""
@@ -100,11 +104,12 @@ class EncoderHead(ModelConfig):
 
     def fitted_as(self, other: "EncoderHead") -> "EncoderHead":
         """With what `other`, the same network, learned from its data before training."""
-        return EncoderHead(fitted_as(self.encoder, other.encoder), fitted_as(self.head, other.head))
+        encoder, head = fitted_as(self.encoder, other.encoder), fitted_as(self.head, other.head)
+        return replace(self, encoder=encoder, head=head)
 
     def refitted_as(self, other: "EncoderHead", chunks: Callable[[], Float32[np.ndarray, "B H A"]]) -> "EncoderHead":
         """As `fitted_as`, but with the head fitted again on `chunks`."""
-        return EncoderHead(fitted_as(self.encoder, other.encoder), fit_config(self.head, chunks))
+        return replace(self, encoder=fitted_as(self.encoder, other.encoder), head=fit_config(self.head, chunks))
 
     def build(self, shapes: Shapes) -> "EncoderHeadModel":
         """The network with fresh weights.
@@ -132,7 +137,7 @@ class EncoderHead(ModelConfig):
     ) -> "EncoderHeadPolicy":
         """The policy of a model that this config has built."""
         assert isinstance(model, EncoderHeadModel), type(model)
-        return EncoderHeadPolicy(model, transforms, embodiments, window, masked=masked)
+        return EncoderHeadPolicy(model, transforms, embodiments, window, masked=masked, roll_forward=self.roll_forward)
 
 
 class EncoderHeadModel(nn.Module):
@@ -237,7 +242,7 @@ class EncoderHeadPolicy(TrainedPolicy):
     `embodiments` are those that it was trained on. If there are several, `bind` selects the one it acts for; `window`
     then leaves out cameras that this one did not have in training, which the network sees as black and not valid, as it
     did then. With `masked` False the model was trained with all images and states taken as valid, and is used
-    in that way.
+    in that way. `roll_forward` is that of `EncoderHead`.
     """
 
     def __init__(
@@ -248,8 +253,10 @@ class EncoderHeadPolicy(TrainedPolicy):
         window: Window,
         *,
         masked: bool = True,
+        roll_forward: int = 0,
     ):
         self.model = model.eval()
+        self.roll_forward = roll_forward
         self.transforms = transforms
         self.embodiments = embodiments
         self.window = window
@@ -302,6 +309,7 @@ class EncoderHeadPolicy(TrainedPolicy):
     def encode(self, queries: Sequence[Query]) -> Encoded:
         """What the encoder makes of the queries' observations, one row each."""
         _, embodiment = self._binding()
+        queries = self._rolled(queries)
         samples = stack_queries(queries, self.window, embodiment)
         samples = self.transforms.encode(fill_missing_cameras(samples, self._model_window, self.embodiments))
         batch = to_batch(samples, self.transforms).to(self.device)
@@ -318,6 +326,7 @@ class EncoderHeadPolicy(TrainedPolicy):
         inpaints also gets what the queries have planned.
         """
         _, embodiment = self._binding()
+        asked, queries = queries, self._rolled(queries)
         noise = np.stack([self._noise(query) for query in queries])
         noise = torch.from_numpy(noise).to(self.device)
         head, given = self.model.head, (encoded.context, noise, encoded.embodiment)
@@ -327,7 +336,18 @@ class EncoderHeadPolicy(TrainedPolicy):
             actions = head.sample(*given)
         chunks = self.transforms.decode(actions.float().cpu().numpy(), embodiment, encoded.state)
         valid = np.ones(self.window.horizon, dtype=bool)
-        return [Decision(chunk, valid) for chunk in chunks]
+        decisions = [Decision(chunk, valid) for chunk in chunks]
+        if self.roll_forward:
+            decisions = [after_committed(one, query) for one, query in zip(decisions, asked, strict=True)]
+        return decisions
+
+    def _rolled(self, queries: Sequence[Query]) -> Sequence[Query]:
+        """The queries about the steps at which their decisions take effect, if the policy rolls its state forward."""
+        if not self.roll_forward:
+            return queries
+        embodiment, number = self._binding()
+        dims = state_dims(embodiment, self.transforms.embodiments[number].relative)
+        return [rolled_query(query, dims, self.roll_forward) for query in queries]
 
     def _previous(self, encoded: Encoded, queries: Sequence[Query]) -> PreviousChunk | None:
         """What the queries have planned, relative to the states that were encoded; None: nothing."""

@@ -14,6 +14,8 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from praxia.core.errors import MismatchError
+from praxia.core.keys import generator
+from praxia.core.window import Samples
 from praxia.dataloader.loader import Loader
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.order import batch_indices
@@ -21,7 +23,9 @@ from praxia.dataloader.vqa import VQAData
 from praxia.nn.share import WHOLE, Share
 from praxia.nn.types import Batch, Shapes
 from praxia.policies.encoder_head import to_batch
+from praxia.policies.roll_forward import expect_rolled, shifted, state_dims
 from praxia.transforms.chain import Transforms
+from praxia.transforms.relative import RelativeActions
 from praxia.transforms.tokenizer import PromptTokenizer
 
 __all__ = ["BatchSource", "VQABatches", "prefetch", "random_shift", "shift_images"]
@@ -63,7 +67,14 @@ class VQABatches:
 
 @dataclass(frozen=True)
 class BatchSource:
-    """Windows of the data sets through the policy's transforms, with `vqa` batches beside them if there are any."""
+    """Windows of the data sets through the policy's transforms, with `vqa` batches beside them if there are any.
+
+    Up to `roll_forward` control steps, drawn for each window, states and actions are ahead of the images
+    (`policies.roll_forward`).
+
+    Raises:
+        MismatchError: windows that do not go with questions, or that cannot be rolled forward.
+    """
 
     windows: Mixture
     transforms: Transforms
@@ -71,8 +82,12 @@ class BatchSource:
     seed: int
     batch_size: int
     vqa: VQABatches | None = None
+    roll_forward: int = 0
 
     def __post_init__(self) -> None:
+        if self.roll_forward:
+            expect_rolled(self.windows.window, self.roll_forward)
+            _ = self._state_dims
         if self.vqa is None:
             return
         if not isinstance(self.transforms.tokenizer, PromptTokenizer):
@@ -91,11 +106,24 @@ class BatchSource:
     def batch(self, loader: Loader, step: int) -> tuple[Batch, Batch | None]:
         """This process's share of the batch at `step`, and of its questions where there are any."""
         share = Share(*loader.share)
-        batch = replace(to_batch(self.transforms.encode(loader.take(step)), self.transforms), share=share)
+        samples = self._shifted(loader.take(step), step, share)
+        batch = replace(to_batch(self.transforms.encode(samples), self.transforms), share=share)
         if self.vqa is None:
             return batch, None
         assert isinstance(self.transforms.tokenizer, PromptTokenizer)
         return batch, self.vqa.batch(self.seed, step, share, self.transforms.tokenizer, self.shapes)
+
+    def _shifted(self, samples: Samples, step: int, share: Share) -> Samples:
+        """Delays are a pure function of (seed, step, row), equally often each."""
+        if not self.roll_forward:
+            return samples
+        drawn = generator("roll-forward", self.seed, step).integers(0, self.roll_forward + 1, self.batch_size)
+        return shifted(samples, drawn[share.number :: share.count], self._state_dims)
+
+    @property
+    def _state_dims(self) -> list[RelativeActions]:
+        both = zip(self.windows.embodiments, self.transforms.embodiments, strict=True)
+        return [state_dims(embodiment, transforms.relative) for embodiment, transforms in both]
 
 
 def prefetch(make: Callable[[int], T], first: int, end: int) -> Iterator[tuple[int, T]]:

@@ -26,7 +26,7 @@ from praxia.dataloader.vqa import read_vqa
 from praxia.datatools.statistics_warnings import format_warning, training_warnings
 from praxia.nn.blocks import recompute_blocks
 from praxia.nn.ema import Ema
-from praxia.nn.trainable import BeginsAndFinishes, FitsData, ModelConfig, Trainable, UpdatesItself
+from praxia.nn.trainable import BeginsAndFinishes, FitsData, ModelConfig, RollsForward, Trainable, UpdatesItself
 from praxia.nn.types import AnswersQuestions, Batch, Shapes
 from praxia.policies.encoder_head import HasPromptTokenizer
 from praxia.policies.interface import MakesPolicy
@@ -172,7 +172,8 @@ def train(
     shapes = _shapes(run, windows.embodiments, transforms)
     config = PolicyConfig(model_config, shapes, transforms, windows.embodiments, run.window, description)
     vqa_batches = VQABatches(vqa_data, run.train.num_vqa, VQA_IMAGE_PX) if vqa_data else None
-    source = BatchSource(windows, transforms, shapes, run.train.seed, run.train.batch_size, vqa_batches)
+    ahead = run.model.roll_forward if isinstance(run.model, RollsForward) else 0
+    source = BatchSource(windows, transforms, shapes, run.train.seed, run.train.batch_size, vqa_batches, ahead)
     torch.manual_seed(run.train.seed)
     model = config.model.build(config.shapes)
     _expect_trainable(model, model_config, validated=held_out is not None)
