@@ -18,7 +18,9 @@ BENCHMARKS = {
     "tabletop/embodiment": "praxia.evaluation.tabletop:EMBODIMENT",
     "tabletop/heads": "praxia.evaluation.tabletop:HEADS",
     "tabletop/long": "praxia.evaluation.tabletop:LONG",
+    "tabletop/moving": "praxia.evaluation.tabletop:MOVING",
     "tabletop/scene": "praxia.evaluation.tabletop:SCENE",
+    "tabletop/still": "praxia.evaluation.tabletop:STILL",
     "tabletop/task": "praxia.evaluation.tabletop:TASK",
     "tabletop/train": "praxia.evaluation.tabletop:TRAIN",
 }

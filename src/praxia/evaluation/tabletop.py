@@ -1,5 +1,5 @@
 """Benchmarks on Tabletop, one per axis of generalisation: trained tasks, other tasks, other scenes, another embodiment,
-long chains.
+long chains; and two where time matters or not.
 
 Starts, scenes and instructions are a pure function of (task, split, index) and the same for every embodiment.
 Demonstrations come from the training splits of the trained tasks. The recipes never train on the other axes.
@@ -8,10 +8,11 @@ Demonstrations come from the training splits of the trained tasks. The recipes n
 from dataclasses import replace
 
 from praxia.core.types import ChunkExecution
+from praxia.envs.tabletop import tasks
 from praxia.envs.tabletop.tasks import CHAINS, INSTRUCTIONS, SCENE_FACTORS, TASK_FACTORS, TRAINED, UNTRAINED
 from praxia.evaluation.benchmarks import Benchmark
 
-__all__ = ["EMBODIMENT", "HEADS", "LONG", "SCENE", "TASK", "TRAIN"]
+__all__ = ["EMBODIMENT", "HEADS", "LONG", "MOVING", "SCENE", "STILL", "TASK", "TRAIN"]
 
 TRAIN = Benchmark(
     name="tabletop/train",
@@ -89,4 +90,21 @@ HEADS = replace(
     summary="touch the named object, press the named button: two trained tasks, to compare heads in minutes",
     tasks=("touch", "press"),
     axis="",
+)
+
+MOVING = replace(
+    TRAIN,
+    name="tabletop/moving",
+    summary="time matters: things on a belt, spots that jump, spots to follow; `tabletop/still` is the same at rest",
+    tasks=tasks.MOVING,
+    axis="",
+    groups={"belt": ("belt-place",), "jump": ("jump-reach", "jump-push"), "path": ("path-follow",)},
+)
+
+STILL = replace(
+    MOVING,
+    name="tabletop/still",
+    summary="scenes, instructions and tolerances of `tabletop/moving`, but nothing moves by itself",
+    tasks=tasks.STILL,
+    groups={group: tuple(f"{task}-still" for task in of) for group, of in MOVING.groups.items()},
 )

@@ -1,4 +1,4 @@
-"""Tabletop's scripted expert: one reactive skill per verb.
+"""Tabletop's scripted expert: one reactive skill per verb. What moves by itself is met where it is going to be.
 
 A skill depends on the present timestep alone. It therefore recovers from injected noise and failures, and its action
 is the right label at every timestep.
@@ -7,6 +7,7 @@ is the right label at every timestep.
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from jaxtyping import Float32
 
 from praxia.core.types import Decision, Query
 from praxia.core.window import Window
@@ -19,11 +20,15 @@ Info = Mapping[str, np.ndarray]
 # Heights of the grip above the table: where an empty hand travels, and where a hand carries something.
 HOVER_M, CARRY_M = 0.11, 0.14
 MAX_STEP_M = 0.02
+# How far a hand lags behind what it is sent after, in time: what moves is met that much ahead.
+LEAD_S = 0.1
 OPEN, CLOSED = -1.0, 1.0
 
 
 class TabletopExpert:
     """Reads `query.privileged` as `Tabletop.privileged` returns it, and decides one step at a time.
+
+    With a delay it decides for the state after the actions that are committed: see `_rolled_forward`.
 
     Its actions are hand deltas in cm, or joint targets if the privileged state has a Jacobian (damped least squares,
     the differential inverse kinematics of Buss 2004), and the gripper's target.
@@ -44,11 +49,29 @@ class TabletopExpert:
 
     def _decide(self, query: Query) -> Decision:
         assert query.privileged is not None, "an expert needs privileged state"
-        info = query.privileged
+        info = query.privileged if query.committed is None else _rolled_forward(query.privileged, query.committed)
         move, gripper = SKILLS[str(info["verb"])](info)
         step = np.clip(0.8 * move, -MAX_STEP_M, MAX_STEP_M)
         hand = _joint_targets(info, step) if "jacobian" in info else step * 100
         return Decision(np.array([[*hand, gripper]], np.float32), np.ones(1, dtype=bool))
+
+
+def _rolled_forward(info: Info, committed: Float32[np.ndarray, "D A"]) -> Info:
+    """The privileged state after `committed`, as far as the robot decides it: its hand, and what that holds.
+
+    Otherwise an expert whose actions come late would send its hand where it is going already, and overshoot. What else
+    will have moved by then is not predicted: that is what a delay costs.
+    """
+    rolled = dict(info)
+    if "jacobian" in info:
+        ahead = info["jacobian"] @ (committed[-1, :-1] - info["joint_targets"])
+        rolled |= {"joint_targets": committed[-1, :-1].astype(np.float64), "tilt": info["tilt"] - ahead[3:]}
+    else:
+        ahead = committed[:, :3].sum(axis=0, dtype=np.float64) / 100
+    rolled["grip"] = info["grip"] + ahead[:3]
+    if info["held"]:
+        rolled["subject"] = info["subject"] + ahead[:3]
+    return rolled
 
 
 def _joint_targets(info: Info, step: np.ndarray) -> np.ndarray:
@@ -110,6 +133,8 @@ def _is_in_hand(info: Info) -> bool:
 
 
 def _place(info: Info) -> tuple[np.ndarray, float]:
+    if info["direction"].any():  # on a belt: reach for where it is going to be
+        info = {**info, "subject": info["subject"] + np.append(LEAD_S * info["direction"], 0)}
     grip, subject, target = info["grip"], info["subject"], info["target"]
     apart = _distance(subject, target)
     if apart < 0.014 and subject[2] < target[2] + 0.006:  # it has arrived: let go, then leave
@@ -141,6 +166,12 @@ def _push(info: Info) -> tuple[np.ndarray, float]:
         return np.append(step, height - grip[2]) / 0.8, CLOSED
     target = np.append(middle - ahead * (radius * 1.25 + 0.028), height)
     return _down_at(info, target), CLOSED
+
+
+def _reach(info: Info) -> tuple[np.ndarray, float]:
+    """Over the spot, where it is going to be."""
+    target = info["subject"] + np.append(LEAD_S * info["direction"], 0)
+    return np.append((target - info["grip"])[:2], info["table"] + HOVER_M - info["grip"][2]), CLOSED
 
 
 def _open(info: Info) -> tuple[np.ndarray, float]:
@@ -203,4 +234,6 @@ SKILLS: dict[str, Skill] = {
     "open": _open,
     "close": _close,
     "flip": _flip,
+    "reach": _reach,
+    "follow": _reach,
 }

@@ -8,7 +8,7 @@ from praxia.envs.tabletop.starts import draw_start
 from praxia.envs.tabletop.tasks import INSTRUCTIONS
 
 COLOURS = "red|orange|yellow|green|blue|purple"
-PLAIN = rf"the (?:(small|large) )?(?:({COLOURS}) )?(cube|ball|cylinder|puck|object|bin|plate|button|switch|drawer)"
+PLAIN = rf"the (?:(small|large) )?(?:({COLOURS}) )?(cube|ball|cylinder|puck|object|bin|plate|button|switch|drawer|spot)"
 PHRASE = re.compile(rf"{PLAIN}(?: (left of|right of) {PLAIN})?")
 
 

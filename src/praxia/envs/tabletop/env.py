@@ -13,6 +13,7 @@ from praxia.envs.render import ModelCamera, find_profile, render_image
 from praxia.envs.snapshots import check_start, decode_snapshot, encode_snapshot
 from praxia.envs.tabletop.goals import goals_from_json
 from praxia.envs.tabletop.model import FRONT, NUM_SUBSTEPS, build_model, place_fixtures
+from praxia.envs.tabletop.motion import Motion, MovingParts
 from praxia.envs.tabletop.privileged import GOAL_LAYOUT, goal_info
 from praxia.envs.tabletop.robots.robot import WRIST, RobotModel
 from praxia.envs.tabletop.scene import Scene
@@ -51,7 +52,8 @@ class Tabletop:
         self._start: Start | None = None
 
     def reset(self, start: Start) -> None:
-        """Begin `start`, whose payload is `{"scene", "goals", "instruction", "other": {"goals", "instruction"}}`.
+        """Begin `start`, whose payload is `{"scene", "goals", "instruction", "other": {"goals", "instruction"}}`,
+        and "motion" if something moves by itself.
 
         Raises:
             MismatchError: the start is another environment's.
@@ -66,6 +68,11 @@ class Tabletop:
         self._controls.home(self.data)
         mujoco.mj_forward(self.model, self.data)
         self.state = SceneState(self.model, self.data, scene)
+        self._moving = None
+        if "motion" in start.payload:
+            self._moving = MovingParts(Motion.from_json(start.payload["motion"]), self.model, self.data, self.state)
+            self._moving.begin()
+            mujoco.mj_forward(self.model, self.data)
         self._checker = SuccessChecker(goals_from_json(start.payload["goals"]), self.state)
         self._start = start
 
@@ -79,6 +86,8 @@ class Tabletop:
         """
         before = self._checker.progress
         self._controls.command(self.data, self._clipped(action))
+        if self._moving is not None:
+            self._moving.advance()
         mujoco.mj_step(self.model, self.data, NUM_SUBSTEPS)
         # Otherwise the bodies' positions would follow from the joints only in the next step.
         mujoco.mj_forward(self.model, self.data)
@@ -96,8 +105,13 @@ class Tabletop:
         return Observation(images, self._controls.state(self.data), self._start.payload["instruction"], self.data.time)
 
     def privileged(self) -> Mapping[str, np.ndarray]:
-        """What an expert needs to reach the current goal: see `goal_info` and `robots.robot.Controls.privileged`."""
+        """What an expert needs to reach the current goal: see `goal_info` and `robots.robot.Controls.privileged`.
+
+        If the subject moves by itself, `direction` is its velocity in m/s.
+        """
         info = goal_info(self._checker.goal, self.state, self._checker.initial_state)
+        if self._moving is not None and not info["direction"].any():
+            info["direction"] = self._moving.velocity(self._checker.goal.subject)
         return {**info, **self._controls.privileged(self.data)}
 
     def snapshot(self) -> bytes:
@@ -105,7 +119,10 @@ class Tabletop:
         state = np.empty(mujoco.mj_stateSize(self.model, _STATE))
         mujoco.mj_getState(self.model, self.data, state, _STATE)
         # Data sets contain snapshots, so the key of the success checker stays "judge".
-        return encode_snapshot({"start": self._start.key, "judge": self._checker.to_json()}, {"state": state})
+        values = {"start": self._start.key, "judge": self._checker.to_json()}
+        if self._moving is not None:
+            values["motion"] = self._moving.to_json()
+        return encode_snapshot(values, {"state": state})
 
     def restore(self, snapshot: bytes) -> None:
         """After `reset` with the snapshot's own start. Raises MismatchError for a snapshot of another episode."""
@@ -120,6 +137,8 @@ class Tabletop:
         mujoco.mj_forward(self.model, self.data)
         mujoco.mj_setState(self.model, self.data, arrays["state"], _STATE)
         self._checker.restore(values["judge"])
+        if self._moving is not None:
+            self._moving.restore(values["motion"])
 
     def close(self) -> None:
         """There is nothing to release but memory."""

@@ -9,6 +9,9 @@ import numpy as np
 from praxia.envs.tabletop.scene import Fixture
 
 __all__ = [
+    "BELT_HALF_M",
+    "BELT_HEIGHT_M",
+    "BELT_STRIPE_M",
     "BIN_HALF_M",
     "BIN_WALL_M",
     "BUTTON_TRAVEL_M",
@@ -20,6 +23,7 @@ __all__ = [
     "LEVER_M",
     "PLATE_HEIGHT_M",
     "PLATE_RADIUS_M",
+    "SPOT_RADIUS_M",
     "SWITCH_RANGE_RAD",
     "add_fixture",
 ]
@@ -32,6 +36,9 @@ SWITCH_RANGE_RAD, LEVER_M, LEVER_FOOT_M = 0.6, 0.06, 0.016
 DRAWER_TRAVEL_M = 0.07
 # The middle of a closed drawer's handle, from the fixture's origin: before its front, at half its height.
 HANDLE_M = (0.0, -0.105, 0.034)
+SPOT_RADIUS_M, SPOT_HEIGHT_M = 0.034, 0.0015
+# A belt reaches beyond both sides of the image. Its stripes are this far apart.
+BELT_HALF_M, BELT_HEIGHT_M, BELT_STRIPE_M = (0.38, 0.05), 0.004, 0.06
 
 # Half the width and half the depth of the space that each kind needs.
 FOOTPRINT_M = {
@@ -40,6 +47,8 @@ FOOTPRINT_M = {
     "button": (0.036, 0.036),
     "switch": (0.05, 0.03),
     "drawer": (0.062, 0.062),
+    "spot": (0.0, 0.0),  # painted on the table
+    "belt": BELT_HALF_M,
 }
 
 Numbers: TypeAlias = Sequence[float | int]
@@ -51,9 +60,11 @@ DARK, PALE = (0.25, 0.25, 0.27, 1), (0.80, 0.78, 0.74, 1)
 def add_fixture(spec: mujoco.MjSpec, fixture: Fixture, height_m: float) -> None:
     """Build `fixture` on a table top at `height_m`. A moving part's joint has the fixture's name."""
     base = spec.worldbody.add_body(name=fixture.name, pos=[fixture.x_m, fixture.y_m, height_m])
-    {"bin": _bin, "plate": _plate, "button": _button, "switch": _switch, "drawer": _drawer}[fixture.kind](base, fixture)
+    _BUILDERS[fixture.kind](base, fixture)
     for part in base.bodies:  # its joint constrains its motion in the base, not contacts
         spec.add_exclude(bodyname1=base.name, bodyname2=part.name)
+        if fixture.kind == "belt":
+            spec.add_exclude(bodyname1=spec.worldbody.name, bodyname2=part.name)
 
 
 def _box(body: mujoco.MjsBody, half: Numbers, at: Numbers, rgba: Numbers) -> None:
@@ -142,3 +153,54 @@ def _drawer(base: mujoco.MjsBody, fixture: Fixture) -> None:
     _box(tray, [0.04, 0.004, 0.006], [x, y, z], DARK)
     for side in (-1, 1):
         _box(tray, [0.004, 0.019, 0.006], [side * 0.036, y + 0.016, z], DARK)
+
+
+def _spot(base: mujoco.MjsBody, fixture: Fixture) -> None:
+    """Paint, without contacts, that `motion` moves."""
+    base.mocap = True
+    base.add_geom(
+        type=CYLINDER,
+        size=[SPOT_RADIUS_M, SPOT_HEIGHT_M / 2, 0],
+        pos=[0, 0, SPOT_HEIGHT_M / 2],
+        rgba=(*fixture.rgb, 1),
+        contype=0,
+        conaffinity=0,
+    )
+
+
+def _belt(base: mujoco.MjsBody, fixture: Fixture) -> None:
+    """A flat band along x. It is so heavy that what lies on it does not slow it down; `motion` sets its velocity."""
+    band = base.add_body(name=f"{fixture.name}/band")
+    band.add_joint(name=fixture.name, type=mujoco.mjtJoint.mjJNT_SLIDE, axis=[1, 0, 0])
+    band.gravcomp = 1
+    half_x, half_y, half_z = *BELT_HALF_M, BELT_HEIGHT_M / 2
+    band.add_geom(
+        type=BOX,
+        size=[half_x, half_y, half_z],
+        pos=[0, 0, half_z],
+        rgba=(*fixture.rgb, 1),
+        mass=100,
+        friction=[1.0, 0.005, 0.0005],
+        conaffinity=3,
+    )
+    for x in np.arange(-half_x + BELT_STRIPE_M / 2, half_x, BELT_STRIPE_M):
+        band.add_geom(
+            type=BOX,
+            size=[0.004, half_y, 0.0002],
+            pos=[x, 0, BELT_HEIGHT_M],
+            rgba=PALE,
+            mass=0,
+            contype=0,
+            conaffinity=0,
+        )
+
+
+_BUILDERS = {
+    "bin": _bin,
+    "plate": _plate,
+    "button": _button,
+    "switch": _switch,
+    "drawer": _drawer,
+    "spot": _spot,
+    "belt": _belt,
+}

@@ -25,17 +25,21 @@ BESIDE_M = 0.05
 class Goal:
     """One verb with its arguments, by their names in the scene.
 
-    `relation` is a direction or "to" for push, "in", "on" or a side for place, "" otherwise. `reference` is what the
-    relation refers to.
+    `relation` is a direction, "to" or "onto" for push, "in", "on" or a side for place, "" otherwise. `reference` is
+    what the relation refers to. "reach" and "push onto" count from the first jump of a spot that jumps: `after_jump`.
     """
 
     verb: str
     subject: str
     relation: str = ""
     reference: str = ""
+    after_jump: bool = False
 
-    def to_json(self) -> dict[str, str]:
-        return asdict(self)
+    def to_json(self) -> dict[str, Any]:
+        value = asdict(self)
+        if not self.after_jump:
+            del value["after_jump"]  # start keys depend on goals: those of spots that stay are as before there were any
+        return value
 
 
 def goals_from_json(values: Sequence[Mapping[str, Any]]) -> tuple[Goal, ...]:

@@ -24,6 +24,14 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "open": ("open {s}", "pull {s} open"),
     "close": ("close {s}", "push {s} shut"),
     "flip": ("flip {s}", "throw {s} to the other side"),
+    "reach": ("go to {s}", "move your hand to {s}", "reach for {s}"),
+    "follow": ("follow {s}", "stay over {s}", "keep your hand above {s}"),
+    "push onto": ("push {s} onto {r}", "slide {s} onto {r}", "shove {s} onto {r}"),
+}
+# Where there is a belt, and `s` on it.
+BELT_PHRASES: dict[str, tuple[str, ...]] = {
+    "place in": ("take {s} off the belt and put it in {r}", "drop {s} from the belt into {r}", "sort {s} into {r}"),
+    "place on": ("take {s} off the belt and put it on {r}", "move {s} from the belt onto {r}", "sort {s} onto {r}"),
 }
 HELD_OUT_PHRASES: dict[str, tuple[str, ...]] = {
     "touch": ("make contact with {s}", "could you feel {s} with your hand"),
@@ -131,7 +139,10 @@ def write_instruction(
     goals: Sequence[Goal], scene: Scene, rng: np.random.Generator, *, held_out: bool = False, related: bool = False
 ) -> str:
     """The instruction: each goal in one of the phrasings of training, or of the held-out ones; chains joined."""
-    phrases = [_phrase_goal(goal, scene, rng, HELD_OUT_PHRASES if held_out else PHRASES, related) for goal in goals]
+    possible = HELD_OUT_PHRASES if held_out else PHRASES
+    if any(item.kind == "belt" for item in scene.fixtures):
+        possible = {**possible, **BELT_PHRASES}
+    phrases = [_phrase_goal(goal, scene, rng, possible, related) for goal in goals]
     if len(phrases) == 1:
         return phrases[0]
     return "first " + ", then ".join(phrases) if rng.random() < 0.5 else " and then ".join(phrases)

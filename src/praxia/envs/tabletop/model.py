@@ -3,7 +3,13 @@
 import mujoco
 import numpy as np
 
-from praxia.envs.tabletop.fixtures import DRAWER_TRAVEL_M, SWITCH_RANGE_RAD, add_fixture
+from praxia.envs.tabletop.fixtures import (
+    BELT_HALF_M,
+    BELT_HEIGHT_M,
+    DRAWER_TRAVEL_M,
+    SWITCH_RANGE_RAD,
+    add_fixture,
+)
 from praxia.envs.tabletop.palette import HELD_OUT_TABLES, TABLES, TEXTURE_PIXELS, table_texture
 from praxia.envs.tabletop.robots.robot import NUM_USER_DATA, RobotModel
 from praxia.envs.tabletop.scene import FrontCamera, Light, Scene, Thing
@@ -35,7 +41,7 @@ def build_model(scene: Scene, robot: RobotModel) -> mujoco.MjModel:
     for fixture in scene.fixtures:
         add_fixture(spec, fixture, scene.table_height_m)
     for thing in scene.loose:
-        _thing(spec, thing, scene.table_height_m)
+        _thing(spec, thing, _height_under(thing, scene))
     robot.add(spec)
     return spec.compile()
 
@@ -115,6 +121,13 @@ def _front_camera(spec: mujoco.MjSpec, camera: FrontCamera) -> None:
     right = right / np.linalg.norm(right)
     up = np.cross(back, right)
     spec.worldbody.add_camera(name=FRONT, pos=camera.position_m, xyaxes=[*right, *up], fovy=camera.fovy_deg)
+
+
+def _height_under(thing: Thing, scene: Scene) -> float:
+    """The height of the table, or of the belt on it, where the thing begins."""
+    belts = [item for item in scene.fixtures if item.kind == "belt"]
+    is_on_belt = any(abs(thing.y_m - belt.y_m) < BELT_HALF_M[1] for belt in belts)
+    return scene.table_height_m + (BELT_HEIGHT_M if is_on_belt else 0.0)
 
 
 def _thing(spec: mujoco.MjSpec, thing: Thing, height_m: float) -> None:

@@ -9,7 +9,7 @@ from praxia.envs.tabletop.palette import Rgb
 __all__ = ["SHAPES", "Fixture", "FrontCamera", "Light", "Scene", "Thing"]
 
 Shape = Literal["cube", "ball", "cylinder", "puck", "post", "slab"]
-Kind = Literal["bin", "plate", "button", "switch", "drawer"]
+Kind = Literal["bin", "plate", "button", "switch", "drawer", "spot", "belt"]
 
 # The shapes in instructions; posts and slabs are distractors.
 SHAPES: tuple[Shape, ...] = ("cube", "ball", "cylinder", "puck")
@@ -36,7 +36,10 @@ class Thing:
 
 @dataclass(frozen=True)
 class Fixture:
-    """Something fixed to the table. `turned`: a switch points right, or a drawer is open."""
+    """Something fixed to the table. `turned`: a switch points right, or a drawer is open.
+
+    A spot is paint on the table, which may move over it; a belt runs along x (`motion`). `x_m`, `y_m`: at the start.
+    """
 
     name: str
     kind: Kind

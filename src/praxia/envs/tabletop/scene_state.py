@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 from jaxtyping import Float64
 
-from praxia.envs.tabletop.robots.robot import ROBOT_CONTYPE
+from praxia.envs.tabletop.robots.robot import GRIP, ROBOT_CONTYPE
 from praxia.envs.tabletop.scene import Scene
 
 __all__ = ["SceneState"]
@@ -29,6 +29,7 @@ class SceneState:
             for item in scene.fixtures
             if item.kind in ("button", "switch", "drawer")
         }
+        self._grip = model.site(GRIP).id
         names: Mapping[int, str] = {body: name for name, body in self._bodies.items()}
         self.names = tuple(self._bodies)
         self.owners = [names.get(int(model.body_rootid[body]), "") for body in model.geom_bodyid]
@@ -39,6 +40,10 @@ class SceneState:
     def position(self, name: str) -> Float64[np.ndarray, "3"]:
         """The centre of a thing; the base of a fixture."""
         return self._data.xpos[self._bodies[name]].copy()
+
+    def grip(self) -> Float64[np.ndarray, "3"]:
+        """The point between the fingertips."""
+        return self._data.site_xpos[self._grip].copy()
 
     def speed(self, name: str) -> float:
         """A thing's speed in m/s."""

@@ -10,8 +10,17 @@ from praxia.core.types import Start
 from praxia.envs.tabletop.goals import SIDES, Goal, possible_goals
 from praxia.envs.tabletop.language import relations_to, write_instruction
 from praxia.envs.tabletop.layout import draw_scene
+from praxia.envs.tabletop.moving import draw_moving
 from praxia.envs.tabletop.scene import Scene
-from praxia.envs.tabletop.tasks import RELATIONS, SCENE_FACTORS, TRAINED, is_held_out_combination, short_name
+from praxia.envs.tabletop.tasks import (
+    MOVING,
+    RELATIONS,
+    SCENE_FACTORS,
+    STILL,
+    TRAINED,
+    is_held_out_combination,
+    short_name,
+)
 
 __all__ = ["draw_start", "other_instruction", "twin_start"]
 
@@ -30,6 +39,8 @@ def draw_start(env: str, task: str, split: str, index: int) -> Start:
     A pure function of (task, split, index): all robots get the same scenes and instructions. Scenes do not depend on
     the verb, except for the fixture that it needs, so that the image does not reveal the task.
     """
+    if task in (*MOVING, *STILL):
+        return _draw_moving_start(env, task, split, index)
     rng = generator("tabletop", short_name(task), split, index)
     kind, _, factor = task.partition("-")
     while True:
@@ -48,6 +59,24 @@ def draw_start(env: str, task: str, split: str, index: int) -> Start:
         "goals": [goal.to_json() for goal in goals],
         "instruction": text,
         "other": {"goals": [other[0].to_json()], "instruction": write_instruction(other, scene, rng)},
+    }
+    return Start(env, task, payload)
+
+
+def _draw_moving_start(env: str, task: str, split: str, index: int) -> Start:
+    """A task at rest has the scenes, places and instructions of the task that moves."""
+    moving = task.removesuffix("-still")
+    rng = generator("tabletop", moving, split, index)
+    drawn = draw_moving(rng, moving, still=task in STILL)
+    payload = {
+        "scene": drawn.scene.to_json(),
+        "motion": drawn.motion.to_json(),
+        "goals": [drawn.goal.to_json()],
+        "instruction": write_instruction([drawn.goal], drawn.scene, rng),
+        "other": {
+            "goals": [drawn.other.to_json()],
+            "instruction": write_instruction([drawn.other], drawn.scene, rng),
+        },
     }
     return Start(env, task, payload)
 

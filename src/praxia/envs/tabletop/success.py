@@ -12,6 +12,7 @@ from praxia.envs.tabletop.fixtures import (
     DRAWER_TRAVEL_M,
     PLATE_HEIGHT_M,
     PLATE_RADIUS_M,
+    SPOT_RADIUS_M,
     SWITCH_RANGE_RAD,
 )
 from praxia.envs.tabletop.goals import DIRECTIONS, PUSH_M, SIDES, Goal
@@ -25,6 +26,7 @@ InitialState = Mapping[str, Sequence[float]]
 
 LIFT_M = 0.05
 STILL_M_S = 0.05
+REACH_M, FOLLOW_M, OVER_M = 0.02, 0.025, 0.13
 
 
 def is_reached(goal: Goal, state: SceneState, initial: InitialState) -> bool:
@@ -35,8 +37,12 @@ def is_reached(goal: Goal, state: SceneState, initial: InitialState) -> bool:
     of the travel. pick: 5 cm higher than initially, between fingers. place and stack: released and at rest in the bin,
     on the plate, on top of the reference (centres within 60% of its radius), or at its side (centres 3 to 15 cm apart
     along, at most 4 cm across). open: by 70% of the travel; close: to within 15%. flip: the lever is past 60% of its
-    range on the other side.
+    range on the other side. reach and follow: the hand is over the spot, its grip within 2 and 2.5 cm seen from above
+    and at most 13 cm over the table; `HOLD_STEPS` says for how long. push "onto": the subject's centre is on the spot.
+    `after_jump`: not while the spot is where it was initially.
     """
+    if goal.after_jump and not _has_jumped(goal, state, initial):
+        return False
     return bool(_REACHED[goal.verb](goal, state, initial))
 
 
@@ -49,6 +55,8 @@ def _push(goal: Goal, state: SceneState, initial: InitialState) -> bool:
     moved = position - np.array(initial[goal.subject])
     if abs(moved[2]) > 0.015:
         return False
+    if goal.relation == "onto":
+        return bool(np.linalg.norm((position - state.position(goal.reference))[:2]) < SPOT_RADIUS_M)
     if goal.relation == "to":
         one, other = state.scene.find(goal.subject), state.scene.find(goal.reference)
         assert isinstance(one, Thing)
@@ -110,6 +118,24 @@ def _flip(goal: Goal, state: SceneState, initial: InitialState) -> bool:
     return state.joint(goal.subject) * side <= -0.6 * SWITCH_RANGE_RAD
 
 
+def _reach(goal: Goal, state: SceneState, initial: InitialState) -> bool:
+    return _is_over(goal.subject, state, REACH_M)
+
+
+def _follow(goal: Goal, state: SceneState, initial: InitialState) -> bool:
+    return _is_over(goal.subject, state, FOLLOW_M)
+
+
+def _is_over(spot: str, state: SceneState, within_m: float) -> bool:
+    apart = state.grip() - state.position(spot)
+    return bool(np.linalg.norm(apart[:2]) < within_m and apart[2] < OVER_M)
+
+
+def _has_jumped(goal: Goal, state: SceneState, initial: InitialState) -> bool:
+    spot = goal.reference or goal.subject
+    return bool(np.linalg.norm(state.position(spot) - np.array(initial[spot])) > 0.01)
+
+
 _REACHED: dict[str, Callable[[Goal, SceneState, InitialState], bool]] = {
     "touch": _touch,
     "push": _push,
@@ -120,7 +146,12 @@ _REACHED: dict[str, Callable[[Goal, SceneState, InitialState], bool]] = {
     "open": _open,
     "close": _close,
     "flip": _flip,
+    "reach": _reach,
+    "follow": _follow,
 }
+
+# For so many control steps without a break a goal must hold; otherwise for one.
+HOLD_STEPS = {"reach": 5, "follow": 30}
 
 
 class SuccessChecker:
@@ -130,6 +161,7 @@ class SuccessChecker:
         self._goals = tuple(goals)
         self._state = state
         self._num_reached = 0
+        self._num_held = 0
         self._initial_state = self._read_state()
         self.is_reached = False
         self._check()
@@ -152,6 +184,7 @@ class SuccessChecker:
         """Check the current goal after a control step; if it was reached before, the next one becomes current first."""
         if self.is_reached and self._num_reached + 1 < len(self._goals):
             self._num_reached += 1
+            self._num_held = 0
             self._initial_state = self._read_state()
         self._check()
 
@@ -162,17 +195,21 @@ class SuccessChecker:
 
     def to_json(self) -> dict[str, Any]:
         # Data sets contain snapshots, so their keys stay as they are.
-        return {"done": self._num_reached, "origin": self._initial_state, "is_reached": self.is_reached}
+        value = {"done": self._num_reached, "origin": self._initial_state, "is_reached": self.is_reached}
+        return {**value, "held": self._num_held} if self.goal.verb in HOLD_STEPS else value
 
     def restore(self, value: Mapping[str, Any]) -> None:
         """The inverse of `to_json`."""
         self._num_reached, self._initial_state, self.is_reached = value["done"], value["origin"], value["is_reached"]
+        self._num_held = value.get("held", 0)
 
     def _check(self) -> None:
-        self.is_reached = is_reached(self.goal, self._state, self._initial_state)
+        self._num_held = self._num_held + 1 if is_reached(self.goal, self._state, self._initial_state) else 0
+        self.is_reached = self._num_held >= HOLD_STEPS.get(self.goal.verb, 1)
 
     def _read_state(self) -> dict[str, list[float]]:
         state, scene = self._state, self._state.scene
         positions = {thing.name: state.position(thing.name).tolist() for thing in scene.loose}
         jointed = [item for item in scene.fixtures if item.kind in ("button", "switch", "drawer")]
+        positions |= {item.name: state.position(item.name).tolist() for item in scene.fixtures if item.kind == "spot"}
         return positions | {item.name: [state.joint(item.name)] for item in jointed}

@@ -13,8 +13,10 @@ from praxia.envs.tabletop.scene import SHAPES, Fixture, Thing
 __all__ = [
     "CHAINS",
     "INSTRUCTIONS",
+    "MOVING",
     "RELATIONS",
     "SCENE_FACTORS",
+    "STILL",
     "TASK_FACTORS",
     "TRAINED",
     "UNTRAINED",
@@ -29,6 +31,10 @@ RELATIONS = ("to", "beside")
 CHAINS = ("chain-2", "chain-3", "chain-4", "chain-5")
 TASK_FACTORS = ("combinations", "phrasings", "references")
 SCENE_FACTORS = ("colours", "textures", "lights", "cameras", "heights", "distractors")
+
+# Time matters in these, whose subject or target moves by itself; and the same scenes and goals with everything at rest.
+MOVING = ("belt-place", "jump-reach", "jump-push", "path-follow")
+STILL = tuple(f"{task}-still" for task in MOVING)
 
 _PATTERNS = {
     "touch": "touch <thing>",
@@ -45,6 +51,14 @@ _PATTERNS = {
 }
 INSTRUCTIONS = {
     **_PATTERNS,
+    "belt-place": "take <thing> off the belt and put it <in bin or on plate>",
+    "jump-reach": "go to <spot>, which jumps away",
+    "jump-push": "push <thing> onto <spot>, which jumps away",
+    "path-follow": "follow <spot> for 1.5 s",
+    "belt-place-still": "take <thing> off the belt, which stands, and put it <in bin or on plate>",
+    "jump-reach-still": "go to <spot>, which stays",
+    "jump-push-still": "push <thing> onto <spot>, which stays",
+    "path-follow-still": "stay over <spot>, which does not move, for 1.5 s",
     **{chain: f"first ..., then ...: {chain[-1]} parts" for chain in CHAINS},
     **{
         f"{verb}-{factor}": f"{_PATTERNS[verb]}, held-out {factor}"
