@@ -49,9 +49,9 @@ def test_a_checkpoint_is_one_whatever_its_name(here: Path):
 
 def test_an_address_of_no_known_scheme_names_all_that_were_tried():
     with pytest.raises(
-        PraxiaError, match=r"expected a policy as expert, zero, random; the folder .*; got 'ws://here:80'"
+        PraxiaError, match=r"expected a policy as expert, zero, random; the folder .*; got 'planner://here'"
     ):
-        resolve_policy("ws://here:80")
+        resolve_policy("planner://here")
 
 
 def still(embodiment: Any) -> Any:
@@ -60,13 +60,13 @@ def still(embodiment: Any) -> Any:
 
 def test_a_new_scheme_is_one_entry(monkeypatch: pytest.MonkeyPatch):
     def served(name: str) -> PolicyFactory | None:
-        return PolicyFactory(name, still) if name.startswith("ws://") else None
+        return PolicyFactory(name, still) if name.startswith("planner://") else None
 
-    monkeypatch.setitem(policy_resolver.SCHEMES, "ws://host:port", served)
+    monkeypatch.setitem(policy_resolver.SCHEMES, "planner://host", served)
     benchmark = find_benchmark("metaworld-demo/fast")
-    entry = find_policy("ws://here:80", benchmark, exact=True)
+    entry = find_policy("planner://here", benchmark, exact=True)
     assert entry.claim is not None
-    assert entry.claim["factory"] == "ws://here:80"
+    assert entry.claim["factory"] == "planner://here"
     embodiment = find_family(benchmark.env).embodiment(benchmark.spec(benchmark.tasks[0]))
     assert entry.policy.embodiment is not None
     assert entry.policy.embodiment.action == embodiment.action

@@ -10,15 +10,13 @@ import tyro
 from praxia.cli.arguments import names_of, parse
 from praxia.core.errors import PraxiaError, UnknownName
 from praxia.studio.console import say
+from praxia.wires.remote import API_KEY
 
 if TYPE_CHECKING:
     from praxia.serve.metrics import Metrics
     from praxia.serve.sessions import ServedPolicy
 
-__all__ = ["API_KEY", "run"]
-
-# The environment variable that holds the key, where no file does.
-API_KEY = "PRAXIA_API_KEY"
+__all__ = ["run"]
 
 
 @dataclass(frozen=True)

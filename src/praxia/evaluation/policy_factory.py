@@ -62,10 +62,15 @@ class ForeignPolicy:
 
 @dataclass(frozen=True)
 class PolicyFactory:
-    """`make(embodiment)` returns a policy for that embodiment; `reference` is its import string."""
+    """`make(embodiment)` returns a policy for that embodiment; `reference` is its import string.
+
+    `is_remote`: the policy is a server elsewhere, and `reference` the kind of server. Nothing is known of its source.
+    What it raises, such as a lost connection, is no fault of an episode: it ends the evaluation.
+    """
 
     reference: str
     make: MakePolicy
+    is_remote: bool = False
 
     def __call__(self, embodiment: Embodiment) -> ForeignPolicy:
         """The factory's policy for `embodiment`, with what is known of it.
@@ -82,7 +87,7 @@ class PolicyFactory:
         except Exception as error:
             hint = f"; it is called as {self.reference}(embodiment)" if isinstance(error, TypeError) else ""
             raise PraxiaError(f"{self.reference} {exception_text(error)}{hint}") from error
-        policy = self._as_policy(made, embodiment)
+        policy = made if self.is_remote else self._as_policy(made, embodiment)
         fingerprint = self._fingerprint(made)
         return ForeignPolicy(policy, {**_origin(self), "fingerprint": fingerprint})
 
@@ -190,6 +195,8 @@ def _nearest(name: str, valid: Iterable[str]) -> str:
 
 def _origin(factory: PolicyFactory) -> dict[str, Any]:
     """The factory, the installed distribution that it comes from, and the hash of its package's source."""
+    if factory.is_remote:
+        return {"factory": factory.reference, "distribution": None, "source_sha256": None}
     module_name = factory.reference.partition(":")[0]
     top = module_name.partition(".")[0]
     # A namespace package has no file of its own: then only the module is hashed.

@@ -1,11 +1,12 @@
-"""What a text names: a policy without weights, the folder of a trained one, or a factory of somebody else's.
+"""What a text names: a policy without weights, the folder of a trained one, a factory of somebody else's, a server.
 
-`SCHEMES` is the one table of what can be named. A scheme to come, such as the address of a server, is a line in it
-whose function returns a `PolicyFactory`; evaluation, comparison, preflight and offline evaluation then take it.
+`SCHEMES` is the one table of what can be named. A new scheme is a line in it whose function returns a `PolicyFactory`;
+evaluation, comparison, preflight and offline evaluation then take it.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from praxia.checkpoint.identity import holds_policy
@@ -61,6 +62,25 @@ def _path(name: str) -> Resolved | None:
     return PolicyFolder(path) if "://" not in name and (path.exists() or path.name != name) else None
 
 
+def _server(name: str) -> Resolved | None:
+    """Praxia's server at an address; imported on use, since it needs an extra."""
+    if not name.startswith(("ws://", "wss://")):
+        return None
+    from praxia.wires.remote import connect_policy
+
+    return PolicyFactory("praxia serve", partial(connect_policy, name), is_remote=True)
+
+
+def _foreign_server(name: str) -> Resolved | None:
+    """A server of another project, which a JSON file describes."""
+    path = Path(name)
+    if path.suffix != ".json" or not path.is_file():
+        return None
+    from praxia.wires.mapping import connect_foreign
+
+    return PolicyFactory("openpi server", partial(connect_foreign, path), is_remote=True)
+
+
 # What can be named, in the order in which it is tried. A function returns None for what is not of its scheme, and
 # raises a `PraxiaError` for what is but cannot be had.
 SCHEMES: dict[str, Callable[[str], Resolved | None]] = {
@@ -68,6 +88,8 @@ SCHEMES: dict[str, Callable[[str], Resolved | None]] = {
     "the folder of a run or policy": _checkpoint,
     "a name that an installed package registers": find_registered,
     "package.module:make": find_imported,
+    "ws://HOST:PORT of praxia serve": _server,
+    "a JSON file that describes another server": _foreign_server,
     "a path": _path,
 }
 

@@ -1,0 +1,217 @@
+"""A policy that is a server elsewhere: the other end of `praxia serve`, and of openpi's server."""
+
+import os
+import weakref
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, runtime_checkable
+
+import numpy as np
+
+from praxia.core.embodiment import Embodiment
+from praxia.core.errors import PraxiaError, crash_text, optional_import
+from praxia.core.types import Decision, Observation, Query
+from praxia.core.window import Window
+from praxia.wires import openpi
+from praxia.wires.messages import InferenceReply, InferenceRequest, PolicyDescription
+
+if TYPE_CHECKING:
+    from websockets.http11 import Response
+    from websockets.sync.client import ClientConnection
+
+__all__ = ["API_KEY", "OPEN_S", "REPLY_S", "Connection", "Dialect", "PraxiaDialect", "RemotePolicy", "connect_policy"]
+
+# The environment variable with the key that the server wants.
+API_KEY = "PRAXIA_API_KEY"
+# How long a connection and a reply may take: a first inference may compile for a minute.
+OPEN_S, REPLY_S = 20.0, 300.0
+
+
+@runtime_checkable
+class Dialect(Protocol):
+    """What is said to one kind of server, as frames of its websocket."""
+
+    def request(self, query: Query) -> bytes:
+        """The frame that asks about `query`."""
+        ...
+
+    def reply(self, frame: bytes | str) -> InferenceReply:
+        """The answer. Raises PraxiaError: the server answered with an error."""
+        ...
+
+
+@dataclass(frozen=True)
+class PraxiaDialect:
+    """All that a query holds, by openpi's wire with Praxia's entries: the server needs to remember nothing."""
+
+    cameras: tuple[str, ...]
+
+    def request(self, query: Query) -> bytes:
+        *earlier, present = (self._observation(one) for one in query.history)
+        return openpi.encode_request(
+            InferenceRequest(
+                present,
+                episode=query.key,
+                step=query.step,
+                earlier=tuple(earlier),
+                delay=query.delay,
+                committed=query.committed,
+                planned=query.planned,
+            )
+        )
+
+    def reply(self, frame: bytes | str) -> InferenceReply:
+        return openpi.decode_reply(frame)
+
+    def _observation(self, observation: Observation) -> dict[str, Any]:
+        images = {camera: observation.images[camera] for camera in self.cameras}
+        return {"images": images, "state": observation.state, "instruction": observation.instruction}
+
+
+class RemotePolicy:
+    """A `core.types.Policy` whose decisions a server makes. Each row has a connection of its own, opened when needed.
+
+    Requests of one batch are sent before the first reply is awaited, so that the server can gather them. An answer that
+    is an error of the server is a fault of its episode. A connection that is lost ends the evaluation instead: rows
+    that were written are kept, and `--resume` goes on.
+    """
+
+    privileged = False
+    device = "remote"
+
+    def __init__(
+        self, address: str, embodiment: Embodiment, window: Window, dialect: Dialect, fingerprint: Mapping[str, Any]
+    ):
+        self.address = address
+        self.embodiment = embodiment
+        self.window = window
+        self._dialect = dialect
+        self._fingerprint = dict(fingerprint)
+        self._connections: dict[int, Connection] = {}
+        self._finalizer = weakref.finalize(self, _close_all, self._connections)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What the server said of the policy's identity."""
+        return self._fingerprint
+
+    def start(self, num_rows: int) -> None:
+        """No carry: what a policy remembers is with the server, by episode."""
+        return
+
+    def act(self, queries: Sequence[Query], carry: None) -> tuple[list[Decision], None]:
+        """Ask about all of `queries`, then read the answers.
+
+        Raises:
+            PraxiaError: the server cannot be reached, or the connection was lost.
+        """
+        for query in queries:
+            self._send(query)
+        return [self._receive(query.row) for query in queries], None
+
+    def close(self) -> None:
+        """Close all connections; also done when the policy is no longer used."""
+        self._finalizer()
+
+    def _send(self, query: Query) -> None:
+        if query.row not in self._connections:
+            self._connections[query.row] = Connection(self.address)
+        try:
+            self._connections[query.row].socket.send(self._dialect.request(query))
+        except _closed_error() as error:
+            self._lost(error)
+
+    def _receive(self, row: int) -> Decision:
+        try:
+            frame = self._connections[row].socket.recv(REPLY_S)
+        except (*_closed_error(), TimeoutError) as error:
+            self._lost(error)
+        try:
+            actions = self._dialect.reply(frame).actions
+        except PraxiaError as error:
+            self._connections.pop(row).close()  # the server has closed it, too
+            action_dim = self.embodiment.action_dim
+            nothing = np.zeros((0, action_dim), np.float32), np.zeros(0, dtype=bool)
+            return Decision(*nothing, fault=f"at {self.address} answered: {error}")
+        return Decision(actions, np.ones(len(actions), dtype=bool))
+
+    def _lost(self, error: BaseException) -> NoReturn:
+        why = "no answer in time" if isinstance(error, TimeoutError) else str(error) or crash_text(error)
+        raise PraxiaError(
+            f"the connection to {self.address} was lost ({why}); start the server, and run the same command again with"
+            " --resume"
+        ) from error
+
+
+def connect_policy(address: str, embodiment: Embodiment) -> RemotePolicy:
+    """The policy that Praxia's server at `address` serves; whether it fits `embodiment` is for the caller to check.
+
+    Raises:
+        PraxiaError: nobody answers there, the key is wrong, or the server does not say what its policy is.
+    """
+    connection = Connection(address)
+    connection.close()
+    description = openpi.decode_hello(connection.hello)
+    if description is None:
+        raise PraxiaError(
+            f"the server at {address} does not say what its policy is, so it is not Praxia's: describe it in a JSON"
+            " file and name that, see docs/GUIDE.md#serving"
+        )
+    dialect = PraxiaDialect(description.window.cameras)
+    return RemotePolicy(address, description.embodiment, description.window, dialect, _identity(description))
+
+
+def _identity(description: PolicyDescription) -> dict[str, Any]:
+    return {
+        "policy_sha256": description.policy_sha256,
+        "weights_sha256": description.weights_sha256,
+        "exact": description.exact,
+    }
+
+
+class Connection:
+    """A connection to a server that speaks first; `hello` is what it said.
+
+    Raises:
+        PraxiaError: nobody answers there, or the connection is refused.
+    """
+
+    def __init__(self, address: str):
+        with optional_import("a policy server elsewhere", "serve"):
+            from websockets.exceptions import InvalidStatus, WebSocketException
+            from websockets.sync.client import connect
+        key = os.environ.get(API_KEY)
+        headers = {"Authorization": f"Api-Key {key}"} if key else None
+        options = {"compression": None, "max_size": None, "additional_headers": headers}
+        self._stack = ExitStack()
+        try:
+            opened = connect(address, open_timeout=OPEN_S, close_timeout=OPEN_S, **options)
+            self.socket: ClientConnection = self._stack.enter_context(opened)
+            self.hello = self.socket.recv(OPEN_S)
+        except InvalidStatus as error:
+            raise PraxiaError(f"the server at {address} refused {_refusal(error.response)}") from error
+        except (OSError, WebSocketException, ValueError) as error:
+            self._stack.close()
+            got = str(error) or crash_text(error)
+            raise PraxiaError(f"expected a policy server at {address}, got {got}; start one: praxia serve") from error
+
+    def close(self) -> None:
+        """Say goodbye. A second call does nothing."""
+        self._stack.close()
+
+
+def _refusal(response: "Response") -> str:
+    text = (response.body or b"").decode(errors="replace").strip().partition("\n")[0]
+    hint = f"; the key is read from {API_KEY}" if response.status_code == 401 else ""
+    return f"({response.status_code}): {text}{hint}"
+
+
+def _closed_error() -> tuple[type[Exception], ...]:
+    from websockets.exceptions import ConnectionClosed
+
+    return (ConnectionClosed,)
+
+
+def _close_all(connections: dict[int, Connection]) -> None:
+    while connections:
+        connections.popitem()[1].close()
