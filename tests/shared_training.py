@@ -16,10 +16,11 @@ from praxia.policies import MODELS
 from praxia.training.config import TrainRun
 
 
-def job(run, data, out, resume=False):
+def job(run, data, out, resume=False, start_from=None):
     """What `launch` takes: `run` on the data sets `data`, as JSON."""
     options = {"model": config_to_json(run.model), "train": config_to_json(run.train), "window": run.window.to_json()}
-    return {**options, "data": [str(path) for path in data], "out": str(out), "resume": resume}
+    options |= {"hold_out": run.hold_out, "data": [str(path) for path in data]}
+    return {**options, "out": str(out), "resume": resume, "start_from": start_from and str(start_from)}
 
 
 def launch(jobs, *options):
@@ -44,7 +45,7 @@ def shared_by_nodes(jobs_of_nodes):
 
 
 def expect_done(launched):
-    said = [one.communicate(timeout=240)[0] for one in launched]
+    said = [one.communicate(timeout=600)[0] for one in launched]
     assert not any(one.returncode for one in launched), "\n".join(said)
 
 
@@ -60,9 +61,11 @@ def main(jobs):
             config_from_json(one["model"], find_config),
             Window.from_json(one["window"]),
             config_from_json(one["train"], killed_training.OPTIONS.__getitem__),
+            hold_out=one["hold_out"],
         )
-        data = [Path(path) for path in one["data"]]
-        train(run, data, Path(one["out"]), recipe="t", command="c", device="cpu", resume=one["resume"])
+        data, start_from = [Path(path) for path in one["data"]], one["start_from"] and Path(one["start_from"])
+        more = {"recipe": "t", "command": "c", "device": "cpu"}
+        train(run, data, Path(one["out"]), resume=one["resume"], start_from=start_from, **more)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def test_a_state_is_written_beside_as_it_was_and_no_other_is_due_meanwhile():
     assert state.written == [(5, 1), (9, 2)]
 
 
-def test_copying_takes_a_twentieth_of_the_time_at_most():
+def test_copying_takes_a_fiftieth_of_the_time_at_most():
     state = Slow(copy_s=0.02)
     state.go.set()
     with Saver(state, 0.0) as saver:
@@ -57,7 +57,7 @@ def test_copying_takes_a_twentieth_of_the_time_at_most():
         saver.wait()
         while not saver.due():
             time.sleep(0.005)
-        assert time.perf_counter() - began >= 0.9 * 20 * 0.02
+        assert time.perf_counter() - began >= 0.9 * 50 * 0.02
 
 
 def test_one_slow_copy_does_not_make_all_later_ones_seldom():

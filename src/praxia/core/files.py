@@ -25,6 +25,7 @@ __all__ = [
     "split_paths",
     "staged_file",
     "staged_folder",
+    "sync_file",
     "sync_folder",
     "write_atomic",
 ]
@@ -84,7 +85,7 @@ def staged_file(path: Path) -> Iterator[Path]:
     """
     with _unfinished(path) as partial:
         yield partial
-        _sync(partial)
+        sync_file(partial)
         partial.replace(path)
         sync_folder(path.parent)
 
@@ -109,7 +110,7 @@ def staged_folder(path: Path) -> Iterator[Path]:
         yield partial
         for file in partial.rglob("*"):
             if file.is_file():
-                _sync(file)
+                sync_file(file)
         sync_folder(partial)
         if path.exists():
             path.rename(partial.with_suffix(OLD))
@@ -177,7 +178,8 @@ def _warn(folder: Path, found: list[str]) -> None:
         LOG.warning("%s: a writer was killed here; %s", folder, ", ".join(found))
 
 
-def _sync(path: Path) -> None:
+def sync_file(path: Path) -> None:
+    """Make the content of a file durable."""
     with path.open("rb") as handle:
         os.fsync(handle.fileno())
 

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from praxia.nn.shards import local
 from praxia.nn.trainable import UpdatesItself
 
 __all__ = ["Ema", "frozen_names"]
@@ -19,7 +20,8 @@ class Ema:
     """An exponential moving average of a module's floating-point state.
 
     The decay warms up as min(decay, (1 + step) / (10 + step)), so that early weights are forgotten (the schedule of
-    TensorFlow's ExponentialMovingAverage). Integer buffers are copied; frozen parameters are shared with the module.
+    TensorFlow's ExponentialMovingAverage). Integer buffers are copied; frozen parameters are shared with the module. Of
+    sharded weights each process averages its shards.
     """
 
     def __init__(self, module: nn.Module, decay: float):
@@ -39,8 +41,8 @@ class Ema:
             if name in self.frozen:
                 continue
             if value.is_floating_point():
-                slow.append(self.state[name])
-                fast.append(value.detach())
+                slow.append(local(self.state[name]))
+                fast.append(local(value.detach()))
             else:
                 self.state[name].copy_(value)
         # One fused call: a loop over tensors costs more than the arithmetic.

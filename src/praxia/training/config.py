@@ -22,7 +22,7 @@ class Train(Config):
     """The optimisation: AdamW with warm-up and cosine decay, gradient clipping, an average of weights.
 
     Images are shifted before their `augmentation`. A state is saved every `checkpoint_s` seconds, or less often where
-    that would take over a twentieth of the time or the disk is slower (`training.saving`). A run resumed with more
+    that would take over a fiftieth of the time or the disk is slower (`training.saving`). A run resumed with more
     `steps` is lengthened: from there on its learning rate is that of the new length, which is higher than it was. With
     VQA data, each step adds `answer_weight` times the loss of `num_vqa` answers. With held-out episodes, the averaged
     weights are validated at the end, too.
@@ -78,6 +78,8 @@ class Train(Config):
     activation_checkpointing: bool = field(default=False, metadata=ADDED)
     """Keep the inputs of the model's blocks alone, and compute the rest again in the backward pass: the same gradients
     with less memory, for about a third more time."""
+    strategy: Literal["ddp", "fsdp"] = field(default="ddp", metadata=ADDED)
+    """What several processes share: ddp, the batch; fsdp, also weights, their average and the optimiser's state."""
 
 
 @dataclass(frozen=True)

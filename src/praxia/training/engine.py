@@ -7,15 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.fabric import Fabric
-from torch import Tensor, nn
+from torch import nn
 
 from praxia.checkpoint.migration import RUN_SCHEMA, migrate_tensors
 from praxia.checkpoint.store import PolicyConfig, save_policy
 from praxia.core.config import FittedConfig, components, config_to_json
 from praxia.core.embodiment import Embodiment
-from praxia.core.errors import MismatchError, PraxiaError, expect_positive
+from praxia.core.errors import PraxiaError, expect_positive
 from praxia.core.lock import Lock
 from praxia.dataloader.action_chunks import chunks_of
 from praxia.dataloader.fitting import EmbodimentStatistics, compute_statistics, fit_embodiments, fit_transforms
@@ -24,26 +23,30 @@ from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.mixture_config import MixtureConfig
 from praxia.dataloader.vqa import read_vqa
 from praxia.datatools.statistics_warnings import format_warning, training_warnings
-from praxia.nn.blocks import recompute_blocks
 from praxia.nn.ema import Ema
-from praxia.nn.trainable import BeginsAndFinishes, FitsData, ModelConfig, RollsForward, Trainable, UpdatesItself
-from praxia.nn.types import AnswersQuestions, Batch, Shapes
+from praxia.nn.trainable import FitsData, ModelConfig, RollsForward
+from praxia.nn.types import Batch, Shapes
 from praxia.policies.encoder_head import HasPromptTokenizer
 from praxia.policies.interface import MakesPolicy
 from praxia.training.augmentation import expect_augmentation
 from praxia.training.batches import BatchSource, VQABatches, prefetch
+from praxia.training.building import build_model, expect_language
 from praxia.training.config import TrainRun
 from praxia.training.coverage import cover
+from praxia.training.fabric import launched_fabric
+from praxia.training.finishing import finished
 from praxia.training.hold_out import hold_out
 from praxia.training.initial_checkpoint import InitialCheckpoint, adapt_to_data, read_initial_checkpoint
 from praxia.training.kept_policies import KeptPolicies, expect_kept
 from praxia.training.measured_step import Cost, Step, measure_cost
 from praxia.training.metrics import Clock, Means, Tracker
 from praxia.training.own_update import make_update
+from praxia.training.parts import WHOLE, Part
 from praxia.training.plan import Plan, make_plan
-from praxia.training.ranks import accelerator, expect_known_launch, expect_same, expect_shares, num_processes
+from praxia.training.ranks import expect_known_launch, expect_same, expect_shares, first_decides
 from praxia.training.run_lock import expect_own_run, write_run
 from praxia.training.saving import Saver, disk_full
+from praxia.training.sharding import shards
 from praxia.training.state import TrainState, last_saved_step
 from praxia.training.step import not_finite, take_step
 from praxia.training.validation import Validation
@@ -119,10 +122,7 @@ def train(
     expect_shares(run.train.batch_size, "train.batch-size", run.train.accumulate)
     if vqa:
         expect_shares(run.train.num_vqa, "train.num-vqa", run.train.accumulate)
-    # Some weights of a language model take no part in some losses.
-    strategy = "ddp_find_unused_parameters_true" if num_processes() > 1 else "auto"
-    fabric = Fabric(**accelerator(device), precision=_precision(run, device), strategy=strategy)
-    fabric.launch()
+    fabric = launched_fabric(run.train, device)
     mixture = data if isinstance(data, MixtureConfig) else MixtureConfig.of(data)
     run, mixture = adapt_to_data(run, mixture, start_from)
     if isinstance(run.model, MakesPolicy):
@@ -174,31 +174,26 @@ def train(
     vqa_batches = VQABatches(vqa_data, run.train.num_vqa, VQA_IMAGE_PX) if vqa_data else None
     ahead = run.model.roll_forward if isinstance(run.model, RollsForward) else 0
     source = BatchSource(windows, transforms, shapes, run.train.seed, run.train.batch_size, vqa_batches, ahead)
-    torch.manual_seed(run.train.seed)
-    model = config.model.build(config.shapes)
-    _expect_trainable(model, model_config, validated=held_out is not None)
-    _begin(model, initial and initial.weights_for(model))
-    if run.train.activation_checkpointing:
-        _recompute(model, model_config)
+    model = build_model(fabric, config, run.train, initial, validated=held_out is not None)
+    expect_language(model, source)
     if fabric.is_global_zero:
         announce(make_plan(run, windows, model))
-    _expect_language(model, source)
     # Before a step is measured; again below, where no other process can begin a run, or the lock is refused.
     if fabric.is_global_zero and not (out / ".lock").exists():
         expect_own_run(out, description, resume)
-    cost = _cost(fabric, run, model, source, workers, last_saved_step(out / "state") if resume else 0)
-    if fabric.is_global_zero:
-        announce(cost)
+    if not shards(fabric):  # which take steps only together
+        cost = _cost(fabric, run, model, source, workers, last_saved_step(out / "state") if resume else 0)
+        if fabric.is_global_zero:
+            announce(cost)
     with disk_full(out), Lock(out / ".lock", out) if fabric.is_global_zero else nullcontext():
         if fabric.is_global_zero:
             config = replace(config, provenance=write_run(out, description, resume))
         fabric.barrier()
         validation = Validation(held_out, transforms, run.train.batch_size) if held_out is not None else None
-        keep = partial(KeptPolicies, out, config, run.train, validation) if fabric.is_global_zero else None
+        keeps = fabric.is_global_zero or shards(fabric)
+        keep = partial(KeptPolicies, fabric, out, config, run.train, validation) if keeps else None
         result = _fit(fabric, run, model, source, workers, out, report, progress, keep)
-        weights = result.pop("ema")
-        if isinstance(model, BeginsAndFinishes):
-            weights = model.finish(weights)
+        weights = finished(model, config, result.pop("ema"), last=True)
         if fabric.is_global_zero:
             result |= save_policy(out / "policy", config, weights).to_json()
     return {"checkpoint": str(out / "policy"), **result, "warnings": warnings}
@@ -277,48 +272,6 @@ def _shapes(run: TrainRun, embodiments: Sequence[Embodiment], transforms: Transf
     )
 
 
-def _expect_trainable(model: nn.Module, config: ModelConfig, *, validated: bool) -> None:
-    """Refuse a model that the engine cannot train, or not validate."""
-    if not isinstance(model, Trainable | UpdatesItself):
-        raise MismatchError(
-            f"expected a model with a loss, or an update of its own, got {config.tag!r}, which has none"
-        )
-    if validated and not isinstance(model, Trainable):
-        raise MismatchError(f"model {config.tag!r} has no loss to validate; leave out --hold-out")
-
-
-def _begin(model: nn.Module, weights: Mapping[str, Tensor] | None) -> None:
-    """Make a model that was just built ready to train, with the weights to start from if there are any."""
-    if isinstance(model, BeginsAndFinishes):
-        model.begin(weights)
-    elif weights is not None:
-        model.load_state_dict(dict(weights))
-
-
-def _recompute(model: nn.Module, config: ModelConfig) -> None:
-    """Compute the model's blocks again in the backward pass.
-
-    Raises:
-        MismatchError: it has none.
-    """
-    if not recompute_blocks(model):
-        raise MismatchError(
-            f"expected a model with blocks to compute again, got {config.tag!r}, which has none; leave out "
-            "--train.activation-checkpointing"
-        )
-
-
-def _expect_language(model: nn.Module, source: BatchSource) -> None:
-    """Refuse questions for a model that does not learn from them."""
-    if source.vqa is not None and isinstance(model, UpdatesItself):
-        raise MismatchError("questions are learned beside a loss, and this model updates itself; leave out --vqa")
-    if source.vqa is not None and not (isinstance(model, AnswersQuestions) and model.trains_language):
-        raise MismatchError(
-            "questions train a language model, and none is trained here; choose encoder 'public-vlm' with "
-            "--model.encoder.trained adapters, language or all"
-        )
-
-
 def _cost(fabric: Fabric, run: TrainRun, model: nn.Module, source: BatchSource, workers: int, done: int) -> Cost:
     """What the steps from `done` on take."""
 
@@ -346,7 +299,8 @@ def _fit(
     update = make_update(fabric, model, options)
     ema = Ema(model, options.ema_decay)
     migrate = partial(migrate_tensors, model=config_to_json(run.model))
-    state = TrainState(out / "state", model, ema, update.optimizers, migrate)
+    part = Part(fabric.global_rank, fabric.world_size) if shards(fabric) else WHOLE
+    state = TrainState(out / "state", model, ema, update.optimizers, migrate, part)
     resumed_from = state.load()
     expect_same(fabric, resumed_from, "saved state")
     if progress is not None and fabric.is_global_zero:
@@ -375,12 +329,18 @@ def _fit(
                 tracker.log(values)
                 if report is not None:
                     report(done, values)
-            if fabric.is_global_zero and (done == options.steps or saver.due()):
+            if _save_due(fabric, done == options.steps, saver):
                 saver.save(done)
             if progress is not None and fabric.is_global_zero:
                 progress(done, float(loss))
     speed = clock.mean_speed(options.steps, options.batch_size)
     return {"steps": options.steps, "resumed_from": resumed_from, "samples_per_s": speed, "ema": ema.state}
+
+
+def _save_due(fabric: Fabric, last: bool, saver: Saver) -> bool:
+    """Whether this process saves its state now: the first does, or all do, each its part, when it is time there."""
+    due = fabric.is_global_zero and (last or saver.due())
+    return first_decides(fabric, due) if shards(fabric) else due
 
 
 def _tracker(fabric: Fabric, run: TrainRun, out: Path, resumed_from: int) -> AbstractContextManager[Tracker | None]:
@@ -394,10 +354,3 @@ def _batches(fabric: Fabric, source: BatchSource, loader: Loader, step: int) -> 
     if fabric.device.type != "cuda":
         return batch, vqa
     return batch.pinned(), vqa and vqa.pinned()
-
-
-def _precision(run: TrainRun, device: str | None) -> Any:
-    if run.train.precision != "auto":
-        return run.train.precision
-    cuda = torch.cuda.is_available() and (device is None or device.startswith("cuda"))
-    return "bf16-mixed" if cuda and torch.cuda.is_bf16_supported() else "32-true"

@@ -23,11 +23,10 @@ __all__ = ["InitialCheckpoint", "adapt_to_data", "read_initial_checkpoint"]
 
 @dataclass(frozen=True)
 class InitialCheckpoint:
-    """A policy's model, weights and transforms. `refit`: normalisers and tokenizer are fitted on the new data."""
+    """A policy's model and transforms. `refit`: normalisers and tokenizer are fitted on the new data."""
 
     path: Path
     model: ModelConfig
-    weights: Mapping[str, Tensor]
     identity: PolicyIdentity
     transforms: Transforms
     refit: bool = False
@@ -49,10 +48,16 @@ class InitialCheckpoint:
         return replace(self, model=model, transforms=transforms, refit=True)
 
     def weights_for(self, model: nn.Module) -> Mapping[str, Tensor]:
-        """The weights to begin with. Layers whose size depends on a refitted tokenizer's vocabulary begin fresh."""
+        """The weights to begin with, read now. Layers as large as a refitted tokenizer's vocabulary begin fresh.
+
+        Raises:
+            DataError: they are not what was saved.
+        """
+        weights = load_weights(self.path, self.identity)
+        if not self.refit:
+            return weights
         fresh = model.state_dict()
-        kept = {name: value for name, value in self.weights.items() if value.shape == fresh[name].shape}
-        return {**fresh, **kept} if self.refit else self.weights
+        return {**fresh, **{name: value for name, value in weights.items() if value.shape == fresh[name].shape}}
 
     def to_json(self) -> dict[str, Any]:
         return {"path": str(self.path), **self.identity.to_json(), "refit": self.refit}
@@ -93,7 +98,7 @@ def read_initial_checkpoint(path: Path, run: TrainRun, embodiments: Sequence[Emb
     An embodiment that the policy was trained on keeps its position.
 
     Raises:
-        PraxiaError: no policy there. DataError: it is not what was saved.
+        PraxiaError: no policy there. DataError: its config is not what was saved.
         MismatchError: another model or window, embodiments whose states or actions mean something else, or actions
             that are relative in one and absolute in the other.
     """
@@ -124,11 +129,10 @@ def read_initial_checkpoint(path: Path, run: TrainRun, embodiments: Sequence[Emb
             f"{', '.join(embodiment.name for embodiment in config.embodiments)}); see `praxia info {path}`"
         )
     _expect_one_order(path, config, embodiments)
-    weights = load_weights(path, identity)
     model = run.model
     if isinstance(model, FitsData):
         model = model.fitted_as(config.model)
-    return InitialCheckpoint(path, model, weights, identity, config.transforms)
+    return InitialCheckpoint(path, model, identity, config.transforms)
 
 
 def _unfitted(model: ModelConfig) -> ModelConfig:

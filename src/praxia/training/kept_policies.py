@@ -2,17 +2,19 @@
 
 import math
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
+from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from praxia.checkpoint.store import PolicyConfig, read_config, save_policy
 from praxia.core.errors import PraxiaError, expect_positive
 from praxia.core.files import remove_leftovers
-from praxia.nn.trainable import BeginsAndFinishes
+from praxia.nn.shards import is_sharded
 from praxia.training.config import Train, TrainRun
+from praxia.training.finishing import finished
+from praxia.training.ranks import first_decides
 from praxia.training.validation import Validation, is_due
 
 __all__ = ["KeptPolicies", "expect_kept"]
@@ -38,13 +40,23 @@ class KeptPolicies:
 
     Each is written whole, with its step and what was measured in its provenance. A run that goes on after step
     `resumed_from` writes those after it again, and knows the loss of the best before it from the policy itself.
+
+    The first process has one. Of a sharded model all have, which gather the weights together; the first writes.
     """
 
     def __init__(
-        self, out: Path, config: PolicyConfig, train: Train, validation: Validation | None, resumed_from: int
+        self,
+        fabric: Fabric,
+        out: Path,
+        config: PolicyConfig,
+        train: Train,
+        validation: Validation | None,
+        resumed_from: int,
     ) -> None:
-        self._out, self._config, self._train, self._validation = out, config, train, validation
-        remove_leftovers(out / STEPS)
+        self._fabric, self._out, self._config = fabric, out, config
+        self._train, self._validation = train, validation
+        if fabric.is_global_zero:
+            remove_leftovers(out / STEPS)
         self._best_loss = math.inf
         if (out / BEST).exists():
             kept = read_config(out / BEST)[0].provenance
@@ -60,16 +72,17 @@ class KeptPolicies:
         if self._validation is not None and is_due(self._train, done):
             measured = self._validation(model, weights)
         better = bool(measured) and measured["validation_loss"] < self._best_loss
+        if measured and is_sharded(model):
+            better = first_decides(self._fabric, better)
         due = self._train.keep_every is not None and done % self._train.keep_every == 0
         if better or due:
-            finished = weights
-            if isinstance(model, BeginsAndFinishes) and model.finish_changes:
-                finished = deepcopy(model).finish(weights)
+            kept = finished(model, self._config, weights, last=False)
             about = {**self._config.provenance, "step": done, **measured}
             config = replace(self._config, provenance=about)
-            if due:
-                save_policy(self._out / STEPS / f"step-{done}", config, finished)
+            if due and self._fabric.is_global_zero:
+                save_policy(self._out / STEPS / f"step-{done}", config, kept)
+            if better and self._fabric.is_global_zero:
+                save_policy(self._out / BEST, config, kept)
             if better:
-                save_policy(self._out / BEST, config, finished)
                 self._best_loss = measured["validation_loss"]
         return measured

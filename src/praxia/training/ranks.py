@@ -12,7 +12,15 @@ from praxia.core.errors import PraxiaError
 from praxia.core.keys import seed
 from praxia.nn.device import find_device
 
-__all__ = ["accelerator", "expect_known_launch", "expect_same", "expect_shares", "local_processes", "num_processes"]
+__all__ = [
+    "accelerator",
+    "expect_known_launch",
+    "expect_same",
+    "expect_shares",
+    "first_decides",
+    "local_processes",
+    "num_processes",
+]
 
 # How processes of several machines are started.
 SEVERAL = (
@@ -97,6 +105,15 @@ def expect_same(fabric: Fabric, value: object, what: str) -> None:
             f"expected all {fabric.world_size} processes to have the same {what}, got {len(found.unique())} different; "
             "give each machine the same data, options and versions, and one --out on a disk that they share"
         )
+
+
+def first_decides(fabric: Fabric, value: bool) -> bool:
+    """What the first process says, in every process. All of them call it."""
+    said = fabric.all_reduce(
+        torch.tensor(float(value and fabric.is_global_zero), device=fabric.device), reduce_op="sum"
+    )
+    assert isinstance(said, Tensor)
+    return bool(said)
 
 
 def expect_shares(num_rows: int, option: str, parts: int) -> None:

@@ -13,12 +13,12 @@ from typing import Protocol, runtime_checkable
 from safetensors import SafetensorError
 
 from praxia.core.errors import TrainingError
-from praxia.training.state import Copied
+from praxia.training.parts import Copied
 
 __all__ = ["Saver", "State", "disk_full"]
 
 # The largest share of a run's time that copying its states takes.
-SHARE = 0.05
+SHARE = 0.02
 
 
 @runtime_checkable
@@ -38,7 +38,7 @@ class Saver:
     """Copies a state in memory, and has a thread write the copy while training goes on.
 
     One is written at a time, and none is due before the last one is on the disk. Nor is one before `period_s` seconds
-    have passed since the last, or twenty times as long as copying that took. What the thread raised is raised by the
+    have passed since the last, or fifty times as long as copying that took. What the thread raised is raised by the
     next call. Leaving the block waits for what is being written.
     """
 

@@ -1,4 +1,7 @@
-"""Everything a run needs to go on bit-identically, flattened into safetensors: weights, average, optimisers, step."""
+"""Everything a run needs to go on bit-identically, flattened into safetensors: weights, average, optimisers, step.
+
+Where processes share the weights (FSDP), each writes its shards, and reads its own of a state of any number.
+"""
 
 import json
 import logging
@@ -8,23 +11,37 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from praxia.checkpoint.migration import SCHEMA
 from praxia.core.errors import DataError, TrainingError
 from praxia.core.files import remove_leftovers, sha256_file, staged_folder
 from praxia.nn.ema import Ema
+from praxia.nn.shards import like, local, rows_of
+from praxia.training.parts import (
+    WHOLE,
+    Copied,
+    Joined,
+    Part,
+    collect,
+    open_parts,
+    remove_parts,
+    report_failure,
+    save_files,
+    write_part,
+)
 
-__all__ = ["Copied", "TrainState", "last_saved_step"]
+__all__ = ["TrainState", "last_saved_step"]
+
+# Saved tensors by their names, which are read as they are asked for.
+Tensors = Mapping[str, Joined] | Mapping[str, Tensor]
 
 LOG = logging.getLogger(__name__)
 
 # How many states are there at a time: the last one, and the one before it, should that be damaged.
 KEPT = 2
-
-# The tensors of each file of a state, in memory of the processor.
-Copied = Mapping[str, Mapping[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -34,6 +51,10 @@ class TrainState:
     Each state is a folder of its own, named by its step. The last two are kept, and an older one is removed when the
     new one is complete, so that a kill at any time leaves a state to resume from. The state of each of the `optimizers`
     is a file of its name. `migrate` renames the weights of a state from before schema 5.
+
+    Of sharded weights and what belongs to them, `part` says which this process has. Every process copies and writes
+    its own, at the same steps; the first makes one state of them. A state is read by any number of processes, each of
+    which reads the rows that it has.
     """
 
     folder: Path
@@ -41,11 +62,16 @@ class TrainState:
     ema: Ema
     optimizers: Mapping[str, torch.optim.Optimizer]
     migrate: Callable[[dict[str, Tensor]], dict[str, Tensor]]
+    part: Part = WHOLE
 
     def copied(self) -> Copied:
-        """The state as it is now; later steps do not change the copy."""
+        """The state as it is now, or this process's part of it; later steps do not change the copy."""
         return {
-            name: {key: value.detach().to("cpu", copy=True).contiguous() for key, value in tensors.items()}
+            name: {
+                key: local(value.detach()).to("cpu", copy=True).contiguous()
+                for key, value in tensors.items()
+                if self.part.number == 0 or isinstance(value, DTensor)
+            }
             for name, tensors in self._tensors().items()
         }
 
@@ -53,16 +79,28 @@ class TrainState:
         """Write the state after `step` steps, then remove all but the last two.
 
         Raises:
-            TrainingError: a number in it is not finite; nothing is written or removed then.
+            TrainingError: a number in it is not finite, or another process could not write its part; nothing is
+                written or removed then.
             OSError, SafetensorError: such as a full disk; the states that were there are kept.
         """
+        if self.part.count == 1:
+            self._write(step, lambda stage: save_files(stage, copied, self.part), copied)
+            return
+        beside = self.folder / f".{step:08d}.parts"
+        try:
+            _expect_finite(step, copied)
+            write_part(beside, copied, self.part)
+        except (TrainingError, OSError, SafetensorError) as error:
+            report_failure(beside, self.part, error)
+            raise
+        if self.part.number == 0:
+            self._write(step, lambda stage: collect(beside, stage, self.part.count), copied)
+
+    def _write(self, step: int, save: Callable[[Path], Mapping[str, str]], copied: Copied) -> None:
+        """Make a state of the files that `save` puts into a folder, whose SHA-256 it returns."""
         _expect_finite(step, copied)
         with staged_folder(self.folder / f"{step:08d}") as stage:
-            digests = {}
-            for name, tensors in copied.items():
-                path = stage / f"{name}.safetensors"
-                save_file(dict(tensors), path)
-                digests[path.name] = sha256_file(path)
+            digests = save(stage)
             (stage / "state.json").write_text(json.dumps({"schema": SCHEMA, "step": step, "sha256": digests}))
         LOG.info("the state after step %d is saved in %s", step, self.folder)
         # A later one is damaged, or this run would have gone on from it.
@@ -77,7 +115,9 @@ class TrainState:
         Raises:
             DataError: every one has a file that is missing or altered.
         """
-        remove_leftovers(self.folder)
+        if self.part.number == 0:
+            remove_leftovers(self.folder)
+            remove_parts(self.folder)
         damage = None
         for saved in reversed(self._saved()):
             try:
@@ -104,19 +144,21 @@ class TrainState:
                 if sha256_file(path) != digest:
                     raise ValueError(digest)
             step, names = description["step"], ("model", "ema", *self.optimizers)
-            model, ema, *optimizers = [load_file(path := saved / f"{name}.safetensors") for name in names]
+            model, ema, *optimizers = [open_parts(path := saved, name) for name in names]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{path} is missing or altered") from error
         if description.get("schema") != SCHEMA:
-            model, ema = self.migrate(model), self.migrate(ema)
-        absent = self.model.load_state_dict(model, strict=False).missing_keys
-        assert self.ema.frozen.issuperset(absent), absent
-        for name, value in ema.items():
-            self.ema.state[name].copy_(value)
-        device = next(self.model.parameters()).device
+            model, ema = self._migrated(model), self._migrated(ema)
+        weights = self.model.state_dict()
+        assert self.ema.frozen.issuperset(weights.keys() - model.keys()), weights.keys() - model.keys()
+        _load(weights, model)
+        _load(self.ema.state, ema)
         for optimizer, tensors in zip(self.optimizers.values(), optimizers, strict=True):
-            _load_optimizer(optimizer, tensors, device)
+            _load_optimizer(optimizer, tensors)
         return step
+
+    def _migrated(self, tensors: Tensors) -> Tensors:
+        return self.migrate({name: value[...] for name, value in tensors.items()})
 
     def _tensors(self) -> dict[str, dict[str, Tensor]]:
         # What is frozen is what the run began with, which it takes over again when it goes on.
@@ -135,11 +177,33 @@ def _state_of(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     }
 
 
-def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor], device: torch.device) -> None:
+@torch.no_grad()
+def _load(values: Mapping[str, Tensor], tensors: Tensors) -> None:
+    """Give each of the `values` that is among the `tensors` its numbers, or those of its rows."""
+    for name, found in tensors.items():
+        value = values[name]
+        assert tuple(found.shape) == tuple(value.shape), (name, found.shape, value.shape)
+        local(value).copy_(_own(value, found))
+
+
+def _own(value: Tensor, found: Joined | Tensor) -> Tensor:
+    """The rows of a saved tensor that this process has of `value`."""
+    return found[rows_of(value) if isinstance(value, DTensor) else ...]
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
+    parameters = [one for group in optimizer.param_groups for one in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
+    for name, found in tensors.items():
         index, key = name.split(".", 1)
-        state.setdefault(int(index), {})[key] = value if key == "step" else value.to(device)
+        parameter = parameters[int(index)]
+        if key == "step":
+            value = found[...]
+        elif isinstance(parameter, DTensor):
+            value = like(parameter, _own(parameter, found).to(local(parameter).device))
+        else:
+            value = found[...].to(parameter.device)
+        state.setdefault(int(index), {})[key] = value
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 

@@ -9,9 +9,11 @@ import numpy as np
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from praxia.core.errors import TrainingError
 from praxia.core.keys import seed
+from praxia.nn.shards import is_sharded
 from praxia.nn.types import Batch, WeighsShares
 from praxia.training.augmentation import augment
 from praxia.training.batches import BatchSource, random_shift
@@ -98,9 +100,9 @@ class DefaultUpdate:
 
     def __init__(self, fabric: Fabric, model: nn.Module, options: Train, *, trial: bool = False):
         self._fabric, self._model, self._options = fabric, model, options
-        optimizer = make_optimizer(model, options)
-        prepared: tuple[Any, Any] = (LossModule(model, fabric.autocast), optimizer)
-        self._module, self._optimizer = prepared if trial else fabric.setup(LossModule(model), optimizer)
+        self._module: Any = LossModule(model, fabric.autocast) if trial else fabric.setup_module(LossModule(model))
+        optimizer: Any = make_optimizer(model, options)  # after FSDP has replaced weights by shards
+        self._optimizer: Any = optimizer if trial else fabric.setup_optimizers(optimizer)
         self.optimizers: dict[str, Any] = {"optimizer": self._optimizer}
 
     def __call__(self, batches: Batches, generator: torch.Generator) -> tuple[Tensor, bool, dict[str, Tensor]]:
@@ -115,6 +117,7 @@ class DefaultUpdate:
             self._module, self._optimizer, max_norm=options.clip_norm, error_if_nonfinite=False
         )
         assert norm is not None, "clipping by norm returns the norm"
+        norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
         # All processes have the same gradients and the same loss, so they agree.
         finite = bool(norm.isfinite() & loss.isfinite())
         if finite:
@@ -129,7 +132,8 @@ class DefaultUpdate:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Add the gradients of `factor` times the loss of the whole batch, which these and others' `parts` make up.
 
-        Returns its loss and its metrics. Processes exchange gradients once, at the last part.
+        Returns its loss and its metrics. Processes exchange gradients once, at the last part; those that share the
+        weights do it at each, because none has memory for whole gradients.
         """
         fabric, processes = self._fabric, parts[0].share.count // len(parts)
         parts = weighted(fabric, self._model, parts)
@@ -137,7 +141,7 @@ class DefaultUpdate:
         for number, part in enumerate(parts, start=1):
             if state is not None:
                 generator.set_state(state)  # each part draws the noise of all
-            waits = processes > 1 and number < len(parts)
+            waits = processes > 1 and number < len(parts) and not is_sharded(self._model)
             with fabric.no_backward_sync(self._module) if waits else nullcontext():
                 loss, metrics = self._module(OpaqueBatch(part), generator)
                 fabric.backward(factor / len(parts) * loss)

@@ -1,6 +1,7 @@
 """Validation: a model's loss, and a policy's action error, on held-out windows while it trains."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from praxia.core.keys import generator, seed
 from praxia.core.window import Samples
 from praxia.dataloader.mixture import Mixture
+from praxia.nn.shards import exchanged, is_sharded
 from praxia.nn.trainable import SamplesActions
 from praxia.policies.encoder_head import to_batch
 from praxia.training.config import Train
@@ -34,7 +36,8 @@ class Validation:
     """Held-out windows and a policy's transforms. Windows and noise are the same at every call and for every seed.
 
     A call reads the model in evaluation mode with the weights that it is given, and leaves the model, its mode and all
-    random streams as they were. `batch_size` windows are evaluated at once.
+    random streams as they were. `batch_size` windows are evaluated at once. A sharded model is called by all processes,
+    each with all windows.
     """
 
     windows: Mixture
@@ -68,18 +71,18 @@ class Validation:
         losses, num_rows = [], []
         model.eval()
         try:
-            with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
+            with torch.no_grad(), _random_kept(device), _called(model, weights) as call:
                 for number, samples in enumerate(self._samples):
                     batch = to_batch(self.transforms.encode(samples), self.transforms).to(device)
                     randomness = torch.Generator(device).manual_seed(seed("validation", number))
-                    losses.append(float(_with_weights(model, weights, lambda m: m.loss(batch, randomness)[0])))  # noqa: B023
+                    losses.append(float(call(lambda m: m.loss(batch, randomness)[0])))  # noqa: B023
                     num_rows.append(len(samples.state))
                     if not isinstance(model, SamplesActions):
                         continue
                     shape = (len(samples.state), *model.noise_shape)
                     noise = generator("validation", number).standard_normal(shape, dtype=np.float32)
                     drawn = torch.from_numpy(noise).to(device)
-                    actions = _with_weights(model, weights, lambda m: m.sample(batch, drawn))  # noqa: B023
+                    actions = call(lambda m: m.sample(batch, drawn))  # noqa: B023
                     for embodiment, found in self._errors(samples, actions.float().cpu().numpy()):
                         errors.setdefault(embodiment, []).append(found)
         finally:
@@ -106,6 +109,20 @@ class Validation:
             decoded = self.transforms.decode(actions[rows], number, present)
             recorded = samples.action[rows, :, : embodiment.action_dim]
             yield number, np.abs(decoded - recorded)[samples.action_valid[rows]].ravel()
+
+
+def _random_kept(device: torch.device) -> AbstractContextManager[None]:
+    return torch.random.fork_rng([device] if device.type == "cuda" else [])
+
+
+@contextmanager
+def _called(model: nn.Module, weights: Mapping[str, Tensor]) -> Iterator[Callable[[Callable[[Any], Tensor]], Tensor]]:
+    """Within it, what calls a function of the model as it would be with `weights`."""
+    if is_sharded(model):
+        with exchanged(model, weights):
+            yield lambda function: function(model)
+    else:
+        yield lambda function: _with_weights(model, weights, function)
 
 
 class _Call(nn.Module):

@@ -1,0 +1,39 @@
+"""The Fabric that a run trains on: its devices, its precision, and what its processes share."""
+
+from typing import Any
+
+import torch
+from lightning.fabric import Fabric
+
+from praxia.training.config import Train
+from praxia.training.ranks import accelerator, num_processes
+from praxia.training.sharding import sharding_strategy
+
+__all__ = ["launched_fabric"]
+
+
+def launched_fabric(options: Train, device: str | None) -> Fabric:
+    """Fabric for all processes on `device` (see `ranks.accelerator`), with the process group that joins them.
+
+    One process has nothing to share, whatever its strategy.
+
+    Raises:
+        PraxiaError: as `ranks.accelerator`.
+    """
+    fabric = Fabric(**accelerator(device), precision=_precision(options, device), strategy=_strategy(options))
+    fabric.launch()
+    return fabric
+
+
+def _strategy(options: Train) -> Any:
+    if num_processes() == 1:
+        return "auto"
+    # Some weights of a language model take no part in some losses.
+    return sharding_strategy() if options.strategy == "fsdp" else "ddp_find_unused_parameters_true"
+
+
+def _precision(options: Train, device: str | None) -> Any:
+    if options.precision != "auto":
+        return options.precision
+    cuda = torch.cuda.is_available() and (device is None or device.startswith("cuda"))
+    return "bf16-mixed" if cuda and torch.cuda.is_bf16_supported() else "32-true"
