@@ -237,6 +237,7 @@ def evaluate(
     benchmark: str,
     out: LocalPath,
     *,
+    delays: LocalPath | None = None,
     tasks: Sequence[str] | None = None,
     episodes: int = 20,
     control: str | None = None,
@@ -250,7 +251,8 @@ def evaluate(
 
     `policy` is what the command takes: the folder of a run or policy, "expert", "zero" or "random", or a policy of
     your own: a function from an embodiment to a policy, or its import string "package.module:make". `episodes` are per
-    task, and `tasks` some of the benchmark's (None: all). Rows go to the file `out` as they end, one per episode.
+    task, and `tasks` some of the benchmark's (None: all). "BENCHMARK/delay-4" has a delay of 4 control steps, and
+    `delays` is the file of a trace to draw delays from. Rows go to the file `out` as they end, one per episode.
     Returns the fingerprint and `results.summary.summarise` of the rows: {episodes, success, ci95, per_task, ...}.
 
     Raises:
@@ -258,12 +260,13 @@ def evaluate(
         PraxiaError, MismatchError, CheckFailed: as `evaluation.runner.evaluate`. Rows that were written are kept.
     """
     workers = available_cores() if workers is None else workers
-    chosen = find_benchmark(benchmark)
+    chosen = find_benchmark(benchmark, None if delays is None else Path(delays))
     if tasks is not None:
         chosen = chosen.of_tasks(tasks)
     found, shown = _named(policy)
     entry = find_policy(found, chosen, exact=exact, workers=workers, device=device)
-    options = {"benchmark": benchmark, "tasks": tasks and ",".join(tasks), "episodes": episodes, "control": control}
+    options = {"benchmark": benchmark, "delays": None if delays is None else fspath(delays)}
+    options |= {"tasks": tasks and ",".join(tasks), "episodes": episodes, "control": control}
     options |= {"exact": exact, "seed": seed or None, "out": fspath(out)}
     with counting("eval") as report:
         return runner.evaluate(

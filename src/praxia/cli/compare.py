@@ -27,6 +27,9 @@ class CompareArguments:
     """The policy to compare with, given in the same way."""
     benchmark: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """For policies: a name from `praxia info --benchmarks`."""
+    delays: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """A measured trace of delays: each decision takes effect so many control steps later as is drawn for it. Results
+    are of a benchmark of their own, NAME/delay-trace-HASH. A fixed delay is part of the name: NAME/delay-4."""
     tasks: Annotated[str | None, tyro.conf.arg(metavar="NAME,...")] = None
     """For policies: only these tasks of the benchmark, with commas between them."""
     episodes: Annotated[int, tyro.conf.arg(metavar="N")] = 20
@@ -130,9 +133,10 @@ def _of_files(options: CompareArguments) -> dict[str, Any]:
     from praxia.results.pairs import pair_files
     from praxia.results.verdict import verdict_of
 
-    if options.benchmark or options.tasks or options.out:
+    if options.benchmark or options.delays or options.tasks or options.out:
         raise PraxiaError(
-            "results files have a benchmark already and need no folder: leave out --benchmark, --tasks and --out"
+            "results files have a benchmark already and need no folder: leave out --benchmark, --delays, --tasks and"
+            " --out"
         )
     if sampling := Sampling(options.steps, options.temperature, options.guidance).to_json():
         raise PraxiaError(f"results files are sampled already: leave out --{next(iter(sampling))}")
@@ -154,7 +158,7 @@ def _of_policies(options: CompareArguments, command: str) -> tuple[dict[str, Any
     from praxia.evaluation.compare import EvaluatedPolicy, compare
     from praxia.evaluation.policy_entry import find_policy
 
-    benchmark, out = find_benchmark(options.benchmark), options.out
+    benchmark, out = find_benchmark(options.benchmark, options.delays), options.out
     if options.tasks is not None:
         benchmark = benchmark.of_tasks(names_of(options.tasks))
     sampling = Sampling(options.steps, options.temperature, options.guidance)

@@ -28,6 +28,9 @@ class EvalArguments:
     """The results file: a new .jsonl file, or an existing one with --resume."""
     benchmark: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """A name from `praxia info --benchmarks`."""
+    delays: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """A measured trace of delays: each decision takes effect so many control steps later as is drawn for it. Results
+    are of a benchmark of their own, NAME/delay-trace-HASH. A fixed delay is part of the name: NAME/delay-4."""
     tasks: Annotated[str | None, tyro.conf.arg(metavar="NAME,...")] = None
     """Only these tasks of the benchmark, with commas between them. Results are then of a benchmark of their own, which
     is never mixed up with the whole one. `praxia info --tasks ENV` lists tasks."""
@@ -71,7 +74,7 @@ class EvalArguments:
 
 
 # What only means something where a simulator is controlled.
-_BENCHMARK_ONLY = ("benchmark", "tasks", "workers", "control", "ensemble", "exact", "seed")
+_BENCHMARK_ONLY = ("benchmark", "delays", "tasks", "workers", "control", "ensemble", "exact", "seed")
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
@@ -132,7 +135,7 @@ def _on_benchmark(options: EvalArguments, name: str, arguments: list[str]) -> di
     from praxia.results.rows import first_error, first_fault, read_rows
     from praxia.studio.terminal import success_table
 
-    benchmark = find_benchmark(name)
+    benchmark = find_benchmark(name, options.delays)
     if options.tasks is not None:
         benchmark = benchmark.of_tasks(names_of(options.tasks))
     entry = find_policy(
@@ -165,6 +168,10 @@ def _on_benchmark(options: EvalArguments, name: str, arguments: list[str]) -> di
         )
     rows = read_rows(options.out)
     STDERR.print(success_table(rows, read_meta(options.out)))
+    if "starved" in result:
+        age, rate = result["observation_age"], result["observation_hz"]
+        seen = "none was decided on" if age is None else f"they were {age:.1f} steps old on average, at {rate:.1f} Hz"
+        STDERR.print(f"{result['starved'] or 0:.0%} of all steps were starved; observations: {seen}", highlight=False)
     if result["errors"]:
         text = f"{result['errors']} of {result['episodes']} episodes were errors and do not count in rates; the first: "
         STDERR.print(text + str(first_error(rows)), highlight=False, markup=False, soft_wrap=True)

@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
+from praxia.core.delays import DelayTrace
 from praxia.core.embodiment import Camera, Embodiment
 from praxia.core.errors import PraxiaError, UnknownName, expect_positive
 from praxia.core.keys import content_key
@@ -206,7 +207,8 @@ class Query:
 
     `history[-1]` is the present. `key` and `step` select the noise, `row` the carry. At step 0 the row's carry is new.
 
-    The first `delay` steps from the present pass while the policy decides. `committed` holds the actions, in declared
+    The first `delay` steps from the present are expected to pass while the policy decides: with a fixed delay they do,
+    else it is the longest of the last ten delays. `committed` holds the actions, in declared
     units, that are executed meanwhile: those at the beginning of the chunk, which the policy cannot change any more.
     There are `delay` of them. None: without a delay, and at an episode's first decision, which the robot waits for.
 
@@ -292,20 +294,24 @@ class ChunkExecution:
     actions never are. Where none is ready, the robot is held still. One decision is made at a time, so the next
     observation is at least `delay` steps later. Only an episode's first decision takes effect at once, since the robot
     waits for it. This is the execution of real-time chunking (Black et al. 2025, arXiv 2506.07339) and of asynchronous
-    inference; `rollout.timeline` has the rules.
+    inference; `rollout.timeline` has the rules. With a `trace` each decision's delay is drawn from it, by the episode's
+    key and the step.
 
     Raises:
-        PraxiaError: an ensemble of chunks that are executed for more than one step, an m that is not finite, or a
-            negative delay.
+        PraxiaError: an ensemble of chunks that are executed for more than one step, an m that is not finite, a
+            negative delay, or a delay beside a trace.
     """
 
     execution_horizon: int
     ensemble: float | None = None
     delay: int = 0
+    trace: DelayTrace | None = None
 
     def __post_init__(self) -> None:
         if self.delay < 0:
             raise PraxiaError(f"expected a delay of 0 control steps or more, got {self.delay}")
+        if self.delay and self.trace is not None:
+            raise PraxiaError(f"expected a fixed delay or a trace of delays, got {self.delay} and a trace")
         if self.ensemble is None:
             return
         if self.execution_horizon != 1:
@@ -316,9 +322,20 @@ class ChunkExecution:
         if not math.isfinite(self.ensemble):
             raise PraxiaError(f"expected a finite rate m of the ensemble's weights exp(-m i), got {self.ensemble}")
 
+    @property
+    def is_delayed(self) -> bool:
+        """Whether a decision takes effect later than it is asked for."""
+        return self.delay > 0 or self.trace is not None
+
+    def delay_at(self, episode: str, step: int) -> int:
+        """The delay, in control steps, of the decision at `step` of the episode with that key."""
+        return self.delay if self.trace is None else self.trace.draw(episode, step)
+
     def to_json(self) -> dict[str, Any]:
-        """A JSON object; without "delay" where there is none, as in files from before it existed."""
-        return {name: value for name, value in asdict(self).items() if name != "delay" or value}
+        """A JSON object; without "delay" and "trace" where there is none, as in files from before they existed."""
+        value = {"execution_horizon": self.execution_horizon, "ensemble": self.ensemble}
+        delayed = {"delay": self.delay, "trace": None if self.trace is None else self.trace.key}
+        return value | {name: one for name, one in delayed.items() if one}
 
 
 # How a chunk is guided to what is committed and planned: by the gradient through the network, or as if that were the

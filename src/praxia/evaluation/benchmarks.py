@@ -1,9 +1,12 @@
 """Named benchmarks: everything about an evaluation except the policy and the number of episodes."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
+from praxia.core.delays import DelayTrace
 from praxia.core.errors import PraxiaError, UnknownName
 from praxia.core.registry import lookup, names
 from praxia.core.types import ChunkExecution, EnvSpec
@@ -14,6 +17,9 @@ __all__ = ["Axis", "Benchmark", "benchmark_names", "find_benchmark"]
 
 # The axis of generalisation: what is new to a policy that was trained on the tasks of the axis "train".
 Axis = Literal["", "train", "task", "scene", "embodiment", "long"]
+
+# The end of the name of a benchmark with a delay: a number of control steps, or the hash of a trace.
+_DELAY = re.compile(r"(?P<name>.+)/delay-((?P<steps>\d{1,6})|trace-(?P<key>[0-9a-f]{8}))")
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,28 @@ class Benchmark:
             averages_groups=False,  # the published number is of all tasks
         )
 
+    def with_delay(self, delay: int | DelayTrace) -> "Benchmark":
+        """This benchmark with a delay (`ChunkExecution.delay`): another benchmark, whose name says so.
+
+        A fixed `delay` of 0 control steps is the benchmark itself.
+        """
+        if isinstance(delay, DelayTrace):
+            name, text = f"delay-trace-{delay.key[:8]}", "a delay drawn from a trace"
+            execution = replace(self.execution, trace=delay)
+        else:
+            name, text = f"delay-{delay}", f"a delay of {delay} control steps"
+            execution = replace(self.execution, delay=delay)
+        if not execution.is_delayed:
+            return self
+        return replace(self, name=f"{self.name}/{name}", summary=f"{self.summary}; with {text}", execution=execution)
+
+    @property
+    def undelayed(self) -> "Benchmark":
+        """The benchmark that this one is without its delay."""
+        found = _DELAY.fullmatch(self.name)
+        name = self.name if found is None else found["name"]
+        return replace(self, name=name, execution=replace(self.execution, delay=0, trace=None))
+
     def to_json(self) -> dict[str, Any]:
         """The definition: everything but the `summary`."""
         groups = {name: list(tasks) for name, tasks in self.groups.items()}
@@ -108,13 +136,30 @@ class Benchmark:
         return {**value, "execution": self.execution.to_json()}
 
 
-def find_benchmark(name: str) -> Benchmark:
-    """The benchmark of that name.
+def find_benchmark(name: str, delays: Path | None = None) -> Benchmark:
+    """The benchmark of that name, with the delay that ".../delay-4" or ".../delay-trace-HASH" at its end stands for.
+
+    `delays` is the file of a trace of delays. Its hash need not be part of the name, but must be the same if it is.
 
     Raises:
         UnknownName: names the nearest benchmarks.
+        PraxiaError: the name is that of a trace, and `delays` is None, or of another trace; or of a fixed delay, and
+            there is a trace too.
+        DataError: the file `delays` holds no trace.
     """
-    return lookup("benchmarks", BENCHMARKS, name, kind="benchmark", listing="praxia info --benchmarks")
+    found = _DELAY.fullmatch(name)
+    plain, steps, key = (name, None, None) if found is None else found.group("name", "steps", "key")
+    benchmark = lookup("benchmarks", BENCHMARKS, plain, kind="benchmark", listing="praxia info --benchmarks")
+    if delays is None and key is not None:
+        raise PraxiaError(f"expected --delays FILE with the trace of {name!r}, got none: a hash is not its content")
+    if delays is None:
+        return benchmark if steps is None else benchmark.with_delay(int(steps))
+    if steps is not None:
+        raise PraxiaError(f"expected --delays FILE or the fixed delay of {name!r}, got both: leave one of them out")
+    trace = DelayTrace.load(delays)
+    if key not in (None, trace.key[:8]):
+        raise PraxiaError(f"expected the trace {key} of {name!r}, got {trace.key[:8]} in {delays}: name the other file")
+    return benchmark.with_delay(trace)
 
 
 def benchmark_names() -> list[str]:

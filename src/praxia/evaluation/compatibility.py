@@ -5,6 +5,7 @@ from typing import NoReturn, Protocol, runtime_checkable
 
 from praxia.core.embodiment import Camera, Embodiment, Field, dim_name_difference
 from praxia.core.errors import MismatchError, UnknownName
+from praxia.core.hold import HoldAction
 from praxia.core.types import Policy
 from praxia.core.window import Window
 from praxia.evaluation.benchmarks import Benchmark
@@ -106,12 +107,21 @@ def match_counterpart(
 def check_compatibility(policy: Policy, benchmark: Benchmark, embodiment: Embodiment) -> None:
     """Check that `policy` has the embodiment and the cameras of the benchmark, whose embodiment is `embodiment`.
 
-    A policy without an embodiment, such as an expert, fits every embodiment.
+    A policy without an embodiment, such as an expert, fits every embodiment. A benchmark with a delay needs to know how
+    to hold the embodiment still, and delays that were measured at its control rate.
 
     Raises:
-        MismatchError: the policy does not fit. Names both.
+        MismatchError: the policy, or the delay, does not fit. Names both.
     """
     check_counterpart(policy, Counterpart.of(benchmark), embodiment)
+    execution = benchmark.execution
+    if execution.is_delayed:
+        HoldAction.of(embodiment)
+    if execution.trace is not None and execution.trace.control_hz != embodiment.control_hz:
+        raise MismatchError(
+            f"expected delays at {embodiment.control_hz:g} Hz, the control rate of {embodiment.name!r}, got a trace at"
+            f" {execution.trace.control_hz:g} Hz: measure them at that rate"
+        )
 
 
 def check_counterpart(policy: Policy, counterpart: Counterpart, embodiment: Embodiment) -> None:

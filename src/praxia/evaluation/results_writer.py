@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, expect_positive
 from praxia.core.process import run_in_subprocess
@@ -150,4 +152,16 @@ class ResultsWriter:
             actions_sha256=actions_digest(trajectory.actions),
             error=trajectory.error,
             wall_s=round(trajectory.wall_s, 3),
+            **(self._delayed(trajectory) if self.evaluation.execution.is_delayed else {}),
         )
+
+    def _delayed(self, trajectory: Trajectory) -> dict[str, Any]:
+        """What a row says about a delay."""
+        starved = np.isnan(trajectory.ages)
+        ages = trajectory.ages[~starved]
+        duration_s = trajectory.steps / self.embodiment.control_hz
+        return {
+            "starved_steps": int(starved.sum()),
+            "observation_age": round(float(ages.mean(dtype=np.float64)), 4) if len(ages) else None,
+            "observation_hz": round(trajectory.num_decisions / duration_s, 4) if duration_s else 0.0,
+        }

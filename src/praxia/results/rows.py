@@ -44,6 +44,10 @@ class Row:
         steps: number of control steps.
         success_step: number of steps after which success first held, or None.
         progress: share of the task's parts, in [0, 1], that was done when the episode ended; None: unknown.
+        starved_steps: on a benchmark with a delay, the number of steps at which nothing was ready, so that the robot
+            was held still. A line of JSON has this and the next two only there.
+        observation_age: mean age, in control steps, of the observations behind the other actions, or None without any.
+        observation_hz: the number of observations that were decided on, per second of control.
         path_length, jerk: of the commanded motion (`results.motion`), or None where they are undefined.
         actions_sha256: hash of the executed actions.
         status: "unknown" where the environment, such as a robot, does not know whether the episode succeeded.
@@ -64,6 +68,9 @@ class Row:
     progress: float | None
     path_length: float | None = field(default=None, kw_only=True)
     jerk: float | None = field(default=None, kw_only=True)
+    starved_steps: int | None = field(default=None, kw_only=True)
+    observation_age: float | None = field(default=None, kw_only=True)
+    observation_hz: float | None = field(default=None, kw_only=True)
     actions_sha256: str
     error: str | None
     wall_s: float
@@ -81,8 +88,18 @@ class Row:
 
     def line(self) -> bytes:
         """The row as one line of JSON, its schema first."""
-        values = {name: value for name, value in asdict(self).items() if name != "repeat" or value}
+        values = {name: value for name, value in asdict(self).items() if name not in _absent(self)}
         return json.dumps({"schema": self.schema, **values}, allow_nan=False).encode() + b"\n"
+
+
+# What a line has only on a benchmark with a delay.
+_OF_DELAYS = ("starved_steps", "observation_age", "observation_hz")
+
+
+def _absent(row: Row) -> set[str]:
+    """The fields that the line of a row leaves out, as lines from before they existed do."""
+    of_delays = _OF_DELAYS if row.starved_steps is None else ()
+    return {*of_delays, *(() if row.repeat else ("repeat",))}
 
 
 @runtime_checkable
@@ -209,7 +226,7 @@ def _parse(path: Path, number: int, line: bytes) -> Row:
             "another version of praxia wrote it; evaluate again with `praxia eval`"
         )
     wanted = {each.name for each in fields(Row)}
-    if {"repeat", *value} != wanted:
+    if {"repeat", *_OF_DELAYS, *value} != wanted:
         raise DataError(
             f"{path} line {number}: missing fields {sorted(wanted - set(value))}, unknown {sorted(set(value) - wanted)}"
         )

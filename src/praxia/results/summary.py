@@ -18,10 +18,13 @@ def summarise(
     A RATE is `{episodes, errors, faults, success, ci95, progress, steps, median_steps, path_length, jerk}`, a MEAN is
     `{success, ci95}`. Rates are fractions of the episodes that were not errors, and None where none is left. Failures
     by the policy's own fault are included and counted as `faults`. Episodes whose success is unknown are in no rate
-    either; a RATE with any counts them as `unknown`. `success` and `ci95` (Wilson) are pooled over the
-    episodes, and `progress` is the mean share of a task's parts that was done. `macro` is the unweighted mean over the
-    tasks that have a rate. `macro_of_groups`, where the benchmark `averages_groups`, is the mean over the groups of
-    such means. Tasks are in the order of their first rows, groups in the order of `groups`.
+    either; a RATE with any counts them as `unknown`. `success` and `ci95` (Wilson) are pooled over the episodes, and
+    `progress` is the mean share of a task's parts that was done. `macro` is the unweighted mean over the tasks that
+    have a rate. `macro_of_groups`, where the benchmark `averages_groups`, is the mean over the groups of such means.
+    Tasks are in the order of their first rows, groups in the order of `groups`.
+
+    On a benchmark with a delay a RATE also has `starved`, the share of steps at which nothing was ready, and the means
+    of `observation_age` and `observation_hz` over the episodes.
 
     With several episodes from one start every interval counts starts in place of episodes, as though all episodes from
     one start ended alike: they resemble each other by an amount that is not known, and this is the most cautious.
@@ -84,7 +87,23 @@ def _rate(rows: Sequence[Row]) -> dict[str, Any]:
         "success": successes / trials if trials else None,
         "ci95": list(wilson_interval(*_by_start(rows))) if trials else None,
         "progress": sum(progress) / len(progress) if progress else None,
+        **_delayed(rows),
         **_motion([row for row in rows if row.status == "success"]),
+    }
+
+
+def _delayed(rows: Sequence[Row]) -> dict[str, float | None]:
+    """How fresh the observations behind the actions were; empty where none was delayed."""
+    known = [row for row in rows if row.starved_steps is not None]
+    if not known:
+        return {}
+    steps = sum(row.steps for row in known)
+    ages = [row.observation_age for row in known if row.observation_age is not None]
+    rates = [row.observation_hz for row in known if row.observation_hz is not None]
+    return {
+        "starved": sum(row.starved_steps or 0 for row in known) / steps if steps else None,
+        "observation_age": fmean(ages) if ages else None,
+        "observation_hz": fmean(rates) if rates else None,
     }
 
 

@@ -13,7 +13,7 @@ from praxia.core.errors import MismatchError
 from praxia.core.hold import HoldAction
 from praxia.core.types import FINAL_OBSERVATION, Actor, Decision, Observation, Outcome, Query, SlotResult
 from praxia.rollout.faults import action_fault, decision_fault, extras_fault
-from praxia.rollout.timeline import Hold, Stretch, Timeline, next_query
+from praxia.rollout.timeline import Hold, Stretch, Timeline, expected_delay, next_query
 from praxia.rollout.types import Agent, Job, Recording, Step, Trajectory
 
 __all__ = ["RunningEpisode"]
@@ -59,7 +59,9 @@ class RunningEpisode:
         self._execution = agent.execution
         self._embodiment = embodiment
         self._attempt = attempt
-        self._hold = _hold_of(agent, embodiment) if agent.execution.delay else None
+        self._hold = _hold_of(agent, embodiment) if agent.execution.is_delayed else None
+        # Those of the decisions so far.
+        self._delays: list[int] = []
         self._began_s = time.perf_counter()
         self._num_past = agent.policy.window.history
         self._history: deque[Observation] = deque(maxlen=self._num_past + 1)
@@ -161,13 +163,18 @@ class RunningEpisode:
         return (*final, *range(max(1, first), num_planned + 1))
 
     def query(self) -> Query:
-        delay, committed, planned = self._execution.delay, None, None
+        committed, planned = None, None
+        delay = expected_delay(self._delays) if self._delays else self._delay()
         if self.steps and delay:
             committed = self._executed(self.steps + delay).actions
         if self.steps and self._execution.ensemble is None:
             planned = self._executed(max(self.steps + delay, self._timeline.end)).actions
         history = tuple(self._history)
         return Query(history, self.job.key, self.steps, self.slot, self._privileged, delay, committed, planned)
+
+    def _delay(self) -> int:
+        """The delay of the decision that is made now."""
+        return self._execution.delay_at(self.job.key, self.steps)
 
     def plan(self, decision: Decision, horizon: int) -> None:
         """Plan what is executed until the next decision, within `horizon`, or end the episode with the policy's fault.
@@ -184,11 +191,12 @@ class RunningEpisode:
             return
         if step == 0:
             self._first_extras = {name: value[:0] for name, value in decision.extras.items()}
-        usable = step + execution.delay if step else step
+        self._delays.append(self._delay())
+        usable = step + self._delays[-1] if step else step
         num_executable = decision.num_executable
         self._timeline = self._timeline.add(decision, step, usable)
         self._num_decisions += 1
-        end = next_query(step, usable, num_executable, execution.execution_horizon, execution.delay)
+        end = next_query(step, usable, num_executable, execution.execution_horizon, expected_delay(self._delays))
         self._planned = self._executed(min(horizon, end))
         says_nothing = execution.ensemble is None and num_executable == 0
         actions = self._planned.actions[: 0 if says_nothing else None]

@@ -38,8 +38,8 @@ class Session:
         embodiment = policy.embodiment
         if embodiment is None or policy.privileged:
             raise MismatchError("expected a policy with an embodiment and without privileged state, got an expert")
-        if execution.delay:
-            raise MismatchError(f"expected no delay, since a session waits for each decision, got {execution.delay}")
+        if execution.is_delayed:
+            raise MismatchError(f"expected no delay, since a session waits for each decision, got {execution}")
         self.embodiment: Embodiment = embodiment
         self._policy = policy
         self._execution = execution

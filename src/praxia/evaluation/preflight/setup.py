@@ -157,7 +157,7 @@ class PreflightSetup:
     @cached_property
     def reference(self) -> ReferenceRates | None:
         """The recorded rates of this benchmark."""
-        return find_reference(self.benchmark.name)
+        return find_reference(self.benchmark.undelayed.name)
 
     @cached_property
     def expert_trajectories(self) -> list[Trajectory]:
@@ -169,12 +169,12 @@ class PreflightSetup:
         return self.run(make_expert(self.family.instructions), NUM_EXPERT)
 
     def run(self, policy: Policy, num_episodes: int) -> list[Trajectory]:
-        """At least `num_episodes` episodes of `policy` on the sample, as an evaluation would run them."""
+        """At least `num_episodes` episodes of `policy` on the sample, as an evaluation runs them without a delay."""
         trajectories = rollout(
             policy,
             self.slots,
             plan(Evaluation(self.sample, "", -(-num_episodes // len(self.sample.tasks))), self.family),
-            execution=self.benchmark.execution,
+            execution=self.benchmark.undelayed.execution,
             horizon=self.benchmark.horizon,
             steps_after_success=self.benchmark.steps_after_success,
             recording=Recording(cameras=(), snapshots=False),
