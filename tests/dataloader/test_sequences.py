@@ -13,7 +13,7 @@ from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode
 from praxia.dataloader.loader import Loader
 from praxia.dataloader.mixture import Mixture
-from praxia.dataloader.sequences import Streams
+from praxia.dataloader.sequences import Chains
 from praxia.dataloader.view import DatasetView
 from praxia.dataloader.windows import Windows
 
@@ -65,11 +65,11 @@ def test_every_step_of_every_sequence(dataset, episodes, synthetic):
     for row, (which, begin) in enumerate(frames):
         text = used[which].instruction
         assert samples.instruction[row] == text
-        stream = [(w, s) for w in range(len(used)) if used[w].instruction == text for s in range(len(used[w]))]
-        place = stream.index((which, begin))
+        chain = [(w, s) for w in range(len(used)) if used[w].instruction == text for s in range(len(used[w]))]
+        place = chain.index((which, begin))
         for step in range(LENGTH):
-            valid = place + step < len(stream)
-            now, frame = stream[min(place + step, len(stream) - 1)]
+            valid = place + step < len(chain)
+            now, frame = chain[min(place + step, len(chain) - 1)]
             episode = used[now]
             assert samples.is_first[row, step] == (valid and frame == 0)
             for name in ("state_valid", "action_valid"):
@@ -124,10 +124,10 @@ def test_video_alone(dataset):
     assert samples.images["front"].shape[:2] == samples.is_first.shape == (4, 3)
 
 
-def test_parts_of_an_episode_with_another_instruction_are_streams_of_their_own():
+def test_parts_of_an_episode_with_another_instruction_are_chains_of_their_own():
     task = np.array([0, 0, 1, 1, 0, 0, 0])
-    streams = Streams.of(task, np.array([1, 0, 0, 0, 0, 1, 0], bool))
-    windows, valid = streams.following(np.arange(7), 3)
+    chains = Chains.of(task, np.array([1, 0, 0, 0, 0, 1, 0], bool))
+    windows, valid = chains.following(np.arange(7), 3)
     assert windows[:5].tolist() == [[0, 1, 1], [1, 1, 1], [2, 3, 3], [3, 3, 3], [4, 4, 4]]
     assert valid[:5].tolist() == [[True, True, False], [True, False, False]] * 2 + [[True, False, False]]
     assert windows[5:].tolist() == [[5, 6, 6], [6, 6, 6]]

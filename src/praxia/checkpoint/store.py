@@ -73,7 +73,7 @@ class PolicyConfig:
         return {
             "schema": SCHEMA,
             "model": config_to_json(self.model),
-            "shapes": asdict(self.shapes),
+            "shapes": {name: value for name, value in asdict(self.shapes).items() if name != "streams" or value},
             "transforms": self.transforms.to_json(),
             "embodiments": [embodiment.to_json() for embodiment in self.embodiments],
             "window": self.window.to_json(),
@@ -86,6 +86,7 @@ class PolicyConfig:
         model, shapes = config_from_json(value["model"], find_config), value["shapes"]
         assert isinstance(model, ModelConfig), model
         sizes = {"cameras": tuple(shapes["cameras"]), "embodiment_dims": tuple(map(tuple, shapes["embodiment_dims"]))}
+        sizes["streams"] = {name: tuple(shape) for name, shape in shapes.get("streams", {}).items()}
         return cls(
             model=model,
             shapes=Shapes(**{**shapes, **sizes}),

@@ -42,7 +42,7 @@ def record_episodes(
         embodiment=embodiment,
         horizon=plan.horizon,
         steps_after_success=STEPS_AFTER_SUCCESS,
-        recording=Recording(tuple(camera.name for camera in embodiment.cameras)),
+        recording=Recording(tuple(one.name for one in (*embodiment.cameras, *embodiment.streams))),
     )
     for trajectory in trajectories:
         if trajectory.error is None:
@@ -113,6 +113,10 @@ def to_episode(trajectory: Trajectory, embodiment: Embodiment, noise: float, inj
         snapshots=trajectory.snapshots,
         extras=trajectory.extras,
         actors=tuple(actor or "policy" for actor in trajectory.actors),
+        streams={
+            stream.name: np.stack([observation.streams[stream.name] for observation in observations])
+            for stream in embodiment.streams
+        },
         # The key "blunders" is covered by the content hashes of data sets and stays as it is.
         provenance={
             "collector": "scripted expert",

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import accumulate
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float64
+
+from praxia.core.errors import MismatchError, PraxiaError
 
 __all__ = [
     "Camera",
@@ -15,6 +17,8 @@ __all__ = [
     "Embodiment",
     "Field",
     "Kind",
+    "Stream",
+    "StreamDType",
     "dim_name_difference",
     "dim_order",
     "field_slices",
@@ -72,9 +76,64 @@ class Camera:
     width: int
 
 
+StreamDType = Literal["float32", "uint8", "uint16", "int32", "int64", "bool"]
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What a robot measures at every step beside images and state: arrays of one `shape` and `dtype`, in `unit`.
+
+    Such as the force and torque at a wrist ([6]), a depth image ([Y, X], float32 in m or uint16 in mm, 0: no return),
+    or points ([N, 3] in m, relative to `frame`). Values are finite and are stored as they are, never in a video.
+
+    Raises:
+        PraxiaError: a name that is taken by state, actions and images, or a shape without entries.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: StreamDType = "float32"
+    unit: str = ""
+    frame: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name or self.name in ("state", "action") or self.name.startswith(("image.", "images.")):
+            raise PraxiaError(
+                f"expected a name for a stream that is not of state, actions or images, got {self.name!r}"
+            )
+        if not self.shape or min(self.shape) < 1 or self.dtype not in get_args(StreamDType):
+            dtypes = ", ".join(get_args(StreamDType))
+            got = f"{self.dtype} {list(self.shape)}"
+            raise PraxiaError(f"expected stream {self.name!r} as [N, ...] of one of {dtypes}, got {got}")
+
+    def expect(self, values: np.ndarray, where: str) -> None:
+        """Refuse values [..., *shape] of another shape or dtype; `where` they are is for the message.
+
+        Raises:
+            MismatchError: names both.
+        """
+        if values.shape[values.ndim - len(self.shape) :] != self.shape or values.dtype != self.dtype:
+            raise MismatchError(
+                f"expected stream {self.name!r} of {where} as {self.description}, got {values.dtype}"
+                f" {list(values.shape)}"
+            )
+
+    @property
+    def description(self) -> str:
+        """Its meaning, for messages: "float32 [6] N wrist"."""
+        return " ".join(filter(None, (self.dtype, str(list(self.shape)), self.unit, self.frame)))
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Stream":
+        """The inverse of `dataclasses.asdict`."""
+        return cls(**{**value, "shape": tuple(value["shape"])})
+
+
 @dataclass(frozen=True)
 class Embodiment:
     """A robot as its data describe it: the fields of its state and action vectors, its cameras and its control rate.
+
+    `streams` are what it measures beside these. A policy's embodiment has the streams that the policy sees.
 
     `hold` names what holds the robot still, by action field, where the field's kind does not imply it: a number in the
     field's unit, or the name of the state field whose present value does (`core.hold.HoldAction`).
@@ -86,6 +145,7 @@ class Embodiment:
     cameras: tuple[Camera, ...]
     control_hz: float
     hold: Mapping[str, float | str] = field(default_factory=dict, hash=False)
+    streams: tuple[Stream, ...] = ()
 
     @property
     def state_dim(self) -> int:
@@ -103,10 +163,10 @@ class Embodiment:
         return np.concatenate(lows), np.concatenate(highs)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object from which `from_json` builds an equal embodiment. An empty `hold` is left out."""
+        """A JSON object from which `from_json` builds an equal embodiment. Empty `hold` and `streams` are left out."""
         vectors = {name: tuple(field.to_json() for field in getattr(self, name)) for name in ("state", "action")}
         value = {**asdict(self), **vectors}
-        return value if self.hold else {key: item for key, item in value.items() if key != "hold"}
+        return {key: item for key, item in value.items() if item or key not in ("hold", "streams")}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Embodiment":
@@ -118,6 +178,7 @@ class Embodiment:
             cameras=tuple(Camera(**camera) for camera in value["cameras"]),
             control_hz=value["control_hz"],
             hold=value.get("hold", {}),
+            streams=tuple(map(Stream.from_json, value.get("streams", ()))),
         )
 
 

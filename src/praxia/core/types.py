@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float32, Shaped, UInt8
 
 from praxia.core.delays import DelayTrace
 from praxia.core.embodiment import Camera, Embodiment
@@ -45,9 +45,11 @@ __all__ = [
 class Observation:
     """One timestep of one robot: images by camera, state in the embodiment's units, and the instruction.
 
+    `streams` are the named streams that were asked for (`core.embodiment.Stream`).
+
     `time_s` is when it was observed, in seconds since the episode began. `times_s` holds, by stream ("state",
-    "image.<camera>"), when a stream was measured, where that was at another time: a camera's image is older than the
-    state that is read with it.
+    "image.<camera>", or a name), when a stream was measured, where that was at another time: a camera's image is older
+    than the state that is read with it.
     """
 
     images: Mapping[str, UInt8[np.ndarray, "Y X 3"]]
@@ -55,6 +57,7 @@ class Observation:
     instruction: str
     time_s: float
     times_s: Mapping[str, float] = field(default_factory=dict)
+    streams: Mapping[str, Shaped[np.ndarray, "..."]] = field(default_factory=dict)
 
     def time_of(self, stream: str) -> float:
         """When `stream` was measured, in seconds since the episode began."""
@@ -116,7 +119,10 @@ class Robot(Protocol):
         ...
 
     def observe(self, cameras: Sequence[str]) -> Observation:
-        """The present observation, with an image from each of `cameras` and no other."""
+        """The present observation, with an image from each of `cameras` and no other.
+
+        Among these are the names of the embodiment's `streams` that are wanted.
+        """
         ...
 
     def close(self) -> None:

@@ -25,9 +25,10 @@ EVERY_CAMERA = "image.*"
 class Window:
     """Which observation steps a model sees and what it predicts, in steps of the embodiment's control rate.
 
-    `observation_steps` maps a modality ("state", "image.<camera>") to step offsets, at most 0, in rising order; those
-    of "action", the actions before the present, are at most -1. `horizon` H actions follow (0: none, as for video
-    without actions): action[t] leads from observation t to observation t + 1, starting at t = 0.
+    `observation_steps` maps a modality ("state", "image.<camera>", or the name of a stream, such as "force") to step
+    offsets, at most 0, in rising order; those of "action", the actions before the present, are at most -1. `horizon` H
+    actions follow (0: none, as for video without actions): action[t] leads from observation t to observation t + 1,
+    starting at t = 0.
 
     Only training has what follows. `targets` maps modalities to offsets of at least 1: the later observations that a
     model of the world predicts. With `outcomes`, each of the H steps has its reward, and whether the task ended there
@@ -88,6 +89,18 @@ class Window:
     def cameras(self) -> tuple[str, ...]:
         """The cameras that are observed, in order."""
         return _cameras(self.observation_steps)
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The named streams that are observed, in order."""
+        return tuple(
+            name for name in self.observation_steps if name not in ("state", "action") and not name.startswith("image.")
+        )
+
+    @property
+    def observed(self) -> tuple[str, ...]:
+        """What a robot is asked for: cameras and streams."""
+        return (*self.cameras, *self.streams)
 
     @property
     def target_cameras(self) -> tuple[str, ...]:
@@ -175,6 +188,8 @@ class Samples:
     `embodiment` is each row's index into the embodiments of the mixture or policy that the samples belong to. Dims of
     state and action that a row's embodiment does not have are zero.
 
+    `streams` are [B, T, ...] in declared units and dtypes, each with its own T, with repetitions as those of images.
+
     The targets are later observations, in the order of `Window.targets`; those after an episode's last step repeat the
     last and are not valid. Past actions before its first step repeat the first and are not valid. `reward` and
     `terminated` belong to the steps of `action`, and are valid where it is, as are the `extras`, whose last axis is the
@@ -203,3 +218,5 @@ class Samples:
     terminated: Bool[np.ndarray, "B H"] | None = None
     extras: Mapping[str, Shaped[np.ndarray, "B H _"]] = field(default_factory=dict)
     is_first: Bool[np.ndarray, "B _"] | None = None
+    streams: Mapping[str, Shaped[np.ndarray, "B _ ..."]] = field(default_factory=dict)
+    stream_valid: Mapping[str, Bool[np.ndarray, "B _"]] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64, UInt8
+from jaxtyping import Bool, Float32, Int64, Shaped, UInt8
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError, MismatchError, PraxiaError
@@ -22,8 +22,9 @@ class Episode:
     `action` is the label to imitate, `executed_action` what the robot did; both in declared units. `reward`, `success`,
     `terminated` and `truncated` are the outcome of step t. `task` is the short name ("door-open"), `instruction` the
     sentence. `snapshots` has the simulator's state before each step, or nothing. `extras` are numbers about each step
-    by name, [N, ...] (`core.types.Decision.extras`), and `actors` who chose each action, or nothing. `provenance` is
-    any JSON value about the origin of the episode: the expert, its noise.
+    by name, [N, ...] (`core.types.Decision.extras`), and `actors` who chose each action, or nothing. `streams` are
+    those of the embodiment by name, [N, ...]. `provenance` is any JSON value about the origin of the episode: the
+    expert, its noise.
 
     Raises:
         DataError: a number is not finite.
@@ -46,6 +47,7 @@ class Episode:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     extras: Mapping[str, np.ndarray] = field(default_factory=dict)
     actors: Sequence[Actor] = ()
+    streams: Mapping[str, Shaped[np.ndarray, "N ..."]] = field(default_factory=dict)
 
     def __post_init__(self):
         embodiment, n = self.embodiment, len(self)
@@ -70,6 +72,7 @@ class Episode:
                 raise DataError(
                     f"an episode of {self.task!r} has a {name} that is not finite; nothing can be learned from it"
                 )
+        self._expect_streams()
         if len(self.snapshots) not in (0, n):
             raise MismatchError(f"an episode of {n} steps needs {n} snapshots or none, got {len(self.snapshots)}")
         if len(self.actors) not in (0, n):
@@ -82,6 +85,18 @@ class Episode:
                 raise MismatchError(f"an episode of {n} steps needs extra {name!r} as numbers [{n}, ...], got {got}")
             if not np.isfinite(values).all():
                 raise DataError(f"an episode of {self.task!r} has an extra {name!r} that is not finite")
+
+    def _expect_streams(self) -> None:
+        declared = {stream.name: stream for stream in self.embodiment.streams}
+        if self.streams.keys() != declared.keys():
+            got, expected = (", ".join(map(repr, names)) or "none" for names in (self.streams, declared))
+            raise MismatchError(f"an episode of {self.embodiment.name!r} needs the streams {expected}, got {got}")
+        for name, values in self.streams.items():
+            declared[name].expect(values, f"an episode of {len(self)} steps")
+            if values.shape != (len(self), *declared[name].shape):
+                raise MismatchError(f"an episode needs {len(self)} steps of stream {name!r}, got {list(values.shape)}")
+            if not np.isfinite(values).all():
+                raise DataError(f"an episode of {self.task!r} has a stream {name!r} that is not finite")
 
     def __len__(self) -> int:
         return len(self.state)

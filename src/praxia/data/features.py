@@ -4,11 +4,12 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
-from praxia.core.embodiment import Camera, Embodiment, Field
+from praxia.core.embodiment import Camera, Embodiment, Field, Stream, StreamDType
+from praxia.core.errors import MismatchError, UnknownName
 from praxia.data.episode import Episode
 from praxia.data.layout import image_key
 from praxia.data.video import CODEC, PIXEL_FORMAT
@@ -31,6 +32,8 @@ __all__ = [
     "field_dim_names",
     "frames_per_second",
     "image_size",
+    "stream_key",
+    "stream_of",
     "unsupported_images",
 ]
 
@@ -81,6 +84,37 @@ def extra_declarations(episode: Episode) -> dict[str, dict[str, Any]]:
     return declared | ({ACTOR: {"dtype": "int64", "shape": [1], "names": None}} if episode.actors else {})
 
 
+def stream_key(name: str) -> str:
+    """The feature of a named stream, an ordinary one of LeRobot's."""
+    return f"observation.{name}"
+
+
+def stream_of(features: Mapping[str, Any], embodiment: Embodiment, name: str) -> Stream:
+    """The named stream of a data set: as its embodiment declares it or, without unit, as its features do.
+
+    Raises:
+        UnknownName: there is no such feature. MismatchError: it is none of numbers.
+    """
+    for declared in embodiment.streams:
+        if declared.name == name:
+            return declared
+    numeric = [
+        key.removeprefix("observation.")
+        for key, one in features.items()
+        if key.startswith("observation.")
+        and key != "observation.state"
+        and one["dtype"] not in (*IMAGE_DTYPES, "string")
+    ]
+    if stream_key(name) not in features:
+        raise UnknownName("stream", name, numeric, "praxia data info DIR")
+    feature = features[stream_key(name)]
+    if name not in numeric or feature["dtype"] not in get_args(StreamDType):
+        raise MismatchError(
+            f"expected a stream of {', '.join(get_args(StreamDType))}, got {stream_key(name)!r} of {feature['dtype']}"
+        )
+    return Stream(name, tuple(feature["shape"]), feature["dtype"])
+
+
 def frames_per_second(embodiment: Embodiment) -> int | float:
     """The control rate as in info.json: an integer if it is one."""
     rate = embodiment.control_hz
@@ -94,6 +128,8 @@ def feature_declarations(
     fps = frames_per_second(embodiment)
     declared = {image_key(camera.name): _video(camera, fps) for camera in embodiment.cameras}
     declared["observation.state"] = _vector(embodiment.state)
+    for one in embodiment.streams:
+        declared[stream_key(one.name)] = {"dtype": one.dtype, "shape": list(one.shape), "names": None}
     declared["action"] = _vector(embodiment.action)
     declared["action.executed"] = _vector(embodiment.action)
     for name, dtype in OUTCOMES.items():

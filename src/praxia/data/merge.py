@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.types import ACTORS
-from praxia.data.features import ACTOR
+from praxia.data.feature_statistics import in_shape
+from praxia.data.features import ACTOR, stream_key
 from praxia.data.layout import (
     DATA,
     DATA_FILE_BYTES,
@@ -62,9 +63,10 @@ def merge(root: Path, episodes: Sequence[StagedEpisode], embodiment: Embodiment)
     pixels = {camera: [episode.pixels(camera) for episode in episodes] for camera in cameras}
     for number in range(len(episodes)):
         merged.episode_stats[number] |= {image_key(name): parts[number].describe() for name, parts in pixels.items()}
-    merged.stats = {name: statistics.describe() for name, statistics in gathered.items()} | {
-        image_key(name): ImageHistogram.total(parts).describe() for name, parts in pixels.items()
-    }
+    shapes = {stream_key(one.name): one.shape for one in embodiment.streams}
+    merged.stats = {
+        name: in_shape(statistics.describe(), shapes.get(name, ())) for name, statistics in gathered.items()
+    } | {image_key(name): ImageHistogram.total(parts).describe() for name, parts in pixels.items()}
     return merged
 
 
@@ -92,7 +94,8 @@ def _numbers(root: Path, episodes: Sequence[StagedEpisode], merged: Merged, fps:
         own = {name: describe(values.reshape(length, -1)) for name, values in index.items()}
         merged.episode_stats.append(episode.description["stats"] | own)
         for name in rows.column_names:
-            gathered[name].add(matrix(rows[name]))
+            if name in merged.episode_stats[number]:
+                gathered[name].add(matrix(rows[name]))
         first += length
     data.close()
     states.close()

@@ -1,4 +1,5 @@
-"""Parquet files and Arrow tables of frames, laid out as LeRobot does: scalars for one dim, fixed-size lists for more.
+"""Parquet files and Arrow tables of frames, laid out as LeRobot does: scalars for one dim, fixed-size lists for more,
+and lists within lists for values of several axes.
 
 Files are read so that only the calling thread touches Python objects. Arrow reads in threads of its own; one that holds
 a Python object, such as a file that Python opened, when the interpreter exits ends the process: "terminate called
@@ -7,6 +8,7 @@ without an active exception", exit code 134, after all the work is done
 """
 
 import io
+import math
 import os
 import weakref
 from collections.abc import Mapping
@@ -19,7 +21,7 @@ from jaxtyping import Shaped
 from praxia.core.files import AnyPath, is_local
 from praxia.core.types import ACTORS
 from praxia.data.episode import Episode
-from praxia.data.features import ACTOR, extra_dtype, extra_key
+from praxia.data.features import ACTOR, extra_dtype, extra_key, stream_key
 
 __all__ = ["count_rows", "frame_columns", "index_columns", "matrix", "native", "open_groups", "parquet_bytes", "table"]
 
@@ -63,6 +65,7 @@ def frame_columns(episode: Episode) -> dict[str, np.ndarray]:
     """The recorded values of each step by feature: all that does not depend on the episode's index in the data set."""
     return {
         "observation.state": episode.state,
+        **{stream_key(one.name): episode.streams[one.name] for one in episode.embodiment.streams},
         "action": episode.action,
         "action.executed": episode.executed_action,
         "next.reward": episode.reward,
@@ -98,9 +101,19 @@ def table(columns: Mapping[str, Shaped[np.ndarray, "N *D"]]) -> pa.Table:
 
 
 def _column(values: np.ndarray) -> pa.Array:
-    if values.ndim == 1 or values.shape[1] == 1:
+    if values.ndim == 1 or values.shape[1:] == (1,):
         return pa.array(values.reshape(len(values)))
+    if values.ndim > 2:
+        return _nested(pa.array(np.ascontiguousarray(values).ravel()), values.shape)
     return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).ravel()), values.shape[1])
+
+
+def _nested(flat: pa.Array, shape: tuple[int, ...]) -> pa.Array:
+    """Numbers as lists of lists, as the library `datasets` stores arrays of several axes."""
+    for axis in range(len(shape) - 1, 0, -1):
+        offsets = np.arange(0, math.prod(shape[: axis + 1]) + 1, shape[axis], dtype=np.int32)
+        flat = pa.ListArray.from_arrays(pa.array(offsets), flat)
+    return flat
 
 
 def matrix(column: pa.ChunkedArray) -> Shaped[np.ndarray, "N D"]:

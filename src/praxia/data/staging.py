@@ -22,12 +22,12 @@ from praxia.core.errors import PraxiaError
 from praxia.core.files import remove_leftovers, sha256_file, staged_folder
 from praxia.core.keys import content_key
 from praxia.data.episode import Episode
+from praxia.data.feature_statistics import describe_feature
 from praxia.data.features import extra_declarations
 from praxia.data.layout import EPISODE_PREFIX, STAGING, committed, json_bytes, out_of_space
 from praxia.data.parquet import frame_columns, native, parquet_bytes, table
 from praxia.data.video import encode
 from praxia.statistics.images import ImageHistogram, sampled_frames
-from praxia.statistics.running import describe
 
 __all__ = [
     "StagedEpisode",
@@ -140,7 +140,7 @@ def write_numbers(folder: Path, episode: Episode, embodiment: Embodiment, pixels
         "success": bool(episode.success.any()),
         "start": episode.start.to_json(),
         "provenance": dict(episode.provenance),
-        "stats": {name: describe(values.reshape(len(episode), -1)) for name, values in columns.items()},
+        "stats": {name: described for name, values in columns.items() if (described := describe_feature(values))},
         "pixels": {camera: found.to_json() for camera, found in pixels.items()},
         "files": {name: sha256_file(folder / name) for name in files},
     }

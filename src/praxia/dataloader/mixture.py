@@ -26,8 +26,8 @@ class Mixture:
     States and actions are padded with zeros to the largest embodiment's.
 
     Raises:
-        MismatchError: data sets that differ in their rate, in the size of an image or the shape of extras that
-            the window needs, or in what the state or action of one embodiment means; names both.
+        MismatchError: data sets that differ in their rate, in the size of an image or the shape of extras or
+            streams that the window needs, or in what the state or action of one embodiment means; names both.
     """
 
     def __init__(self, entries: Sequence[Windows], weights: tuple[int, ...] | None = None):
@@ -109,6 +109,8 @@ class Mixture:
             terminated=optional("terminated"),
             extras=by_name([one.extras for one in found]),
             is_first=optional("is_first"),
+            streams=by_name([one.streams for one in found]),
+            stream_valid=by_name([one.stream_valid for one in found]),
         )
 
     def frames_of(self, indices: Int64[np.ndarray, " B"]) -> list[tuple[str, int, int]]:
@@ -143,13 +145,19 @@ def _padded(value: Float32[np.ndarray, "B T D"], dims: int) -> Float32[np.ndarra
 
 
 def _expect_compatible(one: Windows, other: Windows) -> None:
-    """Check what all rows of a batch share: rate, image sizes, and the shape and kind of each of the extras."""
+    """Check what all rows of a batch share: rate, image sizes, the shape and kind of each of extras and streams."""
     for name in one.window.extras:
         ours, theirs = (f"{entry.extras[name].shape[1]} of {entry.extras[name].dtype}" for entry in (one, other))
         if ours != theirs:
             raise MismatchError(
                 f"expected data sets of one {name!r}, got {ours} in {one.root} and {theirs} in {other.root}; leave it "
                 "out of the window's extras, or one of the data sets"
+            )
+    for ours, theirs in zip(one.embodiment.streams, other.embodiment.streams, strict=True):
+        if (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype):
+            raise MismatchError(
+                f"expected data sets of one stream {ours.name!r}, got {ours.description} in {one.root} and "
+                f"{theirs.description} in {other.root}; leave it out of the window, or one of the data sets"
             )
     hz = [f"{entry.embodiment.control_hz:g} Hz" for entry in (one, other)]
     values = [("control rate", *hz, '"rate_hz"')]

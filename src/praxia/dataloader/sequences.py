@@ -12,14 +12,14 @@ from jaxtyping import Bool, Int64
 
 from praxia.core.window import Samples
 
-__all__ = ["Streams", "joined"]
+__all__ = ["Chains", "joined"]
 
 
 @dataclass(frozen=True)
-class Streams:
+class Chains:
     """Which windows follow which: an episode's frames, then those of the next episode with the same instruction.
 
-    `order` lists all windows stream by stream, `place` is where in it each window is, and `last` where its stream ends.
+    `order` lists all windows chain by chain, `place` is where in it each window is, and `last` where its chain ends.
     """
 
     order: Int64[np.ndarray, " N"]
@@ -27,24 +27,24 @@ class Streams:
     last: Int64[np.ndarray, " N"]
 
     @classmethod
-    def of(cls, task: Int64[np.ndarray, " N"], is_first: Bool[np.ndarray, " N"]) -> "Streams":
+    def of(cls, task: Int64[np.ndarray, " N"], is_first: Bool[np.ndarray, " N"]) -> "Chains":
         """From the number of each window's instruction, and where episodes begin.
 
-        A sample has one instruction. So the parts of an episode whose instruction changes are streams of their own.
+        A sample has one instruction. So the parts of an episode whose instruction changes are chains of their own.
         """
         changes = np.append(False, task[1:] != task[:-1])
         episode = np.cumsum(is_first)
         mixed = np.isin(episode, episode[changes & ~is_first])
-        stream = np.where(mixed, task.max(initial=0) + 1 + np.cumsum(changes | is_first), task)
-        order = np.argsort(stream, kind="stable")
+        chain = np.where(mixed, task.max(initial=0) + 1 + np.cumsum(changes | is_first), task)
+        order = np.argsort(chain, kind="stable")
         place = np.empty_like(order)
         place[order] = np.arange(len(order))
-        return cls(order, place, np.searchsorted(stream[order], stream, side="right") - 1)
+        return cls(order, place, np.searchsorted(chain[order], chain, side="right") - 1)
 
     def following(
         self, windows: Int64[np.ndarray, " B"], length: int
     ) -> tuple[Int64[np.ndarray, "B L"], Bool[np.ndarray, "B L"]]:
-        """The `length` windows from each of `windows` on, the stream's last repeated, and which are no repetition."""
+        """The `length` windows from each of `windows` on, the chain's last repeated, and which are no repetition."""
         wanted = self.place[windows, None] + np.arange(length)
         found = np.minimum(wanted, self.last[windows, None])
         return self.order[found], found == wanted

@@ -12,6 +12,7 @@ from jaxtyping import Float64, Int64
 from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.core.errors import MismatchError, UnknownName
 from praxia.data.dataset import Dataset
+from praxia.data.features import stream_of
 
 __all__ = ["DatasetView", "Fields", "Resampling"]
 
@@ -39,14 +40,14 @@ class DatasetView:
         """The data set's own name of a camera; None: it has no such camera."""
         return self.cameras.get(camera, camera)
 
-    def embodiment(self, dataset: Dataset) -> Embodiment:
-        """The embodiment as the mixture's windows show it.
+    def embodiment(self, dataset: Dataset, streams: Sequence[str] = ()) -> Embodiment:
+        """The embodiment as the mixture's windows show it, with the named `streams` that they see.
 
         It has the mixture's rate, and ranges of deltas at that rate: a policy trained on these windows acts at that
         rate, and evaluation refuses it on an embodiment of another (`praxia.evaluation.compatibility`).
 
         Raises:
-            UnknownName: the data set has no such camera or field.
+            UnknownName: the data set has no such camera, field or stream.
             MismatchError: declared fields of another size, two fields of one name, or another rate for a data set that
                 does not declare what its actions are.
         """
@@ -67,6 +68,7 @@ class DatasetView:
             cameras=self._cameras(dataset, own),
             control_hz=rate_hz,
             hold=self._hold(own),
+            streams=tuple(stream_of(dataset.info["features"], own, name) for name in streams),
         )
 
     def _hold(self, own: Embodiment) -> Mapping[str, float | str]:

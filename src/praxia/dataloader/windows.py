@@ -11,8 +11,9 @@ from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError, MismatchError
 from praxia.core.window import Samples, Window
 from praxia.data.dataset import Dataset
+from praxia.data.features import stream_key
 from praxia.dataloader.frame_cache import CachedFrames
-from praxia.dataloader.sequences import Streams, joined
+from praxia.dataloader.sequences import Chains, joined
 from praxia.dataloader.view import DatasetView, Resampling
 from praxia.statistics.running import RunningStats
 
@@ -41,7 +42,7 @@ class Windows:
     Raises:
         DataError: no episodes, or no state or actions that the window needs (`MissingVector`).
         MismatchError: the window needs a camera or modality that the data set does not have.
-        UnknownName: the view has a name that the data set does not have.
+        UnknownName: the view, or the window's streams, have a name that the data set does not have.
     """
 
     def __init__(
@@ -61,10 +62,11 @@ class Windows:
         self.view = view or DatasetView()
         self._cache_bytes = cache_bytes
         self.root = dataset.root
-        self.embodiment = self.view.embodiment(dataset)
+        self.embodiment = self.view.embodiment(dataset, window.streams)
         _expect_modalities(dataset, window, self.view, self.embodiment)
         # First of all, because this compares the rows with the lengths in the episode table.
         self._task = dataset.column("task_index")[:, 0]
+        self._stream = {one.name: dataset.column(stream_key(one.name)) for one in self.embodiment.streams}
         self._state = _vector(dataset, "observation.state", STATE in {*window.observation_steps, *window.targets})
         self._action = _vector(dataset, "action", window.horizon > 0 or ACTION in window.observation_steps)
         self._reward, self._terminated = _outcomes(dataset, self.embodiment) if window.outcomes else (None, None)
@@ -87,10 +89,10 @@ class Windows:
         factors = self._resampling.factors(self.embodiment.action)
         self._summed = np.flatnonzero(np.isfinite(factors) & (not self._resampling.is_identity))
         self._factors = factors[self._summed]
-        self._streams = None
+        self._chains = None
         if window.sequence_length is not None:
             _expect_own_rate(dataset, self.embodiment, "a sequence", "sequence_length")
-            self._streams = Streams.of(self._task[self._present], self._present == self._first)
+            self._chains = Chains.of(self._task[self._present], self._present == self._first)
         self._summed_action = np.ascontiguousarray(self._action[:, self._summed])
 
     def __len__(self) -> int:
@@ -141,9 +143,9 @@ class Windows:
 
         With `with_images` False, `images` is empty.
         """
-        if self._streams is None or self.window.sequence_length is None:
+        if self._chains is None or self.window.sequence_length is None:
             return self._read(indices, with_images)
-        steps, valid = self._streams.following(indices, self.window.sequence_length)
+        steps, valid = self._chains.following(indices, self.window.sequence_length)
         is_first = self._present[steps] == self._first[steps]
         return joined(self._read(steps.ravel(), with_images), is_first, valid)
 
@@ -176,6 +178,7 @@ class Windows:
             action_valid=action_valid if self.window.horizon else None,
             target_images=target_images,
             target_image_valid=target_image_valid,
+            **self._streams_at(indices),
             **optional,
         )
 
@@ -219,6 +222,15 @@ class Windows:
                 images[camera] = self._images(camera, at)
         return images, valid
 
+    def _streams_at(self, indices: Int64[np.ndarray, " B"]) -> dict[str, dict[str, np.ndarray]]:
+        """The named streams of the window and which of their steps are valid, as fields of `Samples`."""
+        streams, valid = {}, {}
+        for stream in self.embodiment.streams:
+            steps = self._resampling.newest(self.window.observation_steps[stream.name])
+            at, valid[stream.name] = self._locate(indices, steps)
+            streams[stream.name] = self._stream[stream.name][at].reshape(*at.shape, *stream.shape)
+        return {"streams": streams, "stream_valid": valid}
+
     def _images(self, camera: str, at: Int64[np.ndarray, "B T"]) -> UInt8[np.ndarray, "B T Y X 3"]:
         """The images of the given frames; black if the data set has no such camera."""
         if camera not in self._frames:
@@ -230,7 +242,7 @@ class Windows:
 def _expect_modalities(dataset: Dataset, window: Window, view: DatasetView, embodiment: Embodiment) -> None:
     cameras = [*(camera.name for camera in embodiment.cameras), *view.cameras]
     known = {STATE, *(f"image.{camera}" for camera in cameras)}
-    unknown = sorted({*window.observation_steps} - known - {ACTION} | {*window.targets} - known)
+    unknown = sorted({*window.observation_steps} - known - {ACTION, *window.streams} | {*window.targets} - known)
     if unknown:
         unused = [camera for camera in cameras if camera not in window.cameras]
         mapped = json.dumps({unknown[0].removeprefix("image."): unused[0] if unused else None})

@@ -123,7 +123,9 @@ class SwappedImage:
         return self.env.command(action)
 
     def observe(self, cameras: Sequence[str]) -> Observation:
-        return replace(self.env.observe(()), images=self.twin.observe(cameras).images)
+        streams = [stream.name for stream in self.embodiment.streams if stream.name in cameras]
+        images = self.twin.observe([name for name in cameras if name not in streams]).images
+        return replace(self.env.observe(streams), images=images)
 
     def privileged(self) -> Mapping[str, np.ndarray]:
         return self.env.privileged()

@@ -155,6 +155,7 @@ def _expect_same(ours: Embodiment, theirs: Embodiment, cameras: tuple[str, ...],
             f"the policy is for embodiment {ours.name!r}, but {counterpart.name} has {theirs.name!r}:"
             f" {named}; {counterpart.advice}"
         )
+    _expect_streams(ours, theirs, counterpart)
     if found := dim_name_difference(ours, theirs):
         raise MismatchError(
             f"the policy is for embodiment {ours.name!r}, but {counterpart.name} has {theirs.name!r} with"
@@ -180,6 +181,19 @@ def _meaning(embodiment: Embodiment, cameras: tuple[str, ...]) -> dict[str, str]
         "images": ", ".join(_describe_camera(sizes.get(name)) for name in cameras),
         "rate": f"{embodiment.control_hz:g} Hz",
     }
+
+
+def _expect_streams(ours: Embodiment, theirs: Embodiment, counterpart: Counterpart) -> None:
+    """Refuse what does not measure what the policy sees; a unit that its data do not declare fits any."""
+    known = {stream.name: stream for stream in theirs.streams}
+    for wanted in ours.streams:
+        got = known.get(wanted.name)
+        same = got is not None and (got.shape, got.dtype) == (wanted.shape, wanted.dtype)
+        if got is None or not same or (wanted.unit and got.unit != wanted.unit):
+            raise MismatchError(
+                f"the policy sees stream {wanted.name!r} ({wanted.description}), but {counterpart.name} has"
+                f" {got.description if got else ', '.join(map(repr, known)) or 'none'}: {counterpart.advice}"
+            )
 
 
 def _describe_fields(fields: tuple[Field, ...]) -> str:

@@ -69,12 +69,12 @@ def open_recorded(
         DataError: a data set that cannot be read.
     """
     entry, dataset, view = _open(data)
-    embodiment = view.embodiment(dataset)
+    embodiment = view.embodiment(dataset, policy.window.streams)
     trained = {one.name: one for one in policy.embodiments}.get(bind_as or embodiment.name)
     if trained is not None:
         own = {camera.name: (camera.height, camera.width) for camera in trained.cameras}
         view = replace(view, sizes={**own, **view.sizes})
-        embodiment = view.embodiment(dataset)
+        embodiment = view.embodiment(dataset, policy.window.streams)
     name = match_counterpart(policy, _counterpart(entry, embodiment), embodiment, bind_as)
     assert trained is not None, "a policy that fits was trained on the embodiment"
     selected = _select(entry, dataset, episodes)
@@ -160,6 +160,7 @@ def recorded_queries(
                 samples.state[row, at],
                 samples.instruction[row],
                 frame / recorded.windows.dataset.fps - (times[-1] - at) / rate_hz,
+                streams={name: values[row, at] for name, values in samples.streams.items()},
             )
             for at in times
         )

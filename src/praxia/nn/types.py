@@ -44,7 +44,8 @@ class Shapes:
 
     `num_images` counts the images of a window over all cameras and observation steps, `num_states` its states.
     `embodiment_dims` holds (state dims, action dims) of each embodiment, in the order of their numbers; `state_dim` and
-    `action_dim` are the largest, to which all are padded. `vocab_size` is the number of text tokens.
+    `action_dim` are the largest, to which all are padded. `vocab_size` is the number of text tokens. `streams` are the
+    shapes (T, ...) of the window's named streams, steps first.
     """
 
     cameras: tuple[str, ...]
@@ -53,6 +54,7 @@ class Shapes:
     embodiment_dims: tuple[tuple[int, int], ...]
     horizon: int
     vocab_size: int
+    streams: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
 
     @property
     def num_embodiments(self) -> int:
@@ -90,6 +92,8 @@ class Batch:
     steps, so that `action_valid` says which are valid, as do the `extras` of `Window.extras`; all are absent unless the
     window has them.
 
+    `streams` are [B, T, ...] as they were measured, in declared units and dtypes; a model brings them to a scale.
+
     In a batch of sequences (`Window.sequence_length`) T, P and H are the steps of a sequence, and `is_first` says with
     which of them an episode begins: a recurrent state is reset there.
 
@@ -119,6 +123,8 @@ class Batch:
     terminated: Bool[Tensor, "B H"] | None = None
     extras: Mapping[str, Shaped[Tensor, "B H _"]] = field(default_factory=dict)
     is_first: Bool[Tensor, "B _"] | None = None
+    streams: Mapping[str, Shaped[Tensor, "B _ ..."]] = field(default_factory=dict)
+    stream_valid: Mapping[str, Bool[Tensor, "B _"]] = field(default_factory=dict)
     share: Share = WHOLE
 
     def to(self, device: torch.device) -> "Batch":

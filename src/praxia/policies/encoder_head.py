@@ -385,6 +385,11 @@ def stack_queries(queries: Sequence[Query], window: Window, embodiment: int) -> 
         chosen = [steps_of(query, window.observation_steps[f"image.{camera}"]) for query in queries]
         images[camera] = np.stack([np.stack([one.images[camera] for one in row]) for row, _ in chosen])
         image_valid[camera] = np.array([valid for _, valid in chosen])
+    streams, stream_valid = {}, {}
+    for name in window.streams:
+        chosen = [steps_of(query, window.observation_steps[name]) for query in queries]
+        streams[name] = np.stack([np.stack([one.streams[name] for one in row]) for row, _ in chosen])
+        stream_valid[name] = np.array([valid for _, valid in chosen])
     chosen = [steps_of(query, window.observation_steps["state"]) for query in queries]
     return Samples(
         images=images,
@@ -395,6 +400,8 @@ def stack_queries(queries: Sequence[Query], window: Window, embodiment: int) -> 
         embodiment=np.full(len(queries), embodiment, dtype=np.int64),
         action=None,
         action_valid=None,
+        streams=streams,
+        stream_valid=stream_valid,
     )
 
 
@@ -442,4 +449,6 @@ def to_batch(samples: Samples, transforms: Transforms) -> Batch:
         terminated=tensor(samples.terminated),
         extras={name: torch.from_numpy(value) for name, value in samples.extras.items()},
         is_first=tensor(samples.is_first),
+        streams={name: torch.from_numpy(value) for name, value in samples.streams.items()},
+        stream_valid={name: torch.from_numpy(value) for name, value in samples.stream_valid.items()},
     )

@@ -95,7 +95,8 @@ class FunctionPolicy:
 
 def _mapping(observation: Observation) -> dict[str, Any]:
     """An observation as `rollout.session.Session` takes it."""
-    return {"images": dict(observation.images), "state": observation.state, "instruction": observation.instruction}
+    found = {"images": dict(observation.images), "state": observation.state, "instruction": observation.instruction}
+    return {**found, "streams": dict(observation.streams)} if observation.streams else found
 
 
 def _decision(array: np.ndarray, embodiment: Embodiment) -> Decision:

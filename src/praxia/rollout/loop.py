@@ -78,7 +78,7 @@ def run_episodes(
     def begin(slot: int, job: Job, attempt: int = 0) -> None:
         agent = agents[job.agent]
         running[slot] = RunningEpisode(job, slot, agent, embodiment, recording, attempt, on_step is not None)
-        cameras = tuple(dict.fromkeys((*agent.policy.window.cameras, *(recording.cameras if recording else ()))))
+        cameras = tuple(dict.fromkeys((*agent.policy.window.observed, *(recording.cameras if recording else ()))))
         slots.begin(slot, job.spec, job.start, cameras, privileged=agent.policy.privileged, snapshots=snapshots)
 
     def begin_next(slot: int) -> None:

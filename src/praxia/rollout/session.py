@@ -18,14 +18,17 @@ __all__ = ["Session", "parse_observation"]
 
 Channels = Literal["last", "first"]
 
+ENTRIES = ("images", "state", "instruction", "streams")
+
 
 class Session:
     """One robot under one policy: the session holds the episode, the policy holds nothing.
 
     An observation is a mapping: "images" {camera: array}, "state" (array [S], or {dim name: number}) in the
-    embodiment's units, and "instruction" (a text, "" if absent). Arrays are numpy or torch. Images are [Y, X, 3]
-    (`channels="first"`: [3, Y, X]), uint8 in 0..255 or float in 0..1, of any size: they are letterboxed to the size of
-    the training images. Observations are expected at the embodiment's control rate.
+    embodiment's units, "instruction" (a text, "" if absent), and "streams" {name: array} where the policy sees any.
+    Arrays are numpy or torch. Images are [Y, X, 3] (`channels="first"`: [3, Y, X]), uint8 in 0..255 or float in 0..1,
+    of any size: they are letterboxed to the size of the training images. Observations are expected at the embodiment's
+    control rate.
 
     `execution` says how many actions of a chunk `act` returns before it asks the policy again, and whether overlapping
     chunks are averaged. `key` addresses the policy's noise: the same key and observations give the same actions.
@@ -117,8 +120,8 @@ def parse_observation(
         UnknownName: an entry, a camera or a state dim of another name.
     """
     for name in value:
-        if name not in ("images", "state", "instruction"):
-            raise UnknownName("entry of an observation", name, ("images", "state", "instruction"), "help(Session)")
+        if name not in ENTRIES:
+            raise UnknownName("entry of an observation", name, ENTRIES, "help(Session)")
     instruction = value.get("instruction", "")
     if not isinstance(instruction, str):
         raise MismatchError(f"expected the instruction as a text, got {type(instruction).__name__}")
@@ -133,7 +136,22 @@ def parse_observation(
     if "state" not in value and embodiment.state_dim:
         raise MismatchError(f"expected a state of {embodiment.state_dim} numbers, got none")
     state = _state(value.get("state", np.zeros(0, np.float32)), embodiment)
-    return Observation(images, state, instruction, time_s)
+    return Observation(images, state, instruction, time_s, streams=_streams(value.get("streams", {}), embodiment))
+
+
+def _streams(given: Mapping[str, Any], embodiment: Embodiment) -> dict[str, np.ndarray]:
+    """The streams of `embodiment`, which are those that its policy sees."""
+    found = {}
+    for stream in embodiment.streams:
+        if stream.name not in given:
+            raise MismatchError(
+                f"expected stream {stream.name!r} ({stream.description}), got {sorted(given) or 'none'}"
+            )
+        found[stream.name] = _array(given[stream.name])
+        stream.expect(found[stream.name], "an observation")
+        if not np.isfinite(found[stream.name]).all():
+            raise MismatchError(f"expected a finite stream {stream.name!r}, got {found[stream.name]}")
+    return found
 
 
 def _array(value: Any) -> np.ndarray:

@@ -48,6 +48,8 @@ class Job:
 class Recording:
     """What a trajectory keeps beside actions and outcomes: all observations with images of `cameras`, and snapshots.
 
+    Among the cameras are the names of the streams that are kept.
+
     Without a recording nothing is rendered that the policy does not observe. With `every_step` observations are made
     after every step, and not only where the policy decides.
     """

@@ -71,7 +71,8 @@ class ServedPolicy:
         """Infer once from black images and zeros, in the worker's thread; the seconds that it took."""
         sizes = {camera.name: (camera.height, camera.width, 3) for camera in self.embodiment.cameras}
         images = {name: np.zeros(sizes[name], np.uint8) for name in self.window.cameras}
-        observation = Observation(images, np.zeros(self.embodiment.state_dim, np.float32), "", 0.0)
+        streams = {one.name: np.zeros(one.shape, one.dtype) for one in self.embodiment.streams}
+        observation = Observation(images, np.zeros(self.embodiment.state_dim, np.float32), "", 0.0, streams=streams)
         began_s = time.monotonic()
         answer = self.worker.submit(Query((observation,), "warm-up", 0, 0)).result(timeout_s)
         if answer.decision.fault is not None:

@@ -269,6 +269,7 @@ def _shapes(run: TrainRun, embodiments: Sequence[Embodiment], transforms: Transf
         embodiment_dims=tuple((embodiment.state_dim, embodiment.action_dim) for embodiment in embodiments),
         horizon=run.window.horizon,
         vocab_size=transforms.tokenizer.vocab_size,
+        streams={one.name: (len(run.window.observation_steps[one.name]), *one.shape) for one in embodiments[0].streams},
     )
 
 

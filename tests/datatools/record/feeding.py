@@ -29,6 +29,7 @@ def feed(live: LiveEpisode, episode: Episode, frame: int) -> None:
         bool(episode.terminated[frame]),
         bool(episode.truncated[frame]),
         episode.snapshots[frame] if episode.snapshots else None,
+        {name: values[frame] for name, values in episode.streams.items()},
     )
     for image in images.values():
         image[:] = 77

@@ -150,6 +150,7 @@ class LiveEpisode:
         terminated: bool,
         truncated: bool,
         snapshot: bytes | None = None,
+        streams: Mapping[str, Shaped[np.ndarray, "..."]] | None = None,
     ) -> None:
         """Add one step, as a row of `data.episode.Episode`: the observation, the action taken, and its outcome.
 
@@ -175,7 +176,7 @@ class LiveEpisode:
             "terminated": terminated,
             "truncated": truncated,
         }
-        row = pack(single_step(self._embodiment, images, fields, snapshot, self._header["task"]))
+        row = pack(single_step(self._embodiment, images, fields, snapshot, self._header["task"], streams or {}))
         images = {camera.name: images[camera.name].copy() for camera in self._embodiment.cameras}
         if not self._backlog.put(row, images):
             waiting = (

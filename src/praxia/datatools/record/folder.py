@@ -14,6 +14,7 @@ from praxia.core.errors import DataError, RecordingError
 from praxia.core.files import write_atomic
 from praxia.core.types import Start
 from praxia.data.episode import Episode
+from praxia.data.features import stream_key
 from praxia.data.layout import LIVE_PREFIX, STAGING, json_bytes, out_of_space
 from praxia.datatools.record.journal import Journal, SpillFile
 
@@ -103,11 +104,13 @@ class LiveFolder:
 
 
 def record_dtype(embodiment: Embodiment) -> np.dtype:
-    """The fixed-size start of a record; the simulator's state follows if there is one."""
+    """The fixed-size start of a record, streams last; the simulator's state follows if there is one."""
     size = {"state": (embodiment.state_dim,), "reward": ()} | dict.fromkeys(
         ("action", "executed_action"), (embodiment.action_dim,)
     )
-    return np.dtype([*((name, "<f4", size[name]) for name in NUMBERS), *((name, "?") for name in (*FLAGS, "snapshot"))])
+    numbers, flags = ((name, "<f4", size[name]) for name in NUMBERS), ((name, "?") for name in (*FLAGS, "snapshot"))
+    streams = ((stream_key(one.name), one.dtype, one.shape) for one in embodiment.streams)
+    return np.dtype([*numbers, *flags, *streams])
 
 
 def single_step(
@@ -116,6 +119,7 @@ def single_step(
     fields: Mapping[str, Any],
     snapshot: bytes | None,
     task: str,
+    streams: Mapping[str, np.ndarray],
 ) -> Episode:
     """A step as an episode of length one, which refuses what does not fit. Images are not copied.
 
@@ -142,6 +146,7 @@ def single_step(
         task=task,
         start=Start("", task, {}),
         snapshots=() if snapshot is None else (snapshot,),
+        streams={name: np.asarray(value)[None] for name, value in streams.items()},
     )
 
 
@@ -151,6 +156,8 @@ def pack(step: Episode) -> bytes:
     for name in (*NUMBERS, *FLAGS):
         row[name] = getattr(step, name)
     row["snapshot"] = bool(step.snapshots)
+    for name, value in step.streams.items():
+        row[stream_key(name)] = value
     return row.tobytes() + b"".join(step.snapshots)
 
 
@@ -161,4 +168,5 @@ def unpack(embodiment: Embodiment, records: Iterable[bytes]) -> dict[str, Any]:
     rows = np.frombuffer(b"".join(record[: dtype.itemsize] for record in records), dtype)
     fields = {name: np.array(rows[name]) for name in (*NUMBERS, *FLAGS)}
     snapshots = [record[dtype.itemsize :] for record in records] if rows["snapshot"].all() else []
-    return {**fields, "snapshots": snapshots}
+    streams = {one.name: np.array(rows[stream_key(one.name)]) for one in embodiment.streams}
+    return {**fields, "snapshots": snapshots, "streams": streams}
