@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DEMO ?= runs/demo-$(shell date +%Y%m%d-%H%M%S)
 export MUJOCO_GL ?= egl
 
-.PHONY: demo test test-all lint unit slow setup gl peer-lerobot resolve clean
+.PHONY: demo test test-all lint unit slow setup gl peer-lerobot peer-openpi resolve clean
 
 demo: $(READY) gl
 	$(BIN)/praxia study demo --out $(DEMO)
@@ -48,6 +48,10 @@ peer-lerobot: $(READY)
 	$(BIN)/python tests/peers/lerobot_agrees.py
 	$(BIN)/python tests/peers/lerobot_policy_agrees.py
 	$(BIN)/python tests/peers/lerobot_policies.py
+
+# Needs the network once: openpi's unmodified client, in an environment of its own, asks `praxia serve`.
+peer-openpi: $(READY)
+	$(BIN)/python tests/peers/openpi_peer.py
 
 # Needs the network: pip resolves Praxia and lerobot in one environment, and installs nothing.
 resolve: $(READY)

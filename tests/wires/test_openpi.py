@@ -100,6 +100,9 @@ REFUSED = {
     "earlier as a map": (packed({"earlier": {}}), "expected earlier as a list"),
     "an option inside earlier": (packed({"earlier": [{"step": 1}]}), "'step'"),
     "a deadline of texts": (packed({"deadline_ms": "soon"}), "expected deadline_ms as a number"),
+    "a deadline of NaN": (packed({"deadline_ms": float("nan")}), "expected deadline_ms as a number from 0, got nan"),
+    "a negative deadline": (packed({"deadline_ms": -1}), "expected deadline_ms as a number from 0, got -1"),
+    "a state twice": (packed({"state": [1.0], "observation/position": [1.0]}), "either the state or its fields"),
     "committed of another size": (packed({"committed": np.zeros((2, 5))}), "numbers \\[steps, 2\\], got \\[2, 5\\]"),
     "committed of NaN": (packed({"committed": np.full((2, 2), np.nan)}), "not finite"),
 }

@@ -77,8 +77,8 @@ class Connection:
         self._next_s = max(began_s, self._next_s) + 1 / self._limits.max_rate_hz
         policy = self.session.policy
         try:
-            future = asyncio.wrap_future(self.session.ask(request))
-            answer = await asyncio.wait_for(future, self._limits.answer_s)
+            async with asyncio.timeout(self._limits.answer_s):
+                answer = await asyncio.wrap_future(self.session.ask(request))
         except TimeoutError:
             raise PraxiaError(f"expected an answer within {self._limits.answer_s:g} s, got none") from None
         actions = executable_actions(answer, policy.embodiment)
@@ -92,7 +92,8 @@ class Connection:
             TimeoutError: the client did not take it in time, and was disconnected.
         """
         try:
-            await asyncio.wait_for(self._socket.send(frame), self._limits.patience_s)
+            async with asyncio.timeout(self._limits.patience_s):
+                await self._socket.send(frame)
         except TimeoutError:
             self._socket.transport.abort()
             raise

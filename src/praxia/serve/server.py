@@ -1,6 +1,7 @@
 """The policy server: who may connect to which policy by which wire. Inference runs in threads, so this loop is free."""
 
 import asyncio
+import contextlib
 import hmac
 import logging
 import ssl
@@ -121,7 +122,8 @@ class PolicyServer:
             ends = [asyncio.ensure_future(one.end(GOING_AWAY, "the server is ending")) for one in self._connections]
             if ends:
                 await asyncio.wait(ends, timeout=self._limits.patience_s)
-            await asyncio.wait_for(self._server.wait_closed(), self._limits.patience_s)
+            with contextlib.suppress(TimeoutError):  # an inference that takes longer ends with its worker
+                await asyncio.wait_for(self._server.wait_closed(), self._limits.patience_s)
         for policy in self._policies.values():
             await asyncio.to_thread(policy.close)
 

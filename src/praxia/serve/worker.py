@@ -129,9 +129,10 @@ class BatchWorker:
         if not waiting.future.set_running_or_notify_cancel():
             return False
         late_s = 0.0 if waiting.deadline_s is None else time.monotonic() - waiting.deadline_s
-        if late_s > 0:
-            waiting.future.set_exception(PraxiaError(f"the deadline passed {late_s * 1000:.0f} ms before inference"))
-        return late_s <= 0
+        if late_s <= 0:
+            return True
+        waiting.future.set_exception(PraxiaError(f"the deadline passed {late_s * 1000:.0f} ms before inference"))
+        return False
 
     def _infer(self, batch: list[_Waiting]) -> None:
         began_s = time.monotonic()

@@ -23,6 +23,7 @@ These entries, which are Praxia's, may be added; without them nothing differs fr
     deadline_ms    if inference has not begun so many milliseconds after arrival, the answer is an error
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -69,9 +70,6 @@ def decode_request(frame: bytes | str, embodiment: Embodiment) -> InferenceReque
         if not isinstance(earlier, list):
             raise PraxiaError(f"expected earlier as a list of observations, got {describe(earlier)}")
         earlier = tuple(_observation(expect_map(one, "an earlier observation"), embodiment) for one in earlier)
-    deadline_ms = message.get("deadline_ms")
-    if deadline_ms is not None and (isinstance(deadline_ms, bool) or not isinstance(deadline_ms, int | float)):
-        raise PraxiaError(f"expected deadline_ms as a number, got {describe(deadline_ms)}")
     return InferenceRequest(
         _observation({name: value for name, value in message.items() if name not in _OPTIONS}, embodiment),
         episode=_episode(message.get("episode")),
@@ -80,8 +78,16 @@ def decode_request(frame: bytes | str, embodiment: Embodiment) -> InferenceReque
         delay=_count(message.get("delay"), "delay") or 0,
         committed=_actions(message, "committed", embodiment),
         planned=_actions(message, "planned", embodiment),
-        deadline_s=None if deadline_ms is None else deadline_ms / 1000,
+        deadline_s=_deadline_s(message.get("deadline_ms")),
     )
+
+
+def _deadline_s(value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise PraxiaError(f"expected deadline_ms as a number from 0, got {describe(value)}")
+    return value / 1000
 
 
 def _episode(value: Any) -> str | None:
@@ -131,7 +137,9 @@ def _observation(message: Mapping[str, Any], embodiment: Embodiment) -> dict[str
         else:
             valid = ["prompt", "state", "images", *(f"observation/{one}" for one in ("state", *cameras, *fields))]
             raise UnknownName("entry of an observation", name[:80], [*valid, *_OPTIONS], _LISTING)
-    if parts and "state" not in found:
+    if parts and "state" in found:
+        raise MismatchError(f"expected either the state or its fields, got both: {next(iter(parts))}")
+    if parts:
         found["state"] = _joined(parts, embodiment)
     return {"images": images, **found}
 
