@@ -28,7 +28,7 @@ OPEN, CLOSED = -1.0, 1.0
 class TabletopExpert:
     """Reads `query.privileged` as `Tabletop.privileged` returns it, and decides one step at a time.
 
-    With a delay it decides for the state after the actions that are committed: see `_rolled_forward`.
+    With a delay D it decides for the D steps after the D committed ones, one after the other: see `_rolled_forward`.
 
     Its actions are hand deltas in cm, or joint targets if the privileged state has a Jacobian (damped least squares,
     the differential inverse kinematics of Buss 2004), and the gripper's target.
@@ -49,25 +49,33 @@ class TabletopExpert:
 
     def _decide(self, query: Query) -> Decision:
         assert query.privileged is not None, "an expert needs privileged state"
-        info = query.privileged if query.committed is None else _rolled_forward(query.privileged, query.committed)
-        move, gripper = SKILLS[str(info["verb"])](info)
-        step = np.clip(0.8 * move, -MAX_STEP_M, MAX_STEP_M)
-        hand = _joint_targets(info, step) if "jacobian" in info else step * 100
-        return Decision(np.array([[*hand, gripper]], np.float32), np.ones(1, dtype=bool))
+        info = query.privileged
+        actions = [] if query.committed is None else list(query.committed)
+        # While the next decision is made, this one must go on.
+        while len(actions) < max(1, 2 * query.delay):
+            actions.append(_action(_rolled_forward(info, np.stack(actions)) if actions else info))
+        return Decision(np.stack(actions), np.ones(len(actions), dtype=bool))
 
 
-def _rolled_forward(info: Info, committed: Float32[np.ndarray, "D A"]) -> Info:
-    """The privileged state after `committed`, as far as the robot decides it: its hand, and what that holds.
+def _action(info: Info) -> Float32[np.ndarray, " A"]:
+    move, gripper = SKILLS[str(info["verb"])](info)
+    step = np.clip(0.8 * move, -MAX_STEP_M, MAX_STEP_M)
+    hand = _joint_targets(info, step) if "jacobian" in info else step * 100
+    return np.array([*hand, gripper], np.float32)
+
+
+def _rolled_forward(info: Info, actions: Float32[np.ndarray, "D A"]) -> Info:
+    """The privileged state after `actions`, as far as the robot decides it: its hand, and what that holds.
 
     Otherwise an expert whose actions come late would send its hand where it is going already, and overshoot. What else
     will have moved by then is not predicted: that is what a delay costs.
     """
     rolled = dict(info)
     if "jacobian" in info:
-        ahead = info["jacobian"] @ (committed[-1, :-1] - info["joint_targets"])
-        rolled |= {"joint_targets": committed[-1, :-1].astype(np.float64), "tilt": info["tilt"] - ahead[3:]}
+        ahead = info["jacobian"] @ (actions[-1, :-1] - info["joint_targets"])
+        rolled |= {"joint_targets": actions[-1, :-1].astype(np.float64), "tilt": info["tilt"] - ahead[3:]}
     else:
-        ahead = committed[:, :3].sum(axis=0, dtype=np.float64) / 100
+        ahead = actions[:, :3].sum(axis=0, dtype=np.float64) / 100
     rolled["grip"] = info["grip"] + ahead[:3]
     if info["held"]:
         rolled["subject"] = info["subject"] + ahead[:3]
