@@ -16,11 +16,12 @@ from praxia.policies import MODELS
 from praxia.training.config import TrainRun
 
 
-def job(run, data, out, resume=False, start_from=None):
+def job(run, data, out, resume=False, start_from=None, vqa=None):
     """What `launch` takes: `run` on the data sets `data`, as JSON."""
     options = {"model": config_to_json(run.model), "train": config_to_json(run.train), "window": run.window.to_json()}
     options |= {"hold_out": run.hold_out, "data": [str(path) for path in data]}
-    return {**options, "out": str(out), "resume": resume, "start_from": start_from and str(start_from)}
+    options |= {"out": str(out), "resume": resume}
+    return {**options, "start_from": start_from and str(start_from), "vqa": vqa and str(vqa)}
 
 
 def launch(jobs, *options):
@@ -63,9 +64,9 @@ def main(jobs):
             config_from_json(one["train"], killed_training.OPTIONS.__getitem__),
             hold_out=one["hold_out"],
         )
-        data, start_from = [Path(path) for path in one["data"]], one["start_from"] and Path(one["start_from"])
-        more = {"recipe": "t", "command": "c", "device": "cpu"}
-        train(run, data, Path(one["out"]), resume=one["resume"], start_from=start_from, **more)
+        paths = {name: one[name] and Path(one[name]) for name in ("start_from", "vqa")}
+        more = {"recipe": "t", "command": "c", "device": "cpu", "resume": one["resume"], **paths}
+        train(run, [Path(path) for path in one["data"]], Path(one["out"]), **more)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import torch
 from praxia_testing import make_query, save_image
 from public_models import MODELS, make_model, save_model
 from safetensors.torch import load_file
+from shared_training import job, shared
 
 from praxia.checkpoint.store import load_policy, read_config
 from praxia.core.errors import MismatchError, PraxiaError
@@ -241,3 +242,29 @@ def test_policies_kept_while_adapters_train_are_merged_and_change_no_weight(publ
     kept = tmp_path / "kept" / "policies"
     assert read_config(kept / "step-6")[1].to_json() == read_config(tmp_path / "plain")[1].to_json()
     load_policy(kept / "step-3")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("trained", ["adapters", "language"])
+def test_processes_that_share_weights_adapt_the_public_model(public_run, dataset_path, vqa_path, tmp_path, trained):
+    """The first process alone reads the public weights; it merges adapters into those that it gathers."""
+    run = public_run(trained=trained, lora_rank=2)
+    options = {"strategy": "fsdp", "log_every": 1, "keep_every": 4, "checkpoint_s": 1e9}
+    options |= {"activation_checkpointing": trained == "adapters"}
+    run = dataclasses.replace(run, train=dataclasses.replace(run.train, **options), hold_out=0.2)
+    shared([job(run, [dataset_path], tmp_path / "shared", vqa=vqa_path)], 2)
+    fit(run, dataset_path, tmp_path / "one", vqa=vqa_path, device="cpu")
+    ours, theirs = (
+        [json.loads(line) for line in (tmp_path / out / "metrics.jsonl").read_text().splitlines()]
+        for out in ("one", "shared")
+    )
+    for one, other in zip(ours, theirs, strict=True):
+        for name in set(one) - {"samples_per_s", "wall_s"}:
+            np.testing.assert_allclose(other[name], one[name], rtol=1e-5, atol=1e-6, err_msg=f"{name} at {one['step']}")
+    for policy in ("policy", "policies/step-4"):
+        ours, theirs = (load_file(tmp_path / out / policy / "weights.safetensors") for out in ("one", "shared"))
+        assert list(ours) == list(theirs)
+        for name, value in ours.items():
+            assert (theirs[name] - value).norm() <= 1e-3 * value.norm() + 1e-3, name
+    load_policy(tmp_path / "shared")

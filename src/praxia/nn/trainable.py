@@ -133,7 +133,11 @@ class BeginsAndFinishes(Protocol):
     """
 
     def begin(self, weights: Mapping[str, Tensor] | None) -> None:
-        """Make it ready to train, with `weights` in place of its own if there are any."""
+        """Make it ready to train, with `weights` in place of its own if there are any.
+
+        Where processes share the weights, all but the first do this on the meta device, with the same result but for
+        the numbers.
+        """
         ...
 
     @property

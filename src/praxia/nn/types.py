@@ -377,7 +377,10 @@ class Pretrained(Protocol):
     """An encoder that starts from public weights, and may train few of them."""
 
     def load(self) -> None:
-        """Load the public weights that the config names."""
+        """Load the public weights that the config names. On the meta device nothing is read: another process has them.
+
+        The names and the order of the weights are the same either way.
+        """
         ...
 
     def adapt(self) -> None:

@@ -73,8 +73,12 @@ def _shard(module: Any, mesh: DeviceMesh) -> nn.Module:
     model, mesh = module.model, mesh["data_parallel"]
     # Detached, because FSDP2 moves the parameters themselves to the device.
     whole = {name: one.detach() for name, one in _tensors(model)} if mesh.get_local_rank() == 0 else {}
-    for block in blocks(model).values():
-        fully_shard(block, mesh=mesh)
+    found = blocks(model)
+    last = {name.rpartition(".")[0]: name for name in found}
+    for name, block in found.items():
+        # The last of a list is the first that the backward pass needs. And where it gave keys and values alone to what
+        # follows, as to an action expert, FSDP2 would not gather it again: it waits for gradients of its output.
+        fully_shard(block, mesh=mesh, reshard_after_forward=name not in last.values())
     fully_shard(model, mesh=mesh)
     if not whole:
         model.to_empty(device=mesh.device_type)

@@ -149,6 +149,11 @@ class PublicVLMEncoder(Encoder):
         Raises:
             MismatchError: some are missing or have another shape.
         """
+        if self.readout_token.is_meta:
+            model, lm_head = self.model, self.lm_head
+            del self.model, self.lm_head  # which puts them last, as below
+            self.model, self.lm_head = model, lm_head
+            return
         has_lm_head, training = self.lm_head is not None, self.training
         del self.model, self.lm_head  # memory may not suffice for two
         loaded = load_weights(Path(self.config.weights), self.config.depth).train(training)

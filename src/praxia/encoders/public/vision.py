@@ -120,6 +120,8 @@ class PublicVision(nn.Module):
         Raises:
             MismatchError: some are missing or have another shape.
         """
+        if next(self.model.parameters()).is_meta:
+            return
         del self.model  # memory may not suffice for two
         self.model = load_vision_model(self.family.model, folder).eval()
 
