@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, RecordingError
 from praxia.core.types import ChunkExecution, Policy, VectorEnv
 from praxia.data.episode import Episode
-from praxia.data.staging import stage_episode
+from praxia.data.recorder import EpisodeRecorder, save_episode
 from praxia.envs.family import EnvFamily
 from praxia.experts.injected_failures import InjectedFailures, InjectedNoise
 from praxia.rollout.loop import run_episodes
@@ -25,11 +24,17 @@ STEPS_AFTER_SUCCESS = 3
 
 
 def record_episodes(
-    root: Path, indices: Sequence[int], plan: CollectionPlan, family: EnvFamily, expert: Policy, slots: VectorEnv
+    recorder: EpisodeRecorder,
+    indices: Sequence[int],
+    plan: CollectionPlan,
+    family: EnvFamily,
+    expert: Policy,
+    slots: VectorEnv,
 ) -> Iterator[Trajectory]:
-    """Record the episodes `indices` of `plan` into `root`, whether they succeed or not, and yield each when it ends.
+    """Record the episodes `indices` of `plan`, whether they succeed or not, and yield each when it ends.
 
-    A crashed episode (`Trajectory.error`) is not kept: it says nothing about the expert.
+    A crashed episode (`Trajectory.error`) is not kept: it says nothing about the expert. One that is saved already is
+    run again for its result, where the process that recorded it died before it said so.
     """
     embodiment = plan.embodiment(family)
     disturbances = {index: (plan.noise_of(index), plan.injects_failure(index)) for index in indices}
@@ -47,7 +52,8 @@ def record_episodes(
     for trajectory in trajectories:
         if trajectory.error is None:
             index = trajectory.job.index
-            stage_episode(root, index, to_episode(trajectory, embodiment, *disturbances[index]))
+            if index not in recorder:
+                save_episode(recorder, index, to_episode(trajectory, embodiment, *disturbances[index]))
         yield trajectory
 
 

@@ -10,6 +10,7 @@ from praxia.collect.plan import CollectionPlan
 from praxia.collect.record import CrashCount, record_episodes
 from praxia.core.types import Policy
 from praxia.core.workers import Death, Workers, answer_requests
+from praxia.data.recorder import StagedRecorder
 from praxia.envs.family import EnvFamily
 from praxia.rollout.pool import MakeSlots
 from praxia.rollout.queues import GroupedQueue
@@ -92,13 +93,13 @@ class RecordingSlots:
         self.crashes = CrashCount()
         self._make_slots = make_slots
         self._arguments = (plan, family, make_expert(family.instructions))
-        self._root = root
+        self._recorder = StagedRecorder(root, plan.embodiment(family))
 
     def run(self, indices: Sequence[int]) -> Iterator[tuple[int, bool]]:
         with closing(self._make_slots(len(indices))) as slots:
             while indices:
                 crashed: list[int] = []
-                for trajectory in record_episodes(self._root, indices, *self._arguments, slots):
+                for trajectory in record_episodes(self._recorder, indices, *self._arguments, slots):
                     index = trajectory.job.index
                     if trajectory.error is None:
                         yield index, _succeeded(trajectory)
@@ -121,9 +122,10 @@ def _serve(
     """The worker's side: from an index to whether that episode succeeded, or the text of its crash."""
     slots = LocalSlots(1, family.build)
     expert = make_expert(family.instructions)
+    recorder = StagedRecorder(root, plan.embodiment(family))
 
     def record(index: int) -> bool | str:
-        (trajectory,) = record_episodes(root, [index], plan, family, expert, slots)
+        (trajectory,) = record_episodes(recorder, [index], plan, family, expert, slots)
         return _succeeded(trajectory) if trajectory.error is None else trajectory.error
 
     answer_requests(connection, record)

@@ -3,6 +3,7 @@
 Write:
     `recording.begin_recording(root, plan, resume=...)`    begins or resumes a recording; the episodes it already has
     `staging.stage_episode(root, index, episode)`    one finished `episode.Episode`, from any process, in any order
+    `recorder.StagedRecorder(root, embodiment)`      the same step by step, behind the interface of all recorders
     `finalize.finalize(root, embodiment, plan)`      staged episodes -> the data set, in index order; its content_sha256
 
 `praxia.datatools.record` writes in real time, frame by frame (robots, teleoperation), and stages the same folders.

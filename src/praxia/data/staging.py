@@ -32,6 +32,7 @@ from praxia.statistics.images import ImageHistogram, sampled_frames
 __all__ = [
     "StagedEpisode",
     "expect_unfinished",
+    "is_staged",
     "stage_episode",
     "staged_episode",
     "staged_indices",
@@ -153,6 +154,11 @@ def _states(episode: Episode) -> pa.Table:
     """One row per step; null if the simulator's state was not recorded."""
     snapshots = episode.snapshots or [None] * len(episode)
     return pa.table({"frame_index": np.arange(len(episode)), "state": pa.array(snapshots, pa.binary())})
+
+
+def is_staged(root: Path, index: int) -> bool:
+    """Whether the episode of that index is staged."""
+    return (root / STAGING / f"{EPISODE_PREFIX}{index:06d}").is_dir()
 
 
 def staged_indices(root: Path) -> list[int]:

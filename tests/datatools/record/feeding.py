@@ -1,11 +1,10 @@
 """Feeds an `Episode` to a recorder, frame by frame; used by the tests and by `killed_live.py`."""
 
 from praxia.data.episode import Episode
-from praxia.datatools.record.episode import LiveEpisode
-from praxia.datatools.record.recorder import Recorder
+from praxia.data.recorder import EpisodeRecorder, OpenEpisode
 
 
-def begin(recorder: Recorder, index: int, episode: Episode) -> LiveEpisode:
+def begin(recorder: EpisodeRecorder, index: int, episode: Episode) -> OpenEpisode:
     """Begin episode `index` with the metadata of `episode`."""
     return recorder.episode(
         index,
@@ -16,7 +15,7 @@ def begin(recorder: Recorder, index: int, episode: Episode) -> LiveEpisode:
     )
 
 
-def feed(live: LiveEpisode, episode: Episode, frame: int) -> None:
+def feed(live: OpenEpisode, episode: Episode, frame: int) -> None:
     """Add one frame, then overwrite its images as a camera driver does."""
     images = {name: frames[frame].copy() for name, frames in episode.images.items()}
     live.add(
@@ -30,6 +29,8 @@ def feed(live: LiveEpisode, episode: Episode, frame: int) -> None:
         bool(episode.truncated[frame]),
         episode.snapshots[frame] if episode.snapshots else None,
         {name: values[frame] for name, values in episode.streams.items()},
+        {name: values[frame] for name, values in episode.extras.items()},
+        episode.actors[frame] if episode.actors else None,
     )
     for image in images.values():
         image[:] = 77

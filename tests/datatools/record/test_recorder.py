@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from praxia.core.embodiment import Stream
 from praxia.core.errors import DataError, MismatchError, PraxiaError, RecordingError
 from praxia.data.finalize import finalize
 from praxia.data.recording import begin_recording
@@ -66,30 +65,6 @@ def test_a_live_episode_equals_stage_episode(tmp_path, synthetic, feeding, conte
     assert finalize(tmp_path / "set", synthetic.EMBODIMENT, PLAN)
     with pytest.raises(PraxiaError, match="already holds a finished data set"):
         feeding.begin(recorder, 3, synthetic.episode(3))
-
-
-def test_named_streams_are_recorded_and_what_does_not_fit_them_is_refused(
-    tmp_path, synthetic, feeding, contents, expected
-):
-    streams = (Stream("force", (6,), unit="N"), Stream("depth", (5, 7), "uint16", "mm"))
-    episode, draw = synthetic.episode(3, 9), np.random.default_rng(0)
-    values = {
-        "force": draw.normal(size=(9, 6)).astype(np.float32),
-        "depth": draw.integers(0, 5000, (9, 5, 7)).astype(np.uint16),
-    }
-    embodiment = replace(synthetic.EMBODIMENT, streams=streams)
-    episode = replace(episode, embodiment=embodiment, streams=values)
-    recorder = Recorder(tmp_path / "set", embodiment, PLAN)
-    live = feeding.begin(recorder, 3, episode)
-    for frame in range(9):
-        feeding.feed(live, episode, frame)
-    with pytest.raises(MismatchError, match="needs the streams 'force', 'depth', got 'force'"):
-        feeding.feed(live, SimpleNamespace(**{**vars(episode), "streams": {"force": values["force"]}}), 8)
-    wrong = {**values, "depth": values["depth"].astype(np.int32)}
-    with pytest.raises(MismatchError, match=r"stream 'depth' of .* as uint16 \[5, 7\] mm, got int32"):
-        feeding.feed(live, SimpleNamespace(**{**vars(episode), "streams": wrong}), 8)
-    live.save()
-    assert contents(tmp_path / "set", 3) == expected(3, episode)
 
 
 def test_add_returns_while_encoders_are_stuck_and_every_frame_is_kept(

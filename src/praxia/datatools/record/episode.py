@@ -4,19 +4,21 @@ import atexit
 import errno
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
 
 from praxia.core.embodiment import Embodiment
-from praxia.core.errors import MismatchError, PraxiaError, RecordingError
+from praxia.core.errors import PraxiaError, RecordingError
 from praxia.core.keys import content_key
-from praxia.core.types import Start
+from praxia.core.types import Actor, Start
+from praxia.data.episode import Episode
 from praxia.data.layout import num_staged
+from praxia.data.recorder import expect_like, single_step
 from praxia.datatools.record.backlog import Backlog
-from praxia.datatools.record.folder import LiveFolder, pack, single_step
+from praxia.datatools.record.folder import Beside, LiveFolder, pack
 from praxia.datatools.record.staging import stage_recording
 from praxia.datatools.record.video import CameraEncoder
 
@@ -122,7 +124,8 @@ class LiveEpisode:
             for camera in embodiment.cameras
         }
         self._frames = 0
-        self._with_snapshots = False
+        # What later steps must be like, without its images.
+        self._first: Episode | None = None
         self._stop_sync = threading.Event()
         self._threads = [
             BackgroundThread(f"encode {name}", lambda name=name: self._encode(name)) for name in self._encoders
@@ -151,11 +154,13 @@ class LiveEpisode:
         truncated: bool,
         snapshot: bytes | None = None,
         streams: Mapping[str, Shaped[np.ndarray, "..."]] | None = None,
+        extras: Mapping[str, Any] | None = None,
+        actor: Actor | None = None,
     ) -> None:
         """Add one step, as a row of `data.episode.Episode`: the observation, the action taken, and its outcome.
 
         Returns at once: it only checks and copies the frame, whose arrays the caller may reuse afterwards. Numbers are
-        kept as float32.
+        kept as float32, but for those of streams and extras.
 
         Raises:
             RecordingError: this frame cannot be recorded, because the disk is full, or disk or processor are too slow
@@ -164,9 +169,6 @@ class LiveEpisode:
         """
         self._expect_open()
         self._expect_no_errors(f"frame {self._frames} of episode {self.index} was not recorded", self._sync_thread)
-        if self._frames and (snapshot is not None) != self._with_snapshots:
-            had = "a" if self._with_snapshots else "no"
-            raise MismatchError(f"expected {had} snapshot as with the frames before, at frame {self._frames}")
         fields = {
             "state": state,
             "action": action,
@@ -176,14 +178,18 @@ class LiveEpisode:
             "terminated": terminated,
             "truncated": truncated,
         }
-        row = pack(single_step(self._embodiment, images, fields, snapshot, self._header["task"], streams or {}))
+        step = single_step(self._embodiment, images, fields, self._header["task"], snapshot, streams, extras, actor)
+        if self._first is None:
+            self._folder.begin_records(Beside.of(step))
+            self._first = replace(step, embodiment=replace(self._embodiment, cameras=()), images={})
+        expect_like(step, self._first, self._frames)
+        row = pack(step)
         images = {camera.name: images[camera.name].copy() for camera in self._embodiment.cameras}
         if not self._backlog.put(row, images):
             waiting = (
                 f"{self._backlog.memory_bytes / 1e6:.0f} MB are waiting; the disk is slower than the incoming frames"
             )
             raise self._error(f"frame {self._frames} of episode {self.index} was not recorded", waiting)
-        self._with_snapshots = snapshot is not None
         self._frames += 1
 
     def save(self) -> None:

@@ -10,18 +10,16 @@ from typing import Any
 import numpy as np
 
 from praxia.core.embodiment import Embodiment
-from praxia.core.errors import DataError, RecordingError
+from praxia.core.errors import RecordingError
 from praxia.core.files import write_atomic
-from praxia.core.types import Start
+from praxia.core.types import ACTORS
 from praxia.data.episode import Episode
-from praxia.data.features import stream_key
+from praxia.data.features import ACTOR, extra_key, stream_key
 from praxia.data.layout import LIVE_PREFIX, STAGING, json_bytes, out_of_space
+from praxia.data.recorder import FLAGS, NUMBERS
 from praxia.datatools.record.journal import Journal, SpillFile
 
-__all__ = ["EpisodeJournals", "LiveFolder", "pack", "single_step", "unpack"]
-
-NUMBERS = ("state", "action", "executed_action", "reward")
-FLAGS = ("success", "terminated", "truncated")
+__all__ = ["Beside", "EpisodeJournals", "LiveFolder", "pack", "unpack"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +85,20 @@ class LiveFolder:
         """The header written at the start; None if it was killed at its start, before any frame."""
         return json.loads(self._header.read_bytes()) if self._header.is_file() else None
 
+    @property
+    def _beside(self) -> Path:
+        return self.path / "beside.json"
+
+    def begin_records(self, beside: "Beside") -> None:
+        """Keep what the records have beside the embodiment's numbers, before the first of them."""
+        if beside != Beside():
+            with out_of_space(self.root, f"beginning episode {self.index}"):
+                write_atomic(self._beside, json_bytes(beside.to_json()))
+
+    def beside(self) -> "Beside":
+        """What the records have beside the embodiment's numbers."""
+        return Beside.from_json(json.loads(self._beside.read_bytes())) if self._beside.is_file() else Beside()
+
     def open(self, embodiment: Embodiment) -> EpisodeJournals:
         cameras = {camera.name: camera for camera in embodiment.cameras}
         return EpisodeJournals(
@@ -103,70 +115,67 @@ class LiveFolder:
         shutil.rmtree(discarded)
 
 
-def record_dtype(embodiment: Embodiment) -> np.dtype:
-    """The fixed-size start of a record, streams last; the simulator's state follows if there is one."""
+@dataclass(frozen=True)
+class Beside:
+    """What the records of an episode have beside the numbers of its embodiment: extras and actors.
+
+    `extras` are (name, dtype, shape) of each, known from the first step.
+    """
+
+    extras: tuple[tuple[str, str, tuple[int, ...]], ...] = ()
+    actors: bool = False
+
+    @classmethod
+    def of(cls, step: Episode) -> "Beside":
+        """That of an episode whose first step is `step`."""
+        extras = ((name, value.dtype.str, value.shape[1:]) for name, value in step.extras.items())
+        return cls(tuple(extras), bool(step.actors))
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Beside":
+        extras = ((name, dtype, tuple(shape)) for name, dtype, shape in value["extras"])
+        return cls(tuple(extras), value["actors"])
+
+    def to_json(self) -> dict[str, Any]:
+        return {"extras": [list(one) for one in self.extras], "actors": self.actors}
+
+
+def record_dtype(embodiment: Embodiment, beside: Beside) -> np.dtype:
+    """The fixed-size start of a record, with streams, extras and actor last; the simulator's state follows."""
     size = {"state": (embodiment.state_dim,), "reward": ()} | dict.fromkeys(
         ("action", "executed_action"), (embodiment.action_dim,)
     )
     numbers, flags = ((name, "<f4", size[name]) for name in NUMBERS), ((name, "?") for name in (*FLAGS, "snapshot"))
     streams = ((stream_key(one.name), one.dtype, one.shape) for one in embodiment.streams)
-    return np.dtype([*numbers, *flags, *streams])
-
-
-def single_step(
-    embodiment: Embodiment,
-    images: Mapping[str, np.ndarray],
-    fields: Mapping[str, Any],
-    snapshot: bytes | None,
-    task: str,
-    streams: Mapping[str, np.ndarray],
-) -> Episode:
-    """A step as an episode of length one, which refuses what does not fit. Images are not copied.
-
-    Raises:
-        MismatchError: a size that is not the embodiment's.
-        DataError: a number that is not finite, or images that are not uint8.
-    """
-    for name, image in images.items():
-        if image.dtype != np.uint8:
-            raise DataError(f"expected images of {name!r} as uint8, got {image.dtype}")
-    numbers = {name: np.asarray(fields[name], np.float32)[None] for name in NUMBERS}
-    flags = {name: np.array([fields[name]], bool) for name in FLAGS}
-    return Episode(
-        embodiment=embodiment,
-        images={name: image[None] for name, image in images.items()},
-        state=numbers["state"],
-        action=numbers["action"],
-        executed_action=numbers["executed_action"],
-        reward=numbers["reward"],
-        success=flags["success"],
-        terminated=flags["terminated"],
-        truncated=flags["truncated"],
-        instruction="",
-        task=task,
-        start=Start("", task, {}),
-        snapshots=() if snapshot is None else (snapshot,),
-        streams={name: np.asarray(value)[None] for name, value in streams.items()},
-    )
+    extras = ((extra_key(name), dtype, shape) for name, dtype, shape in beside.extras)
+    return np.dtype([*numbers, *flags, *streams, *extras, *([(ACTOR, "u1")] if beside.actors else [])])
 
 
 def pack(step: Episode) -> bytes:
     """An episode of one step as a record."""
-    row = np.empty(1, record_dtype(step.embodiment))
+    row = np.empty(1, record_dtype(step.embodiment, Beside.of(step)))
     for name in (*NUMBERS, *FLAGS):
         row[name] = getattr(step, name)
     row["snapshot"] = bool(step.snapshots)
     for name, value in step.streams.items():
         row[stream_key(name)] = value
+    for name, value in step.extras.items():
+        row[extra_key(name)] = value
+    for actor in step.actors:
+        row[ACTOR] = ACTORS.index(actor)
     return row.tobytes() + b"".join(step.snapshots)
 
 
-def unpack(embodiment: Embodiment, records: Iterable[bytes]) -> dict[str, Any]:
+def unpack(embodiment: Embodiment, beside: Beside, records: Iterable[bytes]) -> dict[str, Any]:
     """The fields of an `Episode` from the records of its steps."""
-    dtype = record_dtype(embodiment)
+    dtype = record_dtype(embodiment, beside)
     records = list(records)
     rows = np.frombuffer(b"".join(record[: dtype.itemsize] for record in records), dtype)
     fields = {name: np.array(rows[name]) for name in (*NUMBERS, *FLAGS)}
-    snapshots = [record[dtype.itemsize :] for record in records] if rows["snapshot"].all() else []
-    streams = {one.name: np.array(rows[stream_key(one.name)]) for one in embodiment.streams}
-    return {**fields, "snapshots": snapshots, "streams": streams}
+    return {
+        **fields,
+        "snapshots": [record[dtype.itemsize :] for record in records] if rows["snapshot"].all() else [],
+        "streams": {one.name: np.array(rows[stream_key(one.name)]) for one in embodiment.streams},
+        "extras": {name: np.array(rows[extra_key(name)]) for name, _, _ in beside.extras},
+        "actors": [ACTORS[number] for number in rows[ACTOR]] if beside.actors else [],
+    }

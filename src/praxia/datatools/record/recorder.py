@@ -1,4 +1,7 @@
-"""The recorder for robots and teleoperation: one episode after the other, frames as they come."""
+"""The recorder for robots and teleoperation: one episode after the other, frames as they come.
+
+It is an `EpisodeRecorder` (`data.recorder`), and its episodes are `OpenEpisode`s.
+"""
 
 import logging
 import weakref
@@ -10,8 +13,9 @@ from typing import Any
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import PraxiaError
 from praxia.core.types import Start
+from praxia.data.recorder import expect_unrecorded
 from praxia.data.recording import begin_recording, recording_lock
-from praxia.data.staging import expect_unfinished, staged_indices
+from praxia.data.staging import expect_unfinished, is_staged, staged_indices
 from praxia.datatools.record.episode import LiveEpisode, RecorderState
 from praxia.datatools.record.folder import LiveFolder
 from praxia.datatools.record.staging import RecoveredEpisode, recover
@@ -78,6 +82,9 @@ class Recorder:
         """The staged episodes in order, both saved and recovered."""
         return staged_indices(self._root)
 
+    def __contains__(self, index: object) -> bool:
+        return isinstance(index, int) and is_staged(self._root, index)
+
     def episode(
         self, index: int, *, instruction: str, task: str, start: Start, provenance: Mapping[str, Any] | None = None
     ) -> LiveEpisode:
@@ -90,10 +97,7 @@ class Recorder:
         expect_unfinished(self._root)
         if self._episode and self._episode.open:
             raise PraxiaError(f"episode {self._episode.index} is open; save() or discard() it first")
-        if index in self.indices:
-            raise PraxiaError(
-                f"episode {index} is already recorded in {self._root}; choose an index that is not in recorder.indices"
-            )
+        expect_unrecorded(self, index, self._root)
         self._episode = LiveEpisode(
             LiveFolder(self._root, index),
             self._embodiment,

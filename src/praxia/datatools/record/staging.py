@@ -33,7 +33,7 @@ def stage_recording(
         RecordingError: the disk is full, or a video does not have `length` frames; the journals are kept.
         DataError: the bytes of a record were altered.
     """
-    fields = unpack(embodiment, (journals.numbers.read(number) for number in range(length)))
+    fields = unpack(embodiment, folder.beside(), (journals.numbers.read(number) for number in range(length)))
     provenance = header["provenance"]
     if lost_frames is not None:
         provenance = {**provenance, "recovered": True, "lost_frames": lost_frames}
