@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DEMO ?= runs/demo-$(shell date +%Y%m%d-%H%M%S)
 export MUJOCO_GL ?= egl
 
-.PHONY: demo test test-all lint unit slow setup gl peer-lerobot peer-openpi resolve clean
+.PHONY: demo test test-all lint unit slow setup gl peer-lerobot peer-openpi peer-vla-eval resolve clean
 
 demo: $(READY) gl
 	$(BIN)/praxia study demo --out $(DEMO)
@@ -49,9 +49,12 @@ peer-lerobot: $(READY)
 	$(BIN)/python tests/peers/lerobot_policy_agrees.py
 	$(BIN)/python tests/peers/lerobot_policies.py
 
-# Needs the network once: openpi's unmodified client, in an environment of its own, asks `praxia serve`.
+# Need the network once: unmodified clients of other projects, in environments of their own, ask `praxia serve`.
 peer-openpi: $(READY)
 	$(BIN)/python tests/peers/openpi_peer.py
+
+peer-vla-eval: $(READY)
+	$(BIN)/python tests/peers/vla_eval_peer.py
 
 # Needs the network: pip resolves Praxia and lerobot in one environment, and installs nothing.
 resolve: $(READY)

@@ -259,7 +259,10 @@ def test_tls(tmp_path):
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names]
     subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True, timeout=TIMEOUT_S)
     with ServerThread({"toy": Gated()}, tls=tls_context(certificate, key)) as server:
-        assert server.server.addresses("127.0.0.1", server.port) == [f"wss://127.0.0.1:{server.port}"]
+        assert server.server.addresses("127.0.0.1", server.port) == [
+            f"wss://127.0.0.1:{server.port}",
+            f"wss://127.0.0.1:{server.port}/vla-eval",
+        ]
         trusting = ssl.create_default_context(cafile=certificate)
         with server.connect(ssl=trusting, scheme="wss") as client:
             assert infer_after_hello(client) == [0, 1]

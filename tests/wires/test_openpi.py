@@ -1,11 +1,13 @@
 """openpi's wire, beside messages assembled by hand as its client and server do."""
 
+import dataclasses
+
 import msgpack
 import numpy as np
 import pytest
 from praxia_testing import EMBODIMENT
 
-from praxia.core.embodiment import Camera, Embodiment, Field
+from praxia.core.embodiment import Camera, Embodiment, Field, Stream
 from praxia.core.errors import PraxiaError
 from praxia.core.window import Window
 from praxia.wires import openpi
@@ -55,6 +57,16 @@ def test_an_aloha_observation_has_channels_first():
     request = openpi.decode_request(frame, EMBODIMENT)
     np.testing.assert_array_equal(request.observation["images"]["front"], image)
     assert (request.episode, request.step, request.earlier, request.delay) == (None, None, None, 0)
+
+
+def test_streams_are_found_by_name():
+    force = np.arange(6, dtype=np.float32)
+    with_force = dataclasses.replace(EMBODIMENT, streams=(Stream("force", (6,), unit="N"),))
+    request = InferenceRequest({"images": {}, "state": np.zeros(3), "instruction": "", "streams": {"force": force}})
+    found = openpi.decode_request(openpi.encode_request(request), with_force).observation
+    np.testing.assert_array_equal(found["streams"]["force"], force)
+    with pytest.raises(PraxiaError, match="expected observation/force as an array, got 3"):
+        openpi.decode_request(packed({"observation/force": 3}), with_force)
 
 
 def test_a_request_with_everything_survives():

@@ -30,8 +30,8 @@ class ServeArguments:
     """The address to listen on. The default lets in this machine alone; 0.0.0.0 lets in every other."""
     port: int = 8000
     """The port; 0 takes a free one, which is printed."""
-    wires: Annotated[str, tyro.conf.arg(metavar="NAME,...")] = "openpi"
-    """How clients talk: openpi (its websocket clients)."""
+    wires: Annotated[str, tyro.conf.arg(metavar="NAME,...")] = "openpi,vla-eval"
+    """How clients talk: openpi (at the policies' names) and vla-eval (below /vla-eval)."""
     exact: bool = False
     """One request per inference: actions are those of the policy in process, bit for bit. Without it the requests of
     all clients are gathered."""
@@ -69,7 +69,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
             "expected --certificate and --key, got one of them; a certificate is of no use without its key"
         )
 
-    from praxia.serve.connection import WIRES, Limits
+    from praxia.serve.connection import Limits
+    from praxia.serve.conversations import WIRES
     from praxia.serve.metrics import Metrics
     from praxia.serve.run import serve_until_signal
     from praxia.serve.server import PolicyServer, tls_context

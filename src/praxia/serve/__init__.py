@@ -5,7 +5,8 @@
 | `worker` | the thread that infers, and gathers waiting requests into its next batch |
 | `sessions` | the served policy, and the sessions of its clients: history, step, place in the carry |
 | `metrics` | what Prometheus reads |
-| `connection` | one client over the network: limits, pace, and the wires |
+| `connection` | one client over the network: limits and pace |
+| `conversations` | what is said over each wire |
 | `server` | asyncio, websockets, HTTP: who may connect, to which policy, by which wire |
 """
 

@@ -1,20 +1,19 @@
-"""One client's connection: its frames, its requests and replies in time, and the wires that turn one into the other."""
+"""One client's connection: its frames, its requests and replies, in time."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from praxia.core.errors import PraxiaError, expect_positive, optional_import
 from praxia.serve.metrics import Metrics
 from praxia.serve.sessions import ClientSession, executable_actions
-from praxia.wires import openpi
 from praxia.wires.messages import InferenceReply, InferenceRequest
 
 with optional_import("a policy server", "serve"):
     from websockets.asyncio.server import ServerConnection
 
-__all__ = ["GOING_AWAY", "INTERNAL_ERROR", "WIRES", "Connection", "Limits", "ServeWire"]
+__all__ = ["GOING_AWAY", "INTERNAL_ERROR", "Connection", "Limits"]
 
 # Close codes of websockets (RFC 6455).
 GOING_AWAY, INTERNAL_ERROR = 1001, 1011
@@ -46,17 +45,22 @@ class Limits:
 
 
 class Connection:
-    """A websocket with the `session` of its client. It is in `busy` from a request until its reply has been sent."""
+    """A websocket with the `session` of its client. It is in `busy` from a request until its reply has been sent.
+
+    `parameters` are those of the address: `ws://HOST:PORT/NAME?parameter=value`.
+    """
 
     def __init__(
         self,
         socket: ServerConnection,
         session: ClientSession,
+        parameters: Mapping[str, str],
         limits: Limits,
         metrics: Metrics,
         busy: "set[Connection]",
     ):
         self.session = session
+        self.parameters = parameters
         self._socket, self._limits, self._metrics, self._busy = socket, limits, metrics, busy
         self._next_s = 0.0
 
@@ -108,26 +112,3 @@ class Connection:
     async def end(self, code: int, reason: str) -> None:
         """Close the websocket; the reason is cut to what the protocol allows."""
         await self._socket.close(code, reason[:100])
-
-
-async def serve_openpi(connection: Connection) -> None:
-    """The wire of `wires.openpi`, until the client goes or an error ends it."""
-    session = connection.session
-    await connection.send(openpi.encode_hello(session.description))
-    previous_s = None
-    async for frame in connection.frames():
-        began_s = time.monotonic()
-        try:
-            reply = await connection.answer(openpi.decode_request(frame, session.policy.embodiment))
-        except PraxiaError as error:
-            await connection.send_error(str(error))
-            await connection.end(INTERNAL_ERROR, "the request before was an error")
-            return
-        total_s = time.monotonic() - began_s
-        await connection.send(openpi.encode_reply(reply, total_s, previous_s))
-        previous_s = total_s
-
-
-ServeWire = Callable[[Connection], Awaitable[None]]
-# By name: the path below which a wire is found ("": at the policies' names themselves), and what serves a connection.
-WIRES: dict[str, tuple[str, ServeWire]] = {"openpi": ("", serve_openpi)}

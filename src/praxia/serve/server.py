@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from praxia.core.errors import PraxiaError, optional_import
-from praxia.serve.connection import GOING_AWAY, INTERNAL_ERROR, WIRES, Connection, Limits, ServeWire
+from praxia.serve.connection import GOING_AWAY, INTERNAL_ERROR, Connection, Limits
+from praxia.serve.conversations import WIRES, Wire
 from praxia.serve.metrics import CONTENT_TYPE, Metrics
 from praxia.serve.sessions import ServedPolicy
 
@@ -28,7 +29,8 @@ LOG = logging.getLogger(__name__)
 # What websockets reports of strangers' broken connections is no news.
 _NETWORK_LOG = logging.getLogger(f"{__name__}.websockets")
 
-HEALTH, METRICS = "healthz", "metrics"
+# Kubernetes' and openpi's path, and that of vla-evaluation-harness.
+HEALTH, METRICS = ("healthz", "health"), "metrics"
 
 
 def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
@@ -49,8 +51,9 @@ def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
 class PolicyServer:
     """Serves `policies`, each under its name, over `wires`.
 
-    HTTP: `/healthz` says OK, `/metrics` is Prometheus' text. Websockets: `/NAME`, and `/` if there is one policy. With
-    an `api_key` everything but `/healthz` needs the header `Authorization: Api-Key KEY`.
+    HTTP: `/healthz` says OK, `/metrics` is Prometheus' text. Websockets: `/NAME` for openpi's clients and
+    `/vla-eval/NAME`, both without NAME if there is one policy. With an `api_key` everything but health needs the header
+    `Authorization: Api-Key KEY`; clients that send no headers may give it in the address, `/vla-eval?key=KEY`.
 
     Raises:
         PraxiaError: no policy, or one whose name is a path of the server.
@@ -66,7 +69,7 @@ class PolicyServer:
         api_key: str | None = None,
         tls: ssl.SSLContext | None = None,
     ):
-        reserved = (HEALTH, METRICS, *(path for path, _ in WIRES.values() if path))
+        reserved = (*HEALTH, METRICS, *(wire.path for wire in WIRES.values() if wire.path))
         self._policies = {policy.name: policy for policy in policies}
         for name in self._policies:
             if not name or name in reserved or "/" in name:
@@ -74,7 +77,7 @@ class PolicyServer:
         if not policies:
             raise PraxiaError("expected at least one policy to serve, got none")
         self._metrics = metrics
-        self._routes = {WIRES[wire][0]: WIRES[wire][1] for wire in wires}
+        self._wires = {WIRES[name].path: WIRES[name] for name in wires}
         self._limits, self._api_key, self._tls = limits or Limits(), api_key, tls
         self._connections: set[Connection] = set()
         self._busy: set[Connection] = set()
@@ -110,7 +113,7 @@ class PolicyServer:
         scheme = "ws" if self._tls is None else "wss"
         base = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
         names = [""] if len(self._policies) == 1 else list(self._policies)
-        return ["/".join([base, *filter(None, (path, name))]) for path in self._routes for name in names]
+        return ["/".join([base, *filter(None, (path, name))]) for path in self._wires for name in names]
 
     async def stop(self) -> None:
         """Let nobody in any more, answer what has been asked, close the connections with 1001, and end the workers."""
@@ -130,7 +133,7 @@ class PolicyServer:
     def _answer_http(self, connection: ServerConnection, request: Request) -> Response | None:
         """The answer to a request that opens no websocket; None: it opens one."""
         path = _path(request)
-        if path == HEALTH:
+        if path in HEALTH:
             return connection.respond(HTTPStatus.OK, "OK\n")
         if not self._may_enter(request):
             return self._refuse(connection, HTTPStatus.UNAUTHORIZED, "expected the header Authorization: Api-Key KEY")
@@ -152,6 +155,9 @@ class PolicyServer:
         if self._api_key is None:
             return True
         given = request.headers.get_all("Authorization")
+        wire = self._wires.get(_path(request).partition("/")[0])
+        if not given and wire is not None and wire.key_in_address:
+            given = [f"Api-Key {_parameters(request).get('key', '')}"]
         expected = f"Api-Key {self._api_key}".encode()
         return len(given) == 1 and hmac.compare_digest(given[0].encode(errors="replace"), expected)
 
@@ -160,33 +166,34 @@ class PolicyServer:
         LOG.info("refused %s: %s", connection.remote_address, text)
         return connection.respond(status, f"{text}\n")
 
-    def _route(self, path: str) -> tuple[ServedPolicy, ServeWire]:
+    def _route(self, path: str) -> tuple[ServedPolicy, Wire]:
         """The policy and the wire of a path. Raises PraxiaError: there is none."""
-        wire, _, name = path.partition("/") if path.partition("/")[0] in self._routes else ("", "", path)
+        wire, _, name = path.partition("/") if path.partition("/")[0] in self._wires else ("", "", path)
         names = list(self._policies)
-        if wire not in self._routes or (name and name not in names):
+        if wire not in self._wires or (name and name not in names):
             near = get_close_matches(name, names, n=1, cutoff=0.0)[0]
             raise PraxiaError(f"expected the path /{near}, got /{path[:80]}; served are: {', '.join(names)}")
         if not name and len(names) > 1:
             raise PraxiaError(f"expected the path of a policy, such as /{names[0]}; served are: {', '.join(names)}")
-        return self._policies[name or names[0]], self._routes[wire]
+        return self._policies[name or names[0]], self._wires[wire]
 
     async def _serve_connection(self, socket: ServerConnection) -> None:
         assert socket.request is not None
-        policy, serve_wire = self._route(_path(socket.request))
+        policy, wire = self._route(_path(socket.request))
         try:
             session = policy.open()
         except PraxiaError as error:  # the last place was taken while it connected
             await socket.close(INTERNAL_ERROR, str(error)[:100])
             return
-        connection = Connection(socket, session, self._limits, self._metrics, self._busy)
+        parameters = _parameters(socket.request)
+        connection = Connection(socket, session, parameters, self._limits, self._metrics, self._busy)
         self._connections.add(connection)
         self._metrics.sessions(policy.name, policy.num_sessions)
         LOG.info("opened %s of %s for %s", session.key, policy.name, socket.remote_address)
         gone = asyncio.ensure_future(socket.wait_closed())
         gone.add_done_callback(lambda _: session.close())
         try:
-            await serve_wire(connection)
+            await wire.serve(connection)
         except (ConnectionClosed, TimeoutError):
             pass
         except asyncio.CancelledError:
@@ -209,3 +216,11 @@ def _path(request: Request) -> str:
         return unquote(urlsplit(request.path).path).strip("/")
     except ValueError:
         return request.path[:80]
+
+
+def _parameters(request: Request) -> dict[str, str]:
+    """The parameters of an address, the last of each name."""
+    try:
+        return dict(parse_qsl(urlsplit(request.path).query))
+    except ValueError:
+        return {}

@@ -153,7 +153,7 @@ class ClientSession:
         if self._pending is not None and not self._pending.done():
             raise PraxiaError("expected one request at a time: the one before is not answered yet")
         deadline_s = None if request.deadline_s is None else time.monotonic() + request.deadline_s
-        query = self._query(request)
+        query = self.observe(request)
         self._pending = self.policy.worker.submit(query, deadline_s)
         return self._pending
 
@@ -166,7 +166,8 @@ class ClientSession:
             self._pending.cancel()
         self.policy.release(self._row)
 
-    def _query(self, request: InferenceRequest) -> Query:
+    def observe(self, request: InferenceRequest) -> Query:
+        """Remember the observation, and what would be asked about it. Raises as `ask`."""
         if request.episode is not None and request.episode != self._episode.key:
             self.reset(request.episode)
         elif request.step == 0 and self._episode.has_begun:

@@ -5,6 +5,7 @@
 | `messages` | what every wire carries: requests, replies, the description of a served policy |
 | `packing` | msgpack with arrays and images, within limits; nothing is ever unpickled |
 | `openpi` | the wire of openpi's websocket server and client |
+| `vla_eval` | the wire of vla-evaluation-harness |
 | `remote` | a policy whose decisions a server makes |
 | `mapping` | the same for another's server, with its names, sizes and units |
 """

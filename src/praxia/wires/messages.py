@@ -22,10 +22,10 @@ class InferenceRequest:
     """One question of a client: what to do, given an observation.
 
     `observation` is a mapping as `rollout.session.Session` takes it: "images" {camera: uint8 [Y, X, 3]}, "state" [S],
-    "instruction". `episode` names the episode and `step` is its control step; None: the server counts. `earlier` are
-    the observations just before, oldest first, that the policy's window reaches back to (None: those that the server
-    was sent). `delay`, `committed` and `planned` are those of `core.types.Query`. The answer is of no use any more
-    `deadline_s` seconds after the request arrived.
+    "instruction", "streams". `episode` names the episode and `step` is its control step; None: the server counts.
+    `earlier` are the observations just before, oldest first, that the policy's window reaches back to (None: those that
+    the server was sent). `delay`, `committed` and `planned` are those of `core.types.Query`. The answer is of no use
+    any more `deadline_s` seconds after the request arrived.
     """
 
     observation: Mapping[str, Any]

@@ -7,6 +7,7 @@ An observation is a map in either of openpi's two layouts; other entries are ref
 
     observation/CAMERA           uint8 [Y, X, 3] or [3, Y, X], of any size; or {__image__, format: png | jpeg, data}
     observation/state            the state [S], or in its place observation/FIELD for each field of the state
+    observation/STREAM           a stream of the embodiment, in its shape
     prompt                       the instruction ("" if absent)
 
     state, images {CAMERA: ...}, prompt
@@ -34,7 +35,15 @@ from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.wires.messages import InferenceReply, InferenceRequest, PolicyDescription
 from praxia.wires.packing import describe, expect_map, expect_text, image_of, pack, unpack
 
-__all__ = ["decode_hello", "decode_reply", "decode_request", "encode_hello", "encode_reply", "encode_request"]
+__all__ = [
+    "decode_hello",
+    "decode_reply",
+    "decode_request",
+    "encode_hello",
+    "encode_reply",
+    "encode_request",
+    "numbers",
+]
 
 _OPTIONS = ("episode", "step", "earlier", "delay", "committed", "planned", "deadline_ms")
 _LISTING = "praxia info POLICY"
@@ -119,6 +128,7 @@ def _observation(message: Mapping[str, Any], embodiment: Embodiment) -> dict[str
     """An observation in either layout as `rollout.session.parse_observation` takes it."""
     fields = [field.name for field in embodiment.state]
     cameras = [camera.name for camera in embodiment.cameras]
+    streams = [stream.name for stream in embodiment.streams]
     images, parts, found = {}, {}, {}
     for name, value in message.items():
         short = name.removeprefix("observation/")
@@ -129,13 +139,20 @@ def _observation(message: Mapping[str, Any], embodiment: Embodiment) -> dict[str
                 camera: image_of(one, f"image of {camera!r}") for camera, one in expect_map(value, "images").items()
             }
         elif short == "state":
-            found["state"] = _numbers(value, name)
+            found["state"] = numbers(value, name)
         elif short != name and short in cameras:
             images[short] = image_of(value, f"image of {short!r}")
+        elif short != name and short in streams:
+            found.setdefault("streams", {})[short] = _array(value, name)
         elif short != name and short in fields:
             parts[short] = value
         else:
-            valid = ["prompt", "state", "images", *(f"observation/{one}" for one in ("state", *cameras, *fields))]
+            valid = [
+                "prompt",
+                "state",
+                "images",
+                *(f"observation/{one}" for one in ("state", *cameras, *fields, *streams)),
+            ]
             raise UnknownName("entry of an observation", name[:80], [*valid, *_OPTIONS], _LISTING)
     if parts and "state" in found:
         raise MismatchError(f"expected either the state or its fields, got both: {next(iter(parts))}")
@@ -150,15 +167,25 @@ def _joined(parts: Mapping[str, Any], embodiment: Embodiment) -> np.ndarray:
         raise MismatchError(f"expected observation/{missing[0]} beside observation/{next(iter(parts))}, got none")
     arrays = []
     for field in embodiment.state:
-        array = _numbers(parts[field.name], f"observation/{field.name}")
+        array = numbers(parts[field.name], f"observation/{field.name}")
         if array.shape != (field.size,):
             raise MismatchError(f"expected observation/{field.name} of {field.size} numbers, got {list(array.shape)}")
         arrays.append(array)
     return np.concatenate(arrays)
 
 
-def _numbers(value: Any, name: str) -> np.ndarray:
-    """A vector of an array, a number or a list of numbers."""
+def _array(value: Any, name: str) -> np.ndarray:
+    if not isinstance(value, np.ndarray):
+        raise MismatchError(f"expected {name} as an array, got {describe(value)}")
+    return value
+
+
+def numbers(value: Any, name: str) -> np.ndarray:
+    """A vector of an array, a number or a list of numbers.
+
+    Raises:
+        MismatchError: it is something else; `name` is its entry.
+    """
     listed = isinstance(value, list) and all(isinstance(one, int | float) for one in value)
     if listed or isinstance(value, np.ndarray | np.generic | int | float):
         array = np.atleast_1d(np.asarray(value))
@@ -181,7 +208,8 @@ def encode_request(request: InferenceRequest) -> bytes:
 
 
 def _layout(observation: Mapping[str, Any]) -> dict[str, Any]:
-    images = {f"observation/{camera}": image for camera, image in observation["images"].items()}
+    named = {**observation["images"], **observation.get("streams", {})}
+    images = {f"observation/{name}": value for name, value in named.items()}
     return {**images, "observation/state": observation["state"], "prompt": observation["instruction"]}
 
 

@@ -66,7 +66,8 @@ class PraxiaDialect:
 
     def _observation(self, observation: Observation) -> dict[str, Any]:
         images = {camera: observation.images[camera] for camera in self.cameras}
-        return {"images": images, "state": observation.state, "instruction": observation.instruction}
+        found = {"images": images, "state": observation.state, "instruction": observation.instruction}
+        return {**found, "streams": dict(observation.streams)}
 
 
 class RemotePolicy:
