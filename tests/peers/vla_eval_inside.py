@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import anyio
 import numpy as np
@@ -16,7 +17,7 @@ async def main(folder: Path) -> None:
     data = np.load(folder / "observations.npz")
     images, states = data["images"], data["states"]
     address = f"ws://127.0.0.1:{request['port']}/vla-eval"
-    right = f"{address}?key={request['key']}&execution_horizon={request['execution_horizon']}"
+    right = f"{address}?key={quote(request['key'])}&execution_horizon={request['execution_horizon']}"
     shape = (request["clients"], request["episodes"], request["steps"])
     actions, errors = np.zeros((*shape, request["action_dim"]), np.float32), []
 

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from praxia.serve.connection import Limits
 from praxia.wires import openpi
 from praxia.wires.messages import InferenceRequest
-from praxia.wires.packing import pack
+from praxia.wires.packing import pack, unpack
 
 KEY = "secret"
 HEADERS = {"Authorization": f"Api-Key {KEY}"}
@@ -131,6 +131,41 @@ def send_frame(server, rng):
         return "error"
 
 
+def vla_eval_frame(rng):
+    """A frame of vla-eval's wire with anything in it, or of no wire at all."""
+    if rng.random() < 0.4:
+        return rng.choice(FRAMES)(rng)
+    kinds = ["hello", "episode_start", "observation", "action", "episode_end", "error", "other", any_value(rng)]
+    names = ["images", "state", "states", "task_description", "task", "protocol_version", "x"]
+    payload = {rng.choice(names): any_value(rng) for _ in range(rng.randrange(4))}
+    message = {"type": rng.choice(kinds), "payload": rng.choice([payload, payload, any_value(rng)]), "seq": 1}
+    if rng.random() < 0.2:
+        message[rng.choice(["type", "payload", "seq"])] = any_value(rng)
+    return pack(message, "text")
+
+
+def send_vla_eval_frame(server, rng):
+    """A frame of a client whose key is in the address; at most one error, and the connection goes on."""
+    frame = vla_eval_frame(rng)
+    with server.connect(f"vla-eval?key={KEY}", ping_interval=None) as client:
+        try:
+            client.send(frame)
+            hello = {"type": "hello", "payload": {"protocol_version": 1}, "seq": 77, "timestamp": 0.0}
+            client.send(pack(hello, "text"))
+            answers = []
+            while not answers or answers[-1]["seq"] != 77:
+                answers.append(unpack(client.recv(TIMEOUT_S)))
+        except ConnectionClosed:
+            assert client.close_code in (1007, 1009), (client.close_code, frame[:80])
+            return "closed"
+    assert answers[-1]["type"] == "hello"
+    assert len(answers) <= 2
+    for error in (one["payload"]["error"] for one in answers if one["type"] == "error"):
+        assert "\n" not in error, error
+        assert 0 < len(error) < 600, error
+    return "error" if len(answers) == 2 else "reply"
+
+
 def strange_connection(server, rng):
     """Something that is no websocket, has no key or another one, or goes away in the middle."""
     kind = rng.randrange(6)
@@ -205,7 +240,7 @@ def fuzz(numbers):
                 before_mb, threads = resident_mb(), threading.active_count()
             rng = random.Random(number)
             server.until(lambda: served.num_sessions < limits.max_sessions)
-            result = (strange_connection if rng.random() < 0.3 else send_frame)(server, rng)
+            result = rng.choice([strange_connection, send_frame, send_vla_eval_frame])(server, rng)
             seen[result] = seen.get(result, 0) + 1
         server.until(lambda: served.num_sessions <= 1)
         free_memory()
