@@ -30,7 +30,8 @@ from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.windows import Windows
 from praxia.nn.share import WHOLE, Share
 from praxia.nn.types import Batch, Shapes
-from praxia.policies.encoder_head import EncoderHeadModel, to_batch
+from praxia.policies.encoder_head import EncoderHeadModel
+from praxia.policies.queries import to_batch
 from praxia.recipes.metaworld import flow_metaworld
 from praxia.training.batches import BatchSource, prefetch, random_shift
 

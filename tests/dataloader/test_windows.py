@@ -8,7 +8,7 @@ from praxia.dataloader.fitting import compute_statistics, fit_transforms
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.view import DatasetView
 from praxia.dataloader.windows import Windows
-from praxia.policies.encoder_head import to_batch
+from praxia.policies.queries import to_batch
 
 WINDOW = Window({"image.front": (-3, -1, 0), "image.wrist": (-3, -1, 0), "state": (-3, -1, 0)}, horizon=4)
 EPISODES = [6, 0, 3]

@@ -35,9 +35,12 @@ def parameters(name):
     )
     chunks = np.linspace(-1, 1, 64 * window.horizon * embodiment.action_dim, dtype=np.float32)
     # A public model's sizes are those of the published one, without its files.
-    head = EncoderHead(StateOnly(), run.model.head).fit(lambda: chunks.reshape(64, window.horizon, -1)).head
+    config = run.model
+    if isinstance(config, EncoderHead):
+        head = EncoderHead(StateOnly(), config.head).fit(lambda: chunks.reshape(64, window.horizon, -1)).head
+        config = EncoderHead(config.encoder, head)
     with torch.device("meta"):
-        model = EncoderHead(run.model.encoder, head).build(shapes)
+        model = config.build(shapes)
     return sum(value.numel() for value in model.parameters())
 
 

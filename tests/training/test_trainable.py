@@ -25,7 +25,7 @@ from praxia.core.types import Sampling
 from praxia.core.window import Window
 from praxia.dataloader.mixture_config import MixtureConfig
 from praxia.policies import MODELS
-from praxia.policies.encoder_head import to_batch
+from praxia.policies.queries import to_batch
 from praxia.training import engine, measured_step
 from praxia.training.config import Train, TrainRun, warmup_cosine
 

@@ -127,6 +127,11 @@ class Window:
         """The number of past observations to keep beside the newest one."""
         return max((-min(offsets) for offsets in self.observation_steps.values()), default=0)
 
+    def without_history(self) -> "Window":
+        """The window with the present images and state alone."""
+        seen = [name for name in self.observation_steps if name == "state" or name.startswith("image.")]
+        return replace(self, observation_steps=dict.fromkeys(seen, (0,)))
+
     def for_embodiment(self, embodiment: Embodiment) -> "Window":
         """The window without the cameras that `embodiment` does not have."""
         known = {f"image.{camera.name}" for camera in embodiment.cameras}

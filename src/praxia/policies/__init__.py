@@ -1,5 +1,6 @@
 """Encoder + Head = Policy. Models are registered here by tag; outside packages use the group `praxia.models`."""
 
 MODELS = {
+    "corrected": "praxia.policies.correction:Corrected",
     "encoder-head": "praxia.policies.encoder_head:EncoderHead",
 }

@@ -32,6 +32,7 @@ RECIPES = {
     "fast-tabletop-heads": "praxia.recipes.tabletop_heads:fast_tabletop_heads",
     "flow": "praxia.recipes.generic:flow",
     "flow-bimodal": "praxia.recipes.bimodal:flow_bimodal",
+    "flow-corrected": "praxia.recipes.generic:flow_corrected",
     "flow-language-free-tabletop-heads": "praxia.recipes.tabletop_heads:flow_language_free_tabletop_heads",
     "flow-metaworld": "praxia.recipes.metaworld:flow_metaworld",
     "flow-metaworld-blind": "praxia.recipes.metaworld:flow_metaworld_blind",

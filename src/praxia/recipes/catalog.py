@@ -35,6 +35,7 @@ CATALOG = {
     "act": CatalogEntry(2.3, "precise movements, few demonstrations; one pass per chunk"),
     "diffusion-policy-unet": CatalogEntry(7.7, "tasks solved in several ways; 16 passes per chunk"),
     "flow": CatalogEntry(2.2, "several tasks, told apart by instructions; quickest to train"),
+    "flow-corrected": CatalogEntry(3.0, "as flow, on robots that move while they decide"),
     "diffusion-policy-transformer": CatalogEntry(3.1, "as diffusion-policy-unet, with a smaller head"),
     "gr00t-n1": CatalogEntry(2.8, "several ways and instructions; a diffusion transformer"),
     "octo": CatalogEntry(2.4, "instructions; a transformer over patches and a diffusion head"),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.types import ChunkExecution, Decision, Policy, VectorEnv
+from praxia.rollout.corrected import correcting
 from praxia.rollout.episode import RunningEpisode
 from praxia.rollout.faults import count_fault
 from praxia.rollout.queues import GroupedQueue, JobQueue
@@ -57,7 +58,8 @@ def run_episodes(
 
     The first `execution.execution_horizon` valid actions of a decision are executed before the policy decides again. A
     policy that sees past steps observes those too, whatever the execution horizon. With `execution.ensemble` it decides
-    at every step, and its valid predictions for that step are averaged. An episode ends when the environment ends it,
+    at every step, and its valid predictions for that step are averaged. A policy that corrects its actions does so at
+    every step (`rollout.corrected`). An episode ends when the environment ends it,
     after `horizon` steps, or at the first decision with at least `steps_after_success` steps since success first held
     (0: at that very step; None: success does not end it).
 
@@ -72,6 +74,7 @@ def run_episodes(
     second time that is an error too. What a policy itself raises is raised here.
     """
     snapshots = recording is not None and recording.snapshots
+    agents = [correcting(agent) for agent in agents]
     carries = [agent.policy.start(slots.num_slots) for agent in agents]
     running: dict[int, RunningEpisode] = {}
 

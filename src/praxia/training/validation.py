@@ -16,7 +16,7 @@ from praxia.core.window import Samples
 from praxia.dataloader.mixture import Mixture
 from praxia.nn.shards import exchanged, is_sharded
 from praxia.nn.trainable import SamplesActions
-from praxia.policies.encoder_head import to_batch
+from praxia.policies.queries import to_batch
 from praxia.training.config import Train
 from praxia.transforms.chain import Transforms
 
