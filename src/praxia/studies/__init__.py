@@ -1,6 +1,7 @@
 """Named studies, which call several verbs. Other packages add theirs with the entry-point group `praxia.studies`."""
 
 STUDIES = {
+    "delay": "praxia.studies.delay:delay",
     "demo": "praxia.studies.demo:demo",
     "heads": "praxia.studies.heads:heads",
     "mt50": "praxia.studies.mt50:mt50",

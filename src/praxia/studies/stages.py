@@ -15,6 +15,7 @@ from praxia.collect.runner import collect
 from praxia.core.config import config_to_json
 from praxia.core.errors import PraxiaError
 from praxia.core.files import write_atomic
+from praxia.core.types import Sampling
 from praxia.data.dataset import Dataset
 from praxia.envs import find_family
 from praxia.evaluation.benchmarks import Benchmark, find_benchmark
@@ -100,18 +101,24 @@ class Stages:
         *,
         control: str | None = None,
         bind_as: str | None = None,
+        ensemble: float | None = None,
+        sampling: Sampling | None = None,
     ) -> dict[str, Any]:
         """Evaluate the policy in the folder `policy`, or the expert (None), and return the summary."""
         benchmark, episodes = find_benchmark(benchmark_name), self._scaled(episodes)
         policy_name = "expert" if policy is None else str(self.out / policy)
-        entry = find_policy(policy_name, benchmark, exact=False, workers=self.workers, bind_as=bind_as)
+        entry = find_policy(
+            policy_name, benchmark, exact=False, workers=self.workers, bind_as=bind_as, sampling=sampling
+        )
         command = [f"praxia eval {policy or 'expert'} --benchmark {benchmark_name} --episodes {episodes}"]
         command += [f"--control {control}"] if control else []
         command += [f"--as {bind_as}"] if bind_as else []
+        command += [f"--ensemble {ensemble:g}"] if ensemble is not None else []
+        command += [f"--{name} {value}" for name, value in (sampling.to_json() if sampling else {}).items()]
         command += [f"--seed {self.seed}"]
         return evaluate(
             entry.policy,
-            entry.evaluation(episodes, control=control, seed=self.seed),
+            entry.evaluation(episodes, control=control, seed=self.seed, ensemble=ensemble),
             self.out / f"{name}.jsonl",
             find_family(benchmark.env),
             workers=self.workers,

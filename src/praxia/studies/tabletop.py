@@ -52,7 +52,7 @@ def tabletop(out: Path, *, seed: int, workers: int, scale: float, report: StageP
 
 
 def _evaluate(stages: Stages) -> dict[str, Any]:
-    def evaluate(name: str, policy: str | None, benchmark: str, **options: str) -> dict[str, Any]:
+    def evaluate(name: str, policy: str | None, benchmark: str, **options: Any) -> dict[str, Any]:
         return stages.evaluate(name, policy, benchmark, EPISODES[benchmark], **options)
 
     found = {axis: evaluate(axis, "policy", f"tabletop/{axis}") for axis in ("train", "task", "scene", "long")}

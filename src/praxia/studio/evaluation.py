@@ -73,7 +73,7 @@ class LabelledEvaluation:
     def overrides(self) -> tuple[str, ...]:
         """Options that differ from the policy's sampling and the benchmark's chunk execution: ("steps 5", ...)."""
         sampling = self.fingerprint.get("sampling") or {}
-        options = [f"{name} {value:g}" for name, value in sampling.items()]
+        options = [f"{name} {value if isinstance(value, str) else f'{value:g}'}" for name, value in sampling.items()]
         return (*options, *([] if self.ensemble is None else [f"ensemble {self.ensemble:g}"]))
 
     @property
