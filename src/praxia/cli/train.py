@@ -51,6 +51,9 @@ class TrainOptions:
     all data sets, a tenth of the disk that was free at first: see `praxia data cache`."""
     resume: bool = False
     """Continue from the last saved state."""
+    dry_run: bool = False
+    """Say what the run would do and which memory it would take on each GPU, for one process, DDP and FSDP; write
+    nothing, and load no weights."""
     json: bool = False
     """Print one JSON object on stdout."""
 
@@ -92,6 +95,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
     if os.environ.get("RANK", "0") == "0" and name in RECIPES:
         say(f"{name}: starting")  # what follows imports torch, which takes seconds
     options = _parse(name, rest)
+    if options.dry_run:
+        return _dry_run(options, name)
     with show_training(name, options.recipe.train.steps) as shown:
         from praxia.dataloader.mixture_config import find_mixture
         from praxia.training.engine import train
@@ -116,6 +121,18 @@ def run(arguments: list[str]) -> dict[str, Any]:
         )
     print_summary({name: value for name, value in result.items() if name != "warnings"})
     return result
+
+
+def _dry_run(options: Any, name: str) -> dict[str, Any]:
+    """What the run would take, which is also printed."""
+    from praxia.dataloader.mixture_config import find_mixture
+    from praxia.training.dry_run import dry_run
+
+    run = _with_cameras(options.recipe, options.cameras, name)
+    found = dry_run(run, find_mixture(options.data), start_from=options.start_from, device=options.device)
+    for line in found.lines():
+        say(line)
+    return found.to_json()
 
 
 def _with_cameras(run: "TrainRun", cameras: str | None, name: str) -> "TrainRun":

@@ -3,7 +3,7 @@
 Reading, normalising and tokenising run in a thread of their own (`prefetch`); augmentation runs on the device.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -13,9 +13,10 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError
 from praxia.core.keys import generator
-from praxia.core.window import Samples
+from praxia.core.window import Samples, Window
 from praxia.dataloader.loader import Loader
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.order import batch_indices
@@ -28,9 +29,22 @@ from praxia.transforms.chain import Transforms
 from praxia.transforms.relative import RelativeActions
 from praxia.transforms.tokenizer import PromptTokenizer
 
-__all__ = ["BatchSource", "VQABatches", "prefetch", "random_shift", "shift_images"]
+__all__ = ["BatchSource", "VQABatches", "model_shapes", "prefetch", "random_shift", "shift_images"]
 
 T = TypeVar("T")
+
+
+def model_shapes(window: Window, embodiments: Sequence[Embodiment], transforms: Transforms) -> Shapes:
+    """The sizes that a model is built from, for batches of `window` on data of `embodiments`."""
+    return Shapes(
+        cameras=window.cameras,
+        num_images=window.num_images,
+        num_states=len(window.observation_steps.get("state", ())),
+        embodiment_dims=tuple((embodiment.state_dim, embodiment.action_dim) for embodiment in embodiments),
+        horizon=window.horizon,
+        vocab_size=transforms.tokenizer.vocab_size,
+        streams={one.name: (len(window.observation_steps[one.name]), *one.shape) for one in embodiments[0].streams},
+    )
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from torch import nn
 from praxia.checkpoint.migration import RUN_SCHEMA, migrate_tensors
 from praxia.checkpoint.store import PolicyConfig, save_policy
 from praxia.core.config import FittedConfig, components, config_to_json
-from praxia.core.embodiment import Embodiment
 from praxia.core.errors import PraxiaError, expect_positive
 from praxia.core.lock import Lock
 from praxia.dataloader.action_chunks import chunks_of
@@ -25,11 +24,11 @@ from praxia.dataloader.vqa import read_vqa
 from praxia.datatools.statistics_warnings import format_warning, training_warnings
 from praxia.nn.ema import Ema
 from praxia.nn.trainable import FitsData, ModelConfig, RollsForward
-from praxia.nn.types import Batch, Shapes
+from praxia.nn.types import Batch
 from praxia.policies.encoder_head import HasPromptTokenizer
 from praxia.policies.interface import MakesPolicy
 from praxia.training.augmentation import expect_augmentation
-from praxia.training.batches import BatchSource, VQABatches, prefetch
+from praxia.training.batches import BatchSource, VQABatches, model_shapes, prefetch
 from praxia.training.building import build_model, expect_language
 from praxia.training.config import TrainRun
 from praxia.training.coverage import cover
@@ -169,7 +168,7 @@ def train(
         "warnings": warnings,
     }
     expect_same(fabric, _contents(description), "data and options")
-    shapes = _shapes(run, windows.embodiments, transforms)
+    shapes = model_shapes(run.window, windows.embodiments, transforms)
     config = PolicyConfig(model_config, shapes, transforms, windows.embodiments, run.window, description)
     vqa_batches = VQABatches(vqa_data, run.train.num_vqa, VQA_IMAGE_PX) if vqa_data else None
     ahead = run.model.roll_forward if isinstance(run.model, RollsForward) else 0
@@ -259,18 +258,6 @@ def _initial_checkpoint(
         return initial
     embodiments = fit_embodiments(windows, statistics, run.normalisation)
     return initial.refitted(run, embodiments, lambda transforms: chunks_of(windows, transforms)[0])
-
-
-def _shapes(run: TrainRun, embodiments: Sequence[Embodiment], transforms: Transforms) -> Shapes:
-    return Shapes(
-        cameras=run.window.cameras,
-        num_images=run.window.num_images,
-        num_states=len(run.window.observation_steps.get("state", ())),
-        embodiment_dims=tuple((embodiment.state_dim, embodiment.action_dim) for embodiment in embodiments),
-        horizon=run.window.horizon,
-        vocab_size=transforms.tokenizer.vocab_size,
-        streams={one.name: (len(run.window.observation_steps[one.name]), *one.shape) for one in embodiments[0].streams},
-    )
 
 
 def _cost(fabric: Fabric, run: TrainRun, model: nn.Module, source: BatchSource, workers: int, done: int) -> Cost:
