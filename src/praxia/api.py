@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -93,17 +93,19 @@ def load(
     device: str | None = None,
     steps: int | None = None,
     temperature: float | None = None,
+    precision: Literal["bf16"] | None = None,
 ) -> LoadedPolicy:
     """The policy of a training run or of a policy folder.
 
     `embodiment` names one of several that it was trained on. `device` is "cpu", "cuda", "cuda:1" or "mps" (None: a GPU
-    where there is one). `steps` and `temperature` change how chunks are sampled, as in `praxia eval`.
+    where there is one). `steps` and `temperature` change how chunks are sampled, as in `praxia eval`; so
+    does the `precision` "bf16", with half the memory.
 
     Raises:
         PraxiaError: no policy or no such device there, or an option that it does not have. DataError: it is damaged.
         UnknownName: it was not trained on that embodiment. MismatchError: it was trained on several; name one.
     """
-    sampling = Sampling(steps, temperature)
+    sampling = Sampling(steps, temperature, precision=precision)
     policy, identity = load_bound_policy(Path(path), embodiment, find_device(device), sampling)
     return LoadedPolicy(policy, identity.policy_sha256)
 

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -25,6 +25,7 @@ from praxia.core.window import Window
 from praxia.encoders import ENCODERS
 from praxia.heads import HEADS
 from praxia.heads.denoisers import DENOISERS
+from praxia.nn.precision import weights_to_bf16
 from praxia.nn.trainable import ModelConfig
 from praxia.nn.types import Shapes
 from praxia.policies import MODELS
@@ -58,7 +59,7 @@ class PolicyConfig:
     `provenance` is the `run.json` of the run that trained it.
     `shapes.embodiment_dims` and `transforms.embodiments` are in the order of `embodiments`, which numbers them.
     `masked` says whether images and states that are not valid are hidden from the network; policies of schema 3 saw
-    them.
+    them. `precision` is that of the policy's inference (None: as its files); it is an option of sampling, not saved.
     """
 
     model: ModelConfig
@@ -68,6 +69,7 @@ class PolicyConfig:
     window: Window
     provenance: Mapping[str, Any]
     masked: bool = True
+    precision: Literal["bf16"] | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -105,6 +107,8 @@ class PolicyConfig:
         """
         kind = expect_policy(self)
         model = self.build_model(weights, device)
+        if self.precision is not None:
+            weights_to_bf16(model)
         return kind.make_policy(model, self.transforms, self.embodiments, self.window, masked=self.masked)
 
     def build_model(self, weights: Mapping[str, Tensor], device: str = "cpu") -> nn.Module:
@@ -193,11 +197,14 @@ def read_config(path: Path, sampling: Sampling | None = None) -> tuple[PolicyCon
         if given := next(iter(sampling.to_json()), None):
             raise PraxiaError(f"expected a policy with --{given}, got model {model.tag!r}, which has none of sampling")
         return config, identity
-    if (new := model.resampled(sampling)) == Sampling():
+    precision, of_head = sampling.precision, replace(sampling, precision=None)
+    if (new := replace(model.resampled(of_head), precision=precision)) == Sampling():
         return config, identity
-    model = model.sampled(new)
-    resampled = policy_sha256({**value, "model": config_to_json(model)})
-    return replace(config, model=model), PolicyIdentity(resampled, identity.weights_sha256, new)
+    model = model.sampled(of_head)
+    rounded = {} if precision is None else {"precision": precision}
+    resampled = policy_sha256({**value, "model": config_to_json(model), **rounded})
+    config = replace(config, model=model, precision=precision)
+    return config, PolicyIdentity(resampled, identity.weights_sha256, new)
 
 
 def _read_value(file: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -50,6 +50,8 @@ class CompareArguments:
     """For policies: the temperature to sample tokens of both at, in place of their own; 0 takes the likeliest."""
     guidance: Annotated[Guidance | None, tyro.conf.arg(metavar="vjp|identity")] = None
     """For policies: how to guide flow or diffusion of both, as in `praxia eval`."""
+    precision: Annotated[Literal["bf16"] | None, tyro.conf.arg(metavar="bf16")] = None
+    """For policies: round weights and arithmetic of both to bfloat16, as in `praxia eval`."""
     device: Annotated[str | None, tyro.conf.arg(metavar="cpu|cuda|cuda:N|mps")] = None
     """For trained policies: where they run. Default: a GPU if there is one."""
     exact: bool = False
@@ -138,7 +140,7 @@ def _of_files(options: CompareArguments) -> dict[str, Any]:
             "results files have a benchmark already and need no folder: leave out --benchmark, --delays, --tasks and"
             " --out"
         )
-    if sampling := Sampling(options.steps, options.temperature, options.guidance).to_json():
+    if sampling := Sampling(options.steps, options.temperature, options.guidance, options.precision).to_json():
         raise PraxiaError(f"results files are sampled already: leave out --{next(iter(sampling))}")
     if options.device is not None:
         raise PraxiaError("results files need no policy to run: leave out --device")
@@ -161,7 +163,7 @@ def _of_policies(options: CompareArguments, command: str) -> tuple[dict[str, Any
     benchmark, out = find_benchmark(options.benchmark, options.delays), options.out
     if options.tasks is not None:
         benchmark = benchmark.of_tasks(names_of(options.tasks))
-    sampling = Sampling(options.steps, options.temperature, options.guidance)
+    sampling = Sampling(options.steps, options.temperature, options.guidance, options.precision)
 
     def evaluated(name: str, label: str) -> EvaluatedPolicy:
         entry = find_policy(

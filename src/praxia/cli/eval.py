@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -61,6 +61,9 @@ class EvalArguments:
     guidance: Annotated[Guidance | None, tyro.conf.arg(metavar="vjp|identity")] = None
     """Guide flow or diffusion so that a chunk continues the one before (real-time chunking): by the gradient through
     the network, or, cheaper, as if that were the identity."""
+    precision: Annotated[Literal["bf16"] | None, tyro.conf.arg(metavar="bf16")] = None
+    """Round the weights of a trained policy and its arithmetic to bfloat16: half the memory, and faster on a GPU. It
+    decides a little otherwise, so its results are those of another policy. Default: float32."""
     device: Annotated[str | None, tyro.conf.arg(metavar="cpu|cuda|cuda:N|mps")] = None
     """Where a trained policy runs. Default: a GPU if there is one."""
     exact: bool = False
@@ -115,7 +118,7 @@ def _offline(options: EvalArguments, data: str, arguments: list[str]) -> dict[st
             episodes=options.episodes,
             stride=options.stride,
             bind_as=options.bind_as,
-            sampling=Sampling(options.steps, options.temperature, options.guidance),
+            sampling=Sampling(options.steps, options.temperature, options.guidance, options.precision),
             device=options.device,
             resume=options.resume,
             command=command_line("eval", arguments),
@@ -144,7 +147,7 @@ def _on_benchmark(options: EvalArguments, name: str, arguments: list[str]) -> di
         exact=options.exact,
         workers=options.workers,
         bind_as=options.bind_as,
-        sampling=Sampling(options.steps, options.temperature, options.guidance),
+        sampling=Sampling(options.steps, options.temperature, options.guidance, options.precision),
         device=options.device,
     )
     evaluation = entry.evaluation(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -12,6 +12,7 @@ from praxia.studio.console import STDERR
 
 if TYPE_CHECKING:
     from praxia.checkpoint.store import PolicyConfig
+    from praxia.core.types import Sampling
     from praxia.evaluation.benchmarks import Benchmark
     from praxia.evaluation.policy_factory import ForeignPolicy
     from praxia.evaluation.preflight.setup import PreflightResult
@@ -35,6 +36,8 @@ class PreflightArguments:
     """A data set that the policy was trained on, if it is no longer at the path in the checkpoint."""
     bind_as: Annotated[str | None, tyro.conf.arg(metavar="EMBODIMENT", name="as")] = None
     """As for `praxia eval`: the trained embodiment whose weights to use with the benchmark's embodiment."""
+    precision: Annotated[Literal["bf16"] | None, tyro.conf.arg(metavar="bf16")] = None
+    """As for `praxia eval`."""
     json: bool = False
     """Print one JSON object on stdout."""
 
@@ -48,12 +51,13 @@ def run(arguments: list[str]) -> dict[str, Any]:
         example="praxia preflight runs/new --benchmark tabletop/train",
     )
 
+    from praxia.core.types import Sampling
     from praxia.envs import find_family
     from praxia.evaluation.benchmarks import find_benchmark
     from praxia.evaluation.preflight.run import preflight
 
     benchmark = find_benchmark(options.benchmark)
-    policy, identity = _find(options.policy, benchmark, options.bind_as)
+    policy, identity = _find(options.policy, benchmark, options.bind_as, Sampling(precision=options.precision))
     found = preflight(
         policy,
         benchmark,
@@ -66,7 +70,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
 
 def _find(
-    name: str, benchmark: "Benchmark", bind_as: str | None
+    name: str, benchmark: "Benchmark", bind_as: str | None, sampling: "Sampling"
 ) -> "tuple[PolicyConfig | ForeignPolicy, dict[str, Any]]":
     """A checkpoint's config, or a foreign policy, and what identifies it."""
     from praxia.evaluation.policy_entry import expect_unbound, make_foreign
@@ -77,13 +81,13 @@ def _find(
     if isinstance(found, ScriptedPolicy):
         raise PraxiaError(f"preflight checks the folder of a policy or a policy of your own, got {name!r}")
     if isinstance(found, PolicyFactory):
-        expect_unbound(name, bind_as, None)
+        expect_unbound(name, bind_as, sampling)
         foreign = make_foreign(found, benchmark)
         return foreign, {"policy_sha256": foreign.policy_sha256, "claim": foreign.claim}
 
     from praxia.checkpoint.store import expect_policy, read_config
 
-    config, identity = read_config(found.path)
+    config, identity = read_config(found.path, sampling)
     expect_policy(config, found.path)
     return config, identity.to_json()
 

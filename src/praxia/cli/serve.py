@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -41,6 +41,8 @@ class ServeArguments:
     """The number of flow or diffusion steps to sample with, in place of the policy's own."""
     temperature: Annotated[float | None, tyro.conf.arg(metavar="T")] = None
     """The temperature to sample tokens at, in place of the policy's own; 0 takes the likeliest."""
+    precision: Annotated[Literal["bf16"] | None, tyro.conf.arg(metavar="bf16")] = None
+    """Round weights and arithmetic to bfloat16, as in `praxia eval`."""
     device: Annotated[str | None, tyro.conf.arg(metavar="cpu|cuda|cuda:N|mps")] = None
     """Where the policies run. Default: a GPU if there is one."""
     api_key_file: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
@@ -135,7 +137,7 @@ def _load(name: str, folder: Path, options: ServeArguments, max_sessions: int, m
 
     if options.exact:  # as `praxia eval --exact`: the number of threads can change the last bits
         torch.set_num_threads(1)
-    sampling = Sampling(options.steps, options.temperature)
+    sampling = Sampling(options.steps, options.temperature, precision=options.precision)
     policy, identity = load_bound_policy(folder, options.embodiment, find_device(options.device), sampling)
     return ServedPolicy(
         name,

@@ -354,7 +354,8 @@ class Sampling:
     """How a policy samples its chunks. None: as in its config.
 
     Flow and diffusion heads integrate in `steps`, and under a delay may be guided (`heads/real_time.py`); token heads
-    sample at `temperature`, at 0 the likeliest tokens.
+    sample at `temperature`, at 0 the likeliest tokens. With `precision` "bf16" weights and arithmetic are rounded
+    (`nn/precision.py`), which changes actions a little.
 
     Raises:
         PraxiaError: fewer than 1 step, or a temperature that is negative or not finite.
@@ -363,6 +364,7 @@ class Sampling:
     steps: int | None = None
     temperature: float | None = None
     guidance: Guidance | None = None
+    precision: Literal["bf16"] | None = None
 
     def __post_init__(self) -> None:
         if self.steps is not None:

@@ -16,6 +16,7 @@ from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.core.keys import generator
 from praxia.core.types import Decision, Query, Sampling
 from praxia.core.window import Window
+from praxia.nn.precision import bf16_arithmetic
 from praxia.nn.trainable import ModelConfig
 from praxia.nn.types import (
     AnswersQuestions,
@@ -320,7 +321,8 @@ class EncoderHeadPolicy(TrainedPolicy):
         queries = self._rolled(queries)
         batch = self.batch(queries)
         present = np.stack([query.history[-1].state for query in queries])
-        return Encoded(self.model.encoder(batch), batch.embodiment, present)
+        with bf16_arithmetic(self.model):
+            return Encoded(self.model.encoder(batch), batch.embodiment, present)
 
     @torch.no_grad()
     def sample(self, encoded: Encoded, queries: Sequence[Query]) -> list[Decision]:
@@ -335,10 +337,11 @@ class EncoderHeadPolicy(TrainedPolicy):
         noise = np.stack([self._noise(query) for query in queries])
         noise = torch.from_numpy(noise).to(self.device)
         head, given = self.model.head, (encoded.context, noise, encoded.embodiment)
-        if isinstance(head, Inpaints) and (previous := self._previous(encoded, queries)) is not None:
-            actions = head.inpaint(*given, previous)
-        else:
-            actions = head.sample(*given)
+        with bf16_arithmetic(self.model):
+            if isinstance(head, Inpaints) and (previous := self._previous(encoded, queries)) is not None:
+                actions = head.inpaint(*given, previous)
+            else:
+                actions = head.sample(*given)
         chunks = self.transforms.decode(actions.float().cpu().numpy(), embodiment, encoded.state)
         valid = np.ones(self.window.horizon, dtype=bool)
         decisions = [Decision(chunk, valid) for chunk in chunks]
