@@ -22,8 +22,9 @@ class EvalArguments:
     """Evaluate a policy on a named benchmark, from starts that training never saw, or offline on a data set."""
 
     policy: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="POLICY")]
-    """The folder of a policy or training run; expert, zero or random; or a policy of your own as package.module:make,
-    a function from an embodiment to the policy. `--policy package.module:make` is the same."""
+    """The folder of a policy or training run; expert, zero or random; a policy of your own as package.module:make, a
+    function from an embodiment to the policy (`--policy package.module:make` is the same); ws://HOST:PORT of `praxia
+    serve`, or a JSON file that describes another's server."""
     out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
     """The results file: a new .jsonl file, or an existing one with --resume."""
     benchmark: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
