@@ -67,7 +67,7 @@ def test_a_served_policy_answers_as_in_process_and_ends_on_sigterm(tmp_path):
     folder = save(tmp_path / "mine")
     image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
     observation = {"images": {"front": image}, "state": np.zeros(3, np.float32), "instruction": "lift the cup"}
-    with Serving(folder, "--exact") as serving:
+    with Serving(folder, "--exact", "--wires", "openpi,groot", "--groot-port", 0) as serving:
         with connect(serving.address(), compression=None) as client:
             assert openpi.decode_hello(client.recv(TIMEOUT_S)).name == "mine"
             client.send(openpi.encode_request(InferenceRequest(observation)))
@@ -91,6 +91,7 @@ REFUSED = {
     "an embodiment": (["{}/mine", "--embodiment", "toi"], "unknown embodiment of this policy 'toi'; nearest: toy"),
     "two embodiments": (["{}/two"], "bind it to one of them"),
     "an empty key": (["{}/mine", "--api-key-file", "{}/empty"], "expected a key in"),
+    "two policies over GR00T's wire": (["a={}/mine", "b={}/mine", "--wires", "groot"], "expected one policy"),
     "no sessions": (["{}/mine", "--max-sessions", "0"], "max_sessions"),
 }
 

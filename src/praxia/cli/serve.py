@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
+GROOT = "groot"
+
 
 @dataclass(frozen=True)
 class ServeArguments:
@@ -31,7 +33,10 @@ class ServeArguments:
     port: int = 8000
     """The port; 0 takes a free one, which is printed."""
     wires: Annotated[str, tyro.conf.arg(metavar="NAME,...")] = "openpi,vla-eval"
-    """How clients talk: openpi (at the policies' names) and vla-eval (below /vla-eval)."""
+    """How clients talk: openpi (at the policies' names), vla-eval (below /vla-eval) and groot (ZeroMQ, on this machine
+    alone, one policy)."""
+    groot_port: int = 5555
+    """The port of the wire groot; 0 takes a free one, which is printed."""
     exact: bool = False
     """One request per inference: actions are those of the policy in process, bit for bit. Without it the requests of
     all clients are gathered."""
@@ -77,20 +82,28 @@ def run(arguments: list[str]) -> dict[str, Any]:
     from praxia.serve.run import serve_until_signal
     from praxia.serve.server import PolicyServer, tls_context
 
-    wires = tuple(names_of(options.wires))
+    wires = names_of(options.wires)
     for wire in wires:
-        if wire not in WIRES:
-            raise UnknownName("wire", wire, WIRES, "praxia serve --help")
+        if wire not in (*WIRES, GROOT):
+            raise UnknownName("wire", wire, (*WIRES, GROOT), "praxia serve --help")
+    if GROOT in wires and len(named) > 1:
+        raise PraxiaError(f"expected one policy for the wire {GROOT}, which cannot name one, got {len(named)}")
     tls = None if options.certificate is None or options.key is None else tls_context(options.certificate, options.key)
     limits = Limits(options.max_sessions, options.max_message_mb * 2**20, options.max_rate_hz)
     metrics = Metrics()
     policies = [_load(name, folder, options, limits.max_sessions, metrics) for name, folder in named.items()]
     for policy in policies:
         say(f"warmed up {policy.name} in {policy.warm_up():.1f} s")
-    server = PolicyServer(policies, metrics, wires=wires, limits=limits, api_key=api_key, tls=tls)
+    over_http = tuple(wire for wire in wires if wire != GROOT)
+    server = PolicyServer(policies, metrics, wires=over_http, limits=limits, api_key=api_key, tls=tls)
+    groot = None
+    if GROOT in wires:
+        from praxia.serve.groot import GrootServer
+
+        groot = GrootServer(policies[0], metrics, limits=limits, api_key=api_key), options.groot_port
     if api_key is None and options.host not in ("127.0.0.1", "::1", "localhost"):
         say(f"anybody who reaches {options.host} may ask: give a key by --api-key-file or {API_KEY}")
-    port = serve_until_signal(server, options.host, options.port, announce=say)
+    port = serve_until_signal(server, options.host, options.port, announce=say, groot=groot)
     found = {"policies": [policy.name for policy in policies], "host": options.host, "port": port}
     return {**found, "requests": metrics.num_replied}
 

@@ -7,6 +7,7 @@
 | `metrics` | what Prometheus reads |
 | `connection` | one client over the network: limits and pace |
 | `conversations` | what is said over each wire |
+| `groot` | GR00T's wire, on a ZeroMQ socket of its own |
 | `server` | asyncio, websockets, HTTP: who may connect, to which policy, by which wire |
 """
 

@@ -2,7 +2,8 @@
 
 An array is a map {__ndarray__: true, data, dtype, shape} and a number of numpy {__npgeneric__: true, data, dtype}. The
 keys are of the type BIN in openpi's clients (`openpi_client.msgpack_numpy`), and texts in those of
-vla-evaluation-harness. A compressed image is a map {__image__: true, format: "png" | "jpeg", data}.
+vla-evaluation-harness. In those of GR00T an array is {__ndarray_class__: true, as_npy: the bytes of a .npy file}. A
+compressed image is a map {__image__: true, format: "png" | "jpeg", data}.
 """
 
 import io
@@ -20,7 +21,7 @@ from praxia.data.images import to_rgb, upright_size
 
 __all__ = ["MAX_ITEMS", "MAX_PIXELS", "Keys", "describe", "expect_map", "expect_text", "image_of", "pack", "unpack"]
 
-Keys = Literal["bytes", "text"]
+Keys = Literal["bytes", "text", "npy"]
 
 # Entries of all lists and maps of a message together. An observation has dozens; each costs up to a hundred bytes of
 # memory, where the message has one.
@@ -48,6 +49,10 @@ def _pack_array(keys: Keys) -> Callable[[Any], dict[Any, Any]]:
     def default(value: Any) -> dict[Any, Any]:
         if not isinstance(value, np.ndarray | np.generic) or _DTYPE.fullmatch(value.dtype.str) is None:
             raise PraxiaError(f"expected numbers, texts, lists and maps in a message, got {type(value).__name__}")
+        if keys == "npy":
+            file = io.BytesIO()
+            np.save(file, value, allow_pickle=False)
+            return {"__ndarray_class__": True, "as_npy": file.getvalue()}
         if isinstance(value, np.generic):
             return {key("__npgeneric__"): True, key("data"): value.item(), key("dtype"): value.dtype.str}
         described = {key("dtype"): value.dtype.str, key("shape"): value.shape}
@@ -108,6 +113,8 @@ class _Count:
 
     def map(self, value: dict[Any, Any]) -> Any:
         self._add(len(value))
+        if "__ndarray_class__" in value:
+            return _array_of_npy(value.get("as_npy"))
         for keys in (str.encode, str):
             if keys("__ndarray__") in value:
                 return _array(*(value.get(keys(name)) for name in ("data", "dtype", "shape")))
@@ -136,6 +143,20 @@ def _array(data: Any, dtype: Any, shape: Any) -> np.ndarray:
             f"expected an array {found} {list(shape)} of {math.prod(shape) * found.itemsize} bytes, got {got}"
         )
     return np.frombuffer(data, found).reshape(shape) if data else np.zeros(shape, found)
+
+
+def _array_of_npy(data: Any) -> np.ndarray:
+    """The array of a .npy file, whose header is checked before anything is allocated."""
+    if not isinstance(data, bytes):
+        raise PraxiaError(f"expected the bytes of a .npy file, got {describe(data)}")
+    file = io.BytesIO(data)
+    try:
+        readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        shape, is_fortran, dtype = readers[np.lib.format.read_magic(file)](file)
+    except Exception as error:  # the header is text that a stranger wrote
+        raise PraxiaError(f"expected a .npy file, got {len(data)} bytes that are none: {_line(error)}") from error
+    rest = data[file.tell() :]
+    return _array(rest, dtype.str, shape[::-1]).T if is_fortran else _array(rest, dtype.str, shape)
 
 
 def _is_size(value: Any) -> bool:
