@@ -228,6 +228,16 @@ def test_the_client_that_is_silent_longest_makes_room():
     assert served.num_sessions == 0
 
 
+def test_clients_that_only_reset_are_forgotten():
+    with serving(Gated(), limits=Limits(max_sessions=2)) as (port, served), contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Client(port)) for _ in range(5)]
+        for client in clients:
+            assert client.call("reset", options=None) == {}
+        for client in clients:
+            assert client.act(*drawn(1, 1)).shape == (1, 1, 2)
+        assert served.num_sessions == 2
+
+
 def test_a_message_beyond_the_limit_costs_its_client_the_connection():
     with serving(Gated(), limits=Limits(max_message_bytes=4096)) as (port, _):
         context = zmq.Context()

@@ -143,6 +143,10 @@ class GrootServer:
         """The client of that identity, which is now the last to have spoken."""
         client = self._clients.pop(identity, None) or _Client()
         self._clients[identity] = client
+        if len(self._clients) > self._limits.max_sessions:  # those without sessions count, too
+            silent = next((one for one, other in self._clients.items() if one != identity and not other.is_busy), None)
+            if silent is not None:
+                self._forget(silent)
         return client
 
     def _open(self, identity: bytes) -> ClientSession:
