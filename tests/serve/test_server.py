@@ -148,7 +148,8 @@ def test_several_policies_by_name():
             with server.connect(path) as client:
                 assert hello(client).name == path.strip("/")
                 assert infer(client, 2) == [0, 2]
-        for path, line in (("", "expected the path of a policy, such as /gated"), ("gatd", "/gated, got /gatd")):
+        lines = {"": "expected the path of a policy, such as /gated", "gatd": "expected the path /gated, got 'gatd'"}
+        for path, line in lines.items():
             with pytest.raises(InvalidStatus) as refused:
                 server.connect(path)
             assert refused.value.response.status_code == 404

@@ -172,7 +172,7 @@ class PolicyServer:
         names = list(self._policies)
         if wire not in self._wires or (name and name not in names):
             near = get_close_matches(name, names, n=1, cutoff=0.0)[0]
-            raise PraxiaError(f"expected the path /{near}, got /{path[:80]}; served are: {', '.join(names)}")
+            raise PraxiaError(f"expected the path /{near}, got {path[:80]!r}; served are: {', '.join(names)}")
         if not name and len(names) > 1:
             raise PraxiaError(f"expected the path of a policy, such as /{names[0]}; served are: {', '.join(names)}")
         return self._policies[name or names[0]], self._wires[wire]
