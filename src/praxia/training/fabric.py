@@ -1,5 +1,7 @@
 """The Fabric that a run trains on: its devices, its precision, and what its processes share."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -9,7 +11,7 @@ from praxia.training.config import Train
 from praxia.training.ranks import accelerator, num_processes
 from praxia.training.sharding import sharding_strategy
 
-__all__ = ["launched_fabric"]
+__all__ = ["launched_fabric", "uncached_autocast"]
 
 
 def launched_fabric(options: Train, device: str | None) -> Fabric:
@@ -23,6 +25,14 @@ def launched_fabric(options: Train, device: str | None) -> Fabric:
     fabric = Fabric(**accelerator(device), precision=_precision(options, device), strategy=_strategy(options))
     fabric.launch()
     return fabric
+
+
+@contextmanager
+def uncached_autocast(fabric: Fabric) -> Iterator[None]:
+    """The run's precision, where weights that were rounded for one use are not kept for the next in the same pass."""
+    kind = fabric.device.type
+    with fabric.autocast(), torch.autocast(kind, enabled=torch.is_autocast_enabled(kind), cache_enabled=False):
+        yield
 
 
 def _strategy(options: Train) -> Any:

@@ -1,7 +1,6 @@
 """The update of a model that brings its own: several optimisers and backward passes, targets that it averages."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor, distributed, nn
 from praxia.core.errors import PraxiaError
 from praxia.nn.trainable import UpdatesItself
 from praxia.training.config import Train
+from praxia.training.fabric import uncached_autocast
 from praxia.training.optimizer import adamw
 from praxia.training.step import Batches, DefaultUpdate, Update, mean_of_processes
 
@@ -62,7 +62,7 @@ class OwnUpdate:
 
     def __call__(self, batches: Batches, generator: torch.Generator) -> tuple[Tensor, bool, dict[str, Tensor]]:
         try:
-            with self._autocast():
+            with uncached_autocast(self._fabric):  # a step may come before the next forward pass
                 loss, metrics = self._model.update(batches[0], self._minimise, generator)
         except _NotFinite as stopped:
             return stopped.loss, False, {}
@@ -79,16 +79,6 @@ class OwnUpdate:
     def learning_rates(self, step: int) -> dict[str, float]:
         """Those of each optimiser's first group, which `take_step` has set."""
         return {f"lr/{name}": optimizer.param_groups[0]["lr"] for name, optimizer in self._by_name.items()}
-
-    @contextmanager
-    def _autocast(self) -> Iterator[None]:
-        """The run's precision. Cast weights are not kept for the next forward pass: a step may come before it."""
-        kind = self._fabric.device.type
-        with (
-            self._fabric.autocast(),
-            torch.autocast(kind, enabled=torch.is_autocast_enabled(kind), cache_enabled=False),
-        ):
-            yield
 
     def _minimise(self, name: str, loss: Tensor) -> None:
         optimizer = self._by_name[name]

@@ -1,5 +1,6 @@
 """FSDP2: each process keeps a shard of every weight, and has a block's whole only while it computes with them."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -70,6 +71,8 @@ def _shard(module: Any, mesh: DeviceMesh) -> nn.Module:
 
     The first process sends every other its shards, tensor by tensor.
     """
+    # Layers give their keys and values as views, which nothing changes in place.
+    warnings.filterwarnings("ignore", r"FSDP2-wrapped module \(.*\) returned a view tensor", UserWarning)
     model, mesh = module.model, mesh["data_parallel"]
     # Detached, because FSDP2 moves the parameters themselves to the device.
     whole = {name: one.detach() for name, one in _tensors(model)} if mesh.get_local_rank() == 0 else {}

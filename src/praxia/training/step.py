@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -18,7 +19,9 @@ from praxia.nn.types import Batch, WeighsShares
 from praxia.training.augmentation import augment
 from praxia.training.batches import BatchSource, random_shift
 from praxia.training.config import Train
+from praxia.training.fabric import uncached_autocast
 from praxia.training.optimizer import learning_rates, make_optimizer, set_learning_rates
+from praxia.training.sharding import shards
 
 __all__ = ["Batches", "DefaultUpdate", "Update", "mean_of_processes", "not_finite", "take_step"]
 
@@ -79,7 +82,7 @@ class OpaqueBatch:
 class LossModule(nn.Module):
     """A model whose forward pass is its loss, for wrappers that hook a module's forward (DDP, Fabric's precision).
 
-    `precision` is the context of the pass where no such wrapper brings one.
+    `precision` is the context of the pass, where no such wrapper brings one or another is needed within it.
     """
 
     def __init__(self, model: Any, precision: Callable[[], AbstractContextManager[None]] = nullcontext):
@@ -100,7 +103,12 @@ class DefaultUpdate:
 
     def __init__(self, fabric: Fabric, model: nn.Module, options: Train, *, trial: bool = False):
         self._fabric, self._model, self._options = fabric, model, options
-        self._module: Any = LossModule(model, fabric.autocast) if trial else fabric.setup_module(LossModule(model))
+        if trial:
+            self._module: Any = LossModule(model, fabric.autocast)
+        elif shards(fabric):  # no process has memory for all weights, rounded
+            self._module = fabric.setup_module(LossModule(model, partial(uncached_autocast, fabric)))
+        else:
+            self._module = fabric.setup_module(LossModule(model))
         optimizer: Any = make_optimizer(model, options)  # after FSDP has replaced weights by shards
         self._optimizer: Any = optimizer if trial else fabric.setup_optimizers(optimizer)
         self.optimizers: dict[str, Any] = {"optimizer": self._optimizer}
