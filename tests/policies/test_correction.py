@@ -8,6 +8,7 @@ import torch
 
 from praxia.checkpoint.store import PolicyConfig, find_config, load_policy, save_policy
 from praxia.core.config import config_from_json, config_to_json
+from praxia.core.delays import DelayTrace
 from praxia.core.embodiment import Embodiment, Field
 from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.types import ChunkExecution, EnvSpec, Observation, Outcome, Sampling, SlotResult, Start
@@ -107,12 +108,19 @@ def actions_of(policy, execution, seed=9):
     return found.actions[:, 0]
 
 
-@pytest.mark.parametrize(("horizon", "delay"), [(1, 0), (3, 0), (3, 2), (2, 4), (4, 4)])
+@pytest.mark.parametrize(("horizon", "delay"), [(1, 0), (3, 0), (3, 2), (2, 4), (4, 8), (8, 5)])
 def test_before_training_the_actions_are_those_of_the_policy_alone(horizon, delay):
     corrected = config_of().model.make_policy(built(), config_of().transforms, (BODY,), config_of().window, masked=True)
     execution = ChunkExecution(horizon, delay=delay)
     found, alone = (actions_of(one, execution) for one in (corrected, corrected.policy))
     assert len(set(alone.tolist())) > 3
+    np.testing.assert_allclose(found, alone, rtol=1e-5, atol=1e-6)
+
+
+def test_delays_of_a_trace_are_those_of_the_policy_alone():
+    corrected = config_of().model.make_policy(built(), config_of().transforms, (BODY,), config_of().window, masked=True)
+    execution = ChunkExecution(3, trace=DelayTrace((1, 4, 2, 9, 0), BODY.control_hz))
+    found, alone = (actions_of(one, execution) for one in (corrected, corrected.policy))
     np.testing.assert_allclose(found, alone, rtol=1e-5, atol=1e-6)
 
 
@@ -217,5 +225,3 @@ def test_what_cannot_be_corrected_is_refused_in_one_line():
     policy = MODEL.make_policy(built(), config_of().transforms, (BODY,), config_of().window, masked=True)
     with pytest.raises(PraxiaError, match="expected no ensembling of a policy that corrects its actions"):
         actions_of(policy, ChunkExecution(1, ensemble=0.01))
-    with pytest.raises(PraxiaError, match="expected chunks of at least 9 actions"):
-        actions_of(policy, ChunkExecution(5, delay=4))
