@@ -11,13 +11,12 @@ from typing import Any
 
 import torch
 
-from praxia.core.errors import MismatchError, UnknownName
+from praxia.core.errors import UnknownName
 from praxia.core.files import write_atomic
 from praxia.core.types import Policy, Query
 from praxia.envs import find_family
 from praxia.evaluation.benchmarks import Benchmark, find_benchmark
 from praxia.evaluation.policy_entry import find_policy
-from praxia.policies.encoder_head import EncoderHead
 from praxia.recipes import find_recipe
 from praxia.results.pairs import pair_files
 from praxia.results.verdict import verdict_of
@@ -28,6 +27,8 @@ from praxia.studio.tables import percent
 __all__ = ["ARENAS", "Arena", "delay"]
 
 NAIVE = "naive"
+# Actions that are changes or velocities, as those of the arenas, do not say what the state will be.
+NOT_OF_CHANGES = "rolled-forward"
 NUM_TIMED = 15
 
 
@@ -41,7 +42,7 @@ class Arena:
     recipe: str
     demonstrations: int
     episodes: int
-    remedies: tuple[str, ...] = tuple(name for name in REMEDIES if name != NAIVE)
+    remedies: tuple[str, ...] = tuple(name for name in REMEDIES if name not in (NAIVE, NOT_OF_CHANGES))
 
 
 ARENAS = {
@@ -73,14 +74,11 @@ def delay(
     stages = Stages(out, seed, workers, scale, report)
     stages.collect("data", find_benchmark(setting.benchmark), setting.demonstrations)
     run = find_recipe(setting.recipe)()
-    half, model = run.window.horizon // 2, run.model
-    if not isinstance(model, EncoderHead):
-        raise MismatchError(f"expected a recipe of an encoder and a head, got {setting.recipe!r}")
+    half = run.window.horizon // 2
     remedies = [REMEDIES[name] for name in (NAIVE, *setting.remedies)]
     for remedy in remedies:
         if remedy.trains or remedy.name == NAIVE:
-            prepared = replace(run, model=remedy.prepare(model, half))
-            stages.train(remedy.name, setting.recipe, prepared, ["data"])
+            stages.train(remedy.name, setting.recipe, remedy.prepare(run, half), ["data"])
     rows = [
         _row(stages, setting, remedy, steps)
         for steps in dict.fromkeys((0, 2, half, run.window.horizon))
