@@ -106,6 +106,9 @@ def test_windows_of_streams(root, episodes, tmp_path, written_by_praxia):
         mixture.read(np.array([3, len(windows)])).streams["depth"][:, -1],
         [episodes[2].streams["depth"][3], episodes[1].streams["depth"][0]],
     )
+    bare = windows.read(np.arange(3), with_images=False)
+    assert bare.streams == {}
+    assert bare.stream_valid["force"].shape == (3, 3)
     # A window without streams is as of data that have none.
     assert Windows(dataset, Window({"state": (0,)}, 1), [0]).embodiment.streams == ()
 

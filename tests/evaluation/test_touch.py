@@ -22,6 +22,7 @@ from praxia.core.window import Window
 from praxia.encoders import ENCODERS
 from praxia.encoders.layers import Readout
 from praxia.envs.family import EnvFamily
+from praxia.envs.wrappers import SwappedImage
 from praxia.evaluation.benchmarks import Benchmark
 from praxia.evaluation.compatibility import match_embodiment
 from praxia.evaluation.offline import evaluate_offline
@@ -112,6 +113,7 @@ class TouchEncoder(Encoder):
         return self.readout(torch.cat(parts, dim=1))
 
 
+SPEC = EnvSpec("toy", "walk")
 FAMILY = EnvFamily("toy", {"walk": "walk"}, name_of, draw_start, embodiment, build, nothing, ("walk",), horizon)
 WINDOW = Window({"state": (0,), "force": (-1, 0), "points": (0,)}, horizon=2)
 BENCHMARK = Benchmark("toy/touch", "", "toy", ("walk",), 40, ChunkExecution(2), (), 8, "plain", "", "ever")
@@ -158,6 +160,18 @@ def test_a_session_takes_the_streams_that_its_policy_sees(policy: Any):
         Session(session._policy, ChunkExecution(1)).act({**seen, "streams": {"force": streams["force"]}})
     with pytest.raises(MismatchError, match=r"'force' of an observation as float32 \[2\] N, got float64 \[2\]"):
         session.chunk({**seen, "streams": {**streams, "force": np.ones(2)}})
+
+
+def test_a_swapped_image_leaves_the_streams_alone():
+    start, other = draw_start("walk", "test", 0), draw_start("walk", "test", 1)
+    env = SwappedImage(build(SPEC), build(SPEC), lambda start: other)
+    env.reset(start)
+    alone = build(SPEC)
+    alone.reset(start)
+    seen, expected = env.observe(("force", "points")), alone.observe(("force", "points"))
+    assert set(seen.streams) == {"force", "points"}
+    for name, value in expected.streams.items():
+        np.testing.assert_array_equal(seen.streams[name], value)
 
 
 def test_a_robot_without_its_streams_is_refused(policy: Any):

@@ -18,6 +18,8 @@ def test_a_plan_in_words():
         "training: 5000 steps of 128 windows, 889 epochs",
     ]
     assert dataclasses.replace(PLAN, cameras=()).lines()[1] == "cameras: none"
+    sequences = dataclasses.replace(PLAN, horizon=1, sequence_length=64)
+    assert sequences.lines()[2] == "data: 12 episodes, 720 windows; sequences of 64 steps (2.1 s)"
 
 
 def test_a_run_announces_what_it_does_before_its_first_step(tiny_run, dataset_path, tmp_path):

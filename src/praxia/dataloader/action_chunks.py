@@ -63,9 +63,10 @@ def encoded_windows(windows: Mixture, transforms: Transforms) -> Samples:
     """The windows of a mixture as training sees them, without images.
 
     They are at the mixture's rate, through `transforms`, an episode's last action repeated. Of more than 16,384 windows
-    that many are taken, evenly spaced.
+    that many are taken, evenly spaced; of sequences, as many as have so many steps.
     """
-    selected = np.linspace(0, len(windows) - 1, min(len(windows), MAX_CHUNKS)).astype(np.int64)
+    most = max(1, MAX_CHUNKS // (windows.window.sequence_length or 1))
+    selected = np.linspace(0, len(windows) - 1, min(len(windows), most)).astype(np.int64)
     return transforms.encode(windows.read(selected, with_images=False))
 
 

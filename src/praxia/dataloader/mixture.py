@@ -62,7 +62,7 @@ class Mixture:
     def read(self, indices: Int64[np.ndarray, " B"], *, with_images: bool = True) -> Samples:
         """The windows with the given numbers, in that order, in declared units.
 
-        With `with_images` False, `images` is empty.
+        With `with_images` False, `images` and `streams` are empty.
         """
         of_entry = self.entry_of(indices)
         entries = np.unique(of_entry)

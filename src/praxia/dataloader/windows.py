@@ -141,7 +141,7 @@ class Windows:
     def read(self, indices: Int64[np.ndarray, " B"], *, with_images: bool = True) -> Samples:
         """The windows with the given numbers, in that order, in declared units.
 
-        With `with_images` False, `images` is empty.
+        With `with_images` False, `images` and `streams` are empty.
         """
         if self._chains is None or self.window.sequence_length is None:
             return self._read(indices, with_images)
@@ -178,7 +178,7 @@ class Windows:
             action_valid=action_valid if self.window.horizon else None,
             target_images=target_images,
             target_image_valid=target_image_valid,
-            **self._streams_at(indices),
+            **self._streams_at(indices, with_images),
             **optional,
         )
 
@@ -222,13 +222,14 @@ class Windows:
                 images[camera] = self._images(camera, at)
         return images, valid
 
-    def _streams_at(self, indices: Int64[np.ndarray, " B"]) -> dict[str, dict[str, np.ndarray]]:
-        """The named streams of the window and which of their steps are valid, as fields of `Samples`."""
+    def _streams_at(self, indices: Int64[np.ndarray, " B"], with_values: bool) -> dict[str, dict[str, np.ndarray]]:
+        """The named streams of the window (none without values) and which steps are valid, as fields of `Samples`."""
         streams, valid = {}, {}
         for stream in self.embodiment.streams:
             steps = self._resampling.newest(self.window.observation_steps[stream.name])
             at, valid[stream.name] = self._locate(indices, steps)
-            streams[stream.name] = self._stream[stream.name][at].reshape(*at.shape, *stream.shape)
+            if with_values:
+                streams[stream.name] = self._stream[stream.name][at].reshape(*at.shape, *stream.shape)
         return {"streams": streams, "stream_valid": valid}
 
     def _images(self, camera: str, at: Int64[np.ndarray, "B T"]) -> UInt8[np.ndarray, "B T Y X 3"]:

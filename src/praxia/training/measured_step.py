@@ -197,7 +197,7 @@ class _Trial:
                 torch.cuda.synchronize(device)
             seconds = time.perf_counter() - began_s
         self.fitted = max(self.fitted, rows)
-        images = sum(value.nbytes for value in batch.images.values())
+        images = sum(value.nbytes for value in (*batch.images.values(), *batch.streams.values()))
         prefetched = self._num_prefetched * images if device.type == "cpu" else 0
         self.image_bytes = (images + prefetched) // len(batch.state)
         if device.type != "cpu":

@@ -16,7 +16,7 @@ class Plan:
     """The size of a run. `model` names the model's components, or the model where it has none.
 
     `cameras` are (name, height, width in pixels), as the model sees them. `epochs` is how often each
-    window is read on average.
+    window is read on average, as the first step of a sequence where those have `sequence_length` steps.
     """
 
     model: str
@@ -28,6 +28,7 @@ class Plan:
     rate_hz: float
     steps: int
     batch_size: int
+    sequence_length: int | None = None
 
     @property
     def epochs(self) -> float:
@@ -36,8 +37,10 @@ class Plan:
     def lines(self) -> list[str]:
         """For a person, a line per topic."""
         cameras = ", ".join(f"{name} {height}x{width}" for name, height, width in self.cameras)
-        seconds = f" ({self.horizon / self.rate_hz:.2g} s)"
+        seconds = f" ({(self.sequence_length or self.horizon) / self.rate_hz:.2g} s)"
         chunks = f"chunks of {self.horizon} actions{seconds}" if self.horizon else "no actions"
+        if self.sequence_length is not None:
+            chunks = f"sequences of {self.sequence_length} steps{seconds}"
         return [
             f"model: {self.model}, {self.parameters / 1e6:.1f}M parameters",
             f"cameras: {cameras or 'none'}",
@@ -59,4 +62,5 @@ def make_plan(run: TrainRun, windows: Mixture, model: nn.Module) -> Plan:
         rate_hz=windows.embodiments[0].control_hz,
         steps=run.train.steps,
         batch_size=run.train.batch_size,
+        sequence_length=run.window.sequence_length,
     )
