@@ -17,6 +17,7 @@ from praxia.envs.tabletop.model import FRONT
 from praxia.envs.tabletop.robots import arm6, arm7, gantry
 from praxia.envs.tabletop.robots.robot import RobotModel
 from praxia.envs.tabletop.starts import draw_start, other_instruction, twin_start
+from praxia.envs.tabletop.streams import SensingTabletop, with_streams
 from praxia.envs.tabletop.tasks import CHAINS, INSTRUCTIONS, TRAINED, short_name
 from praxia.envs.wrappers import build_wrapped
 
@@ -46,15 +47,16 @@ def _horizon(task: str) -> int:
 
 
 def _embodiment(robot: RobotModel, spec: EnvSpec) -> Embodiment:
-    return spec.sized(robot.embodiment(spec.size))
+    return with_streams(spec.sized(robot.embodiment(spec.size)), str(spec.options.get("streams", "")))
 
 
 def _build(robot: RobotModel, spec: EnvSpec) -> Simulator:
     return build_wrapped(partial(_make, robot), spec, twin_start, other_instruction)
 
 
-def _make(robot: RobotModel, spec: EnvSpec) -> Simulator:
-    return Tabletop(spec, robot)
+def _make(robot: RobotModel, spec: EnvSpec, *, streams: str = "") -> Simulator:
+    env = Tabletop(spec, robot)
+    return SensingTabletop(env, streams) if streams else env
 
 
 def _provenance(robot: RobotModel) -> dict[str, Any]:
