@@ -37,7 +37,7 @@ class StudyArguments:
     scale: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 1.0
     """Fraction of the demonstrations, training steps and episodes: 0.02 shows that everything works."""
     arena: Annotated[str | None, tyro.conf.arg(metavar="ARENA")] = None
-    """The environment of the study of heads (bimodal, pusht or tabletop) or of delays (bimodal or tabletop)."""
+    """The environment of the study of heads (bimodal, pusht or tabletop) or of delays (bimodal, moving or tabletop)."""
     seeds: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Number of trainings per head in the study of heads."""
     json: bool = False

@@ -34,7 +34,9 @@ class Field:
 
     It has `size` dims, each within [`low`, `high`] in `unit` (None: unbounded), relative to `frame`. `dims` are the
     names of its dims where the data give them. Fields are equal whatever their dims are called, because most
-    embodiments do not name them; `dim_name_difference` compares the names.
+    embodiments do not name them; `dim_name_difference` compares the names. `max_step` is how far each dim of a target
+    may move in one control period (None: as far as it wants); it is a matter of a robot's safety, not of its meaning,
+    so fields are equal whatever it is.
     """
 
     name: str
@@ -45,10 +47,12 @@ class Field:
     low: float | None = None
     high: float | None = None
     dims: tuple[str, ...] = field(default=(), compare=False)
+    max_step: float | None = field(default=None, compare=False)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object for `from_json`; without "dims" where they have no names."""
-        return {name: list(value) if name == "dims" else value for name, value in asdict(self).items() if value != ()}
+        """A JSON object for `from_json`; without "dims" where they have no names, and without a `max_step` of None."""
+        values = {name: list(value) if name == "dims" else value for name, value in asdict(self).items() if value != ()}
+        return {name: value for name, value in values.items() if name != "max_step" or value is not None}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Field":

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError
 from praxia.core.hold import HoldAction
 from praxia.core.types import FINAL_OBSERVATION, Actor, Decision, Observation, Outcome, Query, SlotResult
 from praxia.rollout.faults import action_fault, decision_fault, extras_fault
-from praxia.rollout.timeline import Hold, Stretch, Timeline, expected_delay, next_query
+from praxia.rollout.limits import CommandLimits
+from praxia.rollout.timeline import Stretch, Timeline, expected_delay, next_query
 from praxia.rollout.types import Agent, Job, Recording, Step, Trajectory
 
 __all__ = ["RunningEpisode"]
@@ -29,6 +30,9 @@ class RunningEpisode:
     With `every_step` it observes after every step, the episode's last one too, and keeps the steps of the last result
     until `take_steps`.
 
+    With `in_real_time` a decision takes effect when it arrives (`decide`), and commands are clipped to what the
+    embodiment declares.
+
     An episode that was `lost` with its worker can be run again from its start, as `attempt` 1; lost again, it ends with
     an error.
     """
@@ -42,6 +46,7 @@ class RunningEpisode:
         recording: Recording | None = None,
         attempt: int = 0,
         every_step: bool = False,
+        in_real_time: bool = False,
     ):
         self.job = job
         self.slot = slot
@@ -59,9 +64,17 @@ class RunningEpisode:
         self._execution = agent.execution
         self._embodiment = embodiment
         self._attempt = attempt
-        self._hold = _hold_of(agent, embodiment) if agent.execution.is_delayed else None
-        # Those of the decisions so far.
+        self._in_real_time = in_real_time
+        known = _expect_known(agent, embodiment) if in_real_time or agent.execution.is_delayed else None
+        self._hold = None if known is None else HoldAction.of(known)
+        self._limits = CommandLimits.of(known) if known is not None and in_real_time else None
+        # When a decision was asked for that is under way, and when the next one is due.
+        self._asked_at: int | None = None
+        self._next_query = 0
+        # Those of the decisions so far, from which the next one's is expected.
         self._delays: list[int] = []
+        self._clips = 0
+        self._planned_clips = np.zeros(0, np.int64)
         self._began_s = time.perf_counter()
         self._num_past = agent.policy.window.history
         self._history: deque[Observation] = deque(maxlen=self._num_past + 1)
@@ -100,6 +113,7 @@ class RunningEpisode:
         self._ages.append(self._planned.ages[:num_taken])
         self._privileged = result.privileged
         self._overruns += result.overruns
+        self._clips += int(self._planned_clips[:num_taken].sum())
         self._history.extend(result.earlier)
         if result.observation is not None:
             self._history.append(result.observation)
@@ -162,50 +176,90 @@ class RunningEpisode:
         final = (FINAL_OBSERVATION,) if self._hands_on_steps else ()
         return (*final, *range(max(1, first), num_planned + 1))
 
-    def query(self) -> Query:
+    @property
+    def has_begun(self) -> bool:
+        """Whether the policy has decided."""
+        return self._num_decisions > 0
+
+    @property
+    def needs_decision(self) -> bool:
+        """Whether a decision is due and not under way."""
+        return self._asked_at is None and self.steps >= self._next_query
+
+    def ask(self) -> Query:
+        """The query of a decision that is due."""
+        self._asked_at = self.steps
         committed, planned = None, None
-        delay = expected_delay(self._delays) if self._delays else self._delay()
-        if self.steps and delay:
-            committed = self._executed(self.steps + delay).actions
-        if self.steps and self._execution.ensemble is None:
-            planned = self._executed(max(self.steps + delay, self._timeline.end)).actions
+        delay = self._expected_delay()
+        if self.has_begun and delay:
+            committed = self._limited(self._executed(self.steps + delay))[0].actions
+        if self.has_begun and self._execution.ensemble is None:
+            planned = self._limited(self._executed(max(self.steps + delay, self._timeline.end)))[0].actions
         history = tuple(self._history)
         return Query(history, self.job.key, self.steps, self.slot, self._privileged, delay, committed, planned)
 
-    def _delay(self) -> int:
-        """The delay of the decision that is made now."""
+    def _expected_delay(self) -> int:
+        """The longest of the last delays; before the first decision of a simulation, that decision's own."""
+        if self._delays or self._in_real_time:
+            return expected_delay(self._delays)
         return self._execution.delay_at(self.job.key, self.steps)
 
-    def plan(self, decision: Decision, horizon: int) -> None:
-        """Plan what is executed until the next decision, within `horizon`, or end the episode with the policy's fault.
+    def decide(self, decision: Decision) -> None:
+        """Take the decision that was asked for, or end the episode with the policy's fault.
 
-        Extras of an ensembled action are those of no single decision, so there are none, and its label, which would be
-        no expert's intent, is the action itself. Nothing learns from these: collection never ensembles.
+        It takes effect after the delay that the chunk execution has for it, or in real time now; the first one, for
+        which the robot waited, at the step of its observation.
         """
-        step, execution = self.steps, self._execution
-        fault = decision_fault(decision, self._embodiment, step)
-        if fault is None and step and execution.ensemble is None:
-            fault = extras_fault(decision.extras, self._first_extras, step)
+        assert self._asked_at is not None, "a decision was asked for"
+        asked, self._asked_at = self._asked_at, None
+        execution, is_first = self._execution, not self.has_begun
+        fault = decision_fault(decision, self._embodiment, asked)
+        if fault is None and not is_first and execution.ensemble is None:
+            fault = extras_fault(decision.extras, self._first_extras, asked)
+        if fault is None and execution.ensemble is None and decision.num_executable == 0:
+            fault = action_fault(decision.chunk[:0], self._embodiment, asked)
         if fault is not None:
             self.end_with_fault(fault)
             return
-        if step == 0:
+        if is_first:
             self._first_extras = {name: value[:0] for name, value in decision.extras.items()}
-        self._delays.append(self._delay())
-        usable = step + self._delays[-1] if step else step
-        num_executable = decision.num_executable
-        self._timeline = self._timeline.add(decision, step, usable)
+        delay = self.steps - asked if self._in_real_time else execution.delay_at(self.job.key, asked)
+        if not (is_first and self._in_real_time):
+            self._delays.append(delay)
+        usable = asked if is_first else asked + delay
+        self._timeline = self._timeline.add(decision, asked, usable)
         self._num_decisions += 1
-        end = next_query(step, usable, num_executable, execution.execution_horizon, expected_delay(self._delays))
-        self._planned = self._executed(min(horizon, end))
-        says_nothing = execution.ensemble is None and num_executable == 0
-        actions = self._planned.actions[: 0 if says_nothing else None]
-        if (fault := action_fault(actions, self._embodiment, step)) is not None:
+        expected = expected_delay(self._delays)
+        self._next_query = next_query(asked, usable, decision.num_executable, execution.execution_horizon, expected)
+
+    def plan(self, horizon: int) -> None:
+        """Plan what is executed within `horizon`, or end the episode with the policy's fault.
+
+        That is all until the next decision is due, or one step while a decision is under way. Extras of an ensembled
+        action are those of no single decision, so there are none, and its label, which would be no expert's intent, is
+        the action itself. Nothing learns from these: collection never ensembles.
+        """
+        end = self._next_query if self._asked_at is None else self.steps + 1
+        stretch = self._executed(min(horizon, end))
+        fault = action_fault(stretch.actions, self._embodiment, self.steps)
+        if fault is not None:
+            self._planned = stretch
             self.end_with_fault(fault)
+            return
+        self._planned, self._planned_clips = self._limited(stretch)
 
     def _executed(self, end: int) -> Stretch:
         """What is executed from the present to before `end`, as far as decisions say by now."""
-        return self._timeline.stretch(self.steps, end, self._hold, self._actions[-1] if self._actions else None)
+        hold = None if self._hold is None else self._hold.after
+        return self._timeline.stretch(self.steps, end, hold, self._actions[-1] if self._actions else None)
+
+    def _limited(self, stretch: Stretch) -> tuple[Stretch, Int64[np.ndarray, " K"]]:
+        """A stretch within the limits of commands, if there are any, and how many numbers of each action changed."""
+        if self._limits is None or self._hold is None:
+            return stretch, np.zeros(0, np.int64)
+        before = self._actions[-1] if self._actions else self._hold(self._history[-1].state)
+        actions, clips = self._limits.clip(stretch.actions, before)
+        return replace(stretch, actions=actions), clips
 
     def end_with_fault(self, fault: str) -> None:
         """End the episode because of what the policy did."""
@@ -227,19 +281,21 @@ class RunningEpisode:
             actors=tuple(self._actors) if any(self._actors) else (),
             ages=np.concatenate(self._ages) if self._ages else np.zeros(0, np.float32),
             num_decisions=self._num_decisions,
+            delays=tuple(self._delays) if self._in_real_time else (),
+            clips=self._clips,
         )
 
     def _stacked(self, rows: list[np.ndarray]) -> Float32[np.ndarray, "T A"]:
         return np.stack(rows) if rows else np.zeros((0, self.planned_actions.shape[1]), np.float32)
 
 
-def _hold_of(agent: Agent, embodiment: Embodiment | None) -> Hold:
-    """What is executed where a delayed decision leaves a gap.
+def _expect_known(agent: Agent, embodiment: Embodiment | None) -> Embodiment:
+    """The embodiment, which says how to hold still where a late decision leaves a gap.
 
     Raises:
-        MismatchError: nothing says how to hold still.
+        MismatchError: there is none.
     """
     known = embodiment or agent.policy.embodiment
     if known is None:
         raise MismatchError("expected an embodiment, which says how to hold still while nothing is ready, got none")
-    return HoldAction.of(known).after
+    return known

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from praxia.core.embodiment import Embodiment
-from praxia.core.types import ChunkExecution, Decision, Policy, VectorEnv
+from praxia.core.types import ChunkExecution, Policy, VectorEnv
 from praxia.rollout.corrected import correcting
 from praxia.rollout.episode import RunningEpisode
-from praxia.rollout.faults import count_fault
+from praxia.rollout.inference import Decisions, Inference, expect_real_time
 from praxia.rollout.queues import GroupedQueue, JobQueue
 from praxia.rollout.types import Agent, Job, Recording, Step, Trajectory
 
@@ -24,6 +24,7 @@ def rollout(
     steps_after_success: int | None = 0,
     recording: Recording | None = None,
     exact: bool = False,
+    inference: Inference | None = None,
 ) -> Iterator[Trajectory]:
     """`run_episodes` of one policy: a slot stays with one environment while that has jobs left."""
     return run_episodes(
@@ -35,6 +36,7 @@ def rollout(
         steps_after_success=steps_after_success,
         recording=recording,
         exact=exact,
+        inference=inference,
     )
 
 
@@ -49,6 +51,7 @@ def run_episodes(
     recording: Recording | None = None,
     exact: bool = False,
     on_step: Callable[[Step], None] | None = None,
+    inference: Inference | None = None,
 ) -> Iterator[Trajectory]:
     """Run every job once, by the agent that it names, and yield its trajectory when it ends, in no fixed order.
 
@@ -68,19 +71,26 @@ def run_episodes(
     begins at step 0 again, as the next attempt: whoever keeps steps drops those of the attempt before. One that a crash
     or a fault ends has no last step: its trajectory has the error.
 
+    With an `inference`, such as `rollout.inference.ThreadedInference`, decisions are made beside the loop, which goes
+    on meanwhile: it drives one robot in real time (`rollout.paced`). A decision takes effect when it arrives, a robot
+    for which nothing is ready is held still, and commands are clipped to what the embodiment declares.
+
     A crash in the environment ends its episode with `Trajectory.error`, and so does a decision that is no chunk of
     actions of `embodiment` (None: of any) or that no robot should execute: see `rollout.faults`. A wrong number of
     decisions ends all episodes of that query. An episode whose worker process dies is run again from its start; the
     second time that is an error too. What a policy itself raises is raised here.
     """
     snapshots = recording is not None and recording.snapshots
+    if inference is not None:
+        expect_real_time(agents, slots.num_slots)
     agents = [correcting(agent) for agent in agents]
-    carries = [agent.policy.start(slots.num_slots) for agent in agents]
+    decisions = Decisions(agents, slots.num_slots, inference)
     running: dict[int, RunningEpisode] = {}
 
     def begin(slot: int, job: Job, attempt: int = 0) -> None:
         agent = agents[job.agent]
-        running[slot] = RunningEpisode(job, slot, agent, embodiment, recording, attempt, on_step is not None)
+        options = {"attempt": attempt, "every_step": on_step is not None, "in_real_time": inference is not None}
+        running[slot] = RunningEpisode(job, slot, agent, embodiment, recording, **options)
         cameras = tuple(dict.fromkeys((*agent.policy.window.observed, *(recording.cameras if recording else ()))))
         slots.begin(slot, job.spec, job.start, cameras, privileged=agent.policy.privileged, snapshots=snapshots)
 
@@ -105,12 +115,10 @@ def run_episodes(
             begin(episode.slot, episode.job, attempt=1)
         for episode in ended:
             begin_next(episode.slot)
-        for batch in _batches(waiting, exact):
-            number = batch[0].job.agent
-            queries = [episode.query() for episode in batch]
-            decisions, carries[number] = agents[number].policy.act(queries, carries[number])
-            _plan(batch, decisions, horizon)
+        for batch in decisions.decided(waiting, running, exact):
             for episode in batch:
+                if episode.error is None:
+                    episode.plan(horizon)
                 if episode.error is None:
                     actions = episode.planned_actions
                     # At the horizon nothing is decided any more: its image would be rendered for a recording alone.
@@ -122,22 +130,3 @@ def run_episodes(
                     begin_next(episode.slot)
                     ended.append(episode)
         yield from [episode.trajectory() for episode in ended]
-
-
-def _batches(waiting: Sequence[RunningEpisode], exact: bool) -> list[list[RunningEpisode]]:
-    """The episodes of each query: all waiting ones of one agent, or with `exact` a single one."""
-    if exact:
-        return [[episode] for episode in waiting]
-    by_agent: dict[int, list[RunningEpisode]] = {}
-    for episode in waiting:
-        by_agent.setdefault(episode.job.agent, []).append(episode)
-    return list(by_agent.values())
-
-
-def _plan(batch: Sequence[RunningEpisode], decisions: Sequence[Decision], horizon: int) -> None:
-    if len(decisions) == len(batch):
-        for episode, decision in zip(batch, decisions, strict=True):
-            episode.plan(decision, horizon)
-    else:
-        for episode in batch:
-            episode.end_with_fault(count_fault(len(decisions), len(batch), episode.steps))

@@ -1,5 +1,6 @@
 """A robot in real time behind the `VectorEnv` interface: one command per period of its control rate."""
 
+import math
 import time
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
@@ -51,7 +52,7 @@ class PacedSlots:
     waited for. The first begins with the first command. A step whose period was over before its command was sent or
     carried out is an overrun: nothing is skipped, and the following periods begin when it ended, since commands that
     made up for lost time would follow each other too fast. `SlotResult.overruns` counts them, `Trajectory.overruns`
-    by episode, and `pacing` over all episodes.
+    by episode, and `pacing` over all episodes. `jitter_s` says how evenly commands were sent.
 
     `build` makes the robot from a spec.
     """
@@ -67,6 +68,11 @@ class PacedSlots:
     def pacing(self) -> Pacing:
         return self._pacer.pacing
 
+    @property
+    def jitter_s(self) -> float:
+        """How evenly commands were sent: the standard deviation of the time between two of one episode, in seconds."""
+        return self._pacer.jitter_s
+
     def ready(self) -> list[SlotResult]:
         before = self.pacing.overruns
         results = self._slots.ready()
@@ -81,17 +87,34 @@ class _Pacer:
         self._clock = clock
         # When the present period began; None: the episode's first has not.
         self._began_s: float | None = None
+        self._sent_s: float | None = None
+        # Number, mean and summed squares of the times between commands (Welford 1962).
+        self._intervals = (0, 0.0, 0.0)
+
+    @property
+    def jitter_s(self) -> float:
+        count, _, squares = self._intervals
+        return math.sqrt(squares / count) if count else 0.0
 
     def restart(self) -> None:
-        self._began_s = None
+        self._began_s = self._sent_s = None
 
     def before_command(self, period_s: float) -> float:
         """How late the command is, in seconds."""
         now_s = self._clock.now_s()
+        if self._sent_s is not None:
+            self._add_interval(now_s - self._sent_s)
+        self._sent_s = now_s
         late_s = 0.0 if self._began_s is None else max(0.0, now_s - self._began_s - period_s)
         if self._began_s is None or late_s > 0:
             self._began_s = now_s
         return late_s
+
+    def _add_interval(self, interval_s: float) -> None:
+        count, mean, squares = self._intervals
+        change = interval_s - mean
+        mean += change / (count + 1)
+        self._intervals = count + 1, mean, squares + change * (interval_s - mean)
 
     def after_command(self, period_s: float, late_s: float) -> None:
         """Wait for the end of the period, and count the step, whose command was `late_s` late."""

@@ -103,8 +103,11 @@ class Trajectory:
     each action, if any decision says so. `error` is the text of a crash, which says nothing about the policy, or with
     `is_fault` of the policy's own fault that ended the episode. `ages` says how old, in control steps, the observation
     behind each action was, NaN where the robot was held still because nothing was ready, and `num_decisions` how often
-    the policy decided. `wall_s` is the episode's wall-clock time. `overruns` counts the steps that came late in real
-    time (`rollout.paced`).
+    the policy decided. `wall_s` is the episode's wall-clock time.
+
+    In real time `overruns` counts the steps that came late (`rollout.paced`), `clips` the numbers of commands that were
+    clipped to what the embodiment declares (`rollout.limits`), and `delays` holds how many control steps each decision
+    took to arrive, but the first, which was waited for.
     """
 
     job: Job
@@ -121,6 +124,8 @@ class Trajectory:
     actors: tuple[Actor | None, ...] = ()
     ages: Float32[np.ndarray, " T"] = field(default_factory=lambda: np.zeros(0, np.float32))
     num_decisions: int = 0
+    delays: tuple[int, ...] = ()
+    clips: int = 0
 
     @property
     def steps(self) -> int:

@@ -2,13 +2,14 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 import torch
 
 from praxia.core.errors import UnknownName
@@ -20,6 +21,7 @@ from praxia.evaluation.policy_entry import find_policy
 from praxia.recipes import find_recipe
 from praxia.results.pairs import pair_files
 from praxia.results.verdict import verdict_of
+from praxia.rollout.corrected import Corrects
 from praxia.studies.remedies import REMEDIES, Remedy
 from praxia.studies.stages import StageProgress, Stages, expect_unfinished, finish_study
 from praxia.studio.tables import percent
@@ -47,6 +49,7 @@ class Arena:
 
 ARENAS = {
     "bimodal": Arena("bimodal", "flow-bimodal", demonstrations=200, episodes=100),
+    "moving": Arena("tabletop/moving", "flow-tabletop", demonstrations=400, episodes=50),
     "tabletop": Arena("tabletop/heads", "flow-tabletop-heads", demonstrations=600, episodes=50),
 }
 
@@ -60,7 +63,8 @@ def delay(
     success, ci95, starved, age, observation_hz, cost_of_base, verdict}: the share of starved steps, the mean age of
     observations in control steps, and the CPU time of decisions per second of control as a multiple of the naive
     switch's at that delay. `verdict` is that of the exact test against the naive switch. Without a delay nothing is
-    starved, and the age is None. A remedy that is trained for delays up to half a chunk has no row beyond.
+    starved, and the age is None. A policy that corrects its actions sees every observation at once, and where it holds
+    still is not counted. A remedy that is trained for delays up to half a chunk has no row beyond.
 
     It passes if at half a chunk a remedy wins back half of what the naive switch lost, by a verdict.
 
@@ -107,7 +111,7 @@ def _row(stages: Stages, setting: Arena, remedy: Remedy, steps: int) -> dict[str
     policy = find_policy(str(stages.out / folder), benchmark, exact=True, sampling=remedy.sampling).policy
     # Without a delay the rows do not count observations: the execution horizon says how many there are.
     every = 1 if remedy.ensemble is not None else min(benchmark.execution.execution_horizon, policy.window.horizon)
-    rate = _control_hz(benchmark) / every
+    rate = found.get("observation_hz", _control_hz(benchmark) / every)
     return {
         "method": remedy.name,
         "delay": steps,
@@ -115,8 +119,8 @@ def _row(stages: Stages, setting: Arena, remedy: Remedy, steps: int) -> dict[str
         "ci95": found["ci95"],
         "starved": found.get("starved", 0.0),
         "age": found.get("observation_age"),
-        "observation_hz": found.get("observation_hz", rate),
-        "cost_of_base": _decision_s(policy, benchmark, steps) * found.get("observation_hz", rate),
+        "observation_hz": rate,
+        "cost_of_base": _load(policy, benchmark, steps, rate),
         "verdict": verdict,
     }
 
@@ -125,21 +129,32 @@ def _control_hz(benchmark: Benchmark) -> float:
     return find_family(benchmark.env).embodiment(benchmark.spec(benchmark.tasks[0])).control_hz
 
 
-def _decision_s(policy: Policy, benchmark: Benchmark, steps: int) -> float:
-    """The median CPU time of one decision on one thread, beside a chunk that is under way."""
+def _load(policy: Policy, benchmark: Benchmark, steps: int, observation_hz: float) -> float:
+    """The CPU time of the policy per second of control, on one thread, beside a chunk that is under way."""
     family, task = find_family(benchmark.env), benchmark.tasks[0]
     start = family.draw_start(task, benchmark.split, 0)
     with closing(family.build(benchmark.spec(task))) as env:
         env.reset(start)
-        first = Query((env.observe(policy.window.cameras),), start.key, 0, 0)
+        first = Query((env.observe(policy.window.observed),), start.key, 0, 0)
     (decision,), _ = policy.act([first], policy.start(1))
     query = replace(first, step=1, delay=steps, committed=decision.chunk[:steps], planned=decision.chunk)
+    decision_s = _median_s(lambda: policy.act([query], policy.start(1)))
+    if not isinstance(policy, Corrects):
+        return decision_s * observation_hz
+    # Chunks are decided as often as without a correction, and each step's action is corrected.
+    state, control_hz = first.history[-1].state[None], _control_hz(benchmark)
+    correction_s = _median_s(lambda: policy.correct([query], decision.chunk[1:2], np.array([1]), state))
+    return (decision_s / max(steps, benchmark.execution.execution_horizon) + correction_s) * control_hz
+
+
+def _median_s(call: Callable[[], object]) -> float:
+    """The median CPU time of a call on one thread, after warm-up."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     times_s = []
     for _ in range(NUM_TIMED):
         began_s = time.process_time()
-        policy.act([query], policy.start(1))
+        call()
         times_s.append(time.process_time() - began_s)
     torch.set_num_threads(threads)
     return median(times_s[NUM_TIMED // 3 :])
