@@ -9,6 +9,7 @@ import tyro
 
 from praxia.cli.arguments import names_of, parse
 from praxia.core.errors import PraxiaError, UnknownName
+from praxia.core.types import Guidance, Sampling
 from praxia.studio.console import say
 from praxia.wires.remote import API_KEY
 
@@ -46,6 +47,9 @@ class ServeArguments:
     """The number of flow or diffusion steps to sample with, in place of the policy's own."""
     temperature: Annotated[float | None, tyro.conf.arg(metavar="T")] = None
     """The temperature to sample tokens at, in place of the policy's own; 0 takes the likeliest."""
+    guidance: Annotated[Guidance | None, tyro.conf.arg(metavar="vjp|identity")] = None
+    """Guide flow or diffusion so that a chunk continues what a client says is `planned` (real-time chunking), as in
+    `praxia eval`."""
     precision: Annotated[Literal["bf16"] | None, tyro.conf.arg(metavar="bf16")] = None
     """Round weights and arithmetic to bfloat16, as in `praxia eval`."""
     device: Annotated[str | None, tyro.conf.arg(metavar="cpu|cuda|cuda:N|mps")] = None
@@ -144,13 +148,12 @@ def _load(name: str, folder: Path, options: ServeArguments, max_sessions: int, m
     import torch
 
     from praxia.checkpoint.store import load_bound_policy
-    from praxia.core.types import Sampling
     from praxia.nn.device import find_device
     from praxia.serve.sessions import ServedPolicy
 
     if options.exact:  # as `praxia eval --exact`: the number of threads can change the last bits
         torch.set_num_threads(1)
-    sampling = Sampling(options.steps, options.temperature, precision=options.precision)
+    sampling = Sampling(options.steps, options.temperature, options.guidance, options.precision)
     policy, identity = load_bound_policy(folder, options.embodiment, find_device(options.device), sampling)
     return ServedPolicy(
         name,
