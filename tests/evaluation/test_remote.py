@@ -12,9 +12,9 @@ from serving_testing import Gated, ServerThread
 from toy_world import EMBODIMENT as OTHER
 from websockets.sync.server import serve as serve_sync
 
-from praxia.checkpoint.store import save_policy
+from praxia.checkpoint.store import load_policy, save_policy
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
-from praxia.core.types import Decision, Query
+from praxia.core.types import Decision, Query, Sampling
 from praxia.core.window import Window
 from praxia.envs import find_family
 from praxia.evaluation.benchmarks import find_benchmark
@@ -31,7 +31,7 @@ FAMILY = find_family("bimodal")
 EMBODIMENT = FAMILY.embodiment(BENCHMARK.spec("pass"))
 
 
-def make_bimodal_config():
+def make_bimodal_config(horizon=8):
     """The toy policy, with two observation steps, for the environment `bimodal`."""
     config = make_config()
     transforms = EmbodimentTransforms(
@@ -39,16 +39,16 @@ def make_bimodal_config():
     )
     return dataclasses.replace(
         config,
-        shapes=dataclasses.replace(config.shapes, cameras=("top",), embodiment_dims=((6, 2),), horizon=8),
+        shapes=dataclasses.replace(config.shapes, cameras=("top",), embodiment_dims=((6, 2),), horizon=horizon),
         transforms=dataclasses.replace(config.transforms, embodiments=(transforms,)),
         embodiments=(EMBODIMENT,),
-        window=Window({"image.top": (-1, 0), "state": (-1, 0)}, horizon=8),
+        window=Window({"image.top": (-1, 0), "state": (-1, 0)}, horizon=horizon),
     )
 
 
-def rows(name, out, **options):
+def rows(name, out, *, benchmark=BENCHMARK, sampling=None, **options):
     """The rows of an evaluation of two episodes, two at once, without durations and the policy's identity."""
-    entry = find_policy(name, BENCHMARK, exact=True)
+    entry = find_policy(name, benchmark, exact=True, sampling=sampling)
     evaluate(
         entry.policy,
         entry.evaluation(2, exact=True, **options),
@@ -66,7 +66,7 @@ def threads_of_before():
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("ensemble", [None, 0.01])
+@pytest.mark.parametrize("ensemble", [None, pytest.param(0.01, marks=pytest.mark.slow)])
 def test_rows_are_those_of_the_policy_in_process(tmp_path, ensemble):
     config = make_bimodal_config()
     policy = make_policy(config)
@@ -80,6 +80,20 @@ def test_rows_are_those_of_the_policy_in_process(tmp_path, ensemble):
     claim = read_meta(tmp_path / "served.jsonl")["fingerprint"]["claim"]
     assert claim["factory"] == "praxia serve"
     assert claim["fingerprint"] == {"policy_sha256": "abc", "weights_sha256": None, "exact": True}
+
+
+def test_rows_under_a_delay_are_those_of_the_policy_in_process(tmp_path):
+    """What is committed to and planned goes over the wire, and guides the chunks."""
+    config, guided = make_bimodal_config(horizon=16), Sampling(guidance="identity")
+    save_policy(tmp_path / "policy", config, make_policy(config).model.state_dict())
+    delayed = find_benchmark("bimodal/delay-3")
+    name = str(tmp_path / "policy")
+    local = rows(name, tmp_path / "local.jsonl", benchmark=delayed, sampling=guided)
+    policy, _ = load_policy(tmp_path / "policy", "cpu", guided)
+    with ServerThread({"mine": policy}, exact=True) as server:
+        served = rows(f"ws://127.0.0.1:{server.port}", tmp_path / "served.jsonl", benchmark=delayed)
+    assert served == local
+    assert rows(name, tmp_path / "naive.jsonl", benchmark=delayed) != local, "guidance changes nothing here"
 
 
 class Bimodal(Gated):
