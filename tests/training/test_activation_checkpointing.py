@@ -40,5 +40,7 @@ def test_adapters_of_a_public_model_train_the_same_policy(tiny_run, dataset_path
 def test_a_model_without_blocks_is_refused(tiny_run, dataset_path, tmp_path, monkeypatch):
     monkeypatch.setitem(REGISTERED, "toy-next-frame", TOYS["toy-next-frame"])
     run = dataclasses.replace(tiny_run, model=NextFrame())
-    with pytest.raises(MismatchError, match=r"expected a model with blocks .* leave out --train.activation-checkpoint"):
+    with pytest.raises(
+        MismatchError, match=r"expected a model with blocks, .* leave out --train.activation-checkpoint"
+    ):
         weights_of(run, dataset_path, tmp_path / "run", activation_checkpointing=True)

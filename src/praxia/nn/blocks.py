@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-__all__ = ["blocks", "recompute_blocks"]
+__all__ = ["blocks", "compile_blocks", "recompute_blocks"]
 
 
 def blocks(model: nn.Module) -> dict[str, nn.Module]:
@@ -43,4 +44,20 @@ def recompute_blocks(model: nn.Module) -> int:
         forward: Callable[..., Any] = block.forward
         # A partial object of a bound method, so that a copy of the model calls its own blocks.
         block.forward = partial(checkpoint, forward, use_reentrant=False)
+    return len(found)
+
+
+def compile_blocks(model: nn.Module) -> int:
+    """Let torch compile the blocks of `model` when they are first called, one by one: equal ones are compiled once.
+
+    The names of weights stay as they are, and results are the same up to rounding. Blocks that are computed again in
+    the backward pass stay so, compiled. Returns the number of blocks.
+    """
+    found = blocks(model)
+    for block in found.values():
+        # As in `recompute_blocks`, what is bound to the block is an argument, so that a copy calls its own.
+        compiled = partial(torch.compile(type(block).forward), block)
+        forward: Any = block.forward
+        recomputed = isinstance(forward, partial) and forward.func is checkpoint
+        block.forward = partial(checkpoint, compiled, use_reentrant=False) if recomputed else compiled
     return len(found)

@@ -1,5 +1,7 @@
 """A run's model, ready to train: checked, with the weights that it begins with, its blocks as the options say."""
 
+import os
+import shutil
 from collections.abc import Mapping
 
 import torch
@@ -7,8 +9,8 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from praxia.checkpoint.store import PolicyConfig
-from praxia.core.errors import MismatchError
-from praxia.nn.blocks import recompute_blocks
+from praxia.core.errors import MismatchError, PraxiaError
+from praxia.nn.blocks import blocks, recompute_blocks
 from praxia.nn.trainable import BeginsAndFinishes, ModelConfig, Trainable, UpdatesItself
 from praxia.nn.types import AnswersQuestions
 from praxia.training.batches import BatchSource
@@ -16,7 +18,10 @@ from praxia.training.config import Train
 from praxia.training.initial_checkpoint import InitialCheckpoint
 from praxia.training.sharding import build_whole_once, shards
 
-__all__ = ["build_model", "expect_language"]
+__all__ = ["build_model", "expect_compiler", "expect_language"]
+
+# The compilers that torch looks for; the variable CXX names another.
+COMPILERS = ("g++", "clang++")
 
 
 def build_model(
@@ -35,8 +40,11 @@ def build_model(
         model = config.model.build(config.shapes)
         _expect_trainable(model, config.model, validated=validated)
         _begin(model, initial and (initial.weights_for(model) if first else model.state_dict()))
+        if options.compile:
+            _expect_blocks(model, config.model, "compile")
         if options.activation_checkpointing:
-            _recompute(model, config.model)
+            _expect_blocks(model, config.model, "activation-checkpointing")
+            recompute_blocks(model)
         return model
 
     torch.manual_seed(options.seed)
@@ -61,16 +69,25 @@ def _begin(model: nn.Module, weights: Mapping[str, Tensor] | None) -> None:
         model.load_state_dict(dict(weights))
 
 
-def _recompute(model: nn.Module, config: ModelConfig) -> None:
-    """Compute the model's blocks again in the backward pass.
+def _expect_blocks(model: nn.Module, config: ModelConfig, option: str) -> None:
+    """Refuse an option about blocks for a model that has none."""
+    if not blocks(model):
+        raise MismatchError(
+            f"expected a model with blocks, got {config.tag!r}, which has none; leave out --train.{option}"
+        )
+
+
+def expect_compiler() -> None:
+    """Refuse to compile where there is no compiler, before anything else is done.
 
     Raises:
-        MismatchError: it has none.
+        PraxiaError: there is none.
     """
-    if not recompute_blocks(model):
-        raise MismatchError(
-            f"expected a model with blocks to compute again, got {config.tag!r}, which has none; leave out "
-            "--train.activation-checkpointing"
+    named = (os.environ["CXX"],) if os.environ.get("CXX") else COMPILERS
+    if not any(map(shutil.which, named)):
+        raise PraxiaError(
+            f"expected a C++ compiler for --train.compile, got none ({' or '.join(named)}); `apt-get install g++` "
+            "installs one, or leave out --train.compile"
         )
 
 

@@ -78,6 +78,9 @@ class Train(Config):
     activation_checkpointing: bool = field(default=False, metadata=ADDED)
     """Keep the inputs of the model's blocks alone, and compute the rest again in the backward pass: the same gradients
     with less memory, for about a third more time."""
+    compile: bool = field(default=False, metadata=ADDED)
+    """Compile the model's blocks by torch when they are first used: faster steps after minutes, the same up to
+    rounding. Needs a C++ compiler."""
     strategy: Literal["ddp", "fsdp"] = field(default="ddp", metadata=ADDED)
     """What several processes share: ddp, the batch; fsdp, also weights, their average and the optimiser's state."""
 

@@ -22,6 +22,7 @@ from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.mixture_config import MixtureConfig
 from praxia.dataloader.vqa import read_vqa
 from praxia.datatools.statistics_warnings import format_warning, training_warnings
+from praxia.nn.blocks import compile_blocks
 from praxia.nn.ema import Ema
 from praxia.nn.trainable import FitsData, ModelConfig, RollsForward
 from praxia.nn.types import Batch
@@ -29,7 +30,7 @@ from praxia.policies.encoder_head import HasPromptTokenizer
 from praxia.policies.interface import MakesPolicy
 from praxia.training.augmentation import expect_augmentation
 from praxia.training.batches import BatchSource, VQABatches, model_shapes, prefetch
-from praxia.training.building import build_model, expect_language
+from praxia.training.building import build_model, expect_compiler, expect_language
 from praxia.training.config import TrainRun
 from praxia.training.coverage import cover
 from praxia.training.fabric import launched_fabric
@@ -121,6 +122,8 @@ def train(
     expect_shares(run.train.batch_size, "train.batch-size", run.train.accumulate)
     if vqa:
         expect_shares(run.train.num_vqa, "train.num-vqa", run.train.accumulate)
+    if run.train.compile:
+        expect_compiler()
     fabric = launched_fabric(run.train, device)
     mixture = data if isinstance(data, MixtureConfig) else MixtureConfig.of(data)
     run, mixture = adapt_to_data(run, mixture, start_from)
@@ -184,6 +187,8 @@ def train(
         cost = _cost(fabric, run, model, source, workers, last_saved_step(out / "state") if resume else 0)
         if fabric.is_global_zero:
             announce(cost)
+    if run.train.compile:  # after a step of each size was measured, each of which would be compiled anew
+        compile_blocks(model)
     with disk_full(out), Lock(out / ".lock", out) if fabric.is_global_zero else nullcontext():
         if fabric.is_global_zero:
             config = replace(config, provenance=write_run(out, description, resume))

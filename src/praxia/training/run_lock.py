@@ -15,7 +15,7 @@ __all__ = ["expect_own_run", "write_run"]
 LOG = logging.getLogger(__name__)
 
 # Options that may differ when a run goes on: they change how a step is computed, not what it is.
-FREE = ("--train.activation-checkpointing", "--train.strategy")
+FREE = ("--train.activation-checkpointing", "--train.compile", "--train.strategy")
 # Differences that a message lists.
 SHOWN = 8
 
