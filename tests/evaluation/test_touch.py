@@ -123,10 +123,14 @@ BENCHMARK = Benchmark("toy/touch", "", "toy", ("walk",), 40, ChunkExecution(2), 
 def policy(tmp_path_factory: Any) -> Any:
     """The data set and the run of a policy that sees nothing of the goal but by its streams."""
     root = tmp_path_factory.mktemp("touch")
-    plan = CollectionPlan("toy", ("walk",), 24, 40, size=8, noise=(0.0,))
+    plan = CollectionPlan("toy", ("walk",), 16, 40, size=8, noise=(0.0,))
     collect(plan, root / "data", FAMILY, make_expert=expert)
     model = EncoderHead(Touch(), Regression(width=32, depth=1))
-    run = TrainRun(model, WINDOW, Train(steps=300, batch_size=32, warmup_steps=10, ema_decay=0.95, checkpoint_s=1e9))
+    run = TrainRun(
+        model,
+        WINDOW,
+        Train(steps=150, batch_size=16, learning_rate=3e-3, warmup_steps=10, ema_decay=0.9, checkpoint_s=1e9),
+    )
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(ENCODERS, Touch.tag, "test_touch:Touch")
         engine.train(run, [root / "data"], root / "run", recipe="toy", command="praxia train toy")
@@ -137,9 +141,9 @@ def test_a_policy_that_feels_the_goal_reaches_it(policy: Any, tmp_path: Path):
     found, _ = policy
     assert found.embodiments[0].streams == STREAMS
     assert found.model.encoder.readout is not None
-    plan = Evaluation(benchmark=BENCHMARK, policy_sha256="f00d", episodes=6)
+    plan = Evaluation(benchmark=BENCHMARK, policy_sha256="f00d", episodes=3)
     summary = evaluate(found, plan, tmp_path / "rows.jsonl", FAMILY, make_slots=process_pool(build, 1, 3))
-    assert (summary["episodes"], summary["errors"], summary["success"]) == (6, 0, 1.0)
+    assert (summary["episodes"], summary["errors"], summary["success"]) == (3, 0, 1.0)
 
 
 def test_offline_its_queries_have_the_recorded_streams(policy: Any, tmp_path: Path):
