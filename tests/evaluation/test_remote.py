@@ -151,9 +151,9 @@ def test_nobody_and_strangers_have_one_line(tmp_path, monkeypatch):
         find_policy("ws://127.0.0.1:1", BENCHMARK, exact=True)
     with ServerThread({"mine": Bimodal()}, api_key="secret") as server:
         address = f"ws://127.0.0.1:{server.port}"
-        with pytest.raises(PraxiaError, match=r"refused \(401\): .*; the key is read from PRAXIA_API_KEY"):
+        with pytest.raises(PraxiaError, match=r"refused \(401\): .*; the key is read from PRAXIA_CLIENT_API_KEY"):
             find_policy(address, BENCHMARK, exact=True)
-        monkeypatch.setenv("PRAXIA_API_KEY", "secret")
+        monkeypatch.setenv("PRAXIA_CLIENT_API_KEY", "secret")
         with pytest.raises(PraxiaError, match=r"refused \(404\): expected the path /mine"):
             find_policy(f"{address}/mein", BENCHMARK, exact=True)
         assert find_policy(address, BENCHMARK, exact=True).policy.embodiment == EMBODIMENT

@@ -8,7 +8,7 @@ import torch
 from praxia_testing import EMBODIMENT, make_policy
 
 from praxia.core.embodiment import Camera, Embodiment, Field
-from praxia.core.errors import MismatchError, UnknownName
+from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.core.types import ChunkExecution, Decision, Observation, Query
 from praxia.core.window import Window
 from praxia.rollout.session import Session, parse_observation
@@ -44,6 +44,23 @@ class Counting:
 def seen(state=(0.0, 1.0), **changes):
     state = state if isinstance(state, (dict, list)) else np.array(state, np.float32)
     return {"images": {"top": np.zeros((4, 4, 3), np.uint8)}, "state": state, **changes}
+
+
+def test_after_a_fault_the_policy_decides_again():
+    """Its chunk is not asked for the same bad action for ever."""
+
+    class Once(Counting):
+        def act(self, queries, carry):
+            (decision,), carry = super().act(queries, carry)
+            if len(self.queries) == 1:
+                decision.chunk[1] = np.nan
+            return [decision], carry
+
+    session = Session(Once(), ChunkExecution(2))
+    session.act(seen())
+    with pytest.raises(PraxiaError, match="not finite at step 1"):
+        session.act(seen())
+    np.testing.assert_allclose(session.act(seen()), [0.01], atol=1e-6)
 
 
 def test_a_chunk_is_executed_before_the_policy_is_asked_again():

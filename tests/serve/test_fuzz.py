@@ -21,7 +21,7 @@ from praxia.wires.packing import pack, unpack
 KEY = "secret"
 HEADERS = {"Authorization": f"Api-Key {KEY}"}
 MAX_BYTES = 64 * 1024
-GOOD = openpi.encode_request(InferenceRequest(observed(1), episode="e", step=3, earlier=(observed(0),)))
+GOOD = openpi.encode_request(InferenceRequest(observed(1), episode="e", step=3, earlier=()))
 VALUES = [
     None,
     True,

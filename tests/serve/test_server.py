@@ -1,9 +1,11 @@
 """The server over real sockets: openpi's wire, HTTP, keys, limits, and an end that leaves nobody without an answer."""
 
+import asyncio
 import contextlib
 import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import msgpack
@@ -142,6 +144,57 @@ def test_a_client_that_goes_away_frees_its_place_and_its_request():
     assert [[one.history[-1].state[0] for one in batch] for batch in policy.batches] == [[1], [3]]
 
 
+def test_a_request_of_a_client_that_has_gone_is_never_made():
+    """It waits for its turn while its client goes and another gets its row."""
+    limits = Limits(max_sessions=1, max_rate_hz=3.0)
+    with ServerThread({"toy": Remembering()}, limits=limits) as server:
+        with server.connect() as first:
+            hello(first)
+            assert infer(first, 1) == [0, 1]
+            first.send(request(500))
+            server.until(lambda: server.server._busy)
+            first.socket.shutdown(socket.SHUT_RDWR)
+        server.until(lambda: server.policies[0].num_sessions == 0)
+        with server.connect() as second:
+            hello(second)
+            assert [infer(second, 10), infer(second, 20), infer(second, 30)] == [[0, 10], [1, 30], [2, 60]]
+    assert len(server.policies[0].worker._policy.policy.batches) == 4
+
+
+def test_images_are_decoded_beside_the_loop(monkeypatch):
+    """Health and the other clients are answered while one client's message is decoded."""
+    decoding, go_on = threading.Event(), threading.Event()
+    decode = openpi.decode_request
+
+    def slow(*arguments):
+        decoding.set()
+        assert go_on.wait(TIMEOUT_S)
+        return decode(*arguments)
+
+    with ServerThread({"toy": Gated()}) as server, server.connect() as client:
+        hello(client)
+        monkeypatch.setattr(openpi, "decode_request", slow)
+        client.send(request(1))
+        assert decoding.wait(TIMEOUT_S)
+        assert server.get("/healthz") == (200, "OK\n")
+        go_on.set()
+        assert openpi.decode_reply(client.recv(TIMEOUT_S)).actions.tolist() == [[0, 1]]
+
+
+def test_health_says_that_a_policy_infers_no_more():
+    with ServerThread({"toy": Gated()}) as server:
+        server.policies[0].worker.close(TIMEOUT_S)
+        assert server.get("/healthz") == (503, "the inference of 'toy' has ended; see the server's log\n")
+
+
+def test_the_deadline_counts_from_the_arrival():
+    with ServerThread({"toy": Gated()}, limits=Limits(max_rate_hz=5.0)) as server, server.connect() as client:
+        hello(client)
+        infer(client)
+        client.send(request(deadline_s=0.05))
+        assert "the deadline passed" in client.recv(TIMEOUT_S)
+
+
 def test_several_policies_by_name():
     with ServerThread({"gated": Gated(), "remembering": Remembering()}) as server:
         for path in ("gated", "remembering", "remembering/"):
@@ -154,6 +207,13 @@ def test_several_policies_by_name():
                 server.connect(path)
             assert refused.value.response.status_code == 404
             assert line in refused.value.response.body.decode()
+
+
+def test_the_path_of_a_wire_is_named_in_full():
+    with ServerThread({"toy": Gated()}, wires=("vla-eval",)) as server:
+        for path in ("", "toy", "vla-eval/toi"):
+            line = f"expected the path /vla-eval/toy, got {path!r}; served are: /vla-eval/toy\n"
+            assert server.get(f"/{path}") == (404, line)
 
 
 def test_one_policy_is_found_without_its_name():
@@ -172,8 +232,14 @@ def test_the_key_is_checked_everywhere_but_for_health():
         assert server.get("/metrics", right)[0] == 200
         with server.connect(additional_headers=right) as client:
             assert infer_after_hello(client) == [0, 1]
-        for wrong in ({}, {"Authorization": "Api-Key secre"}, {"Authorization": "Bearer secret"}):
-            assert server.get("/metrics", wrong) == (401, "expected the header Authorization: Api-Key KEY\n")
+        header = "expected the header Authorization: Api-Key KEY\n"
+        another = "expected the key of this server, got another one\n"
+        for wrong, text in (
+            ({}, header),
+            ({"Authorization": "Api-Key secre"}, another),
+            ({"Authorization": "Bearer secret"}, header),
+        ):
+            assert server.get("/metrics", wrong) == (401, text)
             with pytest.raises(InvalidStatus) as refused:
                 server.connect(additional_headers=wrong)
             assert refused.value.response.status_code == 401
@@ -243,6 +309,56 @@ def test_the_end_answers_what_was_asked_and_closes():
             with pytest.raises(ConnectionClosed):
                 one.recv(TIMEOUT_S)
             assert one.close_code == 1001
+
+
+def test_what_comes_after_the_end_began_is_not_answered():
+    """Clients that ask on and on, one that has gone, and a stranger without a word: none delays the end."""
+    policy = Gated()
+    limits = Limits(max_rate_hz=0.5)
+    with (
+        ServerThread({"toy": policy}, limits=limits) as server,
+        server.connect() as gone,
+        socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT_S) as silent,
+    ):
+        hello(gone)
+        infer(gone)
+        gone.send(request())  # waits for two seconds
+        server.until(lambda: server.server._busy)
+        gone.socket.shutdown(socket.SHUT_RDWR)
+        server.until(lambda: not server.server._busy)
+        with server.connect() as asking:
+            hello(asking)
+            policy.gate.clear()
+            asking.send(request(4))
+            policy.wait_started(), policy.wait_started()
+            asking.send(request(5))
+            ending = asyncio.run_coroutine_threadsafe(server.server.stop(), server.loop)
+            server.until(server.server._stopping.is_set)
+            policy.gate.set()
+            began_s = time.monotonic()
+            ending.result(TIMEOUT_S)
+            assert time.monotonic() - began_s < 10, "well below the clients' patience"
+            assert openpi.decode_reply(asking.recv(TIMEOUT_S)).actions[0].tolist() == [0, 4]
+            with pytest.raises(ConnectionClosed):
+                asking.recv(TIMEOUT_S)
+            assert asking.close_code == 1001
+            with contextlib.suppress(ConnectionResetError):
+                assert silent.recv(100) == b""
+    assert policy.sizes() == [1, 1]
+
+
+def test_strangers_without_a_word_make_room():
+    with ServerThread({"toy": Gated()}, limits=Limits(max_entering=3)) as server, contextlib.ExitStack() as stack:
+        strangers = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT_S))
+            for _ in range(6)
+        ]
+        with server.connect() as client:
+            assert infer_after_hello(client) == [0, 1]
+        for one in strangers[:3]:
+            with contextlib.suppress(ConnectionResetError):
+                assert one.recv(100) == b"", "those who have been silent longest"
+        assert server.get("/healthz") == (200, "OK\n")
 
 
 def test_a_half_open_connection_is_dropped():

@@ -6,7 +6,7 @@ from praxia_testing import EMBODIMENT, TEXTS, make_policy
 from serving_testing import TIMEOUT_S, Gated, Remembering, observed
 
 from praxia.core.errors import MismatchError, PraxiaError
-from praxia.core.types import ChunkExecution, Observation, Query
+from praxia.core.types import ChunkExecution, Decision, Observation, Query
 from praxia.rollout.session import Session
 from praxia.serve.sessions import ServedPolicy, executable_actions
 from praxia.wires.messages import InferenceRequest
@@ -108,6 +108,46 @@ def test_a_client_that_goes_away_frees_its_place_and_what_it_waits_for(serving):
     policy.gate.set()
     running.result(TIMEOUT_S), asked.result(TIMEOUT_S)
     assert [[one.history[-1].state[0] for one in batch] for batch in policy.batches] == [[1], [3]]
+
+
+def test_a_client_that_has_gone_asks_no_more(serving):
+    """Its row is another's by now, and so would be what its request does to the carry."""
+    served = serving(Remembering(), max_sessions=1)
+    gone = served.open()
+    query = gone.observe(InferenceRequest(observed(100)))
+    gone.close()
+    session = served.open()
+    assert ask(session, observed(10))[0].tolist() == [0, 10]
+    with pytest.raises(PraxiaError, match="got one whose client has gone"):
+        gone.submit(query)
+    assert ask(session, observed(20))[0].tolist() == [1, 30]
+
+
+def test_a_step_back_is_refused_where_the_policy_looks_back(serving):
+    policy = Gated()
+    policy.window = make_policy().window
+    session = serving(policy).open()
+    for step in (0, 1, 8):
+        ask(session, observed(step), episode="a", step=step)
+    with pytest.raises(PraxiaError, match="expected step 9 or a later one of episode 'a', got 2"):
+        ask(session, observed(2), episode="a", step=2)
+    ask(session, observed(9), episode="a", step=9)
+    ask(session, observed(2), episode="a", step=2, earlier=(observed(1),))
+    assert [[one.state[0] for one in batch[0].history] for batch in policy.batches[-2:]] == [[8, 9], [1, 2]]
+
+
+def test_a_chunk_ends_before_its_first_bad_action(serving):
+    """As in the loop, which checks what it executes."""
+
+    class Tail(Gated):
+        def act(self, queries, carry):
+            chunk = np.zeros((4, 2), np.float32)
+            chunk[3] = np.nan if queries[0].step == 0 else np.inf
+            return [Decision(chunk, np.ones(4, bool))], carry
+
+    session = serving(Tail()).open()
+    for _ in range(2):
+        np.testing.assert_array_equal(ask(session, observed()), np.zeros((3, 2)))
 
 
 def test_another_clients_memory_is_never_seen(serving):

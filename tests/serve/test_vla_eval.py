@@ -92,6 +92,22 @@ def test_exact_actions_are_those_of_a_session_in_process(horizon):
             local.reset()
 
 
+def test_an_observation_that_was_an_error_may_be_sent_again():
+    class Once(Gated):
+        def act(self, queries, carry):
+            if len(self.batches) == 1:
+                self.batches.append([])
+                raise RuntimeError("once")
+            return super().act(queries, carry)
+
+    with ServerThread({"toy": Once()}) as server, server.connect("vla-eval") as socket:
+        client = Client(socket)
+        assert client.act(observed(1)).tolist() == [0, 1]
+        payload = {"images": observed()["images"], "state": observed(2)["state"]}
+        assert client.ask("observation", payload)[0] == "error"
+        assert client.act(observed(2)).tolist() == [1, 2], "step 1, as before the error"
+
+
 def test_an_error_does_not_end_the_connection():
     with ServerThread({"toy": Remembering()}) as server, server.connect("vla-eval") as socket:
         client = Client(socket)

@@ -125,6 +125,41 @@ def test_a_wrong_number_of_decisions_is_an_error_and_the_worker_goes_on(serving)
     assert result(worker.submit(query(1))).decision.fault is None
 
 
+@pytest.mark.parametrize("error", [RuntimeError("metrics"), SystemExit(1)])
+def test_what_fails_after_inference_is_an_error_of_its_batch(serving, error):
+    errors = [error]
+
+    def report(batch):
+        if errors:
+            raise errors.pop()
+
+    worker = serving(Gated(), report=report)
+    with pytest.raises(RuntimeError):
+        result(worker.submit(query(0)))
+    assert worker.is_alive
+    assert result(worker.submit(query(0))).decision.fault is None
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_that_ended_leaves_nobody_waiting(serving):
+    policy = Gated()
+    worker = serving(policy)
+    policy.gate.clear()
+    running = worker.submit(query(0))
+    policy.wait_started()
+    waiting = worker.submit(query(1))
+    worker._starts = None  # a fault of ours
+    worker._take = lambda: [waiting]
+    policy.gate.set()
+    result(running)
+    with pytest.raises(PraxiaError, match="the server is ending"):
+        result(waiting)
+    worker._thread.join(TIMEOUT_S)
+    assert not worker.is_alive
+    with pytest.raises(PraxiaError, match="the server is ending"):
+        worker.submit(query(2))
+
+
 def test_a_closed_worker_answers_what_runs_and_refuses_the_rest(serving):
     policy = Gated()
     worker = serving(policy)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from praxia.core.errors import PraxiaError
-from praxia.wires.packing import MAX_ITEMS, image_of, pack, unpack
+from praxia.core.errors import PraxiaError, UnknownName
+from praxia.wires.packing import MAX_ITEMS, Pixels, image_of, images_of, pack, unpack
 
 VALUES = [
     np.arange(6, dtype=np.float32).reshape(2, 3),
@@ -116,10 +116,24 @@ def test_images_in_every_form():
     raw = {"__image__": True, "format": "raw", "data": image.tobytes(), "shape": [4, 6, 3]}
     png = compressed(image, "PNG")
     for form in (image, image.transpose(2, 0, 1), raw, png, {name.encode(): one for name, one in png.items()}):
-        np.testing.assert_array_equal(image_of(unpack(pack(form)), "image of 'top'"), image)
+        np.testing.assert_array_equal(image_of(unpack(pack(form)), "image of 'top'", Pixels()), image)
     smooth = np.broadcast_to(np.linspace(0, 255, 32).astype(np.uint8)[:, None, None], (32, 32, 3))
-    decoded = image_of(compressed(smooth, "JPEG"), "image of 'top'")
+    decoded = image_of(compressed(smooth, "JPEG"), "image of 'top'", Pixels())
     assert np.abs(decoded.astype(int) - smooth).max() < 8
+
+
+def test_the_images_of_a_message_have_a_limit_together():
+    """4096 x 4096 black pixels are 2 kB as a PNG; names are checked before anything is decoded."""
+    file = io.BytesIO()
+    Image.new("1", (4096, 4096)).save(file, "PNG", optimize=True)
+    large = {"__image__": True, "format": "png", "data": file.getvalue()}
+    small = compressed(np.zeros((8, 8, 3), np.uint8), "PNG")
+    cameras, pixels = ["left", "right"], Pixels()
+    with pytest.raises(PraxiaError, match="expected at most 16777216 pixels in a message, got 16777280 with image of"):
+        images_of({"left": small, "right": large}, cameras, pixels)
+    with pytest.raises(UnknownName, match="unknown camera 'top'"):
+        images_of({"left": {"__image__": True}, "top": large}, cameras, Pixels())
+    assert set(images_of({"left": small, "right": small}, cameras, Pixels())) == set(cameras)
 
 
 def test_damaged_images_have_one_line():
@@ -139,7 +153,7 @@ def test_damaged_images_have_one_line():
         "text",
     ):
         with pytest.raises(PraxiaError) as error:
-            image_of(form, "image of 'top'")
+            image_of(form, "image of 'top'", Pixels())
         assert "\n" not in str(error.value)
 
 

@@ -11,7 +11,6 @@ from praxia.cli.arguments import names_of, parse
 from praxia.core.errors import PraxiaError, UnknownName
 from praxia.core.types import Guidance, Sampling
 from praxia.studio.console import say
-from praxia.wires.remote import API_KEY
 
 if TYPE_CHECKING:
     from praxia.serve.metrics import Metrics
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
+# The environment variable with the key that clients have to send.
+API_KEY = "PRAXIA_API_KEY"
 GROOT = "groot"
 
 

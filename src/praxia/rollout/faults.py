@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.types import ACTORS, Decision
 
-__all__ = ["MAX_WIDTHS_BEYOND_RANGE", "action_fault", "count_fault", "decision_fault", "extras_fault"]
+__all__ = ["MAX_WIDTHS_BEYOND_RANGE", "action_fault", "count_fault", "decision_fault", "extras_fault", "num_sound"]
 
 # Arrays by name, one row per action of a chunk.
 Extras = Mapping[str, np.ndarray]
@@ -79,7 +79,7 @@ def action_fault(actions: Float32[np.ndarray, "K A"], embodiment: Embodiment | N
     if embodiment is None:
         return None
     low, high = embodiment.action_range
-    is_far = np.maximum(low - actions, actions - high) > MAX_WIDTHS_BEYOND_RANGE * (high - low)
+    is_far = _is_far(actions, embodiment)
     if not is_far.any():
         return None
     row, dim = (int(index) for index in np.argwhere(is_far)[0])
@@ -87,6 +87,18 @@ def action_fault(actions: Float32[np.ndarray, "K A"], embodiment: Embodiment | N
         f"the policy gave {actions[row, dim]:g} for action {dim}, declared within [{low[dim]:g}, {high[dim]:g}]:"
         f" more than {MAX_WIDTHS_BEYOND_RANGE:g} widths of that range beyond it, at step {step + row}"
     )
+
+
+def num_sound(actions: Float32[np.ndarray, "K A"], embodiment: Embodiment) -> int:
+    """How many actions come before the first that is a fault (`action_fault`)."""
+    is_finite = np.isfinite(actions)
+    is_bad = (_is_far(np.where(is_finite, actions, 0), embodiment) | ~is_finite).any(axis=1)
+    return int(is_bad.argmax()) if is_bad.any() else len(actions)
+
+
+def _is_far(actions: Float32[np.ndarray, "K A"], embodiment: Embodiment) -> Bool[np.ndarray, "K A"]:
+    low, high = embodiment.action_range
+    return np.maximum(low - actions, actions - high) > MAX_WIDTHS_BEYOND_RANGE * (high - low)
 
 
 def _described(array: object) -> str:

@@ -75,6 +75,7 @@ class Session:
             self._next_query = next_query(self._step, self._step, num_executable, horizon, 0)
         actions = self._timeline.stretch(self._step, self._step + 1).actions
         if (fault := action_fault(actions, self.embodiment, self._step)) is not None:
+            self._next_query = self._step  # whoever goes on gets a new decision
             raise PraxiaError(fault)
         self._step += 1
         return actions[0].copy()

@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
 from praxia.core.errors import PraxiaError, expect_positive, optional_import
+from praxia.core.types import Query
 from praxia.serve.metrics import Metrics
 from praxia.serve.sessions import ClientSession, executable_actions
 from praxia.wires.messages import InferenceReply, InferenceRequest
@@ -24,8 +25,10 @@ class Limits:
     """What one server grants its clients.
 
     `max_sessions` clients at once under each policy, messages of at most `max_message_bytes`, and `max_rate_hz`
-    requests a second of each client, beyond which it waits. A client that takes longer than `patience_s` to connect, to
-    take a reply or to answer a ping is disconnected, and a request that is not answered in `answer_s` is an error.
+    messages a second of each client, beyond which it waits. Of clients that have not said yet what they want there are
+    at most `max_entering`; the one that has been silent longest makes room for the next. A client that takes longer
+    than `patience_s` to connect, to take a reply or to answer a ping is disconnected, and a request that is not
+    answered in `answer_s` is an error.
 
     Raises:
         PraxiaError: one of them is not positive.
@@ -36,18 +39,21 @@ class Limits:
     max_rate_hz: float = 1000.0
     patience_s: float = 20.0
     answer_s: float = 300.0
+    max_entering: int = 128
 
     def __post_init__(self) -> None:
-        expect_positive(max_sessions=self.max_sessions, max_message_bytes=self.max_message_bytes)
+        for name in ("max_sessions", "max_message_bytes", "max_entering"):
+            expect_positive(**{name: getattr(self, name)})
         for name in ("max_rate_hz", "patience_s", "answer_s"):
             if not getattr(self, name) > 0:
                 raise PraxiaError(f"expected {name} above 0, got {getattr(self, name)}")
 
 
 class Connection:
-    """A websocket with the `session` of its client. It is in `busy` from a request until its reply has been sent.
+    """A websocket with the `session` of its client. It is in `busy` from a message until the next one is awaited.
 
-    `parameters` are those of the address: `ws://HOST:PORT/NAME?parameter=value`.
+    `parameters` are those of the address: `ws://HOST:PORT/NAME?parameter=value`. Once `stopping` is set, what a client
+    still sends is not read. `arrived_s` is when the last message arrived, a time of `time.monotonic`.
     """
 
     def __init__(
@@ -58,36 +64,70 @@ class Connection:
         limits: Limits,
         metrics: Metrics,
         busy: "set[Connection]",
+        stopping: asyncio.Event,
     ):
         self.session = session
         self.parameters = parameters
-        self._socket, self._limits, self._metrics, self._busy = socket, limits, metrics, busy
+        self._socket, self._limits, self._metrics = socket, limits, metrics
+        self._busy, self._stopping = busy, stopping
         self._next_s = 0.0
+        self.arrived_s = 0.0
 
-    def frames(self) -> AsyncIterator[bytes | str]:
-        """What the client sends, until it or an error ends the connection."""
-        return aiter(self._socket)
+    async def frames(self) -> AsyncIterator[bytes | str]:
+        """What the client sends, until it, an error or the server's end ends the connection.
 
-    async def answer(self, request: InferenceRequest) -> InferenceReply:
-        """The policy's answer to a request that has just arrived. A client that asks too often waits.
+        A client that sends too often waits.
+        """
+        async for frame in self._socket:
+            if self._stopping.is_set():
+                await self.end(GOING_AWAY, "the server is ending")
+                return
+            self._busy.add(self)
+            self.arrived_s = time.monotonic()
+            if self.arrived_s < self._next_s:
+                await asyncio.sleep(self._next_s - self.arrived_s)
+            self._next_s = max(self.arrived_s, self._next_s) + 1 / self._limits.max_rate_hz
+            yield frame
+            self._busy.discard(self)
+
+    async def observe(self, decode: Callable[[], InferenceRequest]) -> Query:
+        """The query of the observation that `decode` reads from the last frame, in a thread: images take a while.
+
+        Raises:
+            PraxiaError: as `decode` and `ClientSession.observe`.
+        """
+        query, _ = await asyncio.to_thread(self._read, decode)
+        return query
+
+    async def answer(self, decode: Callable[[], InferenceRequest]) -> InferenceReply:
+        """The policy's answer to the request that `decode` reads from the last frame.
+
+        After an error the session is as before, so the client may send its observation again.
 
         Raises:
             PraxiaError: the request does not fit the policy, or its answer does not come in time or is no good.
         """
-        self._busy.add(self)
-        began_s = time.monotonic()
-        if began_s < self._next_s:
-            await asyncio.sleep(self._next_s - began_s)
-        self._next_s = max(began_s, self._next_s) + 1 / self._limits.max_rate_hz
-        policy = self.session.policy
+        session = self.session
+        before = session.episode
         try:
+            query, deadline_s = await asyncio.to_thread(self._read, decode)
             async with asyncio.timeout(self._limits.answer_s):
-                answer = await asyncio.wrap_future(self.session.ask(request))
+                answer = await asyncio.wrap_future(session.submit(query, deadline_s))
+            actions = executable_actions(answer, session.policy.embodiment)
         except TimeoutError:
+            session.episode = before
             raise PraxiaError(f"expected an answer within {self._limits.answer_s:g} s, got none") from None
-        actions = executable_actions(answer, policy.embodiment)
-        self._metrics.replied(policy.name, time.monotonic() - began_s)
+        except PraxiaError:
+            session.episode = before
+            raise
+        self._metrics.replied(session.policy.name, time.monotonic() - self.arrived_s)
         return InferenceReply(actions, answer.inference_s)
+
+    def _read(self, decode: Callable[[], InferenceRequest]) -> tuple[Query, float | None]:
+        """The query, and the time of `time.monotonic` by which its inference has to begin."""
+        request = decode()
+        query = self.session.observe(request)
+        return query, None if request.deadline_s is None else self.arrived_s + request.deadline_s
 
     async def send(self, frame: bytes | str) -> None:
         """Send a frame.
@@ -101,8 +141,6 @@ class Connection:
         except TimeoutError:
             self._socket.transport.abort()
             raise
-        finally:
-            self._busy.discard(self)
 
     async def send_error(self, frame: bytes | str) -> None:
         """Send the answer to a request that was an error."""

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -32,14 +33,15 @@ async def serve_openpi(connection: Connection) -> None:
     await connection.send(openpi.encode_hello(session.description))
     previous_s = None
     async for frame in connection.frames():
-        began_s = time.monotonic()
+        policy = session.policy
         try:
-            reply = await connection.answer(openpi.decode_request(frame, session.policy.embodiment))
+            decode = partial(openpi.decode_request, frame, policy.embodiment, policy.window.history)
+            reply = await connection.answer(decode)
         except PraxiaError as error:
             await connection.send_error(str(error))
             await connection.end(INTERNAL_ERROR, "the request before was an error")
             return
-        total_s = time.monotonic() - began_s
+        total_s = time.monotonic() - connection.arrived_s
         await connection.send(openpi.encode_reply(reply, total_s, previous_s))
         previous_s = total_s
 
@@ -94,11 +96,12 @@ class _Chunks:
     async def action(self, message: Message) -> np.ndarray:
         """The action for an observation: the next of the chunk, or the first of a new one."""
         session = self._connection.session
-        request = vla_eval.request_of(message.payload, session.policy.embodiment)
+        decode = partial(vla_eval.request_of, message.payload, session.policy.embodiment)
         if len(self._pending):
-            session.observe(request)
+            await self._connection.observe(decode)
         else:
-            self._pending = (await self._connection.answer(request)).actions[: self._execution_horizon()]
+            execution_horizon = self._execution_horizon()
+            self._pending = (await self._connection.answer(decode)).actions[:execution_horizon]
         action, self._pending = self._pending[0], self._pending[1:]
         return action
 

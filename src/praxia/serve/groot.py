@@ -9,9 +9,11 @@ import contextlib
 import hmac
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from praxia.core.errors import MismatchError, PraxiaError, optional_import
+from praxia.core.types import Query
 from praxia.serve.connection import Limits
 from praxia.serve.metrics import Metrics
 from praxia.serve.sessions import ClientSession, ServedPolicy, executable_actions
@@ -113,29 +115,36 @@ class GrootServer:
             for session in client.sessions:
                 session.reset(f"{session.key}/{client.num_episodes}")
             return groot.encode({})
-        requests = groot.requests_of(request.data, self._policy.embodiment)
         if client.is_busy:
             raise PraxiaError("expected one request at a time: the one before is not answered yet")
         client.is_busy = True
         try:
+            requests = await asyncio.to_thread(groot.requests_of, request.data, self._policy.embodiment)
             return await self._actions(identity, client, requests)
         finally:
             client.is_busy = False
 
     async def _actions(self, identity: bytes, client: _Client, requests: list[InferenceRequest]) -> bytes:
-        """The actions of all rows, which are asked about together."""
+        """The actions of all rows, which are asked about together. After an error no row has observed anything."""
         if len(requests) > self._limits.max_sessions:
             raise MismatchError(f"expected at most {self._limits.max_sessions} rows, got {len(requests)}")
         while len(client.sessions) < len(requests):
             client.sessions.append(self._open(identity))
         began_s = time.monotonic()
+        sessions = client.sessions[: len(requests)]
+        before = [session.episode for session in sessions]
         try:
+            queries = await asyncio.to_thread(_observe, sessions, requests)
             async with asyncio.timeout(self._limits.answer_s):
-                asked = [session.ask(one) for session, one in zip(client.sessions, requests, strict=False)]
+                asked = [session.submit(query) for session, query in zip(sessions, queries, strict=True)]
                 answers = [await asyncio.wrap_future(one) for one in asked]
-        except TimeoutError:
-            raise PraxiaError(f"expected an answer within {self._limits.answer_s:g} s, got none") from None
-        chunks = [executable_actions(answer, self._policy.embodiment) for answer in answers]
+            chunks = [executable_actions(answer, self._policy.embodiment) for answer in answers]
+        except (PraxiaError, TimeoutError) as error:
+            for session, episode in zip(sessions, before, strict=True):
+                session.episode = episode
+            if isinstance(error, TimeoutError):
+                raise PraxiaError(f"expected an answer within {self._limits.answer_s:g} s, got none") from None
+            raise
         self._metrics.replied(self._policy.name, time.monotonic() - began_s)
         return groot.encode_actions(chunks, self._policy.embodiment)
 
@@ -168,3 +177,7 @@ class GrootServer:
         for session in self._clients.pop(identity).sessions:
             session.close()
         self._metrics.sessions(self._policy.name, self._policy.num_sessions)
+
+
+def _observe(sessions: Sequence[ClientSession], requests: Sequence[InferenceRequest]) -> list[Query]:
+    return [session.observe(request) for session, request in zip(sessions, requests, strict=True)]

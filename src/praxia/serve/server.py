@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from praxia.core.errors import PraxiaError, optional_import
@@ -22,6 +23,7 @@ with optional_import("a policy server", "serve"):
     from websockets.asyncio.server import Server, ServerConnection, serve
     from websockets.exceptions import ConnectionClosed
     from websockets.http11 import Request, Response
+    from websockets.protocol import State
 
 __all__ = ["HEALTH", "METRICS", "PolicyServer", "tls_context"]
 
@@ -51,9 +53,10 @@ def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
 class PolicyServer:
     """Serves `policies`, each under its name, over `wires`.
 
-    HTTP: `/healthz` says OK, `/metrics` is Prometheus' text. Websockets: `/NAME` for openpi's clients and
-    `/vla-eval/NAME`, both without NAME if there is one policy. With an `api_key` everything but health needs the header
-    `Authorization: Api-Key KEY`; clients that send no headers may give it in the address, `/vla-eval?key=KEY`.
+    HTTP: `/healthz` says OK (503: a policy infers no more), `/metrics` is Prometheus' text.
+    Websockets: `/NAME` for openpi's clients and `/vla-eval/NAME`, both without NAME if there is one policy. With an
+    `api_key` everything but health needs the header `Authorization: Api-Key KEY`; clients that send no headers may give
+    it in the address, `/vla-eval?key=KEY`.
 
     Raises:
         PraxiaError: no policy, or one whose name is a path of the server.
@@ -81,6 +84,8 @@ class PolicyServer:
         self._limits, self._api_key, self._tls = limits or Limits(), api_key, tls
         self._connections: set[Connection] = set()
         self._busy: set[Connection] = set()
+        self._stopping = asyncio.Event()
+        self._entering: list[ServerConnection] = []  # those silent longest first
         self._server: Server | None = None
 
     async def start(self, host: str, port: int) -> int:
@@ -98,7 +103,8 @@ class PolicyServer:
             process_request=self._answer_http,
             compression=None,
             max_size=limits.max_message_bytes,
-            max_queue=4,
+            max_queue=1,  # frames that wait behind the one that is being answered: each may be large
+            create_connection=cast(type[ServerConnection], self._enter),
             open_timeout=limits.patience_s,
             ping_interval=limits.patience_s,
             ping_timeout=limits.patience_s,
@@ -116,9 +122,16 @@ class PolicyServer:
         return ["/".join([base, *filter(None, (path, name))]) for path in self._wires for name in names]
 
     async def stop(self) -> None:
-        """Let nobody in any more, answer what has been asked, close the connections with 1001, and end the workers."""
+        """Let nobody in any more, answer what has been asked, close the connections with 1001, and end the workers.
+
+        What clients send from now on is not read, and what is not answered after the clients' patience stays so.
+        """
+        self._stopping.set()
         if self._server is not None:
             self._server.close(close_connections=False)
+            for one in self._entering:
+                if one.state is State.CONNECTING:
+                    _abort(one)
             deadline_s = time.monotonic() + self._limits.patience_s
             while self._busy and time.monotonic() < deadline_s:
                 await asyncio.sleep(0.01)
@@ -130,13 +143,27 @@ class PolicyServer:
         for policy in self._policies.values():
             await asyncio.to_thread(policy.close)
 
+    def _enter(self, *arguments: Any, **options: Any) -> ServerConnection:
+        """The connection of somebody who has yet to say who it is and what it wants.
+
+        Where there are more of them than allowed, the one that has been silent longest is disconnected.
+        """
+        entering = [one for one in self._entering if one.state is State.CONNECTING]
+        for one in entering[: max(0, len(entering) + 1 - self._limits.max_entering)]:
+            _abort(one)
+        self._entering = [*entering, ServerConnection(*arguments, **options)]
+        return self._entering[-1]
+
     def _answer_http(self, connection: ServerConnection, request: Request) -> Response | None:
         """The answer to a request that opens no websocket; None: it opens one."""
         path = _path(request)
         if path in HEALTH:
+            if ended := [policy.name for policy in self._policies.values() if not policy.worker.is_alive]:
+                text = f"the inference of {ended[0]!r} has ended; see the server's log\n"
+                return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, text)
             return connection.respond(HTTPStatus.OK, "OK\n")
-        if not self._may_enter(request):
-            return self._refuse(connection, HTTPStatus.UNAUTHORIZED, "expected the header Authorization: Api-Key KEY")
+        if (text := self._no_entry(request)) is not None:
+            return self._refuse(connection, HTTPStatus.UNAUTHORIZED, text)
         if path == METRICS:
             response = connection.respond(HTTPStatus.OK, self._metrics.text().decode())
             del response.headers["Content-Type"]
@@ -151,15 +178,19 @@ class PolicyServer:
             return self._refuse(connection, HTTPStatus.SERVICE_UNAVAILABLE, text)
         return None
 
-    def _may_enter(self, request: Request) -> bool:
+    def _no_entry(self, request: Request) -> str | None:
+        """Why the request has not the key of this server; None: it has, or needs none."""
         if self._api_key is None:
-            return True
+            return None
         given = request.headers.get_all("Authorization")
         wire = self._wires.get(_path(request).partition("/")[0])
         if not given and wire is not None and wire.key_in_address:
-            given = [f"Api-Key {_parameters(request).get('key', '')}"]
+            given = [f"Api-Key {key}" for key in filter(None, [_parameters(request).get("key")])]
+        if len(given) != 1 or not given[0].startswith("Api-Key "):
+            return "expected the header Authorization: Api-Key KEY"
         expected = f"Api-Key {self._api_key}".encode()
-        return len(given) == 1 and hmac.compare_digest(given[0].encode(errors="replace"), expected)
+        is_right = hmac.compare_digest(given[0].encode(errors="replace"), expected)
+        return None if is_right else "expected the key of this server, got another one"
 
     def _refuse(self, connection: ServerConnection, status: HTTPStatus, text: str) -> Response:
         self._metrics.refused(status)
@@ -171,11 +202,17 @@ class PolicyServer:
         wire, _, name = path.partition("/") if path.partition("/")[0] in self._wires else ("", "", path)
         names = list(self._policies)
         if wire not in self._wires or (name and name not in names):
-            near = get_close_matches(name, names, n=1, cutoff=0.0)[0]
-            raise PraxiaError(f"expected the path /{near}, got {path[:80]!r}; served are: {', '.join(names)}")
+            nearest = get_close_matches(name, names, n=1, cutoff=0.0)
+            near, served = self._paths(nearest, [wire] if wire in self._wires else None), ", ".join(self._paths(names))
+            raise PraxiaError(f"expected the path {near[0]}, got {path[:80]!r}; served are: {served}")
         if not name and len(names) > 1:
-            raise PraxiaError(f"expected the path of a policy, such as /{names[0]}; served are: {', '.join(names)}")
+            paths = self._paths(names, [wire])
+            raise PraxiaError(f"expected the path of a policy, such as {paths[0]}; served are: {', '.join(paths)}")
         return self._policies[name or names[0]], self._wires[wire]
+
+    def _paths(self, names: Sequence[str], wires: Sequence[str] | None = None) -> list[str]:
+        """The paths of policies, by `wires` (None: all)."""
+        return ["/".join(["", *filter(None, (wire, name))]) for wire in wires or self._wires for name in names]
 
     async def _serve_connection(self, socket: ServerConnection) -> None:
         assert socket.request is not None
@@ -186,28 +223,38 @@ class PolicyServer:
             await socket.close(INTERNAL_ERROR, str(error)[:100])
             return
         parameters = _parameters(socket.request)
-        connection = Connection(socket, session, parameters, self._limits, self._metrics, self._busy)
+        known = self._limits, self._metrics, self._busy, self._stopping
+        connection = Connection(socket, session, parameters, *known)
         self._connections.add(connection)
         self._metrics.sessions(policy.name, policy.num_sessions)
         LOG.info("opened %s of %s for %s", session.key, policy.name, socket.remote_address)
+        talking = asyncio.ensure_future(wire.serve(connection))
         gone = asyncio.ensure_future(socket.wait_closed())
-        gone.add_done_callback(lambda _: session.close())
         try:
-            await wire.serve(connection)
+            await asyncio.wait((talking, gone), return_when=asyncio.FIRST_COMPLETED)
+        finally:  # of a client that has gone nothing goes on: its row may be another's
+            session.close()
+            talking.cancel()
+            gone.cancel()
+            self._connections.discard(connection)
+            self._busy.discard(connection)
+            self._metrics.sessions(policy.name, policy.num_sessions)
+        try:
+            await talking
         except (ConnectionClosed, TimeoutError):
             pass
         except asyncio.CancelledError:
-            if socket.close_code is None:  # not because the client left while it waited
+            if socket.close_code is None:  # not because the client has gone
                 raise
         except Exception:
             LOG.exception("%s of %s failed", session.key, policy.name)
             await socket.close(INTERNAL_ERROR, "an error inside the server; see its log")
-        finally:
-            gone.cancel()
-            session.close()
-            self._connections.discard(connection)
-            self._busy.discard(connection)
-            self._metrics.sessions(policy.name, policy.num_sessions)
+
+
+def _abort(connection: ServerConnection) -> None:
+    """Disconnect a client without a goodbye, if its connection is made."""
+    if (transport := getattr(connection, "transport", None)) is not None:
+        transport.abort()
 
 
 def _path(request: Request) -> str:

@@ -13,7 +13,7 @@ from jaxtyping import Float32
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.types import Observation, Policy, Query
-from praxia.rollout.faults import action_fault, decision_fault
+from praxia.rollout.faults import action_fault, decision_fault, num_sound
 from praxia.rollout.session import parse_observation
 from praxia.serve.worker import Answer, BatchReport, BatchWorker
 from praxia.wires.messages import InferenceRequest, PolicyDescription
@@ -107,12 +107,12 @@ class ServedPolicy:
         self.worker.close(timeout_s)
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Episode:
-    """What the server remembers of an episode: its next step, and what it was sent."""
+    """What the server remembers of an episode: its next step, and the newest of what it was sent, oldest first."""
 
     key: str
-    history: deque[Observation]
+    history: tuple[Observation, ...] = ()
     step: int = 0
     has_begun: bool = False
 
@@ -122,7 +122,8 @@ class ClientSession:
 
     It is in one episode at a time: `key` at first, then whichever a request names. Observations without a step are
     counted. A policy whose window reaches back sees the observations that were sent before, one control step apart, or
-    those that come with the request as `earlier`.
+    those that come with the request as `earlier`. `episode` is what it remembers; who sets it to an earlier value takes
+    back what was observed since.
     """
 
     def __init__(self, policy: ServedPolicy, row: int, key: str):
@@ -140,22 +141,30 @@ class ClientSession:
 
     def reset(self, key: str) -> None:
         """Begin the episode `key`: no history, step 0, and a new carry."""
-        self._episode = _Episode(key, deque(maxlen=self.policy.window.history + 1))
+        self.episode = _Episode(key)
 
     def ask(self, request: InferenceRequest) -> Future[Answer]:
-        """Ask for a decision. It is checked by `executable_actions`.
+        """`observe`, then `submit`: a request that arrives now. Raises as both."""
+        self._expect_free()
+        deadline_s = None if request.deadline_s is None else time.monotonic() + request.deadline_s
+        return self.submit(self.observe(request), deadline_s)
+
+    def submit(self, query: Query, deadline_s: float | None = None) -> Future[Answer]:
+        """Ask for a decision on what was observed. It is checked by `executable_actions`.
 
         Raises:
-            PraxiaError: the session has a request that is not answered yet; an episode of a policy with memory that
-                does not begin at step 0; a delay without what is committed.
-            MismatchError, UnknownName: the observation does not fit the policy, and says where.
+            PraxiaError: the session has a request that is not answered yet, or was closed, so its row may be another
+                client's; the worker ended.
         """
-        if self._pending is not None and not self._pending.done():
-            raise PraxiaError("expected one request at a time: the one before is not answered yet")
-        deadline_s = None if request.deadline_s is None else time.monotonic() + request.deadline_s
-        query = self.observe(request)
+        self._expect_free()
         self._pending = self.policy.worker.submit(query, deadline_s)
         return self._pending
+
+    def _expect_free(self) -> None:
+        if self._is_closed:
+            raise PraxiaError("expected an open session, got one whose client has gone")
+        if self._pending is not None and not self._pending.done():
+            raise PraxiaError("expected one request at a time: the one before is not answered yet")
 
     def close(self) -> None:
         """The client has gone: cancel what it waits for, and free its place. A second call does nothing."""
@@ -167,17 +176,25 @@ class ClientSession:
         self.policy.release(self._row)
 
     def observe(self, request: InferenceRequest) -> Query:
-        """Remember the observation, and what would be asked about it. Raises as `ask`."""
-        if request.episode is not None and request.episode != self._episode.key:
-            self.reset(request.episode)
-        elif request.step == 0 and self._episode.has_begun:
-            self.reset(self._episode.key)
-        episode = self._episode
+        """Remember the observation, and what would be asked about it. After an error nothing is remembered.
+
+        Raises:
+            PraxiaError: an episode of a policy with memory that does not begin at step 0; a step that goes back, where
+                the policy looks back at what was sent; another number of committed actions than the delay.
+            MismatchError, UnknownName: the observation does not fit the policy, and says where.
+        """
+        episode, looks_back = self.episode, self.policy.worker.has_memory or self.policy.window.history > 0
+        if request.episode is not None and request.episode != episode.key:
+            episode = _Episode(request.episode)
+        elif request.step == 0 and episode.has_begun:
+            episode = _Episode(episode.key)
         step = episode.step if request.step is None else request.step
         if step and not episode.has_begun and self.policy.worker.has_memory:
             raise PraxiaError(
                 f"expected the episode {episode.key!r} of a policy with memory to begin at step 0, got {step}"
             )
+        if step < episode.step and looks_back and request.earlier is None:
+            raise PraxiaError(f"expected step {episode.step} or a later one of episode {episode.key!r}, got {step}")
         if request.committed is not None and len(request.committed) != request.delay:
             raise PraxiaError(f"expected {request.delay} committed actions, the delay, got {len(request.committed)}")
         observations = [*(request.earlier or ()), request.observation]
@@ -187,11 +204,9 @@ class ClientSession:
             parse_observation(one, embodiment, cameras, (first + at) / embodiment.control_hz, "last")
             for at, one in enumerate(observations)
         ]
-        if request.earlier is not None:
-            episode.history.clear()
-        episode.history.extend(parsed)
-        episode.step, episode.has_begun = step + 1, True
-        history = tuple(episode.history)
+        known = () if request.earlier is not None else episode.history
+        history = (*known, *parsed)[-1 - self.policy.window.history :]
+        self.episode = _Episode(episode.key, history, step + 1, has_begun=True)
         return Query(
             history,
             episode.key,
@@ -204,14 +219,14 @@ class ClientSession:
 
 
 def executable_actions(answer: Answer, embodiment: Embodiment) -> Float32[np.ndarray, "K A"]:
-    """The actions of a decision before the first that is not valid, in declared units.
+    """The actions of a decision before the first that is not valid or that no robot should execute, in declared units.
 
     Raises:
-        PraxiaError: the policy gave no actions, or one that no robot should execute.
+        PraxiaError: the policy gave none, or the first is one that no robot should execute.
     """
     if (fault := decision_fault(answer.decision, embodiment, answer.step)) is not None:
         raise PraxiaError(fault)
     actions = answer.decision.chunk[: answer.decision.num_executable]
-    if (fault := action_fault(actions, embodiment, answer.step)) is not None:
+    if (fault := action_fault(actions[:1], embodiment, answer.step)) is not None:
         raise PraxiaError(fault)
-    return actions
+    return actions[: num_sound(actions, embodiment)]

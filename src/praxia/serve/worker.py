@@ -6,11 +6,13 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from praxia.core.errors import PraxiaError
+from praxia.core.errors import PraxiaError, crash_text
 from praxia.core.types import Decision, Policy, Query
 from praxia.policies.foreign import GuardedPolicy
 
 __all__ = ["Answer", "BatchReport", "BatchWorker"]
+
+_ENDING = "the server is ending; connect to another, or later"
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,11 @@ class BatchWorker:
         self._thread.start()
 
     @property
+    def is_alive(self) -> bool:
+        """Whether the thread infers."""
+        return self._thread.is_alive()
+
+    @property
     def has_memory(self) -> bool:
         """Whether the policy carries anything from step to step."""
         return self._carry is not None
@@ -88,11 +95,14 @@ class BatchWorker:
 
         After `deadline_s`, a time of `time.monotonic`, no inference begins for it. The future raises a PraxiaError if
         the deadline passed or the worker was closed.
+
+        Raises:
+            PraxiaError: the worker was closed, or its thread ended otherwise.
         """
         waiting = _Waiting(query, deadline_s)
         with self._changed:
             if self._closed:
-                raise PraxiaError("the server is ending; connect to another, or later")
+                raise PraxiaError(_ENDING)
             self._waiting.append(waiting)
             self._changed.notify()
         return waiting.future
@@ -105,24 +115,26 @@ class BatchWorker:
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        while (batch := self._take()) is not None:
-            started = [one for one in batch if self._starts(one)]
-            if started:
-                self._infer(started)
+        try:
+            while batch := self._take():
+                started = [one for one in batch if self._starts(one)]
+                if started:
+                    self._infer(started)
+        finally:  # whatever ended the thread, nobody waits for it
+            with self._changed:
+                self._closed = True
+            for one in self._waiting:
+                if one.future.set_running_or_notify_cancel():
+                    one.future.set_exception(PraxiaError(_ENDING))
 
-    def _take(self) -> list[_Waiting] | None:
-        """The next batch; None: the worker was closed."""
+    def _take(self) -> list[_Waiting]:
+        """The next batch; empty: the worker was closed."""
         with self._changed:
             while not self._waiting and not self._closed:
                 self._changed.wait(timeout=1.0)
-            count = 1 if self._exact and not self._closed else len(self._waiting)
+            count = 0 if self._closed else 1 if self._exact else len(self._waiting)
             batch, self._waiting = self._waiting[:count], self._waiting[count:]
-        if not self._closed:
-            return batch
-        for one in batch:
-            if one.future.set_running_or_notify_cancel():
-                one.future.set_exception(PraxiaError("the server is ending; connect to another, or later"))
-        return None
+        return batch
 
     def _starts(self, waiting: _Waiting) -> bool:
         """Whether its inference begins: nobody cancelled it, and its deadline has not passed."""
@@ -140,11 +152,11 @@ class BatchWorker:
             decisions, self._carry = self._policy.act([one.query for one in batch], self._carry)
             if len(decisions) != len(batch):
                 raise PraxiaError(f"the policy gave {len(decisions)} decisions for {len(batch)} requests")
-        except Exception as error:  # the thread has to outlive it
+            inference_s = time.monotonic() - began_s
+            self._report(BatchReport(len(batch), began_s - min(one.since_s for one in batch), inference_s))
+        except BaseException as error:  # the thread has to outlive it, even a policy that calls sys.exit
             for one in batch:
-                one.future.set_exception(error)
+                one.future.set_exception(error if isinstance(error, Exception) else RuntimeError(crash_text(error)))
             return
-        inference_s = time.monotonic() - began_s
-        self._report(BatchReport(len(batch), began_s - min(one.since_s for one in batch), inference_s))
         for one, decision in zip(batch, decisions, strict=True):
             one.future.set_result(Answer(decision, one.query.step, inference_s))

@@ -24,7 +24,7 @@ from praxia.core.embodiment import Embodiment, field_slices
 from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.window import Window
 from praxia.wires.messages import InferenceRequest
-from praxia.wires.packing import describe, expect_map, expect_text, image_of, pack, unpack
+from praxia.wires.packing import Pixels, describe, expect_map, expect_text, image_of, pack, unpack
 
 __all__ = ["ENDPOINTS", "Request", "decode", "encode", "encode_actions", "modality_config", "requests_of"]
 
@@ -111,8 +111,10 @@ def requests_of(data: Mapping[str, Any], embodiment: Embodiment) -> list[Inferen
             raise MismatchError(f"expected state field {field.name!r} as numbers [B, T, {field.size}], got {got}")
     joined = np.concatenate(states, axis=2) if states else np.zeros((rows, steps, 0), np.float32)
 
+    pixels = Pixels()
+
     def seen(row: int, step: int) -> dict[str, Any]:
-        images = {name: image_of(array[row, step], f"image of {name!r}") for name, array in video.items()}
+        images = {name: image_of(array[row, step], f"image of {name!r}", pixels) for name, array in video.items()}
         return {"images": images, "state": joined[row, step], "instruction": texts[row]}
 
     return [

@@ -2,6 +2,7 @@
 
     {
       "address": "ws://127.0.0.1:8000",
+      "api_key_variable": "DROID_SERVER_KEY",
       "horizon": 10,
       "images": {"observation/image": {"camera": "front", "size": [224, 224]}},
       "state": {"observation/state": [{"field": "joints", "scale": 57.29578}, {"field": "gripper"}]},
@@ -9,9 +10,11 @@
       "actions": [{"field": "joints", "first": 0, "scale": 0.01745329}, {"field": "gripper", "first": 6, "offset": -1}]
     }
 
+"api_key_variable" names the environment variable with the server's key, which is sent to it as openpi does.
 "horizon" is the length of the server's chunks. Images are letterboxed to "size" (height, width). An entry of "state" is
 its fields, one after the other, each as value * scale + offset. An action field takes as many of the received dims as
-it has, from "first" on, as received * scale + offset. "images", "state" and "prompt" may be left out.
+it has, from "first" on, as received * scale + offset. "api_key_variable", "images",
+"state" and "prompt" may be left out.
 """
 
 import json
@@ -36,7 +39,7 @@ from praxia.wires.remote import Connection, RemotePolicy
 
 __all__ = ["ForeignServer", "MappedDialect", "SentImage", "Units", "connect_foreign"]
 
-_ENTRIES = ("address", "horizon", "images", "state", "prompt", "actions")
+_ENTRIES = ("address", "api_key_variable", "horizon", "images", "state", "prompt", "actions")
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class ForeignServer:
     """What the JSON file says; see above."""
 
     address: str
+    api_key_variable: str | None
     horizon: int
     images: tuple[SentImage, ...]
     state: Mapping[str, tuple[Units, ...]]
@@ -84,6 +88,7 @@ class ForeignServer:
             images = value.get("images", {}).items()
             return cls(
                 address=str(value["address"]),
+                api_key_variable=None if (variable := value.get("api_key_variable")) is None else str(variable),
                 horizon=int(value["horizon"]),
                 images=tuple(SentImage(entry, one["camera"], _size(one["size"])) for entry, one in images),
                 state={entry: tuple(map(_units, parts)) for entry, parts in value.get("state", {}).items()},
@@ -97,7 +102,7 @@ class ForeignServer:
             raise PraxiaError(f"expected {path} to describe a server (docs/GUIDE.md#serving), got {got}") from error
 
     def to_json(self) -> dict[str, Any]:
-        """What identifies it: all but the address, which may change."""
+        """What identifies it: all but the address and its key, which may change."""
         return {
             "horizon": self.horizon,
             "images": [[one.entry, one.camera, *one.size] for one in self.images],
@@ -154,6 +159,15 @@ class MappedDialect:
             got = ", ".join(one.field for one in server.actions) or "none"
             raise MismatchError(f"expected actions of each field once, {', '.join(self._action)}, got {got}")
 
+    @property
+    def names_episodes(self) -> bool:
+        return False  # openpi's wire: a connection is one episode
+
+    def identity(self, hello: bytes | str) -> Any:
+        if isinstance(hello, str):
+            raise PraxiaError(f"the server at {self._server.address} answered: {openpi.last_line(hello)}")
+        return _plain(unpack(hello))
+
     def request(self, query: Query) -> bytes:
         present = query.history[-1]
         message: dict[str, Any] = {
@@ -188,15 +202,20 @@ def connect_foreign(path: Path, embodiment: Embodiment) -> RemotePolicy:
     """
     server = ForeignServer.read(path)
     dialect = MappedDialect(server, embodiment)
-    connection = Connection(server.address)
+    connection = Connection(server.address, server.api_key_variable)
     connection.close()
-    metadata = connection.hello
-    if isinstance(metadata, str):
-        raise PraxiaError(f"the server at {server.address} answered: {metadata.partition(chr(10))[0]}")
     cameras = {f"image.{image.camera}": (0,) for image in server.images}
     window = Window({"state": (0,), **cameras}, server.horizon)
-    fingerprint = {"server": server.to_json(), "metadata": _plain(unpack(metadata))}
-    return RemotePolicy(server.address, embodiment, window, dialect, fingerprint)
+    fingerprint = {"server": server.to_json(), "metadata": dialect.identity(connection.hello)}
+    return RemotePolicy(
+        server.address,
+        embodiment,
+        window,
+        dialect,
+        fingerprint,
+        connection.hello,
+        key_variable=server.api_key_variable,
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -33,7 +33,7 @@ import numpy as np
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.wires.messages import InferenceReply, InferenceRequest, PolicyDescription
-from praxia.wires.packing import describe, expect_map, expect_text, image_of, pack, unpack
+from praxia.wires.packing import Pixels, describe, expect_map, expect_text, images_of, pack, unpack
 
 __all__ = [
     "decode_hello",
@@ -42,6 +42,7 @@ __all__ = [
     "encode_hello",
     "encode_reply",
     "encode_request",
+    "last_line",
     "numbers",
 ]
 
@@ -64,23 +65,29 @@ def decode_hello(frame: bytes | str) -> PolicyDescription | None:
     return PolicyDescription.from_json(expect_map(metadata["praxia"], "praxia")) if "praxia" in metadata else None
 
 
-def decode_request(frame: bytes | str, embodiment: Embodiment) -> InferenceRequest:
-    """A client's frame as a request to a policy of `embodiment`.
+def decode_request(frame: bytes | str, embodiment: Embodiment, max_earlier: int) -> InferenceRequest:
+    """A client's frame as a request to a policy of `embodiment` that looks back at up to `max_earlier` observations.
 
     Raises:
-        PraxiaError: no such message, or an entry of another type. UnknownName: an entry, a camera or a state field of
+        PraxiaError: no such message, or an entry of another type, more earlier observations, or more pixels than
+            `packing.MAX_PIXELS`. UnknownName: an entry, a camera or a state field of
             another name. MismatchError: only some of the state's fields.
     """
     if isinstance(frame, str):
         raise PraxiaError("expected an observation as a binary msgpack frame, got a text frame")
     message = expect_map(unpack(frame), "an observation")
+    pixels = Pixels()
     earlier = message.get("earlier")
     if earlier is not None:
         if not isinstance(earlier, list):
             raise PraxiaError(f"expected earlier as a list of observations, got {describe(earlier)}")
-        earlier = tuple(_observation(expect_map(one, "an earlier observation"), embodiment) for one in earlier)
+        if len(earlier) > max_earlier:
+            raise PraxiaError(
+                f"expected at most {max_earlier} earlier observations for this policy, got {len(earlier)}"
+            )
+        earlier = tuple(_observation(expect_map(one, "an earlier observation"), embodiment, pixels) for one in earlier)
     return InferenceRequest(
-        _observation({name: value for name, value in message.items() if name not in _OPTIONS}, embodiment),
+        _observation({name: value for name, value in message.items() if name not in _OPTIONS}, embodiment, pixels),
         episode=_episode(message.get("episode")),
         step=_count(message.get("step"), "step"),
         earlier=earlier,
@@ -124,7 +131,7 @@ def _actions(message: Mapping[str, Any], name: str, embodiment: Embodiment) -> n
     return value
 
 
-def _observation(message: Mapping[str, Any], embodiment: Embodiment) -> dict[str, Any]:
+def _observation(message: Mapping[str, Any], embodiment: Embodiment, pixels: Pixels) -> dict[str, Any]:
     """An observation in either layout as `rollout.session.parse_observation` takes it."""
     fields = [field.name for field in embodiment.state]
     cameras = [camera.name for camera in embodiment.cameras]
@@ -135,13 +142,11 @@ def _observation(message: Mapping[str, Any], embodiment: Embodiment) -> dict[str
         if name == "prompt":
             found["instruction"] = expect_text(value, "prompt")
         elif name == "images":
-            images |= {
-                camera: image_of(one, f"image of {camera!r}") for camera, one in expect_map(value, "images").items()
-            }
+            images |= images_of(value, cameras, pixels)
         elif short == "state":
             found["state"] = numbers(value, name)
         elif short != name and short in cameras:
-            images[short] = image_of(value, f"image of {short!r}")
+            images |= images_of({short: value}, cameras, pixels)
         elif short != name and short in streams:
             found.setdefault("streams", {})[short] = _array(value, name)
         elif short != name and short in fields:
@@ -234,7 +239,8 @@ def decode_reply(frame: bytes | str) -> InferenceReply:
         got = f"{actions.dtype} {list(actions.shape)}" if isinstance(actions, np.ndarray) else describe(actions)
         raise PraxiaError(f"expected actions [steps, dims] of numbers in an answer, got {got}")
     timing = message.get("policy_timing")
-    infer_ms = timing.get("infer_ms", 0.0) if isinstance(timing, dict) else 0.0
+    infer_ms = timing.get("infer_ms") if isinstance(timing, dict) else None
+    infer_ms = infer_ms if isinstance(infer_ms, int | float | np.number) else 0.0
     with np.errstate(over="ignore"):  # what is too large becomes infinite, which is a fault where it is executed
         return InferenceReply(np.atleast_2d(actions.astype(np.float32)), float(infer_ms) / 1000)
 
@@ -242,5 +248,11 @@ def decode_reply(frame: bytes | str) -> InferenceReply:
 def _unpack_answer(frame: bytes | str) -> Any:
     """Raises PraxiaError for a text frame, which is an error of the server."""
     if isinstance(frame, str):
-        raise PraxiaError((frame.splitlines() or ["an error without a message"])[0])
+        raise PraxiaError(last_line(frame))
     return unpack(frame)
+
+
+def last_line(error: str) -> str:
+    """The line of a server's error that says most: openpi sends a traceback, which ends with the exception."""
+    lines = [line for line in error.splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "an error without a message"

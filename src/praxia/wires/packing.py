@@ -9,17 +9,29 @@ compressed image is a map {__image__: true, format: "png" | "jpeg", data}.
 import io
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Shaped, UInt8
 from PIL import Image
 
-from praxia.core.errors import PraxiaError, crash_text, optional_import
+from praxia.core.errors import PraxiaError, UnknownName, crash_text, optional_import
 from praxia.data.images import to_rgb, upright_size
 
-__all__ = ["MAX_ITEMS", "MAX_PIXELS", "Keys", "describe", "expect_map", "expect_text", "image_of", "pack", "unpack"]
+__all__ = [
+    "MAX_ITEMS",
+    "MAX_PIXELS",
+    "Keys",
+    "Pixels",
+    "describe",
+    "expect_map",
+    "expect_text",
+    "image_of",
+    "images_of",
+    "pack",
+    "unpack",
+]
 
 Keys = Literal["bytes", "text", "npy"]
 
@@ -27,7 +39,7 @@ Keys = Literal["bytes", "text", "npy"]
 # memory, where the message has one.
 MAX_ITEMS = 20_000
 MAX_AXES = 8
-# Of a compressed image: a few kilobytes may decode to gigabytes.
+# Of all compressed images of a message: a few kilobytes may decode to gigabytes.
 MAX_PIXELS = 4096 * 4096
 
 _DTYPE = re.compile(r"[<>|=]?[biuf][1248]")
@@ -202,24 +214,50 @@ def expect_text(value: Any, what: str) -> str:
     return value
 
 
-def image_of(value: Any, what: str) -> Shaped[np.ndarray, "Y X 3"]:
+class Pixels:
+    """Counts the pixels of a message's compressed images before they are decoded."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def add(self, number: int, what: str) -> None:
+        """Raises PraxiaError: with the `number` of `what` there are more than `MAX_PIXELS`."""
+        self._count += number
+        if self._count > MAX_PIXELS:
+            raise PraxiaError(f"expected at most {MAX_PIXELS} pixels in a message, got {self._count} with {what}")
+
+
+def images_of(value: Any, cameras: Sequence[str], pixels: Pixels) -> dict[str, Shaped[np.ndarray, "Y X 3"]]:
+    """The images of a map by camera, each as `image_of`; names are checked before anything is decoded.
+
+    Raises:
+        PraxiaError: no map, or as `image_of`. UnknownName: a name that is none of `cameras`.
+    """
+    images = expect_map(value, "images")
+    for name in images:
+        if name not in cameras:
+            raise UnknownName("camera", name[:80], cameras, "praxia info POLICY")
+    return {name: image_of(one, f"image of {name!r}", pixels) for name, one in images.items()}
+
+
+def image_of(value: Any, what: str, pixels: Pixels) -> Shaped[np.ndarray, "Y X 3"]:
     """An image as an array with the channels last. `what` names it in errors.
 
     An array [3, Y, X] is transposed, as clients of openpi's ALOHA policies send it.
 
     Raises:
-        PraxiaError: no array of rank 3, or an empty one; a compressed image that is damaged, too large or of another
-            format.
+        PraxiaError: no array of rank 3, or an empty one; a compressed image that is damaged or of another format; more
+            `pixels` than a message may have.
     """
     if isinstance(value, dict) and ("__image__" in value or b"__image__" in value):
-        value = _decompressed(value, what)
+        value = _decompressed(value, what, pixels)
     if not isinstance(value, np.ndarray) or value.ndim != 3 or 0 in value.shape or 3 not in value.shape[::2]:
         got = f"{value.dtype} {list(value.shape)}" if isinstance(value, np.ndarray) else describe(value)
         raise PraxiaError(f"expected {what} as an array [Y, X, 3] or [3, Y, X], or a compressed image, got {got}")
     return value if value.shape[2] == 3 else value.transpose(1, 2, 0)
 
 
-def _decompressed(value: Mapping[Any, Any], what: str) -> UInt8[np.ndarray, "..."]:
+def _decompressed(value: Mapping[Any, Any], what: str, pixels: Pixels) -> UInt8[np.ndarray, "..."]:
     entries = {name.decode("ascii", "replace") if isinstance(name, bytes) else name: one for name, one in value.items()}
     kind, data = entries.get("format"), entries.get("data")
     if kind == "raw":
@@ -230,9 +268,7 @@ def _decompressed(value: Mapping[Any, Any], what: str) -> UInt8[np.ndarray, "...
         )
     try:
         with Image.open(io.BytesIO(data), formats=(kind.upper(),)) as opened:
-            if math.prod(upright_size(opened)) > MAX_PIXELS:
-                got = f"{opened.width}x{opened.height}"
-                raise PraxiaError(f"expected {what} of at most {MAX_PIXELS} pixels, got {got}")
+            pixels.add(math.prod(upright_size(opened)), f"{what}, {opened.width}x{opened.height}")
             return to_rgb(opened)
     except PraxiaError:
         raise

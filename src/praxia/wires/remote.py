@@ -1,10 +1,15 @@
 """A policy that is a server elsewhere: the other end of `praxia serve`, and of openpi's server."""
 
+import contextlib
+import json
 import os
+import socket
+import threading
+import time
 import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, runtime_checkable
 
 import numpy as np
@@ -20,17 +25,44 @@ if TYPE_CHECKING:
     from websockets.http11 import Response
     from websockets.sync.client import ClientConnection
 
-__all__ = ["API_KEY", "OPEN_S", "REPLY_S", "Connection", "Dialect", "PraxiaDialect", "RemotePolicy", "connect_policy"]
+__all__ = [
+    "CLIENT_API_KEY",
+    "OPEN_S",
+    "REPLY_S",
+    "SEND_S",
+    "Connection",
+    "Dialect",
+    "PraxiaDialect",
+    "RemotePolicy",
+    "connect_policy",
+]
 
-# The environment variable with the key that the server wants.
-API_KEY = "PRAXIA_API_KEY"
-# How long a connection and a reply may take: a first inference may compile for a minute.
-OPEN_S, REPLY_S = 20.0, 300.0
+# The environment variable with the key of servers whose address is given. The key of one's own server, which
+# `praxia serve` reads, is in another: it is for nobody else to see.
+CLIENT_API_KEY = "PRAXIA_CLIENT_API_KEY"
+# How long it may take to connect, to send a request, and to get its reply: a first inference may compile for a minute.
+OPEN_S, SEND_S, REPLY_S = 20.0, 20.0, 300.0
+# How long goodbyes may take, those of all connections together.
+CLOSE_S = 1.0
 
 
 @runtime_checkable
 class Dialect(Protocol):
-    """What is said to one kind of server, as frames of its websocket."""
+    """What is said to one kind of server, as frames of its websocket.
+
+    `names_episodes`: a request says which episode it belongs to. Else a connection is one episode.
+    """
+
+    @property
+    def names_episodes(self) -> bool: ...
+
+    def identity(self, hello: bytes | str) -> Any:
+        """What a server that said `hello` is, a JSON value equal for all of its connections.
+
+        Raises:
+            PraxiaError: it said that something is wrong.
+        """
+        ...
 
     def request(self, query: Query) -> bytes:
         """The frame that asks about `query`."""
@@ -46,6 +78,14 @@ class PraxiaDialect:
     """All that a query holds, by openpi's wire with Praxia's entries: the server needs to remember nothing."""
 
     cameras: tuple[str, ...]
+
+    @property
+    def names_episodes(self) -> bool:
+        return True
+
+    def identity(self, hello: bytes | str) -> dict[str, Any] | None:
+        description = openpi.decode_hello(hello)
+        return None if description is None else replace(description, episode="").to_json()
 
     def request(self, query: Query) -> bytes:
         *earlier, present = (self._observation(one) for one in query.history)
@@ -73,6 +113,10 @@ class PraxiaDialect:
 class RemotePolicy:
     """A `core.types.Policy` whose decisions a server makes. Each row has a connection of its own, opened when needed.
 
+    Where the dialect does not name episodes, a row's connection is opened anew at the first step of each. `hello` is
+    what the server said when its policy was identified: a connection to another policy is an error. `key_variable` is
+    the environment variable with the server's key (None: it has none).
+
     Requests of one batch are sent before the first reply is awaited, so that the server can gather them. An answer that
     is an error of the server is a fault of its episode. A connection that is lost ends the evaluation instead: rows
     that were written are kept, and `--resume` goes on.
@@ -82,13 +126,23 @@ class RemotePolicy:
     device = "remote"
 
     def __init__(
-        self, address: str, embodiment: Embodiment, window: Window, dialect: Dialect, fingerprint: Mapping[str, Any]
+        self,
+        address: str,
+        embodiment: Embodiment,
+        window: Window,
+        dialect: Dialect,
+        fingerprint: Mapping[str, Any],
+        hello: bytes | str,
+        *,
+        key_variable: str | None = CLIENT_API_KEY,
     ):
         self.address = address
         self.embodiment = embodiment
         self.window = window
         self._dialect = dialect
         self._fingerprint = dict(fingerprint)
+        self._identity = json.dumps(dialect.identity(hello))
+        self._key_variable = key_variable
         self._connections: dict[int, Connection] = {}
         self._finalizer = weakref.finalize(self, _close_all, self._connections)
 
@@ -104,23 +158,43 @@ class RemotePolicy:
         """Ask about all of `queries`, then read the answers.
 
         Raises:
-            PraxiaError: the server cannot be reached, or the connection was lost.
+            PraxiaError: the server cannot be reached, it serves another policy now, or the connection was lost. All
+                connections are closed then: a reply that was not read must not answer the next question.
         """
-        for query in queries:
-            self._send(query)
-        return [self._receive(query.row) for query in queries], None
+        try:
+            for query in queries:
+                self._send(query)
+            return [self._receive(query.row) for query in queries], None
+        except BaseException:
+            _close_all(self._connections)
+            raise
 
     def close(self) -> None:
         """Close all connections; also done when the policy is no longer used."""
         self._finalizer()
 
     def _send(self, query: Query) -> None:
+        if query.step == 0 and not self._dialect.names_episodes and query.row in self._connections:
+            self._connections.pop(query.row).close()
         if query.row not in self._connections:
-            self._connections[query.row] = Connection(self.address)
+            self._connections[query.row] = self._connect()
         try:
-            self._connections[query.row].socket.send(self._dialect.request(query))
-        except _closed_error() as error:
+            self._connections[query.row].send(self._dialect.request(query))
+        except (*_closed_error(), TimeoutError) as error:
             self._lost(error)
+
+    def _connect(self) -> "Connection":
+        connection = Connection(self.address, self._key_variable)
+        try:
+            if json.dumps(self._dialect.identity(connection.hello)) != self._identity:
+                raise PraxiaError(
+                    f"expected the policy that {self.address} served at the beginning, got another one: judge it by a"
+                    " command of its own"
+                )
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _receive(self, row: int) -> Decision:
         try:
@@ -137,7 +211,7 @@ class RemotePolicy:
         return Decision(actions, np.ones(len(actions), dtype=bool))
 
     def _lost(self, error: BaseException) -> NoReturn:
-        why = "no answer in time" if isinstance(error, TimeoutError) else str(error) or crash_text(error)
+        why = str(error) or ("no answer in time" if isinstance(error, TimeoutError) else crash_text(error))
         raise PraxiaError(
             f"the connection to {self.address} was lost ({why}); start the server, and run the same command again with"
             " --resume"
@@ -159,7 +233,8 @@ def connect_policy(address: str, embodiment: Embodiment) -> RemotePolicy:
             " file and name that, see docs/GUIDE.md#serving"
         )
     dialect = PraxiaDialect(description.window.cameras)
-    return RemotePolicy(address, description.embodiment, description.window, dialect, _identity(description))
+    identity = _identity(description)
+    return RemotePolicy(address, description.embodiment, description.window, dialect, identity, connection.hello)
 
 
 def _identity(description: PolicyDescription) -> dict[str, Any]:
@@ -173,37 +248,67 @@ def _identity(description: PolicyDescription) -> dict[str, Any]:
 class Connection:
     """A connection to a server that speaks first; `hello` is what it said.
 
+    `key_variable` is the environment variable whose value, if it is set, is sent as the key. None: no key is.
+
     Raises:
         PraxiaError: nobody answers there, or the connection is refused.
     """
 
-    def __init__(self, address: str):
+    def __init__(self, address: str, key_variable: str | None = CLIENT_API_KEY):
         with optional_import("a policy server elsewhere", "serve"):
             from websockets.exceptions import InvalidStatus, WebSocketException
             from websockets.sync.client import connect
-        key = os.environ.get(API_KEY)
+        key = os.environ.get(key_variable) if key_variable else None
         headers = {"Authorization": f"Api-Key {key}"} if key else None
         options = {"compression": None, "max_size": None, "additional_headers": headers}
         self._stack = ExitStack()
         try:
-            opened = connect(address, open_timeout=OPEN_S, close_timeout=OPEN_S, **options)
+            opened = connect(address, open_timeout=OPEN_S, close_timeout=CLOSE_S, **options)
             self.socket: ClientConnection = self._stack.enter_context(opened)
             self.hello = self.socket.recv(OPEN_S)
         except InvalidStatus as error:
-            raise PraxiaError(f"the server at {address} refused {_refusal(error.response)}") from error
+            raise PraxiaError(f"the server at {address} refused {_refusal(error.response, key_variable)}") from error
         except (OSError, WebSocketException, ValueError) as error:
             self._stack.close()
             got = str(error) or crash_text(error)
             raise PraxiaError(f"expected a policy server at {address}, got {got}; start one: praxia serve") from error
 
-    def close(self) -> None:
-        """Say goodbye. A second call does nothing."""
+    def send(self, frame: bytes) -> None:
+        """Send a frame.
+
+        Raises:
+            websockets.exceptions.ConnectionClosed: the connection was lost.
+            TimeoutError: the server does not read what it is sent.
+        """
+        is_late = threading.Event()
+
+        def abort() -> None:
+            is_late.set()
+            with contextlib.suppress(OSError):
+                self.socket.socket.shutdown(socket.SHUT_RDWR)
+
+        watchdog = threading.Timer(SEND_S, abort)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            self.socket.send(frame)
+        except _closed_error() as error:
+            if is_late.is_set():
+                raise TimeoutError(f"it did not read a request in {SEND_S:g} s") from error
+            raise
+        finally:
+            watchdog.cancel()
+
+    def close(self, timeout_s: float = CLOSE_S) -> None:
+        """Say goodbye, for at most `timeout_s`. A second call does nothing."""
+        self.socket.close_timeout = timeout_s
         self._stack.close()
 
 
-def _refusal(response: "Response") -> str:
+def _refusal(response: "Response", key_variable: str | None) -> str:
     text = (response.body or b"").decode(errors="replace").strip().partition("\n")[0]
-    hint = f"; the key is read from {API_KEY}" if response.status_code == 401 else ""
+    where = key_variable or 'the environment variable named as "api_key_variable" beside its address'
+    hint = f"; the key is read from {where}" if response.status_code == 401 else ""
     return f"({response.status_code}): {text}{hint}"
 
 
@@ -214,5 +319,6 @@ def _closed_error() -> tuple[type[Exception], ...]:
 
 
 def _close_all(connections: dict[int, Connection]) -> None:
+    deadline_s = time.monotonic() + CLOSE_S
     while connections:
-        connections.popitem()[1].close()
+        connections.popitem()[1].close(max(0.0, deadline_s - time.monotonic()))

@@ -22,7 +22,7 @@ from praxia.core.embodiment import Embodiment
 from praxia.core.errors import PraxiaError, UnknownName
 from praxia.wires.messages import InferenceRequest, PolicyDescription
 from praxia.wires.openpi import numbers
-from praxia.wires.packing import describe, expect_map, expect_text, image_of, pack, unpack
+from praxia.wires.packing import Pixels, describe, expect_map, expect_text, images_of, pack, unpack
 
 __all__ = ["VERSION", "Message", "decode", "decode_hello", "encode", "episode_of", "hello_of", "request_of"]
 
@@ -103,8 +103,7 @@ def request_of(payload: Mapping[str, Any], embodiment: Embodiment) -> InferenceR
     found: dict[str, Any] = {"images": {}}
     for name, value in payload.items():
         if name == "images":
-            images = expect_map(value, "images")
-            found["images"] = {one: image_of(image, f"image of {one[:80]!r}") for one, image in images.items()}
+            found["images"] = images_of(value, cameras, Pixels())
         elif name in ("state", "states"):
             found["state"] = numbers(value, name)
         elif name == "task_description":
@@ -112,7 +111,4 @@ def request_of(payload: Mapping[str, Any], embodiment: Embodiment) -> InferenceR
         else:
             valid = ("images", "state", "states", "task_description")
             raise UnknownName("entry of an observation", name[:80], valid, "docs/GUIDE.md#serving")
-    for name in found["images"]:
-        if name not in cameras:
-            raise UnknownName("camera", name[:80], cameras, "praxia info POLICY")
     return InferenceRequest(found)
