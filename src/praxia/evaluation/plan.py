@@ -50,7 +50,7 @@ class Evaluation:
         """How chunks are executed: as the benchmark defines, or ensembled.
 
         Raises:
-            PraxiaError: `ensemble` is not finite, or the benchmark has a delay.
+            PraxiaError: `ensemble` is not finite.
         """
         execution = self.benchmark.execution
         return execution if self.ensemble is None else replace(execution, execution_horizon=1, ensemble=self.ensemble)
