@@ -15,8 +15,8 @@ parts that follow one another all gradients are there from the second on: T + pa
 what FSDP2 makes whole: the weights outside of blocks, two blocks (one is gathered while the other computes), and their
 gradients.
 
-Not counted: what `training.activations` does not count, batches that wait, and the copy of a saved state, which is in
-the memory of the processor.
+Not counted: what `training.activations` does not count, batches that wait, questions (`--vqa`), and the copy of a saved
+state, which is in the memory of the processor. The lines for DDP and FSDP have not been compared with GPUs.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
