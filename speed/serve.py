@@ -40,7 +40,7 @@ from praxia.policies.encoder_head import EncoderHead
 from praxia.recipes import find_recipe
 from praxia.serve.metrics import Metrics
 from praxia.serve.run import serve_until_signal
-from praxia.serve.server import PolicyServer
+from praxia.serve.server import PolicyServer, bind
 from praxia.serve.sessions import ServedPolicy
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
 from praxia.transforms.normalise import Normaliser
@@ -121,7 +121,8 @@ def run_server(recipe: str, exact: bool) -> None:
     metrics = Metrics()
     served = ServedPolicy("speed", make_policy(recipe), "fresh", exact=exact, report=partial(metrics.batch, "speed"))
     served.warm_up()
-    serve_until_signal(PolicyServer([served], metrics), "127.0.0.1", 0, announce=partial(print, flush=True))
+    with bind("127.0.0.1", 0) as bound:
+        serve_until_signal(PolicyServer([served], metrics), bound, announce=partial(print, flush=True))
 
 
 def run_echo() -> None:

@@ -15,7 +15,7 @@ from praxia.core.types import Decision, Query
 from praxia.core.window import Window
 from praxia.serve.connection import Limits
 from praxia.serve.metrics import Metrics
-from praxia.serve.server import PolicyServer
+from praxia.serve.server import PolicyServer, bind
 from praxia.serve.sessions import ServedPolicy
 
 TIMEOUT_S = 30.0
@@ -101,7 +101,7 @@ class ServerThread:
 
     def __enter__(self):
         self.thread.start()
-        self.port = self.call(self.server.start("127.0.0.1", 0))
+        self.port = self.call(self.server.start(bind("127.0.0.1", 0)))
         return self
 
     def __exit__(self, *error):

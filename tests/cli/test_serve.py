@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 import torch
 from praxia_testing import make_config, make_config_of_two, make_policy
+from serving_testing import observed
 from websockets.sync.client import connect
 
 from praxia.checkpoint.store import save_policy
 from praxia.cli.main import main
+from praxia.cli.serve import _named
 from praxia.core.types import ChunkExecution
 from praxia.rollout.session import Session
 from praxia.wires import openpi
@@ -92,6 +94,12 @@ REFUSED = {
     "two embodiments": (["{}/two"], "bind it to one of them"),
     "an empty key": (["{}/mine", "--api-key-file", "{}/empty"], "expected a key in"),
     "two policies over GR00T's wire": (["a={}/mine", "b={}/mine", "--wires", "groot"], "expected one policy"),
+    "a key of bytes": (["{}/mine", "--api-key-file", "{}/bytes"], "got bytes that are none"),
+    "no wire": (["{}/mine", "--wires", ""], "expected at least one wire of openpi, vla-eval"),
+    "no port": (["{}/none", "--port", "70000"], "expected a port from 0 to 65535, got 70000"),
+    "a port below 0": (["{}/none", "--port", "-1"], "expected a port from 0 to 65535, got -1"),
+    "a path as a name": (["healthz={}/none"], "no path of the server"),
+    "no certificate": (["{}/mine", "--certificate", "{}/c.pem", "--key", "{}/k.pem"], "c.pem, but it does not exist"),
     "no sessions": (["{}/mine", "--max-sessions", "0"], "max_sessions"),
 }
 
@@ -101,16 +109,36 @@ def test_wrong_options_have_one_line(tmp_path, capsys, name):
     arguments, line = REFUSED[name]
     save(tmp_path / "mine"), save(tmp_path / "two", make_config_of_two())
     (tmp_path / "empty").write_text("\n")
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(SystemExit) as stopped:
         main(["serve", *(one.format(tmp_path) for one in arguments)])
     assert stopped.value.code == 2
     assert line in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_a_port_in_use_has_one_line(tmp_path, capsys):
-    save(tmp_path / "mine")
+def test_a_folder_may_have_an_equals_sign(tmp_path):
+    folder = save(tmp_path / "lr=0.1" / "mine")
+    assert _named((str(folder), f"x={folder}")) == {"mine": folder, "x": folder}
+
+
+def test_a_second_signal_ends_it_at_once(tmp_path):
+    options = save(tmp_path / "mine"), "--max-rate-hz", "0.01"
+    with Serving(*options) as serving, connect(serving.address(), compression=None) as client:
+        client.recv(TIMEOUT_S)
+        frame = openpi.encode_request(InferenceRequest(observed()))
+        client.send(frame)
+        client.recv(TIMEOUT_S)
+        client.send(frame)  # waits for its turn for 100 s
+        client.ping().wait(TIMEOUT_S)
+        serving.process.send_signal(signal.SIGINT)
+        assert any("ending" in line for line in serving.process.stderr)
+        serving.process.send_signal(signal.SIGINT)
+        assert serving.process.wait(TIMEOUT_S) == -signal.SIGINT
+
+
+def test_a_port_in_use_has_one_line_before_anything_is_loaded(tmp_path, capsys):
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SystemExit) as stopped:
-        main(["serve", str(tmp_path / "mine"), "--port", str(taken.getsockname()[1])])
+        main(["serve", str(tmp_path / "none"), "--port", str(taken.getsockname()[1])])
     assert stopped.value.code == 2
     assert "another program listens on this port; choose another --port" in capsys.readouterr().err
 

@@ -333,7 +333,7 @@ def test_what_comes_after_the_end_began_is_not_answered():
             policy.wait_started(), policy.wait_started()
             asking.send(request(5))
             ending = asyncio.run_coroutine_threadsafe(server.server.stop(), server.loop)
-            server.until(server.server._stopping.is_set)
+            server.until(server.server.stopping.is_set)
             policy.gate.set()
             began_s = time.monotonic()
             ending.result(TIMEOUT_S)
@@ -383,6 +383,10 @@ def test_tls(tmp_path):
         trusting = ssl.create_default_context(cafile=certificate)
         with server.connect(ssl=trusting, scheme="wss") as client:
             assert infer_after_hello(client) == [0, 1]
+    encrypted = ["openssl", "rsa", "-in", key, "-aes128", "-passout", "pass:secret", "-out", tmp_path / "encrypted.pem"]
+    subprocess.run(encrypted, check=True, capture_output=True, timeout=TIMEOUT_S)
+    with pytest.raises(PraxiaError, match="expected a key without a password, got an encrypted one"):
+        tls_context(certificate, tmp_path / "encrypted.pem")
     key.write_text("no key")
     with pytest.raises(PraxiaError, match="expected PEM files"):
         tls_context(certificate, key)

@@ -203,6 +203,14 @@ def test_a_policy_that_fails_at_its_warm_up_is_not_served(serving):
         serving(Failing()).warm_up(TIMEOUT_S)
 
 
+def test_a_first_inference_that_takes_too_long_says_so(serving):
+    policy = Gated()
+    policy.gate.clear()
+    with pytest.raises(PraxiaError, match=r"expected a first inference of 'toy' within 0\.05 s, got none"):
+        serving(policy).warm_up(0.05)
+    policy.gate.set()
+
+
 def test_the_description_says_what_a_client_must_know(serving):
     served = serving(Gated(), exact=True)
     description = served.open().description

@@ -66,7 +66,7 @@ class ServeArguments:
     max_message_mb: int = 32
     """The largest message of a client."""
     max_rate_hz: float = 1000.0
-    """Requests a second of each client, beyond which it waits."""
+    """Messages a second of each client, beyond which it waits."""
     json: bool = False
     """Print one JSON object on stdout at the end."""
 
@@ -85,9 +85,11 @@ def run(arguments: list[str]) -> dict[str, Any]:
     from praxia.serve.conversations import WIRES
     from praxia.serve.metrics import Metrics
     from praxia.serve.run import serve_until_signal
-    from praxia.serve.server import PolicyServer, tls_context
+    from praxia.serve.server import PolicyServer, bind, expect_names, tls_context
 
     wires = names_of(options.wires)
+    if not wires:
+        raise PraxiaError(f"expected at least one wire of {', '.join((*WIRES, GROOT))}, got none")
     for wire in wires:
         if wire not in (*WIRES, GROOT):
             raise UnknownName("wire", wire, (*WIRES, GROOT), "praxia serve --help")
@@ -95,26 +97,32 @@ def run(arguments: list[str]) -> dict[str, Any]:
         raise PraxiaError(f"expected one policy for the wire {GROOT}, which cannot name one, got {len(named)}")
     tls = None if options.certificate is None or options.key is None else tls_context(options.certificate, options.key)
     limits = Limits(options.max_sessions, options.max_message_mb * 2**20, options.max_rate_hz)
-    metrics = Metrics()
-    policies = [_load(name, folder, options, limits.max_sessions, metrics) for name, folder in named.items()]
-    for policy in policies:
-        say(f"warmed up {policy.name} in {policy.warm_up():.1f} s")
-    over_http = tuple(wire for wire in wires if wire != GROOT)
-    server = PolicyServer(policies, metrics, wires=over_http, limits=limits, api_key=api_key, tls=tls)
-    groot = None
+    expect_names(named)
     if GROOT in wires:
-        from praxia.serve.groot import GrootServer
+        bind("127.0.0.1", options.groot_port).close()  # its error comes before a policy is loaded
+    metrics = Metrics()
+    with bind(options.host, options.port) as bound:
+        policies = [_load(name, folder, options, limits.max_sessions, metrics) for name, folder in named.items()]
+        for policy in policies:
+            say(f"warmed up {policy.name} in {policy.warm_up():.1f} s")
+        over_http = tuple(wire for wire in wires if wire != GROOT)
+        server = PolicyServer(policies, metrics, wires=over_http, limits=limits, api_key=api_key, tls=tls)
+        groot = None
+        if GROOT in wires:
+            from praxia.serve.groot import GrootServer
 
-        groot = GrootServer(policies[0], metrics, limits=limits, api_key=api_key), options.groot_port
-    if api_key is None and options.host not in ("127.0.0.1", "::1", "localhost"):
-        say(f"anybody who reaches {options.host} may ask: give a key by --api-key-file or {API_KEY}")
-    port = serve_until_signal(server, options.host, options.port, announce=say, groot=groot)
+            groot = GrootServer(policies[0], metrics, limits=limits, api_key=api_key), options.groot_port
+        if api_key is None and options.host not in ("127.0.0.1", "::1", "localhost"):
+            say(f"anybody who reaches {options.host} may ask: give a key by --api-key-file or {API_KEY}")
+        port = serve_until_signal(server, bound, announce=say, groot=groot)
     found = {"policies": [policy.name for policy in policies], "host": options.host, "port": port}
     return {**found, "requests": metrics.num_replied}
 
 
 def _named(policies: tuple[str, ...]) -> dict[str, Path]:
     """Folders by name: what stands before "=", else the last part of the path that is not "policy".
+
+    A text that is a folder is no name and another one, whatever is in it.
 
     Raises:
         PraxiaError: none, or two of one name.
@@ -123,7 +131,7 @@ def _named(policies: tuple[str, ...]) -> dict[str, Path]:
         raise PraxiaError("expected the folder of a policy to serve, got none: praxia serve runs/two")
     named: dict[str, Path] = {}
     for text in policies:
-        name, equals, folder = text.partition("=")
+        name, equals, folder = ("", "", "") if Path(text).exists() else text.partition("=")
         path = Path(folder if equals else text)
         full = path.resolve()
         name = name if equals else full.parent.name if full.name == "policy" else full.name
@@ -137,9 +145,12 @@ def _api_key(file: Path | None) -> str | None:
     """The key that clients have to send; None: they need none.
 
     Raises:
-        PraxiaError: the file is empty.
+        PraxiaError: the file is empty, or no text.
     """
-    key = os.environ.get(API_KEY, "") if file is None else file.read_text().strip()
+    try:
+        key = os.environ.get(API_KEY, "") if file is None else file.read_text().strip()
+    except UnicodeDecodeError as error:
+        raise PraxiaError(f"expected a key as a text in {file}, got bytes that are none") from error
     if not key and file is not None:
         raise PraxiaError(f"expected a key in {file}, got an empty file")
     return key or None

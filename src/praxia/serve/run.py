@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -12,38 +13,49 @@ if TYPE_CHECKING:
 
 __all__ = ["serve_until_signal"]
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
 
 def serve_until_signal(
     server: PolicyServer,
-    host: str,
-    port: int,
+    bound: socket.socket,
     *,
     announce: Callable[[str], None],
     groot: "tuple[GrootServer, int] | None" = None,
 ) -> int:
     """Listen, `announce` the addresses, and serve until SIGTERM or Ctrl-C; then answer what was asked, and end.
 
-    `groot` is the server of GR00T's wire and its port. Returns the port of `server`, which the system chooses for 0.
+    A second signal ends the process at once. `bound` is what `server.bind` gave. `groot` is the server of GR00T's wire
+    and its port. Returns the port of `server`.
 
     Raises:
-        OSError: the address is in use, or not of this machine.
+        OSError: another program has begun to listen there.
     """
-    return asyncio.run(_serve(server, host, port, announce, groot))
+    return asyncio.run(_serve(server, bound, announce, groot))
 
 
 async def _serve(
     server: PolicyServer,
-    host: str,
-    port: int,
+    bound: socket.socket,
     announce: Callable[[str], None],
     groot: "tuple[GrootServer, int] | None",
 ) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+
+    def end() -> None:
+        stop.set()
+        server.stopping.set()
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, end)
     try:
-        port = await server.start(host, port)
+        await server.start(bound)
+        host, port = bound.getsockname()[:2]
         for address in server.addresses(host, port):
             announce(f"listening on {address}")
         if groot is not None:
@@ -54,4 +66,7 @@ async def _serve(
         if groot is not None:
             await groot[0].stop()
         await server.stop()
+        for number, handler in before.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, handler)
     return port

@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import hmac
 import logging
+import socket
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from http import HTTPStatus
 from pathlib import Path
@@ -25,7 +26,7 @@ with optional_import("a policy server", "serve"):
     from websockets.http11 import Request, Response
     from websockets.protocol import State
 
-__all__ = ["HEALTH", "METRICS", "PolicyServer", "tls_context"]
+__all__ = ["HEALTH", "METRICS", "PolicyServer", "bind", "expect_names", "tls_context"]
 
 LOG = logging.getLogger(__name__)
 # What websockets reports of strangers' broken connections is no news.
@@ -39,15 +40,49 @@ def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
     """TLS with a certificate (and its chain) and its key, both PEM files.
 
     Raises:
-        PraxiaError: they are no such files, or do not belong together.
+        PraxiaError: they are no such files, or do not belong together, or the key is encrypted.
+        OSError: one of them is missing.
     """
+
+    def no_password() -> str:
+        raise PraxiaError(f"expected a key without a password, got an encrypted one: openssl pkey -in {key} -out PLAIN")
+
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    for file in (certificate, key):
+        file.read_bytes()  # an error that names the file, which that of the next call does not
     try:
-        context.load_cert_chain(certificate, key)
+        context.load_cert_chain(certificate, key, no_password)
     except ssl.SSLError as error:
         got = f"{certificate} and {key}: {error.reason or error}"
         raise PraxiaError(f"expected PEM files of a certificate and its key, got {got}") from error
     return context
+
+
+def expect_names(names: Iterable[str]) -> None:
+    """Raises PraxiaError: one of the names of policies is a path of the server."""
+    reserved = (*HEALTH, METRICS, *(wire.path for wire in WIRES.values() if wire.path))
+    for name in names:
+        if not name or name in reserved or "/" in name:
+            raise PraxiaError(f"expected the name of a policy to be no path of the server, got {name!r}")
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket at that address, on which nothing listens yet; 0 takes a free port.
+
+    Raises:
+        PraxiaError: no port. OSError: the address is in use, or not of this machine.
+    """
+    if not 0 <= port < 2**16:
+        raise PraxiaError(f"expected a port from 0 to {2**16 - 1}, got {port}")
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    bound = socket.socket(family, kind, protocol)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+    except BaseException:
+        bound.close()
+        raise
+    return bound
 
 
 class PolicyServer:
@@ -72,11 +107,8 @@ class PolicyServer:
         api_key: str | None = None,
         tls: ssl.SSLContext | None = None,
     ):
-        reserved = (*HEALTH, METRICS, *(wire.path for wire in WIRES.values() if wire.path))
         self._policies = {policy.name: policy for policy in policies}
-        for name in self._policies:
-            if not name or name in reserved or "/" in name:
-                raise PraxiaError(f"expected the name of a policy to be no path of the server, got {name!r}")
+        expect_names(self._policies)
         if not policies:
             raise PraxiaError("expected at least one policy to serve, got none")
         self._metrics = metrics
@@ -84,22 +116,21 @@ class PolicyServer:
         self._limits, self._api_key, self._tls = limits or Limits(), api_key, tls
         self._connections: set[Connection] = set()
         self._busy: set[Connection] = set()
-        self._stopping = asyncio.Event()
+        self.stopping = asyncio.Event()
         self._entering: list[ServerConnection] = []  # those silent longest first
         self._server: Server | None = None
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen on `host`; the port, which the system chooses for 0.
+    async def start(self, bound: socket.socket) -> int:
+        """Listen on a socket that `bind` gave; its port.
 
         Raises:
-            OSError: the address is in use, or not of this machine.
+            OSError: another program has begun to listen there.
         """
         _NETWORK_LOG.setLevel(logging.CRITICAL)
         limits = self._limits
         self._server = await serve(
             self._serve_connection,
-            host,
-            port,
+            sock=bound,
             process_request=self._answer_http,
             compression=None,
             max_size=limits.max_message_bytes,
@@ -112,7 +143,7 @@ class PolicyServer:
             ssl=self._tls,
             logger=_NETWORK_LOG,
         )
-        return next(iter(self._server.sockets)).getsockname()[1]
+        return bound.getsockname()[1]
 
     def addresses(self, host: str, port: int) -> list[str]:
         """Where clients find each policy by each wire."""
@@ -126,7 +157,7 @@ class PolicyServer:
 
         What clients send from now on is not read, and what is not answered after the clients' patience stays so.
         """
-        self._stopping.set()
+        self.stopping.set()
         if self._server is not None:
             self._server.close(close_connections=False)
             for one in self._entering:
@@ -214,22 +245,22 @@ class PolicyServer:
         """The paths of policies, by `wires` (None: all)."""
         return ["/".join(["", *filter(None, (wire, name))]) for wire in wires or self._wires for name in names]
 
-    async def _serve_connection(self, socket: ServerConnection) -> None:
-        assert socket.request is not None
-        policy, wire = self._route(_path(socket.request))
+    async def _serve_connection(self, client: ServerConnection) -> None:
+        assert client.request is not None
+        policy, wire = self._route(_path(client.request))
         try:
             session = policy.open()
         except PraxiaError as error:  # the last place was taken while it connected
-            await socket.close(INTERNAL_ERROR, str(error)[:100])
+            await client.close(INTERNAL_ERROR, str(error)[:100])
             return
-        parameters = _parameters(socket.request)
-        known = self._limits, self._metrics, self._busy, self._stopping
-        connection = Connection(socket, session, parameters, *known)
+        parameters = _parameters(client.request)
+        known = self._limits, self._metrics, self._busy, self.stopping
+        connection = Connection(client, session, parameters, *known)
         self._connections.add(connection)
         self._metrics.sessions(policy.name, policy.num_sessions)
-        LOG.info("opened %s of %s for %s", session.key, policy.name, socket.remote_address)
+        LOG.info("opened %s of %s for %s", session.key, policy.name, client.remote_address)
         talking = asyncio.ensure_future(wire.serve(connection))
-        gone = asyncio.ensure_future(socket.wait_closed())
+        gone = asyncio.ensure_future(client.wait_closed())
         try:
             await asyncio.wait((talking, gone), return_when=asyncio.FIRST_COMPLETED)
         finally:  # of a client that has gone nothing goes on: its row may be another's
@@ -244,11 +275,11 @@ class PolicyServer:
         except (ConnectionClosed, TimeoutError):
             pass
         except asyncio.CancelledError:
-            if socket.close_code is None:  # not because the client has gone
+            if client.close_code is None:  # not because the client has gone
                 raise
         except Exception:
             LOG.exception("%s of %s failed", session.key, policy.name)
-            await socket.close(INTERNAL_ERROR, "an error inside the server; see its log")
+            await client.close(INTERNAL_ERROR, "an error inside the server; see its log")
 
 
 def _abort(connection: ServerConnection) -> None:

@@ -74,7 +74,10 @@ class ServedPolicy:
         streams = {one.name: np.zeros(one.shape, one.dtype) for one in self.embodiment.streams}
         observation = Observation(images, np.zeros(self.embodiment.state_dim, np.float32), "", 0.0, streams=streams)
         began_s = time.monotonic()
-        answer = self.worker.submit(Query((observation,), "warm-up", 0, 0)).result(timeout_s)
+        try:
+            answer = self.worker.submit(Query((observation,), "warm-up", 0, 0)).result(timeout_s)
+        except TimeoutError:
+            raise PraxiaError(f"expected a first inference of {self.name!r} within {timeout_s:g} s, got none") from None
         if answer.decision.fault is not None:
             raise PraxiaError(f"the policy {answer.decision.fault}, at its warm-up")
         return time.monotonic() - began_s
