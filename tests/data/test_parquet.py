@@ -1,6 +1,7 @@
 import io
 import threading
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import numpy as np
 import pyarrow as pa
@@ -10,9 +11,11 @@ from fsspec.implementations.memory import MemoryFile
 from upath import UPath
 
 from praxia.cli.main import main
+from praxia.core.errors import DataError
 from praxia.core.files import AnyPath
+from praxia.data import parquet
 from praxia.data.dataset import Dataset
-from praxia.data.parquet import count_rows, native, open_groups
+from praxia.data.parquet import count_rows, matrix, native, open_groups, table
 
 
 @pytest.fixture
@@ -103,3 +106,22 @@ def test_a_folder_that_looks_like_a_column_or_is_not_utf8_is_but_a_name(tmp_path
     assert pq.read_table(native(path)).equals(rows)
     assert count_rows(path) == 7
     assert open_groups(path).read_row_group(1, use_threads=False)["index"].to_pylist() == [4, 5, 6]
+
+
+def test_chunks_of_a_column_are_read_one_by_one():
+    """Together they may have more numbers than the offsets of one list can count."""
+    values = np.arange(5 * 2 * 3, dtype=np.uint16).reshape(5, 2, 3)
+    whole, first, last = (table({"depth": part})["depth"] for part in (values, values[:2], values[2:]))
+    chunked = pa.chunked_array([*first.chunks, *last.chunks])
+    np.testing.assert_array_equal(matrix(whole), values.reshape(5, 6))
+
+    uncombined = MagicMock(spec=pa.ChunkedArray, num_chunks=2, chunks=chunked.chunks)
+    uncombined.combine_chunks.side_effect = pa.ArrowInvalid("offset overflow while concatenating arrays")
+    uncombined.__len__.return_value = len(chunked)
+    np.testing.assert_array_equal(matrix(uncombined), values.reshape(5, 6))
+
+
+def test_more_numbers_than_a_list_counts_are_refused(monkeypatch):
+    monkeypatch.setattr(parquet, "MAX_VALUES", 5)
+    with pytest.raises(DataError, match=r"at most 5 numbers of depth in an episode, got 6 in 1 frames; record shorter"):
+        table({"depth": np.zeros((1, 2, 3), np.uint16)})

@@ -12,15 +12,18 @@ import pytest
 from praxia.core.embodiment import Embodiment, Stream
 from praxia.core.errors import DataError, MismatchError, PraxiaError, UnknownName
 from praxia.core.window import Window
+from praxia.data import parquet
 from praxia.data.dataset import Dataset
 from praxia.data.features import feature_declarations
 from praxia.data.finalize import finalize
+from praxia.data.recorder import StagedRecorder, save_episode
 from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.view import DatasetView
 from praxia.dataloader.windows import Windows
 from praxia.datatools.check.dataset import check
+from praxia.datatools.record.recorder import Recorder
 
 STREAMS = (
     Stream("force", (6,), "float32", "N", "wrist"),
@@ -177,3 +180,16 @@ def test_embodiments_without_streams_are_as_before(synthetic):
 def test_names_that_are_taken_and_shapes_without_entries_are_refused(arguments, message):
     with pytest.raises(PraxiaError, match=message):
         Stream(*arguments)
+
+
+def test_an_episode_ends_before_a_stream_has_more_numbers_than_a_file_holds(episodes, tmp_path, monkeypatch):
+    first = episodes[0]
+    monkeypatch.setattr(parquet, "MAX_VALUES", 3 * 1200)  # three frames of depth
+    begin_recording(tmp_path / "staged", {})
+    recorders = (
+        StagedRecorder(tmp_path / "staged", first.embodiment),
+        Recorder(tmp_path / "robot", first.embodiment, {}),
+    )
+    for kept in recorders:
+        with pytest.raises(DataError, match="at most 3 frames of 'depth', of 1200 numbers each, in an episode; sa"):
+            save_episode(kept, 0, first)

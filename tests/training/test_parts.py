@@ -1,5 +1,6 @@
 """A state that several processes write: parts become one, in any order, and are read row by row."""
 
+import errno
 import threading
 
 import pytest
@@ -82,6 +83,24 @@ def test_a_part_that_could_not_be_written_is_one_line(tmp_path):
         collect(beside, tmp_path / "stage", 2)
     remove_parts(tmp_path)
     assert not beside.exists()
+
+
+def test_a_full_disk_without_room_for_a_report_ends_the_wait_at_once(tmp_path, monkeypatch):
+    beside = tmp_path / ".00000003.parts"
+    write_part(beside, part_of(0, 2), Part(0, 2))
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(parts, "save_file", full)
+    monkeypatch.setattr(parts, "write_atomic", full)
+    monkeypatch.setattr(parts, "PATIENCE_S", 0.0)
+    with pytest.raises(OSError, match="No space left"):
+        write_part(beside, part_of(1, 2), Part(1, 2))
+    report_failure(beside, Part(1, 2), OSError("no space left"))
+    (tmp_path / "stage").mkdir()
+    with pytest.raises(TrainingError, match="process 1 could not write its part of a state: its disk is full, or"):
+        collect(beside, tmp_path / "stage", 2)
 
 
 def test_a_part_that_never_comes_ends_the_wait(tmp_path, monkeypatch):

@@ -4,13 +4,15 @@ import errno
 import threading
 import time
 from dataclasses import dataclass, field
+from unittest.mock import Mock
 
 import pytest
 import torch
+from lightning.fabric import Fabric
 from safetensors import SafetensorError
 
 from praxia.core.errors import TrainingError
-from praxia.training.saving import Saver, disk_full
+from praxia.training.saving import Saver, disk_full, save_due
 
 
 @dataclass
@@ -88,6 +90,25 @@ def test_what_the_writer_raised_comes_up_at_the_next_call(next_call):
                 saver.save(2)
 
     with pytest.raises(OSError, match="broken"):
+        use()
+
+
+def test_processes_after_the_first_raise_what_their_own_writer_did():
+    state = Slow(fault=OSError(errno.ENOSPC, "No space left on device"))
+    other = Mock(spec=Fabric, is_global_zero=False)
+    other.all_reduce.return_value = torch.tensor(0.0)
+
+    def use():
+        with Saver(state, 1e6) as saver:
+            saver.save(1)
+            assert not save_due(other, False, saver)
+            state.go.set()
+            for _ in range(10_000):
+                assert not save_due(other, False, saver)
+                time.sleep(0.001)
+            raise AssertionError("nothing was raised")
+
+    with pytest.raises(OSError, match="No space left"):
         use()
 
 

@@ -18,12 +18,26 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Shaped
 
+from praxia.core.errors import DataError
 from praxia.core.files import AnyPath, is_local
 from praxia.core.types import ACTORS
 from praxia.data.episode import Episode
 from praxia.data.features import ACTOR, extra_dtype, extra_key, stream_key
 
-__all__ = ["count_rows", "frame_columns", "index_columns", "matrix", "native", "open_groups", "parquet_bytes", "table"]
+__all__ = [
+    "MAX_VALUES",
+    "count_rows",
+    "frame_columns",
+    "index_columns",
+    "matrix",
+    "native",
+    "open_groups",
+    "parquet_bytes",
+    "table",
+]
+
+# The most numbers of one feature in one episode: the offsets of Arrow's lists, and of Parquet's readers, are int32.
+MAX_VALUES = 2**31 - 2
 
 
 def native(path: AnyPath) -> pa.NativeFile:
@@ -96,7 +110,17 @@ def index_columns(episode: int, first: int, length: int, task: int, fps: float) 
 
 
 def table(columns: Mapping[str, Shaped[np.ndarray, "N *D"]]) -> pa.Table:
-    """An Arrow table, one row per frame."""
+    """An Arrow table, one row per frame.
+
+    Raises:
+        DataError: a column has more than `MAX_VALUES` numbers; recorders refuse a step before.
+    """
+    for name, values in columns.items():
+        if values.size > MAX_VALUES:
+            raise DataError(
+                f"expected at most {MAX_VALUES} numbers of {name} in an episode, got {values.size} in {len(values)} "
+                "frames; record shorter episodes"
+            )
     return pa.table({name: _column(values) for name, values in columns.items()})
 
 
@@ -118,10 +142,16 @@ def _nested(flat: pa.Array, shape: tuple[int, ...]) -> pa.Array:
 
 def matrix(column: pa.ChunkedArray) -> Shaped[np.ndarray, "N D"]:
     """A column as one array with one row per frame, however its writer nested it."""
-    flat = column.combine_chunks()
+    if column.num_chunks < 2:
+        return _numbers_of(column.combine_chunks()).reshape(len(column), -1)
+    # Not combined, as the offsets of all chunks may not fit into those of one list.
+    return np.concatenate([_numbers_of(chunk) for chunk in column.chunks]).reshape(len(column), -1)
+
+
+def _numbers_of(flat: pa.Array) -> Shaped[np.ndarray, " V"]:
     while pa.types.is_list(flat.type) or pa.types.is_large_list(flat.type) or pa.types.is_fixed_size_list(flat.type):
         flat = flat.flatten()
-    return flat.to_numpy(zero_copy_only=False).reshape(len(column), -1)
+    return flat.to_numpy(zero_copy_only=False)
 
 
 def parquet_bytes(rows: pa.Table, compression: str = "snappy") -> bytes:

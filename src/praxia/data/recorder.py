@@ -14,6 +14,7 @@ from jaxtyping import Shaped
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError, MismatchError, PraxiaError
 from praxia.core.types import Actor, Start
+from praxia.data import parquet
 from praxia.data.episode import Episode
 from praxia.data.staging import expect_unfinished, is_staged, stage_episode, staged_indices
 
@@ -286,6 +287,7 @@ def expect_like(step: Episode, first: Episode, number: int) -> None:
 
     Raises:
         MismatchError: a snapshot or an actor where there was none, or none where there was one; other extras.
+        DataError: with it the episode has more numbers of a stream, or of extras, than a file can hold.
     """
     for what, ours, theirs in (
         ("a snapshot", step.snapshots, first.snapshots),
@@ -298,6 +300,12 @@ def expect_like(step: Episode, first: Episode, number: int) -> None:
     if ours != theirs:
         got, expected = (_described(one) for one in (ours, theirs))
         raise MismatchError(f"expected the extras {expected} as with the frames before, at frame {number}, got {got}")
+    for name, values in {**step.streams, **step.extras}.items():
+        if (number + 1) * values.size > parquet.MAX_VALUES:
+            raise DataError(
+                f"expected at most {parquet.MAX_VALUES // values.size} frames of {name!r}, of {values.size} numbers "
+                "each, in an episode; save it, and go on in another"
+            )
 
 
 def _described(extras: Mapping[str, tuple[tuple[int, ...], np.dtype]]) -> str:

@@ -43,9 +43,9 @@ from praxia.training.metrics import Clock, Means, Tracker
 from praxia.training.own_update import make_update
 from praxia.training.parts import WHOLE, Part
 from praxia.training.plan import Plan, make_plan
-from praxia.training.ranks import expect_known_launch, expect_same, expect_shares, first_decides
+from praxia.training.ranks import expect_known_launch, expect_same, expect_shares
 from praxia.training.run_lock import expect_own_run, write_run
-from praxia.training.saving import Saver, disk_full
+from praxia.training.saving import Saver, disk_full, save_due
 from praxia.training.sharding import shards
 from praxia.training.state import TrainState, last_saved_step
 from praxia.training.step import not_finite, take_step
@@ -322,18 +322,12 @@ def _fit(
                 tracker.log(values)
                 if report is not None:
                     report(done, values)
-            if _save_due(fabric, done == options.steps, saver):
+            if save_due(fabric, done == options.steps, saver):
                 saver.save(done)
             if progress is not None and fabric.is_global_zero:
                 progress(done, float(loss))
     speed = clock.mean_speed(options.steps, options.batch_size)
     return {"steps": options.steps, "resumed_from": resumed_from, "samples_per_s": speed, "ema": ema.state}
-
-
-def _save_due(fabric: Fabric, last: bool, saver: Saver) -> bool:
-    """Whether this process saves its state now: the first does, or all do, each its part, when it is time there."""
-    due = fabric.is_global_zero and (last or saver.due())
-    return first_decides(fabric, due) if shards(fabric) else due
 
 
 def _tracker(fabric: Fabric, run: TrainRun, out: Path, resumed_from: int) -> AbstractContextManager[Tracker | None]:

@@ -9,6 +9,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import EllipsisType
@@ -105,6 +106,7 @@ def save_files(folder: Path, copied: Copied, part: Part) -> dict[str, str]:
 def write_part(folder: Path, copied: Copied, part: Part) -> None:
     """Write a part into `folder` beside the others, for the first process to collect."""
     folder.mkdir(parents=True, exist_ok=True)
+    _begun(folder, part).touch()
     digests = save_files(folder, copied, part)
     for name in digests:
         sync_file(folder / name)
@@ -113,13 +115,30 @@ def write_part(folder: Path, copied: Copied, part: Part) -> None:
 
 
 def report_failure(folder: Path, part: Part, error: Exception) -> None:
-    """Tell the first process that a part could not be written."""
-    folder.mkdir(parents=True, exist_ok=True)
-    _report(folder, part, {"error": str(error)})
+    """Tell the first process that a part could not be written: why or, where the disk has no room for that, only that.
+
+    Where not even that can be told, the first process hears nothing.
+    """
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            _report(folder, part, {"error": str(error)})
+        except OSError:
+            # Made when there was room; to rename it takes none.
+            _begun(folder, part).rename(_report_path(folder, part.number))
+
+
+def _begun(folder: Path, part: Part) -> Path:
+    """An empty file of a process that has begun to write its part."""
+    return folder / f"{part.number}.begun"
+
+
+def _report_path(folder: Path, number: int) -> Path:
+    return folder / f"{number}.json"
 
 
 def _report(folder: Path, part: Part, value: Mapping[str, Any]) -> None:
-    write_atomic(folder / f"{part.number}.json", json.dumps(value))
+    write_atomic(_report_path(folder, part.number), json.dumps(value))
 
 
 def collect(folder: Path, stage: Path, count: int) -> dict[str, str]:
@@ -130,12 +149,13 @@ def collect(folder: Path, stage: Path, count: int) -> dict[str, str]:
     """
     digests: dict[str, str] = {}
     for number in range(count):
-        report, end_s = folder / f"{number}.json", time.monotonic() + PATIENCE_S
+        report, end_s = _report_path(folder, number), time.monotonic() + PATIENCE_S
         while not report.exists():
             if time.monotonic() > end_s:
                 raise TrainingError(f"process {number} has not written {report} in half an hour; resume with --resume")
             time.sleep(POLL_S)
-        value = json.loads(report.read_text())
+        # Empty: there was no room for a report.
+        value = json.loads(report.read_text() or '{"error": "its disk is full, or broken"}')
         if "error" in value:
             raise TrainingError(f"process {number} could not write its part of a state: {value['error']}")
         for name, digest in value["sha256"].items():

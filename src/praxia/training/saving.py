@@ -10,12 +10,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, runtime_checkable
 
+from lightning.fabric import Fabric
 from safetensors import SafetensorError
 
 from praxia.core.errors import TrainingError
 from praxia.training.parts import Copied
+from praxia.training.ranks import first_decides
+from praxia.training.sharding import shards
 
-__all__ = ["Saver", "State", "disk_full"]
+__all__ = ["Saver", "State", "disk_full", "save_due"]
 
 # The largest share of a run's time that copying its states takes.
 SHARE = 0.02
@@ -84,6 +87,16 @@ class Saver:
         self._thread.shutdown()
         if kind is None:
             self.wait()
+
+
+def save_due(fabric: Fabric, last: bool, saver: Saver) -> bool:
+    """Whether this process saves its state now: the first does, or all do, each its part, when it is time there.
+
+    Raises:
+        TrainingError, OSError, SafetensorError: this process could not write the last one.
+    """
+    due = saver.due() or last  # asked in every process, so that each raises what its own thread did
+    return first_decides(fabric, due) if shards(fabric) else fabric.is_global_zero and due
 
 
 @contextmanager
