@@ -15,6 +15,7 @@ from praxia.core.types import Observation, Query
 from praxia.data.dataset import Dataset
 from praxia.evaluation.offline import HoldBaseline, dim_labels, episode_row, evaluate_offline
 from praxia.evaluation.recorded import open_recorded
+from praxia.policies.correction import Corrected
 from praxia.results.offline import read_offline
 
 # By step of the chunk and action dim; every number is exact in float32.
@@ -284,6 +285,16 @@ def test_nothing_is_said_of_data_that_the_policy_was_not_trained_on(toy, arm, ru
     )
     evaluate_offline(str(run), str(toy), tmp_path / "y.jsonl", notice=notices.append)
     assert not notices
+
+
+def test_chunks_are_compared_before_they_are_corrected_and_it_is_said(toy, tmp_path):
+    config, notices = make_config(), []
+    corrected = dataclasses.replace(config, model=Corrected(config.model, config.model.encoder, (1,)))
+    save_policy(tmp_path / "policy", corrected, corrected.model.build(corrected.shapes).state_dict())
+    evaluate_offline(str(tmp_path / "policy"), str(toy), tmp_path / "x.jsonl", notice=notices.append)
+    assert notices == [
+        "the policy's chunks are compared as it decides them, before they are corrected by newer observations"
+    ]
 
 
 def test_episodes_may_be_a_split_of_the_data_set(toy):

@@ -22,6 +22,7 @@ from praxia.nn.types import Batch, Shapes
 from praxia.policies.correction import Corrected
 from praxia.policies.encoder_head import EncoderHead
 from praxia.rollout.loop import rollout
+from praxia.rollout.session import Session
 from praxia.rollout.types import Job
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
 from praxia.transforms.normalise import Normaliser
@@ -102,10 +103,55 @@ class Spots:
 
 
 def actions_of(policy, execution, seed=9):
-    job = Job(EnvSpec("spots", "point"), Start("spots", "point", {"seed": seed}), key="k", index=0)
+    job = Job(EnvSpec("spots", "point"), Start("spots", "point", {"seed": seed}), key="session/0", index=0)
     (found,) = rollout(policy, Spots(), [job], execution=execution, horizon=30)
     assert found.error is None
     return found.actions[:, 0]
+
+
+def policy_of(model=MODEL):
+    config = config_of(model)
+    return model.make_policy(built(model), config.transforms, (BODY,), config.window, masked=True)
+
+
+def in_session(policy, execution, seed=9):
+    session = Session(policy, execution)
+    return np.array([session.act({"state": spot, "instruction": "point"})[0] for spot in jumps(seed, 1, 30).T])
+
+
+@pytest.mark.parametrize("horizon", [1, 3, 8])
+def test_a_session_corrects_its_actions_as_the_loop_does(horizon):
+    policy = policy_of()
+    torch.nn.init.constant_(policy.model.correction.out.bias, 0.1)
+    found = in_session(policy, ChunkExecution(horizon))
+    np.testing.assert_array_equal(found, actions_of(policy, ChunkExecution(horizon)))
+    np.testing.assert_allclose(found - in_session(policy.policy, ChunkExecution(horizon)), 0.3, atol=1e-5)
+    with pytest.raises(MismatchError, match=r"expected act\(\) of a policy that corrects its actions one by one"):
+        Session(policy, ChunkExecution(horizon)).chunk({"state": [0.0], "instruction": "point"})
+
+
+@pytest.mark.parametrize("horizon", [3, 8])
+def test_a_guided_policy_acts_in_a_session_as_it_does_in_the_loop(horizon):
+    model = EncoderHead(ENCODER, Flow(ResidualMLP(width=32, depth=1), num_steps=3, guidance="identity"))
+    network = built(model)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    policy = model.make_policy(network, config_of().transforms, (BODY,), config_of().window, masked=True)
+    execution = ChunkExecution(horizon)
+    np.testing.assert_array_equal(in_session(policy, execution), actions_of(policy, execution))
+
+
+def test_after_a_bad_correction_a_session_decides_anew():
+    policy = policy_of()
+    session, bias = Session(policy, ChunkExecution(8)), policy.model.correction.out.bias
+    act = [lambda: session.act({"state": [1.0], "instruction": "point"})] * 3
+    first = act[0]()
+    torch.nn.init.constant_(bias, torch.nan)
+    with pytest.raises(PraxiaError, match="not finite at step 1"):
+        act[1]()
+    torch.nn.init.zeros_(bias)
+    # The first action of a new chunk, and not the second of the old one.
+    np.testing.assert_allclose(act[2](), first, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("horizon", "delay"), [(1, 0), (3, 0), (3, 2), (2, 4), (4, 8), (8, 5)])

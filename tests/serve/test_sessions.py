@@ -53,6 +53,15 @@ def test_actions_are_those_of_the_policy_in_process():
         served.close(TIMEOUT_S)
 
 
+def test_a_policy_that_corrects_its_actions_is_refused_in_one_line():
+    class Correcting(Gated):
+        def correct(self, queries, actions, indices, decided):
+            return actions
+
+    with pytest.raises(MismatchError, match="corrects each action by the newest observation: it is not served yet"):
+        ServedPolicy("toy", Correcting(), "abc")
+
+
 def test_a_query_of_the_loop_arrives_unchanged(serving):
     policy, rng = Gated(), np.random.default_rng(0)
     policy.window = make_policy().window

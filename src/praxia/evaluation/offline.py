@@ -33,6 +33,7 @@ from praxia.results.offline import (
     OfflineStore,
     summarise_offline,
 )
+from praxia.rollout.corrected import Corrects
 from praxia.rollout.faults import action_fault, count_fault, decision_fault
 
 __all__ = [
@@ -189,10 +190,11 @@ def evaluate_offline(
     (`policy_factory`).
 
     `data` and `episodes` are as in `open_recorded`, but without `episodes` a policy that was trained on the data set is
-    evaluated on those that its training held out, if it did; `notice(line)` says which these are. The policy is queried
-    at every `stride`-th frame, each query on its own: its noise depends on the content of the data set, the episode and
-    the frame. A row is appended to `out` after each episode; with `resume` only missing episodes are evaluated.
-    `device` is that of `nn.device.find_device`, and `command` is only recorded.
+    evaluated on those that its training held out, if it did; `notice(line)` says which these are. Chunks of a
+    policy that corrects its actions are compared before that, and `notice` says so. The policy is queried at every
+    `stride`-th frame, each query on its own: its noise depends on the content of the data set, the episode and the
+    frame. A row is appended to `out` after each episode; with `resume` only missing episodes are evaluated. `device` is
+    that of `nn.device.find_device`, and `command` is only recorded.
 
     Raises:
         PraxiaError: no checkpoint there, a scripted policy, a factory that fails, or `out` exists and `resume` is
@@ -204,6 +206,8 @@ def evaluate_offline(
     threads = available_cores()
     subject = _find_subject(name, data, episodes, bind_as, sampling, threads, device, notice)
     recorded = subject.recorded
+    if isinstance(subject.policy, Corrects):
+        notice("the policy's chunks are compared as it decides them, before they are corrected by newer observations")
     meta = _meta(subject, stride, threads, command)
     with closing(OfflineStore(out)) as store:
         rows = {row.episode: row for row in store.begin(meta, resume)}

@@ -110,14 +110,16 @@ class Correcting:
                 rows[query.row] = self._with(rows[query.row], query, decision)
         actions = self._corrected(queries, rows)
         for query, action in zip(queries, actions, strict=True):
-            rows[query.row] = replace(rows[query.row], last=action)
+            # After an action that no robot should execute, whoever goes on gets a new decision.
+            row = rows[query.row] if np.isfinite(action).all() else Underway()
+            rows[query.row] = replace(row, last=action)
         return [Decision(action[None], np.ones(1, dtype=bool)) for action in actions], Carry(inner, tuple(rows))
 
     def _asked(self, query: Query, row: Underway) -> Query:
         """The query of a chunk, with what is executed meanwhile."""
         now = query.step
         delay = expected_delay(row.delays) if row.delays else self._execution.delay_at(query.key, now)
-        if now == 0:
+        if not row.timeline.chunks:
             return replace(query, delay=delay)
         committed = row.executed(now, now + delay, self._hold).actions if delay else None
         planned = row.executed(now, max(now + delay, row.timeline.end), self._hold).actions

@@ -11,8 +11,10 @@ from praxia.core.embodiment import Camera, Embodiment
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.core.types import ChunkExecution, Decision, Observation, Policy, Query
 from praxia.data.images import letterbox
+from praxia.rollout.corrected import correcting
 from praxia.rollout.faults import action_fault, decision_fault
 from praxia.rollout.timeline import Timeline, next_query
+from praxia.rollout.types import Agent
 
 __all__ = ["Session", "parse_observation"]
 
@@ -35,6 +37,7 @@ class Session:
 
     Raises:
         MismatchError: a policy without an embodiment, or one that needs a simulator's privileged state; a delay.
+        PraxiaError: ensembling of a policy that corrects its actions.
     """
 
     def __init__(self, policy: Policy, execution: ChunkExecution, *, key: str = "session", channels: Channels = "last"):
@@ -44,8 +47,10 @@ class Session:
         if execution.is_delayed:
             raise MismatchError(f"expected no delay, since a session waits for each decision, got {execution}")
         self.embodiment: Embodiment = embodiment
-        self._policy = policy
-        self._execution = execution
+        agent = correcting(Agent(policy, execution))
+        self._policy = agent.policy
+        self._execution = agent.execution
+        self._corrects = agent.policy is not policy
         self._channels: Channels = channels
         self._key = key
         self._episode = -1
@@ -69,13 +74,13 @@ class Session:
         """
         self._observe(observation)
         if self._step >= self._next_query:
-            decision = self._decide()
+            decision = self._decide(self._planned())
             self._timeline = self._timeline.add(decision, self._step, self._step)
             horizon, num_executable = self._execution.execution_horizon, decision.num_executable
             self._next_query = next_query(self._step, self._step, num_executable, horizon, 0)
         actions = self._timeline.stretch(self._step, self._step + 1).actions
         if (fault := action_fault(actions, self.embodiment, self._step)) is not None:
-            self._next_query = self._step  # whoever goes on gets a new decision
+            self._drop_pending()  # whoever goes on gets a new decision
             raise PraxiaError(fault)
         self._step += 1
         return actions[0].copy()
@@ -83,23 +88,35 @@ class Session:
     def chunk(self, observation: Mapping[str, Any]) -> Float32[np.ndarray, "H A"]:
         """All actions that the policy predicts from here, in declared units; actions pending from `act` are dropped.
 
-        Raises as `act` does.
+        Raises as `act` does, and MismatchError for a policy that corrects each action by the newest observation.
         """
+        if self._corrects:
+            raise MismatchError("expected act() of a policy that corrects its actions one by one, got chunk()")
         self._observe(observation)
         chunk = _executable(self._decide())
         if (fault := action_fault(chunk, self.embodiment, self._step)) is not None:
             raise PraxiaError(fault)
         self._step += 1
-        self._next_query = self._step
+        self._drop_pending()
         return chunk
+
+    def _drop_pending(self) -> None:
+        self._timeline = Timeline(self._execution.ensemble)
+        self._next_query = self._step
+
+    def _planned(self) -> Float32[np.ndarray, "K A"] | None:
+        """What earlier decisions say from here on (`Query.planned`)."""
+        if not self._timeline.chunks or self._execution.ensemble is not None:
+            return None
+        return self._timeline.stretch(self._step, self._timeline.end).actions
 
     def _observe(self, observation: Mapping[str, Any]) -> None:
         time_s = self._step / self.embodiment.control_hz
         cameras = self._policy.window.cameras
         self._history.append(parse_observation(observation, self.embodiment, cameras, time_s, self._channels))
 
-    def _decide(self) -> Decision:
-        query = Query(tuple(self._history), f"{self._key}/{self._episode}", self._step, 0)
+    def _decide(self, planned: Float32[np.ndarray, "K A"] | None = None) -> Decision:
+        query = Query(tuple(self._history), f"{self._key}/{self._episode}", self._step, 0, planned=planned)
         (decision,), self._carry = self._policy.act([query], self._carry)
         if (fault := decision_fault(decision, self.embodiment, self._step)) is not None:
             raise PraxiaError(fault)

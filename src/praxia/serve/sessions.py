@@ -13,6 +13,7 @@ from jaxtyping import Float32
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.types import Observation, Policy, Query
+from praxia.rollout.corrected import Corrects
 from praxia.rollout.faults import action_fault, decision_fault, num_sound
 from praxia.rollout.session import parse_observation
 from praxia.serve.worker import Answer, BatchReport, BatchWorker
@@ -27,7 +28,8 @@ class ServedPolicy:
     The first inference, which allocates and compiles, happens in `warm_up`, before anybody is let in.
 
     Raises:
-        MismatchError: a policy without an embodiment, or one that needs a simulator's privileged state.
+        MismatchError: a policy without an embodiment, one that needs a simulator's privileged state, or one that
+            corrects its actions (`rollout.corrected`).
     """
 
     def __init__(
@@ -44,6 +46,11 @@ class ServedPolicy:
         embodiment = policy.embodiment
         if embodiment is None or policy.privileged:
             raise MismatchError("expected a policy with an embodiment and without privileged state, got an expert")
+        if isinstance(policy, Corrects):
+            raise MismatchError(
+                "expected a policy whose chunks are executed as they are, got one that corrects each action by the"
+                " newest observation: it is not served yet; use praxia eval, or praxia.load(POLICY).session()"
+            )
         self.name = name
         self.embodiment: Embodiment = embodiment
         self.window = policy.window
