@@ -15,6 +15,7 @@ from praxia.core.types import ChunkExecution, EnvSpec, Observation, Outcome, Sam
 from praxia.core.window import Window
 from praxia.encoders.state_only import StateOnly
 from praxia.encoders.text import NoText
+from praxia.heads.act import ACT
 from praxia.heads.denoisers.residual_mlp import ResidualMLP
 from praxia.heads.flow import Flow
 from praxia.heads.regression import Regression
@@ -238,6 +239,26 @@ def test_the_loss_is_the_mean_over_the_trained_steps_however_the_batch_is_divide
         part = dataclasses.replace(part, share=dataclasses.replace(part.share, weight=weight))
         losses.append(model.loss(part, torch.Generator().manual_seed(0))[0])
     torch.testing.assert_close(torch.stack(losses).mean(), whole)
+
+
+def test_with_dropout_the_loss_depends_on_its_generator_alone():
+    model = Corrected(EncoderHead(ENCODER, ACT(width=16, num_heads=2, mlp_width=16, dropout=0.5)), ENCODER, OFFSETS)
+    network, batch, losses = built(model).train(), batch_of(jumps(0, 4, HORIZON)), []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        losses.append(network.loss(batch, torch.Generator().manual_seed(0))[0])
+        assert all(one.training for one in network.modules())
+    torch.testing.assert_close(*losses, rtol=0, atol=0)
+
+
+def test_in_bfloat16_corrections_are_nearly_the_same(tmp_path):
+    model = built()
+    torch.nn.init.normal_(model.correction.out.weight, std=0.02)
+    save_policy(tmp_path / "policy", config_of(), model.state_dict())
+    exact, rounded = (load_policy(tmp_path, sampling=one)[0] for one in (Sampling(), Sampling(precision="bf16")))
+    actions, rounded_actions = (actions_of(one, ChunkExecution(3, delay=2)) for one in (exact, rounded))
+    assert np.abs(actions - actions_of(exact.policy, ChunkExecution(3, delay=2))).max() > 0.1
+    np.testing.assert_allclose(rounded_actions, actions, atol=0.1)
 
 
 def test_it_is_saved_and_loaded_as_any_policy(tmp_path):

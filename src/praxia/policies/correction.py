@@ -7,7 +7,8 @@ correction do not reach the policy, where theirs corrects a policy that is finis
 the policy.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -24,6 +25,7 @@ from praxia.core.types import Decision, Query, Sampling
 from praxia.core.window import Window
 from praxia.nn.embodiment_linear import dim_masks, embodiment_linear, mask_dims
 from praxia.nn.layers import ResidualBlock, masked_mean, sinusoidal_embedding, zeroed
+from praxia.nn.precision import bf16_arithmetic
 from praxia.nn.trainable import ModelConfig
 from praxia.nn.types import Batch, EncoderConfig, Pretrained, Shapes
 from praxia.policies.encoder_head import EncoderHead, EncoderHeadModel, EncoderHeadPolicy
@@ -168,7 +170,7 @@ class CorrectedModel(nn.Module):
         context = self.policy.encoder(batch)
         loss, metrics = self.policy.head.loss(context, batch, generator)
         noise = batch.share.normal([len(batch.state), *self.noise_shape], generator)
-        with torch.no_grad():
+        with torch.no_grad(), _without_dropout(self.policy.head):
             chunk = mask_dims(
                 self.policy.head.sample(context, noise, batch.embodiment), self.action_mask, batch.embodiment
             )
@@ -201,6 +203,18 @@ class CorrectedModel(nn.Module):
             corrected = chunk[:, step] + self.correction(newest_of(batch, at), chunk[:, step], index)
             error[:, step] = (corrected - batch.action[:, step]).square()
         return masked_mean(error * (chunk.shape[1] / len(steps)), batch.loss_mask(self.action_mask), batch.share)
+
+
+@contextmanager
+def _without_dropout(module: nn.Module) -> Iterator[None]:
+    """Within it `module` computes as in use, and draws nothing from torch's global random stream."""
+    modules = [one for one in module.modules() if one.training]
+    module.eval()
+    try:
+        yield
+    finally:
+        for one in modules:
+            one.training = True
 
 
 def newest_of(batch: Batch, at: int) -> Batch:
@@ -278,5 +292,6 @@ class CorrectedPolicy(TrainedPolicy):
         encoded = torch.from_numpy(self.transforms.encode_actions(actions[:, None], number, decided))
         encoded = encoded[:, 0].to(self.device)
         index = torch.from_numpy(indices).to(self.device)
-        corrected = encoded + self.model.correction(newest, encoded, index)
+        with bf16_arithmetic(self.model):
+            corrected = encoded + self.model.correction(newest, encoded, index)
         return self.transforms.decode(corrected[:, None].float().cpu().numpy(), number, decided)[:, 0]
