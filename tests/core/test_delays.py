@@ -42,6 +42,9 @@ def test_each_delay_is_drawn_by_episode_and_step_and_occurs_as_often_as_in_the_t
         '{"schema": "praxia.delays.v1", "control_hz": 20, "delays": []}',
         '{"schema": "praxia.delays.v1", "control_hz": 20, "delays": [-1]}',
         '{"schema": "praxia.delays.v1", "control_hz": NaN, "delays": [1]}',
+        '{"schema": "praxia.delays.v1", "control_hz": 20, "delays": [1, 10001]}',
+        '{"schema": "praxia.delays.v1", "control_hz": 20, "delays": [999999999999999999999]}',
+        f'{{"schema": "praxia.delays.v1", "control_hz": {10**400}, "delays": [1]}}',
     ],
 )
 def test_a_file_that_is_no_trace_is_refused_in_one_line_that_names_it(tmp_path, text):

@@ -50,7 +50,9 @@ def test_benchmarks_are_found_by_their_delay(tmp_path):
     traced = find_benchmark("bimodal", tmp_path / "trace.json")
     assert traced.name == f"bimodal/delay-trace-{TRACE.key[:8]}"
     assert find_benchmark(traced.name, tmp_path / "trace.json") == traced
-    with pytest.raises(PraxiaError, match="expected --delays FILE with the trace"):
+    with pytest.raises(
+        PraxiaError, match=r"expected a file with the trace of .* eval and compare take as --delays FILE"
+    ):
         find_benchmark(traced.name)
     with pytest.raises(PraxiaError, match=r"expected the trace 01234567 .* name the other file"):
         find_benchmark("bimodal/delay-trace-01234567", tmp_path / "trace.json")

@@ -245,6 +245,11 @@ def test_a_head_that_inpaints_gets_what_is_planned_in_its_normalised_actions(mon
     assert previous.valid.tolist() == [[True, True, True, False], [False] * 4, [True] * 4]
     assert previous.committed.tolist() == [[True, True, False, False], [False] * 4, [False] * 4]
     np.testing.assert_allclose(decisions[0].chunk[:3], planned, atol=1e-5)
+    # What is committed is planned, too, where nothing else is said.
+    (alone,) = policy.act([replace(make_query("a", 3), delay=2, committed=np.float32(planned[:2]))], None)[0]
+    assert [given[1].valid.tolist(), given[1].committed.tolist()] == [[[True, True, False, False]]] * 2
+    np.testing.assert_allclose(alone.chunk[:2], planned[:2], atol=1e-5)
+    given.pop()
     # Where nothing is planned there is nothing to fit to.
     policy.act([planned_query("b", 0, None, delay=2)], None)
     assert len(given) == 1

@@ -14,6 +14,8 @@ from praxia.core.keys import content_key, generator
 __all__ = ["DelayTrace"]
 
 _SCHEMA = "praxia.delays.v1"
+# Many times the chunks and most of the episodes there are; so many committed actions are held in memory.
+_MAX_DELAY = 10_000
 
 
 @dataclass(frozen=True)
@@ -21,17 +23,18 @@ class DelayTrace:
     """The delays of consecutive decisions, in control steps at `control_hz`, from observation to first usable action.
 
     Raises:
-        PraxiaError: no delay, one below 0, or no rate.
+        PraxiaError: no delay, one below 0 or beyond 10,000, or no rate.
     """
 
     delays: tuple[int, ...]
     control_hz: float
 
     def __post_init__(self) -> None:
-        if not self.delays or min(self.delays) < 0 or not self.control_hz > 0:
+        lowest, highest = min(self.delays, default=0), max(self.delays, default=0)
+        if not self.delays or lowest < 0 or highest > _MAX_DELAY or not self.control_hz > 0:
             raise PraxiaError(
-                "expected a trace of one or more delays of 0 control steps or more at a rate above 0 Hz, got"
-                f" {len(self.delays)} delays from {min(self.delays, default=0)} at {self.control_hz:g} Hz"
+                f"expected a trace of one or more delays of 0 to {_MAX_DELAY} control steps at a rate above 0 Hz, got"
+                f" {len(self.delays)} delays from {lowest} to {highest} at {self.control_hz:g} Hz"
             )
 
     @cached_property
@@ -69,8 +72,8 @@ class DelayTrace:
             raise DataError(f"{path} is no trace of delays: expected a JSON object such as {example}")
         try:
             return cls(tuple(value["delays"]), float(value["control_hz"]))
-        except PraxiaError as error:
-            raise DataError(f"{path}: {error}") from error
+        except (PraxiaError, OverflowError) as error:
+            raise DataError(f"{path} is no trace of delays: {error}") from error
 
 
 def _is_trace(value: Any) -> bool:

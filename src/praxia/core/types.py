@@ -219,7 +219,8 @@ class Query:
     There are `delay` of them. None: without a delay, and at an episode's first decision, which the robot waits for.
 
     `planned` holds all that the last decision left for the steps from the present on: first what is committed, then
-    what a new decision replaces. None: at an episode's first decision, and under ensembling.
+    what a new decision replaces. None: at an episode's first decision, and under ensembling, where nothing is planned
+    beyond what is committed.
     """
 
     history: tuple[Observation, ...]

@@ -151,7 +151,10 @@ def find_benchmark(name: str, delays: Path | None = None) -> Benchmark:
     plain, steps, key = (name, None, None) if found is None else found.group("name", "steps", "key")
     benchmark = lookup("benchmarks", BENCHMARKS, plain, kind="benchmark", listing="praxia info --benchmarks")
     if delays is None and key is not None:
-        raise PraxiaError(f"expected --delays FILE with the trace of {name!r}, got none: a hash is not its content")
+        raise PraxiaError(
+            f"expected a file with the trace of {name!r}, which eval and compare take as --delays FILE, got none: a"
+            " hash is not its content"
+        )
     if delays is None:
         return benchmark if steps is None else benchmark.with_delay(int(steps))
     if steps is not None:

@@ -358,14 +358,17 @@ class EncoderHeadPolicy(TrainedPolicy):
         return [rolled_query(query, dims, self.roll_forward) for query in queries]
 
     def _previous(self, encoded: Encoded, queries: Sequence[Query]) -> PreviousChunk | None:
-        """What the queries have planned, relative to the states that were encoded; None: nothing."""
+        """What the queries have planned, relative to the states that were encoded; None: nothing.
+
+        What is committed counts where no more is planned: under ensembling, and of a client that sends it alone.
+        """
         horizon, (bound, embodiment) = self.window.horizon, self._binding()
         planned = np.zeros((len(queries), horizon, bound.action_dim), np.float32)
         count = np.zeros((len(queries), 1), np.int64)
         for row, query in enumerate(queries):
-            if query.planned is not None:
-                count[row] = min(horizon, len(query.planned))
-                planned[row, : count[row, 0]] = query.planned[:horizon]
+            if (known := query.committed if query.planned is None else query.planned) is not None:
+                count[row] = min(horizon, len(known))
+                planned[row, : count[row, 0]] = known[:horizon]
         if not count.any():
             return None
         valid = np.arange(horizon) < count
