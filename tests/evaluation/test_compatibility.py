@@ -1,13 +1,15 @@
 from dataclasses import replace
 
 import pytest
-from praxia_testing import EMBODIMENT, SMALL_EMBODIMENT, make_config_of_two, make_policy
+from praxia_testing import EMBODIMENT, SMALL_EMBODIMENT, make_config, make_config_of_two, make_policy
 
+from praxia.core.delays import DelayTrace
 from praxia.core.embodiment import Field
 from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import ChunkExecution
 from praxia.evaluation.benchmarks import Benchmark
 from praxia.evaluation.compatibility import bind_policy, check_compatibility
+from praxia.policies.correction import Corrected
 
 BENCHMARK = Benchmark("toy/fast", "", "toy", ("walk",), 20, ChunkExecution(2), ("front",), 16, "fast", "", "ever")
 
@@ -65,3 +67,30 @@ def test_even_on_purpose_fields_and_rate_must_mean_the_same(policy, change, expe
 def test_even_on_purpose_it_must_see_what_it_was_trained_to_see(policy):
     with pytest.raises(MismatchError, match=r"camera 'front'.*has wrist"):
         bind_policy(policy, replace(BENCHMARK, cameras=("wrist",)), SMALL_EMBODIMENT)
+
+
+FLOW = make_config().model
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        replace(FLOW, head=replace(FLOW.head, trained_delay=2)),
+        replace(FLOW, roll_forward=2),
+        Corrected(replace(FLOW, head=replace(FLOW.head, trained_delay=2)), FLOW.encoder, (1,)),
+    ],
+    ids=["trained prefix", "rolled forward", "corrected"],
+)
+def test_a_delay_beyond_that_of_the_training_is_refused_before_the_first_episode(model):
+    limited = make_policy(replace(make_config(), model=model))
+    for allowed in (0, 2, DelayTrace((0, 2, 1), 10.0)):
+        check_compatibility(limited, BENCHMARK.with_delay(allowed), EMBODIMENT)
+    for longer in (3, DelayTrace((0, 3), 10.0)):
+        with pytest.raises(MismatchError, match=r"delays of at most 2 .*/delay-\S+' has 3: choose toy/fast/delay-2"):
+            check_compatibility(limited, BENCHMARK.with_delay(longer), EMBODIMENT)
+
+
+def test_a_guided_policy_takes_any_delay():
+    config = make_config()
+    model = replace(FLOW, head=replace(FLOW.head, trained_delay=2, guidance="identity"))
+    assert make_policy(replace(config, model=model)).longest_delay is None

@@ -14,6 +14,7 @@ __all__ = [
     "Bindable",
     "Counterpart",
     "HasEmbodiments",
+    "LimitsDelay",
     "bind_policy",
     "check_compatibility",
     "check_counterpart",
@@ -39,6 +40,16 @@ class Bindable(HasEmbodiments, Protocol):
 
     def bind(self, embodiment: Embodiment, name: str | None = None) -> Policy:
         """The policy for `embodiment`, with the weights of the trained embodiment `name` (None: of the same name)."""
+        ...
+
+
+@runtime_checkable
+class LimitsDelay(Protocol):
+    """A policy that may have been trained for delays of up to a length."""
+
+    @property
+    def longest_delay(self) -> int | None:
+        """The longest delay, in control steps, that it takes; None: any."""
         ...
 
 
@@ -108,7 +119,7 @@ def check_compatibility(policy: Policy, benchmark: Benchmark, embodiment: Embodi
     """Check that `policy` has the embodiment and the cameras of the benchmark, whose embodiment is `embodiment`.
 
     A policy without an embodiment, such as an expert, fits every embodiment. A benchmark with a delay needs to know how
-    to hold the embodiment still, and delays that were measured at its control rate.
+    to hold the embodiment still, delays that were measured at its control rate, and a policy that takes the longest.
 
     Raises:
         MismatchError: the policy, or the delay, does not fit. Names both.
@@ -121,6 +132,13 @@ def check_compatibility(policy: Policy, benchmark: Benchmark, embodiment: Embodi
         raise MismatchError(
             f"expected delays at {embodiment.control_hz:g} Hz, the control rate of {embodiment.name!r}, got a trace at"
             f" {execution.trace.control_hz:g} Hz: measure them at that rate"
+        )
+    longest = execution.delay if execution.trace is None else max(execution.trace.delays)
+    taken = policy.longest_delay if isinstance(policy, LimitsDelay) else None
+    if taken is not None and longest > taken:
+        raise MismatchError(
+            f"the policy was trained for delays of at most {taken} control steps, but benchmark {benchmark.name!r} has"
+            f" {longest}: choose {benchmark.undelayed.name}/delay-{taken}, or train it for longer ones"
         )
 
 

@@ -56,6 +56,11 @@ class RealTimeConfig(HeadConfig, ABC):
     guidance_clip: float = field(default=5.0, kw_only=True, metadata=ADDED)
     """Largest weight of the guidance."""
 
+    @property
+    def longest_delay(self) -> int | None:
+        """The longest delay, in control steps, for which it was trained; None: it takes any."""
+        return None if self.guidance is not None else self.trained_delay or None
+
 
 def expect_real_time(config: RealTimeConfig) -> None:
     """Raises PraxiaError for values that mean nothing."""

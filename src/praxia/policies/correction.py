@@ -255,6 +255,7 @@ class CorrectedPolicy(TrainedPolicy):
         self.window = policy.window
         self.transforms = policy.transforms
         self.device = policy.device
+        self.longest_delay = policy.longest_delay
 
     @property
     def embodiment(self) -> Embodiment:

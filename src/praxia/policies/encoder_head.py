@@ -16,6 +16,7 @@ from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.core.keys import generator
 from praxia.core.types import Decision, Query, Sampling
 from praxia.core.window import Window
+from praxia.heads.real_time import RealTimeConfig
 from praxia.nn.precision import bf16_arithmetic
 from praxia.nn.trainable import ModelConfig
 from praxia.nn.types import (
@@ -61,6 +62,11 @@ class EncoderHead(ModelConfig):
     roll_forward: int = field(default=0, metadata=ADDED)
     """Largest delay, in control steps, over which the policy rolls its state forward through the actions that are
     executed while it decides (VLASH); training draws one for each window. 0: never."""
+
+    @property
+    def longest_delay(self) -> int | None:
+        """The longest delay, in control steps, for which it was trained; None: it takes any."""
+        return self.roll_forward or (self.head.longest_delay if isinstance(self.head, RealTimeConfig) else None)
 
     @property
     def sampling(self) -> Sampling:
@@ -139,7 +145,8 @@ class EncoderHead(ModelConfig):
     ) -> "EncoderHeadPolicy":
         """The policy of a model that this config has built."""
         assert isinstance(model, EncoderHeadModel), type(model)
-        return EncoderHeadPolicy(model, transforms, embodiments, window, masked=masked, roll_forward=self.roll_forward)
+        delays = {"roll_forward": self.roll_forward, "longest_delay": self.longest_delay}
+        return EncoderHeadPolicy(model, transforms, embodiments, window, masked=masked, **delays)
 
 
 class EncoderHeadModel(nn.Module):
@@ -244,7 +251,7 @@ class EncoderHeadPolicy(TrainedPolicy):
     `embodiments` are those that it was trained on. If there are several, `bind` selects the one it acts for; `window`
     then leaves out cameras that this one did not have in training, which the network sees as black and not valid, as it
     did then. With `masked` False the model was trained with all images and states taken as valid, and is used
-    in that way. `roll_forward` is that of `EncoderHead`.
+    in that way. `roll_forward` and `longest_delay` are those of `EncoderHead`.
     """
 
     def __init__(
@@ -256,8 +263,10 @@ class EncoderHeadPolicy(TrainedPolicy):
         *,
         masked: bool = True,
         roll_forward: int = 0,
+        longest_delay: int | None = None,
     ):
         self.model = model.eval()
+        self.longest_delay = longest_delay
         self.roll_forward = roll_forward
         self.transforms = transforms
         self.embodiments = embodiments
