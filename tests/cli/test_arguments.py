@@ -61,6 +61,7 @@ TWICE = {
     "tokenizer": "fit F --horizon 1 --horizon 2",
     "recipes": "--json --json",
     "study": "demo --out A --out B",
+    "serve": "P --port 1 --port 2",
 }
 
 
