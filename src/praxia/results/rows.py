@@ -47,7 +47,9 @@ class Row:
         starved_steps: on a benchmark with a delay, the number of steps at which nothing was ready, so that the robot
             was held still. A line of JSON has this and the next two only there.
         observation_age: mean age, in control steps, of the observations behind the other actions, or None without any.
-        observation_hz: the number of observations that were decided on, per second of control.
+        observation_hz: the number of observations that were decided on, per second of control. A policy that corrects
+            its actions (`rollout.corrected`) decides on one at every step: its age is 0 although its chunks are as old
+            as another policy's, and steps at which no chunk was ready are not counted as starved.
         path_length, jerk: of the commanded motion (`results.motion`), or None where they are undefined.
         actions_sha256: hash of the executed actions.
         status: "unknown" where the environment, such as a robot, does not know whether the episode succeeded.

@@ -14,7 +14,7 @@ import torch
 
 from praxia.core.errors import UnknownName
 from praxia.core.files import write_atomic
-from praxia.core.types import Policy, Query
+from praxia.core.types import ChunkExecution, Policy, Query
 from praxia.envs import find_family
 from praxia.evaluation.benchmarks import Benchmark, find_benchmark
 from praxia.evaluation.policy_entry import find_policy
@@ -22,6 +22,7 @@ from praxia.recipes import find_recipe
 from praxia.results.pairs import pair_files
 from praxia.results.verdict import verdict_of
 from praxia.rollout.corrected import Corrects
+from praxia.rollout.timeline import next_query
 from praxia.studies.remedies import REMEDIES, Remedy
 from praxia.studies.stages import StageProgress, Stages, expect_unfinished, finish_study
 from praxia.studio.tables import percent
@@ -77,24 +78,30 @@ def delay(
     expect_unfinished(out)
     stages = Stages(out, seed, workers, scale, report)
     stages.collect("data", find_benchmark(setting.benchmark), setting.demonstrations)
-    run = find_recipe(setting.recipe)()
-    half = run.window.horizon // 2
     remedies = [REMEDIES[name] for name in (NAIVE, *setting.remedies)]
-    for remedy in remedies:
-        if remedy.trains or remedy.name == NAIVE:
-            stages.train(remedy.name, setting.recipe, remedy.prepare(run, half), ["data"])
+    horizon = _train(stages, setting, remedies)
+    half = horizon // 2
     rows = [
         _row(stages, setting, remedy, steps)
-        for steps in dict.fromkeys((0, 2, half, run.window.horizon))
+        for steps in dict.fromkeys((0, 2, half, horizon))
         for remedy in remedies
         if not remedy.trains or steps <= half
     ]
-    table = {"arena": arena, "chunk": run.window.horizon, "rows": _with_costs(rows)}
+    table = {"arena": arena, "chunk": horizon, "rows": _with_costs(rows)}
     write_atomic(out / "table.json", json.dumps(_formatted(table), indent=1) + "\n")
     passed, got = _verdict(table["rows"], half)
     expected = "at a delay of half a chunk a remedy that wins back half of what the naive switch lost, by a verdict"
     study = finish_study(out, began_s, table, passed=scale < 1 or passed, expected=expected, got=got)
     return {**study, **table}
+
+
+def _train(stages: Stages, setting: Arena, remedies: Sequence[Remedy]) -> int:
+    """Train the policies of the remedies for delays up to half a chunk, and return the length of a chunk."""
+    run = find_recipe(setting.recipe)()
+    for remedy in remedies:
+        if remedy.trains or remedy.name == NAIVE:
+            stages.train(remedy.name, setting.recipe, remedy.prepare(run, run.window.horizon // 2), ["data"])
+    return run.window.horizon
 
 
 def _row(stages: Stages, setting: Arena, remedy: Remedy, steps: int) -> dict[str, Any]:
@@ -110,7 +117,8 @@ def _row(stages: Stages, setting: Arena, remedy: Remedy, steps: int) -> dict[str
         verdict = verdict_of(pairing, until_decided=False)["verdict"]
     policy = find_policy(str(stages.out / folder), benchmark, exact=True, sampling=remedy.sampling).policy
     # Without a delay the rows do not count observations: the execution horizon says how many there are.
-    every = 1 if remedy.ensemble is not None else min(benchmark.execution.execution_horizon, policy.window.horizon)
+    at_each_step = remedy.ensemble is not None or isinstance(policy, Corrects)
+    every = 1 if at_each_step else _decides_every(benchmark.execution, policy.window.horizon)
     rate = found.get("observation_hz", _control_hz(benchmark) / every)
     return {
         "method": remedy.name,
@@ -141,10 +149,15 @@ def _load(policy: Policy, benchmark: Benchmark, steps: int, observation_hz: floa
     decision_s = _median_s(lambda: policy.act([query], policy.start(1)))
     if not isinstance(policy, Corrects):
         return decision_s * observation_hz
-    # Chunks are decided as often as without a correction, and each step's action is corrected.
+    # The rows count an observation at each step. Chunks are decided as often as without a correction.
     state, control_hz = first.history[-1].state[None], _control_hz(benchmark)
     correction_s = _median_s(lambda: policy.correct([query], decision.chunk[1:2], np.array([1]), state))
-    return (decision_s / max(steps, benchmark.execution.execution_horizon) + correction_s) * control_hz
+    return (decision_s / _decides_every(benchmark.execution, policy.window.horizon) + correction_s) * control_hz
+
+
+def _decides_every(execution: ChunkExecution, chunk: int) -> int:
+    """The steps from one decision to the next, after the first, with chunks of `chunk` valid actions."""
+    return next_query(0, execution.delay, chunk, execution.execution_horizon, execution.delay)
 
 
 def _median_s(call: Callable[[], object]) -> float:
