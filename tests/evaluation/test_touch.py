@@ -90,6 +90,7 @@ class Touch(EncoderConfig):
     """Force and points, each at all its steps, in one vector."""
 
     tag = "toy-touch"
+    reads_streams = True
     width: int = 32
 
     def build(self, shapes: Shapes) -> "TouchEncoder":

@@ -273,3 +273,11 @@ def test_planned_actions_are_those_of_the_embodiment_that_acts(monkeypatch):
     small = replace(make_query("a", 4, state_dim=1), delay=1, planned=np.array([[150], [200]], np.float32))
     policy.act([small], None)
     assert given[0].action[0].tolist() == [[0, 0], [1, 0], [0, 0], [0, 0]]  # the units span [100, 200]
+
+
+def test_streams_that_the_encoder_does_not_read_are_refused():
+    shapes = replace(make_config_of_two().shapes, streams={"force": (3, 6)})
+    with pytest.raises(
+        MismatchError, match=r"reads the streams \['force'\] \(reads_streams\), got 'state-only', which wo"
+    ):
+        EncoderHead(StateOnly(), Regression(width=8, depth=1)).build(shapes)

@@ -50,13 +50,14 @@ def recompute_blocks(model: nn.Module) -> int:
 def compile_blocks(model: nn.Module) -> int:
     """Let torch compile the blocks of `model` when they are first called, one by one: equal ones are compiled once.
 
-    The names of weights stay as they are, and results are the same up to rounding. Blocks that are computed again in
+    The names of weights stay as they are, and results are the same up to rounding: dropout draws the same masks, as
+    torch's own kernels draw them. Blocks that are computed again in
     the backward pass stay so, compiled. Returns the number of blocks.
     """
     found = blocks(model)
     for block in found.values():
         # As in `recompute_blocks`, what is bound to the block is an argument, so that a copy calls its own.
-        compiled = partial(torch.compile(type(block).forward), block)
+        compiled = partial(torch.compile(type(block).forward, options={"fallback_random": True}), block)
         forward: Any = block.forward
         recomputed = isinstance(forward, partial) and forward.func is checkpoint
         block.forward = partial(checkpoint, compiled, use_reentrant=False) if recomputed else compiled

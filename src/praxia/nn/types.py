@@ -342,7 +342,9 @@ class Inpaints(Protocol):
 
 @dataclass(frozen=True)
 class EncoderConfig(Config, ABC):
-    """The config of an encoder."""
+    """The config of an encoder. `reads_streams` says whether it reads the named streams of a batch."""
+
+    reads_streams: ClassVar[bool] = False
 
     @abstractmethod
     def build(self, shapes: Shapes) -> Encoder:

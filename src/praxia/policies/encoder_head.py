@@ -123,8 +123,14 @@ class EncoderHead(ModelConfig):
         """The network with fresh weights.
 
         Raises:
-            MismatchError: the head requires what the encoder does not provide.
+            MismatchError: the head requires what the encoder does not provide, or the window has streams that the
+                encoder does not read.
         """
+        if shapes.streams and not self.encoder.reads_streams:
+            raise MismatchError(
+                f"expected an encoder that reads the streams {sorted(shapes.streams)} (reads_streams), got "
+                f"{self.encoder.tag!r}, which would ignore them; leave them out of the window, or register an encoder"
+            )
         encoder = self.encoder.build(shapes)
         head = self.head.build(shapes, encoder.width)
         if missing := head.requires - encoder.provides:
