@@ -8,7 +8,7 @@ from public_models import MODELS
 from toy_models import TOYS, ActorCritic
 
 from praxia.cli.main import main
-from praxia.core.errors import MismatchError
+from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.memory import own_memory
 from praxia.encoders.public.model import PublicVLM
 from praxia.heads.autoregressive import Autoregressive
@@ -36,6 +36,38 @@ def test_the_command_writes_nothing(dataset_path, tmp_path, capsys):
         main(["train", "flow", "--data", str(dataset_path), "--out", str(out), "--dry-run", "--json"])
     assert json.loads(capsys.readouterr().out)["memory"]
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch_size": 0}, "expected --train.batch-size of at least 1, got 0"),
+        ({"batch_size": 7, "accumulate": 2}, "expected --train.batch-size to be a multiple of 2 .*, got 7; nearest: 8"),
+        ({"keep_every": 0}, "train.keep-every"),
+    ],
+)
+def test_options_are_checked_as_by_training(tiny_run, dataset_path, options, message):
+    run = dataclasses.replace(tiny_run, train=dataclasses.replace(tiny_run.train, **options))
+    with pytest.raises(PraxiaError, match=message):
+        dry_run(run, [dataset_path])
+
+
+@pytest.mark.parametrize("option", [["--vqa", "nothing.json"], ["--refit"], ["--resume"]])
+def test_what_is_not_planned_is_refused(option, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "flow", "--data", "data", "--out", str(tmp_path / "run"), "--dry-run", *option])
+    assert f"expected no {option[0]} beside --dry-run" in capsys.readouterr().err
+
+
+def test_processes_that_cannot_share_the_batch_are_not_planned(tiny_run, dataset_path):
+    run = dataclasses.replace(tiny_run, train=dataclasses.replace(tiny_run.train, batch_size=6, accumulate=3))
+    found = dry_run(run, [dataset_path], device="cpu")
+    assert {(one["strategy"], one["processes"]) for one in found.to_json()["memory"]} == {
+        ("one process", 1),
+        ("DDP", 2),
+        ("FSDP", 2),
+    }
+    assert "  8 GPUs cannot share such a batch evenly" in found.lines()
 
 
 def test_tokens_of_actions_are_counted(tiny_run, dataset_path):

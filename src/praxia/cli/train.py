@@ -124,7 +124,14 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
 
 def _dry_run(options: Any, name: str) -> dict[str, Any]:
-    """What the run would take, which is also printed."""
+    """What the run would take, which is also printed.
+
+    Raises:
+        PraxiaError: an option that a plan does not take into account; otherwise as `training.dry_run.dry_run`.
+    """
+    unplanned = {"vqa": options.vqa is not None, "refit": options.refit, "resume": options.resume}
+    if given := [f"--{option}" for option, is_given in unplanned.items() if is_given]:
+        raise PraxiaError(f"expected no {given[0]} beside --dry-run, which does not plan it; leave one of them out")
     from praxia.dataloader.mixture_config import find_mixture
     from praxia.training.dry_run import dry_run
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from praxia.checkpoint.store import read_config
 from praxia.core.config import fit_config
-from praxia.core.errors import MismatchError
+from praxia.core.errors import MismatchError, expect_positive
 from praxia.dataloader.action_chunks import chunks_of
 from praxia.dataloader.fitting import compute_statistics, fit_transforms
 from praxia.dataloader.mixture import Mixture
@@ -22,12 +22,14 @@ from praxia.nn.blocks import blocks, recompute_blocks
 from praxia.nn.trainable import BeginsAndFinishes, FitsData, ModelConfig, Trainable
 from praxia.nn.types import Batch
 from praxia.policies.encoder_head import EncoderHead, EncoderHeadModel, HasPromptTokenizer
+from praxia.policies.interface import MakesPolicy
 from praxia.training.activations import count_activations, without_content
 from praxia.training.batches import BatchSource, model_shapes
 from praxia.training.config import TrainRun
 from praxia.training.hold_out import hold_out
 from praxia.training.initial_checkpoint import adapt_to_data
 from praxia.training.memory_plan import MemoryPlan, model_bytes, step_bytes
+from praxia.training.options import expect_options
 from praxia.training.plan import Plan, make_plan
 from praxia.transforms.chain import Transforms
 
@@ -63,10 +65,13 @@ def dry_run(
     Raises:
         MismatchError: data sets that do not fit each other, the recipe, or the policy to start from; a model without a
             loss, or whose loss reads values of tensors.
-        PraxiaError: as `training.engine.train`, about the options.
+        PraxiaError: as `training.engine.train`, about the options; of a compiler and of devices nothing is asked.
     """
+    expect_options(run)
     mixture = data if isinstance(data, MixtureConfig) else MixtureConfig.of(data)
     run, mixture = adapt_to_data(run, mixture, start_from)
+    if isinstance(run.model, MakesPolicy):
+        expect_positive(**{"window.horizon": run.window.horizon})
     windows = mixture.open(run.window, successful=run.only_success, cache_bytes=0)
     run = replace(run, window=windows.window)
     windows, _ = hold_out(mixture, windows, run.hold_out)

@@ -28,7 +28,6 @@ from praxia.nn.trainable import FitsData, ModelConfig, RollsForward
 from praxia.nn.types import Batch
 from praxia.policies.encoder_head import HasPromptTokenizer
 from praxia.policies.interface import MakesPolicy
-from praxia.training.augmentation import expect_augmentation
 from praxia.training.batches import BatchSource, VQABatches, model_shapes, prefetch
 from praxia.training.building import build_model, expect_compiler, expect_language
 from praxia.training.config import TrainRun
@@ -37,9 +36,10 @@ from praxia.training.fabric import launched_fabric
 from praxia.training.finishing import finished
 from praxia.training.hold_out import hold_out
 from praxia.training.initial_checkpoint import InitialCheckpoint, adapt_to_data, read_initial_checkpoint
-from praxia.training.kept_policies import KeptPolicies, expect_kept
+from praxia.training.kept_policies import KeptPolicies
 from praxia.training.measured_step import Cost, Step, measure_cost
 from praxia.training.metrics import Clock, Means, Tracker
+from praxia.training.options import expect_options
 from praxia.training.own_update import make_update
 from praxia.training.parts import WHOLE, Part
 from praxia.training.plan import Plan, make_plan
@@ -114,12 +114,8 @@ def train(
         TrainingError: a loss or its gradient is not finite, naming the batch; or the disk is full. States that were
             saved before are kept.
     """
-    sizes = {"steps": run.train.steps, "batch-size": run.train.batch_size, "accumulate": run.train.accumulate}
-    expect_positive(**{f"train.{name}": value for name, value in sizes.items()})
-    expect_kept(run)
-    expect_augmentation(run.train.augmentation)
+    expect_options(run)
     expect_known_launch()
-    expect_shares(run.train.batch_size, "train.batch-size", run.train.accumulate)
     if vqa:
         expect_shares(run.train.num_vqa, "train.num-vqa", run.train.accumulate)
     if run.train.compile:

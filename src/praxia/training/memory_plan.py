@@ -123,7 +123,13 @@ class MemoryPlan:
                 yield strategy, processes, rows, kept, again
 
     def _strategies(self) -> Sequence[tuple[Strategy, int]]:
-        return ("one process", 1), *(("DDP", one) for one in PROCESSES), *(("FSDP", one) for one in PROCESSES)
+        sharing = [one for one in PROCESSES if one not in self._cannot_share]
+        return ("one process", 1), *(("DDP", one) for one in sharing), *(("FSDP", one) for one in sharing)
+
+    @property
+    def _cannot_share(self) -> list[int]:
+        """The numbers of processes that training refuses, because the batch is not a multiple of their parts."""
+        return [one for one in PROCESSES if self.batch_size % (one * self.accumulate)]
 
     def lines(self) -> list[str]:
         """For a person: what is kept all the time, then a table."""
@@ -138,6 +144,8 @@ class MemoryPlan:
         for strategy, processes, rows, kept, again in self.table():
             name = strategy if processes == 1 else f"{strategy}, {processes} GPUs"
             lines.append(f"  {name:14s} {rows:8d} {_gb(kept):>12s} {_gb(again):>12s}")
+        if refused := self._cannot_share:
+            lines.append(f"  {' and '.join(map(str, refused))} GPUs cannot share such a batch evenly")
         return [*lines, *([self.note] if self.note else [])]
 
     def to_json(self) -> dict[str, Any]:
