@@ -350,14 +350,13 @@ def test_what_comes_after_the_end_began_is_not_answered():
 def test_strangers_without_a_word_make_room():
     with ServerThread({"toy": Gated()}, limits=Limits(max_entering=3)) as server, contextlib.ExitStack() as stack:
         strangers = [
-            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT_S))
-            for _ in range(6)
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=10)) for _ in range(6)
         ]
         with server.connect() as client:
             assert infer_after_hello(client) == [0, 1]
         for one in strangers[:3]:
             with contextlib.suppress(ConnectionResetError):
-                assert one.recv(100) == b"", "those who have been silent longest"
+                assert one.recv(100) == b"", "those who have been silent longest, before they are late"
         assert server.get("/healthz") == (200, "OK\n")
 
 
