@@ -19,6 +19,7 @@ from praxia.data.finalize import finalize
 from praxia.data.recorder import StagedRecorder, save_episode
 from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode
+from praxia.dataloader import windows as windows_module
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.view import DatasetView
 from praxia.dataloader.windows import Windows
@@ -193,3 +194,12 @@ def test_an_episode_ends_before_a_stream_has_more_numbers_than_a_file_holds(epis
     for kept in recorders:
         with pytest.raises(DataError, match="at most 3 frames of 'depth', of 1200 numbers each, in an episode; sa"):
             save_episode(kept, 0, first)
+
+
+def test_streams_that_do_not_fit_into_memory_are_refused(root, monkeypatch):
+    dataset = Dataset(root)
+    depth = dataset.num_frames * 2400
+    monkeypatch.setattr(windows_module, "available_memory", lambda: depth)
+    Windows(dataset, Window({"depth": (0,)}, 1), [0])
+    with pytest.raises(PraxiaError, match="GB of memory for the streams depth, force of"):
+        Windows(dataset, Window({"depth": (0,), "force": (0,)}, 1), [0])

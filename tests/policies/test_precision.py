@@ -8,6 +8,7 @@ import torch
 from praxia_testing import make_config, make_query
 
 import praxia
+from praxia.checkpoint import store
 from praxia.checkpoint.store import load_policy, read_config, save_policy
 from praxia.core.config import fit_config
 from praxia.core.errors import PraxiaError
@@ -65,6 +66,15 @@ def test_actions_are_nearly_the_same_and_weights_take_half(save, head):
     assert {one.dtype for one in matrices} == {torch.bfloat16}
     assert {one.dtype for one in rounded.model.parameters() if one.dim() == 1} == {torch.float32}
     assert {one.dtype for one in exact.model.parameters()} == {torch.float32}
+
+
+def test_weights_are_rounded_before_they_move_to_the_device(save, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        store, "weights_to_bf16", lambda model: seen.extend(one.device.type for one in model.parameters())
+    )
+    load_policy(save(), device="meta", sampling=BF16)
+    assert set(seen) == {"cpu"}
 
 
 def test_tokens_are_decoded(save):

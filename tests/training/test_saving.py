@@ -16,17 +16,28 @@ from praxia.training.saving import Saver, disk_full, save_due
 
 
 @dataclass
+class Clock:
+    """Time that passes only where a test says so."""
+
+    now_s: float = 100.0
+
+    def __call__(self):
+        return self.now_s
+
+
+@dataclass
 class Slow:
     """A state whose writing takes until it is let go, and whose copying takes `copy_s`."""
 
     copy_s: float = 0.0
+    clock: Clock = field(default_factory=Clock)
     fault: Exception | None = None
     go: threading.Event = field(default_factory=threading.Event)
     written: list[tuple[int, int]] = field(default_factory=list)
     value: int = 0
 
     def copied(self):
-        time.sleep(self.copy_s)
+        self.clock.now_s += self.copy_s
         return {"model": {"value": torch.tensor(self.value)}}
 
     def write(self, step, copied):
@@ -51,29 +62,29 @@ def test_a_state_is_written_beside_as_it_was_and_no_other_is_due_meanwhile():
 
 
 def test_copying_takes_a_fiftieth_of_the_time_at_most():
-    state = Slow(copy_s=0.02)
+    clock = Clock()
+    state = Slow(copy_s=0.5, clock=clock)
     state.go.set()
-    with Saver(state, 0.0) as saver:
+    with Saver(state, 0.0, clock) as saver:
         saver.save(1)
-        began = time.perf_counter()
         saver.wait()
-        while not saver.due():
-            time.sleep(0.005)
-        assert time.perf_counter() - began >= 0.9 * 50 * 0.02
+        clock.now_s += 24.75
+        assert not saver.due()
+        clock.now_s += 0.5
+        assert saver.due()
 
 
 def test_one_slow_copy_does_not_make_all_later_ones_seldom():
-    state = Slow(copy_s=0.05)
+    clock = Clock()
+    state = Slow(copy_s=0.5, clock=clock)
     state.go.set()
-    with Saver(state, 0.0) as saver:
+    with Saver(state, 0.0, clock) as saver:
         saver.save(1)
-        state.copy_s = 0.0
+        state.copy_s = 0.125
         saver.save(2)
         saver.wait()
-        began = time.perf_counter()
-        while not saver.due():
-            time.sleep(0.005)
-        assert time.perf_counter() - began < 10 * 0.05
+        clock.now_s += 6.5
+        assert saver.due()
 
 
 @pytest.mark.parametrize("next_call", ["due", "save", "end"])

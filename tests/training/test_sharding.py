@@ -160,7 +160,7 @@ class Loss(nn.Module):
         raise NotImplementedError
 
 
-OTHER = Mock(spec=Fabric, is_global_zero=False, world_size=1)
+OTHER = Mock(spec=Fabric, is_global_zero=False, global_rank=1, world_size=1)
 
 
 def test_only_the_first_process_has_the_weights_whole():
@@ -176,13 +176,16 @@ def test_only_the_first_process_has_the_weights_whole():
     assert asked == [True, False]
 
 
-def test_a_model_that_needs_values_to_be_built_is_built_with_its_own():
+def test_a_model_that_needs_values_to_be_built_is_built_with_its_own(caplog):
     def build(is_first):
         layer = nn.Linear(3, 2)
         assert layer.weight.abs().max().item() < 1
         return Loss(layer=layer)
 
     assert not build_whole_once(OTHER, build).layer.weight.is_meta
+    (said,) = caplog.messages
+    assert said.startswith("process 1 has memory for all weights while the model is built")
+    assert "meta" in said, "the error"
 
 
 def test_what_cannot_be_sharded_is_refused_with_what_to_do():

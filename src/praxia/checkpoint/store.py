@@ -106,10 +106,10 @@ class PolicyConfig:
             PraxiaError: the model is no policy.
         """
         kind = expect_policy(self)
-        model = self.build_model(weights, device)
+        model = self.build_model(weights)
         if self.precision is not None:
-            weights_to_bf16(model)
-        return kind.make_policy(model, self.transforms, self.embodiments, self.window, masked=self.masked)
+            weights_to_bf16(model)  # before it moves, so that the device never holds it in float32
+        return kind.make_policy(model.to(device), self.transforms, self.embodiments, self.window, masked=self.masked)
 
     def build_model(self, weights: Mapping[str, Tensor], device: str = "cpu") -> nn.Module:
         """The model itself with `weights` on `device`."""
@@ -260,7 +260,7 @@ def load_policy(
     """
     config, identity = read_config(path, sampling)
     expect_policy(config, path)
-    return config.build(load_weights(path, identity, device), device), identity
+    return config.build(load_weights(path, identity), device), identity
 
 
 def load_bound_policy(

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, Shaped, UInt8
 
 from praxia.core.embodiment import Embodiment
-from praxia.core.errors import DataError, MismatchError
+from praxia.core.errors import DataError, MismatchError, PraxiaError
+from praxia.core.memory import available_memory
 from praxia.core.window import Samples, Window
 from praxia.data.dataset import Dataset
 from praxia.data.features import stream_key
@@ -40,6 +42,7 @@ class Windows:
     dims.
 
     Raises:
+        PraxiaError: the window's streams, which are kept in memory as a whole, do not fit into it.
         DataError: no episodes, or no state or actions that the window needs (`MissingVector`).
         MismatchError: the window needs a camera or modality that the data set does not have.
         UnknownName: the view, or the window's streams, have a name that the data set does not have.
@@ -66,6 +69,7 @@ class Windows:
         _expect_modalities(dataset, window, self.view, self.embodiment)
         # First of all, because this compares the rows with the lengths in the episode table.
         self._task = dataset.column("task_index")[:, 0]
+        _expect_room(dataset, self.embodiment)
         self._stream = {one.name: dataset.column(stream_key(one.name)) for one in self.embodiment.streams}
         self._state = _vector(dataset, "observation.state", STATE in {*window.observation_steps, *window.targets})
         self._action = _vector(dataset, "action", window.horizon > 0 or ACTION in window.observation_steps)
@@ -251,6 +255,19 @@ def _expect_modalities(dataset: Dataset, window: Window, view: DatasetView, embo
             f"the window needs {', '.join(unknown)}; {dataset.root} has {', '.join(sorted(known))}. "
             f'Choose another recipe, record with that camera, or map it in a mixture file, such as "cameras": {mapped} '
             "(the window's name: the data set's name, or null for none)"
+        )
+
+
+def _expect_room(dataset: Dataset, embodiment: Embodiment) -> None:
+    """Refuse streams that do not fit into memory. Raises as `Windows`."""
+    sizes = {
+        one.name: dataset.num_frames * prod(one.shape) * np.dtype(one.dtype).itemsize for one in embodiment.streams
+    }
+    needed, available = sum(sizes.values()), available_memory() if sizes else None
+    if available is not None and needed > available:
+        raise PraxiaError(
+            f"expected {needed / 1e9:.3g} GB of memory for the streams {', '.join(sizes)} of {dataset.root}, got "
+            f"{available / 1e9:.3g} GB; leave them out of the window, or train on fewer episodes (`praxia data edit`)"
         )
 
 

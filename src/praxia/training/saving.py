@@ -3,7 +3,7 @@
 import errno
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,22 +42,23 @@ class Saver:
 
     One is written at a time, and none is due before the last one is on the disk. Nor is one before `period_s` seconds
     have passed since the last, or fifty times as long as copying that took. What the thread raised is raised by the
-    next call. Leaving the block waits for what is being written.
+    next call. Leaving the block waits for what is being written. `clock` gives the time in seconds.
     """
 
-    def __init__(self, state: State, period_s: float):
+    def __init__(self, state: State, period_s: float, clock: Callable[[], float] = time.perf_counter):
+        self._clock = clock
         self._state, self._period_s = state, period_s
         self._copy_s = 0.0
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="state")
         self._writing: Future[None] | None = None
-        self._last_s = time.perf_counter()
+        self._last_s = clock()
 
     def due(self) -> bool:
         """Whether it is time for the next."""
         if self._writing is not None and not self._writing.done():
             return False
         self.wait()
-        return time.perf_counter() - self._last_s >= max(self._period_s, self._copy_s / SHARE)
+        return self._clock() - self._last_s >= max(self._period_s, self._copy_s / SHARE)
 
     def save(self, step: int) -> None:
         """Copy the state after `step` steps, and have it written.
@@ -66,9 +67,9 @@ class Saver:
             TrainingError, OSError, SafetensorError: the last one could not be written.
         """
         self.wait()
-        began_s = time.perf_counter()
+        began_s = self._clock()
         copied = self._state.copied()
-        self._last_s = time.perf_counter()
+        self._last_s = self._clock()
         self._copy_s = self._last_s - began_s
         self._writing = self._thread.submit(self._state.write, step, copied)
 

@@ -1,5 +1,6 @@
 """FSDP2: each process keeps a shard of every weight, and has a block's whole only while it computes with them."""
 
+import logging
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,13 +12,15 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
-from praxia.core.errors import MismatchError
+from praxia.core.errors import MismatchError, crash_text
 from praxia.nn.blocks import blocks
 from praxia.nn.shards import fill
 from praxia.nn.trainable import Trainable
 from praxia.training.ranks import expect_same, num_processes
 
 __all__ = ["build_whole_once", "sharding_strategy", "shards"]
+
+LOG = logging.getLogger(__name__)
 
 
 def sharding_strategy() -> ModelParallelStrategy:
@@ -45,7 +48,16 @@ def build_whole_once(fabric: Fabric, build: Callable[[bool], nn.Module]) -> nn.M
         try:
             with torch.device("meta"):
                 model = build(False)
-        except (NotImplementedError, RuntimeError):  # as torch raises where a value is needed that is not there
+        except (
+            NotImplementedError,
+            RuntimeError,
+        ) as error:
+            # As torch raises where a value is needed that is not there.
+            LOG.warning(
+                "process %d has memory for all weights while the model is built, as it could not be without: %s",
+                fabric.global_rank,
+                crash_text(error),
+            )
             model = build(False)
     _expect_shardable(model)
     expect_same(fabric, [(name, list(value.shape)) for name, value in model.state_dict().items()], "names of weights")
