@@ -2,6 +2,7 @@
 
 import errno
 import threading
+from pathlib import Path
 
 import pytest
 import torch
@@ -93,7 +94,7 @@ def test_a_full_disk_without_room_for_a_report_ends_the_wait_at_once(tmp_path, m
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(parts, "save_file", full)
-    monkeypatch.setattr(parts, "write_atomic", full)
+    monkeypatch.setattr(Path, "write_text", full)
     monkeypatch.setattr(parts, "PATIENCE_S", 0.0)
     with pytest.raises(OSError, match="No space left"):
         write_part(beside, part_of(1, 2), Part(1, 2))
@@ -101,6 +102,21 @@ def test_a_full_disk_without_room_for_a_report_ends_the_wait_at_once(tmp_path, m
     (tmp_path / "stage").mkdir()
     with pytest.raises(TrainingError, match="process 1 could not write its part of a state: its disk is full, or"):
         collect(beside, tmp_path / "stage", 2)
+
+
+def test_a_process_that_has_reported_touches_nothing_any_more(tmp_path, monkeypatch):
+    """The first process removes the folder as soon as it has all reports."""
+    beside, rename = tmp_path / ".00000003.parts", Path.rename
+
+    def renamed_and_collected(self, target):
+        rename(self, target)
+        if self.suffix == ".begun":
+            collect(beside, tmp_path / "stage", 1)
+
+    monkeypatch.setattr(Path, "rename", renamed_and_collected)
+    (tmp_path / "stage").mkdir()
+    write_part(beside, part_of(0, 2), Part(0, 2))
+    assert not beside.exists()
 
 
 def test_a_part_that_never_comes_ends_the_wait(tmp_path, monkeypatch):

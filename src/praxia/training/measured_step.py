@@ -25,8 +25,8 @@ __all__ = ["Cost", "Step", "measure_cost"]
 
 # Of the available memory, what a run may plan to take.
 USED_SHARE = 0.9
-# What the size that a refusal advises takes of it: less, because what is measured varies a little.
-ADVISED_SHARE = 0.8
+# What the size that a refusal advises takes of it: less, because short peaks may go unseen beside other work.
+ADVISED_SHARE = 0.7
 # A whole batch is tried where it is expected to take less than this; where not, its time and memory are extrapolated.
 TRIED_S = 3.0
 # Of a batch, what is tried after a single row: one eighth, in two steps if that does not surely fit at once, and a

@@ -5,6 +5,7 @@ tensor is what the files have of it, one after the other along its first axis. W
 """
 
 import json
+import os
 import re
 import shutil
 import time
@@ -21,7 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from praxia.core.errors import TrainingError
-from praxia.core.files import sha256_file, sync_file, sync_folder, write_atomic
+from praxia.core.files import sha256_file, sync_file, sync_folder
 
 __all__ = [
     "WHOLE",
@@ -124,12 +125,14 @@ def report_failure(folder: Path, part: Part, error: Exception) -> None:
         try:
             _report(folder, part, {"error": str(error)})
         except OSError:
-            # Made when there was room; to rename it takes none.
-            _begun(folder, part).rename(_report_path(folder, part.number))
+            # Made when there was room; to empty and to rename it takes none.
+            begun = _begun(folder, part)
+            os.truncate(begun, 0)
+            begun.rename(_report_path(folder, part.number))
 
 
 def _begun(folder: Path, part: Part) -> Path:
-    """An empty file of a process that has begun to write its part."""
+    """A file of a process that has begun to write its part: empty, and in the end its report."""
     return folder / f"{part.number}.begun"
 
 
@@ -138,7 +141,10 @@ def _report_path(folder: Path, number: int) -> Path:
 
 
 def _report(folder: Path, part: Part, value: Mapping[str, Any]) -> None:
-    write_atomic(_report_path(folder, part.number), json.dumps(value))
+    """The last that a process does in `folder`, which the first process may then remove at any time."""
+    begun = _begun(folder, part)
+    begun.write_text(json.dumps(value))
+    begun.rename(_report_path(folder, part.number))
 
 
 def collect(folder: Path, stage: Path, count: int) -> dict[str, str]:
