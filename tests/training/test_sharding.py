@@ -72,9 +72,25 @@ def expect_equal_policies(one, other, *names):
             assert (theirs[key].float() - value.float()).norm() <= 1e-3 * value.float().norm() + 1e-3, key
 
 
+def distance(one, other):
+    """Of all weights of two policies."""
+    ours, theirs = (load_file(folder / "weights.safetensors") for folder in (one, other))
+    return sum((theirs[name].double() - value.double()).square().sum().item() for name, value in ours.items()) ** 0.5
+
+
+def expect_equally_trained(one, other, *names):
+    """Policies differ by little of what four steps change; those that are not trained, or averaged, by all of it."""
+    change = distance(one / "policies/step-4", one / "policies/step-8")
+    assert change > 0
+    for name in names:
+        assert distance(one / name, other / name) <= 0.05 * change, name
+
+
 def expect_equal_runs(one, other):
     expect_equal_curves(one, other)
-    expect_equal_policies(one, other, "policy", "policy-best", "policies/step-4", "policies/step-8")
+    names = ("policy", "policy-best", "policies/step-4", "policies/step-8")
+    expect_equal_policies(one, other, *names)
+    expect_equally_trained(one, other, *names)
 
 
 @pytest.mark.parametrize(("processes", "heads"), [(2, ["flow"]), pytest.param(4, list(HEADS), marks=pytest.mark.slow)])
@@ -108,6 +124,7 @@ def test_a_run_goes_on_in_another_number_of_processes_that_share_otherwise(make_
     fit(make_run(**same), mixed_paths, one)
     expect_equal_curves(one, changing)
     expect_equal_policies(one, changing, "policy", "policies/step-8")
+    expect_equally_trained(one, changing, "policy", "policies/step-8")
 
 
 @pytest.mark.slow
