@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from praxia.core.errors import PraxiaError, TrainingError
 from praxia.policies.encoder_head import EncoderHeadModel
-from praxia.training import engine, state
+from praxia.training import engine, parts
 from praxia.training.measured_step import Cost
 
 
@@ -108,7 +108,7 @@ def test_a_kill_within_a_state_goes_on_from_the_one_before_to_the_same_weights(t
 
 def test_a_full_disk_is_one_line_and_the_run_goes_on(tiny_run, dataset_path, tmp_path, monkeypatch):
     uninterrupted, out = fit(tiny_run, dataset_path, tmp_path / "whole"), tmp_path / "run"
-    save_file, written = state.save_file, []
+    save_file, written = parts.save_file, []
 
     def full(tensors, path):
         written.append(path)
@@ -117,7 +117,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on(tiny_run, dataset_path, tmp
         save_file(tensors, path)
 
     with monkeypatch.context() as patched:
-        patched.setattr(state, "save_file", full)
+        patched.setattr(parts, "save_file", full)
         with pytest.raises(TrainingError, match=r"no space left on the disk of .*run .*states after steps \d\. Free"):
             fit(tiny_run, dataset_path, out)
     resumed = fit(tiny_run, dataset_path, out, resume=True)
