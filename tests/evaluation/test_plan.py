@@ -3,7 +3,6 @@ from dataclasses import replace
 import pytest
 
 from praxia.collect.plan import CollectionPlan
-from praxia.core.errors import PraxiaError
 from praxia.core.types import ChunkExecution
 from praxia.envs import find_family
 from praxia.evaluation.benchmarks import find_benchmark
@@ -56,6 +55,5 @@ def test_repeats_begin_from_the_same_start_with_other_noise_and_the_first_is_as_
 def test_ensembling_does_not_drop_a_delay():
     delayed = replace(BENCHMARK, execution=ChunkExecution(4, delay=2))
     assert Evaluation(delayed, "", episodes=1).execution.delay == 2
-    with pytest.raises(PraxiaError, match="delay"):
-        _ = Evaluation(delayed, "", episodes=1, ensemble=0.1).execution
+    assert Evaluation(delayed, "", episodes=1, ensemble=0.1).execution == ChunkExecution(1, 0.1, delay=2)
     assert Evaluation(BENCHMARK, "", episodes=1, ensemble=0.1).execution == ChunkExecution(1, 0.1)
