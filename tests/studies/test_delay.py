@@ -95,6 +95,7 @@ def test_the_study_trains_a_run_of_each_remedy_that_has_a_policy_of_its_own(aren
     assert runs["corrected"].model.policy == plain.model
 
 
+@pytest.mark.slow
 def test_a_corrected_policy_is_trained_evaluated_and_costed_under_a_delay(tmp_path, monkeypatch):
     run = find_recipe("flow-bimodal")()
     run = replace(run, train=replace(run.train, batch_size=2))

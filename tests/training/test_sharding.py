@@ -93,7 +93,8 @@ def expect_equal_runs(one, other):
     expect_equally_trained(one, other, *names)
 
 
-@pytest.mark.parametrize(("processes", "heads"), [(2, ["flow"]), pytest.param(4, list(HEADS), marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("processes", "heads"), [(2, ["flow"]), (4, list(HEADS))])
 def test_processes_that_share_weights_have_the_run_of_one(make_run, mixed_paths, tmp_path, processes, heads):
     shared([job(make_run(head), mixed_paths, tmp_path / f"{head}-shared") for head in heads], processes)
     for head in heads:
