@@ -1,19 +1,17 @@
 """The Fabric that a run trains on: its devices, its precision, and what its processes share."""
 
-import atexit
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from lightning.fabric import Fabric
-from torch import distributed
 
 from praxia.training.config import Train
 from praxia.training.ranks import accelerator, num_processes
 from praxia.training.sharding import sharding_strategy
 
-__all__ = ["launched_fabric", "leave_at_exit", "uncached_autocast"]
+__all__ = ["launched_fabric", "uncached_autocast"]
 
 
 def launched_fabric(options: Train, device: str | None) -> Fabric:
@@ -26,24 +24,7 @@ def launched_fabric(options: Train, device: str | None) -> Fabric:
     """
     fabric = Fabric(**accelerator(device), precision=_precision(options, device), strategy=_strategy(options))
     fabric.launch()
-    if num_processes() > 1:
-        leave_at_exit()
     return fabric
-
-
-def leave_at_exit() -> None:
-    """Leave the process group while the interpreter still runs, as Fabric does with NCCL's alone.
-
-    Gloo's threads may hold the last reference to a tensor: where one frees it while the interpreter ends, the process
-    is aborted, and torchrun reports a run as failed that is complete.
-    """
-    atexit.unregister(_leave)
-    atexit.register(_leave)
-
-
-def _leave() -> None:
-    if distributed.is_initialized():
-        distributed.destroy_process_group()
 
 
 @contextmanager
