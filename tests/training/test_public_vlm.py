@@ -244,6 +244,7 @@ def test_policies_kept_while_adapters_train_are_merged_and_change_no_weight(publ
     load_policy(kept / "step-3")
 
 
+@pytest.mark.shards
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("trained", ["adapters", "language"])
