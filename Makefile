@@ -31,7 +31,7 @@ unit: $(READY) gl
 slow: $(READY) gl
 	$(PYTEST) -m "slow and not shards"
 
-# One launch in ten or so is aborted by a thread of gloo (docs/LOG.md).
+# One launch in fifteen or so is aborted by a thread of gloo (docs/LOG.md).
 shards: $(READY) gl
 	$(PYTEST) -m shards
 
