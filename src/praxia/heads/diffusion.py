@@ -14,18 +14,17 @@ from praxia.heads.denoisers.denoiser import DenoiserConfig, repeated_rows
 from praxia.heads.denoisers.unet import UNet
 from praxia.heads.real_time import (
     RealTimeConfig,
+    RealTimeHead,
     count_remaining,
     draw_prefix,
-    expect_horizon,
     expect_real_time,
-    expect_trained,
-    guide_of,
+    with_prefix,
 )
 from praxia.nn.diffusion import cosine_alphas_bar, ddim, noised
-from praxia.nn.embodiment_linear import dim_masks, mask_dims
+from praxia.nn.embodiment_linear import mask_dims
 from praxia.nn.guidance import Guide
 from praxia.nn.layers import masked_mean
-from praxia.nn.types import Batch, Context, Head, PreviousChunk, Shapes
+from praxia.nn.types import Batch, Context, PreviousChunk, Shapes
 
 __all__ = ["Diffusion", "DiffusionHead"]
 
@@ -70,23 +69,16 @@ class Diffusion(RealTimeConfig):
         return np.abs(chunks) > self.clip
 
     def build(self, shapes: Shapes, context_width: int) -> "DiffusionHead":
-        expect_horizon(self, shapes.horizon)
         return DiffusionHead(self, shapes, context_width)
 
 
-class DiffusionHead(Head):
-    """See `Diffusion`. `Inpaints`. Dims that a row's embodiment lacks enter neither the network nor the loss."""
+class DiffusionHead(RealTimeHead[Diffusion]):
+    """See `Diffusion`. Dims that a row's embodiment lacks enter neither the network nor the loss."""
 
-    action_mask: Tensor
     alphas_bar: Tensor
 
     def __init__(self, config: Diffusion, shapes: Shapes, context_width: int):
-        super().__init__()
-        self.config = config
-        self.noise_shape = (shapes.horizon, shapes.action_dim)
-        self.denoiser = config.denoiser.build(shapes, context_width)
-        self.requires = self.denoiser.requires
-        self.register_buffer("action_mask", dim_masks(shapes.action_dims), persistent=False)
+        super().__init__(config, config.denoiser, shapes, context_width)
         self.register_buffer("alphas_bar", cosine_alphas_bar(config.train_steps).float(), persistent=False)
 
     def loss(
@@ -109,30 +101,11 @@ class DiffusionHead(Head):
         clipped = masked_mean((action.abs() > self.config.clip).float(), loss_mask, batch.share)
         return loss, {"diffusion": loss.detach(), "clipped": clipped}
 
-    def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
-        return batch.loss_mask(self.action_mask).sum()
-
     def sample(
         self, context: Context, noise: Float[Tensor, "B H A"], embodiment: Int[Tensor, " B"]
     ) -> Float[Tensor, "B H A"]:
         """The chunk denoised from `noise`; dims that a row's embodiment lacks have no meaning."""
         return self._guided(context, noise, embodiment, None)
-
-    def inpaint(
-        self,
-        context: Context,
-        noise: Float[Tensor, "B H A"],
-        embodiment: Int[Tensor, " B"],
-        previous: PreviousChunk,
-    ) -> Float[Tensor, "B H A"]:
-        """`sample`, guided to the chunk before or after a trained prefix, as the config says; it may say neither."""
-        if self.config.guidance is not None:
-            guide = guide_of(self.config, previous, self.action_mask[embodiment])
-            return self._guided(context, noise, embodiment, guide)
-        if self.config.trained_delay:
-            expect_trained(self.config, previous)
-            return self._continued(context, noise, embodiment, previous)
-        return self.sample(context, noise, embodiment)
 
     def _guided(
         self, context: Context, noise: Float[Tensor, "B H A"], embodiment: Int[Tensor, " B"], guide: Guide | None
@@ -147,16 +120,13 @@ class DiffusionHead(Head):
         embodiment: Int[Tensor, " B"],
         previous: PreviousChunk,
     ) -> Float[Tensor, "B H A"]:
-        """What is committed, without noise from the beginning, and what follows it."""
-        condition, prefix = self.denoiser.condition(context), previous.committed
-
-        def with_prefix(x: Tensor) -> Tensor:
-            return torch.where(prefix[..., None], previous.action, x)
+        condition = self.denoiser.condition(context)
 
         def predict_noise(x: Tensor, step: Tensor) -> Tensor:
-            return self._noise(with_prefix(x), torch.where(prefix, CLEAN, step[:, None]), condition, embodiment)
+            step = torch.where(previous.committed, CLEAN, step[:, None])
+            return self._noise(with_prefix(x, previous), step, condition, embodiment)
 
-        return with_prefix(self._denoised(predict_noise, noise, None))
+        return with_prefix(self._denoised(predict_noise, noise, None), previous)
 
     def _denoised(
         self, predict_noise: Callable[[Tensor, Tensor], Tensor], noise: Float[Tensor, "B H A"], guide: Guide | None

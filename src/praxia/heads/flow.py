@@ -11,18 +11,17 @@ from praxia.heads.denoisers.denoiser import DenoiserConfig, repeated_rows
 from praxia.heads.denoisers.residual_mlp import ResidualMLP
 from praxia.heads.real_time import (
     RealTimeConfig,
+    RealTimeHead,
     count_remaining,
     draw_prefix,
-    expect_horizon,
     expect_real_time,
-    expect_trained,
-    guide_of,
+    with_prefix,
 )
-from praxia.nn.embodiment_linear import dim_masks, mask_dims
+from praxia.nn.embodiment_linear import mask_dims
 from praxia.nn.flow import beta_times, euler, interpolate
 from praxia.nn.guidance import Guide
 from praxia.nn.layers import masked_mean
-from praxia.nn.types import Batch, Context, Head, PreviousChunk, Shapes
+from praxia.nn.types import Batch, Context, PreviousChunk, Shapes
 
 __all__ = ["Flow", "FlowHead"]
 
@@ -46,22 +45,14 @@ class Flow(RealTimeConfig):
         expect_real_time(self)
 
     def build(self, shapes: Shapes, context_width: int) -> "FlowHead":
-        expect_horizon(self, shapes.horizon)
         return FlowHead(self, shapes, context_width)
 
 
-class FlowHead(Head):
-    """See `Flow`. `Inpaints`. Dims that a row's embodiment lacks enter neither the network nor the loss."""
-
-    action_mask: Tensor
+class FlowHead(RealTimeHead[Flow]):
+    """See `Flow`. Dims that a row's embodiment lacks enter neither the network nor the loss."""
 
     def __init__(self, config: Flow, shapes: Shapes, context_width: int):
-        super().__init__()
-        self.config = config
-        self.noise_shape = (shapes.horizon, shapes.action_dim)
-        self.denoiser = config.denoiser.build(shapes, context_width)
-        self.requires = self.denoiser.requires
-        self.register_buffer("action_mask", dim_masks(shapes.action_dims), persistent=False)
+        super().__init__(config, config.denoiser, shapes, context_width)
 
     def loss(
         self, context: Context, batch: Batch, generator: torch.Generator
@@ -81,31 +72,12 @@ class FlowHead(Head):
         loss = masked_mean(count_remaining(error, prefix, self.config), loss_mask, batch.share)
         return loss, {"flow": loss.detach()}
 
-    def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
-        return batch.loss_mask(self.action_mask).sum()
-
     def sample(
         self, context: Context, noise: Float[Tensor, "B H A"], embodiment: Int[Tensor, " B"]
     ) -> Float[Tensor, "B H A"]:
         """The chunk that `noise` flows to; dims that a row's embodiment lacks have no meaning."""
         condition = self.denoiser.condition(context)
         return euler(lambda x, time: self._velocity(x, time, condition, embodiment), noise, self.config.num_steps)
-
-    def inpaint(
-        self,
-        context: Context,
-        noise: Float[Tensor, "B H A"],
-        embodiment: Int[Tensor, " B"],
-        previous: PreviousChunk,
-    ) -> Float[Tensor, "B H A"]:
-        """`sample`, guided to the chunk before or after a trained prefix, as the config says; it may say neither."""
-        if self.config.guidance is not None:
-            guide = guide_of(self.config, previous, self.action_mask[embodiment])
-            return self._guided(context, noise, embodiment, guide)
-        if self.config.trained_delay:
-            expect_trained(self.config, previous)
-            return self._continued(context, noise, embodiment, previous)
-        return self.sample(context, noise, embodiment)
 
     def _guided(
         self, context: Context, noise: Float[Tensor, "B H A"], embodiment: Int[Tensor, " B"], guide: Guide
@@ -126,16 +98,13 @@ class FlowHead(Head):
         embodiment: Int[Tensor, " B"],
         previous: PreviousChunk,
     ) -> Float[Tensor, "B H A"]:
-        """What is committed, at time 1 from the beginning, and what follows it."""
-        condition, prefix = self.denoiser.condition(context), previous.committed
-
-        def with_prefix(x: Tensor) -> Tensor:
-            return torch.where(prefix[..., None], previous.action, x)
+        condition = self.denoiser.condition(context)
 
         def velocity(x: Tensor, time: Tensor) -> Tensor:
-            return self._velocity(with_prefix(x), torch.where(prefix, 1.0, time[:, None]), condition, embodiment)
+            time = torch.where(previous.committed, 1.0, time[:, None])
+            return self._velocity(with_prefix(x, previous), time, condition, embodiment)
 
-        return with_prefix(euler(velocity, noise, self.config.num_steps))
+        return with_prefix(euler(velocity, noise, self.config.num_steps), previous)
 
     def _velocity(
         self,

@@ -7,30 +7,31 @@ rest; in use the committed actions are that prefix. Guidance (RTC, Black et al. 
 """
 
 import math
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from praxia.core.config import ADDED
 from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.types import Guidance
+from praxia.heads.denoisers.denoiser import DenoiserConfig
+from praxia.nn.embodiment_linear import dim_masks
 from praxia.nn.guidance import Guide, soft_mask
 from praxia.nn.share import Share
-from praxia.nn.types import HeadConfig, PreviousChunk
+from praxia.nn.types import Batch, Context, Head, HeadConfig, PreviousChunk, Shapes
 
 __all__ = [
     "RealTimeConfig",
+    "RealTimeHead",
     "count_remaining",
     "draw_prefix",
-    "expect_horizon",
     "expect_real_time",
-    "expect_trained",
-    "guide_of",
+    "with_prefix",
 ]
 
 
@@ -62,6 +63,68 @@ class RealTimeConfig(HeadConfig, ABC):
         return None if self.guidance is not None else self.trained_delay or None
 
 
+OwnConfig = TypeVar("OwnConfig", bound=RealTimeConfig)
+
+
+class RealTimeHead(Head, ABC, Generic[OwnConfig]):
+    """A head whose `denoiser` samples a chunk from noise, as a `RealTimeConfig` says under a delay. `Inpaints`.
+
+    Raises:
+        MismatchError: a trained prefix would be the whole chunk.
+    """
+
+    action_mask: Tensor
+
+    def __init__(self, config: OwnConfig, denoiser: DenoiserConfig, shapes: Shapes, context_width: int):
+        super().__init__()
+        _expect_horizon(config, shapes.horizon)
+        self.config = config
+        self.noise_shape = (shapes.horizon, shapes.action_dim)
+        self.denoiser = denoiser.build(shapes, context_width)
+        self.requires = self.denoiser.requires
+        self.register_buffer("action_mask", dim_masks(shapes.action_dims), persistent=False)
+
+    def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
+        return batch.loss_mask(self.action_mask).sum()
+
+    def inpaint(
+        self,
+        context: Context,
+        noise: Float[Tensor, "B H A"],
+        embodiment: Int[Tensor, " B"],
+        previous: PreviousChunk,
+    ) -> Float[Tensor, "B H A"]:
+        """`sample`, guided to the chunk before or after a trained prefix, as the config says; it may say neither."""
+        if self.config.guidance is not None:
+            guide = _guide_of(self.config, previous, self.action_mask[embodiment])
+            return self._guided(context, noise, embodiment, guide)
+        if self.config.trained_delay:
+            _expect_trained(self.config, previous)
+            return self._continued(context, noise, embodiment, previous)
+        return self.sample(context, noise, embodiment)
+
+    @abstractmethod
+    def _guided(
+        self, context: Context, noise: Float[Tensor, "B H A"], embodiment: Int[Tensor, " B"], guide: Guide
+    ) -> Float[Tensor, "B H A"]:
+        """`sample`, with every prediction of the data moved by `guide`."""
+
+    @abstractmethod
+    def _continued(
+        self,
+        context: Context,
+        noise: Float[Tensor, "B H A"],
+        embodiment: Int[Tensor, " B"],
+        previous: PreviousChunk,
+    ) -> Float[Tensor, "B H A"]:
+        """What is committed, without noise from the beginning, and what follows it."""
+
+
+def with_prefix(x: Float[Tensor, "B H A"], previous: PreviousChunk) -> Float[Tensor, "B H A"]:
+    """`x` with what is committed in place of its first steps."""
+    return torch.where(previous.committed[..., None], previous.action, x)
+
+
 def expect_real_time(config: RealTimeConfig) -> None:
     """Raises PraxiaError for values that mean nothing."""
     if config.trained_delay < 0:
@@ -71,7 +134,7 @@ def expect_real_time(config: RealTimeConfig) -> None:
             raise PraxiaError(f"expected a {name} of 0 or more, and finite, got {value:g}")
 
 
-def expect_horizon(config: RealTimeConfig, horizon: int) -> None:
+def _expect_horizon(config: RealTimeConfig, horizon: int) -> None:
     """Raises MismatchError where a trained prefix would be the whole chunk."""
     if config.trained_delay >= horizon:
         raise MismatchError(
@@ -80,7 +143,7 @@ def expect_horizon(config: RealTimeConfig, horizon: int) -> None:
         )
 
 
-def expect_trained(config: RealTimeConfig, previous: PreviousChunk) -> None:
+def _expect_trained(config: RealTimeConfig, previous: PreviousChunk) -> None:
     """Raises MismatchError for more committed actions than the head was trained with."""
     if (longest := int(previous.committed.sum(1).max())) > config.trained_delay:
         raise MismatchError(
@@ -116,7 +179,7 @@ def count_remaining(
     return error.masked_fill(prefix[..., None], 0.0) * (horizon / expected)
 
 
-def guide_of(config: RealTimeConfig, previous: PreviousChunk, dims: Bool[Tensor, "B A"]) -> Guide:
+def _guide_of(config: RealTimeConfig, previous: PreviousChunk, dims: Bool[Tensor, "B A"]) -> Guide:
     """The guide to the chunk before, in the `dims` that each row's embodiment has."""
     mask = soft_mask(previous.committed, previous.valid)[..., None] * dims[:, None]
     return Guide(previous.action, mask, config.guidance_clip, through_network=config.guidance == "vjp")
