@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 from praxia_testing import EMBODIMENT
 from websockets.sync.client import connect
+from websockets.sync.server import serve
 
 from praxia.core.types import Decision, Query
 from praxia.core.window import Window
@@ -131,3 +132,18 @@ class ServerThread:
         while not condition():
             assert time.monotonic() < deadline_s
             time.sleep(0.01)
+
+
+class ForeignServer:
+    """Another project's server, in a thread while it is open; a subclass says what it does with a connection."""
+
+    def __enter__(self):
+        self.server = serve(self.handle, "127.0.0.1", 0, compression=None)
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+        self.address = f"ws://127.0.0.1:{self.server.socket.getsockname()[1]}"
+        return self
+
+    def __exit__(self, *error):
+        self.server.shutdown()
+        self.thread.join(TIMEOUT_S)

@@ -2,15 +2,13 @@
 
 import dataclasses
 import json
-import threading
 
 import numpy as np
 import pytest
 import torch
 from praxia_testing import make_config, make_policy
-from serving_testing import Gated, ServerThread
+from serving_testing import ForeignServer, Gated, ServerThread
 from toy_world import EMBODIMENT as OTHER
-from websockets.sync.server import serve as serve_sync
 
 from praxia.checkpoint.store import load_policy, save_policy
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
@@ -161,21 +159,11 @@ def test_nobody_and_strangers_have_one_line(tmp_path, monkeypatch):
             find_policy(address, BENCHMARK, exact=True, bind_as="toy")
 
 
-class Stranger:
+class Stranger(ForeignServer):
     """A server of openpi's wire with names and units of its own: it moves towards positive x and y, in mm/s."""
 
     def __init__(self):
         self.requests = []
-
-    def __enter__(self):
-        self.server = serve_sync(self.handle, "127.0.0.1", 0, compression=None)
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-        self.thread.start()
-        return self
-
-    def __exit__(self, *error):
-        self.server.shutdown()
-        self.thread.join(30)
 
     def handle(self, connection):
         connection.send(pack({"reset_pose": np.zeros(2)}))
@@ -185,7 +173,7 @@ class Stranger:
 
     def description(self, folder, **changes):
         value = {
-            "address": f"ws://127.0.0.1:{self.server.socket.getsockname()[1]}",
+            "address": self.address,
             "horizon": 8,
             "images": {"observation/image": {"camera": "top", "size": [32, 32]}},
             "state": {"observation/state": [{"field": "goal", "scale": 1000}, {"field": "robot", "offset": 1}]},

@@ -36,12 +36,18 @@ def result(future):
     return future.result(TIMEOUT_S)
 
 
+def submit_stopped(worker, policy):
+    """A request about row 0 whose inference has begun, and waits until the policy's gate is opened."""
+    policy.gate.clear()
+    running = worker.submit(query(0))
+    policy.wait_started()
+    return running
+
+
 def test_what_waits_is_the_next_batch(serving):
     policy, reports = Gated(), []
     worker = serving(policy, report=reports.append)
-    policy.gate.clear()
-    futures = [worker.submit(query(0))]
-    policy.wait_started()
+    futures = [submit_stopped(worker, policy)]
     futures += [worker.submit(query(row)) for row in (1, 2, 3)]
     policy.gate.set()
     for row, future in enumerate(futures):
@@ -66,9 +72,7 @@ def test_exact_batches_are_single_requests_in_the_order_of_arrival(serving):
 def test_a_cancelled_or_late_request_costs_no_inference(serving):
     policy = Gated()
     worker = serving(policy)
-    policy.gate.clear()
-    running = worker.submit(query(0))
-    policy.wait_started()
+    running = submit_stopped(worker, policy)
     cancelled, late = worker.submit(query(1)), worker.submit(query(2), time.monotonic() - 1)
     kept = worker.submit(query(3), time.monotonic() + TIMEOUT_S)
     assert cancelled.cancel()
@@ -103,9 +107,7 @@ def test_an_exception_is_the_error_of_its_request_alone(serving):
 
     policy = Raising()
     worker = serving(policy)
-    policy.gate.clear()
-    futures = [worker.submit(query(0))]
-    policy.wait_started()
+    futures = [submit_stopped(worker, policy)]
     futures += [worker.submit(query(row)) for row in (1, 2)]
     policy.gate.set()
     faults = [result(future).decision.fault for future in futures]
@@ -144,9 +146,7 @@ def test_what_fails_after_inference_is_an_error_of_its_batch(serving, error):
 def test_a_worker_that_ended_leaves_nobody_waiting(serving):
     policy = Gated()
     worker = serving(policy)
-    policy.gate.clear()
-    running = worker.submit(query(0))
-    policy.wait_started()
+    running = submit_stopped(worker, policy)
     waiting = worker.submit(query(1))
     worker._starts = None  # a fault of ours
     worker._take = lambda: [waiting]
@@ -163,9 +163,7 @@ def test_a_worker_that_ended_leaves_nobody_waiting(serving):
 def test_a_closed_worker_answers_what_runs_and_refuses_the_rest(serving):
     policy = Gated()
     worker = serving(policy)
-    policy.gate.clear()
-    running = worker.submit(query(0))
-    policy.wait_started()
+    running = submit_stopped(worker, policy)
     waiting = worker.submit(query(1))
     worker.close(timeout_s=0.0)
     policy.gate.set()

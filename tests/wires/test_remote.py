@@ -12,8 +12,7 @@ import time
 import numpy as np
 import pytest
 from praxia_testing import EMBODIMENT
-from serving_testing import TIMEOUT_S, Gated, ServerThread, observed
-from websockets.sync.server import serve as serve_sync
+from serving_testing import ForeignServer, Gated, ServerThread, observed
 
 from praxia.core.errors import PraxiaError
 from praxia.core.types import Observation, Query
@@ -59,21 +58,11 @@ def test_another_policy_at_the_address_is_an_error():
             act(policy, query(1, row=1))
 
 
-class Counting:
+class Counting(ForeignServer):
     """A server of openpi's wire that answers with the number of the observation in its connection."""
 
     def __init__(self):
         self.keys = []
-
-    def __enter__(self):
-        self.server = serve_sync(self.handle, "127.0.0.1", 0, compression=None)
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-        self.thread.start()
-        return self
-
-    def __exit__(self, *error):
-        self.server.shutdown()
-        self.thread.join(TIMEOUT_S)
 
     def handle(self, connection):
         self.keys.append(connection.request.headers.get("Authorization"))
@@ -82,8 +71,7 @@ class Counting:
             connection.send(pack({"actions": np.full((1, 2), number, np.float32)}))
 
     def connect(self, folder, **entries):
-        where = f"ws://127.0.0.1:{self.server.socket.getsockname()[1]}"
-        value = {"address": where, "horizon": 1, "actions": [{"field": "move"}]}
+        value = {"address": self.address, "horizon": 1, "actions": [{"field": "move"}]}
         (folder / "server.json").write_text(json.dumps(value | entries))
         return connect_foreign(folder / "server.json", EMBODIMENT)
 

@@ -62,9 +62,9 @@ def run_episodes(
     The first `execution.execution_horizon` valid actions of a decision are executed before the policy decides again. A
     policy that sees past steps observes those too, whatever the execution horizon. With `execution.ensemble` it decides
     at every step, and its valid predictions for that step are averaged. A policy that corrects its actions does so at
-    every step (`rollout.corrected`). An episode ends when the environment ends it,
-    after `horizon` steps, or at the first decision with at least `steps_after_success` steps since success first held
-    (0: at that very step; None: success does not end it).
+    every step (`rollout.corrected`). An episode ends when the environment ends it, after `horizon` steps, or at the
+    first decision with at least `steps_after_success` steps since success first held (0: at that very step; None:
+    success does not end it).
 
     `on_step` is called with each step, in the order of its episode, as soon as it was executed; the loop itself keeps
     no observations of it. Then images are rendered after every step, the last one too. An episode that is run again

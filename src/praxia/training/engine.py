@@ -170,8 +170,8 @@ def train(
     shapes = model_shapes(run.window, windows.embodiments, transforms)
     config = PolicyConfig(model_config, shapes, transforms, windows.embodiments, run.window, description)
     vqa_batches = VQABatches(vqa_data, run.train.num_vqa, VQA_IMAGE_PX) if vqa_data else None
-    ahead = run.model.roll_forward if isinstance(run.model, RollsForward) else 0
-    source = BatchSource(windows, transforms, shapes, run.train.seed, run.train.batch_size, vqa_batches, ahead)
+    roll_forward = run.model.roll_forward if isinstance(run.model, RollsForward) else 0
+    source = BatchSource(windows, transforms, shapes, run.train.seed, run.train.batch_size, vqa_batches, roll_forward)
     model = build_model(fabric, config, run.train, initial, validated=held_out is not None)
     expect_language(model, source)
     if fabric.is_global_zero:
