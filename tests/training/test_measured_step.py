@@ -80,8 +80,28 @@ def test_what_is_measured_grows_with_the_batch(tiny_run, dataset_path, tmp_path)
 
 @pytest.fixture
 def little_memory(monkeypatch):
-    """A machine with 400 MB left."""
+    """A machine with 400 MB left.
+
+    A step takes 20 MB, the images of all rows and 20 kB for each that it computes at a time: what it really takes
+    depends on the gaps that other tests left in this process.
+    """
+    gained, step = [], engine.take_step
+
+    class Told:
+        def __enter__(self):
+            gained.clear()
+
+        def __exit__(self, *error):
+            self.gained = gained[0]
+
+    def told_step(fabric, options, update, batches, number):
+        images = sum(value.nbytes for value in batches[0].images.values())
+        gained.append(20_000_000 + images + 20_000 * len(batches[0].state) // options.accumulate)
+        return step(fabric, options, update, batches, number)
+
     monkeypatch.setattr(measured_step, "available_memory", lambda: 400_000_000)
+    monkeypatch.setattr(measured_step, "PeakMemory", Told)
+    monkeypatch.setattr(engine, "take_step", told_step)
 
 
 def test_a_batch_that_does_not_fit_is_refused_before_anything_is_written(
