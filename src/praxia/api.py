@@ -254,7 +254,8 @@ def evaluate(
     `policy` is what the command takes: the folder of a run or policy, "expert", "zero" or "random", or a policy of
     your own: a function from an embodiment to a policy, or its import string "package.module:make". `episodes` are per
     task, and `tasks` some of the benchmark's (None: all). "BENCHMARK/delay-4" has a delay of 4 control steps, and
-    `delays` is the file of a trace to draw delays from. Rows go to the file `out` as they end, one per episode.
+    `delays` is the file of a trace to draw delays from; "BENCHMARK/think-8-late-4" is for two systems. Rows go to the
+    file `out` as they end, one per episode.
     Returns the fingerprint and `results.summary.summarise` of the rows: {episodes, success, ci95, per_task, ...}.
 
     Raises:

@@ -39,7 +39,7 @@ def test_the_name_says_the_delay_and_the_definition_holds_it():
     assert TRACED.to_json()["execution"] == {"execution_horizon": 4, "ensemble": None, "trace": TRACE.key}
     assert BENCHMARK.with_delay(0) is BENCHMARK
     for one in (FIXED, TRACED, BENCHMARK):
-        assert one.undelayed.to_json() == BENCHMARK.to_json()
+        assert one.untimed.to_json() == BENCHMARK.to_json()
 
 
 def test_benchmarks_are_found_by_their_delay(tmp_path):

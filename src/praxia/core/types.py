@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float32, Shaped, UInt8
 from praxia.core.delays import DelayTrace
 from praxia.core.embodiment import Camera, Embodiment
 from praxia.core.errors import PraxiaError, UnknownName, expect_positive
+from praxia.core.intent import Intent, Thinking
 from praxia.core.keys import content_key
 from praxia.core.window import Window
 
@@ -221,6 +222,8 @@ class Query:
     `planned` holds all that the last decision left for the steps from the present on: first what is committed, then
     what a new decision replaces. None: at an episode's first decision, and under ensembling, where nothing is planned
     beyond what is committed.
+
+    `intent` is the newest one of a thinker beside the policy (`rollout.thinking`); it is `intent.age(step)` steps old.
     """
 
     history: tuple[Observation, ...]
@@ -231,6 +234,7 @@ class Query:
     delay: int = 0
     committed: Float32[np.ndarray, "D A"] | None = None
     planned: Float32[np.ndarray, "P A"] | None = None
+    intent: Intent | None = None
 
 
 # Who chose an action: a learned policy, an expert that took over, or a person.
@@ -304,6 +308,9 @@ class ChunkExecution:
     inference; `rollout.timeline` has the rules. With a `trace` each decision's delay is drawn from it, by the episode's
     key and the step.
 
+    `thinking` says how often the slow one of two systems observes and how late its intent arrives
+    (`rollout.thinking`). A policy that is not two systems acts as without it.
+
     Raises:
         PraxiaError: an ensemble of chunks that are executed for more than one step, an m that is not finite, a
             negative delay, or a delay beside a trace.
@@ -313,6 +320,7 @@ class ChunkExecution:
     ensemble: float | None = None
     delay: int = 0
     trace: DelayTrace | None = None
+    thinking: Thinking | None = None
 
     def __post_init__(self) -> None:
         if self.delay < 0:
@@ -339,10 +347,14 @@ class ChunkExecution:
         return self.delay if self.trace is None else self.trace.draw(episode, step)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object; without "delay" and "trace" where there is none, as in files from before they existed."""
+        """A JSON object; without what there is none of, but for "ensemble", as in files from before it existed."""
         value = {"execution_horizon": self.execution_horizon, "ensemble": self.ensemble}
-        delayed = {"delay": self.delay, "trace": None if self.trace is None else self.trace.key}
-        return value | {name: one for name, one in delayed.items() if one}
+        timed = {
+            "delay": self.delay,
+            "trace": None if self.trace is None else self.trace.key,
+            "thinking": None if self.thinking is None else self.thinking.to_json(),
+        }
+        return value | {name: one for name, one in timed.items() if one}
 
 
 # How a chunk is guided to what is committed and planned: by the gradient through the network, or as if that were the

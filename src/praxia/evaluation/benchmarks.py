@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from praxia.core.delays import DelayTrace
 from praxia.core.errors import PraxiaError, UnknownName
+from praxia.core.intent import Thinking
 from praxia.core.registry import lookup, names
 from praxia.core.types import ChunkExecution, EnvSpec
 from praxia.evaluation import BENCHMARKS
@@ -20,6 +21,8 @@ Axis = Literal["", "train", "task", "scene", "embodiment", "long"]
 
 # The end of the name of a benchmark with a delay: a number of control steps, or the hash of a trace.
 _DELAY = re.compile(r"(?P<name>.+)/delay-((?P<steps>\d{1,6})|trace-(?P<key>[0-9a-f]{8}))")
+# The end of the name of a benchmark for two systems: how often the slow one observes, how late its intent arrives.
+_THINKING = re.compile(r"(?P<name>.+)/think-(?P<every>\d{1,6})-late-(?P<late>\d{1,6})")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Benchmark:
         options: of the environment's maker.
         sizes: (height, width) of the images of cameras that are no squares of `size` pixels.
         averages_groups: the published number is the unweighted mean of the groups' rates.
+        without_time: the benchmark before its name said something about time, and not part of the definition.
     """
 
     name: str
@@ -61,6 +65,7 @@ class Benchmark:
     privileged_state: bool = False
     options: Mapping[str, bool | int | float | str] = field(default_factory=dict)
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    without_time: "Benchmark | None" = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         grouped = [task for tasks in self.groups.values() for task in tasks]
@@ -100,6 +105,7 @@ class Benchmark:
             tasks=tasks,
             groups={name: of for name, of in groups.items() if of},
             averages_groups=False,  # the published number is of all tasks
+            without_time=None if self.without_time is None else self.without_time.of_tasks(names),
         )
 
     def with_delay(self, delay: int | DelayTrace) -> "Benchmark":
@@ -115,20 +121,33 @@ class Benchmark:
             execution = replace(self.execution, delay=delay)
         if not execution.is_delayed:
             return self
-        return replace(self, name=f"{self.name}/{name}", summary=f"{self.summary}; with {text}", execution=execution)
+        return self._timed(name, text, execution)
+
+    def with_thinking(self, thinking: Thinking) -> "Benchmark":
+        """This benchmark for two systems at two speeds (`ChunkExecution.thinking`), whose name says so.
+
+        Every policy then decides at every control step, also one that does not think: what the fast one of two systems
+        is for.
+        """
+        name = f"think-{thinking.every}-late-{thinking.late}"
+        text = f"a thinker that observes every {thinking.every} control steps, whose intent is late by {thinking.late}"
+        return self._timed(name, text, replace(self.execution, execution_horizon=1, thinking=thinking))
+
+    def _timed(self, name: str, text: str, execution: ChunkExecution) -> "Benchmark":
+        name, summary = f"{self.name}/{name}", f"{self.summary}; with {text}"
+        return replace(self, name=name, summary=summary, execution=execution, without_time=self.untimed)
 
     @property
-    def undelayed(self) -> "Benchmark":
-        """The benchmark that this one is without its delay."""
-        found = _DELAY.fullmatch(self.name)
-        name = self.name if found is None else found["name"]
-        return replace(self, name=name, execution=replace(self.execution, delay=0, trace=None))
+    def untimed(self) -> "Benchmark":
+        """The benchmark that this one is without its delay and its thinker."""
+        return self.without_time or self
 
     def to_json(self) -> dict[str, Any]:
-        """The definition: everything but the `summary`."""
+        """The definition: everything but the `summary` and the benchmark that it was made of."""
         groups = {name: list(tasks) for name, tasks in self.groups.items()}
-        value = {**asdict(self), "tasks": list(self.tasks), "cameras": list(self.cameras), "groups": groups}
-        del value["summary"]
+        value = asdict(replace(self, without_time=None))
+        value = {**value, "tasks": list(self.tasks), "cameras": list(self.cameras), "groups": groups}
+        del value["summary"], value["without_time"]
         value["sizes"] = {name: list(size) for name, size in self.sizes.items()}
         for name in ("options", "sizes"):
             if not value[name]:
@@ -139,14 +158,22 @@ class Benchmark:
 def find_benchmark(name: str, delays: Path | None = None) -> Benchmark:
     """The benchmark of that name, with the delay that ".../delay-4" or ".../delay-trace-HASH" at its end stands for.
 
-    `delays` is the file of a trace of delays. Its hash need not be part of the name, but must be the same if it is.
+    After that the name may end in ".../think-8-late-4", for two systems (`Benchmark.with_thinking`). `delays` is the
+    file of a trace of delays. Its hash need not be part of the name, but must be the same if it is.
 
     Raises:
         UnknownName: names the nearest benchmarks.
         PraxiaError: the name is that of a trace, and `delays` is None, or of another trace; or of a fixed delay, and
-            there is a trace too.
+            there is a trace too; or of a thinker whose intents come later than its next observation.
         DataError: the file `delays` holds no trace.
     """
+    if (thinks := _THINKING.fullmatch(name)) is not None:
+        benchmark = find_benchmark(thinks["name"], delays)
+        if benchmark.execution.thinking is not None:
+            raise PraxiaError(
+                f"expected one thinker of {benchmark.name!r}, got another: leave out {name.rsplit('/')[-1]!r}"
+            )
+        return benchmark.with_thinking(Thinking(int(thinks["every"]), int(thinks["late"])))
     found = _DELAY.fullmatch(name)
     plain, steps, key = (name, None, None) if found is None else found.group("name", "steps", "key")
     benchmark = lookup("benchmarks", BENCHMARKS, plain, kind="benchmark", listing="praxia info --benchmarks")

@@ -138,7 +138,7 @@ def check_compatibility(policy: Policy, benchmark: Benchmark, embodiment: Embodi
     if taken is not None and longest > taken:
         raise MismatchError(
             f"the policy was trained for delays of at most {taken} control steps, but benchmark {benchmark.name!r} has"
-            f" {longest}: choose {benchmark.undelayed.name}/delay-{taken}, or train it for longer ones"
+            f" {longest}: choose {benchmark.untimed.name}/delay-{taken}, or train it for longer ones"
         )
 
 

@@ -76,11 +76,13 @@ class _AtOnce:
 
 
 def expect_real_time(agents: Sequence[Agent], num_slots: int) -> None:
-    """Raises MismatchError where decisions that take their time would be beside several slots or a simulated delay."""
+    """Raises MismatchError where decisions that take their time would be beside several slots or simulated ones."""
     if num_slots != 1:
         raise MismatchError(f"expected one robot in real time, got {num_slots} slots: run one after the other")
     if any(agent.execution.is_delayed for agent in agents):
         raise MismatchError("expected a chunk execution without a delay: in real time delays are what they are")
+    if any(agent.execution.thinking is not None for agent in agents):
+        raise MismatchError("expected a chunk execution without a thinker's rate: in real time it is what it is")
 
 
 class Decisions:

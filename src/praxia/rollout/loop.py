@@ -8,6 +8,7 @@ from praxia.rollout.corrected import correcting
 from praxia.rollout.episode import RunningEpisode
 from praxia.rollout.inference import Decisions, Inference, expect_real_time
 from praxia.rollout.queues import GroupedQueue, JobQueue
+from praxia.rollout.thinking import thinking
 from praxia.rollout.types import Agent, Job, Recording, Step, Trajectory
 
 __all__ = ["rollout", "run_episodes"]
@@ -62,9 +63,9 @@ def run_episodes(
     The first `execution.execution_horizon` valid actions of a decision are executed before the policy decides again. A
     policy that sees past steps observes those too, whatever the execution horizon. With `execution.ensemble` it decides
     at every step, and its valid predictions for that step are averaged. A policy that corrects its actions does so at
-    every step (`rollout.corrected`). An episode ends when the environment ends it, after `horizon` steps, or at the
-    first decision with at least `steps_after_success` steps since success first held (0: at that very step; None:
-    success does not end it).
+    every step (`rollout.corrected`), and one of two systems is given the intents of its thinker (`rollout.thinking`).
+    An episode ends when the environment ends it, after `horizon` steps, or at the first decision with at least
+    `steps_after_success` steps since success first held (0: at that very step; None: success does not end it).
 
     `on_step` is called with each step, in the order of its episode, as soon as it was executed; the loop itself keeps
     no observations of it. Then images are rendered after every step, the last one too. An episode that is run again
@@ -83,7 +84,7 @@ def run_episodes(
     snapshots = recording is not None and recording.snapshots
     if inference is not None:
         expect_real_time(agents, slots.num_slots)
-    agents = [correcting(agent) for agent in agents]
+    agents = [correcting(thinking(agent)) for agent in agents]
     decisions = Decisions(agents, slots.num_slots, inference)
     running: dict[int, RunningEpisode] = {}
 

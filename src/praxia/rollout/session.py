@@ -11,8 +11,9 @@ from praxia.core.embodiment import Camera, Embodiment
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.core.types import ChunkExecution, Decision, Observation, Policy, Query
 from praxia.data.images import letterbox
-from praxia.rollout.corrected import correcting
+from praxia.rollout.corrected import Correcting, correcting
 from praxia.rollout.faults import action_fault, decision_fault
+from praxia.rollout.thinking import thinking
 from praxia.rollout.timeline import Timeline, next_query
 from praxia.rollout.types import Agent
 
@@ -47,10 +48,10 @@ class Session:
         if execution.is_delayed:
             raise MismatchError(f"expected no delay, since a session waits for each decision, got {execution}")
         self.embodiment: Embodiment = embodiment
-        agent = correcting(Agent(policy, execution))
+        agent = correcting(thinking(Agent(policy, execution)))
         self._policy = agent.policy
         self._execution = agent.execution
-        self._corrects = agent.policy is not policy
+        self._corrects = isinstance(agent.policy, Correcting)
         self._channels: Channels = channels
         self._key = key
         self._episode = -1

@@ -40,7 +40,7 @@ def golden_frame_matches(setup: PreflightSetup) -> PreflightResult:
     stored, rendered = read_image(family.golden.path), family.golden.render()
     if np.array_equal(stored, rendered):
         return PreflightResult(True, "identical to the stored image")
-    paths = REFERENCE, reference_path(setup.benchmark.undelayed.name)
+    paths = REFERENCE, reference_path(setup.benchmark.untimed.name)
     records = {name: vendor for path in paths for name, vendor in read_reference(path)["drawn_by"].items()}
     vendors = f"{family.provenance().get('gl_vendor', 'here')} instead of {records.get(family.name)}"
     return _compared([_difference(stored, rendered)], f"the golden image rendered by {vendors}")

@@ -157,7 +157,7 @@ class PreflightSetup:
     @cached_property
     def reference(self) -> ReferenceRates | None:
         """The recorded rates of this benchmark."""
-        return find_reference(self.benchmark.undelayed.name)
+        return find_reference(self.benchmark.untimed.name)
 
     @cached_property
     def expert_trajectories(self) -> list[Trajectory]:
@@ -174,7 +174,7 @@ class PreflightSetup:
             policy,
             self.slots,
             plan(Evaluation(self.sample, "", -(-num_episodes // len(self.sample.tasks))), self.family),
-            execution=self.benchmark.undelayed.execution,
+            execution=self.benchmark.untimed.execution,
             horizon=self.benchmark.horizon,
             steps_after_success=self.benchmark.steps_after_success,
             recording=Recording(cameras=(), snapshots=False),
