@@ -5,11 +5,11 @@ import socket
 import sys
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from memory import free_memory, map_large_blocks, resident_mb
 
 # The same examples every time, however slow the machine is beside other work.
-settings.register_profile("praxia", derandomize=True, deadline=None)
+settings.register_profile("praxia", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("praxia")
 os.environ.setdefault("MUJOCO_GL", "egl")
 map_large_blocks()

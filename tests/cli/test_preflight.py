@@ -53,7 +53,7 @@ def test_what_fits_ends_with_zero_and_one_json_object(tmp_path, capsys):
     result = json.loads(captured.out)
     assert result["ok"] is True
     assert result["policy_sha256"] == json.loads((tmp_path / "policy" / "policy.json").read_text())["policy_sha256"]
-    assert 0 < result["seconds"] < 60
+    assert result["seconds"] > 0
     assert [check["name"] for check in result["checks"]] == CHECKS
     assert {"name": "replay", "ok": None}.items() <= result["checks"][4].items()
     assert "skipped   replay" in captured.err

@@ -166,15 +166,14 @@ def test_killed_collections_resume_to_the_data_set_of_an_undisturbed_one(tmp_pat
     script = [sys.executable, str(Path(__file__).parent / "toy_collection.py")]
     path = [str(Path(__file__).parents[1] / "rollout"), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+    slow = {**environment, "TOY_SLOWNESS": "20"}  # it is killed long before its end
     out, undisturbed = tmp_path / "killed", tmp_path / "undisturbed"
     rng = random.Random(0)
     staging = out / ".staging"
     for attempt in range(3):
         seen = len(list(staging.glob("episode-*")))
-        with subprocess.Popen(
-            [*script, str(out), "12", "2", *(["--resume"] if attempt else [])], env=environment
-        ) as run:
-            end = time.monotonic() + 20
+        with subprocess.Popen([*script, str(out), "12", "2", *(["--resume"] if attempt else [])], env=slow) as run:
+            end = time.monotonic() + 240
             while len(list(staging.glob("episode-*"))) == seen and time.monotonic() < end:
                 time.sleep(0.01)
             time.sleep(rng.uniform(0, 0.2))
@@ -182,6 +181,6 @@ def test_killed_collections_resume_to_the_data_set_of_an_undisturbed_one(tmp_pat
             run.send_signal(signal.SIGKILL)
     assert 3 <= len(list(staging.glob("episode-*"))) < 24
     for folder, extra in ((out, ["--resume"]), (undisturbed, [])):
-        subprocess.run([*script, str(folder), "12", "1", *extra], env=environment, check=True, timeout=60)
+        subprocess.run([*script, str(folder), "12", "1", *extra], env=environment, check=True, timeout=240)
     assert Dataset(out).content_sha256 == Dataset(undisturbed).content_sha256
     assert Dataset(out).num_episodes == 24

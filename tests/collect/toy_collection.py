@@ -1,6 +1,6 @@
 """A collection in the toy world of the rollout's tests. Run as a script it collects: something to kill.
 
-python toy_collection.py OUT EPISODES WORKERS [--resume]
+python toy_collection.py OUT EPISODES WORKERS [--resume]; steps take TOY_SLOWNESS times as long
 """
 
 import errno
@@ -39,7 +39,7 @@ class MisbehavingEnv(ToyEnv):
     embodiment = EMBODIMENT
 
     def command(self, action: np.ndarray) -> Outcome:
-        time.sleep(self.payload.get("step_s", 0))
+        time.sleep(self.payload.get("step_s", 0) * float(os.environ.get("TOY_SLOWNESS", 1)))
         once = self.payload.get("once")
         if once is not None and self.steps == 2 and not os.path.exists(once):
             Path(once).touch()

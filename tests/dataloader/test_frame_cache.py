@@ -221,7 +221,7 @@ def test_many_processes_fill_evict_and_read_at_once_and_one_is_killed(own):
     os.kill(killed.pid, signal.SIGKILL)
     killed.communicate()
     for seed, process in zip((0, 200), others, strict=True):
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=240)
         assert process.returncode == 0
         assert [int(line) for line in output.split()] == expected(own, seed)
 

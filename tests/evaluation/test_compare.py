@@ -164,15 +164,16 @@ def test_evaluations_must_be_alike_and_neither_is_begun_unless_both_can_be(tmp_p
 def test_a_killed_comparison_resumes_to_the_rows_of_an_undisturbed_one(tmp_path: Path):
     script = [sys.executable, str(Path(__file__).parent / "toy_benchmark.py")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1] / "rollout"), *sys.path])}
+    slow = {**environment, "TOY_SLOWNESS": "20"}  # it is killed long before its end
     a, b = outs(tmp_path)
-    with subprocess.Popen([*script, "12", "2", str(a), str(b)], env=environment) as running:
-        end = time.monotonic() + 30
+    with subprocess.Popen([*script, "12", "2", str(a), str(b)], env=slow) as running:
+        end = time.monotonic() + 240
         while (not b.exists() or b.stat().st_size == 0) and time.monotonic() < end:
             time.sleep(0.01)
         assert running.poll() is None, "it was done before it could be killed"
         running.send_signal(signal.SIGKILL)
     assert 1 <= sum(out.read_bytes().count(b"\n") for out in (a, b)) < 48
-    subprocess.run([*script, "12", "2", str(a), str(b), "--resume"], env=environment, check=True, timeout=60)
+    subprocess.run([*script, "12", "2", str(a), str(b), "--resume"], env=environment, check=True, timeout=240)
     undisturbed = tmp_path / "whole.jsonl"
     evaluate_toy(undisturbed, draw=slow_start, episodes=12, exact=True)
     assert timeless(a) == timeless(undisturbed)

@@ -110,7 +110,7 @@ def test_rows_do_not_depend_on_workers_or_load(tmp_path, benchmark):
     finally:
         stop.set()
         for load in loads:
-            load.join(30)
+            load.join(60)
     assert timeless(tmp_path / "one.jsonl") == timeless(tmp_path / "two.jsonl")
 
 

@@ -302,13 +302,14 @@ def test_a_rate_that_is_no_number_is_refused_before_anything_is_written(tmp_path
 def test_killed_evaluations_resume_to_the_rows_of_an_undisturbed_one(tmp_path: Path):
     script = [sys.executable, str(Path(__file__).parent / "toy_benchmark.py")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1] / "rollout"), *sys.path])}
+    slow = {**environment, "TOY_SLOWNESS": "20"}  # it is killed long before its end
     out, undisturbed = tmp_path / "killed.jsonl", tmp_path / "whole.jsonl"
     observation_steps = random.Random(0)
     for attempt in range(3):
         arguments = ["12", "2", str(out), *(["--resume"] if attempt else [])]
-        with subprocess.Popen([*script, *arguments], env=environment) as running:
+        with subprocess.Popen([*script, *arguments], env=slow) as running:
             seen = out.stat().st_size if out.exists() else 0
-            end = time.monotonic() + 20
+            end = time.monotonic() + 240
             while (not out.exists() or out.stat().st_size == seen) and time.monotonic() < end:
                 time.sleep(0.01)
             time.sleep(observation_steps.uniform(0, 0.1))
@@ -317,7 +318,7 @@ def test_killed_evaluations_resume_to_the_rows_of_an_undisturbed_one(tmp_path: P
     survivors = out.read_bytes().count(b"\n")
     assert 3 <= survivors < 24
     for path, extra in ((out, ["--resume"]), (undisturbed, [])):
-        subprocess.run([*script, "12", "1", str(path), *extra], env=environment, check=True, timeout=60)
+        subprocess.run([*script, "12", "1", str(path), *extra], env=environment, check=True, timeout=240)
     assert len(timeless(out)) == 24
     assert timeless(out) == timeless(undisturbed)
 

@@ -1,8 +1,9 @@
 """A benchmark over the toy world of the rollout's tests. Run as a script it evaluates: something to kill.
 
-python toy_benchmark.py EPISODES WORKERS OUT [OUT] [--resume]
+python toy_benchmark.py EPISODES WORKERS OUT [OUT] [--resume]; steps take TOY_SLOWNESS times as long
 """
 
+import os
 import sys
 import time
 from collections.abc import Generator
@@ -49,7 +50,7 @@ class ToldEnv(ToyEnv):
         )
 
     def command(self, action: np.ndarray) -> Outcome:
-        time.sleep(self.payload.get("step_s", 0))
+        time.sleep(self.payload.get("step_s", 0) * float(os.environ.get("TOY_SLOWNESS", 1)))
         outcome = super().command(action)
         return replace(outcome, progress=0.5) if self.payload.get("half_done") else outcome
 

@@ -18,7 +18,7 @@ def test_versions_are_those_installed():
 
 def test_no_library_is_imported_to_know_its_version():
     heavy = "import sys; from praxia.results.fingerprint import versions; versions(); "
-    done = subprocess.run([sys.executable, "-c", heavy + "assert 'torch' not in sys.modules"], timeout=60)
+    done = subprocess.run([sys.executable, "-c", heavy + "assert 'torch' not in sys.modules"], timeout=240)
     assert done.returncode == 0
 
 

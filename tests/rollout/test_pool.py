@@ -197,7 +197,7 @@ def test_no_worker_outlives_a_killed_parent():
         assert not [name for name in open_files(parent.pid) if name.startswith("/dev/shm/")]
         assert [name for name in open_files(parent.pid) if name.startswith("/memfd:praxia")]
         parent.send_signal(signal.SIGKILL)
-    _, alive = psutil.wait_procs(children, timeout=10)
+    _, alive = psutil.wait_procs(children, timeout=60)
     assert not alive
 
 
@@ -212,11 +212,11 @@ def test_closing_leaks_nothing_and_workers_import_no_torch():
     assert len(maps) >= 2 and not any("torch" in text for text in maps)
     slots.close()
     """
-    done = subprocess.run(script(then.strip()), capture_output=True, text=True, timeout=60)
+    done = subprocess.run(script(then.strip()), capture_output=True, text=True, timeout=240)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def wait_until(holds: Callable[[], bool], timeout_s: float = 10) -> None:
+def wait_until(holds: Callable[[], bool], timeout_s: float = 60) -> None:
     end = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < end

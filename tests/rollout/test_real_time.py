@@ -182,41 +182,68 @@ def test_real_time_is_one_robot_without_a_simulated_delay():
         drive(Dated(), {}, ChunkExecution(1, delay=1))
 
 
-class Slow(Dated):
-    """Sleeps while it decides, at the second decision until it is told to go on."""
+class Commands:
+    """The commands that a robot has carried out, for whom waits for more of them; none comes after the `end`."""
 
-    def __init__(self, gate=None, sleeps_s=0.0, **options):
+    def __init__(self):
+        self.count, self.ended, self.changed = 0, False, threading.Condition()
+
+    def add(self, _):
+        with self.changed:
+            self.count += 1
+            self.changed.notify_all()
+
+    def end(self):
+        with self.changed:
+            self.ended = True
+            self.changed.notify_all()
+
+    def wait_for(self, more):
+        with self.changed:
+            enough = self.count + more
+            assert self.changed.wait_for(lambda: self.ended or self.count >= enough, 60)
+
+
+class Slow(Dated):
+    """Decides when it is told to go on, or after its first decision when the robot has had two more `commands`."""
+
+    def __init__(self, gate=None, commands=None, **options):
         super().__init__(**options)
-        self.gate, self.sleeps_s = gate, sleeps_s
+        self.gate, self.commands = gate, commands
 
     def _decide(self, query):
-        time.sleep(self.sleeps_s)
+        if self.commands is not None and query.step:
+            self.commands.wait_for(2)
         if self.gate is not None:
             self.gate.wait(30)
         return super()._decide(query)
 
 
-def in_thread(policy, timeout_s=30.0, horizon=HORIZON):
+def in_thread(policy, commands=None, timeout_s=30.0):
+    """The episode, its slots, and the seconds that it took."""
     clock = SystemClock()
-    robot = Robot20(job(0).spec, clock, spend=time.sleep)
+    robot = Robot20(job(0).spec, clock, spend=commands.add if commands else time.sleep)
     slots = PacedSlots(lambda spec: robot, clock)
     inference = ThreadedInference(timeout_s)
+    began_s = clock.now_s()
     try:
-        options = {"execution": ChunkExecution(2), "horizon": horizon, "embodiment": WIDE, "inference": inference}
+        options = {"execution": ChunkExecution(2), "horizon": HORIZON, "embodiment": WIDE, "inference": inference}
         (found,) = rollout(policy, slots, [job(0, goal=1e6)], **options)
     finally:
         inference.close()
         slots.close()
-    return found, slots, robot
+        if commands:
+            commands.end()
+    return found, slots, clock.now_s() - began_s
 
 
 def test_a_thread_decides_while_the_robot_keeps_its_rate():
-    policy = Slow(sleeps_s=0.12)
-    found, slots, robot = in_thread(policy)
-    took_s = robot.times_s[-1] - robot.times_s[0]
-    assert found.steps == HORIZON
-    # Had the loop waited, twelve decisions would have taken 1.4 s more. A busy machine can only be later.
-    assert took_s >= (HORIZON - 1) * PERIOD_S - 0.01
+    """No decision ends before two more commands: a loop that waited for one would wait for ever."""
+    commands = Commands()
+    policy = Slow(commands=commands)
+    found, slots, took_s = in_thread(policy, commands)
+    assert found.steps == commands.count == HORIZON
+    assert took_s > HORIZON * PERIOD_S - 1e-6
     assert min(found.delays) >= 2
     assert found.num_decisions == len(found.delays) + 1 >= 2
     assert slots.jitter_s >= 0

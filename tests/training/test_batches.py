@@ -31,7 +31,7 @@ def test_the_next_is_made_while_this_one_is_used():
 
     steps = prefetch(make, 0, 2)
     next(steps)
-    assert begun.wait(timeout=10)
+    assert begun.wait(timeout=60)
     assert list(steps) == [(1, 1)]
 
 

@@ -69,31 +69,38 @@ def test_the_formula_is_what_training_takes_at_a_third_size(recomputed):
 
 
 MEASURED = """
-import sys
-from memory import map_large_blocks
-map_large_blocks()
+import re
+from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from test_memory_plan import CONFIG, trained
 
-from praxia.core.memory import PeakMemory, return_unused_memory
+from praxia.core.memory import return_unused_memory
+def told(name):
+    return 1024 * int(re.search(name + r":\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
 trained(CONFIG, False)  # what libraries keep from their first use on
 return_unused_memory()
-with PeakMemory() as peak:
-    trained(CONFIG, False)
-print(peak.gained)
+Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here on
+before = told("VmRSS")
+trained(CONFIG, False)
+print(told("VmHWM") - before)
 """
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux tells a process's peak")
 def test_the_formula_is_what_a_process_gains():
-    """In an interpreter of its own, which no other test has left gaps in, and which gives back what it frees."""
+    """In an interpreter of its own, which no other test has left gaps in, and which gives back what it frees.
+
+    The peak is the kernel's, which misses none, however busy the machine is. Blocks from 64 kB on leave no gaps.
+    """
     said = planned(CONFIG, ROWS, recomputed=False).bytes("one process", 1, ROWS, recomputed=False)
     path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1]), *sys.path])
     command = [sys.executable, "-c", MEASURED]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=200, env={**os.environ, "PYTHONPATH": path})
+    environment = {**os.environ, "PYTHONPATH": path, "MALLOC_MMAP_THRESHOLD_": str(2**16)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280, env=environment)
     assert done.returncode == 0, done.stderr
-    assert said == pytest.approx(int(done.stdout), rel=0.15)
+    assert said == pytest.approx(int(done.stdout), rel=0.05)
 
 
 @pytest.mark.parametrize("recomputed", [False, True])

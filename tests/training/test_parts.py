@@ -38,7 +38,7 @@ def saved(request, tmp_path):
         one.start()
     digests = collect(beside, stage, count)
     for one in writers:
-        one.join(10)
+        one.join(60)
     assert not beside.exists()
     assert set(digests) == {path.name for path in stage.iterdir()}
     return stage, count

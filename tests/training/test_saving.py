@@ -41,7 +41,7 @@ class Slow:
         return {"model": {"value": torch.tensor(self.value)}}
 
     def write(self, step, copied):
-        assert self.go.wait(10)
+        assert self.go.wait(60)
         if self.fault is not None:
             raise self.fault
         self.written.append((step, int(copied["model"]["value"])))

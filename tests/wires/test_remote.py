@@ -130,12 +130,12 @@ def test_a_server_that_does_not_read_is_an_error_in_time(monkeypatch):
 
 
 def test_goodbyes_have_one_limit_together(monkeypatch):
-    monkeypatch.setattr(remote, "CLOSE_S", 0.3)
+    monkeypatch.setattr(remote, "CLOSE_S", 0.6)
     with deaf_server() as where:
         connections = {row: Connection(where) for row in range(20)}
         began_s = time.monotonic()
         remote._close_all(connections)
-        assert time.monotonic() - began_s < 20 * 0.3 / 2
+        assert time.monotonic() - began_s < 20 * 0.6 / 2
 
 
 def test_the_last_line_of_a_traceback_is_the_error():

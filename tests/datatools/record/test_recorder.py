@@ -115,7 +115,7 @@ def test_a_full_disk_refuses_the_next_frame_and_saving_continues_with_space(
     tmp_path, synthetic, feeding, contents, expected, monkeypatch
 ):
     recorder = Recorder(tmp_path / "set", synthetic.EMBODIMENT, PLAN)
-    episode = synthetic.episode(2, 20)
+    episode = synthetic.episode(2, 300)
     live = feeding.begin(recorder, 2, episode)
     for frame in range(7):
         feeding.feed(live, episode, frame)
@@ -128,9 +128,9 @@ def test_a_full_disk_refuses_the_next_frame_and_saving_continues_with_space(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     def fill():
-        for frame in range(7, 20):
+        for frame in range(7, 300):
             feeding.feed(live, episode, frame)
-            time.sleep(0.2)
+            time.sleep(0.1)
 
     monkeypatch.setattr(os, "pwritev", full)
     message = r"frame (\d+) of episode 2 was not recorded: no space left.*kept: the \1 frames"
