@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import socket
 import subprocess
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 import msgpack
 import numpy as np
 import pytest
+from PIL import Image
 from praxia_testing import make_policy
 from serving_testing import TIMEOUT_S, Gated, Remembering, ServerThread, observed
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -18,10 +20,14 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from praxia.core.errors import PraxiaError
 from praxia.core.types import ChunkExecution
 from praxia.rollout.session import Session
+from praxia.serve import sessions
 from praxia.serve.connection import Limits
 from praxia.serve.server import tls_context
-from praxia.wires import openpi
+from praxia.wires import openpi, vla_eval
 from praxia.wires.messages import InferenceRequest
+from praxia.wires.packing import pack
+
+SMALL = np.zeros((16, 16, 3), np.uint8)
 
 
 def request(value=0.0, **options):
@@ -161,24 +167,53 @@ def test_a_request_of_a_client_that_has_gone_is_never_made():
     assert len(server.policies[0].worker._policy.policy.batches) == 4
 
 
-def test_images_are_decoded_beside_the_loop(monkeypatch):
-    """Health and the other clients are answered while one client's message is decoded."""
-    decoding, go_on = threading.Event(), threading.Event()
-    decode = openpi.decode_request
+def compressed(value):
+    file = io.BytesIO()
+    Image.fromarray(value).save(file, "PNG")
+    return {"__image__": True, "format": "png", "data": file.getvalue()}
 
-    def slow(*arguments):
-        decoding.set()
-        assert go_on.wait(TIMEOUT_S)
-        return decode(*arguments)
 
+@pytest.mark.parametrize(
+    ("image", "path", "is_beside"),
+    [
+        (SMALL, "", False),
+        (compressed(SMALL), "", True),
+        (np.zeros((32, 48, 3), np.uint8), "", True),
+        (SMALL.astype(np.float32), "", True),
+        (compressed(SMALL), "vla-eval", True),
+        (SMALL, "vla-eval", False),
+    ],
+)
+def test_images_are_decoded_and_resized_beside_the_loop(monkeypatch, image, path, is_beside):
+    """Health and the other clients are answered meanwhile. What takes no time is read in the loop itself."""
+    threads = []
+    parse = sessions.parse_observation
+
+    def parse_here(*arguments):
+        threads.append(threading.current_thread())
+        return parse(*arguments)
+
+    monkeypatch.setattr(sessions, "parse_observation", parse_here)
+    with ServerThread({"toy": Gated()}) as server, server.connect(path) as client:
+        observation = {"images": {"front": image}, "state": np.zeros(3, np.float32)}
+        if path == "":
+            client.recv(TIMEOUT_S)
+            client.send(pack(observation))
+            openpi.decode_reply(client.recv(TIMEOUT_S))
+        else:
+            client.send(vla_eval.encode(vla_eval.Message("observation", observation, 1)))
+            assert vla_eval.decode(client.recv(TIMEOUT_S)).type == "action"
+        assert [one is not server.thread for one in threads] == [is_beside]
+
+
+def test_a_deeply_nested_message_is_refused_beside_the_loop():
+    nested = []
+    for _ in range(400):
+        nested = [nested]
     with ServerThread({"toy": Gated()}) as server, server.connect() as client:
         hello(client)
-        monkeypatch.setattr(openpi, "decode_request", slow)
-        client.send(request(1))
-        assert decoding.wait(TIMEOUT_S)
-        assert server.get("/healthz") == (200, "OK\n")
-        go_on.set()
-        assert openpi.decode_reply(client.recv(TIMEOUT_S)).actions.tolist() == [[0, 1]]
+        client.send(pack({"prompt": nested}))
+        assert "expected prompt as a text, got a list" in client.recv(TIMEOUT_S)
 
 
 def test_health_says_that_a_policy_infers_no_more():

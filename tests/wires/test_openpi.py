@@ -44,7 +44,7 @@ def test_a_droid_observation_is_joined_by_field():
             "prompt": "lift",
         }
     )
-    found = openpi.decode_request(frame, DROID, 2).observation
+    found = openpi.request_of(openpi.decode(frame), DROID, 2).observation
     np.testing.assert_array_equal(found["state"], [*range(7), 8])
     np.testing.assert_array_equal(found["images"]["exterior_image_1_left"], image)
     np.testing.assert_array_equal(found["images"]["wrist_image_left"], image)
@@ -54,7 +54,7 @@ def test_a_droid_observation_is_joined_by_field():
 def test_an_aloha_observation_has_channels_first():
     image = np.random.default_rng(0).integers(0, 256, (16, 12, 3), dtype=np.uint8)
     frame = packed({"state": np.zeros(3), "images": {"front": image.transpose(2, 0, 1)}, "prompt": "lift"})
-    request = openpi.decode_request(frame, EMBODIMENT, 2)
+    request = openpi.request_of(openpi.decode(frame), EMBODIMENT, 2)
     np.testing.assert_array_equal(request.observation["images"]["front"], image)
     assert (request.episode, request.step, request.earlier, request.delay) == (None, None, None, 0)
 
@@ -63,10 +63,10 @@ def test_streams_are_found_by_name():
     force = np.arange(6, dtype=np.float32)
     with_force = dataclasses.replace(EMBODIMENT, streams=(Stream("force", (6,), unit="N"),))
     request = InferenceRequest({"images": {}, "state": np.zeros(3), "instruction": "", "streams": {"force": force}})
-    found = openpi.decode_request(openpi.encode_request(request), with_force, 2).observation
+    found = openpi.request_of(openpi.decode(openpi.encode_request(request)), with_force, 2).observation
     np.testing.assert_array_equal(found["streams"]["force"], force)
     with pytest.raises(PraxiaError, match="expected observation/force as an array, got 3"):
-        openpi.decode_request(packed({"observation/force": 3}), with_force, 2)
+        openpi.request_of(openpi.decode(packed({"observation/force": 3})), with_force, 2)
 
 
 def test_a_request_with_everything_survives():
@@ -86,7 +86,7 @@ def test_a_request_with_everything_survives():
         rng.random((3, 2), np.float32),
         0.25,
     )
-    found = openpi.decode_request(openpi.encode_request(request), EMBODIMENT, 2)
+    found = openpi.request_of(openpi.decode(openpi.encode_request(request)), EMBODIMENT, 2)
     assert (found.episode, found.step, found.delay, found.deadline_s) == ("0/ab", 5, 2, 0.25)
     assert found.earlier is not None
     np.testing.assert_array_equal(found.committed, request.committed)
@@ -126,13 +126,13 @@ REFUSED = {
 def test_what_does_not_fit_has_one_line(name):
     frame, line = REFUSED[name]
     with pytest.raises(PraxiaError, match=line) as error:
-        openpi.decode_request(frame, EMBODIMENT, 2)
+        openpi.request_of(openpi.decode(frame), EMBODIMENT, 2)
     assert "\n" not in str(error.value)
 
 
 def test_a_missing_field_is_named():
     with pytest.raises(PraxiaError, match="expected observation/gripper_position beside observation/joint_position"):
-        openpi.decode_request(packed({"observation/joint_position": np.zeros(7)}), DROID, 2)
+        openpi.request_of(openpi.decode(packed({"observation/joint_position": np.zeros(7)})), DROID, 2)
 
 
 def test_a_reply_is_what_openpis_client_reads():

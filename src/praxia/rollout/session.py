@@ -198,8 +198,8 @@ def _image(value: Any, camera: Camera, channels: Channels) -> UInt8[np.ndarray, 
 
 
 def _state(value: Any, embodiment: Embodiment) -> Float32[np.ndarray, " S"]:
-    names = [name for field in embodiment.state for name in field.dims]
     if isinstance(value, Mapping):
+        names = _state_names(embodiment)
         if len(names) != embodiment.state_dim:
             raise MismatchError(f"expected the state as an array [{embodiment.state_dim}]: its dims have no names")
         for name in value:
@@ -210,12 +210,18 @@ def _state(value: Any, embodiment: Embodiment) -> Float32[np.ndarray, " S"]:
         value = [float(value[name]) for name in names]
     state = _array(value)
     if state.shape != (embodiment.state_dim,) or state.dtype.kind not in "fiu":
+        names = _state_names(embodiment)
         what = f" ({', '.join(names)})" if len(names) == embodiment.state_dim else ""
         raise MismatchError(
             f"expected a state of {embodiment.state_dim} numbers{what}, got {state.dtype} {list(state.shape)}"
         )
     state = state.astype(np.float32)
     if not np.isfinite(state).all():
-        at = int(np.isfinite(state).argmin())
+        names, at = _state_names(embodiment), int(np.isfinite(state).argmin())
         raise MismatchError(f"expected a finite state, got {state[at]} for dim {names[at] if names else at}")
     return state
+
+
+def _state_names(embodiment: Embodiment) -> list[str]:
+    """The names of the state's dims: of all of them, of some, or none."""
+    return [name for field in embodiment.state for name in field.dims]

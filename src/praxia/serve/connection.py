@@ -4,6 +4,9 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from praxia.core.errors import PraxiaError, expect_positive, optional_import
 from praxia.core.types import Query
@@ -18,6 +21,9 @@ __all__ = ["GOING_AWAY", "INTERNAL_ERROR", "Connection", "Limits"]
 
 # Close codes of websockets (RFC 6455).
 GOING_AWAY, INTERNAL_ERROR = 1001, 1011
+
+# Maps and lists of an observation within each other: the message, "earlier", an observation, "images".
+_MAX_DEPTH = 4
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,7 @@ class Connection:
         self.parameters = parameters
         self._socket, self._limits, self._metrics = socket, limits, metrics
         self._busy, self._stopping = busy, stopping
+        self._image_shapes = {(one.height, one.width, 3) for one in session.policy.embodiment.cameras}
         self._next_s = 0.0
         self.arrived_s = 0.0
 
@@ -90,17 +97,17 @@ class Connection:
             yield frame
             self._busy.discard(self)
 
-    async def observe(self, decode: Callable[[], InferenceRequest]) -> Query:
-        """The query of the observation that `decode` reads from the last frame, in a thread: images take a while.
+    async def observe(self, message: Any, read: Callable[[], InferenceRequest]) -> Query:
+        """The query of the observation that `read` finds in `message`, the last one.
 
         Raises:
-            PraxiaError: as `decode` and `ClientSession.observe`.
+            PraxiaError: as `read` and `ClientSession.observe`.
         """
-        query, _ = await asyncio.to_thread(self._read, decode)
+        query, _ = await self._query(message, read)
         return query
 
-    async def answer(self, decode: Callable[[], InferenceRequest]) -> InferenceReply:
-        """The policy's answer to the request that `decode` reads from the last frame.
+    async def answer(self, message: Any, read: Callable[[], InferenceRequest]) -> InferenceReply:
+        """The policy's answer to the request that `read` finds in `message`, the last one.
 
         After an error the session is as before, so the client may send its observation again.
 
@@ -110,7 +117,7 @@ class Connection:
         session = self.session
         before = session.episode
         try:
-            query, deadline_s = await asyncio.to_thread(self._read, decode)
+            query, deadline_s = await self._query(message, read)
             async with asyncio.timeout(self._limits.answer_s):
                 answer = await asyncio.wrap_future(session.submit(query, deadline_s))
             actions = executable_actions(answer, session.policy.embodiment)
@@ -123,9 +130,17 @@ class Connection:
         self._metrics.replied(session.policy.name, time.monotonic() - self.arrived_s)
         return InferenceReply(actions, answer.inference_s)
 
-    def _read(self, decode: Callable[[], InferenceRequest]) -> tuple[Query, float | None]:
-        """The query, and the time of `time.monotonic` by which its inference has to begin."""
-        request = decode()
+    async def _query(self, message: Any, read: Callable[[], InferenceRequest]) -> tuple[Query, float | None]:
+        """The query, and the time of `time.monotonic` by which its inference has to begin.
+
+        Images that have to be decoded or resized are, in a thread: that takes a while. Else a thread would only cost.
+        """
+        if _is_ready(message, self._image_shapes):
+            return self._read(read)
+        return await asyncio.to_thread(self._read, read)
+
+    def _read(self, read: Callable[[], InferenceRequest]) -> tuple[Query, float | None]:
+        request = read()
         query = self.session.observe(request)
         return query, None if request.deadline_s is None else self.arrived_s + request.deadline_s
 
@@ -150,3 +165,14 @@ class Connection:
     async def end(self, code: int, reason: str) -> None:
         """Close the websocket; the reason is cut to what the protocol allows."""
         await self._socket.close(code, reason[:100])
+
+
+def _is_ready(value: Any, image_shapes: set[tuple[int, int, int]], depth: int = 0) -> bool:
+    """Whether all images of a message are arrays of `image_shapes`: none has to be decoded or resized."""
+    if isinstance(value, np.ndarray):
+        return value.ndim < 3 or (value.dtype == np.uint8 and value.shape in image_shapes)
+    if not isinstance(value, dict | list):
+        return True
+    entries = value.values() if isinstance(value, dict) else value
+    is_compressed = isinstance(value, dict) and ("__image__" in value or b"__image__" in value)
+    return not is_compressed and depth < _MAX_DEPTH and all(_is_ready(one, image_shapes, depth + 1) for one in entries)

@@ -35,8 +35,9 @@ async def serve_openpi(connection: Connection) -> None:
     async for frame in connection.frames():
         policy = session.policy
         try:
-            decode = partial(openpi.decode_request, frame, policy.embodiment, policy.window.history)
-            reply = await connection.answer(decode)
+            message = openpi.decode(frame)
+            read = partial(openpi.request_of, message, policy.embodiment, policy.window.history)
+            reply = await connection.answer(message, read)
         except PraxiaError as error:
             await connection.send_error(str(error))
             await connection.end(INTERNAL_ERROR, "the request before was an error")
@@ -96,12 +97,12 @@ class _Chunks:
     async def action(self, message: Message) -> np.ndarray:
         """The action for an observation: the next of the chunk, or the first of a new one."""
         session = self._connection.session
-        decode = partial(vla_eval.request_of, message.payload, session.policy.embodiment)
+        read = partial(vla_eval.request_of, message.payload, session.policy.embodiment)
         if len(self._pending):
-            await self._connection.observe(decode)
+            await self._connection.observe(message.payload, read)
         else:
             execution_horizon = self._execution_horizon()
-            self._pending = (await self._connection.answer(decode)).actions[:execution_horizon]
+            self._pending = (await self._connection.answer(message.payload, read)).actions[:execution_horizon]
         action, self._pending = self._pending[0], self._pending[1:]
         return action
 

@@ -181,7 +181,7 @@ class PolicyServer:
         """
         entering = [one for one in self._entering if one.state is State.CONNECTING]
         for one in entering[: max(0, len(entering) + 1 - self._limits.max_entering)]:
-            _abort(one)
+            asyncio.get_running_loop().call_soon(_abort, one)  # of several that come at once none is connected yet
         self._entering = [*entering, ServerConnection(*arguments, **options)]
         return self._entering[-1]
 

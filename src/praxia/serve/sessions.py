@@ -237,6 +237,7 @@ def executable_actions(answer: Answer, embodiment: Embodiment) -> Float32[np.nda
     if (fault := decision_fault(answer.decision, embodiment, answer.step)) is not None:
         raise PraxiaError(fault)
     actions = answer.decision.chunk[: answer.decision.num_executable]
-    if (fault := action_fault(actions[:1], embodiment, answer.step)) is not None:
+    count = num_sound(actions, embodiment)
+    if count == 0 and (fault := action_fault(actions[:1], embodiment, answer.step)) is not None:
         raise PraxiaError(fault)
-    return actions[: num_sound(actions, embodiment)]
+    return actions[:count]

@@ -36,14 +36,15 @@ from praxia.wires.messages import InferenceReply, InferenceRequest, PolicyDescri
 from praxia.wires.packing import Pixels, describe, expect_map, expect_text, images_of, pack, unpack
 
 __all__ = [
+    "decode",
     "decode_hello",
     "decode_reply",
-    "decode_request",
     "encode_hello",
     "encode_reply",
     "encode_request",
     "last_line",
     "numbers",
+    "request_of",
 ]
 
 _OPTIONS = ("episode", "step", "earlier", "delay", "committed", "planned", "deadline_ms")
@@ -65,17 +66,25 @@ def decode_hello(frame: bytes | str) -> PolicyDescription | None:
     return PolicyDescription.from_json(expect_map(metadata["praxia"], "praxia")) if "praxia" in metadata else None
 
 
-def decode_request(frame: bytes | str, embodiment: Embodiment, max_earlier: int) -> InferenceRequest:
-    """A client's frame as a request to a policy of `embodiment` that looks back at up to `max_earlier` observations.
+def decode(frame: bytes | str) -> Mapping[str, Any]:
+    """A client's frame as a message, whose images are arrays, or maps that `request_of` decodes.
 
     Raises:
-        PraxiaError: no such message, or an entry of another type, more earlier observations, or more pixels than
-            `packing.MAX_PIXELS`. UnknownName: an entry, a camera or a state field of
-            another name. MismatchError: only some of the state's fields.
+        PraxiaError: no such message.
     """
     if isinstance(frame, str):
         raise PraxiaError("expected an observation as a binary msgpack frame, got a text frame")
-    message = expect_map(unpack(frame), "an observation")
+    return expect_map(unpack(frame), "an observation")
+
+
+def request_of(message: Mapping[str, Any], embodiment: Embodiment, max_earlier: int) -> InferenceRequest:
+    """A message as a request to a policy of `embodiment` that looks back at up to `max_earlier` observations.
+
+    Raises:
+        PraxiaError: an entry of another type, more earlier observations, or more pixels than `packing.MAX_PIXELS`.
+        UnknownName: an entry, a camera or a state field of another name. MismatchError: only some of the state's
+            fields.
+    """
     pixels = Pixels()
     earlier = message.get("earlier")
     if earlier is not None:

@@ -42,6 +42,8 @@ MAX_AXES = 8
 # Of all compressed images of a message: a few kilobytes may decode to gigabytes.
 MAX_PIXELS = 4096 * 4096
 
+_NAMES = ("__ndarray__", "__npgeneric__", "data", "dtype", "shape")
+_KEYS = (tuple(name.encode() for name in _NAMES), _NAMES)
 _DTYPE = re.compile(r"[<>|=]?[biuf][1248]")
 
 
@@ -127,11 +129,11 @@ class _Count:
         self._add(len(value))
         if "__ndarray_class__" in value:
             return _array_of_npy(value.get("as_npy"))
-        for keys in (str.encode, str):
-            if keys("__ndarray__") in value:
-                return _array(*(value.get(keys(name)) for name in ("data", "dtype", "shape")))
-            if keys("__npgeneric__") in value:
-                return _number(*(value.get(keys(name)) for name in ("data", "dtype")))
+        for is_array, is_number, data, dtype, shape in _KEYS:
+            if is_array in value:
+                return _array(value.get(data), value.get(dtype), value.get(shape))
+            if is_number in value:
+                return _number(value.get(data), value.get(dtype))
         return value
 
 
