@@ -110,6 +110,19 @@ def test_a_server_of_another_robot_is_refused_by_name(tmp_path):
         rows(f"ws://127.0.0.1:{server.port}", tmp_path / "a.jsonl")
 
 
+def test_a_delay_that_a_served_policy_does_not_take_is_refused_before_the_first_episode(tmp_path):
+    policy = Bimodal()
+    policy.longest_delay = 2
+    with ServerThread({"mine": policy}) as server:
+        name, out = f"ws://127.0.0.1:{server.port}", tmp_path / "a.jsonl"
+        rows(name, out, benchmark=find_benchmark("bimodal/delay-2"))
+        with pytest.raises(
+            MismatchError, match=r"delays of at most 2 .*'bimodal/delay-3' has 3: choose bimodal/delay-2"
+        ):
+            rows(name, tmp_path / "b.jsonl", benchmark=find_benchmark("bimodal/delay-3"))
+    assert not (tmp_path / "b.jsonl").exists()
+
+
 def test_an_error_of_the_server_is_a_fault_of_its_episode(tmp_path):
     class Failing(Bimodal):
         def act(self, queries, carry):

@@ -191,6 +191,18 @@ def test_what_does_not_fit_has_one_line_and_costs_nothing(serving):
     assert ask(session, observed(1))[0].tolist() == [0, 1]
 
 
+def test_a_delay_beyond_that_of_the_training_costs_no_inference(serving):
+    """Inside a batch it would be an error of the policy, after which every other request of the batch is made again."""
+    policy = Gated()
+    policy.longest_delay = 1
+    session = serving(policy).open()
+    assert session.description.longest_delay == 1
+    with pytest.raises(MismatchError, match="expected a delay of at most 1 control steps.*, got 2"):
+        session.ask(InferenceRequest(observed(), delay=2, committed=np.zeros((2, 2), np.float32)))
+    assert policy.batches == []
+    ask(session, observed(1), delay=1)
+
+
 def test_actions_that_no_robot_should_execute_are_errors(serving):
     class Broken(Gated):
         def act(self, queries, carry):
@@ -226,6 +238,7 @@ def test_the_description_says_what_a_client_must_know(serving):
     assert (description.name, description.embodiment, description.episode) == ("toy", EMBODIMENT, "connection/0")
     assert description.exact
     assert not description.has_memory
+    assert description.longest_delay is None, "any"
     assert served.open().description.episode == "connection/1"
 
 

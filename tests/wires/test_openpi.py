@@ -158,7 +158,13 @@ def test_a_reply_of_another_server_is_read_or_refused():
 def test_the_hello_describes_the_policy():
     assert openpi.decode_hello(openpi.encode_hello(DESCRIPTION)) == DESCRIPTION
     assert openpi.decode_hello(packed({"reset_pose": [0.0]})) is None
+    limited = dataclasses.replace(DESCRIPTION, longest_delay=4)
+    assert openpi.decode_hello(openpi.encode_hello(limited)) == limited
     value = DESCRIPTION.to_json()
+    before = {name: one for name, one in value.items() if name != "longest_delay"}
+    assert openpi.decode_hello(pack({"praxia": before})) == DESCRIPTION, "a server from before that was told"
+    with pytest.raises(PraxiaError, match="expected the description of a served policy"):
+        openpi.decode_hello(pack({"praxia": {**value, "longest_delay": "long"}}))
     with pytest.raises(PraxiaError, match="expected a server of protocol 1, got 0"):
         openpi.decode_hello(pack({"praxia": {**value, "protocol": 0}}))
     del value["window"]

@@ -28,6 +28,7 @@ __all__ = [
     "Decision",
     "EnvSpec",
     "Guidance",
+    "LimitsDelay",
     "Observation",
     "Outcome",
     "Policy",
@@ -290,6 +291,16 @@ class Policy(Protocol):
 
     def act(self, queries: Sequence[Query], carry: Any) -> tuple[list[Decision], Any]:
         """One decision per query, in order, and the new carry."""
+        ...
+
+
+@runtime_checkable
+class LimitsDelay(Protocol):
+    """A policy that may have been trained for delays of up to a length."""
+
+    @property
+    def longest_delay(self) -> int | None:
+        """The longest delay, in control steps, that it takes; None: any."""
         ...
 
 

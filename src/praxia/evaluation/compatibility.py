@@ -6,7 +6,7 @@ from typing import NoReturn, Protocol, runtime_checkable
 from praxia.core.embodiment import Camera, Embodiment, Field, dim_name_difference
 from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.hold import HoldAction
-from praxia.core.types import Policy
+from praxia.core.types import LimitsDelay, Policy
 from praxia.core.window import Window
 from praxia.evaluation.benchmarks import Benchmark
 
@@ -14,7 +14,6 @@ __all__ = [
     "Bindable",
     "Counterpart",
     "HasEmbodiments",
-    "LimitsDelay",
     "bind_policy",
     "check_compatibility",
     "check_counterpart",
@@ -40,16 +39,6 @@ class Bindable(HasEmbodiments, Protocol):
 
     def bind(self, embodiment: Embodiment, name: str | None = None) -> Policy:
         """The policy for `embodiment`, with the weights of the trained embodiment `name` (None: of the same name)."""
-        ...
-
-
-@runtime_checkable
-class LimitsDelay(Protocol):
-    """A policy that may have been trained for delays of up to a length."""
-
-    @property
-    def longest_delay(self) -> int | None:
-        """The longest delay, in control steps, that it takes; None: any."""
         ...
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Float32
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError
-from praxia.core.types import Observation, Policy, Query
+from praxia.core.types import LimitsDelay, Observation, Policy, Query
 from praxia.rollout.corrected import Corrects
 from praxia.rollout.faults import action_fault, decision_fault, num_sound
 from praxia.rollout.session import parse_observation
@@ -54,6 +54,7 @@ class ServedPolicy:
         self.name = name
         self.embodiment: Embodiment = embodiment
         self.window = policy.window
+        self.longest_delay = policy.longest_delay if isinstance(policy, LimitsDelay) else None
         self.max_sessions = max_sessions
         self.worker = BatchWorker(policy, max_sessions, exact=exact, report=report)
         self._identity = policy_sha256, weights_sha256
@@ -72,6 +73,7 @@ class ServedPolicy:
             has_memory=self.worker.has_memory,
             exact=self._exact,
             episode=episode,
+            longest_delay=self.longest_delay,
         )
 
     def warm_up(self, timeout_s: float = 600.0) -> float:
@@ -191,7 +193,8 @@ class ClientSession:
         Raises:
             PraxiaError: an episode of a policy with memory that does not begin at step 0; a step that goes back, where
                 the policy looks back at what was sent; another number of committed actions than the delay.
-            MismatchError, UnknownName: the observation does not fit the policy, and says where.
+            MismatchError, UnknownName: the observation does not fit the policy, and says where; the delay is longer
+                than the policy takes.
         """
         episode, looks_back = self.episode, self.policy.worker.has_memory or self.policy.window.history > 0
         if request.episode is not None and request.episode != episode.key:
@@ -207,6 +210,11 @@ class ClientSession:
             raise PraxiaError(f"expected step {episode.step} or a later one of episode {episode.key!r}, got {step}")
         if request.committed is not None and len(request.committed) != request.delay:
             raise PraxiaError(f"expected {request.delay} committed actions, the delay, got {len(request.committed)}")
+        if (longest := self.policy.longest_delay) is not None and request.delay > longest:
+            raise MismatchError(
+                f"expected a delay of at most {longest} control steps, for which the policy was trained, got"
+                f" {request.delay}"
+            )
         observations = [*(request.earlier or ()), request.observation]
         embodiment, cameras = self.policy.embodiment, self.policy.window.cameras
         first = step - len(observations) + 1

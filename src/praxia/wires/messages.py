@@ -52,6 +52,7 @@ class PolicyDescription:
 
     `has_memory`: the policy carries a state from step to step, so that an episode has to begin at step 0. `exact`: it
     is asked about one observation at a time. `episode` is the key of the connection's episode, if requests name none.
+    `longest_delay` is the longest delay, in control steps, that it takes; None: any.
     """
 
     name: str
@@ -62,6 +63,7 @@ class PolicyDescription:
     has_memory: bool
     exact: bool
     episode: str
+    longest_delay: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which `from_json` builds an equal description."""
@@ -75,6 +77,7 @@ class PolicyDescription:
             "has_memory": self.has_memory,
             "exact": self.exact,
             "episode": self.episode,
+            "longest_delay": self.longest_delay,
         }
 
     @classmethod
@@ -97,6 +100,7 @@ class PolicyDescription:
                 has_memory=bool(value["has_memory"]),
                 exact=bool(value["exact"]),
                 episode=str(value["episode"]),
+                longest_delay=None if (longest := value.get("longest_delay")) is None else int(longest),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise PraxiaError(f"expected the description of a served policy, got one without {error}") from error

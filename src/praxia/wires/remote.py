@@ -115,7 +115,8 @@ class RemotePolicy:
 
     Where the dialect does not name episodes, a row's connection is opened anew at the first step of each. `hello` is
     what the server said when its policy was identified: a connection to another policy is an error. `key_variable` is
-    the environment variable with the server's key (None: it has none).
+    the environment variable with the server's key (None: it has none). `longest_delay` is the longest delay, in control
+    steps, that the policy takes (None: any, or the server does not say).
 
     Requests of one batch are sent before the first reply is awaited, so that the server can gather them. An answer that
     is an error of the server is a fault of its episode. A connection that is lost ends the evaluation instead: rows
@@ -135,10 +136,12 @@ class RemotePolicy:
         hello: bytes | str,
         *,
         key_variable: str | None = CLIENT_API_KEY,
+        longest_delay: int | None = None,
     ):
         self.address = address
         self.embodiment = embodiment
         self.window = window
+        self.longest_delay = longest_delay
         self._dialect = dialect
         self._fingerprint = dict(fingerprint)
         self._identity = json.dumps(dialect.identity(hello))
@@ -233,8 +236,15 @@ def connect_policy(address: str, embodiment: Embodiment) -> RemotePolicy:
             " file and name that, see docs/GUIDE.md#serving"
         )
     dialect = PraxiaDialect(description.window.cameras)
-    identity = _identity(description)
-    return RemotePolicy(address, description.embodiment, description.window, dialect, identity, connection.hello)
+    return RemotePolicy(
+        address,
+        description.embodiment,
+        description.window,
+        dialect,
+        _identity(description),
+        connection.hello,
+        longest_delay=description.longest_delay,
+    )
 
 
 def _identity(description: PolicyDescription) -> dict[str, Any]:
