@@ -1,4 +1,7 @@
-"""Wrappers that corrupt one input of the policy: the remaining success shows what the policy uses."""
+"""Wrappers that corrupt one input of the policy: the remaining success shows what the policy uses.
+
+One adds something: `revealing` environments let a planner go on in a simulator of its own.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -9,9 +12,11 @@ import numpy as np
 from jaxtyping import Float32
 
 from praxia.core.errors import MismatchError, UnknownName
-from praxia.core.types import EnvSpec, Observation, Outcome, Simulator, Start
+from praxia.core.simulator import expect_simulator, reveal
+from praxia.core.types import EnvSpec, Observation, Outcome, Robot, Simulator, Start
+from praxia.envs.family import EnvFamily
 
-__all__ = ["SwappedImage", "build_wrapped"]
+__all__ = ["Revealing", "SwappedImage", "build_wrapped", "revealing"]
 
 Alteration = Callable[[Observation], Observation]
 
@@ -143,3 +148,45 @@ class SwappedImage:
     def close(self) -> None:
         self.twin.close()
         self.env.close()
+
+
+class Revealing:
+    """The same environment, whose privileged state also has its start and snapshot: see `core.simulator.reveal`."""
+
+    def __init__(self, env: Simulator):
+        self.env = env
+        self.embodiment = env.embodiment
+        self.privileged_layout = env.privileged_layout
+        self._start: Start | None = None
+
+    def reset(self, start: Start) -> None:
+        self.env.reset(start)
+        self._start = start
+
+    def command(self, action: Float32[np.ndarray, " A"]) -> Outcome:
+        return self.env.command(action)
+
+    def observe(self, cameras: Sequence[str]) -> Observation:
+        return self.env.observe(cameras)
+
+    def privileged(self) -> Mapping[str, np.ndarray]:
+        assert self._start is not None, "reset comes first"
+        return {**self.env.privileged(), **reveal(self._start, self.env.snapshot())}
+
+    def snapshot(self) -> bytes:
+        return self.env.snapshot()
+
+    def restore(self, snapshot: bytes) -> None:
+        self.env.restore(snapshot)
+
+    def close(self) -> None:
+        self.env.close()
+
+
+def revealing(family: EnvFamily) -> EnvFamily:
+    """The family with `Revealing` environments."""
+    return replace(family, build=partial(_build_revealing, family.build))
+
+
+def _build_revealing(build: Callable[[EnvSpec], Robot], spec: EnvSpec) -> Simulator:
+    return Revealing(expect_simulator(build(spec), "a planner with the simulator as its world"))

@@ -1,0 +1,1 @@
+"""Worlds: what actions lead to, imagined by a model or by a simulator. They know no planner."""

@@ -1,0 +1,128 @@
+"""A real simulator as a world: planning with perfect dynamics, the upper bound of what a learned world allows."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from praxia.core.embodiment import Embodiment
+from praxia.core.errors import expect_positive
+from praxia.core.simulator import flat_privileged, revealed
+from praxia.core.types import Query, Simulator, Start
+from praxia.core.window import Window
+from praxia.nn.world import Imagined, WorldState
+
+__all__ = ["SimulatorState", "SimulatorWorld"]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One row: the snapshot of an episode, and whether it is over."""
+
+    start: Start
+    snapshot: bytes
+    is_over: bool = False
+
+
+@dataclass(frozen=True)
+class SimulatorState:
+    """See `nn.world.WorldState`. The latent is the simulator's privileged state, one token of its numbers."""
+
+    moments: tuple[Moment, ...]
+    latent: Float[Tensor, "B 1 P"]
+
+    def rows(self, index: Int[Tensor, " R"]) -> "SimulatorState":
+        return SimulatorState(tuple(self.moments[row] for row in index.tolist()), self.latent[index.cpu()])
+
+
+class SimulatorWorld:
+    """A simulator behind `nn.world.World`: restore, step, snapshot. It steps one row after the other, on the CPU.
+
+    Its queries need privileged state with the episode's start and snapshot, as environments of
+    `envs.wrappers.revealing(family)` give it. `env` is of the same task, and no environment that acts.
+
+    An episode that is over stays as it is. Rewards are the environment's, summed over a stride; or, with a `cost` of
+    the privileged state, minus the cost of each moment, also of those after the end, so that ending is no gain.
+
+    Nothing is observed, so that nothing is rendered, and nothing has a gradient.
+
+    Raises:
+        PraxiaError: a stride below 1.
+    """
+
+    privileged = True
+
+    def __init__(
+        self, env: Simulator, *, stride: int = 1, cost: Callable[[Mapping[str, np.ndarray]], float] | None = None
+    ):
+        expect_positive(stride=stride)
+        self.env = env
+        self.stride = stride
+        self.window = Window({"state": (0,)}, stride)
+        self._cost = cost
+        self._current: Start | None = None
+
+    @property
+    def embodiment(self) -> Embodiment:
+        return self.env.embodiment
+
+    def start(self, queries: Sequence[Query]) -> SimulatorState:
+        """The state of each query's snapshot.
+
+        Raises:
+            MismatchError: a query without one.
+        """
+        moments = tuple(Moment(*revealed(query.privileged)) for query in queries)
+        layout = self.env.privileged_layout
+        latents = [flat_privileged(query.privileged or {}, layout) for query in queries]
+        return SimulatorState(moments, _tensor(latents)[:, None])
+
+    def imagine(self, state: WorldState, actions: Float[Tensor, "B H A"]) -> Imagined:
+        """What the simulator does. Commands are float32, as those of a policy."""
+        assert isinstance(state, SimulatorState), type(state)
+        commands = actions.detach().cpu().numpy().astype(np.float32)
+        futures = [self._follow(*row) for row in zip(state.moments, state.latent, commands, strict=True)]
+        latents = torch.stack([one.latents for one in futures])
+        return Imagined(
+            latents[:, :, None],
+            SimulatorState(tuple(one.moment for one in futures), latents[:, -1:]),
+            _tensor([one.rewards for one in futures]),
+            None if self._cost is not None else torch.tensor([one.is_over for one in futures]),
+        )
+
+    def _follow(self, moment: Moment, latent: Float[Tensor, "1 P"], commands: Float[np.ndarray, "H A"]) -> "_Future":
+        """One row's future, at every stride."""
+        self._restore(moment)
+        is_over, latents, rewards, overs = moment.is_over, list[Tensor](), list[float](), list[bool]()
+        for block in commands.reshape(-1, self.stride, commands.shape[1]):
+            reward = 0.0
+            for command in block:
+                if not is_over:
+                    outcome = self.env.command(command)
+                    reward, is_over = reward + outcome.reward, outcome.terminated or outcome.truncated
+            known = self.env.privileged()
+            latents.append(_tensor(flat_privileged(known, self.env.privileged_layout)))
+            rewards.append(reward if self._cost is None else -self._cost(known))
+            overs.append(is_over)
+        return _Future(Moment(moment.start, self.env.snapshot(), is_over), torch.stack(latents), rewards, overs)
+
+    def _restore(self, moment: Moment) -> None:
+        if self._current != moment.start:
+            self.env.reset(moment.start)
+            self._current = moment.start
+        self.env.restore(moment.snapshot)
+
+
+@dataclass(frozen=True)
+class _Future:
+    moment: Moment
+    latents: Float[Tensor, "K P"]
+    rewards: list[float]
+    is_over: list[bool]
+
+
+def _tensor(values: object) -> Tensor:
+    return torch.from_numpy(np.asarray(values, np.float32))
