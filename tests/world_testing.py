@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import nn
 
 from praxia.core.embodiment import Embodiment, Field
 from praxia.core.types import Observation, Query
 from praxia.core.window import Window
+from praxia.nn.trainable import ModelConfig
 from praxia.nn.world import Imagined
 
 POINT = Embodiment(
@@ -75,3 +77,31 @@ def expect_world(world, queries, actions):
     rest = world.imagine(first.state, actions[:, world.stride :])
     torch.testing.assert_close(torch.cat([first.latents, rest.latents], dim=1), found.latents, rtol=1e-4, atol=1e-5)
     assert not torch.allclose(world.imagine(state, -actions).latents, found.latents), "actions change nothing"
+
+
+@dataclass(frozen=True)
+class ToyWorld(ModelConfig):
+    """A model that is a world: a point that moves at its weight times the actions. Registered by a test in `MODELS`."""
+
+    tag = "toy-world"
+
+    def build(self, shapes):
+        return ToyWorldModel()
+
+    def make_world(self, model, transforms, embodiments, window, *, masked):
+        return LearnedWorld(model, embodiments[0], window)
+
+
+class ToyWorldModel(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.speed = nn.Parameter(torch.tensor(0.1))
+
+
+class LearnedWorld(PointWorld):
+    def __init__(self, model, embodiment, window):
+        self.model, self.embodiment, self.window = model, embodiment, window
+
+    def imagine(self, state, actions):
+        path = state.position[:, None] + self.model.speed * actions.cumsum(1)
+        return Imagined(path[:, self.stride - 1 :: self.stride, None], PointState(path[:, -1]))

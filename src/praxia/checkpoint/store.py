@@ -28,9 +28,11 @@ from praxia.heads.denoisers import DENOISERS
 from praxia.nn.precision import weights_to_bf16
 from praxia.nn.trainable import ModelConfig
 from praxia.nn.types import Shapes
+from praxia.nn.world import World
 from praxia.policies import MODELS
 from praxia.policies.interface import HasSampling, MakesPolicy, TrainedPolicy
 from praxia.transforms.chain import Transforms
+from praxia.worlds.interface import MakesWorld
 
 __all__ = [
     "SCHEMA",
@@ -41,6 +43,7 @@ __all__ = [
     "load_model",
     "load_policy",
     "load_weights",
+    "load_world",
     "policy_folder",
     "read_config",
     "save_policy",
@@ -288,3 +291,16 @@ def load_model(path: Path, device: str = "cpu") -> tuple[nn.Module, PolicyConfig
     """
     config, identity = read_config(path)
     return config.build_model(load_weights(path, identity, device), device).eval(), config, identity
+
+
+def load_world(path: Path, device: str = "cpu") -> tuple[World, PolicyIdentity]:
+    """A world ready to imagine, on `device`, and its identity.
+
+    Raises as `read_config` and `load_weights` do, and PraxiaError for a model that is no world.
+    """
+    model, config, identity = load_model(path, device)
+    if not isinstance(config.model, MakesWorld):
+        tag = config.model.tag
+        raise PraxiaError(f"expected a world at {path}, got a model of type {tag!r}; `praxia info {path}` describes it")
+    parts = (config.transforms, config.embodiments, config.window)
+    return config.model.make_world(model, *parts, masked=config.masked), identity
