@@ -197,7 +197,7 @@ def test_a_delay_beyond_that_of_the_training_costs_no_inference(serving):
     policy.longest_delay = 1
     session = serving(policy).open()
     assert session.description.longest_delay == 1
-    with pytest.raises(MismatchError, match="expected a delay of at most 1 control steps.*, got 2"):
+    with pytest.raises(MismatchError, match=r"expected a delay of at most 1 control steps.*, got 2"):
         session.ask(InferenceRequest(observed(), delay=2, committed=np.zeros((2, 2), np.float32)))
     assert policy.batches == []
     ask(session, observed(1), delay=1)
