@@ -12,9 +12,12 @@ import pytest
 from imagined import Imagined
 from toy_collection import build, build_on_a_filling_disk, draw_start, gather, gather_targets
 
+from praxia.collect.plan import CollectionPlan
+from praxia.collect.runner import collect
 from praxia.core.errors import MismatchError, PraxiaError, RecordingError
 from praxia.core.types import EnvSpec, Start
 from praxia.data.dataset import Dataset
+from praxia.envs import find_family
 from praxia.rollout.pool import process_pool
 from praxia.rollout.slots import LocalSlots
 
@@ -42,6 +45,18 @@ def test_episodes_are_stored_by_index(tmp_path: Path):
     assert result["content_sha256"] == dataset.content_sha256
     assert [done for done, _, _ in reports] == list(range(7))
     assert reports[-1][2].startswith("6/6 succeeded")
+
+
+def test_random_data_are_of_chance_and_say_so(tmp_path: Path):
+    plan = CollectionPlan("tworoom", ("any",), 2, horizon=20, size=16, noise=(0.0,), policy="random")
+    collect(plan, tmp_path / "data", find_family("tworoom"))
+    dataset = Dataset(tmp_path / "data")
+    executed = dataset.column("action.executed")
+    np.testing.assert_array_equal(executed, dataset.column("action"))
+    assert (np.abs(executed) <= 1).all()
+    assert len(np.unique(executed[:, 0])) == len(executed)
+    assert (dataset.root / "praxia" / "plan.json").read_text().count('"random"') == 1
+    assert "policy" not in CollectionPlan("tworoom", ("any",), 2, horizon=20).to_json()
 
 
 def test_the_executed_actions_replay_each_episode_and_the_labels_are_clean(tmp_path: Path):

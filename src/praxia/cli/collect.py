@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -41,6 +41,8 @@ class CollectArguments:
     """Cameras whose images are kept, names separated by commas, or all."""
     profile: Annotated[str, tyro.conf.arg(metavar="PROFILE")] = "fast"
     """The render profile: fast, plain or default."""
+    policy: Literal["expert", "random"] = "expert"
+    """Who acts: the expert, with noise in some episodes, or chance, for models of the world."""
     resume: bool = False
     """Continue a recording that was killed."""
     json: bool = False
@@ -56,7 +58,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         example="praxia collect metaworld --tasks door-open,drawer-open --episodes 50 --out data/two",
     )
 
-    from praxia.collect.plan import CollectionPlan
+    from praxia.collect.plan import DEFAULT_NOISE, CollectionPlan
     from praxia.collect.runner import collect
     from praxia.envs import find_family
 
@@ -70,7 +72,9 @@ def run(arguments: list[str]) -> dict[str, Any]:
         seed=options.seed,
         profile=options.profile,
         size=options.size,
-        failure_every=family.failure_every,
+        noise=DEFAULT_NOISE if options.policy == "expert" else (0.0,),
+        failure_every=family.failure_every if options.policy == "expert" else None,
+        policy=options.policy,
         cameras=() if options.cameras == "all" else tuple(options.cameras.split(",")),
     )
     with counting("collect") as report:

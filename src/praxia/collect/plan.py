@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import PraxiaError, UnknownName, expect_positive
@@ -10,7 +10,9 @@ from praxia.core.types import EnvSpec
 from praxia.envs.family import EnvFamily
 from praxia.rollout.types import Job
 
-__all__ = ["CollectionPlan"]
+__all__ = ["DEFAULT_NOISE", "CollectionPlan"]
+
+DEFAULT_NOISE = (0.0, 0.15, 0.4)
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,8 @@ class CollectionPlan:
     The `noise` levels take turns, episode by episode (see `experts.injected_failures`), and in every
     `failure_every`-th episode of a task (None: in none) a failure is injected from which the expert recovers. Each
     `seed` has its own starts and noise. `cameras` are those of the embodiment whose images are kept; (): all. `options`
-    and `sizes` are those of `EnvSpec`.
+    and `sizes` are those of `EnvSpec`. `policy` says who acts: the expert, or chance, of which a model of the world can
+    learn, too.
 
     Raises:
         PraxiaError: no episodes, no pixels, or a task named twice.
@@ -34,11 +37,12 @@ class CollectionPlan:
     seed: int = 0
     profile: str = "fast"
     size: int = 64
-    noise: tuple[float, ...] = (0.0, 0.15, 0.4)
+    noise: tuple[float, ...] = DEFAULT_NOISE
     failure_every: int | None = None
     cameras: tuple[str, ...] = ()
     options: Mapping[str, bool | int | float | str] = field(default_factory=dict, hash=False)
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict, hash=False)
+    policy: Literal["expert", "random"] = "expert"
 
     def __post_init__(self):
         expect_positive(episodes=self.episodes, size=self.size)
@@ -50,10 +54,12 @@ class CollectionPlan:
         return self.episodes * len(self.tasks)
 
     def to_json(self) -> dict[str, Any]:
-        """The content of plan.json; without "options" and "sizes" where there are none, as before they existed."""
+        """The content of plan.json; "options", "sizes" and "policy" only where set, as before they existed."""
         values = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
         values["sizes"] = {name: list(size) for name, size in self.sizes.items()}
         values = {name: value for name, value in values.items() if value or name not in ("options", "sizes")}
+        if self.policy == "expert":
+            del values["policy"]
         # The content hashes of data sets cover plan.json, so its key for failure_every stays "blunder_every".
         return {"blunder_every" if name == "failure_every" else name: value for name, value in values.items()}
 

@@ -22,6 +22,8 @@ __all__ = ["CrashCount", "record_episodes", "to_episode"]
 # A few steps at the goal teach a policy to stay there.
 STEPS_AFTER_SUCCESS = 3
 
+_COLLECTORS = {"expert": "scripted expert", "random": "random actions"}
+
 
 def record_episodes(
     recorder: EpisodeRecorder,
@@ -53,7 +55,8 @@ def record_episodes(
         if trajectory.error is None:
             index = trajectory.job.index
             if index not in recorder:
-                save_episode(recorder, index, to_episode(trajectory, embodiment, *disturbances[index]))
+                episode = to_episode(trajectory, embodiment, *disturbances[index], _COLLECTORS[plan.policy])
+                save_episode(recorder, index, episode)
         yield trajectory
 
 
@@ -85,7 +88,13 @@ class CrashCount:
         self._reasons[index] = reason
 
 
-def to_episode(trajectory: Trajectory, embodiment: Embodiment, noise: float, injects_failure: bool) -> Episode:
+def to_episode(
+    trajectory: Trajectory,
+    embodiment: Embodiment,
+    noise: float,
+    injects_failure: bool,
+    collector: str = "scripted expert",
+) -> Episode:
     """A recorded trajectory as an episode of a data set: T steps, and the observation before each.
 
     An episode that the environment did not terminate was cut off by the recorder: its last step is marked truncated.
@@ -125,7 +134,7 @@ def to_episode(trajectory: Trajectory, embodiment: Embodiment, noise: float, inj
         },
         # The key "blunders" is covered by the content hashes of data sets and stays as it is.
         provenance={
-            "collector": "scripted expert",
+            "collector": collector,
             "noise": noise,
             "blunders": injects_failure,
             "key": trajectory.job.key,

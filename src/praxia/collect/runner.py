@@ -1,19 +1,23 @@
 """From a plan to a finished data set."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from praxia.collect.plan import CollectionPlan
 from praxia.collect.workers import MakeExpert, Recorder, RecordingSlots, RecordingWorkers
+from praxia.core.embodiment import Embodiment
 from praxia.core.errors import expect_positive
+from praxia.core.types import Policy
 from praxia.data.dataset import Dataset
 from praxia.data.finalize import finalize
 from praxia.data.recording import begin_recording, recording_lock
 from praxia.envs.family import EnvFamily
 from praxia.experts import find_expert
+from praxia.experts.baselines import UniformPolicy
 from praxia.experts.injected_failures import step_reach
 from praxia.rollout.pool import MakeSlots
 
@@ -36,9 +40,9 @@ def collect(
 ) -> dict[str, Any]:
     """Record the episodes of `plan` that are missing in `out`, and finalize the data set.
 
-    The expert is the one registered for the plan's environments, or that of `make_expert`. Episodes run in `workers`
-    processes with the family's environments, or in what `make_slots(number of episodes)` returns, as in
-    `evaluation.runner.evaluate`: then the expert acts in this process, and the data set is the same.
+    Who acts is the expert registered for the plan's environments, chance if the plan says so, or the policy of
+    `make_expert`. Episodes run in `workers` processes with the family's environments, or in what `make_slots(number of
+    episodes)` returns, as in `evaluation.runner.evaluate`: then it acts in this process, and the data set is the same.
 
     Returns `{episodes, attempts, successes, frames, recovered, content_sha256}`: the number of episodes in the data
     set, of attempts at them (crashed ones are repeated), of successful episodes, of their steps, and of episodes
@@ -52,8 +56,8 @@ def collect(
         RecordingError: a full disk, or an episode that crashed twice; recorded episodes are kept.
     """
     expect_positive(workers=workers)
-    expert = make_expert or find_expert(plan.env)
     plan_json, embodiment = plan.to_json(), plan.embodiment(family)
+    expert = make_expert or (find_expert(plan.env) if plan.policy == "expert" else partial(_random, embodiment))
     if any(plan.noise) or plan.failure_every:
         step_reach(embodiment)  # refuses before anything is written
     with recording_lock(out):
@@ -79,6 +83,10 @@ def collect(
         "recovered": len(recovered),
         "content_sha256": content_sha256,
     }
+
+
+def _random(embodiment: Embodiment, instructions: Mapping[str, str]) -> Policy:
+    return UniformPolicy(embodiment, horizon=1)
 
 
 def _record(recorder: Recorder, missing: list[int], num_recovered: int, report: ReportProgress) -> None:

@@ -30,6 +30,7 @@ ENVS = {
     "tabletop-arm6-joints": "praxia.envs.tabletop.family:ARM6_JOINTS",
     "tabletop-arm7": "praxia.envs.tabletop.family:ARM7",
     "tabletop-arm7-joints": "praxia.envs.tabletop.family:ARM7_JOINTS",
+    "tworoom": "praxia.envs.tworoom.family:TWOROOM",
 }
 
 

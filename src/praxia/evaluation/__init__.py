@@ -23,4 +23,5 @@ BENCHMARKS = {
     "tabletop/still": "praxia.evaluation.tabletop:STILL",
     "tabletop/task": "praxia.evaluation.tabletop:TASK",
     "tabletop/train": "praxia.evaluation.tabletop:TRAIN",
+    "tworoom": "praxia.evaluation.tworoom:TWOROOM",
 }

@@ -20,6 +20,7 @@ EXPERTS = {
     "tabletop-arm6-joints": "praxia.experts.tabletop:TabletopExpert",
     "tabletop-arm7": "praxia.experts.tabletop:TabletopExpert",
     "tabletop-arm7-joints": "praxia.experts.tabletop:TabletopExpert",
+    "tworoom": "praxia.experts.tworoom:TwoRoomExpert",
 }
 
 
