@@ -136,8 +136,13 @@ def expect_policy(config: PolicyConfig, path: Path | None = None) -> MakesPolicy
 def find_config(tag: str) -> type[Config]:
     """The config class of a registered model, or of an encoder, head or denoiser within one."""
     registries = {"heads": HEADS, "denoisers": DENOISERS, "encoders": ENCODERS, "models": MODELS}
-    group = next((group for group, table in registries.items() if tag in names(group, table)), "encoders")
+    known = registries if any(tag in table for table in registries.values()) else _with_other_packages(registries)
+    group = next((group for group, table in known.items() if tag in table), "encoders")
     return lookup(group, registries[group], tag, kind="encoder, head or denoiser", listing="praxia recipes")
+
+
+def _with_other_packages(registries: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    return {group: names(group, table) for group, table in registries.items()}
 
 
 def save_policy(folder: Path, config: PolicyConfig, weights: Mapping[str, Tensor]) -> PolicyIdentity:
