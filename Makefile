@@ -52,6 +52,7 @@ peer-lerobot: $(READY)
 	$(BIN)/python tests/peers/lerobot_agrees.py
 	$(BIN)/python tests/peers/lerobot_policy_agrees.py
 	$(BIN)/python tests/peers/lerobot_policies.py
+	$(BIN)/python tests/peers/lerobot_acts.py
 
 # Need the network once: unmodified clients of other projects, in environments of their own, ask `praxia serve`.
 peer-openpi: $(READY)
@@ -59,6 +60,7 @@ peer-openpi: $(READY)
 
 peer-vla-eval: $(READY)
 	$(BIN)/python tests/peers/vla_eval_peer.py
+	$(BIN)/python tests/peers/vla_eval_tabletop.py
 
 # Needs the network: pip resolves Praxia and lerobot in one environment, and installs nothing.
 resolve: $(READY)

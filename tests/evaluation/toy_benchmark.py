@@ -104,6 +104,9 @@ def family(draw: Any = draw_start, other: Any = None) -> EnvFamily:
     )
 
 
+FAMILY = family()
+
+
 def evaluate_toy(
     out: Path, policy: Any = None, draw: Any = draw_start, episodes: int = 4, **options: Any
 ) -> dict[str, Any]:

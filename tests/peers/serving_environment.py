@@ -32,12 +32,12 @@ def install(folder: Path, packages: Sequence[str]) -> Path:
 
 
 @contextmanager
-def serving(*arguments: str) -> Iterator[int]:
-    """The port of a `praxia serve` with these arguments, which wants the key `KEY`."""
+def serving(*arguments: str, timeout_s: float = TIMEOUT_S) -> Iterator[int]:
+    """The port of a `praxia serve` with these arguments, which wants the key `KEY`; it ends after `timeout_s`."""
     command = [sys.executable, "-m", "praxia", "serve", *arguments, "--port", "0"]
     environment = {**os.environ, "PRAXIA_API_KEY": KEY}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
-        watchdog = threading.Timer(TIMEOUT_S, process.kill)
+        watchdog = threading.Timer(timeout_s, process.kill)
         watchdog.start()
         try:
             assert process.stderr is not None

@@ -1,6 +1,7 @@
 """The wire of vla-evaluation-harness, beside messages assembled by hand as its client does."""
 
 import io
+from dataclasses import replace
 
 import msgpack
 import numpy as np
@@ -14,6 +15,8 @@ from praxia.wires import vla_eval
 from praxia.wires.messages import PolicyDescription
 
 DESCRIPTION = PolicyDescription("toy", EMBODIMENT, Window({"state": (0,)}, 4), "abc", None, False, True, "connection/3")
+
+SEEING = replace(DESCRIPTION, window=Window({"state": (0,), "image.front": (0,)}, 4))
 
 
 def packed(kind, payload, seq=7, **changes):
@@ -65,6 +68,12 @@ def test_the_hello_describes_the_policy():
     for version in (2, None, "1"):
         with pytest.raises(PraxiaError, match="expected a client of protocol_version 1"):
             vla_eval.hello_of(DESCRIPTION, {"protocol_version": version})
+
+
+def test_only_a_benchmark_of_praxia_is_told_what_to_render():
+    for benchmark, told in (("praxia.integrations.vla_eval:PraxiaBenchmark", True), ("theirs:Benchmark", False)):
+        payload = vla_eval.hello_of(SEEING, {"protocol_version": 1, "benchmark": benchmark})
+        assert payload.get("observation_params") == ({"cameras": ["front"]} if told else None)
 
 
 def test_an_episode_may_have_a_name():

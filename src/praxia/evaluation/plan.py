@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from praxia.core.types import ChunkExecution, Sampling
+from praxia.core.types import ChunkExecution, Sampling, Start
 from praxia.envs.family import EnvFamily
 from praxia.evaluation.benchmarks import Benchmark
 from praxia.evaluation.controls import control_wrappers
 from praxia.rollout.types import Job
 
-__all__ = ["Evaluation", "plan"]
+__all__ = ["Evaluation", "episode_key", "plan"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,11 @@ class Evaluation:
         return execution if self.ensemble is None else replace(execution, execution_horizon=1, ensemble=self.ensemble)
 
 
+def episode_key(seed: int, start: Start, repeat: int = 0) -> str:
+    """The key on which the noise of an episode depends."""
+    return f"{seed}/{start.key}" + (f"/{repeat}" if repeat else "")
+
+
 def plan(evaluation: Evaluation, family: EnvFamily) -> list[Job]:
     """The jobs of an evaluation, ordered by task, start and repeat, as the finished rows are.
 
@@ -69,7 +74,7 @@ def plan(evaluation: Evaluation, family: EnvFamily) -> list[Job]:
         for index in range(evaluation.episodes):
             start = family.draw_start(task, benchmark.split, index)
             for repeat in range(evaluation.repeats):
-                key = f"{evaluation.seed}/{start.key}" + (f"/{repeat}" if repeat else "")
+                key = episode_key(evaluation.seed, start, repeat)
                 jobs.append(Job(spec, start, key, len(jobs), repeat=repeat))
     assert len({job.episode for job in jobs}) == len(jobs), "two starts of this benchmark are equal"
     return jobs

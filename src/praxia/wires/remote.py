@@ -221,7 +221,7 @@ class RemotePolicy:
         ) from error
 
 
-def connect_policy(address: str, embodiment: Embodiment) -> RemotePolicy:
+def connect_policy(address: str, embodiment: Embodiment | None = None) -> RemotePolicy:
     """The policy that Praxia's server at `address` serves; whether it fits `embodiment` is for the caller to check.
 
     Raises:

@@ -68,12 +68,16 @@ def encode(message: Message) -> bytes:
 def hello_of(description: PolicyDescription, payload: Mapping[str, Any]) -> dict[str, Any]:
     """The payload with which the server answers a client's hello.
 
+    A benchmark of Praxia (`integrations.vla_eval`) is told which cameras the policy sees, as an argument for its class.
+
     Raises:
         PraxiaError: the client speaks another version.
     """
     if (version := payload.get("protocol_version")) != VERSION:
         raise PraxiaError(f"expected a client of protocol_version {VERSION}, got {describe(version)}")
     described = {"model_server": f"praxia:{description.name}", "capabilities": {}, "praxia": description.to_json()}
+    if str(payload.get("benchmark", "")).startswith("praxia."):
+        described["observation_params"] = {"cameras": list(description.window.cameras)}
     return {"harness_version": "praxia", "protocol_version": VERSION, **described}
 
 
