@@ -28,10 +28,10 @@ from windows import WINDOW, dataset
 from praxia.dataloader.fitting import compute_statistics, fit_transforms
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.windows import Windows
+from praxia.nn.queries import to_batch
 from praxia.nn.share import WHOLE, Share
 from praxia.nn.types import Batch, Shapes
 from praxia.policies.encoder_head import EncoderHeadModel
-from praxia.policies.queries import to_batch
 from praxia.recipes.metaworld import flow_metaworld
 from praxia.training.batches import BatchSource, prefetch, random_shift
 

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from praxia.dataloader.fitting import compute_statistics, fit_transforms
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.view import DatasetView
 from praxia.dataloader.windows import Windows
-from praxia.policies.queries import to_batch
+from praxia.nn.queries import to_batch
 
 WINDOW = Window({"image.front": (-3, -1, 0), "image.wrist": (-3, -1, 0), "state": (-3, -1, 0)}, horizon=4)
 EPISODES = [6, 0, 3]
@@ -80,6 +82,19 @@ def test_past_actions_and_the_outcomes_of_steps(dataset, synthetic):
     # An episode that was cut off did not end.
     assert synthetic.episode(3).truncated[-1]
     assert not samples.terminated[[index == 3 for index, _ in now]].any()
+
+
+def test_executed_actions_in_place_of_labels(dataset, synthetic):
+    window = Window({"action": (-1,)}, 2, executed=True)
+    assert Window.from_json(json.loads(json.dumps(window.to_json()))) == window
+    assert "executed" not in Window({}, 2).to_json()
+    samples = Windows(dataset, window, EPISODES).read(np.arange(30))
+    now = [(index, frame) for index in EPISODES for frame in range(len(synthetic.episode(index)))][:30]
+    for row, (index, frame) in enumerate(now):
+        executed = synthetic.episode(index).executed_action
+        last = len(executed) - 1
+        np.testing.assert_array_equal(samples.past_action[row], executed[[max(frame - 1, 0)]])
+        np.testing.assert_array_equal(samples.action[row], executed[[min(frame, last), min(frame + 1, last)]])
 
 
 def test_rewards_are_of_steps_at_the_rate_of_the_data(dataset):

@@ -30,8 +30,8 @@ from praxia.checkpoint.store import load_policy
 from praxia.core.window import Samples
 from praxia.data.dataset import Dataset
 from praxia.dataloader.windows import Windows
+from praxia.nn.queries import to_batch
 from praxia.policies.encoder_head import EncoderHeadPolicy
-from praxia.policies.queries import to_batch
 from praxia.recipes.known_published import act_published
 from praxia.training import engine
 from praxia.training.config import TrainRun

@@ -15,8 +15,8 @@ from praxia.heads.diffusion import Diffusion
 from praxia.heads.flow import Flow
 from praxia.heads.parallel import OFT, ParallelBins
 from praxia.heads.regression import Regression
+from praxia.nn.queries import stack_queries
 from praxia.policies.encoder_head import Encoded, EncoderHead
-from praxia.policies.queries import stack_queries
 
 
 def test_decisions_are_in_declared_units_and_of_the_windows_length():

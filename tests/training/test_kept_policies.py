@@ -15,7 +15,7 @@ from praxia.checkpoint.store import load_policy, policy_folder, read_config
 from praxia.core.errors import PraxiaError
 from praxia.core.keys import generator
 from praxia.dataloader.mixture_config import MixtureConfig
-from praxia.policies.queries import to_batch
+from praxia.nn.queries import to_batch
 from praxia.training import engine
 from praxia.training.validation import Validation
 

@@ -24,8 +24,8 @@ from praxia.core.errors import MismatchError, PraxiaError, TrainingError
 from praxia.core.types import Sampling
 from praxia.core.window import Window
 from praxia.dataloader.mixture_config import MixtureConfig
+from praxia.nn.queries import to_batch
 from praxia.policies import MODELS
-from praxia.policies.queries import to_batch
 from praxia.training import engine, measured_step
 from praxia.training.config import Train, TrainRun, warmup_cosine
 

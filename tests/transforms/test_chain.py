@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 
 from praxia.core.window import Samples
-from praxia.policies.queries import to_batch
+from praxia.nn.queries import to_batch
 from praxia.transforms.chain import Transforms
 from praxia.transforms.normalise import Normaliser
 

@@ -33,7 +33,8 @@ class Window:
     Only training has what follows. `targets` maps modalities to offsets of at least 1: the later observations that a
     model of the world predicts. With `outcomes`, each of the H steps has its reward, and whether the task ended there
     (an episode that was cut off did not). `extras` are numeric features of the data by name, such as
-    "complementary_info.log_probability" or "actor", of each of the H steps.
+    "complementary_info.log_probability" or "actor", of each of the H steps. `executed`: actions are those that were
+    executed, from which a world learns, and not the labels that a policy imitates, where the data tell them apart.
 
     With a `sequence_length` L a sample is a sequence: L consecutive windows, which goes on with the next episode where
     one ends (`Samples.is_first`). Each window then has one step, the present (0, and -1 of "action", at a horizon of at
@@ -54,6 +55,7 @@ class Window:
     outcomes: bool = False
     extras: tuple[str, ...] = ()
     sequence_length: int | None = None
+    executed: bool = False
 
     def __post_init__(self) -> None:
         self._expect_sequence()
@@ -151,7 +153,7 @@ class Window:
         )
         found = {"observation_steps": observation_steps, "cameras": list(self.cameras), "horizon": self.horizon}
         training = {"targets": targets, "outcomes": self.outcomes, "extras": list(self.extras)}
-        training["sequence_length"] = self.sequence_length
+        training |= {"sequence_length": self.sequence_length, "executed": self.executed}
         return found | {name: value for name, value in training.items() if value}
 
     @classmethod
@@ -166,7 +168,8 @@ class Window:
         ordered = {name: observation_steps[name] for name in [*first, *observation_steps]}
         targets = {name: tuple(at) for name, at in value.get("targets", {}).items()}
         outcomes, extras = value.get("outcomes", False), tuple(value.get("extras", ()))
-        return cls(ordered, value["horizon"], targets, outcomes, extras, value.get("sequence_length"))
+        executed = value.get("executed", False)
+        return cls(ordered, value["horizon"], targets, outcomes, extras, value.get("sequence_length"), executed)
 
 
 def _cameras(steps: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:

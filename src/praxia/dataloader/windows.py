@@ -22,6 +22,8 @@ from praxia.statistics.running import RunningStats
 __all__ = ["Windows"]
 
 STATE, ACTION = "state", "action"
+# What a robot did, where that may differ from the label to imitate: a feature of data that Praxia wrote.
+EXECUTED = "action.executed"
 
 # Windows that enter the statistics at once.
 BLOCK_WINDOWS = 65_536
@@ -72,7 +74,8 @@ class Windows:
         _expect_room(dataset, self.embodiment)
         self._stream = {one.name: dataset.column(stream_key(one.name)) for one in self.embodiment.streams}
         self._state = _vector(dataset, "observation.state", STATE in {*window.observation_steps, *window.targets})
-        self._action = _vector(dataset, "action", window.horizon > 0 or ACTION in window.observation_steps)
+        label_or_executed = EXECUTED if window.executed and EXECUTED in dataset.info["features"] else ACTION
+        self._action = _vector(dataset, label_or_executed, window.horizon > 0 or ACTION in window.observation_steps)
         self._reward, self._terminated = _outcomes(dataset, self.embodiment) if window.outcomes else (None, None)
         self.extras = _extras(dataset, self.embodiment, window.extras)
         self.episodes = np.asarray(episodes, dtype=np.int64)

@@ -18,6 +18,7 @@ from praxia.core.types import Decision, Query, Sampling
 from praxia.core.window import Window
 from praxia.heads.real_time import RealTimeConfig
 from praxia.nn.precision import bf16_arithmetic
+from praxia.nn.queries import fill_missing_cameras, stack_queries, to_batch
 from praxia.nn.trainable import ModelConfig
 from praxia.nn.types import (
     AnswersQuestions,
@@ -35,7 +36,6 @@ from praxia.nn.types import (
     Shapes,
 )
 from praxia.policies.interface import TrainedPolicy
-from praxia.policies.queries import fill_missing_cameras, stack_queries, to_batch
 from praxia.policies.roll_forward import after_committed, rolled_query, state_dims
 from praxia.transforms.chain import Transforms
 from praxia.transforms.tokenizer import PromptTokenizer

@@ -21,9 +21,9 @@ from praxia.dataloader.loader import Loader
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.order import batch_indices
 from praxia.dataloader.vqa import VQAData
+from praxia.nn.queries import to_batch
 from praxia.nn.share import WHOLE, Share
 from praxia.nn.types import Batch, Shapes
-from praxia.policies.queries import to_batch
 from praxia.policies.roll_forward import expect_rolled, shifted, state_dims
 from praxia.transforms.chain import Transforms
 from praxia.transforms.relative import RelativeActions

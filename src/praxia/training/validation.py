@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from praxia.core.keys import generator, seed
 from praxia.core.window import Samples
 from praxia.dataloader.mixture import Mixture
+from praxia.nn.queries import to_batch
 from praxia.nn.shards import exchanged, is_sharded
 from praxia.nn.trainable import SamplesActions
-from praxia.policies.queries import to_batch
 from praxia.training.config import Train
 from praxia.transforms.chain import Transforms
 
