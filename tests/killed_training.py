@@ -49,7 +49,7 @@ def main(options, data, out, last="0", thread=""):
 
     def report(step, metrics):
         print(step, flush=True)
-        time.sleep(0.05)
+        time.sleep(0.2)
 
     os.fsync = counting
     value = json.loads(options)

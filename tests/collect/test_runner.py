@@ -177,6 +177,7 @@ def test_a_full_disk_is_reported_with_what_was_kept_and_how_to_continue(tmp_path
     assert gather(tmp_path / "data", resume=True)["recovered"] == 3
 
 
+@pytest.mark.slow
 def test_killed_collections_resume_to_the_data_set_of_an_undisturbed_one(tmp_path: Path):
     script = [sys.executable, str(Path(__file__).parent / "toy_collection.py")]
     path = [str(Path(__file__).parents[1] / "rollout"), *filter(None, [os.environ.get("PYTHONPATH")])]

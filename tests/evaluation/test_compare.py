@@ -161,6 +161,7 @@ def test_evaluations_must_be_alike_and_neither_is_begun_unless_both_can_be(tmp_p
     assert not a.with_name("a.jsonl.meta.json").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_comparison_resumes_to_the_rows_of_an_undisturbed_one(tmp_path: Path):
     script = [sys.executable, str(Path(__file__).parent / "toy_benchmark.py")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1] / "rollout"), *sys.path])}

@@ -79,10 +79,16 @@ def shaken(config, embodiments):
     return head
 
 
-LEARNING = {name: one for name, one in EVERY.items() if not name.startswith("diffusion") or "residual" in name}
+# One of each loss is quick; the others are left to `make slow`.
+QUICK = {"flow residual-mlp", "diffusion residual-mlp", "autoregressive bins", "regression"}
+LEARNING = [
+    pytest.param(one, id=name, marks=[] if name in QUICK else pytest.mark.slow)
+    for name, one in EVERY.items()
+    if not name.startswith("diffusion") or "residual" in name
+]
 
 
-@pytest.mark.parametrize("config", LEARNING.values(), ids=LEARNING)
+@pytest.mark.parametrize("config", LEARNING)
 def test_it_overfits_ten_samples_of_two_embodiments_with_equal_observations(config):
     """Each observation occurs twice, with another embodiment and other actions."""
     batch, embodiment = make_batch(num=10), torch.arange(10) % 2

@@ -30,6 +30,7 @@ def built(config):
     return config.build(make_shapes())
 
 
+@pytest.mark.slow
 @every
 def test_it_overfits_ten_samples(config):
     batch, model = make_batch(num=10), built(config)

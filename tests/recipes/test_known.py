@@ -85,7 +85,7 @@ def test_act_and_diffusion_policy_have_the_parameters_of_the_lerobot_packages():
         assert sum(value.numel() for value in model.parameters()) == theirs
 
 
-@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("name", [pytest.param(one, marks=[] if one == "act" else pytest.mark.slow) for one in KNOWN])
 def test_a_laptops_size_trains_two_steps_and_acts(name, demonstrations, tmp_path):
     run = maker(name)()
     run = dataclasses.replace(run, train=dataclasses.replace(run.train, steps=2, batch_size=4))

@@ -63,15 +63,19 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tiny_run, dataset_path, tmp_p
     assert lines == [2, 4, 6]
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_random_times_ends_with_the_same_weights(tiny_run, dataset_path, tmp_path):
     options = dataclasses.replace(tiny_run.train, steps=60)
     run = dataclasses.replace(tiny_run, train=options)
     uninterrupted = fit(run, dataset_path, tmp_path / "whole")
+    states = tmp_path / "run" / "state"
     arguments = killed_training.command(run, dataset_path, tmp_path / "run")
     rng = np.random.default_rng(0)
     for _ in range(2):
         process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         process.stdout.readline()  # the first report: at least two steps are done
+        while not any(path.name.isdigit() for path in states.iterdir()):
+            time.sleep(0.01)
         time.sleep(rng.uniform(0.0, 0.6))
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
@@ -155,7 +159,7 @@ def test_failures_are_filtered_out(tiny_run, dataset_path, tmp_path, monkeypatch
 
 
 def test_the_policy_learns_what_the_data_show(tiny_run, dataset_path, tmp_path):
-    options = dataclasses.replace(tiny_run.train, steps=400, batch_size=32, checkpoint_s=60.0, learning_rate=3e-3)
+    options = dataclasses.replace(tiny_run.train, steps=160, batch_size=16, checkpoint_s=60.0, learning_rate=3e-3)
     fit(dataclasses.replace(tiny_run, train=options), dataset_path, tmp_path / "run")
     lines = [json.loads(line)["loss"] for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert np.mean(lines[-20:]) < 0.6 * np.mean(lines[:5])

@@ -209,6 +209,7 @@ except ValueError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the address space is limited by Linux")
 def test_a_limit_of_the_address_space_counts(tiny_run, dataset_path, tmp_path):
     assert resource.getrlimit(resource.RLIMIT_AS)[1] == resource.RLIM_INFINITY

@@ -75,6 +75,7 @@ class Sharing(nn.Module):
         return loss, {}
 
 
+@pytest.mark.slow
 def test_processes_have_one_state(tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     subprocess.run([*command, __file__, str(tmp_path)], check=True, timeout=240)
