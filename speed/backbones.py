@@ -17,7 +17,8 @@ from praxia.encoders.public.vision import DINOV2_SMALL
 from praxia.encoders.resnet_grid import ResNetGrid
 from praxia.heads.act import ACT
 from praxia.nn.types import Batch, EncoderConfig, Pretrained, Shapes
-from praxia.policies.encoder_head import EncoderHead, EncoderHeadModel
+from praxia.policies.encoder_head import EncoderHead
+from praxia.policies.encoder_head_model import EncoderHeadModel
 from praxia.training.config import Train
 from praxia.training.optimizer import make_optimizer
 

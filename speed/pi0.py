@@ -1,67 +1,104 @@
-"""The cost of one chunk of pi0 at its published size, by stage, with random weights and three cameras.
+"""How long pi0 takes for one chunk, with random weights: from tensors on the device to a chunk of 50 actions on it.
 
-`images_ms` is the image encoder alone, `prefix_ms` images and language model, `sample_ms` the ten steps of the action
-expert after them, and `chunk_ms` everything: medians of warm runs of one observation; `cold_ms` is the first run. On an
-accelerator in bfloat16, where the ten steps are also compiled and captured as a graph (`compiled_ms` for everything,
-after `compile_s` once). Published for an RTX 4090 with three cameras (arXiv 2410.24164): 14 ms images, 32 ms prefix,
-27 ms for ten steps, 73 ms in total.
+For 1, 2 and 3 cameras, p50 and p99 of warm runs of one observation (`--warm-up` runs before are not counted, and the
+device is synchronised around each):
 
-    python speed/pi0.py [--size published|small] [--runs 10] [--json]
+- `uncached`: the language model runs again at each of the ten steps, as it would without a key/value cache;
+- `cached`: once per chunk, and its cache is what the action expert attends to at every step: what `praxia` does;
+- `compiled`: the same with `--compile kernels` (`policies/compiled.py`);
+- `cuda_graph`: the same with `--compile cuda-graph`, on a GPU.
+
+`stages` are parts of `cached` with three cameras: the image encoder, images and language model, and ten steps after
+them. The size is the published one on a GPU, in bfloat16, and a miniature of the same parts without one, in float32;
+`not_run` says what did not run, and why. `published` are latencies of others: realtime-vla's for 1, 2 and 3 views, and
+the paper's (arXiv 2410.24164) for three cameras.
+
+    python speed/pi0.py [--size published|small|miniature] [--runs 100] [--warm-up 10] [--json]
 """
 
 import argparse
 import json
+from collections.abc import Callable
 from dataclasses import replace
-from statistics import median
 from typing import Any
 
+import numpy as np
 import torch
 from heads import measure_ms
+from torch import Tensor
 
 from praxia.encoders.public.model import PublicVLM
 from praxia.encoders.public.published import find_published
 from praxia.heads.denoisers.action_expert import ActionExpert
 from praxia.heads.flow import Flow
 from praxia.nn.device import default_device
+from praxia.nn.flow import euler
+from praxia.nn.precision import bf16_arithmetic, weights_to_bf16
 from praxia.nn.types import Batch, Shapes
-from praxia.policies.encoder_head import EncoderHead, EncoderHeadModel
+from praxia.policies.compiled import Compiled
+from praxia.policies.encoder_head import EncoderHead
+from praxia.policies.encoder_head_model import EncoderHeadModel, predict
 from praxia.recipes.vla_published import pi0_published
 
-PUBLISHED_MS = {"images_ms": 14.0, "prefix_ms": 46.0, "sample_ms": 27.0, "chunk_ms": 73.0}
-SHAPES = Shapes(
-    ("front", "left", "right"), num_images=3, num_states=1, embodiment_dims=((32, 32),), horizon=50, vocab_size=1
-)
+PUBLISHED_MS = {
+    "realtime-vla, RTX 4090": {"1": 20.0, "2": 27.3, "3": 36.8},
+    "realtime-vla, RTX 5090": {"1": 17.6, "2": 24.0, "3": 31.9},
+    "pi0's paper, RTX 4090": {"3": 73.0, "images_ms": 14.0, "prefix_ms": 46.0, "sample_ms": 27.0},
+}
+CAMERAS = ("front", "left", "right")
+SHAPES = Shapes(CAMERAS, num_images=3, num_states=1, embodiment_dims=((32, 32),), horizon=50, vocab_size=1)
 NUM_TEXT_TOKENS = 20
+# Widths and depths alone: the numbers of tokens are those of the published size.
+MINIATURE_TEXT = {"hidden_size": 128, "intermediate_size": 256, "num_attention_heads": 4, "head_dim": 32}
+MINIATURE_VISION = {"hidden_size": 128, "intermediate_size": 256, "num_attention_heads": 4, "num_hidden_layers": 2}
+MINIATURE_EXPERT = {"width": 64, "mlp_width": 128, "num_heads": 4, "head_width": 32}
 
 
 def build(size: str, device: torch.device) -> EncoderHeadModel:
-    """pi0 as its recipe builds it, or with its language model and action expert cut to two layers."""
+    """pi0 as its recipe builds it; "small" cuts it to two layers, "miniature" to four narrow ones."""
     model = pi0_published().model
     assert isinstance(model, EncoderHead)
+    if size != "published":
+        model = cut(model, size)
+    with device:
+        built = model.build(SHAPES).eval()
+    head: Any = built.head
+    with torch.no_grad():
+        head.denoiser.out.weight.normal_(std=0.02)  # which starts at zero: every part shall matter
+    if device.type == "cuda":
+        weights_to_bf16(built)
+    return built
+
+
+def cut(model: EncoderHead, size: str) -> EncoderHead:
     encoder, head = model.encoder, model.head
     assert isinstance(encoder, PublicVLM)
     assert isinstance(head, Flow)
+    assert isinstance(head.denoiser, ActionExpert)
+    config = json.loads(json.dumps(find_published(encoder.model).config))
+    text, vision, expert = config["text_config"], config["vision_config"], head.denoiser
+    depth = 2 if size == "small" else 4
+    if size == "miniature":
+        text |= {**MINIATURE_TEXT, "vocab_size": 4096}
+        vision |= {**MINIATURE_VISION, "projection_dim": 128}
+        config |= {"image_token_id": 4000, "image_token_index": 4000, "hidden_size": 128, "projection_dim": 128}
+        expert = replace(expert, **MINIATURE_EXPERT)
+    text["num_hidden_layers"] = depth
     if size == "small":
-        config = json.loads(json.dumps(find_published(encoder.model).config))
-        config["vision_config"]["num_hidden_layers"] = config["text_config"]["num_hidden_layers"] = 2
-        assert isinstance(head.denoiser, ActionExpert)
-        small = replace(head, denoiser=replace(head.denoiser, depth=2))
-        model = replace(model, encoder=replace(encoder, fitted=config), head=small)
-    with device:
-        built = model.build(SHAPES).eval()
-    return built.bfloat16() if device.type == "cuda" else built
+        vision["num_hidden_layers"] = depth
+    head = replace(head, denoiser=replace(expert, depth=depth))
+    return replace(model, encoder=replace(encoder, fitted=config), head=head)
 
 
-def observation(model: EncoderHeadModel, device: torch.device) -> Batch:
+def observation(model: EncoderHeadModel, views: int, device: torch.device) -> Batch:
     encoder: Any = model.encoder
-    num_image_tokens = SHAPES.num_images * encoder.num_tokens
-    image_tokens = torch.full((1, num_image_tokens), encoder.placeholder)
+    image_tokens = torch.full((1, views * encoder.num_tokens), encoder.placeholder)
     text = torch.cat([image_tokens, torch.randint(2, 1000, (1, NUM_TEXT_TOKENS))], dim=1)
-    images = {name: torch.randint(0, 256, (1, 1, 3, 224, 224), dtype=torch.uint8) for name in SHAPES.cameras}
+    images = {name: torch.randint(0, 256, (1, 1, 3, 224, 224), dtype=torch.uint8) for name in CAMERAS[:views]}
     return Batch(
         images=images,
         image_valid={name: torch.ones(1, 1, dtype=torch.bool) for name in images},
-        state=torch.randn(1, 1, 32).to(encoder.readout_token.dtype),
+        state=torch.randn(1, 1, 32),
         state_valid=torch.ones(1, 1, dtype=torch.bool),
         text=text,
         text_valid=torch.ones_like(text, dtype=torch.bool),
@@ -69,49 +106,108 @@ def observation(model: EncoderHeadModel, device: torch.device) -> Batch:
     ).to(device)
 
 
-@torch.inference_mode()
-def measure(size: str, runs: int) -> dict[str, Any]:
+def predict_uncached(model: EncoderHeadModel, batch: Batch, noise: Tensor) -> Tensor:
+    """The chunk of `predict`, with the encoder in every step."""
+    head: Any = model.head
+
+    def velocity(x: Tensor, time: Tensor) -> Tensor:
+        return head.denoiser(x, time, head.denoiser.condition(model.encoder(batch)), batch.embodiment)
+
+    with bf16_arithmetic(model):
+        return euler(velocity, noise, head.config.num_steps)
+
+
+class Timer:
+    """Times calls on one device: `warm_up` runs that are not counted, then `runs`."""
+
+    def __init__(self, device: torch.device, warm_up: int, runs: int):
+        self.device, self.warm_up, self.runs = device, warm_up, runs
+
+    def __call__(self, call: Callable[[], object]) -> dict[str, float]:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+        first_ms = measure_ms(call, self.device)
+        for _ in range(self.warm_up):
+            measure_ms(call, self.device)
+        p50, p99 = np.quantile([measure_ms(call, self.device) for _ in range(self.runs)], [0.5, 0.99])
+        return {"p50_ms": round(float(p50), 2), "p99_ms": round(float(p99), 2), "first_ms": round(first_ms, 1)}
+
+
+def measure_views(model: EncoderHeadModel, views: int, time: Timer) -> dict[str, Any]:
+    """What one chunk takes, and the largest difference of each way from `cached`, in normalised actions."""
+    batch = observation(model, views, time.device)
+    noise = torch.randn(1, *model.noise_shape, device=time.device)
+    compiled = Compiled(model, "kernels", (1,))
+    ways: dict[str, Callable[[], Tensor]] = {
+        "uncached": lambda: predict_uncached(model, batch, noise),
+        "cached": lambda: predict(model, batch, noise),
+        "compiled": lambda: compiled.predict(batch, noise),
+    }
+    if time.device.type == "cuda":
+        graphed = Compiled(model, "cuda-graph", (1,))
+        ways["cuda_graph"] = lambda: graphed.predict(batch, noise)
+    expected = predict(model, batch, noise)
+    found: dict[str, Any] = {name: time(way) for name, way in ways.items()}
+    for name, way in ways.items():
+        found[name]["difference"] = round(float((way() - expected).abs().max()), 6)
+    return {"uncached": None, "cached": None, "compiled": None, "cuda_graph": None} | found
+
+
+def measure_stages(model: EncoderHeadModel, time: Timer) -> dict[str, float]:
+    batch = observation(model, 3, time.device)
+    encoder: Any = model.encoder
+    head = model.head
+    noise = torch.randn(1, *head.noise_shape, device=time.device)
+    with bf16_arithmetic(model):
+        context = encoder(batch)
+        stages = {
+            "images_ms": lambda: [encoder.image_tokens(one) for one in batch.images.values()],
+            "prefix_ms": lambda: encoder(batch),
+            "sample_ms": lambda: head.sample(context, noise, batch.embodiment),
+        }
+        return {name: time(stage)["p50_ms"] for name, stage in stages.items()}
+
+
+@torch.no_grad()
+def measure(size: str | None, runs: int, warm_up: int) -> dict[str, Any]:
     torch.manual_seed(0)
     device = torch.device(default_device())
-    model = build(size, device)
-    batch = observation(model, device)
-    encoder: Any = model.encoder
-    head: Any = model.head
-    noise = torch.randn(1, *head.noise_shape, device=device, dtype=encoder.readout_token.dtype)
-    cold = measure_ms(lambda: model.sample(batch, noise), device)
-    context = encoder(batch)
-    stages = {
-        "images_ms": lambda: [encoder.image_tokens(one) for one in batch.images.values()],
-        "prefix_ms": lambda: encoder(batch),
-        "sample_ms": lambda: head.sample(context, noise, batch.embodiment),
-        "chunk_ms": lambda: model.sample(batch, noise),
-    }
-    warm = {name: median(measure_ms(stage, device) for _ in range(runs)) for name, stage in stages.items()}
-    found = {"cold_ms": cold, **warm}
-    if device.type == "cuda":
-        sample = torch.compile(head.sample, mode="reduce-overhead")
-        fast = lambda: sample(encoder(batch), noise, batch.embodiment)  # noqa: E731
-        found["compile_s"] = sum(measure_ms(fast, device) for _ in range(3)) / 1000
-        found["compiled_ms"] = median(measure_ms(fast, device) for _ in range(runs))
+    on_gpu = device.type == "cuda"
+    size = size or ("published" if on_gpu else "miniature")
+    model, time = build(size, device), Timer(device, warm_up, runs)
+    not_run = {} if on_gpu else {"cuda_graph": "no GPU here", "bfloat16": "no GPU here"}
+    if size != "published":
+        not_run["published size"] = f"--size {size}" if on_gpu else "no GPU here; --size published runs it anyway"
     return {
         "size": size,
-        "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
-        "dtype": str(encoder.readout_token.dtype),
+        "device": torch.cuda.get_device_name() if on_gpu else "cpu",
+        "arithmetic": "bfloat16" if on_gpu else "float32",
         "parameters": sum(value.numel() for value in model.parameters()),
-        **{name: round(value, 2) for name, value in found.items()},
+        "runs": runs,
+        "warm_up": warm_up,
+        "views": {str(views): measure_views(model, views, time) for views in (1, 2, 3)},
+        "stages": measure_stages(model, time),
+        "not_run": not_run,
+        "published": PUBLISHED_MS,
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--size", choices=["published", "small"], default="published")
-    parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--size", choices=["published", "small", "miniature"])
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--warm-up", type=int, default=10)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    found = measure(options.size, options.runs)
-    found["published"] = PUBLISHED_MS
-    print(json.dumps(found) if options.json else "\n".join(f"{name:12s} {value}" for name, value in found.items()))
+    found = measure(options.size, options.runs, options.warm_up)
+    if options.json:
+        print(json.dumps(found))
+        return
+    for views, ways in found.pop("views").items():
+        for way, row in ways.items():
+            print(f"{views} views  {way:11s} {'not run' if row is None else row}")
+    print("\n".join(f"{name:12s} {value}" for name, value in found.items()))
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from praxia.dataloader.windows import Windows
 from praxia.nn.queries import to_batch
 from praxia.nn.share import WHOLE, Share
 from praxia.nn.types import Batch, Shapes
-from praxia.policies.encoder_head import EncoderHeadModel
+from praxia.policies.encoder_head_model import EncoderHeadModel
 from praxia.recipes.metaworld import flow_metaworld
 from praxia.training.batches import BatchSource, prefetch, random_shift
 

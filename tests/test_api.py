@@ -141,6 +141,8 @@ def test_what_is_not_there_is_one_line(run, tmp_path):
         praxia.load(run, embodiment="arm")
     with pytest.raises(PraxiaError, match="--temperature"):
         praxia.load(run, temperature=1.0)
+    with pytest.raises(MismatchError, match="expected a GPU for a CUDA graph, got the device 'cpu'"):
+        praxia.load(run, device="cpu", compile="cuda-graph")
     with pytest.raises(AttributeError, match="no attribute 'lod'"):
         praxia.lod  # noqa: B018
 

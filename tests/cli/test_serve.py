@@ -100,6 +100,7 @@ REFUSED = {
     "a port below 0": (["{}/none", "--port", "-1"], "expected a port from 0 to 65535, got -1"),
     "a path as a name": (["healthz={}/none"], "no path of the server"),
     "no certificate": (["{}/mine", "--certificate", "{}/c.pem", "--key", "{}/k.pem"], "c.pem, but it does not exist"),
+    "a graph on the CPU": (["{}/mine", "--device", "cpu", "--compile", "cuda-graph"], "expected a GPU for a CUDA"),
     "no sessions": (["{}/mine", "--max-sessions", "0"], "max_sessions"),
 }
 

@@ -36,7 +36,8 @@ from praxia.heads.act import ACT
 from praxia.heads.denoisers.unet import UNet
 from praxia.heads.diffusion import Diffusion
 from praxia.nn.types import Batch, Shapes
-from praxia.policies.encoder_head import EncoderHead, EncoderHeadModel
+from praxia.policies.encoder_head import EncoderHead
+from praxia.policies.encoder_head_model import EncoderHeadModel
 from praxia.recipes.known_published import RESNET18, act_published, diffusion_policy_unet_published
 from praxia.training.config import Train, TrainRun
 from praxia.training.optimizer import make_optimizer

@@ -15,7 +15,8 @@ from praxia.core.window import Samples, Window
 from praxia.encoders.state_only import StateOnly
 from praxia.heads.regression import Regression
 from praxia.nn.types import Context
-from praxia.policies.encoder_head import EncoderHead, EncoderHeadModel, EncoderHeadPolicy
+from praxia.policies.encoder_head import EncoderHead, EncoderHeadPolicy
+from praxia.policies.encoder_head_model import EncoderHeadModel
 from praxia.policies.roll_forward import expect_rolled, shifted, state_dims
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
 from praxia.transforms.normalise import Normaliser

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from praxia.core.errors import PraxiaError, TrainingError
-from praxia.policies.encoder_head import EncoderHeadModel
+from praxia.policies.encoder_head_model import EncoderHeadModel
 from praxia.training import engine, parts
 from praxia.training.measured_step import Cost
 

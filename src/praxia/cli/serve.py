@@ -9,7 +9,7 @@ import tyro
 
 from praxia.cli.arguments import names_of, parse
 from praxia.core.errors import PraxiaError, UnknownName
-from praxia.core.types import Guidance, Sampling
+from praxia.core.types import CompileMode, Guidance, Sampling
 from praxia.studio.console import say
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ __all__ = ["run"]
 # The environment variable with the key that clients have to send.
 API_KEY = "PRAXIA_API_KEY"
 GROOT = "groot"
+# Compiled policies are compiled for batches of these sizes; larger ones are decided in parts.
+BATCH_SIZES = (1, 2, 4, 8)
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,9 @@ class ServeArguments:
     `praxia eval`."""
     precision: Annotated[Literal["bf16"] | None, tyro.conf.arg(metavar="bf16")] = None
     """Round weights and arithmetic to bfloat16, as in `praxia eval`."""
+    compile: Annotated[CompileMode | None, tyro.conf.arg(metavar="kernels|cuda-graph")] = None
+    """Compile the policies before listening, which takes minutes: the same actions up to rounding, sooner. cuda-graph
+    also captures a decision as one launch (a GPU)."""
     device: Annotated[str | None, tyro.conf.arg(metavar="cpu|cuda|cuda:N|mps")] = None
     """Where the policies run. Default: a GPU if there is one."""
     api_key_file: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
@@ -161,12 +166,15 @@ def _load(name: str, folder: Path, options: ServeArguments, max_sessions: int, m
 
     from praxia.checkpoint.store import load_bound_policy
     from praxia.nn.device import find_device
+    from praxia.policies.interface import compile_policy
     from praxia.serve.sessions import ServedPolicy
 
     if options.exact:  # as `praxia eval --exact`: the number of threads can change the last bits
         torch.set_num_threads(1)
     sampling = Sampling(options.steps, options.temperature, options.guidance, options.precision)
     policy, identity = load_bound_policy(folder, options.embodiment, find_device(options.device), sampling)
+    if options.compile is not None:
+        policy = compile_policy(policy, options.compile, (1,) if options.exact else BATCH_SIZES)
     return ServedPolicy(
         name,
         policy,

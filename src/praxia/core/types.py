@@ -25,6 +25,7 @@ __all__ = [
     "FINAL_OBSERVATION",
     "Actor",
     "ChunkExecution",
+    "CompileMode",
     "Decision",
     "EnvSpec",
     "Guidance",
@@ -371,6 +372,8 @@ class ChunkExecution:
 # How a chunk is guided to what is committed and planned: by the gradient through the network, or as if that were the
 # identity.
 Guidance = Literal["vjp", "identity"]
+# How a policy is compiled for use: its kernels by torch, or these captured as one CUDA graph, too (a GPU).
+CompileMode = Literal["kernels", "cuda-graph"]
 
 
 @dataclass(frozen=True)

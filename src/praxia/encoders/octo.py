@@ -79,7 +79,8 @@ class OctoEncoder(Encoder):
         tokens = torch.cat([task, *patches, state, readouts], dim=1)
         newest, per_step, device = num_steps - 1, patches[0].shape[1], tokens.device
         observed = [torch.full((per_step,), step, device=device) for step in range(num_steps)]
-        time = torch.cat([torch.tensor([-1], device=device), *observed, torch.tensor([newest], device=device)])
+        before, present = (torch.full((1,), step, device=device) for step in (-1, newest))
+        time = torch.cat([before, *observed, present])
         time = torch.cat([time, torch.arange(num_steps, device=device)])
         kind = torch.full_like(time, OBSERVATION)
         kind[0], kind[-num_steps:] = TASK, READOUT

@@ -1,7 +1,7 @@
 """Small layers that encoders and heads share, and the masks that keep padding out of losses and attention."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from praxia.nn.types import Batch
 __all__ = [
     "ResidualBlock",
     "by_step",
+    "channel_values",
     "masked_actions",
     "masked_mean",
     "seeded_dropout",
@@ -80,6 +81,11 @@ def zero_invalid(x: Float[Tensor, "B T F"], valid: Bool[Tensor, "B T"]) -> Float
 def by_step(x: Float[Tensor, "B *H D"]) -> Float[Tensor, "B _ D"]:
     """What modulates the steps of a chunk, one vector for all of them or one each, as [B, 1, D] or [B, H, D]."""
     return x if x.dim() == 3 else x[:, None]
+
+
+def channel_values(values: Sequence[float], device: torch.device) -> Float[Tensor, "C 1 1"]:
+    """A number per channel of an image, made on `device`: a copy from the host would wait, and no CUDA graph has it."""
+    return torch.stack([torch.full((1, 1), value, device=device) for value in values])
 
 
 @contextmanager

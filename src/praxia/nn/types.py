@@ -154,6 +154,21 @@ class Batch:
 
         return [part(number) for number in range(count)] if count > 1 else [self]
 
+    def rows(self, index: Int[Tensor, " R"]) -> "Batch":
+        """Some rows, in the order of `index`."""
+        return self._map(lambda value: value[index])
+
+    def tensors(self) -> list[Tensor]:
+        """All tensors of the batch, in an order that `with_tensors` takes."""
+        found = list[Tensor]()
+        self._map(lambda value: (found.append(value), value)[1])
+        return found
+
+    def with_tensors(self, tensors: Sequence[Tensor]) -> "Batch":
+        """A batch like this one of other tensors, in the order of `tensors`."""
+        following = iter(tensors)
+        return self._map(lambda _: next(following))
+
     def map_images(self, function: Callable[[UInt8[Tensor, "B _ C _ _"]], UInt8[Tensor, "B _ C _ _"]]) -> "Batch":
         """The batch with each camera's images changed: its targets in one call with the images that are observed."""
         images, targets = dict(self.images), dict(self.target_images)

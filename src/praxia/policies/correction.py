@@ -28,7 +28,8 @@ from praxia.nn.layers import ResidualBlock, masked_mean, sinusoidal_embedding, z
 from praxia.nn.precision import bf16_arithmetic
 from praxia.nn.trainable import ModelConfig
 from praxia.nn.types import Batch, EncoderConfig, Pretrained, Shapes
-from praxia.policies.encoder_head import EncoderHead, EncoderHeadModel, EncoderHeadPolicy
+from praxia.policies.encoder_head import EncoderHead, EncoderHeadPolicy
+from praxia.policies.encoder_head_model import EncoderHeadModel
 from praxia.policies.interface import TrainedPolicy
 from praxia.transforms.chain import Transforms
 from praxia.transforms.tokenizer import PromptTokenizer

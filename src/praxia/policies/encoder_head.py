@@ -1,8 +1,9 @@
 """An encoder and a head composed into one model, and the policy that it becomes."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -10,37 +11,35 @@ import torch
 from jaxtyping import Bool, Float, Float32, Int
 from torch import Tensor, nn
 
+from praxia.core.blank import blank_observation
 from praxia.core.config import ADDED, fit_config, fitted_as, unfitted
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.core.keys import generator
-from praxia.core.types import Decision, Query, Sampling
+from praxia.core.types import CompileMode, Decision, Query, Sampling
 from praxia.core.window import Window
 from praxia.heads.real_time import RealTimeConfig
 from praxia.nn.precision import bf16_arithmetic
 from praxia.nn.queries import fill_missing_cameras, stack_queries, to_batch
 from praxia.nn.trainable import ModelConfig
 from praxia.nn.types import (
-    AnswersQuestions,
     Batch,
     ClipsActions,
     Context,
-    Encoder,
     EncoderConfig,
-    HasBackbone,
-    Head,
     HeadConfig,
     Inpaints,
-    Pretrained,
     PreviousChunk,
     Shapes,
 )
+from praxia.policies.compiled import Compiled, Predict
+from praxia.policies.encoder_head_model import EncoderHeadModel, predict
 from praxia.policies.interface import TrainedPolicy
 from praxia.policies.roll_forward import after_committed, rolled_query, state_dims
 from praxia.transforms.chain import Transforms
 from praxia.transforms.tokenizer import PromptTokenizer
 
-__all__ = ["Encoded", "EncoderHead", "EncoderHeadModel", "EncoderHeadPolicy", "HasPromptTokenizer"]
+__all__ = ["Encoded", "EncoderHead", "EncoderHeadPolicy", "HasPromptTokenizer"]
 
 
 @runtime_checkable
@@ -155,75 +154,6 @@ class EncoderHead(ModelConfig):
         return EncoderHeadPolicy(model, transforms, embodiments, window, masked=masked, **delays)
 
 
-class EncoderHeadModel(nn.Module):
-    """See `EncoderHead`. Satisfies `Trainable`, `BeginsAndFinishes`, `SamplesActions` (`nn.trainable`), and what the
-    engine asks of a model that has a backbone or answers questions: `HasBackbone`, `AnswersQuestions`.
-    """
-
-    def __init__(self, encoder: Encoder, head: Head):
-        super().__init__()
-        self.encoder = encoder
-        self.head = head
-
-    def begin(self, weights: Mapping[str, Tensor] | None) -> None:
-        """Load `weights`, or (None) the public ones that the encoder names, and freeze or adapt as its config says."""
-        public = self.encoder if isinstance(self.encoder, Pretrained) else None
-        if weights is not None:
-            self.load_state_dict(dict(weights))
-        elif public is not None:
-            public.load()
-        if public is not None:
-            public.adapt()
-
-    @property
-    def finish_changes(self) -> bool:
-        """Whether there are adapters to merge."""
-        return isinstance(self.encoder, Pretrained)
-
-    def finish(self, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """Trained `weights` with adapters merged, under the names from before training. The model then holds them."""
-        if not isinstance(self.encoder, Pretrained):
-            return weights
-        self.load_state_dict(dict(weights))
-        self.encoder.merge()
-        return self.state_dict()
-
-    def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """A scalar and its metrics; randomness comes from `generator`. A VQA batch trains the language model alone."""
-        if batch.answer is not None:
-            return self.answer_loss(batch)
-        if batch.is_first is not None:
-            raise MismatchError("expected windows for an encoder and a head, got sequences; leave out sequence_length")
-        return self.head.loss(self.encoder(batch), batch, generator)
-
-    def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
-        """The number of entries that the loss is the mean of: tokens of answers, or what the head says."""
-        return self.head.num_valid(batch) if batch.answer_valid is None else batch.answer_valid.sum()
-
-    def answer_loss(self, batch: Batch) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """The encoder's loss of a VQA batch."""
-        assert isinstance(self.encoder, AnswersQuestions), "a VQA batch needs a language model"
-        return self.encoder.answer_loss(batch)
-
-    @property
-    def trains_language(self) -> bool:
-        """Whether the encoder has a language model of which a weight is trained."""
-        return isinstance(self.encoder, AnswersQuestions) and self.encoder.trains_language
-
-    def backbone_parameters(self) -> Iterator[nn.Parameter]:
-        """Those of the encoder's backbone; none where it has no such model."""
-        return self.encoder.backbone_parameters() if isinstance(self.encoder, HasBackbone) else iter(())
-
-    @property
-    def noise_shape(self) -> tuple[int, ...]:
-        """The head's."""
-        return self.head.noise_shape
-
-    def sample(self, batch: Batch, noise: Float[Tensor, "B ..."]) -> Float[Tensor, "B H A"]:
-        """Normalised action chunks, padded to the dims of the largest embodiment."""
-        return self.head.sample(self.encoder(batch), noise, batch.embodiment)
-
-
 @dataclass(frozen=True)
 class Encoded:
     """What `EncoderHeadPolicy.encode` made of B queries: contexts, embodiments, and present states in declared units.
@@ -272,6 +202,7 @@ class EncoderHeadPolicy(TrainedPolicy):
         longest_delay: int | None = None,
     ):
         self.model = model.eval()
+        self._predict: Predict = partial(predict, model)
         self.longest_delay = longest_delay
         self.roll_forward = roll_forward
         self.transforms = transforms
@@ -318,9 +249,14 @@ class EncoderHeadPolicy(TrainedPolicy):
     def start(self, num_rows: int) -> None:
         return None
 
+    @torch.no_grad()
     def act(self, queries: Sequence[Query], carry: None) -> tuple[list[Decision], None]:
-        """`encode`, then `sample`."""
-        return self.sample(self.encode(queries), queries), None
+        """`encode`, then `sample`. Where nothing was decided before that is to be continued, in one call."""
+        rolled = self._rolled(queries)
+        if self._continues(rolled):
+            return self.sample(self.encode(queries), queries), None
+        actions = self._predict(self.batch(rolled), self._noise(rolled))
+        return self._decisions(actions, _present(rolled), queries), None
 
     def batch(self, queries: Sequence[Query], *, newest: bool = False) -> Batch:
         """The queries' observations as a model takes them; with `newest` the present ones alone, without history."""
@@ -335,9 +271,8 @@ class EncoderHeadPolicy(TrainedPolicy):
         """What the encoder makes of the queries' observations, one row each."""
         queries = self._rolled(queries)
         batch = self.batch(queries)
-        present = np.stack([query.history[-1].state for query in queries])
         with bf16_arithmetic(self.model):
-            return Encoded(self.model.encoder(batch), batch.embodiment, present)
+            return Encoded(self.model.encoder(batch), batch.embodiment, _present(queries))
 
     @torch.no_grad()
     def sample(self, encoded: Encoded, queries: Sequence[Query]) -> list[Decision]:
@@ -347,21 +282,40 @@ class EncoderHeadPolicy(TrainedPolicy):
         Gradients are off but not forbidden: a head may enable them inside, to guide its samples by one. A head that
         inpaints also gets what the queries have planned.
         """
-        _, embodiment = self._binding()
-        asked, queries = queries, self._rolled(queries)
-        noise = np.stack([self._noise(query) for query in queries])
-        noise = torch.from_numpy(noise).to(self.device)
-        head, given = self.model.head, (encoded.context, noise, encoded.embodiment)
+        rolled = self._rolled(queries)
+        head, given = self.model.head, (encoded.context, self._noise(rolled), encoded.embodiment)
         with bf16_arithmetic(self.model):
-            if isinstance(head, Inpaints) and (previous := self._previous(encoded, queries)) is not None:
-                actions = head.inpaint(*given, previous)
+            if self._continues(rolled) and isinstance(head, Inpaints):
+                actions = head.inpaint(*given, self._previous(encoded, rolled))
             else:
                 actions = head.sample(*given)
-        chunks = self.transforms.decode(actions.float().cpu().numpy(), embodiment, encoded.state)
+        return self._decisions(actions, encoded.state, queries)
+
+    def compiled(self, mode: CompileMode, sizes: Sequence[int] = (1,)) -> "EncoderHeadPolicy":
+        """The same policy with a compiled model, warmed up for batches of `sizes`, in rising order; see `Compiled`.
+
+        Actions are the same up to rounding. What continues an earlier chunk (`Inpaints`) is decided as before, and so
+        are `encode` and `sample`. Takes minutes.
+
+        Raises:
+            PraxiaError: no compiler, or a model that cannot be captured. MismatchError: a CUDA graph without a GPU.
+        """
+        compiled, model = copy(self), Compiled(self.model, mode, sizes)
+        compiled._predict = model.predict
+        query = Query((blank_observation(self.embodiment, self.window.cameras),), "warm-up", 0, 0)
+        for size in sizes:
+            compiled.act([query] * size, None)
+        return compiled
+
+    def _decisions(
+        self, actions: Float[Tensor, "B H A"], present: Float32[np.ndarray, "B S"], queries: Sequence[Query]
+    ) -> list[Decision]:
+        """Normalised chunks in declared units; `present` are the states that relative actions are relative to."""
+        chunks = self.transforms.decode(actions.float().cpu().numpy(), self._binding()[1], present)
         valid = np.ones(self.window.horizon, dtype=bool)
         decisions = [Decision(chunk, valid) for chunk in chunks]
         if self.roll_forward:
-            decisions = [after_committed(one, query) for one, query in zip(decisions, asked, strict=True)]
+            decisions = [after_committed(one, query) for one, query in zip(decisions, queries, strict=True)]
         return decisions
 
     def _rolled(self, queries: Sequence[Query]) -> Sequence[Query]:
@@ -372,25 +326,39 @@ class EncoderHeadPolicy(TrainedPolicy):
         dims = state_dims(embodiment, self.transforms.embodiments[number].relative)
         return [rolled_query(query, dims, self.roll_forward) for query in queries]
 
-    def _previous(self, encoded: Encoded, queries: Sequence[Query]) -> PreviousChunk | None:
-        """What the queries have planned, relative to the states that were encoded; None: nothing.
+    def _continues(self, queries: Sequence[Query]) -> bool:
+        """Whether the head continues what an earlier decision left for the steps to come."""
+        return any(map(len, map(_known, queries))) and isinstance(self.model.head, Inpaints)
 
-        What is committed counts where no more is planned: under ensembling, and of a client that sends it alone.
-        """
+    def _previous(self, encoded: Encoded, queries: Sequence[Query]) -> PreviousChunk:
+        """What the queries have planned, relative to the states that were encoded."""
         horizon, (bound, embodiment) = self.window.horizon, self._binding()
         planned = np.zeros((len(queries), horizon, bound.action_dim), np.float32)
         count = np.zeros((len(queries), 1), np.int64)
-        for row, query in enumerate(queries):
-            if (known := query.committed if query.planned is None else query.planned) is not None:
+        for row, known in enumerate(map(_known, queries)):
+            if len(known):
                 count[row] = min(horizon, len(known))
                 planned[row, : count[row, 0]] = known[:horizon]
-        if not count.any():
-            return None
         valid = np.arange(horizon) < count
         committed = valid & (np.arange(horizon) < np.array([[query.delay] for query in queries]))
         action = self.transforms.encode_actions(planned, embodiment, encoded.state) * valid[..., None]
         return PreviousChunk(*(torch.from_numpy(value).to(self.device) for value in (action, valid, committed)))
 
-    def _noise(self, query: Query) -> Float32[np.ndarray, "..."]:
+    def _noise(self, queries: Sequence[Query]) -> Float32[Tensor, "B ..."]:
         shape = self.model.noise_shape
-        return generator("policy", query.key, query.step).standard_normal(shape, dtype=np.float32)
+        drawn = [generator("policy", one.key, one.step).standard_normal(shape, dtype=np.float32) for one in queries]
+        return torch.from_numpy(np.stack(drawn)).to(self.device)
+
+
+def _present(queries: Sequence[Query]) -> Float32[np.ndarray, "B S"]:
+    """The queries' present states in declared units."""
+    return np.stack([query.history[-1].state for query in queries])
+
+
+def _known(query: Query) -> Sequence[Float32[np.ndarray, " A"]] | Float32[np.ndarray, "D A"]:
+    """The actions that the query knows for the steps to come, none at an episode's first decision.
+
+    What is committed counts where no more is planned: under ensembling, and of a client that sends it alone.
+    """
+    known = query.committed if query.planned is None else query.planned
+    return () if known is None else known

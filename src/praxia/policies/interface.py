@@ -7,11 +7,12 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from torch import nn
 
 from praxia.core.embodiment import Embodiment
-from praxia.core.types import Decision, Query, Sampling
+from praxia.core.errors import MismatchError
+from praxia.core.types import CompileMode, Decision, Query, Sampling
 from praxia.core.window import Window
 from praxia.transforms.chain import Transforms
 
-__all__ = ["HasSampling", "MakesPolicy", "TrainedPolicy"]
+__all__ = ["Compiles", "HasSampling", "MakesPolicy", "TrainedPolicy", "compile_policy"]
 
 C = TypeVar("C", bound="HasSampling")
 
@@ -59,6 +60,26 @@ class MakesPolicy(Protocol):
     ) -> TrainedPolicy:
         """The policy of a model that the config has built; see `checkpoint.store.PolicyConfig`."""
         ...
+
+
+@runtime_checkable
+class Compiles(Protocol):
+    """A policy whose model can be compiled for use."""
+
+    def compiled(self, mode: CompileMode, sizes: Sequence[int] = (1,)) -> TrainedPolicy:
+        """The same policy, compiled and warmed up for batches of `sizes`; see `EncoderHeadPolicy.compiled`."""
+        ...
+
+
+def compile_policy(policy: TrainedPolicy, mode: CompileMode, sizes: Sequence[int] = (1,)) -> TrainedPolicy:
+    """`policy`, compiled.
+
+    Raises:
+        MismatchError: it is of a kind that cannot be compiled. PraxiaError: as `EncoderHeadPolicy.compiled`.
+    """
+    if not isinstance(policy, Compiles):
+        raise MismatchError(f"expected a policy that can be compiled, got {type(policy).__name__}; leave out --compile")
+    return policy.compiled(mode, sizes)
 
 
 @runtime_checkable

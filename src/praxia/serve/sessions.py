@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32
 
+from praxia.core.blank import blank_observation
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.types import LimitsDelay, Observation, Policy, Query
@@ -78,10 +79,7 @@ class ServedPolicy:
 
     def warm_up(self, timeout_s: float = 600.0) -> float:
         """Infer once from black images and zeros, in the worker's thread; the seconds that it took."""
-        sizes = {camera.name: (camera.height, camera.width, 3) for camera in self.embodiment.cameras}
-        images = {name: np.zeros(sizes[name], np.uint8) for name in self.window.cameras}
-        streams = {one.name: np.zeros(one.shape, one.dtype) for one in self.embodiment.streams}
-        observation = Observation(images, np.zeros(self.embodiment.state_dim, np.float32), "", 0.0, streams=streams)
+        observation = blank_observation(self.embodiment, self.window.cameras)
         began_s = time.monotonic()
         try:
             answer = self.worker.submit(Query((observation,), "warm-up", 0, 0)).result(timeout_s)

@@ -1,7 +1,5 @@
 """A run's model, ready to train: checked, with the weights that it begins with, its blocks as the options say."""
 
-import os
-import shutil
 from collections.abc import Mapping
 
 import torch
@@ -9,7 +7,7 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from praxia.checkpoint.store import PolicyConfig
-from praxia.core.errors import MismatchError, PraxiaError
+from praxia.core.errors import MismatchError
 from praxia.nn.blocks import blocks, recompute_blocks
 from praxia.nn.trainable import BeginsAndFinishes, ModelConfig, Trainable, UpdatesItself
 from praxia.nn.types import AnswersQuestions
@@ -18,10 +16,7 @@ from praxia.training.config import Train
 from praxia.training.initial_checkpoint import InitialCheckpoint
 from praxia.training.sharding import build_whole_once, shards
 
-__all__ = ["build_model", "expect_compiler", "expect_language"]
-
-# The compilers that torch looks for; the variable CXX names another.
-COMPILERS = ("g++", "clang++")
+__all__ = ["build_model", "expect_language"]
 
 
 def build_model(
@@ -74,20 +69,6 @@ def _expect_blocks(model: nn.Module, config: ModelConfig, option: str) -> None:
     if not blocks(model):
         raise MismatchError(
             f"expected a model with blocks, got {config.tag!r}, which has none; leave out --train.{option}"
-        )
-
-
-def expect_compiler() -> None:
-    """Refuse to compile where there is no compiler, before anything else is done.
-
-    Raises:
-        PraxiaError: there is none.
-    """
-    named = (os.environ["CXX"],) if os.environ.get("CXX") else COMPILERS
-    if not any(map(shutil.which, named)):
-        raise PraxiaError(
-            f"expected a C++ compiler for --train.compile, got none ({' or '.join(named)}); `apt-get install g++` "
-            "installs one, or leave out --train.compile"
         )
 
 

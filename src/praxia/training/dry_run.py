@@ -21,7 +21,8 @@ from praxia.encoders.public.model import PublicVLM, PublicVLMEncoder
 from praxia.nn.blocks import blocks, recompute_blocks
 from praxia.nn.trainable import BeginsAndFinishes, FitsData, ModelConfig, Trainable
 from praxia.nn.types import Batch
-from praxia.policies.encoder_head import EncoderHead, EncoderHeadModel, HasPromptTokenizer
+from praxia.policies.encoder_head import EncoderHead, HasPromptTokenizer
+from praxia.policies.encoder_head_model import EncoderHeadModel
 from praxia.policies.interface import MakesPolicy
 from praxia.training.activations import count_activations, without_content
 from praxia.training.batches import BatchSource, model_shapes

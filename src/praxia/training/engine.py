@@ -23,13 +23,14 @@ from praxia.dataloader.mixture_config import MixtureConfig
 from praxia.dataloader.vqa import read_vqa
 from praxia.datatools.statistics_warnings import format_warning, training_warnings
 from praxia.nn.blocks import compile_blocks
+from praxia.nn.compiler import expect_compiler
 from praxia.nn.ema import Ema
 from praxia.nn.trainable import FitsData, ModelConfig, RollsForward
 from praxia.nn.types import Batch
 from praxia.policies.encoder_head import HasPromptTokenizer
 from praxia.policies.interface import MakesPolicy
 from praxia.training.batches import BatchSource, VQABatches, model_shapes, prefetch
-from praxia.training.building import build_model, expect_compiler, expect_language
+from praxia.training.building import build_model, expect_language
 from praxia.training.config import TrainRun
 from praxia.training.coverage import cover
 from praxia.training.fabric import launched_fabric
@@ -119,7 +120,7 @@ def train(
     if vqa:
         expect_shares(run.train.num_vqa, "train.num-vqa", run.train.accumulate)
     if run.train.compile:
-        expect_compiler()
+        expect_compiler("--train.compile")
     fabric = launched_fabric(run.train, device)
     mixture = data if isinstance(data, MixtureConfig) else MixtureConfig.of(data)
     run, mixture = adapt_to_data(run, mixture, start_from)

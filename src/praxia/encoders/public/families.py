@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from praxia.core.errors import UnknownName
+from praxia.nn.layers import channel_values
 
 __all__ = ["FAMILIES", "Family", "find_family", "fit_square"]
 
@@ -44,7 +45,7 @@ class Family:
 
     def pixels(self, images: UInt8[Tensor, "B 3 Y X"], side: int) -> Pixels:
         """Images fitted into a square of `side` pixels and normalised as by the model's own processor."""
-        mean, std = (torch.tensor(channels, device=images.device)[:, None, None] for channels in self.mean_std)
+        mean, std = (channel_values(channels, images.device) for channels in self.mean_std)
         return (fit_square(images, side) / 255 - mean) / std
 
     def positions(

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional
 
 from praxia.encoders.public.vision_files import build_vision_model, load_vision_model
+from praxia.nn.layers import channel_values
 
 __all__ = ["DINOV2_SMALL", "PublicVision", "VisionFeatures", "input_size"]
 
@@ -148,7 +148,7 @@ class PublicVision(nn.Module):
         values = images.float()
         if tuple(images.shape[-2:]) != size:
             values = functional.interpolate(values, size=size, mode="bilinear", antialias=True, align_corners=False)
-        mean, std = (torch.tensor(one, device=images.device)[:, None, None] for one in (self.mean, self.std))
+        mean, std = (channel_values(channels, images.device) for channels in (self.mean, self.std))
         return (values / 255 - mean) / std
 
 

@@ -1,0 +1,110 @@
+"""A policy's model compiled for use: its encoder and its denoising step, and on a GPU all of it as a CUDA graph.
+
+What is computed stays what it was: the encoder once per decision, whose key/value cache or tokens the denoising steps
+share, and then one compiled step as often as the head says. Shapes are static: batches are filled up to one of few
+sizes, and prompts to multiples of `PROMPT_MULTIPLE` tokens, so that nothing is compiled while a robot waits, unless an
+instruction is longer than any before.
+"""
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import replace
+from itertools import chain
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from praxia.core.errors import MismatchError
+from praxia.core.types import CompileMode
+from praxia.heads.autoregressive import AutoregressiveHead
+from praxia.heads.parallel import ParallelBinsHead
+from praxia.heads.real_time import RealTimeHead
+from praxia.nn.compiler import expect_compiler
+from praxia.nn.cuda_graph import GraphedCalls
+from praxia.nn.types import Batch
+from praxia.policies.encoder_head_model import EncoderHeadModel, predict
+
+__all__ = ["Compiled", "Predict"]
+
+# From a batch and noise to normalised chunks.
+Predict = Callable[[Batch, Float[Tensor, "B ..."]], Float[Tensor, "B H A"]]
+PROMPT_MULTIPLE = 32
+# Sizes of batches times lengths of prompts; beyond it torch would compute as without compiling.
+RECOMPILE_LIMIT = 64
+
+
+class Compiled:
+    """The model, compiled; the one it is made of has the same weights and stays as it is.
+
+    Torch compiles the encoder, and the denoiser of heads that have one, of which a sample takes several steps, or else
+    the head's `sample`; what heads of tokens do after the encoder is left as it is, because how often they are called
+    depends on the tokens. `mode` "cuda-graph" also captures a decision from the batch to the chunk.
+
+    Raises:
+        PraxiaError: no compiler. MismatchError: a CUDA graph without a GPU.
+    """
+
+    def __init__(
+        self,
+        model: EncoderHeadModel,
+        mode: CompileMode,
+        sizes: Sequence[int],
+        graphed: GraphedCalls | None = None,
+    ):
+        device = next(model.parameters()).device
+        if mode == "cuda-graph" and graphed is None and device.type != "cuda":
+            raise MismatchError(
+                f"expected a GPU for a CUDA graph, got the device {device.type!r}; `kernels` compiles anywhere"
+            )
+        expect_compiler("--compile")
+        self._sizes = tuple(sizes)
+        self._model = compiled_copy(model)
+        self._graphed = (graphed or GraphedCalls()) if mode == "cuda-graph" else None
+
+    def predict(self, batch: Batch, noise: Float[Tensor, "B ..."]) -> Float[Tensor, "B H A"]:
+        """As `encoder_head_model.predict`: batches beyond the largest size in parts, others filled up with rows."""
+        batch, largest, num_rows = with_filled_text(batch), self._sizes[-1], len(noise)
+        chunks = []
+        for first in range(0, num_rows, largest):
+            count = min(largest, num_rows - first)
+            size = next(size for size in self._sizes if size >= count)
+            if size == num_rows:
+                return self._predict(batch, noise)
+            # The last row again, where there are fewer: all numbers are then such as the model has seen.
+            rows = (first + torch.arange(size, device=noise.device)).clamp_max(first + count - 1)
+            chunks.append(self._predict(batch.rows(rows), noise[rows])[:count])
+        return torch.cat(chunks)
+
+    def _predict(self, batch: Batch, noise: Float[Tensor, "B ..."]) -> Float[Tensor, "B H A"]:
+        # Kernels are compiled for the order in memory, too, and images come in another one than rows of them.
+        batch = batch.with_tensors([one.contiguous() for one in batch.tensors()])
+        if self._graphed is None:
+            return predict(self._model, batch, noise)
+        return self._graphed(
+            lambda *values: predict(self._model, batch.with_tensors(values[:-1]), values[-1]),
+            [*batch.tensors(), noise],
+        )
+
+
+def compiled_copy(model: EncoderHeadModel) -> EncoderHeadModel:
+    """Modules of their own with the weights of `model`, which torch compiles when they are first called."""
+    shared = {id(one): one for one in chain(model.parameters(), model.buffers())}
+    copy: Any = deepcopy(model, shared)
+    options = {"dynamic": False, "recompile_limit": RECOMPILE_LIMIT, "isolate_recompiles": True}
+    copy.encoder.compile(**options)
+    if isinstance(copy.head, RealTimeHead):
+        copy.head.denoiser.compile(**options)
+    elif not isinstance(copy.head, AutoregressiveHead | ParallelBinsHead):
+        copy.head.sample = torch.compile(copy.head.sample, **options)
+    return copy
+
+
+def with_filled_text(batch: Batch) -> Batch:
+    """The batch with its text padded to a multiple of `PROMPT_MULTIPLE` tokens; those added are not valid."""
+    if not (missing := -batch.text.shape[1] % PROMPT_MULTIPLE):
+        return batch
+    text, valid = (functional.pad(one, (0, missing)) for one in (batch.text, batch.text_valid))
+    return replace(batch, text=text, text_valid=valid)
