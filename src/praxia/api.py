@@ -19,7 +19,6 @@ from praxia.core.window import Window
 from praxia.data.dataset import Dataset
 from praxia.dataloader.mixture_config import find_mixture
 from praxia.dataloader.windows import Windows
-from praxia.envs import find_family
 from praxia.evaluation import offline, runner
 from praxia.evaluation.benchmarks import find_benchmark
 from praxia.evaluation.policy_entry import find_policy
@@ -278,7 +277,7 @@ def evaluate(
             entry.policy,
             entry.evaluation(episodes, control=control, exact=exact, seed=seed),
             Path(out),
-            find_family(chosen.env),
+            entry.family,
             workers=workers,
             resume=resume,
             threads=entry.threads,

@@ -8,6 +8,7 @@ import pytest
 import torch
 from world_testing import POINT, PointWorld
 
+from praxia.core.embodiment import Camera
 from praxia.core.errors import MismatchError
 from praxia.core.types import Observation, Policy, Query
 from praxia.core.window import Window
@@ -135,3 +136,12 @@ def test_an_image_of_the_goal_takes_the_place_of_the_present_one():
     assert set(shown.images) == {"top"}
     assert (shown.images["top"] == 2).all()
     assert torch.is_grad_enabled()
+
+
+def test_the_camera_of_the_goal_is_as_the_one_that_it_stands_for():
+    class Pictured(PointWorld):
+        embodiment = replace(POINT, cameras=(Camera("top", 48, 64), Camera("side", 8, 8)))
+        window = Window({"image.top": (0,)}, horizon=4)
+
+    policy = Planner(Pictured(), GoalDistance(goal={"image.top": "image.goal"}), Nothing(), BLOCKS)
+    assert policy.embodiment.cameras == (*Pictured.embodiment.cameras, Camera("goal", 48, 64))

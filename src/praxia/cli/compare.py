@@ -155,30 +155,33 @@ def _of_policies(options: CompareArguments, command: str) -> tuple[dict[str, Any
         )
     if options.out.exists() and not options.out.is_dir():
         raise PraxiaError(f"expected --out to be a folder, got the file {options.out}")
-    from praxia.envs import find_family
     from praxia.evaluation.benchmarks import find_benchmark
     from praxia.evaluation.compare import EvaluatedPolicy, compare
-    from praxia.evaluation.policy_entry import find_policy
+    from praxia.evaluation.policy_entry import PolicyEntry, find_policy
 
     benchmark, out = find_benchmark(options.benchmark, options.delays), options.out
     if options.tasks is not None:
         benchmark = benchmark.of_tasks(names_of(options.tasks))
     sampling = Sampling(options.steps, options.temperature, options.guidance, options.precision)
 
-    def evaluated(name: str, label: str) -> EvaluatedPolicy:
-        entry = find_policy(
+    found = [
+        find_policy(
             name, benchmark, exact=options.exact, workers=options.workers, sampling=sampling, device=options.device
         )
+        for name in (options.a, options.b)
+    ]
+
+    def evaluated(entry: PolicyEntry, label: str) -> EvaluatedPolicy:
         evaluation = entry.evaluation(options.episodes, exact=options.exact)
         return EvaluatedPolicy(entry.policy, evaluation, out / f"{label}.jsonl", entry.threads)
 
     label_a, label_b = _labels(options.a, options.b)
-    a, b = evaluated(options.a, label_a), evaluated(options.b, label_b)
+    a, b = evaluated(found[0], label_a), evaluated(found[1], label_b)
     with counting("compare") as report:
         verdict = compare(
             a,
             b,
-            find_family(benchmark.env),
+            next((one.family for one in found if one.reveals), found[0].family),
             until_decided=options.until_decided,
             workers=options.workers,
             resume=options.resume,

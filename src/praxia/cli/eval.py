@@ -131,7 +131,6 @@ def _offline(options: EvalArguments, data: str, arguments: list[str]) -> dict[st
 
 
 def _on_benchmark(options: EvalArguments, name: str, arguments: list[str]) -> dict[str, Any]:
-    from praxia.envs import find_family
     from praxia.evaluation.benchmarks import find_benchmark
     from praxia.evaluation.policy_entry import find_policy
     from praxia.evaluation.runner import evaluate
@@ -163,7 +162,7 @@ def _on_benchmark(options: EvalArguments, name: str, arguments: list[str]) -> di
             entry.policy,
             evaluation,
             options.out,
-            find_family(benchmark.env),
+            entry.family,
             workers=options.workers,
             resume=options.resume,
             threads=entry.threads,

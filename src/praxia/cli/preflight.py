@@ -75,10 +75,10 @@ def _find(
     """A checkpoint's config, or a foreign policy, and what identifies it."""
     from praxia.evaluation.policy_entry import expect_unbound, make_foreign
     from praxia.evaluation.policy_factory import PolicyFactory
-    from praxia.evaluation.policy_resolver import ScriptedPolicy, resolve_policy
+    from praxia.evaluation.policy_resolver import PlannerFile, ScriptedPolicy, resolve_policy
 
     found = resolve_policy(name)
-    if isinstance(found, ScriptedPolicy):
+    if isinstance(found, ScriptedPolicy | PlannerFile):
         raise PraxiaError(f"preflight checks the folder of a policy or a policy of your own, got {name!r}")
     if isinstance(found, PolicyFactory):
         expect_unbound(name, bind_as, sampling)

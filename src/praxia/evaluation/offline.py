@@ -22,7 +22,7 @@ from praxia.dataloader.windows import Windows
 from praxia.evaluation.held_out import find_training
 from praxia.evaluation.policy_entry import expect_unbound, limit_torch, load_trained
 from praxia.evaluation.policy_factory import MakePolicy, PolicyFactory
-from praxia.evaluation.policy_resolver import ScriptedPolicy, resolve_policy
+from praxia.evaluation.policy_resolver import PlannerFile, ScriptedPolicy, resolve_policy
 from praxia.evaluation.recorded import RecordedEpisodes, open_foreign, open_recorded, recorded_queries
 from praxia.results import fingerprint
 from praxia.results.offline import (
@@ -276,10 +276,8 @@ def _find_subject(
     notice: Callable[[str], None],
 ) -> _Subject:
     found = resolve_policy(name)
-    if isinstance(found, ScriptedPolicy):
-        raise PraxiaError(
-            f"--data expects a trained policy or one of your own, got {found.name!r}; see `praxia eval --help`"
-        )
+    if isinstance(found, ScriptedPolicy | PlannerFile):
+        raise PraxiaError(f"--data expects a trained policy or one of your own, got {name!r}; see `praxia eval --help`")
     if isinstance(found, PolicyFactory):
         expect_unbound(found.reference, bind_as, sampling)
         foreign, recorded = open_foreign(found, data, episodes)

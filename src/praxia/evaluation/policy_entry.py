@@ -13,11 +13,13 @@ from praxia.core.keys import canonical_json
 from praxia.core.process import available_cores
 from praxia.core.types import Policy, Sampling
 from praxia.envs import find_family
+from praxia.envs.family import EnvFamily
+from praxia.envs.wrappers import revealing
 from praxia.evaluation.benchmarks import Benchmark
 from praxia.evaluation.compatibility import bind_policy
 from praxia.evaluation.plan import Evaluation
 from praxia.evaluation.policy_factory import ForeignPolicy, MakePolicy, PolicyFactory
-from praxia.evaluation.policy_resolver import ScriptedPolicy, resolve_policy
+from praxia.evaluation.policy_resolver import PlannerFile, ScriptedPolicy, resolve_policy
 from praxia.experts import find_expert
 from praxia.results.fingerprint import source_sha256
 
@@ -41,6 +43,7 @@ class PolicyEntry:
 
     `weights_sha256` is None for a policy without weights. `sampling` and `bind_as` hold only what differs from the
     policy's own. `claim` is what is known of the identity of a foreign policy (`policy_factory.ForeignPolicy`).
+    With `reveals` it plans in the simulator, whose environments give it their state.
     """
 
     policy: Policy
@@ -51,6 +54,13 @@ class PolicyEntry:
     bind_as: str | None = None
     threads: int = 1
     claim: Mapping[str, Any] | None = None
+    reveals: bool = False
+
+    @property
+    def family(self) -> EnvFamily:
+        """The environments that it is evaluated in."""
+        family = find_family(self.benchmark.env)
+        return revealing(family) if self.reveals else family
 
     def evaluation(self, episodes: int, **options: Any) -> Evaluation:
         """Its evaluation with so many `episodes` per task. `options` are other fields of `Evaluation`."""
@@ -76,7 +86,7 @@ def find_policy(
     sampling: Sampling | None = None,
     device: str | None = None,
 ) -> PolicyEntry:
-    """The policy that `name` stands for (`policy_resolver.resolve_policy`): without weights, trained, or foreign.
+    """The policy that `name` stands for (`policy_resolver.resolve_policy`): scripted, trained, a planner, or foreign.
 
     A foreign policy is one that a factory makes for the benchmark's embodiment and cameras (`policy_factory`).
 
@@ -100,6 +110,13 @@ def find_policy(
         return PolicyEntry(_scripted(found.name, benchmark), benchmark, _identity(found.name, benchmark))
     cores = available_cores()
     threads = 1 if exact else max(1, cores - (workers or cores))
+    if isinstance(found, PlannerFile):
+        # Imported on use, as torch is.
+        from praxia.evaluation.planner_entry import open_world, planner_entry, read_planner
+
+        expect_unbound(str(found.path), bind_as, sampling)
+        planner = read_planner(found.path)
+        return planner_entry(planner, open_world(planner.world, benchmark, device), benchmark, threads=threads)
     if isinstance(found, PolicyFactory):
         expect_unbound(found.reference, bind_as, sampling)
         foreign = make_foreign(found, benchmark)

@@ -4,6 +4,7 @@
 evaluation, comparison, preflight and offline evaluation then take it.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +21,7 @@ from praxia.evaluation.policy_factory import (
     registered_policies,
 )
 
-__all__ = ["SCHEMES", "SCRIPTED", "PolicyFolder", "ScriptedPolicy", "resolve_policy"]
+__all__ = ["SCHEMES", "SCRIPTED", "PlannerFile", "PolicyFolder", "ScriptedPolicy", "resolve_policy"]
 
 # Policies without weights, by name: what each is.
 SCRIPTED = {
@@ -44,7 +45,14 @@ class PolicyFolder:
     path: Path
 
 
-Resolved = ScriptedPolicy | PolicyFolder | PolicyFactory
+@dataclass(frozen=True)
+class PlannerFile:
+    """A JSON file that describes a planner: see `evaluation.planner_entry`."""
+
+    path: Path
+
+
+Resolved = ScriptedPolicy | PolicyFolder | PolicyFactory | PlannerFile
 
 
 def _scripted(name: str) -> Resolved | None:
@@ -71,6 +79,18 @@ def _server(name: str) -> Resolved | None:
     return PolicyFactory("praxia serve", partial(connect_policy, name), is_remote=True)
 
 
+def _planner(name: str) -> Resolved | None:
+    """A planner, which a JSON file describes."""
+    path = Path(name)
+    if path.suffix != ".json" or not path.is_file():
+        return None
+    try:
+        value = json.loads(path.read_text())
+    except ValueError:
+        return None
+    return PlannerFile(path) if isinstance(value, dict) and value.get("type") == "planner" else None
+
+
 def _foreign_server(name: str) -> Resolved | None:
     """A server of another project, which a JSON file describes."""
     path = Path(name)
@@ -89,6 +109,7 @@ SCHEMES: dict[str, Callable[[str], Resolved | None]] = {
     "a name that an installed package registers": find_registered,
     "package.module:make": find_imported,
     "ws://HOST:PORT of praxia serve": _server,
+    "a JSON file that describes a planner": _planner,
     "a JSON file that describes another server": _foreign_server,
     "a path": _path,
 }

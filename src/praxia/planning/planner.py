@@ -94,8 +94,12 @@ class Planner:
 
     @property
     def embodiment(self) -> Embodiment:
-        """The world's."""
-        return self.world.embodiment
+        """The world's, with the cameras that show the goal, which are as those that they stand for."""
+        own = self.world.embodiment
+        sizes = {f"image.{one.name}": one for one in own.cameras}
+        goal = {name: seen for seen, name in self.objective.goal.items() if seen in sizes and name not in sizes}
+        added = [replace(sizes[seen], name=name.removeprefix("image.")) for name, seen in goal.items()]
+        return replace(own, cameras=(*own.cameras, *added))
 
     def start(self, num_rows: int) -> Carry:
         return (None,) * num_rows

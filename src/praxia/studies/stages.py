@@ -120,7 +120,7 @@ class Stages:
             entry.policy,
             entry.evaluation(episodes, control=control, seed=self.seed, ensemble=ensemble),
             self.out / f"{name}.jsonl",
-            find_family(benchmark.env),
+            entry.family,
             workers=self.workers,
             resume=True,
             threads=entry.threads,

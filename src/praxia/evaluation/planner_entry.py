@@ -1,0 +1,124 @@
+"""A planner as an entry of an evaluation: a JSON file, or a value, that says in which world it plans, for what and how.
+
+    {"type": "planner", "world": "runs/world", "solver": {"type": "cem"}, "blocks": {"type": "blocks", "count": 5},
+     "objective": {"type": "goal-distance", "goal": {"image.top": "image.goal"}}}
+
+What is left out of an objective, a solver or the blocks has its default.
+"""
+
+import hashlib
+import json
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from praxia.checkpoint.store import load_world
+from praxia.core.config import Config, config_from_json, config_to_json
+from praxia.core.errors import DataError, PraxiaError
+from praxia.core.keys import canonical_json
+from praxia.core.registry import names
+from praxia.core.simulator import expect_simulator
+from praxia.envs import find_family
+from praxia.evaluation.benchmarks import Benchmark
+from praxia.evaluation.policy_entry import PolicyEntry, limit_torch
+from praxia.nn.device import find_device
+from praxia.nn.world import World
+from praxia.planning import OBJECTIVES, find_objective, find_solver
+from praxia.planning.blocks import Blocks
+from praxia.planning.objectives import Objective
+from praxia.planning.planner import Planner
+from praxia.planning.solver import Solver
+from praxia.results.fingerprint import source_sha256
+from praxia.worlds.simulator import SimulatorWorld
+
+__all__ = ["SIMULATOR", "OpenWorld", "PlannerConfig", "open_world", "planner_entry", "read_planner"]
+
+# The name of the world that is the benchmark's own simulator.
+SIMULATOR = "simulator"
+
+
+@dataclass(frozen=True)
+class PlannerConfig(Config):
+    """A planner as a value. `world` is the folder of a world, or "simulator": the environment itself."""
+
+    tag: ClassVar[str] = "planner"
+    world: str
+    objective: Objective
+    solver: Solver
+    blocks: Blocks = field(default_factory=Blocks)
+
+
+def read_planner(path: Path) -> PlannerConfig:
+    """The planner that a JSON file describes; its world's folder is relative to the file.
+
+    Raises:
+        DataError: it is not JSON, or lacks or has too much. UnknownName: no such solver or objective.
+    """
+    try:
+        value = json.loads(path.read_text())
+        config = config_from_json(value, _find)
+    except (ValueError, KeyError, TypeError) as error:
+        if isinstance(error, PraxiaError):
+            raise
+        raise DataError(
+            f'{path} describes no planner ({error}); `praxia plan --json` prints one as its "planner"'
+        ) from error
+    assert isinstance(config, PlannerConfig), config
+    return config if config.world == SIMULATOR else replace(config, world=str(path.parent / config.world))
+
+
+def _find(tag: str) -> type[Config]:
+    if tag in (own := {one.tag: one for one in (PlannerConfig, Blocks)}):
+        return own[tag]
+    return find_objective(tag) if tag in names("objectives", OBJECTIVES) else find_solver(tag)
+
+
+@dataclass(frozen=True)
+class OpenWorld:
+    """A world that is loaded, what identifies it (a JSON value), and the hash of its weights, if it has any."""
+
+    world: World
+    identity: Any
+    weights_sha256: str | None
+    device: str
+
+
+def open_world(name: str, benchmark: Benchmark, device: str | None) -> OpenWorld:
+    """The world in the folder `name` on `device`, or with "simulator" the benchmark's environment, on the CPU.
+
+    Raises:
+        PraxiaError: there is no world at that folder, or the benchmark has several tasks, which one simulator cannot
+            have. MismatchError: the environment is no simulator.
+    """
+    if name != SIMULATOR:
+        place = find_device(device)
+        world, identity = load_world(Path(name), place)
+        return OpenWorld(world, identity.policy_sha256, identity.weights_sha256, place)
+    if len(benchmark.tasks) != 1:
+        raise PraxiaError(f"one simulator plans for one task, got {len(benchmark.tasks)}: choose one with --tasks")
+    family, spec = find_family(benchmark.env), benchmark.spec(benchmark.tasks[0])
+    env = expect_simulator(family.build(spec), "a planner")
+    source = source_sha256(Path(sys.modules[type(env).__module__].__file__ or "").parent)
+    return OpenWorld(SimulatorWorld(env), [spec.to_json(), source], None, "cpu")
+
+
+def planner_entry(config: PlannerConfig, opened: OpenWorld, benchmark: Benchmark, *, threads: int) -> PolicyEntry:
+    """The planner in its `opened` world on a benchmark, with `threads` threads of arithmetic.
+
+    Its identity covers the world with its weights, the objective, the solver and the blocks.
+
+    Raises:
+        MismatchError: solver, objective, blocks and world do not fit each other.
+    """
+    limit_torch(threads)
+    planner = Planner(opened.world, config.objective, config.solver, config.blocks, device=opened.device)
+    essence = canonical_json({**config_to_json(config), "world": opened.identity})
+    return PolicyEntry(
+        planner,
+        benchmark,
+        hashlib.sha256(essence.encode()).hexdigest(),
+        opened.weights_sha256,
+        threads=threads,
+        reveals=config.world == SIMULATOR,
+    )

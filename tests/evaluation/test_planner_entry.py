@@ -1,0 +1,101 @@
+"""Planners as files: what they say, what identifies them, and what is refused."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from praxia_testing import make_config, make_policy
+from world_testing import POINT, ToyWorld
+
+from praxia import policies
+from praxia.checkpoint.store import save_policy
+from praxia.core.config import config_to_json
+from praxia.core.errors import DataError, MismatchError, PraxiaError, UnknownName
+from praxia.core.types import Sampling
+from praxia.evaluation.benchmarks import find_benchmark
+from praxia.evaluation.planner_entry import PlannerConfig, read_planner
+from praxia.evaluation.policy_entry import find_policy
+from praxia.evaluation.policy_resolver import PlannerFile, resolve_policy
+from praxia.planning.blocks import Blocks
+from praxia.planning.cem import CEM
+from praxia.planning.objectives import GoalDistance
+
+CONFIG = PlannerConfig("world", GoalDistance(goal={"state": "goal"}), CEM(samples=50), Blocks(count=3, steps=2))
+BIMODAL = find_benchmark("bimodal")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setitem(policies.MODELS, "toy-world", "world_testing:ToyWorld")
+    save_world(tmp_path / "world", 0.1)
+    return tmp_path
+
+
+def save_world(path, speed):
+    save_policy(path, replace(make_config(), model=ToyWorld(), embodiments=(POINT,)), {"speed": torch.tensor(speed)})
+
+
+def written(folder, config=CONFIG, name="planner.json", **changes):
+    path = folder / name
+    path.write_text(json.dumps({**config_to_json(config), **changes}))
+    return path
+
+
+def entry(path, **options):
+    return find_policy(str(path), BIMODAL, exact=True, **options)
+
+
+def test_a_file_says_what_the_planner_is(folder):
+    path = written(folder)
+    assert resolve_policy(str(path)) == PlannerFile(path)
+    assert read_planner(path) == replace(CONFIG, world=str(folder / "world"))
+    found = entry(path)
+    assert found.policy.solver == CONFIG.solver
+    assert found.policy.window.horizon == 6
+    assert not found.reveals
+    short = {"type": "planner", "world": "simulator", "objective": {"type": "reward"}, "solver": {"type": "mppi"}}
+    path.write_text(json.dumps(short))
+    assert read_planner(path).blocks == Blocks()
+    assert entry(path).reveals
+
+
+def test_its_hash_is_of_all_that_can_change_an_action(folder, tmp_path):
+    first = entry(written(folder)).policy_sha256
+    others = [
+        entry(written(folder, replace(CONFIG, solver=CEM(samples=51)))).policy_sha256,
+        entry(written(folder, replace(CONFIG, blocks=Blocks(count=4, steps=2)))).policy_sha256,
+        entry(written(folder, replace(CONFIG, objective=GoalDistance(goal={"state": "home"})))).policy_sha256,
+        entry(written(folder, replace(CONFIG, world="simulator"))).policy_sha256,
+    ]
+    save_world(folder / "faster", 0.2)
+    others.append(entry(written(folder, replace(CONFIG, world="faster"))).policy_sha256)
+    assert len({first, *others}) == 6
+    save_world(folder / "copy", 0.1)
+    again = entry(written(folder, replace(CONFIG, world="copy"), "other.json"))
+    assert again.policy_sha256 == first, "the name of the folder counts"
+    assert again.weights_sha256 is not None
+
+
+def test_what_is_no_planner_is_one_line(folder):
+    with pytest.raises(UnknownName, match="solver 'cen'; nearest: cem"):
+        entry(written(folder, solver={"type": "cen"}))
+    with pytest.raises(DataError, match=r"describes no planner .*unexpected keyword"):
+        entry(written(folder, horizon=3))
+    with pytest.raises(PraxiaError, match="no policy"):
+        entry(written(folder, world="elsewhere"))
+    save_policy(folder / "policy", make_config(), make_policy().model.state_dict())
+    with pytest.raises(PraxiaError, match="expected a world at"):
+        entry(written(folder, world="policy"))
+    with pytest.raises(MismatchError, match="multiple of 2 control steps"):
+        entry(written(folder, replace(CONFIG, blocks=Blocks(count=2, steps=3))))
+    with pytest.raises(PraxiaError, match="--as expects"):
+        entry(written(folder), bind_as="point")
+    with pytest.raises(PraxiaError, match="--steps expects"):
+        entry(written(folder), sampling=Sampling(steps=3))
+
+
+def test_a_simulator_plans_for_one_task(folder):
+    path = written(folder, replace(CONFIG, world="simulator"))
+    with pytest.raises(PraxiaError, match="one simulator plans for one task, got"):
+        find_policy(str(path), find_benchmark("tabletop/train"), exact=True)
