@@ -12,14 +12,14 @@ from praxia import policies
 from praxia.checkpoint.store import save_policy
 from praxia.core.config import config_to_json
 from praxia.core.errors import DataError, MismatchError, PraxiaError, UnknownName
-from praxia.core.types import Sampling
+from praxia.core.types import Query, Sampling
 from praxia.evaluation.benchmarks import find_benchmark
 from praxia.evaluation.planner_entry import PlannerConfig, read_planner
 from praxia.evaluation.policy_entry import find_policy
 from praxia.evaluation.policy_resolver import PlannerFile, resolve_policy
 from praxia.planning.blocks import Blocks
 from praxia.planning.cem import CEM
-from praxia.planning.objectives import GoalDistance
+from praxia.planning.objectives import GoalDistance, Reward
 
 CONFIG = PlannerConfig("world", GoalDistance(goal={"state": "goal"}), CEM(samples=50), Blocks(count=3, steps=2))
 BIMODAL = find_benchmark("bimodal")
@@ -95,7 +95,15 @@ def test_what_is_no_planner_is_one_line(folder):
         entry(written(folder), sampling=Sampling(steps=3))
 
 
-def test_a_simulator_plans_for_one_task(folder):
-    path = written(folder, replace(CONFIG, world="simulator"))
-    with pytest.raises(PraxiaError, match="one simulator plans for one task, got"):
-        find_policy(str(path), find_benchmark("tabletop/train"), exact=True)
+def test_a_simulator_has_all_tasks_of_the_benchmark(folder):
+    short = CEM(samples=20, iterations=1, elites=4)
+    path = written(folder, replace(CONFIG, world="simulator", objective=Reward(), solver=short))
+    benchmark = find_benchmark("tworoom")
+    found = find_policy(str(path), benchmark, exact=True)
+    env = found.family.build(benchmark.spec("through-door"))
+    env.reset(found.family.draw_start("through-door", "test", 0))
+    query = Query((env.observe(()),), "episode", 0, 0, env.privileged())
+    (decision,), _ = found.policy.act([query], found.policy.start(1))
+    assert decision.chunk.shape == (6, 2)
+    one = find_policy(str(path), benchmark.of_tasks(["same-room"]), exact=True)
+    assert one.policy_sha256 != found.policy_sha256

@@ -85,22 +85,19 @@ class OpenWorld:
 
 
 def open_world(name: str, benchmark: Benchmark, device: str | None) -> OpenWorld:
-    """The world in the folder `name` on `device`, or with "simulator" the benchmark's environment, on the CPU.
+    """The world in the folder `name` on `device`, or with "simulator" the benchmark's environments, on the CPU.
 
     Raises:
-        PraxiaError: there is no world at that folder, or the benchmark has several tasks, which one simulator cannot
-            have. MismatchError: the environment is no simulator.
+        PraxiaError: there is no world at that folder. MismatchError: the environment is no simulator.
     """
     if name != SIMULATOR:
         place = find_device(device)
         world, identity = load_world(Path(name), place)
         return OpenWorld(world, identity.policy_sha256, identity.weights_sha256, place)
-    if len(benchmark.tasks) != 1:
-        raise PraxiaError(f"one simulator plans for one task, got {len(benchmark.tasks)}: choose one with --tasks")
-    family, spec = find_family(benchmark.env), benchmark.spec(benchmark.tasks[0])
-    env = expect_simulator(family.build(spec), "a planner")
-    source = source_sha256(Path(sys.modules[type(env).__module__].__file__ or "").parent)
-    return OpenWorld(SimulatorWorld(env), [spec.to_json(), source], None, "cpu")
+    family, specs = find_family(benchmark.env), [benchmark.spec(task) for task in benchmark.tasks]
+    envs = {spec.task: expect_simulator(family.build(spec), "a planner") for spec in specs}
+    source = source_sha256(Path(sys.modules[type(envs[specs[0].task]).__module__].__file__ or "").parent)
+    return OpenWorld(SimulatorWorld(envs), [benchmark.env, source, *(spec.to_json() for spec in specs)], None, "cpu")
 
 
 def planner_entry(config: PlannerConfig, opened: OpenWorld, benchmark: Benchmark, *, threads: int) -> PolicyEntry:

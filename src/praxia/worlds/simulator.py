@@ -42,7 +42,8 @@ class SimulatorWorld:
     """A simulator behind `nn.world.World`: restore, step, snapshot. It steps one row after the other, on the CPU.
 
     Its queries need privileged state with the episode's start and snapshot, as environments of
-    `envs.wrappers.revealing(family)` give it. `env` is of the same task, and no environment that acts.
+    `envs.wrappers.revealing(family)` give it. `env` is of the same task, and no environment that acts; or a mapping
+    has one for each task.
 
     An episode that is over stays as it is. Rewards are the environment's, summed over a stride; or, with a `cost` of
     the privileged state, minus the cost of each moment, also of those after the end, so that ending is no gain.
@@ -56,10 +57,15 @@ class SimulatorWorld:
     privileged = True
 
     def __init__(
-        self, env: Simulator, *, stride: int = 1, cost: Callable[[Mapping[str, np.ndarray]], float] | None = None
+        self,
+        env: Simulator | Mapping[str, Simulator],
+        *,
+        stride: int = 1,
+        cost: Callable[[Mapping[str, np.ndarray]], float] | None = None,
     ):
         expect_positive(stride=stride)
-        self.env = env
+        self._tasks = env if isinstance(env, Mapping) else {}
+        self.env = next(iter(env.values())) if isinstance(env, Mapping) else env
         self.stride = stride
         self.window = Window({"state": (0,)}, stride)
         self._cost = cost
@@ -111,6 +117,7 @@ class SimulatorWorld:
 
     def _restore(self, moment: Moment) -> None:
         if self._current != moment.start:
+            self.env = self._tasks.get(moment.start.task, self.env)
             self.env.reset(moment.start)
             self._current = moment.start
         self.env.restore(moment.snapshot)
