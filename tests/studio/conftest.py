@@ -101,8 +101,8 @@ class Chromium:
 
     def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:
-            ready, _, _ = select.select([self._in], [], [], 60)
-            assert ready, "the browser has been silent for a minute"
+            ready, _, _ = select.select([self._in], [], [], 200)
+            assert ready, "the browser has been silent for three minutes"
             data = os.read(self._in, 1 << 20)
             assert data, "the browser ended"
             self._buffer += data
