@@ -1,14 +1,16 @@
 """What serving costs: against a bare websocket, against batches in process, and what health waits for.
 
 `overhead_of_echo`: the median round trip of one client minus its inference, relative to the round trip through a bare
-websocket server that sends the same payload back: two images of 224 px, 301 kB, for a policy that decides at once.
-`clients8_of_offline`: decisions a second of eight clients that ask as fast as they are answered, relative to batches of
-eight in process. `clients8_of_unbatched`: the same relative to a server that infers one request at a time (`--exact`).
-Both with `flow-mt50`: two images of 80 px. `health_p99_of_inference`: the 99th percentile of GET /healthz on new
-connections, relative to the median inference of `act` at 224 px that runs meanwhile.
+websocket server that sends the same payload back: two images of 224 px, 301 kB, for a policy that decides at once. The
+two are asked in turn. `clients8_of_offline`: decisions a second of eight clients that ask as fast as they are answered,
+relative to batches of eight in process. `clients8_of_unbatched`: the same relative to a server that infers one request
+at a time (`--exact`). Both with `flow-mt50`: two images of 80 px; medians of rounds of a second, in turn.
+`health_p99_of_inference`: the 99th percentile of GET /healthz on new connections, while a client in another process
+asks without a pause, relative to the median inference of `act` at 224 px; `health_idle_p99_ms`: while nobody asks.
 
-Weights are fresh. Servers are processes of their own, with one thread of arithmetic; clients are threads of this one,
-as is what runs in process. All of it shares the machine's cores, so a busy machine says little.
+Weights are fresh. Servers are processes of their own, with one thread of arithmetic; the eight clients are threads of
+this one. All of it shares the machine's cores: on a busy machine (`load`, of a minute, from before) what waits for
+several threads in a row waits longest, so overhead and health say little there.
 
     python speed/serve.py [--seconds 5] [--json]
 """
@@ -17,6 +19,8 @@ import argparse
 import asyncio
 import http.client
 import json
+import math
+import os
 import subprocess
 import sys
 import threading
@@ -29,7 +33,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from websockets.asyncio.server import ServerConnection, serve
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from praxia.checkpoint.store import PolicyConfig
 from praxia.core.embodiment import Camera, Embodiment, Field
@@ -166,37 +170,41 @@ def repeat(seconds: float, call: Callable[[], None]) -> float:
     return count / (time.perf_counter() - began_s)
 
 
-def overhead_s(address: str, frame: bytes, seconds: float) -> tuple[float, float]:
-    """The median of round trips minus inference, and of inference."""
-    overheads, inferences = [], []
+def asked(client: ClientConnection, frame: bytes) -> tuple[float, float]:
+    """The seconds of a round trip and, within, of inference."""
+    began_s = time.perf_counter()
+    client.send(frame)
+    answer = client.recv(TIMEOUT_S)
+    total_s = time.perf_counter() - began_s
+    return total_s, openpi.decode_reply(answer).inference_s
+
+
+def inference_s(address: str, frame: bytes, seconds: float) -> float:
+    """The median inference of a server that one client asks."""
+    found = []
     with connect(address, compression=None, max_size=None) as client:
+        client.recv(TIMEOUT_S)
+        repeat(seconds, lambda: found.append(asked(client, frame)[1]))
+    return float(np.median(found))
+
+
+def overhead_and_echo_s(address: str, echo: str, frame: bytes, seconds: float) -> tuple[float, float]:
+    """The medians of round trips minus inference, and of those through a bare websocket, in turn."""
+    overheads, echoes = [], []
+    options = {"compression": None, "max_size": None}
+    with connect(address, **options) as client, connect(echo, **options) as bare:
         client.recv(TIMEOUT_S)
 
         def ask() -> None:
+            total_s, inference_s = asked(client, frame)
+            overheads.append(total_s - inference_s)
             began_s = time.perf_counter()
-            client.send(frame)
-            answer = client.recv(TIMEOUT_S)
-            total_s = time.perf_counter() - began_s
-            inferences.append(openpi.decode_reply(answer).inference_s)
-            overheads.append(total_s - inferences[-1])
+            bare.send(frame)
+            bare.recv(TIMEOUT_S)
+            echoes.append(time.perf_counter() - began_s)
 
         repeat(seconds, ask)
-    return float(np.median(overheads)), float(np.median(inferences))
-
-
-def echo_s(address: str, frame: bytes, seconds: float) -> float:
-    """The median round trip of a bare websocket."""
-    found = []
-    with connect(address, compression=None, max_size=None) as client:
-
-        def ask() -> None:
-            began_s = time.perf_counter()
-            client.send(frame)
-            client.recv(TIMEOUT_S)
-            found.append(time.perf_counter() - began_s)
-
-        repeat(seconds, ask)
-    return float(np.median(found))
+    return float(np.median(overheads)), float(np.median(echoes))
 
 
 def throughput(address: str, frame: bytes, seconds: float) -> float:
@@ -249,42 +257,60 @@ def health(address: str, seconds: float) -> list[float]:
     return found
 
 
-def measure(seconds: float) -> dict[str, float]:
-    torch.set_num_threads(1)
+def run_client(address: str) -> None:
+    """The process of a client that asks the server of `act` without a pause until it is terminated."""
+    frame = payload(make_policy("act"))
+    with connect(address, compression=None, max_size=None) as client:
+        client.recv(TIMEOUT_S)
+        asked(client, frame)
+        print("asking", flush=True)
+        repeat(math.inf, lambda: asked(client, frame) and None)
+
+
+def measure_overhead(seconds: float) -> dict[str, float]:
     frame = payload(make_policy("instant"))
-    with process("--server", "echo") as address:
-        echo = echo_s(address, frame, seconds)
-    with process("--server", "instant") as address:
-        overhead, _ = overhead_s(address, frame, seconds)
+    with process("--server", "echo") as bare, process("--server", "instant") as address:
+        overhead, echo = overhead_and_echo_s(address, bare, frame, seconds)
+    return {"overhead_of_echo": overhead / echo, "echo_ms": echo * 1000, "overhead_ms": overhead * 1000}
+
+
+def measure_batches(seconds: float) -> dict[str, float]:
     policy = make_policy("flow-mt50")
     frame = payload(policy)
-    with process("--server", "flow-mt50") as address:
-        _, inference = overhead_s(address, frame, seconds)
-        batched = throughput(address, frame, seconds)
-    with process("--server", "flow-mt50", "--exact") as address:
-        unbatched = throughput(address, frame, seconds)
-    in_process = offline(policy, seconds)
-    frame = payload(make_policy("act"))
-    with process("--server", "act") as address:
-        inferences: list[float] = []
-        client = threading.Thread(target=lambda: inferences.append(overhead_s(address, frame, seconds)[1]))
-        client.start()
-        waits = health(address, seconds)
-        client.join(TIMEOUT_S)
+    rates = []
+    with process("--server", "flow-mt50") as batched, process("--server", "flow-mt50", "--exact") as unbatched:
+        for _ in range(max(1, round(seconds))):
+            rates.append((throughput(batched, frame, 1.0), throughput(unbatched, frame, 1.0), offline(policy, 1.0)))
+    clients8, unbatched_rates, offline_rates = np.array(rates).T
     return {
-        "overhead_of_echo": overhead / echo,
-        "clients8_of_offline": batched / in_process,
-        "clients8_of_unbatched": batched / unbatched,
-        "health_p99_of_inference": float(np.percentile(waits, 99)) / inferences[0],
-        "echo_ms": echo * 1000,
-        "overhead_ms": overhead * 1000,
-        "inference_ms": inference * 1000,
-        "clients8_per_s": batched,
-        "unbatched_per_s": unbatched,
-        "offline_per_s": in_process,
-        "health_p99_ms": float(np.percentile(waits, 99)) * 1000,
-        "act_inference_ms": inferences[0] * 1000,
+        "clients8_of_offline": float(np.median(clients8 / offline_rates)),
+        "clients8_of_unbatched": float(np.median(clients8 / unbatched_rates)),
+        "clients8_per_s": float(np.median(clients8)),
+        "unbatched_per_s": float(np.median(unbatched_rates)),
+        "offline_per_s": float(np.median(offline_rates)),
     }
+
+
+def measure_health(seconds: float) -> dict[str, float]:
+    with process("--server", "act") as address:
+        inference = inference_s(address, payload(make_policy("act")), seconds)
+        idle_s = float(np.percentile(health(address, seconds), 99))
+        with process("--ask", address):
+            busy_s = float(np.percentile(health(address, seconds), 99))
+    return {
+        "health_p99_of_inference": busy_s / inference,
+        "health_p99_ms": busy_s * 1000,
+        "health_idle_p99_ms": idle_s * 1000,
+        "act_inference_ms": inference * 1000,
+    }
+
+
+def measure(seconds: float) -> dict[str, float]:
+    torch.set_num_threads(1)
+    load = os.getloadavg()[0]
+    found = measure_overhead(seconds) | measure_batches(seconds) | measure_health(seconds)
+    first = ("overhead_of_echo", "clients8_of_offline", "clients8_of_unbatched", "health_p99_of_inference")
+    return {**{name: found[name] for name in first}, **found, "load": load}
 
 
 def main() -> None:
@@ -293,9 +319,13 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--server", help=argparse.SUPPRESS)
     parser.add_argument("--exact", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--ask", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.server is not None:
         run_echo() if options.server == "echo" else run_server(options.server, options.exact)
+        return
+    if options.ask is not None:
+        run_client(options.ask)
         return
     found = {name: round(value, 3) for name, value in measure(options.seconds).items()}
     if options.json:
