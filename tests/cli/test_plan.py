@@ -27,6 +27,7 @@ def test_a_planner_and_its_file_give_the_same_rows(capsys, tmp_path):
     evaluated = json.loads(capsys.readouterr().out)
     first, second = (read_rows(tmp_path / f"{name}.jsonl") for name in ("plan", "eval"))
     assert [one.actions_sha256 for one in first] == [one.actions_sha256 for one in second]
+    assert planned["fingerprint"]["planner"]["solver"] == planned["planner"]["solver"]
     assert planned["fingerprint"]["policy_sha256"] == evaluated["fingerprint"]["policy_sha256"]
 
 

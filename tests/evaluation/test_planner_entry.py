@@ -9,7 +9,7 @@ from praxia_testing import make_config, make_policy
 from world_testing import POINT, ToyWorld
 
 from praxia import policies
-from praxia.checkpoint.store import save_policy
+from praxia.checkpoint.store import load_world, save_policy
 from praxia.core.config import config_to_json
 from praxia.core.errors import DataError, MismatchError, PraxiaError, UnknownName
 from praxia.core.types import Query, Sampling
@@ -54,6 +54,10 @@ def test_a_file_says_what_the_planner_is(folder):
     assert found.policy.solver == CONFIG.solver
     assert found.policy.window.horizon == 6
     assert not found.reveals
+    assert found.evaluation(3).planner == {
+        **config_to_json(CONFIG),
+        "world": load_world(folder / "world")[1].policy_sha256,
+    }
     short = {"type": "planner", "world": "simulator", "objective": {"type": "reward"}, "solver": {"type": "mppi"}}
     path.write_text(json.dumps(short))
     assert read_planner(path).blocks == Blocks()

@@ -90,3 +90,17 @@ def test_a_policy_of_somebody_elses_is_said_to_be_claimed(tmp_path):
     assert "foreign policy mine:make package mine 1.2 hash of the source be1fbe1fbe1f" in text
     assert "identity claimed, not proved: claimed:5ee15ee15ee1" in text
     assert "unknown: add the folder of its training run" not in text
+
+
+def test_a_planner_is_described_by_its_solver_and_world(tmp_path):
+    blocks = {"type": "blocks", "count": 5, "steps": 5, "repeat": True, "shrink": False}
+    planner = {"type": "planner", "world": NEW, "blocks": blocks, "objective": {"type": "goal-distance", "goal": {}}}
+    planner["solver"] = {"type": "cem", "samples": 300, "elites": 30}
+    write_results(tmp_path / "x.jsonl", {"push": "sf"})
+    about = tmp_path / "x.jsonl.meta.json"
+    meta = json.loads(about.read_text())
+    meta["fingerprint"] |= {"weights_sha256": OLD, "planner": planner}
+    about.write_text(json.dumps(meta))
+    text = text_of(page_without_videos(tmp_path))
+    assert "planner cem (samples 300, elites 30) objective goal-distance" in text
+    assert f"plan 5 blocks of 5 control steps, one action per block world model {NEW[:12]}" in text

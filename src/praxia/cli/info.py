@@ -71,7 +71,8 @@ def _policies(as_json: bool) -> dict[str, Any]:
     if not as_json:
         lines = [f"{name:28s} {text}" for name, text in {**SCRIPTED, **registered}.items()]
         own = "and package.module:make, in this folder or installed: a function of an embodiment that returns a policy"
-        print("\n".join([*lines, own]))
+        planner = "and a JSON file that describes a planner: see `praxia plan --help`"
+        print("\n".join([*lines, own, planner]))
     return {"policies": {**dict.fromkeys(SCRIPTED), **registered}}
 
 

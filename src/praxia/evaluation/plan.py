@@ -30,6 +30,7 @@ class Evaluation:
             rate.
         sampling: the options that differ from the policy's own. They are part of its identity.
         claim: what is known of the identity of a foreign policy; None: `policy_sha256` covers all of the policy.
+        planner: what `policy_sha256` is the hash of where the policy is a planner (`planner_entry`); else None.
     """
 
     benchmark: Benchmark
@@ -43,6 +44,7 @@ class Evaluation:
     weights_sha256: str | None = None
     sampling: Sampling = field(default_factory=Sampling)
     claim: Mapping[str, Any] | None = None
+    planner: Mapping[str, Any] | None = None
     repeats: int = 1
 
     @property

@@ -110,12 +110,13 @@ def planner_entry(config: PlannerConfig, opened: OpenWorld, benchmark: Benchmark
     """
     limit_torch(threads)
     planner = Planner(opened.world, config.objective, config.solver, config.blocks, device=opened.device)
-    essence = canonical_json({**config_to_json(config), "world": opened.identity})
+    essence = {**config_to_json(config), "world": opened.identity}
     return PolicyEntry(
         planner,
         benchmark,
-        hashlib.sha256(essence.encode()).hexdigest(),
+        hashlib.sha256(canonical_json(essence).encode()).hexdigest(),
         opened.weights_sha256,
         threads=threads,
+        planner=essence,
         reveals=config.world == SIMULATOR,
     )

@@ -43,7 +43,7 @@ class PolicyEntry:
 
     `weights_sha256` is None for a policy without weights. `sampling` and `bind_as` hold only what differs from the
     policy's own. `claim` is what is known of the identity of a foreign policy (`policy_factory.ForeignPolicy`).
-    With `reveals` it plans in the simulator, whose environments give it their state.
+    `planner` says what a planner is; with `reveals` it plans in the simulator, whose environments give it their state.
     """
 
     policy: Policy
@@ -54,6 +54,7 @@ class PolicyEntry:
     bind_as: str | None = None
     threads: int = 1
     claim: Mapping[str, Any] | None = None
+    planner: Mapping[str, Any] | None = None
     reveals: bool = False
 
     @property
@@ -72,6 +73,7 @@ class PolicyEntry:
             weights_sha256=self.weights_sha256,
             sampling=self.sampling,
             claim=self.claim,
+            planner=self.planner,
             **options,
         )
 

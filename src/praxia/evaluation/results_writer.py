@@ -117,6 +117,8 @@ class ResultsWriter:
                 "weights_sha256": evaluation.weights_sha256,
                 # Only a foreign policy has one.
                 **({} if evaluation.claim is None else {"claim": dict(evaluation.claim)}),
+                # Only a planner has one.
+                **({} if evaluation.planner is None else {"planner": dict(evaluation.planner)}),
                 # None: the policy's own, as in files from before this option existed.
                 "sampling": evaluation.sampling.to_json() or None,
                 "control": evaluation.control,

@@ -18,7 +18,7 @@ Item = TypeVar("Item")
 
 # Entries of a fingerprint in which two results may differ and still be compared: the policy, how it was run, and the
 # commit where it did not change the source.
-_POLICY = frozenset(("policy_sha256", "weights_sha256", "sampling", "bind_as", "claim"))
+_POLICY = frozenset(("policy_sha256", "weights_sha256", "sampling", "bind_as", "claim", "planner"))
 POLICY_FIELDS = _POLICY | {"execution", "seed", "exact", "device", "threads", "revision", "dirty"}
 
 

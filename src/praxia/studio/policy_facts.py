@@ -27,6 +27,8 @@ def policy_facts(fingerprint: Mapping[str, Any], sources: ReportSources) -> Mark
         return run_facts(run, sources.datasets, policy_of(fingerprint))
     if fingerprint.get("claim"):
         return _list(_claimed(fingerprint))
+    if fingerprint.get("planner"):
+        return _list(_planned(fingerprint))
     facts = {"hash": policy_of(fingerprint)[:12]}
     if fingerprint.get("weights_sha256"):
         facts["trained on"] = "unknown: add the folder of its training run to the report"
@@ -43,6 +45,23 @@ def run_facts(run: TrainingRun, datasets: Sequence[DatasetSummary], policy_sha25
     if policy_sha256 or run.policy is not None:
         facts["hash"] = (policy_sha256 or str((run.policy or {}).get("policy_sha256", "")))[:12]
     return _list({name: text for name, text in facts.items() if text})
+
+
+def _planned(fingerprint: Mapping[str, Any]) -> dict[str, str]:
+    """What a planner plans with, and in which world."""
+    planner = fingerprint["planner"]
+    solver = ", ".join(f"{name} {value}" for name, value in planner["solver"].items() if name != "type")
+    blocks, world = planner["blocks"], planner["world"]
+    shape = f"{blocks['count']} blocks of {blocks['steps']} control steps"
+    return {
+        "planner": f"{planner['solver']['type']} ({solver})",
+        "objective": planner["objective"]["type"],
+        "plan": shape
+        + (", one action per block" if blocks["repeat"] else "")
+        + (", shrinking" if blocks["shrink"] else ""),
+        "world": f"model {world[:12]}" if isinstance(world, str) else "the simulator itself",
+        "hash": policy_of(fingerprint)[:12],
+    }
 
 
 def _claimed(fingerprint: Mapping[str, Any]) -> dict[str, str]:
