@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from praxia.core.embodiment import Embodiment
+from praxia.core.errors import MismatchError
 from praxia.core.types import Observation, Query
 from praxia.core.window import Samples, Window
 from praxia.nn.types import Batch
 from praxia.transforms.chain import Transforms
 
-__all__ = ["fill_missing_cameras", "stack_queries", "to_batch"]
+__all__ = ["fill_missing_cameras", "stack_queries", "to_batch", "with_intents"]
 
 
 def stack_queries(queries: Sequence[Query], window: Window, embodiment: int) -> Samples:
@@ -63,6 +64,25 @@ def fill_missing_cameras(samples: Samples, window: Window, embodiments: Sequence
             images[camera] = np.zeros((*shape, *sizes[camera], 3), dtype=np.uint8)
             image_valid[camera] = np.zeros(shape, dtype=bool)
     return replace(samples, images=images, image_valid=image_valid)
+
+
+def with_intents(batch: Batch, queries: Sequence[Query]) -> Batch:
+    """The batch of `queries` with the latent intents that they have, on the CPU; without any, the same batch.
+
+    Raises:
+        MismatchError: only some of them have one, or they are of different sizes.
+    """
+    latents = [None if query.intent is None else query.intent.latent for query in queries]
+    found = [latent for latent in latents if latent is not None]
+    if not found:
+        return batch
+    shapes = sorted({latent.shape for latent in found})
+    if len(shapes) > 1 or len(found) < len(latents):
+        raise MismatchError(
+            f"expected a latent intent of one size for each of {len(latents)} queries, got {len(found)} of {shapes}"
+        )
+    ages = [query.intent.age(query.step) for query in queries if query.intent is not None]
+    return replace(batch, intent=torch.from_numpy(np.stack(found)), intent_age=torch.tensor(ages))
 
 
 def to_batch(samples: Samples, transforms: Transforms) -> Batch:

@@ -99,6 +99,9 @@ class Batch:
 
     `answer` holds the tokens that a language model should generate after `text`; a VQA batch has it instead of actions.
 
+    `intent` holds the latent tokens that the slow one of two systems wrote for each row, and `intent_age` how many
+    control steps old its observation was; they are of the fast one alone.
+
     `share` says which rows of the training batch these are. Losses draw what belongs to rows from it.
     """
 
@@ -125,6 +128,8 @@ class Batch:
     is_first: Bool[Tensor, "B _"] | None = None
     streams: Mapping[str, Shaped[Tensor, "B _ ..."]] = field(default_factory=dict)
     stream_valid: Mapping[str, Bool[Tensor, "B _"]] = field(default_factory=dict)
+    intent: Float[Tensor, "B _ _"] | None = None
+    intent_age: Int[Tensor, " B"] | None = None
     share: Share = WHOLE
 
     def to(self, device: torch.device) -> "Batch":

@@ -2,5 +2,6 @@
 
 MODELS = {
     "corrected": "praxia.policies.correction:Corrected",
+    "dual": "praxia.policies.two_systems:Dual",
     "encoder-head": "praxia.policies.encoder_head:EncoderHead",
 }

@@ -20,7 +20,7 @@ from praxia.core.types import CompileMode, Decision, Query, Sampling
 from praxia.core.window import Window
 from praxia.heads.real_time import RealTimeConfig
 from praxia.nn.precision import bf16_arithmetic
-from praxia.nn.queries import fill_missing_cameras, stack_queries, to_batch
+from praxia.nn.queries import fill_missing_cameras, stack_queries, to_batch, with_intents
 from praxia.nn.trainable import ModelConfig
 from praxia.nn.types import (
     Batch,
@@ -263,7 +263,7 @@ class EncoderHeadPolicy(TrainedPolicy):
         _, embodiment = self._binding()
         seen, known = ((one.without_history() if newest else one) for one in (self.window, self._model_window))
         samples = fill_missing_cameras(stack_queries(queries, seen, embodiment), known, self.embodiments)
-        batch = to_batch(self.transforms.encode(samples), self.transforms).to(self.device)
+        batch = with_intents(to_batch(self.transforms.encode(samples), self.transforms), queries).to(self.device)
         return batch if self.masked else batch.unmasked()
 
     @torch.no_grad()

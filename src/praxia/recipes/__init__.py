@@ -44,6 +44,7 @@ RECIPES = {
     "flow-tabletop-language-free": "praxia.recipes.tabletop:flow_tabletop_language_free",
     "gr00t-n1": "praxia.recipes.vla:gr00t_n1",
     "gr00t-n1-published": "praxia.recipes.vla_published:gr00t_n1_published",
+    "helix-tabletop": "praxia.recipes.two_systems:helix_tabletop",
     "octo": "praxia.recipes.known:octo",
     "octo-published": "praxia.recipes.known_published:octo_published",
     "oft-bimodal": "praxia.recipes.bimodal:oft_bimodal",

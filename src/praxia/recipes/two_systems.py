@@ -1,0 +1,26 @@
+"""Recipes of two systems: a slow part that thinks now and then, and a fast one that decides at every step."""
+
+from praxia.core.window import Window
+from praxia.encoders.film_cnn import FilmCNN
+from praxia.encoders.intent import IntentText
+from praxia.encoders.vision_language import VisionLanguage
+from praxia.heads.regression import Regression
+from praxia.policies.encoder_head import EncoderHead
+from praxia.policies.two_systems import Dual, with_past
+from praxia.training.config import Train, TrainRun
+
+__all__ = ["helix_tabletop"]
+
+PRESENT = Window({"image.front": (0,), "image.wrist": (0,), "state": (0,)}, horizon=4)
+TRAIN = Train(steps=4000, batch_size=32)
+
+
+def helix_tabletop() -> TrainRun:
+    """A slow network reads images and instruction, a small one acts at every step by its newest latent tokens (Helix).
+
+    In training the slow one's images are 8 to 15 control steps old, as in `tabletop/moving/think-8-late-8`.
+    """
+    fast = FilmCNN(text=IntentText(width=64), channels=(8, 8, 16, 16), width=128)
+    slow = VisionLanguage(depth=8, vision_depth=4, patch_px=16)
+    model = Dual(fast=EncoderHead(fast, Regression(width=128, depth=1)), slow=slow)
+    return TrainRun(model=model, window=with_past(PRESENT, model.rate), train=TRAIN)
