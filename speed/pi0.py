@@ -1,7 +1,8 @@
 """How long pi0 takes for one chunk, with random weights: from tensors on the device to a chunk of 50 actions on it.
 
 For 1, 2 and 3 cameras, p50 and p99 of warm runs of one observation (`--warm-up` runs before are not counted, and the
-device is synchronised around each):
+device is synchronised around each), `processor_ms` of this machine's processor each, and `first_ms` of the first run,
+which compiles and captures:
 
 - `uncached`: the language model runs again at each of the ten steps, as it would without a key/value cache;
 - `cached`: once per chunk, and its cache is what the action expert attends to at every step: what `praxia` does;
@@ -18,6 +19,7 @@ the paper's (arXiv 2410.24164) for three cameras.
 
 import argparse
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -129,35 +131,42 @@ class Timer:
         first_ms = measure_ms(call, self.device)
         for _ in range(self.warm_up):
             measure_ms(call, self.device)
+        began_s = time.process_time()
         p50, p99 = np.quantile([measure_ms(call, self.device) for _ in range(self.runs)], [0.5, 0.99])
-        return {"p50_ms": round(float(p50), 2), "p99_ms": round(float(p99), 2), "first_ms": round(first_ms, 1)}
+        found = {
+            "p50_ms": p50,
+            "p99_ms": p99,
+            "processor_ms": 1000 * (time.process_time() - began_s) / self.runs,
+            "first_ms": first_ms,
+        }
+        return {name: round(float(value), 2) for name, value in found.items()}
 
 
-def measure_views(model: EncoderHeadModel, views: int, time: Timer) -> dict[str, Any]:
+def measure_views(model: EncoderHeadModel, views: int, timer: Timer) -> dict[str, Any]:
     """What one chunk takes, and the largest difference of each way from `cached`, in normalised actions."""
-    batch = observation(model, views, time.device)
-    noise = torch.randn(1, *model.noise_shape, device=time.device)
+    batch = observation(model, views, timer.device)
+    noise = torch.randn(1, *model.noise_shape, device=timer.device)
     compiled = Compiled(model, "kernels", (1,))
     ways: dict[str, Callable[[], Tensor]] = {
         "uncached": lambda: predict_uncached(model, batch, noise),
         "cached": lambda: predict(model, batch, noise),
         "compiled": lambda: compiled.predict(batch, noise),
     }
-    if time.device.type == "cuda":
+    if timer.device.type == "cuda":
         graphed = Compiled(model, "cuda-graph", (1,))
         ways["cuda_graph"] = lambda: graphed.predict(batch, noise)
     expected = predict(model, batch, noise)
-    found: dict[str, Any] = {name: time(way) for name, way in ways.items()}
+    found: dict[str, Any] = {name: timer(way) for name, way in ways.items()}
     for name, way in ways.items():
         found[name]["difference"] = round(float((way() - expected).abs().max()), 6)
     return {"uncached": None, "cached": None, "compiled": None, "cuda_graph": None} | found
 
 
-def measure_stages(model: EncoderHeadModel, time: Timer) -> dict[str, float]:
-    batch = observation(model, 3, time.device)
+def measure_stages(model: EncoderHeadModel, timer: Timer) -> dict[str, float]:
+    batch = observation(model, 3, timer.device)
     encoder: Any = model.encoder
     head = model.head
-    noise = torch.randn(1, *head.noise_shape, device=time.device)
+    noise = torch.randn(1, *head.noise_shape, device=timer.device)
     with bf16_arithmetic(model):
         context = encoder(batch)
         stages = {
@@ -165,7 +174,7 @@ def measure_stages(model: EncoderHeadModel, time: Timer) -> dict[str, float]:
             "prefix_ms": lambda: encoder(batch),
             "sample_ms": lambda: head.sample(context, noise, batch.embodiment),
         }
-        return {name: time(stage)["p50_ms"] for name, stage in stages.items()}
+        return {name: timer(stage)["p50_ms"] for name, stage in stages.items()}
 
 
 @torch.no_grad()
@@ -174,7 +183,7 @@ def measure(size: str | None, runs: int, warm_up: int) -> dict[str, Any]:
     device = torch.device(default_device())
     on_gpu = device.type == "cuda"
     size = size or ("published" if on_gpu else "miniature")
-    model, time = build(size, device), Timer(device, warm_up, runs)
+    model, timer = build(size, device), Timer(device, warm_up, runs)
     not_run = {} if on_gpu else {"cuda_graph": "no GPU here", "bfloat16": "no GPU here"}
     if size != "published":
         not_run["published size"] = f"--size {size}" if on_gpu else "no GPU here; --size published runs it anyway"
@@ -185,8 +194,8 @@ def measure(size: str | None, runs: int, warm_up: int) -> dict[str, Any]:
         "parameters": sum(value.numel() for value in model.parameters()),
         "runs": runs,
         "warm_up": warm_up,
-        "views": {str(views): measure_views(model, views, time) for views in (1, 2, 3)},
-        "stages": measure_stages(model, time),
+        "views": {str(views): measure_views(model, views, timer) for views in (1, 2, 3)},
+        "stages": measure_stages(model, timer),
         "not_run": not_run,
         "published": PUBLISHED_MS,
     }

@@ -73,7 +73,7 @@ def test_batches_are_filled_up_or_divided_and_rows_stay_what_they_are(not_compil
     policy = make()
     seen = []
     fast = policy.compiled("kernels", (1, 2, 4))
-    fast._predict.__self__._model.encoder.register_forward_hook(lambda module, args, _: seen.append(args[0]))
+    fast._compiled._model.encoder.register_forward_hook(lambda module, args, _: seen.append(args[0]))
     np.testing.assert_allclose(chunks(fast, num), chunks(policy, num), atol=TOLERANCE)
     assert [len(one.state) for one in seen] == {1: [1], 2: [2], 3: [4], 7: [4, 4]}[num]
     assert all(one.text.shape[1] == 32 for one in seen)
@@ -84,7 +84,7 @@ def test_the_graph_of_one_decision_is_replayed_for_the_next(not_compiled, monkey
     policy = make_pi0()
     model = Compiled(policy.model, "cuda-graph", (2,), GraphedCalls(CaptureStub()))
     fast = policy.compiled("kernels", (2,))
-    monkeypatch.setattr(fast, "_predict", model.predict)
+    monkeypatch.setattr(fast, "_compiled", model)
     for at in range(2):
         asked = queries(4)[2 * at : 2 * at + 2]
         expected, found = (np.stack([one.chunk for one in p.act(asked, None)[0]]) for p in (policy, fast))
@@ -122,7 +122,7 @@ def test_what_continues_a_chunk_is_decided_by_the_model_itself(not_compiled, mon
 
 def test_weights_are_shared_and_the_model_stays_as_it_is(not_compiled):
     policy = make_policy()
-    copy = policy.compiled("kernels")._predict.__self__._model
+    copy = policy.compiled("kernels")._compiled._model
     pairs = zip(policy.model.parameters(), copy.parameters(), strict=True)
     assert copy is not policy.model
     assert all(one is other for one, other in pairs)

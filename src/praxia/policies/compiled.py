@@ -6,7 +6,7 @@ sizes, and prompts to multiples of `PROMPT_MULTIPLE` tokens, so that nothing is 
 instruction is longer than any before.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
 from itertools import chain
@@ -27,10 +27,8 @@ from praxia.nn.cuda_graph import GraphedCalls
 from praxia.nn.types import Batch
 from praxia.policies.encoder_head_model import EncoderHeadModel, predict
 
-__all__ = ["Compiled", "Predict"]
+__all__ = ["Compiled"]
 
-# From a batch and noise to normalised chunks.
-Predict = Callable[[Batch, Float[Tensor, "B ..."]], Float[Tensor, "B H A"]]
 PROMPT_MULTIPLE = 32
 # Sizes of batches times lengths of prompts; beyond it torch would compute as without compiling.
 RECOMPILE_LIMIT = 64

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -32,7 +31,7 @@ from praxia.nn.types import (
     PreviousChunk,
     Shapes,
 )
-from praxia.policies.compiled import Compiled, Predict
+from praxia.policies.compiled import Compiled
 from praxia.policies.encoder_head_model import EncoderHeadModel, predict
 from praxia.policies.interface import TrainedPolicy
 from praxia.policies.roll_forward import after_committed, rolled_query, state_dims
@@ -202,7 +201,7 @@ class EncoderHeadPolicy(TrainedPolicy):
         longest_delay: int | None = None,
     ):
         self.model = model.eval()
-        self._predict: Predict = partial(predict, model)
+        self._compiled: Compiled | None = None
         self.longest_delay = longest_delay
         self.roll_forward = roll_forward
         self.transforms = transforms
@@ -300,12 +299,17 @@ class EncoderHeadPolicy(TrainedPolicy):
         Raises:
             PraxiaError: no compiler, or a model that cannot be captured. MismatchError: a CUDA graph without a GPU.
         """
-        compiled, model = copy(self), Compiled(self.model, mode, sizes)
-        compiled._predict = model.predict
+        compiled = copy(self)
+        compiled._compiled = Compiled(self.model, mode, sizes)
         query = Query((blank_observation(self.embodiment, self.window.cameras),), "warm-up", 0, 0)
         for size in sizes:
             compiled.act([query] * size, None)
         return compiled
+
+    def _predict(self, batch: Batch, noise: Float[Tensor, "B ..."]) -> Float[Tensor, "B H A"]:
+        if self._compiled is not None:
+            return self._compiled.predict(batch, noise)
+        return predict(self.model, batch, noise)
 
     def _decisions(
         self, actions: Float[Tensor, "B H A"], present: Float32[np.ndarray, "B S"], queries: Sequence[Query]
