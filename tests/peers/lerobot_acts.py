@@ -5,7 +5,8 @@
 In the peer's environment, with what Praxia lacks there beside it, the `lerobot` package loads its plugin
 `praxia.integrations.lerobot` and drives a small policy, from a folder and from `praxia serve --exact`: by its
 `predict_action`, as `lerobot-record` does, and by the loop of `lerobot-eval` in three environments at once. Actions
-must be, to the last bit, those of `praxia.load(...).session()`, over several steps and episodes.
+must be, to the last bit, those of `praxia.load(...).session()`, over several steps and episodes. The command
+`lerobot-eval` itself, as the guide has it, must find the plugin and count the same rewards.
 
 A command, not a test of the suite: it installs lerobot (8 GB with its CUDA torch; it runs on a CPU). Prints one JSON
 verdict; exit code 0 if all agree.
@@ -38,7 +39,8 @@ def main() -> int:
         install_lacking(python, versions, pip, folder / "extra")
         paths = [str(REPOSITORY / "src"), str(folder / "extra"), str(REPOSITORY / "tests")]
         verdict = run_inside(python, "lerobot_acts_inside.py", folder, {"paths": paths})
-    agrees = all(equal for one in verdict["sources"].values() for equal in one.values()) and verdict["reloaded"]
+    equal = [*verdict["sources"]["folder"].values(), *verdict["sources"]["server"].values()]
+    agrees = all(equal) and verdict["command"] and verdict["reloaded"]
     print(json.dumps({"agrees": agrees, **verdict}))
     return 0 if agrees else 1
 

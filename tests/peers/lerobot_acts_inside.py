@@ -6,6 +6,7 @@
 import json
 import os
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 folder = Path(sys.argv[1])
@@ -17,10 +18,12 @@ import gymnasium as gym  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from lerobot.configs.parser import load_plugin  # noqa: E402
+from lerobot.configs.types import FeatureType, PolicyFeature  # noqa: E402
+from lerobot.envs.configs import EnvConfig  # noqa: E402
 from lerobot.envs.utils import preprocess_observation  # noqa: E402
 from lerobot.policies.factory import get_policy_class, make_policy_config, make_pre_post_processors  # noqa: E402
 from lerobot.processor import PolicyProcessorPipeline  # noqa: E402
-from lerobot.scripts.lerobot_eval import rollout  # noqa: E402
+from lerobot.scripts.lerobot_eval import eval_main, rollout  # noqa: E402
 from lerobot.utils.control_utils import predict_action  # noqa: E402
 from praxia_testing import TEXTS, make_config, make_policy  # noqa: E402
 from serving_environment import KEY, serving  # noqa: E402
@@ -39,7 +42,7 @@ def observed(robot, episode, step):
 class Recorded(gym.Env):
     """A robot whose observations were drawn beforehand: as LeRobot's environments give them."""
 
-    metadata = {"render_fps": 10}  # noqa: RUF012
+    metadata = {"render_fps": 10, "render_modes": ["rgb_array"]}  # noqa: RUF012
     task_description, _max_episode_steps = TEXTS[0], STEPS
     action_space = gym.spaces.Box(-100, 100, (2,), np.float32)
     observation_space = gym.spaces.Dict(
@@ -49,7 +52,9 @@ class Recorded(gym.Env):
         }
     )
 
-    def __init__(self, robot):
+    render_mode = "rgb_array"
+
+    def __init__(self, robot=0):
         self.robot, self.episode = robot, -1
 
     def reset(self, *, seed=None, options=None):
@@ -58,11 +63,40 @@ class Recorded(gym.Env):
 
     def step(self, action):
         self.index += 1
-        return self._observation(), 0.0, False, False, {"is_success": False}
+        return self._observation(), float(action.sum()), False, self.index == STEPS, {"is_success": False}
+
+    def render(self):
+        return self._observation()["pixels"]["front"]
 
     def _observation(self):
         image, state = observed(self.robot, self.episode, self.index)
         return {"pixels": {"front": image}, "agent_pos": state}
+
+
+@EnvConfig.register_subclass("recorded")
+@dataclass
+class RecordedEnv(EnvConfig):
+    """How the command `lerobot-eval` finds such a robot."""
+
+    task: str = "Robot-v0"
+    features: dict = field(
+        default_factory=lambda: {
+            "action": PolicyFeature(FeatureType.ACTION, (2,)),
+            "agent_pos": PolicyFeature(FeatureType.STATE, (3,)),
+            "pixels/front": PolicyFeature(FeatureType.VISUAL, (SIDE, SIDE, 3)),
+        }
+    )
+    features_map: dict = field(
+        default_factory=lambda: {
+            "action": "action",
+            "agent_pos": "observation.state",
+            "pixels/front": "observation.images.front",
+        }
+    )
+
+    @property
+    def gym_kwargs(self):
+        return {}
 
 
 def of_sessions():
@@ -113,6 +147,28 @@ def as_evaluation_does(source):
     return np.stack(found, axis=1)
 
 
+def by_the_command(source):
+    """The sums of the actions of robot 0's episodes, as `lerobot-eval` counts rewards."""
+    gym.register("gym_recorded/Robot-v0", lambda: Recorded(), max_episode_steps=STEPS)
+    out = folder / "evaluated"
+    sys.argv = [
+        "lerobot-eval",
+        "--policy.discover_packages_path=praxia.integrations.lerobot",
+        "--policy.type=praxia",
+        f"--policy.source={source}",
+        f"--policy.n_action_steps={EXECUTION_HORIZON}",
+        '--policy.cameras={"front": "observation.images.front"}',
+        "--policy.device=cpu",
+        "--env.type=recorded",
+        f"--eval.n_episodes={EPISODES}",
+        "--eval.batch_size=1",
+        f"--output_dir={out}",
+    ]
+    eval_main()
+    (task,) = json.loads((out / "eval_info.json").read_text())["per_task"]
+    return task["metrics"]["sum_rewards"]
+
+
 def chunks_of(source):
     """The chunks at the first observation of all robots: [robot, H, A]."""
     policy, before, _ = made(source)
@@ -149,7 +205,10 @@ def main():
                 "predict_action_chunk": bool(np.array_equal(chunks_of(source), chunks)),
             }
     shape = {"robots": ROBOTS, "episodes": EPISODES, "steps": STEPS, "spread": float(actions.std())}
-    (folder / "response.json").write_text(json.dumps({**shape, "sources": sources, "reloaded": reloaded()}))
+    rewards = actions[0].sum(axis=-1).astype(np.float64).sum(axis=-1)
+    by_command = bool(np.allclose(by_the_command(folder / "toy"), rewards, rtol=1e-12, atol=0))
+    found = {**shape, "sources": sources, "command": by_command, "reloaded": reloaded()}
+    (folder / "response.json").write_text(json.dumps(found))
 
 
 if __name__ == "__main__":
