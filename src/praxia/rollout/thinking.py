@@ -10,7 +10,7 @@ from praxia.core.intent import Intent, Thinking
 from praxia.core.types import Decision, Policy, Query
 from praxia.rollout.types import Agent
 
-__all__ = ["Carry", "IntentTimeline", "Thinker", "ThinkingPolicy", "Thoughts", "TimedIntent", "thinking"]
+__all__ = ["Carry", "IntentTimeline", "Thinker", "ThinkingPolicy", "Thoughts", "TimedIntent", "think", "thinking"]
 
 
 @runtime_checkable
@@ -20,6 +20,19 @@ class Thinker(Protocol):
     def think(self, queries: Sequence[Query]) -> list[Intent]:
         """An intent for each query, in order, stamped with the query's step."""
         ...
+
+
+def think(thinker: Thinker, queries: Sequence[Query]) -> list[Intent]:
+    """The thinker's intents for `queries`.
+
+    Raises:
+        MismatchError: it gave another number of intents than it was asked for, or of other steps.
+    """
+    intents = thinker.think(queries)
+    steps, got = [query.step for query in queries], [intent.step for intent in intents]
+    if got != steps:
+        raise MismatchError(f"expected intents of the thinker stamped with the steps {steps}, got {got}")
+    return intents
 
 
 def thinking(agent: Agent) -> Agent:
@@ -117,15 +130,8 @@ class ThinkingPolicy:
             if query.step == 0:
                 rows[query.row] = Thoughts()
         due = [query for query in queries if query.step >= rows[query.row].next_step]
-        for query, intent in zip(due, self._thought(due), strict=True):
+        for query, intent in zip(due, think(self._thinker, due) if due else [], strict=True):
             rows[query.row] = rows[query.row].with_intent(intent, self._rate)
         asked = [replace(query, intent=rows[query.row].timeline.newest(query.step)) for query in queries]
         decisions, inner = self._policy.act(asked, carry.policy)
         return decisions, Carry(inner, tuple(rows))
-
-    def _thought(self, due: Sequence[Query]) -> list[Intent]:
-        intents = self._thinker.think(due) if due else []
-        steps, got = [query.step for query in due], [intent.step for intent in intents]
-        if got != steps:
-            raise MismatchError(f"expected intents of the thinker stamped with the steps {steps}, got {got}")
-        return intents

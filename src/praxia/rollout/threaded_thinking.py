@@ -1,0 +1,149 @@
+"""A thinker in a thread of its own, on robots and in servers: its intents arrive when they are ready."""
+
+import concurrent.futures
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import Any
+
+from praxia.core.embodiment import Embodiment
+from praxia.core.errors import PraxiaError
+from praxia.core.intent import Intent
+from praxia.core.types import Decision, Policy, Query
+from praxia.rollout.thinking import Thinker, think
+
+__all__ = ["LiveThoughts", "ThinkerThread", "ThreadedThinking"]
+
+
+class ThinkerThread:
+    """Thinks in one thread. Whatever waits when a thought ends is the next batch. The caller closes it."""
+
+    def __init__(self, thinker: Thinker):
+        self._thinker = thinker
+        self._executor = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="thinker")
+        self._lock = threading.Lock()
+        self._waiting: list[tuple[Query, Future[Intent]]] = []
+
+    def submit(self, query: Query) -> Future[Intent]:
+        """The intent of the query's observation, or what the thinker raised. A future may be cancelled in time.
+
+        Raises:
+            RuntimeError: the thread was ended.
+        """
+        future: Future[Intent] = Future()
+        with self._lock:
+            self._waiting.append((query, future))
+        self._executor.submit(self._think)
+        return future
+
+    def close(self) -> None:
+        """End the thread, without waiting for a thought that is under way; what still waits is cancelled."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        for _, future in waiting:
+            future.cancel()
+
+    def _think(self) -> None:
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        batch = [(query, future) for query, future in waiting if future.set_running_or_notify_cancel()]
+        if not batch:
+            return
+        try:
+            intents = think(self._thinker, [query for query, _ in batch])
+        except BaseException as error:  # whoever waits has to hear of it
+            for _, future in batch:
+                future.set_exception(error)
+            return
+        for (_, future), intent in zip(batch, intents, strict=True):
+            future.set_result(intent)
+
+
+@dataclass(frozen=True)
+class LiveThoughts:
+    """The newest intent of one episode, and the thought that is under way about a newer observation."""
+
+    intent: Intent | None = None
+    pending: Future[Intent] | None = None
+
+    def at(self, query: Query, thread: ThinkerThread) -> "LiveThoughts":
+        """With the intent that has arrived, if one has; if no thought is under way, with one about the query.
+
+        Raises what the thinker raised.
+        """
+        if self.pending is None:
+            return LiveThoughts(self.intent, thread.submit(query))
+        if not self.pending.done():
+            return self
+        return LiveThoughts(self.pending.result(), thread.submit(query))
+
+    def cancel(self) -> None:
+        """Nobody waits any more for the thought that is under way."""
+        if self.pending is not None:
+            self.pending.cancel()
+
+
+@dataclass(frozen=True)
+class Carry:
+    """What the policy carries, and the thoughts by row."""
+
+    policy: Any
+    rows: tuple[LiveThoughts, ...]
+
+
+class ThreadedThinking:
+    """`rollout.thinking.ThinkingPolicy` in real time: the thinker thinks beside the policy, as often as it can.
+
+    Each time a thought has ended, the next is about the newest observation; each decision has the newest intent. Only
+    an episode's first intent is waited for, up to `timeout_s`, 60 s unless given. Satisfies `core.types.Policy`. The
+    caller closes it.
+    """
+
+    def __init__(self, policy: Policy, thinker: Thinker, timeout_s: float = 60.0):
+        self.window = policy.window
+        self.privileged = policy.privileged
+        self._policy = policy
+        self._thread = ThinkerThread(thinker)
+        self._timeout_s = timeout_s
+
+    @property
+    def embodiment(self) -> Embodiment | None:
+        """The embodiment it is for."""
+        return self._policy.embodiment
+
+    def start(self, num_rows: int) -> Carry:
+        return Carry(self._policy.start(num_rows), (LiveThoughts(),) * num_rows)
+
+    def act(self, queries: Sequence[Query], carry: Carry) -> tuple[list[Decision], Carry]:
+        """The fast part's decisions, each with the newest intent of its own episode. Raises what the thinker raised.
+
+        Raises:
+            PraxiaError: an episode's first intent took longer than the timeout.
+        """
+        rows = list(carry.rows)
+        for query in queries:
+            if query.step == 0:
+                rows[query.row].cancel()
+                rows[query.row] = LiveThoughts()
+            rows[query.row] = rows[query.row].at(query, self._thread)
+        for query in queries:
+            if rows[query.row].intent is None:
+                rows[query.row] = self._awaited(rows[query.row])
+        asked = [replace(query, intent=rows[query.row].intent) for query in queries]
+        decisions, inner = self._policy.act(asked, carry.policy)
+        return decisions, Carry(inner, tuple(rows))
+
+    def close(self) -> None:
+        """End the thinker's thread, without waiting for a thought that is under way."""
+        self._thread.close()
+
+    def _awaited(self, row: LiveThoughts) -> LiveThoughts:
+        assert row.pending is not None, "it was asked about"
+        try:
+            return LiveThoughts(row.pending.result(self._timeout_s))
+        except concurrent.futures.TimeoutError as error:
+            if row.pending.done():
+                raise
+            raise PraxiaError(f"expected a first intent within {self._timeout_s:g} s, got none") from error
