@@ -79,6 +79,13 @@ class LiveThoughts:
             return self
         return LiveThoughts(self.pending.result(), thread.submit(query))
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether the episode's first thought came to nothing."""
+        if self.intent is not None or self.pending is None or not self.pending.done():
+            return False
+        return self.pending.cancelled() or self.pending.exception() is not None
+
     def cancel(self) -> None:
         """Nobody waits any more for the thought that is under way."""
         if self.pending is not None:

@@ -5,7 +5,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float32
@@ -17,6 +18,9 @@ from praxia.core.types import LimitsDelay, Observation, Policy, Query
 from praxia.rollout.corrected import Corrects
 from praxia.rollout.faults import action_fault, decision_fault, num_sound
 from praxia.rollout.session import parse_observation
+from praxia.rollout.thinking import Thinker
+from praxia.rollout.threaded_thinking import ThinkerThread
+from praxia.serve.thoughts import SessionThoughts
 from praxia.serve.worker import Answer, BatchReport, BatchWorker
 from praxia.wires.messages import InferenceRequest, PolicyDescription
 
@@ -26,7 +30,9 @@ __all__ = ["ClientSession", "ServedPolicy", "executable_actions"]
 class ServedPolicy:
     """A policy under its name, with room for `max_sessions` clients at once.
 
-    The first inference, which allocates and compiles, happens in `warm_up`, before anybody is let in.
+    The first inference, which allocates and compiles, happens in `warm_up`, before anybody is let in. The slow one of
+    two systems has a thread of its own, `thinker`, and thinks as often as it can; with `exact` the policy thinks before
+    every decision, as it does in process.
 
     Raises:
         MismatchError: a policy without an embodiment, one that needs a simulator's privileged state, or one that
@@ -57,6 +63,7 @@ class ServedPolicy:
         self.window = policy.window
         self.longest_delay = policy.longest_delay if isinstance(policy, LimitsDelay) else None
         self.max_sessions = max_sessions
+        self.thinker = ThinkerThread(policy) if isinstance(policy, Thinker) and not exact else None
         self.worker = BatchWorker(policy, max_sessions, exact=exact, report=report)
         self._identity = policy_sha256, weights_sha256
         self._exact = exact
@@ -80,9 +87,11 @@ class ServedPolicy:
     def warm_up(self, timeout_s: float = 600.0) -> float:
         """Infer once from black images and zeros, in the worker's thread; the seconds that it took."""
         observation = blank_observation(self.embodiment, self.window.cameras)
-        began_s = time.monotonic()
+        query, began_s = Query((observation,), "warm-up", 0, 0), time.monotonic()
         try:
-            answer = self.worker.submit(Query((observation,), "warm-up", 0, 0)).result(timeout_s)
+            if self.thinker is not None:
+                query = replace(query, intent=self.thinker.submit(query).result(timeout_s))
+            answer = self.worker.submit(query).result(timeout_s)
         except TimeoutError:
             raise PraxiaError(f"expected a first inference of {self.name!r} within {timeout_s:g} s, got none") from None
         if answer.decision.fault is not None:
@@ -115,6 +124,8 @@ class ServedPolicy:
     def close(self, timeout_s: float = 10.0) -> None:
         """End the worker; waits up to `timeout_s` for its present batch."""
         self.worker.close(timeout_s)
+        if self.thinker is not None:
+            self.thinker.close()
 
 
 @dataclass(frozen=True)
@@ -141,6 +152,7 @@ class ClientSession:
         self.key = key
         self._row = row
         self._pending: Future[Answer] | None = None
+        self._thoughts = None if policy.thinker is None else SessionThoughts(policy.thinker)
         self._is_closed = False
         self.reset(key)
 
@@ -164,10 +176,11 @@ class ClientSession:
 
         Raises:
             PraxiaError: the session has a request that is not answered yet, or was closed, so its row may be another
-                client's; the worker ended.
+                client's; the worker ended; the thinker raised an exception.
         """
         self._expect_free()
-        self._pending = self.policy.worker.submit(query, deadline_s)
+        submit = partial(self.policy.worker.submit, deadline_s=deadline_s)
+        self._pending = submit(query) if self._thoughts is None else self._thoughts.ask(query, submit)
         return self._pending
 
     def _expect_free(self) -> None:
@@ -183,6 +196,8 @@ class ClientSession:
         self._is_closed = True
         if self._pending is not None:
             self._pending.cancel()
+        if self._thoughts is not None:
+            self._thoughts.cancel()
         self.policy.release(self._row)
 
     def observe(self, request: InferenceRequest) -> Query:
