@@ -117,6 +117,12 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(MismatchError, match=r"expected the goal of 'state', got that of 'image\.top'"):
         Planner(PointWorld(), GoalDistance(goal={"image.top": "image.goal"}), SOLVER, BLOCKS)
 
+    class TwoCameras(PointWorld):
+        window = Window({"image.top": (0,), "image.side": (0,)}, horizon=4)
+
+    with pytest.raises(MismatchError, match=r"all that the world sees, got none of 'image\.side'"):
+        Planner(TwoCameras(), GoalDistance(goal={"image.top": "image.goal"}), SOLVER, BLOCKS)
+
 
 def test_an_image_of_the_goal_takes_the_place_of_the_present_one():
     class Pictured(PointWorld):

@@ -24,7 +24,8 @@ class Objective(Config, ABC):
     """The cost of what was imagined: the lower, the better. Registered by its tag.
 
     `goal` says how the observation shows the goal: the name under which each modality of the goal is observed, by the
-    modality of the world's window, such as {"image.top": "image.goal"}. Without any there is no goal.
+    modality of the world's window, such as {"image.top": "image.goal"}. Without any there is no goal. A state that is
+    not among them is the present one.
     """
 
     goal: Mapping[str, str] = field(default_factory=dict, kw_only=True)

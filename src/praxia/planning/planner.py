@@ -56,7 +56,7 @@ class Planner:
 
     Raises:
         MismatchError: blocks that are no multiple of the world's stride, an action without a declared range, or a goal
-            of a modality that the world does not see.
+            that is not of just what the world sees.
     """
 
     def __init__(
@@ -89,6 +89,8 @@ class Planner:
         seen, goal = self.world.window.observation_steps, self.objective.goal
         if unseen := [name for name in goal if name not in seen]:
             raise MismatchError(f"expected the goal of {' or '.join(map(repr, seen))}, got that of {unseen[0]!r}")
+        if goal and (missing := [name for name in seen if name not in goal and name not in ("state", "action")]):
+            raise MismatchError(f"expected the goal of all that the world sees, got none of {missing[0]!r}")
         steps = {**seen, **{name: (0,) for name in goal.values() if name not in seen}}
         return Window(steps, self.blocks.count * self.blocks.steps)
 
