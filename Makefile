@@ -23,7 +23,7 @@ lint: $(READY)
 
 # One thread each: 2-thread torch collapses beside another process. A worker that ends within a test ends the run: its
 # test would be tried again, with others, nine times.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --max-worker-restart 0 --jaxtyping-packages=praxia,beartype.beartype
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 --jaxtyping-packages=praxia,beartype.beartype
 
 unit: $(READY) gl
 	$(PYTEST) -m "not slow and not shards"

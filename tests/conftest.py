@@ -23,9 +23,17 @@ GROWTHS_MB = pytest.StashKey[list[tuple[int, str]]]()
 TESTS = itertools.count()
 
 
+# The folders whose files take longest, from the one that takes most.
+LONGEST = ("studies", "training", "evaluation", "cli", "envs")
+
+
 def pytest_collection_modifyitems(items):
-    """Run the longest files first, so that no process is left with one of them at the end."""
-    items.sort(key=lambda item: "studies" not in item.path.parts)
+    """Run the longest files first, so that no process is left with one of them at the end.
+
+    With the option that keeps pytest-xdist from taking those with most tests first (Makefile).
+    """
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: min((places[one] for one in item.path.parts if one in places), default=len(LONGEST)))
 
 
 @pytest.hookimpl(trylast=True)

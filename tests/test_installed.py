@@ -139,7 +139,6 @@ def num_steps(lines):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("recipe", ["act", "diffusion-policy-unet", "flow"])
 def test_a_recipe_trains_with_no_further_option(home, recipe):
     training = Training(home, recipe, "--data", "arm", "--out", f"runs/{recipe}")

@@ -89,6 +89,7 @@ def test_data_that_is_none_is_refused(tmp_path, capsys):
 
 
 @pytest.mark.gl
+@pytest.mark.slow
 def test_on_meta_world_expert_and_statistics_are_checked_too(tmp_path, capsys):
     """Trained on hand commands in millimetres: at most 1 cm per step, and statistics up to 10."""
     state = Normaliser((-0.3, 0.4, 0.04, 0.1), (0.3, 0.8, 0.3, 1.0))

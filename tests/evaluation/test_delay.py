@@ -97,7 +97,8 @@ def burn(stop):
         sum(range(1000))
 
 
-@pytest.mark.parametrize("benchmark", [pytest.param(FIXED, marks=pytest.mark.slow), TRACED], ids=["fixed", "traced"])
+@pytest.mark.slow
+@pytest.mark.parametrize("benchmark", [FIXED, TRACED], ids=["fixed", "traced"])
 def test_rows_do_not_depend_on_workers_or_load(tmp_path, benchmark):
     evaluate_toy(tmp_path / "one.jsonl", benchmark=benchmark, exact=True)
     context = multiprocessing.get_context("spawn")

@@ -19,7 +19,6 @@ from praxia.studies.stages import Stages
 from praxia.training.config import TrainRun
 
 
-@pytest.mark.timeout(250)
 @pytest.mark.slow
 def test_remedies_are_compared_at_four_delays_on_the_same_starts(tmp_path, monkeypatch):
     small = replace(module.ARENAS["bimodal"], remedies=("ensembling", "rtc-identity", "trained-prefix"))

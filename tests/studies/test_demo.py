@@ -8,7 +8,6 @@ import pytest
 
 
 @pytest.mark.gl
-@pytest.mark.timeout(280)
 @pytest.mark.slow
 def test_the_demo_runs_end_to_end(tmp_path):
     out = tmp_path / "demo"

@@ -11,7 +11,6 @@ from praxia.studies import heads as module
 from praxia.studies.head_measurements import measure_head
 
 
-@pytest.mark.timeout(250)
 @pytest.mark.slow
 def test_heads_are_compared_on_the_same_data_and_starts(tmp_path, monkeypatch):
     small = replace(module.ARENAS["bimodal"], heads=("fast",), verdict=lambda table: (True, ""))
@@ -52,7 +51,6 @@ def test_heads_are_compared_on_the_same_data_and_starts(tmp_path, monkeypatch):
 
 
 @pytest.mark.gl
-@pytest.mark.timeout(250)
 @pytest.mark.slow
 def test_heads_are_compared_with_images_and_instructions(tmp_path, monkeypatch):
     small = replace(module.ARENAS["tabletop"], heads=("flow",), verdict=lambda table: (True, ""))

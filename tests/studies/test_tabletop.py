@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.gl, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.gl]
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import pytest
 
 from praxia.data.dataset import Dataset
 
-pytestmark = [pytest.mark.gl, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.gl, pytest.mark.slow]
 PRAXIA = [sys.executable, "-m", "praxia"]
 
 
@@ -44,7 +44,6 @@ def trained(tmp_path_factory):
     return root, collected
 
 
-@pytest.mark.slow
 def test_a_killed_collection_resumes_to_the_same_data_set(trained, tmp_path):
     _, collected = trained
     assert collected["episodes"] == collected["successes"] == 6
