@@ -16,6 +16,7 @@ TASKS = {
     "pusht": "push",
     "tabletop-arm7-joints": "touch",
     "tabletop-gantry": "touch",
+    "tworoom": "any",
 }
 
 

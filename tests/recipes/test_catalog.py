@@ -13,7 +13,7 @@ from praxia.policies.encoder_head import EncoderHead
 from praxia.recipes import RECIPES, find_recipe
 from praxia.recipes.catalog import CATALOG, START_HERE
 
-TASKS = {"metaworld": "door-open", "pusht": "push", "bimodal": "pass"}
+TASKS = {"metaworld": "door-open", "pusht": "push", "bimodal": "pass", "tworoom": "any"}
 
 
 def parameters(name):
@@ -28,7 +28,7 @@ def parameters(name):
     shapes = Shapes(
         cameras=window.cameras,
         num_images=window.num_images,
-        num_states=len(window.observation_steps["state"]),
+        num_states=len(window.observation_steps.get("state", ())),
         embodiment_dims=((embodiment.state_dim, embodiment.action_dim),),
         horizon=window.horizon,
         vocab_size=512,

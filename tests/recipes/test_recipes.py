@@ -17,7 +17,7 @@ def data_for(name, demonstrations):
     """A recipe's name identifies its purpose."""
     if "metaworld" in name or "mt50" in name:
         return [demonstrations["metaworld"]]
-    for arena in ("bimodal", "pusht"):
+    for arena in ("bimodal", "pusht", "tworoom"):
         if name.endswith(arena):
             return [demonstrations[arena]]
     gantry = demonstrations["tabletop-gantry"]
@@ -40,7 +40,9 @@ def test_a_recipes_model_survives_json(name):
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_a_recipe_sees_every_camera_unless_it_is_made_for_a_benchmark(name):
-    own = name.endswith(("bimodal", "pusht")) or any(one in name for one in ("tabletop", "metaworld", "mt50"))
+    own = name.endswith(("bimodal", "pusht", "tworoom")) or any(
+        one in name for one in ("tabletop", "metaworld", "mt50")
+    )
     assert recipe(name).window.sees_every_camera != own
 
 

@@ -4,4 +4,5 @@ MODELS = {
     "corrected": "praxia.policies.correction:Corrected",
     "dual": "praxia.policies.two_systems:Dual",
     "encoder-head": "praxia.policies.encoder_head:EncoderHead",
+    "lewm": "praxia.worlds.lewm:LeWM",
 }

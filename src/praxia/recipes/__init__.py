@@ -47,6 +47,7 @@ RECIPES = {
     "helix-tabletop": "praxia.recipes.two_systems:helix_tabletop",
     "octo": "praxia.recipes.known:octo",
     "octo-published": "praxia.recipes.known_published:octo_published",
+    "lewm-tworoom": "praxia.recipes.worlds:lewm_tworoom",
     "oft-bimodal": "praxia.recipes.bimodal:oft_bimodal",
     "oft-tabletop-heads": "praxia.recipes.tabletop_heads:oft_tabletop_heads",
     "openvla": "praxia.recipes.vla:openvla",

@@ -1,0 +1,30 @@
+"""Recipes for models of the world."""
+
+from praxia.core.window import Window
+from praxia.encoders.film_cnn import FilmCNN
+from praxia.encoders.text import NoText
+from praxia.training.config import Train, TrainRun
+from praxia.worlds.lewm import LeWM
+
+__all__ = ["lewm_tworoom"]
+
+STRIDE = 5
+
+
+def lewm_tworoom() -> TrainRun:
+    """Images -> latents -> the latent 5 steps on, by LeWM: three frames and the actions between them."""
+    return TrainRun(
+        model=LeWM(
+            encoder=FilmCNN(text=NoText(), channels=(16, 32, 32, 32), width=128),
+            stride=STRIDE,
+            width=64,
+            depth=3,
+        ),
+        window=Window(
+            {"image.top": (-2 * STRIDE, -STRIDE, 0), "action": tuple(range(-2 * STRIDE, 0))},
+            horizon=STRIDE,
+            targets={"image.top": (STRIDE,)},
+            executed=True,
+        ),
+        train=Train(steps=3000, batch_size=64, shift_px=0),
+    )
