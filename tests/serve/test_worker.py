@@ -1,5 +1,7 @@
 """Batches are what waits when an inference ends; nobody waits for company, and a fault stays with its request."""
 
+import asyncio
+import threading
 import time
 from concurrent.futures import CancelledError
 
@@ -10,7 +12,7 @@ from serving_testing import TIMEOUT_S, Gated, Remembering
 
 from praxia.core.errors import PraxiaError
 from praxia.core.types import Query
-from praxia.serve.worker import BatchWorker
+from praxia.serve.worker import BatchWorker, answered
 
 
 @pytest.fixture
@@ -172,3 +174,70 @@ def test_a_closed_worker_answers_what_runs_and_refuses_the_rest(serving):
         result(waiting)
     with pytest.raises(PraxiaError, match="the server is ending"):
         worker.submit(query(2))
+
+
+def test_the_answers_of_a_batch_wake_an_event_loop_once(serving):
+    policy, woken, threads = Gated(), [], set()
+    worker = serving(policy)
+
+    async def ask_all():
+        loop = asyncio.get_running_loop()
+        wake = loop.call_soon_threadsafe
+        loop.call_soon_threadsafe = lambda *arguments: woken.append(1) or wake(*arguments)
+        submit_stopped(worker, policy)
+        futures = [worker.submit(query(row), loop=loop) for row in (1, 2, 3)]
+        late = worker.submit(query(4), time.monotonic() - 1, loop)
+        for future in futures:
+            future.add_done_callback(lambda _: threads.add(threading.current_thread()))
+        policy.gate.set()
+        with pytest.raises(PraxiaError, match="the deadline passed"):
+            await answered(late)
+        return [(await answered(future)).decision.chunk[0].tolist() for future in futures]
+
+    found = asyncio.run(asyncio.wait_for(ask_all(), TIMEOUT_S))
+    assert found == [[0, query(row).history[-1].state[0]] for row in (1, 2, 3)]
+    assert threads == {threading.current_thread()}
+    assert len(woken) == 2, "for the late one, and for the batch"
+
+
+def test_who_is_cancelled_cancels_the_request(serving):
+    policy = Gated()
+    worker = serving(policy)
+    running = submit_stopped(worker, policy)
+
+    async def ask():
+        future = worker.submit(query(1), loop=asyncio.get_running_loop())
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await answered(future)
+        assert future.cancelled()
+        closed = worker.submit(query(2), loop=asyncio.get_running_loop())
+        closed.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await answered(closed)
+
+    asyncio.run(ask())
+    policy.gate.set()
+    result(running)
+    assert policy.sizes() == [1]
+
+
+def test_a_worker_outlives_the_event_loop_of_a_request(serving):
+    policy = Gated()
+    worker = serving(policy)
+    loop = asyncio.new_event_loop()
+    policy.gate.clear()
+    worker.submit(query(0), loop=loop)
+    policy.wait_started()
+    loop.close()
+    policy.gate.set()
+    np.testing.assert_array_equal(result(worker.submit(query(1))).decision.chunk[0, 0], 0)
+
+
+def test_an_answer_from_another_thread_wakes_the_loop(serving):
+    worker = serving(Gated())
+
+    async def ask():
+        return await answered(worker.submit(query(3)))
+
+    assert asyncio.run(asyncio.wait_for(ask(), TIMEOUT_S)).decision.chunk[0, 1] == query(3).history[-1].state[0]

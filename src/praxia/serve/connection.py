@@ -12,6 +12,7 @@ from praxia.core.errors import PraxiaError, expect_positive, optional_import
 from praxia.core.types import Query
 from praxia.serve.metrics import Metrics
 from praxia.serve.sessions import ClientSession, executable_actions
+from praxia.serve.worker import answered
 from praxia.wires.messages import InferenceReply, InferenceRequest
 
 with optional_import("a policy server", "serve"):
@@ -119,7 +120,7 @@ class Connection:
         try:
             query, deadline_s = await self._query(message, read)
             async with asyncio.timeout(self._limits.answer_s):
-                answer = await asyncio.wrap_future(session.submit(query, deadline_s))
+                answer = await answered(session.submit(query, deadline_s, asyncio.get_running_loop()))
             actions = executable_actions(answer, session.policy.embodiment)
         except TimeoutError:
             session.episode = before

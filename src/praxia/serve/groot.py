@@ -17,6 +17,7 @@ from praxia.core.types import Query
 from praxia.serve.connection import Limits
 from praxia.serve.metrics import Metrics
 from praxia.serve.sessions import ClientSession, ServedPolicy, executable_actions
+from praxia.serve.worker import answered
 from praxia.wires import groot
 from praxia.wires.messages import InferenceRequest
 
@@ -136,8 +137,9 @@ class GrootServer:
         try:
             queries = await asyncio.to_thread(_observe, sessions, requests)
             async with asyncio.timeout(self._limits.answer_s):
-                asked = [session.submit(query) for session, query in zip(sessions, queries, strict=True)]
-                answers = [await asyncio.wrap_future(one) for one in asked]
+                loop = asyncio.get_running_loop()
+                asked = [session.submit(query, loop=loop) for session, query in zip(sessions, queries, strict=True)]
+                answers = [await answered(one) for one in asked]
             chunks = [executable_actions(answer, self._policy.embodiment) for answer in answers]
         except (PraxiaError, TimeoutError) as error:
             for session, episode in zip(sessions, before, strict=True):

@@ -1,5 +1,6 @@
 """Served policies and the sessions of their clients. No network: a session is asked, and answers with a future."""
 
+import asyncio
 import threading
 import time
 from collections import deque
@@ -171,15 +172,17 @@ class ClientSession:
         deadline_s = None if request.deadline_s is None else time.monotonic() + request.deadline_s
         return self.submit(self.observe(request), deadline_s)
 
-    def submit(self, query: Query, deadline_s: float | None = None) -> Future[Answer]:
-        """Ask for a decision on what was observed. It is checked by `executable_actions`.
+    def submit(
+        self, query: Query, deadline_s: float | None = None, loop: asyncio.AbstractEventLoop | None = None
+    ) -> Future[Answer]:
+        """Ask for a decision on what was observed, as `BatchWorker.submit`. It is checked by `executable_actions`.
 
         Raises:
             PraxiaError: the session has a request that is not answered yet, or was closed, so its row may be another
                 client's; the worker ended; the thinker raised an exception.
         """
         self._expect_free()
-        submit = partial(self.policy.worker.submit, deadline_s=deadline_s)
+        submit = partial(self.policy.worker.submit, deadline_s=deadline_s, loop=loop)
         self._pending = submit(query) if self._thoughts is None else self._thoughts.ask(query, submit)
         return self._pending
 

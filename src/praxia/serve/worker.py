@@ -1,8 +1,10 @@
 """The thread that infers: it takes all waiting requests into its next batch, and never waits for more of them."""
 
+import asyncio
+import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -10,7 +12,7 @@ from praxia.core.errors import PraxiaError, crash_text
 from praxia.core.types import Decision, Policy, Query
 from praxia.policies.foreign import GuardedPolicy
 
-__all__ = ["Answer", "BatchReport", "BatchWorker"]
+__all__ = ["Answer", "BatchReport", "BatchWorker", "answered"]
 
 _ENDING = "the server is ending; connect to another, or later"
 
@@ -35,10 +37,11 @@ class BatchReport:
 
 @dataclass(frozen=True)
 class _Waiting:
-    """`deadline_s` is a time of `time.monotonic`, None: there is none."""
+    """`deadline_s` is a time of `time.monotonic`, None: there is none. The future is set in `loop`, None: here."""
 
     query: Query
     deadline_s: float | None
+    loop: asyncio.AbstractEventLoop | None
     since_s: float = field(default_factory=time.monotonic)
     future: Future[Answer] = field(default_factory=Future)
 
@@ -90,16 +93,19 @@ class BatchWorker:
         with self._changed:
             return sum(not one.future.cancelled() for one in self._waiting)
 
-    def submit(self, query: Query, deadline_s: float | None = None) -> Future[Answer]:
+    def submit(
+        self, query: Query, deadline_s: float | None = None, loop: asyncio.AbstractEventLoop | None = None
+    ) -> Future[Answer]:
         """Ask about `query`, whose row has no other request waiting. A future that is cancelled in time costs nothing.
 
         After `deadline_s`, a time of `time.monotonic`, no inference begins for it. The future raises a PraxiaError if
-        the deadline passed or the worker was closed.
+        the deadline passed or the worker was closed. It is set in the thread of the event loop `loop`, where
+        `answered` awaits it: all answers of a batch wake the loop once. None: in the worker's thread.
 
         Raises:
             PraxiaError: the worker was closed, or its thread ended otherwise.
         """
-        waiting = _Waiting(query, deadline_s)
+        waiting = _Waiting(query, deadline_s, loop)
         with self._changed:
             if self._closed:
                 raise PraxiaError(_ENDING)
@@ -123,9 +129,8 @@ class BatchWorker:
         finally:  # whatever ended the thread, nobody waits for it
             with self._changed:
                 self._closed = True
-            for one in self._waiting:
-                if one.future.set_running_or_notify_cancel():
-                    one.future.set_exception(PraxiaError(_ENDING))
+            left = [one for one in self._waiting if one.future.set_running_or_notify_cancel()]
+            _settle(left, [PraxiaError(_ENDING)] * len(left))
 
     def _take(self) -> list[_Waiting]:
         """The next batch; empty: the worker was closed."""
@@ -143,7 +148,7 @@ class BatchWorker:
         late_s = 0.0 if waiting.deadline_s is None else time.monotonic() - waiting.deadline_s
         if late_s <= 0:
             return True
-        waiting.future.set_exception(PraxiaError(f"the deadline passed {late_s * 1000:.0f} ms before inference"))
+        _settle([waiting], [PraxiaError(f"the deadline passed {late_s * 1000:.0f} ms before inference")])
         return False
 
     def _infer(self, batch: list[_Waiting]) -> None:
@@ -155,8 +160,56 @@ class BatchWorker:
             inference_s = time.monotonic() - began_s
             self._report(BatchReport(len(batch), began_s - min(one.since_s for one in batch), inference_s))
         except BaseException as error:  # the thread has to outlive it, even a policy that calls sys.exit
-            for one in batch:
-                one.future.set_exception(error if isinstance(error, Exception) else RuntimeError(crash_text(error)))
+            _settle(batch, [error if isinstance(error, Exception) else RuntimeError(crash_text(error))] * len(batch))
             return
-        for one, decision in zip(batch, decisions, strict=True):
-            one.future.set_result(Answer(decision, one.query.step, inference_s))
+        answers = [
+            Answer(decision, one.query.step, inference_s) for one, decision in zip(batch, decisions, strict=True)
+        ]
+        _settle(batch, answers)
+
+
+async def answered(future: Future[Answer]) -> Answer:
+    """The answer of a future. Whoever is cancelled here cancels the request.
+
+    As `asyncio.wrap_future`, but the loop is not woken again for a future that is set in it.
+
+    Raises:
+        PraxiaError: as the future.
+    """
+    loop, thread, is_done = asyncio.get_running_loop(), threading.get_ident(), asyncio.Event()
+
+    def wake(_: Future[Answer]) -> None:
+        if threading.get_ident() == thread:
+            is_done.set()
+        elif not loop.is_closed():
+            loop.call_soon_threadsafe(is_done.set)
+
+    future.add_done_callback(wake)
+    try:
+        await is_done.wait()
+    finally:
+        future.cancel()
+    if future.cancelled():  # the session was closed meanwhile
+        raise asyncio.CancelledError
+    return future.result()
+
+
+def _settle(batch: Sequence[_Waiting], outcomes: Sequence[Answer | Exception]) -> None:
+    """Answer each of `batch`, those of an event loop together and in it."""
+
+    def settle(rows: list[int]) -> None:
+        for row in rows:
+            outcome = outcomes[row]
+            if isinstance(outcome, Answer):
+                batch[row].future.set_result(outcome)
+            else:
+                batch[row].future.set_exception(outcome)
+
+    loops = {id(one.loop): one.loop for one in batch}
+    for loop in loops.values():
+        rows = [row for row, one in enumerate(batch) if one.loop is loop]
+        if loop is None:
+            settle(rows)
+        else:
+            with contextlib.suppress(RuntimeError):  # it is closed: nobody waits there
+                loop.call_soon_threadsafe(settle, rows)
