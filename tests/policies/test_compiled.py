@@ -18,6 +18,7 @@ from praxia.heads.act import ACT
 from praxia.heads.denoisers.action_expert import ActionExpert
 from praxia.heads.flow import Flow
 from praxia.nn.cuda_graph import GraphedCalls
+from praxia.nn.precision import weights_to_bf16
 from praxia.policies import compiled
 from praxia.policies.compiled import Compiled, with_filled_text
 from praxia.policies.encoder_head import EncoderHead
@@ -145,9 +146,13 @@ def test_tensors_of_a_batch_go_out_and_in():
     torch.testing.assert_close(batch.rows(torch.tensor([3, 3])).state, batch.state[[3, 3]])
 
 
-def test_a_graph_without_a_gpu_and_no_compiler_are_one_line(monkeypatch):
+def test_what_cannot_be_compiled_here_is_one_line(monkeypatch):
     with pytest.raises(MismatchError, match=r"^expected a GPU for a CUDA graph, got the device 'cpu'; .*$"):
         make_policy().compiled("cuda-graph")
+    rounded = make_policy()
+    weights_to_bf16(rounded.model)
+    with pytest.raises(MismatchError, match="expected float32 for --compile on a CPU, got bfloat16"):
+        rounded.compiled("kernels")
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(PraxiaError, match=r"expected a C\+\+ compiler for --compile, got none \(no-such-compiler\)"):
         make_policy().compiled("kernels")
@@ -176,13 +181,16 @@ def test_a_policy_that_cannot_be_compiled_is_one_line():
 # Types are not checked while torch compiles, so this is in an interpreter of its own.
 COMPILE = """
 import json, torch
+from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 torch.set_num_threads(1)
 from test_compiled import chunks, make_pi0
 policy = make_pi0()
 fast = policy.compiled("kernels", (2,))
 torch._dynamo.config.error_on_recompile = True
-print(json.dumps([float(np.abs(chunks(fast, num) - chunks(policy, num)).max()) for num in (1, 2, 3)]))
+with ThreadPoolExecutor(1) as other:  # as a server's worker
+    found = {num: other.submit(chunks, fast, num).result() for num in (1, 2, 3)}
+print(json.dumps([float(np.abs(found[num] - chunks(policy, num)).max()) for num in (1, 2, 3)]))
 """
 
 

@@ -24,6 +24,7 @@ from praxia.heads.parallel import ParallelBinsHead
 from praxia.heads.real_time import RealTimeHead
 from praxia.nn.compiler import expect_compiler
 from praxia.nn.cuda_graph import GraphedCalls
+from praxia.nn.precision import bf16_arithmetic
 from praxia.nn.types import Batch
 from praxia.policies.encoder_head_model import EncoderHeadModel, predict
 
@@ -42,7 +43,7 @@ class Compiled:
     depends on the tokens. `mode` "cuda-graph" also captures a decision from the batch to the chunk.
 
     Raises:
-        PraxiaError: no compiler. MismatchError: a CUDA graph without a GPU.
+        PraxiaError: no compiler. MismatchError: a CUDA graph without a GPU, or bfloat16 without one.
     """
 
     def __init__(
@@ -57,6 +58,9 @@ class Compiled:
             raise MismatchError(
                 f"expected a GPU for a CUDA graph, got the device {device.type!r}; `kernels` compiles anywhere"
             )
+        if device.type == "cpu" and isinstance(bf16_arithmetic(model), torch.autocast):
+            # torch's own transformer layers go by a fast path there, whose arithmetic the compiler takes for float32.
+            raise MismatchError("expected float32 for --compile on a CPU, got bfloat16; leave out one of them")
         expect_compiler("--compile")
         self._sizes = tuple(sizes)
         self._model = compiled_copy(model)
