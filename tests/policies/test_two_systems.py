@@ -24,6 +24,7 @@ from praxia.nn.share import Share
 from praxia.nn.types import Batch, Shapes
 from praxia.policies.encoder_head import EncoderHead
 from praxia.policies.two_systems import Dual, with_past
+from praxia.rollout.instructed import Instructed
 from praxia.rollout.loop import rollout
 from praxia.rollout.thinking import Thinker
 from praxia.rollout.types import Job
@@ -333,6 +334,104 @@ def test_in_bfloat16_actions_are_nearly_the_same(tmp_path, network):
     save_policy(tmp_path / "policy", config_of(), network.state_dict())
     rounded, _ = load_policy(tmp_path, sampling=Sampling(precision="bf16"))
     assert errors_of(rounded, ChunkExecution(1, thinking=RATE)).mean() < 0.3
+
+
+PAIR = dataclasses.replace(
+    BODY,
+    name="pair",
+    state=(Field("spots", 2, "position", "m"),),
+    action=(Field("spots", 2, "position", "m"),),
+)
+ONE_INTENT = dataclasses.replace(MODEL, slow_sees_robot=False)
+
+
+def config_of_two():
+    """A policy of two embodiments: a pointer with one spot, and one with two spots and two actions."""
+    one, two = Normaliser((-3.0,), (3.0,)), Normaliser((-3.0,) * 2, (3.0,) * 2)
+    transforms = Transforms((EmbodimentTransforms(one, one, None), EmbodimentTransforms(two, two, None)), TOKENIZER)
+    config = config_of(ONE_INTENT)
+    shapes = dataclasses.replace(config.shapes, embodiment_dims=((1, 1), (2, 2)))
+    return dataclasses.replace(config, shapes=shapes, transforms=transforms, embodiments=(BODY, PAIR))
+
+
+def batch_of_two(seed, num):
+    """Rows of both embodiments in turn; what is in the second dims of the first counts for nothing."""
+    batch, numbers = batch_of(seed, num, ONE_INTENT), torch.arange(num) % 2
+    assert batch.action is not None
+    signs = torch.sign(batch.action * batch.state[:, -1:])
+    state = torch.cat([batch.state, batch.state.flip(0)], dim=-1)
+    return dataclasses.replace(batch, state=state, action=state[:, -1:] * signs, embodiment=numbers)
+
+
+def bound_to_each(network):
+    config = config_of_two()
+    policy = ONE_INTENT.make_policy(network, config.transforms, config.embodiments, config.window, masked=True)
+    return policy.bind(BODY), policy.bind(PAIR)
+
+
+def query_of(spots, word, intent=None):
+    return Query((Observation({}, np.array(spots, np.float32), word, 0.0),), "k", 5, 0, intent=intent)
+
+
+def test_one_intent_is_of_no_embodiment():
+    torch.manual_seed(0)
+    one, two = bound_to_each(ONE_INTENT.build(config_of_two().shapes))
+    (first,), (second,), (other,) = (
+        policy.think([query_of(spots, word)])
+        for policy, spots, word in ((one, [1.0], "mirror"), (two, [-2.0, 0.5], "mirror"), (two, [-2.0, 0.5], "follow"))
+    )
+    np.testing.assert_array_equal(first.latent, second.latent)
+    assert not np.array_equal(second.latent, other.latent)
+
+
+@pytest.mark.slow
+def test_one_intent_moves_two_bodies():
+    torch.manual_seed(0)
+    network = ONE_INTENT.build(config_of_two().shapes)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=0.0)
+    for step in range(300):
+        loss, _ = network.loss(batch_of_two(100 + step, 64), torch.Generator().manual_seed(step))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    one, two = bound_to_each(network)
+    for word, sign in (("follow", 1), ("mirror", -1)):
+        # The first robot alone was told the word, and thinks for both.
+        (intent,) = one.think([query_of([1.0], word)])
+        for policy, spots in ((one, [-2.0]), (two, [2.0, -1.0])):
+            (decision,), _ = policy.act([query_of(spots, "", intent)], None)
+            np.testing.assert_allclose(decision.chunk[0], np.array(spots) * sign, atol=0.5)
+
+
+class Changing:
+    """Says what to do, and the other thing from step 12 on."""
+
+    def think(self, queries):
+        return [Intent(query.step, text=WORDS[int(query.step >= 12)]) for query in queries]
+
+
+def actions_of(policy, execution, word=WORDS[0]):
+    start = Start("spots", word, {"seed": 0})
+    (found,) = rollout(policy, Spots(), [Job(EnvSpec("spots", word), start, "key", 0)], execution=execution, horizon=30)
+    return found.actions[:, 0]
+
+
+def test_a_text_is_the_instruction_of_the_fast_part():
+    model = EncoderHead(StateOnly(text=PooledText(width=16), width=32), Regression(width=64))
+    torch.manual_seed(0)
+    network = model.build(dataclasses.replace(config_of().shapes, num_states=1))
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    alone = model.make_policy(network, config_of().transforms, (BODY,), PRESENT, masked=True)
+    instructed = Instructed(alone, Changing())
+    found = actions_of(instructed, ChunkExecution(1, thinking=RATE))
+    follow, mirror = (actions_of(alone, ChunkExecution(1), word) for word in WORDS)
+    # The thinker observes at 12, and is late by 3.
+    np.testing.assert_array_equal(found, np.concatenate([follow[:15], mirror[15:]]))
+    assert np.abs(follow - mirror).max() > 0
+    # Without a rate it writes an instruction for every decision.
+    at_once = actions_of(instructed, ChunkExecution(1))
+    np.testing.assert_array_equal(at_once, np.concatenate([follow[:12], mirror[12:]]))
 
 
 def test_what_is_not_two_systems_is_refused_in_one_line():

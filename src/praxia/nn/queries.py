@@ -44,13 +44,19 @@ def stack_queries(queries: Sequence[Query], window: Window, embodiment: int) -> 
         image_valid=image_valid,
         state=np.array([[one.state for one in row] for row, _ in chosen], np.float32).reshape(len(queries), -1, size),
         state_valid=np.array([valid for _, valid in chosen], bool).reshape(len(queries), -1),
-        instruction=tuple(query.history[-1].instruction for query in queries),
+        instruction=tuple(_instruction(query) for query in queries),
         embodiment=np.full(len(queries), embodiment, dtype=np.int64),
         action=None,
         action_valid=None,
         streams=streams,
         stream_valid=stream_valid,
     )
+
+
+def _instruction(query: Query) -> str:
+    """What to do: the text that a thinker wrote for this policy, or else what its robot was told."""
+    text = None if query.intent is None else query.intent.text
+    return query.history[-1].instruction if text is None else text
 
 
 def fill_missing_cameras(samples: Samples, window: Window, embodiments: Sequence[Embodiment]) -> Samples:

@@ -82,6 +82,8 @@ class Dual(ModelConfig):
     """In training, control steps from one observation of the slow part to the next; 0: intents are of the present."""
     late: int = 8
     """In training, control steps until an intent arrives."""
+    slow_sees_robot: bool = True
+    """The slow part sees the state, in its embodiment's own layers; without, one intent serves several embodiments."""
 
     @property
     def rate(self) -> Thinking | None:
@@ -121,7 +123,7 @@ class Dual(ModelConfig):
     def unfitted(self) -> "Dual":
         """The same network before `fit`, whatever the ages that it is trained with."""
         slow = None if self.slow is None else unfitted(self.slow)
-        return Dual(slow=slow, fast=self.fast.unfitted())
+        return Dual(slow=slow, fast=self.fast.unfitted(), slow_sees_robot=self.slow_sees_robot)
 
     def fitted_as(self, other: "Dual") -> "Dual":
         """With what `other`, the same network, learned from its data before training."""
@@ -153,7 +155,7 @@ class Dual(ModelConfig):
                 f"expected a slow encoder, or a fast one whose first layers write intents, such as 'fis', got"
                 f" {self.fast.encoder.tag!r} alone"
             )
-        return DualModel(slow, fast, self.rate)
+        return DualModel(slow, fast, self.rate, self.slow_sees_robot)
 
     def make_policy(
         self,
@@ -199,11 +201,12 @@ def _expect_past(shapes: Shapes, rate: Thinking | None) -> None:
 class DualModel(nn.Module):
     """See `Dual`. Satisfies `Trainable`, `BeginsAndFinishes`, `SamplesActions` (`nn.trainable`) and `HasBackbone`."""
 
-    def __init__(self, slow: Slow | None, fast: EncoderHeadModel, rate: Thinking | None):
+    def __init__(self, slow: Slow | None, fast: EncoderHeadModel, rate: Thinking | None, slow_sees_robot: bool = True):
         super().__init__()
         self.slow = slow
         self.fast = fast
         self.rate = rate
+        self.slow_sees_robot = slow_sees_robot
 
     def begin(self, weights: Mapping[str, Tensor] | None) -> None:
         """Load `weights`, or (None) the public ones of the slow part, and freeze or adapt that as its config says."""
@@ -239,6 +242,9 @@ class DualModel(nn.Module):
 
     def think(self, batch: Batch) -> Float[Tensor, "B N D"]:
         """The intent of each row of a batch with one observation."""
+        if not self.slow_sees_robot:
+            hidden = {name: torch.zeros_like(getattr(batch, name)) for name in ("state_valid", "embodiment")}
+            batch = replace(batch, **hidden)
         if self.slow is not None:
             return self.slow(batch)
         assert isinstance(self.fast.encoder, WritesIntents), "what was built writes intents"

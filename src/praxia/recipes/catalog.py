@@ -64,6 +64,7 @@ CATALOG = {
     "flow-tabletop-language-free": _benchmark("tabletop", 1.6, "the control without instructions"),
     "fis-tabletop": _benchmark("tabletop", 2.9, "as helix-tabletop, in one network"),
     "helix-tabletop": _benchmark("tabletop", 3.0, "a slow and a fast network, where things move"),
+    "helix-tabletop-embodiments": _benchmark("tabletop", 3.0, "as helix-tabletop, several robots"),
     "act-tabletop-heads": _benchmark("tabletop", 1.8, "the comparison of heads"),
     "bins-tabletop-heads": _benchmark("tabletop", 1.6, "the comparison of heads"),
     "diffusion-unet-tabletop-heads": _benchmark("tabletop", 2.3, "the comparison of heads"),

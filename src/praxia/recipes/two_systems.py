@@ -1,5 +1,7 @@
 """Recipes of two systems: a slow part that thinks now and then, and a fast one that decides at every step."""
 
+from dataclasses import replace
+
 from praxia.core.window import Window
 from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.fis import FiS
@@ -10,7 +12,7 @@ from praxia.policies.encoder_head import EncoderHead
 from praxia.policies.two_systems import Dual, with_past
 from praxia.training.config import Train, TrainRun
 
-__all__ = ["fis_tabletop", "helix_tabletop"]
+__all__ = ["fis_tabletop", "helix_tabletop", "helix_tabletop_embodiments"]
 
 PRESENT = Window({"image.front": (0,), "image.wrist": (0,), "state": (0,)}, horizon=4)
 TRAIN = Train(steps=4000, batch_size=32)
@@ -25,6 +27,16 @@ def helix_tabletop() -> TrainRun:
     slow = VisionLanguage(depth=8, vision_depth=4, patch_px=16)
     model = Dual(fast=EncoderHead(fast, Regression(width=128, depth=1)), slow=slow)
     return TrainRun(model=model, window=with_past(PRESENT, model.rate), train=TRAIN)
+
+
+def helix_tabletop_embodiments() -> TrainRun:
+    """`helix-tabletop` for several robots at once, one data set each (`--data GANTRY,ARM6`): one intent serves all.
+
+    The slow part sees images and instruction, but neither the state nor which robot it is.
+    """
+    run = helix_tabletop()
+    assert isinstance(run.model, Dual), "the model of helix-tabletop"
+    return replace(run, model=replace(run.model, slow_sees_robot=False))
 
 
 def fis_tabletop() -> TrainRun:
