@@ -174,6 +174,7 @@ def _load(name: str, folder: Path, options: ServeArguments, max_sessions: int, m
     sampling = Sampling(options.steps, options.temperature, options.guidance, options.precision)
     policy, identity = load_bound_policy(folder, options.embodiment, find_device(options.device), sampling)
     if options.compile is not None:
+        say(f"compiling {name}, which may take minutes")
         policy = compile_policy(policy, options.compile, (1,) if options.exact else BATCH_SIZES)
     return ServedPolicy(
         name,
