@@ -12,11 +12,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-from toy_benchmark import BENCHMARK, Stroller, ToldEnv, draw_start, evaluate_both, evaluate_toy, family, slow_start
+from toy_benchmark import (
+    BENCHMARK,
+    Stroller,
+    ToldEnv,
+    draw_start,
+    evaluate_both,
+    evaluate_toy,
+    family,
+    in_process,
+    slow_start,
+)
 from toy_world import Walker
 
 from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.types import EnvSpec, Start
+from praxia.evaluation import compare as comparing
 from praxia.evaluation.compare import EvaluatedPolicy, compare, interleave
 from praxia.evaluation.plan import Evaluation
 from praxia.results.meta import read_meta
@@ -197,10 +208,17 @@ def evaluated_policies(folder: Path, episodes: int) -> tuple[EvaluatedPolicy, Ev
     )
 
 
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Episodes of `compared` run in this process."""
+    monkeypatch.setattr(comparing, "process_pool", lambda build, workers, slots: in_process(build))
+
+
 def compared(folder: Path, episodes: int = 16, draw: Callable[..., Start] = draw_start, **more: Any) -> dict[str, Any]:
     return compare(*evaluated_policies(folder, episodes), family(draw), **more)
 
 
+@pytest.mark.usefixtures("here")
 def test_a_fixed_number_of_episodes_is_compared(tmp_path: Path):
     message: list[tuple[int, int, str]] = []
     found = compared(tmp_path, 6, until_decided=False, report=lambda *what: message.append(what))
@@ -209,6 +227,7 @@ def test_a_fixed_number_of_episodes_is_compared(tmp_path: Path):
     assert list(found["per_task"].keys() ^ set(BENCHMARK.tasks)) == []
 
 
+@pytest.mark.usefixtures("here")
 def test_until_decided_stops_early_and_the_files_give_the_same_verdict(tmp_path: Path):
     found = compared(tmp_path, until_decided=True)
     assert (found["verdict"], found["discordant"]) == ("better", [found["pairs"], 0])
@@ -219,6 +238,7 @@ def test_until_decided_stops_early_and_the_files_give_the_same_verdict(tmp_path:
     assert {**again, "unpaired": 0} == found
 
 
+@pytest.mark.usefixtures("here")
 def test_a_comparison_can_become_until_decided_but_not_fixed_again(tmp_path: Path):
     compared(tmp_path, 2, until_decided=False)
     assert compared(tmp_path, until_decided=True, resume=True)["verdict"] == "better"
@@ -227,6 +247,7 @@ def test_a_comparison_can_become_until_decided_but_not_fixed_again(tmp_path: Pat
         compared(tmp_path, until_decided=False, resume=True)
 
 
+@pytest.mark.usefixtures("here")
 def test_results_that_were_complete_before_do_not_depend_on_the_decision(tmp_path: Path):
     compared(tmp_path, until_decided=False)
     compared(tmp_path, until_decided=True, resume=True)
@@ -242,6 +263,7 @@ def test_the_verdict_does_not_depend_on_workers_or_slow_episodes(tmp_path: Path)
     assert 0 < verdicts[0]["discordant"][0] < verdicts[0]["pairs"]
 
 
+@pytest.mark.usefixtures("here")
 def test_a_stopped_comparison_continues(tmp_path: Path):
     undisturbed = compared(tmp_path / "undisturbed", 6, until_decided=False)
 

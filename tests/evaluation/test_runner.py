@@ -15,12 +15,13 @@ import numpy as np
 import psutil
 import pytest
 from imagined import Imagined
-from toy_benchmark import BENCHMARK, ToldEnv, build, draw_start, evaluate_toy, slow_start
+from toy_benchmark import BENCHMARK, ToldEnv, build, draw_start, evaluate_toy, family, slow_start
 from toy_world import EMBODIMENT, Walker
 
 from praxia.core.embodiment import Camera
 from praxia.core.errors import CheckFailed, MismatchError, PraxiaError, UnknownName
 from praxia.core.types import Start
+from praxia.evaluation import results_writer
 from praxia.experts.baselines import UniformPolicy
 from praxia.results.meta import read_meta
 from praxia.results.rows import actions_digest, read_rows
@@ -63,7 +64,7 @@ def test_any_episode_can_be_replayed_from_what_is_kept(tmp_path: Path):
 
 def test_an_evaluation_runs_in_any_vector_environment(tmp_path: Path):
     evaluate_toy(tmp_path / "here.jsonl", make_slots=lambda num_episodes: LocalSlots(1, build))
-    evaluate_toy(tmp_path / "there.jsonl")
+    evaluate_toy(tmp_path / "there.jsonl", workers=1)
     assert timeless(tmp_path / "here.jsonl") == timeless(tmp_path / "there.jsonl")
     asked: list[int] = []
 
@@ -96,6 +97,12 @@ def test_exact_rows_do_not_depend_on_workers_or_order(tmp_path: Path):
     assert timeless(tmp_path / "order.jsonl") == timeless(first)[4:] + timeless(first)[:4]
     evaluate_toy(tmp_path / "batched.jsonl", Sociable())
     assert timeless(tmp_path / "batched.jsonl") != timeless(first), "a policy that would not show it"
+
+
+def test_renderer_and_simulator_are_determined_once(monkeypatch: pytest.MonkeyPatch):
+    known = results_writer.provenance(family())
+    monkeypatch.setattr(results_writer, "run_in_subprocess", None)
+    assert results_writer.provenance(family()) == known == {"gl_vendor": "none"}
 
 
 def test_more_episodes_extend_an_evaluation(tmp_path: Path):
@@ -152,7 +159,7 @@ def die_at_two(task: str, split: str, index: int) -> Start:
 
 
 def test_an_episode_that_kills_its_workers_costs_error_rows_and_not_the_evaluation(tmp_path: Path):
-    summary = evaluate_toy(tmp_path / "f.jsonl", draw=die_at_two, episodes=6)
+    summary = evaluate_toy(tmp_path / "f.jsonl", draw=die_at_two, episodes=6, workers=1)
     assert summary["episodes"] == 12
     assert 1 <= summary["errors"] <= 4
     assert summary["success"] == 1.0

@@ -21,8 +21,9 @@ from praxia.envs.family import EnvFamily
 from praxia.evaluation.benchmarks import Benchmark
 from praxia.evaluation.compare import EvaluatedPolicy, interleave
 from praxia.evaluation.plan import Evaluation
-from praxia.evaluation.runner import evaluate
+from praxia.evaluation.runner import SLOTS_PER_WORKER, evaluate
 from praxia.results.rows import Row
+from praxia.rollout.slots import LocalSlots
 
 BENCHMARK = Benchmark(
     name="toy/plain",
@@ -107,10 +108,18 @@ def family(draw: Any = draw_start, other: Any = None) -> EnvFamily:
 FAMILY = family()
 
 
+def in_process(build: Any) -> Any:
+    """The environments of one worker, in this process: one of its own takes a second to start."""
+    return lambda num_episodes: LocalSlots(SLOTS_PER_WORKER, build)
+
+
 def evaluate_toy(
     out: Path, policy: Any = None, draw: Any = draw_start, episodes: int = 4, **options: Any
 ) -> dict[str, Any]:
+    """Episodes run in this process, or in as many `workers` as are asked for."""
     running = {name: options.pop(name) for name in ("workers", "make_slots", "resume", "report") if name in options}
+    if "workers" not in running:
+        running.setdefault("make_slots", in_process(build))
     options = {"benchmark": BENCHMARK, "policy_sha256": "f00d", "episodes": episodes, **options}
     return evaluate(policy or Walker(), Evaluation(**options), out, family(draw), **running)
 
@@ -129,8 +138,10 @@ class Stroller(Walker):
 def evaluate_both(
     outs: tuple[Path, Path], draw: Any = draw_start, episodes: int = 4, build: Any = build, **options: Any
 ) -> Generator[tuple[Row, Row], None, None]:
-    """A walker beside a stroller; `ensemble` is the stroller's."""
+    """A walker beside a stroller; `ensemble` is the stroller's. Episodes run as those of `evaluate_toy` do."""
     running = {name: options.pop(name) for name in ("workers", "resume") if name in options}
+    if "workers" not in running:
+        running["make_slots"] = in_process(build)
     options = {"benchmark": BENCHMARK, "episodes": episodes, **options}
     walker = Evaluation(policy_sha256="f00d", **{**options, "ensemble": None})
     stroller = Evaluation(policy_sha256="beef", **options)

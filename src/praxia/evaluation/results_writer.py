@@ -1,6 +1,7 @@
 """Writes the results of a running evaluation: one row per finished episode, and what is still missing."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,15 @@ __all__ = ["ResultsWriter", "provenance"]
 
 
 def provenance(family: EnvFamily) -> Mapping[str, Any]:
-    """The renderer and simulator on this machine, determined in a subprocess: OpenGL and CUDA in one process can crash
-    it.
+    """The renderer and simulator on this machine, determined once, in a subprocess: OpenGL and CUDA in one process can
+    crash it.
     """
-    return run_in_subprocess(family.provenance)
+    return dict(_told_once(family.provenance))
+
+
+@cache
+def _told_once(told: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+    return run_in_subprocess(told)
 
 
 class ResultsWriter:
