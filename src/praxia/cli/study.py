@@ -39,7 +39,9 @@ class StudyArguments:
     arena: Annotated[str | None, tyro.conf.arg(metavar="ARENA")] = None
     """The environment of the study of heads (bimodal, pusht or tabletop) or of delays (bimodal, moving or tabletop)."""
     seeds: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Number of trainings per head in the study of heads."""
+    """Number of trainings per head in the study of heads, or per model in that of worlds."""
+    parts: Annotated[str | None, tyro.conf.arg(metavar="NAME,...")] = None
+    """Parts of the study of worlds, separated by commas: tworoom. Default: all."""
     json: bool = False
     """Print one JSON object on stdout."""
 
@@ -48,7 +50,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     """Run the study and return its result."""
     options = parse(StudyArguments, arguments, "praxia study", example="praxia study demo --out runs/demo")
     study = lookup("studies", STUDIES, options.name, kind="study", listing="praxia study --help")
-    extra = {name: getattr(options, name) for name in ("arena", "seeds") if getattr(options, name) is not None}
+    extra = {name: getattr(options, name) for name in ("arena", "seeds", "parts") if getattr(options, name) is not None}
     if unknown := extra.keys() - signature(study).parameters.keys():
         raise PraxiaError(f"study {options.name!r} takes no --{', --'.join(sorted(unknown))}")
     with Lock(options.out / ".lock", options.out), stages() as report:

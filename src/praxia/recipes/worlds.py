@@ -27,4 +27,5 @@ def lewm_tworoom() -> TrainRun:
             executed=True,
         ),
         train=Train(steps=3000, batch_size=64, shift_px=0),
+        only_success=False,
     )

@@ -7,4 +7,5 @@ STUDIES = {
     "mt50": "praxia.studies.mt50:mt50",
     "tabletop": "praxia.studies.tabletop:tabletop",
     "tabletop-expert": "praxia.studies.tabletop_expert:tabletop_expert",
+    "worlds": "praxia.studies.worlds:worlds",
 }

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from praxia.checkpoint.migration import migrate_run
 from praxia.checkpoint.store import read_config
-from praxia.collect.plan import CollectionPlan
+from praxia.collect.plan import DEFAULT_NOISE, CollectionPlan
 from praxia.collect.runner import collect
 from praxia.core.config import config_to_json
 from praxia.core.errors import PraxiaError
@@ -43,8 +43,10 @@ class Stages:
     scale: float
     report: StageProgress
 
-    def collect(self, name: str, benchmark: Benchmark, episodes: int) -> None:
-        """Record `episodes` demonstrations per task of the benchmark in the folder `name`."""
+    def collect(
+        self, name: str, benchmark: Benchmark, episodes: int, *, policy: Literal["expert", "random"] = "expert"
+    ) -> None:
+        """Record `episodes` of the expert, or of chance, per task of the benchmark in the folder `name`."""
         family = find_family(benchmark.env)
         collection = CollectionPlan(
             benchmark.env,
@@ -54,10 +56,12 @@ class Stages:
             seed=self.seed,
             profile=benchmark.profile,
             size=benchmark.size,
-            failure_every=family.failure_every,
+            noise=DEFAULT_NOISE if policy == "expert" else (0.0,),
+            failure_every=family.failure_every if policy == "expert" else None,
             cameras=benchmark.cameras,
             options=benchmark.options,
             sizes=benchmark.sizes,
+            policy=policy,
         )
         report = partial(self.report, f"collect {name}")
         collect(collection, self.out / name, family, workers=self.workers, resume=True, report=report)

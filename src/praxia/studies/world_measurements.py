@@ -1,0 +1,120 @@
+"""What a world knows, measured on recorded episodes through its interface alone: a linear probe, open-loop error.
+
+Axes: M frames, F numbers of a latent, P numbers of a state, B windows, K imagined moments.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float64, UInt8
+
+from praxia.core.embodiment import Embodiment
+from praxia.core.errors import UnknownName
+from praxia.core.types import Observation, Query
+from praxia.core.window import Samples, Window
+from praxia.data.dataset import Dataset
+from praxia.dataloader.windows import Windows
+from praxia.nn.world import World
+
+__all__ = ["linear_r2", "measure_world"]
+
+# Windows of each data set, evenly spaced, and how many a world sees at once.
+NUM_WINDOWS, BATCH = 1024, 128
+
+# Keeps a probe of latents that have collapsed from dividing by their rounding errors.
+RIDGE = 1e-6
+
+
+def measure_world(world: World, train: Dataset, test: Dataset, field: str, num_blocks: int = 5) -> dict[str, Any]:
+    """How well latents tell where something is, and how well they are foreseen.
+
+    Returns {probe_r2, open_loop, latent_std}. `probe_r2` is the R^2 on `test` of a linear map, fitted on `train`, from
+    the latent of an image to the state's `field`. `open_loop` has the mean squared error of the latents imagined after
+    1 to `num_blocks` strides of the executed actions, as a share of that of the baseline that nothing changes (None:
+    nothing does). `latent_std` is the standard deviation of the latents of `test`, averaged over their numbers.
+
+    Raises:
+        UnknownName: the state has no such field.
+    """
+    dims = _dims(world.embodiment, field)
+    fitted, seen = (_read(world, one, num_blocks) for one in (train, test))
+    fit_x, test_x = (_latents(world, one.images, 0) for one in (fitted, seen))
+    fit_y, test_y = (one.state[:, -1, dims].astype(np.float64) for one in (fitted, seen))
+    later = np.stack([_latents(world, seen.target_images, at) for at in range(num_blocks)], axis=1)
+    within = np.stack(list(seen.target_image_valid.values())).all((0, 2))
+    error, unchanged = (((one - later)[within] ** 2).mean((0, 2)) for one in (_imagined(world, seen), test_x[:, None]))
+    return {
+        "probe_r2": linear_r2(fit_x, fit_y, test_x, test_y),
+        "open_loop": [float(a / b) if b > 0 else None for a, b in zip(error, unchanged, strict=True)],
+        "latent_std": float(test_x.std(0).mean()),
+    }
+
+
+def linear_r2(
+    x: Float64[np.ndarray, "M F"],
+    y: Float64[np.ndarray, "M P"],
+    test_x: Float64[np.ndarray, "L F"],
+    test_y: Float64[np.ndarray, "L P"],
+) -> float:
+    """The share of the variance of `test_y`, all numbers together, that a linear map fitted on (x, y) explains."""
+    mean_x, mean_y = x.mean(0), y.mean(0)
+    centred = x - mean_x
+    gram = centred.T @ centred / len(x) + RIDGE * np.eye(x.shape[1])
+    weights = np.linalg.solve(gram, centred.T @ (y - mean_y) / len(x))
+    residual = test_y - mean_y - (test_x - mean_x) @ weights
+    return float(1 - (residual**2).sum() / ((test_y - test_y.mean(0)) ** 2).sum())
+
+
+def _dims(embodiment: Embodiment, field: str) -> list[int]:
+    first = 0
+    for one in embodiment.state:
+        if one.name == field:
+            return list(range(first, first + one.size))
+        first += one.size
+    raise UnknownName("state field", field, [one.name for one in embodiment.state], "praxia info --benchmarks")
+
+
+def _read(world: World, dataset: Dataset, num_blocks: int) -> Samples:
+    """Windows with the present, the actions that follow, and the frames at every stride."""
+    images = {name: at for name, at in world.window.observation_steps.items() if name.startswith("image.")}
+    later = tuple(world.stride * (block + 1) for block in range(num_blocks))
+    window = Window(
+        {**dict.fromkeys(images, (0,)), "state": (0,)}, later[-1], dict.fromkeys(images, later), executed=True
+    )
+    windows = Windows(dataset, window, range(dataset.num_episodes))
+    return windows.read(np.linspace(0, len(windows) - 1, min(len(windows), NUM_WINDOWS)).astype(np.int64))
+
+
+def _queries(images: Mapping[str, UInt8[np.ndarray, "B _ Y X 3"]], at: int, rows: Sequence[int], world: World):
+    state = np.zeros(world.embodiment.state_dim, np.float32)
+    for row in rows:
+        observation = Observation({name: one[row, at] for name, one in images.items()}, state, "", 0.0)
+        yield Query((observation,), str(row), 0, row)
+
+
+@torch.no_grad()
+def _latents(world: World, images: Mapping[str, UInt8[np.ndarray, "B _ Y X 3"]], at: int) -> Float64[np.ndarray, "B F"]:
+    """The latents of each window's image number `at`, all tokens as one vector."""
+    found = [
+        world.start(list(_queries(images, at, rows, world))).latent.flatten(1)
+        for rows in _parts(len(next(iter(images.values()))))
+    ]
+    return torch.cat(found).double().cpu().numpy()
+
+
+@torch.no_grad()
+def _imagined(world: World, samples: Samples) -> Float64[np.ndarray, "B K F"]:
+    """What the world imagines of the executed actions from each window's present."""
+    assert samples.action is not None
+    found = []
+    for rows in _parts(len(samples.action)):
+        state = world.start(list(_queries(samples.images, 0, rows, world)))
+        actions = torch.from_numpy(samples.action[rows]).to(state.latent.device)
+        found.append(world.imagine(state, actions).latents.flatten(2))
+    return torch.cat(found).double().cpu().numpy()
+
+
+def _parts(number: int) -> list[list[int]]:
+    return [list(range(first, min(first + BATCH, number))) for first in range(0, number, BATCH)]
