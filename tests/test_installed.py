@@ -21,8 +21,8 @@ ROOT = Path(__file__).parents[1]
 ARM = ROOT / "tests" / "frozen" / "lerobot" / "arm"
 
 # Limits of the work that it may take, which other work on the machine does not change, and of waiting.
-FIRST_OUTPUT_S, INTERRUPTED_S, MEMORY_GB = 5, 5, 4.0
-WAITING_S = 240
+FIRST_OUTPUT_S, INTERRUPTED_S, MEMORY_GB = 10, 5, 4.0
+WAITING_S = 600
 
 FROM_PYTHON = """
 import json
@@ -139,6 +139,7 @@ def num_steps(lines):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("recipe", ["act", "diffusion-policy-unet", "flow"])
 def test_a_recipe_trains_with_no_further_option(home, recipe):
     training = Training(home, recipe, "--data", "arm", "--out", f"runs/{recipe}")
