@@ -2,15 +2,20 @@
 
 import json
 
+import numpy as np
 import pytest
 from toy_benchmark import BENCHMARK, build, evaluate_toy
 from toy_thinkers import Follower
+from toy_world import EMBODIMENT, job
 
 from praxia.core.errors import PraxiaError, UnknownName
 from praxia.core.intent import Thinking
+from praxia.core.types import ChunkExecution
 from praxia.evaluation.benchmarks import find_benchmark
+from praxia.evaluation.policy_factory import PolicyFactory
 from praxia.results.leaderboard import leaderboard
 from praxia.results.rows import read_rows
+from praxia.rollout.loop import rollout
 from praxia.rollout.slots import LocalSlots
 
 RATE = Thinking(4, 3)
@@ -76,3 +81,24 @@ def test_rows_do_not_depend_on_workers(tmp_path):
     for workers in (1, 2):
         evaluate_toy(tmp_path / f"{workers}.jsonl", benchmark=THINKS, policy=Follower(), exact=True, workers=workers)
     assert timeless(tmp_path / "1.jsonl") == timeless(tmp_path / "2.jsonl")
+
+
+class Confused(Follower):
+    """Its thinker raises an exception."""
+
+    def think(self, queries):
+        raise KeyError("front")
+
+
+def actions_of(policy):
+    slots, execution = LocalSlots(1, build), ChunkExecution(1, thinking=RATE)
+    (found,) = rollout(policy, slots, [job(0, goal=1e6)], execution=execution, horizon=20)
+    return found.actions
+
+
+def test_another_projects_two_systems_think_at_their_rate_and_say_whose_fault_it_is():
+    foreign = PolicyFactory("theirs:make", lambda embodiment: Follower())(EMBODIMENT)
+    np.testing.assert_array_equal(actions_of(foreign.policy), actions_of(Follower()))
+    confused = PolicyFactory("theirs:make", lambda embodiment: Confused())(EMBODIMENT)
+    with pytest.raises(PraxiaError, match="the thinker of theirs:make raised KeyError"):
+        actions_of(confused.policy)

@@ -7,7 +7,7 @@ import inspect
 import pkgutil
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from importlib import metadata
@@ -17,12 +17,15 @@ from typing import Any
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import PraxiaError
+from praxia.core.intent import Intent
 from praxia.core.keys import canonical_json
 from praxia.core.registry import names
-from praxia.core.types import Policy
+from praxia.core.types import Policy, Query
 from praxia.core.window import Window
 from praxia.policies.foreign import FunctionPolicy, GuardedPolicy, exception_text
 from praxia.results.fingerprint import source_sha256
+from praxia.rollout.instructed import Instructed
+from praxia.rollout.thinking import Thinker
 
 __all__ = [
     "ForeignPolicy",
@@ -101,7 +104,8 @@ class PolicyFactory:
             if not isinstance(made.window, Window):
                 got = type(made.window).__name__
                 raise PraxiaError(f"{self.reference} returned a policy whose window is a {got}, expected a Window")
-            return GuardedPolicy(made)
+            guarded = GuardedPolicy(made)
+            return Instructed(guarded, _NamedThinker(made, self.reference)) if isinstance(made, Thinker) else guarded
         if callable(made) and not isinstance(made, type):
             return FunctionPolicy(embodiment, lambda key: made)
         got = f"the class {made.__name__}" if isinstance(made, type) else f"a value of type {type(made).__name__}"
@@ -117,6 +121,20 @@ class PolicyFactory:
         except Exception as error:
             raise PraxiaError(f"fingerprint() of {self.reference}, a JSON value, {exception_text(error)}") from error
         return value
+
+
+class _NamedThinker:
+    """A thinker whose exceptions say whose they are. They end the evaluation, since an intent is of many decisions."""
+
+    def __init__(self, thinker: Thinker, reference: str):
+        self._thinker = thinker
+        self._reference = reference
+
+    def think(self, queries: Sequence[Query]) -> list[Intent]:
+        try:
+            return list(self._thinker.think(queries))
+        except Exception as error:
+            raise PraxiaError(f"the thinker of {self._reference} {exception_text(error)}") from error
 
 
 def reference_of(make: MakePolicy) -> str:

@@ -22,6 +22,7 @@ class Instructed:
     def __init__(self, policy: Policy, thinker: Thinker):
         self.window = policy.window
         self.privileged = policy.privileged
+        self.device = getattr(policy, "device", "cpu")
         self._policy = policy
         self._thinker = thinker
 
