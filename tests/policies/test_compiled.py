@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from praxia_testing import EMBODIMENT, CaptureStub, make_batch, make_config, make_policy, make_query
+from torch._dynamo.exc import TorchDynamoException
 
 from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.types import Decision
@@ -155,6 +156,15 @@ def test_what_cannot_be_compiled_here_is_one_line(monkeypatch):
         rounded.compiled("kernels")
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(PraxiaError, match=r"expected a C\+\+ compiler for --compile, got none \(no-such-compiler\)"):
+        make_policy().compiled("kernels")
+
+
+def test_what_the_compiler_raises_is_one_line(not_compiled, monkeypatch):
+    def failing(*_):
+        raise TorchDynamoException("ImportError: main.so: file too short\n\nSet TORCHDYNAMO_VERBOSE=1")
+
+    monkeypatch.setattr(Compiled, "predict", failing)
+    with pytest.raises(PraxiaError, match=r"^expected torch to compile .*, got ImportError: main.so: .*$"):
         make_policy().compiled("kernels")
 
 

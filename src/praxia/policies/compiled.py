@@ -6,7 +6,8 @@ sizes, and prompts to multiples of `PROMPT_MULTIPLE` tokens, so that nothing is 
 instruction is longer than any before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
 from itertools import chain
@@ -17,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from praxia.core.errors import MismatchError
+from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.types import CompileMode
 from praxia.heads.autoregressive import AutoregressiveHead
 from praxia.heads.parallel import ParallelBinsHead
@@ -28,7 +29,7 @@ from praxia.nn.precision import bf16_arithmetic
 from praxia.nn.types import Batch
 from praxia.policies.encoder_head_model import EncoderHeadModel, predict
 
-__all__ = ["Compiled"]
+__all__ = ["Compiled", "compiler_errors"]
 
 PROMPT_MULTIPLE = 32
 # Sizes of batches times lengths of prompts; beyond it torch would compute as without compiling.
@@ -89,6 +90,25 @@ class Compiled:
             lambda *values: predict(self._model, batch.with_tensors(values[:-1]), values[-1]),
             [*batch.tensors(), noise],
         )
+
+
+@contextmanager
+def compiler_errors() -> Iterator[None]:
+    """Within it what fails in torch's compiler is one line. An interrupted compilation can leave half a file behind.
+
+    Raises:
+        PraxiaError: torch could not compile.
+    """
+    from torch._dynamo.exc import TorchDynamoException
+
+    try:
+        yield
+    except TorchDynamoException as error:
+        cause = str(error).strip().partition("\n")[0]
+        raise PraxiaError(
+            f"expected torch to compile the policy, got {cause}; if an earlier compilation was interrupted, give it"
+            " another cache (TORCHINDUCTOR_CACHE_DIR), else leave out --compile"
+        ) from error
 
 
 def compiled_copy(model: EncoderHeadModel) -> EncoderHeadModel:

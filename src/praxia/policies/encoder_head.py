@@ -31,7 +31,7 @@ from praxia.nn.types import (
     PreviousChunk,
     Shapes,
 )
-from praxia.policies.compiled import Compiled
+from praxia.policies.compiled import Compiled, compiler_errors
 from praxia.policies.encoder_head_model import EncoderHeadModel, predict
 from praxia.policies.interface import TrainedPolicy
 from praxia.policies.roll_forward import after_committed, rolled_query, state_dims
@@ -297,13 +297,14 @@ class EncoderHeadPolicy(TrainedPolicy):
         are `encode` and `sample`. Takes minutes.
 
         Raises:
-            PraxiaError: no compiler, or a model that cannot be captured. MismatchError: a CUDA graph without a GPU.
+            PraxiaError: no compiler, or a model that cannot be compiled or captured. MismatchError: as `Compiled`.
         """
         compiled = copy(self)
         compiled._compiled = Compiled(self.model, mode, sizes)
         query = Query((blank_observation(self.embodiment, self.window.cameras),), "warm-up", 0, 0)
-        for size in sizes:
-            compiled.act([query] * size, None)
+        with compiler_errors():
+            for size in sizes:
+                compiled.act([query] * size, None)
         return compiled
 
     def _predict(self, batch: Batch, noise: Float[Tensor, "B ..."]) -> Float[Tensor, "B H A"]:
