@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DEMO ?= runs/demo-$(shell date +%Y%m%d-%H%M%S)
 export MUJOCO_GL ?= egl
 
-.PHONY: demo test test-all lint unit slow shards setup gl peer-lerobot peer-openpi peer-vla-eval resolve clean
+.PHONY: demo test test-all lint unit slow setup gl peer-lerobot peer-openpi peer-vla-eval resolve clean
 
 demo: $(READY) gl
 	$(BIN)/praxia study demo --out $(DEMO)
@@ -26,14 +26,10 @@ lint: $(READY)
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 --jaxtyping-packages=praxia,beartype.beartype
 
 unit: $(READY) gl
-	$(PYTEST) -m "not slow and not shards"
+	$(PYTEST) -m "not slow"
 
 slow: $(READY) gl
-	$(PYTEST) -m "slow and not shards"
-
-# One launch in fifteen or so is aborted by a thread of gloo (docs/LOG.md).
-shards: $(READY) gl
-	$(PYTEST) -m shards
+	$(PYTEST) -m slow
 
 setup: $(READY)
 

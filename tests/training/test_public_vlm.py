@@ -244,7 +244,6 @@ def test_policies_kept_while_adapters_train_are_merged_and_change_no_weight(publ
     load_policy(kept / "step-3")
 
 
-@pytest.mark.shards
 @pytest.mark.slow
 @pytest.mark.parametrize("trained", ["adapters", "language"])
 def test_processes_that_share_weights_adapt_the_public_model(public_run, dataset_path, vqa_path, tmp_path, trained):

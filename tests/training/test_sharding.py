@@ -93,7 +93,6 @@ def expect_equal_runs(one, other):
     expect_equally_trained(one, other, *names)
 
 
-@pytest.mark.shards
 @pytest.mark.slow
 @pytest.mark.parametrize(("processes", "heads"), [(2, ["flow"]), (4, list(HEADS))])
 def test_processes_that_share_weights_have_the_run_of_one(make_run, mixed_paths, tmp_path, processes, heads):
@@ -104,7 +103,6 @@ def test_processes_that_share_weights_have_the_run_of_one(make_run, mixed_paths,
     assert len(list((tmp_path / "flow-shared" / "state" / "00000010").glob("ema-*.safetensors"))) == processes
 
 
-@pytest.mark.shards
 @pytest.mark.slow
 def test_parts_of_a_batch_and_blocks_that_are_computed_again(make_run, mixed_paths, tmp_path):
     shared([job(make_run(accumulate=2, activation_checkpointing=True), mixed_paths, tmp_path / "shared")], 2)
@@ -112,7 +110,6 @@ def test_parts_of_a_batch_and_blocks_that_are_computed_again(make_run, mixed_pat
     expect_equal_runs(tmp_path / "one", tmp_path / "shared")
 
 
-@pytest.mark.shards
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_run_goes_on_in_another_number_of_processes_that_share_otherwise(make_run, mixed_paths, tmp_path):
@@ -131,7 +128,6 @@ def test_a_run_goes_on_in_another_number_of_processes_that_share_otherwise(make_
     expect_equally_trained(one, changing, "policy", "policies/step-8")
 
 
-@pytest.mark.shards
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_mixed_precision_on_two_nodes(make_run, mixed_paths, tmp_path):
@@ -143,7 +139,6 @@ def test_mixed_precision_on_two_nodes(make_run, mixed_paths, tmp_path):
     assert len(list((tmp_path / "shared" / "state" / "00000010").glob("ema-*.safetensors"))) == 2
 
 
-@pytest.mark.shards
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_fine_tuning_begins_with_the_policy_in_the_first_process(make_run, dataset_path, tmp_path):
@@ -155,7 +150,6 @@ def test_fine_tuning_begins_with_the_policy_in_the_first_process(make_run, datas
     expect_equal_runs(tmp_path / "one", tmp_path / "shared")
 
 
-@pytest.mark.shards
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("fsync", [4, 15])

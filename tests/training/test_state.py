@@ -1,11 +1,15 @@
 import dataclasses
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 
 from praxia.core.errors import DataError, TrainingError
 from praxia.nn.ema import Ema
+from praxia.training import state as state_module
+from praxia.training.parts import Part
 from praxia.training.state import TrainState
 
 
@@ -96,6 +100,37 @@ def test_where_every_state_is_damaged_nothing_goes_on(tmp_path):
     with pytest.raises(DataError, match=r"00000009/ema\.safetensors is missing or altered, so this run cannot go on"):
         state.load()
     assert saved(tmp_path / "state") == ["00000005", "00000009"]
+
+
+def test_processes_share_the_checking_and_go_on_from_the_same_state(tmp_path, monkeypatch):
+    folder = tmp_path / "state"
+    save(make_state(folder, 0), 5)
+    save(make_state(folder, 1), 9)
+    damage(folder / "00000009" / "ema.safetensors")
+    hashed, sha256_file = [], state_module.sha256_file
+    monkeypatch.setattr(state_module, "sha256_file", lambda path: hashed.append(path) or sha256_file(path))
+    said, met = [True, True], threading.Barrier(2, timeout=60)
+
+    def load(number):
+        def all_say(found):
+            said[number] = found
+            met.wait()
+            answer = all(said)
+            met.wait()
+            return answer
+
+        state = dataclasses.replace(make_state(folder, 2), part=Part(number, 2))
+        return state.load(all_say), state.model.state_dict()
+
+    with ThreadPoolExecutor(2) as threads:
+        loaded = list(threads.map(load, range(2)))
+    assert [step for step, _ in loaded] == [5, 5]
+    expected = make_state(folder, 0).model.state_dict()
+    for _, weights in loaded:
+        for name, value in expected.items():
+            assert torch.equal(weights[name], value)
+    whole = [path.name for path in hashed if path.parent.name == "00000005"]
+    assert sorted(whole) == ["ema.safetensors", "model.safetensors", "optimizer.safetensors"], "each by one process"
 
 
 @pytest.mark.parametrize("part", ["model", "ema", "optimizer"])

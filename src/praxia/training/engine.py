@@ -33,7 +33,7 @@ from praxia.training.batches import BatchSource, VQABatches, model_shapes, prefe
 from praxia.training.building import build_model, expect_language
 from praxia.training.config import TrainRun
 from praxia.training.coverage import cover
-from praxia.training.fabric import launched_fabric
+from praxia.training.fabric import launched_fabric, leave_at_exit
 from praxia.training.finishing import finished
 from praxia.training.hold_out import hold_out
 from praxia.training.initial_checkpoint import InitialCheckpoint, adapt_to_data, read_initial_checkpoint
@@ -44,7 +44,7 @@ from praxia.training.options import expect_options
 from praxia.training.own_update import make_update
 from praxia.training.parts import WHOLE, Part
 from praxia.training.plan import Plan, make_plan
-from praxia.training.ranks import expect_known_launch, expect_same, expect_shares
+from praxia.training.ranks import all_say, expect_known_launch, expect_same, expect_shares
 from praxia.training.run_lock import expect_own_run, write_run
 from praxia.training.saving import Saver, disk_full, save_due
 from praxia.training.sharding import shards
@@ -197,6 +197,7 @@ def train(
         weights = finished(model, config, result.pop("ema"), last=True)
         if fabric.is_global_zero:
             result |= save_policy(out / "policy", config, weights).to_json()
+    leave_at_exit(fabric)
     return {"checkpoint": str(out / "policy"), **result, "warnings": warnings}
 
 
@@ -291,7 +292,9 @@ def _fit(
     migrate = partial(migrate_tensors, model=config_to_json(run.model))
     part = Part(fabric.global_rank, fabric.world_size) if shards(fabric) else WHOLE
     state = TrainState(out / "state", model, ema, update.optimizers, migrate, part)
-    resumed_from = state.load()
+    if part.count > 1:
+        expect_same(fabric, state.saved_steps(), "saved states")
+    resumed_from = state.load(partial(all_say, fabric) if part.count > 1 else bool)
     expect_same(fabric, resumed_from, "saved state")
     if progress is not None and fabric.is_global_zero:
         progress(resumed_from, None)

@@ -14,6 +14,7 @@ from praxia.nn.device import find_device
 
 __all__ = [
     "accelerator",
+    "all_say",
     "expect_known_launch",
     "expect_same",
     "expect_shares",
@@ -114,6 +115,13 @@ def first_decides(fabric: Fabric, value: bool) -> bool:
     )
     assert isinstance(said, Tensor)
     return bool(said)
+
+
+def all_say(fabric: Fabric, value: bool) -> bool:
+    """Whether `value` is true in every process. All of them call it."""
+    said = fabric.all_reduce(torch.tensor(float(value), device=fabric.device), reduce_op="sum")
+    assert isinstance(said, Tensor)
+    return bool(said == fabric.world_size)
 
 
 def expect_shares(num_rows: int, option: str, parts: int) -> None:

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -107,10 +108,11 @@ class TrainState:
         for other in set(self._saved()) - set([one for one in self._saved() if int(one.name) <= step][-KEPT:]):
             shutil.rmtree(other)
 
-    def load(self) -> int:
+    def load(self, all_say: Callable[[bool], bool] = bool) -> int:
         """Restore the last saved state that is whole, and return its step; 0 where nothing was saved yet.
 
-        Where the last one is damaged, one line says so.
+        Where the last one is damaged, one line says so. Processes that share the weights share the checking of its
+        files, too: `all_say(found)` is whether every one found its own whole.
 
         Raises:
             DataError: every one has a file that is missing or altered.
@@ -121,7 +123,7 @@ class TrainState:
         damage = None
         for saved in reversed(self._saved()):
             try:
-                step = self._restore(saved)
+                step = self._restore(saved, all_say)
             except DataError as error:
                 LOG.warning("%s; this run goes on from the state before, if there is one", error)
                 damage = damage or error
@@ -135,18 +137,20 @@ class TrainState:
     def _saved(self) -> list[Path]:
         return _saved_in(self.folder)
 
-    def _restore(self, saved: Path) -> int:
-        path = saved / "state.json"
+    def saved_steps(self) -> list[int]:
+        """The steps whose states are in the folder, whole or not."""
+        return [int(path.name) for path in self._saved()]
+
+    def _restore(self, saved: Path, all_say: Callable[[bool], bool]) -> int:
+        damage = None
         try:
-            description = json.loads(path.read_text())
-            for name, digest in description["sha256"].items():
-                path = saved / name
-                if sha256_file(path) != digest:
-                    raise ValueError(digest)
-            step, names = description["step"], ("model", "ema", *self.optimizers)
-            model, ema, *optimizers = [open_parts(path := saved, name) for name in names]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(f"{path} is missing or altered") from error
+            description = self._checked(saved)
+        except DataError as error:
+            damage, description = error, {}
+        if not all_say(damage is None):
+            raise damage or DataError(f"a file of {saved} is missing or altered, as another process found")
+        step, names = description["step"], ("model", "ema", *self.optimizers)
+        model, ema, *optimizers = [open_parts(saved, name) for name in names]
         if description.get("schema") != SCHEMA:
             model, ema = self._migrated(model), self._migrated(ema)
         weights = self.model.state_dict()
@@ -156,6 +160,25 @@ class TrainState:
         for optimizer, tensors in zip(self.optimizers.values(), optimizers, strict=True):
             _load_optimizer(optimizer, tensors)
         return step
+
+    def _checked(self, saved: Path) -> Mapping[str, Any]:
+        """What describes a state, with whose SHA-256 this process's share of the files agrees.
+
+        Raises:
+            DataError: a file is missing or altered.
+        """
+        path = saved / "state.json"
+        try:
+            description = json.loads(path.read_text())
+            digests = sorted(description["sha256"].items())
+            description["step"]  # is there
+            for name, digest in digests[self.part.number :: self.part.count]:
+                path = saved / name
+                if sha256_file(path) != digest:
+                    raise ValueError(digest)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"{path} is missing or altered") from error
+        return description
 
     def _migrated(self, tensors: Tensors) -> Tensors:
         return self.migrate({name: value[...] for name, value in tensors.items()})
