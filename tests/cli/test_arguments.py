@@ -1,6 +1,6 @@
 """Options that are given twice: all of them count, or the second is refused."""
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 import pytest
 
@@ -87,3 +87,34 @@ def test_a_name_that_is_given_twice_is_refused(operation, kind):
     assert "feature" in {one.name for one in fields(kind)}
     with pytest.raises(PraxiaError, match=r"a=\.\.\. once, got a=b and a=c"):
         edit([operation, "SET", "--out", "NEW", "--feature", "a=b", "a=c"])
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part."""
+
+    depth: int = 1
+    """How deep."""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What may have a part."""
+
+    part: Part | None
+    """The part."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of a command."""
+
+    whole: Whole = Whole(Part(3))
+
+
+def test_a_part_that_may_be_absent_has_options_and_is_no_subcommand(capsys):
+    assert parse(Options, ["--whole.part.depth", "5"], "praxia") == Options(Whole(Part(5)))
+    assert parse(Options, [], "praxia") == Options()
+    with pytest.raises(SystemExit):
+        parse(Options, ["--help"], "praxia")
+    assert "{" not in capsys.readouterr().out

@@ -39,7 +39,14 @@ def parse(
     if example is not None:
         description = f"{description or getdoc(kind)}\n\nExample: {example}"
     with _METAVARS:
-        return tyro.cli(kind, args=_join_lists(arguments, _list_options(kind)), prog=prog, description=description)
+        # A part that may be absent, such as the slow one of two systems, has its options and is no subcommand.
+        return tyro.cli(
+            kind,
+            args=_join_lists(arguments, _list_options(kind)),
+            prog=prog,
+            description=description,
+            config=(tyro.conf.AvoidSubcommands,),
+        )
 
 
 # What help shows for a value, where the option names nothing better. tyro would show {None}|INT for an optional number.
